@@ -1,0 +1,207 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Program is one supervised process as a [program:NAME] section describes it.
+//
+// Start from NewProgram: supervisord's defaults (autostart on, one second to count as started, three retries, ...)
+// are not Go's zero values. A Program is plain data; Validate says whether it can be written and run.
+type Program struct {
+	Name  string // unique; shown by status, used by every command
+	Group string // equal to Name when the program belongs to no [group:...]
+
+	Command     []string          // argv; Command[0] is looked up in the program's own PATH when it has no slash
+	Directory   string            // working directory; "" is the daemon's
+	User        string            // name or number; "" is the daemon's user
+	Environment map[string]string // added to the daemon's own environment
+	Umask       string            // octal, e.g. "027"; "" is the daemon's
+
+	AutoStart    bool
+	AutoRestart  string // "true", "false" or "unexpected" (any exit whose code is not in ExitCodes)
+	StartSecs    int    // seconds it has to live to count as started
+	StartRetries int    // starts that may fail in a row before it is FATAL
+	ExitCodes    []int  // exit codes that "unexpected" regards as a normal end
+	Priority     int    // among programs that may start at once, lower goes first
+
+	StopSignal   string // without SIG: TERM, INT, QUIT, ...
+	StopWaitSecs int    // seconds from StopSignal to KILL
+	StopAsGroup  bool   // send StopSignal to the whole process group, not only to its leader
+	KillAsGroup  bool   // after the leader is gone, kill what is left of the group (and of the cgroup)
+
+	RestartDelay    time.Duration // before the first restart; doubles with each further failure, with jitter
+	RestartDelayMax time.Duration
+	RestartReset    time.Duration // up for this long: the next failure counts as the first again
+
+	RedirectStderr        bool   // stderr goes where stdout goes
+	StdoutLogfile         string // path, "AUTO" (in the daemon's log directory) or "NONE"
+	StdoutLogfileMaxBytes int64  // rotate beyond this size; 0 never
+	StdoutLogfileBackups  int    // rotated files kept
+	StderrLogfile         string
+	StderrLogfileMaxBytes int64
+	StderrLogfileBackups  int
+	LogCompress           bool  // gzip rotated files
+	LogTotalMaxBytes      int64 // cap for one log and all its rotated files together; 0 none
+
+	DependsOn []string // programs that must be ready before this one starts
+
+	ReadyTCP      string        // host:port that accepts a connection
+	ReadyHTTP     *HTTPProbe    // request that gets the expected answer
+	ReadyExec     []string      // argv that exits 0, run as the program's user with its environment
+	ReadyLog      string        // regular expression (RE2) that a line written since the start matches
+	ReadyInterval time.Duration // between two attempts; ten times as long once ready
+	ReadyTimeout  time.Duration // not ready this long after the start: reported as failed, though left running
+
+	LivenessTCP       string // as Ready..., asked for as long as the program is ready
+	LivenessHTTP      *HTTPProbe
+	LivenessExec      []string
+	LivenessInterval  time.Duration
+	LivenessTimeout   time.Duration // one attempt
+	LivenessThreshold int           // failures in a row that trigger the action
+	LivenessAction    string        // "restart", "stop" or "none" (only report)
+
+	LimitNoFile string // "65536", "soft:hard" or "unlimited"; "" inherits
+	LimitNProc  string
+	LimitCore   string
+	OOMScoreAdj *int // -1000 (never) to 1000; nil inherits
+
+	Ports []int // TCP ports it is known to listen on; shown by status, used by why
+}
+
+// HTTPProbe is a request whose answer tells whether a program works.
+type HTTPProbe struct {
+	URL          string
+	Method       string // GET when empty
+	Body         string
+	Header       map[string]string
+	Status       int    // wanted status code; 0 is any 2xx
+	BodyContains string // wanted in the first 64 KiB of the body
+}
+
+// Values of Program fields for keys that are not in the file: those of supervisor 4 where it has the key.
+const (
+	defaultStartSecs       = 1
+	defaultStartRetries    = 3
+	defaultStopWaitSecs    = 10
+	defaultPriority        = 999
+	defaultLogMaxBytes     = 50 << 20
+	defaultLogBackups      = 10
+	defaultRestartDelay    = 500 * time.Millisecond
+	defaultRestartDelayMax = 30 * time.Second
+	defaultRestartReset    = 30 * time.Second
+	defaultReadyInterval   = time.Second
+	defaultReadyTimeout    = 2 * time.Minute
+	defaultLiveInterval    = 10 * time.Second
+	defaultLiveTimeout     = 5 * time.Second
+	defaultLiveThreshold   = 3
+)
+
+// NewProgram returns a program with the dialect's defaults. They are supervisor 4's with one exception: what a
+// program leaves behind in its process group is killed with it (killasgroup), because FATE's node manager forks
+// workers that nobody else would ever stop.
+func NewProgram(name string, command ...string) Program {
+	return Program{
+		Name: name, Group: name, Command: command,
+		AutoStart: true, AutoRestart: "unexpected",
+		StartSecs: defaultStartSecs, StartRetries: defaultStartRetries, ExitCodes: []int{0}, Priority: defaultPriority,
+		StopSignal: "TERM", StopWaitSecs: defaultStopWaitSecs, KillAsGroup: true,
+		RestartDelay: defaultRestartDelay, RestartDelayMax: defaultRestartDelayMax, RestartReset: defaultRestartReset,
+		StdoutLogfile: "AUTO", StdoutLogfileMaxBytes: defaultLogMaxBytes, StdoutLogfileBackups: defaultLogBackups,
+		StderrLogfile: "AUTO", StderrLogfileMaxBytes: defaultLogMaxBytes, StderrLogfileBackups: defaultLogBackups,
+		LogCompress:   true,
+		ReadyInterval: defaultReadyInterval, ReadyTimeout: defaultReadyTimeout,
+		LivenessInterval: defaultLiveInterval, LivenessTimeout: defaultLiveTimeout,
+		LivenessThreshold: defaultLiveThreshold, LivenessAction: "restart",
+	}
+}
+
+// HasReadiness reports whether the program has a readiness probe; one without is ready when it has started.
+func (p *Program) HasReadiness() bool {
+	return p.ReadyTCP != "" || p.ReadyHTTP != nil || len(p.ReadyExec) > 0 || p.ReadyLog != ""
+}
+
+// HasLiveness reports whether the program has a liveness probe.
+func (p *Program) HasLiveness() bool {
+	return p.LivenessTCP != "" || p.LivenessHTTP != nil || len(p.LivenessExec) > 0
+}
+
+// checkText refuses what no line of an ini file can carry. Words of a command may hold newlines, which are written as
+// continuation lines; nothing may hold other control characters.
+func checkText(what, s string, quoted bool) error {
+	for _, r := range s {
+		if r == '\n' && quoted || r == '\t' {
+			continue
+		}
+		if r < ' ' || r == 0x7f {
+			return fmt.Errorf("%s has a control character: %q", what, s)
+		}
+	}
+	if quoted {
+		return nil
+	}
+	if s != strings.TrimSpace(s) {
+		return fmt.Errorf("%s begins or ends with a space: %q", what, s)
+	}
+	if stripComment(s) != s {
+		return fmt.Errorf("%s has a comment sign after a space: %q", what, s)
+	}
+	return nil
+}
+
+// validName is what can stand in a section title, in a list of names and in supervisorctl's group:name.
+func validName(s string) error {
+	switch {
+	case s == "":
+		return errors.New("the name is empty")
+	case strings.ContainsAny(s, "[]:,*?;#%/\\\"'= \t\r\n"):
+		return fmt.Errorf("the name %q has a character that is not allowed in a name", s)
+	case s == "all" || s == "." || s == "..":
+		return fmt.Errorf("the name %q is reserved", s)
+	case len(s) > 200:
+		return fmt.Errorf("the name %.20q... is longer than 200 bytes", s)
+	}
+	return checkText("the name", s, false)
+}
+
+// clone returns a copy that shares nothing with p.
+func (p Program) clone() Program {
+	p.Command = slices.Clone(p.Command)
+	p.Environment = cloneMap(p.Environment)
+	p.ExitCodes = slices.Clone(p.ExitCodes)
+	p.DependsOn = slices.Clone(p.DependsOn)
+	p.ReadyHTTP = p.ReadyHTTP.clone()
+	p.ReadyExec = slices.Clone(p.ReadyExec)
+	p.LivenessHTTP = p.LivenessHTTP.clone()
+	p.LivenessExec = slices.Clone(p.LivenessExec)
+	p.Ports = slices.Clone(p.Ports)
+	if p.OOMScoreAdj != nil {
+		v := *p.OOMScoreAdj
+		p.OOMScoreAdj = &v
+	}
+	return p
+}
+
+func (h *HTTPProbe) clone() *HTTPProbe {
+	if h == nil {
+		return nil
+	}
+	c := *h
+	c.Header = cloneMap(h.Header)
+	return &c
+}
+
+func cloneMap(m map[string]string) map[string]string {
+	if m == nil {
+		return nil
+	}
+	c := make(map[string]string, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}
