@@ -1,0 +1,51 @@
+package fate
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Profile is the generation of each part of FATE 1.x. It is taken from the component versions in the payload's
+// fate.env and never guessed from FATE's own number: 1.11.1 carries eggroll 2.4.9, 1.11.2 carries 2.5.1.
+type Profile struct {
+	FATE    Version
+	Flow    Version
+	Board   Version
+	Eggroll Version
+}
+
+// Version is a dotted number such as 2.5.3 or 1.7.2.2. The zero Version is unknown.
+type Version string
+
+// AtLeast compares number by number; missing numbers count as 0, text after a number is ignored.
+func (v Version) AtLeast(min ...int) bool {
+	parts := strings.Split(string(v), ".")
+	for i, want := range min {
+		have := 0
+		if i < len(parts) {
+			have, _ = strconv.Atoi(leadingDigits(parts[i]))
+		}
+		if have != want {
+			return have > want
+		}
+	}
+	return true
+}
+
+func leadingDigits(s string) string {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return s[:n]
+}
+
+// NodesRegister reports whether nodemanagers make themselves known to the clustermanager (eggroll 2.5). Before,
+// their rows have to be put into the metadata database.
+func (p Profile) NodesRegister() bool { return p.Eggroll.AtLeast(2, 5) }
+
+// FlatPython reports the tree of FATE 1.5 and 1.6, with fate_flow inside FATE's python directory.
+func (p Profile) FlatPython() bool { return !p.FATE.AtLeast(1, 7) }
+
+// BoardNeedsDatabase reports whether FATE-Board logs into MySQL itself (before 1.8).
+func (p Profile) BoardNeedsDatabase() bool { return !p.Board.AtLeast(1, 8) }

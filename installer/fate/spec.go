@@ -1,0 +1,147 @@
+package fate
+
+import "slices"
+
+// Selection says which host of a Cluster a Spec is wanted for, and what is known about it and about the payload.
+type Selection struct {
+	Role       Role     // blank: decided by the address
+	Party      int      // 0: the one of the cluster file
+	IP         string   // this host's address as the cluster file writes it; blank: found among LocalAddrs
+	LocalAddrs []string // the host's own addresses
+	Base       string   // blank: the cluster file's, or /data
+	User       string   // blank: the cluster file's, or app
+	Group      string   // blank: the cluster file's, or apps
+
+	Versions     map[string]string   // component -> version, from the payload
+	LibraryPaths map[string][]string // component -> directories inside it for LD_LIBRARY_PATH, from the payload
+	Env          map[string]string   // fate.env: FATE, FATEFlow, FATEBoard, EGGROLL, ...
+	Secrets      Secrets             // used where the cluster file gives none
+
+	Memory uint64 // bytes of RAM of the host, 0: unknown
+	CPUs   int    // 0: unknown
+}
+
+// Spec is a Cluster seen from one host: everything needed to install and configure it, with no value left open.
+type Spec struct {
+	Role    Role
+	PartyID int    // 0 for the exchange
+	IP      string // this host, as the cluster file writes it
+	Layout  Layout
+	User    string
+	Group   string
+
+	Side    *Side // the own side
+	Cluster *Cluster
+	OS      OS
+	Secrets Secrets // the effective ones
+
+	Versions     map[string]string
+	LibraryPaths map[string][]string
+	Env          map[string]string
+	Profile      Profile
+	Memory       uint64
+	CPUs         int
+
+	modules []Module
+}
+
+// Runs reports whether a module's process runs on this host.
+func (s *Spec) Runs(m Module) bool { return slices.Contains(s.modules, m) }
+
+// Modules lists the modules that run on this host in start order.
+func (s *Spec) Modules() []Module { return slices.Clone(s.modules) }
+
+// Components lists the payload components to unpack on this host, by their names in the manifest.
+func (s *Spec) Components() []string {
+	var out []string
+	add := func(names ...string) {
+		for _, n := range names {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	eggroll := s.Runs(ClusterManager) || s.Runs(NodeManager) || s.Runs(Rollsite)
+	if s.Runs(MySQL) {
+		add(s.DatabaseEngine())
+	}
+	if eggroll || s.Runs(FateBoard) || s.Runs(ZooKeeper) || s.Runs(FateFlow) {
+		add("jdk")
+	}
+	// FATE-Flow talks to eggroll through eggroll's python client, and the workers of a nodemanager run FATE's code.
+	if s.Runs(FateFlow) || s.Runs(NodeManager) {
+		add("python")
+	}
+	if eggroll || (s.Runs(FateFlow) && s.usesEggroll()) {
+		add("eggroll")
+	}
+	if s.Runs(FateFlow) || s.Runs(NodeManager) {
+		add("fate")
+		if !s.Layout.Flat {
+			add("fateflow")
+		}
+	}
+	if s.Runs(FateBoard) {
+		add("fateboard")
+	}
+	if s.Runs(ZooKeeper) {
+		add("zookeeper")
+	}
+	if s.Runs(Nginx) {
+		add("nginx")
+	}
+	if s.Runs(RabbitMQ) {
+		add("rabbitmq")
+	}
+	return out
+}
+
+// UnpackTarget is the directory that a component's tree becomes.
+func (s *Spec) UnpackTarget(component string) string {
+	v := s.Versions[component]
+	switch component {
+	case "mysql", "mariadb":
+		return s.Layout.DatabaseHome(component, v)
+	case "jdk":
+		return s.Layout.JavaHome(v)
+	case "python":
+		return s.Layout.PythonHome()
+	case "eggroll":
+		return s.Layout.Eggroll()
+	case "fate":
+		if s.Layout.Flat {
+			return s.Layout.FatePython()
+		}
+		return s.Layout.Fate()
+	case "fateflow":
+		return s.Layout.Flow()
+	case "fateboard":
+		return s.Layout.Board()
+	case "zookeeper":
+		return s.Layout.ZooKeeper()
+	case "nginx":
+		return s.Layout.Nginx()
+	case "rabbitmq":
+		return s.Layout.RabbitMQHome(v)
+	}
+	return ""
+}
+
+// DatabaseEngine is the component that serves the database: mariadb when the payload has only that, otherwise mysql.
+func (s *Spec) DatabaseEngine() string {
+	if s.Versions["mysql"] == "" && s.Versions["mariadb"] != "" {
+		return "mariadb"
+	}
+	return "mysql"
+}
+
+// DatabaseHome is the basedir of the database server on this host.
+func (s *Spec) DatabaseHome() string {
+	e := s.DatabaseEngine()
+	return s.Layout.DatabaseHome(e, s.Versions[e])
+}
+
+// JavaHome is $JAVA_HOME on this host.
+func (s *Spec) JavaHome() string { return s.Layout.JavaHome(s.Versions["jdk"]) }
+
+func (s *Spec) usesEggroll() bool { return s.Side.FateFlow.DefaultEngines == "eggroll" }
