@@ -1,0 +1,62 @@
+# fate-installer. `make` or `make help` lists the targets.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+PUBKEY   ?=
+LDFLAGS  := -s -w -buildid= -X main.version=$(VERSION) $(if $(PUBKEY),-X main.releaseKey=$(PUBKEY))
+# -buildvcs=false and -trimpath: the same commit gives the same bytes wherever and whenever it is built.
+GOBUILD   = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+# Where packages, the lab's base system and built demo appliances are kept between runs.
+CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fate-installer
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLATFORM ?= linux/amd64
+
+.DEFAULT_GOAL := help
+.PHONY: help build build-all deps test unit fuzz e2e demo demo-down bundle bench lint release clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the static binary bin/fate-installer
+	$(GOBUILD) -o bin/fate-installer ./installer
+
+build-all: build ## also build for linux/arm64
+	GOARCH=arm64 $(GOBUILD) -o bin/fate-installer-linux-arm64 ./installer
+	GOARCH=amd64 $(GOBUILD) -o bin/fate-installer-linux-amd64 ./installer
+
+deps: ## install what a bare Debian 12 lacks for building, testing and the lab (as root)
+	@scripts/deps.sh
+
+test: deps lint unit fuzz e2e ## everything: lint, unit tests with -race, short fuzzing, the journey on lab hosts
+
+unit: ## unit tests with the race detector
+	go test -race -timeout 20m ./...
+
+fuzz: ## run every fuzz target for a few seconds
+	@scripts/fuzz.sh 5s
+
+e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
+	go test -tags e2e -count=1 -timeout 40m -v ./scripts/e2e/...
+
+demo: deps build ## from nothing to a running party on a lab host (as root)
+	@scripts/demo.sh
+
+demo-down: ## remove the demo's lab host
+	@go run ./scripts/lab down --name demo
+
+bundle: build ## build an appliance: make bundle FROM=<AnsibleFATE offline package or lock file> OUT=<file>
+	@scripts/bundle.sh "$(FROM)" "$(OUT)"
+
+bench: ## Go benchmarks and the comparisons under scripts/bench
+	go test -run '^$$' -bench . -benchmem ./...
+	@scripts/bench/run.sh
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./... && go vet -tags e2e ./...
+	go run $(STATICCHECK) ./...
+
+release: ## build the release files with checksums into dist/
+	@release/release.sh $(VERSION)
+
+clean: ## remove what was built here (not the cache)
+	rm -rf bin dist

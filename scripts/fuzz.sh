@@ -1,0 +1,16 @@
+#!/bin/bash
+# Runs every fuzz target of the module, one after the other, for the time given as the first argument (default 5s).
+# `go test -fuzz` takes one target at a time, hence the loop.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+time=${1:-5s}
+grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file target; do
+	name=${target#func }
+	echo "fuzz $(dirname "$file") $name $time"
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$(dirname "$file")" >"${TMPDIR:-/tmp}/fuzz.$$" 2>&1 </dev/null || {
+		cat "${TMPDIR:-/tmp}/fuzz.$$"
+		rm -f "${TMPDIR:-/tmp}/fuzz.$$"
+		exit 1
+	}
+done
+rm -f "${TMPDIR:-/tmp}/fuzz.$$"
