@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNoSupervisor is the cause when the supervisor does not run.
+var ErrNoSupervisor = errors.New("the supervisor is not running")
+
+// Phase is the part of a step's work in which it failed.
+type Phase string
+
+// The phases of a step.
+const (
+	PhaseCheck   Phase = "check"
+	PhaseJournal Phase = "journal"
+	PhaseApply   Phase = "apply"
+	PhaseVerify  Phase = "verify" // the check after apply
+)
+
+// StepError is the failure of one step. Running again is safe.
+type StepError struct {
+	ID    string
+	Title string
+	Phase Phase
+	Err   error
+}
+
+func (e *StepError) Error() string {
+	name := e.Title
+	if name == "" {
+		name = e.ID
+	}
+	switch e.Phase {
+	case PhaseCheck:
+		return fmt.Sprintf("cannot check %q: %v", name, e.Err)
+	case PhaseVerify:
+		return fmt.Sprintf("cannot complete %q: it was applied, and yet %v", name, e.Err)
+	}
+	return fmt.Sprintf("cannot complete %q: %v", name, e.Err)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// LeftError is returned by an Undo that left something because it is no longer as we made it.
+type LeftError struct {
+	What string // the object: a path, a user
+	Why  string
+}
+
+func (e *LeftError) Error() string { return fmt.Sprintf("left %s: %s", e.What, e.Why) }
+
+// LockedError means that another run holds the lock.
+type LockedError struct {
+	Path string
+	PID  int // 0: not known
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return "cannot start: another run holds " + e.Path
+	}
+	return fmt.Sprintf("cannot start: process %d is at work (it holds %s)", e.PID, e.Path)
+}
+
+// Hint says what to do.
+func (e *LockedError) Hint() string {
+	if e.PID == 0 {
+		return "wait until it ends, then run the same command again"
+	}
+	return fmt.Sprintf("wait until it ends (ps -fp %d shows it), then run the same command again", e.PID)
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"time"
+)
+
+// EventKind is what happened to a step.
+type EventKind string
+
+// The kinds of events. Each step has at most one of Unchanged, Changed, Failed, Skipped.
+const (
+	Started   EventKind = "started"   // its check began
+	Applying  EventKind = "applying"  // it is not done and is being applied; Why says what is missing
+	Unchanged EventKind = "unchanged" // it was done
+	Changed   EventKind = "changed"   // it was applied
+	Failed    EventKind = "failed"    // see Err
+	Skipped   EventKind = "skipped"   // not begun, because another step failed or the run was interrupted
+)
+
+// Event tells about the progress of a run.
+type Event struct {
+	Kind      EventKind
+	ID        string
+	Title     string
+	Component string
+	Why       string        // of Applying
+	Note      string        // of Unchanged and Changed
+	Drift     bool          // of Applying and Changed: an earlier run had done it, and somebody undid it
+	Err       error         // of Failed
+	Elapsed   time.Duration // of the final events, since Started
+}
+
+// Outcome is how a run ended for one step.
+type Outcome struct {
+	ID        string        `json:"id"`
+	Title     string        `json:"title"`
+	Component string        `json:"component,omitempty"`
+	Status    EventKind     `json:"status"`
+	Why       string        `json:"why,omitempty"`
+	Note      string        `json:"note,omitempty"`
+	Drift     bool          `json:"drift,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	Start     time.Duration `json:"start_ns"` // since the run began
+	Elapsed   time.Duration `json:"elapsed_ns"`
+}
+
+// Report is the result of a run.
+type Report struct {
+	Run      string        `json:"run"` // its ID in the journal
+	Steps    []Outcome     `json:"steps"`
+	Elapsed  time.Duration `json:"elapsed_ns"`
+	Critical []string      `json:"critical_path,omitempty"` // IDs of the steps that made the run as long as it was
+	Warnings []string      `json:"warnings,omitempty"`
+}
+
+// Count returns how many steps ended with a status.
+func (r Report) Count(status EventKind) int {
+	n := 0
+	for _, s := range r.Steps {
+		if s.Status == status {
+			n++
+		}
+	}
+	return n
+}
