@@ -1,0 +1,240 @@
+package host
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Address is one address of one interface.
+type Address struct {
+	Interface string     `json:"interface"` // empty when read from a directory tree
+	IP        netip.Addr `json:"ip"`
+}
+
+// HasAddress reports whether ip is one of the machine's own.
+func (f *Facts) HasAddress(ip netip.Addr) bool {
+	return slices.ContainsFunc(f.Addresses, func(a Address) bool { return a.IP == ip.Unmap() })
+}
+
+func (g *gatherer) addresses() {
+	var err error
+	if g.f.Rooted {
+		g.f.Addresses = g.treeAddresses()
+	} else {
+		g.f.Addresses, err = interfaceAddresses()
+	}
+	if err != nil {
+		g.unknown("addresses", err)
+	} else if len(g.f.Addresses) == 0 {
+		g.f.Unknown["addresses"] = "no interface has an address"
+	}
+}
+
+func interfaceAddresses() ([]Address, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the network interfaces: %w", err)
+	}
+	var out []Address
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil {
+			return nil, fmt.Errorf("cannot list the addresses of %s: %w", i.Name, err)
+		}
+		for _, a := range addrs {
+			if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+				out = append(out, Address{i.Name, prefix.Addr().Unmap()})
+			}
+		}
+	}
+	return out, nil
+}
+
+// treeAddresses reads the kernel's tables instead of asking it: /proc/net/fib_trie prints each local IPv4 address on the
+// line before the word "host LOCAL", /proc/net/if_inet6 one IPv6 address per line in 32 hexadecimal digits.
+func (g *gatherer) treeAddresses() []Address {
+	var out []Address
+	previous := ""
+	for line := range strings.Lines(g.line("/proc/net/fib_trie")) {
+		line = strings.TrimSpace(line)
+		if ip, err := netip.ParseAddr(previous); err == nil && strings.HasSuffix(line, "host LOCAL") {
+			if a := (Address{IP: ip}); !slices.Contains(out, a) { // the main and the local table repeat each other
+				out = append(out, a)
+			}
+		}
+		previous = strings.TrimPrefix(line, "|-- ")
+	}
+	for line := range strings.Lines(g.line("/proc/net/if_inet6")) {
+		fields := strings.Fields(line)
+		if len(fields) < 6 {
+			continue
+		}
+		raw, err := hex.DecodeString(fields[0])
+		if ip, ok := netip.AddrFromSlice(raw); err == nil && ok {
+			out = append(out, Address{fields[5], ip})
+		}
+	}
+	return out
+}
+
+// Hostname is the machine's own name and what /etc/hosts, or on the running machine the resolver, makes of it.
+type Hostname struct {
+	Name      string       `json:"name"`
+	Addresses []netip.Addr `json:"addresses"`
+}
+
+func (g *gatherer) hostname() {
+	hn := &g.f.Hostname
+	if hn.Name = g.line("/proc/sys/kernel/hostname"); hn.Name == "" || g.f.Rooted {
+		if name := g.line("/etc/hostname"); name != "" {
+			hn.Name = name
+		}
+	}
+	if hn.Name == "" {
+		g.f.Unknown["hostname"] = "neither the kernel nor /etc/hostname has a name"
+		return
+	}
+	data, err := g.h.ReadFile("/etc/hosts")
+	if err != nil {
+		g.unknown("hosts", err)
+	}
+	hn.Addresses = parseHosts(string(data), hn.Name)
+}
+
+// parseHosts gives the addresses of a name in hosts(5) form. The name service is not asked: on a host without a network
+// it answers only after its time-out, and a cluster must not depend on what it would say.
+func parseHosts(text, name string) []netip.Addr {
+	var out []netip.Addr
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !slices.ContainsFunc(fields[1:], func(f string) bool { return strings.EqualFold(f, name) }) {
+			continue
+		}
+		if ip, err := netip.ParseAddr(fields[0]); err == nil {
+			out = append(out, ip)
+		}
+	}
+	return out
+}
+
+// Listener is a TCP socket that waits for connections, and whose it is.
+type Listener struct {
+	Addr    netip.AddrPort `json:"addr"` // the unspecified address means every one
+	UID     int            `json:"uid"`
+	PID     int            `json:"pid"` // 0 when the owner could not be found: not root, or in another PID namespace
+	Process string         `json:"process"`
+	inode   string
+}
+
+// ListenersOn gives the listeners that keep others from binding addr. A socket for all addresses and one for a specific
+// address exclude each other; so does an IPv6 socket for all addresses, which takes IPv4 too unless it says otherwise.
+func (f *Facts) ListenersOn(addr netip.AddrPort) []Listener {
+	var out []Listener
+	for _, l := range f.Listeners {
+		same := l.Addr.Addr().Unmap() == addr.Addr().Unmap()
+		if l.Addr.Port() == addr.Port() && (same || l.Addr.Addr().IsUnspecified() || addr.Addr().IsUnspecified()) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (g *gatherer) listeners() {
+	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		data, err := g.h.ReadFile(file)
+		if err != nil {
+			if file == "/proc/net/tcp" { // a kernel without IPv6 has only this one
+				g.unknown("listeners", err)
+			}
+			continue
+		}
+		g.f.Listeners = append(g.f.Listeners, parseTCP(string(data))...)
+	}
+	slices.SortFunc(g.f.Listeners, func(a, b Listener) int { return a.Addr.Compare(b.Addr) })
+	g.socketOwners()
+}
+
+// tcpListen is the state of a listening socket in /proc/net/tcp.
+const tcpListen = "0A"
+
+// parseTCP reads the listening sockets of /proc/net/tcp or tcp6: "sl local remote state queues timer retransmits uid
+// timeout inode".
+func parseTCP(text string) []Listener {
+	var out []Listener
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 10 || fields[3] != tcpListen {
+			continue
+		}
+		addr, err := parseSocketAddr(fields[1])
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.Atoi(fields[7])
+		if err != nil {
+			continue
+		}
+		out = append(out, Listener{Addr: addr, UID: uid, inode: fields[9]})
+	}
+	return out
+}
+
+// parseSocketAddr reads ADDRESS:PORT in hexadecimal; the address is printed as 32-bit words in the byte order of the
+// machine, which is little-endian on everything FATE runs on.
+func parseSocketAddr(s string) (netip.AddrPort, error) {
+	hexAddr, hexPort, _ := strings.Cut(s, ":")
+	raw, err := hex.DecodeString(hexAddr)
+	if err != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, fmt.Errorf("cannot read socket address %q", s)
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.BigEndian.PutUint32(raw[i:], binary.LittleEndian.Uint32(raw[i:]))
+	}
+	ip, ok := netip.AddrFromSlice(raw)
+	port, err := strconv.ParseUint(hexPort, 16, 16)
+	if !ok || err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cannot read socket address %q", s)
+	}
+	return netip.AddrPortFrom(ip, uint16(port)), nil
+}
+
+// socketOwners finds the process of each listener by the sockets among its open files. That walks the descriptors of the
+// whole machine, but stops as soon as every listener has its owner.
+func (g *gatherer) socketOwners() {
+	missing := map[string][]*Listener{}
+	for i := range g.f.Listeners {
+		l := &g.f.Listeners[i]
+		missing["socket:["+l.inode+"]"] = append(missing["socket:["+l.inode+"]"], l)
+	}
+	for _, p := range g.f.Processes {
+		if len(missing) == 0 {
+			return
+		}
+		dir := path.Join("/proc", strconv.Itoa(p.PID), "fd")
+		entries, err := g.h.ReadDir(dir)
+		if err != nil { // not ours to see, or gone
+			continue
+		}
+		for _, e := range entries {
+			target, err := g.h.Readlink(path.Join(dir, e.Name()))
+			if err != nil {
+				continue
+			}
+			for _, l := range missing[target] {
+				l.PID, l.Process = p.PID, p.Name
+			}
+			delete(missing, target)
+		}
+	}
+}
