@@ -1,12 +1,154 @@
 package engine
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+)
 
-// Ledger is what the journal says about the host: every step that ever began and was not undone, with the state before it.
-// It is safe for concurrent use.
-type Ledger struct{}
+// Entry is what the ledger knows about one step.
+type Entry struct {
+	Step      string          `json:"step"`
+	Title     string          `json:"title,omitempty"`
+	Component string          `json:"component,omitempty"`
+	Before    json.RawMessage `json:"before,omitempty"` // the state of the host before the first begin
+	Since     time.Time       `json:"since"`            // of the first begin
+	Changed   time.Time       `json:"changed"`          // of the last begin
+	Done      bool            `json:"done"`             // the last begin was completed
+	Undone    bool            `json:"undone,omitempty"` // it is history: the host is as before
+	Left      bool            `json:"left,omitempty"`   // an undo left it, because somebody changed it
 
-// Wrote returns the marks of everything that the step left or was about to leave, oldest first.
-func (l *Ledger) Wrote(id string) []string { return nil }
+	marks   []string
+	attempt *begin // the first begin since the last run that succeeded
+	order   int
+}
 
-var _ json.RawMessage
+// begin is the part of a begin record that an undo needs.
+type begin struct {
+	before json.RawMessage
+	order  int
+}
+
+// Ledger lists everything that the installer touched, with the state before. It is the sum of the journal's records
+// and safe for concurrent use.
+type Ledger struct {
+	mu      sync.Mutex
+	entries map[string]*Entry
+	count   int // begins so far
+}
+
+func newLedger() *Ledger { return &Ledger{entries: map[string]*Entry{}} }
+
+// Wrote returns the marks of everything that the step left or was about to leave, oldest first. What is on the host and is not among
+// them is somebody else's work.
+func (l *Ledger) Wrote(step string) []string {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[step]
+	if e == nil || e.Undone {
+		return nil
+	}
+	return slices.Clone(e.marks)
+}
+
+// Current returns the mark of the last time the step was completed, and whether it is so.
+func (l *Ledger) Current(step string) (mark string, done bool) {
+	if l == nil {
+		return "", false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[step]
+	if e == nil || e.Undone || !e.Done || len(e.marks) == 0 {
+		return "", e != nil && !e.Undone && e.Done
+	}
+	return e.marks[len(e.marks)-1], true
+}
+
+// Entries returns everything ever touched and not undone, in the order in which it was first begun.
+func (l *Ledger) Entries() []Entry {
+	return l.list(func(e *Entry) bool { return !e.Undone })
+}
+
+// History returns everything ever touched, also what was undone.
+func (l *Ledger) History() []Entry {
+	return l.list(func(*Entry) bool { return true })
+}
+
+func (l *Ledger) list(want func(*Entry) bool) []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []Entry
+	for _, e := range l.entries {
+		if want(e) {
+			out = append(out, *e)
+		}
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return a.order - b.order })
+	return out
+}
+
+// apply adds a record of the journal.
+func (l *Ledger) apply(r record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[r.Step]
+	switch r.Op {
+	case opBegin:
+		l.begin(e, r)
+	case opDone:
+		if e != nil {
+			e.Done = true
+		}
+	case opUndone:
+		if e != nil {
+			e.undone(r)
+		}
+	case opLeft:
+		if e != nil {
+			e.Left = true
+		}
+	case opEnd:
+		if r.OK {
+			for _, e := range l.entries {
+				e.attempt = nil
+			}
+		}
+	}
+}
+
+func (l *Ledger) begin(e *Entry, r record) {
+	l.count++
+	if e == nil || e.Undone {
+		e = &Entry{Step: r.Step, Before: r.Before, Since: r.Time, order: l.count}
+		l.entries[r.Step] = e
+	}
+	if e.attempt == nil {
+		e.attempt = &begin{before: r.Before, order: l.count}
+	}
+	e.Title, e.Component, e.Changed, e.Done, e.Left = r.Title, r.Component, r.Time, false, false
+	// The newest mark is the last one, also when an older release is installed again.
+	e.marks = slices.DeleteFunc(e.marks, func(m string) bool { return m == r.Mark })
+	if r.Mark != "" {
+		e.marks = append(e.marks, r.Mark)
+	}
+}
+
+// undone notes that the step was undone: for good, or back to what it was before the last attempt.
+func (e *Entry) undone(r record) {
+	first := e.attempt != nil && e.attempt.order == e.order
+	e.attempt = nil
+	if r.All || first {
+		e.Undone, e.Done, e.Left = true, false, false
+		return
+	}
+	e.Done = true // as the run before the attempt had left it
+	if n := len(e.marks); n > 1 {
+		// Both are kept: the content is the older one again, and either is ours.
+		e.marks[n-1], e.marks[n-2] = e.marks[n-2], e.marks[n-1]
+	}
+}
