@@ -1,0 +1,182 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Starter is a [Runner] that can also start a command and leave it running.
+type Starter interface {
+	Start(c Cmd) (*Child, error)
+}
+
+// Child is a running command that this process started and that does not outlive it: the kernel kills it when this
+// process dies in any way. It is for temporary servers; what shall stay is the supervisor's.
+type Child struct {
+	name string
+	pid  int
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// Start starts a command in a process group of its own. Its output goes to c.Output, and nowhere when that is nil. It
+// fails with [ErrNoCommands] for a tree.
+func (h *Host) Start(c Cmd) (*Child, error) {
+	s, ok := h.runner.(Starter)
+	if !ok {
+		return nil, fmt.Errorf("cannot start %s: %w", c.Name(), ErrNoCommands)
+	}
+	return s.Start(c)
+}
+
+// Start implements [Starter].
+func (ExecRunner) Start(c Cmd) (*Child, error) {
+	cmd, _, err := command(context.Background(), c) // what the context leaves behind is not our concern: it never ends
+	if err != nil {
+		return nil, err
+	}
+	if c.Output != nil {
+		// One value for both, so that os/exec writes to it from one goroutine.
+		cmd.Stdout = c.Output
+		cmd.Stderr = c.Output
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	child := &Child{name: c.Name(), done: make(chan struct{})}
+	started := make(chan error)
+	go child.run(cmd, started)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", c.Name(), err)
+	}
+	return child, nil
+}
+
+// run starts and waits on one and the same thread: the death signal is sent when the thread that forked ends, and the
+// runtime ends threads as it likes unless they are locked.
+func (c *Child) run(cmd *exec.Cmd, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	c.pid = cmd.Process.Pid
+	started <- nil
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = &ExitError{Name: c.name, Code: exitStatus(cmd.ProcessState)}
+	}
+	c.err = err
+	close(c.done)
+}
+
+// PID is the child's process id, which is also its process group's.
+func (c *Child) PID() int { return c.pid }
+
+// Done is closed when the child has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Err tells how the child ended: nil for status 0, else usually an [*ExitError]. It is nil until Done is closed.
+func (c *Child) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// Kill ends the child's process group at once and waits for the child.
+func (c *Child) Kill() {
+	_ = syscall.Kill(-c.pid, syscall.SIGKILL) // fails only when it has ended
+	<-c.done
+}
+
+// Stop asks the child to end with SIGTERM and waits for it. When patience is over, or ctx ends, it is killed, and the
+// error says so.
+func (c *Child) Stop(ctx context.Context, patience time.Duration) error {
+	// To the child alone: a server's helpers end when the server is done with them.
+	if err := syscall.Kill(c.pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, err)
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		return c.err
+	case <-timer.C:
+		c.Kill()
+		return fmt.Errorf("cannot stop %s (pid %d) within %s: it was killed", c.name, c.pid, patience)
+	case <-ctx.Done():
+		c.Kill()
+		return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, context.Cause(ctx))
+	}
+}
+
+// maxSocketPath is the longest path that fits into sockaddr_un, without its final zero byte.
+const maxSocketPath = 107
+
+// DialUnix connects to a unix socket of the host. Its path may be longer than a socket address can be: then it is
+// reached through a descriptor of its directory.
+func (h *Host) DialUnix(ctx context.Context, abs string) (net.Conn, error) {
+	if err := checkAbs("dial", abs); err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	real := h.Path(abs)
+	if len(real) <= maxSocketPath {
+		return d.DialContext(ctx, "unix", real)
+	}
+	dir, err := os.Open(filepath.Dir(real))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return d.DialContext(ctx, "unix", filepath.Join("/proc/self/fd", strconv.Itoa(int(dir.Fd())), filepath.Base(real)))
+}
+
+// SyncAll makes everything durable that any process has written to the filesystem abs is on.
+func (h *Host) SyncAll(abs string) error {
+	if err := h.try(OpSync, abs); err != nil {
+		return err
+	}
+	f, err := h.Open(abs)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return fmt.Errorf("cannot write %s out to disk: %w", abs, err)
+	}
+	return nil
+}
+
+// LockHolder finds the process that has a POSIX record lock on a file, 0 for none. Servers that must not run twice on
+// the same data take one.
+func (h *Host) LockHolder(abs string) (pid int, err error) {
+	f, err := h.Open(abs)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lock); err != nil {
+		return 0, fmt.Errorf("cannot see who has locked %s: %w", abs, err)
+	}
+	if lock.Type == unix.F_UNLCK {
+		return 0, nil
+	}
+	return int(lock.Pid), nil
+}
