@@ -34,9 +34,7 @@ func (p Program) INI() []byte {
 	e.str("stopsignal", p.StopSignal, d.StopSignal)
 	e.num("stopwaitsecs", int64(p.StopWaitSecs), int64(d.StopWaitSecs))
 	e.boolean("stopasgroup", p.StopAsGroup, d.StopAsGroup)
-	if p.KillAsGroup != d.KillAsGroup || p.StopAsGroup {
-		e.put("killasgroup", strconv.FormatBool(p.KillAsGroup))
-	}
+	e.boolean("killasgroup", p.KillAsGroup, d.KillAsGroup)
 	e.duration("restart_delay", p.RestartDelay, d.RestartDelay)
 	e.duration("restart_delay_max", p.RestartDelayMax, d.RestartDelayMax)
 	e.duration("restart_reset", p.RestartReset, d.RestartReset)

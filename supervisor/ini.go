@@ -1,0 +1,164 @@
+package supervisor
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Problem is one thing wrong, or odd, in a configuration file.
+type Problem struct {
+	File string
+	Line int // 0: the file as a whole
+	Text string
+}
+
+// String gives the problem in the form editors jump to.
+func (p Problem) String() string {
+	if p.Line == 0 {
+		return p.File + ": " + p.Text
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+}
+
+// Problems is the error of a configuration that cannot be used: everything that is wrong with it, not only the first.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Bounds of what is read. They are far above any real file and keep a hostile one from costing memory.
+const (
+	maxFileBytes   = 4 << 20
+	maxLineBytes   = 256 << 10
+	maxProgramsRun = 5000
+)
+
+type iniSection struct {
+	name string
+	file string
+	line int
+	keys []iniKey
+}
+
+type iniKey struct {
+	name  string
+	value string // lines of a continued value are joined by newlines
+	line  int
+}
+
+// parseINI reads supervisor 4's dialect, which is Python's RawConfigParser with ; and # starting comments: "=" or ":"
+// after the key, keys in any case, deeper indented lines continue a value, a backslash means nothing. It differs
+// from Python in reporting every problem with its line and in refusing sections and keys given twice.
+func parseINI(file string, data []byte) ([]iniSection, []Problem) {
+	r := &iniReader{file: file}
+	if len(data) > maxFileBytes {
+		r.problem("is larger than %d bytes", maxFileBytes)
+		return nil, r.problems
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		r.problem("is not UTF-8 text")
+		return nil, r.problems
+	}
+	for line := range strings.Lines(string(data)) {
+		r.line++
+		r.next(strings.TrimRight(line, "\r\n"))
+	}
+	r.endValue()
+	return r.sections, r.problems
+}
+
+type iniReader struct {
+	file     string
+	line     int
+	sections []iniSection
+	problems []Problem
+
+	indent int      // of the line with the current key
+	value  []string // lines of the current key's value; nil when there is no current key
+}
+
+func (r *iniReader) problem(format string, args ...any) {
+	r.problems = append(r.problems, Problem{r.file, r.line, fmt.Sprintf(format, args...)})
+}
+
+func (r *iniReader) next(raw string) {
+	if len(raw) > maxLineBytes {
+		r.problem("the line is longer than %d bytes", maxLineBytes)
+		return
+	}
+	if strings.ContainsFunc(raw, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+		r.problem("the line has a control character")
+		return
+	}
+	line := strings.TrimRight(raw, " \t")
+	text := strings.TrimLeft(line, " \t")
+	indent := len(line) - len(text)
+	comment := strings.HasPrefix(text, ";") || strings.HasPrefix(text, "#")
+	if !comment {
+		text = strings.TrimRight(stripComment(text), " \t")
+	}
+	switch {
+	case comment:
+	case text == "":
+		if r.value != nil {
+			r.value = append(r.value, "")
+		}
+	case r.value != nil && indent > r.indent:
+		r.value = append(r.value, text)
+	case text[0] == '[':
+		r.endValue()
+		r.section(text)
+	default:
+		r.endValue()
+		r.key(text, indent)
+	}
+}
+
+func (r *iniReader) section(text string) {
+	end := strings.LastIndexByte(text, ']')
+	if end < 0 || end != len(text)-1 {
+		r.problem("the section title has no closing bracket at its end")
+		return
+	}
+	r.sections = append(r.sections, iniSection{name: strings.TrimSpace(text[1:end]), file: r.file, line: r.line})
+}
+
+func (r *iniReader) key(text string, indent int) {
+	if len(r.sections) == 0 {
+		r.problem("%q stands before the first section", text)
+		return
+	}
+	at := strings.IndexAny(text, "=:")
+	if at <= 0 {
+		r.problem("%q is neither a section, a key = value nor a comment", text)
+		return
+	}
+	s := &r.sections[len(r.sections)-1]
+	name := strings.ToLower(strings.TrimSpace(text[:at]))
+	for _, k := range s.keys {
+		if k.name == name {
+			r.problem("%s is given twice, first in line %d", name, k.line)
+			return
+		}
+	}
+	s.keys = append(s.keys, iniKey{name: name, line: r.line})
+	r.indent = indent
+	r.value = []string{strings.TrimSpace(text[at+1:])}
+}
+
+func (r *iniReader) endValue() {
+	if r.value == nil {
+		return
+	}
+	s := &r.sections[len(r.sections)-1]
+	s.keys[len(s.keys)-1].value = strings.TrimRight(strings.Join(r.value, "\n"), " \t\n")
+	r.value = nil
+}

@@ -1,0 +1,426 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/ochinchina/supervisord/config"
+)
+
+// Config is everything a configuration file and the files it includes say.
+type Config struct {
+	Path     string // the main file
+	Daemon   DaemonConfig
+	Programs []Program // sorted by name
+}
+
+// DaemonConfig are the settings of the supervisor itself: [supervisord], [unix_http_server], [inet_http_server].
+type DaemonConfig struct {
+	Socket      string // unix socket of the API
+	SocketMode  os.FileMode
+	SocketOwner string // user[:group]; "" leaves the daemon's own
+	Username    string // asked for on the socket too when set
+	Password    Password
+
+	TCPAddr     string // "" for none; never without credentials
+	TCPUsername string
+	TCPPassword Password
+
+	LogFile     string
+	LogMaxBytes int64
+	LogBackups  int
+	LogLevel    string
+	PidFile     string
+	ChildLogDir string // where AUTO log files go
+	Identifier  string
+	MinFDs      int // open files the daemon needs
+	Umask       string
+	Environment map[string]string // for every program
+}
+
+// Password keeps a secret out of logs and JSON. A value that starts with {SHA} is the SHA-1 of the password, in hex.
+type Password string
+
+// String hides the password.
+func (Password) String() string { return "[redacted]" }
+
+// MarshalText hides the password.
+func (Password) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Load reads a configuration file and the files its [include] section names. A file that cannot be used gives
+// Problems; what is odd but harmless (a key nobody knows, say) comes back as warnings. Nothing on the machine but
+// these files, the host name and the environment is looked at.
+//
+// The dialect is supervisor 4's, with the expressions and groups of ochinchina/supervisord's config package. Its
+// Config.Load is not used: it drops a program whose command has a mistake without a word, takes an unreadable file for
+// an empty one, hangs on a dependency cycle, and cannot tell the line of anything.
+func Load(confPath string) (*Config, []Problem, error) {
+	return load(confPath, os.Environ())
+}
+
+func load(confPath string, environ []string) (*Config, []Problem, error) {
+	abs, err := filepath.Abs(confPath)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot find %s: %w", confPath, err)
+	}
+	l := &loader{path: abs, here: filepath.Dir(abs), vars: commonVars(environ), groups: config.NewProcessGroup()}
+	l.vars["here"] = l.here
+	l.readFile(abs)
+	for _, f := range l.includes() {
+		l.readFile(f)
+	}
+	cfg := l.build()
+	if len(l.problems) > 0 {
+		return nil, l.warnings, Problems(l.problems)
+	}
+	return cfg, l.warnings, nil
+}
+
+func commonVars(environ []string) map[string]string {
+	vars := make(map[string]string, len(environ)+8)
+	for _, e := range environ {
+		k, v, _ := strings.Cut(e, "=")
+		vars["ENV_"+k] = v
+	}
+	vars["host_node_name"], _ = os.Hostname()
+	return vars
+}
+
+type loader struct {
+	path, here string
+	vars       map[string]string
+	sections   []iniSection
+	groups     *config.ProcessGroup
+	groupLine  map[string]position // of the [group:x] that names a program
+	problems   []Problem
+	warnings   []Problem
+}
+
+type position struct {
+	file string
+	line int
+}
+
+func (l *loader) problem(file string, line int, format string, args ...any) {
+	l.problems = append(l.problems, Problem{file, line, fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) warn(file string, line int, format string, args ...any) {
+	l.warnings = append(l.warnings, Problem{file, line, fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) readFile(path string) {
+	data, err := readBounded(path)
+	if err != nil {
+		l.problem(path, 0, "cannot be read: %v", withoutPath(err))
+		return
+	}
+	sections, problems := parseINI(path, data)
+	l.problems = append(l.problems, problems...)
+	for _, s := range sections {
+		for _, have := range l.sections {
+			if have.name == s.name {
+				l.problem(s.file, s.line, "[%s] is given twice, first in %s:%d", s.name, have.file, have.line)
+			}
+		}
+		l.sections = append(l.sections, s)
+	}
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && !st.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+}
+
+// withoutPath drops the path from a file error whose text names the file already.
+func withoutPath(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+func (l *loader) section(name string) *iniSection {
+	for i := range l.sections {
+		if l.sections[i].name == name {
+			return &l.sections[i]
+		}
+	}
+	return nil
+}
+
+// includes returns the files of [include] in a fixed order. A pattern that matches nothing is normal: a fresh
+// supervisor.d is empty.
+func (l *loader) includes() []string {
+	s := l.section("include")
+	if s == nil {
+		return nil
+	}
+	var out []string
+	for _, k := range s.keys {
+		if k.name != "files" {
+			l.unknownKey(s, k, []string{"files"})
+			continue
+		}
+		value, err := expand(k.value, l.vars)
+		if err != nil {
+			l.problem(s.file, k.line, "files: %v", err)
+			continue
+		}
+		for _, pattern := range strings.Fields(value) {
+			if !filepath.IsAbs(pattern) {
+				pattern = filepath.Join(l.here, pattern)
+			}
+			matches, err := filepath.Glob(pattern)
+			if err != nil {
+				l.problem(s.file, k.line, "files: %q is not a pattern: %v", pattern, err)
+			}
+			slices.Sort(matches)
+			out = append(out, matches...)
+		}
+	}
+	return slices.Compact(out)
+}
+
+func (l *loader) build() *Config {
+	cfg := &Config{Path: l.path, Daemon: l.daemonDefaults()}
+	l.buildGroups()
+	positions := make(map[string]position)
+	for i := range l.sections {
+		s := &l.sections[i]
+		kind, name, _ := strings.Cut(s.name, ":")
+		switch kind {
+		case "program":
+			for _, p := range l.programs(s, strings.TrimSpace(name)) {
+				if first, ok := positions[p.Name]; ok {
+					l.problem(s.file, s.line, "program %s is defined twice, first in %s:%d", p.Name, first.file, first.line)
+					continue
+				}
+				positions[p.Name] = position{s.file, s.line}
+				cfg.Programs = append(cfg.Programs, p)
+			}
+		case "group", "include":
+		case "supervisord", "unix_http_server", "inet_http_server":
+			l.daemonSection(s, &cfg.Daemon)
+		case "supervisorctl", "rpcinterface", "ctlplugin":
+			// Meant for supervisorctl or for Python; of no concern here.
+		case "eventlistener", "fcgi-program":
+			l.problem(s.file, s.line, "[%s]: programs of this kind are not supported", s.name)
+		default:
+			l.warn(s.file, s.line, "[%s] is not a section that means anything here", s.name)
+		}
+	}
+	l.checkDaemon(&cfg.Daemon)
+	slices.SortFunc(cfg.Programs, func(a, b Program) int { return strings.Compare(a.Name, b.Name) })
+	l.checkGraph(cfg.Programs, positions)
+	return cfg
+}
+
+func (l *loader) buildGroups() {
+	l.groupLine = make(map[string]position)
+	for i := range l.sections {
+		s := &l.sections[i]
+		name, ok := strings.CutPrefix(s.name, "group:")
+		if !ok {
+			continue
+		}
+		if err := validName(name); err != nil {
+			l.problem(s.file, s.line, "[%s]: %v", s.name, err)
+		}
+		for _, k := range s.keys {
+			switch k.name {
+			case "programs":
+				for _, p := range splitList(k.value) {
+					if first, ok := l.groupLine[p]; ok {
+						l.problem(s.file, k.line, "program %s is in two groups, first in %s:%d", p, first.file, first.line)
+					}
+					if l.section("program:"+p) == nil {
+						l.problem(s.file, k.line, "group %s names the program %s, which is not defined", name, p)
+					}
+					l.groupLine[p] = position{s.file, k.line}
+					l.groups.Add(name, p)
+				}
+			case "priority":
+			default:
+				l.unknownKey(s, k, []string{"programs", "priority"})
+			}
+		}
+	}
+}
+
+// checkGraph finds dependencies that do not exist or run in a circle.
+func (l *loader) checkGraph(programs []Program, positions map[string]position) {
+	if len(programs) > maxProgramsRun {
+		l.problem(l.path, 0, "there are %d programs; at most %d are possible", len(programs), maxProgramsRun)
+		return
+	}
+	var names []string
+	for _, p := range programs {
+		names = append(names, p.Name)
+	}
+	for _, p := range programs {
+		at := positions[p.Name]
+		for _, d := range p.DependsOn {
+			if _, ok := positions[d]; !ok {
+				l.problem(at.file, at.line, "program %s depends on %s, which is not defined%s", p.Name, d, nearest(d, names))
+			}
+		}
+	}
+	if cycle := findCycle(programs); cycle != nil {
+		at := positions[cycle[0]]
+		l.problem(at.file, at.line, "the dependencies go in a circle: %s", strings.Join(cycle, " -> "))
+	}
+}
+
+func (l *loader) unknownKey(s *iniSection, k iniKey, known []string) {
+	l.warn(s.file, k.line, "[%s] %s is not a key that means anything here%s", s.name, k.name, nearest(k.name, known))
+}
+
+// nearest gives ", did you mean X?" when a known name is close to what was written.
+func nearest(name string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if k == name || len(k) > len(name)+2 || len(name) > len(k)+2 {
+			continue
+		}
+		if d := levenshtein.ComputeDistance(name, k); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// maxNumProcs bounds numprocs, so that a slip of the finger does not fork a hundred thousand processes.
+const maxNumProcs = 1000
+
+// programs returns the program of a section, or all of them where numprocs is above one.
+func (l *loader) programs(s *iniSection, name string) []Program {
+	if err := validName(name); err != nil {
+		l.problem(s.file, s.line, "[%s]: %v", s.name, err)
+		return nil
+	}
+	get := func(key, def string) (string, int) {
+		for _, k := range s.keys {
+			if k.name == key {
+				return k.value, k.line
+			}
+		}
+		return def, s.line
+	}
+	text, line := get("numprocs", "1")
+	count, err := parseInt(text, 1, maxNumProcs)
+	if err != nil {
+		l.problem(s.file, line, "numprocs: %v", err)
+		return nil
+	}
+	text, line = get("numprocs_start", "0")
+	first, err := parseInt(text, 0, 1_000_000)
+	if err != nil {
+		l.problem(s.file, line, "numprocs_start: %v", err)
+		return nil
+	}
+	processName, line := get("process_name", "%(program_name)s")
+	if count > 1 && !strings.Contains(processName, "%(process_num)") {
+		l.problem(s.file, line, "numprocs is %d, so process_name must contain %%(process_num)", count)
+		return nil
+	}
+	l.warnKeys(s)
+	var out []Program
+	for n := first; n < first+count; n++ {
+		vars := make(map[string]string, len(l.vars)+8)
+		for k, v := range l.vars {
+			vars[k] = v
+		}
+		vars["program_name"], vars["process_num"], vars["numprocs"] = name, strconv.Itoa(n), strconv.Itoa(count)
+		vars["group_name"] = l.groups.GetGroup(name, name)
+		p, ok := l.program(s, processName, vars)
+		if !ok {
+			return out
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// program builds one program; values may refer to its own environment as %(ENV_X)s.
+func (l *loader) program(s *iniSection, processName string, vars map[string]string) (Program, bool) {
+	p := NewProgram(vars["program_name"])
+	before := len(l.problems)
+	values := make(map[string]iniKey, len(s.keys))
+	take := func(name string, set func(v string) error) {
+		k, ok := values[name]
+		if !ok {
+			return
+		}
+		v, err := expand(k.value, vars)
+		if err == nil {
+			err = set(v)
+		}
+		if err != nil {
+			l.problem(s.file, k.line, "%s: %v", name, err)
+		}
+	}
+	for _, k := range s.keys {
+		values[k.name] = k
+	}
+	take("environment", func(v string) (err error) { p.Environment, err = splitEnvironment(v); return err })
+	for k, v := range p.Environment {
+		vars["ENV_"+k] = v
+	}
+	name, err := expand(processName, vars)
+	if err != nil {
+		l.problem(s.file, s.line, "process_name: %v", err)
+	}
+	p.Name, p.Group = name, vars["group_name"]
+	take("command", func(v string) (err error) { p.Command, err = splitWords(v); return err })
+	for _, key := range programKeys {
+		take(key.name, func(v string) error { return key.set(&p, v) })
+	}
+	for _, path := range []*string{&p.StdoutLogfile, &p.StderrLogfile} {
+		if *path != "AUTO" && *path != "NONE" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(l.here, *path)
+		}
+	}
+	if len(l.problems) == before {
+		if err := p.Validate(); err != nil {
+			l.problem(s.file, s.line, "program %s: %v", p.Name, oneLine(err))
+		}
+	}
+	return p, len(l.problems) == before
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func (l *loader) warnKeys(s *iniSection) {
+	known := knownProgramKeys()
+	for _, k := range s.keys {
+		if _, found := slices.BinarySearch(known, k.name); found {
+			continue
+		}
+		if why, ok := ignoredProgramKeys[k.name]; ok {
+			l.warn(s.file, k.line, "[%s] %s has no effect: %s", s.name, k.name, why)
+		} else if why, ok := misleadingProgramKeys[k.name]; ok {
+			l.warn(s.file, k.line, "[%s] %s has no effect: %s", s.name, k.name, why)
+		} else {
+			l.unknownKey(s, k, known)
+		}
+	}
+}
