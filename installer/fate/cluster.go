@@ -10,8 +10,10 @@ type Cluster struct {
 	Install  Install
 	OS       OS
 
-	origins map[string]Pos // dotted path of a scalar or list -> where it was written
-	notes   Problems
+	origins  map[string]Pos  // dotted path of a value -> where it was written
+	failed   map[string]bool // paths whose value could not be read: no follow-up complaints about them
+	problems Problems        // what stands against DefaultCluster's arguments
+	notes    Problems
 }
 
 // Side returns the side of a role, or nil.
@@ -53,7 +55,6 @@ type Side struct {
 	Role           Role           `yaml:"-"`
 	PartyID        int            `yaml:"partyid"`
 	IP             string         `yaml:"ip"` // ours: address of every module that names none
-	Enable         bool           `yaml:"enable"`
 	Rollsite       RollsiteConf   `yaml:"rollsite"`
 	ClusterManager ManagerConf    `yaml:"clustermanager"`
 	NodeManager    NodeConf       `yaml:"nodemanager"`
@@ -71,7 +72,6 @@ type Side struct {
 	RabbitMQ       RabbitMQConf   `yaml:"rabbitmq"`
 	Pulsar         PulsarConf     `yaml:"pulsar"`
 	Secrets        SecretsConf    `yaml:"secrets"` // ours
-	Partys         []PartyRules   `yaml:"partys"`  // exchange of 1.5
 }
 
 // RollsiteConf is the gateway between parties.
@@ -103,21 +103,21 @@ type PollingConf struct {
 
 // PartyRoutes is one entry of a route table.
 type PartyRoutes struct {
-	Pos    Pos     `yaml:"-"`
+	At     string  `yaml:"-"`  // dotted path it was read from
 	ID     string  `yaml:"id"` // party id or "default"
 	Routes []Route `yaml:"routes"`
 }
 
 // PartyRules is PartyRoutes in the words of 1.5.
 type PartyRules struct {
-	Pos   Pos     `yaml:"-"`
+	At    string  `yaml:"-"`
 	ID    string  `yaml:"id"`
 	Rules []Route `yaml:"rules"`
 }
 
 // Route tells where messages of one name ("default" or "fateflow") for a party go next.
 type Route struct {
-	Pos      Pos    `yaml:"-"`
+	At       string `yaml:"-"`
 	Name     string `yaml:"name"`
 	IP       string `yaml:"ip"` // address or DNS name
 	Port     int    `yaml:"port"`
@@ -194,7 +194,7 @@ type ZooKeeperConf struct {
 
 // Endpoint is an address and port.
 type Endpoint struct {
-	Pos  Pos    `yaml:"-"`
+	At   string `yaml:"-"`
 	IP   string `yaml:"ip"`
 	Port int    `yaml:"port"`
 }
@@ -272,7 +272,7 @@ type PulsarConf struct {
 
 // MQRoutes is where a party's message queue is.
 type MQRoutes struct {
-	Pos    Pos        `yaml:"-"`
+	At     string     `yaml:"-"`
 	ID     string     `yaml:"id"`
 	Routes []Endpoint `yaml:"routes"`
 }

@@ -1,15 +1,19 @@
 package fate
 
-// Database is what has to exist in the database server of a side, as data. It is computed for the host that runs the
-// server, or, with an outside server, for the first host of the side that needs it.
+import (
+	"slices"
+)
+
+// Database is what has to exist in the database server of a side, as data.
 type Database struct {
-	Manage bool   // this host applies it
+	Manage bool   // this host applies it: it runs the server, or is the first of the side that needs an outside one
 	Inside bool   // the server is ours: initialise it, set the administrator's password
 	Engine string // mysql or mariadb
-	Home   string // basedir; blank when outside
-	Data   string // datadir; blank when outside
-	Config string // my.cnf; blank when outside
-	Socket string // blank when outside
+	Home   string // basedir; this and the following paths are blank when the server is not on this host
+	Data   string // datadir
+	Config string // my.cnf
+	Socket string
+	Logs   string // directory of the server's logs
 	Host   string // address the server is reached at
 	Port   int
 
@@ -45,3 +49,83 @@ type ServerNode struct {
 	Type   string // CLUSTER_MANAGER or NODE_MANAGER
 	Status string // HEALTHY
 }
+
+// Database computes the database of the side this host belongs to. ok is false for a side without one.
+func (s *Spec) Database() (db Database, ok bool) {
+	side := s.Side
+	if s.Role == RoleExchange || len(side.MySQL.IPs) == 0 {
+		return db, false
+	}
+	db = Database{
+		Inside: side.MySQL.Type == "inside", Engine: s.DatabaseEngine(),
+		Host: first(side.MySQL.IPs), Port: side.MySQL.Port,
+		AdminUser: s.Cluster.Install.AdminUser, AdminPassword: s.Secrets.MySQLRoot,
+	}
+	if s.Runs(MySQL) {
+		db.Home, db.Data, db.Config, db.Socket = s.DatabaseHome(), s.Layout.DatabaseData(), s.databaseConf(), s.databaseSocket()
+		db.Logs = s.Layout.ComponentLogs("mysql")
+	}
+	// Our own server's host creates everything. An outside server is reached with the administrator's login from every
+	// host that needs it: each sees to its own accounts, and the clustermanager's host to eggroll's schema as well.
+	db.Manage = s.Runs(MySQL) || !db.Inside && (s.Runs(ClusterManager) || s.Runs(FateFlow) || s.boardDatabase() && s.Runs(FateBoard))
+	mine := func(ips []string) []string {
+		if db.Inside {
+			return ips
+		}
+		return slices.DeleteFunc(slices.Clone(ips), func(ip string) bool { return ip != s.IP })
+	}
+	flow := side.FateFlow.DBName
+	if managers := mine(side.ClusterManager.IPs); side.ClusterManager.Enable && len(managers) > 0 {
+		db.Schemas = append(db.Schemas, Schema{
+			Name: side.Eggroll.DBName, Charset: "latin1", // the only one under which the schema's index prefixes fit
+			ImportFile: s.Layout.MetaSchema(), ImportMark: "server_node",
+		})
+		db.addUsers(s, side.Eggroll.DBName, managers)
+		if !s.Profile.NodesRegister() {
+			db.addNodes(side)
+		}
+	}
+	if flows := mine(side.FateFlow.IPs); side.FateFlow.Enable && len(flows) > 0 {
+		db.Schemas = append(db.Schemas, Schema{Name: flow, Charset: "utf8"})
+		db.addUsers(s, flow, flows)
+	}
+	if boards := mine(side.FateBoard.IPs); s.boardDatabase() && len(boards) > 0 {
+		if side.FateBoard.DBName != flow {
+			db.Schemas = append(db.Schemas, Schema{Name: side.FateBoard.DBName, Charset: "utf8"})
+		}
+		db.addUsers(s, side.FateBoard.DBName, boards)
+	}
+	return db, true
+}
+
+// addUsers grants the service account a schema from some addresses, and from the server's own host: a client on that
+// host that connects through the loopback interface or the socket counts as localhost, and so does the readiness probe.
+func (db *Database) addUsers(s *Spec, schema string, ips []string) {
+	hosts := slices.Clone(ips)
+	if db.Inside {
+		hosts = append(hosts, "localhost", "127.0.0.1")
+	}
+	for _, host := range hosts {
+		i := slices.IndexFunc(db.Users, func(u DatabaseUser) bool { return u.Host == host })
+		if i < 0 {
+			db.Users = append(db.Users, DatabaseUser{Name: s.Side.MySQL.User, Host: host, Password: s.Secrets.MySQLUser})
+			i = len(db.Users) - 1
+		}
+		if !slices.Contains(db.Users[i].Schemas, schema) {
+			db.Users[i].Schemas = append(db.Users[i].Schemas, schema)
+		}
+	}
+}
+
+// addNodes lists the rows that eggroll before 2.5 finds its nodes by.
+func (db *Database) addNodes(side *Side) {
+	db.NodesDB = side.Eggroll.DBName
+	for _, ip := range side.ClusterManager.IPs {
+		db.Nodes = append(db.Nodes, ServerNode{ip, side.ClusterManager.Port, "CLUSTER_MANAGER", "HEALTHY"})
+	}
+	for _, ip := range side.NodeManager.IPs {
+		db.Nodes = append(db.Nodes, ServerNode{ip, side.NodeManager.Port, "NODE_MANAGER", "HEALTHY"})
+	}
+}
+
+func (s *Spec) boardDatabase() bool { return s.Profile.BoardNeedsDatabase() && s.Side.FateBoard.Enable }

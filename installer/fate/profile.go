@@ -49,3 +49,26 @@ func (p Profile) FlatPython() bool { return !p.FATE.AtLeast(1, 7) }
 
 // BoardNeedsDatabase reports whether FATE-Board logs into MySQL itself (before 1.8).
 func (p Profile) BoardNeedsDatabase() bool { return !p.Board.AtLeast(1, 8) }
+
+// newProfile reads the generations from fate.env, and what it lacks from the versions of the payload's components.
+func newProfile(env, versions map[string]string) Profile {
+	pick := func(key, component string) Version {
+		if v := env[key]; v != "" {
+			return Version(v)
+		}
+		return Version(versions[component])
+	}
+	p := Profile{FATE: pick("FATE", "fate"), Flow: pick("FATEFlow", "fateflow"), Board: pick("FATEBoard", "fateboard"), Eggroll: pick("EGGROLL", "eggroll")}
+	if p.Flow == "" {
+		p.Flow = p.FATE // one package until 1.7
+	}
+	return p
+}
+
+// jdbcTimezone is the server time zone that eggroll's JDBC URL names; upstream's templates changed it with 2.5.
+func (p Profile) jdbcTimezone() string {
+	if p.Eggroll.AtLeast(2, 5) {
+		return "Asia/Shanghai"
+	}
+	return "UTC"
+}

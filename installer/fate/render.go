@@ -1,15 +1,54 @@
 package fate
 
-import "io/fs"
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
 
-// File is one rendered file of a host.
+// File is one rendered file of a host. Rendering the same Spec again gives the same bytes.
 type File struct {
 	Path      string // absolute
 	Content   []byte
 	Perm      fs.FileMode
-	Owner     string // user and group, or blank when the service user owns it
+	Owner     string // user, or blank when the service user and group own it
 	Group     string
 	Secret    bool     // contains a password or key
 	Component string   // the component or area it belongs to, for reports
 	Programs  []string // supervisor programs to restart when it changes
+}
+
+const (
+	permConfig = fs.FileMode(0o644)
+	permSecret = fs.FileMode(0o600)
+	permScript = fs.FileMode(0o755)
+)
+
+// Render gives every configuration file of a host in a fixed order. It is pure: no clock, no disk, no random source.
+func Render(s *Spec) ([]File, error) {
+	var files []File
+	for _, render := range []func(*Spec) ([]File, error){
+		renderEggroll, renderFlow, renderBoard, renderDatabase, renderZooKeeper, renderNginx, renderQueues,
+		renderEnvironment, renderClients, renderSupervisor,
+	} {
+		more, err := render(s)
+		if err != nil {
+			return nil, fmt.Errorf("cannot render the files of %s %s: %w", s.Role, s.IP, err)
+		}
+		files = append(files, more...)
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// running keeps the programs of those modules that run on this host.
+func (s *Spec) running(modules ...Module) []string {
+	var out []string
+	for _, m := range modules {
+		if s.Runs(m) {
+			out = append(out, m.Program())
+		}
+	}
+	return out
 }

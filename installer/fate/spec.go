@@ -61,10 +61,10 @@ func (s *Spec) Components() []string {
 			}
 		}
 	}
-	eggroll := s.Runs(ClusterManager) || s.Runs(NodeManager) || s.Runs(Rollsite)
 	if s.Runs(MySQL) {
 		add(s.DatabaseEngine())
 	}
+	eggroll := s.runsEggroll()
 	if eggroll || s.Runs(FateBoard) || s.Runs(ZooKeeper) || s.Runs(FateFlow) {
 		add("jdk")
 	}
@@ -72,7 +72,8 @@ func (s *Spec) Components() []string {
 	if s.Runs(FateFlow) || s.Runs(NodeManager) {
 		add("python")
 	}
-	if eggroll || (s.Runs(FateFlow) && s.usesEggroll()) {
+	// The schema of eggroll's metadata comes with eggroll, and the database's host imports it.
+	if s.hasEggroll() || s.Runs(MySQL) && s.Side.ClusterManager.Enable {
 		add("eggroll")
 	}
 	if s.Runs(FateFlow) || s.Runs(NodeManager) {
@@ -144,4 +145,12 @@ func (s *Spec) DatabaseHome() string {
 // JavaHome is $JAVA_HOME on this host.
 func (s *Spec) JavaHome() string { return s.Layout.JavaHome(s.Versions["jdk"]) }
 
-func (s *Spec) usesEggroll() bool { return s.Side.FateFlow.DefaultEngines == "eggroll" }
+func (s *Spec) runsEggroll() bool {
+	return s.Runs(ClusterManager) || s.Runs(NodeManager) || s.Runs(Rollsite)
+}
+
+// hasEggroll reports whether eggroll is configured on this host: where its processes run, and where FATE-Flow uses its
+// python client.
+func (s *Spec) hasEggroll() bool {
+	return s.runsEggroll() || s.Runs(FateFlow) && s.Side.FateFlow.DefaultEngines == "eggroll"
+}

@@ -1,0 +1,238 @@
+package fate
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Source is one file as the operator gave it.
+type Source struct {
+	Name string // for messages: a path, or "-" for standard input
+	Data []byte
+}
+
+// document is the union of what may stand at the top of a cluster file: our single file, AnsibleFATE's base_init and
+// <project>_init, and its one file per role. Which of them a source is follows from its keys.
+type document struct {
+	Host     *Side        `yaml:"host"`
+	Guest    *Side        `yaml:"guest"`
+	Exchange *exchangeDoc `yaml:"exchange"`
+	OS       OS           `yaml:"os"`
+	Secrets  SecretsConf  `yaml:"secrets"`
+	baseInit
+	projectInit
+}
+
+// exchangeDoc is the exchange in both generations.
+type exchangeDoc struct {
+	Enable   bool         `yaml:"enable"` // 1.5
+	PartyID  int          `yaml:"partyid"`
+	IP       string       `yaml:"ip"`
+	Rollsite RollsiteConf `yaml:"rollsite"`
+	Secrets  SecretsConf  `yaml:"secrets"`
+	Partys   []PartyRules `yaml:"partys"` // 1.5
+}
+
+// baseInit is AnsibleFATE's base_init: where things live.
+type baseInit struct {
+	BaseDir  string `yaml:"base_dir"`
+	Base     string `yaml:"base"`
+	PBase    string `yaml:"pbase"`
+	DBase    string `yaml:"dbase"`
+	CBase    string `yaml:"cbase"`
+	SBase    string `yaml:"sbase"`
+	LBase    string `yaml:"lbase"`
+	TBase    string `yaml:"tbase"`
+	BBase    string `yaml:"bbase"`
+	EnvCheck bool   `yaml:"envCheck"`
+	Init     struct {
+		Dirs []string `yaml:"dirs"`
+	} `yaml:"init"`
+	Supervisord struct {
+		Version string `yaml:"version"`
+		Account struct {
+			Name     string `yaml:"name"`
+			Password Secret `yaml:"password"`
+		} `yaml:"account"`
+		Service struct {
+			Owner string `yaml:"owner"`
+			Group string `yaml:"group"`
+			IP    string `yaml:"ip"`
+			Port  int    `yaml:"port"`
+		} `yaml:"service"`
+	} `yaml:"supervisord"`
+}
+
+// projectInit is AnsibleFATE's <project>_init: what is deployed.
+type projectInit struct {
+	PName          string   `yaml:"pname"`
+	DeployMode     string   `yaml:"deploy_mode"`
+	DeployModules  []string `yaml:"deploy_modules"`
+	DeployRoles    []string `yaml:"deploy_roles"`
+	DefaultEngines string   `yaml:"default_engines"`
+	Version        string   `yaml:"version"`
+	SSLRoles       []string `yaml:"ssl_roles"`
+	Python         struct {
+		Version string `yaml:"version"`
+		Dest    string `yaml:"dest"`
+		Venv    string `yaml:"venv"`
+	} `yaml:"python"`
+	Java struct {
+		Name    string `yaml:"name"`
+		Version string `yaml:"version"`
+		Path    string `yaml:"path"`
+	} `yaml:"java"`
+	MySQL struct {
+		Version  string `yaml:"version"`
+		Path     string `yaml:"path"`
+		User     string `yaml:"user"`
+		Password Secret `yaml:"passwd"`
+	} `yaml:"mysql"`
+	Redis    component `yaml:"redis"`
+	RabbitMQ component `yaml:"rabbitmq"`
+}
+
+type component struct {
+	Version string `yaml:"version"`
+	Path    string `yaml:"path"`
+}
+
+// Parse reads a cluster from any mix of AnsibleFATE's var files, setup.conf and our cluster file. The error, if any, is
+// Problems: every mistake that can be seen without choosing a host.
+func Parse(sources []Source) (*Cluster, error) {
+	var problems Problems
+	doc := document{}
+	doc.EnvCheck = true
+	setup := setupDoc{}
+	origins := make(map[string]Pos)
+	isSetup := false
+	for _, src := range sources {
+		d := &decoder{
+			file: src.Name, origins: origins, problems: &problems,
+			anchors: make(map[string]ast.Node), fields: make(map[reflect.Type]map[string][]int),
+		}
+		for _, body := range d.bodies(src.Data) {
+			if looksLikeSetup(body) {
+				if isSetup {
+					d.problem(body, "give one setup.conf", "a second setup.conf")
+					continue
+				}
+				isSetup = true
+				d.value(body, reflect.ValueOf(&setup).Elem(), "")
+				continue
+			}
+			d.value(body, reflect.ValueOf(&doc).Elem(), "")
+		}
+	}
+	if len(sources) > 0 && len(problems) == 0 && !isSetup && doc.Host == nil && doc.Guest == nil && doc.Exchange == nil {
+		problems.add(Pos{File: sources[0].Name}, "describe at least one of host, guest and exchange", "no side is described")
+	}
+	c := newCluster(&doc, origins)
+	if isSetup {
+		c.fromSetup(&setup, &doc, &problems)
+	}
+	if len(problems) == 0 { // otherwise values are missing and would only cause follow-up complaints
+		c.complete(&doc, &problems)
+	}
+	if len(problems) == 0 || !hasSyntaxProblem(problems) {
+		c.validate(&problems)
+	}
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// bodies splits a source into its YAML documents.
+func (d *decoder) bodies(data []byte) []ast.Node {
+	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		at, message := Pos{File: d.file}, err.Error()
+		var syntax yaml.Error
+		if errors.As(err, &syntax) {
+			message = syntax.GetMessage()
+			if t := syntax.GetToken(); t != nil && t.Position != nil {
+				at.Line, at.Col = t.Position.Line, t.Position.Column
+			}
+		}
+		d.problems.add(at, "correct the YAML there", "%s%s", syntaxPrefix, message)
+		return nil
+	}
+	var out []ast.Node
+	for _, doc := range f.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if _, ok := mapping(doc.Body); !ok {
+			if kindOf(doc.Body) != "nothing" {
+				d.problem(doc.Body, "start with host:, guest: or exchange:", "%s is not a cluster file: it holds %s", d.file, kindOf(doc.Body))
+			}
+			continue
+		}
+		out = append(out, doc.Body)
+	}
+	return out
+}
+
+const syntaxPrefix = "not YAML: "
+
+func hasSyntaxProblem(ps Problems) bool {
+	for _, p := range ps {
+		if strings.HasPrefix(p.Message, syntaxPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// looksLikeSetup tells setup.conf from var files by keys that only it has.
+func looksLikeSetup(body ast.Node) bool {
+	entries, _ := mapping(body)
+	for _, e := range entries {
+		switch e.Key.GetToken().Value {
+		case "modules", "roles", "host_ips", "guest_ips", "exchange_ips":
+			return true
+		}
+	}
+	return false
+}
+
+func newCluster(doc *document, origins map[string]Pos) *Cluster {
+	c := &Cluster{Host: doc.Host, Guest: doc.Guest, OS: doc.OS, origins: origins}
+	for role, side := range map[Role]*Side{RoleHost: doc.Host, RoleGuest: doc.Guest} {
+		if side != nil {
+			side.Role = role
+		}
+	}
+	if e := doc.Exchange; e != nil && e.Enable {
+		c.Exchange = &Side{}
+		c.Exchange.setDefaults()
+		c.Exchange.Role = RoleExchange
+		c.Exchange.PartyID, c.Exchange.IP, c.Exchange.Rollsite, c.Exchange.Secrets = e.PartyID, e.IP, e.Rollsite, e.Secrets
+	}
+	return c
+}
+
+// at finds where the value of a path was written, or the nearest thing around it.
+func (c *Cluster) at(format string, args ...any) Pos {
+	path := fmt.Sprintf(format, args...)
+	for path != "" {
+		if p, ok := c.origins[path]; ok {
+			return p
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return Pos{}
+}
+
+// written reports whether the operator wrote the value, blank values not counting.
+func (c *Cluster) written(format string, args ...any) bool {
+	_, ok := c.origins[fmt.Sprintf(format, args...)]
+	return ok
+}

@@ -1,0 +1,267 @@
+package fate
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"fate-installer/supervisor"
+)
+
+// Programs describes every process of this host. Each command is the process itself: no shell stands between the
+// supervisor and java, python or the database server, so signals, exit codes and pids are the program's own.
+func Programs(s *Spec) []supervisor.Program {
+	build := map[Module]func(*Spec) supervisor.Program{
+		MySQL: databaseProgram, ClusterManager: clusterManagerProgram, NodeManager: nodeManagerProgram,
+		Rollsite: rollsiteProgram, ZooKeeper: zooKeeperProgram, Nginx: nginxProgram, FateFlow: flowProgram, FateBoard: boardProgram,
+	}
+	var out []supervisor.Program
+	for i, m := range s.modules {
+		if f := build[m]; f != nil {
+			p := f(s)
+			p.Priority = 100 + 10*i
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// The limits of upstream's guide, for the processes that hold a connection, store or worker per task.
+const (
+	limitFiles     = "65535"
+	limitProcesses = "65535"
+)
+
+// program is what all have in common. Upstream's supervisor gives up for good after three quick failures, which turns
+// a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.
+func (s *Spec) program(m Module, logs string, command ...string) supervisor.Program {
+	p := supervisor.NewProgram(m.Program(), command...)
+	p.User = s.User
+	p.AutoRestart = "true"
+	p.StartRetries = 20
+	p.StopWaitSecs = 30
+	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs(logs), string(m)+".out")
+	p.StderrLogfile = path.Join(s.Layout.ComponentLogs(logs), string(m)+".err")
+	p.LimitNoFile, p.LimitNProc = limitFiles, limitProcesses
+	return p
+}
+
+func (s *Spec) withLibraries(env map[string]string, components ...string) map[string]string {
+	if dirs := s.libraryPath(components...); len(dirs) > 0 {
+		env["LD_LIBRARY_PATH"] = strings.Join(dirs, ":")
+	}
+	return env
+}
+
+func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+func databaseProgram(s *Spec) supervisor.Program {
+	server := "mysqld"
+	if s.DatabaseEngine() == "mariadb" {
+		server = "mariadbd"
+	}
+	home := s.DatabaseHome()
+	p := s.program(MySQL, "mysql", path.Join(home, "bin", server), "--defaults-file="+s.databaseConf())
+	p.Directory = home
+	p.Environment = s.withLibraries(map[string]string{}, s.DatabaseEngine())
+	p.StdoutLogfile, p.StderrLogfile, p.RedirectStderr = path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"), "NONE", true
+	p.StopWaitSecs = 300 // a clean shutdown flushes the buffer pool; killing it means a recovery
+	// The port opens before the server lets anyone in, so only a login tells.
+	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", s.probeConf()}
+	p.ReadyTimeout = 5 * time.Minute
+	p.Ports = []int{s.Side.MySQL.Port}
+	return p
+}
+
+// eggrollEnvironment is handed on by the nodemanager to the workers it forks, which need all of it.
+func (s *Spec) eggrollEnvironment(module string) map[string]string {
+	env := s.pythonEnvironment()
+	env["EGGROLL_LOG_FILE"] = module
+	env["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
+	return s.withLibraries(env, "eggroll", "python", "jdk")
+}
+
+// pythonEnvironment is what init_env.sh sets, without sourcing it.
+func (s *Spec) pythonEnvironment() map[string]string {
+	env := map[string]string{
+		"FATE_PROJECT_BASE": s.Layout.Project(), "FATE_DEPLOY_BASE": s.Layout.Project(),
+		"EGGROLL_HOME": s.Layout.Eggroll(), "EGGROLL_LOG_LEVEL": "INFO",
+		"FATE_LOG_LEVEL": "DEBUG", "FATE_PROFILE_LOG_ENABLED": "0",
+		"JAVA_HOME": s.JavaHome(),
+		"LANG":      "C.UTF-8",
+		"PATH":      path.Join(s.JavaHome(), "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+	}
+	if s.hasFlowConf() {
+		env["VIRTUAL_ENV"] = s.Layout.PythonHome()
+		env["PYTHONPATH"] = strings.Join(s.Layout.PythonPath(), ":")
+		env["PYTHONUTF8"] = "1" // the host may have no UTF-8 locale
+		env["PATH"] = path.Join(s.Layout.PythonHome(), "bin") + ":" + env["PATH"]
+	}
+	return env
+}
+
+// eggrollProgram runs one of eggroll's three bootstraps. The working directory has to be EGGROLL_HOME: configuration
+// and code use paths relative to it. The JVM, not a shell, expands the star of the class path.
+func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) supervisor.Program {
+	home := s.Layout.Eggroll()
+	command := []string{path.Join(s.JavaHome(), "bin", "java")}
+	command = append(command, jvm...)
+	command = append(command,
+		"-XX:+ExitOnOutOfMemoryError", // a JVM out of memory answers probes but does no work; a restarted one does
+		"-Dlog4j.configurationFile="+path.Join(home, "conf", "log4j2.properties"),
+		"-cp", path.Join(home, "lib")+"/*:",
+		"com.webank.eggroll.core.Bootstrap", "--bootstraps", class,
+		"-c", s.Layout.EggrollProperties(), "-p", strconv.Itoa(port), "-s", processTag)
+	p := s.program(m, "eggroll", command...)
+	p.Directory = home
+	p.Environment = s.eggrollEnvironment(string(m))
+	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs("eggroll"), "bootstrap."+string(m)+".out")
+	p.StderrLogfile = path.Join(s.Layout.ComponentLogs("eggroll"), "bootstrap."+string(m)+".err")
+	p.ReadyTCP = loopback(port)
+	p.Ports = []int{port}
+	return p
+}
+
+func clusterManagerProgram(s *Spec) supervisor.Program {
+	p := eggrollProgram(s, ClusterManager, "com.webank.eggroll.core.resourcemanager.ClusterManagerBootstrap",
+		s.Side.ClusterManager.Port, s.heapOptions(ClusterManager))
+	p.DependsOn = s.running(MySQL)
+	p.StopWaitSecs = 60 // it ends all sessions first
+	return p
+}
+
+func nodeManagerProgram(s *Spec) supervisor.Program {
+	p := eggrollProgram(s, NodeManager, "com.webank.eggroll.core.resourcemanager.NodeManagerBootstrap",
+		s.Side.NodeManager.Port, s.heapOptions(NodeManager))
+	p.DependsOn = s.running(ClusterManager)
+	return p
+}
+
+func rollsiteProgram(s *Spec) supervisor.Program {
+	r := s.Side.Rollsite
+	p := eggrollProgram(s, Rollsite, "com.webank.eggroll.rollsite.EggSiteBootstrap", r.Port, s.rollsiteJVM())
+	if s.Side.secure() {
+		p.ReadyTCP = loopback(r.SecurePort) // opened after the plain one
+		p.Ports = append(p.Ports, r.SecurePort)
+	}
+	return p
+}
+
+func zooKeeperProgram(s *Spec) supervisor.Program {
+	home := s.Layout.ZooKeeper()
+	command := append([]string{path.Join(s.JavaHome(), "bin", "java")}, s.heapOptions(ZooKeeper)...)
+	command = append(command, "-XX:+ExitOnOutOfMemoryError",
+		"-Dzookeeper.log.dir="+s.Layout.ComponentLogs("zookeeper"), "-Dzookeeper.root.logger=INFO,CONSOLE",
+		"-cp", path.Join(home, "lib")+"/*:"+path.Join(home, "conf"),
+		"org.apache.zookeeper.server.quorum.QuorumPeerMain", s.Layout.ZooKeeperConf())
+	p := s.program(ZooKeeper, "zookeeper", command...)
+	p.Directory = home
+	p.Environment = s.withLibraries(map[string]string{"JAVA_HOME": s.JavaHome()}, "jdk")
+	own := defaultZooKeeperPort
+	for _, e := range s.Side.ZK.Lists {
+		if e.IP == s.IP {
+			own = e.Port
+		}
+	}
+	p.ReadyTCP = loopback(own)
+	p.Ports = []int{own, s.Side.ZK.AdminPort}
+	if len(s.Side.ZK.Lists) > 1 {
+		p.Ports = append(p.Ports, zooKeeperQuorumPort, zooKeeperElectionPort)
+	}
+	return p
+}
+
+func nginxProgram(s *Spec) supervisor.Program {
+	home := s.Layout.Nginx()
+	p := s.program(Nginx, "nginx", path.Join(home, "sbin", "nginx"), "-p", home, "-c", s.Layout.NginxConf(), "-g", "daemon off;")
+	p.Directory = home
+	p.Environment = s.withLibraries(map[string]string{}, "nginx")
+	p.StopSignal = "QUIT" // lets requests finish; TERM cuts them
+	p.ReadyTCP = loopback(s.Side.Nginx.GRPCPort)
+	p.Ports = []int{s.Side.Nginx.HTTPPort, s.Side.Nginx.GRPCPort}
+	return p
+}
+
+func flowProgram(s *Spec) supervisor.Program {
+	flow := s.Side.FateFlow
+	p := s.program(FateFlow, "fateflow", path.Join(s.Layout.PythonHome(), "bin", "python"), s.Layout.FlowServer())
+	p.Directory = s.Layout.Flow()
+	p.Environment = s.withLibraries(s.pythonEnvironment(), "python", "eggroll", "jdk")
+	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs("fateflow"), "console.log")
+	p.StderrLogfile = path.Join(s.Layout.ComponentLogs("fateflow"), "error.log")
+	// It exits without its database or its registry; the others it only needs for jobs.
+	p.DependsOn = s.running(MySQL, ClusterManager, ZooKeeper)
+	body := "{}"
+	if !s.Profile.FATE.AtLeast(1, 7) {
+		body = `{"module":"FATE"}`
+	}
+	// It listens on its own address only. With authentication on, the answer is a refusal, but FATE-Flow's own.
+	p.ReadyHTTP = &supervisor.HTTPProbe{
+		URL:    fmt.Sprintf("http://%s:%d/v1/version/get", s.IP, flow.HTTPPort),
+		Method: "POST", Body: body, Header: map[string]string{"Content-Type": "application/json"},
+		Status: 200, BodyContains: "retcode",
+	}
+	p.ReadyTimeout = 5 * time.Minute
+	p.Ports = []int{flow.GRPCPort, flow.HTTPPort}
+	return p
+}
+
+func boardProgram(s *Spec) supervisor.Program {
+	home := s.Layout.Board()
+	command := append([]string{path.Join(s.JavaHome(), "bin", "java")},
+		"-Dspring.config.location="+s.Layout.BoardProperties(), "-Dssh_config_file="+home+"/ssh/")
+	if !s.Profile.Board.AtLeast(1, 7) {
+		command = append(command, "-DFATE_DEPLOY_PREFIX="+path.Join(s.Layout.Project(), "logs")+"/")
+	}
+	command = append(command, s.heapOptions(FateBoard)...)
+	command = append(command, s.gcLogOptions("logs/gc.log")...)
+	command = append(command, "-XX:+HeapDumpOnOutOfMemoryError", "-XX:+ExitOnOutOfMemoryError", "-jar", path.Join(home, "fateboard.jar"))
+	p := s.program(FateBoard, "fateboard", command...)
+	p.Directory = home // conf/ and logs/ are relative to it
+	p.Environment = s.withLibraries(map[string]string{"JAVA_HOME": s.JavaHome(), "LANG": "C.UTF-8"}, "jdk")
+	p.ExitCodes = []int{0, 143} // a JVM's answer to TERM
+	p.ReadyTimeout = 5 * time.Minute
+	if s.Profile.BoardNeedsDatabase() {
+		p.DependsOn = s.running(MySQL)
+	}
+	p.ReadyHTTP = &supervisor.HTTPProbe{URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: 200}
+	p.Ports = []int{s.Side.FateBoard.Port}
+	return p
+}
+
+// renderSupervisor writes the supervisor's configuration. Root owns it: whoever can write a program file decides what
+// the supervisor runs, and as whom.
+func renderSupervisor(s *Spec) ([]File, error) {
+	l := s.Layout
+	main := fmt.Sprintf(`[unix_http_server]
+file=%s
+chmod=0660
+chown=%s
+
+[supervisord]
+logfile=%s
+logfile_maxbytes=50MB
+logfile_backups=10
+loglevel=info
+pidfile=%s
+minfds=1024
+
+[include]
+files = %s
+`, l.SupervisorSocket(), s.User+":"+s.Group, l.SupervisorLog(), path.Join(l.SupervisorRun(), "supervisord.pid"), path.Join(l.SupervisorPrograms(), "*.conf"))
+	files := []File{{
+		Path: l.SupervisorConf(), Content: []byte(main), Perm: permConfig, Owner: "root", Group: "root", Component: "supervisor",
+	}}
+	for _, p := range Programs(s) {
+		if err := p.Validate(); err != nil {
+			return nil, fmt.Errorf("cannot describe the program %s: %w", p.Name, err)
+		}
+		files = append(files, File{
+			Path: path.Join(l.SupervisorPrograms(), p.Name+".conf"), Content: p.INI(), Perm: permConfig,
+			Owner: "root", Group: "root", Component: "supervisor", Programs: []string{p.Name},
+		})
+	}
+	return files, nil
+}

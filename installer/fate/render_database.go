@@ -1,0 +1,97 @@
+package fate
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// databaseSocket is the server's unix socket. A path of more than 107 bytes does not fit into an address.
+func (s *Spec) databaseSocket() string { return path.Join(s.DatabaseHome(), "run", "mysql.sock") }
+
+// databaseConf and probeConf are the server's option file and the one for the readiness login.
+func (s *Spec) databaseConf() string { return path.Join(s.DatabaseHome(), "conf", "my.cnf") }
+func (s *Spec) probeConf() string    { return path.Join(s.DatabaseHome(), "conf", "probe.cnf") }
+
+func renderDatabase(s *Spec) ([]File, error) {
+	if !s.Runs(MySQL) {
+		return nil, nil
+	}
+	return []File{
+		{Path: s.databaseConf(), Content: myCnf(s), Perm: permConfig, Component: s.DatabaseEngine(), Programs: s.running(MySQL)},
+		{Path: s.probeConf(), Content: probeCnf(s), Perm: permSecret, Secret: true, Component: s.DatabaseEngine()},
+	}, nil
+}
+
+// optionFile is MySQL's own dialect of ini.
+type optionFile struct{ b strings.Builder }
+
+func (o *optionFile) section(name string) { fmt.Fprintf(&o.b, "[%s]\n", name) }
+
+// set writes an option whose text needs no protection.
+func (o *optionFile) set(key string, value any) { fmt.Fprintf(&o.b, "%s=%v\n", key, value) }
+
+// text writes a value in quotes: inside them only the backslash and the quote itself have a meaning, and a # starts
+// no comment.
+func (o *optionFile) text(key, value string) {
+	o.set(key, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value)+`"`)
+}
+
+func myCnf(s *Spec) []byte {
+	o := &optionFile{}
+	mariadb := s.DatabaseEngine() == "mariadb"
+	version := Version(s.Versions[s.DatabaseEngine()])
+	home, socket := s.DatabaseHome(), s.databaseSocket()
+	o.section("mysqld")
+	o.set("port", s.Side.MySQL.Port)
+	o.text("basedir", home)
+	o.text("datadir", s.Layout.DatabaseData())
+	o.text("socket", socket)
+	// The server is started directly, not through mysqld_safe, so these two stand here and not in [mysqld_safe].
+	o.text("log-error", path.Join(s.Layout.ComponentLogs("mysql"), "mysqld.log"))
+	o.text("pid-file", path.Join(home, "run", "mysqld.pid"))
+	o.set("max_connections", s.databaseConnections())
+	o.set("max_connect_errors", 1000)
+	o.set("character-set-server", "utf8")
+	o.set("default-storage-engine", "INNODB")
+	o.set("sql_mode", "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION")
+	if !mariadb { // unknown options stop MariaDB
+		if version.AtLeast(8, 4) || version == "" {
+			o.set("loose-mysql_native_password", "ON")
+		}
+		if !version.AtLeast(8, 4) {
+			o.set("default_authentication_plugin", "mysql_native_password")
+		}
+		o.set("mysqlx", 0)
+		o.set("log-timestamps", "SYSTEM")
+	}
+	if s.smallHost() {
+		o.set("performance_schema", "OFF")
+	}
+	o.section("mysql")
+	o.set("default-character-set", "utf8")
+	o.section("client")
+	o.set("port", s.Side.MySQL.Port)
+	o.set("default-character-set", "utf8")
+	o.text("socket", socket)
+	return []byte(o.b.String())
+}
+
+// databaseConnections is upstream's limit, less on a host that could not feed it: the server reserves memory for each.
+func (s *Spec) databaseConnections() int {
+	if s.smallHost() {
+		return 1000
+	}
+	return 10000
+}
+
+// probeCnf is the login of the readiness probe: the unprivileged service account over the socket, so that "ready"
+// means that the programs which depend on the database can log in.
+func probeCnf(s *Spec) []byte {
+	o := &optionFile{}
+	o.section("client")
+	o.text("user", s.Side.MySQL.User)
+	o.text("password", s.Secrets.MySQLUser.Reveal())
+	o.text("socket", s.databaseSocket())
+	return []byte(o.b.String())
+}

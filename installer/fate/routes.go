@@ -1,0 +1,179 @@
+package fate
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The two route names FATE sends: FATE-Flow's own calls, and everything else.
+const (
+	routeDefault = "default"
+	routeFlow    = "fateflow"
+	// partyDefault is the party of a route table that stands for every party without an entry.
+	partyDefault = "default"
+)
+
+// secure reports whether a side's rollsite speaks TLS to its peers. Upstream always switches both directions at once.
+func (s *Side) secure() bool { return s.Rollsite.ServerSecure && s.Rollsite.ClientSecure }
+
+// id is the side's party id as route tables write it.
+func (s *Side) id() string { return strconv.Itoa(s.PartyID) }
+
+// generateRoutes builds the route table of a side by upstream's rules: special routes first, then the default
+// route, then the own party. special may be empty; a special default replaces the generated one.
+func (c *Cluster) generateRoutes(s *Side, special []PartyRoutes, problems *Problems) []PartyRoutes {
+	table := slices.Clone(special)
+	if s.Role == RoleExchange {
+		for _, party := range []*Side{c.Host, c.Guest} {
+			if party != nil && !slices.ContainsFunc(table, hasID(party.id())) {
+				table = append(table, PartyRoutes{
+					At: "exchange.rollsite", ID: party.id(),
+					Routes: []Route{c.routeTo(party, party.secure())},
+				})
+			}
+		}
+		return table
+	}
+	if !slices.ContainsFunc(table, hasID(partyDefault)) {
+		if next, secure := c.nextHop(s); next != nil {
+			if len(next.Rollsite.IPs) > 1 {
+				problems.add(c.at("%s.rollsite.ips", next.Role),
+					"give the "+string(s.Role)+" a default route to the balancer in front of them",
+					"the %s has %d rollsite addresses and the %s no default route of its own", next.Role, len(next.Rollsite.IPs), s.Role)
+			} else if len(next.Rollsite.IPs) == 1 {
+				table = append(table, PartyRoutes{
+					At: string(s.Role) + ".rollsite", ID: partyDefault, Routes: []Route{c.routeTo(next, secure)},
+				})
+			}
+		}
+	}
+	if !slices.ContainsFunc(table, hasID(s.id())) {
+		table = append(table, c.ownParty(s))
+	}
+	return table
+}
+
+// nextHop is where a party sends what it has no route for: the exchange if there is one, else the only other party.
+func (c *Cluster) nextHop(s *Side) (next *Side, secure bool) {
+	other := c.Guest
+	if s.Role == RoleGuest {
+		other = c.Host
+	}
+	switch {
+	case c.Exchange != nil && other != nil:
+		return c.Exchange, c.Exchange.secure() && s.secure()
+	case c.Exchange != nil:
+		return c.Exchange, c.Exchange.secure()
+	case other != nil:
+		return other, other.secure()
+	}
+	return nil, false
+}
+
+func (c *Cluster) routeTo(s *Side, secure bool) Route {
+	r := Route{At: string(s.Role) + ".rollsite", Name: routeDefault, IP: first(s.Rollsite.IPs), Port: s.Rollsite.Port}
+	if secure {
+		r.Port, r.IsSecure = s.Rollsite.SecurePort, true
+	}
+	return r
+}
+
+// ownParty is the entry of the side itself. The default route has to name the own rollsite in plain, even with TLS:
+// the receiving rollsite reads the same entry to decide how it calls its own FATE-Flow.
+func (c *Cluster) ownParty(s *Side) PartyRoutes {
+	at := string(s.Role) + ".rollsite"
+	p := PartyRoutes{At: at, ID: s.id(), Routes: []Route{{At: at, Name: routeDefault, IP: first(s.Rollsite.IPs), Port: s.Rollsite.Port}}}
+	if host, port := s.flowEntry(); host != "" {
+		p.Routes = append(p.Routes, Route{At: at, Name: routeFlow, IP: host, Port: port})
+	}
+	return p
+}
+
+// flowEntry is where rollsite hands messages for FATE-Flow to: the balancer when there is one, otherwise the only flow.
+func (s *Side) flowEntry() (host string, port int) {
+	if s.balanced() {
+		return s.Nginx.entry(), s.Nginx.GRPCPort
+	}
+	return first(s.FateFlow.IPs), s.FateFlow.GRPCPort
+}
+
+// balanced reports whether nginx stands in front of FATE-Flow.
+func (s *Side) balanced() bool { return s.Nginx.Enable && s.FateFlow.DefaultEngines != "spark" }
+
+// entry is the address clients use: an explicit host such as a virtual address, or the first nginx.
+func (n NginxConf) entry() string {
+	if n.Host != "" {
+		return n.Host
+	}
+	return first(n.IPs)
+}
+
+func hasID(id string) func(PartyRoutes) bool {
+	return func(p PartyRoutes) bool { return p.ID == id }
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+var (
+	partyID  = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
+	hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
+)
+
+// validAddress accepts an IPv4 address or a host name, which is what route tables, JDBC addresses and FATE-Flow carry.
+func validAddress(s string) bool {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Is4()
+	}
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	if strings.Trim(last, "0123456789") == "" { // 192.168.1.300 is a mistyped address, not a name
+		return false
+	}
+	return len(s) <= 253 && hostName.MatchString(s)
+}
+
+// isLoopback reports an address that means something else on every host.
+func isLoopback(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return s == "localhost" || err == nil && (a.IsLoopback() || a.IsUnspecified())
+}
+
+// parseSpecialRoute reads party:target:port[:secure], upstream's notation. Unlike upstream it refuses any other fourth
+// word instead of replacing the port.
+func parseSpecialRoute(s string) (party string, r Route, reason string) {
+	parts := strings.Split(s, ":")
+	if len(parts) < 3 || len(parts) > 4 {
+		return "", r, "it must be party:address:port or party:address:port:secure"
+	}
+	if parts[0] != partyDefault && !partyID.MatchString(parts[0]) {
+		return "", r, "the party must be a number of at most 10 digits, or default"
+	}
+	if !validAddress(parts[1]) {
+		return "", r, "the target must be an IPv4 address or a host name"
+	}
+	port, err := strconv.Atoi(parts[2])
+	if err != nil || port < 1 || port > 65535 {
+		return "", r, "the port must be a number from 1 to 65535"
+	}
+	r = Route{Name: routeDefault, IP: parts[1], Port: port}
+	if port == defaultFlowGRPCPort || port == defaultFlowHTTPPort {
+		r.Name = routeFlow
+	}
+	if len(parts) == 4 {
+		if parts[3] != "secure" {
+			return "", r, "the only word after the port is secure"
+		}
+		if r.Name == routeFlow {
+			return "", r, "FATE-Flow's own port has no TLS"
+		}
+		r.IsSecure = true
+	}
+	return parts[0], r, ""
+}

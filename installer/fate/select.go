@@ -1,0 +1,163 @@
+package fate
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Spec narrows a cluster to one host. The error is Problems.
+func (c *Cluster) Spec(sel Selection) (*Spec, error) {
+	problems := c.problems
+	if len(problems) > 0 {
+		return nil, problems.err()
+	}
+	side, ip := c.locate(sel, &problems)
+	if side == nil {
+		return nil, problems.err()
+	}
+	if sel.Party != 0 && sel.Party != side.PartyID {
+		problems.add(c.at("%s.partyid", side.Role), "correct one of them", "the cluster file gives the %s party id %d, the command line %d", side.Role, side.PartyID, sel.Party)
+	}
+	s := &Spec{
+		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS,
+		User: pickString(sel.User, c.Install.User, defaultUser), Group: pickString(sel.Group, c.Install.Group, defaultGroup),
+		Versions: maps.Clone(sel.Versions), LibraryPaths: maps.Clone(sel.LibraryPaths), Env: maps.Clone(sel.Env),
+		Memory: sel.Memory, CPUs: sel.CPUs,
+	}
+	s.Profile = newProfile(sel.Env, sel.Versions)
+	s.Layout = Layout{Base: path.Clean(pickString(sel.Base, c.Install.Base, defaultBase)), Flat: s.Profile.FlatPython()}
+	if !strings.HasPrefix(s.Layout.Base, "/") {
+		problems.add(c.at("base"), "give an absolute path", "the base directory %q is not absolute", s.Layout.Base)
+	}
+	s.Secrets = Secrets{
+		MySQLRoot: side.Secrets.MySQLRoot, MySQLUser: side.Secrets.MySQLUser, ZooKeeper: side.Secrets.ZooKeeper,
+		RouteTableKey: side.Secrets.RouteTableKey, FateBoardAdmin: side.Secrets.FateBoardAdmin,
+	}.Or(sel.Secrets)
+	s.modules = side.modulesOn(ip)
+	if len(s.modules) == 0 {
+		problems.add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)
+	}
+	s.check(&problems)
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func pickString(choices ...string) string {
+	for _, s := range choices {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// locate finds the side and the address of this host.
+func (c *Cluster) locate(sel Selection, problems *Problems) (*Side, string) {
+	type match struct {
+		side *Side
+		ip   string
+	}
+	var matches []match
+	var all []string
+	for _, s := range c.Sides() {
+		if sel.Role != "" && s.Role != sel.Role {
+			continue
+		}
+		for _, ip := range s.Addresses() {
+			all = append(all, ip+" ("+string(s.Role)+")")
+			if sel.IP == ip || sel.IP == "" && slices.Contains(sel.LocalAddrs, ip) {
+				matches = append(matches, match{s, ip})
+			}
+		}
+	}
+	if len(matches) == 1 {
+		return matches[0].side, matches[0].ip
+	}
+	if sel.Role != "" && c.Side(sel.Role) == nil {
+		problems.add(Pos{}, "choose one of "+c.roleList(), "the cluster file has no %s", sel.Role)
+		return nil, ""
+	}
+	where := "this host has none of the addresses"
+	fix := "correct the addresses, or say with --ip which of them is this host"
+	if sel.IP != "" {
+		where, fix = sel.IP+" is none of the addresses", "correct --ip or the cluster file"
+	}
+	if len(matches) > 1 {
+		var found []string
+		for _, m := range matches {
+			found = append(found, m.ip+" ("+string(m.side.Role)+")")
+		}
+		problems.add(Pos{}, "choose with --ip, and --role if the address stands in both", "this host has several addresses of the cluster: %s", strings.Join(found, ", "))
+		return nil, ""
+	}
+	problems.add(Pos{}, fix, "%s of the cluster: %s", where, strings.Join(all, ", "))
+	return nil, ""
+}
+
+func (c *Cluster) roleList() string {
+	var roles []string
+	for _, s := range c.Sides() {
+		roles = append(roles, string(s.Role))
+	}
+	return strings.Join(roles, ", ")
+}
+
+// Addresses lists every address of the side on which a module is to run, without repetition.
+func (s *Side) Addresses() []string {
+	var out []string
+	for _, m := range Modules {
+		for _, ip := range s.addressesOf(m) {
+			if !slices.Contains(out, ip) {
+				out = append(out, ip)
+			}
+		}
+	}
+	return out
+}
+
+func (s *Side) modulesOn(ip string) []Module {
+	var out []Module
+	for _, m := range Modules {
+		if slices.Contains(s.addressesOf(m), ip) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// addressesOf lists where a module is to be installed; empty when it is off or not ours.
+func (s *Side) addressesOf(m Module) []string {
+	on := func(enable bool, ips ...string) []string {
+		if !enable {
+			return nil
+		}
+		return ips
+	}
+	switch m {
+	case MySQL:
+		return on(s.MySQL.Enable && s.MySQL.Type == "inside", s.MySQL.IPs...)
+	case ClusterManager:
+		return on(s.ClusterManager.Enable, s.ClusterManager.IPs...)
+	case NodeManager:
+		return on(s.NodeManager.Enable, s.NodeManager.IPs...)
+	case Rollsite:
+		return on(s.Rollsite.Enable, s.Rollsite.IPs...)
+	case FateFlow:
+		return on(s.FateFlow.Enable, s.FateFlow.IPs...)
+	case FateBoard:
+		return on(s.FateBoard.Enable, s.FateBoard.IPs...)
+	case ZooKeeper:
+		var ips []string
+		for _, e := range s.ZK.Lists {
+			ips = append(ips, e.IP)
+		}
+		return on(s.ZK.Enable && s.ZK.Type == "inside", ips...)
+	case Nginx:
+		return on(s.balanced() && s.Nginx.Type == "inside", s.Nginx.IPs...)
+	}
+	return nil
+}
