@@ -18,6 +18,7 @@ const (
 	maxStored     = MaxFrame + 1<<16 // bytes of one compressed frame; a codec adds little to what it cannot shrink
 	maxText       = 4096             // bytes of one text field
 	maxComponents = 1000
+	minFrame      = 64 << 10 // bytes of tar stream in a frame, as a Writer accepts it
 	tarBlock      = 512
 )
 
@@ -237,12 +238,16 @@ func isPrintable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
+func isPath(p string) bool {
+	return utf8.ValidString(p) && !strings.ContainsFunc(p, unicode.IsControl)
+}
+
 // checkPath accepts the path of an entry below the root of a component: relative, clean and printable.
 func checkPath(p string) error {
 	if len(p) > maxText {
 		return fmt.Errorf("the path %.60q… is longer than %d bytes", p, maxText)
 	}
-	if !utf8.ValidString(p) || strings.ContainsFunc(p, unicode.IsControl) {
+	if !isPath(p) {
 		return fmt.Errorf("the path %q is not UTF-8 text without control characters", p)
 	}
 	for name := range strings.SplitSeq(p, "/") {

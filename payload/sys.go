@@ -1,0 +1,92 @@
+package payload
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkFileSystem refuses, before anything is written, what cannot succeed.
+func checkFileSystem(dir string, size int64, o ExtractOptions) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	if st.Flags&unix.ST_RDONLY != 0 {
+		return &fs.PathError{Op: "create", Path: dir, Err: unix.EROFS}
+	}
+	if st.Flags&unix.ST_NOEXEC != 0 && !o.AllowNoExec {
+		return &NoExecError{Path: dir}
+	}
+	free := st.Bavail
+	if os.Geteuid() == 0 {
+		free = st.Bfree // root may use what is reserved
+	}
+	// File systems that do not know their size say 0.
+	if have := int64(free) * st.Bsize; st.Blocks > 0 && have < size {
+		return &SpaceError{Path: dir, Need: size, Have: have}
+	}
+	return nil
+}
+
+// syncFileSystem writes everything on the file system of dir to disk: one call instead of one for each file.
+func syncFileSystem(dir *os.File) error {
+	return unix.Syncfs(int(dir.Fd()))
+}
+
+// renameNew renames a directory to a name that does not exist.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	// Before Linux 3.15, and on some file systems, there is no such call.
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
+		if err != nil {
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+		}
+		return nil
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
+	}
+	return os.Rename(from, to)
+}
+
+// preallocate reserves the blocks of a large file at once: they are contiguous, and a full disk is seen at once. File
+// systems that cannot do it go without.
+func preallocate(fd int, size int64) error {
+	err := unix.Fallocate(fd, 0, 0, size)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
+		return err
+	}
+	return nil
+}
+
+// startWriting has the kernel begin to write a part of a file to disk, so that less is left for the final sync.
+func startWriting(fd int, offset, size int64) {
+	// Only a hint: what fails here fails again in the final sync, and is reported there.
+	_ = unix.SyncFileRange(fd, offset, size, unix.SYNC_FILE_RANGE_WRITE)
+}
+
+// readUmask returns the bits of a mode that open(2) and mkdir(2) in dir do not grant. All are returned where that cannot be
+// known: before Linux 4.7, and in a directory with a default ACL. That is right but costs a call more for each file.
+func readUmask(dir *os.File) uint32 {
+	const all = 0o777
+	if n, err := unix.Fgetxattr(int(dir.Fd()), "system.posix_acl_default", nil); err == nil && n > 0 {
+		return all
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return all
+	}
+	for line := range strings.Lines(string(status)) {
+		if s, ok := strings.CutPrefix(line, "Umask:"); ok {
+			if n, err := strconv.ParseUint(strings.TrimSpace(s), 8, 32); err == nil {
+				return uint32(n)
+			}
+		}
+	}
+	return all
+}
