@@ -186,6 +186,7 @@ func (r *run) step(ctx context.Context, n Node) Event {
 	if err := n.Step.Apply(ctx, r.env); err != nil {
 		return fail(PhaseApply, err)
 	}
+	r.journal.ledger.noteApplied(n.ID())
 	after, err := n.Step.Check(ctx, r.env)
 	if err != nil {
 		return fail(PhaseVerify, err)

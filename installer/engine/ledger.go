@@ -19,9 +19,11 @@ type Entry struct {
 	Undone    bool            `json:"undone,omitempty"` // it is history: the host is as before
 	Left      bool            `json:"left,omitempty"`   // an undo left it, because somebody changed it
 
-	marks   []string
-	attempt *begin // the first begin since the last run that succeeded
-	order   int
+	marks     []string
+	completed bool   // done at least once
+	applied   bool   // Apply has returned since the last begin, in this process
+	attempt   *begin // the first begin since the last run that succeeded
+	order     int
 }
 
 // begin is the part of a begin record that an undo needs.
@@ -40,8 +42,8 @@ type Ledger struct {
 
 func newLedger() *Ledger { return &Ledger{entries: map[string]*Entry{}} }
 
-// Wrote returns the marks of everything that the step left or was about to leave, oldest first. What is on the host and is not among
-// them is somebody else's work.
+// Wrote returns the marks of everything that the step left or was about to leave, oldest first. What is on the host and
+// is not among them is somebody else's work.
 func (l *Ledger) Wrote(step string) []string {
 	if l == nil {
 		return nil
@@ -49,13 +51,25 @@ func (l *Ledger) Wrote(step string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.entries[step]
-	if e == nil || e.Undone {
+	if e == nil {
 		return nil
 	}
 	return slices.Clone(e.marks)
 }
 
-// Current returns the mark of the last time the step was completed, and whether it is so.
+// Completed reports whether the step was ever done by a run and has not been undone since.
+func (l *Ledger) Completed(step string) bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[step]
+	return e != nil && e.completed
+}
+
+// Current returns the mark of the last time the step was applied, and whether that was completed. Between its Apply and the
+// check that follows it counts as completed.
 func (l *Ledger) Current(step string) (mark string, done bool) {
 	if l == nil {
 		return "", false
@@ -63,10 +77,22 @@ func (l *Ledger) Current(step string) (mark string, done bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.entries[step]
-	if e == nil || e.Undone || !e.Done || len(e.marks) == 0 {
-		return "", e != nil && !e.Undone && e.Done
+	if e == nil || e.Undone || !e.Done && !e.applied {
+		return "", false
 	}
-	return e.marks[len(e.marks)-1], true
+	if n := len(e.marks); n > 0 {
+		mark = e.marks[n-1]
+	}
+	return mark, true
+}
+
+// noteApplied remembers, in memory only, that Apply of the step has returned.
+func (l *Ledger) noteApplied(step string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.entries[step]; e != nil {
+		e.applied = true
+	}
 }
 
 // Entries returns everything ever touched and not undone, in the order in which it was first begun.
@@ -102,7 +128,7 @@ func (l *Ledger) apply(r record) {
 		l.begin(e, r)
 	case opDone:
 		if e != nil {
-			e.Done = true
+			e.Done, e.completed = true, true
 		}
 	case opUndone:
 		if e != nil {
@@ -131,6 +157,7 @@ func (l *Ledger) begin(e *Entry, r record) {
 		e.attempt = &begin{before: r.Before, order: l.count}
 	}
 	e.Title, e.Component, e.Changed, e.Done, e.Left = r.Title, r.Component, r.Time, false, false
+	e.applied = false
 	// The newest mark is the last one, also when an older release is installed again.
 	e.marks = slices.DeleteFunc(e.marks, func(m string) bool { return m == r.Mark })
 	if r.Mark != "" {
@@ -143,7 +170,7 @@ func (e *Entry) undone(r record) {
 	first := e.attempt != nil && e.attempt.order == e.order
 	e.attempt = nil
 	if r.All || first {
-		e.Undone, e.Done, e.Left = true, false, false
+		e.Undone, e.Done, e.Left, e.completed = true, false, false, false
 		return
 	}
 	e.Done = true // as the run before the attempt had left it

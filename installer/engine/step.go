@@ -71,6 +71,12 @@ type Undoer interface {
 	Undo(ctx context.Context, env *Env, before json.RawMessage) error
 }
 
+// Resumer is an Undoer that stopped something for the time of the undo.
+type Resumer interface {
+	// Resume is called with the Before given to Undo when all other steps have been undone, in the order of their changes.
+	Resume(ctx context.Context, env *Env, before json.RawMessage) error
+}
+
 // Committer is a Step that keeps the old state aside until the whole run has succeeded, and then drops it.
 type Committer interface {
 	// Commit is called for every step at the end of each successful run, so that one cut off before it is made up for.

@@ -66,6 +66,7 @@ func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve 
 	work.Ledger = journal.ledger
 	var report UndoReport
 	var errs []error
+	var undone []undoable
 	for _, t := range journal.ledger.toUndo(scope) {
 		if ctx.Err() != nil {
 			errs = append(errs, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
@@ -75,12 +76,29 @@ func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve 
 		if err != nil {
 			errs = append(errs, fmt.Errorf("cannot undo %q: %w", nameOf(t.Entry), err))
 		}
+		if o.Status == Undone {
+			undone = append(undone, t)
+		}
 		report.Steps = append(report.Steps, o)
 		if onEvent != nil {
 			onEvent(o)
 		}
 	}
+	for _, t := range slices.Backward(undone) {
+		if err := resume(ctx, &work, resolve, t); err != nil {
+			errs = append(errs, fmt.Errorf("cannot resume %q: %w", nameOf(t.Entry), err))
+		}
+	}
 	return report, errors.Join(errs...)
+}
+
+func resume(ctx context.Context, env *Env, resolve Resolver, t undoable) error {
+	u, _ := resolve(t.Step)
+	r, ok := u.(Resumer)
+	if !ok || ctx.Err() != nil {
+		return nil
+	}
+	return r.Resume(ctx, env, t.before)
 }
 
 func undoOne(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve Resolver, t undoable) (UndoOutcome, error) {

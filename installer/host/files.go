@@ -25,7 +25,8 @@ type files interface {
 	symlink(target, path string) error
 	chmod(path string, perm fs.FileMode) error
 	lchown(path string, uid, gid int) error
-	real(path string) (string, error)
+	real(path string) (string, error)   // a path of this process, last element not followed
+	follow(path string) (string, error) // a path of the host without links
 }
 
 // systemFiles is the running machine. [os.Root] is not used here: it would refuse ordinary hosts
@@ -46,6 +47,18 @@ func (systemFiles) symlink(target, p string) error         { return os.Symlink(t
 func (systemFiles) chmod(p string, perm fs.FileMode) error { return os.Chmod(p, perm) }
 func (systemFiles) lchown(p string, uid, gid int) error    { return os.Lchown(p, uid, gid) }
 func (systemFiles) real(p string) (string, error)          { return filepath.Clean(p), nil }
+
+func (systemFiles) follow(p string) (string, error) {
+	real, err := filepath.EvalSymlinks(p)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if filepath.Clean(p) == "/" {
+		return "/", nil
+	}
+	dir, err := systemFiles{}.follow(filepath.Dir(p))
+	return filepath.Join(dir, filepath.Base(p)), err
+}
 
 // tree is a directory tree seen as chroot(2) shows it. Paths are first resolved here, because os.Root
 // refuses every absolute link, then opened through os.Root, which catches what changed in between.
@@ -212,6 +225,11 @@ func (t *tree) real(p string) (string, error) {
 		return "", err
 	}
 	return filepath.Join(t.dir, rel), nil
+}
+
+func (t *tree) follow(p string) (string, error) {
+	rel, err := t.resolve("resolve", p, true)
+	return filepath.Join("/", rel), err
 }
 
 func readAll(f *os.File) ([]byte, error) { return io.ReadAll(f) }

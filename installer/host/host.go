@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // FileMode is the permission and the ownership of a file or directory. A zero field means: keep what is
@@ -39,6 +40,7 @@ type Host struct {
 	root   string
 	files  files
 	runner Runner
+	edits  sync.Mutex
 	owners *owners // nil for "/"
 	fault  Fault   // nil but in tests
 }
@@ -153,6 +155,14 @@ func (h *Host) Readlink(abs string) (string, error) {
 		return "", err
 	}
 	return h.files.readlink(abs)
+}
+
+// Resolve returns abs of the host with every link followed, also the last. What does not exist yet is kept as it is.
+func (h *Host) Resolve(abs string) (string, error) {
+	if err := checkAbs("resolve", abs); err != nil {
+		return "", err
+	}
+	return h.files.follow(abs)
 }
 
 // Run runs a command and waits for it. A command that exits with a status other than 0 is an

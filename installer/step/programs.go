@@ -1,0 +1,151 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/engine"
+)
+
+// StartPrograms makes supervised programs run with what is installed now, and ready.
+type StartPrograms struct {
+	Names []string
+
+	// Inputs identifies everything that the programs read when they start: their versions and configuration. When it is not
+	// what they were last started with, they are restarted. A hash is best; "" never restarts.
+	Inputs string
+}
+
+// programsBefore is the state before StartPrograms.
+type programsBefore struct {
+	Names   []string `json:"names"`
+	Running []string `json:"running,omitempty"` // of these, what ran
+}
+
+// ID implements [engine.Step].
+func (s StartPrograms) ID() string { return kindPrograms + ":" + strings.Join(s.Names, ",") }
+
+// Describe implements [engine.Describer].
+func (s StartPrograms) Describe() string {
+	return "start " + strings.Join(s.Names, ", ") + " and wait until ready"
+}
+
+// Check implements [engine.Step].
+func (s StartPrograms) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
+	if env.Services == nil {
+		if !env.Host.Live() {
+			return engine.Finding{Done: true, Note: "programs are not started in a directory tree"}, nil
+		}
+		return engine.Finding{}, fmt.Errorf("cannot start %s: there is no supervisor", strings.Join(s.Names, ", "))
+	}
+	before := programsBefore{Names: s.Names}
+	status, err := env.Services.Status(ctx)
+	if errors.Is(err, engine.ErrNoSupervisor) {
+		return todo("the supervisor is not running", before, s.Inputs), nil
+	}
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	var why []string
+	for _, name := range s.Names {
+		st, reason := judge(status, name)
+		if reason != "" {
+			why = append(why, reason)
+		}
+		if st.Ready {
+			before.Running = append(before.Running, name)
+		}
+	}
+	if len(why) == 0 && s.outdated(env) {
+		why = append(why, "what it reads has changed since it was started")
+	}
+	if len(why) == 0 {
+		return engine.Finding{Done: true}, nil
+	}
+	return todo(strings.Join(why, "; "), before, s.Inputs), nil
+}
+
+// judge returns the status of a program, and why it is not as it should be.
+func judge(all []engine.ServiceStatus, name string) (engine.ServiceStatus, string) {
+	i := slices.IndexFunc(all, func(s engine.ServiceStatus) bool { return s.Name == name })
+	switch {
+	case i < 0:
+		return engine.ServiceStatus{}, name + " is not known to the supervisor"
+	case all[i].Ready:
+		return all[i], ""
+	case all[i].Why != "":
+		return all[i], fmt.Sprintf("%s is %s: %s", name, all[i].State, all[i].Why)
+	}
+	return all[i], fmt.Sprintf("%s is %s", name, all[i].State)
+}
+
+// outdated reports whether the programs were last started with other inputs. Only a completed start counts: one that was cut
+// off may have left the old processes.
+func (s StartPrograms) outdated(env *engine.Env) bool {
+	if s.Inputs == "" {
+		return false
+	}
+	mark, done := env.Ledger.Current(s.ID())
+	return !done || mark != s.Inputs
+}
+
+// Apply implements [engine.Step].
+func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
+	if err := env.Services.Update(ctx); err != nil {
+		return err
+	}
+	start := env.Services.Start
+	if s.outdated(env) {
+		start = env.Services.Restart
+	}
+	return start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })
+}
+
+// Undo implements [engine.Undoer]: it stops the programs, also those that ran before, because what they read is about
+// to become what it was.
+func (StartPrograms) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) error {
+	before, err := decode[programsBefore](raw)
+	if err != nil || env.Services == nil {
+		return err
+	}
+	err = env.Services.Stop(ctx, before.Names)
+	if errors.Is(err, engine.ErrNoSupervisor) {
+		return nil
+	}
+	return err
+}
+
+// Resume implements [engine.Resumer]: it starts what ran before.
+func (StartPrograms) Resume(ctx context.Context, env *engine.Env, raw json.RawMessage) error {
+	before, err := decode[programsBefore](raw)
+	if err != nil || env.Services == nil || len(before.Running) == 0 {
+		return err
+	}
+	if err := env.Services.Update(ctx); err != nil {
+		return err
+	}
+	return env.Services.Start(ctx, before.Running, func(string) {})
+}
+
+// Remains implements [engine.Remainer].
+func (StartPrograms) Remains(ctx context.Context, env *engine.Env, raw json.RawMessage) ([]string, error) {
+	before, err := decode[programsBefore](raw)
+	if err != nil || env.Services == nil {
+		return nil, err
+	}
+	status, err := env.Services.Status(ctx)
+	if errors.Is(err, engine.ErrNoSupervisor) {
+		return nil, nil
+	}
+	var out []string
+	for _, st := range status {
+		if slices.Contains(before.Names, st.Name) {
+			out = append(out, "program "+st.Name+" ("+st.State+")")
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,213 @@
+package step
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
+)
+
+// Sysctl sets kernel parameters: now, through /proc/sys, and at each boot, through a drop-in file. A parameter that is
+// high enough without us is not in the file.
+type Sysctl struct {
+	Path   string // of the drop-in, in /etc/sysctl.d
+	Values []SysctlValue
+}
+
+// SysctlValue is a kernel parameter.
+type SysctlValue struct {
+	Key     string // as in sysctl(8): vm.max_map_count
+	Value   string
+	AtLeast bool // a higher value, as newer kernels have by default, is right too
+}
+
+// sysctlBefore is the state before Sysctl.
+type sysctlBefore struct {
+	DropIn prior             `json:"drop_in"`
+	Values map[string]string `json:"values,omitempty"` // of the parameters that are changed, as they were
+	Set    map[string]string `json:"set,omitempty"`    // and as they will be
+}
+
+// ID implements [engine.Step].
+func (s Sysctl) ID() string { return kindSysctl + ":" + s.Path }
+
+// Describe implements [engine.Describer].
+func (s Sysctl) Describe() string {
+	lines := make([]string, len(s.Values))
+	for i, v := range s.Values {
+		op := "="
+		if v.AtLeast {
+			op = ">="
+		}
+		lines[i] = v.Key + op + v.Value
+	}
+	return fmt.Sprintf("kernel parameters now and in %s: %s", s.Path, strings.Join(lines, " "))
+}
+
+func (v SysctlValue) file() string {
+	return path.Join("/proc/sys", strings.ReplaceAll(v.Key, ".", "/"))
+}
+
+// satisfied reports whether a current value is right.
+func (v SysctlValue) satisfied(now string) bool {
+	if now == v.Value {
+		return true
+	}
+	have, err1 := strconv.ParseUint(now, 10, 64)
+	want, err2 := strconv.ParseUint(v.Value, 10, 64)
+	return v.AtLeast && err1 == nil && err2 == nil && have >= want
+}
+
+// current reads a parameter with its blanks squeezed. ok is false when the kernel does not have it, or there is no kernel.
+func (v SysctlValue) current(env *engine.Env) (value string, ok bool, err error) {
+	data, err := env.Host.ReadFile(v.file())
+	if notExist(err) {
+		return "", false, nil
+	}
+	return strings.Join(strings.Fields(string(data)), " "), err == nil, err
+}
+
+// needed returns the values that the drop-in must have: those in it already, and those that the kernel does not have by itself.
+func (s Sysctl) needed(env *engine.Env, dropIn []byte) ([]SysctlValue, error) {
+	var out []SysctlValue
+	for _, v := range s.Values {
+		now, known, err := v.current(env)
+		if err != nil {
+			return nil, err
+		}
+		if !known && env.Host.Live() {
+			continue // a parameter of other kernels; sysctl would complain at each boot
+		}
+		if !known || !v.satisfied(now) || bytes.Contains(dropIn, []byte("\n"+v.Key+" = ")) {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+func content(values []SysctlValue) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Kernel parameters for FATE, from fate-installer.\n")
+	for _, v := range values {
+		fmt.Fprintf(&b, "%s = %s\n", v.Key, v.Value)
+	}
+	return b.Bytes()
+}
+
+// Check implements [engine.Step].
+func (s Sysctl) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
+	now, have, err := lookAt(env, s.Path)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	needed, err := s.needed(env, have)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	if len(needed) == 0 && now.Kind == absent {
+		return engine.Finding{Done: true}, nil
+	}
+	before := sysctlBefore{DropIn: now, Values: map[string]string{}, Set: map[string]string{}}
+	var why []string
+	for _, v := range needed {
+		value, known, err := v.current(env)
+		if err != nil {
+			return engine.Finding{}, err
+		}
+		if known && !v.satisfied(value) {
+			before.Values[v.Key], before.Set[v.Key] = value, v.Value
+			why = append(why, fmt.Sprintf("%s is %s, want %s", v.Key, value, v.Value))
+		}
+	}
+	want := content(needed)
+	if !bytes.Equal(have, want) {
+		why = append(why, s.Path+" is not up to date")
+	}
+	if len(why) == 0 {
+		return engine.Finding{Done: true}, nil
+	}
+	return todo(strings.Join(why, "; "), before, engine.Hash(want)), nil
+}
+
+// Apply implements [engine.Step].
+func (s Sysctl) Apply(_ context.Context, env *engine.Env) error {
+	_, have, err := lookAt(env, s.Path)
+	if err != nil {
+		return err
+	}
+	needed, err := s.needed(env, have)
+	if err != nil {
+		return err
+	}
+	if err := save(env, s.Path); err != nil {
+		return err
+	}
+	if err := makeParents(env, s.Path); err != nil {
+		return err
+	}
+	// The file before the kernel: what is set now must still be known as ours after a cut.
+	if err := env.Host.WriteFile(s.Path, content(needed), host.FileMode{Perm: 0o644}); err != nil {
+		return err
+	}
+	for _, v := range needed {
+		now, known, err := v.current(env)
+		if err != nil {
+			return err
+		}
+		if !known || v.satisfied(now) {
+			continue
+		}
+		if err := env.Host.WriteFile(v.file(), []byte(v.Value+"\n"), host.FileMode{}); err != nil {
+			return fmt.Errorf("cannot set %s: %w", v.Key, err)
+		}
+	}
+	return nil
+}
+
+// Undo implements [engine.Undoer]. A parameter that was changed again since keeps its value.
+func (Sysctl) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
+	before, err := decode[sysctlBefore](raw)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for key, value := range before.Values {
+		v := SysctlValue{Key: key, Value: before.Set[key]}
+		now, known, err := v.current(env)
+		if err == nil && known && now == v.Value {
+			err = env.Host.WriteFile(v.file(), []byte(value+"\n"), host.FileMode{})
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot set %s back to %s: %w", key, value, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return before.DropIn.putBack(env, env.Ledger.Wrote(Sysctl{Path: before.DropIn.Path}.ID()))
+}
+
+// Remains implements [engine.Remainer].
+func (Sysctl) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) ([]string, error) {
+	before, err := decode[sysctlBefore](raw)
+	if err != nil {
+		return nil, err
+	}
+	out, err := before.DropIn.remains(env, env.Ledger.Wrote(Sysctl{Path: before.DropIn.Path}.ID()))
+	for key, value := range before.Values {
+		now, known, err := SysctlValue{Key: key}.current(env)
+		if err == nil && known && now != value {
+			out = append(out, fmt.Sprintf("kernel parameter %s = %s (was %s)", key, now, value))
+		}
+	}
+	slices.Sort(out)
+	return out, err
+}

@@ -1,0 +1,448 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
+)
+
+// markerName is a file in the root of every unpacked tree. It comes into being with the tree, by the same rename,
+// so that the two never disagree.
+const markerName = ".fate-component.json"
+
+// Unpack is a component of the payload as a directory. The directory appears complete, by one rename; a newer version
+// replaces it the same way, and the old one is dropped when the whole run has succeeded.
+//
+//	.name.fate-new   the tree that is being unpacked
+//	.name.fate-old   the version before, until Commit
+//	.name.fate-gone  what is being removed
+type Unpack struct {
+	Component string // name in the payload
+	Version   string
+	Digest    string // identifies the content; the installed component is right when its marker has the same
+	Target    string
+	Owner     string
+	Group     string
+
+	// Keep lists paths inside the tree that hold data made at run time, such as trained models. They move along to a newer
+	// version, and Undo leaves them.
+	Keep []string
+}
+
+// marker is the content of markerName.
+type marker struct {
+	Component string `json:"component"`
+	Version   string `json:"version"`
+	Digest    string `json:"digest"`
+}
+
+// unpackBefore is the state before Unpack.
+type unpackBefore struct {
+	Target  string   `json:"target"`
+	Keep    []string `json:"keep,omitempty"`
+	Old     *marker  `json:"old,omitempty"` // the version that was installed
+	Dir     bool     `json:"dir,omitempty"` // the directory existed, empty or with data only
+	Parents []string `json:"parents,omitempty"`
+}
+
+// ID implements [engine.Step].
+func (u Unpack) ID() string { return kindUnpack + ":" + u.Target }
+
+// Describe implements [engine.Describer].
+func (u Unpack) Describe() string {
+	return fmt.Sprintf("unpack %s %s into %s%s", u.Component, u.Version, u.Target, ownedBy(u.Owner, u.Group))
+}
+
+func aside(target, suffix string) string {
+	return path.Join(path.Dir(target), "."+path.Base(target)+".fate-"+suffix)
+}
+
+func (u Unpack) staging() string { return aside(u.Target, "new") }
+func (u Unpack) old() string     { return aside(u.Target, "old") }
+func (u Unpack) gone() string    { return aside(u.Target, "gone") }
+
+// Check implements [engine.Step].
+func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
+	before := unpackBefore{Target: u.Target, Keep: u.Keep}
+	have, err := readMarker(env, u.Target)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	switch {
+	case have == nil && env.Host.Exists(u.Target):
+		if !u.onlyKept(env, u.Target) {
+			return engine.Finding{}, foreignError{u.Component, u.Target}
+		}
+		before.Dir = true
+		return todo("it is not installed, only its directory exists", before, u.Digest), nil
+	case have == nil:
+		before.Parents, err = env.Host.MissingParents(path.Dir(u.Target))
+		if err != nil {
+			return engine.Finding{}, err
+		}
+		// A replacement that was cut off between its two renames: the version before is the one set aside.
+		before.Old, err = readMarker(env, u.old())
+		return todo("it is not installed", before, u.Digest), err
+	case have.Digest != u.Digest:
+		before.Old = have
+		return todo(fmt.Sprintf("version %s is installed", have.Version), before, u.Digest), nil
+	case u.leftBehind(env) != "":
+		before.Old, err = readMarker(env, u.old())
+		return todo(u.leftBehind(env)+" is still in the version before", before, u.Digest), err
+	}
+	return engine.Finding{Done: true}, nil
+}
+
+// onlyKept reports whether a directory holds nothing but what Keep names: it is empty, or an uninstall left it.
+func (u Unpack) onlyKept(env *engine.Env, dir string) bool {
+	entries, err := env.Host.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		at := path.Join(dir, e.Name())
+		rel := strings.TrimPrefix(at, u.Target+"/")
+		leads := slices.ContainsFunc(u.Keep, func(k string) bool { return strings.HasPrefix(k, rel+"/") })
+		if !slices.Contains(u.Keep, rel) && (!leads || !e.IsDir() || !u.onlyKept(env, at)) {
+			return false
+		}
+	}
+	return true
+}
+
+// leftBehind returns a path of Keep that has not been moved along yet.
+func (u Unpack) leftBehind(env *engine.Env) string {
+	i := slices.IndexFunc(u.Keep, func(k string) bool { return hasData(env, path.Join(u.old(), k)) })
+	if i < 0 {
+		return ""
+	}
+	return u.Keep[i]
+}
+
+// foreignError means that a directory of somebody else is in the way.
+type foreignError struct{ component, target string }
+
+func (e foreignError) Error() string {
+	return fmt.Sprintf("cannot install %s: %s exists and is not from this installer", e.component, e.target)
+}
+
+// Hint says what to do.
+func (e foreignError) Hint() string {
+	return fmt.Sprintf("if it is not needed any more, rename it (mv %s %s.old), then run the same command again", e.target, e.target)
+}
+
+// readMarker returns the marker of a tree, or nil when there is none.
+func readMarker(env *engine.Env, dir string) (*marker, error) {
+	data, err := env.Host.ReadFile(path.Join(dir, markerName))
+	if notExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var m marker
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("cannot tell which component is in %s: %w", dir, err)
+	}
+	return &m, nil
+}
+
+// Apply implements [engine.Step].
+func (u Unpack) Apply(ctx context.Context, env *engine.Env) error {
+	if err := u.resume(env); err != nil {
+		return err
+	}
+	have, err := readMarker(env, u.Target)
+	if err != nil {
+		return err
+	}
+	if have == nil || have.Digest != u.Digest {
+		if err := u.stage(ctx, env); err != nil {
+			return errors.Join(err, env.Host.RemoveAll(u.staging()))
+		}
+		if err := u.swap(env); err != nil {
+			return err
+		}
+	}
+	return moveKept(env, u.Keep, u.old(), u.Target)
+}
+
+// resume finishes or reverts a replacement that was cut off, and clears what an unpacking that was cut off left.
+func (u Unpack) resume(env *engine.Env) error {
+	if !env.Host.Exists(u.Target) && env.Host.Exists(u.old()) {
+		if err := env.Host.Rename(u.old(), u.Target); err != nil {
+			return err
+		}
+	}
+	return dropAside(env, u.Target, "new", "gone")
+}
+
+// dropAside removes what was made beside target with a suffix. An unpacking that was cut off may have left its own
+// temporary names; they begin with the name it was given, but for dots.
+func dropAside(env *engine.Env, target string, suffixes ...string) error {
+	dir := path.Dir(target)
+	entries, err := env.Host.ReadDir(dir)
+	if notExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		ours := slices.ContainsFunc(suffixes, func(s string) bool {
+			return strings.HasPrefix(strings.TrimLeft(e.Name(), "."), path.Base(target)+".fate-"+s)
+		})
+		if !ours {
+			continue
+		}
+		if err := env.Host.RemoveAll(path.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stage makes the complete new tree beside the target.
+func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
+	if env.Payload == nil {
+		return fmt.Errorf("cannot unpack %s: there is no payload", u.Component)
+	}
+	if err := makeParents(env, u.Target); err != nil {
+		return err
+	}
+	uid, gid := -1, -1
+	if env.Host.IsSystem() {
+		var err error
+		if uid, gid, err = env.Host.IDs(u.Owner, u.Group); err != nil {
+			return err
+		}
+	}
+	if err := env.Payload.Extract(ctx, u.Component, env.Host.Path(u.staging()), uid, gid, env.ProgressOf(u)); err != nil {
+		return fmt.Errorf("cannot unpack %s: %w", u.Component, err)
+	}
+	if err := env.Host.RecordOwners(u.staging(), u.Owner, u.Group); err != nil {
+		return err
+	}
+	if err := u.carryFiles(env); err != nil {
+		return err
+	}
+	// The marker says "complete", so everything else must be on disk before it.
+	if err := env.Host.SyncFS(u.staging()); err != nil {
+		return err
+	}
+	data, err := json.Marshal(marker{u.Component, u.Version, u.Digest})
+	if err != nil {
+		return err
+	}
+	return env.Host.WriteFile(path.Join(u.staging(), markerName), append(data, '\n'), host.FileMode{Perm: 0o644})
+}
+
+// carryFiles makes the new tree have, of the files that File steps wrote into it, the version that was there: an operator's edit
+// survives, and the File step sees its own work and updates it. What the component brings under such a name would
+// otherwise look like an edit.
+func (u Unpack) carryFiles(env *engine.Env) error {
+	for _, e := range env.Ledger.Entries() {
+		file, ok := strings.CutPrefix(e.Step, kindFile+":")
+		rel, below := strings.CutPrefix(file, u.Target+"/")
+		if !ok || !below || !env.Ledger.Completed(e.Step) {
+			continue
+		}
+		if err := carryFile(env, file, path.Join(u.staging(), rel)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func carryFile(env *engine.Env, from, to string) error {
+	now, content, err := lookAt(env, from)
+	if err != nil {
+		return err
+	}
+	if now.Kind != isFile {
+		return env.Host.Remove(to)
+	}
+	if err := makeParents(env, to); err != nil {
+		return err
+	}
+	return env.Host.WriteFile(to, content, now.mode())
+}
+
+// swap puts the staged tree in the place of the target.
+func (u Unpack) swap(env *engine.Env) error {
+	old, err := readMarker(env, u.Target)
+	if err != nil {
+		return err
+	}
+	if env.Host.Exists(u.Target) {
+		if old == nil && !u.onlyKept(env, u.Target) {
+			return foreignError{u.Component, u.Target}
+		}
+		if err := env.Host.RemoveAll(u.old()); err != nil {
+			return err
+		}
+		if err := env.Host.Rename(u.Target, u.old()); err != nil {
+			return err
+		}
+	}
+	return env.Host.Rename(u.staging(), u.Target)
+}
+
+// hasData reports whether there is a file, or a directory that is not empty.
+func hasData(env *engine.Env, p string) bool {
+	fi, err := env.Host.Lstat(p)
+	if err != nil || !fi.IsDir() {
+		return err == nil
+	}
+	entries, err := env.Host.ReadDir(p)
+	return err != nil || len(entries) > 0
+}
+
+// moveKept moves the data of one tree to another, where it replaces what the component brought.
+func moveKept(env *engine.Env, keep []string, from, to string) error {
+	for _, k := range keep {
+		src, dst := path.Join(from, k), path.Join(to, k)
+		if !hasData(env, src) {
+			continue
+		}
+		if err := makeParents(env, dst); err != nil {
+			return err
+		}
+		if err := env.Host.RemoveAll(dst); err != nil {
+			return err
+		}
+		if err := env.Host.Rename(src, dst); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Commit implements [engine.Committer]: it drops the version before.
+func (u Unpack) Commit(_ context.Context, env *engine.Env) error {
+	if u.leftBehind(env) != "" {
+		return fmt.Errorf("cannot remove %s: it still holds %s", u.old(), u.leftBehind(env))
+	}
+	return env.Host.RemoveAll(u.old())
+}
+
+// Undo implements [engine.Undoer]. It brings the version before back, or removes the tree but for its data.
+func (Unpack) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
+	before, err := decode[unpackBefore](raw)
+	if err != nil {
+		return err
+	}
+	u := Unpack{Target: before.Target, Keep: before.Keep}
+	// An Undo that was cut off may have left data in the tree that was being removed.
+	if err := u.undoResume(env, before.Old != nil); err != nil {
+		return err
+	}
+	if before.Old != nil {
+		return u.undoReplace(env, *before.Old)
+	}
+	return u.undoInstall(env, before)
+}
+
+func (u Unpack) undoResume(env *engine.Env, replaced bool) error {
+	if env.Host.Exists(u.gone()) {
+		to := u.Target
+		if replaced && env.Host.Exists(u.old()) {
+			to = u.old()
+		}
+		if err := moveKept(env, u.Keep, u.gone(), to); err != nil {
+			return err
+		}
+	}
+	return dropAside(env, u.Target, "new", "gone")
+}
+
+func (u Unpack) undoReplace(env *engine.Env, old marker) error {
+	have, err := readMarker(env, u.Target)
+	if err != nil {
+		return err
+	}
+	if have != nil && have.Digest == old.Digest && !env.Host.Exists(u.old()) {
+		return nil
+	}
+	aside, err := readMarker(env, u.old())
+	if err != nil {
+		return err
+	}
+	if aside == nil || aside.Digest != old.Digest {
+		return fmt.Errorf("cannot bring back version %s of %s: it was removed", old.Version, u.Target)
+	}
+	if err := moveKept(env, u.Keep, u.Target, u.old()); err != nil {
+		return err
+	}
+	if env.Host.Exists(u.Target) {
+		if err := env.Host.Rename(u.Target, u.gone()); err != nil {
+			return err
+		}
+	}
+	if err := env.Host.Rename(u.old(), u.Target); err != nil {
+		return err
+	}
+	return env.Host.RemoveAll(u.gone())
+}
+
+func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
+	have, err := readMarker(env, u.Target)
+	if err != nil {
+		return err
+	}
+	if have != nil {
+		if !slices.Contains(env.Ledger.Wrote(u.ID()), have.Digest) {
+			return &engine.LeftError{What: u.Target, Why: "another version was put there"}
+		}
+		if err := u.remove(env); err != nil {
+			return err
+		}
+	}
+	if err := env.Host.RemoveAll(u.old()); err != nil {
+		return err
+	}
+	if hasData(env, u.Target) {
+		return &engine.LeftError{What: u.Target, Why: "it holds data"}
+	}
+	if before.Dir {
+		return env.Host.MkdirAll(u.Target, host.FileMode{})
+	}
+	if err := env.Host.Remove(u.Target); err != nil {
+		return err
+	}
+	return dropParents(env, before.Parents)
+}
+
+// remove removes the tree but for its data.
+func (u Unpack) remove(env *engine.Env) error {
+	if err := env.Host.Rename(u.Target, u.gone()); err != nil {
+		return err
+	}
+	if err := moveKept(env, u.Keep, u.gone(), u.Target); err != nil {
+		return err
+	}
+	return env.Host.RemoveAll(u.gone())
+}
+
+// Remains implements [engine.Remainer].
+func (Unpack) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) ([]string, error) {
+	before, err := decode[unpackBefore](raw)
+	if err != nil {
+		return nil, err
+	}
+	u := Unpack{Target: before.Target}
+	var out []string
+	for _, dir := range []string{u.Target, u.staging(), u.old(), u.gone()} {
+		if env.Host.Exists(dir) && (dir != u.Target || before.Old == nil && !before.Dir) {
+			out = append(out, dir)
+		}
+	}
+	return out, nil
+}
