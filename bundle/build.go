@@ -1,0 +1,302 @@
+package bundle
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"fate-installer/payload"
+)
+
+// Fetcher gives the local path of a file fetched from the first of urls that has it. want's SHA256 may be empty, and
+// is then not checked. The file must not be changed by the caller.
+type Fetcher interface {
+	Fetch(ctx context.Context, urls []string, want payload.Blob) (string, error)
+}
+
+// BuildOptions say what to build and how.
+type BuildOptions struct {
+	Lock    *Lock
+	Out     string              // the appliance; a file there is replaced once the new one is whole and verified
+	Stub    string              // program to put the payload behind; empty means the running one
+	Codec   string              // payload.CodecZstd (also if empty) or payload.CodecXZ
+	Level   int                 // of zstd, 0 is the best; see payload.WriterOptions
+	Workers int                 // frames compressed at once, 0 for one per processor
+	Key     *payload.PrivateKey // signs the manifest, if not nil
+	Split   int64               // bytes of a part; 0 writes one file
+	Fetch   Fetcher             // for url sources; may be nil when there are none
+	Report  Progress            // may be nil
+}
+
+// BuildResult is what a build made.
+type BuildResult struct {
+	Manifest *payload.Manifest
+	Size     int64    // of the appliance, all parts together
+	Parts    []string // the files, in order
+	Warnings []string // about the components, such as links to nothing
+}
+
+// builder is one run of Build.
+type builder struct {
+	opener
+	o        BuildOptions
+	lock     *Lock
+	spoolDir string
+
+	packedDone, packedTotal int64 // bytes of sources read, and all there are
+	packing                 string
+	result                  BuildResult
+	components              []payload.Component // as given to the writer
+	digests                 []string
+}
+
+// Build makes an appliance from a whole lock. The same lock, program and options give the same bytes. Everything is
+// written to temporary files beside Out, read back and verified, and then renamed; a failed build leaves nothing.
+func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
+	if missing := o.Lock.Unlocked(); len(missing) > 0 {
+		return BuildResult{}, &UnlockedError{o.Lock.File, missing}
+	}
+	b := &builder{
+		opener:   opener{dir: filepath.Dir(o.Lock.File), fetch: o.Fetch},
+		o:        o,
+		lock:     o.Lock,
+		spoolDir: filepath.Dir(o.Out),
+	}
+	for _, c := range o.Lock.Components {
+		for i := range c.Sources {
+			b.packedTotal += c.Sources[i].Size
+		}
+	}
+	err := b.run(ctx)
+	err = errors.Join(err, b.nested.close())
+	return b.result, err
+}
+
+// UnlockedError says that a lock is not whole.
+type UnlockedError struct {
+	File    string
+	Missing []string // component: source
+}
+
+func (e *UnlockedError) Error() string {
+	s := fmt.Sprintf("cannot build from %s: %d sources have no sha256 and size yet", e.File, len(e.Missing))
+	for _, m := range e.Missing {
+		s += "\n" + m
+	}
+	return s
+}
+
+// Hint names the command that fills a lock.
+func (e *UnlockedError) Hint() string { return "fate-installer bundle lock " + e.File }
+
+// run writes the appliance to a temporary file and moves it into place.
+func (b *builder) run(ctx context.Context) (err error) {
+	if err := b.prefetch(ctx); err != nil {
+		return err
+	}
+	out, err := os.CreateTemp(filepath.Dir(b.o.Out), "."+filepath.Base(b.o.Out)+".*")
+	if err != nil {
+		return fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	keep := false
+	defer func() {
+		out.Close()
+		if !keep {
+			os.Remove(out.Name())
+		}
+	}()
+	if err := b.write(ctx, out); err != nil {
+		return err
+	}
+	if err := out.Sync(); err != nil {
+		return fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	if err := b.verify(ctx, out.Name()); err != nil {
+		return err
+	}
+	if b.o.Split > 0 {
+		b.result.Parts, err = split(ctx, out, b.o.Out, b.o.Split, b.result.Manifest.Stub.Size)
+		keep = err == nil // it is the first part now
+		return err
+	}
+	if err := publish(out, b.o.Out); err != nil {
+		return err
+	}
+	keep = true
+	b.result.Parts = []string{b.o.Out}
+	return nil
+}
+
+// prefetch downloads everything before anything is packed: a missing file is found in the first minute, and what is
+// downloaded stays in the cache for the next try.
+func (b *builder) prefetch(ctx context.Context) error {
+	for _, c := range b.lock.Components {
+		for i := range c.Sources {
+			if len(c.Sources[i].URL) == 0 {
+				continue
+			}
+			if _, err := b.locate(ctx, &c.Sources[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write fills the empty file out.
+func (b *builder) write(ctx context.Context, out *os.File) error {
+	stub, err := openStub(b.o.Stub)
+	if err != nil {
+		return err
+	}
+	defer stub.Close()
+	w, err := payload.NewWriter(out, stub, payload.WriterOptions{
+		Release: b.lock.Release, Codec: b.o.Codec, Level: b.o.Level, Workers: b.o.Workers, Key: b.o.Key,
+	})
+	if err != nil {
+		return &StubError{b.o.Stub, err}
+	}
+	for i := range b.lock.Components {
+		if err := b.addComponent(ctx, w, &b.lock.Components[i]); err != nil {
+			return err
+		}
+	}
+	text, err := sbom(b.lock, b.components, b.digests)
+	if err != nil {
+		return err
+	}
+	if err := w.AddFile(SBOMName, text); err != nil {
+		return err
+	}
+	b.result.Manifest, err = w.Close()
+	return err
+}
+
+// addComponent merges the sources of one component and gives the result to the writer.
+func (b *builder) addComponent(ctx context.Context, w *payload.Writer, c *Component) error {
+	s, err := newSpool(b.spoolDir)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	b.packing = c.Name
+	t := newTree(s)
+	p := payload.Component{
+		Name: c.Name, Version: c.Version, License: c.License, Platform: c.platform(b.lock.Release),
+		StandIn: c.StandIn, LibraryPath: c.LibraryPath,
+	}
+	if p.Platform == PlatformAny {
+		p.Platform = ""
+	}
+	for i := range c.Sources {
+		got, err := b.read(ctx, t, c, &c.Sources[i])
+		if err != nil {
+			return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
+		}
+		p.Origins = append(p.Origins, originOf(&c.Sources[i], got))
+	}
+	if err := t.finish(c); err != nil {
+		return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
+	}
+	for _, warning := range t.warnings {
+		b.result.Warnings = append(b.result.Warnings, c.Name+": "+warning)
+	}
+	digest, err := pipeTar(ctx, t, func(r io.Reader) error { return w.AddComponent(ctx, p, r) })
+	if err != nil {
+		return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
+	}
+	b.components = append(b.components, p)
+	b.digests = append(b.digests, digest)
+	return nil
+}
+
+// originOf records a source in the manifest: its name without the directories of the machine it was built on.
+func originOf(s *Source, got payload.Blob) payload.Origin {
+	o := payload.Origin{Name: s.baseName(), Size: got.Size, SHA256: got.SHA256}
+	if s.Member != "" {
+		o.Name = filepath.Base(s.Path) + "!" + s.Member
+	}
+	if len(s.URL) > 0 {
+		o.URL = s.URL[0]
+	}
+	return o
+}
+
+// pipeTar runs consume on the canonical tar of t, and returns its sha256.
+func pipeTar(ctx context.Context, t *tree, consume func(io.Reader) error) (string, error) {
+	r, w := io.Pipe()
+	digest := sha256.New()
+	written := make(chan error, 1)
+	go func() {
+		buffered := bufio.NewWriterSize(io.MultiWriter(w, digest), 1<<20)
+		err := t.writeTar(ctx, buffered)
+		if err == nil {
+			err = buffered.Flush()
+		}
+		w.CloseWithError(err)
+		written <- err
+	}()
+	err := consume(r)
+	r.CloseWithError(err) // ends the writer if consume has not read everything
+	if writeErr := <-written; err == nil {
+		err = writeErr
+	}
+	return hex.EncodeToString(digest.Sum(nil)), err
+}
+
+// packed counts source bytes for the progress display.
+func (b *builder) packed(n int64) {
+	b.packedDone += n
+	b.o.Report.report(StagePack, b.packing, b.packedDone, b.packedTotal)
+}
+
+// verify opens the appliance as an installer would and checks every byte of it.
+func (b *builder) verify(ctx context.Context, path string) error {
+	p, err := payload.Open(path)
+	if err != nil {
+		return fmt.Errorf("cannot read back the appliance: %w", err)
+	}
+	defer p.Close()
+	b.result.Size = p.Size()
+	o := payload.VerifyOptions{Workers: b.o.Workers, Progress: func(done, total int64) {
+		b.o.Report.report(StageVerify, filepath.Base(b.o.Out), done, total)
+	}}
+	if b.o.Key != nil {
+		public := b.o.Key.Public().(payload.PublicKey)
+		o.PublicKey = &public
+	}
+	if _, err := p.Verify(ctx, o); err != nil {
+		return fmt.Errorf("cannot read back the appliance: %w", err)
+	}
+	return nil
+}
+
+// publish moves a finished temporary file to its name.
+func publish(f *os.File, name string) error {
+	if err := f.Chmod(0o755); err != nil {
+		return fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+// syncDir makes a rename in dir survive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	return nil
+}

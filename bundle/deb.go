@@ -1,0 +1,132 @@
+package bundle
+
+import (
+	"archive/tar"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// maxControl bounds the control file of a .deb; real ones have a few kB.
+const maxControl = 1 << 20
+
+// debInfo is what the control file of a Debian package says of it.
+type debInfo struct {
+	Package, Version, Architecture string
+}
+
+// platform maps a Debian architecture to a platform; "" for one the lock cannot name.
+func (i debInfo) platform() string {
+	switch i.Architecture {
+	case "all":
+		return PlatformAny
+	case "amd64", "arm64":
+		return "linux/" + i.Architecture
+	}
+	return ""
+}
+
+// readDeb visits the files a Debian package installs, after giving its control fields to info. Layout by deb(5): an ar
+// of debian-binary, control.tar.*, data.tar.*; members whose name begins with _ are to be skipped.
+func readDeb(archive string, r io.Reader, info func(debInfo) error, v visit) error {
+	fail := func(reason string, err error) error {
+		return &ArchiveError{Archive: archive, Reason: reason, Err: err}
+	}
+	ar, err := newArReader(r)
+	if err != nil {
+		return fail("it is not a .deb", err)
+	}
+	const wantVersion, wantControl, wantData = 0, 1, 2
+	for want := wantVersion; want <= wantData; {
+		name, size, err := ar.next()
+		switch {
+		case err == io.EOF:
+			return fail("it is not a .deb", errors.New("it ends before its data member"))
+		case err != nil:
+			return fail("the .deb is damaged", err)
+		case strings.HasPrefix(name, "_"):
+			continue
+		case want == wantVersion && name == "debian-binary":
+			err = debVersion(ar, size)
+		case want == wantControl && strings.HasPrefix(name, "control.tar"):
+			err = debControl(ar, info)
+		case want == wantData && strings.HasPrefix(name, "data.tar"):
+			err = debData(archive, ar, v)
+		default:
+			err = fmt.Errorf("unexpected member %q", name)
+		}
+		if err != nil {
+			var entry *ArchiveError
+			if errors.As(err, &entry) {
+				return err
+			}
+			return fail("the .deb is damaged: "+name, err)
+		}
+		want++
+	}
+	return nil
+}
+
+func debVersion(r io.Reader, size int64) error {
+	text, err := io.ReadAll(io.LimitReader(r, 16))
+	if err == nil && (size > 16 || !strings.HasPrefix(string(text), "2.")) {
+		err = fmt.Errorf("format %.16q is not 2.x", text)
+	}
+	return err
+}
+
+// debControl reads Package, Version and Architecture.
+func debControl(r io.Reader, info func(debInfo) error) error {
+	plain, err := decompress(bufio.NewReader(r))
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	tr := tar.NewReader(plain)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return errors.New("there is no control file")
+		}
+		if err != nil {
+			return err
+		}
+		if path.Clean(h.Name) != "control" || h.Typeflag != tar.TypeReg {
+			continue
+		}
+		text, err := io.ReadAll(io.LimitReader(tr, maxControl))
+		if err != nil {
+			return err
+		}
+		return info(parseControl(string(text)))
+	}
+}
+
+func parseControl(text string) debInfo {
+	var i debInfo
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "Package":
+			i.Package = value
+		case "Version":
+			i.Version = value
+		case "Architecture":
+			i.Architecture = value
+		}
+	}
+	return i
+}
+
+func debData(archive string, r io.Reader, v visit) error {
+	plain, err := decompress(bufio.NewReader(r))
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	return readTar(archive, plain, v)
+}

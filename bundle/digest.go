@@ -1,0 +1,70 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	"fate-installer/payload"
+)
+
+// digester counts and hashes what is read through it.
+type digester struct {
+	r      io.Reader
+	hash   hash.Hash
+	size   int64
+	onRead func(n int64) // called with the bytes of each read; may be nil
+}
+
+func newDigester(r io.Reader, onRead func(int64)) *digester {
+	return &digester{r: r, hash: sha256.New(), onRead: onRead}
+}
+
+func (d *digester) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	d.hash.Write(p[:n])
+	d.size += int64(n)
+	if d.onRead != nil && n > 0 {
+		d.onRead(int64(n))
+	}
+	return n, err
+}
+
+// blob is the size and digest of what has been read.
+func (d *digester) blob() payload.Blob {
+	return payload.Blob{Size: d.size, SHA256: hex.EncodeToString(d.hash.Sum(nil))}
+}
+
+// MismatchError says that a source is not what the lock says it is.
+type MismatchError struct {
+	Source    string // as the lock names it
+	Component string
+	File      string // the lock file
+	Line      int
+	Want, Got payload.Blob
+}
+
+func (e *MismatchError) Error() string {
+	s := fmt.Sprintf("cannot use %s: it is not what %s:%d says it is\nwant sha256 %s, %d bytes\ngot  sha256 %s, %d bytes",
+		e.Source, e.File, e.Line, e.Want.SHA256, e.Want.Size, e.Got.SHA256, e.Got.Size)
+	if e.Got.Size < e.Want.Size {
+		s += " (cut short?)"
+	}
+	return s
+}
+
+// Hint says what to do in either case.
+func (e *MismatchError) Hint() string {
+	return fmt.Sprintf("fetch the file again; or, if the new content is meant: fate-installer bundle lock --update %s %s", e.Component, e.File)
+}
+
+// check compares what was read with the lock.
+func (s *Source) check(got payload.Blob, component, file string) error {
+	want := payload.Blob{Size: s.Size, SHA256: s.SHA256}
+	if got == want {
+		return nil
+	}
+	return &MismatchError{s.String(), component, file, s.line, want, got}
+}

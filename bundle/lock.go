@@ -1,0 +1,198 @@
+// Package bundle builds an appliance: it reads a lock file, fetches and checks the artifacts the lock names, lays each
+// component out as one deterministic tar, and has package payload write them behind the program.
+//
+// # The lock file
+//
+// A lock is YAML. It says what goes into an appliance and, once filled, the exact bytes of every input, so that a
+// reviewer can read it and a build from it gives the same file anywhere. Unknown keys, anchors, aliases and several
+// documents are mistakes; every scalar is read as it is written (version: 1.10 is "1.10").
+//
+//	schema: 1
+//	release:
+//	  fate: 1.11.4                     # version of the FATE release
+//	  platform: linux/amd64            # what the program part must be
+//	  env: {FATE: 1.11.4, ...}         # optional: the release's fate.env, component versions by upstream's names
+//	components:
+//	  - name: jdk                      # [a-z0-9._-]; becomes jdk.tar.zst
+//	    version: 8u345
+//	    license: GPL-2.0-only          # SPDX expression; optional, goes into the SBOM
+//	    platform: linux/amd64          # optional: default release.platform; "any" for what runs everywhere
+//	    library_path: [lib]            # optional: directories for LD_LIBRARY_PATH of the component's programs
+//	    stand_in: true                 # optional: not the real software, and shown as such
+//	    sources:                       # merged in this order into one tree
+//	      - path: jdk-8u345.tar.xz     # file or directory, relative to the lock file
+//	        member: a/b.tar.gz         # optional: take this member of the archive at path (or url) instead
+//	        url: [https://…, …]        # instead of path: http, https or file; the later ones are mirrors
+//	        format: auto               # auto (looks at the bytes), tar, zip, deb, dir or file
+//	        sha256: "…"                # of the file or member; of a directory: of its canonical tar
+//	        size: 123456               # bytes of the same
+//	        include: ["bin/**"]        # optional: only what matches (see Patterns)
+//	        exclude: [share/doc]       # optional: not what matches
+//	        strip: 1                   # optional: drop leading path elements
+//	        rename:                    # optional, after strip: the first "from" that is the path or a parent of it applies
+//	          - {from: usr/lib/jvm/java-17-openjdk-amd64, to: .}
+//	        into: subdir               # optional, after rename: put everything below this directory
+//	        mode:                      # optional: permissions of files that match (on the path as stored)
+//	          - {match: "*.sh", mode: "0755"}
+//	        setuid: refuse             # refuse (default), drop the bits, or allow them
+//	        override: true             # optional: files replace different ones of earlier sources
+//
+// A directory has no format of its own: what include and exclude leave of it is read as a tar.
+// A plain file is executable when it starts with "#!" or is an ELF program, whatever its mode on disk.
+// A compressed file that holds no tar, and a ZIP named .jar, .war or .whl, is a plain file too.
+//
+// # Patterns
+//
+// A pattern is matched against the path as the source stores it, element by element: * ? [a-z] stay within an element,
+// ** spans any number of them, a pattern without a slash matches a name at any depth, and a pattern that matches a
+// directory covers all below it.
+//
+// # Trees
+//
+// The canonical tar of a component is sorted by path, owned by 0:0 and dated [Epoch]; parents come before children,
+// hard links after the file they share, long names use PAX headers, and holes of sparse files are zeros. Device nodes,
+// FIFOs, absolute and ".." paths, links that leave the tree, setuid and setgid bits, and two different files at one
+// path are refused by name. Absolute symbolic links in a .deb are meant from the root of the installed system; they
+// become relative links to where strip, rename and into have put their target.
+package bundle
+
+import (
+	"strings"
+
+	"fate-installer/payload"
+)
+
+// Schema is the version of the lock file format that this package reads and writes.
+const Schema = 1
+
+// PlatformAny is the platform of a component that runs everywhere: jars, scripts, data.
+const PlatformAny = "any"
+
+// Lock is the content of a lock file.
+type Lock struct {
+	File       string // name it was read from, for messages; relative source paths start at its directory
+	Release    payload.Release
+	Components []Component
+}
+
+// Component is one piece of software, unpacked as one tree.
+type Component struct {
+	Name        string
+	Version     string
+	License     string   // SPDX expression, may be empty
+	Platform    string   // empty means the release's
+	LibraryPath []string // directories of the tree for LD_LIBRARY_PATH
+	StandIn     bool     // replaces the real software in a demonstration
+	Sources     []Source
+
+	line int
+}
+
+// Source is one input of a component.
+type Source struct {
+	Path     string   // file or directory; empty when URL is set
+	URL      []string // where to fetch the file, mirrors last
+	Member   string   // the archive member to take instead of the whole file
+	Format   Format
+	SHA256   string // lower-case hex; empty while not locked
+	Size     int64  // bytes; 0 while not locked
+	Include  []string
+	Exclude  []string
+	Strip    int
+	Rename   []Rename
+	Into     string
+	Mode     []ModeRule
+	Setuid   Setuid
+	Override bool
+
+	line int
+}
+
+// Rename moves one path and everything below it.
+type Rename struct {
+	From, To string // clean, relative; To may be "."
+}
+
+// ModeRule sets the permissions of the regular files that match.
+type ModeRule struct {
+	Match string
+	Mode  uint32 // permission bits, at most 0777
+}
+
+// Format says how to read a source's bytes.
+type Format string
+
+// The formats a lock file can name. FormatAuto looks at the bytes.
+const (
+	FormatAuto Format = "auto"
+	FormatTar  Format = "tar"
+	FormatZip  Format = "zip"
+	FormatDeb  Format = "deb"
+	FormatDir  Format = "dir"
+	FormatFile Format = "file"
+)
+
+// Setuid says what to do with setuid and setgid bits.
+type Setuid string
+
+// The zero value refuses, so that a bit nobody thought of stops the build.
+const (
+	SetuidRefuse Setuid = "refuse"
+	SetuidDrop   Setuid = "drop"
+	SetuidAllow  Setuid = "allow"
+)
+
+// emptySHA256 is the digest of no bytes: the only source whose locked size is 0.
+const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// Locked reports whether the source's digest and size are known.
+func (s *Source) Locked() bool {
+	return s.SHA256 != "" && (s.Size > 0 || s.SHA256 == emptySHA256)
+}
+
+// String names the source the way its author did: path, first URL, and the member if there is one.
+func (s *Source) String() string {
+	name := s.Path
+	if name == "" && len(s.URL) > 0 {
+		name = s.URL[0]
+	}
+	if s.Member != "" {
+		name += " member " + s.Member
+	}
+	return name
+}
+
+// platform is what the component's programs run on.
+func (c *Component) platform(r payload.Release) string {
+	if c.Platform == "" {
+		return r.Platform
+	}
+	return c.Platform
+}
+
+// Unlocked lists the sources that still miss a digest or size.
+func (l *Lock) Unlocked() []string {
+	var missing []string
+	for _, c := range l.Components {
+		for i := range c.Sources {
+			if !c.Sources[i].Locked() {
+				missing = append(missing, c.Name+": "+c.Sources[i].String())
+			}
+		}
+	}
+	return missing
+}
+
+// baseName is the file name a plain file source has in the tree before renaming.
+func (s *Source) baseName() string {
+	name := s.Path
+	switch {
+	case s.Member != "":
+		name = s.Member
+	case name == "" && len(s.URL) > 0:
+		name, _, _ = strings.Cut(s.URL[0], "?")
+		name, _, _ = strings.Cut(name, "#")
+	}
+	name = strings.TrimRight(name, "/")
+	return name[strings.LastIndex(name, "/")+1:]
+}

@@ -1,0 +1,96 @@
+package bundle
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spool keeps the bytes of a component's files while its sources are read, since they are written sorted and the
+// sources are not. It is one file beside the output, where the room for a multiple of it is needed anyway; the file
+// has no name, so that even a killed build leaves nothing behind.
+type spool struct {
+	file *os.File
+	w    *bufio.Writer
+	size int64
+}
+
+// blob is a run of bytes in the spool. Entries that share one are hard links to each other.
+type blob struct {
+	offset, size int64
+}
+
+// newSpool makes an empty spool in dir.
+func newSpool(dir string) (*spool, error) {
+	f, err := os.CreateTemp(dir, ".fate-installer-spool-*")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a temporary file: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot make a temporary file: %w", err)
+	}
+	return &spool{file: f, w: bufio.NewWriterSize(f, 1<<20)}, nil
+}
+
+func (s *spool) close() error { return s.file.Close() }
+
+// add copies exactly size bytes of r.
+func (s *spool) add(r io.Reader, size int64) (*blob, error) {
+	b := &blob{s.size, size}
+	n, err := io.Copy(s.w, io.LimitReader(r, size))
+	s.size += n
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
+
+// flush makes everything added readable.
+func (s *spool) flush() error {
+	if err := s.w.Flush(); err != nil {
+		return fmt.Errorf("cannot write temporary data: %w", err)
+	}
+	return nil
+}
+
+func (s *spool) open(b *blob) *io.SectionReader {
+	return io.NewSectionReader(s.file, b.offset, b.size)
+}
+
+// truncate forgets everything, keeping the file.
+func (s *spool) truncate() error {
+	s.w.Reset(s.file)
+	s.size = 0
+	if err := s.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := s.file.Seek(0, io.SeekStart)
+	return err
+}
+
+// same compares two blobs byte by byte.
+func (s *spool) same(a, b *blob) (bool, error) {
+	if a.size != b.size {
+		return false, nil
+	}
+	if err := s.flush(); err != nil {
+		return false, err
+	}
+	x, y := bufio.NewReader(s.open(a)), bufio.NewReader(s.open(b))
+	for {
+		p, errP := x.ReadByte()
+		q, errQ := y.ReadByte()
+		switch {
+		case errP == io.EOF && errQ == io.EOF:
+			return true, nil
+		case errP != nil:
+			return false, errP
+		case errQ != nil:
+			return false, errQ
+		case p != q:
+			return false, nil
+		}
+	}
+}

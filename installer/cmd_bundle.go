@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"fate-installer/bundle"
+	"fate-installer/payload"
+)
+
+// newBundleCommand groups the commands about appliance files: making them, on a connected machine, and looking into them.
+func newBundleCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bundle",
+		Short: "Build, inspect, verify, unpack and sign appliance files",
+		Long: `Build an appliance, which is this program with the software it installs appended to it, and look into one.
+
+On a machine with a network: write a lock file that names what goes in, have "bundle lock" add the digests, review and
+commit it, and "bundle build" from it. The same lock gives the same bytes anywhere.
+
+On any machine: "bundle verify" proves a file whole, "bundle inspect" lists it, "bundle extract" unpacks it. Stock tools
+read it too: unzip -l FILE; unzip -p FILE jdk.tar.zst | zstd -dc | tar tv.
+
+EXIT STATUS
+  0    done
+  1    unexpected error, such as a download that failed
+  2    wrong usage, a mistake in a lock file, or a source that cannot be used
+  4    an appliance or a source is damaged or missing, or a signature is wrong
+  130  interrupted`,
+		Example: `  fate-installer bundle lock release/fate-1.11.4.yaml
+  fate-installer bundle build --lock release/fate-1.11.4.yaml --out fate-installer-1.11.4-amd64
+  fate-installer bundle verify fate-installer-1.11.4-amd64 --pubkey RWQ...`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(
+		newBundleLockCommand(g),
+		newBundleBuildCommand(g),
+		newBundleInspectCommand(g),
+		newBundleVerifyCommand(g),
+		newBundleExtractCommand(g),
+	)
+	return cmd
+}
+
+// bundleError gives what package bundle and payload report their exit codes.
+func bundleError(err error) error {
+	var problems bundle.Problems
+	var unlocked *bundle.UnlockedError
+	var archive *bundle.ArchiveError
+	var stub *bundle.StubError
+	var mismatch *bundle.MismatchError
+	var signature *payload.SignatureError
+	var schema *payload.SchemaError
+	switch {
+	case errors.As(err, &mismatch), errors.As(err, &signature), errors.As(err, &schema):
+		return exitCode(err, exitPayload)
+	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &stub):
+		return exitCode(err, exitUsage)
+	}
+	return err
+}
+
+// fetchOptions are the flags of the commands that may need the network.
+type fetchOptions struct {
+	cache    string
+	cacheMax string
+	offline  bool
+}
+
+func (o *fetchOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.cache, "cache", "", "`directory` for fetched files (default: fate-installer/sources in the user's cache directory)")
+	f.StringVar(&o.cacheMax, "cache-max", "50G", "`size` above which the files unused for longest are removed from the cache; 0 keeps all")
+	f.BoolVar(&o.offline, "offline", false, "use only what the cache has, never the network")
+}
+
+// downloader makes the fetcher for url sources.
+func (o *fetchOptions) downloader(report bundle.Progress) (*bundle.Downloader, error) {
+	limit, err := parseBytes(o.cacheMax)
+	if err != nil {
+		return nil, exitCode(fmt.Errorf("cannot use --cache-max: %w", err), exitUsage)
+	}
+	dir := o.cache
+	if dir == "" {
+		if dir, err = bundle.DefaultCacheDir(); err != nil {
+			return nil, exitCode(withHint(err, "name one with --cache"), exitUsage)
+		}
+	}
+	return &bundle.Downloader{Cache: &bundle.Cache{Dir: dir, Max: limit}, Offline: o.offline, Report: report}, nil
+}
+
+// stageProgress shows the stages of a build one after the other.
+type stageProgress struct {
+	g       *globals
+	mu      sync.Mutex
+	title   string
+	total   int64
+	current *progress
+}
+
+func (s *stageProgress) report(stage bundle.Stage, name string, done, total int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	title := map[bundle.Stage]string{bundle.StageFetch: "fetching " + name, bundle.StagePack: "packing", bundle.StageVerify: "verifying"}[stage]
+	if title != s.title || total != s.total {
+		s.end()
+		s.title, s.total, s.current = title, total, newProgress(s.g, title, total)
+	}
+	s.current.set(done)
+}
+
+func (s *stageProgress) end() {
+	if s.current != nil {
+		s.current.finish()
+		s.current = nil
+	}
+}
+
+func (s *stageProgress) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end()
+}
+
+// openAppliance opens the file given as an argument, else the one of --payload, else this program's own.
+func openAppliance(g *globals, args []string) (*payload.Payload, error) {
+	open := func() (*payload.Payload, error) { return openPayload(g) }
+	if len(args) > 0 {
+		open = func() (*payload.Payload, error) { return payload.Open(args[0]) }
+	}
+	p, err := open()
+	return p, bundleError(err)
+}
+
+// withAppliance runs use on the appliance that args or the common flags name.
+func withAppliance(ctx context.Context, g *globals, args []string, use func(context.Context, *payload.Payload) error) error {
+	p, err := openAppliance(g, args)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return bundleError(use(ctx, p))
+}

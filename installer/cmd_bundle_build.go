@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/bundle"
+	"fate-installer/payload"
+)
+
+type bundleLockOptions struct {
+	fetchOptions
+	update []string
+}
+
+func newBundleLockCommand(g *globals) *cobra.Command {
+	o := &bundleLockOptions{}
+	cmd := &cobra.Command{
+		Use:   "lock FILE",
+		Short: "Complete a lock file with the digests and sizes of its sources",
+		Long: `Read every source of the lock file that has no sha256 and size yet, fetching what is remote, and write them into the
+file. Everything else in the file stays as it is, comments included. A complete lock is not touched, and its sources are
+not read; "bundle build" checks them.
+
+EXIT STATUS
+  0    the lock is complete
+  1    unexpected error, such as a download that failed
+  2    a mistake in the lock file, or a source that cannot be used
+  130  interrupted`,
+		Example: `  fate-installer bundle lock release/fate-1.11.4.yaml
+  fate-installer bundle lock --update mysql release/fate-1.11.4.yaml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runBundleLock(cmd.Context(), g, o, args[0]) },
+	}
+	o.addFlags(cmd.Flags())
+	cmd.Flags().StringSliceVar(&o.update, "update", nil, "read the sources of these `components` again, although they are locked; all for every one")
+	return cmd
+}
+
+func runBundleLock(ctx context.Context, g *globals, o *bundleLockOptions, file string) error {
+	shown := &stageProgress{g: g}
+	defer shown.finish()
+	fetch, err := o.downloader(shown.report)
+	if err != nil {
+		return err
+	}
+	result, err := bundle.Fill(ctx, bundle.FillOptions{File: file, Update: o.update, Fetch: fetch, Report: shown.report})
+	shown.finish()
+	if err != nil {
+		return bundleError(err)
+	}
+	if g.Output == "json" {
+		return g.printJSON(lockReport(file, result))
+	}
+	for _, f := range result.Filled {
+		what := "locked"
+		if f.Changed {
+			what = "changed"
+		}
+		g.printf("%s %s: %s  sha256 %s, %s\n", what, f.Component, f.Source, f.SHA256, formatBytes(f.Size))
+	}
+	if len(result.Filled) == 0 {
+		g.printf("%s is complete\n", file)
+	}
+	return nil
+}
+
+// lockReport is the JSON of bundle lock.
+func lockReport(file string, result bundle.FillResult) any {
+	type filled struct {
+		Component string `json:"component"`
+		Source    string `json:"source"`
+		SHA256    string `json:"sha256"`
+		Size      int64  `json:"size"`
+		Changed   bool   `json:"changed"`
+	}
+	list := []filled{}
+	for _, f := range result.Filled {
+		list = append(list, filled{f.Component, f.Source, f.SHA256, f.Size, f.Changed})
+	}
+	return map[string]any{"lock": file, "filled": list}
+}
+
+type bundleBuildOptions struct {
+	fetchOptions
+	lock, out, stub string
+	codec           string
+	level, workers  int
+	signKey         signKeyOptions
+	split           string
+}
+
+func newBundleBuildCommand(g *globals) *cobra.Command {
+	o := &bundleBuildOptions{}
+	cmd := &cobra.Command{
+		Use:   "build --lock FILE --out FILE",
+		Short: "Build an appliance from a complete lock file",
+		Long: `Fetch the sources of the lock file that are not in the cache yet, check each against its digest, pack every component,
+put the result behind this program, sign it if a key is given, and read all of it back. The file appears under its name
+only when it is whole and verified. The same lock, program and flags give the same bytes.
+
+With --split the result is FILE.part001, FILE.part002, ... and FILE.sha256, which sha256sum -c checks on the other side.
+The parts need not be joined: FILE.part001 runs when it is made executable and finds the others beside it.
+
+EXIT STATUS
+  0    built and verified
+  1    unexpected error, such as a download that failed or a full disk
+  2    a mistake in the lock file, or a source that cannot be used
+  4    a source is not what the lock file says it is
+  130  interrupted; nothing is left behind`,
+		Example: `  fate-installer bundle build --lock release/fate-1.11.4.yaml --out fate-installer-1.11.4-amd64 --sign release.key
+  fate-installer bundle build --lock x.yaml --out x --stub bin/fate-installer-linux-arm64
+  fate-installer bundle build --lock x.yaml --out x --codec xz --split 4G`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runBundleBuild(cmd.Context(), g, o) },
+	}
+	o.addFlags(cmd.Flags())
+	o.signKey.addFlags(cmd.Flags(), "sign", "sign with the private key in `FILE`")
+	f := cmd.Flags()
+	f.StringVar(&o.lock, "lock", "", "lock `file` to build from")
+	f.StringVar(&o.out, "out", "", "appliance `file` to write")
+	f.StringVar(&o.stub, "stub", "", "program `file` to put the payload behind, for another platform (default: this program)")
+	f.StringVar(&o.codec, "codec", payload.CodecZstd, "compression: zstd, or xz for the smallest media and slow unpacking")
+	f.IntVar(&o.level, "level", 0, "zstd `level` as in zstd -LEVEL; 0 is the best this encoder has")
+	f.IntVar(&o.workers, "workers", 0, "frames to compress at once, about 100 MB of memory each; 0 means one for each processor")
+	f.StringVar(&o.split, "split", "", "write parts of at most `SIZE` bytes, such as 4G")
+	for _, name := range []string{"lock", "out"} {
+		_ = cmd.MarkFlagRequired(name) // only fails for a flag that is not there
+	}
+	return cmd
+}
+
+func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) error {
+	shown := &stageProgress{g: g}
+	defer shown.finish()
+	fetch, err := o.downloader(shown.report)
+	if err != nil {
+		return err
+	}
+	if o.codec != payload.CodecZstd && o.codec != payload.CodecXZ {
+		return exitCode(fmt.Errorf("cannot use --codec %s: it is zstd or xz", o.codec), exitUsage)
+	}
+	split, err := parseBytes(o.split)
+	if err != nil {
+		return exitCode(fmt.Errorf("cannot use --split: %w", err), exitUsage)
+	}
+	key, err := o.signKey.read(g)
+	if err != nil {
+		return err
+	}
+	lock, err := bundle.ReadLock(o.lock)
+	if err != nil {
+		return bundleError(err)
+	}
+	result, err := bundle.Build(ctx, bundle.BuildOptions{
+		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Workers: o.workers,
+		Key: key, Split: split, Fetch: fetch, Report: shown.report,
+	})
+	shown.finish()
+	if err != nil {
+		return bundleError(err)
+	}
+	for _, warning := range result.Warnings {
+		fmt.Fprintf(g.Stderr, "warning: %s\n", warning)
+	}
+	if g.Output == "json" {
+		return g.printJSON(map[string]any{"files": result.Parts, "size": result.Size, "components": len(result.Manifest.Components),
+			"signed": key != nil, "warnings": append([]string{}, result.Warnings...)})
+	}
+	g.printf("built %s: %d components, %s, verified\n", strings.Join(result.Parts, " "), len(result.Manifest.Components), formatBytes(result.Size))
+	return nil
+}
+
+// parseBytes reads a size such as 700M or 4G, in binary units as dd and split take them; nothing is 0.
+func parseBytes(s string) (int64, error) {
+	text := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s), "B"), "I")
+	if text == "" {
+		return 0, nil
+	}
+	shift := 10 * (1 + strings.IndexByte("KMGT", text[len(text)-1]))
+	if shift > 0 {
+		text = text[:len(text)-1]
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > (1<<62)>>shift {
+		return 0, fmt.Errorf("%q is not a size like 700M or 4G", s)
+	}
+	return n << shift, nil
+}
+
+// signKeyOptions name a private key and where its password comes from: a file or the terminal, never the command line,
+// which every user of the machine can read.
+type signKeyOptions struct {
+	file, passwordFile string
+}
+
+func (o *signKeyOptions) read(g *globals) (*payload.PrivateKey, error) {
+	if o.file == "" {
+		return nil, nil
+	}
+	key, err := payload.ReadPrivateKey(o.file, func() (string, error) { return readPassword(g, o.passwordFile, "Password of "+o.file+": ") })
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	return &key, nil
+}
+
+// readPassword reads the first line of a file, or asks on the terminal.
+func readPassword(g *globals, file, prompt string) (string, error) {
+	if file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("cannot read the password: %w", err)
+		}
+		line, _, _ := strings.Cut(string(data), "\n")
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+	return askPassword(g, prompt)
+}

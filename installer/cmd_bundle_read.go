@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/bundle"
+	"fate-installer/payload"
+)
+
+type bundleInspectOptions struct {
+	sbom, manifest bool
+}
+
+func newBundleInspectCommand(g *globals) *cobra.Command {
+	o := &bundleInspectOptions{}
+	cmd := &cobra.Command{
+		Use:   "inspect [FILE]",
+		Short: "Show what an appliance carries",
+		Long: `Show the release, the components with versions, licences, sizes and origins, and the signature of an appliance. Only
+its directory is read, so this takes milliseconds at any size and proves nothing about the rest: see "bundle verify".
+FILE defaults to --payload, or else this program; of a split appliance it is any part.
+
+EXIT STATUS
+  0    shown
+  4    there is no payload, or it is damaged`,
+		Example: `  fate-installer bundle inspect fate-installer-1.11.4-amd64
+  fate-installer bundle inspect -o json | jq '.components[].version'
+  fate-installer bundle inspect --sbom > sbom.json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withAppliance(cmd.Context(), g, args, func(_ context.Context, p *payload.Payload) error { return runBundleInspect(g, o, p) })
+		},
+	}
+	cmd.Flags().BoolVar(&o.sbom, "sbom", false, "print the CycloneDX document inside instead")
+	cmd.Flags().BoolVar(&o.manifest, "manifest", false, "print the manifest, frames included, instead")
+	cmd.MarkFlagsMutuallyExclusive("sbom", "manifest")
+	return cmd
+}
+
+func runBundleInspect(g *globals, o *bundleInspectOptions, p *payload.Payload) error {
+	var text []byte
+	var err error
+	switch {
+	case o.sbom:
+		text, err = p.ReadFile(bundle.SBOMName)
+	case o.manifest:
+		text, err = p.Manifest().Encode()
+	case g.Output == "json":
+		return g.printJSON(inspection(p))
+	default:
+		return printInspection(g, p)
+	}
+	if err == nil {
+		_, err = g.Stdout.Write(text)
+	}
+	return err
+}
+
+func printInspection(g *globals, p *payload.Payload) error {
+	m := p.Manifest()
+	signed := "no"
+	if s, ok := p.Signature(); ok {
+		signed = "by key " + s.KeyID + ", not checked here"
+	}
+	g.printf("file       %s, %s\nrelease    FATE %s for %s\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
+		p.Path(), formatBytes(p.Size()), m.Release.FATE, m.Release.Platform, formatBytes(m.Stub.Size), signed, p.Digest())
+	t := newTable(g.Stdout, "COMPONENT", "VERSION", "PLATFORM", "FILES", "UNPACKED", "STORED", "LICENSE", "FROM")
+	for _, c := range m.Components {
+		platform, version := c.Platform, c.Version
+		if platform == "" {
+			platform = bundle.PlatformAny
+		}
+		if c.StandIn {
+			version += " (stand-in)"
+		}
+		var from []string
+		for _, origin := range c.Origins {
+			from = append(from, filepath.Base(origin.Name))
+		}
+		t.row(c.Name, version, platform, strconv.Itoa(c.Files), formatBytes(c.Size), formatBytes(c.StoredSize()), dash(c.License), shorten(from))
+	}
+	return t.flush()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// shorten lists the first names and counts the others: a component may be made of a hundred packages.
+func shorten(names []string) string {
+	const shown = 2
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
+
+// inspection is the JSON of bundle inspect: the manifest without its frames, and what is not in it.
+func inspection(p *payload.Payload) any {
+	m := p.Manifest()
+	type component struct {
+		payload.Component
+		StoredSize int64 `json:"stored_size"`
+		FrameCount int   `json:"frame_count"`
+		Frames     any   `json:"frames,omitempty"` // hides the manifest's
+	}
+	components := []component{}
+	for _, c := range m.Components {
+		components = append(components, component{Component: c, StoredSize: c.StoredSize(), FrameCount: len(c.Frames)})
+	}
+	out := map[string]any{
+		"path": p.Path(), "size": p.Size(), "digest": p.Digest(), "release": m.Release, "program": m.Stub,
+		"components": components, "files": m.Files, "signature": nil,
+	}
+	if s, ok := p.Signature(); ok {
+		out["signature"] = map[string]string{"key_id": s.KeyID, "comment": s.Comment}
+	}
+	return out
+}
+
+type bundleVerifyOptions struct {
+	pubkey  string
+	workers int
+}
+
+func newBundleVerifyCommand(g *globals) *cobra.Command {
+	o := &bundleVerifyOptions{}
+	cmd := &cobra.Command{
+		Use:   "verify [FILE]",
+		Short: "Prove every byte of an appliance, and its signature",
+		Long: `Check the program part, the manifest and every frame of an appliance against their digests, and the signature against
+--pubkey or, without one, the key this program was built with. Nothing is written. FILE defaults to --payload, or else
+this program; of a split appliance it is any part.
+
+EXIT STATUS
+  0    whole, and signed by the key that was asked for
+  4    damaged, incomplete, or not signed by that key
+  130  interrupted`,
+		Example: `  fate-installer bundle verify fate-installer-1.11.4-amd64
+  fate-installer bundle verify --pubkey RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3 appliance`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withAppliance(cmd.Context(), g, args, func(ctx context.Context, p *payload.Payload) error { return runBundleVerify(ctx, g, o, p) })
+		},
+	}
+	cmd.Flags().StringVar(&o.pubkey, "pubkey", "", "public `key`, or a file with one, that must have signed")
+	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to check at once; 0 means one for each processor, at most 4")
+	return cmd
+}
+
+func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p *payload.Payload) error {
+	bar := newProgress(g, "verifying", p.Size())
+	defer bar.finish()
+	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.set(done) }}
+	if o.pubkey != "" {
+		key, err := payload.ReadPublicKey(o.pubkey)
+		if err != nil {
+			return exitCode(err, exitUsage)
+		}
+		v.PublicKey = &key
+	}
+	report, err := p.Verify(ctx, v)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	if g.Output == "json" {
+		return g.printJSON(map[string]any{"path": p.Path(), "size": report.Size, "digest": report.Digest, "components": report.Components,
+			"frames": report.Frames, "files": report.Files, "signed": report.Signed, "signed_by": report.SignedBy})
+	}
+	g.printf("%s is whole: %s in %d components, manifest sha256 %s\n", p.Path(), formatBytes(report.Size), report.Components, report.Digest)
+	switch s, signed := p.Signature(); {
+	case report.SignedBy != "":
+		g.printf("signed by key %s: %s\n", report.SignedBy, s.Comment)
+	case signed:
+		g.printf("the signature of key %s was not checked: name the public key with --pubkey\n", s.KeyID)
+	default:
+		g.printf("it is not signed\n")
+	}
+	return nil
+}
+
+type bundleExtractOptions struct {
+	from         string
+	keep         bool
+	workers      int
+	allowsNoExec bool
+}
+
+func newBundleExtractCommand(g *globals) *cobra.Command {
+	o := &bundleExtractOptions{}
+	cmd := &cobra.Command{
+		Use:   "extract [--from FILE] COMPONENT|all DIR",
+		Short: "Unpack components of an appliance",
+		Long: `Unpack one component as the directory DIR, or all of them below DIR by their names. Each frame is checked before its
+bytes are written, and a directory gets its name only when all of it is on the disk: an interrupted run leaves no half
+of a component, and with --keep the next one goes on with those that are missing.
+
+EXIT STATUS
+  0    unpacked
+  1    unexpected error, such as a full disk
+  2    no such component, or the directory exists
+  4    there is no payload, or it is damaged
+  130  interrupted`,
+		Example: `  fate-installer bundle extract jdk /opt/jdk
+  fate-installer bundle extract --from fate-installer-1.11.4-amd64 all /tmp/components`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var from []string
+			if o.from != "" {
+				from = []string{o.from}
+			}
+			return withAppliance(cmd.Context(), g, from, func(ctx context.Context, p *payload.Payload) error {
+				return runBundleExtract(ctx, g, o, p, args[0], args[1])
+			})
+		},
+	}
+	cmd.Flags().StringVar(&o.from, "from", "", "appliance `file`, or any part of one (default: --payload, or else this program)")
+	cmd.Flags().BoolVar(&o.keep, "keep", false, "with all: leave the components alone whose directory is there already")
+	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 4")
+	cmd.Flags().BoolVar(&o.allowsNoExec, "allow-noexec", false, "unpack although DIR is on a file system that runs no programs")
+	return cmd
+}
+
+// extraction is one component and where it goes.
+type extraction struct {
+	component payload.Component
+	target    string
+}
+
+func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions, p *payload.Payload, what, dir string) error {
+	list, err := planExtraction(p, o, what, dir)
+	if err != nil {
+		return err
+	}
+	if what == "all" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("cannot extract: %w", err)
+		}
+	}
+	var total, before int64
+	for _, e := range list {
+		total += e.component.TarSize()
+	}
+	bar := newProgress(g, "unpacking", total)
+	defer bar.finish()
+	for _, e := range list {
+		err := p.Extract(ctx, e.component.Name, e.target, payload.ExtractOptions{
+			UID: -1, GID: -1, Workers: o.workers, AllowNoExec: o.allowsNoExec,
+			Progress: func(done, _ int64) { bar.set(before + done) },
+		})
+		if err != nil {
+			return err
+		}
+		before += e.component.TarSize()
+	}
+	bar.finish()
+	return printExtraction(g, list)
+}
+
+// planExtraction finds out what is to be unpacked where, and refuses what cannot be done before anything is written.
+func planExtraction(p *payload.Payload, o *bundleExtractOptions, what, dir string) ([]extraction, error) {
+	if c, ok := p.Component(what); ok {
+		if taken(dir) {
+			return nil, exitCode(fmt.Errorf("cannot extract %s to %s: it exists", what, dir), exitUsage)
+		}
+		return []extraction{{c, dir}}, nil
+	}
+	var list []extraction
+	var names []string
+	for _, c := range p.Manifest().Components {
+		names = append(names, c.Name)
+		target := filepath.Join(dir, c.Name)
+		if !taken(target) {
+			list = append(list, extraction{c, target})
+		} else if !o.keep {
+			return nil, exitCode(withHint(fmt.Errorf("cannot extract %s to %s: it exists", c.Name, target),
+				"--keep leaves the components alone that are there already"), exitUsage)
+		}
+	}
+	if what != "all" {
+		return nil, exitCode(withHint(fmt.Errorf("cannot extract %q: the appliance has no such component", what),
+			"it has: "+strings.Join(names, ", ")+"; or all"), exitUsage)
+	}
+	return list, nil
+}
+
+func taken(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func printExtraction(g *globals, list []extraction) error {
+	if g.Output == "json" {
+		type item struct {
+			Component string `json:"component"`
+			Version   string `json:"version"`
+			Path      string `json:"path"`
+			Files     int    `json:"files"`
+			Size      int64  `json:"size"`
+		}
+		items := []item{}
+		for _, e := range list {
+			items = append(items, item{e.component.Name, e.component.Version, e.target, e.component.Files, e.component.Size})
+		}
+		return g.printJSON(map[string]any{"extracted": items})
+	}
+	for _, e := range list {
+		g.printf("%s %s: %d files, %s in %s\n", e.component.Name, e.component.Version, e.component.Files, formatBytes(e.component.Size), e.target)
+	}
+	if len(list) == 0 {
+		g.printf("nothing to do: every component is there\n")
+	}
+	return nil
+}
