@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 
+	"fate-installer/scripts/cache"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -44,14 +46,14 @@ func Base(ctx context.Context, log io.Writer) (dir string, lock io.Closer, err e
 }
 
 func lockBase(ctx context.Context, log io.Writer) (*os.File, string, error) {
-	cache, err := CacheDir()
+	top, err := cache.Dir()
 	if err != nil {
 		return nil, "", err
 	}
 	key := fmt.Sprintf("%x", sha256.Sum256([]byte(baseLayout+" "+strings.Join(basePackages, " "))))[:12]
-	dir := filepath.Join(cache, basePrefix+key)
+	dir := filepath.Join(top, basePrefix+key)
 	for {
-		lock, err := tryLock(dir+".lock", unix.LOCK_SH)
+		lock, err := cache.Lock(dir+".lock", unix.LOCK_SH)
 		if err != nil {
 			return nil, "", err
 		}
@@ -69,7 +71,7 @@ func lockBase(ctx context.Context, log io.Writer) (*os.File, string, error) {
 }
 
 func makeBase(ctx context.Context, dir string, log io.Writer) error {
-	lock, err := tryLock(dir+".lock", unix.LOCK_EX)
+	lock, err := cache.Lock(dir+".lock", unix.LOCK_EX)
 	if err != nil {
 		return err
 	}
@@ -99,8 +101,8 @@ func makeBase(ctx context.Context, dir string, log io.Writer) error {
 
 // removeOldBases keeps the cache at one base: those of other keys go unless a lab
 // uses them.
-func removeOldBases(cache, keep string) error {
-	dirs, err := filepath.Glob(filepath.Join(cache, basePrefix+"*"))
+func removeOldBases(top, keep string) error {
+	dirs, err := filepath.Glob(filepath.Join(top, basePrefix+"*"))
 	if err != nil {
 		return fmt.Errorf("cannot list the cache: %w", err)
 	}
@@ -109,8 +111,8 @@ func removeOldBases(cache, keep string) error {
 		if key == keep {
 			continue
 		}
-		lock, err := tryLock(key+".lock", unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, errBusy) {
+		lock, err := cache.Lock(key+".lock", unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, cache.ErrBusy) {
 			continue
 		} else if err != nil {
 			return err

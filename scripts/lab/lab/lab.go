@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"fate-installer/scripts/cache"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -50,8 +52,8 @@ func Up(ctx context.Context, c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := tryLock(dir+".lock", unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, errBusy) {
+	lock, err := cache.Lock(dir+".lock", unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, cache.ErrBusy) {
 		return nil, fmt.Errorf("cannot make lab %s: it is up already", c.Name)
 	} else if err != nil {
 		return nil, err
@@ -200,12 +202,12 @@ func Remove(ctx context.Context, name string) error {
 		return err
 	}
 	for {
-		lock, err := tryLock(dir+".lock", unix.LOCK_EX|unix.LOCK_NB)
+		lock, err := cache.Lock(dir+".lock", unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			defer lock.Close()
 			return errors.Join(clear(name, dir), os.Remove(lock.Name()))
 		}
-		if !errors.Is(err, errBusy) {
+		if !errors.Is(err, cache.ErrBusy) {
 			return err
 		}
 		select {
@@ -245,8 +247,8 @@ func List(ctx context.Context) ([]Info, error) {
 			labs = append(labs, Info{Name: e.Name(), Since: r.Since, Hosts: r.Hosts})
 			continue
 		}
-		lock, err := tryLock(dir+".lock", unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, errBusy) {
+		lock, err := cache.Lock(dir+".lock", unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, cache.ErrBusy) {
 			continue // on its way up or down
 		} else if err != nil {
 			return nil, err

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/scripts/cache"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -242,7 +244,7 @@ func TestNothingOutlives(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The lock is free when the last process that had it, the keeper, is gone.
-			lock, err := tryLock(dir+".lock", unix.LOCK_EX)
+			lock, err := cache.Lock(dir+".lock", unix.LOCK_EX)
 			if err != nil {
 				t.Fatal(err)
 			}

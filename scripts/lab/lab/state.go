@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 
-	"golang.org/x/sys/unix"
+	"fate-installer/scripts/cache"
 )
 
 // maxHostName keeps "vb-" plus the name, the host's end on the bridge, within the
@@ -86,31 +85,8 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, bits), nil
 }
 
-// CacheDir is the one directory in which the lab keeps things on disk: root file
-// systems, downloads and the labs that are up. It is below $XDG_CACHE_HOME, and
-// below /var/cache for a caller without a home.
-func CacheDir() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = "/var/cache"
-	}
-	dir := filepath.Join(base, "fate-installer")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot create the cache directory: %w", err)
-	}
-	return dir, nil
-}
-
 func labsDir() (string, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "labs")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("cannot create the directory of the labs: %w", err)
-	}
-	return dir, nil
+	return cache.Dir("labs")
 }
 
 func labDir(name string) (string, error) {
@@ -142,45 +118,4 @@ func loadSpec(dir string) (spec, error) {
 		return s, fmt.Errorf("cannot read the lab in %s: %w", dir, err)
 	}
 	return s, nil
-}
-
-// errBusy is returned by tryLock when another process holds the lock.
-var errBusy = errors.New("locked by another process")
-
-// tryLock takes the lock file at path, creating it. The lock belongs to the open
-// file, so it can be handed to a child and ends with the last process that has it.
-// mode is unix.LOCK_EX or unix.LOCK_SH, with LOCK_NB for errBusy instead of waiting.
-func tryLock(path string, mode int) (*os.File, error) {
-	for {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("cannot open the lock: %w", err)
-		}
-		if err := flock(f, mode); err != nil {
-			f.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, errBusy
-			}
-			return nil, fmt.Errorf("cannot lock %s: %w", path, err)
-		}
-		// The holder before us may have removed the file while we waited for it.
-		held, err1 := f.Stat()
-		named, err2 := os.Stat(path)
-		if err1 == nil && err2 == nil && os.SameFile(held, named) {
-			return f, nil
-		}
-		f.Close()
-		if err2 != nil && !errors.Is(err2, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot look at the lock: %w", err2)
-		}
-	}
-}
-
-func flock(f *os.File, mode int) error {
-	for {
-		err := unix.Flock(int(f.Fd()), mode)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }

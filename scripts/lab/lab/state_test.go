@@ -9,8 +9,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestParseHosts(t *testing.T) {
@@ -61,31 +59,6 @@ func TestSpecSurvivesItsFile(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("loadSpec = %v, %v, want %v", got, err, want)
 	}
-}
-
-func TestTryLock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	first, err := tryLock(path, unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tryLock(path, unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, errBusy) {
-		t.Errorf("second lock: %v, want errBusy", err)
-	}
-	// A holder that removes its file before it lets go must not leave the next one
-	// with a lock on a file that nobody else can find.
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	second, err := tryLock(path, unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first.Close()
-	if _, err := tryLock(path, unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, errBusy) {
-		t.Errorf("lock on the new file: %v, want errBusy", err)
-	}
-	second.Close()
 }
 
 func TestSocketInLongDirectory(t *testing.T) {
