@@ -3,8 +3,6 @@ package bundle
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -49,11 +47,9 @@ type builder struct {
 	lock     *Lock
 	spoolDir string
 
-	packedDone, packedTotal int64 // bytes of sources read, and all there are
-	packing                 string
-	result                  BuildResult
-	components              []payload.Component // as given to the writer
-	digests                 []string
+	progress   packProgress
+	result     BuildResult
+	components []payload.Component // as given to the writer
 }
 
 // Build makes an appliance from a whole lock. The same lock, program and options give the same bytes. Everything is
@@ -68,9 +64,10 @@ func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 		lock:     o.Lock,
 		spoolDir: filepath.Dir(o.Out),
 	}
+	b.progress.report = o.Report
 	for _, c := range o.Lock.Components {
 		for i := range c.Sources {
-			b.packedTotal += c.Sources[i].Size
+			b.progress.total += c.Sources[i].Size
 		}
 	}
 	err := b.run(ctx)
@@ -167,7 +164,7 @@ func (b *builder) write(ctx context.Context, out *os.File) error {
 			return err
 		}
 	}
-	text, err := sbom(b.lock, b.components, b.digests)
+	text, err := sbom(b.lock.Release, b.components)
 	if err != nil {
 		return err
 	}
@@ -185,7 +182,7 @@ func (b *builder) addComponent(ctx context.Context, w *payload.Writer, c *Compon
 		return err
 	}
 	defer s.close()
-	b.packing = c.Name
+	b.progress.begin(c)
 	t := newTree(s)
 	p := payload.Component{
 		Name: c.Name, Version: c.Version, License: c.License, Platform: c.platform(b.lock.Release),
@@ -207,12 +204,11 @@ func (b *builder) addComponent(ctx context.Context, w *payload.Writer, c *Compon
 	for _, warning := range t.warnings {
 		b.result.Warnings = append(b.result.Warnings, c.Name+": "+warning)
 	}
-	digest, err := pipeTar(ctx, t, func(r io.Reader) error { return w.AddComponent(ctx, p, r) })
+	err = pipeTar(ctx, t, b.progress.onPacked, func(r io.Reader) error { return w.AddComponent(ctx, p, r) })
 	if err != nil {
 		return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
 	}
 	b.components = append(b.components, p)
-	b.digests = append(b.digests, digest)
 	return nil
 }
 
@@ -228,14 +224,13 @@ func originOf(s *Source, got payload.Blob) payload.Origin {
 	return o
 }
 
-// pipeTar runs consume on the canonical tar of t, and returns its sha256.
-func pipeTar(ctx context.Context, t *tree, consume func(io.Reader) error) (string, error) {
+// pipeTar runs consume on the tar of t. progress gets bytes of file content.
+func pipeTar(ctx context.Context, t *tree, progress func(done, total int64), consume func(io.Reader) error) error {
 	r, w := io.Pipe()
-	digest := sha256.New()
 	written := make(chan error, 1)
 	go func() {
-		buffered := bufio.NewWriterSize(io.MultiWriter(w, digest), 1<<20)
-		err := t.writeTar(ctx, buffered)
+		buffered := bufio.NewWriterSize(w, 1<<20)
+		err := t.writeTar(ctx, buffered, progress)
 		if err == nil {
 			err = buffered.Flush()
 		}
@@ -247,13 +242,7 @@ func pipeTar(ctx context.Context, t *tree, consume func(io.Reader) error) (strin
 	if writeErr := <-written; err == nil {
 		err = writeErr
 	}
-	return hex.EncodeToString(digest.Sum(nil)), err
-}
-
-// packed counts source bytes for the progress display.
-func (b *builder) packed(n int64) {
-	b.packedDone += n
-	b.o.Report.report(StagePack, b.packing, b.packedDone, b.packedTotal)
+	return err
 }
 
 // verify opens the appliance as an installer would and checks every byte of it.

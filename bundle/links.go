@@ -30,11 +30,13 @@ func (t *tree) resolveLinks() error {
 		n.target = target
 	}
 	for _, n := range links {
-		switch _, err := t.follow(n); {
-		case errors.Is(err, errEscapes):
+		switch end, err := t.follow(n); {
+		case err == nil && !climbsFirst(n.target):
+			n.target = relative(n.path, end)
+		case errors.Is(err, errEscapes), !climbsFirst(n.target):
 			return &ArchiveError{
 				Archive: n.from.name, Entry: n.stored, hint: excludeHint,
-				Reason: fmt.Sprintf("is a symbolic link to %q, which leads out of the component", n.target),
+				Reason: fmt.Sprintf("is a symbolic link to %q, which leads out of the component, or nowhere by a way that cannot be checked", n.target),
 			}
 		case err != nil:
 			t.warnings = append(t.warnings, fmt.Sprintf("%s is a symbolic link to %s: %v", n.path, n.target, err))
@@ -81,6 +83,24 @@ func (t *tree) placeOf(o *origin, p string) (string, bool) {
 		}
 	}
 	return o.place(p)
+}
+
+// climbsFirst reports whether every ".." of a target comes before its first name. Only such links does an appliance
+// take: whoever unpacks it can see, looking at the link alone, that it does not lead out.
+func climbsFirst(target string) bool {
+	named := false
+	for element := range strings.SplitSeq(target, "/") {
+		switch element {
+		case "", ".":
+		case "..":
+			if named {
+				return false
+			}
+		default:
+			named = true
+		}
+	}
+	return true
 }
 
 // maxHops is how many links Linux follows in one path.

@@ -15,16 +15,16 @@ import (
 const SBOMName = "sbom.cdx.json"
 
 // sbom writes a CycloneDX 1.6 document. It has no time of its own and its serial number comes from its content, so
-// that the same inputs give the same bytes. digests has the sha256 of each component's canonical tar.
-func sbom(lock *Lock, components []payload.Component, digests []string) ([]byte, error) {
+// that the same inputs give the same bytes.
+func sbom(release payload.Release, components []payload.Component) ([]byte, error) {
 	bom := cdx.NewBOM()
 	bom.Metadata = &cdx.Metadata{Component: &cdx.Component{
 		BOMRef: "appliance", Type: cdx.ComponentTypeApplication, Name: "fate-installer",
-		Version: lock.Release.FATE, Description: "FATE " + lock.Release.FATE + " for " + lock.Release.Platform,
+		Version: release.FATE, Description: "FATE " + release.FATE + " for " + release.Platform,
 	}}
 	list := make([]cdx.Component, len(components))
 	for i, c := range components {
-		list[i] = sbomComponent(c, digests[i])
+		list[i] = sbomComponent(c)
 	}
 	bom.Components = &list
 	var first bytes.Buffer
@@ -48,10 +48,9 @@ func encodeSBOM(out *bytes.Buffer, bom *cdx.BOM) error {
 	return nil
 }
 
-func sbomComponent(c payload.Component, digest string) cdx.Component {
+func sbomComponent(c payload.Component) cdx.Component {
 	out := cdx.Component{
 		BOMRef: c.Name, Type: cdx.ComponentTypeApplication, Name: c.Name, Version: c.Version,
-		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: digest}},
 	}
 	if c.License != "" {
 		out.Licenses = &cdx.Licenses{{Expression: c.License}}

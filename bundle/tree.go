@@ -213,9 +213,10 @@ func (t *tree) sorted() []*node {
 	return nodes
 }
 
-// writeTar writes the canonical tar of a finished tree.
-func (t *tree) writeTar(ctx context.Context, w io.Writer) error {
+// writeTar writes the canonical tar of a finished tree. progress is told the bytes of file content written so far.
+func (t *tree) writeTar(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
 	tw := newTarWriter(w)
+	var done int64
 	first := map[*blob]string{}
 	for _, n := range t.sorted() {
 		if err := ctx.Err(); err != nil {
@@ -233,6 +234,9 @@ func (t *tree) writeTar(ctx context.Context, w io.Writer) error {
 		}
 		if err := tw.add(e, body); err != nil {
 			return err
+		}
+		if done += e.size; e.size > 0 {
+			progress(done, t.spool.size)
 		}
 	}
 	return tw.Close()

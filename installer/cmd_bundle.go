@@ -93,6 +93,9 @@ func (o *fetchOptions) downloader(report bundle.Progress) (*bundle.Downloader, e
 	return &bundle.Downloader{Cache: &bundle.Cache{Dir: dir, Max: limit}, Offline: o.offline, Report: report}, nil
 }
 
+// progressWorth is the work below which there is nothing to wait for, and a display would only be noise.
+const progressWorth = 32 << 20
+
 // stageProgress shows the stages of a build one after the other.
 type stageProgress struct {
 	g       *globals
@@ -103,14 +106,29 @@ type stageProgress struct {
 }
 
 func (s *stageProgress) report(stage bundle.Stage, name string, done, total int64) {
+	if total < progressWorth {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	title := map[bundle.Stage]string{bundle.StageFetch: "fetching " + name, bundle.StagePack: "packing", bundle.StageVerify: "verifying"}[stage]
+	title := stageTitle(stage, name)
 	if title != s.title || total != s.total {
 		s.end()
 		s.title, s.total, s.current = title, total, newProgress(s.g, title, total)
 	}
 	s.current.set(done)
+}
+
+func stageTitle(stage bundle.Stage, name string) string {
+	switch stage {
+	case bundle.StageFetch:
+		return "fetching " + name
+	case bundle.StageRead:
+		return "reading " + name
+	case bundle.StageVerify:
+		return "verifying"
+	}
+	return "packing"
 }
 
 func (s *stageProgress) end() {

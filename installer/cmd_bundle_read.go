@@ -228,7 +228,7 @@ EXIT STATUS
 		},
 	}
 	cmd.Flags().StringVar(&o.from, "from", "", "appliance `file`, or any part of one (default: --payload, or else this program)")
-	cmd.Flags().BoolVar(&o.keep, "keep", false, "with all: leave the components alone whose directory is there already")
+	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave the components alone whose directory is there already")
 	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 4")
 	cmd.Flags().BoolVar(&o.allowsNoExec, "allow-noexec", false, "unpack although DIR is on a file system that runs no programs")
 	return cmd
@@ -272,29 +272,33 @@ func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions, 
 
 // planExtraction finds out what is to be unpacked where, and refuses what cannot be done before anything is written.
 func planExtraction(p *payload.Payload, o *bundleExtractOptions, what, dir string) ([]extraction, error) {
-	if c, ok := p.Component(what); ok {
-		if taken(dir) {
-			return nil, exitCode(fmt.Errorf("cannot extract %s to %s: it exists", what, dir), exitUsage)
-		}
-		return []extraction{{c, dir}}, nil
-	}
 	var list []extraction
-	var names []string
-	for _, c := range p.Manifest().Components {
-		names = append(names, c.Name)
-		target := filepath.Join(dir, c.Name)
-		if !taken(target) {
-			list = append(list, extraction{c, target})
-		} else if !o.keep {
-			return nil, exitCode(withHint(fmt.Errorf("cannot extract %s to %s: it exists", c.Name, target),
-				"--keep leaves the components alone that are there already"), exitUsage)
+	if c, ok := p.Component(what); ok {
+		list = append(list, extraction{c, dir})
+	} else if what != "all" {
+		var names []string
+		for _, c := range p.Manifest().Components {
+			names = append(names, c.Name)
 		}
-	}
-	if what != "all" {
 		return nil, exitCode(withHint(fmt.Errorf("cannot extract %q: the appliance has no such component", what),
 			"it has: "+strings.Join(names, ", ")+"; or all"), exitUsage)
+	} else {
+		for _, c := range p.Manifest().Components {
+			list = append(list, extraction{c, filepath.Join(dir, c.Name)})
+		}
 	}
-	return list, nil
+	var missing []extraction
+	for _, e := range list {
+		if !taken(e.target) {
+			missing = append(missing, e)
+			continue
+		}
+		if !o.keep {
+			return nil, exitCode(withHint(fmt.Errorf("cannot extract %s to %s: it exists", e.component.Name, e.target),
+				"remove it, or leave alone what is there with --keep"), exitUsage)
+		}
+	}
+	return missing, nil
 }
 
 func taken(path string) bool {
