@@ -14,6 +14,7 @@ type Cluster struct {
 	failed   map[string]bool // paths whose value could not be read: no follow-up complaints about them
 	problems Problems        // what stands against DefaultCluster's arguments
 	notes    Problems
+	versions map[string]string // versions that fate_init names, by path
 }
 
 // Side returns the side of a role, or nil.

@@ -206,6 +206,7 @@ func (c *Cluster) completeInstall(doc *document) {
 	if in.AdminUser == "" {
 		in.AdminUser = "root"
 	}
+	c.versions = map[string]string{"mysql.version": doc.MySQL.Version, "java.version": doc.Java.Version}
 }
 
 // completeSecrets lets the places where a password may stand agree: the module's own key wins over the side's secrets

@@ -24,6 +24,7 @@ type decoder struct {
 	anchors  map[string]ast.Node
 	aliases  []string // being followed, to stop at a cycle
 	fields   map[reflect.Type]map[string][]int
+	failed   map[string]bool // paths whose value could not be read
 }
 
 // defaulter is a struct that is not all zeros before the file is read.
@@ -39,6 +40,12 @@ func (d *decoder) pos(n ast.Node) Pos {
 
 func (d *decoder) problem(n ast.Node, fix, format string, args ...any) {
 	d.problems.add(d.pos(n), fix, format, args...)
+}
+
+// fail is a problem that leaves the value of a path unread.
+func (d *decoder) fail(n ast.Node, path, fix, format string, args ...any) {
+	d.failed[path] = true
+	d.problem(n, fix, format, args...)
 }
 
 // resolve follows an alias and strips an anchor or tag.
@@ -106,7 +113,7 @@ func (d *decoder) pointer(at, n ast.Node, v reflect.Value, path string) {
 func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 	entries, ok := mapping(n)
 	if !ok {
-		d.problem(n, "write its keys indented below it", "%s must be a mapping, not %s", path, kindOf(n))
+		d.fail(n, path, "write its keys indented below it", "%s must be a mapping, not %s", path, kindOf(n))
 		return
 	}
 	if f := v.FieldByName("At"); f.IsValid() {
@@ -181,7 +188,7 @@ func isMerge(e *ast.MappingValueNode) bool {
 
 func (d *decoder) unknown(n ast.Node, key, path string, fields map[string][]int) {
 	where := "at the top of the file"
-	if path != "" {
+	if path != "" && path != "setup" {
 		where = "in " + path
 	}
 	fix := "the keys there are " + strings.Join(sortedKeys(fields), ", ")
@@ -194,7 +201,7 @@ func (d *decoder) unknown(n ast.Node, key, path string, fields map[string][]int)
 func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.problem(n, "write one item per line, each after a dash", "%s must be a list, not %s", path, kindOf(n))
+		d.fail(n, path, "write one item per line, each after a dash", "%s must be a list, not %s", path, kindOf(n))
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
@@ -211,7 +218,7 @@ var integer = regexp.MustCompile(`^(0|[1-9][0-9]{0,17})$`)
 func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 	text, ok := scalarText(n)
 	if !ok {
-		d.problem(at, "write a single value", "%s must be a single value, not %s", path, kindOf(n))
+		d.fail(at, path, "write a single value", "%s must be a single value, not %s", path, kindOf(n))
 		return
 	}
 	before := v.Interface()
@@ -220,13 +227,13 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 	case reflect.Bool:
 		b, ok := parseBool(text)
 		if !ok {
-			d.problem(at, "write true or false", "%s must be true or false, not %q", path, text)
+			d.fail(at, path, "write true or false", "%s must be true or false, not %q", path, text)
 			return
 		}
 		v.SetBool(b)
 	case reflect.Int:
 		if !integer.MatchString(text) {
-			d.problem(at, "write digits only, without a leading zero", "%s must be a whole number, not %q", path, text)
+			d.fail(at, path, "write digits only, without a leading zero", "%s must be a whole number, not %q", path, text)
 			return
 		}
 		i, _ := strconv.ParseInt(text, 10, 64) // 18 digits fit
@@ -239,7 +246,7 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 		panic("no decoder for " + v.Type().String()) // a mistake in our own schema
 	}
 	if old, had := d.origins[path]; had && old.File != d.file && !sameValue(before, v.Interface()) {
-		d.problem(at, "make them equal, or keep one", "%s contradicts %s", path, old)
+		d.fail(at, path, "make them equal, or keep one", "%s contradicts %s", path, old)
 		return
 	}
 	d.origins[path] = pos
@@ -299,7 +306,8 @@ func kindOf(n ast.Node) string {
 	return "a single value"
 }
 
-// fieldsOf maps the keys of a struct to its fields. Anonymous structs lend it their keys.
+// fieldsOf maps the keys of a struct to its fields. Anonymous structs lend it their keys, and a struct with a yamlprefix
+// tag lends them with the prefix.
 func (d *decoder) fieldsOf(t reflect.Type) map[string][]int {
 	if fields, ok := d.fields[t]; ok {
 		return fields
@@ -308,6 +316,11 @@ func (d *decoder) fieldsOf(t reflect.Type) map[string][]int {
 	for _, f := range reflect.VisibleFields(t) {
 		if tag := f.Tag.Get("yaml"); tag != "" && tag != "-" {
 			fields[tag] = f.Index
+		}
+		if prefix := f.Tag.Get("yamlprefix"); prefix != "" {
+			for key, index := range d.fieldsOf(f.Type) {
+				fields[prefix+key] = append(slices.Clone(f.Index), index...)
+			}
 		}
 	}
 	d.fields[t] = fields

@@ -55,8 +55,8 @@ func (s *Side) setDefaults() {
 	s.ModelStore.Storage = "mysql"
 	s.Spark.CoresPerNode = 20
 	s.Spark.Nodes = 2
-	s.Hive.Port = 10000
-	s.RabbitMQ = RabbitMQConf{Host: "127.0.0.1", MngPort: 12345, Port: 5672, User: "fate"}
+	s.Hive.Host, s.Hive.Port = "127.0.0.1", 10000
+	s.RabbitMQ = RabbitMQConf{Host: "127.0.0.1", MngPort: 12345, Port: 5672, User: "fate", Password: NewSecret("fate")}
 	s.Pulsar = PulsarConf{Host: "127.0.0.1", Port: 6650, MngPort: 8080, TopicTTL: 5}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -111,11 +112,18 @@ func Parse(sources []Source) (*Cluster, error) {
 	doc.EnvCheck = true
 	setup := setupDoc{}
 	origins := make(map[string]Pos)
+	failed := make(map[string]bool)
+	fields := make(map[reflect.Type]map[string][]int)
 	isSetup := false
+	var notes Problems
 	for _, src := range sources {
+		if inventory.Match(src.Data) {
+			notes.add(Pos{File: src.Name}, "", "an ansible inventory is not used: the addresses come from the other files")
+			continue
+		}
 		d := &decoder{
 			file: src.Name, origins: origins, problems: &problems,
-			anchors: make(map[string]ast.Node), fields: make(map[reflect.Type]map[string][]int),
+			anchors: make(map[string]ast.Node), fields: fields, failed: failed,
 		}
 		for _, body := range d.bodies(src.Data) {
 			if looksLikeSetup(body) {
@@ -124,7 +132,8 @@ func Parse(sources []Source) (*Cluster, error) {
 					continue
 				}
 				isSetup = true
-				d.value(body, reflect.ValueOf(&setup).Elem(), "")
+				origins["setup"] = Pos{File: src.Name}
+				d.value(body, reflect.ValueOf(&setup).Elem(), "setup")
 				continue
 			}
 			d.value(body, reflect.ValueOf(&doc).Elem(), "")
@@ -134,13 +143,13 @@ func Parse(sources []Source) (*Cluster, error) {
 		problems.add(Pos{File: sources[0].Name}, "describe at least one of host, guest and exchange", "no side is described")
 	}
 	c := newCluster(&doc, origins)
-	if isSetup {
-		c.fromSetup(&setup, &doc, &problems)
-	}
-	if len(problems) == 0 { // otherwise values are missing and would only cause follow-up complaints
+	c.failed, c.notes = failed, notes
+	// What a file that is not YAML would have said is unknown: the rules that compare values would only guess.
+	if !hasSyntaxProblem(problems) {
+		if isSetup {
+			c.fromSetup(&setup, &doc, &problems)
+		}
 		c.complete(&doc, &problems)
-	}
-	if len(problems) == 0 || !hasSyntaxProblem(problems) {
 		c.validate(&problems)
 	}
 	if err := problems.err(); err != nil {
@@ -148,6 +157,9 @@ func Parse(sources []Source) (*Cluster, error) {
 	}
 	return c, nil
 }
+
+// inventory recognises ansible's hosts file, which lies beside the var files, by the title of its first section.
+var inventory = regexp.MustCompile(`^(\s*([#;].*)?\n)*\[[\w:.-]+\][ \t]*\r?\n`)
 
 // bodies splits a source into its YAML documents.
 func (d *decoder) bodies(data []byte) []ast.Node {

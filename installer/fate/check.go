@@ -1,0 +1,60 @@
+package fate
+
+import (
+	"regexp"
+	"slices"
+)
+
+var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+
+// check applies the rules that need to know which host it is and what the payload brings.
+func (s *Spec) check(problems *Problems) {
+	if char, why := unfitPath(s.Layout.Base); char != "" {
+		problems.add(s.Cluster.at("base"), "choose another --base", "the base directory %q cannot be used: %s", s.Layout.Base, why)
+	}
+	for _, n := range []struct{ flag, value string }{{"--user", s.User}, {"--group", s.Group}} {
+		if !accountName.MatchString(n.value) {
+			problems.add(Pos{}, "use lower-case letters, digits, - and _", "%s cannot be %q", n.flag, n.value)
+		}
+	}
+	s.checkVersion(problems)
+	k := &checker{s.Cluster, problems}
+	for _, t := range []carried{
+		{string(s.Role), "the drawn database password", s.Secrets.MySQLUser.Reveal(), []string{"eggroll.properties"}},
+		{string(s.Role), "the drawn password of FATE-Board", s.Secrets.FateBoardAdmin.Reveal(), []string{"application.properties"}},
+	} {
+		k.carries(t)
+	}
+}
+
+// checkVersion refuses a payload of another FATE than the one the var files were rendered for, and what that FATE lacks.
+func (s *Spec) checkVersion(problems *Problems) {
+	if want, have := s.Cluster.Install.Version, string(s.Profile.FATE); want != "" && have != "" && want != have {
+		problems.add(s.Cluster.at("version"), "use the payload of FATE "+want+", or correct version", "the files are for FATE %s, and the payload has %s", want, have)
+	}
+	if s.Profile.FATE != "" && len(s.Side.FateFlow.IPs) > 1 && !s.Profile.FATE.AtLeast(1, 9) {
+		problems.add(s.Cluster.at("%s.fate_flow.ips", s.Role), "keep one", "several FATE-Flows need FATE 1.9, and the payload has %s", s.Profile.FATE)
+	}
+	if s.Runs(ZooKeeper) && !s.shipped("zookeeper") {
+		problems.add(s.Cluster.at("%s.zk", s.Role), "use a payload with zookeeper, or write type: outside", "ZooKeeper is to run here, and the payload has none")
+	}
+	if s.Runs(Nginx) && !s.shipped("nginx") {
+		problems.add(s.Cluster.at("%s.nginx", s.Role), "use a payload with nginx, or write type: outside", "nginx is to run here, and the payload has none")
+	}
+}
+
+// shipped reports whether the payload brings a component; without a payload everything may be.
+func (s *Spec) shipped(component string) bool {
+	return len(s.Versions) == 0 || s.Versions[component] != ""
+}
+
+// Warnings are remarks about this host: the cluster's notes, and values of the var files that the payload overrules.
+func (s *Spec) Warnings() Problems {
+	notes := slices.Clone(s.Cluster.notes)
+	for _, v := range []struct{ path, component string }{{"mysql.version", "mysql"}, {"java.version", "jdk"}} {
+		if want, have := s.Cluster.versions[v.path], s.Versions[v.component]; want != "" && have != "" && want != have {
+			notes.add(s.Cluster.at("%s", v.path), "", "the payload's %s %s is installed, not %s", v.component, have, want)
+		}
+	}
+	return notes.sorted()
+}

@@ -1,0 +1,386 @@
+package fate
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/step"
+	"fate-installer/payload"
+)
+
+// PlanInput is what NewPlan needs besides the Spec.
+type PlanInput struct {
+	Components    []payload.Component // name, version, digest and size of what is installed or will be
+	SiteFile      string              // path of the file that remembers what was asked for
+	Site          []byte              // its content, which may hold passwords
+	ProgramDigest string              // sha256 of this program without its payload, hexadecimal
+	UnitPath      string              // the supervisor's boot unit, as the supervisor package writes it
+	Unit          []byte
+	UnitName      string
+	ServiceScript []byte
+}
+
+// planner collects the nodes of a plan and remembers which step made what, so that edges can be named by purpose.
+type planner struct {
+	spec *Spec
+	in   PlanInput
+	plan engine.Plan
+
+	accounts []string            // IDs of the steps after which the service user exists
+	dirs     []string            // ... after which every directory exists
+	trees    map[string]string   // component -> ID of the step that unpacks it
+	inside   map[string][]string // component -> IDs of the steps that complete its tree
+	files    []string            // ... after which every configuration file is written
+	programs []File              // the supervisor's program files, which are written when their programs may start
+	boot     []string            // ... after which the supervisor runs
+	database []string            // ... after which the database has all that its clients need
+	rendered []File              // every rendered file
+	started  map[string]string   // program -> ID of the step that starts it
+}
+
+// NewPlan computes everything that has to be so on this host, as steps and the order between them. It is pure: the
+// same input gives the same plan, and nothing is looked at or changed. Steps that do not wait for each other run at
+// the same time: the JDK is unpacked while the database is initialised.
+func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
+	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{}, started: map[string]string{}}
+	for _, add := range []func() error{
+		p.remember, p.addAccounts, p.addLimits, p.addDirectories, p.addTrees, p.addFiles, p.addSupervisor, p.addDatabase, p.addPrograms,
+	} {
+		if err := add(); err != nil {
+			return engine.Plan{}, fmt.Errorf("cannot plan the installation of %s %s: %w", s.Role, s.IP, err)
+		}
+	}
+	return p.plan, p.plan.Validate()
+}
+
+// add appends a step and returns its ID.
+func (p *planner) add(component, title string, cost int64, s engine.Step, after ...string) string {
+	p.plan.Add(engine.Node{Step: s, After: after, Title: title, Component: component, Cost: cost})
+	return s.ID()
+}
+
+// remember stores what was asked for and the passwords before anything uses them: a run that is killed after the
+// database took a password must find the same one again.
+func (p *planner) remember() error {
+	encoded, err := p.spec.Secrets.Encode()
+	if err != nil {
+		return err
+	}
+	state := p.add("installer", "state directory", 1, step.Dir{Path: p.spec.Layout.State(), Perm: permHidden, Owner: "root", Group: "root"})
+	p.accounts = append(p.accounts,
+		p.add("installer", "passwords", 1, step.File{Path: p.spec.Layout.Secrets(), Content: encoded, Perm: permSecret, Owner: "root", Group: "root", Secret: true}, state),
+		p.add("installer", "what was asked for", 1, step.File{Path: p.in.SiteFile, Content: p.in.Site, Perm: permSecret, Owner: "root", Group: "root", Secret: true}, state))
+	return nil
+}
+
+func (p *planner) addAccounts() error {
+	s := p.spec
+	if s.User == "root" {
+		return nil
+	}
+	group := p.add("os", "group "+s.Group, 1, step.Group{Name: s.Group}, p.accounts...)
+	p.accounts = []string{p.add("os", "user "+s.User, 1, step.User{Name: s.User, Group: s.Group}, group)}
+	return nil
+}
+
+// addLimits raises what sessions of the service user may open and start. The programs themselves get theirs from the
+// supervisor and need no new login.
+func (p *planner) addLimits() error {
+	if p.spec.OS.Limits == "keep" {
+		return nil
+	}
+	entries := make([]step.Limit, 0, 4)
+	for _, item := range []struct{ name, value string }{{"nofile", limitFiles}, {"nproc", limitProcesses}} {
+		for _, kind := range []string{"soft", "hard"} {
+			entries = append(entries, step.Limit{Domain: p.spec.User, Type: kind, Item: item.name, Value: item.value})
+		}
+	}
+	p.add("os", "limits of user "+p.spec.User, 1, step.Limits{Path: "/etc/security/limits.d/90-fate.conf", Entries: entries}, p.accounts...)
+	return nil
+}
+
+func (p *planner) addDirectories() error {
+	before := p.accounts
+	for _, d := range p.spec.Directories() {
+		if d.Path == p.spec.Layout.State() { // made by remember
+			continue
+		}
+		before = []string{p.add("directories", d.Path, 1, p.directory(d), before...)}
+		p.dirs = before
+	}
+	return nil
+}
+
+func (p *planner) directory(d Directory) step.Dir {
+	owner, group := p.owner(d.Owner, d.Group)
+	return step.Dir{Path: d.Path, Perm: d.Perm, Owner: owner, Group: group}
+}
+
+// owner fills in the service user, who owns what nobody else is named for.
+func (p *planner) owner(owner, group string) (string, string) {
+	if owner == "" {
+		return p.spec.User, p.spec.Group
+	}
+	return owner, group
+}
+
+// kept names what a component's own programs write into its tree: it survives an upgrade and an uninstall.
+var kept = map[string][]string{
+	"fateflow":  {"model_local_cache", "jobs"}, // trained models
+	"zookeeper": {"data", "logs"},              // the transaction log is among the "logs"
+}
+
+// addTrees unpacks this host's components and completes their trees with directories and links.
+func (p *planner) addTrees() error {
+	s := p.spec
+	for _, name := range s.Components() {
+		c, err := p.component(name)
+		if err != nil {
+			return err
+		}
+		title := fmt.Sprintf("%s %s", c.Name, c.Version)
+		if c.StandIn {
+			title += " (stand-in)"
+		}
+		// A mebibyte takes about as long to unpack as a small step takes altogether.
+		p.trees[name] = p.add(name, title, 1+c.Size>>20, step.Unpack{
+			Component: name, Version: c.Version, Digest: c.Digest, Target: s.UnpackTarget(name),
+			Owner: s.User, Group: s.Group, Keep: kept[name],
+		}, p.dirs...)
+	}
+	for _, d := range s.InsideDirectories() {
+		name := p.treeOf(d.Path)
+		p.inside[name] = append(p.inside[name], p.add(name, d.Path, 1, p.directory(d), p.afterTree(name)...))
+	}
+	for _, l := range s.Links() {
+		name := p.treeOf(l.Path)
+		after := p.afterTree(name)
+		if name == "" {
+			after = append(after, p.trees["fate"])
+		}
+		p.inside[name] = append(p.inside[name], p.add(cmp.Or(name, "fate"), l.Path, 1, step.Symlink{Path: l.Path, Target: l.Target}, after...))
+	}
+	return nil
+}
+
+func (p *planner) component(name string) (payload.Component, error) {
+	i := slices.IndexFunc(p.in.Components, func(c payload.Component) bool { return c.Name == name })
+	if i < 0 {
+		return payload.Component{}, &MissingComponentError{Component: name}
+	}
+	return p.in.Components[i], nil
+}
+
+// MissingComponentError means that the payload lacks something that this host needs.
+type MissingComponentError struct{ Component string }
+
+func (e *MissingComponentError) Error() string {
+	return "the payload has no component " + e.Component
+}
+
+// Hint tells where the component has to come from.
+func (e *MissingComponentError) Hint() string {
+	return "fate-installer bundle inspect lists what the appliance carries; add " + e.Component + " to its lock file and build it again"
+}
+
+// treeOf names the component whose tree contains a path, or nothing.
+func (p *planner) treeOf(file string) string {
+	owner, longest := "", 0
+	for name := range p.trees {
+		if target := p.spec.UnpackTarget(name); len(target) > longest && isBelow(file, target) {
+			owner, longest = name, len(target)
+		}
+	}
+	return owner
+}
+
+func isBelow(file, dir string) bool { return len(file) > len(dir) && file[:len(dir)+1] == dir+"/" }
+
+// afterTree is what has to be done before something is put at a place in a component's tree, or elsewhere.
+func (p *planner) afterTree(name string) []string {
+	if name == "" {
+		return slices.Clone(p.dirs)
+	}
+	return append([]string{p.trees[name]}, p.inside[name]...)
+}
+
+// addFiles writes every rendered file. One that an operator has edited is kept.
+func (p *planner) addFiles() error {
+	files, err := Render(p.spec)
+	if err != nil {
+		return err
+	}
+	p.rendered = files
+	for _, f := range files {
+		if path.Dir(f.Path) == p.spec.Layout.SupervisorPrograms() {
+			p.programs = append(p.programs, f)
+			continue
+		}
+		p.files = append(p.files, p.addFile(f, p.afterTree(p.treeOf(f.Path))...))
+	}
+	return nil
+}
+
+func (p *planner) addFile(f File, after ...string) string {
+	owner, group := p.owner(f.Owner, f.Group)
+	return p.add(cmp.Or(f.Component, p.treeOf(f.Path), "config"), f.Path, 1, step.File{
+		Path: f.Path, Content: f.Content, Perm: f.Perm, Owner: owner, Group: group, Secret: f.Secret, KeepEdits: true,
+	}, after...)
+}
+
+// addSupervisor installs this program, its boot unit and the script that people have in their fingers. The supervisor
+// starts while the payload is still being unpacked: it has no programs yet.
+func (p *planner) addSupervisor() error {
+	l := p.spec.Layout
+	self := p.add("installer", l.Binary(), 30, step.Self{Path: l.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
+	script := p.add("supervisor", l.ServiceScript(), 1, step.File{Path: l.ServiceScript(), Content: p.in.ServiceScript, Perm: permScript, Owner: "root", Group: "root"}, p.dirs...)
+	conf := step.File{Path: l.SupervisorConf()}.ID()
+	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit}, self, script, conf)}
+	return nil
+}
+
+// addDatabase initialises the database while other components are still being unpacked, starts it, and gives its
+// clients their schemas and accounts before any of them runs.
+func (p *planner) addDatabase() error {
+	db, ok := p.spec.Database()
+	if !ok || !db.Manage {
+		return nil
+	}
+	accounts := databaseAccounts(db)
+	address := step.DatabaseAddress{Host: db.Host, Port: db.Port}
+	after := p.files
+	if db.Home != "" {
+		address = step.DatabaseAddress{Socket: db.Socket}
+		ready := append(p.afterTree(db.Engine), p.dirs...)
+		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
+			DatabaseServer: step.DatabaseServer{
+				Flavour: step.Flavour(db.Engine), Home: db.Home, Data: db.Data, User: p.spec.User, Group: p.spec.Group,
+				LibraryPath: p.spec.LibraryPaths[db.Engine],
+			},
+			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
+		}, ready...)
+		after = append(slices.Clone(p.files), p.addProgram(MySQL.Program(), append(p.afterTree(db.Engine), initialised)))
+	}
+	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
+	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{
+		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
+		Schemas: databaseSchemas(db), Accounts: accounts, Rows: databaseRows(db),
+	}, after...)}
+	return nil
+}
+
+func (p *planner) afterTreeIfAny(name string) []string {
+	if p.trees[name] == "" {
+		return nil
+	}
+	return p.afterTree(name)
+}
+
+// databaseAccounts groups the accounts by what they may do: one account, several places to come from.
+func databaseAccounts(db Database) []step.Account {
+	var out []step.Account
+	for _, u := range db.Users {
+		i := slices.IndexFunc(out, func(a step.Account) bool { return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas) })
+		if i < 0 {
+			out = append(out, step.Account{Name: u.Name, Password: step.Password(u.Password.Reveal()), Schemas: u.Schemas})
+			i = len(out) - 1
+		}
+		out[i].Hosts = append(out[i].Hosts, u.Host)
+	}
+	return out
+}
+
+func databaseSchemas(db Database) []step.Schema {
+	var out []step.Schema
+	for _, s := range db.Schemas {
+		out = append(out, step.Schema{Name: s.Name, Charset: s.Charset, Script: s.ImportFile})
+	}
+	return out
+}
+
+// databaseRows are eggroll's nodes before 2.5. The table has no unique key, and a second row for a node would start
+// its workers twice.
+func databaseRows(db Database) []step.Rows {
+	if len(db.Nodes) == 0 {
+		return nil
+	}
+	rows := step.Rows{Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"}, Fill: []string{"status"}}
+	for _, n := range db.Nodes {
+		rows.Values = append(rows.Values, []string{n.Host, fmt.Sprint(n.Port), n.Type, n.Status})
+	}
+	return []step.Rows{rows}
+}
+
+// addPrograms starts everything else when all it reads is there, in dependency order, and waits until each is ready.
+func (p *planner) addPrograms() error {
+	after := slices.Concat(p.database, p.files)
+	for _, tree := range p.inside {
+		after = append(after, tree...)
+	}
+	slices.Sort(after)
+	for _, program := range Programs(p.spec) {
+		if _, started := p.started[program.Name]; started {
+			continue
+		}
+		needs := slices.Compact(slices.Clone(after))
+		for _, name := range program.DependsOn {
+			needs = append(needs, p.started[name])
+		}
+		p.addProgram(program.Name, needs)
+	}
+	return nil
+}
+
+// addProgram writes a program's file for the supervisor, which makes the program known, and starts it. A program
+// whose configuration or software changed since its last start is restarted, and no other.
+func (p *planner) addProgram(name string, after []string) string {
+	for _, f := range p.programs {
+		if slices.Contains(f.Programs, name) {
+			after = append(slices.Clone(after), p.addFile(f, slices.Concat(after, p.dirs)...))
+		}
+	}
+	start := step.StartPrograms{Names: []string{name}, Inputs: p.inputs(name)}
+	p.started[name] = p.add("programs", "start "+name, 60, start, slices.Concat(after, p.boot)...)
+	return p.started[name]
+}
+
+// inputs identifies everything that a program reads when it starts.
+func (p *planner) inputs(name string) string {
+	hash := sha256.New()
+	for _, f := range p.rendered {
+		if slices.Contains(f.Programs, name) {
+			fmt.Fprintf(hash, "%s %d\n", f.Path, len(f.Content))
+			hash.Write(f.Content)
+		}
+	}
+	for _, c := range p.in.Components {
+		if slices.Contains(p.spec.componentsOf(name), c.Name) {
+			fmt.Fprintf(hash, "%s %s\n", c.Name, c.Digest)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// componentsOf lists the components a program is made of.
+func (s *Spec) componentsOf(program string) []string {
+	switch program {
+	case MySQL.Program():
+		return []string{s.DatabaseEngine()}
+	case ClusterManager.Program(), Rollsite.Program():
+		return []string{"jdk", "eggroll"}
+	case NodeManager.Program():
+		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
+	case FateFlow.Program():
+		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
+	case FateBoard.Program():
+		return []string{"jdk", "fateboard"}
+	case ZooKeeper.Program():
+		return []string{"jdk", "zookeeper"}
+	}
+	return []string{"nginx"}
+}
