@@ -22,7 +22,6 @@ type PlanInput struct {
 	UnitPath      string              // the supervisor's boot unit, as the supervisor package writes it
 	Unit          []byte
 	UnitName      string
-	ServiceScript []byte
 }
 
 // planner collects the nodes of a plan and remembers which step made what, so that edges can be named by purpose.
@@ -233,14 +232,12 @@ func (p *planner) addFile(f File, after ...string) string {
 	}, after...)
 }
 
-// addSupervisor installs this program, its boot unit and the script that people have in their fingers. The supervisor
-// starts while the payload is still being unpacked: it has no programs yet.
+// addSupervisor installs this program and its boot unit. The supervisor starts while the payload is still being unpacked: it has no programs yet.
 func (p *planner) addSupervisor() error {
 	l := p.spec.Layout
 	self := p.add("installer", l.Binary(), 30, step.Self{Path: l.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
-	script := p.add("supervisor", l.ServiceScript(), 1, step.File{Path: l.ServiceScript(), Content: p.in.ServiceScript, Perm: permScript, Owner: "root", Group: "root"}, p.dirs...)
 	conf := step.File{Path: l.SupervisorConf()}.ID()
-	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit}, self, script, conf)}
+	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit}, self, conf)}
 	return nil
 }
 

@@ -1,0 +1,189 @@
+package fate
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/engine"
+	"fate-installer/payload"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// planComponents is a payload with everything, as the demo's.
+func planComponents() []payload.Component {
+	var out []payload.Component
+	for _, name := range []string{"mariadb", "jdk", "python", "eggroll", "fate", "fateflow", "fateboard", "zookeeper", "nginx"} {
+		out = append(out, payload.Component{Name: name, Version: "1.0", Digest: "sha256-of-" + name, Size: 10 << 20})
+	}
+	return out
+}
+
+func planSpec(t *testing.T, role Role, party int) *Spec {
+	t.Helper()
+	secrets, err := NewSecrets(bytes.NewReader(make([]byte, 1024)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := map[string]string{}
+	for _, c := range planComponents() {
+		versions[c.Name] = c.Version
+	}
+	cluster := DefaultCluster(role, party, "192.168.0.1", "192.168.0.2:9370")
+	spec, err := cluster.Spec(Selection{
+		Role: role, Party: party, IP: "192.168.0.1", LocalAddrs: []string{"192.168.0.1"}, Base: "/data", User: "app", Group: "apps",
+		Versions: versions, Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "FATEBoard": "1.11.2", "EGGROLL": "2.5.3"}, Secrets: secrets,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+func planInput() PlanInput {
+	return PlanInput{
+		Components: planComponents(), SiteFile: "/data/projects/common/fate-installer/site.json", Site: []byte("{}"),
+		ProgramDigest: "sha256-of-program", UnitName: "fate-supervisor.service", UnitPath: "/etc/systemd/system/fate-supervisor.service", Unit: []byte("[Unit]\n"),
+	}
+}
+
+func TestPlansOfTheRoles(t *testing.T) {
+	for _, tt := range []struct {
+		role  Role
+		party int
+	}{{RoleHost, 10000}, {RoleGuest, 9999}, {RoleExchange, 0}} {
+		t.Run(string(tt.role), func(t *testing.T) {
+			plan, err := NewPlan(planSpec(t, tt.role, tt.party), planInput())
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, filepath.Join("testdata", "plans", string(tt.role)+".golden"), planText(plan))
+			again, err := NewPlan(planSpec(t, tt.role, tt.party), planInput())
+			if err != nil || planText(again) != planText(plan) {
+				t.Errorf("the same input gave another plan (%v)", err)
+			}
+		})
+	}
+}
+
+// planText prints each step with what it waits for, without what it waits for by way of others.
+func planText(plan engine.Plan) string {
+	var b strings.Builder
+	for _, n := range plan.Nodes {
+		fmt.Fprintf(&b, "%s\n", n.ID())
+		if d, ok := n.Step.(engine.Describer); ok {
+			fmt.Fprintf(&b, "    %s\n", d.Describe())
+		}
+		for _, after := range directly(plan, n) {
+			fmt.Fprintf(&b, "    after %s\n", after)
+		}
+	}
+	return b.String()
+}
+
+func directly(plan engine.Plan, n engine.Node) []string {
+	var out []string
+	for _, a := range slices.Compact(slices.Sorted(slices.Values(n.After))) {
+		implied := slices.ContainsFunc(n.After, func(other string) bool { return other != a && comesAfter(plan, other, a) })
+		if !implied {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// comesAfter reports whether step waits, directly or not, for earlier.
+func comesAfter(plan engine.Plan, step, earlier string) bool {
+	for _, n := range plan.Nodes {
+		if n.ID() == step {
+			return slices.ContainsFunc(n.After, func(a string) bool { return a == earlier || comesAfter(plan, a, earlier) })
+		}
+	}
+	return false
+}
+
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("not as in %s (run the test with -update if it should be so):\n%s", file, diff)
+	}
+}
+
+// The order that the documented faults of hand-made installations come from: each is a step that ran too early.
+func TestPlanOrder(t *testing.T) {
+	plan, err := NewPlan(planSpec(t, RoleHost, 10000), planInput())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ step, earlier, why string }{
+		{"database-init:/data/projects/data/fate/mysql", "file:/data/projects/common/fate-installer/secrets.json", "a run killed after the database took its password must know it"},
+		{"start:fate-mysql", "database-init:/data/projects/data/fate/mysql", "a server started on no data directory dies"},
+		{"start:fate-fateflow", "start:fate-mysql", "FATE-Flow exits when the database is not there"},
+		{"start:fate-clustermanager", "database:/data/projects/fate/common/mysql/mariadb-1.0/run/mysql.sock", "clustermanager logs in at start"},
+		{"start:fate-nodemanager", "start:fate-clustermanager", "a nodemanager registers itself"},
+		{"start:fate-fateflow", "link:/data/projects/fate/fate.env", "FATE-Flow looks up its own version at run time"},
+		{"file:/data/projects/fate/eggroll/conf/route_table.json", "unpack:/data/projects/fate/eggroll", "the tree appears by one rename and would replace the file"},
+		{"file:/data/projects/common/supervisord/supervisord.d/fate-fateflow.conf", "start:fate-mysql", "a program the supervisor knows is started"},
+	} {
+		if !comesAfter(plan, tt.step, tt.earlier) {
+			t.Errorf("%s does not wait for %s: %s", tt.step, tt.earlier, tt.why)
+		}
+	}
+	if comesAfter(plan, "database-init:/data/projects/data/fate/mysql", "unpack:/data/projects/fate/common/jdk/jdk-1.0") {
+		t.Error("the database waits for the JDK, though they have nothing to do with each other")
+	}
+}
+
+func TestPlanNamesAMissingComponent(t *testing.T) {
+	in := planInput()
+	in.Components = slices.DeleteFunc(in.Components, func(c payload.Component) bool { return c.Name == "eggroll" })
+	_, err := NewPlan(planSpec(t, RoleHost, 10000), in)
+	if err == nil || !strings.Contains(err.Error(), "eggroll") {
+		t.Errorf("got %v, want an error that names eggroll", err)
+	}
+}
+
+// No plan may show a password: plans are printed, logged and mailed around.
+func TestPlanShowsNoSecret(t *testing.T) {
+	spec := planSpec(t, RoleHost, 10000)
+	plan, err := NewPlan(spec, planInput())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := planText(plan) + fmt.Sprintf("%v %+v", plan, plan)
+	for _, f := range spec.Secrets.fields() {
+		if secret := f.secret.Reveal(); secret != "" && strings.Contains(text, secret) {
+			t.Errorf("the plan shows %s", f.name)
+		}
+	}
+}
+
+func TestKeptPathsAreInsideTrees(t *testing.T) {
+	for component, paths := range kept {
+		for _, p := range paths {
+			if filepath.IsAbs(p) || strings.HasPrefix(p, "..") {
+				t.Errorf("%s: %s is not a path inside the tree", component, p)
+			}
+		}
+	}
+}
