@@ -117,8 +117,8 @@ type Env struct {
 
 // Payload gives the components that steps unpack.
 type Payload interface {
-	// Extract writes a component to target, a path of this process that does not exist, and creates it by one rename.
-	// Files belong to uid and gid; -1 keeps the owner of the process.
+	// Extract writes a component to target, a path of this process that does not exist, and creates it, durably, by one
+	// rename. Files belong to uid and gid; -1 keeps the owner of the process.
 	Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error
 }
 

@@ -259,24 +259,42 @@ func (h *Host) Write(f *os.File, abs string, data []byte) error {
 	})
 }
 
-// Mkdir makes one directory with exactly this mode, whatever the umask. It fails when something is there.
+// Mkdir makes one directory with exactly this mode, whatever the umask. It appears with its mode, by a rename. It fails
+// when something is there.
 func (h *Host) Mkdir(abs string, mode FileMode) error {
 	if err := checkAbs("mkdir", abs); err != nil {
 		return err
 	}
+	if h.Exists(abs) {
+		return &fs.PathError{Op: "mkdir", Path: abs, Err: fs.ErrExist}
+	}
 	if mode.Perm == 0 {
 		mode.Perm = 0o755
 	}
+	temp := TempName(abs)
+	if err := h.makeTemp(temp, abs, mode); err != nil {
+		return errors.Join(err, h.dropTemp(temp))
+	}
+	return h.syncDir(filepath.Dir(abs))
+}
+
+func (h *Host) makeTemp(temp, abs string, mode FileMode) error {
 	if err := h.try(OpMkdir, abs); err != nil {
 		return err
 	}
-	if err := h.files.mkdir(abs, 0o700); err != nil {
+	if err := h.dropTemp(temp); err != nil { // of a run that was cut off
 		return err
 	}
-	if err := h.SetMode(abs, mode); err != nil {
+	if err := h.files.mkdir(temp, 0o700); err != nil {
 		return err
 	}
-	return h.syncDir(filepath.Dir(abs))
+	if err := h.SetMode(temp, mode); err != nil {
+		return err
+	}
+	if err := h.try(OpRename, abs); err != nil {
+		return err
+	}
+	return h.rename(temp, abs)
 }
 
 // MkdirAll makes a directory and its missing parents, all with this mode. What exists is not changed.
@@ -382,33 +400,19 @@ func (h *Host) removeWith(abs string, remove func(string) error) error {
 	if filepath.Clean(abs) == "/" {
 		return fmt.Errorf("cannot remove /: it is the root of the host")
 	}
+	if _, err := h.files.lstat(abs); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err := h.try(OpRemove, abs); err != nil {
 		return err
 	}
-	err := remove(abs)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err := remove(abs); err != nil {
 		return err
 	}
 	if err := h.owners.removed(abs); err != nil {
 		return err
 	}
 	return h.syncDir(filepath.Dir(abs))
-}
-
-// SyncFS makes everything that was written to the file system of abs durable: for a tree of thousands of files much
-// cheaper than one fsync each.
-func (h *Host) SyncFS(abs string) error {
-	if err := h.try(OpSync, abs); err != nil {
-		return err
-	}
-	d, err := h.open(abs, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Syncfs(int(d.Fd())), d.Close())
 }
 
 // syncDir makes the entries of a directory durable. File systems that cannot do it say EINVAL.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -136,7 +135,7 @@ func (Block) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error
 	}
 	content, err := env.Host.ReadFile(b.Path)
 	if notExist(err) {
-		return nil
+		return dropParents(env, before.Dirs)
 	}
 	if err != nil {
 		return err
@@ -178,7 +177,10 @@ func (b Block) dropIfEmpty(env *engine.Env, dirs []string) error {
 	if err != nil || len(content) > 0 {
 		return err
 	}
-	return errors.Join(env.Host.Remove(b.Path), dropParents(env, dirs))
+	if err := env.Host.Remove(b.Path); err != nil {
+		return err
+	}
+	return dropParents(env, dirs)
 }
 
 // Remains implements [engine.Remainer].

@@ -123,8 +123,11 @@ func (p prior) restore(env *engine.Env) error {
 }
 
 func (p prior) restoreMode(env *engine.Env) error {
-	if p.Kind != isFile {
+	switch p.Kind {
+	case absent:
 		return nil
+	case isLink:
+		return env.Host.Chown(p.Path, p.Owner, p.Group)
 	}
 	return env.Host.SetMode(p.Path, p.mode())
 }
@@ -159,6 +162,9 @@ func (p prior) remains(env *engine.Env, marks []string) ([]string, error) {
 	case err != nil:
 		return nil, err
 	case now.Kind == p.Kind && now.Hash == p.Hash && now.Target == p.Target:
+		if now.Perm != p.Perm || now.Owner != p.Owner || now.Group != p.Group {
+			return []string{"mode or owner of " + p.Path}, nil
+		}
 		return nil, nil
 	case slices.Contains(marks, now.Hash+now.Target):
 		return []string{p.Path}, nil
@@ -176,7 +182,7 @@ func parseOctal(s string) fs.FileMode {
 	return fs.FileMode(n)
 }
 
-// sameAccount reports whether two names of users mean the same: one may be a number.
+// sameUser reports whether two names of users mean the same: one may be a number.
 func sameUser(h *host.Host, want, have string) bool {
 	if want == "" || want == have {
 		return true

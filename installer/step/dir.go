@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
@@ -116,29 +117,54 @@ func (Dir) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
 }
 
 func undoDirMode(env *engine.Env, before dirBefore) error {
-	real, err := env.Host.Resolve(before.Path)
-	if err != nil {
+	now, err := dirNow(env, before.Path)
+	if err != nil || now == nil || now.same(before) {
 		return err
+	}
+	// A change that was cut off may have got as far as the owner or as the mode.
+	known := []dirBefore{before}
+	for _, mark := range env.Ledger.Wrote(Dir{Path: before.Path}.ID()) {
+		known = append(known, parseMark(mark))
+	}
+	ours := slices.ContainsFunc(known, func(k dirBefore) bool { return k.Perm == now.Perm }) &&
+		slices.ContainsFunc(known, func(k dirBefore) bool { return k.Owner == now.Owner }) &&
+		slices.ContainsFunc(known, func(k dirBefore) bool { return k.Group == now.Group })
+	if !ours {
+		return &engine.LeftError{What: before.Path, Why: "its mode or owner was changed after it was installed"}
+	}
+	return env.Host.SetMode(now.Path, before.mode())
+}
+
+func (b dirBefore) mode() host.FileMode {
+	return host.FileMode{Perm: parseOctal(b.Perm), Owner: b.Owner, Group: b.Group}
+}
+
+// dirNow describes a directory, under its own name when path is a link. It is nil when there is none.
+func dirNow(env *engine.Env, path string) (*dirBefore, error) {
+	real, err := env.Host.Resolve(path)
+	if err != nil {
+		return nil, err
 	}
 	fi, err := env.Host.Lstat(real)
 	if notExist(err) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	owner, group, err := env.Host.Owner(real)
-	if err != nil {
-		return err
-	}
-	now := modeMark(fi.Mode(), owner, group)
-	if now == modeMark(parseOctal(before.Perm), before.Owner, before.Group) {
-		return nil
-	}
-	if !slices.Contains(env.Ledger.Wrote(Dir{Path: before.Path}.ID()), now) {
-		return &engine.LeftError{What: before.Path, Why: "its mode or owner was changed after it was installed"}
-	}
-	return env.Host.SetMode(real, host.FileMode{Perm: parseOctal(before.Perm), Owner: before.Owner, Group: before.Group})
+	return &dirBefore{Path: real, Perm: octal(fi.Mode()), Owner: owner, Group: group}, err
+}
+
+func (b dirBefore) same(o dirBefore) bool {
+	return b.Perm == o.Perm && b.Owner == o.Owner && b.Group == o.Group
+}
+
+// parseMark is the inverse of modeMark.
+func parseMark(mark string) dirBefore {
+	perm, owners, _ := strings.Cut(mark, " ")
+	owner, group, _ := strings.Cut(owners, ":")
+	return dirBefore{Perm: perm, Owner: owner, Group: group}
 }
 
 // Remains implements [engine.Remainer].
@@ -146,6 +172,13 @@ func (Dir) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) ([]s
 	before, err := decode[dirBefore](raw)
 	if err != nil {
 		return nil, err
+	}
+	if len(before.Made) == 0 {
+		now, err := dirNow(env, before.Path)
+		if err != nil || now == nil || now.same(before) {
+			return nil, err
+		}
+		return []string{"mode or owner of " + before.Path}, nil
 	}
 	var out []string
 	for _, dir := range before.Made {

@@ -62,7 +62,7 @@ func (g Group) Apply(ctx context.Context, env *engine.Env) error {
 		return err
 	}
 	groups, err := env.Host.Groups()
-	if err != nil {
+	if err != nil || slices.ContainsFunc(groups, func(h host.Group) bool { return h.Name == g.Name }) {
 		return err
 	}
 	gid := g.GID
@@ -72,10 +72,10 @@ func (g Group) Apply(ctx context.Context, env *engine.Env) error {
 		})
 	}
 	// gshadow first: the line in group is what makes the account exist.
-	return errors.Join(
-		addAccountLine(env, "/etc/gshadow", fmt.Sprintf("%s:!::", g.Name), false),
-		addAccountLine(env, "/etc/group", fmt.Sprintf("%s:x:%d:", g.Name, gid), true),
-	)
+	if err := addAccountLine(env, "/etc/gshadow", fmt.Sprintf("%s:!::", g.Name), false); err != nil {
+		return err
+	}
+	return addAccountLine(env, "/etc/group", fmt.Sprintf("%s:x:%d:", g.Name, gid), true)
 }
 
 // Undo implements [engine.Undoer].
@@ -86,7 +86,7 @@ func (Group) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) err
 	}
 	have, err := env.Host.LookupGroup(before.Name)
 	if errors.Is(err, host.ErrUnknownAccount) {
-		return nil
+		return before.drop(env)
 	}
 	if err != nil {
 		return err
@@ -102,7 +102,18 @@ func (Group) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) err
 		_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"groupdel", before.Name}})
 		return err
 	}
-	return errors.Join(dropAccountLine(env, "/etc/group", before.Name), dropAccountLine(env, "/etc/gshadow", before.Name))
+	return before.drop(env)
+}
+
+// drop removes the account from the files of a tree.
+func (b groupBefore) drop(env *engine.Env) error {
+	if env.Host.Live() {
+		return nil
+	}
+	if err := dropAccountLine(env, "/etc/gshadow", b.Name); err != nil {
+		return err
+	}
+	return dropAccountLine(env, "/etc/group", b.Name)
 }
 
 // Remains implements [engine.Remainer].
@@ -158,8 +169,8 @@ func addAccountLine(env *engine.Env, path, line string, must bool) error {
 }
 
 func dropAccountLine(env *engine.Env, path, name string) error {
-	if !env.Host.Exists(path) {
-		return nil
+	if err := env.Host.Remove(host.TempName(path)); err != nil || !env.Host.Exists(path) {
+		return err
 	}
 	return env.Host.EditFile(path, host.FileMode{}, func(old []byte) ([]byte, error) { return withoutAccount(old, name), nil })
 }

@@ -56,9 +56,9 @@ func (v SysctlValue) file() string {
 	return path.Join("/proc/sys", strings.ReplaceAll(v.Key, ".", "/"))
 }
 
-// satisfied reports whether a current value is right.
+// satisfied reports whether a current value is right. The kernel separates several numbers by tabs.
 func (v SysctlValue) satisfied(now string) bool {
-	if now == v.Value {
+	if slices.Equal(strings.Fields(now), strings.Fields(v.Value)) {
 		return true
 	}
 	have, err1 := strconv.ParseUint(now, 10, 64)
@@ -66,13 +66,13 @@ func (v SysctlValue) satisfied(now string) bool {
 	return v.AtLeast && err1 == nil && err2 == nil && have >= want
 }
 
-// current reads a parameter with its blanks squeezed. ok is false when the kernel does not have it, or there is no kernel.
+// current reads a parameter. ok is false when the kernel does not have it, or there is no kernel.
 func (v SysctlValue) current(env *engine.Env) (value string, ok bool, err error) {
 	data, err := env.Host.ReadFile(v.file())
 	if notExist(err) {
 		return "", false, nil
 	}
-	return strings.Join(strings.Fields(string(data)), " "), err == nil, err
+	return strings.TrimRight(string(data), "\n"), err == nil, err
 }
 
 // needed returns the values that the drop-in must have: those in it already, and those that the kernel does not have by itself.
@@ -182,7 +182,7 @@ func (Sysctl) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) erro
 	for key, value := range before.Values {
 		v := SysctlValue{Key: key, Value: before.Set[key]}
 		now, known, err := v.current(env)
-		if err == nil && known && now == v.Value {
+		if err == nil && known && v.satisfied(now) {
 			err = env.Host.WriteFile(v.file(), []byte(value+"\n"), host.FileMode{})
 		}
 		if err != nil {

@@ -45,11 +45,11 @@ type marker struct {
 
 // unpackBefore is the state before Unpack.
 type unpackBefore struct {
-	Target  string   `json:"target"`
-	Keep    []string `json:"keep,omitempty"`
-	Old     *marker  `json:"old,omitempty"` // the version that was installed
-	Dir     bool     `json:"dir,omitempty"` // the directory existed, empty or with data only
-	Parents []string `json:"parents,omitempty"`
+	Target  string     `json:"target"`
+	Keep    []string   `json:"keep,omitempty"`
+	Old     *marker    `json:"old,omitempty"` // the version that was installed
+	Dir     *dirBefore `json:"dir,omitempty"` // the directory, when it existed, empty or with data only
+	Parents []string   `json:"parents,omitempty"`
 }
 
 // ID implements [engine.Step].
@@ -80,8 +80,8 @@ func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 		if !u.onlyKept(env, u.Target) {
 			return engine.Finding{}, foreignError{u.Component, u.Target}
 		}
-		before.Dir = true
-		return todo("it is not installed, only its directory exists", before, u.Digest), nil
+		before.Dir, err = dirNow(env, u.Target)
+		return todo("it is not installed, only its directory exists", before, u.Digest), err
 	case have == nil:
 		before.Parents, err = env.Host.MissingParents(path.Dir(u.Target))
 		if err != nil {
@@ -233,10 +233,10 @@ func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 	if err := u.carryFiles(env); err != nil {
 		return err
 	}
-	// The marker says "complete", so everything else must be on disk before it.
-	if err := env.Host.SyncFS(u.staging()); err != nil {
+	if err := u.clearForKept(env); err != nil {
 		return err
 	}
+	// The marker says "complete". Everything before it is on disk: Extract has seen to that, and each file written here.
 	data, err := json.Marshal(marker{u.Component, u.Version, u.Digest})
 	if err != nil {
 		return err
@@ -256,6 +256,19 @@ func (u Unpack) carryFiles(env *engine.Env) error {
 		}
 		if err := carryFile(env, file, path.Join(u.staging(), rel)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// clearForKept removes from the new tree what the data of the old one will replace. After that, data in the new tree is data that
+// was moved there, and nothing needs to be overwritten to move it either way.
+func (u Unpack) clearForKept(env *engine.Env) error {
+	for _, k := range u.Keep {
+		if hasData(env, path.Join(u.Target, k)) {
+			if err := env.Host.RemoveAll(path.Join(u.staging(), k)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -305,17 +318,20 @@ func hasData(env *engine.Env, p string) bool {
 	return err != nil || len(entries) > 0
 }
 
-// moveKept moves the data of one tree to another, where it replaces what the component brought.
+// moveKept moves the data of one tree to another. Data is never overwritten.
 func moveKept(env *engine.Env, keep []string, from, to string) error {
 	for _, k := range keep {
 		src, dst := path.Join(from, k), path.Join(to, k)
 		if !hasData(env, src) {
 			continue
 		}
-		if err := makeParents(env, dst); err != nil {
+		if hasData(env, dst) {
+			return fmt.Errorf("cannot move %s to %s: there is data in both", src, dst)
+		}
+		if err := env.Host.Remove(dst); err != nil {
 			return err
 		}
-		if err := env.Host.RemoveAll(dst); err != nil {
+		if err := makeDirsLike(env, path.Dir(k), from, to); err != nil {
 			return err
 		}
 		if err := env.Host.Rename(src, dst); err != nil {
@@ -323,6 +339,28 @@ func moveKept(env *engine.Env, keep []string, from, to string) error {
 		}
 	}
 	return nil
+}
+
+// makeDirsLike makes the directory rel of one tree, and the root itself, with the modes that they have in another.
+func makeDirsLike(env *engine.Env, rel, from, to string) error {
+	src, dst := path.Join(from, rel), path.Join(to, rel)
+	if env.Host.Exists(dst) {
+		return nil
+	}
+	if rel != "." {
+		if err := makeDirsLike(env, path.Dir(rel), from, to); err != nil {
+			return err
+		}
+	}
+	fi, err := env.Host.Lstat(src)
+	if err != nil {
+		return err
+	}
+	owner, group, err := env.Host.Owner(src)
+	if err != nil {
+		return err
+	}
+	return env.Host.Mkdir(dst, host.FileMode{Perm: fi.Mode().Perm(), Owner: owner, Group: group})
 }
 
 // Commit implements [engine.Committer]: it drops the version before.
@@ -340,8 +378,7 @@ func (Unpack) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) erro
 		return err
 	}
 	u := Unpack{Target: before.Target, Keep: before.Keep}
-	// An Undo that was cut off may have left data in the tree that was being removed.
-	if err := u.undoResume(env, before.Old != nil); err != nil {
+	if err := u.undoResume(env, before.Old == nil); err != nil {
 		return err
 	}
 	if before.Old != nil {
@@ -350,13 +387,24 @@ func (Unpack) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) erro
 	return u.undoInstall(env, before)
 }
 
-func (u Unpack) undoResume(env *engine.Env, replaced bool) error {
-	if env.Host.Exists(u.gone()) {
-		to := u.Target
-		if replaced && env.Host.Exists(u.old()) {
-			to = u.old()
+// undoResume brings the data of all trees that a cut-off Apply or Undo may have left into one.
+func (u Unpack) undoResume(env *engine.Env, install bool) error {
+	switch {
+	case !env.Host.Exists(u.old()):
+	case !env.Host.Exists(u.Target):
+		if err := env.Host.Rename(u.old(), u.Target); err != nil {
+			return err
 		}
-		if err := moveKept(env, u.Keep, u.gone(), to); err != nil {
+	case install: // what was set aside was a directory with data only
+		if err := moveKept(env, u.Keep, u.old(), u.Target); err != nil {
+			return err
+		}
+		if err := env.Host.RemoveAll(u.old()); err != nil {
+			return err
+		}
+	}
+	if env.Host.Exists(u.gone()) {
+		if err := moveKept(env, u.Keep, u.gone(), u.Target); err != nil {
 			return err
 		}
 	}
@@ -405,14 +453,19 @@ func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
 			return err
 		}
 	}
-	if err := env.Host.RemoveAll(u.old()); err != nil {
-		return err
+	if before.Dir != nil {
+		if err := env.Host.MkdirAll(u.Target, before.Dir.mode()); err != nil {
+			return err
+		}
+		if err := env.Host.SetMode(u.Target, before.Dir.mode()); err != nil {
+			return err
+		}
 	}
 	if hasData(env, u.Target) {
 		return &engine.LeftError{What: u.Target, Why: "it holds data"}
 	}
-	if before.Dir {
-		return env.Host.MkdirAll(u.Target, host.FileMode{})
+	if before.Dir != nil {
+		return nil
 	}
 	if err := env.Host.Remove(u.Target); err != nil {
 		return err
@@ -439,10 +492,17 @@ func (Unpack) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) (
 	}
 	u := Unpack{Target: before.Target}
 	var out []string
-	for _, dir := range []string{u.Target, u.staging(), u.old(), u.gone()} {
-		if env.Host.Exists(dir) && (dir != u.Target || before.Old == nil && !before.Dir) {
+	for _, dir := range []string{u.staging(), u.old(), u.gone()} {
+		if env.Host.Exists(dir) {
 			out = append(out, dir)
 		}
 	}
-	return out, nil
+	have, err := readMarker(env, u.Target)
+	switch {
+	case have != nil && (before.Old == nil || before.Old.Digest != have.Digest):
+		out = append(out, fmt.Sprintf("%s (%s %s)", u.Target, have.Component, have.Version))
+	case have == nil && before.Dir == nil && env.Host.Exists(u.Target):
+		out = append(out, u.Target+" (data)")
+	}
+	return out, err
 }

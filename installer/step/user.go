@@ -102,9 +102,12 @@ func (u User) isMember(env *engine.Env, have host.User) (bool, error) {
 
 // Apply implements [engine.Step].
 func (u User) Apply(ctx context.Context, env *engine.Env) error {
-	_, err := env.Host.LookupUser(u.Name)
+	have, err := env.Host.LookupUser(u.Name)
 	switch {
 	case err == nil:
+		if member, err := u.isMember(env, have); err != nil || member {
+			return err
+		}
 		return u.join(ctx, env)
 	case !errors.Is(err, host.ErrUnknownAccount):
 		return err
@@ -164,11 +167,11 @@ func (u User) write(env *engine.Env) error {
 		}
 	}
 	line := fmt.Sprintf("%s:x:%d:%d::%s:%s", u.Name, uid, group.GID, u.home(), u.shell())
-	return errors.Join(
-		// No password, and no day of its last change, which would make two builds of an image differ.
-		addAccountLine(env, "/etc/shadow", u.Name+":!::0:99999:7:::", false),
-		addAccountLine(env, "/etc/passwd", line, true),
-	)
+	// No password, and no day of its last change, which would make two builds of an image differ.
+	if err := addAccountLine(env, "/etc/shadow", u.Name+":!::0:99999:7:::", false); err != nil {
+		return err
+	}
+	return addAccountLine(env, "/etc/passwd", line, true)
 }
 
 // Undo implements [engine.Undoer]. It removes only an account that it made, and a home directory only when all that is in it came with it.
@@ -185,7 +188,7 @@ func (User) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) erro
 	if before.JoinedTo != "" {
 		return before.leave(ctx, env, exists)
 	}
-	if exists && before.Made {
+	if before.Made && (exists || !env.Host.Live()) {
 		if err := before.remove(ctx, env); err != nil {
 			return err
 		}
@@ -212,7 +215,10 @@ const userdelBusy = 8
 
 func (b userBefore) remove(ctx context.Context, env *engine.Env) error {
 	if !env.Host.Live() {
-		return errors.Join(dropAccountLine(env, "/etc/passwd", b.Name), dropAccountLine(env, "/etc/shadow", b.Name))
+		if err := dropAccountLine(env, "/etc/shadow", b.Name); err != nil {
+			return err
+		}
+		return dropAccountLine(env, "/etc/passwd", b.Name)
 	}
 	_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"userdel", b.Name}})
 	var exit *host.ExitError

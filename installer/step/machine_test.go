@@ -1,0 +1,146 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
+)
+
+// machine answers the commands of a live host by changing files of its tree, so that a snapshot of the tree shows
+// what they did and a new process finds it.
+type machine struct {
+	w     *world
+	calls []string
+	busy  bool           // in a command, which is one change and not several
+	fail  map[string]int // first word, or the whole command, to exit status
+}
+
+// runDir holds what a real machine keeps in memory.
+const runDir = "/run/machine"
+
+// Run implements [host.Runner].
+func (m *machine) Run(_ context.Context, c host.Cmd) (host.Result, error) {
+	line := strings.Join(c.Args, " ")
+	m.calls = append(m.calls, line)
+	for _, key := range []string{line, c.Args[0]} {
+		if code := m.fail[key]; code != 0 {
+			return m.exit(c, code)
+		}
+	}
+	command := commands[c.Args[0]]
+	if command == nil {
+		return host.Result{}, fmt.Errorf("cannot run %s: %w", c.Name(), host.ErrNotFound)
+	}
+	m.busy = true
+	out, code, err := command(m, c.Args[1:])
+	m.busy = false
+	if err != nil {
+		return host.Result{}, err
+	}
+	if code != 0 {
+		return m.exit(c, code)
+	}
+	return host.Result{Stdout: []byte(out)}, nil
+}
+
+func (m *machine) exit(c host.Cmd, code int) (host.Result, error) {
+	return host.Result{Code: code}, &host.ExitError{Name: c.Name(), Code: code}
+}
+
+var commands map[string]func(m *machine, args []string) (out string, code int, err error)
+
+func init() {
+	commands = map[string]func(*machine, []string) (string, int, error){
+		"groupadd": (*machine).groupadd, "groupdel": (*machine).groupdel, "useradd": (*machine).useradd, "userdel": (*machine).userdel,
+		"usermod": (*machine).usermod, "gpasswd": (*machine).gpasswd, "systemctl": (*machine).systemctl,
+	}
+}
+
+func (m *machine) env() *engine.Env { return &engine.Env{Host: m.w.host} }
+
+func (m *machine) groupadd(args []string) (string, int, error) {
+	return "", 0, addAccountLine(m.env(), "/etc/group", args[len(args)-1]+":x:"+option(args, "-g", "1000")+":", true)
+}
+
+func (m *machine) groupdel(args []string) (string, int, error) {
+	return "", 0, dropAccountLine(m.env(), "/etc/group", args[0])
+}
+
+func (m *machine) useradd(args []string) (string, int, error) {
+	name, home := args[len(args)-1], option(args, "-d", "")
+	g, err := m.w.host.LookupGroup(option(args, "-g", "users"))
+	if err != nil {
+		return "", 6, nil
+	}
+	if slices.Contains(args, "-m") {
+		if err := m.w.host.MkdirAll(home, host.FileMode{Perm: 0o700}); err != nil {
+			return "", 0, err
+		}
+		if err := m.w.host.WriteFile(path.Join(home, ".bashrc"), []byte("skel\n"), host.FileMode{}); err != nil {
+			return "", 0, err
+		}
+	}
+	if err := m.w.host.WriteFile(path.Join(mailDir, name), nil, host.FileMode{Perm: 0o660}); err != nil {
+		return "", 0, err
+	}
+	return "", 0, addAccountLine(m.env(), "/etc/passwd", fmt.Sprintf("%s:x:%s:%d::%s:%s", name, option(args, "-u", "1000"), g.GID, home, option(args, "-s", "")), true)
+}
+
+func (m *machine) userdel(args []string) (string, int, error) {
+	return "", 0, dropAccountLine(m.env(), "/etc/passwd", args[0])
+}
+
+func (m *machine) usermod(args []string) (string, int, error) {
+	return "", 0, editMembers(m.env(), option(args, "-G", ""), func(l []string) []string { return append(l, args[len(args)-1]) })
+}
+
+func (m *machine) gpasswd(args []string) (string, int, error) {
+	return "", 0, editMembers(m.env(), args[2], func(l []string) []string {
+		return slices.DeleteFunc(l, func(s string) bool { return s == args[1] })
+	})
+}
+
+func (m *machine) systemctl(args []string) (string, int, error) {
+	unit := args[len(args)-1]
+	enabled := "/etc/systemd/system/multi-user.target.wants/" + unit
+	active := path.Join(runDir, "active", unit)
+	switch args[0] {
+	case "is-enabled":
+		return "", status(m.w.host.Exists(enabled)), nil
+	case "is-active":
+		return "", status(m.w.host.Exists(active)), nil
+	case "enable":
+		return "", 0, m.w.host.Symlink("/etc/systemd/system/"+unit, enabled)
+	case "disable":
+		return "", 0, m.w.host.Remove(enabled)
+	case "start":
+		return "", 0, m.set(active)
+	case "stop":
+		return "", 0, m.w.host.Remove(active)
+	case "daemon-reload":
+		return "", 0, nil
+	}
+	return "", 1, nil
+}
+
+// set notes something that a machine remembers until it is switched off.
+func (m *machine) set(name string) error { return m.w.host.WriteFile(name, nil, host.FileMode{}) }
+
+func status(ok bool) int {
+	if ok {
+		return 0
+	}
+	return 1
+}
+
+func option(args []string, name, otherwise string) string {
+	if i := slices.Index(args, name); i >= 0 {
+		return args[i+1]
+	}
+	return otherwise
+}
