@@ -1,0 +1,437 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"fate-installer/installer/host"
+)
+
+// deed is a step whose whole effect is a file with its name.
+type deed struct {
+	name   string
+	mark   string
+	during func(ctx context.Context) error // in Apply, before the file
+	lazy   bool                            // Apply reports success and does nothing
+	check  error
+}
+
+func (d deed) ID() string { return "deed:" + d.name }
+
+func (d deed) path() string { return "/deeds/" + d.name }
+
+func (d deed) Check(_ context.Context, env *Env) (Finding, error) {
+	if d.check != nil {
+		return Finding{}, d.check
+	}
+	if b, err := env.Host.ReadFile(d.path()); err == nil && string(b) == d.mark {
+		return Finding{Done: true}, nil
+	}
+	old, _ := env.Host.ReadFile(d.path())
+	before, err := json.Marshal(deedBefore{d.path(), string(old), env.Host.Exists(d.path())})
+	return Finding{Why: "it is missing", Before: before, Mark: d.mark}, err
+}
+
+func (d deed) Apply(ctx context.Context, env *Env) error {
+	if d.during != nil {
+		if err := d.during(ctx); err != nil {
+			return err
+		}
+	}
+	if d.lazy {
+		return nil
+	}
+	return env.Host.WriteFile(d.path(), []byte(d.mark), host.FileMode{})
+}
+
+type deedBefore struct {
+	Path, Content string
+	Existed       bool
+}
+
+func (deed) Undo(_ context.Context, env *Env, raw json.RawMessage) error {
+	var b deedBefore
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return err
+	}
+	if now, err := env.Host.ReadFile(b.Path); err == nil && string(now) == "edited" {
+		return &LeftError{What: b.Path, Why: "it was edited"}
+	}
+	if b.Existed {
+		return env.Host.WriteFile(b.Path, []byte(b.Content), host.FileMode{})
+	}
+	return env.Host.Remove(b.Path)
+}
+
+// datum is a deed that is never undone.
+type datum struct{ deed }
+
+func (d datum) ID() string { return "datum:" + d.name }
+
+func resolveDeed(id string) (Undoer, bool) { return deed{}, strings.HasPrefix(id, "deed:") }
+
+// bench is a host with a journal.
+type bench struct {
+	*testing.T
+	env     *Env
+	journal *Journal
+	events  []string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	h, err := host.New(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.MkdirAll("/deeds", host.FileMode{}); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{T: t, env: &Env{Host: h, StateDir: "/state"}}
+	b.reopen()
+	return b
+}
+
+func (b *bench) reopen() {
+	b.Helper()
+	j, err := OpenJournal(b.env.Host, "/state/journal")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.journal = j
+}
+
+func (b *bench) apply(ctx context.Context, nodes ...Node) (Report, error) {
+	b.events = nil
+	return Apply(ctx, Plan{Nodes: nodes}, b.env, b.journal, func(e Event) {
+		b.events = append(b.events, string(e.Kind)+" "+strings.TrimPrefix(e.ID, "deed:"))
+	})
+}
+
+func (b *bench) undo(scope Scope) UndoReport {
+	b.Helper()
+	r, err := Undo(b.Context(), b.env, b.journal, scope, resolveDeed, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+func (b *bench) deeds() string {
+	b.Helper()
+	entries, err := b.env.Host.ReadDir("/deeds")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		content, err := b.env.Host.ReadFile("/deeds/" + e.Name())
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, e.Name()+string(content))
+	}
+	return strings.Join(out, " ")
+}
+
+func node(d deed, after ...string) Node {
+	for i, a := range after {
+		after[i] = "deed:" + a
+	}
+	return Node{Step: d, After: after, Title: d.name}
+}
+
+func TestApplyFollowsEdges(t *testing.T) {
+	b := newBench(t)
+	b.env.Parallel = 1
+	for _, done := range []string{"a", "b"} {
+		if err := b.env.Host.WriteFile("/deeds/"+done, []byte("1"), host.FileMode{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := b.apply(t.Context(), node(deed{name: "c", mark: "1"}, "b"), node(deed{name: "b", mark: "1"}, "a"), node(deed{name: "a", mark: "1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "started a,unchanged a,started b,unchanged b,started c,applying c,changed c"
+	if got := strings.Join(b.events, ","); got != want {
+		t.Errorf("events\n got %s\nwant %s", got, want)
+	}
+	if !slices.Equal(r.Critical, []string{"deed:a", "deed:b", "deed:c"}) {
+		t.Errorf("critical path %v", r.Critical)
+	}
+}
+
+func TestApplyTakesTheLongestWayFirst(t *testing.T) {
+	b := newBench(t)
+	b.env.Parallel = 1
+	cheap := node(deed{name: "cheap", mark: "1"})
+	start := node(deed{name: "start", mark: "1"})
+	end := node(deed{name: "end", mark: "1"}, "start")
+	end.Cost = 100
+	middle := node(deed{name: "middle", mark: "1"})
+	middle.Cost = 50
+	if _, err := b.apply(t.Context(), cheap, middle, end, start); err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, e := range b.events {
+		if name, ok := strings.CutPrefix(e, "started "); ok {
+			order = append(order, name)
+		}
+	}
+	if want := []string{"start", "end", "middle", "cheap"}; !slices.Equal(order, want) {
+		t.Errorf("order %v, want %v", order, want)
+	}
+}
+
+func TestApplyRunsIndependentStepsTogether(t *testing.T) {
+	b := newBench(t)
+	b.env.Parallel = 2
+	var both sync.WaitGroup
+	both.Add(2)
+	meet := func(context.Context) error { // returns only when two steps are here at once
+		both.Done()
+		both.Wait()
+		return nil
+	}
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1", during: meet}), node(deed{name: "b", mark: "1", during: meet})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFailureLetsRunningStepsFinish(t *testing.T) {
+	b := newBench(t)
+	b.env.Parallel = 2
+	failing, running := make(chan struct{}), make(chan struct{})
+	boom := errors.New("boom")
+	bad := deed{name: "bad", mark: "1", during: func(context.Context) error { <-running; close(failing); return boom }}
+	slow := deed{name: "slow", mark: "1", during: func(ctx context.Context) error { close(running); <-failing; return ctx.Err() }}
+	r, err := b.apply(t.Context(), node(bad), node(slow), node(deed{name: "next", mark: "1"}, "slow"), node(deed{name: "blocked", mark: "1"}, "bad"))
+	var step *StepError
+	if !errors.As(err, &step) || !errors.Is(err, boom) || step.ID != "deed:bad" || step.Phase != PhaseApply {
+		t.Fatalf("error %v", err)
+	}
+	if got := b.deeds(); got != "slow1" {
+		t.Errorf("done: %s", got)
+	}
+	if r.Count(Failed) != 1 || r.Count(Changed) != 1 || r.Count(Skipped) != 2 {
+		t.Errorf("report %+v", r.Steps)
+	}
+}
+
+func TestApplyChecksAgain(t *testing.T) {
+	b := newBench(t)
+	_, err := b.apply(t.Context(), node(deed{name: "a", mark: "1", lazy: true}))
+	var step *StepError
+	if !errors.As(err, &step) || step.Phase != PhaseVerify || !strings.Contains(err.Error(), "it was applied, and yet it is missing") {
+		t.Fatalf("error %v", err)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	b := newBench(t)
+	b.env.Parallel = 1
+	stop := errors.New("stopped by the user")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	bad := deed{name: "b", mark: "1", during: func(ctx context.Context) error { cancel(stop); <-ctx.Done(); return ctx.Err() }}
+	_, err := b.apply(ctx, node(deed{name: "a", mark: "1"}), node(bad, "a"), node(deed{name: "c", mark: "1"}, "b"))
+	if !errors.Is(err, stop) || !strings.Contains(err.Error(), "1 of 3 steps done") {
+		t.Fatalf("error %v", err)
+	}
+	// Nothing was lost: the run goes on.
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.deeds(); got != "a1 b1" {
+		t.Errorf("done: %s", got)
+	}
+}
+
+func TestDriftIsRepairedAndTold(t *testing.T) {
+	b := newBench(t)
+	for i, c := range []struct {
+		spoil string
+		drift bool
+		mark  string
+	}{{"", false, "1"}, {"x", true, "1"}, {"", false, "2"}, {"x", true, "2"}} {
+		if c.spoil != "" {
+			if err := b.env.Host.WriteFile("/deeds/a", []byte(c.spoil), host.FileMode{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := b.apply(t.Context(), node(deed{name: "a", mark: c.mark}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := r.Steps[0]; o.Status != Changed || o.Drift != c.drift {
+			t.Errorf("run %d: %s, drift %v, want %v", i, o.Status, o.Drift, c.drift)
+		}
+	}
+}
+
+func TestJournalFailureStopsBeforeTheChange(t *testing.T) {
+	b := newBench(t)
+	b.env.Host.InjectFaults(t, func(op host.Op, abs string) error {
+		if abs == "/state/journal" {
+			return errors.New("disk full")
+		}
+		return nil
+	})
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"})); err == nil {
+		t.Fatal("a run without a journal succeeded")
+	}
+	if got := b.deeds(); got != "" {
+		t.Errorf("changed without a journal: %s", got)
+	}
+}
+
+func TestPlanMistakes(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		nodes []Node
+		want  string
+	}{
+		{"twice", []Node{node(deed{name: "a"}), node(deed{name: "a"})}, "step deed:a is in the plan twice"},
+		{"nowhere", []Node{node(deed{name: "a"}, "x")}, "step deed:a comes after deed:x, which is not in the plan"},
+		{"cycle", []Node{node(deed{name: "a"}, "c"), node(deed{name: "b"}, "a"), node(deed{name: "c"}, "b")}, "deed:a after deed:c after deed:b after deed:a"},
+		{"itself", []Node{node(deed{name: "a"}, "a")}, "deed:a after deed:a"},
+		{"empty", []Node{{Title: "t"}}, "node 0 (t) has no step"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			_, err := b.apply(t.Context(), c.nodes...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestUndoScopes(t *testing.T) {
+	b := newBench(t)
+	must := func(_ Report, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"})))
+	b.reopen()
+	// An upgrade fails, in two attempts.
+	boom := errors.New("boom")
+	fail := deed{name: "z", mark: "2", during: func(context.Context) error { return boom }}
+	for range 2 {
+		_, err := b.apply(t.Context(), node(deed{name: "a", mark: "2"}), node(deed{name: "c", mark: "2"}, "a"), node(fail, "c"))
+		if !errors.Is(err, boom) {
+			t.Fatal(err)
+		}
+		b.reopen()
+	}
+	if got := b.deeds(); got != "a2 b1 c2" {
+		t.Fatalf("after the failed upgrade: %s", got)
+	}
+	if r := b.undo(LastAttempt); r.Count(Undone) != 3 || r.Steps[0].ID != "deed:z" || r.Steps[2].ID != "deed:a" {
+		t.Errorf("rollback: %+v", r.Steps)
+	}
+	if got := b.deeds(); got != "a1 b1" {
+		t.Fatalf("after the rollback: %s", got)
+	}
+	b.reopen()
+	if r := b.undo(LastAttempt); len(r.Steps) != 0 {
+		t.Errorf("second rollback: %+v", r.Steps)
+	}
+	if r := b.undo(Everything); r.Count(Undone) != 2 {
+		t.Errorf("uninstall: %+v", r.Steps)
+	}
+	if got := b.deeds(); got != "" {
+		t.Fatalf("after the uninstall: %s", got)
+	}
+	if r := b.undo(Everything); len(r.Steps) != 0 {
+		t.Errorf("second uninstall: %+v", r.Steps)
+	}
+}
+
+func TestUndoLeavesDataAndWhatOthersChanged(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), Node{Step: datum{deed{name: "d", mark: "1"}}}, node(deed{name: "e", mark: "1"})); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.env.Host.WriteFile("/deeds/e", []byte("edited"), host.FileMode{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r := b.undo(Everything)
+		if r.Count(Left) != 1 || r.Count(Kept) != 1 {
+			t.Errorf("%+v", r.Steps)
+		}
+		b.reopen()
+	}
+	if got := b.deeds(); got != "d1 eedited" {
+		t.Errorf("left: %s", got)
+	}
+	left, err := Verify(t.Context(), b.env, b.journal, resolveDeed)
+	if err != nil || len(left) != 2 {
+		t.Errorf("Verify: %+v, %v", left, err)
+	}
+}
+
+func TestUndoGoesOnAfterAProblem(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a"), node(deed{name: "c", mark: "1"}, "b")); err != nil {
+		t.Fatal(err)
+	}
+	b.env.Host.InjectFaults(t, func(op host.Op, abs string) error {
+		if op == host.OpRemove && abs == "/deeds/b" {
+			return errors.New("busy")
+		}
+		return nil
+	})
+	r, err := Undo(t.Context(), b.env, b.journal, Everything, resolveDeed, nil)
+	if err == nil || r.Count(UndoFailed) != 1 || r.Count(Undone) != 2 {
+		t.Fatalf("%+v, %v", r.Steps, err)
+	}
+	b.env.Host.InjectFaults(t, nil)
+	if r := b.undo(Everything); len(r.Steps) != 1 || r.Count(Undone) != 1 {
+		t.Errorf("again: %+v", r.Steps)
+	}
+}
+
+// TestReinstall: what was uninstalled is history, and a new install begins a new one.
+func TestReinstall(t *testing.T) {
+	b := newBench(t)
+	for range 2 {
+		if err := b.env.Host.WriteFile("/deeds/a", []byte("theirs"), host.FileMode{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"})); err != nil {
+			t.Fatal(err)
+		}
+		b.undo(Everything)
+		if got := b.deeds(); got != "atheirs" {
+			t.Errorf("after uninstall: %s", got)
+		}
+	}
+}
+
+func TestRanksOfADeepPlan(t *testing.T) {
+	b := newBench(t)
+	var nodes []Node
+	for i := range 300 {
+		n := node(deed{name: fmt.Sprint(i), check: errors.New("never")})
+		if i > 0 {
+			n.After = []string{fmt.Sprintf("deed:%d", i-1)}
+		}
+		nodes = append(nodes, n)
+	}
+	r, err := b.apply(t.Context(), nodes...)
+	if err == nil || r.Count(Skipped) != 299 {
+		t.Errorf("%d skipped, %v", r.Count(Skipped), err)
+	}
+}
