@@ -12,10 +12,13 @@ import (
 	"fate-installer/payload"
 )
 
-// Fetcher gives the local path of a file fetched from the first of urls that has it. want's SHA256 may be empty, and
-// is then not checked. The file must not be changed by the caller.
+// Fetcher finds remote files.
 type Fetcher interface {
+	// Fetch gives the local path of a file from the first of urls that has it. want's SHA256 may be empty, and is then
+	// not checked. The caller must not change the file.
 	Fetch(ctx context.Context, urls []string, want payload.Blob) (string, error)
+	// Forget drops a file that Fetch has given but that turned out not to be what was wanted.
+	Forget(want payload.Blob) error
 }
 
 // BuildOptions say what to build and how.
@@ -58,6 +61,9 @@ func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 	if missing := o.Lock.Unlocked(); len(missing) > 0 {
 		return BuildResult{}, &UnlockedError{o.Lock.File, missing}
 	}
+	if err := checkKey(o); err != nil {
+		return BuildResult{}, err
+	}
 	b := &builder{
 		opener:   opener{dir: filepath.Dir(o.Lock.File), fetch: o.Fetch},
 		o:        o,
@@ -73,6 +79,21 @@ func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 	err := b.run(ctx)
 	err = errors.Join(err, b.nested.close())
 	return b.result, err
+}
+
+// checkKey refuses, before an hour of packing, an appliance that the program in front of it would not install from.
+func checkKey(o BuildOptions) error {
+	trusted, ok, err := payload.CompiledKey()
+	if err != nil || !ok || o.Stub != "" { // what another program trusts cannot be seen
+		return err
+	}
+	if o.Key == nil {
+		return &StubError{Err: fmt.Errorf("it installs only what key %s has signed, and no key is given", payload.KeyID(trusted))}
+	}
+	if public := o.Key.Public().(payload.PublicKey); !public.Equal(trusted) {
+		return &StubError{Err: fmt.Errorf("it installs only what key %s has signed, not key %s", payload.KeyID(trusted), payload.KeyID(public))}
+	}
+	return nil
 }
 
 // UnlockedError says that a lock is not whole.
@@ -97,6 +118,9 @@ func (b *builder) run(ctx context.Context) (err error) {
 	if err := b.prefetch(ctx); err != nil {
 		return err
 	}
+	if info, err := os.Stat(b.o.Out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("cannot write the appliance: %s is not a file", b.o.Out)
+	}
 	out, err := os.CreateTemp(filepath.Dir(b.o.Out), "."+filepath.Base(b.o.Out)+".*")
 	if err != nil {
 		return fmt.Errorf("cannot write the appliance: %w", err)
@@ -117,17 +141,19 @@ func (b *builder) run(ctx context.Context) (err error) {
 	if err := b.verify(ctx, out.Name()); err != nil {
 		return err
 	}
-	if b.o.Split > 0 {
-		b.result.Parts, err = split(ctx, out, b.o.Out, b.o.Split, b.result.Manifest.Stub.Size)
-		keep = err == nil // it is the first part now
-		return err
-	}
 	if err := publish(out, b.o.Out); err != nil {
 		return err
 	}
 	keep = true
 	b.result.Parts = []string{b.o.Out}
-	return nil
+	if b.o.Split == 0 {
+		return nil
+	}
+	b.result.Parts, err = payload.Split(ctx, b.o.Out, b.o.Split, func(done, total int64) {
+		b.o.Report.report(StageSplit, filepath.Base(b.o.Out), done, total)
+	})
+	// Whole or in parts, but not both: with the whole there, nobody would notice a bad part.
+	return errors.Join(err, os.Remove(b.o.Out))
 }
 
 // prefetch downloads everything before anything is packed: a missing file is found in the first minute, and what is

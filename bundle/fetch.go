@@ -86,6 +86,9 @@ func (d *Downloader) Fetch(ctx context.Context, urls []string, want payload.Blob
 	return "", failed
 }
 
+// Forget implements [Fetcher].
+func (d *Downloader) Forget(want payload.Blob) error { return d.Cache.forget(want.SHA256) }
+
 func (d *Downloader) fetchFrom(ctx context.Context, from string, want payload.Blob) (string, error) {
 	u, err := url.Parse(from)
 	if err != nil {

@@ -9,6 +9,7 @@ const (
 	StageRead   Stage = "read" // a source, for its digest
 	StagePack   Stage = "pack"
 	StageVerify Stage = "verify"
+	StageSplit  Stage = "split"
 )
 
 // Progress is told how far a stage is, in bytes. It is called often and from several goroutines; name is the file or

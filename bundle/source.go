@@ -125,6 +125,9 @@ func (b *builder) read(ctx context.Context, t *tree, c *Component, s *Source) (p
 	}
 	got := d.blob()
 	if err := s.check(got, c.Name, b.lock.File); err != nil {
+		if len(s.URL) > 0 { // it has rotted in the cache
+			err = errors.Join(err, b.fetch.Forget(payload.Blob{SHA256: s.SHA256, Size: s.Size}))
+		}
 		return got, err
 	}
 	return got, readErr

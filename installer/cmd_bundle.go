@@ -43,6 +43,8 @@ EXIT STATUS
 		newBundleInspectCommand(g),
 		newBundleVerifyCommand(g),
 		newBundleExtractCommand(g),
+		newBundleKeygenCommand(g),
+		newBundleSignCommand(g),
 	)
 	return cmd
 }
@@ -127,6 +129,8 @@ func stageTitle(stage bundle.Stage, name string) string {
 		return "reading " + name
 	case bundle.StageVerify:
 		return "verifying"
+	case bundle.StageSplit:
+		return "splitting"
 	}
 	return "packing"
 }

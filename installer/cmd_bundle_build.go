@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -191,34 +190,4 @@ func parseBytes(s string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size like 700M or 4G", s)
 	}
 	return n << shift, nil
-}
-
-// signKeyOptions name a private key and where its password comes from: a file or the terminal, never the command line,
-// which every user of the machine can read.
-type signKeyOptions struct {
-	file, passwordFile string
-}
-
-func (o *signKeyOptions) read(g *globals) (*payload.PrivateKey, error) {
-	if o.file == "" {
-		return nil, nil
-	}
-	key, err := payload.ReadPrivateKey(o.file, func() (string, error) { return readPassword(g, o.passwordFile, "Password of "+o.file+": ") })
-	if err != nil {
-		return nil, exitCode(err, exitUsage)
-	}
-	return &key, nil
-}
-
-// readPassword reads the first line of a file, or asks on the terminal.
-func readPassword(g *globals, file, prompt string) (string, error) {
-	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		line, _, _ := strings.Cut(string(data), "\n")
-		return strings.TrimSuffix(line, "\r"), nil
-	}
-	return askPassword(g, prompt)
 }
