@@ -1,0 +1,295 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// FailedError says why a program did not get to where it was asked to be.
+type FailedError struct {
+	Name   string
+	Status Status
+	Text   string
+}
+
+func (e *FailedError) Error() string { return e.Name + ": " + e.Text }
+
+// Resolve turns what a user wrote into program names: "all", a program's name with or without its "fate-", group:name,
+// group:*, or a group's name. The result has no doubles and is in the order of starting.
+func (sup *Supervisor) Resolve(words []string) ([]string, error) {
+	chosen := make(map[string]bool)
+	statuses := sup.Statuses()
+	for _, w := range words {
+		names := matching(statuses, w)
+		if len(names) == 0 {
+			names = matching(statuses, "fate-"+w)
+		}
+		if len(names) == 0 && w != "all" {
+			return nil, &UnknownError{w}
+		}
+		for _, n := range names {
+			chosen[n] = true
+		}
+	}
+	var out []string
+	for _, s := range sup.inOrder(nil) {
+		if n := s.status.Load().Name; chosen[n] {
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+func matching(statuses []Status, w string) []string {
+	group, name, qualified := strings.Cut(w, ":")
+	var out []string
+	for _, st := range statuses {
+		switch {
+		case w == "all",
+			qualified && st.Group == group && (name == "*" || name == "" || name == st.Name),
+			!qualified && st.Name == w:
+			out = append(out, st.Name)
+		}
+	}
+	if len(out) > 0 || qualified {
+		return out
+	}
+	for _, st := range statuses {
+		if st.Group == w {
+			out = append(out, st.Name)
+		}
+	}
+	return out
+}
+
+// Start starts programs and, before them, what they depend on. With wait it returns when each is ready or has failed;
+// the error joins a *FailedError for each that did.
+func (sup *Supervisor) Start(ctx context.Context, names []string, wait bool) error {
+	chosen, err := sup.known(names)
+	if err != nil {
+		return err
+	}
+	all := withDependencies(sup.definitions(), chosen)
+	if !wait {
+		sup.background(func() { sup.startAll(all) })
+		return nil
+	}
+	sup.startAll(all)
+	return sup.each(chosen, func(s *service) error { return s.settleUp(ctx) })
+}
+
+// startAll tells programs to start, those of a lower priority number first and those of the same at once. It returns
+// when each has a process, waits for a dependency, or has failed.
+func (sup *Supervisor) startAll(names []string) {
+	byPriority := make(map[int][]string)
+	for name, p := range sup.definitions() {
+		if slices.Contains(names, name) {
+			byPriority[p.Priority] = append(byPriority[p.Priority], name)
+		}
+	}
+	for _, priority := range slices.Sorted(maps.Keys(byPriority)) {
+		_ = sup.each(byPriority[priority], func(s *service) error { s.start(); return nil })
+	}
+}
+
+// Stop stops programs, each after those of them that depend on it, and returns when they are down with everything they
+// started. Without wait it returns at once.
+func (sup *Supervisor) Stop(ctx context.Context, names []string, wait bool) error {
+	chosen, err := sup.known(names)
+	if err != nil {
+		return err
+	}
+	if !wait {
+		sup.background(func() { _ = sup.stopInOrder(sup.ctx, chosen) })
+		return nil
+	}
+	return sup.stopInOrder(ctx, chosen)
+}
+
+func (sup *Supervisor) stopInOrder(ctx context.Context, names []string) error {
+	defs := sup.definitions()
+	done := make(map[string]chan struct{}, len(names))
+	for _, n := range names {
+		done[n] = make(chan struct{})
+	}
+	return sup.each(names, func(s *service) error {
+		name := s.status.Load().Name
+		defer close(done[name])
+		for _, dependant := range withDependants(defs, []string{name}) {
+			if c := done[dependant]; c != nil && dependant != name {
+				select {
+				case <-c:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}
+		s.stop(false)
+		return s.settleDown(ctx)
+	})
+}
+
+// Restart stops programs and starts them again; dependants of them come along only if asked for.
+func (sup *Supervisor) Restart(ctx context.Context, names []string, dependants, wait bool) error {
+	chosen, err := sup.known(names)
+	if err != nil {
+		return err
+	}
+	if dependants {
+		chosen = withDependants(sup.definitions(), chosen)
+		// A dependant that was down stays down.
+		chosen = slices.DeleteFunc(chosen, func(n string) bool {
+			return !slices.Contains(names, n) && sup.service(n).status.Load().State.Down()
+		})
+	}
+	restart := func(ctx context.Context) error {
+		if err := sup.stopInOrder(ctx, chosen); err != nil {
+			return err
+		}
+		return sup.Start(ctx, chosen, wait)
+	}
+	if !wait {
+		sup.background(func() { _ = restart(sup.ctx) })
+		return nil
+	}
+	return restart(ctx)
+}
+
+// Signal sends a signal to a program's process.
+func (sup *Supervisor) Signal(name string, sig syscall.Signal) error {
+	s := sup.service(name)
+	if s == nil {
+		return &UnknownError{name}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.state.Up() || s.run.ended {
+		return &FailedError{name, *s.status.Load(), "is not running"}
+	}
+	return s.run.proc.signal(sig)
+}
+
+func (sup *Supervisor) known(names []string) ([]string, error) {
+	for _, n := range names {
+		if sup.service(n) == nil {
+			return nil, &UnknownError{n}
+		}
+	}
+	return slices.Clone(names), nil
+}
+
+// each runs f for all names at once and joins the errors in the order of the names.
+func (sup *Supervisor) each(names []string, f func(*service) error) error {
+	errs := make([]error, len(names))
+	var group sync.WaitGroup
+	for i, n := range names {
+		if s := sup.service(n); s != nil {
+			group.Go(func() { errs[i] = f(s) })
+		}
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// settleDown waits until the program is down.
+func (s *service) settleDown(ctx context.Context) error {
+	for {
+		st, changed := s.wait()
+		if st.State.Down() {
+			return nil
+		}
+		if err := s.waitChange(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// settleUp waits until the program is ready, or it is clear that it will not be without help.
+func (s *service) settleUp(ctx context.Context) error {
+	for {
+		st, changed := s.wait()
+		if st.Ready {
+			return nil
+		}
+		if text := s.sup.hopeless(st, 0); text != "" {
+			return &FailedError{st.Name, *st, text}
+		}
+		if err := s.waitChange(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// hopelessRecheck is how often a waiting caller looks again at programs further up the chain, whose changes it is not
+// told of.
+const hopelessRecheck = 100 * time.Millisecond
+
+func (s *service) waitChange(ctx context.Context, changed <-chan struct{}) error {
+	timer := time.NewTimer(hopelessRecheck)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.sup.ctx.Done():
+		return errClosed
+	}
+	return nil
+}
+
+var errClosed = errors.New("the supervisor is closing; the programs go on")
+
+// hopeless says why a program will not become ready by itself; "" as long as it may.
+func (sup *Supervisor) hopeless(st *Status, depth int) string {
+	switch {
+	case st.State.Down():
+		text := st.Why
+		if text == "" {
+			text = "is " + strings.ToLower(st.State.String())
+		}
+		return text
+	case st.TimedOut:
+		return st.Why
+	case st.State == Waiting && depth < maxProgramsRun:
+		for _, d := range st.WaitsFor {
+			dep := sup.service(d)
+			if dep == nil {
+				return fmt.Sprintf("depends on %s, which is not defined", d)
+			}
+			if text := sup.hopeless(dep.status.Load(), depth+1); text != "" {
+				return fmt.Sprintf("depends on %s, which is not ready: %s", d, text)
+			}
+		}
+	}
+	return ""
+}
+
+// OpenLog opens a program's log for reading: "stdout" or "stderr".
+func (sup *Supervisor) OpenLog(name, stream string) (*os.File, error) {
+	s := sup.service(name)
+	if s == nil {
+		return nil, &UnknownError{name}
+	}
+	s.mu.Lock()
+	prog := s.prog
+	s.mu.Unlock()
+	acct, err := lookupAccount(prog.User)
+	if err != nil {
+		return nil, err
+	}
+	paths := prog.logPaths(sup.config().Daemon.ChildLogDir)
+	path := paths.out
+	if stream == "stderr" {
+		path = paths.err
+	}
+	return readLog(path, acct)
+}

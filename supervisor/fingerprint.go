@@ -1,0 +1,22 @@
+package supervisor
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// fingerprint is the same for two definitions that give the same process. What only the supervisor reads (probes,
+// dependencies, log limits, priorities) is left out: to change it, nothing has to be restarted.
+func (p *Program) fingerprint() string {
+	data, err := json.Marshal([]any{
+		p.Name, p.Group, p.Command, p.Directory, p.User, p.Environment, p.Umask,
+		p.RedirectStderr, p.StdoutLogfile, p.StderrLogfile,
+		p.LimitNoFile, p.LimitNProc, p.LimitCore, p.OOMScoreAdj,
+	})
+	if err != nil {
+		panic("supervisor: a Program holds only plain data: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,371 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// startWait bounds how long the system may take to execute a program's file, which may lie on a slow network mount.
+const startWait = 30 * time.Second
+
+// launch starts the program's process: a shim first, which becomes the program once its pid is on disk.
+func (s *service) launch() error {
+	acct, err := lookupAccount(s.prog.User)
+	if err != nil {
+		return err
+	}
+	spec, exe, err := s.sup.shimSpec(&s.prog, acct)
+	if err != nil {
+		return err
+	}
+	paths := s.prog.logPaths(s.sup.config().Daemon.ChildLogDir)
+	stdout, stderr, err := openLogs(paths, acct)
+	if err != nil {
+		return err
+	}
+	defer stdout.Close()
+	defer stderr.Close()
+
+	number := s.run.number + 1
+	sh, err := s.sup.startShim(stdout, stderr, func(st exitStatus) {
+		s.sup.background(func() { s.exited(number, st) })
+	})
+	if err != nil {
+		return err
+	}
+	s.run = run{
+		number: number, proc: sh.proc, started: time.Now(), program: s.prog.fingerprint(), acct: acct, paths: paths,
+		outMark: markEnd(stdout), errMark: markEnd(stderr), oomKills: -1, cancel: func() {},
+	}
+	s.run.proc.id.Exe = exe
+	s.run.proc.marker = s.sup.marker(s.prog.Name)
+	if s.sup.cgroups != nil {
+		s.joinCgroup()
+	}
+	s.saveStarting()
+	if err := sh.become(spec); err != nil {
+		s.run.ended, s.run.stopped = true, time.Now()
+		s.sup.reaper.forget(sh.proc.id.PID)
+		if s.run.proc.cgroup != nil {
+			s.run.proc.cgroup.remove()
+		}
+		return err
+	}
+	s.exit = nil
+	s.watchReadiness()
+	return nil
+}
+
+// saveStarting writes the record of a process that is about to be.
+func (s *service) saveStarting() {
+	state := s.state
+	s.state = Starting
+	s.save()
+	s.state = state
+}
+
+func (s *service) joinCgroup() {
+	g, err := s.sup.cgroups.create(s.prog.Name)
+	if err == nil {
+		err = g.add(s.run.proc.id.PID)
+	}
+	if err != nil {
+		s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("no control group; stops rely on the process group")
+		return
+	}
+	s.run.proc.cgroup = g
+	s.run.oomKills = g.oomKills()
+}
+
+func openLogs(paths logPaths, a account) (stdout, stderr *os.File, err error) {
+	if stdout, err = openLog(paths.out, a); err != nil {
+		return nil, nil, err
+	}
+	if paths.err != paths.out {
+		stderr, err = openLog(paths.err, a)
+	} else {
+		stderr, err = dupFile(stdout)
+	}
+	if err != nil {
+		stdout.Close()
+		return nil, nil, err
+	}
+	return stdout, stderr, nil
+}
+
+func dupFile(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// shimSpec gathers what the shim has to do for the program, and identifies the file it will execute.
+func (sup *Supervisor) shimSpec(p *Program, a account) (*shimSpec, fileID, error) {
+	env := sup.environment(p, a)
+	path, info, err := executable(p.Command[0], envValue(env, "PATH"), p.Directory)
+	if err != nil {
+		return nil, fileID{}, err
+	}
+	spec := &shimSpec{
+		Path: path, Argv: p.Command, Env: env, Dir: p.Directory, Umask: -1, OOMScoreAdj: p.OOMScoreAdj,
+		SetUser: !a.self, UID: a.uid, GID: a.gid, Groups: a.groups,
+	}
+	if p.Umask != "" {
+		if spec.Umask, err = parseUmask(p.Umask); err != nil {
+			return nil, fileID{}, err
+		}
+	}
+	for _, l := range []struct {
+		key, value string
+		resource   int
+	}{
+		{"limit_nofile", p.LimitNoFile, unix.RLIMIT_NOFILE},
+		{"limit_nproc", p.LimitNProc, unix.RLIMIT_NPROC},
+		{"limit_core", p.LimitCore, unix.RLIMIT_CORE},
+	} {
+		if l.value == "" {
+			continue
+		}
+		soft, hard, err := parseLimit(l.value)
+		if err != nil {
+			return nil, fileID{}, fmt.Errorf("%s: %w", l.key, err)
+		}
+		spec.Limits = append(spec.Limits, shimLimit{l.key, l.resource, soft, hard})
+	}
+	return spec, idOf(info), nil
+}
+
+// notInherited are variables that speak to the daemon and would mislead a program: systemd's notification socket most
+// of all, on which a program could declare the supervisor ready or dead.
+var notInherited = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID",
+	"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID"}
+
+// environment is the daemon's own, then [supervisord]'s, then the program's. Where the user changes, HOME, USER and
+// LOGNAME change along, unless the program sets them: supervisord keeps root's, on which Python and Java trip.
+func (sup *Supervisor) environment(p *Program, a account) []string {
+	env := make(map[string]string)
+	for _, e := range sup.environ {
+		k, v, _ := strings.Cut(e, "=")
+		if !slices.Contains(notInherited, k) {
+			env[k] = v
+		}
+	}
+	if env["PATH"] == "" {
+		env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	if !a.self {
+		env["HOME"], env["USER"], env["LOGNAME"] = a.home, a.name, a.name
+	}
+	for _, more := range []map[string]string{sup.config().Daemon.Environment, p.Environment} {
+		for k, v := range more {
+			env[k] = v
+		}
+	}
+	env["SUPERVISOR_ENABLED"], env["SUPERVISOR_PROCESS_NAME"], env["SUPERVISOR_GROUP_NAME"] = "1", p.Name, p.Group
+	k, v, _ := strings.Cut(sup.marker(p.Name), "=")
+	env[k] = v
+	out := make([]string, 0, len(env))
+	for k, v := range env {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func envValue(env []string, key string) string {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// marker is the variable by which what a program started is known, wherever it went.
+func (sup *Supervisor) marker(program string) string {
+	return "FATE_SUPERVISOR=" + sup.tag + ":" + program
+}
+
+// shim is a process that waits for its orders.
+type shim struct {
+	proc   *process
+	orders *os.File
+	report *os.File
+}
+
+// startShim forks a shim with the given output in a session of its own.
+func (sup *Supervisor) startShim(stdout, stderr *os.File, onExit func(exitStatus)) (*shim, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	ordersR, ordersW, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer ordersR.Close()
+	reportR, reportW, err := os.Pipe()
+	if err != nil {
+		ordersW.Close()
+		return nil, err
+	}
+	defer reportW.Close()
+	sh := &shim{orders: ordersW, report: reportR}
+	attr := &os.ProcAttr{
+		Files: []*os.File{null, stdout, stderr, ordersR, reportW},
+		Env:   []string{"GOGC=off", "GOTRACEBACK=none"},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	// /proc/self/exe is this very program even when its file was replaced by another version.
+	pid, err := sup.reaper.start(func() (int, error) { return forkExec("/proc/self/exe", attr) }, onExit)
+	if err != nil {
+		sh.close()
+		return nil, fmt.Errorf("cannot fork: %w", err)
+	}
+	st, err := readStat(pid)
+	if err != nil {
+		sh.close()
+		sup.reaper.forget(pid)
+		return nil, fmt.Errorf("cannot look at the new process: %w", err)
+	}
+	sh.proc = &process{
+		id:     identity{PID: pid, Start: st.start, Boot: sup.boot},
+		reaper: sup.reaper, table: sup.table, child: true, pidfd: -1,
+	}
+	return sh, nil
+}
+
+// forkExec starts a process without os.Process, whose Wait would compete with the reaper.
+func forkExec(path string, attr *os.ProcAttr) (int, error) {
+	files := make([]uintptr, len(attr.Files))
+	for i, f := range attr.Files {
+		files[i] = f.Fd()
+		_ = unix.SetNonblock(int(f.Fd()), false) // the child expects descriptors that block
+	}
+	return syscall.ForkExec(path, []string{shimName}, &syscall.ProcAttr{Env: attr.Env, Files: files, Sys: attr.Sys})
+}
+
+func (sh *shim) close() {
+	sh.orders.Close()
+	sh.report.Close()
+}
+
+// become gives the shim its orders and waits until it has executed the program.
+func (sh *shim) become(spec *shimSpec) error {
+	defer sh.close()
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(startWait)
+	_ = sh.orders.SetWriteDeadline(deadline)
+	_ = sh.report.SetReadDeadline(deadline)
+	_, err = sh.orders.Write(data)
+	sh.orders.Close()
+	if err != nil {
+		_ = sh.proc.signal(unix.SIGKILL)
+		return fmt.Errorf("cannot give orders to the new process: %w", err)
+	}
+	report, err := io.ReadAll(io.LimitReader(sh.report, 64<<10))
+	switch {
+	case err != nil:
+		_ = sh.proc.signal(unix.SIGKILL)
+		return fmt.Errorf("cannot execute %s within %s: %w", spec.Path, startWait, err)
+	case len(report) > 0:
+		return execFailure(spec, report)
+	}
+	return nil
+}
+
+// execFailure explains why the program could not be executed. A missing file behind an existing one is the
+// interpreter of a script, or the loader of a program built for another C library.
+func execFailure(spec *shimSpec, report []byte) error {
+	var failed shimError
+	if err := json.Unmarshal(report, &failed); err != nil {
+		return errors.New("cannot execute " + spec.Path + ": the new process reported nonsense")
+	}
+	if !strings.HasPrefix(failed.Step, "execute ") {
+		return &failed
+	}
+	e := &ExecError{Path: spec.Path, Text: failed.Error()}
+	switch failed.Errno {
+	case unix.ENOENT:
+		e.Missing = true
+		e.Text += ": the interpreter in its first line, or its dynamic loader, does not exist"
+	case unix.ENOEXEC:
+		e.Text += ": it is neither a program for this machine nor a script with #! in its first line"
+	case unix.EACCES:
+		e.Text += ": look at the execute bits on the way to it and for a file system mounted noexec"
+	}
+	return e
+}
+
+// runTool runs a probe's command as the program would run: same user, environment, directory and limits. It returns
+// the end of what the command wrote when it fails.
+func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) error {
+	acct, err := lookupAccount(p.User)
+	if err != nil {
+		return err
+	}
+	tool := *p
+	tool.Command = argv
+	spec, _, err := sup.shimSpec(&tool, acct)
+	if err != nil {
+		return err
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer outR.Close()
+	exited := make(chan exitStatus, 1)
+	sh, err := sup.startShim(outW, outW, func(st exitStatus) { exited <- st })
+	outW.Close()
+	if err != nil {
+		return err
+	}
+	sh.proc.marker = sup.marker(p.Name)
+	defer sup.reaper.forget(sh.proc.id.PID)
+	if err := sh.become(spec); err != nil {
+		return err
+	}
+	var st exitStatus
+	select {
+	case st = <-exited:
+	case <-ctx.Done():
+		err = fmt.Errorf("%s did not end in time", argv[0])
+	}
+	_ = sh.proc.signalGroup(unix.SIGKILL) // what it forked must not outlive it
+	if err == nil && st.Signal == 0 && st.Code == 0 {
+		return nil
+	}
+	_ = outR.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	said, _ := io.ReadAll(io.LimitReader(outR, 4<<10))
+	if err == nil {
+		err = errors.New((&ExitInfo{Known: true, Code: st.Code, Signal: signalText(st.Signal)}).String())
+	}
+	if text := strings.TrimSpace(string(said)); text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	return err
+}
+
+func signalText(sig syscall.Signal) string {
+	if sig == 0 {
+		return ""
+	}
+	return signalName(sig)
+}

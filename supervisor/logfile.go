@@ -1,0 +1,201 @@
+package supervisor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// logPaths are where a program's two streams go. Equal paths mean one file for both; "" means nowhere.
+type logPaths struct{ out, err string }
+
+// paths resolves AUTO and NONE. AUTO files lie in dir.
+func (p *Program) logPaths(dir string) logPaths {
+	resolve := func(v, stream string) string {
+		switch v {
+		case "NONE":
+			return ""
+		case "AUTO", "":
+			return filepath.Join(dir, p.Name+"-"+stream+".log")
+		}
+		return v
+	}
+	l := logPaths{out: resolve(p.StdoutLogfile, "stdout")}
+	if p.RedirectStderr {
+		l.err = l.out
+	} else {
+		l.err = resolve(p.StderrLogfile, "stderr")
+	}
+	return l
+}
+
+// distinct lists the files, without doubles.
+func (l logPaths) distinct() []string {
+	var out []string
+	if l.out != "" {
+		out = append(out, l.out)
+	}
+	if l.err != "" && l.err != l.out {
+		out = append(out, l.err)
+	}
+	return out
+}
+
+// openLog opens a log file for a program to append to. O_APPEND is what makes two writers of one file, and rotation
+// by truncation, safe.
+func openLog(path string, a account) (*os.File, error) {
+	if path == "" {
+		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
+	var f *os.File
+	open := func() (err error) {
+		// O_NONBLOCK: a FIFO nobody reads must not hang the supervisor; for a regular file it means nothing.
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOCTTY, 0o640)
+		return err
+	}
+	err := a.do(open)
+	if errors.Is(err, os.ErrPermission) && !a.self && onlyRootWrites(filepath.Dir(path)) {
+		// As supervisord does it: root opens /var/log/x.log for a program that may not. Harmless where nobody but
+		// root can have put a link on the way.
+		if err = open(); err == nil {
+			err = f.Chown(a.uid, a.gid)
+		}
+	}
+	if err != nil {
+		if f != nil {
+			f.Close()
+		}
+		return nil, fmt.Errorf("cannot open the log file %s%s: %w", path, a.asText(), withoutPath(err))
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
+		err = fmt.Errorf("cannot write the log to %s: it is not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (a account) asText() string {
+	if a.self {
+		return ""
+	}
+	return " as user " + a.name
+}
+
+// onlyRootWrites reports whether a directory and all above it belong to root and are closed to everyone else.
+func onlyRootWrites(dir string) bool {
+	for {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+			return false
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 {
+			return false
+		}
+		if dir == "/" {
+			return true
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// logMark is a place in a log file: what was written after it belongs to the run it was taken for.
+type logMark struct {
+	File   fileID `json:"file"`
+	Offset int64  `json:"offset"`
+}
+
+func markEnd(f *os.File) logMark {
+	info, err := f.Stat()
+	if err != nil {
+		return logMark{}
+	}
+	return logMark{File: idOf(info), Offset: info.Size()}
+}
+
+// readLog opens a log file for reading with the rights of the program's user.
+func readLog(path string, a account) (*os.File, error) {
+	if path == "" {
+		return nil, os.ErrNotExist
+	}
+	var f *os.File
+	open := func() (err error) {
+		f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+		return err
+	}
+	err := a.do(open)
+	if errors.Is(err, os.ErrPermission) && !a.self && onlyRootWrites(filepath.Dir(path)) {
+		err = open()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return f, nil
+}
+
+// What is kept of a log when a program fails.
+const (
+	lastLogLines = 20
+	lastLogBytes = 8 << 10
+)
+
+// lastLines returns the last lines of a log file, only what was written after the mark when the file is still the
+// marked one.
+func lastLines(path string, a account, mark logMark, lines int) []string {
+	f, err := readLog(path, a)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	from := max(0, info.Size()-lastLogBytes)
+	cut := from > 0
+	if mark.File == idOf(info) && mark.Offset <= info.Size() && mark.Offset >= from {
+		from, cut = mark.Offset, false
+	}
+	data, err := io.ReadAll(io.NewSectionReader(f, from, lastLogBytes))
+	if err != nil {
+		return nil
+	}
+	if cut {
+		if nl := bytes.IndexByte(data, '\n'); nl >= 0 && nl+1 < len(data) {
+			data = data[nl+1:]
+		}
+	}
+	text := strings.TrimRight(string(data), "\n")
+	if text == "" {
+		return nil
+	}
+	all := strings.Split(text, "\n")
+	for i, line := range all {
+		all[i] = printable(strings.TrimRight(line, "\r"))
+	}
+	return all[max(0, len(all)-lines):]
+}
+
+// printable replaces what could move the cursor of a terminal or break an XML document.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0xfffe || r == 0xffff {
+			return '\ufffd'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+}

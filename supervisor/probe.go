@@ -1,0 +1,272 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// How readiness is asked for.
+const (
+	firstProbeAfter  = 20 * time.Millisecond // a fast program is noticed fast; then twice as long each time, up to ready_interval
+	probeAttempt     = 5 * time.Second       // one attempt; a probe that hangs is a probe that failed
+	readyAgainFactor = 10                    // once ready, this many ready_intervals apart
+	readyLostAfter   = 3                     // failures in a row that take readiness away again
+	probeBodyMax     = 64 << 10
+)
+
+// watchReadiness starts the probes of the run at hand. They end when it does.
+func (s *service) watchReadiness() {
+	ctx, cancel := context.WithCancel(s.sup.ctx)
+	s.run.cancel = cancel
+	p, number := s.prog.clone(), s.run.number
+	if p.HasReadiness() {
+		probe := s.sup.readiness(&p, s.run.paths, s.run.acct, s.run.outMark, s.run.errMark)
+		s.sup.background(func() { s.probeReadiness(ctx, &p, number, probe) })
+		timeout := time.AfterFunc(p.ReadyTimeout-time.Since(s.run.started), func() { s.readyOverdue(number) })
+		context.AfterFunc(ctx, func() { timeout.Stop() })
+	}
+	if p.HasLiveness() {
+		s.sup.background(func() { s.probeLiveness(ctx, &p, number) })
+	}
+}
+
+func (s *service) probeReadiness(ctx context.Context, p *Program, number uint64, probe func(context.Context) error) {
+	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
+	for sleep(ctx, wait) {
+		attempt, cancel := context.WithTimeout(ctx, probeAttempt)
+		err := probe(attempt)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err == nil:
+			failed, ready, wait = 0, true, readyAgainFactor*p.ReadyInterval
+		case ready && failed+1 < readyLostAfter:
+			failed++
+			wait = p.ReadyInterval
+			continue
+		case ready:
+			ready, wait = false, p.ReadyInterval
+		default:
+			wait = min(2*wait, p.ReadyInterval)
+		}
+		s.probed(number, err)
+	}
+}
+
+func (s *service) probeLiveness(ctx context.Context, p *Program, number uint64) {
+	failed := 0
+	for sleep(ctx, p.LivenessInterval) {
+		if !s.status.Load().Ready {
+			failed = 0
+			continue
+		}
+		attempt, cancel := context.WithTimeout(ctx, p.LivenessTimeout)
+		err := s.sup.ask(attempt, p, p.LivenessTCP, p.LivenessHTTP, p.LivenessExec)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			failed = 0
+			continue
+		}
+		if failed++; failed == p.LivenessThreshold {
+			failed = 0
+			s.unwell(number, err)
+		}
+	}
+}
+
+// sleep reports false when the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// readiness returns the program's readiness check. All that is configured must pass.
+func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err logMark) func(context.Context) error {
+	var log *logWatch
+	if p.ReadyLog != "" {
+		log = newLogWatch(p.ReadyLog, paths, a, out, err)
+	}
+	return func(ctx context.Context) error {
+		if log != nil {
+			if err := log.check(); err != nil {
+				return err
+			}
+		}
+		return sup.ask(ctx, p, p.ReadyTCP, p.ReadyHTTP, p.ReadyExec)
+	}
+}
+
+// ask makes one attempt at each of the checks that are configured.
+func (sup *Supervisor) ask(ctx context.Context, p *Program, tcp string, h *HTTPProbe, argv []string) error {
+	if tcp != "" {
+		if err := askTCP(ctx, tcp); err != nil {
+			return err
+		}
+	}
+	if h != nil {
+		if err := sup.askHTTP(ctx, h); err != nil {
+			return err
+		}
+	}
+	if len(argv) > 0 {
+		return sup.runTool(ctx, p, argv)
+	}
+	return nil
+}
+
+func askTCP(ctx context.Context, addr string) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// newProbeClient makes the client of HTTP probes. It keeps no connections, follows no redirects (a redirect is an
+// answer) and knows no proxy: what it asks is on this host.
+func newProbeClient() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (sup *Supervisor) askHTTP(ctx context.Context, h *HTTPProbe) error {
+	req, err := http.NewRequestWithContext(ctx, h.Method, h.URL, strings.NewReader(h.Body))
+	if err != nil {
+		return err
+	}
+	for k, v := range h.Header {
+		req.Header.Set(k, v)
+	}
+	resp, err := sup.probeClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, probeBodyMax))
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.URL, err)
+	}
+	if h.Status != 0 && resp.StatusCode != h.Status || h.Status == 0 && resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answered %s: %.100s", h.URL, resp.Status, bytes.TrimSpace(body))
+	}
+	if !bytes.Contains(body, []byte(h.BodyContains)) {
+		return fmt.Errorf("%s answered without %q: %.100s", h.URL, h.BodyContains, bytes.TrimSpace(body))
+	}
+	return nil
+}
+
+// logWatch looks for a line in what a program has written since it was started.
+type logWatch struct {
+	pattern *regexp.Regexp
+	account account
+	files   []watchedLog
+	found   bool
+}
+
+type watchedLog struct {
+	path string
+	mark logMark // how far it has been read
+	part []byte  // the beginning of a line whose end is not written yet
+}
+
+// maxLogLine bounds how much of an unfinished line is kept.
+const maxLogLine = 64 << 10
+
+var errNotInLog = errors.New("the line that says it is ready is not in the log yet")
+
+func newLogWatch(pattern string, paths logPaths, a account, out, errMark logMark) *logWatch {
+	w := &logWatch{pattern: regexp.MustCompile(pattern), account: a} // Validate has compiled it
+	if paths.out != "" {
+		w.files = append(w.files, watchedLog{path: paths.out, mark: out})
+	}
+	if paths.err != "" && paths.err != paths.out {
+		w.files = append(w.files, watchedLog{path: paths.err, mark: errMark})
+	}
+	return w
+}
+
+func (w *logWatch) check() error {
+	for i := range w.files {
+		if w.found {
+			break
+		}
+		if err := w.read(&w.files[i]); err != nil {
+			return fmt.Errorf("cannot read %s: %w", w.files[i].path, withoutPath(err))
+		}
+	}
+	if !w.found {
+		return errNotInLog
+	}
+	return nil
+}
+
+// read looks at what was added to the file since the last time. A file that was truncated or replaced is read from its
+// beginning.
+func (w *logWatch) read(l *watchedLog) error {
+	f, err := readLog(l.path, w.account)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if id := idOf(info); id != l.mark.File || info.Size() < l.mark.Offset {
+		l.mark, l.part = logMark{File: id}, nil
+	}
+	if _, err := f.Seek(l.mark.Offset, io.SeekStart); err != nil {
+		return err
+	}
+	return w.scan(f, l)
+}
+
+func (w *logWatch) scan(f *os.File, l *watchedLog) error {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := f.Read(buf)
+		l.mark.Offset += int64(n)
+		data := append(l.part, buf[:n]...)
+		for {
+			line, rest, whole := bytes.Cut(data, []byte("\n"))
+			if w.pattern.Match(line) {
+				w.found = true
+				return nil
+			}
+			if !whole {
+				break
+			}
+			data = rest
+		}
+		l.part = append([]byte(nil), data[max(0, len(data)-maxLogLine):]...)
+		if err == io.EOF || n == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package supervisor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// procStat are the fields of /proc/PID/stat that matter here.
+type procStat struct {
+	pid, ppid, pgrp, session int
+	state                    byte   // R, S, D, Z, ...
+	start                    uint64 // clock ticks from boot to the start of the process
+}
+
+// readStat reads /proc/PID/stat. A process that does not exist gives an error.
+func readStat(pid int) (procStat, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return procStat{}, err
+	}
+	return parseStat(data)
+}
+
+var errStat = errors.New("the process's stat file has an unknown form")
+
+// parseStat reads proc(5)'s stat line. The second field is the command in parentheses and may itself contain spaces
+// and parentheses, so the fields are counted from the last one.
+func parseStat(data []byte) (procStat, error) {
+	open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
+	if open < 1 || end < open {
+		return procStat{}, errStat
+	}
+	fields := strings.Fields(string(data[end+1:]))
+	if len(fields) < 20 {
+		return procStat{}, errStat
+	}
+	var st procStat
+	st.state = fields[0][0]
+	var errs [5]error
+	st.pid, errs[0] = strconv.Atoi(string(bytes.TrimSpace(data[:open])))
+	st.ppid, errs[1] = strconv.Atoi(fields[1])
+	st.pgrp, errs[2] = strconv.Atoi(fields[2])
+	st.session, errs[3] = strconv.Atoi(fields[3])
+	st.start, errs[4] = strconv.ParseUint(fields[19], 10, 64)
+	if errors.Join(errs[:]...) != nil {
+		return procStat{}, errStat
+	}
+	return st, nil
+}
+
+// bootID tells one boot of the machine from another.
+func bootID() (string, error) {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("cannot read the boot id: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// fileID is a file's device and inode.
+type fileID struct {
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
+}
+
+func idOf(info os.FileInfo) fileID {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fileID{uint64(st.Dev), st.Ino}
+	}
+	return fileID{}
+}
+
+// exeOf identifies the executable a process runs, also when the file was deleted or replaced since.
+func exeOf(pid int) (fileID, error) {
+	info, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/exe")
+	if err != nil {
+		return fileID{}, err
+	}
+	return idOf(info), nil
+}
+
+// hasEnviron reports whether the process was executed with the given NAME=value in its environment.
+func hasEnviron(pid int, entry string) bool {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	for e := range bytes.SplitSeq(data, []byte{0}) {
+		if string(e) == entry {
+			return true
+		}
+	}
+	return false
+}
+
+// allPIDs lists the processes of the machine.
+func allPIDs() []int {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	pids := make([]int, 0, len(names))
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// procTable reads the state of all processes for many callers at once. When a thousand programs stop together, each
+// has to know whether anything of it is left; they share a scan that began after they asked.
+type procTable struct {
+	mu      sync.Mutex
+	next    *tableScan // not begun; whoever joins it will see the present
+	running bool
+}
+
+type tableScan struct {
+	done  chan struct{}
+	stats []procStat
+}
+
+// scan returns every process that existed throughout the call.
+func (t *procTable) scan() []procStat {
+	t.mu.Lock()
+	s := t.next
+	if s == nil {
+		s = &tableScan{done: make(chan struct{})}
+		t.next = s
+	}
+	if !t.running {
+		t.running = true
+		t.next = nil
+		t.mu.Unlock()
+		t.run(s)
+		return s.stats
+	}
+	t.mu.Unlock()
+	<-s.done
+	return s.stats
+}
+
+// run carries out s, and then what was asked for meanwhile.
+func (t *procTable) run(s *tableScan) {
+	for s != nil {
+		for _, pid := range allPIDs() {
+			if st, err := readStat(pid); err == nil {
+				s.stats = append(s.stats, st)
+			}
+		}
+		close(s.done)
+		t.mu.Lock()
+		s, t.next = t.next, nil
+		t.running = s != nil
+		t.mu.Unlock()
+	}
+}
+
+// ownChildren lists the direct children of this process, those it inherited as a subreaper among them.
+func ownChildren() []int {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, t := range tasks {
+		data, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+		if errors.Is(err, os.ErrNotExist) && t.Name() == strconv.Itoa(os.Getpid()) {
+			return childrenByScan() // a kernel without CONFIG_PROC_CHILDREN
+		}
+		for _, word := range strings.Fields(string(data)) {
+			if pid, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+func childrenByScan() []int {
+	self := os.Getpid()
+	var pids []int
+	for _, pid := range allPIDs() {
+		if st, err := readStat(pid); err == nil && st.ppid == self {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// residentBytes is the memory a process holds, 0 if it is gone.
+func residentBytes(pid int) int64 {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}
+
+// commandLine is a process's argv as one line.
+func commandLine(pid int) string {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if err != nil {
+		return ""
+	}
+	line := strings.TrimSpace(strings.ReplaceAll(string(data), "\x00", " "))
+	if len(line) > 200 {
+		line = line[:200] + "..."
+	}
+	return line
+}

@@ -1,0 +1,101 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// record is what the next daemon has to know about a program, in the file NAME.json of the state directory.
+//
+// It is written before a program's first instruction, so that no process is ever unknown, and again at each change
+// of state. It is not synced: it has to survive the daemon, not the machine, whose next boot has another id.
+type record struct {
+	Version   int       `json:"version"`
+	Name      string    `json:"name"`
+	Boot      string    `json:"boot"`
+	State     State     `json:"state"`
+	Since     time.Time `json:"since"`
+	Wanted    bool      `json:"wanted"`
+	Identity  identity  `json:"identity"` // zero when there is no process
+	Cgroup    string    `json:"cgroup,omitempty"`
+	Program   string    `json:"program"` // fingerprint of the definition it was started from
+	Started   time.Time `json:"started,omitzero"`
+	Stopped   time.Time `json:"stopped,omitzero"`
+	WasReady  bool      `json:"was_ready"`
+	Restarts  int       `json:"restarts"`
+	Failures  int       `json:"failures"`
+	Backoffs  int       `json:"backoffs"`
+	Stdout    logMark   `json:"stdout,omitzero"`
+	Stderr    logMark   `json:"stderr,omitzero"`
+	Exit      *ExitInfo `json:"exit,omitempty"`
+	Error     string    `json:"error,omitempty"`
+	LastLog   []string  `json:"last_log,omitempty"`
+	StopGroup bool      `json:"stop_group"`
+	StopWait  int       `json:"stop_wait"`
+	StopWith  string    `json:"stop_with"`
+}
+
+const recordVersion = 1
+
+// recordStore is the state directory.
+type recordStore struct{ dir string }
+
+func openRecords(dir string) (*recordStore, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("cannot make the state directory %s: %w", dir, err)
+	}
+	return &recordStore{dir}, nil
+}
+
+func (s *recordStore) path(name string) string { return filepath.Join(s.dir, name+".json") }
+
+func (s *recordStore) save(r *record) error {
+	r.Version = recordVersion
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	tmp := s.path(r.Name) + ".tmp"
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, s.path(r.Name))
+}
+
+func (s *recordStore) remove(name string) error {
+	if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// load reads all records of this boot. A damaged one is dropped: a half-written file cannot occur (rename), so it
+// was damaged by hand or by the disk, and a wrong pid would be worse than none.
+func (s *recordStore) load(boot string) (map[string]*record, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the state directory: %w", err)
+	}
+	records := make(map[string]*record)
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok {
+			continue
+		}
+		var r record
+		data, err := os.ReadFile(filepath.Join(s.dir, e.Name()))
+		if err != nil || json.Unmarshal(data, &r) != nil || r.Name != name || r.Version > recordVersion {
+			continue
+		}
+		if r.Boot == boot {
+			records[name] = &r
+		}
+	}
+	return records, nil
+}

@@ -1,0 +1,169 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// restore puts the service into the state an earlier supervisor left it in, and takes its process over if that is
+// still the same one.
+func (s *service) restore(r *record) {
+	s.event(func() {
+		s.restarts, s.failures, s.backoffs = r.Restarts, r.Failures, r.Backoffs
+		s.exit, s.lastLog, s.restored = r.Exit, r.LastLog, true
+		acct, err := lookupAccount(s.prog.User)
+		if err != nil {
+			s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("cannot read the program's logs")
+		}
+		s.run.acct, s.run.program = acct, r.Program
+		s.run.paths = s.prog.logPaths(s.sup.config().Daemon.ChildLogDir)
+		s.run.outMark, s.run.errMark = r.Stdout, r.Stderr
+		s.run.started, s.run.stopped = r.Started, r.Stopped
+		switch {
+		case r.Identity.PID == 0:
+			s.restoreDown(r)
+		case !s.adopt(r):
+			s.missed(r)
+		}
+	})
+}
+
+// restoreDown restores a program that had no process.
+func (s *service) restoreDown(r *record) {
+	s.setState(Stopped, 0, nil)
+	switch r.State {
+	case Exited, Fatal:
+		s.setState(r.State, 0, nil)
+		s.since = r.Since
+	case Stopped:
+		s.since = r.Since
+	default:
+		s.resume = r.Wanted
+	}
+}
+
+// adopt takes the recorded process over.
+func (s *service) adopt(r *record) bool {
+	proc := adopt(r.Identity, s.sup.marker(s.prog.Name), r.Cgroup, s.sup.boot, s.sup.reaper, s.sup.table)
+	if proc == nil {
+		return false
+	}
+	s.run.number++
+	s.run.proc, s.run.adopted, s.run.oomKills = proc, true, -1
+	if proc.cgroup != nil {
+		s.run.oomKills = proc.cgroup.oomKills()
+	}
+	// The clock may have been set while nobody was here; the kernel's count of the process's age cannot.
+	s.run.started = time.Now().Add(-processAge(proc.id.Start))
+	number := s.run.number
+	proc.child = s.sup.reaper.watch(proc.id.PID, func(st exitStatus) {
+		s.sup.background(func() { s.exited(number, st) })
+	})
+	if !proc.child {
+		s.watchAdopted(proc, number)
+	}
+	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", proc.id.PID).Bool("child", proc.child).Msg("took over the running process")
+	s.wanted = r.Wanted
+	if r.State == Stopping || r.State == Killing {
+		s.terminate()
+		s.wanted = r.Wanted
+		return true
+	}
+	left := s.sup.seconds(s.prog.StartSecs) - time.Since(s.run.started)
+	s.watchReadinessAgain(r.WasReady)
+	if left > 0 && r.State == Starting {
+		s.setState(Starting, left, s.aliveLongEnough)
+		return true
+	}
+	s.setState(Running, 0, nil)
+	if !s.prog.HasReadiness() {
+		s.becomeReady()
+	}
+	return true
+}
+
+func (s *service) watchAdopted(proc *process, number uint64) {
+	// The wait has a descriptor of its own: the service's is closed when the process is released.
+	fd := -1
+	if proc.pidfd >= 0 {
+		if dup, err := unix.FcntlInt(uintptr(proc.pidfd), unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			fd = dup
+		}
+	}
+	id := proc.id
+	s.sup.background(func() {
+		waitEnd(s.sup.ctx, id, fd)
+		if s.sup.ctx.Err() == nil {
+			s.exited(number, exitStatus{})
+		}
+	})
+}
+
+// missed deals with a process that ended while no supervisor was there to see it.
+func (s *service) missed(r *record) {
+	s.run.ended, s.run.adopted = true, true
+	s.run.proc = &process{
+		id: r.Identity, marker: s.sup.marker(s.prog.Name), cgroup: openCgroup(r.Cgroup),
+		reaper: s.sup.reaper, table: s.sup.table, pidfd: -1,
+	}
+	s.run.stopped = time.Now()
+	if s.prog.KillAsGroup && len(s.run.proc.leftovers()) > 0 {
+		s.run.proc.killAll()
+	}
+	s.setState(Stopped, 0, nil)
+	if r.State == Stopping || r.State == Killing {
+		s.resume = r.Wanted
+		return
+	}
+	s.noteExit(exitStatus{})
+	if s.mustRestart() {
+		s.resume = r.Wanted
+		s.restarts++
+		return
+	}
+	s.setState(Exited, 0, nil)
+}
+
+// watchReadinessAgain starts the probes for an adopted process. A line in the log that once said "ready" may have
+// been rotated away since; that it was seen is enough.
+func (s *service) watchReadinessAgain(wasReady bool) {
+	if wasReady && s.prog.ReadyLog != "" && s.prog.ReadyTCP == "" && s.prog.ReadyHTTP == nil && len(s.prog.ReadyExec) == 0 {
+		ctx, cancel := context.WithCancel(s.sup.ctx)
+		s.run.cancel = cancel
+		p, number := s.prog.clone(), s.run.number
+		if p.HasLiveness() {
+			s.sup.background(func() { s.probeLiveness(ctx, &p, number) })
+		}
+		s.sup.background(func() { s.probed(number, nil) })
+		return
+	}
+	s.watchReadiness()
+}
+
+// clockTicks is how many of /proc's clock ticks make a second: USER_HZ, which is 100 on every Linux Go runs on.
+const clockTicks = 100
+
+// processAge is how long ago a process started that has the given start time.
+func processAge(start uint64) time.Duration {
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+		return 0
+	}
+	return max(0, time.Duration(now.Nano())-time.Duration(start)*(time.Second/clockTicks))
+}
+
+// detach lets go of the program without stopping it.
+func (s *service) detach() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detached = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.run.cancel()
+	if s.run.proc != nil {
+		s.run.proc.close()
+	}
+}

@@ -1,0 +1,7 @@
+package supervisor
+
+import "time"
+
+type rotator struct{}
+
+const rotateEvery = time.Second

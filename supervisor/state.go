@@ -1,0 +1,104 @@
+package supervisor
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is where a program is in its life; the table in the package comment says how it gets from one to another.
+type State int
+
+// The states of a program.
+const (
+	Stopped  State = iota // not running, and nobody wants it to
+	Waiting               // wanted, but something it depends on is not ready
+	Starting              // running, not yet for startsecs
+	Running               // running for startsecs, or its readiness probe has passed
+	Stopping              // asked to stop
+	Killing               // sent KILL, or its leftovers were
+	Backoff               // failed, will be started again after a delay
+	Exited                // ended by itself, not to be started again
+	Fatal                 // failed too often in a row
+)
+
+var stateNames = [...]string{"STOPPED", "WAITING", "STARTING", "RUNNING", "STOPPING", "KILLING", "BACKOFF", "EXITED", "FATAL"}
+
+func (s State) String() string { return stateNames[s] }
+
+// MarshalText writes the state's name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a state's name.
+func (s *State) UnmarshalText(text []byte) error {
+	for i, name := range stateNames {
+		if name == string(text) {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no state %q", text)
+}
+
+// Up reports whether the program has a process.
+func (s State) Up() bool { return s == Starting || s == Running || s == Stopping || s == Killing }
+
+// Down reports whether nothing will happen to the program unless somebody asks.
+func (s State) Down() bool { return s == Stopped || s == Exited || s == Fatal }
+
+// Status is everything known about a program at one moment.
+type Status struct {
+	Name  string `json:"name"`
+	Group string `json:"group"`
+	State State  `json:"state"`
+	Ready bool   `json:"ready"`
+	PID   int    `json:"pid"`
+
+	Since    time.Time `json:"since"`            // of the state
+	Started  time.Time `json:"started,omitzero"` // of the process, or of the last one
+	Stopped  time.Time `json:"stopped,omitzero"` // end of the last process
+	Restarts int       `json:"restarts"`         // times it was started again without being asked
+	Failures int       `json:"failures"`         // starts that failed, in a row
+	Next     time.Time `json:"next,omitzero"`    // when a program in backoff is started again
+	Adopted  bool      `json:"adopted"`          // its process was started by an earlier daemon
+	Changed  bool      `json:"changed"`          // the process runs an older definition than the one in force
+	WaitsFor []string  `json:"waits_for"`        // dependencies that are not ready
+	Exit     *ExitInfo `json:"exit,omitempty"`   // how the last process ended
+	Error    string    `json:"error,omitempty"`  // why it could not be started
+	Probe    string    `json:"probe,omitempty"`  // what the last readiness attempt said, if it failed
+	TimedOut bool      `json:"timed_out"`        // not ready within ready_timeout
+	LastLog  []string  `json:"last_log"`         // last lines before the last end that was a failure
+	Why      string    `json:"why,omitempty"`    // one line, empty when all is well
+	Ports    []int     `json:"ports"`            // as the definition says
+	Memory   int64     `json:"memory"`           // bytes resident, of the main process
+	Stdout   string    `json:"stdout,omitempty"` // log files
+	Stderr   string    `json:"stderr,omitempty"` // empty when it goes where stdout goes
+	Depends  []string  `json:"depends_on"`       // as the definition says
+}
+
+// ExitInfo says how a process ended.
+type ExitInfo struct {
+	Known    bool      `json:"known"` // false when a parent that is gone got the status
+	Code     int       `json:"code"`
+	Signal   string    `json:"signal,omitempty"`
+	Core     bool      `json:"core,omitempty"`
+	OOM      bool      `json:"oom,omitempty"` // the kernel killed it for want of memory
+	Expected bool      `json:"expected"`      // it was asked to stop, or its code is among exitcodes
+	At       time.Time `json:"at"`
+}
+
+// String describes the end as a person would.
+func (e *ExitInfo) String() string {
+	switch {
+	case e == nil:
+		return "has not ended yet"
+	case e.OOM:
+		return "killed by the kernel: out of memory"
+	case !e.Known:
+		return "ended; how is not known, because it was started by an earlier supervisor"
+	case e.Signal != "" && e.Core:
+		return "ended by signal " + e.Signal + ", core dumped"
+	case e.Signal != "":
+		return "ended by signal " + e.Signal
+	}
+	return fmt.Sprintf("exited with status %d", e.Code)
+}

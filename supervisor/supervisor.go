@@ -1,0 +1,274 @@
+package supervisor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options are what a Supervisor needs besides its programs.
+type Options struct {
+	StateDir string // records of running programs; must survive the daemon, need not survive the machine
+	Environ  []string
+	Log      zerolog.Logger
+
+	NoCgroups bool // do not make control groups
+	// Subreaper makes the process the parent of what its descendants leave behind. It reaps every child nobody
+	// watches, so the process must have no children of its own.
+	Subreaper bool
+}
+
+// Supervisor keeps programs running. It is made by New, knows no sockets and no signals, and is safe for concurrent use.
+type Supervisor struct {
+	log     zerolog.Logger
+	environ []string
+	tag     string // distinguishes this supervisor's programs from those of another on the host
+	boot    string
+	second  time.Duration // how long a second of startsecs and stopwaitsecs is; shorter in tests
+
+	records     *recordStore
+	reaper      *reaper
+	table       *procTable
+	cgroups     *cgroups
+	events      *eventLog
+	probeClient *http.Client
+	rotator     *rotator
+
+	ctx    context.Context // ends with Close; probes and waits live by it
+	cancel context.CancelFunc
+	work   sync.WaitGroup // goroutines in the background
+
+	changes sync.Mutex   // held while the set of programs changes
+	mu      sync.RWMutex // guards services; a leaf: no service is called with it held
+	byName  map[string]*service
+	closed  bool
+
+	conf    atomic.Pointer[Config] // in force
+	pending atomic.Pointer[Config] // read, not applied
+}
+
+// New makes a supervisor for a configuration. It finds the programs again that an earlier one left running and takes
+// them over; nothing is started before Autostart.
+func New(cfg *Config, o Options) (*Supervisor, error) {
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	records, err := openRecords(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	old, err := records.load(boot)
+	if err != nil {
+		return nil, err
+	}
+	reaper, err := newReaper(o.Subreaper)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(o.StateDir))
+	sup := &Supervisor{
+		log: o.Log, environ: o.Environ, tag: hex.EncodeToString(sum[:4]), boot: boot, second: time.Second,
+		records: records, reaper: reaper, table: &procTable{}, events: newEventLog(), probeClient: newProbeClient(),
+		byName: make(map[string]*service),
+	}
+	if !o.NoCgroups {
+		sup.cgroups = findCgroups(sup.tag)
+	}
+	sup.ctx, sup.cancel = context.WithCancel(context.Background())
+	sup.conf.Store(cfg)
+	sup.pending.Store(cfg)
+	for _, p := range cfg.Programs {
+		sup.byName[p.Name] = newService(sup, p)
+	}
+	sup.takeOver(old)
+	return sup, nil
+}
+
+// takeOver restores every program an earlier supervisor of this boot knew. Running ones are adopted; one that is no
+// longer defined is stopped.
+func (sup *Supervisor) takeOver(old map[string]*record) {
+	var orphans []*service
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		s := sup.byName[name]
+		if s == nil {
+			s = newService(sup, orphanProgram(old[name]))
+			s.gone = true
+			sup.byName[name] = s
+			orphans = append(orphans, s)
+		}
+		s.restore(old[name])
+	}
+	for _, s := range orphans {
+		sup.background(func() { sup.discard(s) })
+	}
+}
+
+// orphanProgram is what is known of a program that is only in a record: enough to stop it well.
+func orphanProgram(r *record) Program {
+	p := NewProgram(r.Name, r.Name)
+	p.AutoStart, p.AutoRestart = false, "false"
+	p.StopSignal, p.StopWaitSecs, p.StopAsGroup = r.StopWith, r.StopWait, r.StopGroup
+	p.StdoutLogfile, p.StderrLogfile = "NONE", "NONE"
+	return p
+}
+
+// discard stops a program that is no longer defined and forgets it.
+func (sup *Supervisor) discard(s *service) {
+	s.mu.Lock()
+	s.gone = true
+	s.mu.Unlock()
+	s.stop(false)
+	if s.settleDown(sup.ctx) != nil {
+		return
+	}
+	s.mu.Lock()
+	name, still := s.prog.Name, s.gone
+	s.mu.Unlock()
+	if still { // nobody has defined it again meanwhile
+		sup.forget(name)
+	}
+}
+
+// Autostart starts every program with autostart that is not running and was not stopped by hand since the boot.
+func (sup *Supervisor) Autostart() {
+	var names []string
+	for _, s := range sup.services() {
+		s.mu.Lock()
+		if !s.gone && s.state == Stopped && (s.resume || s.prog.AutoStart && !s.restored) {
+			names = append(names, s.prog.Name)
+		}
+		s.mu.Unlock()
+	}
+	sup.background(func() { sup.startAll(names) })
+}
+
+// Close ends the supervisor and leaves the programs running, for a next one to take over.
+func (sup *Supervisor) Close() {
+	sup.mu.Lock()
+	sup.closed = true
+	sup.mu.Unlock()
+	sup.cancel()
+	for _, s := range sup.services() {
+		s.detach()
+	}
+	sup.work.Wait()
+	sup.reaper.stop()
+	sup.probeClient.CloseIdleConnections()
+}
+
+// background runs f in a goroutine that Close waits for; after Close it does nothing.
+func (sup *Supervisor) background(f func()) {
+	sup.mu.RLock()
+	defer sup.mu.RUnlock()
+	if sup.closed {
+		return
+	}
+	sup.work.Go(f)
+}
+
+func (sup *Supervisor) config() *Config { return sup.conf.Load() }
+
+func (sup *Supervisor) seconds(n int) time.Duration { return time.Duration(n) * sup.second }
+
+func (sup *Supervisor) service(name string) *service {
+	sup.mu.RLock()
+	defer sup.mu.RUnlock()
+	return sup.byName[name]
+}
+
+func (sup *Supervisor) services() []*service {
+	sup.mu.RLock()
+	defer sup.mu.RUnlock()
+	return slices.Collect(maps.Values(sup.byName))
+}
+
+// unready lists those of the names that are not ready, or not there.
+func (sup *Supervisor) unready(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if s := sup.service(n); s == nil || !s.status.Load().Ready {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// becameReady tells the programs that depend on name. Whether they wait is asked under their own lock: one that is
+// about to wait has looked at a status that is out of date by now.
+func (sup *Supervisor) becameReady(name string) {
+	for _, s := range sup.services() {
+		if slices.Contains(s.status.Load().Depends, name) {
+			sup.background(s.dependencyChanged)
+		}
+	}
+}
+
+// definitions returns the programs in force by name.
+func (sup *Supervisor) definitions() map[string]*Program {
+	out := make(map[string]*Program)
+	for _, s := range sup.services() {
+		s.mu.Lock()
+		p := s.prog
+		s.mu.Unlock()
+		out[p.Name] = &p
+	}
+	return out
+}
+
+// inOrder returns the named services (nil: all) in the order in which they can be started.
+func (sup *Supervisor) inOrder(names []string) []*service {
+	defs := sup.definitions()
+	if names == nil {
+		names = slices.Collect(maps.Keys(defs))
+	}
+	var out []*service
+	for _, n := range startOrder(defs, names) {
+		if s := sup.service(n); s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Statuses returns a snapshot of every program, sorted by group and name. It never waits for a program.
+func (sup *Supervisor) Statuses() []Status {
+	all := sup.services()
+	out := make([]Status, 0, len(all))
+	for _, s := range all {
+		st := *s.status.Load()
+		if st.PID > 0 {
+			st.Memory = residentBytes(st.PID)
+		}
+		out = append(out, st)
+	}
+	slices.SortFunc(out, compareStatus)
+	return out
+}
+
+// Status returns the snapshot of one program.
+func (sup *Supervisor) Status(name string) (Status, error) {
+	s := sup.service(name)
+	if s == nil {
+		return Status{}, &UnknownError{Name: name}
+	}
+	st := *s.status.Load()
+	if st.PID > 0 {
+		st.Memory = residentBytes(st.PID)
+	}
+	return st, nil
+}
+
+// UnknownError says that there is no program, or group, of a name.
+type UnknownError struct{ Name string }
+
+func (e *UnknownError) Error() string { return fmt.Sprintf("there is no program %s", e.Name) }
