@@ -19,14 +19,21 @@ type editor struct {
 	changes []change
 }
 
-// change replaces length bytes at a place of the text. line and column count from 1, the column in characters.
+// change is one edit of a line. line and column count from 1, the column in characters.
 type change struct {
 	line, column int
-	length       func(rest string) int // bytes to replace, given the text from the place on; nil for none
+	kind         changeKind
 	text         string
-	newLines     []string // inserted as lines after line instead, if not empty
-	flow         bool     // the text goes before the brace at the place, and may need a comma
+	newLines     []string
 }
+
+type changeKind uint8
+
+const (
+	addLines  changeKind = iota // newLines after the line
+	addPair                     // text as a last pair before the closing brace at the place
+	setScalar                   // text as the value after the colon at the place
+)
 
 // lock sets the digest and size of the source at n.
 func (e *editor) lock(n ast.Node, b payload.Blob) {
@@ -49,7 +56,7 @@ func (e *editor) lock(n ast.Node, b payload.Blob) {
 	}
 	if m, ok := n.(*ast.MappingNode); ok && m.IsFlowStyle {
 		end := m.End.Position
-		e.changes = append(e.changes, change{line: end.Line, column: end.Column, text: strings.Join(missing, ", "), flow: true})
+		e.changes = append(e.changes, change{line: end.Line, column: end.Column, kind: addPair, text: strings.Join(missing, ", ")})
 		return
 	}
 	indent := strings.Repeat(" ", position(n).Column-1)
@@ -59,26 +66,44 @@ func (e *editor) lock(n ast.Node, b payload.Blob) {
 	e.changes = append(e.changes, change{line: lastLine(locator(list)), newLines: missing})
 }
 
-// set replaces the value of a pair, or adds one to a key without.
+// set replaces the value of a pair, or adds one to a key without. It looks at the text after the colon, as the parser's
+// tokens for a value that is not there have no place in it.
 func (e *editor) set(p *ast.MappingValueNode, text string) {
-	if null, ok := p.Value.(*ast.NullNode); ok && null.GetToken().Position.Line == p.Start.Position.Line && null.GetToken().Value != "null" && null.GetToken().Value != "~" {
-		at := p.Start.Position // the colon
-		e.changes = append(e.changes, change{line: at.Line, column: at.Column + 1, text: " " + text})
-		return
+	at := p.Start.Position // the colon
+	e.changes = append(e.changes, change{line: at.Line, column: at.Column, kind: setScalar, text: text})
+}
+
+// withScalar returns the rest of a line from a colon on with another value after it.
+func withScalar(rest, text string) string {
+	value := strings.TrimLeft(rest[1:], " ")
+	if value == "" || strings.ContainsRune("#,}\r\n", rune(value[0])) {
+		return ": " + text + rest[1:]
 	}
-	at := p.Value.GetToken().Position
-	e.changes = append(e.changes, change{line: at.Line, column: at.Column, length: scalarLength, text: text})
+	return ": " + text + value[scalarLength(value):]
 }
 
 // scalarLength is the length of the digest or number, quoted or not, that rest begins with.
 func scalarLength(rest string) int {
-	if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
+	if rest[0] == '"' || rest[0] == '\'' {
 		return strings.IndexByte(rest[1:], rest[0]) + 2
 	}
 	if end := strings.IndexAny(rest, " \t,}\r\n"); end >= 0 {
 		return end
 	}
 	return len(rest)
+}
+
+// withPair returns a line with another pair before the brace that after begins with.
+func withPair(before, after, text string) string {
+	kept := strings.TrimRight(before, " ")
+	separator := ", "
+	switch {
+	case kept == "": // the brace is alone on its line, so the comma belongs to the one before, where it may be followed by a comment
+		return before + "  , " + text + " " + after
+	case strings.HasSuffix(kept, ","):
+		separator = " "
+	}
+	return kept + separator + text + before[len(kept):] + after
 }
 
 // locator is the key after which digest and size are best read: the one that says which file is meant.
@@ -112,13 +137,11 @@ func (v lineVisitor) Visit(n ast.Node) ast.Visitor {
 	return v
 }
 
-// apply makes the changes, last one first so that the places of the others stay right.
+// apply makes the changes, last one first so that the places of the others stay right. Lines end as they did.
 func (e *editor) apply(data []byte) ([]byte, error) {
-	lines := strings.SplitAfter(string(data), "\n")
-	newline := "\n"
-	if bytes.Contains(data, []byte("\r\n")) {
-		newline = "\r\n"
-	}
+	text := string(unixLines(data))
+	dos := strings.Count(text, "\n") == bytes.Count(data, []byte("\r\n"))
+	lines := strings.SplitAfter(text, "\n")
 	slices.SortStableFunc(e.changes, func(a, b change) int {
 		if a.line != b.line {
 			return b.line - a.line
@@ -130,31 +153,34 @@ func (e *editor) apply(data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("there is no line %d", c.line)
 		}
 		line := &lines[c.line-1]
-		if len(c.newLines) > 0 {
-			if !strings.HasSuffix(*line, "\n") { // the last line of a file without a final newline
-				*line += newline
-			}
-			*line += strings.Join(c.newLines, newline) + newline
-			continue
-		}
 		at := byteColumn(*line, c.column)
-		before, after := (*line)[:at], (*line)[at:]
-		if c.length != nil {
-			after = after[min(c.length(after), len(after)):]
-		}
-		if c.flow {
-			kept := strings.TrimRight(before, " ")
-			separator := ", "
-			if strings.HasSuffix(kept, ",") {
-				separator = " "
+		switch before, after := (*line)[:at], (*line)[at:]; c.kind {
+		case addLines:
+			if !strings.HasSuffix(*line, "\n") { // the last line of a file without a final newline
+				*line += "\n"
 			}
-			c.text = separator + c.text + before[len(kept):]
-			before = kept
+			*line += strings.Join(c.newLines, "\n") + "\n"
+		case addPair:
+			if !strings.HasPrefix(after, "}") {
+				return nil, fmt.Errorf("line %d has no brace where one should be", c.line)
+			}
+			*line = withPair(before, after, c.text)
+		case setScalar:
+			if !strings.HasPrefix(after, ":") {
+				return nil, fmt.Errorf("line %d has no colon where one should be", c.line)
+			}
+			*line = before + withScalar(after, c.text)
 		}
-		*line = before + c.text + after
 	}
-	return []byte(strings.Join(lines, "")), nil
+	text = strings.Join(lines, "")
+	if dos {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	return []byte(text), nil
 }
+
+// unixLines ends lines in a line feed alone. The YAML parser would count each of the pair as a line.
+func unixLines(data []byte) []byte { return bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) }
 
 // byteColumn turns a column counted in characters from 1 into a byte index.
 func byteColumn(line string, column int) int {

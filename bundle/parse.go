@@ -66,7 +66,7 @@ func parseDocument(d *decoder, data []byte) (root ast.Node, err error) {
 			root, err = nil, d.problems
 		}
 	}()
-	tree, err := parser.ParseBytes(data, 0)
+	tree, err := parser.ParseBytes(unixLines(data), 0)
 	var syntax yaml.Error
 	switch {
 	case errors.As(err, &syntax) && syntax.GetToken() != nil:
