@@ -234,7 +234,7 @@ func TestDatabaseInitInterrupted(t *testing.T) {
 		}
 		// However long an attempt takes, each is cut off at another point, until one is not.
 		delay := 10 * time.Millisecond
-		for ; ; delay += delay / 2 {
+		for ; ; delay *= 2 {
 			ctx, cancel := context.WithTimeout(context.Background(), delay)
 			err := d.Apply(ctx, env)
 			cancel()
@@ -258,7 +258,7 @@ func TestDatabaseInitKilled(t *testing.T) {
 	}
 	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
 		d := testInit(s)
-		for delay := 20 * time.Millisecond; ; delay += delay / 2 {
+		for delay := 20 * time.Millisecond; ; delay *= 2 {
 			child := exec.Command(os.Args[0], "-test.run=^TestDatabaseInitKilled$")
 			child.Env = append(os.Environ(), "FATE_TEST_INIT_DATA="+s.Data, "FATE_TEST_INIT_FLAVOUR="+string(s.Flavour), "FATE_TEST_INIT_HOME="+s.Home, "FATE_TEST_INIT_USER="+s.User)
 			if err := child.Start(); err != nil {

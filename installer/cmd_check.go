@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+
+	"github.com/spf13/cobra"
+)
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	fix   bool
+	all   bool
+	waive []string
+	junit string
+	peer  string
+}
+
+// newCheckCommand holds the host against what is to be installed on it.
+func newCheckCommand(g *globals) *cobra.Command {
+	opts := &checkOptions{}
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check whether this host is ready, and say what to do where it is not",
+		Long: `Check whether this host is ready for its share of the party: system, processors, memory, disk, limits, address, ports,
+the reach of other hosts, and what earlier installations left. All checks are made and everything found is shown at once,
+each with a remedy. install makes the same checks first.
+
+A warning means that it works, but worse than it should; a refusal that it cannot work. --waive lets a refusal pass, with
+a reason that is recorded. --fix carries out the remedies that can be undone; they are undone by uninstall.
+
+EXIT STATUS
+  0    nothing forbids to install, though there may be warnings
+  2    wrong usage or configuration
+  3    refused
+  4    payload damaged
+  5    a remedy of --fix could not be carried out
+  7    another run holds the lock`,
+		Example: `  ./fate-installer check --role host --party 10000
+  ./fate-installer check --config cluster.yaml --fix
+  ./fate-installer check --config cluster.yaml --waive port:3306='the old database stops tonight'
+  ./fate-installer check --config cluster.yaml --junit preflight.xml -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), g, opts) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&opts.fix, "fix", false, "carry out the remedies that can be undone, then check again")
+	f.BoolVar(&opts.all, "all", false, "show also the checks that passed")
+	f.StringArrayVar(&opts.waive, "waive", nil, "let check `ID=reason` pass although it refuses this host; repeatable")
+	f.StringVar(&opts.junit, "junit", "", "also write the results as JUnit XML to `FILE`")
+	f.StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	return cmd
+}
+
+func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
+	waivers, err := parseWaivers(opts.waive)
+	if err != nil {
+		return err
+	}
+	d, err := openForCheck(ctx, g, opts.peer)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if opts.fix {
+		if err := d.fix(ctx); err != nil {
+			return err
+		}
+	}
+	results, err := fate.Waive(d.check(), waivers)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	if opts.junit != "" {
+		if err := writeJUnit(opts.junit, results); err != nil {
+			return err
+		}
+	}
+	if err := printChecks(g, d.headline(), results, opts.all); err != nil {
+		return err
+	}
+	if len(fate.Refused(results)) > 0 {
+		return exitSilently(exitPreflight)
+	}
+	return nil
+}
+
+// openForCheck is openDeployment for a program that may carry no payload: then the sizes of what would be installed are
+// not known, and the rest of the checks is still worth making.
+func openForCheck(ctx context.Context, g *globals, peer string) (*deployment, error) {
+	d, err := openDeployment(ctx, g, peer)
+	if !errors.Is(err, payload.ErrNoPayload) {
+		return d, err
+	}
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	d = &deployment{g: g, host: h}
+	if err := d.readBare(ctx, peer); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *deployment) readBare(ctx context.Context, peer string) error {
+	request, err := readRequest(d.g, d.host, peer)
+	if err != nil {
+		return err
+	}
+	d.site = request.site
+	secrets, err := loadSecrets(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	if d.facts, err = host.Gather(ctx, d.host, host.FactsQuery{}); err != nil {
+		return err
+	}
+	if d.spec, err = d.site.spec(d.g.Base, d.facts, secrets); err != nil {
+		return err
+	}
+	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
+	return err
+}
+
+// check makes every check on the facts at hand.
+func (d *deployment) check() []fate.CheckResult {
+	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
+	if d.payload != nil {
+		in.Components, in.Platform = d.payload.Manifest().Components, d.payload.Manifest().Release.Platform
+	}
+	if d.stored != nil {
+		for name, c := range d.stored.Components {
+			in.Unpacked[name] = c.Digest
+		}
+	}
+	return fate.Preflight(d.spec, d.facts, in)
+}
+
+// preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
+func (d *deployment) preflight(waive []string) error {
+	waivers, err := parseWaivers(waive)
+	if err != nil {
+		return err
+	}
+	results, err := fate.Waive(d.check(), waivers)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	printProblems(d.g, results)
+	refused := fate.Refused(results)
+	if len(refused) == 0 {
+		return nil
+	}
+	lines := make([]string, len(refused))
+	for i, r := range refused {
+		lines[i] = fmt.Sprintf("%s: %s (wanted: %s)", r.ID, r.Measured, r.Wanted)
+	}
+	return exitCode(withHint(fmt.Errorf("cannot install on this host, %d of its checks refuse:\n%s", len(refused), strings.Join(lines, "\n")),
+		"do what stands behind the arrows, or take responsibility with --waive "+refused[0].ID+"='reason'"), exitPreflight)
+}
+
+func parseWaivers(texts []string) ([]fate.Waiver, error) {
+	waivers := make([]fate.Waiver, len(texts))
+	for i, text := range texts {
+		w, err := fate.ParseWaiver(text)
+		if err != nil {
+			return nil, exitCode(err, exitUsage)
+		}
+		waivers[i] = w
+	}
+	return waivers, nil
+}
+
+// fix applies the steps of the checks that have some and looks at the host again.
+func (d *deployment) fix(ctx context.Context) error {
+	if d.host.IsSystem() && os.Geteuid() != 0 {
+		return exitCode(withHint(errors.New("cannot fix anything: this needs root"), "run the same command with sudo"), exitUsage)
+	}
+	var plan engine.Plan
+	for _, r := range d.check() {
+		if !r.Bad() {
+			continue
+		}
+		for _, s := range r.Fix {
+			plan.Add(engine.Node{Step: s, Title: r.Title, Component: "os"})
+		}
+	}
+	if len(plan.Nodes) == 0 {
+		d.g.printf("there is nothing that --fix could do\n")
+		return nil
+	}
+	unlock, err := engine.Lock(d.host, lockPath)
+	if err != nil {
+		return exitCode(err, exitLocked)
+	}
+	defer unlock()
+	journal, err := engine.OpenJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	view := newRunView(d.g, 0)
+	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.event); err != nil {
+		return exitCode(err, exitStep)
+	}
+	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
+	return err
+}
+
+// checkReport is the JSON document of check.
+type checkReport struct {
+	Host     string             `json:"host"`
+	Refused  int                `json:"refused"`
+	Warnings int                `json:"warnings"`
+	Checks   []fate.CheckResult `json:"checks"`
+}
+
+func printChecks(g *globals, headline string, results []fate.CheckResult, all bool) error {
+	count := countStatus(results)
+	if g.Output == "json" {
+		return g.printJSON(checkReport{headline, count[fate.StatusRefused], count[fate.StatusWarning], results})
+	}
+	g.printf("%s\n\n", headline)
+	if all {
+		t := newTable(g.Stdout, "STATUS", "CHECK", "MEASURED", "WANTED")
+		for _, r := range results {
+			t.row(string(r.Status), r.ID, r.Measured, r.Wanted)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		g.printf("\n")
+	}
+	printProblems(g, results)
+	g.printf("%d checks: %d ok, %d warnings, %d refused, %d waived, %d skipped\n", len(results), count[fate.StatusOK],
+		count[fate.StatusWarning], count[fate.StatusRefused], count[fate.StatusWaived], count[fate.StatusSkipped])
+	return nil
+}
+
+// printProblems shows what is not as it should be, each with its remedy on a line of its own, ready to be copied.
+func printProblems(g *globals, results []fate.CheckResult) {
+	for _, r := range results {
+		switch {
+		case r.Status == fate.StatusWaived:
+			g.printf("%-8s %s: %s\n         waived: %s\n", r.Status, r.ID, r.Measured, r.Reason)
+		case r.Bad():
+			fixable := ""
+			if r.Fixable {
+				fixable = " (check --fix does it)"
+			}
+			g.printf("%-8s %s: %s; wanted: %s\n         -> %s%s\n", r.Status, r.ID, r.Measured, r.Wanted, r.Remedy, fixable)
+		}
+	}
+}
+
+func countStatus(results []fate.CheckResult) map[fate.Status]int {
+	count := map[fate.Status]int{}
+	for _, r := range results {
+		count[r.Status]++
+	}
+	return count
+}
+
+// JUnit's XML, as far as the servers that show it agree on it.
+type junitSuite struct {
+	XMLName  xml.Name    `xml:"testsuite"`
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Skipped  int         `xml:"skipped,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Class   string        `xml:"classname,attr"`
+	Name    string        `xml:"name,attr"`
+	Failure *junitMessage `xml:"failure"`
+	Skipped *junitMessage `xml:"skipped"`
+	Output  string        `xml:"system-out,omitempty"`
+}
+
+type junitMessage struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// writeJUnit writes a test case for each check. A warning passes, with its text as output.
+func writeJUnit(file string, results []fate.CheckResult) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return exitCode(fmt.Errorf("cannot write the JUnit report: %w", err), exitUsage)
+	}
+	if err := errors.Join(encodeJUnit(out, results), out.Close()); err != nil {
+		return fmt.Errorf("cannot write the JUnit report: %w", err)
+	}
+	return nil
+}
+
+func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
+	count := countStatus(results)
+	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: count[fate.StatusRefused], Skipped: count[fate.StatusSkipped] + count[fate.StatusWaived]}
+	for _, r := range results {
+		kind, _, _ := strings.Cut(r.ID, ":")
+		c := junitCase{Class: "preflight." + kind, Name: r.ID + ": " + r.Title}
+		text := fmt.Sprintf("measured: %s\nwanted: %s\nremedy: %s", r.Measured, r.Wanted, r.Remedy)
+		switch r.Status {
+		case fate.StatusRefused:
+			c.Failure = &junitMessage{r.Measured, text}
+		case fate.StatusSkipped:
+			c.Skipped = &junitMessage{Message: r.Measured}
+		case fate.StatusWaived:
+			c.Skipped = &junitMessage{Message: "waived: " + r.Reason, Text: text}
+		case fate.StatusWarning:
+			c.Output = "warning\n" + text
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(suite); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}

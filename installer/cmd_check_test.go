@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/fate"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// someResults has one check of each outcome.
+var someResults = []fate.CheckResult{
+	{ID: "root", Title: "run as root", Status: fate.StatusOK, Measured: "uid 0", Wanted: "uid 0"},
+	{ID: "swap", Title: "swap space", Status: fate.StatusWarning, Measured: "none", Wanted: "128 GiB", Remedy: "add some", Fixable: true},
+	{ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused, Measured: "taken by mysqld (pid 1)", Wanted: "free", Remedy: "kill 1"},
+	{ID: "port:80", Title: "port 80 is free", Status: fate.StatusWaived, Measured: "taken", Wanted: "free", Reason: "it stops at six"},
+	{ID: "time", Title: "the clock", Status: fate.StatusSkipped, Measured: "not known"},
+}
+
+func TestJUnit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "preflight.xml")
+	if err := writeJUnit(file, someResults); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got junitSuite
+	if err := xml.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	got.XMLName = xml.Name{}
+	want := junitSuite{
+		Name: "fate-installer check", Tests: 5, Failures: 1, Skipped: 2,
+		Cases: []junitCase{
+			{Class: "preflight.root", Name: "root: run as root"},
+			{Class: "preflight.swap", Name: "swap: swap space", Output: "warning\nmeasured: none\nwanted: 128 GiB\nremedy: add some"},
+			{Class: "preflight.port", Name: "port:3306: port 3306 is free", Failure: &junitMessage{"taken by mysqld (pid 1)", "measured: taken by mysqld (pid 1)\nwanted: free\nremedy: kill 1"}},
+			{Class: "preflight.port", Name: "port:80: port 80 is free", Skipped: &junitMessage{"waived: it stops at six", "measured: taken\nwanted: free\nremedy: "}},
+			{Class: "preflight.time", Name: "time: the clock", Skipped: &junitMessage{Message: "not known"}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults); codeOf(t.Context(), err) != exitUsage {
+		t.Errorf("unwritable file: %v", err)
+	}
+}
+
+func TestPrintChecks(t *testing.T) {
+	var out bytes.Buffer
+	g := &globals{Output: "text", Stdout: &out}
+	if err := printChecks(g, "host of party 1", someResults, false); err != nil {
+		t.Fatal(err)
+	}
+	want := `host of party 1
+
+warning  swap: none; wanted: 128 GiB
+         -> add some (check --fix does it)
+refused  port:3306: taken by mysqld (pid 1); wanted: free
+         -> kill 1
+waived   port:80: taken
+         waived: it stops at six
+5 checks: 1 ok, 1 warnings, 1 refused, 1 waived, 1 skipped
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	out.Reset()
+	if err := printChecks(g, "", someResults, true); err != nil || !strings.Contains(out.String(), "ok       root       uid 0") {
+		t.Errorf("table: %v\n%s", err, out.String())
+	}
+	out.Reset()
+	g.Output = "json"
+	if err := printChecks(g, "host", someResults, true); err != nil {
+		t.Fatal(err)
+	}
+	var report checkReport
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 || len(report.Checks) != 5 {
+		t.Errorf("%v: %+v", err, report)
+	}
+}
+
+func TestParseWaivers(t *testing.T) {
+	if got, err := parseWaivers([]string{"port:1=a=b"}); err != nil || got[0] != (fate.Waiver{ID: "port:1", Reason: "a=b"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := parseWaivers([]string{"port:1"}); codeOf(t.Context(), err) != exitUsage {
+		t.Errorf("waiver without a reason: %v", err)
+	}
+}

@@ -1,0 +1,249 @@
+package fate
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+)
+
+// Status is the outcome of one check of the preflight.
+type Status string
+
+// The outcomes, from good to bad.
+const (
+	StatusOK      Status = "ok"
+	StatusSkipped Status = "skipped" // could not be decided; Measured says why
+	StatusWarning Status = "warning" // works, but worse than it should
+	StatusWaived  Status = "waived"  // refused, and the operator took responsibility
+	StatusRefused Status = "refused" // cannot work
+)
+
+// CheckResult is what one check of the preflight found. A check that passed is listed, too, so that a report shows what
+// was looked at.
+type CheckResult struct {
+	ID       string `json:"id"`    // stable: a kind, and the object after a colon where the kind has several, as in port:3306
+	Title    string `json:"title"` // what should be so
+	Status   Status `json:"status"`
+	Measured string `json:"measured"`
+	Wanted   string `json:"wanted,omitempty"`
+	Remedy   string `json:"remedy,omitempty"` // what to do, when it is not so
+	Fixable  bool   `json:"fixable"`          // check --fix does it
+	Final    bool   `json:"final,omitempty"`  // cannot be waived: nothing would run
+	Reason   string `json:"reason,omitempty"` // given with a waiver
+
+	// Fix are the steps that put it right. They are undone with the installation.
+	Fix []engine.Step `json:"-"`
+}
+
+// Bad reports whether there is something to be done.
+func (r CheckResult) Bad() bool { return r.Status == StatusWarning || r.Status == StatusRefused }
+
+// PreflightInput is what Preflight needs besides the Spec and the Facts.
+type PreflightInput struct {
+	Components []payload.Component // of the payload; none: its sizes are not known
+	Platform   string              // what the payload is built for, as GOOS/GOARCH; blank: not known
+	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
+	Unpacked   map[string]string   // component -> digest of the tree that is in place
+}
+
+// Questions is what Preflight wants to know about a host.
+func Questions(s *Spec) host.FactsQuery {
+	q := host.FactsQuery{
+		Paths:    []string{"/", "/tmp", s.Layout.Base, s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
+		Programs: slices.Clone(workerPrograms),
+	}
+	add := func(paths ...string) {
+		for _, p := range paths {
+			if p != "" && !slices.Contains(q.Paths, p) {
+				q.Paths = append(q.Paths, p)
+			}
+		}
+	}
+	for _, name := range s.Components() {
+		add(s.UnpackTarget(name))
+	}
+	if s.Runs(MySQL) {
+		add(s.Layout.DatabaseData(), s.datadirMark())
+		add(optionFiles...)
+	}
+	for _, p := range Programs(s) {
+		add(s.programFile(p.Name))
+	}
+	for _, p := range s.Ports() {
+		q.Binds = append(q.Binds, s.bindAddress(p))
+	}
+	q.Peers = s.targets()
+	return q
+}
+
+// datadirMark is the file by which a data directory of ours is known.
+func (s *Spec) datadirMark() string {
+	return path.Join(s.Layout.DatabaseData(), "fate-installer.json")
+}
+
+func (s *Spec) programFile(program string) string {
+	return path.Join(s.Layout.SupervisorPrograms(), program+".conf")
+}
+
+// bindAddress is what a module binds: FATE-Flow its own address, all others every address.
+func (s *Spec) bindAddress(p ModulePort) netip.AddrPort {
+	addr := netip.IPv4Unspecified()
+	if own, err := netip.ParseAddr(s.IP); err == nil && p.Module == FateFlow {
+		addr = own
+	}
+	return netip.AddrPortFrom(addr, uint16(p.Port))
+}
+
+// Preflight holds a host against what is to be installed on it. It is pure, and it finds everything at once: an operator
+// who has to walk to the machine room for each problem wants to go there once.
+func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
+	p := &preflight{s: s, f: f, in: in}
+	for _, check := range []func(){
+		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
+		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
+		p.address, p.hostname, p.ports, p.portRange, p.peers,
+		p.space, p.inodes, p.mountOptions,
+		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
+		p.locale, p.selinux, p.firewall, p.clock, p.tools,
+	} {
+		check()
+	}
+	return p.results
+}
+
+// preflight collects results.
+type preflight struct {
+	s       *Spec
+	f       *host.Facts
+	in      PreflightInput
+	results []CheckResult
+}
+
+// draft is a check under construction. Each check says what should be so and what was measured, and then either that
+// it is, or what follows from its not being so.
+type draft struct {
+	p *preflight
+	CheckResult
+}
+
+func (p *preflight) check(id, title, wanted string) *draft {
+	return &draft{p, CheckResult{ID: id, Title: title, Wanted: wanted}}
+}
+
+func (r *draft) measured(format string, args ...any) *draft {
+	r.Measured = fmt.Sprintf(format, args...)
+	return r
+}
+
+// steps are the steps that put it right.
+func (r *draft) steps(fix ...engine.Step) *draft {
+	r.Fix, r.Fixable = fix, len(fix) > 0
+	return r
+}
+
+func (r *draft) end(status Status) {
+	r.Status = status
+	if !r.Bad() {
+		r.Remedy, r.Fix, r.Fixable = "", nil, false
+	}
+	r.p.results = append(r.p.results, r.CheckResult)
+}
+
+func (r *draft) ok() { r.end(StatusOK) }
+
+func (r *draft) warn(format string, args ...any) {
+	r.Remedy = fmt.Sprintf(format, args...)
+	r.end(StatusWarning)
+}
+
+func (r *draft) refuse(format string, args ...any) {
+	r.Remedy = fmt.Sprintf(format, args...)
+	r.end(StatusRefused)
+}
+
+// final refuses what no waiver can make work.
+func (r *draft) final(format string, args ...any) {
+	r.Final = true
+	r.refuse(format, args...)
+}
+
+// unknown skips the check when the named fact could not be learned.
+func (r *draft) unknown(fact string) bool {
+	reason, ok := r.p.f.Unknown[fact]
+	if ok {
+		r.measured("not known: %s", reason).end(StatusSkipped)
+	}
+	return ok
+}
+
+// Waiver lets one refused check pass.
+type Waiver struct {
+	ID     string `json:"id"` // a check's ID, or its kind for all of them
+	Reason string `json:"reason"`
+}
+
+// ParseWaiver reads ID=reason. The reason is not optional: whoever finds it later has to understand it.
+func ParseWaiver(text string) (Waiver, error) {
+	id, reason, _ := strings.Cut(text, "=")
+	w := Waiver{strings.TrimSpace(id), strings.TrimSpace(reason)}
+	if w.ID == "" || w.Reason == "" {
+		return Waiver{}, fmt.Errorf("cannot waive %q: write it as ID=reason", text)
+	}
+	return w, nil
+}
+
+// Waive marks refused checks as waived. A waiver for a check that does not exist, or that nothing can be done without,
+// is an error; one for a check that passed is not, so that a script can always give it.
+func Waive(results []CheckResult, waivers []Waiver) ([]CheckResult, error) {
+	out := slices.Clone(results)
+	for _, w := range waivers {
+		known := false
+		for i := range out {
+			r := &out[i]
+			kind, _, _ := strings.Cut(r.ID, ":")
+			if w.ID != r.ID && w.ID != kind {
+				continue
+			}
+			known = true
+			switch {
+			case r.Status == StatusRefused && r.Final:
+				return nil, fmt.Errorf("cannot waive %s: nothing would run (%s)", r.ID, r.Measured)
+			case r.Status == StatusRefused:
+				r.Status, r.Reason = StatusWaived, w.Reason
+			}
+		}
+		if !known {
+			return nil, fmt.Errorf("cannot waive %s: there is no such check", w.ID)
+		}
+	}
+	return out, nil
+}
+
+// Refused lists the checks that forbid to install.
+func Refused(results []CheckResult) []CheckResult {
+	return slices.DeleteFunc(slices.Clone(results), func(r CheckResult) bool { return r.Status != StatusRefused })
+}
+
+// Units of sizes.
+const (
+	kibibyte = 1 << 10
+	gibibyte = 1 << 30
+)
+
+// size prints bytes as an operator compares them with df -h.
+func size(bytes uint64) string {
+	switch {
+	case bytes >= gibibyte:
+		return strconv.FormatFloat(float64(bytes)/gibibyte, 'f', 1, 64) + " GiB"
+	case bytes >= mebibyte:
+		return strconv.FormatFloat(float64(bytes)/mebibyte, 'f', 0, 64) + " MiB"
+	}
+	return strconv.FormatFloat(float64(bytes)/kibibyte, 'f', 0, 64) + " KiB"
+}

@@ -1,0 +1,144 @@
+package fate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+)
+
+// Space that an installation needs besides its components.
+const (
+	databaseSpace = 400 * mebibyte // the files of an empty database; twice, while it is made
+	logSpace      = 512 * mebibyte
+	perFile       = 4 * kibibyte // what a filesystem's blocks cost on the average, rounded up
+	spareInodes   = 10_000       // logs, jobs, the database's tables
+)
+
+// need is what will be written to one filesystem.
+type need struct {
+	fs     host.PathFact
+	bytes  uint64
+	inodes uint64
+	what   []string
+}
+
+// needs sums up what goes where. A component that is unpacked already needs nothing, and one that replaces another needs
+// its whole size, because the old tree is kept until the new one is in place.
+func (p *preflight) needs() []need {
+	var out []need
+	add := func(path, what string, bytes, inodes uint64) {
+		fs, ok := p.f.PathFact(path)
+		if !ok || fs.Size == 0 || bytes == 0 {
+			return
+		}
+		i := slices.IndexFunc(out, func(n need) bool { return n.fs.Device == fs.Device })
+		if i < 0 {
+			out, i = append(out, need{fs: fs}), len(out)
+		}
+		out[i].bytes += bytes
+		out[i].inodes += inodes
+		out[i].what = append(out[i].what, what)
+	}
+	for _, c := range p.missingComponents() {
+		files := uint64(c.Files + c.Dirs + c.Links)
+		add(p.s.UnpackTarget(c.Name), c.Name, uint64(c.Size)+files*perFile, files)
+	}
+	if mark, ok := p.f.PathFact(p.s.datadirMark()); p.s.Runs(MySQL) && (!ok || !mark.Exists) {
+		add(p.s.Layout.DatabaseData(), "database", databaseSpace, 0)
+	}
+	if !p.in.Installed {
+		add(p.s.Layout.Logs(), "logs", logSpace, spareInodes)
+	}
+	return out
+}
+
+// missingComponents are those of the payload that this host needs and does not have.
+func (p *preflight) missingComponents() []payload.Component {
+	var out []payload.Component
+	for _, c := range p.in.Components {
+		if slices.Contains(p.s.Components(), c.Name) && (c.Digest == "" || p.in.Unpacked[c.Name] != c.Digest) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (p *preflight) space() {
+	for _, n := range p.needs() {
+		r := p.check("disk:"+n.fs.Mount, fmt.Sprintf("enough space on %s for %s", orRoot(n.fs.Mount), strings.Join(n.what, ", ")), size(n.bytes)).
+			measured("%s free", size(n.fs.Free))
+		if n.fs.Free < n.bytes {
+			r.refuse("free %s more on %s, or move it all with --base", size(n.bytes-n.fs.Free), orRoot(n.fs.Mount))
+		} else {
+			r.ok()
+		}
+	}
+	p.recommended("disk-data", p.s.Layout.Base, "space for data and models", wantedDisk)
+	p.recommended("disk-root", "/", "space on the root filesystem", wantedRoot)
+}
+
+func orRoot(mount string) string {
+	if mount == "" {
+		return "the filesystem"
+	}
+	return mount
+}
+
+// recommended compares with FATE's guide, which nothing depends on.
+func (p *preflight) recommended(id, path, title string, want uint64) {
+	fs, ok := p.f.PathFact(path)
+	if !ok || fs.Size == 0 {
+		return
+	}
+	r := p.check(id, title, size(want)).measured("%s free of %s", size(fs.Free), size(fs.Size))
+	// The guide's number is for the disk that one buys, so an installation that fills it is no reason to warn.
+	if fs.Free < want && (id != "disk-data" || fs.Size < want*9/10) {
+		r.warn("fine for a trial; real data needs more")
+		return
+	}
+	r.ok()
+}
+
+func (p *preflight) inodes() {
+	for _, n := range p.needs() {
+		if n.fs.Inodes == 0 { // the filesystem makes them as needed
+			continue
+		}
+		r := p.check("inodes:"+n.fs.Mount, "enough inodes on "+orRoot(n.fs.Mount), fmt.Sprint(n.inodes)).measured("%d free", n.fs.InodesFree)
+		if n.fs.InodesFree < n.inodes {
+			r.refuse("remove small files there, or move it all with --base")
+		} else {
+			r.ok()
+		}
+	}
+}
+
+// mountOptions refuses filesystems on which nothing can be written or started.
+func (p *preflight) mountOptions() {
+	seen := map[string]bool{}
+	for _, path := range []string{p.s.Layout.Projects(), p.s.Layout.Data(), p.s.Layout.Logs()} {
+		fs, ok := p.f.PathFact(path)
+		if !ok || fs.Mount == "" || seen[fs.Mount] {
+			continue
+		}
+		seen[fs.Mount] = true
+		r := p.check("mount:"+fs.Mount, "programs can be written to and started from "+fs.Mount, "rw, exec").measured("%s, %s", fs.Type, strings.Join(fs.Options, ","))
+		switch {
+		case fs.ReadOnly():
+			r.refuse("mount -o remount,rw %s", fs.Mount)
+		case fs.NoExec() && path == p.s.Layout.Projects():
+			r.refuse("mount -o remount,exec %s (and in /etc/fstab), or choose another --base", fs.Mount)
+		case fs.NoDType:
+			r.measured("xfs made with ftype=0").warn("fine for FATE; container software on the same disk will not work")
+		default:
+			r.ok()
+		}
+	}
+	if fs, ok := p.f.PathFact("/tmp"); ok && fs.NoExec() {
+		p.check("mount:/tmp", "java can load its native libraries from /tmp", "exec").measured("noexec").
+			warn("compression in eggroll and rollsite may fail: mount -o remount,exec /tmp")
+	}
+}

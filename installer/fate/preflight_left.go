@@ -1,0 +1,124 @@
+package fate
+
+import (
+	"path"
+	"strings"
+)
+
+// accounts looks for users and groups that are not what the service user would be.
+func (p *preflight) accounts() {
+	if p.s.User == "root" {
+		return
+	}
+	r := p.check("user", "user "+p.s.User+" can be, or is, the service user", "a user of its own, in group "+p.s.Group)
+	if r.unknown("users") || p.f.Unknown["groups"] != "" {
+		return
+	}
+	user, exists := p.f.User(p.s.User)
+	group, hasGroup := p.f.Group(p.s.Group)
+	switch {
+	case !exists && hasGroup:
+		r.measured("does not exist; group %s does (gid %d)", p.s.Group, group.GID).ok()
+	case !exists:
+		r.measured("does not exist").ok()
+	case user.UID == 0:
+		r.measured("uid 0").refuse("choose another name with --user: FATE's processes and every job would be root")
+	case hasGroup && user.GID != group.GID:
+		r.measured("uid %d, but its group is %d and %s is %d", user.UID, user.GID, p.s.Group, group.GID).
+			warn("it works, with files of group %s; to change it: usermod -g %s %s", p.s.Group, p.s.Group, p.s.User)
+	default:
+		r.measured("uid %d, gid %d", user.UID, user.GID).ok()
+	}
+}
+
+// directories finds trees of an earlier installation where our components will be.
+func (p *preflight) directories() {
+	r := p.check("directories", "no directory of an earlier installation", "none below "+p.s.Layout.Project())
+	if p.in.Installed {
+		r.measured("this installation's own").ok()
+		return
+	}
+	var found []string
+	for _, name := range p.s.Components() {
+		target := p.s.UnpackTarget(name)
+		if fact, ok := p.f.PathFact(target); ok && fact.Exists && !fact.Empty {
+			found = append(found, target)
+		}
+	}
+	if len(found) == 0 {
+		r.measured("none").ok()
+		return
+	}
+	r.measured("%s", strings.Join(found, ", ")).refuse("move it away: mv %s %s.old", commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
+}
+
+// commonParent is what to move: the project when everything found is in it, as FATE's guide says, else the first.
+func commonParent(l Layout, found []string) string {
+	for _, f := range found {
+		if !strings.HasPrefix(f, l.Project()+"/") {
+			return f
+		}
+	}
+	return l.Project()
+}
+
+func (p *preflight) datadir() {
+	if !p.s.Runs(MySQL) {
+		return
+	}
+	data := p.s.Layout.DatabaseData()
+	r := p.check("datadir", "no data of another database server", "nothing, or a database of ours, in "+data)
+	fact, ok := p.f.PathFact(data)
+	mark, marked := p.f.PathFact(p.s.datadirMark())
+	switch {
+	case !ok || !fact.Exists || fact.Empty:
+		r.measured("nothing").ok()
+	case marked && mark.Exists:
+		r.measured("a database of ours, which is kept").ok()
+	default:
+		r.measured("files that are not ours").refuse("keep them and move them away: mv %s %s.old", data, data)
+	}
+}
+
+// optionFiles are where MySQL looks for options unless it is told not to.
+var optionFiles = []string{"/etc/my.cnf", "/etc/mysql/my.cnf"}
+
+// optionFiles reports them although they do no harm: FATE's guide has operators look for them.
+func (p *preflight) optionFiles() {
+	if !p.s.Runs(MySQL) {
+		return
+	}
+	r := p.check("my.cnf", "option files of another database server are not read", "none, or not read")
+	var found []string
+	for _, file := range optionFiles {
+		if fact, ok := p.f.PathFact(file); ok && fact.Exists {
+			found = append(found, file)
+		}
+	}
+	if len(found) == 0 {
+		r.measured("none").ok()
+		return
+	}
+	r.measured("%s; our server is started without it", strings.Join(found, ", ")).ok()
+}
+
+// programFiles finds program files that another supervisor would start beside ours.
+func (p *preflight) programFiles() {
+	r := p.check("supervisor-conf", "no program files of an earlier installation", "none in "+p.s.Layout.SupervisorPrograms())
+	if p.in.Installed {
+		r.measured("this installation's own").ok()
+		return
+	}
+	var found []string
+	for _, program := range Programs(p.s) {
+		if fact, ok := p.f.PathFact(p.s.programFile(program.Name)); ok && fact.Exists {
+			found = append(found, path.Base(fact.Path))
+		}
+	}
+	if len(found) == 0 {
+		r.measured("none").ok()
+		return
+	}
+	dir := p.s.Layout.Supervisor()
+	r.measured("%s", strings.Join(found, ", ")).refuse("stop that supervisor and move its directory away: mv %s %s.old", dir, dir)
+}

@@ -1,0 +1,341 @@
+package fate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/host"
+	"fate-installer/installer/step"
+)
+
+func (p *preflight) root() {
+	r := p.check("root", "run as root", "uid 0").measured("uid %d", p.f.UID)
+	switch {
+	case p.f.Rooted:
+		r.measured("a directory tree needs no root").end(StatusSkipped)
+	case p.f.UID == 0:
+		r.ok()
+	default:
+		r.final("run the same command with sudo")
+	}
+}
+
+// platform compares the processor with what the payload's programs are built for.
+func (p *preflight) platform() {
+	r := p.check("platform", "the appliance is for this kind of processor", p.in.Platform)
+	if r.unknown("arch") {
+		return
+	}
+	r.measured("linux/%s", p.f.Arch)
+	if p.in.Platform == "" {
+		r.end(StatusSkipped)
+		return
+	}
+	wrong := ""
+	for _, c := range p.in.Components {
+		if c.Platform != "" && c.Platform != "linux/"+p.f.Arch && slices.Contains(p.s.Components(), c.Name) {
+			wrong = c.Name + " is for " + c.Platform
+		}
+	}
+	switch {
+	case p.in.Platform != "linux/"+p.f.Arch:
+		r.final("bring the appliance for linux/%s", p.f.Arch)
+	case wrong != "":
+		r.measured("linux/%s, but %s", p.f.Arch, wrong).final("bring an appliance whose components are all for linux/%s", p.f.Arch)
+	default:
+		r.ok()
+	}
+}
+
+// distributions are the oldest versions on which FATE 1.x and what it brings are known to run. FATE's guide names CentOS
+// 7.2 and Ubuntu 16.04; the others have newer system libraries than those two.
+var distributions = []struct{ id, oldest string }{
+	{"centos", "7.2"}, {"rhel", "7.2"}, {"ubuntu", "16.04"}, {"debian", "9"}, {"openEuler", "20.03"}, {"kylin", ""}, {"uos", ""},
+	{"anolis", ""}, {"tencentos", ""}, {"rocky", ""}, {"almalinux", ""},
+}
+
+func (p *preflight) distribution() {
+	r := p.check("os", "a Linux distribution that FATE is known to run on", "CentOS 7.2 or later, Ubuntu 16.04 or later, or of their families")
+	if r.unknown("os") {
+		return
+	}
+	os := p.f.OS
+	r.measured("%s", os.Pretty)
+	i := slices.IndexFunc(distributions, func(d struct{ id, oldest string }) bool { return strings.EqualFold(d.id, os.ID) })
+	switch {
+	case i < 0 && !os.Is("rhel") && !os.Is("debian"):
+		r.warn("it is not known to us; what decides are the C library and the kernel, which are checked apart")
+	case i >= 0 && distributions[i].oldest != "" && host.CompareVersions(os.Version, distributions[i].oldest) < 0:
+		r.refuse("%s is too old: upgrade to %s or later", os.Version, distributions[i].oldest)
+	default:
+		r.ok()
+	}
+}
+
+// oldestGlibc is what manylinux2014 wheels and the el7 builds of MySQL and the JDK need; oldestKernel came with it.
+const (
+	oldestGlibc  = "2.17"
+	oldestKernel = "3.10"
+)
+
+func (p *preflight) libc() {
+	r := p.check("glibc", "a C library that FATE's programs can be loaded with", "GNU C library "+oldestGlibc+" or later")
+	if !r.unknown("glibc") {
+		r.measured("%s", p.f.Glibc)
+		if host.CompareVersions(p.f.Glibc, oldestGlibc) < 0 {
+			r.refuse("use a newer distribution")
+		} else {
+			r.ok()
+		}
+	}
+	r = p.check("kernel", "a kernel that FATE's programs can run on", oldestKernel+" or later")
+	if !r.unknown("kernel") {
+		r.measured("%s", p.f.Kernel)
+		if host.CompareVersions(p.f.Kernel, oldestKernel) < 0 {
+			r.refuse("use a newer distribution")
+		} else {
+			r.ok()
+		}
+	}
+}
+
+func (p *preflight) bootSystem() {
+	r := p.check("init", "an init system that can start the supervisor at boot", "systemd")
+	if r.unknown("init") {
+		return
+	}
+	r.measured("%s", p.f.Init)
+	if p.f.Init == "systemd" {
+		r.ok()
+		return
+	}
+	r.warn("start the supervisor yourself at boot: %s --base %s svc run", p.s.Layout.Binary(), p.s.Layout.Base)
+}
+
+// What FATE's guide asks for. Less works as long as the data is small, so it is never refused.
+const (
+	wantedCPUs   = 8
+	wantedMemory = amplyMemory
+	wantedSwap   = 128 * gibibyte
+	wantedDisk   = 500 * gibibyte
+	wantedRoot   = 20 * gibibyte
+)
+
+// leastMemory is less than the processes of even the smallest side need together.
+const leastMemory = 512 * mebibyte
+
+func (p *preflight) processors() {
+	r := p.check("cpu", "enough processors", fmt.Sprint(wantedCPUs))
+	if !r.unknown("cpu") {
+		r.measured("%d", p.f.CPU.Count)
+		if p.f.CPU.Count < wantedCPUs {
+			r.warn("fine for a trial; jobs of real data will be slow, and cores_per_node should not exceed it")
+		} else {
+			r.ok()
+		}
+	}
+	if p.f.Arch != "amd64" || !slices.Contains(p.s.Components(), "python") {
+		return
+	}
+	r = p.check("cpu-flags", "a processor with AVX, which tensorflow needs", "avx")
+	switch {
+	case r.unknown("cpu"):
+	case p.f.CPU.Has("avx"):
+		r.measured("avx").ok()
+	default:
+		r.measured("no avx").warn("neural network components of FATE will crash; others work. In a virtual machine, pass the host's processor through")
+	}
+}
+
+func (p *preflight) memory() {
+	r := p.check("memory", "enough memory", "16 GiB")
+	if r.unknown("memory") {
+		return
+	}
+	r.measured("%s", size(p.f.Memory.Total))
+	switch {
+	case p.f.Memory.Total < leastMemory:
+		r.refuse("the processes alone need more: give the machine at least %s", size(leastMemory))
+	case p.f.Memory.Total < wantedMemory:
+		r.warn("fine for a trial: java heaps and the database are made smaller to fit")
+	default:
+		r.ok()
+	}
+}
+
+// swap wants what FATE's guide asks for, less what the machine has in memory beyond its 16 GiB, as upstream's check does.
+func (p *preflight) swap() {
+	r := p.check("swap", "swap space for computations in memory", "128 GiB of memory and swap together")
+	if r.unknown("swaps") || r.unknown("memory") {
+		return
+	}
+	swap := "no swap"
+	if p.f.Memory.SwapTotal > 0 {
+		swap = size(p.f.Memory.SwapTotal) + " of swap"
+	}
+	r.measured("%s, %s of memory", swap, size(p.f.Memory.Total))
+	if p.f.Memory.SwapTotal+p.f.Memory.Total >= wantedSwap {
+		r.ok()
+		return
+	}
+	r.warn("fine for a trial; for real data add a swap file, with os: {swap: 128G} in the cluster file")
+}
+
+// limits are those of this session. Our programs get theirs from the supervisor, so only a hard limit that root may not
+// raise would matter, and that shows nowhere but in a container.
+func (p *preflight) limits() {
+	for _, l := range []struct{ name, title, wanted string }{
+		{"nofile", "enough open files per process", limitFiles},
+		{"nproc", "enough processes per user", limitProcesses},
+	} {
+		r := p.check("limit:"+l.name, l.title, l.wanted)
+		if r.unknown("limits") {
+			continue
+		}
+		wanted, err := strconv.ParseUint(l.wanted, 10, 64)
+		have, ok := p.f.Limit(l.name)
+		switch {
+		case err != nil || !ok:
+			r.measured("not known").end(StatusSkipped)
+		case have.Hard >= wanted:
+			r.measured("%s", limitText(have)).ok()
+		case p.s.OS.Limits == "keep":
+			r.measured("%s", limitText(have)).warn("FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
+		default:
+			r.measured("%s; install raises it for %s", limitText(have), p.s.User).ok()
+		}
+	}
+}
+
+func limitText(l host.Limit) string {
+	text := func(n uint64) string {
+		if n == host.Unlimited {
+			return "unlimited"
+		}
+		return strconv.FormatUint(n, 10)
+	}
+	return fmt.Sprintf("soft %s, hard %s", text(l.Soft), text(l.Hard))
+}
+
+// leastSettings are the values of eggroll's own environment check. The worker processes of a node together open and map
+// a lot.
+var leastSettings = []struct {
+	key  string
+	want int
+}{
+	{"kernel.threads-max", 65535}, {"kernel.pid_max", 65535}, {"vm.max_map_count", 65535}, {"fs.file-max", 65535}, {"fs.nr_open", 65535},
+}
+
+func (p *preflight) kernelSettings() {
+	for _, l := range leastSettings {
+		text, ok := p.f.Sysctls[l.key]
+		if !ok {
+			continue // this kernel, or this tree, has no such setting
+		}
+		r := p.check("sysctl:"+l.key, "kernel setting "+l.key+" is large enough", fmt.Sprintf("at least %d", l.want)).measured("%s", text)
+		// file-max may be larger than an int64 on a machine with much memory; what cannot be read as small is not small.
+		have, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || have >= int64(l.want) {
+			r.ok()
+			continue
+		}
+		r.steps(setSysctl(step.SysctlValue{Key: l.key, Value: strconv.Itoa(l.want), AtLeast: true})).warn("sysctl -w %s=%d", l.key, l.want)
+	}
+}
+
+// setSysctl is a drop-in for one setting, so that each can be undone by itself.
+func setSysctl(v step.SysctlValue) step.Sysctl {
+	return step.Sysctl{Path: "/etc/sysctl.d/90-fate-" + strings.ReplaceAll(v.Key, ".", "-") + ".conf", Values: []step.SysctlValue{v}}
+}
+
+func (p *preflight) locale() {
+	r := p.check("locale", "a UTF-8 locale", "LANG ending in UTF-8")
+	lang := p.f.Locale.System
+	if lang == "" {
+		lang = p.f.Locale.Lang
+	}
+	r.measured("%s", orNone(lang))
+	bare := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(lang))
+	if strings.HasSuffix(bare, "utf8") {
+		r.ok()
+		return
+	}
+	r.warn("FATE's programs are started with C.UTF-8; set LANG for sessions in which you use FATE's command line tools")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func (p *preflight) selinux() {
+	r := p.check("selinux", "SELinux does not stop programs below "+p.s.Layout.Base, "permissive, disabled or absent").measured("%s", p.f.SELinux)
+	if p.f.SELinux != "enforcing" {
+		r.ok()
+		return
+	}
+	r.warn("if a program cannot start or listen, try: setenforce 0 (and SELINUX=permissive in /etc/selinux/config)")
+}
+
+func (p *preflight) firewall() {
+	r := p.check("firewall", "the firewall lets the other hosts of the cluster in", "open ports, or no firewall")
+	fw := p.f.Firewall
+	if !fw.Active {
+		r.measured("no active firewalld or ufw").ok()
+		return
+	}
+	var ports []string
+	for _, port := range p.s.Ports() {
+		ports = append(ports, strconv.Itoa(port.Port))
+	}
+	command := "ufw allow proto tcp to any port " + strings.Join(ports, ",")
+	if fw.Name == "firewalld" {
+		command = "firewall-cmd --permanent --add-port=" + strings.Join(ports, "/tcp --add-port=") + "/tcp && firewall-cmd --reload"
+	}
+	r.measured("%s is active", fw.Name).warn("%s", command)
+}
+
+// clock matters between hosts: FATE-Flow's signatures are good for 60 seconds, and certificates for a while.
+func (p *preflight) clock() {
+	r := p.check("time", "the clock is kept right", "synchronized")
+	if p.f.Rooted {
+		r.measured("a directory tree has no clock").end(StatusSkipped)
+		return
+	}
+	if r.unknown("time") {
+		return
+	}
+	if p.f.Time.Synchronized {
+		r.measured("synchronized (%s)", orNone(p.f.Time.Service)).ok()
+		return
+	}
+	r.measured("not synchronized (service: %s)", orNone(p.f.Time.Service)).warn("let chronyd or ntpd follow a time server of your network: requests between hosts whose clocks differ by a minute are refused")
+}
+
+// workerPrograms are used by the scripts with which a nodemanager starts its workers, and by FATE's own tools.
+var workerPrograms = []string{"bash", "ps", "awk", "getopt", "lsof"}
+
+func (p *preflight) tools() {
+	if !p.s.Runs(NodeManager) {
+		return
+	}
+	r := p.check("programs", "the programs that eggroll's scripts use", strings.Join(workerPrograms, ", "))
+	var missing []string
+	for _, name := range workerPrograms {
+		if p.f.Programs[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	switch {
+	case len(missing) == 0:
+		r.measured("all there").ok()
+	case slices.Contains(missing, "bash"):
+		r.measured("missing: %s", strings.Join(missing, ", ")).refuse("install them from the distribution's medium: without bash no worker starts")
+	default:
+		r.measured("missing: %s", strings.Join(missing, ", ")).warn("install them from the distribution's medium (procps, gawk, util-linux, lsof)")
+	}
+}

@@ -1,0 +1,285 @@
+package fate
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/host"
+	"fate-installer/installer/step"
+)
+
+// address makes sure that the address this host has in the cluster is its own. FATE-Flow binds it, and the others tell
+// it to each other.
+func (p *preflight) address() {
+	r := p.check("address", "the address in the cluster file is this host's", p.s.IP)
+	if r.unknown("addresses") {
+		return
+	}
+	var own []string
+	for _, a := range p.f.Addresses {
+		if !a.IP.IsLoopback() && !a.IP.IsLinkLocalUnicast() {
+			own = append(own, a.IP.String())
+		}
+	}
+	r.measured("%s", orNone(strings.Join(own, ", ")))
+	ip, err := netip.ParseAddr(p.s.IP)
+	switch {
+	case err != nil:
+		r.measured("%s is a name", p.s.IP).end(StatusSkipped)
+	case p.f.HasAddress(ip):
+		r.ok()
+	default:
+		r.refuse("correct the cluster file, or say with --ip which address of it this host has")
+	}
+}
+
+func (p *preflight) hostname() {
+	r := p.check("hostname", "the host's own name has an address without asking the network", "a line in /etc/hosts")
+	if r.unknown("hostname") {
+		return
+	}
+	name := p.f.Hostname
+	if len(name.Addresses) > 0 {
+		r.measured("%s is %s", name.Name, name.Addresses[0]).ok()
+		return
+	}
+	entry := step.Block{Path: "/etc/hosts", Name: "hostname", Lines: []string{p.s.IP + " " + name.Name}}
+	r.measured("%s has none", name.Name).steps(entry).warn("java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
+}
+
+// ModulePort is a port and the module that listens on it.
+type ModulePort struct {
+	Module Module
+	Port   int
+}
+
+// Ports lists every TCP port this host listens on, by module in start order.
+func (s *Spec) Ports() []ModulePort {
+	var out []ModulePort
+	for _, program := range Programs(s) {
+		i := slices.IndexFunc(s.modules, func(m Module) bool { return m.Program() == program.Name })
+		for _, port := range program.Ports {
+			out = append(out, ModulePort{s.modules[i], port})
+		}
+	}
+	return out
+}
+
+// ports checks each port twice: by really binding it, and by looking who has it.
+func (p *preflight) ports() {
+	for _, port := range p.s.Ports() {
+		number := strconv.Itoa(port.Port)
+		r := p.check("port:"+number, fmt.Sprintf("port %s is free for %s", number, port.Module), "free")
+		addr := p.s.bindAddress(port)
+		owners := slices.DeleteFunc(p.f.ListenersOn(addr), p.isOurListener)
+		bind, tried := p.f.Bind(addr)
+		switch {
+		case len(owners) > 0:
+			names := make([]string, len(owners))
+			for i, l := range owners {
+				names[i] = listenerText(l)
+			}
+			r.measured("taken by %s", strings.Join(names, " and ")).refuse("%s, or give %s another port in the cluster file", p.stopHint(owners[0]), port.Module)
+		case tried && bind.InUse && len(p.f.ListenersOn(addr)) > 0:
+			r.measured("taken by this installation").ok()
+		case tried && bind.InUse:
+			r.measured("taken, by a process that cannot be seen from here").refuse("look outside this container, or give %s another port in the cluster file", port.Module)
+		case tried && bind.Error != "" && p.f.HasAddress(addr.Addr()):
+			r.measured("cannot be bound: %s", bind.Error).refuse("give %s another port in the cluster file", port.Module)
+		case !tried && r.unknown("listeners"):
+		default: // an address that is not ours is a matter of another check
+			r.measured("free").ok()
+		}
+	}
+}
+
+func listenerText(l host.Listener) string {
+	if l.PID == 0 {
+		return fmt.Sprintf("a process of uid %d on %s", l.UID, l.Addr)
+	}
+	return fmt.Sprintf("%s (pid %d) on %s", l.Process, l.PID, l.Addr)
+}
+
+func (p *preflight) stopHint(l host.Listener) string {
+	if l.PID == 0 {
+		return "stop that process"
+	}
+	return fmt.Sprintf("stop %s: kill %d", l.Process, l.PID)
+}
+
+// isOurListener reports whether a listener belongs to the installation that is already here.
+func (p *preflight) isOurListener(l host.Listener) bool {
+	if !p.in.Installed {
+		return false
+	}
+	process, ok := p.f.Process(l.PID)
+	return ok && p.isOurs(process)
+}
+
+// isOurs reports whether a process runs a program of this installation, or for it: FATE-Flow's and eggroll's workers are
+// pythons and javas of our trees.
+func (p *preflight) isOurs(process host.Process) bool {
+	base := p.s.Layout.Projects() + "/"
+	return strings.HasPrefix(process.Exe, base) || strings.HasPrefix(process.Command(), base)
+}
+
+// portRange finds ports that the kernel may give to an outgoing connection just when their program wants to listen. The
+// default range starts far above ours, but tuning guides widen it.
+func (p *preflight) portRange() {
+	text, ok := p.f.Sysctls["net.ipv4.ip_local_port_range"]
+	bounds := strings.Fields(text)
+	if !ok || len(bounds) != 2 {
+		return
+	}
+	low, err1 := strconv.Atoi(bounds[0])
+	high, err2 := strconv.Atoi(bounds[1])
+	if err1 != nil || err2 != nil {
+		return
+	}
+	r := p.check("port-range", "no port of ours is one that the kernel gives to outgoing connections", "outside of ip_local_port_range").measured("%d to %d", low, high)
+	reserved := p.f.Sysctls["net.ipv4.ip_local_reserved_ports"]
+	var inside []string
+	for _, port := range p.s.Ports() {
+		if port.Port >= low && port.Port <= high && !inRanges(reserved, port.Port) {
+			inside = append(inside, strconv.Itoa(port.Port))
+		}
+	}
+	if len(inside) == 0 {
+		r.ok()
+		return
+	}
+	slices.Sort(inside)
+	value := strings.Trim(reserved+","+strings.Join(slices.Compact(inside), ","), ",")
+	r.steps(setSysctl(step.SysctlValue{Key: "net.ipv4.ip_local_reserved_ports", Value: value})).warn("reserve them: sysctl -w net.ipv4.ip_local_reserved_ports=%s", value)
+}
+
+// inRanges reads the kernel's notation 80,8080-8090.
+func inRanges(ranges string, port int) bool {
+	for part := range strings.SplitSeq(ranges, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		low, err := strconv.Atoi(from)
+		if err != nil {
+			continue
+		}
+		high := low
+		if isRange {
+			if high, err = strconv.Atoi(to); err != nil {
+				continue
+			}
+		}
+		if port >= low && port <= high {
+			return true
+		}
+	}
+	return false
+}
+
+// targets are the remote ends that this host's programs connect to: the next hops of its rollsite, and the modules of
+// its own side on other hosts.
+func (s *Spec) targets() []host.Target {
+	var out []host.Target
+	add := func(name, ip string, port int, secure bool) {
+		t := host.Target{Name: name, Addr: net.JoinHostPort(ip, strconv.Itoa(port)), TLS: secure}
+		if ip != "" && ip != s.IP && !slices.ContainsFunc(out, func(o host.Target) bool { return o.Addr == t.Addr }) {
+			out = append(out, t)
+		}
+	}
+	if s.Runs(Rollsite) {
+		for _, party := range s.Side.Rollsite.RouteTables {
+			for _, route := range party.Routes {
+				if !slices.Contains(s.Side.Addresses(), route.IP) {
+					add("party "+party.ID, route.IP, route.Port, route.IsSecure)
+				}
+			}
+		}
+	}
+	if s.Runs(ClusterManager) || s.Runs(FateFlow) {
+		add("mysql", first(s.Side.MySQL.IPs), s.Side.MySQL.Port, false)
+	}
+	if s.Runs(NodeManager) || s.Runs(FateFlow) || s.Runs(Rollsite) {
+		add("clustermanager", first(s.Side.ClusterManager.IPs), s.Side.ClusterManager.Port, false)
+	}
+	if s.Runs(FateFlow) {
+		add("rollsite", first(s.Side.Rollsite.IPs), s.Side.Rollsite.Port, false)
+		for _, e := range s.Side.ZK.Lists {
+			add("zookeeper", e.IP, e.Port, false)
+		}
+	}
+	return out
+}
+
+// peers only warns: the other hosts are often installed later.
+func (p *preflight) peers() {
+	for _, reach := range p.f.Peers {
+		wanted := "answers"
+		if reach.TLS {
+			wanted = "answers and speaks TLS"
+		}
+		r := p.check("reach:"+reach.Addr, fmt.Sprintf("%s at %s can be reached", reach.Name, reach.Addr), wanted)
+		switch {
+		case !reach.Connected:
+			r.measured("%s", reach.Error).warn("no matter if it is installed later; otherwise look for a firewall on the way")
+		case reach.TLS && !reach.Shaken:
+			r.measured("answers, but without TLS: %s", reach.Error).warn("one side has is_secure and the other has not, or the port is the plain one (9370 instead of 9371)")
+		default:
+			r.measured("answers").ok()
+		}
+	}
+}
+
+// processes finds what an earlier or another installation still runs. Upstream's own check for it never fires.
+func (p *preflight) processes() {
+	r := p.check("processes", "no process of an earlier installation", "none")
+	if r.unknown("processes") {
+		return
+	}
+	var found []string
+	var pids []string
+	for _, process := range p.f.Processes {
+		if why := p.leftover(process); why != "" {
+			found = append(found, fmt.Sprintf("%s (pid %d)", why, process.PID))
+			pids = append(pids, strconv.Itoa(process.PID))
+		}
+	}
+	if len(found) == 0 {
+		r.measured("none").ok()
+		return
+	}
+	r.measured("%s", strings.Join(found, ", ")).refuse("stop them, the supervisor first: kill %s", strings.Join(pids, " "))
+}
+
+// processMarks are arguments by which FATE's and eggroll's processes are known wherever they are installed.
+var processMarks = []struct{ in, name string }{
+	{"com.webank.eggroll.core.Bootstrap", "eggroll"}, {"fate_flow_server.py", "FATE-Flow"}, {"fateboard.jar", "FATE-Board"},
+}
+
+// leftover names a process that would be in the way; empty for others.
+func (p *preflight) leftover(process host.Process) string {
+	if p.in.Installed && (p.isOurs(process) || p.isSupervisor(process)) {
+		return ""
+	}
+	if p.isOurs(process) {
+		return path.Base(process.Command())
+	}
+	for _, arg := range process.Args {
+		for _, m := range processMarks {
+			if strings.Contains(arg, m.in) {
+				return m.name
+			}
+		}
+		if strings.HasPrefix(arg, p.s.Layout.Supervisor()+"/") {
+			return "supervisord"
+		}
+	}
+	return ""
+}
+
+// isSupervisor recognises our own daemon, which runs from /usr/local/bin.
+func (p *preflight) isSupervisor(process host.Process) bool {
+	return process.Exe == p.s.Layout.Binary() || process.Command() == p.s.Layout.Binary()
+}

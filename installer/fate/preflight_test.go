@@ -1,0 +1,291 @@
+package fate
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var updatePreflight = flag.Bool("update-preflight", false, "rewrite the golden reports of the preflight")
+
+// components are those of a payload, with sizes like the real ones.
+var components = []payload.Component{
+	{Name: "mysql", Version: "8.0.28", Digest: "m", Size: 1200 << 20, Files: 300, Dirs: 40},
+	{Name: "jdk", Version: "8u345", Digest: "j", Size: 400 << 20, Files: 1600, Dirs: 150},
+	{Name: "python", Version: "3.8.13", Digest: "p", Size: 3 << 30, Files: 60000, Dirs: 6000, Links: 20},
+	{Name: "eggroll", Version: "2.5.1", Digest: "e", Size: 200 << 20, Files: 700, Dirs: 90},
+	{Name: "fate", Version: "1.11.2", Digest: "f", Size: 100 << 20, Files: 2500, Dirs: 300},
+	{Name: "fateflow", Version: "1.11.1", Digest: "w", Size: 20 << 20, Files: 500, Dirs: 60},
+	{Name: "fateboard", Version: "1.11.1", Digest: "b", Size: 100 << 20, Files: 10, Dirs: 3},
+}
+
+func preflightSpec(t *testing.T, ip string) *Spec {
+	t.Helper()
+	versions := map[string]string{}
+	for _, c := range components {
+		versions[c.Name] = c.Version
+	}
+	secrets, err := NewSecrets(strings.NewReader(strings.Repeat("secret", 100)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := DefaultCluster(RoleHost, 10000, ip, "192.168.0.99:9371:secure").Spec(Selection{
+		IP: ip, Versions: versions, Env: map[string]string{"FATE": "1.11.2", "EGGROLL": "2.5.1"}, Secrets: secrets,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// gatherTree reads one of the machines that package host has as directory trees, with a disk of a known size.
+func gatherTree(t *testing.T, machine string, s *Spec) *host.Facts {
+	t.Helper()
+	h, err := host.New(filepath.Join("../host/testdata/hosts", machine), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	f, err := host.Gather(context.Background(), h, Questions(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range f.Paths {
+		p := &f.Paths[i]
+		p.Device, p.Size, p.Free, p.Inodes, p.InodesFree = uint64(len(p.Mount)), 600<<30, 550<<30, 1_000_000, 900_000
+	}
+	return f
+}
+
+// TestPreflightOnMachines holds each machine against a party of all modules and compares the whole report.
+func TestPreflightOnMachines(t *testing.T) {
+	for machine, ip := range map[string]string{
+		"centos7": "192.168.0.1", "ubuntu18.04": "192.168.0.2", "ubuntu22.04": "172.17.0.2", "debian12": "192.168.0.1", "openeuler": "10.20.30.40", "kylin": "172.16.5.9",
+	} {
+		t.Run(machine, func(t *testing.T) {
+			s := preflightSpec(t, ip)
+			results := Preflight(s, gatherTree(t, machine, s), PreflightInput{Components: components, Platform: "linux/amd64"})
+			var b strings.Builder
+			for _, r := range results {
+				fmt.Fprintf(&b, "%-8s %s: %s\n", r.Status, r.ID, r.Measured)
+				if r.Remedy != "" {
+					fmt.Fprintf(&b, "         -> %s\n", r.Remedy)
+				}
+			}
+			golden := filepath.Join("testdata/preflight", machine+".txt")
+			if *updatePreflight {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(golden), 0o755), os.WriteFile(golden, []byte(b.String()), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestPreflight starts from a host on which all is well and changes one thing at a time.
+func TestPreflight(t *testing.T) {
+	const ip = "192.168.0.1"
+	addr := netip.MustParseAddr
+	s := preflightSpec(t, ip)
+	in := PreflightInput{Components: components, Platform: "linux/amd64"}
+	installed := in
+	installed.Installed, installed.Unpacked = true, map[string]string{"python": "p", "mysql": "old"}
+	ourBoard := func(f *host.Facts) {
+		f.Processes = append(f.Processes, host.Process{PID: 7, Name: "java", Exe: "/data/projects/fate/common/jdk/jdk-8u345/bin/java", Args: []string{"java", "-jar", "fateboard.jar"}})
+		f.Listeners = append(f.Listeners, host.Listener{Addr: netip.MustParseAddrPort("[::]:8080"), PID: 7, Process: "java"})
+		bindOf(f, "0.0.0.0:8080").Error, bindOf(f, "0.0.0.0:8080").InUse = "address already in use", true
+	}
+	for name, c := range map[string]struct {
+		change   func(*host.Facts)
+		in       PreflightInput
+		id       string
+		status   Status
+		measured string
+	}{
+		"all is well":           {func(*host.Facts) {}, in, "", "", ""},
+		"not root":              {func(f *host.Facts) { f.UID = 1000 }, in, "root", StatusRefused, "uid 1000"},
+		"other processor":       {func(f *host.Facts) { f.Arch = "arm64" }, in, "platform", StatusRefused, "linux/arm64"},
+		"old distribution":      {func(f *host.Facts) { f.OS = host.OSRelease{ID: "centos", Version: "7.1"} }, in, "os", StatusRefused, ""},
+		"unknown distribution":  {func(f *host.Facts) { f.OS = host.OSRelease{ID: "gentoo", Pretty: "Gentoo"} }, in, "os", StatusWarning, "Gentoo"},
+		"derived distribution":  {func(f *host.Facts) { f.OS = host.OSRelease{ID: "mine", Like: []string{"debian"}} }, in, "os", StatusOK, ""},
+		"old glibc":             {func(f *host.Facts) { f.Glibc = "2.12" }, in, "glibc", StatusRefused, "2.12"},
+		"old kernel":            {func(f *host.Facts) { f.Kernel = "2.6.32-754.el6.x86_64" }, in, "kernel", StatusRefused, "2.6.32"},
+		"no systemd":            {func(f *host.Facts) { f.Init = "sleep" }, in, "init", StatusWarning, "sleep"},
+		"two cores":             {func(f *host.Facts) { f.CPU.Count = 2 }, in, "cpu", StatusWarning, "2"},
+		"no avx":                {func(f *host.Facts) { f.CPU.Flags = nil }, in, "cpu-flags", StatusWarning, ""},
+		"little memory":         {func(f *host.Facts) { f.Memory.Total = 2 << 30 }, in, "memory", StatusWarning, "2.0 GiB"},
+		"far too little memory": {func(f *host.Facts) { f.Memory.Total = 256 << 20 }, in, "memory", StatusRefused, "256 MiB"},
+		"no swap":               {func(f *host.Facts) { f.Memory.SwapTotal, f.Memory.Total = 0, 64<<30 }, in, "swap", StatusWarning, ""},
+		"low limits":            {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, in, "limit:nofile", StatusOK, "install raises it"},
+		"small setting":         {func(f *host.Facts) { f.Sysctls["kernel.pid_max"] = "32768" }, in, "sysctl:kernel.pid_max", StatusWarning, "32768"},
+		"huge setting":          {func(f *host.Facts) { f.Sysctls["fs.file-max"] = "18446744073709551615" }, in, "sysctl:fs.file-max", StatusOK, ""},
+		"not our address":       {func(f *host.Facts) { f.Addresses = []host.Address{{IP: addr("10.0.0.1")}} }, in, "address", StatusRefused, "10.0.0.1"},
+		"unresolved name":       {func(f *host.Facts) { f.Hostname.Addresses = nil }, in, "hostname", StatusWarning, "has none"},
+		"port taken": {func(f *host.Facts) {
+			f.Listeners = []host.Listener{{Addr: netip.MustParseAddrPort("127.0.0.1:3306"), PID: 42, Process: "mysqld"}}
+		}, in, "port:3306", StatusRefused, "mysqld (pid 42)"},
+		"port taken out of sight":               {func(f *host.Facts) { bindOf(f, "0.0.0.0:4670").InUse = true }, in, "port:4670", StatusRefused, "cannot be seen"},
+		"port taken by ourselves":               {ourBoard, installed, "port:8080", StatusOK, "taken by this installation"},
+		"port taken by an earlier installation": {ourBoard, in, "port:8080", StatusRefused, "java (pid 7)"},
+		"earlier installation still runs":       {ourBoard, in, "processes", StatusRefused, "java (pid 7)"},
+		"our own processes":                     {ourBoard, installed, "processes", StatusOK, "none"},
+		"wide port range":                       {func(f *host.Facts) { f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535" }, in, "port-range", StatusWarning, "1024 to 65535"},
+		"wide port range, reserved": {func(f *host.Facts) {
+			f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535"
+			f.Sysctls["net.ipv4.ip_local_reserved_ports"] = "3306,4670-4671,8080,9360,9370-9380"
+		}, in, "port-range", StatusOK, ""},
+		"peer is down":        {func(f *host.Facts) { f.Peers[0].Connected, f.Peers[0].Error = false, "connection refused" }, in, "reach:192.168.0.99:9371", StatusWarning, "connection refused"},
+		"peer without TLS":    {func(f *host.Facts) { f.Peers[0].Shaken = false }, in, "reach:192.168.0.99:9371", StatusWarning, "without TLS"},
+		"disk full":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 1 << 30 }) }, in, "disk:/", StatusRefused, "1.0 GiB free"},
+		"small disk":          {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Size, p.Free = 40<<30, 30<<30 }) }, in, "disk-data", StatusWarning, "30.0 GiB"},
+		"no inodes":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.InodesFree = 1000 }) }, in, "inodes:/", StatusRefused, "1000 free"},
+		"btrfs has no inodes": {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Inodes, p.InodesFree = 0, 0 }) }, in, "", "", ""},
+		"read-only":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Options = []string{"ro"} }) }, in, "mount:/", StatusRefused, "ro"},
+		"noexec":              {func(f *host.Facts) { pathOf(f, "/data/projects").Options = []string{"rw", "noexec"} }, in, "mount:/", StatusRefused, "noexec"},
+		"xfs without types":   {func(f *host.Facts) { pathOf(f, "/data/projects").NoDType = true }, in, "mount:/", StatusWarning, "ftype=0"},
+		"noexec /tmp":         {func(f *host.Facts) { pathOf(f, "/tmp").Options = []string{"noexec"} }, in, "mount:/tmp", StatusWarning, "noexec"},
+		"user in another group": {func(f *host.Facts) {
+			f.Users, f.Groups = []host.User{{Name: "app", UID: 1000, GID: 1000}}, []host.Group{{Name: "apps", GID: 6000}}
+		}, in, "user", StatusWarning, "its group is 1000"},
+		"user is root":      {func(f *host.Facts) { f.Users = []host.User{{Name: "app"}} }, in, "user", StatusRefused, "uid 0"},
+		"directory left":    {func(f *host.Facts) { pathOf(f, "/data/projects/fate/eggroll").Exists = true }, in, "directories", StatusRefused, "/data/projects/fate/eggroll"},
+		"our own directory": {func(f *host.Facts) { pathOf(f, "/data/projects/fate/eggroll").Exists = true }, installed, "directories", StatusOK, ""},
+		"somebody's data":   {func(f *host.Facts) { pathOf(f, "/data/projects/data/fate/mysql").Exists = true }, in, "datadir", StatusRefused, "not ours"},
+		"our own data": {func(f *host.Facts) {
+			pathOf(f, "/data/projects/data/fate/mysql").Exists = true
+			pathOf(f, "/data/projects/data/fate/mysql/fate-installer.json").Exists = true
+		}, in, "datadir", StatusOK, "kept"},
+		"my.cnf": {func(f *host.Facts) { pathOf(f, "/etc/my.cnf").Exists = true }, in, "my.cnf", StatusOK, "/etc/my.cnf"},
+		"program file left": {func(f *host.Facts) {
+			pathOf(f, "/data/projects/common/supervisord/supervisord.d/fate-mysql.conf").Exists = true
+		}, in, "supervisor-conf", StatusRefused, "fate-mysql.conf"},
+		"no locale":               {func(f *host.Facts) { f.Locale = host.Locale{Lang: "POSIX"} }, in, "locale", StatusWarning, "POSIX"},
+		"enforcing":               {func(f *host.Facts) { f.SELinux = "enforcing" }, in, "selinux", StatusWarning, "enforcing"},
+		"firewalld":               {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, in, "firewall", StatusWarning, "firewalld"},
+		"clock":                   {func(f *host.Facts) { f.Time.Synchronized = false }, in, "time", StatusWarning, "not synchronized"},
+		"no lsof":                 {func(f *host.Facts) { delete(f.Programs, "lsof") }, in, "programs", StatusWarning, "lsof"},
+		"no bash":                 {func(f *host.Facts) { delete(f.Programs, "bash") }, in, "programs", StatusRefused, "bash"},
+		"memory not known":        {func(f *host.Facts) { f.Memory = host.Memory{}; f.Unknown["memory"] = "no /proc" }, in, "memory", StatusSkipped, "no /proc"},
+		"sizes not known":         {func(f *host.Facts) {}, PreflightInput{Platform: "linux/amd64"}, "disk:/", StatusOK, ""},
+		"unpacked needs no space": {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 5 << 29 }) }, installed, "disk:/", StatusOK, "2.5 GiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := goodFacts(s)
+			c.change(f)
+			results := Preflight(s, f, c.in)
+			if c.id == "" {
+				for _, r := range results {
+					if r.Status != StatusOK {
+						t.Errorf("%+v", r)
+					}
+				}
+				return
+			}
+			i := slices.IndexFunc(results, func(r CheckResult) bool { return r.ID == c.id })
+			if i < 0 {
+				t.Fatalf("no check %s", c.id)
+			}
+			r := results[i]
+			if r.Status != c.status || !strings.Contains(r.Measured, c.measured) || r.Bad() && r.Remedy == "" {
+				t.Errorf("%+v; want %s with %q", r, c.status, c.measured)
+			}
+		})
+	}
+}
+
+// goodFacts is a host that has all that FATE's guide asks for.
+func goodFacts(s *Spec) *host.Facts {
+	f := &host.Facts{
+		OS: host.OSRelease{ID: "centos", Version: "7.9", Pretty: "CentOS Linux 7"}, Kernel: "3.10.0-1160.el7.x86_64", Arch: "amd64", Glibc: "2.17", Init: "systemd",
+		Hostname: host.Hostname{Name: "h1", Addresses: []netip.Addr{netip.MustParseAddr(s.IP)}},
+		CPU:      host.CPU{Count: 8, Flags: []string{"avx"}}, Memory: host.Memory{Total: 16 << 30, SwapTotal: 128 << 30},
+		Limits:    []host.Limit{{Name: "nofile", Soft: 1024, Hard: 65535}, {Name: "nproc", Soft: host.Unlimited, Hard: host.Unlimited}},
+		Addresses: []host.Address{{Interface: "eth0", IP: netip.MustParseAddr(s.IP)}},
+		Locale:    host.Locale{System: "en_US.UTF-8"}, SELinux: "absent", Time: host.TimeSync{Service: "chronyd", Synchronized: true},
+		Sysctls:  host.Sysctls{"kernel.pid_max": "131072", "net.ipv4.ip_local_port_range": "32768 60999"},
+		Programs: host.Programs{}, Unknown: host.Unknown{},
+	}
+	q := Questions(s)
+	for _, path := range q.Paths {
+		f.Paths = append(f.Paths, host.PathFact{Path: path, Mount: "/", Type: "xfs", Options: []string{"rw"}, Size: 600 << 30, Free: 550 << 30, Inodes: 1e6, InodesFree: 9e5})
+	}
+	for _, addr := range q.Binds {
+		f.Binds = append(f.Binds, host.Bind{Addr: addr})
+	}
+	for _, target := range q.Peers {
+		f.Peers = append(f.Peers, host.Reach{Target: target, Connected: true, Shaken: target.TLS})
+	}
+	for _, program := range q.Programs {
+		f.Programs[program] = "/usr/bin/" + program
+	}
+	return f
+}
+
+func bindOf(f *host.Facts, addr string) *host.Bind {
+	i := slices.IndexFunc(f.Binds, func(b host.Bind) bool { return b.Addr.String() == addr })
+	return &f.Binds[i]
+}
+
+func pathOf(f *host.Facts, path string) *host.PathFact {
+	i := slices.IndexFunc(f.Paths, func(p host.PathFact) bool { return p.Path == path })
+	return &f.Paths[i]
+}
+
+func eachPath(f *host.Facts, change func(*host.PathFact)) {
+	for i := range f.Paths {
+		change(&f.Paths[i])
+	}
+}
+
+func TestWaive(t *testing.T) {
+	results := []CheckResult{{ID: "port:3306", Status: StatusRefused}, {ID: "port:4670", Status: StatusOK}, {ID: "root", Status: StatusRefused, Final: true}, {ID: "swap", Status: StatusWarning}}
+	for _, c := range []struct {
+		waiver  string
+		refused int
+		err     string
+	}{
+		{"port:3306=it stops at six", 1, ""}, {"port=they all stop", 1, ""}, {"swap=never", 2, ""}, {"port:4670=free anyway", 2, ""},
+		{"root=please", 0, "nothing would run"}, {"nothing=x", 0, "no such check"},
+	} {
+		w, err := ParseWaiver(c.waiver)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Waive(results, []Waiver{w})
+		switch {
+		case c.err != "":
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v", c.waiver, err)
+			}
+		case err != nil || len(Refused(got)) != c.refused:
+			t.Errorf("%s: %+v, %v", c.waiver, got, err)
+		}
+	}
+	if results[0].Status != StatusRefused {
+		t.Error("Waive changed its argument")
+	}
+	for _, text := range []string{"", "port", "port=", "=x"} {
+		if _, err := ParseWaiver(text); err == nil {
+			t.Errorf("took %q for a waiver", text)
+		}
+	}
+}
