@@ -20,6 +20,9 @@ const (
 	sparkNginxHTTPPort        = 9300 // of upstream's spark guide
 	sparkNginxGRPCPort        = 9310
 
+	defaultCoresPerNode = 16
+	defaultEgg          = 4
+
 	// ZooKeeper's admin server would take 8080, which is FATE-Board's.
 	defaultZooKeeperAdminPort = 8081
 	zooKeeperQuorumPort       = 2888
@@ -37,9 +40,9 @@ const (
 func (s *Side) setDefaults() {
 	s.Rollsite.setDefaults()
 	s.ClusterManager.Port = defaultClusterManagerPort
-	s.ClusterManager.CoresPerNode = 16
+	s.ClusterManager.CoresPerNode = defaultCoresPerNode
 	s.NodeManager.Port = defaultNodeManagerPort
-	s.Eggroll = EggrollConf{DBName: "eggroll_meta", Egg: 4}
+	s.Eggroll = EggrollConf{DBName: "eggroll_meta", Egg: defaultEgg}
 	s.FateFlow.GRPCPort = defaultFlowGRPCPort
 	s.FateFlow.HTTPPort = defaultFlowHTTPPort
 	s.FateFlow.DBName = "fate_flow"

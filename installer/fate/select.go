@@ -20,6 +20,8 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	if sel.Party != 0 && sel.Party != side.PartyID {
 		problems.add(c.at("%s.partyid", side.Role), "correct one of them", "the cluster file gives the %s party id %d, the command line %d", side.Role, side.PartyID, sel.Party)
 	}
+	own := *side // tuning for this host must not reach the other hosts' Specs
+	side = &own
 	s := &Spec{
 		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS,
 		User: pickString(sel.User, c.Install.User, defaultUser), Group: pickString(sel.Group, c.Install.Group, defaultGroup),
@@ -39,6 +41,7 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	if len(s.modules) == 0 {
 		problems.add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)
 	}
+	s.tune()
 	s.check(&problems)
 	if err := problems.err(); err != nil {
 		return nil, err

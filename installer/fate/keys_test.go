@@ -1,0 +1,348 @@
+package fate
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// twoSides are a host with a public name and an exchange, as a cluster with TLS between them.
+func twoSides(shared bool) KeyRequest {
+	return KeyRequest{
+		Sides: []KeySide{
+			{RoleHost, []string{"192.168.0.1", "fate.example.com"}},
+			{RoleExchange, []string{"192.168.0.88", "192.168.0.89"}},
+		},
+		SharedCA: shared, Now: testNow, Random: rand.Reader,
+	}
+}
+
+func mustKeys(t *testing.T, req KeyRequest) *KeySet {
+	t.Helper()
+	set, err := NewKeys(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func file(t *testing.T, files []NamedFile, name string) []byte {
+	t.Helper()
+	i := slices.IndexFunc(files, func(f NamedFile) bool { return f.Name == name })
+	if i < 0 {
+		t.Fatalf("no file %s", name)
+	}
+	return files[i].Content
+}
+
+func TestKeysHaveUpstreamsNames(t *testing.T) {
+	set := mustKeys(t, twoSides(true))
+	for role, prefix := range map[Role]string{RoleHost: "host-", RoleExchange: "exchange-"} {
+		var got []string
+		for _, f := range set.Sides[role] {
+			got = append(got, strings.TrimPrefix(f.Name, prefix))
+		}
+		slices.Sort(got)
+		want := []string{"ca.pem", "client-ca.pem", "client-client.key", "client-client.pem", "server.key", "server.pem"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s gets %v", role, got)
+		}
+	}
+	if len(set.Authorities) != 1 || set.Authorities[0].Name != "fate_host-exchange" {
+		t.Errorf("authorities: %v", len(set.Authorities))
+	}
+}
+
+// TestFault06CertificateParameters holds the certificates against what upstream's lack.
+func TestFault06CertificateParameters(t *testing.T) {
+	set := mustKeys(t, twoSides(false))
+	host := set.Sides[RoleHost]
+	parse := func(name string) *x509.Certificate {
+		c, err := parseCert(file(t, host, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ca, server, client := parse("host-ca.pem"), parse("host-server.pem"), parse("host-client-client.pem")
+	if server.NotAfter.After(ca.NotAfter) || client.NotAfter.After(parse("host-client-ca.pem").NotAfter) {
+		t.Error("a leaf outlives its CA")
+	}
+	if ca.Subject.Province[0] != "GuangDong" || ca.Subject.Locality[0] != "Shenzhen" {
+		t.Errorf("subject is %v", ca.Subject)
+	}
+	if err := server.VerifyHostname("192.168.0.1"); err != nil {
+		t.Error(err)
+	}
+	if err := server.VerifyHostname("fate.example.com"); err != nil {
+		t.Error(err)
+	}
+	if len(client.DNSNames) != 1 || client.DNSNames[0] != "exchange-client.fate.fedai.org" {
+		t.Errorf("the client's names are %q", client.DNSNames)
+	}
+	if !slices.Equal(server.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) || !slices.Equal(client.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}) {
+		t.Error("wrong usages")
+	}
+	for _, name := range []string{"host-server.key", "host-client-client.key"} {
+		if _, err := parseKey(file(t, host, name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFault04AuthorityKeyStaysHome checks that no side is given the key of a CA.
+func TestFault04AuthorityKeyStaysHome(t *testing.T) {
+	for _, shared := range []bool{true, false} {
+		set := mustKeys(t, twoSides(shared))
+		for _, a := range set.Authorities {
+			for role, files := range set.Sides {
+				for _, f := range files {
+					if slices.Equal(f.Content, a.Key) {
+						t.Errorf("%s of the %s is the key of %s", f.Name, role, a.Name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRollsitesShakeHands(t *testing.T) {
+	for _, shared := range []bool{true, false} {
+		set := mustKeys(t, twoSides(shared))
+		for _, dir := range []struct {
+			from, to Role
+			name     string
+		}{
+			{RoleHost, RoleExchange, "192.168.0.89"}, {RoleExchange, RoleHost, "192.168.0.1"}, {RoleExchange, RoleHost, "fate.example.com"},
+		} {
+			if err := handshake(t, set, dir.from, dir.to, dir.name); err != nil {
+				t.Errorf("shared CA %v: %s calls %s as %s: %v", shared, dir.from, dir.to, dir.name, err)
+			}
+		}
+		if err := handshake(t, set, RoleHost, RoleExchange, "192.168.0.90"); err == nil {
+			t.Error("a certificate is valid for an address it was not made for")
+		}
+	}
+}
+
+// handshake connects two rollsites with the files they are given, both asking for the other's certificate.
+func handshake(t *testing.T, set *KeySet, from, to Role, name string) error {
+	t.Helper()
+	load := func(r Role, cert, key, ca string) (tls.Certificate, *x509.CertPool) {
+		files, prefix := set.Sides[r], string(r)+"-"
+		pair, err := tls.X509KeyPair(file(t, files, prefix+cert), file(t, files, prefix+key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(file(t, files, prefix+ca))
+		return pair, pool
+	}
+	clock := func() time.Time { return testNow.Add(24 * time.Hour) }
+	serverPair, clients := load(to, "server.pem", "server.key", "ca.pem")
+	clientPair, servers := load(from, "client-client.pem", "client-client.key", "client-ca.pem")
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	server := tls.Server(a, &tls.Config{Certificates: []tls.Certificate{serverPair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, Time: clock})
+	client := tls.Client(b, &tls.Config{Certificates: []tls.Certificate{clientPair}, RootCAs: servers, ServerName: name, Time: clock})
+	result := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, server)
+		result <- err
+	}()
+	_, err := client.Write([]byte("hello"))
+	err = errors.Join(err, client.CloseWrite())
+	b.Close()
+	return errors.Join(err, ignoreClosed(<-result))
+}
+
+// ignoreClosed accepts the end that a pipe gives a reader.
+func ignoreClosed(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func TestOpenSSLVerifies(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl on this machine")
+	}
+	for _, shared := range []bool{true, false} {
+		set := mustKeys(t, twoSides(shared))
+		for role, files := range set.Sides {
+			dir := t.TempDir()
+			for _, f := range files {
+				if err := os.WriteFile(filepath.Join(dir, f.Name), f.Content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := func(name string) string { return filepath.Join(dir, string(role)+"-"+name) }
+			at := []string{"-attime", "1772400000"} // 2026-03-01 21:20 UTC
+			for _, args := range [][]string{
+				append([]string{"verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", path("ca.pem")}, append(at, path("server.pem"))...),
+				append([]string{"verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", path("client-ca.pem")}, append(at, path("client-client.pem"))...),
+				{"pkey", "-in", path("server.key"), "-noout", "-check"},
+			} {
+				if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
+					t.Errorf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
+				}
+			}
+			// A key in any other form than PKCS#8 is refused by eggroll.
+			if block, _ := pem.Decode(file(t, files, string(role)+"-server.key")); block.Type != "PRIVATE KEY" {
+				t.Errorf("server.key is a %s", block.Type)
+			}
+		}
+	}
+}
+
+func TestRenewalKeepsTheAuthority(t *testing.T) {
+	old := mustKeys(t, twoSides(false))
+	req := twoSides(false)
+	req.Existing, req.Now = old.Authorities, testNow.Add(19*365*24*time.Hour)
+	renewed := mustKeys(t, req)
+	for _, role := range []Role{RoleHost, RoleExchange} {
+		r := string(role)
+		if !slices.Equal(file(t, old.Sides[role], r+"-ca.pem"), file(t, renewed.Sides[role], r+"-ca.pem")) {
+			t.Errorf("the CA of the %s has changed", role)
+		}
+		leaf, err := parseCert(file(t, renewed.Sides[role], r+"-server.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ca, err := parseCert(file(t, renewed.Sides[role], r+"-ca.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !leaf.NotAfter.Equal(ca.NotAfter) {
+			t.Errorf("a leaf made near the end of its CA ends on %s, its CA on %s", leaf.NotAfter, ca.NotAfter)
+		}
+	}
+	req.Now = testNow.Add(21 * 365 * 24 * time.Hour)
+	if _, err := NewKeys(req); err == nil || !strings.Contains(err.Error(), "expired") {
+		t.Errorf("an expired CA signs: %v", err)
+	}
+}
+
+func TestOneSideHandsOverAndTakesFromItsPeer(t *testing.T) {
+	host := mustKeys(t, KeyRequest{Sides: []KeySide{{RoleHost, []string{"10.0.0.1"}}}, Now: testNow, Random: rand.Reader})
+	if host.ForPeer == nil || len(host.Sides[RoleHost]) != 3 {
+		t.Fatalf("the first side gets %d files and hands over %v", len(host.Sides[RoleHost]), host.ForPeer)
+	}
+	guest := mustKeys(t, KeyRequest{Sides: []KeySide{{RoleGuest, []string{"10.0.0.2"}}}, Now: testNow, Random: rand.Reader, FromPeer: host.ForPeer})
+	if problems, _ := CheckKeys(RoleGuest, []string{"10.0.0.2"}, guest.Sides[RoleGuest], testNow); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+func TestCheckKeysFindsEveryFault(t *testing.T) {
+	good := func() []NamedFile { return slices.Clone(mustKeysOnce(t).Sides[RoleHost]) }
+	names := []string{"192.168.0.1"}
+	if problems, remarks := CheckKeys(RoleHost, names, good(), testNow); len(problems)+len(remarks) > 0 {
+		t.Fatalf("good keys: %v %v", problems, remarks)
+	}
+	replace := func(name string, content []byte) []NamedFile {
+		files := good()
+		for i := range files {
+			if files[i].Name == name {
+				files[i].Content = content
+			}
+		}
+		return files
+	}
+	other := mustKeys(t, twoSides(false))
+	sec1 := sec1Key(t)
+	for _, tc := range []struct {
+		name  string
+		files []NamedFile
+		names []string
+		now   time.Time
+		want  []string
+	}{
+		{"missing", good()[1:], names, testNow, []string{"host-ca.pem", "missing"}},
+		{"other CA", replace("host-server.pem", file(t, other.Sides[RoleHost], "host-server.pem")), names, testNow, []string{"host-server.pem", "does not verify"}},
+		{"wrong key", replace("host-server.key", file(t, other.Sides[RoleHost], "host-server.key")), names, testNow, []string{"host-server.key", "not the key of"}},
+		{"sec1 key", replace("host-server.key", sec1), names, testNow, []string{"host-server.key", "PKCS#8"}},
+		{"not PEM", replace("host-client-ca.pem", []byte("x")), names, testNow, []string{"host-client-ca.pem", "no PEM"}},
+		{"leaf as CA", replace("host-ca.pem", file(t, good(), "host-server.pem")), names, testNow, []string{"host-ca.pem", "not the certificate of a CA"}},
+		{"name", good(), []string{"10.9.9.9"}, testNow, []string{"host-server.pem", "not valid for 10.9.9.9"}},
+		{"expired", good(), names, testNow.Add(30 * 365 * 24 * time.Hour), []string{"host-ca.pem", "expired"}},
+		{"early", good(), names, testNow.Add(-48 * time.Hour), []string{"valid only from"}},
+		{"client as server", replace("host-server.pem", file(t, good(), "host-client-client.pem")), names, testNow, []string{"host-server.pem", "does not verify"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			problems, _ := CheckKeys(RoleHost, tc.names, tc.files, tc.now)
+			wantProblem(t, problems.err(), tc.want...)
+		})
+	}
+}
+
+var oneKeySet *KeySet
+
+func mustKeysOnce(t *testing.T) *KeySet {
+	if oneKeySet == nil {
+		oneKeySet = mustKeys(t, twoSides(true))
+	}
+	return oneKeySet
+}
+
+// sec1Key is a key in the form openssl ecparam writes.
+func sec1Key(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+}
+
+func TestKeyRequestFollowsTheRoutes(t *testing.T) {
+	c, err := parseText(`
+host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true, public_names: [fate.example.com]}}
+guest: {partyid: 9999, ip: 192.168.0.2}
+exchange:
+  ip: 192.168.0.88
+  rollsite:
+    server_secure: true
+    client_secure: true
+    route_tables:
+      - {id: 10000, routes: [{name: default, ip: 203.0.113.7, port: 9371, is_secure: true}]}
+      - {id: 9999, routes: [{name: default, ip: 192.168.0.2, port: 9370}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := c.KeyRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range req.Sides {
+		got = append(got, s.String())
+	}
+	want := []string{"host: 192.168.0.1, fate.example.com, 203.0.113.7", "exchange: 192.168.0.88"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}

@@ -1,0 +1,91 @@
+package fate
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+)
+
+// Value is one setting of a cluster with the place it comes from.
+type Value struct {
+	Path   string `json:"path"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"` // file:line:column, "default", or what it was derived from
+}
+
+// Values lists every setting of a cluster in the order of the schema. Passwords are hidden.
+func (c *Cluster) Values() []Value {
+	w := &valueWalker{c: c}
+	for _, s := range c.Sides() {
+		w.walk(reflect.ValueOf(s).Elem(), string(s.Role), string(s.Role), s.Role)
+	}
+	w.walk(reflect.ValueOf(c.OS), "os", "os", "")
+	return w.out
+}
+
+type valueWalker struct {
+	c   *Cluster
+	out []Value
+}
+
+// oldWords are keys of the 1.5 form: what they say is listed under the keys it became.
+var oldWords = map[string]bool{"default_rules": true, "rules": true, "pool_size": true, "id": true}
+
+// exchangeKeys are the blocks of a side that an exchange has.
+var exchangeKeys = map[string]bool{"rollsite": true}
+
+// walk lists the settings below v. path is where they are in the cluster now, source where they were read.
+func (w *valueWalker) walk(v reflect.Value, path, source string, role Role) {
+	switch {
+	case v.Type() == reflect.TypeFor[Secret]():
+		s := v.Interface().(Secret)
+		shown := s.String()
+		if s.IsZero() {
+			shown = "(drawn at installation)"
+		}
+		w.add(path, source, shown)
+		return
+	case v.Kind() == reflect.Struct:
+		if at := v.FieldByName("At"); at.IsValid() {
+			source = at.String()
+		}
+		for i := range v.NumField() {
+			key := v.Type().Field(i).Tag.Get("yaml")
+			if key == "" || key == "-" || role == RoleExchange && path == string(role) && !exchangeKeys[key] {
+				continue
+			}
+			if oldWords[key] && v.Type() != reflect.TypeFor[PartyRoutes]() {
+				continue
+			}
+			w.walk(v.Field(i), join(path, key), join(source, key), role)
+		}
+		return
+	case v.Kind() == reflect.Slice:
+		if v.Len() == 0 {
+			w.add(path, source, "[]")
+		}
+		for i := range v.Len() {
+			index := "[" + strconv.Itoa(i) + "]"
+			w.walk(v.Index(i), path+index, source+index, role)
+		}
+		return
+	}
+	w.add(path, source, fmt.Sprint(v.Interface()))
+}
+
+func (w *valueWalker) add(path, source, value string) {
+	w.out = append(w.out, Value{path, value, w.origin(path, source)})
+}
+
+func (w *valueWalker) origin(path, source string) string {
+	if p, ok := w.c.Origin(source); ok {
+		return p.String()
+	}
+	if path == source {
+		return "default"
+	}
+	if p := w.c.at("%s", source); !p.IsZero() {
+		return "derived from " + p.String()
+	}
+	return "default"
+}
