@@ -17,7 +17,10 @@ func readTar(archive string, r io.Reader, v visit) error {
 	for {
 		h, err := tr.Next()
 		if err == io.EOF {
-			return nil
+			_, err = io.Copy(io.Discard, r) // the checksum of a compressed tar comes after the last of its entries
+			if err == nil {
+				return nil
+			}
 		}
 		if err != nil {
 			return &ArchiveError{Archive: archive, Reason: "the tar is damaged", Err: err}
