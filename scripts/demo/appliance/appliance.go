@@ -1,0 +1,184 @@
+// Package appliance builds the demo's appliance: the installer with real third-party
+// software from Debian packages behind it, and stand-ins for FATE's own parts. It
+// keeps what it downloads and builds in the cache.
+package appliance
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"fate-installer/scripts/cache"
+	"fate-installer/scripts/fatesim"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names in the demo's part of the cache, relative to the lock file.
+const (
+	debDir      = "debs"
+	standInDir  = "stand-ins"
+	lockName    = "demo.lock.yaml"
+	outPrefix   = "fate-installer-demo-"
+	fateVersion = "1.11.4"
+)
+
+// Build returns the path of the demo's appliance for a program, bin/fate-installer,
+// making what the cache lacks. Only the last appliance is kept. Progress goes to log.
+func Build(ctx context.Context, program string, log io.Writer) (string, error) {
+	dir, err := cache.Dir("demo")
+	if err != nil {
+		return "", err
+	}
+	lock, err := cache.Lock(filepath.Join(dir, ".lock"), unix.LOCK_EX)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	lockFile, err := writeLock(ctx, dir, log)
+	if err != nil {
+		return "", err
+	}
+	if err := run(ctx, log, program, "bundle", "lock", lockFile); err != nil {
+		return "", fmt.Errorf("cannot complete the demo's lock file: %w", err)
+	}
+	key, err := digest(program, lockFile)
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, outPrefix+key)
+	if _, err := os.Stat(out); err == nil {
+		return out, nil
+	}
+	if err := removeOthers(dir, out); err != nil {
+		return "", err
+	}
+	if err := run(ctx, log, program, "bundle", "build", "--lock", lockFile, "--out", out); err != nil {
+		return "", fmt.Errorf("cannot build the demo's appliance: %w", err)
+	}
+	return out, nil
+}
+
+// writeLock downloads the packages, builds the stand-ins and describes both in a lock
+// file, which still lacks the digests of the stand-ins' trees.
+func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
+	all, err := components()
+	if err != nil {
+		return "", err
+	}
+	debs, err := resolve(ctx, packageNames(all))
+	if err != nil {
+		return "", err
+	}
+	debPath := filepath.Join(dir, debDir)
+	if err := os.MkdirAll(debPath, 0o755); err != nil {
+		return "", fmt.Errorf("cannot make room for packages: %w", err)
+	}
+	fmt.Fprintf(log, "third-party software from %d Debian packages\n", len(debs))
+	if err := download(ctx, debPath, debs); err != nil {
+		return "", err
+	}
+	fmt.Fprintf(log, "stand-ins for FATE's own parts\n")
+	if err := buildStandIns(ctx, dir, debs); err != nil {
+		return "", err
+	}
+	env, err := fatesim.Env()
+	if err != nil {
+		return "", err
+	}
+	l := lockFile{Schema: 1, Release: lockRelease{FATE: fateVersion, Platform: "linux/" + runtime.GOARCH, Env: env}}
+	for _, c := range all {
+		l.Components = append(l.Components, c.lock(debs, debDir, standInDir))
+	}
+	data, err := l.encode()
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, lockName)
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return "", fmt.Errorf("cannot write the demo's lock file: %w", err)
+	}
+	return file, nil
+}
+
+// buildStandIns makes the stand-ins' trees anew; that takes a few seconds.
+func buildStandIns(ctx context.Context, dir string, debs map[string]deb) (err error) {
+	scratch, err := os.MkdirTemp(dir, ".jars-")
+	if err != nil {
+		return fmt.Errorf("cannot unpack jars: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	var classpath []string
+	for _, p := range eggrollJars() {
+		if out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(dir, debDir, debs[p.name].file), scratch).CombinedOutput(); err != nil {
+			return fmt.Errorf("cannot unpack %s: %w: %s", debs[p.name].file, err, out)
+		}
+		for _, pattern := range p.include {
+			files, err := filepath.Glob(filepath.Join(scratch, pattern))
+			if err != nil {
+				return fmt.Errorf("cannot look for %s: %w", pattern, err)
+			}
+			classpath = append(classpath, files...)
+		}
+	}
+	target := filepath.Join(dir, standInDir)
+	if err := os.RemoveAll(target); err != nil {
+		return fmt.Errorf("cannot remove the former stand-ins: %w", err)
+	}
+	return fatesim.Build(ctx, target, classpath)
+}
+
+// digest names an appliance by the program and the lock file it is built from.
+func digest(files ...string) (string, error) {
+	h := sha256.New()
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", fmt.Errorf("cannot read what the appliance is made of: %w", err)
+		}
+		_, err = io.Copy(h, f)
+		f.Close()
+		if err != nil {
+			return "", fmt.Errorf("cannot read what the appliance is made of: %w", err)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))[:12], nil
+}
+
+func removeOthers(dir, keep string) error {
+	files, err := filepath.Glob(filepath.Join(dir, outPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("cannot look for former appliances: %w", err)
+	}
+	for _, f := range files {
+		if f != keep {
+			if err := os.Remove(f); err != nil {
+				return fmt.Errorf("cannot remove a former appliance: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// run runs a command, which tells log what it does, and returns its errors.
+func run(ctx context.Context, log io.Writer, name string, args ...string) error {
+	var errOut bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout = log
+	cmd.Stderr = &errOut
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, bytes.TrimSpace(errOut.Bytes()))
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package appliance
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+
+	"fate-installer/scripts/fatesim"
+)
+
+// component is one piece of the demo: parts of Debian packages, and directories that
+// package fatesim makes.
+type component struct {
+	name        string
+	license     string   // SPDX
+	version     string   // blank: that of the first package
+	libraryPath []string // directories with shared libraries
+	standIn     bool
+	any         bool // runs on every platform
+	packages    []part
+	directory   string // of fatesim's, merged last; blank for none
+}
+
+// part is what is taken from one package, and where it goes. The whole of usr/share/doc
+// but the copyright file is always left out.
+type part struct {
+	name        string
+	include     []string
+	exclude     []string
+	rename      []rename
+	noCopyright bool // the package only links to another one's
+}
+
+// components is the demo: the real third-party software at the places where the
+// official builds of it have theirs, and stand-ins for FATE's own parts. What the
+// programs need beyond a minimal Debian is in their own tree, so that each runs
+// wherever it is unpacked.
+func components() ([]component, error) {
+	triplet, ok := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+	if !ok {
+		return nil, fmt.Errorf("cannot make the demo for %s: only amd64 and arm64 are known", runtime.GOARCH)
+	}
+	libs := "usr/lib/" + triplet
+	all := []component{mariadb(libs), jdk(), python(libs), zookeeper(), nginx()}
+	for _, c := range fatesim.Components() {
+		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true, directory: c.Name}
+		if c.Name == "eggroll" {
+			standIn.license += " AND LGPL-2.1-or-later AND MIT"
+			standIn.packages = eggrollJars()
+		}
+		all = append(all, standIn)
+	}
+	return all, nil
+}
+
+func mariadb(libs string) component {
+	return component{
+		name: "mariadb", license: "GPL-2.0-only AND LGPL-2.1-or-later", libraryPath: []string{"lib"},
+		packages: []part{
+			{
+				name: "mariadb-server-core",
+				include: []string{"usr/sbin/mariadbd", "usr/share/mysql/*.sql", "usr/share/mysql/charsets",
+					"usr/share/mysql/english"},
+				exclude: []string{"mysql_test_*.sql"},
+				rename:  []rename{{"usr/sbin", "bin"}, {"usr/share/mysql", "share/mysql"}},
+			},
+			{name: "mariadb-client-core", include: []string{"usr/bin/mariadb"}, rename: []rename{{"usr/bin", "bin"}}},
+			libraries(libs, "libaio1", "libaio.so.*"),
+			libraries(libs, "libnuma1", "libnuma.so.*"),
+			libraries(libs, "liburing2", "liburing.so.*"),
+			libraries(libs, "libmariadb3", "libmariadb.so.3"),
+			libraries(libs, "libedit2", "libedit.so.*"),
+			func() part {
+				p := libraries("lib/"+libs[len("usr/lib/"):], "libncurses6", "libncurses.so.*") // not merged into /usr
+				p.noCopyright = true
+				return p
+			}(),
+		},
+	}
+}
+
+func jdk() component {
+	home := "usr/lib/jvm/java-17-openjdk-" + runtime.GOARCH
+	return component{
+		name: "jdk", license: "GPL-2.0-only WITH Classpath-exception-2.0",
+		packages: []part{{
+			name:    "openjdk-17-jre-headless",
+			include: []string{home + "/bin", home + "/lib", home + "/conf", home + "/release", "etc/java-17-openjdk"},
+			exclude: []string{
+				"jpackage", "rmiregistry",
+				"cacerts",             // a link to the machine's, made by another package
+				"ct.sym",              // for compilers
+				"classes_nocoops.jsa", // for heaps of more than 32 GB
+				"psfont*", "swing.properties", "sound.properties", "accessibility.properties", "jar.binfmt",
+				// Of the desktop, which a headless JRE has no use for and whose libraries it lacks.
+				"libawt*.so", "libmlib_image.so", "libfontmanager.so", "libjavajpeg.so", "liblcms.so", "libjsound.so",
+				"libsctp.so", "libj2pcsc.so", "libjdwp.so", "libdt_socket.so", "libsaproc.so",
+			},
+			// conf/ and lib/ link into etc/; the links follow.
+			rename: []rename{{home, "."}, {"etc/java-17-openjdk", "etc"}},
+		}},
+	}
+}
+
+func python(libs string) component {
+	module := func(pkg string, names ...string) part {
+		p := part{name: pkg, rename: []rename{{"usr/lib", "lib"}}}
+		for _, n := range names {
+			p.include = append(p.include, "usr/lib/python3/dist-packages/"+n)
+		}
+		return p
+	}
+	stdlib := part{
+		name: "libpython3.11-stdlib", noCopyright: true, include: []string{"usr/lib/python3.11"},
+		exclude: []string{
+			"test", "tests", "lib2to3", "pydoc_data", "idlelib", "turtle*", "ensurepip", "distutils", "EXTERNALLY-MANAGED",
+			"_test*.so", "_ctypes_test*.so", "_xxtestfuzz*.so", "xxlimited*.so",
+			// Their libraries are not in a minimal Debian.
+			"_curses*.so", "_sqlite3*.so", "nis.*.so", "readline.*.so", "_dbm.*.so",
+		},
+		rename: []rename{{"usr/lib", "lib"}},
+	}
+	return component{
+		name: "python", license: "Python-2.0 AND MIT AND Apache-2.0 AND BSD-3-Clause", libraryPath: []string{"lib"},
+		packages: []part{
+			{name: "python3.11-minimal", include: []string{"usr/bin/python3.11"}, rename: []rename{{"usr/bin", "bin"}}},
+			{
+				name: "libpython3.11-minimal", include: []string{"usr/lib/python3.11"},
+				exclude: []string{"sitecustomize.py"}, // a link to the machine's
+				rename:  []rename{{"usr/lib", "lib"}},
+			},
+			stdlib,
+			libraries(libs, "libyaml-0-2", "libyaml-0.so.*"),
+			module("python3-yaml", "yaml", "_yaml"),
+			module("python3-pymysql", "pymysql"),
+			module("python3-kazoo", "kazoo"),
+			module("python3-grpcio", "grpc"),
+			libraries(libs, "libabsl20220623", "libabsl_*.so.*"),
+			libraries(libs, "libc-ares2", "libcares.so.*"),
+			libraries(libs, "libre2-9", "libre2.so.*"),
+			module("python3-six", "six.py"),
+			module("python3-pure-sasl", "puresasl"),
+		},
+		directory: "python",
+	}
+}
+
+func zookeeper() component {
+	return component{
+		name: "zookeeper", license: "Apache-2.0", any: true,
+		packages: []part{
+			jars("libzookeeper-java", "zookeeper", "zookeeper-jute"),
+			jars("libslf4j-java", "slf4j-api", "slf4j-simple"),
+			jars("libdropwizard-metrics-java", "metrics-core"),
+			jars("libsnappy-java", "snappy-java"),
+			jars("libnetty-java", "netty-buffer", "netty-codec", "netty-common", "netty-handler", "netty-resolver", "netty-transport"),
+			// The admin server, which answers on admin.serverPort.
+			jars("libjetty9-java", "jetty9-http", "jetty9-io", "jetty9-security", "jetty9-server", "jetty9-servlet", "jetty9-util"),
+			jars("libservlet-api-java", "servlet-api"),
+			jars("libjackson2-core-java", "jackson-core"),
+			jars("libjackson2-databind-java", "jackson-databind"),
+			jars("libjackson2-annotations-java", "jackson-annotations"),
+		},
+	}
+}
+
+// eggrollJars are what the stand-in for eggroll is built and run with: gRPC, as the
+// real one, and a database driver.
+func eggrollJars() []part {
+	return []part{
+		jars("libmariadb-java", "mariadb-java-client"),
+		jars("libgrpc-java", "grpc-api-*", "grpc-context-*", "grpc-core-*", "grpc-netty-*", "grpc-stub-*"),
+		jars("libnetty-java", "netty-buffer", "netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks", "netty-common",
+			"netty-handler", "netty-handler-proxy", "netty-resolver", "netty-transport", "netty-transport-native-unix-common"),
+		jars("libguava-java", "guava"),
+		jars("libperfmark-java", "perfmark-api-*"),
+		jars("libgoogle-gson-java", "gson"),
+	}
+}
+
+func nginx() component {
+	return component{
+		name: "nginx", license: "BSD-2-Clause",
+		packages: []part{
+			{name: "nginx", include: []string{"usr/sbin/nginx"}, rename: []rename{{"usr/sbin", "sbin"}}},
+			{name: "nginx-common", include: []string{"etc/nginx/mime.types"}, rename: []rename{{"etc/nginx", "conf"}}},
+		},
+	}
+}
+
+// jars takes jar files from a package into lib.
+func jars(pkg string, names ...string) part {
+	p := part{name: pkg, rename: []rename{{"usr/share/java", "lib"}}}
+	for _, n := range names {
+		p.include = append(p.include, "usr/share/java/"+n+".jar")
+	}
+	return p
+}
+
+// libraries takes shared libraries from a package into lib.
+func libraries(dir, pkg, pattern string) part {
+	return part{name: pkg, include: []string{dir + "/" + pattern}, rename: []rename{{dir, "lib"}}}
+}
+
+// packageNames lists every Debian package of the components once.
+func packageNames(list []component) []string {
+	names := make(map[string]bool)
+	for _, c := range list {
+		for _, p := range c.packages {
+			names[p.name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// lock describes the component for the lock file. debs and directories are the paths
+// of the downloaded packages and of fatesim's trees, relative to it.
+func (c component) lock(debs map[string]deb, debDir, directories string) lockComponent {
+	l := lockComponent{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath, StandIn: c.standIn}
+	if c.any {
+		l.Platform = "any"
+	}
+	for _, p := range c.packages {
+		d := debs[p.name]
+		if l.Version == "" {
+			l.Version = d.upstream()
+		}
+		s := lockSource{Path: debDir + "/" + d.file, Format: "deb", SHA256: d.sha256, Size: d.size,
+			Include: p.include, Exclude: p.exclude, Rename: p.rename}
+		if !p.noCopyright {
+			doc := "usr/share/doc/" + p.name
+			s.Include = append(slices.Clone(s.Include), doc+"/copyright")
+			s.Rename = append([]rename{{doc, "doc/" + p.name}}, s.Rename...)
+		}
+		l.Sources = append(l.Sources, s)
+	}
+	if c.directory != "" {
+		l.Sources = append(l.Sources, lockSource{Path: directories + "/" + c.directory, Format: "dir"})
+	}
+	return l
+}

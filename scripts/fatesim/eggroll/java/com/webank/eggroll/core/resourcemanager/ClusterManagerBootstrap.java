@@ -1,0 +1,76 @@
+package com.webank.eggroll.core.resourcemanager;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.webank.eggroll.core.Bootstrap;
+import io.grpc.Server;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import standin.Command;
+import standin.Log;
+import standin.Settings;
+
+/** STAND-IN for eggroll 2.5's clustermanager: keeps server_node up to date and has sessions started on its nodes. */
+public final class ClusterManagerBootstrap implements Bootstrap.Service {
+  private MetaDatabase database;
+
+  @Override
+  public void start(Settings settings, int port, String tag) throws Exception {
+    // 2.5.3 opens its connections at start, and ends when the database is down.
+    database = new MetaDatabase(settings);
+    database.checkTables();
+    Server server = Command.serve(port, Map.of(
+        Command.HEARTBEAT, this::heartbeat,
+        Command.CREATE_SESSION, this::createSession,
+        Command.STOP_SESSION, this::stopSession));
+    watchNodes(settings);
+    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
+    Log.info(tag);
+    Log.info("server started at port " + port);
+    server.awaitTermination();
+  }
+
+  private void watchNodes(Settings settings) {
+    long interval = settings.number("eggroll.resourcemanager.nodemanager.heartbeat.interval", 10_000);
+    long missed = settings.number("eggroll.resourcemanager.clustermanager.node.heartbeat.expire.count", 30);
+    Executors.newSingleThreadScheduledExecutor(Background::thread).scheduleWithFixedDelay(() -> {
+      try {
+        database.expireNodes(interval * missed / 1000);
+      } catch (SQLException e) {
+        Log.error("cannot look for lost nodes", e);
+      }
+    }, interval, interval, TimeUnit.MILLISECONDS);
+  }
+
+  private JsonObject heartbeat(JsonObject node) throws SQLException {
+    database.updateNode(node.get("host").getAsString(), node.get("port").getAsInt(), node.get("status").getAsString());
+    return new JsonObject();
+  }
+
+  private JsonObject createSession(JsonObject argument) throws SQLException {
+    String session = argument.get("id").getAsString();
+    JsonArray processors = new JsonArray();
+    for (MetaDatabase.Node node : database.healthyNodes()) {
+      JsonObject started = Command.call(node.host(), node.port(), Command.START_PROCESSORS, argument);
+      processors.add(started);
+    }
+    if (processors.isEmpty()) {
+      throw new IllegalStateException("session " + session + " not start: no enough active processors, no HEALTHY nodemanager in server_node");
+    }
+    database.putSession(session, "ACTIVE", processors.size());
+    JsonObject result = new JsonObject();
+    result.add("processors", processors);
+    Log.info("session " + session + " started on " + processors);
+    return result;
+  }
+
+  private JsonObject stopSession(JsonObject argument) throws SQLException {
+    for (MetaDatabase.Node node : database.healthyNodes()) {
+      Command.call(node.host(), node.port(), Command.STOP_PROCESSORS, argument);
+    }
+    database.putSession(argument.get("id").getAsString(), "CLOSED", 0);
+    return new JsonObject();
+  }
+}

@@ -1,0 +1,1 @@
+"""STAND-IN for eggroll's python client."""

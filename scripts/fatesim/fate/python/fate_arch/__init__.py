@@ -1,0 +1,1 @@
+"""STAND-IN for a package of FATE's."""

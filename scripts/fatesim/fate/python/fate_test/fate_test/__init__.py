@@ -1,0 +1,1 @@
+"""STAND-IN for FATE's test client: only the place of its configuration."""

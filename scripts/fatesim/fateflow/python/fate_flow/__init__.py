@@ -1,0 +1,1 @@
+"""STAND-IN for FATE-Flow: see fate_flow_server.py."""

@@ -1,0 +1,40 @@
+"""STAND-IN for FATE-Flow.
+
+Not FATE-Flow, but a small program in its place for demonstrations and tests. It is
+started by the same command line, reads the same files and is as strict about them,
+needs the same services, listens on the same ports and answers the calls that an
+installation is judged by. The only job it can run is the toy job.
+"""
+
+import signal
+import sys
+import threading
+
+from fate_flow import api, database, federation, jobs, log, registry, settings
+
+
+def main():
+    try:
+        conf = settings.load()
+        log.stat.info("fate flow %s of FATE %s", conf.version, conf.fate_version)
+        database.setup(conf)
+        instances = registry.connect(conf)
+        jobs.setup(conf)
+        api.setup(conf, instances)
+        grpc_server = federation.serve(conf)
+        log.stat.info("FATE Flow grpc server start successfully")
+        http_server = api.serve(conf)
+    except Exception:
+        log.stat.exception("cannot start")
+        return 1
+    # The real one dies at once, and leaves its jobs' processes behind.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=http_server.shutdown).start())
+    log.stat.info("FATE Flow http server start...")
+    http_server.serve_forever()
+    grpc_server.stop(None)
+    instances.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+// Package fatesim makes stand-ins for FATE's own parts, for demonstrations and tests:
+// small programs that are started by the command lines of the real ones, read the
+// files that are rendered for the real ones and are as strict about them, need the
+// services that the real ones need, listen where they listen, and pass the messages
+// of the toy job from party to party. They say in every log that they are stand-ins.
+//
+// The sources are laid out as the trees they become: eggroll and fateboard in Java,
+// fateflow, the workers of eggroll and the flow client in python. Parties speak gRPC
+// with eggroll's own method names and packets.
+package fatesim
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+//go:embed all:eggroll all:fate all:fateflow all:fateboard all:python
+var sources embed.FS
+
+// Component is a part of FATE that a stand-in replaces.
+type Component struct {
+	Name    string
+	Version string // of the real one whose behaviour is copied
+}
+
+// Components lists the stand-ins. Build makes a directory for each, and one more
+// called python with what belongs into FATE's python environment.
+func Components() []Component {
+	return []Component{{"eggroll", "2.5.3"}, {"fate", "1.11.4"}, {"fateflow", "1.11.2"}, {"fateboard", "1.11.2"}}
+}
+
+// Env is the content of fate.env, which says what versions a release is made of.
+func Env() (map[string]string, error) {
+	data, err := sources.ReadFile("fate/fate.env")
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the stand-ins' fate.env: %w", err)
+	}
+	env := make(map[string]string)
+	for line := range strings.Lines(string(data)) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			env[key] = value
+		}
+	}
+	return env, nil
+}
+
+// jars are the Java sources and what becomes of them.
+var jars = []struct{ source, target, mainClass string }{
+	{"eggroll/java", "eggroll/lib/eggroll-stand-in.jar", ""},
+	{"fateboard/java", "fateboard/fateboard.jar", "standin.Board"},
+}
+
+// Build writes the trees of all components below dir, which must not exist. The
+// classpath is that of eggroll's stand-in: gRPC, Gson and MariaDB's driver. The same
+// sources and compiler give the same bytes.
+func Build(ctx context.Context, dir string, classpath []string) error {
+	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || strings.Contains(name+"/", "/java/") {
+			return err
+		}
+		target := filepath.Join(dir, filepath.FromSlash(name))
+		if d.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		data, err := sources.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, mode(name, data))
+	})
+	if err != nil {
+		return fmt.Errorf("cannot write the stand-ins: %w", err)
+	}
+	// The interpreter itself is python's own package.
+	for _, name := range []string{"python", "python3"} {
+		if err := os.Symlink("python3.11", filepath.Join(dir, "python/bin", name)); err != nil {
+			return fmt.Errorf("cannot write the stand-ins: %w", err)
+		}
+	}
+	for _, j := range jars {
+		if err := buildJar(ctx, j.source, filepath.Join(dir, j.target), j.mainClass, classpath); err != nil {
+			return fmt.Errorf("cannot build %s: %w", path.Base(j.target), err)
+		}
+	}
+	return nil
+}
+
+// mode gives scripts back the permission that embedding has taken from them.
+func mode(name string, data []byte) fs.FileMode {
+	if bytes.HasPrefix(data, []byte("#!")) {
+		return 0o755
+	}
+	return 0o644
+}
+
+// buildJar compiles the sources below source. The class files are for Java 17, the
+// oldest that the demo brings.
+func buildJar(ctx context.Context, source, target, mainClass string, classpath []string) error {
+	scratch, err := os.MkdirTemp("", "fatesim-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	tree, err := fs.Sub(sources, source)
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(scratch, "src"), tree); err != nil {
+		return err
+	}
+	args := []string{"--release", "17", "-encoding", "UTF-8", "-Xlint:all,-classfile", "-Werror",
+		"-classpath", strings.Join(classpath, ":"), "-d", filepath.Join(scratch, "classes")}
+	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			args = append(args, filepath.Join(scratch, "src", name))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "javac", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("javac: %w: %s", err, out)
+	}
+	return writeJar(target, os.DirFS(filepath.Join(scratch, "classes")), mainClass)
+}
+
+// jarTime is the earliest that a ZIP can express.
+var jarTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func writeJar(target string, classes fs.FS, mainClass string) error {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	manifest := "Manifest-Version: 1.0\r\nImplementation-Title: STAND-IN\r\n"
+	if mainClass != "" {
+		manifest += "Main-Class: " + mainClass + "\r\n"
+	}
+	add := func(name string, data []byte) error {
+		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: jarTime})
+		if err == nil {
+			_, err = f.Write(data)
+		}
+		return err
+	}
+	if err := add("META-INF/MANIFEST.MF", []byte(manifest+"\r\n")); err != nil {
+		return err
+	}
+	err := fs.WalkDir(classes, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(classes, name)
+		if err != nil {
+			return err
+		}
+		return add(name, data)
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(target, b.Bytes(), 0o644)
+}
