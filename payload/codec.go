@@ -60,24 +60,28 @@ func (xzEncoder) encode(dst, raw []byte) ([]byte, error) {
 
 // decoder decompresses one frame at a time into memory of its own, which the next call overwrites.
 type decoder interface {
-	// decode fails unless the frame holds exactly size bytes, and never allocates much more than that.
+	// decode fails unless the frame holds exactly size bytes, which must not be more than the decoder was made for.
 	decode(stored []byte, size int64) ([]byte, error)
 }
 
-func newDecoder(codec string) (decoder, error) {
+// newDecoder makes a decoder for frames of up to size bytes.
+func newDecoder(codec string, size int64) (decoder, error) {
 	switch codec {
 	case CodecZstd:
 		// sha256 over the compressed bytes has been checked by then, so the frame's own checksum is for stock tools only.
 		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxFrame),
 			zstd.WithDecoderMaxWindow(MaxFrame), zstd.WithDecodeAllCapLimit(true), zstd.IgnoreChecksum(true))
-		return &zstdDecoder{z: z}, err
+		return &zstdDecoder{z: z, buf: make([]byte, size+zstdSlack)}, err
 	case CodecXZ:
-		return &xzDecoder{}, nil
+		return &xzDecoder{buf: make([]byte, size)}, nil
 	}
 	return nil, fmt.Errorf("unknown codec %q, want %s or %s", codec, CodecZstd, CodecXZ)
 }
 
 var errRawSize = errors.New("it does not unpack to the size the manifest gives")
+
+// zstdSlack lets the decoder write a little past the end, which is faster.
+const zstdSlack = 1 << 10
 
 type zstdDecoder struct {
 	z   *zstd.Decoder
@@ -85,10 +89,7 @@ type zstdDecoder struct {
 }
 
 func (d *zstdDecoder) decode(stored []byte, size int64) ([]byte, error) {
-	// The decoder is faster when it may write a little past the end of a block.
-	const slack = 1 << 10
-	d.buf = grow(d.buf, size+slack)
-	raw, err := d.z.DecodeAll(stored, d.buf[:0:size+slack])
+	raw, err := d.z.DecodeAll(stored, d.buf[:0:size+zstdSlack])
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || err == nil && int64(len(raw)) != size {
 		return nil, errRawSize
 	}
@@ -107,7 +108,6 @@ func (d *xzDecoder) decode(stored []byte, size int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.buf = grow(d.buf, size)
 	raw := d.buf[:size]
 	if _, err := io.ReadFull(r, raw); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -141,11 +141,4 @@ func checkXZDict(stored []byte) error {
 		return errors.New("its xz dictionary is too large")
 	}
 	return nil
-}
-
-func grow(b []byte, n int64) []byte {
-	if int64(cap(b)) < n {
-		return make([]byte, n)
-	}
-	return b[:n]
 }

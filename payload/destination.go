@@ -234,7 +234,11 @@ func (d *destination) makeLink(dirs, from *dirStack, e entry) error {
 		if err != nil {
 			return err
 		}
-		return unix.Linkat(dir, target, parent, base, 0)
+		err = unix.Linkat(dir, target, parent, base, 0)
+		if err == unix.EPERM { // how Linux says that it is a directory
+			return &contentError{fmt.Sprintf("entry %q is a hard link to %q, which is not a file", e.name, e.target), err}
+		}
+		return err
 	}
 	if err := unix.Symlinkat(e.target, parent, base); err != nil {
 		return err

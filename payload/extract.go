@@ -2,8 +2,6 @@ package payload
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 )
 
@@ -104,21 +102,25 @@ type frameReader struct {
 }
 
 func (p *Payload) newFrameReader(c *Component, base int64) (*frameReader, error) {
-	d, err := newDecoder(c.Codec)
-	return &frameReader{p: p, c: c, base: base, dec: d}, err
+	var stored, raw int64
+	for i := range c.Frames {
+		stored, raw = max(stored, c.Frames[i].Size), max(raw, c.Frames[i].RawSize)
+	}
+	d, err := newDecoder(c.Codec, raw)
+	return &frameReader{p: p, c: c, base: base, dec: d, buf: make([]byte, stored)}, err
 }
 
 func (r *frameReader) read(i int) ([]byte, error) {
 	f := &r.c.Frames[i]
 	at := r.base + f.Offset
-	r.buf = grow(r.buf, f.Size)
-	if _, err := r.p.src.ReadAt(r.buf, at); err != nil {
+	stored := r.buf[:f.Size]
+	if _, err := r.p.src.ReadAt(stored, at); err != nil {
 		return nil, r.p.readError(r.c.Name, at, err)
 	}
-	if sum := sha256.Sum256(r.buf); hex.EncodeToString(sum[:]) != f.SHA256 {
+	if hexSHA256(stored) != f.SHA256 {
 		return nil, r.p.corrupt(r.c.Name, at, fmt.Sprintf("the sha256 of frame %d is not the one in the manifest", i), nil)
 	}
-	raw, err := r.dec.decode(r.buf, f.RawSize)
+	raw, err := r.dec.decode(stored, f.RawSize)
 	if err != nil {
 		return nil, r.p.corrupt(r.c.Name, at, fmt.Sprintf("cannot unpack frame %d", i), err)
 	}

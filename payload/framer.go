@@ -99,9 +99,8 @@ func (f *framer) write(ctx context.Context) error {
 			return err
 		}
 		f.crc.Write(p.stored)
-		sum := sha256.Sum256(p.stored)
 		f.c.Frames = append(f.c.Frames, Frame{Offset: offset, Size: int64(len(p.stored)), RawSize: int64(len(p.raw)),
-			SHA256: hex.EncodeToString(sum[:]), Continues: p.continues})
+			SHA256: hexSHA256(p.stored), Continues: p.continues})
 		offset += int64(len(p.stored))
 		f.free <- p
 	}

@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -214,6 +215,11 @@ func checkBlob(what string, size, limit int64, digest string) error {
 		return fmt.Errorf("%s has a digest %q in the manifest, which is not a sha256", what, digest)
 	}
 	return nil
+}
+
+func hexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 func isSHA256(s string) bool {

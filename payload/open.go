@@ -117,7 +117,7 @@ func (p *Payload) readMembers(t trailer) error {
 	if p.text, err = p.readMember(members[n-1], t.start, maxManifest); err != nil {
 		return err
 	}
-	if sum := sha256.Sum256(p.text); hex.EncodeToString(sum[:]) != digest {
+	if hexSHA256(p.text) != digest {
 		return p.corrupt(ManifestName, members[n-1].dataOffset(), "its sha256 is not the one in the archive comment", nil)
 	}
 	return nil
@@ -255,10 +255,7 @@ func (p *Payload) Manifest() *Manifest { return p.manifest }
 func (p *Payload) Component(name string) (Component, bool) { return p.manifest.Component(name) }
 
 // Digest is the sha256 of the manifest, in hex: it identifies the appliance, since the manifest covers everything in it.
-func (p *Payload) Digest() string {
-	sum := sha256.Sum256(p.text)
-	return hex.EncodeToString(sum[:])
-}
+func (p *Payload) Digest() string { return hexSHA256(p.text) }
 
 // Path is the name the appliance was opened by.
 func (p *Payload) Path() string { return p.src.path }
@@ -295,7 +292,7 @@ func (p *Payload) ReadFile(name string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != f.SHA256 {
+		if hexSHA256(b) != f.SHA256 {
 			return nil, p.corrupt(name, m.dataOffset(), "its sha256 is not the one in the manifest", nil)
 		}
 		return b, nil

@@ -132,8 +132,7 @@ func (w *Writer) AddFile(name string, data []byte) error {
 }
 
 func (w *Writer) addFile(name string, data []byte) error {
-	sum := sha256.Sum256(data)
-	w.m.Files = append(w.m.Files, File{Name: name, Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:]), CRC32: crc32.ChecksumIEEE(data)})
+	w.m.Files = append(w.m.Files, File{Name: name, Size: int64(len(data)), SHA256: hexSHA256(data), CRC32: crc32.ChecksumIEEE(data)})
 	w.files = append(w.files, data)
 	if err := w.m.check(); err != nil {
 		return fmt.Errorf("cannot add file %s: %w", name, err)
@@ -187,8 +186,7 @@ func writeTail(out *os.File, m *Manifest, files [][]byte, text, signature []byte
 			return err
 		}
 	}
-	sum := sha256.Sum256(text)
-	tail := directory(start, members, archiveComment(Schema, hex.EncodeToString(sum[:])))
+	tail := directory(start, members, archiveComment(Schema, hexSHA256(text)))
 	if _, err := out.WriteAt(tail, start); err != nil {
 		return err
 	}
