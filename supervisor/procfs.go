@@ -197,8 +197,8 @@ func childrenByScan() []int {
 	return pids
 }
 
-// residentBytes is the memory a process holds, 0 if it is gone.
-func residentBytes(pid int) int64 {
+// ResidentBytes is the memory a process holds, 0 if it is gone.
+func ResidentBytes(pid int) int64 {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
 	if err != nil {
 		return 0

@@ -444,13 +444,16 @@ func (s *service) wasOOM() bool {
 }
 
 // keepLastLog remembers the end of the log, which says why a program failed more often than anything else.
-func (s *service) keepLastLog() {
+func (s *service) keepLastLog() { s.lastLog = s.run.lastLines() }
+
+// lastLines returns what the run has written last, of both streams.
+func (r *run) lastLines() []string {
 	var lines []string
-	marks := map[string]logMark{s.run.paths.out: s.run.outMark, s.run.paths.err: s.run.errMark}
-	for _, path := range s.run.paths.distinct() {
-		lines = append(lines, lastLines(path, s.run.acct, marks[path], lastLogLines)...)
+	marks := map[string]logMark{r.paths.out: r.outMark, r.paths.err: r.errMark}
+	for _, path := range r.paths.distinct() {
+		lines = append(lines, lastLines(path, r.acct, marks[path], lastLogLines)...)
 	}
-	s.lastLog = lines
+	return lines
 }
 
 // publish makes a new snapshot, which is read without the lock, and reports the change.

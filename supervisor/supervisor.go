@@ -247,7 +247,7 @@ func (sup *Supervisor) Statuses() []Status {
 	for _, s := range all {
 		st := *s.status.Load()
 		if st.PID > 0 {
-			st.Memory = residentBytes(st.PID)
+			st.Memory = ResidentBytes(st.PID)
 		}
 		out = append(out, st)
 	}
@@ -263,7 +263,7 @@ func (sup *Supervisor) Status(name string) (Status, error) {
 	}
 	st := *s.status.Load()
 	if st.PID > 0 {
-		st.Memory = residentBytes(st.PID)
+		st.Memory = ResidentBytes(st.PID)
 	}
 	return st, nil
 }

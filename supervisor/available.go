@@ -1,0 +1,106 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Available is a program of the configuration last read.
+type Available struct {
+	Program Program
+	InUse   bool // its group is in force
+}
+
+// Available lists the programs of the configuration last read, sorted by name.
+func (sup *Supervisor) Available() []Available {
+	inUse := groupsOf(sup.active())
+	var out []Available
+	for _, p := range sup.pending.Load().Programs {
+		out = append(out, Available{p.clone(), len(inUse[p.Group]) > 0})
+	}
+	return out
+}
+
+// CheckExecutable looks for the file a program would execute, so that a caller can tell a missing file from a program
+// that fails.
+func (sup *Supervisor) CheckExecutable(name string) error {
+	s := sup.service(name)
+	if s == nil {
+		return &UnknownError{name}
+	}
+	s.mu.Lock()
+	p := s.prog
+	s.mu.Unlock()
+	acct, err := lookupAccount(p.User)
+	if err != nil {
+		return nil // the start itself will say so
+	}
+	_, _, err = executable(p.Command[0], envValue(sup.environment(&p, acct), "PATH"), p.Directory)
+	return err
+}
+
+// ClearLogs empties a program's log files. They are truncated, not replaced: a running program holds them open.
+func (sup *Supervisor) ClearLogs(name string) error {
+	s := sup.service(name)
+	if s == nil {
+		return &UnknownError{name}
+	}
+	s.mu.Lock()
+	p := s.prog
+	s.mu.Unlock()
+	acct, err := lookupAccount(p.User)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, path := range p.logPaths(sup.config().Daemon.ChildLogDir).distinct() {
+		err := acct.do(func() error {
+			f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			return f.Truncate(0)
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Events returns the events after a number, waiting for one until the context ends, and the number to go on from.
+func (sup *Supervisor) Events(ctx context.Context, after uint64) ([]Event, uint64) {
+	events := sup.events.after(ctx, after)
+	if len(events) > 0 {
+		return events, events[len(events)-1].Seq
+	}
+	return nil, sup.events.last()
+}
+
+// ParseSignal reads a signal's name, with or without SIG, or its number.
+func ParseSignal(name string) (syscall.Signal, error) { return parseSignal(name) }
+
+// SignalNumber is the number of a signal that Validate has accepted.
+func SignalNumber(name string) syscall.Signal {
+	sig, err := parseSignal(name)
+	if err != nil {
+		return syscall.SIGTERM
+	}
+	return sig
+}
+
+// JoinWords writes an argv as one line that splits into the same words again.
+func JoinWords(argv []string) string {
+	quoted := make([]string, len(argv))
+	for i, w := range argv {
+		quoted[i] = quoteWord(w)
+	}
+	return strings.Join(quoted, " ")
+}

@@ -1,0 +1,221 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"fate-installer/supervisor"
+)
+
+// Client speaks to a daemon over its unix socket. It is safe for concurrent use.
+type Client struct {
+	socket             string
+	username, password string
+	http               *http.Client
+}
+
+// NewClient returns a client of the daemon behind a socket. Nothing is connected before the first call.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Authenticate makes the client send a name and password, for a socket that asks for them.
+func (c *Client) Authenticate(username string, password supervisor.Password) {
+	c.username, c.password = username, string(password)
+}
+
+// Close drops idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// NotRunningError says that no daemon answers on the socket.
+type NotRunningError struct {
+	Socket string
+	Err    error
+}
+
+func (e *NotRunningError) Error() string {
+	return fmt.Sprintf("the supervisor is not running: nothing answers on %s", e.Socket)
+}
+func (e *NotRunningError) Unwrap() error { return e.Err }
+
+// Hint is what to try next.
+func (e *NotRunningError) Hint() string {
+	return "systemctl start fate-supervisor, or in the foreground: fate-installer svc run"
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if c.username != "" {
+		req.SetBasicAuth(c.username, c.password)
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED):
+		return nil, &NotRunningError{c.socket, err}
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("cannot speak to the supervisor: only root and the group of %s may", c.socket)
+	case err != nil:
+		return nil, fmt.Errorf("cannot speak to the supervisor: %w", err)
+	case resp.StatusCode != http.StatusOK:
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
+		return nil, fmt.Errorf("the supervisor refuses: %s", bytes.TrimSpace(text))
+	}
+	return resp, nil
+}
+
+// Call calls a method and puts its result into out, which may be nil.
+func (c *Client) Call(ctx context.Context, out any, method string, params ...any) error {
+	resp, err := c.request(ctx, http.MethodPost, "/RPC2", bytes.NewReader(encodeCall(method, params)))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	v, err := decodeResponse(resp.Body)
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		return nil
+	}
+	return fromPlain(v, out)
+}
+
+func words(names []string) []any {
+	out := make([]any, len(names))
+	for i, n := range names {
+		out[i] = n
+	}
+	return out
+}
+
+// Status returns the full status of the named programs; none means all.
+func (c *Client) Status(ctx context.Context, names ...string) ([]supervisor.Status, error) {
+	var out []supervisor.Status
+	err := c.Call(ctx, &out, "fate.status", words(names))
+	return out, err
+}
+
+// Resolve returns the programs that names, groups and "all" stand for.
+func (c *Client) Resolve(ctx context.Context, names ...string) ([]string, error) {
+	var out []string
+	err := c.Call(ctx, &out, "fate.resolve", words(names))
+	return out, err
+}
+
+// Start starts programs and what they depend on. With wait it returns when each is ready or has failed.
+func (c *Client) Start(ctx context.Context, names []string, wait bool) (Outcome, error) {
+	var out Outcome
+	err := c.Call(ctx, &out, "fate.start", words(names), wait)
+	return out, err
+}
+
+// Stop stops programs.
+func (c *Client) Stop(ctx context.Context, names []string, wait bool) (Outcome, error) {
+	var out Outcome
+	err := c.Call(ctx, &out, "fate.stop", words(names), wait)
+	return out, err
+}
+
+// Restart restarts programs, and with dependants those that depend on them and are up.
+func (c *Client) Restart(ctx context.Context, names []string, dependants, wait bool) (Outcome, error) {
+	var out Outcome
+	err := c.Call(ctx, &out, "fate.restart", words(names), dependants, wait)
+	return out, err
+}
+
+// Update makes the daemon read its configuration again and apply it, to the named groups or to all.
+func (c *Client) Update(ctx context.Context, groups ...string) (supervisor.Changes, error) {
+	var out supervisor.Changes
+	err := c.Call(ctx, &out, "fate.update", words(groups))
+	return out, err
+}
+
+// Why explains why a program is not ready, from it to the root cause.
+func (c *Client) Why(ctx context.Context, name string) ([]supervisor.Finding, error) {
+	var out []supervisor.Finding
+	err := c.Call(ctx, &out, "fate.why", name)
+	return out, err
+}
+
+// LastEvent returns the number of the latest event, to go on from.
+func (c *Client) LastEvent(ctx context.Context) (uint64, error) {
+	_, last, err := c.events(ctx, -1, 0)
+	return last, err
+}
+
+// Events returns the events after a number, waiting up to a minute for one, and the number to go on from.
+func (c *Client) Events(ctx context.Context, after uint64, wait time.Duration) ([]supervisor.Event, uint64, error) {
+	return c.events(ctx, int64(after), wait)
+}
+
+func (c *Client) events(ctx context.Context, after int64, wait time.Duration) ([]supervisor.Event, uint64, error) {
+	var out struct {
+		Events []supervisor.Event `json:"events"`
+		Last   uint64             `json:"last"`
+	}
+	err := c.Call(ctx, &out, "fate.events", after, wait.Seconds())
+	return out.Events, out.Last, err
+}
+
+// Shutdown ends the daemon; keep leaves the programs running.
+func (c *Client) Shutdown(ctx context.Context, keep bool) error {
+	return c.Call(ctx, nil, "fate.shutdown", keep)
+}
+
+// Upgrade makes the daemon execute a new version of itself; "" is the file it was started from.
+func (c *Client) Upgrade(ctx context.Context, path string) error {
+	return c.Call(ctx, nil, "fate.upgrade", path)
+}
+
+// PID returns the daemon's process id.
+func (c *Client) PID(ctx context.Context) (int, error) {
+	var pid int
+	err := c.Call(ctx, &pid, "supervisor.getPID")
+	return pid, err
+}
+
+// Log copies the last lines of a program's log to w ("stdout" or "stderr"), and with follow what is added until the
+// context ends.
+func (c *Client) Log(ctx context.Context, w io.Writer, name, stream string, lines int, follow bool) error {
+	query := url.Values{"lines": {strconv.Itoa(lines)}}
+	if !follow {
+		query.Set("follow", "0")
+	}
+	resp, err := c.request(ctx, http.MethodGet, "/logtail/"+url.PathEscape(name)+"/"+stream+"?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("cannot follow the log of %s: %w", name, err)
+	}
+	return nil
+}
+
+// Metrics copies the daemon's metrics in Prometheus's text format to w.
+func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
+	resp, err := c.request(ctx, http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(w, resp.Body)
+	return err
+}

@@ -1,0 +1,88 @@
+package rpc
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"fate-installer/supervisor"
+)
+
+// serveMetrics answers with Prometheus's text format, version 0.0.4. Everything is gathered when it is asked for. The
+// format is a line per value; the client library would bring protobuf and its start-up time into every program start.
+func (s *Server) serveMetrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
+	_, _ = w.Write(metrics(s.sup.Statuses(), time.Now()))
+}
+
+// family is one metric of all programs. A program for which value reports false has no such value now.
+type family struct {
+	name, kind, help string
+	value            func(st *supervisor.Status, now time.Time) (float64, bool)
+}
+
+var families = []family{
+	{"fate_program_up", "gauge", "1 if the program has a process.",
+		func(st *supervisor.Status, _ time.Time) (float64, bool) { return truth(st.PID > 0), true }},
+	{"fate_program_ready", "gauge", "1 if the program is ready.",
+		func(st *supervisor.Status, _ time.Time) (float64, bool) { return truth(st.Ready), true }},
+	{"fate_program_restarts_total", "counter", "Times the program was started again without being asked.",
+		func(st *supervisor.Status, _ time.Time) (float64, bool) { return float64(st.Restarts), true }},
+	{"fate_program_uptime_seconds", "gauge", "Age of the program's process.",
+		func(st *supervisor.Status, now time.Time) (float64, bool) {
+			return now.Sub(st.Started).Seconds(), st.PID > 0
+		}},
+	{"fate_program_resident_memory_bytes", "gauge", "Resident memory of the program's main process.",
+		func(st *supervisor.Status, _ time.Time) (float64, bool) { return float64(st.Memory), st.PID > 0 }},
+}
+
+func metrics(statuses []supervisor.Status, now time.Time) []byte {
+	var b bytes.Buffer
+	for _, f := range families {
+		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind)
+		for _, st := range statuses {
+			if v, ok := f.value(&st, now); ok {
+				fmt.Fprintf(&b, "%s{%s} %s\n", f.name, labels(&st), strconv.FormatFloat(v, 'g', -1, 64))
+			}
+		}
+	}
+	b.WriteString("# HELP fate_program_state 1 for the state the program is in.\n# TYPE fate_program_state gauge\n")
+	for _, st := range statuses {
+		fmt.Fprintf(&b, "fate_program_state{%s,state=%q} 1\n", labels(&st), st.State)
+	}
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	for _, own := range []struct {
+		name, help string
+		value      int64
+	}{
+		{"fate_supervisor_resident_memory_bytes", "Resident memory of the supervisor.", supervisor.ResidentBytes(os.Getpid())},
+		{"fate_supervisor_heap_bytes", "Live heap of the supervisor.", int64(mem.HeapAlloc)},
+		{"fate_supervisor_goroutines", "Goroutines of the supervisor.", int64(runtime.NumGoroutine())},
+	} {
+		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s gauge\n%s %d\n", own.name, own.help, own.name, own.name, own.value)
+	}
+	return b.Bytes()
+}
+
+func labels(st *supervisor.Status) string {
+	return "name=" + quoteLabel(st.Name) + ",group=" + quoteLabel(st.Group)
+}
+
+// quoteLabel escapes a label value: backslash, quote and newline, and nothing else.
+func quoteLabel(v string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(v) + `"`
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

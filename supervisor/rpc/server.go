@@ -1,0 +1,103 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"fate-installer/supervisor"
+)
+
+// Patience with clients. A call may take long because a program does; a client may not.
+const (
+	headerPatience = 10 * time.Second
+	bodyPatience   = 30 * time.Second
+	idlePatience   = 60 * time.Second
+	writePatience  = 30 * time.Second
+	closePatience  = 2 * time.Second
+)
+
+// Server answers the API until it is closed.
+type Server struct {
+	daemon  *supervisor.Daemon
+	sup     *supervisor.Supervisor
+	servers []*http.Server
+	ctx     context.Context // ends with Close; long calls and streams live by it
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// Serve answers the API on a unix socket and, if tcp is not nil, on TCP. Its signature is that of DaemonOptions.Serve.
+func Serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.Closer, error) {
+	s := &Server{daemon: d, sup: d.Supervisor()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	handler := newGuard(&d.Config().Daemon, s.routes())
+	for _, l := range []net.Listener{unix, tcp} {
+		if l == nil {
+			continue
+		}
+		hs := &http.Server{
+			Handler: handler, ConnContext: withPeer,
+			BaseContext:       func(net.Listener) context.Context { return s.ctx },
+			ReadHeaderTimeout: headerPatience, ReadTimeout: bodyPatience, IdleTimeout: idlePatience,
+			MaxHeaderBytes: 16 << 10, ErrorLog: nil,
+		}
+		s.servers = append(s.servers, hs)
+		bl := bounded(l)
+		s.running.Go(func() {
+			if err := hs.Serve(bl); !errors.Is(err, http.ErrServerClosed) {
+				log := d.Log()
+				log.Error().Err(err).Msg("the API listener failed")
+			}
+		})
+	}
+	return s, nil
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /RPC2", s.serveRPC)
+	mux.HandleFunc("GET /logtail/{name}", s.serveLog)
+	mux.HandleFunc("GET /logtail/{name}/{stream}", s.serveLog)
+	mux.HandleFunc("GET /mainlogtail", s.serveMainLog)
+	mux.HandleFunc("GET /metrics", s.serveMetrics)
+	return mux
+}
+
+// Close ends the listeners and gives calls in progress a moment to end.
+func (s *Server) Close() error {
+	s.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	var errs []error
+	for _, hs := range s.servers {
+		if err := hs.Shutdown(ctx); err != nil {
+			errs = append(errs, hs.Close())
+		}
+	}
+	s.running.Wait()
+	return errors.Join(errs...)
+}
+
+// serveRPC answers one XML-RPC call.
+func (s *Server) serveRPC(w http.ResponseWriter, r *http.Request) {
+	name, params, err := decodeCall(http.MaxBytesReader(w, r.Body, maxRequestBytes))
+	if err != nil {
+		http.Error(w, "cannot read the call: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	p, _ := r.Context().Value(peerKey{}).(peer)
+	var body []byte
+	if v, err := s.call(r.Context(), p, name, params); err != nil {
+		body = encodeFault(faultOf(err))
+	} else {
+		body = encodeResponse(v)
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,239 @@
+package supervisor
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Finding is one step of the answer to "why is this program not ready?": what is the case with one program, and what
+// to do about it. The last finding of a chain is the root cause.
+type Finding struct {
+	Name    string      `json:"name"`
+	State   State       `json:"state"`
+	Ready   bool        `json:"ready"`
+	Text    string      `json:"text"`
+	Exit    string      `json:"exit,omitempty"`
+	LastLog []string    `json:"last_log,omitempty"`
+	LogFile string      `json:"log_file,omitempty"`
+	Ports   []PortOwner `json:"ports,omitempty"` // ports it needs that somebody else holds
+	Advice  string      `json:"advice,omitempty"`
+	Root    bool        `json:"root"` // this is where the trouble begins
+}
+
+// PortOwner says who listens on a port.
+type PortOwner struct {
+	Port    int    `json:"port"`
+	PID     int    `json:"pid"` // 0: it belongs to a process we may not look at
+	Command string `json:"command"`
+	Program string `json:"program,omitempty"` // the supervised program it belongs to
+}
+
+// Why explains why a program is not ready: from it, over what it waits for, to the root cause.
+func (sup *Supervisor) Why(name string) ([]Finding, error) {
+	if sup.service(name) == nil {
+		return nil, &UnknownError{name}
+	}
+	var chain []Finding
+	seen := make(map[string]bool)
+	for next := name; next != "" && !seen[next]; {
+		seen[next] = true
+		s := sup.service(next)
+		if s == nil {
+			chain = append(chain, Finding{
+				Name: next, Text: "is not defined on this host", Root: true,
+				Advice: "define it, or take it out of depends_on of " + chain[len(chain)-1].Name,
+			})
+			return chain, nil
+		}
+		f, after := sup.finding(s)
+		chain = append(chain, f)
+		next = after
+	}
+	chain[len(chain)-1].Root = !chain[len(chain)-1].Ready
+	return chain, nil
+}
+
+// finding examines one program and names the one to look at next, "" if the search ends here.
+func (sup *Supervisor) finding(s *service) (f Finding, next string) {
+	st := *s.status.Load()
+	s.mu.Lock()
+	prog := s.prog.clone()
+	s.mu.Unlock()
+	f = Finding{Name: st.Name, State: st.State, Ready: st.Ready, LogFile: st.Stdout}
+	if st.Stderr != "" {
+		f.LogFile = st.Stderr
+	}
+	if st.Ready {
+		f.Text = fmt.Sprintf("is ready (pid %d, up %s)", st.PID, uptime(time.Since(st.Started)))
+		return f, ""
+	}
+	if next := sup.worstDependency(st.Depends); next != "" && st.State != Exited && st.State != Fatal {
+		f.Text = fmt.Sprintf("%s; it depends on %s, which is not ready", stateText(&st), next)
+		return f, next
+	}
+	f.Text = stateText(&st)
+	f.LastLog = st.LastLog
+	if len(f.LastLog) == 0 && (st.State.Up() || st.State == Backoff) {
+		f.LastLog = s.recentLog()
+	}
+	if st.Exit != nil && !st.State.Up() {
+		f.Exit = st.Exit.String() + " at " + st.Exit.At.Format("2006-01-02 15:04:05")
+	}
+	f.Ports = sup.foreignPorts(&prog, &st, f.LastLog)
+	f.Advice = advice(&prog, &st, &f)
+	return f, ""
+}
+
+func (s *service) recentLog() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run.lastLines()
+}
+
+// worstDependency picks the dependency to look into: one that has failed before one that is on its way.
+func (sup *Supervisor) worstDependency(names []string) string {
+	rank := func(n string) int {
+		s := sup.service(n)
+		if s == nil {
+			return 0
+		}
+		switch s.status.Load().State {
+		case Fatal, Exited, Stopped:
+			return 1
+		case Backoff:
+			return 2
+		}
+		return 3
+	}
+	unready := sup.unready(names)
+	if len(unready) == 0 {
+		return ""
+	}
+	return slices.MinFunc(unready, func(a, b string) int { return rank(a) - rank(b) })
+}
+
+func stateText(st *Status) string {
+	switch st.State {
+	case Stopped:
+		return "is stopped: nobody has asked for it"
+	case Exited:
+		return "has ended by itself and is not to be started again"
+	case Fatal:
+		return fmt.Sprintf("has failed %d times in a row and was given up: %s", st.Failures, st.failure())
+	case Backoff:
+		return fmt.Sprintf("has failed (%s) and is tried again in %s", st.failure(), time.Until(st.Next).Round(100*time.Millisecond))
+	case Waiting:
+		return "waits to be started"
+	case Stopping, Killing:
+		return "is being stopped"
+	}
+	text := fmt.Sprintf("runs for %s (pid %d) but is not ready", uptime(time.Since(st.Started)), st.PID)
+	if st.Probe != "" {
+		text += ": " + firstLine(st.Probe)
+	}
+	return text
+}
+
+// inUse is how programs of all kinds say that a port is taken: C's strerror, Java, Python, nginx, and FATE's own.
+var inUse = regexp.MustCompile(`(?i)address already in use|bind failed|failed to bind|port .*(in use|already)|EADDRINUSE|errno 98`)
+
+// foreignPorts lists the ports a program that is not up needs and somebody else holds.
+func (sup *Supervisor) foreignPorts(p *Program, st *Status, log []string) []PortOwner {
+	ports := slices.Clone(p.Ports)
+	for _, addr := range []string{p.ReadyTCP, p.LivenessTCP} {
+		if _, port, err := net.SplitHostPort(addr); err == nil {
+			if n, err := strconv.Atoi(port); err == nil {
+				ports = append(ports, n)
+			}
+		}
+	}
+	if slices.ContainsFunc(log, inUse.MatchString) {
+		ports = append(ports, portsIn(log)...)
+	}
+	slices.Sort(ports)
+	var out []PortOwner
+	for _, o := range portOwners(slices.Compact(ports)) {
+		o.Program = sup.programOf(o.PID)
+		if o.Program != p.Name || st.PID == 0 {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+var portNumber = regexp.MustCompile(`(?:[:\s'"(]|port[ =:]+)(\d{2,5})\b`)
+
+// portsIn finds numbers that may be ports in lines that complain of one in use.
+func portsIn(log []string) []int {
+	var ports []int
+	for _, line := range log {
+		if !inUse.MatchString(line) {
+			continue
+		}
+		for _, m := range portNumber.FindAllStringSubmatch(line, 8) {
+			if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && n < 65536 {
+				ports = append(ports, n)
+			}
+		}
+	}
+	return ports
+}
+
+// programOf finds the supervised program a process belongs to, by the marker in its environment.
+func (sup *Supervisor) programOf(pid int) string {
+	if pid == 0 {
+		return ""
+	}
+	for _, s := range sup.services() {
+		st := s.status.Load()
+		if st.PID == pid || hasEnviron(pid, sup.marker(st.Name)) {
+			return st.Name
+		}
+	}
+	return ""
+}
+
+// advice says what to do about a root cause.
+func advice(p *Program, st *Status, f *Finding) string {
+	for _, o := range f.Ports {
+		switch {
+		case o.Program != "":
+			return fmt.Sprintf("port %d is held by the program %s (pid %d): give one of them another port", o.Port, o.Program, o.PID)
+		case o.PID != 0:
+			return fmt.Sprintf("port %d is held by pid %d (%s): stop it, then: fate-installer svc start %s", o.Port, o.PID, o.Command, p.Name)
+		}
+		return fmt.Sprintf("port %d is held by another process: as root, ss -ltnp 'sport = :%d' tells which", o.Port, o.Port)
+	}
+	again := "fate-installer svc start " + p.Name
+	switch {
+	case st.State == Stopped:
+		return again
+	case st.Exit != nil && st.Exit.OOM:
+		return "the host has too little memory for what runs on it: free some, or lower the program's own settings; then: " + again
+	case strings.Contains(st.Error, "log file"):
+		return "make the directory of the log file writable for user " + userText(p) + "; then: " + again
+	case strings.Contains(st.Error, "cannot find user"):
+		return "create the user, or change user= in the program's file; then: fate-installer svc update"
+	case st.Error != "":
+		return "put right what the message says; then: " + again
+	case st.State == Fatal || st.State == Backoff || st.State == Exited:
+		return "its last lines say why; the whole log: fate-installer svc logs " + p.Name + "; then: " + again
+	case st.TimedOut:
+		return "it runs but does not answer in " + p.ReadyTimeout.String() + ": its log tells how far it came: fate-installer svc logs -f " + p.Name
+	case st.State == Running || st.State == Starting:
+		return "give it time: it has until " + st.Started.Add(p.ReadyTimeout).Format("15:04:05") + " to become ready"
+	}
+	return ""
+}
+
+func userText(p *Program) string {
+	if p.User == "" {
+		return "of the supervisor"
+	}
+	return p.User
+}
