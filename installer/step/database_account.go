@@ -2,9 +2,7 @@ package step
 
 import (
 	"context"
-	"crypto/sha1"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -96,8 +94,6 @@ const (
 	errAccessNoPassword = 1698
 )
 
-const nativePasswordPlugin = "mysql_native_password"
-
 // serverError reports whether err is one of the numbered errors of a server.
 func serverError(err error, numbers ...uint16) bool {
 	var e *mysql.MySQLError
@@ -167,13 +163,22 @@ func (a *databaseAdmin) dropDefaultAccounts(ctx context.Context) error {
 	return nil
 }
 
-// identified is the clause that gives an account a password in the form that every client of FATE understands: the
-// native one where the server has it, because clients before 1.9 know no other.
-func (a *databaseAdmin) identified() string {
-	if !a.mariaDB && a.native {
-		return " IDENTIFIED WITH " + nativePasswordPlugin + " BY ?"
+// plugin is the way of storing passwords that every client of FATE understands: the native one where the server has it,
+// because clients before 1.9 know no other.
+func (a *databaseAdmin) plugin() string {
+	if a.mariaDB || a.native {
+		return nativePasswordPlugin
 	}
-	return " IDENTIFIED BY ?"
+	return sha2PasswordPlugin
+}
+
+// identified is the clause that gives an account a password. MariaDB, which does not know this form, has just one
+// plugin for passwords unless somebody adds more.
+func (a *databaseAdmin) identified() string {
+	if a.mariaDB {
+		return " IDENTIFIED BY ?"
+	}
+	return " IDENTIFIED WITH " + a.plugin() + " BY ?"
 }
 
 // setPassword gives an existing account another password.
@@ -240,18 +245,12 @@ func (a *databaseAdmin) passwordIs(ctx context.Context, user, from string, passw
 	if err != nil {
 		return false, false, fmt.Errorf("cannot look up the account %s@%s: %w", user, from, err)
 	}
-	isNative := plugin == nativePasswordPlugin || a.mariaDB && plugin == ""
-	return true, isNative && hash == nativeHash(password), nil
-}
-
-// nativeHash is what mysql_native_password stores: SHA-1 twice, in upper-case hexadecimal after an asterisk.
-func nativeHash(password Password) string {
-	if password == "" {
-		return ""
+	if a.mariaDB && plugin == "" {
+		plugin = nativePasswordPlugin
 	}
-	once := sha1.Sum([]byte(password))
-	twice := sha1.Sum(once[:])
-	return "*" + strings.ToUpper(hex.EncodeToString(twice[:]))
+	// An account of the other kind may have the right password, and still be one that old clients cannot use.
+	right := plugin == a.plugin() && storedPasswordIs(plugin, hash, password)
+	return true, right, nil
 }
 
 // grantedSchemas lists the schemas on which an account has every right.

@@ -66,6 +66,10 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 	if dir, ok := s.first(h, "lib/plugin", "lib64/plugin", "lib/mysql/plugin", "lib64/mysql/plugin"); ok {
 		cmd.Args = append(cmd.Args, "--plugin-dir="+dir)
 	}
+	if s.Flavour == FlavourMySQL {
+		// X plugin off. Distributions compile in a directory for exports that their packages would have made.
+		cmd.Args = append(cmd.Args, "--mysqlx=OFF", "--secure-file-priv=NULL")
+	}
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Env = s.Env
 	if len(s.LibraryPath) > 0 {
@@ -184,7 +188,7 @@ const (
 func (s DatabaseServer) withServer(ctx context.Context, h *host.Host, data string, log io.Writer, patience time.Duration, use func(context.Context, *sql.DB) error, extra ...string) (err error) {
 	args := []string{"--skip-networking", "--skip-name-resolve", "--socket=" + temporarySocket, "--pid-file=" + temporaryPID}
 	if s.Flavour == FlavourMySQL {
-		args = append(args, "--mysqlx=OFF", "--disable-log-bin")
+		args = append(args, "--disable-log-bin")
 	}
 	cmd, err := s.command(h, data, append(args, extra...)...)
 	if err != nil {
@@ -197,6 +201,9 @@ func (s DatabaseServer) withServer(ctx context.Context, h *host.Host, data strin
 		return err
 	}
 	defer func() {
+		if server.Err() != nil && err != nil { // it died, and err has the reason
+			return
+		}
 		// Also after an error or an interruption: what use has done should not be left to crash recovery.
 		stopErr := server.Stop(context.WithoutCancel(ctx), patience)
 		if stopErr != nil {

@@ -132,9 +132,6 @@ func running(t *testing.T, env *engine.Env, s DatabaseServer) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Flavour == FlavourMySQL {
-		cmd.Args = append(cmd.Args, "--mysqlx=OFF")
-	}
 	cmd.Output = &log
 	child, err := env.Host.Start(cmd)
 	if err != nil {
