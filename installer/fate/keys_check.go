@@ -115,18 +115,18 @@ func (k *keyChecker) chain(file string, cert *x509.Certificate, caFile string, c
 	}
 }
 
-// KeyNames lists what the certificate of this host's rollsite has to be valid for.
-func (s *Spec) KeyNames() []string {
-	req, err := s.Cluster.KeyRequest()
+// KeyNames lists what the certificate of a side's rollsite has to be valid for.
+func (c *Cluster) KeyNames(role Role) ([]string, error) {
+	req, err := c.KeyRequest()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	for _, side := range req.Sides {
-		if side.Role == s.Role {
-			return side.Names
+		if side.Role == role {
+			return side.Names, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("cannot name the keys of the %s: it does not use TLS", role)
 }
 
 // InstalledKeys turns checked key files into files of this host.

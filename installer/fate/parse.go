@@ -106,7 +106,9 @@ type component struct {
 
 // Parse reads a cluster from any mix of AnsibleFATE's var files, setup.conf and our cluster file. The error, if any, is
 // Problems: every mistake that can be seen without choosing a host.
-func Parse(sources []Source) (*Cluster, error) {
+func Parse(sources []Source) (*Cluster, error) { return parse(sources, nil) }
+
+func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 	var problems Problems
 	doc := document{}
 	doc.EnvCheck = true
@@ -150,6 +152,9 @@ func Parse(sources []Source) (*Cluster, error) {
 			c.fromSetup(&setup, &doc, &problems)
 		}
 		c.complete(&doc, &problems)
+		for _, side := range c.Sides() {
+			side.Secrets = side.Secrets.or(secrets[side.Role])
+		}
 		c.validate(&problems)
 	}
 	if err := problems.err(); err != nil {
@@ -247,4 +252,9 @@ func (c *Cluster) at(format string, args ...any) Pos {
 func (c *Cluster) written(format string, args ...any) bool {
 	_, ok := c.origins[fmt.Sprintf(format, args...)]
 	return ok
+}
+
+// ParseWith is Parse for files that are to become a new cluster: passwords they leave out are taken from secrets.
+func ParseWith(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
+	return parse(sources, secrets)
 }

@@ -22,6 +22,7 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	}
 	own := *side // tuning for this host must not reach the other hosts' Specs
 	side = &own
+	c.agree(sel, &problems)
 	s := &Spec{
 		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS,
 		User: pickString(sel.User, c.Install.User, defaultUser), Group: pickString(sel.Group, c.Install.Group, defaultGroup),
@@ -47,6 +48,23 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// agree refuses a command line that contradicts base_init: neither can win silently, as the other was written on purpose.
+func (c *Cluster) agree(sel Selection, problems *Problems) {
+	for _, v := range []struct{ flag, path, given, written string }{
+		{"--base", "base", sel.Base, c.Install.Base},
+		{"--user", "supervisord.service.owner", sel.User, c.Install.User},
+		{"--group", "supervisord.service.group", sel.Group, c.Install.Group},
+	} {
+		if v.given != "" && v.written != "" && v.given != v.written {
+			at := c.at("%s", v.path)
+			if at.IsZero() {
+				at = c.at("setup")
+			}
+			problems.add(at, "give "+v.flag+" "+v.written+", or change the file", "the cluster file says %s, and %s is %s", v.written, v.flag, v.given)
+		}
+	}
 }
 
 func pickString(choices ...string) string {

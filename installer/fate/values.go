@@ -17,9 +17,15 @@ type Value struct {
 func (c *Cluster) Values() []Value {
 	w := &valueWalker{c: c}
 	for _, s := range c.Sides() {
-		w.walk(reflect.ValueOf(s).Elem(), string(s.Role), string(s.Role), s.Role)
+		v := reflect.ValueOf(s).Elem()
+		for i := range v.NumField() {
+			if key := v.Type().Field(i).Tag.Get("yaml"); key != "-" && s.shows(key) {
+				path := join(string(s.Role), key)
+				w.walk(v.Field(i), path, path)
+			}
+		}
 	}
-	w.walk(reflect.ValueOf(c.OS), "os", "os", "")
+	w.walk(reflect.ValueOf(c.OS), "os", "os")
 	return w.out
 }
 
@@ -31,11 +37,25 @@ type valueWalker struct {
 // oldWords are keys of the 1.5 form: what they say is listed under the keys it became.
 var oldWords = map[string]bool{"default_rules": true, "rules": true, "pool_size": true, "id": true}
 
-// exchangeKeys are the blocks of a side that an exchange has.
-var exchangeKeys = map[string]bool{"rollsite": true}
+// sparkKeys are the blocks that only the engine spark uses, and eggrollKeys the ones it does not.
+var (
+	sparkKeys   = map[string]bool{"spark": true, "hive": true, "hdfs": true, "rabbitmq": true, "pulsar": true}
+	eggrollKeys = map[string]bool{"rollsite": true, "clustermanager": true, "nodemanager": true, "eggroll": true}
+)
+
+// shows reports whether a block of a side means anything for it.
+func (s *Side) shows(key string) bool {
+	switch {
+	case s.Role == RoleExchange:
+		return key == "rollsite"
+	case s.FateFlow.DefaultEngines == "spark":
+		return !eggrollKeys[key]
+	}
+	return !sparkKeys[key]
+}
 
 // walk lists the settings below v. path is where they are in the cluster now, source where they were read.
-func (w *valueWalker) walk(v reflect.Value, path, source string, role Role) {
+func (w *valueWalker) walk(v reflect.Value, path, source string) {
 	switch {
 	case v.Type() == reflect.TypeFor[Secret]():
 		s := v.Interface().(Secret)
@@ -51,13 +71,11 @@ func (w *valueWalker) walk(v reflect.Value, path, source string, role Role) {
 		}
 		for i := range v.NumField() {
 			key := v.Type().Field(i).Tag.Get("yaml")
-			if key == "" || key == "-" || role == RoleExchange && path == string(role) && !exchangeKeys[key] {
+			routes := v.Type() == reflect.TypeFor[PartyRoutes]() || v.Type() == reflect.TypeFor[MQRoutes]()
+			if key == "" || key == "-" || oldWords[key] && !routes {
 				continue
 			}
-			if oldWords[key] && v.Type() != reflect.TypeFor[PartyRoutes]() {
-				continue
-			}
-			w.walk(v.Field(i), join(path, key), join(source, key), role)
+			w.walk(v.Field(i), join(path, key), join(source, key))
 		}
 		return
 	case v.Kind() == reflect.Slice:
@@ -66,7 +84,7 @@ func (w *valueWalker) walk(v reflect.Value, path, source string, role Role) {
 		}
 		for i := range v.Len() {
 			index := "[" + strconv.Itoa(i) + "]"
-			w.walk(v.Index(i), path+index, source+index, role)
+			w.walk(v.Index(i), path+index, source+index)
 		}
 		return
 	}

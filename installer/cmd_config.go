@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+
+	"github.com/spf13/cobra"
+)
+
+// newConfigCommand looks at the configuration without installing anything.
+func newConfigCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Check and show the configuration",
+		Long: `Check and show the configuration that cluster files and flags give, without touching anything.
+
+EXIT STATUS
+  0    done
+  2    wrong usage or configuration`,
+		Example: `  fate-installer config show --config cluster.yaml --origins
+  fate-installer config check --config var_files/prod`,
+	}
+	cmd.AddCommand(newConfigShowCommand(g), newConfigCheckCommand(g))
+	return cmd
+}
+
+type configShowOptions struct {
+	origins bool
+	peer    string
+}
+
+func newConfigShowCommand(g *globals) *cobra.Command {
+	opts := &configShowOptions{}
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Show every value, what runs on this host, and which sizes would fit it",
+		Long: `Show every value of the configuration, where it comes from, which modules run on this host, and the sizes that fit this
+host: worker processes by the guide's formula, java heaps by its memory. A size is used only where none was written.
+Passwords are never shown.
+
+Without --config and --role, the installation on this host is shown.
+
+EXIT STATUS
+  0    done
+  2    wrong usage or configuration`,
+		Example: `  fate-installer config show --config cluster.yaml --origins
+  fate-installer config show --config host/ --config secrets.yaml -o json
+  fate-installer config show --role host --party 10000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.Context(), g, opts) },
+	}
+	cmd.Flags().BoolVar(&opts.origins, "origins", false, "add the place each value comes from")
+	cmd.Flags().StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	return cmd
+}
+
+func newConfigCheckCommand(g *globals) *cobra.Command {
+	var peer string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Report every mistake in the cluster files at once",
+		Long: `Report every mistake in the cluster files at once, each with its place and what to do. Nothing is looked up on this
+host, so that files can be checked anywhere.
+
+EXIT STATUS
+  0    the files can be used
+  2    they cannot, for the reasons listed`,
+		Example: `  fate-installer config check --config cluster.yaml
+  ssh admin@bastion cat cluster.yaml | fate-installer config check --config -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w, err := readWanted(cmd.Context(), g, peer)
+			if err != nil {
+				return err
+			}
+			notes := w.cluster.Notes()
+			if g.Output == "json" {
+				return g.printJSON(map[string]any{"ok": true, "notes": noteTexts(notes)})
+			}
+			printNotes(g, notes)
+			g.printf("ok: %d side(s)\n", len(w.cluster.Sides()))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	return cmd
+}
+
+// wanted is what the command line and the stored site ask for, before it is known which host is meant.
+type wanted struct {
+	g       *globals
+	site    site
+	facts   *host.Facts
+	cluster *fate.Cluster
+}
+
+// readWanted reads cluster files, or makes the cluster of --role alone, or takes what is installed here.
+func readWanted(ctx context.Context, g *globals, peer string) (*wanted, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	req, err := readRequest(g, h, peer)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := host.Gather(ctx, h, host.FactsQuery{})
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := req.site.cluster(facts)
+	if err != nil {
+		return nil, err
+	}
+	return &wanted{g: g, site: req.site, facts: facts, cluster: cluster}, nil
+}
+
+// spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
+func (w *wanted) spec(secrets fate.Secrets) (*fate.Spec, error) {
+	addrs := localAddrs(w.facts)
+	sel := fate.Selection{
+		Role: fate.Role(w.site.Role), Party: w.site.Party, IP: w.site.IP, LocalAddrs: addrs,
+		Base: w.g.Base, User: w.site.User, Group: w.site.Group,
+		Versions: w.site.versions(), LibraryPaths: w.site.libraryPaths(), Env: w.site.Env, Secrets: secrets,
+	}
+	if w.site.IP == "" || slices.Contains(addrs, w.site.IP) {
+		sel.Memory, sel.CPUs = w.facts.Memory.Total, w.facts.CPU.Count
+	}
+	spec, err := w.cluster.Spec(sel)
+	return spec, configError(err)
+}
+
+// versions takes the component versions from --fate-version, else from this file's payload, else from what is installed.
+func (w *wanted) versions(fateVersion string) error {
+	if fateVersion != "" {
+		env, versions, err := fate.Release(fateVersion)
+		if err != nil {
+			return exitCode(err, exitUsage)
+		}
+		w.site.Env, w.site.Components = env, map[string]siteComponent{}
+		for name, version := range versions {
+			w.site.Components[name] = siteComponent{Version: version}
+		}
+		return nil
+	}
+	p, err := openPayload(w.g)
+	switch {
+	case err == nil:
+		w.site.usePayload(p.Manifest())
+		return p.Close()
+	case !errors.Is(err, payload.ErrNoPayload):
+		return exitCode(err, exitPayload)
+	}
+	return nil
+}
+
+func runConfigShow(ctx context.Context, g *globals, opts *configShowOptions) error {
+	w, err := readWanted(ctx, g, opts.peer)
+	if err != nil {
+		return err
+	}
+	if err := w.versions(""); err != nil {
+		return err
+	}
+	spec, specErr := w.spec(fate.Secrets{})
+	values, notes := w.cluster.Values(), w.cluster.Notes()
+	if specErr == nil {
+		notes = spec.Warnings()
+	}
+	if g.Output == "json" {
+		doc := map[string]any{"values": values, "notes": noteTexts(notes)}
+		if specErr == nil {
+			doc["host"] = map[string]any{"role": spec.Role, "party": spec.PartyID, "ip": spec.IP, "modules": spec.Modules(), "advice": spec.Advice()}
+		}
+		return g.printJSON(doc)
+	}
+	header := []string{"KEY", "VALUE"}
+	if opts.origins {
+		header = append(header, "FROM")
+	}
+	t := newTable(g.Stdout, header...)
+	for _, v := range values {
+		cells := []string{v.Path, v.Value}
+		if opts.origins {
+			cells = append(cells, v.Origin)
+		}
+		t.row(cells...)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	printNotes(g, notes)
+	if specErr != nil {
+		g.printf("\nnot this host: %v\n", specErr)
+		return nil
+	}
+	g.printf("\nthis host: %s %d at %s runs %v\n", spec.Role, spec.PartyID, spec.IP, spec.Modules())
+	return printAdvice(g, spec.Advice())
+}
+
+func printAdvice(g *globals, advice []fate.Advice) error {
+	if len(advice) == 0 {
+		return nil
+	}
+	g.printf("\n")
+	t := newTable(g.Stdout, "SIZE", "FITS", "USED", "BECAUSE")
+	for _, a := range advice {
+		t.row(a.Key, a.Value, a.Used, a.Why)
+	}
+	return t.flush()
+}
+
+func printNotes(g *globals, notes fate.Problems) {
+	for _, n := range notes {
+		g.printf("note: %s\n", n)
+	}
+}
+
+func noteTexts(notes fate.Problems) []string {
+	out := []string{}
+	for _, n := range notes {
+		out = append(out, n.String())
+	}
+	return out
+}

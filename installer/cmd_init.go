@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+type initOptions struct {
+	sides     map[fate.Role]*string
+	nodes     map[fate.Role]*[]string
+	flows     map[fate.Role]*[]string
+	zookeeper map[fate.Role]*[]string
+	nginx     map[fate.Role]*[]string
+	defaults  map[fate.Role]*string
+	public    map[fate.Role]*[]string
+
+	tls       []string
+	polling   string
+	engine    string
+	noBoard   bool
+	published bool
+	from      string
+	out       string
+}
+
+// newInitCommand writes a cluster file.
+func newInitCommand(g *globals) *cobra.Command {
+	o := &initOptions{
+		sides: map[fate.Role]*string{}, nodes: map[fate.Role]*[]string{}, flows: map[fate.Role]*[]string{},
+		zookeeper: map[fate.Role]*[]string{}, nginx: map[fate.Role]*[]string{}, defaults: map[fate.Role]*string{}, public: map[fate.Role]*[]string{},
+	}
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented cluster file for one, two or three sides",
+		Long: `Write a commented cluster file for one, two or three sides. Routes follow upstream's rules, passwords are drawn. On a
+terminal and without flags it asks. The file goes to standard output, or with --out to a new file that only its owner
+can read, for it has passwords.
+
+EXIT STATUS
+  0    the file was written
+  2    wrong usage, or a cluster that cannot work`,
+		Example: `  fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --out cluster.yaml
+  fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --exchange 192.168.0.88 --tls host,exchange > cluster.yaml
+  fate-installer init --host 10000:192.168.0.1 --host-flows 192.168.0.1,192.168.0.2 --out cluster.yaml
+  fate-installer init --from deploy/conf/setup.conf --out cluster.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), g, o) },
+	}
+	f := cmd.Flags()
+	for _, r := range fate.Roles {
+		o.sides[r], o.defaults[r], o.public[r] = new(string), new(string), new([]string)
+		form := "the " + string(r) + " as `ID:ADDRESS`"
+		if r == fate.RoleExchange {
+			form = "the exchange's `ADDRESS`, or several separated by commas"
+		}
+		f.StringVar(o.sides[r], string(r), "", form)
+		f.StringVar(o.defaults[r], string(r)+"-default", "", "default route of the "+string(r)+", `ADDRESS:PORT[:secure]`, instead of the generated one")
+		f.StringSliceVar(o.public[r], string(r)+"-public", nil, "further `addresses` and names by which peers call the "+string(r)+", for its certificate")
+		if r == fate.RoleExchange {
+			continue
+		}
+		o.nodes[r], o.flows[r], o.zookeeper[r], o.nginx[r] = new([]string), new([]string), new([]string), new([]string)
+		f.StringSliceVar(o.nodes[r], string(r)+"-nodes", nil, "the "+string(r)+"'s nodemanager `addresses`")
+		f.StringSliceVar(o.flows[r], string(r)+"-flows", nil, "the "+string(r)+"'s FATE-Flow `addresses`; several give high availability")
+		f.StringSliceVar(o.zookeeper[r], string(r)+"-zookeeper", nil, "the "+string(r)+"'s ZooKeeper `addresses` (default: from its FATE-Flows)")
+		f.StringSliceVar(o.nginx[r], string(r)+"-nginx", nil, "the "+string(r)+"'s nginx `addresses` (default: its main address)")
+	}
+	f.StringSliceVar(&o.tls, "tls", nil, "the two `roles` that use TLS with each other, for example host,exchange")
+	f.StringVar(&o.polling, "polling", "", "the party `role` that opens all connections to the exchange itself")
+	f.StringVar(&o.engine, "engine", "eggroll", "computing `engine`: eggroll or standalone")
+	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")
+	f.BoolVar(&o.published, "upstream-passwords", false, "use the passwords that AnsibleFATE publishes instead of drawing them")
+	f.StringVar(&o.from, "from", "", "start from AnsibleFATE's setup.conf or var files: a `file` or directory")
+	f.StringVar(&o.out, "out", "", "write to this new `file` instead of standard output")
+	return cmd
+}
+
+func runInit(_ context.Context, g *globals, o *initOptions) error {
+	cluster, err := o.cluster(g)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	data, err := cluster.ClusterFile()
+	if err != nil {
+		return err
+	}
+	if o.out == "" {
+		_, err := g.Stdout.Write(data)
+		return err
+	}
+	if err := writeNewFile(o.out, data); err != nil {
+		return exitCode(err, exitUsage)
+	}
+	g.printf("%s: %d side(s), with passwords: keep it safe\n", o.out, len(cluster.Sides()))
+	return nil
+}
+
+// cluster makes the cluster from another file, from flags, or from answers.
+func (o *initOptions) cluster(g *globals) (*fate.Cluster, error) {
+	if o.from != "" {
+		return clusterFrom(o.from, o.published)
+	}
+	in, err := o.fromFlags()
+	if err != nil {
+		return nil, err
+	}
+	if in.Host == nil && in.Guest == nil && in.Exchange == nil {
+		if !canAsk(g) {
+			return nil, withHint(errors.New("cannot make a cluster of no side"), "fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2")
+		}
+		if err := ask(g, &in); err != nil {
+			return nil, err
+		}
+	}
+	if in.Secrets, err = drawSecrets(o.published); err != nil {
+		return nil, err
+	}
+	return fate.NewCluster(in)
+}
+
+func (o *initOptions) fromFlags() (fate.InitOptions, error) {
+	in := fate.InitOptions{Engine: o.engine, NoFateBoard: o.noBoard, Polling: fate.Role(o.polling)}
+	for _, name := range o.tls {
+		role, err := fate.ParseRole(name)
+		if err != nil {
+			return in, fmt.Errorf("--tls: %w", err)
+		}
+		in.TLS = append(in.TLS, role)
+	}
+	for role, target := range map[fate.Role]**fate.InitSide{fate.RoleHost: &in.Host, fate.RoleGuest: &in.Guest, fate.RoleExchange: &in.Exchange} {
+		if *o.sides[role] == "" {
+			continue
+		}
+		side, err := roleFlag(role, *o.sides[role])
+		if err != nil {
+			return in, err
+		}
+		side.Default, side.Public = *o.defaults[role], *o.public[role]
+		if role != fate.RoleExchange {
+			side.Nodes, side.Flows, side.ZooKeeper, side.Nginx = *o.nodes[role], *o.flows[role], *o.zookeeper[role], *o.nginx[role]
+		}
+		*target = side
+	}
+	return in, nil
+}
+
+// roleFlag explains a side on a command line, such as --host 10000:192.168.0.1.
+func roleFlag(role fate.Role, text string) (*fate.InitSide, error) {
+	in, err := fate.ParseInitSide(role, text)
+	if err != nil {
+		return nil, exitCode(fmt.Errorf("--%s: %w", role, err), exitUsage)
+	}
+	return in, nil
+}
+
+// drawSecrets draws passwords for every role.
+func drawSecrets(published bool) (map[fate.Role]fate.Secrets, error) {
+	out := make(map[fate.Role]fate.Secrets)
+	for _, r := range fate.Roles {
+		if published {
+			out[r] = fate.PublishedSecrets()
+			continue
+		}
+		s, err := fate.NewSecrets(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		out[r] = s
+	}
+	return out, nil
+}
+
+// clusterFrom reads AnsibleFATE's files. Passwords they lack are drawn.
+func clusterFrom(name string, published bool) (*fate.Cluster, error) {
+	files, err := configFiles(name)
+	if err != nil {
+		return nil, err
+	}
+	var sources []fate.Source
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the cluster file: %w", err)
+		}
+		sources = append(sources, fate.Source{Name: file, Data: data})
+	}
+	secrets, err := drawSecrets(published)
+	if err != nil {
+		return nil, err
+	}
+	return fate.ParseWith(sources, secrets)
+}
+
+// writeNewFile refuses to overwrite: the file would take its passwords along.
+func writeNewFile(name string, data []byte) error {
+	abs, err := absolute(name)
+	if err != nil {
+		return err
+	}
+	h, err := host.New("/", nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if h.Exists(abs) {
+		return withHint(fmt.Errorf("cannot write %s: it exists", name), "choose another name, or remove it; its passwords may be in use")
+	}
+	return h.WriteFile(abs, data, host.FileMode{Perm: 0o600})
+}
+
+func absolute(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("cannot find the directory of %s: %w", name, err)
+	}
+	return abs, nil
+}
+
+// canAsk reports whether a person sits at both ends.
+func canAsk(g *globals) bool {
+	in, ok := g.Stdin.(*os.File)
+	return ok && term.IsTerminal(int(in.Fd())) && isTerminal(g.Stderr)
+}
+
+// ask puts the questions of init, each with an answer in brackets that Enter accepts.
+func ask(g *globals, in *fate.InitOptions) error {
+	q := &questions{in: bufio.NewScanner(g.Stdin), out: g.Stderr}
+	for _, party := range []struct {
+		role   fate.Role
+		target **fate.InitSide
+	}{{fate.RoleHost, &in.Host}, {fate.RoleGuest, &in.Guest}} {
+		if err := q.side(party.role, fmt.Sprintf("party id and address of the %s, for example 10000:192.168.0.1; blank for none", party.role), party.target); err != nil {
+			return err
+		}
+	}
+	if err := q.side(fate.RoleExchange, "address of the exchange; blank for none", &in.Exchange); err != nil {
+		return err
+	}
+	for _, s := range []*fate.InitSide{in.Host, in.Guest} {
+		if s == nil {
+			continue
+		}
+		flows, err := q.answer(fmt.Sprintf("FATE-Flow addresses of party %d; several give high availability", s.Party), strings.Join(s.IPs, ","))
+		if err != nil {
+			return err
+		}
+		s.Flows = strings.Split(flows, ",")
+	}
+	tls, err := q.answer("the two roles that use TLS with each other; blank for none", "")
+	if err != nil || tls == "" {
+		return err
+	}
+	for _, name := range strings.Split(tls, ",") {
+		role, err := fate.ParseRole(strings.TrimSpace(name))
+		if err != nil {
+			return err
+		}
+		in.TLS = append(in.TLS, role)
+	}
+	return nil
+}
+
+// questions asks on the terminal's error stream, so that the file can go to standard output.
+type questions struct {
+	in  *bufio.Scanner
+	out io.Writer
+}
+
+func (q *questions) side(role fate.Role, question string, target **fate.InitSide) error {
+	for {
+		text, err := q.answer(question, "")
+		if err != nil || text == "" {
+			return err
+		}
+		side, err := fate.ParseInitSide(role, text)
+		if err == nil {
+			*target = side
+			return nil
+		}
+		fmt.Fprintln(q.out, err)
+	}
+}
+
+func (q *questions) answer(question, standard string) (string, error) {
+	fmt.Fprintf(q.out, "%s [%s]: ", question, standard)
+	if !q.in.Scan() {
+		return "", errors.Join(errors.New("cannot go on without an answer"), q.in.Err())
+	}
+	text := strings.ReplaceAll(strings.TrimSpace(q.in.Text()), " ", "")
+	if text == "" {
+		return standard, nil
+	}
+	return text, nil
+}

@@ -1,0 +1,366 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+
+	"github.com/spf13/cobra"
+)
+
+type keysOptions struct {
+	out      string
+	perRole  bool
+	renew    string
+	fromPeer string
+}
+
+// newKeysCommand makes the certificates of the sides that use TLS.
+func newKeysCommand(g *globals) *cobra.Command {
+	o := &keysOptions{}
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Make, check and install the TLS keys of the sides that use TLS",
+		Long: `Make the certificates and keys of the sides that use TLS, under AnsibleFATE's names: for each side a directory and one
+archive to carry to its rollsite hosts. Server certificates are valid for every address and name in the routes to
+that side and in its public_names.
+
+The directory ca has the keys that sign. It is in no archive; keep it offline, and give it to --renew to issue new
+certificates under the same CA. With a cluster file of one side only, the directory for-peer has what the peer needs, and
+--from-peer takes what the peer has given.
+
+EXIT STATUS
+  0    done
+  2    wrong usage or configuration, or keys that cannot work`,
+		Example: `  fate-installer keys --config cluster.yaml --out keys
+  fate-installer keys --config cluster.yaml --per-role-ca --out keys
+  fate-installer keys --config cluster.yaml --renew keys/ca --out keys-2031
+  fate-installer keys check --config cluster.yaml --role host from-our-pki/
+  fate-installer keys install --config cluster.yaml keys/host.tar.gz`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runKeys(cmd.Context(), g, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.out, "out", "", "new `directory` for the keys")
+	f.BoolVar(&o.perRole, "per-role-ca", false, "one CA for each side instead of one for both")
+	f.StringVar(&o.renew, "renew", "", "sign with the CA in this `directory`, made by an earlier run")
+	f.StringVar(&o.fromPeer, "from-peer", "", "`directory` with the peer's ca.pem, client.pem and client.key")
+	_ = cmd.MarkFlagRequired("out")
+	cmd.AddCommand(newKeysCheckCommand(g), newKeysInstallCommand(g))
+	return cmd
+}
+
+func newKeysCheckCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check PATH",
+		Short: "Check key files, whoever made them, before they are used",
+		Long: `Check the key files of a side in a directory or archive: all are there, keys belong to certificates, chains end at the
+right CA, dates hold, usages fit, and the server's certificate is valid for every name in the routes to it.
+
+EXIT STATUS
+  0    they can be used
+  2    they cannot, for the reasons listed`,
+		Example: `  fate-installer keys check --config cluster.yaml --role host keys/host.tar.gz`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, _, err := checkedKeys(cmd.Context(), g, args[0])
+			if err == nil {
+				g.printf("ok: %s can be used\n", args[0])
+			}
+			return err
+		},
+	}
+}
+
+func newKeysInstallCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "install PATH",
+		Short: "Check key files and put them where rollsite reads them",
+		Long: `Check key files as keys check does, and put them into this host's key directory, readable by the service user only. The
+rollsite reads them when it starts: fate-installer svc restart fate-rollsite.
+
+EXIT STATUS
+  0    installed
+  2    wrong usage, or keys that cannot work`,
+		Example: `  fate-installer keys install --config cluster.yaml keys/host.tar.gz`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return runKeysInstall(cmd.Context(), g, args[0]) },
+	}
+}
+
+func runKeys(ctx context.Context, g *globals, o *keysOptions) error {
+	w, err := readWanted(ctx, g, "")
+	if err != nil {
+		return err
+	}
+	req, err := w.cluster.KeyRequest()
+	if err != nil {
+		return exitCode(withHint(err, "set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
+	}
+	req.SharedCA = req.SharedCA && !o.perRole
+	req.Now, req.Random = time.Now(), rand.Reader
+	if o.renew != "" {
+		if req.Existing, err = readAuthorities(o.renew); err != nil {
+			return exitCode(err, exitUsage)
+		}
+	}
+	if o.fromPeer != "" {
+		if req.FromPeer, err = readHandover(o.fromPeer); err != nil {
+			return exitCode(err, exitUsage)
+		}
+	}
+	set, err := fate.NewKeys(req)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	return writeKeys(g, o.out, req, set)
+}
+
+// writeKeys lays a key set out: DIR/ca with what signs, DIR/<role> and DIR/<role>.tar.gz for each side, DIR/for-peer.
+func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) error {
+	abs, err := absolute(dir)
+	if err != nil {
+		return err
+	}
+	h, err := host.New("/", nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if h.Exists(abs) {
+		return exitCode(withHint(fmt.Errorf("cannot write keys to %s: it exists", dir), "choose a new directory: keys in use are not overwritten"), exitUsage)
+	}
+	var files []fate.NamedFile
+	add := func(name string, content []byte) { files = append(files, fate.NamedFile{Name: name, Content: content}) }
+	for _, a := range set.Authorities {
+		add("ca/"+a.Name+".pem", a.Cert)
+		add("ca/"+a.Name+".key", a.Key)
+	}
+	for _, side := range req.Sides {
+		archive, err := packKeys(set.Sides[side.Role])
+		if err != nil {
+			return err
+		}
+		for _, f := range set.Sides[side.Role] {
+			add(string(side.Role)+"/"+f.Name, f.Content)
+		}
+		add(string(side.Role)+".tar.gz", archive)
+	}
+	if p := set.ForPeer; p != nil {
+		add("for-peer/ca.pem", p.CA)
+		add("for-peer/client.pem", p.Cert)
+		add("for-peer/client.key", p.Key)
+	}
+	for _, f := range files {
+		name := path.Join(abs, f.Name)
+		if err := h.MkdirAll(path.Dir(name), host.FileMode{Perm: 0o700}); err != nil {
+			return err
+		}
+		if err := h.WriteFile(name, f.Content, host.FileMode{Perm: 0o600}); err != nil {
+			return err
+		}
+	}
+	for _, side := range req.Sides {
+		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, string(side.Role)), side)
+	}
+	if set.ForPeer != nil {
+		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n", path.Join(dir, "for-peer"))
+	}
+	g.printf("%s signs: keep it offline\n", path.Join(dir, "ca"))
+	if g.Output == "json" {
+		names := make([]string, len(files))
+		for i, f := range files {
+			names[i] = path.Join(dir, f.Name)
+		}
+		return g.printJSON(map[string]any{"files": names})
+	}
+	return nil
+}
+
+// packKeys makes the archive of a side. It has no times, so that the same keys give the same archive.
+func packKeys(files []fate.NamedFile) ([]byte, error) {
+	var b bytes.Buffer
+	zw := gzip.NewWriter(&b)
+	tw := tar.NewWriter(zw)
+	for _, f := range files {
+		err := tw.WriteHeader(&tar.Header{Name: f.Name, Mode: 0o600, Size: int64(len(f.Content)), Format: tar.FormatUSTAR})
+		if err == nil {
+			_, err = tw.Write(f.Content)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot pack %s: %w", f.Name, err)
+		}
+	}
+	if err := errors.Join(tw.Close(), zw.Close()); err != nil {
+		return nil, fmt.Errorf("cannot pack keys: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// keyFileLimit is far above any certificate or key.
+const keyFileLimit = 1 << 20
+
+// readKeyFiles reads a directory or an archive of keys.
+func readKeyFiles(name string) ([]fate.NamedFile, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read keys: %w", err)
+	}
+	if !info.IsDir() {
+		return unpackKeys(name)
+	}
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read keys: %w", err)
+	}
+	var out []fate.NamedFile
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(name, e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read keys: %w", err)
+		}
+		out = append(out, fate.NamedFile{Name: e.Name(), Content: data})
+	}
+	return out, nil
+}
+
+func unpackKeys(name string) ([]fate.NamedFile, error) {
+	fail := func(err error) ([]fate.NamedFile, error) {
+		return nil, fmt.Errorf("cannot read the archive %s: %w", name, err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	zr, err := gzip.NewReader(f)
+	if err != nil {
+		return fail(err)
+	}
+	var out []fate.NamedFile
+	for tr := tar.NewReader(zr); ; {
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return fail(err)
+		}
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		data, err := io.ReadAll(io.LimitReader(tr, keyFileLimit))
+		if err != nil {
+			return fail(err)
+		}
+		out = append(out, fate.NamedFile{Name: path.Base(header.Name), Content: data})
+	}
+}
+
+func readAuthorities(dir string) ([]fate.Authority, error) {
+	files, err := readKeyFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []fate.Authority
+	for _, cert := range files {
+		name, isCert := strings.CutSuffix(cert.Name, ".pem")
+		for _, key := range files {
+			if isCert && key.Name == name+".key" {
+				out = append(out, fate.Authority{Name: name, Cert: cert.Content, Key: key.Content})
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("cannot find a CA in %s: it has no pair of files NAME.pem and NAME.key", dir)
+	}
+	return out, nil
+}
+
+func readHandover(dir string) (*fate.Handover, error) {
+	var p fate.Handover
+	for name, target := range map[string]*[]byte{"ca.pem": &p.CA, "client.pem": &p.Cert, "client.key": &p.Key} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, withHint(fmt.Errorf("cannot find %s in %s", name, dir), "ask the peer for the directory for-peer of its keys")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read what the peer gave: %w", err)
+		}
+		*target = data
+	}
+	return &p, nil
+}
+
+// checkedKeys reads and checks the keys of this host's side.
+func checkedKeys(ctx context.Context, g *globals, name string) (*fate.Spec, []fate.NamedFile, error) {
+	w, err := readWanted(ctx, g, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	files, err := readKeyFiles(name)
+	if err != nil {
+		return nil, nil, exitCode(err, exitUsage)
+	}
+	spec, specErr := w.spec(fate.Secrets{})
+	role := fate.Role(w.site.Role)
+	switch {
+	case specErr == nil:
+		role = spec.Role
+	case role == "":
+		return nil, nil, specErr
+	}
+	names, err := w.cluster.KeyNames(role)
+	if err != nil {
+		return nil, nil, exitCode(err, exitUsage)
+	}
+	problems, remarks := fate.CheckKeys(role, names, files, time.Now())
+	printNotes(g, remarks)
+	if len(problems) > 0 {
+		return nil, nil, exitCode(problems, exitUsage)
+	}
+	return spec, files, nil
+}
+
+func runKeysInstall(ctx context.Context, g *globals, name string) error {
+	spec, files, err := checkedKeys(ctx, g, name)
+	if err != nil {
+		return err
+	}
+	if spec == nil {
+		return exitCode(withHint(errors.New("cannot tell which host this is"), "name its address: --ip"), exitUsage)
+	}
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	if err := h.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User, Group: spec.Group}); err != nil {
+		return withHint(err, "install first, which makes the user "+spec.User)
+	}
+	for _, f := range spec.InstalledKeys(files) {
+		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User, Group: spec.Group}); err != nil {
+			return err
+		}
+		g.printf("%s\n", f.Path)
+	}
+	g.printf("fate-installer svc restart fate-rollsite makes rollsite read them\n")
+	return nil
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+)
+
+type renderOptions struct {
+	out         string
+	diff        bool
+	showSecrets bool
+	fateVersion string
+	peer        string
+}
+
+// newRenderCommand writes the configuration files of a host somewhere else, or compares them with the host's own.
+func newRenderCommand(g *globals) *cobra.Command {
+	opts := &renderOptions{}
+	cmd := &cobra.Command{
+		Use:   "render",
+		Short: "Write every configuration file of a host below a directory, or show how they differ from this host's",
+		Long: `Write every configuration file of a host at its absolute path below a directory, or, with --diff, show how this host's
+files differ from what install would write. --ip chooses the host, which need not be this one; no root is needed.
+
+The versions of FATE's components decide what is written. They come from the payload of this file, from --fate-version,
+or from what is installed here. Passwords that the cluster file leaves out are drawn at installation; where they are not
+known, the files have the words drawn-at-installation in their place.
+
+EXIT STATUS
+  0    the files were written; with --diff: nothing differs
+  2    wrong usage or configuration
+  3    with --diff: something differs`,
+		Example: `  fate-installer render --config cluster.yaml --ip 192.168.0.1 --fate-version 1.11.4 --out tree
+  fate-installer render --diff
+  fate-installer init --host 10000:10.0.0.1 --guest 9999:10.0.0.2 | fate-installer render --config - --ip 10.0.0.2 --fate-version 1.9.0 --out g`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRender(cmd.Context(), g, opts) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.out, "out", "", "write below this `directory`")
+	f.BoolVar(&opts.diff, "diff", false, "compare with the files of this host")
+	f.BoolVar(&opts.showSecrets, "show-secrets", false, "with --diff: show differences also of files that hold passwords")
+	f.StringVar(&opts.fateVersion, "fate-version", "", "render for this published `version` of FATE instead of the payload's")
+	f.StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	cmd.MarkFlagsOneRequired("out", "diff")
+	cmd.MarkFlagsMutuallyExclusive("out", "diff")
+	return cmd
+}
+
+func runRender(ctx context.Context, g *globals, opts *renderOptions) error {
+	w, err := readWanted(ctx, g, opts.peer)
+	if err != nil {
+		return err
+	}
+	if err := w.versions(opts.fateVersion); err != nil {
+		return err
+	}
+	if len(w.site.Components) == 0 && len(w.site.Env) == 0 {
+		return exitCode(withHint(errors.New("cannot tell which FATE to render for: this file carries no payload and nothing is installed here"),
+			"name a published release: --fate-version 1.11.4"), exitUsage)
+	}
+	secrets, err := w.knownSecrets()
+	if err != nil {
+		return err
+	}
+	spec, err := w.spec(secrets)
+	if err != nil {
+		return err
+	}
+	files, err := fate.Render(spec)
+	if err != nil {
+		return err
+	}
+	if opts.diff {
+		return printDifferences(g, files, opts.showSecrets)
+	}
+	return writeTree(g, opts.out, files)
+}
+
+// knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place: two
+// renderings of the same cluster have to be equal.
+func (w *wanted) knownSecrets() (fate.Secrets, error) {
+	unknown := fate.NewSecret("drawn-at-installation")
+	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown, FateBoardAdmin: unknown}
+	h, err := host.New(w.g.Root, nil)
+	if err != nil {
+		return placeholders, exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	data, err := h.ReadFile(fate.Layout{Base: w.g.Base}.Secrets())
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return placeholders, nil
+	}
+	if err != nil {
+		return placeholders, fmt.Errorf("cannot read the stored passwords: %w", err)
+	}
+	stored, err := fate.DecodeSecrets(data)
+	if err != nil {
+		return placeholders, err
+	}
+	return stored.Or(placeholders), nil
+}
+
+// writeTree writes files below a directory that is made if needed. Files with passwords are readable by their owner only.
+func writeTree(g *globals, dir string, files []fate.File) error {
+	h, err := treeHost(dir)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	for _, f := range files {
+		if err := h.MkdirAll(path.Dir(f.Path), host.FileMode{Perm: 0o755}); err != nil {
+			return err
+		}
+		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm}); err != nil {
+			return err
+		}
+	}
+	if g.Output == "json" {
+		return g.printJSON(map[string]any{"out": dir, "files": describeFiles(files)})
+	}
+	for _, f := range files {
+		g.printf("%s%s\n", dir, f.Path)
+	}
+	return nil
+}
+
+// treeHost is the directory a tree is written to, as a host without commands.
+func treeHost(dir string) (*host.Host, error) {
+	here, err := host.New("/", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer here.Close()
+	abs, err := absolute(dir)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	if err := here.MkdirAll(abs, host.FileMode{Perm: 0o755}); err != nil {
+		return nil, err
+	}
+	return host.New(abs, nil)
+}
+
+type fileSummary struct {
+	Path      string   `json:"path"`
+	Perm      string   `json:"perm"`
+	Secret    bool     `json:"secret,omitempty"`
+	Component string   `json:"component,omitempty"`
+	Programs  []string `json:"programs,omitempty"`
+}
+
+func describeFiles(files []fate.File) []fileSummary {
+	out := make([]fileSummary, len(files))
+	for i, f := range files {
+		out[i] = fileSummary{f.Path, fmt.Sprintf("%04o", f.Perm), f.Secret, f.Component, f.Programs}
+	}
+	return out
+}
+
+// printDifferences compares each file with the host's own.
+func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	var differ []string
+	for _, f := range files {
+		have, err := h.ReadFile(f.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		missing := err != nil
+		if !missing && bytes.Equal(have, f.Content) {
+			continue
+		}
+		differ = append(differ, f.Path)
+		switch {
+		case missing:
+			g.printf("missing: %s\n", f.Path)
+		case f.Secret && !showSecrets:
+			g.printf("differs: %s (holds passwords; --show-secrets shows how)\n", f.Path)
+		default:
+			g.printf("%s", diff.Diff("host"+f.Path, have, "rendered"+f.Path, f.Content))
+		}
+	}
+	if g.Output == "json" {
+		if err := g.printJSON(map[string]any{"differ": append([]string{}, differ...)}); err != nil {
+			return err
+		}
+	}
+	if len(differ) > 0 {
+		return exitSilently(exitPreflight)
+	}
+	g.printf("all %d files are as they should be\n", len(files))
+	return nil
+}
