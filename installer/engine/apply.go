@@ -54,6 +54,7 @@ type run struct {
 	next     map[string][]string // successors
 	rank     map[string]int64    // cost of the longest way to the end
 	outcome  map[string]*Outcome
+	touched  map[string]bool // steps that were changed in this run, or come after one that was
 	running  int
 	stopped  bool
 	failures []error
@@ -67,7 +68,7 @@ func newRun(plan Plan, env *Env, journal *Journal, onEvent func(Event)) *run {
 	}
 	r := &run{
 		env: &work, journal: journal, onEvent: onEvent, start: time.Now(), messages: make(chan Event),
-		nodes: plan.byID(), waiting: map[string]int{}, next: map[string][]string{}, outcome: map[string]*Outcome{},
+		nodes: plan.byID(), waiting: map[string]int{}, next: map[string][]string{}, outcome: map[string]*Outcome{}, touched: map[string]bool{},
 	}
 	r.report.Run = fmt.Sprintf("%s-%d", r.start.UTC().Format("20060102T150405.000"), os.Getpid())
 	for _, n := range plan.Nodes {
@@ -155,17 +156,20 @@ func (r *run) begin(ctx context.Context, id string) {
 	r.running++
 	n := r.nodes[id]
 	r.outcome[id] = &Outcome{ID: id, Start: time.Since(r.start)}
+	// What this run itself replaced, such as the tree that a file is in, is no drift.
+	stale := slices.ContainsFunc(n.After, func(a string) bool { return r.touched[a] })
+	r.touched[id] = stale
 	r.emit(Event{Kind: Started, ID: id})
 	go func() {
 		began := time.Now()
-		e := r.step(ctx, n)
+		e := r.step(ctx, n, stale)
 		e.ID, e.Elapsed = id, time.Since(began)
 		r.messages <- e
 	}()
 }
 
 // step does the whole work of one step and returns its final event. It runs in a goroutine of its own.
-func (r *run) step(ctx context.Context, n Node) Event {
+func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 	fail := func(p Phase, err error) Event {
 		return Event{Kind: Failed, Err: &StepError{ID: n.ID(), Title: n.Title, Phase: p, Err: err}}
 	}
@@ -176,10 +180,8 @@ func (r *run) step(ctx context.Context, n Node) Event {
 	if found.Done {
 		return Event{Kind: Unchanged, Note: found.Note}
 	}
-	drift := r.isDrift(n.ID(), found)
-	// begin must be on disk before the first change, rule 2.
-	err = r.journal.write(record{Op: opBegin, Run: r.report.Run, Step: n.ID(), Title: n.Title, Component: n.Component, Before: found.Before, Mark: found.Mark})
-	if err != nil {
+	drift := !stale && r.isDrift(n.ID(), found)
+	if err := r.journalBegin(n, found); err != nil {
 		return fail(PhaseJournal, err)
 	}
 	r.messages <- Event{Kind: Applying, ID: n.ID(), Why: found.Why, Drift: drift}
@@ -200,6 +202,21 @@ func (r *run) step(ctx context.Context, n Node) Event {
 	return Event{Kind: Changed, Why: found.Why, Note: after.Note, Drift: drift}
 }
 
+// journalBegin puts on disk what is about to change, before it does: rule 2.
+func (r *run) journalBegin(n Node, f Finding) error {
+	rec := record{Op: opBegin, Run: r.report.Run, Step: n.ID(), Title: n.Title, Component: n.Component, Before: f.Before, Mark: f.Mark}
+	if m, ok := n.Step.(Merger); ok {
+		if first := r.journal.ledger.first(n.ID()); first != nil {
+			merged, err := m.Merge(first, f.Before)
+			if err != nil {
+				return err
+			}
+			rec.First = merged
+		}
+	}
+	return r.journal.write(rec)
+}
+
 // isDrift reports whether an earlier run had already done what the step is about to do.
 func (r *run) isDrift(id string, f Finding) bool {
 	mark, done := r.journal.ledger.Current(id)
@@ -213,6 +230,7 @@ func (r *run) receive(e Event) {
 		return
 	}
 	r.running--
+	r.touched[e.ID] = r.touched[e.ID] || e.Kind == Changed
 	if e.Kind == Failed {
 		r.stopped = true
 		r.failures = append(r.failures, e.Err)

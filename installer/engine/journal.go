@@ -40,6 +40,7 @@ type record struct {
 	Title     string          `json:"title,omitempty"`
 	Component string          `json:"component,omitempty"`
 	Before    json.RawMessage `json:"before,omitempty"`
+	First     json.RawMessage `json:"first,omitempty"` // of begin: replaces the Before of the first one, see Merger
 	Mark      string          `json:"mark,omitempty"`
 	All       bool            `json:"all,omitempty"` // of undone: everything, not only what the last attempt did
 	OK        bool            `json:"ok,omitempty"`

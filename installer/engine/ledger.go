@@ -86,6 +86,16 @@ func (l *Ledger) Current(step string) (mark string, done bool) {
 	return mark, true
 }
 
+// first returns the Before of the first begin, or nil.
+func (l *Ledger) first(step string) json.RawMessage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.entries[step]; e != nil && !e.Undone {
+		return e.Before
+	}
+	return nil
+}
+
 // noteApplied remembers, in memory only, that Apply of the step has returned.
 func (l *Ledger) noteApplied(step string) {
 	l.mu.Lock()
@@ -152,6 +162,9 @@ func (l *Ledger) begin(e *Entry, r record) {
 	if e == nil || e.Undone {
 		e = &Entry{Step: r.Step, Before: r.Before, Since: r.Time, order: l.count}
 		l.entries[r.Step] = e
+	}
+	if r.First != nil {
+		e.Before = r.First
 	}
 	if e.attempt == nil {
 		e.attempt = &begin{before: r.Before, order: l.count}

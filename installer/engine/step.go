@@ -71,6 +71,13 @@ type Undoer interface {
 	Undo(ctx context.Context, env *Env, before json.RawMessage) error
 }
 
+// Merger is a Step whose change can grow from run to run, as a list of open ports does. For other steps the Before of the first
+// begin alone is what an uninstall restores.
+type Merger interface {
+	// Merge adds what a later Before holds to the first one.
+	Merge(first, later json.RawMessage) (json.RawMessage, error)
+}
+
 // Resumer is an Undoer that stopped something for the time of the undo.
 type Resumer interface {
 	// Resume is called with the Before given to Undo when all other steps have been undone, in the order of their changes.
@@ -103,6 +110,7 @@ type Env struct {
 	Self     Self     // nil: no step installs this program
 	StateDir string   // holds the journal and the backups; on the host, absolute
 	Force    bool     // overwrite what an operator has edited
+	Purge    bool     // an undo also removes data that programs made at run time
 	Log      zerolog.Logger
 
 	// Parallel is how many steps run at once; 0 means 4.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -87,7 +86,7 @@ func (b Block) Check(_ context.Context, env *engine.Env) (engine.Finding, error)
 	before := blockBefore{Path: b.Path, Name: b.Name}
 	if notExist(err) {
 		before.Made = true
-		before.Dirs, err = env.Host.MissingParents(filepath.Dir(b.Path))
+		before.Dirs, err = env.Host.MissingParents(dirOf(b.Path))
 		return todo("the file does not exist", before, b.mark()), err
 	}
 	if err != nil {
@@ -130,6 +129,11 @@ func (Block) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error
 		return err
 	}
 	b := Block{Path: before.Path, Name: before.Name}
+	return b.putBack(env, before, env.Ledger.Wrote(b.ID()))
+}
+
+// putBack restores what was before, if the block is one of marks.
+func (b Block) putBack(env *engine.Env, before blockBefore, marks []string) error {
 	if err := env.Host.Remove(host.TempName(b.Path)); err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (Block) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error
 	if err != nil {
 		return err
 	}
-	if err := b.editable(env, content, before.Text); err != nil {
+	if err := b.editable(content, before.Text, marks); err != nil {
 		return err
 	}
 	err = env.Host.EditFile(b.Path, host.FileMode{}, func(old []byte) ([]byte, error) {
@@ -160,13 +164,13 @@ func (Block) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error
 }
 
 // editable returns a LeftError when the block is not as we wrote it.
-func (b Block) editable(env *engine.Env, content []byte, prior string) error {
+func (b Block) editable(content []byte, prior string, marks []string) error {
 	from, to, ok := b.find(content)
 	if !ok {
 		return nil
 	}
 	text := string(content[from:to])
-	if text == prior || slices.Contains(env.Ledger.Wrote(b.ID()), engine.Hash([]byte(text))) {
+	if text == prior || slices.Contains(marks, engine.Hash([]byte(text))) {
 		return nil
 	}
 	return &engine.LeftError{What: fmt.Sprintf("the lines %q in %s", b.Name, b.Path), Why: "they were changed after they were installed"}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,13 +115,45 @@ var cases = []conformant{
 	}},
 }
 
+func swap(size int64) Swap { return Swap{Path: "/data/swapfile 1M", Size: size} }
+
+const ext4Mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+
+// osCases are the kinds that prepare the operating system.
+var osCases = []conformant{
+	{name: "swap in a tree", files: with("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\n"), step: swap(1 << 20)},
+	{name: "swap on a machine", live: true, files: with("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1", "/proc/swaps", "Filename Type Size Used Priority\n", "/proc/self/mountinfo", ext4Mounts, "/proc/sys/kernel/osrelease", "6.1.0\n"), step: swap(1 << 20)},
+	{name: "swap written", live: true, files: with("/etc/fstab", "", "/proc/swaps", "", "/proc/self/mountinfo", strings.ReplaceAll(ext4Mounts, "ext4", "xfs"), "/proc/sys/kernel/osrelease", "3.10.0-1160.el7.x86_64\n"), step: swap(1 << 20)},
+	{name: "selinux", live: true, files: with("/etc/selinux/config", "# enforcing - policy is enforced.\nSELINUX=enforcing\nSELINUXTYPE=targeted\n", "/sys/fs/selinux/enforce", "1"), step: SELinux{}, after: func(w *world) string {
+		if got := w.read("/etc/selinux/config"); !strings.Contains(got, "# enforcing - policy is enforced.\nSELINUX=permissive\n") {
+			return got
+		}
+		return ""
+	}},
+	{name: "selinux in a tree", files: with("/etc/selinux/config", "SELINUX=enforcing\n"), step: SELinux{}},
+	{name: "firewalld open", live: true, files: with(runDir+"/active/firewalld", "", portsNow, "22/tcp\n8000-8100/tcp\n", portsBoot, "9370/tcp\n"), step: Firewall{Ports: []int{8080, 9370, 9371}}, after: func(w *world) string {
+		if got := w.read(portsNow) + w.read(portsBoot); got != "22/tcp\n8000-8100/tcp\n9370/tcp\n9371/tcp\n"+"9370/tcp\n8080/tcp\n9371/tcp\n" {
+			return got
+		}
+		return ""
+	}},
+	{name: "firewalld off", live: true, files: with(runDir+"/active/firewalld", "", "/etc/systemd/system/multi-user.target.wants/firewalld", "-> /etc/systemd/system/firewalld"), step: Firewall{Disable: true}},
+	{name: "ufw open", live: true, files: with(ufwConfig, "ENABLED=yes\n", portsNow, "22/tcp\n8080/tcp\n"), step: Firewall{Ports: []int{8080, 9370, 9371}}},
+	{name: "ufw off", live: true, files: with(ufwConfig, "ENABLED=yes\n", portsNow, ""), step: Firewall{Disable: true}},
+	{name: "sudoers", live: true, files: with("/etc/sudoers.d/", ""), step: Sudoers{User: "app"}},
+	{name: "sudoers in a tree", files: baseTree, step: Sudoers{User: "app"}},
+	{name: "library", files: with("/usr/lib/libssl.so.1.0.0", "elf", "/usr/lib/libssl.so.10", "-> libssl.so.gone"), step: CompatLibrary{Path: "/usr/lib/libssl.so.10", Candidates: []string{"libssl.so.1.0.2", "libssl.so.1.0.0"}}},
+	{name: "hostname", live: true, files: with("/etc/hostname", "localhost\n", "/proc/sys/kernel/hostname", "localhost\n"), step: Hostname{Name: "party10000"}},
+	{name: "hostname in a tree", files: baseTree, step: Hostname{Name: "party10000"}},
+}
+
 func (c conformant) world(t *testing.T) *world {
 	t.Helper()
 	return newWorld(t, t.TempDir(), c.live, c.files)
 }
 
 func TestConformance(t *testing.T) {
-	for _, c := range cases {
+	for _, c := range slices.Concat(cases, osCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("check touches nothing", c.checkTouchesNothing)
@@ -145,6 +178,9 @@ func (c conformant) checkTouchesNothing(t *testing.T) {
 		t.Fatalf("Before is not JSON: %s", f.Before)
 	}
 	sameTree(t, "after Check", before, w.snapshot())
+	if c.live {
+		return // a machine has its commands and their files
+	}
 	// The plan of a bare host is printed before anything exists.
 	if _, err := c.step.Check(t.Context(), newWorld(t, t.TempDir(), c.live, nil).env()); err != nil {
 		t.Fatalf("Check of an empty tree: %v", err)
@@ -307,7 +343,7 @@ func (c conformant) faultsInUndo(t *testing.T) {
 func TestEveryKind(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	ids := map[string]string{}
-	for _, c := range cases {
+	for _, c := range slices.Concat(cases, osCases) {
 		seen[reflect.TypeOf(c.step)] = true
 		u, ok := Undoer(c.step.ID())
 		if !ok || reflect.TypeOf(u) != reflect.TypeOf(c.step) {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 
@@ -38,7 +38,7 @@ func lookAt(env *engine.Env, path string) (prior, []byte, error) {
 	p := prior{Path: path, Kind: absent}
 	fi, err := env.Host.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		p.Parents, err = env.Host.MissingParents(filepath.Dir(path))
+		p.Parents, err = env.Host.MissingParents(dirOf(path))
 		return p, nil, err
 	}
 	if err != nil {
@@ -73,7 +73,7 @@ func save(env *engine.Env, path string) error {
 
 // makeParents makes the directories that a file at path needs.
 func makeParents(env *engine.Env, path string) error {
-	return env.Host.MkdirAll(filepath.Dir(path), host.FileMode{Perm: 0o755})
+	return env.Host.MkdirAll(dirOf(path), host.FileMode{Perm: 0o755})
 }
 
 // putBack restores what was before, if what is there now is still ours: a content or link target among marks. What somebody else put
@@ -171,6 +171,9 @@ func (p prior) remains(env *engine.Env, marks []string) ([]string, error) {
 	}
 	return []string{p.Path + " (changed by somebody else)"}, nil
 }
+
+// dirOf is path.Dir, for functions whose parameter is called path.
+func dirOf(p string) string { return path.Dir(p) }
 
 func octal(m fs.FileMode) string { return fmt.Sprintf("%04o", m.Perm()) }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"fate-installer/installer/engine"
@@ -30,6 +31,12 @@ const (
 	kindPrograms = "start"
 	kindLimits   = "limits"
 	kindSysctl   = "sysctl"
+	kindSwap     = "swap"
+	kindSELinux  = "selinux"
+	kindFirewall = "firewall"
+	kindSudoers  = "sudoers"
+	kindLibrary  = "library"
+	kindHostname = "hostname"
 )
 
 // Undoer is the [engine.Resolver] of this package: the zero value of the kind that the ID begins with. Kinds that hold data have
@@ -54,6 +61,12 @@ var undoers = map[string]engine.Undoer{
 	kindPrograms: StartPrograms{},
 	kindLimits:   Limits{},
 	kindSysctl:   Sysctl{},
+	kindSwap:     Swap{},
+	kindSELinux:  SELinux{},
+	kindFirewall: Firewall{},
+	kindSudoers:  Sudoers{},
+	kindLibrary:  CompatLibrary{},
+	kindHostname: Hostname{},
 }
 
 // pack encodes what an Undo needs. The types given to it hold strings and numbers, so that it cannot fail.
@@ -80,4 +93,15 @@ func notExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // todo is a finding that something has to be done.
 func todo(why string, before any, mark string) engine.Finding {
 	return engine.Finding{Why: why, Before: pack(before), Mark: mark}
+}
+
+// union returns the elements of both lists once, those of the first list first.
+func union[T comparable](a, b []T) []T {
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }

@@ -171,6 +171,14 @@ func (l Limits) Apply(_ context.Context, env *engine.Env) error {
 	return env.Host.WriteFile(l.Path, l.content(), host.FileMode{Perm: 0o644})
 }
 
+// Merge implements [engine.Merger].
+func (Limits) Merge(first, later json.RawMessage) (json.RawMessage, error) {
+	a, err1 := decode[limitsBefore](first)
+	b, err2 := decode[limitsBefore](later)
+	a.Files = union(a.Files, b.Files)
+	return pack(a), errors.Join(err1, err2)
+}
+
 // Undo implements [engine.Undoer].
 func (Limits) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
 	before, err := decode[limitsBefore](raw)

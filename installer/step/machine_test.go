@@ -58,6 +58,8 @@ func init() {
 	commands = map[string]func(*machine, []string) (string, int, error){
 		"groupadd": (*machine).groupadd, "groupdel": (*machine).groupdel, "useradd": (*machine).useradd, "userdel": (*machine).userdel,
 		"usermod": (*machine).usermod, "gpasswd": (*machine).gpasswd, "systemctl": (*machine).systemctl,
+		"swapon": (*machine).swapon, "swapoff": (*machine).swapoff, "firewall-cmd": (*machine).firewallCmd, "ufw": (*machine).ufw,
+		"visudo": (*machine).visudo,
 	}
 }
 
@@ -126,6 +128,89 @@ func (m *machine) systemctl(args []string) (string, int, error) {
 		return "", 0, nil
 	}
 	return "", 1, nil
+}
+
+func (m *machine) swapon(args []string) (string, int, error) {
+	return "", 0, m.edit("/proc/swaps", func(lines []string) []string { return append(lines, fstabField(args[0])+" file 1024 0 -2") })
+}
+
+func (m *machine) swapoff(args []string) (string, int, error) {
+	return "", 0, m.edit("/proc/swaps", func(lines []string) []string {
+		return slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, fstabField(args[0])+" ") })
+	})
+}
+
+// The ports that are open in firewalld, one a line.
+const (
+	portsNow  = runDir + "/ports-now"
+	portsBoot = runDir + "/ports-boot"
+)
+
+func (m *machine) firewallCmd(args []string) (string, int, error) {
+	file := portsNow
+	if slices.Contains(args, "--permanent") {
+		file = portsBoot
+	}
+	open := strings.Fields(m.w.read(file))
+	switch {
+	case slices.Contains(args, "--list-all"):
+		return "public (active)\n  target: default\n  interfaces: eth0\n  ports: " + strings.Join(open, " ") + "\n", 0, nil
+	case slices.Contains(args, "--list-ports"):
+		return strings.Join(open, " ") + "\n", 0, nil
+	case !slices.Contains(args, "--zone=public"):
+		return "", 1, nil
+	}
+	return "", 0, m.edit(file, func(lines []string) []string {
+		for _, a := range args {
+			if p, ok := strings.CutPrefix(a, "--add-port="); ok {
+				lines = append(lines, p)
+			}
+			if p, ok := strings.CutPrefix(a, "--remove-port="); ok {
+				lines = slices.DeleteFunc(lines, func(l string) bool { return l == p })
+			}
+		}
+		return lines
+	})
+}
+
+func (m *machine) ufw(args []string) (string, int, error) {
+	switch strings.Join(args[:len(args)-1], " ") {
+	case "": // one argument
+		if args[0] == "status" {
+			out := "Status: active\n\nTo                         Action      From\n--                         ------      ----\n"
+			for _, p := range strings.Fields(m.w.read(portsNow)) {
+				out += p + "                   ALLOW       Anywhere\n" + p + " (v6)              ALLOW       Anywhere (v6)\n"
+			}
+			return out, 0, nil
+		}
+		return "", 0, m.edit(ufwConfig, func([]string) []string { return []string{"ENABLED=no"} })
+	case "--force":
+		return "", 0, m.edit(ufwConfig, func([]string) []string { return []string{"ENABLED=yes"} })
+	case "allow":
+		return "", 0, m.edit(portsNow, func(l []string) []string { return append(l, args[1]) })
+	case "delete allow":
+		return "", 0, m.edit(portsNow, func(l []string) []string {
+			return slices.DeleteFunc(l, func(s string) bool { return s == args[2] })
+		})
+	}
+	return "", 1, nil
+}
+
+// visudo accepts what names a user.
+func (m *machine) visudo(args []string) (string, int, error) {
+	return "", status(strings.Contains(m.w.read(args[len(args)-1]), "NOPASSWD")), nil
+}
+
+func (m *machine) edit(file string, edit func([]string) []string) error {
+	var lines []string
+	for line := range strings.Lines(m.w.read(file)) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	text := strings.Join(edit(lines), "\n")
+	if text != "" {
+		text += "\n"
+	}
+	return m.w.host.WriteFile(file, []byte(text), host.FileMode{})
 }
 
 // set notes something that a machine remembers until it is switched off.

@@ -102,8 +102,24 @@ func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
 	if s.outdated(env) {
 		start = env.Services.Restart
 	}
-	return start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })
+	err := start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })
+	if err != nil && ctx.Err() == nil {
+		return &NotReadyError{Names: s.Names, Err: err}
+	}
+	return err
 }
+
+// NotReadyError means that everything is in place for a program and yet it does not get ready.
+type NotReadyError struct {
+	Names []string
+	Err   error
+}
+
+func (e *NotReadyError) Error() string {
+	return fmt.Sprintf("%s did not get ready: %v", strings.Join(e.Names, ", "), e.Err)
+}
+
+func (e *NotReadyError) Unwrap() error { return e.Err }
 
 // Undo implements [engine.Undoer]: it stops the programs, also those that ran before, because what they read is about
 // to become what it was.

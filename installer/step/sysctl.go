@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -32,8 +33,8 @@ type SysctlValue struct {
 // sysctlBefore is the state before Sysctl.
 type sysctlBefore struct {
 	DropIn prior             `json:"drop_in"`
-	Values map[string]string `json:"values,omitempty"` // of the parameters that are changed, as they were
-	Set    map[string]string `json:"set,omitempty"`    // and as they will be
+	Values map[string]string `json:"values"` // of the parameters that are changed, as they were
+	Set    map[string]string `json:"set"`    // and as they will be
 }
 
 // ID implements [engine.Step].
@@ -170,6 +171,23 @@ func (s Sysctl) Apply(_ context.Context, env *engine.Env) error {
 		}
 	}
 	return nil
+}
+
+// Merge implements [engine.Merger]: the first value of each parameter is the one to go back to, the last is the one that is ours.
+func (Sysctl) Merge(first, later json.RawMessage) (json.RawMessage, error) {
+	a, err1 := decode[sysctlBefore](first)
+	b, err2 := decode[sysctlBefore](later)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	b.DropIn = a.DropIn
+	maps.Copy(b.Values, a.Values)
+	for key, value := range a.Set {
+		if _, again := b.Set[key]; !again {
+			b.Set[key] = value
+		}
+	}
+	return pack(b), nil
 }
 
 // Undo implements [engine.Undoer]. A parameter that was changed again since keeps its value.

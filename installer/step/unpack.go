@@ -378,6 +378,9 @@ func (Unpack) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) erro
 		return err
 	}
 	u := Unpack{Target: before.Target, Keep: before.Keep}
+	if env.Purge {
+		u.Keep = nil
+	}
 	if err := u.undoResume(env, before.Old == nil); err != nil {
 		return err
 	}
@@ -444,6 +447,11 @@ func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
 	have, err := readMarker(env, u.Target)
 	if err != nil {
 		return err
+	}
+	if have == nil && env.Purge && (Unpack{Target: u.Target, Keep: before.Keep}).onlyKept(env, u.Target) {
+		if err := env.Host.RemoveAll(u.Target); err != nil {
+			return err
+		}
 	}
 	if have != nil {
 		if !slices.Contains(env.Ledger.Wrote(u.ID()), have.Digest) {
