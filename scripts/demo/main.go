@@ -1,0 +1,169 @@
+// Command demo shows the whole journey on one machine: it builds an appliance, boots a
+// throw-away host without a network, installs a FATE party on it with one command and
+// proves it with a job. The host stays up for looking around.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"fate-installer/scripts/demo/appliance"
+	"fate-installer/scripts/lab/lab"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	labName  = "demo"
+	hostName = "host"
+	address  = "192.168.0.1"
+	party    = "10000"
+)
+
+func main() {
+	lab.Main()
+	program := pflag.String("program", "bin/fate-installer", "the program to put the payload behind")
+	keep := pflag.Bool("keep", true, "leave the host up")
+	pflag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	d := demo{ctx: ctx, out: os.Stdout, start: time.Now()}
+	if err := d.run(*program, *keep); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		if ctx.Err() != nil {
+			os.Exit(130)
+		}
+		os.Exit(1)
+	}
+}
+
+type demo struct {
+	ctx   context.Context
+	out   io.Writer
+	lab   *lab.Lab
+	start time.Time
+}
+
+// run leaves the lab up only after everything has gone well.
+func (d *demo) run(program string, keep bool) (err error) {
+	file, err := d.build(program)
+	if err != nil {
+		return err
+	}
+	if err := d.boot(); err != nil {
+		return err
+	}
+	up := true
+	defer func() {
+		if up {
+			err = errors.Join(err, d.lab.Down(context.WithoutCancel(d.ctx)))
+		}
+	}()
+	if err := d.journey(file); err != nil {
+		return err
+	}
+	if !keep {
+		return nil
+	}
+	if err := d.lab.Detach(); err != nil {
+		return err
+	}
+	up = false
+	d.farewell()
+	return nil
+}
+
+func (d *demo) build(program string) (string, error) {
+	d.say("Build the appliance: one file with everything in it")
+	file, err := appliance.Build(d.ctx, program, d.out)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot look at the appliance: %w", err)
+	}
+	fmt.Fprintf(d.out, "%s (%d MB)\n", file, info.Size()>>20)
+	return file, nil
+}
+
+func (d *demo) boot() error {
+	d.say("Boot a bare host, %s, that can reach no network", address)
+	// A demo that is still up from an earlier run.
+	if err := lab.Remove(d.ctx, labName); err != nil {
+		return err
+	}
+	hosts, err := lab.ParseHosts([]string{hostName + "=" + address})
+	if err != nil {
+		return err
+	}
+	d.lab, err = lab.Up(d.ctx, lab.Config{Name: labName, Hosts: hosts, Log: d.out})
+	return err
+}
+
+func (d *demo) journey(file string) error {
+	for _, args := range [][]string{{"cat", "/etc/debian_version"}, {"ip", "-brief", "address"}, {"ip", "route"}} {
+		if err := d.show(args...); err != nil {
+			return err
+		}
+	}
+	d.say("Carry the one file there")
+	if err := d.lab.CopyTo(d.ctx, file, hostName, "/root/fate-installer"); err != nil {
+		return err
+	}
+	d.say("Install party %s: one command", party)
+	if err := d.show("./fate-installer", "--role", "host", "--party", party); err != nil {
+		return err
+	}
+	d.say("What runs there now")
+	if err := d.show("fate-installer", "svc", "status"); err != nil {
+		return err
+	}
+	d.say("Prove it: a job through flow, eggroll and rollsite")
+	if err := d.show("fate-installer", "test", "toy"); err != nil {
+		return err
+	}
+	d.say("The same command again changes nothing")
+	return d.show("./fate-installer", "--role", "host", "--party", party)
+}
+
+// show runs a command in the host as a person there would see it.
+func (d *demo) show(args ...string) error {
+	fmt.Fprintf(d.out, "root@%s:~# %s\n", hostName, strings.Join(args, " "))
+	if args[0] == "./fate-installer" {
+		args = append([]string{"/root/fate-installer"}, args[1:]...)
+	}
+	// The host's end of a terminal of its own needs one here; without one the output is plain lines.
+	c := lab.Cmd{Args: args, Stdin: bytes.NewReader(nil), Stdout: d.out, Stderr: d.out}
+	return d.lab.Run(d.ctx, hostName, c)
+}
+
+func (d *demo) say(format string, args ...any) {
+	fmt.Fprintf(d.out, "\n== %s  [%.0f s]\n\n", fmt.Sprintf(format, args...), time.Since(d.start).Seconds())
+}
+
+func (d *demo) farewell() {
+	self := "bin/lab"
+	if _, err := os.Stat(filepath.FromSlash(self)); err != nil {
+		self = "go run ./scripts/lab"
+	}
+	d.say("The host stays up")
+	fmt.Fprintf(d.out, `MariaDB, the JRE and python are the real ones from Debian. FATE's own parts are STAND-INS: small
+programs in the place of eggroll, FATE-Flow and FATE-Board that read the same files and say so in their logs.
+
+  look around      %[1]s --name %[2]s run %[3]s bash
+                   fate-installer svc why fate-rollsite; less /data/projects/fate/conf/service_conf.yaml
+  reboot it        %[1]s --name %[2]s reboot %[3]s
+  uninstall        %[1]s --name %[2]s run %[3]s fate-installer uninstall
+  tear it down     make demo-down
+`, self, labName, hostName)
+}

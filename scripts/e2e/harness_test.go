@@ -1,0 +1,257 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fate-installer/scripts/demo/appliance"
+	"fate-installer/scripts/lab/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.Main()
+	os.Exit(m.Run())
+}
+
+// demoAppliance builds the program and the appliance once per run of the tests.
+var demoAppliance = sync.OnceValues(func() (string, error) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("make", "-s", "-C", root, "build").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make build: %w: %s", err, out)
+	}
+	return appliance.Build(context.Background(), filepath.Join(root, "bin/fate-installer"), os.Stderr)
+})
+
+// installerFile is where the appliance is carried to.
+const installerFile = "/root/fate-installer"
+
+// bench is a lab with the appliance on every host.
+type bench struct {
+	*lab.Lab
+	t *testing.T
+}
+
+// newBench boots hosts given as NAME=ADDRESS and copies the appliance to them.
+func newBench(t *testing.T, hosts ...string) bench {
+	t.Helper()
+	file, err := demoAppliance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := lab.ParseHosts(hosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("e%d-%s", os.Getpid(), strings.ToLower(strings.TrimPrefix(t.Name(), "Test")))
+	l, err := lab.Up(t.Context(), lab.Config{Name: name[:min(len(name), 32)], Hosts: list, Log: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Down(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	b := bench{l, t}
+	for _, h := range list {
+		if err := l.CopyTo(t.Context(), file, h.Name, installerFile); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// on returns the bench for a subtest.
+func (b bench) on(t *testing.T) bench { return bench{b.Lab, t} }
+
+// run runs a command that has to succeed, and returns its standard output.
+func (b bench) run(host string, args ...string) string {
+	b.t.Helper()
+	out, code, err := b.try(host, args...)
+	if err != nil || code != 0 {
+		b.t.Fatalf("host %s: %s: exit status %d (%v)\n%s", host, strings.Join(args, " "), code, err, out)
+	}
+	return out
+}
+
+// try runs a command and returns what it printed and its exit status. Standard error
+// follows standard output when the command fails.
+func (b bench) try(host string, args ...string) (string, int, error) {
+	var out, errOut bytes.Buffer
+	err := b.Run(b.t.Context(), host, lab.Cmd{Args: args, Stdout: &out, Stderr: &errOut})
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return out.String() + errOut.String(), exit.ExitCode(), nil
+	}
+	return out.String(), 0, err
+}
+
+// install installs a party and logs what the installer says.
+func (b bench) install(host string, args ...string) {
+	b.t.Helper()
+	start := time.Now()
+	out := b.run(host, append([]string{installerFile}, args...)...)
+	b.t.Logf("install on %s took %.1f s:\n%s", host, time.Since(start).Seconds(), out)
+}
+
+// program is a line of svc status -o json.
+type program struct {
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	Ready    bool   `json:"ready"`
+	PID      int    `json:"pid"`
+	Restarts int    `json:"restarts"`
+	Why      string `json:"why"`
+}
+
+// status returns the programs of a host by name, and the exit status of svc status.
+func (b bench) status(host string) (map[string]program, int) {
+	b.t.Helper()
+	out, code, err := b.try(host, "fate-installer", "svc", "status", "-o", "json")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var list struct {
+		Programs []program `json:"programs"`
+	}
+	if code != 4 { // 4: no supervisor to ask
+		if err := json.Unmarshal([]byte(out[:strings.LastIndex(out, "}")+1]), &list); err != nil {
+			b.t.Fatalf("svc status -o json on host %s: %v\n%s", host, err, out)
+		}
+	}
+	byName := make(map[string]program)
+	for _, p := range list.Programs {
+		byName[p.Name] = p
+	}
+	return byName, code
+}
+
+// modulesOfParty are what a party on one host runs.
+var modulesOfParty = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-mysql", "fate-nodemanager", "fate-rollsite"}
+
+// checkReady wants exactly these programs, all ready, and returns them.
+func (b bench) checkReady(host string, names ...string) map[string]program {
+	b.t.Helper()
+	programs, code := b.status(host)
+	if code != 0 {
+		b.t.Errorf("svc status on host %s: exit status %d", host, code)
+	}
+	for _, name := range names {
+		if p, ok := programs[name]; !ok || !p.Ready {
+			b.t.Errorf("host %s: %s is not ready: %+v", host, name, p)
+		}
+	}
+	for name := range programs {
+		if !slices.Contains(names, name) {
+			b.t.Errorf("host %s: program %s is not expected", host, name)
+		}
+	}
+	if b.t.Failed() {
+		b.t.FailNow()
+	}
+	return programs
+}
+
+// awaitReady waits until exactly these programs are ready, and returns them.
+func (b bench) awaitReady(host string, names ...string) map[string]program {
+	b.t.Helper()
+	b.await("all programs of host "+host+" are ready", func() bool {
+		programs, code := b.status(host)
+		ready := 0
+		for _, name := range names {
+			if programs[name].Ready {
+				ready++
+			}
+		}
+		return code == 0 && ready == len(names)
+	})
+	return b.checkReady(host, names...)
+}
+
+// awaitLimit is far beyond what anything takes, for machines under load.
+const awaitLimit = 3 * time.Minute
+
+func (b bench) await(what string, ok func() bool) {
+	b.t.Helper()
+	for deadline := time.Now().Add(awaitLimit); !ok(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("waited %v in vain until %s", awaitLimit, what)
+		}
+	}
+}
+
+// toy runs the toy test, which has to succeed.
+func (b bench) toy(host string, args ...string) {
+	b.t.Helper()
+	out := b.run(host, append([]string{"fate-installer", "test", "toy"}, args...)...)
+	if !strings.Contains(out, "secure_sum") && !strings.Contains(out, "2000") {
+		b.t.Errorf("test toy on host %s succeeded without telling the sum:\n%s", host, out)
+	}
+}
+
+// tree lists everything below dirs that a re-run or an uninstall must leave alone:
+// type, permissions, owners, size and time of change of each file, and where links
+// point. What the system changes by itself is left out.
+func (b bench) tree(host string, dirs []string, prune ...string) map[string]string {
+	b.t.Helper()
+	args := append([]string{"find"}, dirs...)
+	args = append(args, "-xdev")
+	for _, p := range prune {
+		args = append(args, "-path", p, "-prune", "-o")
+	}
+	args = append(args, "-printf", `%p\t%y %m %u:%g %s %T@ %l\n`)
+	list := make(map[string]string)
+	for line := range strings.Lines(b.run(host, args...)) {
+		path, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(rest, "d ") { // of a directory's time and size only its entries tell
+			f := strings.Fields(rest)
+			rest = strings.Join(f[:3], " ")
+		}
+		list[path] = rest
+	}
+	return list
+}
+
+// checkSame reports what differs between two trees.
+func (b bench) checkSame(what string, before, after map[string]string) {
+	b.t.Helper()
+	var diff []string
+	for path, was := range before {
+		if is, ok := after[path]; !ok {
+			diff = append(diff, "- "+path+" "+was)
+		} else if is != was {
+			diff = append(diff, "~ "+path+" "+was+" -> "+is)
+		}
+	}
+	for path, is := range after {
+		if _, ok := before[path]; !ok {
+			diff = append(diff, "+ "+path+" "+is)
+		}
+	}
+	slices.Sort(diff)
+	if len(diff) > 0 {
+		b.t.Errorf("%s: %d differences\n%s", what, len(diff), strings.Join(diff[:min(len(diff), 40)], "\n"))
+	}
+}
+
+// kill sends SIGKILL to a process of a host.
+func (b bench) kill(host string, pid int) {
+	b.t.Helper()
+	b.run(host, "kill", "-KILL", strconv.Itoa(pid))
+}

@@ -1,0 +1,107 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// What an installation consists of, but for data, logs and the installer's own state.
+var installed = []string{"/data/projects", "/etc", "/usr/local"}
+
+var notInstalled = []string{"/data/projects/data", "/data/projects/common/fate-installer", "*/run", "/etc/machine-id"}
+
+// TestJourney takes one host from bare to a running party, breaks it in several ways,
+// and removes everything again.
+func TestJourney(t *testing.T) {
+	b := newBench(t, "host=192.168.0.1")
+	everything := []string{"/"}
+	notOurs := []string{"/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/log/journal", "/var/lib/systemd", "/var/tmp", "/var/cache/ldconfig"}
+	bare := b.tree("host", everything, notOurs...)
+
+	step := func(name string, f func(b bench)) {
+		t.Helper()
+		if !t.Run(name, func(t *testing.T) { f(b.on(t)) }) {
+			t.FailNow() // what follows builds on it
+		}
+	}
+
+	step("install", func(b bench) {
+		b.install("host", "--role", "host", "--party", "10000")
+		b.checkReady("host", modulesOfParty...)
+		b.toy("host")
+	})
+	step("install again changes nothing", func(b bench) {
+		files, programs := b.tree("host", installed, notInstalled...), b.checkReady("host", modulesOfParty...)
+		b.install("host", "--role", "host", "--party", "10000")
+		b.checkSame("files", files, b.tree("host", installed, notInstalled...))
+		for name, p := range b.checkReady("host", modulesOfParty...) {
+			if p.PID != programs[name].PID {
+				b.t.Errorf("%s was restarted", name)
+			}
+		}
+	})
+	step("install repairs what was removed", func(b bench) {
+		const file = "/data/projects/fate/fateboard/conf/application.properties"
+		before := b.run("host", "cat", file)
+		b.run("host", "rm", file)
+		b.install("host", "--role", "host", "--party", "10000")
+		if after := b.run("host", "cat", file); after != before {
+			b.t.Errorf("%s came back changed:\n%s", file, after)
+		}
+		b.awaitReady("host", modulesOfParty...)
+	})
+	step("a killed program comes back", func(b bench) {
+		before := b.checkReady("host", modulesOfParty...)
+		for name, p := range before {
+			if name != "fate-mysql" { // see the power cut
+				b.kill("host", p.PID)
+			}
+		}
+		b.await("all have been started again", func() bool {
+			now, _ := b.status("host")
+			for name, p := range before {
+				if name != "fate-mysql" && (now[name].PID == p.PID || !now[name].Ready) {
+					return false
+				}
+			}
+			return true
+		})
+		b.checkReady("host", modulesOfParty...)
+		b.toy("host")
+	})
+	step("programs survive the supervisor", func(b bench) {
+		before := b.checkReady("host", modulesOfParty...)
+		b.run("host", "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "fate-supervisor")
+		for name, p := range b.awaitReady("host", modulesOfParty...) {
+			if p.PID != before[name].PID {
+				b.t.Errorf("%s was restarted", name)
+			}
+		}
+	})
+	step("a reboot brings all back", func(b bench) {
+		if err := b.Reboot(b.t.Context(), "host"); err != nil {
+			b.t.Fatal(err)
+		}
+		b.awaitReady("host", modulesOfParty...)
+		b.toy("host")
+	})
+	step("a power cut does no harm", func(b bench) {
+		if err := b.PowerCut("host"); err != nil {
+			b.t.Fatal(err)
+		}
+		b.awaitReady("host", modulesOfParty...)
+		b.toy("host")
+	})
+	step("uninstall keeps data", func(b bench) {
+		b.run("host", "fate-installer", "uninstall", "--yes")
+		if left := b.run("host", "sh", "-c", "ps -eo user,args 2>/dev/null | grep ^app || true; ls /data/projects/data/fate/mysql/ibdata1"); !strings.Contains(left, "ibdata1") || strings.Contains(left, "app") {
+			b.t.Errorf("after uninstall:\n%s", left)
+		}
+	})
+	step("uninstall twice, with data, leaves the host as it was", func(b bench) {
+		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		b.checkSame("root file system", bare, b.tree("host", everything, notOurs...))
+	})
+}
