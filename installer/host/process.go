@@ -163,20 +163,20 @@ func (h *Host) SyncAll(abs string) error {
 	return nil
 }
 
-// LockHolder finds the process that has a POSIX record lock on a file, 0 for none. Servers that must not run twice on
-// the same data take one.
-func (h *Host) LockHolder(abs string) (pid int, err error) {
+// LockHolder tells whether a process has a POSIX record lock on a file, and which; the pid is 0 for a process that
+// cannot be seen from this PID namespace. Servers that must not run twice on the same data take such a lock.
+func (h *Host) LockHolder(abs string) (pid int, locked bool, err error) {
 	f, err := h.Open(abs)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	defer f.Close()
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
 	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lock); err != nil {
-		return 0, fmt.Errorf("cannot see who has locked %s: %w", abs, err)
+		return 0, false, fmt.Errorf("cannot see who has locked %s: %w", abs, err)
 	}
 	if lock.Type == unix.F_UNLCK {
-		return 0, nil
+		return 0, false, nil
 	}
-	return int(lock.Pid), nil
+	return int(lock.Pid), true, nil
 }

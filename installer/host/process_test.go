@@ -208,12 +208,12 @@ func TestLockHolder(t *testing.T) {
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if pid, err := h.LockHolder(file); pid != 0 || err != nil {
-		t.Errorf("unlocked file: %d, %v", pid, err)
+	if pid, locked, err := h.LockHolder(file); pid != 0 || locked || err != nil {
+		t.Errorf("unlocked file: %d, %v, %v", pid, locked, err)
 	}
 	locker, _ := startHelper(t, "locker", "LOCK_FILE="+file)
-	if pid, err := h.LockHolder(file); pid != locker.PID() || err != nil {
-		t.Errorf("holder is %d, %v, want %d", pid, err, locker.PID())
+	if pid, locked, err := h.LockHolder(file); pid != locker.PID() || !locked || err != nil {
+		t.Errorf("holder is %d, %v, %v, want %d", pid, locked, err, locker.PID())
 	}
 	if err := h.SyncAll(file); err != nil {
 		t.Error(err)

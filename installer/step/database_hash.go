@@ -2,6 +2,7 @@ package step
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -62,6 +63,12 @@ func sha2Hash(stored string, password Password) string {
 	}
 	salt := []byte(rest[:sha2SaltSize])
 	return sha2Prefix + count + "$" + string(salt) + sha256Crypt([]byte(password), salt, int(thousands)*sha2Unit)
+}
+
+// newSHA2Hash makes an entry as caching_sha2_password does.
+func newSHA2Hash(password Password) string {
+	salt := rand.Text()[:sha2SaltSize] // letters and digits, 100 bits
+	return sha2Hash(sha2Prefix+"005$"+salt, password)
 }
 
 // sha256Crypt is the SHA-256 variant of crypt(3), as specified in Ulrich Drepper's "Unix crypt using SHA-256 and

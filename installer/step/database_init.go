@@ -3,7 +3,6 @@ package step
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,9 @@ import (
 // All work is done in a staging directory beside the data directory, which then becomes it by one rename. So at any
 // moment there is either nothing or a finished data directory, whatever is killed or loses power; what a dead run left
 // in the staging directory is thrown away by the next.
+//
+// A data directory of ours that is there already, kept by an uninstall, is taken up again. Its administrator gets the
+// present password, if it has another one and no server runs on it.
 //
 // The step has no Undo: a data directory is the user's data.
 type DatabaseInit struct {
@@ -76,6 +78,9 @@ func (d DatabaseInit) Check(_ context.Context, env *engine.Env) (engine.Finding,
 		return engine.Finding{}, err
 	}
 	why, err := d.missing(env.Host, data)
+	if err == nil && why == "" {
+		why, err = d.stalePassword(env.Host, data)
+	}
 	if err != nil || why != "" {
 		return engine.Finding{Why: why}, err
 	}
@@ -124,32 +129,6 @@ func (d DatabaseInit) missing(h *host.Host, data string) (string, error) {
 	return "", nil
 }
 
-// mark is the content of datadirMark.
-type mark struct {
-	Flavour Flavour `json:"flavour"`
-	Version string  `json:"version,omitempty"` // of the server that made it
-}
-
-func readMark(h *host.Host, file string) (mark, error) {
-	var m mark
-	data, err := h.ReadFile(file)
-	if err != nil {
-		return m, err
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return m, fmt.Errorf("cannot read %s: %w", file, err)
-	}
-	return m, nil
-}
-
-func (d DatabaseInit) writeMark(h *host.Host, dir string, m mark) error {
-	data, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return h.WriteFile(path.Join(dir, datadirMark), append(data, '\n'), host.FileMode{Perm: 0o600, Owner: d.User, Group: d.Group})
-}
-
 // Apply implements [engine.Step].
 func (d DatabaseInit) Apply(ctx context.Context, env *engine.Env) error {
 	h := env.Host
@@ -161,8 +140,11 @@ func (d DatabaseInit) Apply(ctx context.Context, env *engine.Env) error {
 	if err := d.dropStaging(h, staging); err != nil {
 		return err
 	}
-	if why, err := d.missing(h, data); err != nil || why == "" {
+	switch why, err := d.missing(h, data); {
+	case err != nil:
 		return err
+	case why == "":
+		return d.renewPassword(ctx, h, data)
 	}
 	if err := d.prepare(h, staging); err != nil {
 		return fmt.Errorf("cannot prepare %s: %w", staging, err)
@@ -211,8 +193,14 @@ func (d DatabaseInit) fill(ctx context.Context, h *host.Host, data string) error
 	if err != nil {
 		return err
 	}
-	err = d.fillLogged(ctx, h, data, log)
-	return errors.Join(err, closeLog())
+	m, err := d.fillLogged(ctx, h, data, log)
+	if err := errors.Join(err, closeLog()); err != nil {
+		return err
+	}
+	if err := d.writeMark(h, data, m); err != nil {
+		return err
+	}
+	return h.SyncAll(data)
 }
 
 // openLog opens the log for appending. The server's user owns it, as all logs of the server.
@@ -233,24 +221,18 @@ func (d DatabaseInit) openLog(h *host.Host) (io.Writer, func() error, error) {
 	return f, f.Close, nil
 }
 
-func (d DatabaseInit) fillLogged(ctx context.Context, h *host.Host, data string, log io.Writer) error {
+func (d DatabaseInit) fillLogged(ctx context.Context, h *host.Host, data string, log io.Writer) (mark, error) {
+	m := mark{Flavour: d.Flavour, Root: newSHA2Hash(d.RootPassword)}
 	if err := d.initialise(ctx, h, data, log); err != nil {
-		return err
+		return m, err
 	}
-	m := mark{Flavour: d.Flavour}
 	err := d.withServer(ctx, h, data, log, d.patience(), func(ctx context.Context, db *sql.DB) error {
 		if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&m.Version); err != nil {
 			return fmt.Errorf("cannot ask the database server for its version: %w", err)
 		}
 		return d.secure(ctx, db)
 	})
-	if err != nil {
-		return err
-	}
-	if err := d.writeMark(h, data, m); err != nil {
-		return err
-	}
-	return h.SyncAll(data)
+	return m, err
 }
 
 func (d DatabaseInit) patience() time.Duration {

@@ -222,6 +222,25 @@ func checkModes(t *testing.T, s DatabaseServer) {
 	}
 }
 
+// TestDatabaseInitTakesKeptDataUp installs over data that an uninstall has kept, with another password.
+func TestDatabaseInitTakesKeptDataUp(t *testing.T) {
+	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
+		first := testInit(s)
+		first.RootPassword = "The former one 1!"
+		applied(t, env, first)
+		d := testInit(s)
+		if finding, err := d.Check(context.Background(), env); err != nil || !strings.Contains(finding.Why, "another password") {
+			t.Errorf("%+v, %v", finding, err)
+		}
+		applied(t, env, d)
+		running(t, env, s)
+		isDone(t, env, first) // while a server runs, the data directory is not to be touched
+		if err := first.Apply(context.Background(), env); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestDatabaseInitInterrupted ends the context at every stage that the log shows, and finds nothing half-done.
 func TestDatabaseInitInterrupted(t *testing.T) {
 	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
