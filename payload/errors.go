@@ -19,7 +19,7 @@ func (noPayload) Hint() string {
 // CorruptError says that an appliance is damaged, incomplete, or not made by a Writer.
 type CorruptError struct {
 	Path      string // the file the user named
-	Part      string // the part of a split file, if the damage is known to be in it
+	Part      string // of a split file: the part the damage is in, or two if it could be either
 	Component string // or "program", "manifest", "signature", "directory", the name of a member
 	Offset    int64  // in the file (in the whole of a split file), -1 if there is no single place
 	Reason    string

@@ -118,7 +118,7 @@ func (r *frameReader) read(i int) ([]byte, error) {
 		return nil, r.p.readError(r.c.Name, at, err)
 	}
 	if hexSHA256(stored) != f.SHA256 {
-		return nil, r.p.corrupt(r.c.Name, at, fmt.Sprintf("the sha256 of frame %d is not the one in the manifest", i), nil)
+		return nil, r.p.corruptRange(r.c.Name, at, f.Size, fmt.Sprintf("the sha256 of frame %d is not the one in the manifest", i), nil)
 	}
 	raw, err := r.dec.decode(stored, f.RawSize)
 	if err != nil {

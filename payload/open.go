@@ -217,7 +217,7 @@ func mismatch(got, want []byte) int {
 // diagnose says why a file without a good trailer is not an appliance: the usual reasons deserve their own words.
 func diagnose(src *source, tail []byte, cause error) error {
 	bad := func(component string, offset int64, reason, hint string) error {
-		return &CorruptError{Path: src.path, Component: component, Offset: offset, Part: src.partAt(offset), Reason: reason, hint: hint}
+		return &CorruptError{Path: src.path, Component: component, Offset: offset, Part: src.partsOf(offset, 1), Reason: reason, hint: hint}
 	}
 	end, _, err := elfEnd(src)
 	switch {
@@ -245,7 +245,16 @@ func diagnose(src *source, tail []byte, cause error) error {
 }
 
 func (p *Payload) corrupt(component string, offset int64, reason string, err error) *CorruptError {
-	return &CorruptError{Path: p.src.path, Part: p.src.partAt(offset), Component: component, Offset: offset, Reason: reason, Err: err}
+	return p.corruptRange(component, offset, 1, reason, err)
+}
+
+// corruptRange is corrupt for size bytes of which it is not known which are wrong.
+func (p *Payload) corruptRange(component string, offset, size int64, reason string, err error) *CorruptError {
+	e := &CorruptError{Path: p.src.path, Part: p.src.partsOf(offset, size), Component: component, Offset: offset, Reason: reason, Err: err}
+	if e.Part != "" {
+		e.hint = "check the parts one by one, each against its .sha256, and copy the damaged one again"
+	}
+	return e
 }
 
 // Manifest describes the appliance. It must not be changed.
@@ -276,7 +285,7 @@ func (p *Payload) CopyStub(w io.Writer) error {
 		return fmt.Errorf("cannot copy the program out of %s: %w", p.src.path, err)
 	}
 	if hex.EncodeToString(h.Sum(nil)) != p.manifest.Stub.SHA256 {
-		return p.corrupt("program", 0, "its sha256 is not the one in the manifest", nil)
+		return p.corruptRange("program", 0, p.manifest.Stub.Size, "its sha256 is not the one in the manifest", nil)
 	}
 	return nil
 }
@@ -293,7 +302,7 @@ func (p *Payload) ReadFile(name string) ([]byte, error) {
 			return nil, err
 		}
 		if hexSHA256(b) != f.SHA256 {
-			return nil, p.corrupt(name, m.dataOffset(), "its sha256 is not the one in the manifest", nil)
+			return nil, p.corruptRange(name, m.dataOffset(), m.size, "its sha256 is not the one in the manifest", nil)
 		}
 		return b, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"sort"
 )
@@ -112,12 +113,16 @@ func (s *source) index(off int64) int {
 	return sort.Search(len(s.parts), func(i int) bool { return s.parts[i].start > off }) - 1
 }
 
-// partAt names the part that holds offset off, or nothing if the file is not split.
-func (s *source) partAt(off int64) string {
+// partsOf names the part, or the parts, that hold size bytes from offset off; nothing if the file is not split.
+func (s *source) partsOf(off, size int64) string {
 	if len(s.parts) < 2 || off < 0 || off >= s.size {
 		return ""
 	}
-	return s.parts[s.index(off)].name
+	first, last := s.index(off), s.index(min(off+max(size, 1), s.size)-1)
+	if first == last {
+		return s.parts[first].name
+	}
+	return s.parts[first].name + " or " + filepath.Base(s.parts[last].name)
 }
 
 // ReadAt reads across the borders of parts. It implements io.ReaderAt.

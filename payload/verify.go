@@ -110,7 +110,7 @@ func (p *Payload) verifyRegion(ctx context.Context, r region, buf []byte, progre
 		progress.add(int64(len(b)))
 	}
 	if hex.EncodeToString(h.Sum(nil)) != r.sha256 {
-		return p.corrupt(r.what, r.offset, "its sha256 is not the one in the manifest", nil)
+		return p.corruptRange(r.what, r.offset, r.size, "its sha256 is not the one in the manifest", nil)
 	}
 	return nil
 }
