@@ -12,22 +12,30 @@ import (
 
 // digester counts and hashes what is read through it.
 type digester struct {
-	r      io.Reader
-	hash   hash.Hash
-	size   int64
-	onRead func(n int64) // called with the bytes of each read; may be nil
+	r    io.Reader
+	hash hash.Hash
+	size int64
 }
 
-func newDigester(r io.Reader, onRead func(int64)) *digester {
-	return &digester{r: r, hash: sha256.New(), onRead: onRead}
-}
+func newDigester(r io.Reader) *digester { return &digester{r: r, hash: sha256.New()} }
 
 func (d *digester) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 	d.hash.Write(p[:n])
 	d.size += int64(n)
-	if d.onRead != nil && n > 0 {
-		d.onRead(int64(n))
+	return n, err
+}
+
+// meter tells onRead the bytes of each read.
+type meter struct {
+	io.Reader
+	onRead func(n int64)
+}
+
+func (m meter) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if n > 0 {
+		m.onRead(int64(n))
 	}
 	return n, err
 }

@@ -288,7 +288,7 @@ func (t *transfer) digest() (payload.Blob, error) {
 	if err := t.file.Truncate(t.done); err != nil {
 		return payload.Blob{}, err
 	}
-	d := newDigester(io.NewSectionReader(t.file, 0, t.done), nil)
+	d := newDigester(io.NewSectionReader(t.file, 0, t.done))
 	if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{d}, make([]byte, 1<<20)); err != nil {
 		return payload.Blob{}, fmt.Errorf("cannot read back the download: %w", err)
 	}

@@ -103,10 +103,10 @@ func (f *filler) measure(ctx context.Context, s *Source, again bool) (payload.Bl
 	}
 	defer in.close()
 	var done int64
-	d := newDigester(contextReader{ctx, in}, func(n int64) {
+	d := newDigester(meter{contextReader{ctx, in}, func(n int64) {
 		done += n
 		f.o.Report.report(StageRead, s.String(), done, in.size)
-	})
+	}})
 	if _, err := io.Copy(io.Discard, bufio.NewReaderSize(d, 1<<20)); err != nil {
 		return payload.Blob{}, fmt.Errorf("cannot read source %s: %w", s, err)
 	}

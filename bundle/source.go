@@ -112,7 +112,7 @@ func (b *builder) read(ctx context.Context, t *tree, c *Component, s *Source) (p
 		return payload.Blob{}, err
 	}
 	defer in.close()
-	d := newDigester(contextReader{ctx, in}, b.progress.onRead)
+	d := newDigester(meter{contextReader{ctx, in}, b.progress.onRead})
 	readErr := b.readInput(t, c, s, in, d)
 	if ctx.Err() != nil {
 		return payload.Blob{}, ctx.Err()

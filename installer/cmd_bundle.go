@@ -40,6 +40,7 @@ EXIT STATUS
 	cmd.AddCommand(
 		newBundleLockCommand(g),
 		newBundleBuildCommand(g),
+		newBundleImportCommand(g),
 		newBundleInspectCommand(g),
 		newBundleVerifyCommand(g),
 		newBundleExtractCommand(g),

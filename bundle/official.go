@@ -1,0 +1,73 @@
+package bundle
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// official describes what AnsibleFATE's offline package has of a component. The package is a tar with one root
+// directory; its layout is that of FATE-Builder's native-build (FATE 1.9 and later), whose archives carry no version
+// in their names, and of AnsibleFATE 1.7 and 1.8, whose do. Each archive has one directory on top.
+type official struct {
+	component string
+	files     *regexp.Regexp // of the path below the root; the first group, if it matches, is the version
+	envKey    string         // of fate.env, where the version is when the name has none
+	license   string         // SPDX, of the upstream project
+	platform  string         // empty means the release's
+	archive   bool           // an archive to unpack, not a plain file
+	exclude   []string
+	optional  bool // not needed for EggRoll, and only taken when asked for
+	extra     bool // one more source of a component that another row brings
+}
+
+// officials lists the rows in the order a lock has its components when the package stores them in no better one. What is
+// left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
+var officials = []official{
+	{component: "miniconda", files: regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`), license: "BSD-3-Clause"},
+	{component: "pypi", files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`), envKey: "FATE", archive: true},
+	{component: "pypi", files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`), envKey: "FATE", extra: true},
+	{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`), license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
+	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`), license: "GPL-2.0-only", archive: true},
+	{component: "rabbitmq", files: regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`), license: "MPL-2.0", platform: PlatformAny, archive: true, optional: true},
+	// The playbook replaces a logs directory in these by a link to the log directory; so does the installer.
+	{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`), envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/fate(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATE", license: "Apache-2.0", platform: PlatformAny, archive: true},
+	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/(?:fate\.env|RELEASE\.md)$`), envKey: "FATE", extra: true},
+	{component: "fateflow", files: regexp.MustCompile(`^roles/fateflow/files/fateflow(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATEFlow", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+	{component: "fateboard", files: regexp.MustCompile(`^roles/fateboard/files/fateboard(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATEBoard", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+}
+
+// findOfficial returns the row for a path of the package below its root, and the version its name has.
+func findOfficial(name string) (row *official, version string) {
+	for i := range officials {
+		if m := officials[i].files.FindStringSubmatch(name); m != nil {
+			if len(m) > 1 {
+				version = m[1]
+			}
+			return &officials[i], version
+		}
+	}
+	return nil, ""
+}
+
+// isFateEnv recognises fate.env as a file of its own, which it was up to FATE 1.8.
+func isFateEnv(name string) bool {
+	return path.Base(name) == "fate.env" && strings.HasPrefix(name, "roles/")
+}
+
+// parseFateEnv reads the lines KEY=VALUE that a FATE release states its parts' versions in.
+func parseFateEnv(text string) map[string]string {
+	env := map[string]string{}
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		key, value = strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"'`)
+		if ok && key != "" && value != "" && !strings.HasPrefix(key, "#") && oneLine(key) == "" && oneLine(value) == "" {
+			env[key] = value
+		}
+	}
+	return env
+}
+
+// packageVersion is in the name of the official package: AnsibleFATE_1.11.3_release_offline.tar.gz.
+var packageVersion = regexp.MustCompile(`_([0-9]+(?:\.[0-9]+)+)_`)

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"fate-installer/bundle"
+)
+
+type bundleImportOptions struct {
+	lock     string
+	platform string
+	optional []string
+	with     []string
+	force    bool
+}
+
+func newBundleImportCommand(g *globals) *cobra.Command {
+	o := &bundleImportOptions{}
+	cmd := &cobra.Command{
+		Use:   "import TARBALL --lock FILE",
+		Short: "Write the lock file for an official AnsibleFATE package",
+		Long: `Read an official package of FATE, AnsibleFATE_<version>_release_offline.tar.gz, and write a complete lock file that
+"bundle build" builds from: the components stay members of the package, which is read as it is and never unpacked. The
+versions are those of the release's own fate.env.
+
+The online package lacks the JDK, MySQL and Python; fetch them elsewhere and name each with --with, which also replaces
+a component of the package. A directory at the top of such an archive is not part of the component.
+
+EXIT STATUS
+  0    the lock file was written
+  1    unexpected error, such as a full disk
+  2    this is no official package, or a component cannot be used, or the lock file exists
+  130  interrupted`,
+		Example: `  fate-installer bundle import AnsibleFATE_1.11.4_release_offline.tar.gz --lock fate-1.11.4.lock.yaml
+  fate-installer bundle import AnsibleFATE_1.11.4_release_online.tar.gz --lock fate.lock.yaml \
+    --with jdk=jdk-8u345.tar.xz --with mysql=mysql-8.0.28.tar.gz --with python@3.8.13=/opt/fate-python`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runBundleImport(cmd.Context(), g, o, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.lock, "lock", "", "lock `file` to write")
+	f.StringVar(&o.platform, "platform", "linux/amd64", "`platform` of the package's programs")
+	f.StringSliceVar(&o.optional, "optional", nil, "`components` to take that EggRoll does not need: rabbitmq")
+	f.StringArrayVar(&o.with, "with", nil, "component from elsewhere, `NAME[@VERSION]=PATH`; repeatable")
+	f.BoolVar(&o.force, "force", false, "replace the lock file if there is one")
+	_ = cmd.MarkFlagRequired("lock") // only fails for a flag that is not there
+	return cmd
+}
+
+func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, archive string) error {
+	if _, err := os.Lstat(o.lock); !o.force && !errors.Is(err, fs.ErrNotExist) {
+		return exitCode(withHint(fmt.Errorf("cannot write %s: it exists", o.lock), "replace it with --force"), exitUsage)
+	}
+	added, err := parseAdded(o.with)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	shown := &stageProgress{g: g}
+	defer shown.finish()
+	result, err := bundle.Import(ctx, bundle.ImportOptions{
+		Archive: archive, Lock: o.lock, Platform: o.platform, Optional: o.optional, Added: added, Report: shown.report,
+	})
+	shown.finish()
+	if err != nil {
+		return bundleError(err)
+	}
+	comment := fmt.Sprintf("FATE %s, from %s.\nBuild with: fate-installer bundle build --lock %s --out FILE", result.Lock.Release.FATE, filepath.Base(archive), filepath.Base(o.lock))
+	if err := renameio.WriteFile(o.lock, result.Lock.Encode(comment), 0o644); err != nil {
+		return fmt.Errorf("cannot write the lock file: %w", err)
+	}
+	// What came from elsewhere has no digest yet.
+	filled, err := bundle.Fill(ctx, bundle.FillOptions{File: o.lock, Report: shown.report})
+	shown.finish()
+	if err != nil {
+		return bundleError(err)
+	}
+	return printImport(g, o.lock, result, filled.Lock)
+}
+
+func printImport(g *globals, file string, result bundle.ImportResult, lock *bundle.Lock) error {
+	if g.Output == "json" {
+		type item struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		}
+		items := []item{}
+		for _, c := range lock.Components {
+			items = append(items, item{c.Name, c.Version})
+		}
+		return g.printJSON(map[string]any{"lock": file, "fate": lock.Release.FATE, "components": items,
+			"missing": append([]string{}, result.Missing...), "skipped": append([]string{}, result.Skipped...)})
+	}
+	t := newTable(g.Stdout, "COMPONENT", "VERSION", "SIZE", "FROM")
+	for _, c := range lock.Components {
+		var size int64
+		var from []string
+		for _, s := range c.Sources {
+			size += s.Size
+			from = append(from, filepath.Base(strings.TrimSuffix(s.Path+"/"+s.Member, "/")))
+		}
+		t.row(c.Name, c.Version, formatBytes(size), shorten(from))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, name := range result.Skipped {
+		g.printf("left out: %s, which EggRoll does not need; --optional %s takes it\n", name, name)
+	}
+	for _, name := range result.Missing {
+		g.printf("missing: %s, which a party needs; add it with --with %s=PATH\n", name, name)
+	}
+	g.printf("wrote %s for FATE %s\n", file, lock.Release.FATE)
+	return nil
+}
+
+// parseAdded reads the values of --with.
+func parseAdded(values []string) ([]bundle.Added, error) {
+	var list []bundle.Added
+	for _, value := range values {
+		what, path, ok := strings.Cut(value, "=")
+		name, version, _ := strings.Cut(what, "@")
+		if !ok || name == "" || path == "" {
+			return nil, fmt.Errorf("cannot use --with %s: it is NAME=PATH or NAME@VERSION=PATH", value)
+		}
+		list = append(list, bundle.Added{Component: name, Version: version, Path: path})
+	}
+	return list, nil
+}
