@@ -111,7 +111,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
 		p.space, p.inodes, p.mountOptions,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
-		p.locale, p.selinux, p.firewall, p.clock, p.tools,
+		p.locale, p.selinux, p.firewall, p.clock, p.tools, p.libraries,
 	} {
 		check()
 	}

@@ -2,6 +2,7 @@ package fate
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,7 +181,37 @@ func (p *preflight) swap() {
 		r.ok()
 		return
 	}
+	if fix, ok := p.s.swapFile(); ok {
+		r.steps(fix).warn("add a swap file of %s", size(uint64(fix.Size)))
+		return
+	}
 	r.warn("fine for a trial; for real data add a swap file, with os: {swap: 128G} in the cluster file")
+}
+
+// swapFile is the swap file that the cluster file asks for.
+func (s *Spec) swapFile() (step.Swap, bool) {
+	bytes, ok := parseSize(s.OS.Swap)
+	return step.Swap{Path: path.Join(s.Layout.Base, "swapfile"), Size: bytes}, ok
+}
+
+// parseSize reads what sizeText allows: a number with an optional unit, as in 128G.
+func parseSize(text string) (bytes int64, ok bool) {
+	if !sizeText.MatchString(text) {
+		return 0, false
+	}
+	shift := 0
+	switch text[len(text)-1] | 0x20 { // in lower case
+	case 'k':
+		shift = 10
+	case 'm':
+		shift = 20
+	case 'g':
+		shift = 30
+	case 't':
+		shift = 40
+	}
+	n, err := strconv.ParseInt(strings.TrimRight(text, "KMGTkmgt"), 10, 64)
+	return n << shift, err == nil && n<<shift>>shift == n
 }
 
 // limits are those of this session. Our programs get theirs from the supervisor, so only a hard limit that root may not
@@ -278,7 +309,10 @@ func (p *preflight) selinux() {
 		r.ok()
 		return
 	}
-	r.warn("if a program cannot start or listen, try: setenforce 0 (and SELINUX=permissive in /etc/selinux/config)")
+	if p.s.OS.SELinux != "keep" {
+		r.steps(step.SELinux{})
+	}
+	r.warn("as FATE's guide says: setenforce 0, and SELINUX=permissive in /etc/selinux/config")
 }
 
 func (p *preflight) firewall() {
@@ -289,8 +323,14 @@ func (p *preflight) firewall() {
 		return
 	}
 	var ports []string
+	var fix step.Firewall
 	for _, port := range p.s.Ports() {
 		ports = append(ports, strconv.Itoa(port.Port))
+		fix.Ports = append(fix.Ports, port.Port)
+	}
+	fix.Disable = p.s.OS.Firewall == "disable"
+	if p.s.OS.Firewall != "keep" {
+		r.steps(fix)
 	}
 	command := "ufw allow proto tcp to any port " + strings.Join(ports, ",")
 	if fw.Name == "firewalld" {

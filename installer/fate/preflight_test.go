@@ -184,6 +184,9 @@ func TestPreflight(t *testing.T) {
 		"clock":                   {func(f *host.Facts) { f.Time.Synchronized = false }, in, "time", StatusWarning, "not synchronized"},
 		"no lsof":                 {func(f *host.Facts) { delete(f.Programs, "lsof") }, in, "programs", StatusWarning, "lsof"},
 		"no bash":                 {func(f *host.Facts) { delete(f.Programs, "bash") }, in, "programs", StatusRefused, "bash"},
+		"no libaio":               {func(f *host.Facts) { delete(f.Libraries, "libaio.so.1") }, in, "library:libaio.so.1", StatusRefused, "not found"},
+		"libaio by another name":  {func(f *host.Facts) { delete(f.Libraries, "libaio.so.1"); f.Libraries["libaio.so.1t64"] = "/usr/lib" }, in, "library:libaio.so.1", StatusWarning, "libaio.so.1t64"},
+		"no OpenSSL 1.0":          {func(f *host.Facts) { delete(f.Libraries, "libssl.so.10") }, in, "library:libssl.so.10", StatusWarning, "not found"},
 		"memory not known":        {func(f *host.Facts) { f.Memory = host.Memory{}; f.Unknown["memory"] = "no /proc" }, in, "memory", StatusSkipped, "no /proc"},
 		"sizes not known":         {func(f *host.Facts) {}, PreflightInput{Platform: "linux/amd64"}, "disk:/", StatusOK, ""},
 		"unpacked needs no space": {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 5 << 29 }) }, installed, "disk:/", StatusOK, "2.5 GiB"},
@@ -223,6 +226,7 @@ func goodFacts(s *Spec) *host.Facts {
 		Locale:    host.Locale{System: "en_US.UTF-8"}, SELinux: "absent", Time: host.TimeSync{Service: "chronyd", Synchronized: true},
 		Sysctls:  host.Sysctls{"kernel.pid_max": "131072", "net.ipv4.ip_local_port_range": "32768 60999"},
 		Programs: host.Programs{}, Unknown: host.Unknown{},
+		Libraries: host.Libraries{"libaio.so.1": "/lib64", "libnuma.so.1": "/lib64", "libssl.so.10": "/lib64", "libcrypto.so.10": "/lib64"},
 	}
 	q := Questions(s)
 	for _, path := range q.Paths {
@@ -238,6 +242,48 @@ func goodFacts(s *Spec) *host.Facts {
 		f.Programs[program] = "/usr/bin/" + program
 	}
 	return f
+}
+
+// TestPreflightFixes checks that what --fix would do is what the finding is about.
+func TestPreflightFixes(t *testing.T) {
+	s := preflightSpec(t, "192.168.0.1")
+	s.OS.Swap = "96G"
+	f := goodFacts(s)
+	f.Memory.SwapTotal, f.SELinux, f.Firewall = 0, "enforcing", host.Firewall{Name: "ufw", Active: true}
+	f.Hostname.Addresses = nil
+	f.Sysctls["kernel.pid_max"], f.Sysctls["net.ipv4.ip_local_port_range"] = "32768", "9000 65535"
+	delete(f.Libraries, "libssl.so.10")
+	f.Libraries["libssl.so.1.0.0"] = "/usr/lib"
+	var got []string
+	for _, r := range Preflight(s, f, PreflightInput{Components: components, Platform: "linux/amd64"}) {
+		if r.Fixable != (len(r.Fix) > 0) || r.Fixable && !r.Bad() {
+			t.Errorf("%+v", r)
+		}
+		for _, fix := range r.Fix {
+			got = append(got, r.ID+" "+fix.ID())
+		}
+	}
+	want := []string{
+		"swap swap:/data/swapfile",
+		"sysctl:kernel.pid_max sysctl:/etc/sysctl.d/90-fate-kernel-pid_max.conf",
+		"hostname block:/etc/hosts#hostname",
+		"port-range sysctl:/etc/sysctl.d/90-fate-net-ipv4-ip_local_reserved_ports.conf",
+		"selinux selinux:permissive",
+		"firewall firewall:open",
+		"library:libssl.so.10 library:/usr/lib/libssl.so.10",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string]int64{"128G": 128 << 30, "1": 1, "512m": 512 << 20, "2T": 2 << 40, "3k": 3 << 10, "": 0, "keep": 0, "12G3": 0, "99999999999T": 0} {
+		got, ok := parseSize(text)
+		if ok != (want > 0) || ok && got != want {
+			t.Errorf("parseSize(%q) = %d, %v", text, got, ok)
+		}
+	}
 }
 
 func bindOf(f *host.Facts, addr string) *host.Bind {

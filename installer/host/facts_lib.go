@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Libraries are the file names of the shared libraries in the dynamic linker's directories: what a program's needed
-// libraries (libaio.so.1) are looked up in.
-type Libraries map[string]bool
+// Libraries are the shared libraries in the dynamic linker's directories, by file name (libaio.so.1), each with its
+// directory: what a program's needed libraries are looked up in.
+type Libraries map[string]string
 
 // defaultLibraryDirs are searched by the dynamic linker in any case; the multiarch ones are Debian's.
 var defaultLibraryDirs = []string{
@@ -26,8 +26,8 @@ func (g *gatherer) libraries() {
 			continue // most of them exist on another distribution only
 		}
 		for _, e := range entries {
-			if strings.Contains(e.Name(), ".so") {
-				g.f.Libraries[e.Name()] = true
+			if _, known := g.f.Libraries[e.Name()]; !known && strings.Contains(e.Name(), ".so") {
+				g.f.Libraries[e.Name()] = dir
 			}
 		}
 	}
