@@ -3,5 +3,5 @@
 # it alone and it can clear up.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-go build -o bin/demo ./scripts/demo
+go build -o bin/ ./scripts/demo ./scripts/lab
 exec bin/demo "$@"

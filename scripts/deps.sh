@@ -38,13 +38,30 @@ install_packages() {
 	echo "installing $*"
 	((EUID == 0)) || die "cannot install packages: run this as root"
 	export DEBIAN_FRONTEND=noninteractive
+	start_nothing_begin
 	apt-get -qq update
 	apt-get -qq install --no-install-recommends "$@" >/dev/null
 	if [[ " $* " == *" supervisor "* ]]; then
-		# Wanted for its client and its parser, not as a service of this machine.
-		service supervisor stop >/dev/null 2>&1 || true
-		update-rc.d supervisor disable >/dev/null 2>&1 || true
+		update-rc.d supervisor disable >/dev/null # wanted for its client and its parser only
 	fi
+	start_nothing_end
+}
+
+# Services of new packages are not started, in the way that Debian provides for it.
+policy=/usr/sbin/policy-rc.d
+
+start_nothing_begin() {
+	[[ -e $policy ]] && return
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod +x $policy
+	trap start_nothing_end EXIT
+}
+
+start_nothing_end() {
+	if [[ -f $policy && $(tail -n1 $policy) == 'exit 101' ]]; then
+		rm -f $policy
+	fi
+	trap - EXIT
 }
 
 # go_is_new_enough asks go itself, in a directory where no go.mod tells it to be

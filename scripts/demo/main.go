@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -152,18 +151,14 @@ func (d *demo) say(format string, args ...any) {
 }
 
 func (d *demo) farewell() {
-	self := "bin/lab"
-	if _, err := os.Stat(filepath.FromSlash(self)); err != nil {
-		self = "go run ./scripts/lab"
-	}
 	d.say("The host stays up")
 	fmt.Fprintf(d.out, `MariaDB, the JRE and python are the real ones from Debian. FATE's own parts are STAND-INS: small
 programs in the place of eggroll, FATE-Flow and FATE-Board that read the same files and say so in their logs.
 
-  look around      %[1]s --name %[2]s run %[3]s bash
+  look around      bin/lab --name %[1]s run %[2]s bash
                    fate-installer svc why fate-rollsite; less /data/projects/fate/conf/service_conf.yaml
-  reboot it        %[1]s --name %[2]s reboot %[3]s
-  uninstall        %[1]s --name %[2]s run %[3]s fate-installer uninstall
+  reboot it        bin/lab --name %[1]s reboot %[2]s
+  uninstall        bin/lab --name %[1]s run %[2]s fate-installer uninstall
   tear it down     make demo-down
-`, self, labName, hostName)
+`, labName, hostName)
 }

@@ -10,7 +10,7 @@ import (
 // What an installation consists of, but for data, logs and the installer's own state.
 var installed = []string{"/data/projects", "/etc", "/usr/local"}
 
-var notInstalled = []string{"/data/projects/data", "/data/projects/common/fate-installer", "*/run", "/etc/machine-id"}
+var notInstalled = []string{"/data/projects/data", "/data/projects/common/fate-installer", "*/run", "*/__pycache__", "/etc/machine-id"}
 
 // TestJourney takes one host from bare to a running party, breaks it in several ways,
 // and removes everything again.
