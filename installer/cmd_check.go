@@ -79,7 +79,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	}
 	results, err := fate.Waive(d.check(), waivers)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
 	}
 	if opts.junit != "" {
 		if err := writeJUnit(opts.junit, results); err != nil {
@@ -155,7 +155,7 @@ func (d *deployment) preflight(waive []string) error {
 	}
 	results, err := fate.Waive(d.check(), waivers)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
 	}
 	printProblems(d.g, results)
 	refused := fate.Refused(results)

@@ -260,6 +260,9 @@ var processMarks = []struct{ in, name string }{
 
 // leftover names a process that would be in the way; empty for others.
 func (p *preflight) leftover(process host.Process) string {
+	if process.Contained {
+		return ""
+	}
 	if p.in.Installed && (p.isOurs(process) || p.isSupervisor(process)) {
 		return ""
 	}

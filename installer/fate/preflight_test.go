@@ -147,8 +147,11 @@ func TestPreflight(t *testing.T) {
 		"port taken by ourselves":               {ourBoard, installed, "port:8080", StatusOK, "taken by this installation"},
 		"port taken by an earlier installation": {ourBoard, in, "port:8080", StatusRefused, "java (pid 7)"},
 		"earlier installation still runs":       {ourBoard, in, "processes", StatusRefused, "java (pid 7)"},
-		"our own processes":                     {ourBoard, installed, "processes", StatusOK, "none"},
-		"wide port range":                       {func(f *host.Facts) { f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535" }, in, "port-range", StatusWarning, "1024 to 65535"},
+		"a container's processes": {func(f *host.Facts) {
+			f.Processes = []host.Process{{PID: 9, Exe: "/data/projects/fate/common/jdk/bin/java", Contained: true}}
+		}, in, "processes", StatusOK, "none"},
+		"our own processes": {ourBoard, installed, "processes", StatusOK, "none"},
+		"wide port range":   {func(f *host.Facts) { f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535" }, in, "port-range", StatusWarning, "1024 to 65535"},
 		"wide port range, reserved": {func(f *host.Facts) {
 			f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535"
 			f.Sysctls["net.ipv4.ip_local_reserved_ports"] = "3306,4670-4671,8080,9360,9370-9380"

@@ -15,6 +15,10 @@ type Process struct {
 	Name string   `json:"name"` // the kernel's, of at most 15 bytes
 	Exe  string   `json:"exe"`  // empty when it is not ours to see
 	Args []string `json:"-"`    // not printed: other software has passwords there
+
+	// Contained says that it runs in a container on this machine, that is, in another PID namespace: its paths are not
+	// paths of this machine.
+	Contained bool `json:"contained,omitempty"`
 }
 
 // Command is the path or name that the process was started by.
@@ -55,8 +59,11 @@ func (g *gatherer) processes() {
 		g.f.Unknown["processes"] = "/proc is not mounted"
 		return
 	}
+	own, err := g.h.Readlink("/proc/self/ns/pid")
 	for _, name := range g.pids() {
 		if p, ok := g.process(name); ok {
+			namespace, nsErr := g.h.Readlink(path.Join("/proc", name, "ns/pid"))
+			p.Contained = err == nil && nsErr == nil && namespace != own
 			g.f.Processes = append(g.f.Processes, p)
 		}
 	}

@@ -28,7 +28,7 @@ import (
 type DatabaseInit struct {
 	DatabaseServer
 	RootPassword Password
-	Accounts     []Account     // reach only the server itself until a Database step adds schemas
+	Accounts     []Account     // may have rights on schemas that a Database step makes later
 	Log          string        // file that gets the output of the server's programs; blank for none
 	Patience     time.Duration // for a start or a shutdown; 0 means 5 minutes
 }

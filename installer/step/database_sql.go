@@ -124,7 +124,7 @@ type schemaScript struct {
 type tableIndex struct{ table, name string }
 
 var (
-	chooseDatabase = regexp.MustCompile("(?is)^(USE|CREATE\\s+(DATABASE|SCHEMA))\\b")
+	chooseDatabase = regexp.MustCompile(`(?is)^(USE|CREATE\s+(DATABASE|SCHEMA))\b`)
 	createTable    = regexp.MustCompile("(?is)^CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?((?:`[^`]+`|\\w+)(?:\\.(?:`[^`]+`|\\w+))?)")
 	createIndex    = regexp.MustCompile("(?is)^CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(`[^`]+`|\\w+)\\s+ON\\s+(`[^`]+`|\\w+)")
 )
