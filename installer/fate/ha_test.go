@@ -3,6 +3,7 @@ package fate
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -212,5 +213,34 @@ func unmarshal(t *testing.T, data []byte, v any) {
 	t.Helper()
 	if err := json.Unmarshal(data, v); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestNginxAcceptsItsConfiguration asks nginx itself, where there is one.
+func TestNginxAcceptsItsConfiguration(t *testing.T) {
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		t.Skip("no nginx on this machine")
+	}
+	base := t.TempDir() + "/a b" // blanks in paths are allowed
+	c, err := parseText(haCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Spec(Selection{IP: "192.168.0.1", Base: base, Versions: merged(versions1113, map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}), Env: env1113})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{s.Layout.ComponentLogs("nginx"), s.Layout.Nginx() + "/run", s.Layout.Nginx() + "/conf"} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conf := rendered(t, s)[s.Layout.NginxConf()]
+	if err := os.WriteFile(s.Layout.NginxConf(), []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(nginx, "-t", "-p", s.Layout.Nginx(), "-c", s.Layout.NginxConf()).CombinedOutput(); err != nil {
+		t.Errorf("nginx -t: %v\n%s", err, out)
 	}
 }

@@ -177,3 +177,6 @@ func parseSpecialRoute(s string) (party string, r Route, reason string) {
 	}
 	return parts[0], r, ""
 }
+
+// endpoint is address:port.
+func (r Route) endpoint() string { return r.IP + ":" + strconv.Itoa(r.Port) }
