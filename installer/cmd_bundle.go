@@ -99,6 +99,14 @@ func (o *fetchOptions) downloader(report bundle.Progress) (*bundle.Downloader, e
 // progressWorth is the work below which there is nothing to wait for, and a display would only be noise.
 const progressWorth = 32 << 20
 
+// longProgress is a progress display for work that is worth one.
+func longProgress(g *globals, title string, total int64) *progress {
+	if total < progressWorth {
+		total = 0
+	}
+	return newProgress(g, title, total)
+}
+
 // stageProgress shows the stages of a build one after the other.
 type stageProgress struct {
 	g       *globals

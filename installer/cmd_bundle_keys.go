@@ -177,7 +177,7 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 		return err
 	}
 	// Nobody should put their name to a file that has rotted since it was built.
-	bar := newProgress(g, "verifying", p.Size())
+	bar := longProgress(g, "verifying", p.Size())
 	defer bar.finish()
 	if _, err := p.Verify(ctx, payload.VerifyOptions{Progress: func(done, _ int64) { bar.set(done) }}); err != nil {
 		return err

@@ -171,7 +171,7 @@ EXIT STATUS
 }
 
 func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p *payload.Payload) error {
-	bar := newProgress(g, "verifying", p.Size())
+	bar := longProgress(g, "verifying", p.Size())
 	defer bar.finish()
 	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.set(done) }}
 	if o.pubkey != "" {
@@ -207,7 +207,7 @@ func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 	if len(args) == 0 {
 		return exitCode(errors.New("cannot check a part: name its file"), exitUsage)
 	}
-	bar := newProgress(g, "verifying", fileSize(args[0]))
+	bar := longProgress(g, "verifying", fileSize(args[0]))
 	defer bar.finish()
 	if err := payload.VerifyPart(ctx, args[0], func(done, _ int64) { bar.set(done) }); err != nil {
 		return bundleError(err)
@@ -291,7 +291,7 @@ func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions, 
 	for _, e := range list {
 		total += e.component.TarSize()
 	}
-	bar := newProgress(g, "unpacking", total)
+	bar := longProgress(g, "unpacking", total)
 	defer bar.finish()
 	for _, e := range list {
 		err := p.Extract(ctx, e.component.Name, e.target, payload.ExtractOptions{

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The test binary is the program when it is called by the program's name, so that scripts run real processes with
+// their own working directory, exit code and executable file.
+func init() {
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "fate-installer") {
+		main()
+		os.Exit(exitOK)
+	}
+}
+
+var updateScripts = flag.Bool("update-scripts", false, "rewrite the expected output in the scripts under testdata")
+
+// TestBundleScripts runs the sessions under testdata/bundle.
+func TestBundleScripts(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "fate-installer")); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/bundle",
+		UpdateScripts: *updateScripts,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, ".cache"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":  scriptCode,
+			"targz": scriptTarGz,
+			"flip":  scriptFlip,
+			"cut":   scriptCut,
+		},
+	})
+}
+
+// scriptCode runs "code N COMMAND ARG...": the command must end with exit code N.
+func scriptCode(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// scriptTarGz runs "targz FILE DIR NAME": FILE becomes a tar.gz of what DIR has, below the directory NAME.
+func scriptTarGz(ts *testscript.TestScript, _ bool, args []string) {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	w := tar.NewWriter(z)
+	dir := ts.MkAbs(args[1])
+	ts.Check(filepath.WalkDir(dir, func(file string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := w.WriteHeader(&tar.Header{Name: filepath.Join(args[2], rel), Size: int64(len(data)), Mode: 0o644}); err != nil {
+			return err
+		}
+		_, err = w.Write(data)
+		return err
+	}))
+	ts.Check(w.Close())
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o644))
+}
+
+// scriptFlip runs "flip FILE OFFSET": one bit of the byte there changes; a negative offset counts from the end.
+func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
+	offset, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	defer f.Close()
+	if offset < 0 {
+		info, err := f.Stat()
+		ts.Check(err)
+		offset += info.Size()
+	}
+	b := make([]byte, 1)
+	_, err = f.ReadAt(b, offset)
+	ts.Check(err)
+	b[0] ^= 0x10
+	_, err = f.WriteAt(b, offset)
+	ts.Check(err)
+}
+
+// scriptCut runs "cut FILE N": the last N bytes go.
+func scriptCut(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-n))
+}
+
+func TestParseBytes(t *testing.T) {
+	tests := []struct {
+		text string
+		want int64
+		ok   bool
+	}{
+		{"", 0, true}, {"0", 0, true}, {"17", 17, true}, {"4G", 4 << 30, true}, {"700m", 700 << 20, true}, {"1KiB", 1 << 10, true},
+		{"2TB", 2 << 40, true}, {"-1", 0, false}, {"G", 0, false}, {"1.5G", 0, false}, {"99999999T", 0, false}, {"4X", 0, false},
+	}
+	for _, test := range tests {
+		got, err := parseBytes(test.text)
+		if got != test.want || (err == nil) != test.ok {
+			t.Errorf("parseBytes(%q) = %d, %v, want %d", test.text, got, err, test.want)
+		}
+	}
+}
