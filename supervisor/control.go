@@ -254,7 +254,7 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 	case st.State.Down():
 		text := st.Why
 		if text == "" {
-			text = "is " + strings.ToLower(st.State.String())
+			text = "is " + strings.ToLower(string(st.State))
 		}
 		return text
 	case st.TimedOut:

@@ -62,7 +62,7 @@ func firstLine(s string) string {
 
 // line describes the status in a log.
 func (st *Status) line() string {
-	text := strings.ToLower(st.State.String())
+	text := strings.ToLower(string(st.State))
 	if st.Ready {
 		text = "ready"
 	}

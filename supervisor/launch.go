@@ -122,6 +122,9 @@ func (sup *Supervisor) shimSpec(p *Program, a account) (*shimSpec, fileID, error
 		Path: path, Argv: p.Command, Env: env, Dir: p.Directory, Umask: -1, OOMScoreAdj: p.OOMScoreAdj,
 		SetUser: !a.self, UID: a.uid, GID: a.gid, Groups: a.groups,
 	}
+	if score := 0; spec.OOMScoreAdj == nil && ownOOMScoreAdj() < 0 {
+		spec.OOMScoreAdj = &score // the supervisor's protection is not for its programs
+	}
 	if p.Umask != "" {
 		if spec.Umask, err = parseUmask(p.Umask); err != nil {
 			return nil, fileID{}, err

@@ -424,3 +424,24 @@ func (l *loader) warnKeys(s *iniSection) {
 		}
 	}
 }
+
+// LoadDaemon reads only what the main file says of the supervisor itself, for a command that wants to speak to it. A
+// file that cannot be read, or not be understood, counts as empty: the socket is then where it is by default.
+func LoadDaemon(confPath string) DaemonConfig {
+	abs, err := filepath.Abs(confPath)
+	if err != nil {
+		abs = confPath
+	}
+	l := &loader{path: abs, here: filepath.Dir(abs), vars: commonVars(os.Environ())}
+	l.vars["here"] = l.here
+	l.readFile(abs)
+	d := l.daemonDefaults()
+	for i := range l.sections {
+		switch l.sections[i].name {
+		case "supervisord", "unix_http_server", "inet_http_server":
+			l.daemonSection(&l.sections[i], &d)
+		}
+	}
+	l.checkDaemon(&d)
+	return d
+}

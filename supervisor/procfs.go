@@ -223,3 +223,13 @@ func commandLine(pid int) string {
 	}
 	return line
 }
+
+// ownOOMScoreAdj is how much the kernel prefers (or, below zero, spares) this process when memory runs out.
+func ownOOMScoreAdj() int {
+	data, err := os.ReadFile("/proc/self/oom_score_adj")
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return n
+}

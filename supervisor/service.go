@@ -70,7 +70,7 @@ type run struct {
 }
 
 func newService(sup *Supervisor, p Program) *service {
-	s := &service{sup: sup, prog: p, changed: make(chan struct{}), since: time.Now()}
+	s := &service{sup: sup, prog: p, state: Stopped, changed: make(chan struct{}), since: time.Now()}
 	s.run.cancel = func() {}
 	s.publish(Stopped)
 	return s
@@ -469,7 +469,7 @@ func (s *service) publish(before State) {
 		return
 	}
 	text := st.line()
-	s.sup.log.Info().Str("program", st.Name).Stringer("state", st.State).Bool("ready", st.Ready).Int("pid", st.PID).Msg(text)
+	s.sup.log.Info().Str("program", st.Name).Str("state", string(st.State)).Bool("ready", st.Ready).Int("pid", st.PID).Msg(text)
 	s.sup.events.add(Event{Time: time.Now(), Name: st.Name, Group: st.Group, From: before, State: st.State,
 		Ready: st.Ready, PID: st.PID, Text: text})
 }

@@ -6,38 +6,20 @@ import (
 )
 
 // State is where a program is in its life; the table in the package comment says how it gets from one to another.
-type State int
+type State string
 
 // The states of a program.
 const (
-	Stopped  State = iota // not running, and nobody wants it to
-	Waiting               // wanted, but something it depends on is not ready
-	Starting              // running, not yet for startsecs
-	Running               // running for startsecs, or its readiness probe has passed
-	Stopping              // asked to stop
-	Killing               // sent KILL, or its leftovers were
-	Backoff               // failed, will be started again after a delay
-	Exited                // ended by itself, not to be started again
-	Fatal                 // failed too often in a row
+	Stopped  State = "STOPPED"  // not running, and nobody wants it to
+	Waiting  State = "WAITING"  // wanted, but something it depends on is not ready
+	Starting State = "STARTING" // running, not yet for startsecs
+	Running  State = "RUNNING"  // running for startsecs, or its readiness probe has passed
+	Stopping State = "STOPPING" // asked to stop
+	Killing  State = "KILLING"  // sent KILL, or its leftovers were
+	Backoff  State = "BACKOFF"  // failed, will be started again after a delay
+	Exited   State = "EXITED"   // ended by itself, not to be started again
+	Fatal    State = "FATAL"    // failed too often in a row
 )
-
-var stateNames = [...]string{"STOPPED", "WAITING", "STARTING", "RUNNING", "STOPPING", "KILLING", "BACKOFF", "EXITED", "FATAL"}
-
-func (s State) String() string { return stateNames[s] }
-
-// MarshalText writes the state's name.
-func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads a state's name.
-func (s *State) UnmarshalText(text []byte) error {
-	for i, name := range stateNames {
-		if name == string(text) {
-			*s = State(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("there is no state %q", text)
-}
 
 // Up reports whether the program has a process.
 func (s State) Up() bool { return s == Starting || s == Running || s == Stopping || s == Killing }

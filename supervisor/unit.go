@@ -25,7 +25,8 @@ func (u Unit) Arguments() []string { return []string{"--base", u.Base, "svc", "r
 //
 // KillMode=process: a daemon that ends, by whatever means, takes no program with it; the next one takes them over.
 // What must end is ended by the daemon itself, in order, and for that it gets as long as it needs: MySQL may take
-// minutes. Delegate=yes lets it make a control group for each program.
+// minutes. Delegate=yes lets it make a control group for each program. StartLimitInterval in [Service] is the old
+// place and name, which systemd 219 (CentOS 7) and the newest both understand.
 func (u Unit) Systemd() (path string, content []byte) {
 	var b strings.Builder
 	err := systemdUnit.Execute(&b, map[string]string{"ExecStart": systemdCommand(append([]string{u.Executable}, u.Arguments()...))})
@@ -40,7 +41,6 @@ Description=Supervisor of the FATE programs on this host
 Documentation=man:systemd.service(5)
 After=network-online.target local-fs.target remote-fs.target time-sync.target
 Wants=network-online.target
-StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -49,13 +49,13 @@ ExecStart={{.ExecStart}}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=1
+StartLimitInterval=0
 KillMode=process
 TimeoutStartSec=120
 TimeoutStopSec=900
 Delegate=yes
 LimitNOFILE=1048576
 LimitNPROC=infinity
-LimitCORE=infinity
 TasksMax=infinity
 OOMScoreAdjust=-900
 
