@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/installer/fate"
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+// newSvcCommand gathers everything about the programs of this host.
+func newSvcCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "svc",
+		Short: "Look at, start and stop the programs of this host",
+		Long: `Look at, start and stop the programs of this host. They are kept running by a supervisor, which is
+fate-installer svc run; every other command speaks to it over its socket below --base.
+
+A program is called by its name, with or without "fate-"; by its group; by group:name; or all are meant with "all".
+
+EXIT STATUS
+  0    done
+  1    unexpected error
+  2    wrong usage or configuration
+  3    some program is not ready (status)
+  4    the supervisor is not running
+  6    a program did not become ready (start, restart)
+  7    another supervisor is running (run)`,
+		Example: `  fate-installer svc status
+  fate-installer svc restart fateflow
+  fate-installer svc why fateboard
+  fate-installer svc logs -f mysql`,
+	}
+	cmd.AddCommand(
+		newSvcRunCommand(g),
+		newSvcStatusCommand(g),
+		newSvcStartCommand(g),
+		newSvcStopCommand(g),
+		newSvcRestartCommand(g),
+		newSvcLogsCommand(g),
+		newSvcReloadCommand(g),
+		newSvcUpdateCommand(g),
+		newSvcWhyCommand(g),
+		newSvcMetricsCommand(g),
+		newSvcInstallCommand(g),
+		newSvcUninstallCommand(g),
+		newSvcShutdownCommand(g),
+		newSvcUpgradeSelfCommand(g),
+		newProbeMySQLCommand(),
+	)
+	return cmd
+}
+
+// layout gives the paths below --base.
+func (g *globals) layout() fate.Layout { return fate.Layout{Base: g.Base} }
+
+// supervisorClient returns a client of the supervisor below --base. Nothing is connected yet.
+func (g *globals) supervisorClient() (*rpc.Client, error) {
+	if g.Root != "" && g.Root != "/" {
+		return nil, exitCode(errors.New("cannot speak to a supervisor below --root: there are only files"), exitUsage)
+	}
+	d := supervisor.LoadDaemon(g.layout().SupervisorConf())
+	c := rpc.NewClient(d.Socket)
+	if d.Username != "" {
+		c.Authenticate(d.Username, d.Password)
+	}
+	return c, nil
+}
+
+// svcError gives an error of the client its exit code.
+func svcError(err error) error {
+	var notRunning *rpc.NotRunningError
+	var fault *rpc.Fault
+	switch {
+	case errors.As(err, &notRunning):
+		return exitCode(err, exitPayload) // 4: for svc commands, the daemon is not running
+	case errors.As(err, &fault):
+		return exitCode(fault, exitUsage)
+	}
+	return err
+}
+
+// withSupervisor calls f with a client and gives its error the right exit code.
+func withSupervisor(ctx context.Context, g *globals, f func(ctx context.Context, c *rpc.Client) error) error {
+	c, err := g.supervisorClient()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return svcError(f(ctx, c))
+}
+
+// completeNames offers the names of programs to the shell.
+func completeNames(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		_ = withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error {
+			statuses, err := c.Status(ctx)
+			for _, st := range statuses {
+				names = append(names, st.Name)
+			}
+			return err
+		})
+		return append(names, "all"), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// needNames refuses a command line without names: "all" has to be said.
+func needNames(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return exitCode(withHint(errors.New("no program is named"), `name programs, or "all": fate-installer svc status lists them`), exitUsage)
+	}
+	return nil
+}
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return exitCode(fmt.Errorf("cannot make sense of the argument %q", args[0]), exitUsage)
+	}
+	return nil
+}

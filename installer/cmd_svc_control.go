@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+type svcControlOptions struct {
+	NoWait     bool
+	Dependants bool
+	Timeout    time.Duration
+}
+
+func (o *svcControlOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.NoWait, "no-wait", false, "do not wait for the outcome")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "wait at most this `long` (default: as long as it takes)")
+}
+
+const controlExitStatus = `
+
+EXIT STATUS
+  0    done
+  1    unexpected error, or --timeout has passed
+  2    there is no such program
+  4    the supervisor is not running
+  6    a program did not become ready, or did not stop`
+
+func newSvcStartCommand(g *globals) *cobra.Command {
+	o := &svcControlOptions{}
+	cmd := &cobra.Command{
+		Use:   "start NAME...|GROUP|all",
+		Short: "Start programs and wait until they are ready",
+		Long: `Start programs, before them what they depend on, and wait until each is ready or has failed. A failure is shown with
+the last lines of the program's log.` + controlExitStatus,
+		Example: `  fate-installer svc start all
+  fate-installer svc start fateflow`,
+		Args: needNames, ValidArgsFunction: completeNames(g),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+				return c.Start(ctx, names, !o.NoWait)
+			})
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func newSvcStopCommand(g *globals) *cobra.Command {
+	o := &svcControlOptions{}
+	cmd := &cobra.Command{
+		Use:   "stop NAME...|GROUP|all",
+		Short: "Stop programs with everything they started",
+		Long: `Stop programs: of those that are named, the dependants first. Each gets its stop signal, after stopwaitsecs KILL, and
+counts as stopped when everything it started is gone too. They stay stopped until they are started, or until the host
+boots.` + controlExitStatus,
+		Example: `  fate-installer svc stop fateboard
+  fate-installer svc stop all`,
+		Args: needNames, ValidArgsFunction: completeNames(g),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+				return c.Stop(ctx, names, !o.NoWait)
+			})
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func newSvcRestartCommand(g *globals) *cobra.Command {
+	o := &svcControlOptions{}
+	cmd := &cobra.Command{
+		Use:   "restart NAME...|GROUP|all",
+		Short: "Stop programs and start them again",
+		Long: `Stop programs and start them again. Programs that depend on them are left alone, unless --dependants says that those
+which are up are to be restarted along.` + controlExitStatus,
+		Example: `  fate-installer svc restart fateflow
+  fate-installer svc restart --dependants mysql`,
+		Args: needNames, ValidArgsFunction: completeNames(g),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+				return c.Restart(ctx, names, o.Dependants, !o.NoWait)
+			})
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.Dependants, "dependants", false, "restart what depends on them too")
+	return cmd
+}
+
+type controlFunc func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error)
+
+// runSvcControl carries out a start, stop or restart and shows what happens meanwhile.
+func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words []string, do controlFunc) error {
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done after %s", o.Timeout))
+		defer cancel()
+	}
+	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
+		names, err := c.Resolve(ctx, words...)
+		if err != nil {
+			return err
+		}
+		stop := func() {}
+		if !o.NoWait {
+			stop = followEvents(ctx, g, c)
+		}
+		outcome, err := do(ctx, c, names)
+		stop()
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+				return withHint(cause, "it goes on by itself: fate-installer svc status")
+			}
+			return err
+		}
+		return reportOutcome(ctx, g, c, outcome, names)
+	})
+}
+
+// followEvents prints what happens to the programs as it happens, until the returned function is called.
+func followEvents(ctx context.Context, g *globals, c *rpc.Client) (stop func()) {
+	if g.Output == "json" {
+		return func() {}
+	}
+	last, err := c.LastEvent(ctx)
+	if err != nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			var events []supervisor.Event
+			if events, last, err = c.Events(ctx, last, time.Minute); err != nil {
+				return
+			}
+			printEvents(g, events)
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		// What happened between the last answer and the end.
+		final, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if events, _, err := c.Events(final, last, 0); err == nil {
+			printEvents(g, events)
+		}
+	}
+}
+
+func printEvents(g *globals, events []supervisor.Event) {
+	for _, e := range events {
+		text := e.Text
+		if e.PID != 0 {
+			text += fmt.Sprintf(" (pid %d)", e.PID)
+		}
+		g.printf("%s %-22s %s\n", e.Time.Local().Format("15:04:05"), e.Name, text)
+	}
+}
+
+// reportOutcome prints the end of a control command, and ends it with 6 when some program is not where it should be.
+func reportOutcome(ctx context.Context, g *globals, c *rpc.Client, o rpc.Outcome, names []string) error {
+	if g.Output == "json" {
+		statuses, err := c.Status(ctx, names...)
+		if err != nil {
+			return err
+		}
+		if err := g.printJSON(map[string]any{"programs": statuses, "failed": o.Failed}); err != nil {
+			return err
+		}
+		if len(o.Failed) > 0 {
+			return exitSilently(exitNotReady)
+		}
+		return nil
+	}
+	if len(o.Failed) == 0 {
+		return nil
+	}
+	var lines, failed []string
+	for _, f := range o.Failed {
+		failed = append(failed, f.Name)
+		lines = append(lines, f.Name+": "+f.Text)
+		for _, line := range f.Status.LastLog {
+			lines = append(lines, "  | "+line)
+		}
+	}
+	slices.Sort(failed)
+	return exitCode(withHint(fmt.Errorf("not ready: %s\n%s", strings.Join(failed, ", "), strings.Join(lines, "\n")),
+		"fate-installer svc why "+failed[0]), exitNotReady)
+}

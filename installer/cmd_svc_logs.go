@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/supervisor/rpc"
+)
+
+type svcLogsOptions struct {
+	Follow bool
+	Lines  int
+	Stderr bool
+}
+
+func newSvcLogsCommand(g *globals) *cobra.Command {
+	o := &svcLogsOptions{}
+	cmd := &cobra.Command{
+		Use:   "logs NAME",
+		Short: "Show a program's log",
+		Long: `Show the end of a program's log, and with -f what is added to it, through rotation and restarts, until interrupted.
+
+EXIT STATUS
+  0    done
+  1    there is no log
+  2    there is no such program
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc logs mysql
+  fate-installer svc logs -f -n 100 fateflow
+  fate-installer svc logs --stderr clustermanager`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return exitCode(errors.New("name one program"), exitUsage)
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNames(g),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcLogs(cmd.Context(), g, o, args[0]) },
+	}
+	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "go on with what is added")
+	cmd.Flags().IntVarP(&o.Lines, "lines", "n", 20, "how `many` lines of what is there")
+	cmd.Flags().BoolVar(&o.Stderr, "stderr", false, "the log of the error output, where it is a file of its own")
+	return cmd
+}
+
+func runSvcLogs(ctx context.Context, g *globals, o *svcLogsOptions, name string) error {
+	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
+		names, err := c.Resolve(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(names) != 1 {
+			return exitCode(fmt.Errorf("%s stands for %d programs; name one", name, len(names)), exitUsage)
+		}
+		stream := "stdout"
+		if o.Stderr {
+			stream = "stderr"
+		}
+		err = c.Log(ctx, g.Stdout, names[0], stream, max(0, o.Lines), o.Follow)
+		if ctx.Err() != nil && o.Follow {
+			return nil
+		}
+		return err
+	})
+}

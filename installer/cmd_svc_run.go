@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+type svcRunOptions struct {
+	Keep  bool
+	Check bool
+}
+
+func newSvcRunCommand(g *globals) *cobra.Command {
+	o := &svcRunOptions{}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the supervisor in the foreground",
+		Long: `Run the supervisor in the foreground. It reads projects/common/supervisord/supervisord.conf and supervisord.d/*.conf
+below --base, takes over the programs an earlier supervisor left running, starts the others as their dependencies
+become ready, and restarts what fails. It needs no root when no program names another user.
+
+SIGTERM stops all programs, dependants first, and ends it; a second one ends it at once and leaves the rest running.
+With --keep, or when systemd restarts it, the programs go on and the next supervisor takes them over. SIGHUP applies a
+changed configuration. SIGUSR2 opens the log file again. Killed by any means, it takes no program along.
+
+EXIT STATUS
+  0    ended as asked
+  1    unexpected error
+  2    the configuration cannot be used; with --check, too
+  7    another supervisor is running below the same --base`,
+		Example: `  fate-installer svc run
+  fate-installer --base /srv/fate svc run --keep
+  fate-installer svc run --check`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSvcRun(cmd.Context(), g, o) },
+	}
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the programs running on SIGTERM")
+	cmd.Flags().BoolVar(&o.Check, "check", false, "only check the configuration and say what is wrong with it")
+	return cmd
+}
+
+func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
+	conf := g.layout().SupervisorConf()
+	if o.Check {
+		cfg, warnings, err := supervisor.Load(conf)
+		for _, w := range warnings {
+			g.printf("warning: %s\n", w)
+		}
+		if err != nil {
+			return exitCode(err, exitUsage)
+		}
+		g.printf("%s: %d programs, no problems\n", conf, len(cfg.Programs))
+		return nil
+	}
+	// The daemon listens to signals itself: SIGTERM means to stop the programs in order first.
+	err := supervisor.Run(context.WithoutCancel(ctx), supervisor.DaemonOptions{
+		Config: conf, Keep: o.Keep, Stderr: g.Stderr, Serve: rpc.Serve,
+		CheckArgs: []string{"--base", g.Base, "svc", "run", "--check"},
+	})
+	var locked *supervisor.LockedError
+	var problems supervisor.Problems
+	switch {
+	case errors.As(err, &locked):
+		return exitCode(withHint(err, "fate-installer svc status shows what it supervises"), exitLocked)
+	case errors.As(err, &problems):
+		return exitCode(err, exitUsage)
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+type svcStatusOptions struct {
+	Watch    bool
+	Interval time.Duration
+}
+
+func newSvcStatusCommand(g *globals) *cobra.Command {
+	o := &svcStatusOptions{}
+	cmd := &cobra.Command{
+		Use:   "status [NAME...]",
+		Short: "Show the state of the programs",
+		Long: `Show for each program its state, whether it is ready, its process, how long it has been so, how often it was
+restarted, its ports, its memory, and in one line why it is not ready.
+
+RUNNING and ready are different things: a program runs when it has lived for startsecs, and is ready when its probe
+got an answer.
+
+EXIT STATUS
+  0    all shown programs are ready
+  1    unexpected error
+  2    there is no such program
+  3    some are not
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc status
+  fate-installer svc status mysql fateflow -o json
+  fate-installer svc status --watch`,
+		ValidArgsFunction: completeNames(g),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcStatus(cmd.Context(), g, o, args)
+		},
+	}
+	cmd.Flags().BoolVarP(&o.Watch, "watch", "w", false, "show it again and again until interrupted")
+	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "with --watch, how `often`")
+	return cmd
+}
+
+func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []string) error {
+	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
+		for {
+			statuses, err := c.Status(ctx, names...)
+			if err != nil {
+				return err
+			}
+			if o.Watch && isTerminal(g.Stdout) {
+				fmt.Fprint(g.Stdout, "\x1b[H\x1b[2J") // home, clear
+			}
+			if err := printStatuses(g, statuses); err != nil {
+				return err
+			}
+			if !o.Watch {
+				return statusCode(statuses)
+			}
+			select {
+			case <-time.After(o.Interval):
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+// statusCode ends the command with 3 when a program that is shown is not ready.
+func statusCode(statuses []supervisor.Status) error {
+	for _, st := range statuses {
+		if !st.Ready {
+			return exitSilently(exitPreflight) // 3: some program is not ready
+		}
+	}
+	return nil
+}
+
+func printStatuses(g *globals, statuses []supervisor.Status) error {
+	if g.Output == "json" {
+		if statuses == nil {
+			statuses = []supervisor.Status{}
+		}
+		return g.printJSON(map[string]any{"programs": statuses})
+	}
+	return writeStatuses(g.Stdout, statuses, time.Now())
+}
+
+func writeStatuses(w io.Writer, statuses []supervisor.Status, now time.Time) error {
+	t := newTable(w, "NAME", "STATE", "READY", "PID", "SINCE", "RESTARTS", "PORTS", "MEMORY", "WHY")
+	for _, st := range statuses {
+		t.row(displayName(&st), string(st.State), yesNo(st.Ready), orDash(st.PID), shortDuration(now.Sub(since(&st))),
+			strconv.Itoa(st.Restarts), joinInts(st.Ports), memoryText(st.Memory), whyText(&st))
+	}
+	return t.flush()
+}
+
+// since is when a running program's process was started, or when another program came to its state.
+func since(st *supervisor.Status) time.Time {
+	if st.State == supervisor.Running && !st.Started.IsZero() {
+		return st.Started
+	}
+	return st.Since
+}
+
+func displayName(st *supervisor.Status) string {
+	if st.Group != st.Name && st.Group != "" {
+		return st.Group + ":" + st.Name
+	}
+	return st.Name
+}
+
+func whyText(st *supervisor.Status) string {
+	why := st.Why
+	if st.Changed {
+		why = strings.TrimPrefix(why+"; its definition has changed: fate-installer svc update", "; ")
+	}
+	return why
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func orDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+func joinInts(ns []int) string {
+	if len(ns) == 0 {
+		return "-"
+	}
+	words := make([]string, len(ns))
+	for i, n := range ns {
+		words[i] = strconv.Itoa(n)
+	}
+	return strings.Join(words, ",")
+}
+
+func memoryText(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return formatBytes(n)
+}
+
+// shortDuration shows a time span in its two largest units: 12s, 3m20s, 5h2m, 8d3h.
+func shortDuration(d time.Duration) string {
+	d = max(0, d)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/supervisor/rpc"
+)
+
+func newSvcUpdateCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "update [GROUP...]",
+		Short: "Apply a changed configuration",
+		Long: `Read the configuration again and make it so: start programs that are new, stop those that are gone, restart those
+whose process would be another. A program in which only something changed that the supervisor itself reads, such as a
+probe, keeps its process. A configuration that cannot be used changes nothing.
+
+EXIT STATUS
+  0    applied; also: nothing has changed
+  1    unexpected error
+  2    the configuration cannot be used
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc update
+  fate-installer svc update fate-fateflow`,
+		ValidArgsFunction: completeNames(g),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcUpdate(cmd.Context(), g, args) },
+	}
+}
+
+func newSvcReloadCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Apply a changed configuration (as update does, to everything)",
+		Long: `Read the configuration again and make it so, as fate-installer svc update does without names and as SIGHUP does.
+Nothing that has not changed is touched.
+
+EXIT STATUS
+  0    applied; also: nothing has changed
+  1    unexpected error
+  2    the configuration cannot be used
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc reload`,
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runSvcUpdate(cmd.Context(), g, nil) },
+	}
+}
+
+func runSvcUpdate(ctx context.Context, g *globals, groups []string) error {
+	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
+		stop := followEvents(ctx, g, c)
+		changes, err := c.Update(ctx, groups...)
+		stop()
+		if err != nil {
+			return err
+		}
+		if g.Output == "json" {
+			return g.printJSON(changes)
+		}
+		g.printf("%s\n", changes)
+		return nil
+	})
+}
+
+func newSvcShutdownCommand(g *globals) *cobra.Command {
+	keep := false
+	cmd := &cobra.Command{
+		Use:   "shutdown",
+		Short: "End the supervisor",
+		Long: `End the supervisor: stop all programs, dependants first, and then itself; with --keep only itself, and the next
+supervisor takes the running programs over. Where systemd runs the supervisor it starts it again at once; there,
+systemctl stop fate-supervisor ends it for good.
+
+EXIT STATUS
+  0    the supervisor has been told
+  1    unexpected error
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc shutdown
+  fate-installer svc shutdown --keep`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error { return c.Shutdown(ctx, keep) })
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave the programs running")
+	return cmd
+}
+
+func newSvcUpgradeSelfCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "upgrade-self [FILE]",
+		Short: "Put a new version of the supervisor in place of the running one",
+		Long: `Make the running supervisor execute FILE, or again the file it was started from, in its own place. Its pid, its socket
+and all programs stay; nothing is restarted. FILE is tried first: it must be able to read the configuration.
+
+EXIT STATUS
+  0    the new version is running
+  1    it cannot take over; the old one goes on
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc upgrade-self
+  fate-installer svc upgrade-self /usr/local/bin/fate-installer`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exitCode(errors.New("name one file at most"), exitUsage)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error {
+				return runSvcUpgradeSelf(ctx, g, c, args)
+			})
+		},
+	}
+}
+
+// runSvcUpgradeSelf asks for the upgrade and waits until the new version answers.
+func runSvcUpgradeSelf(ctx context.Context, g *globals, c *rpc.Client, args []string) error {
+	path := ""
+	if len(args) == 1 {
+		path = args[0]
+	}
+	if err := c.Upgrade(ctx, path); err != nil {
+		var fault *rpc.Fault
+		if errors.As(err, &fault) {
+			return exitCode(fault, exitUnexpected)
+		}
+		return err
+	}
+	pid, err := c.PID(ctx) // the socket stays open all the time; this call is answered by whoever runs next
+	if err != nil {
+		return err
+	}
+	g.printf("the supervisor, pid %d, runs the new version\n", pid)
+	return nil
+}
+
+func newSvcMetricsCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "metrics",
+		Short: "Print metrics in Prometheus's text format",
+		Long: `Print the state of all programs in Prometheus's text format. The same is served under /metrics on the supervisor's
+socket, and on its TCP port where the configuration opens one.
+
+EXIT STATUS
+  0    done
+  1    unexpected error
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc metrics`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error { return c.Metrics(ctx, g.Stdout) })
+		},
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+func newSvcWhyCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "why NAME",
+		Short: "Say why a program is not ready, and what to do",
+		Long: `Walk from a program over what it depends on to the root of the trouble, and show there how the last process ended, the
+last lines of its log, who holds the ports it needs, and what to do.
+
+EXIT STATUS
+  0    the program is ready
+  1    unexpected error
+  2    there is no such program
+  3    it is not
+  4    the supervisor is not running`,
+		Example: `  fate-installer svc why fateflow
+  fate-installer svc why fateflow -o json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return exitCode(errors.New("name one program"), exitUsage)
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNames(g),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcWhy(cmd.Context(), g, args[0]) },
+	}
+}
+
+func runSvcWhy(ctx context.Context, g *globals, name string) error {
+	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
+		chain, err := c.Why(ctx, name)
+		if err != nil {
+			return err
+		}
+		if g.Output == "json" {
+			if err := g.printJSON(map[string]any{"chain": chain}); err != nil {
+				return err
+			}
+		} else {
+			writeFindings(g.Stdout, chain)
+		}
+		if len(chain) > 0 && !chain[0].Ready {
+			return exitSilently(exitPreflight)
+		}
+		return nil
+	})
+}
+
+// writeFindings prints a chain, each link indented below the one that depends on it.
+func writeFindings(w io.Writer, chain []supervisor.Finding) {
+	indent := ""
+	for _, f := range chain {
+		fmt.Fprintf(w, "%s%s %s\n", indent, f.Name, f.Text)
+		indent += "  "
+		if f.Exit != "" {
+			fmt.Fprintf(w, "%slast process: %s\n", indent, f.Exit)
+		}
+		for _, o := range f.Ports {
+			fmt.Fprintf(w, "%sport %d: %s\n", indent, o.Port, ownerText(o))
+		}
+		if len(f.LastLog) > 0 {
+			fmt.Fprintf(w, "%slast lines (%s):\n", indent, f.LogFile)
+			for _, line := range f.LastLog {
+				fmt.Fprintf(w, "%s  | %s\n", indent, line)
+			}
+		}
+		if f.Advice != "" {
+			fmt.Fprintf(w, "%swhat to do: %s\n", indent, f.Advice)
+		}
+	}
+}
+
+func ownerText(o supervisor.PortOwner) string {
+	switch {
+	case o.Program != "":
+		return fmt.Sprintf("held by the program %s, pid %d", o.Program, o.PID)
+	case o.PID != 0:
+		return fmt.Sprintf("held by pid %d: %s", o.PID, o.Command)
+	}
+	return "held by a process that only root can see"
+}
