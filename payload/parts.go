@@ -27,7 +27,10 @@ type source struct {
 }
 
 type part struct {
-	file  *os.File
+	file interface {
+		io.ReaderAt
+		io.Closer
+	}
 	name  string
 	start int64 // of its first byte in the whole
 	size  int64

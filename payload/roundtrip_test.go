@@ -94,7 +94,6 @@ func sampleEntries() []testEntry {
 
 type testAppliance struct {
 	path string
-	tree map[string]string
 	m    *Manifest
 }
 

@@ -64,7 +64,7 @@ func Sign(ctx context.Context, path, out string, key PrivateKey) (err error) {
 		return err
 	}
 	defer p.Close()
-	info, err := p.src.parts[0].file.Stat()
+	info, err := os.Stat(p.src.parts[0].name)
 	if err != nil {
 		return fmt.Errorf("cannot sign %s: %w", path, err)
 	}
