@@ -21,15 +21,17 @@ type Entry struct {
 
 	marks     []string
 	completed bool   // done at least once
-	applied   bool   // Apply has returned since the last begin, in this process
+	current   string // the mark when it was last done
 	attempt   *begin // the first begin since the last run that succeeded
 	order     int
 }
 
 // begin is the part of a begin record that an undo needs.
 type begin struct {
-	before json.RawMessage
-	order  int
+	before    json.RawMessage
+	order     int
+	completed bool   // of the entry, at that time
+	current   string // of the entry, at that time
 }
 
 // Ledger lists everything that the installer touched, with the state before. It is the sum of the journal's records
@@ -68,22 +70,19 @@ func (l *Ledger) Completed(step string) bool {
 	return e != nil && e.completed
 }
 
-// Current returns the mark of the last time the step was applied, and whether that was completed. Between its Apply and the
-// check that follows it counts as completed.
-func (l *Ledger) Current(step string) (mark string, done bool) {
+// Current returns the mark with which the step was last completed, and whether it ever was. A later begin that was cut off
+// does not count, but between its Apply and the check that follows a step counts as completed.
+func (l *Ledger) Current(step string) (mark string, completed bool) {
 	if l == nil {
 		return "", false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.entries[step]
-	if e == nil || e.Undone || !e.Done && !e.applied {
+	if e == nil || !e.completed {
 		return "", false
 	}
-	if n := len(e.marks); n > 0 {
-		mark = e.marks[n-1]
-	}
-	return mark, true
+	return e.current, true
 }
 
 // first returns the Before of the first begin, or nil.
@@ -101,7 +100,7 @@ func (l *Ledger) noteApplied(step string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.entries[step]; e != nil {
-		e.applied = true
+		e.complete()
 	}
 }
 
@@ -138,7 +137,8 @@ func (l *Ledger) apply(r record) {
 		l.begin(e, r)
 	case opDone:
 		if e != nil {
-			e.Done, e.completed = true, true
+			e.Done = true
+			e.complete()
 		}
 	case opUndone:
 		if e != nil {
@@ -167,10 +167,9 @@ func (l *Ledger) begin(e *Entry, r record) {
 		e.Before = r.First
 	}
 	if e.attempt == nil {
-		e.attempt = &begin{before: r.Before, order: l.count}
+		e.attempt = &begin{before: r.Before, order: l.count, completed: e.completed, current: e.current}
 	}
 	e.Title, e.Component, e.Changed, e.Done, e.Left = r.Title, r.Component, r.Time, false, false
-	e.applied = false
 	// The newest mark is the last one, also when an older release is installed again.
 	e.marks = slices.DeleteFunc(e.marks, func(m string) bool { return m == r.Mark })
 	if r.Mark != "" {
@@ -178,17 +177,22 @@ func (l *Ledger) begin(e *Entry, r record) {
 	}
 }
 
-// undone notes that the step was undone: for good, or back to what it was before the last attempt.
+// complete notes that what the last begin announced is there.
+func (e *Entry) complete() {
+	e.completed, e.current = true, ""
+	if n := len(e.marks); n > 0 {
+		e.current = e.marks[n-1]
+	}
+}
+
+// undone notes that the step was undone: for good, or back to what it was before the last attempt. All marks are kept, for what
+// was put back is ours too.
 func (e *Entry) undone(r record) {
-	first := e.attempt != nil && e.attempt.order == e.order
+	attempt := e.attempt
 	e.attempt = nil
-	if r.All || first {
-		e.Undone, e.Done, e.Left, e.completed = true, false, false, false
+	if r.All || attempt == nil || attempt.order == e.order {
+		e.Undone, e.Done, e.Left, e.completed, e.current = true, false, false, false, ""
 		return
 	}
-	e.Done = true // as the run before the attempt had left it
-	if n := len(e.marks); n > 1 {
-		// Both are kept: the content is the older one again, and either is ours.
-		e.marks[n-1], e.marks[n-2] = e.marks[n-2], e.marks[n-1]
-	}
+	e.Done, e.completed, e.current = attempt.completed, attempt.completed, attempt.current
 }

@@ -88,16 +88,13 @@ func (s Survey) Todo() int {
 	return n
 }
 
-// WriteText prints the survey for a person: one line a step, "+" for what would be done, "~" for what would be repaired, "!" for what can not
-// be told, "=" for what is so already (only with all).
+// WriteText prints the survey for a person: one line a step, "+" for what would be done, "~" for what would be repaired,
+// "!" for what cannot be told, "=" for what is so already (without all only when there is a note).
 func (s Survey) WriteText(w io.Writer, all bool) error {
 	var b strings.Builder
 	group := "\x00"
 	for _, l := range s {
-		if l.Done && !all {
-			if l.Note != "" {
-				fmt.Fprintf(&b, "  note: %s\n", l.Note)
-			}
+		if l.Done && l.Note == "" && !all {
 			continue
 		}
 		if l.Component != group {

@@ -40,9 +40,10 @@ type Host struct {
 	root   string
 	files  files
 	runner Runner
-	edits  sync.Mutex
-	owners *owners // nil for "/"
-	fault  Fault   // nil but in tests
+	edits  sync.Mutex // held by EditFile
+	dirs   sync.Mutex // held by Mkdir: steps that run at the same time make the same parents
+	owners *owners    // nil for "/"
+	fault  Fault      // nil but in tests
 }
 
 // ErrNoCommands is returned by [Host.Run] for a tree that has no Runner.

@@ -35,7 +35,7 @@ func (h *Host) WriteFrom(abs string, mode FileMode, write func(io.Writer) error)
 	if err := checkAbs("write", abs); err != nil {
 		return err
 	}
-	if isKernelFile(abs) {
+	if h.IsSystem() && isKernelFile(abs) {
 		return h.writeInPlace(abs, write)
 	}
 	mode = h.keepMode(abs, mode)
@@ -203,7 +203,7 @@ func (h *Host) writeInPlace(abs string, write func(io.Writer) error) error {
 	if err := h.try(OpWrite, abs); err != nil {
 		return err
 	}
-	f, err := h.files.open(abs, os.O_WRONLY|os.O_TRUNC, 0)
+	f, err := h.files.open(abs, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -265,6 +265,8 @@ func (h *Host) Mkdir(abs string, mode FileMode) error {
 	if err := checkAbs("mkdir", abs); err != nil {
 		return err
 	}
+	h.dirs.Lock()
+	defer h.dirs.Unlock()
 	if h.Exists(abs) {
 		return &fs.PathError{Op: "mkdir", Path: abs, Err: fs.ErrExist}
 	}

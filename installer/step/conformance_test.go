@@ -149,7 +149,7 @@ var osCases = []conformant{
 
 func (c conformant) world(t *testing.T) *world {
 	t.Helper()
-	return newWorld(t, t.TempDir(), c.live, c.files)
+	return newWorld(t, tempDir(t), c.live, c.files)
 }
 
 func TestConformance(t *testing.T) {
@@ -182,7 +182,7 @@ func (c conformant) checkTouchesNothing(t *testing.T) {
 		return // a machine has its commands and their files
 	}
 	// The plan of a bare host is printed before anything exists.
-	if _, err := c.step.Check(t.Context(), newWorld(t, t.TempDir(), c.live, nil).env()); err != nil {
+	if _, err := c.step.Check(t.Context(), newWorld(t, tempDir(t), c.live, nil).env()); err != nil {
 		t.Fatalf("Check of an empty tree: %v", err)
 	}
 }
@@ -270,7 +270,7 @@ var diskErrors = []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EAC
 func failNth(w *world, n int) (failed func() bool) {
 	count := 0
 	w.host.InjectFaults(w.t, func(op host.Op, abs string) error {
-		if w.machine != nil && w.machine.busy {
+		if w.machine != nil && w.machine.busy.Load() {
 			return nil
 		}
 		count++

@@ -139,6 +139,9 @@ func (p prior) mode() host.FileMode {
 // dropParents removes the directories that were made for a file, as far as they are empty.
 func dropParents(env *engine.Env, parents []string) error {
 	for _, dir := range slices.Backward(parents) {
+		if err := env.Host.RemoveAll(host.TempName(dir)); err != nil { // of a run that was cut off
+			return err
+		}
 		entries, err := env.Host.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -62,6 +62,9 @@ func (n Hostname) content() []byte { return []byte(n.Name + "\n") }
 
 // runningName returns the name in use. known is false in a tree.
 func runningName(env *engine.Env) (name string, known bool, err error) {
+	if !env.Host.Live() {
+		return "", false, nil
+	}
 	data, err := env.Host.ReadFile(hostnameKernel)
 	if notExist(err) {
 		return "", false, nil

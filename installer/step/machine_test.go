@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
@@ -15,8 +17,9 @@ import (
 // what they did and a new process finds it.
 type machine struct {
 	w     *world
+	mu    sync.Mutex // one command at a time
 	calls []string
-	busy  bool           // in a command, which is one change and not several
+	busy  atomic.Bool    // in a command, which is one change and not several
 	fail  map[string]int // first word, or the whole command, to exit status
 }
 
@@ -25,6 +28,8 @@ const runDir = "/run/machine"
 
 // Run implements [host.Runner].
 func (m *machine) Run(_ context.Context, c host.Cmd) (host.Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	line := strings.Join(c.Args, " ")
 	m.calls = append(m.calls, line)
 	for _, key := range []string{line, c.Args[0]} {
@@ -36,9 +41,9 @@ func (m *machine) Run(_ context.Context, c host.Cmd) (host.Result, error) {
 	if command == nil {
 		return host.Result{}, fmt.Errorf("cannot run %s: %w", c.Name(), host.ErrNotFound)
 	}
-	m.busy = true
+	m.busy.Store(true)
 	out, code, err := command(m, c.Args[1:])
-	m.busy = false
+	m.busy.Store(false)
 	if err != nil {
 		return host.Result{}, err
 	}

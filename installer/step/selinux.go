@@ -44,11 +44,11 @@ func (SELinux) Check(_ context.Context, env *engine.Env) (engine.Finding, error)
 		before.Config = mode
 		why = append(why, selinuxConfig+" says "+mode)
 	}
-	now, err := env.Host.ReadFile(selinuxEnforce)
-	if err != nil && !notExist(err) {
+	now, err := enforceNow(env)
+	if err != nil {
 		return engine.Finding{}, err
 	}
-	if strings.TrimSpace(string(now)) == "1" {
+	if now == "1" {
 		before.Enforce = "1"
 		why = append(why, "it is enforcing")
 	}
@@ -98,12 +98,21 @@ func setConfiguredMode(env *engine.Env, from, to string) error {
 	})
 }
 
-func setEnforce(env *engine.Env, from, to string) error {
+// enforceNow returns "1" when the kernel enforces, "0" when it is permissive, "" when it has no SELinux or there is no kernel.
+func enforceNow(env *engine.Env) (string, error) {
+	if !env.Host.Live() {
+		return "", nil
+	}
 	now, err := env.Host.ReadFile(selinuxEnforce)
 	if notExist(err) {
-		return nil
+		return "", nil
 	}
-	if err != nil || strings.TrimSpace(string(now)) != from {
+	return strings.TrimSpace(string(now)), err
+}
+
+func setEnforce(env *engine.Env, from, to string) error {
+	now, err := enforceNow(env)
+	if err != nil || now != from {
 		return err
 	}
 	return env.Host.WriteFile(selinuxEnforce, []byte(to), host.FileMode{})
@@ -143,9 +152,9 @@ func (SELinux) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) 
 	if before.Config != "" && mode == permissive {
 		out = append(out, fmt.Sprintf("SELINUX=%s in %s (was %s)", mode, selinuxConfig, before.Config))
 	}
-	now, err := env.Host.ReadFile(selinuxEnforce)
-	if err == nil && before.Enforce != "" && strings.TrimSpace(string(now)) == "0" {
+	now, err := enforceNow(env)
+	if before.Enforce != "" && now == "0" {
 		out = append(out, "SELinux is permissive")
 	}
-	return out, nil
+	return out, err
 }

@@ -67,8 +67,12 @@ func (v SysctlValue) satisfied(now string) bool {
 	return v.AtLeast && err1 == nil && err2 == nil && have >= want
 }
 
-// current reads a parameter. ok is false when the kernel does not have it, or there is no kernel.
+// current reads a parameter. ok is false when the kernel does not have it. A tree has no kernel: what may be mounted in it
+// is that of the machine that works on the tree.
 func (v SysctlValue) current(env *engine.Env) (value string, ok bool, err error) {
+	if !env.Host.Live() {
+		return "", false, nil
+	}
 	data, err := env.Host.ReadFile(v.file())
 	if notExist(err) {
 		return "", false, nil

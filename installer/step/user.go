@@ -35,6 +35,12 @@ type userBefore struct {
 	JoinedTo string `json:"joined_to,omitempty"` // the user existed and was not a member of this group
 }
 
+// The marks tell what we did with a user.
+const (
+	markMade   = "made"
+	markJoined = "joined"
+)
+
 // mailDir is where useradd of some distributions makes a mailbox.
 const mailDir = "/var/spool/mail"
 
@@ -71,7 +77,7 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 		if mail := path.Join(mailDir, u.Name); !env.Host.Exists(mail) {
 			before.Mail = mail
 		}
-		return todo("it does not exist", before, u.Name), nil
+		return todo("it does not exist", before, markMade), nil
 	}
 	if err != nil {
 		return engine.Finding{}, err
@@ -84,9 +90,18 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 		return engine.Finding{}, err
 	}
 	if !member {
-		return todo("it is not in group "+u.Group, userBefore{Name: u.Name, JoinedTo: u.Group}, u.Name), nil
+		return todo("it is not in group "+u.Group, userBefore{Name: u.Name, JoinedTo: u.Group}, markJoined), nil
+	}
+	if u.lacksHome(env, have) {
+		return todo("its home directory is missing", userBefore{Name: u.Name, Home: u.home()}, markMade), nil
 	}
 	return engine.Finding{Done: true}, nil
+}
+
+// lacksHome reports whether a power cut made us lose the home directory of a user that we made: useradd makes the account
+// first. The home of somebody else's user is his own matter.
+func (u User) lacksHome(env *engine.Env, have host.User) bool {
+	return slices.Contains(env.Ledger.Wrote(u.ID()), markMade) && have.Home == u.home() && !env.Host.Exists(u.home())
 }
 
 func (u User) isMember(env *engine.Env, have host.User) (bool, error) {
@@ -105,10 +120,14 @@ func (u User) Apply(ctx context.Context, env *engine.Env) error {
 	have, err := env.Host.LookupUser(u.Name)
 	switch {
 	case err == nil:
-		if member, err := u.isMember(env, have); err != nil || member {
-			return err
+		member, err := u.isMember(env, have)
+		if err == nil && !member {
+			err = u.join(ctx, env)
 		}
-		return u.join(ctx, env)
+		if err == nil && u.lacksHome(env, have) {
+			err = u.makeHome(env)
+		}
+		return err
 	case !errors.Is(err, host.ErrUnknownAccount):
 		return err
 	case env.Host.Live():
@@ -159,10 +178,7 @@ func (u User) write(env *engine.Env) error {
 		})
 	}
 	if !env.Host.Exists(u.home()) {
-		if err := makeParents(env, u.home()); err != nil {
-			return err
-		}
-		if err := env.Host.Mkdir(u.home(), host.FileMode{Perm: 0o700, Owner: u.Name, Group: u.Group}); err != nil {
+		if err := u.makeHome(env); err != nil {
 			return err
 		}
 	}
@@ -172,6 +188,13 @@ func (u User) write(env *engine.Env) error {
 		return err
 	}
 	return addAccountLine(env, "/etc/passwd", line, true)
+}
+
+func (u User) makeHome(env *engine.Env) error {
+	if err := makeParents(env, u.home()); err != nil {
+		return err
+	}
+	return env.Host.Mkdir(u.home(), host.FileMode{Perm: 0o700, Owner: u.Name, Group: u.Group})
 }
 
 // Undo implements [engine.Undoer]. It removes only an account that it made, and a home directory only when all that is in it came with it.
@@ -236,8 +259,11 @@ func (b userBefore) removeFiles(env *engine.Env) error {
 			}
 		}
 	}
-	if b.Home == "" || !env.Host.Exists(b.Home) {
+	if b.Home == "" {
 		return nil
+	}
+	if err := env.Host.RemoveAll(host.TempName(b.Home)); err != nil || !env.Host.Exists(b.Home) {
+		return err
 	}
 	extra, err := beyondSkeleton(env, b.Home, "/etc/skel")
 	if err != nil {
