@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"fate-installer/payload"
 )
 
@@ -118,19 +120,16 @@ func (b *builder) run(ctx context.Context) (err error) {
 	if err := b.prefetch(ctx); err != nil {
 		return err
 	}
-	if info, err := os.Stat(b.o.Out); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("cannot write the appliance: %s is not a file", b.o.Out)
-	}
-	out, err := os.CreateTemp(filepath.Dir(b.o.Out), "."+filepath.Base(b.o.Out)+".*")
+	out, err := claimOutput(b.o.Out)
 	if err != nil {
-		return fmt.Errorf("cannot write the appliance: %w", err)
+		return err
 	}
 	keep := false
 	defer func() {
-		out.Close()
 		if !keep {
 			os.Remove(out.Name())
 		}
+		out.Close() // and with it the lock
 	}()
 	if err := b.write(ctx, out); err != nil {
 		return err
@@ -290,6 +289,31 @@ func (b *builder) verify(ctx context.Context, path string) error {
 		return fmt.Errorf("cannot read back the appliance: %w", err)
 	}
 	return nil
+}
+
+// claimOutput opens the empty temporary file that becomes the appliance at name, for this process alone. Its name is
+// always the same, so that what a killed build left is used again instead of filling the disk.
+func claimOutput(name string) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("cannot write the appliance: %s is not a file", name)
+	}
+	temp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".partial")
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the appliance: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = errors.New("another build of it is under way")
+	}
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot write the appliance %s: %w", name, err)
+	}
+	return f, nil
 }
 
 // publish moves a finished temporary file to its name.
