@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,6 +168,35 @@ func TestDatabaseRefusals(t *testing.T) {
 		isDone(t, env, rotated)
 		if err := login(t, env, socket, rootAccount, testRootPassword).Ping(); !serverError(err, errAccessDenied) {
 			t.Errorf("the former password: %v", err)
+		}
+	})
+}
+
+// TestDatabaseOutside fills a server that is reached over TCP with an administrator's account of somebody else's.
+func TestDatabaseOutside(t *testing.T) {
+	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
+		applied(t, env, testInit(s))
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := listener.Addr().(*net.TCPAddr).Port
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		socket := running(t, env, s, "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port), "--skip-name-resolve")
+		root := login(t, env, socket, rootAccount, testRootPassword)
+		for _, statement := range []string{"CREATE USER 'dba'@'127.0.0.1' IDENTIFIED BY 'Outside1!'", "GRANT ALL PRIVILEGES ON *.* TO 'dba'@'127.0.0.1' WITH GRANT OPTION"} {
+			if _, err := root.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := testDatabase("", "")
+		d.Address, d.Admin, d.AdminPassword, d.Rows = DatabaseAddress{Host: "127.0.0.1", Port: port}, "dba", "Outside1!", nil
+		applied(t, env, d)
+		d.AdminPassword, d.FormerPasswords = "Other1!", []Password{"Outside1!"}
+		if err := d.Apply(context.Background(), env); err == nil || !strings.Contains(err.Error(), "refuses the password") {
+			t.Errorf("the password of an outside administrator: %v", err)
 		}
 	})
 }

@@ -123,12 +123,16 @@ func isDone(t *testing.T, env *engine.Env, s engine.Step) {
 	}
 }
 
-// running starts a server on a finished data directory, with networking off, and returns its socket.
-func running(t *testing.T, env *engine.Env, s DatabaseServer) string {
+// running starts a server on a finished data directory, with networking off unless options say how, and returns its
+// socket.
+func running(t *testing.T, env *engine.Env, s DatabaseServer, options ...string) string {
 	t.Helper()
 	socket := filepath.Join(s.Data, "s.sock")
 	var log bytes.Buffer
-	cmd, err := s.command(env.Host, s.Data, "--skip-networking", "--socket=s.sock", "--pid-file=pid")
+	if len(options) == 0 {
+		options = []string{"--skip-networking"}
+	}
+	cmd, err := s.command(env.Host, s.Data, append(options, "--socket=s.sock", "--pid-file=pid")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +358,6 @@ func TestDatabaseInitLeavesForeignDataAlone(t *testing.T) {
 func TestDatabaseInitExplainsAFailure(t *testing.T) {
 	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
 		d := testInit(s)
-		d.Env = []string{"LD_PRELOAD=/nonexistent.so", "LD_LIBRARY_PATH=/nonexistent"}
 		d.Accounts = []Account{{Name: strings.Repeat("too long for a name ", 10), Hosts: []string{"localhost"}}}
 		err := d.Apply(context.Background(), env)
 		if err == nil || !strings.Contains(err.Error(), "cannot create the account") {
@@ -368,13 +371,4 @@ func TestDatabaseInitExplainsAFailure(t *testing.T) {
 			t.Errorf("without server: %v", err)
 		}
 	})
-}
-
-func TestPasswordHidesItself(t *testing.T) {
-	d := Database{AdminPassword: "hush", Accounts: []Account{{Password: "hush"}}}
-	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
-		if text := fmt.Sprintf(format, d); strings.Contains(text, "hush") {
-			t.Errorf("%s prints %s", format, text)
-		}
-	}
 }
