@@ -54,7 +54,7 @@ func drawLockSource(t *rapid.T) Source {
 	} else {
 		s.Path = words.Draw(t, "path")
 	}
-	if rapid.Bool().Draw(t, "member") {
+	if s.Path != "" && rapid.Bool().Draw(t, "member") {
 		s.Member = "a/" + rapid.StringMatching(`[a-z0-9%:#,{}]{1,8}`).Draw(t, "member name")
 	}
 	if rapid.Bool().Draw(t, "locked") {

@@ -21,7 +21,7 @@
 //	    stand_in: true                 # optional: not the real software, and shown as such
 //	    sources:                       # merged in this order into one tree
 //	      - path: jdk-8u345.tar.xz     # file or directory, relative to the lock file
-//	        member: a/b.tar.gz         # optional: take this member of the archive at path (or url) instead
+//	        member: a/b.tar.gz         # optional: take this member of the tar at path instead of all of it
 //	        url: [https://…, …]        # instead of path: http, https or file; the later ones are mirrors
 //	        format: auto               # auto (looks at the bytes), tar, zip, deb, dir or file
 //	        sha256: "…"                # of the file or member; of a directory: of its canonical tar
@@ -92,7 +92,7 @@ type Component struct {
 type Source struct {
 	Path     string   // file or directory; empty when URL is set
 	URL      []string // where to fetch the file, mirrors last
-	Member   string   // the archive member to take instead of the whole file
+	Member   string   // the member of the tar at Path to take instead
 	Format   Format
 	SHA256   string // lower-case hex; empty while not locked
 	Size     int64  // bytes; 0 while not locked

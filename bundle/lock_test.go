@@ -134,6 +134,7 @@ func TestParseLockProblems(t *testing.T) {
 		{"bad pattern", source(`{path: a, include: ["[a"]}`), []string{`x.yaml:7:29: include "[a" is not a pattern`}},
 		{"setuid mode", source(`{path: a, mode: [{match: x, mode: "4755"}]}`), []string{`x.yaml:7:43: mode "4755" is not like "0755"`, "x.yaml:7:26: a mode needs match and mode"}},
 		{"unknown format", source("{path: a, format: rpm}"), []string{`x.yaml:7:27: format "rpm" is not auto, tar, zip, deb, dir, file`}},
+		{"member of a URL", source("{url: http://h/x, member: m}"), []string{"x.yaml:7:9: member needs a path"}},
 		{"remote directory", source("{url: http://h/x, format: dir}"), []string{"x.yaml:7:9: format dir needs a path and no member"}},
 		{"password in a URL", source("url: https://me:secret@example.org/x"), []string{`x.yaml:7:14: url "https://me:xxxxx@example.org/x" carries a user name or password`}},
 		{"ftp", source("url: ftp://example.org/x"), []string{`x.yaml:7:14: url "ftp://example.org/x" is not an http, https or file URL`}},
@@ -181,9 +182,10 @@ func TestUnlocked(t *testing.T) {
 		{Path: "y", SHA256: digestA},
 		{Path: "whole", SHA256: digestA, Size: 1},
 		{Path: "empty", SHA256: emptySHA256},
-		{URL: []string{"http://h/z"}, Member: "m"},
+		{Path: "z", Member: "m"},
+		{URL: []string{"http://h/z"}},
 	}}}}
-	want := []string{"a: x", "a: y", "a: http://h/z member m"}
+	want := []string{"a: x", "a: y", "a: z member m", "a: http://h/z"}
 	if diff := cmp.Diff(want, l.Unlocked()); diff != "" {
 		t.Errorf("unlocked (-want +got):\n%s", diff)
 	}

@@ -199,6 +199,8 @@ func (p *lockParser) source(n ast.Node) Source {
 	case len(p.problems) > before: // what follows would only repeat it
 	case (s.Path == "") == (len(s.URL) == 0):
 		p.problemf(n, "a source needs either path or url")
+	case s.Member != "" && s.Path == "":
+		p.problemf(n, "member needs a path: fetch the archive first")
 	case s.Format == FormatDir && (s.Member != "" || s.Path == ""):
 		p.problemf(n, "format dir needs a path and no member")
 	case s.SHA256 == "" && s.Size != 0:

@@ -83,11 +83,7 @@ func (o *opener) locate(ctx context.Context, s *Source) (string, error) {
 	if o.fetch == nil {
 		return "", fmt.Errorf("cannot fetch %s: no cache is set up", s)
 	}
-	want := payload.Blob{SHA256: s.SHA256, Size: s.Size}
-	if s.Member != "" {
-		want = payload.Blob{} // the lock knows the member, not the archive around it
-	}
-	return o.fetch.Fetch(ctx, s.URL, want)
+	return o.fetch.Fetch(ctx, s.URL, payload.Blob{SHA256: s.SHA256, Size: s.Size})
 }
 
 // openDir makes a directory readable as its canonical tar.

@@ -59,17 +59,6 @@ func (s *spool) open(b *blob) *io.SectionReader {
 	return io.NewSectionReader(s.file, b.offset, b.size)
 }
 
-// truncate forgets everything, keeping the file.
-func (s *spool) truncate() error {
-	s.w.Reset(s.file)
-	s.size = 0
-	if err := s.file.Truncate(0); err != nil {
-		return err
-	}
-	_, err := s.file.Seek(0, io.SeekStart)
-	return err
-}
-
 // same compares two blobs byte by byte.
 func (s *spool) same(a, b *blob) (bool, error) {
 	if a.size != b.size {
