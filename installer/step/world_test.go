@@ -270,11 +270,10 @@ func (fakeSelf) CopyStub(w io.Writer) error {
 	return err
 }
 
-// fakeServices is a supervisor that knows a program when Update has been called since it was added.
+// fakeServices is a supervisor; a program that is not in ready is not known to it.
 type fakeServices struct {
 	mu    sync.Mutex
 	down  bool
-	known []string
 	ready map[string]bool
 	calls []string
 	fail  error // of Start
