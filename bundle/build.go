@@ -54,7 +54,8 @@ type builder struct {
 
 	progress   packProgress
 	result     BuildResult
-	components []payload.Component // as given to the writer
+	components []described // as given to the writer
+	packages   map[string]debInfo
 }
 
 // Build makes an appliance from a whole lock. The same lock, program and options give the same bytes. Everything is
@@ -70,6 +71,7 @@ func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 		opener:   opener{dir: filepath.Dir(o.Lock.File), fetch: o.Fetch},
 		o:        o,
 		lock:     o.Lock,
+		packages: map[string]debInfo{},
 		spoolDir: filepath.Dir(o.Out),
 	}
 	b.progress.report = o.Report
@@ -233,7 +235,7 @@ func (b *builder) addComponent(ctx context.Context, w *payload.Writer, c *Compon
 	if err != nil {
 		return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
 	}
-	b.components = append(b.components, p)
+	b.components = append(b.components, described{p, b.packages})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"path"
 	"strings"
 )
@@ -15,7 +16,17 @@ const maxControl = 1 << 20
 
 // debInfo is what the control file of a Debian package says of it.
 type debInfo struct {
-	Package, Version, Architecture string
+	Package, Version, Architecture, Maintainer string
+}
+
+// purl names the package as vulnerability databases do (package-url specification, type deb). Which distribution made
+// it is only to be seen from who maintains it.
+func (i debInfo) purl() string {
+	vendor := "debian"
+	if strings.Contains(strings.ToLower(i.Maintainer), "ubuntu") {
+		vendor = "ubuntu"
+	}
+	return fmt.Sprintf("pkg:deb/%s/%s@%s?arch=%s", vendor, url.PathEscape(i.Package), url.QueryEscape(i.Version), url.QueryEscape(i.Architecture))
 }
 
 // platform maps a Debian architecture to a platform; "" for one the lock cannot name.
@@ -117,6 +128,8 @@ func parseControl(text string) debInfo {
 			i.Version = value
 		case "Architecture":
 			i.Architecture = value
+		case "Maintainer":
+			i.Maintainer = value
 		}
 	}
 	return i

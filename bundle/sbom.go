@@ -14,12 +14,18 @@ import (
 // SBOMName is the member of an appliance that lists its components for auditors' tools.
 const SBOMName = "sbom.cdx.json"
 
+// described is a component with what only its sources could tell.
+type described struct {
+	payload.Component
+	packages map[string]debInfo // of the origins that are Debian packages, by digest
+}
+
 // sbom writes a CycloneDX 1.6 document. It has no time of its own and its serial number comes from its content, so
 // that the same inputs give the same bytes.
-func sbom(release payload.Release, components []payload.Component) ([]byte, error) {
+func sbom(release payload.Release, components []described) ([]byte, error) {
 	bom := cdx.NewBOM()
 	bom.Metadata = &cdx.Metadata{Component: &cdx.Component{
-		BOMRef: "appliance", Type: cdx.ComponentTypeApplication, Name: "fate-installer",
+		BOMRef: "appliance", Type: cdx.ComponentTypeApplication, Name: "fate-appliance",
 		Version: release.FATE, Description: "FATE " + release.FATE + " for " + release.Platform,
 	}}
 	list := make([]cdx.Component, len(components))
@@ -48,7 +54,7 @@ func encodeSBOM(out *bytes.Buffer, bom *cdx.BOM) error {
 	return nil
 }
 
-func sbomComponent(c payload.Component) cdx.Component {
+func sbomComponent(c described) cdx.Component {
 	out := cdx.Component{
 		BOMRef: c.Name, Type: cdx.ComponentTypeApplication, Name: c.Name, Version: c.Version,
 	}
@@ -74,6 +80,9 @@ func sbomComponent(c payload.Component) cdx.Component {
 		part := cdx.Component{
 			BOMRef: fmt.Sprintf("%s#%d", c.Name, i+1), Type: cdx.ComponentTypeFile, Name: path.Base(o.Name),
 			Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: o.SHA256}},
+		}
+		if p, ok := c.packages[o.SHA256]; ok {
+			part.Type, part.Name, part.Version, part.PackageURL = cdx.ComponentTypeLibrary, p.Package, p.Version, p.purl()
 		}
 		if o.URL != "" {
 			part.ExternalReferences = &[]cdx.ExternalReference{{Type: cdx.ERTypeDistribution, URL: o.URL}}

@@ -147,7 +147,10 @@ func (b *builder) readInput(t *tree, c *Component, s *Source, in *input, d *dige
 	case FormatTar, FormatDir:
 		err = readTar(o.name, found.archived, add)
 	case FormatDeb:
-		err = readDeb(o.name, found.archived, func(i debInfo) error { return b.checkDeb(c, i) }, add)
+		err = readDeb(o.name, found.archived, func(i debInfo) error {
+			b.packages[s.SHA256] = i
+			return b.checkDeb(c, i)
+		}, add)
 	case FormatZip:
 		err = b.readZip(o.name, found.archived, in, add)
 	case FormatFile:
