@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/step"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// installOptions are the flags of install, which the bare command has too.
+type installOptions struct {
+	peer        string
+	dryRun      bool
+	noUndo      bool
+	forceConfig bool
+	waive       []string
+}
+
+func (o *installOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
+	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
+	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
+	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
+}
+
+// newInstallCommand installs this host's share of a party.
+func newInstallCommand(g *globals) *cobra.Command {
+	opts := &installOptions{}
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Check this host, install its share of the party, start it, and wait until it is ready",
+		Long: `Check this host, install its share of the party from the payload in this file, write every configuration file,
+start the programs in dependency order and wait until each is ready. It is what the bare command does.
+
+It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
+is undone unless --no-undo is given; data is never undone. Files that were edited on this host are kept, and reported.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  ./fate-installer --role host --party 10000
+  ./fate-installer install --config cluster.yaml --ip 192.168.0.1
+  ./fate-installer install --role guest --party 9999 --peer 192.168.0.1:9370 --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runInstall(cmd.Context(), g, opts) },
+	}
+	opts.addFlags(cmd.Flags())
+	return cmd
+}
+
+// newPlanCommand shows what install would do.
+func newPlanCommand(g *globals) *cobra.Command {
+	opts := &installOptions{dryRun: true}
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what install would do, step by step, and change nothing",
+		Long: `Show what install would do on this host, step by step. The steps are the very ones that install carries out; each is
+checked against the host, so on a finished host the plan is empty.
+
+EXIT STATUS
+  0    the plan was printed
+  2    wrong usage or configuration
+  4    payload damaged or missing`,
+		Example: `  ./fate-installer plan --role host --party 10000
+  ./fate-installer plan --config cluster.yaml -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), g, opts) },
+	}
+	cmd.Flags().StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	return cmd
+}
+
+func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
+	d, err := openDeployment(ctx, g, opts.peer)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.printPlan(ctx, opts)
+}
+
+func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error {
+	plan, err := d.plan()
+	if err != nil {
+		return err
+	}
+	journal, err := engine.ReadJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	env := d.env(newRunView(d.g, 0))
+	env.Force = opts.forceConfig
+	survey, err := engine.Look(ctx, plan, env, journal)
+	if err != nil {
+		return err
+	}
+	if d.g.Output == "json" {
+		return d.g.printJSON(map[string]any{"todo": survey.Todo(), "steps": survey})
+	}
+	d.g.printf("%s\n\n", d.headline())
+	return survey.WriteText(d.g.Stdout, false)
+}
+
+// headline says who this host is going to be.
+func (d *deployment) headline() string {
+	text := fmt.Sprintf("%s of party %d at %s", d.spec.Role, d.spec.PartyID, d.spec.IP)
+	if d.spec.Role == fate.RoleExchange {
+		text = "exchange at " + d.spec.IP
+	}
+	if release := d.site.Env["FATE"]; release != "" {
+		text += ", FATE " + release
+	}
+	for _, c := range d.site.Components {
+		if c.StandIn {
+			return text + " (STAND-INS: this appliance carries test doubles of FATE, not FATE)"
+		}
+	}
+	return text
+}
+
+func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
+	started := time.Now()
+	d, err := openDeployment(ctx, g, opts.peer)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if opts.dryRun {
+		return d.printPlan(ctx, opts)
+	}
+	if d.host.IsSystem() && os.Geteuid() != 0 {
+		return exitCode(withHint(errors.New("cannot install: this needs root"), "run the same command with sudo"), exitUsage)
+	}
+	unlock, err := engine.Lock(d.host, lockPath)
+	if err != nil {
+		var locked *engine.LockedError
+		if errors.As(err, &locked) {
+			return exitCode(err, exitLocked)
+		}
+		return err
+	}
+	defer unlock()
+	g.printf("%s\n", d.headline())
+	if err := d.preflight(opts.waive); err != nil {
+		return err
+	}
+	report, err := d.apply(ctx, opts)
+	if err != nil {
+		return err
+	}
+	return d.printEnd(ctx, report, time.Since(started))
+}
+
+// apply carries out the plan; a failed run is undone as far as it is ours and not data.
+func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Report, error) {
+	plan, err := d.plan()
+	if err != nil {
+		return engine.Report{}, err
+	}
+	journal, err := engine.OpenJournal(d.host, d.journalPath())
+	if err != nil {
+		return engine.Report{}, err
+	}
+	defer journal.Close()
+	view := newRunView(d.g, d.unpackBytes())
+	env := d.env(view)
+	env.Force = opts.forceConfig
+	report, err := engine.Apply(ctx, plan, env, journal, view.event)
+	view.close()
+	if err == nil {
+		return report, nil
+	}
+	code := exitStep
+	var notReady *notReadyError
+	switch {
+	case ctx.Err() != nil:
+		return report, withHint(err, "run the same command again: it goes on where it stopped")
+	case errors.As(err, &notReady):
+		// Everything is installed; taking it away again would take away the evidence.
+		return report, exitCode(err, exitNotReady)
+	case opts.noUndo:
+		return report, exitCode(withDefaultHint(err, "the host is left as it is; run the same command again to go on"), code)
+	}
+	d.undoFailed(context.WithoutCancel(ctx), env, journal)
+	return report, exitCode(withDefaultHint(err, "put the cause right and run the same command again"), code)
+}
+
+// undoFailed puts back what a failed run changed.
+func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
+	d.g.printf("undoing what this run changed\n")
+	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, step.Undoer, nil)
+	d.g.printf("  %d undone, %d kept as data, %d left because somebody changed them since\n", report.Count(engine.Undone), report.Count(engine.Kept), report.Count(engine.Left))
+	if err != nil {
+		d.g.printf("  not everything could be undone; uninstall tries again: %v\n", err)
+	}
+}
+
+// withDefaultHint adds a hint to an error that has none of its own.
+func withDefaultHint(err error, hint string) error {
+	if hintOf(err) != "" {
+		return err
+	}
+	return withHint(err, hint)
+}

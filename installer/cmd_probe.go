@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
+)
+
+// newProbeMySQLCommand is the readiness probe of the database: a real login and a query. The port alone says nothing,
+// it opens before the server lets anyone in. It is hidden because only the supervisor calls it.
+func newProbeMySQLCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:    "probe-mysql",
+		Short:  "Log in to the database and ask it for 1",
+		Hidden: true,
+		Long: `Log in to the database with the [client] section of an option file and run SELECT 1. The password is read from the
+file, so it is on no command line.
+
+EXIT STATUS
+  0    the database answered
+  1    it did not`,
+		Example: `  fate-installer svc probe-mysql --defaults-file /data/projects/fate/common/mysql/mysql-8.0.28/conf/probe.cnf`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeMySQL(cmd.Context(), file) },
+	}
+	cmd.Flags().StringVar(&file, "defaults-file", "", "option `file` with user, password and socket")
+	_ = cmd.MarkFlagRequired("defaults-file")
+	return cmd
+}
+
+func runProbeMySQL(ctx context.Context, file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("cannot read the login: %w", err)
+	}
+	config, err := clientConfig(data)
+	if err != nil {
+		return fmt.Errorf("cannot use %s: %w", file, err)
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	var one int
+	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("cannot log in to the database at %s as %s: %w", config.Addr, config.User, err)
+	}
+	return nil
+}
+
+// clientConfig reads the [client] section of an option file as this program writes it: one key=value a line, values
+// that need it in double quotes with backslash escapes (MySQL's manual, "Using Option Files").
+func clientConfig(data []byte) (*mysql.Config, error) {
+	config := mysql.NewConfig()
+	config.Timeout, config.ReadTimeout = 5*time.Second, 5*time.Second
+	config.Logger = silentLogger{}
+	section := ""
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			section = strings.TrimSuffix(name, "]")
+			continue
+		}
+		key, value, found := strings.Cut(line, "=")
+		if section != "client" || !found || strings.HasPrefix(line, "#") {
+			continue
+		}
+		value = optionValue(strings.TrimSpace(value))
+		switch strings.TrimSpace(key) {
+		case "user":
+			config.User = value
+		case "password":
+			config.Passwd = value
+		case "socket":
+			config.Net, config.Addr = "unix", value
+		}
+	}
+	if config.User == "" || config.Net != "unix" {
+		return nil, fmt.Errorf("its [client] section has no user or no socket")
+	}
+	return config, lines.Err()
+}
+
+// optionValue takes the quotes and escapes off a value.
+func optionValue(s string) string {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return s
+	}
+	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
+}
+
+// silentLogger keeps the driver from writing to stderr what the error already says.
+type silentLogger struct{}
+
+func (silentLogger) Print(...any) {}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/installer/step"
+	"fate-installer/supervisor/rpc"
+
+	"github.com/spf13/cobra"
+)
+
+// uninstallOptions are the flags of uninstall.
+type uninstallOptions struct {
+	purgeData bool
+	verify    bool
+}
+
+// newUninstallCommand removes what install brought.
+func newUninstallCommand(g *globals) *cobra.Command {
+	opts := &uninstallOptions{}
+	cmd := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Stop the party's programs and remove everything that install changed",
+		Long: `Stop the party's programs and remove everything that install changed on this host, putting back what was there
+before. The journal of the installation says what that is. Things that somebody changed since are left, and listed.
+
+Data is kept: the database, eggroll's stores, trained models, keys, logs, and the passwords that open them. With
+--purge-data they are removed too. It may be repeated, and works after an installation that did not finish.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  fate-installer uninstall
+  fate-installer uninstall --purge-data --yes
+  fate-installer uninstall --verify`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runUninstall(cmd.Context(), g, opts) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&opts.purgeData, "purge-data", false, "also remove the database, stores, models, keys, logs and passwords")
+	f.BoolVar(&opts.verify, "verify", false, "change nothing; list what of the installation is still on this host")
+	return cmd
+}
+
+func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	d := &deployment{g: g, host: h}
+	if opts.verify {
+		return d.verifyUninstalled(ctx)
+	}
+	if h.IsSystem() && os.Geteuid() != 0 {
+		return exitCode(withHint(errors.New("cannot uninstall: this needs root"), "run the same command with sudo"), exitUsage)
+	}
+	if opts.purgeData && !g.Yes {
+		return exitCode(withHint(errors.New("cannot remove the party's data without consent: the database, trained models and keys would be lost for good"),
+			"add --yes if that is what you want, or leave --purge-data out"), exitUsage)
+	}
+	unlock, err := engine.Lock(h, lockPath)
+	if err != nil {
+		var locked *engine.LockedError
+		if errors.As(err, &locked) {
+			return exitCode(err, exitLocked)
+		}
+		return err
+	}
+	defer unlock()
+	return d.uninstall(ctx, opts)
+}
+
+func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) error {
+	if !d.host.Exists(d.journalPath()) {
+		if d.g.Output == "json" {
+			return d.g.printJSON(engine.UndoReport{Steps: []engine.UndoOutcome{}})
+		}
+		d.g.printf("nothing is installed below %s\n", d.g.Base)
+		return nil
+	}
+	journal, err := engine.OpenJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	resolve := keepData(d.layout())
+	if opts.purgeData {
+		resolve = purgeData(d.layout())
+	}
+	report, err := engine.Undo(ctx, d.undoEnv(), journal, engine.Everything, resolve, d.printUndo)
+	if err != nil {
+		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)
+	}
+	return d.endUninstall(journal, report, opts)
+}
+
+// undoEnv is env for an installation whose Spec need not be known any more.
+func (d *deployment) undoEnv() *engine.Env {
+	env := &engine.Env{Host: d.host, StateDir: d.layout().State(), Log: d.g.logger()}
+	if d.host.Live() {
+		env.Services = &services{client: rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))}
+	}
+	return env
+}
+
+func (d *deployment) printUndo(o engine.UndoOutcome) {
+	switch o.Status {
+	case engine.Undone:
+		d.g.printf("  removed   %s\n", o.Title)
+	case engine.Kept:
+		d.g.printf("  kept      %s\n", o.Title)
+	default:
+		d.g.printf("  %-9s %s: %s\n", strings.ToUpper(string(o.Status)), o.Title, o.Why)
+	}
+}
+
+// endUninstall removes the installer's own traces when nothing needs them any more.
+func (d *deployment) endUninstall(journal *engine.Journal, report engine.UndoReport, opts *uninstallOptions) error {
+	if opts.purgeData {
+		if err := journal.Destroy(); err != nil {
+			return exitCode(err, exitStep)
+		}
+	}
+	if d.g.Output == "json" {
+		return d.g.printJSON(report)
+	}
+	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n", report.Count(engine.Undone), report.Count(engine.Kept), report.Count(engine.Left))
+	if !opts.purgeData {
+		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again, uninstall --purge-data --yes removes them\n",
+			d.layout().Data(), d.layout().Logs(), d.layout().State())
+	}
+	return nil
+}
+
+func (d *deployment) verifyUninstalled(ctx context.Context) error {
+	journal, err := engine.ReadJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	remaining, err := engine.Verify(ctx, d.undoEnv(), journal, step.Undoer)
+	if err != nil {
+		return err
+	}
+	if d.g.Output == "json" {
+		if remaining == nil {
+			remaining = []engine.Remaining{}
+		}
+		return d.g.printJSON(map[string]any{"remaining": remaining})
+	}
+	for _, r := range remaining {
+		d.g.printf("%s\n", r.Title)
+		for _, what := range r.What {
+			d.g.printf("  %s\n", what)
+		}
+	}
+	d.g.printf("%d things of the installation are on this host\n", len(remaining))
+	return nil
+}
+
+// keepData resolves steps to their undo, but not those whose result only data can use: without the passwords the kept
+// database would be lost.
+func keepData(layout fate.Layout) engine.Resolver {
+	secrets := step.File{Path: layout.Secrets()}.ID()
+	return func(id string) (engine.Undoer, bool) {
+		if id == secrets {
+			return nil, false
+		}
+		return step.Undoer(id)
+	}
+}
+
+// purgeData resolves steps to an undo that also empties the directories that data and logs live in.
+func purgeData(layout fate.Layout) engine.Resolver {
+	return func(id string) (engine.Undoer, bool) {
+		undoer, ok := step.Undoer(id)
+		path, isDir := strings.CutPrefix(id, step.Dir{}.ID())
+		for _, root := range []string{layout.Data(), layout.Logs(), layout.Temp()} {
+			if isDir && (path == root || strings.HasPrefix(path, root+"/")) {
+				return emptied{undoer, path}, true
+			}
+		}
+		return undoer, ok
+	}
+}
+
+// emptied empties a directory before the step that made it is undone.
+type emptied struct {
+	engine.Undoer
+	path string
+}
+
+// Undo implements engine.Undoer.
+func (e emptied) Undo(ctx context.Context, env *engine.Env, before json.RawMessage) error {
+	entries, err := env.Host.ReadDir(e.path)
+	if err != nil {
+		return e.Undoer.Undo(ctx, env, before)
+	}
+	for _, entry := range entries {
+		if err := env.Host.RemoveAll(e.path + "/" + entry.Name()); err != nil {
+			return fmt.Errorf("cannot remove data: %w", err)
+		}
+	}
+	return e.Undoer.Undo(ctx, env, before)
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+// lockPath is held by whoever changes the installation. It is in /run, which a reboot empties.
+const lockPath = "/run/fate-installer.lock"
+
+// deployment is one command line held against one host: what is wanted here, what is there, and the plan between them.
+type deployment struct {
+	g       *globals
+	host    *host.Host
+	payload *payload.Payload // nil when this program carries none
+	site    site
+	stored  *site // what is installed, or nil
+	spec    *fate.Spec
+	facts   *host.Facts
+}
+
+// openDeployment reads everything an install needs and changes nothing. The caller closes it.
+func openDeployment(ctx context.Context, g *globals, peer string) (*deployment, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	d := &deployment{g: g, host: h}
+	if err := d.read(ctx, peer); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *deployment) read(ctx context.Context, peer string) error {
+	request, err := readRequest(d.g, d.host, peer)
+	if err != nil {
+		return err
+	}
+	d.site, d.stored = request.site, request.stored
+	if d.payload, err = openPayload(d.g); err != nil && !errors.Is(err, payload.ErrNoPayload) {
+		return exitCode(err, exitPayload)
+	}
+	switch {
+	case d.payload != nil:
+		d.site.usePayload(d.payload.Manifest())
+	case d.stored == nil:
+		return exitCode(withHint(fmt.Errorf("cannot install: %w", err),
+			"run the appliance file that was carried to this host, or name it with --payload"), exitPayload)
+	}
+	secrets, err := loadSecrets(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
+	if d.facts, err = host.Gather(ctx, d.host, host.FactsQuery{}); err != nil {
+		return err
+	}
+	if d.spec, err = d.site.spec(d.g.Base, d.facts, secrets); err != nil {
+		return err
+	}
+	d.site.Role, d.site.Party, d.site.IP = string(d.spec.Role), d.spec.PartyID, d.spec.IP
+	d.site.User, d.site.Group = d.spec.User, d.spec.Group
+	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
+	return err
+}
+
+func (d *deployment) close() error {
+	var err error
+	if d.payload != nil {
+		err = d.payload.Close()
+	}
+	return errors.Join(err, d.host.Close())
+}
+
+func (d *deployment) layout() fate.Layout { return d.g.layout() }
+
+// openPayload opens the file named by --payload, or this executable.
+func openPayload(g *globals) (*payload.Payload, error) {
+	if g.Payload != "" {
+		return payload.Open(g.Payload)
+	}
+	return payload.OpenSelf()
+}
+
+// plan computes what install would do.
+func (d *deployment) plan() (engine.Plan, error) {
+	siteFile, err := d.site.encode()
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	program, err := d.programDigest()
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	unitPath, unit := supervisor.Unit{Executable: d.layout().Binary(), Base: d.g.Base}.Systemd()
+	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
+		Components: d.site.components(), SiteFile: filepath.Join(d.layout().State(), siteName), Site: siteFile,
+		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
+	})
+	return plan, configError(err)
+}
+
+// env gives the steps what they work with.
+func (d *deployment) env(view *runView) *engine.Env {
+	env := &engine.Env{
+		Host:     d.host,
+		Services: &services{client: rpc.NewClient(d.host.Path(d.layout().SupervisorSocket())), onEvent: view.service},
+		Self:     selfProgram{d.payload},
+		StateDir: d.layout().State(),
+		Log:      d.g.logger(),
+		Progress: view.progress,
+	}
+	if d.payload != nil {
+		env.Payload = extractor{d.payload}
+	} else {
+		env.Payload = noPayload{}
+	}
+	if !d.host.Live() {
+		env.Services = nil
+	}
+	return env
+}
+
+func (d *deployment) journalPath() string { return filepath.Join(d.layout().State(), "journal") }
+
+// unpackBytes is how much of the payload this host will unpack when nothing is there yet.
+func (d *deployment) unpackBytes() int64 {
+	if d.payload == nil {
+		return 0
+	}
+	total := int64(0)
+	for _, name := range d.spec.Components() {
+		if c, ok := d.payload.Component(name); ok {
+			total += c.Size
+		}
+	}
+	return total
+}
+
+// extractor gives payload.Payload the shape engine wants.
+type extractor struct{ p *payload.Payload }
+
+func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
+	return e.p.Extract(ctx, component, target, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+}
+
+// noPayload stands in for the payload when the installed program, which carries none, repairs a host.
+type noPayload struct{}
+
+func (noPayload) Extract(_ context.Context, component, _ string, _, _ int, _ func(done, total int64)) error {
+	return exitCode(withHint(fmt.Errorf("cannot unpack %s: %w", component, payload.ErrNoPayload),
+		"run the appliance file itself instead of the installed program, or name it with --payload"), exitPayload)
+}
+
+// selfProgram is this program without its payload, for the copy in /usr/local/bin.
+type selfProgram struct{ p *payload.Payload }
+
+func (s selfProgram) CopyStub(w io.Writer) error {
+	if s.p != nil {
+		return s.p.CopyStub(w)
+	}
+	return copyProgram(w)
+}
+
+// copyProgram copies this program's own file, which has no payload.
+func copyProgram(w io.Writer) error {
+	file, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return fmt.Errorf("cannot read this program: %w", err)
+	}
+	defer file.Close()
+	_, err = io.Copy(w, file)
+	return err
+}
+
+// programDigest is the sha256 of what selfProgram copies.
+func (d *deployment) programDigest() (string, error) {
+	if d.payload != nil {
+		return d.payload.Manifest().Stub.SHA256, nil
+	}
+	hash := sha256.New()
+	err := copyProgram(hash)
+	return hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// components lists what is, or will be, installed, in a fixed order.
+func (s *site) components() []payload.Component {
+	var out []payload.Component
+	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
+		c := s.Components[name]
+		out = append(out, payload.Component{Name: name, Version: c.Version, Digest: c.Digest, Size: c.Size, LibraryPath: c.LibraryPath, StandIn: c.StandIn})
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "fate-installer"
+
+// allowedImports says which of our packages each of our packages may import. The reasons are what to tell whoever
+// wants to add one.
+var allowedImports = map[string]struct {
+	may    []string
+	reason string
+}{
+	"payload":          {nil, "the format is read by the builder, the installer and by tests: it must not know who uses it"},
+	"bundle":           {[]string{"payload"}, "building a file is independent of installing one"},
+	"supervisor":       {nil, "it outlives the installer and is upgraded on its own"},
+	"supervisor/rpc":   {[]string{"supervisor"}, "server and client of one API, side by side"},
+	"installer/host":   {nil, "the only code that touches the machine; whoever imports more than the standard library's OS calls hides a side effect"},
+	"installer/flow":   {nil, "a client of FATE-Flow's API, of use to anyone"},
+	"installer/engine": {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
+	"installer/step":   {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
+	"installer/fate":   {[]string{"installer/engine", "installer/step", "installer/host", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer":        {[]string{"*"}, "main wires everything together"},
+	"scripts":          {[]string{"*"}, "tools and tests around the product"},
+}
+
+// forbiddenImports are standard packages that only their owner may use.
+var forbiddenImports = map[string]struct {
+	owners []string
+	reason string
+}{
+	"os/exec": {[]string{"installer/host", "supervisor", "scripts"}, "commands run through host.Runner, so that tests can see every one of them and none reaches the developer's machine"},
+}
+
+// TestImportDirections parses the sources, and so, unlike a test that asks the go command, is run again by the test
+// cache whenever one of them changes.
+func TestImportDirections(t *testing.T) {
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			if d != nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != ".." {
+				return fs.SkipDir
+			}
+			return err
+		}
+		rel, err := filepath.Rel("..", file)
+		if err != nil {
+			return err
+		}
+		checkImports(t, rel)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkImports(t *testing.T, file string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	pkg := path.Dir(filepath.ToSlash(file))
+	rule, found := allowedImports[ownerOf(pkg)]
+	if !found {
+		t.Errorf("%s: package %s is in no folder of the design; name its place and its imports in deps_test.go", file, pkg)
+		return
+	}
+	for _, spec := range parsed.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		if guard, ok := forbiddenImports[imported]; ok && !underAny(pkg, guard.owners) {
+			t.Errorf("%s imports %s: %s", file, imported, guard.reason)
+		}
+		ours, ok := strings.CutPrefix(imported, module+"/")
+		if ok && ours != pkg && !underAny(ours, rule.may) {
+			t.Errorf("%s imports %s, but %s may import only %v: %s", file, imported, pkg, rule.may, rule.reason)
+		}
+	}
+}
+
+// ownerOf maps a package to the row that rules it: itself, or scripts for everything below that folder.
+func ownerOf(pkg string) string {
+	if strings.HasPrefix(pkg, "scripts/") {
+		return "scripts"
+	}
+	return pkg
+}
+
+func underAny(pkg string, folders []string) bool {
+	for _, folder := range folders {
+		if folder == "*" || pkg == folder || (folder == "scripts" && strings.HasPrefix(pkg, "scripts/")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+)
+
+// endReport is what a finished install tells: what was done, what runs here, and what to do next.
+type endReport struct {
+	Role      fate.Role              `json:"role"`
+	Party     int                    `json:"party"`
+	IP        string                 `json:"ip"`
+	Changed   int                    `json:"changed"`
+	Unchanged int                    `json:"unchanged"`
+	Elapsed   float64                `json:"elapsed_seconds"`
+	Programs  []engine.ServiceStatus `json:"programs"`
+	Board     string                 `json:"fateboard,omitempty"`
+	Logs      string                 `json:"logs"`
+	Journal   string                 `json:"journal"`
+	Next      string                 `json:"next"`
+	Warnings  []string               `json:"warnings,omitempty"`
+	Steps     []engine.Outcome       `json:"steps"`
+}
+
+// printEnd reports a successful run.
+func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed time.Duration) error {
+	end := endReport{
+		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
+		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
+		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: "fate-installer svc status",
+		Warnings: report.Warnings, Steps: report.Steps,
+	}
+	if d.spec.Runs(fate.FateFlow) {
+		end.Next = "fate-installer test toy"
+	}
+	if d.spec.Runs(fate.FateBoard) {
+		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
+	}
+	if env := d.env(newRunView(d.g, 0)); env.Services != nil {
+		programs, err := env.Services.Status(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot tell what runs now: %w", err)
+		}
+		end.Programs = programs
+	}
+	if d.g.Output == "json" {
+		return d.g.printJSON(end)
+	}
+	d.printEndText(end)
+	return nil
+}
+
+func (d *deployment) printEndText(end endReport) {
+	for _, w := range end.Warnings {
+		d.g.printf("warning: %s\n", w)
+	}
+	if end.Changed == 0 {
+		d.g.printf("nothing to do: all %d things are as they should be (%.1fs)\n", end.Unchanged, end.Elapsed)
+		return
+	}
+	d.g.printf("done: %d changed, %d were right already (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
+	t := newTable(d.g.Stdout, "PROGRAM", "STATE", "READY")
+	for _, p := range end.Programs {
+		t.row(p.Name, p.State, strconv.FormatBool(p.Ready))
+	}
+	_ = t.flush() // a report that cannot be printed changes nothing about what was done
+	d.g.printf("\n")
+	if end.Board != "" {
+		d.g.printf("fateboard  %s  (user %s, password: fateboard_admin in %s)\n", end.Board, d.spec.Side.FateBoard.User, d.layout().Secrets())
+	}
+	d.g.printf("logs       %s\nprograms   fate-installer svc status\nnext       %s\n", end.Logs, end.Next)
+}

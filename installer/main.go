@@ -1,0 +1,147 @@
+// Command fate-installer is the whole product in one file: it checks a host, installs a party of a FATE cluster on it
+// from the payload it carries, keeps the party's processes running, and builds such files in the first place.
+//
+// This package holds the command line and nothing else: cmd_<verb>.go has one verb as an options struct and a run
+// function, exit.go the exit codes, ui.go what a person sees. The work is done by the packages below and beside it;
+// deps_test.go says which may import which, and why.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// globals are the flags common to all commands and the streams they use. Tests make their own.
+type globals struct {
+	Config   []string // cluster files, in order; "-" is stdin
+	Role     string
+	Party    int
+	IP       string
+	Base     string
+	User     string
+	Group    string
+	Output   string
+	Yes      bool
+	LogLevel string
+	Root     string
+	Payload  string
+
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	g := &globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	code := execute(ctx, g, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// execute runs one command line and returns the process's exit code.
+func execute(ctx context.Context, g *globals, args []string) int {
+	root := newRootCommand(g)
+	root.SetArgs(args)
+	root.SetIn(g.Stdin)
+	root.SetOut(g.Stdout)
+	root.SetErr(g.Stderr)
+	err := root.ExecuteContext(ctx)
+	code := codeOf(ctx, err)
+	if err != nil && err.Error() != "" {
+		printError(g, err, code)
+	}
+	return code
+}
+
+// newRootCommand builds the command tree. The bare command is install, so that one line on a new host is enough.
+func newRootCommand(g *globals) *cobra.Command {
+	install := &installOptions{}
+	root := &cobra.Command{
+		Use:   "fate-installer",
+		Short: "Put a FATE federated-learning party on this host from one file",
+		Long: `fate-installer installs and runs a party of a FATE cluster on the host it is run on, as root, without a network.
+
+Called with --role and --party (or --config) and no command it installs: see fate-installer install --help.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  ./fate-installer --role host --party 10000
+  ./fate-installer --config cluster.yaml --ip 192.168.0.1
+  fate-installer svc status`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if g.Role == "" && len(g.Config) == 0 {
+				return cmd.Help()
+			}
+			return runInstall(cmd.Context(), g, install)
+		},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return g.check() },
+	}
+	g.addFlags(root)
+	install.addFlags(root.Flags())
+	root.AddCommand(
+		newInstallCommand(g),
+		newPlanCommand(g),
+		newInitCommand(g),
+		newConfigCommand(g),
+		newRenderCommand(g),
+		newKeysCommand(g),
+		newCheckCommand(g),
+		newBundleCommand(g),
+		newSvcCommand(g),
+		newUninstallCommand(g),
+		newTestCommand(g),
+		newVersionCommand(g),
+	)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+// addFlags adds the common flags to the root command.
+func (g *globals) addFlags(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.StringSliceVar(&g.Config, "config", nil, "cluster `file`; repeatable, a directory, or - for standard input")
+	f.StringVar(&g.Role, "role", "", "this host's `role`: host, guest or exchange")
+	f.IntVar(&g.Party, "party", 0, "party `id`, a number of at most 10 digits")
+	f.StringVar(&g.IP, "ip", "", "which `address` of the cluster file is this host (default: found among its own addresses)")
+	f.StringVar(&g.Base, "base", "/data", "base `directory`; every path below it moves along")
+	f.StringVar(&g.User, "user", "app", "`user` that owns the files and runs the programs")
+	f.StringVar(&g.Group, "group", "apps", "that user's `group`")
+	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json")
+	f.BoolVar(&g.Yes, "yes", false, "do not ask, go ahead")
+	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
+	f.StringVar(&g.Root, "root", "/", "operate on the tree below `DIR` instead of /: files only, no commands, no processes")
+	f.StringVar(&g.Payload, "payload", "", "take the payload from `FILE` instead of this executable")
+}
+
+// check refuses common flags that no command can use.
+func (g *globals) check() error {
+	if g.Output != "text" && g.Output != "json" {
+		return exitCode(fmt.Errorf("cannot print as %q: --output takes text or json", g.Output), exitUsage)
+	}
+	if _, err := zerolog.ParseLevel(g.LogLevel); err != nil {
+		return exitCode(fmt.Errorf("cannot log at level %q: --log-level takes debug, info, warn or error", g.LogLevel), exitUsage)
+	}
+	return nil
+}
+
+// logger returns the log that goes to stderr, and also to every extra writer (the run's log file) at debug level.
+func (g *globals) logger(extra ...io.Writer) zerolog.Logger {
+	level, _ := zerolog.ParseLevel(g.LogLevel) // check has refused the others
+	console := zerolog.ConsoleWriter{Out: g.Stderr, NoColor: !isTerminal(g.Stderr), TimeFormat: "15:04:05"}
+	writers := []io.Writer{&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: console}, Level: level}}
+	for _, w := range extra {
+		writers = append(writers, w)
+	}
+	return zerolog.New(zerolog.MultiLevelWriter(writers...)).With().Timestamp().Logger()
+}

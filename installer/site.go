@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+)
+
+// site is what an installation remembers of how it was asked for, so that later commands on the host need no flags and
+// a re-run can tell whether it is asked for the same. It may hold passwords of the cluster file: 0600, root only.
+type site struct {
+	Schema int    `json:"schema"`
+	Role   string `json:"role"`
+	Party  int    `json:"party"`
+	IP     string `json:"ip"`
+	User   string `json:"user"`
+	Group  string `json:"group"`
+	Peer   string `json:"peer,omitempty"`
+
+	Sources    []siteSource             `json:"sources,omitempty"`
+	Components map[string]siteComponent `json:"components"`
+	Env        map[string]string        `json:"env,omitempty"` // the payload's fate.env
+}
+
+// siteComponent is what a host without the appliance file has to know of a component: enough to check and to configure
+// it, not enough to unpack it again.
+type siteComponent struct {
+	Version     string   `json:"version"`
+	Digest      string   `json:"digest"`
+	Size        int64    `json:"size"`
+	LibraryPath []string `json:"library_path,omitempty"`
+	StandIn     bool     `json:"stand_in,omitempty"`
+}
+
+// siteSource is one cluster file as it was read.
+type siteSource struct {
+	Name string `json:"name"`
+	Data string `json:"data"`
+}
+
+// siteSchema is the version of the site file this program writes; it refuses a newer one rather than misread it.
+const siteSchema = 1
+
+// siteName is the site file's name in the state directory.
+const siteName = "site.json"
+
+// errNotInstalled says that no installation was found below the base directory.
+var errNotInstalled = errors.New("nothing is installed here")
+
+// loadSite reads the site file of the installation below base.
+func loadSite(h *host.Host, layout fate.Layout) (*site, error) {
+	path := filepath.Join(layout.State(), siteName)
+	data, err := h.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNotInstalled
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read what is installed: %w", err)
+	}
+	var s site
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("cannot understand %s: %w", path, err)
+	}
+	if s.Schema > siteSchema {
+		return nil, fmt.Errorf("cannot use %s: it was written by a newer fate-installer (schema %d, this one knows %d)", path, s.Schema, siteSchema)
+	}
+	return &s, nil
+}
+
+// encode gives the site file's content; the same site gives the same bytes.
+func (s *site) encode() ([]byte, error) {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode the site file: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// request is what the flags, the cluster files and the stored site ask for, before it is held against the host.
+type request struct {
+	site   site
+	stored *site // what is installed, or nil
+}
+
+// readRequest merges the command line with what is installed: flags and cluster files win, the stored site fills in.
+// With neither it fails with errNotInstalled and a hint.
+func readRequest(g *globals, h *host.Host, peer string) (*request, error) {
+	layout := g.layout()
+	stored, err := loadSite(h, layout)
+	if err != nil && !errors.Is(err, errNotInstalled) {
+		return nil, err
+	}
+	sources, err := readSources(g)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	asked := site{Schema: siteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User, Group: g.Group, Peer: peer, Sources: sources}
+	if stored == nil {
+		if g.Role == "" && len(sources) == 0 {
+			return nil, exitCode(withHint(fmt.Errorf("cannot tell what this host is: %w below %s, and neither --role nor --config was given", errNotInstalled, g.Base),
+				"fate-installer --role host --party 10000, or --config with a cluster file"), exitUsage)
+		}
+		return &request{site: asked}, nil
+	}
+	if err := asked.fillFrom(stored); err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	return &request{site: asked, stored: stored}, nil
+}
+
+// fillFrom takes from the stored site what was not asked for, and refuses what would make this host somebody else.
+func (s *site) fillFrom(stored *site) error {
+	if s.Role != "" && s.Role != stored.Role || s.Party != 0 && stored.Party != 0 && s.Party != stored.Party {
+		return withHint(fmt.Errorf("cannot make this host %s of party %d: it is %s of party %d", s.Role, s.Party, stored.Role, stored.Party),
+			"fate-installer uninstall first; data is kept unless you add --purge-data")
+	}
+	if len(s.Sources) == 0 {
+		s.Sources = stored.Sources
+	}
+	for _, field := range []struct{ mine, theirs *string }{{&s.Role, &stored.Role}, {&s.IP, &stored.IP}, {&s.Peer, &stored.Peer}} {
+		if *field.mine == "" {
+			*field.mine = *field.theirs
+		}
+	}
+	if s.Party == 0 {
+		s.Party = stored.Party
+	}
+	s.Components, s.Env = stored.Components, stored.Env
+	return nil
+}
+
+// usePayload takes the versions of what will be installed from the payload.
+func (s *site) usePayload(m *payload.Manifest) {
+	s.Components = map[string]siteComponent{}
+	for _, c := range m.Components {
+		s.Components[c.Name] = siteComponent{c.Version, c.Digest, c.Size, c.LibraryPath, c.StandIn}
+	}
+	s.Env = m.Release.Env
+}
+
+// versions and libraryPaths are the two things about components that configuration files depend on.
+func (s *site) versions() map[string]string {
+	out := map[string]string{}
+	for name, c := range s.Components {
+		out[name] = c.Version
+	}
+	return out
+}
+
+func (s *site) libraryPaths() map[string][]string {
+	out := map[string][]string{}
+	for name, c := range s.Components {
+		if len(c.LibraryPath) > 0 {
+			out[name] = c.LibraryPath
+		}
+	}
+	return out
+}
+
+// spec resolves the site against this host's addresses and its secrets.
+func (s *site) spec(base string, facts *host.Facts, secrets fate.Secrets) (*fate.Spec, error) {
+	cluster, err := s.cluster(facts)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := cluster.Spec(fate.Selection{
+		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(facts),
+		Base: base, User: s.User, Group: s.Group,
+		Versions: s.versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets,
+		Memory: facts.Memory.Total, CPUs: facts.CPU.Count,
+	})
+	if err != nil {
+		return nil, configError(err)
+	}
+	return spec, nil
+}
+
+func (s *site) cluster(facts *host.Facts) (*fate.Cluster, error) {
+	if len(s.Sources) > 0 {
+		sources := make([]fate.Source, len(s.Sources))
+		for i, source := range s.Sources {
+			sources[i] = fate.Source{Name: source.Name, Data: []byte(source.Data)}
+		}
+		cluster, err := fate.Parse(sources)
+		return cluster, configError(err)
+	}
+	role, err := fate.ParseRole(s.Role)
+	if err != nil {
+		return nil, configError(err)
+	}
+	ip := s.IP
+	if ip == "" {
+		if ip, err = onlyAddress(localAddrs(facts)); err != nil {
+			return nil, configError(err)
+		}
+	}
+	return fate.DefaultCluster(role, s.Party, ip, s.Peer), nil
+}
+
+// localAddrs lists the host's own addresses that another host could use.
+func localAddrs(facts *host.Facts) []string {
+	var out []string
+	for _, a := range facts.Addresses {
+		if !a.IP.IsLoopback() && !a.IP.IsLinkLocalUnicast() {
+			out = append(out, a.IP.String())
+		}
+	}
+	return out
+}
+
+// onlyAddress picks the host's address when it has just one that others can reach.
+func onlyAddress(addrs []string) (string, error) {
+	usable := slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return strings.Contains(a, ":") })
+	switch len(usable) {
+	case 1:
+		return usable[0], nil
+	case 0:
+		return "", withHint(errors.New("cannot find this host's address: no network interface has an IPv4 address that others can reach"), "configure the network, or name the address with --ip")
+	}
+	return "", withHint(fmt.Errorf("cannot tell which address is this host's: it has %s", strings.Join(usable, ", ")), "name the one that the other parties reach: --ip "+usable[0])
+}
+
+func configError(err error) error { return exitCode(err, exitUsage) }
+
+// readSources reads --config: files, every file of a directory, or standard input.
+func readSources(g *globals) ([]siteSource, error) {
+	var sources []siteSource
+	for _, name := range g.Config {
+		if name == "-" {
+			data, err := io.ReadAll(g.Stdin)
+			if err != nil {
+				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
+			}
+			sources = append(sources, siteSource{"-", string(data)})
+			continue
+		}
+		files, err := configFiles(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("cannot read the cluster file: %w", err)
+			}
+			sources = append(sources, siteSource{file, string(data)})
+		}
+	}
+	return sources, nil
+}
+
+// configFiles lists a directory's visible files in order; a file is itself.
+func configFiles(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the cluster file: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{name}, nil
+	}
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the cluster files: %w", err)
+	}
+	var files []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && !strings.HasPrefix(entry.Name(), ".") {
+			files = append(files, filepath.Join(name, entry.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("cannot find a cluster file in directory %s", name)
+	}
+	return files, nil
+}
+
+// loadSecrets reads the stored passwords; with none stored it draws new ones, which nothing keeps until a step writes them.
+func loadSecrets(h *host.Host, layout fate.Layout) (fate.Secrets, error) {
+	fresh, err := fate.NewSecrets(rand.Reader)
+	if err != nil {
+		return fate.Secrets{}, err
+	}
+	data, err := h.ReadFile(layout.Secrets())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fresh, nil
+	}
+	if err != nil {
+		return fate.Secrets{}, fmt.Errorf("cannot read the stored passwords: %w", err)
+	}
+	stored, err := fate.DecodeSecrets(bytes.TrimSpace(data))
+	if err != nil {
+		return fate.Secrets{}, withHint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err), "restore the file from a backup: the database does not accept other passwords")
+	}
+	return stored.Or(fresh), nil
+}
+
+// installed gives the Spec of the installation on this host, for the commands that work on one.
+func installed(ctx context.Context, g *globals) (*fate.Spec, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	layout := g.layout()
+	stored, err := loadSite(h, layout)
+	if err != nil {
+		return nil, exitCode(withHint(fmt.Errorf("cannot find an installation below %s: %w", g.Base, err), "install first, or name the base directory with --base"), exitUsage)
+	}
+	secrets, err := loadSecrets(h, layout)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := host.Gather(ctx, h, host.FactsQuery{})
+	if err != nil {
+		return nil, err
+	}
+	return stored.spec(g.Base, facts, secrets)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Rules of this file: results go to stdout, everything else to stderr; with -o json stdout is exactly one document;
+// a terminal gets bars and colours, anything else plain lines that survive in a log.
+
+// isTerminal reports whether w is a terminal a person may be looking at.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// printf writes human output; it is silent with -o json, where stdout belongs to the document.
+func (g *globals) printf(format string, args ...any) {
+	if g.Output != "json" {
+		fmt.Fprintf(g.Stdout, format, args...)
+	}
+}
+
+// printJSON writes v as the one JSON document of this command.
+func (g *globals) printJSON(v any) error {
+	enc := json.NewEncoder(g.Stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table collects rows and prints them with aligned columns.
+type table struct {
+	w *tabwriter.Writer
+}
+
+// newTable starts a table on w with a header row.
+func newTable(w io.Writer, header ...string) *table {
+	t := &table{tabwriter.NewWriter(w, 2, 8, 2, ' ', 0)}
+	t.row(header...)
+	return t
+}
+
+func (t *table) row(cells ...string) {
+	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+}
+
+func (t *table) flush() error { return t.w.Flush() }
+
+// progress shows how far a long piece of work is: a bar when stderr is a terminal, otherwise one line at every tenth.
+// Its methods may be called from several goroutines.
+type progress struct {
+	mu      sync.Mutex
+	title   string
+	total   int64
+	bar     *progressbar.ProgressBar
+	out     io.Writer
+	tenth   int64
+	started time.Time
+}
+
+// newProgress starts a progress display of total bytes. It shows nothing with -o json.
+func newProgress(g *globals, title string, total int64) *progress {
+	p := &progress{title: title, total: total, out: g.Stderr, started: time.Now()}
+	if g.Output == "json" {
+		p.out = io.Discard
+		return p
+	}
+	if isTerminal(g.Stderr) && total > 0 {
+		p.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(g.Stderr),
+			progressbar.OptionSetDescription(title),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionSetWidth(28),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish())
+	}
+	return p
+}
+
+// set moves the display to done bytes.
+func (p *progress) set(done int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Set64(min(done, p.total)) // a display that cannot be drawn is no reason to fail the work
+		return
+	}
+	if p.total <= 0 {
+		return
+	}
+	if tenth := done * 10 / p.total; tenth > p.tenth {
+		p.tenth = tenth
+		fmt.Fprintf(p.out, "%s %d%% of %s\n", p.title, tenth*10, formatBytes(p.total))
+	}
+}
+
+// clear takes the bar off the terminal's last line, so that a line can be printed; the next set draws it again.
+func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+// finish removes the bar, or leaves the plain lines as they are.
+func (p *progress) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
+
+// formatBytes prints a size in binary units with one decimal, as df -h would.
+func formatBytes(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, exp := float64(n)/unit, 0
+	for value >= unit && exp < 5 {
+		value /= unit
+		exp++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exp])
+}
+
+// printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more.
+func printError(g *globals, err error, code int) {
+	if g.Output == "json" {
+		_ = json.NewEncoder(g.Stdout).Encode(map[string]any{
+			"error": err.Error(), "hint": hintOf(err), "log": logPathOf(err), "exit_code": code,
+		})
+		return
+	}
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	fmt.Fprintf(g.Stderr, "error: %s\n", lines[0])
+	for _, line := range lines[1:] {
+		fmt.Fprintf(g.Stderr, "       %s\n", line)
+	}
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(hint, "\n", "\n       "))
+	}
+	if path := logPathOf(err); path != "" {
+		fmt.Fprintf(g.Stderr, "  log: %s\n", path)
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"fate-installer/installer/engine"
+)
+
+// runView shows a run of the engine: one line for each step that changed something or failed, and, while bytes are
+// being unpacked, how far that is. Steps that found nothing to do are only counted.
+type runView struct {
+	g     *globals
+	mu    sync.Mutex
+	bar   *progress
+	bytes map[string]int64 // per step, what it has unpacked so far
+}
+
+// newRunView shows progress against total bytes; 0 shows none.
+func newRunView(g *globals, total int64) *runView {
+	v := &runView{g: g, bytes: map[string]int64{}}
+	if total > 0 {
+		v.bar = newProgress(g, "unpacking", total)
+	}
+	return v
+}
+
+// progress is engine.Env's Progress: it sums what the steps report.
+func (v *runView) progress(stepID string, done, _ int64) {
+	if v.bar == nil {
+		return
+	}
+	v.mu.Lock()
+	v.bytes[stepID] = done
+	sum := int64(0)
+	for _, n := range v.bytes {
+		sum += n
+	}
+	v.mu.Unlock()
+	v.bar.set(sum)
+}
+
+// event is the engine's onEvent.
+func (v *runView) event(e engine.Event) {
+	switch e.Kind {
+	case engine.Changed:
+		verb := "done"
+		if e.Drift {
+			verb = "repaired"
+		}
+		v.line("  %-8s  %-14s  %s%s\n", verb, e.Component, e.Title, seconds(e.Elapsed))
+	case engine.Failed:
+		v.line("  %-8s  %-14s  %s%s\n", "FAILED", e.Component, e.Title, seconds(e.Elapsed))
+	}
+	if e.Note != "" {
+		v.line("  %-8s  %-14s  %s\n", "note", e.Component, e.Note)
+	}
+}
+
+// service is engine.Services' onEvent: programs on their way to ready.
+func (v *runView) service(text string) { v.line("            %s\n", text) }
+
+func (v *runView) line(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.bar != nil {
+		v.bar.clear()
+	}
+	v.g.printf(format, args...)
+}
+
+// close removes what is not a result from the terminal.
+func (v *runView) close() {
+	if v.bar != nil {
+		v.bar.finish()
+	}
+}
+
+// seconds prints a time that a person may have noticed.
+func seconds(d time.Duration) string {
+	if d < 100*time.Millisecond {
+		return ""
+	}
+	return fmt.Sprintf("  (%.1fs)", d.Seconds())
+}
