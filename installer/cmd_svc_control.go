@@ -139,11 +139,12 @@ func followEvents(ctx context.Context, g *globals, c *rpc.Client) (stop func()) 
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			var events []supervisor.Event
-			if events, last, err = c.Events(ctx, last, time.Minute); err != nil {
+			events, next, err := c.Events(ctx, last, time.Minute)
+			if err != nil {
 				return
 			}
 			printEvents(g, events)
+			last = next
 		}
 	}()
 	return func() {

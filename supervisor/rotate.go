@@ -1,7 +1,268 @@
 package supervisor
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
 
-type rotator struct{}
+	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sys/unix"
+)
 
+// Programs write to their log files themselves, so that they can go on writing when there is no supervisor. The price
+// is paid here: a file that somebody else holds open cannot be rotated by renaming it. What has grown too large is
+// copied out and then cut off the front of the file: on ext4 and XFS with FALLOC_FL_COLLAPSE_RANGE, which loses nothing
+// whoever writes meanwhile; elsewhere by truncating the file right after the last look at its end, where what is
+// written in the few microseconds between the two is lost. The writers append (O_APPEND), so their next line goes to
+// where the end then is. A reader that follows the file may see the lines of the last block twice.
+
+// rotateEvery is how often sizes are looked at. A log may exceed its limit by what its program writes in that time.
 const rotateEvery = time.Second
+
+// logLimits say how large a log may become.
+type logLimits struct {
+	max      int64 // rotate beyond; 0 never
+	backups  int
+	compress bool
+	total    int64 // of the log and its backups together; 0 no limit
+}
+
+// threshold is the size beyond which the log is rotated: low enough that a rotated part fits into the total too.
+func (l logLimits) threshold() int64 {
+	if l.total > 0 && (l.max == 0 || l.max > l.total/2) {
+		return max(1, l.total/2)
+	}
+	return l.max
+}
+
+// managedLog is a log file with the user it belongs to.
+type managedLog struct {
+	path   string
+	acct   account
+	limits logLimits
+}
+
+// logs lists the log files of a program.
+func (s *service) logs() []managedLog {
+	s.mu.Lock()
+	p, run := s.prog, s.run
+	s.mu.Unlock()
+	if run.paths.out == "" && run.paths.err == "" {
+		return nil // it has not run yet
+	}
+	var out []managedLog
+	if run.paths.out != "" {
+		out = append(out, managedLog{run.paths.out, run.acct,
+			logLimits{p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}})
+	}
+	if run.paths.err != "" && run.paths.err != run.paths.out {
+		out = append(out, managedLog{run.paths.err, run.acct,
+			logLimits{p.StderrLogfileMaxBytes, p.StderrLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}})
+	}
+	return out
+}
+
+// rotateLogs looks after the logs of all programs until the supervisor is closed. One goroutine does it all, so that
+// compressing never takes more than one processor.
+func (sup *Supervisor) rotateLogs() {
+	for sleep(sup.ctx, rotateEvery) {
+		for _, s := range sup.services() {
+			for _, l := range s.logs() {
+				limit := l.limits.threshold()
+				if limit <= 0 {
+					continue
+				}
+				info, err := os.Lstat(l.path)
+				if err != nil || !info.Mode().IsRegular() || info.Size() <= limit {
+					continue
+				}
+				if err := l.rotate(); err != nil {
+					sup.log.Error().Str("program", s.status.Load().Name).Err(err).Msg("cannot rotate the log")
+				}
+			}
+		}
+	}
+}
+
+// RotateLogs rotates a program's logs now, whatever their size.
+func (sup *Supervisor) RotateLogs(name string) error {
+	s := sup.service(name)
+	if s == nil {
+		return &UnknownError{name}
+	}
+	var errs []error
+	for _, l := range s.logs() {
+		errs = append(errs, l.rotate())
+	}
+	return errors.Join(errs...)
+}
+
+// rotate moves what is in the log to its first backup. With a full disk the oldest backup makes room; when there is
+// none left the log is emptied: that it stays below its limit is what its owner relies on.
+func (l managedLog) rotate() error {
+	acct := l.acct
+	if !acct.self && onlyRootWrites(filepath.Dir(l.path)) {
+		acct.self = true
+	}
+	return acct.do(func() error {
+		err := l.rotateOnce()
+		for errors.Is(err, unix.ENOSPC) && l.dropOldest() {
+			err = l.rotateOnce()
+		}
+		if errors.Is(err, unix.ENOSPC) {
+			return errors.Join(fmt.Errorf("%s was emptied: %w", l.path, err), os.Truncate(l.path, 0))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.path, withoutPath(err))
+		}
+		l.enforceTotal()
+		return nil
+	})
+}
+
+func (l managedLog) rotateOnce() error {
+	f, err := os.OpenFile(l.path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return nil
+	}
+	if l.limits.backups == 0 {
+		return f.Truncate(0)
+	}
+	tmp := l.path + ".rotating"
+	_ = os.Remove(tmp) // of a supervisor that was killed
+	end := wholeBlocks(f, info.Size())
+	if end == 0 {
+		end = info.Size()
+	}
+	copied, err := l.copyOut(f, tmp, 0, end, info.Mode().Perm())
+	if err != nil {
+		_ = os.Remove(tmp)
+		return err
+	}
+	if err := l.shift(tmp); err != nil {
+		return err
+	}
+	// From here on the copy has its place: whatever happens next, nothing is lost, at worst something is there twice.
+	return l.cut(f, copied)
+}
+
+// wholeBlocks is how much of the file a collapse can take off its front: whole blocks, and not the last one.
+func wholeBlocks(f *os.File, size int64) int64 {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Blksize <= 0 {
+		return 0
+	}
+	block := int64(st.Blksize)
+	return (size - 1) / block * block
+}
+
+// backup is the name of the i-th backup, the newest being the first.
+func (l managedLog) backup(i int, compressed bool) string {
+	name := fmt.Sprintf("%s.%d", l.path, i)
+	if compressed {
+		name += ".gz"
+	}
+	return name
+}
+
+// copyOut appends the part of the log between two offsets to a file, compressed if backups are. A gzip file may
+// consist of several parts, so this can be done to one file more than once.
+func (l managedLog) copyOut(f *os.File, to string, from, end int64, mode fs.FileMode) (int64, error) {
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, mode)
+	if err != nil {
+		return from, err
+	}
+	part := io.NewSectionReader(f, from, end-from)
+	var n int64
+	if l.limits.compress {
+		z, _ := gzip.NewWriterLevel(out, gzip.BestSpeed)
+		z.ModTime = time.Now()
+		n, err = io.Copy(z, part)
+		err = errors.Join(err, z.Close())
+	} else {
+		n, err = io.Copy(out, part)
+	}
+	return from + n, errors.Join(err, out.Close())
+}
+
+// shift makes room for a new first backup and puts it there. Backups that were made with another setting of
+// log_compress move along.
+func (l managedLog) shift(tmp string) error {
+	for i := l.limits.backups; i >= 1; i-- {
+		for _, compressed := range []bool{true, false} {
+			name := l.backup(i, compressed)
+			if i == l.limits.backups {
+				_ = os.Remove(name)
+			} else {
+				_ = os.Rename(name, l.backup(i+1, compressed))
+			}
+		}
+	}
+	return os.Rename(tmp, l.backup(1, l.limits.compress))
+}
+
+// cut takes what was copied off the front of the log: by collapsing it, or by emptying the file once its end has been
+// copied too.
+func (l managedLog) cut(f *os.File, copied int64) error {
+	if unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0, copied) == nil {
+		return nil
+	}
+	for {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if info.Size() <= copied {
+			return f.Truncate(0)
+		}
+		if copied, err = l.copyOut(f, l.backup(1, l.limits.compress), copied, info.Size(), info.Mode().Perm()); err != nil {
+			return err
+		}
+	}
+}
+
+// dropOldest removes the oldest backup and reports whether there was one.
+func (l managedLog) dropOldest() bool {
+	for i := l.limits.backups; i >= 1; i-- {
+		for _, compressed := range []bool{true, false} {
+			if os.Remove(l.backup(i, compressed)) == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// enforceTotal removes the oldest backups until the log and its backups fit into the total.
+func (l managedLog) enforceTotal() {
+	for l.limits.total > 0 && l.totalSize() > l.limits.total && l.dropOldest() {
+	}
+}
+
+func (l managedLog) totalSize() int64 {
+	sum := fileSize(l.path)
+	for i := 1; i <= l.limits.backups; i++ {
+		sum += fileSize(l.backup(i, true)) + fileSize(l.backup(i, false))
+	}
+	return sum
+}
+
+func fileSize(path string) int64 {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

@@ -41,7 +41,6 @@ type Supervisor struct {
 	cgroups     *cgroups
 	events      *eventLog
 	probeClient *http.Client
-	rotator     *rotator
 
 	ctx    context.Context // ends with Close; probes and waits live by it
 	cancel context.CancelFunc
@@ -91,6 +90,7 @@ func New(cfg *Config, o Options) (*Supervisor, error) {
 		sup.byName[p.Name] = newService(sup, p)
 	}
 	sup.takeOver(old)
+	sup.background(sup.rotateLogs)
 	return sup, nil
 }
 

@@ -1,0 +1,173 @@
+package supervisor
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// readAllLogs joins a log's backups, oldest first, and the log itself.
+func readAllLogs(t testing.TB, path string, backups int) string {
+	t.Helper()
+	var all bytes.Buffer
+	for i := backups; i >= 1; i-- {
+		if data, err := os.ReadFile(fmt.Sprintf("%s.%d", path, i)); err == nil {
+			all.Write(data)
+		}
+		f, err := os.Open(fmt.Sprintf("%s.%d.gz", path, i))
+		if err != nil {
+			continue
+		}
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(&all, z); err != nil {
+			t.Fatalf("%s: %v", f.Name(), err)
+		}
+		f.Close()
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.Write(data)
+	return all.String()
+}
+
+func wantLines(t testing.TB, text string, n int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) != n {
+		t.Fatalf("%d lines, want %d", len(lines), n)
+	}
+	for i, line := range lines {
+		if want := fmt.Sprintf("line %07d of a log that fills", i); line != want {
+			t.Fatalf("line %d is %q", i, line)
+		}
+	}
+}
+
+// TestRotationLosesNothing rotates the log of a program again and again while it writes.
+func TestRotationLosesNothing(t *testing.T) {
+	for _, compress := range []bool{true, false} {
+		t.Run(fmt.Sprintf("compress=%v", compress), func(t *testing.T) {
+			b := newBench(t)
+			const lines, backups = 60_000, 1000
+			b.run(b.child("a", fmt.Sprintf("flood %d;say done;sleep", lines), func(p *Program) {
+				p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups, p.LogCompress = 1000, backups, compress
+			}))
+			path := filepath.Join(b.dir, "a.log")
+			if !collapses(t, b.dir) {
+				t.Skip("this file system cannot collapse files")
+			}
+			b.start("a")
+			rotations := 0
+			for !strings.Contains(b.log("a"), "done") {
+				if rotations >= backups {
+					t.Fatal("more rotations than backups")
+				}
+				if err := b.sup.RotateLogs("a"); err != nil {
+					t.Fatal(err)
+				}
+				rotations++
+				time.Sleep(5 * time.Millisecond)
+			}
+			b.stop("a")
+			wantLines(t, strings.Replace(readAllLogs(t, path, backups), "done\n", "", 1), lines)
+		})
+	}
+}
+
+// collapses reports whether the file system below dir has FALLOC_FL_COLLAPSE_RANGE.
+func collapses(t testing.TB, dir string) bool {
+	path := filepath.Join(dir, "collapse")
+	if err := os.WriteFile(path, make([]byte, 64<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{backups: 1}}
+	if err := l.rotate(); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path + ".1")
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
+}
+
+func TestRotationKeepsItsLimits(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.log")
+	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1000, backups: 3, compress: false, total: 20_000}}
+	for i := range 12 {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(f, "%02d%s\n", i, strings.Repeat("x", 8000))
+		f.Close()
+		if err := l.rotate(); err != nil {
+			t.Fatal(err)
+		}
+		if n := l.totalSize(); n > 20_000 {
+			t.Errorf("after rotation %d: %d bytes in all", i, n)
+		}
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) > 4 {
+		t.Errorf("%d files: %v", len(entries), entries)
+	}
+	if info, err := os.Stat(path + ".1"); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("the backup's mode: %v %v", info, err)
+	}
+}
+
+func TestRotationWithoutBackups(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	if err := os.WriteFile(path, make([]byte, 5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1000}}
+	if err := l.rotate(); err != nil || fileSize(path) != 0 {
+		t.Errorf("%v, %d bytes", err, fileSize(path))
+	}
+}
+
+// TestRotationTakesOverOldBackups continues a series that was made without compression.
+func TestRotationTakesOverOldBackups(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	for name, text := range map[string]string{path: "new\n", path + ".1": "old\n", path + ".2": "older\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 5, compress: true}}
+	if err := l.rotate(); err != nil {
+		t.Fatal(err)
+	}
+	if got := readAllLogs(t, path, 5); got != "older\nold\nnew\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestRotationDoesNotFollowLinks: the directory belongs to the program's user, who might point the log elsewhere.
+func TestRotationDoesNotFollowLinks(t *testing.T) {
+	dir := t.TempDir()
+	target, path := filepath.Join(dir, "target"), filepath.Join(dir, "x.log")
+	if err := os.WriteFile(target, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 1}}
+	if err := l.rotate(); err == nil || fileSize(target) != 8 {
+		t.Errorf("error %v, target has %d bytes", err, fileSize(target))
+	}
+}
