@@ -20,10 +20,13 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // The same input gives the same bytes, however many workers there are and however often a Writer is used.
 func TestDeterministic(t *testing.T) {
-	components := map[string][]byte{"one": makeTar(t, sampleEntries()), "two": makeTar(t, []testEntry{{name: "f", body: randomText(9, 1<<20)}})}
+	components := map[string][]byte{
+		"one": makeTar(t, []testEntry{{name: "f", body: randomText(8, 1<<20)}, {name: "g", body: "g"}}),
+		"two": makeTar(t, []testEntry{{name: "f", body: randomText(9, 1<<19)}}),
+	}
 	for _, codec := range []string{CodecZstd, CodecXZ} {
 		var first []byte
-		for _, workers := range []int{1, 2, 5, 1} {
+		for _, workers := range []int{1, 3} {
 			a := writeAppliance(t, WriterOptions{Codec: codec, Workers: workers, FrameSize: 256 << 10}, components)
 			b, err := os.ReadFile(a.path)
 			if err != nil {
