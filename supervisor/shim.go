@@ -93,8 +93,7 @@ func (s *shimSpec) become() *shimError {
 		}
 	}
 	for _, l := range s.Limits {
-		// syscall.Setrlimit also tells the runtime not to restore its own idea of the file limit at exec.
-		if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+		if err := l.set(); err != nil {
 			return shimFailure(fmt.Sprintf("set %s to %s", l.Name, limitText(l.Soft, l.Hard)), err)
 		}
 	}
@@ -112,6 +111,26 @@ func (s *shimSpec) become() *shimError {
 		syscall.Umask(s.Umask)
 	}
 	return shimFailure("execute "+s.Path, syscall.Exec(s.Path, s.Argv, s.Env))
+}
+
+// set sets the limit. Root of a container may lack the right to raise a hard limit; a program with as much as there is
+// serves better than none, so it gets that, and a line in its log says so.
+func (l shimLimit) set() error {
+	// syscall.Setrlimit also tells the runtime not to restore its own idea of the file limit at exec.
+	err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard})
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	var have syscall.Rlimit
+	if err := syscall.Getrlimit(l.Resource, &have); err != nil {
+		return err
+	}
+	most := syscall.Rlimit{Cur: min(l.Soft, have.Max), Max: min(l.Hard, have.Max)}
+	if err := syscall.Setrlimit(l.Resource, &most); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "supervisor: %s is %s: this machine does not allow %s\n", l.Name, limitText(most.Cur, most.Max), limitText(l.Soft, l.Hard))
+	return nil
 }
 
 // takeUser changes the credentials of the calling thread for good.
