@@ -25,6 +25,9 @@ const allocBlock = 4 << 20
 // Allocate makes a new file of mode 0600 whose blocks are all there, without holes, durably. When the file system cannot
 // reserve blocks it writes them. It fails when abs exists, and then, as after any failure, leaves no new file.
 func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress func(done, total int64)) (err error) {
+	if err := h.mayChange("allocate", abs); err != nil {
+		return err
+	}
 	if err := h.try(OpCreate, abs); err != nil {
 		return err
 	}
@@ -102,6 +105,9 @@ func noCOW(f *os.File) error {
 // WriteAt overwrites a part of an existing file in place, durably. It is for files that must not be replaced, such as one
 // whose blocks the kernel will use directly.
 func (h *Host) WriteAt(abs string, data []byte, offset int64) error {
+	if err := h.mayChange("write", abs); err != nil {
+		return err
+	}
 	if err := h.try(OpWrite, abs); err != nil {
 		return err
 	}

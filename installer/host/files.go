@@ -49,15 +49,8 @@ func (systemFiles) lchown(p string, uid, gid int) error    { return os.Lchown(p,
 func (systemFiles) real(p string) (string, error)          { return filepath.Clean(p), nil }
 
 func (systemFiles) follow(p string) (string, error) {
-	real, err := filepath.EvalSymlinks(p)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return real, err
-	}
-	if filepath.Clean(p) == "/" {
-		return "/", nil
-	}
-	dir, err := systemFiles{}.follow(filepath.Dir(p))
-	return filepath.Join(dir, filepath.Base(p)), err
+	rel, err := resolveLinks(rootLinks{}, "resolve", p, true)
+	return filepath.Join("/", rel), err
 }
 
 // tree is a directory tree seen as chroot(2) shows it. Paths are first resolved here, because os.Root
@@ -77,57 +70,8 @@ func openTree(dir string) (*tree, error) {
 
 func (t *tree) Close() error { return t.root.Close() }
 
-// maxLinks is the number of links the kernel follows in one path before it gives up with ELOOP.
-const maxLinks = 40
-
-// resolve returns the path relative to the tree in which every element but the last is free of
-// links; with follow the last one too. Elements that do not exist are kept as they are.
 func (t *tree) resolve(op, path string, follow bool) (string, error) {
-	todo := elements(path)
-	done := make([]string, 0, len(todo))
-	for links := 0; len(todo) > 0; {
-		name := todo[0]
-		todo = todo[1:]
-		if name == ".." {
-			done = done[:max(0, len(done)-1)]
-			continue
-		}
-		at := filepath.Join(append(slices.Clone(done), name)...)
-		target := ""
-		if len(todo) > 0 || follow {
-			if fi, err := t.root.Lstat(at); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
-				if target, err = t.root.Readlink(at); err != nil {
-					return "", err
-				}
-			}
-		}
-		if target == "" {
-			done = append(done, name)
-			continue
-		}
-		if links++; links > maxLinks {
-			return "", &fs.PathError{Op: op, Path: path, Err: syscall.ELOOP}
-		}
-		if filepath.IsAbs(target) {
-			done = done[:0]
-		}
-		todo = append(elements(target), todo...)
-	}
-	if len(done) == 0 {
-		return ".", nil
-	}
-	return filepath.Join(done...), nil
-}
-
-// elements splits a path, keeping "..": after a link it must not be removed by name.
-func elements(path string) []string {
-	var out []string
-	for _, e := range strings.Split(path, "/") {
-		if e != "" && e != "." {
-			out = append(out, e)
-		}
-	}
-	return out
+	return resolveLinks(t.root, op, path, follow)
 }
 
 func (t *tree) open(p string, flag int, perm fs.FileMode) (*os.File, error) {

@@ -75,6 +75,38 @@ func TestLinksStayInTheTree(t *testing.T) {
 	}
 }
 
+// TestRootFollowsOnlyItsOwnLinks works on a directory of the running machine, as the service user could prepare one.
+func TestRootFollowsOnlyItsOwnLinks(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root has others' links to fear")
+	}
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o755))
+	must(t, os.Symlink("etc", filepath.Join(dir, "ours")))
+	must(t, os.Symlink("etc", filepath.Join(dir, "theirs")))
+	must(t, os.Lchown(filepath.Join(dir, "theirs"), 65534, 65534))
+	must(t, os.Symlink("theirs", filepath.Join(dir, "indirect")))
+	h, err := New("/", nil)
+	must(t, err)
+	must(t, h.WriteFile(filepath.Join(dir, "ours/a"), []byte("a"), FileMode{}))
+	for _, link := range []string{"theirs", "indirect"} {
+		at := filepath.Join(dir, link)
+		for name, err := range map[string]error{
+			"write": h.WriteFile(at+"/b", nil, FileMode{}), "mkdir": h.MkdirAll(at+"/b/c", FileMode{}), "remove": h.Remove(at + "/a"),
+			"rename": h.Rename(at+"/a", at+"/b"), "link": h.Symlink("x", at+"/b"), "chown": h.Chown(at+"/a", "root", ""),
+			"chmod": h.SetMode(at+"/a", FileMode{Perm: 0o666}), "edit": h.EditFile(at+"/a", FileMode{}, func([]byte) ([]byte, error) { return []byte("x"), nil }),
+			"resolve": second(h.Resolve(at)), "append": second(h.Append(at+"/a", 0o600)),
+		} {
+			if !errors.Is(err, ErrUntrustedLink) {
+				t.Errorf("%s through %s: %v", name, link, err)
+			}
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "etc")); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
 func TestPathsMustBeAbsolute(t *testing.T) {
 	h := newTree(t, nil)
 	for name, err := range map[string]error{

@@ -18,6 +18,9 @@ var ErrLocked = errors.New("another process holds the lock")
 // another process holds it, the error wraps [ErrLocked] and holder is that process, or 0. The kernel drops the lock when the
 // process ends, however it ends. release also removes the file.
 func (h *Host) TryLock(abs string) (release func() error, holder int, err error) {
+	if err := h.mayChange("lock", abs); err != nil {
+		return nil, 0, err
+	}
 	if err := h.MkdirAll(filepath.Dir(abs), FileMode{Perm: 0o755}); err != nil {
 		return nil, 0, fmt.Errorf("cannot lock %s: %w", abs, err)
 	}

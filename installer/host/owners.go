@@ -228,6 +228,9 @@ func (h *Host) Chown(abs, owner, group string) error {
 	if owner == "" && group == "" {
 		return nil
 	}
+	if err := h.mayChange("chown", abs); err != nil {
+		return err
+	}
 	if err := h.try(OpChown, abs); err != nil {
 		return err
 	}

@@ -267,6 +267,34 @@ func TestUninstallKeepsModelsUnlessPurged(t *testing.T) {
 	}
 }
 
+// TestUninstallLeavesEdits: an operator's edit stays, also in a tree that goes, and the next install takes it up.
+func TestUninstallLeavesEdits(t *testing.T) {
+	w := upgrade(t)
+	route := inTree("conf/route_table.json", "{1}")
+	for range 2 {
+		r, err := w.undo(t.Context(), engine.Everything)
+		must(t, err)
+		if got := w.read(route.Path); got != "{operator}" || r.Count(engine.Left) == 0 {
+			t.Fatalf("%q, %+v", got, r.Steps)
+		}
+		w.reopenJournal()
+	}
+	if w.exists("/data/projects/fate/eggroll/bin") || w.exists(inTree("conf/eggroll.properties", "").Path) {
+		t.Error("more than the edit is left")
+	}
+	out := w.run(t, eggroll("2"), route)
+	if got := w.read(route.Path); got != "{operator}" || !strings.Contains(out[route.ID()].Note, "kept as edited") {
+		t.Errorf("after a new install: %q, %+v", got, out[route.ID()])
+	}
+	env := w.env()
+	env.Purge = true
+	_, err := engine.Undo(t.Context(), env, w.journal, engine.Everything, Undoer, nil)
+	must(t, err)
+	if w.exists("/data/projects/fate/eggroll") {
+		t.Error("after a purge something is left")
+	}
+}
+
 func TestProgramsRestartOnlyWhenTheirInputsChange(t *testing.T) {
 	w := newWorld(t, tempDir(t), true, nil)
 	start := func(inputs string) StartPrograms { return StartPrograms{Names: []string{"fate-mysql"}, Inputs: inputs} }

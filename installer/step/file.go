@@ -155,6 +155,11 @@ func (File) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error 
 	if err := dropBeside(env, before.Path+NewSuffix, marks); err != nil {
 		return err
 	}
+	if env.Purge && before.Kind == absent { // an edit of a file that would not exist without us
+		if err := env.Host.Remove(before.Path); err != nil {
+			return err
+		}
+	}
 	return before.putBack(env, marks)
 }
 

@@ -77,7 +77,7 @@ func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 	}
 	switch {
 	case have == nil && env.Host.Exists(u.Target):
-		if !u.onlyKept(env, u.Target) {
+		if !u.onlyKept(env) {
 			return engine.Finding{}, foreignError{u.Component, u.Target}
 		}
 		before.Dir, err = dirNow(env, u.Target)
@@ -100,8 +100,13 @@ func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 	return engine.Finding{Done: true}, nil
 }
 
-// onlyKept reports whether a directory holds nothing but what Keep names: it is empty, or an uninstall left it.
-func (u Unpack) onlyKept(env *engine.Env, dir string) bool {
+// onlyKept reports whether the target holds nothing but what an uninstall leaves: data, files that an operator edited, and
+// directories for them.
+func (u Unpack) onlyKept(env *engine.Env) bool {
+	return u.only(env, u.Target, union(u.Keep, u.files(env)))
+}
+
+func (u Unpack) only(env *engine.Env, dir string, keep []string) bool {
 	entries, err := env.Host.ReadDir(dir)
 	if err != nil {
 		return false
@@ -109,8 +114,7 @@ func (u Unpack) onlyKept(env *engine.Env, dir string) bool {
 	for _, e := range entries {
 		at := path.Join(dir, e.Name())
 		rel := strings.TrimPrefix(at, u.Target+"/")
-		leads := slices.ContainsFunc(u.Keep, func(k string) bool { return strings.HasPrefix(k, rel+"/") })
-		if !slices.Contains(u.Keep, rel) && (!leads || !e.IsDir() || !u.onlyKept(env, at)) {
+		if !slices.Contains(keep, rel) && (!e.IsDir() || !u.only(env, at, keep)) {
 			return false
 		}
 	}
@@ -248,10 +252,9 @@ func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 // survives, and the File step sees its own work and updates it. What the component brings under such a name would
 // otherwise look like an edit.
 func (u Unpack) carryFiles(env *engine.Env) error {
-	for _, e := range env.Ledger.Entries() {
-		file, ok := strings.CutPrefix(e.Step, kindFile+":")
-		rel, below := strings.CutPrefix(file, u.Target+"/")
-		if !ok || !below || !env.Ledger.Completed(e.Step) {
+	for _, rel := range u.files(env) {
+		file := path.Join(u.Target, rel)
+		if !env.Ledger.Completed(File{Path: file}.ID()) {
 			continue
 		}
 		if err := carryFile(env, file, path.Join(u.staging(), rel)); err != nil {
@@ -259,6 +262,17 @@ func (u Unpack) carryFiles(env *engine.Env) error {
 		}
 	}
 	return nil
+}
+
+// files lists the files in the tree that File steps wrote and that are not undone, relative to the tree.
+func (u Unpack) files(env *engine.Env) []string {
+	var out []string
+	for _, e := range env.Ledger.Entries() {
+		if rel, ok := strings.CutPrefix(e.Step, kindFile+":"+u.Target+"/"); ok {
+			out = append(out, rel)
+		}
+	}
+	return out
 }
 
 // clearForKept removes from the new tree what the data of the old one will replace. After that, data in the new tree is data that
@@ -295,7 +309,7 @@ func (u Unpack) swap(env *engine.Env) error {
 		return err
 	}
 	if env.Host.Exists(u.Target) {
-		if old == nil && !u.onlyKept(env, u.Target) {
+		if old == nil && !u.onlyKept(env) {
 			return foreignError{u.Component, u.Target}
 		}
 		if err := env.Host.RemoveAll(u.old()); err != nil {
@@ -369,148 +383,4 @@ func (u Unpack) Commit(_ context.Context, env *engine.Env) error {
 		return fmt.Errorf("cannot remove %s: it still holds %s", u.old(), u.leftBehind(env))
 	}
 	return env.Host.RemoveAll(u.old())
-}
-
-// Undo implements [engine.Undoer]. It brings the version before back, or removes the tree but for its data.
-func (Unpack) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
-	before, err := decode[unpackBefore](raw)
-	if err != nil {
-		return err
-	}
-	u := Unpack{Target: before.Target, Keep: before.Keep}
-	if env.Purge {
-		u.Keep = nil
-	}
-	if err := u.undoResume(env, before.Old == nil); err != nil {
-		return err
-	}
-	if before.Old != nil {
-		return u.undoReplace(env, *before.Old)
-	}
-	return u.undoInstall(env, before)
-}
-
-// undoResume brings the data of all trees that a cut-off Apply or Undo may have left into one.
-func (u Unpack) undoResume(env *engine.Env, install bool) error {
-	switch {
-	case !env.Host.Exists(u.old()):
-	case !env.Host.Exists(u.Target):
-		if err := env.Host.Rename(u.old(), u.Target); err != nil {
-			return err
-		}
-	case install: // what was set aside was a directory with data only
-		if err := moveKept(env, u.Keep, u.old(), u.Target); err != nil {
-			return err
-		}
-		if err := env.Host.RemoveAll(u.old()); err != nil {
-			return err
-		}
-	}
-	if env.Host.Exists(u.gone()) {
-		if err := moveKept(env, u.Keep, u.gone(), u.Target); err != nil {
-			return err
-		}
-	}
-	return dropAside(env, u.Target, "new", "gone")
-}
-
-func (u Unpack) undoReplace(env *engine.Env, old marker) error {
-	have, err := readMarker(env, u.Target)
-	if err != nil {
-		return err
-	}
-	if have != nil && have.Digest == old.Digest && !env.Host.Exists(u.old()) {
-		return nil
-	}
-	aside, err := readMarker(env, u.old())
-	if err != nil {
-		return err
-	}
-	if aside == nil || aside.Digest != old.Digest {
-		return fmt.Errorf("cannot bring back version %s of %s: it was removed", old.Version, u.Target)
-	}
-	if err := moveKept(env, u.Keep, u.Target, u.old()); err != nil {
-		return err
-	}
-	if env.Host.Exists(u.Target) {
-		if err := env.Host.Rename(u.Target, u.gone()); err != nil {
-			return err
-		}
-	}
-	if err := env.Host.Rename(u.old(), u.Target); err != nil {
-		return err
-	}
-	return env.Host.RemoveAll(u.gone())
-}
-
-func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
-	have, err := readMarker(env, u.Target)
-	if err != nil {
-		return err
-	}
-	if have == nil && env.Purge && (Unpack{Target: u.Target, Keep: before.Keep}).onlyKept(env, u.Target) {
-		if err := env.Host.RemoveAll(u.Target); err != nil {
-			return err
-		}
-	}
-	if have != nil {
-		if !slices.Contains(env.Ledger.Wrote(u.ID()), have.Digest) {
-			return &engine.LeftError{What: u.Target, Why: "another version was put there"}
-		}
-		if err := u.remove(env); err != nil {
-			return err
-		}
-	}
-	if before.Dir != nil {
-		if err := env.Host.MkdirAll(u.Target, before.Dir.mode()); err != nil {
-			return err
-		}
-		if err := env.Host.SetMode(u.Target, before.Dir.mode()); err != nil {
-			return err
-		}
-	}
-	if hasData(env, u.Target) {
-		return &engine.LeftError{What: u.Target, Why: "it holds data"}
-	}
-	if before.Dir != nil {
-		return nil
-	}
-	if err := env.Host.Remove(u.Target); err != nil {
-		return err
-	}
-	return dropParents(env, before.Parents)
-}
-
-// remove removes the tree but for its data.
-func (u Unpack) remove(env *engine.Env) error {
-	if err := env.Host.Rename(u.Target, u.gone()); err != nil {
-		return err
-	}
-	if err := moveKept(env, u.Keep, u.gone(), u.Target); err != nil {
-		return err
-	}
-	return env.Host.RemoveAll(u.gone())
-}
-
-// Remains implements [engine.Remainer].
-func (Unpack) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) ([]string, error) {
-	before, err := decode[unpackBefore](raw)
-	if err != nil {
-		return nil, err
-	}
-	u := Unpack{Target: before.Target}
-	var out []string
-	for _, dir := range []string{u.staging(), u.old(), u.gone()} {
-		if env.Host.Exists(dir) {
-			out = append(out, dir)
-		}
-	}
-	have, err := readMarker(env, u.Target)
-	switch {
-	case have != nil && (before.Old == nil || before.Old.Digest != have.Digest):
-		out = append(out, fmt.Sprintf("%s (%s %s)", u.Target, have.Component, have.Version))
-	case have == nil && before.Dir == nil && env.Host.Exists(u.Target):
-		out = append(out, u.Target+" (data)")
-	}
-	return out, err
 }
