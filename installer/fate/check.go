@@ -18,6 +18,9 @@ func (s *Spec) check(problems *Problems) {
 		}
 	}
 	s.checkVersion(problems)
+	if s.Runs(FateBoard) && s.Profile.BoardNeedsDatabase() && !s.logsIn() && s.Side.Secrets.MySQLUser.IsZero() {
+		problems.add(s.Cluster.at("%s.mysql", s.Role), "write mysql.dbpasswd", "FATE-Board %s logs into the database from a host of its own: mysql.dbpasswd is needed", s.Profile.Board)
+	}
 	k := &checker{s.Cluster, problems}
 	for _, t := range []carried{
 		{string(s.Role), "the drawn database password", s.Secrets.MySQLUser.Reveal(), []string{"eggroll.properties"}},
@@ -55,6 +58,9 @@ func (s *Spec) Warnings() Problems {
 		if want, have := s.Cluster.versions[v.path], s.Versions[v.component]; want != "" && have != "" && want != have {
 			notes.add(s.Cluster.at("%s", v.path), "", "the payload's %s %s is installed, not %s", v.component, have, want)
 		}
+	}
+	if major := s.javaMajor(); major != 8 && s.Versions["jdk"] != "" {
+		notes.add(Pos{}, "", "the payload has Java %d, and FATE's java programs are made for Java 8", major)
 	}
 	return notes.sorted()
 }

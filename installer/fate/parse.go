@@ -141,9 +141,6 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 			d.value(body, reflect.ValueOf(&doc).Elem(), "")
 		}
 	}
-	if len(sources) > 0 && len(problems) == 0 && !isSetup && doc.Host == nil && doc.Guest == nil && doc.Exchange == nil {
-		problems.add(Pos{File: sources[0].Name}, "describe at least one of host, guest and exchange", "no side is described")
-	}
 	c := newCluster(&doc, origins)
 	c.failed, c.notes = failed, notes
 	// What a file that is not YAML would have said is unknown: the rules that compare values would only guess.
@@ -152,8 +149,12 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 			c.fromSetup(&setup, &doc, &problems)
 		}
 		c.complete(&doc, &problems)
+		(&checker{c, &problems}).installFiles(&doc, &setup)
 		for _, side := range c.Sides() {
 			side.Secrets = side.Secrets.or(secrets[side.Role])
+		}
+		if len(c.Sides()) == 0 && len(problems) == 0 {
+			problems.add(Pos{File: firstName(sources)}, "describe at least one of host, guest and exchange", "no side is described")
 		}
 		c.validate(&problems)
 	}
@@ -165,6 +166,13 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 
 // inventory recognises ansible's hosts file, which lies beside the var files, by the title of its first section.
 var inventory = regexp.MustCompile(`^(\s*([#;].*)?\n)*\[[\w:.-]+\][ \t]*\r?\n`)
+
+func firstName(sources []Source) string {
+	if len(sources) == 0 {
+		return ""
+	}
+	return sources[0].Name
+}
 
 // bodies splits a source into its YAML documents.
 func (d *decoder) bodies(data []byte) []ast.Node {

@@ -48,7 +48,7 @@ func eggrollProperties(s *Spec) []byte {
 			"jdbc:mysql://%s:%d/%s?useSSL=false&serverTimezone=%s&characterEncoding=utf8&allowPublicKeyRetrieval=true",
 			first(side.MySQL.IPs), side.MySQL.Port, side.Eggroll.DBName, s.Profile.jdbcTimezone()))
 		p.set(manager+"jdbc.username", side.MySQL.User)
-		p.set(manager+"jdbc.password", s.Secrets.MySQLUser.Reveal())
+		p.set(manager+"jdbc.password", s.databasePassword())
 		p.set(manager+"host", first(side.ClusterManager.IPs))
 		p.set(manager+"port", side.ClusterManager.Port)
 		p.set(node+"port", side.NodeManager.Port)

@@ -45,7 +45,7 @@ func serviceConf(s *Spec) yamlMap {
 	}
 	add("fateflow", flowBlock(s))
 	add("database", yamlMap{
-		item("name", flow.DBName), item("user", side.MySQL.User), item("passwd", s.Secrets.MySQLUser.Reveal()),
+		item("name", flow.DBName), item("user", side.MySQL.User), item("passwd", s.databasePassword()),
 		item("host", first(side.MySQL.IPs)), item("port", side.MySQL.Port),
 		item("max_connections", 100), item("stale_timeout", 30),
 	})
@@ -139,9 +139,11 @@ func zookeeperBlock(s *Spec) yamlMap {
 			hosts = append(hosts, text(e.IP+":"+strconv.Itoa(e.Port)))
 		}
 	}
-	return yamlMap{
-		item("hosts", hosts), item("use_acl", zk.UseACL), item("user", zk.User), item("password", s.Secrets.ZooKeeper.Reveal()),
+	password := ""
+	if s.Runs(FateFlow) {
+		password = s.Secrets.ZooKeeper.Reveal()
 	}
+	return yamlMap{item("hosts", hosts), item("use_acl", zk.UseACL), item("user", zk.User), item("password", password)}
 }
 
 func enginesBlock(side *Side) yamlMap {
@@ -220,7 +222,7 @@ func modelStoreBlock(s *Spec) yamlMap {
 	}
 	return yamlMap{
 		item("storage", side.ModelStore.Storage), item(database, side.FateFlow.DBName), item("user", side.MySQL.User),
-		item(password, s.Secrets.MySQLUser.Reveal()), item("host", first(side.MySQL.IPs)), item("port", side.MySQL.Port),
+		item(password, s.databasePassword()), item("host", first(side.MySQL.IPs)), item("port", side.MySQL.Port),
 		item("max_connections", 10), item("stale_timeout", 10),
 	}
 }

@@ -154,3 +154,16 @@ func (s *Spec) runsEggroll() bool {
 func (s *Spec) hasEggroll() bool {
 	return s.runsEggroll() || s.Runs(FateFlow) && s.Side.FateFlow.DefaultEngines == "eggroll"
 }
+
+// logsIn reports whether something on this host logs into the database or the registry. A host that only runs a
+// nodemanager gets the same files, but not the passwords in them.
+func (s *Spec) logsIn() bool {
+	return s.Runs(MySQL) || s.Runs(ClusterManager) || s.Runs(FateFlow)
+}
+
+func (s *Spec) databasePassword() string {
+	if !s.logsIn() {
+		return ""
+	}
+	return s.Secrets.MySQLUser.Reveal()
+}

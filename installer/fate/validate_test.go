@@ -79,6 +79,10 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 		{"heap", oneSide("rollsite: {max_memory: lots}"), []string{"java heap size"}},
 		{"several hosts without password", oneSide("nodemanager: {ips: [192.168.0.1, 192.168.0.5]}\nclustermanager: {ips: [192.168.0.5]}"), []string{"several hosts that log into the database"}},
 		{"outside database without password", oneSide("mysql: {type: outside, ips: [10.9.9.9]}"), []string{"the database is outside"}},
+		{"project name", "pname: fate2\nhost: {partyid: 1, ip: 10.0.0.1}", []string{"cluster.yaml:1:8", "pname cannot be"}},
+		{"deploy mode", "deploy_mode: uninstall\nhost: {partyid: 1, ip: 10.0.0.1}", []string{"run fate-installer uninstall"}},
+		{"directories apart", "base: /data\nlbase: /var/log/fate\nhost: {partyid: 1, ip: 10.0.0.1}", []string{"cluster.yaml:2:8", "all directories move together", "write /data/logs"}},
+		{"deploy module", "deploy_modules: [mysql, egroll]\nhost: {partyid: 1, ip: 10.0.0.1}", []string{`did you mean "eggroll"?`}},
 		{"os policy", "host: {partyid: 1, ip: 10.0.0.1}\nos: {selinux: off}\n", []string{"cluster.yaml:2:15", "keep, permissive"}},
 
 		{"own party missing", oneSide("rollsite: {route_tables: [{id: default, routes: [{name: default, ip: 10.0.0.9, port: 9370}]}]}"), []string{"no entry for its own party 10000"}},
@@ -197,6 +201,38 @@ func TestSeveralFilesContradictEachOther(t *testing.T) {
 func TestDirectoryOfVarFilesWithInventory(t *testing.T) {
 	c := mustParse(t, upstream+"/var-files-1.5/host-guest-plain")
 	wantProblem(t, c.Notes(), "hosts", "inventory is not used")
+}
+
+// TestNothingIsSilentlyIgnored checks that a value without effect is noted, and AnsibleFATE's own value is not.
+func TestNothingIsSilentlyIgnored(t *testing.T) {
+	const side = "\nhost: {partyid: 1, ip: 10.0.0.1}\n"
+	for text, note := range map[string]string{
+		"base_dir: /opt/ansible":                                       "base_dir is not used",
+		"envCheck: False":                                              "--waive",
+		"init: {dirs: [common, data]}":                                 "init.dirs is not used",
+		"supervisord: {account: {password: x}}":                        "its socket is open to",
+		"supervisord: {service: {port: 9002}}":                         "opens no port",
+		"redis: {version: 6.0}":                                        "no part of FATE uses redis",
+		"python: {venv: venv}":                                         "python.venv is not used",
+		"mysql: {path: db}":                                            "mysql.path is not used",
+		"host: {partyid: 1, ip: 10.0.0.1, rollsite: {pool_size: 100}}": "size their pools themselves",
+	} {
+		if !strings.HasPrefix(text, "host:") {
+			text += side
+		}
+		c, err := parseText(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		wantProblem(t, c.Notes(), "cluster.yaml:1:", note)
+	}
+	c := mustParse(t, upstream+"/var-files-1.7/host-guest-plain")
+	for _, n := range c.Notes() {
+		if !strings.Contains(n.Message, "published") {
+			t.Errorf("AnsibleFATE's own value is noted: %s", n)
+		}
+	}
 }
 
 func TestYAML11Words(t *testing.T) {
