@@ -138,9 +138,6 @@ func (d *demo) journey(file string) error {
 // show runs a command in the host as a person there would see it.
 func (d *demo) show(args ...string) error {
 	fmt.Fprintf(d.out, "root@%s:~# %s\n", hostName, strings.Join(args, " "))
-	if args[0] == "./fate-installer" {
-		args = append([]string{"/root/fate-installer"}, args[1:]...)
-	}
 	// The host's end of a terminal of its own needs one here; without one the output is plain lines.
 	c := lab.Cmd{Args: args, Stdin: bytes.NewReader(nil), Stdout: d.out, Stderr: d.out}
 	return d.lab.Run(d.ctx, hostName, c)

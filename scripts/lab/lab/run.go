@@ -146,7 +146,7 @@ func enter(ctx context.Context, keeper int, args []string) *exec.Cmd {
 // has all rights of the machine's root: it is for tools that talk to the host's
 // systemd.
 func enterHost(ctx context.Context, keeper, init int, args ...string) *exec.Cmd {
-	return enter(ctx, keeper, append([]string{"nsenter", "--target", strconv.Itoa(init), "--all", "--"}, args...))
+	return enter(ctx, keeper, append([]string{"nsenter", "--target", strconv.Itoa(init), "--all", "--wdns=/root", "--"}, args...))
 }
 
 // CopyTo copies a file of this machine into a host, with its permission bits. A
