@@ -139,6 +139,9 @@ func identify(name string, format Format, r *bufio.Reader) (content, error) {
 	case isZip(head) && (format == FormatZip || !isProgramArchive(name)):
 		found.format = FormatZip
 	}
+	if format == FormatWheels && (found.format == FormatTar || isZip(head)) {
+		return found, nil
+	}
 	if format != FormatAuto && format != found.format {
 		found.archived.Close()
 		return content{}, fmt.Errorf("the lock says format %s, but its bytes are of format %s", format, found.format)

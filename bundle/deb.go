@@ -26,7 +26,7 @@ func (i debInfo) purl() string {
 	if strings.Contains(strings.ToLower(i.Maintainer), "ubuntu") {
 		vendor = "ubuntu"
 	}
-	return fmt.Sprintf("pkg:deb/%s/%s@%s?arch=%s", vendor, url.PathEscape(i.Package), url.QueryEscape(i.Version), url.QueryEscape(i.Architecture))
+	return fmt.Sprintf("pkg:deb/%s/%s@%s?arch=%s", vendor, url.QueryEscape(i.Package), url.QueryEscape(i.Version), url.QueryEscape(i.Architecture))
 }
 
 // platform maps a Debian architecture to a platform; "" for one the lock cannot name.

@@ -103,6 +103,9 @@ func (w *lockWriter) source(s *Source) {
 	if s.Format != "" && s.Format != FormatAuto {
 		key("format", string(s.Format))
 	}
+	if s.Python != "" {
+		key("python", `"`+s.Python+`"`)
+	}
 	if s.SHA256 != "" {
 		key("sha256", `"`+s.SHA256+`"`)
 		key("size", fmt.Sprint(s.Size))

@@ -60,6 +60,10 @@ func drawLockSource(t *rapid.T) Source {
 	if rapid.Bool().Draw(t, "locked") {
 		s.SHA256, s.Size = digests.Draw(t, "digest"), rapid.Int64Range(1, 1<<50).Draw(t, "size")
 	}
+	if rapid.Bool().Draw(t, "wheels") {
+		s.Format, s.Python = FormatWheels, "3.10"
+		return s
+	}
 	if rapid.Bool().Draw(t, "mapped") {
 		s.Format, s.Setuid, s.Override, s.Strip, s.Into = FormatTar, SetuidAllow, true, 3, "x y"
 		s.Include, s.Exclude = []string{"**/*.so*", "[ab]"}, []string{"true"}

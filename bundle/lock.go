@@ -23,7 +23,8 @@
 //	      - path: jdk-8u345.tar.xz     # file or directory, relative to the lock file
 //	        member: a/b.tar.gz         # optional: take this member of the tar at path instead of all of it
 //	        url: [https://…, …]        # instead of path: http, https or file; the later ones are mirrors
-//	        format: auto               # auto (looks at the bytes), tar, zip, deb, dir or file
+//	        format: auto               # auto (looks at the bytes), tar, zip, deb, dir, file or wheels
+//	        python: "3.8"              # only with wheels, see there
 //	        sha256: "…"                # of the file or member; of a directory: of its canonical tar
 //	        size: 123456               # bytes of the same
 //	        include: ["bin/**"]        # optional: only what matches (see Patterns)
@@ -40,6 +41,13 @@
 // A directory has no format of its own: what include and exclude leave of it is read as a tar.
 // A plain file is executable when it starts with "#!" or is an ELF program, whatever its mode on disk.
 // A compressed file that holds no tar, and a ZIP named .jar, .war or .whl, is a plain file too.
+//
+// # Wheels
+//
+// With format wheels the source is a Python wheel, or a tar or directory of nothing else, and is installed as pip would
+// into a Python environment of the version given by python: lib/python3.8/site-packages, bin, and so on below into. A
+// wheel for another version or platform is refused. The programs in bin find the interpreter beside them, so the
+// environment can be moved. include chooses wheels; exclude drops wheels, or files by their installed path.
 //
 // # Patterns
 //
@@ -94,6 +102,7 @@ type Source struct {
 	URL      []string // where to fetch the file, mirrors last
 	Member   string   // the member of the tar at Path to take instead
 	Format   Format
+	Python   string // version of the environment that wheels go to: 3.8
 	SHA256   string // lower-case hex; empty while not locked
 	Size     int64  // bytes; 0 while not locked
 	Include  []string
@@ -124,12 +133,13 @@ type Format string
 
 // The formats a lock file can name. FormatAuto looks at the bytes.
 const (
-	FormatAuto Format = "auto"
-	FormatTar  Format = "tar"
-	FormatZip  Format = "zip"
-	FormatDeb  Format = "deb"
-	FormatDir  Format = "dir"
-	FormatFile Format = "file"
+	FormatAuto   Format = "auto"
+	FormatTar    Format = "tar"
+	FormatZip    Format = "zip"
+	FormatDeb    Format = "deb"
+	FormatDir    Format = "dir"
+	FormatFile   Format = "file"
+	FormatWheels Format = "wheels"
 )
 
 // Setuid says what to do with setuid and setgid bits.

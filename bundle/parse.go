@@ -179,7 +179,8 @@ func (p *lockParser) source(n ast.Node) Source {
 		"path":     p.text(&s.Path, "path", oneLine),
 		"url":      p.texts(&s.URL, "url", sourceURL),
 		"member":   p.text(&s.Member, "member", treePath),
-		"format":   p.text((*string)(&s.Format), "format", is("auto", "tar", "zip", "deb", "dir", "file")),
+		"format":   p.text((*string)(&s.Format), "format", is("auto", "tar", "zip", "deb", "dir", "file", "wheels")),
+		"python":   p.text(&s.Python, "python", matches(pythonPattern, "is not a version such as 3.8")),
 		"sha256":   p.text(&s.SHA256, "sha256", matches(digestPattern, "is not 64 lower-case hexadecimal digits")),
 		"size":     p.number(&s.Size, "size"),
 		"include":  p.texts(&s.Include, "include", validPattern),
@@ -203,6 +204,10 @@ func (p *lockParser) source(n ast.Node) Source {
 		p.problemf(n, "member needs a path: fetch the archive first")
 	case s.Format == FormatDir && (s.Member != "" || s.Path == ""):
 		p.problemf(n, "format dir needs a path and no member")
+	case (s.Format == FormatWheels) != (s.Python != ""):
+		p.problemf(n, "format wheels and python: \"3.8\" go together")
+	case s.Format == FormatWheels && s.Strip > 0:
+		p.problemf(n, "strip has no meaning for wheels")
 	case s.SHA256 == "" && s.Size != 0:
 		p.problemf(n, "size without sha256: remove it, and run bundle lock")
 	}
@@ -255,6 +260,7 @@ var (
 	versionPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,127}$`)
 	platformPattern = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
 	digestPattern   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	pythonPattern   = regexp.MustCompile(`^3\.[0-9]{1,2}$`)
 	modePattern     = regexp.MustCompile(`^0?[0-7]{3}$`)
 )
 

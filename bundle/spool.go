@@ -59,6 +59,23 @@ func (s *spool) open(b *blob) *io.SectionReader {
 	return io.NewSectionReader(s.file, b.offset, b.size)
 }
 
+// keep adds r and returns the same bytes for random access, forgetting what was kept before.
+func (s *spool) keep(r io.Reader, size int64) (io.ReaderAt, int64, error) {
+	if err := s.file.Truncate(0); err != nil {
+		return nil, 0, err
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return nil, 0, err
+	}
+	s.w.Reset(s.file)
+	s.size = 0
+	b, err := s.add(r, size)
+	if err == nil {
+		err = s.flush()
+	}
+	return s.open(b), size, err
+}
+
 // same compares two blobs byte by byte.
 func (s *spool) same(a, b *blob) (bool, error) {
 	if a.size != b.size {
