@@ -41,7 +41,7 @@ func Example() {
 	fmt.Printf("%s%v\n", script, err)
 	// Output:
 	// tree 1.0: 2 files, 200010 bytes in 4 frames
-	// all 7589 bytes are as they were written
+	// all 7581 bytes are as they were written
 	// #!/bin/sh
 	// <nil>
 }

@@ -103,7 +103,7 @@ func extractTo(t testing.TB, path, component string, o ExtractOptions) (dir stri
 		return "", err
 	}
 	defer p.Close()
-	dir = t.TempDir()
+	dir = tempDir(t)
 	o.UID, o.GID = -1, -1
 	return dir, p.Extract(context.Background(), component, filepath.Join(dir, "out"), o)
 }

@@ -22,7 +22,7 @@ func partStream(entries ...entry) []byte {
 	var b []byte
 	for _, e := range entries {
 		if e.mode == 0 {
-			e.mode = 0o644
+			e.mode = 0o755
 		}
 		b = appendHeader(b, &e)
 		b = append(b, bytes.Repeat([]byte("x"), int(e.size))...)
@@ -47,7 +47,7 @@ func TestWriterRefuses(t *testing.T) {
 		"absolute link":            {[]testEntry{{name: "a", flag: tar.TypeSymlink, target: "/etc"}}, "/etc"},
 		"link outside":             {[]testEntry{{name: "a/b", flag: tar.TypeSymlink, target: "../../c"}}, "../../c"},
 		"link through a link":      {[]testEntry{{name: "a", flag: tar.TypeSymlink, target: "b/../c"}}, "b/../c"},
-		"empty link":               {[]testEntry{{name: "a", flag: tar.TypeSymlink, target: "\x00"}}, "control"},
+		"empty link":               {[]testEntry{{name: "a", flag: tar.TypeSymlink}}, "empty"},
 		"hard link to nothing":     {[]testEntry{{name: "a", flag: tar.TypeLink, target: "b"}}, `"b"`},
 		"hard link outside":        {[]testEntry{{name: "a", flag: tar.TypeLink, target: "../b"}}, "../b"},
 		"hard link to a later one": {[]testEntry{{name: "a", flag: tar.TypeLink, target: "b"}, {name: "b"}}, `"b"`},
@@ -68,7 +68,7 @@ func TestWriterRefuses(t *testing.T) {
 					h.Typeflag = tar.TypeReg
 				}
 				if err := tw.WriteHeader(h); err != nil {
-					t.Skip("tar cannot even store it:", err)
+					t.Fatal(err)
 				}
 			}
 			err := w.AddComponent(context.Background(), Component{Name: "x"}, &b)

@@ -3,6 +3,7 @@ package payload
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -157,14 +158,8 @@ func (m *Manifest) encode() ([]byte, error) {
 // Only the text Encode gives is accepted: an unknown or repeated key, white space or trailing data is an error,
 // so there are never two readings of one signed text.
 func DecodeManifest(text []byte) (*Manifest, error) {
-	var version struct {
-		Schema int `json:"schema"`
-	}
-	if err := json.Unmarshal(text, &version); err != nil {
-		return nil, fmt.Errorf("cannot decode the manifest: %w", err)
-	}
-	if version.Schema != Schema {
-		return nil, &SchemaError{Got: version.Schema}
+	if !bytes.HasPrefix(text, fmt.Appendf(nil, `{"schema":%d,`, Schema)) {
+		return nil, otherSchema(text)
 	}
 	m := new(Manifest)
 	if err := json.Unmarshal(text, m); err != nil {
@@ -178,7 +173,23 @@ func DecodeManifest(text []byte) (*Manifest, error) {
 		return nil, err
 	}
 	if !bytes.Equal(again, text) {
-		return nil, fmt.Errorf("the manifest is not in its canonical form: unknown, repeated or reordered keys, or white space")
+		return nil, errNotCanonical
 	}
 	return m, nil
 }
+
+// otherSchema says why a text that does not begin like a manifest of this format is none.
+func otherSchema(text []byte) error {
+	var version struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return fmt.Errorf("cannot decode the manifest: %w", err)
+	}
+	if version.Schema != Schema {
+		return &SchemaError{Got: version.Schema}
+	}
+	return errNotCanonical
+}
+
+var errNotCanonical = errors.New("the manifest is not in its canonical form: it has unknown, repeated or reordered keys, or white space")

@@ -223,11 +223,15 @@ func hexSHA256(b []byte) string {
 }
 
 func isSHA256(s string) bool {
-	if len(s) != 64 || s != strings.ToLower(s) {
+	if len(s) != 2*sha256.Size {
 		return false
 	}
-	_, err := hex.DecodeString(s)
-	return err == nil
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // checkTexts refuses what could confuse a terminal, or a reader with another JSON library.

@@ -54,6 +54,9 @@ func makeTar(t testing.TB, entries []testEntry) []byte {
 		if e.flag == 0 {
 			e.flag = tar.TypeReg
 		}
+		if e.mode == 0 {
+			e.mode = 0o755
+		}
 		h := &tar.Header{Name: e.name, Typeflag: e.flag, Mode: e.mode, Size: int64(len(e.body)), Linkname: e.target, ModTime: time.Unix(1_600_000_000, 0), Uid: 1000, Uname: "someone"}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
@@ -100,7 +103,7 @@ type testAppliance struct {
 func writeAppliance(t testing.TB, o WriterOptions, components map[string][]byte) testAppliance {
 	t.Helper()
 	o.Release = Release{FATE: "1.11.4", Platform: "linux/amd64", Env: map[string]string{"b": "2", "a": "<1>"}}
-	f, err := os.Create(filepath.Join(t.TempDir(), "appliance"))
+	f, err := os.Create(filepath.Join(tempDir(t), "appliance"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +180,13 @@ func readTree(t testing.TB, dir string) map[string]string {
 	return tree
 }
 
+// tempDir is t.TempDir for trees with directories that cannot be written to.
+func tempDir(t testing.TB) string {
+	dir := t.TempDir()
+	t.Cleanup(func() { removeTree(dir) })
+	return dir
+}
+
 func sum(b []byte) string {
 	h := crc32.ChecksumIEEE(b)
 	return fmt.Sprint(h)
@@ -234,7 +244,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("report %+v", report)
 			}
 			for _, workers := range []int{1, 3} {
-				target := filepath.Join(t.TempDir(), "out")
+				target := filepath.Join(tempDir(t), "out")
 				if err := p.Extract(context.Background(), "sample", target, ExtractOptions{UID: -1, GID: -1, Workers: workers}); err != nil {
 					t.Fatal(err)
 				}

@@ -131,8 +131,8 @@ func removeStale(parent, name string) error {
 		}
 		path := filepath.Join(parent, e.Name())
 		dir, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			continue // another run was faster, or it is another user's
 		}
 		if err != nil {
 			return err

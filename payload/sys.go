@@ -48,6 +48,12 @@ func renameNew(from, to string) error {
 		}
 		return nil
 	}
+	return renameOld(from, to)
+}
+
+// renameOld is renameNew for systems that leave a moment between the check and the renaming, in which an empty directory
+// of that name would be replaced.
+func renameOld(from, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
 	}
