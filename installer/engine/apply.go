@@ -13,8 +13,9 @@ import (
 // busy together, few enough for the two cores of a small host.
 const defaultParallel = 4
 
-// Apply makes the host as the plan says. Steps whose predecessors are done run at the same time, those on the longest way to
-// the end first. After a failure no step is begun, but those at work are completed; when ctx ends they are asked to stop.
+// Apply makes the host as the plan says. Steps whose predecessors are done run at the same time, those on the longest
+// way to the end first. After a failure no step is begun, but those at work are completed; when ctx ends they are
+// asked to stop.
 //
 // onEvent, which may be nil, is called by one goroutine at a time. The report is valid also with an error, which is a
 // [*StepError] for a failed step (all of them, joined) or wraps the cause of ctx. Apply again continues.

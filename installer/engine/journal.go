@@ -113,8 +113,8 @@ func ReadJournal(h *host.Host, path string) (*Journal, error) {
 	return j, err
 }
 
-// create makes the directory of the journal when it is missing. The directory, its missing parents and a journal that lists them appear by one
-// rename: at no moment is there a directory of ours that an uninstall would not know of.
+// create makes the directory of the journal when it is missing. The directory, its missing parents and a journal that
+// lists them appear by one rename: at no moment is there a directory of ours that an uninstall would not know of.
 func (j *Journal) create() error {
 	dir := filepath.Dir(j.path)
 	missing, err := j.host.MissingParents(dir)
@@ -162,8 +162,8 @@ func (j *Journal) replay(f *os.File) error {
 	return f.Sync()
 }
 
-// load applies the records in data and returns the length of the part that is whole. Only the last line may be damaged: every
-// record was synced before the next was written.
+// load applies the records in data and returns the length of the part that is whole. Only the last line may be
+// damaged: every record was synced before the next was written.
 func (j *Journal) load(data []byte) (good int, err error) {
 	for line := 1; good < len(data); line++ {
 		end := bytes.IndexByte(data[good:], '\n')
@@ -238,8 +238,8 @@ func (j *Journal) append(line []byte) error {
 	return nil
 }
 
-// Destroy removes the journal and, where nothing else is in them, the backups and the directories that were made for it. It is the last act
-// of an uninstall. What cannot be removed because others use it is left.
+// Destroy removes the journal and, where nothing else is in them, the backups and the directories that were made for
+// it. It is the last act of an uninstall. What cannot be removed because others use it is left.
 func (j *Journal) Destroy() error {
 	if err := j.Close(); err != nil {
 		return err

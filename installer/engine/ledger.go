@@ -70,8 +70,8 @@ func (l *Ledger) Completed(step string) bool {
 	return e != nil && e.completed
 }
 
-// Current returns the mark with which the step was last completed, and whether it ever was. A later begin that was cut off
-// does not count, but between its Apply and the check that follows a step counts as completed.
+// Current returns the mark with which the step was last completed, and whether it ever was. A later begin that was
+// cut off does not count, but between its Apply and the check that follows a step counts as completed.
 func (l *Ledger) Current(step string) (mark string, completed bool) {
 	if l == nil {
 		return "", false
@@ -185,8 +185,8 @@ func (e *Entry) complete() {
 	}
 }
 
-// undone notes that the step was undone: for good, or back to what it was before the last attempt. All marks are kept, for what
-// was put back is ours too.
+// undone notes that the step was undone: for good, or back to what it was before the last attempt. All marks are
+// kept, for what was put back is ours too.
 func (e *Entry) undone(r record) {
 	attempt := e.attempt
 	e.attempt = nil

@@ -41,8 +41,8 @@ type Step interface {
 	Check(ctx context.Context, env *Env) (Finding, error)
 
 	// Apply makes it so. It is called after Check said "not done" and the journal has the finding, and it may have
-	// been cut off at any point in an earlier run. It returns soon when ctx ends, leaving nothing half-done that a further
-	// Apply would not complete.
+	// been cut off at any point in an earlier run. It returns soon when ctx ends, leaving nothing half-done that a
+	// further Apply would not complete.
 	Apply(ctx context.Context, env *Env) error
 }
 
@@ -71,8 +71,8 @@ type Undoer interface {
 	Undo(ctx context.Context, env *Env, before json.RawMessage) error
 }
 
-// Merger is a Step whose change can grow from run to run, as a list of open ports does. For other steps the Before of the first
-// begin alone is what an uninstall restores.
+// Merger is a Step whose change can grow from run to run, as a list of open ports does. For other steps the Before of
+// the first begin alone is what an uninstall restores.
 type Merger interface {
 	// Merge adds what a later Before holds to the first one.
 	Merge(first, later json.RawMessage) (json.RawMessage, error)
@@ -80,7 +80,8 @@ type Merger interface {
 
 // Resumer is an Undoer that stopped something for the time of the undo.
 type Resumer interface {
-	// Resume is called with the Before given to Undo when all other steps have been undone, in the order of their changes.
+	// Resume is called with the Before given to Undo when all other steps have been undone, in the order of their
+	// changes.
 	Resume(ctx context.Context, env *Env, before json.RawMessage) error
 }
 

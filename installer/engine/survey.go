@@ -26,8 +26,8 @@ type SurveyLine struct {
 // Survey is a dry run: the checks of all steps, and nothing else.
 type Survey []SurveyLine
 
-// Look checks every step of the plan without changing anything, and returns the result in an order in which the steps could be applied.
-// journal is what [ReadJournal] gave.
+// Look checks every step of the plan without changing anything, and returns the result in an order in which the steps
+// could be applied. journal is what [ReadJournal] gave.
 func Look(ctx context.Context, plan Plan, env *Env, journal *Journal) (Survey, error) {
 	if err := plan.Validate(); err != nil {
 		return nil, err

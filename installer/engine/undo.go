@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// A Resolver returns the Undoer for the ID of a step that may be of an earlier plan: a zero value of the step's type. It is
-// false for a kind of step that is not undone, such as a database.
+// A Resolver returns the Undoer for the ID of a step that may be of an earlier plan: a zero value of the step's type.
+// It is false for a kind of step that is not undone, such as a database.
 type Resolver func(stepID string) (Undoer, bool)
 
 // Scope is how far an undo goes.
 type Scope int
 
 const (
-	// LastAttempt undoes what was begun since the last run that succeeded, be it by one failed run or by several: the host is then as
-	// that last good run left it.
+	// LastAttempt undoes what was begun since the last run that succeeded, be it by one failed run or by several: the
+	// host is then as that last good run left it.
 	LastAttempt Scope = iota
 	// Everything undoes all that any run ever did: the host is then as before the first.
 	Everything

@@ -102,8 +102,8 @@ func noCOW(f *os.File) error {
 	return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags|fsNoCOW)
 }
 
-// WriteAt overwrites a part of an existing file in place, durably. It is for files that must not be replaced, such as one
-// whose blocks the kernel will use directly.
+// WriteAt overwrites a part of an existing file in place, durably. It is for files that must not be replaced, such as
+// one whose blocks the kernel will use directly.
 func (h *Host) WriteAt(abs string, data []byte, offset int64) error {
 	if err := h.mayChange("write", abs); err != nil {
 		return err
@@ -137,8 +137,8 @@ func (h *Host) ReadAt(abs string, length int, offset int64) ([]byte, error) {
 	return buf[:n], err
 }
 
-// FileSystemType returns the type of the file system that abs is, or would be, on, as the mount table names it: ext4, xfs,
-// btrfs. It is "" when the tree has no mount table.
+// FileSystemType returns the type of the file system that abs is, or would be, on, as the mount table names it: ext4,
+// xfs, btrfs. It is "" when the tree has no mount table.
 func (h *Host) FileSystemType(abs string) (string, error) {
 	table, err := h.ReadFile("/proc/self/mountinfo")
 	if errors.Is(err, fs.ErrNotExist) {

@@ -29,9 +29,9 @@ func (rootLinks) Lstat(name string) (fs.FileInfo, error) {
 
 func (rootLinks) Readlink(name string) (string, error) { return os.Readlink("/" + name) }
 
-// ErrUntrustedLink is the cause when root would follow a link that somebody else made. Most of what is installed belongs to
-// the service user, who could otherwise replace a directory of his by a link to /etc and let the next run of the installer,
-// which is root, change what is there.
+// ErrUntrustedLink is the cause when root would follow a link that somebody else made. Most of what is installed
+// belongs to the service user, who could otherwise replace a directory of his by a link to /etc and let the next run
+// of the installer, which is root, change what is there.
 var ErrUntrustedLink = errors.New("it is a link that does not belong to root")
 
 // trusted reports whether this process may follow a link when it changes something.
@@ -97,7 +97,8 @@ func resolveLinks(links linkReader, op, path string, follow bool) (string, error
 	return filepath.Join(done...), nil
 }
 
-// targetOf returns where a link leads, or "" for what is no link or cannot be seen: the access that follows will tell why.
+// targetOf returns where a link leads, or "" for what is no link or cannot be seen: the access that follows will tell
+// why.
 func targetOf(links linkReader, at string) (string, error) {
 	fi, err := links.Lstat(at)
 	if errors.Is(err, ErrUntrustedLink) {

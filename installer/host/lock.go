@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,14 +15,18 @@ import (
 // ErrLocked is the cause when another process holds a lock.
 var ErrLocked = errors.New("another process holds the lock")
 
-// TryLock takes an advisory lock on a file, which it creates and into which it writes the number of this process. When
-// another process holds it, the error wraps [ErrLocked] and holder is that process, or 0. The kernel drops the lock when the
-// process ends, however it ends. release also removes the file.
+// TryLock takes an advisory lock on a file, which it creates and into which it writes the number of this process.
+// When another process holds it, the error wraps [ErrLocked] and holder is that process, or 0. The kernel drops the
+// lock when the process ends, however it ends. release also removes the file.
 func (h *Host) TryLock(abs string) (release func() error, holder int, err error) {
 	if err := h.mayChange("lock", abs); err != nil {
 		return nil, 0, err
 	}
-	if err := h.MkdirAll(filepath.Dir(abs), FileMode{Perm: 0o755}); err != nil {
+	made, err := h.MissingParents(filepath.Dir(abs))
+	if err == nil {
+		err = h.MkdirAll(filepath.Dir(abs), FileMode{Perm: 0o755})
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("cannot lock %s: %w", abs, err)
 	}
 	for {
@@ -44,7 +49,14 @@ func (h *Host) TryLock(abs string) (release func() error, holder int, err error)
 		if err := writePID(f); err != nil {
 			return nil, 0, errors.Join(fmt.Errorf("cannot lock %s: %w", abs, err), f.Close())
 		}
-		return func() error { return errors.Join(h.files.remove(abs), f.Close()) }, os.Getpid(), nil
+		release := func() error {
+			err := errors.Join(h.files.remove(abs), f.Close())
+			for _, dir := range slices.Backward(made) {
+				_ = h.files.remove(dir) // unless somebody uses it by now
+			}
+			return err
+		}
+		return release, os.Getpid(), nil
 	}
 }
 

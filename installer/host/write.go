@@ -56,9 +56,9 @@ func (h *Host) WriteFrom(abs string, mode FileMode, write func(io.Writer) error)
 	return h.syncDir(filepath.Dir(abs))
 }
 
-// EditFile replaces the content of a file by what edit makes of it; a missing file is empty. Edits of one Host wait for each
-// other, so that steps which run at the same time can share a file such as /etc/fstab. A link at abs is followed. When
-// edit returns the content unchanged, nothing is written.
+// EditFile replaces the content of a file by what edit makes of it; a missing file is empty. Edits of one Host wait
+// for each other, so that steps which run at the same time can share a file such as /etc/fstab. A link at abs is
+// followed. When edit returns the content unchanged, nothing is written.
 func (h *Host) EditFile(abs string, mode FileMode, edit func(old []byte) ([]byte, error)) error {
 	h.edits.Lock()
 	defer h.edits.Unlock()

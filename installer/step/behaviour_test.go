@@ -96,8 +96,8 @@ func TestEditedFileIsLeftByUninstall(t *testing.T) {
 	}
 }
 
-// TestKilledFirstWriteIsNoEdit: a run that was killed between "begin" and the write leaves somebody else's content, which is
-// then replaced and not taken for an operator's edit.
+// TestKilledFirstWriteIsNoEdit: a run that was killed between "begin" and the write leaves somebody else's content,
+// which is then replaced and not taken for an operator's edit.
 func TestKilledFirstWriteIsNoEdit(t *testing.T) {
 	w := newWorld(t, tempDir(t), false, map[string]string{"/data/conf/eggroll.properties": "default\n"})
 	w.host.InjectFaults(t, func(op host.Op, abs string) error {
@@ -166,8 +166,8 @@ func TestUpgradeCarriesDataAndEdits(t *testing.T) {
 	}
 }
 
-// TestFailedUpgradeIsRolledBack makes each single change of an upgrade fail and expects the old version with its data and
-// edits back.
+// TestFailedUpgradeIsRolledBack makes each single change of an upgrade fail and expects the old version with its data
+// and edits back.
 func TestFailedUpgradeIsRolledBack(t *testing.T) {
 	for n := 1; ; n++ {
 		w := upgrade(t)

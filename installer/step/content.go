@@ -76,8 +76,8 @@ func makeParents(env *engine.Env, path string) error {
 	return env.Host.MkdirAll(dirOf(path), host.FileMode{Perm: 0o755})
 }
 
-// putBack restores what was before, if what is there now is still ours: a content or link target among marks. What somebody else put
-// there is an [*engine.LeftError].
+// putBack restores what was before, if what is there now is still ours: a content or link target among marks. What
+// somebody else put there is an [*engine.LeftError].
 func (p prior) putBack(env *engine.Env, marks []string) error {
 	if err := env.Host.Remove(host.TempName(p.Path)); err != nil {
 		return err

@@ -1,9 +1,10 @@
 // Package step holds the kinds of steps that plans are made of, one file each. A step is plain data; what it works with
 // comes in [engine.Env].
 //
-// Every kind keeps the same promises, and one test suite holds them all to it: Check finds work to do, Apply does it, Check finds it done;
-// Apply twice is Apply once; Undo brings back what was before; an end of the context and a failing disk leave nothing that the next
-// Apply does not put right. In a directory tree without commands a step does the part of its work that is files.
+// Every kind keeps the same promises, and one test suite holds them all to it: Check finds work to do, Apply does it,
+// Check finds it done; Apply twice is Apply once; Undo brings back what was before; an end of the context and a
+// failing disk leave nothing that the next Apply does not put right. In a directory tree without commands a step does
+// the part of its work that is files.
 package step
 
 import (
@@ -39,8 +40,8 @@ const (
 	kindHostname = "hostname"
 )
 
-// Undoer is the [engine.Resolver] of this package: the zero value of the kind that the ID begins with. Kinds that hold data have
-// none.
+// Undoer is the [engine.Resolver] of this package: the zero value of the kind that the ID begins with. Kinds that
+// hold data have none.
 func Undoer(stepID string) (engine.Undoer, bool) {
 	kind, _, _ := strings.Cut(stepID, ":")
 	u, ok := undoers[kind]

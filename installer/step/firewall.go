@@ -145,8 +145,8 @@ func covers(entry string, port int) bool {
 	return ok && err1 == nil && err2 == nil && from <= port && port <= to
 }
 
-// firewalldZone reads the output of "firewall-cmd --list-all": the zone begins the first line, its ports are in a line of
-// their own.
+// firewalldZone reads the output of "firewall-cmd --list-all": the zone begins the first line, its ports are in a
+// line of their own.
 func firewalldZone(text string) (zone string, open []string) {
 	for line := range strings.Lines(text) {
 		if zone == "" {

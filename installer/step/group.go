@@ -141,7 +141,8 @@ func primaryOf(env *engine.Env, gid int) (string, error) {
 	return users[i].Name, nil
 }
 
-// freeID returns the first number for people's accounts that is not taken. Distributions begin at 1000 (UID_MIN of login.defs).
+// freeID returns the first number for people's accounts that is not taken. Distributions begin at 1000 (UID_MIN of
+// login.defs).
 func freeID(taken func(int) bool) int {
 	id := 1000
 	for taken(id) {

@@ -76,8 +76,8 @@ func countChanges(w *world, at func(n int64)) {
 	w.payload.tick = tick
 }
 
-// TestKilledAtAnyMoment kills the process at random changes of an installation and of its removal, and expects that running
-// again ends in the same tree as a run that was never disturbed.
+// TestKilledAtAnyMoment kills the process at random changes of an installation and of its removal, and expects that
+// running again ends in the same tree as a run that was never disturbed.
 func TestKilledAtAnyMoment(t *testing.T) {
 	reference := newWorld(t, tempDir(t), true, wholeTree())
 	before := reference.snapshot()
@@ -172,8 +172,8 @@ func TestKillChild(t *testing.T) {
 	w.whole(t, os.Getenv(killWhat))
 }
 
-// loseLastDone is what a power cut does beyond a kill: the last record, if it is one that nothing depends on yet, did not
-// reach the disk, or half of it did.
+// loseLastDone is what a power cut does beyond a kill: the last record, if it is one that nothing depends on yet, did
+// not reach the disk, or half of it did.
 func loseLastDone(t *testing.T, dir string, rnd *rand.Rand) {
 	t.Helper()
 	file := filepath.Join(dir, stateDir, "journal")

@@ -10,8 +10,8 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// CompatLibrary is a second name for a shared library: programs built on one distribution ask for libssl.so.10, and another has
-// the same code as libssl.so.1.0.0. A library that is there under the name is left alone.
+// CompatLibrary is a second name for a shared library: programs built on one distribution ask for libssl.so.10, and
+// another has the same code as libssl.so.1.0.0. A library that is there under the name is left alone.
 type CompatLibrary struct {
 	Path       string   // the name that is asked for, with its directory
 	Candidates []string // names in the same directory, best first

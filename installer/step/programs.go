@@ -15,8 +15,8 @@ import (
 type StartPrograms struct {
 	Names []string
 
-	// Inputs identifies everything that the programs read when they start: their versions and configuration. When it is not
-	// what they were last started with, they are restarted. A hash is best; "" never restarts.
+	// Inputs identifies everything that the programs read when they start: their versions and configuration. When it
+	// is not what they were last started with, they are restarted. A hash is best; "" never restarts.
 	Inputs string
 }
 
@@ -83,8 +83,8 @@ func judge(all []engine.ServiceStatus, name string) (engine.ServiceStatus, strin
 	return all[i], fmt.Sprintf("%s is %s", name, all[i].State)
 }
 
-// outdated reports whether the programs were last started with other inputs. Only a completed start counts: one that was cut
-// off may have left the old processes.
+// outdated reports whether the programs were last started with other inputs. Only a completed start counts: one that
+// was cut off may have left the old processes.
 func (s StartPrograms) outdated(env *engine.Env) bool {
 	if s.Inputs == "" {
 		return false

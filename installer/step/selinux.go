@@ -10,7 +10,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// SELinux makes an enforcing SELinux permissive, now and at each boot. A host without SELinux, or with it switched off, needs nothing.
+// SELinux makes an enforcing SELinux permissive, now and at each boot. A host without SELinux, or with it switched
+// off, needs nothing.
 type SELinux struct{}
 
 // selinuxBefore is the state before SELinux.
@@ -98,7 +99,8 @@ func setConfiguredMode(env *engine.Env, from, to string) error {
 	})
 }
 
-// enforceNow returns "1" when the kernel enforces, "0" when it is permissive, "" when it has no SELinux or there is no kernel.
+// enforceNow returns "1" when the kernel enforces, "0" when it is permissive, "" when it has no SELinux or there is
+// no kernel.
 func enforceNow(env *engine.Env) (string, error) {
 	if !env.Host.Live() {
 		return "", nil

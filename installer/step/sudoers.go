@@ -11,8 +11,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// Sudoers lets a user run everything as root without a password, as the upstream documents ask. Nothing that the installer
-// sets up needs it, so it is in a plan only when the operator wants it.
+// Sudoers lets a user run everything as root without a password, as the upstream documents ask. Nothing that the
+// installer sets up needs it, so it is in a plan only when the operator wants it.
 type Sudoers struct {
 	User string
 }
@@ -35,8 +35,8 @@ func (s Sudoers) Check(ctx context.Context, env *engine.Env) (engine.Finding, er
 	return s.file().Check(ctx, env)
 }
 
-// Apply implements [engine.Step]. A mistake in any of its files makes sudo refuse to work at all, so visudo judges the file under
-// a name that sudo does not read, because there is a dot in it.
+// Apply implements [engine.Step]. A mistake in any of its files makes sudo refuse to work at all, so visudo judges
+// the file under a name that sudo does not read, because there is a dot in it.
 func (s Sudoers) Apply(ctx context.Context, env *engine.Env) error {
 	if env.Host.Live() {
 		candidate := s.file()

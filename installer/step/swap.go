@@ -154,6 +154,9 @@ func (s Swap) make(ctx context.Context, env *engine.Env) error {
 
 func (s Swap) allocation(env *engine.Env) (host.Allocation, error) {
 	a := host.Allocation{Size: s.Size}
+	if !env.Host.Live() {
+		return a, nil // the file system of an image is not the one that it will be on
+	}
 	kind, err := env.Host.FileSystemType(s.Path)
 	if err != nil || kind == "" {
 		return a, err
@@ -165,8 +168,9 @@ func (s Swap) allocation(env *engine.Env) (host.Allocation, error) {
 	return swapAllocation(kind, strings.TrimSpace(string(release)), s.Size)
 }
 
-// swapAllocation decides how the blocks of a swap file are made, from swapon(8): a swap file must have no holes, and what a file system
-// reserves without writing counts as a hole for xfs before Linux 4.18. btrfs has swap files since 5.0, and only without copy-on-write.
+// swapAllocation decides how the blocks of a swap file are made, from swapon(8): a swap file must have no holes, and
+// what a file system reserves without writing counts as a hole for xfs before Linux 4.18. btrfs has swap files since
+// 5.0, and only without copy-on-write.
 func swapAllocation(fstype, kernel string, size int64) (host.Allocation, error) {
 	a := host.Allocation{Size: size}
 	switch fstype {

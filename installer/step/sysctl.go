@@ -67,8 +67,8 @@ func (v SysctlValue) satisfied(now string) bool {
 	return v.AtLeast && err1 == nil && err2 == nil && have >= want
 }
 
-// current reads a parameter. ok is false when the kernel does not have it. A tree has no kernel: what may be mounted in it
-// is that of the machine that works on the tree.
+// current reads a parameter. ok is false when the kernel does not have it. A tree has no kernel: what may be mounted
+// in it is that of the machine that works on the tree.
 func (v SysctlValue) current(env *engine.Env) (value string, ok bool, err error) {
 	if !env.Host.Live() {
 		return "", false, nil
@@ -80,7 +80,8 @@ func (v SysctlValue) current(env *engine.Env) (value string, ok bool, err error)
 	return strings.TrimRight(string(data), "\n"), err == nil, err
 }
 
-// needed returns the values that the drop-in must have: those in it already, and those that the kernel does not have by itself.
+// needed returns the values that the drop-in must have: those in it already, and those that the kernel does not have
+// by itself.
 func (s Sysctl) needed(env *engine.Env, dropIn []byte) ([]SysctlValue, error) {
 	var out []SysctlValue
 	for _, v := range s.Values {
@@ -177,7 +178,8 @@ func (s Sysctl) Apply(_ context.Context, env *engine.Env) error {
 	return nil
 }
 
-// Merge implements [engine.Merger]: the first value of each parameter is the one to go back to, the last is the one that is ours.
+// Merge implements [engine.Merger]: the first value of each parameter is the one to go back to, the last is the one
+// that is ours.
 func (Sysctl) Merge(first, later json.RawMessage) (json.RawMessage, error) {
 	a, err1 := decode[sysctlBefore](first)
 	b, err2 := decode[sysctlBefore](later)

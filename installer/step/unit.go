@@ -13,7 +13,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// BootUnit is a systemd unit that is installed, enabled at boot and running. In a tree without commands it is the file only.
+// BootUnit is a systemd unit that is installed, enabled at boot and running. In a tree without commands it is the
+// file only.
 type BootUnit struct {
 	Name    string // with its suffix: fate-supervisor.service
 	Path    string // "": /etc/systemd/system/NAME
@@ -82,8 +83,8 @@ func systemctl(ctx context.Context, env *engine.Env, args ...string) (host.Resul
 	return env.Host.Run(ctx, host.Cmd{Args: append([]string{"systemctl"}, args...)})
 }
 
-// Apply implements [engine.Step]. A running unit is not restarted: what it supervises keeps running, and the program it runs
-// decides itself when to become the new one.
+// Apply implements [engine.Step]. A running unit is not restarted: what it supervises keeps running, and the program
+// it runs decides itself when to become the new one.
 func (u BootUnit) Apply(ctx context.Context, env *engine.Env) error {
 	if err := save(env, u.path()); err != nil {
 		return err

@@ -31,8 +31,8 @@ type Unpack struct {
 	Owner     string
 	Group     string
 
-	// Keep lists paths inside the tree that hold data made at run time, such as trained models. They move along to a newer
-	// version, and Undo leaves them.
+	// Keep lists paths inside the tree that hold data made at run time, such as trained models. They move along to a
+	// newer version, and Undo leaves them.
 	Keep []string
 }
 
@@ -100,8 +100,8 @@ func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 	return engine.Finding{Done: true}, nil
 }
 
-// onlyKept reports whether the target holds nothing but what an uninstall leaves: data, files that an operator edited, and
-// directories for them.
+// onlyKept reports whether the target holds nothing but what an uninstall leaves: data, files that an operator
+// edited, and directories for them.
 func (u Unpack) onlyKept(env *engine.Env) bool {
 	return u.only(env, u.Target, union(u.Keep, u.files(env)))
 }
@@ -248,9 +248,9 @@ func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 	return env.Host.WriteFile(path.Join(u.staging(), markerName), append(data, '\n'), host.FileMode{Perm: 0o644})
 }
 
-// carryFiles makes the new tree have, of the files that File steps wrote into it, the version that was there: an operator's edit
-// survives, and the File step sees its own work and updates it. What the component brings under such a name would
-// otherwise look like an edit.
+// carryFiles makes the new tree have, of the files that File steps wrote into it, the version that was there: an
+// operator's edit survives, and the File step sees its own work and updates it. What the component brings under such
+// a name would otherwise look like an edit.
 func (u Unpack) carryFiles(env *engine.Env) error {
 	for _, rel := range u.files(env) {
 		file := path.Join(u.Target, rel)
@@ -275,8 +275,8 @@ func (u Unpack) files(env *engine.Env) []string {
 	return out
 }
 
-// clearForKept removes from the new tree what the data of the old one will replace. After that, data in the new tree is data that
-// was moved there, and nothing needs to be overwritten to move it either way.
+// clearForKept removes from the new tree what the data of the old one will replace. After that, data in the new tree
+// is data that was moved there, and nothing needs to be overwritten to move it either way.
 func (u Unpack) clearForKept(env *engine.Env) error {
 	for _, k := range u.Keep {
 		if hasData(env, path.Join(u.Target, k)) {

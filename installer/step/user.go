@@ -28,11 +28,12 @@ type User struct {
 
 // userBefore is the state before User.
 type userBefore struct {
-	Name     string `json:"name"`
-	Made     bool   `json:"made,omitempty"`      // the user did not exist
-	Home     string `json:"home,omitempty"`      // and its home directory, this one, neither
-	Mail     string `json:"mail,omitempty"`      // nor its mailbox, this one
-	JoinedTo string `json:"joined_to,omitempty"` // the user existed and was not a member of this group
+	Name     string   `json:"name"`
+	Made     bool     `json:"made,omitempty"`      // the user did not exist
+	Home     string   `json:"home,omitempty"`      // and its home directory, this one, neither
+	Mail     string   `json:"mail,omitempty"`      // nor its mailbox, this one
+	Parents  []string `json:"parents,omitempty"`   // of the home directory, that did not exist
+	JoinedTo string   `json:"joined_to,omitempty"` // the user existed and was not a member of this group
 }
 
 // The marks tell what we did with a user.
@@ -73,6 +74,9 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 		before := userBefore{Name: u.Name, Made: true}
 		if !env.Host.Exists(u.home()) {
 			before.Home = u.home()
+			if before.Parents, err = env.Host.MissingParents(path.Dir(u.home())); err != nil {
+				return engine.Finding{}, err
+			}
 		}
 		if mail := path.Join(mailDir, u.Name); !env.Host.Exists(mail) {
 			before.Mail = mail
@@ -98,8 +102,8 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	return engine.Finding{Done: true}, nil
 }
 
-// lacksHome reports whether a power cut made us lose the home directory of a user that we made: useradd makes the account
-// first. The home of somebody else's user is his own matter.
+// lacksHome reports whether a power cut made us lose the home directory of a user that we made: useradd makes the
+// account first. The home of somebody else's user is his own matter.
 func (u User) lacksHome(env *engine.Env, have host.User) bool {
 	return slices.Contains(env.Ledger.Wrote(u.ID()), markMade) && have.Home == u.home() && !env.Host.Exists(u.home())
 }
@@ -197,7 +201,8 @@ func (u User) makeHome(env *engine.Env) error {
 	return env.Host.Mkdir(u.home(), host.FileMode{Perm: 0o700, Owner: u.Name, Group: u.Group})
 }
 
-// Undo implements [engine.Undoer]. It removes only an account that it made, and a home directory only when all that is in it came with it.
+// Undo implements [engine.Undoer]. It removes only an account that it made, and a home directory only when all that
+// is in it came with it.
 func (User) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) error {
 	before, err := decode[userBefore](raw)
 	if err != nil {
@@ -262,8 +267,11 @@ func (b userBefore) removeFiles(env *engine.Env) error {
 	if b.Home == "" {
 		return nil
 	}
-	if err := env.Host.RemoveAll(host.TempName(b.Home)); err != nil || !env.Host.Exists(b.Home) {
+	if err := env.Host.RemoveAll(host.TempName(b.Home)); err != nil {
 		return err
+	}
+	if !env.Host.Exists(b.Home) {
+		return dropParents(env, b.Parents)
 	}
 	extra, err := beyondSkeleton(env, b.Home, "/etc/skel")
 	if err != nil {
@@ -272,7 +280,10 @@ func (b userBefore) removeFiles(env *engine.Env) error {
 	if extra != "" {
 		return &engine.LeftError{What: b.Home, Why: extra + " is in it"}
 	}
-	return env.Host.RemoveAll(b.Home)
+	if err := env.Host.RemoveAll(b.Home); err != nil {
+		return err
+	}
+	return dropParents(env, b.Parents)
 }
 
 // beyondSkeleton returns a file below home that did not come from the skeleton directory.

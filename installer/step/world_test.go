@@ -41,8 +41,8 @@ type testingT interface {
 	Context() context.Context
 }
 
-// tempDir is t.TempDir, in memory where there is such a place: the suites make thousands of trees, and all their writes wait
-// for the disk.
+// tempDir is t.TempDir, in memory where there is such a place: the suites make thousands of trees, and all their
+// writes wait for the disk.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "step-test-")
