@@ -23,8 +23,9 @@ type ImportOptions struct {
 	Archive  string   // AnsibleFATE's package, offline or online
 	Lock     string   // where the lock file will be; source paths in it are relative to its directory
 	Platform string   // of the release, linux/amd64 when empty
-	Optional []string // components to take that are left out otherwise: rabbitmq
+	Optional []string // components to take that are left out otherwise: miniconda, pypi, rabbitmq
 	Added    []Added  // components the package lacks, or that replace its own
+	Wheels   bool     // install the package's wheels into the component python, which is among Added
 	Report   Progress // may be nil
 }
 
@@ -104,11 +105,11 @@ func (i *importer) visit(e entry, body io.Reader) error {
 	case row.component == "fate" && row.archive:
 		err = i.findFateEnv(d)
 	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, d)
+	}
 	if err != nil {
 		return &ArchiveError{Archive: i.o.Archive, Entry: e.path, Reason: "is damaged", Err: err}
-	}
-	if _, err := io.Copy(io.Discard, d); err != nil {
-		return fmt.Errorf("cannot read %s: entry %q: %w", i.o.Archive, e.path, err)
 	}
 	i.parts = append(i.parts, part{row, e.path, version, d.blob()})
 	return nil
@@ -174,6 +175,11 @@ func (i *importer) finish() (ImportResult, error) {
 			return ImportResult{}, err
 		}
 	}
+	if i.o.Wheels {
+		if err := i.addWheels(lock); err != nil {
+			return ImportResult{}, err
+		}
+	}
 	// A file that only goes with an archive is of no use without it.
 	lock.Components = slices.DeleteFunc(lock.Components, func(c Component) bool { return c.Version == "" })
 	result.Missing = missing(lock)
@@ -186,15 +192,41 @@ func missing(lock *Lock) []string {
 		return slices.ContainsFunc(lock.Components, func(c Component) bool { return c.Name == name })
 	}
 	var list []string
-	for _, name := range []string{"jdk", "mysql", "eggroll", "fate", "fateflow", "fateboard"} {
+	for _, name := range []string{"jdk", "mysql", "python", "eggroll", "fate", "fateflow", "fateboard"} {
 		if !has(name) {
 			list = append(list, name)
 		}
 	}
-	if !has("python") && !(has("miniconda") && has("pypi")) {
-		list = append(list, "python")
-	}
 	return list
+}
+
+// addWheels adds the package's wheels to the interpreter that was given as the component python.
+func (i *importer) addWheels(lock *Lock) error {
+	refuse := func(format string, args ...any) error {
+		return Problems{{File: i.o.Archive, Message: fmt.Sprintf(format, args...)}}
+	}
+	want := pythonMinor.FindString(i.env["PYTHON"])
+	n := slices.IndexFunc(lock.Components, func(c Component) bool { return c.Name == "python" })
+	wheels := slices.IndexFunc(i.parts, func(p part) bool { return p.component == "pypi" && p.archive })
+	switch {
+	case n < 0:
+		return refuse("has wheels, but there is no component python to install them into")
+	case wheels < 0:
+		return refuse("has no wheels: there is no roles/python/files/pypi.tar.gz in it")
+	case want == "":
+		return refuse("does not say which Python its wheels are for: there is no PYTHON=3.x in its fate.env")
+	case pythonMinor.FindString(lock.Components[n].Version) != want:
+		return refuse("has wheels for Python %s, but the component python is %s", want, lock.Components[n].Version)
+	}
+	c, p := &lock.Components[n], &i.parts[wheels]
+	// What the interpreter brings of its own (pip, setuptools) comes from the package too, in the version it was tested with.
+	c.Sources[0].Exclude = []string{"**/site-packages"}
+	c.Sources = append(c.Sources, Source{
+		Path: i.sourcePath(i.o.Archive), Member: p.member, Format: FormatWheels, Python: want, Setuid: SetuidRefuse,
+		SHA256: p.blob.SHA256, Size: p.blob.Size,
+		Override: true, // as with pip, where the last of two projects with one file name has it
+	})
+	return nil
 }
 
 // addPart makes a member a source of its component.
@@ -204,7 +236,9 @@ func (i *importer) addPart(result *ImportResult, p *part) {
 	case replaced:
 		return
 	case p.optional && !slices.Contains(i.o.Optional, p.component):
-		result.Skipped = append(result.Skipped, p.component)
+		if !p.extra {
+			result.Skipped = append(result.Skipped, p.component)
+		}
 		return
 	}
 	s := Source{

@@ -37,7 +37,8 @@ func officialPackage(t testing.TB, leave ...string) []byte {
 		f(root+"roles/java/files/jdk-8u345.tar.xz", archive("xz", d("jdk-8u345/"), sh("jdk-8u345/bin/java", "\x7fELF java"), l("jdk-8u345/jre/bin/java", "../../bin/java"))),
 		f(root+"roles/mysql/files/mysql-8.0.28.tar.gz", archive("gz", d("mysql-8.0.28/"), sh("mysql-8.0.28/bin/mysqld", "\x7fELF mysqld"))),
 		sh(root+"roles/python/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh", "#!/bin/sh\n# binary\n"),
-		f(root+"roles/python/files/pypi.tar.gz", archive("gz", d("pip_packages_fate_1.11.3/"), f("pip_packages_fate_1.11.3/numpy-1.23.1-cp38.whl", "PK wheel"))),
+		f(root+"roles/python/files/pypi.tar.gz", archive("gz", d("pip_packages_fate_1.11.3/"), f("pip_packages_fate_1.11.3/numpy-1.23.1-cp38-cp38-manylinux2014_x86_64.whl",
+			simpleWheel(t, "numpy-1.23.1", zipMember{"numpy/__init__.py", "1", 0o644})))),
 		f(root+"roles/python/files/requirements.txt", "numpy==1.23.1\n"),
 		f(root+"roles/rabbitmq/files/rabbitmq-server-generic-unix-3.9.14.tar.xz", archive("xz", d("rabbitmq_server-3.9.14/"), sh("rabbitmq_server-3.9.14/sbin/rabbitmq-server", "#!/bin/sh\n"))),
 		l(root+"roles/supervisor/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh", "../../python/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh"),
@@ -64,14 +65,14 @@ func containsAny(s string, words []string) bool {
 func TestImportAndBuild(t *testing.T) {
 	dir := t.TempDir()
 	archive := writeFile(t, filepath.Join(dir, "media", "AnsibleFATE_1.11.3_release_offline.tar.gz"), officialPackage(t))
-	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "fate.lock.yaml")}
+	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "fate.lock.yaml"), Optional: []string{"miniconda", "pypi"}}
 	result, err := Import(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := result.Lock.Encode("Made from AnsibleFATE_1.11.3_release_offline.tar.gz.")
 	golden(t, "import.golden.yaml", withoutDigests(text))
-	if len(result.Missing) > 0 || !cmp.Equal(result.Skipped, []string{"rabbitmq"}) {
+	if !cmp.Equal(result.Missing, []string{"python"}) || !cmp.Equal(result.Skipped, []string{"rabbitmq"}) {
 		t.Errorf("missing %v, skipped %v", result.Missing, result.Skipped)
 	}
 	if missing := result.Lock.Unlocked(); len(missing) > 0 {
@@ -87,11 +88,13 @@ func TestImportAndBuild(t *testing.T) {
 		"fateboard": "d0755 conf \n-0644 conf/application.properties server.port=8080\n\n-0644 fateboard-1.11.2.jar PK board\nl0777 fateboard.jar fateboard-1.11.2.jar\n",
 		"jdk":       "d0755 bin \n-0755 bin/java \x7fELF java\nd0755 jre \nd0755 jre/bin \nl0777 jre/bin/java ../../bin/java\n",
 		"miniconda": "-0755 Miniconda3-py38_4.12.0-Linux-x86_64.sh #!/bin/sh\n# binary\n\n",
-		"pypi":      "-0644 numpy-1.23.1-cp38.whl PK wheel\n-0644 requirements.txt numpy==1.23.1\n\n",
 	} {
 		if diff := cmp.Diff(want, contentOf(t, out, component)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", component, diff)
 		}
+	}
+	if got := contentOf(t, out, "pypi"); !strings.HasSuffix(got, "-0644 requirements.txt numpy==1.23.1\n\n") || !strings.HasPrefix(got, "-0644 numpy-1.23.1-cp38-") {
+		t.Errorf("pypi:\n%s", got)
 	}
 	if env := built.Manifest.Release.Env; env["EGGROLL"] != "2.5.2" || env["PYTHON"] != "3.8" || len(env) != 7 {
 		t.Errorf("env %v", env)
@@ -179,6 +182,41 @@ func TestImportOnlineWithDownloads(t *testing.T) {
 	}
 }
 
+// With an interpreter from elsewhere, the package's wheels make a complete environment that needs no pip on the host.
+func TestImportWheels(t *testing.T) {
+	dir := t.TempDir()
+	archive := writeFile(t, filepath.Join(dir, "AnsibleFATE_1.11.3_release_offline.tar.gz"), officialPackage(t))
+	interpreter := writeFile(t, filepath.Join(dir, "cpython-3.8.20+20241002-x86_64-unknown-linux-gnu-install_only.tar.gz"), compress(t, "gz", makeTar(t,
+		fm("python/bin/python3.8", "\x7fELF", 0o755), l("python/bin/python3", "python3.8"), f("python/lib/python3.8/os.py", ""), f("python/lib/python3.8/site-packages/pip/__init__.py", "old"))))
+	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "l.yaml"), Wheels: true, Added: []Added{{Component: "python", Path: interpreter}}}
+	result, err := Import(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Missing) > 0 || !cmp.Equal(result.Skipped, []string{"miniconda", "pypi", "rabbitmq"}) {
+		t.Errorf("missing %v, skipped %v", result.Missing, result.Skipped)
+	}
+	writeFile(t, o.Lock, result.Lock.Encode(""))
+	_, out, err := build(t, o.Lock, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "d0755 bin \nl0777 bin/python3 python3.8\n-0755 bin/python3.8 \x7fELF\nd0755 lib \nd0755 lib/python3.8 \n-0644 lib/python3.8/os.py \n" +
+		"d0755 lib/python3.8/site-packages \nd0755 lib/python3.8/site-packages/numpy-1.23.1.dist-info \n-0644 lib/python3.8/site-packages/numpy-1.23.1.dist-info/WHEEL Wheel-Version: 1.0\n\n" +
+		"d0755 lib/python3.8/site-packages/numpy \n-0644 lib/python3.8/site-packages/numpy/__init__.py 1\n"
+	if diff := cmp.Diff(want, contentOf(t, out, "python")); diff != "" {
+		t.Errorf("python (-want +got):\n%s", diff)
+	}
+	o.Added[0].Version = "3.11.9"
+	if _, err := Import(context.Background(), o); err == nil || !strings.Contains(err.Error(), "has wheels for Python 3.8, but the component python is 3.11.9") {
+		t.Errorf("error %v", err)
+	}
+	o.Added = nil
+	if _, err := Import(context.Background(), o); err == nil || !strings.Contains(err.Error(), "there is no component python to install them into") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestImportOlderPackage(t *testing.T) {
 	const root = "AnsibleFATE-1.8.0-offline/"
 	archive := func(top string) string {
@@ -203,7 +241,7 @@ func TestImportOlderPackage(t *testing.T) {
 	for _, c := range result.Lock.Components {
 		got[c.Name] = c.Version
 	}
-	want := map[string]string{"eggroll": "2.4.4", "fate": "1.8.0", "fateflow": "1.8.0", "jdk": "8u192", "miniconda": "4.5.4"}
+	want := map[string]string{"eggroll": "2.4.4", "fate": "1.8.0", "fateflow": "1.8.0", "jdk": "8u192"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("versions (-want +got):\n%s", diff)
 	}

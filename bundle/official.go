@@ -17,19 +17,20 @@ type official struct {
 	platform  string         // empty means the release's
 	archive   bool           // an archive to unpack, not a plain file
 	exclude   []string
-	optional  bool // not needed for EggRoll, and only taken when asked for
+	optional  bool // of no use to an installer as it is, and only taken when asked for
 	extra     bool // one more source of a component that another row brings
 }
 
 // officials lists the rows in the order a lock has its components when the package stores them in no better one. What is
 // left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
 var officials = []official{
-	{component: "miniconda", files: regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`), license: "BSD-3-Clause"},
-	{component: "pypi", files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`), envKey: "FATE", archive: true},
-	{component: "pypi", files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`), envKey: "FATE", extra: true},
+	// Miniconda has to be run to be installed, and pip after it; neither can be done when an appliance is built.
+	{component: "miniconda", optional: true, files: regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`), license: "BSD-3-Clause"},
+	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`), envKey: "FATE", archive: true},
+	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`), envKey: "FATE", extra: true},
 	{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`), license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
 	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`), license: "GPL-2.0-only", archive: true},
-	{component: "rabbitmq", files: regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`), license: "MPL-2.0", platform: PlatformAny, archive: true, optional: true},
+	{component: "rabbitmq", optional: true, files: regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`), license: "MPL-2.0", platform: PlatformAny, archive: true},
 	// The playbook replaces a logs directory in these by a link to the log directory; so does the installer.
 	{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`), envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
 	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/fate(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATE", license: "Apache-2.0", platform: PlatformAny, archive: true},
@@ -68,6 +69,9 @@ func parseFateEnv(text string) map[string]string {
 	}
 	return env
 }
+
+// pythonMinor is the part of a Python version that wheels are made for.
+var pythonMinor = regexp.MustCompile(`^3\.[0-9]+`)
 
 // packageVersion is in the name of the official package: AnsibleFATE_1.11.3_release_offline.tar.gz.
 var packageVersion = regexp.MustCompile(`_([0-9]+(?:\.[0-9]+)+)_`)

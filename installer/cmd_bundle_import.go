@@ -20,6 +20,7 @@ type bundleImportOptions struct {
 	platform string
 	optional []string
 	with     []string
+	wheels   bool
 	force    bool
 }
 
@@ -32,15 +33,20 @@ func newBundleImportCommand(g *globals) *cobra.Command {
 "bundle build" builds from: the components stay members of the package, which is read as it is and never unpacked. The
 versions are those of the release's own fate.env.
 
-The online package lacks the JDK, MySQL and Python; fetch them elsewhere and name each with --with, which also replaces
-a component of the package. A directory at the top of such an archive is not part of the component.
+The online package lacks the JDK and MySQL; fetch them elsewhere and name each with --with, which also replaces a
+component of the package. A directory at the top of such an archive is not part of the component.
+
+Python is needed from elsewhere in any case: the package brings a Miniconda installer, which would have to be run on the
+host, and pip after it. Name a relocatable interpreter with --with python=FILE, and --wheels installs the package's
+wheels into it when the appliance is built; or name a complete environment, without --wheels.
 
 EXIT STATUS
   0    the lock file was written
   1    unexpected error, such as a full disk
   2    this is no official package, or a component cannot be used, or the lock file exists
   130  interrupted`,
-		Example: `  fate-installer bundle import AnsibleFATE_1.11.4_release_offline.tar.gz --lock fate-1.11.4.lock.yaml
+		Example: `  fate-installer bundle import AnsibleFATE_1.11.4_release_offline.tar.gz --lock fate-1.11.4.lock.yaml \
+    --with python=cpython-3.8.20-x86_64-unknown-linux-gnu-install_only.tar.gz --wheels
   fate-installer bundle import AnsibleFATE_1.11.4_release_online.tar.gz --lock fate.lock.yaml \
     --with jdk=jdk-8u345.tar.xz --with mysql=mysql-8.0.28.tar.gz --with python@3.8.13=/opt/fate-python`,
 		Args: cobra.ExactArgs(1),
@@ -49,8 +55,9 @@ EXIT STATUS
 	f := cmd.Flags()
 	f.StringVar(&o.lock, "lock", "", "lock `file` to write")
 	f.StringVar(&o.platform, "platform", "linux/amd64", "`platform` of the package's programs")
-	f.StringSliceVar(&o.optional, "optional", nil, "`components` to take that EggRoll does not need: rabbitmq")
+	f.StringSliceVar(&o.optional, "optional", nil, "`components` to take that are left out otherwise: rabbitmq, miniconda, pypi")
 	f.StringArrayVar(&o.with, "with", nil, "component from elsewhere, `NAME[@VERSION]=PATH`; repeatable")
+	f.BoolVar(&o.wheels, "wheels", false, "install the package's Python wheels into the component python given by --with")
 	f.BoolVar(&o.force, "force", false, "replace the lock file if there is one")
 	_ = cmd.MarkFlagRequired("lock") // only fails for a flag that is not there
 	return cmd
@@ -67,7 +74,7 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 	shown := &stageProgress{g: g}
 	defer shown.finish()
 	result, err := bundle.Import(ctx, bundle.ImportOptions{
-		Archive: archive, Lock: o.lock, Platform: o.platform, Optional: o.optional, Added: added, Report: shown.report,
+		Archive: archive, Lock: o.lock, Platform: o.platform, Optional: o.optional, Added: added, Wheels: o.wheels, Report: shown.report,
 	})
 	shown.finish()
 	if err != nil {
@@ -113,7 +120,7 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 		return err
 	}
 	for _, name := range result.Skipped {
-		g.printf("left out: %s, which EggRoll does not need; --optional %s takes it\n", name, name)
+		g.printf("left out: %s; --optional %s takes it\n", name, name)
 	}
 	for _, name := range result.Missing {
 		g.printf("missing: %s, which a party needs; add it with --with %s=PATH\n", name, name)
