@@ -111,15 +111,30 @@ func (d *deployment) undoEnv() *engine.Env {
 	return env
 }
 
+// printUndo shows one step of an uninstall. Directories that data and logs are in are left because they are not empty,
+// which is what an uninstall without --purge-data is asked for.
 func (d *deployment) printUndo(o engine.UndoOutcome) {
-	switch o.Status {
-	case engine.Undone:
+	switch {
+	case o.Status == engine.Undone:
 		d.g.printf("  removed   %s\n", o.Title)
-	case engine.Kept:
+	case o.Status == engine.Kept, d.holdsData(o):
 		d.g.printf("  kept      %s\n", o.Title)
 	default:
 		d.g.printf("  %-9s %s: %s\n", strings.ToUpper(string(o.Status)), o.Title, o.Why)
 	}
+}
+
+func (d *deployment) holdsData(o engine.UndoOutcome) bool {
+	path, isDir := strings.CutPrefix(o.ID, step.Dir{}.ID())
+	if !isDir || o.Status != engine.Left {
+		return false
+	}
+	for _, root := range []string{d.layout().Data(), d.layout().Logs(), d.layout().State()} {
+		if path == root || strings.HasPrefix(path, root+"/") || strings.HasPrefix(root, path+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // endUninstall removes the installer's own traces when nothing needs them any more.
@@ -132,7 +147,14 @@ func (d *deployment) endUninstall(journal *engine.Journal, report engine.UndoRep
 	if d.g.Output == "json" {
 		return d.g.printJSON(report)
 	}
-	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n", report.Count(engine.Undone), report.Count(engine.Kept), report.Count(engine.Left))
+	left := 0
+	for _, o := range report.Steps {
+		if o.Status == engine.Left && !d.holdsData(o) {
+			left++
+		}
+	}
+	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n",
+		report.Count(engine.Undone), report.Count(engine.Kept)+report.Count(engine.Left)-left, left)
 	if !opts.purgeData {
 		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again, uninstall --purge-data --yes removes them\n",
 			d.layout().Data(), d.layout().Logs(), d.layout().State())
@@ -165,24 +187,30 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 	return nil
 }
 
-// keepData resolves steps to their undo, but not those whose result only data can use: without the passwords the kept
-// database would be lost.
+// keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the
+// database would be lost, and without the account its files would belong to whoever gets that uid next.
 func keepData(layout fate.Layout) engine.Resolver {
 	secrets := step.File{Path: layout.Secrets()}.ID()
+	inner := emptying(layout.SupervisorRun())
 	return func(id string) (engine.Undoer, bool) {
-		if id == secrets {
+		if id == secrets || strings.HasPrefix(id, step.User{}.ID()) || strings.HasPrefix(id, step.Group{}.ID()) {
 			return nil, false
 		}
-		return step.Undoer(id)
+		return inner(id)
 	}
 }
 
 // purgeData resolves steps to an undo that also empties the directories that data and logs live in.
 func purgeData(layout fate.Layout) engine.Resolver {
+	return emptying(layout.SupervisorRun(), layout.Data(), layout.Logs(), layout.Temp())
+}
+
+// emptying empties the directories at and below the roots before the steps that made them are undone.
+func emptying(roots ...string) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
 		undoer, ok := step.Undoer(id)
 		path, isDir := strings.CutPrefix(id, step.Dir{}.ID())
-		for _, root := range []string{layout.Data(), layout.Logs(), layout.Temp()} {
+		for _, root := range roots {
 			if isDir && (path == root || strings.HasPrefix(path, root+"/")) {
 				return emptied{undoer, path}, true
 			}
