@@ -109,47 +109,23 @@ type component struct {
 func Parse(sources []Source) (*Cluster, error) { return parse(sources, nil) }
 
 func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
-	var problems Problems
-	doc := document{}
-	doc.EnvCheck = true
-	setup := setupDoc{}
-	origins := make(map[string]Pos)
-	failed := make(map[string]bool)
-	fields := make(map[reflect.Type]map[string][]int)
-	isSetup := false
-	var notes Problems
-	for _, src := range sources {
-		if inventory.Match(src.Data) {
-			notes.add(Pos{File: src.Name}, "", "an ansible inventory is not used: the addresses come from the other files")
-			continue
-		}
-		d := &decoder{
-			file: src.Name, origins: origins, problems: &problems,
-			anchors: make(map[string]ast.Node), fields: fields, failed: failed,
-		}
-		for _, body := range d.bodies(src.Data) {
-			if looksLikeSetup(body) {
-				if isSetup {
-					d.problem(body, "give one setup.conf", "a second setup.conf")
-					continue
-				}
-				isSetup = true
-				origins["setup"] = Pos{File: src.Name}
-				d.value(body, reflect.ValueOf(&setup).Elem(), "setup")
-				continue
-			}
-			d.value(body, reflect.ValueOf(&doc).Elem(), "")
-		}
+	r := &reading{
+		doc: document{baseInit: baseInit{EnvCheck: true}}, origins: make(map[string]Pos),
+		failed: make(map[string]bool), fields: make(map[reflect.Type]map[string][]int),
 	}
-	c := newCluster(&doc, origins)
-	c.failed, c.notes = failed, notes
+	for _, src := range sources {
+		r.read(src)
+	}
+	problems := r.problems
+	c := newCluster(&r.doc, r.origins)
+	c.failed, c.notes = r.failed, r.notes
 	// What a file that is not YAML would have said is unknown: the rules that compare values would only guess.
-	if !hasSyntaxProblem(problems) {
-		if isSetup {
-			c.fromSetup(&setup, &doc, &problems)
+	if !r.unreadable {
+		if r.hasSetup {
+			c.fromSetup(&r.setup, &r.doc, &problems)
 		}
-		c.complete(&doc, &problems)
-		(&checker{c, &problems}).installFiles(&doc, &setup)
+		c.complete(&r.doc, &problems)
+		(&checker{c, &problems}).installFiles(&r.doc, &r.setup)
 		for _, side := range c.Sides() {
 			side.Secrets = side.Secrets.or(secrets[side.Role])
 		}
@@ -164,6 +140,47 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 	return c, nil
 }
 
+// reading is what several sources add up to while they are read.
+type reading struct {
+	doc        document
+	setup      setupDoc
+	hasSetup   bool
+	unreadable bool // a source is not YAML
+	origins    map[string]Pos
+	failed     map[string]bool
+	fields     map[reflect.Type]map[string][]int
+	problems   Problems
+	notes      Problems
+}
+
+func (r *reading) read(src Source) {
+	if inventory.Match(src.Data) {
+		r.notes.add(Pos{File: src.Name}, "", "an ansible inventory is not used: the addresses come from the other files")
+		return
+	}
+	d := &decoder{
+		file: src.Name, origins: r.origins, problems: &r.problems,
+		anchors: make(map[string]ast.Node), fields: r.fields, failed: r.failed,
+	}
+	bodies, err := d.bodies(src.Data)
+	if err != nil {
+		r.unreadable = true
+		return
+	}
+	for _, body := range bodies {
+		switch {
+		case !looksLikeSetup(body):
+			d.value(body, reflect.ValueOf(&r.doc).Elem(), "")
+		case r.hasSetup:
+			d.problem(body, "give one setup.conf", "a second setup.conf")
+		default:
+			r.hasSetup = true
+			r.origins["setup"] = Pos{File: src.Name}
+			d.value(body, reflect.ValueOf(&r.setup).Elem(), "setup")
+		}
+	}
+}
+
 // inventory recognises ansible's hosts file, which lies beside the var files, by the title of its first section.
 var inventory = regexp.MustCompile(`^(\s*([#;].*)?\n)*\[[\w:.-]+\][ \t]*\r?\n`)
 
@@ -174,8 +191,8 @@ func firstName(sources []Source) string {
 	return sources[0].Name
 }
 
-// bodies splits a source into its YAML documents.
-func (d *decoder) bodies(data []byte) []ast.Node {
+// bodies splits a source into its YAML documents. The error has been added to the problems.
+func (d *decoder) bodies(data []byte) ([]ast.Node, error) {
 	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := Pos{File: d.file}, err.Error()
@@ -186,8 +203,8 @@ func (d *decoder) bodies(data []byte) []ast.Node {
 				at.Line, at.Col = t.Position.Line, t.Position.Column
 			}
 		}
-		d.problems.add(at, "correct the YAML there", "%s%s", syntaxPrefix, message)
-		return nil
+		d.problems.add(at, "correct the YAML there", "not YAML: %s", message)
+		return nil, err
 	}
 	var out []ast.Node
 	for _, doc := range f.Docs {
@@ -202,18 +219,7 @@ func (d *decoder) bodies(data []byte) []ast.Node {
 		}
 		out = append(out, doc.Body)
 	}
-	return out
-}
-
-const syntaxPrefix = "not YAML: "
-
-func hasSyntaxProblem(ps Problems) bool {
-	for _, p := range ps {
-		if strings.HasPrefix(p.Message, syntaxPrefix) {
-			return true
-		}
-	}
-	return false
+	return out, nil
 }
 
 // looksLikeSetup tells setup.conf from var files by keys that only it has.

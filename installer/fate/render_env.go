@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -65,15 +66,43 @@ func (s *Spec) libraryPath(components ...string) []string {
 	return out
 }
 
+// renderClients writes the settings of FATE's command line tools: fate_test, and from 1.7 on flow and pipeline, which
+// upstream has an operator initialise by hand.
 func renderClients(s *Spec) ([]File, error) {
 	if !s.Runs(FateFlow) {
 		return nil, nil
 	}
-	content, err := encodeYAML(testConfig(s))
-	if err != nil {
-		return nil, err
+	flow := s.Side.FateFlow
+	address := yamlMap{item("ip", s.IP), item("port", flow.HTTPPort), item("app_key", flow.AppKey), item("secret_key", flow.SecretKey.Reveal())}
+	type client struct {
+		path   string
+		conf   yamlMap
+		secret bool
 	}
-	return []File{{Path: s.Layout.TestConfig(), Content: content, Perm: permConfig, Component: "fate"}}, nil
+	clients := []client{{s.Layout.TestConfig(), testConfig(s), false}}
+	if !s.Layout.Flat {
+		tools := path.Join(s.Layout.FatePython(), "fate_client")
+		// With server_conf_path, flow would look for the keys where FATE-Flow no longer has them.
+		settings := append(yamlMap{item("api_version", "v1"), item("server_conf_path", nil)}, address...)
+		pipeline := append(slices.Clone(address), item("log_directory", nil), item("console_display_log", nil), item("system_setting", yamlMap{item("role", nil)}))
+		signed := !flow.SecretKey.IsZero()
+		clients = append(clients,
+			client{path.Join(tools, "flow_client", "settings.yaml"), settings, signed},
+			client{path.Join(tools, "pipeline", "config.yaml"), pipeline, signed})
+	}
+	var files []File
+	for _, c := range clients {
+		content, err := encodeYAML(c.conf)
+		if err != nil {
+			return nil, err
+		}
+		f := File{Path: c.path, Content: content, Perm: permConfig, Component: "fate"}
+		if c.secret {
+			f.Perm, f.Secret = permSecret, true
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 // testConfig is fate_test's. With both parties known it crosses them, so that the suites run between the two.
