@@ -214,6 +214,75 @@ func TestWriteFromFailureKeepsTheOld(t *testing.T) {
 	}
 }
 
+// TestBindMountedFile: a file that is a mount of its own, as /etc/hosts in a container, cannot be renamed over.
+func TestBindMountedFile(t *testing.T) {
+	h := newTree(t, map[string]string{"/etc/hosts": "a longer old content"})
+	h.InjectFaults(t, func(op Op, abs string) error {
+		if op == OpRename {
+			return syscall.EBUSY
+		}
+		return nil
+	})
+	must(t, h.WriteFile("/etc/hosts", []byte("new"), FileMode{}))
+	if got, err := h.ReadFile("/etc/hosts"); err != nil || string(got) != "new" || h.Exists(TempName("/etc/hosts")) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestSystemHost does in a directory of the running machine what other tests do in trees.
+func TestSystemHost(t *testing.T) {
+	h, err := New("/", nil)
+	must(t, err)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	owner, group := "", ""
+	if os.Geteuid() == 0 {
+		owner, group = "65533", "65533"
+	}
+	must(t, h.MkdirAll(at("a/b"), FileMode{Perm: 0o750, Owner: owner, Group: group}))
+	must(t, h.WriteFile(at("a/b/f"), []byte("1"), FileMode{Perm: 0o640, Owner: owner, Group: group}))
+	must(t, h.WriteFile(at("a/b/f"), []byte("2"), FileMode{})) // keeps mode and owner
+	must(t, h.Symlink("b/f", at("a/l")))
+	must(t, h.Chown(at("a/l"), owner, group))
+	must(t, h.Rename(at("a"), at("c")))
+	must(t, h.SetMode(at("c/b"), FileMode{Perm: 0o700}))
+	if got, err := h.ReadFile(at("c/l")); err != nil || string(got) != "2" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for name, want := range map[string]fs.FileMode{"c": 0o750 | fs.ModeDir, "c/b": 0o700 | fs.ModeDir, "c/b/f": 0o640} {
+		fi, err := h.Lstat(at(name))
+		must(t, err)
+		if fi.Mode() != want {
+			t.Errorf("%s: mode %v, want %v", name, fi.Mode(), want)
+		}
+		if u, g, err := h.Owner(at(name)); err != nil || owner != "" && (u != owner || g != group) {
+			t.Errorf("%s: owner %s:%s, %v", name, u, g, err)
+		}
+	}
+	if _, err := h.LookupUser("root"); err != nil {
+		t.Error(err)
+	}
+	must(t, h.RemoveAll(at("c")))
+	if h.Exists(at("c")) {
+		t.Error("it is still there")
+	}
+}
+
+func TestLock(t *testing.T) {
+	h := newTree(t, nil)
+	release, pid, err := h.TryLock("/run/fate/lock")
+	if err != nil || pid != os.Getpid() {
+		t.Fatalf("%d, %v", pid, err)
+	}
+	if _, pid, err := h.TryLock("/run/fate/lock"); !errors.Is(err, ErrLocked) || pid != os.Getpid() {
+		t.Errorf("taken twice: %d, %v", pid, err)
+	}
+	must(t, release())
+	if h.Exists("/run") {
+		t.Error("the directory of the lock is left")
+	}
+}
+
 // TestPlantedTempFile: in a directory of a less trusted user the temporary name may be a link to something precious.
 func TestPlantedTempFile(t *testing.T) {
 	h := newTree(t, map[string]string{"/precious": "gold", TempName("/dir/a"): "-> /precious"})
@@ -307,6 +376,39 @@ func TestAllocate(t *testing.T) {
 				t.Errorf("again: %v", err)
 			}
 		})
+	}
+}
+
+func TestReadAndWriteAPart(t *testing.T) {
+	h := newTree(t, map[string]string{"/f": "0123456789"})
+	must(t, h.WriteAt("/f", []byte("xy"), 3))
+	for _, c := range []struct {
+		length int
+		offset int64
+		want   string
+	}{{4, 2, "2xy5"}, {4, 8, "89"}} {
+		if got, err := h.ReadAt("/f", c.length, c.offset); err != nil || string(got) != c.want {
+			t.Errorf("%q, %v, want %q", got, err, c.want)
+		}
+	}
+	if err := h.WriteAt("/absent", nil, 0); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAppend(t *testing.T) {
+	h := newTree(t, nil)
+	for range 2 {
+		f, err := h.Append("/journal", 0o600)
+		must(t, err)
+		must(t, h.Write(f, "/journal", []byte("line\n")))
+		must(t, f.Close())
+	}
+	if got := describe(t, h, "/journal"); got != "-rw------- root:root" {
+		t.Error(got)
+	}
+	if got, err := h.ReadFile("/journal"); err != nil || string(got) != "line\nline\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -26,11 +26,11 @@ func TestDistributions(t *testing.T) {
 			must(t, os.RemoveAll(filepath.Join(dir, "data"))) // some have an older installation, which a plan refuses
 			w := newWorld(t, dir, false, nil)
 			before := w.snapshot()
-			r, err := engine.Apply(t.Context(), wholePlan(), w.env(), w.journal, nil)
+			_, err := engine.Apply(t.Context(), wholePlan(), w.env(), w.journal, nil)
 			must(t, err)
 			installed := w.snapshot()
 			w.reopenJournal()
-			r, err = engine.Apply(t.Context(), wholePlan(), w.env(), w.journal, nil)
+			r, err := engine.Apply(t.Context(), wholePlan(), w.env(), w.journal, nil)
 			must(t, err)
 			if n := r.Count(engine.Unchanged); n != len(r.Steps) {
 				t.Errorf("the second run changed something: %+v", r.Steps)
