@@ -70,9 +70,13 @@ func (deed) Undo(_ context.Context, env *Env, raw json.RawMessage) error {
 }
 
 // datum is a deed that is never undone.
-type datum struct{ deed }
+type datum struct{ deed deed }
 
-func (d datum) ID() string { return "datum:" + d.name }
+func (d datum) ID() string { return "datum:" + d.deed.name }
+
+func (d datum) Check(ctx context.Context, env *Env) (Finding, error) { return d.deed.Check(ctx, env) }
+
+func (d datum) Apply(ctx context.Context, env *Env) error { return d.deed.Apply(ctx, env) }
 
 func resolveDeed(id string) (Undoer, bool) { return deed{}, strings.HasPrefix(id, "deed:") }
 
