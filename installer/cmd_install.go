@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"fate-installer/installer/engine"
@@ -152,11 +153,28 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.preflight(opts.waive); err != nil {
 		return err
 	}
+	if err := d.recordWaivers(opts.waive); err != nil {
+		return err
+	}
 	report, err := d.apply(ctx, opts)
 	if err != nil {
 		return err
 	}
 	return d.printEnd(ctx, report, time.Since(started))
+}
+
+// recordWaivers keeps in the site file who let which check pass, and why. Reasons of earlier runs stay.
+func (d *deployment) recordWaivers(waive []string) error {
+	waivers, err := parseWaivers(waive)
+	if err != nil {
+		return err
+	}
+	for _, w := range waivers {
+		if !slices.Contains(d.site.Waivers, w) {
+			d.site.Waivers = append(d.site.Waivers, w)
+		}
+	}
+	return nil
 }
 
 // apply carries out the plan; a failed run is undone as far as it is ours and not data.
@@ -171,8 +189,12 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	}
 	defer journal.Close()
 	view := newRunView(d.g, d.unpackBytes())
+	if d.stored == nil {
+		view.countSmall(plan)
+	}
 	env := d.env(view)
 	env.Force = opts.forceConfig
+	d.g.printf("carrying out %d steps, journal in %s\n", len(plan.Nodes), d.journalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
 	view.close()
 	if err == nil {

@@ -140,8 +140,6 @@ func (g *globals) logger(extra ...io.Writer) zerolog.Logger {
 	level, _ := zerolog.ParseLevel(g.LogLevel) // check has refused the others
 	console := zerolog.ConsoleWriter{Out: g.Stderr, NoColor: !isTerminal(g.Stderr), TimeFormat: "15:04:05"}
 	writers := []io.Writer{&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: console}, Level: level}}
-	for _, w := range extra {
-		writers = append(writers, w)
-	}
+	writers = append(writers, extra...)
 	return zerolog.New(zerolog.MultiLevelWriter(writers...)).With().Timestamp().Logger()
 }

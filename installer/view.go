@@ -9,9 +9,11 @@ import (
 )
 
 // runView shows a run of the engine: one line for each step that changed something or failed, and, while bytes are
-// being unpacked, how far that is. Steps that found nothing to do are only counted.
+// being unpacked, how far that is. Steps that found nothing to do are only counted, and so are, on a new host, the many
+// small ones that every installation has.
 type runView struct {
 	g     *globals
+	small map[string]bool // steps that are only counted unless they repair something
 	mu    sync.Mutex
 	bar   *progress
 	bytes map[string]int64 // per step, what it has unpacked so far
@@ -24,6 +26,14 @@ func newRunView(g *globals, total int64) *runView {
 		v.bar = newProgress(g, "unpacking", total)
 	}
 	return v
+}
+
+// countSmall makes the view only count the steps of the plan that take no time.
+func (v *runView) countSmall(plan engine.Plan) {
+	v.small = map[string]bool{}
+	for _, n := range plan.Nodes {
+		v.small[n.ID()] = n.Cost <= 1
+	}
 }
 
 // progress is engine.Env's Progress: it sums what the steps report.
@@ -45,6 +55,9 @@ func (v *runView) progress(stepID string, done, _ int64) {
 func (v *runView) event(e engine.Event) {
 	switch e.Kind {
 	case engine.Changed:
+		if v.small[e.ID] && !e.Drift && e.Note == "" {
+			return
+		}
 		verb := "done"
 		if e.Drift {
 			verb = "repaired"
