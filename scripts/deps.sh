@@ -9,6 +9,7 @@ packages=(
 	ca-certificates git make
 	debootstrap iproute2 systemd-container  # the lab's hosts
 	openjdk-17-jdk-headless python3         # building and testing the stand-ins
+	mariadb-server-core openssl             # tests on a real database and with another TLS
 	supervisor unzip xz-utils zstd          # tests that others' tools understand us
 )
 
