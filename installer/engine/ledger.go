@@ -115,6 +115,9 @@ func (l *Ledger) History() []Entry {
 }
 
 func (l *Ledger) list(want func(*Entry) bool) []Entry {
+	if l == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []Entry

@@ -228,6 +228,27 @@ func TestLostTreeIsRepaired(t *testing.T) {
 	}
 }
 
+// TestDamagedTreeIsRepaired: a part of a component that somebody removed comes back, and data and edits stay.
+func TestDamagedTreeIsRepaired(t *testing.T) {
+	w := upgrade(t)
+	want := w.snapshot()
+	must(t, os.Remove(filepath.Join(w.dir, "/data/projects/fate/eggroll/lib/a.jar")))
+	f, err := eggroll("1").Check(t.Context(), w.env())
+	if err != nil || f.Done || f.Why != "files of it are missing: lib/a.jar" {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if o := w.run(t, eggroll("1"))[eggroll("1").ID()]; !o.Drift {
+		t.Errorf("%+v", o)
+	}
+	sameTree(t, "after the repair", want, w.snapshot())
+	// What a program makes or removes of its own is none of our business.
+	w.write("/data/projects/fate/eggroll/bin/__pycache__/x.pyc", "x")
+	must(t, os.RemoveAll(filepath.Join(w.dir, "/data/projects/fate/eggroll/models")))
+	if f, err := eggroll("1").Check(t.Context(), w.env()); err != nil || !f.Done {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 func TestForeignDirectoryIsRefused(t *testing.T) {
 	w := newWorld(t, tempDir(t), false, with("/data/projects/fate/eggroll/bin/run", "theirs"))
 	before := w.snapshot()

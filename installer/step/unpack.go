@@ -69,7 +69,7 @@ func (u Unpack) old() string     { return aside(u.Target, "old") }
 func (u Unpack) gone() string    { return aside(u.Target, "gone") }
 
 // Check implements [engine.Step].
-func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
+func (u Unpack) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
 	before := unpackBefore{Target: u.Target, Keep: u.Keep}
 	have, err := readMarker(env, u.Target)
 	if err != nil {
@@ -97,7 +97,12 @@ func (u Unpack) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 		before.Old, err = readMarker(env, u.old())
 		return todo(u.leftBehind(env)+" is still in the version before", before, u.Digest), err
 	}
-	return engine.Finding{Done: true}, nil
+	missing, err := u.missing(ctx, env)
+	if err != nil || len(missing) == 0 {
+		return engine.Finding{Done: err == nil}, err
+	}
+	before.Old = have
+	return todo(describeMissing(missing), before, u.Digest), nil
 }
 
 // onlyKept reports whether the target holds nothing but what an uninstall leaves: data, files that an operator
@@ -163,11 +168,11 @@ func (u Unpack) Apply(ctx context.Context, env *engine.Env) error {
 	if err := u.resume(env); err != nil {
 		return err
 	}
-	have, err := readMarker(env, u.Target)
+	whole, err := u.isWhole(ctx, env)
 	if err != nil {
 		return err
 	}
-	if have == nil || have.Digest != u.Digest {
+	if !whole {
 		if err := u.stage(ctx, env); err != nil {
 			return errors.Join(err, env.Host.RemoveAll(u.staging()))
 		}
@@ -176,6 +181,16 @@ func (u Unpack) Apply(ctx context.Context, env *engine.Env) error {
 		}
 	}
 	return moveKept(env, u.Keep, u.old(), u.Target)
+}
+
+// isWhole reports whether the right version is in place, with all its files.
+func (u Unpack) isWhole(ctx context.Context, env *engine.Env) (bool, error) {
+	have, err := readMarker(env, u.Target)
+	if err != nil || have == nil || have.Digest != u.Digest {
+		return false, err
+	}
+	missing, err := u.missing(ctx, env)
+	return len(missing) == 0, err
 }
 
 // resume finishes or reverts a replacement that was cut off, and clears what an unpacking that was cut off left.
@@ -232,6 +247,9 @@ func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 		return fmt.Errorf("cannot unpack %s: %w", u.Component, err)
 	}
 	if err := env.Host.RecordOwners(u.staging(), u.Owner, u.Group); err != nil {
+		return err
+	}
+	if err := u.writeList(env); err != nil {
 		return err
 	}
 	if err := u.carryFiles(env); err != nil {
