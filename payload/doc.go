@@ -67,7 +67,7 @@
 // UTF-8 without control characters; only a directory has a final slash. Every directory has an entry, before those in it,
 // except the root, which has none and is made with mode 0755. No path occurs twice. A symbolic link has a relative target
 // with all its ".." in front and no more of them than the link is deep, so no chain of links leads out. A hard link names a
-// file before it. Owners are 0 and have no names; modes have permission, setuid, setgid and sticky bits; times are whole
+// regular file before it, not another link. Owners are 0 and have no names; modes have permission, setuid, setgid and sticky bits; times are whole
 // seconds since 1970.
 //
 // Each entry has one encoding, that of POSIX ustar: the prefix field is never used; numbers are octal with leading zeros up

@@ -127,31 +127,41 @@ func checkSymlink(name, target string) error {
 	return nil
 }
 
-// tree remembers the entries of a component while it is written, for the checks that need other entries.
-type tree map[string]kind
+// tree remembers the entries of a component while it is written, for the checks that need other entries. A hard link is
+// remembered as the file it is a name of.
+type tree map[string]treeEntry
 
-// add takes e into the tree, and returns the directories above it that had no entry of their own yet.
-func (t tree) add(e entry) (missing []string, err error) {
+type treeEntry struct {
+	kind kind
+	file string // for files: the name it was stored under
+}
+
+// add takes e into the tree, and returns the directories above it that had no entry of their own yet. A hard link to a hard
+// link becomes one to the file itself, so that a reader need not make them in order.
+func (t tree) add(e *entry) (missing []string, err error) {
 	if _, ok := t[e.name]; ok {
 		return nil, fmt.Errorf("entry %q is listed twice, or after an entry below it", e.name)
 	}
 	for dir := path.Dir(e.name); dir != "."; dir = path.Dir(dir) {
 		have, ok := t[dir]
-		if ok && have != kindDir {
+		if ok && have.kind != kindDir {
 			return nil, fmt.Errorf("entry %q is below %q, which is not a directory", e.name, dir)
 		}
 		if ok {
 			break
 		}
 		missing = append([]string{dir}, missing...)
-		t[dir] = kindDir
+		t[dir] = treeEntry{kind: kindDir}
 	}
-	if e.kind == kindLink && t[e.target] != kindFile {
+	if e.kind != kindLink {
+		t[e.name] = treeEntry{kind: e.kind, file: e.name}
+		return missing, nil
+	}
+	to := t[e.target]
+	if to.kind != kindFile {
 		return nil, fmt.Errorf("entry %q is a hard link to %q, which is not a file before it", e.name, e.target)
 	}
-	t[e.name] = e.kind
-	if e.kind == kindLink {
-		t[e.name] = kindFile // and so may be linked to in turn
-	}
+	e.target = to.file
+	t[e.name] = to
 	return missing, nil
 }

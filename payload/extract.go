@@ -2,7 +2,12 @@ package payload
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ExtractOptions say how a component is unpacked.
@@ -38,11 +43,7 @@ func (p *Payload) Extract(ctx context.Context, name, target string, o ExtractOpt
 	if err != nil {
 		return fmt.Errorf("cannot extract %s to %s: %w", name, target, err)
 	}
-	defer func() {
-		if e := s.close(); err == nil {
-			err = e
-		}
-	}()
+	defer func() { err = errors.Join(err, s.close()) }()
 	u := newUnpacker(c, s, o)
 	defer u.close()
 	err = inOrder(ctx, workers(o.Workers), len(c.Frames), func() (func(int) error, error) {
@@ -65,6 +66,9 @@ func (p *Payload) Extract(ctx context.Context, name, target string, o ExtractOpt
 	if err == nil {
 		err = s.commit(ctx)
 	}
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		err = &SpaceError{Path: filepath.Dir(target), Need: c.Size, Err: err}
+	}
 	if err != nil {
 		return fmt.Errorf("cannot extract %s to %s: %w", name, target, err)
 	}
@@ -85,7 +89,12 @@ type contentError struct {
 	err    error
 }
 
-func (e *contentError) Error() string { return e.reason }
+func (e *contentError) Error() string {
+	if e.err == nil {
+		return e.reason
+	}
+	return strings.TrimPrefix(e.reason+": "+e.err.Error(), ": ")
+}
 
 func badContent(format string, args ...any) error {
 	return &contentError{reason: fmt.Sprintf(format, args...)}

@@ -142,7 +142,7 @@ func (f *framer) entry(ctx context.Context, e entry, data io.Reader) error {
 	if e.name == "" {
 		return nil // the root: its mode is not part of a component
 	}
-	missing, err := f.tree.add(e)
+	missing, err := f.tree.add(&e)
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (f *framer) next(ctx context.Context) error {
 // flush hands the current piece on. Neither channel can be full: there are no more pieces than they hold.
 func (f *framer) flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return ctx.Err()
+		return err
 	}
 	f.tar.Write(f.cur.raw)
 	f.queue <- f.cur

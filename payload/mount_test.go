@@ -88,7 +88,7 @@ func TestDiskFull(t *testing.T) {
 		dir := mountTmpfs(t, test.options, 0)
 		err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1, Workers: 2})
 		var space *SpaceError
-		if !errors.Is(err, unix.ENOSPC) || errors.As(err, &space) != test.early {
+		if !errors.Is(err, unix.ENOSPC) || !errors.As(err, &space) || (space.Err == nil) != test.early || space.Hint() == "" {
 			t.Errorf("%s: error %v", test.name, err)
 		}
 		wantEmpty(t, dir)

@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -96,7 +97,7 @@ func (d *destination) finishSpread(f *spreadFile, fd, parent int, base string) e
 	if f.header == nil {
 		return badContent("a file is continued that never began")
 	}
-	slices.SortFunc(f.pieces, func(a, b filePiece) int { return int(min(max(a.offset-b.offset, -1), 1)) })
+	slices.SortFunc(f.pieces, func(a, b filePiece) int { return cmp.Compare(a.offset, b.offset) })
 	var end int64
 	for _, p := range f.pieces {
 		if p.offset != end {

@@ -26,18 +26,27 @@ type staging struct {
 type SpaceError struct {
 	Path       string
 	Need, Have int64 // bytes
+	Err        error // of the write that failed; nil if it was seen before anything was written
 }
 
 func (e *SpaceError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
 	return fmt.Sprintf("it needs %d MB and the file system of %s has %d MB free", e.Need>>20+1, e.Path, e.Have>>20)
 }
 
 // Unwrap makes the error one of ENOSPC, as a write without room gives it.
-func (e *SpaceError) Unwrap() error { return unix.ENOSPC }
+func (e *SpaceError) Unwrap() error {
+	if e.Err != nil {
+		return e.Err
+	}
+	return unix.ENOSPC
+}
 
 // Hint says what to do next.
 func (e *SpaceError) Hint() string {
-	return "free some space there, or choose another directory with --base; nothing was written"
+	return fmt.Sprintf("make room for %d MB on the file system of %s, or choose another directory with --base; nothing was left behind", e.Need>>20+1, e.Path)
 }
 
 // NoExecError says that programs unpacked to a directory could not be run.

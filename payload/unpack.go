@@ -51,7 +51,11 @@ func (w *worker) unpack(ctx context.Context, i int, raw []byte) error {
 		if err := w.dest.continueFile(w.dirs, k, rest[:k.Size]); err != nil {
 			return err
 		}
-		rest = rest[padded(k.Size):]
+		end := padded(k.Size)
+		if !isZero(rest[k.Size:end]) {
+			return badContent("entry %q is not followed by zeros", k.Path)
+		}
+		rest = rest[end:]
 	}
 	last := i == len(w.c.Frames)-1
 	err := readEntries(rest, last, func(e entry, data []byte) error {

@@ -36,8 +36,8 @@ type Writer struct {
 	err      error    // the first failure; everything after it fails too
 }
 
-// NewWriter begins an appliance in the empty file out, open for reading and writing, with the program stub, a static ELF executable without a payload.
-// Each worker needs about 200 MB while it compresses with the best zstd level.
+// NewWriter begins an appliance in the file out, which is empty and open for reading and writing, with the program stub, a
+// static ELF executable without a payload. Each worker needs about 200 MB while it compresses with the best zstd level.
 func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 	info, err := out.Stat()
 	if err != nil {
