@@ -411,6 +411,7 @@ func TestTextsThatNoFileCanCarryAreRefused(t *testing.T) {
 func TestBaseDirectoriesThatCannotBeUsed(t *testing.T) {
 	for base, reason := range map[string]string{
 		"/da:ta": "PATH", "/da%ta": "configparser", `/da\ta`: "backslash", "/da$ta": "nginx.conf", "/da,ta": "Spring", "/数据": "beyond ASCII",
+		"/da ta": "egg_pair_bootstrap.sh", "/da=ta": "egg_pair_bootstrap.sh", "/da[t]a": "pattern",
 		"data": "not absolute", "/da#ta": "comment", `/da"ta`: "quote",
 	} {
 		c := DefaultCluster(RoleHost, 10000, "192.168.0.1", "")
@@ -418,7 +419,7 @@ func TestBaseDirectoriesThatCannotBeUsed(t *testing.T) {
 		wantProblem(t, err, reason)
 	}
 	c := DefaultCluster(RoleHost, 10000, "192.168.0.1", "")
-	if _, err := c.Spec(Selection{IP: "192.168.0.1", Base: "/srv/fate data"}); err != nil {
-		t.Errorf("a blank in the base directory: %v", err)
+	if _, err := c.Spec(Selection{IP: "192.168.0.1", Base: "/srv/fate-1.11_(new)+a@b~c&d"}); err != nil {
+		t.Errorf("a base directory that everything can carry: %v", err)
 	}
 }

@@ -23,6 +23,10 @@ func DefaultCluster(role Role, party int, ip, peer string) *Cluster {
 		c.problems.add(Pos{}, "it must be host, guest or exchange", "%q is no role", role)
 		return c
 	}
+	if party != 0 {
+		c.origins[string(role)+".partyid"] = Pos{File: "--party"}
+	}
+	c.origins[string(role)+".ip"] = Pos{File: "--ip"}
 	c.complete(doc, &c.problems)
 	if peer != "" {
 		c.setPeer(side, peer)
@@ -44,7 +48,8 @@ func (c *Cluster) setPeer(side *Side, peer string) {
 	if route.IsSecure {
 		side.Rollsite.ServerSecure, side.Rollsite.ClientSecure = true, true
 	}
-	route.Name = routeDefault
-	entry := PartyRoutes{ID: party, Routes: []Route{route}}
+	route.Name, route.At = routeDefault, "peer"
+	c.origins["peer"] = Pos{File: "--peer"}
+	entry := PartyRoutes{At: "peer", ID: party, Routes: []Route{route}}
 	side.Rollsite.RouteTables = append([]PartyRoutes{entry}, side.Rollsite.RouteTables...)
 }

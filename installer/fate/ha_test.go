@@ -222,15 +222,15 @@ func TestNginxAcceptsItsConfiguration(t *testing.T) {
 	if err != nil {
 		t.Skip("no nginx on this machine")
 	}
-	base := t.TempDir() + "/a b" // blanks in paths are allowed
 	c, err := parseText(haCluster)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Spec(Selection{IP: "192.168.0.1", Base: base, Versions: merged(versions1113, map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}), Env: env1113})
+	s, err := c.Spec(Selection{IP: "192.168.0.1", Versions: merged(versions1113, map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}), Env: env1113})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Layout.Base = t.TempDir() + "/a b"
 	for _, dir := range []string{s.Layout.ComponentLogs("nginx"), s.Layout.Nginx() + "/run", s.Layout.Nginx() + "/conf"} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)

@@ -38,6 +38,9 @@ func Render(s *Spec) ([]File, error) {
 		}
 		files = append(files, more...)
 	}
+	if s.Runs(Rollsite) {
+		files = append(files, s.InstalledKeys(s.Keys)...)
+	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil
 }

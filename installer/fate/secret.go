@@ -131,6 +131,5 @@ func (s Secrets) Or(other Secrets) Secrets {
 
 // or fills what the operator left out.
 func (s SecretsConf) or(o Secrets) SecretsConf {
-	all := Secrets{s.MySQLRoot, s.MySQLUser, s.ZooKeeper, s.RouteTableKey, s.FateBoardAdmin}.Or(o)
-	return SecretsConf{all.MySQLRoot, all.MySQLUser, all.ZooKeeper, all.RouteTableKey, all.FateBoardAdmin}
+	return SecretsConf(Secrets(s).Or(o))
 }

@@ -27,17 +27,14 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS,
 		User: pickString(sel.User, c.Install.User, defaultUser), Group: pickString(sel.Group, c.Install.Group, defaultGroup),
 		Versions: maps.Clone(sel.Versions), LibraryPaths: maps.Clone(sel.LibraryPaths), Env: maps.Clone(sel.Env),
-		Memory: sel.Memory, CPUs: sel.CPUs,
+		Keys: sel.Keys, Memory: sel.Memory, CPUs: sel.CPUs,
 	}
 	s.Profile = newProfile(sel.Env, sel.Versions)
 	s.Layout = Layout{Base: path.Clean(pickString(sel.Base, c.Install.Base, defaultBase)), Flat: s.Profile.FlatPython()}
 	if !strings.HasPrefix(s.Layout.Base, "/") {
 		problems.add(c.at("base"), "give an absolute path", "the base directory %q is not absolute", s.Layout.Base)
 	}
-	s.Secrets = Secrets{
-		MySQLRoot: side.Secrets.MySQLRoot, MySQLUser: side.Secrets.MySQLUser, ZooKeeper: side.Secrets.ZooKeeper,
-		RouteTableKey: side.Secrets.RouteTableKey, FateBoardAdmin: side.Secrets.FateBoardAdmin,
-	}.Or(sel.Secrets)
+	s.Secrets = Secrets(side.Secrets).Or(sel.Secrets)
 	s.modules = side.modulesOn(ip)
 	if len(s.modules) == 0 {
 		problems.add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)

@@ -17,6 +17,8 @@ type Selection struct {
 	Env          map[string]string   // fate.env: FATE, FATEFlow, FATEBoard, EGGROLL, ...
 	Secrets      Secrets             // used where the cluster file gives none
 
+	Keys []NamedFile // key files of this side that CheckKeys has accepted, to be installed with the configuration; optional
+
 	Memory uint64 // bytes of RAM of the host, 0: unknown
 	CPUs   int    // 0: unknown
 }
@@ -39,6 +41,7 @@ type Spec struct {
 	LibraryPaths map[string][]string
 	Env          map[string]string
 	Profile      Profile
+	Keys         []NamedFile
 	Memory       uint64
 	CPUs         int
 

@@ -95,6 +95,9 @@ func unfit(file, value string) (char, why string) {
 // unfitPath finds what a base directory cannot have, with the file or search path that cannot carry it.
 func unfitPath(base string) (char, why string) {
 	reasons := map[rune]string{
+		' ':  "eggroll's bin/roll_pair/egg_pair_bootstrap.sh splits a path at a blank",
+		'=':  "eggroll's bin/roll_pair/egg_pair_bootstrap.sh cuts a value of eggroll.properties at an equals sign",
+		'[':  "eggroll's bin/roll_pair/egg_pair_bootstrap.sh takes a bracket for a pattern",
 		':':  "a colon separates the entries of PATH, PYTHONPATH and java's class path",
 		'%':  "python's configparser expands a percent sign in eggroll.properties",
 		'\\': "java takes a backslash in eggroll.properties for an escape, and python does not",
