@@ -1,11 +1,9 @@
 package bundle
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -52,10 +50,9 @@ type builder struct {
 	lock     *Lock
 	spoolDir string
 
-	progress   packProgress
+	progress   *packProgress
 	result     BuildResult
 	components []described // as given to the writer
-	packages   map[string]debInfo
 }
 
 // Build makes an appliance from a whole lock. The same lock, program and options give the same bytes. Everything is
@@ -71,14 +68,8 @@ func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 		opener:   opener{dir: filepath.Dir(o.Lock.File), fetch: o.Fetch},
 		o:        o,
 		lock:     o.Lock,
-		packages: map[string]debInfo{},
 		spoolDir: filepath.Dir(o.Out),
-	}
-	b.progress.report = o.Report
-	for _, c := range o.Lock.Components {
-		for i := range c.Sources {
-			b.progress.total += c.Sources[i].Size
-		}
+		progress: newPackProgress(o.Report, o.Lock),
 	}
 	err := b.run(ctx)
 	err = errors.Join(err, b.nested.close())
@@ -186,10 +177,8 @@ func (b *builder) write(ctx context.Context, out *os.File) error {
 	if err != nil {
 		return &StubError{b.o.Stub, err}
 	}
-	for i := range b.lock.Components {
-		if err := b.addComponent(ctx, w, &b.lock.Components[i]); err != nil {
-			return err
-		}
+	if err := b.pack(ctx, w); err != nil {
+		return err
 	}
 	text, err := sbom(b.lock.Release, b.components)
 	if err != nil {
@@ -199,76 +188,6 @@ func (b *builder) write(ctx context.Context, out *os.File) error {
 		return err
 	}
 	b.result.Manifest, err = w.Close()
-	return err
-}
-
-// addComponent merges the sources of one component and gives the result to the writer.
-func (b *builder) addComponent(ctx context.Context, w *payload.Writer, c *Component) error {
-	s, err := newSpool(b.spoolDir)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	b.progress.begin(c)
-	t := newTree(s)
-	p := payload.Component{
-		Name: c.Name, Version: c.Version, License: c.License, Platform: c.platform(b.lock.Release),
-		StandIn: c.StandIn, LibraryPath: c.LibraryPath,
-	}
-	if p.Platform == PlatformAny {
-		p.Platform = ""
-	}
-	for i := range c.Sources {
-		got, err := b.read(ctx, t, c, &c.Sources[i])
-		if err != nil {
-			return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
-		}
-		p.Origins = append(p.Origins, originOf(&c.Sources[i], got))
-	}
-	if err := t.finish(c); err != nil {
-		return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
-	}
-	for _, warning := range t.warnings {
-		b.result.Warnings = append(b.result.Warnings, c.Name+": "+warning)
-	}
-	err = pipeTar(ctx, t, b.progress.onPacked, func(r io.Reader) error { return w.AddComponent(ctx, p, r) })
-	if err != nil {
-		return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
-	}
-	b.components = append(b.components, described{p, b.packages})
-	return nil
-}
-
-// originOf records a source in the manifest: its name without the directories of the machine it was built on.
-func originOf(s *Source, got payload.Blob) payload.Origin {
-	o := payload.Origin{Name: s.baseName(), Size: got.Size, SHA256: got.SHA256}
-	if s.Member != "" {
-		o.Name = filepath.Base(s.Path) + "!" + s.Member
-	}
-	if len(s.URL) > 0 {
-		o.URL = s.URL[0]
-	}
-	return o
-}
-
-// pipeTar runs consume on the tar of t. progress gets bytes of file content.
-func pipeTar(ctx context.Context, t *tree, progress func(done, total int64), consume func(io.Reader) error) error {
-	r, w := io.Pipe()
-	written := make(chan error, 1)
-	go func() {
-		buffered := bufio.NewWriterSize(w, 1<<20)
-		err := t.writeTar(ctx, buffered, progress)
-		if err == nil {
-			err = buffered.Flush()
-		}
-		w.CloseWithError(err)
-		written <- err
-	}()
-	err := consume(r)
-	r.CloseWithError(err) // ends the writer if consume has not read everything
-	if writeErr := <-written; err == nil {
-		err = writeErr
-	}
 	return err
 }
 

@@ -1,5 +1,7 @@
 package bundle
 
+import "sync"
+
 // Stage is a part of a long piece of work that has its own progress.
 type Stage string
 
@@ -27,32 +29,51 @@ func (p Progress) report(stage Stage, name string, done, total int64) {
 // known from the start.
 type packProgress struct {
 	report Progress
-	total  int64 // bytes of all sources
+
+	mu    sync.Mutex
+	parts []partProgress // by index of the component
+	total int64
+}
+
+type partProgress struct {
 	name   string
-	before int64 // sources of the components that are done
-	size   int64 // sources of this one
-	read   int64
+	size   int64   // bytes of the sources
+	read   int64   // of them
+	packed float64 // share of the tree that was handed on
 }
 
 // packReadShare is the part of a component's progress that reading makes up.
 const packReadShare = 0.25
 
-func (p *packProgress) begin(c *Component) {
-	p.before += p.size
-	p.name, p.size, p.read = c.Name, 0, 0
-	for i := range c.Sources {
-		p.size += c.Sources[i].Size
+func newPackProgress(report Progress, lock *Lock) *packProgress {
+	p := &packProgress{report: report, parts: make([]partProgress, len(lock.Components))}
+	for i, c := range lock.Components {
+		p.parts[i].name = c.Name
+		for _, s := range c.Sources {
+			p.parts[i].size += s.Size
+		}
+		p.total += p.parts[i].size
 	}
+	return p
 }
 
-// onRead counts n more bytes of a source.
-func (p *packProgress) onRead(n int64) {
-	p.read += n
-	p.report.report(StagePack, p.name, p.before+int64(packReadShare*float64(min(p.read, p.size))), p.total)
+// read counts n more bytes of a component's sources.
+func (p *packProgress) read(index int, n int64) {
+	p.update(index, func(part *partProgress) { part.read = min(part.read+n, part.size) })
 }
 
-// onPacked is told how much of the tree's total has been handed on.
-func (p *packProgress) onPacked(done, total int64) {
-	share := packReadShare + (1-packReadShare)*float64(done)/float64(max(total, 1))
-	p.report.report(StagePack, p.name, p.before+int64(share*float64(p.size)), p.total)
+// packed is told how much of the tree's total has been handed on.
+func (p *packProgress) packed(index int, done, total int64) {
+	p.update(index, func(part *partProgress) { part.packed = float64(done) / float64(max(total, 1)) })
+}
+
+func (p *packProgress) update(index int, change func(*partProgress)) {
+	p.mu.Lock()
+	change(&p.parts[index])
+	var done float64
+	for _, part := range p.parts {
+		done += packReadShare*float64(part.read) + (1-packReadShare)*part.packed*float64(part.size)
+	}
+	p.report.report(StagePack, p.parts[index].name, int64(done), p.total)
+	p.mu.Unlock()
 }

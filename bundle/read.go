@@ -16,10 +16,10 @@ import (
 // reading is one source being merged into the tree of its component.
 type reading struct {
 	*builder
-	tree *tree
-	c    *Component
-	s    *Source
-	in   *input
+	*packed
+	c  *Component
+	s  *Source
+	in *input
 
 	origin  *origin
 	content content
@@ -27,14 +27,14 @@ type reading struct {
 
 // read merges one source into the tree, and returns what its bytes were. When they are not what the lock says, that
 // is the error, whatever else went wrong while reading them.
-func (b *builder) read(ctx context.Context, t *tree, c *Component, s *Source) (payload.Blob, error) {
+func (b *builder) read(ctx context.Context, p *packed, c *Component, s *Source) (payload.Blob, error) {
 	in, err := b.open(ctx, s)
 	if err != nil {
 		return payload.Blob{}, err
 	}
 	defer in.close()
-	d := newDigester(meter{contextReader{ctx, in}, b.progress.onRead})
-	r := reading{builder: b, tree: t, c: c, s: s, in: in}
+	d := newDigester(meter{contextReader{ctx, in}, func(n int64) { b.progress.read(p.index, n) }})
+	r := reading{builder: b, packed: p, c: c, s: s, in: in}
 	readErr := r.run(bufio.NewReaderSize(d, 1<<20))
 	if ctx.Err() != nil {
 		return payload.Blob{}, ctx.Err()

@@ -36,15 +36,40 @@ func newSpool(dir string) (*spool, error) {
 
 func (s *spool) close() error { return s.file.Close() }
 
-// add copies exactly size bytes of r.
+// sourceError is an error of what is read into a spool, and not of the spool.
+type sourceError struct{ error }
+
+func (e sourceError) Unwrap() error { return e.error }
+
+// add copies exactly size bytes of r. The error is a sourceError when they are not to be had.
 func (s *spool) add(r io.Reader, size int64) (*blob, error) {
 	b := &blob{s.size, size}
-	n, err := io.Copy(s.w, io.LimitReader(r, size))
+	noted := &notingReader{r: r}
+	n, err := io.Copy(s.w, io.LimitReader(noted, size))
 	s.size += n
-	if err == nil && n < size {
-		err = io.ErrUnexpectedEOF
+	switch {
+	case noted.err != nil:
+		return nil, sourceError{noted.err}
+	case err != nil:
+		return nil, fmt.Errorf("cannot write temporary data: %w", err)
+	case n < size:
+		return nil, sourceError{io.ErrUnexpectedEOF}
 	}
-	return b, err
+	return b, nil
+}
+
+// notingReader remembers why reading ended early.
+type notingReader struct {
+	r   io.Reader
+	err error
+}
+
+func (n *notingReader) Read(p []byte) (int, error) {
+	count, err := n.r.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return count, err
 }
 
 // flush makes everything added readable.
@@ -73,7 +98,10 @@ func (s *spool) keep(r io.Reader, size int64) (io.ReaderAt, int64, error) {
 	if err == nil {
 		err = s.flush()
 	}
-	return s.open(b), size, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return s.open(b), size, nil
 }
 
 // same compares two blobs byte by byte.

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -74,8 +75,12 @@ func (t *tree) add(o *origin, e entry, body io.Reader) error {
 	switch e.kind {
 	case kindFile:
 		blob, err := t.spool.add(body, e.size)
+		var damage sourceError
+		if errors.As(err, &damage) {
+			return &ArchiveError{Archive: o.name, Entry: e.path, Reason: "cannot be read", Err: damage.error}
+		}
 		if err != nil {
-			return fmt.Errorf("cannot read %s: entry %q: %w", o.name, e.path, err)
+			return err
 		}
 		n.blob = blob
 	case kindHardlink:
