@@ -103,7 +103,11 @@ func TestFlippedAnywhere(t *testing.T) {
 	}
 	defer f.Close()
 	for i, b := range whole {
-		for _, mask := range []byte{1 << (i % 8), 0xff} {
+		masks := []byte{1 << (i % 8), 0xff}
+		if testing.Short() {
+			masks = masks[:1]
+		}
+		for _, mask := range masks {
 			if _, err := f.WriteAt([]byte{b ^ mask}, int64(i)); err != nil {
 				t.Fatal(err)
 			}

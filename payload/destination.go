@@ -154,7 +154,7 @@ func (d *destination) fill(fd int, data []byte, offset, size int64) error {
 	if err := pwrite(fd, data, offset); err != nil {
 		return err
 	}
-	if len(data) >= largeFile {
+	if len(data) >= largeFile && !d.o.NoSync {
 		startWriting(fd, offset, int64(len(data)))
 	}
 	return nil

@@ -17,6 +17,8 @@ type ExtractOptions struct {
 	Progress func(done, total int64) // bytes of the tar stream; called by one goroutine at a time
 	// AllowNoExec lets a component be unpacked where the system will not run its programs.
 	AllowNoExec bool
+	// NoSync leaves it to the system when the data reaches the disk: for measurements, and trees that a crash may take.
+	NoSync bool
 }
 
 // Extract unpacks a component to the directory target, which must not exist while its parent must. A frame's bytes are

@@ -104,7 +104,7 @@ func extractTo(t testing.TB, path, component string, o ExtractOptions) (dir stri
 	}
 	defer p.Close()
 	dir = tempDir(t)
-	o.UID, o.GID = -1, -1
+	o.UID, o.GID, o.NoSync = -1, -1, true
 	return dir, p.Extract(context.Background(), component, filepath.Join(dir, "out"), o)
 }
 

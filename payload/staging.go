@@ -177,14 +177,19 @@ func (s *staging) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := syncFileSystem(s.dir); err != nil {
-		return fmt.Errorf("cannot write the file system of %s to disk: %w", s.target, err)
+	if !s.o.NoSync {
+		if err := syncFileSystem(s.dir); err != nil {
+			return fmt.Errorf("cannot write the file system of %s to disk: %w", s.target, err)
+		}
 	}
 	if err := renameNew(s.path, s.target); err != nil {
 		return err
 	}
 	s.dir.Close()
 	s.dir = nil
+	if s.o.NoSync {
+		return nil
+	}
 	parent, err := os.Open(filepath.Dir(s.target))
 	if err != nil {
 		return err
