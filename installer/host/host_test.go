@@ -37,76 +37,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestLinksStayInTheTree: a tree is seen as chroot shows it, and nothing outside can be reached.
-func TestLinksStayInTheTree(t *testing.T) {
-	outside := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(outside, "victim"), []byte("outside"), 0o644))
-	h := newTree(t, map[string]string{
-		"/real/file": "inside", "/absolute": "-> /real", "/relative": "-> real", "/up": "-> ../../../../real",
-		"/escape": "-> " + outside, "/deep/er/up": "-> ../../real", "/loop": "-> /loop", "/dangling": "-> /nowhere/at/all",
-		"/abs-file": "-> /real/file", "/twice": "-> /absolute",
-	})
-	for _, dir := range []string{"/real", "/absolute", "/relative", "/up", "/deep/er/up", "/twice", "/real/../real", "/absolute/../absolute"} {
-		got, err := h.ReadFile(dir + "/file")
-		if err != nil || string(got) != "inside" {
-			t.Errorf("%s/file: %q, %v", dir, got, err)
-		}
-	}
-	if got, err := h.ReadFile("/abs-file"); err != nil || string(got) != "inside" {
-		t.Errorf("/abs-file: %q, %v", got, err)
-	}
-	if got, err := h.Resolve("/twice/new"); err != nil || got != "/real/new" {
-		t.Errorf("Resolve: %s, %v", got, err)
-	}
-	if err := h.WriteFile("/escape/victim", []byte("x"), FileMode{}); err == nil {
-		t.Error("a write followed a link out of the tree")
-	}
-	if got, err := os.ReadFile(filepath.Join(outside, "victim")); err != nil || string(got) != "outside" {
-		t.Errorf("the file outside: %q, %v", got, err)
-	}
-	if _, err := h.ReadFile("/loop/x"); !errors.Is(err, syscall.ELOOP) {
-		t.Errorf("a loop: %v", err)
-	}
-	if _, err := h.Stat("/dangling"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a link to nowhere: %v", err)
-	}
-	if !h.Exists("/dangling") {
-		t.Error("a link to nowhere does not exist")
-	}
-}
-
-// TestRootFollowsOnlyItsOwnLinks works on a directory of the running machine, as the service user could prepare one.
-func TestRootFollowsOnlyItsOwnLinks(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has others' links to fear")
-	}
-	dir := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o755))
-	must(t, os.Symlink("etc", filepath.Join(dir, "ours")))
-	must(t, os.Symlink("etc", filepath.Join(dir, "theirs")))
-	must(t, os.Lchown(filepath.Join(dir, "theirs"), 65534, 65534))
-	must(t, os.Symlink("theirs", filepath.Join(dir, "indirect")))
-	h, err := New("/", nil)
-	must(t, err)
-	must(t, h.WriteFile(filepath.Join(dir, "ours/a"), []byte("a"), FileMode{}))
-	for _, link := range []string{"theirs", "indirect"} {
-		at := filepath.Join(dir, link)
-		for name, err := range map[string]error{
-			"write": h.WriteFile(at+"/b", nil, FileMode{}), "mkdir": h.MkdirAll(at+"/b/c", FileMode{}), "remove": h.Remove(at + "/a"),
-			"rename": h.Rename(at+"/a", at+"/b"), "link": h.Symlink("x", at+"/b"), "chown": h.Chown(at+"/a", "root", ""),
-			"chmod": h.SetMode(at+"/a", FileMode{Perm: 0o666}), "edit": h.EditFile(at+"/a", FileMode{}, func([]byte) ([]byte, error) { return []byte("x"), nil }),
-			"resolve": second(h.Resolve(at)), "append": second(h.Append(at+"/a", 0o600)),
-		} {
-			if !errors.Is(err, ErrUntrustedLink) {
-				t.Errorf("%s through %s: %v", name, link, err)
-			}
-		}
-	}
-	if entries, err := os.ReadDir(filepath.Join(dir, "etc")); err != nil || len(entries) != 1 {
-		t.Errorf("%v, %v", entries, err)
-	}
-}
-
 func TestPathsMustBeAbsolute(t *testing.T) {
 	h := newTree(t, nil)
 	for name, err := range map[string]error{
@@ -121,62 +51,6 @@ func TestPathsMustBeAbsolute(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-func TestWriteFileModes(t *testing.T) {
-	defer syscall.Umask(syscall.Umask(0o077)) // a hostile umask changes nothing
-	h := newTree(t, map[string]string{"/etc/group": "apps:x:7:\n", "/etc/passwd": "app:x:6:7::/:/bin/sh\n", "/a": "old"})
-	must(t, h.SetMode("/a", FileMode{Perm: 0o640, Owner: "app", Group: "apps"}))
-	must(t, h.WriteFile("/a", []byte("new"), FileMode{}))
-	must(t, h.WriteFile("/b", []byte("b"), FileMode{}))
-	must(t, h.WriteFile("/c", []byte("c"), FileMode{Perm: 0o600, Owner: "app"}))
-	must(t, h.MkdirAll("/d/e", FileMode{Perm: 0o750, Group: "apps"}))
-	must(t, h.Mkdir("/f", FileMode{}))
-	for p, want := range map[string]string{
-		"/a": "-rw-r----- app:apps", "/b": "-rw-r--r-- root:root", "/c": "-rw------- app:root",
-		"/d": "drwxr-x--- root:apps", "/d/e": "drwxr-x--- root:apps", "/f": "drwxr-xr-x root:root",
-	} {
-		if got := describe(t, h, p); got != want {
-			t.Errorf("%s: %s, want %s", p, got, want)
-		}
-	}
-}
-
-func describe(t *testing.T, h *Host, p string) string {
-	t.Helper()
-	fi, err := h.Lstat(p)
-	must(t, err)
-	owner, group, err := h.Owner(p)
-	must(t, err)
-	return fi.Mode().String() + " " + owner + ":" + group
-}
-
-// TestOwnersOfATree: what is recorded follows renames, ends with a removal, and is found by the next process.
-func TestOwnersOfATree(t *testing.T) {
-	h := newTree(t, map[string]string{"/tree/a/b": "", "/tree/c": "", "/x": ""})
-	must(t, h.RecordOwners("/tree", "app", "apps"))
-	must(t, h.Chown("/tree/c", "root", ""))
-	must(t, h.Chown("/x", "mysql", "mysql"))
-	must(t, h.Rename("/tree", "/moved"))
-	must(t, h.Remove("/x"))
-	must(t, h.WriteFile("/x", nil, FileMode{}))
-	// A line that was cut off is no record, and does not spoil the next one.
-	must(t, h.Close())
-	file := filepath.Join(h.Root(), OwnersFile)
-	data, err := os.ReadFile(file)
-	must(t, err)
-	must(t, os.WriteFile(file, append(data, `{"path":"/moved","ow`...), 0o644))
-	h, err = New(h.Root(), nil)
-	must(t, err)
-	must(t, h.Chown("/moved/a", "late", ""))
-	must(t, h.Close())
-	h, err = New(h.Root(), nil)
-	must(t, err)
-	for p, want := range map[string]string{"/moved/a/b": "app:apps", "/moved/a": "late:apps", "/moved/c": "root:apps", "/moved": "app:apps", "/x": "root:root"} {
-		if got := strings.Fields(describe(t, h, p))[1]; got != want {
-			t.Errorf("%s: %s, want %s", p, got, want)
-		}
-	}
-}
 
 func TestWriteFileReplacesWhole(t *testing.T) {
 	for _, op := range []Op{OpCreate, OpWrite, OpSync, OpChmod, OpChown, OpRename} {
@@ -283,18 +157,6 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// TestPlantedTempFile: in a directory of a less trusted user the temporary name may be a link to something precious.
-func TestPlantedTempFile(t *testing.T) {
-	h := newTree(t, map[string]string{"/precious": "gold", TempName("/dir/a"): "-> /precious"})
-	must(t, h.WriteFile("/dir/a", []byte("new"), FileMode{}))
-	if got, err := h.ReadFile("/precious"); err != nil || string(got) != "gold" {
-		t.Errorf("the target of the planted link: %q, %v", got, err)
-	}
-	if got, err := h.ReadFile("/dir/a"); err != nil || string(got) != "new" {
-		t.Errorf("the file: %q, %v", got, err)
-	}
-}
-
 func TestEditFile(t *testing.T) {
 	h := newTree(t, map[string]string{"/etc/hosts": "a\n", "/link": "-> /etc/hosts"})
 	add := func(old []byte) ([]byte, error) { return append(slices.Clone(old), "b\n"...), nil }
@@ -308,54 +170,6 @@ func TestEditFile(t *testing.T) {
 	must(t, h.EditFile("/new", FileMode{}, add))
 	h.InjectFaults(t, func(Op, string) error { return errors.New("written") })
 	must(t, h.EditFile("/new", FileMode{}, func(old []byte) ([]byte, error) { return old, nil }))
-}
-
-func TestSymlinkReplaces(t *testing.T) {
-	h := newTree(t, map[string]string{"/a": "-> old"})
-	must(t, h.Symlink("new", "/a"))
-	if got, err := h.Readlink("/a"); err != nil || got != "new" {
-		t.Errorf("%s, %v", got, err)
-	}
-}
-
-func TestMissingParents(t *testing.T) {
-	h := newTree(t, map[string]string{"/a/f": ""})
-	got, err := h.MissingParents("/a/b/c")
-	if err != nil || !slices.Equal(got, []string{"/a/b", "/a/b/c"}) {
-		t.Errorf("%v, %v", got, err)
-	}
-	if got, err := h.MissingParents("/a"); err != nil || len(got) != 0 {
-		t.Errorf("%v, %v", got, err)
-	}
-	if _, err := h.MissingParents("/a/f/g"); err == nil {
-		t.Error("a file is taken for a directory")
-	}
-}
-
-func TestAccounts(t *testing.T) {
-	h := newTree(t, map[string]string{
-		"/etc/passwd": "# comment\nroot:x:0:0:root:/root:/bin/bash\nbad line\napp:x:6000:6001::/home/app:/bin/bash\n+::::::\n",
-		"/etc/group":  "root:x:0:\napps:x:6001:app,other\n",
-	})
-	for _, name := range []string{"app", "6000"} {
-		if u, err := h.LookupUser(name); err != nil || u.Name != "app" || u.GID != 6001 || u.Home != "/home/app" {
-			t.Errorf("%s: %+v, %v", name, u, err)
-		}
-	}
-	if g, err := h.LookupGroup("apps"); err != nil || g.GID != 6001 || !slices.Equal(g.Members, []string{"app", "other"}) {
-		t.Errorf("%+v, %v", g, err)
-	}
-	for _, err := range []error{second(h.LookupUser("nobody")), second(h.LookupGroup("nobody"))} {
-		if !errors.Is(err, ErrUnknownAccount) {
-			t.Errorf("error %v", err)
-		}
-	}
-	if u, err := h.LookupUser("1234"); err != nil || u.UID != 1234 {
-		t.Errorf("a number without a name: %+v, %v", u, err)
-	}
-	if uid, gid, err := h.IDs("app", ""); err != nil || uid != 6000 || gid != -1 {
-		t.Errorf("IDs: %d %d, %v", uid, gid, err)
-	}
 }
 
 func TestAllocate(t *testing.T) {

@@ -1,0 +1,93 @@
+package host
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestWriteFileModes(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // a hostile umask changes nothing
+	h := newTree(t, map[string]string{"/etc/group": "apps:x:7:\n", "/etc/passwd": "app:x:6:7::/:/bin/sh\n", "/a": "old"})
+	must(t, h.SetMode("/a", FileMode{Perm: 0o640, Owner: "app", Group: "apps"}))
+	must(t, h.WriteFile("/a", []byte("new"), FileMode{}))
+	must(t, h.WriteFile("/b", []byte("b"), FileMode{}))
+	must(t, h.WriteFile("/c", []byte("c"), FileMode{Perm: 0o600, Owner: "app"}))
+	must(t, h.MkdirAll("/d/e", FileMode{Perm: 0o750, Group: "apps"}))
+	must(t, h.Mkdir("/f", FileMode{}))
+	for p, want := range map[string]string{
+		"/a": "-rw-r----- app:apps", "/b": "-rw-r--r-- root:root", "/c": "-rw------- app:root",
+		"/d": "drwxr-x--- root:apps", "/d/e": "drwxr-x--- root:apps", "/f": "drwxr-xr-x root:root",
+	} {
+		if got := describe(t, h, p); got != want {
+			t.Errorf("%s: %s, want %s", p, got, want)
+		}
+	}
+}
+
+func describe(t *testing.T, h *Host, p string) string {
+	t.Helper()
+	fi, err := h.Lstat(p)
+	must(t, err)
+	owner, group, err := h.Owner(p)
+	must(t, err)
+	return fi.Mode().String() + " " + owner + ":" + group
+}
+
+// TestOwnersOfATree: what is recorded follows renames, ends with a removal, and is found by the next process.
+func TestOwnersOfATree(t *testing.T) {
+	h := newTree(t, map[string]string{"/tree/a/b": "", "/tree/c": "", "/x": ""})
+	must(t, h.RecordOwners("/tree", "app", "apps"))
+	must(t, h.Chown("/tree/c", "root", ""))
+	must(t, h.Chown("/x", "mysql", "mysql"))
+	must(t, h.Rename("/tree", "/moved"))
+	must(t, h.Remove("/x"))
+	must(t, h.WriteFile("/x", nil, FileMode{}))
+	// A line that was cut off is no record, and does not spoil the next one.
+	must(t, h.Close())
+	file := filepath.Join(h.Root(), OwnersFile)
+	data, err := os.ReadFile(file)
+	must(t, err)
+	must(t, os.WriteFile(file, append(data, `{"path":"/moved","ow`...), 0o644))
+	h, err = New(h.Root(), nil)
+	must(t, err)
+	must(t, h.Chown("/moved/a", "late", ""))
+	must(t, h.Close())
+	h, err = New(h.Root(), nil)
+	must(t, err)
+	for p, want := range map[string]string{"/moved/a/b": "app:apps", "/moved/a": "late:apps", "/moved/c": "root:apps", "/moved": "app:apps", "/x": "root:root"} {
+		if got := strings.Fields(describe(t, h, p))[1]; got != want {
+			t.Errorf("%s: %s, want %s", p, got, want)
+		}
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	h := newTree(t, map[string]string{
+		"/etc/passwd": "# comment\nroot:x:0:0:root:/root:/bin/bash\nbad line\napp:x:6000:6001::/home/app:/bin/bash\n+::::::\n",
+		"/etc/group":  "root:x:0:\napps:x:6001:app,other\n",
+	})
+	for _, name := range []string{"app", "6000"} {
+		if u, err := h.LookupUser(name); err != nil || u.Name != "app" || u.GID != 6001 || u.Home != "/home/app" {
+			t.Errorf("%s: %+v, %v", name, u, err)
+		}
+	}
+	if g, err := h.LookupGroup("apps"); err != nil || g.GID != 6001 || !slices.Equal(g.Members, []string{"app", "other"}) {
+		t.Errorf("%+v, %v", g, err)
+	}
+	for _, err := range []error{second(h.LookupUser("nobody")), second(h.LookupGroup("nobody"))} {
+		if !errors.Is(err, ErrUnknownAccount) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if u, err := h.LookupUser("1234"); err != nil || u.UID != 1234 {
+		t.Errorf("a number without a name: %+v, %v", u, err)
+	}
+	if uid, gid, err := h.IDs("app", ""); err != nil || uid != 6000 || gid != -1 {
+		t.Errorf("IDs: %d %d, %v", uid, gid, err)
+	}
+}
