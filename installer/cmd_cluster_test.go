@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/fate"
 )
 
 // runCLI runs one command line on a temporary machine and returns what it printed and its exit code.
@@ -277,5 +279,23 @@ func TestKeysBetweenTwoOrganisations(t *testing.T) {
 	mustRunCLI(t, root, one, "keys", "check", "--config", "-", "--role", "host", filepath.Join(dir, "host2", "host.tar.gz"))
 	if _, stderr, code := runCLI(t, root, "host: {partyid: 1, ip: 10.0.0.1}", "keys", "--config", "-", "--out", filepath.Join(dir, "none")); code != exitUsage || !strings.Contains(stderr, "no side of the cluster file uses TLS") {
 		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+func TestQuestionsOfInit(t *testing.T) {
+	var asked bytes.Buffer
+	g := &globals{Stdin: strings.NewReader("10000\n10000:192.168.0.1\n9999:192.168.0.2\n\n192.168.0.1, 192.168.0.3\n\nhost, guest\n"), Stderr: &asked}
+	var in fate.InitOptions
+	if err := ask(g, &in); err != nil {
+		t.Fatal(err)
+	}
+	if in.Host == nil || in.Guest == nil || in.Exchange != nil || len(in.Host.Flows) != 2 || len(in.Guest.Flows) != 1 || len(in.TLS) != 2 {
+		t.Errorf("the answers become %+v", in)
+	}
+	if !strings.Contains(asked.String(), "write the party id and the address") {
+		t.Errorf("a wrong answer is not explained:\n%s", asked.String())
+	}
+	if err := ask(&globals{Stdin: strings.NewReader(""), Stderr: &asked}, &in); err == nil {
+		t.Error("the end of the input is taken for an answer")
 	}
 }
