@@ -205,27 +205,54 @@ func (b bench) toy(host string, args ...string) {
 	}
 }
 
-// tree lists everything below dirs that a re-run or an uninstall must leave alone:
-// type, permissions, owners, size and time of change of each file, and where links
-// point. What the system changes by itself is left out.
+// jobs counts the rows of FATE-Flow's job table, with the client that the appliance
+// brings and the login that the readiness probe uses.
+func (b bench) jobs(host string) int {
+	b.t.Helper()
+	const script = `cd /data/projects/fate/common/mysql/mariadb-* && LD_LIBRARY_PATH=lib bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute 'SELECT COUNT(*) FROM fate_flow.t_job'`
+	n, err := strconv.Atoi(strings.TrimSpace(b.run(host, "sh", "-c", script)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+// tree lists everything below dirs but what is below prune: type, permissions,
+// owners, where links point, and of files the size and the time of the last change.
 func (b bench) tree(host string, dirs []string, prune ...string) map[string]string {
 	b.t.Helper()
-	args := append([]string{"find"}, dirs...)
-	args = append(args, "-xdev")
+	args := append(findArgs(dirs, prune), "-printf", `%p\t%y %m %u:%g %l\t%s %T@\n`)
+	list := make(map[string]string)
+	for line := range strings.Lines(b.run(host, args...)) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if list[f[0]] = f[1]; strings.HasPrefix(f[1], "f ") {
+			list[f[0]] += " " + f[2]
+		}
+	}
+	return list
+}
+
+// contents is as tree, but with what is in the files instead of when it was written.
+func (b bench) contents(host string, dirs []string, prune ...string) map[string]string {
+	b.t.Helper()
+	list := b.tree(host, dirs, prune...)
+	for path, what := range list {
+		list[path] = strings.Join(strings.Fields(what)[:3], " ")
+	}
+	args := append(findArgs(dirs, prune), "-type", "f", "-exec", "sha256sum", "{}", "+")
+	for line := range strings.Lines(b.run(host, args...)) {
+		sum, path, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		list[path] += " " + sum[:12]
+	}
+	return list
+}
+
+func findArgs(dirs, prune []string) []string {
+	args := append(append([]string{"find"}, dirs...), "-xdev")
 	for _, p := range prune {
 		args = append(args, "-path", p, "-prune", "-o")
 	}
-	args = append(args, "-printf", `%p\t%y %m %u:%g %s %T@ %l\n`)
-	list := make(map[string]string)
-	for line := range strings.Lines(b.run(host, args...)) {
-		path, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if strings.HasPrefix(rest, "d ") { // of a directory's time and size only its entries tell
-			f := strings.Fields(rest)
-			rest = strings.Join(f[:3], " ")
-		}
-		list[path] = rest
-	}
-	return list
+	return args
 }
 
 // checkSame reports what differs between two trees.
@@ -253,5 +280,5 @@ func (b bench) checkSame(what string, before, after map[string]string) {
 // kill sends SIGKILL to a process of a host.
 func (b bench) kill(host string, pid int) {
 	b.t.Helper()
-	b.run(host, "kill", "-KILL", strconv.Itoa(pid))
+	b.run(host, "sh", "-c", "kill -KILL "+strconv.Itoa(pid)) // a minimal Debian has no program kill
 }
