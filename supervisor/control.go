@@ -199,12 +199,16 @@ func (sup *Supervisor) each(names []string, f func(*service) error) error {
 	return errors.Join(errs...)
 }
 
-// settleDown waits until the program is down.
+// settleDown waits until the program is down. Somebody else may want it up again before that; then there is nothing to
+// wait for.
 func (s *service) settleDown(ctx context.Context) error {
 	for {
 		st, changed := s.wait()
 		if st.State.Down() {
 			return nil
+		}
+		if st.Wanted {
+			return &FailedError{st.Name, *st, "was started again by somebody else"}
 		}
 		if err := s.waitChange(ctx, changed); err != nil {
 			return err

@@ -1,9 +1,433 @@
 package supervisor
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
 )
 
 func listenLocal() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
-func runTestDaemon(dir string) {}
+// runTestDaemon is the whole daemon with an API of one line per command, for tests that kill it.
+func runTestDaemon(dir string) {
+	err := Run(context.Background(), DaemonOptions{
+		Config: filepath.Join(dir, "supervisord.conf"), Stderr: os.Stderr, NoCgroups: os.Getenv("FATE_TEST_CGROUPS") == "",
+		Serve: serveLines, Keep: os.Getenv("FATE_TEST_KEEP") != "",
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// serveLines answers "start NAME", "stop NAME", "status NAME" and "upgrade" on the socket.
+func serveLines(d *Daemon, l *net.UnixListener, _ net.Listener) (io.Closer, error) {
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go answerLine(d, conn)
+		}
+	}()
+	return l, nil
+}
+
+func answerLine(d *Daemon, conn net.Conn) {
+	defer conn.Close()
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return
+	}
+	verb, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+	ctx := context.Background()
+	sup := d.Supervisor()
+	switch verb {
+	case "start":
+		err = sup.Start(ctx, []string{name}, true)
+	case "stop":
+		err = sup.Stop(ctx, []string{name}, true)
+	case "upgrade":
+		err = d.Upgrade(ctx, "")
+	case "status":
+		st, e := sup.Status(name)
+		fmt.Fprintf(conn, "%s %v %d %v %d\n", st.State, st.Ready, st.PID, st.Adopted, st.Restarts)
+		err = e
+	}
+	if err != nil {
+		fmt.Fprintf(conn, "error %v\n", err)
+		return
+	}
+	fmt.Fprintln(conn, "ok")
+}
+
+// testDaemon is a daemon in a process of its own.
+type testDaemon struct {
+	b   *bench
+	cmd *exec.Cmd
+	env []string
+}
+
+func startDaemon(b *bench, env ...string) *testDaemon {
+	d := &testDaemon{b: b, env: env}
+	d.up()
+	b.t.Cleanup(func() {
+		d.stop(syscall.SIGTERM)
+		// Whatever a failed test has left.
+		for _, pid := range allPIDs() {
+			data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			if strings.Contains(string(data), "TEST_DIR="+b.dir+"\x00") {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
+	return d
+}
+
+func (d *testDaemon) up() {
+	d.b.t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		d.b.t.Fatal(err)
+	}
+	d.cmd = exec.Command(exe)
+	d.cmd.Env = append(append(os.Environ(), "FATE_TEST_DAEMON="+d.b.dir, "TEST_DIR="+d.b.dir), d.env...)
+	if testing.Verbose() {
+		d.cmd.Stderr = os.Stderr
+	}
+	if err := d.cmd.Start(); err != nil {
+		d.b.t.Fatal(err)
+	}
+}
+
+func (d *testDaemon) stop(sig syscall.Signal) {
+	_ = d.cmd.Process.Signal(sig)
+	_ = d.cmd.Wait()
+}
+
+// ask sends a command, waiting for the daemon to be there.
+func (d *testDaemon) ask(command string) string {
+	d.b.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		answer, err := d.try(command)
+		if err == nil && answer != "" {
+			return answer
+		}
+		if time.Now().After(deadline) {
+			d.b.t.Fatalf("%s: %v", command, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (d *testDaemon) try(command string) (string, error) {
+	conn, err := net.Dial("unix", filepath.Join(d.b.dir, "run", "supervisor.sock"))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	fmt.Fprintln(conn, command)
+	data, err := io.ReadAll(conn)
+	return strings.TrimSpace(string(data)), err
+}
+
+type brief struct {
+	state    State
+	ready    bool
+	pid      int
+	adopted  bool
+	restarts int
+}
+
+func (d *testDaemon) status(name string) (b brief) {
+	d.b.t.Helper()
+	answer := d.ask("status " + name)
+	if _, err := fmt.Sscanf(answer, "%s %v %d %v %d", &b.state, &b.ready, &b.pid, &b.adopted, &b.restarts); err != nil {
+		d.b.t.Fatalf("%s: %v", answer, err)
+	}
+	return b
+}
+
+func (d *testDaemon) until(name, what string, ok func(brief) bool) brief {
+	d.b.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		b := d.status(name)
+		if ok(b) {
+			return b
+		}
+		if time.Now().After(deadline) {
+			d.b.t.Fatalf("%s does not become %s: %+v", name, what, b)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func isReady(b brief) bool { return b.ready && b.pid != 0 }
+
+// processes counts the living processes of a program of this bench.
+func (b *bench) processes(name string) []int {
+	var out []int
+	for _, pid := range allPIDs() {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		env := "\x00" + string(data)
+		if strings.Contains(env, "\x00TEST_DIR="+b.dir+"\x00") && strings.Contains(env, "\x00SUPERVISOR_PROCESS_NAME="+name+"\x00") && isAlive(pid) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// TestDaemonKilled kills the daemon: its programs keep their pids and go on writing, a new one takes them over, notices
+// when one ends and restarts it.
+func TestDaemonKilled(t *testing.T) {
+	b := newBench(t)
+	b.write(
+		b.child("a", "say one;sleep", func(p *Program) { p.AutoRestart = "true"; p.ReadyLog = "one" }),
+		b.child("b", "sleep", func(p *Program) { p.DependsOn = []string{"a"} }),
+	)
+	d := startDaemon(b)
+	a, bb := d.until("a", "ready", isReady), d.until("b", "ready", isReady)
+	d.stop(syscall.SIGKILL)
+	if !isAlive(a.pid) || !isAlive(bb.pid) {
+		t.Fatal("a program died with the daemon")
+	}
+	d.up()
+	if got := d.until("a", "ready", isReady); got.pid != a.pid || !got.adopted {
+		t.Errorf("a is %+v, was %+v", got, a)
+	}
+	if got := d.until("b", "ready", isReady); got.pid != bb.pid {
+		t.Errorf("b is %+v, was %+v", got, bb)
+	}
+	if err := syscall.Kill(a.pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	again := d.until("a", "ready again", func(s brief) bool { return isReady(s) && s.pid != a.pid })
+	if again.adopted || again.restarts != 1 {
+		t.Errorf("%+v", again)
+	}
+	if answer := d.ask("stop b"); answer != "ok" || isAlive(bb.pid) {
+		t.Errorf("stopping an adopted program: %s, alive: %v", answer, isAlive(bb.pid))
+	}
+	d.stop(syscall.SIGTERM)
+	if pids := append(b.processes("a"), b.processes("b")...); len(pids) > 0 {
+		t.Errorf("after SIGTERM these live: %v", pids)
+	}
+}
+
+// TestDaemonKept ends the daemon politely with the wish that its programs go on.
+func TestDaemonKept(t *testing.T) {
+	b := newBench(t)
+	b.write(b.child("a", "sleep"))
+	d := startDaemon(b, "FATE_TEST_KEEP=1")
+	a := d.until("a", "ready", isReady)
+	d.stop(syscall.SIGTERM)
+	if !isAlive(a.pid) {
+		t.Fatal("the program was stopped")
+	}
+	d.env = nil
+	d.up()
+	if got := d.until("a", "ready", isReady); got.pid != a.pid {
+		t.Errorf("%+v, was %+v", got, a)
+	}
+}
+
+// TestDaemonUpgrade executes the daemon in its own place. Programs stay its children, so their exit codes stay known.
+func TestDaemonUpgrade(t *testing.T) {
+	b := newBench(t)
+	b.write(b.child("a", "sleep", func(p *Program) { p.AutoRestart = "true" }))
+	d := startDaemon(b)
+	a := d.until("a", "ready", isReady)
+	for range 3 {
+		if answer := d.ask("upgrade"); answer != "ok" {
+			t.Fatal(answer)
+		}
+		got := d.until("a", "adopted", func(s brief) bool { return isReady(s) && s.adopted })
+		if got.pid != a.pid {
+			t.Fatalf("%+v, was %+v", got, a)
+		}
+		if err := d.cmd.Process.Signal(syscall.Signal(0)); err != nil {
+			t.Fatal("the daemon has another pid")
+		}
+	}
+	_ = syscall.Kill(a.pid, syscall.SIGKILL)
+	d.until("a", "restarted", func(s brief) bool { return isReady(s) && s.pid != a.pid && s.restarts == 1 })
+}
+
+// TestDaemonSingle starts a second daemon beside the first.
+func TestDaemonSingle(t *testing.T) {
+	b := newBench(t)
+	b.write(b.child("a", "sleep"))
+	d := startDaemon(b)
+	d.until("a", "ready", isReady)
+	err := Run(context.Background(), DaemonOptions{Config: filepath.Join(b.dir, "supervisord.conf"), Serve: serveLines, NoCgroups: true})
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.PID != d.cmd.Process.Pid {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestProgramGoneWhileNobodyLooked lets a program end while there is no daemon.
+func TestProgramGoneWhileNobodyLooked(t *testing.T) {
+	b := newBench(t)
+	b.write(
+		b.child("restarts", "fork-stubborn;sleep", func(p *Program) { p.AutoRestart = "true" }),
+		b.child("ends", "sleep", func(p *Program) { p.AutoRestart = "false" }),
+		b.child("stopped", "sleep"),
+	)
+	d := startDaemon(b)
+	r, e := d.until("restarts", "ready", isReady), d.until("ends", "ready", isReady)
+	d.until("stopped", "ready", isReady)
+	d.ask("stop stopped")
+	b.untilLog("restarts", "forked")
+	d.stop(syscall.SIGKILL)
+	for _, pid := range []int{r.pid, e.pid} {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	d.up()
+	d.until("restarts", "restarted", func(s brief) bool { return isReady(s) && s.pid != r.pid })
+	if got := d.status("ends"); got.state != Exited {
+		t.Errorf("ends is %+v", got)
+	}
+	if got := d.status("stopped"); got.state != Stopped {
+		t.Errorf("stopped is %+v", got)
+	}
+	b.untilLog("restarts", "forked")
+	if pids := b.processes("restarts"); len(pids) > 2 {
+		t.Errorf("what the first process left behind lives: %v", pids)
+	}
+}
+
+// TestRemovedWhileNobodyLooked takes a program out of the configuration while there is no daemon.
+func TestRemovedWhileNobodyLooked(t *testing.T) {
+	b := newBench(t)
+	keep := b.child("keep", "sleep")
+	b.write(keep, b.child("drop", "sleep"))
+	d := startDaemon(b)
+	drop := d.until("drop", "ready", isReady)
+	kept := d.until("keep", "ready", isReady)
+	d.stop(syscall.SIGKILL)
+	b.write(keep)
+	d.up()
+	if got := d.until("keep", "ready", isReady); got.pid != kept.pid {
+		t.Errorf("keep is %+v", got)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for isAlive(drop.pid) {
+		if time.Now().After(deadline) {
+			t.Fatal("a program that is no longer defined goes on")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestReusedPIDIsNotTouched gives the daemon a record whose pid belongs to a stranger by now.
+func TestReusedPIDIsNotTouched(t *testing.T) {
+	b := newBench(t)
+	b.run(b.child("a", "sleep", func(p *Program) { p.AutoStart = false }))
+	b.start("a")
+	stranger, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stranger.Kill(); _, _ = stranger.Wait() }()
+	r := b.sup.service("a").record()
+	b.stop("a")
+	b.sup.Close()
+	st, err := readStat(stranger.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same pid of an earlier time, and the same pid and time of another executable: both are strangers.
+	for _, start := range []uint64{st.start - 1, st.start} {
+		r.Identity.PID, r.Identity.Start = stranger.Pid, start
+		if err := b.sup.records.save(r); err != nil {
+			t.Fatal(err)
+		}
+		sup, err := New(b.cfg, b.opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := sup.Status("a"); got.State.Up() {
+			t.Errorf("a stranger was adopted: %+v", got)
+		}
+		if err := sup.Shutdown(testContext(t)); err != nil {
+			t.Error(err)
+		}
+		sup.Close()
+		if !isAlive(stranger.Pid) {
+			t.Fatal("a stranger was killed")
+		}
+	}
+}
+
+// TestDaemonKilledOverAndOver kills the daemon at random moments while programs are started, stopped and crash. No
+// process may be lost, doubled or changed without reason.
+func TestDaemonKilledOverAndOver(t *testing.T) {
+	kills := 100
+	if testing.Short() {
+		kills = 10
+	}
+	b := newBench(t)
+	steady := []string{"s0", "s1", "s2", "s3", "s4"}
+	var programs []Program
+	for _, name := range steady {
+		programs = append(programs, b.child(name, "fork;sleep", func(p *Program) { p.AutoRestart = "true" }))
+	}
+	for _, name := range []string{"busy0", "busy1"} {
+		programs = append(programs, b.child(name, "wait 30ms;exit 1", func(p *Program) {
+			p.AutoRestart, p.RestartDelay, p.RestartDelayMax, p.StartRetries = "true", time.Millisecond, 5*time.Millisecond, 1_000_000
+		}))
+	}
+	programs = append(programs, b.child("toggled", "sleep"))
+	b.write(programs...)
+	d := startDaemon(b)
+	pids := make(map[string]int)
+	for _, name := range steady {
+		pids[name] = d.until(name, "ready", isReady).pid
+	}
+	for i := range kills {
+		if i%2 == 0 {
+			_, _ = d.try("stop toggled")
+		} else {
+			go func() { _, _ = d.try("start toggled") }()
+		}
+		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		d.stop(syscall.SIGKILL)
+		d.up()
+		if i%10 != 9 {
+			continue
+		}
+		for _, name := range steady {
+			if got := d.until(name, "ready", isReady); got.pid != pids[name] {
+				t.Fatalf("after %d kills %s has pid %d, had %d", i+1, name, got.pid, pids[name])
+			}
+			if n := len(b.processes(name)); n != 2 {
+				t.Fatalf("after %d kills %s has %d processes, want it and its child", i+1, name, n)
+			}
+		}
+	}
+	d.ask("stop toggled")
+	if live := b.processes("toggled"); len(live) > 0 {
+		t.Errorf("toggled is stopped but lives: %v", live)
+	}
+	d.stop(syscall.SIGTERM)
+	for _, p := range programs {
+		if live := b.processes(p.Name); len(live) > 0 {
+			t.Errorf("after SIGTERM %s lives: %v", p.Name, live)
+		}
+	}
+}

@@ -460,13 +460,16 @@ func (r *run) lastLines() []string {
 func (s *service) publish(before State) {
 	st := s.snapshot()
 	old := s.status.Swap(st)
-	if old != nil && old.State == st.State && old.Ready == st.Ready && old.Why == st.Why && old.PID == st.PID {
+	if old != nil && old.State == st.State && old.Ready == st.Ready && old.Why == st.Why && old.PID == st.PID && old.Wanted == st.Wanted {
 		return
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
 	if old == nil {
 		return
+	}
+	if old.State == st.State && old.Ready == st.Ready && old.Why == st.Why && old.PID == st.PID {
+		return // only the wish has changed: nothing that has happened to it
 	}
 	text := st.line()
 	s.sup.log.Info().Str("program", st.Name).Str("state", string(st.State)).Bool("ready", st.Ready).Int("pid", st.PID).Msg(text)
@@ -476,7 +479,7 @@ func (s *service) publish(before State) {
 
 func (s *service) snapshot() *Status {
 	st := &Status{
-		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Since: s.since,
+		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Wanted: s.wanted, Since: s.since,
 		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures,
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
 		LastLog: s.lastLog, Ports: s.prog.Ports, Depends: s.prog.DependsOn,

@@ -34,6 +34,8 @@ type Status struct {
 	State State  `json:"state"`
 	Ready bool   `json:"ready"`
 	PID   int    `json:"pid"`
+	// Wanted is whether somebody wants it up, now or when its stop is complete.
+	Wanted bool `json:"wanted"`
 
 	Since    time.Time `json:"since"`            // of the state
 	Started  time.Time `json:"started,omitzero"` // of the process, or of the last one
