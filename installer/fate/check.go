@@ -18,6 +18,10 @@ func (s *Spec) check(problems *Problems) {
 		}
 	}
 	s.checkVersion(problems)
+	if s.logsIn() && !s.Side.MySQL.ours() && s.Side.Secrets.MySQLUser.IsZero() {
+		problems.add(s.Cluster.at("%s.mysql", s.Role), "write mysql.dbpasswd, or secrets: {mysql_user: ...} in a further cluster file",
+			"the database is not installed with the %s, and the password of its user %s is not given", s.Role, s.Side.MySQL.User)
+	}
 	if s.Runs(FateBoard) && s.Profile.BoardNeedsDatabase() && !s.logsIn() && s.Side.Secrets.MySQLUser.IsZero() {
 		problems.add(s.Cluster.at("%s.mysql", s.Role), "write mysql.dbpasswd", "FATE-Board %s logs into the database from a host of its own: mysql.dbpasswd is needed", s.Profile.Board)
 	}

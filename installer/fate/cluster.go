@@ -182,6 +182,9 @@ type MySQLConf struct {
 	Password Secret   `yaml:"dbpasswd"`
 }
 
+// ours reports whether the server is installed with the side. One that is not is used like an outside one.
+func (m MySQLConf) ours() bool { return m.Enable && m.Type == "inside" }
+
 // ZooKeeperConf is the registry of FATE-Flow.
 type ZooKeeperConf struct {
 	Enable    bool       `yaml:"enable"`

@@ -57,7 +57,7 @@ func (s *Spec) Database() (db Database, ok bool) {
 		return db, false
 	}
 	db = Database{
-		Inside: side.MySQL.Type == "inside", Engine: s.DatabaseEngine(),
+		Inside: side.MySQL.ours(), Engine: s.DatabaseEngine(),
 		Host: first(side.MySQL.IPs), Port: side.MySQL.Port,
 		AdminUser: s.Cluster.Install.AdminUser, AdminPassword: s.Secrets.MySQLRoot,
 	}
@@ -67,7 +67,7 @@ func (s *Spec) Database() (db Database, ok bool) {
 	}
 	// Our own server's host creates everything. An outside server is reached with the administrator's login from every
 	// host that needs it: each sees to its own accounts, and the clustermanager's host to eggroll's schema as well.
-	db.Manage = s.Runs(MySQL) || !db.Inside && (s.Runs(ClusterManager) || s.Runs(FateFlow) || s.boardDatabase() && s.Runs(FateBoard))
+	db.Manage = s.Runs(MySQL) || !db.Inside && !side.Secrets.MySQLRoot.IsZero() && (s.Runs(ClusterManager) || s.Runs(FateFlow) || s.boardDatabase() && s.Runs(FateBoard))
 	mine := func(ips []string) []string {
 		if db.Inside {
 			return ips

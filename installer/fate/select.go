@@ -157,7 +157,7 @@ func (s *Side) addressesOf(m Module) []string {
 	}
 	switch m {
 	case MySQL:
-		return on(s.MySQL.Enable && s.MySQL.Type == "inside", s.MySQL.IPs...)
+		return on(s.MySQL.ours(), s.MySQL.IPs...)
 	case ClusterManager:
 		return on(s.ClusterManager.Enable, s.ClusterManager.IPs...)
 	case NodeManager:

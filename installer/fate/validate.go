@@ -157,6 +157,9 @@ func (k *checker) values(s *Side) {
 	if (flow.AppKey == "") != flow.SecretKey.IsZero() {
 		k.bad(r+".fate_flow.http_app_key", "give both http_app_key and http_secret_key, or neither", "authentication of clients needs a key and a secret")
 	}
+	if flow.DefaultEngines == "eggroll" && (flow.Proxy == "nginx" || flow.Proxy == "fateflow") {
+		k.bad(r+".fate_flow.proxy", "write rollsite", "fate_flow.proxy cannot be %s: with the engine eggroll the parties talk through rollsite", flow.Proxy)
+	}
 	k.cores(s)
 	if flow.DefaultEngines == "spark" {
 		k.spark(s)

@@ -72,6 +72,7 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 			[]string{"both want port 8080"}},
 		{"too few cores", oneSide("clustermanager: {cores_per_node: 2}"), []string{"cluster.yaml:4:36", "2 cores", "asks for 4", "write at least 4"}},
 		{"engine", oneSide("fate_flow: {default_engines: egroll}"), []string{`did you mean "eggroll"?`}},
+		{"proxy past rollsite", oneSide("fate_flow: {proxy: nginx}"), []string{"talk through rollsite"}},
 		{"mysql type", oneSide("mysql: {type: external}"), []string{"inside, outside"}},
 		{"database name", oneSide("eggroll: {dbname: 'a;b'}"), []string{"letters, digits and underscores"}},
 		{"half of an app key", oneSide("fate_flow: {http_app_key: abc}"), []string{"both http_app_key and http_secret_key"}},
@@ -292,6 +293,23 @@ func TestChoosingTheHost(t *testing.T) {
 		if tc.want != "" {
 			wantProblem(t, err, tc.want)
 		}
+	}
+}
+
+func TestForeignDatabaseNeedsItsPassword(t *testing.T) {
+	c := mustParse(t, upstream+"/setup-conf/extra-modules-subset/setup.conf") // without the module mysql
+	_, err := c.Spec(Selection{IP: "192.168.0.2", Env: env1113, Versions: versions1113, Secrets: fixedSecrets})
+	wantProblem(t, err, "the password of its user fate is not given", "secrets: {mysql_user: ...}")
+	more := Source{Name: "secrets.yaml", Data: []byte("secrets: {mysql_user: theirs, mysql_root: admins}\n")}
+	if c, err = Parse(append(sources(t, upstream+"/setup-conf/extra-modules-subset/setup.conf"), more)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Spec(Selection{IP: "192.168.0.2", Env: env1113, Versions: versions1113, Secrets: fixedSecrets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if db, _ := s.Database(); db.Inside || !db.Manage || db.AdminPassword.Reveal() != "admins" || db.Users[0].Password.Reveal() != "theirs" {
+		t.Errorf("the database is %+v", db)
 	}
 }
 

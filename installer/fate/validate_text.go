@@ -142,8 +142,8 @@ func (k *checker) sharedSecrets(s *Side) {
 		if sec.ZooKeeper.IsZero() && s.ZK.Enable && s.ZK.UseACL && (len(s.FateFlow.IPs) > 1 || s.ZK.Type == "outside") {
 			k.bad(r+".zk", fix, "ZooKeeper has an ACL, and its password is not given: zk.passwd, or secrets.zookeeper, is needed")
 		}
-		if s.MySQL.Type == "outside" && s.FateFlow.Enable && sec.MySQLRoot.IsZero() {
-			k.c.notes.add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the outside database have to exist: no administrator's password is given (secrets.mysql_root)")
+		if !s.MySQL.ours() && s.FateFlow.Enable && sec.MySQLRoot.IsZero() {
+			k.c.notes.add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the database have to exist: it is not installed with the side, and no administrator's password is given (secrets.mysql_root)")
 		}
 	}
 	for _, p := range []struct {
