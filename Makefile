@@ -2,7 +2,7 @@
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 PUBKEY   ?=
-LDFLAGS  := -s -w -buildid= -X main.version=$(VERSION) $(if $(PUBKEY),-X main.releaseKey=$(PUBKEY))
+LDFLAGS  := -s -w -buildid= -X main.version=$(VERSION) $(if $(PUBKEY),-X fate-installer/payload.compiledKey=$(PUBKEY))
 # -buildvcs=false and -trimpath: the same commit gives the same bytes wherever and whenever it is built.
 GOBUILD   = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Where packages, the lab's base system and built demo appliances are kept between runs.

@@ -95,7 +95,9 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	if opts.purgeData {
 		resolve = purgeData(d.layout())
 	}
-	report, err := engine.Undo(ctx, d.undoEnv(), journal, engine.Everything, resolve, d.printUndo)
+	env := d.undoEnv()
+	env.Purge = opts.purgeData
+	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
 		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)
 	}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds an appliance from what `make bundle FROM=… OUT=…` was given: a lock file, or an official FATE offline package,
-# for which the lock file is written first, beside the package.
+# for which the lock file is written first, beside the package. A lock file that is there already is used as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 from=${1:-} out=${2:-}
@@ -12,7 +12,7 @@ lock=$from
 case $from in
 *.tar.gz | *.tgz)
 	lock=${from%.t*gz}.lock.yaml
-	bin/fate-installer bundle import "$from" --lock "$lock"
+	[ -e "$lock" ] || bin/fate-installer bundle import "$from" --lock "$lock"
 	;;
 esac
 bin/fate-installer bundle build --lock "$lock" --out "$out"

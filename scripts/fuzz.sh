@@ -7,7 +7,7 @@ time=${1:-5s}
 grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file target; do
 	name=${target#func }
 	echo "fuzz $(dirname "$file") $name $time"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "$(dirname "$file")" >"${TMPDIR:-/tmp}/fuzz.$$" 2>&1 </dev/null || {
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x "$(dirname "$file")" >"${TMPDIR:-/tmp}/fuzz.$$" 2>&1 </dev/null || {
 		cat "${TMPDIR:-/tmp}/fuzz.$$"
 		rm -f "${TMPDIR:-/tmp}/fuzz.$$"
 		exit 1
