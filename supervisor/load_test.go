@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -266,6 +267,64 @@ func TestINIRoundTrip(t *testing.T) {
 		}
 		if d := cmp.Diff(p, cfg.Programs[0]); d != "" {
 			rt.Fatalf("(-wrote +read)\n%s\n%s", d, p.INI())
+		}
+	})
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("[program:a]\ncommand=/bin/x %(ENV_A)s \"b c\" ; comment\nenvironment=A=\"1\",B='2'\n  , C=3\n")
+	f.Add("[supervisord]\nlogfile=%(here)s/x\n[program:a]\ncommand=x\nnumprocs=3\nprocess_name=p%(process_num)02d\n[group:g]\nprograms=a\n")
+	f.Add("[program:a]\ncommand=x\ndepends_on=b\n[program:b]\ncommand=y\ndepends_on=a\nready_http=POST http://a:1 body={}\n")
+	f.Add("[program:a]\ncommand: x\\\n y\numask=022\nlimit_nofile=1:2\nready_log=\"a b\"\n")
+	path := filepath.Join(f.TempDir(), "f.conf")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "[include]") {
+			t.Skip("would read other files")
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, _, err := load(path, []string{"A=%(ENV_A)s", "B=b"})
+		if err != nil {
+			return
+		}
+		// What was accepted can be written, and is read back the same.
+		var again []byte
+		for _, p := range cfg.Programs {
+			if err := p.Validate(); err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			again = append(again, p.INI()...)
+		}
+		if err := os.WriteFile(path, again, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg2, _, err := load(path, nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, again)
+		}
+		for i := range cfg.Programs {
+			cfg.Programs[i].Group, cfg2.Programs[i].Group = "", ""
+			if len(cfg.Programs[i].Environment) == 0 {
+				cfg.Programs[i].Environment = nil
+			}
+		}
+		if d := cmp.Diff(cfg.Programs, cfg2.Programs, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("(-first +again)\n%s\n%s", d, again)
+		}
+	})
+}
+
+func FuzzSplitWords(f *testing.F) {
+	f.Add(`a "b c" 'd' e\ f`)
+	f.Fuzz(func(t *testing.T, s string) {
+		words, err := splitWords(s)
+		if err != nil {
+			return
+		}
+		again, err := splitWords(JoinWords(words))
+		if d := cmp.Diff(words, again, cmpopts.EquateEmpty()); err != nil || d != "" && !strings.Contains(s, "\n") {
+			t.Fatalf("%q -> %q -> %q: %v", s, words, again, err)
 		}
 	})
 }
