@@ -72,6 +72,9 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return err
 	}
 	defer d.close()
+	if d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec)); err != nil { // install on an installed host asks less
+		return err
+	}
 	if opts.fix {
 		if err := d.fix(ctx); err != nil {
 			return err

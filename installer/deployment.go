@@ -76,7 +76,11 @@ func (d *deployment) read(ctx context.Context, peer string) error {
 	}
 	d.site.Role, d.site.Party, d.site.IP = string(d.spec.Role), d.spec.PartyID, d.spec.IP
 	d.site.User, d.site.Group = d.spec.User, d.spec.Group
-	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
+	questions := fate.Questions(d.spec)
+	if d.stored != nil {
+		questions.Peers = nil // a re-run repairs this host; waiting for hosts that are away would only delay it
+	}
+	d.facts, err = host.Gather(ctx, d.host, questions)
 	return err
 }
 

@@ -150,11 +150,13 @@ func (s *services) follow(ctx context.Context, names []string, onEvent func(stri
 
 func (s *services) tell(e supervisor.Event, names []string, onEvent func(string)) {
 	for _, name := range names {
-		if e.Name == name {
-			onEvent(e.Text)
-			if s.onEvent != nil {
-				s.onEvent(e.Text)
-			}
+		if e.Name != name {
+			continue
+		}
+		text := e.Name + " " + e.Text
+		onEvent(text)
+		if s.onEvent != nil {
+			s.onEvent(text)
 		}
 	}
 }

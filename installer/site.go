@@ -32,7 +32,8 @@ type site struct {
 
 	Sources    []siteSource             `json:"sources,omitempty"`
 	Components map[string]siteComponent `json:"components"`
-	Env        map[string]string        `json:"env,omitempty"` // the payload's fate.env
+	Env        map[string]string        `json:"env,omitempty"`     // the payload's fate.env
+	Waivers    []fate.Waiver            `json:"waivers,omitempty"` // checks that were let pass, and why
 }
 
 // siteComponent is what a host without the appliance file has to know of a component: enough to check and to configure
@@ -138,7 +139,7 @@ func (s *site) fillFrom(stored *site) error {
 	if s.Party == 0 {
 		s.Party = stored.Party
 	}
-	s.Components, s.Env = stored.Components, stored.Env
+	s.Components, s.Env, s.Waivers = stored.Components, stored.Env, stored.Waivers
 	return nil
 }
 
