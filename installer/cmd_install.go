@@ -201,7 +201,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 		return report, nil
 	}
 	code := exitStep
-	var notReady *notReadyError
+	var notReady *step.NotReadyError
 	switch {
 	case ctx.Err() != nil:
 		return report, withHint(err, "run the same command again: it goes on where it stopped")

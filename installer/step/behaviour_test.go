@@ -135,6 +135,7 @@ func TestFileRefusesToShowASecret(t *testing.T) {
 
 func TestProgramsRestartOnlyWhenTheirInputsChange(t *testing.T) {
 	w := newWorld(t, tempDir(t), true, nil)
+	w.svc.ready["fate-mysql"] = true
 	start := func(inputs string) StartPrograms { return StartPrograms{Names: []string{"fate-mysql"}, Inputs: inputs} }
 	calls := func(steps ...engine.Step) string {
 		t.Helper()
@@ -148,7 +149,7 @@ func TestProgramsRestartOnlyWhenTheirInputsChange(t *testing.T) {
 		crash  bool
 		want   string
 	}{
-		{"v1", false, "update restart fate-mysql start fate-mysql"}, // it may run from an install that was cut off
+		{"v1", false, "update restart fate-mysql start fate-mysql"}, // it runs, from an install that was cut off
 		{"v1", false, ""},
 		{"v1", true, "update start fate-mysql"},
 		{"v2", false, "update restart fate-mysql start fate-mysql"},
@@ -160,6 +161,15 @@ func TestProgramsRestartOnlyWhenTheirInputsChange(t *testing.T) {
 		if got := calls(start(c.inputs)); got != c.want {
 			t.Errorf("%s: calls %q, want %q", c.inputs, got, c.want)
 		}
+	}
+}
+
+// The update that makes a program known starts it; stopping it again would only cost time.
+func TestNewProgramIsStartedOnce(t *testing.T) {
+	w := newWorld(t, tempDir(t), true, nil)
+	w.run(t, StartPrograms{Names: []string{"fate-mysql"}, Inputs: "v1"})
+	if got := strings.Join(w.svc.calls, " "); got != "update start fate-mysql" {
+		t.Errorf("calls %q", got)
 	}
 }
 

@@ -95,18 +95,34 @@ func (s StartPrograms) outdated(env *engine.Env) bool {
 
 // Apply implements [engine.Step].
 func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
+	// Only what ran before the update can run with something old: what the update makes known, it starts.
+	ran, err := s.run(ctx, env)
+	if err != nil {
+		return err
+	}
 	if err := env.Services.Update(ctx); err != nil {
 		return err
 	}
 	start := env.Services.Start
-	if s.outdated(env) {
+	if ran && s.outdated(env) {
 		start = env.Services.Restart
 	}
-	err := start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })
+	err = start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })
 	if err != nil && ctx.Err() == nil {
 		return &NotReadyError{Names: s.Names, Err: err}
 	}
 	return err
+}
+
+// run reports whether one of the programs runs.
+func (s StartPrograms) run(ctx context.Context, env *engine.Env) (bool, error) {
+	status, err := env.Services.Status(ctx)
+	if errors.Is(err, engine.ErrNoSupervisor) {
+		return false, nil
+	}
+	return slices.ContainsFunc(status, func(st engine.ServiceStatus) bool {
+		return slices.Contains(s.Names, st.Name) && st.State != "STOPPED"
+	}), err
 }
 
 // NotReadyError means that everything is in place for a program and yet it does not get ready.
