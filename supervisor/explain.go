@@ -27,7 +27,7 @@ func (st *Status) explain() string {
 		case st.Ready:
 			return ""
 		case st.TimedOut:
-			return "not ready in time: " + firstLine(st.Probe)
+			return strings.TrimSuffix("not ready in time: "+firstLine(st.Probe), ": ")
 		case st.Probe != "":
 			return "not ready yet: " + firstLine(st.Probe)
 		}

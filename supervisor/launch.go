@@ -371,6 +371,12 @@ func (sup *Supervisor) runCommand(ctx context.Context, p *Program, argv []string
 		err = fmt.Errorf("%s did not end in time", argv[0])
 	}
 	_ = sh.proc.signalGroup(unix.SIGKILL) // what it forked must not outlive it
+	if ctx.Err() != nil && st == (exitStatus{}) {
+		select {
+		case <-exited:
+		case <-time.After(time.Second): // it is in an uninterruptible wait
+		}
+	}
 	_ = outR.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	return <-said, err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -30,7 +31,8 @@ func (s *service) watchReadiness() {
 	p, number := s.prog.clone(), s.run.number
 	if p.HasReadiness() {
 		probe := s.sup.readiness(&p, s.run.paths, s.run.acct, s.run.outMark, s.run.errMark)
-		s.sup.background(func() { s.probeReadiness(ctx, &p, number, probe) })
+		proc := *s.run.proc
+		s.sup.background(func() { s.probeReadiness(ctx, &p, &proc, number, probe) })
 		timeout := time.AfterFunc(p.ReadyTimeout-time.Since(s.run.started), func() { s.readyOverdue(number) })
 		context.AfterFunc(ctx, func() { timeout.Stop() })
 	}
@@ -39,12 +41,15 @@ func (s *service) watchReadiness() {
 	}
 }
 
-func (s *service) probeReadiness(ctx context.Context, p *Program, number uint64, probe func(context.Context) error) {
+func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process, number uint64, probe func(context.Context) error) {
 	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
 	for sleep(ctx, wait) {
 		attempt, cancel := context.WithTimeout(ctx, probeAttempt)
 		err := probe(attempt)
 		cancel()
+		if err == nil && !ready {
+			err = proc.answersItself(p)
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -114,6 +119,25 @@ func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err
 		}
 		return sup.ask(ctx, p, p.ReadyTCP, p.ReadyHTTP, p.ReadyExec)
 	}
+}
+
+// answersItself checks that it was the program that answered its readiness probes over the network.
+func (p *process) answersItself(prog *Program) error {
+	addrs := []string{prog.ReadyTCP}
+	if prog.ReadyHTTP != nil {
+		if u, err := url.Parse(prog.ReadyHTTP.URL); err == nil {
+			addrs = append(addrs, u.Host)
+		}
+	}
+	for _, addr := range addrs {
+		if addr == "" {
+			continue
+		}
+		if err := p.strangers(addr); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask makes one attempt at each of the checks that are configured.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -57,9 +58,25 @@ func newReaper(strays bool) (*reaper, error) {
 }
 
 func (r *reaper) stop() {
+	// A shim that could not become its program, or a probe's tool that was killed, may not have ended yet.
+	for wait := time.Millisecond; wait < time.Second && r.anyForgotten(); wait *= 2 {
+		time.Sleep(wait)
+		r.sweep()
+	}
 	signal.Stop(r.signals)
 	close(r.signals)
 	<-r.done
+}
+
+func (r *reaper) anyForgotten() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.children {
+		if w.onExit == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *reaper) run() {

@@ -443,11 +443,31 @@ func TestReadyTCPAndTimeout(t *testing.T) {
 		p.ReadyTCP, p.ReadyTimeout = addr, 50*time.Millisecond
 	}))
 	err := b.sup.Start(testContext(t), []string{"a"}, true)
-	if err == nil || !strings.Contains(err.Error(), "a: not ready in time: dial tcp "+addr) {
+	if err == nil || !strings.Contains(err.Error(), "a: not ready in time") {
 		t.Fatalf("Start: %v", err)
 	}
+	b.until("a", "told why", func(st Status) bool { return strings.HasPrefix(st.Why, "not ready in time: dial tcp "+addr) })
 	touch(gate)
 	b.until("a", "ready after all", func(st Status) bool { return st.Ready && !st.TimedOut })
+}
+
+// TestStrangerAnswers has somebody else answer on the port the program is to listen on.
+func TestStrangerAnswers(t *testing.T) {
+	l, err := listenLocal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	b.run(b.child("a", "sleep", func(p *Program) { p.ReadyTCP = l.Addr().String() }))
+	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("it is not this program: pid %d holds the port", os.Getpid())
+	if st := b.until("a", "told why", func(st Status) bool { return strings.Contains(st.Probe, want) }); st.Ready {
+		t.Errorf("%+v", st)
+	}
+	l.Close()
+	b.until("a", "without an answer", func(st Status) bool { return strings.Contains(st.Probe, "connection refused") })
 }
 
 func TestReadyExec(t *testing.T) {
