@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"fate-installer/scripts/lab/lab"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 const (
@@ -36,11 +36,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	d := demo{ctx: ctx, out: os.Stdout, start: time.Now()}
-	if err := d.run(*program, *keep); err != nil {
+	err := d.run(*program, *keep)
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "interrupted; nothing is left of the demo's host")
+		os.Exit(130)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "error:", err)
-		if ctx.Err() != nil {
-			os.Exit(130)
-		}
 		os.Exit(1)
 	}
 }
@@ -138,8 +140,10 @@ func (d *demo) journey(file string) error {
 // show runs a command in the host as a person there would see it.
 func (d *demo) show(args ...string) error {
 	fmt.Fprintf(d.out, "root@%s:~# %s\n", hostName, strings.Join(args, " "))
-	// The host's end of a terminal of its own needs one here; without one the output is plain lines.
-	c := lab.Cmd{Args: args, Stdin: bytes.NewReader(nil), Stdout: d.out, Stderr: d.out}
+	c := lab.Cmd{Args: args, Stdout: d.out, Stderr: d.out}
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		c.Stdin = os.Stdin // gives the command a terminal in the host, when standard output is one too
+	}
 	return d.lab.Run(d.ctx, hostName, c)
 }
 

@@ -13,7 +13,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
@@ -89,10 +91,30 @@ func Build(ctx context.Context, dir string, classpath []string) error {
 	}
 	for _, j := range jars {
 		if err := buildJar(ctx, j.source, filepath.Join(dir, j.target), j.mainClass, classpath); err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			return fmt.Errorf("cannot build %s: %w", path.Base(j.target), err)
 		}
 	}
 	return nil
+}
+
+// Digest identifies the sources.
+func Digest() (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := sources.ReadFile(name)
+		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("cannot read the stand-ins' sources: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // mode gives scripts back the permission that embedding has taken from them.
@@ -106,10 +128,7 @@ func mode(name string, data []byte) fs.FileMode {
 // buildJar compiles the sources below source. The class files are for Java 17, the
 // oldest that the demo brings.
 func buildJar(ctx context.Context, source, target, mainClass string, classpath []string) error {
-	scratch, err := os.MkdirTemp("", "fatesim-")
-	if err != nil {
-		return err
-	}
+	scratch := target + ".build"
 	defer os.RemoveAll(scratch)
 	tree, err := fs.Sub(sources, source)
 	if err != nil {

@@ -26,7 +26,9 @@ import (
 const (
 	debDir      = "debs"
 	standInDir  = "stand-ins"
+	standInKey  = "stand-ins.key" // what they were built from
 	lockName    = "demo.lock.yaml"
+	mutexName   = ".lock"
 	outPrefix   = "fate-installer-demo-"
 	fateVersion = "1.11.4"
 )
@@ -38,11 +40,14 @@ func Build(ctx context.Context, program string, log io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lock, err := cache.Lock(filepath.Join(dir, ".lock"), unix.LOCK_EX)
+	lock, err := cache.Lock(filepath.Join(dir, mutexName), unix.LOCK_EX)
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
+	if err := sweep(dir); err != nil {
+		return "", err
+	}
 	lockFile, err := writeLock(ctx, dir, log)
 	if err != nil {
 		return "", err
@@ -109,8 +114,51 @@ func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
 	return file, nil
 }
 
-// buildStandIns makes the stand-ins' trees anew; that takes a few seconds.
-func buildStandIns(ctx context.Context, dir string, debs map[string]deb) (err error) {
+// sweep removes what an interrupted build has left.
+func sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("cannot look into the demo's cache: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") && e.Name() != mutexName {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("cannot remove what an interrupted build has left: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// buildStandIns makes the stand-ins' trees, unless those that are there are of the
+// same sources and libraries.
+func buildStandIns(ctx context.Context, dir string, debs map[string]deb) error {
+	key, err := fatesim.Digest()
+	if err != nil {
+		return err
+	}
+	for _, p := range eggrollJars() {
+		key += " " + debs[p.name].sha256
+	}
+	target, keyFile := filepath.Join(dir, standInDir), filepath.Join(dir, standInKey)
+	if was, err := os.ReadFile(keyFile); err == nil && string(was) == key {
+		return nil
+	}
+	for _, old := range []string{keyFile, target} { // in this order: without its key a tree does not count
+		if err := os.RemoveAll(old); err != nil {
+			return fmt.Errorf("cannot remove the former stand-ins: %w", err)
+		}
+	}
+	if err := compileStandIns(ctx, dir, target, debs); err != nil {
+		return err
+	}
+	if err := os.WriteFile(keyFile, []byte(key), 0o644); err != nil {
+		return fmt.Errorf("cannot note what the stand-ins are made of: %w", err)
+	}
+	return nil
+}
+
+func compileStandIns(ctx context.Context, dir, target string, debs map[string]deb) (err error) {
 	scratch, err := os.MkdirTemp(dir, ".jars-")
 	if err != nil {
 		return fmt.Errorf("cannot unpack jars: %w", err)
@@ -128,10 +176,6 @@ func buildStandIns(ctx context.Context, dir string, debs map[string]deb) (err er
 			}
 			classpath = append(classpath, files...)
 		}
-	}
-	target := filepath.Join(dir, standInDir)
-	if err := os.RemoveAll(target); err != nil {
-		return fmt.Errorf("cannot remove the former stand-ins: %w", err)
 	}
 	return fatesim.Build(ctx, target, classpath)
 }
