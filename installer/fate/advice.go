@@ -16,7 +16,7 @@ type Advice struct {
 const (
 	coreShare  = 0.8
 	jobsAtOnce = 3
-	jobCores   = 4 // FATE-Flow's default task_cores: a smaller pool refuses every default job
+	taskCores  = 4 // FATE-Flow's default for a task, which parties elsewhere use too: a smaller pool refuses their jobs
 )
 
 // EggsFor is the guide's formula for eggroll.session.processors.per.node, at least 1.
@@ -39,7 +39,7 @@ func (s *Spec) tune() {
 }
 
 // poolCores is the cores FATE-Flow may hand out for a node: the node's own, but enough for a default job.
-func poolCores(cpus int) int { return max(cpus, jobCores) }
+func poolCores(cpus int) int { return max(cpus, taskCores) }
 
 // Advice lists the sizes that depend on the host. It is empty when nothing is known about the host.
 func (s *Spec) Advice() []Advice {
@@ -51,7 +51,7 @@ func (s *Spec) Advice() []Advice {
 		add(string(s.Role)+".eggroll.egg", fmt.Sprint(EggsFor(s.CPUs, jobsAtOnce)), fmt.Sprint(s.Side.Eggroll.Egg),
 			fmt.Sprintf("%d cores * 0.8 / %d jobs at once", s.CPUs, jobsAtOnce))
 		add(string(s.Role)+".clustermanager.cores_per_node", fmt.Sprint(poolCores(s.CPUs)), fmt.Sprint(s.Side.ClusterManager.CoresPerNode),
-			fmt.Sprintf("%d cores, and a default job asks for %d", s.CPUs, jobCores))
+			fmt.Sprintf("%d cores, and a default job asks for %d", s.CPUs, taskCores))
 	}
 	if s.Memory == 0 {
 		return out

@@ -18,6 +18,7 @@ func (s *Spec) check(problems *Problems) {
 		}
 	}
 	s.checkVersion(problems)
+	s.checkJobDefaults(problems)
 	if s.logsIn() && !s.Side.MySQL.ours() && s.Side.Secrets.MySQLUser.IsZero() {
 		problems.add(s.Cluster.at("%s.mysql", s.Role), "write mysql.dbpasswd, or secrets: {mysql_user: ...} in a further cluster file",
 			"the database is not installed with the %s, and the password of its user %s is not given", s.Role, s.Side.MySQL.User)
@@ -66,5 +67,6 @@ func (s *Spec) Warnings() Problems {
 	if major := s.javaMajor(); major != 8 && s.Versions["jdk"] != "" {
 		notes.add(Pos{}, "", "the payload has Java %d, and FATE's java programs are made for Java 8", major)
 	}
+	s.noteJobDefaults(&notes)
 	return notes.sorted()
 }

@@ -160,6 +160,8 @@ type FlowConf struct {
 	DefaultEngines string   `yaml:"default_engines"`
 	Federation     string   `yaml:"federation"` // spark
 	Storage        string   `yaml:"storage"`    // spark
+
+	JobDefaults map[string]string `yaml:"job_defaults"` // ours: what jobs get that do not say otherwise
 }
 
 // BoardConf is FATE-Board.

@@ -2,6 +2,8 @@ package fate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 )
@@ -177,6 +179,13 @@ func flowItems(s *Side) yamlMap {
 		item("use_deserialize_safe_module", f.SafeModule), item("default_engines", f.DefaultEngines))
 	if f.DefaultEngines == "spark" {
 		m = append(m, item("federation", f.Federation), item("storage", f.Storage))
+	}
+	if len(f.JobDefaults) > 0 {
+		var defaults yamlMap
+		for _, key := range slices.Sorted(maps.Keys(f.JobDefaults)) {
+			defaults = append(defaults, item(key, f.JobDefaults[key]))
+		}
+		m = append(m, item("job_defaults", defaults))
 	}
 	return m
 }

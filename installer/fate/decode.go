@@ -93,6 +93,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	case reflect.Slice:
 		d.list(n, v, path)
 		return
+	case reflect.Map:
+		d.dictionary(n, v, path)
+		return
 	}
 	d.scalar(at, n, v, path)
 }
@@ -211,6 +214,36 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 		d.value(item, out.Index(i), child)
 	}
 	v.Set(out)
+}
+
+// dictionary reads a mapping whose keys the schema does not fix. What several sources say about it adds up.
+func (d *decoder) dictionary(n ast.Node, v reflect.Value, path string) {
+	entries, ok := mapping(n)
+	if !ok {
+		d.fail(n, path, "write its keys indented below it", "%s must be a mapping, not %s", path, kindOf(n))
+		return
+	}
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	seen := make(map[string]bool, len(entries))
+	for _, e := range d.withMerged(entries) {
+		key := e.Key.GetToken().Value
+		if seen[key] {
+			d.problem(e.Key, "remove one of the two", "the key %q is there twice", key)
+			continue
+		}
+		seen[key] = true
+		if _, null := e.Value.(*ast.NullNode); null {
+			continue
+		}
+		value := reflect.New(v.Type().Elem()).Elem()
+		if old := v.MapIndex(reflect.ValueOf(key)); old.IsValid() {
+			value.Set(old)
+		}
+		d.value(e.Value, value, join(path, key))
+		v.SetMapIndex(reflect.ValueOf(key), value)
+	}
 }
 
 var integer = regexp.MustCompile(`^(0|[1-9][0-9]{0,17})$`)

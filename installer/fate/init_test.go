@@ -82,6 +82,13 @@ func TestClusterFileRoundTrip(t *testing.T) {
 			t.Errorf("%s changes on the way through the cluster file:\n%s", set, diff)
 		}
 	}
+	c, err := parseText("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, max_cores_percent_per_job: 0.5}}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := sideDiff(c, reparse(t, c)); diff != "" || c.Host.FateFlow.JobDefaults["max_cores_percent_per_job"] != "0.5" {
+		t.Errorf("defaults of jobs change on the way through the cluster file:\n%s", diff)
+	}
 }
 
 func TestInitMakesWhatItSays(t *testing.T) {

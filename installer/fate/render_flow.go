@@ -157,16 +157,17 @@ func enginesBlock(side *Side) yamlMap {
 
 func addEngine(m *yamlMap, s *Spec) {
 	side := s.Side
+	nodes, perNode := side.pool()
 	switch side.FateFlow.DefaultEngines {
 	case "standalone":
-		*m = append(*m, item("fate_on_standalone", yamlMap{item("standalone", yamlMap{item("cores_per_node", 20), item("nodes", 1)})}))
+		*m = append(*m, item("fate_on_standalone", yamlMap{item("standalone", yamlMap{item("cores_per_node", perNode), item("nodes", nodes)})}))
 	case "spark":
 		*m = append(*m, item("fate_on_spark", sparkBlock(s)))
 	}
 	if side.FateFlow.DefaultEngines == "eggroll" {
 		*m = append(*m, item("fate_on_eggroll", yamlMap{
 			item("clustermanager", yamlMap{
-				item("cores_per_node", side.ClusterManager.CoresPerNode), item("nodes", len(side.NodeManager.IPs)),
+				item("cores_per_node", perNode), item("nodes", nodes),
 			}),
 			item("rollsite", yamlMap{item("host", s.rollsiteHost()), item("port", side.Rollsite.Port)}),
 		}))
@@ -175,9 +176,8 @@ func addEngine(m *yamlMap, s *Spec) {
 
 func sparkBlock(s *Spec) yamlMap {
 	side := s.Side
-	m := yamlMap{item("spark", yamlMap{
-		item("home", side.Spark.Home), item("cores_per_node", side.Spark.CoresPerNode), item("nodes", side.Spark.Nodes),
-	})}
+	nodes, perNode := side.pool()
+	m := yamlMap{item("spark", yamlMap{item("home", side.Spark.Home), item("cores_per_node", perNode), item("nodes", nodes)})}
 	if side.Hive.Enable {
 		m = append(m, item("hive", yamlMap{ // FATE reads auth_mechanism; upstream's template writes auth
 			item("host", side.Hive.Host), item("port", side.Hive.Port), item("auth_mechanism", side.Hive.Auth),

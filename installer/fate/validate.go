@@ -160,7 +160,10 @@ func (k *checker) values(s *Side) {
 	if flow.DefaultEngines == "eggroll" && (flow.Proxy == "nginx" || flow.Proxy == "fateflow") {
 		k.bad(r+".fate_flow.proxy", "write rollsite", "fate_flow.proxy cannot be %s: with the engine eggroll the parties talk through rollsite", flow.Proxy)
 	}
-	k.cores(s)
+	k.jobDefaults(s)
+	if s.FateFlow.DefaultEngines == "eggroll" && (s.Eggroll.Egg < 1 || s.Eggroll.Egg > 1024) {
+		k.bad(r+".eggroll.egg", "write the number of worker processes per node, 1 to 1024", "eggroll.egg cannot be %d", s.Eggroll.Egg)
+	}
 	if flow.DefaultEngines == "spark" {
 		k.spark(s)
 	}
@@ -174,21 +177,6 @@ func (k *checker) modelStore(s *Side) {
 		k.bad(path, "use mysql", "model_store.storage tencent_cos is a service on the internet, which an air-gapped host does not reach")
 	default:
 		k.choice(path, s.ModelStore.Storage, "mysql")
-	}
-}
-
-// cores checks the pool from which FATE-Flow gives cores to jobs: a job with FATE-Flow's defaults asks for four.
-func (k *checker) cores(s *Side) {
-	path := string(s.Role) + ".clustermanager.cores_per_node"
-	if s.FateFlow.DefaultEngines != "eggroll" || !s.FateFlow.Enable || len(s.NodeManager.IPs) == 0 {
-		return
-	}
-	if cores := s.ClusterManager.CoresPerNode * len(s.NodeManager.IPs); cores < 4 {
-		k.bad(path, fmt.Sprintf("write at least %d: it is a budget, not a measurement", (3+len(s.NodeManager.IPs))/len(s.NodeManager.IPs)),
-			"cores_per_node %d on %d nodemanager(s) makes %d cores, and a job with FATE-Flow's defaults asks for 4", s.ClusterManager.CoresPerNode, len(s.NodeManager.IPs), cores)
-	}
-	if s.Eggroll.Egg < 1 || s.Eggroll.Egg > 1024 {
-		k.bad(string(s.Role)+".eggroll.egg", "write the number of worker processes per node, 1 to 1024", "eggroll.egg cannot be %d", s.Eggroll.Egg)
 	}
 }
 

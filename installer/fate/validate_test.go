@@ -70,7 +70,7 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 		{"port out of range", oneSide("mysql: {port: 70000}"), []string{"cannot be 70000"}},
 		{"zookeeper's admin port", oneSide("fate_flow: {ips: [192.168.0.1, 192.168.0.2]}\nmysql: {dbpasswd: x}\nnginx: {ips: [192.168.0.1]}\nzk: {lists: [{ip: 192.168.0.1}], admin_port: 8080}"),
 			[]string{"both want port 8080"}},
-		{"too few cores", oneSide("clustermanager: {cores_per_node: 2}"), []string{"cluster.yaml:4:36", "2 cores", "asks for 4", "write at least 4"}},
+		{"no cores", oneSide("clustermanager: {cores_per_node: 0}"), []string{"cluster.yaml:4:36", "1 nodes with 0 cores"}},
 		{"engine", oneSide("fate_flow: {default_engines: egroll}"), []string{`did you mean "eggroll"?`}},
 		{"proxy past rollsite", oneSide("fate_flow: {proxy: nginx}"), []string{"talk through rollsite"}},
 		{"mysql type", oneSide("mysql: {type: external}"), []string{"inside, outside"}},
@@ -144,7 +144,7 @@ const tenMistakes = `host:
   ip: 192.168.0.1
   clustermanager:
     port: many                      # 3
-    cores_per_node: 2               # 4
+    cores_per_node: 0               # 4
   fate_flow:
     proxy: rolsite                  # 5
   fateboard:

@@ -2,7 +2,9 @@ package fate
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 )
 
@@ -76,6 +78,11 @@ func (w *valueWalker) walk(v reflect.Value, path, source string) {
 				continue
 			}
 			w.walk(v.Field(i), join(path, key), join(source, key))
+		}
+		return
+	case v.Kind() == reflect.Map:
+		for _, key := range slices.Sorted(maps.Keys(v.Interface().(map[string]string))) {
+			w.walk(v.MapIndex(reflect.ValueOf(key)), join(path, key), join(source, key))
 		}
 		return
 	case v.Kind() == reflect.Slice:
