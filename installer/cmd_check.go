@@ -80,6 +80,9 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
+	if err := d.noteMissingKeys(); err != nil {
+		return err
+	}
 	results, err := fate.Waive(d.check(), waivers)
 	if err != nil {
 		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
@@ -89,7 +92,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
-	if err := printChecks(g, d.headline(), results, opts.all); err != nil {
+	if err := printChecks(g, d.headline(), d.notes(), results, opts.all); err != nil {
 		return err
 	}
 	if len(fate.Refused(results)) > 0 {
@@ -227,14 +230,17 @@ type checkReport struct {
 	Refused  int                `json:"refused"`
 	Warnings int                `json:"warnings"`
 	Checks   []fate.CheckResult `json:"checks"`
+	Notes    []string           `json:"notes"` // about the configuration
 }
 
-func printChecks(g *globals, headline string, results []fate.CheckResult, all bool) error {
+func printChecks(g *globals, headline string, notes fate.Problems, results []fate.CheckResult, all bool) error {
 	count := countStatus(results)
 	if g.Output == "json" {
-		return g.printJSON(checkReport{headline, count[fate.StatusRefused], count[fate.StatusWarning], results})
+		return g.printJSON(checkReport{headline, count[fate.StatusRefused], count[fate.StatusWarning], results, noteTexts(notes)})
 	}
-	g.printf("%s\n\n", headline)
+	g.printf("%s\n", headline)
+	printNotes(g, notes)
+	g.printf("\n")
 	if all {
 		t := newTable(g.Stdout, "STATUS", "CHECK", "MEASURED", "WANTED")
 		for _, r := range results {

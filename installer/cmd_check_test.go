@@ -23,6 +23,8 @@ var someResults = []fate.CheckResult{
 	{ID: "time", Title: "the clock", Status: fate.StatusSkipped, Measured: "not known"},
 }
 
+var someNotes = fate.Problems{{Pos: fate.Pos{File: "cluster.yaml", Line: 1, Col: 2}, Message: "it is odd", Fix: "change it"}}
+
 func TestJUnit(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "preflight.xml")
 	if err := writeJUnit(file, someResults); err != nil {
@@ -58,10 +60,11 @@ func TestJUnit(t *testing.T) {
 func TestPrintChecks(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Output: "text", Stdout: &out}
-	if err := printChecks(g, "host of party 1", someResults, false); err != nil {
+	if err := printChecks(g, "host of party 1", someNotes, someResults, false); err != nil {
 		t.Fatal(err)
 	}
 	want := `host of party 1
+note: cluster.yaml:1:2: it is odd; change it
 
 warning  swap: none; wanted: 128 GiB
          -> add some (check --fix does it)
@@ -75,12 +78,12 @@ waived   port:80: taken
 		t.Error(diff)
 	}
 	out.Reset()
-	if err := printChecks(g, "", someResults, true); err != nil || !strings.Contains(out.String(), "ok       root       uid 0") {
+	if err := printChecks(g, "", nil, someResults, true); err != nil || !strings.Contains(out.String(), "ok       root       uid 0") {
 		t.Errorf("table: %v\n%s", err, out.String())
 	}
 	out.Reset()
 	g.Output = "json"
-	if err := printChecks(g, "host", someResults, true); err != nil {
+	if err := printChecks(g, "host", nil, someResults, true); err != nil {
 		t.Fatal(err)
 	}
 	var report checkReport

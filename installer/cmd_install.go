@@ -23,14 +23,21 @@ type installOptions struct {
 	noUndo      bool
 	forceConfig bool
 	waive       []string
+	keys        string
 }
 
 func (o *installOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	o.addWanted(f)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
 	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
 	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
+}
+
+// addWanted adds the flags that say what is to be installed.
+func (o *installOptions) addWanted(f *pflag.FlagSet) {
+	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	f.StringVar(&o.keys, "keys", "", "TLS keys of this side, the archive or directory that fate-installer keys made: a `path`")
 }
 
 // newInstallCommand installs this host's share of a party.
@@ -45,10 +52,13 @@ start the programs in dependency order and wait until each is ready. It is what 
 It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
 is undone unless --no-undo is given; data is never undone. Files that were edited on this host are kept, and reported.
 
+A side that uses TLS needs --keys the first time, and again when they are renewed; in between, the installed keys stay.
+
 EXIT STATUS
 ` + exitHelp,
 		Example: `  ./fate-installer --role host --party 10000
   ./fate-installer install --config cluster.yaml --ip 192.168.0.1
+  ./fate-installer install --config cluster.yaml --keys host.tar.gz
   ./fate-installer install --role guest --party 9999 --peer 192.168.0.1:9370 --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInstall(cmd.Context(), g, opts) },
@@ -75,7 +85,7 @@ EXIT STATUS
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), g, opts) },
 	}
-	cmd.Flags().StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	opts.addWanted(cmd.Flags())
 	return cmd
 }
 
@@ -85,6 +95,9 @@ func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	defer d.close()
+	if err := d.useKeys(opts.keys); err != nil {
+		return err
+	}
 	return d.printPlan(ctx, opts)
 }
 
@@ -104,9 +117,11 @@ func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error 
 		return err
 	}
 	if d.g.Output == "json" {
-		return d.g.printJSON(map[string]any{"todo": survey.Todo(), "steps": survey})
+		return d.g.printJSON(map[string]any{"todo": survey.Todo(), "steps": survey, "notes": noteTexts(d.notes())})
 	}
-	d.g.printf("%s\n\n", d.headline())
+	d.g.printf("%s\n", d.headline())
+	printNotes(d.g, d.notes())
+	d.g.printf("\n")
 	return survey.WriteText(d.g.Stdout, false)
 }
 
@@ -134,6 +149,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	defer d.close()
+	if err := d.useKeys(opts.keys); err != nil {
+		return err
+	}
 	if opts.dryRun {
 		return d.printPlan(ctx, opts)
 	}
@@ -150,6 +168,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	}
 	defer unlock()
 	g.printf("%s\n", d.headline())
+	printNotes(g, d.notes())
 	if err := d.preflight(opts.waive); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type deployment struct {
 	stored  *site // what is installed, or nil
 	spec    *fate.Spec
 	facts   *host.Facts
+	remarks fate.Problems // about the TLS keys
 }
 
 // openDeployment reads everything an install needs and changes nothing. The caller closes it.

@@ -25,6 +25,7 @@ type endReport struct {
 	Journal   string                 `json:"journal"`
 	Next      string                 `json:"next"`
 	Warnings  []string               `json:"warnings,omitempty"`
+	Notes     []string               `json:"notes"` // about the configuration
 	Steps     []engine.Outcome       `json:"steps"`
 }
 
@@ -34,7 +35,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: "fate-installer svc status",
-		Warnings: report.Warnings, Steps: report.Steps,
+		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps,
 	}
 	if d.spec.Runs(fate.FateFlow) {
 		end.Next = "fate-installer test toy"

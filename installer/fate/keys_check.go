@@ -3,7 +3,6 @@ package fate
 import (
 	"crypto/x509"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -127,21 +126,6 @@ func (c *Cluster) KeyNames(role Role) ([]string, error) {
 		}
 	}
 	return nil, fmt.Errorf("cannot name the keys of the %s: it does not use TLS", role)
-}
-
-// InstalledKeys turns checked key files into files of this host.
-func (s *Spec) InstalledKeys(files []NamedFile) []File {
-	var out []File
-	for _, f := range files {
-		if !strings.HasPrefix(f.Name, string(s.Role)+"-") {
-			continue
-		}
-		out = append(out, File{
-			Path: path.Join(s.Layout.Keys(), f.Name), Content: f.Content, Perm: permSecret,
-			Secret: strings.HasSuffix(f.Name, ".key"), Component: "eggroll", Programs: s.running(Rollsite),
-		})
-	}
-	return out
 }
 
 // String describes a side of a request: "host: 192.168.0.1, fate.example.com".

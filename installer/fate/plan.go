@@ -228,7 +228,7 @@ func (p *planner) addFiles() error {
 func (p *planner) addFile(f File, after ...string) string {
 	owner, group := p.owner(f.Owner, f.Group)
 	return p.add(cmp.Or(f.Component, p.treeOf(f.Path), "config"), f.Path, 1, step.File{
-		Path: f.Path, Content: f.Content, Perm: f.Perm, Owner: owner, Group: group, Secret: f.Secret, KeepEdits: true,
+		Path: f.Path, Content: f.Content, Perm: f.Perm, Owner: owner, Group: group, Secret: f.Secret, KeepEdits: !f.Given,
 	}, after...)
 }
 

@@ -15,6 +15,7 @@ type File struct {
 	Owner     string // user, or blank when the service user and group own it
 	Group     string
 	Secret    bool     // contains a password or key
+	Given     bool     // its content was given, not rendered: it replaces whatever is there, edited or not
 	Component string   // the component or area it belongs to, for reports
 	Programs  []string // supervisor programs to restart when it changes
 }
@@ -38,7 +39,7 @@ func Render(s *Spec) ([]File, error) {
 		}
 		files = append(files, more...)
 	}
-	if s.Runs(Rollsite) {
+	if s.NeedsKeys() {
 		files = append(files, s.InstalledKeys(s.Keys)...)
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })

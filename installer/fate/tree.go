@@ -54,7 +54,7 @@ func (s *Spec) Directories() []Directory {
 		own(permPrivate, l.ComponentLogs("eggroll"), path.Join(l.ComponentLogs("eggroll"), "eggroll"), l.EggrollData())
 		own(permPrivate, path.Dir(l.Backups()), l.Backups(), path.Join(l.Backups(), "eggroll"), path.Join(l.Backups(), "eggroll", "conf"))
 	}
-	if s.Runs(Rollsite) && s.Side.secure() {
+	if s.NeedsKeys() {
 		own(permPrivate, l.Keys())
 	}
 	if s.Runs(FateFlow) {
