@@ -215,7 +215,14 @@ func (p *planner) addFiles() error {
 		return err
 	}
 	p.rendered = files
+	var given []string
 	for _, f := range files {
+		if f.Given {
+			// One after the other: a CA that both sides share is in two of them, whose former content is one backup.
+			given = []string{p.addFile(f, slices.Concat(p.afterTree(""), given)...)}
+			p.files = append(p.files, given...)
+			continue
+		}
 		if path.Dir(f.Path) == p.spec.Layout.SupervisorPrograms() {
 			p.programs = append(p.programs, f)
 			continue
