@@ -277,9 +277,9 @@ func (s *service) try() {
 		s.startFailed()
 		return
 	}
-	startSecs := s.sup.seconds(s.prog.StartSecs)
-	s.setState(Starting, startSecs, s.aliveLongEnough)
-	if startSecs == 0 {
+	alive := s.sup.seconds(s.prog.StartSecs)
+	s.setState(Starting, alive, s.aliveLongEnough)
+	if alive == 0 {
 		s.aliveLongEnough()
 	}
 }
@@ -423,7 +423,7 @@ func (s *service) noteExit(st exitStatus) {
 		e.Expected = e.Expected || st.Known && st.Signal == 0 && st.Code == code
 	}
 	if st.Signal == unix.SIGKILL && !s.run.asked {
-		e.OOM = s.wasOOM()
+		s.askForOOM(e)
 	}
 	e.Expected = e.Expected || s.run.asked
 	s.exit = e
@@ -434,13 +434,26 @@ func (s *service) noteExit(st exitStatus) {
 		Msg("process " + e.String())
 }
 
-func (s *service) wasOOM() bool {
-	if g := s.run.proc.cgroup; g != nil {
-		if n := g.oomKills(); n >= 0 {
-			return n > s.run.oomKills
-		}
+// askForOOM finds out whether the kernel has killed the process for want of memory. The kernel's log is long, and the
+// restart does not wait for it.
+func (s *service) askForOOM(e *ExitInfo) {
+	proc, before := s.run.proc, s.run.oomKills
+	if g := proc.cgroup; g != nil && before >= 0 {
+		e.OOM = g.oomKills() > before
+		return
 	}
-	return kernelKilled(s.run.proc.id.PID)
+	pid := proc.id.PID
+	s.sup.background(func() {
+		if kernelKilled(pid) {
+			s.event(func() {
+				if s.exit == e {
+					oom := *e
+					oom.OOM = true
+					s.exit = &oom
+				}
+			})
+		}
+	})
 }
 
 // keepLastLog remembers the end of the log, which says why a program failed more often than anything else.

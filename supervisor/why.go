@@ -200,7 +200,8 @@ func (sup *Supervisor) programOf(pid int) string {
 
 // advice says what to do about a root cause.
 func advice(p *Program, st *Status, f *Finding) string {
-	for _, o := range f.Ports {
+	if len(f.Ports) > 0 {
+		o := f.Ports[0]
 		switch {
 		case o.Program != "":
 			return fmt.Sprintf("port %d is held by the program %s (pid %d): give one of them another port", o.Port, o.Program, o.PID)

@@ -210,7 +210,6 @@ func (s *Server) stopper(ctx context.Context, wait bool) func(name string) error
 }
 
 func isDown(st *supervisor.Status) bool { return st.State.Down() }
-func isUp(st *supervisor.Status) bool   { return !st.State.Down() }
 func hasProcess(st *supervisor.Status) bool {
 	return st.PID > 0
 }
