@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,8 @@ import (
 
 // encoder compresses one frame at a time. The result depends only on the input and the options.
 type encoder interface {
-	encode(dst, raw []byte) ([]byte, error)
+	// encode may use the memory of dst.
+	encode(ctx context.Context, dst, raw []byte) ([]byte, error)
 }
 
 // xzDict is the dictionary of xz frames, that of xz -6. A larger one would cost each reader as much memory and save
@@ -37,13 +39,13 @@ func newEncoder(codec string, level int) (encoder, error) {
 
 type zstdEncoder struct{ z *zstd.Encoder }
 
-func (e zstdEncoder) encode(dst, raw []byte) ([]byte, error) {
+func (e zstdEncoder) encode(_ context.Context, dst, raw []byte) ([]byte, error) {
 	return e.z.EncodeAll(raw, dst[:0]), nil
 }
 
 type xzEncoder struct{}
 
-func (xzEncoder) encode(dst, raw []byte) ([]byte, error) {
+func (xzEncoder) encode(_ context.Context, dst, raw []byte) ([]byte, error) {
 	b := bytes.NewBuffer(dst[:0])
 	w, err := xz.WriterConfig{DictCap: xzDict}.NewWriter(b)
 	if err != nil {
@@ -56,6 +58,32 @@ func (xzEncoder) encode(dst, raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// foreignEncoder compresses with something else, and believes the result only after decoding it.
+type foreignEncoder struct {
+	compress func(ctx context.Context, raw []byte) ([]byte, error)
+	check    decoder
+}
+
+func newForeignEncoder(codec string, o WriterOptions) (encoder, error) {
+	d, err := newDecoder(codec, int64(o.FrameSize))
+	return foreignEncoder{o.Compress, d}, err
+}
+
+func (e foreignEncoder) encode(ctx context.Context, _, raw []byte) ([]byte, error) {
+	stored, err := e.compress(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	got, err := e.check.decode(stored, int64(len(raw)))
+	if err != nil {
+		return nil, fmt.Errorf("the compressor gave a frame that readers refuse: %w", err)
+	}
+	if !bytes.Equal(got, raw) {
+		return nil, errors.New("the compressor gave a frame with other content")
+	}
+	return stored, nil
 }
 
 // decoder decompresses one frame at a time into memory of its own, which the next call overwrites.

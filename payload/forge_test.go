@@ -77,7 +77,7 @@ func forgeComponent(t testing.TB, counts Component, frames ...forgedFrame) strin
 	}
 	var data []byte
 	for _, f := range frames {
-		stored, err := e.encode(nil, f.raw)
+		stored, err := e.encode(context.Background(), nil, f.raw)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -240,6 +240,60 @@ func TestStockTools(t *testing.T) {
 	}
 }
 
+// A better compressor than the built-in ones can make the frames, and cannot break them.
+func TestForeignCompressor(t *testing.T) {
+	tool := func(name string, args ...string) func(ctx context.Context, raw []byte) ([]byte, error) {
+		return func(ctx context.Context, raw []byte) ([]byte, error) {
+			cmd := exec.CommandContext(ctx, name, args...)
+			cmd.Stdin = bytes.NewReader(raw)
+			return cmd.Output()
+		}
+	}
+	content := makeTar(t, sampleEntries())
+	for _, test := range []struct {
+		name     string
+		codec    string
+		compress func(ctx context.Context, raw []byte) ([]byte, error)
+		want     string
+	}{
+		{"zstd", CodecZstd, tool("zstd", "-19", "-c"), ""},
+		{"xz", CodecXZ, tool("xz", "-6", "-T1", "-c"), ""},
+		{"xz", CodecXZ, tool("xz", "-9", "-T1", "-c"), "dictionary"},
+		{"zstd", CodecXZ, tool("zstd", "-c"), "xz"},
+		{"false", CodecZstd, tool("false"), "exit status"},
+		{"cat", CodecZstd, tool("cat"), "refuse"},
+		{"zstd", CodecZstd, func(ctx context.Context, raw []byte) ([]byte, error) {
+			return tool("zstd", "-c")(ctx, append([]byte("x"), raw[1:]...))
+		}, "other content"},
+	} {
+		if _, err := exec.LookPath(test.name); err != nil {
+			t.Logf("%s is not installed", test.name)
+			continue
+		}
+		w := newTestWriter(t, WriterOptions{Codec: test.codec, Compress: test.compress})
+		err := w.AddComponent(context.Background(), Component{Name: "sample", Version: "1"}, bytes.NewReader(content))
+		if test.want != "" {
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: error %v, want %q", test.name, err, test.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		dir, err := extractTo(t, w.out.Name(), "sample", ExtractOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(sampleTree(), readTree(t, filepath.Join(dir, "out"))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestStockToolsOnParts(t *testing.T) {
 	path, _, _ := splitSample(t, 1<<20)
 	shell(t, filepath.Dir(path), "sha256sum -c appliance.sha256 && cat appliance.part??? > appliance && unzip -t appliance", "sha256sum", "unzip")

@@ -58,7 +58,7 @@ func (f *framer) whole() int64 { return int64(f.size / 16) }
 func (f *framer) run(ctx context.Context, stream io.Reader, encoders []encoder) (Component, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, e := range encoders {
-		g.Go(func() error { return f.compress(e) })
+		g.Go(func() error { return f.compress(ctx, e) })
 	}
 	g.Go(func() error { return f.write(ctx) })
 	g.Go(func() error {
@@ -74,10 +74,10 @@ func (f *framer) run(ctx context.Context, stream io.Reader, encoders []encoder) 
 	return f.c, nil
 }
 
-func (f *framer) compress(e encoder) error {
+func (f *framer) compress(ctx context.Context, e encoder) error {
 	for p := range f.work {
 		var err error
-		p.stored, err = e.encode(p.stored, p.raw)
+		p.stored, err = e.encode(ctx, p.stored, p.raw)
 		p.done <- err
 	}
 	return nil

@@ -59,7 +59,7 @@ func TestWriterRefuses(t *testing.T) {
 		"below a link":             {[]testEntry{{name: "a", flag: tar.TypeSymlink, target: "."}, {name: "a/b"}}, `"a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newTestWriter(t)
+			w := newTestWriter(t, WriterOptions{Level: 1, Workers: 2})
 			var b bytes.Buffer
 			tw := tar.NewWriter(&b)
 			for _, e := range test.entries {
@@ -82,14 +82,15 @@ func TestWriterRefuses(t *testing.T) {
 	}
 }
 
-func newTestWriter(t testing.TB) *Writer {
+func newTestWriter(t testing.TB, o WriterOptions) *Writer {
 	t.Helper()
+	o.Release, o.FrameSize = Release{Platform: "linux/amd64"}, minFrame
 	f, err := os.Create(filepath.Join(t.TempDir(), "appliance"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	w, err := NewWriter(f, bytes.NewReader(testStub(5000)), WriterOptions{Release: Release{Platform: "linux/amd64"}, Level: 1, Workers: 2, FrameSize: minFrame})
+	w, err := NewWriter(f, bytes.NewReader(testStub(5000)), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestWriterRefusesInput(t *testing.T) {
 			return w.AddComponent(ctx, Component{Name: "x"}, bytes.NewReader(valid))
 		},
 	} {
-		w := newTestWriter(t)
+		w := newTestWriter(t, WriterOptions{Level: 1, Workers: 2})
 		if err := add(w); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -269,7 +270,7 @@ func TestBombs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bomb, err := e.encode(nil, zeros[:MaxFrame+MaxFrame/8])
+		bomb, err := e.encode(context.Background(), nil, zeros[:MaxFrame+MaxFrame/8])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +288,7 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: no bytes gave %d bytes", codec, len(raw))
 		}
 	}
-	small, err := xzEncoder{}.encode(nil, zeros[:1<<16])
+	small, err := xzEncoder{}.encode(context.Background(), nil, zeros[:1<<16])
 	if err != nil {
 		t.Fatal(err)
 	}

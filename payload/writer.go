@@ -21,8 +21,13 @@ type WriterOptions struct {
 	// FrameSize is how many bytes of a tar stream are compressed together: from 64 KiB to MaxFrame, which 0 means. Smaller
 	// frames need less memory where they are unpacked, and more space.
 	FrameSize int
-	Workers   int         // frames compressed at once; 0 means one for each processor
-	Key       *PrivateKey // signs the manifest, if not nil
+	// Compress, if not nil, makes a frame in place of the built-in encoder: for instance with a tool of the build host that
+	// compresses better, as xz does. It must give one zstd frame with a window of at most 16 MiB, or one xz stream with a
+	// dictionary of at most 8 MiB and without the block sizes that threads need (xz -6 -T1). What it gives is unpacked and
+	// compared. It is called by several goroutines at once.
+	Compress func(ctx context.Context, raw []byte) ([]byte, error)
+	Workers  int         // frames compressed at once; 0 means one for each processor
+	Key      *PrivateKey // signs the manifest, if not nil
 }
 
 // Writer writes one appliance. The bytes depend on what is added, in which order, and on the options but Workers.
@@ -60,13 +65,20 @@ func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 	}
 	w := &Writer{out: out, o: o, m: Manifest{Schema: Schema, Release: o.Release, Components: []Component{}}}
 	for range o.Workers {
-		e, err := newEncoder(o.Codec, o.Level)
+		e, err := o.newEncoder()
 		if err != nil {
 			return nil, err
 		}
 		w.encoders = append(w.encoders, e)
 	}
 	return w, w.writeStub(stub)
+}
+
+func (o WriterOptions) newEncoder() (encoder, error) {
+	if o.Compress != nil {
+		return newForeignEncoder(o.Codec, o)
+	}
+	return newEncoder(o.Codec, o.Level)
 }
 
 func (w *Writer) writeStub(stub io.Reader) error {
