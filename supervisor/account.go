@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/shim"
 )
 
 // account is who a program runs as.
@@ -59,22 +60,6 @@ func lookupAccount(name string) (account, error) {
 	return a, nil
 }
 
-// setThreadGroups sets the supplementary groups of the calling thread only, which package syscall does not offer.
-func setThreadGroups(groups []int) error {
-	gids := make([]uint32, len(groups))
-	for i, g := range groups {
-		gids[i] = uint32(g)
-	}
-	var first unsafe.Pointer
-	if len(gids) > 0 {
-		first = unsafe.Pointer(&gids[0])
-	}
-	if _, _, e := syscall.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(gids)), uintptr(first), 0); e != 0 {
-		return e
-	}
-	return nil
-}
-
 // do runs f with the file system rights of the account. Log files lie in directories that belong to the program's
 // user, who could put a symbolic link to any file of the machine there; opened as that user, a link gives
 // away nothing. f runs on a thread of its own, which is thrown away after.
@@ -85,7 +70,7 @@ func (a account) do(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if err := setThreadGroups(a.groups); err != nil {
+		if err := shim.SetThreadGroups(a.groups); err != nil {
 			done <- fmt.Errorf("cannot take the groups of %s: %w", a.name, err)
 			return
 		}

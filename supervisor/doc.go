@@ -35,7 +35,7 @@
 // # Nothing dies with the supervisor
 //
 // Programs are in sessions of their own, write to their log files themselves and know nothing of their parent. A
-// record of each is on disk before its first instruction (see shim.go and record.go), so a new supervisor finds every
+// record of each is on disk before its first instruction (see package shim and record), so a new supervisor finds every
 // process of an old one, whether that was stopped, killed or replaced by exec. It recognises them by pid, start time,
 // boot and executable (see identity); a pid that now belongs to something else is never touched.
 //

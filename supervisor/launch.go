@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/shim"
 )
 
 // startWait bounds how long the system may take to execute a program's file, which may lie on a slow network mount.
@@ -61,7 +62,6 @@ func (s *service) launch() error {
 		}
 		return err
 	}
-	s.exit = nil
 	s.watchReadiness()
 	return nil
 }
@@ -112,13 +112,13 @@ func dupFile(f *os.File) (*os.File, error) {
 }
 
 // shimSpec gathers what the shim has to do for the program, and identifies the file it will execute.
-func (sup *Supervisor) shimSpec(p *Program, a account) (*shimSpec, fileID, error) {
+func (sup *Supervisor) shimSpec(p *Program, a account) (*shim.Spec, fileID, error) {
 	env := sup.environment(p, a)
 	path, info, err := executable(p.Command[0], envValue(env, "PATH"), p.Directory)
 	if err != nil {
 		return nil, fileID{}, err
 	}
-	spec := &shimSpec{
+	spec := &shim.Spec{
 		Path: path, Argv: p.Command, Env: env, Dir: p.Directory, Umask: -1, OOMScoreAdj: p.OOMScoreAdj,
 		SetUser: !a.self, UID: a.uid, GID: a.gid, Groups: a.groups,
 	}
@@ -145,7 +145,7 @@ func (sup *Supervisor) shimSpec(p *Program, a account) (*shimSpec, fileID, error
 		if err != nil {
 			return nil, fileID{}, fmt.Errorf("%s: %w", l.key, err)
 		}
-		spec.Limits = append(spec.Limits, shimLimit{l.key, l.resource, soft, hard})
+		spec.Limits = append(spec.Limits, shim.Limit{Name: l.key, Resource: l.resource, Soft: soft, Hard: hard})
 	}
 	return spec, idOf(info), nil
 }
@@ -201,15 +201,15 @@ func (sup *Supervisor) marker(program string) string {
 	return "FATE_SUPERVISOR=" + sup.tag + ":" + program
 }
 
-// shim is a process that waits for its orders.
-type shim struct {
+// waiting is a process that waits for its orders; see package shim.
+type waiting struct {
 	proc   *process
 	orders *os.File
 	report *os.File
 }
 
 // startShim forks a shim with the given output in a session of its own.
-func (sup *Supervisor) startShim(stdout, stderr *os.File, onExit func(exitStatus)) (*shim, error) {
+func (sup *Supervisor) startShim(stdout, stderr *os.File, onExit func(exitStatus)) (*waiting, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (sup *Supervisor) startShim(stdout, stderr *os.File, onExit func(exitStatus
 		return nil, err
 	}
 	defer reportW.Close()
-	sh := &shim{orders: ordersW, report: reportR}
+	sh := &waiting{orders: ordersW, report: reportR}
 	attr := &os.ProcAttr{
 		Files: []*os.File{null, stdout, stderr, ordersR, reportW},
 		Env:   []string{"GOGC=off", "GOTRACEBACK=none"},
@@ -258,25 +258,21 @@ func forkExec(path string, attr *os.ProcAttr) (int, error) {
 		files[i] = f.Fd()
 		_ = unix.SetNonblock(int(f.Fd()), false) // the child expects descriptors that block
 	}
-	return syscall.ForkExec(path, []string{shimName}, &syscall.ProcAttr{Env: attr.Env, Files: files, Sys: attr.Sys})
+	return syscall.ForkExec(path, []string{shim.Name}, &syscall.ProcAttr{Env: attr.Env, Files: files, Sys: attr.Sys})
 }
 
-func (sh *shim) close() {
+func (sh *waiting) close() {
 	sh.orders.Close()
 	sh.report.Close()
 }
 
 // become gives the shim its orders and waits until it has executed the program.
-func (sh *shim) become(spec *shimSpec) error {
+func (sh *waiting) become(spec *shim.Spec) error {
 	defer sh.close()
-	data, err := json.Marshal(spec)
-	if err != nil {
-		return err
-	}
 	deadline := time.Now().Add(startWait)
 	_ = sh.orders.SetWriteDeadline(deadline)
 	_ = sh.report.SetReadDeadline(deadline)
-	_, err = sh.orders.Write(data)
+	_, err := sh.orders.Write(spec.Encode())
 	sh.orders.Close()
 	if err != nil {
 		_ = sh.proc.signal(unix.SIGKILL)
@@ -295,13 +291,13 @@ func (sh *shim) become(spec *shimSpec) error {
 
 // execFailure explains why the program could not be executed. A missing file behind an existing one is the
 // interpreter of a script, or the loader of a program built for another C library.
-func execFailure(spec *shimSpec, report []byte) error {
-	var failed shimError
-	if err := json.Unmarshal(report, &failed); err != nil {
+func execFailure(spec *shim.Spec, report []byte) error {
+	failed, ok := shim.DecodeError(report)
+	if !ok {
 		return errors.New("cannot execute " + spec.Path + ": the new process reported nonsense")
 	}
 	if !strings.HasPrefix(failed.Step, "execute ") {
-		return &failed
+		return failed
 	}
 	e := &ExecError{Path: spec.Path, Text: failed.Error()}
 	switch failed.Errno {

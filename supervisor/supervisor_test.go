@@ -213,7 +213,7 @@ func TestRestartAfterCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := b.until("a", "running again", func(st Status) bool { return st.State == Running && st.PID != first && st.PID != 0 })
-	if st.Restarts != 1 || st.Exit != nil {
+	if st.Restarts != 1 || st.Exit == nil || st.Exit.Signal != "SIGKILL" {
 		t.Errorf("%+v", st)
 	}
 }
