@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"fate-installer/installer/fate"
+
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 )
@@ -131,6 +133,9 @@ func (g *globals) check() error {
 	}
 	if _, err := zerolog.ParseLevel(g.LogLevel); err != nil {
 		return exitCode(fmt.Errorf("cannot log at level %q: --log-level takes debug, info, warn or error", g.LogLevel), exitUsage)
+	}
+	if _, err := fate.ParseRole(g.Role); g.Role != "" && err != nil {
+		return exitCode(err, exitUsage)
 	}
 	return nil
 }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+)
+
+func storedSite() *site {
+	return &site{
+		Schema: siteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps", Peer: "192.168.0.2:9370",
+		Components: map[string]siteComponent{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
+		Env:        map[string]string{"FATE": "1.11.4"}, Waivers: []fate.Waiver{{ID: "swap", Reason: "trial"}},
+	}
+}
+
+func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
+	asked := site{Schema: siteSchema, User: "app", Group: "apps"}
+	if err := asked.fillFrom(storedSite()); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(asked, *storedSite()) {
+		t.Errorf("got %+v, want %+v", asked, *storedSite())
+	}
+}
+
+func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
+	for _, asked := range []site{{Role: "guest"}, {Role: "host", Party: 9999}} {
+		err := asked.fillFrom(storedSite())
+		if err == nil || !strings.Contains(hintOf(err), "uninstall") {
+			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, hintOf(err))
+		}
+	}
+}
+
+func TestSiteFileSurvivesARoundTripAndRefusesANewerOne(t *testing.T) {
+	h, err := host.New(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	layout := fate.Layout{Base: "/data"}
+	write := func(s *site) {
+		t.Helper()
+		data, err := s.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.MkdirAll(layout.State(), host.FileMode{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.WriteFile(layout.State()+"/"+siteName, data, host.FileMode{Perm: 0o600}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := loadSite(h, layout); err != errNotInstalled {
+		t.Errorf("without a file: %v", err)
+	}
+	write(storedSite())
+	back, err := loadSite(h, layout)
+	if err != nil || !reflect.DeepEqual(back, storedSite()) {
+		t.Errorf("got %+v, %v", back, err)
+	}
+	newer := storedSite()
+	newer.Schema = siteSchema + 1
+	write(newer)
+	if _, err := loadSite(h, layout); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("a newer file: %v", err)
+	}
+}
+
+func TestOnlyAddress(t *testing.T) {
+	for _, tt := range []struct {
+		addrs     []string
+		want, err string
+	}{
+		{[]string{"192.168.0.1"}, "192.168.0.1", ""},
+		{[]string{"fe80::1", "192.168.0.1"}, "192.168.0.1", ""},
+		{nil, "", "no network interface"},
+		{[]string{"192.168.0.1", "10.0.0.1"}, "", "192.168.0.1, 10.0.0.1"},
+	} {
+		got, err := onlyAddress(tt.addrs)
+		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%v: got %q, %v", tt.addrs, got, err)
+		}
+	}
+}
+
+func TestReadinessLoginIsRead(t *testing.T) {
+	config, err := clientConfig([]byte("# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
+	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" || config.Addr != "/run/mysql.sock" {
+		t.Errorf("got %+v, %v", config, err)
+	}
+	for _, bad := range []string{"", "[client]\nuser=fate\n", "[mysqld]\nuser=fate\nsocket=/s\n"} {
+		if _, err := clientConfig([]byte(bad)); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
