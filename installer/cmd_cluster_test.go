@@ -239,7 +239,7 @@ func TestKeysAreMadeCheckedAndInstalled(t *testing.T) {
 	}
 	archive := filepath.Join(dir, "host.tar.gz")
 	mustRunCLI(t, root, cluster, "keys", "check", "--config", "-", "--role", "host", archive)
-	if _, stderr, code := runCLI(t, root, cluster, "keys", "check", "--config", "-", "--role", "exchange", archive); code != exitUsage || !strings.Contains(stderr, "the file is missing") {
+	if _, stderr, code := runCLI(t, root, cluster, "keys", "check", "--config", "-", "--role", "exchange", archive); code != exitUsage || !strings.Contains(stderr, "there are no keys of the exchange") {
 		t.Errorf("keys of the host for the exchange: exit code %d: %s", code, stderr)
 	}
 	mustRunCLI(t, root, cluster, "keys", "install", "--config", "-", "--ip", "192.168.0.1", archive)

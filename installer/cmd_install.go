@@ -37,7 +37,7 @@ func (o *installOptions) addFlags(f *pflag.FlagSet) {
 // addWanted adds the flags that say what is to be installed.
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
-	f.StringVar(&o.keys, "keys", "", "TLS keys of this side, the archive or directory that fate-installer keys made: a `path`")
+	f.StringVar(&o.keys, "keys", "", "TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
 }
 
 // newInstallCommand installs this host's share of a party.

@@ -50,7 +50,7 @@ EXIT STATUS
   fate-installer keys --config cluster.yaml --per-role-ca --out keys
   fate-installer keys --config cluster.yaml --renew keys/ca --out keys-2031
   fate-installer keys check --config cluster.yaml --role host from-our-pki/
-  fate-installer keys install --config cluster.yaml keys/host.tar.gz`,
+  fate-installer install --config cluster.yaml --keys keys/host.tar.gz`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runKeys(cmd.Context(), g, o) },
 	}
@@ -91,7 +91,8 @@ func newKeysInstallCommand(g *globals) *cobra.Command {
 		Use:   "install PATH",
 		Short: "Check key files and put them where rollsite reads them",
 		Long: `Check key files as keys check does, and put them into this host's key directory, readable by the service user only. The
-rollsite reads them when it starts: fate-installer svc restart fate-rollsite.
+rollsite reads them when it starts: fate-installer svc restart fate-rollsite. install --keys does the same together
+with everything else that a host needs.
 
 EXIT STATUS
   0    installed
@@ -180,7 +181,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 	if set.ForPeer != nil {
 		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n", path.Join(dir, "for-peer"))
 	}
-	g.printf("%s signs: keep it offline\n", path.Join(dir, "ca"))
+	g.printf("%s signs: keep it offline\non each rollsite host: fate-installer install --keys ARCHIVE\n", path.Join(dir, "ca"))
 	if g.Output == "json" {
 		names := make([]string, len(files))
 		for i, f := range files {

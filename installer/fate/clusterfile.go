@@ -174,9 +174,11 @@ func rollsiteItems(s *Side) yamlMap {
 func flowItems(s *Side) yamlMap {
 	f := s.FateFlow
 	m := append(modulesItems(f.Enable, f.IPs),
-		item("grpcPort", f.GRPCPort), item("httpPort", f.HTTPPort), item("dbname", f.DBName), item("proxy", f.Proxy),
-		item("http_app_key", f.AppKey), secretItem("http_secret_key", f.SecretKey),
-		item("use_deserialize_safe_module", f.SafeModule), item("default_engines", f.DefaultEngines))
+		item("grpcPort", f.GRPCPort), item("httpPort", f.HTTPPort), item("dbname", f.DBName), item("proxy", f.Proxy))
+	if f.AppKey != "" {
+		m = append(m, item("http_app_key", f.AppKey), secretItem("http_secret_key", f.SecretKey))
+	}
+	m = append(m, item("use_deserialize_safe_module", f.SafeModule), item("default_engines", f.DefaultEngines))
 	if f.DefaultEngines == "spark" {
 		m = append(m, item("federation", f.Federation), item("storage", f.Storage))
 	}

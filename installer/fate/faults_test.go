@@ -1,9 +1,7 @@
 package fate
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -230,134 +228,6 @@ func TestFault18QuotesInSetupConfAreNotExecuted(t *testing.T) {
 	}
 	_, err = parseText(setupHead[:strings.Index(setupHead, "host_ips")] + "host_ips: ['default:192.168.0.1', 'flow:192.168.0.2']\n")
 	wantProblem(t, err, "flow")
-}
-
-func TestFault19TheServiceUserIsFree(t *testing.T) {
-	c, err := parseText(oneHost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Spec(Selection{IP: "192.168.0.1", User: "fate", Group: "ml", Versions: versions1113, Env: env1113})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range Programs(s) {
-		if p.User != "fate" {
-			t.Errorf("%s runs as %s", p.Name, p.User)
-		}
-	}
-}
-
-func TestFault24EveryProgramHasARealProbeAndWaitsForWhatItNeeds(t *testing.T) {
-	ready := make(map[string]bool)
-	for _, p := range Programs(specOf(t, haCluster, "192.168.0.1", "1.11.4")) {
-		if !p.HasReadiness() {
-			t.Errorf("%s has no probe", p.Name)
-		}
-		if p.StartRetries < 10 {
-			t.Errorf("%s is given up after %d failures", p.Name, p.StartRetries)
-		}
-		for _, need := range p.DependsOn {
-			if !ready[need] {
-				t.Errorf("%s waits for %s, which comes later or does not run here", p.Name, need)
-			}
-		}
-		ready[p.Name] = true
-	}
-}
-
-func TestFault26NoDatabaseClientOnTheManagersHost(t *testing.T) {
-	const text = "host: {partyid: 10000, ip: 192.168.0.1, mysql: {ips: [192.168.0.9], dbpasswd: x}}"
-	if got := specOf(t, text, "192.168.0.1", "1.11.4").Components(); slices.Contains(got, "mysql") {
-		t.Errorf("the clustermanager's host gets %v", got)
-	}
-	s := specOf(t, text, "192.168.0.9", "1.11.4")
-	if got := s.Components(); !slices.Equal(got, []string{"mysql", "eggroll"}) {
-		t.Errorf("the database's host gets %v: it needs the schema that comes with eggroll, and no java", got)
-	}
-	db, ok := s.Database()
-	if !ok || !db.Manage || len(db.Schemas) != 2 {
-		t.Errorf("the database's host manages %+v", db)
-	}
-}
-
-func TestFault27ProgramsAreExecutedWithoutAShell(t *testing.T) {
-	for _, release := range []string{"1.5.0", "1.8.0", "1.11.4"} {
-		for _, p := range Programs(specOf(t, haCluster9(release), "192.168.0.1", release)) {
-			if base := filepath.Base(p.Command[0]); !slices.Contains([]string{"java", "python", "mysqld", "nginx"}, base) {
-				t.Errorf("%s starts %s", p.Name, base)
-			}
-			if p.StdoutLogfile == "NONE" || p.StderrLogfile == "NONE" && !p.RedirectStderr {
-				t.Errorf("%s loses its output", p.Name)
-			}
-		}
-	}
-}
-
-// haCluster9 is the cluster with high availability where the release knows it.
-func haCluster9(release string) string {
-	if Version(release).AtLeast(1, 9) {
-		return haCluster
-	}
-	return oneHost
-}
-
-func TestFault29EveryLogEnds(t *testing.T) {
-	for _, jdk := range []string{"8u345", "17.0.15"} {
-		s := specOf(t, haCluster, "192.168.0.1", "1.11.4")
-		s.Versions["jdk"] = jdk
-		for _, p := range Programs(s) {
-			if p.StdoutLogfileMaxBytes == 0 || p.StdoutLogfileBackups == 0 {
-				t.Errorf("%s: its log never ends", p.Name)
-			}
-			line := strings.Join(p.Command, " ")
-			if strings.Contains(line, "gc.log") && !strings.Contains(line, "RotatingGC") && !strings.Contains(line, "UseGCLogFileRotation") && !strings.Contains(line, "filecount=5") {
-				t.Errorf("%s: the collector's log never ends: %s", p.Name, line)
-			}
-			if jdk != "8u345" && (strings.Contains(line, "PrintGC") || strings.Contains(line, "-Xloggc")) {
-				t.Errorf("%s has options that Java %s refuses: %s", p.Name, jdk, line)
-			}
-		}
-	}
-}
-
-// TestJavaAcceptsItsOptions starts the JVM of this machine with each program's options.
-func TestJavaAcceptsItsOptions(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts JVMs")
-	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skip("no java on this machine")
-	}
-	out, err := exec.Command(java, "-version").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), `"17.`) {
-		t.Skipf("not Java 17: %s", out)
-	}
-	s := specOf(t, haCluster, "192.168.0.1", "1.11.4")
-	s.Versions["jdk"] = "17.0.15"
-	s.Memory = 4 << 30
-	for _, p := range Programs(s) {
-		if filepath.Base(p.Command[0]) != "java" {
-			continue
-		}
-		dir := t.TempDir() // relative log files go there
-		if err := os.MkdirAll(filepath.Join(dir, "logs", "eggroll"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var options []string
-		for _, o := range p.Command[1:] {
-			if o == "-cp" || o == "-jar" {
-				break
-			}
-			options = append(options, o)
-		}
-		cmd := exec.Command(java, append(options, "-version")...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s: java %s: %v\n%s", p.Name, strings.Join(options, " "), err, out)
-		}
-	}
 }
 
 // TestExchangeHasNoPlaceholders looks for what upstream's template leaves unsubstituted.

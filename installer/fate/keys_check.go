@@ -16,6 +16,10 @@ const expirySoon = 30 * 24 * time.Hour
 // valid for every name a peer calls it by. The second result are remarks that stop nothing.
 func CheckKeys(role Role, names []string, files []NamedFile, now time.Time) (problems, remarks Problems) {
 	k := &keyChecker{role: role, files: files, now: now}
+	if !slices.ContainsFunc(files, func(f NamedFile) bool { return strings.HasPrefix(f.Name, k.name("")) }) {
+		problems.add(Pos{}, "use the archive or directory of the "+string(role), "there are no keys of the %s: its files have names such as %s", role, k.name("server.pem"))
+		return problems, nil
+	}
 	ca, peerCA := k.cert("ca.pem"), k.cert("client-ca.pem")
 	server, client := k.pair("server.pem", "server.key"), k.pair("client-client.pem", "client-client.key")
 	k.authority("ca.pem", ca)

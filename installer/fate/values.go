@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Value is one setting of a cluster with the place it comes from.
@@ -39,6 +40,12 @@ type valueWalker struct {
 // oldWords are keys of the 1.5 form: what they say is listed under the keys it became.
 var oldWords = map[string]bool{"default_rules": true, "rules": true, "pool_size": true, "id": true}
 
+// drawnSecrets are the passwords of a side that are drawn where the cluster file has none.
+var drawnSecrets = map[string]bool{
+	"rollsite.route_table_key": true, "fateboard.passwd": true, "mysql.dbpasswd": true, "zk.passwd": true,
+	"secrets.mysql_root": true, "secrets.mysql_user": true, "secrets.zookeeper": true, "secrets.route_table_key": true, "secrets.fateboard_admin": true,
+}
+
 // sparkKeys are the blocks that only the engine spark uses, and eggrollKeys the ones it does not.
 var (
 	sparkKeys   = map[string]bool{"spark": true, "hive": true, "hdfs": true, "rabbitmq": true, "pulsar": true}
@@ -62,8 +69,12 @@ func (w *valueWalker) walk(v reflect.Value, path, source string) {
 	case v.Type() == reflect.TypeFor[Secret]():
 		s := v.Interface().(Secret)
 		shown := s.String()
-		if s.IsZero() {
+		switch {
+		case !s.IsZero():
+		case drawnSecrets[path[strings.Index(path, ".")+1:]]:
 			shown = "(drawn at installation)"
+		default:
+			shown = ""
 		}
 		w.add(path, source, shown)
 		return
