@@ -132,7 +132,7 @@ func (p *preflight) processors() {
 	if !r.unknown("cpu") {
 		r.measured("%d", p.f.CPU.Count)
 		if p.f.CPU.Count < wantedCPUs {
-			r.warn("fine for a trial; jobs of real data will be slow, and cores_per_node should not exceed it")
+			r.warn("fine for a trial; jobs of real data will be slow")
 		} else {
 			r.ok()
 		}

@@ -2,7 +2,6 @@ package fate
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 )
@@ -69,7 +68,7 @@ func uncarriable(value string) (char string, found bool) {
 	}
 	for _, r := range value {
 		if r == '\\' || r == '%' || r < ' ' || r > '~' {
-			return strconv.QuoteRune(r), true
+			return quoted(r), true
 		}
 	}
 	return "", false

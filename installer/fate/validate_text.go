@@ -92,6 +92,14 @@ func unfit(file, value string) (char, why string) {
 	return "", ""
 }
 
+// quoted shows a character as it was written, without the escapes of a programming language.
+func quoted(r rune) string {
+	if !unicode.IsPrint(r) {
+		return fmt.Sprintf("%U", r)
+	}
+	return "'" + string(r) + "'"
+}
+
 // unfitPath finds what a base directory cannot have, with the file or search path that cannot carry it.
 func unfitPath(base string) (char, why string) {
 	reasons := map[rune]string{
@@ -112,10 +120,10 @@ func unfitPath(base string) (char, why string) {
 	}
 	for _, r := range base {
 		if reason, ok := reasons[r]; ok {
-			return string(r), fmt.Sprintf("it has %q, and %s", r, reason)
+			return string(r), fmt.Sprintf("it has %s, and %s", quoted(r), reason)
 		}
 		if r < ' ' || r > '~' {
-			return string(r), fmt.Sprintf("it has %q, and java and python read a character beyond ASCII differently in eggroll.properties", r)
+			return string(r), fmt.Sprintf("it has %s, and java and python read a character beyond ASCII differently in eggroll.properties", quoted(r))
 		}
 	}
 	return "", ""
