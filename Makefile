@@ -28,8 +28,9 @@ deps: ## install what a bare Debian 12 lacks for building, testing and the lab (
 
 test: deps lint unit fuzz e2e ## everything: lint, unit tests with -race, short fuzzing, the journey on lab hosts
 
-unit: ## unit tests with the race detector
-	go test -race -timeout 20m ./...
+unit: ## unit tests: all of them, and again with the race detector but for the few that are long and have one goroutine
+	go test -timeout 20m ./...
+	go test -race -short -timeout 20m ./...
 
 fuzz: ## run every fuzz target for a few seconds
 	@scripts/fuzz.sh 5s
