@@ -90,9 +90,11 @@ type cgroup struct {
 	v1  bool
 }
 
+func (c *cgroups) dir(program string) string { return filepath.Join(c.base, c.prefix+program) }
+
 // create makes the program's group, or finds it from an earlier run.
 func (c *cgroups) create(program string) (*cgroup, error) {
-	g := &cgroup{dir: filepath.Join(c.base, c.prefix+program), v1: c.v1}
+	g := &cgroup{dir: c.dir(program), v1: c.v1}
 	if err := os.Mkdir(g.dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("cannot make the control group of %s: %w", program, err)
 	}
@@ -149,10 +151,11 @@ func (g *cgroup) kill() {
 	}
 }
 
-// remove deletes the group, which must be empty. The kernel needs a moment for the last zombie.
-func (g *cgroup) remove() {
-	for wait := time.Millisecond; wait < 50*time.Millisecond; wait *= 2 {
-		if err := os.Remove(g.dir); err == nil || errors.Is(err, os.ErrNotExist) {
+// remove deletes the group of a program that is down for good. The kernel needs a moment for the last zombie; a group
+// that cannot be deleted is empty and costs nothing.
+func (c *cgroups) remove(program string) {
+	for wait := time.Millisecond; wait < 100*time.Millisecond; wait *= 2 {
+		if err := os.Remove(c.dir(program)); err == nil || errors.Is(err, os.ErrNotExist) {
 			return
 		}
 		time.Sleep(wait)

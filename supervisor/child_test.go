@@ -137,3 +137,14 @@ func spawnChild(script string, setsid bool) {
 	}
 	fmt.Println("forked", p.Pid)
 }
+
+// ownChildren lists the children of this process.
+func ownChildren() []int {
+	var pids []int
+	for _, pid := range allPIDs() {
+		if st, err := readStat(pid); err == nil && st.ppid == os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -57,9 +57,6 @@ func (s *service) launch() error {
 	if err := sh.become(spec); err != nil {
 		s.run.ended, s.run.stopped = true, time.Now()
 		s.sup.reaper.forget(sh.proc.id.PID)
-		if s.run.proc.cgroup != nil {
-			s.run.proc.cgroup.remove()
-		}
 		return err
 	}
 	s.watchReadiness()
@@ -198,7 +195,7 @@ func envValue(env []string, key string) string {
 
 // marker is the variable by which what a program started is known, wherever it went.
 func (sup *Supervisor) marker(program string) string {
-	return "FATE_SUPERVISOR=" + sup.tag + ":" + program
+	return markerVar + sup.tag + ":" + program
 }
 
 // waiting is a process that waits for its orders; see package shim.

@@ -131,7 +131,7 @@ func (b *bench) census() map[string][]int {
 	live := make(map[string][]int)
 	for _, pid := range ownChildren() {
 		for _, name := range modelNames {
-			if isAlive(pid) && hasEnviron(pid, b.sup.marker(name)) {
+			if isAlive(pid) && hasMarker(pid, b.sup.marker(name)) {
 				live[name] = append(live[name], pid)
 			}
 		}

@@ -103,7 +103,7 @@ func (p *process) owns(pid int) bool {
 	if st, err := readStat(pid); err == nil && (st.session == p.id.PID || st.pgrp == p.id.PID) {
 		return true
 	}
-	return hasEnviron(pid, p.marker)
+	return hasMarker(pid, p.marker)
 }
 
 // isLocal reports whether a host name or address means this host.

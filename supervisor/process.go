@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,13 +27,13 @@ func (id identity) matches(boot, marker string) bool {
 		return false
 	}
 	st, err := readStat(id.PID)
-	if err != nil || st.start != id.Start || st.state == 'Z' || st.state == 'X' {
+	if err != nil || st.start != id.Start || st.dead() {
 		return false
 	}
 	if exe, err := exeOf(id.PID); err == nil && exe == id.Exe {
 		return true
 	}
-	return hasEnviron(id.PID, marker)
+	return hasMarker(id.PID, marker)
 }
 
 // process is a program's running process: a child of this daemon, or one adopted from an earlier daemon.
@@ -85,7 +86,7 @@ func waitEnd(ctx context.Context, id identity, pidfd int) {
 	}
 	for ctx.Err() == nil {
 		st, err := readStat(id.PID)
-		if err != nil || st.start != id.Start || st.state == 'Z' || st.state == 'X' {
+		if err != nil || st.start != id.Start || st.dead() {
 			return
 		}
 		sleep(ctx, pollInterval)
@@ -145,54 +146,70 @@ func (p *process) signalGroup(sig syscall.Signal) error {
 	return nil
 }
 
+// settlePause and settleLooks bound how long a look waits for what is between two states.
+const (
+	settlePause = time.Millisecond
+	settleLooks = 50
+)
+
 // leftovers lists the living processes the program started that are not itself. It is exact where the program has a
 // control group; else it finds what is in its session or group, and what ran away into another session by the
 // marker in its environment.
+//
+// A process that is just executing a file, or ending, has no environment, and one that ends may have forked while we
+// looked: as long as there is such a one, the look is repeated.
 func (p *process) leftovers() []int {
-	if p.cgroup != nil {
-		return p.alive(p.cgroup.pids())
+	for range settleLooks {
+		live, settled := p.look()
+		if len(live) > 0 || settled {
+			return live
+		}
+		time.Sleep(settlePause)
 	}
-	if p.child {
-		found := p.groupMembers(p.table.scan())
-		for _, pid := range p.reaper.strayChildren() {
-			if hasEnviron(pid, p.marker) {
-				found = append(found, pid)
+	return nil
+}
+
+func (p *process) look() (live []int, settled bool) {
+	if p.cgroup != nil {
+		members := p.cgroup.pids()
+		settled = true
+		for _, pid := range members {
+			if pid == p.id.PID || pid == os.Getpid() {
+				continue
+			}
+			if st, err := readStat(pid); err == nil && !st.dead() {
+				live = append(live, pid)
+			} else if err != nil {
+				settled = false // it has ended since, and may have left a child
 			}
 		}
-		return p.alive(found)
+		return live, settled
 	}
 	if st, err := readStat(p.id.PID); err == nil && st.start != p.id.Start {
-		return nil // the number has gone to someone else: so has that of the group
+		return nil, true // the number has gone to someone else: so has that of the group
 	}
-	return p.alive(p.groupMembers(p.table.scan()))
+	rows := p.table.scan()
+	settled = true
+	for _, row := range rows {
+		switch {
+		case row.pid == p.id.PID || row.pid == os.Getpid() || row.start < p.id.Start || row.dead():
+		case row.session == p.id.PID || row.pgrp == p.id.PID || row.marker == p.marker:
+			live = append(live, row.pid)
+		case row.blank && !hasOtherParent(rows, row.ppid):
+			settled = false
+		}
+	}
+	return live, settled
 }
 
-// groupMembers picks from all processes what belongs to the program: by its session or group, or by the marker.
-func (p *process) groupMembers(all []procStat) []int {
-	var out []int
-	for _, st := range all {
-		if st.start < p.id.Start {
-			continue
-		}
-		if st.session == p.id.PID || st.pgrp == p.id.PID || !p.child && hasEnviron(st.pid, p.marker) {
-			out = append(out, st.pid)
-		}
+// hasOtherParent reports whether a process's parent is there and plainly none of ours, so that the process cannot be
+// either. The parents of orphans tell nothing.
+func hasOtherParent(rows []procRow, ppid int) bool {
+	if ppid == 1 || ppid == os.Getpid() {
+		return false
 	}
-	return out
-}
-
-// alive drops the process itself, zombies and what has ended meanwhile.
-func (p *process) alive(pids []int) []int {
-	var out []int
-	for _, pid := range pids {
-		if pid == p.id.PID || pid == os.Getpid() {
-			continue
-		}
-		if st, err := readStat(pid); err == nil && st.state != 'Z' && st.state != 'X' {
-			out = append(out, pid)
-		}
-	}
-	return out
+	i := slices.IndexFunc(rows, func(r procRow) bool { return r.pid == ppid })
+	return i >= 0 && !rows[i].dead() && !rows[i].blank && rows[i].marker == ""
 }
 
 // killAll sends KILL to the process and to everything it started.
@@ -212,8 +229,5 @@ func (p *process) release() {
 	p.close()
 	if p.child {
 		p.reaper.release(p.id.PID)
-	}
-	if p.cgroup != nil && len(p.cgroup.pids()) == 0 {
-		p.cgroup.remove()
 	}
 }

@@ -14,9 +14,14 @@ import (
 // procStat are the fields of /proc/PID/stat that matter here.
 type procStat struct {
 	pid, ppid, pgrp, session int
-	state                    byte   // R, S, D, Z, ...
+	state                    byte // R, S, D, Z, ...
+	threads                  int
 	start                    uint64 // clock ticks from boot to the start of the process
 }
+
+// dead reports whether nothing of the process runs any more. One whose first thread has ended is shown as a zombie
+// while others go on.
+func (st *procStat) dead() bool { return (st.state == 'Z' || st.state == 'X') && st.threads <= 1 }
 
 // readStat reads /proc/PID/stat. A process that does not exist gives an error.
 func readStat(pid int) (procStat, error) {
@@ -42,11 +47,12 @@ func parseStat(data []byte) (procStat, error) {
 	}
 	var st procStat
 	st.state = fields[0][0]
-	var errs [5]error
+	var errs [6]error
 	st.pid, errs[0] = strconv.Atoi(string(bytes.TrimSpace(data[:open])))
 	st.ppid, errs[1] = strconv.Atoi(fields[1])
 	st.pgrp, errs[2] = strconv.Atoi(fields[2])
 	st.session, errs[3] = strconv.Atoi(fields[3])
+	st.threads, errs[5] = strconv.Atoi(fields[17])
 	st.start, errs[4] = strconv.ParseUint(fields[19], 10, 64)
 	if errors.Join(errs[:]...) != nil {
 		return procStat{}, errStat
@@ -85,18 +91,28 @@ func exeOf(pid int) (fileID, error) {
 	return idOf(info), nil
 }
 
-// hasEnviron reports whether the process was executed with the given NAME=value in its environment.
-func hasEnviron(pid int, entry string) bool {
+// markerVar is the variable in the environment of a program, and of all it starts, that says whose it is.
+const markerVar = "FATE_SUPERVISOR="
+
+// markerOf returns the entry of markerVar in a process's environment, "" if there is none. blank means that the
+// process has no environment at all, and no arguments: it is just executing a file, or ending.
+func markerOf(pid int) (marker string, blank bool) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return false
+		return "", false
 	}
 	for e := range bytes.SplitSeq(data, []byte{0}) {
-		if string(e) == entry {
-			return true
+		if bytes.HasPrefix(e, []byte(markerVar)) {
+			return string(e), false
 		}
 	}
-	return false
+	return "", len(data) == 0 && commandLine(pid) == ""
+}
+
+// hasMarker reports whether a process has the given marker.
+func hasMarker(pid int, marker string) bool {
+	got, _ := markerOf(pid)
+	return got == marker
 }
 
 // allPIDs lists the processes of the machine.
@@ -116,6 +132,13 @@ func allPIDs() []int {
 	return pids
 }
 
+// procRow is what the table knows of a process.
+type procRow struct {
+	procStat
+	marker string
+	blank  bool // see markerOf; threads of the kernel are not blank
+}
+
 // procTable reads the state of all processes for many callers at once. When a thousand programs stop together, each
 // has to know whether anything of it is left; they share a scan that began after they asked.
 type procTable struct {
@@ -125,12 +148,15 @@ type procTable struct {
 }
 
 type tableScan struct {
-	done  chan struct{}
-	stats []procStat
+	done chan struct{}
+	rows []procRow
 }
 
+// kthreadd is the pid of the parent of all threads of the kernel.
+const kthreadd = 2
+
 // scan returns every process that existed throughout the call.
-func (t *procTable) scan() []procStat {
+func (t *procTable) scan() []procRow {
 	t.mu.Lock()
 	s := t.next
 	if s == nil {
@@ -142,20 +168,24 @@ func (t *procTable) scan() []procStat {
 		t.next = nil
 		t.mu.Unlock()
 		t.run(s)
-		return s.stats
+		return s.rows
 	}
 	t.mu.Unlock()
 	<-s.done
-	return s.stats
+	return s.rows
 }
 
 // run carries out s, and then what was asked for meanwhile.
 func (t *procTable) run(s *tableScan) {
 	for s != nil {
 		for _, pid := range allPIDs() {
-			if st, err := readStat(pid); err == nil {
-				s.stats = append(s.stats, st)
+			st, err := readStat(pid)
+			if err != nil || st.ppid == kthreadd || pid == kthreadd {
+				continue
 			}
+			row := procRow{procStat: st}
+			row.marker, row.blank = markerOf(pid)
+			s.rows = append(s.rows, row)
 		}
 		close(s.done)
 		t.mu.Lock()
@@ -163,38 +193,6 @@ func (t *procTable) run(s *tableScan) {
 		t.running = s != nil
 		t.mu.Unlock()
 	}
-}
-
-// ownChildren lists the direct children of this process, those it inherited as a subreaper among them.
-func ownChildren() []int {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return nil
-	}
-	var pids []int
-	for _, t := range tasks {
-		data, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
-		if errors.Is(err, os.ErrNotExist) && t.Name() == strconv.Itoa(os.Getpid()) {
-			return childrenByScan() // a kernel without CONFIG_PROC_CHILDREN
-		}
-		for _, word := range strings.Fields(string(data)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
-}
-
-func childrenByScan() []int {
-	self := os.Getpid()
-	var pids []int
-	for _, pid := range allPIDs() {
-		if st, err := readStat(pid); err == nil && st.ppid == self {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }
 
 // ResidentBytes is the memory a process holds, 0 if it is gone.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,13 +24,13 @@ type exitStatus struct {
 // as long as it does, its pid, and with it the number of its process group, cannot go to another process, so that
 // what it left in the group can be killed without a doubt whom it hits.
 //
-// It asks for its own children one by one, so that it takes no other package's child away. Only with strays does it
+// It asks for its own children one by one, so that it takes no other package's child away. Only if it adopts does it
 // also become the parent of what its descendants leave behind, and reap that: in a process that runs other children
 // too, it would take those away.
 type reaper struct {
 	mu       sync.Mutex
 	children map[int]*waited
-	strays   bool // fixed at the start
+	adopts   bool // strays; fixed at the start
 
 	signals chan os.Signal
 	done    chan struct{}
@@ -42,14 +41,14 @@ type waited struct {
 	exited bool
 }
 
-func newReaper(strays bool) (*reaper, error) {
-	if strays {
+func newReaper(adopts bool) (*reaper, error) {
+	if adopts {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 		}
 	}
 	r := &reaper{
-		children: make(map[int]*waited), strays: strays,
+		children: make(map[int]*waited), adopts: adopts,
 		signals: make(chan os.Signal, 1), done: make(chan struct{}),
 	}
 	signal.Notify(r.signals, syscall.SIGCHLD)
@@ -131,7 +130,7 @@ func (r *reaper) release(pid int) {
 		delete(r.children, pid)
 	}
 	r.mu.Unlock()
-	if r.strays {
+	if r.adopts {
 		r.sweepStrays()
 	}
 }
@@ -189,7 +188,7 @@ func (r *reaper) sweep() {
 	for _, e := range all {
 		e.onExit(e.status)
 	}
-	if r.strays {
+	if r.adopts {
 		r.sweepStrays()
 	}
 }
@@ -209,16 +208,6 @@ func (r *reaper) sweepStrays() {
 		}
 		reap(int(info.pid))
 	}
-}
-
-// strayChildren lists children nobody started here: what programs left behind.
-func (r *reaper) strayChildren() []int {
-	if !r.strays {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.DeleteFunc(ownChildren(), func(pid int) bool { return r.children[pid] != nil })
 }
 
 // siginfo is the part of siginfo_t that waitid fills, laid out as on every 64-bit Linux.

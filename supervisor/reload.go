@@ -224,7 +224,15 @@ func (sup *Supervisor) forget(name string) {
 	sup.mu.Lock()
 	delete(sup.byName, name)
 	sup.mu.Unlock()
+	sup.clear(name)
+}
+
+// clear removes what is kept outside of a program that is down: its record and its control group.
+func (sup *Supervisor) clear(name string) {
 	_ = sup.records.remove(name)
+	if sup.cgroups != nil {
+		sup.cgroups.remove(name)
+	}
 }
 
 // ErrGroup says why a group cannot be added or removed.
@@ -285,8 +293,5 @@ func (sup *Supervisor) Shutdown(ctx context.Context) error {
 	if err := sup.stopInOrder(ctx, names); err != nil {
 		return err
 	}
-	for _, n := range names {
-		_ = sup.records.remove(n)
-	}
-	return nil
+	return sup.each(names, func(s *service) error { sup.clear(s.status.Load().Name); return nil })
 }

@@ -393,10 +393,8 @@ func (s *service) drain() {
 			return
 		}
 		s.run.proc.killAll()
-		if len(s.run.proc.leftovers()) > 0 {
-			s.setState(Killing, drainInterval, s.drain)
-			return
-		}
+		s.setState(Killing, drainInterval, s.drain)
+		return
 	}
 	s.run.proc.release()
 	then := s.after

@@ -191,7 +191,7 @@ func (sup *Supervisor) programOf(pid int) string {
 	}
 	for _, s := range sup.services() {
 		st := s.status.Load()
-		if st.PID == pid || hasEnviron(pid, sup.marker(st.Name)) {
+		if st.PID == pid || hasMarker(pid, sup.marker(st.Name)) {
 			return st.Name
 		}
 	}
