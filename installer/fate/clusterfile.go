@@ -2,8 +2,6 @@ package fate
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/goccy/go-yaml"
 )
@@ -184,8 +182,10 @@ func flowItems(s *Side) yamlMap {
 	}
 	if len(f.JobDefaults) > 0 {
 		var defaults yamlMap
-		for _, key := range slices.Sorted(maps.Keys(f.JobDefaults)) {
-			defaults = append(defaults, item(key, f.JobDefaults[key]))
+		for _, d := range jobDefaults {
+			if value := f.JobDefaults[d.key]; value != "" {
+				defaults = append(defaults, item(d.key, d.kind.yaml(value)))
+			}
 		}
 		m = append(m, item("job_defaults", defaults))
 	}

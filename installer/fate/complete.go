@@ -14,6 +14,7 @@ func (c *Cluster) complete(doc *document, problems *Problems) {
 		c.completeModules(s, doc)
 		c.completeEngines(s, doc)
 		c.completeSecrets(s, doc.Secrets)
+		s.completeJobDefaults()
 	}
 	for _, s := range c.Sides() {
 		c.completeBalancer(s)

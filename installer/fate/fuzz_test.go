@@ -78,7 +78,7 @@ func FuzzVarFiles17(f *testing.F) {
 	seedFiles(f, "/var-files-1.7/*/*", "/ha-fateflow/fate_host.second-flow")
 	f.Add([]byte(haCluster))
 	f.Add([]byte(tenMistakes))
-	f.Add([]byte("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, auto_retries: 1}}}"))
+	f.Add([]byte("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, task_process_classpath: Off}}}"))
 	f.Fuzz(checkParse)
 }
 

@@ -82,11 +82,12 @@ func TestClusterFileRoundTrip(t *testing.T) {
 			t.Errorf("%s changes on the way through the cluster file:\n%s", set, diff)
 		}
 	}
-	c, err := parseText("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, max_cores_percent_per_job: 0.5}}}")
+	c, err := parseText("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, max_cores_percent_per_job: 0.5, default_component_provider_path: yes, task_process_classpath: off}}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := sideDiff(c, reparse(t, c)); diff != "" || c.Host.FateFlow.JobDefaults["max_cores_percent_per_job"] != "0.5" {
+	want := map[string]string{"task_cores": "2", "max_cores_percent_per_job": "0.5", "default_component_provider_path": "yes", "task_process_classpath": "false"}
+	if diff := cmp.Diff(want, reparse(t, c).Host.FateFlow.JobDefaults); diff != "" {
 		t.Errorf("defaults of jobs change on the way through the cluster file:\n%s", diff)
 	}
 }

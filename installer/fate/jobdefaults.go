@@ -32,20 +32,23 @@ type jobDefault struct {
 type jobValue struct {
 	fits func(string) bool
 	what string
+	yaml func(string) any // as it stands in the file
 }
 
+func plain(s string) any { return plainYAML(s) }
+
 var (
-	wholeFromZero = jobValue{func(s string) bool { return integer.MatchString(s) }, "a whole number"}
-	wholeFromOne  = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" }, "a whole number from 1"}
-	cores         = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" && number(s) <= maxCores }, "a whole number from 1 to a million"}
-	aboveZero     = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 }, "a number above 0; 1 stands for 100 percent"}
-	share         = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 && number(s) <= 1 }, "a number above 0 and up to 1, which stands for 100 percent"}
-	yesOrNo       = jobValue{func(s string) bool { _, ok := parseBool(s); return ok }, "true or false"}
-	pushOrPull    = jobValue{func(s string) bool { return s == "PUSH" || s == "PULL" }, "PUSH or PULL"}
-	relativePath  = jobValue{regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`).MatchString, "a path below FATE's python directory"}
+	wholeFromZero = jobValue{func(s string) bool { return integer.MatchString(s) }, "a whole number", plain}
+	wholeFromOne  = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" }, "a whole number from 1", plain}
+	cores         = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" && number(s) <= maxCores }, "a whole number from 1 to a million", plain}
+	aboveZero     = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 }, "a number above 0; 1 stands for 100 percent", plain}
+	share         = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 && number(s) <= 1 }, "a number above 0 and up to 1, which stands for 100 percent", plain}
+	yesOrNo       = jobValue{func(s string) bool { _, ok := parseBool(s); return ok }, "true or false", plain}
+	pushOrPull    = jobValue{func(s string) bool { return s == "PUSH" || s == "PULL" }, "PUSH or PULL", text}
+	relativePath  = jobValue{regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`).MatchString, "a path below FATE's python directory", text}
 )
 
-// maxCores is more than any cluster has; it keeps products of such numbers within an integer.
+// maxCores is more than any cluster has; it keeps the product of three such numbers within an integer.
 const maxCores = 1_000_000
 
 var decimal = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$`)
@@ -124,7 +127,7 @@ func renderJobDefaults(s *Spec) ([]File, error) {
 	var m yamlMap
 	for _, d := range jobDefaults {
 		if d.readBy(s.Profile.Flow) {
-			m = append(m, item(d.key, plainYAML(s.jobDefault(d))))
+			m = append(m, item(d.key, d.kind.yaml(s.jobDefault(d.key))))
 		}
 	}
 	content, err := encodeYAML(m)
@@ -137,15 +140,11 @@ func renderJobDefaults(s *Spec) ([]File, error) {
 }
 
 // jobDefault is the value of a key on this host.
-func (s *Spec) jobDefault(d jobDefault) string {
-	switch {
-	case d.key == "task_cores":
+func (s *Spec) jobDefault(key string) string {
+	if key == "task_cores" {
 		return strconv.Itoa(s.taskCores())
-	case d.kind.what == yesOrNo.what:
-		on, _ := parseBool(s.Side.jobDefault(d.key))
-		return strconv.FormatBool(on)
 	}
-	return s.Side.jobDefault(d.key)
+	return s.Side.jobDefault(key)
 }
 
 // jobDefault is what the side's operator wrote for a key, or the shipped value.
@@ -172,7 +171,7 @@ func (s *Side) pool() (nodes, coresPerNode int) {
 func (s *Side) jobLimit() int {
 	nodes, perNode := s.pool()
 	total := math.Floor(float64(nodes*perNode) * number(s.jobDefault("total_cores_overweight_percent")))
-	return int(math.Floor(total * number(s.jobDefault("max_cores_percent_per_job"))))
+	return int(min(math.Floor(total*number(s.jobDefault("max_cores_percent_per_job"))), math.MaxInt32))
 }
 
 // jobCores is how many cores a job asks this side for when its tasks are to have that many in all. FATE-Flow divides them
@@ -222,6 +221,16 @@ func (s *Spec) refusing(taskCores int) []*Side {
 		}
 	}
 	return out
+}
+
+// completeJobDefaults writes what YAML 1.1 takes for a truth value as every YAML does.
+func (s *Side) completeJobDefaults() {
+	for _, d := range jobDefaults {
+		written, ok := s.FateFlow.JobDefaults[d.key]
+		if on, isBool := parseBool(written); ok && isBool && d.kind.what == yesOrNo.what {
+			s.FateFlow.JobDefaults[d.key] = strconv.FormatBool(on)
+		}
+	}
 }
 
 // jobDefaults checks what is written in fate_flow.job_defaults, as far as one can without knowing the FATE-Flow, and
