@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -23,8 +24,8 @@ type bootUnit struct {
 
 // supervisorUnit describes the supervisor's boot unit for the paths of an installation.
 func supervisorUnit(l fate.Layout) bootUnit {
-	path, content := unitOf(l).Systemd()
-	return bootUnit{Name: supervisor.UnitName + ".service", Path: path, Content: content}
+	file, content := unitOf(l).Systemd()
+	return bootUnit{Name: supervisor.UnitName + ".service", Path: file, Content: content}
 }
 
 func unitOf(l fate.Layout) supervisor.Unit {
@@ -143,7 +144,11 @@ func writeUnit(g *globals, l fate.Layout) error {
 	}
 	defer h.Close()
 	unit := supervisorUnit(l)
-	if err := h.WriteFile(unit.Path, unit.Content, host.FileMode{Perm: 0o644}); err != nil {
+	err = h.MkdirAll(path.Dir(unit.Path), host.FileMode{Perm: 0o755})
+	if err == nil {
+		err = h.WriteFile(unit.Path, unit.Content, host.FileMode{Perm: 0o644})
+	}
+	if err != nil {
 		return fmt.Errorf("cannot write the boot unit: %w", err)
 	}
 	return nil

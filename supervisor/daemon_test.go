@@ -19,6 +19,16 @@ import (
 
 func listenLocal() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
+func listenDatagrams(t *testing.T, path string) *net.UnixConn {
+	t.Helper()
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // runTestDaemon is the whole daemon with an API of one line per command, for tests that kill it.
 func runTestDaemon(dir string) {
 	err := Run(context.Background(), DaemonOptions{

@@ -38,7 +38,6 @@ func (u Unit) Systemd() (path string, content []byte) {
 
 var systemdUnit = template.Must(template.New("unit").Parse(`[Unit]
 Description=Supervisor of the FATE programs on this host
-Documentation=man:systemd.service(5)
 After=network-online.target local-fs.target remote-fs.target time-sync.target
 Wants=network-online.target
 

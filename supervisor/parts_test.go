@@ -1,0 +1,334 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("%s (-want +got):\n%s", name, d)
+	}
+}
+
+func TestSystemdUnit(t *testing.T) {
+	path, content := Unit{Executable: "/usr/local/bin/fate-installer", Base: "/data"}.Systemd()
+	if path != "/etc/systemd/system/fate-supervisor.service" {
+		t.Error(path)
+	}
+	golden(t, "fate-supervisor.service", content)
+	_, odd := Unit{Executable: "/opt/a b/x", Base: `/srv/100%/$x`}.Systemd()
+	if want := `ExecStart="/opt/a b/x" --base /srv/100%%/$$x svc run`; !strings.Contains(string(odd), want) {
+		t.Errorf("%s\nlacks %s", odd, want)
+	}
+}
+
+// TestServiceScript runs the script with a stand-in for our program that shows its arguments.
+func TestServiceScript(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "the program")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(dir, "service.sh")
+	if err := os.WriteFile(script, ServiceScript(program, "/data/it's"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, int) {
+		cmd := exec.Command("/bin/sh", append([]string{script}, args...)...)
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	for _, tt := range []struct {
+		args []string
+		want string
+		code int
+	}{
+		{[]string{"status", "all"}, "<--base></data/it's><svc><status><all>", 0},
+		{[]string{"status"}, "<--base></data/it's><svc><status>", 0},
+		{[]string{"restart", "a b", "c"}, "<--base></data/it's><svc><restart><a b><c>", 0},
+		{[]string{"start"}, "usage:", 2},
+		{[]string{"explode", "all"}, "usage:", 2},
+		{nil, "usage:", 2},
+	} {
+		if got, code := run(tt.args...); !strings.HasPrefix(got, tt.want) || code != tt.code {
+			t.Errorf("%q: %s, exit %d", tt.args, got, code)
+		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	line := "123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 20 21\n"
+	got, err := parseStat([]byte(line))
+	want := procStat{pid: 123, ppid: 1, pgrp: 2, session: 3, state: 'R', threads: 21, start: 4711}
+	if err != nil || got != want {
+		t.Errorf("%+v %v", got, err)
+	}
+	for _, bad := range []string{"", "1 (x", "1 (x)", "1 (x) R 1 2", "x (y) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", ")("} {
+		if _, err := parseStat([]byte(bad)); err == nil {
+			t.Errorf("%q was understood", bad)
+		}
+	}
+	self, err := readStat(os.Getpid())
+	if err != nil || self.ppid != os.Getppid() || self.dead() {
+		t.Errorf("%+v %v", self, err)
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte("123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 20 21\n"))
+	f.Fuzz(func(t *testing.T, line []byte) { _, _ = parseStat(line) })
+}
+
+func TestParseListener(t *testing.T) {
+	for line, want := range map[string]struct {
+		port  int
+		inode string
+		ok    bool
+	}{
+		"   0: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 23456 1 0":    {3306, "23456", true},
+		"   0: 00000000000000000000000001000000:24A2 0:0 0A 0:0 0:0 0 0 0 77 1":                            {9378, "77", true},
+		"   1: 0100007F:0CEA 0100007F:9999 01 00000000:00000000 00:00000000 00000000  1000 0 23456 1 0":    {},
+		"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode": {},
+		"": {},
+	} {
+		port, inode, ok := parseListener(line)
+		if ok != want.ok || ok && (port != want.port || inode != want.inode) {
+			t.Errorf("%q: %d %s %v", line, port, inode, ok)
+		}
+	}
+}
+
+func TestPortsIn(t *testing.T) {
+	log := []string{
+		"java.net.BindException: Address already in use: bind failed for 0.0.0.0:4670",
+		"OSError: [Errno 98] Address already in use: ('10.0.0.1', 9380)",
+		"listening on port 8080", // not a complaint
+		"nginx: [emerg] bind() to 0.0.0.0:9998 failed (98: Address already in use)",
+	}
+	got := portsIn(log)
+	for _, want := range []int{4670, 9380, 9998} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%v lacks %d", got, want)
+		}
+	}
+	if slices.Contains(got, 8080) {
+		t.Errorf("%v has a port nobody complained of", got)
+	}
+}
+
+func TestBackoffDelay(t *testing.T) {
+	for _, tt := range []struct {
+		first, limit time.Duration
+		failures     int
+		want         time.Duration
+	}{
+		{time.Second, time.Minute, 1, time.Second},
+		{time.Second, time.Minute, 4, 8 * time.Second},
+		{time.Second, time.Minute, 1000, time.Minute},
+		{time.Second, 0, 3, time.Second},
+		{0, time.Minute, 5, 0},
+		{time.Minute, time.Second, 1, time.Second},
+	} {
+		for range 50 {
+			got := backoffDelay(tt.first, tt.limit, tt.failures)
+			if got < tt.want*9/10 || got > tt.want*11/10 {
+				t.Errorf("%v after %d failures, want %v within a tenth", got, tt.failures, tt.want)
+			}
+		}
+	}
+}
+
+func TestDescription(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	for _, tt := range []struct {
+		st   Status
+		want string
+	}{
+		{Status{State: Running, Ready: true, PID: 5, Started: now.Add(-26*time.Hour - 61*time.Second)}, "pid 5, uptime 1 day, 2:01:01"},
+		{Status{State: Running, Ready: true, PID: 5, Started: now.Add(time.Hour)}, "pid 5, uptime 0:00:00"},
+		{Status{State: Running, PID: 5, Started: now, Why: "not ready yet"}, "pid 5, uptime 0:00:00, not ready yet"},
+		{Status{State: Stopped}, "Not started"},
+		{Status{State: Exited, Stopped: now}, "Jan 02 03:04 PM"},
+		{Status{State: Backoff, Exit: &ExitInfo{}}, "Exited too quickly (process log may have details)"},
+		{Status{State: Waiting, Why: "waits for a"}, "waits for a"},
+	} {
+		if got := tt.st.Description(now); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.st.State, got, tt.want)
+		}
+	}
+}
+
+func TestStartOrder(t *testing.T) {
+	programs := map[string]*Program{}
+	add := func(name string, priority int, deps ...string) {
+		p := NewProgram(name, "x")
+		p.Priority, p.DependsOn = priority, deps
+		programs[name] = &p
+	}
+	add("board", 1, "flow")
+	add("flow", 2, "db", "cm")
+	add("cm", 3, "db")
+	add("db", 999)
+	add("other", 0)
+	if got := strings.Join(startOrder(programs, []string{"board", "db", "other", "flow", "cm"}), " "); got != "other db cm flow board" {
+		t.Error(got)
+	}
+	if got := strings.Join(withDependencies(programs, []string{"flow"}), " "); got != "cm db flow" {
+		t.Error(got)
+	}
+	if got := strings.Join(withDependants(programs, []string{"cm"}), " "); got != "board cm flow" {
+		t.Error(got)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	b := newBench(t)
+	off := func(p *Program) { p.AutoStart = false }
+	b.write(b.child("fate-mysql", "sleep", off), b.child("fate-flow", "sleep", off), b.child("other", "sleep", off))
+	path := filepath.Join(b.dir, "supervisord.conf")
+	data, _ := os.ReadFile(path)
+	if err := os.WriteFile(path, append(data, GroupINI("fate", []string{"fate-mysql", "fate-flow"})...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := load(path, b.opts.Environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cfg = cfg
+	b.open()
+	for words, want := range map[string]string{
+		"mysql": "fate-mysql", "fate-mysql": "fate-mysql", "fate": "fate-flow fate-mysql", "fate:*": "fate-flow fate-mysql",
+		"fate:fate-flow": "fate-flow", "all": "fate-flow fate-mysql other", "other mysql other": "fate-mysql other",
+	} {
+		got, err := b.sup.Resolve(strings.Fields(words))
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %v %v", words, got, err)
+		}
+	}
+	for _, bad := range []string{"nosuch", "fate:nosuch", "nosuch:*", ""} {
+		if got, err := b.sup.Resolve([]string{bad}); err == nil {
+			t.Errorf("%q: %v", bad, got)
+		}
+	}
+}
+
+func TestDaemonLogRotates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sub", "d.log")
+	w, err := openLogWriter(path, 100, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for i := range 30 {
+		if _, err := w.Write([]byte(strings.Repeat(strconv.Itoa(i%10), 29) + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]bool{path: true, path + ".1": true, path + ".2": true, path + ".3": false} {
+		if exists(name) != want || fileSize(name) > 100 {
+			t.Errorf("%s: exists %v, %d bytes", name, exists(name), fileSize(name))
+		}
+	}
+	if err := w.reopen(true); err != nil || fileSize(path) != 0 {
+		t.Errorf("reopen: %v", err)
+	}
+}
+
+func TestEventLog(t *testing.T) {
+	l := newEventLog()
+	ctx, cancel := context.WithCancel(context.Background())
+	for i := range 3 * eventsKept {
+		l.add(Event{Name: strconv.Itoa(i)})
+	}
+	all := l.after(ctx, 0)
+	if len(all) < eventsKept || all[len(all)-1].Seq != 3*eventsKept {
+		t.Errorf("%d events, the last %d", len(all), all[len(all)-1].Seq)
+	}
+	if got := l.after(ctx, 3*eventsKept-2); len(got) != 2 || got[0].Seq != 3*eventsKept-1 {
+		t.Errorf("%+v", got)
+	}
+	cancel()
+	if got := l.after(ctx, l.last()); got != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	if got := printable("a\x1b[31m\x00\xff\tb\u0085文"); got != "a\ufffd[31m\ufffd\ufffd\tb\ufffd文" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestLastLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l")
+	var b bytes.Buffer
+	for i := range 5000 {
+		b.WriteString("line " + strconv.Itoa(i) + "\r\n")
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	self := account{self: true}
+	got := lastLines(path, self, logMark{}, 3)
+	if strings.Join(got, "|") != "line 4997|line 4998|line 4999" {
+		t.Errorf("%q", got)
+	}
+	info, _ := os.Stat(path)
+	if got := lastLines(path, self, logMark{idOf(info), info.Size() - 11}, 20); strings.Join(got, "|") != "line 4999" {
+		t.Errorf("since the mark: %q", got)
+	}
+	if got := lastLines(filepath.Join(t.TempDir(), "none"), self, logMark{}, 3); got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestRestartJobOutsideSystemd(t *testing.T) {
+	d := &Daemon{}
+	if d.restartJob() {
+		t.Error("a daemon without systemd thinks it is restarted by it")
+	}
+}
+
+// TestNotify speaks to a service manager.
+func TestNotify(t *testing.T) {
+	b := newBench(t)
+	socket := filepath.Join(b.dir, "notify")
+	conn := listenDatagrams(t, socket)
+	b.write(b.child("a", "env NOTIFY_SOCKET;sleep"))
+	d := startDaemon(b, "NOTIFY_SOCKET="+socket)
+	d.until("a", "ready", isReady)
+	buf := make([]byte, 1000)
+	n, err := conn.Read(buf)
+	if err != nil || !strings.HasPrefix(string(buf[:n]), "READY=1\nMAINPID="+strconv.Itoa(d.cmd.Process.Pid)) {
+		t.Errorf("%q %v", buf[:n], err)
+	}
+	b.untilLog("a", "NOTIFY_SOCKET=")
+	if log := b.log("a"); !strings.Contains(log, "NOTIFY_SOCKET=\n") {
+		t.Errorf("the program was told of the socket: %s", log)
+	}
+}
