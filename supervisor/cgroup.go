@@ -125,7 +125,7 @@ func (g *cgroup) pids() []int {
 		if err != nil || !d.IsDir() {
 			return nil
 		}
-		data, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		data, _ := readProc(filepath.Join(path, "cgroup.procs"))
 		for _, word := range strings.Fields(string(data)) {
 			if pid, err := strconv.Atoi(word); err == nil {
 				out = append(out, pid)

@@ -39,7 +39,7 @@ func (st *Status) explain() string {
 			return st.Exit.String()
 		}
 	case Killing:
-		return "what it left behind does not end"
+		return "what it left behind is being killed"
 	}
 	return ""
 }

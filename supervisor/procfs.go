@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // procStat are the fields of /proc/PID/stat that matter here.
@@ -23,9 +25,35 @@ type procStat struct {
 // while others go on.
 func (st *procStat) dead() bool { return (st.state == 'Z' || st.state == 'X') && st.threads <= 1 }
 
+// readProc reads a file of /proc, or of a control group. It does without os.ReadFile, which offers each file to the
+// runtime's poller: looking at all processes takes three system calls for each instead of eight.
+func readProc(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	data := make([]byte, 0, 1024)
+	for {
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, &os.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return data, nil
+		default:
+			data = data[:len(data)+n]
+		}
+	}
+}
+
 // readStat reads /proc/PID/stat. A process that does not exist gives an error.
 func readStat(pid int) (procStat, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return procStat{}, err
 	}
@@ -97,7 +125,7 @@ const markerVar = "FATE_SUPERVISOR="
 // markerOf returns the entry of markerVar in a process's environment, "" if there is none. blank means that the
 // process has no environment at all, and no arguments: it is just executing a file, or ending.
 func markerOf(pid int) (marker string, blank bool) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
 		return "", false
 	}
@@ -197,7 +225,7 @@ func (t *procTable) run(s *tableScan) {
 
 // ResidentBytes is the memory a process holds, 0 if it is gone.
 func ResidentBytes(pid int) int64 {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/statm")
 	if err != nil {
 		return 0
 	}
@@ -211,7 +239,7 @@ func ResidentBytes(pid int) int64 {
 
 // commandLine is a process's argv as one line.
 func commandLine(pid int) string {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err != nil {
 		return ""
 	}

@@ -432,6 +432,9 @@ func (s *service) noteExit(st exitStatus) {
 		Msg("process " + e.String())
 }
 
+// oomAskedAfter leaves the processor to the restart first.
+const oomAskedAfter = 200 * time.Millisecond
+
 // askForOOM finds out whether the kernel has killed the process for want of memory. The kernel's log is long, and the
 // restart does not wait for it.
 func (s *service) askForOOM(e *ExitInfo) {
@@ -442,7 +445,7 @@ func (s *service) askForOOM(e *ExitInfo) {
 	}
 	pid := proc.id.PID
 	s.sup.background(func() {
-		if kernelKilled(pid) {
+		if sleep(s.sup.ctx, oomAskedAfter) && kernelKilled(pid) {
 			s.event(func() {
 				if s.exit == e {
 					oom := *e
