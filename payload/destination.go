@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// largeFile is the size from which a file's blocks are reserved first and its writing to disk begins at once.
+// largeFile is the size from which writing a file to disk begins at once, rather than with the final sync.
 const largeFile = 1 << 20
 
 // destination is the tree below a staging directory. Every name is looked up in an open directory, one element at a time
@@ -133,7 +133,7 @@ func (d *destination) addFile(dirs *dirStack, e entry, data []byte) error {
 	if err != nil {
 		return err
 	}
-	err = d.fill(fd, data, 0, e.size)
+	err = d.fill(fd, data, 0)
 	if err == nil {
 		err = d.finishFile(fd, parent, base, e, e.mode&0o777)
 	}
@@ -143,14 +143,8 @@ func (d *destination) addFile(dirs *dirStack, e entry, data []byte) error {
 	return err
 }
 
-// fill writes data at offset of a file that will have size bytes, or an unknown size if that is 0.
-func (d *destination) fill(fd int, data []byte, offset, size int64) error {
-	large := size >= largeFile
-	if large {
-		if err := preallocate(fd, size); err != nil {
-			return err
-		}
-	}
+// fill writes data at offset of a file.
+func (d *destination) fill(fd int, data []byte, offset int64) error {
 	if err := pwrite(fd, data, offset); err != nil {
 		return err
 	}

@@ -46,11 +46,12 @@ func (d *destination) addPiece(dirs *dirStack, name string, offset int64, data [
 	if err != nil {
 		return err
 	}
-	var size int64
 	if header != nil {
-		size = header.size
+		if err := preallocate(fd, header.size); err != nil {
+			return err
+		}
 	}
-	if err := d.fill(fd, data, offset, size); err != nil {
+	if err := d.fill(fd, data, offset); err != nil {
 		return err
 	}
 	return d.finishPiece(f, parent, base, filePiece{offset, int64(len(data))})

@@ -60,8 +60,9 @@ func renameOld(from, to string) error {
 	return os.Rename(from, to)
 }
 
-// preallocate reserves the blocks of a large file at once: they are contiguous, and a full disk is seen at once. File
-// systems that cannot do it go without.
+// preallocate reserves the blocks of a file that several workers write: they are contiguous then, and a full disk is seen
+// before much is written. For a file that is written in one go it would only cost time. File systems that cannot do it go
+// without.
 func preallocate(fd int, size int64) error {
 	err := unix.Fallocate(fd, 0, 0, size)
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
