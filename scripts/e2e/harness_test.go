@@ -110,6 +110,48 @@ func (b bench) install(host string, args ...string) {
 	b.t.Logf("install on %s took %.1f s:\n%s", host, time.Since(start).Seconds(), out)
 }
 
+// carry copies a file of one host into /root of others, as an administrator would on
+// a stick.
+func (b bench) carry(file, from string, to ...string) {
+	b.t.Helper()
+	stick := filepath.Join(b.t.TempDir(), filepath.Base(file))
+	if err := b.CopyFrom(b.t.Context(), from, file, stick); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, host := range to {
+		if err := b.CopyTo(b.t.Context(), stick, host, "/root/"); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// listen records what a host exchanges with one address, until the returned function
+// is called, which gives back the payloads in one piece for each direction.
+func (b bench) listen(host, address string) (stop func() []byte) {
+	b.t.Helper()
+	capture, err := b.Capture(host)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return func() []byte {
+		b.t.Helper()
+		frames, err := capture.Stop()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		var in, out []byte
+		for _, f := range frames {
+			switch address {
+			case f.Source.String():
+				in = append(in, f.Data...)
+			case f.Destination.String():
+				out = append(out, f.Data...)
+			}
+		}
+		return append(in, out...)
+	}
+}
+
 // program is a line of svc status -o json.
 type program struct {
 	Name     string `json:"name"`

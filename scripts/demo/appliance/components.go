@@ -47,7 +47,8 @@ func components() ([]component, error) {
 		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true, directory: c.Name}
 		if c.Name == "eggroll" {
 			standIn.license += " AND LGPL-2.1-or-later AND MIT"
-			standIn.packages = eggrollJars()
+			standIn.packages = append(eggrollJars(), eggrollTLS(libs)...)
+			standIn.libraryPath, standIn.any = []string{"native"}, false
 		}
 		all = append(all, standIn)
 	}
@@ -176,6 +177,16 @@ func eggrollJars() []part {
 		jars("libguava-java", "guava"),
 		jars("libperfmark-java", "perfmark-api-*"),
 		jars("libgoogle-gson-java", "gson"),
+	}
+}
+
+// eggrollTLS is the OpenSSL that rollsite's TLS needs: Debian's netty cannot do with
+// the JRE's own what gRPC wants.
+func eggrollTLS(libs string) []part {
+	return []part{
+		jars("libnetty-tcnative-java", "netty-tcnative"),
+		{name: "libnetty-tcnative-jni", include: []string{libs + "/jni/*.so"}, rename: []rename{{libs + "/jni", "native"}}},
+		{name: "libapr1", include: []string{libs + "/libapr-1.so.*"}, rename: []rename{{libs, "native"}}},
 	}
 }
 

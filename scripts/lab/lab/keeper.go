@@ -175,7 +175,8 @@ func (k *keeper) tearDown() error {
 		m.ended.Wait()
 		errs = append(errs, m.unmount())
 	}
-	errs = append(errs, removeCgroup(k.cgroup()), os.RemoveAll(k.dir))
+	// The lock's file goes before the lock is let go, with the end of this process.
+	errs = append(errs, removeCgroup(k.cgroup()), os.RemoveAll(k.dir), os.Remove(k.dir+".lock"))
 	return errors.Join(errs...)
 }
 

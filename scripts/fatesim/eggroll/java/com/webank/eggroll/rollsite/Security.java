@@ -28,7 +28,7 @@ final class Security {
       client = null;
       return;
     }
-    SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.JDK).trustManager(new File(ca));
+    SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.OPENSSL).trustManager(new File(ca));
     String certificate = settings.get(PREFIX + "client.crt.path");
     String key = settings.get(PREFIX + "client.key.path");
     if (certificate != null && key != null) {
@@ -48,7 +48,7 @@ final class Security {
     if (certificate == null || key == null) {
       return null;
     }
-    SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forServer(new File(certificate), new File(key)), SslProvider.JDK);
+    SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forServer(new File(certificate), new File(key)), SslProvider.OPENSSL);
     String ca = settings.get(PREFIX + "ca.crt.path");
     if (ca != null) {
       builder.trustManager(new File(ca));
