@@ -21,7 +21,8 @@ var allowedImports = map[string]struct {
 }{
 	"payload":          {nil, "the format is read by the builder, the installer and by tests: it must not know who uses it"},
 	"bundle":           {[]string{"payload"}, "building a file is independent of installing one"},
-	"supervisor":       {nil, "it outlives the installer and is upgraded on its own"},
+	"supervisor":       {[]string{"supervisor/shim"}, "it outlives the installer and is upgraded on its own"},
+	"supervisor/shim":  {nil, "it runs before every program, so nothing may be initialised before it"},
 	"supervisor/rpc":   {[]string{"supervisor"}, "server and client of one API, side by side"},
 	"installer/host":   {nil, "the only code that touches the machine; whoever imports more than the standard library's OS calls hides a side effect"},
 	"installer/flow":   {nil, "a client of FATE-Flow's API, of use to anyone"},

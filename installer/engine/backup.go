@@ -25,14 +25,12 @@ func Hash(content []byte) string {
 func (e *Env) Backup(content []byte) (hash string, err error) {
 	hash = Hash(content)
 	path := e.backupPath(hash)
-	old, err := e.Host.ReadFile(path)
-	if err == nil && Hash(old) == hash {
-		return hash, nil
-	}
 	if err := e.Host.MkdirAll(filepath.Dir(path), host.FileMode{Perm: 0o700}); err != nil {
 		return "", fmt.Errorf("cannot store a backup: %w", err)
 	}
-	if err := e.Host.WriteFile(path, content, host.FileMode{Perm: 0o600}); err != nil {
+	// Steps that run at the same time may store the same content: an edit waits for the other, and then finds it there.
+	err = e.Host.EditFile(path, host.FileMode{Perm: 0o600}, func([]byte) ([]byte, error) { return content, nil })
+	if err != nil {
 		return "", fmt.Errorf("cannot store a backup: %w", err)
 	}
 	return hash, nil

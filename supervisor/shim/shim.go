@@ -106,8 +106,7 @@ func (s *Spec) become() *Error {
 		}
 	}
 	for _, l := range s.Limits {
-		// syscall.Setrlimit also tells the runtime not to restore its own idea of the file limit at exec.
-		if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+		if err := l.set(); err != nil {
 			return failure("set "+l.Name+" to "+l.text(), err)
 		}
 	}
@@ -125,6 +124,26 @@ func (s *Spec) become() *Error {
 		syscall.Umask(s.Umask)
 	}
 	return failure("execute "+s.Path, syscall.Exec(s.Path, s.Argv, s.Env))
+}
+
+// set sets the limit. Root of a container may lack the right to raise a hard limit; a program with as much as there is
+// serves better than none, so it gets that, and a line in its log says so.
+func (l Limit) set() error {
+	// syscall.Setrlimit also tells the runtime not to restore its own idea of the file limit at exec.
+	err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard})
+	if err != syscall.EPERM {
+		return err
+	}
+	var have syscall.Rlimit
+	if err := syscall.Getrlimit(l.Resource, &have); err != nil {
+		return err
+	}
+	most := Limit{Name: l.Name, Resource: l.Resource, Soft: min(l.Soft, have.Max), Hard: min(l.Hard, have.Max)}
+	if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: most.Soft, Max: most.Hard}); err != nil {
+		return err
+	}
+	_, _ = os.Stderr.WriteString("supervisor: " + l.Name + " is " + most.text() + ": this machine does not allow " + l.text() + "\n")
+	return nil
 }
 
 // takeUser changes the credentials of the calling thread for good.
