@@ -10,9 +10,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +23,10 @@ import (
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "child" {
 		child(os.Args[2])
+		return
+	}
+	if len(os.Args) == 3 && os.Args[1] == "listen" {
+		listen(os.Args[2])
 		return
 	}
 	var o options
@@ -51,6 +57,20 @@ func child(path string) {
 	time.Sleep(24 * time.Hour)
 }
 
+// listen is a program with a port.
+func listen(addr string) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for {
+		if c, err := l.Accept(); err == nil {
+			c.Close()
+		}
+	}
+}
+
 type options struct {
 	fate, debian, ochinchina string
 	kills, many              int
@@ -72,7 +92,7 @@ func run(ctx context.Context, o options) error {
 		{what: "kill -9 of a program to its next start, median"}, {what: "… 99th percentile"}, {what: "… slowest"},
 		{what: "status of 20 programs by the command line, median"},
 		{what: "resident memory of the daemon, 20 programs"},
-		{what: fmt.Sprintf("processor time while idle, 20 programs, over %s", o.idle)},
+		{what: fmt.Sprintf("processor time while idle, 20 programs (ours: with a TCP probe each), over %s", o.idle)},
 		{what: fmt.Sprintf("start %d programs", o.many)},
 		{what: fmt.Sprintf("resident memory of the daemon, %d programs", o.many)},
 		{what: fmt.Sprintf("stop %d programs", o.many)},
@@ -87,7 +107,8 @@ func run(ctx context.Context, o options) error {
 			rows[i].cells = append(rows[i].cells, cells[i])
 		}
 	}
-	fmt.Printf("| |")
+	load, _ := os.ReadFile("/proc/loadavg")
+	fmt.Printf("%d processors, load at the end %s\n\n| |", runtime.NumCPU(), strings.Join(strings.Fields(string(load))[:3], " "))
 	for _, s := range subjects {
 		fmt.Printf(" %s |", s.name)
 	}

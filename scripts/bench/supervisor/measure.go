@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,14 +128,22 @@ func measureRestarts(ctx context.Context, s subject, kills int) ([]string, error
 // measureSmall takes the command line's status, the daemon's memory and its idle time with 20 programs, each with a
 // probe where the subject has such a thing.
 func measureSmall(ctx context.Context, s subject, idle time.Duration) ([]string, error) {
-	i, err := start(ctx, s, func(dir string) []string {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := freeAddrs(20)
+	if err != nil {
+		return nil, err
+	}
+	i, err := start(ctx, s, func(string) []string {
 		var out []string
-		for n := range 20 {
+		for n, addr := range addrs {
 			more := ""
 			if s.keys != "" {
-				more = "ready_exec=/bin/true\n"
+				more = "ready_tcp=" + addr + "\n"
 			}
-			out = append(out, s.program(fmt.Sprintf("p%02d", n), "/bin/sleep 100000", more))
+			out = append(out, s.program(fmt.Sprintf("p%02d", n), self+" listen "+addr, more))
 		}
 		return out
 	})
@@ -142,7 +151,16 @@ func measureSmall(ctx context.Context, s subject, idle time.Duration) ([]string,
 		return nil, err
 	}
 	defer i.stop()
-	if err := i.until("20 programs do not run", func() bool { return children(i.pid()) == 20 }); err != nil {
+	answer := func() bool {
+		return !slices.ContainsFunc(addrs, func(addr string) bool {
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				c.Close()
+			}
+			return err != nil
+		})
+	}
+	if err := i.until("20 programs do not listen", answer); err != nil {
 		return nil, err
 	}
 	time.Sleep(2 * time.Second) // startsecs and first probes are over
@@ -164,6 +182,20 @@ func measureSmall(ctx context.Context, s subject, idle time.Duration) ([]string,
 		text(took[len(took)/2]), megabytes(i.pid()),
 		fmt.Sprintf("%.2f %% of a core", 100*used.Seconds()/idle.Seconds()),
 	}, nil
+}
+
+// freeAddrs finds local addresses nobody listens on.
+func freeAddrs(n int) ([]string, error) {
+	var addrs []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+	}
+	return addrs, nil
 }
 
 // measureLarge starts and stops very many programs.
