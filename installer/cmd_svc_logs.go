@@ -14,6 +14,7 @@ type svcLogsOptions struct {
 	Follow bool
 	Lines  int
 	Stderr bool
+	Rotate bool
 }
 
 func newSvcLogsCommand(g *globals) *cobra.Command {
@@ -22,6 +23,7 @@ func newSvcLogsCommand(g *globals) *cobra.Command {
 		Use:   "logs NAME",
 		Short: "Show a program's log",
 		Long: `Show the end of a program's log, and with -f what is added to it, through rotation and restarts, until interrupted.
+With --rotate the log is put aside now (NAME.log.1.gz and so on), as happens by itself when it has grown too large.
 
 EXIT STATUS
   0    done
@@ -42,6 +44,7 @@ EXIT STATUS
 	}
 	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "go on with what is added")
 	cmd.Flags().IntVarP(&o.Lines, "lines", "n", 20, "how `many` lines of what is there")
+	cmd.Flags().BoolVar(&o.Rotate, "rotate", false, "show nothing, rotate the log")
 	cmd.Flags().BoolVar(&o.Stderr, "stderr", false, "the log of the error output, where it is a file of its own")
 	return cmd
 }
@@ -54,6 +57,9 @@ func runSvcLogs(ctx context.Context, g *globals, o *svcLogsOptions, name string)
 		}
 		if len(names) != 1 {
 			return exitCode(fmt.Errorf("%s stands for %d programs; name one", name, len(names)), exitUsage)
+		}
+		if o.Rotate {
+			return c.Rotate(ctx, names)
 		}
 		stream := "stdout"
 		if o.Stderr {

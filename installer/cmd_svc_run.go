@@ -28,6 +28,25 @@ SIGTERM stops all programs, dependants first, and ends it; a second one ends it 
 With --keep, or when systemd restarts it, the programs go on and the next supervisor takes them over. SIGHUP applies a
 changed configuration. SIGUSR2 opens the log file again. Killed by any means, it takes no program along.
 
+Program files have the keys of supervisor 4. These are added to them:
+  depends_on          programs that must be ready first: a,b
+  ready_tcp           host:port that accepts a connection
+  ready_http          [METHOD] URL [status=N] [header="K: V"] [body=...] [contains=...]
+  ready_exec          a command that exits with 0
+  ready_log           a regular expression that a line written since the start matches
+  ready_interval, ready_timeout
+                      time between two attempts (1s), and until it counts as failed (2m)
+  liveness_tcp, _http, _exec, _interval, _timeout, _threshold, _action
+                      the same while it is ready; action restart, stop or none after threshold failures
+  restart_delay, restart_delay_max, restart_reset
+                      pause before the first restart (500ms), which doubles up to (30s), until it was up for (30s)
+  limit_nofile, limit_nproc, limit_core
+                      N, SOFT:HARD or unlimited
+  oom_score_adj       -1000 to 1000
+  log_compress, log_total_maxbytes
+                      gzip rotated logs (true); limit for a log with all that was rotated
+  ports               what it listens on, for status and why
+
 EXIT STATUS
   0    ended as asked
   1    unexpected error

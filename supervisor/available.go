@@ -75,6 +75,9 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	return errors.Join(errs...)
 }
 
+// Stopping reports whether the supervisor is ending.
+func (sup *Supervisor) Stopping() bool { return sup.stopping.Load() }
+
 // Events returns the events after a number, waiting for one until the context ends, and the number to go on from.
 func (sup *Supervisor) Events(ctx context.Context, after uint64) ([]Event, uint64) {
 	events := sup.events.after(ctx, after)

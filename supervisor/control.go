@@ -73,6 +73,9 @@ func matching(statuses []Status, w string) []string {
 // Start starts programs and, before them, what they depend on. With wait it returns when each is ready or has failed;
 // the error joins a *FailedError for each that did.
 func (sup *Supervisor) Start(ctx context.Context, names []string, wait bool) error {
+	if sup.stopping.Load() {
+		return ErrShutdown
+	}
 	chosen, err := sup.known(names)
 	if err != nil {
 		return err

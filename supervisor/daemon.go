@@ -93,6 +93,9 @@ func Run(ctx context.Context, o DaemonOptions) error {
 	}
 }
 
+// stateDir is where the records of running programs are.
+func stateDir(c *DaemonConfig) string { return filepath.Join(filepath.Dir(c.Socket), "state") }
+
 // open takes the lock and everything else there can be only one of.
 func (d *Daemon) open(h handover) error {
 	c := &d.cfg.Daemon
@@ -113,6 +116,9 @@ func (d *Daemon) open(h handover) error {
 		return err
 	}
 	if err = d.openLog(); err == nil {
+		_, err = openRecords(stateDir(c))
+	}
+	if err == nil {
 		d.unix, err = listenUnix(c, h)
 	}
 	if err == nil {
@@ -125,10 +131,21 @@ func (d *Daemon) open(h handover) error {
 		d.closeFiles()
 		return err
 	}
-	if err := os.WriteFile(c.PidFile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	if err := writePidFile(c.PidFile); err != nil {
 		d.log.Warn().Err(err).Msg("cannot write the pid file")
 	}
 	return nil
+}
+
+// writePidFile replaces what is there instead of writing into it: it may be a link to somewhere else.
+func writePidFile(path string) error {
+	_ = os.Remove(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+	return errors.Join(err, f.Close())
 }
 
 func (d *Daemon) openLog() error {
@@ -142,12 +159,18 @@ func (d *Daemon) openLog() error {
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	writers := []io.Writer{zerolog.ConsoleWriter{Out: file, NoColor: true, TimeFormat: "2006-01-02 15:04:05.000"}}
+	writers := []io.Writer{lineWriter(file, "2006-01-02 15:04:05.000")}
 	if d.opts.Stderr != nil {
-		writers = append(writers, zerolog.ConsoleWriter{Out: d.opts.Stderr, NoColor: true, TimeFormat: "15:04:05"})
+		writers = append(writers, lineWriter(d.opts.Stderr, "15:04:05.000"))
 	}
 	d.log = zerolog.New(zerolog.MultiLevelWriter(writers...)).Level(level).With().Timestamp().Logger()
 	return nil
+}
+
+// lineWriter makes lines for people. The time is that of writing, because an entry's own has no fractions of a second
+// unless a global of the library says so.
+func lineWriter(w io.Writer, layout string) zerolog.ConsoleWriter {
+	return zerolog.ConsoleWriter{Out: w, NoColor: true, FormatTimestamp: func(any) string { return time.Now().Format(layout) }}
 }
 
 // logLevelName translates supervisor's names for levels.
@@ -183,7 +206,7 @@ func raiseFileLimit(minFDs int) error {
 // serve supervises until the daemon is told to end, or to begin anew with the configuration read again.
 func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again bool, err error) {
 	d.sup, err = New(d.cfg, Options{
-		StateDir: filepath.Join(filepath.Dir(d.cfg.Daemon.Socket), "state"),
+		StateDir: stateDir(&d.cfg.Daemon),
 		Environ:  os.Environ(), Log: d.log, NoCgroups: d.opts.NoCgroups, Subreaper: true,
 	})
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // logWriter is the daemon's own log file. Nobody else holds it open, so it rotates by renaming.
@@ -29,7 +31,7 @@ func openLogWriter(path string, maxBytes int64, backups int) (*logWriter, error)
 }
 
 func (w *logWriter) open() error {
-	f, err := os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	f, err := os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return fmt.Errorf("cannot open the log file: %w", err)
 	}

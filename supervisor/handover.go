@@ -67,7 +67,7 @@ func acquireLock(path string, h handover) (*os.File, error) {
 	if f := h.file("lock"); f != nil {
 		return f, nil
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock file: %w", err)
 	}
@@ -105,8 +105,9 @@ func listenUnix(c *DaemonConfig, h handover) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Made under another name and renamed, so that it is never there with the wrong mode, and a dead one is replaced.
-	tmp := filepath.Join(filepath.Dir(c.Socket), fmt.Sprintf(".sock.%d", os.Getpid()))
+	// Made in the state directory, where nobody else can put anything, and renamed, so that it is never there with
+	// the wrong mode, and a dead one is replaced.
+	tmp := filepath.Join(stateDir(c), fmt.Sprintf("sock.%d", os.Getpid()))
 	_ = os.Remove(tmp)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
 	if err != nil {

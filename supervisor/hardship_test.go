@@ -396,3 +396,45 @@ func TestWithoutPidfd(t *testing.T) {
 	}
 	<-ended
 }
+
+// TestUntrustedState refuses a state directory that somebody else can write: what is in it says which processes may be
+// killed.
+func TestUntrustedState(t *testing.T) {
+	b := newBench(t)
+	b.write(b.child("a", "sleep"))
+	cfg, _, err := load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(b.opts.StateDir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(b.opts.StateDir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(cfg, b.opts); err == nil || !strings.Contains(err.Error(), "cannot trust the state directory") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestNothingStartsInTheEnd asks for a start while everything is being stopped.
+func TestNothingStartsInTheEnd(t *testing.T) {
+	b := newBench(t)
+	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }), b.child("a", "sleep", func(p *Program) { p.AutoStart = false }))
+	b.start("slow")
+	done := make(chan error, 1)
+	go func() { done <- b.sup.Shutdown(testContext(t)) }()
+	b.until("slow", "STOPPING", func(st Status) bool { return st.State == Stopping || st.State == Killing || st.State == Stopped })
+	if err := b.sup.Start(testContext(t), []string{"a"}, true); !errors.Is(err, ErrShutdown) {
+		t.Errorf("Start: %v", err)
+	}
+	if err := b.sup.Restart(testContext(t), []string{"slow"}, false, true); !errors.Is(err, ErrShutdown) {
+		t.Errorf("Restart: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.sup.Update(testContext(t)); !errors.Is(err, ErrShutdown) {
+		t.Errorf("Update: %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -46,11 +47,27 @@ const recordVersion = 1
 // recordStore is the state directory.
 type recordStore struct{ dir string }
 
+// openRecords opens the state directory, and makes it. What is in it decides which processes this daemon takes for its
+// own and may kill, so nobody else may have a hand in it: the directory above it belongs to the programs' user in
+// some installations.
 func openRecords(dir string) (*recordStore, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state directory %s: %w", dir, err)
 	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look at the state directory: %w", err)
+	}
+	if !info.IsDir() || !ownAlone(info) {
+		return nil, fmt.Errorf("cannot trust the state directory %s: it is not a directory that only uid %d can write", dir, os.Geteuid())
+	}
 	return &recordStore{dir}, nil
+}
+
+// ownAlone reports whether a file belongs to this process's user and nobody else may write it.
+func ownAlone(info os.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0
 }
 
 func (s *recordStore) path(name string) string { return filepath.Join(s.dir, name+".json") }
@@ -86,6 +103,9 @@ func (s *recordStore) load(boot string) (map[string]*record, error) {
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".json")
 		if !ok {
+			continue
+		}
+		if info, err := e.Info(); err != nil || !info.Mode().IsRegular() || !ownAlone(info) {
 			continue
 		}
 		var r record

@@ -113,6 +113,9 @@ func (sup *Supervisor) anyOutdated(programs []Program) bool {
 func (sup *Supervisor) Update(ctx context.Context, groups ...string) (Changes, error) {
 	sup.changes.Lock()
 	defer sup.changes.Unlock()
+	if sup.stopping.Load() {
+		return Changes{}, ErrShutdown
+	}
 	changes, err := sup.reread()
 	if err != nil {
 		return Changes{}, err
@@ -235,8 +238,9 @@ func (sup *Supervisor) clear(name string) {
 	}
 }
 
-// ErrGroup says why a group cannot be added or removed.
+// Reasons why something cannot be done.
 var (
+	ErrShutdown     = errors.New("the supervisor is ending")
 	ErrAlreadyAdded = errors.New("the group is there already")
 	ErrStillRunning = errors.New("the group has a program that is running")
 )
@@ -245,6 +249,9 @@ var (
 func (sup *Supervisor) AddGroup(name string) error {
 	sup.changes.Lock()
 	defer sup.changes.Unlock()
+	if sup.stopping.Load() {
+		return ErrShutdown
+	}
 	if len(groupsOf(sup.active())[name]) > 0 {
 		return ErrAlreadyAdded
 	}
@@ -286,6 +293,7 @@ func (sup *Supervisor) RemoveGroup(name string) error {
 // Shutdown stops every program, dependants first, and forgets that they were stopped: the next supervisor starts them
 // again as their autostart says.
 func (sup *Supervisor) Shutdown(ctx context.Context) error {
+	sup.stopping.Store(true)
 	var names []string
 	for _, s := range sup.services() {
 		names = append(names, s.status.Load().Name)

@@ -125,7 +125,7 @@ func (s *service) setState(state State, after time.Duration, fire func()) {
 // start is the wish that the program runs.
 func (s *service) start() {
 	s.event(func() {
-		if s.gone {
+		if s.gone || s.sup.stopping.Load() {
 			return
 		}
 		s.wanted = true
@@ -142,7 +142,8 @@ func (s *service) start() {
 // stop is the wish that it does not. again says that it is to come back when it has stopped.
 func (s *service) stop(again bool) {
 	s.event(func() {
-		s.wanted = again && !s.gone
+		again = again && !s.gone && !s.sup.stopping.Load()
+		s.wanted = again
 		switch s.state {
 		case Waiting, Backoff:
 			s.setState(Stopped, 0, nil)
@@ -496,7 +497,7 @@ func (s *service) snapshot() *Status {
 		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Wanted: s.wanted, Since: s.since,
 		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures,
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
-		LastLog: s.lastLog, Ports: s.prog.Ports, Depends: s.prog.DependsOn,
+		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), WaitsFor: []string{},
 		Stdout: s.run.paths.out,
 	}
 	if s.run.paths.err != s.run.paths.out {
@@ -517,6 +518,14 @@ func (s *service) snapshot() *Status {
 	}
 	st.Why = st.explain()
 	return st
+}
+
+// orEmpty makes a list that is never null in JSON.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // wait returns a channel that is closed at the next change after the returned status.

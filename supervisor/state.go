@@ -51,7 +51,7 @@ type Status struct {
 	Probe    string    `json:"probe,omitempty"`  // what the last readiness attempt said, if it failed
 	TimedOut bool      `json:"timed_out"`        // not ready within ready_timeout
 	LastLog  []string  `json:"last_log"`         // last lines before the last end that was a failure
-	Why      string    `json:"why,omitempty"`    // one line, empty when all is well
+	Why      string    `json:"why"`              // one line, empty when all is well
 	Ports    []int     `json:"ports"`            // as the definition says
 	Memory   int64     `json:"memory"`           // bytes resident, of the main process
 	Stdout   string    `json:"stdout,omitempty"` // log files

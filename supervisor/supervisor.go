@@ -46,10 +46,11 @@ type Supervisor struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // goroutines in the background
 
-	changes sync.Mutex   // held while the set of programs changes
-	mu      sync.RWMutex // guards services; a leaf: no service is called with it held
-	byName  map[string]*service
-	closed  bool
+	stopping atomic.Bool  // everything is being stopped for good: nothing is started any more
+	changes  sync.Mutex   // held while the set of programs changes
+	mu       sync.RWMutex // guards services; a leaf: no service is called with it held
+	byName   map[string]*service
+	closed   bool
 
 	conf    atomic.Pointer[Config] // in force
 	pending atomic.Pointer[Config] // read, not applied

@@ -209,6 +209,11 @@ func (c *Client) Log(ctx context.Context, w io.Writer, name, stream string, line
 	return nil
 }
 
+// Rotate rotates the logs of programs now, whatever their size.
+func (c *Client) Rotate(ctx context.Context, names []string) error {
+	return c.Call(ctx, nil, "fate.rotate", words(names))
+}
+
 // Metrics copies the daemon's metrics in Prometheus's text format to w.
 func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
 	resp, err := c.request(ctx, http.MethodGet, "/metrics", nil)

@@ -85,6 +85,7 @@ func init() {
 		"fate.stop":     {2, 2, "struct array boolean", "Stop programs; with true, wait", false, (*Server).fateStop},
 		"fate.restart":  {3, 3, "struct array boolean boolean", "Restart programs; true: their dependants too; true: wait", false, (*Server).fateRestart},
 		"fate.update":   {0, 1, "struct array", "Read the configuration and apply it, to the named groups or all", false, (*Server).fateUpdate},
+		"fate.rotate":   {1, 1, "boolean array", "Rotate the logs of programs now", false, (*Server).fateRotate},
 		"fate.why":      {1, 1, "array string", "Why a program is not ready, from it to the root cause", false, (*Server).fateWhy},
 		"fate.events":   {2, 2, "struct int double", "Events after a number; waits so many seconds for one", false, (*Server).fateEvents},
 		"fate.shutdown": {1, 1, "boolean boolean", "End the supervisor; with true the programs go on", false, (*Server).fateShutdown},
@@ -202,6 +203,8 @@ func faultOf(err error) *Fault {
 		return &Fault{faults.BadName, "BAD_NAME: " + unknown.Name}
 	case errors.As(err, &problems):
 		return &Fault{faults.CantReRead, "CANT_REREAD: " + problems.Error()}
+	case errors.Is(err, supervisor.ErrShutdown):
+		return &Fault{faults.ShutdownState, "SHUTDOWN_STATE"}
 	case errors.Is(err, supervisor.ErrAlreadyAdded):
 		return &Fault{faults.AlreadyAdded, "ALREADY_ADDED: " + err.Error()}
 	case errors.Is(err, supervisor.ErrStillRunning):

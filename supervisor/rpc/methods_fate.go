@@ -123,6 +123,18 @@ func (s *Server) fateUpdate(c *call) (any, error) {
 	}, nil
 }
 
+func (s *Server) fateRotate(c *call) (any, error) {
+	names, err := s.names(c, 0)
+	if err != nil || !c.ok() {
+		return nil, err
+	}
+	var errs []error
+	for _, n := range names {
+		errs = append(errs, s.sup.RotateLogs(n))
+	}
+	return true, errors.Join(errs...)
+}
+
 func (s *Server) fateWhy(c *call) (any, error) {
 	name, err := s.one(c.text(0))
 	if err != nil || !c.ok() {

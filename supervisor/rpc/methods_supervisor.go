@@ -34,6 +34,9 @@ func (s *Server) pid(*call) (any, error)               { return os.Getpid(), nil
 func (s *Server) identification(*call) (any, error)    { return s.daemon.Config().Daemon.Identifier, nil }
 
 func (s *Server) state(*call) (any, error) {
+	if s.sup.Stopping() {
+		return map[string]any{"statecode": -1, "statename": "SHUTDOWN"}, nil
+	}
 	return map[string]any{"statecode": 1, "statename": "RUNNING"}, nil
 }
 
