@@ -1,0 +1,345 @@
+package supervisor
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The events of a service; the table in the package comment has a row for each state and a column for each event.
+
+// Pauses of the transitions.
+const (
+	killAgainAfter = 500 * time.Millisecond // between two KILLs to a process that does not end
+	drainInterval  = 10 * time.Millisecond  // between two looks at what is left of a process
+	oomAskedAfter  = 200 * time.Millisecond // leaves the processor to the restart first
+)
+
+// start is the wish that the program runs.
+func (s *service) start() {
+	s.event(func() {
+		if s.gone || s.sup.stopping.Load() {
+			return
+		}
+		s.wanted = true
+		switch s.state {
+		case Stopped, Exited, Fatal, Backoff, Waiting:
+			s.failures, s.backoffs = 0, 0
+			s.try()
+		case Killing:
+			s.changeMind()
+		}
+	})
+}
+
+// stop is the wish that it does not. again says that it is to come back when it has stopped.
+func (s *service) stop(again bool) {
+	s.event(func() {
+		again = again && !s.gone && !s.sup.stopping.Load()
+		s.wanted = again
+		switch s.state {
+		case Waiting, Backoff:
+			s.setState(Stopped, 0, nil)
+		case Starting, Running:
+			s.terminate()
+		case Killing:
+			s.changeMind()
+		}
+		if again && s.state.Down() {
+			s.failures, s.backoffs = 0, 0
+			s.wanted = true
+			s.try()
+		}
+	})
+}
+
+// changeMind makes what follows the end of a process depend on what is wanted now: it had ended by itself, what it left
+// behind is being killed, and meanwhile somebody asked for a start or a stop.
+func (s *service) changeMind() {
+	if s.after != nil {
+		s.after = s.stoppedNow
+	}
+}
+
+// dependencyChanged is told when something the program depends on became ready.
+func (s *service) dependencyChanged() {
+	s.event(func() {
+		if s.state == Waiting {
+			s.try()
+		}
+	})
+}
+
+// exited is told when the process has ended.
+func (s *service) exited(number uint64, st exitStatus) {
+	s.event(func() {
+		if s.run.number != number || s.run.ended || !s.state.Up() {
+			return
+		}
+		s.run.ended, s.run.stopped = true, time.Now()
+		s.run.cancel()
+		s.noteExit(st)
+		switch s.state {
+		case Starting:
+			s.conclude(s.startFailed)
+		case Running:
+			if s.mustRestart() {
+				s.conclude(s.backOff)
+			} else {
+				s.conclude(func() { s.wanted = false; s.setState(Exited, 0, nil) })
+			}
+		case Stopping, Killing:
+			s.conclude(s.stoppedNow)
+		}
+	})
+}
+
+// aliveLongEnough is the timer of startsecs.
+func (s *service) aliveLongEnough() {
+	s.failures = 0
+	s.setState(Running, 0, nil)
+	if !s.prog.HasReadiness() {
+		s.becomeReady()
+	}
+}
+
+// probed is told the outcome of a readiness attempt of a run; err is nil for success.
+func (s *service) probed(number uint64, err error) {
+	s.event(func() {
+		if s.run.number != number || s.run.ended || s.state != Starting && s.state != Running {
+			return
+		}
+		if err != nil {
+			s.run.probe = printable(err.Error())
+			s.ready = false
+			return
+		}
+		s.run.probe, s.failures = "", 0
+		if s.state == Starting {
+			s.setState(Running, 0, nil) // an answer is better evidence of life than a second without a crash
+		}
+		s.becomeReady()
+	})
+}
+
+// readyOverdue is told when ready_timeout has passed since the start.
+func (s *service) readyOverdue(number uint64) {
+	s.event(func() {
+		if s.run.number == number && !s.run.ended && !s.ready && (s.state == Starting || s.state == Running) {
+			s.run.timedOut = true
+			s.keepLastLog()
+		}
+	})
+}
+
+// unwell is told when liveness has failed too often.
+func (s *service) unwell(number uint64, err error) {
+	s.event(func() {
+		if s.run.number != number || s.state != Running {
+			return
+		}
+		s.sup.log.Warn().Str("program", s.prog.Name).Str("action", s.prog.LivenessAction).Err(err).Msg("liveness failed")
+		s.run.probe = "liveness: " + printable(err.Error())
+		s.ready = false
+		switch s.prog.LivenessAction {
+		case "restart":
+			s.restarts++
+			s.keepLastLog()
+			s.terminate()
+		case "stop":
+			s.wanted = false
+			s.keepLastLog()
+			s.terminate()
+		}
+	})
+}
+
+func (s *service) becomeReady() {
+	s.ready, s.run.timedOut = true, false
+}
+
+// try starts the program if all it depends on is ready; otherwise it waits for that.
+func (s *service) try() {
+	s.startErr = nil
+	if len(s.sup.unready(s.prog.DependsOn)) > 0 {
+		s.setState(Waiting, 0, nil)
+		return
+	}
+	if err := s.launch(); err != nil {
+		s.startErr, s.lastLog = err, nil
+		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot start")
+		s.startFailed()
+		return
+	}
+	alive := s.sup.seconds(s.prog.StartSecs)
+	s.setState(Starting, alive, s.aliveLongEnough)
+	if alive == 0 {
+		s.aliveLongEnough()
+	}
+}
+
+// startFailed follows a process that could not be started or did not live for startsecs.
+func (s *service) startFailed() {
+	s.failures++
+	if s.startErr == nil {
+		s.keepLastLog()
+	}
+	if s.failures > s.prog.StartRetries {
+		s.wanted = false
+		s.setState(Fatal, 0, nil)
+		return
+	}
+	s.backOff()
+}
+
+// backOff arranges the next start.
+func (s *service) backOff() {
+	if !s.run.started.IsZero() && s.run.stopped.Sub(s.run.started) >= s.prog.RestartReset {
+		s.backoffs = 0
+	}
+	s.backoffs++
+	delay := backoffDelay(s.prog.RestartDelay, s.prog.RestartDelayMax, s.backoffs)
+	s.next = time.Now().Add(delay)
+	again := func() {
+		s.restarts++
+		s.try()
+	}
+	if delay == 0 && s.failures == 0 {
+		s.setState(Backoff, 0, nil)
+		again()
+		return
+	}
+	s.setState(Backoff, delay, again)
+}
+
+// backoffDelay doubles the first delay with each further failure, up to the limit, and varies it by a tenth, so that
+// programs that failed together do not come back together.
+func backoffDelay(first, limit time.Duration, failures int) time.Duration {
+	d := first
+	for i := 1; i < failures && d < limit; i++ {
+		d *= 2
+	}
+	if limit > 0 {
+		d = min(d, limit)
+	}
+	if d <= 0 {
+		return 0
+	}
+	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
+}
+
+// mustRestart applies autorestart to a process that ended by itself.
+func (s *service) mustRestart() bool {
+	switch s.prog.AutoRestart {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return !s.exit.Expected
+}
+
+// terminate sends the stop signal and starts the clock towards KILL.
+func (s *service) terminate() {
+	s.run.cancel()
+	s.run.asked = true
+	sig, err := parseSignal(s.prog.StopSignal)
+	if err != nil {
+		sig = syscall.SIGTERM
+	}
+	wait := s.sup.seconds(s.prog.StopWaitSecs)
+	s.run.deadline = time.Now().Add(wait)
+	s.setState(Stopping, wait, s.killNow)
+	if s.prog.StopAsGroup {
+		err = s.run.proc.signalGroup(sig)
+	} else {
+		err = s.run.proc.signal(sig)
+	}
+	if err != nil && err != unix.ESRCH {
+		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot send the stop signal")
+	}
+}
+
+// killNow is the timer of stopwaitsecs, and then of itself: a process in an uninterruptible wait dies late.
+func (s *service) killNow() {
+	s.run.proc.killAll()
+	s.setState(Killing, killAgainAfter, s.killNow)
+}
+
+// conclude does what follows the end of a process, but not before everything it started is gone as well.
+func (s *service) conclude(then func()) {
+	s.after = then
+	s.drain()
+}
+
+// drain is the timer while something is left of a program whose process has ended.
+func (s *service) drain() {
+	if s.prog.KillAsGroup && len(s.run.proc.leftovers()) > 0 {
+		polite := s.state == Stopping && s.prog.StopAsGroup && time.Now().Before(s.run.deadline)
+		if polite {
+			s.setState(Stopping, drainInterval, s.drain)
+			return
+		}
+		s.run.proc.killAll()
+		s.setState(Killing, drainInterval, s.drain)
+		return
+	}
+	s.run.proc.release()
+	then := s.after
+	s.after = nil
+	then()
+}
+
+// stoppedNow follows a stop that is complete.
+func (s *service) stoppedNow() {
+	s.setState(Stopped, 0, nil)
+	if s.wanted {
+		s.failures, s.backoffs = 0, 0
+		s.try()
+	}
+}
+
+// noteExit remembers how the process ended.
+func (s *service) noteExit(st exitStatus) {
+	e := &ExitInfo{Known: st.Known, Code: st.Code, Core: st.Core, At: s.run.stopped}
+	if st.Signal != 0 {
+		e.Signal = signalName(st.Signal)
+	}
+	for _, code := range s.prog.ExitCodes {
+		e.Expected = e.Expected || st.Known && st.Signal == 0 && st.Code == code
+	}
+	if st.Signal == unix.SIGKILL && !s.run.asked {
+		s.askForOOM(e)
+	}
+	e.Expected = e.Expected || s.run.asked
+	s.exit = e
+	if !e.Expected {
+		s.keepLastLog()
+	}
+	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", s.run.proc.id.PID).Bool("asked", s.run.asked).
+		Msg("process " + e.String())
+}
+
+// askForOOM finds out whether the kernel has killed the process for want of memory. The kernel's log is long, and the
+// restart does not wait for it.
+func (s *service) askForOOM(e *ExitInfo) {
+	proc, before := s.run.proc, s.run.oomKills
+	if g := proc.cgroup; g != nil && before >= 0 {
+		e.OOM = g.oomKills() > before
+		return
+	}
+	pid := proc.id.PID
+	s.sup.background(func() {
+		if sleep(s.sup.ctx, oomAskedAfter) && kernelKilled(pid) {
+			s.event(func() {
+				if s.exit == e {
+					oom := *e
+					oom.OOM = true
+					s.exit = &oom
+				}
+			})
+		}
+	})
+}
