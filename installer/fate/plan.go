@@ -345,7 +345,9 @@ func (p *planner) addPrograms() error {
 func (p *planner) addProgram(name string, after []string) string {
 	for _, f := range p.programs {
 		if slices.Contains(f.Programs, name) {
-			after = append(slices.Clone(after), p.addFile(f, slices.Concat(after, p.dirs)...))
+			// The supervisor runs by then: one that finds the file when it starts would start the program on its own,
+			// before this plan has come that far.
+			after = append(slices.Clone(after), p.addFile(f, slices.Concat(after, p.dirs, p.boot)...))
 		}
 	}
 	start := step.StartPrograms{Names: []string{name}, Inputs: p.inputs(name)}
