@@ -241,17 +241,42 @@ func (s *service) mustRestart() bool {
 	return !s.exit.Expected
 }
 
-// terminate sends the stop signal and starts the clock towards KILL.
+// stopAgainAfter is the time, in seconds, after which a program that was not ready is sent its stop signal again.
+const stopAgainAfter = 2
+
+// terminate sends the stop signal and starts the clock towards KILL. A program that is not ready yet may lose the
+// signal: mysqld, for one, blocks it until it has come up. So it is sent again, for as long as the program has to stop.
+// A ready program gets it once, because some take a second one as an order to drop everything.
 func (s *service) terminate() {
+	early := !s.ready
 	s.run.cancel()
 	s.run.asked = true
+	wait := s.sup.seconds(s.prog.StopWaitSecs)
+	s.run.deadline = time.Now().Add(wait)
+	s.sendStop()
+	if early {
+		s.setState(Stopping, min(wait, s.sup.seconds(stopAgainAfter)), s.stopAgain)
+		return
+	}
+	s.setState(Stopping, wait, s.killNow)
+}
+
+// stopAgain is the timer between two stop signals to a program that was not ready.
+func (s *service) stopAgain() {
+	left := time.Until(s.run.deadline)
+	if left <= 0 {
+		s.killNow()
+		return
+	}
+	s.sendStop()
+	s.setState(Stopping, min(left, s.sup.seconds(stopAgainAfter)), s.stopAgain)
+}
+
+func (s *service) sendStop() {
 	sig, err := parseSignal(s.prog.StopSignal)
 	if err != nil {
 		sig = syscall.SIGTERM
 	}
-	wait := s.sup.seconds(s.prog.StopWaitSecs)
-	s.run.deadline = time.Now().Add(wait)
-	s.setState(Stopping, wait, s.killNow)
 	if s.prog.StopAsGroup {
 		err = s.run.proc.signalGroup(sig)
 	} else {
