@@ -185,7 +185,10 @@ func eggrollJars() []part {
 func eggrollTLS(libs string) []part {
 	return []part{
 		jars("libnetty-tcnative-java", "netty-tcnative"),
-		{name: "libnetty-tcnative-jni", include: []string{libs + "/jni/*.so"}, rename: []rename{{libs + "/jni", "native"}}},
+		{ // under the name that netty looks for first
+			name: "libnetty-tcnative-jni", include: []string{libs + "/jni/libnetty-tcnative.so"},
+			rename: []rename{{libs + "/jni/libnetty-tcnative.so", "native/libnetty_tcnative.so"}},
+		},
 		{name: "libapr1", include: []string{libs + "/libapr-1.so.*"}, rename: []rename{{libs, "native"}}},
 	}
 }
