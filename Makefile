@@ -33,7 +33,7 @@ unit: ## unit tests: all of them, and again with the race detector but for the f
 	go test -race -short -timeout 20m ./...
 
 fuzz: ## run every fuzz target for a few seconds
-	@scripts/fuzz.sh 5s
+	@scripts/fuzz.sh 2s
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
 	go test -tags e2e -count=1 -timeout 40m -v ./scripts/e2e/...
@@ -42,7 +42,7 @@ demo: deps build ## from nothing to a running party on a lab host (as root)
 	@scripts/demo.sh
 
 demo-down: ## remove the demo's lab host
-	@go run ./scripts/lab down --name demo
+	@bin/lab down --name demo
 
 bundle: build ## build an appliance: make bundle FROM=<AnsibleFATE offline package or lock file> OUT=<file>
 	@scripts/bundle.sh "$(FROM)" "$(OUT)"
