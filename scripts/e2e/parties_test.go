@@ -92,7 +92,12 @@ func TestHighAvailability(t *testing.T) {
 		t.Run("without the flow of host "+away, func(t *testing.T) {
 			b := b.on(t)
 			b.run(away, "fate-installer", "svc", "stop", "fate-fateflow")
-			b.toy("guest", "--guest", "9999", "--host", "10000")
+			// nginx leaves alone for a minute what it has seen failing, the other one too
+			// when that has just come back.
+			b.await("the other flow takes the jobs", func() bool {
+				_, code, err := b.try("guest", "fate-installer", "test", "toy", "--guest", "9999", "--host", "10000")
+				return err == nil && code == 0
+			})
 			b.run(away, "fate-installer", "svc", "start", "fate-fateflow")
 			b.toy("guest", "--guest", "9999", "--host", "10000")
 		})

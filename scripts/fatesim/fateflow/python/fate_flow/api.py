@@ -102,6 +102,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def logs(self, body):
         job_id = str(body.get("job_id", ""))
+        elsewhere = jobs.run_by_another(job_id)
+        if elsewhere:
+            return self.answer(b"", "text/plain", 307, {"Location": f"http://{elsewhere}{self.path}"})
         directory = log.job_directory(job_id)
         if not job_id.isdigit() or not os.path.isdir(directory):
             raise jobs.Refused(101, f"cannot find the log of job {job_id}")

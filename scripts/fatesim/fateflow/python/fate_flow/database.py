@@ -20,7 +20,7 @@ OTHERS = [
     "t_pipeline_component_meta", "t_storage_table_meta", "t_storage_connector", "t_session_record",
 ]
 
-COLUMNS = "f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_create_time, f_update_time"
+COLUMNS = "f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_run_ip, f_run_port, f_create_time, f_update_time"
 
 _login = {}
 

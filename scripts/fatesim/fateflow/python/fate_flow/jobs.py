@@ -120,6 +120,15 @@ def _run(job_id, role, party):
         database.set_status(job_id, role, party, "failed")
 
 
+def run_by_another(job_id):
+    """The address of the party's flow that has the job's logs, if that is not this one."""
+    run = [j for j in database.find_jobs(job_id=job_id) if j["f_run_ip"]]
+    run.sort(key=lambda j: j["f_role"] != j["f_initiator_role"])
+    if run and run[0]["f_run_ip"] != _conf.get("fateflow.host"):
+        return f"{run[0]['f_run_ip']}:{run[0]['f_run_port']}"
+    return None
+
+
 def stop(body):
     found = database.find_jobs(job_id=body.get("job_id"))
     if not found:
