@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,6 +49,7 @@ type keeper struct {
 	reaper   *reaper
 
 	end      context.CancelFunc
+	awaited  atomic.Bool // somebody waits for the lock, as a sign of our end, and will remove its file
 	detached chan struct{}
 	detach   func()
 }
@@ -175,8 +177,10 @@ func (k *keeper) tearDown() error {
 		m.ended.Wait()
 		errs = append(errs, m.unmount())
 	}
-	// The lock's file goes before the lock is let go, with the end of this process.
-	errs = append(errs, removeCgroup(k.cgroup()), os.RemoveAll(k.dir), os.Remove(k.dir+".lock"))
+	errs = append(errs, removeCgroup(k.cgroup()), os.RemoveAll(k.dir))
+	if !k.awaited.Load() {
+		errs = append(errs, os.Remove(k.dir+".lock"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -216,6 +220,7 @@ func (k *keeper) handle(ctx context.Context, q request) reply {
 	case opDetach:
 		k.detach()
 	case opDown:
+		k.awaited.Store(true)
 	case opOff, opOn, opCut:
 		if m := k.machines[q.Host]; m == nil {
 			err = fmt.Errorf("cannot find host %q in lab %s", q.Host, k.spec.Name)
