@@ -190,8 +190,8 @@ func parseWaivers(texts []string) ([]fate.Waiver, error) {
 
 // fix applies the steps of the checks that have some and looks at the host again.
 func (d *deployment) fix(ctx context.Context) error {
-	if d.host.IsSystem() && os.Geteuid() != 0 {
-		return exitCode(withHint(errors.New("cannot fix anything: this needs root"), "run the same command with sudo"), exitUsage)
+	if err := d.needRoot("fix anything"); err != nil {
+		return err
 	}
 	var plan engine.Plan
 	for _, r := range d.check() {
@@ -206,9 +206,9 @@ func (d *deployment) fix(ctx context.Context) error {
 		d.g.printf("there is nothing that --fix could do\n")
 		return nil
 	}
-	unlock, err := engine.Lock(d.host, lockPath)
+	unlock, err := d.lock()
 	if err != nil {
-		return exitCode(err, exitLocked)
+		return err
 	}
 	defer unlock()
 	journal, err := engine.OpenJournal(d.host, d.journalPath())

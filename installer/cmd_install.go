@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -155,15 +154,8 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if opts.dryRun {
 		return d.printPlan(ctx, opts)
 	}
-	if d.host.IsSystem() && os.Geteuid() != 0 {
-		return exitCode(withHint(errors.New("cannot install: this needs root"), "run the same command with sudo"), exitUsage)
-	}
-	unlock, err := engine.Lock(d.host, lockPath)
+	unlock, err := d.begin("install")
 	if err != nil {
-		var locked *engine.LockedError
-		if errors.As(err, &locked) {
-			return exitCode(err, exitLocked)
-		}
 		return err
 	}
 	defer unlock()

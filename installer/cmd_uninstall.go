@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"fate-installer/installer/engine"
@@ -59,19 +58,15 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 	if opts.verify {
 		return d.verifyUninstalled(ctx)
 	}
-	if h.IsSystem() && os.Geteuid() != 0 {
-		return exitCode(withHint(errors.New("cannot uninstall: this needs root"), "run the same command with sudo"), exitUsage)
+	if err := d.needRoot("uninstall"); err != nil {
+		return err
 	}
 	if opts.purgeData && !g.Yes {
 		return exitCode(withHint(errors.New("cannot remove the party's data without consent: the database, trained models and keys would be lost for good"),
 			"add --yes if that is what you want, or leave --purge-data out"), exitUsage)
 	}
-	unlock, err := engine.Lock(h, lockPath)
+	unlock, err := d.lock()
 	if err != nil {
-		var locked *engine.LockedError
-		if errors.As(err, &locked) {
-			return exitCode(err, exitLocked)
-		}
 		return err
 	}
 	defer unlock()

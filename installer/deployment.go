@@ -93,6 +93,31 @@ func (d *deployment) close() error {
 	return errors.Join(err, d.host.Close())
 }
 
+// begin takes the lock for a command that changes the host; verb is what it cannot do without root.
+func (d *deployment) begin(verb string) (unlock func() error, err error) {
+	if err := d.needRoot(verb); err != nil {
+		return nil, err
+	}
+	return d.lock()
+}
+
+func (d *deployment) needRoot(verb string) error {
+	if d.host.IsSystem() && os.Geteuid() != 0 {
+		return exitCode(withHint(fmt.Errorf("cannot %s: this needs root", verb), "run the same command with sudo"), exitUsage)
+	}
+	return nil
+}
+
+// lock makes this the only run on the host.
+func (d *deployment) lock() (unlock func() error, err error) {
+	unlock, err = engine.Lock(d.host, lockPath)
+	var locked *engine.LockedError
+	if errors.As(err, &locked) {
+		return nil, exitCode(err, exitLocked)
+	}
+	return unlock, err
+}
+
 func (d *deployment) layout() fate.Layout { return d.g.layout() }
 
 // openPayload opens the file named by --payload, or this executable.
