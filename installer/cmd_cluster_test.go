@@ -148,6 +148,26 @@ func TestConfigCheckListsEveryMistake(t *testing.T) {
 	}
 }
 
+func TestMistakesAreAListInJSON(t *testing.T) {
+	stdout, _, code := runCLI(t, machine(t), "host:\n  partyid: x\n  rollsit: {}\n", "config", "check", "--config", "-", "-o", "json")
+	var doc struct {
+		Problems []struct {
+			File, Message, Fix string
+			Line, Column       int
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != exitUsage {
+		t.Fatalf("exit code %d, %v:\n%s", code, err, stdout)
+	}
+	var found bool
+	for _, p := range doc.Problems {
+		found = found || p.File == "-" && p.Line == 3 && p.Column == 3 && p.Fix == `did you mean "rollsite"?`
+	}
+	if !found {
+		t.Errorf("%+v", doc.Problems)
+	}
+}
+
 func TestConfigShowHidesPasswordsAndNamesOrigins(t *testing.T) {
 	root := machine(t)
 	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--upstream-passwords")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"fate-installer/installer/fate"
 )
 
 // Rules of this file: results go to stdout, everything else to stderr; with -o json stdout is exactly one document;
@@ -136,12 +139,16 @@ func formatBytes(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exp])
 }
 
-// printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more.
+// printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As
+// JSON, the mistakes of a configuration are a list as well, each with its file, line and column.
 func printError(g *globals, err error, code int) {
 	if g.Output == "json" {
-		_ = json.NewEncoder(g.Stdout).Encode(map[string]any{
-			"error": err.Error(), "hint": hintOf(err), "log": logPathOf(err), "exit_code": code,
-		})
+		doc := map[string]any{"error": err.Error(), "hint": hintOf(err), "log": logPathOf(err), "exit_code": code}
+		var problems fate.Problems
+		if errors.As(err, &problems) {
+			doc["problems"] = problems
+		}
+		_ = json.NewEncoder(g.Stdout).Encode(doc)
 		return
 	}
 	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")

@@ -9,9 +9,9 @@ import (
 
 // Pos is a place in a source. The zero value means that nothing was written: a default or a flag.
 type Pos struct {
-	File string // name of the source as the operator gave it
-	Line int    // from 1
-	Col  int    // from 1, in characters
+	File string `json:"file,omitempty"`   // name of the source as the operator gave it
+	Line int    `json:"line,omitempty"`   // from 1
+	Col  int    `json:"column,omitempty"` // from 1, in characters
 }
 
 // String is file:line:column, the form editors jump to.
@@ -28,8 +28,8 @@ func (p Pos) IsZero() bool { return p == Pos{} }
 // Problem is one mistake in the configuration: where it is, what is wrong, and how to put it right.
 type Problem struct {
 	Pos
-	Message string
-	Fix     string
+	Message string `json:"message"`
+	Fix     string `json:"fix,omitempty"`
 }
 
 // String is one line: position, message and, after a semicolon, the fix.
