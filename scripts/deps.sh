@@ -10,6 +10,7 @@ packages=(
 	debootstrap iproute2 systemd-container  # the lab's hosts
 	openjdk-17-jdk-headless python3         # building and testing the stand-ins
 	mariadb-server-core openssl             # tests on a real database and with another TLS
+	nginx python3-yaml zsh                  # tests that what we render is read as it is meant
 	supervisor unzip xz-utils zstd          # tests that others' tools understand us
 )
 
@@ -42,9 +43,12 @@ install_packages() {
 	start_nothing_begin
 	apt-get -qq update
 	apt-get -qq install --no-install-recommends "$@" >/dev/null
-	if [[ " $* " == *" supervisor "* ]]; then
-		update-rc.d supervisor disable >/dev/null # wanted for its client and its parser only
-	fi
+	local service
+	for service in supervisor nginx; do # wanted as tools only
+		if [[ " $* " == *" $service "* ]]; then
+			update-rc.d "$service" disable >/dev/null
+		fi
+	done
 	start_nothing_end
 }
 
