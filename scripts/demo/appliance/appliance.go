@@ -16,7 +16,10 @@ import (
 	"runtime"
 	"strings"
 
+	"fate-installer/bundle"
+	"fate-installer/payload"
 	"fate-installer/scripts/cache"
+	"fate-installer/scripts/debian"
 	"fate-installer/scripts/fatesim"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +34,7 @@ const (
 	mutexName   = ".lock"
 	outPrefix   = "fate-installer-demo-"
 	fateVersion = "1.11.4"
+	lockComment = "Written by the demo. The digests of .deb files come from apt's signed package lists."
 )
 
 // Build returns the path of the demo's appliance for a program, bin/fate-installer,
@@ -79,7 +83,7 @@ func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	debs, err := resolve(ctx, packageNames(all))
+	debs, err := debian.Resolve(ctx, packageNames(all))
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +92,7 @@ func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
 		return "", fmt.Errorf("cannot make room for packages: %w", err)
 	}
 	fmt.Fprintf(log, "third-party software from %d Debian packages\n", len(debs))
-	if err := download(ctx, debPath, debs); err != nil {
+	if err := debian.Download(ctx, debPath, debs); err != nil {
 		return "", err
 	}
 	fmt.Fprintf(log, "stand-ins for FATE's own parts\n")
@@ -99,16 +103,12 @@ func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l := lockFile{Schema: 1, Release: lockRelease{FATE: fateVersion, Platform: "linux/" + runtime.GOARCH, Env: env}}
+	l := bundle.Lock{Release: payload.Release{FATE: fateVersion, Platform: "linux/" + runtime.GOARCH, Env: env}}
 	for _, c := range all {
 		l.Components = append(l.Components, c.lock(debs, debDir, standInDir))
 	}
-	data, err := l.encode()
-	if err != nil {
-		return "", err
-	}
 	file := filepath.Join(dir, lockName)
-	if err := os.WriteFile(file, data, 0o644); err != nil {
+	if err := os.WriteFile(file, l.Encode(lockComment), 0o644); err != nil {
 		return "", fmt.Errorf("cannot write the demo's lock file: %w", err)
 	}
 	return file, nil
@@ -132,13 +132,13 @@ func sweep(dir string) error {
 
 // buildStandIns makes the stand-ins' trees, unless those that are there are of the
 // same sources and libraries.
-func buildStandIns(ctx context.Context, dir string, debs map[string]deb) error {
+func buildStandIns(ctx context.Context, dir string, debs map[string]debian.Package) error {
 	key, err := fatesim.Digest()
 	if err != nil {
 		return err
 	}
 	for _, p := range eggrollJars() {
-		key += " " + debs[p.name].sha256
+		key += " " + debs[p.name].SHA256
 	}
 	target, keyFile := filepath.Join(dir, standInDir), filepath.Join(dir, standInKey)
 	if was, err := os.ReadFile(keyFile); err == nil && string(was) == key {
@@ -158,7 +158,7 @@ func buildStandIns(ctx context.Context, dir string, debs map[string]deb) error {
 	return nil
 }
 
-func compileStandIns(ctx context.Context, dir, target string, debs map[string]deb) (err error) {
+func compileStandIns(ctx context.Context, dir, target string, debs map[string]debian.Package) (err error) {
 	scratch, err := os.MkdirTemp(dir, ".jars-")
 	if err != nil {
 		return fmt.Errorf("cannot unpack jars: %w", err)
@@ -166,8 +166,8 @@ func compileStandIns(ctx context.Context, dir, target string, debs map[string]de
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	var classpath []string
 	for _, p := range eggrollJars() {
-		if out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(dir, debDir, debs[p.name].file), scratch).CombinedOutput(); err != nil {
-			return fmt.Errorf("cannot unpack %s: %w: %s", debs[p.name].file, err, out)
+		if out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(dir, debDir, debs[p.name].File), scratch).CombinedOutput(); err != nil {
+			return fmt.Errorf("cannot unpack %s: %w: %s", debs[p.name].File, err, out)
 		}
 		for _, pattern := range p.include {
 			files, err := filepath.Glob(filepath.Join(scratch, pattern))

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 
+	"fate-installer/bundle"
+	"fate-installer/scripts/debian"
 	"fate-installer/scripts/fatesim"
 )
 
@@ -28,7 +30,7 @@ type part struct {
 	name        string
 	include     []string
 	exclude     []string
-	rename      []rename
+	rename      []bundle.Rename
 	noCopyright bool // the package only links to another one's
 }
 
@@ -64,9 +66,9 @@ func mariadb(libs string) component {
 				include: []string{"usr/sbin/mariadbd", "usr/share/mysql/*.sql", "usr/share/mysql/charsets",
 					"usr/share/mysql/english"},
 				exclude: []string{"mysql_test_*.sql"},
-				rename:  []rename{{"usr/sbin", "bin"}, {"usr/share/mysql", "share/mysql"}},
+				rename:  []bundle.Rename{{From: "usr/sbin", To: "bin"}, {From: "usr/share/mysql", To: "share/mysql"}},
 			},
-			{name: "mariadb-client-core", include: []string{"usr/bin/mariadb"}, rename: []rename{{"usr/bin", "bin"}}},
+			{name: "mariadb-client-core", include: []string{"usr/bin/mariadb"}, rename: []bundle.Rename{{From: "usr/bin", To: "bin"}}},
 			libraries(libs, "libaio1", "libaio.so.*"),
 			libraries(libs, "libnuma1", "libnuma.so.*"),
 			libraries(libs, "liburing2", "liburing.so.*"),
@@ -99,14 +101,14 @@ func jdk() component {
 				"libsctp.so", "libj2pcsc.so", "libjdwp.so", "libdt_socket.so", "libsaproc.so",
 			},
 			// conf/ and lib/ link into etc/; the links follow.
-			rename: []rename{{home, "."}, {"etc/java-17-openjdk", "etc"}},
+			rename: []bundle.Rename{{From: home, To: "."}, {From: "etc/java-17-openjdk", To: "etc"}},
 		}},
 	}
 }
 
 func python(libs string) component {
 	module := func(pkg string, names ...string) part {
-		p := part{name: pkg, rename: []rename{{"usr/lib", "lib"}}}
+		p := part{name: pkg, rename: []bundle.Rename{{From: "usr/lib", To: "lib"}}}
 		for _, n := range names {
 			p.include = append(p.include, "usr/lib/python3/dist-packages/"+n)
 		}
@@ -120,16 +122,16 @@ func python(libs string) component {
 			// Their libraries are not in a minimal Debian.
 			"_curses*.so", "_sqlite3*.so", "nis.*.so", "readline.*.so", "_dbm.*.so",
 		},
-		rename: []rename{{"usr/lib", "lib"}},
+		rename: []bundle.Rename{{From: "usr/lib", To: "lib"}},
 	}
 	return component{
 		name: "python", license: "Python-2.0 AND MIT AND Apache-2.0 AND BSD-3-Clause", libraryPath: []string{"lib"},
 		packages: []part{
-			{name: "python3.11-minimal", include: []string{"usr/bin/python3.11"}, rename: []rename{{"usr/bin", "bin"}}},
+			{name: "python3.11-minimal", include: []string{"usr/bin/python3.11"}, rename: []bundle.Rename{{From: "usr/bin", To: "bin"}}},
 			{
 				name: "libpython3.11-minimal", include: []string{"usr/lib/python3.11"},
 				exclude: []string{"sitecustomize.py"}, // a link to the machine's
-				rename:  []rename{{"usr/lib", "lib"}},
+				rename:  []bundle.Rename{{From: "usr/lib", To: "lib"}},
 			},
 			stdlib,
 			libraries(libs, "libyaml-0-2", "libyaml-0.so.*"),
@@ -187,9 +189,9 @@ func eggrollTLS(libs string) []part {
 		jars("libnetty-tcnative-java", "netty-tcnative"),
 		{ // under the name that netty looks for first
 			name: "libnetty-tcnative-jni", include: []string{libs + "/jni/libnetty-tcnative.so"},
-			rename: []rename{{libs + "/jni/libnetty-tcnative.so", "native/libnetty_tcnative.so"}},
+			rename: []bundle.Rename{{From: libs + "/jni/libnetty-tcnative.so", To: "native/libnetty_tcnative.so"}},
 		},
-		{name: "libapr1", include: []string{libs + "/libapr-1.so.*"}, rename: []rename{{libs, "native"}}},
+		{name: "libapr1", include: []string{libs + "/libapr-1.so.*"}, rename: []bundle.Rename{{From: libs, To: "native"}}},
 	}
 }
 
@@ -197,15 +199,15 @@ func nginx() component {
 	return component{
 		name: "nginx", license: "BSD-2-Clause",
 		packages: []part{
-			{name: "nginx", include: []string{"usr/sbin/nginx"}, rename: []rename{{"usr/sbin", "sbin"}}},
-			{name: "nginx-common", include: []string{"etc/nginx/mime.types"}, rename: []rename{{"etc/nginx", "conf"}}},
+			{name: "nginx", include: []string{"usr/sbin/nginx"}, rename: []bundle.Rename{{From: "usr/sbin", To: "sbin"}}},
+			{name: "nginx-common", include: []string{"etc/nginx/mime.types"}, rename: []bundle.Rename{{From: "etc/nginx", To: "conf"}}},
 		},
 	}
 }
 
 // jars takes jar files from a package into lib.
 func jars(pkg string, names ...string) part {
-	p := part{name: pkg, rename: []rename{{"usr/share/java", "lib"}}}
+	p := part{name: pkg, rename: []bundle.Rename{{From: "usr/share/java", To: "lib"}}}
 	for _, n := range names {
 		p.include = append(p.include, "usr/share/java/"+n+".jar")
 	}
@@ -214,7 +216,7 @@ func jars(pkg string, names ...string) part {
 
 // libraries takes shared libraries from a package into lib.
 func libraries(dir, pkg, pattern string) part {
-	return part{name: pkg, include: []string{dir + "/" + pattern}, rename: []rename{{dir, "lib"}}}
+	return part{name: pkg, include: []string{dir + "/" + pattern}, rename: []bundle.Rename{{From: dir, To: "lib"}}}
 }
 
 // packageNames lists every Debian package of the components once.
@@ -228,29 +230,29 @@ func packageNames(list []component) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// lock describes the component for the lock file. debs and directories are the paths
-// of the downloaded packages and of fatesim's trees, relative to it.
-func (c component) lock(debs map[string]deb, debDir, directories string) lockComponent {
-	l := lockComponent{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath, StandIn: c.standIn}
+// lock describes the component for the lock file. debDir and directories are the paths of the downloaded packages and of
+// fatesim's trees, relative to it.
+func (c component) lock(debs map[string]debian.Package, debDir, directories string) bundle.Component {
+	l := bundle.Component{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath, StandIn: c.standIn}
 	if c.any {
-		l.Platform = "any"
+		l.Platform = bundle.PlatformAny
 	}
 	for _, p := range c.packages {
 		d := debs[p.name]
 		if l.Version == "" {
-			l.Version = d.upstream()
+			l.Version = d.Upstream()
 		}
-		s := lockSource{Path: debDir + "/" + d.file, Format: "deb", SHA256: d.sha256, Size: d.size,
+		s := bundle.Source{Path: debDir + "/" + d.File, Format: bundle.FormatDeb, SHA256: d.SHA256, Size: d.Size,
 			Include: p.include, Exclude: p.exclude, Rename: p.rename}
 		if !p.noCopyright {
 			doc := "usr/share/doc/" + p.name
 			s.Include = append(slices.Clone(s.Include), doc+"/copyright")
-			s.Rename = append([]rename{{doc, "doc/" + p.name}}, s.Rename...)
+			s.Rename = append([]bundle.Rename{{From: doc, To: "doc/" + p.name}}, s.Rename...)
 		}
 		l.Sources = append(l.Sources, s)
 	}
 	if c.directory != "" {
-		l.Sources = append(l.Sources, lockSource{Path: directories + "/" + c.directory, Format: "dir"})
+		l.Sources = append(l.Sources, bundle.Source{Path: directories + "/" + c.directory, Format: bundle.FormatDir})
 	}
 	return l
 }

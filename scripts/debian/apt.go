@@ -1,4 +1,7 @@
-package appliance
+// Package debian finds and fetches Debian packages through the machine's own apt, and
+// knows their digests from its signed package lists. Debian replaces versions, so
+// digests written down elsewhere would be of no use after some weeks.
+package debian
 
 import (
 	"bytes"
@@ -17,19 +20,19 @@ import (
 	"strings"
 )
 
-// deb is a Debian package as apt's signed metadata describes it.
-type deb struct {
-	name    string
-	version string
-	file    string // name in the cache
-	size    int64
-	sha256  string
+// Package is a Debian package as apt's signed metadata describes it.
+type Package struct {
+	Name    string
+	Version string
+	File    string // what Download calls it
+	Size    int64  // of the file, in bytes
+	SHA256  string // of the file, in hex
 }
 
-// resolve asks apt for the versions it would install, and for their digests. The
+// Resolve asks apt for the versions it would install, and for their digests. The
 // answer comes from the package lists, whose signature apt has checked when it
 // fetched them.
-func resolve(ctx context.Context, names []string) (map[string]deb, error) {
+func Resolve(ctx context.Context, names []string) (map[string]Package, error) {
 	var errOut bytes.Buffer
 	cmd := exec.CommandContext(ctx, "apt-cache", append([]string{"show", "--no-all-versions"}, names...)...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -38,58 +41,58 @@ func resolve(ctx context.Context, names []string) (map[string]deb, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot look up Debian packages: %w: %s(apt-get update fetches the package lists)", err, errOut.Bytes())
 	}
-	debs := make(map[string]deb)
+	packages := make(map[string]Package)
 	for stanza := range strings.SplitSeq(string(out), "\n\n") {
-		d, err := parseStanza(stanza)
+		p, err := parseStanza(stanza)
 		if err != nil {
 			return nil, err
 		}
-		if d.name != "" {
-			debs[d.name] = d
+		if p.Name != "" {
+			packages[p.Name] = p
 		}
 	}
 	for _, name := range names {
-		if _, ok := debs[name]; !ok {
+		if _, ok := packages[name]; !ok {
 			return nil, fmt.Errorf("cannot find the Debian package %s in the package lists", name)
 		}
 	}
-	return debs, nil
+	return packages, nil
 }
 
-func parseStanza(stanza string) (deb, error) {
-	var d deb
+func parseStanza(stanza string) (Package, error) {
+	var p Package
 	var arch string
 	for line := range strings.SplitSeq(stanza, "\n") {
 		key, value, _ := strings.Cut(line, ": ")
 		switch key {
 		case "Package":
-			d.name = value
+			p.Name = value
 		case "Version":
-			d.version = value
+			p.Version = value
 		case "Architecture":
 			arch = value
 		case "SHA256":
-			d.sha256 = value
+			p.SHA256 = value
 		case "Size":
 			size, err := strconv.ParseInt(value, 10, 64)
 			if err != nil {
-				return d, fmt.Errorf("cannot read the size of the Debian package %s: %w", d.name, err)
+				return p, fmt.Errorf("cannot read the size of the Debian package %s: %w", p.Name, err)
 			}
-			d.size = size
+			p.Size = size
 		}
 	}
-	if d.name != "" && (d.version == "" || arch == "" || d.size == 0 || len(d.sha256) != 2*sha256.Size) {
-		return d, fmt.Errorf("cannot use the Debian package %s: its metadata lacks version, architecture, size or SHA256", d.name)
+	if p.Name != "" && (p.Version == "" || arch == "" || p.Size == 0 || len(p.SHA256) != 2*sha256.Size) {
+		return p, fmt.Errorf("cannot use the Debian package %s: its metadata lacks version, architecture, size or SHA256", p.Name)
 	}
 	// As apt-get download names it.
-	d.file = fmt.Sprintf("%s_%s_%s.deb", d.name, strings.ReplaceAll(d.version, ":", "%3a"), arch)
-	return d, nil
+	p.File = fmt.Sprintf("%s_%s_%s.deb", p.Name, strings.ReplaceAll(p.Version, ":", "%3a"), arch)
+	return p, nil
 }
 
-// upstream is the version of the software in a package: without Debian's epoch and
+// Upstream is the version of the software in a package: without Debian's epoch and
 // revision, and without what follows a plus sign (a JDK's build, a repacked source).
-func (d deb) upstream() string {
-	v := d.version
+func (p Package) Upstream() string {
+	v := p.Version
 	if _, after, ok := strings.Cut(v, ":"); ok {
 		v = after
 	}
@@ -100,15 +103,15 @@ func (d deb) upstream() string {
 	return v
 }
 
-// download brings the packages into dir and removes those of earlier versions. A file
+// Download brings the packages into dir and removes those of earlier versions. A file
 // that is there already is used when its digest is right.
-func download(ctx context.Context, dir string, debs map[string]deb) error {
+func Download(ctx context.Context, dir string, packages map[string]Package) error {
 	var missing []string
 	keep := make(map[string]bool)
-	for _, d := range debs {
-		keep[d.file] = true
-		if err := d.check(dir); err != nil {
-			missing = append(missing, d.name+"="+d.version)
+	for _, p := range packages {
+		keep[p.File] = true
+		if err := p.check(dir); err != nil {
+			missing = append(missing, p.Name+"="+p.Version)
 		}
 	}
 	if len(missing) > 0 {
@@ -120,8 +123,8 @@ func download(ctx context.Context, dir string, debs map[string]deb) error {
 			return fmt.Errorf("cannot download Debian packages: %w: %s", err, out)
 		}
 	}
-	for _, d := range debs {
-		if err := d.check(dir); err != nil {
+	for _, p := range packages {
+		if err := p.check(dir); err != nil {
 			return err
 		}
 	}
@@ -140,10 +143,10 @@ func download(ctx context.Context, dir string, debs map[string]deb) error {
 }
 
 // check compares the file in dir with apt's metadata.
-func (d deb) check(dir string) error {
-	f, err := os.Open(filepath.Join(dir, d.file))
+func (p Package) check(dir string) error {
+	f, err := os.Open(filepath.Join(dir, p.File))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot find %s, which apt-get was to download", d.file)
+		return fmt.Errorf("cannot find %s, which apt-get was to download", p.File)
 	} else if err != nil {
 		return fmt.Errorf("cannot open a downloaded package: %w", err)
 	}
@@ -152,8 +155,8 @@ func (d deb) check(dir string) error {
 	if _, err := io.Copy(hash, f); err != nil {
 		return fmt.Errorf("cannot read a downloaded package: %w", err)
 	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != d.sha256 {
-		return fmt.Errorf("cannot use %s: its SHA256 is %s, and apt's metadata says %s", d.file, got, d.sha256)
+	if got := hex.EncodeToString(hash.Sum(nil)); got != p.SHA256 {
+		return fmt.Errorf("cannot use %s: its SHA256 is %s, and apt's metadata says %s", p.File, got, p.SHA256)
 	}
 	return nil
 }
