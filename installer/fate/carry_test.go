@@ -41,10 +41,19 @@ func manyTexts() []string {
 	return out
 }
 
+// lookReader prefers Debian's own programs: they have the modules that scripts/deps.sh installs, which another python that
+// comes first in PATH may lack.
+func lookReader(name string) (string, error) {
+	if program, err := exec.LookPath("/usr/bin/" + name); err == nil {
+		return program, nil
+	}
+	return exec.LookPath(name)
+}
+
 // runReader runs a reader of another language, or skips the test where that language is not installed.
 func runReader(t *testing.T, command ...string) []byte {
 	t.Helper()
-	program, err := exec.LookPath(command[0])
+	program, err := lookReader(command[0])
 	if err != nil {
 		t.Skipf("no %s on this machine", command[0])
 	}
@@ -169,7 +178,7 @@ func TestWhatEggrollPropertiesRefuseWouldBeMangled(t *testing.T) {
 		all += fmt.Sprintf("key.%d=%s\n", i, s)
 	}
 	java := readJava(t, []byte(all))
-	program, err := exec.LookPath("python3")
+	program, err := lookReader("python3")
 	if err != nil {
 		t.Skip("no python3 on this machine")
 	}
