@@ -140,20 +140,6 @@ func (h *Host) ReadAt(abs string, length int, offset int64) ([]byte, error) {
 // FileSystemType returns the type of the file system that abs is, or would be, on, as the mount table names it: ext4,
 // xfs, btrfs. It is "" when the tree has no mount table.
 func (h *Host) FileSystemType(abs string) (string, error) {
-	table, err := h.ReadFile("/proc/self/mountinfo")
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("cannot find the file system of %s: %w", abs, err)
-	}
-	real, err := h.Resolve(abs)
-	if err != nil {
-		return "", err
-	}
-	m, ok := mountOf(parseMountInfo(string(table)), real)
-	if !ok {
-		return "", fmt.Errorf("cannot find the file system of %s: no mount holds it", abs)
-	}
-	return m.fstype, nil
+	m, err := h.mountOf(abs)
+	return m.fstype, err
 }

@@ -206,7 +206,7 @@ func number(parts []string, i int) int {
 }
 
 func (g *gatherer) init() {
-	g.f.Container = g.container()
+	g.f.Container = g.h.Container()
 	if g.h.Exists("/run/systemd/system") {
 		g.f.Init = "systemd"
 		return
@@ -215,20 +215,6 @@ func (g *gatherer) init() {
 	if g.f.Init == "" {
 		g.f.Unknown["init"] = "/proc/1/comm cannot be read"
 	}
-}
-
-// container recognises the marks that container managers leave for systemd and others to find.
-func (g *gatherer) container() string {
-	if name := g.line("/run/systemd/container"); name != "" {
-		return name
-	}
-	if g.h.Exists("/.dockerenv") {
-		return "docker"
-	}
-	if g.h.Exists("/run/.containerenv") {
-		return "podman"
-	}
-	return ""
 }
 
 // Locale is the character set that programs started at boot and by the user get.

@@ -48,14 +48,21 @@ func (n Hostname) Check(_ context.Context, env *engine.Env) (engine.Finding, err
 	if err != nil {
 		return engine.Finding{}, err
 	}
+	note := ""
 	if known && running != n.Name {
-		before.Running, before.Set = running, n.Name
-		why = append(why, fmt.Sprintf("it is %q now", running))
+		if beyond := env.Host.OutOfReach(hostnameKernel); beyond != "" {
+			note = fmt.Sprintf("the host is called %q until its next boot: %s", running, beyond)
+		} else {
+			before.Running, before.Set = running, n.Name
+			why = append(why, fmt.Sprintf("it is %q now", running))
+		}
 	}
 	if len(why) == 0 {
-		return engine.Finding{Done: true}, nil
+		return engine.Finding{Done: true, Note: note}, nil
 	}
-	return todo(strings.Join(why, ", "), before, engine.Hash(n.content())), nil
+	f := todo(strings.Join(why, ", "), before, engine.Hash(n.content()))
+	f.Note = note
+	return f, nil
 }
 
 func (n Hostname) content() []byte { return []byte(n.Name + "\n") }
@@ -83,7 +90,7 @@ func (n Hostname) Apply(_ context.Context, env *engine.Env) error {
 	if err := env.Host.WriteFile(hostnameFile, n.content(), host.FileMode{}); err != nil {
 		return err
 	}
-	if running, known, err := runningName(env); err != nil || !known || running == n.Name {
+	if running, known, err := runningName(env); err != nil || !known || running == n.Name || env.Host.OutOfReach(hostnameKernel) != "" {
 		return err
 	}
 	return env.Host.WriteFile(hostnameKernel, n.content(), host.FileMode{})

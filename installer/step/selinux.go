@@ -49,14 +49,21 @@ func (SELinux) Check(_ context.Context, env *engine.Env) (engine.Finding, error)
 	if err != nil {
 		return engine.Finding{}, err
 	}
+	note := ""
 	if now == "1" {
-		before.Enforce = "1"
-		why = append(why, "it is enforcing")
+		if beyond := env.Host.OutOfReach(selinuxEnforce); beyond != "" {
+			note = "SELinux stays enforcing: " + beyond
+		} else {
+			before.Enforce = "1"
+			why = append(why, "it is enforcing")
+		}
 	}
 	if len(why) == 0 {
-		return engine.Finding{Done: true}, nil
+		return engine.Finding{Done: true, Note: note}, nil
 	}
-	return todo(strings.Join(why, ", "), before, permissive), nil
+	f := todo(strings.Join(why, ", "), before, permissive)
+	f.Note = note
+	return f, nil
 }
 
 // configuredMode returns the mode for the next boot; "" when SELinux is not installed.
@@ -114,7 +121,7 @@ func enforceNow(env *engine.Env) (string, error) {
 
 func setEnforce(env *engine.Env, from, to string) error {
 	now, err := enforceNow(env)
-	if err != nil || now != from {
+	if err != nil || now != from || env.Host.OutOfReach(selinuxEnforce) != "" {
 		return err
 	}
 	return env.Host.WriteFile(selinuxEnforce, []byte(to), host.FileMode{})

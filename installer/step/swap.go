@@ -15,7 +15,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// Swap is a swap file that is in use, now and after each boot.
+// Swap is a swap file that is in use, now and after each boot. In a container there is nothing to do: swap space is its
+// machine's.
 type Swap struct {
 	Path string
 	Size int64 // bytes; a multiple of the page size
@@ -58,6 +59,9 @@ func fstabField(path string) string {
 
 // Check implements [engine.Step].
 func (s Swap) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
+	if c := env.Host.Container(); c != "" && env.Host.Live() {
+		return engine.Finding{Done: true, Note: "no swap file is made: swap space belongs to the machine that this " + c + " container is on"}, nil
+	}
 	before := swapBefore{Path: s.Path}
 	line, err := s.fstab().Check(ctx, env)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 )
 
 // Sysctl sets kernel parameters: now, through /proc/sys, and at each boot, through a drop-in file. A parameter that is
-// high enough without us is not in the file.
+// high enough without us is not in the file, and neither is one that cannot be set from here: a container has those of
+// its machine, and its findings say so.
 type Sysctl struct {
 	Path   string // of the drop-in, in /etc/sysctl.d
 	Values []SysctlValue
@@ -81,22 +82,28 @@ func (v SysctlValue) current(env *engine.Env) (value string, ok bool, err error)
 }
 
 // needed returns the values that the drop-in must have: those in it already, and those that the kernel does not have
-// by itself.
-func (s Sysctl) needed(env *engine.Env, dropIn []byte) ([]SysctlValue, error) {
-	var out []SysctlValue
+// by itself. note tells of values that are wrong and out of reach.
+func (s Sysctl) needed(env *engine.Env, dropIn []byte) (out []SysctlValue, note string, err error) {
+	var beyond []string
 	for _, v := range s.Values {
 		now, known, err := v.current(env)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if !known && env.Host.Live() {
 			continue // a parameter of other kernels; sysctl would complain at each boot
+		}
+		if known && !v.satisfied(now) {
+			if why := env.Host.OutOfReach(v.file()); why != "" {
+				beyond = append(beyond, fmt.Sprintf("%s is %s, want %s: %s", v.Key, now, v.Value, why))
+				continue
+			}
 		}
 		if !known || !v.satisfied(now) || bytes.Contains(dropIn, []byte("\n"+v.Key+" = ")) {
 			out = append(out, v)
 		}
 	}
-	return out, nil
+	return out, strings.Join(beyond, "; "), nil
 }
 
 func content(values []SysctlValue) []byte {
@@ -114,12 +121,12 @@ func (s Sysctl) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 	if err != nil {
 		return engine.Finding{}, err
 	}
-	needed, err := s.needed(env, have)
+	needed, note, err := s.needed(env, have)
 	if err != nil {
 		return engine.Finding{}, err
 	}
 	if len(needed) == 0 && now.Kind == absent {
-		return engine.Finding{Done: true}, nil
+		return engine.Finding{Done: true, Note: note}, nil
 	}
 	before := sysctlBefore{DropIn: now, Values: map[string]string{}, Set: map[string]string{}}
 	var why []string
@@ -138,9 +145,11 @@ func (s Sysctl) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 		why = append(why, s.Path+" is not up to date")
 	}
 	if len(why) == 0 {
-		return engine.Finding{Done: true}, nil
+		return engine.Finding{Done: true, Note: note}, nil
 	}
-	return todo(strings.Join(why, "; "), before, engine.Hash(want)), nil
+	f := todo(strings.Join(why, "; "), before, engine.Hash(want))
+	f.Note = note
+	return f, nil
 }
 
 // Apply implements [engine.Step].
@@ -149,7 +158,7 @@ func (s Sysctl) Apply(_ context.Context, env *engine.Env) error {
 	if err != nil {
 		return err
 	}
-	needed, err := s.needed(env, have)
+	needed, _, err := s.needed(env, have)
 	if err != nil {
 		return err
 	}
