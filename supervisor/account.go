@@ -118,19 +118,21 @@ type ExecError struct {
 	Path    string
 	Missing bool // it does not exist, as opposed to: it is not executable
 	Text    string
+	Err     error // the system's; nil where we found the fault ourselves
 }
 
 func (e *ExecError) Error() string { return e.Text }
+func (e *ExecError) Unwrap() error { return e.Err }
 
 func checkExecutable(file string) (os.FileInfo, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return nil, &ExecError{file, true, fmt.Sprintf("cannot find the program %s: %v", file, withoutPath(err))}
+		return nil, &ExecError{Path: file, Missing: true, Text: fmt.Sprintf("cannot find the program %s: %v", file, withoutPath(err)), Err: err}
 	case info.IsDir():
-		return nil, &ExecError{file, false, fmt.Sprintf("cannot execute %s: it is a directory", file)}
+		return nil, &ExecError{Path: file, Text: fmt.Sprintf("cannot execute %s: it is a directory", file)}
 	case info.Mode()&0o111 == 0:
-		return nil, &ExecError{file, false, fmt.Sprintf("cannot execute %s: its mode %v has no execute bit", file, info.Mode().Perm())}
+		return nil, &ExecError{Path: file, Text: fmt.Sprintf("cannot execute %s: its mode %v has no execute bit", file, info.Mode().Perm())}
 	}
 	return info, nil
 }

@@ -53,6 +53,18 @@ func runChild(script []string) {
 			}()
 		case "ignore":
 			signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		case "lose": // every TERM until "heed"
+			signal.Notify(make(chan os.Signal), syscall.SIGTERM)
+		case "heed":
+			signal.Reset(syscall.SIGTERM)
+		case "count": // the TERMs that come, and live on
+			terms := make(chan os.Signal, 16)
+			signal.Notify(terms, syscall.SIGTERM)
+			go func() {
+				for range terms {
+					fmt.Println("term")
+				}
+			}()
 		case "wait":
 			d, _ := time.ParseDuration(arg)
 			time.Sleep(d)
@@ -63,6 +75,10 @@ func runChild(script []string) {
 		case "once": // exit 1 the first time only
 			if !exists(arg) {
 				touch(arg)
+				os.Exit(1)
+			}
+		case "need": // a file, or exit 1
+			if !exists(arg) {
 				os.Exit(1)
 			}
 		case "fork": // a child in the same session that does nothing

@@ -255,6 +255,10 @@ func (s *service) waitChange(ctx context.Context, changed <-chan struct{}) error
 
 var errClosed = errors.New("the supervisor is closing; the programs go on")
 
+// hopelessAfter is how many starts in vain are enough for those who wait. The supervisor itself goes on as startretries
+// says: what a program lacks may come, from another host even, but nobody has to watch until then.
+const hopelessAfter = 5
+
 // hopeless says why a program will not become ready by itself; "" as long as it may.
 func (sup *Supervisor) hopeless(st *Status, depth int) string {
 	switch {
@@ -266,6 +270,8 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return text
 	case st.TimedOut:
 		return st.Why
+	case st.State == Backoff && st.Vain >= hopelessAfter:
+		return fmt.Sprintf("has failed %d times in a row, and is tried again: %s", st.Vain, st.Why)
 	case st.State == Waiting && depth < maxProgramsRun:
 		for _, d := range st.WaitsFor {
 			dep := sup.service(d)

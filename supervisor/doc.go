@@ -21,7 +21,7 @@
 //	Fatal      try        -          -            -                 -                  -
 //
 //	try        Waiting if a dependency is not ready; else execute: Starting, or failed
-//	failed     Backoff; after startretries failures in a row Fatal
+//	failed     Backoff; after startretries failures in a row Fatal, sooner if it can never succeed as defined
 //	ended      drain, then Backoff or Exited as autorestart says
 //	drain      what the process left behind is killed; Killing until it is gone
 //	again      try as soon as the stop is complete; "not again" takes that back

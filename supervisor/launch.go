@@ -54,13 +54,25 @@ func (s *service) launch() error {
 		s.joinCgroup()
 	}
 	s.saveStarting()
-	if err := sh.become(spec); err != nil {
+	notes, err := sh.become(spec)
+	s.noteLaunch(notes)
+	if err != nil {
 		s.run.ended, s.run.stopped = true, time.Now()
 		s.sup.reaper.forget(sh.proc.id.PID)
 		return err
 	}
 	s.watchReadiness()
 	return nil
+}
+
+// noteLaunch logs what could not be quite as defined, unless it was so at the start before.
+func (s *service) noteLaunch(notes []string) {
+	for _, note := range notes {
+		if !slices.Contains(s.notes, note) {
+			s.sup.log.Warn().Str("program", s.prog.Name).Msg(note)
+		}
+	}
+	s.notes = notes
 }
 
 // saveStarting writes the record of a process that is about to be.
@@ -263,40 +275,41 @@ func (sh *waiting) close() {
 	sh.report.Close()
 }
 
-// become gives the shim its orders and waits until it has executed the program.
-func (sh *waiting) become(spec *shim.Spec) error {
+// become gives the shim its orders and waits until it has executed the program. The notes say what is not quite as
+// ordered.
+func (sh *waiting) become(spec *shim.Spec) (notes []string, err error) {
 	defer sh.close()
 	deadline := time.Now().Add(startWait)
 	_ = sh.orders.SetWriteDeadline(deadline)
 	_ = sh.report.SetReadDeadline(deadline)
-	_, err := sh.orders.Write(spec.Encode())
+	_, err = sh.orders.Write(spec.Encode())
 	sh.orders.Close()
 	if err != nil {
 		_ = sh.proc.signal(unix.SIGKILL)
-		return fmt.Errorf("cannot give orders to the new process: %w", err)
+		return nil, fmt.Errorf("cannot give orders to the new process: %w", err)
 	}
 	report, err := io.ReadAll(io.LimitReader(sh.report, 64<<10))
-	switch {
-	case err != nil:
+	if err != nil {
 		_ = sh.proc.signal(unix.SIGKILL)
-		return fmt.Errorf("cannot execute %s within %s: %w", spec.Path, startWait, err)
-	case len(report) > 0:
-		return execFailure(spec, report)
+		return nil, fmt.Errorf("cannot execute %s within %s: %w", spec.Path, startWait, err)
 	}
-	return nil
+	outcome, ok := shim.DecodeOutcome(report)
+	switch {
+	case !ok:
+		return nil, errors.New("cannot execute " + spec.Path + ": the new process reported nonsense")
+	case outcome.Err != nil:
+		return outcome.Notes, execFailure(spec, outcome.Err)
+	}
+	return outcome.Notes, nil
 }
 
 // execFailure explains why the program could not be executed. A missing file behind an existing one is the
 // interpreter of a script, or the loader of a program built for another C library.
-func execFailure(spec *shim.Spec, report []byte) error {
-	failed, ok := shim.DecodeError(report)
-	if !ok {
-		return errors.New("cannot execute " + spec.Path + ": the new process reported nonsense")
-	}
+func execFailure(spec *shim.Spec, failed *shim.Error) error {
 	if !strings.HasPrefix(failed.Step, "execute ") {
 		return failed
 	}
-	e := &ExecError{Path: spec.Path, Text: failed.Error()}
+	e := &ExecError{Path: spec.Path, Text: failed.Error(), Err: failed.Errno}
 	switch failed.Errno {
 	case unix.ENOENT:
 		e.Missing = true
@@ -307,6 +320,18 @@ func execFailure(spec *shim.Spec, report []byte) error {
 		e.Text += ": look at the execute bits on the way to it and for a file system mounted noexec"
 	}
 	return e
+}
+
+// passing are the causes of a failed start that may be gone at the next one: something is short or busy for the moment.
+var passing = []error{
+	unix.EAGAIN, unix.ENOMEM, unix.EMFILE, unix.ENFILE, unix.ENOSPC, unix.EDQUOT, unix.ETXTBSY, unix.EBUSY, unix.EINTR,
+	unix.EIO, unix.ESTALE, unix.ETIMEDOUT, unix.EPIPE, os.ErrDeadlineExceeded,
+}
+
+// mayPass reports whether a start that failed with err may succeed without anybody's help. A file, user or directory
+// that does not exist does not come into being.
+func mayPass(err error) bool {
+	return slices.ContainsFunc(passing, func(cause error) bool { return errors.Is(err, cause) })
 }
 
 // runTool runs a probe's command as the program would run: same user, environment, directory and limits. The error
@@ -346,7 +371,7 @@ func (sup *Supervisor) runCommand(ctx context.Context, p *Program, argv []string
 		return "", err
 	}
 	defer sup.reaper.forget(sh.proc.id.PID)
-	if err := sh.become(spec); err != nil {
+	if _, err := sh.become(spec); err != nil { // the notes are those of the program itself
 		return "", err
 	}
 	said := make(chan string, 1)

@@ -31,6 +31,7 @@ type record struct {
 	WasReady  bool      `json:"was_ready"`
 	Restarts  int       `json:"restarts"`
 	Failures  int       `json:"failures"`
+	Vain      int       `json:"vain"`
 	Backoffs  int       `json:"backoffs"`
 	Stdout    logMark   `json:"stdout,omitzero"`
 	Stderr    logMark   `json:"stderr,omitzero"`

@@ -11,7 +11,7 @@ import (
 // still the same one.
 func (s *service) restore(r *record) {
 	s.event(func() {
-		s.restarts, s.failures, s.backoffs = r.Restarts, r.Failures, r.Backoffs
+		s.restarts, s.failures, s.vain, s.backoffs = r.Restarts, r.Failures, r.Vain, r.Backoffs
 		s.exit, s.lastLog, s.restored = r.Exit, r.LastLog, true
 		acct, err := lookupAccount(s.prog.User)
 		if err != nil {
@@ -70,7 +70,7 @@ func (s *service) adopt(r *record) bool {
 		s.watchAdopted(proc, number)
 	}
 	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", proc.id.PID).Bool("child", proc.child).Msg("took over the running process")
-	s.wanted = r.Wanted
+	s.wanted, s.run.wasReady = r.Wanted, r.WasReady
 	if r.State == Stopping || r.State == Killing {
 		s.terminate()
 		s.wanted = r.Wanted

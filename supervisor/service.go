@@ -35,11 +35,13 @@ type service struct {
 
 	run      run // the process, or the last one
 	failures int // starts that failed in a row
+	vain     int // starts in a row after which it did not become ready
 	backoffs int // restarts since it was last up for restart_reset
 	restarts int // starts nobody asked for
 	next     time.Time
 	after    func() // what follows when nothing of the process is left
 	startErr error
+	notes    []string // what the last start could not do as defined
 	lastLog  []string
 	exit     *ExitInfo
 
@@ -63,6 +65,7 @@ type run struct {
 	outMark  logMark
 	errMark  logMark
 	oomKills int
+	wasReady bool
 	timedOut bool   // not ready within ready_timeout
 	probe    string // why the last readiness attempt failed
 	cancel   context.CancelFunc
@@ -160,7 +163,7 @@ func (s *service) publish(before State) {
 func (s *service) snapshot() *Status {
 	st := &Status{
 		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Wanted: s.wanted, Since: s.since,
-		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures,
+		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures, Vain: s.vain,
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
 		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), WaitsFor: []string{},
 		Stdout: s.run.paths.out,
@@ -222,7 +225,7 @@ func (s *service) record() *record {
 	r := &record{
 		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.ready,
-		Restarts: s.restarts, Failures: s.failures, Backoffs: s.backoffs,
+		Restarts: s.restarts, Failures: s.failures, Vain: s.vain, Backoffs: s.backoffs,
 		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog,
 		StopGroup: s.prog.StopAsGroup, StopWait: s.prog.StopWaitSecs, StopWith: s.prog.StopSignal,
 	}

@@ -42,6 +42,7 @@ type Status struct {
 	Stopped  time.Time `json:"stopped,omitzero"` // end of the last process
 	Restarts int       `json:"restarts"`         // times it was started again without being asked
 	Failures int       `json:"failures"`         // starts that failed, in a row
+	Vain     int       `json:"vain"`             // starts in a row after which it did not become ready
 	Next     time.Time `json:"next,omitzero"`    // when a program in backoff is started again
 	Adopted  bool      `json:"adopted"`          // its process was started by an earlier daemon
 	Changed  bool      `json:"changed"`          // the process runs an older definition than the one in force

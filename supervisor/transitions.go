@@ -26,8 +26,7 @@ func (s *service) start() {
 		s.wanted = true
 		switch s.state {
 		case Stopped, Exited, Fatal, Backoff, Waiting:
-			s.failures, s.backoffs = 0, 0
-			s.try()
+			s.tryAfresh()
 		case Killing:
 			s.changeMind()
 		}
@@ -48,9 +47,8 @@ func (s *service) stop(again bool) {
 			s.changeMind()
 		}
 		if again && s.state.Down() {
-			s.failures, s.backoffs = 0, 0
 			s.wanted = true
-			s.try()
+			s.tryAfresh()
 		}
 	})
 }
@@ -81,6 +79,9 @@ func (s *service) exited(number uint64, st exitStatus) {
 		s.run.ended, s.run.stopped = true, time.Now()
 		s.run.cancel()
 		s.noteExit(st)
+		if !s.run.wasReady && !s.run.asked {
+			s.vain++
+		}
 		switch s.state {
 		case Starting:
 			s.conclude(s.startFailed)
@@ -157,7 +158,13 @@ func (s *service) unwell(number uint64, err error) {
 }
 
 func (s *service) becomeReady() {
-	s.ready, s.run.timedOut = true, false
+	s.ready, s.run.wasReady, s.run.timedOut, s.vain = true, true, false, 0
+}
+
+// tryAfresh is a start that somebody asked for: what failed before does not count.
+func (s *service) tryAfresh() {
+	s.failures, s.vain, s.backoffs = 0, 0, 0
+	s.try()
 }
 
 // try starts the program if all it depends on is ready; otherwise it waits for that.
@@ -169,6 +176,7 @@ func (s *service) try() {
 	}
 	if err := s.launch(); err != nil {
 		s.startErr, s.lastLog = err, nil
+		s.vain++
 		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot start")
 		s.startFailed()
 		return
@@ -180,13 +188,20 @@ func (s *service) try() {
 	}
 }
 
+// lastingRetries is how often a start that cannot succeed without help is tried again all the same: somebody may be just
+// about to put the file or the user in place. Whoever waits learns the cause after two short pauses.
+const lastingRetries = 2
+
 // startFailed follows a process that could not be started or did not live for startsecs.
 func (s *service) startFailed() {
 	s.failures++
+	retries := s.prog.StartRetries
 	if s.startErr == nil {
 		s.keepLastLog()
+	} else if !mayPass(s.startErr) {
+		retries = min(retries, lastingRetries)
 	}
-	if s.failures > s.prog.StartRetries {
+	if s.failures > retries {
 		s.wanted = false
 		s.setState(Fatal, 0, nil)
 		return
@@ -321,8 +336,7 @@ func (s *service) drain() {
 func (s *service) stoppedNow() {
 	s.setState(Stopped, 0, nil)
 	if s.wanted {
-		s.failures, s.backoffs = 0, 0
-		s.try()
+		s.tryAfresh()
 	}
 }
 

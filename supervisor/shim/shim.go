@@ -28,7 +28,7 @@ const Name = "fate-supervisor-exec"
 // File descriptors of the shim besides 0, 1 and 2, which are the program's already.
 const (
 	Orders = 3 // read: an encoded Spec, up to the end of the pipe
-	Report = 4 // write: an encoded Error; closed by a successful exec
+	Report = 4 // write: notes and at most one Error, encoded; closed by a successful exec
 )
 
 // Spec are the shim's orders.
@@ -79,9 +79,12 @@ func run() {
 		return // the daemon is gone; nobody listens
 	}
 	if err := spec.become(); err != nil {
-		_, _ = syscall.Write(Report, err.Encode())
+		send((&Outcome{Err: err}).Encode())
 	}
 }
+
+// send reports to the daemon. If that is gone, nobody misses the report.
+func send(report []byte) { _, _ = syscall.Write(Report, report) }
 
 func readAll(fd int) []byte {
 	var data []byte
@@ -106,8 +109,12 @@ func (s *Spec) become() *Error {
 		}
 	}
 	for _, l := range s.Limits {
-		if err := l.set(); err != nil {
+		note, err := l.set()
+		if err != nil {
 			return failure("set "+l.Name+" to "+l.text(), err)
+		}
+		if note != "" {
+			send((&Outcome{Notes: []string{note}}).Encode())
 		}
 	}
 	if s.SetUser {
@@ -127,23 +134,22 @@ func (s *Spec) become() *Error {
 }
 
 // set sets the limit. Root of a container may lack the right to raise a hard limit; a program with as much as there is
-// serves better than none, so it gets that, and a line in its log says so.
-func (l Limit) set() error {
+// serves better than none, so it gets that, and a note says so.
+func (l Limit) set() (note string, err error) {
 	// syscall.Setrlimit also tells the runtime not to restore its own idea of the file limit at exec.
-	err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard})
+	err = syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard})
 	if err != syscall.EPERM {
-		return err
+		return "", err
 	}
 	var have syscall.Rlimit
 	if err := syscall.Getrlimit(l.Resource, &have); err != nil {
-		return err
+		return "", err
 	}
 	most := Limit{Name: l.Name, Resource: l.Resource, Soft: min(l.Soft, have.Max), Hard: min(l.Hard, have.Max)}
 	if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: most.Soft, Max: most.Hard}); err != nil {
-		return err
+		return "", err
 	}
-	_, _ = os.Stderr.WriteString("supervisor: " + l.Name + " is " + most.text() + ": this machine does not allow " + l.text() + "\n")
-	return nil
+	return l.Name + " is " + most.text() + ": this machine does not allow " + l.text(), nil
 }
 
 // takeUser changes the credentials of the calling thread for good.

@@ -61,19 +61,48 @@ func decode(data []byte) (*Spec, bool) {
 	return s, d.ok
 }
 
-// Encode writes a report.
-func (e *Error) Encode() []byte {
-	var w encoder
-	w.text(e.Step)
-	w.number(int64(e.Errno))
-	return w
+// Outcome is what the shim reports: nothing, if all went as ordered.
+type Outcome struct {
+	Notes []string // what is not quite as ordered, in words for the daemon's log
+	Err   *Error   // why there is no program; nil if there is
 }
 
-// DecodeError reads a report; it reports false if it is not one.
-func DecodeError(data []byte) (*Error, bool) {
+// What a message of a report is.
+const (
+	noteField  = "note"
+	errorField = "error"
+)
+
+// Encode writes a report. Reports that follow one another are one report.
+func (o *Outcome) Encode() []byte {
+	var e encoder
+	for _, n := range o.Notes {
+		e.text(noteField)
+		e.text(n)
+	}
+	if o.Err != nil {
+		e.text(errorField)
+		e.text(o.Err.Step)
+		e.number(int64(o.Err.Errno))
+	}
+	return e
+}
+
+// DecodeOutcome reads a report; it reports false if it is not one.
+func DecodeOutcome(data []byte) (*Outcome, bool) {
 	d := decoder{rest: data, ok: true}
-	e := &Error{Step: d.text(), Errno: syscall.Errno(d.number())}
-	return e, d.ok && len(d.rest) == 0
+	o := &Outcome{}
+	for d.ok && len(d.rest) > 0 && o.Err == nil {
+		switch d.text() {
+		case noteField:
+			o.Notes = append(o.Notes, d.text())
+		case errorField:
+			o.Err = &Error{Step: d.text(), Errno: syscall.Errno(d.number())}
+		default:
+			d.ok = false
+		}
+	}
+	return o, d.ok && len(d.rest) == 0
 }
 
 type encoder []byte

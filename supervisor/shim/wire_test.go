@@ -41,17 +41,25 @@ func TestCutOrders(t *testing.T) {
 	}
 }
 
-func TestErrorRoundTrip(t *testing.T) {
-	want := &Error{"execute /bin/x", syscall.ENOENT}
-	got, ok := DecodeError(want.Encode())
-	if !ok || *got != *want {
-		t.Errorf("%+v %v", got, ok)
+func TestOutcomeRoundTrip(t *testing.T) {
+	failed := &Error{"execute /bin/x", syscall.ENOENT}
+	if failed.Error() != "cannot execute /bin/x: no such file or directory" {
+		t.Error(failed.Error())
 	}
-	if got.Error() != "cannot execute /bin/x: no such file or directory" {
-		t.Error(got.Error())
+	for _, want := range []*Outcome{{}, {Err: failed}, {Notes: []string{"a", "b"}}, {Notes: []string{"a"}, Err: failed}} {
+		got, ok := DecodeOutcome(want.Encode())
+		if d := cmp.Diff(want, got); !ok || d != "" {
+			t.Errorf("%v %s", ok, d)
+		}
 	}
-	if _, ok := DecodeError([]byte("nonsense")); ok {
-		t.Error("nonsense was taken for a report")
+	two := append((&Outcome{Notes: []string{"a"}}).Encode(), (&Outcome{Err: failed}).Encode()...)
+	if got, ok := DecodeOutcome(two); !ok || len(got.Notes) != 1 || *got.Err != *failed {
+		t.Errorf("two reports: %+v", got)
+	}
+	for _, nonsense := range []string{"nonsense", "note\x00", "note\x00cut", "error\x00x\x00y\x00", "error\x00x\x001\x00note\x00late\x00"} {
+		if _, ok := DecodeOutcome([]byte(nonsense)); ok {
+			t.Errorf("%q was taken for a report", nonsense)
+		}
 	}
 }
 

@@ -1,0 +1,108 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDependencies delays the readiness of the middle of a chain of three.
+func TestDependencies(t *testing.T) {
+	b := newBench(t)
+	gate := filepath.Join(b.dir, "gate")
+	b.run(
+		b.child("db", "say up;sleep", func(p *Program) { p.ReadyLog = "^up$" }),
+		b.child("middle", "for "+gate+";say open;sleep", func(p *Program) { p.DependsOn = []string{"db"}; p.ReadyLog = "open" }),
+		b.child("top", "sleep", func(p *Program) { p.DependsOn = []string{"middle"} }),
+	)
+	done := make(chan error, 1)
+	go func() { done <- b.sup.Start(testContext(t), []string{"top"}, true) }()
+	b.until("db", "ready", func(st Status) bool { return st.Ready })
+	b.until("middle", "running and not ready", func(st Status) bool { return st.State == Running || st.State == Starting })
+	if st := b.until("top", "WAITING", func(st Status) bool { return st.State == Waiting }); st.Why != "waits for middle" {
+		t.Errorf("why is %q", st.Why)
+	}
+	touch(gate)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if st := b.status("top"); !st.Ready {
+		t.Errorf("%+v", st)
+	}
+	// The other way round: each stops only after what depends on it.
+	from := b.sup.events.last()
+	b.stop("db", "middle", "top")
+	var order []string
+	for _, e := range b.sup.events.after(testContext(t), from) {
+		if e.State == Stopped {
+			order = append(order, e.Name)
+		}
+	}
+	if got := strings.Join(order, " "); got != "top middle db" {
+		t.Errorf("stopped in the order %s", got)
+	}
+}
+
+func TestDependencyFails(t *testing.T) {
+	b := newBench(t)
+	b.run(
+		b.child("db", "complain no space;exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 1000, 0 }),
+		b.child("top", "sleep", func(p *Program) { p.DependsOn = []string{"db"} }),
+	)
+	err := b.sup.Start(testContext(t), []string{"top"}, true)
+	if err == nil || !strings.Contains(err.Error(), "top: depends on db, which is not ready: exited with status 1") {
+		t.Errorf("Start: %v", err)
+	}
+	b.stop("top")
+}
+
+func TestReadyTCPAndTimeout(t *testing.T) {
+	b := newBench(t)
+	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)
+	b.run(b.child("a", "for "+gate+";listen "+addr+";sleep", func(p *Program) {
+		p.ReadyTCP, p.ReadyTimeout = addr, 50*time.Millisecond
+	}))
+	err := b.sup.Start(testContext(t), []string{"a"}, true)
+	if err == nil || !strings.Contains(err.Error(), "a: not ready in time") {
+		t.Fatalf("Start: %v", err)
+	}
+	b.until("a", "told why", func(st Status) bool { return strings.HasPrefix(st.Why, "not ready in time: dial tcp "+addr) })
+	touch(gate)
+	b.until("a", "ready after all", func(st Status) bool { return st.Ready && !st.TimedOut })
+}
+
+// TestStrangerAnswers has somebody else answer on the port the program is to listen on.
+func TestStrangerAnswers(t *testing.T) {
+	l, err := listenLocal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	b.run(b.child("a", "sleep", func(p *Program) { p.ReadyTCP = l.Addr().String() }))
+	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("it is not this program: pid %d holds the port", os.Getpid())
+	if st := b.until("a", "told why", func(st Status) bool { return strings.Contains(st.Probe, want) }); st.Ready {
+		t.Errorf("%+v", st)
+	}
+	l.Close()
+	b.until("a", "without an answer", func(st Status) bool { return strings.Contains(st.Probe, "connection refused") })
+}
+
+func TestReadyExec(t *testing.T) {
+	b := newBench(t)
+	gate := filepath.Join(b.dir, "gate")
+	b.run(b.child("a", "sleep", func(p *Program) {
+		p.ReadyExec = []string{"/bin/sh", "-c", "test -e " + gate + " || { echo no gate; exit 7; }"}
+	}))
+	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.until("a", "told why", func(st Status) bool { return strings.Contains(st.Probe, "exited with status 7: no gate") })
+	touch(gate)
+	b.until("a", "ready", func(st Status) bool { return st.Ready })
+}
