@@ -19,17 +19,25 @@ const UnitName = "fate-supervisor"
 const SystemdPath = "/etc/systemd/system/" + UnitName + ".service"
 
 // Arguments are what the executable is called with at boot.
-func (u Unit) Arguments() []string { return []string{"--base", u.Base, "svc", "run"} }
+func (u Unit) Arguments() []string { return u.arguments("run") }
+
+func (u Unit) arguments(verb string) []string { return []string{"--base", u.Base, "svc", verb} }
+
+// command is a command line of ours for systemd.
+func (u Unit) command(verb string) string {
+	return systemdCommand(append([]string{u.Executable}, u.arguments(verb)...))
+}
 
 // Systemd returns the path and content of the systemd unit.
 //
 // KillMode=process: a daemon that ends, by whatever means, takes no program with it; the next one takes them over.
 // What must end is ended by the daemon itself, in order, and for that it gets as long as it needs: MySQL may take
-// minutes. Delegate=yes lets it make a control group for each program. StartLimitInterval in [Service] is the old
+// minutes, in a reload too, whose time TimeoutStartSec is. The reload is our own command: it tells systemctl what is
+// wrong with the configuration, and a minimal Debian has no /bin/kill. Delegate=yes lets it make a control group for each program. StartLimitInterval in [Service] is the old
 // place and name, which systemd 219 (CentOS 7) and the newest both understand.
 func (u Unit) Systemd() (path string, content []byte) {
 	var b strings.Builder
-	err := systemdUnit.Execute(&b, map[string]string{"ExecStart": systemdCommand(append([]string{u.Executable}, u.Arguments()...))})
+	err := systemdUnit.Execute(&b, map[string]string{"ExecStart": u.command("run"), "ExecReload": u.command("reload")})
 	if err != nil {
 		panic("supervisor: the unit template is broken: " + err.Error())
 	}
@@ -45,12 +53,12 @@ Wants=network-online.target
 Type=notify
 NotifyAccess=main
 ExecStart={{.ExecStart}}
-ExecReload=/bin/kill -HUP $MAINPID
+ExecReload={{.ExecReload}}
 Restart=always
 RestartSec=200ms
 StartLimitInterval=0
 KillMode=process
-TimeoutStartSec=120
+TimeoutStartSec=900
 TimeoutStopSec=900
 Delegate=yes
 LimitNOFILE=1048576

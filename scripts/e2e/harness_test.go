@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// demoAppliance builds the program and the appliance once per run of the tests.
-var demoAppliance = sync.OnceValues(func() (string, error) {
+// bareProgram is the program without a payload, built once per run of the tests.
+var bareProgram = sync.OnceValues(func() (string, error) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		return "", err
@@ -36,13 +36,25 @@ var demoAppliance = sync.OnceValues(func() (string, error) {
 	if out, err := exec.Command("make", "-s", "-C", root, "build").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("make build: %w: %s", err, out)
 	}
-	return appliance.Build(context.Background(), filepath.Join(root, "bin/fate-installer"), os.Stderr)
+	return filepath.Join(root, "bin/fate-installer"), nil
 })
 
-// installerFile is where the appliance is carried to.
-const installerFile = "/root/fate-installer"
+// demoAppliance is the program with the demo's payload, built once per run of the tests.
+var demoAppliance = sync.OnceValues(func() (string, error) {
+	program, err := bareProgram()
+	if err != nil {
+		return "", err
+	}
+	return appliance.Build(context.Background(), program, os.Stderr)
+})
 
-// bench is a lab with the appliance on every host.
+// Where the appliance is carried to, and where an installation has the program.
+const (
+	installerFile = "/root/fate-installer"
+	programFile   = "/usr/local/bin/fate-installer"
+)
+
+// bench is a lab for a test.
 type bench struct {
 	*lab.Lab
 	t *testing.T
@@ -51,7 +63,13 @@ type bench struct {
 // newBench boots hosts given as NAME=ADDRESS and copies the appliance to them.
 func newBench(t *testing.T, hosts ...string) bench {
 	t.Helper()
-	file, err := demoAppliance()
+	return newBenchWith(t, demoAppliance, installerFile, hosts...)
+}
+
+// newBenchWith boots hosts and copies a file to them.
+func newBenchWith(t *testing.T, build func() (string, error), target string, hosts ...string) bench {
+	t.Helper()
+	file, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +87,12 @@ func newBench(t *testing.T, hosts ...string) bench {
 			t.Error(err)
 		}
 	})
-	b := bench{l, t}
 	for _, h := range list {
-		if err := l.CopyTo(t.Context(), file, h.Name, installerFile); err != nil {
+		if err := l.CopyTo(t.Context(), file, h.Name, target); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return b
+	return bench{l, t}
 }
 
 // on returns the bench for a subtest.
@@ -154,12 +171,13 @@ func (b bench) listen(host, address string) (stop func() []byte) {
 
 // program is a line of svc status -o json.
 type program struct {
-	Name     string `json:"name"`
-	State    string `json:"state"`
-	Ready    bool   `json:"ready"`
-	PID      int    `json:"pid"`
-	Restarts int    `json:"restarts"`
-	Why      string `json:"why"`
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	Ready    bool      `json:"ready"`
+	PID      int       `json:"pid"`
+	Restarts int       `json:"restarts"`
+	Why      string    `json:"why"`
+	Started  time.Time `json:"started"`
 }
 
 // status returns the programs of a host by name, and the exit status of svc status.
@@ -316,6 +334,27 @@ func (b bench) checkSame(what string, before, after map[string]string) {
 	slices.Sort(diff)
 	if len(diff) > 0 {
 		b.t.Errorf("%s: %d differences\n%s", what, len(diff), strings.Join(diff[:min(len(diff), 40)], "\n"))
+	}
+}
+
+// checkSamePIDs wants programs to have the processes they had before.
+func (b bench) checkSamePIDs(before, after map[string]program) {
+	b.t.Helper()
+	for name, p := range before {
+		if now := after[name]; now.PID != p.PID || now.Restarts != p.Restarts {
+			b.t.Errorf("%s was restarted: %+v, before %+v", name, now, p)
+		}
+	}
+}
+
+// write puts a file into a host.
+func (b bench) write(host, path, text string) {
+	b.t.Helper()
+	err := b.Run(b.t.Context(), host, lab.Cmd{
+		Args: []string{"sh", "-c", `mkdir -p "$(dirname "$1")" && cat > "$1"`, "sh", path}, Stdin: strings.NewReader(text),
+	})
+	if err != nil {
+		b.t.Fatal(err)
 	}
 }
 
