@@ -23,6 +23,8 @@ type installOptions struct {
 	forceConfig bool
 	waive       []string
 	keys        string
+	wait        time.Duration
+	change      bool // what is installed, into what the cluster file says
 }
 
 func (o *installOptions) addFlags(f *pflag.FlagSet) {
@@ -30,8 +32,13 @@ func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
 	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
+	f.BoolVar(&o.change, "change-cluster", false, "go on although the cluster file contradicts what is installed here")
+	f.DurationVar(&o.wait, "wait", defaultWait, "`time` to wait for modules on other hosts that programs here need")
 	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
+
+// defaultWait is enough for an administrator to walk from one host to the next.
+const defaultWait = 10 * time.Minute
 
 // addWanted adds the flags that say what is to be installed.
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
@@ -50,6 +57,11 @@ start the programs in dependency order and wait until each is ready. It is what 
 
 It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
 is undone unless --no-undo is given; data is never undone. Files that were edited on this host are kept, and reported.
+
+The hosts of a party can be installed in any order. A program that needs a module on another host waits for it, and says
+where to run what; after --wait the run ends with exit code 6, and the program starts by itself when the other host is
+there. A cluster file that contradicts the one installed here, an old copy for example, is refused; --change-cluster says
+that the change is meant.
 
 A side that uses TLS needs --keys the first time, and again when they are renewed; in between, the installed keys stay.
 
@@ -154,6 +166,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if opts.dryRun {
 		return d.printPlan(ctx, opts)
 	}
+	if err := d.refuseContradictions(opts.change); err != nil {
+		return err
+	}
 	unlock, err := d.begin("install")
 	if err != nil {
 		return err
@@ -203,6 +218,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	if d.stored == nil {
 		view.countSmall(plan)
 	}
+	d.wait = newPatience(d.spec, opts.wait, view.service)
 	env := d.env(view)
 	env.Force = opts.forceConfig
 	d.g.printf("carrying out %d steps, journal in %s\n", len(plan.Nodes), d.journalPath())

@@ -33,6 +33,7 @@ type deployment struct {
 	spec    *fate.Spec
 	facts   *host.Facts
 	remarks fate.Problems // about the TLS keys
+	wait    *patience     // for other hosts, of an installing run
 }
 
 // openDeployment reads everything an install needs and changes nothing. The caller closes it.
@@ -150,7 +151,7 @@ func (d *deployment) plan() (engine.Plan, error) {
 func (d *deployment) env(view *runView) *engine.Env {
 	env := &engine.Env{
 		Host:     d.host,
-		Services: &services{client: rpc.NewClient(d.host.Path(d.layout().SupervisorSocket())), onEvent: view.service},
+		Services: &services{client: rpc.NewClient(d.host.Path(d.layout().SupervisorSocket())), onEvent: view.service, wait: d.wait},
 		Self:     selfProgram{d.payload},
 		StateDir: d.layout().State(),
 		Log:      d.g.logger(),

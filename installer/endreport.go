@@ -24,6 +24,7 @@ type endReport struct {
 	Logs      string                 `json:"logs"`
 	Journal   string                 `json:"journal"`
 	Next      string                 `json:"next"`
+	Waiting   []absence              `json:"waiting,omitempty"` // for other hosts
 	Warnings  []string               `json:"warnings,omitempty"`
 	Notes     []string               `json:"notes"` // about the configuration
 	Steps     []engine.Outcome       `json:"steps"`
@@ -35,6 +36,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: "fate-installer svc status",
+		Waiting:  d.wait.absences(),
 		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps,
 	}
 	if d.spec.Runs(fate.FateFlow) {
@@ -51,9 +53,15 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		end.Programs = programs
 	}
 	if d.g.Output == "json" {
-		return d.g.printJSON(end)
+		if err := d.g.printJSON(end); err != nil {
+			return err
+		}
+	} else {
+		d.printEndText(end)
 	}
-	d.printEndText(end)
+	if len(end.Waiting) > 0 {
+		return exitCode(&waitError{end.Waiting}, exitNotReady)
+	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 type services struct {
 	client  *rpc.Client
 	onEvent func(string) // shown while programs are on their way; may be nil
+	wait    *patience    // for other hosts; nil: never
 }
 
 // notReadyError lists programs that were started and did not become ready, with the ends of their logs.
@@ -61,14 +62,21 @@ func (s *services) Update(ctx context.Context) error {
 
 // Start implements engine.Services.
 func (s *services) Start(ctx context.Context, names []string, onEvent func(string)) error {
-	defer s.follow(ctx, names, onEvent)()
-	return outcomeError(s.client.Start(ctx, names, true))
+	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.Start(ctx, names, true)) })
 }
 
 // Restart implements engine.Services.
 func (s *services) Restart(ctx context.Context, names []string, onEvent func(string)) error {
+	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.Restart(ctx, names, false, true)) })
+}
+
+// bring starts programs, when other hosts allow it, and reports what happens to them meanwhile.
+func (s *services) bring(ctx context.Context, names []string, onEvent func(string), start func() error) error {
 	defer s.follow(ctx, names, onEvent)()
-	return outcomeError(s.client.Restart(ctx, names, false, true))
+	if s.wait == nil {
+		return start()
+	}
+	return s.wait.bring(ctx, names, start)
 }
 
 // Stop implements engine.Services. Names the supervisor does not know have nothing to stop.
@@ -100,6 +108,9 @@ func (s *services) Status(ctx context.Context) ([]engine.ServiceStatus, error) {
 	out := make([]engine.ServiceStatus, len(statuses))
 	for i, status := range statuses {
 		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready, Why: status.Why}
+		if s.wait != nil {
+			out[i].Elsewhere = s.wait.elsewhere(status.Name)
+		}
 	}
 	return out, nil
 }

@@ -156,6 +156,10 @@ type ServiceStatus struct {
 	State string // as the supervisor prints it, such as RUNNING
 	Ready bool
 	Why   string // not ready: the reason
+
+	// Elsewhere says what it waits for on another host, when it is started and becomes ready by itself as soon as that
+	// is there. Nothing on this host is left to be done for it.
+	Elsewhere string
 }
 
 // ProgressOf returns the function by which a step reports how far it is.

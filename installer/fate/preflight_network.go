@@ -198,16 +198,15 @@ func (s *Spec) targets() []host.Target {
 			}
 		}
 	}
-	if s.Runs(ClusterManager) || s.Runs(FateFlow) {
-		add("mysql", first(s.Side.MySQL.IPs), s.Side.MySQL.Port, false)
-	}
-	if s.Runs(NodeManager) || s.Runs(FateFlow) || s.Runs(Rollsite) {
-		add("clustermanager", first(s.Side.ClusterManager.IPs), s.Side.ClusterManager.Port, false)
-	}
-	if s.Runs(FateFlow) {
-		add("rollsite", first(s.Side.Rollsite.IPs), s.Side.Rollsite.Port, false)
-		for _, e := range s.Side.ZK.Lists {
-			add("zookeeper", e.IP, e.Port, false)
+	for _, m := range s.modules {
+		wanted := s.wants(m)
+		if m == FateFlow || m == Rollsite { // needed for jobs, though not to start
+			wanted = append(wanted, ClusterManager, Rollsite)
+		}
+		for _, need := range wanted {
+			for _, e := range s.Side.endsOf(need) {
+				add(string(need), e.IP, e.Port, false)
+			}
 		}
 	}
 	return out

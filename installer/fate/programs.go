@@ -22,6 +22,9 @@ func Programs(s *Spec) []supervisor.Program {
 		if f := build[m]; f != nil {
 			p := f(s)
 			p.Priority = 100 + 10*i
+			if len(s.Needs(p.Name)) > 0 {
+				p.StartRetries = retryForEver // the other host may be away for a day, and nobody has to be called then
+			}
 			out = append(out, p)
 		}
 	}
@@ -33,6 +36,9 @@ const (
 	limitFiles     = "65535"
 	limitProcesses = "65535"
 )
+
+// retryForEver is the largest startretries there is; the pauses between them grow to half a minute.
+const retryForEver = 1_000_000
 
 // program is what all have in common. Upstream's supervisor gives up for good after three quick failures, which turns
 // a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.

@@ -50,15 +50,21 @@ func (s StartPrograms) Check(ctx context.Context, env *engine.Env) (engine.Findi
 	if err != nil {
 		return engine.Finding{}, err
 	}
-	var why []string
+	var why, elsewhere []string
 	for _, name := range s.Names {
 		st, reason := judge(status, name)
-		if reason != "" {
+		switch {
+		case reason != "" && st.Elsewhere != "":
+			elsewhere = append(elsewhere, name+" "+st.Elsewhere)
+		case reason != "":
 			why = append(why, reason)
 		}
 		if st.Ready {
 			before.Running = append(before.Running, name)
 		}
+	}
+	if len(why) == 0 && len(elsewhere) > 0 {
+		return engine.Finding{Done: true, Note: strings.Join(elsewhere, "; ")}, nil
 	}
 	if len(why) == 0 && s.outdated(env) {
 		why = append(why, "what it reads has changed since it was started")

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/supervisor"
+)
+
+// patience waits for modules on other hosts that a program of this host needs. A program whose needs are not met in
+// time is left to the supervisor, which goes on trying: the hosts of a party can be installed in any order, one after
+// the other even, and no command has to be repeated.
+type patience struct {
+	programs []supervisor.Program             // of this host, in start order
+	needs    func(program string) []fate.Need // on other hosts
+	limit    time.Duration                    // for all waiting of a run together
+	tell     func(string)                     // shown to whoever waits
+
+	mu      sync.Mutex
+	until   time.Time
+	waiting map[string]absence // by program
+}
+
+// absence is what a program waits for when nobody waits with it any more.
+type absence struct {
+	Program string `json:"program"`
+	Needs   string `json:"needs"`
+	Remedy  string `json:"remedy"`
+}
+
+func (a absence) String() string { return "waits for " + a.Needs }
+
+func newPatience(spec *fate.Spec, limit time.Duration, tell func(string)) *patience {
+	return &patience{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell, waiting: map[string]absence{}}
+}
+
+// needPause is between two looks at another host.
+const needPause = time.Second
+
+// bring starts programs when other hosts are ready for it. start is tried again as long as there is time, because an
+// address that answers is not yet a database with all its accounts.
+func (p *patience) bring(ctx context.Context, names []string, start func() error) error {
+	if a, ok := p.held(names); ok {
+		p.leave(names, a)
+		return nil
+	}
+	told := ""
+	for {
+		missing, needy := p.missing(ctx, names)
+		var err error
+		if missing == nil {
+			if err = start(); err == nil || !needy || !isNotReady(err) {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		switch late := !p.deadline().After(time.Now()); {
+		case late && missing != nil:
+			p.leave(names, absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
+			return nil
+		case late:
+			return err
+		case missing != nil && told != missing.String():
+			told = missing.String()
+			p.tell(fmt.Sprintf("%s waits for %s, until %s; %s", strings.Join(names, ", "), missing, p.deadline().Format(time.TimeOnly), missing.Remedy()))
+		}
+		select {
+		case <-time.After(needPause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func isNotReady(err error) bool {
+	var notReady *notReadyError
+	return errors.As(err, &notReady)
+}
+
+// missing is the first need of the programs that is not met; needy, whether they have any.
+func (p *patience) missing(ctx context.Context, names []string) (missing *fate.Need, needy bool) {
+	for _, name := range names {
+		for _, need := range p.needs(name) {
+			needy = true
+			if len(unreachable(ctx, need)) > len(need.Addrs)-need.AtLeast {
+				return &need, true
+			}
+		}
+	}
+	return nil, needy
+}
+
+// needTimeout is for one connection; a firewall that swallows packets costs as much.
+const needTimeout = 3 * time.Second
+
+// unreachable tries all addresses of a need at once, and returns why each that does not answer does not.
+func unreachable(ctx context.Context, need fate.Need) []error {
+	dialer := net.Dialer{Timeout: needTimeout}
+	failed := make([]error, len(need.Addrs))
+	var group sync.WaitGroup
+	for i, addr := range need.Addrs {
+		group.Go(func() {
+			conn, err := dialer.DialContext(ctx, "tcp", addr)
+			if err == nil {
+				err = conn.Close()
+			}
+			failed[i] = err
+		})
+	}
+	group.Wait()
+	return slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+}
+
+// deadline begins to run when somebody first has to wait.
+func (p *patience) deadline() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.until.IsZero() {
+		p.until = time.Now().Add(p.limit)
+	}
+	return p.until
+}
+
+// held reports whether one of the programs depends on a program of this host that waits for another host.
+func (p *patience) held(names []string) (absence, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, program := range p.programs {
+		if !slices.Contains(names, program.Name) {
+			continue
+		}
+		for _, dependency := range program.DependsOn {
+			if a, ok := p.waiting[dependency]; ok {
+				a.Program = names[0]
+				return a, true
+			}
+		}
+	}
+	return absence{}, false
+}
+
+// leave gives programs into the supervisor's care.
+func (p *patience) leave(names []string, a absence) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, name := range names {
+		p.waiting[name] = a
+	}
+}
+
+// elsewhere says what a program was left waiting for; blank when it was not.
+func (p *patience) elsewhere(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a, ok := p.waiting[name]; ok {
+		return a.String()
+	}
+	return ""
+}
+
+// absences lists the programs that wait for other hosts, in start order.
+func (p *patience) absences() []absence {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := []absence{}
+	for _, program := range p.programs {
+		if a, ok := p.waiting[program.Name]; ok {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// waitError says that this host is done and others are not.
+type waitError struct{ absences []absence }
+
+func (e *waitError) Error() string {
+	var lines []string
+	for _, a := range e.absences {
+		lines = append(lines, fmt.Sprintf("%s waits for %s", a.Program, a.Needs))
+	}
+	return "this host is installed, but other hosts are missing: " + strings.Join(lines, "; ")
+}
+
+// Hint names what to run, and where. Nothing has to be repeated here.
+func (e *waitError) Hint() string {
+	var lines []string
+	for _, a := range e.absences {
+		if !slices.Contains(lines, a.Remedy) {
+			lines = append(lines, a.Remedy)
+		}
+	}
+	return strings.Join(lines, "\n") + "\nthe programs here start by themselves when that is done: fate-installer svc status"
+}

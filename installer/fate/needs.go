@@ -1,0 +1,119 @@
+package fate
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Need is what a program of this host cannot start without, and what runs on other hosts.
+type Need struct {
+	Module  Module
+	Addrs   []string // host:port of each instance on another host
+	AtLeast int      // how many of them have to answer: one, or as many as make a majority
+	Inside  bool     // it is installed from the same cluster file; otherwise it is somebody else's to start
+}
+
+// String is "mysql at 192.168.0.1:3306", and of an ensemble "2 of zookeeper at ...".
+func (n Need) String() string {
+	if len(n.Addrs) > 1 {
+		return fmt.Sprintf("%d of %s at %s", n.AtLeast, n.Module, strings.Join(n.Addrs, ", "))
+	}
+	return fmt.Sprintf("%s at %s", n.Module, strings.Join(n.Addrs, ", "))
+}
+
+// Remedy is what to run, and where, so that the need is met.
+func (n Need) Remedy() string {
+	var hosts []string
+	for _, addr := range n.Addrs {
+		host, _, _ := net.SplitHostPort(addr) // made by JoinHostPort
+		hosts = append(hosts, host)
+	}
+	where := strings.Join(hosts, " and ")
+	if !n.Inside {
+		return fmt.Sprintf("start the %s on %s: it is not installed by fate-installer", n.Module, where)
+	}
+	return fmt.Sprintf("on %s run the same file with the same cluster file: ./fate-installer --config cluster.yaml", where)
+}
+
+// Needs lists what a program of this host waits for on other hosts. What it needs on this host is in its DependsOn.
+func (s *Spec) Needs(program string) []Need {
+	i := slices.IndexFunc(s.modules, func(m Module) bool { return m.Program() == program })
+	if i < 0 {
+		return nil
+	}
+	var out []Need
+	for _, m := range s.wants(s.modules[i]) {
+		if n := s.elsewhere(m); n.AtLeast > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// wants are the modules that a module cannot start without, wherever they run.
+func (s *Spec) wants(m Module) []Module {
+	switch m {
+	case ClusterManager:
+		return []Module{MySQL}
+	case NodeManager:
+		return []Module{ClusterManager}
+	case FateFlow:
+		// It exits without its database or its registry; without the clustermanager it starts, and every job fails.
+		out := []Module{MySQL}
+		if s.Side.FateFlow.DefaultEngines == "eggroll" {
+			out = append(out, ClusterManager)
+		}
+		if s.Side.ZK.Enable {
+			out = append(out, ZooKeeper)
+		}
+		return out
+	case FateBoard:
+		if s.Profile.BoardNeedsDatabase() {
+			return []Module{MySQL}
+		}
+	}
+	return nil
+}
+
+// elsewhere is the need for a module as far as other hosts have to meet it; AtLeast is 0 when this host suffices.
+func (s *Spec) elsewhere(m Module) Need {
+	n := Need{Module: m, Inside: len(s.Side.addressesOf(m)) > 0}
+	ends := s.Side.endsOf(m)
+	for _, e := range ends {
+		if e.IP != s.IP && e.IP != "" {
+			n.Addrs = append(n.Addrs, net.JoinHostPort(e.IP, strconv.Itoa(e.Port)))
+		}
+	}
+	n.AtLeast = min(len(ends)/2+1, len(ends)) // of one, one; of an ensemble, a majority
+	if s.Runs(m) {
+		n.AtLeast--
+	}
+	n.AtLeast = min(n.AtLeast, len(n.Addrs))
+	return n
+}
+
+// endsOf lists where a module's clients find it, whoever installed it.
+func (s *Side) endsOf(m Module) []Endpoint {
+	one := func(ips []string, port int) []Endpoint {
+		if len(ips) == 0 {
+			return nil
+		}
+		return []Endpoint{{IP: ips[0], Port: port}}
+	}
+	switch m {
+	case MySQL:
+		return one(s.MySQL.IPs, s.MySQL.Port)
+	case ClusterManager:
+		return one(s.ClusterManager.IPs, s.ClusterManager.Port)
+	case Rollsite:
+		return one(s.Rollsite.IPs, s.Rollsite.Port)
+	case ZooKeeper:
+		if s.ZK.Enable {
+			return s.ZK.Lists
+		}
+	}
+	return nil
+}
