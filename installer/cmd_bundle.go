@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"fate-installer/bundle"
 	"fate-installer/payload"
@@ -29,7 +30,7 @@ read it too: unzip -l FILE; unzip -p FILE jdk.tar.zst | zstd -dc | tar tv.
 EXIT STATUS
   0    done
   1    unexpected error, such as a download that failed
-  2    wrong usage, a mistake in a lock file, or a source that cannot be used
+  2    wrong usage, a mistake in a lock file, a source that cannot be used, or a place to write to without room
   4    an appliance or a source is damaged or missing, or a signature is wrong
   130  interrupted`,
 		Example: `  fate-installer bundle lock release/fate-1.11.4.yaml
@@ -62,10 +63,21 @@ func bundleError(err error) error {
 	switch {
 	case errors.As(err, &mismatch), errors.As(err, &signature), errors.As(err, &schema):
 		return exitCode(err, exitPayload)
-	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &stub):
+	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &stub), isBadTarget(err):
 		return exitCode(err, exitUsage)
 	}
 	return err
+}
+
+// isBadTarget reports whether the place that was named to write to cannot take what is written: another one can.
+func isBadTarget(err error) bool {
+	var noexec *payload.NoExecError
+	for _, errno := range []unix.Errno{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EROFS} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return errors.As(err, &noexec)
 }
 
 // fetchOptions are the flags of the commands that may need the network.

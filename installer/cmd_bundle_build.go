@@ -108,8 +108,8 @@ The parts need not be joined: FILE.part001 runs when it is made executable and f
 
 EXIT STATUS
   0    built and verified
-  1    unexpected error, such as a download that failed or a full disk
-  2    a mistake in the lock file, or a source that cannot be used
+  1    unexpected error, such as a download that failed
+  2    a mistake in the lock file, a source that cannot be used, or no room for the result
   4    a source is not what the lock file says it is
   130  interrupted; nothing is left behind`,
 		Example: `  fate-installer bundle build --lock release/fate-1.11.4.yaml --out fate-installer-1.11.4-amd64 --sign release.key

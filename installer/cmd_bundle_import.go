@@ -42,7 +42,7 @@ wheels into it when the appliance is built; or name a complete environment, with
 
 EXIT STATUS
   0    the lock file was written
-  1    unexpected error, such as a full disk
+  1    unexpected error
   2    this is no official package, or a component cannot be used, or the lock file exists
   130  interrupted`,
 		Example: `  fate-installer bundle import AnsibleFATE_1.11.4_release_offline.tar.gz --lock fate-1.11.4.lock.yaml \

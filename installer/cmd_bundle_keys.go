@@ -145,8 +145,8 @@ The file is replaced in one step, or written elsewhere with --out. A split appli
 
 EXIT STATUS
   0    signed
-  1    unexpected error, such as a full disk
-  2    the key cannot be used
+  1    unexpected error
+  2    the key cannot be used, or there is no room for the result
   4    the appliance is damaged
   130  interrupted; the file is as it was`,
 		Example: `  fate-installer bundle sign --key release.key fate-installer-1.11.4-amd64

@@ -6,6 +6,9 @@ import (
 	"compress/gzip"
 	"errors"
 	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"fate-installer/payload"
 )
 
 // The test binary is the program when it is called by the program's name, so that scripts run real processes with
@@ -46,8 +51,15 @@ func TestBundleScripts(t *testing.T) {
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, ".cache"))
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "mounts" { // whether scripts may mount something where only they see it
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt").Run() == nil, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":  scriptCode,
+			"flips": scriptFlips,
 			"targz": scriptTarGz,
 			"flip":  scriptFlip,
 			"cut":   scriptCut,
@@ -118,6 +130,41 @@ func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
 	b[0] ^= 0x10
 	_, err = f.WriteAt(b, offset)
 	ts.Check(err)
+}
+
+// scriptFlips runs "flips FILE N": a byte changes in each of N places, one after the other and half of them in the program
+// part; each time extract all must end with exit code 4, and nothing may appear.
+func scriptFlips(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	defer f.Close()
+	info, err := f.Stat()
+	ts.Check(err)
+	p, err := payload.Open(f.Name())
+	ts.Check(err)
+	program := p.Manifest().Stub.Size
+	ts.Check(p.Close())
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range n {
+		at := program + r.Int64N(info.Size()-program)
+		if i%2 == 0 {
+			at = r.Int64N(program)
+		}
+		var b [1]byte
+		_, err := f.ReadAt(b[:], at)
+		ts.Check(err)
+		_, err = f.WriteAt([]byte{b[0] ^ byte(1+r.IntN(255))}, at)
+		ts.Check(err)
+		scriptCode(ts, false, []string{"4", "fate-installer", "bundle", "extract", "--from", args[0], "all", "flipped"})
+		if _, err := os.Lstat(ts.MkAbs("flipped")); !errors.Is(err, fs.ErrNotExist) {
+			ts.Fatalf("byte %d changed: something was written", at)
+		}
+		_, err = f.WriteAt(b[:], at)
+		ts.Check(err)
+	}
+	ts.Check(ts.Exec("fate-installer", "bundle", "verify", args[0]))
 }
 
 // scriptCut runs "cut FILE N": the last N bytes go.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestExtractTarget(t *testing.T) {
@@ -59,6 +61,53 @@ func TestExtractTarget(t *testing.T) {
 	}
 	if len(entries) != 4 {
 		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// Of several components all get their names, or none.
+func TestExtractAllOrNothing(t *testing.T) {
+	p, err := Open(manyFrames(t).path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dir := tempDir(t)
+	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
+	targets := []Target{{"two", two}, {"one", one}}
+	// The last name is taken when everything is unpacked: the first one is given back.
+	appear := func(done, total int64) {
+		if done == total {
+			os.WriteFile(two, []byte("mine"), 0o600)
+		}
+	}
+	err = p.ExtractAll(context.Background(), targets, ExtractOptions{UID: -1, GID: -1, Progress: appear})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("target appeared: error %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Name() != "two" {
+		t.Errorf("left behind: %v, %v, want what appeared", entries, err)
+	}
+	if err := os.Remove(two); err != nil {
+		t.Fatal(err)
+	}
+	for what, bad := range map[string][]Target{
+		"no such component": {targets[0], {"three", filepath.Join(dir, "three")}},
+		"twice":             {targets[0], targets[1], {"one", filepath.Join(dir, "again")}},
+		"no parent":         {targets[0], {"one", filepath.Join(dir, "no", "one")}},
+		"one target":        {targets[0], {"one", two}},
+	} {
+		if err := p.ExtractAll(context.Background(), bad, ExtractOptions{UID: -1, GID: -1}); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+		wantEmpty(t, dir)
+	}
+	if err := p.ExtractAll(context.Background(), targets, ExtractOptions{UID: -1, GID: -1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range targets {
+		if diff := cmp.Diff(sampleTree(), readTree(t, target.Path)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", target.Component, diff)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func mountTmpfs(t *testing.T, options string, flags uintptr) string {
 
 func openSample(t *testing.T, entries []testEntry) *Payload {
 	t.Helper()
-	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, entries)})
+	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, entries), "second": makeTar(t, entries)})
 	p, err := Open(a.path)
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +93,16 @@ func TestDiskFull(t *testing.T) {
 		}
 		wantEmpty(t, dir)
 	}
+	// Two components have room one by one, but not both.
+	dir := mountTmpfs(t, "size=5m", 0)
+	err := p.ExtractAll(context.Background(), []Target{{"sample", filepath.Join(dir, "x")}, {"second", filepath.Join(dir, "y")}}, ExtractOptions{UID: -1, GID: -1})
+	var space *SpaceError
+	if !errors.As(err, &space) || space.Err != nil || space.Need < 6<<20 {
+		t.Errorf("too small for both: error %v", err)
+	}
+	wantEmpty(t, dir)
 	// With room made, running again is all it takes.
-	dir := mountTmpfs(t, "size=2m", 0)
+	dir = mountTmpfs(t, "size=2m", 0)
 	if err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1}); err == nil {
 		t.Fatal("3 MB were unpacked to 2 MB")
 	}

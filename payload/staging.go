@@ -1,7 +1,6 @@
 package payload
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -18,8 +17,8 @@ import (
 type staging struct {
 	target string
 	path   string
-	dir    *os.File // locked; nil once committed
-	o      ExtractOptions
+	dir    *os.File // locked; nil once done
+	need   int64    // bytes, of everything that is unpacked beside it too
 }
 
 // SpaceError says that a file system has too little room for a component.
@@ -46,7 +45,7 @@ func (e *SpaceError) Unwrap() error {
 
 // Hint says what to do next.
 func (e *SpaceError) Hint() string {
-	return fmt.Sprintf("make room for %d MB on the file system of %s, or choose another directory with --base; nothing was left behind", e.Need>>20+1, e.Path)
+	return fmt.Sprintf("make room for %d MB on the file system of %s, or choose a directory elsewhere; nothing was left behind", e.Need>>20+1, e.Path)
 }
 
 // NoExecError says that programs unpacked to a directory could not be run.
@@ -58,10 +57,10 @@ func (e *NoExecError) Error() string {
 
 // Hint says what to do next.
 func (e *NoExecError) Hint() string {
-	return fmt.Sprintf("mount -o remount,exec the file system of %s, or choose another directory with --base", e.Path)
+	return fmt.Sprintf("mount -o remount,exec the file system of %s, or choose a directory elsewhere", e.Path)
 }
 
-func newStaging(target string, size int64, o ExtractOptions) (*staging, error) {
+func newStaging(target string, need int64, o ExtractOptions) (*staging, error) {
 	target, err := filepath.Abs(target)
 	if err != nil {
 		return nil, err
@@ -71,17 +70,17 @@ func newStaging(target string, size int64, o ExtractOptions) (*staging, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	parent, name := filepath.Split(target)
+	parent, name := filepath.Dir(target), filepath.Base(target)
 	if err := removeStale(parent, name); err != nil {
 		return nil, err
 	}
-	if err := checkFileSystem(parent, size, o); err != nil {
+	if err := checkFileSystem(parent, need, o); err != nil {
 		return nil, err
 	}
 	for {
 		var random [4]byte
 		rand.Read(random[:])
-		s := &staging{target: target, path: filepath.Join(parent, partialPrefix(name)+hex.EncodeToString(random[:])), o: o}
+		s := &staging{target: target, path: filepath.Join(parent, partialPrefix(name)+hex.EncodeToString(random[:])), need: need}
 		if err := os.Mkdir(s.path, 0o700); err != nil {
 			return nil, err
 		}
@@ -172,33 +171,29 @@ func removeTree(path string) error {
 	return os.RemoveAll(path)
 }
 
-// commit makes everything durable and gives the directory its name.
-func (s *staging) commit(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !s.o.NoSync {
-		if err := syncFileSystem(s.dir); err != nil {
-			return fmt.Errorf("cannot write the file system of %s to disk: %w", s.target, err)
-		}
-	}
-	if err := renameNew(s.path, s.target); err != nil {
-		return err
-	}
+// publish gives the directory its name.
+func (s *staging) publish() error { return renameNew(s.path, s.target) }
+
+// withdraw takes the name away again.
+func (s *staging) withdraw() error { return renameNew(s.target, s.path) }
+
+// done keeps what was published.
+func (s *staging) done() {
 	s.dir.Close()
 	s.dir = nil
-	if s.o.NoSync {
-		return nil
-	}
-	parent, err := os.Open(filepath.Dir(s.target))
+}
+
+// syncDir makes the names in a directory survive a crash.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer parent.Close()
-	return parent.Sync()
+	defer dir.Close()
+	return dir.Sync()
 }
 
-// close removes the directory unless it was committed.
+// close removes the directory unless done was called.
 func (s *staging) close() error {
 	if s.dir == nil {
 		return nil

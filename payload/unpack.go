@@ -16,8 +16,8 @@ type unpacker struct {
 	workers []*worker
 }
 
-func newUnpacker(c *Component, s *staging, o ExtractOptions) *unpacker {
-	return &unpacker{c: c, dest: newDestination(c, s, o), progress: newProgress(o.Progress, c.TarSize())}
+func newUnpacker(c *Component, s *staging, o ExtractOptions, p *progress) *unpacker {
+	return &unpacker{c: c, dest: newDestination(c, s, o), progress: p}
 }
 
 // worker is an unpacker's state for one goroutine.

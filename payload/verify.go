@@ -17,7 +17,7 @@ type VerifyOptions struct {
 	// PublicKey must have signed the manifest. If it is nil, the compiled-in key must, and if there is none either,
 	// the signature is not checked.
 	PublicKey *PublicKey
-	Workers   int                     // 0 means one for each processor, at most 4
+	Workers   int                     // 0 means one for each processor, at most maxWorkers
 	Progress  func(done, total int64) // bytes of the file; called by one goroutine at a time
 }
 
@@ -32,9 +32,14 @@ type Report struct {
 	Signed     bool   // whether there is a signature, checked or not
 }
 
+// verifyBuffer is how much is read and hashed at once.
+const verifyBuffer = 256 << 10
+
 // region is a run of the file with a known digest.
 type region struct {
 	what   string // for errors: a component, a member, or the program
+	member string // the component's, empty for what is not a component
+	frame  int    // of the component
 	offset int64
 	size   int64
 	sha256 string
@@ -73,7 +78,7 @@ func (p *Payload) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	}
 	progress.add(p.src.size - sum) // checked by Open
 	err := inOrder(ctx, workers(o.Workers), len(regions), func() (func(int) error, error) {
-		buf := make([]byte, 256<<10)
+		buf := make([]byte, verifyBuffer)
 		return func(i int) error { return p.verifyRegion(ctx, regions[i], buf, progress) }, nil
 	})
 	return r, err
@@ -84,8 +89,8 @@ func (p *Payload) regions() []region {
 	regions := []region{{what: "program", size: p.manifest.Stub.Size, sha256: p.manifest.Stub.SHA256}}
 	for i, c := range p.manifest.Components {
 		base := p.members[i].dataOffset()
-		for _, f := range c.Frames {
-			regions = append(regions, region{what: c.Name, offset: base + f.Offset, size: f.Size, sha256: f.SHA256})
+		for n, f := range c.Frames {
+			regions = append(regions, region{what: c.Name, member: c.Member, frame: n, offset: base + f.Offset, size: f.Size, sha256: f.SHA256})
 		}
 	}
 	for i, f := range p.manifest.Files {
@@ -123,10 +128,13 @@ func (p *Payload) readError(what string, offset int64, err error) error {
 	return fmt.Errorf("cannot read %s at offset %d of %s: %w", what, offset, p.src.path, err)
 }
 
-// workers bounds the number of goroutines: each may hold a frame and its unpacked form in memory.
+// maxWorkers is how many goroutines work on an appliance unless more are asked for: each may hold a frame and its unpacked
+// form in memory, and more would hardly be faster than the disk.
+const maxWorkers = 4
+
 func workers(n int) int {
 	if n <= 0 {
-		n = min(runtime.GOMAXPROCS(0), 4)
+		n = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}
 	return n
 }
