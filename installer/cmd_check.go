@@ -12,7 +12,6 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
-	"fate-installer/payload"
 
 	"github.com/spf13/cobra"
 )
@@ -23,7 +22,7 @@ type checkOptions struct {
 	all   bool
 	waive []string
 	junit string
-	peer  string
+	wantedOptions
 }
 
 // newCheckCommand holds the host against what is to be installed on it.
@@ -37,7 +36,8 @@ the reach of other hosts, and what earlier installations left. All checks are ma
 each with a remedy. install makes the same checks first.
 
 A warning means that it works, but worse than it should; a refusal that it cannot work. --waive lets a refusal pass, with
-a reason that is recorded. --fix carries out the remedies that can be undone; they are undone by uninstall.
+a reason that is recorded. What is planned is not so yet, and install sees to it, unless os: in the cluster file or
+--skip-os keeps it as it is; --fix does that part of install now. It is undone by uninstall.
 
 EXIT STATUS
   0    nothing forbids to install, though there may be warnings
@@ -49,16 +49,17 @@ EXIT STATUS
 		Example: `  ./fate-installer check --role host --party 10000
   ./fate-installer check --config cluster.yaml --fix
   ./fate-installer check --config cluster.yaml --waive port:3306='the old database stops tonight'
+  ./fate-installer check --config cluster.yaml -o junit > preflight.xml
   ./fate-installer check --config cluster.yaml --junit preflight.xml -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), g, opts) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&opts.fix, "fix", false, "carry out the remedies that can be undone, then check again")
+	f.BoolVar(&opts.fix, "fix", false, "do now what install would do to the operating system, then check again")
 	f.BoolVar(&opts.all, "all", false, "show also the checks that passed")
 	f.StringArrayVar(&opts.waive, "waive", nil, "let check `ID=reason` pass although it refuses this host; repeatable")
 	f.StringVar(&opts.junit, "junit", "", "also write the results as JUnit XML to `FILE`")
-	f.StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	opts.wantedOptions.addFlags(f)
 	return cmd
 }
 
@@ -67,7 +68,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	d, err := openForCheck(ctx, g, opts.peer)
+	d, err := openDeployment(ctx, g, opts.wantedOptions, false)
 	if err != nil {
 		return err
 	}
@@ -99,44 +100,6 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return exitSilently(exitPreflight)
 	}
 	return nil
-}
-
-// openForCheck is openDeployment for a program that may carry no payload: then the sizes of what would be installed are
-// not known, and the rest of the checks is still worth making.
-func openForCheck(ctx context.Context, g *globals, peer string) (*deployment, error) {
-	d, err := openDeployment(ctx, g, peer)
-	if !errors.Is(err, payload.ErrNoPayload) {
-		return d, err
-	}
-	h, err := host.New(g.Root, nil)
-	if err != nil {
-		return nil, exitCode(err, exitUsage)
-	}
-	d = &deployment{g: g, host: h}
-	if err := d.readBare(ctx, peer); err != nil {
-		return nil, errors.Join(err, d.close())
-	}
-	return d, nil
-}
-
-func (d *deployment) readBare(ctx context.Context, peer string) error {
-	request, err := readRequest(d.g, d.host, peer)
-	if err != nil {
-		return err
-	}
-	d.site = request.site
-	secrets, err := loadSecrets(d.host, d.layout())
-	if err != nil {
-		return err
-	}
-	if d.facts, err = host.Gather(ctx, d.host, host.FactsQuery{}); err != nil {
-		return err
-	}
-	if d.spec, err = d.site.spec(d.g.Base, d.facts, secrets); err != nil {
-		return err
-	}
-	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
-	return err
 }
 
 // check makes every check on the facts at hand.
@@ -195,9 +158,6 @@ func (d *deployment) fix(ctx context.Context) error {
 	}
 	var plan engine.Plan
 	for _, r := range d.check() {
-		if !r.Bad() {
-			continue
-		}
 		for _, s := range r.Fix {
 			plan.Add(engine.Node{Step: s, Title: r.Title, Component: "os"})
 		}
@@ -229,14 +189,18 @@ type checkReport struct {
 	Host     string             `json:"host"`
 	Refused  int                `json:"refused"`
 	Warnings int                `json:"warnings"`
+	Planned  int                `json:"planned"`
 	Checks   []fate.CheckResult `json:"checks"`
 	Notes    []string           `json:"notes"` // about the configuration
 }
 
 func printChecks(g *globals, headline string, notes fate.Problems, results []fate.CheckResult, all bool) error {
 	count := countStatus(results)
-	if g.Output == "json" {
-		return g.printJSON(checkReport{headline, count[fate.StatusRefused], count[fate.StatusWarning], results, noteTexts(notes)})
+	switch g.Output {
+	case outputJUnit:
+		return encodeJUnit(g.Stdout, results)
+	case outputJSON:
+		return g.printJSON(checkReport{headline, count[fate.StatusRefused], count[fate.StatusWarning], count[fate.StatusPlanned], results, noteTexts(notes)})
 	}
 	g.printf("%s\n", headline)
 	printNotes(g, notes)
@@ -252,8 +216,8 @@ func printChecks(g *globals, headline string, notes fate.Problems, results []fat
 		g.printf("\n")
 	}
 	printProblems(g, results)
-	g.printf("%d checks: %d ok, %d warnings, %d refused, %d waived, %d skipped\n", len(results), count[fate.StatusOK],
-		count[fate.StatusWarning], count[fate.StatusRefused], count[fate.StatusWaived], count[fate.StatusSkipped])
+	g.printf("%d checks: %d ok, %d planned, %d warnings, %d refused, %d waived, %d skipped\n", len(results), count[fate.StatusOK],
+		count[fate.StatusPlanned], count[fate.StatusWarning], count[fate.StatusRefused], count[fate.StatusWaived], count[fate.StatusSkipped])
 	return nil
 }
 
@@ -263,12 +227,8 @@ func printProblems(g *globals, results []fate.CheckResult) {
 		switch {
 		case r.Status == fate.StatusWaived:
 			g.printf("%-8s %s: %s\n         waived: %s\n", r.Status, r.ID, r.Measured, r.Reason)
-		case r.Bad():
-			fixable := ""
-			if r.Fixable {
-				fixable = " (check --fix does it)"
-			}
-			g.printf("%-8s %s: %s; wanted: %s\n         -> %s%s\n", r.Status, r.ID, r.Measured, r.Wanted, r.Remedy, fixable)
+		case r.Bad(), r.Status == fate.StatusPlanned:
+			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted, r.Remedy)
 		}
 	}
 }
@@ -330,8 +290,8 @@ func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
 			c.Skipped = &junitMessage{Message: r.Measured}
 		case fate.StatusWaived:
 			c.Skipped = &junitMessage{Message: "waived: " + r.Reason, Text: text}
-		case fate.StatusWarning:
-			c.Output = "warning\n" + text
+		case fate.StatusWarning, fate.StatusPlanned:
+			c.Output = string(r.Status) + "\n" + text
 		}
 		suite.Cases = append(suite.Cases, c)
 	}

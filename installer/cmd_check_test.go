@@ -20,6 +20,7 @@ var someResults = []fate.CheckResult{
 	{ID: "swap", Title: "swap space", Status: fate.StatusWarning, Measured: "none", Wanted: "128 GiB", Remedy: "add some", Fixable: true},
 	{ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused, Measured: "taken by mysqld (pid 1)", Wanted: "free", Remedy: "kill 1"},
 	{ID: "port:80", Title: "port 80 is free", Status: fate.StatusWaived, Measured: "taken", Wanted: "free", Reason: "it stops at six"},
+	{ID: "selinux", Title: "SELinux", Status: fate.StatusPlanned, Measured: "enforcing", Wanted: "permissive", Remedy: "install does this", Fixable: true},
 	{ID: "time", Title: "the clock", Status: fate.StatusSkipped, Measured: "not known"},
 }
 
@@ -40,12 +41,13 @@ func TestJUnit(t *testing.T) {
 	}
 	got.XMLName = xml.Name{}
 	want := junitSuite{
-		Name: "fate-installer check", Tests: 5, Failures: 1, Skipped: 2,
+		Name: "fate-installer check", Tests: 6, Failures: 1, Skipped: 2,
 		Cases: []junitCase{
 			{Class: "preflight.root", Name: "root: run as root"},
 			{Class: "preflight.swap", Name: "swap: swap space", Output: "warning\nmeasured: none\nwanted: 128 GiB\nremedy: add some"},
 			{Class: "preflight.port", Name: "port:3306: port 3306 is free", Failure: &junitMessage{"taken by mysqld (pid 1)", "measured: taken by mysqld (pid 1)\nwanted: free\nremedy: kill 1"}},
 			{Class: "preflight.port", Name: "port:80: port 80 is free", Skipped: &junitMessage{"waived: it stops at six", "measured: taken\nwanted: free\nremedy: "}},
+			{Class: "preflight.selinux", Name: "selinux: SELinux", Output: "planned\nmeasured: enforcing\nwanted: permissive\nremedy: install does this"},
 			{Class: "preflight.time", Name: "time: the clock", Skipped: &junitMessage{Message: "not known"}},
 		},
 	}
@@ -67,12 +69,14 @@ func TestPrintChecks(t *testing.T) {
 note: cluster.yaml:1:2: it is odd; change it
 
 warning  swap: none; wanted: 128 GiB
-         -> add some (check --fix does it)
+         -> add some
 refused  port:3306: taken by mysqld (pid 1); wanted: free
          -> kill 1
 waived   port:80: taken
          waived: it stops at six
-5 checks: 1 ok, 1 warnings, 1 refused, 1 waived, 1 skipped
+planned  selinux: enforcing; wanted: permissive
+         -> install does this
+6 checks: 1 ok, 1 planned, 1 warnings, 1 refused, 1 waived, 1 skipped
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
@@ -87,7 +91,7 @@ waived   port:80: taken
 		t.Fatal(err)
 	}
 	var report checkReport
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 || len(report.Checks) != 5 {
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 || report.Planned != 1 || len(report.Checks) != 6 {
 		t.Errorf("%v: %+v", err, report)
 	}
 }

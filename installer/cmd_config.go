@@ -106,7 +106,7 @@ func readWanted(ctx context.Context, g *globals, peer string) (*wanted, error) {
 		return nil, exitCode(err, exitUsage)
 	}
 	defer h.Close()
-	req, err := readRequest(g, h, peer)
+	req, err := readRequest(g, h, wantedOptions{peer: peer})
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +123,8 @@ func readWanted(ctx context.Context, g *globals, peer string) (*wanted, error) {
 
 // spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
 func (w *wanted) spec(secrets fate.Secrets) (*fate.Spec, error) {
-	addrs := localAddrs(w.facts)
-	sel := fate.Selection{
-		Role: fate.Role(w.site.Role), Party: w.site.Party, IP: w.site.IP, LocalAddrs: addrs,
-		Base: w.g.Base, User: w.site.User, Group: w.site.Group,
-		Versions: w.site.versions(), LibraryPaths: w.site.libraryPaths(), Env: w.site.Env, Secrets: secrets,
-	}
-	if w.site.IP == "" || slices.Contains(addrs, w.site.IP) {
+	sel := w.site.selection(w.g.Base, w.facts, secrets)
+	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
 		sel.Memory, sel.CPUs = w.facts.Memory.Total, w.facts.CPU.Count
 	}
 	spec, err := w.cluster.Spec(sel)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fate-installer/installer/engine"
@@ -17,7 +18,9 @@ import (
 
 // installOptions are the flags of install, which the bare command has too.
 type installOptions struct {
-	peer        string
+	wantedOptions
+	only        []string
+	mode        string
 	dryRun      bool
 	noUndo      bool
 	forceConfig bool
@@ -42,9 +45,14 @@ const defaultWait = 10 * time.Minute
 
 // addWanted adds the flags that say what is to be installed.
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
-	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	o.wantedOptions.addFlags(f)
+	f.StringSliceVar(&o.only, "only", nil, "install these `MODULES` of this host only: "+strings.Join(fate.ModuleNames(), ", "))
+	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy), "how `much` to do: install (unpack, nothing is configured or started), config (configure and start what was unpacked), or deploy (both)")
 	f.StringVar(&o.keys, "keys", "", "TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
 }
+
+// part is the part of the installation that --only and --mode name, as yet unchecked.
+func (o *installOptions) part() part { return part{o.only, fate.Mode(o.mode)} }
 
 // newInstallCommand installs this host's share of a party.
 func newInstallCommand(g *globals) *cobra.Command {
@@ -65,11 +73,20 @@ that the change is meant.
 
 A side that uses TLS needs --keys the first time, and again when they are renewed; in between, the installed keys stay.
 
+The operating system is prepared, too: limits, kernel settings, swap space, SELinux, firewall, names, libraries. os: in the
+cluster file says how, --skip-os leaves it alone, plan shows it, uninstall puts it back.
+
+--only and --mode do a part: some modules, or only the unpacking, or only what comes after it. A later run without them
+completes the host.
+
 EXIT STATUS
 ` + exitHelp,
 		Example: `  ./fate-installer --role host --party 10000
   ./fate-installer install --config cluster.yaml --ip 192.168.0.1
   ./fate-installer install --config cluster.yaml --keys host.tar.gz
+  ./fate-installer install --config cluster.yaml --only mysql,eggroll
+  ./fate-installer install --config cluster.yaml --mode install
+  ./fate-installer install --config cluster.yaml --skip-os=firewall,selinux
   ./fate-installer install --role guest --party 9999 --peer 192.168.0.1:9370 --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInstall(cmd.Context(), g, opts) },
@@ -101,7 +118,7 @@ EXIT STATUS
 }
 
 func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
-	d, err := openDeployment(ctx, g, opts.peer)
+	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
 	if err != nil {
 		return err
 	}
@@ -113,7 +130,7 @@ func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
 }
 
 func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error {
-	plan, err := d.plan()
+	plan, err := d.plan(opts.part())
 	if err != nil {
 		return err
 	}
@@ -155,7 +172,7 @@ func (d *deployment) headline() string {
 
 func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	started := time.Now()
-	d, err := openDeployment(ctx, g, opts.peer)
+	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
 	if err != nil {
 		return err
 	}
@@ -186,7 +203,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err != nil {
 		return err
 	}
-	return d.printEnd(ctx, report, time.Since(started))
+	return d.printEnd(ctx, report, time.Since(started), fate.Mode(opts.mode))
 }
 
 // recordWaivers keeps in the site file who let which check pass, and why. Reasons of earlier runs stay.
@@ -205,9 +222,14 @@ func (d *deployment) recordWaivers(waive []string) error {
 
 // apply carries out the plan; a failed run is undone as far as it is ours and not data.
 func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Report, error) {
-	plan, err := d.plan()
+	plan, err := d.plan(opts.part())
 	if err != nil {
 		return engine.Report{}, err
+	}
+	if fate.Mode(opts.mode) == fate.ModeConfig {
+		if err := d.needUnpacked(ctx, plan); err != nil {
+			return engine.Report{}, err
+		}
 	}
 	journal, err := engine.OpenJournal(d.host, d.journalPath())
 	if err != nil {
@@ -246,7 +268,8 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
 	d.g.printf("undoing what this run changed\n")
 	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, step.Undoer, nil)
-	d.g.printf("  %d undone, %d kept as data, %d left because somebody changed them since\n", report.Count(engine.Undone), report.Count(engine.Kept), report.Count(engine.Left))
+	undone, kept, left := d.tally(report)
+	d.g.printf("  %d undone, %d kept with data, %d left because somebody changed them since\n", undone, kept, left)
 	if err != nil {
 		d.g.printf("  not everything could be undone; uninstall tries again: %v\n", err)
 	}

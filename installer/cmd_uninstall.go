@@ -121,7 +121,26 @@ func (d *deployment) printUndo(o engine.UndoOutcome) {
 	}
 }
 
+// tally counts what an undo did. Directories that are left for the data in them are kept like it; left is only what
+// somebody changed.
+func (d *deployment) tally(report engine.UndoReport) (undone, kept, left int) {
+	for _, o := range report.Steps {
+		switch {
+		case o.Status == engine.Undone:
+			undone++
+		case o.Status == engine.Kept, d.holdsData(o):
+			kept++
+		case o.Status == engine.Left:
+			left++
+		}
+	}
+	return undone, kept, left
+}
+
 func (d *deployment) holdsData(o engine.UndoOutcome) bool {
+	if o.Data {
+		return true
+	}
 	path, isDir := strings.CutPrefix(o.ID, step.Dir{}.ID())
 	if !isDir || o.Status != engine.Left {
 		return false
@@ -144,14 +163,8 @@ func (d *deployment) endUninstall(journal *engine.Journal, report engine.UndoRep
 	if d.g.Output == "json" {
 		return d.g.printJSON(report)
 	}
-	left := 0
-	for _, o := range report.Steps {
-		if o.Status == engine.Left && !d.holdsData(o) {
-			left++
-		}
-	}
-	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n",
-		report.Count(engine.Undone), report.Count(engine.Kept)+report.Count(engine.Left)-left, left)
+	removed, kept, left := d.tally(report)
+	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n", removed, kept, left)
 	if !opts.purgeData {
 		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again, uninstall --purge-data --yes removes them\n",
 			d.layout().Data(), d.layout().Logs(), d.layout().State())

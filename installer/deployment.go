@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
@@ -36,21 +38,23 @@ type deployment struct {
 	wait    *patience     // for other hosts, of an installing run
 }
 
-// openDeployment reads everything an install needs and changes nothing. The caller closes it.
-func openDeployment(ctx context.Context, g *globals, peer string) (*deployment, error) {
+// openDeployment reads everything an install needs and changes nothing. The caller closes it. Without needPayload a
+// program that carries none, on a host where nothing is installed, will do: then the versions and sizes of what would be
+// installed are not known.
+func openDeployment(ctx context.Context, g *globals, opts wantedOptions, needPayload bool) (*deployment, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return nil, exitCode(err, exitUsage)
 	}
 	d := &deployment{g: g, host: h}
-	if err := d.read(ctx, peer); err != nil {
+	if err := d.read(ctx, opts, needPayload); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
 
-func (d *deployment) read(ctx context.Context, peer string) error {
-	request, err := readRequest(d.g, d.host, peer)
+func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload bool) error {
+	request, err := readRequest(d.g, d.host, opts)
 	if err != nil {
 		return err
 	}
@@ -61,7 +65,7 @@ func (d *deployment) read(ctx context.Context, peer string) error {
 	switch {
 	case d.payload != nil:
 		d.site.usePayload(d.payload.Manifest())
-	case d.stored == nil:
+	case d.stored == nil && needPayload:
 		return exitCode(withHint(fmt.Errorf("cannot install: %w", err),
 			"run the appliance file that was carried to this host, or name it with --payload"), exitPayload)
 	}
@@ -129,8 +133,21 @@ func openPayload(g *globals) (*payload.Payload, error) {
 	return payload.OpenSelf()
 }
 
+// part is how much of an installation is asked for.
+type part struct {
+	only []string // names of modules; none: all
+	mode fate.Mode
+}
+
 // plan computes what install would do.
-func (d *deployment) plan() (engine.Plan, error) {
+func (d *deployment) plan(p part) (engine.Plan, error) {
+	modules, err := fate.ParseModules(p.only)
+	if err != nil {
+		return engine.Plan{}, configError(err)
+	}
+	if !slices.Contains(fate.Modes, p.mode) {
+		return engine.Plan{}, configError(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config", p.mode))
+	}
 	siteFile, err := d.site.encode()
 	if err != nil {
 		return engine.Plan{}, err
@@ -141,10 +158,33 @@ func (d *deployment) plan() (engine.Plan, error) {
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.layout().Binary(), Base: d.g.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
-		Components: d.site.components(), SiteFile: filepath.Join(d.layout().State(), siteName), Site: siteFile,
+		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.components(), SiteFile: filepath.Join(d.layout().State(), siteName), Site: siteFile,
 		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
 	})
 	return plan, configError(err)
+}
+
+// needUnpacked refuses to configure what is not there: a configuration without its programs helps nobody.
+func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
+	journal, err := engine.ReadJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	survey, err := engine.Look(ctx, fate.Unpacking(plan), d.env(newRunView(d.g, 0)), journal)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, line := range survey {
+		if !line.Done {
+			missing = append(missing, fmt.Sprintf("%s: %s", line.Title, cmp.Or(line.Error, line.Why)))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return exitCode(withHint(fmt.Errorf("cannot configure what is not unpacked:\n%s", strings.Join(missing, "\n")),
+		"run the same command with --mode install first, or with --mode deploy to do both"), exitPreflight)
 }
 
 // env gives the steps what they work with.

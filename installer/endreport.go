@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,7 +32,7 @@ type endReport struct {
 }
 
 // printEnd reports a successful run.
-func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed time.Duration) error {
+func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed time.Duration, mode fate.Mode) error {
 	end := endReport{
 		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
@@ -39,18 +40,10 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Waiting:  d.wait.absences(),
 		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps,
 	}
-	if d.spec.Runs(fate.FateFlow) {
-		end.Next = "fate-installer test toy"
-	}
-	if d.spec.Runs(fate.FateBoard) {
-		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
-	}
-	if env := d.env(newRunView(d.g, 0)); env.Services != nil {
-		programs, err := env.Services.Status(ctx)
-		if err != nil {
-			return fmt.Errorf("cannot tell what runs now: %w", err)
-		}
-		end.Programs = programs
+	if mode == fate.ModeInstall {
+		end.Next = "fate-installer install --mode config"
+	} else if err := d.addPrograms(ctx, &end); err != nil {
+		return err
 	}
 	if d.g.Output == "json" {
 		if err := d.g.printJSON(end); err != nil {
@@ -65,6 +58,29 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 	return nil
 }
 
+// addPrograms adds what runs on this host now.
+func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
+	env := d.env(newRunView(d.g, 0))
+	if env.Services == nil {
+		return nil
+	}
+	programs, err := env.Services.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot tell what runs now: %w", err)
+	}
+	end.Programs = programs
+	runs := func(m fate.Module) bool {
+		return slices.ContainsFunc(programs, func(s engine.ServiceStatus) bool { return s.Name == m.Program() })
+	}
+	if runs(fate.FateFlow) {
+		end.Next = "fate-installer test toy"
+	}
+	if runs(fate.FateBoard) {
+		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
+	}
+	return nil
+}
+
 func (d *deployment) printEndText(end endReport) {
 	for _, w := range end.Warnings {
 		d.g.printf("warning: %s\n", w)
@@ -74,12 +90,14 @@ func (d *deployment) printEndText(end endReport) {
 		return
 	}
 	d.g.printf("done: %d changed, %d were right already (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
-	t := newTable(d.g.Stdout, "PROGRAM", "STATE", "READY")
-	for _, p := range end.Programs {
-		t.row(p.Name, p.State, strconv.FormatBool(p.Ready))
+	if len(end.Programs) > 0 {
+		t := newTable(d.g.Stdout, "PROGRAM", "STATE", "READY")
+		for _, p := range end.Programs {
+			t.row(p.Name, p.State, strconv.FormatBool(p.Ready))
+		}
+		_ = t.flush() // a report that cannot be printed changes nothing about what was done
+		d.g.printf("\n")
 	}
-	_ = t.flush() // a report that cannot be printed changes nothing about what was done
-	d.g.printf("\n")
 	if end.Board != "" {
 		d.g.printf("fateboard  %s  (user %s, password: fateboard_admin in %s)\n", end.Board, d.spec.Side.FateBoard.User, d.layout().Secrets())
 	}

@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"fate-installer/installer/fate"
@@ -87,7 +89,7 @@ EXIT STATUS
 			}
 			return runInstall(cmd.Context(), g, install)
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return g.check() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return g.check(cmd) },
 	}
 	g.addFlags(root)
 	install.addFlags(root.Flags())
@@ -119,17 +121,28 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.StringVar(&g.Base, "base", "/data", "base `directory`; every path below it moves along")
 	f.StringVar(&g.User, "user", "app", "`user` that owns the files and runs the programs")
 	f.StringVar(&g.Group, "group", "apps", "that user's `group`")
-	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json")
+	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json; check has junit, too")
 	f.BoolVar(&g.Yes, "yes", false, "do not ask, go ahead")
 	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	f.StringVar(&g.Root, "root", "/", "operate on the tree below `DIR` instead of /: files only, no commands, no processes")
 	f.StringVar(&g.Payload, "payload", "", "take the payload from `FILE` instead of this executable")
 }
 
-// check refuses common flags that no command can use.
-func (g *globals) check() error {
-	if g.Output != "text" && g.Output != "json" {
-		return exitCode(fmt.Errorf("cannot print as %q: --output takes text or json", g.Output), exitUsage)
+// The formats of --output. JUnit's XML is for check alone.
+const (
+	outputText  = "text"
+	outputJSON  = "json"
+	outputJUnit = "junit"
+)
+
+// check refuses common flags that the command cannot use.
+func (g *globals) check(cmd *cobra.Command) error {
+	formats := []string{outputText, outputJSON}
+	if cmd.Name() == "check" && !cmd.Parent().HasParent() {
+		formats = append(formats, outputJUnit)
+	}
+	if !slices.Contains(formats, g.Output) {
+		return exitCode(fmt.Errorf("cannot print as %q: --output takes %s here", g.Output, strings.Join(formats, " or ")), exitUsage)
 	}
 	if _, err := zerolog.ParseLevel(g.LogLevel); err != nil {
 		return exitCode(fmt.Errorf("cannot log at level %q: --log-level takes debug, info, warn or error", g.LogLevel), exitUsage)

@@ -17,6 +17,8 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
+
+	"github.com/spf13/pflag"
 )
 
 // site is what an installation remembers of how it was asked for, so that later commands on the host need no flags and
@@ -30,6 +32,7 @@ type site struct {
 	Group  string `json:"group"`
 	Peer   string `json:"peer,omitempty"`
 
+	SkipOS     []string                 `json:"skip_os,omitempty"` // what of the operating system is not touched
 	Sources    []siteSource             `json:"sources,omitempty"`
 	Components map[string]siteComponent `json:"components"`
 	Env        map[string]string        `json:"env,omitempty"`     // the payload's fate.env
@@ -96,9 +99,42 @@ type request struct {
 	stored *site // what is installed, or nil
 }
 
+// wantedOptions are the flags, beside the common ones, that say what a host is to be.
+type wantedOptions struct {
+	peer   string
+	skipOS []string // policies of os:, or the words all and none
+}
+
+func (o *wantedOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	f.StringSliceVar(&o.skipOS, "skip-os", nil, "leave `IDS` of the operating system as they are: "+strings.Join(fate.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
+	f.Lookup("skip-os").NoOptDefVal = skipAll
+}
+
+const skipAll, skipNone = "all", "none"
+
+// skipped checks and resolves the words of --skip-os. It is nil when the flag was not given.
+func (o wantedOptions) skipped() ([]string, error) {
+	known := fate.OSPolicies()
+	switch {
+	case o.skipOS == nil:
+		return nil, nil
+	case slices.Equal(o.skipOS, []string{skipAll}):
+		return known, nil
+	case slices.Equal(o.skipOS, []string{skipNone}):
+		return []string{}, nil
+	}
+	for _, id := range o.skipOS {
+		if !slices.Contains(known, id) {
+			return nil, withHint(fmt.Errorf("cannot skip %q: there is no such part of the preparation", id), "--skip-os takes "+strings.Join(known, ", "))
+		}
+	}
+	return o.skipOS, nil
+}
+
 // readRequest merges the command line with what is installed: flags and cluster files win, the stored site fills in.
 // With neither it fails with errNotInstalled and a hint.
-func readRequest(g *globals, h *host.Host, peer string) (*request, error) {
+func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error) {
 	layout := g.layout()
 	stored, err := loadSite(h, layout)
 	if err != nil && !errors.Is(err, errNotInstalled) {
@@ -108,7 +144,11 @@ func readRequest(g *globals, h *host.Host, peer string) (*request, error) {
 	if err != nil {
 		return nil, exitCode(err, exitUsage)
 	}
-	asked := site{Schema: siteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User, Group: g.Group, Peer: peer, Sources: sources}
+	skipped, err := opts.skipped()
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	asked := site{Schema: siteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User, Group: g.Group, Peer: opts.peer, Sources: sources, SkipOS: skipped}
 	if stored == nil {
 		if g.Role == "" && len(sources) == 0 {
 			return nil, exitCode(withHint(fmt.Errorf("cannot tell what this host is: %w below %s, and neither --role nor --config was given", errNotInstalled, g.Base),
@@ -138,6 +178,9 @@ func (s *site) fillFrom(stored *site) error {
 	}
 	if s.Party == 0 {
 		s.Party = stored.Party
+	}
+	if s.SkipOS == nil {
+		s.SkipOS = stored.SkipOS
 	}
 	s.Components, s.Env, s.Waivers = stored.Components, stored.Env, stored.Waivers
 	return nil
@@ -177,16 +220,23 @@ func (s *site) spec(base string, facts *host.Facts, secrets fate.Secrets) (*fate
 	if err != nil {
 		return nil, err
 	}
-	spec, err := cluster.Spec(fate.Selection{
-		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(facts),
-		Base: base, User: s.User, Group: s.Group,
-		Versions: s.versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets,
-		Memory: facts.Memory.Total, CPUs: facts.CPU.Count,
-	})
+	selection := s.selection(base, facts, secrets)
+	selection.Memory, selection.CPUs = facts.Memory.Total, facts.CPU.Count
+	spec, err := cluster.Spec(selection)
 	if err != nil {
 		return nil, configError(err)
 	}
 	return spec, nil
+}
+
+// selection says which host the site is about, and what goes into its configuration, but for the sizes that follow the
+// machine.
+func (s *site) selection(base string, facts *host.Facts, secrets fate.Secrets) fate.Selection {
+	return fate.Selection{
+		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(facts),
+		Base: base, User: s.User, Group: s.Group, SkipOS: s.SkipOS,
+		Versions: s.versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets,
+	}
 }
 
 func (s *site) cluster(facts *host.Facts) (*fate.Cluster, error) {

@@ -26,9 +26,9 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// printf writes human output; it is silent with -o json, where stdout belongs to the document.
+// printf writes human output; it is silent where stdout belongs to one document.
 func (g *globals) printf(format string, args ...any) {
-	if g.Output != "json" {
+	if g.Output != outputJSON && g.Output != outputJUnit {
 		fmt.Fprintf(g.Stdout, format, args...)
 	}
 }

@@ -16,12 +16,13 @@ type runView struct {
 	small map[string]bool // steps that are only counted unless they repair something
 	mu    sync.Mutex
 	bar   *progress
+	total int64
 	bytes map[string]int64 // per step, what it has unpacked so far
 }
 
 // newRunView shows progress against total bytes; 0 shows none.
 func newRunView(g *globals, total int64) *runView {
-	v := &runView{g: g, bytes: map[string]int64{}}
+	v := &runView{g: g, total: total, bytes: map[string]int64{}}
 	if total > 0 {
 		v.bar = newProgress(g, "unpacking", total)
 	}
@@ -48,7 +49,7 @@ func (v *runView) progress(stepID string, done, _ int64) {
 		sum += n
 	}
 	v.mu.Unlock()
-	v.bar.set(sum)
+	v.bar.set(min(sum, v.total)) // what is read has headers, which the sizes do not count
 }
 
 // event is the engine's onEvent.

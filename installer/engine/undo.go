@@ -40,6 +40,7 @@ type UndoOutcome struct {
 	Title  string     `json:"title,omitempty"`
 	Status UndoStatus `json:"status"`
 	Why    string     `json:"why,omitempty"`
+	Data   bool       `json:"data,omitempty"` // it was left because of the data in it
 }
 
 // UndoReport is the result of [Undo], in the order in which it happened.
@@ -115,7 +116,7 @@ func undoOne(ctx context.Context, env *Env, journal *Journal, scope Scope, resol
 	err := u.Undo(ctx, env, t.before)
 	var left *LeftError
 	if errors.As(err, &left) {
-		o.Status, o.Why = Left, left.Error()
+		o.Status, o.Why, o.Data = Left, left.Error(), left.Data
 		if err := journal.write(record{Op: opLeft, Step: t.Step}); err != nil {
 			return fail(err)
 		}

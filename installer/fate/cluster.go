@@ -292,14 +292,6 @@ type SecretsConf struct {
 	FateBoardAdmin Secret `yaml:"fateboard_admin"`
 }
 
-// OS are the policies for what an installation may change on the machine.
-type OS struct {
-	Swap     string `yaml:"swap"`     // keep, or a size such as 128G
-	SELinux  string `yaml:"selinux"`  // keep or permissive
-	Firewall string `yaml:"firewall"` // keep, open or disable
-	Limits   string `yaml:"limits"`   // keep or set
-}
-
 // Install is what base_init and fate_init say about the installation itself.
 type Install struct {
 	Base      string

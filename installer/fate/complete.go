@@ -9,6 +9,7 @@ import (
 // the side's, an absent route table is generated, and the project-wide files are applied to the sides.
 func (c *Cluster) complete(doc *document, problems *Problems) {
 	c.completeInstall(doc)
+	c.OS.complete()
 	for _, s := range c.Sides() {
 		c.modernise(s, doc)
 		c.completeModules(s, doc)

@@ -8,24 +8,47 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/engine"
 	"fate-installer/installer/step"
 )
 
 // The tests in this file hold what AnsibleFATE gets wrong about privileges and operation, by number, against what this
 // package makes of it; faults_test.go has what it gets wrong in its results.
 
-// TestFault05SudoSELinuxAndFirewallAreLeftAlone: a plan has no step for any of them.
-func TestFault05SudoSELinuxAndFirewallAreLeftAlone(t *testing.T) {
-	plan, err := NewPlan(planSpec(t, RoleHost, 10000), planInput())
+// TestFault05RightsAreGivenSparingly: nobody gets sudo unasked, the firewall stays on with the ports open that other
+// hosts connect to, and what the operator wants kept is kept.
+func TestFault05RightsAreGivenSparingly(t *testing.T) {
+	spec := planSpec(t, RoleHost, 10000)
+	for _, n := range planOf(t, spec).Nodes {
+		switch s := n.Step.(type) {
+		case step.Sudoers:
+			t.Errorf("%s is planned", n.ID())
+		case step.Firewall:
+			if s.Disable || slices.Contains(s.Ports, 3306) || !slices.Contains(s.Ports, 9370) {
+				t.Errorf("firewall: %s", s.Describe())
+			}
+		}
+	}
+	spec.OS = spec.OS.without([]string{"selinux", "firewall"})
+	for _, n := range planOf(t, spec).Nodes {
+		switch n.Step.(type) {
+		case step.SELinux, step.Firewall:
+			t.Errorf("%s is planned although it is to be kept", n.ID())
+		}
+	}
+	spec.OS.Sudoers = "grant"
+	if !slices.ContainsFunc(planOf(t, spec).Nodes, func(n engine.Node) bool { return n.ID() == "sudoers:app" }) {
+		t.Error("sudo was asked for and is not planned")
+	}
+}
+
+func planOf(t *testing.T, spec *Spec) engine.Plan {
+	t.Helper()
+	plan, err := NewPlan(spec, planInput())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range plan.Nodes {
-		switch n.Step.(type) {
-		case step.Sudoers, step.SELinux, step.Firewall:
-			t.Errorf("%s is planned", n.ID())
-		}
-	}
+	return plan
 }
 
 func TestFault17HostAndGuestOnOneMachineAreRefused(t *testing.T) {

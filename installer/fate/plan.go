@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
 )
@@ -16,6 +17,9 @@ import (
 // PlanInput is what NewPlan needs besides the Spec.
 type PlanInput struct {
 	Components    []payload.Component // name, version, digest and size of what is installed or will be
+	Facts         *host.Facts         // about the host, for the preparation of its system
+	Modules       []Module            // only these of the host's; none: all
+	Mode          Mode                // blank: deploy
 	SiteFile      string              // path of the file that remembers what was asked for
 	Site          []byte              // its content, which may hold passwords
 	ProgramDigest string              // sha256 of this program without its payload, hexadecimal
@@ -27,10 +31,12 @@ type PlanInput struct {
 // planner collects the nodes of a plan and remembers which step made what, so that edges can be named by purpose.
 type planner struct {
 	spec *Spec
+	part *Spec // spec with the modules that are planned
 	in   PlanInput
 	plan engine.Plan
 
-	accounts []string            // IDs of the steps after which the service user exists
+	system   []string            // IDs of the steps that prepare the system for our programs
+	accounts []string            // ... after which the service user exists
 	dirs     []string            // ... after which every directory exists
 	trees    map[string]string   // component -> ID of the step that unpacks it
 	inside   map[string][]string // component -> IDs of the steps that complete its tree
@@ -47,14 +53,21 @@ type planner struct {
 // the same time: the JDK is unpacked while the database is initialised.
 func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
 	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{}, started: map[string]string{}}
-	for _, add := range []func() error{
-		p.remember, p.addAccounts, p.addLimits, p.addDirectories, p.addTrees, p.addFiles, p.addSupervisor, p.addDatabase, p.addPrograms,
-	} {
+	phases := []func() error{p.narrow, p.remember, p.addAccounts, p.prepare, p.addDirectories, p.addTrees, p.addProgramFile}
+	if in.Mode != ModeInstall {
+		phases = append(phases, p.addFiles, p.addSupervisor, p.addDatabase, p.addPrograms)
+	}
+	for _, add := range phases {
 		if err := add(); err != nil {
 			return engine.Plan{}, fmt.Errorf("cannot plan the installation of %s %s: %w", s.Role, s.IP, err)
 		}
 	}
 	return p.plan, p.plan.Validate()
+}
+
+func (p *planner) narrow() (err error) {
+	p.part, err = p.spec.narrow(p.in.Modules)
+	return err
 }
 
 // add appends a step and returns its ID.
@@ -87,25 +100,21 @@ func (p *planner) addAccounts() error {
 	return nil
 }
 
-// addLimits raises what sessions of the service user may open and start. The programs themselves get theirs from the
-// supervisor and need no new login.
-func (p *planner) addLimits() error {
-	if p.spec.OS.Limits == "keep" {
-		return nil
-	}
-	entries := make([]step.Limit, 0, 4)
-	for _, item := range []struct{ name, value string }{{"nofile", limitFiles}, {"nproc", limitProcesses}} {
-		for _, kind := range []string{"soft", "hard"} {
-			entries = append(entries, step.Limit{Domain: p.spec.User, Type: kind, Item: item.name, Value: item.value})
+// prepare sees to the operating system. The programs wait for what they find there when they start; a swap file, which
+// may take minutes to write, they do not wait for.
+func (p *planner) prepare() error {
+	for _, prep := range p.spec.Preparations(p.in.Facts, p.in.Components) {
+		id := p.add("os", prep.Title, 1, prep.Step, p.accounts...)
+		if prep.Policy != "swap" {
+			p.system = append(p.system, id)
 		}
 	}
-	p.add("os", "limits of user "+p.spec.User, 1, step.Limits{Path: "/etc/security/limits.d/90-fate.conf", Entries: entries}, p.accounts...)
 	return nil
 }
 
 func (p *planner) addDirectories() error {
 	before := p.accounts
-	for _, d := range p.spec.Directories() {
+	for _, d := range p.part.Directories() {
 		if d.Path == p.spec.Layout.State() { // made by remember
 			continue
 		}
@@ -136,7 +145,7 @@ var kept = map[string][]string{
 
 // addTrees unpacks this host's components and completes their trees with directories and links.
 func (p *planner) addTrees() error {
-	s := p.spec
+	s := p.part
 	for _, name := range s.Components() {
 		c, err := p.component(name)
 		if err != nil {
@@ -217,6 +226,9 @@ func (p *planner) addFiles() error {
 	p.rendered = files
 	var given []string
 	for _, f := range files {
+		if !p.wantsFile(f) {
+			continue
+		}
 		if f.Given {
 			// One after the other: a CA that both sides share is in two of them, whose former content is one backup.
 			given = []string{p.addFile(f, slices.Concat(p.afterTree(""), given)...)}
@@ -239,85 +251,19 @@ func (p *planner) addFile(f File, after ...string) string {
 	}, after...)
 }
 
-// addSupervisor installs this program and its boot unit. The supervisor starts while the payload is still being unpacked: it has no programs yet.
+// addProgramFile installs this program, without its payload, for the commands that come later.
+func (p *planner) addProgramFile() error {
+	p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
+	return nil
+}
+
+// addSupervisor installs the supervisor's boot unit. It starts while the payload is still being unpacked: it has no
+// programs yet.
 func (p *planner) addSupervisor() error {
-	l := p.spec.Layout
-	self := p.add("installer", l.Binary(), 30, step.Self{Path: l.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
-	conf := step.File{Path: l.SupervisorConf()}.ID()
-	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit}, self, conf)}
+	self, conf := step.Self{Path: p.spec.Layout.Binary()}.ID(), step.File{Path: p.spec.Layout.SupervisorConf()}.ID()
+	unit := step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit}
+	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, unit, append(slices.Clone(p.system), self, conf)...)}
 	return nil
-}
-
-// addDatabase initialises the database while other components are still being unpacked, starts it, and gives its
-// clients their schemas and accounts before any of them runs.
-func (p *planner) addDatabase() error {
-	db, ok := p.spec.Database()
-	if !ok || !db.Manage {
-		return nil
-	}
-	accounts := databaseAccounts(db)
-	address := step.DatabaseAddress{Host: db.Host, Port: db.Port}
-	after := p.files
-	if db.Home != "" {
-		address = step.DatabaseAddress{Socket: db.Socket}
-		ready := append(p.afterTree(db.Engine), p.dirs...)
-		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
-			DatabaseServer: step.DatabaseServer{
-				Flavour: step.Flavour(db.Engine), Home: db.Home, Data: db.Data, User: p.spec.User, Group: p.spec.Group,
-				LibraryPath: p.spec.LibraryPaths[db.Engine],
-			},
-			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
-		}, ready...)
-		after = append(slices.Clone(p.files), p.addProgram(MySQL.Program(), append(p.afterTree(db.Engine), initialised)))
-	}
-	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
-	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{
-		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
-		Schemas: databaseSchemas(db), Accounts: accounts, Rows: databaseRows(db),
-	}, after...)}
-	return nil
-}
-
-func (p *planner) afterTreeIfAny(name string) []string {
-	if p.trees[name] == "" {
-		return nil
-	}
-	return p.afterTree(name)
-}
-
-// databaseAccounts groups the accounts by what they may do: one account, several places to come from.
-func databaseAccounts(db Database) []step.Account {
-	var out []step.Account
-	for _, u := range db.Users {
-		i := slices.IndexFunc(out, func(a step.Account) bool { return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas) })
-		if i < 0 {
-			out = append(out, step.Account{Name: u.Name, Password: step.Password(u.Password.Reveal()), Schemas: u.Schemas})
-			i = len(out) - 1
-		}
-		out[i].Hosts = append(out[i].Hosts, u.Host)
-	}
-	return out
-}
-
-func databaseSchemas(db Database) []step.Schema {
-	var out []step.Schema
-	for _, s := range db.Schemas {
-		out = append(out, step.Schema{Name: s.Name, Charset: s.Charset, Script: s.ImportFile})
-	}
-	return out
-}
-
-// databaseRows are eggroll's nodes before 2.5. The table has no unique key, and a second row for a node would start
-// its workers twice.
-func databaseRows(db Database) []step.Rows {
-	if len(db.Nodes) == 0 {
-		return nil
-	}
-	rows := step.Rows{Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"}, Fill: []string{"status"}}
-	for _, n := range db.Nodes {
-		rows.Values = append(rows.Values, []string{n.Host, fmt.Sprint(n.Port), n.Type, n.Status})
-	}
-	return []step.Rows{rows}
 }
 
 // addPrograms starts everything else when all it reads is there, in dependency order, and waits until each is ready.
@@ -328,12 +274,14 @@ func (p *planner) addPrograms() error {
 	}
 	slices.Sort(after)
 	for _, program := range Programs(p.spec) {
-		if _, started := p.started[program.Name]; started {
+		if _, started := p.started[program.Name]; started || !p.runs(program.Name) {
 			continue
 		}
 		needs := slices.Compact(slices.Clone(after))
 		for _, name := range program.DependsOn {
-			needs = append(needs, p.started[name])
+			if p.runs(name) { // the others have been started before, or another host runs them
+				needs = append(needs, p.started[name])
+			}
 		}
 		p.addProgram(program.Name, needs)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
 	"fate-installer/payload"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,7 +52,7 @@ func planSpec(t *testing.T, role Role, party int) *Spec {
 
 func planInput() PlanInput {
 	return PlanInput{
-		Components: planComponents(), SiteFile: "/data/projects/common/fate-installer/site.json", Site: []byte("{}"),
+		Facts: &host.Facts{}, Components: planComponents(), SiteFile: "/data/projects/common/fate-installer/site.json", Site: []byte("{}"),
 		ProgramDigest: "sha256-of-program", UnitName: "fate-supervisor.service", UnitPath: "/etc/systemd/system/fate-supervisor.service", Unit: []byte("[Unit]\n"),
 	}
 }
@@ -74,40 +76,61 @@ func TestPlansOfTheRoles(t *testing.T) {
 	}
 }
 
+// TestPlansOnMachines: what each distribution is prepared with, and before what.
+func TestPlansOnMachines(t *testing.T) {
+	for machine, ip := range machines {
+		t.Run(machine, func(t *testing.T) {
+			s := preflightSpec(t, ip)
+			in := planInput()
+			in.Components, in.Facts = components, gatherTree(t, machine, s)
+			plan, err := NewPlan(s, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, filepath.Join("testdata", "plans", machine+".golden"), planText(plan))
+		})
+	}
+}
+
 // planText prints each step with what it waits for, without what it waits for by way of others.
 func planText(plan engine.Plan) string {
 	var b strings.Builder
+	earlier := waitsFor(plan)
 	for _, n := range plan.Nodes {
 		fmt.Fprintf(&b, "%s\n", n.ID())
 		if d, ok := n.Step.(engine.Describer); ok {
 			fmt.Fprintf(&b, "    %s\n", d.Describe())
 		}
-		for _, after := range directly(plan, n) {
-			fmt.Fprintf(&b, "    after %s\n", after)
+		for _, a := range slices.Compact(slices.Sorted(slices.Values(n.After))) {
+			if !slices.ContainsFunc(n.After, func(other string) bool { return other != a && earlier[other][a] }) {
+				fmt.Fprintf(&b, "    after %s\n", a)
+			}
 		}
 	}
 	return b.String()
 }
 
-func directly(plan engine.Plan, n engine.Node) []string {
-	var out []string
-	for _, a := range slices.Compact(slices.Sorted(slices.Values(n.After))) {
-		implied := slices.ContainsFunc(n.After, func(other string) bool { return other != a && comesAfter(plan, other, a) })
-		if !implied {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// comesAfter reports whether step waits, directly or not, for earlier.
-func comesAfter(plan engine.Plan, step, earlier string) bool {
+// waitsFor gives for each step all that it waits for, directly or not.
+func waitsFor(plan engine.Plan) map[string]map[string]bool {
+	after, all := map[string][]string{}, map[string]map[string]bool{}
 	for _, n := range plan.Nodes {
-		if n.ID() == step {
-			return slices.ContainsFunc(n.After, func(a string) bool { return a == earlier || comesAfter(plan, a, earlier) })
-		}
+		after[n.ID()] = n.After
 	}
-	return false
+	var of func(id string) map[string]bool
+	of = func(id string) map[string]bool {
+		if all[id] == nil {
+			all[id] = map[string]bool{}
+			for _, a := range after[id] {
+				all[id][a] = true
+				maps.Copy(all[id], of(a))
+			}
+		}
+		return all[id]
+	}
+	for id := range after {
+		of(id)
+	}
+	return all
 }
 
 func compareGolden(t *testing.T, file, got string) {
@@ -135,6 +158,7 @@ func TestPlanOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	earlier := waitsFor(plan)
 	for _, tt := range []struct{ step, earlier, why string }{
 		{"database-init:/data/projects/data/fate/mysql", "file:/data/projects/common/fate-installer/secrets.json", "a run killed after the database took its password must know it"},
 		{"start:fate-mysql", "database-init:/data/projects/data/fate/mysql", "a server started on no data directory dies"},
@@ -145,11 +169,11 @@ func TestPlanOrder(t *testing.T) {
 		{"file:/data/projects/fate/eggroll/conf/route_table.json", "unpack:/data/projects/fate/eggroll", "the tree appears by one rename and would replace the file"},
 		{"file:/data/projects/common/supervisord/supervisord.d/fate-fateflow.conf", "start:fate-mysql", "a program the supervisor knows is started"},
 	} {
-		if !comesAfter(plan, tt.step, tt.earlier) {
+		if !earlier[tt.step][tt.earlier] {
 			t.Errorf("%s does not wait for %s: %s", tt.step, tt.earlier, tt.why)
 		}
 	}
-	if comesAfter(plan, "database-init:/data/projects/data/fate/mysql", "unpack:/data/projects/fate/common/jdk/jdk-1.0") {
+	if earlier["database-init:/data/projects/data/fate/mysql"]["unpack:/data/projects/fate/common/jdk/jdk-1.0"] {
 		t.Error("the database waits for the JDK, though they have nothing to do with each other")
 	}
 }

@@ -20,6 +20,7 @@ type Status string
 const (
 	StatusOK      Status = "ok"
 	StatusSkipped Status = "skipped" // could not be decided; Measured says why
+	StatusPlanned Status = "planned" // not so yet: install does it
 	StatusWarning Status = "warning" // works, but worse than it should
 	StatusWaived  Status = "waived"  // refused, and the operator took responsibility
 	StatusRefused Status = "refused" // cannot work
@@ -104,7 +105,7 @@ func (s *Spec) bindAddress(p ModulePort) netip.AddrPort {
 // Preflight holds a host against what is to be installed on it. It is pure, and it finds everything at once: an operator
 // who has to walk to the machine room for each problem wants to go there once.
 func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
-	p := &preflight{s: s, f: f, in: in}
+	p := &preflight{s: s, f: f, in: in, prepared: s.Preparations(f, in.Components)}
 	for _, check := range []func(){
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
@@ -120,10 +121,11 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 
 // preflight collects results.
 type preflight struct {
-	s       *Spec
-	f       *host.Facts
-	in      PreflightInput
-	results []CheckResult
+	s        *Spec
+	f        *host.Facts
+	in       PreflightInput
+	prepared []Preparation // what install does about the system
+	results  []CheckResult
 }
 
 // draft is a check under construction. Each check says what should be so and what was measured, and then either that
@@ -142,17 +144,28 @@ func (r *draft) measured(format string, args ...any) *draft {
 	return r
 }
 
-// steps are the steps that put it right.
-func (r *draft) steps(fix ...engine.Step) *draft {
-	r.Fix, r.Fixable = fix, len(fix) > 0
-	return r
+// prepare leaves it to the preparation of the system with that ID. Where its policy keeps things as they are, it is a
+// warning with what to do by hand.
+func (r *draft) prepare(id string, format string, args ...any) {
+	i := slices.IndexFunc(r.p.prepared, func(p Preparation) bool { return p.ID() == id })
+	if i < 0 {
+		r.warn(format, args...)
+		return
+	}
+	r.Fix = []engine.Step{r.p.prepared[i].Step}
+	r.Remedy = "install does this"
+	if d, ok := r.Fix[0].(engine.Describer); ok {
+		r.Remedy += ": " + d.Describe()
+	}
+	r.end(StatusPlanned)
 }
 
 func (r *draft) end(status Status) {
 	r.Status = status
-	if !r.Bad() {
-		r.Remedy, r.Fix, r.Fixable = "", nil, false
+	if status != StatusPlanned && !r.Bad() {
+		r.Remedy = ""
 	}
+	r.Fixable = len(r.Fix) > 0
 	r.p.results = append(r.p.results, r.CheckResult)
 }
 

@@ -49,7 +49,7 @@ func (p *preflight) needs() []need {
 	if mark, ok := p.f.PathFact(p.s.datadirMark()); p.s.Runs(MySQL) && (!ok || !mark.Exists) {
 		add(p.s.Layout.DatabaseData(), "database", databaseSpace, 0)
 	}
-	if swap, ok := p.s.swapFile(); ok && p.f.Memory.SwapTotal < uint64(swap.Size) {
+	if swap, ok := p.s.swapFile(p.f); ok && p.f.Container == "" && p.f.Memory.SwapTotal < uint64(swap.Size) {
 		add(p.s.Layout.Base, "swap", uint64(swap.Size), 1)
 	}
 	if !p.in.Installed {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
 )
@@ -49,14 +50,8 @@ func (p *preflight) libraries() {
 
 func (p *preflight) missingLibrary(l systemLibrary, r *draft) {
 	r.measured("not found")
-	for _, other := range l.others {
-		dir := p.f.Libraries[other]
-		if dir == "" {
-			continue
-		}
-		link := path.Join(dir, l.name)
-		r.measured("only as %s", other).steps(step.CompatLibrary{Path: link, Candidates: []string{other}}).
-			warn("ln -s %s %s", other, link)
+	if link, ok := l.link(p.f); ok {
+		r.measured("only as %s", link.Candidates[0]).prepare("libraries:"+l.name, "ln -s %s %s", link.Candidates[0], link.Path)
 		return
 	}
 	if l.needed {
@@ -64,6 +59,28 @@ func (p *preflight) missingLibrary(l systemLibrary, r *draft) {
 		return
 	}
 	r.warn("if a python package asks for it, install it from the distribution's medium: %s", l.pkg(p.f.OS.Is("debian")))
+}
+
+// link is the name for a library that is there under another one.
+func (l systemLibrary) link(f *host.Facts) (step.CompatLibrary, bool) {
+	for _, other := range l.others {
+		if dir := f.Libraries[other]; dir != "" {
+			return step.CompatLibrary{Path: path.Join(dir, l.name), Candidates: []string{other}}, true
+		}
+	}
+	return step.CompatLibrary{}, false
+}
+
+// compatLibraries are the names that this host's components miss, and another name has.
+func (s *Spec) compatLibraries(f *host.Facts, components []payload.Component) []step.CompatLibrary {
+	var out []step.CompatLibrary
+	for _, l := range systemLibraries {
+		wanted := slices.ContainsFunc(components, l.isNeededBy) && slices.Contains(s.Components(), l.component)
+		if link, ok := l.link(f); ok && wanted && f.Libraries[l.name] == "" {
+			out = append(out, link)
+		}
+	}
+	return out
 }
 
 // isNeededBy reports whether a component takes the library from the host.

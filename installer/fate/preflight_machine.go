@@ -2,13 +2,11 @@ package fate
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fate-installer/installer/host"
-	"fate-installer/installer/step"
 )
 
 func (p *preflight) root() {
@@ -181,17 +179,12 @@ func (p *preflight) swap() {
 		r.ok()
 		return
 	}
-	if fix, ok := p.s.swapFile(); ok {
-		r.steps(fix).warn("add a swap file of %s", size(uint64(fix.Size)))
+	if p.f.Container != "" {
+		r.measured("%s, %s of memory, both of the machine that this %s container is on", swap, size(p.f.Memory.Total), p.f.Container).
+			warn("fine for a trial; for real data add swap space on that machine")
 		return
 	}
-	r.warn("fine for a trial; for real data add a swap file, with os: {swap: 128G} in the cluster file")
-}
-
-// swapFile is the swap file that the cluster file asks for.
-func (s *Spec) swapFile() (step.Swap, bool) {
-	bytes, ok := parseSize(s.OS.Swap)
-	return step.Swap{Path: path.Join(s.Layout.Base, "swapfile"), Size: bytes}, ok
+	r.prepare("swap", "fine for a trial; for real data add a swap file, with os: {swap: 128G} in the cluster file")
 }
 
 // parseSize reads what sizeText allows: a number with an optional unit, as in 128G.
@@ -232,10 +225,8 @@ func (p *preflight) limits() {
 			r.measured("not known").end(StatusSkipped)
 		case have.Hard >= wanted:
 			r.measured("%s", limitText(have)).ok()
-		case p.s.OS.Limits == "keep":
-			r.measured("%s", limitText(have)).warn("FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
 		default:
-			r.measured("%s; install raises it for %s", limitText(have), p.s.User).ok()
+			r.measured("%s", limitText(have)).prepare("limits", "FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
 		}
 	}
 }
@@ -248,15 +239,6 @@ func limitText(l host.Limit) string {
 		return strconv.FormatUint(n, 10)
 	}
 	return fmt.Sprintf("soft %s, hard %s", text(l.Soft), text(l.Hard))
-}
-
-// leastSettings are the values of eggroll's own environment check. The worker processes of a node together open and map
-// a lot.
-var leastSettings = []struct {
-	key  string
-	want int
-}{
-	{"kernel.threads-max", 65535}, {"kernel.pid_max", 65535}, {"vm.max_map_count", 65535}, {"fs.file-max", 65535}, {"fs.nr_open", 65535},
 }
 
 func (p *preflight) kernelSettings() {
@@ -272,13 +254,12 @@ func (p *preflight) kernelSettings() {
 			r.ok()
 			continue
 		}
-		r.steps(setSysctl(step.SysctlValue{Key: l.key, Value: strconv.Itoa(l.want), AtLeast: true})).warn("sysctl -w %s=%d", l.key, l.want)
+		if p.f.Container != "" {
+			r.warn("on the machine that this %s container is on: sysctl -w %s=%d", p.f.Container, l.key, l.want)
+			continue
+		}
+		r.prepare("sysctl:"+l.key, "sysctl -w %s=%d", l.key, l.want)
 	}
-}
-
-// setSysctl is a drop-in for one setting, so that each can be undone by itself.
-func setSysctl(v step.SysctlValue) step.Sysctl {
-	return step.Sysctl{Path: "/etc/sysctl.d/90-fate-" + strings.ReplaceAll(v.Key, ".", "-") + ".conf", Values: []step.SysctlValue{v}}
 }
 
 func (p *preflight) locale() {
@@ -309,10 +290,7 @@ func (p *preflight) selinux() {
 		r.ok()
 		return
 	}
-	if p.s.OS.SELinux != "keep" {
-		r.steps(step.SELinux{})
-	}
-	r.warn("as FATE's guide says: setenforce 0, and SELINUX=permissive in /etc/selinux/config")
+	r.prepare("selinux", "as FATE's guide says: setenforce 0, and SELINUX=permissive in /etc/selinux/config")
 }
 
 func (p *preflight) firewall() {
@@ -323,20 +301,14 @@ func (p *preflight) firewall() {
 		return
 	}
 	var ports []string
-	var fix step.Firewall
-	for _, port := range p.s.Ports() {
-		ports = append(ports, strconv.Itoa(port.Port))
-		fix.Ports = append(fix.Ports, port.Port)
-	}
-	fix.Disable = p.s.OS.Firewall == "disable"
-	if p.s.OS.Firewall != "keep" {
-		r.steps(fix)
+	for _, port := range p.s.openPorts() {
+		ports = append(ports, strconv.Itoa(port))
 	}
 	command := "ufw allow proto tcp to any port " + strings.Join(ports, ",")
 	if fw.Name == "firewalld" {
 		command = "firewall-cmd --permanent --add-port=" + strings.Join(ports, "/tcp --add-port=") + "/tcp && firewall-cmd --reload"
 	}
-	r.measured("%s is active", fw.Name).warn("%s", command)
+	r.measured("%s is active", fw.Name).prepare("firewall", "%s", command)
 }
 
 // clock matters between hosts: FATE-Flow's signatures are good for 60 seconds, and certificates for a while.

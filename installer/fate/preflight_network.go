@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"fate-installer/installer/host"
-	"fate-installer/installer/step"
 )
 
 // address makes sure that the address this host has in the cluster is its own. FATE-Flow binds it, and the others tell
@@ -48,8 +47,11 @@ func (p *preflight) hostname() {
 		r.measured("%s is %s", name.Name, name.Addresses[0]).ok()
 		return
 	}
-	entry := step.Block{Path: "/etc/hosts", Name: "hostname", Lines: []string{p.s.IP + " " + name.Name}}
-	r.measured("%s has none", name.Name).steps(entry).warn("java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
+	if named := p.s.OS.Names[p.s.IP]; named != "" && p.s.OS.Hostname != policyKeep {
+		r.measured("%s has none, and becomes %s", name.Name, named).prepare("hosts:names", "add the names of the cluster's hosts to /etc/hosts")
+		return
+	}
+	r.measured("%s has none", name.Name).prepare("hosts:own", "java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
 }
 
 // ModulePort is a port and the module that listens on it.
@@ -131,52 +133,84 @@ func (p *preflight) isOurs(process host.Process) bool {
 // portRange finds ports that the kernel may give to an outgoing connection just when their program wants to listen. The
 // default range starts far above ours, but tuning guides widen it.
 func (p *preflight) portRange() {
-	text, ok := p.f.Sysctls["net.ipv4.ip_local_port_range"]
-	bounds := strings.Fields(text)
-	if !ok || len(bounds) != 2 {
-		return
-	}
-	low, err1 := strconv.Atoi(bounds[0])
-	high, err2 := strconv.Atoi(bounds[1])
-	if err1 != nil || err2 != nil {
+	low, high, ok := localPorts(p.f)
+	if !ok {
 		return
 	}
 	r := p.check("port-range", "no port of ours is one that the kernel gives to outgoing connections", "outside of ip_local_port_range").measured("%d to %d", low, high)
-	reserved := p.f.Sysctls["net.ipv4.ip_local_reserved_ports"]
-	var inside []string
-	for _, port := range p.s.Ports() {
-		if port.Port >= low && port.Port <= high && !inRanges(reserved, port.Port) {
-			inside = append(inside, strconv.Itoa(port.Port))
-		}
-	}
+	inside := p.s.unreservedPorts(p.f)
 	if len(inside) == 0 {
 		r.ok()
 		return
 	}
-	slices.Sort(inside)
-	value := strings.Trim(reserved+","+strings.Join(slices.Compact(inside), ","), ",")
-	r.steps(setSysctl(step.SysctlValue{Key: "net.ipv4.ip_local_reserved_ports", Value: value})).warn("reserve them: sysctl -w net.ipv4.ip_local_reserved_ports=%s", value)
+	r.prepare("sysctl:"+reservedPorts, "reserve them: sysctl -w %s=%s", reservedPorts, withPorts(p.f.Sysctls[reservedPorts], inside))
 }
 
-// inRanges reads the kernel's notation 80,8080-8090.
-func inRanges(ranges string, port int) bool {
-	for part := range strings.SplitSeq(ranges, ",") {
-		from, to, isRange := strings.Cut(part, "-")
-		low, err := strconv.Atoi(from)
-		if err != nil {
-			continue
-		}
-		high := low
-		if isRange {
-			if high, err = strconv.Atoi(to); err != nil {
-				continue
-			}
-		}
-		if port >= low && port <= high {
-			return true
+// localPorts are the ports that the kernel gives to outgoing connections.
+func localPorts(f *host.Facts) (low, high int, ok bool) {
+	bounds := strings.Fields(f.Sysctls["net.ipv4.ip_local_port_range"])
+	if len(bounds) != 2 {
+		return 0, 0, false
+	}
+	low, err1 := strconv.Atoi(bounds[0])
+	high, err2 := strconv.Atoi(bounds[1])
+	return low, high, err1 == nil && err2 == nil
+}
+
+// unreservedPorts are the ports of this host that an outgoing connection might take.
+func (s *Spec) unreservedPorts(f *host.Facts) []int {
+	low, high, ok := localPorts(f)
+	if !ok {
+		return nil
+	}
+	var inside []int
+	reserved := parseRanges(f.Sysctls[reservedPorts])
+	for _, port := range s.Ports() {
+		if port.Port >= low && port.Port <= high && !slices.Contains(reserved, port.Port) {
+			inside = append(inside, port.Port)
 		}
 	}
-	return false
+	return inside
+}
+
+// parseRanges reads the kernel's notation 80,8080-8090. What is no number is left out.
+func parseRanges(ranges string) []int {
+	var out []int
+	for part := range strings.SplitSeq(ranges, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			to = from
+		}
+		low, err1 := strconv.Atoi(from)
+		high, err2 := strconv.Atoi(to)
+		if err1 != nil || err2 != nil || high > 65535 {
+			continue
+		}
+		for port := low; port <= high; port++ {
+			out = append(out, port)
+		}
+	}
+	return out
+}
+
+// withPorts adds ports to ranges and writes them as the kernel prints them: sorted, neighbours together. A value that
+// the kernel gives back otherwise would look as if it had not been taken.
+func withPorts(ranges string, ports []int) string {
+	all := slices.Compact(slices.Sorted(slices.Values(append(parseRanges(ranges), ports...))))
+	var out []string
+	for i := 0; i < len(all); {
+		j := i
+		for j+1 < len(all) && all[j+1] == all[j]+1 {
+			j++
+		}
+		text := strconv.Itoa(all[i])
+		if j > i {
+			text += "-" + strconv.Itoa(all[j])
+		}
+		out = append(out, text)
+		i = j + 1
+	}
+	return strings.Join(out, ",")
 }
 
 // targets are the remote ends that this host's programs connect to: the next hops of its rollsite, and the modules of

@@ -69,11 +69,14 @@ func gatherTree(t *testing.T, machine string, s *Spec) *host.Facts {
 	return f
 }
 
+// machines are the trees with the address of each.
+var machines = map[string]string{
+	"centos7": "192.168.0.1", "ubuntu18.04": "192.168.0.2", "ubuntu22.04": "172.17.0.2", "debian12": "192.168.0.1", "openeuler": "10.20.30.40", "kylin": "172.16.5.9",
+}
+
 // TestPreflightOnMachines holds each machine against a party of all modules and compares the whole report.
 func TestPreflightOnMachines(t *testing.T) {
-	for machine, ip := range map[string]string{
-		"centos7": "192.168.0.1", "ubuntu18.04": "192.168.0.2", "ubuntu22.04": "172.17.0.2", "debian12": "192.168.0.1", "openeuler": "10.20.30.40", "kylin": "172.16.5.9",
-	} {
+	for machine, ip := range machines {
 		t.Run(machine, func(t *testing.T) {
 			s := preflightSpec(t, ip)
 			results := Preflight(s, gatherTree(t, machine, s), PreflightInput{Components: components, Platform: "linux/amd64"})
@@ -134,12 +137,14 @@ func TestPreflight(t *testing.T) {
 		"no avx":                {func(f *host.Facts) { f.CPU.Flags = nil }, in, "cpu-flags", StatusWarning, ""},
 		"little memory":         {func(f *host.Facts) { f.Memory.Total = 2 << 30 }, in, "memory", StatusWarning, "2.0 GiB"},
 		"far too little memory": {func(f *host.Facts) { f.Memory.Total = 256 << 20 }, in, "memory", StatusRefused, "256 MiB"},
-		"no swap":               {func(f *host.Facts) { f.Memory.SwapTotal, f.Memory.Total = 0, 64<<30 }, in, "swap", StatusWarning, ""},
-		"low limits":            {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, in, "limit:nofile", StatusOK, "install raises it"},
-		"small setting":         {func(f *host.Facts) { f.Sysctls["kernel.pid_max"] = "32768" }, in, "sysctl:kernel.pid_max", StatusWarning, "32768"},
+		"no swap":               {func(f *host.Facts) { f.Memory.SwapTotal, f.Memory.Total = 0, 64<<30 }, in, "swap", StatusPlanned, ""},
+		"no swap, small disk":   {func(f *host.Facts) { f.Memory.SwapTotal = 0; pathOf(f, "/data").Free = 90 << 30 }, in, "swap", StatusWarning, ""},
+		"no swap, container":    {func(f *host.Facts) { f.Memory.SwapTotal, f.Container = 0, "lxc" }, in, "swap", StatusWarning, "this lxc container"},
+		"low limits":            {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, in, "limit:nofile", StatusPlanned, "hard 4096"},
+		"small setting":         {func(f *host.Facts) { f.Sysctls["kernel.pid_max"] = "32768" }, in, "sysctl:kernel.pid_max", StatusPlanned, "32768"},
 		"huge setting":          {func(f *host.Facts) { f.Sysctls["fs.file-max"] = "18446744073709551615" }, in, "sysctl:fs.file-max", StatusOK, ""},
 		"not our address":       {func(f *host.Facts) { f.Addresses = []host.Address{{IP: addr("10.0.0.1")}} }, in, "address", StatusRefused, "10.0.0.1"},
-		"unresolved name":       {func(f *host.Facts) { f.Hostname.Addresses = nil }, in, "hostname", StatusWarning, "has none"},
+		"unresolved name":       {func(f *host.Facts) { f.Hostname.Addresses = nil }, in, "hostname", StatusPlanned, "has none"},
 		"port taken": {func(f *host.Facts) {
 			f.Listeners = []host.Listener{{Addr: netip.MustParseAddrPort("127.0.0.1:3306"), PID: 42, Process: "mysqld"}}
 		}, in, "port:3306", StatusRefused, "mysqld (pid 42)"},
@@ -151,7 +156,7 @@ func TestPreflight(t *testing.T) {
 			f.Processes = []host.Process{{PID: 9, Exe: "/data/projects/fate/common/jdk/bin/java", Contained: true}}
 		}, in, "processes", StatusOK, "none"},
 		"our own processes": {ourBoard, installed, "processes", StatusOK, "none"},
-		"wide port range":   {func(f *host.Facts) { f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535" }, in, "port-range", StatusWarning, "1024 to 65535"},
+		"wide port range":   {func(f *host.Facts) { f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535" }, in, "port-range", StatusPlanned, "1024 to 65535"},
 		"wide port range, reserved": {func(f *host.Facts) {
 			f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535"
 			f.Sysctls["net.ipv4.ip_local_reserved_ports"] = "3306,4670-4671,8080,9360,9370-9380"
@@ -182,13 +187,13 @@ func TestPreflight(t *testing.T) {
 			pathOf(f, "/data/projects/common/supervisord/supervisord.d/fate-mysql.conf").Exists = true
 		}, in, "supervisor-conf", StatusRefused, "fate-mysql.conf"},
 		"no locale":               {func(f *host.Facts) { f.Locale = host.Locale{Lang: "POSIX"} }, in, "locale", StatusWarning, "POSIX"},
-		"enforcing":               {func(f *host.Facts) { f.SELinux = "enforcing" }, in, "selinux", StatusWarning, "enforcing"},
-		"firewalld":               {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, in, "firewall", StatusWarning, "firewalld"},
+		"enforcing":               {func(f *host.Facts) { f.SELinux = "enforcing" }, in, "selinux", StatusPlanned, "enforcing"},
+		"firewalld":               {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, in, "firewall", StatusPlanned, "firewalld"},
 		"clock":                   {func(f *host.Facts) { f.Time.Synchronized = false }, in, "time", StatusWarning, "not synchronized"},
 		"no lsof":                 {func(f *host.Facts) { delete(f.Programs, "lsof") }, in, "programs", StatusWarning, "lsof"},
 		"no bash":                 {func(f *host.Facts) { delete(f.Programs, "bash") }, in, "programs", StatusRefused, "bash"},
 		"no libaio":               {func(f *host.Facts) { delete(f.Libraries, "libaio.so.1") }, in, "library:libaio.so.1", StatusRefused, "not found"},
-		"libaio by another name":  {func(f *host.Facts) { delete(f.Libraries, "libaio.so.1"); f.Libraries["libaio.so.1t64"] = "/usr/lib" }, in, "library:libaio.so.1", StatusWarning, "libaio.so.1t64"},
+		"libaio by another name":  {func(f *host.Facts) { delete(f.Libraries, "libaio.so.1"); f.Libraries["libaio.so.1t64"] = "/usr/lib" }, in, "library:libaio.so.1", StatusPlanned, "libaio.so.1t64"},
 		"no OpenSSL 1.0":          {func(f *host.Facts) { delete(f.Libraries, "libssl.so.10") }, in, "library:libssl.so.10", StatusWarning, "not found"},
 		"memory not known":        {func(f *host.Facts) { f.Memory = host.Memory{}; f.Unknown["memory"] = "no /proc" }, in, "memory", StatusSkipped, "no /proc"},
 		"sizes not known":         {func(f *host.Facts) {}, PreflightInput{Platform: "linux/amd64"}, "disk:/", StatusOK, ""},
@@ -247,7 +252,7 @@ func goodFacts(s *Spec) *host.Facts {
 	return f
 }
 
-// TestPreflightFixes checks that what --fix would do is what the finding is about.
+// TestPreflightFixes checks that what install and --fix would do is what the finding is about.
 func TestPreflightFixes(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
 	s.OS.Swap = "96G"
@@ -259,7 +264,7 @@ func TestPreflightFixes(t *testing.T) {
 	f.Libraries["libssl.so.1.0.0"] = "/usr/lib"
 	var got []string
 	for _, r := range Preflight(s, f, PreflightInput{Components: components, Platform: "linux/amd64"}) {
-		if r.Fixable != (len(r.Fix) > 0) || r.Fixable && !r.Bad() {
+		if r.Fixable != (len(r.Fix) > 0) || r.Fixable && r.Status != StatusPlanned {
 			t.Errorf("%+v", r)
 		}
 		for _, fix := range r.Fix {
@@ -277,6 +282,69 @@ func TestPreflightFixes(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestKeptPoliciesWarn: what install is not to do is the operator's, with the command to type.
+func TestKeptPoliciesWarn(t *testing.T) {
+	s := preflightSpec(t, "192.168.0.1")
+	s.OS = s.OS.without(OSPolicies())
+	f := goodFacts(s)
+	f.Memory.SwapTotal, f.SELinux, f.Firewall, f.Hostname.Addresses = 0, "enforcing", host.Firewall{Name: "ufw", Active: true}, nil
+	f.Sysctls["kernel.pid_max"], f.Limits[0].Hard = "32768", 4096
+	results := Preflight(s, f, PreflightInput{Components: components, Platform: "linux/amd64"})
+	for _, id := range []string{"swap", "limit:nofile", "sysctl:kernel.pid_max", "hostname", "selinux", "firewall"} {
+		i := slices.IndexFunc(results, func(r CheckResult) bool { return r.ID == id })
+		if r := results[i]; r.Status != StatusWarning || r.Remedy == "" || r.Fixable {
+			t.Errorf("%+v", r)
+		}
+	}
+	if left := s.Preparations(f, components); len(left) > 0 {
+		t.Errorf("still prepared: %+v", left)
+	}
+}
+
+func TestSwapFile(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		policy string
+		change func(*host.Facts)
+		want   int64 // GiB; 0 is none
+	}{
+		{"what is missing", "auto", func(f *host.Facts) { f.Memory.SwapTotal = 0 }, 112},
+		{"less with some swap", "auto", func(f *host.Facts) { f.Memory.SwapTotal = 8 << 30 }, 104},
+		{"enough already", "auto", func(*host.Facts) {}, 0},
+		{"small disk", "auto", func(f *host.Facts) {
+			f.Memory.SwapTotal = 0
+			eachPath(f, func(p *host.PathFact) { p.Free = 200 << 30 })
+		}, 0},
+		{"unfit file system", "auto", func(f *host.Facts) {
+			f.Memory.SwapTotal = 0
+			eachPath(f, func(p *host.PathFact) { p.Type = "overlay" })
+		}, 0},
+		{"container", "auto", func(f *host.Facts) { f.Memory.SwapTotal, f.Container = 0, "lxc" }, 0},
+		{"asked for", "64G", func(*host.Facts) {}, 64},
+		{"kept", "keep", func(f *host.Facts) { f.Memory.SwapTotal = 0 }, 0},
+	} {
+		s := preflightSpec(t, "192.168.0.1")
+		s.OS.Swap = c.policy
+		f := goodFacts(s)
+		c.change(f)
+		if got, ok := s.swapFile(f); ok != (c.want > 0) || ok && got.Size != c.want<<30 {
+			t.Errorf("%s: %v %d GiB, want %d", c.name, ok, got.Size>>30, c.want)
+		}
+	}
+}
+
+func TestPortsAsTheKernelPrintsThem(t *testing.T) {
+	for _, c := range []struct {
+		ranges string
+		ports  []int
+		want   string
+	}{{"", []int{4671, 3306, 4670}, "3306,4670-4671"}, {"80,8080-8081", []int{8082, 80}, "80,8080-8082"}, {"x,1-99999", nil, ""}} {
+		if got := withPorts(c.ranges, c.ports); got != c.want {
+			t.Errorf("%q with %v is %q, want %q", c.ranges, c.ports, got, c.want)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	side = &own
 	c.agree(sel, &problems)
 	s := &Spec{
-		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS,
+		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS.without(sel.SkipOS),
 		User: pickString(sel.User, c.Install.User, defaultUser), Group: pickString(sel.Group, c.Install.Group, defaultGroup),
 		Versions: maps.Clone(sel.Versions), LibraryPaths: maps.Clone(sel.LibraryPaths), Env: maps.Clone(sel.Env),
 		Keys: sel.Keys, Memory: sel.Memory, CPUs: sel.CPUs,

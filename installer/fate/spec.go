@@ -17,6 +17,8 @@ type Selection struct {
 	Env          map[string]string   // fate.env: FATE, FATEFlow, FATEBoard, EGGROLL, ...
 	Secrets      Secrets             // used where the cluster file gives none
 
+	SkipOS []string // policies of os: that are to be keep, whatever the cluster file says
+
 	Keys []NamedFile // key files of this side that CheckKeys has accepted, to be installed with the configuration; optional
 
 	Memory uint64 // bytes of RAM of the host, 0: unknown

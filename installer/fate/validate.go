@@ -46,12 +46,7 @@ func (k *checker) install() {
 			k.bad(fmt.Sprintf("ssl_roles[%d]", i), "name host, guest or exchange", "ssl_roles has the unknown role %q", role)
 		}
 	}
-	k.choice("os.selinux", c.OS.SELinux, "", "keep", "permissive")
-	k.choice("os.firewall", c.OS.Firewall, "", "keep", "open", "disable")
-	k.choice("os.limits", c.OS.Limits, "", "keep", "set")
-	if !sizeText.MatchString(c.OS.Swap) && c.OS.Swap != "" && c.OS.Swap != "keep" {
-		k.bad("os.swap", "write keep, or a size such as 128G", "os.swap must be keep or a size, not %q", c.OS.Swap)
-	}
+	k.osPolicies()
 	if b := c.Install.Base; b != "" {
 		if char, why := unfitPath(b); char != "" {
 			k.bad("base", "choose another directory", "the base directory %q cannot be used: %s", b, why)

@@ -84,7 +84,10 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 		{"deploy mode", "deploy_mode: uninstall\nhost: {partyid: 1, ip: 10.0.0.1}", []string{"run fate-installer uninstall"}},
 		{"directories apart", "base: /data\nlbase: /var/log/fate\nhost: {partyid: 1, ip: 10.0.0.1}", []string{"cluster.yaml:2:8", "all directories move together", "write /data/logs"}},
 		{"deploy module", "deploy_modules: [mysql, egroll]\nhost: {partyid: 1, ip: 10.0.0.1}", []string{`did you mean "eggroll"?`}},
-		{"os policy", "host: {partyid: 1, ip: 10.0.0.1}\nos: {selinux: off}\n", []string{"cluster.yaml:2:15", "keep, permissive"}},
+		{"os policy", "host: {partyid: 1, ip: 10.0.0.1}\nos: {selinux: off}\n", []string{"cluster.yaml:2:15", "permissive, keep"}},
+		{"os swap", "host: {partyid: 1, ip: 10.0.0.1}\nos: {swap: lots}\n", []string{"cluster.yaml:2:12", "auto, keep or a size"}},
+		{"os name", "host: {partyid: 1, ip: 10.0.0.1}\nos:\n  names:\n    10.0.0.1: my host\n", []string{"cluster.yaml:4", "my host", "no host can have"}},
+		{"os address", "host: {partyid: 1, ip: 10.0.0.1}\nos:\n  names:\n    host1: 10.0.0.1\n", []string{"cluster.yaml:4", "is no address"}},
 
 		{"own party missing", oneSide("rollsite: {route_tables: [{id: default, routes: [{name: default, ip: 10.0.0.9, port: 9370}]}]}"), []string{"no entry for its own party 10000"}},
 		{"own route elsewhere", oneSide("rollsite: {route_tables: [{id: 10000, routes: [{name: default, ip: 10.0.0.9, port: 9370}, {name: fateflow, ip: 192.168.0.1, port: 9360}]}]}"),

@@ -70,7 +70,7 @@ func (f Firewall) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 		return engine.Finding{}, err
 	}
 	if tool == "" {
-		return engine.Finding{Done: true, Note: "neither firewalld nor ufw is running"}, nil
+		return engine.Finding{Done: true}, nil // neither firewalld nor ufw is running
 	}
 	if f.Disable {
 		before := firewallBefore{Tool: tool, Disable: true, Enabled: tool == ufw || is(ctx, env, "is-enabled", firewalld)}

@@ -111,7 +111,7 @@ func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
 		}
 	}
 	if hasData(env, u.Target) {
-		return &engine.LeftError{What: u.Target, Why: "it holds data"}
+		return &engine.LeftError{What: u.Target, Why: "it holds data", Data: true}
 	}
 	if before.Dir != nil {
 		return nil

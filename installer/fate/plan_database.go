@@ -1,0 +1,81 @@
+package fate
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"fate-installer/installer/step"
+)
+
+// addDatabase initialises the database while other components are still being unpacked, starts it, and gives its
+// clients their schemas and accounts before any of them runs.
+func (p *planner) addDatabase() error {
+	db, ok := p.part.Database()
+	if !ok || !db.Manage {
+		return nil
+	}
+	accounts := databaseAccounts(db)
+	address := step.DatabaseAddress{Host: db.Host, Port: db.Port}
+	after := p.files
+	if db.Home != "" {
+		address = step.DatabaseAddress{Socket: db.Socket}
+		ready := slices.Concat(p.afterTree(db.Engine), p.dirs, p.system)
+		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
+			DatabaseServer: step.DatabaseServer{
+				Flavour: step.Flavour(db.Engine), Home: db.Home, Data: db.Data, User: p.spec.User, Group: p.spec.Group,
+				LibraryPath: p.spec.LibraryPaths[db.Engine],
+			},
+			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
+		}, ready...)
+		after = append(slices.Clone(p.files), p.addProgram(MySQL.Program(), append(p.afterTree(db.Engine), initialised)))
+	}
+	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
+	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{
+		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
+		Schemas: databaseSchemas(db), Accounts: accounts, Rows: databaseRows(db),
+	}, after...)}
+	return nil
+}
+
+func (p *planner) afterTreeIfAny(name string) []string {
+	if p.trees[name] == "" {
+		return nil
+	}
+	return p.afterTree(name)
+}
+
+// databaseAccounts groups the accounts by what they may do: one account, several places to come from.
+func databaseAccounts(db Database) []step.Account {
+	var out []step.Account
+	for _, u := range db.Users {
+		i := slices.IndexFunc(out, func(a step.Account) bool { return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas) })
+		if i < 0 {
+			out = append(out, step.Account{Name: u.Name, Password: step.Password(u.Password.Reveal()), Schemas: u.Schemas})
+			i = len(out) - 1
+		}
+		out[i].Hosts = append(out[i].Hosts, u.Host)
+	}
+	return out
+}
+
+func databaseSchemas(db Database) []step.Schema {
+	var out []step.Schema
+	for _, s := range db.Schemas {
+		out = append(out, step.Schema{Name: s.Name, Charset: s.Charset, Script: s.ImportFile})
+	}
+	return out
+}
+
+// databaseRows are eggroll's nodes before 2.5. The table has no unique key, and a second row for a node would start
+// its workers twice.
+func databaseRows(db Database) []step.Rows {
+	if len(db.Nodes) == 0 {
+		return nil
+	}
+	rows := step.Rows{Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"}, Fill: []string{"status"}}
+	for _, n := range db.Nodes {
+		rows.Values = append(rows.Values, []string{n.Host, fmt.Sprint(n.Port), n.Type, n.Status})
+	}
+	return []step.Rows{rows}
+}
