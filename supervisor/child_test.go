@@ -54,7 +54,7 @@ func runChild(script []string) {
 		case "ignore":
 			signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		case "lose": // every TERM until "heed"
-			signal.Notify(make(chan os.Signal), syscall.SIGTERM)
+			signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
 		case "heed":
 			signal.Reset(syscall.SIGTERM)
 		case "count": // the TERMs that come, and live on
