@@ -24,6 +24,7 @@ type initOptions struct {
 	flows     map[fate.Role]*[]string
 	zookeeper map[fate.Role]*[]string
 	nginx     map[fate.Role]*[]string
+	database  map[fate.Role]*string
 	defaults  map[fate.Role]*string
 	public    map[fate.Role]*[]string
 
@@ -40,7 +41,7 @@ type initOptions struct {
 func newInitCommand(g *globals) *cobra.Command {
 	o := &initOptions{
 		sides: map[fate.Role]*string{}, nodes: map[fate.Role]*[]string{}, flows: map[fate.Role]*[]string{},
-		zookeeper: map[fate.Role]*[]string{}, nginx: map[fate.Role]*[]string{}, defaults: map[fate.Role]*string{}, public: map[fate.Role]*[]string{},
+		zookeeper: map[fate.Role]*[]string{}, nginx: map[fate.Role]*[]string{}, database: map[fate.Role]*string{}, defaults: map[fate.Role]*string{}, public: map[fate.Role]*[]string{},
 	}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -55,6 +56,7 @@ EXIT STATUS
 		Example: `  fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --out cluster.yaml
   fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --exchange 192.168.0.88 --tls host,exchange > cluster.yaml
   fate-installer init --host 10000:192.168.0.1 --host-flows 192.168.0.1,192.168.0.2 --out cluster.yaml
+  fate-installer init --host 10000:192.168.0.1 --host-nodes 192.168.0.2,192.168.0.3 --host-database 192.168.0.3 --out cluster.yaml
   fate-installer init --from deploy/conf/setup.conf --out cluster.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), g, o) },
@@ -73,6 +75,8 @@ EXIT STATUS
 			continue
 		}
 		o.nodes[r], o.flows[r], o.zookeeper[r], o.nginx[r] = new([]string), new([]string), new([]string), new([]string)
+		o.database[r] = new(string)
+		f.StringVar(o.database[r], string(r)+"-database", "", "the `address` of the host that runs the "+string(r)+"'s database (default: its main address)")
 		f.StringSliceVar(o.nodes[r], string(r)+"-nodes", nil, "the "+string(r)+"'s nodemanager `addresses`")
 		f.StringSliceVar(o.flows[r], string(r)+"-flows", nil, "the "+string(r)+"'s FATE-Flow `addresses`; several give high availability")
 		f.StringSliceVar(o.zookeeper[r], string(r)+"-zookeeper", nil, "the "+string(r)+"'s ZooKeeper `addresses` (default: from its FATE-Flows)")
@@ -151,6 +155,7 @@ func (o *initOptions) fromFlags() (fate.InitOptions, error) {
 		side.Default, side.Public = *o.defaults[role], *o.public[role]
 		if role != fate.RoleExchange {
 			side.Nodes, side.Flows, side.ZooKeeper, side.Nginx = *o.nodes[role], *o.flows[role], *o.zookeeper[role], *o.nginx[role]
+			side.Database = *o.database[role]
 		}
 		*target = side
 	}

@@ -51,6 +51,8 @@ EXIT STATUS
 		newSvcShutdownCommand(g),
 		newSvcUpgradeSelfCommand(g),
 		newProbeMySQLCommand(),
+		newProbeZooKeeperCommand(),
+		newProbeFlowCommand(g),
 	)
 	return cmd
 }

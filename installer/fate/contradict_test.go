@@ -60,7 +60,7 @@ host:
 			"fate-nodemanager": "clustermanager at 192.168.0.1:4670",
 			"fate-fateflow":    "mysql at 192.168.0.3:3306; clustermanager at 192.168.0.1:4670; 1 of zookeeper at 192.168.0.1:2181, 192.168.0.3:2181",
 		},
-		"192.168.0.3": {"fate-mysql": "", "fate-nodemanager": "clustermanager at 192.168.0.1:4670", "fate-zookeeper": ""},
+		"192.168.0.3": {"fate-mysql": "", "fate-nodemanager": "clustermanager at 192.168.0.1:4670", "fate-zookeeper": "1 of zookeeper at 192.168.0.1:2181, 192.168.0.2:2181"},
 	} {
 		s := haSpec(t, text, ip)
 		for program, needs := range want {

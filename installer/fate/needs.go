@@ -70,6 +70,8 @@ func (s *Spec) wants(m Module) []Module {
 			out = append(out, ZooKeeper)
 		}
 		return out
+	case ZooKeeper:
+		return []Module{ZooKeeper} // a majority has to talk to each other before any of them serves
 	case FateBoard:
 		if s.Profile.BoardNeedsDatabase() {
 			return []Module{MySQL}

@@ -171,7 +171,8 @@ func zooKeeperProgram(s *Spec) supervisor.Program {
 			own = e.Port
 		}
 	}
-	p.ReadyTCP = loopback(own)
+	// The port opens before the ensemble has a majority, and until then nobody is served.
+	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-zookeeper", loopback(own)}
 	p.Ports = []int{own, s.Side.ZK.AdminPort}
 	if len(s.Side.ZK.Lists) > 1 {
 		p.Ports = append(p.Ports, zooKeeperQuorumPort, zooKeeperElectionPort)
@@ -210,9 +211,17 @@ func flowProgram(s *Spec) supervisor.Program {
 		Status: 200, BodyContains: "retcode",
 	}
 	p.ReadyTimeout = 5 * time.Minute
+	if s.registers() {
+		// It registers once. When its session with ZooKeeper expires it goes on, and the others take it for dead.
+		p.LivenessExec = []string{s.Layout.Binary(), "svc", "probe-flow", "--conf", s.Layout.ServiceConf()}
+	}
 	p.Ports = []int{flow.GRPCPort, flow.HTTPPort}
 	return p
 }
+
+// registers reports whether FATE-Flow writes itself into ZooKeeper so that others of its party find it, which began
+// with 1.9.
+func (s *Spec) registers() bool { return s.Side.ZK.Enable && s.Profile.FATE.AtLeast(1, 9) }
 
 func boardProgram(s *Spec) supervisor.Program {
 	home := s.Layout.Board()
