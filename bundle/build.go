@@ -23,16 +23,18 @@ type Fetcher interface {
 
 // BuildOptions say what to build and how.
 type BuildOptions struct {
-	Lock    *Lock
-	Out     string              // the appliance; a file there is replaced once the new one is whole and verified
-	Stub    string              // program to put the payload behind; empty means the running one
-	Codec   string              // payload.CodecZstd (also if empty) or payload.CodecXZ
-	Level   int                 // of zstd, 0 is the best; see payload.WriterOptions
-	Workers int                 // frames compressed at once, 0 for one per processor
-	Key     *payload.PrivateKey // signs the manifest, if not nil
-	Split   int64               // bytes of a part; 0 writes one file
-	Fetch   Fetcher             // for url sources; may be nil when there are none
-	Report  Progress            // may be nil
+	Lock  *Lock
+	Out   string // the appliance; a file there is replaced once the new one is whole and verified
+	Stub  string // program to put the payload behind; empty means the running one
+	Codec string // payload.CodecZstd (also if empty) or payload.CodecXZ
+	Level int    // of zstd, 0 is the best; see payload.WriterOptions
+	// Compressor makes the frames in place of the built-in encoder, if not nil.
+	Compressor *payload.Compressor
+	Workers    int                 // frames compressed at once, 0 for one per processor
+	Key        *payload.PrivateKey // signs the manifest, if not nil
+	Split      int64               // bytes of a part; 0 writes one file
+	Fetch      Fetcher             // for url sources; may be nil when there are none
+	Report     Progress            // may be nil
 }
 
 // BuildResult is what a build made.
@@ -172,7 +174,7 @@ func (b *builder) write(ctx context.Context, out *os.File) error {
 	}
 	defer stub.Close()
 	w, err := payload.NewWriter(out, stub, payload.WriterOptions{
-		Release: b.lock.Release, Codec: b.o.Codec, Level: b.o.Level, Workers: b.o.Workers, Key: b.o.Key,
+		Release: b.lock.Release, Codec: b.o.Codec, Level: b.o.Level, Compressor: b.o.Compressor, Workers: b.o.Workers, Key: b.o.Key,
 	})
 	if err != nil {
 		return &StubError{b.o.Stub, err}

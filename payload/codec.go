@@ -68,7 +68,7 @@ type foreignEncoder struct {
 
 func newForeignEncoder(codec string, o WriterOptions) (encoder, error) {
 	d, err := newDecoder(codec, int64(o.FrameSize))
-	return foreignEncoder{o.Compress, d}, err
+	return foreignEncoder{o.Compressor.Compress, d}, err
 }
 
 func (e foreignEncoder) encode(ctx context.Context, _, raw []byte) ([]byte, error) {

@@ -270,7 +270,7 @@ func TestForeignCompressor(t *testing.T) {
 			t.Logf("%s is not installed", test.name)
 			continue
 		}
-		w := newTestWriter(t, WriterOptions{Codec: test.codec, Compress: test.compress})
+		w := newTestWriter(t, WriterOptions{Codec: test.codec, Compressor: &Compressor{Name: "test", Compress: test.compress}})
 		err := w.AddComponent(context.Background(), Component{Name: "sample", Version: "1"}, bytes.NewReader(content))
 		if test.want != "" {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -281,8 +281,8 @@ func TestForeignCompressor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Close(); err != nil {
-			t.Fatal(err)
+		if m, err := w.Close(); err != nil || m.Components[0].Encoder != "test" {
+			t.Fatalf("closed with %+v, %v", m, err)
 		}
 		dir, err := extractTo(t, w.out.Name(), "sample", ExtractOptions{})
 		if err != nil {

@@ -70,15 +70,17 @@ type Component struct {
 
 	// What follows is computed by the Writer.
 
-	Size   int64   `json:"size"` // bytes of all regular files
-	Files  int     `json:"files"`
-	Dirs   int     `json:"dirs"`
-	Links  int     `json:"links"`  // symbolic and hard
-	Digest string  `json:"digest"` // sha256 of the tar stream, so it does not depend on codec or level
-	Codec  string  `json:"codec"`
-	Member string  `json:"member"` // name in the archive
-	CRC32  uint32  `json:"crc32"`  // of the member
-	Frames []Frame `json:"frames"`
+	Size   int64  `json:"size"` // bytes of all regular files
+	Files  int    `json:"files"`
+	Dirs   int    `json:"dirs"`
+	Links  int    `json:"links"`  // symbolic and hard
+	Digest string `json:"digest"` // sha256 of the tar stream, so it does not depend on codec or level
+	Codec  string `json:"codec"`
+	// Encoder is the tool that made the frames, with version and options, if it was not the Writer's own encoder.
+	Encoder string  `json:"encoder,omitempty"`
+	Member  string  `json:"member"` // name in the archive
+	CRC32   uint32  `json:"crc32"`  // of the member
+	Frames  []Frame `json:"frames"`
 }
 
 // Origin is one file a component was made from.

@@ -108,7 +108,7 @@ func (c *Component) check() error {
 	if c.Platform != "" && !platformName.MatchString(c.Platform) {
 		return fmt.Errorf("the platform %q is not of the form linux/amd64", c.Platform)
 	}
-	if err := checkTexts(c.Version, c.License); err != nil {
+	if err := checkTexts(c.Version, c.License, c.Encoder); err != nil {
 		return err
 	}
 	for _, dir := range c.LibraryPath {

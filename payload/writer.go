@@ -21,13 +21,20 @@ type WriterOptions struct {
 	// FrameSize is how many bytes of a tar stream are compressed together: from 64 KiB to MaxFrame, which 0 means. Smaller
 	// frames need less memory where they are unpacked, and more space.
 	FrameSize int
-	// Compress, if not nil, makes a frame in place of the built-in encoder: for instance with a tool of the build host that
-	// compresses better, as xz does. It must give one zstd frame with a window of at most 16 MiB, or one xz stream with a
-	// dictionary of at most 8 MiB and without the block sizes that threads need (xz -6 -T1). What it gives is unpacked and
-	// compared. It is called by several goroutines at once.
-	Compress func(ctx context.Context, raw []byte) ([]byte, error)
+	// Compressor, if not nil, makes the frames in place of the built-in encoder, and Level has no meaning.
+	Compressor *Compressor
 	Workers  int         // frames compressed at once; 0 means one for each processor
 	Key      *PrivateKey // signs the manifest, if not nil
+}
+
+// Compressor makes frames better than the built-in encoders do: a tool of the build host, as xz is one.
+type Compressor struct {
+	// Name is recorded in the manifest: program, version and options, which is what the bytes depend on.
+	Name string
+	// Compress gives one zstd frame with a window of at most 16 MiB, or one xz stream with a dictionary of at most 8 MiB
+	// and without the block sizes that threads need (xz -6 -T1). What it gives is unpacked and compared. It is called by
+	// several goroutines at once.
+	Compress func(ctx context.Context, raw []byte) ([]byte, error)
 }
 
 // Writer writes one appliance. The bytes depend on what is added, in which order, and on the options but Workers.
@@ -75,7 +82,7 @@ func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 }
 
 func (o WriterOptions) newEncoder() (encoder, error) {
-	if o.Compress != nil {
+	if o.Compressor != nil {
 		return newForeignEncoder(o.Codec, o)
 	}
 	return newEncoder(o.Codec, o.Level)
@@ -117,7 +124,10 @@ func (w *Writer) AddComponent(ctx context.Context, c Component, tarStream io.Rea
 
 func (w *Writer) addComponent(ctx context.Context, c Component, tarStream io.Reader) error {
 	c.Size, c.Files, c.Dirs, c.Links, c.Digest, c.CRC32, c.Frames = 0, 0, 0, 0, "", 0, nil
-	c.Codec = w.o.Codec
+	c.Codec, c.Encoder = w.o.Codec, ""
+	if w.o.Compressor != nil {
+		c.Encoder = w.o.Compressor.Name
+	}
 	var err error
 	if c.Member, err = memberOf(c.Name, c.Codec); err != nil {
 		return err
