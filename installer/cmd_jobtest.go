@@ -1,23 +1,39 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/supervisor/rpc"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// toyOptions are the flags of test toy.
-type toyOptions struct {
+// jobTestOptions are the flags that the tests share.
+type jobTestOptions struct {
 	guest, host int
 	taskCores   int
 	timeout     time.Duration
+}
+
+func (o *jobTestOptions) addFlags(f *pflag.FlagSet, timeout time.Duration) {
+	f.IntVar(&o.guest, "guest", 0, "guest's party `id` (default: this party)")
+	f.IntVar(&o.host, "host", 0, "host's party `id` (default: this party)")
+	f.IntVar(&o.taskCores, "task-cores", 2, "`cores` a job asks for")
+	f.DurationVar(&o.timeout, "timeout", timeout, "`time` the test may take")
+}
+
+// parties fills in this party for the ids that were not given.
+func (o *jobTestOptions) parties(spec *fate.Spec) (guest, host int) {
+	return cmp.Or(o.guest, spec.PartyID), cmp.Or(o.host, spec.PartyID)
 }
 
 // newTestCommand proves that the installed party computes.
@@ -31,16 +47,17 @@ FATE's command-line client exits with 0 whatever happened.
 EXIT STATUS
 ` + exitHelp,
 		Example: `  fate-installer test toy
-  fate-installer test toy --guest 9999 --host 10000`,
+  fate-installer test toy --guest 9999 --host 10000
+  fate-installer test min`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newToyCommand(g))
+	cmd.AddCommand(newToyCommand(g), newMinCommand(g))
 	return cmd
 }
 
 func newToyCommand(g *globals) *cobra.Command {
-	opts := &toyOptions{}
+	opts := &jobTestOptions{}
 	cmd := &cobra.Command{
 		Use:   "toy",
 		Short: "Run the toy job: two sides add up numbers without showing them",
@@ -58,47 +75,67 @@ EXIT STATUS
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runToy(cmd.Context(), g, opts) },
 	}
-	f := cmd.Flags()
-	f.IntVar(&opts.guest, "guest", 0, "guest's party `id` (default: this party)")
-	f.IntVar(&opts.host, "host", 0, "host's party `id` (default: this party)")
-	f.IntVar(&opts.taskCores, "task-cores", 2, "`cores` the job asks for")
-	f.DurationVar(&opts.timeout, "timeout", 5*time.Minute, "`time` the job may take")
+	opts.addFlags(cmd.Flags(), 5*time.Minute)
 	return cmd
 }
 
-func runToy(ctx context.Context, g *globals, opts *toyOptions) error {
+func runToy(ctx context.Context, g *globals, opts *jobTestOptions) error {
 	spec, err := installed(ctx, g)
 	if err != nil {
 		return err
 	}
-	toy := flow.Toy{Guest: opts.guest, Host: opts.host, TaskCores: opts.taskCores, Timeout: opts.timeout}
-	if toy.Guest == 0 {
-		toy.Guest = spec.PartyID
-	}
-	if toy.Host == 0 {
-		toy.Host = spec.PartyID
-	}
+	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout}
+	toy.Guest, toy.Host = opts.parties(spec)
 	client, err := flowClient(spec)
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
-	last := ""
-	toy.OnStatus = func(job, status string, since time.Duration) {
-		if status != last {
-			g.printf("%6s  toy test job %s is %s\n", since.Round(time.Second), job, status)
-			last = status
-		}
-	}
+	toy.OnStatus = g.jobStatus("toy test")
 	g.printf("guest %d, host %d, through %s\n", toy.Guest, toy.Host, client.BaseURL)
 	result, err := toy.Run(ctx, client)
 	if err != nil {
-		return err
+		return diagnosed(ctx, g, spec, err)
 	}
 	if g.Output == "json" {
 		return g.printJSON(result)
 	}
 	g.printf("passed in %s: %s\n", result.Elapsed.Round(time.Second), result.Line)
 	return nil
+}
+
+// jobStatus prints each new state of a test's jobs, once.
+func (g *globals) jobStatus(test string) func(job, status string, since time.Duration) {
+	last := ""
+	return func(job, status string, since time.Duration) {
+		if now := job + status; now != last {
+			g.printf("%6s  %s job %s is %s\n", since.Round(time.Second), test, job, status)
+			last = now
+		}
+	}
+}
+
+// diagnosed adds to the failure of a test what is wrong with the programs that it went through, since that is nearly
+// always the reason.
+func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	statuses, err := rpc.NewClient(spec.Layout.SupervisorSocket()).Status(ctx)
+	if err != nil {
+		return withDefaultHint(fmt.Errorf("%w\nthe supervisor of this host does not answer: %w", failure, err), "fate-installer svc status")
+	}
+	var sick []string
+	first := ""
+	for _, s := range statuses {
+		if s.Ready {
+			continue
+		}
+		first = cmp.Or(first, s.Name)
+		sick = append(sick, fmt.Sprintf("%s is %s: %s", s.Name, s.State, cmp.Or(s.Why, "not ready")))
+	}
+	if len(sick) == 0 {
+		return failure
+	}
+	return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc why "+first)
 }
 
 // flowClient reaches the FATE-Flow that this host runs, or else the first one of its side.

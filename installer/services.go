@@ -55,8 +55,8 @@ func (e *notReadyError) LogPath() string {
 }
 
 // Update implements engine.Services.
-func (s *services) Update(ctx context.Context) error {
-	_, err := s.client.Update(ctx)
+func (s *services) Update(ctx context.Context, names []string) error {
+	_, err := s.client.Update(ctx, names...) // each program is a group of its own
 	return notRunning(err)
 }
 

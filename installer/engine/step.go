@@ -138,8 +138,8 @@ type Self interface {
 
 // Services is the supervisor.
 type Services interface {
-	// Update makes it read its program files.
-	Update(ctx context.Context) error
+	// Update makes it read the files of these programs, start those that are new and restart those that differ.
+	Update(ctx context.Context, names []string) error
 	// Start starts programs and returns when they are ready; onEvent gets a line for each change of state.
 	Start(ctx context.Context, names []string, onEvent func(string)) error
 	// Restart stops programs that run, then starts all and returns when they are ready.

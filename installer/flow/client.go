@@ -129,16 +129,95 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	return data.FATE, nil
 }
 
-// Submit starts a job and returns its id.
-func (c *Client) Submit(ctx context.Context, dsl, runtimeConf any) (string, error) {
-	r, err := c.call(ctx, "/v1/job/submit", map[string]any{"job_dsl": dsl, "job_runtime_conf": runtimeConf})
+// Submission is what Flow says of a job that it has accepted.
+type Submission struct {
+	Job   string
+	Model Model // that a training job makes
+}
+
+// Model names a trained model.
+type Model struct {
+	ID      string `json:"model_id"`
+	Version string `json:"model_version"`
+}
+
+// Submit starts a job.
+func (c *Client) Submit(ctx context.Context, dsl, runtimeConf any) (*Submission, error) {
+	return c.start(ctx, "/v1/job/submit", map[string]any{"job_dsl": dsl, "job_runtime_conf": runtimeConf})
+}
+
+// start calls an endpoint that answers with the job it has started.
+func (c *Client) start(ctx context.Context, endpoint string, body any) (*Submission, error) {
+	r, err := c.call(ctx, endpoint, body)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if r.JobID == "" {
-		return "", errors.New("fate_flow accepted the job but gave no job id")
+		return nil, errors.New("fate_flow accepted the job but gave no job id")
 	}
-	return r.JobID, nil
+	var data struct {
+		Model Model `json:"model_info"`
+	}
+	if len(r.Data) > 0 {
+		if err := json.Unmarshal(r.Data, &data); err != nil {
+			return nil, fmt.Errorf("cannot understand what fate_flow says of job %s: %w", r.JobID, err)
+		}
+	}
+	return &Submission{r.JobID, data.Model}, nil
+}
+
+// Table names a table of a party's storage, and the file on the host of its Flow that fills it.
+type Table struct {
+	Name, Namespace string
+	File            string // absolute
+}
+
+// Upload has Flow read a CSV file with a header line on its own host into a table, in place of what is there under the
+// name. It starts a job, of role local and party 0.
+func (c *Client) Upload(ctx context.Context, t Table, partitions int) (*Submission, error) {
+	return c.start(ctx, "/v1/data/upload", map[string]any{
+		"file": t.File, "table_name": t.Name, "namespace": t.Namespace, "head": 1, "partition": partitions, "id_delimiter": ",",
+		"use_local_data": 0, // the file is on Flow's host; otherwise it would be in the request
+		"drop":           1,
+	})
+}
+
+// Deploy makes a trained model one that jobs can predict with, and returns it.
+func (c *Client) Deploy(ctx context.Context, m Model) (Model, error) {
+	r, err := c.call(ctx, "/v1/model/deploy", m)
+	if err != nil {
+		return Model{}, err
+	}
+	var deployed Model
+	if err := json.Unmarshal(r.Data, &deployed); err != nil || deployed.Version == "" {
+		return Model{}, fmt.Errorf("cannot understand which model fate_flow has deployed: %s", r.Data)
+	}
+	return deployed, nil
+}
+
+// Metric returns a number that an evaluation component of a finished job has found about the output of another one,
+// such as its auc.
+func (c *Client) Metric(ctx context.Context, job, role string, party int, evaluation, of, name string) (float64, error) {
+	r, err := c.call(ctx, "/v1/tracking/component/metric/all", map[string]any{"job_id": job, "role": role, "party_id": party, "component_name": evaluation})
+	if err != nil {
+		return 0, err
+	}
+	// namespace of the metrics (train, validate, predict) -> what was evaluated -> pairs of a name and a value
+	var data map[string]map[string]struct{ Data [][]any }
+	if err := json.Unmarshal(r.Data, &data); err != nil {
+		return 0, fmt.Errorf("cannot understand the metrics of job %s: %w", job, err)
+	}
+	for _, evaluated := range data {
+		for _, pair := range evaluated[of].Data {
+			if len(pair) != 2 || pair[0] != name {
+				continue
+			}
+			if value, ok := pair[1].(float64); ok {
+				return value, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("cannot find the metric %s of %s in job %s", name, of, job)
 }
 
 // Job states (fate_flow's JobStatus).

@@ -101,12 +101,13 @@ func (s StartPrograms) outdated(env *engine.Env) bool {
 
 // Apply implements [engine.Step].
 func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
-	// Only what ran before the update can run with something old: what the update makes known, it starts.
+	// Only what ran before the update can run with something old: what the update makes known, it starts. It is asked for
+	// these programs alone, since others that are new are about to be started by steps of their own.
 	ran, err := s.run(ctx, env)
 	if err != nil {
 		return err
 	}
-	if err := env.Services.Update(ctx); err != nil {
+	if err := env.Services.Update(ctx, s.Names); err != nil {
 		return err
 	}
 	start := env.Services.Start
@@ -163,7 +164,7 @@ func (StartPrograms) Resume(ctx context.Context, env *engine.Env, raw json.RawMe
 	if err != nil || env.Services == nil || len(before.Running) == 0 {
 		return err
 	}
-	if err := env.Services.Update(ctx); err != nil {
+	if err := env.Services.Update(ctx, before.Running); err != nil {
 		return err
 	}
 	return env.Services.Start(ctx, before.Running, func(string) {})

@@ -279,7 +279,7 @@ type fakeServices struct {
 	fail  error // of Start
 }
 
-func (f *fakeServices) Update(context.Context) error {
+func (f *fakeServices) Update(context.Context, []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, "update")
