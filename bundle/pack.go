@@ -80,7 +80,11 @@ func (b *builder) merge(ctx context.Context, index int) (p *packed, err error) {
 		}
 		p.Origins = append(p.Origins, originOf(&c.Sources[i], got))
 	}
-	return p, p.tree.finish(c)
+	if err := p.tree.finish(c); err != nil {
+		return nil, err
+	}
+	p.Needs = p.tree.needs(p.Component.Platform)
+	return p, nil
 }
 
 // store writes a component and forgets what was set aside of it.

@@ -67,6 +67,8 @@ type Component struct {
 	// LibraryPath lists directories inside the tree that its programs need on LD_LIBRARY_PATH.
 	LibraryPath []string `json:"library_path,omitempty"`
 	Origins     []Origin `json:"origins,omitempty"`
+	// Needs is what the programs inside take from the machine; nil if that was not looked at.
+	Needs *Needs `json:"needs,omitempty"`
 
 	// What follows is computed by the Writer.
 
@@ -81,6 +83,16 @@ type Component struct {
 	Member  string  `json:"member"` // name in the archive
 	CRC32   uint32  `json:"crc32"`  // of the member
 	Frames  []Frame `json:"frames"`
+}
+
+// Needs is what ELF programs and libraries take from the machine they run on, so that it can be checked before anything is
+// unpacked. Names are those of DT_NEEDED, sorted, without the libraries of the component itself and those of glibc.
+type Needs struct {
+	// Programs lists the libraries without which one of the programs cannot start: its own, and those of its libraries.
+	Programs []string `json:"programs,omitempty"`
+	// Modules lists the others, of libraries that programs may load later.
+	Modules []string `json:"modules,omitempty"`
+	Glibc   string   `json:"glibc,omitempty"` // the latest version of the GNU C library whose symbols any of them uses
 }
 
 // Origin is one file a component was made from.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -114,6 +115,11 @@ func (c *Component) check() error {
 	for _, dir := range c.LibraryPath {
 		if err := checkPath(dir); err != nil {
 			return fmt.Errorf("library path: %w", err)
+		}
+	}
+	if c.Needs != nil {
+		if err := checkTexts(slices.Concat(c.Needs.Programs, c.Needs.Modules, []string{c.Needs.Glibc})...); err != nil {
+			return err
 		}
 	}
 	for _, o := range c.Origins {

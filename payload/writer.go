@@ -23,8 +23,8 @@ type WriterOptions struct {
 	FrameSize int
 	// Compressor, if not nil, makes the frames in place of the built-in encoder, and Level has no meaning.
 	Compressor *Compressor
-	Workers  int         // frames compressed at once; 0 means one for each processor
-	Key      *PrivateKey // signs the manifest, if not nil
+	Workers    int         // frames compressed at once; 0 means one for each processor
+	Key        *PrivateKey // signs the manifest, if not nil
 }
 
 // Compressor makes frames better than the built-in encoders do: a tool of the build host, as xz is one.
