@@ -12,7 +12,7 @@ import tarfile
 import time
 import urllib.parse
 
-from fate_flow import federation, jobs, log
+from fate_flow import federation, jobs, log, models
 
 SKEW_SECONDS = 60  # of a signed request
 
@@ -71,6 +71,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/v1/server/fateflow/info": lambda _: self.success(self.instances.instances()),
             "/v1/job/submit": self.submit, "/v1/job/query": lambda b: self.success(jobs.query(b)),
             "/v1/job/stop": self.stop, "/v1/job/log/download": self.logs,
+            "/v1/data/upload": lambda b: self.json({"retcode": 0, "retmsg": "success", "jobId": jobs.upload(b)}),
+            "/v1/model/deploy": self.deploy,
+            "/v1/tracking/component/metric/all": lambda b: self.success(models.metrics(b.get("job_id"), b.get("role"), b.get("component_name"))),
         }
         if path not in plain:
             return self.json({"retcode": 100, "retmsg": f"404 Not Found: {path} (this is a STAND-IN for FATE-Flow)"}, 404)
@@ -91,10 +94,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.success(None)
 
     def submit(self, body):
-        job_id = jobs.submit(body)
+        job_id, model_id = jobs.submit(body)
         board = f"http://{self.conf.get('fateboard.host')}:{self.conf.get('fateboard.port')}/index.html#/dashboard?job_id={job_id}&role=guest&party_id={self.conf.party}"
         self.json({"retcode": 0, "retmsg": "success", "jobId": job_id, "data": {
-            "job_id": job_id, "board_url": board, "code": 0, "message": "success", "logs_directory": log.job_directory(job_id)}})
+            "job_id": job_id, "board_url": board, "code": 0, "message": "success", "logs_directory": log.job_directory(job_id),
+            "model_info": {"model_id": model_id, "model_version": job_id}}})
+
+    def deploy(self, body):
+        try:
+            self.success(models.deploy(body.get("model_id", ""), body.get("model_version", ""), jobs.new_id()))
+        except (models.Unknown, federation.FederatedError) as e:
+            raise jobs.Refused(100, str(e)) from e
 
     def stop(self, body):
         jobs.stop(body)

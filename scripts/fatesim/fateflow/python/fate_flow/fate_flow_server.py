@@ -3,7 +3,8 @@
 Not FATE-Flow, but a small program in its place for demonstrations and tests. It is
 started by the same command line, reads the same files and is as strict about them,
 needs the same services, listens on the same ports and answers the calls that an
-installation is judged by. The only job it can run is the toy job.
+installation is judged by. The only jobs it can run are those of the toy test and the
+minimal test.
 """
 
 import signal

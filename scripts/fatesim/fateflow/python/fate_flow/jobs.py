@@ -6,7 +6,7 @@ import json
 import threading
 import time
 
-from fate_flow import database, federation, log, toy
+from fate_flow import database, federation, hetero, log, models, tables, toy
 
 ENDED = ("success", "failed", "canceled", "timeout")
 FOLLOW_SECONDS = 0.3
@@ -30,26 +30,61 @@ def setup(conf):
 
 def submit(body):
     conf = body.get("job_runtime_conf") or {}
-    components = (body.get("job_dsl") or {}).get("components") or {}
-    if [c.get("module") for c in components.values()] != ["SecureAddExample"]:
-        raise Refused(101, "this STAND-IN for FATE-Flow runs the toy job only: one component, SecureAddExample")
     for key in ("initiator", "role"):
         if key not in conf:
             raise Refused(101, f"job_runtime_conf has no {key}")
+    work = describe(body.get("job_dsl") or {}, conf)
     if str(conf["initiator"]["party_id"]) != _conf.party:
         raise Refused(101, f"initiator party {conf['initiator']['party_id']} is not the local party {_conf.party}")
     cores = int(conf.get("job_parameters", {}).get("common", {}).get("task_cores", 4))
     if cores > _conf.cores:
         raise Refused(100, f"max cores per job is {_conf.cores}, based on cores_per_node and nodes of fate_on_eggroll, expect {cores} cores")
-    job_id = datetime.datetime.now().strftime("%Y%m%d%H%M%S%f") + str(next(_counter) % 10)
+    job_id = new_id()
     participants = [(role, str(party)) for role, parties in conf["role"].items() for party in parties]
-    created = {"initiator": conf["initiator"], "runtime_conf": conf}
+    created = {"initiator": conf["initiator"], "runtime_conf": {**conf, "standin_work": work}}
     for role, party in participants:
         try:
             federation.call(party, f"/v1/party/{job_id}/{role}/{party}/create", created, job_id)
         except federation.FederatedError as e:
             raise Refused(104, f"create job {job_id} at {role} {party}: {e}") from e
     threading.Thread(target=_schedule, args=(job_id, participants), daemon=True).start()
+    return job_id, models.model_id(conf["role"])
+
+
+def new_id():
+    return datetime.datetime.now().strftime("%Y%m%d%H%M%S%f") + str(next(_counter) % 10)
+
+
+def describe(dsl, conf):
+    """What the job wants, for the parties; refuses what this stand-in cannot do."""
+    modules = [c.get("module") for c in (dsl.get("components") or {}).values()]
+    if modules == ["SecureAddExample"]:
+        return {"kind": "toy"}
+    try:
+        work = hetero.describe(dsl, conf)
+    except (ValueError, KeyError) as e:
+        raise Refused(101, f"job_dsl: {e}") from e
+    if not work:
+        raise Refused(101, "this STAND-IN for FATE-Flow runs the jobs of the toy test and of the minimal test only")
+    if work["kind"] == "predict":
+        try:
+            models.load(work["model_id"], work["model_version"], "guest", True)
+        except models.Unknown as e:
+            raise Refused(101, str(e)) from e
+    return work
+
+
+def upload(body):
+    """Fills a table. It is a job, too, of nobody but this flow."""
+    try:
+        rows = tables.read_file(body)
+        job_id = new_id()
+        database.create_job(job_id, "local", "0", {"role": "local", "party_id": "0"}, json.dumps(body))
+        tables.write(body["namespace"], body["table_name"], rows, bool(body.get("drop")))
+    except tables.Missing as e:
+        raise Refused(100, str(e)) from e
+    log.job(job_id, "local", "0").info("uploaded %d rows as %s.%s", len(rows) - 1, body["namespace"], body["table_name"])
+    database.set_status(job_id, "local", "0", "success")
     return job_id
 
 
@@ -113,7 +148,11 @@ def _run(job_id, role, party):
     logger = log.job(job_id, role, party)
     try:
         conf = json.loads(database.find_jobs(job_id=job_id, role=role, party_id=party)[0]["f_runtime_conf"])
-        toy.run(job_id, role, party, conf, logger)
+        work = conf.pop("standin_work")
+        if work["kind"] == "toy":
+            toy.run(job_id, role, party, conf, logger)
+        else:
+            hetero.run(job_id, role, conf, work, logger)
         database.set_status(job_id, role, party, "done")
     except Exception:
         logger.exception("task of job %s failed", job_id)

@@ -27,14 +27,66 @@ def split(seed, rows, partitions):
     return {"send": send, "keep": keep}
 
 
+class Matrix:
+    """The rows of a session, each column with mean 0 and deviation 1."""
+
+    def __init__(self):
+        self.columns = []
+
+    def load(self, rows):
+        self.columns = []
+        for values in zip(*rows):
+            mean = sum(values) / len(values)
+            deviation = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5 or 1.0
+            self.columns.append([(v - mean) / deviation for v in values])
+        return len(rows)
+
+    def score(self, weights):
+        """Sums of weighted columns; a weight more than there are columns is the intercept."""
+        intercept = weights[len(self.columns)] if len(weights) > len(self.columns) else 0.0
+        return [intercept + sum(w * v for w, v in zip(weights, row)) for row in zip(*self.columns)]
+
+    def gradient(self, off, intercept):
+        columns = self.columns + ([[1.0] * len(off)] if intercept else [])
+        return [sum(o * v for o, v in zip(off, column)) / len(off) for column in columns]
+
+    def divide(self, first, second):
+        """The division of the rows by a bound of a column that gains most, by second-order gradients."""
+        whole = sum(first) ** 2 / (sum(second) + 1)
+        best = {"gain": float("-inf"), "column": 0, "bound": 0.0}
+        for number, column in enumerate(self.columns):
+            ordered = sorted(range(len(column)), key=column.__getitem__)
+            left_first = left_second = 0.0
+            for i, after in zip(ordered, ordered[1:]):
+                left_first, left_second = left_first + first[i], left_second + second[i]
+                if column[i] == column[after]:
+                    continue
+                right_first, right_second = sum(first) - left_first, sum(second) - left_second
+                gain = left_first ** 2 / (left_second + 1) + right_first ** 2 / (right_second + 1) - whole
+                if gain > best["gain"]:
+                    best = {"gain": gain, "column": number, "bound": (column[i] + column[after]) / 2}
+        return {**best, "left": self.side(best["column"], best["bound"])}
+
+    def side(self, column, bound):
+        return [v <= bound for v in self.columns[column]]
+
+
+MATRIX = Matrix()  # an egg_pair is of one session
+
+
 def run(request, _context):
     argument = json.loads(request)
-    if argument["do"] == "split":
-        result = split(argument["seed"], argument["rows"], argument["partitions"])
-    elif argument["do"] == "sum":
+    do = argument.pop("do")
+    if do == "split":
+        result = split(**argument)
+    elif do == "sum":
         result = {"sum": sum(sum(numbers) for numbers in argument["lists"])}
+    elif do == "columns":
+        result = {"result": len(MATRIX.columns)}
+    elif do in ("load", "score", "gradient", "divide", "side"):
+        result = {"result": getattr(MATRIX, do)(**argument)}
     else:
-        raise ValueError(f"cannot do {argument['do']}")
+        raise ValueError(f"cannot do {do}")
     return json.dumps(result).encode()
 
 
