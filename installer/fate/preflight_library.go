@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
@@ -28,8 +29,7 @@ var systemLibraries = []systemLibrary{
 	{"python", "libcrypto.so.10", "openssl-libs (compat-openssl10)", "libssl1.0.0", []string{"libcrypto.so.1.0.0", "libcrypto.so.1.0.2"}, false},
 }
 
-// libraries looks for what components do not bring themselves. One that has library directories of its own was packed
-// with what it needs, and a stand-in needs nothing.
+// libraries looks for what components do not bring themselves. A stand-in needs nothing.
 func (p *preflight) libraries() {
 	for _, l := range systemLibraries {
 		i := slices.IndexFunc(p.in.Components, l.isNeededBy)
@@ -45,6 +45,34 @@ func (p *preflight) libraries() {
 			continue
 		}
 		p.missingLibrary(l, r)
+	}
+	p.otherLibraries()
+}
+
+// otherLibraries looks for what else the programs of a component cannot start without, as it was recorded when the
+// appliance was built. Which of its programs that is, is not known, so it is no more than a warning.
+func (p *preflight) otherLibraries() {
+	for _, c := range p.in.Components {
+		if c.Needs == nil || c.StandIn || !slices.Contains(p.s.Components(), c.Name) {
+			continue
+		}
+		var missing []string
+		for _, name := range c.Needs.Programs {
+			known := func(l systemLibrary) bool { return l.component == c.Name && l.name == name }
+			if p.f.Libraries[name] == "" && !slices.ContainsFunc(systemLibraries, known) {
+				missing = append(missing, name)
+			}
+		}
+		r := p.check("libraries:"+c.Name, fmt.Sprintf("libraries that programs of %s start with", c.Name), "installed")
+		if r.unknown("libraries") {
+			continue
+		}
+		if len(missing) == 0 {
+			r.measured("all %d are there", len(c.Needs.Programs)).ok()
+			continue
+		}
+		r.measured("not found: %s", strings.Join(missing, ", "))
+		r.warn("if a program of %s does not start, install what brings them from the distribution's medium", c.Name)
 	}
 }
 
@@ -83,9 +111,16 @@ func (s *Spec) compatLibraries(f *host.Facts, components []payload.Component) []
 	return out
 }
 
-// isNeededBy reports whether a component takes the library from the host.
+// isNeededBy reports whether a component takes the library from the host. Where that was not recorded when the appliance
+// was built, one that has library directories of its own is taken to have been packed with what it needs.
 func (l systemLibrary) isNeededBy(c payload.Component) bool {
-	return c.Name == l.component && !c.StandIn && len(c.LibraryPath) == 0
+	switch {
+	case c.Name != l.component || c.StandIn:
+		return false
+	case c.Needs != nil:
+		return slices.Contains(c.Needs.Programs, l.name) || slices.Contains(c.Needs.Modules, l.name)
+	}
+	return len(c.LibraryPath) == 0
 }
 
 // pkg names the package of the distribution's family.

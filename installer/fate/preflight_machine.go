@@ -73,19 +73,24 @@ func (p *preflight) distribution() {
 	}
 }
 
-// oldestGlibc is what manylinux2014 wheels and the el7 builds of MySQL and the JDK need; oldestKernel came with it.
+// oldestGlibc is what manylinux2014 wheels and the el7 builds of MySQL and the JDK need, whatever the payload says of
+// itself; oldestKernel came with it.
 const (
 	oldestGlibc  = "2.17"
 	oldestKernel = "3.10"
 )
 
 func (p *preflight) libc() {
-	r := p.check("glibc", "a C library that FATE's programs can be loaded with", "GNU C library "+oldestGlibc+" or later")
+	oldest, component := p.neededGlibc()
+	r := p.check("glibc", "a C library that FATE's programs can be loaded with", "GNU C library "+oldest+" or later")
 	if !r.unknown("glibc") {
 		r.measured("%s", p.f.Glibc)
-		if host.CompareVersions(p.f.Glibc, oldestGlibc) < 0 {
+		switch {
+		case host.CompareVersions(p.f.Glibc, oldestGlibc) < 0:
 			r.refuse("use a newer distribution")
-		} else {
+		case host.CompareVersions(p.f.Glibc, oldest) < 0:
+			r.refuse("use a newer distribution, or an appliance whose %s was built on an older one", component)
+		default:
 			r.ok()
 		}
 	}
@@ -98,6 +103,18 @@ func (p *preflight) libc() {
 			r.ok()
 		}
 	}
+}
+
+// neededGlibc is the version that the components of this host need, and which of them does; it is recorded when an
+// appliance is built.
+func (p *preflight) neededGlibc() (version, component string) {
+	version = oldestGlibc
+	for _, c := range p.in.Components {
+		if c.Needs != nil && slices.Contains(p.s.Components(), c.Name) && host.CompareVersions(c.Needs.Glibc, version) > 0 {
+			version, component = c.Needs.Glibc, c.Name
+		}
+	}
+	return version, component
 }
 
 func (p *preflight) bootSystem() {

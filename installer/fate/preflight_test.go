@@ -104,6 +104,51 @@ func TestPreflightOnMachines(t *testing.T) {
 	}
 }
 
+// TestPreflightNeeds: what was recorded of the programs inside counts, rather than what is usual.
+func TestPreflightNeeds(t *testing.T) {
+	const ip = "192.168.0.1"
+	s := preflightSpec(t, ip)
+	f := goodFacts(s)
+	f.Glibc = "2.28"
+	f.Libraries = host.Libraries{"libz.so.1": "/lib64"}
+	with := func(component string, n payload.Needs) []payload.Component {
+		out := slices.Clone(components)
+		for i := range out {
+			if out[i].Name == component {
+				out[i].Needs = &n
+			}
+		}
+		return out
+	}
+	for name, test := range map[string]struct {
+		component string
+		needs     payload.Needs
+		id        string
+		status    Status // blank: there is no such check
+		measured  string
+	}{
+		"newer C library":     {"jdk", payload.Needs{Glibc: "2.34"}, "glibc", StatusRefused, "2.28"},
+		"as new":              {"jdk", payload.Needs{Glibc: "2.28"}, "glibc", StatusOK, "2.28"},
+		"not installed here":  {"nginx", payload.Needs{Glibc: "2.34"}, "glibc", StatusOK, "2.28"},
+		"takes libaio":        {"mysql", payload.Needs{Programs: []string{"libaio.so.1"}}, "library:libaio.so.1", StatusRefused, "not found"},
+		"brings libaio":       {"mysql", payload.Needs{}, "library:libaio.so.1", "", ""},
+		"takes another":       {"mysql", payload.Needs{Programs: []string{"libtinfo.so.5", "libz.so.1"}}, "libraries:mysql", StatusWarning, "not found: libtinfo.so.5"},
+		"all of them there":   {"mysql", payload.Needs{Programs: []string{"libz.so.1"}}, "libraries:mysql", StatusOK, "all 1 are there"},
+		"only a module wants": {"jdk", payload.Needs{Modules: []string{"libX11.so.6"}}, "libraries:jdk", StatusOK, "all 0 are there"},
+	} {
+		results := Preflight(s, f, PreflightInput{Components: with(test.component, test.needs), Platform: "linux/amd64"})
+		i := slices.IndexFunc(results, func(r CheckResult) bool { return r.ID == test.id })
+		switch {
+		case i < 0:
+			if test.status != "" {
+				t.Errorf("%s: no check %s", name, test.id)
+			}
+		case results[i].Status != test.status || results[i].Measured != test.measured:
+			t.Errorf("%s: %s is %s, %q, want %s, %q", name, test.id, results[i].Status, results[i].Measured, test.status, test.measured)
+		}
+	}
+}
+
 // TestPreflight starts from a host on which all is well and changes one thing at a time.
 func TestPreflight(t *testing.T) {
 	const ip = "192.168.0.1"
