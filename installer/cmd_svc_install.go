@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -15,17 +16,18 @@ import (
 	"fate-installer/supervisor"
 )
 
-// bootUnit is the systemd unit that runs the supervisor.
+// bootUnit is the file by which the host's init runs the supervisor.
 type bootUnit struct {
 	Name    string // with its suffix
 	Path    string
 	Content []byte
+	Perm    uint32
 }
 
-// supervisorUnit describes the supervisor's boot unit for the paths of an installation.
+// supervisorUnit describes the supervisor's unit of systemd for the paths of an installation.
 func supervisorUnit(l fate.Layout) bootUnit {
 	file, content := unitOf(l).Systemd()
-	return bootUnit{Name: supervisor.UnitName + ".service", Path: file, Content: content}
+	return bootUnit{Name: supervisor.UnitName + ".service", Path: file, Content: content, Perm: 0o644}
 }
 
 func unitOf(l fate.Layout) supervisor.Unit {
@@ -66,19 +68,68 @@ EXIT STATUS
 	}
 }
 
-// bootService is the supervisor as the host's init sees it.
-func bootService(l fate.Layout) (service.Service, error) {
+// bootService is the supervisor as the host's init sees it, and the file that registers it there.
+type bootService struct {
+	service.Service
+	file bootUnit
+}
+
+// Names of inits in kardianos/service.
+const (
+	systemdPlatform = "linux-systemd"
+	upstartPlatform = "linux-upstart"
+	openRCPlatform  = "linux-openrc"
+	systemVPlatform = "unix-systemv"
+)
+
+// otherInits are the inits besides systemd: what supervisor calls them, and the option of kardianos/service for a script.
+var otherInits = map[string]struct {
+	kind   supervisor.Init
+	option string
+}{
+	upstartPlatform: {supervisor.Upstart, "UpstartScript"},
+	openRCPlatform:  {supervisor.OpenRC, "OpenRCScript"},
+	systemVPlatform: {supervisor.SystemV, "SysvScript"},
+}
+
+// newBootService finds out which init the host has.
+func newBootService(l fate.Layout) (*bootService, error) {
+	b := &bootService{file: supervisorUnit(l)}
+	options := service.KeyValue{"SystemdScript": string(b.file.Content)}
+	platform := service.Platform()
+	if platform != systemdPlatform {
+		other, ok := otherInits[platform]
+		if !ok {
+			return nil, withHint(fmt.Errorf("cannot start the supervisor at boot: this host's init is %q", platform),
+				"have the host run at boot: fate-installer svc run")
+		}
+		b.file.Path, b.file.Content, b.file.Perm = unitOf(l).Script(other.kind)
+		options[other.option] = string(b.file.Content)
+	}
 	u := unitOf(l)
-	_, content := u.Systemd()
-	s, err := service.New(noProgram{}, &service.Config{
+	var err error
+	b.Service, err = service.New(noProgram{}, &service.Config{
 		Name: supervisor.UnitName, DisplayName: "FATE supervisor", Description: "Supervisor of the FATE programs on this host",
-		Executable: u.Executable, Arguments: u.Arguments(),
-		Option: service.KeyValue{"SystemdScript": string(content), "LimitNOFILE": 1048576},
+		Executable: u.Executable, Arguments: u.Arguments(), Option: options,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot find the host's init: %w", err)
 	}
-	return s, nil
+	return b, nil
+}
+
+// running reports whether the host's init runs the supervisor. Some fail for a service that does not run.
+func (b *bootService) running() bool {
+	status, err := b.Status()
+	return err == nil && status == service.StatusRunning
+}
+
+// logHint says where the init tells more of a start that failed.
+func (b *bootService) logHint() string {
+	if b.Platform() == systemdPlatform {
+		return "systemctl status " + supervisor.UnitName
+	}
+	return "what it says in the foreground: fate-installer svc run"
 }
 
 // noProgram satisfies kardianos/service, which here only installs: the unit runs fate-installer svc run.
@@ -90,21 +141,30 @@ func (noProgram) Stop(service.Service) error  { return nil }
 // installSupervisor registers the supervisor with the host's init and starts it.
 func installSupervisor(ctx context.Context, g *globals) error {
 	l := g.layout()
-	if g.Root != "/" {
-		return writeUnit(g, l)
-	}
-	s, err := bootService(l)
+	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return err
 	}
-	if status, err := s.Status(); !errors.Is(err, service.ErrNotInstalled) {
-		return replaceUnit(ctx, g, l, s, status == service.StatusRunning)
+	defer h.Close()
+	if g.Root != "/" {
+		return writeUnit(h, supervisorUnit(l))
 	}
-	if err := s.Install(); err != nil {
+	s, err := newBootService(l)
+	if err != nil {
+		return err
+	}
+	if h.Exists(s.file.Path) {
+		err = replaceUnit(ctx, h, s)
+	} else {
+		err = s.Install()
+	}
+	if err != nil {
 		return fmt.Errorf("cannot install the boot unit for %s: %w", s.Platform(), err)
 	}
-	if err := s.Start(); err != nil {
-		return withHint(fmt.Errorf("cannot start the supervisor: %w", err), "systemctl status "+supervisor.UnitName)
+	if !s.running() {
+		if err := s.Start(); err != nil {
+			return withHint(fmt.Errorf("cannot start the supervisor: %w", err), s.logHint())
+		}
 	}
 	g.printf("the supervisor is running and starts at boot (%s)\n", s.Platform())
 	return nil
@@ -112,41 +172,25 @@ func installSupervisor(ctx context.Context, g *globals) error {
 
 // replaceUnit brings an installed unit up to date. A running supervisor keeps running: what the unit says of it
 // holds from its next start.
-func replaceUnit(ctx context.Context, g *globals, l fate.Layout, s service.Service, running bool) error {
-	if s.Platform() == "linux-systemd" {
-		if err := writeUnit(g, l); err != nil {
+func replaceUnit(ctx context.Context, h *host.Host, s *bootService) error {
+	if err := writeUnit(h, s.file); err != nil {
+		return err
+	}
+	if s.Platform() != systemdPlatform {
+		return nil
+	}
+	for _, args := range [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", supervisor.UnitName}} {
+		if _, err := h.Run(ctx, host.Cmd{Args: args}); err != nil {
 			return err
 		}
-		h, err := host.New(g.Root, nil)
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-		for _, args := range [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", supervisor.UnitName}} {
-			if _, err := h.Run(ctx, host.Cmd{Args: args}); err != nil {
-				return fmt.Errorf("cannot register the boot unit: %w", err)
-			}
-		}
 	}
-	if !running {
-		if err := s.Start(); err != nil {
-			return withHint(fmt.Errorf("cannot start the supervisor: %w", err), "systemctl status "+supervisor.UnitName)
-		}
-	}
-	g.printf("the supervisor is running and starts at boot (%s)\n", s.Platform())
 	return nil
 }
 
-func writeUnit(g *globals, l fate.Layout) error {
-	h, err := host.New(g.Root, nil)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	unit := supervisorUnit(l)
-	err = h.MkdirAll(path.Dir(unit.Path), host.FileMode{Perm: 0o755})
+func writeUnit(h *host.Host, u bootUnit) error {
+	err := h.MkdirAll(path.Dir(u.Path), host.FileMode{Perm: 0o755})
 	if err == nil {
-		err = h.WriteFile(unit.Path, unit.Content, host.FileMode{Perm: 0o644})
+		err = h.WriteFile(u.Path, u.Content, host.FileMode{Perm: fs.FileMode(u.Perm)})
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write the boot unit: %w", err)
@@ -157,27 +201,26 @@ func writeUnit(g *globals, l fate.Layout) error {
 // uninstallSupervisor stops the supervisor and removes it from the boot.
 func uninstallSupervisor(g *globals) error {
 	l := g.layout()
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
 	if g.Root != "/" {
-		h, err := host.New(g.Root, nil)
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-		if err := h.Remove(supervisorUnit(l).Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := h.Remove(supervisorUnit(l).Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove the boot unit: %w", err)
 		}
 		return nil
 	}
-	s, err := bootService(l)
+	s, err := newBootService(l)
 	if err != nil {
 		return err
 	}
-	status, err := s.Status()
-	if errors.Is(err, service.ErrNotInstalled) {
+	if !h.Exists(s.file.Path) {
 		g.printf("the supervisor is not installed\n")
 		return nil
 	}
-	if status == service.StatusRunning {
+	if s.running() {
 		if err := s.Stop(); err != nil {
 			return fmt.Errorf("cannot stop the supervisor: %w", err)
 		}
@@ -185,6 +228,23 @@ func uninstallSupervisor(g *globals) error {
 	if err := s.Uninstall(); err != nil {
 		return fmt.Errorf("cannot remove the boot unit: %w", err)
 	}
+	if s.Platform() == systemVPlatform {
+		if err := removeRunLevelLinks(h); err != nil {
+			return err
+		}
+	}
 	g.printf("the supervisor is stopped and no longer starts at boot\n")
+	return nil
+}
+
+// removeRunLevelLinks removes the links to System V's script, which kardianos/service makes and then leaves behind.
+func removeRunLevelLinks(h *host.Host) error {
+	for _, level := range []string{"K02:0", "K02:1", "S50:2", "S50:3", "S50:4", "S50:5", "K02:6"} {
+		order, n, _ := strings.Cut(level, ":")
+		err := h.Remove("/etc/rc" + n + ".d/" + order + supervisor.UnitName)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot take the supervisor out of the run levels: %w", err)
+		}
+	}
 	return nil
 }

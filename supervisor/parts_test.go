@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,52 +31,6 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	if d := cmp.Diff(string(want), string(got)); d != "" {
 		t.Errorf("%s (-want +got):\n%s", name, d)
-	}
-}
-
-func TestSystemdUnit(t *testing.T) {
-	path, content := Unit{Executable: "/usr/local/bin/fate-installer", Base: "/data"}.Systemd()
-	if path != "/etc/systemd/system/fate-supervisor.service" {
-		t.Error(path)
-	}
-	golden(t, "fate-supervisor.service", content)
-	_, odd := Unit{Executable: "/opt/a b/x", Base: `/srv/100%/$x`}.Systemd()
-	if want := `ExecStart="/opt/a b/x" --base /srv/100%%/$$x svc run`; !strings.Contains(string(odd), want) {
-		t.Errorf("%s\nlacks %s", odd, want)
-	}
-}
-
-// TestServiceScript runs the script with a stand-in for our program that shows its arguments.
-func TestServiceScript(t *testing.T) {
-	dir := t.TempDir()
-	program := filepath.Join(dir, "the program")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	script := filepath.Join(dir, "service.sh")
-	if err := os.WriteFile(script, ServiceScript(program, "/data/it's"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	run := func(args ...string) (string, int) {
-		cmd := exec.Command("/bin/sh", append([]string{script}, args...)...)
-		out, _ := cmd.CombinedOutput()
-		return string(out), cmd.ProcessState.ExitCode()
-	}
-	for _, tt := range []struct {
-		args []string
-		want string
-		code int
-	}{
-		{[]string{"status", "all"}, "<--base></data/it's><svc><status><all>", 0},
-		{[]string{"status"}, "<--base></data/it's><svc><status>", 0},
-		{[]string{"restart", "a b", "c"}, "<--base></data/it's><svc><restart><a b><c>", 0},
-		{[]string{"start"}, "usage:", 2},
-		{[]string{"explode", "all"}, "usage:", 2},
-		{nil, "usage:", 2},
-	} {
-		if got, code := run(tt.args...); !strings.HasPrefix(got, tt.want) || code != tt.code {
-			t.Errorf("%q: %s, exit %d", tt.args, got, code)
-		}
 	}
 }
 
