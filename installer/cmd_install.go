@@ -130,17 +130,7 @@ func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
 }
 
 func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error {
-	plan, err := d.plan(opts.part())
-	if err != nil {
-		return err
-	}
-	journal, err := engine.ReadJournal(d.host, d.journalPath())
-	if err != nil {
-		return err
-	}
-	env := d.env(newRunView(d.g, 0))
-	env.Force = opts.forceConfig
-	survey, err := engine.Look(ctx, plan, env, journal)
+	survey, err := d.survey(ctx, opts.part(), opts.forceConfig)
 	if err != nil {
 		return err
 	}
@@ -151,6 +141,25 @@ func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error 
 	printNotes(d.g, d.notes())
 	d.g.printf("\n")
 	return survey.WriteText(d.g.Stdout, false)
+}
+
+// survey checks every step of the plan and changes nothing.
+func (d *deployment) survey(ctx context.Context, p part, forceConfig bool) (engine.Survey, error) {
+	plan, err := d.plan(p)
+	if err != nil {
+		return nil, err
+	}
+	return d.look(ctx, plan, forceConfig)
+}
+
+func (d *deployment) look(ctx context.Context, plan engine.Plan, forceConfig bool) (engine.Survey, error) {
+	journal, err := engine.ReadJournal(d.host, d.journalPath())
+	if err != nil {
+		return nil, err
+	}
+	env := d.env(newRunView(d.g, 0))
+	env.Force = forceConfig
+	return engine.Look(ctx, plan, env, journal)
 }
 
 // headline says who this host is going to be.

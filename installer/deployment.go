@@ -166,11 +166,7 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 
 // needUnpacked refuses to configure what is not there: a configuration without its programs helps nobody.
 func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
-	journal, err := engine.ReadJournal(d.host, d.journalPath())
-	if err != nil {
-		return err
-	}
-	survey, err := engine.Look(ctx, fate.Unpacking(plan), d.env(newRunView(d.g, 0)), journal)
+	survey, err := d.look(ctx, fate.Unpacking(plan), false)
 	if err != nil {
 		return err
 	}

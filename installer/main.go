@@ -105,6 +105,7 @@ EXIT STATUS
 		newSvcCommand(g),
 		newUninstallCommand(g),
 		newTestCommand(g),
+		newDiagnoseCommand(g),
 		newVersionCommand(g),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 const redacted = "[redacted]"
@@ -92,6 +93,17 @@ func (s *Secrets) fields() []secretField {
 	}
 }
 
+// All lists the secrets that have a value.
+func (s Secrets) All() []Secret {
+	var out []Secret
+	for _, f := range s.fields() {
+		if !f.secret.IsZero() {
+			out = append(out, *f.secret)
+		}
+	}
+	return out
+}
+
 // Encode gives the clear text for the state directory's 0600 file.
 func (s Secrets) Encode() ([]byte, error) {
 	m := make(map[string]string)
@@ -132,4 +144,34 @@ func (s Secrets) Or(other Secrets) Secrets {
 // or fills what the operator left out.
 func (s SecretsConf) or(o Secrets) SecretsConf {
 	return SecretsConf(Secrets(s).Or(o))
+}
+
+// AllSecrets lists every secret that this host's configuration may hold: the ones in use, and all that stand in the
+// cluster file, also those of other sides.
+func (s *Spec) AllSecrets() []Secret {
+	out := s.Secrets.All()
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch {
+		case v.Type() == reflect.TypeFor[Secret]():
+			if secret := v.Interface().(Secret); !secret.IsZero() {
+				out = append(out, secret)
+			}
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				if v.Type().Field(i).IsExported() {
+					walk(v.Field(i))
+				}
+			}
+		case v.Kind() == reflect.Slice:
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		}
+	}
+	for _, side := range s.Cluster.Sides() {
+		walk(reflect.ValueOf(*side))
+	}
+	walk(reflect.ValueOf(s.Cluster.Install))
+	return out
 }

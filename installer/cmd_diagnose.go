@@ -1,0 +1,168 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+
+	"github.com/spf13/cobra"
+)
+
+// diagnoseOptions are the flags of diagnose.
+type diagnoseOptions struct {
+	out string
+}
+
+// newDiagnoseCommand collects what somebody who cannot look at the host needs to help.
+func newDiagnoseCommand(g *globals) *cobra.Command {
+	opts := &diagnoseOptions{}
+	cmd := &cobra.Command{
+		Use:   "diagnose",
+		Short: "Collect what is needed to find a fault, without passwords, in one file to hand on",
+		Long: `Collect what is needed to find a fault in one tar.gz: versions, facts about the host, the result of all checks, what
+install would repair, the state of every program and why it is not ready, the configuration as it is on the host, the
+ends of the logs, and the journal. Passwords and private keys are taken out; README.txt in the file says how. It changes
+nothing, and works on a half-finished installation, too. What could not be collected is listed.
+
+EXIT STATUS
+  0    the file was written, perhaps without what could not be collected
+  1    unexpected error
+  2    wrong usage, or nothing is installed here`,
+		Example: `  fate-installer diagnose
+  fate-installer diagnose --out /tmp/for-support.tar.gz -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDiagnose(cmd.Context(), g, opts) },
+	}
+	cmd.Flags().StringVar(&opts.out, "out", "", "write to `FILE` (default: fate-diagnose-HOST-TIME.tar.gz in this directory)")
+	return cmd
+}
+
+// diagnosis is a report on its way into an archive.
+type diagnosis struct {
+	g       *globals
+	host    *host.Host
+	layout  fate.Layout
+	redact  redactor
+	name    string // of the directory inside the archive
+	now     time.Time
+	archive *tar.Writer
+
+	Contents []diagnosisEntry `json:"contents"`
+	Problems []string         `json:"problems"` // what could not be collected, and why
+}
+
+// diagnosisEntry is one file of the archive.
+type diagnosisEntry struct {
+	Name  string `json:"name"`
+	Bytes int    `json:"bytes"`
+}
+
+func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	bare := &deployment{g: g, host: h}
+	if err := bare.needRoot("read everything that belongs to the installation"); err != nil {
+		return err
+	}
+	if !h.Exists(bare.journalPath()) && !h.Exists(filepath.Join(g.layout().State(), siteName)) {
+		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", errNotInstalled, g.Base), "name the base directory with --base, or see what check says"), exitUsage)
+	}
+	x := &diagnosis{g: g, host: h, layout: g.layout(), now: time.Now().UTC(), Contents: []diagnosisEntry{}, Problems: []string{}}
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "host"
+	}
+	x.name = fmt.Sprintf("fate-diagnose-%s-%s", machine, x.now.Format("20060102T150405Z"))
+	file := opts.out
+	if file == "" {
+		file = x.name + ".tar.gz"
+	}
+	if err := x.write(ctx, file); err != nil {
+		return errors.Join(fmt.Errorf("cannot write the diagnosis: %w", err), os.Remove(file))
+	}
+	return x.report(file)
+}
+
+// write makes the archive, readable by its owner only: it tells much about the host, even without passwords.
+func (x *diagnosis) write(ctx context.Context, name string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	zipped := gzip.NewWriter(file)
+	x.archive = tar.NewWriter(zipped)
+	err = x.collect(ctx)
+	return errors.Join(err, x.archive.Close(), zipped.Close(), file.Close())
+}
+
+func (x *diagnosis) report(file string) error {
+	if x.g.Output == outputJSON {
+		return x.g.printJSON(struct {
+			File string `json:"file"`
+			*diagnosis
+		}{file, x})
+	}
+	groups := map[string]int{}
+	var order []string
+	for _, e := range x.Contents {
+		group, _, isDir := strings.Cut(e.Name, "/")
+		if isDir {
+			group += "/"
+		}
+		if groups[group] == 0 {
+			order = append(order, group)
+		}
+		groups[group]++
+	}
+	x.g.printf("%s has, without passwords and keys:\n", file)
+	for _, group := range order {
+		if groups[group] > 1 {
+			x.g.printf("  %-14s %d files\n", group, groups[group])
+		} else {
+			x.g.printf("  %s\n", group)
+		}
+	}
+	for _, p := range x.Problems {
+		x.g.printf("missing: %s\n", p)
+	}
+	return nil
+}
+
+// add puts a text into the archive. Whatever it is, known secrets are taken out here.
+func (x *diagnosis) add(name, text string) error {
+	text = x.redact.known(text)
+	header := &tar.Header{Name: x.name + "/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: x.now, Typeflag: tar.TypeReg}
+	if err := x.archive.WriteHeader(header); err != nil {
+		return err
+	}
+	x.Contents = append(x.Contents, diagnosisEntry{name, len(text)})
+	_, err := x.archive.Write([]byte(text))
+	return err
+}
+
+// addJSON puts a document into the archive. It is taken for running text: its strings may quote anything.
+func (x *diagnosis) addJSON(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode %s: %w", name, err)
+	}
+	return x.add(name, x.redact.text(string(data))+"\n")
+}
+
+// missing notes what could not be collected: half a picture is better than none.
+func (x *diagnosis) missing(what string, err error) {
+	x.Problems = append(x.Problems, x.redact.text(fmt.Sprintf("%s: %v", what, err)))
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/fate"
+)
+
+// untar reads a diagnosis: name below its directory -> text.
+func untar(t *testing.T, file string) map[string]string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for members := tar.NewReader(unzipped); ; {
+		h, err := members.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, name, _ := strings.Cut(h.Name, "/")
+		out[name] = string(text)
+	}
+}
+
+// TestDiagnoseHoldsNoSecret plants passwords wherever they might be and finds none of them in the file.
+func TestDiagnoseHoldsNoSecret(t *testing.T) {
+	root, appliance := machine(t), smallAppliance(t)
+	const written = `p:a#s"s'\ w0rd` // in the cluster file
+	cluster := "exchange: {ip: 192.168.0.88, rollsite: {route_table_key: '" + strings.ReplaceAll(written, "'", "''") + "'}}\n"
+	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-"); code != exitOK {
+		t.Fatalf("install: exit code %d\n%s%s", code, out, stderr)
+	}
+	stored, err := os.ReadFile(filepath.Join(root, "data/projects/common/fate-installer/secrets.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drawn map[string]string
+	if err := json.Unmarshal(stored, &drawn); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(root, "data/logs/fate/eggroll/rollsite.log")
+	text := "jdbc:mysql://h/db?user=u&password=hunter2&x=1\nlogin with " + drawn["mysql_root"] + "\n-----BEGIN PRIVATE KEY-----\nMIIabc\n" + strings.Repeat("line\n", 20_000) + "token: t0ps3cret, the reason\n"
+	if err := errors.Join(os.WriteFile(log, []byte(text), 0o644), os.WriteFile(log+".1.gz", []byte("old"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "out.tar.gz")
+	out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file, "-o", "json")
+	if code != exitOK {
+		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	files := untar(t, file)
+	forbidden := []string{written, strings.ReplaceAll(written, "'", "''"), "hunter2", "t0ps3cret", "MIIabc"}
+	for _, s := range drawn {
+		forbidden = append(forbidden, s)
+	}
+	for name, text := range files {
+		for _, s := range forbidden {
+			if s != "" && strings.Contains(text, s) {
+				t.Errorf("%s has the secret %q", name, s)
+			}
+		}
+	}
+	for _, name := range []string{"README.txt", "version.json", "site.json", "facts.json", "check.json", "plan.json", "journal", "config/data/projects/fate/eggroll/conf/eggroll.properties", "logs/fate/eggroll/rollsite.log"} {
+		if files[name] == "" {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+100 || !strings.Contains(text, "the reason") {
+		t.Errorf("the log has %d bytes and ends with %q", len(text), text[max(0, len(text)-50):])
+	}
+	var report struct {
+		File     string
+		Contents []diagnosisEntry
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.File != file || len(report.Contents) != len(files) {
+		t.Errorf("%v: %+v", err, report)
+	}
+}
+
+// TestDiagnoseOfABrokenInstallation: what can be read is, what cannot is listed, and without the passwords nothing that
+// might hold them is taken.
+func TestDiagnoseOfABrokenInstallation(t *testing.T) {
+	root, appliance := machine(t), smallAppliance(t)
+	if _, stderr, code := runCLI(t, root, "", "diagnose"); code != exitUsage {
+		t.Errorf("nothing installed: exit code %d\n%s", code, stderr)
+	}
+	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	state := filepath.Join(root, "data/projects/common/fate-installer")
+	log := filepath.Join(root, "data/logs/fate/eggroll/rollsite.log")
+	for _, tt := range []struct {
+		broken     string
+		want, gone []string
+	}{
+		{"site.json", []string{"journal", "logs/fate/eggroll/rollsite.log", "problems.txt"}, []string{"site.json"}},
+		{"secrets.json", []string{"version.json", "problems.txt"}, []string{"journal", "logs/fate/eggroll/rollsite.log"}},
+	} {
+		if err := errors.Join(os.WriteFile(log, []byte("why\n"), 0o644), os.WriteFile(filepath.Join(state, tt.broken), []byte("{"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "out.tar.gz")
+		out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file)
+		if code != exitOK || !strings.Contains(out, "missing: ") {
+			t.Fatalf("%s: exit code %d\n%s%s", tt.broken, code, out, stderr)
+		}
+		files := untar(t, file)
+		for _, name := range slices.Concat(tt.want, tt.gone) {
+			if want := slices.Contains(tt.want, name); (files[name] != "") != want {
+				t.Errorf("broken %s: %s is there: %v", tt.broken, name, files[name] != "")
+			}
+		}
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add("password=", "x y", "z")
+	f.Add(`{"passwd": "`, `"}`, `"`)
+	f.Add("-----BEGIN PRIVATE KEY-----\n", "a", "\n")
+	f.Fuzz(func(t *testing.T, before, between, after string) {
+		const known = "kn0wn-p:a#s\"s'"
+		r := newRedactor([]fate.Secret{fate.NewSecret(known), fate.NewSecret("short")})
+		text := before + known + between + known + after
+		for _, got := range []string{r.text(text), r.settings(text), r.known(text)} {
+			if strings.Contains(got, known) {
+				t.Errorf("%q still has the secret: %q", text, got)
+			}
+		}
+	})
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/supervisor/rpc"
+)
+
+const diagnoseReadme = `What fate-installer diagnose found on a host.
+
+version.json   this program
+site.json      what was asked for, with the cluster files
+facts.json     the host; of processes that are not FATE's, no arguments
+check.json     the preflight
+plan.json      what install would repair
+status.json    the programs, and why/ for those that are not ready
+config/        the configuration as it is on the host
+logs/          the ends of the logs, the newest first
+journal        what was changed when, with hashes instead of contents
+problems.txt   what could not be collected
+
+Passwords and private keys were replaced by ` + hidden + `: every known password wherever it stood, and the
+value of every setting whose name says that it is one. Key files are not in here.
+`
+
+// How much of the logs is taken: the end of each, and of the newest as much as a mail can carry.
+const (
+	logTail  = 64 << 10
+	logTotal = 8 << 20
+)
+
+// collect fills the archive. Only what prevents writing it is an error.
+func (x *diagnosis) collect(ctx context.Context) error {
+	d, err := openDeployment(ctx, x.g, wantedOptions{}, false)
+	if err != nil {
+		x.missing("site, facts, checks and configuration", err)
+	} else {
+		defer d.close()
+	}
+	if err := x.knowSecrets(d); err != nil {
+		// Without knowing the passwords nothing that might hold them can be handed on.
+		x.missing("configuration and logs, since the passwords to take out are not known", err)
+		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
+	}
+	for _, add := range []func() error{
+		func() error { return x.add("README.txt", diagnoseReadme) },
+		x.addVersion,
+		func() error { return x.addDeployment(ctx, d) },
+		func() error { return x.addPrograms(ctx) },
+		func() error { return x.addConfig(d) },
+		x.addLogs,
+		x.addJournal,
+		x.addProblems,
+	} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := add(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knowSecrets learns the passwords of the installation, which are to be taken out.
+func (x *diagnosis) knowSecrets(d *deployment) error {
+	stored, err := loadSecrets(x.host, x.layout)
+	if err != nil {
+		return err
+	}
+	secrets := stored.All()
+	if d != nil {
+		secrets = append(secrets, d.spec.AllSecrets()...)
+	}
+	x.redact = newRedactor(secrets)
+	return nil
+}
+
+func (x *diagnosis) addVersion() error {
+	return x.addJSON("version.json", map[string]string{"version": buildVersion(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+}
+
+// addDeployment adds what an install would know before it begins.
+func (x *diagnosis) addDeployment(ctx context.Context, d *deployment) error {
+	if d == nil {
+		return nil
+	}
+	site := d.site
+	site.Sources = slices.Clone(site.Sources)
+	for i := range site.Sources {
+		site.Sources[i].Data = x.redact.settings(site.Sources[i].Data)
+	}
+	if err := x.addJSON("site.json", site); err != nil {
+		return err
+	}
+	facts := *d.facts
+	facts.Processes = slices.Clone(facts.Processes)
+	for i, p := range facts.Processes {
+		if len(p.Args) > 0 && !strings.HasPrefix(p.Exe, x.layout.Projects()+"/") {
+			facts.Processes[i].Args = p.Args[:1] // others' passwords may be among the rest
+		}
+	}
+	if err := x.addJSON("facts.json", facts); err != nil {
+		return err
+	}
+	if err := x.addJSON("check.json", d.check()); err != nil {
+		return err
+	}
+	return x.addPlan(ctx, d)
+}
+
+func (x *diagnosis) addPlan(ctx context.Context, d *deployment) error {
+	survey, err := d.survey(ctx, part{mode: fate.ModeDeploy}, false)
+	if err != nil {
+		x.missing("what install would repair", err)
+		return nil
+	}
+	return x.addJSON("plan.json", slices.DeleteFunc(survey, func(l engine.SurveyLine) bool { return l.Done && l.Note == "" && l.Error == "" }))
+}
+
+// addPrograms adds what the supervisor says of its programs.
+func (x *diagnosis) addPrograms(ctx context.Context) error {
+	if !x.host.Live() {
+		return nil
+	}
+	client := rpc.NewClient(x.host.Path(x.layout.SupervisorSocket()))
+	statuses, err := client.Status(ctx)
+	if err != nil {
+		x.missing("state of the programs", err)
+		return nil
+	}
+	if err := x.addJSON("status.json", statuses); err != nil {
+		return err
+	}
+	for _, s := range statuses {
+		if s.Ready {
+			continue
+		}
+		chain, err := client.Why(ctx, s.Name)
+		if err != nil {
+			x.missing("why "+s.Name+" is not ready", err)
+			continue
+		}
+		if err := x.addJSON("why/"+s.Name+".json", chain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addConfig adds the files that are rendered for this host, as they are there now.
+func (x *diagnosis) addConfig(d *deployment) error {
+	if d == nil {
+		return nil
+	}
+	files, err := fate.Render(d.spec)
+	if err != nil {
+		x.missing("configuration", err)
+		return nil
+	}
+	for _, f := range files {
+		if filepath.Dir(f.Path) == x.layout.Keys() {
+			continue
+		}
+		content, err := x.host.ReadFile(f.Path)
+		if err != nil {
+			x.missing("configuration", err)
+			continue
+		}
+		if err := x.add("config"+f.Path, x.redact.settings(string(content))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logFile is a file below the log directory.
+type logFile struct {
+	path string
+	info fs.FileInfo
+}
+
+// addLogs adds the ends of the logs, the newest first, as much as fits.
+func (x *diagnosis) addLogs() error {
+	var logs []logFile
+	if err := x.findLogs(x.layout.Logs(), &logs); err != nil {
+		x.missing("logs", err)
+	}
+	slices.SortFunc(logs, func(a, b logFile) int {
+		return cmp.Or(b.info.ModTime().Compare(a.info.ModTime()), strings.Compare(a.path, b.path))
+	})
+	total := 0
+	for _, l := range logs {
+		if total >= logTotal {
+			x.Problems = append(x.Problems, "older logs: there are more than one mail can carry")
+			break
+		}
+		text, err := x.host.ReadAt(l.path, logTail, max(0, l.info.Size()-logTail))
+		if err != nil {
+			x.missing("log", err)
+			continue
+		}
+		total += len(text)
+		if err := x.add("logs"+strings.TrimPrefix(l.path, x.layout.Logs()), x.redact.text(string(text))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findLogs lists the files with something in them that are not compressed.
+func (x *diagnosis) findLogs(dir string, out *[]logFile) error {
+	entries, err := x.host.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() {
+			errs = append(errs, x.findLogs(path, out))
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || strings.HasSuffix(path, ".gz") {
+			continue
+		}
+		*out = append(*out, logFile{path, info})
+	}
+	return errors.Join(errs...)
+}
+
+func (x *diagnosis) addJournal() error {
+	journal, err := x.host.ReadFile(filepath.Join(x.layout.State(), "journal"))
+	if err != nil {
+		x.missing("journal", err)
+		return nil
+	}
+	return x.add("journal", x.redact.text(string(journal)))
+}
+
+func (x *diagnosis) addProblems() error {
+	if len(x.Problems) == 0 {
+		return nil
+	}
+	return x.add("problems.txt", strings.Join(x.Problems, "\n")+"\n")
+}
+
