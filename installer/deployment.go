@@ -77,6 +77,9 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 	if d.facts, err = host.Gather(ctx, d.host, host.FactsQuery{}); err != nil {
 		return err
 	}
+	if err := d.site.adopt(d.stored, d.facts); err != nil {
+		return err
+	}
 	if d.spec, err = d.site.spec(d.g.Base, d.facts, secrets); err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.layout().Binary(), Base: d.g.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
-		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.components(), SiteFile: filepath.Join(d.layout().State(), siteName), Site: siteFile,
+		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.components(), SiteFile: d.siteFile(), Site: siteFile,
 		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
 	})
 	return plan, configError(err)
@@ -203,6 +206,8 @@ func (d *deployment) env(view *runView) *engine.Env {
 	}
 	return env
 }
+
+func (d *deployment) siteFile() string { return filepath.Join(d.layout().State(), siteName) }
 
 func (d *deployment) journalPath() string { return filepath.Join(d.layout().State(), "journal") }
 

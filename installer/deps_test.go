@@ -26,6 +26,7 @@ var allowedImports = map[string]struct {
 	"supervisor/rpc":     {[]string{"supervisor"}, "server and client of one API, side by side"},
 	"installer/host":     {nil, "the only code that touches the machine; whoever imports more than the standard library's OS calls hides a side effect"},
 	"installer/flow":     {nil, "a client of FATE-Flow's API, of use to anyone"},
+	"installer/peer":     {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry": {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/engine":   {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/step":     {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},

@@ -103,6 +103,7 @@ EXIT STATUS
 		newCheckCommand(g),
 		newBundleCommand(g),
 		newSvcCommand(g),
+		newPartyCommand(g),
 		newUninstallCommand(g),
 		newTestCommand(g),
 		newDiagnoseCommand(g),

@@ -37,6 +37,7 @@ type site struct {
 	Components map[string]siteComponent `json:"components"`
 	Env        map[string]string        `json:"env,omitempty"`     // the payload's fate.env
 	Waivers    []fate.Waiver            `json:"waivers,omitempty"` // checks that were let pass, and why
+	Parties    []fate.PartyChange       `json:"parties,omitempty"` // by party add and party remove, since the cluster file
 }
 
 // siteComponent is what a host without the appliance file has to know of a component: enough to check and to configure
@@ -182,7 +183,23 @@ func (s *site) fillFrom(stored *site) error {
 	if s.SkipOS == nil {
 		s.SkipOS = stored.SkipOS
 	}
-	s.Components, s.Env, s.Waivers = stored.Components, stored.Env, stored.Waivers
+	s.Components, s.Env, s.Waivers, s.Parties = stored.Components, stored.Env, stored.Waivers, stored.Parties
+	return nil
+}
+
+// adopt lets a cluster file that names a party win over the route that party add gave it earlier. What party remove took
+// away stays away: an old copy of the file must not bring a party back.
+func (s *site) adopt(stored *site, facts *host.Facts) error {
+	if stored == nil || len(s.Parties) == 0 || slices.Equal(s.Sources, stored.Sources) {
+		return nil
+	}
+	written, err := s.writtenCluster(facts)
+	if err != nil {
+		return err
+	}
+	s.Parties = slices.DeleteFunc(slices.Clone(s.Parties), func(c fate.PartyChange) bool {
+		return !c.Removed && written.HasParty(fate.Role(s.Role), c.Party)
+	})
 	return nil
 }
 
@@ -239,7 +256,17 @@ func (s *site) selection(base string, facts *host.Facts, secrets fate.Secrets) f
 	}
 }
 
+// cluster reads the cluster files, or makes the cluster of --role alone, and applies the changes made since.
 func (s *site) cluster(facts *host.Facts) (*fate.Cluster, error) {
+	cluster, err := s.writtenCluster(facts)
+	if err != nil {
+		return nil, err
+	}
+	return cluster, configError(cluster.ChangeParties(fate.Role(s.Role), s.Parties))
+}
+
+// writtenCluster is the cluster as it was asked for.
+func (s *site) writtenCluster(facts *host.Facts) (*fate.Cluster, error) {
 	if len(s.Sources) > 0 {
 		sources := make([]fate.Source, len(s.Sources))
 		for i, source := range s.Sources {

@@ -27,6 +27,22 @@ type Plan struct {
 // Add appends a step.
 func (p *Plan) Add(n Node) { p.Nodes = append(p.Nodes, n) }
 
+// Only returns the plan of the steps that keep accepts. An edge to a step that is left out is left out with it.
+func (p Plan) Only(keep func(Node) bool) Plan {
+	var out Plan
+	kept := map[string]bool{}
+	for _, n := range p.Nodes {
+		if keep(n) {
+			out.Add(n)
+			kept[n.ID()] = true
+		}
+	}
+	for i, n := range out.Nodes {
+		out.Nodes[i].After = slices.DeleteFunc(slices.Clone(n.After), func(id string) bool { return !kept[id] })
+	}
+	return out
+}
+
 // Validate reports every mistake in the plan: a step twice, an edge to nowhere, a cycle.
 func (p Plan) Validate() error {
 	var errs []error

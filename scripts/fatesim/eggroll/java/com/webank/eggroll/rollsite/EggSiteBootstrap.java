@@ -40,6 +40,7 @@ public final class EggSiteBootstrap implements Bootstrap.Service {
 
   private static Server serve(NettyServerBuilder builder, List<BindableService> services) throws Exception {
     services.forEach(builder::addService);
+    builder.intercept(new Admin.Caller());
     return builder.build().start();
   }
 

@@ -1,5 +1,8 @@
 package com.webank.eggroll.rollsite;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
@@ -43,6 +46,15 @@ final class RouteTable {
       throw new IOException("not a route table: " + e.getMessage(), e);
     }
     return table;
+  }
+
+  /** Whether a text is a JSON object with a route table; the real one looks no closer before it writes. */
+  static boolean looksLikeOne(String text) {
+    try {
+      return JsonParser.parseString(text) instanceof JsonObject o && o.has("route_table");
+    } catch (JsonParseException e) {
+      return false;
+    }
   }
 
   private interface Member {

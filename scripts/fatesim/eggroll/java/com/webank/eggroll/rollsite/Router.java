@@ -2,7 +2,8 @@ package com.webank.eggroll.rollsite;
 
 import com.webank.eggroll.rollsite.RouteTable.Endpoint;
 import io.grpc.ManagedChannel;
-import java.nio.charset.StandardCharsets;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Executors;
@@ -15,6 +16,7 @@ import standin.Settings;
 final class Router {
   private static final long RELOAD_SECONDS = 60;
   private static final long UNARY_SECONDS = 60;
+  private static final long PING_MILLIS = 1000; // the real one takes its time, too
 
   private final String host;
   private final int port;
@@ -22,6 +24,7 @@ final class Router {
   private final String party;
   private final Security security;
   private final Path file;
+  private final Admin admin;
   private final Store store = new Store();
   private final PollingServer polling = new PollingServer();
   private volatile RouteTable table;
@@ -33,6 +36,7 @@ final class Router {
     securePort = settings.number("eggroll.rollsite.secure.port", 9380);
     party = settings.get("eggroll.rollsite.party.id");
     file = Path.of(settings.get("eggroll.rollsite.route.table.path", "conf/route_table.json"));
+    admin = new Admin(settings);
     table = RouteTable.load(file);
     // As with the real one, an exception ends the reloading for good: the table on disk must be whole at any moment.
     Executors.newSingleThreadScheduledExecutor(work -> {
@@ -49,6 +53,18 @@ final class Router {
       Log.error("cannot read the route table again, and will not try any more", e);
       throw new IllegalStateException(e);
     }
+  }
+
+  /** Replaces the table's file when the text is one, and reads it in any case, as the real one's update does. */
+  void update(String text) throws IOException {
+    if (RouteTable.looksLikeOne(text)) {
+      Files.writeString(file, text);
+    }
+    table = RouteTable.load(file);
+  }
+
+  Path file() {
+    return file;
   }
 
   RouteTable table() {
@@ -79,12 +95,25 @@ final class Router {
 
   /** The few commands that a rollsite understands itself. */
   private byte[] own(Packet p) {
-    String command = p.command().isEmpty() ? new String(p.key(), StandardCharsets.UTF_8) : p.command();
-    if (command.equals("ping")) {
-      return p.answer("pong");
+    switch (p.operator()) {
+      case "ping" -> {
+        pause(PING_MILLIS);
+        return Packet.operator("pong");
+      }
+      case "get_route_table", "set_route_table" -> {
+        return Packet.answer(admin.command(p, this));
+      }
+      default -> throw new IllegalArgumentException("this rollsite is the end of the route of party " + p.destination() + " role " + p.role()
+          + ", and does not understand " + p.operator());
     }
-    throw new IllegalArgumentException("this rollsite is the end of the route of party " + p.destination() + " role " + p.role()
-        + ", and does not understand " + command);
+  }
+
+  private static void pause(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** Data: kept when it is for this party, otherwise sent on to the party's default role. */

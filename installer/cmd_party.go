@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/fate"
+
+	"github.com/spf13/cobra"
+)
+
+// newPartyCommand is about the other parties of the federation.
+func newPartyCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "party",
+		Short: "List, add, remove and test the other parties",
+		Long: `List, add, remove and test the other parties that this side reaches. Run it on the host of the rollsite, or of the
+exchange.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  fate-installer party list
+  fate-installer party add 9998:192.168.2.1
+  fate-installer party test`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newPartyListCommand(g), newPartyAddCommand(g), newPartyRemoveCommand(g))
+	return cmd
+}
+
+func newPartyListCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Show where messages for each party go",
+		Long: `Show where messages for each party go, whether in plain or with TLS, and where that was written. A party without a line
+of its own takes the way of "default".
+
+EXIT STATUS
+  0    done
+  2    nothing is installed here, or the cluster file cannot be used`,
+		Example: `  fate-installer party list
+  fate-installer party list --config cluster.yaml --ip 192.168.0.88 -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runPartyList(cmd.Context(), g) },
+	}
+}
+
+func runPartyList(ctx context.Context, g *globals) error {
+	w, err := readWanted(ctx, g, "")
+	if err != nil {
+		return err
+	}
+	spec, err := w.spec(fate.Secrets{})
+	if err != nil {
+		return err
+	}
+	routes := spec.PartyRoutes()
+	if g.Output == "json" {
+		return g.printJSON(map[string]any{"role": spec.Role, "party": spec.PartyID, "routes": routes})
+	}
+	t := newTable(g.Stdout, "PARTY", "MESSAGES", "GO TO", "HOW", "FROM")
+	for _, r := range routes {
+		name := r.Party
+		if r.Own {
+			name += " (own)"
+		}
+		t.row(name, r.Route, net.JoinHostPort(r.IP, strconv.Itoa(r.Port)), routeManner(r), r.From)
+	}
+	return t.flush()
+}
+
+func routeManner(r fate.PartyRoute) string {
+	switch {
+	case r.Polling:
+		return "fetched by the party"
+	case r.Secure:
+		return "TLS"
+	}
+	return "plain"
+}
+
+// partyChangeOptions are the flags of party add and party remove.
+type partyChangeOptions struct {
+	polling bool
+	force   bool
+}
+
+const partyChangeHelp = `
+The change is kept with the installation and survives a later install; the cluster file is not touched, and install tells
+as long as the two differ. The route table is checked before it is written, and replaced in one piece. The rollsite reads
+it without being restarted; only TLS or polling that was off before takes a restart of the rollsite, and of nothing else.
+
+EXIT STATUS
+  0    done; also: it was so already
+  2    wrong usage, nothing is installed here, or a route that cannot work
+  5    a step failed, or the route table was edited by hand
+  7    another run holds the lock`
+
+func newPartyAddCommand(g *globals) *cobra.Command {
+	o := &partyChangeOptions{}
+	cmd := &cobra.Command{
+		Use:   "add PARTY:ADDRESS[:PORT][:secure]...",
+		Short: "Send messages for a party to an address from now on",
+		Long: `Send messages for a party to an address from now on: to its rollsite, or to an exchange that knows it. The port is 9370
+when it is left out; ":secure" uses TLS, for which the port is usually 9371. PARTY may be default, which means every party
+without a route of its own.
+` + partyChangeHelp,
+		Example: `  fate-installer party add 9998:192.168.2.1
+  fate-installer party add 9998:192.168.2.1:9371:secure
+  fate-installer party add 9997:192.168.3.1 --polling      # on an exchange, for a party that nobody can connect to`,
+		Args: needParties, RunE: func(cmd *cobra.Command, args []string) error {
+			var changes []fate.PartyChange
+			for _, arg := range args {
+				change, err := fate.ParsePartyChange(arg)
+				if err != nil {
+					return exitCode(err, exitUsage)
+				}
+				change.Polling = o.polling
+				changes = append(changes, change)
+			}
+			return runPartyChange(cmd.Context(), g, o, changes)
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.polling, "polling", false, "keep the messages until the party fetches them (exchange only)")
+	return cmd
+}
+
+func newPartyRemoveCommand(g *globals) *cobra.Command {
+	o := &partyChangeOptions{}
+	cmd := &cobra.Command{
+		Use:   "remove PARTY...",
+		Short: "Have no route of its own for a party any more",
+		Long: `Have no route of its own for a party any more. Its messages then go where "default" leads, and nowhere when there is no
+such route, as on an exchange.
+` + partyChangeHelp,
+		Example: `  fate-installer party remove 9998`,
+		Args:    needParties,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var changes []fate.PartyChange
+			for _, arg := range args {
+				changes = append(changes, fate.PartyChange{Party: arg, Removed: true})
+			}
+			return runPartyChange(cmd.Context(), g, o, changes)
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *partyChangeOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.force, "force-config", false, "overwrite a route table that was edited on this host")
+}
+
+func needParties(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return exitCode(withHint(errors.New("no party is named"), "fate-installer party list shows them"), exitUsage)
+	}
+	return nil
+}
+
+func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, changes []fate.PartyChange) error {
+	c, err := openParties(ctx, g, changes)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if err := c.known(changes); err != nil {
+		return err
+	}
+	if o.polling && c.spec.Role != fate.RoleExchange {
+		return exitCode(withHint(errors.New("cannot keep messages for a party: only an exchange does that"), "run it on the exchange's host, or leave --polling out"), exitUsage)
+	}
+	unlock, err := c.begin("change the parties")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := c.apply(ctx, o.force); err != nil {
+		return err
+	}
+	active := c.activate(ctx)
+	if g.Output == "json" {
+		return g.printJSON(map[string]any{"changes": changes, "files": append([]string{}, c.files...), "restarted": append([]string{}, c.programs...), "active": active})
+	}
+	for _, change := range changes {
+		g.printf("%s\n", changeText(change))
+	}
+	g.printf("active %s\n", active)
+	return nil
+}
+
+// known refuses to remove what is not there: a mistyped id would look like success.
+func (c *partiesChange) known(changes []fate.PartyChange) error {
+	written, err := c.stored.cluster(c.facts)
+	if err != nil {
+		return err
+	}
+	for _, change := range changes {
+		gone := slices.ContainsFunc(c.stored.Parties, func(o fate.PartyChange) bool { return o.Party == change.Party && o.Removed })
+		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
+			return exitCode(withHint(fmt.Errorf("cannot remove party %s: it has no route", change.Party), "fate-installer party list shows the routes"), exitUsage)
+		}
+	}
+	return nil
+}
+
+func changeText(c fate.PartyChange) string {
+	if c.Removed {
+		return "party " + c.Party + " has no route of its own any more"
+	}
+	words := []string{"messages for party", c.Party}
+	if c.Polling {
+		return strings.Join(append(words, "are kept until it fetches them"), " ")
+	}
+	words = append(words, "go to", net.JoinHostPort(c.IP, strconv.Itoa(c.Port)))
+	if c.Secure {
+		words = append(words, "with TLS")
+	}
+	return strings.Join(words, " ")
+}

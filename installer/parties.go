@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/peer"
+	"fate-installer/installer/step"
+)
+
+// partiesChange is a change of the route table of a site that runs: what is written, and who has to be told.
+type partiesChange struct {
+	*deployment
+	before   []fate.File
+	files    []string // rendered files that come out differently, in order
+	programs []string // programs that read them only when they start
+}
+
+// openParties opens the installation here for a change of its route table.
+func openParties(ctx context.Context, g *globals, changes []fate.PartyChange) (*partiesChange, error) {
+	d, err := openDeployment(ctx, g, wantedOptions{}, false)
+	if err != nil {
+		return nil, err
+	}
+	c := &partiesChange{deployment: d}
+	if err := c.plan(changes); err != nil {
+		_ = d.close() // the error at hand says more
+		return nil, err
+	}
+	return c, nil
+}
+
+// plan finds out what the changes come to, and refuses those that cannot work.
+func (c *partiesChange) plan(changes []fate.PartyChange) error {
+	if c.stored == nil {
+		return exitCode(withHint(fmt.Errorf("cannot change the parties: %w below %s", errNotInstalled, c.g.Base),
+			"write the routes into the cluster file, and install with it"), exitUsage)
+	}
+	// Whatever file this is run from, what is installed stays as it is.
+	c.site.Components, c.site.Env = c.stored.Components, c.stored.Env
+	before, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	if !before.Runs(fate.Rollsite) {
+		return exitCode(withHint(fmt.Errorf("cannot change the parties here: the rollsite of this side does not run on %s", before.IP),
+			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exitUsage)
+	}
+	for _, change := range changes {
+		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties), func(o fate.PartyChange) bool { return o.Party == change.Party })
+		c.site.Parties = append(c.site.Parties, change)
+	}
+	after, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	c.spec = after
+	return c.compare(before, after)
+}
+
+// resolve gives the Spec of the site as it is changed by now, with the keys that are installed.
+func (c *partiesChange) resolve() (*fate.Spec, error) {
+	secrets, err := loadSecrets(c.host, c.layout())
+	if err != nil {
+		return nil, err
+	}
+	spec, err := c.site.spec(c.g.Base, c.facts, secrets)
+	if err != nil {
+		return nil, err
+	}
+	c.spec = spec
+	if spec.NeedsKeys() {
+		err = c.useKeys("")
+	}
+	return spec, err
+}
+
+func (c *partiesChange) compare(before, after *fate.Spec) error {
+	was, err := fate.Render(before)
+	if err != nil {
+		return err
+	}
+	c.before = was
+	is, err := fate.Render(after)
+	if err != nil {
+		return err
+	}
+	for _, f := range is {
+		same := slices.ContainsFunc(was, func(o fate.File) bool { return o.Path == f.Path && string(o.Content) == string(f.Content) })
+		if same {
+			continue
+		}
+		c.files = append(c.files, f.Path)
+		for _, p := range f.Programs {
+			if !slices.Contains(c.programs, p) {
+				c.programs = append(c.programs, p)
+			}
+		}
+	}
+	return nil
+}
+
+// apply writes the files, restarts what has to be restarted, and says what was done.
+func (c *partiesChange) apply(ctx context.Context, force bool) error {
+	if err := c.refuseEdited(c.before); err != nil && !force {
+		return err
+	}
+	whole, err := c.deployment.plan(part{mode: fate.ModeDeploy})
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, file := range append([]string{c.siteFile(), c.spec.Layout.RouteTable()}, c.files...) {
+		wanted[step.File{Path: file}.ID()] = true
+	}
+	for _, program := range c.programs {
+		wanted[step.StartPrograms{Names: []string{program}}.ID()] = true
+	}
+	journal, err := engine.OpenJournal(c.host, c.journalPath())
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	view := newRunView(c.g, 0)
+	env := c.env(view)
+	env.Force = force
+	_, err = engine.Apply(ctx, whole.Only(func(n engine.Node) bool { return wanted[n.ID()] }), env, journal, view.event)
+	if err != nil {
+		return exitCode(withDefaultHint(err, "put the cause right and run the same command again"), exitStep)
+	}
+	return nil
+}
+
+// refuseEdited stops a change of a route table that was edited by hand: it would be kept beside, not in place of, it.
+func (c *partiesChange) refuseEdited(before []fate.File) error {
+	table := c.spec.Layout.RouteTable()
+	i := slices.IndexFunc(before, func(f fate.File) bool { return f.Path == table })
+	now, err := c.host.ReadFile(table)
+	if errors.Is(err, fs.ErrNotExist) || i < 0 {
+		return nil // it is written anew
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the route table: %w", err)
+	}
+	if string(now) != string(before[i].Content) {
+		return exitCode(withHint(fmt.Errorf("cannot change %s: it was edited on this host", table),
+			"say with party add and party remove what the edit says, and add --force-config, which overwrites it"), exitStep)
+	}
+	return nil
+}
+
+// reloadTimeout is for a call on this host.
+const reloadTimeout = 5 * time.Second
+
+// activate has rollsite read the new table, and says from when on it holds.
+func (c *partiesChange) activate(ctx context.Context) string {
+	rollsite := fate.Rollsite.Program()
+	switch {
+	case !c.host.Live():
+		return "when " + rollsite + " starts"
+	case len(c.files) == 0:
+		return "already"
+	case slices.Contains(c.programs, rollsite):
+		return "now, " + rollsite + " was restarted"
+	case c.spec.Role == fate.RoleExchange: // it is no party, and so nothing that is sent to it is for it
+		return "within a minute, when " + rollsite + " reads its route table again"
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
+	defer cancel()
+	party := strconv.Itoa(c.spec.PartyID)
+	r := &peer.Rollsite{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.spec.Side.Rollsite.Port)), From: party}
+	if err := r.Reload(ctx, party, c.spec.Secrets.RouteTableKey.Reveal()); err != nil {
+		log := c.g.logger()
+		log.Debug().Err(err).Msg("the rollsite reads its routes by itself")
+		return "within a minute, when " + rollsite + " reads its route table again"
+	}
+	return "now, nothing was restarted"
+}
