@@ -157,6 +157,22 @@ func (d *daemon) untilReady(names ...string) {
 	}
 }
 
+// untilLogged waits for a text in the daemon's log.
+func (d *daemon) untilLogged(text string) {
+	d.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		log, _ := os.ReadFile(filepath.Join(d.dir, "daemon.log"))
+		if strings.Contains(string(log), text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatalf("%q does not appear in the daemon's log:\n%s", text, log)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 func wantFault(t testing.TB, err error, code int) {
 	t.Helper()
 	var f *Fault

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,6 +99,24 @@ func TestUpdate(t *testing.T) {
 	if now, _ := d.client.Status(ctx); len(now) != 3 {
 		t.Errorf("a broken configuration has changed something: %+v", now)
 	}
+}
+
+// TestHangup applies a changed configuration on SIGHUP, and survives one that cannot be used.
+func TestHangup(t *testing.T) {
+	d := startDaemon(t, "", func(d *daemon) string { return d.program("old") })
+	d.untilReady("old")
+	hangup := func(config string) {
+		d.write(config)
+		if err := d.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hangup("[program:x\n")
+	d.untilLogged("cannot apply the configuration; the old one stays in force")
+	d.untilReady("old")
+	hangup(d.program("new"))
+	d.untilLogged("configuration applied: added new; removed old")
+	d.untilReady("new")
 }
 
 // TestWhyPortTaken has a program fail because its port is taken, and another wait for it.

@@ -1,8 +1,11 @@
 package rpc
 
 import (
+	"bufio"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -38,6 +41,7 @@ func TestSupervisorctl(t *testing.T) {
 		{"maintail", "ready"},
 		{"avail", "a                                in use    auto      999:999"},
 		{"signal USR9 a", "bad signal name"},
+		{"signal URG a", "a: signalled"},
 		{"reread", "No config updates to processes"},
 		{"clear a", "a: cleared"},
 		{"version", supervisorVersion},
@@ -46,6 +50,7 @@ func TestSupervisorctl(t *testing.T) {
 			t.Errorf("supervisorctl %s: %s\nwant %s", tt.args, got, tt.want)
 		}
 	}
+	d.followWith(ctl, "a")
 	d.write(d.program("a", "startsecs=0", "environment=X=2") + d.program("c", "startsecs=0"))
 	if got := run("update"); !strings.Contains(got, "a: updated process group") || !strings.Contains(got, "c: added process group") || !strings.Contains(got, "g: removed process group") {
 		t.Errorf("update: %s", got)
@@ -58,4 +63,39 @@ func TestSupervisorctl(t *testing.T) {
 		t.Errorf("shutdown: %s", got)
 	}
 	_ = d.cmd.Wait()
+}
+
+// followWith has the stock client follow a program's log until it shows a line that is written meanwhile.
+func (d *daemon) followWith(ctl, name string) {
+	d.t.Helper()
+	cmd := exec.CommandContext(testContext(d.t), ctl, "-c", d.conf, "tail", "-f", name)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	const fresh = "a line that was written meanwhile"
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.Contains(lines.Text(), fresh) {
+		if !strings.HasPrefix(lines.Text(), "==> Press Ctrl-C to exit") {
+			continue
+		}
+		log, err := os.OpenFile(filepath.Join(d.dir, name+".log"), os.O_APPEND|os.O_WRONLY, 0)
+		if err == nil {
+			_, err = log.WriteString(fresh + "\n")
+			log.Close()
+		}
+		if err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if !strings.Contains(lines.Text(), fresh) {
+		d.t.Errorf("supervisorctl tail -f does not show what is written: %v", lines.Err())
+	}
 }
