@@ -48,7 +48,7 @@ func untar(t *testing.T, file string) map[string]string {
 // TestDiagnoseHoldsNoSecret plants passwords wherever they might be and finds none of them in the file.
 func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
-	const written = `p:a#s"s'\ w0rd` // in the cluster file
+	const written = `p:a#s"s' w0rd` // in the cluster file
 	cluster := "exchange: {ip: 192.168.0.88, rollsite: {route_table_key: '" + strings.ReplaceAll(written, "'", "''") + "'}}\n"
 	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-"); code != exitOK {
 		t.Fatalf("install: exit code %d\n%s%s", code, out, stderr)

@@ -40,16 +40,19 @@ const (
 
 // collect fills the archive. Only what prevents writing it is an error.
 func (x *diagnosis) collect(ctx context.Context) error {
+	stored, err := loadSecrets(x.host, x.layout)
+	if err != nil {
+		// Without knowing the passwords nothing that might hold them can be handed on.
+		x.missing("configuration and logs, since the passwords to take out are not known", err)
+		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
+	}
+	x.redact = newRedactor(stored.All())
 	d, err := openDeployment(ctx, x.g, wantedOptions{}, false)
 	if err != nil {
 		x.missing("site, facts, checks and configuration", err)
 	} else {
 		defer d.close()
-	}
-	if err := x.knowSecrets(d); err != nil {
-		// Without knowing the passwords nothing that might hold them can be handed on.
-		x.missing("configuration and logs, since the passwords to take out are not known", err)
-		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
+		x.redact = newRedactor(append(stored.All(), d.spec.AllSecrets()...))
 	}
 	for _, add := range []func() error{
 		func() error { return x.add("README.txt", diagnoseReadme) },
@@ -68,20 +71,6 @@ func (x *diagnosis) collect(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// knowSecrets learns the passwords of the installation, which are to be taken out.
-func (x *diagnosis) knowSecrets(d *deployment) error {
-	stored, err := loadSecrets(x.host, x.layout)
-	if err != nil {
-		return err
-	}
-	secrets := stored.All()
-	if d != nil {
-		secrets = append(secrets, d.spec.AllSecrets()...)
-	}
-	x.redact = newRedactor(secrets)
 	return nil
 }
 
@@ -254,4 +243,3 @@ func (x *diagnosis) addProblems() error {
 	}
 	return x.add("problems.txt", strings.Join(x.Problems, "\n")+"\n")
 }
-

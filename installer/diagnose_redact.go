@@ -15,7 +15,8 @@ import (
 const hidden = "[redacted]"
 
 // redactor takes passwords and keys out of text. It does so twice over: by the values that are known, in every way of
-// writing them that our files have, and by the names that secrets usually have, for those that are not known.
+// writing them that our files have, and by the names that secrets usually have, for those that are not known. The zero
+// value knows no values.
 type redactor struct{ values *strings.Replacer }
 
 // shortSecret is the length below which a value is not searched for everywhere, since it would be found in ordinary
@@ -66,5 +67,8 @@ func (r redactor) text(text string) string {
 }
 
 func (r redactor) known(text string) string {
-	return privateKey.ReplaceAllString(r.values.Replace(text), "[private key redacted]")
+	if r.values != nil {
+		text = r.values.Replace(text)
+	}
+	return privateKey.ReplaceAllString(text, "[private key redacted]")
 }
