@@ -50,7 +50,7 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	const written = `p:a#s"s' w0rd` // in the cluster file
 	cluster := "exchange: {ip: 192.168.0.88, rollsite: {route_table_key: '" + strings.ReplaceAll(written, "'", "''") + "'}}\n"
-	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-"); code != exitOK {
+	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"); code != exitOK {
 		t.Fatalf("install: exit code %d\n%s%s", code, out, stderr)
 	}
 	stored, err := os.ReadFile(filepath.Join(root, "data/projects/common/fate-installer/secrets.json"))
