@@ -114,7 +114,7 @@ EXIT STATUS
 	}
 }
 
-// runSvcUpgradeSelf asks for the upgrade and waits until the new version answers.
+// runSvcUpgradeSelf has the new version take over and says which process it is.
 func runSvcUpgradeSelf(ctx context.Context, g *globals, c *rpc.Client, args []string) error {
 	path := ""
 	if len(args) == 1 {
@@ -127,7 +127,7 @@ func runSvcUpgradeSelf(ctx context.Context, g *globals, c *rpc.Client, args []st
 		}
 		return err
 	}
-	pid, err := c.PID(ctx) // the socket stays open all the time; this call is answered by whoever runs next
+	pid, err := c.PID(ctx)
 	if err != nil {
 		return err
 	}

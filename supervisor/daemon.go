@@ -209,6 +209,9 @@ func (d *Daemon) Supervisor() *Supervisor { return d.sup }
 // Config is the configuration the daemon was started with.
 func (d *Daemon) Config() *Config { return d.cfg }
 
+// Began is when this version of the daemon was executed.
+func (d *Daemon) Began() time.Time { return d.began }
+
 // Log is the daemon's log.
 func (d *Daemon) Log() zerolog.Logger { return d.log }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -228,6 +229,28 @@ func TestEventLog(t *testing.T) {
 	cancel()
 	if got := l.after(ctx, l.last()); got != nil {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestCommandLine shows a process that has put line ends and a terminal's orders into its arguments.
+func TestCommandLine(t *testing.T) {
+	stdin, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	cmd := exec.Command("/bin/sh", "-c", "read x\n# \x1b[2J\xff"+strings.Repeat("x", 1000))
+	cmd.Stdin = stdin
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	want := "/bin/sh -c read x # \ufffd[2J\ufffd"
+	got := commandLine(cmd.Process.Pid)
+	w.Close()
+	_ = cmd.Wait() // read has failed: there was nothing to read
+	if !strings.HasPrefix(got, want) || len([]rune(got)) != commandLineLength+3 {
+		t.Errorf("%q", got)
 	}
 }
 

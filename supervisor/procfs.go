@@ -237,17 +237,20 @@ func ResidentBytes(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// commandLine is a process's argv as one line.
+// commandLineLength bounds a command line for people, in characters.
+const commandLineLength = 200
+
+// commandLine is a process's argv as one line. It may be anybody's, so there may be anything in it.
 func commandLine(pid int) string {
 	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err != nil {
 		return ""
 	}
-	line := strings.TrimSpace(strings.ReplaceAll(string(data), "\x00", " "))
-	if len(line) > 200 {
-		line = line[:200] + "..."
+	line := []rune(strings.Join(strings.Fields(strings.ReplaceAll(string(data), "\x00", " ")), " "))
+	if len(line) > commandLineLength {
+		line = append(line[:commandLineLength], []rune("...")...)
 	}
-	return line
+	return printable(string(line))
 }
 
 // ownOOMScoreAdj is how much the kernel prefers (or, below zero, spares) this process when memory runs out.

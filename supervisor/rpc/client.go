@@ -179,9 +179,40 @@ func (c *Client) Shutdown(ctx context.Context, keep bool) error {
 	return c.Call(ctx, nil, "fate.shutdown", keep)
 }
 
-// Upgrade makes the daemon execute a new version of itself; "" is the file it was started from.
+// upgradePatience bounds the wait for a new version to answer.
+const upgradePatience = 30 * time.Second
+
+// Upgrade makes the daemon execute a new version of itself, and returns when that answers; "" is the file it was
+// started from.
 func (c *Client) Upgrade(ctx context.Context, path string) error {
-	return c.Call(ctx, nil, "fate.upgrade", path)
+	before, err := c.began(ctx)
+	if err == nil {
+		err = c.Call(ctx, nil, "fate.upgrade", path)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, upgradePatience)
+	defer cancel()
+	for {
+		// A connection to the old version ends with it, at any moment: one more reason to ask again.
+		c.Close()
+		now, err := c.began(ctx)
+		if err == nil && now != before {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(errors.New("the new version does not answer: the supervisor's log says why"), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (c *Client) began(ctx context.Context) (string, error) {
+	var at string
+	err := c.Call(ctx, &at, "fate.began")
+	return at, err
 }
 
 // PID returns the daemon's process id.

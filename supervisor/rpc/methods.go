@@ -89,6 +89,7 @@ func init() {
 		"fate.why":      {1, 1, "array string", "Why a program is not ready, from it to the root cause", false, (*Server).fateWhy},
 		"fate.events":   {2, 2, "struct int double", "Events after a number; waits so many seconds for one", false, (*Server).fateEvents},
 		"fate.shutdown": {1, 1, "boolean boolean", "End the supervisor; with true the programs go on", false, (*Server).fateShutdown},
+		"fate.began":    {0, 0, "string", "When this version of the supervisor was executed", false, (*Server).fateBegan},
 		"fate.upgrade":  {1, 1, "boolean string", "Execute a new version of the supervisor in its own place", true, (*Server).fateUpgrade},
 	}
 }

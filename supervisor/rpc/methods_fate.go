@@ -170,6 +170,10 @@ func (s *Server) fateShutdown(c *call) (any, error) {
 	return true, nil
 }
 
+func (s *Server) fateBegan(*call) (any, error) {
+	return s.daemon.Began().Format(time.RFC3339Nano), nil
+}
+
 func (s *Server) fateUpgrade(c *call) (any, error) {
 	path := c.text(0)
 	if !c.ok() {

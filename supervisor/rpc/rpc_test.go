@@ -183,6 +183,40 @@ func TestFollowLog(t *testing.T) {
 	}
 }
 
+// TestUpgradeDaemon executes the daemon in its own place, which keeps its pid and its programs. When the call returns, it
+// is the new version that answers.
+func TestUpgradeDaemon(t *testing.T) {
+	d := startDaemon(t, "", func(d *daemon) string { return d.program("a") })
+	d.untilReady("a")
+	ctx := testContext(t)
+	before, err := d.client.Status(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		began, err := d.client.began(ctx)
+		if err == nil {
+			err = d.client.Upgrade(ctx, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now, err := d.client.began(ctx); err != nil || now == began {
+			t.Errorf("the daemon began at %s, before at %s: %v", now, began, err)
+		}
+		if pid, err := d.client.PID(ctx); err != nil || pid != d.cmd.Process.Pid {
+			t.Errorf("the daemon's pid is %d, was %d: %v", pid, d.cmd.Process.Pid, err)
+		}
+		d.untilReady("a")
+		if after, err := d.client.Status(ctx); err != nil || after[0].PID != before[0].PID || after[0].Restarts != 0 {
+			t.Errorf("the program was %+v, is %+v: %v", before, after, err)
+		}
+	}
+	if err := d.client.Upgrade(ctx, "/no/such/version"); err == nil || !strings.Contains(err.Error(), "cannot find the program /no/such/version") {
+		t.Errorf("upgrade to a file that is not there: %v", err)
+	}
+}
+
 // TestRestartDaemon reads everything anew, on the same socket.
 func TestRestartDaemon(t *testing.T) {
 	d := startDaemon(t, "", func(d *daemon) string { return d.program("a") })
