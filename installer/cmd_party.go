@@ -30,7 +30,7 @@ EXIT STATUS
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPartyListCommand(g), newPartyAddCommand(g), newPartyRemoveCommand(g))
+	cmd.AddCommand(newPartyListCommand(g), newPartyAddCommand(g), newPartyRemoveCommand(g), newPartyTestCommand(g))
 	return cmd
 }
 

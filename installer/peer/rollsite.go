@@ -28,8 +28,11 @@ type Rollsite struct {
 	dial func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network's own
 }
 
-// unaryPath is the method of every command.
-const unaryPath = "/com.webank.ai.eggroll.api.networking.proxy.DataTransferService/unaryCall"
+// unaryPath is the method of every command, knockPath one that nobody has.
+const (
+	unaryPath = "/com.webank.ai.eggroll.api.networking.proxy.DataTransferService/unaryCall"
+	knockPath = "/fate.installer.Nothing/knock"
+)
 
 // StatusError is the answer of a gRPC server that could not do what it was asked.
 type StatusError struct {
@@ -53,7 +56,7 @@ var errNotGRPC = errors.New("it does not speak gRPC")
 // along, to try large packets. A real rollsite takes its time of one second before it answers.
 func (r *Rollsite) Ping(ctx context.Context, party string, extra int) (time.Duration, error) {
 	began := time.Now()
-	answer, err := r.call(ctx, packet{
+	answer, err := r.call(ctx, unaryPath, packet{
 		From: topic{Party: r.From, Role: routeRole}, To: topic{Party: party, Role: routeRole}, Operator: "ping", Key: "ping", Value: make([]byte, extra),
 	})
 	if err != nil {
@@ -77,7 +80,7 @@ const saltLength = 13
 func (r *Rollsite) Reload(ctx context.Context, party, key string) error {
 	value := fmt.Sprintf("%0*d{}", saltLength, time.Now().UnixMilli())
 	sum := md5.Sum([]byte(value + key)) //nolint:gosec // eggroll's own token
-	answer, err := r.call(ctx, packet{
+	answer, err := r.call(ctx, unaryPath, packet{
 		From: topic{Party: r.From, Role: routeRole}, To: topic{Party: party, Role: routeRole},
 		Operator: "set_route_table", Key: hex.EncodeToString(sum[:]), Value: []byte(value),
 	})
@@ -90,14 +93,24 @@ func (r *Rollsite) Reload(ctx context.Context, party, key string) error {
 	return nil
 }
 
+// knock succeeds when a gRPC server says that it does not have the method.
+func (r *Rollsite) knock(ctx context.Context) error {
+	_, err := r.call(ctx, knockPath, packet{})
+	var status *StatusError
+	if errors.As(err, &status) && status.Code == codeUnimplemented {
+		return nil
+	}
+	return err
+}
+
 // call makes one gRPC call. The deadline of ctx travels with it, and from rollsite to rollsite: a message that runs in a
 // circle, because every rollsite on the way takes another one for its receiver, ends with it.
-func (r *Rollsite) call(ctx context.Context, p packet) (packet, error) {
+func (r *Rollsite) call(ctx context.Context, method string, p packet) (packet, error) {
 	transport, scheme := r.transport()
 	defer transport.CloseIdleConnections()
 	message := p.encode()
 	frame := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
-	target := url.URL{Scheme: scheme, Host: r.Addr, Path: unaryPath}
+	target := url.URL{Scheme: scheme, Host: r.Addr, Path: method}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(append(frame, message...)))
 	if err != nil {
 		return packet{}, err

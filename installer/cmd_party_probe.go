@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/installer/peer"
+
+	"github.com/spf13/cobra"
+)
+
+type partyTestOptions struct {
+	peer   string
+	keys   string
+	listen bool
+	port   int
+}
+
+// newPartyTestCommand tests the ways to the other parties. The file is not called after the verb: a name that ends in
+// _test.go is a test's.
+func newPartyTestCommand(g *globals) *cobra.Command {
+	o := &partyTestOptions{}
+	cmd := &cobra.Command{
+		Use:   "test [PARTY...]",
+		Short: "Test the way to each party of the route table, and back",
+		Long: `Test the way from this host to the next hop of each party in the route table: its name, the TCP connection and how large
+a packet may be on it, the identity shown over TLS, that clear text is refused where it should be, that gRPC gets through,
+that the right party answers, also to a large message, and that a message sent there for this side comes back. Run it on
+the host of the rollsite.
+
+It can be used before anything is installed, with --config: run it with --listen on the other side, where it then stands
+in for the rollsite on the port of the route. Two sides that run it at the same time also compare their clocks, and each
+tests the way back as its own route table has it. Beside a rollsite that runs, --listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
+
+EXIT STATUS
+  0    every way is as it should be; warnings are no failures
+  2    wrong usage or configuration
+  3    some check failed
+  130  interrupted (--listen ends so)`,
+		Example: `  fate-installer party test
+  fate-installer party test 9999 -o json
+  ./fate-installer party test --config cluster.yaml --keys host.tar.gz
+  ./fate-installer party test --config cluster.yaml --listen`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runPartyTest(cmd.Context(), g, o, args) },
+	}
+	cmd.Flags().StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	cmd.Flags().StringVar(&o.keys, "keys", "", "TLS keys of this side, when they are not installed: the archive or directory at `path`")
+	cmd.Flags().BoolVar(&o.listen, "listen", false, "answer the other side's test until interrupted")
+	cmd.Flags().IntVar(&o.port, "port", 0, "listen on this `port` (default: the rollsite's, or "+strconv.Itoa(peer.TestPort)+" when it is in use)")
+	return cmd
+}
+
+// partyTest is a test of the ways from one host.
+type partyTest struct {
+	g      *globals
+	spec   *fate.Spec
+	prober *peer.Prober
+	server *tls.Config // for a listener in the place of a rollsite with TLS; nil: none
+}
+
+func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties []string) error {
+	t, err := openPartyTest(ctx, g, o)
+	if err != nil {
+		return err
+	}
+	if o.listen {
+		return t.listen(ctx, o.port)
+	}
+	targets, err := t.targets(parties)
+	if err != nil {
+		return err
+	}
+	stop := t.standIn(ctx)
+	defer stop()
+	results := []peer.Result{}
+	for _, target := range targets {
+		results = append(results, t.prober.Test(ctx, target)...)
+	}
+	results = append(results, t.polled(parties)...)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return t.print(results)
+}
+
+func openPartyTest(ctx context.Context, g *globals, o *partyTestOptions) (*partyTest, error) {
+	w, err := readWanted(ctx, g, o.peer)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := w.spec(fate.Secrets{})
+	if err != nil {
+		return nil, err
+	}
+	if !spec.Runs(fate.Rollsite) {
+		return nil, exitCode(withHint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere", spec.IP),
+			"run the same command on "+strings.Join(spec.Side.Rollsite.IPs, " and on ")), exitUsage)
+	}
+	t := &partyTest{g: g, spec: spec, prober: &peer.Prober{Now: time.Now}}
+	if spec.Role != fate.RoleExchange {
+		t.prober.Party = strconv.Itoa(spec.PartyID)
+	}
+	return t, t.useKeys(o.keys)
+}
+
+// useKeys takes the keys of an archive, or those that are installed, or none.
+func (t *partyTest) useKeys(name string) error {
+	if !t.spec.NeedsKeys() {
+		return nil
+	}
+	var files []fate.NamedFile
+	var err error
+	if name != "" {
+		files, err = readKeyFiles(name)
+	} else {
+		files, err = t.installedKeys()
+	}
+	if err != nil || len(files) == 0 {
+		return exitCode(err, exitUsage)
+	}
+	content := func(file string) []byte {
+		want := string(t.spec.Role) + "-" + file
+		i := slices.IndexFunc(files, func(f fate.NamedFile) bool { return f.Name == want })
+		if i < 0 {
+			return nil
+		}
+		return files[i].Content
+	}
+	id := &peer.Identity{Roots: x509.NewCertPool()}
+	if !id.Roots.AppendCertsFromPEM(content("client-ca.pem")) {
+		return exitCode(errors.New("cannot use the keys: there is no certificate of the peer's CA among them"), exitUsage)
+	}
+	client, err := tls.X509KeyPair(content("client-client.pem"), content("client-client.key"))
+	if err != nil {
+		return exitCode(fmt.Errorf("cannot use the identity that this side shows: %w", err), exitUsage)
+	}
+	id.Certificate = &client
+	server, err := tls.X509KeyPair(content("server.pem"), content("server.key"))
+	if err != nil {
+		return exitCode(fmt.Errorf("cannot use the certificate of this side's rollsite: %w", err), exitUsage)
+	}
+	t.prober.Identity, t.server = id, &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12}
+	if t.spec.Side.Rollsite.ClientAuth {
+		t.server.ClientCAs, t.server.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+		t.server.ClientCAs.AppendCertsFromPEM(content("ca.pem"))
+	}
+	return nil
+}
+
+func (t *partyTest) installedKeys() ([]fate.NamedFile, error) {
+	h, err := host.New(t.g.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	d := &deployment{g: t.g, host: h, spec: t.spec}
+	files, missing, err := d.installedKeys()
+	if len(missing) > 0 {
+		return nil, err // some are as good as none: what is there is not ours to judge here
+	}
+	return files, err
+}
+
+// targets lists the next hops of the parties that are asked for, or of all.
+func (t *partyTest) targets(parties []string) ([]peer.Target, error) {
+	var out []peer.Target
+	for _, want := range parties {
+		if want == t.prober.Party {
+			return nil, exitCode(fmt.Errorf("cannot test the way to party %s: it is this one", want), exitUsage)
+		}
+		r, ok := t.routeOf(want)
+		if !ok {
+			return nil, exitCode(withHint(fmt.Errorf("cannot test the way to party %s: it has no route", want), "fate-installer party list shows the routes"), exitUsage)
+		}
+		if !r.Polling {
+			out = append(out, t.target(r, want))
+		}
+	}
+	if len(parties) > 0 {
+		return out, nil
+	}
+	for _, r := range t.spec.PartyRoutes() {
+		if r.Own || r.Polling || r.Route != "default" {
+			continue
+		}
+		ids := []string{r.Party}
+		if r.Party == "default" {
+			ids = t.unrouted()
+		}
+		out = append(out, t.target(r, ids...))
+	}
+	return out, nil
+}
+
+// routeOf is the route that a party's messages take: its own, or the one for all others.
+func (t *partyTest) routeOf(party string) (fate.PartyRoute, bool) {
+	var other *fate.PartyRoute
+	for _, r := range t.spec.PartyRoutes() {
+		if r.Route != "default" {
+			continue
+		}
+		if r.Party == party {
+			return r, true
+		}
+		if r.Party == "default" {
+			other = &r
+		}
+	}
+	if other == nil {
+		return fate.PartyRoute{}, false
+	}
+	return *other, true
+}
+
+func (t *partyTest) target(r fate.PartyRoute, parties ...string) peer.Target {
+	target := peer.Target{Label: r.Party, Parties: parties, Addr: net.JoinHostPort(r.IP, strconv.Itoa(r.Port)), Secure: r.Secure}
+	if r.Secure {
+		target.Plain = net.JoinHostPort(r.IP, strconv.Itoa(t.plainPort(r.IP)))
+	}
+	return target
+}
+
+// plainPort is the clear-text port of the rollsite at an address, upstream's if it is not in the cluster file.
+func (t *partyTest) plainPort(ip string) int {
+	for _, side := range t.spec.Cluster.Sides() {
+		if slices.Contains(side.Rollsite.IPs, ip) {
+			return side.Rollsite.Port
+		}
+	}
+	return t.spec.Side.Rollsite.Port
+}
+
+// unrouted are the parties of the cluster file that have no route of their own.
+func (t *partyTest) unrouted() []string {
+	var out []string
+	for _, side := range t.spec.Cluster.Sides() {
+		id := strconv.Itoa(side.PartyID)
+		if side.Role == fate.RoleExchange || side.Role == t.spec.Role {
+			continue
+		}
+		if r, ok := t.routeOf(id); ok && r.Party == "default" {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// polled tells of the parties that nobody can connect to.
+func (t *partyTest) polled(parties []string) []peer.Result {
+	var out []peer.Result
+	for _, r := range t.spec.PartyRoutes() {
+		if r.Polling && r.Route == "default" && (len(parties) == 0 || slices.Contains(parties, r.Party)) {
+			out = append(out, peer.Result{
+				Party: r.Party, Direction: peer.Out, Address: "-", Check: "tcp", Status: peer.Skipped,
+				Measured: "the party fetches its messages, nobody connects to it", Remedy: "run the test there",
+			})
+		}
+	}
+	return out
+}
+
+// print shows the results as a table that can be signed: who tested what, when, and what was found.
+func (t *partyTest) print(results []peer.Result) error {
+	failed := slices.ContainsFunc(results, func(r peer.Result) bool { return r.Status == peer.Failed })
+	now := t.prober.Now().UTC()
+	if t.g.Output == "json" {
+		err := t.g.printJSON(map[string]any{
+			"time": now, "role": t.spec.Role, "party": t.spec.PartyID, "ip": t.spec.IP, "version": buildVersion(), "ok": !failed, "results": results,
+		})
+		if err != nil {
+			return err
+		}
+	} else if err := t.printTable(results, now); err != nil {
+		return err
+	}
+	if failed {
+		return exitSilently(exitPreflight) // 3: some check failed
+	}
+	return nil
+}
+
+func (t *partyTest) printTable(results []peer.Result, now time.Time) error {
+	t.g.printf("from %s at %s, %s, fate-installer %s\n\n", t.who(), t.spec.IP, now.Format("2006-01-02 15:04:05 MST"), buildVersion())
+	table := newTable(t.g.Stdout, "PARTY", "WAY", "ADDRESS", "CHECK", "RESULT", "MEASURED")
+	count := map[peer.Status]int{}
+	for _, r := range results {
+		count[r.Status]++
+		table.row(r.Party, string(r.Direction), r.Address, r.Check, string(r.Status), r.Measured)
+	}
+	if err := table.flush(); err != nil {
+		return err
+	}
+	t.g.printf("\n%d ok, %d warnings, %d failed, %d skipped\n", count[peer.OK], count[peer.Warning], count[peer.Failed], count[peer.Skipped])
+	for _, r := range results {
+		if r.Remedy != "" && r.Status != peer.OK {
+			t.g.printf("%s %s %s, %s: %s\n    -> %s\n", r.Status, r.Party, r.Direction, r.Check, r.Measured, r.Remedy)
+		}
+	}
+	return nil
+}
+
+func (t *partyTest) who() string {
+	if t.spec.Role == fate.RoleExchange {
+		return "the exchange"
+	}
+	return fmt.Sprintf("%s %d", t.spec.Role, t.spec.PartyID)
+}

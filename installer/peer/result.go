@@ -1,0 +1,53 @@
+package peer
+
+// Status is the outcome of one check.
+type Status string
+
+// The outcomes, from good to bad.
+const (
+	OK      Status = "ok"
+	Skipped Status = "skipped" // could not be decided; Measured says why
+	Warning Status = "warning" // works, but is not as safe as it should be
+	Failed  Status = "failed"
+)
+
+// Direction is which side opened the connection.
+type Direction string
+
+// The directions, as seen from the host that the test is run on.
+const (
+	Out  Direction = "out"
+	Back Direction = "back"
+)
+
+// Result is what one check found.
+type Result struct {
+	Party     string    `json:"party"` // whose messages go this way
+	Direction Direction `json:"direction"`
+	Address   string    `json:"address"`
+	Check     string    `json:"check"` // name, tcp, tls, clear-text, grpc, party, size, clock, back
+	Status    Status    `json:"status"`
+	Measured  string    `json:"measured"`
+	Remedy    string    `json:"remedy,omitempty"`
+}
+
+// Target is where messages for parties go next.
+type Target struct {
+	Label   string   // the party of the route: an id, or default
+	Parties []string // ids that are to answer there; none: not known
+	Addr    string   // host:port
+	Secure  bool     // the port speaks TLS
+	Plain   string   // host:port where the same rollsite listens in clear text; blank: not known
+}
+
+// report collects the results for one target.
+type report struct {
+	target  Target
+	results []Result
+}
+
+func (r *report) add(check string, status Status, remedy, measured string) {
+	r.results = append(r.results, Result{
+		Party: r.target.Label, Direction: Out, Address: r.target.Addr, Check: check, Status: status, Measured: measured, Remedy: remedy,
+	})
+}
