@@ -7,6 +7,7 @@ set -euo pipefail
 go_version=1.26.8
 packages=(
 	ca-certificates git make
+	gcc libc6-dev                           # go test -race
 	debootstrap iproute2 systemd-container  # the lab's hosts
 	openjdk-17-jdk-headless python3         # building and testing the stand-ins
 	mariadb-server-core openssl             # tests on a real database and with another TLS
