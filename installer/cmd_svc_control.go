@@ -76,6 +76,7 @@ boots.` + controlExitStatus,
 
 func newSvcRestartCommand(g *globals) *cobra.Command {
 	o := &svcControlOptions{}
+	rolling := false
 	cmd := &cobra.Command{
 		Use:   "restart NAME...|GROUP|all",
 		Short: "Stop programs and start them again",
@@ -85,12 +86,19 @@ which are up are to be restarted along.` + controlExitStatus,
   fate-installer svc restart --dependants mysql`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
-				return c.Restart(ctx, names, o.Dependants, !o.NoWait)
-			})
+			restart := func(ctx context.Context) error {
+				return runSvcControl(ctx, g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+					return c.Restart(ctx, names, o.Dependants, !o.NoWait)
+				})
+			}
+			if rolling {
+				return runSvcRolling(cmd.Context(), g, args, restart)
+			}
+			return restart(cmd.Context())
 		},
 	}
 	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&rolling, "rolling", false, "restart FATE-Flow when another one can take its place, in turns with other hosts")
 	cmd.Flags().BoolVar(&o.Dependants, "dependants", false, "restart what depends on them too")
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 type svcStatusOptions struct {
 	Watch    bool
+	AllHosts bool
 	Interval time.Duration
 }
 
@@ -30,6 +32,9 @@ restarted, its ports, its memory, and in one line why it is not ready.
 RUNNING and ready are different things: a program runs when it has lived for startsecs, and is ready when its probe
 got an answer.
 
+With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
+registered in ZooKeeper.
+
 EXIT STATUS
   0    all shown programs are ready
   1    unexpected error
@@ -38,13 +43,21 @@ EXIT STATUS
   4    the supervisor is not running`,
 		Example: `  fate-installer svc status
   fate-installer svc status mysql fateflow -o json
-  fate-installer svc status --watch`,
+  fate-installer svc status --watch
+  fate-installer svc status --all-hosts`,
 		ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSvcStatus(cmd.Context(), g, o, args)
+			if !o.AllHosts {
+				return runSvcStatus(cmd.Context(), g, o, args)
+			}
+			if o.Watch || len(args) > 0 {
+				return exitCode(errors.New("cannot narrow or repeat --all-hosts: it shows everything, once"), exitUsage)
+			}
+			return runSvcStatusAllHosts(cmd.Context(), g)
 		},
 	}
 	cmd.Flags().BoolVarP(&o.Watch, "watch", "w", false, "show it again and again until interrupted")
+	cmd.Flags().BoolVar(&o.AllHosts, "all-hosts", false, "show every module of the party on every host, instead of this host's programs")
 	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "with --watch, how `often`")
 	return cmd
 }

@@ -119,3 +119,55 @@ func (s *Side) endsOf(m Module) []Endpoint {
 	}
 	return nil
 }
+
+// ModuleEnd is where one instance of a module of the side is found.
+type ModuleEnd struct {
+	Module Module
+	IP     string
+	Port   int
+	Inside bool // it is installed from the cluster file
+}
+
+// Ends lists every instance of every module of the side, on all hosts, in start order. Of modules with several ports it
+// is the one that tells most.
+func (s *Spec) Ends() []ModuleEnd {
+	side := s.Side
+	ports := map[Module]int{
+		MySQL: side.MySQL.Port, ClusterManager: side.ClusterManager.Port, NodeManager: side.NodeManager.Port, Rollsite: side.Rollsite.Port,
+		Nginx: side.Nginx.GRPCPort, FateFlow: side.FateFlow.HTTPPort, FateBoard: side.FateBoard.Port,
+	}
+	var out []ModuleEnd
+	for _, m := range Modules {
+		ips := side.addressesOf(m)
+		inside := len(ips) > 0
+		switch {
+		case m == ZooKeeper:
+			for _, e := range side.endsOf(ZooKeeper) {
+				out = append(out, ModuleEnd{m, e.IP, e.Port, inside})
+			}
+			continue
+		case m == MySQL && !inside && s.Role != RoleExchange:
+			ips = side.MySQL.IPs
+		case m == Nginx && !inside && side.balanced():
+			ips = []string{side.Nginx.entry()}
+		}
+		for _, ip := range ips {
+			out = append(out, ModuleEnd{m, ip, ports[m], inside})
+		}
+	}
+	return out
+}
+
+// Registry says where the registry of the side's FATE-Flows is, and how to log in; ok is false when there is none.
+func (s *Spec) Registry() (servers []string, user, password string, ok bool) {
+	if s.Role == RoleExchange || !s.registers() {
+		return nil, "", "", false
+	}
+	for _, e := range s.Side.endsOf(ZooKeeper) {
+		servers = append(servers, net.JoinHostPort(e.IP, strconv.Itoa(e.Port)))
+	}
+	if s.Side.ZK.UseACL {
+		user, password = s.Side.ZK.User, s.Secrets.ZooKeeper.Reveal()
+	}
+	return servers, user, password, true
+}

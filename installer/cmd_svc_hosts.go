@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/flow"
+	"fate-installer/installer/registry"
+)
+
+// moduleState is one instance of a module, as it is seen from this host.
+type moduleState struct {
+	Host       string      `json:"host"`
+	Module     fate.Module `json:"module"`
+	Address    string      `json:"address"`
+	Answers    bool        `json:"answers"`
+	State      string      `json:"state"`                // what it answers: a version, leader, follower
+	Registered *time.Time  `json:"registered,omitempty"` // a FATE-Flow's entry in the registry
+	Missing    bool        `json:"missing,omitempty"`    // a FATE-Flow that should have one, and has not
+	Own        bool        `json:"own"`                  // on this host
+	Why        string      `json:"why,omitempty"`
+}
+
+// partyState is every instance of every module of a side.
+type partyState struct {
+	Modules  []moduleState       `json:"modules"`
+	Registry []registry.Instance `json:"registry,omitempty"`
+	Problem  string              `json:"registry_problem,omitempty"`
+	Unknown  []registry.Instance `json:"unknown,omitempty"` // registered, and not in the cluster file
+}
+
+// askTimeout is for one module; all are asked at once.
+const askTimeout = 4 * time.Second
+
+func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
+	spec, err := installed(ctx, g)
+	if err != nil {
+		return err
+	}
+	state := lookAtParty(ctx, spec)
+	if g.Output == "json" {
+		err = g.printJSON(state)
+	} else {
+		err = state.print(g)
+	}
+	if err == nil && !state.well() {
+		err = exitSilently(exitPreflight) // 3: something does not answer
+	}
+	return err
+}
+
+func lookAtParty(ctx context.Context, spec *fate.Spec) *partyState {
+	state := &partyState{}
+	var group sync.WaitGroup
+	ends := spec.Ends()
+	state.Modules = make([]moduleState, len(ends))
+	for i, end := range ends {
+		group.Go(func() { state.Modules[i] = askModule(ctx, end, spec.IP) })
+	}
+	group.Go(func() { state.readRegistry(ctx, spec) })
+	group.Wait()
+	state.compare(spec)
+	return state
+}
+
+// askModule speaks to one module in its own language where it has a simple one.
+func askModule(ctx context.Context, end fate.ModuleEnd, own string) moduleState {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	addr := net.JoinHostPort(end.IP, strconv.Itoa(end.Port))
+	s := moduleState{Host: end.IP, Module: end.Module, Address: addr, Own: end.IP == own}
+	var err error
+	switch end.Module {
+	case fate.ZooKeeper:
+		s.State, err = registry.ServerMode(ctx, addr)
+	case fate.FateFlow:
+		s.State, err = flowVersion(ctx, addr)
+	default:
+		var conn net.Conn
+		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", addr); err == nil {
+			err = conn.Close()
+		}
+	}
+	s.Answers = err == nil
+	if err != nil {
+		s.Why = err.Error()
+	}
+	return s
+}
+
+// flowVersion is FATE's version as a FATE-Flow tells it. One that wants signed requests answers, too.
+func flowVersion(ctx context.Context, addr string) (string, error) {
+	client := &flow.Client{BaseURL: "http://" + addr, HTTP: &http.Client{Timeout: askTimeout}}
+	v, err := client.Version(ctx)
+	var refused *flow.Error
+	if errors.As(err, &refused) {
+		return "", nil
+	}
+	return v, err
+}
+
+func (s *partyState) readRegistry(ctx context.Context, spec *fate.Spec) {
+	config, ok := registryConfig(spec)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := registry.Open(ctx, config)
+	if err == nil {
+		defer r.Close()
+		s.Registry, err = r.Instances()
+	}
+	if err != nil {
+		s.Problem = err.Error()
+	}
+}
+
+func registryConfig(spec *fate.Spec) (registry.Config, bool) {
+	servers, user, password, ok := spec.Registry()
+	return registry.Config{Servers: servers, User: user, Password: password}, ok
+}
+
+// compare holds what is registered against what the cluster file lists.
+func (s *partyState) compare(spec *fate.Spec) {
+	if _, _, _, ok := spec.Registry(); !ok || s.Problem != "" {
+		return
+	}
+	listed := func(node string) bool {
+		return slices.ContainsFunc(s.Modules, func(m moduleState) bool { return m.Module == fate.FateFlow && flowNode(spec, m.Host) == node })
+	}
+	for i := range s.Modules {
+		m := &s.Modules[i]
+		if m.Module != fate.FateFlow {
+			continue
+		}
+		at := slices.IndexFunc(s.Registry, func(r registry.Instance) bool { return r.Node == flowNode(spec, m.Host) })
+		if at >= 0 {
+			m.Registered = &s.Registry[at].Since
+			continue
+		}
+		m.Missing = true
+		if m.Answers {
+			m.Why = "it runs, but is not registered: the others take it for dead; its supervisor restarts it within a minute"
+		}
+	}
+	for _, r := range s.Registry {
+		if !listed(r.Node) {
+			s.Unknown = append(s.Unknown, r)
+		}
+	}
+}
+
+// flowNode is the name under which the FATE-Flow of a host registers.
+func flowNode(spec *fate.Spec, host string) string {
+	return net.JoinHostPort(host, strconv.Itoa(spec.Side.FateFlow.GRPCPort))
+}
+
+func (s *partyState) well() bool {
+	return s.Problem == "" && !slices.ContainsFunc(s.Modules, func(m moduleState) bool { return !m.Answers || m.Missing })
+}
+
+func (s *partyState) print(g *globals) error {
+	t := newTable(g.Stdout, "HOST", "MODULE", "ADDRESS", "ANSWERS", "STATE", "REGISTERED", "WHY")
+	for _, m := range s.Modules {
+		host := m.Host
+		if m.Own {
+			host += " (this)"
+		}
+		registered := "-"
+		switch {
+		case m.Registered != nil:
+			registered = "for " + shortDuration(time.Since(*m.Registered))
+		case m.Missing:
+			registered = "no"
+		}
+		state := m.State
+		if state == "" {
+			state = "-"
+		}
+		t.row(host, string(m.Module), m.Address, yesNo(m.Answers), state, registered, m.Why)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if s.Problem != "" {
+		g.printf("\nregistry: %s\n", s.Problem)
+	}
+	for _, r := range s.Unknown {
+		g.printf("\n%s is registered as %s (version %s), and the cluster file does not list it\n", r.Node, r.ID, r.Version)
+	}
+	return nil
+}
+
+// others are the FATE-Flows on other hosts that are registered and answer.
+func (s *partyState) others() []string {
+	var out []string
+	for _, m := range s.Modules {
+		if m.Module == fate.FateFlow && !m.Own && m.Answers && m.Registered != nil {
+			out = append(out, fmt.Sprintf("%s (FATE %s)", m.Host, m.State))
+		}
+	}
+	return out
+}
