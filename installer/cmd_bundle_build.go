@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -133,7 +134,7 @@ EXIT STATUS
 	f.StringVar(&o.codec, "codec", payload.CodecZstd, "compression: zstd, or xz for the smallest media and slow unpacking")
 	f.StringVar(&o.compressor, "compressor", compressorAuto, "`who` compresses: this program (built-in), the machine's xz or zstd (tool), or auto: built-in for zstd, and xz if there is one")
 	f.IntVar(&o.level, "level", 0, "zstd `level` as in zstd -LEVEL, of the built-in encoder; 0 is the best it has")
-	f.IntVar(&o.workers, "workers", 0, "frames to compress at once; 0 means one for each processor. The memory is some 60 MB, and 200 MB for each")
+	f.IntVar(&o.workers, "workers", 0, "frames to compress at once; 0 means one for each processor. The memory is about 100 MB, and 100 MB for each")
 	f.StringVar(&o.split, "split", "", "write parts of at most `SIZE` bytes, such as 4G")
 	for _, name := range []string{"lock", "out"} {
 		_ = cmd.MarkFlagRequired(name) // only fails for a flag that is not there
@@ -167,6 +168,8 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	if err != nil {
 		return bundleError(err)
 	}
+	// What a build holds are a few large buffers, for all of its time: to wait until there is as much garbage would double it.
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	result, err := bundle.Build(ctx, bundle.BuildOptions{
 		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor, Workers: o.workers,
 		Key: key, Split: split, Fetch: fetch, Report: shown.report,

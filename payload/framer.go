@@ -14,7 +14,7 @@ import (
 )
 
 // framer turns a tar stream into frames: it cuts the canonical stream, has workers compress the pieces, and writes the
-// results in their order. At most workers+2 pieces are in memory.
+// results in their order. There are two pieces more than encoders.
 type framer struct {
 	out  io.Writer
 	size int // of a frame
@@ -37,17 +37,22 @@ type piece struct {
 	done      chan error
 }
 
-func newFramer(out io.Writer, c Component, size, workers int) *framer {
-	f := &framer{
+// newPieces makes the pieces that framers use one after the other, so that a Writer allocates them once.
+func newPieces(workers int) chan *piece {
+	free := make(chan *piece, workers+2)
+	for range cap(free) {
+		free <- &piece{done: make(chan error, 1)}
+	}
+	return free
+}
+
+func newFramer(out io.Writer, c Component, size int, free chan *piece) *framer {
+	return &framer{
 		out: out, size: size, tree: tree{}, c: c, tar: sha256.New(), crc: crc32.NewIEEE(),
-		free:  make(chan *piece, workers+2),
-		queue: make(chan *piece, workers+2),
-		work:  make(chan *piece, workers+2),
+		free:  free,
+		queue: make(chan *piece, cap(free)),
+		work:  make(chan *piece, cap(free)),
 	}
-	for range cap(f.free) {
-		f.free <- &piece{done: make(chan error, 1)}
-	}
-	return f
 }
 
 // whole is the size from which a file may be spread over frames. Smaller ones move to the next frame whole, which wastes
@@ -227,6 +232,7 @@ func (f *framer) next(ctx context.Context) error {
 	case p := <-f.free:
 		if p.raw == nil {
 			p.raw = make([]byte, 0, f.size)
+			p.stored = make([]byte, 0, f.size+f.size/64) // so that an encoder need not let it grow
 		}
 		p.raw, p.continues = p.raw[:0], nil
 		f.cur = p

@@ -43,13 +43,15 @@ type Writer struct {
 	o        WriterOptions
 	m        Manifest
 	encoders []encoder
+	pieces   chan *piece
 	offset   int64    // where the next member begins
 	files    [][]byte // content of m.Files
 	err      error    // the first failure; everything after it fails too
 }
 
 // NewWriter begins an appliance in the file out, which is empty and open for reading and writing, with the program stub, a
-// static ELF executable without a payload. Each worker needs about 200 MB while it compresses with the best zstd level.
+// static ELF executable without a payload. A Writer needs about 64 MB, and 100 MB for each worker that compresses with the
+// best zstd level.
 func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 	info, err := out.Stat()
 	if err != nil {
@@ -70,7 +72,7 @@ func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	w := &Writer{out: out, o: o, m: Manifest{Schema: Schema, Release: o.Release, Components: []Component{}}}
+	w := &Writer{out: out, o: o, m: Manifest{Schema: Schema, Release: o.Release, Components: []Component{}}, pieces: newPieces(o.Workers)}
 	for range o.Workers {
 		e, err := o.newEncoder()
 		if err != nil {
@@ -137,7 +139,7 @@ func (w *Writer) addComponent(ctx context.Context, c Component, tarStream io.Rea
 		return fmt.Errorf("cannot write the appliance: %w", err)
 	}
 	out := io.NewOffsetWriter(w.out, m.dataOffset())
-	if c, err = newFramer(out, c, w.o.FrameSize, w.o.Workers).run(ctx, tarStream, w.encoders); err != nil {
+	if c, err = newFramer(out, c, w.o.FrameSize, w.pieces).run(ctx, tarStream, w.encoders); err != nil {
 		return fmt.Errorf("cannot add component %s: %w", c.Name, err)
 	}
 	m.size, m.crc32 = c.StoredSize(), c.CRC32
