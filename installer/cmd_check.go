@@ -105,7 +105,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 // check makes every check on the facts at hand.
 func (d *deployment) check() []fate.CheckResult {
 	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
-	if d.payload != nil {
+	if d.payload != nil && d.slot == nil {
 		in.Components, in.Platform = d.payload.Manifest().Components, d.payload.Manifest().Release.Platform
 	}
 	if d.stored != nil {

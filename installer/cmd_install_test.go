@@ -31,25 +31,31 @@ func smallProgram() []byte {
 // smallAppliance is an appliance whose components have one file each, enough to install an exchange into a tree.
 func smallAppliance(t *testing.T) string {
 	t.Helper()
+	return applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.3"})
+}
+
+// applianceOf is smallAppliance with other components and versions; the file of each, README, tells its version.
+func applianceOf(t *testing.T, versions map[string]string) string {
+	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "appliance"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	w, err := payload.NewWriter(file, bytes.NewReader(smallProgram()), payload.WriterOptions{
-		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH, Env: map[string]string{"FATE": "1.11.4", "EGGROLL": "2.5.3"}},
+		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH, Env: map[string]string{"FATE": "1.11.4", "EGGROLL": versions["eggroll"]}},
 		Level:   1, Workers: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, version := range map[string]string{"jdk": "8u345", "eggroll": "2.5.3"} {
+	for name, version := range versions {
 		var stream bytes.Buffer
 		tw := tar.NewWriter(&stream)
-		if err := tw.WriteHeader(&tar.Header{Name: "README", Mode: 0o644, Size: 2}); err != nil {
+		if err := tw.WriteHeader(&tar.Header{Name: "README", Mode: 0o644, Size: int64(len(version))}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tw.Write([]byte("x\n")); err != nil {
+		if _, err := tw.Write([]byte(version)); err != nil {
 			t.Fatal(err)
 		}
 		if err := tw.Close(); err != nil {

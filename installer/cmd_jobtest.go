@@ -84,23 +84,31 @@ func runToy(ctx context.Context, g *globals, opts *jobTestOptions) error {
 	if err != nil {
 		return err
 	}
-	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout}
-	toy.Guest, toy.Host = opts.parties(spec)
-	client, err := flowClient(spec)
+	result, err := toyTest(ctx, g, spec, opts)
 	if err != nil {
-		return exitCode(err, exitUsage)
-	}
-	toy.OnStatus = g.jobStatus("toy test")
-	g.printf("guest %d, host %d, through %s\n", toy.Guest, toy.Host, client.BaseURL)
-	result, err := toy.Run(ctx, client)
-	if err != nil {
-		return diagnosed(ctx, g, spec, err)
+		return err
 	}
 	if g.Output == "json" {
 		return g.printJSON(result)
 	}
 	g.printf("passed in %s: %s\n", result.Elapsed.Round(time.Second), result.Line)
 	return nil
+}
+
+// toyTest runs the toy job on an installation, with live output.
+func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOptions) (*flow.ToyResult, error) {
+	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout, OnStatus: g.jobStatus("toy test")}
+	toy.Guest, toy.Host = opts.parties(spec)
+	client, err := flowClient(spec)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	g.printf("guest %d, host %d, through %s\n", toy.Guest, toy.Host, client.BaseURL)
+	result, err := toy.Run(ctx, client)
+	if err != nil {
+		return nil, diagnosed(ctx, g, spec, err)
+	}
+	return result, nil
 }
 
 // jobStatus prints each new state of a test's jobs, once.

@@ -92,6 +92,10 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	}
 	env := d.undoEnv()
 	env.Purge = opts.purgeData
+	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
+	if err := d.host.RemoveAll(slotsDir(d.layout())); err != nil {
+		return exitCode(err, exitStep)
+	}
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
 		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)

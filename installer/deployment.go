@@ -30,6 +30,7 @@ type deployment struct {
 	g       *globals
 	host    *host.Host
 	payload *payload.Payload // nil when this program carries none
+	slot    *slot            // what the components are taken from instead, when an earlier state is brought back
 	site    site
 	stored  *site // what is installed, or nil
 	spec    *fate.Spec
@@ -69,6 +70,11 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 		return exitCode(withHint(fmt.Errorf("cannot install: %w", err),
 			"run the appliance file that was carried to this host, or name it with --payload"), exitPayload)
 	}
+	return d.resolve(ctx)
+}
+
+// resolve finds out what the site means on this host.
+func (d *deployment) resolve(ctx context.Context) error {
 	secrets, err := loadSecrets(d.host, d.layout())
 	if err != nil {
 		return err
@@ -196,9 +202,12 @@ func (d *deployment) env(view *runView) *engine.Env {
 		Log:      d.g.logger(),
 		Progress: view.progress,
 	}
-	if d.payload != nil {
+	switch {
+	case d.slot != nil:
+		env.Payload = slotPayload{d.host, d.layout(), d.slot}
+	case d.payload != nil:
 		env.Payload = extractor{d.payload}
-	} else {
+	default:
 		env.Payload = noPayload{}
 	}
 	if !d.host.Live() {
@@ -213,7 +222,7 @@ func (d *deployment) journalPath() string { return filepath.Join(d.layout().Stat
 
 // unpackBytes is how much of the payload this host will unpack when nothing is there yet.
 func (d *deployment) unpackBytes() int64 {
-	if d.payload == nil {
+	if d.payload == nil || d.slot != nil {
 		return 0
 	}
 	total := int64(0)

@@ -104,6 +104,8 @@ EXIT STATUS
 		newBundleCommand(g),
 		newSvcCommand(g),
 		newPartyCommand(g),
+		newUpgradeCommand(g),
+		newRollbackCommand(g),
 		newUninstallCommand(g),
 		newTestCommand(g),
 		newDiagnoseCommand(g),

@@ -143,6 +143,10 @@ var kept = map[string][]string{
 	"zookeeper": {"data", "logs"},              // the transaction log is among the "logs"
 }
 
+// KeptPaths are the paths inside a component's tree that hold data. They stay where they are when the component is
+// replaced.
+func KeptPaths(component string) []string { return slices.Clone(kept[component]) }
+
 // addTrees unpacks this host's components and completes their trees with directories and links.
 func (p *planner) addTrees() error {
 	s := p.part
@@ -318,6 +322,20 @@ func (p *planner) inputs(name string) string {
 		}
 	}
 	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// ProgramsUsing lists the programs of this host that are made of one of the components, and those that depend on
+// such a program, in start order.
+func (s *Spec) ProgramsUsing(components []string) []string {
+	var out []string
+	for _, p := range Programs(s) {
+		uses := slices.ContainsFunc(s.componentsOf(p.Name), func(c string) bool { return slices.Contains(components, c) })
+		depends := slices.ContainsFunc(p.DependsOn, func(name string) bool { return slices.Contains(out, name) })
+		if uses || depends {
+			out = append(out, p.Name)
+		}
+	}
+	return out
 }
 
 // componentsOf lists the components a program is made of.

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+
+	"github.com/spf13/cobra"
+)
+
+// newRollbackCommand brings back what an upgrade replaced.
+func newRollbackCommand(g *globals) *cobra.Command {
+	opts := &replaceOptions{}
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "Bring back what the last upgrade replaced",
+		Long: `Bring back the components, settings and, when its server was replaced, the database of before the last upgrade. What
+changes is stopped, put back, configured, started and proved by the toy test. The state that is left is kept in turn, so
+that a second rollback returns to it. The program itself stays the new one.
+
+When the database goes back, too, what was written since the upgrade is not in it any more: that takes --yes.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  fate-installer rollback
+  fate-installer rollback --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRollback(cmd.Context(), g, opts) },
+	}
+	opts.addFlags(cmd.Flags())
+	return cmd
+}
+
+func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
+	d, err := openSlot(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.useKeys(""); err != nil {
+		return err
+	}
+	r := &replacement{deployment: d, opts: opts, verb: "roll back", changes: d.changes()}
+	if r.database = d.slot.Database; r.database != "" && !g.Yes {
+		return exitCode(withHint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and what was written since is not in it", d.slot.ID),
+			"add --yes if that is what you want"), exitUsage)
+	}
+	return r.run(ctx)
+}
+
+// openSlot is openDeployment for the newest slot: what it has is what is wanted.
+func openSlot(ctx context.Context, g *globals) (*deployment, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	d := &deployment{g: g, host: h}
+	fail := func(err error) (*deployment, error) { return nil, errors.Join(err, d.close()) }
+	if d.stored, err = loadSite(h, d.layout()); err != nil {
+		return fail(exitCode(fmt.Errorf("cannot roll back: %w", err), exitUsage))
+	}
+	slots, err := loadSlots(h, d.layout())
+	if err != nil {
+		return fail(err)
+	}
+	if len(slots) == 0 {
+		return fail(exitCode(withHint(errors.New("cannot roll back: no upgrade was made, so that nothing was kept"), "to install an older appliance, uninstall first; data is kept"), exitUsage))
+	}
+	if d.payload, err = openPayload(g); err != nil && !errors.Is(err, payload.ErrNoPayload) { // for the program itself
+		return fail(exitCode(err, exitPayload))
+	}
+	d.slot = slots[len(slots)-1]
+	d.site = d.slot.Site
+	d.site.Components = maps.Clone(d.slot.Site.Components)
+	if err := d.resolve(ctx); err != nil {
+		return fail(err)
+	}
+	return d, nil
+}

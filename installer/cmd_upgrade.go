@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// replaceOptions are the flags of upgrade and rollback.
+type replaceOptions struct {
+	noTest  bool
+	timeout time.Duration
+	waive   []string
+}
+
+func (o *replaceOptions) addFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.noTest, "no-test", false, "do not run the toy test when everything is ready")
+	f.DurationVar(&o.timeout, "test-timeout", 5*time.Minute, "`time` the toy test may take")
+	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
+}
+
+// newUpgradeCommand replaces the installed components by those of another appliance.
+func newUpgradeCommand(g *globals) *cobra.Command {
+	opts := &replaceOptions{}
+	cmd := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Replace what is installed by the components of this appliance, and keep the way back",
+		Long: `Replace what is installed on this host by the components of this appliance. What changes is stopped, in order; the
+present trees, settings and, when its server is replaced, the database are kept aside; the new ones take their places, are
+configured, started and proved by the toy test. Data and trained models stay. rollback goes back.
+
+A database server is only replaced by a later one of the same series, since no other reads its files for sure. A failed
+upgrade is undone, and what ran before is started again. Run it on every host of the party; jobs should not run.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  ./fate-installer-1.11.4 upgrade
+  ./fate-installer-1.11.4 plan                # what it would do
+  fate-installer rollback`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runUpgrade(cmd.Context(), g, opts) },
+	}
+	opts.addFlags(cmd.Flags())
+	return cmd
+}
+
+func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
+	d, err := openDeployment(ctx, g, wantedOptions{}, true)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	switch {
+	case d.stored == nil:
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w below %s", errNotInstalled, g.Base), "install first: fate-installer --role ROLE --party ID"), exitUsage)
+	case d.payload == nil:
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload), "run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exitPayload)
+	}
+	if err := d.useKeys(""); err != nil {
+		return err
+	}
+	r := &replacement{deployment: d, opts: opts, verb: "upgrade", changes: d.changes()}
+	if err := r.refuseDowngrade(); err != nil {
+		return exitCode(err, exitUsage)
+	}
+	return r.run(ctx)
+}
+
+// change is a component whose tree is replaced.
+type change struct {
+	Name string `json:"name"`
+	From string `json:"from"` // version; blank: it is new
+	To   string `json:"to"`
+}
+
+// changes lists the components of this host that are not installed as they are wanted.
+func (d *deployment) changes() []change {
+	var out []change
+	for _, name := range d.spec.Components() {
+		was, is := d.stored.Components[name], d.site.Components[name]
+		if was.Digest != is.Digest {
+			out = append(out, change{name, was.Version, is.Version})
+		}
+	}
+	return out
+}
+
+// refuseDowngrade refuses what would leave the database unreadable, and what rollback is for.
+func (r *replacement) refuseDowngrade() error {
+	engine := r.spec.DatabaseEngine()
+	for _, other := range []string{"mysql", "mariadb"} {
+		if other != engine && r.stored.Components[other].Version != "" && r.site.Components[other].Version == "" && r.spec.Runs(fate.MySQL) {
+			return withHint(fmt.Errorf("cannot upgrade from %s to %s: neither reads the other's files", other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
+		}
+	}
+	for _, c := range r.changes {
+		switch {
+		case c.From == "":
+		case c.Name == engine && !sameSeries(c.From, c.To):
+			return withHint(fmt.Errorf("cannot upgrade %s from %s to %s: only a later version of the same series reads its files for sure", c.Name, c.From, c.To),
+				"take an appliance with "+c.Name+" "+series(c.From)+", or dump the database, uninstall, install, and load it")
+		case host.CompareVersions(c.To, c.From) < 0 && c.Name != "jdk":
+			return withHint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To), "fate-installer rollback brings back what an upgrade has replaced")
+		}
+	}
+	return nil
+}
+
+// series is the part of a database server's version that says which files it reads: 8.0 of 8.0.28, 10.11 of 10.11.6.
+func series(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+func sameSeries(a, b string) bool { return series(a) == series(b) }

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+)
+
+// slot is a state of the installation that can be brought back: what was asked for, and the trees of the components that
+// another version has taken the place of. A component whose directory has its version in the name stays there, beside
+// the new one.
+//
+//	slots/20260102T030405Z/slot.json
+//	slots/20260102T030405Z/eggroll/...          shares its files' blocks with what was installed
+//	data/fate/mysql.before-20260102T030405Z/    the database, when its server was replaced
+type slot struct {
+	Schema   int               `json:"schema"`
+	ID       string            `json:"id"` // the time it was made
+	Site     site              `json:"site"`
+	Trees    map[string]string `json:"trees"`              // component -> directory it was in
+	Database string            `json:"database,omitempty"` // where the database of then is
+}
+
+const slotFile = "slot.json"
+
+func slotsDir(l fate.Layout) string { return path.Join(l.State(), "slots") }
+
+func (s *slot) dir(l fate.Layout) string { return path.Join(slotsDir(l), s.ID) }
+
+// loadSlots lists the slots of an installation, the newest last.
+func loadSlots(h *host.Host, l fate.Layout) ([]*slot, error) {
+	entries, err := h.ReadDir(slotsDir(l))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the earlier states: %w", err)
+	}
+	var out []*slot
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // cut off while it was made
+		}
+		file := path.Join(slotsDir(l), e.Name(), slotFile)
+		data, err := h.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read an earlier state: %w", err)
+		}
+		s := &slot{}
+		if err := json.Unmarshal(data, s); err != nil {
+			return nil, fmt.Errorf("cannot understand %s: %w", file, err)
+		}
+		if s.Schema > siteSchema {
+			return nil, fmt.Errorf("cannot use %s: it was written by a newer fate-installer", file)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// keepSlot keeps the present state of the installation aside, with the trees of the components in replaced. The slot
+// appears by one rename. The database is kept apart, by guardDatabase.
+func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*slot, error) {
+	// The installed components are where the present configuration says, which may not be where the new one has them.
+	secrets, err := loadSecrets(d.host, d.layout())
+	if err != nil {
+		return nil, err
+	}
+	was, err := d.stored.spec(d.g.Base, d.facts, secrets)
+	if err != nil {
+		return nil, err
+	}
+	s := &slot{Schema: siteSchema, ID: time.Now().UTC().Format("20060102T150405.000Z"), Site: *d.stored, Trees: map[string]string{}}
+	if err := d.sweepSlots(); err != nil {
+		return nil, err
+	}
+	staging := path.Join(slotsDir(d.layout()), "."+s.ID)
+	if err := d.host.MkdirAll(staging, host.FileMode{Perm: 0o700}); err != nil {
+		return nil, err
+	}
+	err = d.fillSlot(ctx, s, staging, was, replaced)
+	if err == nil {
+		err = d.host.Rename(staging, s.dir(d.layout()))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot keep the present state: %w", err), d.host.RemoveAll(staging))
+	}
+	return s, nil
+}
+
+// sweepSlots removes slots that were cut off while they were made.
+func (d *deployment) sweepSlots() error {
+	entries, err := d.host.ReadDir(slotsDir(d.layout()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			err = errors.Join(err, d.host.RemoveAll(path.Join(slotsDir(d.layout()), e.Name())))
+		}
+	}
+	return err
+}
+
+func (d *deployment) fillSlot(ctx context.Context, s *slot, staging string, was *fate.Spec, replaced []string) error {
+	for _, name := range replaced {
+		tree := was.UnpackTarget(name)
+		if !d.host.Exists(tree) || tree != d.spec.UnpackTarget(name) {
+			continue
+		}
+		kept := fate.KeptPaths(name)
+		err := d.host.CopyTree(ctx, tree, path.Join(staging, name), host.CopyOptions{Link: true, Skip: func(rel string) bool { return slices.Contains(kept, rel) }})
+		if err != nil {
+			return err
+		}
+		s.Trees[name] = tree
+	}
+	return d.writeSlot(s, staging)
+}
+
+func (d *deployment) writeSlot(s *slot, dir string) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode %s: %w", slotFile, err)
+	}
+	return d.host.WriteFile(path.Join(dir, slotFile), append(data, '\n'), host.FileMode{Perm: 0o600})
+}
+
+// guardDatabase copies the data of the stopped database server: a newer server changes it so that the older one cannot
+// read it any more.
+func (d *deployment) guardDatabase(ctx context.Context, s *slot) error {
+	data := d.layout().DatabaseData()
+	if pid, running, err := d.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
+		return errors.Join(err, fmt.Errorf("cannot copy the database: a server still runs on it (pid %d)", pid))
+	}
+	guard := data + ".before-" + s.ID
+	if err := d.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
+		return withHint(err, "make room for a copy of the database, then run the same command again")
+	}
+	s.Database = guard
+	return d.writeSlot(s, s.dir(d.layout()))
+}
+
+// dropSlots removes slots, the databases they keep among them.
+func (d *deployment) dropSlots(slots ...*slot) error {
+	var errs []error
+	for _, s := range slots {
+		if s.Database != "" {
+			errs = append(errs, d.host.RemoveAll(s.Database))
+		}
+		errs = append(errs, d.host.RemoveAll(s.dir(d.layout())))
+	}
+	if left, err := d.host.ReadDir(slotsDir(d.layout())); err == nil && len(left) == 0 {
+		errs = append(errs, d.host.Remove(slotsDir(d.layout())))
+	}
+	return errors.Join(errs...)
+}
+
+// slotPayload gives the components of a slot to the steps that unpack them.
+type slotPayload struct {
+	host   *host.Host
+	layout fate.Layout
+	slot   *slot
+}
+
+// Extract copies a tree out of the slot, so that the slot is whole until the run has succeeded.
+func (p slotPayload) Extract(ctx context.Context, component, target string, _, _ int, progress func(done, total int64)) error {
+	if _, ok := p.slot.Trees[component]; !ok {
+		return fmt.Errorf("cannot bring %s back: its tree was not kept", component)
+	}
+	size := p.slot.Site.Components[component].Size
+	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), p.inHost(target), host.CopyOptions{
+		Link: true, Progress: func(done int64) { progress(done, max(done, size)) },
+	})
+}
+
+// inHost is the path in the host of one in this process.
+func (p slotPayload) inHost(target string) string {
+	if p.host.IsSystem() {
+		return target
+	}
+	rel, err := filepath.Rel(p.host.Root(), target)
+	if err != nil {
+		return target
+	}
+	return "/" + rel
+}
