@@ -44,6 +44,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 		if err != nil {
 			return err
 		}
+		chain = append(chain, missingElsewhere(ctx, g, chain)...)
 		if g.Output == "json" {
 			if err := g.printJSON(map[string]any{"chain": chain}); err != nil {
 				return err
@@ -56,6 +57,32 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 		}
 		return nil
 	})
+}
+
+// missingElsewhere looks for the root of the trouble on other hosts, of which the supervisor knows nothing. Where nothing
+// is installed from a cluster file, there are no other hosts.
+func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Finding) []supervisor.Finding {
+	if len(chain) == 0 || chain[len(chain)-1].Ready {
+		return nil
+	}
+	spec, err := installed(ctx, g)
+	if err != nil {
+		return nil
+	}
+	root := &chain[len(chain)-1]
+	var out []supervisor.Finding
+	for _, need := range spec.Needs(root.Name) {
+		failed := unreachable(ctx, need)
+		if len(failed) <= len(need.Addrs)-need.AtLeast {
+			continue
+		}
+		root.Root = false
+		out = append(out, supervisor.Finding{
+			Name: need.String(), Text: fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name), Root: true,
+			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " + need.Remedy() + "; " + root.Name + " starts by itself when it is back",
+		})
+	}
+	return out
 }
 
 // writeFindings prints a chain, each link indented below the one that depends on it.

@@ -68,38 +68,3 @@ func TestExchange(t *testing.T) {
 		})
 	})
 }
-
-// TestHighAvailability runs two FATE-Flows behind nginx with ZooKeeper, and takes each
-// of them away once.
-func TestHighAvailability(t *testing.T) {
-	b := newBench(t, "one=192.168.0.1", "two=192.168.0.2", "guest=192.168.1.1")
-	b.run("one", installerFile, "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1",
-		"--host-flows", "192.168.0.1,192.168.0.2", "--out", "/root/cluster.yaml")
-	b.carry("/root/cluster.yaml", "one", "two", "guest")
-	for _, host := range []string{"one", "two", "guest"} {
-		b.install(host, "--config", "/root/cluster.yaml")
-	}
-	for _, host := range []string{"one", "two"} {
-		if programs, code := b.status(host); code != 0 || !programs["fate-fateflow"].Ready {
-			t.Fatalf("host %s: exit status %d, programs %+v", host, code, programs)
-		}
-	}
-	b.toy("one", "--guest", "10000", "--host", "9999")
-	b.toy("two", "--guest", "10000", "--host", "9999")
-	b.toy("guest", "--guest", "9999", "--host", "10000")
-
-	for _, away := range []string{"one", "two"} {
-		t.Run("without the flow of host "+away, func(t *testing.T) {
-			b := b.on(t)
-			b.run(away, "fate-installer", "svc", "stop", "fate-fateflow")
-			// nginx leaves alone for a minute what it has seen failing, the other one too
-			// when that has just come back.
-			b.await("the other flow takes the jobs", func() bool {
-				_, code, err := b.try("guest", "fate-installer", "test", "toy", "--guest", "9999", "--host", "10000")
-				return err == nil && code == 0
-			})
-			b.run(away, "fate-installer", "svc", "start", "fate-fateflow")
-			b.toy("guest", "--guest", "9999", "--host", "10000")
-		})
-	}
-}

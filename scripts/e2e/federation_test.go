@@ -1,0 +1,323 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// partyModule is a line of svc status --all-hosts -o json.
+type partyModule struct {
+	Host       string  `json:"host"`
+	Module     string  `json:"module"`
+	Answers    bool    `json:"answers"`
+	State      string  `json:"state"`
+	Registered *string `json:"registered"`
+}
+
+// party returns what svc status --all-hosts shows, as MODULE HOST.
+func (b bench) party(host string) (map[string]partyModule, int) {
+	b.t.Helper()
+	out, code, err := b.try(host, "fate-installer", "svc", "status", "--all-hosts", "-o", "json")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var list struct {
+		Modules []partyModule `json:"modules"`
+	}
+	if err := json.Unmarshal([]byte(out[:strings.LastIndex(out, "}")+1]), &list); err != nil {
+		b.t.Fatalf("svc status --all-hosts on host %s: %v\n%s", host, err, out)
+	}
+	byName := make(map[string]partyModule)
+	for _, m := range list.Modules {
+		byName[m.Module+" "+m.Host] = m
+	}
+	return byName, code
+}
+
+// refused runs the installer, which has to end with an exit status and say something.
+func (b bench) refused(host string, code int, want []string, args ...string) {
+	b.t.Helper()
+	out, got, err := b.try(host, append([]string{installerFile}, args...)...)
+	if err != nil || got != code {
+		b.t.Fatalf("host %s: %s: exit status %d (%v), want %d\n%s", host, strings.Join(args, " "), got, err, code, out)
+	}
+	for _, w := range want {
+		if !strings.Contains(out, w) {
+			b.t.Errorf("host %s: %s does not say %q:\n%s", host, strings.Join(args, " "), w, out)
+		}
+	}
+}
+
+// tryToy reports whether a job gets through, without insisting.
+func (b bench) tryToy(host string, args ...string) bool {
+	b.t.Helper()
+	_, code, err := b.try(host, append([]string{"fate-installer", "test", "toy", "--timeout", "30s"}, args...)...)
+	return err == nil && code == 0
+}
+
+// net runs a command in the lab's network.
+func (b bench) net(args ...string) {
+	b.t.Helper()
+	c, err := b.NetCommand(b.t.Context(), args...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if out, err := c.CombinedOutput(); err != nil {
+		b.t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// The modules of a highly available party on three hosts, and of the other party.
+var modulesOfThree = map[string][]string{
+	"main":   {"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-nginx", "fate-rollsite", "fate-zookeeper"},
+	"second": {"fate-fateflow", "fate-nodemanager", "fate-zookeeper"},
+	"third":  {"fate-mysql", "fate-nodemanager", "fate-zookeeper"},
+	"guest":  modulesOfParty,
+}
+
+// TestPartyOnThreeHosts installs a highly available party on three hosts in an order in which nothing is there when it
+// is needed, one command on each, and then takes away one thing after the other.
+func TestPartyOnThreeHosts(t *testing.T) {
+	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2", "third=192.168.0.3", "guest=192.168.1.1")
+	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.3", "--host-nodes", "192.168.0.2,192.168.0.3",
+		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1,192.168.0.2,192.168.0.3",
+		"--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")
+	b.carry("/root/cluster.yaml", "main", "second", "third", "guest")
+	config := []string{"--config", "/root/cluster.yaml"}
+	b.refused("second", 6, []string{"fate-nodemanager waits for clustermanager at 192.168.0.1:4670", "on 192.168.0.1 run the same file with the same cluster file"}, append(config, "--wait", "0s")...)
+	b.refused("main", 6, []string{"fate-clustermanager waits for mysql at 192.168.0.3:3306", "on 192.168.0.3 run the same file"}, append(config, "--wait", "1s")...)
+	if out := b.run("main", "sh", "-c", "fate-installer svc why clustermanager; true"); !strings.Contains(out, "mysql at 192.168.0.3:3306 does not answer") {
+		t.Errorf("svc why does not look beyond the host:\n%s", out)
+	}
+	b.install("third", config...)
+	b.install("guest", config...)
+	for host, names := range modulesOfThree {
+		b.awaitReady(host, names...) // no command was repeated
+	}
+	b.await("all FATE-Flows are registered", func() bool { _, code := b.party("main"); return code == 0 })
+	b.toy("second", "--guest", "10000", "--host", "9999")
+	b.toy("guest", "--guest", "9999", "--host", "10000")
+
+	step := func(name string, f func(b bench)) {
+		t.Helper()
+		t.Run(name, func(t *testing.T) { f(b.on(t)) })
+	}
+	step("an old copy of the cluster file is refused", func(b bench) {
+		b.run("second", "sed", "s/192.168.0.3/192.168.0.9/", "-i", "/root/cluster.yaml")
+		b.refused("second", 2, []string{"mysql is at 192.168.0.3:3306 here, and at 192.168.0.9:3306 in the cluster file", "--change-cluster"}, config...)
+	})
+	step("every host sees every module", func(b bench) {
+		for _, host := range []string{"main", "third"} {
+			modules, code := b.party(host)
+			leaders := 0
+			for name, m := range modules {
+				if !m.Answers || strings.HasPrefix(name, "fateflow ") && m.Registered == nil {
+					b.t.Errorf("host %s sees %s as %+v", host, name, m)
+				}
+				if m.State == "leader" {
+					leaders++
+				}
+			}
+			if code != 0 || len(modules) != 12 || leaders != 1 {
+				b.t.Errorf("host %s: exit status %d, %d modules, %d leaders", host, code, len(modules), leaders)
+			}
+		}
+	})
+	step("a FATE-Flow that falls out of the registry comes back", func(b bench) {
+		before := b.checkReady("second", modulesOfThree["second"]...)["fate-fateflow"].PID
+		b.run("second", "sh", "-c", fmt.Sprintf("kill -STOP %d; sleep 14; kill -CONT %d", before, before)) // a session lasts 10 s
+		b.await("the supervisor has restarted it", func() bool {
+			now, _ := b.status("second")
+			modules, _ := b.party("main")
+			p := now["fate-fateflow"]
+			return p.Ready && p.PID != before && modules["fateflow 192.168.0.2"].Registered != nil
+		})
+	})
+	step("restarts in turns lose no call", func(b bench) {
+		stop := b.call("guest", "http://192.168.0.1:9998/v1/version/get")
+		done := make(chan string, 2)
+		for _, host := range []string{"main", "second"} {
+			go func() {
+				out, code, err := b.try(host, "fate-installer", "svc", "restart", "--rolling", "fateflow")
+				done <- fmt.Sprintf("%s %d %v %s", host, code, err, out)
+			}()
+		}
+		for range 2 {
+			if end := <-done; !strings.Contains(end, " 0 <nil> ") {
+				b.t.Errorf("restart --rolling: %s", end)
+			}
+		}
+		good, bad := stop()
+		b.t.Logf("%d calls were answered, %d not", good, bad)
+		if bad > 0 || good < 20 {
+			b.t.Errorf("%d calls were answered, %d not", good, bad)
+		}
+	})
+	step("the last FATE-Flow is not restarted in turns", func(b bench) {
+		b.run("second", "fate-installer", "svc", "stop", "fateflow")
+		out, code, _ := b.try("main", "fate-installer", "svc", "restart", "--rolling", "fateflow")
+		if code != 6 || !strings.Contains(out, "no other one of this party is registered") {
+			b.t.Errorf("exit status %d: %s", code, out)
+		}
+		b.run("second", "fate-installer", "svc", "start", "fateflow")
+	})
+	step("a host with a FATE-Flow dies and comes back", func(b bench) {
+		if err := b.Off("second"); err != nil {
+			b.t.Fatal(err)
+		}
+		b.await("the other FATE-Flow takes the jobs", func() bool { return b.tryToy("guest", "--guest", "9999", "--host", "10000") })
+		if modules, code := b.party("main"); code != 3 || modules["fateflow 192.168.0.2"].Answers || modules["zookeeper 192.168.0.2"].Answers {
+			b.t.Errorf("svc status --all-hosts: exit status %d, %+v", code, modules)
+		}
+		if err := b.On("second"); err != nil {
+			b.t.Fatal(err)
+		}
+		b.awaitReady("second", modulesOfThree["second"]...)
+		b.await("it is registered again", func() bool {
+			modules, code := b.party("main")
+			return code == 0 && modules["fateflow 192.168.0.2"].Registered != nil
+		})
+		b.toy("second", "--guest", "10000", "--host", "9999")
+	})
+	step("the parties are cut off from each other, and find together again", func(b bench) {
+		b.net("ip", "link", "set", "vb-guest", "down")
+		out, code, _ := b.try("main", "fate-installer", "party", "test")
+		b.net("ip", "link", "set", "vb-guest", "up")
+		if code != 3 || !strings.Contains(out, "there is no way to that host") && !strings.Contains(out, "no answer within") {
+			b.t.Errorf("party test: exit status %d\n%s", code, out)
+		}
+		b.await("a job gets through again", func() bool { return b.tryToy("guest", "--guest", "9999", "--host", "10000") })
+		report := b.run("main", "fate-installer", "party", "test")
+		b.t.Logf("party test:\n%s", report)
+		for _, want := range []string{"party 9999 answers", "comes back here"} {
+			if !strings.Contains(report, want) {
+				b.t.Errorf("party test does not say %q", want)
+			}
+		}
+	})
+	step("a slow link that drops packets delays a job, and no more", func(b bench) {
+		// A queue of two packets at 4 Mbit/s: most bursts lose some.
+		b.net("tc", "qdisc", "add", "dev", "vb-guest", "root", "tbf", "rate", "4mbit", "burst", "4kb", "limit", "4kb")
+		b.toy("main", "--guest", "10000", "--host", "9999")
+		b.net("tc", "qdisc", "del", "dev", "vb-guest", "root")
+	})
+}
+
+// call sends a small request again and again until the returned function is called, which tells how many were answered
+// with 200, and how many not.
+func (b bench) call(host, url string) (stop func() (good, bad int)) {
+	b.t.Helper()
+	const script = `
+import sys, time, urllib.request
+good = bad = 0
+while not __import__("os").path.exists("/run/stop-calling"):
+    try:
+        urllib.request.urlopen(urllib.request.Request(sys.argv[1], b"{}", {"Content-Type": "application/json"}), timeout=10).read()
+        good += 1
+    except Exception as e:
+        bad += 1
+        print("failed at", time.strftime("%T"), e, file=sys.stderr)
+    time.sleep(0.2)
+print(good, bad)
+`
+	type result struct {
+		out string
+		err error
+	}
+	done := make(chan result, 1)
+	b.run(host, "rm", "-f", "/run/stop-calling")
+	go func() {
+		out, _, err := b.try(host, "/data/projects/fate/common/python/venv/bin/python", "-c", script, url)
+		done <- result{out, err}
+	}()
+	return func() (good, bad int) {
+		b.t.Helper()
+		time.Sleep(time.Second) // what happened last is seen, too
+		b.run(host, "touch", "/run/stop-calling")
+		r := <-done
+		if _, err := fmt.Sscan(r.out, &good, &bad); err != nil || r.err != nil {
+			b.t.Fatalf("calling %s: %v, %v\n%s", url, err, r.err, r.out)
+		}
+		return good, bad
+	}
+}
+
+// TestPartiesJoinAndLeave tests two sides against each other before anything is installed, and then takes a party out of
+// the exchange's route table and puts it back, without a restart of anything.
+func TestPartiesJoinAndLeave(t *testing.T) {
+	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1")
+	b.run("host", installerFile, "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1", "--tls", "host,guest", "--out", "/root/cluster.yaml")
+	b.run("host", installerFile, "--config", "/root/cluster.yaml", "keys", "--out", "/root/keys")
+	b.carry("/root/cluster.yaml", "host", "guest")
+	b.carry("/root/keys/guest.tar.gz", "host", "guest")
+	config := map[string][]string{
+		"host":  {"--config", "/root/cluster.yaml", "--keys", "/root/keys/host.tar.gz"},
+		"guest": {"--config", "/root/cluster.yaml", "--keys", "/root/guest.tar.gz"},
+	}
+
+	t.Run("tested before anything is installed", func(t *testing.T) {
+		b := b.on(t)
+		b.refused("host", 3, []string{"connection refused", "party test --listen"}, append([]string{"party", "test"}, config["host"]...)...)
+		b.run("guest", "systemd-run", "--quiet", "--unit=party-test", installerFile, "party", "test", "--listen", "--config", "/root/cluster.yaml", "--keys", "/root/guest.tar.gz")
+		b.await("the guest listens", func() bool {
+			_, code, err := b.try("host", append([]string{installerFile, "party", "test"}, config["host"]...)...)
+			return err == nil && code == 0
+		})
+		report := b.run("host", append([]string{installerFile, "party", "test"}, config["host"]...)...)
+		t.Logf("party test:\n%s", report)
+		for _, want := range []string{"guest-server.fate.fedai.org", "the port refuses clear text", "party 9999 answers", "back", "host-server.fate.fedai.org", "the other clock is"} {
+			if !strings.Contains(report, want) {
+				t.Errorf("party test does not say %q", want)
+			}
+		}
+		b.run("guest", "systemctl", "stop", "party-test")
+	})
+
+	for _, host := range []string{"host", "guest"} {
+		b.install(host, config[host]...)
+	}
+	b.toy("guest", "--guest", "9999", "--host", "10000")
+
+	t.Run("tested when it runs", func(t *testing.T) {
+		b := b.on(t)
+		report := b.run("guest", "fate-installer", "party", "test", "10000")
+		t.Logf("party test:\n%s", report)
+		for _, want := range []string{"host-server.fate.fedai.org", "party 10000 answers", "a message of 32 KiB arrives", "comes back here"} {
+			if !strings.Contains(report, want) {
+				t.Errorf("party test does not say %q", want)
+			}
+		}
+		if out, code, _ := b.try("guest", "fate-installer", "party", "test", "12345"); code != 3 || !strings.Contains(out, "12345") {
+			t.Errorf("a party that nobody is: exit status %d\n%s", code, out)
+		}
+	})
+	t.Run("a route that leads nowhere, and back", func(t *testing.T) {
+		b := b.on(t)
+		before := b.checkReady("host", modulesOfParty...)
+		out := b.run("host", "fate-installer", "party", "add", "9999:192.168.1.77:9371:secure")
+		if !strings.Contains(out, "active now, nothing was restarted") {
+			t.Errorf("party add says:\n%s", out)
+		}
+		if b.tryToy("host", "--guest", "10000", "--host", "9999") {
+			t.Error("a job got to a party whose route leads nowhere")
+		}
+		b.run("host", "fate-installer", "party", "add", "9999:192.168.1.1:9371:secure")
+		b.toy("host", "--guest", "10000", "--host", "9999")
+		for name, p := range b.checkReady("host", modulesOfParty...) {
+			if p.PID != before[name].PID {
+				t.Errorf("%s was restarted", name)
+			}
+		}
+		list := b.run("host", "fate-installer", "party", "list", "-o", "json")
+		if !strings.Contains(list, `"from": "party add"`) {
+			t.Errorf("party list:\n%s", list)
+		}
+		b.run("host", "fate-installer", "party", "remove", "9999")
+		b.toy("host", "--guest", "10000", "--host", "9999") // by the default route
+	})
+}
