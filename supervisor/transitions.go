@@ -27,6 +27,8 @@ func (s *service) start() {
 		switch s.state {
 		case Stopped, Exited, Fatal, Backoff, Waiting:
 			s.tryAfresh()
+		case Starting, Running:
+			s.vain = 0 // whoever waits from now on has seen nothing fail
 		case Killing:
 			s.changeMind()
 		}

@@ -303,6 +303,9 @@ func (p *planner) addProgram(name string, after []string) string {
 		}
 	}
 	start := step.StartPrograms{Names: []string{name}, Inputs: p.inputs(name)}
+	if name == FateFlow.Program() {
+		start.PythonTrees = append([]string{p.spec.Layout.PythonHome()}, p.spec.Layout.PythonPath()...)
+	}
 	p.started[name] = p.add("programs", "start "+name, 60, start, slices.Concat(after, p.boot)...)
 	return p.started[name]
 }

@@ -173,6 +173,30 @@ func TestNewProgramIsStartedOnce(t *testing.T) {
 	}
 }
 
+// TestFailedProgramGetsFreshlyCompiledCode: what Python compiled while the disk was full is dropped before a program that
+// has failed over it is started again, and only then.
+func TestFailedProgramGetsFreshlyCompiledCode(t *testing.T) {
+	const source, compiled = "/data/venv/lib/kazoo/client.py", "/data/venv/lib/kazoo/__pycache__/client.cpython-311.pyc"
+	for _, tt := range []struct {
+		state string
+		drop  bool
+	}{
+		{"BACKOFF", true}, {"FATAL", true}, {"RUNNING", true}, // up, but not ready
+		{"WAITING", false}, {"STOPPED", false}, {"", false}, // not known yet
+	} {
+		t.Run(tt.state, func(t *testing.T) {
+			w := newWorld(t, tempDir(t), true, map[string]string{source: "x = 1\n", compiled: "cut sho"})
+			if tt.state != "" {
+				w.svc.unready = map[string]string{"flow": tt.state}
+			}
+			w.run(t, StartPrograms{Names: []string{"flow"}, PythonTrees: []string{"/data/venv", "/data/absent"}})
+			if !w.host.Exists(source) || w.host.Exists(compiled) == tt.drop {
+				t.Errorf("source there: %v, compiled there: %v", w.host.Exists(source), w.host.Exists(compiled))
+			}
+		})
+	}
+}
+
 func TestInterruptedRestartIsMadeUpFor(t *testing.T) {
 	w := newWorld(t, tempDir(t), true, nil)
 	step := func(inputs string) StartPrograms { return StartPrograms{Names: []string{"p"}, Inputs: inputs} }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,6 +20,11 @@ type StartPrograms struct {
 	// Inputs identifies everything that the programs read when they start: their versions and configuration. When it
 	// is not what they were last started with, they are restarted. A hash is best; "" never restarts.
 	Inputs string
+
+	// PythonTrees are directories with Python code that the programs run. Python, at least up to 3.13, takes what a
+	// full disk left of a compiled file for the whole, and fails over it for ever. So what is compiled there is dropped
+	// before programs that have failed are started again; Python compiles anew.
+	PythonTrees []string
 }
 
 // programsBefore is the state before StartPrograms.
@@ -103,9 +110,14 @@ func (s StartPrograms) outdated(env *engine.Env) bool {
 func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
 	// Only what ran before the update can run with something old: what the update makes known, it starts. It is asked for
 	// these programs alone, since others that are new are about to be started by steps of their own.
-	ran, err := s.run(ctx, env)
+	ran, failed, err := s.look(ctx, env)
 	if err != nil {
 		return err
+	}
+	if failed {
+		if err := s.dropCompiled(env); err != nil {
+			return err
+		}
 	}
 	if err := env.Services.Update(ctx, s.Names); err != nil {
 		return err
@@ -121,15 +133,54 @@ func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
 	return err
 }
 
-// run reports whether one of the programs runs.
-func (s StartPrograms) run(ctx context.Context, env *engine.Env) (bool, error) {
+// look reports whether one of the programs runs, or is meant to, and whether one of those has failed: it is neither
+// ready nor waiting for another.
+func (s StartPrograms) look(ctx context.Context, env *engine.Env) (ran, failed bool, err error) {
 	status, err := env.Services.Status(ctx)
 	if errors.Is(err, engine.ErrNoSupervisor) {
-		return false, nil
+		return false, false, nil
 	}
-	return slices.ContainsFunc(status, func(st engine.ServiceStatus) bool {
-		return slices.Contains(s.Names, st.Name) && st.State != "STOPPED"
-	}), err
+	for _, st := range status {
+		if slices.Contains(s.Names, st.Name) && st.State != "STOPPED" {
+			ran = true
+			failed = failed || !st.Ready && st.State != "WAITING"
+		}
+	}
+	return ran, failed, err
+}
+
+// dropCompiled removes what Python has compiled.
+func (s StartPrograms) dropCompiled(env *engine.Env) error {
+	for _, dir := range s.PythonTrees {
+		if err := dropCompiledBelow(env, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dropCompiledBelow(env *engine.Env, dir string) error {
+	entries, err := env.Host.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		at := path.Join(dir, e.Name())
+		switch {
+		case !e.IsDir():
+		case e.Name() == pythonCache:
+			err = env.Host.RemoveAll(at)
+		default:
+			err = dropCompiledBelow(env, at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // NotReadyError means that everything is in place for a program and yet it does not get ready.

@@ -52,6 +52,9 @@ func (u Unpack) missing(ctx context.Context, env *engine.Env) ([]string, error) 
 	return out, ctx.Err()
 }
 
+// pythonCache is the name of the directories in which Python keeps compiled code.
+const pythonCache = "__pycache__"
+
 // walk calls visit for the files and links below dir of which a program has no reason to remove any: data is its own
 // matter, and so is python's cache. A name with a newline could not be listed; no component has one.
 func (u Unpack) walk(env *engine.Env, root, rel string, visit func(rel string)) error {
@@ -64,7 +67,7 @@ func (u Unpack) walk(env *engine.Env, root, rel string, visit func(rel string)) 
 		switch {
 		case slices.Contains(u.Keep, at), at == markerName, at == listName, strings.Contains(at, "\n"):
 		case e.IsDir():
-			if e.Name() == "__pycache__" {
+			if e.Name() == pythonCache {
 				continue
 			}
 			if err := u.walk(env, root, at, visit); err != nil {

@@ -275,8 +275,10 @@ type fakeServices struct {
 	mu    sync.Mutex
 	down  bool
 	ready map[string]bool
-	calls []string
-	fail  error // of Start
+	// unready are the states of programs that are known and not in ready.
+	unready map[string]string
+	calls   []string
+	fail    error // of Start
 }
 
 func (f *fakeServices) Update(context.Context, []string) error {
@@ -326,6 +328,11 @@ func (f *fakeServices) Status(context.Context) ([]engine.ServiceStatus, error) {
 	var out []engine.ServiceStatus
 	for n, ready := range f.ready {
 		out = append(out, engine.ServiceStatus{Name: n, State: "RUNNING", Ready: ready})
+	}
+	for n, state := range f.unready {
+		if _, known := f.ready[n]; !known {
+			out = append(out, engine.ServiceStatus{Name: n, State: state})
+		}
 	}
 	return out, nil
 }
