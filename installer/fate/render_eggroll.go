@@ -57,6 +57,10 @@ func eggrollProperties(s *Spec) []byte {
 			p.set(node+"host", s.IP)
 		}
 	}
+	if s.Profile.NodesRegister() && len(side.NodeManager.IPs) > 1 {
+		// 2.5.3 gives work to a node for five minutes after its last sign of life, and each such job fails.
+		p.set(manager+"node.heartbeat.expire.count", missedHeartbeats)
+	}
 	p.set("eggroll.resourcemanager.process.tag", processTag)
 	rollsiteProperties(s, p)
 	p.set("eggroll.session.processors.per.node", side.Eggroll.Egg)
@@ -83,6 +87,9 @@ func eggrollProperties(s *Spec) []byte {
 	}
 	return p.encodeBoth()
 }
+
+// missedHeartbeats is how many a node may miss, one each ten seconds, before no work is given to it any more.
+const missedHeartbeats = 3
 
 // processTag marks eggroll's processes on their command lines; upstream's scripts look for it.
 const processTag = "DEFAULT"

@@ -221,7 +221,7 @@ while not __import__("os").path.exists("/run/stop-calling"):
         good += 1
     except Exception as e:
         bad += 1
-        print("failed at", time.strftime("%T"), e, file=sys.stderr)
+        print("failed at", time.strftime("%T"), e)
     time.sleep(0.2)
 print(good, bad)
 `
@@ -240,7 +240,11 @@ print(good, bad)
 		time.Sleep(time.Second) // what happened last is seen, too
 		b.run(host, "touch", "/run/stop-calling")
 		r := <-done
-		if _, err := fmt.Sscan(r.out, &good, &bad); err != nil || r.err != nil {
+		lines := strings.Split(strings.TrimSpace(r.out), "\n")
+		for _, failed := range lines[:len(lines)-1] {
+			b.t.Log(failed)
+		}
+		if _, err := fmt.Sscan(lines[len(lines)-1], &good, &bad); err != nil || r.err != nil {
 			b.t.Fatalf("calling %s: %v, %v\n%s", url, err, r.err, r.out)
 		}
 		return good, bad
