@@ -182,6 +182,9 @@ func (b *builder) write(ctx context.Context, out *os.File) error {
 	if err := b.pack(ctx, w); err != nil {
 		return err
 	}
+	for i, c := range w.Components() {
+		b.components[i].Digest = c.Digest
+	}
 	text, err := sbom(b.lock.Release, b.components)
 	if err != nil {
 		return err

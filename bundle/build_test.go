@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/go-cmp/cmp"
 
 	"fate-installer/payload"
@@ -191,6 +192,41 @@ func TestBuildIsDeterministic(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// The program of another architecture is a file like any other here.
+func TestBuildForAnotherArchitecture(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "a"), []byte("x"))
+	file := lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: a}]}\n")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, file, bytes.Replace(text, []byte("linux/amd64"), []byte("linux/arm64"), 1))
+	result, out, err := build(t, file, func(o *BuildOptions) { o.Stub = makeStub(t, filepath.Join(dir, "arm"), elf.EM_AARCH64) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := payload.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got := result.Manifest.Release.Platform; got != "linux/arm64" {
+		t.Errorf("the platform is %s", got)
+	}
+	var bom cdx.BOM
+	sbom, err := p.ReadFile(SBOMName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cdx.NewBOMDecoder(bytes.NewReader(sbom), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
+		t.Fatal(err)
+	}
+	if hashes := (*bom.Components)[0].Hashes; hashes == nil || (*hashes)[0].Value != result.Manifest.Components[0].Digest {
+		t.Errorf("the SBOM has hashes %v for a component with digest %s", hashes, result.Manifest.Components[0].Digest)
 	}
 }
 

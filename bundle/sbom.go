@@ -58,6 +58,9 @@ func sbomComponent(c described) cdx.Component {
 	out := cdx.Component{
 		BOMRef: c.Name, Type: cdx.ComponentTypeApplication, Name: c.Name, Version: c.Version,
 	}
+	if c.Digest != "" {
+		out.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: c.Digest}} // of its tar stream, as unzip and zstd -d give it
+	}
 	if c.License != "" {
 		out.Licenses = &cdx.Licenses{{Expression: c.License}}
 	}

@@ -147,6 +147,9 @@ func (w *Writer) addComponent(ctx context.Context, c Component, tarStream io.Rea
 	return w.finish(m)
 }
 
+// Components lists what AddComponent has stored so far, with everything computed.
+func (w *Writer) Components() []Component { return w.m.Components }
+
 // AddFile stores data as a member of its own, such as an SBOM. Files follow the components, whenever they are added.
 func (w *Writer) AddFile(name string, data []byte) error {
 	if w.err == nil {

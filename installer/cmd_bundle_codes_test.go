@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"fate-installer/bundle"
+	"fate-installer/payload"
+)
+
+// Exit codes are a contract; every kind of error has one, however deep it is wrapped.
+func TestBundleErrorCodes(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{&payload.CorruptError{}, exitPayload},
+		{&payload.SignatureError{Reason: "it is not signed"}, exitPayload}, // also by a program with a key of its own
+		{&payload.SchemaError{Got: 2}, exitPayload},
+		{&bundle.MismatchError{}, exitPayload},
+		{payload.ErrNoPayload, exitPayload},
+		{bundle.Problems{{Message: "x"}}, exitUsage},
+		{&bundle.UnlockedError{}, exitUsage},
+		{&bundle.ArchiveError{}, exitUsage},
+		{&bundle.StubError{Err: errors.New("x")}, exitUsage},
+		{&payload.SpaceError{}, exitUsage},
+		{&payload.NoExecError{}, exitUsage},
+		{unix.EROFS, exitUsage},
+		{unix.ENOSPC, exitUsage},
+		{unix.EIO, exitUnexpected},
+		{errors.New("a download that failed"), exitUnexpected},
+	} {
+		if got := codeOf(t.Context(), bundleError(fmt.Errorf("cannot: %w", test.err))); got != test.want {
+			t.Errorf("%T %v ends with exit code %d, want %d", test.err, test.err, got, test.want)
+		}
+	}
+}
+
+// What is installed as the program is the appliance without its payload, byte for byte.
+func TestSelfProgram(t *testing.T) {
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(t.TempDir(), "appliance"), os.O_RDWR|os.O_CREATE, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := payload.NewWriter(f, bytes.NewReader(program), payload.WriterOptions{Level: 1, Release: payload.Release{FATE: "1", Platform: "linux/" + runtime.GOARCH}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AddFile("notes.txt", []byte("notes")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := payload.Open(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for name, self := range map[string]selfProgram{"appliance": {p}, "bare program": {}} {
+		var installed bytes.Buffer
+		if err := self.CopyStub(&installed); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(installed.Bytes(), program) {
+			t.Errorf("%s: %d bytes would be installed, the program has %d", name, installed.Len(), len(program))
+		}
+	}
+}
