@@ -86,7 +86,7 @@ func (d *deployment) changes() []change {
 	var out []change
 	for _, name := range d.spec.Components() {
 		was, is := d.stored.Components[name], d.site.Components[name]
-		if was.Digest != is.Digest {
+		if was.Digest != is.Digest || was.Version != is.Version {
 			out = append(out, change{name, was.Version, is.Version})
 		}
 	}

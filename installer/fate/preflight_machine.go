@@ -242,6 +242,8 @@ func (p *preflight) limits() {
 			r.measured("not known").end(StatusSkipped)
 		case have.Hard >= wanted:
 			r.measured("%s", limitText(have)).ok()
+		case p.in.Installed && p.s.OS.Limits != policyKeep:
+			r.measured("%s, of this session; new ones of %s have %s", limitText(have), p.s.User, l.wanted).ok()
 		default:
 			r.measured("%s", limitText(have)).prepare("limits", "FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
 		}

@@ -186,6 +186,7 @@ func TestPreflight(t *testing.T) {
 		"no swap, small disk":   {func(f *host.Facts) { f.Memory.SwapTotal = 0; pathOf(f, "/data").Free = 90 << 30 }, in, "swap", StatusWarning, ""},
 		"no swap, container":    {func(f *host.Facts) { f.Memory.SwapTotal, f.Container = 0, "lxc" }, in, "swap", StatusWarning, "this lxc container"},
 		"low limits":            {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, in, "limit:nofile", StatusPlanned, "hard 4096"},
+		"limits that are set":   {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, installed, "limit:nofile", StatusOK, "new ones of app have 65535"},
 		"small setting":         {func(f *host.Facts) { f.Sysctls["kernel.pid_max"] = "32768" }, in, "sysctl:kernel.pid_max", StatusPlanned, "32768"},
 		"huge setting":          {func(f *host.Facts) { f.Sysctls["fs.file-max"] = "18446744073709551615" }, in, "sysctl:fs.file-max", StatusOK, ""},
 		"not our address":       {func(f *host.Facts) { f.Addresses = []host.Address{{IP: addr("10.0.0.1")}} }, in, "address", StatusRefused, "10.0.0.1"},
