@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 
@@ -272,7 +273,7 @@ func (p *planner) addSupervisor() error {
 
 // addPrograms starts everything else when all it reads is there, in dependency order, and waits until each is ready.
 func (p *planner) addPrograms() error {
-	after := slices.Concat(p.database, p.files)
+	after := slices.Concat(p.database, p.files, slices.Collect(maps.Values(p.trees)))
 	for _, tree := range p.inside {
 		after = append(after, tree...)
 	}
