@@ -32,6 +32,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=http_server.shutdown).start())
     log.stat.info("FATE Flow http server start...")
     http_server.serve_forever()
+    http_server.server_close()  # from here on callers are refused, rather than kept waiting for the end
     grpc_server.stop(None)
     instances.close()
     return 0
