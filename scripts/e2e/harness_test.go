@@ -265,12 +265,18 @@ func (b bench) toy(host string, args ...string) {
 	}
 }
 
-// jobs counts the rows of FATE-Flow's job table, with the client that the appliance
-// brings and the login that the readiness probe uses.
+// query asks the database, with the client that the appliance brings and the login that
+// the readiness probe uses.
+func (b bench) query(host, statement string) string {
+	b.t.Helper()
+	const script = `cd /data/projects/fate/common/mysql/mariadb-* && LD_LIBRARY_PATH=lib exec bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute "$1"`
+	return b.run(host, "sh", "-c", script, "sh", statement)
+}
+
+// jobs counts the rows of FATE-Flow's job table.
 func (b bench) jobs(host string) int {
 	b.t.Helper()
-	const script = `cd /data/projects/fate/common/mysql/mariadb-* && LD_LIBRARY_PATH=lib bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute 'SELECT COUNT(*) FROM fate_flow.t_job'`
-	n, err := strconv.Atoi(strings.TrimSpace(b.run(host, "sh", "-c", script)))
+	n, err := strconv.Atoi(strings.TrimSpace(b.query(host, "SELECT COUNT(*) FROM fate_flow.t_job")))
 	if err != nil {
 		b.t.Fatal(err)
 	}

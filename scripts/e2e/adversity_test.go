@@ -1,0 +1,198 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// notCompared of an installation is what differs between two of the same kind.
+var notCompared = append([]string{"/etc/hosts", "/etc/hostname", "/etc/systemd/network"}, notInstalled...)
+
+// TestAdversity installs on a host that makes it hard. What cannot be is refused before anything is touched, or undone;
+// what goes wrong on the way is made good by one more run, which ends where an undisturbed one ends.
+func TestAdversity(t *testing.T) {
+	b := newBench(t, "host=192.168.0.1")
+	bare := b.contents("host", []string{"/"}, notOurs...)
+	step := func(name string, f func(b bench)) {
+		t.Helper()
+		if !t.Run(name, func(t *testing.T) { f(b.on(t)) }) {
+			t.FailNow() // what follows builds on it
+		}
+	}
+	untouched := func(b bench) {
+		b.t.Helper()
+		b.checkSame("root file system", bare, b.contents("host", []string{"/"}, notOurs...))
+	}
+
+	step("a wrong address is refused", func(b bench) {
+		b.refusedInstall("host", 3, []string{"refused  address: 192.168.0.1; wanted: 10.9.9.9"}, "--ip", "10.9.9.9")
+		untouched(b)
+	})
+	step("a taken port is refused, with its owner", func(b bench) {
+		b.run("host", "systemd-run", "--unit=stranger", "/bin/sh", "-c", "exec "+listener(3306))
+		owner := strings.TrimSpace(b.run("host", "systemctl", "show", "--property=MainPID", "--value", "stranger"))
+		b.await("the stranger listens", func() bool { return b.succeeds("host", "grep -q ':0CEA 00000000:0000 0A' /proc/net/tcp") })
+		b.refusedInstall("host", 3, []string{"refused  port:3306: taken by ", "(pid " + owner + ")"})
+		b.run("host", "systemctl", "stop", "stranger")
+		untouched(b)
+	})
+	step("a read-only directory is refused", func(b bench) {
+		b.run("host", "sh", "-c", "mkdir /data && mount --bind /data /data && mount -o remount,bind,ro /data")
+		b.refusedInstall("host", 3, []string{"refused  mount:/data: "})
+		b.run("host", "sh", "-c", "umount /data && rmdir /data")
+		untouched(b)
+	})
+	step("a run that meets a read-only directory is undone", func(b bench) {
+		const dir = "/etc/security/limits.d"
+		b.run("host", "sh", "-c", "mount --bind "+dir+" "+dir+" && mount -o remount,bind,ro "+dir)
+		b.refusedInstall("host", 5, []string{`cannot complete "limits of user app"`, "read-only file system", "undoing what this run changed"})
+		b.run("host", "umount", dir)
+		if left := b.run("host", "find", "/data", "-type", "f"); left != "/data/projects/common/fate-installer/journal\n" {
+			b.t.Errorf("files after the undo:\n%s", left)
+		}
+		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		untouched(b)
+	})
+
+	b.run("host", "sh", "-c", "mkdir /data && mount -t tmpfs -o size=4g tmpfs /data")
+	var calm, database map[string]string
+	var used int // KiB
+	step("a second run is told to wait for the first", func(b bench) {
+		b.write("host", "/root/two.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
+until [ -e /data/projects/common/fate-installer/journal ]; do sleep 0.01; done
+for command in "--role host --party 10000" "uninstall --yes"; do
+	`+installerFile+` $command; echo "second: exit status $?"
+done
+wait $!
+echo "first: exit status $?"
+`)
+		out, _, _ := b.try("host", "sh", "/root/two.sh")
+		if !strings.HasPrefix(out, "second: exit status 7\nsecond: exit status 7\nfirst: exit status 0\n") {
+			b.t.Fatalf("two runs at once:\n%s\nthe first says:\n%s", out, b.run("host", "cat", "/root/first.log"))
+		}
+		b.checkReady("host", modulesOfParty...)
+		calm, database = names(b.tree("host", installed, notCompared...)), b.database("host", "192.168.0.1")
+		var err error
+		if used, err = strconv.Atoi(strings.Fields(b.run("host", "df", "--output=used", "/data"))[1]); err != nil {
+			b.t.Fatal(err)
+		}
+		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+	})
+	asCalm := func(b bench) {
+		b.t.Helper()
+		b.awaitReady("host", modulesOfParty...)
+		b.checkSame("tree against one that was never disturbed", calm, names(b.tree("host", installed, notCompared...)))
+		b.checkSame("database against one that was never disturbed", database, b.database("host", "192.168.0.1"))
+		b.toy("host")
+	}
+	step("a hostile umask and a user with another uid", func(b bench) {
+		b.run("host", "useradd", "--uid", "4321", "--user-group", "app")
+		out := b.run("host", "sh", "-c", "umask 077; exec "+installerFile+" --role host --party 10000")
+		b.t.Log(out)
+		if id := b.run("host", "id", "app"); !strings.HasPrefix(id, "uid=4321(app)") {
+			b.t.Errorf("user app is now %s", id)
+		}
+		b.awaitReady("host", modulesOfParty...)
+		b.checkSame("tree against one that was never disturbed", calm, names(b.tree("host", installed, notCompared...)))
+		b.toy("host")
+		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		if id := b.run("host", "id", "app"); !strings.HasPrefix(id, "uid=4321(app) gid=4321(app) groups=4321(app)\n") {
+			b.t.Errorf("after uninstall user app is %s", id)
+		}
+		b.run("host", "userdel", "app")
+	})
+	for _, stage := range []struct {
+		name string
+		size int // KiB
+		code int
+		says string
+	}{
+		{"unpacking", used * 2 / 10, 5, "cannot unpack "},
+		{"making the database", used * 3 / 4, 5, "cannot initialise the database"},
+		{"starting", used - 6<<10, 6, "did not get ready"},
+	} {
+		step("the disk is full while "+stage.name, func(b bench) {
+			b.run("host", "umount", "/data")
+			b.run("host", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", stage.size), "tmpfs", "/data")
+			b.refusedInstall("host", 3, []string{"refused  disk:/data: "})
+			b.refusedInstall("host", stage.code, []string{"waived   disk:/data: ", stage.says}, "--waive", "disk:/data=to see what happens")
+			b.run("host", "mount", "-o", "remount,size=4g", "/data")
+			if stage.code == 5 { // that was undone
+				b.run("host", "test", "!", "-e", "/data/projects/fate")
+				return
+			}
+			b.install("host", "--role", "host", "--party", "10000")
+			asCalm(b)
+			b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		})
+	}
+	b.run("host", "sh", "-c", "umount /data && rmdir /data")
+
+	step("the power fails while the database is made", func(b bench) {
+		b.write("host", "/root/start.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
+until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ]; do sleep 0.01; done
+`)
+		b.run("host", "timeout", "120", "sh", "/root/start.sh")
+		if err := b.PowerCut("host"); err != nil {
+			b.t.Fatal(err)
+		}
+		if b.succeeds("host", "test -e /data/projects/data/fate/mysql") {
+			b.t.Error("the database was ready before the power failed")
+		}
+		b.install("host", "--role", "host", "--party", "10000")
+		asCalm(b)
+	})
+	step("nothing is left", func(b bench) {
+		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		untouched(b)
+	})
+}
+
+// refusedInstall runs an installation that has to end with an exit status and say something.
+func (b bench) refusedInstall(host string, code int, says []string, args ...string) {
+	b.t.Helper()
+	out, got, err := b.try(host, append([]string{installerFile, "--role", "host", "--party", "10000"}, args...)...)
+	if err != nil || got != code {
+		b.t.Fatalf("install %s on %s: exit status %d (%v), want %d\n%s", strings.Join(args, " "), host, got, err, code, out)
+	}
+	for _, text := range says {
+		if !strings.Contains(out, text) {
+			b.t.Errorf("install %s on %s does not say %q:\n%s", strings.Join(args, " "), host, text, out)
+		}
+	}
+}
+
+// succeeds reports whether a line of shell succeeds.
+func (b bench) succeeds(host, line string) bool {
+	b.t.Helper()
+	_, code, err := b.try(host, "sh", "-c", line)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return code == 0
+}
+
+// database describes what the party's database has: columns of all tables, rights, and who is registered where, with
+// ADDRESS for the host's own.
+func (b bench) database(host, address string) map[string]string {
+	b.t.Helper()
+	const ours = `table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys', 'test')`
+	rows := make(map[string]string)
+	for what, query := range map[string]string{
+		"column": "SELECT table_schema, table_name, column_name, column_type, column_key FROM information_schema.columns WHERE " + ours,
+		"right":  "SELECT grantee, table_schema, privilege_type FROM information_schema.schema_privileges",
+		"node":   "SELECT host, port, node_type, status FROM eggroll_meta.server_node",
+	} {
+		for line := range strings.Lines(b.query(host, query)) {
+			rows[what+" "+strings.ReplaceAll(strings.TrimSpace(line), address, "ADDRESS")] = ""
+		}
+	}
+	if len(rows) < 10 {
+		b.t.Fatalf("host %s: there is hardly anything in the database: %v", host, rows)
+	}
+	return rows
+}
