@@ -22,6 +22,7 @@ import (
 type archive struct {
 	name string // of the file
 	what string // for the table of sizes; empty leaves it out
+	slow bool   // takes ten minutes and more to make
 	// make writes the file out. The others of the set that are listed before it are there.
 	make func(ctx context.Context, s *set, out string) error
 }
@@ -56,22 +57,22 @@ const (
 // archives lists the files of a set in the order they are made. Compressors run with one thread: it is their output that
 // counts, and with several xz writes another one.
 var archives = []archive{
-	{treeDir, "", unpackTree},
-	{plainTar, "tar", func(ctx context.Context, s *set, out string) error {
+	{treeDir, "", false, unpackTree},
+	{plainTar, "tar", false, func(ctx context.Context, s *set, out string) error {
 		return s.shell(ctx, `tar --sort=name -C "$1" -cf "$2" .`, s.path(treeDir), out)
 	}},
-	{tarZstd, "zstd -3 (the default)", compressed(`zstd -q -3 -c`)},
-	{zipFile, "zip -6 (deflate)", func(ctx context.Context, s *set, out string) error { return writeZip(ctx, out, s.path(treeDir)) }},
-	{tarGzip, "gzip -9", compressed(`gzip -9 -n -c`)},
-	{selfGzip, "", makeself("gzip", tarGzip)},
-	{tarXZ, "xz -6", compressed(`xz -6 -T1 -c`)},
-	{selfXZ, "", makeself("xz", tarXZ)},
-	{tarZstd19, "zstd -19", compressed(`zstd -q -19 -c`)},
+	{tarZstd, "zstd -3 (the default)", false, compressed(`zstd -q -3 -c`)},
+	{zipFile, "zip -6 (deflate)", false, func(ctx context.Context, s *set, out string) error { return writeZip(ctx, out, s.path(treeDir)) }},
+	{tarGzip, "gzip -9", false, compressed(`gzip -9 -n -c`)},
+	{selfGzip, "", false, makeself("gzip", tarGzip)},
+	{tarXZ, "xz -6", true, compressed(`xz -6 -T1 -c`)},
+	{selfXZ, "", true, makeself("xz", tarXZ)},
+	{tarZstd19, "zstd -19", true, compressed(`zstd -q -19 -c`)},
 }
 
 // prepareSet makes what the cache lacks of the set, and removes the sets of other trees.
-func prepareSet(ctx context.Context, dir, program string, t *tree, xz bool, log io.Writer) (*set, error) {
-	s := &set{dir: filepath.Join(dir, setPrefix+t.key), program: program, tree: t, xz: xz, log: log}
+func prepareSet(ctx context.Context, dir string, t *tree, o options, log io.Writer) (*set, error) {
+	s := &set{dir: filepath.Join(dir, setPrefix+t.key), program: o.program, tree: t, xz: o.xz, log: log}
 	old, err := filepath.Glob(filepath.Join(dir, setPrefix+"*"))
 	if err != nil {
 		return nil, err
@@ -89,12 +90,15 @@ func prepareSet(ctx context.Context, dir, program string, t *tree, xz bool, log 
 	if err := s.build(ctx, appliance, payload.CodecZstd); err != nil {
 		return nil, err
 	}
-	if xz {
+	if o.xz {
 		if err := s.build(ctx, applianceXZ, payload.CodecXZ); err != nil {
 			return nil, err
 		}
 	}
 	for _, a := range archives {
+		if a.slow && o.quick {
+			continue
+		}
 		if err := s.make(ctx, a); err != nil {
 			return nil, err
 		}
@@ -127,6 +131,12 @@ func (s *set) make(ctx context.Context, a archive) error {
 		return errors.Join(fmt.Errorf("cannot make %s: %w", a.name, err), os.RemoveAll(partial))
 	}
 	return nil
+}
+
+// has reports whether an archive is there.
+func (s *set) has(name string) bool {
+	_, err := os.Stat(s.path(name))
+	return err == nil
 }
 
 // build makes an appliance of the tree, unless it is there and by the same program.
@@ -185,7 +195,7 @@ func makeself(compressor, stream string) func(context.Context, *set, string) err
 		if err := os.WriteFile(filepath.Join(stub, compressor), []byte(script), 0o755); err != nil {
 			return err
 		}
-		return s.shell(ctx, `PATH=$1:$PATH exec "$2/bin/makeself" --header "$2/share/makeself/makeself-header.sh" --quiet --nox11 --`+
+		return s.shell(ctx, `PATH=$1:$PATH exec "$2/bin/makeself" --header "$2/share/makeself/makeself-header.sh" --tar-format gnu --quiet --nox11 --`+
 			compressor+` "$3" "$4" bench true`, stub, filepath.Join(tools, "usr"), s.path(treeDir), out)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -32,22 +33,27 @@ func (s *set) ours(args ...string) func(dir string) []string {
 
 // measureMemory unpacks to a tmpfs: processors and system calls count, and nothing waits for a disk.
 func measureMemory(ctx context.Context, s *set, o options) (err error) {
+	unpack := func(name, archive string, slow bool, line string) subject {
+		return subject{name, archive, slow, inDir(line, s.path(archive))}
+	}
+	const makeself = `sh "$2" --quiet --nox11 --noexec --target "$1"`
 	subjects := []subject{
-		{"tar -xf", false, inDir(`tar -xf "$2" -C "$1"`, s.path(plainTar))},
-		{"ours", false, s.ours()},
-		{"tar --zstd -xf", false, inDir(`tar --zstd -xf "$2" -C "$1"`, s.path(tarZstd))},
-		{"tar --zstd -xf, of zstd -19", false, inDir(`tar --zstd -xf "$2" -C "$1"`, s.path(tarZstd19))},
-		{"tar -xzf", true, inDir(`tar -xzf "$2" -C "$1"`, s.path(tarGzip))},
-		{"unzip", true, inDir(`unzip -q "$2" -d "$1"`, s.path(zipFile))},
-		{"makeself (gzip)", true, inDir(`sh "$2" --quiet --nox11 --noexec --target "$1"`, s.path(selfGzip))},
-		{"tar -xJf", true, inDir(`tar -xJf "$2" -C "$1"`, s.path(tarXZ))},
-		{"makeself --xz", true, inDir(`sh "$2" --quiet --nox11 --noexec --target "$1"`, s.path(selfXZ))},
+		unpack("tar -xf", plainTar, false, `tar -xf "$2" -C "$1"`),
+		{"ours", appliance, false, s.ours()},
+		unpack("tar --zstd -xf", tarZstd, false, `tar --zstd -xf "$2" -C "$1"`),
+		unpack("tar --zstd -xf, of zstd -19", tarZstd19, false, `tar --zstd -xf "$2" -C "$1"`),
+		unpack("tar -xzf", tarGzip, true, `tar -xzf "$2" -C "$1"`),
+		unpack("unzip", zipFile, true, `unzip -q "$2" -d "$1"`),
+		unpack("makeself (gzip)", selfGzip, true, makeself),
+		unpack("tar -xJf", tarXZ, true, `tar -xJf "$2" -C "$1"`),
+		unpack("makeself --xz", selfXZ, true, makeself),
 	}
 	if s.xz {
-		subjects = append(subjects, subject{"ours, of --codec xz", true, func(dir string) []string {
+		subjects = append(subjects, subject{"ours, of --codec xz", applianceXZ, true, func(dir string) []string {
 			return []string{s.program, "bundle", "extract", "--from", s.path(applianceXZ), "all", dir}
 		}})
 	}
+	subjects = slices.DeleteFunc(subjects, func(u subject) bool { return !s.has(u.archive) })
 	if err := needRoom(o.memory, int64(2*sizeSlack*float64(s.size))); err != nil {
 		return err
 	}
@@ -75,13 +81,13 @@ func measureMemory(ctx context.Context, s *set, o options) (err error) {
 func measureDisk(ctx context.Context, s *set, o options) (err error) {
 	const sync = ` && sync -f "$1"`
 	subjects := []subject{
-		{"tar -xf; sync", false, inDir(`tar -xf "$2" -C "$1"`+sync, s.path(plainTar))},
-		{"ours", false, s.ours()},
-		{"tar --zstd -xf; sync", false, inDir(`tar --zstd -xf "$2" -C "$1"`+sync, s.path(tarZstd))},
+		{"tar -xf; sync", plainTar, false, inDir(`tar -xf "$2" -C "$1"`+sync, s.path(plainTar))},
+		{"ours", appliance, false, s.ours()},
+		{"tar --zstd -xf; sync", tarZstd, false, inDir(`tar --zstd -xf "$2" -C "$1"`+sync, s.path(tarZstd))},
 	}
 	unsynced := []subject{
-		{"tar -xf", false, inDir(`tar -xf "$2" -C "$1"`, s.path(plainTar))},
-		{"ours --no-sync", false, s.ours("--no-sync")},
+		{"tar -xf", plainTar, false, inDir(`tar -xf "$2" -C "$1"`, s.path(plainTar))},
+		{"ours --no-sync", appliance, false, s.ours("--no-sync")},
 	}
 	o.rounds = min(o.rounds, 3)
 	runs := float64(o.rounds * (len(subjects) + len(unsynced)))

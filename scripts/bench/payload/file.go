@@ -35,9 +35,9 @@ func measureFile(ctx context.Context, s *set, o options) error {
 	quick := o
 	quick.rounds = 4 * o.rounds
 	starts := []subject{
-		{"version of the bare program", false, func(string) []string { return []string{s.program, "version"} }},
-		{"version of the same with 4 GB behind it", false, func(string) []string { return []string{huge, "version"} }},
-		{"inspect of the same", false, func(string) []string { return []string{huge, "bundle", "inspect", "-o", "json"} }},
+		{"version of the bare program", "", false, func(string) []string { return []string{s.program, "version"} }},
+		{"version of the same with 4 GB behind it", "", false, func(string) []string { return []string{huge, "version"} }},
+		{"inspect of the same", "", false, func(string) []string { return []string{huge, "bundle", "inspect", "-o", "json"} }},
 	}
 	samples, err := rounds(ctx, starts, quick, none, keep)
 	if err != nil {
@@ -47,8 +47,8 @@ func measureFile(ctx context.Context, s *set, o options) error {
 		fmt.Printf("| %s | %.1f ms |\n", subject.name, 1000*seconds(samples[i]))
 	}
 	checks := []subject{
-		{"sha256sum", false, func(string) []string { return []string{"sha256sum", s.path(appliance)} }},
-		{"verify", false, func(string) []string { return []string{s.program, "bundle", "verify", s.path(appliance)} }},
+		{"sha256sum", appliance, false, func(string) []string { return []string{"sha256sum", s.path(appliance)} }},
+		{"verify", appliance, false, func(string) []string { return []string{s.program, "bundle", "verify", s.path(appliance)} }},
 	}
 	if samples, err = rounds(ctx, checks, o, none, keep); err != nil {
 		return err
@@ -122,46 +122,41 @@ func writeNoise(out io.Writer) error {
 
 // measureSizes compares the appliance, less its program, with other archives of the tree.
 func measureSizes(_ context.Context, s *set, _ options) error {
-	type row struct {
-		what string
-		size int64
+	ours, encoder, err := s.payloadSize(appliance)
+	if err != nil {
+		return err
 	}
-	var rows []row
-	var best int64
+	fmt.Printf("Size, without the program\n\n| | MB | ours is |\n|---|---|---|\n| ours, %s | %d | |\n", encoder, ours/1e6)
 	for _, a := range archives {
-		if a.what == "" {
+		if a.what == "" || !s.has(a.name) {
 			continue
 		}
 		info, err := os.Stat(s.path(a.name))
 		if err != nil {
 			return err
 		}
-		if rows = append(rows, row{a.what, info.Size()}); a.name == tarZstd19 {
-			best = info.Size()
-		}
+		fmt.Printf("| %s | %d | %+.1f %% |\n", a.what, info.Size()/1e6, 100*(float64(ours)/float64(info.Size())-1))
 	}
-	ours := []string{appliance}
-	if s.xz {
-		ours = append(ours, applianceXZ)
+	if !s.xz {
+		return nil
 	}
-	for _, name := range ours {
-		p, err := payload.Open(s.path(name))
-		if err != nil {
-			return err
-		}
-		c := p.Manifest().Components[0]
-		encoder := c.Encoder
-		if encoder == "" {
-			encoder = "built-in " + c.Codec
-		}
-		rows = append(rows, row{"ours, " + encoder + ", without the program", p.Size() - p.Manifest().Stub.Size})
-		if err := p.Close(); err != nil {
-			return err
-		}
+	size, encoder, err := s.payloadSize(applianceXZ)
+	if err == nil {
+		fmt.Printf("| ours, %s | %d | %+.1f %% |\n", encoder, size/1e6, 100*(float64(ours)/float64(size)-1))
 	}
-	fmt.Printf("Size\n\n| | MB | zstd -19 = 1 |\n|---|---|---|\n")
-	for _, r := range rows {
-		fmt.Printf("| %s | %d | %.3f |\n", r.what, r.size/1e6, float64(r.size)/float64(best))
+	return err
+}
+
+// payloadSize is the size of an appliance without its program, and what compressed it.
+func (s *set) payloadSize(name string) (size int64, encoder string, err error) {
+	p, err := payload.Open(s.path(name))
+	if err != nil {
+		return 0, "", err
 	}
-	return nil
+	defer p.Close()
+	c := p.Manifest().Components[0]
+	if encoder = c.Encoder; encoder == "" {
+		encoder = "built-in " + c.Codec
+	}
+	return p.Size() - p.Manifest().Stub.Size, encoder, nil
 }

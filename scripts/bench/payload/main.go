@@ -31,6 +31,7 @@ type options struct {
 	rounds     int
 	slowRounds int
 	xz         bool
+	quick      bool
 	clean      bool
 }
 
@@ -42,6 +43,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each command is run")
 	flag.IntVar(&o.slowRounds, "slow-rounds", 3, "how often those are run that take ten times as long")
 	flag.BoolVar(&o.xz, "xz", false, "also build and measure an appliance compressed with xz")
+	flag.BoolVar(&o.quick, "quick", false, "do not make what is compressed with xz or zstd -19, and leave it out unless it is there")
 	flag.BoolVar(&o.clean, "clean", false, "remove what is cached, and measure nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,14 +69,14 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("cannot measure: %w (make build makes it)", err)
 	}
-	if program, err = filepath.Abs(program); err != nil {
+	if o.program, err = filepath.Abs(program); err != nil {
 		return err
 	}
 	t, err := prepareTree(ctx, dir, os.Stderr)
 	if err != nil {
 		return err
 	}
-	s, err := prepareSet(ctx, dir, program, t, o.xz, os.Stderr)
+	s, err := prepareSet(ctx, dir, t, o, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,10 @@ import (
 
 // subject is a command that is measured beside others.
 type subject struct {
-	name string
-	slow bool
-	argv func(dir string) []string // dir is where to unpack to; it does not exist
+	name    string
+	archive string // that it reads; without it the subject is left out
+	slow    bool
+	argv    func(dir string) []string // dir is where to unpack to; it does not exist
 }
 
 // sample is one run of a command.

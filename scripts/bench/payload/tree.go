@@ -62,7 +62,11 @@ func prepareTree(ctx context.Context, dir string, log io.Writer) (*tree, error) 
 	t := &tree{dir: dir, lockFile: filepath.Join(dir, "bench.lock.yaml")}
 	t.lock.Release = payload.Release{FATE: "0-bench", Platform: "linux/" + runtime.GOARCH}
 	for _, name := range slices.Sorted(maps.Keys(contents)) {
-		t.lock.Components = append(t.lock.Components, component(name, debs))
+		var packages []debian.Package
+		for _, p := range contents[name] {
+			packages = append(packages, debs[p])
+		}
+		t.lock.Components = append(t.lock.Components, debian.Component(name, filepath.Base(store), packages))
 	}
 	text := t.lock.Encode("Written by scripts/bench/payload. The digests come from apt's signed package lists.")
 	t.key = fmt.Sprintf("%x", sha256.Sum256(text))[:12]
@@ -70,19 +74,6 @@ func prepareTree(ctx context.Context, dir string, log io.Writer) (*tree, error) 
 		return nil, fmt.Errorf("cannot write the lock file: %w", err)
 	}
 	return t, nil
-}
-
-// component is the software of one list of packages, everything below usr of each.
-func component(name string, debs map[string]debian.Package) bundle.Component {
-	c := bundle.Component{Name: name, Version: debs[contents[name][0]].Upstream()}
-	for _, pkg := range contents[name] {
-		d := debs[pkg]
-		c.Sources = append(c.Sources, bundle.Source{
-			Path: "debs/" + d.File, Format: bundle.FormatDeb, SHA256: d.SHA256, Size: d.Size,
-			Include: []string{"usr"},
-		})
-	}
-	return c
 }
 
 // packages counts them.
