@@ -29,6 +29,7 @@ type endReport struct {
 	Warnings  []string               `json:"warnings,omitempty"`
 	Notes     []string               `json:"notes"` // about the configuration
 	Steps     []engine.Outcome       `json:"steps"`
+	Critical  []string               `json:"critical_path"` // IDs of the steps that made the run as long as it was
 }
 
 // printEnd reports a successful run.
@@ -38,7 +39,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: "fate-installer svc status",
 		Waiting:  d.wait.absences(),
-		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps,
+		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps, Critical: report.Critical,
 	}
 	if mode == fate.ModeInstall {
 		end.Next = "fate-installer install --mode config"

@@ -63,6 +63,8 @@ func myCnf(s *Spec) []byte {
 			o.set("default_authentication_plugin", "mysql_native_password")
 		}
 		o.set("mysqlx", 0)
+		// Distributions compile in a directory for exports that only their packages make, and the server ends without it.
+		o.set("secure-file-priv", "NULL")
 		o.set("log-timestamps", "SYSTEM")
 	}
 	if s.smallHost() {

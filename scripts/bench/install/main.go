@@ -131,7 +131,9 @@ type installReport struct {
 	} `json:"steps"`
 }
 
-func (r installReport) elapsed() time.Duration { return time.Duration(r.Elapsed * float64(time.Second)) }
+func (r installReport) elapsed() time.Duration {
+	return time.Duration(r.Elapsed * float64(time.Second))
+}
 
 // overhead is what is left of the run without the steps on its critical path in which components do their own work.
 func (r installReport) overhead() time.Duration {
