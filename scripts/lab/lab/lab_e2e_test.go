@@ -133,6 +133,18 @@ func TestHosts(t *testing.T) {
 			return out == ""
 		})
 	})
+	t.Run("killed before it has begun", func(t *testing.T) {
+		for i := range 10 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*5*time.Millisecond)
+			if err := l.Run(ctx, "a", Cmd{Args: []string{"sleep", "4712"}}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error = %v, want context.DeadlineExceeded", err)
+			}
+			cancel()
+		}
+		if out, _ := l.Output(t.Context(), "a", "sh", "-c", "grep -lzx 471[2] /proc/[0-9]*/cmdline"); out != "" {
+			t.Errorf("they run:\n%s", out)
+		}
+	})
 	t.Run("swap of the machine is out of reach", func(t *testing.T) {
 		const script = "dd if=/dev/zero of=/swap bs=1M count=1 status=none; chmod 600 /swap; mkswap -q /swap; swapon /swap"
 		if _, err := l.Output(t.Context(), "a", "sh", "-c", script); err == nil || !strings.Contains(err.Error(), "not permitted") {

@@ -43,11 +43,7 @@ func (l *Lab) Run(ctx context.Context, host string, c Cmd) error {
 	unit := "lab-run-" + rand.Text()
 	cmd := enterHost(ctx, keeper, init, runArgs(unit, c)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	cmd.Cancel = func() error {
-		// Not with ctx, which is over.
-		kill := enterHost(context.Background(), keeper, init, "systemctl", "kill", "--signal=KILL", unit)
-		return errors.Join(kill.Run(), cmd.Process.Kill())
-	}
+	cmd.Cancel = func() error { return errors.Join(killUnit(keeper, init, unit), cmd.Process.Kill()) }
 	cmd.WaitDelay = 5 * time.Second // for a daemon that keeps our pipe open
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
@@ -56,6 +52,26 @@ func (l *Lab) Run(ctx context.Context, host string, c Cmd) error {
 		return fmt.Errorf("cannot run %q in host %s: %w", strings.Join(c.Args, " "), host, err)
 	}
 	return nil
+}
+
+// killUnit kills what a unit of a host runs, until the host no longer knows the unit. One
+// that is only about to be started, by a systemd-run that we have just started, is waited
+// for: it would run unseen.
+func killUnit(keeper, init int, unit string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // that of the command is over
+	defer cancel()
+	for known := false; ; {
+		err := enterHost(ctx, keeper, init, "systemctl", "kill", "--signal=KILL", unit).Run()
+		if err != nil && known {
+			return nil
+		}
+		known = err == nil
+		select {
+		case <-ctx.Done(): // it has ended by itself
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // runArgs is the command line with which a host's systemd is asked to run c.
