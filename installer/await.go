@@ -166,11 +166,14 @@ func (p *patience) elsewhere(name string) string {
 	return ""
 }
 
-// absences lists the programs that wait for other hosts, in start order.
+// absences lists the programs that wait for other hosts, in start order. A run that starts nothing has no patience.
 func (p *patience) absences() []absence {
+	if p == nil {
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := []absence{}
+	var out []absence
 	for _, program := range p.programs {
 		if a, ok := p.waiting[program.Name]; ok {
 			out = append(out, a)

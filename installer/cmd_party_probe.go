@@ -149,11 +149,13 @@ func (t *partyTest) useKeys(name string) error {
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot use the certificate of this side's rollsite: %w", err), exitUsage)
 	}
-	t.prober.Identity, t.server = id, &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12}
+	// As a rollsite does: who shows a certificate has to show a good one, and client_auth demands one.
+	t.server = &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12, ClientCAs: x509.NewCertPool(), ClientAuth: tls.VerifyClientCertIfGiven}
+	t.server.ClientCAs.AppendCertsFromPEM(content("ca.pem"))
 	if t.spec.Side.Rollsite.ClientAuth {
-		t.server.ClientCAs, t.server.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-		t.server.ClientCAs.AppendCertsFromPEM(content("ca.pem"))
+		t.server.ClientAuth = tls.RequireAndVerifyClientCert
 	}
+	t.prober.Identity = id
 	return nil
 }
 

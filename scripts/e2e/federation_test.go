@@ -166,6 +166,20 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		}
 		b.run("second", "fate-installer", "svc", "start", "fateflow")
 	})
+	step("the registry loses its majority and gets it back", func(b bench) {
+		for _, host := range []string{"second", "third"} {
+			b.run(host, "fate-installer", "svc", "stop", "zookeeper")
+		}
+		b.await("the one that is left says what is wrong", func() bool {
+			out, _, _ := b.try("main", "fate-installer", "svc", "why", "zookeeper")
+			return strings.Contains(out, "cannot reach enough of the other ZooKeepers")
+		})
+		b.toy("main", "--guest", "10000", "--host", "10000") // FATE-Flow goes on with what it knows
+		for _, host := range []string{"second", "third"} {
+			b.run(host, "fate-installer", "svc", "start", "zookeeper")
+		}
+		b.await("all is as before", func() bool { _, code := b.party("main"); return code == 0 })
+	})
 	step("a host with a FATE-Flow dies and comes back", func(b bench) {
 		if err := b.Off("second"); err != nil {
 			b.t.Fatal(err)
