@@ -82,7 +82,7 @@ EXIT STATUS
 		f.StringSliceVar(o.zookeeper[r], string(r)+"-zookeeper", nil, "the "+string(r)+"'s ZooKeeper `addresses` (default: from its FATE-Flows)")
 		f.StringSliceVar(o.nginx[r], string(r)+"-nginx", nil, "the "+string(r)+"'s nginx `addresses` (default: its main address)")
 	}
-	f.StringSliceVar(&o.tls, "tls", nil, "the two `roles` that use TLS with each other, for example host,exchange")
+	f.StringSliceVar(&o.tls, "tls", nil, "the `roles` that use TLS with each other: two, for example host,exchange, or all three")
 	f.StringVar(&o.polling, "polling", "", "the party `role` that opens all connections to the exchange itself")
 	f.StringVar(&o.engine, "engine", "eggroll", "computing `engine`: eggroll or standalone")
 	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")

@@ -34,8 +34,8 @@ type KeySide struct {
 
 // KeyRequest says what keys are to be made.
 type KeyRequest struct {
-	Sides    []KeySide // one, when the peer makes its own, or two
-	SharedCA bool      // one CA for both sides, or one for each
+	Sides    []KeySide // one, when the peer makes its own, or two, or three with one CA
+	SharedCA bool      // one CA for all sides, or one for each
 	Existing []Authority
 	Now      time.Time
 	Random   io.Reader // serial numbers
@@ -94,7 +94,7 @@ func (c *Cluster) KeyRequest() (KeyRequest, error) {
 	if len(req.Sides) == 0 {
 		return req, errors.New("cannot make keys: no side of the cluster file uses TLS")
 	}
-	req.SharedCA = len(req.Sides) == 2
+	req.SharedCA = len(req.Sides) > 1
 	return req, nil
 }
 
@@ -118,8 +118,11 @@ func (s *Side) securePeerAddress(target *Side) []string {
 // real name in the client's, and a CA that lives longer than what it signed. The leaves' keys are PKCS#8, the only
 // form eggroll's TLS library reads.
 func NewKeys(req KeyRequest) (*KeySet, error) {
-	if len(req.Sides) == 0 || len(req.Sides) > 2 {
-		return nil, fmt.Errorf("cannot make keys for %d sides: TLS joins two", len(req.Sides))
+	switch n := len(req.Sides); {
+	case n == 0 || n > 3:
+		return nil, fmt.Errorf("cannot make keys for %d sides: TLS joins two or three", n)
+	case n == 3 && !req.SharedCA:
+		return nil, errors.New("cannot make keys of three CAs: a rollsite knows one for all that it calls")
 	}
 	m := &keyMaker{req: req}
 	set := &KeySet{Sides: make(map[Role][]NamedFile)}
@@ -147,12 +150,16 @@ func NewKeys(req KeyRequest) (*KeySet, error) {
 		}
 		// A side calls its peer with an identity that the peer's CA issued.
 		client := req.FromPeer
-		if len(req.Sides) == 2 {
+		switch len(req.Sides) {
+		case 1:
+			set.ForPeer, err = m.handover(signers[s.Role], s.Role)
+		case 2:
 			peer := req.Sides[1-i]
-			if client, err = m.handover(signers[peer.Role], peer.Role); err != nil {
-				return nil, err
-			}
-		} else if set.ForPeer, err = m.handover(signers[s.Role], s.Role); err != nil {
+			client, err = m.handover(signers[peer.Role], peer.Role)
+		default: // with one CA, one identity does for all peers
+			client, err = m.handover(signers[s.Role], s.Role)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if client != nil {

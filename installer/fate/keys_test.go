@@ -140,6 +140,53 @@ func TestRollsitesShakeHands(t *testing.T) {
 	}
 }
 
+// TestThreeSidesWithOneAuthority: a rollsite has one identity and one CA for all that it calls, which is enough when
+// everybody's is the same.
+func TestThreeSidesWithOneAuthority(t *testing.T) {
+	c, err := parseText(two(tlsOn, tlsOn) + "exchange: {ip: 192.168.0.88, rollsite: {server_secure: true, client_secure: true}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(c.Notes().Error(), "keys of one CA") {
+		t.Errorf("nothing says what three sides need: %v", c.Notes())
+	}
+	for _, party := range []struct {
+		side *Side
+		id   string
+	}{{c.Host, partyDefault}, {c.Guest, partyDefault}, {c.Exchange, c.Host.id()}, {c.Exchange, c.Guest.id()}} {
+		if r, ok := party.side.route(party.id, routeDefault); !ok || !r.IsSecure || r.Port != defaultRollsiteSecurePort {
+			t.Errorf("the %s's route for %s is %+v", party.side.Role, party.id, r)
+		}
+	}
+	req, err := c.KeyRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Now, req.Random = testNow, rand.Reader
+	set := mustKeys(t, req)
+	if len(set.Authorities) != 1 {
+		t.Errorf("%d CAs", len(set.Authorities))
+	}
+	for _, pair := range [][2]Role{{RoleHost, RoleExchange}, {RoleGuest, RoleExchange}, {RoleExchange, RoleHost}, {RoleExchange, RoleGuest}} {
+		if err := handshake(t, set, pair[0], pair[1], first(c.Side(pair[1]).Rollsite.IPs)); err != nil {
+			t.Errorf("%s calls %s: %v", pair[0], pair[1], err)
+		}
+	}
+	for _, s := range c.Sides() {
+		names, err := c.KeyNames(s.Role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems, _ := CheckKeys(s.Role, names, set.Sides[s.Role], testNow.Add(time.Hour)); len(problems) > 0 {
+			t.Errorf("%s: %v", s.Role, problems)
+		}
+	}
+	req.SharedCA = false
+	if _, err := NewKeys(req); err == nil || !strings.Contains(err.Error(), "three CAs") {
+		t.Errorf("with a CA for each: %v", err)
+	}
+}
+
 // handshake connects two rollsites with the files they are given, both asking for the other's certificate.
 func handshake(t *testing.T, set *KeySet, from, to Role, name string) error {
 	t.Helper()

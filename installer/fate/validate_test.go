@@ -109,7 +109,6 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 		{"one direction of TLS", oneSide("rollsite: {server_secure: true}"), []string{"server_secure and client_secure of the host differ"}},
 		{"TLS not a pair", two(tlsOn, ""), []string{"only the host has TLS"}},
 		{"TLS past a plain exchange", two(tlsOn, tlsOn) + "exchange: {ip: 192.168.0.88}", []string{"cannot work with an exchange between them"}},
-		{"TLS of three", two(tlsOn, tlsOn) + "exchange: {ip: 192.168.0.88, rollsite: {server_secure: true, client_secure: true}}", []string{"TLS on all three sides"}},
 		{"ssl_roles of three", two("", "") + "ssl_roles: [host, guest, exchange]", []string{"TLS joins two"}},
 		{"ssl_roles against the switches", two("", "") + "ssl_roles: [host, guest]", []string{"the host has no TLS"}},
 		{"client certificates without TLS", oneSide("rollsite: {client_auth: true}"), []string{"no meaning without TLS"}},

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// tls checks which sides speak TLS with which. A rollsite has one client identity and one CA for all it calls, so TLS
-// joins exactly two sides, and the third, if any, stays plain.
+// tls checks which sides speak TLS with which. A rollsite has one client identity and one CA for all it calls. Upstream's
+// tools therefore join two sides, and the third, if any, stays plain; with one CA for all, three can be joined as well.
 func (k *checker) tls() {
 	var secure, plain []string
 	for _, s := range k.c.Sides() {
@@ -30,10 +30,10 @@ func (k *checker) tls() {
 		return
 	}
 	at := k.tlsPath(secure)
-	const fix = "use TLS between host and guest without an exchange, host and exchange, or guest and exchange"
+	const fix = "use TLS between host and guest without an exchange, host and exchange, guest and exchange, or all three"
 	switch {
 	case len(secure) == 3:
-		k.bad(at, fix, "TLS on all three sides cannot work: a rollsite has one identity for one peer")
+		k.c.notes.add(k.c.at("%s", at), "", "TLS on all three sides takes keys of one CA, which upstream's own tools do not make")
 	case len(secure) == 2 && k.c.Exchange != nil && !k.c.Exchange.secure():
 		k.bad(at, fix, "TLS of %s cannot work with an exchange between them that has none", strings.Join(secure, " and "))
 	case len(secure) == 1 && len(plain) > 0:
