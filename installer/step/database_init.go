@@ -151,7 +151,7 @@ func (d DatabaseInit) Apply(ctx context.Context, env *engine.Env) error {
 	}
 	// A failed attempt is not kept: the reasons are in the error and in the log, and a disk that is full stays full.
 	if err := d.fill(ctx, h, path.Join(staging, stagingData)); err != nil {
-		return errors.Join(err, h.RemoveAll(staging))
+		return errors.Join(err, removeStaging(h, staging))
 	}
 	return d.commit(h, staging, data)
 }
@@ -168,6 +168,15 @@ func (d DatabaseInit) dropStaging(h *host.Host, staging string) error {
 	// Ours has the mark, or died before it was written and holds nothing but that file's temporary.
 	if len(entries) > 0 && !h.Exists(path.Join(staging, datadirMark)) && entries[0].Name() != path.Base(host.TempName(path.Join(staging, datadirMark))) {
 		return &DatadirError{staging, "it is in the way and was not made by this installer"}
+	}
+	return removeStaging(h, staging)
+}
+
+// removeStaging removes a staging directory, and the mark last: a run that dies meanwhile must leave what the next one
+// knows again.
+func removeStaging(h *host.Host, staging string) error {
+	if err := h.RemoveAll(path.Join(staging, stagingData)); err != nil {
+		return err
 	}
 	return h.RemoveAll(staging)
 }

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -59,9 +60,10 @@ func (b bench) killAfter(host string, after time.Duration) bool {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), after)
 	defer cancel()
-	err := b.Run(ctx, host, lab.Cmd{Args: []string{installerFile, "--role", "host", "--party", "10000"}})
+	var out bytes.Buffer
+	err := b.Run(ctx, host, lab.Cmd{Args: []string{installerFile, "--role", "host", "--party", "10000"}, Stdout: &out, Stderr: &out})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		b.t.Fatalf("install on %s failed before it was killed: %v", host, err)
+		b.t.Fatalf("install on %s failed before it was killed: %v\n%s", host, err, &out)
 	}
 	return err == nil
 }
