@@ -242,7 +242,7 @@ func (m *machine) lookReady(ctx context.Context) (done bool, err error) {
 	if init == 0 {
 		return false, nil
 	}
-	out, _ := m.k.output(ctx, "nsenter", "--target", strconv.Itoa(init), "--all", "systemctl", "is-system-running", "--wait")
+	out, _ := m.k.output(ctx, "nsenter", "--target", strconv.Itoa(init), "--all", "--root", "systemctl", "is-system-running", "--wait")
 	switch string(bytes.TrimSpace(out)) {
 	case "running", "degraded":
 	default:

@@ -150,9 +150,10 @@ func (l *Lab) NetCommand(ctx context.Context, args ...string) (*exec.Cmd, error)
 	return enter(ctx, keeper, args), nil
 }
 
-// enter returns a command in the keeper's namespaces.
+// enter returns a command in the keeper's namespaces. The root is asked for besides: where the lab is run in a chroot,
+// the root of a mount namespace is another than that of the processes in it.
 func enter(ctx context.Context, keeper int, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--target", strconv.Itoa(keeper), "--all", "--"}, args...)...)
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--target", strconv.Itoa(keeper), "--all", "--root", "--"}, args...)...)
 	cmd.Env = []string{"PATH=" + hostPath, "HOME=/root", "LANG=C.UTF-8", "TERM=" + terminal()}
 	return cmd
 }
@@ -162,7 +163,7 @@ func enter(ctx context.Context, keeper int, args []string) *exec.Cmd {
 // has all rights of the machine's root: it is for tools that talk to the host's
 // systemd.
 func enterHost(ctx context.Context, keeper, init int, args ...string) *exec.Cmd {
-	return enter(ctx, keeper, append([]string{"nsenter", "--target", strconv.Itoa(init), "--all", "--wdns=/root", "--"}, args...))
+	return enter(ctx, keeper, append([]string{"nsenter", "--target", strconv.Itoa(init), "--all", "--root", "--wdns=/root", "--"}, args...))
 }
 
 // CopyTo copies a file of this machine into a host, with its permission bits. A
