@@ -106,7 +106,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 func (d *deployment) check() []fate.CheckResult {
 	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
 	if d.payload != nil && d.slot == nil {
-		in.Components, in.Platform = d.payload.Manifest().Components, d.payload.Manifest().Release.Platform
+		in.Components, in.Platform = withMadePython(d.payload.Manifest().Components), d.payload.Manifest().Release.Platform
 	}
 	if d.stored != nil {
 		for name, c := range d.stored.Components {

@@ -206,7 +206,7 @@ func (d *deployment) env(view *runView) *engine.Env {
 	case d.slot != nil:
 		env.Payload = slotPayload{d.host, d.layout(), d.slot}
 	case d.payload != nil:
-		env.Payload = extractor{d.payload}
+		env.Payload = newPythonBuilder(extractor{d.payload}, d.host, d.payload.Manifest(), d.spec)
 	default:
 		env.Payload = noPayload{}
 	}
@@ -226,8 +226,8 @@ func (d *deployment) unpackBytes() int64 {
 		return 0
 	}
 	total := int64(0)
-	for _, name := range d.spec.Components() {
-		if c, ok := d.payload.Component(name); ok {
+	for _, c := range withMadePython(d.payload.Manifest().Components) {
+		if slices.Contains(d.spec.Components(), c.Name) {
 			total += c.Size
 		}
 	}

@@ -206,7 +206,7 @@ func (s *site) adopt(stored *site, facts *host.Facts) error {
 // usePayload takes the versions of what will be installed from the payload.
 func (s *site) usePayload(m *payload.Manifest) {
 	s.Components = map[string]siteComponent{}
-	for _, c := range m.Components {
+	for _, c := range withMadePython(m.Components) {
 		s.Components[c.Name] = siteComponent{c.Version, c.Digest, c.Size, c.LibraryPath, c.StandIn}
 	}
 	s.Env = m.Release.Env

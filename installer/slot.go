@@ -179,17 +179,17 @@ func (p slotPayload) Extract(ctx context.Context, component, target string, _, _
 		return fmt.Errorf("cannot bring %s back: its tree was not kept", component)
 	}
 	size := p.slot.Site.Components[component].Size
-	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), p.inHost(target), host.CopyOptions{
+	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), inHost(p.host, target), host.CopyOptions{
 		Link: true, Progress: func(done int64) { progress(done, max(done, size)) },
 	})
 }
 
 // inHost is the path in the host of one in this process.
-func (p slotPayload) inHost(target string) string {
-	if p.host.IsSystem() {
+func inHost(h *host.Host, target string) string {
+	if h.IsSystem() {
 		return target
 	}
-	rel, err := filepath.Rel(p.host.Root(), target)
+	rel, err := filepath.Rel(h.Root(), target)
 	if err != nil {
 		return target
 	}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+)
+
+// The official offline package has no python environment, but what to make one of: a Miniconda installer, and wheels.
+// An appliance may carry these two instead of a component python; then it is made here, on the host, without a network,
+// and behaves like a component that was unpacked.
+const (
+	pythonComponent = "python"
+	condaComponent  = "miniconda" // one self-extracting shell script
+	wheelsComponent = "pypi"      // wheels, and requirements.txt
+)
+
+// madePython describes the environment that is made of an appliance's Miniconda and wheels, when it has both and no
+// environment. Its digest is that of what goes in: the same ingredients are the same environment.
+func madePython(components []payload.Component) (payload.Component, bool) {
+	found := map[string]payload.Component{}
+	for _, c := range components {
+		found[c.Name] = c
+	}
+	conda, hasConda := found[condaComponent]
+	wheels, hasWheels := found[wheelsComponent]
+	if _, ready := found[pythonComponent]; ready || !hasConda || !hasWheels {
+		return payload.Component{}, false
+	}
+	sum := sha256.Sum256([]byte(conda.Digest + "\n" + wheels.Digest + "\n"))
+	return payload.Component{
+		Name: pythonComponent, Version: conda.Version + "+" + wheels.Version, Platform: conda.Platform,
+		// Wheels are compressed to about a third, and while the environment is made both are on the disk.
+		Size: 4*conda.Size + 4*wheels.Size, Files: 60_000, Digest: hex.EncodeToString(sum[:]),
+	}, true
+}
+
+// withMadePython adds the environment that can be made to a payload's components.
+func withMadePython(components []payload.Component) []payload.Component {
+	if made, ok := madePython(components); ok {
+		return append(append([]payload.Component(nil), components...), made)
+	}
+	return components
+}
+
+// pythonBuilder is a payload that makes the component python, and gives all others as they are.
+type pythonBuilder struct {
+	engine.Payload
+	host  *host.Host
+	made  payload.Component
+	final string // where the environment will be; it is made beside that and then renamed
+}
+
+// newPythonBuilder is the payload itself when nothing has to be made.
+func newPythonBuilder(source engine.Payload, h *host.Host, m *payload.Manifest, spec *fate.Spec) engine.Payload {
+	made, ok := madePython(m.Components)
+	if !ok {
+		return source
+	}
+	return pythonBuilder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent)}
+}
+
+// Extract implements engine.Payload.
+func (b pythonBuilder) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
+	if component != pythonComponent {
+		return b.Payload.Extract(ctx, component, target, uid, gid, progress)
+	}
+	if !b.host.Live() {
+		return withHint(errors.New("cannot make a python environment in a directory tree: Miniconda has to be run"), "use an appliance with a complete environment: fate-installer bundle import --with python=... --wheels")
+	}
+	target = inHost(b.host, target)
+	m := makingPython{pythonBuilder: b, target: target, sources: target + "-src", report: progress}
+	if uid >= 0 {
+		m.credential = &host.Credential{UID: uint32(uid), GID: uint32(gid)}
+	}
+	err := m.run(ctx, uid, gid)
+	if dropErr := b.host.RemoveAll(m.sources); err == nil {
+		err = dropErr
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make the python environment: %w", err)
+	}
+	return nil
+}
+
+// makingPython is one making of the environment. It runs as the service user, who will own it.
+type makingPython struct {
+	pythonBuilder
+	target     string // where it is made
+	sources    string // holds the ingredients meanwhile
+	credential *host.Credential
+	report     func(done, total int64)
+}
+
+func (m makingPython) run(ctx context.Context, uid, gid int) error {
+	if err := m.host.MkdirAll(m.sources, host.FileMode{Perm: 0o755}); err != nil {
+		return err
+	}
+	done := int64(0)
+	for _, name := range []string{condaComponent, wheelsComponent} {
+		before, last := done, int64(0)
+		progress := func(have, _ int64) { last = have; m.report(before+have, m.made.Size) }
+		if err := m.Payload.Extract(ctx, name, m.host.Path(path.Join(m.sources, name)), uid, gid, progress); err != nil {
+			return err
+		}
+		done += last
+	}
+	script, err := m.find(condaComponent, ".sh")
+	if err != nil {
+		return err
+	}
+	requirements, err := m.find(wheelsComponent, "requirements.txt")
+	if err != nil {
+		return err
+	}
+	if err := m.host.MkdirAll(m.target, host.FileMode{Perm: 0o755}); err != nil {
+		return err
+	}
+	if err := m.own(uid, gid); err != nil {
+		return err
+	}
+	// -b: ask nothing; -f: into a directory that is there; -p: which.
+	if err := m.command(ctx, nil, "bash", m.host.Path(script), "-b", "-f", "-p", m.host.Path(m.target)); err != nil {
+		return err
+	}
+	if err := m.installWheels(ctx, requirements, done); err != nil {
+		return err
+	}
+	return m.relocate()
+}
+
+// own gives the empty directory to the service user.
+func (m makingPython) own(uid, gid int) error {
+	if uid < 0 {
+		return nil
+	}
+	user, group, err := m.names(uid, gid)
+	if err != nil {
+		return err
+	}
+	return m.host.Chown(m.target, user, group)
+}
+
+func (m makingPython) names(uid, gid int) (user, group string, err error) {
+	users, err := m.host.Users()
+	if err != nil {
+		return "", "", err
+	}
+	for _, u := range users {
+		if u.UID == uid {
+			user = u.Name
+		}
+	}
+	groups, err := m.host.Groups()
+	for _, g := range groups {
+		if g.GID == gid {
+			group = g.Name
+		}
+	}
+	return user, group, err
+}
+
+// installWheels lets pip install what requirements.txt names, from the wheels alone.
+func (m makingPython) installWheels(ctx context.Context, requirements string, done int64) error {
+	entries, err := m.host.ReadDir(path.Join(m.sources, wheelsComponent))
+	if err != nil {
+		return err
+	}
+	wheels := 0
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".whl") {
+			wheels++
+		}
+	}
+	count := &lineCounter{prefix: "Processing ", told: func(n int) {
+		m.report(done+(m.made.Size-done)*int64(min(n, wheels))/int64(wheels+1), m.made.Size)
+	}}
+	return m.command(ctx, count, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
+		"--no-index", "--find-links", m.host.Path(path.Join(m.sources, wheelsComponent)), "--requirement", m.host.Path(requirements),
+		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location")
+}
+
+func (m makingPython) command(ctx context.Context, output *lineCounter, args ...string) error {
+	cmd := host.Cmd{
+		Args: args, Dir: m.host.Path(m.sources), Credential: m.credential,
+		// pip asks for no index and reads no file of the machine's; nothing is written into a home that may not exist.
+		Env: []string{"HOME=" + m.host.Path(m.target), "PIP_CONFIG_FILE=/dev/null", "LC_ALL=C.UTF-8", "PYTHONNOUSERSITE=1"},
+	}
+	if output != nil {
+		cmd.Output = output
+	}
+	result, err := m.host.Run(ctx, cmd)
+	if err != nil {
+		return errors.Join(err, lastLines(result.Stdout))
+	}
+	return nil
+}
+
+// lastLines is the end of what a failed command printed, as an error; pip says on standard output what it did last.
+func lastLines(out []byte) error {
+	const most = 5
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if text := strings.Join(lines[max(0, len(lines)-most):], "\n"); text != "" {
+		return errors.New(text)
+	}
+	return nil
+}
+
+// relocate writes the final place into the programs, whose first line has the path of their interpreter.
+func (m makingPython) relocate() error {
+	bin := path.Join(m.target, "bin")
+	entries, err := m.host.ReadDir(bin)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		file := path.Join(bin, e.Name())
+		head, err := m.host.ReadAt(file, 2, 0)
+		if !e.Type().IsRegular() || err != nil || string(head) != "#!" {
+			continue
+		}
+		err = m.host.EditFile(file, host.FileMode{}, func(old []byte) ([]byte, error) {
+			return bytes.ReplaceAll(old, []byte(m.host.Path(m.target)), []byte(m.final)), nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find is the one file of an ingredient that ends in suffix.
+func (m makingPython) find(component, suffix string) (string, error) {
+	entries, err := m.host.ReadDir(path.Join(m.sources, component))
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), suffix) {
+			return path.Join(m.sources, component, e.Name()), nil
+		}
+	}
+	return "", &fs.PathError{Op: "find", Path: path.Join(component, "*"+suffix), Err: fs.ErrNotExist}
+}
+
+// lineCounter counts the lines of a command's output that begin with a prefix.
+type lineCounter struct {
+	prefix string
+	told   func(n int)
+	line   []byte
+	n      int
+}
+
+// Write implements io.Writer.
+func (c *lineCounter) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b != '\n' {
+			c.line = append(c.line, b)
+			continue
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(c.line), []byte(c.prefix)) {
+			c.n++
+			c.told(c.n)
+		}
+		c.line = c.line[:0]
+	}
+	return len(p), nil
+}

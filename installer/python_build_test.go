@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/host"
+	"fate-installer/payload"
+)
+
+// fakeConda is a machine on which Miniconda's installer and pip do what matters of their work.
+type fakeConda struct {
+	calls   [][]string
+	failPip bool
+}
+
+func (f *fakeConda) Run(_ context.Context, c host.Cmd) (host.Result, error) {
+	f.calls = append(f.calls, c.Args)
+	prefix := filepath.Dir(filepath.Dir(c.Args[0]))
+	program := "flow"
+	if c.Args[0] == "bash" {
+		prefix, program = c.Args[len(c.Args)-1], "pip"
+	} else if f.failPip {
+		return host.Result{Stdout: []byte("Processing a.whl\nNo matching distribution found for b")}, &host.ExitError{Name: "python", Code: 1}
+	} else {
+		fmt.Fprint(c.Output, "Processing ./a-1-py3-none-any.whl\nProcessing ./b-1-py3-none-any.whl\nInstalling collected packages: a, b\n")
+	}
+	script := "#!" + prefix + "/bin/python\nimport sys\n"
+	return host.Result{}, errors.Join(os.MkdirAll(filepath.Join(prefix, "bin"), 0o755), os.WriteFile(filepath.Join(prefix, "bin", program), []byte(script), 0o755),
+		os.WriteFile(filepath.Join(prefix, "bin", "python"), []byte("\x7fELF"), 0o755))
+}
+
+// ingredients is a payload of small files.
+type ingredients map[string]map[string]string
+
+func (p ingredients) Extract(_ context.Context, component, target string, _, _ int, progress func(done, total int64)) error {
+	for name, content := range p[component] {
+		if err := errors.Join(os.MkdirAll(target, 0o755), os.WriteFile(filepath.Join(target, name), []byte(content), 0o644)); err != nil {
+			return err
+		}
+	}
+	progress(10, 10)
+	return nil
+}
+
+func condaManifest() []payload.Component {
+	return []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 10}, {Name: "pypi", Version: "1.11.4", Digest: "w", Size: 10}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
+}
+
+func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "base"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	machine := &fakeConda{}
+	h, err := host.New(root, machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	made, ok := madePython(condaManifest())
+	if !ok {
+		t.Fatal("nothing is made")
+	}
+	source := ingredients{
+		"miniconda": {"Miniconda3-py38_4.12.0-Linux-x86_64.sh": "#!/bin/sh\n"},
+		"pypi":      {"a-1-py3-none-any.whl": "", "b-1-py3-none-any.whl": "", "requirements.txt": "a\nb\n"},
+	}
+	builder := pythonBuilder{Payload: source, host: h, made: made, final: "/base/venv"}
+	staging := filepath.Join(root, "base/.venv.fate-new")
+	var reports []int64
+	progress := func(done, total int64) {
+		if total != made.Size || done > total || len(reports) > 0 && done < reports[len(reports)-1] {
+			t.Errorf("progress %d of %d after %v", done, total, reports)
+		}
+		reports = append(reports, done)
+	}
+	if err := builder.Extract(t.Context(), "python", staging, -1, -1, progress); err != nil {
+		t.Fatal(err)
+	}
+	if len(machine.calls) != 2 || !slices.Contains(machine.calls[1], "--no-index") || !slices.Contains(machine.calls[0], "-b") || len(reports) != 4 {
+		t.Errorf("calls %q, progress %v", machine.calls, reports)
+	}
+	for _, name := range []string{"pip", "flow"} {
+		script, err := os.ReadFile(filepath.Join(staging, "bin", name))
+		if err != nil || !strings.HasPrefix(string(script), "#!/base/venv/bin/python\n") {
+			t.Errorf("%s: %q, %v", name, script, err)
+		}
+	}
+	if left, _ := filepath.Glob(staging + "-*"); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+
+	machine.failPip = true
+	if err := os.RemoveAll(staging); err != nil {
+		t.Fatal(err)
+	}
+	err = builder.Extract(t.Context(), "python", staging, -1, -1, func(int64, int64) {})
+	if err == nil || !strings.Contains(err.Error(), "No matching distribution found for b") {
+		t.Errorf("a wheel that is missing: %v", err)
+	}
+	if left, _ := filepath.Glob(staging + "-*"); len(left) > 0 {
+		t.Errorf("left after a failure: %v", left)
+	}
+}
+
+func TestWhenPythonIsMade(t *testing.T) {
+	whole := append(condaManifest(), payload.Component{Name: "python", Version: "3.8.20", Digest: "p"})
+	if _, ok := madePython(whole); ok {
+		t.Error("it is made although the appliance has one")
+	}
+	if _, ok := madePython(condaManifest()[1:]); ok {
+		t.Error("it is made without Miniconda")
+	}
+	first, _ := madePython(condaManifest())
+	other := condaManifest()
+	other[1].Digest = "x"
+	if second, _ := madePython(other); second.Digest == first.Digest {
+		t.Error("other wheels are the same environment")
+	}
+	var s site
+	s.usePayload(&payload.Manifest{Components: condaManifest()})
+	if s.Components["python"].Digest != first.Digest || s.Components["eggroll"].Digest != "e" {
+		t.Errorf("%+v", s.Components)
+	}
+	h, err := host.New(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if err := (pythonBuilder{host: h}).Extract(t.Context(), "python", "/x", -1, -1, func(int64, int64) {}); hintOf(err) == "" {
+		t.Errorf("in a tree: %v", err)
+	}
+}
