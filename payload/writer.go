@@ -139,9 +139,11 @@ func (w *Writer) addComponent(ctx context.Context, c Component, tarStream io.Rea
 		return fmt.Errorf("cannot write the appliance: %w", err)
 	}
 	out := io.NewOffsetWriter(w.out, m.dataOffset())
-	if c, err = newFramer(out, c, w.o.FrameSize, w.pieces).run(ctx, tarStream, w.encoders); err != nil {
+	stored, err := newFramer(out, c, w.o.FrameSize, w.pieces).run(ctx, tarStream, w.encoders)
+	if err != nil {
 		return fmt.Errorf("cannot add component %s: %w", c.Name, err)
 	}
+	c = stored
 	m.size, m.crc32 = c.StoredSize(), c.CRC32
 	w.m.Components = append(w.m.Components, c)
 	return w.finish(m)

@@ -53,7 +53,7 @@ func measureFile(ctx context.Context, s *set, o options) error {
 	if samples, err = rounds(ctx, checks, o, none, keep); err != nil {
 		return err
 	}
-	fmt.Printf("| sha256sum of the appliance, verify = 1 | %s |\n\n", spread(ratios(samples[0], samples[1])))
+	fmt.Printf("| sha256sum of the appliance, verify = 1 | %s |\n\n", spread(ratios(samples[0], samples[1], wallTime)))
 	return nil
 }
 

@@ -24,7 +24,8 @@ type subject struct {
 // sample is one run of a command.
 type sample struct {
 	wall time.Duration
-	peak int64 // bytes of the largest process
+	cpu  time.Duration // of all its processes, in and for them
+	peak int64         // bytes of the largest process
 }
 
 // once runs a command and takes its time from start to exit.
@@ -34,7 +35,7 @@ func once(ctx context.Context, argv []string) (sample, error) {
 	cmd.Stderr = &errOut
 	began := time.Now()
 	err := cmd.Run()
-	s := sample{wall: time.Since(began)}
+	s := sample{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	if err != nil {
 		return s, fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, errOut.Bytes())
 	}
@@ -108,11 +109,14 @@ func needRoom(dir string, bytes int64) error {
 	return nil
 }
 
-// ratios divides the times of each round by those of the same round of base.
-func ratios(of, base []sample) []float64 {
+func wallTime(s sample) float64 { return s.wall.Seconds() }
+func cpuTime(s sample) float64  { return s.cpu.Seconds() }
+
+// ratios divides a figure of each round by that of the same round of base.
+func ratios(of, base []sample, figure func(sample) float64) []float64 {
 	var out []float64
 	for i := range min(len(of), len(base)) {
-		out = append(out, of[i].wall.Seconds()/base[i].wall.Seconds())
+		out = append(out, figure(of[i])/figure(base[i]))
 	}
 	return out
 }
@@ -145,13 +149,14 @@ func peak(samples []sample) int64 {
 	return most
 }
 
-// printExtraction prints one row for each subject: its time as a multiple of the first one's, and how many times longer than
-// the one called ours it takes.
+// printExtraction prints one row for each subject: its time as a multiple of the first one's, how many times longer than the
+// one called ours it takes, and the processor time, which depends less on what else the machine does.
 func printExtraction(title string, subjects []subject, samples [][]sample, ours int) {
-	fmt.Printf("%s\n\n| | median | %s = 1: median (range) | ours = 1 | peak memory |\n|---|---|---|---|---|\n", title, subjects[0].name)
+	fmt.Printf("%s\n\n| | median | %s = 1: median (range) | ours = 1 | processor time | peak memory |\n|---|---|---|---|---|---|\n", title, subjects[0].name)
 	for i, s := range subjects {
-		fmt.Printf("| %s | %.2f s | %s | %.2f | %d MB |\n", s.name, seconds(samples[i]), spread(ratios(samples[i], samples[0])),
-			median(ratios(samples[i], samples[ours])), peak(samples[i])/1e6)
+		base := samples[0]
+		fmt.Printf("| %s | %.2f s | %s | %.2f | %.2f | %d MB |\n", s.name, seconds(samples[i]), spread(ratios(samples[i], base, wallTime)),
+			median(ratios(samples[i], samples[ours], wallTime)), median(ratios(samples[i], base, cpuTime)), peak(samples[i])/1e6)
 	}
 	fmt.Println()
 }
