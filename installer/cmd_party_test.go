@@ -146,3 +146,24 @@ func TestPartyChangeNeedsAnInstallation(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
+
+// TestAnEditedClusterFileWinsOverPartyAdd, but not without being asked; the file that was there all the time does not.
+func TestAnEditedClusterFileWinsOverPartyAdd(t *testing.T) {
+	root, appliance, cluster := exchangeTree(t)
+	install := func(cluster string, args ...string) (stdout, stderr string, code int) {
+		t.Helper()
+		return runCLI(t, root, cluster, append([]string{"install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}, args...)...)
+	}
+	mustRunCLI(t, root, "", "party", "add", "9999:192.168.5.5")
+	if _, stderr, code := install(cluster); code != exitOK || routesOf(t, root)["9999"] != "192.168.5.5" {
+		t.Errorf("the same file again: exit code %d, %v: %s", code, routesOf(t, root), stderr)
+	}
+	edited := cluster + "# looked at on Monday\n"
+	_, stderr, code := install(edited)
+	if code != exitUsage || !strings.Contains(stderr, "party 9999 is routed to 192.168.5.5:9370 in plain here, and to 192.168.0.2:9370") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if _, stderr, code := install(edited, "--change-cluster"); code != exitOK || routesOf(t, root)["9999"] != "192.168.0.2" {
+		t.Errorf("exit code %d, %v: %s", code, routesOf(t, root), stderr)
+	}
+}
