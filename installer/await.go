@@ -41,6 +41,9 @@ func newPatience(spec *fate.Spec, limit time.Duration, tell func(string)) *patie
 	return &patience{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell, waiting: map[string]absence{}}
 }
 
+// completeTime is how long a database that answers may take until it has every schema and account.
+const completeTime = time.Minute
+
 // needPause is between two looks at another host.
 const needPause = time.Second
 
@@ -51,12 +54,14 @@ func (p *patience) bring(ctx context.Context, names []string, start func() error
 		p.leave(names, a)
 		return nil
 	}
-	told := ""
+	told, complete := "", time.Time{} // until when the other hosts may complete what they have begun
 	for {
 		missing, needy := p.missing(ctx, names)
-		var err error
 		if missing == nil {
-			if err = start(); err == nil || !needy || !isNotReady(err) {
+			if complete.IsZero() {
+				complete = time.Now().Add(min(completeTime, p.limit))
+			}
+			if err := start(); err == nil || !needy || !isNotReady(err) || time.Now().After(complete) {
 				return err
 			}
 		}
@@ -67,8 +72,6 @@ func (p *patience) bring(ctx context.Context, names []string, start func() error
 		case late && missing != nil:
 			p.leave(names, absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
 			return nil
-		case late:
-			return err
 		case missing != nil && told != missing.String():
 			told = missing.String()
 			p.tell(fmt.Sprintf("%s waits for %s, until %s; %s", strings.Join(names, ", "), missing, p.deadline().Format(time.TimeOnly), missing.Remedy()))
