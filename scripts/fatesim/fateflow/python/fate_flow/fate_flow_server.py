@@ -8,10 +8,16 @@ minimal test.
 """
 
 import signal
+import socket
 import sys
 import threading
 
 from fate_flow import api, database, federation, jobs, log, registry, settings
+
+
+def stop(http_server):
+    http_server.socket.shutdown(socket.SHUT_RDWR)  # first: who calls now is refused, rather than let in and cut off
+    http_server.shutdown()
 
 
 def main():
@@ -29,10 +35,9 @@ def main():
         log.stat.exception("cannot start")
         return 1
     # The real one dies at once, and leaves its jobs' processes behind.
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=http_server.shutdown).start())
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop, args=[http_server]).start())
     log.stat.info("FATE Flow http server start...")
     http_server.serve_forever()
-    http_server.server_close()  # from here on callers are refused, rather than kept waiting for the end
     grpc_server.stop(None)
     instances.close()
     return 0
