@@ -62,11 +62,11 @@ func Gather(ctx context.Context, h *Host, q FactsQuery) (*Facts, error) {
 	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: !h.IsSystem()}}
 	for _, look := range []func(){
 		g.osRelease, g.kernel, g.glibc, g.init, g.cpu, g.memory, g.limits, g.locale,
-		g.selinux, g.firewall, g.timeSync, g.sysctls, g.accounts, g.processes,
-		g.addresses, g.hostname, g.listeners, g.libraries,
+		g.selinux, g.firewall, g.timeSync, g.sysctls, g.accounts,
+		func() { g.sockets(ctx, q.Binds) },
+		g.addresses, g.hostname, g.libraries,
 		func() { g.paths(q.Paths) },
 		func() { g.programs(q.Programs) },
-		func() { g.binds(ctx, q.Binds) },
 		func() { g.peers(ctx, q.Peers) },
 	} {
 		if err := ctx.Err(); err != nil {

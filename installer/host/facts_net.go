@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Address is one address of one interface.
@@ -150,6 +152,37 @@ func (f *Facts) ListenersOn(addr netip.AddrPort) []Listener {
 	return out
 }
 
+// A port that is taken by nobody may be one that a program got, or gave back, while we looked. So the look is repeated, a
+// few times with a pause; behind the wall of a container the answer stays the same.
+const (
+	socketLooks = 3
+	socketPause = 50 * time.Millisecond
+)
+
+// sockets finds out which ports can be had, who listens where, and what processes there are. In this order each look
+// explains the one before: who has a port listens, and who listens is a process.
+func (g *gatherer) sockets(ctx context.Context, addrs []netip.AddrPort) {
+	for look := range socketLooks {
+		if look > 0 {
+			time.Sleep(socketPause)
+		}
+		g.f.Binds, g.f.Listeners, g.f.Processes = nil, nil, nil
+		g.binds(ctx, addrs)
+		g.listeners()
+		g.processes()
+		g.socketOwners()
+		if !slices.ContainsFunc(g.f.Binds, g.f.isRiddle) {
+			return
+		}
+	}
+}
+
+// isRiddle reports whether a port is taken and nobody is seen to have it.
+func (f *Facts) isRiddle(b Bind) bool {
+	owners := f.ListenersOn(b.Addr)
+	return b.InUse && (len(owners) == 0 || slices.ContainsFunc(owners, func(l Listener) bool { return l.PID == 0 }))
+}
+
 func (g *gatherer) listeners() {
 	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		data, err := g.h.ReadFile(file)
@@ -162,7 +195,6 @@ func (g *gatherer) listeners() {
 		g.f.Listeners = append(g.f.Listeners, parseTCP(string(data))...)
 	}
 	slices.SortFunc(g.f.Listeners, func(a, b Listener) int { return a.Addr.Compare(b.Addr) })
-	g.socketOwners()
 }
 
 // tcpListen is the state of a listening socket in /proc/net/tcp.

@@ -115,6 +115,7 @@ func TestGatherThisMachine(t *testing.T) {
 		"directory":      f.Paths[0].Exists && f.Paths[0].Empty && f.Paths[0].Free > 0,
 		"missing path":   !f.Paths[1].Exists && f.Paths[1].Ancestor == dir && f.Paths[1].Device == f.Paths[0].Device,
 		"taken port":     f.Binds[0].InUse && f.Binds[0].Error != "",
+		"its owner":      len(f.ListenersOn(taken)) == 1 && f.ListenersOn(taken)[0].PID == os.Getpid(),
 		"free port":      f.Binds[1].Error == "",
 		"not our own":    f.Binds[2].Error != "" && !f.Binds[2].InUse,
 		"reached":        f.Peers[0].Connected && f.Peers[0].Error == "",
@@ -227,4 +228,26 @@ func FuzzKernelTables(f *testing.F) {
 		parseHosts(text, "localhost")
 		assignments([]byte(text))
 	})
+}
+
+// TestRiddle: what makes Gather look again at a port, so that a program which begins or ends meanwhile is no stranger.
+func TestRiddle(t *testing.T) {
+	addr := netip.MustParseAddrPort("192.168.0.1:4671")
+	for name, c := range map[string]struct {
+		inUse     bool
+		listeners []Listener
+		want      bool
+	}{
+		"free":                       {false, nil, false},
+		"taken by a process":         {true, []Listener{{Addr: addr, PID: 1}}, false},
+		"taken by nobody":            {true, nil, true},
+		"taken by somebody unseen":   {true, []Listener{{Addr: addr}}, true},
+		"another port has somebody":  {true, []Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), PID: 1}}, true},
+		"somebody has all addresses": {true, []Listener{{Addr: netip.MustParseAddrPort("0.0.0.0:4671"), PID: 1}}, false},
+	} {
+		f := Facts{Listeners: c.listeners}
+		if got := f.isRiddle(Bind{Addr: addr, InUse: c.inUse}); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
