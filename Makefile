@@ -36,7 +36,7 @@ fuzz: ## run every fuzz target for a few seconds
 	@scripts/fuzz.sh 2s
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
-	go test -tags e2e -count=1 -timeout 40m -v ./scripts/e2e/...
+	go test -tags e2e -count=1 -p 1 -timeout 40m -v ./scripts/lab/... ./scripts/e2e/...
 
 demo: deps build ## from nothing to a running party on a lab host (as root)
 	@scripts/demo.sh
