@@ -17,22 +17,16 @@ var notCompared = append([]string{"/etc/hosts", "/etc/hostname", "/etc/systemd/n
 func TestAdversity(t *testing.T) {
 	b := newBench(t, "host=192.168.0.1")
 	bare := b.contents("host", []string{"/"}, notOurs...)
-	step := func(name string, f func(b bench)) {
-		t.Helper()
-		if !t.Run(name, func(t *testing.T) { f(b.on(t)) }) {
-			t.FailNow() // what follows builds on it
-		}
-	}
 	untouched := func(b bench) {
 		b.t.Helper()
 		b.checkSame("root file system", bare, b.contents("host", []string{"/"}, notOurs...))
 	}
 
-	step("a wrong address is refused", func(b bench) {
+	b.step("a wrong address is refused", func(b bench) {
 		b.refusedInstall("host", 3, []string{"refused  address: 192.168.0.1; wanted: 10.9.9.9"}, "--ip", "10.9.9.9")
 		untouched(b)
 	})
-	step("a taken port is refused, with its owner", func(b bench) {
+	b.step("a taken port is refused, with its owner", func(b bench) {
 		b.run("host", "systemd-run", "--unit=stranger", "/bin/sh", "-c", "exec "+listener(3306))
 		owner := strings.TrimSpace(b.run("host", "systemctl", "show", "--property=MainPID", "--value", "stranger"))
 		b.await("the stranger listens", func() bool { return b.succeeds("host", "grep -q ':0CEA 00000000:0000 0A' /proc/net/tcp") })
@@ -40,13 +34,13 @@ func TestAdversity(t *testing.T) {
 		b.run("host", "systemctl", "stop", "stranger")
 		untouched(b)
 	})
-	step("a read-only directory is refused", func(b bench) {
+	b.step("a read-only directory is refused", func(b bench) {
 		b.run("host", "sh", "-c", "mkdir /data && mount --bind /data /data && mount -o remount,bind,ro /data")
 		b.refusedInstall("host", 3, []string{"refused  mount:/data: "})
 		b.run("host", "sh", "-c", "umount /data && rmdir /data")
 		untouched(b)
 	})
-	step("a run that meets a read-only directory is undone", func(b bench) {
+	b.step("a run that meets a read-only directory is undone", func(b bench) {
 		const dir = "/etc/security/limits.d"
 		b.run("host", "sh", "-c", "mount --bind "+dir+" "+dir+" && mount -o remount,bind,ro "+dir)
 		b.refusedInstall("host", 5, []string{`cannot complete "limits of user app"`, "read-only file system", "undoing what this run changed"})
@@ -61,7 +55,7 @@ func TestAdversity(t *testing.T) {
 	b.run("host", "sh", "-c", "mkdir /data && mount -t tmpfs -o size=4g tmpfs /data")
 	var calm, database map[string]string
 	var used int // KiB
-	step("a second run is told to wait for the first", func(b bench) {
+	b.step("a second run is told to wait for the first", func(b bench) {
 		b.write("host", "/root/two.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
 until [ -e /data/projects/common/fate-installer/journal ]; do sleep 0.01; done
 for command in "--role host --party 10000" "uninstall --yes"; do
@@ -89,7 +83,7 @@ echo "first: exit status $?"
 		b.checkSame("database against one that was never disturbed", database, b.database("host", "192.168.0.1"))
 		b.toy("host")
 	}
-	step("a hostile umask and a user with another uid", func(b bench) {
+	b.step("a hostile umask and a user with another uid", func(b bench) {
 		b.run("host", "useradd", "--uid", "4321", "--user-group", "app")
 		out := b.run("host", "sh", "-c", "umask 077; exec "+installerFile+" --role host --party 10000")
 		b.t.Log(out)
@@ -115,7 +109,7 @@ echo "first: exit status $?"
 		{"making the database", used * 3 / 4, 5, "cannot initialise the database"},
 		{"starting", used - 6<<10, 6, "did not get ready"},
 	} {
-		step("the disk is full while "+stage.name, func(b bench) {
+		b.step("the disk is full while "+stage.name, func(b bench) {
 			b.run("host", "umount", "/data")
 			b.run("host", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", stage.size), "tmpfs", "/data")
 			b.refusedInstall("host", 3, []string{"refused  disk:/data: "})
@@ -132,7 +126,7 @@ echo "first: exit status $?"
 	}
 	b.run("host", "sh", "-c", "umount /data && rmdir /data")
 
-	step("the power fails while the database is made", func(b bench) {
+	b.step("the power fails while the database is made", func(b bench) {
 		b.write("host", "/root/start.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
 until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ]; do sleep 0.01; done
 `)
@@ -146,7 +140,7 @@ until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ]; do sleep 
 		b.install("host", "--role", "host", "--party", "10000")
 		asCalm(b)
 	})
-	step("nothing is left", func(b bench) {
+	b.step("nothing is left", func(b bench) {
 		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
 		untouched(b)
 	})

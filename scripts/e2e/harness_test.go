@@ -95,6 +95,14 @@ func newBenchWith(t *testing.T, build func() (string, error), target string, hos
 	return bench{l, t}
 }
 
+// step runs a part of a test on which the rest of it builds.
+func (b bench) step(name string, f func(b bench)) {
+	b.t.Helper()
+	if !b.t.Run(name, func(t *testing.T) { f(b.on(t)) }) {
+		b.t.FailNow()
+	}
+}
+
 // on returns the bench for a subtest.
 func (b bench) on(t *testing.T) bench { return bench{b.Lab, t} }
 

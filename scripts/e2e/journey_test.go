@@ -19,19 +19,12 @@ func TestJourney(t *testing.T) {
 	b := newBench(t, "host=192.168.0.1")
 	bare := b.contents("host", []string{"/"}, notOurs...)
 
-	step := func(name string, f func(b bench)) {
-		t.Helper()
-		if !t.Run(name, func(t *testing.T) { f(b.on(t)) }) {
-			t.FailNow() // what follows builds on it
-		}
-	}
-
-	step("install", func(b bench) {
+	b.step("install", func(b bench) {
 		b.install("host", "--role", "host", "--party", "10000")
 		b.checkReady("host", modulesOfParty...)
 		b.toy("host")
 	})
-	step("install again changes nothing", func(b bench) {
+	b.step("install again changes nothing", func(b bench) {
 		files, programs := b.tree("host", installed, notInstalled...), b.checkReady("host", modulesOfParty...)
 		b.install("host", "--role", "host", "--party", "10000")
 		b.checkSame("files", files, b.tree("host", installed, notInstalled...))
@@ -41,7 +34,7 @@ func TestJourney(t *testing.T) {
 			}
 		}
 	})
-	step("install repairs what was removed", func(b bench) {
+	b.step("install repairs what was removed", func(b bench) {
 		const file = "/data/projects/fate/fateboard/conf/application.properties"
 		before := b.run("host", "cat", file)
 		b.run("host", "rm", file)
@@ -51,7 +44,7 @@ func TestJourney(t *testing.T) {
 		}
 		b.awaitReady("host", modulesOfParty...)
 	})
-	step("a killed program comes back", func(b bench) {
+	b.step("a killed program comes back", func(b bench) {
 		before := b.checkReady("host", modulesOfParty...)
 		for name, p := range before {
 			if name != "fate-mysql" { // see the power cut
@@ -70,7 +63,7 @@ func TestJourney(t *testing.T) {
 		b.checkReady("host", modulesOfParty...)
 		b.toy("host")
 	})
-	step("programs survive the supervisor", func(b bench) {
+	b.step("programs survive the supervisor", func(b bench) {
 		before := b.checkReady("host", modulesOfParty...)
 		b.run("host", "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "fate-supervisor")
 		for name, p := range b.awaitReady("host", modulesOfParty...) {
@@ -79,14 +72,14 @@ func TestJourney(t *testing.T) {
 			}
 		}
 	})
-	step("a reboot brings all back", func(b bench) {
+	b.step("a reboot brings all back", func(b bench) {
 		if err := b.Reboot(b.t.Context(), "host"); err != nil {
 			b.t.Fatal(err)
 		}
 		b.awaitReady("host", modulesOfParty...)
 		b.toy("host")
 	})
-	step("a power cut does no harm", func(b bench) {
+	b.step("a power cut does no harm", func(b bench) {
 		if err := b.PowerCut("host"); err != nil {
 			b.t.Fatal(err)
 		}
@@ -94,7 +87,7 @@ func TestJourney(t *testing.T) {
 		b.toy("host")
 	})
 	var jobs int
-	step("uninstall keeps data", func(b bench) {
+	b.step("uninstall keeps data", func(b bench) {
 		jobs = b.jobs("host")
 		b.run("host", "fate-installer", "uninstall", "--yes")
 		if left := b.run("host", "find", "/proc", "-maxdepth", "1", "-name", "[0-9]*", "-user", "app"); left != "" {
@@ -103,10 +96,10 @@ func TestJourney(t *testing.T) {
 		b.run("host", "test", "-e", "/data/projects/data/fate/mysql/ibdata1")
 		b.run("host", "test", "!", "-e", "/data/projects/fate/eggroll")
 	})
-	step("uninstall again finds nothing to do", func(b bench) {
+	b.step("uninstall again finds nothing to do", func(b bench) {
 		b.run("host", installerFile, "uninstall", "--yes")
 	})
-	step("install takes the kept data up again", func(b bench) {
+	b.step("install takes the kept data up again", func(b bench) {
 		b.install("host", "--role", "host", "--party", "10000")
 		b.checkReady("host", modulesOfParty...)
 		if now := b.jobs("host"); now != jobs || jobs == 0 {
@@ -114,7 +107,7 @@ func TestJourney(t *testing.T) {
 		}
 		b.toy("host")
 	})
-	step("uninstall with data leaves the host as it was", func(b bench) {
+	b.step("uninstall with data leaves the host as it was", func(b bench) {
 		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
 		b.checkSame("root file system", bare, b.contents("host", []string{"/"}, notOurs...))
 	})

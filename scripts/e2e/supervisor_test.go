@@ -49,17 +49,11 @@ func TestSupervisor(t *testing.T) {
 	b := newBenchWith(t, bareProgram, programFile, "host=192.168.0.1")
 	b.write("host", supervisorDir+"supervisord.conf", "[supervisord]\nlogfile=/data/logs/supervisord/supervisord.log\n[include]\nfiles=supervisord.d/*.conf\n")
 	b.write("host", supervisorDir+"supervisord.d/chain.conf", chain())
-	step := func(name string, f func(b bench)) {
-		t.Helper()
-		if !t.Run(name, func(t *testing.T) { f(b.on(t)) }) {
-			t.FailNow() // what follows builds on it
-		}
-	}
 	mainPID := func(b bench) string {
 		return strings.TrimSpace(b.run("host", "systemctl", "show", "--property=MainPID", "--value", "fate-supervisor"))
 	}
 
-	step("the boot unit starts a chain as each becomes ready", func(b bench) {
+	b.step("the boot unit starts a chain as each becomes ready", func(b bench) {
 		b.run("host", "fate-installer", "svc", "install")
 		programs := b.awaitReady("host", chained...)
 		if gap := programs["last"].Started.Sub(programs["middle"].Started); gap < middleDelay {
@@ -70,7 +64,7 @@ func TestSupervisor(t *testing.T) {
 			b.t.Errorf("systemd knows the unit as\n%s", kind)
 		}
 	})
-	step("installing the unit again touches nothing", func(b bench) {
+	b.step("installing the unit again touches nothing", func(b bench) {
 		before, pid := b.checkReady("host", chained...), mainPID(b)
 		b.run("host", "fate-installer", "svc", "install")
 		b.checkSamePIDs(before, b.checkReady("host", chained...))
@@ -89,7 +83,7 @@ func TestSupervisor(t *testing.T) {
 		{"svc shutdown --keep", []string{"fate-installer", "svc", "shutdown", "--keep"}, true},
 		{"svc upgrade-self", []string{"fate-installer", "svc", "upgrade-self"}, false},
 	} {
-		step("programs survive "+end.name, func(b bench) {
+		b.step("programs survive "+end.name, func(b bench) {
 			before, pid := b.checkReady("host", chained...), mainPID(b)
 			b.run("host", end.args...)
 			b.await("the supervisor has the pid it should", func() bool {
@@ -99,7 +93,7 @@ func TestSupervisor(t *testing.T) {
 			b.checkSamePIDs(before, b.awaitReady("host", chained...))
 		})
 	}
-	step("why names the owner of a taken port", func(b bench) {
+	b.step("why names the owner of a taken port", func(b bench) {
 		before := b.checkReady("host", chained...)
 		b.run("host", "systemd-run", "--unit=stranger", "/bin/sh", "-c", "exec "+listener(7003))
 		owner := strings.TrimSpace(b.run("host", "systemctl", "show", "--property=MainPID", "--value", "stranger"))
@@ -124,7 +118,7 @@ func TestSupervisor(t *testing.T) {
 		b.run("host", "fate-installer", "svc", "start", "shop")
 		b.checkSamePIDs(before, b.checkReady("host", append([]string{"web", "shop"}, chained...)...))
 	})
-	step("an executable that is missing is told at once", func(b bench) {
+	b.step("an executable that is missing is told at once", func(b bench) {
 		b.write("host", supervisorDir+"supervisord.d/lost.conf", "[program:lost]\ncommand=/opt/lost/bin/lost\nautostart=false\nstartretries=20\n")
 		b.run("host", "fate-installer", "svc", "update")
 		if out, code, _ := b.try("host", "fate-installer", "svc", "start", "lost"); code != 6 || !strings.Contains(out, "cannot find the program /opt/lost/bin/lost") {
@@ -134,7 +128,7 @@ func TestSupervisor(t *testing.T) {
 		b.run("host", "systemctl", "reload", "fate-supervisor")
 		b.awaitReady("host", chained...)
 	})
-	step("a boot starts it", func(b bench) {
+	b.step("a boot starts it", func(b bench) {
 		if err := b.Reboot(b.t.Context(), "host"); err != nil {
 			b.t.Fatal(err)
 		}
@@ -143,7 +137,7 @@ func TestSupervisor(t *testing.T) {
 			b.t.Errorf("last was started %v after middle, which becomes ready after %v", gap, middleDelay)
 		}
 	})
-	step("systemctl stop stops all, systemctl start starts all", func(b bench) {
+	b.step("systemctl stop stops all, systemctl start starts all", func(b bench) {
 		before := b.checkReady("host", chained...)
 		b.run("host", "systemctl", "stop", "fate-supervisor")
 		for name, p := range before {
@@ -157,7 +151,7 @@ func TestSupervisor(t *testing.T) {
 		b.run("host", "systemctl", "start", "fate-supervisor")
 		b.awaitReady("host", chained...)
 	})
-	step("svc uninstall takes it out of the boot", func(b bench) {
+	b.step("svc uninstall takes it out of the boot", func(b bench) {
 		before := b.checkReady("host", chained...)
 		b.run("host", "fate-installer", "svc", "uninstall")
 		b.run("host", "test", "!", "-e", "/etc/systemd/system/fate-supervisor.service")
