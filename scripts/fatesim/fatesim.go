@@ -2,7 +2,8 @@
 // small programs that are started by the command lines of the real ones, read the
 // files that are rendered for the real ones and are as strict about them, need the
 // services that the real ones need, listen where they listen, and pass the messages
-// of the toy job from party to party. They say in every log that they are stand-ins.
+// of the toy job and of the minimal test's jobs from party to party. They say in every
+// log that they are stand-ins.
 //
 // The sources are laid out as the trees they become: eggroll and fateboard in Java,
 // fateflow, the workers of eggroll and the flow client in python. Parties speak gRPC
