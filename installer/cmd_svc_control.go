@@ -39,7 +39,9 @@ func newSvcStartCommand(g *globals) *cobra.Command {
 		Use:   "start NAME...|GROUP|all",
 		Short: "Start programs and wait until they are ready",
 		Long: `Start programs, before them what they depend on, and wait until each is ready or has failed. A failure is shown with
-the last lines of the program's log.` + controlExitStatus,
+the last lines of the program's log. What cannot be started as it is defined, because its executable or user does not
+exist for example, is given up after three attempts. A program that ends five times before it was ready counts as failed
+here; the supervisor itself goes on, as startretries says.` + controlExitStatus,
 		Example: `  fate-installer svc start all
   fate-installer svc start fateflow`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
