@@ -83,8 +83,13 @@ func newSvcRestartCommand(g *globals) *cobra.Command {
 		Use:   "restart NAME...|GROUP|all",
 		Short: "Stop programs and start them again",
 		Long: `Stop programs and start them again. Programs that depend on them are left alone, unless --dependants says that those
-which are up are to be restarted along.` + controlExitStatus,
+which are up are to be restarted along.
+
+With --rolling, FATE-Flow is restarted only when another one of the party is registered and answers, and the command
+returns when this one is registered again. Run it on every host with a FATE-Flow, also at the same time: they take turns,
+through ZooKeeper, so that there is always one. Jobs that this host's FATE-Flow schedules end with it.` + controlExitStatus,
 		Example: `  fate-installer svc restart fateflow
+  fate-installer svc restart --rolling fateflow
   fate-installer svc restart --dependants mysql`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -103,15 +103,11 @@ func TestPartyOnThreeHosts(t *testing.T) {
 	b.toy("second", "--guest", "10000", "--host", "9999")
 	b.toy("guest", "--guest", "9999", "--host", "10000")
 
-	step := func(name string, f func(b bench)) {
-		t.Helper()
-		t.Run(name, func(t *testing.T) { f(b.on(t)) })
-	}
-	step("an old copy of the cluster file is refused", func(b bench) {
+	b.step("an old copy of the cluster file is refused", func(b bench) {
 		b.run("second", "sed", "s/192.168.0.3/192.168.0.9/", "-i", "/root/cluster.yaml")
 		b.refused("second", 2, []string{"mysql is at 192.168.0.3:3306 here, and at 192.168.0.9:3306 in the cluster file", "--change-cluster"}, config...)
 	})
-	step("every host sees every module", func(b bench) {
+	b.step("every host sees every module", func(b bench) {
 		for _, host := range []string{"main", "third"} {
 			modules, code := b.party(host)
 			leaders := 0
@@ -128,7 +124,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 			}
 		}
 	})
-	step("a FATE-Flow that falls out of the registry comes back", func(b bench) {
+	b.step("a FATE-Flow that falls out of the registry comes back", func(b bench) {
 		before := b.checkReady("second", modulesOfThree["second"]...)["fate-fateflow"].PID
 		b.run("second", "sh", "-c", fmt.Sprintf("kill -STOP %d; sleep 14; kill -CONT %d", before, before)) // a session lasts 10 s
 		b.await("the supervisor has restarted it", func() bool {
@@ -138,7 +134,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 			return p.Ready && p.PID != before && modules["fateflow 192.168.0.2"].Registered != nil
 		})
 	})
-	step("restarts in turns leave a FATE-Flow at any time", func(b bench) {
+	b.step("restarts in turns leave a FATE-Flow at any time", func(b bench) {
 		stop := b.call("guest", "http://192.168.0.1:9998/v1/version/get")
 		done := make(chan string, 2)
 		for _, host := range []string{"main", "second"} {
@@ -158,7 +154,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 			b.t.Error("for a while there was no FATE-Flow")
 		}
 	})
-	step("the last FATE-Flow is not restarted in turns", func(b bench) {
+	b.step("the last FATE-Flow is not restarted in turns", func(b bench) {
 		b.run("second", "fate-installer", "svc", "stop", "fateflow")
 		out, code, _ := b.try("main", "fate-installer", "svc", "restart", "--rolling", "fateflow")
 		if code != 6 || !strings.Contains(out, "no other one of this party is registered") {
@@ -166,7 +162,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		}
 		b.run("second", "fate-installer", "svc", "start", "fateflow")
 	})
-	step("the registry loses its majority and gets it back", func(b bench) {
+	b.step("the registry loses its majority and gets it back", func(b bench) {
 		for _, host := range []string{"second", "third"} {
 			b.run(host, "fate-installer", "svc", "stop", "zookeeper")
 		}
@@ -180,7 +176,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		}
 		b.await("all is as before", func() bool { _, code := b.party("main"); return code == 0 })
 	})
-	step("a host with a FATE-Flow dies and comes back", func(b bench) {
+	b.step("a host with a FATE-Flow dies and comes back", func(b bench) {
 		if err := b.Off("second"); err != nil {
 			b.t.Fatal(err)
 		}
@@ -198,7 +194,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		})
 		b.toy("second", "--guest", "10000", "--host", "9999")
 	})
-	step("the parties are cut off from each other, and find together again", func(b bench) {
+	b.step("the parties are cut off from each other, and find together again", func(b bench) {
 		b.net("ip", "link", "set", "vb-guest", "down")
 		out, code, _ := b.try("main", "fate-installer", "party", "test")
 		b.net("ip", "link", "set", "vb-guest", "up")
@@ -214,7 +210,7 @@ func TestPartyOnThreeHosts(t *testing.T) {
 			}
 		}
 	})
-	step("a slow link that drops packets delays a job, and no more", func(b bench) {
+	b.step("a slow link that drops packets delays a job, and no more", func(b bench) {
 		// A queue of two packets at 4 Mbit/s: most bursts lose some.
 		b.net("tc", "qdisc", "add", "dev", "vb-guest", "root", "tbf", "rate", "4mbit", "burst", "4kb", "limit", "4kb")
 		b.toy("main", "--guest", "10000", "--host", "9999")
