@@ -94,7 +94,7 @@ type partyChangeOptions struct {
 const partyChangeHelp = `
 The change is kept with the installation and survives a later install; the cluster file is not touched, and install tells
 as long as the two differ. The route table is checked before it is written, and replaced in one piece. The rollsite reads
-it without being restarted; only TLS or polling that was off before takes a restart of the rollsite, and of nothing else.
+it without being restarted; only polling that was off before takes a restart of the rollsite, and of nothing else.
 
 EXIT STATUS
   0    done; also: it was so already
