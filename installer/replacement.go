@@ -59,7 +59,7 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return exitCode(errors.Join(err, r.goBack(context.WithoutCancel(ctx))), exitStep)
 	}
-	report, err := r.apply(ctx, &installOptions{mode: string(fate.ModeDeploy)})
+	report, err := r.apply(ctx, &installOptions{mode: string(fate.ModeDeploy), wait: defaultWait})
 	if err != nil {
 		return r.failed(ctx, err)
 	}

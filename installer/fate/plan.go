@@ -39,6 +39,7 @@ type planner struct {
 	system   []string            // IDs of the steps that prepare the system for our programs
 	accounts []string            // ... after which the service user exists
 	dirs     []string            // ... after which every directory exists
+	dirOf    map[string]string   // directory -> ID of the step that makes it
 	trees    map[string]string   // component -> ID of the step that unpacks it
 	inside   map[string][]string // component -> IDs of the steps that complete its tree
 	files    []string            // ... after which every configuration file is written
@@ -113,16 +114,33 @@ func (p *planner) prepare() error {
 	return nil
 }
 
+// addDirectories makes the directories, each after the one it is in.
 func (p *planner) addDirectories() error {
-	before := p.accounts
+	p.dirOf = map[string]string{}
+	parents := map[string]bool{}
 	for _, d := range p.part.Directories() {
 		if d.Path == p.spec.Layout.State() { // made by remember
 			continue
 		}
-		before = []string{p.add("directories", d.Path, 1, p.directory(d), before...)}
-		p.dirs = before
+		after := p.inDirectory(d.Path)
+		for _, id := range after {
+			parents[id] = true
+		}
+		p.dirOf[d.Path] = p.add("directories", d.Path, 1, p.directory(d), after...)
+		p.dirs = append(p.dirs, p.dirOf[d.Path])
 	}
+	p.dirs = slices.DeleteFunc(p.dirs, func(id string) bool { return parents[id] }) // they are made when those in them are
 	return nil
+}
+
+// inDirectory is what has to be done before something is made at a path: the closest directory above it.
+func (p *planner) inDirectory(file string) []string {
+	for dir := path.Dir(file); dir != "/"; dir = path.Dir(dir) {
+		if id := p.dirOf[dir]; id != "" {
+			return []string{id}
+		}
+	}
+	return slices.Clone(p.accounts)
 }
 
 func (p *planner) directory(d Directory) step.Dir {
@@ -164,7 +182,7 @@ func (p *planner) addTrees() error {
 		p.trees[name] = p.add(name, title, 1+c.Size>>20, step.Unpack{
 			Component: name, Version: c.Version, Digest: c.Digest, Target: s.UnpackTarget(name),
 			Owner: s.User, Group: s.Group, Keep: kept[name],
-		}, p.dirs...)
+		}, p.inDirectory(s.UnpackTarget(name))...)
 	}
 	for _, d := range s.InsideDirectories() {
 		name := p.treeOf(d.Path)
@@ -172,7 +190,7 @@ func (p *planner) addTrees() error {
 	}
 	for _, l := range s.Links() {
 		name := p.treeOf(l.Path)
-		after := p.afterTree(name)
+		after := p.afterPlace(l.Path)
 		if name == "" {
 			after = append(after, p.trees["fate"])
 		}
@@ -214,11 +232,16 @@ func (p *planner) treeOf(file string) string {
 
 func isBelow(file, dir string) bool { return len(file) > len(dir) && file[:len(dir)+1] == dir+"/" }
 
-// afterTree is what has to be done before something is put at a place in a component's tree, or elsewhere.
-func (p *planner) afterTree(name string) []string {
-	if name == "" {
-		return slices.Clone(p.dirs)
+// afterPlace is what has to be done before something is put at a path: in a component's tree, or in a directory.
+func (p *planner) afterPlace(file string) []string {
+	if name := p.treeOf(file); name != "" {
+		return p.afterTree(name)
 	}
+	return p.inDirectory(file)
+}
+
+// afterTree is what has to be done before something is put into a component's tree.
+func (p *planner) afterTree(name string) []string {
 	return append([]string{p.trees[name]}, p.inside[name]...)
 }
 
@@ -236,7 +259,7 @@ func (p *planner) addFiles() error {
 		}
 		if f.Given {
 			// One after the other: a CA that both sides share is in two of them, whose former content is one backup.
-			given = []string{p.addFile(f, slices.Concat(p.afterTree(""), given)...)}
+			given = []string{p.addFile(f, slices.Concat(p.afterPlace(f.Path), given)...)}
 			p.files = append(p.files, given...)
 			continue
 		}
@@ -244,7 +267,7 @@ func (p *planner) addFiles() error {
 			p.programs = append(p.programs, f)
 			continue
 		}
-		p.files = append(p.files, p.addFile(f, p.afterTree(p.treeOf(f.Path))...))
+		p.files = append(p.files, p.addFile(f, p.afterPlace(f.Path)...))
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (p *planner) addDatabase() error {
 	after := p.files
 	if db.Home != "" {
 		address = step.DatabaseAddress{Socket: db.Socket}
-		ready := slices.Concat(p.afterTree(db.Engine), p.dirs, p.system)
+		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")), p.system)
 		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
 			DatabaseServer: step.DatabaseServer{
 				Flavour: step.Flavour(db.Engine), Home: db.Home, Data: db.Data, User: p.spec.User, Group: p.spec.Group,

@@ -66,7 +66,8 @@ func (w watch) await(ctx context.Context, c *Client, job string) error {
 	}
 	// That there is no log to be read is part of the failure that is being reported.
 	lines, _ := w.lines(ctx, c, job, func(line string) bool {
-		return strings.Contains(line, "ERROR") || strings.Contains(line, "Traceback") || strings.Contains(line, "Error:")
+		return strings.Contains(line, "ERROR") || strings.Contains(line, "Traceback") || strings.Contains(line, "Error:") ||
+			strings.Contains(line, "details = ") // what the other end of a gRPC call said
 	})
 	return &JobError{Test: w.test, Job: job, Status: status, Reason: "it ended as " + status, LogTail: tail(lines, 20)}
 }
