@@ -186,14 +186,14 @@ func (i *importer) finish() (ImportResult, error) {
 	return result, i.check(lock)
 }
 
-// missing lists what a party needs and the lock has not.
+// missing lists what a party needs and the lock has not. Of Miniconda and wheels the installer makes a python.
 func missing(lock *Lock) []string {
 	has := func(name string) bool {
 		return slices.ContainsFunc(lock.Components, func(c Component) bool { return c.Name == name })
 	}
 	var list []string
 	for _, name := range []string{"jdk", "mysql", "python", "eggroll", "fate", "fateflow", "fateboard"} {
-		if !has(name) {
+		if !has(name) && !(name == "python" && has("miniconda") && has("pypi")) {
 			list = append(list, name)
 		}
 	}

@@ -72,7 +72,7 @@ func TestImportAndBuild(t *testing.T) {
 	}
 	text := result.Lock.Encode("Made from AnsibleFATE_1.11.3_release_offline.tar.gz.")
 	golden(t, "import.golden.yaml", withoutDigests(text))
-	if !cmp.Equal(result.Missing, []string{"python"}) || !cmp.Equal(result.Skipped, []string{"rabbitmq"}) {
+	if len(result.Missing) > 0 || !cmp.Equal(result.Skipped, []string{"rabbitmq"}) {
 		t.Errorf("missing %v, skipped %v", result.Missing, result.Skipped)
 	}
 	if missing := result.Lock.Unlocked(); len(missing) > 0 {

@@ -17,14 +17,15 @@ type official struct {
 	platform  string         // empty means the release's
 	archive   bool           // an archive to unpack, not a plain file
 	exclude   []string
-	optional  bool // of no use to an installer as it is, and only taken when asked for
+	optional  bool // not needed by every appliance, and only taken when asked for
 	extra     bool // one more source of a component that another row brings
 }
 
 // officials lists the rows in the order a lock has its components when the package stores them in no better one. What is
 // left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
 var officials = []official{
-	// Miniconda has to be run to be installed, and pip after it; neither can be done when an appliance is built.
+	// Miniconda has to be run to be installed, and pip after it; the installer does that on the host, when an appliance has
+	// both of these and no python.
 	{component: "miniconda", optional: true, files: regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`), license: "BSD-3-Clause"},
 	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`), envKey: "FATE", archive: true},
 	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`), envKey: "FATE", extra: true},

@@ -36,9 +36,10 @@ versions are those of the release's own fate.env.
 The online package lacks the JDK and MySQL; fetch them elsewhere and name each with --with, which also replaces a
 component of the package. A directory at the top of such an archive is not part of the component.
 
-Python is needed from elsewhere in any case: the package brings a Miniconda installer, which would have to be run on the
-host, and pip after it. Name a relocatable interpreter with --with python=FILE, and --wheels installs the package's
-wheels into it when the appliance is built; or name a complete environment, without --wheels.
+The package has no python environment, only a Miniconda installer and wheels. Name a relocatable interpreter with --with
+python=FILE, and --wheels installs the package's wheels into it when the appliance is built; or name a complete
+environment, without --wheels; or take --optional miniconda,pypi, and install makes the environment on each host, without
+a network, in some minutes.
 
 EXIT STATUS
   0    the lock file was written

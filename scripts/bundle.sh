@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds an appliance from what `make bundle FROM=… OUT=…` was given: a lock file, or an official FATE offline package,
-# for which the lock file is written first, beside the package. A lock file that is there already is used as it is.
+# for which the lock file is written first, beside the package, with its Miniconda and wheels, of which python is made on
+# the host. A lock file that is there already is used as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 from=${1:-} out=${2:-}
@@ -12,7 +13,7 @@ lock=$from
 case $from in
 *.tar.gz | *.tgz)
 	lock=${from%.t*gz}.lock.yaml
-	[ -e "$lock" ] || bin/fate-installer bundle import "$from" --lock "$lock"
+	[ -e "$lock" ] || bin/fate-installer bundle import "$from" --lock "$lock" --optional miniconda,pypi
 	;;
 esac
 bin/fate-installer bundle build --lock "$lock" --out "$out"
