@@ -19,11 +19,12 @@ import (
 const hugeSize = 4400 << 20
 
 // measureFile takes what is done to a file without unpacking it.
-func measureFile(ctx context.Context, s *set, o options) error {
+func measureFile(ctx context.Context, s *set, o options) (err error) {
 	huge := s.path("huge")
 	if err := s.make(ctx, archive{name: "huge", make: writeHuge}); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.Remove(huge)) }() // it is made in a minute, and large
 	fmt.Printf("Without unpacking\n\n| | |\n|---|---|\n")
 	opened, err := timeOpen(huge)
 	if err != nil {

@@ -5,7 +5,8 @@
 //	go run ./scripts/bench/payload -program bin/fate-installer
 //
 // The tree is made of Debian packages, some 1.4 GB, which apt fetches as it is configured on this machine. Packages and
-// archives are kept in the cache, some 7 GB, since the slowest compressors take ten minutes each; -clean removes them.
+// archives are kept in the cache, some 7 GB, since the slowest compressors take ten minutes each; -clean removes them, and
+// -quick does without those compressors. While it runs, up to 30 GB more are used.
 // Runs alternate, each round in the opposite order of the one before. Trees on a tmpfs are removed after each run; on a
 // disk they stay until the end, since removing one slows down the next for minutes.
 package main
