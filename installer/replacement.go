@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/flow"
 	"fate-installer/installer/step"
 )
 
@@ -190,7 +191,14 @@ func (r *replacement) prove(ctx context.Context) error {
 	if r.opts.noTest || !r.host.IsSystem() || !r.spec.Runs(fate.FateFlow) {
 		return nil
 	}
-	result, err := toyTest(ctx, r.g, r.spec, &jobTestOptions{taskCores: 2, timeout: r.opts.timeout})
+	test := &jobTestOptions{taskCores: 2, timeout: r.opts.timeout}
+	result, err := toyTest(ctx, r.g, r.spec, test)
+	var failed *flow.JobError
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		// A node that has just been started may not have told the clustermanager yet that it takes work.
+		r.g.printf("once more, since everything was just started: %s\n", failed.Reason)
+		result, err = toyTest(ctx, r.g, r.spec, test)
+	}
 	if err == nil {
 		r.g.printf("toy test passed in %s: %s\n", result.Elapsed.Round(time.Second), result.Line)
 	}
