@@ -129,8 +129,8 @@ func (p *Payload) readError(what string, offset int64, err error) error {
 }
 
 // maxWorkers is how many goroutines work on an appliance unless more are asked for: each may hold a frame and its unpacked
-// form in memory, and more would hardly be faster than the disk.
-const maxWorkers = 4
+// form in memory, so that three stay below 150 MB, and more would hardly be faster than the disk.
+const maxWorkers = 3
 
 func workers(n int) int {
 	if n <= 0 {
