@@ -241,6 +241,9 @@ func (k *keeper) output(ctx context.Context, name string, args ...string) ([]byt
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
+	// With what it has started: nsenter waits for a child of its own, which would hold our pipe.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	if err := k.reaper.start(cmd); err != nil {
 		return nil, err
 	}
