@@ -17,13 +17,13 @@ func newSvcWhyCommand(g *globals) *cobra.Command {
 		Use:   "why NAME",
 		Short: "Say why a program is not ready, and what to do",
 		Long: `Walk from a program over what it depends on to the root of the trouble, and show there how the last process ended, the
-last lines of its log, who holds the ports it needs, and what to do.
+last lines of its log, who holds the ports it needs, and what to do. Modules on other hosts that it needs are asked, too.
 
 EXIT STATUS
   0    the program is ready
   1    unexpected error
   2    there is no such program
-  3    it is not
+  3    it is not, or a module that it needs on another host does not answer
   4    the supervisor is not running`,
 		Example: `  fate-installer svc why fateflow
   fate-installer svc why fateflow -o json`,
@@ -52,7 +52,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 		} else {
 			writeFindings(g.Stdout, chain)
 		}
-		if len(chain) > 0 && !chain[0].Ready {
+		if len(chain) > 0 && (!chain[0].Ready || chain[len(chain)-1].Root) {
 			return exitSilently(exitPreflight)
 		}
 		return nil
@@ -62,7 +62,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 // missingElsewhere looks for the root of the trouble on other hosts, of which the supervisor knows nothing. Where nothing
 // is installed from a cluster file, there are no other hosts.
 func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Finding) []supervisor.Finding {
-	if len(chain) == 0 || chain[len(chain)-1].Ready {
+	if len(chain) == 0 {
 		return nil
 	}
 	spec, err := installed(ctx, g)
@@ -79,7 +79,7 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 		root.Root = false
 		out = append(out, supervisor.Finding{
 			Name: need.String(), Text: fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name), Root: true,
-			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " + need.Remedy() + "; " + root.Name + " starts by itself when it is back",
+			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " + need.Remedy() + "; nothing has to be done here when it is back",
 		})
 	}
 	return out

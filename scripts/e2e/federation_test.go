@@ -60,16 +60,18 @@ func (b bench) tryToy(host string, args ...string) bool {
 	return err == nil && code == 0
 }
 
-// net runs a command in the lab's network.
-func (b bench) net(args ...string) {
+// net runs a command in the lab's network and returns what it prints.
+func (b bench) net(args ...string) string {
 	b.t.Helper()
 	c, err := b.NetCommand(b.t.Context(), args...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if out, err := c.CombinedOutput(); err != nil {
+	out, err := c.CombinedOutput()
+	if err != nil {
 		b.t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
 // The modules of a highly available party on three hosts, and of the other party.
@@ -162,6 +164,14 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		}
 		b.run("second", "fate-installer", "svc", "start", "fateflow")
 	})
+	b.step("the database goes away and comes back", func(b bench) {
+		b.run("third", "fate-installer", "svc", "stop", "mysql")
+		if out, code, _ := b.try("second", "fate-installer", "svc", "why", "fateflow"); code != 3 || !strings.Contains(out, "mysql at 192.168.0.3:3306 does not answer") {
+			b.t.Errorf("svc why: exit status %d\n%s", code, out)
+		}
+		b.run("third", "fate-installer", "svc", "start", "mysql")
+		b.await("a job gets through again", func() bool { return b.tryToy("main", "--guest", "10000", "--host", "10000") })
+	})
 	b.step("the registry loses its majority and gets it back", func(b bench) {
 		for _, host := range []string{"second", "third"} {
 			b.run(host, "fate-installer", "svc", "stop", "zookeeper")
@@ -211,10 +221,15 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		}
 	})
 	b.step("a slow link that drops packets delays a job, and no more", func(b bench) {
-		// A queue of two packets at 4 Mbit/s: most bursts lose some.
-		b.net("tc", "qdisc", "add", "dev", "vb-guest", "root", "tbf", "rate", "4mbit", "burst", "4kb", "limit", "4kb")
+		// 1 Mbit/s, and room for one packet that waits: what comes in a burst is lost.
+		b.net("tc", "qdisc", "add", "dev", "vb-guest", "root", "tbf", "rate", "1mbit", "burst", "2kb", "limit", "2kb")
 		b.toy("main", "--guest", "10000", "--host", "9999")
+		report := b.run("main", "fate-installer", "party", "test")
+		statistics := b.net("tc", "-s", "qdisc", "show", "dev", "vb-guest")
 		b.net("tc", "qdisc", "del", "dev", "vb-guest", "root")
+		if strings.Contains(statistics, "(dropped 0,") || !strings.Contains(report, "a message of 32 KiB arrives") {
+			b.t.Errorf("nothing was lost, or large messages do not arrive:\n%s%s", statistics, report)
+		}
 	})
 }
 
