@@ -17,8 +17,6 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
-
-	"github.com/spf13/pflag"
 )
 
 // site is what an installation remembers of how it was asked for, so that later commands on the host need no flags and
@@ -98,39 +96,6 @@ func (s *site) encode() ([]byte, error) {
 type request struct {
 	site   site
 	stored *site // what is installed, or nil
-}
-
-// wantedOptions are the flags, beside the common ones, that say what a host is to be.
-type wantedOptions struct {
-	peer   string
-	skipOS []string // policies of os:, or the words all and none
-}
-
-func (o *wantedOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
-	f.StringSliceVar(&o.skipOS, "skip-os", nil, "leave `IDS` of the operating system as they are: "+strings.Join(fate.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
-	f.Lookup("skip-os").NoOptDefVal = skipAll
-}
-
-const skipAll, skipNone = "all", "none"
-
-// skipped checks and resolves the words of --skip-os. It is nil when the flag was not given.
-func (o wantedOptions) skipped() ([]string, error) {
-	known := fate.OSPolicies()
-	switch {
-	case o.skipOS == nil:
-		return nil, nil
-	case slices.Equal(o.skipOS, []string{skipAll}):
-		return known, nil
-	case slices.Equal(o.skipOS, []string{skipNone}):
-		return []string{}, nil
-	}
-	for _, id := range o.skipOS {
-		if !slices.Contains(known, id) {
-			return nil, withHint(fmt.Errorf("cannot skip %q: there is no such part of the preparation", id), "--skip-os takes "+strings.Join(known, ", "))
-		}
-	}
-	return o.skipOS, nil
 }
 
 // readRequest merges the command line with what is installed: flags and cluster files win, the stored site fills in.
