@@ -156,5 +156,9 @@ func flowClient(spec *fate.Spec) (*flow.Client, error) {
 	if spec.Runs(fate.FateFlow) {
 		address = spec.IP
 	}
-	return &flow.Client{BaseURL: "http://" + net.JoinHostPort(address, strconv.Itoa(spec.Side.FateFlow.HTTPPort))}, nil
+	settings := spec.Side.FateFlow
+	return &flow.Client{
+		BaseURL: "http://" + net.JoinHostPort(address, strconv.Itoa(settings.HTTPPort)),
+		Key:     flow.Key{App: settings.AppKey, Secret: settings.SecretKey.Reveal()},
+	}, nil
 }

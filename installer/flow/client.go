@@ -25,6 +25,8 @@ type Client struct {
 	// BaseURL is the instance's HTTP address, such as http://192.168.0.1:9380. Flow binds its configured host only,
 	// so 127.0.0.1 does not work.
 	BaseURL string
+	// Key signs the requests to a Flow that authenticates its clients.
+	Key Key
 	// HTTP is the client to use; nil means one with a time limit of 30 s, Flow's own limit for remote calls.
 	HTTP *http.Client
 }
@@ -55,8 +57,10 @@ func (e *Error) Hint() string {
 		return "the job wants more cores than clustermanager.cores_per_node times the number of nodemanagers: pass a smaller --task-cores"
 	case e.Retcode == RetcodeIncompatibleVersion:
 		return "the two parties run FATE versions that do not work together: compare fate.env on both sides"
-	case e.Retcode == RetcodePermission, e.Retcode == RetcodeAuthentication:
-		return "permission or authentication is switched on in service_conf.yaml"
+	case e.Retcode == RetcodeAuthentication:
+		return "fate_flow authenticates its clients: fate_flow.http_app_key and http_secret_key must be the same in the cluster file and service_conf.yaml, and the clocks at most 60 s apart"
+	case e.Retcode == RetcodePermission:
+		return "permission is switched on in service_conf.yaml: grant it to this party"
 	}
 	return ""
 }
@@ -81,6 +85,7 @@ func (c *Client) post(ctx context.Context, path string, body any) (*http.Respons
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	c.Key.sign(req, encoded, time.Now())
 	client := c.HTTP
 	if client == nil {
 		client = &http.Client{Timeout: 30 * time.Second}
