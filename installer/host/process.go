@@ -104,24 +104,43 @@ func (c *Child) Kill() {
 	<-c.done
 }
 
-// Stop asks the child to end with SIGTERM and waits for it. When patience is over, or ctx ends, it is killed, and the
-// error says so.
+// askAgain is how long a child that was asked to end may go on before it is asked once more.
+const askAgain = time.Second
+
+// Stop asks the child to end with SIGTERM and waits for it. The signal is repeated every second: a database server that
+// is starting loses one that comes before its thread for signals is there, and one that is ending minds no second one.
+// When patience is over, or ctx ends, the child is killed, and the error says so.
 func (c *Child) Stop(ctx context.Context, patience time.Duration) error {
-	// To the child alone: a server's helpers end when the server is done with them.
-	if err := syscall.Kill(c.pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, err)
-	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for !c.ended() { // its number may be another process's by now
+		// To the child alone: a server's helpers end when the server is done with them.
+		if err := syscall.Kill(c.pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, err)
+		}
+		select {
+		case <-c.done:
+			return c.err
+		case <-again.C:
+		case <-timer.C:
+			c.Kill()
+			return fmt.Errorf("cannot stop %s (pid %d) within %s: it was killed", c.name, c.pid, patience)
+		case <-ctx.Done():
+			c.Kill()
+			return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, context.Cause(ctx))
+		}
+	}
+	return c.err
+}
+
+func (c *Child) ended() bool {
 	select {
 	case <-c.done:
-		return c.err
-	case <-timer.C:
-		c.Kill()
-		return fmt.Errorf("cannot stop %s (pid %d) within %s: it was killed", c.name, c.pid, patience)
-	case <-ctx.Done():
-		c.Kill()
-		return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, context.Cause(ctx))
+		return true
+	default:
+		return false
 	}
 }
 

@@ -34,6 +34,13 @@ func TestHelperProcess(t *testing.T) {
 		fmt.Println("ready")
 		<-stop
 		os.Exit(0)
+	case "starting": // loses the first request to end
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, syscall.SIGTERM)
+		fmt.Println("ready")
+		<-stop
+		<-stop
+		os.Exit(0)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
@@ -104,6 +111,13 @@ func TestChildStops(t *testing.T) {
 	}
 	if err := child.Stop(context.Background(), time.Minute); err != nil {
 		t.Errorf("stopping it again: %v", err)
+	}
+}
+
+func TestChildIsAskedAgain(t *testing.T) {
+	child, _ := startHelper(t, "starting")
+	if err := child.Stop(context.Background(), time.Minute); err != nil {
+		t.Error(err)
 	}
 }
 
