@@ -239,13 +239,21 @@ func TestCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	cmd := exec.Command("/bin/sh", "-c", "read x\n# \x1b[2J\xff"+strings.Repeat("x", 1000))
+	cmd := exec.Command("/bin/sh", "-c", "echo; read x\n# \x1b[2J\xff"+strings.Repeat("x", 1000))
 	cmd.Stdin = stdin
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	stdin.Close()
-	want := "/bin/sh -c read x # \ufffd[2J\ufffd"
+	// A process that has been started may not have its arguments yet; one that runs has.
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	want := "/bin/sh -c echo; read x # \ufffd[2J\ufffd"
 	got := commandLine(cmd.Process.Pid)
 	w.Close()
 	_ = cmd.Wait() // read has failed: there was nothing to read

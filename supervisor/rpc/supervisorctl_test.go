@@ -69,6 +69,7 @@ func TestSupervisorctl(t *testing.T) {
 func (d *daemon) followWith(ctl, name string) {
 	d.t.Helper()
 	cmd := exec.CommandContext(testContext(d.t), ctl, "-c", d.conf, "tail", "-f", name)
+	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1") // its first line would wait for a buffer to fill, here on a pipe
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)
