@@ -106,20 +106,24 @@ const needTimeout = 3 * time.Second
 
 // unreachable tries all addresses of a need at once, and returns why each that does not answer does not.
 func unreachable(ctx context.Context, need fate.Need) []error {
-	dialer := net.Dialer{Timeout: needTimeout}
+	ctx, cancel := context.WithTimeout(ctx, needTimeout)
+	defer cancel()
 	failed := make([]error, len(need.Addrs))
 	var group sync.WaitGroup
 	for i, addr := range need.Addrs {
-		group.Go(func() {
-			conn, err := dialer.DialContext(ctx, "tcp", addr)
-			if err == nil {
-				err = conn.Close()
-			}
-			failed[i] = err
-		})
+		group.Go(func() { failed[i] = knock(ctx, addr) })
 	}
 	group.Wait()
 	return slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+}
+
+// knock reports whether somebody listens at an address.
+func knock(ctx context.Context, addr string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // deadline begins to run when somebody first has to wait.

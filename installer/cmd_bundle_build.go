@@ -54,7 +54,7 @@ func runBundleLock(ctx context.Context, g *globals, o *bundleLockOptions, file s
 	if err != nil {
 		return bundleError(err)
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(lockReport(file, result))
 	}
 	for _, f := range result.Filled {
@@ -181,7 +181,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	for _, warning := range result.Warnings {
 		fmt.Fprintf(g.Stderr, "warning: %s\n", warning)
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"files": result.Parts, "size": result.Size, "components": len(result.Manifest.Components),
 			"signed": key != nil, "warnings": append([]string{}, result.Warnings...)})
 	}

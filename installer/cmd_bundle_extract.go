@@ -54,7 +54,7 @@ EXIT STATUS
 	}
 	cmd.Flags().StringVar(&o.from, "from", "", "appliance `file`, or any part of one (default: --payload, or else this program)")
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave the components alone whose directory is there already")
-	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 4")
+	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 3")
 	cmd.Flags().BoolVar(&o.allowNoExec, "allow-noexec", false, "unpack although DIR is on a file system that runs no programs")
 	cmd.Flags().BoolVar(&o.noSync, "no-sync", false, "leave it to the system when the data reaches the disk: for what a power cut may take")
 	return cmd
@@ -161,7 +161,7 @@ func taken(path string) bool {
 }
 
 func printExtraction(g *globals, list []extraction) error {
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		type item struct {
 			Component string `json:"component"`
 			Version   string `json:"version"`

@@ -95,7 +95,7 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 }
 
 func printImport(g *globals, file string, result bundle.ImportResult, lock *bundle.Lock) error {
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		type item struct {
 			Name    string `json:"name"`
 			Version string `json:"version"`

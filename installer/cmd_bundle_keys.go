@@ -102,7 +102,7 @@ func runBundleKeygen(g *globals, o *bundleKeygenOptions) error {
 	if err := payload.WriteKeys(o.out+".key", o.out+".pub", private, password); err != nil {
 		return err
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]string{"private": o.out + ".key", "public": o.out + ".pub", "key_id": payload.KeyID(public), "public_key": public.String()})
 	}
 	g.printf("wrote %s.key and %s.pub, key id %s\npublic key %s\n", o.out, o.out, payload.KeyID(public), public)
@@ -187,7 +187,7 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 		return err
 	}
 	id := payload.KeyID(key.Public().(payload.PublicKey))
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]string{"path": out, "key_id": id})
 	}
 	g.printf("signed %s with key %s\n", out, id)

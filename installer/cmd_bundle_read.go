@@ -53,7 +53,7 @@ func runBundleInspect(g *globals, o *bundleInspectOptions, p *payload.Payload) e
 		text, err = p.ReadFile(bundle.SBOMName)
 	case o.manifest:
 		text, err = p.Manifest().Encode()
-	case g.Output == "json":
+	case g.Output == outputJSON:
 		return g.printJSON(inspection(p))
 	default:
 		return printInspection(g, p)
@@ -165,7 +165,7 @@ EXIT STATUS
 	cmd.Flags().StringVar(&o.pubkey, "pubkey", "", "public `key`, or a file with one, that must have signed")
 	cmd.Flags().BoolVar(&o.part, "part", false, "check only FILE, one part of a split appliance")
 	cmd.MarkFlagsMutuallyExclusive("part", "pubkey")
-	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to check at once; 0 means one for each processor, at most 4")
+	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to check at once; 0 means one for each processor, at most 3")
 	return cmd
 }
 
@@ -185,7 +185,7 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 	if err != nil {
 		return err
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"path": p.Path(), "size": report.Size, "digest": report.Digest, "components": report.Components,
 			"frames": report.Frames, "files": report.Files, "signed": report.Signed, "signed_by": report.SignedBy})
 	}
@@ -212,7 +212,7 @@ func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 		return bundleError(err)
 	}
 	bar.finish()
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"path": args[0], "whole": true})
 	}
 	g.printf("%s is a good copy\n", args[0])

@@ -79,7 +79,7 @@ EXIT STATUS
 				return err
 			}
 			notes := w.cluster.Notes()
-			if g.Output == "json" {
+			if g.Output == outputJSON {
 				return g.printJSON(map[string]any{"ok": true, "notes": noteTexts(notes)})
 			}
 			printNotes(g, notes)
@@ -168,7 +168,7 @@ func runConfigShow(ctx context.Context, g *globals, opts *configShowOptions) err
 	if specErr == nil {
 		notes = spec.Warnings()
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		doc := map[string]any{"values": values, "notes": noteTexts(notes)}
 		if specErr == nil {
 			doc["host"] = map[string]any{"role": spec.Role, "party": spec.PartyID, "ip": spec.IP, "modules": spec.Modules(), "advice": spec.Advice()}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -77,7 +76,7 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 	if err := bare.needRoot("read everything that belongs to the installation"); err != nil {
 		return err
 	}
-	if !h.Exists(bare.journalPath()) && !h.Exists(filepath.Join(g.layout().State(), siteName)) {
+	if !h.Exists(bare.journalPath()) && !h.Exists(bare.siteFile()) {
 		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", errNotInstalled, g.Base), "name the base directory with --base, or see what check says"), exitUsage)
 	}
 	x := &diagnosis{g: g, host: h, layout: g.layout(), now: time.Now().UTC(), Contents: []diagnosisEntry{}, Problems: []string{}}

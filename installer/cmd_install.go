@@ -134,7 +134,7 @@ func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error 
 	if err != nil {
 		return err
 	}
-	if d.g.Output == "json" {
+	if d.g.Output == outputJSON {
 		return d.g.printJSON(map[string]any{"todo": survey.Todo(), "steps": survey, "notes": noteTexts(d.notes())})
 	}
 	d.g.printf("%s\n", d.headline())

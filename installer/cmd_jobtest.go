@@ -88,7 +88,7 @@ func runToy(ctx context.Context, g *globals, opts *jobTestOptions) error {
 	if err != nil {
 		return err
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(result)
 	}
 	g.printf("passed in %s: %s\n", result.Elapsed.Round(time.Second), result.Line)

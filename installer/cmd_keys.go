@@ -182,7 +182,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n", path.Join(dir, "for-peer"))
 	}
 	g.printf("%s signs: keep it offline\non each rollsite host: fate-installer install --keys ARCHIVE\n", path.Join(dir, "ca"))
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		names := make([]string, len(files))
 		for i, f := range files {
 			names[i] = path.Join(dir, f.Name)

@@ -61,7 +61,7 @@ func runPartyList(ctx context.Context, g *globals) error {
 		return err
 	}
 	routes := spec.PartyRoutes()
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"role": spec.Role, "party": spec.PartyID, "routes": routes})
 	}
 	t := newTable(g.Stdout, "PARTY", "MESSAGES", "GO TO", "HOW", "FROM")
@@ -186,7 +186,7 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 		return err
 	}
 	active := c.activate(ctx)
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"changes": changes, "files": append([]string{}, c.files...), "restarted": append([]string{}, c.programs...), "active": active})
 	}
 	for _, change := range changes {

@@ -275,7 +275,7 @@ func (t *partyTest) polled(parties []string) []peer.Result {
 func (t *partyTest) print(results []peer.Result) error {
 	failed := slices.ContainsFunc(results, func(r peer.Result) bool { return r.Status == peer.Failed })
 	now := t.prober.Now().UTC()
-	if t.g.Output == "json" {
+	if t.g.Output == outputJSON {
 		err := t.g.printJSON(map[string]any{
 			"time": now, "role": t.spec.Role, "party": t.spec.PartyID, "ip": t.spec.IP, "version": buildVersion(), "ok": !failed, "results": results,
 		})

@@ -126,7 +126,7 @@ func writeTree(g *globals, dir string, files []fate.File) error {
 			return err
 		}
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"out": dir, "files": describeFiles(files)})
 	}
 	for _, f := range files {
@@ -195,7 +195,7 @@ func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
 			g.printf("%s", diff.Diff("host"+f.Path, have, "rendered"+f.Path, f.Content))
 		}
 	}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		if err := g.printJSON(map[string]any{"differ": append([]string{}, differ...)}); err != nil {
 			return err
 		}

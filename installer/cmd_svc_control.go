@@ -142,7 +142,7 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 
 // followEvents prints what happens to the programs as it happens, until the returned function is called.
 func followEvents(ctx context.Context, g *globals, c *rpc.Client) (stop func()) {
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		return func() {}
 	}
 	last, err := c.LastEvent(ctx)
@@ -186,7 +186,7 @@ func printEvents(g *globals, events []supervisor.Event) {
 
 // reportOutcome prints the end of a control command, and ends it with 6 when some program is not where it should be.
 func reportOutcome(ctx context.Context, g *globals, c *rpc.Client, o rpc.Outcome, names []string) error {
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		statuses, err := c.Status(ctx, names...)
 		if err != nil {
 			return err

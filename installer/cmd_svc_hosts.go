@@ -46,7 +46,7 @@ func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
 		return err
 	}
 	state := lookAtParty(ctx, spec)
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		err = g.printJSON(state)
 	} else {
 		err = state.print(g)
@@ -84,10 +84,7 @@ func askModule(ctx context.Context, end fate.ModuleEnd, own string) moduleState 
 	case fate.FateFlow:
 		s.State, err = flowVersion(ctx, addr)
 	default:
-		var conn net.Conn
-		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", addr); err == nil {
-			err = conn.Close()
-		}
+		err = knock(ctx, addr)
 	}
 	s.Answers = err == nil
 	if err != nil {
@@ -112,9 +109,7 @@ func (s *partyState) readRegistry(ctx context.Context, spec *fate.Spec) {
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := registry.Open(ctx, config)
+	r, err := openRegistry(ctx, config)
 	if err == nil {
 		defer r.Close()
 		s.Registry, err = r.Instances()

@@ -98,7 +98,7 @@ func statusCode(statuses []supervisor.Status) error {
 }
 
 func printStatuses(g *globals, statuses []supervisor.Status) error {
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		if statuses == nil {
 			statuses = []supervisor.Status{}
 		}

@@ -55,7 +55,7 @@ func runSvcUpdate(ctx context.Context, g *globals, groups []string) error {
 		if err != nil {
 			return err
 		}
-		if g.Output == "json" {
+		if g.Output == outputJSON {
 			return g.printJSON(changes)
 		}
 		g.printf("%s\n", changes)

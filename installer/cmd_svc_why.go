@@ -45,7 +45,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 			return err
 		}
 		chain = append(chain, missingElsewhere(ctx, g, chain)...)
-		if g.Output == "json" {
+		if g.Output == outputJSON {
 			if err := g.printJSON(map[string]any{"chain": chain}); err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 
 func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) error {
 	if !d.host.Exists(d.journalPath()) {
-		if d.g.Output == "json" {
+		if d.g.Output == outputJSON {
 			return d.g.printJSON(engine.UndoReport{Steps: []engine.UndoOutcome{}})
 		}
 		d.g.printf("nothing is installed below %s\n", d.g.Base)
@@ -164,7 +164,7 @@ func (d *deployment) endUninstall(journal *engine.Journal, report engine.UndoRep
 			return exitCode(err, exitStep)
 		}
 	}
-	if d.g.Output == "json" {
+	if d.g.Output == outputJSON {
 		return d.g.printJSON(report)
 	}
 	removed, kept, left := d.tally(report)
@@ -185,7 +185,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.g.Output == "json" {
+	if d.g.Output == outputJSON {
 		if remaining == nil {
 			remaining = []engine.Remaining{}
 		}

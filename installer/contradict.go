@@ -23,11 +23,7 @@ func (d *deployment) contradictions() (fate.Problems, error) {
 	if d.stored == nil {
 		return nil, nil
 	}
-	secrets, err := loadSecrets(d.host, d.layout())
-	if err != nil {
-		return nil, err
-	}
-	was, err := d.stored.spec(d.g.Base, d.facts, secrets)
+	was, err := d.specOf(d.stored)
 	if err != nil {
 		// It was understood when it was installed, by an older program perhaps: nothing to compare with.
 		return nil, fmt.Errorf("cannot read what this host was installed with: %w", err)

@@ -75,10 +75,7 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 
 // resolve finds out what the site means on this host.
 func (d *deployment) resolve(ctx context.Context) error {
-	secrets, err := loadSecrets(d.host, d.layout())
-	if err != nil {
-		return err
-	}
+	var err error
 	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
 	if d.facts, err = host.Gather(ctx, d.host, host.FactsQuery{}); err != nil {
 		return err
@@ -86,7 +83,7 @@ func (d *deployment) resolve(ctx context.Context) error {
 	if err := d.site.adopt(d.stored, d.facts); err != nil {
 		return err
 	}
-	if d.spec, err = d.site.spec(d.g.Base, d.facts, secrets); err != nil {
+	if d.spec, err = d.specOf(&d.site); err != nil {
 		return err
 	}
 	d.site.Role, d.site.Party, d.site.IP = string(d.spec.Role), d.spec.PartyID, d.spec.IP
@@ -97,6 +94,15 @@ func (d *deployment) resolve(ctx context.Context) error {
 	}
 	d.facts, err = host.Gather(ctx, d.host, questions)
 	return err
+}
+
+// specOf is what a site, the one that is wanted or the one that is installed, means on this host.
+func (d *deployment) specOf(s *site) (*fate.Spec, error) {
+	secrets, err := loadSecrets(d.host, d.layout())
+	if err != nil {
+		return nil, err
+	}
+	return s.spec(d.g.Base, d.facts, secrets)
 }
 
 func (d *deployment) close() error {

@@ -46,7 +46,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 	} else if err := d.addPrograms(ctx, &end); err != nil {
 		return err
 	}
-	if d.g.Output == "json" {
+	if d.g.Output == outputJSON {
 		if err := d.g.printJSON(end); err != nil {
 			return err
 		}

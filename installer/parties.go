@@ -32,22 +32,22 @@ func openParties(ctx context.Context, g *globals, changes []fate.PartyChange) (*
 		return nil, err
 	}
 	c := &partiesChange{deployment: d}
-	if err := c.plan(changes); err != nil {
+	if err := c.prepare(changes); err != nil {
 		_ = d.close() // the error at hand says more
 		return nil, err
 	}
 	return c, nil
 }
 
-// plan finds out what the changes come to, and refuses those that cannot work.
-func (c *partiesChange) plan(changes []fate.PartyChange) error {
+// prepare finds out what the changes come to, and refuses those that cannot work.
+func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 	if c.stored == nil {
 		return exitCode(withHint(fmt.Errorf("cannot change the parties: %w below %s", errNotInstalled, c.g.Base),
 			"write the routes into the cluster file, and install with it"), exitUsage)
 	}
 	// Whatever file this is run from, what is installed stays as it is.
 	c.site.Components, c.site.Env = c.stored.Components, c.stored.Env
-	before, err := c.resolve()
+	before, err := c.meaning()
 	if err != nil {
 		return err
 	}
@@ -59,21 +59,16 @@ func (c *partiesChange) plan(changes []fate.PartyChange) error {
 		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties), func(o fate.PartyChange) bool { return o.Party == change.Party })
 		c.site.Parties = append(c.site.Parties, change)
 	}
-	after, err := c.resolve()
+	after, err := c.meaning()
 	if err != nil {
 		return err
 	}
-	c.spec = after
 	return c.compare(before, after)
 }
 
-// resolve gives the Spec of the site as it is changed by now, with the keys that are installed.
-func (c *partiesChange) resolve() (*fate.Spec, error) {
-	secrets, err := loadSecrets(c.host, c.layout())
-	if err != nil {
-		return nil, err
-	}
-	spec, err := c.site.spec(c.g.Base, c.facts, secrets)
+// meaning makes c.spec the one of the site as it is changed by now, with the keys that are installed, and returns it.
+func (c *partiesChange) meaning() (*fate.Spec, error) {
+	spec, err := c.specOf(&c.site)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +109,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	if err := c.refuseEdited(c.before); err != nil && !force {
 		return err
 	}
-	whole, err := c.deployment.plan(part{mode: fate.ModeDeploy})
+	whole, err := c.plan(part{mode: fate.ModeDeploy})
 	if err != nil {
 		return err
 	}

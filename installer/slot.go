@@ -72,11 +72,7 @@ func loadSlots(h *host.Host, l fate.Layout) ([]*slot, error) {
 // appears by one rename. The database is kept apart, by guardDatabase.
 func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*slot, error) {
 	// The installed components are where the present configuration says, which may not be where the new one has them.
-	secrets, err := loadSecrets(d.host, d.layout())
-	if err != nil {
-		return nil, err
-	}
-	was, err := d.stored.spec(d.g.Base, d.facts, secrets)
+	was, err := d.specOf(d.stored)
 	if err != nil {
 		return nil, err
 	}

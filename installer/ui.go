@@ -74,7 +74,7 @@ type progress struct {
 // newProgress starts a progress display of total bytes. It shows nothing with -o json.
 func newProgress(g *globals, title string, total int64) *progress {
 	p := &progress{title: title, total: total, out: g.Stderr, started: time.Now()}
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		p.out = io.Discard
 		return p
 	}
@@ -142,7 +142,7 @@ func formatBytes(n int64) string {
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As
 // JSON, the mistakes of a configuration are a list as well, each with its file, line and column.
 func printError(g *globals, err error, code int) {
-	if g.Output == "json" {
+	if g.Output == outputJSON {
 		doc := map[string]any{"error": err.Error(), "hint": hintOf(err), "log": logPathOf(err), "exit_code": code}
 		var problems fate.Problems
 		if errors.As(err, &problems) {

@@ -39,13 +39,11 @@ func (s *service) restoreDown(r *record) {
 		s.since = r.Since
 	case Stopped:
 		s.since = r.Since
-	case Backoff:
-		// The start it was waiting for is one that nobody asked for.
-		if s.resume = r.Wanted; s.resume {
-			s.restarts++
-		}
 	default:
 		s.resume = r.Wanted
+		if s.resume && r.State == Backoff { // the start it was waiting for is one that nobody asked for
+			s.restarts++
+		}
 	}
 }
 

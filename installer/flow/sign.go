@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha1"
@@ -36,7 +35,7 @@ func (k Key) sign(req *http.Request, body []byte, now time.Time) {
 // signature is the one that Flow computes (fate_flow's client authentication): HMAC-SHA1 over lines, of which the last is
 // for forms, which we never send. To Flow an empty JSON document is no body at all.
 func (k Key) signature(timestamp, nonce, path string, body []byte) string {
-	switch string(bytes.TrimSpace(body)) {
+	switch string(body) {
 	case "{}", "[]", "null", `""`:
 		body = nil
 	}

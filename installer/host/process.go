@@ -90,12 +90,10 @@ func (c *Child) Done() <-chan struct{} { return c.done }
 
 // Err tells how the child ended: nil for status 0, else usually an [*ExitError]. It is nil until Done is closed.
 func (c *Child) Err() error {
-	select {
-	case <-c.done:
-		return c.err
-	default:
+	if !c.ended() {
 		return nil
 	}
+	return c.err
 }
 
 // Kill ends the child's process group at once and waits for the child.
