@@ -38,7 +38,7 @@ func newFrameReader(p *Payload, jobs []*job) *frameReader {
 			stored, raw = max(stored, j.c.Frames[i].Size), max(raw, j.c.Frames[i].RawSize)
 		}
 	}
-	return &frameReader{p: p, stored: make([]byte, stored), raw: raw, decoders: map[string]decoder{}}
+	return &frameReader{p: p, stored: newBuffer(stored), raw: raw, decoders: map[string]decoder{}}
 }
 
 // read returns the piece of the tar stream that frame i of the job's component holds.
