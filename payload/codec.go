@@ -99,7 +99,7 @@ func newDecoder(codec string, size int64) (decoder, error) {
 		// sha256 over the compressed bytes has been checked by then, so the frame's own checksum is for stock tools only.
 		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxFrame),
 			zstd.WithDecoderMaxWindow(MaxFrame), zstd.WithDecodeAllCapLimit(true), zstd.IgnoreChecksum(true))
-		return &zstdDecoder{z: z, buf: newBuffer(size+zstdSlack)}, err
+		return &zstdDecoder{z: z, buf: newBuffer(size + zstdSlack)}, err
 	case CodecXZ:
 		return &xzDecoder{buf: make([]byte, size)}, nil
 	}
