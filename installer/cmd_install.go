@@ -66,6 +66,8 @@ start the programs in dependency order and wait until each is ready. It is what 
 It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
 is undone unless --no-undo is given; data is never undone. Files that were edited on this host are kept, and reported.
 
+An appliance that is damaged is refused before anything is changed.
+
 The hosts of a party can be installed in any order. A program that needs a module on another host waits for it, and says
 where to run what; after --wait the run ends with exit code 6, and the program starts by itself when the other host is
 there. A cluster file that contradicts the one installed here, an old copy for example, is refused; --change-cluster says
@@ -203,6 +205,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	g.printf("%s\n", d.headline())
 	printNotes(g, d.notes())
 	if err := d.preflight(opts.waive); err != nil {
+		return err
+	}
+	if err := d.proveAppliance(ctx); err != nil {
 		return err
 	}
 	if err := d.recordWaivers(opts.waive); err != nil {

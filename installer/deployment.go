@@ -240,6 +240,20 @@ func (d *deployment) unpackBytes() int64 {
 	return total
 }
 
+// proveAppliance reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is to
+// be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
+func (d *deployment) proveAppliance(ctx context.Context) error {
+	if d.payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
+		return nil
+	}
+	bar := longProgress(d.g, "checking the appliance", d.payload.Size())
+	defer bar.finish()
+	if _, err := d.payload.Verify(ctx, payload.VerifyOptions{Progress: func(done, _ int64) { bar.set(done) }}); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	return nil
+}
+
 // extractor gives payload.Payload the shape engine wants.
 type extractor struct{ p *payload.Payload }
 

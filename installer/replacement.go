@@ -47,6 +47,9 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.preflight(r.opts.waive); err != nil {
 		return err
 	}
+	if err := r.proveAppliance(ctx); err != nil {
+		return err
+	}
 	if err := r.recordWaivers(r.opts.waive); err != nil {
 		return err
 	}
