@@ -67,7 +67,7 @@ func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 		return BuildResult{}, err
 	}
 	b := &builder{
-		opener:   opener{dir: filepath.Dir(o.Lock.File), fetch: o.Fetch},
+		opener:   opener{lock: o.Lock.File, fetch: o.Fetch},
 		o:        o,
 		lock:     o.Lock,
 		spoolDir: filepath.Dir(o.Out),
@@ -150,14 +150,11 @@ func (b *builder) run(ctx context.Context) (err error) {
 	return errors.Join(err, os.Remove(b.o.Out))
 }
 
-// prefetch downloads everything before anything is packed: a missing file is found in the first minute, and what is
-// downloaded stays in the cache for the next try.
+// prefetch looks for every file, and downloads what is remote, before anything is packed: what is missing is found in the
+// first minute, and what is downloaded stays in the cache for the next try.
 func (b *builder) prefetch(ctx context.Context) error {
 	for _, c := range b.lock.Components {
 		for i := range c.Sources {
-			if len(c.Sources[i].URL) == 0 {
-				continue
-			}
 			if _, err := b.locate(ctx, &c.Sources[i]); err != nil {
 				return err
 			}

@@ -106,16 +106,21 @@ func withPair(before, after, text string) string {
 	return kept + separator + text + before[len(kept):] + after
 }
 
-// locator is the key after which digest and size are best read: the one that says which file is meant.
+// locator is the key after which digest and size are best read: the one that says which file is meant, with what says how
+// to read it. It is where Encode writes them, too.
 func locator(list []*ast.MappingValueNode) *ast.MappingValueNode {
-	best := list[0]
-	for _, p := range list {
+	best := 0
+	for i, p := range list {
 		switch p.Key.GetToken().Value {
 		case "path", "url", "member":
-			best = p
+			best = i
+		case "format", "python":
+			if i == best+1 {
+				best = i
+			}
 		}
 	}
-	return best
+	return list[best]
 }
 
 // lastLine is the last line that the value of a pair takes.

@@ -3,11 +3,14 @@ package bundle
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -51,7 +54,7 @@ func Fill(ctx context.Context, o FillOptions) (FillResult, error) {
 			return FillResult{}, Problems{{File: o.File, Message: fmt.Sprintf("has no component %q to update", name)}}
 		}
 	}
-	f := &filler{opener: opener{dir: filepath.Dir(o.File), fetch: o.Fetch}, o: o}
+	f := &filler{opener: opener{lock: o.File, fetch: o.Fetch}, o: o}
 	defer f.nested.close()
 	result := FillResult{Lock: lock}
 	var edits editor
@@ -64,7 +67,7 @@ func Fill(ctx context.Context, o FillOptions) (FillResult, error) {
 				continue
 			}
 			before := payload.Blob{Size: s.Size, SHA256: s.SHA256}
-			got, err := f.measure(ctx, s, again)
+			got, err := f.measure(ctx, s, again, lock.Release.Env)
 			if err != nil {
 				return result, err
 			}
@@ -90,8 +93,9 @@ type filler struct {
 	o FillOptions
 }
 
-// measure reads a source to its end.
-func (f *filler) measure(ctx context.Context, s *Source, again bool) (payload.Blob, error) {
+// measure reads a source to its end. When it has the release's fate.env in it, that must not contradict env: a lock may be
+// written from what is known of a release, before the package was at hand, and its versions are proved here.
+func (f *filler) measure(ctx context.Context, s *Source, again bool, env map[string]string) (payload.Blob, error) {
 	if again {
 		changed := *s
 		changed.SHA256, changed.Size = "", 0
@@ -107,10 +111,46 @@ func (f *filler) measure(ctx context.Context, s *Source, again bool) (payload.Bl
 		done += n
 		f.o.Report.report(StageRead, s.String(), done, in.size)
 	}})
+	_, name, _ := strings.Cut(s.Member, "/")
+	if row, _ := findOfficial(name); row != nil && hasFateEnv(row, name) {
+		found, err := fateEnvOf(row, d)
+		if err != nil {
+			return payload.Blob{}, f.unreadable(s, err)
+		}
+		if err := f.compareEnv(s, env, found); err != nil {
+			return payload.Blob{}, err
+		}
+	}
 	if _, err := io.Copy(io.Discard, bufio.NewReaderSize(d, 1<<20)); err != nil {
-		return payload.Blob{}, fmt.Errorf("cannot read source %s: %w", s, err)
+		return payload.Blob{}, f.unreadable(s, err)
 	}
 	return d.blob(), nil
+}
+
+// unreadable tells an archive whose bytes are wrong, which another copy of it mends, from a disk that cannot be read.
+func (f *filler) unreadable(s *Source, err error) error {
+	var disk *fs.PathError
+	if s.Member != "" && !errors.As(err, &disk) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return damagedArchive(s.String(), err)
+	}
+	return fmt.Errorf("cannot read source %s: %w", s, err)
+}
+
+// compareEnv refuses a package of another release than the lock says. What only one of the two mentions does not count.
+func (f *filler) compareEnv(s *Source, want, got map[string]string) error {
+	var differ []string
+	for _, key := range slices.Sorted(maps.Keys(got)) {
+		if value, ok := want[key]; ok && value != got[key] {
+			differ = append(differ, fmt.Sprintf("%s is %s there and %s here", key, got[key], value))
+		}
+	}
+	if differ == nil {
+		return nil
+	}
+	return &ArchiveError{
+		Archive: s.String(), Reason: fmt.Sprintf("its fate.env contradicts release.env of %s: %s", f.o.File, strings.Join(differ, ", ")),
+		hint: "use the package the lock file is for, or write the lock file of this one with: fate-installer bundle import",
+	}
 }
 
 // save applies the edits and proves, before the file is replaced, that they say what they are meant to say.

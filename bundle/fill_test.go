@@ -143,7 +143,7 @@ func TestDirectoryDigest(t *testing.T) {
 	digest := func(dir string, s Source) string {
 		s.Path, s.Format = dir, FormatDir
 		f := &filler{}
-		b, err := f.measure(ctx, &s, false)
+		b, err := f.measure(ctx, &s, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

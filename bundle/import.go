@@ -1,15 +1,14 @@
 package bundle
 
 import (
-	"archive/tar"
 	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -99,11 +98,10 @@ func (i *importer) visit(e entry, body io.Reader) error {
 	}
 	d := newDigester(body)
 	var err error
-	switch {
-	case isFateEnv(name):
-		err = i.readFateEnv(d)
-	case row.component == "fate" && row.archive:
-		err = i.findFateEnv(d)
+	if hasFateEnv(row, name) {
+		var env map[string]string
+		env, err = fateEnvOf(row, d)
+		maps.Copy(i.env, env)
 	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, d)
@@ -113,39 +111,6 @@ func (i *importer) visit(e entry, body io.Reader) error {
 	}
 	i.parts = append(i.parts, part{row, e.path, version, d.blob()})
 	return nil
-}
-
-// maxFateEnv bounds what is read of fate.env; a real one has a dozen lines.
-const maxFateEnv = 64 << 10
-
-func (i *importer) readFateEnv(r io.Reader) error {
-	text, err := io.ReadAll(io.LimitReader(r, maxFateEnv))
-	for key, value := range parseFateEnv(string(text)) {
-		i.env[key] = value
-	}
-	return err
-}
-
-// findFateEnv reads fate.env inside fate.tar.gz, while that streams by.
-func (i *importer) findFateEnv(r io.Reader) error {
-	plain, err := decompress(bufio.NewReader(r))
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	tr := tar.NewReader(plain)
-	for {
-		h, err := tr.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if ok, _ := path.Match("*/fate.env", path.Clean(h.Name)); ok && h.Typeflag == tar.TypeReg {
-			return i.readFateEnv(tr)
-		}
-	}
 }
 
 // finish turns the parts into a lock.

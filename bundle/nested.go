@@ -32,7 +32,10 @@ func (n *nested) open(archive, member string) (io.Reader, int64, error) {
 			return r, size, err
 		}
 		if !resumed {
-			return nil, 0, fmt.Errorf("cannot read %s: it has no member %q", archive, member)
+			return nil, 0, &ArchiveError{
+				Archive: archive, Reason: fmt.Sprintf("it has no member %q", member),
+				hint: "tar -t lists what it has; for an official package, bundle import writes the lock file from what is there",
+			}
 		}
 		resumed = false // it may lie before the place we were at
 	}
@@ -49,7 +52,7 @@ func (n *nested) start(archive string) error {
 	c, err := identify(archive, FormatTar, bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
 		f.Close()
-		return fmt.Errorf("cannot read %s as an archive with members: %w", archive, err)
+		return &ArchiveError{Archive: archive, Reason: "it cannot be read as an archive with members", Err: err}
 	}
 	n.path, n.file, n.plain, n.tr = archive, f, c.archived, tar.NewReader(c.archived)
 	return nil
@@ -63,14 +66,14 @@ func (n *nested) find(member string) (io.Reader, int64, error) {
 			return nil, 0, io.EOF
 		}
 		if err != nil {
-			return nil, 0, &ArchiveError{Archive: n.path, Reason: "the tar is damaged", Err: err}
+			return nil, 0, damagedArchive(n.path, err)
 		}
 		name, err := cleanPath(h.Name)
 		if err != nil || name != member {
 			continue // an entry nobody asks for need not be valid
 		}
 		if h.Typeflag != tar.TypeReg {
-			return nil, 0, fmt.Errorf("cannot read %s: member %q is not a regular file", n.path, member)
+			return nil, 0, &ArchiveError{Archive: n.path, Reason: fmt.Sprintf("member %q is not a regular file", member)}
 		}
 		return n.tr, h.Size, nil
 	}
@@ -84,4 +87,9 @@ func (n *nested) close() error {
 	err := n.file.Close()
 	*n = nested{}
 	return err
+}
+
+// damagedArchive is the error for an archive whose bytes make no sense, which a download that was cut short is as well.
+func damagedArchive(archive string, err error) error {
+	return &ArchiveError{Archive: archive, Reason: "it is damaged or cut short", Err: err, hint: "fetch it again, and compare its size with the original's"}
 }

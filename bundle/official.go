@@ -1,6 +1,9 @@
 package bundle
 
 import (
+	"archive/tar"
+	"bufio"
+	"io"
 	"path"
 	"regexp"
 	"strings"
@@ -53,9 +56,42 @@ func findOfficial(name string) (row *official, version string) {
 	return nil, ""
 }
 
-// isFateEnv recognises fate.env as a file of its own, which it was up to FATE 1.8.
-func isFateEnv(name string) bool {
-	return path.Base(name) == "fate.env" && strings.HasPrefix(name, "roles/")
+// hasFateEnv reports whether the member of that row and name has the release's fate.env in it, or is it, as up to FATE 1.8.
+func hasFateEnv(row *official, name string) bool {
+	return row.component == "fate" && (row.archive || path.Base(name) == "fate.env")
+}
+
+// fateEnvOf reads fate.env from a member that [hasFateEnv], while that streams by; some bytes may be left in r.
+func fateEnvOf(row *official, r io.Reader) (map[string]string, error) {
+	if !row.archive {
+		return readFateEnv(r)
+	}
+	plain, err := decompress(bufio.NewReader(r))
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Close()
+	tr := tar.NewReader(plain)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ok, _ := path.Match("*/fate.env", path.Clean(h.Name)); ok && h.Typeflag == tar.TypeReg {
+			return readFateEnv(tr)
+		}
+	}
+}
+
+// maxFateEnv bounds what is read of fate.env; a real one has a dozen lines.
+const maxFateEnv = 64 << 10
+
+func readFateEnv(r io.Reader) (map[string]string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFateEnv))
+	return parseFateEnv(string(text)), err
 }
 
 // parseFateEnv reads the lines KEY=VALUE that a FATE release states its parts' versions in.

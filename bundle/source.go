@@ -3,8 +3,10 @@ package bundle
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,7 +15,7 @@ import (
 
 // opener finds the bytes of sources.
 type opener struct {
-	dir    string // relative paths start here
+	lock   string // the lock file; relative paths start at its directory
 	fetch  Fetcher
 	nested nested
 }
@@ -73,15 +75,41 @@ func describe(info os.FileInfo) string {
 // locate returns the local path of the source's file or directory.
 func (o *opener) locate(ctx context.Context, s *Source) (string, error) {
 	if s.Path != "" {
-		if filepath.IsAbs(s.Path) {
-			return s.Path, nil
+		file := filepath.FromSlash(s.Path)
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(o.lock), file)
 		}
-		return filepath.Join(o.dir, filepath.FromSlash(s.Path)), nil
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return "", &MissingError{Source: s.Path, File: file, Lock: o.lock, Line: s.line}
+		}
+		return file, nil
 	}
 	if o.fetch == nil {
 		return "", fmt.Errorf("cannot fetch %s: no cache is set up", s)
 	}
 	return o.fetch.Fetch(ctx, s.URL, payload.Blob{SHA256: s.SHA256, Size: s.Size})
+}
+
+// MissingError says that a file or directory the lock names by its path is not there.
+type MissingError struct {
+	Source string // as the lock names it
+	File   string // where it was looked for
+	Lock   string // the lock file
+	Line   int
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("cannot read %s, which %s:%d names: there is no %s", e.Source, e.Lock, e.Line, e.File)
+}
+
+func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
+
+// Hint says where the file has to be.
+func (e *MissingError) Hint() string {
+	if filepath.IsAbs(e.Source) {
+		return "put it there, or correct the path in the lock file"
+	}
+	return "put it there, or a symbolic link to it; or copy the lock file into the directory that has it"
 }
 
 // openDir makes a directory readable as its canonical tar.

@@ -30,11 +30,11 @@ read it too: unzip -l FILE; unzip -p FILE jdk.tar.zst | zstd -dc | tar tv.
 EXIT STATUS
   0    done
   1    unexpected error, such as a download that failed
-  2    wrong usage, a mistake in a lock file, a source that cannot be used, or a place to write to without room
-  4    an appliance or a source is damaged or missing, or a signature is wrong
+  2    wrong usage, a mistake in a lock file, a source that is missing or cannot be used, or a place to write to without room
+  4    an appliance is damaged or missing, a source is not what the lock file says it is, or a signature is wrong
   130  interrupted`,
-		Example: `  fate-installer bundle lock release/fate-1.11.4.yaml
-  fate-installer bundle build --lock release/fate-1.11.4.yaml --out fate-installer-1.11.4-amd64
+		Example: `  fate-installer bundle lock release/fate-1.11.4.lock.yaml
+  fate-installer bundle build --lock release/fate-1.11.4.lock.yaml --out fate-installer-1.11.4-amd64
   fate-installer bundle verify fate-installer-1.11.4-amd64 --pubkey RWQ...`,
 		Args: cobra.NoArgs,
 	}
@@ -56,6 +56,7 @@ func bundleError(err error) error {
 	var problems bundle.Problems
 	var unlocked *bundle.UnlockedError
 	var archive *bundle.ArchiveError
+	var missing *bundle.MissingError
 	var stub *bundle.StubError
 	var mismatch *bundle.MismatchError
 	var signature *payload.SignatureError
@@ -63,7 +64,7 @@ func bundleError(err error) error {
 	switch {
 	case errors.As(err, &mismatch), errors.As(err, &signature), errors.As(err, &schema):
 		return exitCode(err, exitPayload)
-	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &stub), isBadTarget(err):
+	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &missing), errors.As(err, &stub), isBadTarget(err):
 		return exitCode(err, exitUsage)
 	}
 	return err

@@ -29,6 +29,7 @@ func TestBundleErrorCodes(t *testing.T) {
 		{bundle.Problems{{Message: "x"}}, exitUsage},
 		{&bundle.UnlockedError{}, exitUsage},
 		{&bundle.ArchiveError{}, exitUsage},
+		{&bundle.MissingError{}, exitUsage},
 		{&bundle.StubError{Err: errors.New("x")}, exitUsage},
 		{&payload.SpaceError{}, exitUsage},
 		{&payload.NoExecError{}, exitUsage},
