@@ -15,11 +15,16 @@ import (
 
 const fateEnv = "FATE=1.11.3\nFATEFlow=1.11.2\nFATEBoard=1.11.2\nEGGROLL=2.5.2\nCENTOS=7.2\n# comment\nPYTHON=3.8\nJDK=8\n\n"
 
-// officialPackage makes a package with the layout of AnsibleFATE 1.9 to 1.11, in the order find gives it on one machine;
-// leave drops members whose path contains one of the words.
+// officialPackage makes the package of FATE 1.11.3; leave drops members whose path contains one of the words.
 func officialPackage(t testing.TB, leave ...string) []byte {
 	t.Helper()
-	const root = "AnsibleFATE_1.11.3_release_offline/"
+	return officialPackageOf(t, "1.11.3", fateEnv, leave...)
+}
+
+// officialPackageOf makes a package with the layout of AnsibleFATE 1.9.1 to 1.11, in the order find gives it on one machine.
+func officialPackageOf(t testing.TB, version, fateEnv string, leave ...string) []byte {
+	t.Helper()
+	root := "AnsibleFATE_" + version + "_release_offline/"
 	archive := func(codec string, entries ...*tar.Header) string {
 		return string(compress(t, codec, makeTar(t, entries...)))
 	}
@@ -37,7 +42,7 @@ func officialPackage(t testing.TB, leave ...string) []byte {
 		f(root+"roles/java/files/jdk-8u345.tar.xz", archive("xz", d("jdk-8u345/"), sh("jdk-8u345/bin/java", "\x7fELF java"), l("jdk-8u345/jre/bin/java", "../../bin/java"))),
 		f(root+"roles/mysql/files/mysql-8.0.28.tar.gz", archive("gz", d("mysql-8.0.28/"), sh("mysql-8.0.28/bin/mysqld", "\x7fELF mysqld"))),
 		sh(root+"roles/python/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh", "#!/bin/sh\n# binary\n"),
-		f(root+"roles/python/files/pypi.tar.gz", archive("gz", d("pip_packages_fate_1.11.3/"), f("pip_packages_fate_1.11.3/numpy-1.23.1-cp38-cp38-manylinux2014_x86_64.whl",
+		f(root+"roles/python/files/pypi.tar.gz", archive("gz", d("pypi/"), f("pypi/numpy-1.23.1-cp38-cp38-manylinux2014_x86_64.whl",
 			simpleWheel(t, "numpy-1.23.1", zipMember{"numpy/__init__.py", "1", 0o644})))),
 		f(root+"roles/python/files/requirements.txt", "numpy==1.23.1\n"),
 		f(root+"roles/rabbitmq/files/rabbitmq-server-generic-unix-3.9.14.tar.xz", archive("xz", d("rabbitmq_server-3.9.14/"), sh("rabbitmq_server-3.9.14/sbin/rabbitmq-server", "#!/bin/sh\n"))),

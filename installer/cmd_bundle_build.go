@@ -27,13 +27,16 @@ func newBundleLockCommand(g *globals) *cobra.Command {
 file. Everything else in the file stays as it is, comments included. A complete lock is not touched, and its sources are
 not read; "bundle build" checks them.
 
+The lock files of FATE's releases, release/fate-VERSION.lock.yaml, need one file: the official offline package, beside the
+lock file. Its own fate.env must have the versions that the lock file has.
+
 EXIT STATUS
   0    the lock is complete
   1    unexpected error, such as a download that failed
-  2    a mistake in the lock file, or a source that cannot be used
+  2    a mistake in the lock file, or a source that is missing, or cannot be used
   130  interrupted`,
-		Example: `  fate-installer bundle lock release/fate-1.11.4.yaml
-  fate-installer bundle lock --update mysql release/fate-1.11.4.yaml`,
+		Example: `  fate-installer bundle lock release/fate-1.11.4.lock.yaml
+  fate-installer bundle lock --update mysql release/fate-1.11.4.lock.yaml`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runBundleLock(cmd.Context(), g, o, args[0]) },
 	}
@@ -115,10 +118,10 @@ than what is built in. The manifest names the tool and its version, on which the
 EXIT STATUS
   0    built and verified
   1    unexpected error, such as a download that failed
-  2    a mistake in the lock file, a source that cannot be used, or no room for the result
+  2    a mistake in the lock file, a source that is missing or cannot be used, or no room for the result
   4    a source is not what the lock file says it is
   130  interrupted; nothing is left behind`,
-		Example: `  fate-installer bundle build --lock release/fate-1.11.4.yaml --out fate-installer-1.11.4-amd64 --sign release.key
+		Example: `  fate-installer bundle build --lock release/fate-1.11.4.lock.yaml --out fate-installer-1.11.4-amd64 --sign release.key
   fate-installer bundle build --lock x.yaml --out x --stub bin/fate-installer-linux-arm64
   fate-installer bundle build --lock x.yaml --out x --codec xz --split 4G
   fate-installer bundle build --lock x.yaml --out x --compressor tool`,

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the files of a release into dist/: one binary per architecture, without payload, and SHA256SUMS.
+# Builds the files of a release into dist/: one binary per architecture, without payload, the lock files to build
+# appliances from, and SHA256SUMS.
 # The same commit gives the same bytes; a check of that is part of the release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +17,6 @@ for arch in amd64 arm64; do
 	cmp "dist/fate-installer-$version-linux-$arch" dist/again
 	rm dist/again
 done
-cp LICENSE README.md README.zh.md CHANGELOG.md dist/
+cp LICENSE README.md README.zh.md CHANGELOG.md release/*.lock.yaml dist/
 (cd dist && sha256sum -- * >SHA256SUMS)
 ls -l dist
