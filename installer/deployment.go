@@ -118,7 +118,14 @@ func (d *deployment) begin(verb string) (unlock func() error, err error) {
 	if err := d.needRoot(verb); err != nil {
 		return nil, err
 	}
-	return d.lock()
+	if unlock, err = d.lock(); err != nil {
+		return nil, err
+	}
+	// Without its directory a database that was being exchanged would be taken for one that is yet to be made.
+	if err := d.host.MendExchange(d.layout().DatabaseData()); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot put the database back: %w", err), unlock())
+	}
+	return unlock, nil
 }
 
 func (d *deployment) needRoot(verb string) error {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -193,11 +194,34 @@ func (h *Host) Exchange(a, b string) error {
 	case !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOSYS):
 		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
 	}
-	temp := TempName(a)
-	for _, move := range [][2]string{{a, temp}, {b, a}, {temp, b}} {
+	return h.exchangeByRenames(a, b)
+}
+
+// exchangeByRenames is Exchange where the kernel cannot. When one of the renames fails, those before it are taken back:
+// what is exchanged may be the only copy of a database.
+func (h *Host) exchangeByRenames(a, b string) error {
+	temp := exchangeName(a)
+	moves := [][2]string{{a, temp}, {b, a}, {temp, b}}
+	for i, move := range moves {
 		if err := h.Rename(move[0], move[1]); err != nil {
+			for _, done := range slices.Backward(moves[:i]) {
+				err = errors.Join(err, h.Rename(done[1], done[0]))
+			}
 			return err
 		}
 	}
 	return nil
+}
+
+// MendExchange puts a back where a power cut between the renames of an Exchange has left nothing at that name.
+func (h *Host) MendExchange(a string) error {
+	if temp := exchangeName(a); !h.Exists(a) && h.Exists(temp) {
+		return h.Rename(temp, a)
+	}
+	return nil
+}
+
+// exchangeName is where a is during an exchange by renames. No other change leaves anything there.
+func exchangeName(a string) string {
+	return filepath.Join(filepath.Dir(a), "."+filepath.Base(a)+".fate-exchange")
 }

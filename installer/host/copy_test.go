@@ -108,3 +108,44 @@ func TestExchange(t *testing.T) {
 		t.Errorf("exchanged with nothing: %v", err)
 	}
 }
+
+// TestExchangeByRenames is for kernels that cannot exchange: whichever rename fails, both are where they were; and what a
+// power cut leaves is mended.
+func TestExchangeByRenames(t *testing.T) {
+	h, root := copyTestTree(t)
+	if err := os.Mkdir(filepath.Join(root, "other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for failing := range 3 {
+		renames := 0
+		h.InjectFaults(t, func(op Op, _ string) error {
+			if op == OpRename {
+				renames++
+			}
+			if op == OpRename && renames == failing+1 {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if err := h.exchangeByRenames("/from/bin", "/other"); !errors.Is(err, syscall.EIO) || !h.Exists("/from/bin/run") || !h.Exists("/other") || h.Exists(exchangeName("/from/bin")) {
+			t.Errorf("rename %d fails: %v", failing, err)
+		}
+	}
+	h.fault = nil
+	if err := h.exchangeByRenames("/from/bin", "/missing"); err == nil || !h.Exists("/from/bin/run") {
+		t.Errorf("exchanged with nothing: %v", err)
+	}
+	for _, cut := range []bool{true, false} {
+		if cut {
+			if err := h.Rename("/from/bin", exchangeName("/from/bin")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.MendExchange("/from/bin"); err != nil || !h.Exists("/from/bin/run") {
+			t.Errorf("cut off: %v, mended: %v", cut, err)
+		}
+	}
+	if err := h.exchangeByRenames("/from/bin", "/other"); err != nil || !h.Exists("/other/run") || h.Exists("/from/bin/run") || !h.Exists("/from/bin") {
+		t.Errorf("they have not changed places: %v", err)
+	}
+}
