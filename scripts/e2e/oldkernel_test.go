@@ -85,6 +85,22 @@ func TestOldKernel(t *testing.T) {
 		b.runOld("host", programFile, "diagnose", "--out", "/root/diagnosis.tar.gz")
 		b.runOld("host", programFile, "test", "min")
 	})
+	b.step("upgrade, and back to the database of before", func(b bench) { // two directories change places by renames
+		if err := b.CopyTo(b.t.Context(), nextAppliance(b.t), "host", "/root/next"); err != nil {
+			b.t.Fatal(err)
+		}
+		jobs := b.jobs("host")
+		b.runOld("host", "/root/next", "upgrade")
+		b.checkFiltered("host", b.checkReady("host", modulesOfParty...))
+		b.checkVersion("2.5.4")
+		b.runOld("host", programFile, "rollback", "--yes", "--no-test")
+		b.checkFiltered("host", b.checkReady("host", modulesOfParty...))
+		b.checkVersion("2.5.3")
+		if now := b.jobs("host"); now != jobs {
+			b.t.Errorf("%d rows of jobs after the rollback, %d before the upgrade", now, jobs)
+		}
+		b.run("host", "test", "!", "-e", "/data/projects/data/fate/.mysql.fate-exchange")
+	})
 	b.step("uninstall with data leaves the host as it was", func(b bench) {
 		b.runOld("host", installerFile, "uninstall", "--yes", "--purge-data")
 		b.checkSame("root file system", bare, b.contents("host", []string{"/"}, notOurs...))
