@@ -12,8 +12,10 @@ import (
 // ExtractOptions say how components are unpacked.
 type ExtractOptions struct {
 	UID, GID int                     // owner of everything unpacked; -1 leaves it to the system
-	Workers  int                     // 0 means one for each processor, at most maxWorkers; each holds about 33 MB
 	Progress func(done, total int64) // bytes unpacked or checked; called by one goroutine at a time
+	// Workers is how many frames are unpacked at once; 0 means one for each processor, at most maxWorkers. Each takes about
+	// 33 MB. Extractions of the same Payload at the same time share them.
+	Workers int
 	// Whole proves the rest of the appliance too, as Verify does, before anything gets its name: program, other members,
 	// and components that are not unpacked.
 	Whole bool
@@ -51,7 +53,7 @@ func (p *Payload) ExtractAll(ctx context.Context, targets []Target, o ExtractOpt
 	if err := x.stage(); err != nil {
 		return err
 	}
-	if err := inOrder(ctx, workers(o.Workers), len(x.tasks), x.newWorker(ctx)); err != nil {
+	if err := x.unpack(ctx); err != nil {
 		return err
 	}
 	for _, j := range x.jobs {
@@ -140,10 +142,17 @@ func (x *extraction) stage() error {
 	return nil
 }
 
+// unpack carries out the tasks.
+func (x *extraction) unpack(ctx context.Context) error {
+	n := workers(x.o.Workers)
+	x.p.readers.enter(n)
+	defer x.p.readers.leave()
+	return inOrder(ctx, n, len(x.tasks), x.newWorker(ctx))
+}
+
 // newWorker returns what makes the state of a goroutine for inOrder.
 func (x *extraction) newWorker(ctx context.Context) func() (func(int) error, error) {
 	return func() (func(int) error, error) {
-		frames := newFrameReader(x.p, x.jobs)
 		mine := map[*job]*worker{}
 		var buf []byte
 		return func(i int) error {
@@ -157,13 +166,15 @@ func (x *extraction) newWorker(ctx context.Context) func() (func(int) error, err
 			if mine[t.job] == nil {
 				mine[t.job] = t.job.newWorker()
 			}
-			return t.job.failed(t.job.unpack(ctx, mine[t.job], frames, t.frame))
+			return t.job.failed(t.job.unpack(ctx, mine[t.job], t.frame))
 		}, nil
 	}
 }
 
 // unpack has w write frame i.
-func (j *job) unpack(ctx context.Context, w *worker, frames *frameReader, i int) error {
+func (j *job) unpack(ctx context.Context, w *worker, i int) error {
+	frames := j.p.readers.take(j.p)
+	defer j.p.readers.give(frames) // raw is in its memory
 	raw, err := frames.read(j, i)
 	if err != nil {
 		return err

@@ -21,7 +21,8 @@ type Payload struct {
 	members   []member
 	tail      []byte // central directory and end records
 
-	trust func() error // whether the compiled-in key, if there is one, signed this
+	trust   func() error // whether the compiled-in key, if there is one, signed this
+	readers frameReaders
 }
 
 // Open opens an appliance, or the parts of one: path may name the file before it was split, or any of its parts.
@@ -76,6 +77,7 @@ func open(src *source) (*Payload, error) {
 	}
 	p := &Payload{src: src}
 	p.trust = sync.OnceValue(p.checkCompiledKey)
+	p.readers.freed.L = &p.readers.mu
 	if err := p.readMembers(t); err != nil {
 		return nil, err
 	}
