@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -178,6 +179,13 @@ func openAppliance(g *globals, args []string) (*payload.Payload, error) {
 	}
 	p, err := open()
 	return p, bundleError(err)
+}
+
+// saveMemory has garbage collected early until the function it returns is called. Packing and unpacking hold a few large
+// buffers for all of their time: to wait until there is as much garbage as that would double the memory.
+func saveMemory() (restore func()) {
+	before := debug.SetGCPercent(20)
+	return func() { debug.SetGCPercent(before) }
 }
 
 // withAppliance runs use on the appliance that args or the common flags name.

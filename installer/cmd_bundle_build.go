@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -171,8 +170,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	if err != nil {
 		return bundleError(err)
 	}
-	// What a build holds are a few large buffers, for all of its time: to wait until there is as much garbage would double it.
-	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	defer saveMemory()()
 	result, err := bundle.Build(ctx, bundle.BuildOptions{
 		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor, Workers: o.workers,
 		Key: key, Split: split, Fetch: fetch, Report: shown.report,

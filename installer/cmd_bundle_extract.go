@@ -54,7 +54,7 @@ EXIT STATUS
 	}
 	cmd.Flags().StringVar(&o.from, "from", "", "appliance `file`, or any part of one (default: --payload, or else this program)")
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave the components alone whose directory is there already")
-	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 3")
+	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 3, or 2 with xz")
 	cmd.Flags().BoolVar(&o.allowNoExec, "allow-noexec", false, "unpack although DIR is on a file system that runs no programs")
 	cmd.Flags().BoolVar(&o.noSync, "no-sync", false, "leave it to the system when the data reaches the disk: for what a power cut may take")
 	return cmd
@@ -82,6 +82,7 @@ func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions, 
 			}
 		}()
 	}
+	defer saveMemory()()
 	var bar *progress // made by the first call, which knows the total
 	var targets []payload.Target
 	for _, e := range list {

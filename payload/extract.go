@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,8 +14,8 @@ import (
 type ExtractOptions struct {
 	UID, GID int                     // owner of everything unpacked; -1 leaves it to the system
 	Progress func(done, total int64) // bytes unpacked or checked; called by one goroutine at a time
-	// Workers is how many frames are unpacked at once; 0 means one for each processor, at most maxWorkers. Each takes about
-	// 33 MB. Extractions of the same Payload at the same time share them.
+	// Workers is how many frames are unpacked at once; 0 means one for each processor, at most maxWorkers, and with xz
+	// maxXZWorkers. Each takes about 33 MB, with xz 45. Extractions of the same Payload at the same time share them.
 	Workers int
 	// Whole proves the rest of the appliance too, as Verify does, before anything gets its name: program, other members,
 	// and components that are not unpacked.
@@ -144,10 +145,19 @@ func (x *extraction) stage() error {
 
 // unpack carries out the tasks.
 func (x *extraction) unpack(ctx context.Context) error {
-	n := workers(x.o.Workers)
+	n := x.workers()
 	x.p.readers.enter(n)
 	defer x.p.readers.leave()
 	return inOrder(ctx, n, len(x.tasks), x.newWorker(ctx))
+}
+
+func (x *extraction) workers() int {
+	n := workers(x.o.Workers)
+	isXZ := func(j *job) bool { return j.c.Codec == CodecXZ }
+	if x.o.Workers == 0 && slices.ContainsFunc(x.jobs, isXZ) {
+		return min(n, maxXZWorkers)
+	}
+	return n
 }
 
 // newWorker returns what makes the state of a goroutine for inOrder.

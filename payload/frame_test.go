@@ -3,6 +3,7 @@ package payload
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -83,4 +84,19 @@ func TestExtractAtTheSameTime(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestWorkersOfAnExtraction(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	zstd, xz := &job{c: &Component{Codec: CodecZstd}}, &job{c: &Component{Codec: CodecXZ}}
+	for _, c := range []struct {
+		jobs  []*job
+		asked int
+		want  int
+	}{{[]*job{zstd}, 0, 3}, {[]*job{zstd, xz}, 0, 2}, {[]*job{xz}, 5, 5}, {[]*job{zstd}, 1, 1}, {nil, 0, 3}} {
+		x := &extraction{jobs: c.jobs, o: ExtractOptions{Workers: c.asked}}
+		if got := x.workers(); got != c.want {
+			t.Errorf("%d components, %d asked for: %d workers, want %d", len(c.jobs), c.asked, got, c.want)
+		}
+	}
 }

@@ -132,6 +132,9 @@ func (p *Payload) readError(what string, offset int64, err error) error {
 // form in memory, so that three stay below 150 MB, and more would hardly be faster than the disk.
 const maxWorkers = 3
 
+// maxXZWorkers is the same for xz, whose decoder makes itself a dictionary for each frame.
+const maxXZWorkers = 2
+
 func workers(n int) int {
 	if n <= 0 {
 		n = min(runtime.GOMAXPROCS(0), maxWorkers)
