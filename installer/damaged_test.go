@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func TestDamagedApplianceIsRefusedFirst(t *testing.T) {
 		t.Fatalf("the appliance has the parts %v", places)
 	}
 	for what, at := range places {
-		bad := append([]byte(nil), good...)
+		bad := bytes.Clone(good)
 		bad[at] ^= 1
 		damaged := filepath.Join(t.TempDir(), "damaged")
 		if err := os.WriteFile(damaged, bad, 0o755); err != nil {
@@ -67,7 +68,7 @@ func bytesOf(t *testing.T, path string) map[string]int64 {
 	return places
 }
 
-// treeOf lists the files below a root with their sizes and modes, but for the installer's own.
+// treeOf lists the files below a root with their modes and the times of their last change, but for the installer's own.
 func treeOf(t *testing.T, root string) string {
 	t.Helper()
 	var list strings.Builder
