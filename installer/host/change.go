@@ -114,10 +114,7 @@ func (h *Host) Rename(from, to string) error {
 }
 
 func (h *Host) rename(from, to string) error {
-	if err := h.files.rename(from, to); err != nil {
-		return err
-	}
-	return h.owners.moved(from, to)
+	return h.owners.renaming(from, to, func() error { return h.files.rename(from, to) })
 }
 
 // Symlink makes abs a link to target, replacing a link or file in one step.

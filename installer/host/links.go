@@ -45,6 +45,13 @@ func trusted(fi fs.FileInfo) bool {
 
 // mayChange refuses a change that would not happen where abs says.
 func (h *Host) mayChange(op, abs string) error {
+	if err := h.checkPlace(op, abs); err != nil || h.IsSystem() {
+		return err
+	}
+	return h.owners.settle()
+}
+
+func (h *Host) checkPlace(op, abs string) error {
 	if err := checkAbs(op, abs); err != nil {
 		return err
 	}

@@ -19,11 +19,11 @@ var ErrLocked = errors.New("another process holds the lock")
 // When another process holds it, the error wraps [ErrLocked] and holder is that process, or 0. The kernel drops the
 // lock when the process ends, however it ends. release also removes the file.
 func (h *Host) TryLock(abs string) (release func() error, holder int, err error) {
-	if err := h.mayChange("lock", abs); err != nil {
+	if err := h.checkPlace("lock", abs); err != nil {
 		return nil, 0, err
 	}
 	made, err := h.MissingParents(filepath.Dir(abs))
-	if err == nil {
+	if err == nil && len(made) > 0 {
 		err = h.MkdirAll(filepath.Dir(abs), FileMode{Perm: 0o755})
 	}
 	if err != nil {
@@ -47,6 +47,9 @@ func (h *Host) TryLock(abs string) (release func() error, holder int, err error)
 			continue
 		}
 		if err := writePID(f); err != nil {
+			return nil, 0, errors.Join(fmt.Errorf("cannot lock %s: %w", abs, err), f.Close())
+		}
+		if err := h.owners.reload(); err != nil { // the former holder changed them while we were not alone
 			return nil, 0, errors.Join(fmt.Errorf("cannot lock %s: %w", abs, err), f.Close())
 		}
 		release := func() error {

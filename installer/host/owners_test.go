@@ -91,3 +91,104 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("IDs: %d %d, %v", uid, gid, err)
 	}
 }
+
+// TestOwnersAfterAKill cuts a process off between a change and its record, in both orders.
+func TestOwnersAfterAKill(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cut  func(t *testing.T, h *Host, dir string)
+		want map[string]string
+	}{
+		{"after a rename", func(t *testing.T, h *Host, dir string) {
+			_, err := h.owners.announce(owned{From: "/tree", Path: "/moved", Rename: announced})
+			must(t, err)
+			must(t, os.Rename(dir+"/tree", dir+"/moved"))
+		}, map[string]string{"/moved": "app:apps", "/moved/a": "late:apps", "/moved/b": "app:apps"}},
+		{"before a rename", func(t *testing.T, h *Host, _ string) {
+			_, err := h.owners.announce(owned{From: "/tree", Path: "/moved", Rename: announced})
+			must(t, err)
+		}, map[string]string{"/tree": "app:apps", "/tree/a": "late:apps", "/tree/b": "app:apps"}},
+		{"after a rename over a file", func(t *testing.T, h *Host, dir string) {
+			must(t, h.Chown("/new", "other", "other"))
+			_, err := h.owners.announce(owned{From: "/new", Path: "/tree/a", Rename: announced})
+			must(t, err)
+			must(t, os.Rename(dir+"/new", dir+"/tree/a"))
+		}, map[string]string{"/tree": "app:apps", "/tree/a": "other:other", "/tree/b": "app:apps"}},
+		{"after a removal", func(t *testing.T, _ *Host, dir string) {
+			must(t, os.Remove(dir+"/tree/a"))
+		}, map[string]string{"/tree": "app:apps", "/tree/a": "app:apps", "/tree/b": "app:apps"}},
+		{"after the removal of a tree", func(t *testing.T, _ *Host, dir string) {
+			must(t, os.RemoveAll(dir+"/tree"))
+		}, map[string]string{"/tree": "root:root", "/tree/a": "root:root", "/tree/b": "root:root"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newTree(t, map[string]string{"/tree/a": "", "/tree/b": "", "/new": ""})
+			must(t, h.RecordOwners("/tree", "app", "apps"))
+			must(t, h.Chown("/tree/a", "late", ""))
+			c.cut(t, h, h.Root())
+
+			again, err := New(h.Root(), nil)
+			must(t, err)
+			// What was cut off is decided before anything else happens to the paths, and stays so.
+			must(t, again.WriteFile("/else", nil, FileMode{}))
+			third, err := New(h.Root(), nil)
+			must(t, err)
+			for p := range c.want {
+				if !third.Exists(p) { // made anew, it has nothing of the owner before
+					must(t, os.MkdirAll(h.Root()+p, 0o755))
+				}
+			}
+			for p, want := range c.want {
+				for _, h := range []*Host{again, third} {
+					if got := strings.Fields(describe(t, h, p))[1]; got != want {
+						t.Errorf("%s: %s, want %s", p, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestOwnersFileIsForImageBuilders: a run that ends leaves no log but a list.
+func TestOwnersFileIsForImageBuilders(t *testing.T) {
+	h := newTree(t, map[string]string{"/new/a": "", "/new/b": "", "/gone": ""})
+	must(t, h.RecordOwners("/new", "app", "apps"))
+	must(t, h.Chown("/new/b", "mysql", "mysql"))
+	must(t, h.Chown("/gone", "app", "apps"))
+	must(t, h.Rename("/new", "/data"))
+	must(t, h.Remove("/gone"))
+	must(t, h.Close())
+	const want = `{"path":"/data","owner":"app","group":"apps","tree":true}
+{"path":"/data/b","owner":"mysql","group":"mysql"}
+`
+	file := filepath.Join(h.Root(), OwnersFile)
+	if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		t.Errorf("got\n%s%v, want\n%s", got, err, want)
+	}
+	entries, err := os.ReadDir(filepath.Dir(file))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestOwnersOfTwoProcesses: whoever takes the lock sees what its former holder recorded, and nobody drops the record of
+// another.
+func TestOwnersOfTwoProcesses(t *testing.T) {
+	first := newTree(t, map[string]string{"/a": "", "/b": ""})
+	second, err := New(first.Root(), nil)
+	must(t, err)
+	must(t, first.Chown("/a", "app", "apps"))
+	release, _, err := second.TryLock("/lock")
+	must(t, err)
+	must(t, second.Chown("/b", "mysql", "mysql"))
+	must(t, release())
+	must(t, first.Close())
+	must(t, second.Close())
+	h, err := New(first.Root(), nil)
+	must(t, err)
+	for p, want := range map[string]string{"/a": "app:apps", "/b": "mysql:mysql"} {
+		if got := strings.Fields(describe(t, h, p))[1]; got != want {
+			t.Errorf("%s: %s, want %s", p, got, want)
+		}
+	}
+}
