@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
 )
 
 // endReport is what a finished install tells: what was done, what runs here, and what to do next.
@@ -23,6 +24,7 @@ type endReport struct {
 	Programs  []engine.ServiceStatus `json:"programs"`
 	Board     string                 `json:"fateboard,omitempty"`
 	Logs      string                 `json:"logs"`
+	Owners    string                 `json:"owners_file,omitempty"` // in a tree: who is to own its files
 	Journal   string                 `json:"journal"`
 	Next      string                 `json:"next"`
 	Waiting   []absence              `json:"waiting,omitempty"` // for other hosts
@@ -41,9 +43,17 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Waiting:  d.wait.absences(),
 		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps, Critical: report.Critical,
 	}
-	if mode == fate.ModeInstall {
+	var err error
+	switch {
+	case mode == fate.ModeInstall:
 		end.Next = "fate-installer install --mode config"
-	} else if err := d.addPrograms(ctx, &end); err != nil {
+	case !d.host.Live():
+		end.Owners = host.OwnersFile
+		end.Next = "give the files these owners, boot it, and run the same command there without --root"
+	default:
+		err = d.addPrograms(ctx, &end)
+	}
+	if err != nil {
 		return err
 	}
 	if d.g.Output == outputJSON {
@@ -62,9 +72,6 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 // addPrograms adds what runs on this host now.
 func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
 	env := d.env(newRunView(d.g, 0))
-	if env.Services == nil {
-		return nil
-	}
 	programs, err := env.Services.Status(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot tell what runs now: %w", err)
@@ -101,6 +108,10 @@ func (d *deployment) printEndText(end endReport) {
 	}
 	if end.Board != "" {
 		d.g.printf("fateboard  %s  (user %s, password: fateboard_admin in %s)\n", end.Board, d.spec.Side.FateBoard.User, d.layout().Secrets())
+	}
+	if end.Owners != "" {
+		d.g.printf("owners     %s, in the tree\nnext       %s\n", end.Owners, end.Next)
+		return
 	}
 	d.g.printf("logs       %s\nprograms   fate-installer svc status\nnext       %s\n", end.Logs, end.Next)
 }
