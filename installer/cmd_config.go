@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -52,7 +51,7 @@ EXIT STATUS
   fate-installer config show --config host/ --config secrets.yaml -o json
   fate-installer config show --role host --party 10000`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(cmd.Context(), g, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(g, opts) },
 	}
 	cmd.Flags().BoolVar(&opts.origins, "origins", false, "add the place each value comes from")
 	cmd.Flags().StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
@@ -74,7 +73,7 @@ EXIT STATUS
   ssh admin@bastion cat cluster.yaml | fate-installer config check --config -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			w, err := readWanted(cmd.Context(), g, peer)
+			w, err := readWanted(g, peer)
 			if err != nil {
 				return err
 			}
@@ -95,12 +94,12 @@ EXIT STATUS
 type wanted struct {
 	g       *globals
 	site    site
-	facts   *host.Facts
+	machine host.Identity
 	cluster *fate.Cluster
 }
 
 // readWanted reads cluster files, or makes the cluster of --role alone, or takes what is installed here.
-func readWanted(ctx context.Context, g *globals, peer string) (*wanted, error) {
+func readWanted(g *globals, peer string) (*wanted, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return nil, exitCode(err, exitUsage)
@@ -110,22 +109,19 @@ func readWanted(ctx context.Context, g *globals, peer string) (*wanted, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := host.Gather(ctx, h, host.FactsQuery{})
+	machine := host.Identify(h)
+	cluster, err := req.site.cluster(machine)
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := req.site.cluster(facts)
-	if err != nil {
-		return nil, err
-	}
-	return &wanted{g: g, site: req.site, facts: facts, cluster: cluster}, nil
+	return &wanted{g: g, site: req.site, machine: machine, cluster: cluster}, nil
 }
 
 // spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
 func (w *wanted) spec(secrets fate.Secrets) (*fate.Spec, error) {
-	sel := w.site.selection(w.g.Base, w.facts, secrets)
+	sel := w.site.selection(w.g.Base, w.machine, secrets)
 	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
-		sel.Memory, sel.CPUs = w.facts.Memory.Total, w.facts.CPU.Count
+		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
 	}
 	spec, err := w.cluster.Spec(sel)
 	return spec, configError(err)
@@ -155,8 +151,8 @@ func (w *wanted) versions(fateVersion string) error {
 	return nil
 }
 
-func runConfigShow(ctx context.Context, g *globals, opts *configShowOptions) error {
-	w, err := readWanted(ctx, g, opts.peer)
+func runConfigShow(g *globals, opts *configShowOptions) error {
+	w, err := readWanted(g, opts.peer)
 	if err != nil {
 		return err
 	}

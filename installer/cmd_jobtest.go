@@ -80,7 +80,7 @@ EXIT STATUS
 }
 
 func runToy(ctx context.Context, g *globals, opts *jobTestOptions) error {
-	spec, err := installed(ctx, g)
+	spec, err := installed(g)
 	if err != nil {
 		return err
 	}

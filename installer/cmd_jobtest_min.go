@@ -62,7 +62,7 @@ EXIT STATUS
 }
 
 func runMin(ctx context.Context, g *globals, opts *minOptions) error {
-	spec, err := installed(ctx, g)
+	spec, err := installed(g)
 	if err != nil {
 		return err
 	}

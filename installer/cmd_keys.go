@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -52,7 +51,7 @@ EXIT STATUS
   fate-installer keys check --config cluster.yaml --role host from-our-pki/
   fate-installer install --config cluster.yaml --keys keys/host.tar.gz`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runKeys(cmd.Context(), g, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runKeys(g, o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.out, "out", "", "new `directory` for the keys")
@@ -77,7 +76,7 @@ EXIT STATUS
 		Example: `  fate-installer keys check --config cluster.yaml --role host keys/host.tar.gz`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, _, err := checkedKeys(cmd.Context(), g, args[0])
+			_, _, err := checkedKeys(g, args[0])
 			if err == nil {
 				g.printf("ok: %s can be used\n", args[0])
 			}
@@ -99,12 +98,12 @@ EXIT STATUS
   2    wrong usage, or keys that cannot work`,
 		Example: `  fate-installer keys install --config cluster.yaml keys/host.tar.gz`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return runKeysInstall(cmd.Context(), g, args[0]) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return runKeysInstall(g, args[0]) },
 	}
 }
 
-func runKeys(ctx context.Context, g *globals, o *keysOptions) error {
-	w, err := readWanted(ctx, g, "")
+func runKeys(g *globals, o *keysOptions) error {
+	w, err := readWanted(g, "")
 	if err != nil {
 		return err
 	}
@@ -311,8 +310,8 @@ func readHandover(dir string) (*fate.Handover, error) {
 }
 
 // checkedKeys reads and checks the keys of this host's side.
-func checkedKeys(ctx context.Context, g *globals, name string) (*fate.Spec, []fate.NamedFile, error) {
-	w, err := readWanted(ctx, g, "")
+func checkedKeys(g *globals, name string) (*fate.Spec, []fate.NamedFile, error) {
+	w, err := readWanted(g, "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -340,8 +339,8 @@ func checkedKeys(ctx context.Context, g *globals, name string) (*fate.Spec, []fa
 	return spec, files, nil
 }
 
-func runKeysInstall(ctx context.Context, g *globals, name string) error {
-	spec, files, err := checkedKeys(ctx, g, name)
+func runKeysInstall(g *globals, name string) error {
+	spec, files, err := checkedKeys(g, name)
 	if err != nil {
 		return err
 	}

@@ -47,12 +47,12 @@ EXIT STATUS
 		Example: `  fate-installer party list
   fate-installer party list --config cluster.yaml --ip 192.168.0.88 -o json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runPartyList(cmd.Context(), g) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runPartyList(g) },
 	}
 }
 
-func runPartyList(ctx context.Context, g *globals) error {
-	w, err := readWanted(ctx, g, "")
+func runPartyList(g *globals) error {
+	w, err := readWanted(g, "")
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 
 // known refuses to remove what is not there: a mistyped id would look like success.
 func (c *partiesChange) known(changes []fate.PartyChange) error {
-	written, err := c.stored.cluster(c.facts)
+	written, err := c.stored.cluster(c.machine)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ type partyTest struct {
 }
 
 func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties []string) error {
-	t, err := openPartyTest(ctx, g, o)
+	t, err := openPartyTest(g, o)
 	if err != nil {
 		return err
 	}
@@ -93,8 +93,8 @@ func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties 
 	return t.print(results)
 }
 
-func openPartyTest(ctx context.Context, g *globals, o *partyTestOptions) (*partyTest, error) {
-	w, err := readWanted(ctx, g, o.peer)
+func openPartyTest(g *globals, o *partyTestOptions) (*partyTest, error) {
+	w, err := readWanted(g, o.peer)
 	if err != nil {
 		return nil, err
 	}

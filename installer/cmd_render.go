@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,7 +43,7 @@ EXIT STATUS
   fate-installer render --diff
   fate-installer init --host 10000:10.0.0.1 --guest 9999:10.0.0.2 | fate-installer render --config - --ip 10.0.0.2 --fate-version 1.9.0 --out g`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runRender(cmd.Context(), g, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRender(g, opts) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.out, "out", "", "write below this `directory`")
@@ -57,8 +56,8 @@ EXIT STATUS
 	return cmd
 }
 
-func runRender(ctx context.Context, g *globals, opts *renderOptions) error {
-	w, err := readWanted(ctx, g, opts.peer)
+func runRender(g *globals, opts *renderOptions) error {
+	w, err := readWanted(g, opts.peer)
 	if err != nil {
 		return err
 	}

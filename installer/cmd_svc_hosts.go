@@ -41,7 +41,7 @@ type partyState struct {
 const askTimeout = 4 * time.Second
 
 func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
-	spec, err := installed(ctx, g)
+	spec, err := installed(g)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	if len(words) != 1 || strings.TrimPrefix(words[0], "fate-") != string(fate.FateFlow) {
 		return exitCode(withHint(errors.New("cannot restart these in turns: only FATE-Flow runs on several hosts behind one address"), "fate-installer svc restart --rolling fateflow"), exitUsage)
 	}
-	spec, err := installed(ctx, g)
+	spec, err := installed(g)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 	if len(chain) == 0 {
 		return nil
 	}
-	spec, err := installed(ctx, g)
+	spec, err := installed(g)
 	if err != nil {
 		return nil
 	}

@@ -35,6 +35,7 @@ type deployment struct {
 	stored  *site // what is installed, or nil
 	spec    *fate.Spec
 	facts   *host.Facts
+	machine host.Identity
 	remarks fate.Problems // about the TLS keys
 	wait    *patience     // for other hosts, of an installing run
 }
@@ -75,12 +76,10 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 
 // resolve finds out what the site means on this host.
 func (d *deployment) resolve(ctx context.Context) error {
-	var err error
 	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
-	if d.facts, err = host.Gather(ctx, d.host, host.FactsQuery{}); err != nil {
-		return err
-	}
-	if err := d.site.adopt(d.stored, d.facts); err != nil {
+	d.machine = host.Identify(d.host)
+	err := d.site.adopt(d.stored, d.machine)
+	if err != nil {
 		return err
 	}
 	if d.spec, err = d.specOf(&d.site); err != nil {
@@ -102,7 +101,7 @@ func (d *deployment) specOf(s *site) (*fate.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.spec(d.g.Base, d.facts, secrets)
+	return s.spec(d.g.Base, d.machine, secrets)
 }
 
 func (d *deployment) close() error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -154,11 +153,11 @@ func (s *site) fillFrom(stored *site) error {
 
 // adopt lets a cluster file that names a party win over the route that party add gave it earlier. What party remove took
 // away stays away: an old copy of the file must not bring a party back.
-func (s *site) adopt(stored *site, facts *host.Facts) error {
+func (s *site) adopt(stored *site, machine host.Identity) error {
 	if stored == nil || len(s.Parties) == 0 || slices.Equal(s.Sources, stored.Sources) {
 		return nil
 	}
-	written, err := s.writtenCluster(facts)
+	written, err := s.writtenCluster(machine)
 	if err != nil {
 		return err
 	}
@@ -197,13 +196,13 @@ func (s *site) libraryPaths() map[string][]string {
 }
 
 // spec resolves the site against this host's addresses and its secrets.
-func (s *site) spec(base string, facts *host.Facts, secrets fate.Secrets) (*fate.Spec, error) {
-	cluster, err := s.cluster(facts)
+func (s *site) spec(base string, machine host.Identity, secrets fate.Secrets) (*fate.Spec, error) {
+	cluster, err := s.cluster(machine)
 	if err != nil {
 		return nil, err
 	}
-	selection := s.selection(base, facts, secrets)
-	selection.Memory, selection.CPUs = facts.Memory.Total, facts.CPU.Count
+	selection := s.selection(base, machine, secrets)
+	selection.Memory, selection.CPUs = machine.Memory, machine.CPUs
 	spec, err := cluster.Spec(selection)
 	if err != nil {
 		return nil, configError(err)
@@ -213,17 +212,17 @@ func (s *site) spec(base string, facts *host.Facts, secrets fate.Secrets) (*fate
 
 // selection says which host the site is about, and what goes into its configuration, but for the sizes that follow the
 // machine.
-func (s *site) selection(base string, facts *host.Facts, secrets fate.Secrets) fate.Selection {
+func (s *site) selection(base string, machine host.Identity, secrets fate.Secrets) fate.Selection {
 	return fate.Selection{
-		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(facts),
+		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
 		Base: base, User: s.User, Group: s.Group, SkipOS: s.SkipOS,
 		Versions: s.versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets,
 	}
 }
 
 // cluster reads the cluster files, or makes the cluster of --role alone, and applies the changes made since.
-func (s *site) cluster(facts *host.Facts) (*fate.Cluster, error) {
-	cluster, err := s.writtenCluster(facts)
+func (s *site) cluster(machine host.Identity) (*fate.Cluster, error) {
+	cluster, err := s.writtenCluster(machine)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +230,7 @@ func (s *site) cluster(facts *host.Facts) (*fate.Cluster, error) {
 }
 
 // writtenCluster is the cluster as it was asked for.
-func (s *site) writtenCluster(facts *host.Facts) (*fate.Cluster, error) {
+func (s *site) writtenCluster(machine host.Identity) (*fate.Cluster, error) {
 	if len(s.Sources) > 0 {
 		sources := make([]fate.Source, len(s.Sources))
 		for i, source := range s.Sources {
@@ -246,7 +245,7 @@ func (s *site) writtenCluster(facts *host.Facts) (*fate.Cluster, error) {
 	}
 	ip := s.IP
 	if ip == "" {
-		if ip, err = onlyAddress(localAddrs(facts)); err != nil {
+		if ip, err = onlyAddress(localAddrs(machine)); err != nil {
 			return nil, configError(err)
 		}
 	}
@@ -254,9 +253,9 @@ func (s *site) writtenCluster(facts *host.Facts) (*fate.Cluster, error) {
 }
 
 // localAddrs lists the host's own addresses that another host could use.
-func localAddrs(facts *host.Facts) []string {
+func localAddrs(machine host.Identity) []string {
 	var out []string
-	for _, a := range facts.Addresses {
+	for _, a := range machine.Addresses {
 		if !a.IP.IsLoopback() && !a.IP.IsLinkLocalUnicast() {
 			out = append(out, a.IP.String())
 		}
@@ -351,7 +350,7 @@ func loadSecrets(h *host.Host, layout fate.Layout) (fate.Secrets, error) {
 }
 
 // installed gives the Spec of the installation on this host, for the commands that work on one.
-func installed(ctx context.Context, g *globals) (*fate.Spec, error) {
+func installed(g *globals) (*fate.Spec, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return nil, err
@@ -365,9 +364,5 @@ func installed(ctx context.Context, g *globals) (*fate.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := host.Gather(ctx, h, host.FactsQuery{})
-	if err != nil {
-		return nil, err
-	}
-	return stored.spec(g.Base, facts, secrets)
+	return stored.spec(g.Base, host.Identify(h), secrets)
 }

@@ -39,6 +39,22 @@ type Facts struct {
 	Rooted    bool       `json:"rooted"`   // these are facts of a directory tree and not of the running machine
 }
 
+// Identity is what a host's configuration depends on: which host of the cluster it is, and how large.
+type Identity struct {
+	Addresses []Address // of every interface that is up
+	Memory    uint64    // bytes, of the machine or what the control group grants; 0 when not known
+	CPUs      int       // that can be used at once
+}
+
+// Identify looks at no more of the machine than that, in the time that Gather takes for one of many looks.
+func Identify(h *Host) Identity {
+	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: !h.IsSystem()}}
+	g.cpu()
+	g.memory()
+	g.addresses()
+	return Identity{g.f.Addresses, g.f.Memory.Total, g.f.CPU.Count}
+}
+
 // Unknown maps the name of a fact to the reason why it is not known.
 type Unknown map[string]string
 

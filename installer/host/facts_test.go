@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,9 @@ func TestGatherOnMachines(t *testing.T) {
 			})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if got, want := Identify(h), (Identity{f.Addresses, f.Memory.Total, f.CPU.Count}); !reflect.DeepEqual(got, want) {
+				t.Errorf("Identify: %+v, want what Gather found: %+v", got, want)
 			}
 			compareGolden(t, tree+".facts.json", stable(t, f))
 		})
