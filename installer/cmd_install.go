@@ -257,7 +257,6 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	d.wait = newPatience(d.spec, opts.wait, view.service)
 	env := d.env(view)
 	env.Force = opts.forceConfig
-	defer saveMemory()()
 	d.g.printf("carrying out %d steps, journal in %s\n", len(plan.Nodes), d.journalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
 	view.close()

@@ -1,8 +1,11 @@
 package step
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -35,30 +38,54 @@ var errNotFile = errors.New("it is neither a file nor a link")
 
 // lookAt describes what is at path now, with its content when it is a file.
 func lookAt(env *engine.Env, path string) (prior, []byte, error) {
+	var content []byte
+	p, err := describe(env, path, func() (hash string, err error) {
+		content, err = env.Host.ReadFile(path)
+		return engine.Hash(content), err
+	})
+	return p, content, err
+}
+
+// glanceAt describes what is at path now, be it a program of many megabytes.
+func glanceAt(env *engine.Env, path string) (prior, error) {
+	return describe(env, path, func() (string, error) {
+		f, err := env.Host.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		sum := sha256.New()
+		_, err = io.Copy(sum, f)
+		return hex.EncodeToString(sum.Sum(nil)), err
+	})
+}
+
+// describe tells what is at path now; hash is called when it is a file.
+func describe(env *engine.Env, path string, hash func() (string, error)) (prior, error) {
 	p := prior{Path: path, Kind: absent}
 	fi, err := env.Host.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		p.Parents, err = env.Host.MissingParents(dirOf(path))
-		return p, nil, err
+		return p, err
 	}
 	if err != nil {
-		return p, nil, err
+		return p, err
 	}
 	p.Owner, p.Group, err = env.Host.Owner(path)
 	if err != nil {
-		return p, nil, err
+		return p, err
 	}
 	switch {
 	case fi.Mode()&fs.ModeSymlink != 0:
 		p.Kind = isLink
 		p.Target, err = env.Host.Readlink(path)
-		return p, nil, err
+		return p, err
 	case !fi.Mode().IsRegular():
-		return p, nil, fmt.Errorf("cannot use %s: %w", path, errNotFile)
+		return p, fmt.Errorf("cannot use %s: %w", path, errNotFile)
 	}
-	content, err := env.Host.ReadFile(path)
-	p.Kind, p.Hash, p.Perm = isFile, engine.Hash(content), octal(fi.Mode())
-	return p, content, err
+	p.Kind, p.Perm = isFile, octal(fi.Mode())
+	p.Hash, err = hash()
+	return p, err
 }
 
 // save stores what is at path now, so that putBack can bring it back.
@@ -82,7 +109,7 @@ func (p prior) putBack(env *engine.Env, marks []string) error {
 	if err := env.Host.Remove(host.TempName(p.Path)); err != nil {
 		return err
 	}
-	now, _, err := lookAt(env, p.Path)
+	now, err := glanceAt(env, p.Path)
 	if errors.Is(err, errNotFile) {
 		return &engine.LeftError{What: p.Path, Why: "it was replaced by something else"}
 	}
@@ -158,7 +185,7 @@ func dropParents(env *engine.Env, parents []string) error {
 
 // remains tells what putBack would still have to do.
 func (p prior) remains(env *engine.Env, marks []string) ([]string, error) {
-	now, _, err := lookAt(env, p.Path)
+	now, err := glanceAt(env, p.Path)
 	switch {
 	case errors.Is(err, errNotFile) || err == nil && now.Kind == absent:
 		return nil, nil

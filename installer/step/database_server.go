@@ -200,8 +200,13 @@ func (s DatabaseServer) withServer(ctx context.Context, h *host.Host, data strin
 	if err != nil {
 		return err
 	}
+	ready := false
 	defer func() {
 		if server.Err() != nil && err != nil { // it died, and err has the reason
+			return
+		}
+		if !ready { // err has the reason
+			_ = server.Stop(context.WithoutCancel(ctx), min(patience, startPatience))
 			return
 		}
 		// Also after an error or an interruption: what use has done should not be left to crash recovery.
@@ -216,13 +221,18 @@ func (s DatabaseServer) withServer(ctx context.Context, h *host.Host, data strin
 		return err
 	}
 	defer db.Close()
-	ready, cancel := context.WithTimeout(ctx, patience)
+	starting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := waitReady(ready, db, server); err != nil {
+	if err := waitReady(starting, db, server); err != nil {
 		return tail.explain(fmt.Errorf("cannot start a temporary database server: %w", err))
 	}
+	ready = true
 	return use(ctx, db)
 }
+
+// startPatience is for the end of a server that is still starting. MariaDB, asked to end in the wrong moment, waits for
+// itself for ever. Nothing of ours is in its data by then, and what it has written it recovers from its log.
+const startPatience = 3 * time.Second
 
 // pollInterval is short, because a start takes about a second and nothing else can be done meanwhile.
 const pollInterval = 50 * time.Millisecond

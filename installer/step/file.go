@@ -84,7 +84,7 @@ func (f File) isEdited(env *engine.Env, now prior) bool {
 // checkBeside checks our version beside the edited one.
 func (f File) checkBeside(env *engine.Env, edited prior, mark string) (engine.Finding, error) {
 	note := fmt.Sprintf("%s is kept as edited; the version for this release is %s", f.Path, f.Path+NewSuffix)
-	beside, _, err := lookAt(env, f.Path+NewSuffix)
+	beside, err := glanceAt(env, f.Path+NewSuffix)
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -165,7 +165,7 @@ func (File) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error 
 
 // dropBeside removes a version that we put beside an edited file, if it is still as we wrote it.
 func dropBeside(env *engine.Env, path string, marks []string) error {
-	beside, _, err := lookAt(env, path)
+	beside, err := glanceAt(env, path)
 	if err != nil || beside.Kind != isFile || !slices.Contains(marks, beside.Hash) {
 		return err
 	}
