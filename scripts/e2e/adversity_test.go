@@ -175,6 +175,10 @@ func (b bench) succeeds(host, line string) bool {
 // ADDRESS for the host's own.
 func (b bench) database(host, address string) map[string]string {
 	b.t.Helper()
+	// A nodemanager is ready when it listens, and registers itself after that.
+	b.await("the nodemanager is registered", func() bool {
+		return strings.Contains(b.query(host, "SELECT status FROM eggroll_meta.server_node"), "HEALTHY")
+	})
 	const ours = `table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys', 'test')`
 	rows := make(map[string]string)
 	for what, query := range map[string]string{
