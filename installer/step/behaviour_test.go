@@ -3,10 +3,12 @@ package step
 import (
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"fate-installer/installer/engine"
@@ -170,6 +172,25 @@ func TestNewProgramIsStartedOnce(t *testing.T) {
 	w.run(t, StartPrograms{Names: []string{"fate-mysql"}, Inputs: "v1"})
 	if got := strings.Join(w.svc.calls, " "); got != "update start fate-mysql" {
 		t.Errorf("calls %q", got)
+	}
+}
+
+// TestCompiledCodeOfARunningProgramMayCome: another program compiles the same code while its cache is being removed.
+func TestCompiledCodeOfARunningProgramMayCome(t *testing.T) {
+	const cache = "/data/venv/lib/kazoo/__pycache__"
+	w := newWorld(t, tempDir(t), true, map[string]string{cache + "/client.cpython-311.pyc": "cut sho"})
+	w.svc.unready = map[string]string{"flow": "BACKOFF"}
+	met := false
+	w.host.InjectFaults(t, func(op host.Op, abs string) error {
+		if op == host.OpRemove && abs == cache {
+			met = true
+			return &fs.PathError{Op: "unlinkat", Path: abs, Err: syscall.ENOTEMPTY}
+		}
+		return nil
+	})
+	w.run(t, StartPrograms{Names: []string{"flow"}, PythonTrees: []string{"/data/venv"}})
+	if !met || !w.svc.ready["flow"] {
+		t.Errorf("cache removed: %v, program ready: %v", met, w.svc.ready["flow"])
 	}
 }
 

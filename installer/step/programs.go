@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"fate-installer/installer/engine"
 )
@@ -173,6 +174,9 @@ func dropCompiledBelow(env *engine.Env, dir string) error {
 		case !e.IsDir():
 		case e.Name() == pythonCache:
 			err = env.Host.RemoveAll(at)
+			if errors.Is(err, syscall.ENOTEMPTY) { // what came meanwhile is of a program that runs
+				err = nil
+			}
 		default:
 			err = dropCompiledBelow(env, at)
 		}
