@@ -170,7 +170,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	if err != nil {
 		return bundleError(err)
 	}
-	defer saveMemory()()
+	saveMemory()
 	result, err := bundle.Build(ctx, bundle.BuildOptions{
 		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor, Workers: o.workers,
 		Key: key, Split: split, Fetch: fetch, Report: shown.report,

@@ -264,7 +264,7 @@ func (d *deployment) proveAppliance(ctx context.Context) error {
 type extractor struct{ p *payload.Payload }
 
 func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
-	saveMemory() // for the rest of the run: another component may be unpacked beside this one
+	saveMemory()
 	return e.p.Extract(ctx, component, target, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
 }
 

@@ -43,18 +43,16 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Waiting:  d.wait.absences(),
 		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps, Critical: report.Critical,
 	}
-	var err error
 	switch {
 	case mode == fate.ModeInstall:
 		end.Next = "fate-installer install --mode config"
-	case !d.host.Live():
+	case d.host.Live():
+		if err := d.addPrograms(ctx, &end); err != nil {
+			return err
+		}
+	default:
 		end.Owners = host.OwnersFile
 		end.Next = "give the files these owners, boot it, and run the same command there without --root"
-	default:
-		err = d.addPrograms(ctx, &end)
-	}
-	if err != nil {
-		return err
 	}
 	if d.g.Output == outputJSON {
 		if err := d.g.printJSON(end); err != nil {

@@ -23,7 +23,7 @@ func (h *Host) TryLock(abs string) (release func() error, holder int, err error)
 		return nil, 0, err
 	}
 	made, err := h.MissingParents(filepath.Dir(abs))
-	if err == nil && len(made) > 0 {
+	if err == nil && len(made) > 0 { // where they exist another process may hold the lock: nothing may be changed yet
 		err = h.MkdirAll(filepath.Dir(abs), FileMode{Perm: 0o755})
 	}
 	if err != nil {

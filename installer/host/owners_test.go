@@ -38,6 +38,16 @@ func describe(t *testing.T, h *Host, p string) string {
 	return fi.Mode().String() + " " + owner + ":" + group
 }
 
+// ownersAre compares the owners of files, written OWNER:GROUP.
+func ownersAre(t *testing.T, h *Host, want map[string]string) {
+	t.Helper()
+	for p, want := range want {
+		if got := strings.Fields(describe(t, h, p))[1]; got != want {
+			t.Errorf("%s: %s, want %s", p, got, want)
+		}
+	}
+}
+
 // TestOwnersOfATree: what is recorded follows renames, ends with a removal, and is found by the next process.
 func TestOwnersOfATree(t *testing.T) {
 	h := newTree(t, map[string]string{"/tree/a/b": "", "/tree/c": "", "/x": ""})
@@ -59,11 +69,7 @@ func TestOwnersOfATree(t *testing.T) {
 	must(t, h.Close())
 	h, err = New(h.Root(), nil)
 	must(t, err)
-	for p, want := range map[string]string{"/moved/a/b": "app:apps", "/moved/a": "late:apps", "/moved/c": "root:apps", "/moved": "app:apps", "/x": "root:root"} {
-		if got := strings.Fields(describe(t, h, p))[1]; got != want {
-			t.Errorf("%s: %s, want %s", p, got, want)
-		}
-	}
+	ownersAre(t, h, map[string]string{"/moved/a/b": "app:apps", "/moved/a": "late:apps", "/moved/c": "root:apps", "/moved": "app:apps", "/x": "root:root"})
 }
 
 func TestAccounts(t *testing.T) {
@@ -138,13 +144,8 @@ func TestOwnersAfterAKill(t *testing.T) {
 					must(t, os.MkdirAll(h.Root()+p, 0o755))
 				}
 			}
-			for p, want := range c.want {
-				for _, h := range []*Host{again, third} {
-					if got := strings.Fields(describe(t, h, p))[1]; got != want {
-						t.Errorf("%s: %s, want %s", p, got, want)
-					}
-				}
-			}
+			ownersAre(t, again, c.want)
+			ownersAre(t, third, c.want)
 		})
 	}
 }
@@ -186,9 +187,5 @@ func TestOwnersOfTwoProcesses(t *testing.T) {
 	must(t, second.Close())
 	h, err := New(first.Root(), nil)
 	must(t, err)
-	for p, want := range map[string]string{"/a": "app:apps", "/b": "mysql:mysql"} {
-		if got := strings.Fields(describe(t, h, p))[1]; got != want {
-			t.Errorf("%s: %s, want %s", p, got, want)
-		}
-	}
+	ownersAre(t, h, map[string]string{"/a": "app:apps", "/b": "mysql:mysql"})
 }

@@ -1,11 +1,8 @@
 package step
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -54,9 +51,7 @@ func glanceAt(env *engine.Env, path string) (prior, error) {
 			return "", err
 		}
 		defer f.Close()
-		sum := sha256.New()
-		_, err = io.Copy(sum, f)
-		return hex.EncodeToString(sum.Sum(nil)), err
+		return engine.HashFrom(f)
 	})
 }
 
