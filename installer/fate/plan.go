@@ -43,6 +43,7 @@ type planner struct {
 	trees    map[string]string   // component -> ID of the step that unpacks it
 	inside   map[string][]string // component -> IDs of the steps that complete its tree
 	files    []string            // ... after which every configuration file is written
+	filesOf  map[string][]string // component -> IDs of the steps that write its configuration files
 	programs []File              // the supervisor's program files, which are written when their programs may start
 	boot     []string            // ... after which the supervisor runs
 	database []string            // ... after which the database has all that its clients need
@@ -54,7 +55,7 @@ type planner struct {
 // same input gives the same plan, and nothing is looked at or changed. Steps that do not wait for each other run at
 // the same time: the JDK is unpacked while the database is initialised.
 func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
-	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{}, started: map[string]string{}}
+	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{}, filesOf: map[string][]string{}, started: map[string]string{}}
 	phases := []func() error{p.narrow, p.remember, p.addAccounts, p.prepare, p.addDirectories, p.addTrees, p.addProgramFile}
 	if in.Mode != ModeInstall {
 		phases = append(phases, p.addFiles, p.addSupervisor, p.addDatabase, p.addPrograms)
@@ -267,7 +268,9 @@ func (p *planner) addFiles() error {
 			p.programs = append(p.programs, f)
 			continue
 		}
-		p.files = append(p.files, p.addFile(f, p.afterPlace(f.Path)...))
+		id := p.addFile(f, p.afterPlace(f.Path)...)
+		p.files = append(p.files, id)
+		p.filesOf[f.Component] = append(p.filesOf[f.Component], id)
 	}
 	return nil
 }

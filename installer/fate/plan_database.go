@@ -28,7 +28,9 @@ func (p *planner) addDatabase() error {
 			},
 			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
 		}, ready...)
-		after = append(slices.Clone(p.files), p.addProgram(MySQL.Program(), append(p.afterTree(db.Engine), initialised)))
+		// The server need not wait for the files of other components, whose trees may take long to unpack.
+		started := p.addProgram(MySQL.Program(), slices.Concat(p.afterTree(db.Engine), p.filesOf[db.Engine], []string{initialised}))
+		after = append(slices.Clone(p.files), started)
 	}
 	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
 	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{

@@ -1,19 +1,20 @@
 package fate
 
 import (
+	"maps"
 	"path"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
+	"fate-installer/supervisor"
 )
 
-// TestNoProgramIsKnownBeforeItIsUnpacked: the supervisor starts a program as soon as it finds its file, so everything
-// that the program is made of has to be there before the file.
-func TestNoProgramIsKnownBeforeItIsUnpacked(t *testing.T) {
-	const text = `
+const orderHA = `
 host:
   partyid: 10000
   ip: 192.168.0.1
@@ -23,22 +24,226 @@ host:
   zk: {lists: [{ip: 192.168.0.1}, {ip: 192.168.0.2}, {ip: 192.168.0.3}], passwd: secret}
   nginx: {ips: [192.168.0.1]}
 `
-	input := planInput()
-	input.Components = append(input.Components, payload.Component{Name: "mysql", Version: "8.0.28"})
-	for _, ip := range []string{"192.168.0.1", "192.168.0.2", "192.168.0.3"} {
-		s := haSpec(t, text, ip)
-		plan, err := NewPlan(s, input)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, program := range Programs(s) {
-			file := step.File{Path: path.Join(s.Layout.SupervisorPrograms(), program.Name+".conf")}.ID()
-			before := predecessors(plan, file)
-			for _, component := range s.componentsOf(program.Name) {
-				unpack := step.Unpack{Component: component, Target: s.UnpackTarget(component)}.ID()
-				if !slices.Contains(before, unpack) {
-					t.Errorf("%s: %s is made known to the supervisor, and %s need not be unpacked by then", ip, program.Name, component)
+
+const orderOutside = `
+host:
+  partyid: 10000
+  ip: 192.168.0.1
+  mysql: {enable: true, type: outside, ips: [192.168.0.9], dbpasswd: secret}
+`
+
+// TestNoProgramStartsBeforeWhatItReads: the supervisor starts a program as soon as it finds the program's file, so
+// all that its definition names, all that those files name in turn, and the directories it writes into have to be there
+// before that file.
+func TestNoProgramStartsBeforeWhatItReads(t *testing.T) {
+	for name, s := range orderSpecs(t) {
+		for _, modules := range append([][]Module{nil}, singles(s)...) {
+			in := planInput()
+			in.Components = append(in.Components, payload.Component{Name: "mysql", Version: "8.0.28"})
+			in.Modules = modules
+			for _, in.Mode = range []Mode{ModeDeploy, ModeConfig} {
+				plan, err := NewPlan(s, in)
+				if err != nil {
+					t.Fatalf("%s, modules %v: %v", name, modules, err)
 				}
+				checkOrder(t, name, s, plan)
+			}
+		}
+	}
+}
+
+// orderSpecs are hosts of all roles, layouts and databases.
+func orderSpecs(t *testing.T) map[string]*Spec {
+	specs := map[string]*Spec{
+		"host":             planSpec(t, RoleHost, 10000),
+		"guest":            planSpec(t, RoleGuest, 9999),
+		"exchange":         planSpec(t, RoleExchange, 0),
+		"outside database": haSpec(t, orderOutside, "192.168.0.1"),
+	}
+	for _, ip := range []string{"192.168.0.1", "192.168.0.2", "192.168.0.3"} {
+		specs["high availability "+ip] = haSpec(t, orderHA, ip)
+	}
+	return specs
+}
+
+// singles lists each module of a host that is a program as a selection of its own.
+func singles(s *Spec) [][]Module {
+	var out [][]Module
+	for _, m := range s.Modules() {
+		out = append(out, []Module{m})
+	}
+	return out
+}
+
+// checkOrder compares the order of a plan with what each of its programs names.
+func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
+	t.Helper()
+	files, err := Render(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := map[string]bool{}
+	var schemas []string
+	for _, n := range plan.Nodes {
+		steps[n.ID()] = true
+		if d, ok := n.Step.(step.Database); ok {
+			schemas = append(schemas, n.ID())
+			checkScripts(t, name, s, plan, d)
+		}
+	}
+	for _, program := range Programs(s) {
+		start := step.StartPrograms{Names: []string{program.Name}}.ID()
+		if !steps[start] {
+			continue
+		}
+		known := step.File{Path: path.Join(s.Layout.SupervisorPrograms(), program.Name+".conf")}.ID()
+		before := predecessors(plan, known)
+		if !slices.Contains(predecessors(plan, start), known) {
+			t.Errorf("%s: %s is started, and its program file need not be written by then", name, program.Name)
+		}
+		for _, other := range program.DependsOn {
+			if id := (step.StartPrograms{Names: []string{other}}).ID(); steps[id] && !slices.Contains(before, id) {
+				t.Errorf("%s: %s is made known to the supervisor, and %s need not be ready by then", name, program.Name, other)
+			}
+		}
+		needed := makers(s, plan, program, files)
+		if program.Name == ClusterManager.Program() || program.Name == FateFlow.Program() {
+			needed = append(needed, schemas...)
+		}
+		for _, maker := range needed {
+			if !slices.Contains(before, maker) {
+				t.Errorf("%s: %s is made known to the supervisor, and the step %s need not be done by then", name, program.Name, maker)
+			}
+		}
+	}
+}
+
+// checkScripts: a schema's script is imported when the component that has it is unpacked.
+func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d step.Database) {
+	t.Helper()
+	before := predecessors(plan, d.ID())
+	for _, schema := range d.Schemas {
+		for _, component := range s.Components() {
+			unpack := step.Unpack{Target: s.UnpackTarget(component)}.ID()
+			inPlan := slices.ContainsFunc(plan.Nodes, func(n engine.Node) bool { return n.ID() == unpack })
+			if isBelow(schema.Script, s.UnpackTarget(component)) && inPlan && !slices.Contains(before, unpack) {
+				t.Errorf("%s: the schema %s is imported, and %s need not be unpacked by then", name, schema.Name, component)
+			}
+		}
+	}
+}
+
+// makers lists the steps of a plan that make what a program needs.
+func makers(s *Spec, plan engine.Plan, program supervisor.Program, files []File) []string {
+	needs := map[string]bool{}
+	components := s.componentsOf(program.Name)
+	for _, f := range files {
+		// It reads the files that it is restarted for, and may read the others of its components.
+		reads := slices.Contains(f.Programs, program.Name) && path.Dir(f.Path) != s.Layout.SupervisorPrograms()
+		if reads || slices.Contains(components, f.Component) {
+			needs[f.Path] = true
+		}
+	}
+	for _, p := range namedPaths(program) {
+		needs[p] = true
+	}
+	for _, component := range components {
+		for _, d := range s.InsideDirectories() {
+			needs[d.Path] = needs[d.Path] || isBelow(d.Path, s.UnpackTarget(component))
+		}
+		for _, l := range s.Links() {
+			needs[l.Path] = needs[l.Path] || isBelow(l.Path, s.UnpackTarget(component))
+		}
+	}
+	for more := true; more; { // what the files name, and what the files that they name name
+		more = false
+		for _, f := range files {
+			if !needs[f.Path] {
+				continue
+			}
+			for _, p := range paths.FindAllString(string(f.Content), -1) {
+				more = more || !needs[p]
+				needs[p] = true
+			}
+		}
+	}
+	var out []string
+	for _, n := range plan.Nodes {
+		for p, needed := range needs {
+			if needed && makes(n.Step, p) {
+				out = append(out, n.ID())
+				break
+			}
+		}
+	}
+	for _, component := range components {
+		out = append(out, step.Unpack{Component: component, Target: s.UnpackTarget(component)}.ID())
+	}
+	return out
+}
+
+// paths finds absolute paths in a configuration file.
+var paths = regexp.MustCompile(`/(data|usr)/[A-Za-z0-9._/+-]*[A-Za-z0-9]`)
+
+// namedPaths lists the paths in a program's definition.
+func namedPaths(p supervisor.Program) []string {
+	words := slices.Concat(p.Command, p.ReadyExec, p.LivenessExec, slices.Collect(maps.Values(p.Environment)),
+		[]string{p.Directory, p.StdoutLogfile, p.StderrLogfile})
+	var out []string
+	for _, w := range words {
+		out = append(out, paths.FindAllString(w, -1)...)
+	}
+	return out
+}
+
+// makes reports whether a step makes a path or a directory, link or tree that the path is in.
+func makes(s engine.Step, file string) bool {
+	in := func(made string) bool { return made == file || isBelow(file, made) }
+	switch s := s.(type) {
+	case step.File:
+		return s.Path == file
+	case step.Self:
+		return s.Path == file
+	case step.DatabaseInit:
+		return in(s.Data)
+	case step.Dir:
+		return in(s.Path)
+	case step.Symlink:
+		return in(s.Path)
+	case step.Unpack:
+		return in(s.Target)
+	}
+	return false
+}
+
+// TestOrderSeesWhatADefinitionNames holds the test above to account: it must see paths wherever a definition has them.
+func TestOrderSeesWhatADefinitionNames(t *testing.T) {
+	s := planSpec(t, RoleHost, 10000)
+	plan, err := NewPlan(s, planInput())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := Render(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := map[string][]string{
+		MySQL.Program(): {
+			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.probeConf()}.ID(), step.Self{Path: s.Layout.Binary()}.ID(),
+			step.DatabaseInit{DatabaseServer: step.DatabaseServer{Data: s.Layout.DatabaseData()}}.ID(),
+			step.Dir{Path: s.Layout.ComponentLogs("mysql")}.ID(), step.Dir{Path: path.Join(s.DatabaseHome(), "run")}.ID(),
+		},
+		Rollsite.Program(): {
+			step.File{Path: s.Layout.EggrollProperties()}.ID(), step.File{Path: s.Layout.RouteTable()}.ID(),
+			step.Symlink{Path: path.Join(s.Layout.Eggroll(), "logs")}.ID(), step.Dir{Path: s.Layout.EggrollData()}.ID(),
+		},
+		FateFlow.Program(): {step.File{Path: s.Layout.ServiceConf()}.ID(), step.Unpack{Target: s.Layout.PythonHome()}.ID()},
+	}
+	for _, program := range Programs(s) {
+		got := makers(s, plan, program, files)
+		for _, id := range wanted[program.Name] {
+			if !slices.Contains(got, id) {
+				t.Errorf("%s: %s is not among what it needs:\n%s", program.Name, id, strings.Join(got, "\n"))
 			}
 		}
 	}
