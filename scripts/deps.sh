@@ -11,7 +11,7 @@ packages=(
 	debootstrap iproute2 systemd-container  # the lab's hosts
 	openjdk-17-jdk-headless python3         # building and testing the stand-ins
 	mariadb-server-core openssl             # tests on a real database and with another TLS
-	maven                                   # real MySQL servers for tests
+	maven                                   # real MySQL servers and its JDBC driver for tests
 	nginx python3-yaml zsh                  # tests that what we render is read as it is meant
 	supervisor unzip xz-utils zstd          # tests that others' tools understand us
 )

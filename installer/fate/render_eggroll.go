@@ -45,8 +45,8 @@ func eggrollProperties(s *Spec) []byte {
 		}
 	} else {
 		p.set(manager+"jdbc.url", fmt.Sprintf(
-			"jdbc:mysql://%s:%d/%s?useSSL=false&serverTimezone=%s&characterEncoding=utf8&allowPublicKeyRetrieval=true",
-			first(side.MySQL.IPs), side.MySQL.Port, side.Eggroll.DBName, s.Profile.jdbcTimezone()))
+			"jdbc:mysql://%s:%d/%s?useSSL=false&%s&characterEncoding=utf8&allowPublicKeyRetrieval=true",
+			first(side.MySQL.IPs), side.MySQL.Port, side.Eggroll.DBName, s.Profile.jdbcTimeZone()))
 		p.set(manager+"jdbc.username", side.MySQL.User)
 		p.set(manager+"jdbc.password", s.databasePassword())
 		p.set(manager+"host", first(side.ClusterManager.IPs))

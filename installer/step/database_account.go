@@ -68,6 +68,8 @@ func openDatabase(h *host.Host, at DatabaseAddress, user string, password Passwo
 	cfg.User, cfg.Passwd, cfg.DBName = user, string(password), schema
 	cfg.InterpolateParams = true
 	cfg.Timeout = connectTimeout
+	// eggroll's DATETIME columns take the time of the session that writes the row, and eggroll's own sessions use UTC.
+	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
 	cfg.Logger = &mysql.NopLogger{} // every failure is returned as an error, too
 	if at.Socket != "" {
 		cfg.Net, cfg.Addr = "unix", at.Socket

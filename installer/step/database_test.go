@@ -190,7 +190,12 @@ func TestDatabaseInit(t *testing.T) {
 		if err := login(t, env, socket, "probe", "probe").Ping(); err != nil {
 			t.Errorf("the extra account: %v", err)
 		}
-		admin, err := inspectServer(context.Background(), login(t, env, socket, rootAccount, testRootPassword))
+		root := login(t, env, socket, rootAccount, testRootPassword)
+		var zone string
+		if err := root.QueryRow("SELECT @@session.time_zone").Scan(&zone); err != nil || zone != "+00:00" {
+			t.Errorf("a session has time zone %q, want +00:00, which eggroll's sessions have (%v)", zone, err)
+		}
+		admin, err := inspectServer(context.Background(), root)
 		if err != nil {
 			t.Fatal(err)
 		}
