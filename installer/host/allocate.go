@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
+
+	"fate-installer/installer/host/beneath"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,14 +25,18 @@ const allocBlock = 4 << 20
 
 // Allocate makes a new file of mode 0600 whose blocks are all there, without holes, durably. When the file system cannot
 // reserve blocks it writes them. It fails when abs exists, and then, as after any failure, leaves no new file.
-func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress func(done, total int64)) (err error) {
+func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress func(done, total int64)) error {
 	if err := h.mayChange("allocate", abs); err != nil {
 		return err
 	}
 	if err := h.try(OpCreate, abs); err != nil {
 		return err
 	}
-	f, err := h.open(abs, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return h.files.at("allocate", abs, func(p *beneath.Place) error { return h.allocatePlace(ctx, p, abs, a, progress) })
+}
+
+func (h *Host) allocatePlace(ctx context.Context, p *beneath.Place, abs string, a Allocation, progress func(done, total int64)) (err error) {
+	f, err := p.Open(os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -40,7 +45,7 @@ func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress 
 			err = cerr
 		}
 		if err != nil {
-			err = errors.Join(err, h.dropTemp(abs))
+			err = errors.Join(err, dropPlace(p))
 		}
 	}()
 	if err := f.Chmod(0o600); err != nil {
@@ -63,7 +68,7 @@ func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress 
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return h.syncDir(filepath.Dir(abs))
+	return h.syncPlace(p, abs)
 }
 
 func allocate(ctx context.Context, f *os.File, a Allocation, progress func(done, total int64)) error {

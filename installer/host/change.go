@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"syscall"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // Mkdir makes one directory with exactly this mode, whatever the umask. It appears with its mode, by a rename. It fails
@@ -22,30 +24,35 @@ func (h *Host) Mkdir(abs string, mode FileMode) error {
 	if mode.Perm == 0 {
 		mode.Perm = 0o755
 	}
-	temp := TempName(abs)
-	if err := h.makeTemp(temp, abs, mode); err != nil {
-		return errors.Join(err, h.dropTemp(temp))
-	}
-	return h.syncDir(filepath.Dir(abs))
+	return h.files.at("mkdir", abs, func(p *beneath.Place) error {
+		temp := p.Sibling(filepath.Base(TempName(abs)))
+		if err := h.makeTemp(temp, p, abs, mode); err != nil {
+			return errors.Join(err, dropPlace(temp))
+		}
+		return h.syncPlace(p, abs)
+	})
 }
 
-func (h *Host) makeTemp(temp, abs string, mode FileMode) error {
+func (h *Host) makeTemp(temp, p *beneath.Place, abs string, mode FileMode) error {
 	if err := h.try(OpMkdir, abs); err != nil {
 		return err
 	}
-	if err := h.dropTemp(temp); err != nil { // of a run that was cut off
+	if err := dropPlace(temp); err != nil { // of a run that was cut off
 		return err
 	}
-	if err := h.files.mkdir(temp, 0o700); err != nil {
+	if err := temp.Mkdir(0o700); err != nil {
 		return err
 	}
-	if err := h.SetMode(temp, mode); err != nil {
+	if err := h.chownPlace(temp, TempName(abs), mode.Owner, mode.Group); err != nil {
+		return err
+	}
+	if err := h.chmodPlace(temp, TempName(abs), mode); err != nil {
 		return err
 	}
 	if err := h.try(OpRename, abs); err != nil {
 		return err
 	}
-	return h.rename(temp, abs)
+	return h.renamePlace(temp, TempName(abs), p, abs)
 }
 
 // MkdirAll makes a directory and its missing parents, all with this mode. What exists is not changed.
@@ -77,11 +84,17 @@ func (h *Host) SetMode(abs string, mode FileMode) error {
 	if err := h.mayChange("chmod", abs); err != nil {
 		return err
 	}
-	fi, err := h.Lstat(abs)
+	return h.files.at("chmod", abs, func(p *beneath.Place) error {
+		if err := h.chownPlace(p, abs, mode.Owner, mode.Group); err != nil {
+			return err
+		}
+		return h.chmodPlace(p, abs, mode)
+	})
+}
+
+func (h *Host) chmodPlace(p *beneath.Place, abs string, mode FileMode) error {
+	fi, err := p.Lstat()
 	if err != nil {
-		return err
-	}
-	if err := h.Chown(abs, mode.Owner, mode.Group); err != nil {
 		return err
 	}
 	if mode.Perm == 0 || fi.Mode()&fs.ModeSymlink != 0 || fi.Mode().Perm() == mode.Perm && mode.Owner == "" && mode.Group == "" {
@@ -90,7 +103,7 @@ func (h *Host) SetMode(abs string, mode FileMode) error {
 	if err := h.try(OpChmod, abs); err != nil {
 		return err
 	}
-	return h.files.chmod(abs, mode.Perm)
+	return p.Chmod(mode.Perm)
 }
 
 // Rename moves a file or directory and makes the move durable.
@@ -101,20 +114,18 @@ func (h *Host) Rename(from, to string) error {
 	if err := h.try(OpRename, to); err != nil {
 		return err
 	}
-	if err := h.rename(from, to); err != nil {
-		return err
-	}
-	if err := h.syncDir(filepath.Dir(to)); err != nil {
-		return err
-	}
-	if filepath.Dir(from) == filepath.Dir(to) {
-		return nil
-	}
-	return h.syncDir(filepath.Dir(from))
-}
-
-func (h *Host) rename(from, to string) error {
-	return h.owners.renaming(from, to, func() error { return h.files.rename(from, to) })
+	return h.files.both("rename", from, to, func(source, target *beneath.Place) error {
+		if err := h.renamePlace(source, from, target, to); err != nil {
+			return err
+		}
+		if err := h.syncPlace(target, to); err != nil {
+			return err
+		}
+		if filepath.Dir(from) == filepath.Dir(to) {
+			return nil
+		}
+		return h.syncPlace(source, from)
+	})
 }
 
 // Symlink makes abs a link to target, replacing a link or file in one step.
@@ -125,43 +136,48 @@ func (h *Host) Symlink(target, abs string) error {
 	if err := h.try(OpSymlink, abs); err != nil {
 		return err
 	}
-	temp := TempName(abs)
-	if err := h.dropTemp(temp); err != nil {
-		return err
-	}
-	if err := h.files.symlink(target, temp); err != nil {
-		return err
-	}
-	if err := h.rename(temp, abs); err != nil {
-		return errors.Join(err, h.dropTemp(temp))
-	}
-	return h.syncDir(filepath.Dir(abs))
+	return h.files.at("symlink", abs, func(p *beneath.Place) error {
+		temp := p.Sibling(filepath.Base(TempName(abs)))
+		if err := dropPlace(temp); err != nil {
+			return err
+		}
+		if err := temp.Symlink(target); err != nil {
+			return err
+		}
+		if err := h.renamePlace(temp, TempName(abs), p, abs); err != nil {
+			return errors.Join(err, dropPlace(temp))
+		}
+		return h.syncPlace(p, abs)
+	})
 }
 
 // Remove removes a file, a link or an empty directory. It is no error when nothing is there.
-func (h *Host) Remove(abs string) error { return h.removeWith(abs, h.files.remove) }
+func (h *Host) Remove(abs string) error { return h.removeWith(abs, (*beneath.Place).Remove) }
 
-// RemoveAll removes a tree. It is no error when nothing is there.
-func (h *Host) RemoveAll(abs string) error { return h.removeWith(abs, h.files.removeAll) }
+// RemoveAll removes a tree. It is no error when nothing is there. When a file system is mounted in it, nothing is removed
+// and the error is a [*MountError].
+func (h *Host) RemoveAll(abs string) error { return h.removeWith(abs, (*beneath.Place).RemoveAll) }
 
-func (h *Host) removeWith(abs string, remove func(string) error) error {
+func (h *Host) removeWith(abs string, remove func(*beneath.Place) error) error {
 	if err := h.mayChange("remove", abs); err != nil {
 		return err
 	}
 	if filepath.Clean(abs) == "/" {
 		return fmt.Errorf("cannot remove /: it is the root of the host")
 	}
-	if _, err := h.files.lstat(abs); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err := h.try(OpRemove, abs); err != nil {
-		return err
-	}
-	if err := remove(abs); err != nil {
-		return err
-	}
-	if err := h.owners.removed(abs); err != nil {
-		return err
-	}
-	return h.syncDir(filepath.Dir(abs))
+	return ignoreAbsent(h.files.at("remove", abs, func(p *beneath.Place) error {
+		if _, err := p.Lstat(); err != nil {
+			return err
+		}
+		if err := h.try(OpRemove, abs); err != nil {
+			return err
+		}
+		if err := remove(p); err != nil {
+			return err
+		}
+		if err := h.owners.removed(abs); err != nil {
+			return err
+		}
+		return h.syncPlace(p, abs)
+	}))
 }

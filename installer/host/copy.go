@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"fate-installer/installer/host/beneath"
 )
 
 // CopyOptions say how [Host.CopyTree] copies.
@@ -41,10 +39,9 @@ func (h *Host) CopyTree(ctx context.Context, from, to string, o CopyOptions) (er
 	if err := h.try(OpCreate, to); err != nil {
 		return err
 	}
-	c := treeCopy{CopyOptions: o, ctx: ctx, from: h.Path(from), to: h.Path(temp)}
-	err = filepath.WalkDir(c.from, c.visit)
+	err = h.copyTree(ctx, from, temp, o)
 	if err == nil {
-		err = errors.Join(c.finishDirs(), h.recordCopy(from, temp))
+		err = h.recordCopy(from, temp)
 	}
 	if err == nil {
 		err = h.SyncAll(temp)
@@ -56,6 +53,12 @@ func (h *Host) CopyTree(ctx context.Context, from, to string, o CopyOptions) (er
 		return errors.Join(fmt.Errorf("cannot copy %s to %s: %w", from, to, err), h.RemoveAll(temp))
 	}
 	return nil
+}
+
+func (h *Host) copyTree(ctx context.Context, from, temp string, o CopyOptions) error {
+	return h.files.both("copy", from, temp, func(source, target *beneath.Place) error {
+		return source.CopyTree(target, beneath.CopyOptions{Link: o.Link, Skip: o.Skip, Progress: o.Progress, Interrupted: ctx.Err})
+	})
 }
 
 // recordCopy gives the copy the owners that a tree only remembers.
@@ -70,131 +73,22 @@ func (h *Host) recordCopy(from, to string) error {
 	return h.RecordOwners(to, owner, group)
 }
 
-// treeCopy is a copy under way. Its paths are those of this process.
-type treeCopy struct {
-	CopyOptions
-	ctx      context.Context
-	from, to string
-	done     int64
-	dirs     []copiedDir // whose attributes are set when nothing is put into them any more
-}
-
-type copiedDir struct {
-	path string
-	info fs.FileInfo
-}
-
-func (c *treeCopy) visit(path string, d fs.DirEntry, err error) error {
-	if err != nil {
-		return err
-	}
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
-	rel, err := filepath.Rel(c.from, path)
-	if err != nil {
-		return err
-	}
-	if rel != "." && c.Skip != nil && c.Skip(rel) {
-		if d.IsDir() {
-			return fs.SkipDir
-		}
-		return nil
-	}
-	info, err := d.Info()
-	if err != nil {
-		return err
-	}
-	target := filepath.Join(c.to, rel)
-	switch {
-	case d.IsDir():
-		c.dirs = append(c.dirs, copiedDir{target, info})
-		return os.Mkdir(target, 0o700)
-	case info.Mode()&fs.ModeSymlink != 0:
-		return c.symlink(path, target, info)
-	case info.Mode().IsRegular():
-		return c.file(path, target, info)
-	}
-	return nil // sockets and pipes are made by the programs that use them
-}
-
-func (c *treeCopy) symlink(path, target string, info fs.FileInfo) error {
-	leads, err := os.Readlink(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.Symlink(leads, target), chownAs(target, info))
-}
-
-func (c *treeCopy) file(path, target string, info fs.FileInfo) error {
-	c.done += info.Size()
-	if c.Progress != nil {
-		defer func() { c.Progress(c.done) }()
-	}
-	if c.Link {
-		if err := os.Link(path, target); !errors.Is(err, syscall.EXDEV) {
-			return err
-		}
-	}
-	// The tree belongs to somebody less trusted than root, who might put a link in the place of the file meanwhile: what is
-	// opened is looked at again, and the copy gets the owner of what was really read.
-	in, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if info, err = in.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, fmt.Errorf("%s is no regular file any more", path))
-	}
-	out, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in) // by the kernel, which shares the blocks where the file system can
-	return errors.Join(err, out.Close(), attributes(target, info))
-}
-
-// finishDirs sets the attributes of directories, the deepest first.
-func (c *treeCopy) finishDirs() error {
-	for i := len(c.dirs) - 1; i >= 0; i-- {
-		if err := attributes(c.dirs[i].path, c.dirs[i].info); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// attributes gives a copy the owner, permission and time of its original.
-func attributes(path string, info fs.FileInfo) error {
-	if err := chownAs(path, info); err != nil {
-		return err
-	}
-	return errors.Join(os.Chmod(path, info.Mode()), os.Chtimes(path, info.ModTime(), info.ModTime()))
-}
-
-// chownAs gives a copy the owner of its original. Nobody but root can, and needs to.
-func chownAs(path string, info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 {
-		return nil
-	}
-	return unix.Lchown(path, int(st.Uid), int(st.Gid))
-}
-
 // Exchange lets two files or directories on one file system change places, durably and, where the kernel can do that
 // (ext4 since Linux 3.15, xfs since 4.0), at once. Elsewhere it takes three renames.
 func (h *Host) Exchange(a, b string) error {
 	if err := errors.Join(h.mayChange("exchange", a), h.mayChange("exchange", b), h.try(OpRename, a)); err != nil {
 		return err
 	}
-	err := unix.Renameat2(unix.AT_FDCWD, h.Path(a), unix.AT_FDCWD, h.Path(b), unix.RENAME_EXCHANGE)
-	switch {
-	case err == nil:
-		return errors.Join(h.syncDir(filepath.Dir(a)), h.syncDir(filepath.Dir(b)))
-	case !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOSYS):
-		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
+	err := h.files.both("exchange", a, b, func(first, second *beneath.Place) error {
+		if err := first.Exchange(second); err != nil {
+			return err
+		}
+		return errors.Join(h.syncPlace(first, a), h.syncPlace(second, b))
+	})
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) {
+		return h.exchangeByRenames(a, b)
 	}
-	return h.exchangeByRenames(a, b)
+	return err
 }
 
 // exchangeByRenames is Exchange where the kernel cannot. When one of the renames fails, those before it are taken back:

@@ -9,172 +9,145 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"fate-installer/installer/host/beneath"
 )
 
-// files is the part of the os package that Host needs. Paths are absolute; the last element is never
-// followed except by open and stat.
-type files interface {
-	open(path string, flag int, perm fs.FileMode) (*os.File, error)
-	stat(path string) (fs.FileInfo, error)
-	lstat(path string) (fs.FileInfo, error)
-	readlink(path string) (string, error)
-	mkdir(path string, perm fs.FileMode) error
-	remove(path string) error
-	removeAll(path string) error
-	rename(from, to string) error
-	symlink(target, path string) error
-	chmod(path string, perm fs.FileMode) error
-	lchown(path string, uid, gid int) error
-	real(path string) (string, error)   // a path of this process, last element not followed
-	follow(path string) (string, error) // a path of the host without links
-}
-
-// systemFiles is the running machine. [os.Root] is not used here: it would refuse ordinary hosts
-// whose directories are absolute links (/var/run, or /data moved to another disk).
-type systemFiles struct{}
-
-func (systemFiles) open(p string, flag int, perm fs.FileMode) (*os.File, error) {
-	return os.OpenFile(p, flag|syscall.O_CLOEXEC, perm)
-}
-func (systemFiles) stat(p string) (fs.FileInfo, error)     { return os.Stat(p) }
-func (systemFiles) lstat(p string) (fs.FileInfo, error)    { return os.Lstat(p) }
-func (systemFiles) readlink(p string) (string, error)      { return os.Readlink(p) }
-func (systemFiles) mkdir(p string, perm fs.FileMode) error { return os.Mkdir(p, perm) }
-func (systemFiles) remove(p string) error                  { return os.Remove(p) }
-func (systemFiles) removeAll(p string) error               { return os.RemoveAll(p) }
-func (systemFiles) rename(from, to string) error           { return os.Rename(from, to) }
-func (systemFiles) symlink(target, p string) error         { return os.Symlink(target, p) }
-func (systemFiles) chmod(p string, perm fs.FileMode) error { return os.Chmod(p, perm) }
-func (systemFiles) lchown(p string, uid, gid int) error    { return os.Lchown(p, uid, gid) }
-func (systemFiles) real(p string) (string, error)          { return filepath.Clean(p), nil }
-
-func (systemFiles) follow(p string) (string, error) {
-	rel, err := resolveLinks(rootLinks{}, "resolve", p, true)
-	return filepath.Join("/", rel), err
-}
-
-// tree is a directory tree seen as chroot(2) shows it. Paths are first resolved here, because os.Root
-// refuses every absolute link, then opened through os.Root, which catches what changed in between.
-type tree struct {
+// fileSystem is the tree of files of a host. Paths are absolute in it. Everything is reached through directory
+// descriptors: see package beneath. The last element is never followed except by stat and, for reading, by open.
+type fileSystem struct {
 	dir  string
-	root *os.Root
+	root *beneath.Root
 }
 
-func openTree(dir string) (*tree, error) {
-	root, err := os.OpenRoot(dir)
+// openSystem is the running machine.
+func openSystem() (*fileSystem, error) {
+	root, err := beneath.System()
 	if err != nil {
 		return nil, err
 	}
-	return &tree{dir: dir, root: root}, nil
+	return &fileSystem{dir: "/", root: root}, nil
 }
 
-func (t *tree) Close() error { return t.root.Close() }
-
-func (t *tree) resolve(op, path string, follow bool) (string, error) {
-	return resolveLinks(t.root, op, path, follow)
-}
-
-func (t *tree) open(p string, flag int, perm fs.FileMode) (*os.File, error) {
-	follow := flag&(os.O_EXCL|syscall.O_NOFOLLOW) == 0
-	rel, err := t.resolve("open", p, follow)
+// openTree is a directory tree seen as chroot(2) shows it. All its links are followed, since none leads out of it.
+func openTree(dir string) (*fileSystem, error) {
+	root, err := beneath.Open(dir, beneath.Anyone)
 	if err != nil {
 		return nil, err
 	}
-	return t.root.OpenFile(rel, flag, perm)
+	return &fileSystem{dir: dir, root: root}, nil
 }
 
-func (t *tree) stat(p string) (fs.FileInfo, error) {
-	rel, err := t.resolve("stat", p, true)
+func (f *fileSystem) Close() error { return f.root.Close() }
+
+// at finds a place, does something there, and returns its error.
+func (f *fileSystem) at(op, abs string, do func(p *beneath.Place) error) error {
+	p, err := f.root.Exact(op, abs)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return do(p)
+}
+
+// writing are the flags with which a file is opened to be changed.
+const writing = os.O_WRONLY | os.O_RDWR | os.O_CREATE
+
+func (f *fileSystem) open(abs string, flag int, perm fs.FileMode) (*os.File, error) {
+	find := f.root.At
+	if flag&writing != 0 {
+		find = f.root.Exact
+	}
+	p, err := find("open", abs)
 	if err != nil {
 		return nil, err
 	}
-	return t.root.Lstat(rel)
-}
-
-func (t *tree) lstat(p string) (fs.FileInfo, error) {
-	rel, err := t.resolve("lstat", p, false)
+	defer p.Close()
+	file, err := p.Open(flag, perm)
+	if flag&(os.O_EXCL|syscall.O_NOFOLLOW) != 0 || !errors.Is(err, syscall.ELOOP) {
+		return file, err
+	}
+	followed, err := f.root.Follow("open", abs)
 	if err != nil {
 		return nil, err
 	}
-	return t.root.Lstat(rel)
+	defer followed.Close()
+	return followed.Open(flag, perm)
 }
 
-func (t *tree) readlink(p string) (string, error) {
-	rel, err := t.resolve("readlink", p, false)
+func (f *fileSystem) stat(abs string) (fs.FileInfo, error) {
+	p, err := f.root.Follow("stat", abs)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return p.Lstat()
+}
+
+func (f *fileSystem) lstat(abs string) (fs.FileInfo, error) {
+	p, err := f.root.At("lstat", abs)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return p.Lstat()
+}
+
+func (f *fileSystem) readlink(abs string) (string, error) {
+	p, err := f.root.At("readlink", abs)
 	if err != nil {
 		return "", err
 	}
-	return t.root.Readlink(rel)
+	defer p.Close()
+	return p.Readlink()
 }
 
-func (t *tree) mkdir(p string, perm fs.FileMode) error {
-	rel, err := t.resolve("mkdir", p, false)
-	if err != nil {
-		return err
-	}
-	return t.root.Mkdir(rel, perm)
+func (f *fileSystem) mkdir(abs string, perm fs.FileMode) error {
+	return f.at("mkdir", abs, func(p *beneath.Place) error { return p.Mkdir(perm) })
 }
 
-func (t *tree) remove(p string) error {
-	rel, err := t.resolve("remove", p, false)
-	if err != nil {
-		return err
-	}
-	return t.root.Remove(rel)
+func (f *fileSystem) remove(abs string) error {
+	return f.at("remove", abs, (*beneath.Place).Remove)
 }
 
-func (t *tree) removeAll(p string) error {
-	rel, err := t.resolve("remove", p, false)
-	if err != nil {
-		return err
-	}
-	return t.root.RemoveAll(rel)
+func (f *fileSystem) removeAll(abs string) error {
+	return f.at("remove", abs, (*beneath.Place).RemoveAll)
 }
 
-func (t *tree) rename(from, to string) error {
-	relFrom, err := t.resolve("rename", from, false)
-	if err != nil {
-		return err
-	}
-	relTo, err := t.resolve("rename", to, false)
-	if err != nil {
-		return err
-	}
-	return t.root.Rename(relFrom, relTo)
+func (f *fileSystem) chmod(abs string, perm fs.FileMode) error {
+	return f.at("chmod", abs, func(p *beneath.Place) error { return p.Chmod(perm) })
 }
 
-func (t *tree) symlink(target, p string) error {
-	rel, err := t.resolve("symlink", p, false)
-	if err != nil {
-		return err
-	}
-	return t.root.Symlink(target, rel)
+func (f *fileSystem) lchown(abs string, uid, gid int) error {
+	return f.at("chown", abs, func(p *beneath.Place) error { return p.Chown(uid, gid) })
 }
 
-func (t *tree) chmod(p string, perm fs.FileMode) error {
-	rel, err := t.resolve("chmod", p, true)
-	if err != nil {
-		return err
-	}
-	return t.root.Chmod(rel, perm)
+// rename works on two places, which may be in one directory.
+func (f *fileSystem) rename(from, to string) error {
+	return f.both("rename", from, to, (*beneath.Place).Rename)
 }
 
-func (t *tree) lchown(string, int, int) error {
-	return errors.ErrUnsupported // owners of a tree are recorded, see owners.go
+func (f *fileSystem) exchange(a, b string) error {
+	return f.both("exchange", a, b, (*beneath.Place).Exchange)
 }
 
-func (t *tree) real(p string) (string, error) {
-	rel, err := t.resolve("open", p, false)
+func (f *fileSystem) both(op, from, to string, do func(from, to *beneath.Place) error) error {
+	return f.at(op, from, func(source *beneath.Place) error {
+		return f.at(op, to, func(target *beneath.Place) error { return do(source, target) })
+	})
+}
+
+// real is a path of this process, its last element not followed.
+func (f *fileSystem) real(abs string) (string, error) {
+	resolved, err := f.root.Resolve("open", filepath.Dir(filepath.Clean("/"+abs)))
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(t.dir, rel), nil
+	return filepath.Join(f.dir, resolved, filepath.Base(filepath.Clean("/"+abs))), nil
 }
 
-func (t *tree) follow(p string) (string, error) {
-	rel, err := t.resolve("resolve", p, true)
-	return filepath.Join("/", rel), err
-}
+// follow is a path of the host without links.
+func (f *fileSystem) follow(abs string) (string, error) { return f.root.Resolve("resolve", abs) }
 
 func readAll(f *os.File) ([]byte, error) { return io.ReadAll(f) }
 

@@ -6,12 +6,15 @@
 //
 // Three rules follow from the root:
 //
-//   - Root "/": plain system calls. Owners are real.
+//   - Root "/": owners are real, and links are followed only where nobody but root can have put them.
 //   - Any other root: every path is resolved inside the tree as chroot(2) would (absolute symbolic links
-//     start again at the root of the tree) and the access itself goes through [os.Root], so nothing outside
-//     the tree can be reached by mistake or by a hostile link. Owners are recorded in a file of the tree,
-//     because the process usually may not change them and the tree has its own /etc/passwd.
+//     start again at the root of the tree), so nothing outside the tree can be reached by mistake or by a
+//     hostile link. Owners are recorded in a file of the tree, because the process usually may not change
+//     them and the tree has its own /etc/passwd.
 //   - Any other root without a Runner: no command is ever run ([Host.Live] is false).
+//
+// Every access goes through directory descriptors (package beneath): the service user, who owns most of what is
+// installed, cannot lead root to another file by a link or a rename.
 //
 // All writes are atomic and durable unless a method says otherwise: when WriteFile returns, the file
 // has either its old or its new content, also after a power cut.
@@ -38,7 +41,7 @@ type FileMode struct {
 // Host is a machine, or a directory tree that will be one.
 type Host struct {
 	root   string
-	files  files
+	files  *fileSystem
 	runner Runner
 	edits  sync.Mutex // held by EditFile
 	dirs   sync.Mutex // held by Mkdir: steps that run at the same time make the same parents
@@ -61,7 +64,11 @@ func New(root string, runner Runner) (*Host, error) {
 		if runner == nil {
 			runner = ExecRunner{}
 		}
-		return &Host{root: "/", files: systemFiles{}, runner: runner}, nil
+		system, err := openSystem()
+		if err != nil {
+			return nil, fmt.Errorf("cannot use root /: %w", err)
+		}
+		return &Host{root: "/", files: system, runner: runner}, nil
 	}
 	if _, real := runner.(ExecRunner); real {
 		return nil, fmt.Errorf("cannot use root %s: commands would run on this machine, not in that tree", abs)
@@ -80,9 +87,9 @@ func New(root string, runner Runner) (*Host, error) {
 // Close releases the tree. Files opened through h stay open.
 func (h *Host) Close() error {
 	if h.owners == nil {
-		return nil
+		return h.files.Close()
 	}
-	return errors.Join(h.owners.close(), h.files.(*tree).Close())
+	return errors.Join(h.owners.close(), h.files.Close())
 }
 
 // Root is "/" or the absolute path of the tree.

@@ -120,7 +120,10 @@ func TestSystemHost(t *testing.T) {
 	must(t, h.Chown(at("a/l"), owner, group))
 	must(t, h.Rename(at("a"), at("c")))
 	must(t, h.SetMode(at("c/b"), FileMode{Perm: 0o700}))
-	if got, err := h.ReadFile(at("c/l")); err != nil || string(got) != "2" {
+	if got, err := h.Readlink(at("c/l")); err != nil || got != "b/f" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := h.ReadFile(at("c/b/f")); err != nil || string(got) != "2" {
 		t.Errorf("%q, %v", got, err)
 	}
 	for name, want := range map[string]fs.FileMode{"c": 0o750 | fs.ModeDir, "c/b": 0o700 | fs.ModeDir, "c/b/f": 0o640} {

@@ -1,129 +1,47 @@
 package host
 
-import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
-)
+import "fate-installer/installer/host/beneath"
 
-// linkReader is what is needed to follow links. Paths are relative to a root.
-type linkReader interface {
-	Lstat(name string) (fs.FileInfo, error)
-	Readlink(name string) (string, error)
-}
+// ErrUntrustedLink is the cause when root would follow a link that another user may have put there. Most of what is
+// installed belongs to the service user, who could otherwise replace a directory by a link to /etc and let the next run
+// of the installer, which is root, change what is there. A link is followed only if it is root's and if no directory on
+// the way to it may be written by anyone but root: so an administrator may make /data, or another directory of root's, a
+// link, but not a directory below one of the service user.
+var ErrUntrustedLink = beneath.ErrUntrustedLink
 
-// rootLinks reads the links of the running machine.
-type rootLinks struct{}
+// MountError is the cause when a tree is not removed or replaced because a file system is mounted in it.
+type MountError = beneath.MountError
 
-func (rootLinks) Lstat(name string) (fs.FileInfo, error) {
-	fi, err := os.Lstat("/" + name)
-	if err == nil && fi.Mode()&fs.ModeSymlink != 0 && !trusted(fi) {
-		return nil, &fs.PathError{Op: "follow", Path: "/" + name, Err: ErrUntrustedLink}
-	}
-	return fi, err
-}
-
-func (rootLinks) Readlink(name string) (string, error) { return os.Readlink("/" + name) }
-
-// ErrUntrustedLink is the cause when root would follow a link that somebody else made. Most of what is installed
-// belongs to the service user, who could otherwise replace a directory of his by a link to /etc and let the next run
-// of the installer, which is root, change what is there.
-var ErrUntrustedLink = errors.New("it is a link that does not belong to root")
-
-// trusted reports whether this process may follow a link when it changes something.
-func trusted(fi fs.FileInfo) bool {
-	if os.Geteuid() != 0 {
-		return true // who is not root can reach only what is his anyway
-	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	return ok && st.Uid == 0
-}
-
-// mayChange refuses a change that would not happen where abs says.
+// mayChange refuses a path that does not say where the change would happen, and in a tree first records what a process
+// that was cut off has left open.
 func (h *Host) mayChange(op, abs string) error {
-	if err := h.checkPlace(op, abs); err != nil || h.IsSystem() {
+	if err := checkAbs(op, abs); err != nil || h.IsSystem() {
 		return err
 	}
 	return h.owners.settle()
 }
 
-func (h *Host) checkPlace(op, abs string) error {
-	if err := checkAbs(op, abs); err != nil {
-		return err
+// Mounts lists the points at and below abs where a file system, or a part of one, is mounted. It is empty when abs does
+// not exist.
+func (h *Host) Mounts(abs string) ([]string, error) {
+	resolved, err := h.Resolve(abs)
+	if err != nil {
+		return nil, err
 	}
-	if !h.IsSystem() {
-		return nil // os.Root keeps the change in the tree
-	}
-	_, err := resolveLinks(rootLinks{}, op, abs, false)
-	return err
+	return h.files.root.MountsBelow(resolved)
 }
 
-// maxLinks is the number of links the kernel follows in one path before it gives up with ELOOP.
-const maxLinks = 40
-
-// resolveLinks returns the path relative to the root in which every element but the last is free of links; with follow
-// the last one too. It sees links as chroot(2) does: one to an absolute path starts again at the root, and ".." does not
-// lead above it. Elements that do not exist are kept as they are.
-func resolveLinks(links linkReader, op, path string, follow bool) (string, error) {
-	todo := elements(path)
-	done := make([]string, 0, len(todo))
-	for followed := 0; len(todo) > 0; {
-		name := todo[0]
-		todo = todo[1:]
-		if name == ".." {
-			done = done[:max(0, len(done)-1)]
-			continue
+// NoMounts returns a [*MountError] when something is mounted at or below one of the paths. It is for what will be removed
+// or replaced, before the first change.
+func (h *Host) NoMounts(paths ...string) error {
+	for _, abs := range paths {
+		mounts, err := h.Mounts(abs)
+		if err != nil {
+			return err
 		}
-		at := filepath.Join(append(slices.Clone(done), name)...)
-		target := ""
-		if len(todo) > 0 || follow {
-			var err error
-			if target, err = targetOf(links, at); err != nil {
-				return "", err
-			}
-		}
-		if target == "" {
-			done = append(done, name)
-			continue
-		}
-		if followed++; followed > maxLinks {
-			return "", &fs.PathError{Op: op, Path: path, Err: syscall.ELOOP}
-		}
-		if filepath.IsAbs(target) {
-			done = done[:0]
-		}
-		todo = append(elements(target), todo...)
-	}
-	if len(done) == 0 {
-		return ".", nil
-	}
-	return filepath.Join(done...), nil
-}
-
-// targetOf returns where a link leads, or "" for what is no link or cannot be seen: the access that follows will tell
-// why.
-func targetOf(links linkReader, at string) (string, error) {
-	fi, err := links.Lstat(at)
-	if errors.Is(err, ErrUntrustedLink) {
-		return "", err
-	}
-	if err != nil || fi.Mode()&fs.ModeSymlink == 0 {
-		return "", nil
-	}
-	return links.Readlink(at)
-}
-
-// elements splits a path, keeping "..": after a link it must not be removed by name.
-func elements(path string) []string {
-	var out []string
-	for _, e := range strings.Split(path, "/") {
-		if e != "" && e != "." {
-			out = append(out, e)
+		if len(mounts) > 0 {
+			return &MountError{Path: abs, Mounts: mounts}
 		}
 	}
-	return out
+	return nil
 }

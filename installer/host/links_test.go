@@ -8,6 +8,10 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"fate-installer/installer/host/beneath"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestLinksStayInTheTree: a tree is seen as chroot shows it, and nothing outside can be reached.
@@ -48,35 +52,97 @@ func TestLinksStayInTheTree(t *testing.T) {
 	}
 }
 
-// TestRootFollowsOnlyItsOwnLinks works on a directory of the running machine, as the service user could prepare one.
-func TestRootFollowsOnlyItsOwnLinks(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root has others' links to fear")
-	}
-	dir := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o755))
-	must(t, os.Symlink("etc", filepath.Join(dir, "ours")))
-	must(t, os.Symlink("etc", filepath.Join(dir, "theirs")))
-	must(t, os.Lchown(filepath.Join(dir, "theirs"), 65534, 65534))
-	must(t, os.Symlink("theirs", filepath.Join(dir, "indirect")))
-	h, err := New("/", nil)
+// machine is a running machine whose root directory is dir and on which only links of the user trusted are followed.
+func machine(t *testing.T, dir string, trusted int) *Host {
+	t.Helper()
+	root, err := beneath.Open(dir, trusted)
 	must(t, err)
-	must(t, h.WriteFile(filepath.Join(dir, "ours/a"), []byte("a"), FileMode{}))
-	for _, link := range []string{"theirs", "indirect"} {
-		at := filepath.Join(dir, link)
+	h := &Host{root: "/", files: &fileSystem{dir: dir, root: root}}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// TestLinksOfTheAdministrator: a base directory that the administrator has made a link works; a link in a directory that
+// others may write stops every change.
+func TestLinksOfTheAdministrator(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, "disk/app"), 0o755))
+	must(t, os.MkdirAll(filepath.Join(dir, "etc"), 0o755))
+	must(t, os.Symlink("/disk", filepath.Join(dir, "data")))
+	must(t, os.Symlink("/etc", filepath.Join(dir, "disk/app/planted")))
+	must(t, os.Symlink("planted", filepath.Join(dir, "disk/app/indirect")))
+	must(t, os.Chmod(filepath.Join(dir, "disk/app"), 0o777)) // as if it were the service user's
+	h := machine(t, dir, os.Geteuid())
+	must(t, h.WriteFile("/data/state", []byte("a"), FileMode{}))
+	if got, err := h.ReadFile("/disk/state"); err != nil || string(got) != "a" {
+		t.Errorf("through the administrator's link: %q, %v", got, err)
+	}
+	for _, link := range []string{"planted", "indirect"} {
+		at := "/data/app/" + link
 		for name, err := range map[string]error{
 			"write": h.WriteFile(at+"/b", nil, FileMode{}), "mkdir": h.MkdirAll(at+"/b/c", FileMode{}), "remove": h.Remove(at + "/a"),
-			"rename": h.Rename(at+"/a", at+"/b"), "link": h.Symlink("x", at+"/b"), "chown": h.Chown(at+"/a", "root", ""),
-			"chmod": h.SetMode(at+"/a", FileMode{Perm: 0o666}), "edit": h.EditFile(at+"/a", FileMode{}, func([]byte) ([]byte, error) { return []byte("x"), nil }),
-			"resolve": second(h.Resolve(at)), "append": second(h.Append(at+"/a", 0o600)),
+			"remove all": h.RemoveAll(at + "/a"), "rename": h.Rename(at+"/a", at+"/b"), "link": h.Symlink("x", at+"/b"),
+			"chown": h.Chown(at+"/a", "0", ""), "chmod": h.SetMode(at+"/a", FileMode{Perm: 0o666}),
+			"edit":    h.EditFile(at+"/a", FileMode{}, func([]byte) ([]byte, error) { return []byte("x"), nil }),
+			"resolve": second(h.Resolve(at)), "append": second(h.Append(at+"/a", 0o600)), "exchange": h.Exchange(at+"/a", at+"/b"),
+			"copy": h.CopyTree(t.Context(), "/disk/app", at+"/b", CopyOptions{}), "copy out": h.CopyTree(t.Context(), at+"/a", "/disk/b", CopyOptions{}),
+			"allocate": h.Allocate(t.Context(), at+"/b", Allocation{Size: 1}, nil), "overwrite": h.WriteAt(at+"/a", nil, 0),
+			"read": second(h.ReadFile(at)), "read below": second(h.ReadFile(at + "/a")), "list": second(h.ReadDir(at)),
+			"lock": lock(h, at+"/b"), "mounts": second(h.Mounts(at)),
 		} {
 			if !errors.Is(err, ErrUntrustedLink) {
 				t.Errorf("%s through %s: %v", name, link, err)
 			}
 		}
 	}
-	if entries, err := os.ReadDir(filepath.Join(dir, "etc")); err != nil || len(entries) != 1 {
+	if entries, err := os.ReadDir(filepath.Join(dir, "etc")); err != nil || len(entries) != 0 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+func lock(h *Host, abs string) error {
+	_, _, err := h.TryLock(abs)
+	return err
+}
+
+// TestMachineWithExchangedDirectory writes files and directories as root does during an installation while their directory
+// is exchanged with a link.
+func TestMachineWithExchangedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"victim", "data/app"} {
+		must(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, name, "file"), []byte("old"), 0o600))
+	}
+	must(t, os.Symlink("../victim", filepath.Join(dir, "data/trap")))
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-quit:
+				return
+			default:
+				_ = unix.Renameat2(unix.AT_FDCWD, filepath.Join(dir, "data/app"), unix.AT_FDCWD, filepath.Join(dir, "data/trap"), unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	h := machine(t, dir, os.Geteuid()+1)
+	for range 300 {
+		_ = h.WriteFile("/data/app/file", []byte("new"), FileMode{Perm: 0o644})
+		_ = h.Mkdir("/data/app/dir", FileMode{Perm: 0o755})
+		_ = h.Symlink("x", "/data/app/link")
+		_ = h.SetMode("/data/app/file", FileMode{Perm: 0o640})
+		_ = h.RemoveAll("/data/app/dir")
+	}
+	close(quit)
+	<-done
+	if entries, err := os.ReadDir(filepath.Join(dir, "victim")); err != nil || len(entries) != 1 {
+		t.Errorf("the victim has %v, %v", entries, err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "victim/file"))
+	must(t, err)
+	if data, err := os.ReadFile(filepath.Join(dir, "victim/file")); err != nil || string(data) != "old" || info.Mode() != 0o600 {
+		t.Errorf("the victim's file: %q, %v, %v", data, info.Mode(), err)
 	}
 }
 

@@ -19,7 +19,7 @@ var ErrLocked = errors.New("another process holds the lock")
 // When another process holds it, the error wraps [ErrLocked] and holder is that process, or 0. The kernel drops the
 // lock when the process ends, however it ends. release also removes the file.
 func (h *Host) TryLock(abs string) (release func() error, holder int, err error) {
-	if err := h.checkPlace("lock", abs); err != nil {
+	if err := checkAbs("lock", abs); err != nil {
 		return nil, 0, err
 	}
 	made, err := h.MissingParents(filepath.Dir(abs))

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // Owner returns the names of the owner and the group of a file, or decimal ids where the tree has no name for them.
@@ -44,6 +46,13 @@ func (h *Host) Chown(abs, owner, group string) error {
 	if err := h.mayChange("chown", abs); err != nil {
 		return err
 	}
+	return h.files.at("chown", abs, func(p *beneath.Place) error { return h.chownPlace(p, abs, owner, group) })
+}
+
+func (h *Host) chownPlace(p *beneath.Place, abs, owner, group string) error {
+	if owner == "" && group == "" {
+		return nil
+	}
 	if err := h.try(OpChown, abs); err != nil {
 		return err
 	}
@@ -54,14 +63,14 @@ func (h *Host) Chown(abs, owner, group string) error {
 	if err != nil {
 		return err
 	}
-	fi, err := h.Lstat(abs)
+	fi, err := p.Lstat()
 	if err != nil {
 		return err
 	}
 	if sameIDs(fi, uid, gid) {
 		return nil // an unprivileged process may not even repeat it
 	}
-	return h.files.lchown(abs, uid, gid)
+	return p.Chown(uid, gid)
 }
 
 // RecordOwners notes, in a tree that is not "/", that everything below abs belongs to an owner and a group. On the

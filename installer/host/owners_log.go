@@ -46,7 +46,7 @@ const (
 // owners remembers the owners of a tree. A nil owners is the running machine, which remembers itself.
 type owners struct {
 	mu   sync.Mutex
-	tree *tree
+	tree *fileSystem
 	file *os.File // nil until something is recorded
 	size int64    // of the log, as far as this process knows it
 	m    map[string]owned
@@ -56,7 +56,7 @@ type owners struct {
 	unsettled []owned
 }
 
-func openOwners(t *tree) (*owners, error) {
+func openOwners(t *fileSystem) (*owners, error) {
 	o := &owners{tree: t, m: map[string]owned{}}
 	if err := o.load(); err != nil {
 		return nil, fmt.Errorf("cannot read owners: %w", err)

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -142,26 +140,26 @@ func (c *Child) ended() bool {
 	}
 }
 
-// maxSocketPath is the longest path that fits into sockaddr_un, without its final zero byte.
-const maxSocketPath = 107
-
-// DialUnix connects to a unix socket of the host. Its path may be longer than a socket address can be: then it is
-// reached through a descriptor of its directory.
+// DialUnix connects to a unix socket of the host. It is reached through a descriptor of its directory: nobody can lead the
+// connection elsewhere, and the path may be longer than a socket address can be.
 func (h *Host) DialUnix(ctx context.Context, abs string) (net.Conn, error) {
 	if err := checkAbs("dial", abs); err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	real := h.Path(abs)
-	if len(real) <= maxSocketPath {
-		return d.DialContext(ctx, "unix", real)
-	}
-	dir, err := os.Open(filepath.Dir(real))
+	p, err := h.files.root.Follow("dial", abs)
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
-	return d.DialContext(ctx, "unix", filepath.Join("/proc/self/fd", strconv.Itoa(int(dir.Fd())), filepath.Base(real)))
+	defer p.Close()
+	fi, err := p.Lstat()
+	if err != nil {
+		return nil, err
+	}
+	if fi.Mode()&fs.ModeSocket == 0 {
+		return nil, &fs.PathError{Op: "dial", Path: abs, Err: syscall.ENOTSOCK}
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", p.ProcPath())
 }
 
 // SyncAll makes everything durable that any process has written to the filesystem abs is on.

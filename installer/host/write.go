@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"fate-installer/installer/host/beneath"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -37,23 +39,26 @@ func (h *Host) WriteFrom(abs string, mode FileMode, write func(io.Writer) error)
 	if h.IsSystem() && isKernelFile(abs) {
 		return h.writeInPlace(abs, write)
 	}
-	mode = h.keepMode(abs, mode)
-	temp := TempName(abs)
-	if err := h.writeNew(temp, abs, mode, write); err != nil {
-		return err
-	}
-	err := h.try(OpRename, abs)
-	if err == nil {
-		err = h.rename(temp, abs)
-	}
-	if errors.Is(err, syscall.EBUSY) {
-		// A bind mount, as /etc/hosts in a container, can not be renamed over.
-		err = h.copyInPlace(temp, abs)
-	}
-	if err != nil {
-		return errors.Join(err, h.dropTemp(temp))
-	}
-	return h.syncDir(filepath.Dir(abs))
+	// Everything happens in this one directory, wherever its name may lead by then.
+	return h.files.at("write", abs, func(p *beneath.Place) error {
+		mode = h.keepMode(p, abs, mode)
+		temp := p.Sibling(filepath.Base(TempName(abs)))
+		if err := h.writeNew(temp, p, abs, mode, write); err != nil {
+			return err
+		}
+		err := h.try(OpRename, abs)
+		if err == nil {
+			err = h.renamePlace(temp, TempName(abs), p, abs)
+		}
+		if errors.Is(err, syscall.EBUSY) {
+			// A bind mount, as /etc/hosts in a container, can not be renamed over.
+			err = copyInPlace(temp, p)
+		}
+		if err != nil {
+			return errors.Join(err, dropPlace(temp))
+		}
+		return h.syncPlace(p, abs)
+	})
 }
 
 // EditFile replaces the content of a file by what edit makes of it; a missing file is empty. Edits of one Host wait
@@ -78,8 +83,8 @@ func (h *Host) EditFile(abs string, mode FileMode, edit func(old []byte) ([]byte
 }
 
 // writeNew makes the file temp, complete and durable, with the mode and label that abs is to have.
-func (h *Host) writeNew(temp, abs string, mode FileMode, write func(io.Writer) error) (err error) {
-	if err := h.files.remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (h *Host) writeNew(temp, p *beneath.Place, abs string, mode FileMode, write func(io.Writer) error) (err error) {
+	if err := dropPlace(temp); err != nil {
 		return err
 	}
 	f, err := h.create(temp, abs)
@@ -88,29 +93,29 @@ func (h *Host) writeNew(temp, abs string, mode FileMode, write func(io.Writer) e
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close(), h.dropTemp(temp))
+			err = errors.Join(err, f.Close(), dropPlace(temp))
 		}
 	}()
 	// Owner first: chown clears the set-uid bits, and a secret is never readable by a wrong owner.
-	if err := h.setOwner(temp, f, mode); err != nil {
+	if err := h.setOwner(TempName(abs), f, mode); err != nil {
 		return err
 	}
 	if err := h.setPerm(f, abs, mode.Perm); err != nil {
 		return err
 	}
-	h.copyLabel(f, abs)
+	h.copyLabel(f, p)
 	if err := h.fill(f, abs, write); err != nil {
 		return err
 	}
 	return f.Close()
 }
 
-func (h *Host) create(temp, abs string) (*os.File, error) {
+func (h *Host) create(temp *beneath.Place, abs string) (*os.File, error) {
 	if err := h.try(OpCreate, abs); err != nil {
 		return nil, err
 	}
 	// O_EXCL: in a directory of a less trusted user the name may be a planted link.
-	return h.files.open(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return temp.Open(os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 func (h *Host) fill(f *os.File, abs string, write func(io.Writer) error) error {
@@ -150,8 +155,8 @@ func (h *Host) setPerm(f *os.File, abs string, perm fs.FileMode) error {
 }
 
 // keepMode fills the zero fields of mode from the file that will be replaced.
-func (h *Host) keepMode(abs string, mode FileMode) FileMode {
-	fi, err := h.files.lstat(abs)
+func (h *Host) keepMode(p *beneath.Place, abs string, mode FileMode) FileMode {
+	fi, err := p.Lstat()
 	if err != nil || !fi.Mode().IsRegular() {
 		if mode.Perm == 0 {
 			mode.Perm = 0o644
@@ -173,19 +178,24 @@ func (h *Host) keepMode(abs string, mode FileMode) FileMode {
 
 // copyLabel keeps the SELinux label of the file that is replaced; without it a file renamed into /etc keeps the label
 // of its directory, which is right for new files only. Best effort: most file systems have no labels.
-func (h *Host) copyLabel(f *os.File, abs string) {
+func (h *Host) copyLabel(f *os.File, p *beneath.Place) {
 	if !h.IsSystem() {
 		return
 	}
 	label := make([]byte, 256)
-	n, err := unix.Lgetxattr(abs, "security.selinux", label)
+	n, err := unix.Lgetxattr(p.ProcPath(), "security.selinux", label)
 	if err == nil && n > 0 {
 		_ = unix.Fsetxattr(int(f.Fd()), "security.selinux", label[:n], 0)
 	}
 }
 
 func (h *Host) dropTemp(temp string) error {
-	err := h.files.remove(temp)
+	return ignoreAbsent(h.files.remove(temp))
+}
+
+func dropPlace(temp *beneath.Place) error { return ignoreAbsent(temp.Remove()) }
+
+func ignoreAbsent(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -215,13 +225,13 @@ func (h *Host) writeInPlace(abs string, write func(io.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
-func (h *Host) copyInPlace(from, to string) error {
-	src, err := h.files.open(from, os.O_RDONLY, 0)
+func copyInPlace(from, to *beneath.Place) error {
+	src, err := from.Open(os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	dst, err := h.files.open(to, os.O_WRONLY|os.O_TRUNC, 0)
+	dst, err := to.Open(os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}
@@ -229,7 +239,7 @@ func (h *Host) copyInPlace(from, to string) error {
 	if err == nil {
 		err = dst.Sync()
 	}
-	return errors.Join(err, dst.Close(), h.dropTemp(from))
+	return errors.Join(err, dst.Close(), dropPlace(from))
 }
 
 // Append opens a file for appending, creating it with perm and durably linking it into its directory.
@@ -240,15 +250,19 @@ func (h *Host) Append(abs string, perm fs.FileMode) (*os.File, error) {
 	if err := h.try(OpCreate, abs); err != nil {
 		return nil, err
 	}
-	f, err := h.open(abs, os.O_RDWR|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, perm)
+	var f *os.File
+	err := h.files.at("append", abs, func(p *beneath.Place) (err error) {
+		if f, err = p.Open(os.O_RDWR|os.O_APPEND|os.O_CREATE, perm); err != nil {
+			return err
+		}
+		// The mode also when it existed, and whatever the umask.
+		if err := errors.Join(f.Chmod(perm), h.syncPlace(p, abs)); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	if err := f.Chmod(perm); err != nil { // also when it existed, and whatever the umask
-		return nil, errors.Join(err, f.Close())
-	}
-	if err := h.syncDir(filepath.Dir(abs)); err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -261,18 +275,15 @@ func (h *Host) Write(f *os.File, abs string, data []byte) error {
 	})
 }
 
-// syncDir makes the entries of a directory durable. File systems that cannot do it say EINVAL.
-func (h *Host) syncDir(abs string) error {
-	if err := h.try(OpSyncDir, abs); err != nil {
+// syncPlace makes the entries of the directory of a place durable.
+func (h *Host) syncPlace(p *beneath.Place, abs string) error {
+	if err := h.try(OpSyncDir, filepath.Dir(abs)); err != nil {
 		return err
 	}
-	d, err := h.files.open(abs, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil
-	}
-	return errors.Join(err, d.Close())
+	return p.SyncDir()
+}
+
+// renamePlace renames within the tree, with the records of the owners.
+func (h *Host) renamePlace(from *beneath.Place, fromAbs string, to *beneath.Place, toAbs string) error {
+	return h.owners.renaming(fromAbs, toAbs, func() error { return from.Rename(to) })
 }
