@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"fate-installer/installer/fate"
+
+	javaprops "github.com/magiconair/properties"
 )
 
 // untar reads a diagnosis: name below its directory -> text.
@@ -45,6 +47,24 @@ func untar(t *testing.T, file string) map[string]string {
 	}
 }
 
+// printedSettings is what eggroll 2.5 prints when it starts: each setting of its file as Java's Properties read it.
+func printedSettings(t *testing.T, root string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "data/projects/fate/eggroll/conf/eggroll.properties"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := javaprops.LoadString(string(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for key, value := range p.Map() {
+		b.WriteString("config key " + key + "=" + value + "\n")
+	}
+	return b.String()
+}
+
 // TestDiagnoseHoldsNoSecret plants passwords wherever they might be and finds none of them in the file.
 func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
@@ -66,6 +86,18 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	if err := errors.Join(os.WriteFile(log, []byte(text), 0o644), os.WriteFile(log+".1.gz", []byte("old"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
+	printed := printedSettings(t, root)
+	if !strings.Contains(printed, written) {
+		t.Fatalf("the program does not print the key:\n%s", printed)
+	}
+	// The part that is taken of the second begins within the value of the key.
+	const name = "route.table.key="
+	later := printed[strings.Index(printed, name)+len(name)+4:]
+	bootstrap := filepath.Join(root, "data/logs/fate/eggroll/bootstrap.rollsite.out")
+	fill := strings.Repeat("a line of the log\n", (logTail+tailOverlap)/18)[:logTail+tailOverlap-len(later)-1] + "\n"
+	if err := errors.Join(os.WriteFile(bootstrap, []byte(printed), 0o640), os.WriteFile(bootstrap+".1", []byte(printed+later+fill), 0o640)); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(t.TempDir(), "out.tar.gz")
 	out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file, "-o", "json")
 	if code != exitOK {
@@ -75,7 +107,7 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	files := untar(t, file)
-	forbidden := []string{written, strings.ReplaceAll(written, "'", "''"), "hunter2", "t0ps3cret", "MIIabc"}
+	forbidden := []string{written, written[4:], strings.ReplaceAll(written, "'", "''"), "hunter2", "t0ps3cret", "MIIabc"}
 	for _, s := range drawn {
 		forbidden = append(forbidden, s)
 	}
@@ -86,12 +118,15 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"README.txt", "version.json", "site.json", "facts.json", "check.json", "plan.json", "journal", "config/data/projects/fate/eggroll/conf/eggroll.properties", "logs/fate/eggroll/rollsite.log"} {
+	for _, name := range []string{"README.txt", "version.json", "site.json", "facts.json", "check.json", "plan.json", "journal", "config/data/projects/fate/eggroll/conf/eggroll.properties", "logs/fate/eggroll/rollsite.log", "logs/fate/eggroll/bootstrap.rollsite.out", "logs/fate/eggroll/bootstrap.rollsite.out.1"} {
 		if files[name] == "" {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+100 || !strings.Contains(text, "the reason") {
+	if text := files["logs/fate/eggroll/bootstrap.rollsite.out"]; !strings.Contains(text, "config key eggroll.rollsite.route.table.key="+hidden+"\n") {
+		t.Errorf("the printed settings are not there without the key:\n%s", text)
+	}
+	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+tailOverlap+100 || !strings.Contains(text, "the reason") {
 		t.Errorf("the log has %d bytes and ends with %q", len(text), text[max(0, len(text)-50):])
 	}
 	var report struct {

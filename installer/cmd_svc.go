@@ -66,7 +66,7 @@ func (g *globals) supervisorClient() (*rpc.Client, error) {
 		return nil, exitCode(errors.New("cannot speak to a supervisor below --root: there are only files"), exitUsage)
 	}
 	d := supervisor.LoadDaemon(g.layout().SupervisorConf())
-	c := rpc.NewClient(d.Socket)
+	c := newClient(g, d.Socket)
 	if d.Username != "" {
 		c.Authenticate(d.Username, d.Password)
 	}

@@ -11,7 +11,6 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
-	"fate-installer/supervisor/rpc"
 
 	"github.com/spf13/cobra"
 )
@@ -107,7 +106,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 func (d *deployment) undoEnv() *engine.Env {
 	env := &engine.Env{Host: d.host, StateDir: d.layout().State(), Log: d.g.logger()}
 	if d.host.Live() {
-		env.Services = &services{client: rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))}
+		env.Services = &services{client: newClient(d.g, d.host.Path(d.layout().SupervisorSocket()))}
 	}
 	return env
 }

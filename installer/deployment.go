@@ -19,7 +19,6 @@ import (
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
-	"fate-installer/supervisor/rpc"
 )
 
 // lockPath is held by whoever changes the installation. It is in /run, which a reboot empties.
@@ -208,7 +207,7 @@ func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 func (d *deployment) env(view *runView) *engine.Env {
 	env := &engine.Env{
 		Host:     d.host,
-		Services: &services{client: rpc.NewClient(d.host.Path(d.layout().SupervisorSocket())), onEvent: view.service, wait: d.wait},
+		Services: &services{client: newClient(d.g, d.host.Path(d.layout().SupervisorSocket()), d.spec.AllSecrets()...), onEvent: view.service, wait: d.wait},
 		Self:     selfProgram{d.payload},
 		StateDir: d.layout().State(),
 		Log:      d.g.logger(),

@@ -122,6 +122,7 @@ func (x *diagnosis) addPrograms(ctx context.Context) error {
 		return nil
 	}
 	client := rpc.NewClient(x.host.Path(x.layout.SupervisorSocket()))
+	client.CleanLogs(x.redact.lines)
 	statuses, err := client.Status(ctx)
 	if err != nil {
 		x.missing("state of the programs", err)
@@ -193,17 +194,27 @@ func (x *diagnosis) addLogs() error {
 			x.Problems = append(x.Problems, "older logs: there are more than one mail can carry")
 			break
 		}
-		text, err := x.host.ReadAt(l.path, logTail, max(0, l.info.Size()-logTail))
+		text, err := x.logEnd(l)
 		if err != nil {
 			x.missing("log", err)
 			continue
 		}
 		total += len(text)
-		if err := x.add("logs"+strings.TrimPrefix(l.path, x.layout.Logs()), x.redact.text(string(text))); err != nil {
+		if err := x.add("logs"+strings.TrimPrefix(l.path, x.layout.Logs()), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// logEnd reads the end of a log, without secrets.
+func (x *diagnosis) logEnd(l logFile) (string, error) {
+	from := l.info.Size() - logTail - tailOverlap
+	text, err := x.host.ReadAt(l.path, logTail+tailOverlap, max(0, from))
+	if err != nil || from <= 0 {
+		return x.redact.text(string(text)), err
+	}
+	return x.redact.tail(string(text)), nil
 }
 
 // findLogs lists the files with something in them that are not compressed.

@@ -107,6 +107,10 @@ func (b bench) checkDiagnosis(host string) {
 			b.t.Errorf("the password %s is in the diagnosis: %s %v", name, out, err)
 		}
 	}
+	// Eggroll prints its settings, and the log is in the diagnosis all the same.
+	const printed = "logs/fate/eggroll/bootstrap.clustermanager.out"
+	b.run(host, "grep", "-qF", "-e", "jdbc.password="+secrets["mysql_user"], "/data/"+printed)
+	b.run(host, "grep", "-qF", "-e", "jdbc.password=[redacted]", "/root/diagnosis/"+printed)
 	b.run(host, "test", "-s", "/root/diagnosis/why/fate-rollsite.json")
 	b.run(host, "test", "-s", "/root/diagnosis/config/data/projects/fate/conf/service_conf.yaml")
 }

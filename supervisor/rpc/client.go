@@ -21,6 +21,7 @@ type Client struct {
 	socket             string
 	username, password string
 	http               *http.Client
+	clean              func(lines []string) []string // nil: lines of logs are returned as they are
 }
 
 // NewClient returns a client of the daemon behind a socket. Nothing is connected before the first call.
@@ -35,6 +36,26 @@ func NewClient(socket string) *Client {
 // Authenticate makes the client send a name and password, for a socket that asks for them.
 func (c *Client) Authenticate(username string, password supervisor.Password) {
 	c.username, c.password = username, string(password)
+}
+
+// CleanLogs has f applied to the last lines of logs in everything that Status, Start, Stop, Restart and Why return.
+// Programs print what they read, passwords too, and these lines go to consoles, reports and run logs.
+func (c *Client) CleanLogs(f func(lines []string) []string) { c.clean = f }
+
+func (c *Client) cleanStatus(st *supervisor.Status) {
+	if c.clean != nil && st != nil {
+		st.LastLog = c.clean(st.LastLog)
+	}
+}
+
+// outcome calls a method that controls programs.
+func (c *Client) outcome(ctx context.Context, method string, params ...any) (Outcome, error) {
+	var out Outcome
+	err := c.Call(ctx, &out, method, params...)
+	for i := range out.Failed {
+		c.cleanStatus(out.Failed[i].Status)
+	}
+	return out, err
 }
 
 // Close drops idle connections.
@@ -109,6 +130,9 @@ func words(names []string) []any {
 func (c *Client) Status(ctx context.Context, names ...string) ([]supervisor.Status, error) {
 	var out []supervisor.Status
 	err := c.Call(ctx, &out, "fate.status", words(names))
+	for i := range out {
+		c.cleanStatus(&out[i])
+	}
 	return out, err
 }
 
@@ -121,23 +145,17 @@ func (c *Client) Resolve(ctx context.Context, names ...string) ([]string, error)
 
 // Start starts programs and what they depend on. With wait it returns when each is ready or has failed.
 func (c *Client) Start(ctx context.Context, names []string, wait bool) (Outcome, error) {
-	var out Outcome
-	err := c.Call(ctx, &out, "fate.start", words(names), wait)
-	return out, err
+	return c.outcome(ctx, "fate.start", words(names), wait)
 }
 
 // Stop stops programs.
 func (c *Client) Stop(ctx context.Context, names []string, wait bool) (Outcome, error) {
-	var out Outcome
-	err := c.Call(ctx, &out, "fate.stop", words(names), wait)
-	return out, err
+	return c.outcome(ctx, "fate.stop", words(names), wait)
 }
 
 // Restart restarts programs, and with dependants those that depend on them and are up.
 func (c *Client) Restart(ctx context.Context, names []string, dependants, wait bool) (Outcome, error) {
-	var out Outcome
-	err := c.Call(ctx, &out, "fate.restart", words(names), dependants, wait)
-	return out, err
+	return c.outcome(ctx, "fate.restart", words(names), dependants, wait)
 }
 
 // Update makes the daemon read its configuration again and apply it, to the named groups or to all.
@@ -151,6 +169,11 @@ func (c *Client) Update(ctx context.Context, groups ...string) (supervisor.Chang
 func (c *Client) Why(ctx context.Context, name string) ([]supervisor.Finding, error) {
 	var out []supervisor.Finding
 	err := c.Call(ctx, &out, "fate.why", name)
+	for i := range out {
+		if c.clean != nil {
+			out[i].LastLog = c.clean(out[i].LastLog)
+		}
+	}
 	return out, err
 }
 

@@ -157,6 +157,35 @@ func TestWhyPortTaken(t *testing.T) {
 	}
 }
 
+// TestCleanLogs: the lines of logs that a program printed pass through the client's filter, whatever asks for them.
+func TestCleanLogs(t *testing.T) {
+	d := startDaemon(t, "", func(d *daemon) string {
+		return strings.Replace(d.program("leaky", "autostart=false", "startretries=1", "startsecs=5"),
+			"command = ", "command = /bin/sh -c 'echo password=hunter2; exit 3' ", 1)
+	})
+	d.client.CleanLogs(func(lines []string) []string {
+		return strings.Split(strings.ReplaceAll(strings.Join(lines, "\n"), "hunter2", "***"), "\n")
+	})
+	ctx := testContext(t)
+	outcome, err := d.client.Start(ctx, []string{"leaky"}, true)
+	if err != nil || len(outcome.Failed) != 1 {
+		t.Fatalf("%+v, %v", outcome, err)
+	}
+	statuses, err := d.client.Status(ctx)
+	if err != nil || len(statuses) != 1 {
+		t.Fatalf("%+v, %v", statuses, err)
+	}
+	chain, err := d.client.Why(ctx, "leaky")
+	if err != nil || len(chain) != 1 {
+		t.Fatalf("%+v, %v", chain, err)
+	}
+	for from, lines := range map[string][]string{"Start": outcome.Failed[0].Status.LastLog, "Status": statuses[0].LastLog, "Why": chain[0].LastLog} {
+		if text := strings.Join(lines, "\n"); text != "password=***" {
+			t.Errorf("%s: %q", from, text)
+		}
+	}
+}
+
 func TestFollowLog(t *testing.T) {
 	d := startDaemon(t, "", func(d *daemon) string { return d.program("a", "environment=GATE=\""+d.dir+"/gate\"") })
 	ctx, cancel := context.WithCancel(testContext(t))

@@ -1,12 +1,10 @@
 package standin;
 
 import java.io.IOException;
-import java.io.Reader;
-import java.nio.charset.StandardCharsets;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Properties;
-import java.util.TreeSet;
 
 /** eggroll.properties, read as the real services read it. */
 public final class Settings {
@@ -14,9 +12,14 @@ public final class Settings {
 
   public static Settings load(Path file) throws IOException {
     Settings s = new Settings();
-    try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+    // Of a stream of bytes, which Java takes for Latin-1; and all of it goes to standard output, passwords too, which
+    // ends in bootstrap.MODULE.out: who may read that log matters.
+    System.out.println("current dir: " + Path.of(".").toAbsolutePath());
+    System.out.println("read config file : " + file);
+    try (InputStream in = Files.newInputStream(file)) {
       s.properties.load(in);
     }
+    s.properties.forEach((key, value) -> System.out.println("config key " + key + "=" + value));
     // Harmless here, but python's configparser cannot read the file without it.
     if (!s.properties.containsKey("[eggroll]")) {
       throw new IOException(file + " does not begin with [eggroll]");
@@ -50,13 +53,6 @@ public final class Settings {
       throw new IllegalStateException("eggroll.properties has no value for " + key);
     }
     return value;
-  }
-
-  /** Eggroll 2.5 prints everything at start, passwords too: who may read the log matters. */
-  public void print() {
-    for (String key : new TreeSet<>(properties.stringPropertyNames())) {
-      Log.info("config " + key + " = " + properties.getProperty(key));
-    }
   }
 
   public static String environment(String name) {

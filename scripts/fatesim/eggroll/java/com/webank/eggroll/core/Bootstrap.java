@@ -26,7 +26,6 @@ public final class Bootstrap {
       Settings settings = Settings.load(Path.of(required(options, "-c")));
       String name = required(options, "--bootstraps");
       Service service = (Service) Class.forName(name).getDeclaredConstructor().newInstance();
-      settings.print();
       service.start(settings, Integer.parseInt(required(options, "-p")), options.getOrDefault("-s", "EGGROLL_DAEMON"));
     } catch (Throwable e) {
       Log.error("cannot start", e);
