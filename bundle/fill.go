@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"fate-installer/installer/problem"
 	"fate-installer/payload"
 )
 
@@ -41,7 +42,7 @@ type Filled struct {
 // Fill completes a lock file: it reads every source that has no digest or size yet and writes them into the file,
 // whose other text, comments included, stays as it is. A lock that is whole is not touched.
 func Fill(ctx context.Context, o FillOptions) (FillResult, error) {
-	data, err := os.ReadFile(o.File)
+	data, err := problem.ReadFile(o.File, maxLockSize)
 	if err != nil {
 		return FillResult{}, fmt.Errorf("cannot read the lock file: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -12,18 +11,21 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"fate-installer/installer/problem"
 )
 
 // maxLockSize bounds what is parsed; a lock of a hundred components has some 50 kB.
 const maxLockSize = 4 << 20
 
+// lockLimits leave room for a component of some thousand sources, which python's wheels can be.
+var lockLimits = problem.Limits{Bytes: maxLockSize, Tokens: 200_000, Keys: 1_000, Depth: 16, Aliases: 100}
+
 // ReadLock reads the lock file at path. The error is [Problems] when the file can be read but not used.
 func ReadLock(path string) (*Lock, error) {
-	data, err := os.ReadFile(path)
+	data, err := problem.ReadFile(path, maxLockSize)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the lock file: %w", err)
 	}
@@ -58,22 +60,12 @@ func parseLock(file string, data []byte) (*Lock, [][]ast.Node, error) {
 }
 
 // parseDocument parses YAML and insists on exactly one document.
-func parseDocument(d *decoder, data []byte) (root ast.Node, err error) {
-	// The parser is given files that people pass around; a defect in it must not end the program.
-	defer func() {
-		if r := recover(); r != nil {
-			d.problemf(nil, "is not YAML: %v", r)
-			root, err = nil, d.problems
-		}
-	}()
-	tree, err := parser.ParseBytes(unixLines(data), 0)
-	var syntax yaml.Error
+func parseDocument(d *decoder, data []byte) (ast.Node, error) {
+	tree, err := problem.ParseYAML(unixLines(data), lockLimits)
+	var syntax *problem.SyntaxError
 	switch {
-	case errors.As(err, &syntax) && syntax.GetToken() != nil:
-		pos := syntax.GetToken().Position
-		return nil, Problems{{d.file, pos.Line, pos.Column, syntax.GetMessage()}}
-	case err != nil:
-		return nil, Problems{{File: d.file, Message: "is not YAML: " + err.Error()}}
+	case errors.As(err, &syntax):
+		return nil, Problems{{d.file, syntax.Line, syntax.Col, syntax.Message}}
 	case len(tree.Docs) > 1:
 		d.problemf(nil, "has %d YAML documents, a lock is one", len(tree.Docs))
 		return nil, d.problems

@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -196,7 +197,7 @@ func clusterFrom(name string, published bool) (*fate.Cluster, error) {
 	}
 	var sources []fate.Source
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := problem.ReadFile(file, problem.ClusterLimits.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the cluster file: %w", err)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 
 	"github.com/spf13/cobra"
 )
@@ -214,6 +215,12 @@ func packKeys(files []fate.NamedFile) ([]byte, error) {
 // keyFileLimit is far above any certificate or key.
 const keyFileLimit = 1 << 20
 
+// keyArchiveLimit and keyArchiveEntries bound an archive of keys: one role has at most a dozen files.
+const (
+	keyArchiveLimit   = 16 << 20 // bytes once unpacked, its headers and what is skipped included
+	keyArchiveEntries = 256
+)
+
 // readKeyFiles reads a directory or an archive of keys.
 func readKeyFiles(name string) ([]fate.NamedFile, error) {
 	info, err := os.Stat(name)
@@ -232,7 +239,7 @@ func readKeyFiles(name string) ([]fate.NamedFile, error) {
 		if !e.Type().IsRegular() {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(name, e.Name()))
+		data, err := problem.ReadFile(filepath.Join(name, e.Name()), keyFileLimit)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read keys: %w", err)
 		}
@@ -255,7 +262,9 @@ func unpackKeys(name string) ([]fate.NamedFile, error) {
 		return fail(err)
 	}
 	var out []fate.NamedFile
-	for tr := tar.NewReader(zr); ; {
+	// The reader ends at the bound, which tar reports as an archive that is cut off.
+	tr := tar.NewReader(io.LimitReader(zr, keyArchiveLimit))
+	for entries := 0; ; entries++ {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			return out, nil
@@ -263,10 +272,13 @@ func unpackKeys(name string) ([]fate.NamedFile, error) {
 		if err != nil {
 			return fail(err)
 		}
+		if entries == keyArchiveEntries {
+			return fail(fmt.Errorf("it has more than %d entries", keyArchiveEntries))
+		}
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(tr, keyFileLimit))
+		data, err := problem.ReadAll(tr, keyFileLimit)
 		if err != nil {
 			return fail(err)
 		}
@@ -297,7 +309,7 @@ func readAuthorities(dir string) ([]fate.Authority, error) {
 func readHandover(dir string) (*fate.Handover, error) {
 	var p fate.Handover
 	for name, target := range map[string]*[]byte{"ca.pem": &p.CA, "client.pem": &p.Cert, "client.key": &p.Key} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
+		data, err := problem.ReadFile(filepath.Join(dir, name), keyFileLimit)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, withHint(fmt.Errorf("cannot find %s in %s", name, dir), "ask the peer for the directory for-peer of its keys")
 		}

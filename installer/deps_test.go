@@ -20,18 +20,19 @@ var allowedImports = map[string]struct {
 	reason string
 }{
 	"payload":                {nil, "the format is read by the builder, the installer and by tests: it must not know who uses it"},
-	"bundle":                 {[]string{"payload"}, "building a file is independent of installing one"},
+	"bundle":                 {[]string{"payload", "installer/problem"}, "building a file is independent of installing one"},
 	"supervisor":             {[]string{"supervisor/shim", "installer/host/beneath"}, "it outlives the installer and is upgraded on its own"},
 	"supervisor/shim":        {nil, "it runs before every program, so nothing may be initialised before it"},
 	"supervisor/rpc":         {[]string{"supervisor"}, "server and client of one API, side by side"},
 	"installer/host":         {[]string{"installer/host/beneath"}, "the only code that touches the machine; whoever imports more than the standard library's OS calls hides a side effect"},
 	"installer/host/beneath": {nil, "system calls below a directory descriptor: it knows nothing of what the files are"},
 	"installer/flow":         {nil, "a client of FATE-Flow's API, of use to anyone"},
+	"installer/problem":      {nil, "texts from people are read the same way by the builder and the installer"},
 	"installer/peer":         {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry":     {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/engine":       {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/step":         {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
-	"installer/fate":         {[]string{"installer/engine", "installer/step", "installer/host", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer/fate":         {[]string{"installer/engine", "installer/step", "installer/host", "installer/problem", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
 	"installer":              {[]string{"*"}, "main wires everything together"},
 	"scripts":                {[]string{"*"}, "tools and tests around the product"},
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 	"fate-installer/payload"
 )
 
@@ -282,7 +282,7 @@ func readSources(g *globals) ([]siteSource, error) {
 	var sources []siteSource
 	for _, name := range g.Config {
 		if name == "-" {
-			data, err := io.ReadAll(g.Stdin)
+			data, err := problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes)
 			if err != nil {
 				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
 			}
@@ -294,7 +294,7 @@ func readSources(g *globals) ([]siteSource, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			data, err := os.ReadFile(file)
+			data, err := problem.ReadFile(file, problem.ClusterLimits.Bytes)
 			if err != nil {
 				return nil, fmt.Errorf("cannot read the cluster file: %w", err)
 			}

@@ -25,6 +25,20 @@ type decoder struct {
 	aliases  []string // being followed, to stop at a cycle
 	fields   map[reflect.Type]map[string][]int
 	failed   map[string]bool // paths whose value could not be read
+	values   int             // read so far, each alias counted with what it refers to
+}
+
+// maxValues bounds what aliases and merged mappings make of a small file.
+const maxValues = 200_000
+
+// exhausted counts n more values. At the bound it reports that once.
+func (d *decoder) exhausted(at ast.Node, n int) bool {
+	before := d.values
+	d.values += n
+	if before <= maxValues && d.values > maxValues {
+		d.problem(at, "write the values out where they are needed", "the file has more than %d values once its aliases are followed", maxValues)
+	}
+	return d.values > maxValues
 }
 
 // defaulter is a struct that is not all zeros before the file is read.
@@ -75,7 +89,7 @@ func (d *decoder) resolve(n ast.Node) ast.Node {
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	at := n
 	n = d.resolve(n)
-	if n == nil {
+	if n == nil || d.exhausted(at, 1) {
 		return
 	}
 	if _, null := n.(*ast.NullNode); null {
@@ -172,6 +186,9 @@ func (d *decoder) withMerged(entries []*ast.MappingValueNode) []*ast.MappingValu
 		if !ok {
 			d.problem(e.Value, "name the anchor of a mapping", "<< can only merge a mapping")
 			continue
+		}
+		if d.exhausted(e.Value, len(more)) {
+			break
 		}
 		merged = append(merged, more...)
 	}

@@ -7,9 +7,10 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"fate-installer/installer/problem"
 )
 
 // Source is one file as the operator gave it.
@@ -193,15 +194,12 @@ func firstName(sources []Source) string {
 
 // bodies splits a source into its YAML documents. The error has been added to the problems.
 func (d *decoder) bodies(data []byte) ([]ast.Node, error) {
-	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	f, err := problem.ParseYAML(data, problem.ClusterLimits, parser.AllowDuplicateMapKey())
 	if err != nil {
 		at, message := Pos{File: d.file}, err.Error()
-		var syntax yaml.Error
+		var syntax *problem.SyntaxError
 		if errors.As(err, &syntax) {
-			message = syntax.GetMessage()
-			if t := syntax.GetToken(); t != nil && t.Position != nil {
-				at.Line, at.Col = t.Position.Line, t.Position.Column
-			}
+			at.Line, at.Col, message = syntax.Line, syntax.Col, syntax.Message
 		}
 		d.problems.add(at, "correct the YAML there", "not YAML: %s", message)
 		return nil, err
