@@ -45,6 +45,7 @@ Program files have the keys of supervisor 4. These are added to them:
   oom_score_adj       -1000 to 1000
   log_compress, log_total_maxbytes
                       gzip rotated logs (true); limit for a log with all that was rotated
+  log_files           logs that the program writes by itself, with wildcards, for status and why
   ports               what it listens on, for status and why
 
 EXIT STATUS

@@ -23,7 +23,7 @@ type services struct {
 type notReadyError struct{ failed []rpc.Failure }
 
 // lastLogLines is how much of a failed program's log goes into an error: the reason is nearly always in it.
-const lastLogLines = 20
+const lastLogLines = 40
 
 func (e *notReadyError) Error() string {
 	var b strings.Builder

@@ -49,6 +49,8 @@ func (p Program) INI() []byte {
 	e.boolean("log_compress", p.LogCompress, d.LogCompress)
 	e.num("log_total_maxbytes", p.LogTotalMaxBytes, d.LogTotalMaxBytes)
 
+	e.words("log_files", p.LogFiles)
+
 	e.str("depends_on", strings.Join(p.DependsOn, ","), "")
 	e.str("ready_tcp", p.ReadyTCP, d.ReadyTCP)
 	e.http("ready_http", p.ReadyHTTP)

@@ -46,6 +46,8 @@ var programKeys = []programKey{
 	boolKey("log_compress", func(p *Program) *bool { return &p.LogCompress }),
 	bytesKey("log_total_maxbytes", func(p *Program) *int64 { return &p.LogTotalMaxBytes }),
 
+	{"log_files", func(p *Program, v string) (err error) { p.LogFiles, err = splitWords(v); return err }},
+
 	{"depends_on", func(p *Program, v string) error { p.DependsOn = splitList(v); return nil }},
 	textKey("ready_tcp", func(p *Program) *string { return &p.ReadyTCP }),
 	{"ready_http", func(p *Program, v string) (err error) { p.ReadyHTTP, err = parseHTTPProbe(v); return err }},

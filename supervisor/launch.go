@@ -48,6 +48,7 @@ func (s *service) launch() error {
 		number: number, proc: sh.proc, started: time.Now(), program: s.prog.fingerprint(), acct: acct, paths: paths,
 		outMark: markEnd(stdout), errMark: markEnd(stderr), oomKills: -1, cancel: func() {},
 	}
+	s.run.ownMarks = markOwnLogs(s.prog.LogFiles, acct)
 	s.run.proc.id.Exe = exe
 	s.run.proc.marker = s.sup.marker(s.prog.Name)
 	if s.sup.cgroups != nil {

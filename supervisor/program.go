@@ -48,6 +48,10 @@ type Program struct {
 	LogCompress           bool  // gzip rotated files
 	LogTotalMaxBytes      int64 // cap for one log and all its rotated files together; 0 none
 
+	// LogFiles are logs that the program writes by itself, as absolute paths with the wildcards of glob(7). They are
+	// looked at when it fails, like its standard streams, and left alone otherwise.
+	LogFiles []string
+
 	DependsOn []string // programs that must be ready before this one starts
 
 	ReadyTCP      string        // host:port that accepts a connection
@@ -173,6 +177,7 @@ func (p Program) clone() Program {
 	p.Command = slices.Clone(p.Command)
 	p.Environment = cloneMap(p.Environment)
 	p.ExitCodes = slices.Clone(p.ExitCodes)
+	p.LogFiles = slices.Clone(p.LogFiles)
 	p.DependsOn = slices.Clone(p.DependsOn)
 	p.ReadyHTTP = p.ReadyHTTP.clone()
 	p.ReadyExec = slices.Clone(p.ReadyExec)

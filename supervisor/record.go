@@ -38,6 +38,7 @@ type record struct {
 	Exit      *ExitInfo `json:"exit,omitempty"`
 	Error     string    `json:"error,omitempty"`
 	LastLog   []string  `json:"last_log,omitempty"`
+	LastFile  string    `json:"last_log_file,omitempty"`
 	StopGroup bool      `json:"stop_group"`
 	StopWait  int       `json:"stop_wait"`
 	StopWith  string    `json:"stop_with"`

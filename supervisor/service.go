@@ -43,6 +43,7 @@ type service struct {
 	startErr error
 	notes    []string // what the last start could not do as defined
 	lastLog  []string
+	lastFile string // that lastLog is from, when it is not from a standard stream
 	exit     *ExitInfo
 
 	status  atomic.Pointer[Status]
@@ -64,6 +65,7 @@ type run struct {
 	paths    logPaths
 	outMark  logMark
 	errMark  logMark
+	ownMarks map[string]logMark // of the logs that the program writes by itself, by path
 	oomKills int
 	wasReady bool
 	timedOut bool   // not ready within ready_timeout
@@ -125,16 +127,23 @@ func (s *service) setState(state State, after time.Duration, fire func()) {
 }
 
 // keepLastLog remembers the end of the log, which says why a program failed more often than anything else.
-func (s *service) keepLastLog() { s.lastLog = s.run.lastLines() }
+func (s *service) keepLastLog() { s.lastLog, s.lastFile = s.run.lastLines(s.prog.LogFiles) }
 
-// lastLines returns what the run has written last, of both streams.
-func (r *run) lastLines() []string {
-	var lines []string
+// lastLines returns what the run has written last, of both streams and of its own logs. file is the log that all of it
+// is from, when that is not a standard stream; otherwise the lines of each own log follow a line with its name.
+func (r *run) lastLines(own []string) (lines []string, file string) {
 	marks := map[string]logMark{r.paths.out: r.outMark, r.paths.err: r.errMark}
 	for _, path := range r.paths.distinct() {
 		lines = append(lines, lastLines(path, r.acct, marks[path], lastLogLines)...)
 	}
-	return lines
+	ends := r.ownLogEnds(own, lines)
+	if len(lines) == 0 && len(ends) == 1 {
+		return ends[0].lines, ends[0].file
+	}
+	for _, e := range ends {
+		lines = append(append(lines, "==> "+e.file+" <=="), e.lines...)
+	}
+	return lines, ""
 }
 
 // publish makes a new snapshot, which is read without the lock. Whoever waits for the program is woken by any change;
@@ -168,6 +177,7 @@ func (s *service) snapshot() *Status {
 		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), WaitsFor: []string{},
 		Stdout: s.run.paths.out,
 	}
+	st.LastFile = s.lastFile
 	if s.run.paths.err != s.run.paths.out {
 		st.Stderr = s.run.paths.err
 	}
@@ -226,7 +236,7 @@ func (s *service) record() *record {
 		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.ready,
 		Restarts: s.restarts, Failures: s.failures, Vain: s.vain, Backoffs: s.backoffs,
-		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog,
+		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog, LastFile: s.lastFile,
 		StopGroup: s.prog.StopAsGroup, StopWait: s.prog.StopWaitSecs, StopWith: s.prog.StopSignal,
 	}
 	if s.startErr != nil {

@@ -37,27 +37,28 @@ type Status struct {
 	// Wanted is whether somebody wants it up, now or when its stop is complete.
 	Wanted bool `json:"wanted"`
 
-	Since    time.Time `json:"since"`            // of the state
-	Started  time.Time `json:"started,omitzero"` // of the process, or of the last one
-	Stopped  time.Time `json:"stopped,omitzero"` // end of the last process
-	Restarts int       `json:"restarts"`         // times it was started again without being asked
-	Failures int       `json:"failures"`         // starts that failed, in a row
-	Vain     int       `json:"vain"`             // starts in a row after which it did not become ready
-	Next     time.Time `json:"next,omitzero"`    // when a program in backoff is started again
-	Adopted  bool      `json:"adopted"`          // its process was started by an earlier daemon
-	Changed  bool      `json:"changed"`          // the process runs an older definition than the one in force
-	WaitsFor []string  `json:"waits_for"`        // dependencies that are not ready
-	Exit     *ExitInfo `json:"exit,omitempty"`   // how the last process ended
-	Error    string    `json:"error,omitempty"`  // why it could not be started
-	Probe    string    `json:"probe,omitempty"`  // what the last readiness attempt said, if it failed
-	TimedOut bool      `json:"timed_out"`        // not ready within ready_timeout
-	LastLog  []string  `json:"last_log"`         // last lines before the last end that was a failure
-	Why      string    `json:"why"`              // one line, empty when all is well
-	Ports    []int     `json:"ports"`            // as the definition says
-	Memory   int64     `json:"memory"`           // bytes resident, of the main process
-	Stdout   string    `json:"stdout,omitempty"` // log files
-	Stderr   string    `json:"stderr,omitempty"` // empty when it goes where stdout goes
-	Depends  []string  `json:"depends_on"`       // as the definition says
+	Since    time.Time `json:"since"`                   // of the state
+	Started  time.Time `json:"started,omitzero"`        // of the process, or of the last one
+	Stopped  time.Time `json:"stopped,omitzero"`        // end of the last process
+	Restarts int       `json:"restarts"`                // times it was started again without being asked
+	Failures int       `json:"failures"`                // starts that failed, in a row
+	Vain     int       `json:"vain"`                    // starts in a row after which it did not become ready
+	Next     time.Time `json:"next,omitzero"`           // when a program in backoff is started again
+	Adopted  bool      `json:"adopted"`                 // its process was started by an earlier daemon
+	Changed  bool      `json:"changed"`                 // the process runs an older definition than the one in force
+	WaitsFor []string  `json:"waits_for"`               // dependencies that are not ready
+	Exit     *ExitInfo `json:"exit,omitempty"`          // how the last process ended
+	Error    string    `json:"error,omitempty"`         // why it could not be started
+	Probe    string    `json:"probe,omitempty"`         // what the last readiness attempt said, if it failed
+	TimedOut bool      `json:"timed_out"`               // not ready within ready_timeout
+	LastLog  []string  `json:"last_log"`                // last lines before the last end that was a failure
+	LastFile string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
+	Why      string    `json:"why"`                     // one line, empty when all is well
+	Ports    []int     `json:"ports"`                   // as the definition says
+	Memory   int64     `json:"memory"`                  // bytes resident, of the main process
+	Stdout   string    `json:"stdout,omitempty"`        // log files
+	Stderr   string    `json:"stderr,omitempty"`        // empty when it goes where stdout goes
+	Depends  []string  `json:"depends_on"`              // as the definition says
 }
 
 // ExitInfo says how a process ended.

@@ -74,6 +74,55 @@ func TestFatalKeepsLastLines(t *testing.T) {
 	}
 }
 
+// TestOwnLogs: the reason of a failure may be in a log that the program writes by itself, and only what this run wrote
+// there counts.
+func TestOwnLogs(t *testing.T) {
+	for name, test := range map[string]struct {
+		script string
+		logs   []string // patterns, in the bench's directory
+		want   string
+		file   string
+		advice string
+	}{
+		"only there":    {"echo 'Unknown character set' >>own.log", []string{"own.log"}, "Unknown character set", "own.log", "its last lines say why"},
+		"in both":       {"echo printed; echo 'the reason' >>own.log", []string{"own.log"}, "printed|==> own.log <==|the reason", "", "its last lines say why"},
+		"the same":      {"echo reason; echo reason >>own.log", []string{"own.log"}, "reason", "", "its last lines say why"},
+		"nothing new":   {"true", []string{"own.log"}, "", "", "it wrote nothing into"},
+		"missing":       {"true", []string{"none.log"}, "", "", "none.log"},
+		"one for a day": {"mkdir -p 1 2; echo old >1/error.log; touch -d '2 hours ago' 1/error.log; echo new >2/error.log", []string{"*/error.log"}, "new", "2/error.log", "its last lines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			if err := os.WriteFile(filepath.Join(b.dir, "own.log"), []byte("[ERROR] of an earlier run\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b.run(b.child("a", "", func(p *Program) {
+				p.Command, p.Directory = []string{"/bin/sh", "-c", test.script + "; exit 1"}, b.dir
+				p.StartSecs, p.StartRetries = 1000, 0
+				for _, pattern := range test.logs {
+					p.LogFiles = append(p.LogFiles, filepath.Join(b.dir, pattern))
+				}
+			}))
+			var failed *FailedError
+			if err := b.sup.Start(testContext(t), []string{"a"}, true); !errors.As(err, &failed) {
+				t.Fatalf("Start: %v", err)
+			}
+			st := b.status("a")
+			inDir := strings.NewReplacer(b.dir+"/", "")
+			if got := inDir.Replace(strings.Join(st.LastLog, "|")); got != test.want || inDir.Replace(st.LastFile) != test.file {
+				t.Errorf("last lines %q of %q, want %q of %q", got, st.LastFile, test.want, test.file)
+			}
+			chain, err := b.sup.Why("a")
+			if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Advice, test.advice) {
+				t.Fatalf("%+v, %v", chain, err)
+			}
+			if test.file != "" && inDir.Replace(chain[0].LogFile) != test.file {
+				t.Errorf("why names %s", chain[0].LogFile)
+			}
+		})
+	}
+}
+
 func TestExitedAsExpected(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")

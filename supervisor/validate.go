@@ -76,6 +76,14 @@ func (p *Program) checkTexts() error {
 			return fmt.Errorf("%s %q is not an absolute path", key, path)
 		}
 	}
+	for _, pattern := range p.LogFiles {
+		if err := checkText("log_files", pattern, false); err != nil {
+			return err
+		}
+		if _, err := filepath.Match(pattern, ""); err != nil || !filepath.IsAbs(pattern) {
+			return fmt.Errorf("log_files %q is not an absolute path, or its wildcards are wrong", pattern)
+		}
+	}
 	return nil
 }
 

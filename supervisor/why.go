@@ -77,9 +77,13 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 		return f, next
 	}
 	f.Text = stateText(&st)
+	file := st.LastFile
 	f.LastLog = st.LastLog
 	if len(f.LastLog) == 0 && (st.State.Up() || st.State == Backoff) {
-		f.LastLog = s.recentLog()
+		f.LastLog, file = s.recentLog()
+	}
+	if file != "" {
+		f.LogFile = file
 	}
 	if st.Exit != nil && !st.State.Up() {
 		f.Exit = st.Exit.String() + " at " + st.Exit.At.Format("2006-01-02 15:04:05")
@@ -89,10 +93,10 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 	return f, ""
 }
 
-func (s *service) recentLog() []string {
+func (s *service) recentLog() (lines []string, file string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.run.lastLines()
+	return s.run.lastLines(s.prog.LogFiles)
 }
 
 // worstDependency picks the dependency to look into: one that has failed before one that is on its way.
@@ -222,6 +226,9 @@ func advice(p *Program, st *Status, f *Finding) string {
 		return "create the user, or change user= in the program's file; then: fate-installer svc update"
 	case st.Error != "":
 		return "put right what the message says; then: " + again
+	case (st.State == Fatal || st.State == Backoff || st.State == Exited) && len(f.LastLog) == 0:
+		return "it wrote nothing into " + logNames(p, st) + " since it was started; run its command by hand to see more: " +
+			strings.Join(p.Command, " ") + "; then: " + again
 	case st.State == Fatal || st.State == Backoff || st.State == Exited:
 		return "its last lines say why; the whole log: fate-installer svc logs " + p.Name + "; then: " + again
 	case st.TimedOut:
@@ -230,6 +237,15 @@ func advice(p *Program, st *Status, f *Finding) string {
 		return "give it time: it has until " + st.Started.Add(p.ReadyTimeout).Format("15:04:05") + " to become ready"
 	}
 	return ""
+}
+
+// logNames lists all logs of a program.
+func logNames(p *Program, st *Status) string {
+	names := slices.DeleteFunc([]string{st.Stdout, st.Stderr}, func(name string) bool { return name == "" })
+	if names = append(names, p.LogFiles...); len(names) == 0 {
+		return "a log: it has none"
+	}
+	return strings.Join(names, ", ")
 }
 
 func userText(p *Program) string {

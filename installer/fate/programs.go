@@ -73,6 +73,8 @@ func databaseProgram(s *Spec) supervisor.Program {
 	p.Directory = home
 	p.Environment = s.withLibraries(map[string]string{}, s.DatabaseEngine())
 	p.StdoutLogfile, p.StderrLogfile, p.RedirectStderr = path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"), "NONE", true
+	// It says nothing on its output once it has opened this.
+	p.LogFiles = []string{s.databaseLog()}
 	p.StopWaitSecs = 300 // a clean shutdown flushes the buffer pool; killing it means a recovery
 	// The port opens before the server lets anyone in, so only a login tells.
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", s.probeConf()}
@@ -125,10 +127,15 @@ func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) sup
 	p.Environment = s.eggrollEnvironment(string(m))
 	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs("eggroll"), "bootstrap."+string(m)+".out")
 	p.StderrLogfile = path.Join(s.Layout.ComponentLogs("eggroll"), "bootstrap."+string(m)+".err")
+	logs := path.Join(s.Layout.ComponentLogs("eggroll"), "eggroll", string(m))
+	p.LogFiles = []string{logs + ".jvm.err.log", logs + ".jvm.log", path.Join(home, javaCrashLogs)}
 	p.ReadyTCP = loopback(port)
 	p.Ports = []int{port}
 	return p
 }
+
+// javaCrashLogs are what a JVM that crashes writes into its working directory.
+const javaCrashLogs = "hs_err_pid*.log"
 
 func clusterManagerProgram(s *Spec) supervisor.Program {
 	p := eggrollProgram(s, ClusterManager, "com.webank.eggroll.core.resourcemanager.ClusterManagerBootstrap",
@@ -165,6 +172,7 @@ func zooKeeperProgram(s *Spec) supervisor.Program {
 	p := s.program(ZooKeeper, "zookeeper", command...)
 	p.Directory = home
 	p.Environment = s.withLibraries(map[string]string{"JAVA_HOME": s.JavaHome()}, "jdk")
+	p.LogFiles = []string{path.Join(home, javaCrashLogs)}
 	own := defaultZooKeeperPort
 	for _, e := range s.Side.ZK.Lists {
 		if e.IP == s.IP {
@@ -185,6 +193,7 @@ func nginxProgram(s *Spec) supervisor.Program {
 	p := s.program(Nginx, "nginx", path.Join(home, "sbin", "nginx"), "-p", home, "-c", s.Layout.NginxConf(), "-g", "daemon off;")
 	p.Directory = home
 	p.Environment = s.withLibraries(map[string]string{}, "nginx")
+	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("nginx"), "error.log")}
 	p.StopSignal = "QUIT" // lets requests finish; TERM cuts them
 	p.ReadyTCP = loopback(s.Side.Nginx.GRPCPort)
 	p.Ports = []int{s.Side.Nginx.HTTPPort, s.Side.Nginx.GRPCPort}
@@ -198,6 +207,8 @@ func flowProgram(s *Spec) supervisor.Program {
 	p.Environment = s.withLibraries(s.pythonEnvironment(), "python", "eggroll", "jdk")
 	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs("fateflow"), "console.log")
 	p.StderrLogfile = path.Join(s.Layout.ComponentLogs("fateflow"), "error.log")
+	logs := path.Join(s.Layout.ComponentLogs("fateflow"), "fate_flow")
+	p.LogFiles = []string{path.Join(logs, "ERROR.log"), path.Join(logs, "fate_flow_stat.log")}
 	// It exits without its database or its registry; the others it only needs for jobs.
 	p.DependsOn = s.running(MySQL, ClusterManager, ZooKeeper)
 	body := "{}"
@@ -236,6 +247,7 @@ func boardProgram(s *Spec) supervisor.Program {
 	p := s.program(FateBoard, "fateboard", command...)
 	p.Directory = home // conf/ and logs/ are relative to it
 	p.Environment = s.withLibraries(map[string]string{"JAVA_HOME": s.JavaHome(), "LANG": "C.UTF-8"}, "jdk")
+	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("fateboard"), "*", "error.*.log"), path.Join(home, javaCrashLogs)}
 	p.ExitCodes = []int{0, 143} // a JVM's answer to TERM
 	p.ReadyTimeout = 5 * time.Minute
 	if s.Profile.BoardNeedsDatabase() {

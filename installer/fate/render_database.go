@@ -11,6 +11,7 @@ func (s *Spec) databaseSocket() string { return path.Join(s.DatabaseHome(), "run
 
 // databaseConf and probeConf are the server's option file and the one for the readiness login.
 func (s *Spec) databaseConf() string { return path.Join(s.DatabaseHome(), "conf", "my.cnf") }
+func (s *Spec) databaseLog() string  { return path.Join(s.Layout.ComponentLogs("mysql"), "mysqld.log") }
 func (s *Spec) probeConf() string    { return path.Join(s.DatabaseHome(), "conf", "probe.cnf") }
 
 func renderDatabase(s *Spec) ([]File, error) {
@@ -48,7 +49,7 @@ func myCnf(s *Spec) []byte {
 	o.text("datadir", s.Layout.DatabaseData())
 	o.text("socket", socket)
 	// The server is started directly, not through mysqld_safe, so these two stand here and not in [mysqld_safe].
-	o.text("log-error", path.Join(s.Layout.ComponentLogs("mysql"), "mysqld.log"))
+	o.text("log-error", s.databaseLog())
 	o.text("pid-file", path.Join(home, "run", "mysqld.pid"))
 	o.set("max_connections", s.databaseConnections())
 	o.set("max_connect_errors", 1000)
