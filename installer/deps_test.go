@@ -32,7 +32,8 @@ var allowedImports = map[string]struct {
 	"installer/registry":     {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/engine":       {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/step":         {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
-	"installer/fate":         {[]string{"installer/engine", "installer/step", "installer/host", "installer/problem", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer/tools":        {nil, "small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
+	"installer/fate":         {[]string{"installer/engine", "installer/step", "installer/host", "installer/problem", "installer/tools", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
 	"installer":              {[]string{"*"}, "main wires everything together"},
 	"scripts":                {[]string{"*"}, "tools and tests around the product"},
 }
@@ -42,7 +43,7 @@ var forbiddenImports = map[string]struct {
 	owners []string
 	reason string
 }{
-	"os/exec": {[]string{"installer/host", "supervisor", "scripts"}, "commands run through host.Runner, so that tests can see every one of them and none reaches the developer's machine"},
+	"os/exec": {[]string{"installer/host", "installer/tools", "supervisor", "scripts"}, "commands run through host.Runner, so that tests can see every one of them and none reaches the developer's machine"},
 }
 
 // TestImportDirections parses the sources, and so, unlike a test that asks the go command, is run again by the test

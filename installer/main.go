@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/tools"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ type globals struct {
 }
 
 func main() {
+	if status, ok := tools.Run(os.Args); ok { // called by the name of a tool, see package tools
+		os.Exit(status)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	g := &globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	code := execute(ctx, g, os.Args[1:])

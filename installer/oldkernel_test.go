@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/tools"
 	"fate-installer/scripts/oldkernel/seccomp"
 )
 
@@ -40,7 +41,7 @@ func TestOldKernel(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		test func(k oldKernel)
-	}{{"bundle", bundleOnOldKernel}, {"install", installOnOldKernel}, {"supervise", superviseOnOldKernel}} {
+	}{{"bundle", bundleOnOldKernel}, {"install", installOnOldKernel}, {"supervise", superviseOnOldKernel}, {"tools", toolsOnOldKernel}} {
 		t.Run(part.name, func(t *testing.T) {
 			k := oldKernel{t, bin, t.TempDir()}
 			if out, stderr, code := k.try("oldkernel", "-check"); code != 0 {
@@ -187,5 +188,21 @@ func installOnOldKernel(k oldKernel) {
 	k.want(nil, "uninstall", "--root", root, "--yes")
 	if _, err := os.Stat(version); err == nil {
 		k.t.Error("uninstall leaves eggroll")
+	}
+}
+
+// toolsOnOldKernel stops a process by eggroll's pipeline, with nothing but the program's own tools.
+func toolsOnOldKernel(k oldKernel) {
+	for _, name := range tools.Names() {
+		if err := os.Symlink(filepath.Join(k.bin, "fate-installer"), filepath.Join(k.dir, name)); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	const script = `PATH=$PWD; (exec -a 'worker session-id 7' /bin/sleep 600) & worker=$!
+while ! ps aux | grep -q 'session-id [7]'; do :; done
+ps aux | grep 'session-id [7]' | grep -v grep | awk '{print $2}' | xargs kill; wait $worker; echo ended $?`
+	out, stderr, code := k.try("/bin/bash", "-c", script)
+	if code != 0 || out != "ended 143\n" || stderr != "" {
+		k.t.Errorf("exit code %d, output %q, errors %q", code, out, stderr)
 	}
 }

@@ -188,6 +188,9 @@ func (l Layout) SupervisorLog() string { return path.Join(l.Logs(), "supervisord
 // ServiceScript is the front end that upstream's users have in their fingers: sh service.sh status all.
 func (l Layout) ServiceScript() string { return path.Join(l.Supervisor(), "service.sh") }
 
+// Tools has a link to the installed program for each tool that a host may lack; see package tools.
+func (l Layout) Tools() string { return path.Join(l.Common(), "tools") }
+
 // State is the installer's own directory: journal, backups, upgrade slots, secrets.
 func (l Layout) State() string { return path.Join(l.Common(), "fate-installer") }
 

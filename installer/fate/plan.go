@@ -284,7 +284,11 @@ func (p *planner) addFile(f File, after ...string) string {
 
 // addProgramFile installs this program, without its payload, for the commands that come later.
 func (p *planner) addProgramFile() error {
-	p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
+	self := p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
+	for _, l := range p.part.ToolLinks() {
+		link := step.Symlink{Path: l.Path, Target: l.Target, Owner: "root", Group: "root"}
+		p.inside["installer"] = append(p.inside["installer"], p.add("installer", l.Path, 1, link, append(p.inDirectory(l.Path), self)...))
+	}
 	return nil
 }
 

@@ -58,7 +58,7 @@ type PreflightInput struct {
 func Questions(s *Spec) host.FactsQuery {
 	q := host.FactsQuery{
 		Paths:    []string{"/", "/tmp", s.Layout.Base, s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
-		Programs: slices.Clone(workerPrograms),
+		Programs: queriedPrograms(),
 	}
 	add := func(paths ...string) {
 		for _, p := range paths {
@@ -112,7 +112,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
 		p.space, p.inodes, p.mountOptions,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
-		p.locale, p.selinux, p.firewall, p.clock, p.tools, p.libraries,
+		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries,
 	} {
 		check()
 	}

@@ -101,6 +101,9 @@ func (s *Spec) pythonEnvironment() map[string]string {
 		"LANG":      "C.UTF-8",
 		"PATH":      path.Join(s.JavaHome(), "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 	}
+	if s.callsTools() { // last: what the host has itself comes first
+		env["PATH"] += ":" + s.Layout.Tools()
+	}
 	if s.hasFlowConf() {
 		env["VIRTUAL_ENV"] = s.Layout.PythonHome()
 		env["PYTHONPATH"] = strings.Join(s.Layout.PythonPath(), ":")

@@ -3,6 +3,8 @@ package fate
 import (
 	"io/fs"
 	"path"
+
+	"fate-installer/installer/tools"
 )
 
 // Directory is one directory of an installation that no component brings.
@@ -43,6 +45,9 @@ func (s *Spec) Directories() []Directory {
 	own(permPublic, l.Logs(), l.Temp(), l.Project(), l.ProjectCommon())
 	root(permPublic, l.Supervisor(), l.SupervisorPrograms(), l.SupervisorRun(), path.Dir(l.SupervisorLog()))
 	root(permHidden, l.State())
+	if s.callsTools() {
+		root(permPublic, l.Tools())
+	}
 	own(permPrivate, l.ProjectBin(), l.ProjectConf())
 	own(permPublic, path.Dir(l.Data()), l.Data(), path.Join(l.Logs(), "fate"))
 	if s.Runs(MySQL) {
@@ -114,6 +119,21 @@ func (s *Spec) Links() []Link {
 	}
 	if s.Runs(FateBoard) {
 		out = append(out, Link{path.Join(l.Board(), "logs"), l.ComponentLogs("fateboard")})
+	}
+	return out
+}
+
+// callsTools reports whether a program of this host starts or stops workers by eggroll's scripts.
+func (s *Spec) callsTools() bool { return s.Runs(NodeManager) || s.Runs(FateFlow) }
+
+// ToolLinks lists the links by which the installed program is called as a tool.
+func (s *Spec) ToolLinks() []Link {
+	if !s.callsTools() {
+		return nil
+	}
+	var out []Link
+	for _, name := range tools.Names() {
+		out = append(out, Link{path.Join(s.Layout.Tools(), name), s.Layout.Binary()})
 	}
 	return out
 }
