@@ -33,6 +33,9 @@ before. The journal of the installation says what that is. Things that somebody 
 Data is kept: the database, eggroll's stores, trained models, keys, logs, and the passwords that open them. With
 --purge-data they are removed too. It may be repeated, and works after an installation that did not finish.
 
+When a file system is mounted in what would be removed, nothing is changed and the mounts are named: unmount them first. A
+data or log directory that was a mount point before the installation is emptied by --purge-data, and stays.
+
 EXIT STATUS
 ` + exitHelp,
 		Example: `  fate-installer uninstall
@@ -88,6 +91,9 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	resolve := keepData(d.layout())
 	if opts.purgeData {
 		resolve = purgeData(d.layout())
+	}
+	if err := d.mountsInTheWay(journal, opts.purgeData); err != nil {
+		return err
 	}
 	env := d.undoEnv()
 	env.Purge = opts.purgeData
@@ -215,7 +221,7 @@ func keepData(layout fate.Layout) engine.Resolver {
 
 // purgeData resolves steps to an undo that also empties the directories that data and logs live in.
 func purgeData(layout fate.Layout) engine.Resolver {
-	return emptying(layout.SupervisorRun(), layout.Data(), layout.Logs(), layout.Temp())
+	return emptying(append(purgedRoots(layout), layout.SupervisorRun())...)
 }
 
 // emptying empties the directories at and below the roots before the steps that made them are undone.
@@ -223,10 +229,8 @@ func emptying(roots ...string) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
 		undoer, ok := step.Undoer(id)
 		path, isDir := strings.CutPrefix(id, step.Dir{}.ID())
-		for _, root := range roots {
-			if isDir && (path == root || strings.HasPrefix(path, root+"/")) {
-				return emptied{undoer, path}, true
-			}
+		if isDir && isAtOrBelow(path, roots) {
+			return emptied{undoer, path}, true
 		}
 		return undoer, ok
 	}

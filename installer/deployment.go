@@ -217,7 +217,7 @@ func (d *deployment) env(view *runView) *engine.Env {
 	case d.slot != nil:
 		env.Payload = slotPayload{d.host, d.layout(), d.slot}
 	case d.payload != nil:
-		env.Payload = newPythonBuilder(extractor{d.payload}, d.host, d.payload.Manifest(), d.spec)
+		env.Payload = newPythonBuilder(extractor{d.payload, d.host}, d.host, d.payload.Manifest(), d.spec)
 	default:
 		env.Payload = noPayload{}
 	}
@@ -260,11 +260,21 @@ func (d *deployment) proveAppliance(ctx context.Context) error {
 }
 
 // extractor gives payload.Payload the shape engine wants.
-type extractor struct{ p *payload.Payload }
+type extractor struct {
+	p *payload.Payload
+	h *host.Host
+}
 
 func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
 	saveMemory()
-	return e.p.Extract(ctx, component, target, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+	// The directory is opened by the host, which follows no link that the service user may have put on the way to it.
+	parent, err := e.h.OpenDir(inHost(e.h, filepath.Dir(target)))
+	if err != nil {
+		return fmt.Errorf("cannot unpack %s: %w", component, err)
+	}
+	defer parent.Close()
+	return e.p.ExtractAll(ctx, []payload.Target{{Component: component, Path: target, Parent: parent}},
+		payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
 }
 
 // noPayload stands in for the payload when the installed program, which carries none, repairs a host.

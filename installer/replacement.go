@@ -47,6 +47,9 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.preflight(r.opts.waive); err != nil {
 		return err
 	}
+	if err := r.noMountsInTheWay(); err != nil {
+		return err
+	}
 	if err := r.proveAppliance(ctx); err != nil {
 		return err
 	}
@@ -74,6 +77,18 @@ func (r *replacement) run(ctx context.Context) error {
 		return withHint(exitCode(err, exitNotReady), "the new versions run, but do not compute; fate-installer rollback goes back")
 	}
 	return r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
+}
+
+// noMountsInTheWay looks at what will be replaced before the first program is stopped.
+func (r *replacement) noMountsInTheWay() error {
+	trees := make([]string, 0, len(r.changes)+2)
+	for _, c := range r.changes {
+		trees = append(trees, r.spec.UnpackTarget(c.Name))
+	}
+	if r.database != "" {
+		trees = append(trees, r.layout().DatabaseData(), r.database)
+	}
+	return noMounts(r.host, trees...)
 }
 
 func orNew(version string) string {

@@ -202,7 +202,7 @@ func extractWhole(path, dir string) error {
 	defer p.Close()
 	var targets []Target
 	for _, c := range p.Manifest().Components {
-		targets = append(targets, Target{c.Name, filepath.Join(dir, c.Name)})
+		targets = append(targets, Target{Component: c.Name, Path: filepath.Join(dir, c.Name)})
 	}
 	return p.ExtractAll(context.Background(), targets, ExtractOptions{UID: -1, GID: -1, Workers: 2, Whole: true})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -27,7 +28,13 @@ type ExtractOptions struct {
 }
 
 // Target is a component and the directory it becomes.
-type Target struct{ Component, Path string }
+type Target struct {
+	Component, Path string
+	// Parent is the directory that Path is in, already open. It is used instead of the path of that directory, which
+	// somebody else may be able to change. When it is nil, the directory is opened by its path, links included. It stays
+	// the caller's to close.
+	Parent *os.File
+}
 
 // Extract unpacks a component to the directory target, which must not exist while its parent must. A frame's bytes are
 // written only after its sha256 was checked, and to a staging directory beside target, which takes its name when everything
@@ -36,7 +43,7 @@ type Target struct{ Component, Path string }
 //
 // If the program has a compiled-in public key, the payload must be signed with it.
 func (p *Payload) Extract(ctx context.Context, name, target string, o ExtractOptions) error {
-	return p.ExtractAll(ctx, []Target{{name, target}}, o)
+	return p.ExtractAll(ctx, []Target{{Component: name, Path: target}}, o)
 }
 
 // ExtractAll does what Extract does for several components at once, in less time than one after the other. None of the
@@ -80,6 +87,7 @@ type job struct {
 	c       *Component
 	base    int64 // of the member's data in the file
 	target  string
+	parent  *os.File // or nil
 	staging *staging
 	*unpacker
 }
@@ -102,7 +110,7 @@ func (x *extraction) plan(targets []Target) error {
 		if byMember[c.Member] != nil {
 			return fmt.Errorf("cannot extract %s to %s: it is extracted to %s already", c.Name, t.Path, byMember[c.Member].target)
 		}
-		byMember[c.Member] = &job{p: x.p, c: &c, target: t.Path}
+		byMember[c.Member] = &job{p: x.p, c: &c, target: t.Path, parent: t.Parent}
 		total += c.TarSize()
 	}
 	for i, c := range x.p.manifest.Components {
@@ -135,7 +143,7 @@ func (x *extraction) stage() error {
 	}
 	for _, j := range x.jobs {
 		var err error
-		if j.staging, err = newStaging(j.target, need[filepath.Dir(j.target)], x.o); err != nil {
+		if j.staging, err = newStaging(Target{Path: j.target, Parent: j.parent}, need[filepath.Dir(j.target)], x.o); err != nil {
 			return j.failed(err)
 		}
 		j.unpacker = newUnpacker(j.c, j.staging, x.o, x.progress)
@@ -243,7 +251,7 @@ func (x *extraction) commit(ctx context.Context) error {
 	for _, j := range x.jobs {
 		if dir := filepath.Dir(j.staging.target); !synced[dir] {
 			synced[dir] = true
-			if err := syncDir(dir); err != nil {
+			if err := j.staging.parent.Sync(); err != nil {
 				return j.failed(err)
 			}
 		}

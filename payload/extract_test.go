@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -73,7 +75,7 @@ func TestExtractAllOrNothing(t *testing.T) {
 	defer p.Close()
 	dir := tempDir(t)
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
-	targets := []Target{{"two", two}, {"one", one}}
+	targets := []Target{{Component: "two", Path: two}, {Component: "one", Path: one}}
 	// The last name is taken when everything is unpacked: the first one is given back.
 	appear := func(done, total int64) {
 		if done == total {
@@ -91,10 +93,10 @@ func TestExtractAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, bad := range map[string][]Target{
-		"no such component": {targets[0], {"three", filepath.Join(dir, "three")}},
-		"twice":             {targets[0], targets[1], {"one", filepath.Join(dir, "again")}},
-		"no parent":         {targets[0], {"one", filepath.Join(dir, "no", "one")}},
-		"one target":        {targets[0], {"one", two}},
+		"no such component": {targets[0], {Component: "three", Path: filepath.Join(dir, "three")}},
+		"twice":             {targets[0], targets[1], {Component: "one", Path: filepath.Join(dir, "again")}},
+		"no parent":         {targets[0], {Component: "one", Path: filepath.Join(dir, "no", "one")}},
+		"one target":        {targets[0], {Component: "one", Path: two}},
 	} {
 		if err := p.ExtractAll(context.Background(), bad, ExtractOptions{UID: -1, GID: -1}); err == nil {
 			t.Errorf("%s: no error", what)
@@ -225,7 +227,7 @@ func owner(t testing.TB, path string) (uid, gid int) {
 }
 
 func TestRename(t *testing.T) {
-	for name, rename := range map[string]func(from, to string) error{"new": renameNew, "old": renameOld} {
+	for name, rename := range map[string]func(dir int, from, to string) error{"new": renameNew, "old": renameOld} {
 		dir := t.TempDir()
 		from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
 		for _, d := range []string{from, to} {
@@ -233,14 +235,56 @@ func TestRename(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := rename(from, to); !errors.Is(err, fs.ErrExist) {
+		if err := rename(unix.AT_FDCWD, from, to); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("%s: an empty directory was replaced: error %v", name, err)
 		}
-		if err := rename(from, filepath.Join(dir, "other")); err != nil {
+		if err := rename(unix.AT_FDCWD, from, filepath.Join(dir, "other")); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := rename(from, filepath.Join(dir, "another")); !errors.Is(err, fs.ErrNotExist) {
+		if err := rename(unix.AT_FDCWD, from, filepath.Join(dir, "another")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: renamed what is not there: error %v", name, err)
 		}
+	}
+}
+
+// TestExtractIntoAnOpenDirectory: what the path of the directory leads to by then makes no difference.
+func TestExtractIntoAnOpenDirectory(t *testing.T) {
+	p, err := Open(manyFrames(t).path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dir := t.TempDir()
+	real, trap, victim := filepath.Join(dir, "real"), filepath.Join(dir, "trap"), filepath.Join(dir, "victim")
+	for _, d := range []string{real, victim} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(victim, trap); err != nil {
+		t.Fatal(err)
+	}
+	parent, err := os.Open(real)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Close()
+	stale := filepath.Join(real, ".one.partial-12345678") // a link in the place of what a killed run left
+	if err := os.Symlink(victim, stale); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, real, unix.AT_FDCWD, trap, unix.RENAME_EXCHANGE); err != nil {
+		t.Skipf("this kernel does not exchange names: %v", err)
+	}
+	component := p.manifest.Components[0].Name
+	target := []Target{{Component: component, Path: filepath.Join(real, "one"), Parent: parent}}
+	if err := p.ExtractAll(t.Context(), target, ExtractOptions{UID: -1, GID: -1}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(victim); err != nil || len(entries) != 0 {
+		t.Errorf("written where the path leads: %v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(trap, "one")); err != nil {
+		t.Errorf("not written to the open directory: %v", err)
 	}
 }

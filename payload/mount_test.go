@@ -95,7 +95,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	// Two components have room one by one, but not both.
 	dir := mountTmpfs(t, "size=5m", 0)
-	err := p.ExtractAll(context.Background(), []Target{{"sample", filepath.Join(dir, "x")}, {"second", filepath.Join(dir, "y")}}, ExtractOptions{UID: -1, GID: -1})
+	err := p.ExtractAll(context.Background(), []Target{{Component: "sample", Path: filepath.Join(dir, "x")}, {Component: "second", Path: filepath.Join(dir, "y")}}, ExtractOptions{UID: -1, GID: -1})
 	var space *SpaceError
 	if !errors.As(err, &space) || space.Err != nil || space.Need < 6<<20 {
 		t.Errorf("too small for both: error %v", err)

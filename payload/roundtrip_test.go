@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -184,7 +185,15 @@ func readTree(t testing.TB, dir string) map[string]string {
 // tempDir is t.TempDir for trees with directories that cannot be written to.
 func tempDir(t testing.TB) string {
 	dir := t.TempDir()
-	t.Cleanup(func() { removeTree(dir) })
+	t.Cleanup(func() {
+		parent, err := os.Open(filepath.Dir(dir))
+		if err == nil {
+			err = errors.Join(removeIn(parent, filepath.Base(dir)), parent.Close())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
 	return dir
 }
 

@@ -14,9 +14,13 @@ import (
 
 // staging is the directory a component is unpacked to. Its name is .NAME.partial-RANDOM, beside the target NAME. It is
 // locked while its process lives, so that the next run knows what a dead one left.
+//
+// Everything is done relative to the open directory that the target is in: whoever may rename the directories on the way
+// cannot lead a process with more rights elsewhere.
 type staging struct {
-	target string
-	path   string
+	target string   // path, for errors
+	parent *os.File // the directory that the target is in
+	name   string   // in parent
 	dir    *os.File // locked; nil once done
 	need   int64    // bytes, of everything that is unpacked beside it too
 }
@@ -60,17 +64,25 @@ func (e *NoExecError) Hint() string {
 	return fmt.Sprintf("mount -o remount,exec the file system of %s, or choose a directory elsewhere", e.Path)
 }
 
-func newStaging(target string, need int64, o ExtractOptions) (*staging, error) {
-	target, err := filepath.Abs(target)
+// newStaging makes a staging directory for a target.
+func newStaging(t Target, need int64, o ExtractOptions) (s *staging, err error) {
+	target, err := filepath.Abs(t.Path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(target); err == nil {
-		return nil, &fs.PathError{Op: "create", Path: target, Err: fs.ErrExist}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	parent, err := openParent(t, target)
+	if err != nil {
 		return nil, err
 	}
-	parent, name := filepath.Dir(target), filepath.Base(target)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, parent.Close())
+		}
+	}()
+	name := filepath.Base(target)
+	if err := absent(parent, name); err != nil {
+		return nil, &fs.PathError{Op: "create", Path: target, Err: err}
+	}
 	if err := removeStale(parent, name); err != nil {
 		return nil, err
 	}
@@ -80,9 +92,9 @@ func newStaging(target string, need int64, o ExtractOptions) (*staging, error) {
 	for {
 		var random [4]byte
 		rand.Read(random[:])
-		s := &staging{target: target, path: filepath.Join(parent, partialPrefix(name)+hex.EncodeToString(random[:])), need: need}
-		if err := os.Mkdir(s.path, 0o700); err != nil {
-			return nil, err
+		s := &staging{target: target, parent: parent, name: partialPrefix(name) + hex.EncodeToString(random[:]), need: need}
+		if err := unix.Mkdirat(int(parent.Fd()), s.name, 0o700); err != nil {
+			return nil, &fs.PathError{Op: "mkdir", Path: filepath.Join(parent.Name(), s.name), Err: err}
 		}
 		ok, err := s.lock()
 		if ok {
@@ -90,8 +102,39 @@ func newStaging(target string, need int64, o ExtractOptions) (*staging, error) {
 		}
 		// Another run may have taken the new directory for a stale one before it was locked.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, errors.Join(err, os.RemoveAll(s.path))
+			return nil, errors.Join(err, removeIn(parent, s.name))
 		}
+	}
+}
+
+// openParent opens the directory that a target is in.
+func openParent(t Target, target string) (*os.File, error) {
+	if t.Parent == nil {
+		return os.Open(filepath.Dir(target))
+	}
+	return openDirIn(t.Parent, ".")
+}
+
+// openDirIn opens a directory, which must not be a link, in another.
+func openDirIn(parent *os.File, name string) (*os.File, error) {
+	path := filepath.Join(parent.Name(), name)
+	fd, err := openat(int(parent.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// absent returns nil when nothing has a name in a directory.
+func absent(parent *os.File, name string) error {
+	var st unix.Stat_t
+	switch err := unix.Fstatat(int(parent.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err {
+	case nil:
+		return fs.ErrExist
+	case unix.ENOENT:
+		return nil
+	default:
+		return err
 	}
 }
 
@@ -99,7 +142,7 @@ func partialPrefix(name string) string { return "." + name + ".partial-" }
 
 // lock opens and locks the directory; it reports whether the directory is still there and this process's own.
 func (s *staging) lock() (bool, error) {
-	dir, err := os.Open(s.path)
+	dir, err := openDirIn(s.parent, s.name)
 	if err != nil {
 		return false, err
 	}
@@ -108,9 +151,10 @@ func (s *staging) lock() (bool, error) {
 		return false, nil
 	}
 	// A file system without locks is used all the same: removeStale leaves everything alone there.
-	opened, err1 := dir.Stat()
-	named, err2 := os.Lstat(s.path)
-	if err := errors.Join(err1, err2); err != nil || !os.SameFile(opened, named) {
+	var opened, named unix.Stat_t
+	err1 := unix.Fstat(int(dir.Fd()), &opened)
+	err2 := unix.Fstatat(int(s.parent.Fd()), s.name, &named, unix.AT_SYMLINK_NOFOLLOW)
+	if err := errors.Join(err1, err2); err != nil || opened.Dev != named.Dev || opened.Ino != named.Ino {
 		dir.Close()
 		return false, err
 	}
@@ -127,26 +171,33 @@ func flock(f *os.File) error {
 }
 
 // removeStale removes the staging directories for name whose process is dead.
-func removeStale(parent, name string) error {
-	entries, err := os.ReadDir(parent)
+func removeStale(parent *os.File, name string) error {
+	list, err := openDirIn(parent, ".") // read from its beginning
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	names, err := list.Readdirnames(-1)
 	if err != nil {
 		return err
 	}
 	prefix := partialPrefix(name)
-	for _, e := range entries {
-		if len(e.Name()) != len(prefix)+8 || e.Name()[:len(prefix)] != prefix || !e.IsDir() {
+	for _, found := range names {
+		if len(found) != len(prefix)+8 || found[:len(prefix)] != prefix {
 			continue
 		}
-		path := filepath.Join(parent, e.Name())
-		dir, err := os.Open(path)
+		dir, err := openDirIn(parent, found)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue // another run was faster, or it is another user's
+		}
+		if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+			continue // it is none of ours
 		}
 		if err != nil {
 			return err
 		}
 		if flock(dir) == nil {
-			err = removeTree(path)
+			err = removeIn(parent, found)
 		}
 		dir.Close()
 		if err != nil {
@@ -156,26 +207,37 @@ func removeStale(parent, name string) error {
 	return nil
 }
 
-// removeTree is os.RemoveAll for trees that may have directories without write permission.
-func removeTree(path string) error {
-	err := os.RemoveAll(path)
-	if !errors.Is(err, fs.ErrPermission) {
+// removeIn removes a tree in an open directory. No link is followed. Directories of the tree may lack write permission.
+func removeIn(parent *os.File, name string) error {
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", parent.Fd())) // the directory itself, whatever its path is now
+	if errors.Is(err, fs.ErrNotExist) {
+		root, err = os.OpenRoot(parent.Name()) // /proc is not mounted
+	}
+	if err != nil {
 		return err
 	}
-	filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+	defer root.Close()
+	if err := root.RemoveAll(name); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = fs.WalkDir(root.FS(), name, func(p string, d fs.DirEntry, err error) error {
 		if d != nil && d.IsDir() && err == nil {
-			os.Chmod(p, 0o700)
+			_ = root.Chmod(p, 0o700)
 		}
 		return nil
 	})
-	return os.RemoveAll(path)
+	return root.RemoveAll(name)
 }
 
 // publish gives the directory its name.
-func (s *staging) publish() error { return renameNew(s.path, s.target) }
+func (s *staging) publish() error {
+	return renameNew(int(s.parent.Fd()), s.name, filepath.Base(s.target))
+}
 
 // withdraw takes the name away again.
-func (s *staging) withdraw() error { return renameNew(s.target, s.path) }
+func (s *staging) withdraw() error {
+	return renameNew(int(s.parent.Fd()), filepath.Base(s.target), s.name)
+}
 
 // done keeps what was published.
 func (s *staging) done() {
@@ -183,22 +245,13 @@ func (s *staging) done() {
 	s.dir = nil
 }
 
-// syncDir makes the names in a directory survive a crash.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
-}
-
 // close removes the directory unless done was called.
 func (s *staging) close() error {
+	defer s.parent.Close()
 	if s.dir == nil {
 		return nil
 	}
-	err := removeTree(s.path)
+	err := removeIn(s.parent, s.name)
 	s.dir.Close()
 	s.dir = nil
 	return err

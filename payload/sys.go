@@ -12,9 +12,10 @@ import (
 )
 
 // checkFileSystem refuses, before anything is written, what cannot succeed.
-func checkFileSystem(dir string, size int64, o ExtractOptions) error {
+func checkFileSystem(parent *os.File, size int64, o ExtractOptions) error {
+	dir := parent.Name()
 	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
+	if err := unix.Fstatfs(int(parent.Fd()), &st); err != nil {
 		return &fs.PathError{Op: "statfs", Path: dir, Err: err}
 	}
 	if st.Flags&unix.ST_RDONLY != 0 {
@@ -39,9 +40,9 @@ func syncFileSystem(dir *os.File) error {
 	return unix.Syncfs(int(dir.Fd()))
 }
 
-// renameNew renames a directory to a name that does not exist.
-func renameNew(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+// renameNew renames a directory in dir to a name that does not exist.
+func renameNew(dir int, from, to string) error {
+	err := unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE)
 	// Before Linux 3.15, and on some file systems, there is no such call.
 	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
 		if err != nil {
@@ -49,16 +50,21 @@ func renameNew(from, to string) error {
 		}
 		return nil
 	}
-	return renameOld(from, to)
+	return renameOld(dir, from, to)
 }
 
 // renameOld is renameNew for systems that leave a moment between the check and the renaming, in which an empty directory
 // of that name would be replaced.
-func renameOld(from, to string) error {
-	if _, err := os.Lstat(to); err == nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
+func renameOld(dir int, from, to string) error {
+	var st unix.Stat_t
+	err := error(fs.ErrExist)
+	if unix.Fstatat(dir, to, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		err = unix.Renameat(dir, from, dir, to)
 	}
-	return os.Rename(from, to)
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
 }
 
 // preallocate reserves the blocks of a file that several workers write: they are contiguous then, and a full disk is seen

@@ -28,6 +28,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // FileMode is the permission and the ownership of a file or directory. A zero field means: keep what is
@@ -124,6 +125,11 @@ func (h *Host) ReadFile(abs string) ([]byte, error) {
 
 // Open opens a file for reading.
 func (h *Host) Open(abs string) (*os.File, error) { return h.open(abs, os.O_RDONLY, 0) }
+
+// OpenDir opens a directory, for code that works relative to its descriptor.
+func (h *Host) OpenDir(abs string) (*os.File, error) {
+	return h.open(abs, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+}
 
 // Lstat describes a file without following a link in the last element.
 func (h *Host) Lstat(abs string) (fs.FileInfo, error) {

@@ -101,6 +101,12 @@ func (d Dir) Apply(_ context.Context, env *engine.Env) error {
 	return env.Host.SetMode(real, d.mode())
 }
 
+// MadeDir reports whether a Dir step, whose state before is raw, has made the directory.
+func MadeDir(raw json.RawMessage) bool {
+	before, err := decode[dirBefore](raw)
+	return err == nil && len(before.Made) > 0
+}
+
 // Undo implements [engine.Undoer]. A directory that is not empty is left: what is in it is not ours.
 func (Dir) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
 	before, err := decode[dirBefore](raw)
@@ -112,6 +118,13 @@ func (Dir) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
 	}
 	if entries, err := env.Host.ReadDir(before.Path); err == nil && len(entries) > 0 {
 		return &engine.LeftError{What: before.Path, Why: "it is not empty"}
+	}
+	mounts, err := env.Host.Mounts(before.Path)
+	if err != nil {
+		return err
+	}
+	if len(mounts) > 0 {
+		return &engine.LeftError{What: before.Path, Why: "a file system is mounted on it"}
 	}
 	return dropParents(env, before.Made)
 }

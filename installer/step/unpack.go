@@ -92,7 +92,7 @@ func (u Unpack) Check(ctx context.Context, env *engine.Env) (engine.Finding, err
 		return todo("it is not installed", before, u.Digest), err
 	case have.Digest != u.Digest:
 		before.Old = have
-		return todo(fmt.Sprintf("version %s is installed", have.Version), before, u.Digest), nil
+		return todo(fmt.Sprintf("version %s is installed", have.Version), before, u.Digest), env.Host.NoMounts(u.Target)
 	case u.leftBehind(env) != "":
 		before.Old, err = readMarker(env, u.old())
 		return todo(u.leftBehind(env)+" is still in the version before", before, u.Digest), err
@@ -102,7 +102,7 @@ func (u Unpack) Check(ctx context.Context, env *engine.Env) (engine.Finding, err
 		return engine.Finding{Done: err == nil}, err
 	}
 	before.Old = have
-	return todo(describeMissing(missing), before, u.Digest), nil
+	return todo(describeMissing(missing), before, u.Digest), env.Host.NoMounts(u.Target)
 }
 
 // onlyKept reports whether the target holds nothing but what an uninstall leaves: data, files that an operator
