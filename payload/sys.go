@@ -24,15 +24,21 @@ func checkFileSystem(parent *os.File, size int64, o ExtractOptions) error {
 	if st.Flags&unix.ST_NOEXEC != 0 && !o.AllowNoExec {
 		return &NoExecError{Path: dir}
 	}
-	free := st.Bavail
-	if os.Geteuid() == 0 {
-		free = st.Bfree // root may use what is reserved
-	}
 	// File systems that do not know their size say 0.
-	if have := int64(free) * st.Bsize; st.Blocks > 0 && have < size {
+	if have := usable(&st, os.Geteuid(), o.UID); st.Blocks > 0 && have < size {
 		return &SpaceError{Path: dir, Need: size, Have: have}
 	}
 	return nil
+}
+
+// usable returns how many bytes a process of a user may still write for the owner of the files. Root may use what is
+// reserved for it, but not for the files of a user who would then have nothing left to work with.
+func usable(st *unix.Statfs_t, euid, owner int) int64 {
+	free := st.Bavail
+	if euid == 0 && owner <= 0 {
+		free = st.Bfree
+	}
+	return int64(free) * st.Bsize
 }
 
 // syncFileSystem writes everything on the file system of dir to disk: one call instead of one for each file.

@@ -79,8 +79,56 @@ func (p *preflight) space() {
 			r.ok()
 		}
 	}
+	p.logSpace()
 	p.recommended("disk-data", p.s.Layout.Base, "space for data and models", wantedDisk)
 	p.recommended("disk-root", "/", "space on the root filesystem", wantedRoot)
+}
+
+// Space that jobs leave behind below the log directory, where nothing removes it: an allowance for a hundred jobs. FATE-Flow
+// and the workers log at level DEBUG, into a directory for each job and session.
+const (
+	jobLogs     = 20 * mebibyte
+	allowedJobs = 100
+)
+
+// rotatedShare is the part of its size that a rotated log takes once it is compressed.
+const rotatedShare = 10
+
+// logSpace compares the free space with what logs may grow to: those of the programs, which are bounded by rotation, and
+// those of jobs, which are not.
+func (p *preflight) logSpace() {
+	logs := p.s.Layout.Logs()
+	fs, ok := p.f.PathFact(logs)
+	if !ok || fs.Size == 0 {
+		return
+	}
+	var programs uint64
+	for _, program := range Programs(p.s) {
+		streams := [][2]int64{{program.StdoutLogfileMaxBytes, int64(program.StdoutLogfileBackups)}}
+		if program.StderrLogfile != "NONE" && !program.RedirectStderr {
+			streams = append(streams, [2]int64{program.StderrLogfileMaxBytes, int64(program.StderrLogfileBackups)})
+		}
+		for _, l := range streams {
+			programs += uint64(l[0] + l[0]*l[1]/rotatedShare)
+		}
+	}
+	var jobs uint64
+	if p.s.Runs(FateFlow) || p.s.Runs(NodeManager) {
+		jobs = allowedJobs * jobLogs
+	}
+	r := p.check("disk-logs", "space for logs of programs and jobs in "+logs, size(programs+jobs))
+	free := fs.Free
+	for _, n := range p.needs() {
+		if n.fs.Device == fs.Device {
+			free -= min(free, n.bytes)
+		}
+	}
+	r.measured("%s free, without what is still to be installed; programs may log %s, a hundred jobs about %s", size(free), size(programs), size(jobs))
+	if free < programs+jobs {
+		r.warn("put %s on a larger filesystem, or remove the directories of old jobs there: nothing else removes them", logs)
+		return
+	}
+	r.ok()
 }
 
 func orRoot(mount string) string {

@@ -167,22 +167,6 @@ func (p *preflight) processors() {
 	}
 }
 
-func (p *preflight) memory() {
-	r := p.check("memory", "enough memory", "16 GiB")
-	if r.unknown("memory") {
-		return
-	}
-	r.measured("%s", size(p.f.Memory.Total))
-	switch {
-	case p.f.Memory.Total < leastMemory:
-		r.refuse("the processes alone need more: give the machine at least %s", size(leastMemory))
-	case p.f.Memory.Total < wantedMemory:
-		r.warn("fine for a trial: java heaps and the database are made smaller to fit")
-	default:
-		r.ok()
-	}
-}
-
 // swap wants what FATE's guide asks for, less what the machine has in memory beyond its 16 GiB, as upstream's check does.
 func (p *preflight) swap() {
 	r := p.check("swap", "swap space for computations in memory", "128 GiB of memory and swap together")

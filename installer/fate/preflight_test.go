@@ -180,7 +180,16 @@ func TestPreflight(t *testing.T) {
 		"no systemd":            {func(f *host.Facts) { f.Init = "sleep" }, in, "init", StatusWarning, "sleep"},
 		"two cores":             {func(f *host.Facts) { f.CPU.Count = 2 }, in, "cpu", StatusWarning, "2"},
 		"no avx":                {func(f *host.Facts) { f.CPU.Flags = nil }, in, "cpu-flags", StatusWarning, ""},
-		"little memory":         {func(f *host.Facts) { f.Memory.Total = 2 << 30 }, in, "memory", StatusWarning, "2.0 GiB"},
+		"little memory":         {func(f *host.Facts) { f.Memory.Total = 2 << 30 }, in, "memory", StatusWarning, "2.0 GiB; the programs of this host take"},
+		"memory for no job":     {func(f *host.Facts) { f.Memory.Total = 3 << 30 }, in, "memory", StatusWarning, "each running job 604 MiB more"},
+		"memory not for idle":   {func(f *host.Facts) { f.Memory = host.Memory{Total: 1 << 30} }, in, "memory", StatusRefused, "1.0 GiB; the programs of this host take"},
+		"memory used by others": {func(f *host.Facts) { f.Memory = host.Memory{Total: 16 << 30, Available: 1 << 30} }, in, "memory", StatusRefused, "16.0 GiB, 1.0 GiB of it free; the programs of this host take 1.8 GiB idle"},
+		"memory of a group":     {func(f *host.Facts) { f.Memory = host.Memory{Total: 1 << 30, Limit: 1 << 30} }, in, "memory", StatusRefused, "1.0 GiB granted by the control group; the programs"},
+		"no space for logs": {func(f *host.Facts) {
+			for i := range f.Paths {
+				f.Paths[i].Free = 8 << 30
+			}
+		}, in, "disk-logs", StatusWarning, "a hundred jobs about 2.0 GiB"},
 		"far too little memory": {func(f *host.Facts) { f.Memory.Total = 256 << 20 }, in, "memory", StatusRefused, "256 MiB"},
 		"no swap":               {func(f *host.Facts) { f.Memory.SwapTotal, f.Memory.Total = 0, 64<<30 }, in, "swap", StatusPlanned, ""},
 		"no swap, small disk":   {func(f *host.Facts) { f.Memory.SwapTotal = 0; pathOf(f, "/data").Free = 90 << 30 }, in, "swap", StatusWarning, ""},

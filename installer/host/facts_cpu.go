@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"math"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,8 @@ func (g *gatherer) cpuQuota() int {
 
 // Memory is in bytes.
 type Memory struct {
-	Total     uint64     `json:"total"`
+	Total     uint64     `json:"total"`           // of the machine, or of its control group
+	Limit     uint64     `json:"limit,omitempty"` // what a control group grants, when that is less than the machine has
 	Available uint64     `json:"available"`
 	SwapTotal uint64     `json:"swap_total"`
 	Swaps     []SwapArea `json:"swaps"`
@@ -94,19 +96,71 @@ func (g *gatherer) memory() {
 		m.Available = free + cached
 	}
 	if limit := g.memoryLimit(); limit > 0 && limit < m.Total {
-		m.Total, m.Available = limit, min(limit, m.Available)
+		m.Total, m.Limit = limit, limit
+		// What other processes of the machine use is no part of what the group grants.
+		m.Available = min(limit-min(limit, g.memoryUsed()), m.Available)
 	}
 	g.swaps()
 }
 
-// memoryLimit is what the control group grants, in bytes, or 0 for no limit. Version 1 says "no limit" with a huge number.
+// memoryLimit is what the control groups grant, in bytes, or 0 for no limit. Version 1 says "no limit" with a huge number.
 func (g *gatherer) memoryLimit() uint64 {
-	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if limit, err := strconv.ParseUint(g.line(file), 10, 64); err == nil {
-			return limit
+	least := uint64(0)
+	for _, group := range g.memoryGroups() {
+		for _, file := range []string{"memory.max", "memory.limit_in_bytes"} {
+			limit, err := strconv.ParseUint(g.line(path.Join(group, file)), 10, 64)
+			if err == nil && (least == 0 || limit < least) {
+				least = limit
+			}
+		}
+	}
+	return least
+}
+
+// memoryUsed is what processes have in the group of the machine or container as a whole, without what the kernel can
+// take back; 0 when that is not known.
+func (g *gatherer) memoryUsed() uint64 {
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/memory"} {
+		used, cache := uint64(0), uint64(0)
+		for _, file := range []string{"memory.current", "memory.usage_in_bytes"} {
+			if n, err := strconv.ParseUint(g.line(path.Join(root, file)), 10, 64); err == nil {
+				used = n
+			}
+		}
+		for line := range strings.Lines(g.line(path.Join(root, "memory.stat"))) {
+			fields := strings.Fields(line)
+			if len(fields) == 2 && (fields[0] == "file" || fields[0] == "total_cache") {
+				cache, _ = strconv.ParseUint(fields[1], 10, 64) // 0: nothing is known of it
+			}
+		}
+		if used > 0 {
+			return used - min(used, cache)
 		}
 	}
 	return 0
+}
+
+// memoryGroups are the control groups that bound what the supervisor and its programs may take: the one that process 1
+// is in and all above it, and that of system services. The session of the operator has limits of its own.
+func (g *gatherer) memoryGroups() []string {
+	groups := []string{"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/memory/system.slice"}
+	for line := range strings.Lines(g.line("/proc/1/cgroup")) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		root := "/sys/fs/cgroup"
+		switch {
+		case slices.Contains(strings.Split(fields[1], ","), "memory"):
+			root += "/memory"
+		case fields[1] != "": // another controller of version 1
+			continue
+		}
+		for group := path.Clean("/" + fields[2]); group != "/"; group = path.Dir(group) {
+			groups = append(groups, root+group)
+		}
+	}
+	return groups
 }
 
 func (g *gatherer) swaps() {
