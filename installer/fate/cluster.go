@@ -182,6 +182,9 @@ type MySQLConf struct {
 	Port     int      `yaml:"port"`
 	User     string   `yaml:"dbuser"`
 	Password Secret   `yaml:"dbpasswd"`
+
+	// BinaryLog keeps binary logs of a server of ours for a week, for those who replicate it or restore to a point in time.
+	BinaryLog bool `yaml:"binary_log"`
 }
 
 // ours reports whether the server is installed with the side. One that is not is used like an outside one.

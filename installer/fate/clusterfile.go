@@ -81,8 +81,12 @@ func (w *clusterWriter) party(s *Side) yamlMap {
 	w.block(&m, "fate_flow", flowItems(s), "Several addresses give high availability; it then needs zk and nginx.")
 	w.block(&m, "fateboard", append(modulesItems(s.FateBoard.Enable, s.FateBoard.IPs),
 		item("port", s.FateBoard.Port), item("dbname", s.FateBoard.DBName), item("user", s.FateBoard.User), secretItem("passwd", s.Secrets.FateBoardAdmin)))
-	w.block(&m, "mysql", append(yamlMap{item("enable", s.MySQL.Enable), item("type", s.MySQL.Type), item("ips", texts(s.MySQL.IPs))},
-		item("port", s.MySQL.Port), item("dbuser", s.MySQL.User), secretItem("dbpasswd", s.Secrets.MySQLUser)),
+	database := append(yamlMap{item("enable", s.MySQL.Enable), item("type", s.MySQL.Type), item("ips", texts(s.MySQL.IPs))},
+		item("port", s.MySQL.Port), item("dbuser", s.MySQL.User), secretItem("dbpasswd", s.Secrets.MySQLUser))
+	if s.MySQL.BinaryLog {
+		database = append(database, item("binary_log", true))
+	}
+	w.block(&m, "mysql", database,
 		"type: outside uses an existing server; secrets.mysql_root is then its administrator's password.")
 	if s.ZK.Enable {
 		w.block(&m, "zk", zooKeeperItems(s), "The registry of several FATE-Flows. type: outside uses existing servers.")

@@ -32,6 +32,16 @@ func (v Version) AtLeast(min ...int) bool {
 	return true
 }
 
+// numbers are the numbers of the version, from the left; text after a number is ignored.
+func (v Version) numbers() []int {
+	var out []int
+	for _, part := range strings.Split(string(v), ".") {
+		n, _ := strconv.Atoi(leadingDigits(part))
+		out = append(out, n)
+	}
+	return out
+}
+
 func leadingDigits(s string) string {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {

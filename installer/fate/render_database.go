@@ -32,6 +32,14 @@ func (o *optionFile) section(name string) { fmt.Fprintf(&o.b, "[%s]\n", name) }
 // set writes an option whose text needs no protection.
 func (o *optionFile) set(key string, value any) { fmt.Fprintf(&o.b, "%s=%v\n", key, value) }
 
+func (o *optionFile) option(option serverOption) {
+	if option.value == nil {
+		fmt.Fprintln(&o.b, option.name)
+		return
+	}
+	o.set(option.name, option.value)
+}
+
 // text writes a value in quotes: inside them only the backslash and the quote itself have a meaning, and a # starts
 // no comment.
 func (o *optionFile) text(key, value string) {
@@ -40,8 +48,8 @@ func (o *optionFile) text(key, value string) {
 
 func myCnf(s *Spec) []byte {
 	o := &optionFile{}
-	mariadb := s.DatabaseEngine() == "mariadb"
-	version := Version(s.Versions[s.DatabaseEngine()])
+	engine, charset := s.DatabaseEngine(), s.databaseCharset()
+	version := Version(s.Versions[engine])
 	home, socket := s.DatabaseHome(), s.databaseSocket()
 	o.section("mysqld")
 	o.set("port", s.Side.MySQL.Port)
@@ -53,29 +61,23 @@ func myCnf(s *Spec) []byte {
 	o.text("pid-file", path.Join(home, "run", "mysqld.pid"))
 	o.set("max_connections", s.databaseConnections())
 	o.set("max_connect_errors", 1000)
-	o.set("character-set-server", "utf8")
+	o.set("character-set-server", charset)
 	o.set("default-storage-engine", "INNODB")
 	o.set("sql_mode", "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION")
-	if !mariadb { // unknown options stop MariaDB
-		if version.AtLeast(8, 4) || version == "" {
-			o.set("loose-mysql_native_password", "ON")
+	o.set("skip_name_resolve", "ON") // accounts are by address: no client waits for a name server
+	for _, option := range s.databaseOptions() {
+		if engine == "mysql" && option.mysql.include(version) || engine == "mariadb" && option.mariadb.include(version) {
+			o.option(option)
 		}
-		if !version.AtLeast(8, 4) {
-			o.set("default_authentication_plugin", "mysql_native_password")
-		}
-		o.set("mysqlx", 0)
-		// Distributions compile in a directory for exports that only their packages make, and the server ends without it.
-		o.set("secure-file-priv", "NULL")
-		o.set("log-timestamps", "SYSTEM")
 	}
 	if s.smallHost() {
 		o.set("performance_schema", "OFF")
 	}
 	o.section("mysql")
-	o.set("default-character-set", "utf8")
+	o.set("default-character-set", charset)
 	o.section("client")
 	o.set("port", s.Side.MySQL.Port)
-	o.set("default-character-set", "utf8")
+	o.set("default-character-set", charset)
 	o.text("socket", socket)
 	return []byte(o.b.String())
 }

@@ -224,6 +224,8 @@ func flattenINI(out map[string]string, data []byte) {
 		}
 		if k, v, ok := strings.Cut(line, "="); ok {
 			out[section+"."+strings.TrimSpace(k)] = strings.Trim(strings.TrimSpace(v), `"'`)
+		} else if line != "" && !strings.ContainsAny(line[:1], "#;") {
+			out[section+"."+line] = "given" // an option without a value
 		}
 	}
 }

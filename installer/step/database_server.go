@@ -67,8 +67,9 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 		cmd.Args = append(cmd.Args, "--plugin-dir="+dir)
 	}
 	if s.Flavour == FlavourMySQL {
-		// X plugin off. Distributions compile in a directory for exports that their packages would have made.
-		cmd.Args = append(cmd.Args, "--mysqlx=OFF", "--secure-file-priv=NULL")
+		// X plugin off, which 5.7 does not have. Distributions compile in a directory for exports that their packages
+		// would have made.
+		cmd.Args = append(cmd.Args, "--loose-mysqlx=OFF", "--secure-file-priv=NULL")
 	}
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Env = s.Env

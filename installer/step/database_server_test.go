@@ -30,7 +30,7 @@ func TestServerCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{home + "/sbin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
+	args := []string{home + "/sbin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
 	if !slices.Equal(cmd.Args, args) {
 		t.Errorf("arguments %q, want %q", cmd.Args, args)
 	}

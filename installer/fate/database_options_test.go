@@ -1,0 +1,114 @@
+package fate
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fate-installer/scripts/mysqlserver"
+)
+
+// databaseSpec is a party whose database is of one release.
+func databaseSpec(t *testing.T, engine, release, more string) *Spec {
+	t.Helper()
+	c, err := Parse([]Source{{Name: "cluster.yaml", Data: []byte("host:\n  partyid: 10000\n  mysql: {ips: [192.168.0.1]" + more + "}\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, released, err := Release("1.11.4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]string{engine: release}
+	for name, v := range released {
+		if name != "mysql" && name != "mariadb" {
+			of[name] = v
+		}
+	}
+	s, err := c.Spec(Selection{Role: RoleHost, IP: "192.168.0.1", Env: env, Versions: of, Secrets: fixedSecrets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestOptionsFollowTheRelease: an option that a server does not know ends it.
+func TestOptionsFollowTheRelease(t *testing.T) {
+	names := []string{
+		"default_authentication_plugin=", "mysql_native_password=", "mysqlx=", "skip-log-bin", "log-bin=", "expire_logs_days=",
+		"binlog_expire_logs_seconds=", "character-set-server=utf8mb3",
+	}
+	for _, c := range []struct{ engine, release, more, want string }{
+		{"mysql", "5.7.44", "", "default_authentication_plugin="},
+		{"mysql", "8.0.12", "", "default_authentication_plugin= mysqlx= skip-log-bin"},
+		{"mysql", "8.0.36", "", "default_authentication_plugin= mysqlx= skip-log-bin character-set-server=utf8mb3"},
+		{"mysql", "8.4.3", "", "mysql_native_password= mysqlx= skip-log-bin character-set-server=utf8mb3"},
+		{"mysql", "9.7.4", "", "mysqlx= skip-log-bin character-set-server=utf8mb3"},
+		{"mariadb", "10.5.29", "", ""},
+		{"mariadb", "10.11.14", "", "character-set-server=utf8mb3"},
+		{"mariadb", "11.8.3", "", "character-set-server=utf8mb3"},
+		{"mysql", "5.7.44", ", binary_log: true", "default_authentication_plugin= log-bin= expire_logs_days="},
+		{"mysql", "9.7.4", ", binary_log: true", "mysqlx= log-bin= binlog_expire_logs_seconds= character-set-server=utf8mb3"},
+		{"mariadb", "11.8.3", ", binary_log: true", "log-bin= expire_logs_days= character-set-server=utf8mb3"},
+	} {
+		text := string(myCnf(databaseSpec(t, c.engine, c.release, c.more)))
+		var got []string
+		for _, name := range names {
+			if strings.Contains(text, "\n"+name) {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s %s%s: got %q, want %q", c.engine, c.release, c.more, strings.Join(got, " "), c.want)
+		}
+	}
+}
+
+// TestServersKnowTheirOptions has real servers read the option file: with --verbose --help they check every option,
+// print all values, and end.
+func TestServersKnowTheirOptions(t *testing.T) {
+	check := func(t *testing.T, engine, release, program string, more []string, env ...string) {
+		for _, keys := range []string{"", ", binary_log: true"} {
+			file := filepath.Join(t.TempDir(), "my.cnf")
+			if err := os.WriteFile(file, myCnf(databaseSpec(t, engine, release, keys)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string{"--defaults-file=" + file}, more...)
+			cmd := exec.Command(program, append(args, "--verbose", "--help")...)
+			cmd.Env = env
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%s %s%s: %v\n%.2000s", engine, release, keys, err, out)
+			}
+			for _, word := range []string{"unknown variable", "unknown option", "Unknown character set"} {
+				if i := strings.Index(string(out), word); i >= 0 {
+					t.Errorf("%s %s%s: %.300s", engine, release, keys, out[i:])
+				}
+			}
+		}
+	}
+	for _, r := range []mysqlserver.Release{mysqlserver.V8012, mysqlserver.V8015} {
+		t.Run("mysql "+r.Version, func(t *testing.T) {
+			dir := mysqlserver.ForTest(t, r)
+			// The paths of the file are those of an installation; those that --help opens are this test's.
+			check(t, "mysql", r.Version, filepath.Join(dir, "bin/mysqld"),
+				[]string{"--basedir=" + dir, "--datadir=" + t.TempDir(), "--log-error=" + filepath.Join(t.TempDir(), "log"), "--user=root"},
+				"LD_LIBRARY_PATH="+filepath.Join(dir, mysqlserver.LibraryDir))
+		})
+	}
+	t.Run("mariadb", func(t *testing.T) {
+		program, err := exec.LookPath("mariadbd")
+		if err != nil {
+			t.Skip("no mariadbd on this machine")
+		}
+		out, err := exec.Command(program, "--no-defaults", "--version").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, release, _ := strings.Cut(string(out), "Ver ")
+		release, _, _ = strings.Cut(release, "-")
+		check(t, "mariadb", release, program, []string{"--user=root", "--lc-messages-dir=/usr/share/mysql"})
+	})
+}
