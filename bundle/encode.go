@@ -80,6 +80,9 @@ func (w *lockWriter) component(c *Component) {
 	if len(c.LibraryPath) > 0 {
 		w.line(4, "library_path: %s", listText(c.LibraryPath))
 	}
+	if len(c.HostLibraries) > 0 {
+		w.line(4, "host_libraries: %s", listText(c.HostLibraries))
+	}
 	if c.StandIn {
 		w.line(4, "stand_in: true")
 	}

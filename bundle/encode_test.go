@@ -38,6 +38,7 @@ func drawLock(t *rapid.T) *Lock {
 		c := Component{Name: "c" + string(rune('a'+i)), Version: versions.Draw(t, "version"), StandIn: rapid.Bool().Draw(t, "stand-in")}
 		if rapid.Bool().Draw(t, "more") {
 			c.License, c.Platform, c.LibraryPath = words.Draw(t, "license"), PlatformAny, []string{"lib", "a b/c"}
+			c.HostLibraries = []string{"libaio.so.1", "lib[a-z]?.so.*"}
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "sources") {
 			c.Sources = append(c.Sources, drawLockSource(t))

@@ -37,14 +37,18 @@ type Added struct {
 
 // ImportResult is what Import made of the package.
 type ImportResult struct {
-	Lock    *Lock
-	Missing []string // components a party needs that neither the package nor Added has
+	Lock *Lock
+	// Missing lists what a party needs that neither the package nor Added has, each with the components that satisfy it.
+	Missing [][]string
 	Skipped []string // optional components that are there but were not asked for
 }
 
 // Import reads an official package once, from front to back, and returns a lock that builds from it as it is: every
 // component's archive is a member of the package, with its digest. Versions come from the release's own fate.env.
 func Import(ctx context.Context, o ImportOptions) (ImportResult, error) {
+	if err := checkAdded(o.Added); err != nil {
+		return ImportResult{}, err
+	}
 	f, err := os.Open(o.Archive)
 	if err != nil {
 		return ImportResult{}, fmt.Errorf("cannot read the package: %w", err)
@@ -69,6 +73,18 @@ func Import(ctx context.Context, o ImportOptions) (ImportResult, error) {
 		return ImportResult{}, err
 	}
 	return i.finish()
+}
+
+// checkAdded refuses two components of which a party takes one.
+func checkAdded(added []Added) error {
+	for i, a := range added {
+		for _, b := range added[:i] {
+			if a.Component != b.Component && takesPlace(a.Component, b.Component) {
+				return Problems{{File: a.Path, Message: fmt.Sprintf("%s cannot be added together with %s: a party has one database", a.Component, b.Component)}}
+			}
+		}
+	}
+	return nil
 }
 
 // importer collects the parts of a package.
@@ -152,14 +168,15 @@ func (i *importer) finish() (ImportResult, error) {
 }
 
 // missing lists what a party needs and the lock has not. Of Miniconda and wheels the installer makes a python.
-func missing(lock *Lock) []string {
+func missing(lock *Lock) [][]string {
 	has := func(name string) bool {
 		return slices.ContainsFunc(lock.Components, func(c Component) bool { return c.Name == name })
 	}
-	var list []string
-	for _, name := range []string{"jdk", "mysql", "python", "eggroll", "fate", "fateflow", "fateboard"} {
-		if !has(name) && !(name == "python" && has("miniconda") && has("pypi")) {
-			list = append(list, name)
+	var list [][]string
+	for _, of := range required {
+		made := of[0] == "python" && has("miniconda") && has("pypi")
+		if !made && !slices.ContainsFunc(of, has) {
+			list = append(list, of)
 		}
 	}
 	return list
@@ -196,7 +213,7 @@ func (i *importer) addWheels(lock *Lock) error {
 
 // addPart makes a member a source of its component.
 func (i *importer) addPart(result *ImportResult, p *part) {
-	replaced := slices.ContainsFunc(i.o.Added, func(a Added) bool { return a.Component == p.component })
+	replaced := slices.ContainsFunc(i.o.Added, func(a Added) bool { return takesPlace(a.Component, p.component) })
 	switch {
 	case replaced:
 		return
@@ -218,7 +235,7 @@ func (i *importer) addPart(result *ImportResult, p *part) {
 	if p.extra {
 		return
 	}
-	c.License, c.Platform = p.license, p.platform
+	c.License, c.Platform, c.HostLibraries = p.license, p.platform, p.host
 	c.Version = cmp.Or(i.env[p.envKey], p.version, result.Lock.Release.FATE)
 }
 
@@ -271,7 +288,7 @@ func (i *importer) add(lock *Lock, a Added) error {
 	c.Sources = append(c.Sources, Source{Path: i.sourcePath(a.Path), Format: FormatAuto, Setuid: SetuidRefuse, Strip: strip})
 	for _, row := range officials {
 		if row.component == a.Component && !row.extra {
-			c.License, c.Platform = row.license, row.platform
+			c.License, c.Platform, c.HostLibraries = row.license, row.platform, row.host
 		}
 	}
 	return nil

@@ -156,7 +156,7 @@ func TestImportOnlineWithDownloads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"jdk", "mysql", "python"}, result.Missing); diff != "" {
+	if diff := cmp.Diff([][]string{{"jdk"}, {"mysql", "mariadb"}, {"python"}}, result.Missing); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 	jdk := writeFile(t, filepath.Join(dir, "jdk-8u345.tar.xz"), compress(t, "xz", makeTar(t, d("jdk8u345-b01/"), f("jdk8u345-b01/release", "8"))))
@@ -310,5 +310,53 @@ func TestParseFateEnv(t *testing.T) {
 	want := map[string]string{"FATE": "1.11.3", "EGGROLL": "2.5.2", "A": "b=c"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("env (-want +got):\n%s", diff)
+	}
+}
+
+// Any database that the product can run is a party's database: it is not missed then, and replaces the package's own.
+func TestImportTakesAnyDatabase(t *testing.T) {
+	dir := t.TempDir()
+	whole := writeFile(t, filepath.Join(dir, "whole.tar.gz"), officialPackage(t))
+	online := writeFile(t, filepath.Join(dir, "online.tar.gz"), officialPackage(t, "roles/mysql"))
+	writeFile(t, filepath.Join(dir, "mariadb/bin/mariadbd"), []byte("server"))
+	writeFile(t, filepath.Join(dir, "mysql/bin/mysqld"), []byte("server"))
+	mariadb, mysql := Added{"mariadb", "10.11.6", filepath.Join(dir, "mariadb")}, Added{"mysql", "8.4.1", filepath.Join(dir, "mysql")}
+	for name, test := range map[string]struct {
+		archive string
+		added   []Added
+		want    []string // components that are a database
+		missing int
+		err     string
+	}{
+		"the package's":     {archive: whole, want: []string{"mysql 8.0.28"}},
+		"none":              {archive: online, missing: 1},
+		"mariadb":           {archive: online, added: []Added{mariadb}, want: []string{"mariadb 10.11.6"}},
+		"mysql":             {archive: online, added: []Added{mysql}, want: []string{"mysql 8.4.1"}},
+		"mariadb for mysql": {archive: whole, added: []Added{mariadb}, want: []string{"mariadb 10.11.6"}},
+		"another mysql":     {archive: whole, added: []Added{mysql}, want: []string{"mysql 8.4.1"}},
+		"both":              {archive: online, added: []Added{mysql, mariadb}, err: "mariadb cannot be added together with mysql"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := ImportOptions{Archive: test.archive, Lock: filepath.Join(dir, "l.yaml"), Optional: []string{"miniconda", "pypi"}, Added: test.added}
+			result, err := Import(context.Background(), o)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("error %v, want %s", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range result.Lock.Components {
+				if c.Name == "mysql" || c.Name == "mariadb" {
+					got = append(got, c.Name+" "+c.Version)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || len(result.Missing) != test.missing {
+				t.Errorf("missing %v, databases (-want +got):\n%s", result.Missing, diff)
+			}
+		})
 	}
 }

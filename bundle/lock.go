@@ -17,7 +17,8 @@
 //	    version: 8u345
 //	    license: GPL-2.0-only          # SPDX expression; optional, goes into the SBOM
 //	    platform: linux/amd64          # optional: default release.platform; "any" for what runs everywhere
-//	    library_path: [lib]            # optional: directories for LD_LIBRARY_PATH of the component's programs
+//	    library_path: [lib]            # optional: directories for LD_LIBRARY_PATH of the component's programs (see Libraries)
+//	    host_libraries: [libaio.so.1]  # optional: shared libraries that its programs need and every host is to have
 //	    stand_in: true                 # optional: not the real software, and shown as such
 //	    sources:                       # merged in this order into one tree
 //	      - path: jdk-8u345.tar.xz     # file or directory, relative to the lock file
@@ -48,6 +49,14 @@
 // into a Python environment of the version given by python: lib/python3.8/site-packages, bin, and so on below into. A
 // wheel for another version or platform is refused. The programs in bin find the interpreter beside them, so the
 // environment can be moved. include chooses wheels; exclude drops wheels, or files by their installed path.
+//
+// # Libraries
+//
+// Build looks for the shared libraries of every program as the dynamic loader of a host would that has the GNU C library
+// and little else: by DT_RPATH and DT_RUNPATH with their tokens, and library_path. Without a library_path it finds out
+// itself which directories of the tree are needed. It refuses a component with a program that would not find a library,
+// names the two, and says what to do. host_libraries lists, with patterns of one path element, what is left to the host;
+// libcrypt.so.1, libgcc_s.so.1, libstdc++.so.6 and libz.so.1 always are. Check looks for them there before anything is installed.
 //
 // # Patterns
 //
@@ -89,9 +98,11 @@ type Component struct {
 	Version     string
 	License     string   // SPDX expression, may be empty
 	Platform    string   // empty means the release's
-	LibraryPath []string // directories of the tree for LD_LIBRARY_PATH
-	StandIn     bool     // replaces the real software in a demonstration
-	Sources     []Source
+	LibraryPath []string // directories of the tree for LD_LIBRARY_PATH; none means that Build computes them
+	// HostLibraries are patterns for the shared libraries that its programs take from the host.
+	HostLibraries []string
+	StandIn       bool // replaces the real software in a demonstration
+	Sources       []Source
 
 	line int
 }

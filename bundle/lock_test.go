@@ -31,6 +31,7 @@ components:
     license: GPL-2.0-only WITH Classpath-exception-2.0
     platform: any
     library_path: [lib, lib/server]
+    host_libraries: [libaio.so.1, "libX*.so.?"]
     stand_in: true
     sources:
       - path: jdk.tar.xz
@@ -65,7 +66,7 @@ components:
 		Release: payload.Release{FATE: "1.10", Platform: "linux/arm64", Env: map[string]string{"FATE": "1.10", "JDK": "8"}},
 		Components: []Component{{
 			Name: "jdk", Version: "8", License: "GPL-2.0-only WITH Classpath-exception-2.0", Platform: "any",
-			LibraryPath: []string{"lib", "lib/server"}, StandIn: true,
+			LibraryPath: []string{"lib", "lib/server"}, HostLibraries: []string{"libaio.so.1", "libX*.so.?"}, StandIn: true,
 			Sources: []Source{{
 				Path: "jdk.tar.xz", Member: "a/b.tar", Format: FormatTar, SHA256: digestA, Size: 12,
 				Include: []string{"bin/**"}, Exclude: []string{"*.pdf"}, Strip: 1,
@@ -83,8 +84,8 @@ components:
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Component{}, Source{})); diff != "" {
 		t.Errorf("lock (-want +got):\n%s", diff)
 	}
-	if got := got.Components[1].Sources[1].line; got != 34 {
-		t.Errorf("the last source is on line %d, want 34", got)
+	if got := got.Components[1].Sources[1].line; got != 35 {
+		t.Errorf("the last source is on line %d, want 35", got)
 	}
 	if got := got.Components[1].Sources[0].baseName(); got != "a.tar" {
 		t.Errorf("base name %q, want a.tar", got)

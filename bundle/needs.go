@@ -1,152 +1,182 @@
 package bundle
 
 import (
-	"debug/elf"
-	"io"
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"fate-installer/payload"
+	"fate-installer/payload/dynlink"
 )
 
-// elfMachines are the processors that a platform's programs are for.
-var elfMachines = map[string]elf.Machine{
-	"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64, "linux/riscv64": elf.EM_RISCV, "linux/loong64": elf.EM_LOONGARCH,
+// linking is what the dynamic loader makes of a component.
+type linking struct {
+	*elfTree
+	hostLibraries []string
+
+	libraryPath []string
+	programs    map[string]dynlink.Result // of each program
+	modules     map[string]dynlink.Result // of each other object, as if it were loaded alone
 }
 
-// glibcLibraries begin the names of the libraries that come with the GNU C library, of whichever version.
-var glibcLibraries = []string{
-	"libc.so.", "libm.so.", "libdl.so.", "libpthread.so.", "librt.so.", "libutil.so.", "libresolv.so.", "libanl.so.",
-	"libmvec.so.", "libthread_db.so.", "libBrokenLocale.so.", "ld-linux", "linux-vdso.so.",
-}
-
-// elfFile is what matters here of an ELF file.
-type elfFile struct {
-	program bool // it asks for a dynamic linker, so it can be started
-	needed  []string
-}
-
-// elfNeeds collects what the ELF files of a tree need.
-type elfNeeds struct {
-	machine elf.Machine
-	files   map[*blob]*elfFile
-	glibc   string
-}
-
-// needs looks at the ELF files of a finished tree. It returns nil if there are none for the platform.
-func (t *tree) needs(platform string) *payload.Needs {
-	machine, ok := elfMachines[platform]
-	if !ok {
-		return nil
+// link looks at the ELF files of a finished tree as the dynamic loader does. It computes the directories that the programs
+// need on LD_LIBRARY_PATH when the lock file gives none, and refuses a tree whose programs would not start. needs is nil
+// if there are no ELF files for the platform.
+func (t *tree) link(c *Component, platform string) (needs *payload.Needs, libraryPath []string, err error) {
+	if _, ok := elfMachines[platform]; !ok {
+		return nil, c.LibraryPath, nil
 	}
-	e := &elfNeeds{machine: machine, files: map[*blob]*elfFile{}}
-	for _, n := range t.nodes {
-		if n.kind == kindFile && e.files[n.blob] == nil {
-			e.add(n.blob, t.spool.open(n.blob))
+	l := &linking{elfTree: t.readELF(platform), hostLibraries: c.HostLibraries, libraryPath: c.LibraryPath}
+	if len(l.elfTree.programs)+len(l.elfTree.others) == 0 {
+		return nil, c.LibraryPath, nil
+	}
+	l.listAll()
+	if len(c.LibraryPath) == 0 {
+		for dir := l.wantedDir(); dir != ""; dir = l.wantedDir() {
+			l.libraryPath = append(l.libraryPath, dir)
+			l.listAll()
 		}
 	}
-	if len(e.files) == 0 {
-		return nil
+	if faults := l.faults(); len(faults) > 0 {
+		return nil, nil, &LibraryError{Component: c.Name, Faults: faults}
 	}
-	// A library is found by its file name, be it that of a link. Where in the tree it is, is the programs' own concern.
-	brought := map[string]*elfFile{}
-	for p, n := range t.nodes {
-		if n.kind == kindSymlink {
-			end, err := t.follow(n)
-			if n = t.nodes[end]; err != nil || n == nil {
+	return l.needs(), l.libraryPath, nil
+}
+
+func (l *linking) listAll() {
+	l.programs, l.modules = map[string]dynlink.Result{}, map[string]dynlink.Result{}
+	for _, p := range l.elfTree.programs {
+		l.programs[p] = l.list(p, l.libraryPath)
+	}
+	for _, p := range l.elfTree.others {
+		l.modules[p] = l.list(p, l.libraryPath)
+	}
+}
+
+// wantedDir returns a directory of the tree that LD_LIBRARY_PATH lacks: one that alone has a library which a program
+// needs; or one of the tree's own library directories that has what is needed by an object which is loaded later. A
+// directory further down belongs to what loads from it, as lib/server of a JDK does.
+func (l *linking) wantedDir() string {
+	for _, p := range l.elfTree.programs {
+		for _, m := range l.programs[p].Missing {
+			if dirs := l.different(m.Name); len(dirs) == 1 && !slices.Contains(l.libraryPath, dirs[0]) {
+				return dirs[0]
+			}
+		}
+	}
+	for _, p := range l.elfTree.others {
+		for _, m := range l.modules[p].Missing {
+			if dirs := l.different(m.Name); len(dirs) == 1 && isLibraryDir(dirs[0]) && !slices.Contains(l.libraryPath, dirs[0]) {
+				return dirs[0]
+			}
+		}
+	}
+	return ""
+}
+
+// isLibraryDir reports whether a directory is where a tree has libraries for all of it: lib, usr/lib64,
+// lib/x86_64-linux-gnu.
+func isLibraryDir(dir string) bool {
+	dir = strings.TrimPrefix(dir, "usr/")
+	first, rest, _ := strings.Cut(dir, "/")
+	return (first == "lib" || first == "lib64") && (rest == "" || strings.HasSuffix(rest, "-linux-gnu"))
+}
+
+// different lists the directories that have a library of that name, only the first of those that have the same bytes.
+func (l *linking) different(name string) []string {
+	var out []string
+	var seen []*blob
+	for _, dir := range l.dirs[name] {
+		n := l.file(path.Join(dir, name))
+		same := func(b *blob) bool { equal, err := l.spool.same(b, n.blob); return b == n.blob || err == nil && equal }
+		if n != nil && !slices.ContainsFunc(seen, same) {
+			seen = append(seen, n.blob)
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// file is the node that a path leads to, if that is a file.
+func (l *linking) file(p string) *node {
+	end, err := l.follow(&node{path: "x", target: p})
+	if n := l.nodes[end]; err == nil && n != nil && n.kind == kindFile {
+		return n
+	}
+	return nil
+}
+
+// faults lists what keeps programs from starting, sorted by library: what the host is not known to have.
+func (l *linking) faults() []LibraryFault {
+	byName := map[string]*LibraryFault{}
+	note := func(name, file, reason string, where []string) {
+		f := byName[name]
+		if f == nil {
+			f = &LibraryFault{Library: name, Where: where, Reason: reason}
+			byName[name] = f
+		}
+		if !slices.Contains(f.Files, file) {
+			f.Files = append(f.Files, file)
+		}
+	}
+	for _, p := range l.elfTree.programs {
+		for _, m := range l.programs[p].Missing {
+			if dirs := l.dirs[m.Name]; len(dirs) > 0 || !l.ofHost(m.Name) {
+				note(m.Name, m.By, "", dirs)
+			}
+		}
+		for _, v := range l.programs[p].Versions {
+			note(v.Library, v.By, "is "+v.Path+", which lacks version "+v.Version, nil)
+		}
+		for _, o := range l.programs[p].Loaded {
+			if o.Object != nil && o.Name == "libc.so.6" && strings.HasPrefix(l.objects[l.nodes[p].blob].Interp, "/lib") {
+				note(o.Name, p, "is "+o.Path+": a C library works only with its own loader, and the host's is used; exclude it", nil)
+			}
+		}
+	}
+	var out []LibraryFault
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		slices.Sort(byName[name].Files)
+		out = append(out, *byName[name])
+	}
+	return out
+}
+
+// ofHost reports whether a library is left to the host: every host has it, or the lock file says so.
+func (l *linking) ofHost(name string) bool {
+	matches := func(pattern string) bool { ok, err := path.Match(pattern, name); return ok && err == nil }
+	return slices.Contains(everywhere, name) || slices.ContainsFunc(l.hostLibraries, matches)
+}
+
+// needs says what the component takes from the host.
+func (l *linking) needs() *payload.Needs {
+	n := &payload.Needs{Glibc: l.glibc()}
+	found := map[[2]string]bool{} // object and library: found when a program loads the object
+	for _, p := range l.elfTree.programs {
+		r := l.programs[p]
+		missing := map[[2]string]bool{}
+		for _, m := range r.Missing {
+			n.Add(m.Name, p)
+			missing[[2]string{m.By, m.Name}] = true
+		}
+		for _, o := range r.Loaded {
+			if o.Object == nil {
 				continue
 			}
-		}
-		if n.kind == kindFile {
-			brought[path.Base(p)] = e.files[n.blob]
-		}
-	}
-	programs, all := e.missing(brought)
-	for name := range programs {
-		delete(all, name)
-	}
-	return &payload.Needs{Programs: slices.Sorted(maps.Keys(programs)), Modules: slices.Sorted(maps.Keys(all)), Glibc: e.glibc}
-}
-
-// missing lists the libraries that are not among those brought: what programs need to start, and what any file needs.
-func (e *elfNeeds) missing(brought map[string]*elfFile) (programs, all map[string]bool) {
-	programs, all = map[string]bool{}, map[string]bool{}
-	visited := map[*elfFile]bool{}
-	var visit func(f *elfFile)
-	visit = func(f *elfFile) {
-		if f == nil || visited[f] {
-			return
-		}
-		visited[f] = true
-		for _, name := range f.needed {
-			if library, ok := brought[name]; ok {
-				visit(library)
-			} else {
-				programs[name] = true
+			for _, name := range o.Object.Needed {
+				found[[2]string{o.Path, name}] = !missing[[2]string{o.Path, name}]
 			}
 		}
 	}
-	for _, f := range e.files {
-		if f.program {
-			visit(f)
-		}
-		for _, name := range f.needed {
-			if _, ok := brought[name]; !ok {
-				all[name] = true
+	modules := map[string]bool{}
+	for _, p := range l.elfTree.others {
+		for _, m := range l.modules[p].Missing {
+			if !found[[2]string{m.By, m.Name}] && !slices.Contains(n.Programs, m.Name) {
+				modules[m.Name] = true
 			}
 		}
 	}
-	return programs, all
-}
-
-// add looks at one file. What is no whole ELF file of the machine, as a test's broken example may be, needs nothing.
-func (e *elfNeeds) add(b *blob, file io.ReaderAt) {
-	var magic [len(elf.ELFMAG)]byte
-	if _, err := file.ReadAt(magic[:], 0); err != nil || string(magic[:]) != elf.ELFMAG {
-		return
-	}
-	f, err := elf.NewFile(file)
-	if err != nil || f.Machine != e.machine || f.Class != elf.ELFCLASS64 {
-		return
-	}
-	found := &elfFile{program: slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })}
-	e.files[b] = found
-	needed, err := f.ImportedLibraries()
-	if err != nil {
-		return
-	}
-	found.needed = slices.DeleteFunc(needed, isGlibc)
-	versions, err := f.DynamicVersionNeeds()
-	if err != nil {
-		return
-	}
-	for _, library := range versions {
-		for _, v := range library.Needs {
-			if version, ok := strings.CutPrefix(v.Dep, "GLIBC_"); ok && laterGlibc(version, e.glibc) {
-				e.glibc = version
-			}
-		}
-	}
-}
-
-func isGlibc(library string) bool {
-	return slices.ContainsFunc(glibcLibraries, func(prefix string) bool { return strings.HasPrefix(library, prefix) })
-}
-
-// laterGlibc compares versions such as 2.9 and 2.17. GLIBC_PRIVATE is none.
-func laterGlibc(a, b string) bool {
-	parse := func(s string) (parts []int) {
-		for part := range strings.SplitSeq(s, ".") {
-			n, err := strconv.Atoi(part)
-			if err != nil {
-				return nil
-			}
-			parts = append(parts, n)
-		}
-		return parts
-	}
-	return slices.Compare(parse(a), parse(b)) > 0
+	n.Modules = slices.Sorted(maps.Keys(modules))
+	return n
 }

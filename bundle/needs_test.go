@@ -40,7 +40,7 @@ int main(int n, char **v) { return memcpy(v[0], v[n], n) != 0 && ours(); }`, "-W
 	}
 	writeFile(t, filepath.Join(dir, "tree/broken"), []byte("\x7fELF, but not really"))
 	writeFile(t, filepath.Join(dir, "text/a"), []byte("text"))
-	result, _, err := build(t, lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: tree}]}\n"+
+	result, _, err := build(t, lockFile(t, dir, "  - {name: a, version: 1, host_libraries: [\"libelse*\"], sources: [{path: tree}]}\n"+
 		"  - {name: b, version: 1, platform: any, sources: [{path: tree}]}\n  - {name: c, version: 1, sources: [{path: text}]}\n"), nil)
 	if err != nil {
 		t.Fatal(err)

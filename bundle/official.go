@@ -6,6 +6,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,9 +21,25 @@ type official struct {
 	platform  string         // empty means the release's
 	archive   bool           // an archive to unpack, not a plain file
 	exclude   []string
-	optional  bool // not needed by every appliance, and only taken when asked for
-	extra     bool // one more source of a component that another row brings
+	optional  bool     // not needed by every appliance, and only taken when asked for
+	extra     bool     // one more source of a component that another row brings
+	host      []string // shared libraries that upstream's guide has an operator install for it
 }
+
+// databases are the components of which a party needs one.
+var databases = []string{"mysql", "mariadb"}
+
+// required lists what a party needs, each with what can take its place.
+var required = [][]string{{"jdk"}, databases, {"python"}, {"eggroll"}, {"fate"}, {"fateflow"}, {"fateboard"}}
+
+// takesPlace reports whether a party needs no more than one of the two components.
+func takesPlace(a, b string) bool {
+	return a == b || slices.ContainsFunc(required, func(of []string) bool { return slices.Contains(of, a) && slices.Contains(of, b) })
+}
+
+// mysqlHost are the libraries that builds of MySQL for any Linux leave to the host: those of the manual's chapter
+// "Installing MySQL on Unix/Linux Using Generic Binaries", of which the last two are the client's.
+var mysqlHost = []string{"libaio.so.1", "libnuma.so.1", "libncurses.so.5", "libtinfo.so.5"}
 
 // officials lists the rows in the order a lock has its components when the package stores them in no better one. What is
 // left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
@@ -33,7 +50,7 @@ var officials = []official{
 	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`), envKey: "FATE", archive: true},
 	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`), envKey: "FATE", extra: true},
 	{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`), license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
-	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`), license: "GPL-2.0-only", archive: true},
+	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`), license: "GPL-2.0-only", archive: true, host: mysqlHost},
 	{component: "rabbitmq", optional: true, files: regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`), license: "MPL-2.0", platform: PlatformAny, archive: true},
 	// The playbook replaces a logs directory in these by a link to the log directory; so does the installer.
 	{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`), envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},

@@ -66,7 +66,7 @@ func (b *builder) merge(ctx context.Context, index int) (p *packed, err error) {
 	p = &packed{index: index, tree: newTree(s), described: described{
 		Component: payload.Component{
 			Name: c.Name, Version: c.Version, License: c.License, Platform: c.platform(b.lock.Release),
-			StandIn: c.StandIn, LibraryPath: c.LibraryPath,
+			StandIn: c.StandIn,
 		},
 		packages: map[string]debInfo{},
 	}}
@@ -83,8 +83,8 @@ func (b *builder) merge(ctx context.Context, index int) (p *packed, err error) {
 	if err := p.tree.finish(c); err != nil {
 		return nil, err
 	}
-	p.Needs = p.tree.needs(p.Component.Platform)
-	return p, nil
+	p.Needs, p.LibraryPath, err = p.tree.link(c, p.Component.Platform)
+	return p, err
 }
 
 // store writes a component and forgets what was set aside of it.

@@ -135,12 +135,13 @@ func (p *lockParser) component(n ast.Node, seen map[string]int) {
 	c := Component{line: lineOf(n)}
 	var nodes []ast.Node
 	p.mapping(n, "a component", map[string]reader{
-		"name":         p.text(&c.Name, "component name", matches(namePattern, "must be lower-case letters, digits, dot, dash and underscore")),
-		"version":      p.text(&c.Version, "version", matches(versionPattern, "is not a version")),
-		"license":      p.text(&c.License, "license", oneLine),
-		"platform":     p.text(&c.Platform, "platform", platformOrAny),
-		"library_path": p.texts(&c.LibraryPath, "library_path", treePath),
-		"stand_in":     p.boolean(&c.StandIn, "stand_in"),
+		"name":           p.text(&c.Name, "component name", matches(namePattern, "must be lower-case letters, digits, dot, dash and underscore")),
+		"version":        p.text(&c.Version, "version", matches(versionPattern, "is not a version")),
+		"license":        p.text(&c.License, "license", oneLine),
+		"platform":       p.text(&c.Platform, "platform", platformOrAny),
+		"library_path":   p.texts(&c.LibraryPath, "library_path", treePath),
+		"host_libraries": p.texts(&c.HostLibraries, "host_libraries", libraryPattern),
+		"stand_in":       p.boolean(&c.StandIn, "stand_in"),
 		"sources": func(n ast.Node) {
 			p.sequence(n, "sources", func(item ast.Node) {
 				c.Sources = append(c.Sources, p.source(item))

@@ -28,6 +28,14 @@ func validPattern(s string) string {
 	return ""
 }
 
+// libraryPattern says what is wrong with a glob for names of shared libraries, or nothing.
+func libraryPattern(s string) string {
+	if strings.Contains(s, "/") {
+		return "is not the name of a library, such as libaio.so.1"
+	}
+	return validPattern(s)
+}
+
 func compilePatterns(texts []string) []*pattern {
 	list := make([]*pattern, len(texts))
 	for i, text := range texts {

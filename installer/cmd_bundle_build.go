@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/bundle"
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 )
 
 type bundleLockOptions struct {
@@ -110,6 +111,12 @@ only when it is whole and verified. The same lock, program and flags give the sa
 With --split the result is FILE.part001, FILE.part002, ... and FILE.sha256, which sha256sum -c checks on the other side.
 The parts need not be joined: FILE.part001 runs when it is made executable and finds the others beside it.
 
+Build looks for the shared libraries of every program as a host's dynamic loader would: by the program's own DT_RPATH and
+DT_RUNPATH and the library_path of the lock file, which it computes where the lock file has none. A component with a
+program that would not find a library on a host with little more than the C library is refused; what the hosts are to
+have is listed by the lock file as host_libraries. The end of the output names what each component takes from the host,
+and for which program; check looks for it there.
+
 The built-in zstd encoder is fast, and within a few per cent of zstd -19; --compressor tool takes that, for ten times the
 time. --codec xz is the smallest and unpacks some twenty times slower; xz of the machine, if there is one, packs tighter
 than what is built in. The manifest names the tool and its version, on which the bytes then depend too.
@@ -117,7 +124,8 @@ than what is built in. The manifest names the tool and its version, on which the
 EXIT STATUS
   0    built and verified
   1    unexpected error, such as a download that failed
-  2    a mistake in the lock file, a source that is missing or cannot be used, or no room for the result
+  2    a mistake in the lock file, a source that is missing or cannot be used, a program that would not find a library,
+       or no room for the result
   4    a source is not what the lock file says it is
   130  interrupted; nothing is left behind`,
 		Example: `  fate-installer bundle build --lock release/fate-1.11.4.lock.yaml --out fate-installer-1.11.4-amd64 --sign release.key
@@ -183,11 +191,37 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 		fmt.Fprintf(g.Stderr, "warning: %s\n", warning)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"files": result.Parts, "size": result.Size, "components": len(result.Manifest.Components),
+		needs := map[string]*payload.Needs{}
+		for _, c := range result.Manifest.Components {
+			if c.Needs != nil {
+				needs[c.Name] = c.Needs
+			}
+		}
+		return g.printJSON(map[string]any{"needs": needs, "files": result.Parts, "size": result.Size, "components": len(result.Manifest.Components),
 			"signed": key != nil, "warnings": append([]string{}, result.Warnings...)})
 	}
-	g.printf("built %s: %d components, %s, verified\n", strings.Join(result.Parts, " "), len(result.Manifest.Components), formatBytes(result.Size))
+	for _, c := range result.Manifest.Components {
+		printNeeds(g, c)
+	}
+	g.printf("built %s: %s, %s, verified\n", strings.Join(result.Parts, " "), count.Of(len(result.Manifest.Components), "component"), formatBytes(result.Size))
 	return nil
+}
+
+// printNeeds names the shared libraries that a component takes from the host, with a program that needs each.
+func printNeeds(g *globals, c payload.Component) {
+	if c.Needs == nil {
+		return
+	}
+	var programs []string
+	for _, library := range c.Needs.Programs {
+		programs = append(programs, library+" (for "+shorten(c.Needs.By[library])+")")
+	}
+	if len(programs) > 0 {
+		g.printf("%s takes from the host: %s\n", c.Name, strings.Join(programs, ", "))
+	}
+	if len(c.Needs.Modules) > 0 {
+		g.printf("libraries of %s take, if its programs have not loaded it before, from the host: %s\n", c.Name, strings.Join(c.Needs.Modules, ", "))
+	}
 }
 
 // parseBytes reads a size such as 700M or 4G, in binary units as dd and split take them; nothing is 0.

@@ -34,7 +34,9 @@ func newBundleImportCommand(g *globals) *cobra.Command {
 versions are those of the release's own fate.env.
 
 The online package lacks the JDK and MySQL; fetch them elsewhere and name each with --with, which also replaces a
-component of the package. A directory at the top of such an archive is not part of the component.
+component of the package. The database is mysql or mariadb: either satisfies a party, and either replaces the other. A
+directory at the top of such an archive is not part of the component. Its programs must find their shared libraries in
+the component: see "bundle build".
 
 The package has no python environment, only a Miniconda installer and wheels. Name a relocatable interpreter with --with
 python=FILE, and --wheels installs the package's wheels into it when the appliance is built; or name a complete
@@ -49,7 +51,8 @@ EXIT STATUS
 		Example: `  fate-installer bundle import AnsibleFATE_1.11.4_release_offline.tar.gz --lock fate-1.11.4.lock.yaml \
     --with python=cpython-3.8.20-x86_64-unknown-linux-gnu-install_only.tar.gz --wheels
   fate-installer bundle import AnsibleFATE_1.11.4_release_online.tar.gz --lock fate.lock.yaml \
-    --with jdk=jdk-8u345.tar.xz --with mysql=mysql-8.0.28.tar.gz --with python@3.8.13=/opt/fate-python`,
+    --with jdk=jdk-8u345.tar.xz --with mysql=mysql-8.0.28.tar.gz --with python@3.8.13=/opt/fate-python
+  fate-installer bundle import AnsibleFATE_1.11.4_release_offline.tar.gz --lock fate.lock.yaml --with mariadb@10.11.6=/opt/mariadb`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runBundleImport(cmd.Context(), g, o, args[0]) },
 	}
@@ -104,8 +107,12 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 		for _, c := range lock.Components {
 			items = append(items, item{c.Name, c.Version})
 		}
+		missing := []string{} // the first of those that satisfy a need
+		for _, of := range result.Missing {
+			missing = append(missing, of[0])
+		}
 		return g.printJSON(map[string]any{"lock": file, "fate": lock.Release.FATE, "components": items,
-			"missing": append([]string{}, result.Missing...), "skipped": append([]string{}, result.Skipped...)})
+			"missing": missing, "missing_any_of": append([][]string{}, result.Missing...), "skipped": append([]string{}, result.Skipped...)})
 	}
 	t := newTable(g.Stdout, "COMPONENT", "VERSION", "SIZE", "FROM")
 	for _, c := range lock.Components {
@@ -123,8 +130,12 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 	for _, name := range result.Skipped {
 		g.printf("left out: %s; --optional %s takes it\n", name, name)
 	}
-	for _, name := range result.Missing {
-		g.printf("missing: %s, which a party needs; add it with --with %s=PATH\n", name, name)
+	for _, of := range result.Missing {
+		var flags []string
+		for _, name := range of {
+			flags = append(flags, "--with "+name+"=PATH")
+		}
+		g.printf("missing: %s, which a party needs; add it with %s\n", strings.Join(of, " or "), strings.Join(flags, " or "))
 	}
 	g.printf("wrote %s for FATE %s\n", file, lock.Release.FATE)
 	return nil

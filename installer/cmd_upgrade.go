@@ -96,7 +96,7 @@ func (d *deployment) changes() []change {
 // refuseDowngrade refuses what would leave the database unreadable, and what rollback is for.
 func (r *replacement) refuseDowngrade() error {
 	engine := r.spec.DatabaseEngine()
-	for _, other := range []string{"mysql", "mariadb"} {
+	for _, other := range fate.DatabaseEngines {
 		if other != engine && r.stored.Components[other].Version != "" && r.site.Components[other].Version == "" && r.spec.Runs(fate.MySQL) {
 			return withHint(fmt.Errorf("cannot upgrade from %s to %s: neither reads the other's files", other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Schema is the version of the format this package writes, and the only one it reads.
@@ -86,13 +87,30 @@ type Component struct {
 }
 
 // Needs is what ELF programs and libraries take from the machine they run on, so that it can be checked before anything is
-// unpacked. Names are those of DT_NEEDED, sorted, without the libraries of the component itself and those of glibc.
+// unpacked. Names are those of DT_NEEDED, sorted, without those of glibc and without what the dynamic loader finds in the
+// component itself by DT_RPATH, DT_RUNPATH and LibraryPath.
 type Needs struct {
 	// Programs lists the libraries without which one of the programs cannot start: its own, and those of its libraries.
 	Programs []string `json:"programs,omitempty"`
-	// Modules lists the others, of libraries that programs may load later.
+	// By names, for each of Programs, the programs that cannot start without it, by their paths in the tree, sorted. An
+	// appliance built before this was recorded has none.
+	By map[string][]string `json:"by,omitempty"`
+	// Modules lists the others, of libraries that programs may load later, unless the program has loaded them by then.
 	Modules []string `json:"modules,omitempty"`
 	Glibc   string   `json:"glibc,omitempty"` // the latest version of the GNU C library whose symbols any of them uses
+}
+
+// Add notes that a program cannot start without a library.
+func (n *Needs) Add(library, program string) {
+	if n.By == nil {
+		n.By = map[string][]string{}
+	}
+	if i, found := slices.BinarySearch(n.Programs, library); !found {
+		n.Programs = slices.Insert(n.Programs, i, library)
+	}
+	if i, found := slices.BinarySearch(n.By[library], program); !found {
+		n.By[library] = slices.Insert(n.By[library], i, program)
+	}
 }
 
 // Origin is one file a component was made from.

@@ -102,6 +102,23 @@ func (r *Release) check() error {
 	return checkTexts(texts...)
 }
 
+func (n *Needs) check() error {
+	if n == nil {
+		return nil
+	}
+	for library, programs := range n.By {
+		if !slices.Contains(n.Programs, library) {
+			return fmt.Errorf("programs are named that need %.60q, which is not among the libraries", library)
+		}
+		for _, p := range programs {
+			if err := checkPath(p); err != nil {
+				return fmt.Errorf("a program that needs a library: %w", err)
+			}
+		}
+	}
+	return checkTexts(slices.Concat(n.Programs, n.Modules, []string{n.Glibc})...)
+}
+
 func (c *Component) check() error {
 	if !componentName.MatchString(c.Name) {
 		return errors.New("the name may only have lower-case letters, digits and . _ + -")
@@ -117,10 +134,8 @@ func (c *Component) check() error {
 			return fmt.Errorf("library path: %w", err)
 		}
 	}
-	if c.Needs != nil {
-		if err := checkTexts(slices.Concat(c.Needs.Programs, c.Needs.Modules, []string{c.Needs.Glibc})...); err != nil {
-			return err
-		}
+	if err := c.Needs.check(); err != nil {
+		return err
 	}
 	for _, o := range c.Origins {
 		if err := checkTexts(o.Name, o.URL); err != nil {

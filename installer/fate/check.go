@@ -59,8 +59,9 @@ func (s *Spec) shipped(component string) bool {
 // Warnings are remarks about this host: the cluster's notes, and values of the var files that the payload overrules.
 func (s *Spec) Warnings() Problems {
 	notes := slices.Clone(s.Cluster.notes)
-	for _, v := range []struct{ path, component string }{{"mysql.version", "mysql"}, {"java.version", "jdk"}} {
-		if want, have := s.Cluster.versions[v.path], s.Versions[v.component]; want != "" && have != "" && want != have {
+	for _, v := range []struct{ path, component, meant string }{{"mysql.version", s.DatabaseEngine(), "mysql"}, {"java.version", "jdk", "jdk"}} {
+		want, have := s.Cluster.versions[v.path], s.Versions[v.component]
+		if want != "" && have != "" && (want != have || v.component != v.meant) {
 			notes.add(s.Cluster.at("%s", v.path), "", "the payload's %s %s is installed, not %s", v.component, have, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 )
 
 // systemLibrary is a shared library that a component of an official release takes from the host.
@@ -32,11 +33,13 @@ var systemLibraries = []systemLibrary{
 // libraries looks for what components do not bring themselves. A stand-in needs nothing.
 func (p *preflight) libraries() {
 	for _, l := range systemLibraries {
-		i := slices.IndexFunc(p.in.Components, l.isNeededBy)
-		if i < 0 || !slices.Contains(p.s.Components(), l.component) {
+		i := slices.IndexFunc(p.in.Components, func(c payload.Component) bool {
+			return l.isNeededBy(c) && slices.Contains(p.s.Components(), c.Name)
+		})
+		if i < 0 {
 			continue
 		}
-		r := p.check("library:"+l.name, fmt.Sprintf("library %s, for %s", l.name, l.component), "installed")
+		r := p.check("library:"+l.name, fmt.Sprintf("library %s, for %s", l.name, p.in.Components[i].Name), "installed")
 		if r.unknown("libraries") {
 			continue
 		}
@@ -50,30 +53,55 @@ func (p *preflight) libraries() {
 }
 
 // otherLibraries looks for what else the programs of a component cannot start without, as it was recorded when the
-// appliance was built. Which of its programs that is, is not known, so it is no more than a warning.
+// appliance was built. Without one that a program started here needs, the installation would fail after everything else
+// is done; another program of the component may never be used.
 func (p *preflight) otherLibraries() {
 	for _, c := range p.in.Components {
 		if c.Needs == nil || c.StandIn || !slices.Contains(p.s.Components(), c.Name) {
 			continue
 		}
 		var missing []string
+		needed := false
 		for _, name := range c.Needs.Programs {
-			known := func(l systemLibrary) bool { return l.component == c.Name && l.name == name }
-			if p.f.Libraries[name] == "" && !slices.ContainsFunc(systemLibraries, known) {
-				missing = append(missing, name)
+			known := func(l systemLibrary) bool { return l.isOf(c.Name) && l.name == name }
+			if p.f.Libraries[name] != "" || slices.ContainsFunc(systemLibraries, known) {
+				continue
 			}
+			by := c.Needs.By[name]
+			started := slices.IndexFunc(by, func(program string) bool { return isStarted(c.Name, program) })
+			needed = needed || started >= 0
+			if len(by) > 0 {
+				name += " (for " + by[max(started, 0)] + ")"
+			}
+			missing = append(missing, name)
 		}
 		r := p.check("libraries:"+c.Name, fmt.Sprintf("libraries that programs of %s start with", c.Name), "installed")
 		if r.unknown("libraries") {
 			continue
 		}
-		if len(missing) == 0 {
-			r.measured("all %d are there", len(c.Needs.Programs)).ok()
-			continue
+		switch {
+		case len(missing) == 0 && len(c.Needs.Programs) == 0:
+			r.measured("none is needed").ok()
+		case len(missing) == 0:
+			r.measured("found: %s", count.Of(len(c.Needs.Programs), "library", "libraries")).ok()
+		case needed:
+			r.measured("not found: %s", strings.Join(missing, ", "))
+			r.refuse("install the packages that bring them from the distribution's medium, and run ldconfig if they are not in a default directory")
+		default:
+			r.measured("not found: %s", strings.Join(missing, ", "))
+			r.warn("if a program of %s does not start, install what brings them from the distribution's medium", c.Name)
 		}
-		r.measured("not found: %s", strings.Join(missing, ", "))
-		r.warn("if a program of %s does not start, install what brings them from the distribution's medium", c.Name)
 	}
+}
+
+// started are the programs of each component that run all the time, as patterns for their paths in the tree.
+var started = map[string][]string{
+	"mysql": {"*bin/mysqld"}, "mariadb": {"*bin/mariadbd", "*bin/mysqld"}, "jdk": {"bin/java", "jre/bin/java"},
+	"python": {"bin/python", "bin/python3", "bin/python3.[0-9]*"}, "nginx": {"sbin/nginx"},
+}
+
+func isStarted(component, program string) bool {
+	return slices.ContainsFunc(started[component], func(pattern string) bool { ok, err := path.Match(pattern, program); return ok && err == nil })
 }
 
 func (p *preflight) missingLibrary(l systemLibrary, r *draft) {
@@ -103,7 +131,9 @@ func (l systemLibrary) link(f *host.Facts) (step.CompatLibrary, bool) {
 func (s *Spec) compatLibraries(f *host.Facts, components []payload.Component) []step.CompatLibrary {
 	var out []step.CompatLibrary
 	for _, l := range systemLibraries {
-		wanted := slices.ContainsFunc(components, l.isNeededBy) && slices.Contains(s.Components(), l.component)
+		wanted := slices.ContainsFunc(components, func(c payload.Component) bool {
+			return l.isNeededBy(c) && slices.Contains(s.Components(), c.Name)
+		})
 		if link, ok := l.link(f); ok && wanted && f.Libraries[l.name] == "" {
 			out = append(out, link)
 		}
@@ -115,12 +145,17 @@ func (s *Spec) compatLibraries(f *host.Facts, components []payload.Component) []
 // was built, one that has library directories of its own is taken to have been packed with what it needs.
 func (l systemLibrary) isNeededBy(c payload.Component) bool {
 	switch {
-	case c.Name != l.component || c.StandIn:
+	case !l.isOf(c.Name) || c.StandIn:
 		return false
 	case c.Needs != nil:
 		return slices.Contains(c.Needs.Programs, l.name) || slices.Contains(c.Needs.Modules, l.name)
 	}
-	return len(c.LibraryPath) == 0
+	return c.Name == l.component && len(c.LibraryPath) == 0
+}
+
+// isOf reports whether a component is the one that the guide names, or takes its place.
+func (l systemLibrary) isOf(component string) bool {
+	return component == l.component || slices.Contains(DatabaseEngines, component) && slices.Contains(DatabaseEngines, l.component)
 }
 
 // pkg names the package of the distribution's family.

@@ -133,8 +133,11 @@ func TestPreflightNeeds(t *testing.T) {
 		"takes libaio":        {"mysql", payload.Needs{Programs: []string{"libaio.so.1"}}, "library:libaio.so.1", StatusRefused, "not found"},
 		"brings libaio":       {"mysql", payload.Needs{}, "library:libaio.so.1", "", ""},
 		"takes another":       {"mysql", payload.Needs{Programs: []string{"libtinfo.so.5", "libz.so.1"}}, "libraries:mysql", StatusWarning, "not found: libtinfo.so.5"},
-		"all of them there":   {"mysql", payload.Needs{Programs: []string{"libz.so.1"}}, "libraries:mysql", StatusOK, "all 1 are there"},
-		"only a module wants": {"jdk", payload.Needs{Modules: []string{"libX11.so.6"}}, "libraries:jdk", StatusOK, "all 0 are there"},
+		"the server's own":    {"mysql", payload.Needs{Programs: []string{"liburing.so.2"}, By: map[string][]string{"liburing.so.2": {"bin/mysqld"}}}, "libraries:mysql", StatusRefused, "not found: liburing.so.2 (for bin/mysqld)"},
+		"a client's only":     {"mysql", payload.Needs{Programs: []string{"libtinfo.so.5"}, By: map[string][]string{"libtinfo.so.5": {"bin/mysql", "bin/mysqlcheck"}}}, "libraries:mysql", StatusWarning, "not found: libtinfo.so.5 (for bin/mysql)"},
+		"java's own":          {"jdk", payload.Needs{Programs: []string{"libjli.so"}, By: map[string][]string{"libjli.so": {"bin/jar", "bin/java"}}}, "libraries:jdk", StatusRefused, "not found: libjli.so (for bin/java)"},
+		"all of them there":   {"mysql", payload.Needs{Programs: []string{"libz.so.1"}}, "libraries:mysql", StatusOK, "found: 1 library"},
+		"only a module wants": {"jdk", payload.Needs{Modules: []string{"libX11.so.6"}}, "libraries:jdk", StatusOK, "none is needed"},
 	} {
 		results := Preflight(s, f, PreflightInput{Components: with(test.component, test.needs), Platform: "linux/amd64"})
 		i := slices.IndexFunc(results, func(r CheckResult) bool { return r.ID == test.id })

@@ -133,12 +133,17 @@ func (s *Spec) UnpackTarget(component string) string {
 	return ""
 }
 
+// DatabaseEngines are the components that can serve the database, the preferred one first.
+var DatabaseEngines = []string{"mysql", "mariadb"}
+
 // DatabaseEngine is the component that serves the database: mariadb when the payload has only that, otherwise mysql.
 func (s *Spec) DatabaseEngine() string {
-	if s.Versions["mysql"] == "" && s.Versions["mariadb"] != "" {
-		return "mariadb"
+	for _, engine := range DatabaseEngines {
+		if s.Versions[engine] != "" {
+			return engine
+		}
 	}
-	return "mysql"
+	return DatabaseEngines[0]
 }
 
 // DatabaseHome is the basedir of the database server on this host.

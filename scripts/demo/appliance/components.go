@@ -18,6 +18,7 @@ type component struct {
 	license     string   // SPDX
 	version     string   // blank: that of the first package
 	libraryPath []string // directories with shared libraries
+	host        []string // shared libraries that a minimal Debian has and the programs take from there
 	standIn     bool
 	any         bool // runs on every platform
 	packages    []part
@@ -60,6 +61,7 @@ func components() ([]component, error) {
 func mariadb(libs string) component {
 	return component{
 		name: "mariadb", license: "GPL-2.0-only AND LGPL-2.1-or-later", libraryPath: []string{"lib"},
+		host: []string{"libcrypto.so.3", "libpcre2-8.so.0", "libssl.so.3", "libsystemd.so.0", "libtinfo.so.6"},
 		packages: []part{
 			{
 				name: "mariadb-server-core",
@@ -74,6 +76,8 @@ func mariadb(libs string) component {
 			libraries(libs, "liburing2", "liburing.so.*"),
 			libraries(libs, "libmariadb3", "libmariadb.so.3"),
 			libraries(libs, "libedit2", "libedit.so.*"),
+			libraries(libs, "libbsd0", "libbsd.so.*"),
+			libraries(libs, "libmd0", "libmd.so.*"),
 			func() part {
 				p := libraries("lib/"+libs[len("usr/lib/"):], "libncurses6", "libncurses.so.*") // not merged into /usr
 				p.noCopyright = true
@@ -134,6 +138,7 @@ func python(libs string) component {
 				rename:  []bundle.Rename{{From: "usr/lib", To: "lib"}},
 			},
 			stdlib,
+			libraries("lib/"+libs[len("usr/lib/"):], "libexpat1", "libexpat.so.*"), // not merged into /usr
 			libraries(libs, "libyaml-0-2", "libyaml-0.so.*"),
 			module("python3-yaml", "yaml", "_yaml"),
 			module("python3-pymysql", "pymysql"),
@@ -197,7 +202,7 @@ func eggrollTLS(libs string) []part {
 
 func nginx() component {
 	return component{
-		name: "nginx", license: "BSD-2-Clause",
+		name: "nginx", license: "BSD-2-Clause", host: []string{"libcrypto.so.3", "libpcre2-8.so.0", "libssl.so.3"},
 		packages: []part{
 			{name: "nginx", include: []string{"usr/sbin/nginx"}, rename: []bundle.Rename{{From: "usr/sbin", To: "sbin"}}},
 			{name: "nginx-common", include: []string{"etc/nginx/mime.types"}, rename: []bundle.Rename{{From: "etc/nginx", To: "conf"}}},
@@ -233,7 +238,7 @@ func packageNames(list []component) []string {
 // lock describes the component for the lock file. debDir and directories are the paths of the downloaded packages and of
 // fatesim's trees, relative to it.
 func (c component) lock(debs map[string]debian.Package, debDir, directories string) bundle.Component {
-	l := bundle.Component{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath, StandIn: c.standIn}
+	l := bundle.Component{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath, HostLibraries: c.host, StandIn: c.standIn}
 	if c.any {
 		l.Platform = bundle.PlatformAny
 	}
