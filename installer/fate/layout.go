@@ -197,6 +197,12 @@ func (l Layout) State() string { return path.Join(l.Common(), "fate-installer") 
 // Secrets is where generated passwords are kept, mode 0600.
 func (l Layout) Secrets() string { return path.Join(l.State(), "secrets.json") }
 
+// SecretRecords is where the history of the passwords is kept, mode 0600: see [SecretRecords].
+func (l Layout) SecretRecords() string { return path.Join(l.State(), "secret-records.json") }
+
+// SecretHandover is the file, mode 0600, that carries changed passwords to the other hosts of a side.
+func (l Layout) SecretHandover() string { return path.Join(l.State(), "secrets-handover.json") }
+
 // Backups keeps earlier route tables, as upstream does.
 func (l Layout) Backups() string { return l.under("projects", "backups", "fate") }
 

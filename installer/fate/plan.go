@@ -268,7 +268,7 @@ func (p *planner) addFiles() error {
 			p.programs = append(p.programs, f)
 			continue
 		}
-		id := p.addFile(f, p.afterPlace(f.Path)...)
+		id := p.addFile(f, slices.Concat(p.afterPlace(f.Path), p.databaseLogin(f))...)
 		p.files = append(p.files, id)
 		p.filesOf[f.Component] = append(p.filesOf[f.Component], id)
 	}
@@ -346,8 +346,9 @@ func (p *planner) inputs(name string) string {
 	hash := sha256.New()
 	for _, f := range p.rendered {
 		if slices.Contains(f.Programs, name) {
-			fmt.Fprintf(hash, "%s %d\n", f.Path, len(f.Content))
-			hash.Write(f.Content)
+			content := p.spec.contentFor(f, name)
+			fmt.Fprintf(hash, "%s %d\n", f.Path, len(content))
+			hash.Write(content)
 		}
 	}
 	for _, c := range p.in.Components {

@@ -27,6 +27,7 @@ func (p *planner) addDatabase() error {
 				LibraryPath: p.spec.LibraryPaths[db.Engine],
 			},
 			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
+			Socket: db.Socket, FormerRootPasswords: p.formerAdminPasswords(),
 		}, ready...)
 		// The server need not wait for the files of other components, whose trees may take long to unpack.
 		started := p.addProgram(MySQL.Program(), slices.Concat(p.afterTree(db.Engine), p.filesOf[db.Engine], []string{initialised}))
@@ -34,10 +35,28 @@ func (p *planner) addDatabase() error {
 	}
 	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
 	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{
-		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
+		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()), FormerPasswords: p.formerAdminPasswords(),
 		Schemas: databaseSchemas(db), Accounts: accounts, Rows: databaseRows(db),
 	}, after...)}
 	return nil
+}
+
+// formerAdminPasswords are tried when the server refuses the present one: a change of passwords may have been cut off.
+func (p *planner) formerAdminPasswords() []step.Password {
+	var out []step.Password
+	for _, former := range p.spec.SecretRecords["mysql_root"].Former {
+		out = append(out, step.Password(former.Reveal()))
+	}
+	return out
+}
+
+// databaseLogin is what has to be done before the readiness probe's login is written: the server must know its password.
+func (p *planner) databaseLogin(f File) []string {
+	db, ok := p.part.Database()
+	if f.Path != p.spec.probeConf() || !ok || !db.Manage || db.Home == "" {
+		return nil
+	}
+	return []string{step.DatabaseInit{DatabaseServer: step.DatabaseServer{Data: db.Data}}.ID()}
 }
 
 func (p *planner) afterTreeIfAny(name string) []string {

@@ -161,6 +161,7 @@ func TestPlanOrder(t *testing.T) {
 	earlier := waitsFor(plan)
 	for _, tt := range []struct{ step, earlier, why string }{
 		{"database-init:/data/projects/data/fate/mysql", "file:/data/projects/common/fate-installer/secrets.json", "a run killed after the database took its password must know it"},
+		{"file:/data/projects/fate/common/mysql/mariadb-1.0/conf/probe.cnf", "database-init:/data/projects/data/fate/mysql", "the server must know the password before its readiness probe uses it"},
 		{"start:fate-mysql", "database-init:/data/projects/data/fate/mysql", "a server started on no data directory dies"},
 		{"start:fate-fateflow", "start:fate-mysql", "FATE-Flow exits when the database is not there"},
 		{"start:fate-clustermanager", "database:/data/projects/fate/common/mysql/mariadb-1.0/run/mysql.sock", "clustermanager logs in at start"},

@@ -34,7 +34,8 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	if !strings.HasPrefix(s.Layout.Base, "/") {
 		problems.add(c.at("base"), "give an absolute path", "the base directory %q is not absolute", s.Layout.Base)
 	}
-	s.Secrets = Secrets(side.Secrets).Or(sel.Secrets)
+	s.SecretRecords = sel.SecretRecords
+	s.Secrets = sel.SecretRecords.effective(Secrets(side.Secrets), sel.Secrets)
 	s.modules = side.modulesOn(ip)
 	if len(s.modules) == 0 {
 		problems.add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)

@@ -15,7 +15,9 @@ type Selection struct {
 	Versions     map[string]string   // component -> version, from the payload
 	LibraryPaths map[string][]string // component -> directories inside it for LD_LIBRARY_PATH, from the payload
 	Env          map[string]string   // fate.env: FATE, FATEFlow, FATEBoard, EGGROLL, ...
-	Secrets      Secrets             // used where the cluster file gives none
+	Secrets      Secrets             // used where the cluster file gives none, or one that a rotation replaced
+
+	SecretRecords SecretRecords // the history of the secrets on this host
 
 	SkipOS []string // policies of os: that are to be keep, whatever the cluster file says
 
@@ -38,6 +40,8 @@ type Spec struct {
 	Cluster *Cluster
 	OS      OS
 	Secrets Secrets // the effective ones
+
+	SecretRecords SecretRecords // their history on this host
 
 	Versions     map[string]string
 	LibraryPaths map[string][]string

@@ -181,6 +181,9 @@ func (d Database) admin() string {
 	return rootAccount
 }
 
+// errRefused is a login with a password that is not the account's.
+var errRefused = errors.New("it refuses the password")
+
 // connect logs in as the administrator; former says that a former password was needed.
 func (d Database) connect(ctx context.Context, h *host.Host) (admin *databaseAdmin, former bool, err error) {
 	passwords := []Password{d.AdminPassword}
@@ -202,9 +205,19 @@ func (d Database) connect(ctx context.Context, h *host.Host) (admin *databaseAdm
 		}
 	}
 	return nil, false, &hinted{
-		fmt.Errorf("cannot use the database at %s: it refuses the password of its administrator %s", d.Address, d.admin()),
-		"give the password that the database has in the cluster file (secrets: mysql_root; of an outside server: mysql_admin_pass)",
+		fmt.Errorf("cannot use the database at %s: %w of its administrator %s", d.Address, errRefused, d.admin()),
+		d.refusedHint(),
 	}
+}
+
+// refusedHint is the way out when no known password is right. The administrator of a server of ours can be given a
+// new password while the server is stopped, by a temporary server that needs none.
+func (d Database) refusedHint() string {
+	if d.isSocket() {
+		return "give the password that the database has in the cluster file (secrets: mysql_root), or set a new one:\n" +
+			"fate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root"
+	}
+	return "give the password that the database has in the cluster file (mysql: passwd, next to mysql: user, which names the administrator)"
 }
 
 func (d Database) unreachableHint() string {

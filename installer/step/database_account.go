@@ -125,9 +125,18 @@ func inspectServer(ctx context.Context, db *sql.DB) (*databaseAdmin, error) {
 	return a, nil
 }
 
+// statementHook is the context key of a function that a test wants to be called before each statement; its error ends the
+// run there, as a kill would.
+type statementHook struct{}
+
 // exec runs a statement. The statement is not part of the error, because it may hold a password; a syntax error of the
 // server would quote it, and therefore is said in other words.
 func (a *databaseAdmin) exec(ctx context.Context, what, statement string, args ...any) error {
+	if hook, ok := ctx.Value(statementHook{}).(func(string) error); ok {
+		if err := hook(what); err != nil {
+			return err
+		}
+	}
 	_, err := a.db.ExecContext(ctx, statement, args...)
 	if serverError(err, errSyntax) {
 		err = errors.New("the database server does not understand the statement")

@@ -21,16 +21,23 @@ import (
 // moment there is either nothing or a finished data directory, whatever is killed or loses power; what a dead run left
 // in the staging directory is thrown away by the next.
 //
-// A data directory of ours that is there already, kept by an uninstall, is taken up again. Its administrator gets the
-// present password, if it has another one and no server runs on it.
+// A data directory of ours that is there already is used again. When the mark in it says that the administrator or an
+// account has another password than the wanted one, the passwords are set: through the server that runs on it, or else by
+// way of a temporary server that needs no password. So they are right before anything logs in.
 //
 // The step has no Undo: a data directory is the user's data.
 type DatabaseInit struct {
 	DatabaseServer
 	RootPassword Password
-	Accounts     []Account     // may have rights on schemas that a Database step makes later
-	Log          string        // file that gets the output of the server's programs; blank for none
-	Patience     time.Duration // for a start or a shutdown; 0 means 5 minutes
+	Accounts     []Account // may have rights on schemas that a Database step makes later
+
+	// Socket is where the server listens when it runs. FormerRootPasswords are tried there when RootPassword is refused.
+	// With a blank Socket the passwords of a server that runs are left alone.
+	Socket              string
+	FormerRootPasswords []Password
+
+	Log      string        // file that gets the output of the server's programs; blank for none
+	Patience time.Duration // for a start or a shutdown; 0 means 5 minutes
 }
 
 const kindDatabaseInit = "database-init"
@@ -79,7 +86,7 @@ func (d DatabaseInit) Check(_ context.Context, env *engine.Env) (engine.Finding,
 	}
 	why, err := d.missing(env.Host, data)
 	if err == nil && why == "" {
-		why, err = d.stalePassword(env.Host, data)
+		why, err = d.stalePasswords(env.Host, data)
 	}
 	if err != nil || why != "" {
 		return engine.Finding{Why: why}, err
@@ -144,7 +151,7 @@ func (d DatabaseInit) Apply(ctx context.Context, env *engine.Env) error {
 	case err != nil:
 		return err
 	case why == "":
-		return d.renewPassword(ctx, h, data)
+		return d.renewPasswords(ctx, h, data)
 	}
 	if err := d.prepare(h, staging); err != nil {
 		return fmt.Errorf("cannot prepare %s: %w", staging, err)
@@ -231,7 +238,8 @@ func (d DatabaseInit) openLog(h *host.Host) (io.Writer, func() error, error) {
 }
 
 func (d DatabaseInit) fillLogged(ctx context.Context, h *host.Host, data string, log io.Writer) (mark, error) {
-	m := mark{Flavour: d.Flavour, Root: newSHA2Hash(d.RootPassword)}
+	m := mark{Flavour: d.Flavour}
+	m.remember(d.RootPassword, d.Accounts)
 	if err := d.initialise(ctx, h, data, log); err != nil {
 		return m, err
 	}
@@ -263,12 +271,7 @@ func (d DatabaseInit) secure(ctx context.Context, db *sql.DB) error {
 	if err := s.exec(ctx, "remove the test database", "DROP DATABASE IF EXISTS test"); err != nil {
 		return err
 	}
-	for _, a := range d.Accounts {
-		if err := s.putAccount(ctx, a); err != nil {
-			return err
-		}
-	}
-	return s.setPassword(ctx, rootAccount, rootHost, d.RootPassword)
+	return s.setPasswords(ctx, d.RootPassword, d.Accounts)
 }
 
 // commit puts the finished directory in its place. An empty directory that is there already gives way; should something

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -127,7 +128,15 @@ func isDone(t *testing.T, env *engine.Env, s engine.Step) {
 // socket.
 func running(t *testing.T, env *engine.Env, s DatabaseServer, options ...string) string {
 	t.Helper()
-	socket := filepath.Join(s.Data, "s.sock")
+	socket, _ := startServer(t, env, s, testRootPassword, options...)
+	return socket
+}
+
+// startServer is running for an administrator with any password; a blank one makes do with a refusal. The server is
+// stopped when the test ends, or by the returned function.
+func startServer(t *testing.T, env *engine.Env, s DatabaseServer, root Password, options ...string) (socket string, stop func()) {
+	t.Helper()
+	socket = filepath.Join(s.Data, "s.sock")
 	var log bytes.Buffer
 	if len(options) == 0 {
 		options = []string{"--skip-networking"}
@@ -141,19 +150,29 @@ func running(t *testing.T, env *engine.Env, s DatabaseServer, options ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		if err := child.Stop(context.Background(), time.Minute); err != nil {
 			t.Errorf("%v\n%s", err, log.String())
 		}
 	})
-	db := login(t, env, socket, rootAccount, testRootPassword)
+	t.Cleanup(stop)
+	db := login(t, env, socket, rootAccount, root)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := waitReady(ctx, db, child); err != nil {
-		child.Kill()
-		t.Fatalf("%v\n%s", err, log.String())
+	for {
+		err := db.PingContext(ctx)
+		if err == nil || root == "" && serverError(err, errAccessDenied, errAccessNoPassword) {
+			return socket, stop
+		}
+		select {
+		case <-child.Done():
+			t.Fatalf("the server ended: %v\n%s", err, log.String())
+		case <-ctx.Done():
+			child.Kill()
+			t.Fatalf("%v\n%s", err, log.String())
+		case <-time.After(pollInterval):
+		}
 	}
-	return socket
 }
 
 func login(t *testing.T, env *engine.Env, socket, user string, password Password) *sql.DB {
