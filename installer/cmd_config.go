@@ -118,7 +118,7 @@ func readWanted(g *globals, peer string) (*wanted, error) {
 }
 
 // spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
-func (w *wanted) spec(secrets fate.Secrets) (*fate.Spec, error) {
+func (w *wanted) spec(secrets storedSecrets) (*fate.Spec, error) {
 	sel := w.site.selection(w.g.Base, w.machine, secrets)
 	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
 		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
@@ -159,7 +159,7 @@ func runConfigShow(g *globals, opts *configShowOptions) error {
 	if err := w.versions(""); err != nil {
 		return err
 	}
-	spec, specErr := w.spec(fate.Secrets{})
+	spec, specErr := w.spec(storedSecrets{})
 	values, notes := w.cluster.Values(), w.cluster.Notes()
 	if specErr == nil {
 		notes = spec.Warnings()

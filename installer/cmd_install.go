@@ -197,6 +197,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.refuseContradictions(opts.change); err != nil {
 		return err
 	}
+	if err := d.refuseUnknownPassword(ctx); err != nil {
+		return err
+	}
 	unlock, err := d.begin("install")
 	if err != nil {
 		return err
@@ -213,10 +216,20 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.recordWaivers(opts.waive); err != nil {
 		return err
 	}
+	if err := d.beginSecrets(); err != nil {
+		return exitCode(err, exitStep)
+	}
+	replaced := d.secrets.records.Unfinished()
 	report, err := d.apply(ctx, opts)
 	if err != nil {
 		return err
 	}
+	if fate.Mode(opts.mode) != fate.ModeInstall && len(opts.only) == 0 {
+		if err := d.endSecrets(); err != nil {
+			return exitCode(err, exitStep)
+		}
+	}
+	report.Warnings = append(report.Warnings, d.warnSecretsElsewhere(replaced)...)
 	return d.printEnd(ctx, report, time.Since(started), fate.Mode(opts.mode))
 }
 
@@ -271,6 +284,9 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	case errors.As(err, &notReady):
 		// Everything is installed; taking it away again would take away the evidence.
 		return report, exitCode(err, exitNotReady)
+	case d.passwordsChange():
+		// The database may have new passwords already, which are not taken back: the files must go on to them.
+		return report, exitCode(withDefaultHint(err, "passwords are being changed, so the host is left as it is: put the cause right and run the same command again"), code)
 	case opts.noUndo:
 		return report, exitCode(withDefaultHint(err, "the host is left as it is; run the same command again to go on"), code)
 	}

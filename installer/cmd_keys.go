@@ -331,7 +331,7 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []fate.NamedFile, error) 
 	if err != nil {
 		return nil, nil, exitCode(err, exitUsage)
 	}
-	spec, specErr := w.spec(fate.Secrets{})
+	spec, specErr := w.spec(storedSecrets{})
 	role := fate.Role(w.site.Role)
 	switch {
 	case specErr == nil:

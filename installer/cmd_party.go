@@ -56,7 +56,7 @@ func runPartyList(g *globals) error {
 	if err != nil {
 		return err
 	}
-	spec, err := w.spec(fate.Secrets{})
+	spec, err := w.spec(storedSecrets{})
 	if err != nil {
 		return err
 	}

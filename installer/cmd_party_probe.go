@@ -98,7 +98,7 @@ func openPartyTest(g *globals, o *partyTestOptions) (*partyTest, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := w.spec(fate.Secrets{})
+	spec, err := w.spec(storedSecrets{})
 	if err != nil {
 		return nil, err
 	}

@@ -88,26 +88,24 @@ func runRender(g *globals, opts *renderOptions) error {
 
 // knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place: two
 // renderings of the same cluster have to be equal.
-func (w *wanted) knownSecrets() (fate.Secrets, error) {
+func (w *wanted) knownSecrets() (storedSecrets, error) {
 	unknown := fate.NewSecret("drawn-at-installation")
 	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown, FateBoardAdmin: unknown}
+	out := storedSecrets{Secrets: placeholders}
 	h, err := host.New(w.g.Root, nil)
 	if err != nil {
-		return placeholders, exitCode(err, exitUsage)
+		return out, exitCode(err, exitUsage)
 	}
 	defer h.Close()
-	data, err := h.ReadFile(fate.Layout{Base: w.g.Base}.Secrets())
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return placeholders, nil
+	stored, err := loadSecrets(h, fate.Layout{Base: w.g.Base})
+	if errors.Is(err, fs.ErrPermission) {
+		return out, nil
 	}
 	if err != nil {
-		return placeholders, fmt.Errorf("cannot read the stored passwords: %w", err)
+		return out, err
 	}
-	stored, err := fate.DecodeSecrets(data)
-	if err != nil {
-		return placeholders, err
-	}
-	return stored.Or(placeholders), nil
+	stored.Secrets = stored.kept.Or(placeholders)
+	return stored, nil
 }
 
 // writeTree writes files below a directory that is made if needed. Files with passwords are readable by their owner only.

@@ -101,6 +101,13 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	if err := d.host.RemoveAll(slotsDir(d.layout())); err != nil {
 		return exitCode(err, exitStep)
 	}
+	if opts.purgeData {
+		for _, file := range []string{d.layout().SecretRecords(), d.layout().SecretHandover()} {
+			if err := d.host.Remove(file); err != nil {
+				return exitCode(err, exitStep)
+			}
+		}
+	}
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
 		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)

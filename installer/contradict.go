@@ -15,7 +15,7 @@ func (e *contradictionError) Error() string {
 
 // Hint says how to go on, either way.
 func (e *contradictionError) Hint() string {
-	return "use the file that this host was installed with, or one that only adds to it; or say that the change is meant: --change-cluster"
+	return "use the file that this host was installed with, or one that only adds to it; or say that the change is meant: --change-cluster, which also changes passwords"
 }
 
 // contradictions holds what is asked for against what is installed; without an installation there are none.

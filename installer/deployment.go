@@ -37,6 +37,9 @@ type deployment struct {
 	machine host.Identity
 	remarks fate.Problems // about the TLS keys
 	wait    *patience     // for other hosts, of an installing run
+
+	secrets        storedSecrets // what is stored here
+	changedSecrets []string      // names of those that this run changes, also from none
 }
 
 // openDeployment reads everything an install needs and changes nothing. The caller closes it. Without needPayload a
@@ -96,11 +99,14 @@ func (d *deployment) resolve(ctx context.Context) error {
 
 // specOf is what a site, the one that is wanted or the one that is installed, means on this host.
 func (d *deployment) specOf(s *site) (*fate.Spec, error) {
-	secrets, err := loadSecrets(d.host, d.layout())
-	if err != nil {
-		return nil, err
+	if d.secrets.records == nil { // once: what is drawn must not differ between the Specs of a run
+		secrets, err := loadSecrets(d.host, d.layout())
+		if err != nil {
+			return nil, err
+		}
+		d.secrets = secrets
 	}
-	return s.spec(d.g.Base, d.machine, secrets)
+	return s.spec(d.g.Base, d.machine, d.secrets)
 }
 
 func (d *deployment) close() error {

@@ -108,6 +108,7 @@ EXIT STATUS
 		newBundleCommand(g),
 		newSvcCommand(g),
 		newPartyCommand(g),
+		newSecretsCommand(g),
 		newUpgradeCommand(g),
 		newRollbackCommand(g),
 		newUninstallCommand(g),

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,7 +194,7 @@ func (s *site) libraryPaths() map[string][]string {
 }
 
 // spec resolves the site against this host's addresses and its secrets.
-func (s *site) spec(base string, machine host.Identity, secrets fate.Secrets) (*fate.Spec, error) {
+func (s *site) spec(base string, machine host.Identity, secrets storedSecrets) (*fate.Spec, error) {
 	cluster, err := s.cluster(machine)
 	if err != nil {
 		return nil, err
@@ -212,11 +210,11 @@ func (s *site) spec(base string, machine host.Identity, secrets fate.Secrets) (*
 
 // selection says which host the site is about, and what goes into its configuration, but for the sizes that follow the
 // machine.
-func (s *site) selection(base string, machine host.Identity, secrets fate.Secrets) fate.Selection {
+func (s *site) selection(base string, machine host.Identity, secrets storedSecrets) fate.Selection {
 	return fate.Selection{
 		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
 		Base: base, User: s.User, Group: s.Group, SkipOS: s.SkipOS,
-		Versions: s.versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets,
+		Versions: s.versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets.Secrets, SecretRecords: secrets.records,
 	}
 }
 
@@ -327,26 +325,6 @@ func configFiles(name string) ([]string, error) {
 		return nil, fmt.Errorf("cannot find a cluster file in directory %s", name)
 	}
 	return files, nil
-}
-
-// loadSecrets reads the stored passwords; with none stored it draws new ones, which nothing keeps until a step writes them.
-func loadSecrets(h *host.Host, layout fate.Layout) (fate.Secrets, error) {
-	fresh, err := fate.NewSecrets(rand.Reader)
-	if err != nil {
-		return fate.Secrets{}, err
-	}
-	data, err := h.ReadFile(layout.Secrets())
-	if errors.Is(err, fs.ErrNotExist) {
-		return fresh, nil
-	}
-	if err != nil {
-		return fate.Secrets{}, fmt.Errorf("cannot read the stored passwords: %w", err)
-	}
-	stored, err := fate.DecodeSecrets(bytes.TrimSpace(data))
-	if err != nil {
-		return fate.Secrets{}, withHint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err), "restore the file from a backup: the database does not accept other passwords")
-	}
-	return stored.Or(fresh), nil
 }
 
 // installed gives the Spec of the installation on this host, for the commands that work on one.

@@ -169,3 +169,23 @@ func (k *checker) sharedSecrets(s *Side) {
 		}
 	}
 }
+
+// CheckSecret refuses a value that cannot be carried by the files which have the secret of that name. The error does not
+// show the value.
+func CheckSecret(name, value string) error {
+	files := map[string][]string{
+		"mysql_user": {"eggroll.properties", "service_conf.yaml", "my.cnf"}, "zookeeper": {"service_conf.yaml"},
+		"route_table_key": {"eggroll.properties"}, "fateboard_admin": {"application.properties"},
+	}[name]
+	for _, r := range value {
+		if !unicode.IsPrint(r) {
+			return fmt.Errorf("the value of %s has the character %U, which no configuration file can carry", SecretCommand(name), r)
+		}
+	}
+	for _, file := range files {
+		if char, why := unfit(file, value); char != "" {
+			return fmt.Errorf("the value of %s has %s: %s cannot carry it, because %s", SecretCommand(name), char, file, why)
+		}
+	}
+	return nil
+}

@@ -151,3 +151,21 @@ func (a *databaseAdmin) setPasswords(ctx context.Context, root Password, account
 	}
 	return a.setPassword(ctx, rootAccount, rootHost, root)
 }
+
+// CheckLogin logs in to a server as a client does. [LoginRefused] tells a wrong password from other errors.
+func CheckLogin(ctx context.Context, h *host.Host, at DatabaseAddress, user string, password Password) error {
+	db, err := openDatabase(h, at, user, password, "")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("cannot log in to the database at %s as %s: %w", at, user, err)
+	}
+	return nil
+}
+
+// LoginRefused reports whether a server refused the password of a login.
+func LoginRefused(err error) bool {
+	return errors.Is(err, errRefused) || serverError(err, errAccessDenied, errAccessNoPassword)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+
+	"github.com/spf13/cobra"
+)
+
+// newSecretsCommand is about the passwords and keys of the installation.
+func newSecretsCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "secrets",
+		Short: "List and change the passwords of this side",
+		Long: `List and change the passwords of this side: those of the database's administrator and user, of FATE-Board, of the route
+table and of ZooKeeper. No value is ever printed.
+
+EXIT STATUS
+` + exitHelp,
+		Example: `  fate-installer secrets list
+  fate-installer secrets rotate mysql_fate`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSecretsListCommand(g), newSecretsRotateCommand(g))
+	return cmd
+}
+
+func newSecretsListCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Show the names of the passwords, since when they are in use, and what uses them",
+		Long: `Show the names of the passwords that this host uses, where each came from, since when it is in use, which programs of this
+host read it, and which hosts of the side have it. Values are not shown.
+
+EXIT STATUS
+  0    done
+  2    nothing is installed here`,
+		Example: `  fate-installer secrets list
+  fate-installer secrets list -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSecretsList(cmd.Context(), g) },
+	}
+}
+
+// listedSecret is one line of secrets list.
+type listedSecret struct {
+	Name       string     `json:"name"`
+	Key        string     `json:"key"`             // in the cluster file's secrets block
+	From       string     `json:"from"`            // "cluster file" or "drawn"
+	Since      *time.Time `json:"since,omitempty"` // unknown when an older release installed it
+	Unfinished bool       `json:"unfinished"`
+	Programs   []string   `json:"programs"` // of this host
+	Hosts      []string   `json:"hosts"`
+}
+
+func runSecretsList(ctx context.Context, g *globals) error {
+	d, err := openDeployment(ctx, g, wantedOptions{}, false)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if d.stored == nil {
+		return exitCode(withHint(fmt.Errorf("cannot list the passwords: %w below %s", errNotInstalled, g.Base), "install first, or name the base directory with --base"), exitUsage)
+	}
+	list := d.listSecrets()
+	if g.Output == outputJSON {
+		return g.printJSON(map[string]any{"role": d.spec.Role, "party": d.spec.PartyID, "secrets": list})
+	}
+	t := newTable(g.Stdout, "SECRET", "FROM", "SINCE", "PROGRAMS HERE", "HOSTS")
+	for _, s := range list {
+		since := "unknown"
+		if s.Since != nil {
+			since = s.Since.Local().Format("2006-01-02 15:04")
+		}
+		if s.Unfinished {
+			since += ", change unfinished"
+		}
+		t.row(s.Name, s.From, since, strings.Join(s.Programs, " "), strings.Join(s.Hosts, " "))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if unfinished := d.secrets.records.Unfinished(); len(unfinished) > 0 {
+		g.printf("a change was cut off: fate-installer secrets rotate %s completes it\n", fate.SecretCommand(unfinished[0]))
+	}
+	return nil
+}
+
+func (d *deployment) listSecrets() []listedSecret {
+	unfinished := d.secrets.records.Unfinished()
+	list := []listedSecret{}
+	for _, use := range d.spec.SecretUses() {
+		if !use.Here {
+			continue
+		}
+		s := listedSecret{
+			Name: use.Command, Key: use.Name, From: "drawn", Unfinished: slices.Contains(unfinished, use.Name),
+			Programs: append([]string{}, use.Programs...), Hosts: use.Hosts,
+		}
+		if use.FromFile {
+			s.From = "cluster file"
+		}
+		if since := d.secrets.records[use.Name].Since; !since.IsZero() {
+			s.Since = &since
+		}
+		list = append(list, s)
+	}
+	return list
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"fate-installer/installer/fate"
+
+	"github.com/spf13/cobra"
+)
+
+// rotateOptions are the flags of secrets rotate.
+type rotateOptions struct {
+	from  string
+	force bool
+}
+
+// allSecrets stands for every secret that can be changed on this host.
+const allSecrets = "all"
+
+func newSecretsRotateCommand(g *globals) *cobra.Command {
+	o := &rotateOptions{}
+	cmd := &cobra.Command{
+		Use:   "rotate mysql_root|mysql_fate|fateboard|route_table_key|zookeeper|all...",
+		Short: "Replace passwords by new ones, everywhere on this host",
+		Long: `Replace passwords by new ones: in the database or ZooKeeper, in every configuration file that has them, and in the programs
+that read them. Only those programs are restarted; jobs that run in them are lost, so wait until none runs.
+
+New passwords are drawn, and stored before anything else is changed. A run that is killed at any moment is completed by
+the same command; it then draws no further one. The cluster file is not touched: where it has a replaced password, the
+new one stays in force here. To choose a password yourself, write it into the cluster file and install with
+--change-cluster, which changes it in the same way.
+
+Some passwords are shared by several hosts of the side. Then the new ones are also written to a file for those hosts, mode
+0600, and the output names the hosts that have the former ones. Carry the file there and run secrets rotate --from FILE
+as root. The password of the database user is changed first on the host of the database; until the others follow, their
+programs cannot open new connections to it.
+
+EXIT STATUS
+  0    done; also: an interrupted change was completed
+  2    wrong usage, nothing is installed here, or it must be done on another host first
+  5    a step failed; it is safe to run the same command again
+  6    changed, but a program is not ready
+  7    another run holds the lock
+  130  interrupted; the same command completes it`,
+		Example: `  fate-installer secrets rotate mysql_fate
+  fate-installer secrets rotate all -o json
+  fate-installer secrets rotate --from secrets-handover.json   # on the other hosts of the side`,
+		ValidArgs: []string{"mysql_root", "mysql_fate", "fateboard", "route_table_key", "zookeeper", allSecrets},
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 && o.from == "" {
+				return exitCode(withHint(errors.New("no secret is named"), "fate-installer secrets list shows them; all means every one"), exitUsage)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runSecretsRotate(cmd.Context(), g, o, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.from, "from", "", "take the new values from `FILE` that secrets rotate wrote on another host; - is standard input")
+	f.BoolVar(&o.force, "force-config", false, "overwrite configuration files that were edited on this host")
+	return cmd
+}
+
+func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []string) error {
+	given, err := readHandedSecrets(g, o.from)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	r, err := openRotation(ctx, g)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	unlock, err := r.begin("change passwords")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := r.choose(ctx, args, given); err != nil {
+		return err
+	}
+	if err := r.refuseEdited(ctx, o.force); err != nil {
+		return err
+	}
+	if err := r.run(ctx, o.force); err != nil {
+		return err
+	}
+	return r.report()
+}
+
+// report says what was changed, and which hosts have former values.
+func (r *rotation) report() error {
+	left := append([]secretsLeft{}, r.left...)
+	commands := []string{}
+	for _, name := range r.names {
+		commands = append(commands, fate.SecretCommand(name))
+	}
+	if r.g.Output == outputJSON {
+		return r.g.printJSON(map[string]any{
+			"secrets": commands, "completed": append([]string{}, r.completed...), "files": append([]string{}, r.files...),
+			"restarted": append([]string{}, r.restarted...), "handover": r.handover, "hosts_left": left,
+		})
+	}
+	if len(r.names) == 0 {
+		r.g.printf("nothing to do: this host has these values already\n")
+		return nil
+	}
+	r.g.printf("changed    %s\n", strings.Join(commands, ", "))
+	if len(r.completed) > 0 {
+		r.g.printf("completed  the interrupted change of %s\n", strings.Join(r.completed, ", "))
+	}
+	r.g.printf("files      %s\n", orNone(r.files))
+	r.g.printf("restarted  %s\n", orNone(r.restarted))
+	if !r.host.Live() {
+		r.g.printf("next       boot the tree, and run the same command there: servers are not changed in a directory tree\n")
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	r.g.printf("\nThese hosts have the former ones:\n")
+	for _, l := range left {
+		r.g.printf("  %-15s  %s\n", l.Host, strings.Join(l.Secrets, ", "))
+	}
+	r.g.printf("On each of them, as root: fate-installer secrets rotate --from FILE\nFILE is a copy of %s, readable by root alone.\n", r.handover)
+	return nil
+}
+
+func orNone(items []string) string {
+	if len(items) == 0 {
+		return "none"
+	}
+	return strings.Join(items, ", ")
+}
+
+// errElsewhere is a secret that has to be changed on another host first.
+func errElsewhere(use fate.SecretUse, host string) error {
+	return exitCode(withHint(fmt.Errorf("cannot change %s here: it is changed on %s first", use.Command, host),
+		"on "+host+": fate-installer secrets rotate "+use.Command+"; it writes a file for this host"), exitUsage)
+}

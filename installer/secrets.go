@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/installer/step"
+)
+
+// storedSecrets are the passwords in force on a host that the cluster file does not give, and their history.
+type storedSecrets struct {
+	fate.Secrets                    // kept, and drawn ones where none is kept
+	kept         fate.Secrets       // what secrets.json has
+	records      fate.SecretRecords // not nil
+}
+
+// loadSecrets reads the stored passwords; where none is stored it draws a new one, which nothing keeps until a step writes
+// it.
+func loadSecrets(h *host.Host, layout fate.Layout) (storedSecrets, error) {
+	out := storedSecrets{records: fate.SecretRecords{}}
+	fresh, err := fate.NewSecrets(rand.Reader)
+	if err != nil {
+		return out, err
+	}
+	if out.records, err = loadSecretRecords(h, layout); err != nil {
+		return out, err
+	}
+	data, err := h.ReadFile(layout.Secrets())
+	if errors.Is(err, fs.ErrNotExist) {
+		out.Secrets = fresh
+		return out, nil
+	}
+	if err != nil {
+		return out, fmt.Errorf("cannot read the stored passwords: %w", err)
+	}
+	if out.kept, err = fate.DecodeSecrets(bytes.TrimSpace(data)); err != nil {
+		return out, withHint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err),
+			"restore the file from a backup, or move it away: then new passwords are drawn, and set while the database is stopped (fate-installer svc stop fate-mysql)")
+	}
+	out.Secrets = out.kept.Or(fresh)
+	return out, nil
+}
+
+// loadSecretRecords reads the history of the passwords. Without it nothing is lost but the dates.
+func loadSecretRecords(h *host.Host, layout fate.Layout) (fate.SecretRecords, error) {
+	data, err := h.ReadFile(layout.SecretRecords())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fate.SecretRecords{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the records of the passwords: %w", err)
+	}
+	records, err := fate.DecodeSecretRecords(data)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("cannot use %s: %w", layout.SecretRecords(), err), "restore the file from a backup")
+	}
+	return records, nil
+}
+
+// rootOnly is the mode of a file with passwords.
+var rootOnly = host.FileMode{Perm: 0o600, Owner: "root", Group: "root"}
+
+func (d *deployment) writeSecretRecords() error {
+	data, err := d.secrets.records.Encode()
+	if err != nil {
+		return err
+	}
+	return d.host.WriteFile(d.layout().SecretRecords(), data, rootOnly)
+}
+
+// beginSecrets stores the values that are about to be replaced, before anything has a new one: a run that is killed while
+// passwords change finds both. It must come before secrets.json is written.
+func (d *deployment) beginSecrets() error {
+	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.kept)
+	if !d.secrets.records.Begin(d.secrets.kept, d.spec.Secrets) {
+		return nil
+	}
+	d.spec.SecretRecords = d.secrets.records
+	return d.writeSecretRecords()
+}
+
+// endSecrets forgets the replaced values when everything on this host has the present ones. In a directory tree no server
+// was changed, so that the next run on the machine itself ends it.
+func (d *deployment) endSecrets() error {
+	if !d.host.Live() && len(d.secrets.records.Unfinished()) > 0 || !d.secrets.records.End(time.Now(), d.changedSecrets) {
+		return nil
+	}
+	return d.writeSecretRecords()
+}
+
+// passwordsChange reports whether values of secrets are being replaced.
+func (d *deployment) passwordsChange() bool { return len(d.secrets.records.Unfinished()) > 0 }
+
+// refuseUnknownPassword stops a change of the database user's password on a host that does not run the database, as
+// long as the database has not got the new one: the programs here could not log in.
+func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
+	_, here := d.spec.Database()
+	was, is := d.secrets.kept.MySQLUser, d.spec.Secrets.MySQLUser
+	if !here || !d.host.Live() || was.IsZero() || was.Equal(is) || d.spec.Runs(fate.MySQL) || d.spec.DatabaseHost() == "" {
+		return nil
+	}
+	db, _ := d.spec.Database()
+	at := step.DatabaseAddress{Host: db.Host, Port: db.Port}
+	err := step.CheckLogin(ctx, d.host, at, d.spec.Side.MySQL.User, step.Password(is.Reveal()))
+	if !step.LoginRefused(err) {
+		return nil // also an unreachable one: the programs wait for it
+	}
+	return exitCode(withHint(fmt.Errorf("cannot change the password of the database user here: the database on %s has another one", db.Host),
+		"change it on "+db.Host+" first, then repeat this command here"), exitUsage)
+}
+
+// secretsElsewhere says which other hosts of the side still have former values of changed secrets.
+func (d *deployment) secretsElsewhere(names []string) []secretsLeft {
+	var out []secretsLeft
+	for _, use := range d.spec.SecretUses() {
+		if !slices.Contains(names, use.Name) {
+			continue
+		}
+		for _, ip := range use.Hosts {
+			if ip == d.spec.IP {
+				continue
+			}
+			i := slices.IndexFunc(out, func(l secretsLeft) bool { return l.Host == ip })
+			if i < 0 {
+				out = append(out, secretsLeft{Host: ip})
+				i = len(out) - 1
+			}
+			out[i].Secrets = append(out[i].Secrets, use.Command)
+		}
+	}
+	return out
+}
+
+// secretsLeft is a host that has former values of some secrets until they are changed there, too.
+type secretsLeft struct {
+	Host    string   `json:"host"`
+	Secrets []string `json:"secrets"`
+}
+
+// warnSecretsElsewhere is what an install that changed passwords has to say about the other hosts. A first install has
+// replaced nothing.
+func (d *deployment) warnSecretsElsewhere(replaced []string) []string {
+	var out []string
+	for _, left := range d.secretsElsewhere(replaced) {
+		out = append(out, fmt.Sprintf("%s has the former %s until you install there with the same cluster file (--change-cluster)",
+			left.Host, strings.Join(left.Secrets, ", ")))
+	}
+	return out
+}

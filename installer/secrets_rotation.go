@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/step"
+)
+
+// rotation is a change of passwords on an installed host. Its order survives a kill between any two steps:
+//
+//  1. The present values go into the records, as former ones, and so does what they replace in the cluster file.
+//  2. The new values go into the file for the other hosts, and then into secrets.json.
+//  3. The database and ZooKeeper get the new ones; the new and the former ones are tried.
+//  4. Files are written, and the programs that read them are restarted.
+//  5. The former values leave the records.
+//
+// A run that finds former values in the records draws no further ones if secrets.json has new ones already.
+type rotation struct {
+	*deployment
+	received  bool         // the values come from another host
+	was       fate.Secrets // in force before
+	names     []string     // what is changed or completed, by the cluster file's names
+	completed []string     // of these, what an earlier run had begun, by the command line's names
+	files     []string     // rendered files that have one of them
+	restarted []string     // programs
+	handover  string       // file for the other hosts; blank: none
+	left      []secretsLeft
+}
+
+// openRotation opens the installation of this host for a change of its passwords.
+func openRotation(ctx context.Context, g *globals) (*rotation, error) {
+	d, err := openDeployment(ctx, g, wantedOptions{}, false)
+	if err != nil {
+		return nil, err
+	}
+	if d.stored == nil {
+		return nil, errors.Join(exitCode(withHint(fmt.Errorf("cannot change passwords: %w below %s", errNotInstalled, g.Base),
+			"install first, or name the base directory with --base"), exitUsage), d.close())
+	}
+	return &rotation{deployment: d}, nil
+}
+
+// choose reads the installation, now that no other run changes it, and decides which secrets get which values.
+func (r *rotation) choose(ctx context.Context, args []string, given *handedSecrets) error {
+	r.secrets, r.received = storedSecrets{}, given != nil
+	// Whatever file this is run from, what is installed stays as it is.
+	r.site.Components, r.site.Env = r.stored.Components, r.stored.Env
+	if err := r.resolve(ctx); err != nil {
+		return err
+	}
+	if r.spec.NeedsKeys() {
+		if err := r.useKeys(""); err != nil {
+			return err
+		}
+	}
+	if given != nil {
+		if err := given.fits(r.spec); err != nil {
+			return err
+		}
+	}
+	asked, err := r.asked(args, given)
+	if err != nil {
+		return err
+	}
+	fresh, err := fate.NewSecrets(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		fresh = given.Secrets
+	}
+	r.was = r.spec.Secrets
+	unfinished := r.secrets.records.Unfinished()
+	for _, use := range r.spec.SecretUses() {
+		pending := slices.Contains(unfinished, use.Name)
+		if !use.Here || !pending && !slices.Contains(asked, use.Name) {
+			continue
+		}
+		now, value := r.was.Get(use.Name), fresh.Get(use.Name)
+		former := slices.ContainsFunc(r.secrets.records[use.Name].Former, now.Equal)
+		switch {
+		case value.IsZero() || pending && !former && given == nil: // to be completed with the value that it has
+			value = now
+		case value.Equal(now) && !pending:
+			continue
+		}
+		r.spec.Secrets.Set(use.Name, value)
+		r.names = append(r.names, use.Name)
+		if pending {
+			r.completed = append(r.completed, use.Command)
+		}
+	}
+	if err := r.refuseUnknownPassword(ctx); given != nil && err != nil {
+		return err
+	}
+	r.files, err = r.spec.FilesWithSecrets(r.names)
+	return err
+}
+
+// asked lists the secrets that the command line names, by the cluster file's names.
+func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) {
+	var names []string
+	for _, arg := range args {
+		if arg == allSecrets {
+			continue
+		}
+		name, err := fate.ParseSecretName(arg)
+		if err != nil {
+			return nil, exitCode(err, exitUsage)
+		}
+		names = append(names, name)
+	}
+	all := len(names) < len(args) || len(args) == 0
+	var out []string
+	for _, use := range r.spec.SecretUses() {
+		wanted := slices.Contains(names, use.Name)
+		names = slices.DeleteFunc(names, func(n string) bool { return n == use.Name })
+		if given != nil {
+			if use.Here && (wanted || all) && !given.Secrets.Get(use.Name).IsZero() {
+				out = append(out, use.Name)
+			}
+			continue
+		}
+		switch err := r.startable(use); {
+		case wanted && err != nil:
+			return nil, err
+		case err == nil && (wanted || all):
+			out = append(out, use.Name)
+		}
+	}
+	if len(names) > 0 {
+		return nil, exitCode(withHint(fmt.Errorf("cannot change %s: this side does not use it", fate.SecretCommand(names[0])),
+			"fate-installer secrets list shows what it uses"), exitUsage)
+	}
+	return out, nil
+}
+
+// startable refuses a secret whose change has to begin on another host, or is not ours to change.
+func (r *rotation) startable(use fate.SecretUse) error {
+	if !use.Here {
+		return errElsewhere(use, strings.Join(use.Hosts, " or "))
+	}
+	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.spec.Runs(fate.MySQL) {
+		return nil
+	}
+	if at := r.spec.DatabaseHost(); at != "" {
+		return errElsewhere(use, at)
+	}
+	if db, ok := r.spec.Database(); use.Name == "mysql_user" && ok && db.Manage {
+		return nil // every host sees to its own account
+	}
+	return exitCode(withHint(fmt.Errorf("cannot change %s: the database is outside, and its accounts are its administrator's", use.Command),
+		"have it changed there, write the new password into the cluster file, and install with --change-cluster"), exitUsage)
+}
+
+// refuseEdited stops a change whose files were edited by hand: their edits would be kept, and with them the former
+// passwords.
+func (r *rotation) refuseEdited(ctx context.Context, force bool) error {
+	if force || len(r.names) == 0 {
+		return nil
+	}
+	plan, err := r.plan(part{mode: fate.ModeDeploy})
+	if err != nil {
+		return err
+	}
+	survey, err := r.look(ctx, plan.Only(func(n engine.Node) bool { return r.isFile(n.ID()) }), false)
+	if err != nil {
+		return err
+	}
+	var edited []string
+	for _, line := range survey {
+		if line.Note != "" {
+			edited = append(edited, line.Title)
+		}
+	}
+	if len(edited) == 0 {
+		return nil
+	}
+	return exitCode(withHint(fmt.Errorf("cannot change passwords: edited on this host, and kept so: %s", strings.Join(edited, ", ")),
+		"write what the edits say into the cluster file, and add --force-config, which overwrites them"), exitUsage)
+}
+
+func (r *rotation) isFile(id string) bool {
+	return slices.ContainsFunc(r.files, func(file string) bool { return step.File{Path: file}.ID() == id })
+}
+
+// run changes what choose has chosen.
+func (r *rotation) run(ctx context.Context, force bool) error {
+	if len(r.names) == 0 {
+		return nil
+	}
+	if err := r.remember(); err != nil {
+		return exitCode(err, exitStep)
+	}
+	plan, err := r.plan(part{mode: fate.ModeDeploy})
+	if err != nil {
+		return err
+	}
+	secrets := step.File{Path: r.layout().Secrets()}.ID()
+	if _, err := r.apply(ctx, plan.Only(func(n engine.Node) bool { return n.ID() == secrets }), force); err != nil {
+		return err
+	}
+	if err := r.shareRegistry(ctx); err != nil {
+		return exitCode(err, exitStep)
+	}
+	report, err := r.apply(ctx, plan.Only(r.concerns()), force)
+	if err != nil {
+		return err
+	}
+	for _, o := range report.Steps {
+		if name, ok := strings.CutPrefix(o.ID, step.StartPrograms{}.ID()); ok && o.Status == engine.Changed {
+			r.restarted = append(r.restarted, name)
+		}
+	}
+	if err := r.finishRegistry(ctx); err != nil {
+		return exitCode(err, exitStep)
+	}
+	return exitCode(r.endSecrets(), exitStep)
+}
+
+// remember makes the records and the file for the other hosts, before anything has a new value.
+func (r *rotation) remember() error {
+	records := r.secrets.records
+	records.Begin(r.secrets.kept, r.spec.Secrets)
+	records.Begin(r.was, r.spec.Secrets)
+	inFile := fate.Secrets(r.spec.Side.Secrets)
+	for _, name := range r.names {
+		if value := inFile.Get(name); !value.Equal(r.spec.Secrets.Get(name)) {
+			records.Replace(name, value)
+		}
+	}
+	r.changedSecrets, r.spec.SecretRecords = r.names, records
+	if err := r.writeSecretRecords(); err != nil {
+		return err
+	}
+	if r.received {
+		return nil
+	}
+	r.left = r.secretsElsewhere(r.names)
+	if len(r.left) == 0 {
+		return nil
+	}
+	r.handover = r.layout().SecretHandover()
+	data, err := handedSecrets{Role: r.spec.Role, Party: r.spec.PartyID, Secrets: r.shared()}.encode()
+	if err != nil {
+		return err
+	}
+	return r.host.WriteFile(r.handover, data, rootOnly)
+}
+
+// shared are the changed secrets that other hosts have, too.
+func (r *rotation) shared() fate.Secrets {
+	var out fate.Secrets
+	for _, use := range r.spec.SecretUses() {
+		if slices.Contains(r.names, use.Name) && len(use.Hosts) > 1 {
+			out.Set(use.Name, r.spec.Secrets.Get(use.Name))
+		}
+	}
+	return out
+}
+
+// concerns selects the steps of an installation that a change of these secrets comes down to.
+func (r *rotation) concerns() func(engine.Node) bool {
+	programs := map[string]bool{}
+	for _, use := range r.spec.SecretUses() {
+		if !slices.Contains(r.names, use.Name) {
+			continue
+		}
+		for _, p := range use.Programs {
+			programs[p] = true
+		}
+		if use.Name == "mysql_root" || use.Name == "mysql_user" {
+			programs[fate.MySQL.Program()] = true // not restarted, but its readiness probe logs in
+		}
+	}
+	return func(n engine.Node) bool {
+		switch s := n.Step.(type) {
+		case step.File:
+			return r.isFile(n.ID())
+		case step.StartPrograms:
+			return programs[s.Names[0]]
+		case step.DatabaseInit, step.Database:
+			return programs[fate.MySQL.Program()]
+		}
+		return false
+	}
+}
+
+// otherHostsTime is how long programs wait for modules on other hosts, which are expected to run.
+const otherHostsTime = time.Minute
+
+// apply carries out a part of the plan. Nothing is undone when it fails: the new passwords are wanted.
+func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (engine.Report, error) {
+	journal, err := engine.OpenJournal(r.host, r.journalPath())
+	if err != nil {
+		return engine.Report{}, exitCode(err, exitStep)
+	}
+	defer journal.Close()
+	view := newRunView(r.g, 0)
+	r.wait = newPatience(r.spec, otherHostsTime, view.service)
+	env := r.env(view)
+	env.Force = force
+	report, err := engine.Apply(ctx, plan, env, journal, view.event)
+	view.close()
+	const again = "run the same command again: it goes on with the passwords that this one has drawn"
+	var notReady *step.NotReadyError
+	switch {
+	case err == nil:
+		return report, nil
+	case ctx.Err() != nil:
+		return report, withHint(err, again)
+	case errors.As(err, &notReady):
+		return report, exitCode(withDefaultHint(err, again), exitNotReady)
+	}
+	return report, exitCode(withDefaultHint(err, "put the cause right, and "+again), exitStep)
+}

@@ -1,0 +1,157 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fate-installer/scripts/lab/lab"
+)
+
+// rotationKills is how often a change of passwords is killed.
+const rotationKills = 10
+
+const (
+	secretsFile  = "/data/projects/common/fate-installer/secrets.json"
+	handoverFile = "/data/projects/common/fate-installer/secrets-handover.json"
+)
+
+// TestSecretsRotateKilled changes the passwords of a party on two hosts, kills the command at random moments, completes it
+// by the same command, brings the shared password to the other host in the same way, and runs a job.
+func TestSecretsRotateKilled(t *testing.T) {
+	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2")
+	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2", "--host-nodes", "192.168.0.1",
+		"--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")
+	b.carry("/root/cluster.yaml", "main", "second")
+	config := []string{"--config", "/root/cluster.yaml"}
+	b.install("second", config...)
+	b.install("main", config...)
+	b.toy("main")
+	before := map[string]map[string]string{"main": b.secrets("main"), "second": b.secrets("second")}
+	pids := b.checkReady("main", mainModules...)
+
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	b.step("where the database is", func(b bench) {
+		b.refusedSecrets("main", "it is changed on 192.168.0.2 first", "rotate", "mysql_fate")
+		b.killRotation("second", random, "all")
+		out := b.run("second", "fate-installer", "secrets", "rotate", "all")
+		b.t.Logf("secrets rotate all:\n%s", out)
+		if !strings.Contains(out, "192.168.0.1") || !strings.Contains(out, handoverFile) {
+			b.t.Errorf("it does not name the other host and the file for it:\n%s", out)
+		}
+		b.checkReady("second", "fate-mysql")
+	})
+	b.carry(handoverFile, "second", "main")
+	b.run("main", "chmod", "600", "/root/secrets-handover.json")
+	b.step("on the other host", func(b bench) {
+		b.killRotation("main", random, "--from", "/root/secrets-handover.json")
+		out := b.run("main", "fate-installer", "secrets", "rotate", "--from", "/root/secrets-handover.json")
+		b.t.Logf("secrets rotate --from:\n%s", out)
+		now := b.checkReady("main", mainModules...)
+		for _, program := range []string{"fate-nodemanager", "fate-rollsite", "fate-fateboard"} {
+			if now[program].PID != pids[program].PID {
+				b.t.Errorf("%s was restarted for a password that it does not use", program)
+			}
+		}
+		for _, program := range []string{"fate-clustermanager", "fate-fateflow"} {
+			if now[program].PID == pids[program].PID {
+				b.t.Errorf("%s still runs with the former password", program)
+			}
+		}
+	})
+	b.step("the new passwords are in force, and no former one", func(b bench) {
+		main, second := b.secrets("main"), b.secrets("second")
+		if main["mysql_user"] != second["mysql_user"] || main["mysql_user"] == before["main"]["mysql_user"] || second["mysql_root"] == before["second"]["mysql_root"] {
+			b.t.Error("the hosts disagree, or have a former password")
+		}
+		for host, former := range before {
+			out, code, err := b.try(host, "grep", "-rlF", former["mysql_user"], "/data/projects/fate", "/data/projects/common/supervisord")
+			if err != nil || code != 1 {
+				b.t.Errorf("host %s: the former password is in %s (%v)", host, out, err)
+			}
+		}
+		b.toy("main")
+	})
+	b.step("all of it at once, and the old cluster file", func(b bench) {
+		b.run("main", "fate-installer", "secrets", "rotate", "route_table_key", "fateboard")
+		b.run("main", installerFile, "--config", "/root/cluster.yaml", "--role", "host")
+		b.run("second", installerFile, "--config", "/root/cluster.yaml", "--role", "host")
+		if b.secrets("main")["mysql_user"] == before["main"]["mysql_user"] {
+			b.t.Error("an old copy of the cluster file brought the former password back")
+		}
+		b.t.Logf("secrets list:\n%s", b.run("main", "fate-installer", "secrets", "list"))
+		b.toy("main")
+	})
+	b.step("by the cluster file", func(b bench) {
+		cluster := b.run("main", "cat", "/root/cluster.yaml")
+		changed := strings.ReplaceAll(cluster, before["main"]["mysql_user"], "Chosen-by-hand-1")
+		for _, host := range []string{"main", "second"} {
+			b.write(host, "/root/changed.yaml", changed)
+		}
+		b.refused("main", 2, []string{"the password of the database user in the cluster file", "--change-cluster"}, "--config", "/root/changed.yaml")
+		b.refused("main", 2, []string{"the database on 192.168.0.2 has another one"}, "--config", "/root/changed.yaml", "--change-cluster")
+		b.t.Logf("%s", b.run("second", installerFile, "--config", "/root/changed.yaml", "--change-cluster"))
+		b.run("main", installerFile, "--config", "/root/changed.yaml", "--change-cluster")
+		b.toy("main")
+	})
+	b.step("over kept data without the passwords", func(b bench) {
+		b.run("second", installerFile, "uninstall", "--yes")
+		b.run("second", "rm", secretsFile)
+		start := time.Now()
+		b.install("second", "--config", "/root/changed.yaml")
+		b.t.Logf("installed over kept data in %.1f s", time.Since(start).Seconds())
+		b.awaitReady("main", mainModules...)
+		b.toy("main")
+	})
+}
+
+var mainModules = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-nodemanager", "fate-rollsite"}
+
+// secrets reads the passwords that a host has kept.
+func (b bench) secrets(host string) map[string]string {
+	b.t.Helper()
+	var out map[string]string
+	if err := json.Unmarshal([]byte(b.run(host, "cat", secretsFile)), &out); err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+// refusedSecrets runs a secrets command that has to be refused.
+func (b bench) refusedSecrets(host, want string, args ...string) {
+	b.t.Helper()
+	out, code, err := b.try(host, append([]string{"fate-installer", "secrets"}, args...)...)
+	if err != nil || code != 2 || !strings.Contains(out, want) {
+		b.t.Errorf("secrets %q: exit status %d (%v), want %q in\n%s", args, code, err, want, out)
+	}
+}
+
+// killRotation runs secrets rotate and kills it, again and again, at random moments of the time that a whole one takes.
+func (b bench) killRotation(host string, random *rand.Rand, args ...string) {
+	b.t.Helper()
+	start := time.Now()
+	b.run(host, append([]string{"fate-installer", "secrets", "rotate"}, args...)...)
+	whole := time.Since(start)
+	for i := range rotationKills {
+		after := time.Duration(random.Float64() * float64(whole))
+		ctx, cancel := context.WithTimeout(b.t.Context(), after)
+		var out bytes.Buffer
+		command := slices.Concat([]string{"fate-installer", "secrets", "rotate"}, args)
+		err := b.Run(ctx, host, lab.Cmd{Args: command, Stdout: &out, Stderr: &out})
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			b.t.Fatalf("rotation %d on %s failed before it was killed: %v\n%s", i, host, err, &out)
+		}
+		b.t.Logf("rotation %d on %s: killed after %v of %v, finished before: %v", i, host, after.Round(time.Millisecond), whole.Round(time.Millisecond), err == nil)
+	}
+}
