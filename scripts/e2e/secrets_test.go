@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,34 +42,32 @@ func TestSecretsRotateKilled(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	b.step("where the database is", func(b bench) {
-		b.refusedSecrets("main", "it is changed on 192.168.0.2 first", "rotate", "mysql_fate")
-		b.killRotation("second", random, "all")
-		out := b.run("second", "fate-installer", "secrets", "rotate", "all")
-		b.t.Logf("secrets rotate all:\n%s", out)
-		if !strings.Contains(out, "192.168.0.1") || !strings.Contains(out, handoverFile) {
-			b.t.Errorf("it does not name the other host and the file for it:\n%s", out)
-		}
-		b.checkReady("second", "fate-mysql")
-	})
-	b.carry(handoverFile, "second", "main")
-	b.run("main", "chmod", "600", "/root/secrets-handover.json")
-	b.step("on the other host", func(b bench) {
-		b.killRotation("main", random, "--from", "/root/secrets-handover.json")
-		out := b.run("main", "fate-installer", "secrets", "rotate", "--from", "/root/secrets-handover.json")
-		b.t.Logf("secrets rotate --from:\n%s", out)
+	b.refusedSecrets("main", "it is changed on 192.168.0.2 first", "rotate", "mysql_fate")
+	from := []string{"--from", "/root/secrets-handover.json"}
+	var whole [2]time.Duration
+	b.step("without a kill", func(b bench) {
+		whole[0] = b.rotate("second", "192.168.0.1", "all")
+		b.hand()
+		whole[1] = b.rotate("main", "changed    mysql_fate", from...)
 		now := b.checkReady("main", mainModules...)
-		for _, program := range []string{"fate-nodemanager", "fate-rollsite", "fate-fateboard"} {
-			if now[program].PID != pids[program].PID {
-				b.t.Errorf("%s was restarted for a password that it does not use", program)
+		for program, restarted := range map[string]bool{
+			"fate-clustermanager": true, "fate-fateflow": true, "fate-nodemanager": false, "fate-rollsite": false, "fate-fateboard": false,
+		} {
+			if got := now[program].PID != pids[program].PID; got != restarted {
+				b.t.Errorf("%s: restarted %v, want %v", program, got, restarted)
 			}
 		}
-		for _, program := range []string{"fate-clustermanager", "fate-fateflow"} {
-			if now[program].PID == pids[program].PID {
-				b.t.Errorf("%s still runs with the former password", program)
-			}
-		}
+		b.toy("main")
 	})
+	for i := range rotationKills {
+		b.step(fmt.Sprintf("kill %d", i), func(b bench) {
+			b.killRotation("second", time.Duration(random.Float64()*float64(whole[0])), "all")
+			b.rotate("second", "192.168.0.1", "all")
+			b.hand()
+			b.killRotation("main", time.Duration(random.Float64()*float64(whole[1])), from...)
+			b.rotate("main", "", from...)
+		})
+	}
 	b.step("the new passwords are in force, and no former one", func(b bench) {
 		main, second := b.secrets("main"), b.secrets("second")
 		if main["mysql_user"] != second["mysql_user"] || main["mysql_user"] == before["main"]["mysql_user"] || second["mysql_root"] == before["second"]["mysql_root"] {
@@ -136,22 +135,35 @@ func (b bench) refusedSecrets(host, want string, args ...string) {
 	}
 }
 
-// killRotation runs secrets rotate and kills it, again and again, at random moments of the time that a whole one takes.
-func (b bench) killRotation(host string, random *rand.Rand, args ...string) {
+// rotate changes passwords, expects a text in what it says, and tells how long it took.
+func (b bench) rotate(host, want string, args ...string) time.Duration {
 	b.t.Helper()
 	start := time.Now()
-	b.run(host, append([]string{"fate-installer", "secrets", "rotate"}, args...)...)
-	whole := time.Since(start)
-	for i := range rotationKills {
-		after := time.Duration(random.Float64() * float64(whole))
-		ctx, cancel := context.WithTimeout(b.t.Context(), after)
-		var out bytes.Buffer
-		command := slices.Concat([]string{"fate-installer", "secrets", "rotate"}, args)
-		err := b.Run(ctx, host, lab.Cmd{Args: command, Stdout: &out, Stderr: &out})
-		cancel()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			b.t.Fatalf("rotation %d on %s failed before it was killed: %v\n%s", i, host, err, &out)
-		}
-		b.t.Logf("rotation %d on %s: killed after %v of %v, finished before: %v", i, host, after.Round(time.Millisecond), whole.Round(time.Millisecond), err == nil)
+	out := b.run(host, slices.Concat([]string{"fate-installer", "secrets", "rotate"}, args)...)
+	took := time.Since(start)
+	b.t.Logf("secrets rotate %s on %s took %.1f s:\n%s", strings.Join(args, " "), host, took.Seconds(), out)
+	if !strings.Contains(out, want) {
+		b.t.Errorf("it does not say %q", want)
 	}
+	return took
+}
+
+// hand carries the shared passwords to the other host.
+func (b bench) hand() {
+	b.t.Helper()
+	b.carry(handoverFile, "second", "main")
+	b.run("main", "chmod", "600", "/root/secrets-handover.json")
+}
+
+// killRotation runs secrets rotate and kills it after a while.
+func (b bench) killRotation(host string, after time.Duration, args ...string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), after)
+	defer cancel()
+	var out bytes.Buffer
+	err := b.Run(ctx, host, lab.Cmd{Args: slices.Concat([]string{"fate-installer", "secrets", "rotate"}, args), Stdout: &out, Stderr: &out})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		b.t.Fatalf("a rotation on %s failed before it was killed: %v\n%s", host, err, &out)
+	}
+	b.t.Logf("rotation on %s: killed after %v, finished before: %v", host, after.Round(time.Millisecond), err == nil)
 }
