@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
+	"fate-installer/installer/cause"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/supervisor/rpc"
@@ -65,6 +67,9 @@ func newToyCommand(g *globals) *cobra.Command {
 sides. Without --guest and --host both sides are this party, which tests it alone; with another party's id it tests the
 way there and back. Run it on the guest's host.
 
+Components are shown as they start and end, on a terminal with the time they have taken so far. When the job fails, what
+is printed is what fate-installer job why says of it.
+
 EXIT STATUS
   0    the job succeeded and its sum is right
   1    the job failed, did not end in time, or gave a wrong sum
@@ -97,7 +102,9 @@ func runToy(ctx context.Context, g *globals, opts *jobTestOptions) error {
 
 // toyTest runs the toy job on an installation, with live output.
 func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOptions) (*flow.ToyResult, error) {
-	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout, OnStatus: g.jobStatus("toy test")}
+	view := newTaskView(g)
+	defer view.clear()
+	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout, Watcher: view.watcher("toy test")}
 	toy.Guest, toy.Host = opts.parties(spec)
 	client, err := flowClient(spec)
 	if err != nil {
@@ -105,21 +112,104 @@ func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOpti
 	}
 	g.printf("guest %d, host %d, through %s\n", toy.Guest, toy.Host, client.BaseURL)
 	result, err := toy.Run(ctx, client)
+	view.clear()
 	if err != nil {
-		return nil, diagnosed(ctx, g, spec, err)
+		return nil, explained(ctx, g, view, diagnosed(ctx, g, spec, err))
 	}
 	return result, nil
 }
 
-// jobStatus prints each new state of a test's jobs, once.
-func (g *globals) jobStatus(test string) func(job, status string, since time.Duration) {
+// watcher prints each new state of a test's jobs, once, and the components as they start and end.
+func (v *taskView) watcher(test string) flow.Watcher {
 	last := ""
-	return func(job, status string, since time.Duration) {
-		if now := job + status; now != last {
-			g.printf("%6s  %s job %s is %s\n", since.Round(time.Second), test, job, status)
-			last = now
+	return flow.Watcher{
+		OnStatus: func(job, status string, since time.Duration) {
+			if now := job + status; now != last {
+				v.clear()
+				v.g.printf("%6s  %s job %s is %s\n", since.Round(time.Second), test, job, status)
+				last = now
+			}
+		},
+		OnTasks:   v.show,
+		OnTimeout: func(ctx context.Context, job string) { v.stuck, _ = inspectJob(ctx, v.g, job) },
+	}
+}
+
+// inspectJob finds out about one job of the installed party.
+func inspectJob(ctx context.Context, g *globals, job string) (*jobReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	x, err := openJobs(g)
+	if err != nil {
+		return nil, err
+	}
+	defer x.close()
+	return x.inspect(ctx, job)
+}
+
+// explained adds to the failure of a test's job why it failed: what job why says of it, and for a refused submission what
+// the table of causes makes of the answer.
+func explained(ctx context.Context, g *globals, view *taskView, failure error) error {
+	var failed *flow.JobError
+	var refused *flow.Error
+	switch {
+	case errors.As(failure, &refused):
+		return explainedRefusal(failure, refused)
+	case !errors.As(failure, &failed) || failed.Job == "" || ctx.Err() != nil:
+		return failure
+	}
+	report := view.stuck
+	if report == nil || report.Job != failed.Job {
+		var err error
+		if report, err = inspectJob(ctx, g, failed.Job); err != nil {
+			return fmt.Errorf("%w\nwhy it failed cannot be found out: %w", failure, err)
 		}
 	}
+	if len(report.Causes) > 0 {
+		failed.LogTail = nil // the lines that show the cause are in the report
+	}
+	var text strings.Builder
+	report.write(&text)
+	return &explainedError{failure, report, strings.TrimRight(text.String(), "\n")}
+}
+
+// explainedError is the failure of a job with what was found out about it.
+type explainedError struct {
+	err    error
+	report *jobReport
+	text   string
+}
+
+func (e *explainedError) Error() string { return e.err.Error() + "\n" + e.text }
+func (e *explainedError) Unwrap() error { return e.err }
+
+// Hint says where to read it again; what to do is in the text.
+func (e *explainedError) Hint() string {
+	if len(e.report.Causes) > 0 {
+		return "fate-installer job why " + e.report.Job + " shows this again"
+	}
+	return hintOf(e.err)
+}
+
+// explainedRefusal says what the answer to a refused submission means.
+func explainedRefusal(failure error, refused *flow.Error) error {
+	r := flow.Explain(refused.Message)
+	evidence := []cause.Evidence{{Kind: cause.Refused, Where: "FATE-Flow's answer", Role: r.Role, Party: r.Party, Text: printable(r.Reason)}}
+	if r.Retcode != "" {
+		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: "retcode " + r.Retcode})
+	}
+	for _, line := range cause.Lines(flow.Unescape(refused.Message)) {
+		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: printable(strings.TrimSpace(line))})
+	}
+	findings := cause.Find(evidence)
+	if len(findings) == 0 {
+		if refused.Job != "" {
+			return withDefaultHint(failure, "fate-installer job why "+refused.Job)
+		}
+		return failure
+	}
+	first := findings[0]
+	return withHint(fmt.Errorf("%w\n%s (%s): %s", failure, first.Title, first.ID, first.Explanation), first.Remedy)
 }
 
 // diagnosed adds to the failure of a test what is wrong with the programs that it went through, since that is nearly

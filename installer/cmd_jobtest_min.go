@@ -36,7 +36,8 @@ columns are divided between guest and host. Each is trained, judged by the area 
 Without --guest and --host both sides are this party. With another party, first run it there with --upload, which puts
 the host's half of the data into that party's storage, then here on the guest's host.
 
-The data comes with FATE's examples: fast has 569 rows and takes minutes, normal has 30000.
+The data comes with FATE's examples: fast has 569 rows and takes 5 to 20 minutes on two cores, normal has 30000 and takes
+hours. Components are shown as they start and end; when a job fails, what is printed is what fate-installer job why says.
 
 EXIT STATUS
   0    both models were trained and predict; an auc below what upstream expects is a warning
@@ -51,7 +52,8 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runMin(cmd.Context(), g, opts) },
 	}
 	f := cmd.Flags()
-	opts.addFlags(f, 30*time.Minute)
+	opts.addFlags(f, 0)
+	f.Lookup("timeout").Usage = "`time` the test may take (default 1h with the data fast, 24h with normal)"
 	f.IntVar(&opts.arbiter, "arbiter", 0, "arbiter's party `id` (default: the host's)")
 	f.StringVar(&opts.data, "data", "fast", "data `set`: fast or normal")
 	f.BoolVar(&opts.boost, "sbt", true, "train SecureBoost, too")
@@ -73,7 +75,7 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
-	test := flow.Min{Boost: opts.boost, TaskCores: opts.taskCores, Partitions: 4, Timeout: opts.timeout}
+	test := flow.Min{Boost: opts.boost, TaskCores: opts.taskCores, Partitions: 4}
 	test.Guest, test.Host = opts.parties(spec)
 	test.Arbiter = opts.arbiter
 	if test.Arbiter == 0 {
@@ -82,12 +84,21 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 	if test.Data, err = minData(opts.data); err != nil {
 		return exitCode(err, exitUsage)
 	}
-	test.OnStep = func(text string) { g.printf("%s\n", text) }
-	test.OnStatus = g.jobStatus("min test")
+	if test.Timeout = opts.timeout; test.Timeout == 0 {
+		test.Timeout = test.Data.Timeout
+	}
+	view := newTaskView(g)
+	defer view.clear()
+	test.OnStep = func(text string) {
+		view.clear()
+		g.printf("%s\n", text)
+	}
+	test.Watcher = view.watcher("min test")
 	g.printf("guest %d, host %d, arbiter %d, through %s\n", test.Guest, test.Host, test.Arbiter, client.BaseURL)
 	result, err := opts.run(ctx, spec, test, client)
+	view.clear()
 	if err != nil {
-		return diagnosed(ctx, g, spec, err)
+		return explained(ctx, g, view, diagnosed(ctx, g, spec, err))
 	}
 	return printMin(g, opts, result)
 }

@@ -29,6 +29,7 @@ var allowedImports = map[string]struct {
 	"installer/host":         {[]string{"installer/host/beneath", "payload/dynlink"}, "the only code that touches the machine; whoever imports more than the standard library's OS calls hides a side effect"},
 	"installer/host/beneath": {nil, "system calls below a directory descriptor: it knows nothing of what the files are"},
 	"installer/flow":         {nil, "a client of FATE-Flow's API, of use to anyone"},
+	"installer/cause":        {nil, "a table of causes and a search in it; reading files and asking programs is the caller's"},
 	"installer/problem":      {nil, "texts from people are read the same way by the builder and the installer"},
 	"installer/peer":         {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry":     {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},

@@ -113,6 +113,7 @@ EXIT STATUS
 		newRollbackCommand(g),
 		newUninstallCommand(g),
 		newTestCommand(g),
+		newJobCommand(g),
 		newDiagnoseCommand(g),
 		newVersionCommand(g),
 	)

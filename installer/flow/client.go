@@ -5,17 +5,13 @@
 package flow
 
 import (
-	"archive/tar"
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 )
@@ -43,11 +39,12 @@ const (
 type Error struct {
 	Path    string
 	Retcode int
-	Message string
+	Message string // all of it: a refused submission quotes tracebacks of every party
+	Job     string // the job that a refused submission has left behind as failed; blank: none
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("fate_flow answered %s with retcode %d: %s", e.Path, e.Retcode, strings.TrimSpace(e.Message))
+	return fmt.Sprintf("fate_flow answered %s with retcode %d: %s", e.Path, e.Retcode, Explain(e.Message))
 }
 
 // Hint tells what the retcode usually means on a fresh installation.
@@ -116,7 +113,7 @@ func decodeReply(path string, resp *http.Response) (*reply, error) {
 		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s (HTTP status %s): %w", path, resp.Status, err)
 	}
 	if r.Retcode != RetcodeSuccess || resp.StatusCode != http.StatusOK {
-		return nil, &Error{Path: path, Retcode: r.Retcode, Message: r.Retmsg}
+		return nil, &Error{Path: path, Retcode: r.Retcode, Message: r.Retmsg, Job: r.JobID}
 	}
 	return &r, nil
 }
@@ -225,15 +222,26 @@ func (c *Client) Metric(ctx context.Context, job, role string, party int, evalua
 	return 0, fmt.Errorf("cannot find the metric %s of %s in job %s", name, of, job)
 }
 
-// Job states (fate_flow's JobStatus).
+// States of jobs and tasks (fate_flow/entity/run_status.py). A task that has nothing to do passes.
 const (
-	StatusWaiting = "waiting"
-	StatusRunning = "running"
-	StatusSuccess = "success"
+	StatusReady    = "ready"
+	StatusWaiting  = "waiting"
+	StatusRunning  = "running"
+	StatusSuccess  = "success"
+	StatusPass     = "pass"
+	StatusFailed   = "failed"
+	StatusCanceled = "canceled"
+	StatusTimeout  = "timeout"
 )
 
-// Finished reports whether a job in that state will not change any more.
-func Finished(status string) bool { return status != StatusWaiting && status != StatusRunning }
+// Finished reports whether a job or task in that state will not change any more.
+func Finished(status string) bool {
+	switch status {
+	case StatusReady, StatusWaiting, StatusRunning:
+		return false
+	}
+	return true
+}
 
 // Status returns a job's state as one role of it sees it.
 func (c *Client) Status(ctx context.Context, job, role string, party int) (string, error) {
@@ -251,60 +259,4 @@ func (c *Client) Status(ctx context.Context, job, role string, party int) (strin
 		return "", fmt.Errorf("cannot find job %s: fate_flow does not know it", job)
 	}
 	return rows[0].Status, nil
-}
-
-// Stop asks Flow to cancel a job.
-func (c *Client) Stop(ctx context.Context, job string) error {
-	_, err := c.call(ctx, "/v1/job/stop", map[string]any{"job_id": job})
-	return err
-}
-
-// LogLines downloads a job's logs and returns the lines of role's log files for party that keep accepts, with the name
-// of the file (such as INFO.log) each is from.
-func (c *Client) LogLines(ctx context.Context, job, role string, party int, keep func(line string) bool) ([]string, error) {
-	const endpoint = "/v1/job/log/download"
-	resp, err := c.post(ctx, endpoint, map[string]any{"job_id": job})
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		_, err := decodeReply(endpoint, resp)
-		if err == nil {
-			err = fmt.Errorf("cannot download the log of job %s: fate_flow sent no archive", job)
-		}
-		return nil, err
-	}
-	return scanLogs(resp.Body, path.Join(role, fmt.Sprint(party)), keep)
-}
-
-// scanLogs reads a tar.gz of log files and returns the wanted lines of the files in a directory that ends with dir.
-func scanLogs(archive io.Reader, dir string, keep func(string) bool) ([]string, error) {
-	unzipped, err := gzip.NewReader(archive)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the job's log archive: %w", err)
-	}
-	var lines []string
-	for members := tar.NewReader(unzipped); ; {
-		header, err := members.Next()
-		if err == io.EOF {
-			return lines, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the job's log archive: %w", err)
-		}
-		if parent := path.Dir(path.Clean(header.Name)); parent != dir && !strings.HasSuffix(parent, "/"+dir) {
-			continue
-		}
-		scanner := bufio.NewScanner(members)
-		scanner.Buffer(nil, 1<<20)
-		for scanner.Scan() {
-			if keep(scanner.Text()) {
-				lines = append(lines, path.Base(header.Name)+": "+scanner.Text())
-			}
-		}
-		if err := scanner.Err(); err != nil {
-			return nil, fmt.Errorf("cannot read %s in the job's log archive: %w", header.Name, err)
-		}
-	}
 }

@@ -98,7 +98,7 @@ func TestMinTrainsJudgesAndPredicts(t *testing.T) {
 			flow := &minFlow{t: t, auc: tt.auc, end: tt.end}
 			server := httptest.NewServer(flow)
 			defer server.Close()
-			min := Min{Guest: 9999, Host: 10000, Arbiter: 10000, Data: FastData, Boost: true, TaskCores: 2, Timeout: time.Second, Interval: time.Millisecond}
+			min := Min{Guest: 9999, Host: 10000, Arbiter: 10000, Data: FastData, Boost: true, TaskCores: 2, Timeout: time.Second, Interval: time.Millisecond, Stopping: 100 * time.Millisecond}
 			result, err := min.Run(context.Background(), &Client{BaseURL: server.URL})
 			if tt.wants != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.wants) {

@@ -16,8 +16,8 @@ type Toy struct {
 	TaskCores   int           // cores the job asks for
 	Timeout     time.Duration // from submission to the final state
 	Interval    time.Duration // between two looks at the state; 0 means one second
-	// OnStatus is told each state as it is seen, with the time since submission; may be nil.
-	OnStatus func(job, status string, since time.Duration)
+	Stopping    time.Duration // how long the job may take to stop when the time is over; 0 means one minute
+	Watcher
 }
 
 // ToyResult is what a successful toy test found.
@@ -60,9 +60,9 @@ func (t Toy) conf() any {
 // the right sum. When the time is over the job is stopped.
 func (t Toy) Run(ctx context.Context, c *Client) (*ToyResult, error) {
 	started := time.Now()
-	watch := watch{test: toyTest, role: "guest", party: t.Guest, started: started, timeout: t.Timeout, interval: t.Interval}
-	if t.OnStatus != nil {
-		watch.onStatus = func(job, status string) { t.OnStatus(job, status, time.Since(started)) }
+	watch := watch{
+		test: toyTest, role: "guest", party: t.Guest, started: started, timeout: t.Timeout, interval: t.Interval,
+		stopping: t.Stopping, watcher: t.Watcher,
 	}
 	submitted, err := watch.submit(ctx, c, t.dsl(), t.conf())
 	if err != nil {

@@ -97,7 +97,7 @@ func TestToyIsJudgedByStatusAndSum(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(&tt.flow)
 			defer server.Close()
-			toy := Toy{Guest: 9999, Host: 10000, TaskCores: 2, Timeout: 200 * time.Millisecond, Interval: time.Millisecond}
+			toy := Toy{Guest: 9999, Host: 10000, TaskCores: 2, Timeout: 200 * time.Millisecond, Interval: time.Millisecond, Stopping: 100 * time.Millisecond}
 			result, err := toy.Run(context.Background(), &Client{BaseURL: server.URL})
 			if tt.wants == "" {
 				if err != nil || result.Status != StatusSuccess || result.Job == "" {
@@ -128,7 +128,8 @@ func TestToyCancelledByCallerStopsTheJob(t *testing.T) {
 	server := httptest.NewServer(flow)
 	defer server.Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	toy := Toy{Guest: 1, Host: 1, Timeout: time.Minute, Interval: time.Millisecond, OnStatus: func(string, string, time.Duration) { cancel() }}
+	toy := Toy{Guest: 1, Host: 1, Timeout: time.Minute, Interval: time.Millisecond, Stopping: 50 * time.Millisecond}
+	toy.OnStatus = func(string, string, time.Duration) { cancel() }
 	if _, err := toy.Run(ctx, &Client{BaseURL: server.URL}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the cancellation", err)
 	}
@@ -156,7 +157,7 @@ func FuzzScanLogs(f *testing.F) {
 	zipped.Close()
 	f.Add(sample.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lines, err := scanLogs(bytes.NewReader(data), "guest/1", func(string) bool { return true })
+		lines, err := scanLogs(bytes.NewReader(data), func(file string) bool { return isIn(file, "guest/1") }, func(string) bool { return true })
 		if err != nil && lines != nil {
 			t.Errorf("lines %q together with error %v", lines, err)
 		}

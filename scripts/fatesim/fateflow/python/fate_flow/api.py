@@ -12,7 +12,7 @@ import tarfile
 import time
 import urllib.parse
 
-from fate_flow import federation, jobs, log, models
+from fate_flow import database, federation, jobs, log, models
 
 SKEW_SECONDS = 60  # of a signed request
 
@@ -36,7 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.json({"retcode": 109, "retmsg": refusal})
             self.route(path, body)
         except jobs.Refused as e:
-            self.json({"retcode": e.retcode, "retmsg": str(e)})
+            self.json({"retcode": e.retcode, "retmsg": str(e), **({"jobId": e.job_id} if e.job_id else {})})
         except Exception as e:  # every error of the application is an answer
             log.stat.exception("request %s failed", self.path)
             self.json({"retcode": 100, "retmsg": f"{type(e).__name__}: {e}"})
@@ -70,7 +70,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/v1/info/eggroll": self.eggroll, "/v1/server/version/get": lambda _: self.success(self.conf.env),
             "/v1/server/fateflow/info": lambda _: self.success(self.instances.instances()),
             "/v1/job/submit": self.submit, "/v1/job/query": lambda b: self.success(jobs.query(b)),
-            "/v1/job/stop": self.stop, "/v1/job/log/download": self.logs,
+            "/v1/job/stop": self.stop, "/v1/job/log/download": self.logs, "/v1/job/task/query": self.tasks,
+            "/v1/job/list/job": lambda b: self.success(jobs.latest(b)),
             "/v1/data/upload": lambda b: self.json({"retcode": 0, "retmsg": "success", "jobId": jobs.upload(b)}),
             "/v1/model/deploy": self.deploy,
             "/v1/tracking/component/metric/all": lambda b: self.success(models.metrics(b.get("job_id"), b.get("role"), b.get("component_name"))),
@@ -110,14 +111,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         jobs.stop(body)
         self.json({"retcode": 0, "retmsg": "stop job success"})
 
+    def tasks(self, body):
+        found = database.find_tasks(body)
+        if not found:
+            return self.json({"retcode": 101, "retmsg": "find task failed"})
+        self.success(found)
+
     def logs(self, body):
         job_id = str(body.get("job_id", ""))
-        elsewhere = jobs.run_by_another(job_id)
-        if elsewhere:
-            return self.answer(b"", "text/plain", 307, {"Location": f"http://{elsewhere}{self.path}"})
-        directory = log.job_directory(job_id)
+        directory = log.job_directory(job_id)  # only what ran here: each flow has the logs of its own tasks
         if not job_id.isdigit() or not os.path.isdir(directory):
-            raise jobs.Refused(101, f"cannot find the log of job {job_id}")
+            return self.json({"retcode": 404, "retmsg": f"Log file path: '{directory}' not found. Please check if the job id is valid."}, 404)
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             tar.add(directory, arcname=".")

@@ -1,6 +1,7 @@
 """The fate_flow database. FATE-Flow makes its tables itself, and ends when it cannot."""
 
 import contextlib
+import json
 import time
 
 import pymysql
@@ -10,17 +11,29 @@ JOB = """CREATE TABLE IF NOT EXISTS t_job (
   f_initiator_role VARCHAR(50) NOT NULL, f_initiator_party_id VARCHAR(10) NOT NULL,
   f_status VARCHAR(50) NOT NULL, f_runtime_conf LONGTEXT NOT NULL, f_run_ip VARCHAR(100), f_run_port INT,
   f_create_time BIGINT NOT NULL, f_update_time BIGINT NOT NULL,
+  f_tag VARCHAR(50) DEFAULT '', f_roles LONGTEXT, f_is_initiator BOOLEAN DEFAULT FALSE, f_cores INT NOT NULL DEFAULT 0,
+  f_resource_in_use BOOLEAN NOT NULL DEFAULT FALSE, f_start_time BIGINT, f_end_time BIGINT,
   PRIMARY KEY (f_job_id, f_role, f_party_id), KEY (f_status))"""
+
+# The columns of the real table that an installation reads. The initiator has rows of all parties.
+TASK = """CREATE TABLE IF NOT EXISTS t_task (
+  f_job_id VARCHAR(25) NOT NULL, f_component_name TEXT NOT NULL, f_component_module VARCHAR(200) NOT NULL, f_task_id VARCHAR(100) NOT NULL,
+  f_task_version BIGINT NOT NULL, f_role VARCHAR(50) NOT NULL, f_party_id VARCHAR(10) NOT NULL, f_status VARCHAR(50) NOT NULL,
+  f_party_status VARCHAR(50) NOT NULL, f_run_on_this_party BOOLEAN DEFAULT FALSE, f_run_ip VARCHAR(100), f_run_port INT,
+  f_error_report TEXT, f_create_time BIGINT NOT NULL, f_update_time BIGINT NOT NULL, f_start_time BIGINT, f_end_time BIGINT,
+  f_elapsed BIGINT, PRIMARY KEY (f_job_id, f_task_id, f_task_version, f_role, f_party_id), KEY (f_status))"""
 
 # Others that FATE-Flow makes; here they are only there.
 OTHERS = [
-    "t_task", "t_machine_learning_model_info", "t_engine_registry", "t_worker", "t_component_registry",
+    "t_machine_learning_model_info", "t_engine_registry", "t_worker", "t_component_registry",
     "t_component_provider_info", "t_component_info", "t_server_registry_info", "t_service_registry_info",
     "t_site_key_info", "t_model_tag", "t_tags", "t_cache_record", "t_data_table_tracking",
     "t_pipeline_component_meta", "t_storage_table_meta", "t_storage_connector", "t_session_record",
 ]
 
-COLUMNS = "f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_run_ip, f_run_port, f_create_time, f_update_time"
+COLUMNS = "f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_run_ip, f_run_port, f_create_time, f_update_time, f_tag, f_roles, f_is_initiator, f_cores, f_resource_in_use, f_start_time, f_end_time"
+
+ENDED = ("success", "failed", "canceled", "timeout")
 
 _login = {}
 
@@ -33,6 +46,7 @@ def setup(conf):
     with cursor() as c:
         c.execute("SET SESSION sql_notes = 0")
         c.execute(JOB)
+        c.execute(TASK)
         for table in OTHERS:
             c.execute(f"CREATE TABLE IF NOT EXISTS {table} (f_id BIGINT AUTO_INCREMENT PRIMARY KEY, f_create_time BIGINT)")
 
@@ -54,18 +68,86 @@ def now():
 def create_job(job_id, role, party, initiator, runtime_conf):
     with cursor() as c:
         c.execute(
-            "INSERT INTO t_job VALUES (%s, %s, %s, %s, %s, 'waiting', %s, NULL, NULL, %s, %s)",
-            (job_id, role, party, initiator["role"], str(initiator["party_id"]), runtime_conf, now(), now()))
+            "INSERT INTO t_job (f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_runtime_conf, f_roles,"
+            " f_is_initiator, f_create_time, f_update_time) VALUES (%s, %s, %s, %s, %s, 'waiting', %s, %s, %s, %s, %s)",
+            (job_id, role, party, initiator["role"], str(initiator["party_id"]), runtime_conf,
+             json.dumps(json.loads(runtime_conf).get("role") or {role: [int(party)]}),
+             (role, party) == (initiator["role"], str(initiator["party_id"])), now(), now()))
+
+
+def set_tag(job_id, tag):
+    with cursor() as c:
+        c.execute("UPDATE t_job SET f_tag = %s WHERE f_job_id = %s", (tag, job_id))
 
 
 def set_status(job_id, role, party, status, unless=("success", "failed", "canceled", "timeout")):
     """Changes a job's status unless it has ended; returns whether it did."""
     marks = ", ".join(["%s"] * len(unless))
     with cursor() as c:
+        times = ", f_start_time = COALESCE(f_start_time, f_update_time)" if status == "running" else ""
+        if status in ENDED:
+            times = ", f_end_time = f_update_time, f_resource_in_use = FALSE"
         return c.execute(
-            f"UPDATE t_job SET f_status = %s, f_update_time = %s"
+            f"UPDATE t_job SET f_status = %s, f_update_time = %s{times}"
             f" WHERE f_job_id = %s AND f_role = %s AND f_party_id = %s AND f_status NOT IN ({marks})",
             (status, now(), job_id, role, party, *unless)) > 0
+
+
+def take_cores(job_id, role, party, cores, pool):
+    """Takes cores of the party's pool for a job; returns how many there are left, or None when they are not enough."""
+    with cursor() as c:
+        c.execute("SELECT GET_LOCK('standin_resource', 10)")
+        c.execute("SELECT COALESCE(SUM(f_cores), 0) AS used FROM t_job WHERE f_resource_in_use")
+        left = pool - int(c.fetchone()["used"]) - cores
+        if left >= 0:
+            c.execute("UPDATE t_job SET f_cores = %s, f_resource_in_use = TRUE WHERE f_job_id = %s AND f_role = %s AND f_party_id = %s",
+                      (cores, job_id, role, party))
+        c.execute("SELECT RELEASE_LOCK('standin_resource')")
+    return left if left >= 0 else None
+
+
+def return_cores(job_id, role, party):
+    with cursor() as c:
+        c.execute("UPDATE t_job SET f_resource_in_use = FALSE WHERE f_job_id = %s AND f_role = %s AND f_party_id = %s", (job_id, role, party))
+
+
+def create_task(job_id, component, module, role, party, here):
+    with cursor() as c:
+        c.execute(
+            "INSERT IGNORE INTO t_task (f_job_id, f_component_name, f_component_module, f_task_id, f_task_version, f_role, f_party_id,"
+            " f_status, f_party_status, f_run_on_this_party, f_error_report, f_create_time, f_update_time)"
+            " VALUES (%s, %s, %s, %s, 0, %s, %s, 'waiting', 'waiting', %s, '', %s, %s)",
+            (job_id, component, module, f"{job_id}_{component}", role, party, here, now(), now()))
+
+
+def set_task(job_id, component, role, party, status, error="", run_ip=None, run_port=None):
+    """Changes a task unless it has ended."""
+    times = {"running": ", f_start_time = COALESCE(f_start_time, f_update_time)", "waiting": ""}.get(
+        status, ", f_end_time = f_update_time, f_elapsed = f_update_time - f_start_time")
+    with cursor() as c:
+        c.execute(
+            f"UPDATE t_task SET f_status = %s, f_party_status = %s, f_error_report = %s, f_update_time = %s,"
+            f" f_run_ip = COALESCE(%s, f_run_ip), f_run_port = COALESCE(%s, f_run_port){times}"
+            " WHERE f_job_id = %s AND f_component_name = %s AND f_role = %s AND f_party_id = %s AND f_party_status IN ('waiting', 'running')",
+            (status, status, error, now(), run_ip, run_port, job_id, component, role, party))
+
+
+def end_tasks(job_id, role, party, status):
+    """Ends what runs of a role, as stopping a job does."""
+    with cursor() as c:
+        c.execute("UPDATE t_task SET f_status = %s, f_party_status = %s, f_update_time = %s, f_end_time = f_update_time"
+                  " WHERE f_job_id = %s AND f_role = %s AND f_party_id = %s AND f_party_status = 'running'", (status, status, now(), job_id, role, party))
+
+
+TASK_FILTERS = ("job_id", "role", "party_id", "component_name", "status", "party_status")
+
+
+def find_tasks(conditions):
+    used = {k: str(v) for k, v in conditions.items() if k in TASK_FILTERS}
+    where = " AND ".join(f"f_{k} = %s" for k in used) or "TRUE"
+    with cursor() as c:
+        c.execute(f"SELECT * FROM t_task WHERE {where} ORDER BY f_create_time, f_task_id LIMIT 1000", tuple(used.values()))
+        return c.fetchall()
 
 
 def set_runner(job_id, role, party, host, port):
@@ -75,8 +157,8 @@ def set_runner(job_id, role, party, host, port):
 
 
 def find_jobs(**conditions):
-    known = {"job_id", "role", "party_id", "status"}
-    used = {k: str(v) for k, v in conditions.items() if k in known and v not in (None, "", [])}
+    known = {"job_id", "role", "party_id", "status", "resource_in_use", "is_initiator"}
+    used = {k: int(v) if isinstance(v, bool) else str(v) for k, v in conditions.items() if k in known and v not in (None, "", [])}
     where = " AND ".join(f"f_{k} = %s" for k in used) or "TRUE"
     with cursor() as c:
         c.execute(f"SELECT {COLUMNS}, f_runtime_conf FROM t_job WHERE {where} ORDER BY f_create_time DESC LIMIT 100", tuple(used.values()))

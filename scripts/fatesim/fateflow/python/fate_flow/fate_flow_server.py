@@ -26,7 +26,7 @@ def main():
         log.stat.info("fate flow %s of FATE %s", conf.version, conf.fate_version)
         database.setup(conf)
         instances = registry.connect(conf)
-        jobs.setup(conf)
+        jobs.setup(conf, instances)
         api.setup(conf, instances)
         grpc_server = federation.serve(conf)
         log.stat.info("FATE Flow grpc server start successfully")

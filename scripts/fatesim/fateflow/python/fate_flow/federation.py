@@ -19,6 +19,14 @@ class FederatedError(Exception):
     """A call to another party that did not come back well."""
 
 
+class CommandCallError(Exception):
+    """eggroll's client could not have a command carried out."""
+
+
+class PartyError(FederatedError):
+    """A call that the other party's flow has answered with an error."""
+
+
 def command(prefix):
     """Registers what other parties' flows may call."""
     def register(function):
@@ -49,7 +57,7 @@ def _unary_call(request, _context):
         result = {"retcode": 100, "retmsg": f"unknown command {path}"}
     except Exception as e:
         log.stat.exception("command %s failed", path)
-        result = {"retcode": 100, "retmsg": str(e)}
+        result = {"retcode": 100, "retmsg": repr(e)}
     return wire.packet(b"", b"", "", "POST", path, json.dumps(result))
 
 
@@ -66,10 +74,11 @@ def call(party, path, body, job_id=""):
         with grpc.insecure_channel(_conf.rollsite, options=LARGEST) as channel:
             answer = _method(channel, "unaryCall")(request, timeout=COMMAND_SECONDS)
     except grpc.RpcError as e:
-        raise FederatedError(f"rpc request error: {e.code().name}: {e.details()}") from e
+        # As the real one: Python's text of the exception, which quotes what the rollsites say.
+        raise FederatedError(str(e)) from e
     result = json.loads(wire.body(answer)[1])
     if result.get("retcode") != 0:
-        raise FederatedError(f"party {party} answers {path}: {result.get('retmsg')}")
+        raise PartyError(f"party {party} answers {path}: {result.get('retmsg')}")
     return result
 
 
@@ -91,7 +100,10 @@ def manager(name, argument):
     """Gives eggroll's clustermanager a command."""
     request = wire.field(2, name) + wire.field(3, json.dumps(argument))
     with grpc.insecure_channel(_conf.clustermanager) as channel:
-        answer = _method(channel, "call", service="com.webank.eggroll.core.command.CommandService")(request, timeout=60)
+        try:
+            answer = _method(channel, "call", service="com.webank.eggroll.core.command.CommandService")(request, timeout=60)
+        except grpc.RpcError as e:
+            raise CommandCallError(f"Failed to call command: CommandURI(_uri={name}) to endpoint: {_conf.clustermanager}, caused by: ", e) from e
     return json.loads(wire.parse(answer)[3])
 
 

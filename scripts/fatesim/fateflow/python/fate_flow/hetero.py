@@ -62,37 +62,58 @@ class Side:
         return federation.worker(self.address, {"do": do, **argument})["result"]
 
     def read(self):
-        """Reads the table and keeps the rows that both sides have."""
         table = self.parameters["reader_0"]["table"]
-        ids, labels, rows = tables.read(table["namespace"], table["name"], self.role == "guest")
+        self.table = tables.read(table["namespace"], table["name"], self.role == "guest")
+
+    def intersect(self):
+        """Keeps the rows that both sides have."""
+        ids, labels, rows = self.table
         hashes = [hashlib.sha256(i.encode()).hexdigest()[:32] for i in ids]
         self.push("ids", hashes)
         common = set(hashes) & set(self.take("ids"))
         kept = sorted((h, n) for n, h in enumerate(hashes) if h in common)
-        if not kept:
-            raise ValueError("the two sides have no common id")
         self.logger.info("intersect_count %d of %d rows", len(kept), len(ids))
         self.labels = [labels[n] for _, n in kept] if labels else []
-        self.compute("load", rows=[rows[n] for _, n in kept])
+        self.kept = [rows[n] for _, n in kept]
+
+    def load(self):
+        """Gives the rows to the worker. An empty intersection is only noticed by what comes after it."""
+        if not self.kept:
+            raise ValueError(f"Count of data_instance is 0: {object.__repr__(self)}")
+        self.compute("load", rows=self.kept)
 
 
-def run(job_id, role, conf, work, logger):
+def run(job_id, role, party, conf, work, component):
+    name = work["component"]
     if role == "arbiter":
-        logger.info("STAND-IN arbiter: keeps no key, since nothing is encrypted")
-        if work["kind"] == "train":
+        if work["module"] == "HeteroLR":
+            with component(name) as logger:
+                logger.info("STAND-IN arbiter: keeps no key, since nothing is encrypted")
+                if work["kind"] == "train":
+                    models.save(models.model_id(conf["role"]), job_id, role, False, {})
+        elif work["kind"] == "train":
             models.save(models.model_id(conf["role"]), job_id, role, False, {})
         return
-    session = f"{job_id}_{work['kind']}_0_0_{role}"
-    processors = federation.manager("v1/cluster-manager/session/getOrCreateSession", {"id": session})["processors"]
+    session = f"{job_id}_{name}_0_{role}_{party}"
+    side = Side(job_id, role, conf, None, None)
+    for step, act in (("reader_0", side.read), ("data_transform_0", lambda: None), ("intersection_0", side.intersect)):
+        with component(step) as side.logger:
+            act()
+    made = False
     try:
-        side = Side(job_id, role, conf, logger, f"{processors[0]['host']}:{processors[0]['port']}")
-        side.read()
-        if work["kind"] == "train":
-            train(side, conf, work)
-        else:
-            predict(side, models.load(work["model_id"], work["model_version"], role, True))
+        with component(name) as side.logger:
+            processors = federation.manager("v1/cluster-manager/session/getOrCreateSession", {"id": session})["processors"]
+            made = True
+            side.address = f"{processors[0]['host']}:{processors[0]['port']}"
+            side.load()
+            scores = train(side, conf, work) if work["kind"] == "train" else predict(
+                side, models.load(work["model_id"], work["model_version"], role, True))
+        if work["kind"] == "train" and role == "guest":
+            with component("evaluation_0") as side.logger:
+                evaluate(side, work, scores)
     finally:
-        federation.manager("v1/cluster-manager/session/stopSession", {"id": session})
+        if made:
+            federation.manager("v1/cluster-manager/session/stopSession", {"id": session})
 
 
 def train(side, conf, work):
@@ -100,10 +121,13 @@ def train(side, conf, work):
     learn = logistic if work["module"] == "HeteroLR" else boost
     model, scores = learn(side, parameters)
     models.save(models.model_id(conf["role"]), side.job_id, side.role, False, {"module": work["module"], "model": model})
-    if side.role == "guest":
-        value = auc(side.labels, scores)
-        side.logger.info("evaluation_0: auc of %s is %r", work["component"], value)
-        models.save_metrics(side.job_id, side.role, "evaluation_0", work["component"], [["auc", value]])
+    return scores
+
+
+def evaluate(side, work, scores):
+    value = auc(side.labels, scores)
+    side.logger.info("evaluation_0: auc of %s is %r", work["component"], value)
+    models.save_metrics(side.job_id, side.role, "evaluation_0", work["component"], [["auc", value]])
 
 
 def predict(side, saved):

@@ -33,13 +33,26 @@ def job_directory(job_id):
     return os.path.join(LOGS, job_id)
 
 
-def job(job_id, role, party):
-    """The logger of one party's share in a job."""
-    logger = logging.getLogger(f"{job_id}.{role}.{party}")
+def job(job_id, role, party, component=""):
+    """The logger of one party's share in a job, or of one component of it, which also logs to that of the share."""
+    logger = logging.getLogger(f"{job_id}.{role}.{party}" + (f".{component}" if component else ""))
+    if not logger.handlers:
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = bool(component)
+        directory = os.path.join(job_directory(job_id), role, str(party), component)
+        logger.addHandler(_handler(os.path.join(directory, "INFO.log"), logging.INFO))
+        logger.addHandler(_handler(os.path.join(directory, "ERROR.log"), logging.ERROR))
+        if component:
+            job(job_id, role, party)
+    return logger
+
+
+def scheduler(job_id, kind="schedule"):
+    """The logger of what concerns a job as a whole."""
+    logger = logging.getLogger(f"{job_id}_{kind}")
     if not logger.handlers:
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
-        directory = os.path.join(job_directory(job_id), role, str(party))
-        logger.addHandler(_handler(os.path.join(directory, "INFO.log"), logging.INFO))
-        logger.addHandler(_handler(os.path.join(directory, "ERROR.log"), logging.ERROR))
+        logger.addHandler(_handler(os.path.join(job_directory(job_id), f"fate_flow_{kind}.log"), logging.INFO))
+        logger.addHandler(_handler(os.path.join(job_directory(job_id), f"fate_flow_{kind}_error.log"), logging.ERROR))
     return logger

@@ -49,7 +49,7 @@ def read(namespace, name, with_label):
         c.execute("SELECT f_content FROM standin_table WHERE f_namespace = %s AND f_name = %s", (namespace, name))
         found = c.fetchone()
     if not found:
-        raise Missing(f"table {name}, namespace {namespace} does not exist: upload it first")
+        raise RuntimeError(f"can not found table name: {name} namespace: {namespace}")
     header, *rows = json.load(io.StringIO(found["f_content"]))
     if with_label != (header[1] == "y"):
         raise Missing(f"table {name} has {'no' if with_label else 'a'} column y, and with_label is {with_label}")

@@ -19,12 +19,17 @@ def parameters(conf, role):
     return int(values.get("data_num", 1000)), int(values.get("partition", 1)), int(values.get("seed", 0))
 
 
-def run(job_id, role, party, conf, logger):
+def run(job_id, role, party, conf, component):
+    with component(COMPONENT) as logger:
+        add(job_id, role, party, conf, logger)
+
+
+def add(job_id, role, party, conf, logger):
     roles = conf["role"]
     other_role = "host" if role == "guest" else "guest"
     other = roles[other_role][0]
     rows, partitions, seed = parameters(conf, role)
-    session = f"{job_id}_{COMPONENT}_0_0_{role}_{party}"
+    session = f"{job_id}_{COMPONENT}_0_{role}_{party}"
     logger.info("begin to init parameters of secure add example %s", role)
     processors = federation.manager("v1/cluster-manager/session/getOrCreateSession", {"id": session})["processors"]
     logger.info("session %s has processors %s", session, processors)

@@ -1,0 +1,157 @@
+// Package cause knows why jobs of FATE fail. It is a table of causes, each with the evidence that shows it, what it
+// means
+// and what to do, and the code that looks evidence up in it. It reads no file and calls nothing.
+//
+// The lines that show a cause are FATE's, eggroll's and their libraries' own, of releases 1.7 to 1.11.4; each row of
+// the
+// table says where its lines come from.
+package cause
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Kind says what a piece of evidence is, so that a line that means something in one place is not taken for it in
+// another.
+type Kind string
+
+// The kinds of evidence.
+const (
+	Refused Kind = "refused" // FATE-Flow's answer to a submission
+	Task    Kind = "task"    // the error report of a task
+	Log     Kind = "log"     // a log of the job on FATE-Flow's host
+	Session Kind = "session" // output of a worker that eggroll started for the job
+	Eggroll Kind = "eggroll" // a line about the job in a log of clustermanager, nodemanager or rollsite
+	State   Kind = "state"   // what FATE-Flow's records say of the job, in this program's words
+	Program Kind = "program" // the state of a program of this host, in the supervisor's words
+	Machine Kind = "machine" // what the kernel says, or the file systems
+)
+
+// Evidence is one line that may show a cause, with where it was found.
+type Evidence struct {
+	Kind      Kind   `json:"kind"`
+	Where     string `json:"where"` // a file, or what answered
+	Role      string `json:"role,omitempty"`
+	Party     string `json:"party,omitempty"`
+	Component string `json:"component,omitempty"`
+	Text      string `json:"text"`
+}
+
+// Cause is a row of the table.
+type Cause struct {
+	ID          string
+	Title       string
+	Explanation string // what it means
+	Remedy      string // what to do; where it is a command, the whole command
+	Patterns    []Pattern
+}
+
+// Pattern is a line that shows a cause.
+type Pattern struct {
+	Kinds []Kind // where it means that; empty: anywhere but in State, Program and Machine
+	Line  *regexp.Regexp
+}
+
+// Finding is a cause with the evidence for it.
+type Finding struct {
+	ID          string     `json:"id"`
+	Title       string     `json:"title"`
+	Explanation string     `json:"explanation"`
+	Remedy      string     `json:"remedy"`
+	Evidence    []Evidence `json:"evidence"`
+}
+
+// mostEvidence is how many lines a finding quotes, and mostOfPlace how many of them are from one place.
+const mostEvidence, mostOfPlace = 4, 2
+
+// Find looks evidence up in the table. The most likely cause is the first: the table has what brings about other
+// failures
+// before what is brought about, such as a full disk before a database that does not answer.
+func Find(evidence []Evidence) []Finding {
+	var out []Finding
+	for i := range table {
+		c := &table[i]
+		var found []Evidence
+		places := map[string]int{}
+		for _, e := range evidence {
+			if !c.shows(e) || slices.ContainsFunc(found, func(f Evidence) bool { return f.Text == e.Text }) {
+				continue
+			}
+			if len(found) < mostEvidence && places[e.Where] < mostOfPlace {
+				found = append(found, e)
+				places[e.Where]++
+			}
+		}
+		if len(found) > 0 {
+			out = append(out, Finding{c.ID, c.Title, c.Explanation, c.Remedy, found})
+		}
+	}
+	return out
+}
+
+func (c *Cause) shows(e Evidence) bool {
+	return slices.ContainsFunc(c.Patterns, func(p Pattern) bool {
+		if len(p.Kinds) == 0 {
+			if e.Kind == State || e.Kind == Program || e.Kind == Machine {
+				return false
+			}
+		} else if !slices.Contains(p.Kinds, e.Kind) {
+			return false
+		}
+		return p.Line.MatchString(e.Text)
+	})
+}
+
+// Known lists the identifiers of all causes, most likely first.
+func Known() []string {
+	out := make([]string, len(table))
+	for i, c := range table {
+		out[i] = c.ID
+	}
+	return out
+}
+
+// Lines splits a text into lines. What gRPC's Python library says of a call, a line each for its status and its
+// details,
+// becomes one line with what was called.
+func Lines(text string) []string {
+	const head = "of RPC that terminated with:"
+	var out []string
+	joining := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if joining > 0 {
+			out[len(out)-1] += " " + strings.TrimSpace(line)
+			joining--
+			continue
+		}
+		out = append(out, line)
+		if strings.HasSuffix(line, head) {
+			joining = 2
+		}
+	}
+	return out
+}
+
+// Interesting reports whether a line of a log could show a cause or looks like an error, so that of long logs only
+// such
+// lines need be kept.
+func Interesting(kind Kind, line string) bool {
+	if code.MatchString(line) {
+		return false
+	}
+	if suspicious.MatchString(line) {
+		return true
+	}
+	e := Evidence{Kind: kind, Text: line}
+	return slices.ContainsFunc(table, func(c Cause) bool { return c.shows(e) })
+}
+
+// code is a line of a program that a traceback quotes, which has the words of an error without being one.
+var code = regexp.MustCompile(`^\s*(?:raise |return |File "|at [\w.$]+\()`)
+
+// suspicious is what errors look like in the logs of FATE, eggroll and Python.
+var suspicious = regexp.MustCompile(`\[ERROR|\[CRITICAL|Traceback|^\s*[\w.]+(?:Error|Exception)\b|` +
+	`of RPC that terminated with|details = "|Caused by: `)

@@ -1,0 +1,87 @@
+package host
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestReadTailOfWhatIsNoLog puts in the place of a log what the owner of the log directory could put there.
+func TestReadTailOfWhatIsNoLog(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("root's\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(filepath.Join(dir, "logs"), 0o755))
+	must(os.Symlink(secret, filepath.Join(dir, "logs", "link")))
+	must(os.Symlink("/secret", filepath.Join(dir, "logs", "rooted")))
+	must(syscall.Mkfifo(filepath.Join(dir, "logs", "pipe"), 0o644))
+	must(os.WriteFile(filepath.Join(dir, "logs", "long"), []byte("first line\nsecond line\nthird line\n"), 0o644))
+
+	system, err := New("/", nil)
+	must(err)
+	tree, err := New(dir, nil)
+	must(err)
+	defer tree.Close()
+	for _, at := range []struct {
+		name string
+		host *Host
+		logs string
+	}{{"system", system, filepath.Join(dir, "logs")}, {"tree", tree, "/logs"}} {
+		for _, bad := range []string{"link", "rooted", "pipe", "."} {
+			if data, err := at.host.ReadTail(filepath.Join(at.logs, bad), 100); err == nil {
+				t.Errorf("%s: %s was read as %q", at.name, bad, data)
+			}
+		}
+		if _, err := at.host.ReadTail(at.logs, 100); !errors.Is(err, ErrNotPlain) {
+			t.Errorf("%s: a directory gives %v", at.name, err)
+		}
+		for limit, want := range map[int64]string{100: "first line\nsecond line\nthird line\n", 16: "third line\n",
+			11: ""} {
+			if data, err := at.host.ReadTail(filepath.Join(at.logs, "long"), limit); err != nil ||
+				string(data) != want {
+				t.Errorf("%s: the last %d bytes are %q, %v; want %q", at.name, limit, data, err, want)
+			}
+		}
+		if list, err := at.host.ListPlain(at.logs, 3); err != nil || len(list) != 3 {
+			t.Errorf("%s: 3 of the entries are %v, %v", at.name, list, err)
+		}
+	}
+}
+
+// TestOpenPlainFollowsNoForeignLinkAbove holds a directory on the way that is another user's link.
+func TestOpenPlainFollowsNoForeignLinkAbove(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be led to what it could not reach itself")
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "real"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "real", "log"), []byte("x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Fatal(err)
+	}
+	system, err := New("/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Lchown(link, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := system.ReadTail(filepath.Join(link, "log"), 10); !errors.Is(err, ErrUntrustedLink) {
+		t.Errorf("below another user's link: %q, %v", data, err)
+	}
+}

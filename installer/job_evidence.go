@@ -1,0 +1,220 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/cause"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/flow"
+	"fate-installer/supervisor/rpc"
+)
+
+// stateEvidence is what FATE-Flow's records say of a job, in sentences that the table of causes knows.
+func (x *jobInspector) stateEvidence(ctx context.Context, r *jobReport, jobs []flow.Job, tasks []flow.Task,
+	now time.Time) []cause.Evidence {
+	var out []cause.Evidence
+	say := func(format string, args ...any) {
+		out = append(out, cause.Evidence{Kind: cause.State, Where: "FATE-Flow's records", Text: fmt.Sprintf(format,
+			args...)})
+	}
+	switch r.Status {
+	case flow.StatusTimeout, flow.StatusCanceled:
+		say("it is recorded as %s", r.Status)
+	case flow.StatusWaiting:
+		for _, text := range x.coreHolders(ctx, r) {
+			say("%s", text)
+		}
+	}
+	if x.noAnswer != nil {
+		say("FATE-Flow does not answer: %v", x.noAnswer)
+	}
+	if stale := staleTasks(jobs, tasks, now); len(stale) > 0 {
+		word := "task is"
+		if len(stale) > 1 {
+			word = "tasks are"
+		}
+		say("the job has ended, and %d %s still recorded as running: FATE-Flow was ended while it ran %s", len(stale),
+			word, stale[0].Component)
+	}
+	return out
+}
+
+// coreHolders says what a waiting job waits for: jobs that have the cores of this party's pool, and earlier ones.
+func (x *jobInspector) coreHolders(ctx context.Context, r *jobReport) []string {
+	var out []string
+	holders, err := x.jobs(ctx, map[string]any{"resource_in_use": true})
+	if err != nil {
+		r.Problems = append(r.Problems, "which jobs have the cores: "+printable(err.Error()))
+	}
+	pool := x.spec.Side.ClusterManager.CoresPerNode * len(x.spec.Side.NodeManager.IPs)
+	used := 0
+	var names []string
+	for _, h := range holders {
+		if string(h.ID) == r.Job || !bool(h.CoresInUse) || h.Cores == 0 {
+			continue
+		}
+		used += h.Cores
+		names = append(names, fmt.Sprintf("job %s (%s %s, %d cores)", h.ID, h.Role, h.Party, h.Cores))
+	}
+	if used > 0 {
+		out = append(out, fmt.Sprintf("%d of %d cores are in use (cores_per_node %d, nodemanagers %d) by %s", used,
+			pool,
+			x.spec.Side.ClusterManager.CoresPerNode, len(x.spec.Side.NodeManager.IPs), strings.Join(names, ", ")))
+	}
+	waiting, err := x.jobs(ctx, map[string]any{"status": flow.StatusWaiting})
+	if err != nil {
+		return out
+	}
+	for _, w := range waiting {
+		if string(w.ID) < r.Job && w.Role == w.InitiatorRole && w.Party == w.InitiatorParty {
+			out = append(out, fmt.Sprintf("it waits for job %s, which was submitted before and waits as well", w.ID))
+			break
+		}
+	}
+	return out
+}
+
+// taskEvidence is the error reports of tasks: Python tracebacks. What is shown of each is the line that says why.
+func (x *jobInspector) taskEvidence(tasks []flow.Task) []cause.Evidence {
+	const longest = 64 << 10
+	var out []cause.Evidence
+	for _, t := range tasks {
+		if t.ErrorReport == "" {
+			continue
+		}
+		report := t.ErrorReport[:min(len(t.ErrorReport), longest)]
+		e := cause.Evidence{Kind: cause.Task, Where: "error report of its task", Role: t.Role, Party: string(t.Party),
+			Component: t.Component}
+		seen := map[string]bool{}
+		for _, line := range append([]string{flow.Reason(report)}, cause.Lines(report)...) {
+			line = strings.TrimSpace(line)
+			if line == "" || seen[line] || !cause.Interesting(cause.Task, line) {
+				continue
+			}
+			seen[line] = true
+			e.Text = line
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// hostEvidence is what is wrong with this host now. It says something about a job only while the job runs, and
+// shortly
+// after.
+func (x *jobInspector) hostEvidence(ctx context.Context, r *jobReport, now time.Time) []cause.Evidence {
+	const lately = 15 * time.Minute
+	var out []cause.Evidence
+	recent := r.Ended.IsZero() || now.Sub(r.Ended) < lately
+	if recent {
+		out = append(out, x.programEvidence(ctx, r)...)
+		out = append(out, x.diskEvidence()...)
+	}
+	return append(out, x.kernelEvidence(r)...)
+}
+
+// programEvidence names the programs of this host that are not ready.
+func (x *jobInspector) programEvidence(ctx context.Context, r *jobReport) []cause.Evidence {
+	if !x.host.Live() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	statuses, err := rpc.NewClient(x.host.Path(x.spec.Layout.SupervisorSocket())).Status(ctx)
+	if err != nil {
+		r.Problems = append(r.Problems, "the supervisor of this host does not answer: "+printable(err.Error()))
+		return nil
+	}
+	var out []cause.Evidence
+	for _, s := range statuses {
+		if !s.Ready {
+			text := fmt.Sprintf("%s is %s: %s", s.Name, s.State, cmp.Or(s.Why, "not ready"))
+			out = append(out, cause.Evidence{Kind: cause.Program, Where: "the supervisor", Text: text})
+		}
+	}
+	return out
+}
+
+// leastSpace is how much room a file system has at least that is not called full, in bytes and in files.
+const leastSpace, leastFiles = 32 << 20, 256
+
+func (x *jobInspector) diskEvidence() []cause.Evidence {
+	var out []cause.Evidence
+	for _, dir := range []string{x.spec.Layout.Data(), x.spec.Layout.Logs(), x.spec.Layout.Project(), "/tmp"} {
+		s, err := x.host.Space(dir)
+		if err != nil {
+			continue // a directory that is not there is on no disk
+		}
+		text := ""
+		switch {
+		case s.Free < leastSpace:
+			text = fmt.Sprintf("file system of %s is full: %s are free", dir, formatBytes(int64(s.Free)))
+		case s.Files > 0 && s.FilesFree < leastFiles:
+			text = fmt.Sprintf("file system of %s is full: %d more files can be made", dir, s.FilesFree)
+		}
+		if text != "" && !slices.ContainsFunc(out, func(e cause.Evidence) bool { return e.Text == text }) {
+			out = append(out, cause.Evidence{Kind: cause.Machine, Where: "this host", Text: text})
+		}
+	}
+	return out
+}
+
+// eggrollTools are the programs that eggroll's scripts stop and look for workers with.
+var eggrollTools = []string{"ps", "kill", "xargs", "awk", "grep"}
+
+// toolEvidence looks for eggroll's tools where the programs find them: in their PATH.
+func (x *jobInspector) toolEvidence() []cause.Evidence {
+	if !x.spec.Runs(fate.NodeManager) {
+		return nil
+	}
+	var dirs []string
+	for _, p := range fate.Programs(x.spec) {
+		if p.Name == "fate-nodemanager" {
+			dirs = filepath.SplitList(p.Environment["PATH"])
+		}
+	}
+	if len(dirs) == 0 {
+		dirs = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+	}
+	var out []cause.Evidence
+	for _, tool := range eggrollTools {
+		found := slices.ContainsFunc(dirs, func(dir string) bool {
+			_, err := x.host.Stat(filepath.Join(dir, tool))
+			return err == nil
+		})
+		if !found {
+			out = append(out, cause.Evidence{Kind: cause.Machine, Where: "this host", Text: "the program " +
+				tool + " is not on this host"})
+		}
+	}
+	return out
+}
+
+// kernelEvidence is what the kernel ended for want of memory while the job ran.
+func (x *jobInspector) kernelEvidence(r *jobReport) []cause.Evidence {
+	if !x.host.Live() || r.Submitted.IsZero() {
+		return nil
+	}
+	messages, err := x.host.KernelLog(func(text string) bool {
+		return strings.Contains(text, "ut of memory: Killed process") || strings.Contains(text, "oom-kill:")
+	})
+	if err != nil {
+		return nil // containers may not read it
+	}
+	until := r.Ended.Add(time.Minute)
+	var out []cause.Evidence
+	for _, m := range messages {
+		if m.Time.Before(r.Submitted) || !r.Ended.IsZero() && m.Time.After(until) {
+			continue
+		}
+		text := m.Time.Format(time.DateTime) + " " + m.Text
+		out = append(out, cause.Evidence{Kind: cause.Machine, Where: "the kernel", Text: text})
+	}
+	return out
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/flow"
+	"fate-installer/installer/host"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// jobInspector finds out about jobs on a host of a party: from FATE-Flow, from its database when FATE-Flow does not
+// answer, and from the logs and programs of this host.
+type jobInspector struct {
+	g      *globals
+	spec   *fate.Spec
+	host   *host.Host
+	client *flow.Client
+	redact redactor
+
+	db       *sql.DB // opened when it is needed
+	source   string  // where records come from: fate_flow or database
+	noAnswer error   // why FATE-Flow was not asked any more
+}
+
+// Where records of jobs come from.
+const (
+	fromFlow     = "fate_flow"
+	fromDatabase = "database"
+)
+
+// recordTimeout is for one question to FATE-Flow. It answers at once, or when all of its workers are taken, never.
+const recordTimeout = 15 * time.Second
+
+// openJobs prepares an inspection of the installed party.
+func openJobs(g *globals) (*jobInspector, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	spec, err := installed(g)
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	client, err := flowClient(spec)
+	if err != nil {
+		return nil, exitCode(errors.Join(err, h.Close()), exitUsage)
+	}
+	client.HTTP = &http.Client{Timeout: recordTimeout}
+	return &jobInspector{
+		g: g, spec: spec, host: h, client: client, redact: newRedactor(spec.AllSecrets()), source: fromFlow,
+	}, nil
+}
+
+func (x *jobInspector) close() {
+	if x.db != nil {
+		_ = x.db.Close() // it was only read
+	}
+	_ = x.host.Close()
+}
+
+// read asks FATE-Flow, and the database when FATE-Flow does not answer. Once FATE-Flow has not answered, it is not
+// asked
+// again: each question would take as long.
+func (x *jobInspector) read(ctx context.Context, ask func(flow.Records) error) error {
+	if x.source == fromFlow {
+		err := ask(x.client)
+		var refused *flow.Error
+		if err == nil || ctx.Err() != nil || errors.As(err, &refused) &&
+			refused.Retcode == flow.RetcodeAuthentication {
+			return err
+		}
+		x.noAnswer = err
+	}
+	records, err := x.database()
+	if err == nil {
+		err = ask(records)
+	}
+	if err != nil {
+		return withDefaultHint(fmt.Errorf("cannot find out about jobs: %w\nand FATE-Flow's database: %w", x.noAnswer,
+			err),
+			"fate-installer svc why fate-fateflow")
+	}
+	x.source = fromDatabase
+	return nil
+}
+
+// database reaches FATE-Flow's own tables with the account of the programs, through the socket where the server is on
+// this host.
+func (x *jobInspector) database() (flow.Database, error) {
+	if x.db != nil {
+		return flow.Database{DB: x.db}, nil
+	}
+	side := x.spec.Side
+	if len(side.MySQL.IPs) == 0 || x.spec.Secrets.MySQLUser.IsZero() {
+		return flow.Database{}, errors.New("this host has no login for it")
+	}
+	config := mysql.NewConfig()
+	config.User, config.Passwd, config.DBName = side.MySQL.User, x.spec.Secrets.MySQLUser.Reveal(), side.FateFlow.DBName
+	config.Net, config.Addr = "tcp", net.JoinHostPort(side.MySQL.IPs[0], strconv.Itoa(side.MySQL.Port))
+	if db, ok := x.spec.Database(); ok && db.Socket != "" {
+		config.Net, config.Addr = "unix", x.host.Path(db.Socket)
+	} else {
+		config.TLSConfig = "preferred"
+	}
+	config.Timeout, config.ReadTimeout, config.WriteTimeout = 5*time.Second, recordTimeout, recordTimeout
+	config.Logger = silentLogger{}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return flow.Database{}, err
+	}
+	x.db = sql.OpenDB(connector)
+	x.db.SetMaxOpenConns(1)
+	return flow.Database{DB: x.db}, nil
+}
+
+func (x *jobInspector) jobs(ctx context.Context, filter map[string]any) (out []flow.Job, err error) {
+	err = x.read(ctx, func(r flow.Records) (err error) { out, err = r.Jobs(ctx, filter); return err })
+	return out, err
+}
+
+func (x *jobInspector) tasks(ctx context.Context, filter map[string]any) (out []flow.Task, err error) {
+	err = x.read(ctx, func(r flow.Records) (err error) { out, err = r.Tasks(ctx, filter); return err })
+	return out, err
+}
+
+// jobID is the form of FATE-Flow's identifiers: the time of the submission and a counter. They are names of
+// directories.
+var jobID = regexp.MustCompile(`^[0-9]{8,32}$`)
+
+func checkJobID(id string) error {
+	if !jobID.MatchString(id) {
+		return exitCode(withHint(fmt.Errorf("cannot look up job %q: a job's identifier is a number such as "+
+			"202611290938001234560", id),
+			"fate-installer job list"), exitUsage)
+	}
+	return nil
+}
+
+// unfinished reports whether FATE-Flow records a job or task in that state as not ended.
+func unfinished(status string) bool { return !flow.Finished(status) }
+
+// staleAfter is how long after the end of its job a task may be recorded as running: FATE-Flow ends the tasks of a
+// job
+// after the job.
+const staleAfter = time.Minute
+
+// staleTasks are the tasks that are recorded as running although their job has ended. FATE-Flow leaves them when it
+// was
+// killed while it ran them.
+func staleTasks(jobs []flow.Job, tasks []flow.Task, now time.Time) []flow.Task {
+	over := map[flow.Text]bool{}
+	for _, j := range jobs {
+		ended := flow.Finished(j.Status) && (j.Ended.IsZero() || now.Sub(j.Ended.Time) > staleAfter)
+		before, seen := over[j.ID]
+		over[j.ID] = ended && (before || !seen)
+	}
+	var out []flow.Task
+	for _, t := range tasks {
+		if over[t.Job] && (t.PartyStatus == flow.StatusRunning || t.PartyStatus == "" &&
+			t.Status == flow.StatusRunning) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
