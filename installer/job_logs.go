@@ -33,13 +33,13 @@ const (
 
 // logEvidence is the errors in the logs of a job: those that FATE-Flow and its tasks wrote, on this host or at the
 // FATE-Flow that ran them, and those of eggroll on this host. The last lines of workers come apart.
-func (x *jobInspector) logEvidence(ctx context.Context, r *jobReport, tasks []flow.Task) (found,
+func (x *jobInspector) logEvidence(ctx context.Context, r *jobReport) (found,
 	workers []cause.Evidence) {
 	l := &logReader{x: x, report: r}
 	l.flowLogs(x.spec.Layout.ComponentLogs("fateflow"))
 	l.otherFlows(ctx)
 	l.eggrollLogs(x.spec.Layout.ComponentLogs("eggroll"))
-	l.elsewhere(tasks)
+	l.elsewhere()
 	return l.evidence, l.workers
 }
 
@@ -328,7 +328,7 @@ func (l *logReader) during(stamp string) bool {
 }
 
 // elsewhere names the hosts whose logs cannot be read from here.
-func (l *logReader) elsewhere(tasks []flow.Task) {
+func (l *logReader) elsewhere() {
 	var nodes []string
 	for _, ip := range l.x.spec.Side.NodeManager.IPs {
 		if ip != l.x.spec.IP {
@@ -344,14 +344,15 @@ func (l *logReader) elsewhere(tasks []flow.Task) {
 		l.report.Problems = append(l.report.Problems, fmt.Sprintf("the logs of party %s are there: fate-installer "+
 			"job why %s on a host of its FATE-Flow reads them",
 			f.Party, l.report.Job))
-	} else if f == nil && flow.Finished(l.report.Status) && !ranEverywhere(tasks) {
+	} else if f == nil && flow.Finished(l.report.Status) && !l.initiatorIsHere() {
 		l.report.Problems = append(l.report.Problems, fmt.Sprintf("no task of party %d has failed by itself; the "+
 			"initiator, %s, has the reports of all parties: fate-installer job why %s there",
 			l.x.spec.PartyID, l.report.Initiator, l.report.Job))
 	}
 }
 
-// ranEverywhere reports whether these are the tasks of more than one party, as the initiator has them.
-func ranEverywhere(tasks []flow.Task) bool {
-	return slices.ContainsFunc(tasks, func(t flow.Task) bool { return t.Party != tasks[0].Party })
+// initiatorIsHere reports whether this party submitted the job, and so has the reports of all parties.
+func (l *logReader) initiatorIsHere() bool {
+	_, party, _ := strings.Cut(l.report.Initiator, " ")
+	return party == fmt.Sprint(l.x.spec.PartyID) || strings.HasPrefix(l.report.Initiator, "local ")
 }

@@ -75,7 +75,7 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 	evidence = append(evidence, x.taskEvidence(tasks)...)
 	var workers []cause.Evidence
 	if r.Status != flow.StatusSuccess {
-		found, last := x.logEvidence(ctx, r, tasks)
+		found, last := x.logEvidence(ctx, r)
 		workers = last
 		evidence = append(evidence, found...)
 		evidence = append(evidence, x.hostEvidence(ctx, r, now)...)
@@ -218,7 +218,7 @@ func (r *jobReport) write(w io.Writer) {
 		fmt.Fprintf(w, "  started %s", r.Started.Format(time.DateTime))
 		if !r.Ended.IsZero() {
 			fmt.Fprintf(w, ", ended %s (%s)", r.Ended.Format(time.DateTime),
-				r.Ended.Sub(r.Started).Round(time.Second))
+				max(0, r.Ended.Sub(r.Started)).Round(time.Second))
 		}
 		fmt.Fprintln(w)
 	}
