@@ -272,10 +272,12 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	env.Force = opts.forceConfig
 	d.g.printf("carrying out %d steps, journal in %s\n", len(plan.Nodes), d.journalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
-	view.close()
 	if err == nil {
-		return report, nil
+		err = d.awaitReady(ctx, env)
+		view.close()
+		return report, err
 	}
+	view.close()
 	code := exitStep
 	var notReady *step.NotReadyError
 	switch {

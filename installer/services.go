@@ -62,12 +62,12 @@ func (s *services) Update(ctx context.Context, names []string) error {
 
 // Start implements engine.Services.
 func (s *services) Start(ctx context.Context, names []string, onEvent func(string)) error {
-	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.Start(ctx, names, true)) })
+	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.StartServing(ctx, names)) })
 }
 
 // Restart implements engine.Services.
 func (s *services) Restart(ctx context.Context, names []string, onEvent func(string)) error {
-	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.Restart(ctx, names, false, true)) })
+	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.RestartServing(ctx, names)) })
 }
 
 // bring starts programs, when other hosts allow it, and reports what happens to them meanwhile.
@@ -107,7 +107,7 @@ func (s *services) Status(ctx context.Context) ([]engine.ServiceStatus, error) {
 	}
 	out := make([]engine.ServiceStatus, len(statuses))
 	for i, status := range statuses {
-		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready, Why: status.Why}
+		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready, Serving: status.Serving, Why: status.Why}
 		if s.wait != nil {
 			out[i].Elsewhere = s.wait.elsewhere(status.Name)
 		}

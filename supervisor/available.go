@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Available is a program of the configuration last read.
@@ -59,11 +61,12 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	var errs []error
 	for _, path := range p.logPaths(sup.config().Daemon.ChildLogDir).distinct() {
 		err := acct.do(func() error {
-			f, err := openLogFile(path, acct, os.O_WRONLY)
+			f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 			if err != nil {
 				return err
 			}
-			return errors.Join(f.Truncate(0), f.Close())
+			defer f.Close()
+			return f.Truncate(0)
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)

@@ -73,6 +73,31 @@ func matching(statuses []Status, w string) []string {
 // Start starts programs and, before them, what they depend on. With wait it returns when each is ready or has failed;
 // the error joins a *FailedError for each that did.
 func (sup *Supervisor) Start(ctx context.Context, names []string, wait bool) error {
+	return sup.bring(ctx, names, goalOf(wait))
+}
+
+// StartServing is as Start with wait, but returns when the programs that depend on them can start.
+func (sup *Supervisor) StartServing(ctx context.Context, names []string) error {
+	return sup.bring(ctx, names, untilServing)
+}
+
+// goal is what a call that starts programs waits for.
+type goal int
+
+const (
+	atOnce goal = iota
+	untilServing
+	untilReady
+)
+
+func goalOf(wait bool) goal {
+	if wait {
+		return untilReady
+	}
+	return atOnce
+}
+
+func (sup *Supervisor) bring(ctx context.Context, names []string, wait goal) error {
 	if sup.stopping.Load() {
 		return ErrShutdown
 	}
@@ -81,12 +106,12 @@ func (sup *Supervisor) Start(ctx context.Context, names []string, wait bool) err
 		return err
 	}
 	all := withDependencies(sup.definitions(), chosen)
-	if !wait {
+	if wait == atOnce {
 		sup.background(func() { sup.startAll(all) })
 		return nil
 	}
 	sup.startAll(all)
-	return sup.each(chosen, func(s *service) error { return s.settleUp(ctx) })
+	return sup.each(chosen, func(s *service) error { return s.settleUp(ctx, wait) })
 }
 
 // startAll tells programs to start, those of a lower priority number first and those of the same at once. It returns
@@ -142,6 +167,15 @@ func (sup *Supervisor) stopInOrder(ctx context.Context, names []string) error {
 
 // Restart stops programs and starts them again; dependants of them come along only if asked for.
 func (sup *Supervisor) Restart(ctx context.Context, names []string, dependants, wait bool) error {
+	return sup.restart(ctx, names, dependants, goalOf(wait))
+}
+
+// RestartServing is as Restart with wait, but returns when the programs that depend on them can start.
+func (sup *Supervisor) RestartServing(ctx context.Context, names []string, dependants bool) error {
+	return sup.restart(ctx, names, dependants, untilServing)
+}
+
+func (sup *Supervisor) restart(ctx context.Context, names []string, dependants bool, wait goal) error {
 	chosen, err := sup.known(names)
 	if err != nil {
 		return err
@@ -157,9 +191,9 @@ func (sup *Supervisor) Restart(ctx context.Context, names []string, dependants, 
 		if err := sup.stopInOrder(ctx, chosen); err != nil {
 			return err
 		}
-		return sup.Start(ctx, chosen, wait)
+		return sup.bring(ctx, chosen, wait)
 	}
-	if !wait {
+	if wait == atOnce {
 		sup.background(func() { _ = restart(sup.ctx) })
 		return nil
 	}
@@ -219,11 +253,11 @@ func (s *service) settleDown(ctx context.Context) error {
 	}
 }
 
-// settleUp waits until the program is ready, or it is clear that it will not be without help.
-func (s *service) settleUp(ctx context.Context) error {
+// settleUp waits until the program is as far as it has to be, or it is clear that it will not be without help.
+func (s *service) settleUp(ctx context.Context, wait goal) error {
 	for {
 		st, changed := s.wait()
-		if st.Ready {
+		if st.Ready || wait == untilServing && st.Serving {
 			return nil
 		}
 		if text := s.sup.hopeless(st, 0); text != "" {

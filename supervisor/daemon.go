@@ -119,7 +119,7 @@ func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again boo
 			case syscall.SIGHUP:
 				r.kind = requestReload
 			case syscall.SIGUSR2:
-				_ = d.file.reopen()
+				_ = d.file.reopen(false)
 				continue
 			default:
 				r.kind = d.endKind()
@@ -260,7 +260,4 @@ func (d *Daemon) ask(r request) {
 }
 
 // ClearLog empties the daemon's log.
-func (d *Daemon) ClearLog() error { return d.file.truncate() }
-
-// OpenLog opens the daemon's log for reading: the file that is being written, whatever its name leads to by now.
-func (d *Daemon) OpenLog() (*os.File, error) { return d.file.reader() }
+func (d *Daemon) ClearLog() error { return d.file.reopen(true) }

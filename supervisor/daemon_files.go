@@ -13,8 +13,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
-
-	"fate-installer/installer/host/beneath"
 )
 
 // stateDir is where the records of running programs are.
@@ -30,8 +28,8 @@ func (d *Daemon) open(h handover) error {
 		}
 		syscall.Umask(mask)
 	}
-	for _, dir := range []string{filepath.Dir(c.Socket), filepath.Dir(c.PidFile)} {
-		if err := makeDirs(dir, 0o755); err != nil {
+	for _, dir := range []string{filepath.Dir(c.Socket), filepath.Dir(c.PidFile), c.ChildLogDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("cannot make the directory %s: %w", dir, withoutPath(err))
 		}
 	}
@@ -39,11 +37,10 @@ func (d *Daemon) open(h handover) error {
 	if d.lock, err = acquireLock(filepath.Join(filepath.Dir(c.Socket), "supervisord.lock"), h); err != nil {
 		return err
 	}
-	d.openLog()
-	if err := makeDirs(c.ChildLogDir, 0o755); err != nil { // a program that needs it says so
-		d.log.Warn().Err(err).Msg("cannot make the directory of the programs' logs")
+	if err = d.openLog(); err == nil {
+		_, err = openRecords(stateDir(c))
 	}
-	if _, err = openRecords(stateDir(c)); err == nil {
+	if err == nil {
 		d.unix, err = listenUnix(c, h)
 	}
 	if err == nil {
@@ -64,21 +61,21 @@ func (d *Daemon) open(h handover) error {
 
 // writePidFile replaces what is there instead of writing into it: it may be a link to somewhere else.
 func writePidFile(path string) error {
-	return atPlace(path, func(p *beneath.Place) error {
-		_ = p.Remove()
-		f, err := p.Open(os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err != nil {
-			return err
-		}
-		_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
-		return errors.Join(err, f.Close())
-	})
+	_ = os.Remove(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+	return errors.Join(err, f.Close())
 }
 
-// openLog opens the daemon's log. Without it the daemon runs all the same, and says so where it is started from.
-func (d *Daemon) openLog() {
+func (d *Daemon) openLog() error {
 	c := &d.cfg.Daemon
-	file, failure := newLogWriter(c.LogFile, c.LogMaxBytes, c.LogBackups)
+	file, err := openLogWriter(c.LogFile, c.LogMaxBytes, c.LogBackups)
+	if err != nil {
+		return err
+	}
 	d.file = file
 	level, err := zerolog.ParseLevel(logLevelName(c.LogLevel))
 	if err != nil {
@@ -89,9 +86,7 @@ func (d *Daemon) openLog() {
 		writers = append(writers, lineWriter(d.opts.Stderr, "15:04:05.000"))
 	}
 	d.log = zerolog.New(zerolog.MultiLevelWriter(writers...)).Level(level).With().Timestamp().Logger()
-	if failure != nil {
-		d.log.Error().Err(failure).Msg("the log file is not written")
-	}
+	return nil
 }
 
 // lineWriter makes lines for people. The time is that of writing, because an entry's own has no fractions of a second
@@ -166,14 +161,14 @@ func (d *Daemon) closeAPI() {
 func (d *Daemon) closeFiles() {
 	d.closeAPI()
 	if d.unix != nil {
-		removeFile(d.cfg.Daemon.Socket) // still ours: the lock is not released yet
+		_ = os.Remove(d.cfg.Daemon.Socket) // still ours: the lock is not released yet
 		d.unix.Close()
 	}
 	if d.tcp != nil {
 		d.tcp.Close()
 	}
 	if d.lock != nil {
-		removeFile(d.cfg.Daemon.PidFile)
+		_ = os.Remove(d.cfg.Daemon.PidFile)
 		d.lock.Close()
 	}
 	if d.file != nil {

@@ -52,6 +52,7 @@ func (p Program) INI() []byte {
 	e.words("log_files", p.LogFiles)
 
 	e.str("depends_on", strings.Join(p.DependsOn, ","), "")
+	e.str("dependants_after", p.DependantsAfter, d.DependantsAfter)
 	e.str("ready_tcp", p.ReadyTCP, d.ReadyTCP)
 	e.http("ready_http", p.ReadyHTTP)
 	e.words("ready_exec", p.ReadyExec)

@@ -237,6 +237,9 @@ func drawProgram(t *rapid.T) Program {
 	if p.ReadyHTTP != nil {
 		p.ReadyHTTP.Body, p.ReadyHTTP.BodyContains = nasty.Draw(t, "body"), nasty.Draw(t, "contains")
 	}
+	if p.ReadyHTTP != nil {
+		p.DependantsAfter = rapid.SampledFrom([]string{DependantsReady, DependantsListening}).Draw(t, "dependants")
+	}
 	p.ReadyExec = rapid.SliceOfN(nasty, 0, 3).Draw(t, "exec")
 	if len(p.ReadyExec) == 0 || p.ReadyExec[0] == "" {
 		p.ReadyExec = nil

@@ -41,14 +41,16 @@ func (s *service) watchReadiness() {
 	}
 }
 
-func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process, number uint64, probe func(context.Context) error) {
+func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process, number uint64, probe func(context.Context) (bool, error)) {
 	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
 	for sleep(ctx, wait) {
 		attempt, cancel := context.WithTimeout(ctx, probeAttempt)
-		err := probe(attempt)
+		listens, err := probe(attempt)
 		cancel()
-		if err == nil && !ready {
-			err = proc.answersItself(p)
+		if listens && !ready {
+			if err2 := proc.answersItself(p); err2 != nil {
+				listens, err = false, err2
+			}
 		}
 		if ctx.Err() != nil {
 			return
@@ -65,7 +67,7 @@ func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process,
 		default:
 			wait = min(2*wait, p.ReadyInterval)
 		}
-		s.probed(number, err)
+		s.probed(number, listens, err)
 	}
 }
 
@@ -105,19 +107,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// readiness returns the program's readiness check. All that is configured must pass.
-func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err logMark) func(context.Context) error {
+// readiness returns the program's readiness check. All that is configured must pass; listens tells whether what is asked
+// over the network did.
+func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err logMark) func(context.Context) (listens bool, err error) {
 	var log *logWatch
 	if p.ReadyLog != "" {
 		log = newLogWatch(p.ReadyLog, paths, a, out, err)
 	}
-	return func(ctx context.Context) error {
+	return func(ctx context.Context) (bool, error) {
+		if err := sup.ask(ctx, p, p.ReadyTCP, p.ReadyHTTP, nil); err != nil {
+			return false, err
+		}
 		if log != nil {
 			if err := log.check(); err != nil {
-				return err
+				return true, err
 			}
 		}
-		return sup.ask(ctx, p, p.ReadyTCP, p.ReadyHTTP, p.ReadyExec)
+		return true, sup.ask(ctx, p, "", nil, p.ReadyExec)
 	}
 }
 

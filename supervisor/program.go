@@ -52,7 +52,8 @@ type Program struct {
 	// looked at when it fails, like its standard streams, and left alone otherwise.
 	LogFiles []string
 
-	DependsOn []string // programs that must be ready before this one starts
+	DependsOn       []string // programs that must be ready before this one starts
+	DependantsAfter string   // when programs that depend on this one may start: DependantsReady or DependantsListening
 
 	ReadyTCP      string        // host:port that accepts a connection
 	ReadyHTTP     *HTTPProbe    // request that gets the expected answer
@@ -117,12 +118,19 @@ func NewProgram(name string, command ...string) Program {
 		RestartDelay: defaultRestartDelay, RestartDelayMax: defaultRestartDelayMax, RestartReset: defaultRestartReset,
 		StdoutLogfile: "AUTO", StdoutLogfileMaxBytes: defaultLogMaxBytes, StdoutLogfileBackups: defaultLogBackups,
 		StderrLogfile: "AUTO", StderrLogfileMaxBytes: defaultLogMaxBytes, StderrLogfileBackups: defaultLogBackups,
-		LogCompress:   true,
-		ReadyInterval: defaultReadyInterval, ReadyTimeout: defaultReadyTimeout,
+		LogCompress:     true,
+		DependantsAfter: DependantsReady,
+		ReadyInterval:   defaultReadyInterval, ReadyTimeout: defaultReadyTimeout,
 		LivenessInterval: defaultLiveInterval, LivenessTimeout: defaultLiveTimeout,
 		LivenessThreshold: defaultLiveThreshold, LivenessAction: "restart",
 	}
 }
+
+// Values of DependantsAfter.
+const (
+	DependantsReady     = "ready"     // when the program is ready
+	DependantsListening = "listening" // when its ready_tcp and ready_http pass: what it still lacks may come from them
+)
 
 // HasReadiness reports whether the program has a readiness probe; one without is ready when it has started.
 func (p *Program) HasReadiness() bool {

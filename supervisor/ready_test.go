@@ -106,3 +106,51 @@ func TestReadyExec(t *testing.T) {
 	touch(gate)
 	b.until("a", "ready", func(st Status) bool { return st.Ready })
 }
+
+// TestListensBeforeItIsReady: a program that becomes ready only by what its dependants do lets them start when it
+// listens. Without that they would wait for each other.
+func TestListensBeforeItIsReady(t *testing.T) {
+	b := newBench(t)
+	gate, registered, addr := filepath.Join(b.dir, "gate"), filepath.Join(b.dir, "registered"), freeAddr(t)
+	b.run(
+		b.child("manager", "for "+gate+";listen "+addr+";sleep", func(p *Program) {
+			p.ReadyTCP, p.DependantsAfter = addr, DependantsListening
+			p.ReadyExec = []string{"/bin/sh", "-c", "test -e " + registered + " || { echo no node; exit 1; }"}
+			p.ReadyInterval = 10 * time.Millisecond
+		}),
+		b.child("node", "sleep", func(p *Program) { p.DependsOn = []string{"manager"} }),
+	)
+	if err := b.sup.Start(testContext(t), []string{"node"}, false); err != nil {
+		t.Fatal(err)
+	}
+	if st := b.until("node", "WAITING", func(st Status) bool { return st.State == Waiting }); st.Why != "waits for manager" {
+		t.Errorf("why is %q", st.Why)
+	}
+	if st := b.status("manager"); st.Serving || st.Ready {
+		t.Errorf("it does not listen: %+v", st)
+	}
+	touch(gate)
+	if err := b.sup.StartServing(testContext(t), []string{"manager"}); err != nil {
+		t.Fatal(err)
+	}
+	b.until("node", "ready", func(st Status) bool { return st.Ready })
+	st := b.until("manager", "told why", func(st Status) bool { return strings.Contains(st.Why, "no node") })
+	if st.Ready || !st.Serving || st.State != Running {
+		t.Errorf("it listens and is not ready: %+v", st)
+	}
+	chain, err := b.sup.Why("manager")
+	if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Text, "no node") {
+		t.Errorf("why: %+v, %v", chain, err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- b.sup.Start(testContext(t), []string{"manager"}, true) }()
+	touch(registered)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(registered); err != nil {
+		t.Fatal(err)
+	}
+	b.until("manager", "not ready again", func(st Status) bool { return !st.Ready && st.Serving && st.State == Running })
+	b.stop("node", "manager")
+}

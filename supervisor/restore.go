@@ -139,7 +139,7 @@ func (s *service) watchReadinessAgain(wasReady bool) {
 		if p.HasLiveness() {
 			s.sup.background(func() { s.probeLiveness(ctx, &p, number) })
 		}
-		s.sup.background(func() { s.probed(number, nil) })
+		s.sup.background(func() { s.probed(number, true, nil) })
 		return
 	}
 	s.watchReadiness()

@@ -24,6 +24,7 @@ type service struct {
 
 	wanted bool // somebody wants it up, now or when its stop has ended
 	ready  bool
+	serves bool // programs that depend on it may start
 	gone   bool // taken out of the configuration: no event may start it again
 
 	detached bool // the supervisor is closed; the process lives on without it
@@ -87,16 +88,16 @@ func (s *service) event(f func()) {
 		s.mu.Unlock()
 		return
 	}
-	before, wasReady, turn := s.state, s.ready, s.turn
+	before, wasReady, served, turn := s.state, s.ready, s.serves, s.turn
 	f()
 	if s.turn != turn || s.ready != wasReady {
 		s.save()
 	}
 	s.publish(before)
-	became, name := s.ready && !wasReady, s.prog.Name
+	began, name := s.serves && !served, s.prog.Name
 	s.mu.Unlock()
-	if became {
-		s.sup.becameReady(name)
+	if began {
+		s.sup.beganToServe(name)
 	}
 }
 
@@ -111,7 +112,7 @@ func (s *service) setState(state State, after time.Duration, fire func()) {
 		s.state, s.since = state, time.Now()
 	}
 	if state != Running {
-		s.ready = false
+		s.ready, s.serves = false, false
 	}
 	if fire == nil {
 		return
@@ -154,7 +155,7 @@ func (s *service) publish(before State) {
 	if old == nil {
 		return
 	}
-	happened := old.State != st.State || old.Ready != st.Ready || old.PID != st.PID || old.TimedOut != st.TimedOut ||
+	happened := old.State != st.State || old.Ready != st.Ready || old.Serving != st.Serving || old.PID != st.PID || old.TimedOut != st.TimedOut ||
 		(old.Why == "") != (st.Why == "")
 	if happened || old.Why != st.Why || old.Wanted != st.Wanted {
 		close(s.changed)
@@ -171,7 +172,7 @@ func (s *service) publish(before State) {
 
 func (s *service) snapshot() *Status {
 	st := &Status{
-		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Wanted: s.wanted, Since: s.since,
+		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Serving: s.serves, Wanted: s.wanted, Since: s.since,
 		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures, Vain: s.vain,
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
 		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), WaitsFor: []string{},

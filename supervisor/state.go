@@ -33,7 +33,9 @@ type Status struct {
 	Group string `json:"group"`
 	State State  `json:"state"`
 	Ready bool   `json:"ready"`
-	PID   int    `json:"pid"`
+	// Serving is whether programs that depend on it may start: it is ready, or listens and needs them to become ready.
+	Serving bool `json:"serving"`
+	PID     int  `json:"pid"`
 	// Wanted is whether somebody wants it up, now or when its stop is complete.
 	Wanted bool `json:"wanted"`
 
@@ -46,7 +48,7 @@ type Status struct {
 	Next     time.Time `json:"next,omitzero"`           // when a program in backoff is started again
 	Adopted  bool      `json:"adopted"`                 // its process was started by an earlier daemon
 	Changed  bool      `json:"changed"`                 // the process runs an older definition than the one in force
-	WaitsFor []string  `json:"waits_for"`               // dependencies that are not ready
+	WaitsFor []string  `json:"waits_for"`               // dependencies that do not serve
 	Exit     *ExitInfo `json:"exit,omitempty"`          // how the last process ended
 	Error    string    `json:"error,omitempty"`         // why it could not be started
 	Probe    string    `json:"probe,omitempty"`         // what the last readiness attempt said, if it failed

@@ -193,20 +193,21 @@ func (sup *Supervisor) services() []*service {
 	return slices.Collect(maps.Values(sup.byName))
 }
 
-// unready lists those of the names that are not ready, or not there.
+// unready lists those of the names that programs which depend on them have to wait for: they do not serve, or are not
+// there.
 func (sup *Supervisor) unready(names []string) []string {
 	var out []string
 	for _, n := range names {
-		if s := sup.service(n); s == nil || !s.status.Load().Ready {
+		if s := sup.service(n); s == nil || !s.status.Load().Serving {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// becameReady tells the programs that depend on name. Whether they wait is asked under their own lock: one that is
+// beganToServe tells the programs that depend on name. Whether they wait is asked under their own lock: one that is
 // about to wait has looked at a status that is out of date by now.
-func (sup *Supervisor) becameReady(name string) {
+func (sup *Supervisor) beganToServe(name string) {
 	for _, s := range sup.services() {
 		if slices.Contains(s.status.Load().Depends, name) {
 			sup.background(s.dependencyChanged)

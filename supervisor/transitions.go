@@ -108,15 +108,23 @@ func (s *service) aliveLongEnough() {
 	}
 }
 
-// probed is told the outcome of a readiness attempt of a run; err is nil for success.
-func (s *service) probed(number uint64, err error) {
+// probed is told the outcome of a readiness attempt of a run: err is nil for success, listens is whether the attempts
+// over the network succeeded.
+func (s *service) probed(number uint64, listens bool, err error) {
 	s.event(func() {
 		if s.run.number != number || s.run.ended || s.state != Starting && s.state != Running {
 			return
 		}
 		if err != nil {
 			s.run.probe = printable(err.Error())
-			s.ready = false
+			s.ready, s.serves = false, listens && s.prog.DependantsAfter == DependantsListening
+			if s.serves && s.state == Starting {
+				s.setState(Running, 0, nil)
+				s.serves = true
+			}
+			if s.serves {
+				s.failures = 0
+			}
 			return
 		}
 		s.run.probe, s.failures = "", 0
@@ -145,7 +153,7 @@ func (s *service) unwell(number uint64, err error) {
 		}
 		s.sup.log.Warn().Str("program", s.prog.Name).Str("action", s.prog.LivenessAction).Err(err).Msg("liveness failed")
 		s.run.probe = "liveness: " + printable(err.Error())
-		s.ready = false
+		s.ready, s.serves = false, false
 		switch s.prog.LivenessAction {
 		case "restart":
 			s.restarts++
@@ -160,7 +168,7 @@ func (s *service) unwell(number uint64, err error) {
 }
 
 func (s *service) becomeReady() {
-	s.ready, s.run.wasReady, s.run.timedOut, s.vain = true, true, false, 0
+	s.ready, s.serves, s.run.wasReady, s.run.timedOut, s.vain = true, true, true, false, 0
 }
 
 // tryAfresh is a start that somebody asked for: what failed before does not count.
@@ -265,7 +273,7 @@ const stopAgainAfter = 2
 // signal: mysqld, for one, blocks it until it has come up. So it is sent again, for as long as the program has to stop.
 // A ready program gets it once, because some take a second one as an order to drop everything.
 func (s *service) terminate() {
-	early := !s.ready
+	early := !s.serves
 	s.run.cancel()
 	s.run.asked = true
 	wait := s.sup.seconds(s.prog.StopWaitSecs)

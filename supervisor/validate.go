@@ -147,6 +147,13 @@ func (p *Program) checkProbes() error {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
+	switch {
+	case p.DependantsAfter == DependantsReady:
+	case p.DependantsAfter != DependantsListening:
+		return fmt.Errorf("dependants_after is %q: it has to be %s or %s", p.DependantsAfter, DependantsReady, DependantsListening)
+	case p.ReadyTCP == "" && p.ReadyHTTP == nil:
+		return fmt.Errorf("dependants_after is %s, but there is neither ready_tcp nor ready_http", DependantsListening)
+	}
 	for key, argv := range map[string][]string{"ready_exec": p.ReadyExec, "liveness_exec": p.LivenessExec} {
 		if len(argv) == 0 {
 			continue

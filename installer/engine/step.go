@@ -140,9 +140,9 @@ type Self interface {
 type Services interface {
 	// Update makes it read the files of these programs, start those that are new and restart those that differ.
 	Update(ctx context.Context, names []string) error
-	// Start starts programs and returns when they are ready; onEvent gets a line for each change of state.
+	// Start starts programs and returns when they serve, see ServiceStatus; onEvent gets a line for each change of state.
 	Start(ctx context.Context, names []string, onEvent func(string)) error
-	// Restart stops programs that run, then starts all and returns when they are ready.
+	// Restart stops programs that run, then starts all and returns when they serve.
 	Restart(ctx context.Context, names []string, onEvent func(string)) error
 	// Stop stops programs and returns when they have ended. Programs it does not know are no error.
 	Stop(ctx context.Context, names []string) error
@@ -156,6 +156,9 @@ type ServiceStatus struct {
 	State string // as the supervisor prints it, such as RUNNING
 	Ready bool
 	Why   string // not ready: the reason
+
+	// Serving is whether programs that depend on it can start: it is ready, or becomes ready by what they do.
+	Serving bool
 
 	// Elsewhere says what it waits for on another host, when it is started and becomes ready by itself as soon as that
 	// is there. Nothing on this host is left to be done for it.

@@ -2,6 +2,7 @@ package fate
 
 import (
 	"fmt"
+	"net"
 	"path"
 	"strconv"
 	"strings"
@@ -145,7 +146,33 @@ func clusterManagerProgram(s *Spec) supervisor.Program {
 		s.Side.ClusterManager.Port, s.heapOptions(ClusterManager))
 	p.DependsOn = s.running(MySQL)
 	p.StopWaitSecs = 60 // it ends all sessions first
+	nodes := s.Side.nodeAddresses()
+	if len(nodes) == 0 {
+		return p
+	}
+	// A job that begins before all nodemanagers are registered fails. They, and FATE-Flow, which needs no nodemanager to
+	// start, wait only for the port: a party works on when a host with a nodemanager is away.
+	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-nodes", "--conf", s.Layout.EggrollProperties()}
+	if s.Profile.NodesRegister() {
+		// A nodemanager that was killed is HEALTHY in the table until the next one has started and announced itself.
+		p.ReadyExec = append(p.ReadyExec, "--seen", path.Join(s.Layout.EggrollData(), "heartbeats-seen.json"))
+	}
+	p.ReadyExec = append(p.ReadyExec, nodes...)
+	p.DependantsAfter = supervisor.DependantsListening
+	p.ReadyTimeout = 3 * time.Minute // a new nodemanager is HEALTHY at its third heartbeat, after 20 s
 	return p
+}
+
+// nodeAddresses lists host:port of each nodemanager of the side.
+func (s *Side) nodeAddresses() []string {
+	if !s.NodeManager.Enable {
+		return nil
+	}
+	var out []string
+	for _, ip := range s.NodeManager.IPs {
+		out = append(out, net.JoinHostPort(ip, strconv.Itoa(s.NodeManager.Port)))
+	}
+	return out
 }
 
 func nodeManagerProgram(s *Spec) supervisor.Program {

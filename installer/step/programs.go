@@ -14,7 +14,7 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// StartPrograms makes supervised programs run with what is installed now, and ready.
+// StartPrograms makes supervised programs run with what is installed now, ready or as far as their dependants need them.
 type StartPrograms struct {
 	Names []string
 
@@ -67,7 +67,7 @@ func (s StartPrograms) Check(ctx context.Context, env *engine.Env) (engine.Findi
 		case reason != "":
 			why = append(why, reason)
 		}
-		if st.Ready {
+		if st.Ready || st.Serving {
 			before.Running = append(before.Running, name)
 		}
 	}
@@ -89,7 +89,7 @@ func judge(all []engine.ServiceStatus, name string) (engine.ServiceStatus, strin
 	switch {
 	case i < 0:
 		return engine.ServiceStatus{}, name + " is not known to the supervisor"
-	case all[i].Ready:
+	case all[i].Ready || all[i].Serving:
 		return all[i], ""
 	case all[i].Why != "":
 		return all[i], fmt.Sprintf("%s is %s: %s", name, all[i].State, all[i].Why)
@@ -144,7 +144,7 @@ func (s StartPrograms) look(ctx context.Context, env *engine.Env) (ran, failed b
 	for _, st := range status {
 		if slices.Contains(s.Names, st.Name) && st.State != "STOPPED" {
 			ran = true
-			failed = failed || !st.Ready && st.State != "WAITING"
+			failed = failed || !st.Ready && !st.Serving && st.State != "WAITING"
 		}
 	}
 	return ran, failed, err

@@ -148,6 +148,21 @@ func (c *Client) Start(ctx context.Context, names []string, wait bool) (Outcome,
 	return c.outcome(ctx, "fate.start", words(names), wait)
 }
 
+// StartServing is as Start with wait, but returns when the programs that depend on them can start.
+func (c *Client) StartServing(ctx context.Context, names []string) (Outcome, error) {
+	var out Outcome
+	err := c.Call(ctx, &out, "fate.start", words(names), true, true)
+	return out, err
+}
+
+// RestartServing is as Restart with wait and without dependants, but returns when the programs that depend on them can
+// start.
+func (c *Client) RestartServing(ctx context.Context, names []string) (Outcome, error) {
+	var out Outcome
+	err := c.Call(ctx, &out, "fate.restart", words(names), false, true, true)
+	return out, err
+}
+
 // Stop stops programs.
 func (c *Client) Stop(ctx context.Context, names []string, wait bool) (Outcome, error) {
 	return c.outcome(ctx, "fate.stop", words(names), wait)

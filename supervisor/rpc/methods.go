@@ -81,9 +81,9 @@ func init() {
 
 		"fate.status":   {0, 1, "array array", "Full status of the named programs, or all", false, (*Server).fateStatus},
 		"fate.resolve":  {1, 1, "array array", "Programs that names, groups and all stand for", false, (*Server).fateResolve},
-		"fate.start":    {2, 2, "struct array boolean", "Start programs; with true, wait until ready or failed", false, (*Server).fateStart},
+		"fate.start":    {2, 3, "struct array boolean boolean", "Start programs; with true, wait until ready or failed; with true again, only until dependants can start", false, (*Server).fateStart},
 		"fate.stop":     {2, 2, "struct array boolean", "Stop programs; with true, wait", false, (*Server).fateStop},
-		"fate.restart":  {3, 3, "struct array boolean boolean", "Restart programs; true: their dependants too; true: wait", false, (*Server).fateRestart},
+		"fate.restart":  {3, 4, "struct array boolean boolean boolean", "Restart programs; true: their dependants too; true: wait; true: only until dependants can start", false, (*Server).fateRestart},
 		"fate.update":   {0, 1, "struct array", "Read the configuration and apply it, to the named groups or all", false, (*Server).fateUpdate},
 		"fate.rotate":   {1, 1, "boolean array", "Rotate the logs of programs now", false, (*Server).fateRotate},
 		"fate.why":      {1, 1, "array string", "Why a program is not ready, from it to the root cause", false, (*Server).fateWhy},

@@ -82,9 +82,12 @@ func flatten(err error) []error {
 
 func (s *Server) fateStart(c *call) (any, error) {
 	names, err := s.names(c, 0)
-	wait := c.boolean(1, true)
+	wait, serving := c.boolean(1, true), c.boolean(2, false)
 	if err != nil || !c.ok() {
 		return nil, err
+	}
+	if serving {
+		return outcome(names, s.sup.StartServing(c.ctx, names))
 	}
 	return outcome(names, s.sup.Start(c.ctx, names, wait))
 }
@@ -100,9 +103,12 @@ func (s *Server) fateStop(c *call) (any, error) {
 
 func (s *Server) fateRestart(c *call) (any, error) {
 	names, err := s.names(c, 0)
-	dependants, wait := c.boolean(1, false), c.boolean(2, true)
+	dependants, wait, serving := c.boolean(1, false), c.boolean(2, true), c.boolean(3, false)
 	if err != nil || !c.ok() {
 		return nil, err
+	}
+	if serving {
+		return outcome(names, s.sup.RestartServing(c.ctx, names, dependants))
 	}
 	return outcome(names, s.sup.Restart(c.ctx, names, dependants, wait))
 }

@@ -33,12 +33,21 @@ def add(job_id, role, party, conf, logger):
     logger.info("begin to init parameters of secure add example %s", role)
     processors = federation.manager("v1/cluster-manager/session/getOrCreateSession", {"id": session})["processors"]
     logger.info("session %s has processors %s", session, processors)
+    # As in eggroll's client: a table is on the nodes that are HEALTHY when it is made, and the session has those that
+    # were HEALTHY when it began. Between the two a node may have come or gone.
+    eggs = {p["server_node_id"]: f"{p['host']}:{p['port']}" for p in processors}
+
+    def table():
+        places = federation.manager("v1/cluster-manager/metadata/getOrCreateStore", {"partitions": partitions})["partitions"]
+        return [eggs[node] for node in places]
+
     try:
-        address = f"{processors[0]['host']}:{processors[0]['port']}"
+        address = table()[0]
         shares = federation.worker(address, {"do": "split", "seed": seed, "rows": rows, "partitions": partitions})
         logger.info("send a share of %d numbers in %d partitions to %s %s", rows, partitions, other_role, other)
         federation.push(other, f"{job_id}-{role}-share", shares["send"], job_id)
         received = federation.take(f"{job_id}-{other_role}-share", partitions)
+        table()
         own = federation.worker(address, {"do": "sum", "lists": shares["keep"] + received})["sum"]
         if role == "host":
             federation.push(other, f"{job_id}-host-sum", [own], job_id)

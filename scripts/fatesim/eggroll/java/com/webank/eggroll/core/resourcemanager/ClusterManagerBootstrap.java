@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import com.webank.eggroll.core.Bootstrap;
 import io.grpc.Server;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +25,7 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     Server server = Command.serve(port, Map.of(
         Command.HEARTBEAT, this::heartbeat,
         Command.CREATE_SESSION, this::createSession,
+        Command.GET_STORE, this::getStore,
         Command.STOP_SESSION, this::stopSession));
     watchNodes(settings);
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
@@ -44,9 +46,27 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     }, interval, interval, TimeUnit.MILLISECONDS);
   }
 
+  /** As 2.5.3: the first heartbeat of a new node makes its row, the second gets the row's id, and the node is HEALTHY in the third. */
   private JsonObject heartbeat(JsonObject node) throws SQLException {
-    database.updateNode(node.get("host").getAsString(), node.get("port").getAsInt(), node.get("status").getAsString());
-    return new JsonObject();
+    JsonObject answer = new JsonObject();
+    answer.addProperty("id", database.updateNode(node.get("id").getAsLong(), node.get("host").getAsString(), node.get("port").getAsInt(),
+        node.get("status").getAsString()));
+    return answer;
+  }
+
+  /** Says on which nodes the partitions of a table are: on all that are HEALTHY now, whatever the session has. */
+  private JsonObject getStore(JsonObject argument) throws SQLException {
+    List<MetaDatabase.Node> nodes = database.healthyNodes();
+    if (nodes.isEmpty()) {
+      throw new IllegalStateException("cannot place a table: no HEALTHY nodemanager in server_node");
+    }
+    JsonArray places = new JsonArray();
+    for (int i = 0; i < argument.get("partitions").getAsInt(); i++) {
+      places.add(nodes.get(i % nodes.size()).id());
+    }
+    JsonObject result = new JsonObject();
+    result.add("partitions", places);
+    return result;
   }
 
   private JsonObject createSession(JsonObject argument) throws SQLException {
@@ -54,6 +74,7 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     JsonArray processors = new JsonArray();
     for (MetaDatabase.Node node : database.healthyNodes()) {
       JsonObject started = Command.call(node.host(), node.port(), Command.START_PROCESSORS, argument);
+      started.addProperty("server_node_id", node.id());
       processors.add(started);
     }
     if (processors.isEmpty()) {

@@ -17,7 +17,7 @@ final class MetaDatabase {
       "session_option", "session_processor", "processor_resource", "node_resource", "session_ranks");
 
   /** A nodemanager that can take work. */
-  record Node(String host, int port) {}
+  record Node(long id, String host, int port) {}
 
   private final String url;
   private final String user;
@@ -53,12 +53,33 @@ final class MetaDatabase {
     }
   }
 
-  synchronized void updateNode(String host, int port, String status) throws SQLException {
-    int changed = update("UPDATE server_node SET status = ?, last_heartbeat_at = NOW() WHERE host = ? AND port = ? AND node_type = 'NODE_MANAGER'",
-        status, host, port);
-    if (changed == 0) {
-      update("INSERT INTO server_node (host, port, node_type, status, last_heartbeat_at) VALUES (?, ?, 'NODE_MANAGER', ?, NOW())", host, port, status);
-      Log.info("new node " + host + ":" + port);
+  /** Notes a heartbeat of a node, which knows its id or has -1, and returns the id it is to use: -1 for a row that was just made. */
+  synchronized long updateNode(long id, String host, int port, String status) throws SQLException {
+    if (id == -1 && status.equals("LOSS")) {
+      return id;
+    }
+    if (id == -1) {
+      id = nodeAt(host, port);
+    }
+    int changed = id == -1 ? 0 : update("UPDATE server_node SET host = ?, port = ?, status = ?, last_heartbeat_at = NOW() WHERE server_node_id = ?",
+        host, port, status, id);
+    if (changed > 0 || status.equals("LOSS")) {
+      return id;
+    }
+    boolean known = id != -1; // its row is gone
+    update("INSERT INTO server_node (host, port, node_type, status, last_heartbeat_at) VALUES (?, ?, 'NODE_MANAGER', ?, NOW())", host, port, status);
+    Log.info("create new node " + host + ":" + port);
+    return known ? nodeAt(host, port) : -1;
+  }
+
+  private long nodeAt(String host, int port) throws SQLException {
+    try (PreparedStatement s = connection().prepareStatement(
+        "SELECT server_node_id FROM server_node WHERE node_type = 'NODE_MANAGER' AND host = ? AND port = ? ORDER BY 1 LIMIT 1")) {
+      s.setString(1, host);
+      s.setInt(2, port);
+      try (ResultSet rows = s.executeQuery()) {
+        return rows.next() ? rows.getLong(1) : -1;
+      }
     }
   }
 
@@ -70,9 +91,9 @@ final class MetaDatabase {
   synchronized List<Node> healthyNodes() throws SQLException {
     List<Node> nodes = new ArrayList<>();
     try (PreparedStatement s = connection().prepareStatement(
-            "SELECT host, port FROM server_node WHERE node_type = 'NODE_MANAGER' AND status = 'HEALTHY'"); ResultSet rows = s.executeQuery()) {
+            "SELECT server_node_id, host, port FROM server_node WHERE node_type = 'NODE_MANAGER' AND status = 'HEALTHY' ORDER BY 1"); ResultSet rows = s.executeQuery()) {
       while (rows.next()) {
-        nodes.add(new Node(rows.getString(1), rows.getInt(2)));
+        nodes.add(new Node(rows.getLong(1), rows.getString(2), rows.getInt(3)));
       }
     }
     return nodes;

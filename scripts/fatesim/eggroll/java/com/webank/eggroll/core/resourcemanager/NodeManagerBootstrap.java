@@ -30,18 +30,26 @@ public final class NodeManagerBootstrap implements Bootstrap.Service {
   private Settings settings;
   private String host;
   private int port;
+  private Path meta;
+  private long id = -1;
+  private String status = "INIT";
 
   @Override
   public void start(Settings settings, int port, String tag) throws Exception {
     this.settings = settings;
     this.port = port;
     this.host = settings.get(NODE + "host", null) != null ? settings.get(NODE + "host") : guessHost(settings);
-    Files.createDirectories(Path.of(settings.required("eggroll.data.dir")));
+    Path data = Files.createDirectories(Path.of(settings.required("eggroll.data.dir")));
+    meta = data.resolve("NodeManagerMeta");
+    readMeta();
     Server server = Command.serve(port, Map.of(Command.START_PROCESSORS, this::startWorker, Command.STOP_PROCESSORS, this::stopWorker));
     int interval = settings.number(NODE + "heartbeat.interval", 10_000);
-    Executors.newSingleThreadScheduledExecutor(Background::thread).scheduleWithFixedDelay(() -> beat("HEALTHY"), 0, interval, TimeUnit.MILLISECONDS);
+    Executors.newSingleThreadScheduledExecutor(Background::thread).scheduleWithFixedDelay(this::beat, 0, interval, TimeUnit.MILLISECONDS);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-      beat("LOSS");
+      synchronized (this) {
+        status = "LOSS";
+      }
+      beat();
       workers.values().forEach(Process::destroy);
     }));
     Log.info(tag);
@@ -49,15 +57,34 @@ public final class NodeManagerBootstrap implements Bootstrap.Service {
     server.awaitTermination();
   }
 
-  private void beat(String status) {
+  /** What an earlier process of this address has learned: the id of its row. */
+  private void readMeta() throws IOException {
+    if (!Files.exists(meta)) {
+      return;
+    }
+    String[] words = Files.readString(meta).strip().split(" ");
+    if (words.length == 3 && words[1].equals(host) && words[2].equals(String.valueOf(port))) {
+      id = Long.parseLong(words[0]);
+    }
+  }
+
+  private synchronized void beat() {
     JsonObject node = new JsonObject();
+    node.addProperty("id", id);
     node.addProperty("host", host);
     node.addProperty("port", port);
     node.addProperty("status", status);
     try {
-      Command.call(settings.required("eggroll.resourcemanager.clustermanager.host"),
+      JsonObject answer = Command.call(settings.required("eggroll.resourcemanager.clustermanager.host"),
           settings.number("eggroll.resourcemanager.clustermanager.port", 4670), Command.HEARTBEAT, node);
-    } catch (RuntimeException e) { // the real one goes on for ever, too
+      long given = answer.get("id").getAsLong();
+      if (status.equals("INIT") && given != -1) { // HEALTHY in the next heartbeat
+        id = given;
+        status = "HEALTHY";
+        Files.writeString(meta, id + " " + host + " " + port + "\n");
+        Log.info("get node id " + id + " from cluster-manager");
+      }
+    } catch (RuntimeException | IOException e) { // the real one goes on for ever, too
       Log.info("cannot send a heartbeat to the clustermanager: " + e.getMessage());
     }
   }

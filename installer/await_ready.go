@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/supervisor/rpc"
+)
+
+// readyPause is between two looks at programs that serve and are not ready.
+const readyPause = 500 * time.Millisecond
+
+// awaitReady waits, when every step is done, for programs that serve and become ready by what others do: for the
+// clustermanager, until all nodemanagers are registered. One whose nodemanagers are on hosts that are not installed yet
+// is left to the supervisor when --wait is over.
+func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
+	if !d.host.Live() || env.Services == nil {
+		return nil
+	}
+	client := rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))
+	told := ""
+	for {
+		pending, err := servingUnready(ctx, client)
+		if errors.As(err, new(*rpc.NotRunningError)) || err == nil && pending == nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if text := pending.Name + " is not ready: " + pending.Text; text != told {
+			told = text
+			d.wait.tell(text)
+		}
+		missing := unreachableNodes(ctx, d.spec, pending.Name)
+		switch {
+		case missing != nil && !d.wait.deadline().After(time.Now()):
+			d.wait.leave([]string{pending.Name}, absence{Program: pending.Name, Needs: missing.String(), Remedy: missing.Remedy()})
+			return nil
+		case missing == nil && pending.Status.TimedOut:
+			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)
+		}
+		select {
+		case <-time.After(readyPause):
+		case <-ctx.Done():
+			return withHint(context.Cause(ctx), "fate-installer svc status tells when all is ready")
+		}
+	}
+}
+
+// servingUnready returns the first program that serves and is not ready; nothing when there is none.
+func servingUnready(ctx context.Context, client *rpc.Client) (*rpc.Failure, error) {
+	statuses, err := client.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range statuses {
+		if st.Serving && !st.Ready {
+			return &rpc.Failure{Name: st.Name, Text: st.Why, Status: &st}, nil
+		}
+	}
+	return nil, nil
+}
+
+// unreachableNodes is the need for nodemanagers on other hosts that do not answer; nothing when all do, or when the
+// program is another than the clustermanager.
+func unreachableNodes(ctx context.Context, spec *fate.Spec, program string) *fate.Need {
+	if program != fate.ClusterManager.Program() {
+		return nil
+	}
+	need := fate.Need{Module: fate.NodeManager, Inside: true}
+	for _, ip := range spec.Side.NodeManager.IPs {
+		addr := net.JoinHostPort(ip, strconv.Itoa(spec.Side.NodeManager.Port))
+		if ip == spec.IP {
+			continue
+		}
+		attempt, cancel := context.WithTimeout(ctx, needTimeout)
+		if knock(attempt, addr) != nil {
+			need.Addrs = append(need.Addrs, addr)
+		}
+		cancel()
+	}
+	if len(need.Addrs) == 0 {
+		return nil
+	}
+	need.AtLeast = len(need.Addrs)
+	slices.Sort(need.Addrs)
+	return &need
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
+)
+
+// newProbeNodesCommand is the readiness probe of the clustermanager. Its port opens at once, but a job that begins
+// before all nodemanagers are registered fails: eggroll places tables on nodes that its session does not know.
+func newProbeNodesCommand() *cobra.Command {
+	var file, seen string
+	cmd := &cobra.Command{
+		Use:    "probe-nodes --conf FILE HOST:PORT...",
+		Short:  "Check that every nodemanager is registered and answers",
+		Hidden: true,
+		Long: `Check that each of the nodemanagers is HEALTHY in eggroll's table server_node, and accepts a connection. The
+database and its account are read from eggroll.properties.
+
+A nodemanager of eggroll 2.5 registers itself and is HEALTHY 10 to 20 seconds after its start. After it was killed its
+row is HEALTHY until the new one announces itself. With --seen a nodemanager counts only when it has sent a heartbeat
+since it began to answer; the file keeps what earlier checks have seen. The rows of eggroll before 2.5 are those that
+the installer wrote.
+
+EXIT STATUS
+  0    all are registered and answer
+  1    one is missing, which is named, or the database does not answer`,
+		Example: `  fate-installer svc probe-nodes --conf /data/projects/fate/eggroll/conf/eggroll.properties 192.168.0.1:4671`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runProbeNodes(cmd.Context(), file, seen, args)
+		},
+	}
+	cmd.Flags().StringVar(&file, "conf", "", "eggroll.properties `file`")
+	cmd.Flags().StringVar(&seen, "seen", "", "`file` that keeps the heartbeats that were seen; without it none is needed")
+	_ = cmd.MarkFlagRequired("conf")
+	return cmd
+}
+
+// probeNodesTimeout leaves the supervisor's time limit for a probe to probes that hang.
+const probeNodesTimeout = 4 * time.Second
+
+func runProbeNodes(ctx context.Context, file, seen string, nodes []string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeNodesTimeout)
+	defer cancel()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("cannot read eggroll's configuration: %w", err)
+	}
+	config, err := metaDatabase(data)
+	if err != nil {
+		return fmt.Errorf("cannot use %s: %w", file, err)
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	if seen == "" {
+		return checkNodes(ctx, db, nodes, nil)
+	}
+	beats := readHeartbeats(seen, bootID(), time.Now())
+	return errors.Join(checkNodes(ctx, db, nodes, beats), beats.write(seen, time.Now()))
+}
+
+// Keys of eggroll.properties with the metadata database.
+const (
+	jdbcURL      = "eggroll.resourcemanager.clustermanager.jdbc.url"
+	jdbcUser     = "eggroll.resourcemanager.clustermanager.jdbc.username"
+	jdbcPassword = "eggroll.resourcemanager.clustermanager.jdbc.password"
+)
+
+// metaDatabase reads the login of the metadata database from eggroll.properties, whose values this program writes
+// without escapes. The URL is jdbc:mysql://HOST:PORT/SCHEMA?OPTIONS; the options are Connector/J's own.
+func metaDatabase(properties []byte) (*mysql.Config, error) {
+	values := map[string]string{}
+	lines := bufio.NewScanner(bytes.NewReader(properties))
+	for lines.Scan() {
+		if key, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(key, "#") {
+			values[strings.TrimSpace(key)] = strings.TrimSpace(value)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	url, ok := strings.CutPrefix(values[jdbcURL], "jdbc:mysql://")
+	address, rest, ok2 := strings.Cut(url, "/")
+	if !ok || !ok2 || address == "" {
+		return nil, fmt.Errorf("%s is not the URL of a MySQL database", jdbcURL)
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(address, "3306")
+	}
+	schema, _, _ := strings.Cut(rest, "?")
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.DBName = "tcp", address, schema
+	config.User, config.Passwd = values[jdbcUser], values[jdbcPassword]
+	config.Timeout, config.ReadTimeout = probeNodesTimeout, probeNodesTimeout
+	config.Logger = silentLogger{}
+	return config, nil
+}
+
+// healthy is the status of a node that gets work.
+const healthy = "HEALTHY"
+
+// serverNode is a row of server_node.
+type serverNode struct{ status, heartbeat string }
+
+// checkNodes names the nodemanagers that are not registered as HEALTHY or do not accept a connection, and with beats
+// those that have sent no heartbeat since they did.
+func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbeats) error {
+	rows, err := registeredNodes(ctx, db)
+	if err != nil {
+		return err
+	}
+	faults := make([]error, len(nodes))
+	var group sync.WaitGroup
+	for i, node := range nodes {
+		group.Go(func() {
+			row, registered := rows[node]
+			err := knock(ctx, node)
+			announced := beats.note(node, err == nil, row.heartbeat)
+			switch {
+			case !registered:
+				faults[i] = fmt.Errorf("nodemanager %s is not registered: server_node has no row for it", node)
+			case err != nil:
+				faults[i] = fmt.Errorf("nodemanager %s does not answer: %w", node, err)
+			case row.status != healthy:
+				faults[i] = fmt.Errorf("nodemanager %s is %s in server_node, not %s", node, row.status, healthy)
+			case !announced:
+				faults[i] = fmt.Errorf("nodemanager %s has sent no heartbeat since it began to answer", node)
+			}
+		})
+	}
+	group.Wait()
+	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
+	texts := make([]string, len(faults))
+	for i, fault := range faults {
+		texts[i] = fault.Error()
+	}
+	if len(texts) > 0 {
+		return errors.New(strings.Join(texts, "; ")) // in one line, for the status
+	}
+	return nil
+}
+
+// registeredNodes reads the row of each nodemanager by HOST:PORT.
+func registeredNodes(ctx context.Context, db *sql.DB) (map[string]serverNode, error) {
+	rows, err := db.QueryContext(ctx, `SELECT host, port, COALESCE(status, ''), COALESCE(last_heartbeat_at, '')
+		FROM server_node WHERE node_type = 'NODE_MANAGER'`)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read server_node: %w", err)
+	}
+	defer rows.Close()
+	out := map[string]serverNode{}
+	for rows.Next() {
+		var host, port string
+		var row serverNode
+		if err := rows.Scan(&host, &port, &row.status, &row.heartbeat); err != nil {
+			return nil, fmt.Errorf("cannot read server_node: %w", err)
+		}
+		row.status = cmp.Or(row.status, "without a status")
+		if node := net.JoinHostPort(host, port); out[node].status != healthy {
+			out[node] = row
+		}
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nodeTable is a database with the rows of server_node.
+type nodeTable [][4]string
+
+func (n nodeTable) Connect(context.Context) (driver.Conn, error) { return nodeConn{n}, nil }
+func (n nodeTable) Driver() driver.Driver                        { return nil }
+
+type nodeConn struct{ rows nodeTable }
+
+func (nodeConn) Prepare(string) (driver.Stmt, error) { return nil, driver.ErrSkip }
+func (nodeConn) Close() error                        { return nil }
+func (nodeConn) Begin() (driver.Tx, error)           { return nil, driver.ErrSkip }
+
+func (c nodeConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return &nodeRows{left: c.rows}, nil
+}
+
+type nodeRows struct{ left nodeTable }
+
+func (*nodeRows) Columns() []string { return []string{"host", "port", "status", "last_heartbeat_at"} }
+func (*nodeRows) Close() error      { return nil }
+
+func (r *nodeRows) Next(dest []driver.Value) error {
+	if len(r.left) == 0 {
+		return io.EOF
+	}
+	for i, v := range r.left[0] {
+		dest[i] = v
+	}
+	r.left = r.left[1:]
+	return nil
+}
+
+// TestProbeNodes: every nodemanager that is expected has to be HEALTHY and to answer; each that is not is named.
+func TestProbeNodes(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	up := l.Addr().String()
+	_, port, _ := net.SplitHostPort(up)
+	const down = "127.0.0.1:1"
+	for name, tt := range map[string]struct {
+		rows  nodeTable
+		nodes []string
+		want  []string // in the error; none: all is well
+	}{
+		"registered":                 {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
+		"an old row beside it":       {nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
+		"another node is lost":       {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}, {"192.0.2.9", "4671", "LOSS", ""}}, []string{up}, nil},
+		"no row":                     {nil, []string{up}, []string{"nodemanager " + up + " is not registered"}},
+		"announced":                  {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up}, []string{"nodemanager " + up + " is INIT"}},
+		"lost":                       {nodeTable{{"127.0.0.1", port, "LOSS", ""}}, []string{up}, []string{" is LOSS"}},
+		"no status":                  {nodeTable{{"127.0.0.1", port, "", ""}}, []string{up}, []string{" is without a status"}},
+		"HEALTHY and without power":  {nodeTable{{"127.0.0.1", "1", "HEALTHY", ""}}, []string{down}, []string{"nodemanager " + down + " does not answer"}},
+		"one of two":                 {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up, down}, []string{"nodemanager " + down + " is not registered"}},
+		"both, each with its reason": {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up, down}, []string{up + " is INIT", down + " is not registered"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := sql.OpenDB(tt.rows)
+			defer db.Close()
+			err := checkNodes(t.Context(), db, tt.nodes, nil)
+			if err == nil != (len(tt.want) == 0) {
+				t.Fatalf("error %v", err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("error %q does not say %q in one line", err, want)
+				}
+			}
+		})
+	}
+}
+
+// TestProbeWantsAHeartbeat: the row of a nodemanager that was killed says HEALTHY until the next one announces itself.
+func TestProbeWantsAHeartbeat(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "seen.json")
+	now := time.Now()
+	boot := "a"
+	check := func(answers bool, heartbeat string) bool {
+		beats := readHeartbeats(file, boot, now)
+		announced := beats.note("n:1", answers, heartbeat)
+		if err := beats.write(file, now); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Second)
+		return announced
+	}
+	for i, tt := range []struct {
+		before    func()
+		answers   bool
+		heartbeat string
+		want      bool
+	}{
+		{nil, true, "10:00:00", false}, // of the one that was killed, for all that is known
+		{nil, true, "10:00:00", false},
+		{nil, true, "10:00:10", true},
+		{nil, true, "10:00:10", true},
+		{nil, false, "10:00:10", false}, // killed
+		{nil, true, "10:00:10", false},  // the next one answers and has not announced itself
+		{nil, true, "10:00:30", true},
+		{func() { boot = "b" }, true, "10:00:30", false}, // the host was switched off and on
+		{nil, true, "10:00:40", true},
+		{func() { now = now.Add(2 * seenFor) }, true, "10:00:40", false}, // the clustermanager was stopped
+		{nil, true, "10:00:50", true},
+		{func() { now = now.Add(-time.Hour) }, true, "10:00:50", false}, // the clock was set back
+		{func() { must0(t, os.WriteFile(file, []byte("{"), 0o600)) }, true, "10:00:50", false},
+	} {
+		if tt.before != nil {
+			tt.before()
+		}
+		if got := check(tt.answers, tt.heartbeat); got != tt.want {
+			t.Errorf("check %d: announced is %v", i, got)
+		}
+	}
+	if !(*heartbeats)(nil).note("n:1", true, "") {
+		t.Error("without a memory a heartbeat is wanted")
+	}
+}
+
+func must0(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMetaDatabase(t *testing.T) {
+	const text = `[eggroll]
+# a comment = 1
+eggroll.resourcemanager.clustermanager.jdbc.url=jdbc:mysql://192.168.0.3:3307/eggroll_meta?useSSL=false&serverTimezone=UTC
+eggroll.resourcemanager.clustermanager.jdbc.username=fate
+eggroll.resourcemanager.clustermanager.jdbc.password=a=b#c
+`
+	c, err := metaDatabase([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Addr != "192.168.0.3:3307" || c.DBName != "eggroll_meta" || c.User != "fate" || c.Passwd != "a=b#c" {
+		t.Errorf("%s@%s/%s with password %q", c.User, c.Addr, c.DBName, c.Passwd)
+	}
+	if c, err = metaDatabase([]byte(strings.Replace(text, ":3307", "", 1))); err != nil || c.Addr != "192.168.0.3:3306" {
+		t.Errorf("without a port: %v, %v", c, err)
+	}
+	for _, bad := range []string{"", strings.Replace(text, "jdbc:mysql", "jdbc:h2", 1), strings.Replace(text, "/eggroll_meta", "", 1)} {
+		if _, err := metaDatabase([]byte(bad)); err == nil {
+			t.Errorf("no error for %q", bad)
+		}
+	}
+}
