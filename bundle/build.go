@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 )
 
 // Fetcher finds remote files.
@@ -100,7 +101,8 @@ type UnlockedError struct {
 }
 
 func (e *UnlockedError) Error() string {
-	s := fmt.Sprintf("cannot build from %s: %d sources have no sha256 and size yet", e.File, len(e.Missing))
+	s := fmt.Sprintf("cannot build from %s: %s no sha256 and size yet", e.File,
+		count.Of(len(e.Missing), "source has", "sources have"))
 	for _, m := range e.Missing {
 		s += "\n" + m
 	}

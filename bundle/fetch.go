@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 )
 
 // Downloader fetches files over HTTP into a cache: it tries the mirrors in their order, tries again what may pass, and
@@ -46,7 +47,7 @@ type FetchError struct {
 func (e *FetchError) Error() string {
 	s := fmt.Sprintf("cannot fetch %s", e.URLs[0])
 	if len(e.URLs) > 1 {
-		s += fmt.Sprintf(" or its %d mirrors", len(e.URLs)-1)
+		s += " or its " + count.Of(len(e.URLs)-1, "mirror")
 	}
 	for _, err := range e.Errs {
 		s += "\n" + err.Error()

@@ -254,7 +254,7 @@ func TestFetchMirrors(t *testing.T) {
 	if !errors.As(err, &failed) || len(failed.Errs) != 2 || !errors.Is(err, errOtherFile) {
 		t.Fatalf("error %v, want one for each mirror", err)
 	}
-	if !strings.HasPrefix(err.Error(), "cannot fetch "+gone.URL+"/f or its 1 mirrors\n") || failed.Hint() == "" {
+	if !strings.HasPrefix(err.Error(), "cannot fetch "+gone.URL+"/f or its 1 mirror\n") || failed.Hint() == "" {
 		t.Errorf("message:\n%v", err)
 	}
 }

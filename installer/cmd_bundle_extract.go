@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 )
 
 type bundleExtractOptions struct {
@@ -177,7 +178,7 @@ func printExtraction(g *globals, list []extraction) error {
 		return g.printJSON(map[string]any{"extracted": items})
 	}
 	for _, e := range list {
-		g.printf("%s %s: %d files, %s in %s\n", e.component.Name, e.component.Version, e.component.Files, formatBytes(e.component.Size), e.target)
+		g.printf("%s %s: %s, %s in %s\n", e.component.Name, e.component.Version, count.Of(e.component.Files, "file"), formatBytes(e.component.Size), e.target)
 	}
 	if len(list) == 0 {
 		g.printf("nothing to do: every component is there\n")

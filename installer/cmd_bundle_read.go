@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/bundle"
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 )
 
 type bundleInspectOptions struct {
@@ -189,7 +190,7 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 		return g.printJSON(map[string]any{"path": p.Path(), "size": report.Size, "digest": report.Digest, "components": report.Components,
 			"frames": report.Frames, "files": report.Files, "signed": report.Signed, "signed_by": report.SignedBy})
 	}
-	g.printf("%s is whole: %s in %d components, manifest sha256 %s\n", p.Path(), formatBytes(report.Size), report.Components, report.Digest)
+	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size), count.Of(report.Components, "component"), report.Digest)
 	switch s, signed := p.Signature(); {
 	case report.SignedBy != "":
 		g.printf("signed by key %s: %s\n", report.SignedBy, s.Comment)

@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -135,7 +136,7 @@ func (d *deployment) preflight(waive []string) error {
 	for i, r := range refused {
 		lines[i] = fmt.Sprintf("%s: %s (wanted: %s)", r.ID, r.Measured, r.Wanted)
 	}
-	return exitCode(withHint(fmt.Errorf("cannot install on this host, %d of its checks refuse:\n%s", len(refused), strings.Join(lines, "\n")),
+	return exitCode(withHint(fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s", len(refused), count.Noun(len(refused), "refuses", "refuse"), strings.Join(lines, "\n")),
 		"do what stands behind the arrows, or take responsibility with --waive "+refused[0].ID+"='reason'"), exitPreflight)
 }
 
@@ -195,12 +196,12 @@ type checkReport struct {
 }
 
 func printChecks(g *globals, headline string, notes fate.Problems, results []fate.CheckResult, all bool) error {
-	count := countStatus(results)
+	number := countStatus(results)
 	switch g.Output {
 	case outputJUnit:
 		return encodeJUnit(g.Stdout, results)
 	case outputJSON:
-		return g.printJSON(checkReport{headline, count[fate.StatusRefused], count[fate.StatusWarning], count[fate.StatusPlanned], results, noteTexts(notes)})
+		return g.printJSON(checkReport{headline, number[fate.StatusRefused], number[fate.StatusWarning], number[fate.StatusPlanned], results, noteTexts(notes)})
 	}
 	g.printf("%s\n", headline)
 	printNotes(g, notes)
@@ -216,8 +217,8 @@ func printChecks(g *globals, headline string, notes fate.Problems, results []fat
 		g.printf("\n")
 	}
 	printProblems(g, results)
-	g.printf("%d checks: %d ok, %d planned, %d warnings, %d refused, %d waived, %d skipped\n", len(results), count[fate.StatusOK],
-		count[fate.StatusPlanned], count[fate.StatusWarning], count[fate.StatusRefused], count[fate.StatusWaived], count[fate.StatusSkipped])
+	g.printf("%s: %d ok, %d planned, %s, %d refused, %d waived, %d skipped\n", count.Of(len(results), "check"), number[fate.StatusOK],
+		number[fate.StatusPlanned], count.Of(number[fate.StatusWarning], "warning"), number[fate.StatusRefused], number[fate.StatusWaived], number[fate.StatusSkipped])
 	return nil
 }
 
@@ -234,11 +235,11 @@ func printProblems(g *globals, results []fate.CheckResult) {
 }
 
 func countStatus(results []fate.CheckResult) map[fate.Status]int {
-	count := map[fate.Status]int{}
+	number := map[fate.Status]int{}
 	for _, r := range results {
-		count[r.Status]++
+		number[r.Status]++
 	}
-	return count
+	return number
 }
 
 // JUnit's XML, as far as the servers that show it agree on it.
@@ -277,8 +278,8 @@ func writeJUnit(file string, results []fate.CheckResult) error {
 }
 
 func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
-	count := countStatus(results)
-	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: count[fate.StatusRefused], Skipped: count[fate.StatusSkipped] + count[fate.StatusWaived]}
+	number := countStatus(results)
+	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[fate.StatusRefused], Skipped: number[fate.StatusSkipped] + number[fate.StatusWaived]}
 	for _, r := range results {
 		kind, _, _ := strings.Cut(r.ID, ":")
 		c := junitCase{Class: "preflight." + kind, Name: r.ID + ": " + r.Title}

@@ -76,7 +76,7 @@ waived   port:80: taken
          waived: it stops at six
 planned  selinux: enforcing; wanted: permissive
          -> install does this
-6 checks: 1 ok, 1 planned, 1 warnings, 1 refused, 1 waived, 1 skipped
+6 checks: 1 ok, 1 planned, 1 warning, 1 refused, 1 waived, 1 skipped
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

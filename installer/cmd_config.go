@@ -7,6 +7,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -82,7 +83,7 @@ EXIT STATUS
 				return g.printJSON(map[string]any{"ok": true, "notes": noteTexts(notes)})
 			}
 			printNotes(g, notes)
-			g.printf("ok: %d side(s)\n", len(w.cluster.Sides()))
+			g.printf("ok: %s\n", count.Of(len(w.cluster.Sides()), "side"))
 			return nil
 		},
 	}

@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -129,7 +130,7 @@ func (x *diagnosis) report(file string) error {
 	x.g.printf("%s has, without passwords and keys:\n", file)
 	for _, group := range order {
 		if groups[group] > 1 {
-			x.g.printf("  %-14s %d files\n", group, groups[group])
+			x.g.printf("  %-14s %s\n", group, count.Of(groups[group], "file"))
 		} else {
 			x.g.printf("  %s\n", group)
 		}

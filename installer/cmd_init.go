@@ -14,6 +14,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -109,7 +110,7 @@ func runInit(_ context.Context, g *globals, o *initOptions) error {
 	if err := writeNewFile(o.out, data); err != nil {
 		return exitCode(err, exitUsage)
 	}
-	g.printf("%s: %d side(s), with passwords: keep it safe\n", o.out, len(cluster.Sides()))
+	g.printf("%s: %s, with passwords: keep it safe\n", o.out, count.Of(len(cluster.Sides()), "side"))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/step"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -270,7 +271,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	d.wait = newPatience(d.spec, opts.wait, view.service)
 	env := d.env(view)
 	env.Force = opts.forceConfig
-	d.g.printf("carrying out %d steps, journal in %s\n", len(plan.Nodes), d.journalPath())
+	d.g.printf("carrying out %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.journalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
 	if err == nil {
 		err = d.awaitReady(ctx, env)

@@ -15,6 +15,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/peer"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -294,15 +295,15 @@ func (t *partyTest) print(results []peer.Result) error {
 func (t *partyTest) printTable(results []peer.Result, now time.Time) error {
 	t.g.printf("from %s at %s, %s, fate-installer %s\n\n", t.who(), t.spec.IP, now.Format("2006-01-02 15:04:05 MST"), buildVersion())
 	table := newTable(t.g.Stdout, "PARTY", "WAY", "ADDRESS", "CHECK", "RESULT", "MEASURED")
-	count := map[peer.Status]int{}
+	number := map[peer.Status]int{}
 	for _, r := range results {
-		count[r.Status]++
+		number[r.Status]++
 		table.row(r.Party, string(r.Direction), r.Address, r.Check, string(r.Status), r.Measured)
 	}
 	if err := table.flush(); err != nil {
 		return err
 	}
-	t.g.printf("\n%d ok, %d warnings, %d failed, %d skipped\n", count[peer.OK], count[peer.Warning], count[peer.Failed], count[peer.Skipped])
+	t.g.printf("\n%d ok, %s, %d failed, %d skipped\n", number[peer.OK], count.Of(number[peer.Warning], "warning"), number[peer.Failed], number[peer.Skipped])
 	for _, r := range results {
 		if r.Remedy != "" && r.Status != peer.OK {
 			t.g.printf("%s %s %s, %s: %s\n    -> %s\n", r.Status, r.Party, r.Direction, r.Check, r.Measured, r.Remedy)

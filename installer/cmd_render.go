@@ -9,6 +9,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/payload/count"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
@@ -200,6 +201,6 @@ func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
 	if len(differ) > 0 {
 		return exitSilently(exitPreflight)
 	}
-	g.printf("all %d files are as they should be\n", len(files))
+	g.printf("%s right\n", count.Of(len(files), "file is", "files are"))
 	return nil
 }

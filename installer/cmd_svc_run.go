@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/payload/count"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -74,7 +75,7 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 		if err != nil {
 			return exitCode(err, exitUsage)
 		}
-		g.printf("%s: %d programs, no problems\n", conf, len(cfg.Programs))
+		g.printf("%s: %s, no problems\n", conf, count.Of(len(cfg.Programs), "program"))
 		return nil
 	}
 	// The daemon listens to signals itself: SIGTERM means to stop the programs in order first.

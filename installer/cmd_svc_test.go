@@ -54,7 +54,7 @@ func TestSvcRunCheck(t *testing.T) {
 	write("[program:a]\ncommand=/bin/true\nstartsec=1\n")
 	out, stderr, code := svc(t, base, "run", "--check")
 	if code != 0 || !strings.Contains(out, "supervisord.conf:3: [program:a] startsec is not a key that means anything here; did you mean startsecs?") ||
-		!strings.Contains(out, "1 programs, no problems") {
+		!strings.Contains(out, "1 program, no problems") {
 		t.Errorf("exit %d\n%s%s", code, out, stderr)
 	}
 	write("[program:a]\ncommand=/bin/true\ndepends_on=b\n")

@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -209,7 +210,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 			d.g.printf("  %s\n", what)
 		}
 	}
-	d.g.printf("%d things of the installation are on this host\n", len(remaining))
+	d.g.printf("%s of the installation %s on this host\n", count.Of(len(remaining), "thing"), count.Noun(len(remaining), "is", "are"))
 	return nil
 }
 

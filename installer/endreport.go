@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/payload/count"
 )
 
 // endReport is what a finished install tells: what was done, what runs here, and what to do next.
@@ -92,10 +93,10 @@ func (d *deployment) printEndText(end endReport) {
 		d.g.printf("warning: %s\n", w)
 	}
 	if end.Changed == 0 {
-		d.g.printf("nothing to do: all %d things are as they should be (%.1fs)\n", end.Unchanged, end.Elapsed)
+		d.g.printf("nothing to do: %s right already (%.1fs)\n", count.Of(end.Unchanged, "thing is", "things are"), end.Elapsed)
 		return
 	}
-	d.g.printf("done: %d changed, %d were right already (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
+	d.g.printf("done: %d changed, %d right already (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
 	if len(end.Programs) > 0 {
 		t := newTable(d.g.Stdout, "PROGRAM", "STATE", "READY")
 		for _, p := range end.Programs {

@@ -132,7 +132,7 @@ func bundleOnOldKernel(k oldKernel) {
 	k.want([]string{"2 components", "verified"}, "bundle", "build", "--lock", "demo.lock.yaml", "--out", "fate-installer-demo", "--level", "1")
 	k.want([]string{"FATE 1.11.4", "tools"}, "bundle", "inspect", "fate-installer-demo")
 	k.want([]string{"is whole"}, "bundle", "verify", "fate-installer-demo")
-	k.want([]string{"jdk 1.8: 1 files"}, "bundle", "extract", "--from", "fate-installer-demo", "all", "out")
+	k.want([]string{"jdk 1.8: 1 file"}, "bundle", "extract", "--from", "fate-installer-demo", "all", "out")
 	k.wantFile("out/jdk/java", java)
 	k.wantFile("out/tools/bin/run.sh", "#!/bin/sh\n")
 	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from", "fate-installer-demo", "all", "out"); code != exitUsage || !strings.Contains(stderr, "it exists") {

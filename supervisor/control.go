@@ -305,7 +305,7 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 	case st.TimedOut:
 		return st.Why
 	case st.State == Backoff && st.Vain >= hopelessAfter:
-		return fmt.Sprintf("has failed %d times in a row, and is tried again: %s", st.Vain, st.Why)
+		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.Vain), st.Why)
 	case st.State == Waiting && depth < maxProgramsRun:
 		for _, d := range st.WaitsFor {
 			dep := sup.service(d)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"fate-installer/payload/count"
 )
 
 // DaemonOptions are what Run needs besides the configuration file.
@@ -106,7 +108,7 @@ func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again boo
 	}
 	d.sup.Autostart()
 	d.log.Info().Int("pid", os.Getpid()).Str("config", d.cfg.Path).Int("programs", len(d.cfg.Programs)).Msg("supervising")
-	d.notify.send("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()), fmt.Sprintf("STATUS=supervising %d programs", len(d.cfg.Programs)))
+	d.notify.send("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()), "STATUS=supervising "+count.Of(len(d.cfg.Programs), "program"))
 	for {
 		var r request
 		select {

@@ -128,7 +128,7 @@ func stateText(st *Status) string {
 	case Exited:
 		return "has ended by itself and is not to be started again"
 	case Fatal:
-		return fmt.Sprintf("has failed %d times in a row and was given up: %s", st.Failures, st.failure())
+		return fmt.Sprintf("has failed %s and was given up: %s", inARow(st.Failures), st.failure())
 	case Backoff:
 		return fmt.Sprintf("has failed (%s) and is tried again in %s", st.failure(), time.Until(st.Next).Round(100*time.Millisecond))
 	case Waiting:
@@ -253,4 +253,12 @@ func userText(p *Program) string {
 		return "of the supervisor"
 	}
 	return p.User
+}
+
+// inARow says how often something happened without a success in between.
+func inARow(times int) string {
+	if times == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times in a row", times)
 }

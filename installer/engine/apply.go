@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"fate-installer/payload/count"
 )
 
 // defaultParallel is how many steps run at once when Env does not say: enough to keep a disk and a starting database
@@ -276,7 +278,7 @@ func (r *run) result(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil && (skipped || len(r.failures) > 0):
 		// The failures are how the steps saw the end of ctx.
-		return fmt.Errorf("interrupted with %d of %d steps done: %w", r.report.Count(Changed)+r.report.Count(Unchanged), len(r.order), context.Cause(ctx))
+		return fmt.Errorf("interrupted with %d of %s done: %w", r.report.Count(Changed)+r.report.Count(Unchanged), count.Of(len(r.order), "step"), context.Cause(ctx))
 	case len(r.failures) > 0:
 		return errors.Join(r.failures...)
 	}

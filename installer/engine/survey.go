@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"fate-installer/payload/count"
 )
 
 // SurveyLine is what a plan means for one step on a host.
@@ -103,7 +105,7 @@ func (s Survey) WriteText(w io.Writer, all bool) error {
 		}
 		l.write(&b)
 	}
-	fmt.Fprintf(&b, "%d of %d steps to do\n", s.Todo(), len(s))
+	fmt.Fprintf(&b, "%d of %s to do\n", s.Todo(), count.Of(len(s), "step"))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

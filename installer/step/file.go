@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
+	"fate-installer/payload/count"
 )
 
 // NewSuffix is added to the name of a configuration file that an operator has edited: the version that the
@@ -39,7 +40,7 @@ func (f File) Describe() string {
 	if f.Secret {
 		secret = ", holds a secret"
 	}
-	return fmt.Sprintf("file %s, %d bytes, mode %s%s%s", f.Path, len(f.Content), octal(f.mode().Perm), ownedBy(f.Owner, f.Group), secret)
+	return fmt.Sprintf("file %s, %s, mode %s%s%s", f.Path, count.Of(len(f.Content), "byte"), octal(f.mode().Perm), ownedBy(f.Owner, f.Group), secret)
 }
 
 // mode is the mode of the file. Without one it is readable by all, and with a secret by the owner alone.
@@ -103,7 +104,7 @@ func (f File) differs(env *engine.Env, now prior, content []byte) string {
 	case now.Kind == isLink:
 		return "it is a link to " + now.Target
 	case !bytes.Equal(content, f.Content):
-		return fmt.Sprintf("its content differs (%d bytes, want %d)", len(content), len(f.Content))
+		return fmt.Sprintf("its content differs (%s, want %d)", count.Of(len(content), "byte"), len(f.Content))
 	case f.KeepEdits && env.Host.Exists(f.Path+NewSuffix):
 		return "a stale " + NewSuffix + " is beside it"
 	}

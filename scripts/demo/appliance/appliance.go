@@ -18,6 +18,7 @@ import (
 
 	"fate-installer/bundle"
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 	"fate-installer/scripts/cache"
 	"fate-installer/scripts/debian"
 	"fate-installer/scripts/fatesim"
@@ -91,7 +92,7 @@ func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
 	if err := os.MkdirAll(debPath, 0o755); err != nil {
 		return "", fmt.Errorf("cannot make room for packages: %w", err)
 	}
-	fmt.Fprintf(log, "third-party software from %d Debian packages\n", len(debs))
+	fmt.Fprintf(log, "third-party software from %s\n", count.Of(len(debs), "Debian package"))
 	if err := debian.Download(ctx, debPath, debs); err != nil {
 		return "", err
 	}
