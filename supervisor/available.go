@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // Available is a program of the configuration last read.
@@ -61,12 +59,11 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	var errs []error
 	for _, path := range p.logPaths(sup.config().Daemon.ChildLogDir).distinct() {
 		err := acct.do(func() error {
-			f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+			f, err := openLogFile(path, acct, os.O_WRONLY)
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			return f.Truncate(0)
+			return errors.Join(f.Truncate(0), f.Close())
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)

@@ -121,7 +121,7 @@ func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again boo
 			case syscall.SIGHUP:
 				r.kind = requestReload
 			case syscall.SIGUSR2:
-				_ = d.file.reopen(false)
+				_ = d.file.reopen()
 				continue
 			default:
 				r.kind = d.endKind()
@@ -262,4 +262,7 @@ func (d *Daemon) ask(r request) {
 }
 
 // ClearLog empties the daemon's log.
-func (d *Daemon) ClearLog() error { return d.file.reopen(true) }
+func (d *Daemon) ClearLog() error { return d.file.truncate() }
+
+// OpenLog opens the daemon's log for reading: the file that is being written, whatever its name leads to by now.
+func (d *Daemon) OpenLog() (*os.File, error) { return d.file.reader() }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // stateDir is where the records of running programs are.
@@ -28,8 +30,8 @@ func (d *Daemon) open(h handover) error {
 		}
 		syscall.Umask(mask)
 	}
-	for _, dir := range []string{filepath.Dir(c.Socket), filepath.Dir(c.PidFile), c.ChildLogDir} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	for _, dir := range []string{filepath.Dir(c.Socket), filepath.Dir(c.PidFile)} {
+		if err := makeDirs(dir, 0o755); err != nil {
 			return fmt.Errorf("cannot make the directory %s: %w", dir, withoutPath(err))
 		}
 	}
@@ -37,10 +39,11 @@ func (d *Daemon) open(h handover) error {
 	if d.lock, err = acquireLock(filepath.Join(filepath.Dir(c.Socket), "supervisord.lock"), h); err != nil {
 		return err
 	}
-	if err = d.openLog(); err == nil {
-		_, err = openRecords(stateDir(c))
+	d.openLog()
+	if err := makeDirs(c.ChildLogDir, 0o755); err != nil { // a program that needs it says so
+		d.log.Warn().Err(err).Msg("cannot make the directory of the programs' logs")
 	}
-	if err == nil {
+	if _, err = openRecords(stateDir(c)); err == nil {
 		d.unix, err = listenUnix(c, h)
 	}
 	if err == nil {
@@ -61,21 +64,21 @@ func (d *Daemon) open(h handover) error {
 
 // writePidFile replaces what is there instead of writing into it: it may be a link to somewhere else.
 func writePidFile(path string) error {
-	_ = os.Remove(path)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
-	return errors.Join(err, f.Close())
+	return atPlace(path, func(p *beneath.Place) error {
+		_ = p.Remove()
+		f, err := p.Open(os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+		return errors.Join(err, f.Close())
+	})
 }
 
-func (d *Daemon) openLog() error {
+// openLog opens the daemon's log. Without it the daemon runs all the same, and says so where it is started from.
+func (d *Daemon) openLog() {
 	c := &d.cfg.Daemon
-	file, err := openLogWriter(c.LogFile, c.LogMaxBytes, c.LogBackups)
-	if err != nil {
-		return err
-	}
+	file, failure := newLogWriter(c.LogFile, c.LogMaxBytes, c.LogBackups)
 	d.file = file
 	level, err := zerolog.ParseLevel(logLevelName(c.LogLevel))
 	if err != nil {
@@ -86,7 +89,9 @@ func (d *Daemon) openLog() error {
 		writers = append(writers, lineWriter(d.opts.Stderr, "15:04:05.000"))
 	}
 	d.log = zerolog.New(zerolog.MultiLevelWriter(writers...)).Level(level).With().Timestamp().Logger()
-	return nil
+	if failure != nil {
+		d.log.Error().Err(failure).Msg("the log file is not written")
+	}
 }
 
 // lineWriter makes lines for people. The time is that of writing, because an entry's own has no fractions of a second
@@ -161,14 +166,14 @@ func (d *Daemon) closeAPI() {
 func (d *Daemon) closeFiles() {
 	d.closeAPI()
 	if d.unix != nil {
-		_ = os.Remove(d.cfg.Daemon.Socket) // still ours: the lock is not released yet
+		removeFile(d.cfg.Daemon.Socket) // still ours: the lock is not released yet
 		d.unix.Close()
 	}
 	if d.tcp != nil {
 		d.tcp.Close()
 	}
 	if d.lock != nil {
-		_ = os.Remove(d.cfg.Daemon.PidFile)
+		removeFile(d.cfg.Daemon.PidFile)
 		d.lock.Close()
 	}
 	if d.file != nil {

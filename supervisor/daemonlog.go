@@ -1,57 +1,91 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"fate-installer/installer/host/beneath"
 )
 
-// logWriter is the daemon's own log file. Nobody else holds it open, so it rotates by renaming.
+// logWriter is the daemon's own log file. Nobody else holds it open, so it rotates by renaming. Reading and emptying it
+// go through the open file, whatever its name leads to by then.
+//
+// A log that cannot be opened does not stop the daemon: what is written is lost, and it is tried again with each entry.
 type logWriter struct {
 	mu      sync.Mutex
 	path    string
 	max     int64
 	backups int
-	f       *os.File
+	dir     *beneath.Place // of the log; nil when it is not open
+	f       *os.File       // nil when it is not open
 	size    int64
 }
 
-func openLogWriter(path string, maxBytes int64, backups int) (*logWriter, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, fmt.Errorf("cannot make the log directory: %w", err)
-	}
+// newLogWriter returns the log and why it could not be opened, if so.
+func newLogWriter(path string, maxBytes int64, backups int) (*logWriter, error) {
 	w := &logWriter{path: path, max: maxBytes, backups: backups}
-	if err := w.open(); err != nil {
-		return nil, err
-	}
-	return w, nil
+	return w, w.open()
 }
 
+// errSharedLogDir is the cause when root's log would be where others may put something in its place.
+var errSharedLogDir = errors.New("its directory does not belong to root alone")
+
+// open opens the log by its name, and makes its directory when it is missing.
 func (w *logWriter) open() error {
-	f, err := os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o640)
-	if err != nil {
-		return fmt.Errorf("cannot open the log file: %w", err)
+	w.close()
+	if err := makeDirs(filepath.Dir(w.path), 0o750); err != nil {
+		return fmt.Errorf("cannot make the directory of the log %s: %w", w.path, err)
 	}
-	info, err := f.Stat()
+	root, err := machine()
 	if err != nil {
-		f.Close()
 		return err
 	}
-	w.f, w.size = f, info.Size()
+	dir, err := root.Exact("open", w.path)
+	if err != nil {
+		return fmt.Errorf("cannot open the log: %w", err)
+	}
+	f, size, err := openOwnLog(dir)
+	if err != nil {
+		dir.Close()
+		return fmt.Errorf("cannot open the log %s: %w", w.path, err)
+	}
+	w.dir, w.f, w.size = dir, f, size
 	return nil
+}
+
+func openOwnLog(dir *beneath.Place) (*os.File, int64, error) {
+	if os.Geteuid() == 0 && !dir.OwnDir() {
+		return nil, 0, errSharedLogDir
+	}
+	f, err := dir.Open(os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && (!info.Mode().IsRegular() || ownerOf(info) != os.Geteuid()) {
+		err = errForeignLog
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
 }
 
 // Write appends one entry. On a full disk the entry is lost and the daemon goes on.
 func (w *logWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.f == nil && w.open() != nil {
+		return len(p), nil
+	}
 	if w.max > 0 && w.size > 0 && w.size+int64(len(p)) > w.max {
 		w.rotate()
 	}
-	if w.f == nil && w.open() != nil {
+	if w.f == nil {
 		return len(p), nil
 	}
 	n, _ := w.f.Write(p)
@@ -59,43 +93,79 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// rotate works in the directory that is open.
 func (w *logWriter) rotate() {
-	if w.f != nil {
-		w.f.Close()
-		w.f = nil
-	}
 	if w.backups == 0 {
-		_ = os.Truncate(w.path, 0)
-	} else {
-		for i := w.backups - 1; i >= 1; i-- {
-			_ = os.Rename(fmt.Sprintf("%s.%d", w.path, i), fmt.Sprintf("%s.%d", w.path, i+1))
+		if w.f.Truncate(0) == nil {
+			w.size = 0
 		}
-		_ = os.Rename(w.path, w.path+".1")
+		return
 	}
-	_ = w.open()
+	backup := func(i int) *beneath.Place {
+		return w.dir.Sibling(fmt.Sprintf("%s.%d", filepath.Base(w.path), i))
+	}
+	for i := w.backups - 1; i >= 1; i-- {
+		_ = backup(i).Rename(backup(i + 1))
+	}
+	if w.dir.Rename(backup(1)) != nil {
+		return
+	}
+	f, size, err := openOwnLog(w.dir)
+	if err != nil {
+		w.close()
+		return
+	}
+	w.f.Close()
+	w.f, w.size = f, size
 }
 
-// Reopen opens the file again, for a log rotated by another program, and so does Truncate after emptying it.
-func (w *logWriter) reopen(truncate bool) error {
+// reopen opens the file again by its name, for a log rotated by another program.
+func (w *logWriter) reopen() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.f != nil {
-		w.f.Close()
-		w.f = nil
-	}
-	if truncate {
-		if err := os.Truncate(w.path, 0); err != nil {
-			return fmt.Errorf("cannot empty the log file: %w", err)
-		}
-	}
 	return w.open()
 }
 
-func (w *logWriter) Close() error {
+// truncate empties the log.
+func (w *logWriter) truncate() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.f == nil {
-		return nil
+		if err := w.open(); err != nil {
+			return err
+		}
 	}
-	return w.f.Close()
+	if err := w.f.Truncate(0); err != nil {
+		return fmt.Errorf("cannot empty the log: %w", err)
+	}
+	w.size = 0
+	return nil
+}
+
+// reader returns the open log once more, for reading at offsets.
+func (w *logWriter) reader() (*os.File, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.f == nil {
+		if err := w.open(); err != nil {
+			return nil, err
+		}
+	}
+	return dupFile(w.f)
+}
+
+// Close closes the log. A later entry opens it again.
+func (w *logWriter) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.close()
+	return nil
+}
+
+func (w *logWriter) close() {
+	if w.f != nil {
+		w.f.Close()
+		w.dir.Close()
+		w.f, w.dir = nil, nil
+	}
 }

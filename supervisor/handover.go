@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // A daemon that executes a new version of itself keeps its lock and its listening sockets: their descriptors stay
@@ -67,7 +69,11 @@ func acquireLock(path string, h handover) (*os.File, error) {
 	if f := h.file("lock"); f != nil {
 		return f, nil
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o640)
+	var f *os.File
+	err := atPlace(path, func(p *beneath.Place) (err error) {
+		f, err = p.Open(os.O_RDWR|os.O_CREATE, 0o640)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock file: %w", err)
 	}
@@ -107,26 +113,39 @@ func listenUnix(c *DaemonConfig, h handover) (*net.UnixListener, error) {
 	}
 	// Made in the state directory, where nobody else can put anything, and renamed, so that it is never there with
 	// the wrong mode, and a dead one is replaced.
+	var l *net.UnixListener
 	tmp := filepath.Join(stateDir(c), fmt.Sprintf("sock.%d", os.Getpid()))
-	_ = os.Remove(tmp)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
+	err = atPlace(tmp, func(p *beneath.Place) error {
+		_ = p.Remove()
+		// Its directory is open: what the path leads to by now makes no difference.
+		if l, err = net.ListenUnix("unix", &net.UnixAddr{Name: p.ProcPath(), Net: "unix"}); err != nil {
+			return fmt.Errorf("cannot listen on %s: %w", c.Socket, err)
+		}
+		l.SetUnlinkOnClose(false)
+		if err := publishSocket(p, c, uid, gid); err != nil {
+			l.Close()
+			_ = p.Remove()
+			return fmt.Errorf("cannot make the socket %s: %w", c.Socket, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", c.Socket, err)
-	}
-	l.SetUnlinkOnClose(false)
-	err = os.Chmod(tmp, c.SocketMode)
-	if err == nil && (uid >= 0 || gid >= 0) {
-		err = os.Lchown(tmp, uid, gid)
-	}
-	if err == nil {
-		err = os.Rename(tmp, c.Socket)
-	}
-	if err != nil {
-		l.Close()
-		_ = os.Remove(tmp)
-		return nil, fmt.Errorf("cannot make the socket %s: %w", c.Socket, err)
+		return nil, err
 	}
 	return l, nil
+}
+
+// publishSocket gives a new socket its mode, its owner and its name.
+func publishSocket(p *beneath.Place, c *DaemonConfig, uid, gid int) error {
+	if err := p.Chmod(c.SocketMode); err != nil {
+		return err
+	}
+	if uid >= 0 || gid >= 0 {
+		if err := p.Chown(uid, gid); err != nil {
+			return err
+		}
+	}
+	return atPlace(c.Socket, p.Rename)
 }
 
 // ownerIDs resolves user[:group]; -1 leaves an id as it is. Without root nothing can be given away.

@@ -8,9 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
-	"golang.org/x/sys/unix"
+	"fate-installer/installer/host/beneath"
 )
 
 // logPaths are where a program's two streams go. Equal paths mean one file for both; "" means nowhere.
@@ -54,17 +53,15 @@ func openLog(path string, a account) (*os.File, error) {
 	if path == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
+	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
 	var f *os.File
-	open := func() (err error) {
-		// O_NONBLOCK: a FIFO nobody reads must not hang the supervisor; for a regular file it means nothing.
-		f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOCTTY, 0o640)
+	err := a.do(func() (err error) {
+		f, err = openLogFile(path, a, flags)
 		return err
-	}
-	err := a.do(open)
-	if errors.Is(err, os.ErrPermission) && !a.self && onlyRootWrites(filepath.Dir(path)) {
-		// As supervisord does it: root opens /var/log/x.log for a program that may not. Harmless where nobody but
-		// root can have put a link on the way.
-		if err = open(); err == nil {
+	})
+	if errors.Is(err, os.ErrPermission) && !a.self {
+		// As supervisord does it: root opens /var/log/x.log for a program that may not.
+		if f, err = openForRoot(path, flags, err); err == nil {
 			err = f.Chown(a.uid, a.gid)
 		}
 	}
@@ -92,21 +89,28 @@ func (a account) asText() string {
 	return " as user " + a.name
 }
 
-// onlyRootWrites reports whether a directory and all above it belong to root and are closed to everyone else.
-func onlyRootWrites(dir string) bool {
-	for {
-		info, err := os.Lstat(dir)
-		if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
-			return false
+// openForRoot opens a log with the daemon's own rights where nobody but root can have put anything on the way to it.
+// Elsewhere it returns refused.
+func openForRoot(path string, flag int, refused error) (*os.File, error) {
+	var f *os.File
+	err := atPlace(path, func(p *beneath.Place) (err error) {
+		if p.Writer() != "" {
+			return refused
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 {
-			return false
-		}
-		if dir == "/" {
-			return true
-		}
-		dir = filepath.Dir(dir)
-	}
+		f, err = openLogPlace(p, account{self: true}, flag)
+		return err
+	})
+	return f, err
+}
+
+// onlyRootWrites reports whether the directory of a file and all above it belong to root and are closed to everyone else.
+func onlyRootWrites(path string) bool {
+	only := false
+	err := atPlace(path, func(p *beneath.Place) error {
+		only = p.Writer() == ""
+		return nil
+	})
+	return err == nil && only
 }
 
 // logMark is a place in a log file: what was written after it belongs to the run it was taken for.
@@ -129,13 +133,12 @@ func readLog(path string, a account) (*os.File, error) {
 		return nil, os.ErrNotExist
 	}
 	var f *os.File
-	open := func() (err error) {
-		f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	err := a.do(func() (err error) {
+		f, err = openLogFile(path, a, os.O_RDONLY)
 		return err
-	}
-	err := a.do(open)
-	if errors.Is(err, os.ErrPermission) && !a.self && onlyRootWrites(filepath.Dir(path)) {
-		err = open()
+	})
+	if errors.Is(err, os.ErrPermission) && !a.self {
+		f, err = openForRoot(path, os.O_RDONLY, err)
 	}
 	if err != nil {
 		return nil, err

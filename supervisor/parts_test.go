@@ -193,7 +193,7 @@ func TestResolve(t *testing.T) {
 
 func TestDaemonLogRotates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sub", "d.log")
-	w, err := openLogWriter(path, 100, 2)
+	w, err := newLogWriter(path, 100, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,10 @@ func TestDaemonLogRotates(t *testing.T) {
 			t.Errorf("%s: exists %v, %d bytes", name, exists(name), fileSize(name))
 		}
 	}
-	if err := w.reopen(true); err != nil || fileSize(path) != 0 {
+	if err := w.truncate(); err != nil || fileSize(path) != 0 {
+		t.Errorf("truncate: %v", err)
+	}
+	if err := w.reopen(); err != nil {
 		t.Errorf("reopen: %v", err)
 	}
 }

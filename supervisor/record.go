@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // record is what the next daemon has to know about a program, in the file NAME.json of the state directory.
@@ -53,7 +55,7 @@ type recordStore struct{ dir string }
 // own and may kill, so nobody else may have a hand in it: the directory above it belongs to the programs' user in
 // some installations.
 func openRecords(dir string) (*recordStore, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDirs(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state directory %s: %w", dir, err)
 	}
 	info, err := os.Lstat(dir)
@@ -80,15 +82,22 @@ func (s *recordStore) save(r *record) error {
 	if err != nil {
 		return err
 	}
-	tmp := s.path(r.Name) + ".tmp"
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, s.path(r.Name))
+	return atPlace(s.path(r.Name), func(p *beneath.Place) error {
+		tmp := p.Sibling(r.Name + ".json.tmp")
+		f, err := tmp.Open(os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(data)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		return tmp.Rename(p)
+	})
 }
 
 func (s *recordStore) remove(name string) error {
-	if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := atPlace(s.path(name), (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

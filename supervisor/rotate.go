@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sys/unix"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // Programs write to their log files themselves, so that they can go on writing when there is no supervisor. The price
@@ -104,28 +106,51 @@ func (sup *Supervisor) RotateLogs(name string) error {
 // rotate moves what is in the log to its first backup. With a full disk the oldest backup makes room; when there is
 // none left the log is emptied: that it stays below its limit is what its owner relies on.
 func (l managedLog) rotate() error {
-	acct := l.acct
-	if !acct.self && onlyRootWrites(filepath.Dir(l.path)) {
-		acct.self = true
+	if !l.acct.self && onlyRootWrites(l.path) {
+		l.acct.self = true
 	}
-	return acct.do(func() error {
-		err := l.rotateOnce()
-		for errors.Is(err, unix.ENOSPC) && l.dropOldest() {
-			err = l.rotateOnce()
-		}
-		if errors.Is(err, unix.ENOSPC) {
-			return errors.Join(fmt.Errorf("%s was emptied: %w", l.path, err), os.Truncate(l.path, 0))
-		}
+	return l.acct.do(func() error {
+		p, err := logPlace(l.path, l.acct, false)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.path, withoutPath(err))
 		}
-		l.enforceTotal()
-		return nil
+		defer p.Close()
+		return openedLog{l, p}.rotate()
 	})
 }
 
-func (l managedLog) rotateOnce() error {
-	f, err := os.OpenFile(l.path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+// openedLog is a log with its directory open. Everything is done there with the rights of the program's user, or with
+// root's where only root can have put anything on the way.
+type openedLog struct {
+	managedLog
+	at *beneath.Place
+}
+
+func (l openedLog) rotate() error {
+	err := l.rotateOnce()
+	for errors.Is(err, unix.ENOSPC) && l.dropOldest() {
+		err = l.rotateOnce()
+	}
+	if errors.Is(err, unix.ENOSPC) {
+		return errors.Join(fmt.Errorf("%s was emptied: %w", l.path, err), l.empty())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.path, withoutPath(err))
+	}
+	l.enforceTotal()
+	return nil
+}
+
+func (l openedLog) empty() error {
+	f, err := openLogPlace(l.at, l.acct, os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(0), f.Close())
+}
+
+func (l openedLog) rotateOnce() error {
+	f, err := openLogPlace(l.at, l.acct, os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -140,15 +165,15 @@ func (l managedLog) rotateOnce() error {
 	if l.limits.backups == 0 {
 		return f.Truncate(0)
 	}
-	tmp := l.path + ".rotating"
-	_ = os.Remove(tmp) // of a supervisor that was killed
+	tmp := l.beside(".rotating")
+	_ = tmp.Remove() // of a supervisor that was killed
 	end := wholeBlocks(f, info.Size())
 	if end == 0 {
 		end = info.Size()
 	}
 	copied, err := l.copyOut(f, tmp, 0, end, info.Mode().Perm())
 	if err != nil {
-		_ = os.Remove(tmp)
+		_ = tmp.Remove()
 		return err
 	}
 	if err := l.shift(tmp); err != nil {
@@ -168,19 +193,24 @@ func wholeBlocks(f *os.File, size int64) int64 {
 	return (size - 1) / block * block
 }
 
-// backup is the name of the i-th backup, the newest being the first.
-func (l managedLog) backup(i int, compressed bool) string {
-	name := fmt.Sprintf("%s.%d", l.path, i)
+// beside is a file next to the log.
+func (l openedLog) beside(suffix string) *beneath.Place {
+	return l.at.Sibling(filepath.Base(l.at.Path()) + suffix)
+}
+
+// backup is the i-th backup, the newest being the first.
+func (l openedLog) backup(i int, compressed bool) *beneath.Place {
+	suffix := fmt.Sprintf(".%d", i)
 	if compressed {
-		name += ".gz"
+		suffix += ".gz"
 	}
-	return name
+	return l.beside(suffix)
 }
 
 // copyOut appends the part of the log between two offsets to a file, compressed if backups are. A gzip file may
 // consist of several parts, so this can be done to one file more than once.
-func (l managedLog) copyOut(f *os.File, to string, from, end int64, mode fs.FileMode) (int64, error) {
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, mode)
+func (l openedLog) copyOut(f *os.File, to *beneath.Place, from, end int64, mode fs.FileMode) (int64, error) {
+	out, err := to.Open(os.O_WRONLY|os.O_CREATE|os.O_APPEND, mode)
 	if err != nil {
 		return from, err
 	}
@@ -199,23 +229,23 @@ func (l managedLog) copyOut(f *os.File, to string, from, end int64, mode fs.File
 
 // shift makes room for a new first backup and puts it there. Backups that were made with another setting of
 // log_compress move along.
-func (l managedLog) shift(tmp string) error {
+func (l openedLog) shift(tmp *beneath.Place) error {
 	for i := l.limits.backups; i >= 1; i-- {
 		for _, compressed := range []bool{true, false} {
-			name := l.backup(i, compressed)
+			backup := l.backup(i, compressed)
 			if i == l.limits.backups {
-				_ = os.Remove(name)
+				_ = backup.Remove()
 			} else {
-				_ = os.Rename(name, l.backup(i+1, compressed))
+				_ = backup.Rename(l.backup(i+1, compressed))
 			}
 		}
 	}
-	return os.Rename(tmp, l.backup(1, l.limits.compress))
+	return tmp.Rename(l.backup(1, l.limits.compress))
 }
 
 // cut takes what was copied off the front of the log: by collapsing it, or by emptying the file once its end has been
 // copied too.
-func (l managedLog) cut(f *os.File, copied int64) error {
+func (l openedLog) cut(f *os.File, copied int64) error {
 	if unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0, copied) == nil {
 		return nil
 	}
@@ -234,10 +264,10 @@ func (l managedLog) cut(f *os.File, copied int64) error {
 }
 
 // dropOldest removes the oldest backup and reports whether there was one.
-func (l managedLog) dropOldest() bool {
+func (l openedLog) dropOldest() bool {
 	for i := l.limits.backups; i >= 1; i-- {
 		for _, compressed := range []bool{true, false} {
-			if os.Remove(l.backup(i, compressed)) == nil {
+			if l.backup(i, compressed).Remove() == nil {
 				return true
 			}
 		}
@@ -246,22 +276,22 @@ func (l managedLog) dropOldest() bool {
 }
 
 // enforceTotal removes the oldest backups until the log and its backups fit into the total.
-func (l managedLog) enforceTotal() {
+func (l openedLog) enforceTotal() {
 	for l.limits.total > 0 && l.totalSize() > l.limits.total && l.dropOldest() {
 	}
 }
 
-func (l managedLog) totalSize() int64 {
-	sum := fileSize(l.path)
+func (l openedLog) totalSize() int64 {
+	sum := placeSize(l.at)
 	for i := 1; i <= l.limits.backups; i++ {
-		sum += fileSize(l.backup(i, true)) + fileSize(l.backup(i, false))
+		sum += placeSize(l.backup(i, true)) + placeSize(l.backup(i, false))
 	}
 	return sum
 }
 
-func fileSize(path string) int64 {
-	info, err := os.Lstat(path)
-	if err != nil {
+func placeSize(p *beneath.Place) int64 {
+	info, err := p.Lstat()
+	if err != nil || !info.Mode().IsRegular() {
 		return 0
 	}
 	return info.Size()

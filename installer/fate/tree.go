@@ -41,8 +41,8 @@ func (s *Spec) Directories() []Directory {
 	}
 	// Upstream gives all of the tree to the service user. Here the way to what root's supervisor runs is root's: whoever
 	// owns a directory on it could put another one in its place and have any command run as root.
-	root(permPublic, l.Projects(), l.Common())
-	own(permPublic, l.Logs(), l.Temp(), l.Project(), l.ProjectCommon())
+	root(permPublic, l.Projects(), l.Common(), l.Logs()) // the log of root's supervisor is below it
+	own(permPublic, l.Temp(), l.Project(), l.ProjectCommon())
 	root(permPublic, l.Supervisor(), l.SupervisorPrograms(), l.SupervisorRun(), path.Dir(l.SupervisorLog()))
 	root(permHidden, l.State())
 	if s.callsTools() {

@@ -19,7 +19,7 @@ import (
 const maxLogRead = 8 << 20
 
 func (s *Server) openMainLog() (*os.File, error) {
-	f, err := os.Open(s.daemon.Config().Daemon.LogFile)
+	f, err := s.daemon.OpenLog()
 	if err != nil {
 		return nil, &Fault{faults.NoFile, "NO_FILE: " + err.Error()}
 	}

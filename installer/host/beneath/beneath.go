@@ -328,3 +328,32 @@ func elements(path string) []string {
 	}
 	return out
 }
+
+// MkdirAll makes a directory and its missing parents. What exists is not changed.
+func (r *Root) MkdirAll(path string, perm fs.FileMode) error {
+	err := r.mkdir(path, perm)
+	if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+		return err
+	}
+	if err := r.MkdirAll(filepath.Dir(path), perm); err != nil {
+		return err
+	}
+	return r.mkdir(path, perm)
+}
+
+func (r *Root) mkdir(path string, perm fs.FileMode) error {
+	p, err := r.Follow("mkdir", path)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	err = p.Mkdir(perm)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := p.Lstat()
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR}
+	}
+	return err
+}

@@ -290,3 +290,10 @@ func readlinkat(dir int, name string) (string, error) {
 		}
 	}
 }
+
+// OwnDir reports whether the directory the place is in belongs to this process's user and nobody else may write it: what is
+// in it, only this user has put there.
+func (p *Place) OwnDir() bool {
+	var st unix.Stat_t
+	return unix.Fstat(p.fd(), &st) == nil && int(st.Uid) == os.Geteuid() && st.Mode&0o022 == 0
+}
