@@ -114,6 +114,9 @@ func (d *deployment) check() []fate.CheckResult {
 			in.Unpacked[name] = c.Digest
 		}
 	}
+	if d.stored == nil {
+		in.Kept = d.keptByUninstall()
+	}
 	return fate.Preflight(d.spec, d.facts, in)
 }
 

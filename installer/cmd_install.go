@@ -300,7 +300,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 // undoFailed puts back what a failed run changed.
 func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
 	d.g.printf("undoing what this run changed\n")
-	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, step.Undoer, nil)
+	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, undoAttempt(d.layout()), nil)
 	undone, kept, left := d.tally(report)
 	d.g.printf("  %d undone, %d kept with data, %d left because somebody changed them since\n", undone, kept, left)
 	if err != nil {

@@ -109,6 +109,9 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 			}
 		}
 	}
+	if err := d.clearRun(ctx, journal); err != nil {
+		return exitCode(err, exitStep)
+	}
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
 		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)
@@ -238,7 +241,7 @@ func emptying(roots ...string) engine.Resolver {
 		undoer, ok := step.Undoer(id)
 		path, isDir := strings.CutPrefix(id, step.Dir{}.ID())
 		if isDir && isAtOrBelow(path, roots) {
-			return emptied{undoer, path}, true
+			return emptied{Undoer: undoer, path: path}, true
 		}
 		return undoer, ok
 	}
@@ -248,12 +251,13 @@ func emptying(roots ...string) engine.Resolver {
 type emptied struct {
 	engine.Undoer
 	path string
+	made bool // only when that step made the directory
 }
 
 // Undo implements engine.Undoer.
 func (e emptied) Undo(ctx context.Context, env *engine.Env, before json.RawMessage) error {
 	entries, err := env.Host.ReadDir(e.path)
-	if err != nil {
+	if err != nil || e.made && len(madeBy(before)) == 0 {
 		return e.Undoer.Undo(ctx, env, before)
 	}
 	for _, entry := range entries {

@@ -60,8 +60,11 @@ func (v *runView) event(e engine.Event) {
 			return
 		}
 		verb := "done"
-		if e.Drift {
+		switch {
+		case e.Drift:
 			verb = "repaired"
+		case e.Kept:
+			verb = "kept"
 		}
 		v.line("  %-8s  %-14s  %s%s\n", verb, e.Component, e.Title, seconds(e.Elapsed))
 	case engine.Failed:

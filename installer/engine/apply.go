@@ -183,7 +183,7 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 	if found.Done {
 		return Event{Kind: Unchanged, Note: found.Note}
 	}
-	drift := !stale && r.isDrift(n.ID(), found)
+	drift := !stale && !found.Kept && r.isDrift(n.ID(), found)
 	if err := r.journalBegin(n, found); err != nil {
 		return fail(PhaseJournal, err)
 	}
@@ -202,7 +202,7 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 	if err := r.journal.write(record{Op: opDone, Run: r.report.Run, Step: n.ID()}); err != nil {
 		return fail(PhaseJournal, err)
 	}
-	return Event{Kind: Changed, Why: found.Why, Note: after.Note, Drift: drift}
+	return Event{Kind: Changed, Why: found.Why, Note: after.Note, Drift: drift, Kept: found.Kept}
 }
 
 // journalBegin puts on disk what is about to change, before it does: rule 2.

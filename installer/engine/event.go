@@ -26,6 +26,7 @@ type Event struct {
 	Why       string        // of Applying
 	Note      string        // of Unchanged and Changed
 	Drift     bool          // of Applying and Changed: an earlier run had done it, and somebody undid it
+	Kept      bool          // of Changed: what was there stayed as it was
 	Err       error         // of Failed
 	Elapsed   time.Duration // of the final events, since Started
 }

@@ -59,6 +59,10 @@ type Finding struct {
 	// can tell our work from somebody else's: see [Ledger.Wrote].
 	Mark string
 
+	// Kept says, of a step that is not done, that what is on the host stays as it is: Apply only adds something beside it,
+	// which repairs nothing.
+	Kept bool
+
 	// Note is something that the user should know, done or not, such as a configuration file that is kept as edited.
 	Note string
 }

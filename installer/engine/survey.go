@@ -52,7 +52,7 @@ func Look(ctx context.Context, plan Plan, env *Env, journal *Journal) (Survey, e
 		}
 		line.Done, line.Why, line.Note = f.Done, f.Why, f.Note
 		mark, done := journal.ledger.Current(n.ID())
-		line.Drift = !f.Done && err == nil && done && mark == f.Mark
+		line.Drift = !f.Done && !f.Kept && err == nil && done && mark == f.Mark
 		out = append(out, line)
 	}
 	return out, nil

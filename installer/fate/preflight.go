@@ -52,6 +52,7 @@ type PreflightInput struct {
 	Platform   string              // what the payload is built for, as GOOS/GOARCH; blank: not known
 	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
 	Unpacked   map[string]string   // component -> digest of the tree that is in place
+	Kept       map[string]bool     // paths of trees and files that an uninstall of ours left, and installing takes up
 }
 
 // Questions is what Preflight wants to know about a host.

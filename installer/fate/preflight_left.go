@@ -33,20 +33,33 @@ func (p *preflight) accounts() {
 
 // directories finds trees of an earlier installation where our components will be.
 func (p *preflight) directories() {
-	r := p.check("directories", "no directory of an earlier installation", "none below "+p.s.Layout.Project())
+	r := p.check("directories", "no directory of another installation", "none below "+p.s.Layout.Project()+", or what an uninstall kept")
 	if p.in.Installed {
 		r.measured("this installation's own").ok()
 		return
 	}
-	var found []string
+	var found, kept []string
 	for _, name := range p.s.Components() {
 		target := p.s.UnpackTarget(name)
-		if fact, ok := p.f.PathFact(target); ok && fact.Exists && !fact.Empty {
+		switch fact, ok := p.f.PathFact(target); {
+		case !ok || !fact.Exists || fact.Empty:
+		case p.in.Kept[target]:
+			kept = append(kept, target)
+		default:
 			found = append(found, target)
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && len(kept) == 0:
 		r.measured("none").ok()
+		return
+	case len(found) == 0:
+		r.measured("data or edited files of ours, which are kept, in %s", strings.Join(kept, ", ")).ok()
+		return
+	case len(kept) > 0:
+		// Moving the whole project away would take along what was kept.
+		r.measured("%s", strings.Join(found, ", ")).refuse("move each away, and leave %s, which has data or edited files of ours: mv %s %s.old",
+			strings.Join(kept, ", "), found[0], found[0])
 		return
 	}
 	r.measured("%s", strings.Join(found, ", ")).refuse("move it away: mv %s %s.old", commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
@@ -104,19 +117,27 @@ func (p *preflight) optionFiles() {
 
 // programFiles finds program files that another supervisor would start beside ours.
 func (p *preflight) programFiles() {
-	r := p.check("supervisor-conf", "no program files of an earlier installation", "none in "+p.s.Layout.SupervisorPrograms())
+	r := p.check("supervisor-conf", "no program files of another installation", "none in "+p.s.Layout.SupervisorPrograms()+", or edited ones that an uninstall kept")
 	if p.in.Installed {
 		r.measured("this installation's own").ok()
 		return
 	}
-	var found []string
+	var found, kept []string
 	for _, program := range Programs(p.s) {
-		if fact, ok := p.f.PathFact(p.s.programFile(program.Name)); ok && fact.Exists {
+		switch fact, ok := p.f.PathFact(p.s.programFile(program.Name)); {
+		case !ok || !fact.Exists:
+		case p.in.Kept[fact.Path]:
+			kept = append(kept, path.Base(fact.Path))
+		default:
 			found = append(found, path.Base(fact.Path))
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && len(kept) == 0:
 		r.measured("none").ok()
+		return
+	case len(found) == 0:
+		r.measured("%s, edited and kept", strings.Join(kept, ", ")).ok()
 		return
 	}
 	dir := p.s.Layout.Supervisor()

@@ -158,6 +158,8 @@ func TestPreflight(t *testing.T) {
 	addr := netip.MustParseAddr
 	s := preflightSpec(t, ip)
 	in := PreflightInput{Components: components, Platform: "linux/amd64"}
+	kept := in
+	kept.Kept = map[string]bool{"/data/projects/fate/fateflow": true}
 	installed := in
 	installed.Installed, installed.Unpacked = true, map[string]string{"python": "p", "mysql": "old"}
 	ourBoard := func(f *host.Facts) {
@@ -232,8 +234,12 @@ func TestPreflight(t *testing.T) {
 		"user in another group": {func(f *host.Facts) {
 			f.Users, f.Groups = []host.User{{Name: "app", UID: 1000, GID: 1000}}, []host.Group{{Name: "apps", GID: 6000}}
 		}, in, "user", StatusWarning, "its group is 1000"},
-		"user is root":      {func(f *host.Facts) { f.Users = []host.User{{Name: "app"}} }, in, "user", StatusRefused, "uid 0"},
-		"directory left":    {func(f *host.Facts) { pathOf(f, "/data/projects/fate/eggroll").Exists = true }, in, "directories", StatusRefused, "/data/projects/fate/eggroll"},
+		"user is root":   {func(f *host.Facts) { f.Users = []host.User{{Name: "app"}} }, in, "user", StatusRefused, "uid 0"},
+		"directory left": {func(f *host.Facts) { pathOf(f, "/data/projects/fate/eggroll").Exists = true }, in, "directories", StatusRefused, "/data/projects/fate/eggroll"},
+		"models kept":    {func(f *host.Facts) { pathOf(f, "/data/projects/fate/fateflow").Exists = true }, kept, "directories", StatusOK, "kept, in /data/projects/fate/fateflow"},
+		"models and others": {func(f *host.Facts) {
+			pathOf(f, "/data/projects/fate/fateflow").Exists, pathOf(f, "/data/projects/fate/eggroll").Exists = true, true
+		}, kept, "directories", StatusRefused, "/data/projects/fate/eggroll"},
 		"our own directory": {func(f *host.Facts) { pathOf(f, "/data/projects/fate/eggroll").Exists = true }, installed, "directories", StatusOK, ""},
 		"somebody's data":   {func(f *host.Facts) { pathOf(f, "/data/projects/data/fate/mysql").Exists = true }, in, "datadir", StatusRefused, "not ours"},
 		"our own data": {func(f *host.Facts) {

@@ -93,7 +93,7 @@ func (f File) checkBeside(env *engine.Env, edited prior, mark string) (engine.Fi
 		return engine.Finding{Done: true, Note: note}, nil
 	}
 	finding := todo("it was edited, and our version is not beside it", edited, mark)
-	finding.Note = note
+	finding.Note, finding.Kept = note, true
 	return finding, nil
 }
 

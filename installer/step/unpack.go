@@ -126,6 +126,13 @@ func (u Unpack) only(env *engine.Env, dir string, keep []string) bool {
 	return true
 }
 
+// TakesUp reports whether installing the component would take up what is in its directory: an unpacked component of ours,
+// or nothing but what an uninstall leaves there.
+func (u Unpack) TakesUp(env *engine.Env) bool {
+	have, err := readMarker(env, u.Target)
+	return err == nil && (have != nil || u.onlyKept(env))
+}
+
 // leftBehind returns a path of Keep that has not been moved along yet.
 func (u Unpack) leftBehind(env *engine.Env) string {
 	i := slices.IndexFunc(u.Keep, func(k string) bool { return hasData(env, path.Join(u.old(), k)) })
