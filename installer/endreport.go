@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -84,8 +85,32 @@ func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
 	}
 	if runs(fate.FateBoard) {
 		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
+		if lacksPage(ctx, end.Board) {
+			end.Warnings = append(end.Warnings, "FATE-Board has no page: its API answers, and "+end.Board+
+				"/ is not found; the jar was built without its front end")
+		}
 	}
 	return nil
+}
+
+// pageTimeout bounds the look at FATE-Board's page, which is ready when it is asked for.
+const pageTimeout = 5 * time.Second
+
+// lacksPage reports whether a FATE-Board answers that it has no page.
+func lacksPage(ctx context.Context, board string) bool {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, board+"/", nil)
+	if err != nil {
+		return false
+	}
+	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false // whether it is ready is said elsewhere
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusNotFound
 }
 
 func (d *deployment) printEndText(end endReport) {

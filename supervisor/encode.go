@@ -160,6 +160,9 @@ func (e *encoder) http(key string, h *HTTPProbe) {
 	if h.Status != 0 {
 		words = append(words, "status="+strconv.Itoa(h.Status))
 	}
+	if h.OrStatus != 0 {
+		words = append(words, "or_status="+strconv.Itoa(h.OrStatus))
+	}
 	for _, k := range slices.Sorted(maps.Keys(h.Header)) {
 		words = append(words, "header="+k+": "+h.Header[k])
 	}

@@ -232,7 +232,7 @@ func drawProgram(t *rapid.T) Program {
 	p.RestartDelay = time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "delay"))
 	p.Directory = rapid.SampledFrom([]string{"", "/a b/100%/%(x)s", `/c\d"e'`}).Draw(t, "dir")
 	p.StdoutLogfileMaxBytes = rapid.Int64Range(0, 1<<40).Draw(t, "max")
-	p.ReadyHTTP = rapid.SampledFrom([]*HTTPProbe{nil, {URL: "http://h:1/%41?a=b", Method: "POST", Status: 200,
+	p.ReadyHTTP = rapid.SampledFrom([]*HTTPProbe{nil, {URL: "http://h:1/%41?a=b", Method: "POST", Status: 200, OrStatus: 404,
 		Header: map[string]string{"Content-Type": "a; b=\"c\""}}}).Draw(t, "http").clone()
 	if p.ReadyHTTP != nil {
 		p.ReadyHTTP.Body, p.ReadyHTTP.BodyContains = nasty.Draw(t, "body"), nasty.Draw(t, "contains")

@@ -199,6 +199,9 @@ func (sup *Supervisor) askHTTP(ctx context.Context, h *HTTPProbe) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.URL, err)
 	}
+	if h.OrStatus != 0 && resp.StatusCode == h.OrStatus {
+		return nil
+	}
 	if h.Status != 0 && resp.StatusCode != h.Status || h.Status == 0 && resp.StatusCode/100 != 2 {
 		return fmt.Errorf("%s answered %s: %.100s", h.URL, resp.Status, bytes.TrimSpace(body))
 	}

@@ -85,6 +85,7 @@ type HTTPProbe struct {
 	Body         string
 	Header       map[string]string
 	Status       int    // wanted status code; 0 is any 2xx
+	OrStatus     int    // another one that will do; 0 is none
 	BodyContains string // wanted in the first 64 KiB of the body
 }
 

@@ -202,8 +202,10 @@ func (h *HTTPProbe) validate() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%q is not an http or https address", h.URL)
 	}
-	if h.Status != 0 && (h.Status < 100 || h.Status > 599) {
-		return fmt.Errorf("%d is not an HTTP status", h.Status)
+	for _, status := range []int{h.Status, h.OrStatus} {
+		if status != 0 && (status < 100 || status > 599) {
+			return fmt.Errorf("%d is not an HTTP status", status)
+		}
 	}
 	if strings.Contains(h.Method, ":") {
 		return fmt.Errorf("%q is not an HTTP method", h.Method)

@@ -151,6 +151,10 @@ func parseHTTPProbe(s string) (*HTTPProbe, error) {
 			if h.Status, err = strconv.Atoi(v); err != nil {
 				return nil, fmt.Errorf("%q is not a status code", v)
 			}
+		case ok && name == "or_status":
+			if h.OrStatus, err = strconv.Atoi(v); err != nil {
+				return nil, fmt.Errorf("%q is not a status code", v)
+			}
 		case ok && name == "body":
 			h.Body = v
 		case ok && name == "contains":
@@ -165,7 +169,7 @@ func parseHTTPProbe(s string) (*HTTPProbe, error) {
 			}
 			h.Header[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(k))] = strings.TrimSpace(v)
 		default:
-			return nil, fmt.Errorf("%q is none of status=, header=, body= and contains=", w)
+			return nil, fmt.Errorf("%q is none of status=, or_status=, header=, body= and contains=", w)
 		}
 	}
 	return h, nil

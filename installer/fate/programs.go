@@ -3,6 +3,7 @@ package fate
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"path"
 	"strconv"
 	"strings"
@@ -283,7 +284,8 @@ func boardProgram(s *Spec) supervisor.Program {
 	if s.Profile.BoardNeedsDatabase() {
 		p.DependsOn = s.running(MySQL)
 	}
-	p.ReadyHTTP = &supervisor.HTTPProbe{URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: 200}
+	// A jar without a page answers its API all the same, and 404 here.
+	p.ReadyHTTP = &supervisor.HTTPProbe{URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: http.StatusOK, OrStatus: http.StatusNotFound}
 	p.Ports = []int{s.Side.FateBoard.Port}
 	return p
 }
