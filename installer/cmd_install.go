@@ -38,7 +38,7 @@ func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
 	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
-	f.BoolVar(&o.change, "change-cluster", false, "go on although the cluster file contradicts what is installed here")
+	f.BoolVar(&o.change, "change-cluster", false, "go on although the cluster file contradicts what is installed here; changes passwords, too")
 	f.DurationVar(&o.wait, "wait", defaultWait, "`time` to wait for modules on other hosts that programs here need")
 	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
@@ -76,7 +76,8 @@ KEY FILE) or with minisign. --pubkey is kept for later runs.
 The hosts of a party can be installed in any order. A program that needs a module on another host waits for it, and says
 where to run what; after --wait the run ends with exit code 6, and the program starts by itself when the other host is
 there. A cluster file that contradicts the one installed here, an old copy for example, is refused; --change-cluster says
-that the change is meant.
+that the change is meant. It also changes passwords, as secrets rotate does; a run that changes passwords is not undone
+when it fails: the same command completes it.
 
 A side that uses TLS needs --keys the first time, and again when they are renewed; in between, the installed keys stay.
 
