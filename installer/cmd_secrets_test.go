@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"fate-installer/installer/fate"
@@ -146,7 +147,10 @@ func TestSecretsRotateCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := n
+		var mu sync.Mutex // steps run at the same time
 		err := rotateWith(t, root, func(op host.Op, _ string) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if left >= 0 && (op == host.OpWrite || op == host.OpRename || op == host.OpRemove) { // what the next run can see
 				left--
 			}
