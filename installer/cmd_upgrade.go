@@ -19,7 +19,6 @@ type replaceOptions struct {
 	noTest  bool
 	timeout time.Duration
 	waive   []string
-	trust   trustOptions
 }
 
 func (o *replaceOptions) addFlags(f *pflag.FlagSet) {
@@ -50,7 +49,6 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUpgrade(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags())
-	opts.trust.addFlags(cmd.Flags(), keptForLater)
 	return cmd
 }
 

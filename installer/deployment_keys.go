@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +93,4 @@ func (d *deployment) installedKeys() (files []fate.NamedFile, missing []string, 
 }
 
 // notes are remarks about the configuration that stop nothing.
-func (d *deployment) notes() fate.Problems {
-	return slices.Concat(d.spec.Warnings(), d.remarks, d.spec.ReplacedSecrets())
-}
+func (d *deployment) notes() fate.Problems { return append(d.spec.Warnings(), d.remarks...) }

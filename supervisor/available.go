@@ -43,6 +43,19 @@ func (sup *Supervisor) CheckExecutable(name string) error {
 	return err
 }
 
+// Account returns the user that a program runs as and its primary group.
+func (sup *Supervisor) Account(name string) (uid, gid int, err error) {
+	s := sup.service(name)
+	if s == nil {
+		return 0, 0, &UnknownError{name}
+	}
+	s.mu.Lock()
+	user := s.prog.User
+	s.mu.Unlock()
+	acct, err := lookupAccount(user)
+	return acct.uid, acct.gid, err
+}
+
 // ClearLogs empties a program's log files. They are truncated, not replaced: a running program holds them open.
 func (sup *Supervisor) ClearLogs(name string) error {
 	s := sup.service(name)

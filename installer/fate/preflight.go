@@ -68,6 +68,7 @@ func Questions(s *Spec) host.FactsQuery {
 			}
 		}
 	}
+	add(s.Layout.aboveBase()...)
 	for _, name := range s.Components() {
 		add(s.UnpackTarget(name))
 	}
@@ -111,7 +112,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
-		p.space, p.inodes, p.mountOptions,
+		p.space, p.inodes, p.mountOptions, p.baseOwner,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
 		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries,
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha1"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,19 +21,39 @@ import (
 	"github.com/ochinchina/supervisord/faults"
 )
 
-// callAsStranger is what the test binary does as another user.
+// callAsStranger is what the test binary does as another user: it calls FATE_TEST_METHODS, one a line as JSON, or else asks
+// for the pid.
 func callAsStranger(socket string) {
-	_, err := NewClient(socket).PID(context.Background())
-	fmt.Println("answer:", err)
+	client := NewClient(socket)
+	methods := os.Getenv("FATE_TEST_METHODS")
+	if methods == "" {
+		_, err := client.PID(context.Background())
+		fmt.Println("answer:", err)
+		return
+	}
+	for line := range strings.Lines(methods) {
+		var call []any
+		if err := json.Unmarshal([]byte(line), &call); err != nil {
+			panic(err)
+		}
+		for i, v := range call {
+			if n, ok := v.(float64); ok {
+				call[i] = int64(n)
+			}
+		}
+		var out any
+		err := client.Call(context.Background(), &out, call[0].(string), call[1:]...)
+		text, _ := json.Marshal(out)
+		fmt.Printf("%s: %v: %s\n", call[0], err, text)
+	}
 }
 
-// TestStrangerIsRefused calls as a user who is neither root nor in the socket's group, though the socket's mode would
-// let him connect.
-func TestStrangerIsRefused(t *testing.T) {
+// strangers prepares the test binary for calls as other users, and makes the directories of the daemon's socket passable.
+func strangers(t *testing.T, d *daemon) (call func(methods string, uid, gid uint32, groups ...uint32) string) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	d := startDaemon(t, "[inet_http_server]\nport=127.0.0.1:0\nusername=u\npassword=p\n", func(d *daemon) string { return d.program("a") })
 	exe, _ := os.Executable()
 	data, err := os.ReadFile(exe)
 	if err != nil {
@@ -42,7 +63,7 @@ func TestStrangerIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(shared)
+	t.Cleanup(func() { os.RemoveAll(shared) })
 	copied := filepath.Join(shared, "caller")
 	if err := errors.Join(os.WriteFile(copied, data, 0o755), os.Chmod(shared, 0o755)); err != nil {
 		t.Fatal(err)
@@ -50,9 +71,10 @@ func TestStrangerIsRefused(t *testing.T) {
 	for dir := d.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		_ = os.Chmod(dir, 0o755)
 	}
-	call := func(uid, gid uint32, groups ...uint32) string {
+	return func(methods string, uid, gid uint32, groups ...uint32) string {
+		t.Helper()
 		cmd := exec.Command(copied)
-		cmd.Env = []string{"FATE_TEST_CALL=" + d.socket}
+		cmd.Env = []string{"FATE_TEST_CALL=" + d.socket, "FATE_TEST_METHODS=" + methods}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: groups}}
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -60,6 +82,17 @@ func TestStrangerIsRefused(t *testing.T) {
 		}
 		return string(out)
 	}
+}
+
+// TestStrangerIsRefused calls as a user who is neither root nor in the socket's group, though the socket's mode would
+// let him connect.
+func TestStrangerIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	d := startDaemon(t, "[inet_http_server]\nport=127.0.0.1:0\nusername=u\npassword=p\n", func(d *daemon) string { return d.program("a") })
+	strange := strangers(t, d)
+	call := func(uid, gid uint32, groups ...uint32) string { return strange("", uid, gid, groups...) }
 	if got := call(65534, 65534); !strings.Contains(got, "only root and the group of") {
 		t.Errorf("behind mode 0660: %s", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,7 +28,7 @@ type Client struct {
 // NewClient returns a client of the daemon behind a socket. Nothing is connected before the first call.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
+		d := net.Dialer{Timeout: dialPatience}
 		return d.DialContext(ctx, "unix", socket)
 	}
 	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
@@ -77,6 +78,31 @@ func (e *NotRunningError) Hint() string {
 	return "systemctl start fate-supervisor, or in the foreground: fate-installer svc run"
 }
 
+// Patience of the client. A call that waits for programs, or for an event, takes as long as its context.
+const (
+	dialPatience = 10 * time.Second // also while the daemon accepts nothing
+	callPatience = 60 * time.Second
+)
+
+// waits reports whether the answer to a method may take longer than callPatience.
+func waits(method string) bool {
+	switch method {
+	case "fate.start", "fate.stop", "fate.restart", "fate.update", "fate.events", "fate.upgrade", "fate.rotate", "system.multicall":
+		return true
+	}
+	return strings.HasPrefix(method, "supervisor.st") // start and stop
+}
+
+// BusyError says that the daemon serves no further connection of this user.
+type BusyError struct{ Text string }
+
+func (e *BusyError) Error() string { return "cannot speak to the supervisor: " + e.Text }
+
+// Hint is what to try next.
+func (e *BusyError) Hint() string {
+	return "end what follows logs or waits for events (svc logs -f, supervisorctl tail -f), or run the command as root, for whom connections are kept free"
+}
+
 func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, body)
 	if err != nil {
@@ -96,6 +122,9 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	case resp.StatusCode != http.StatusOK:
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			return nil, &BusyError{string(bytes.TrimSpace(text))}
+		}
 		return nil, fmt.Errorf("the supervisor refuses: %s", bytes.TrimSpace(text))
 	}
 	return resp, nil
@@ -103,7 +132,15 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 
 // Call calls a method and puts its result into out, which may be nil.
 func (c *Client) Call(ctx context.Context, out any, method string, params ...any) error {
+	if !waits(method) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, callPatience, fmt.Errorf("the supervisor has not answered %s for %s", method, callPatience))
+		defer cancel()
+	}
 	resp, err := c.request(ctx, http.MethodPost, "/RPC2", bytes.NewReader(encodeCall(method, params)))
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,10 @@ func encodeFault(f *Fault) []byte {
 }
 
 func writeValue(b *bytes.Buffer, v any) {
+	if done, ok := v.(encoded); ok {
+		b.Write(done)
+		return
+	}
 	b.WriteString("<value>")
 	switch t := v.(type) {
 	case nil:

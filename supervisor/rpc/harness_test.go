@@ -125,9 +125,10 @@ func startDaemon(t testing.TB, daemonConf string, programs func(d *daemon) strin
 // write puts the configuration in place; programs go to an included file.
 func (d *daemon) write(text string) {
 	d.t.Helper()
-	head := "[unix_http_server]\nfile=" + d.socket + "\n[supervisord]\nlogfile=" + d.dir + "/daemon.log\n" +
+	head := "[supervisord]\nlogfile=" + d.dir + "/daemon.log\n" +
 		"[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n" +
-		"[supervisorctl]\nserverurl=unix://" + d.socket + "\n"
+		"[supervisorctl]\nserverurl=unix://" + d.socket + "\n" +
+		"[unix_http_server]\nfile=" + d.socket + "\n" // last, so that text may begin with more of its keys
 	if err := os.WriteFile(d.conf, []byte(head+text), 0o600); err != nil {
 		d.t.Fatal(err)
 	}

@@ -15,8 +15,9 @@ import (
 	"fate-installer/supervisor"
 )
 
-// maxLogRead bounds how much of a log one call returns.
-const maxLogRead = 8 << 20
+// maxLogRead bounds how much of a log one call returns. Encoded it may be five times as long, and still fit into
+// maxAnswerBytes.
+const maxLogRead = 2 << 20
 
 func (s *Server) openMainLog() (*os.File, error) {
 	f, err := s.daemon.OpenLog()
@@ -29,6 +30,9 @@ func (s *Server) openMainLog() (*os.File, error) {
 func (s *Server) openLog(c *call, stream string) (*os.File, error) {
 	name, err := s.one(c.text(0))
 	if err != nil {
+		return nil, err
+	}
+	if err := s.reads(c.peer, name); err != nil {
 		return nil, err
 	}
 	f, err := s.sup.OpenLog(name, stream)
@@ -122,11 +126,21 @@ func (s *Server) clearLogs(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return true, s.sup.ClearLogs(name)
+	return true, s.ofOwner(c.peer, s.sup.ClearLogs)(name)
 }
 
-func (s *Server) clearAllLogs(*call) (any, error) {
-	return s.eachProgram(s.all(), func(*supervisor.Status) bool { return true }, s.sup.ClearLogs), nil
+func (s *Server) clearAllLogs(c *call) (any, error) {
+	return s.eachProgram(s.all(), func(*supervisor.Status) bool { return true }, s.ofOwner(c.peer, s.sup.ClearLogs)), nil
+}
+
+// ofOwner is do for the programs of the peer only.
+func (s *Server) ofOwner(p peer, do func(name string) error) func(name string) error {
+	return func(name string) error {
+		if err := s.owns(p, name); err != nil {
+			return err
+		}
+		return do(name)
+	}
 }
 
 // How a followed log is read.
@@ -148,10 +162,20 @@ func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such program or stream", http.StatusNotFound)
 		return
 	}
+	p, _ := r.Context().Value(peerKey{}).(peer)
+	if err := s.reads(p, name); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	s.streamLog(w, r, func() (*os.File, error) { return s.sup.OpenLog(name, stream) })
 }
 
 func (s *Server) serveMainLog(w http.ResponseWriter, r *http.Request) {
+	p, _ := r.Context().Value(peerKey{}).(peer)
+	if err := operators.allowed(p, "/mainlogtail"); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	s.streamLog(w, r, s.openMainLog)
 }
 

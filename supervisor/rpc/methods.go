@@ -27,7 +27,7 @@ type method struct {
 	min, max  int // number of parameters
 	signature string
 	help      string
-	admin     bool // only for those who may do as the daemon does
+	access    access // who may call it; a method for owners asks for each program
 	fn        func(s *Server, c *call) (any, error)
 }
 
@@ -37,60 +37,60 @@ var methods map[string]method
 func init() {
 	// In an init function because system.* itself reads the table.
 	methods = map[string]method{
-		"supervisor.getAPIVersion":        {0, 0, "string", "Version of the RPC API", false, (*Server).apiVersion},
-		"supervisor.getVersion":           {0, 0, "string", "Version of the RPC API (old name)", false, (*Server).apiVersion},
-		"supervisor.getSupervisorVersion": {0, 0, "string", "Version of the supervisor", false, (*Server).supervisorVersion},
-		"supervisor.getIdentification":    {0, 0, "string", "Identifier of the supervisor", false, (*Server).identification},
-		"supervisor.getState":             {0, 0, "struct", "State of the supervisor", false, (*Server).state},
-		"supervisor.getPID":               {0, 0, "int", "Pid of the supervisor", false, (*Server).pid},
-		"supervisor.readLog":              {2, 2, "string int int", "Part of the supervisor's log", false, (*Server).readMainLog},
-		"supervisor.readMainLog":          {2, 2, "string int int", "Part of the supervisor's log (old name)", false, (*Server).readMainLog},
-		"supervisor.clearLog":             {0, 0, "boolean", "Empty the supervisor's log", false, (*Server).clearMainLog},
-		"supervisor.shutdown":             {0, 0, "boolean", "Stop all programs and the supervisor", false, (*Server).shutdown},
-		"supervisor.restart":              {0, 0, "boolean", "Stop all programs, read the configuration, start them again", false, (*Server).restartDaemon},
-		"supervisor.reloadConfig":         {0, 0, "array", "Read the configuration: [[added, changed, removed]] groups", false, (*Server).reloadConfig},
-		"supervisor.addProcessGroup":      {1, 1, "boolean string", "Put a group that was read in force", false, (*Server).addGroup},
-		"supervisor.removeProcessGroup":   {1, 1, "boolean string", "Take a stopped group out of force", false, (*Server).removeGroup},
-		"supervisor.getProcessInfo":       {1, 1, "struct string", "Status of a program", false, (*Server).processInfo},
-		"supervisor.getAllProcessInfo":    {0, 0, "array", "Status of all programs", false, (*Server).allProcessInfo},
-		"supervisor.getAllConfigInfo":     {0, 0, "array", "Definitions of all programs", false, (*Server).allConfigInfo},
-		"supervisor.startProcess":         {1, 2, "boolean string boolean", "Start a program and what it depends on", false, (*Server).startProcess},
-		"supervisor.startProcessGroup":    {1, 2, "array string boolean", "Start the programs of a group", false, (*Server).startGroup},
-		"supervisor.startAllProcesses":    {0, 1, "array boolean", "Start all programs", false, (*Server).startAll},
-		"supervisor.stopProcess":          {1, 2, "boolean string boolean", "Stop a program", false, (*Server).stopProcess},
-		"supervisor.stopProcessGroup":     {1, 2, "array string boolean", "Stop the programs of a group", false, (*Server).stopGroup},
-		"supervisor.stopAllProcesses":     {0, 1, "array boolean", "Stop all programs", false, (*Server).stopAll},
-		"supervisor.signalProcess":        {2, 2, "boolean string string", "Send a signal to a program", false, (*Server).signalProcess},
-		"supervisor.signalProcessGroup":   {2, 2, "array string string", "Send a signal to the programs of a group", false, (*Server).signalGroup},
-		"supervisor.signalAllProcesses":   {1, 1, "array string", "Send a signal to all programs", false, (*Server).signalAll},
-		"supervisor.sendProcessStdin":     {2, 2, "boolean string string", "Always a fault: standard input is /dev/null", false, (*Server).sendStdin},
-		"supervisor.readProcessLog":       {3, 3, "string string int int", "Part of a program's log (old name)", false, (*Server).readStdout},
-		"supervisor.readProcessStdoutLog": {3, 3, "string string int int", "Part of a program's log", false, (*Server).readStdout},
-		"supervisor.readProcessStderrLog": {3, 3, "string string int int", "Part of a program's error log", false, (*Server).readStderr},
-		"supervisor.tailProcessLog":       {3, 3, "array string int int", "End of a program's log (old name)", false, (*Server).tailStdout},
-		"supervisor.tailProcessStdoutLog": {3, 3, "array string int int", "End of a program's log", false, (*Server).tailStdout},
-		"supervisor.tailProcessStderrLog": {3, 3, "array string int int", "End of a program's error log", false, (*Server).tailStderr},
-		"supervisor.clearProcessLog":      {1, 1, "boolean string", "Empty a program's logs (old name)", false, (*Server).clearLogs},
-		"supervisor.clearProcessLogs":     {1, 1, "boolean string", "Empty a program's logs", false, (*Server).clearLogs},
-		"supervisor.clearAllProcessLogs":  {0, 0, "array", "Empty the logs of all programs", false, (*Server).clearAllLogs},
+		"supervisor.getAPIVersion":        {0, 0, "string", "Version of the RPC API", members, (*Server).apiVersion},
+		"supervisor.getVersion":           {0, 0, "string", "Version of the RPC API (old name)", members, (*Server).apiVersion},
+		"supervisor.getSupervisorVersion": {0, 0, "string", "Version of the supervisor", members, (*Server).supervisorVersion},
+		"supervisor.getIdentification":    {0, 0, "string", "Identifier of the supervisor", members, (*Server).identification},
+		"supervisor.getState":             {0, 0, "struct", "State of the supervisor", members, (*Server).state},
+		"supervisor.getPID":               {0, 0, "int", "Pid of the supervisor", members, (*Server).pid},
+		"supervisor.readLog":              {2, 2, "string int int", "Part of the supervisor's log", operators, (*Server).readMainLog},
+		"supervisor.readMainLog":          {2, 2, "string int int", "Part of the supervisor's log (old name)", operators, (*Server).readMainLog},
+		"supervisor.clearLog":             {0, 0, "boolean", "Empty the supervisor's log", operators, (*Server).clearMainLog},
+		"supervisor.shutdown":             {0, 0, "boolean", "Stop all programs and the supervisor", operators, (*Server).shutdown},
+		"supervisor.restart":              {0, 0, "boolean", "Stop all programs, read the configuration, start them again", operators, (*Server).restartDaemon},
+		"supervisor.reloadConfig":         {0, 0, "array", "Read the configuration: [[added, changed, removed]] groups", operators, (*Server).reloadConfig},
+		"supervisor.addProcessGroup":      {1, 1, "boolean string", "Put a group that was read in force", operators, (*Server).addGroup},
+		"supervisor.removeProcessGroup":   {1, 1, "boolean string", "Take a stopped group out of force", operators, (*Server).removeGroup},
+		"supervisor.getProcessInfo":       {1, 1, "struct string", "Status of a program", members, (*Server).processInfo},
+		"supervisor.getAllProcessInfo":    {0, 0, "array", "Status of all programs", members, (*Server).allProcessInfo},
+		"supervisor.getAllConfigInfo":     {0, 0, "array", "Definitions of all programs", members, (*Server).allConfigInfo},
+		"supervisor.startProcess":         {1, 2, "boolean string boolean", "Start a program and what it depends on", members, (*Server).startProcess},
+		"supervisor.startProcessGroup":    {1, 2, "array string boolean", "Start the programs of a group", members, (*Server).startGroup},
+		"supervisor.startAllProcesses":    {0, 1, "array boolean", "Start all programs", members, (*Server).startAll},
+		"supervisor.stopProcess":          {1, 2, "boolean string boolean", "Stop a program", members, (*Server).stopProcess},
+		"supervisor.stopProcessGroup":     {1, 2, "array string boolean", "Stop the programs of a group", members, (*Server).stopGroup},
+		"supervisor.stopAllProcesses":     {0, 1, "array boolean", "Stop all programs", members, (*Server).stopAll},
+		"supervisor.signalProcess":        {2, 2, "boolean string string", "Send a signal to a program", owners, (*Server).signalProcess},
+		"supervisor.signalProcessGroup":   {2, 2, "array string string", "Send a signal to the programs of a group", owners, (*Server).signalGroup},
+		"supervisor.signalAllProcesses":   {1, 1, "array string", "Send a signal to all programs", owners, (*Server).signalAll},
+		"supervisor.sendProcessStdin":     {2, 2, "boolean string string", "Always a fault: standard input is /dev/null", owners, (*Server).sendStdin},
+		"supervisor.readProcessLog":       {3, 3, "string string int int", "Part of a program's log (old name)", owners, (*Server).readStdout},
+		"supervisor.readProcessStdoutLog": {3, 3, "string string int int", "Part of a program's log", owners, (*Server).readStdout},
+		"supervisor.readProcessStderrLog": {3, 3, "string string int int", "Part of a program's error log", owners, (*Server).readStderr},
+		"supervisor.tailProcessLog":       {3, 3, "array string int int", "End of a program's log (old name)", owners, (*Server).tailStdout},
+		"supervisor.tailProcessStdoutLog": {3, 3, "array string int int", "End of a program's log", owners, (*Server).tailStdout},
+		"supervisor.tailProcessStderrLog": {3, 3, "array string int int", "End of a program's error log", owners, (*Server).tailStderr},
+		"supervisor.clearProcessLog":      {1, 1, "boolean string", "Empty a program's logs (old name)", owners, (*Server).clearLogs},
+		"supervisor.clearProcessLogs":     {1, 1, "boolean string", "Empty a program's logs", owners, (*Server).clearLogs},
+		"supervisor.clearAllProcessLogs":  {0, 0, "array", "Empty the logs of all programs", owners, (*Server).clearAllLogs},
 
-		"system.listMethods":     {0, 0, "array", "Names of all methods", false, (*Server).listMethods},
-		"system.methodHelp":      {1, 1, "string string", "What a method does", false, (*Server).methodHelp},
-		"system.methodSignature": {1, 1, "array string", "Types of a method's result and parameters", false, (*Server).methodSignature},
-		"system.multicall":       {1, 1, "array array", "Several calls in one", false, (*Server).multicall},
+		"system.listMethods":     {0, 0, "array", "Names of all methods", members, (*Server).listMethods},
+		"system.methodHelp":      {1, 1, "string string", "What a method does", members, (*Server).methodHelp},
+		"system.methodSignature": {1, 1, "array string", "Types of a method's result and parameters", members, (*Server).methodSignature},
+		"system.multicall":       {1, 1, "array array", "Several calls in one", members, (*Server).multicall},
 
-		"fate.status":   {0, 1, "array array", "Full status of the named programs, or all", false, (*Server).fateStatus},
-		"fate.resolve":  {1, 1, "array array", "Programs that names, groups and all stand for", false, (*Server).fateResolve},
-		"fate.start":    {2, 3, "struct array boolean boolean", "Start programs; with true, wait until ready or failed; with true again, only until dependants can start", false, (*Server).fateStart},
-		"fate.stop":     {2, 2, "struct array boolean", "Stop programs; with true, wait", false, (*Server).fateStop},
-		"fate.restart":  {3, 4, "struct array boolean boolean boolean", "Restart programs; true: their dependants too; true: wait; true: only until dependants can start", false, (*Server).fateRestart},
-		"fate.update":   {0, 1, "struct array", "Read the configuration and apply it, to the named groups or all", false, (*Server).fateUpdate},
-		"fate.rotate":   {1, 1, "boolean array", "Rotate the logs of programs now", false, (*Server).fateRotate},
-		"fate.why":      {1, 1, "array string", "Why a program is not ready, from it to the root cause", false, (*Server).fateWhy},
-		"fate.events":   {2, 2, "struct int double", "Events after a number; waits so many seconds for one", false, (*Server).fateEvents},
-		"fate.shutdown": {1, 1, "boolean boolean", "End the supervisor; with true the programs go on", false, (*Server).fateShutdown},
-		"fate.began":    {0, 0, "string", "When this version of the supervisor was executed", false, (*Server).fateBegan},
-		"fate.upgrade":  {1, 1, "boolean string", "Execute a new version of the supervisor in its own place", true, (*Server).fateUpgrade},
+		"fate.status":   {0, 1, "array array", "Full status of the named programs, or all", members, (*Server).fateStatus},
+		"fate.resolve":  {1, 1, "array array", "Programs that names, groups and all stand for", members, (*Server).fateResolve},
+		"fate.start":    {2, 3, "struct array boolean boolean", "Start programs; with true, wait until ready or failed; with true again, only until dependants can start", members, (*Server).fateStart},
+		"fate.stop":     {2, 2, "struct array boolean", "Stop programs; with true, wait", members, (*Server).fateStop},
+		"fate.restart":  {3, 4, "struct array boolean boolean boolean", "Restart programs; true: their dependants too; true: wait; true: only until dependants can start", members, (*Server).fateRestart},
+		"fate.update":   {0, 1, "struct array", "Read the configuration and apply it, to the named groups or all", operators, (*Server).fateUpdate},
+		"fate.rotate":   {1, 1, "boolean array", "Rotate the logs of programs now", owners, (*Server).fateRotate},
+		"fate.why":      {1, 1, "array string", "Why a program is not ready, from it to the root cause", members, (*Server).fateWhy},
+		"fate.events":   {2, 2, "struct int double", "Events after a number; waits so many seconds for one", members, (*Server).fateEvents},
+		"fate.shutdown": {1, 1, "boolean boolean", "End the supervisor; with true the programs go on", operators, (*Server).fateShutdown},
+		"fate.began":    {0, 0, "string", "When this version of the supervisor was executed", members, (*Server).fateBegan},
+		"fate.upgrade":  {1, 1, "boolean string", "Execute a new version of the supervisor in its own place", root, (*Server).fateUpgrade},
 	}
 }
 
@@ -103,8 +103,8 @@ func (s *Server) call(ctx context.Context, p peer, name string, params []any) (a
 	if len(params) < m.min || len(params) > m.max {
 		return nil, &Fault{faults.IncorrectParameters, "INCORRECT_PARAMETERS"}
 	}
-	if m.admin && !p.admin() {
-		return nil, &Fault{faults.Failed, "FAILED: only root may call " + name}
+	if err := m.access.allowed(p, name); err != nil {
+		return nil, err
 	}
 	c := &call{ctx: ctx, peer: p, method: name, params: params}
 	v, err := m.fn(s, c)
@@ -249,26 +249,25 @@ func (s *Server) multicall(c *call) (any, error) {
 		c.bad(0, "array of calls")
 		return nil, nil
 	}
-	out := make([]any, 0, len(calls))
+	a := answer{}
 	for _, one := range calls {
+		a.add(s.callOf(c, one))
+	}
+	return a.parts, nil
+}
+
+// callOf calls one method of a multicall, unless the answer is full.
+func (s *Server) callOf(c *call, one any) func() (any, error) {
+	return func() (any, error) {
 		m, _ := one.(map[string]any)
 		name, _ := m["methodName"].(string)
 		params, _ := m["params"].([]any)
-		var v any
-		var err error
 		switch name {
 		case "":
-			err = &Fault{faults.IncorrectParameters, "INCORRECT_PARAMETERS: No methodName"}
+			return nil, &Fault{faults.IncorrectParameters, "INCORRECT_PARAMETERS: No methodName"}
 		case "system.multicall":
-			err = &Fault{faults.IncorrectParameters, "INCORRECT_PARAMETERS: Recursive system.multicall forbidden"}
-		default:
-			v, err = s.call(c.ctx, c.peer, name, params)
+			return nil, &Fault{faults.IncorrectParameters, "INCORRECT_PARAMETERS: Recursive system.multicall forbidden"}
 		}
-		if err != nil {
-			f := faultOf(err)
-			v = map[string]any{"faultCode": f.Code, "faultString": f.Text}
-		}
-		out = append(out, v)
+		return s.call(c.ctx, c.peer, name, params)
 	}
-	return out, nil
 }

@@ -29,7 +29,7 @@ func (s *Server) fateStatus(c *call) (any, error) {
 	out := []any{}
 	for _, st := range s.sup.Statuses() {
 		if wanted[st.Name] {
-			out = append(out, st)
+			out = append(out, s.shown(c.peer, st))
 		}
 	}
 	return out, nil
@@ -54,14 +54,15 @@ type Failure struct {
 }
 
 // outcome sorts an error of several programs apart. What is no program's failure stays an error.
-func outcome(names []string, err error) (any, error) {
+func (s *Server) outcome(p peer, names []string, err error) (any, error) {
 	o := Outcome{Names: append([]string{}, names...), Failed: []Failure{}}
 	for _, e := range flatten(err) {
 		var failed *supervisor.FailedError
 		if !errors.As(e, &failed) {
 			return nil, err
 		}
-		o.Failed = append(o.Failed, Failure{failed.Name, failed.Text, &failed.Status})
+		st := s.shown(p, failed.Status)
+		o.Failed = append(o.Failed, Failure{failed.Name, failed.Text, &st})
 	}
 	return o, nil
 }
@@ -87,9 +88,9 @@ func (s *Server) fateStart(c *call) (any, error) {
 		return nil, err
 	}
 	if serving {
-		return outcome(names, s.sup.StartServing(c.ctx, names))
+		return s.outcome(c.peer, names, s.sup.StartServing(c.ctx, names))
 	}
-	return outcome(names, s.sup.Start(c.ctx, names, wait))
+	return s.outcome(c.peer, names, s.sup.Start(c.ctx, names, wait))
 }
 
 func (s *Server) fateStop(c *call) (any, error) {
@@ -98,7 +99,7 @@ func (s *Server) fateStop(c *call) (any, error) {
 	if err != nil || !c.ok() {
 		return nil, err
 	}
-	return outcome(names, s.sup.Stop(c.ctx, names, wait))
+	return s.outcome(c.peer, names, s.sup.Stop(c.ctx, names, wait))
 }
 
 func (s *Server) fateRestart(c *call) (any, error) {
@@ -108,9 +109,9 @@ func (s *Server) fateRestart(c *call) (any, error) {
 		return nil, err
 	}
 	if serving {
-		return outcome(names, s.sup.RestartServing(c.ctx, names, dependants))
+		return s.outcome(c.peer, names, s.sup.RestartServing(c.ctx, names, dependants))
 	}
-	return outcome(names, s.sup.Restart(c.ctx, names, dependants, wait))
+	return s.outcome(c.peer, names, s.sup.Restart(c.ctx, names, dependants, wait))
 }
 
 func (s *Server) fateUpdate(c *call) (any, error) {
@@ -136,7 +137,7 @@ func (s *Server) fateRotate(c *call) (any, error) {
 	}
 	var errs []error
 	for _, n := range names {
-		errs = append(errs, s.sup.RotateLogs(n))
+		errs = append(errs, s.ofOwner(c.peer, s.sup.RotateLogs)(n))
 	}
 	return true, errors.Join(errs...)
 }
@@ -146,7 +147,13 @@ func (s *Server) fateWhy(c *call) (any, error) {
 	if err != nil || !c.ok() {
 		return nil, err
 	}
-	return s.sup.Why(name)
+	chain, err := s.sup.Why(name)
+	for i := range chain {
+		if s.reads(c.peer, chain[i].Name) != nil {
+			chain[i].LastLog = nil
+		}
+	}
+	return chain, err
 }
 
 // maxEventWait bounds a call of fate.events; a client that wants to wait longer calls again.

@@ -321,14 +321,14 @@ func (s *Server) signaller(c *call, i int) func(name string) error {
 	if err != nil {
 		c.err = &Fault{faults.BadSignal, "BAD_SIGNAL: " + err.Error()}
 	}
-	return func(name string) error {
+	return s.ofOwner(c.peer, func(name string) error {
 		err := s.sup.Signal(name, sig)
 		var failed *supervisor.FailedError
 		if errors.As(err, &failed) {
 			return &Fault{faults.NotRunning, "NOT_RUNNING: " + name}
 		}
 		return err
-	}
+	})
 }
 
 func (s *Server) signalProcess(c *call) (any, error) {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/user"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +24,7 @@ type peer struct {
 	local  bool // on the unix socket
 	known  bool // the kernel has told who it is
 	uid    int
+	pid    int
 	groups []int
 }
 
@@ -32,11 +32,22 @@ type peerKey struct{}
 
 // withPeer notes the peer of a new connection for the requests on it.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	var p peer
-	if u, ok := unwrapConn(conn).(*net.UnixConn); ok {
-		p = unixPeer(u)
+	c, ok := conn.(*slotConn)
+	if !ok {
+		return ctx
 	}
-	return context.WithValue(ctx, peerKey{}, p)
+	if c.refused != "" {
+		ctx = context.WithValue(ctx, refusedKey{}, c.refused)
+	}
+	return context.WithValue(ctx, peerKey{}, c.peer)
+}
+
+// peerOf finds out who is at the other end.
+func peerOf(conn net.Conn) peer {
+	if u, ok := conn.(*net.UnixConn); ok {
+		return unixPeer(u)
+	}
+	return peer{}
 }
 
 func unixPeer(conn *net.UnixConn) peer {
@@ -50,7 +61,7 @@ func unixPeer(conn *net.UnixConn) peer {
 		if err != nil {
 			return
 		}
-		p.known, p.uid, p.groups = true, int(cred.Uid), []int{int(cred.Gid)}
+		p.known, p.uid, p.pid, p.groups = true, int(cred.Uid), int(cred.Pid), []int{int(cred.Gid)}
 		if groups, ok := peerGroups(int(fd)); ok {
 			p.groups = append(p.groups, groups...)
 		} else {
@@ -92,14 +103,6 @@ func databaseGroups(uid int) []int {
 	return groups
 }
 
-// admin reports whether the peer may do what amounts to running code as the daemon.
-func (p peer) admin() bool { return p.local && p.known && (p.uid == 0 || p.uid == os.Geteuid()) }
-
-// may reports whether the peer may use a socket with the given owner and group.
-func (p peer) may(uid, gid int) bool {
-	return p.admin() || p.local && p.known && (p.uid == uid || slices.Contains(p.groups, gid))
-}
-
 // guard lets only those through who may call.
 type guard struct {
 	next     http.Handler
@@ -118,7 +121,16 @@ func newGuard(c *supervisor.DaemonConfig, next http.Handler) *guard {
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p, _ := r.Context().Value(peerKey{}).(peer)
+	if why, refused := r.Context().Value(refusedKey{}).(string); refused {
+		w.Header().Set("Connection", "close")
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
+	}
+	p, known := r.Context().Value(peerKey{}).(peer)
+	if !known {
+		http.Error(w, "the connection is not known", http.StatusForbidden)
+		return
+	}
 	name, password := g.config.TCPUsername, g.config.TCPPassword
 	if p.local {
 		name, password = g.config.Username, g.config.Password

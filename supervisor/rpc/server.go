@@ -3,11 +3,14 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/ochinchina/supervisord/faults"
 
 	"fate-installer/supervisor"
 )
@@ -29,13 +32,16 @@ type Server struct {
 	ctx     context.Context // ends with Close; long calls and streams live by it
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+
+	large, largeOfRoot turns
 }
 
 // Serve answers the API on a unix socket and, if tcp is not nil, on TCP. Its signature is that of DaemonOptions.Serve.
 func Serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.Closer, error) {
-	s := &Server{daemon: d, sup: d.Supervisor()}
+	s := &Server{daemon: d, sup: d.Supervisor(), large: make(turns, largeAnswers), largeOfRoot: make(turns, largeAnswers)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	handler := newGuard(&d.Config().Daemon, s.routes())
+	slots := newSlots()
 	for _, l := range []net.Listener{unix, tcp} {
 		if l == nil {
 			continue
@@ -47,7 +53,7 @@ func Serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.C
 			MaxHeaderBytes: 16 << 10, ErrorLog: nil,
 		}
 		s.servers = append(s.servers, hs)
-		bl := bounded(l)
+		bl := slotListener{l, slots}
 		s.running.Go(func() {
 			if err := hs.Serve(bl); !errors.Is(err, http.ErrServerClosed) {
 				log := d.Log()
@@ -91,11 +97,26 @@ func (s *Server) serveRPC(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p, _ := r.Context().Value(peerKey{}).(peer)
+	if isLarge(name) {
+		turns := s.large
+		if p.admin() {
+			turns = s.largeOfRoot
+		}
+		done := turns.take(r.Context())
+		if done == nil {
+			http.Error(w, "the supervisor is busy with other large answers: try again, or ask for less", http.StatusServiceUnavailable)
+			return
+		}
+		defer done()
+	}
 	var body []byte
 	if v, err := s.call(r.Context(), p, name, params); err != nil {
 		body = encodeFault(faultOf(err))
 	} else {
 		body = encodeResponse(v)
+	}
+	if len(body) > maxAnswerBytes+maxAnswerBytes/16 { // what a multicall has around its parts is not counted there
+		body = encodeFault(&Fault{faults.Failed, fmt.Sprintf("FAILED: the answer has %d bytes, more than %d: ask for less", len(body), maxAnswerBytes)})
 	}
 	w.Header().Set("Content-Type", "text/xml")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
