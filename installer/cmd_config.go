@@ -65,7 +65,8 @@ func newConfigCheckCommand(g *globals) *cobra.Command {
 		Use:   "check",
 		Short: "Report every mistake in the cluster files at once",
 		Long: `Report every mistake in the cluster files at once, each with its place and what to do. Nothing is looked up on this
-host, so that files can be checked anywhere.
+host, so that files can be checked anywhere. An appliance also reports what its own components cannot do, such as high
+availability with MariaDB.
 
 EXIT STATUS
   0    the files can be used
@@ -77,6 +78,12 @@ EXIT STATUS
 			w, err := readWanted(g, peer)
 			if err != nil {
 				return err
+			}
+			if err := w.versions(""); err != nil {
+				return err
+			}
+			if problems := w.cluster.CheckDatabase(w.site.versions()); len(problems) > 0 {
+				return configError(problems)
 			}
 			notes := w.cluster.Notes()
 			if g.Output == outputJSON {

@@ -114,7 +114,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
 		p.space, p.inodes, p.mountOptions, p.baseOwner,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
-		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries,
+		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
 	} {
 		check()
 	}

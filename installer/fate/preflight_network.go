@@ -240,6 +240,9 @@ func (s *Spec) targets() []host.Target {
 		for _, need := range wanted {
 			for _, e := range s.Side.endsOf(need) {
 				add(string(need), e.IP, e.Port, false)
+				if need == MySQL && len(out) > 0 && out[len(out)-1].Name == string(MySQL) {
+					out[len(out)-1].Greets = true
+				}
 			}
 		}
 	}

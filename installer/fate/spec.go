@@ -141,9 +141,11 @@ func (s *Spec) UnpackTarget(component string) string {
 var DatabaseEngines = []string{"mysql", "mariadb"}
 
 // DatabaseEngine is the component that serves the database: mariadb when the payload has only that, otherwise mysql.
-func (s *Spec) DatabaseEngine() string {
+func (s *Spec) DatabaseEngine() string { return databaseEngine(s.Versions) }
+
+func databaseEngine(versions map[string]string) string {
 	for _, engine := range DatabaseEngines {
-		if s.Versions[engine] != "" {
+		if versions[engine] != "" {
 			return engine
 		}
 	}

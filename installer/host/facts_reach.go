@@ -53,6 +53,8 @@ type Target struct {
 	Name string // what it is, for the report
 	Addr string // host:port
 	TLS  bool   // also shake hands
+
+	Greets bool // it speaks first, as databases do: keep what it says
 }
 
 // Reach is the outcome of connecting to a Target.
@@ -62,6 +64,7 @@ type Reach struct {
 	Shaken    bool          `json:"shaken"` // the TLS handshake got as far as the peer's certificate
 	Error     string        `json:"error"`
 	Latency   time.Duration `json:"latency"` // of the TCP connection
+	Greeting  []byte        `json:"greeting,omitempty"`
 }
 
 // reachTimeout is for one target; all are tried at once. An address that a firewall swallows costs this much.
@@ -93,6 +96,9 @@ func reach(ctx context.Context, t Target) Reach {
 	}
 	defer conn.Close()
 	r.Connected, r.Latency = true, time.Since(start)
+	if t.Greets {
+		r.Greeting = readGreeting(ctx, conn)
+	}
 	if !t.TLS {
 		return r
 	}
@@ -104,6 +110,19 @@ func reach(ctx context.Context, t Target) Reach {
 	}
 	r.Shaken = true
 	return r
+}
+
+// greetingMax is more than a database says before it is asked anything.
+const greetingMax = 1 << 10
+
+// readGreeting reads what a server says first; nothing when it says nothing in time.
+func readGreeting(ctx context.Context, conn net.Conn) []byte {
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetReadDeadline(deadline) // without it the read ends with the connection
+	}
+	buf := make([]byte, greetingMax)
+	n, _ := conn.Read(buf) // what came before an error counts
+	return buf[:n]
 }
 
 // cause strips the operation and addresses that net puts before the reason; the report has them already.

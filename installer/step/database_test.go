@@ -67,26 +67,30 @@ func lookServer(program string) string {
 // changing the user is tested, too.
 func eachServer(t *testing.T, test func(t *testing.T, s DatabaseServer, env *engine.Env)) {
 	for flavour, s := range servers(t) {
-		t.Run(string(flavour), func(t *testing.T) {
-			dir := t.TempDir()
-			if os.Getuid() == 0 {
-				s.User = "nobody"
-				for at := dir; at != filepath.Dir(at) && at != os.TempDir(); at = filepath.Dir(at) {
-					if err := os.Chmod(at, 0o755); err != nil {
-						t.Fatal(err)
-					}
-				}
-			} else {
-				s.User = fmt.Sprint(os.Getuid())
-			}
-			s.Data = filepath.Join(dir, "db", "mysql")
-			h, err := host.New("/", nil)
-			if err != nil {
+		t.Run(string(flavour), func(t *testing.T) { onServer(t, s, test) })
+	}
+}
+
+// onServer runs a test against one server.
+func onServer(t *testing.T, s DatabaseServer, test func(t *testing.T, s DatabaseServer, env *engine.Env)) {
+	t.Helper()
+	dir := t.TempDir()
+	if os.Getuid() == 0 {
+		s.User = "nobody"
+		for at := dir; at != filepath.Dir(at) && at != os.TempDir(); at = filepath.Dir(at) {
+			if err := os.Chmod(at, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			test(t, s, &engine.Env{Host: h})
-		})
+		}
+	} else {
+		s.User = fmt.Sprint(os.Getuid())
 	}
+	s.Data = filepath.Join(dir, "db", "mysql")
+	h, err := host.New("/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	test(t, s, &engine.Env{Host: h})
 }
 
 const (

@@ -85,7 +85,7 @@ func (d *demo) run(program string, keep bool) (err error) {
 
 func (d *demo) build(program string) (string, error) {
 	d.say("Build the appliance: one file with everything in it")
-	file, err := appliance.Build(d.ctx, program, d.out)
+	file, err := appliance.Build(d.ctx, program, appliance.MariaDB, d.out)
 	if err != nil {
 		return "", err
 	}

@@ -45,7 +45,16 @@ var demoAppliance = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return appliance.Build(context.Background(), program, os.Stderr)
+	return appliance.Build(context.Background(), program, appliance.MariaDB, os.Stderr)
+})
+
+// mysqlAppliance is as demoAppliance, with a real MySQL 8 in place of MariaDB.
+var mysqlAppliance = sync.OnceValues(func() (string, error) {
+	program, err := bareProgram()
+	if err != nil {
+		return "", err
+	}
+	return appliance.Build(context.Background(), program, appliance.MySQL, os.Stderr)
 })
 
 // Where the appliance is carried to, and where an installation has the program.
@@ -210,6 +219,13 @@ func (b bench) status(host string) (map[string]program, int) {
 	return byName, code
 }
 
+// only returns one program of a host, whatever the others do.
+func (b bench) only(host, name string) program {
+	b.t.Helper()
+	programs, _ := b.status(host)
+	return programs[name]
+}
+
 // modulesOfParty are what a party on one host runs.
 var modulesOfParty = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-mysql", "fate-nodemanager", "fate-rollsite"}
 
@@ -273,11 +289,19 @@ func (b bench) toy(host string, args ...string) {
 	}
 }
 
-// query asks the database, with the client that the appliance brings and the login that
-// the readiness probe uses.
+// query asks the database with the login that the readiness probe uses, and with the client that comes with MariaDB.
+// The MySQL has none: there it is python's, on a host that has FATE's python.
 func (b bench) query(host, statement string) string {
 	b.t.Helper()
-	const script = `cd /data/projects/fate/common/mysql/mariadb-* && LD_LIBRARY_PATH=lib exec bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute "$1"`
+	const script = `cd /data/projects/fate/common/mysql/* || exit
+[ ! -x bin/mariadb ] || LD_LIBRARY_PATH=lib exec bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute "$1"
+exec /data/projects/fate/common/python/venv/bin/python -c '
+import sys, pymysql
+with pymysql.connect(read_default_file="conf/probe.cnf") as connection, connection.cursor() as c:
+    c.execute(sys.argv[1])
+    for row in c.fetchall():
+        print(*row, sep="\t")
+' "$1"`
 	return b.run(host, "sh", "-c", script, "sh", statement)
 }
 

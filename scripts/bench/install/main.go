@@ -71,7 +71,7 @@ func run(ctx context.Context, program string, runs int) (err error) {
 	if out, err := exec.CommandContext(ctx, "make", "-s", "build").CombinedOutput(); err != nil {
 		return fmt.Errorf("make build: %w: %s", err, out)
 	}
-	file, err := appliance.Build(ctx, program, os.Stderr)
+	file, err := appliance.Build(ctx, program, appliance.MariaDB, os.Stderr)
 	if err != nil {
 		return err
 	}

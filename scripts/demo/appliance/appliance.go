@@ -31,16 +31,28 @@ const (
 	debDir      = "debs"
 	standInDir  = "stand-ins"
 	standInKey  = "stand-ins.key" // what they were built from
-	lockName    = "demo.lock.yaml"
 	mutexName   = ".lock"
-	outPrefix   = "fate-installer-demo-"
 	fateVersion = "1.11.4"
 	lockComment = "Written by the demo. The digests of .deb files come from apt's signed package lists."
 )
 
+// Database is the database server of an appliance, by the name of its component.
+type Database string
+
+// The databases. Debian has MariaDB; a party with several FATE-Flows needs MySQL 8.
+const (
+	MariaDB Database = "mariadb"
+	MySQL   Database = "mysql"
+)
+
+// lockName and outPrefix name the lock file and the appliances with a database.
+func (d Database) lockName() string  { return "demo-" + string(d) + ".lock.yaml" }
+func (d Database) outPrefix() string { return "fate-installer-demo-" + string(d) + "-" }
+
 // Build returns the path of the demo's appliance for a program, bin/fate-installer,
-// making what the cache lacks. Only the last appliance is kept. Progress goes to log.
-func Build(ctx context.Context, program string, log io.Writer) (string, error) {
+// making what the cache lacks. Of each database only the last appliance is kept.
+// Progress goes to log.
+func Build(ctx context.Context, program string, database Database, log io.Writer) (string, error) {
 	dir, err := cache.Dir("demo")
 	if err != nil {
 		return "", err
@@ -53,7 +65,7 @@ func Build(ctx context.Context, program string, log io.Writer) (string, error) {
 	if err := sweep(dir); err != nil {
 		return "", err
 	}
-	lockFile, err := writeLock(ctx, dir, log)
+	lockFile, err := writeLock(ctx, dir, database, log)
 	if err != nil {
 		return "", err
 	}
@@ -64,11 +76,11 @@ func Build(ctx context.Context, program string, log io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, outPrefix+key)
+	out := filepath.Join(dir, database.outPrefix()+key)
 	if _, err := os.Stat(out); err == nil {
 		return out, nil
 	}
-	if err := removeOthers(dir, out); err != nil {
+	if err := removeOthers(dir, database.outPrefix(), out); err != nil {
 		return "", err
 	}
 	if err := run(ctx, log, program, "bundle", "build", "--lock", lockFile, "--out", out); err != nil {
@@ -79,12 +91,12 @@ func Build(ctx context.Context, program string, log io.Writer) (string, error) {
 
 // writeLock downloads the packages, builds the stand-ins and describes both in a lock
 // file, which still lacks the digests of the stand-ins' trees.
-func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
-	all, err := components()
+func writeLock(ctx context.Context, dir string, database Database, log io.Writer) (string, error) {
+	all, packages, err := componentsWith(database)
 	if err != nil {
 		return "", err
 	}
-	debs, err := debian.Resolve(ctx, packageNames(all))
+	debs, err := debian.Resolve(ctx, packages)
 	if err != nil {
 		return "", err
 	}
@@ -105,10 +117,16 @@ func writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
 		return "", err
 	}
 	l := bundle.Lock{Release: payload.Release{FATE: fateVersion, Platform: "linux/" + runtime.GOARCH, Env: env}}
+	if database == MySQL {
+		fmt.Fprintf(log, "MySQL %s from a jar\n", mysqlVersion.Version)
+		if err := placeMySQL(ctx, dir); err != nil {
+			return "", err
+		}
+	}
 	for _, c := range all {
 		l.Components = append(l.Components, c.lock(debs, debDir, standInDir))
 	}
-	file := filepath.Join(dir, lockName)
+	file := filepath.Join(dir, database.lockName())
 	if err := os.WriteFile(file, l.Encode(lockComment), 0o644); err != nil {
 		return "", fmt.Errorf("cannot write the demo's lock file: %w", err)
 	}
@@ -198,8 +216,8 @@ func digest(files ...string) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil))[:12], nil
 }
 
-func removeOthers(dir, keep string) error {
-	files, err := filepath.Glob(filepath.Join(dir, outPrefix+"*"))
+func removeOthers(dir, prefix, keep string) error {
+	files, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
 	if err != nil {
 		return fmt.Errorf("cannot look for former appliances: %w", err)
 	}

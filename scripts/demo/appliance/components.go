@@ -35,16 +35,39 @@ type part struct {
 	noCopyright bool // the package only links to another one's
 }
 
+// componentsWith is components with one database, and the names of all Debian packages of the demo, whatever its
+// database: they share one directory.
+func componentsWith(database Database) (list []component, packages []string, err error) {
+	list, err = components()
+	if err != nil {
+		return nil, nil, err
+	}
+	packages = packageNames(list)
+	if database == MySQL {
+		i := slices.IndexFunc(list, func(c component) bool { return c.name == string(MariaDB) })
+		list[i] = mysql(libraryDir())
+	}
+	return list, packages, nil
+}
+
+// libraryDir is where Debian has shared libraries of this machine's kind; blank for one that is not known.
+func libraryDir() string {
+	triplet, ok := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+	if !ok {
+		return ""
+	}
+	return "usr/lib/" + triplet
+}
+
 // components is the demo: the real third-party software at the places where the
 // official builds of it have theirs, and stand-ins for FATE's own parts. What the
 // programs need beyond a minimal Debian is in their own tree, so that each runs
 // wherever it is unpacked.
 func components() ([]component, error) {
-	triplet, ok := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
-	if !ok {
+	libs := libraryDir()
+	if libs == "" {
 		return nil, fmt.Errorf("cannot make the demo for %s: only amd64 and arm64 are known", runtime.GOARCH)
 	}
-	libs := "usr/lib/" + triplet
 	all := []component{mariadb(libs), jdk(), python(libs), zookeeper(), nginx()}
 	for _, c := range fatesim.Components() {
 		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true, directory: c.Name}

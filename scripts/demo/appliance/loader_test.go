@@ -32,7 +32,7 @@ func TestDemoLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := Build(t.Context(), program, os.Stderr)
+	file, err := Build(t.Context(), program, MariaDB, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 """The fate_flow database. FATE-Flow makes its tables itself, and ends when it cannot."""
 
 import contextlib
+import hashlib
 import json
 import time
 
@@ -36,9 +37,12 @@ COLUMNS = "f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id,
 ENDED = ("success", "failed", "canceled", "timeout")
 
 _login = {}
+_model_store = False
 
 
 def setup(conf):
+    global _model_store
+    _model_store = bool(conf.get("enable_model_store"))
     _login.update(
         host=conf.get("database.host"), port=conf.get("database.port"), user=conf.get("database.user"),
         password=str(conf.get("database.passwd")), database=conf.get("database.name"),
@@ -59,6 +63,27 @@ def cursor():
             yield c
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def model_lock(*identity):
+    """The lock under which the model store changes a model, as sync_model.py and db_models.py of 1.11 take it: for ever,
+    which MariaDB answers with NULL. Without the model store there is none."""
+    if not _model_store:
+        yield
+        return
+    name = hashlib.sha256("_".join(("sync_model", *identity)).encode()).hexdigest()
+    with cursor() as c:
+        c.execute("SELECT GET_LOCK(%s, %s) AS answer", (name, -1))
+        answer = c.fetchone()["answer"]
+        if answer == 0:
+            raise RuntimeError(f"acquire mysql lock {name} timeout")
+        if answer != 1:
+            raise RuntimeError(f"failed to acquire lock {name}")
+        try:
+            yield
+        finally:
+            c.execute("SELECT RELEASE_LOCK(%s) AS answer", (name,))
 
 
 def now():

@@ -29,7 +29,7 @@ def participants(identity):
 
 
 def save(identity, version, role, deployed, content):
-    with database.cursor() as c:
+    with database.model_lock(role, identity, version), database.cursor() as c:
         c.execute(MODEL)
         c.execute("REPLACE INTO standin_model VALUES (%s, %s, %s, %s, %s)", (identity, version, role, deployed, json.dumps(content)))
 

@@ -1,0 +1,103 @@
+package fate
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/host"
+)
+
+// FATE-Flow's model store locks each model with GET_LOCK(name, -1), which has no other setting (sync_model.py and
+// db_models.py up to 1.11.2). MySQL waits as long as it takes; MariaDB (seen with 10.11) answers NULL with warning
+// 1411, and the job that has trained fails with "failed to acquire lock". Nothing on the server's side helps: a function
+// of the server itself goes before a stored one of its name, and sql_mode does not change what it takes.
+const (
+	lockWhy = "FATE-Flow's model store, which several FATE-Flows share, locks models with GET_LOCK(name, -1): " +
+		"MariaDB refuses that, and every job that trains fails with \"failed to acquire lock\""
+	lockRemedy = "use MySQL 8: an appliance built with it (bundle import --with mysql@8.0.28=PATH) or an outside server " +
+		"(mysql: {type: outside}); or keep one fate_flow address and no model_store"
+)
+
+// storesModels reports whether a side's FATE-Flows keep their models in the model store.
+func (s *Side) storesModels() bool {
+	return s.Role != RoleExchange && s.FateFlow.Enable && s.ModelStore.Enable
+}
+
+// CheckDatabase reports the sides that cannot train with the database that a payload brings. versions are the payload's
+// components; without any, nothing is known.
+func (c *Cluster) CheckDatabase(versions map[string]string) Problems {
+	var problems Problems
+	if databaseEngine(versions) != "mariadb" {
+		return problems
+	}
+	for _, s := range c.Sides() {
+		if s.storesModels() && s.MySQL.ours() {
+			problems.add(c.at("%s.fate_flow.ips", s.Role), lockRemedy, "the %s cannot train with MariaDB: %s", s.Role, lockWhy)
+		}
+	}
+	return problems
+}
+
+// modelStore refuses a database that the model store cannot lock its models in.
+func (p *preflight) modelStore() {
+	if !p.s.Side.storesModels() || !p.s.logsIn() {
+		return
+	}
+	r := p.check("model-store", "the database has the locks that the model store needs", "MySQL 8")
+	side := p.s.Side
+	server := p.s.DatabaseEngine()
+	if side.MySQL.ours() && p.s.Versions[server] != "" {
+		server += " " + p.s.Versions[server]
+	}
+	if !side.MySQL.ours() {
+		addr := net.JoinHostPort(first(side.MySQL.IPs), strconv.Itoa(side.MySQL.Port))
+		if server = serverVersion(p.f.Peers, addr); server == "" {
+			r.measured("the database at %s does not say what it is", addr).end(StatusSkipped)
+			return
+		}
+	}
+	r.measured("%s", server)
+	if strings.Contains(strings.ToLower(server), "mariadb") {
+		r.refuse("%s (%s)", lockRemedy, lockWhy)
+		return
+	}
+	r.ok()
+}
+
+// serverVersion is the version that a database told when it was reached; blank when it was not reached or is none.
+func serverVersion(peers []host.Reach, addr string) string {
+	for _, reach := range peers {
+		if reach.Addr == addr {
+			return greetingVersion(reach.Greeting)
+		}
+	}
+	return ""
+}
+
+// greetingVersion reads the server's version from the first packet of a connection: 4 bytes of length and sequence
+// number, the protocol's version 10, and the text up to a zero byte (MySQL's manual, "Protocol::HandshakeV10"). A server
+// that refuses the client's host sends an error packet, and MariaDB puts 5.5.5- in front.
+func greetingVersion(greeting []byte) string {
+	const head = 5
+	if len(greeting) <= head || greeting[head-1] != 10 {
+		return ""
+	}
+	version, _, whole := strings.Cut(string(greeting[head:]), "\x00")
+	if !whole || version == "" {
+		return ""
+	}
+	for _, r := range version {
+		if r < ' ' || r > '~' {
+			return ""
+		}
+	}
+	if plain, ok := strings.CutPrefix(version, "5.5.5-"); ok && strings.Contains(version, "MariaDB") {
+		version = plain
+	}
+	if strings.Contains(version, "MariaDB") {
+		return version
+	}
+	return fmt.Sprintf("MySQL %s", version)
+}
