@@ -57,7 +57,7 @@ lint: ## gofmt, go vet, staticcheck
 	go run $(STATICCHECK) ./...
 
 release: ## build the release files with checksums into dist/
-	@release/release.sh $(VERSION)
+	@PUBKEY="$(PUBKEY)" release/release.sh $(VERSION)
 
 clean: ## remove what was built here (not the cache)
 	rm -rf bin dist

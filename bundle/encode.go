@@ -48,6 +48,9 @@ func (l *Lock) Encode(comment string) []byte {
 	w.line(0, "release:")
 	w.line(2, "fate: %s", scalarText(l.Release.FATE))
 	w.line(2, "platform: %s", scalarText(l.Release.Platform))
+	if l.Release.Revision > 0 {
+		w.line(2, "revision: %d", l.Release.Revision)
+	}
 	if len(l.Release.Env) > 0 {
 		w.line(2, "env:")
 		for _, key := range slices.Sorted(maps.Keys(l.Release.Env)) {

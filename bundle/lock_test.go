@@ -24,6 +24,7 @@ schema: 1
 release:
   fate: 1.10            # not the number 1.1
   platform: linux/arm64
+  revision: 7
   env: {FATE: 1.10, JDK: 8}
 components:
   - name: jdk
@@ -63,7 +64,7 @@ components:
 	}
 	want := &Lock{
 		File:    "release/x.yaml",
-		Release: payload.Release{FATE: "1.10", Platform: "linux/arm64", Env: map[string]string{"FATE": "1.10", "JDK": "8"}},
+		Release: payload.Release{FATE: "1.10", Platform: "linux/arm64", Revision: 7, Env: map[string]string{"FATE": "1.10", "JDK": "8"}},
 		Components: []Component{{
 			Name: "jdk", Version: "8", License: "GPL-2.0-only WITH Classpath-exception-2.0", Platform: "any",
 			LibraryPath: []string{"lib", "lib/server"}, HostLibraries: []string{"libaio.so.1", "libX*.so.?"}, StandIn: true,
@@ -84,8 +85,8 @@ components:
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Component{}, Source{})); diff != "" {
 		t.Errorf("lock (-want +got):\n%s", diff)
 	}
-	if got := got.Components[1].Sources[1].line; got != 35 {
-		t.Errorf("the last source is on line %d, want 35", got)
+	if got := got.Components[1].Sources[1].line; got != 36 {
+		t.Errorf("the last source is on line %d, want 36", got)
 	}
 	if got := got.Components[1].Sources[0].baseName(); got != "a.tar" {
 		t.Errorf("base name %q, want a.tar", got)

@@ -111,6 +111,7 @@ func (p *lockParser) release(n ast.Node) {
 	p.mapping(n, "release", map[string]reader{
 		"fate":     p.text(&r.FATE, "release.fate", matches(versionPattern, "is not a version")),
 		"platform": p.text(&r.Platform, "release.platform", matches(platformPattern, "is not like linux/amd64")),
+		"revision": p.number(&r.Revision, "release.revision"),
 		"env":      p.env,
 	})
 }

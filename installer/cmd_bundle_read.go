@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/bundle"
+	"fate-installer/installer/host"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
 )
@@ -71,8 +72,8 @@ func printInspection(g *globals, p *payload.Payload) error {
 	if s, ok := p.Signature(); ok {
 		signed = "by key " + s.KeyID + ", not checked here"
 	}
-	g.printf("file       %s, %s\nrelease    FATE %s for %s\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
-		p.Path(), formatBytes(p.Size()), m.Release.FATE, m.Release.Platform, formatBytes(m.Stub.Size), signed, p.Digest())
+	g.printf("file       %s, %s\nrelease    FATE %s for %s, revision %d\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
+		p.Path(), formatBytes(p.Size()), m.Release.FATE, m.Release.Platform, m.Release.Revision, formatBytes(m.Stub.Size), signed, p.Digest())
 	t := newTable(g.Stdout, "COMPONENT", "VERSION", "PLATFORM", "FILES", "UNPACKED", "STORED", "LICENSE", "FROM")
 	for _, c := range m.Components {
 		platform, version := c.Platform, c.Version
@@ -131,7 +132,7 @@ func inspection(p *payload.Payload) any {
 }
 
 type bundleVerifyOptions struct {
-	pubkey  string
+	trust   trustOptions
 	part    bool
 	workers int
 }
@@ -142,7 +143,10 @@ func newBundleVerifyCommand(g *globals) *cobra.Command {
 		Use:   "verify [FILE]",
 		Short: "Prove every byte of an appliance, and its signature",
 		Long: `Check the program part, the manifest and every frame of an appliance against their digests, and the signature against
---pubkey or, without one, the key this program was built with. Nothing is written. FILE defaults to --payload, or else
+--pubkey or, without one, the key this program was built with or the key that install keeps on this host. Without any
+of them the signature is not checked, and a maker who replaced the program or the payload is not noticed:
+--require-signature refuses that. Check a file with a program that you trust, such as the installed one, and not with
+the file itself. Nothing is written. FILE defaults to --payload, or else
 this program; of a split appliance it is any part.
 
 With --part only the file itself is checked, against the .sha256 file that "bundle build --split" wrote: a medium can so
@@ -163,21 +167,31 @@ EXIT STATUS
 			return withAppliance(cmd.Context(), g, args, func(ctx context.Context, p *payload.Payload) error { return runBundleVerify(ctx, g, o, p) })
 		},
 	}
-	cmd.Flags().StringVar(&o.pubkey, "pubkey", "", "public `key`, or a file with one, that must have signed")
+	o.trust.addFlags(cmd.Flags(), "")
 	cmd.Flags().BoolVar(&o.part, "part", false, "check only FILE, one part of a split appliance")
-	cmd.MarkFlagsMutuallyExclusive("part", "pubkey")
+	for _, flag := range []string{"pubkey", "require-signature", "allow-older"} {
+		cmd.MarkFlagsMutuallyExclusive("part", flag)
+	}
 	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to check at once; 0 means one for each processor, at most 3")
 	return cmd
 }
 
 func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p *payload.Payload) error {
+	t, err := o.trust.trusted(keptTrust(g))
+	if err != nil {
+		return err
+	}
+	maker, err := t.check(p, o.trust)
+	if err != nil {
+		return err
+	}
 	bar := longProgress(g, "verifying", p.Size())
 	defer bar.finish()
 	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.set(done) }}
-	if o.pubkey != "" {
-		key, err := payload.ReadPublicKey(o.pubkey)
+	if t.Key != "" {
+		key, err := payload.ReadPublicKey(t.Key)
 		if err != nil {
-			return exitCode(err, exitUsage)
+			return err
 		}
 		v.PublicKey = &key
 	}
@@ -191,15 +205,22 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 			"frames": report.Frames, "files": report.Files, "signed": report.Signed, "signed_by": report.SignedBy})
 	}
 	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size), count.Of(report.Components, "component"), report.Digest)
-	switch s, signed := p.Signature(); {
-	case report.SignedBy != "":
-		g.printf("signed by key %s: %s\n", report.SignedBy, s.Comment)
-	case signed:
-		g.printf("the signature of key %s was not checked: name the public key with --pubkey\n", s.KeyID)
-	default:
-		g.printf("it is not signed\n")
-	}
+	g.printf("%s\n", maker)
 	return nil
+}
+
+// keptTrust is the key that install keeps on this host; nil also where this user may not read it.
+func keptTrust(g *globals) *trust {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil
+	}
+	defer h.Close()
+	s, err := loadSite(h, g.layout())
+	if err != nil {
+		return nil
+	}
+	return s.Trust
 }
 
 // runBundleVerifyPart checks one part of a split appliance alone.

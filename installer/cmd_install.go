@@ -29,14 +29,16 @@ type installOptions struct {
 	keys        string
 	wait        time.Duration
 	change      bool // what is installed, into what the cluster file says
+	trust       trustOptions
 }
 
 func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	o.addWanted(f)
+	o.trust.addFlags(f, keptForLater)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
 	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
-	f.BoolVar(&o.change, "change-cluster", false, "go on although the cluster file contradicts what is installed here")
+	f.BoolVar(&o.change, "change-cluster", false, "go on although the cluster file contradicts what is installed here; changes passwords, too")
 	f.DurationVar(&o.wait, "wait", defaultWait, "`time` to wait for modules on other hosts that programs here need")
 	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
@@ -67,12 +69,15 @@ start the programs in dependency order and wait until each is ready. It is what 
 It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
 is undone unless --no-undo is given; data is never undone. Files that were edited on this host are kept, and reported.
 
-An appliance that is damaged is refused before anything is changed.
+An appliance that is damaged is refused before anything is changed. Who signed it is printed first. A program from a medium
+can say of itself what it likes: check it before it runs, with an installed program (fate-installer bundle verify --pubkey
+KEY FILE) or with minisign. --pubkey is kept for later runs.
 
 The hosts of a party can be installed in any order. A program that needs a module on another host waits for it, and says
 where to run what; after --wait the run ends with exit code 6, and the program starts by itself when the other host is
 there. A cluster file that contradicts the one installed here, an old copy for example, is refused; --change-cluster says
-that the change is meant.
+that the change is meant. It also changes passwords, as secrets rotate does; a run that changes passwords is not undone
+when it fails: the same command completes it.
 
 A side that uses TLS needs --keys the first time, and again when they are renewed; in between, the installed keys stay.
 
@@ -208,6 +213,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	defer unlock()
 	g.printf("%s\n", d.headline())
 	printNotes(g, d.notes())
+	if err := d.checkTrust(opts.trust); err != nil {
+		return err
+	}
 	if err := d.preflight(opts.waive); err != nil {
 		return err
 	}

@@ -37,14 +37,20 @@ func smallAppliance(t *testing.T) string {
 // applianceOf is smallAppliance with other components and versions; the file of each, README, tells its version.
 func applianceOf(t *testing.T, versions map[string]string) string {
 	t.Helper()
+	return signedAppliance(t, versions, nil, 0)
+}
+
+// signedAppliance is applianceOf with a signature, unless the key is nil, and a revision.
+func signedAppliance(t *testing.T, versions map[string]string, key *payload.PrivateKey, revision int64) string {
+	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "appliance"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	w, err := payload.NewWriter(file, bytes.NewReader(smallProgram()), payload.WriterOptions{
-		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH, Env: map[string]string{"FATE": "1.11.4", "EGGROLL": versions["eggroll"]}},
-		Level:   1, Workers: 1,
+		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH, Env: map[string]string{"FATE": "1.11.4", "EGGROLL": versions["eggroll"]}, Revision: revision},
+		Level:   1, Workers: 1, Key: key,
 	})
 	if err != nil {
 		t.Fatal(err)

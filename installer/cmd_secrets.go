@@ -17,8 +17,8 @@ func newSecretsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
 		Short: "List and change the passwords of this side",
-		Long: `List and change the passwords of this side: those of the database's administrator and user, of FATE-Board, of the route
-table and of ZooKeeper. No value is ever printed.
+		Long: `List and change the passwords of this side: those of the database's administrator and user, of FATE-Board, of
+the route table and of ZooKeeper. No value is ever printed.
 
 EXIT STATUS
 ` + exitHelp,
@@ -35,8 +35,8 @@ func newSecretsListCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Show the names of the passwords, since when they are in use, and what uses them",
-		Long: `Show the names of the passwords that this host uses, where each came from, since when it is in use, which programs of this
-host read it, and which hosts of the side have it. Values are not shown.
+		Long: `Show the names of the passwords that this host uses, where each came from, since when it is in use, which
+programs of this host read it, and which hosts of the side have it. Values are not shown.
 
 EXIT STATUS
   0    done
@@ -66,7 +66,8 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	}
 	defer d.close()
 	if d.stored == nil {
-		return exitCode(withHint(fmt.Errorf("cannot list the passwords: %w below %s", errNotInstalled, g.Base), "install first, or name the base directory with --base"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot list the passwords: %w below %s", errNotInstalled, g.Base),
+			"install first, or name the base directory with --base"), exitUsage)
 	}
 	list := d.listSecrets()
 	if g.Output == outputJSON {

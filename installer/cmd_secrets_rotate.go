@@ -25,18 +25,19 @@ func newSecretsRotateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate mysql_root|mysql_fate|fateboard|route_table_key|zookeeper|all...",
 		Short: "Replace passwords by new ones, everywhere on this host",
-		Long: `Replace passwords by new ones: in the database or ZooKeeper, in every configuration file that has them, and in the programs
-that read them. Only those programs are restarted; jobs that run in them are lost, so wait until none runs.
+		Long: `Replace passwords by new ones: in the database or ZooKeeper, in every configuration file that has them, and
+in the programs that read them. Only those programs are restarted; jobs that run in them are lost, so wait until none
+runs.
 
 New passwords are drawn, and stored before anything else is changed. A run that is killed at any moment is completed by
 the same command; it then draws no further one. The cluster file is not touched: where it has a replaced password, the
 new one stays in force here. To choose a password yourself, write it into the cluster file and install with
 --change-cluster, which changes it in the same way.
 
-Some passwords are shared by several hosts of the side. Then the new ones are also written to a file for those hosts, mode
-0600, and the output names the hosts that have the former ones. Carry the file there and run secrets rotate --from FILE
-as root. The password of the database user is changed first on the host of the database; until the others follow, their
-programs cannot open new connections to it.
+Some passwords are shared by several hosts of the side. Then the new ones are also written to a file for those hosts,
+mode 0600, and the output names the hosts that have the former ones. Carry the file there and run secrets rotate
+--from FILE as root. The password of the database user is changed first on the host of the database; until the others
+follow, their programs cannot open new connections to it.
 
 EXIT STATUS
   0    done; also: an interrupted change was completed
@@ -51,14 +52,16 @@ EXIT STATUS
 		ValidArgs: []string{"mysql_root", "mysql_fate", "fateboard", "route_table_key", "zookeeper", allSecrets},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && o.from == "" {
-				return exitCode(withHint(errors.New("no secret is named"), "fate-installer secrets list shows them; all means every one"), exitUsage)
+				return exitCode(withHint(errors.New("no secret is named"),
+					"fate-installer secrets list shows them; all means every one"), exitUsage)
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runSecretsRotate(cmd.Context(), g, o, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.from, "from", "", "take the new values from `FILE` that secrets rotate wrote on another host; - is standard input")
+	f.StringVar(&o.from, "from", "",
+		"take the new values from `FILE` that secrets rotate wrote on another host; - is standard input")
 	f.BoolVar(&o.force, "force-config", false, "overwrite configuration files that were edited on this host")
 	return cmd
 }
@@ -123,7 +126,8 @@ func (r *rotation) report() error {
 	for _, l := range left {
 		r.g.printf("  %-15s  %s\n", l.Host, strings.Join(l.Secrets, ", "))
 	}
-	r.g.printf("On each of them, as root: fate-installer secrets rotate --from FILE\nFILE is a copy of %s, readable by root alone.\n", r.handover)
+	r.g.printf("On each of them, as root: fate-installer secrets rotate --from FILE\n")
+	r.g.printf("FILE is a copy of %s, readable by root alone.\n", r.handover)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"fate-installer/installer/fate"
@@ -100,7 +101,8 @@ func checkRotated(t *testing.T, root string, was fate.Secrets) {
 	}
 }
 
-// TestSecretsRotate changes every password of a party, and installs again with the cluster file that has the former ones.
+// TestSecretsRotate changes every password of a party, and installs again with the cluster file that has the former
+// ones.
 func TestSecretsRotate(t *testing.T) {
 	root, appliance, cluster := partyTree(t)
 	was := keptSecrets(t, root)
@@ -118,8 +120,8 @@ func TestSecretsRotate(t *testing.T) {
 		}
 	}
 	again := mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
-	if !strings.Contains(again, "nothing to do") {
-		t.Errorf("the cluster file of before changes something:\n%s", again)
+	if !strings.Contains(again, "nothing to do") || !strings.Contains(again, "the cluster file has a former mysql_fate") {
+		t.Errorf("the cluster file of before changes something, or is not noted:\n%s", again)
 	}
 	checkRotated(t, root, was)
 	for _, file := range []string{"secrets.json", "secret-records.json"} {
@@ -145,7 +147,10 @@ func TestSecretsRotateCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := n
+		var mu sync.Mutex // steps run at the same time
 		err := rotateWith(t, root, func(op host.Op, _ string) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if left >= 0 && (op == host.OpWrite || op == host.OpRename || op == host.OpRemove) { // what the next run can see
 				left--
 			}
@@ -183,7 +188,8 @@ func TestSecretsRotateCutOff(t *testing.T) {
 func rotateWith(t *testing.T, root string, fault host.Fault) error {
 	t.Helper()
 	ctx := context.Background()
-	g := &globals{Root: root, Base: "/data", User: "app", Group: "apps", Output: outputText, LogLevel: "error", Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
+	g := &globals{Root: root, Base: "/data", User: "app", Group: "apps", Output: outputText, LogLevel: "error",
+		Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
 	r, err := openRotation(ctx, g)
 	if err != nil {
 		t.Fatal(err)
@@ -202,12 +208,14 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 	mustRunCLI(t, main, "", "uninstall", "--purge-data", "--yes")
 	second := machine(t)
 	addPrograms(t, second)
-	cluster := mustRunCLI(t, main, "", "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2", "--guest", "9999:192.168.1.1")
+	cluster := mustRunCLI(t, main, "", "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2",
+		"--guest", "9999:192.168.1.1")
 	for root, ip := range map[string]string{main: "192.168.0.1", second: "192.168.0.2"} {
 		mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", ip)
 	}
 	was := keptSecrets(t, main)
-	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "mysql_fate"); code != exitUsage || !strings.Contains(stderr, "it is changed on 192.168.0.2 first") {
+	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "mysql_fate"); code != exitUsage ||
+		!strings.Contains(stderr, "it is changed on 192.168.0.2 first") {
 		t.Errorf("away from the database: %d %s", code, stderr)
 	}
 	var report struct {
@@ -218,7 +226,8 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Left) != 1 || report.Left[0].Host != "192.168.0.1" || !slices.Equal(report.Left[0].Secrets, []string{"mysql_fate"}) {
+	if len(report.Left) != 1 || report.Left[0].Host != "192.168.0.1" || !slices.Equal(report.Left[0].Secrets,
+		[]string{"mysql_fate"}) {
 		t.Errorf("hosts that have the former ones: %+v", report.Left)
 	}
 	handover := filepath.Join(second, report.Handover)
@@ -232,7 +241,8 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 	if err := os.Chmod(handover, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "--from", handover); code != exitUsage || !strings.Contains(stderr, "chmod 600") {
+	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "--from", handover); code != exitUsage ||
+		!strings.Contains(stderr, "chmod 600") {
 		t.Errorf("a file that others can read: %d %s", code, stderr)
 	}
 	if err := os.Chmod(handover, 0o600); err != nil {
@@ -240,7 +250,8 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 	}
 	mustRunCLI(t, main, "", "secrets", "rotate", "--from", handover)
 	now := keptSecrets(t, main)
-	if !now.MySQLUser.Equal(keptSecrets(t, second).MySQLUser) || now.MySQLUser.Equal(was.MySQLUser) || !now.RouteTableKey.Equal(was.RouteTableKey) {
+	if !now.MySQLUser.Equal(keptSecrets(t, second).MySQLUser) || now.MySQLUser.Equal(was.MySQLUser) ||
+		!now.RouteTableKey.Equal(was.RouteTableKey) {
 		t.Error("the other host did not take the shared password, or more than it")
 	}
 	if got := filesWith(t, main, was.MySQLUser.Reveal()); len(got) > 0 {
@@ -251,7 +262,8 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 func TestSecretsRotateRefusals(t *testing.T) {
 	root, _, _ := partyTree(t)
 	foreign := filepath.Join(t.TempDir(), "foreign.json")
-	if err := os.WriteFile(foreign, []byte(`{"schema": 1, "role": "guest", "party": 9999, "secrets": {"mysql_user": "x"}}`), 0o600); err != nil {
+	if err := os.WriteFile(foreign,
+		[]byte(`{"schema": 1, "role": "guest", "party": 9999, "secrets": {"mysql_user": "x"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -264,7 +276,8 @@ func TestSecretsRotateRefusals(t *testing.T) {
 		{[]string{"rotate", "--from", foreign}, "guest of party 9999"},
 		{[]string{"rotate", "--from", "/nonexistent"}, "/nonexistent"},
 	} {
-		if _, stderr, code := runCLI(t, root, "", append([]string{"secrets"}, tt.args...)...); code != exitUsage || !strings.Contains(stderr, tt.want) {
+		if _, stderr, code := runCLI(t, root, "", append([]string{"secrets"}, tt.args...)...); code != exitUsage ||
+			!strings.Contains(stderr, tt.want) {
 			t.Errorf("%q: exit code %d, %s", tt.args, code, stderr)
 		}
 	}
@@ -277,13 +290,15 @@ func TestSecretsRotateRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := keptSecrets(t, root)
-	if _, stderr, code := runCLI(t, root, "", "secrets", "rotate", "route_table_key"); code != exitUsage || !strings.Contains(stderr, "--force-config") {
+	if _, stderr, code := runCLI(t, root, "", "secrets", "rotate", "route_table_key"); code != exitUsage ||
+		!strings.Contains(stderr, "--force-config") {
 		t.Errorf("an edited file: exit code %d, %s", code, stderr)
 	}
 	if len(keptSecrets(t, root).Changed(was)) > 0 {
 		t.Error("a refused rotation changed something")
 	}
-	if out := mustRunCLI(t, root, "", "secrets", "rotate", "route_table_key", "--force-config", "-o", "json"); !strings.Contains(out, `"route_table_key"`) {
+	if out := mustRunCLI(t, root, "", "secrets", "rotate", "route_table_key", "--force-config", "-o",
+		"json"); !strings.Contains(out, `"route_table_key"`) {
 		t.Errorf("with --force-config: %s", out)
 	}
 }

@@ -19,6 +19,7 @@ type replaceOptions struct {
 	noTest  bool
 	timeout time.Duration
 	waive   []string
+	trust   trustOptions
 }
 
 func (o *replaceOptions) addFlags(f *pflag.FlagSet) {
@@ -49,6 +50,7 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUpgrade(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags())
+	opts.trust.addFlags(cmd.Flags(), keptForLater)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,4 +94,6 @@ func (d *deployment) installedKeys() (files []fate.NamedFile, missing []string, 
 }
 
 // notes are remarks about the configuration that stop nothing.
-func (d *deployment) notes() fate.Problems { return append(d.spec.Warnings(), d.remarks...) }
+func (d *deployment) notes() fate.Problems {
+	return slices.Concat(d.spec.Warnings(), d.remarks, d.spec.ReplacedSecrets())
+}

@@ -376,22 +376,3 @@ func TestHostileLogs(t *testing.T) {
 		t.Errorf("%d bytes: %.2000s", len(encoded), encoded)
 	}
 }
-
-func TestRefusedSubmissionIsExplained(t *testing.T) {
-	refused := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: testJob,
-		Message: `Traceback (most recent call last):\nException: ('create job failed', {'host': {9999: {'retcode': 104, 'retmsg': 'Federated schedule error, details = "The routing table not have current party=9999"'}}})`}
-	err := explained(context.Background(), &globals{}, newTaskView(&globals{Stdout: &bytes.Buffer{}}),
-		fmt.Errorf("cannot submit the toy test: %w", refused))
-	if text := err.Error(); !strings.Contains(text, "route-missing") || !strings.Contains(text,
-		"host 9999 answers with retcode 104: The routing table") || strings.Contains(text, "Traceback") {
-		t.Errorf("%s", text)
-	}
-	if !strings.Contains(hintOf(err), "party add") {
-		t.Errorf("hint %q", hintOf(err))
-	}
-	other := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: testJob, Message: "ValueError: x"}
-	if err := explained(context.Background(), &globals{}, nil, other); !strings.Contains(hintOf(err),
-		"job why "+testJob) {
-		t.Errorf("hint %q", hintOf(err))
-	}
-}

@@ -44,6 +44,9 @@ func (r *replacement) run(ctx context.Context) error {
 	defer unlock()
 	r.g.printf("%s\n", r.headline())
 	printNotes(r.g, r.notes())
+	if err := r.checkTrust(r.opts.trust); err != nil {
+		return err
+	}
 	if err := r.preflight(r.opts.waive); err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ type storedSecrets struct {
 	records      fate.SecretRecords // not nil
 }
 
-// loadSecrets reads the stored passwords; where none is stored it draws a new one, which nothing keeps until a step writes
-// it.
+// loadSecrets reads the stored passwords; where none is stored it draws a new one, which nothing keeps until a step
+// writes it.
 func loadSecrets(h *host.Host, layout fate.Layout) (storedSecrets, error) {
 	out := storedSecrets{records: fate.SecretRecords{}}
 	fresh, err := fate.NewSecrets(rand.Reader)
@@ -44,7 +44,8 @@ func loadSecrets(h *host.Host, layout fate.Layout) (storedSecrets, error) {
 	}
 	if out.kept, err = fate.DecodeSecrets(bytes.TrimSpace(data)); err != nil {
 		return out, withHint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err),
-			"restore the file from a backup, or move it away: then new passwords are drawn, and set while the database is stopped (fate-installer svc stop fate-mysql)")
+			"restore the file from a backup, or move it away: then new passwords are drawn,\n"+
+				"and set while the database is stopped (fate-installer svc stop fate-mysql)")
 	}
 	out.Secrets = out.kept.Or(fresh)
 	return out, nil
@@ -77,8 +78,8 @@ func (d *deployment) writeSecretRecords() error {
 	return d.host.WriteFile(d.layout().SecretRecords(), data, rootOnly)
 }
 
-// beginSecrets stores the values that are about to be replaced, before anything has a new one: a run that is killed while
-// passwords change finds both. It must come before secrets.json is written.
+// beginSecrets stores the values that are about to be replaced, before anything has a new one: a run that is killed
+// while passwords change finds both. It must come before secrets.json is written.
 func (d *deployment) beginSecrets() error {
 	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.kept)
 	if !d.secrets.records.Begin(d.secrets.kept, d.spec.Secrets) {
@@ -88,8 +89,8 @@ func (d *deployment) beginSecrets() error {
 	return d.writeSecretRecords()
 }
 
-// endSecrets forgets the replaced values when everything on this host has the present ones. In a directory tree no server
-// was changed, so that the next run on the machine itself ends it.
+// endSecrets forgets the replaced values when everything on this host has the present ones. In a directory tree no
+// server was changed, so that the next run on the machine itself ends it.
 func (d *deployment) endSecrets() error {
 	if !d.host.Live() && len(d.secrets.records.Unfinished()) > 0 || !d.secrets.records.End(time.Now(), d.changedSecrets) {
 		return nil
@@ -114,7 +115,8 @@ func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
 	if !step.LoginRefused(err) {
 		return nil // also an unreachable one: the programs wait for it
 	}
-	return exitCode(withHint(fmt.Errorf("cannot change the password of the database user here: the database on %s has another one", db.Host),
+	const why = "cannot change the password of the database user here: the database on %s has another one"
+	return exitCode(withHint(fmt.Errorf(why, db.Host),
 		"change it on "+db.Host+" first, then repeat this command here"), exitUsage)
 }
 
@@ -151,8 +153,9 @@ type secretsLeft struct {
 func (d *deployment) warnSecretsElsewhere(replaced []string) []string {
 	var out []string
 	for _, left := range d.secretsElsewhere(replaced) {
-		out = append(out, fmt.Sprintf("%s has the former %s until you install there with the same cluster file (--change-cluster)",
-			left.Host, strings.Join(left.Secrets, ", ")))
+		out = append(out,
+			fmt.Sprintf("%s has the former %s until you install there with the same cluster file (--change-cluster)",
+				left.Host, strings.Join(left.Secrets, ", ")))
 	}
 	return out
 }

@@ -86,7 +86,8 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 	}
 	out, err := decodeHandedSecrets(data)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("cannot use %s: %w", name, err), "carry the file that secrets rotate names on the host where the passwords were changed")
+		return nil, withHint(fmt.Errorf("cannot use %s: %w", name, err),
+			"carry the file that secrets rotate names on the host where the passwords were changed")
 	}
 	return out, nil
 }
@@ -106,7 +107,8 @@ func readPrivate(g *globals, name string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read the passwords: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, withHint(fmt.Errorf("cannot use %s: others than its owner can read or change it (mode %04o)", name, info.Mode().Perm()), "chmod 600 "+name)
+		return nil, withHint(fmt.Errorf("cannot use %s: others than its owner can read or change it (mode %04o)",
+			name, info.Mode().Perm()), "chmod 600 "+name)
 	}
 	return io.ReadAll(io.LimitReader(file, handedLimit))
 }
@@ -116,5 +118,6 @@ func (h *handedSecrets) fits(spec *fate.Spec) error {
 	if h.Role == spec.Role && h.Party == spec.PartyID {
 		return nil
 	}
-	return exitCode(fmt.Errorf("cannot use these passwords here: they are those of %s of party %d, and this is %s of party %d", h.Role, h.Party, spec.Role, spec.PartyID), exitUsage)
+	return exitCode(fmt.Errorf("cannot use these passwords here: they are those of %s of party %d, and this is %s of party %d",
+		h.Role, h.Party, spec.Role, spec.PartyID), exitUsage)
 }

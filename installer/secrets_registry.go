@@ -27,8 +27,8 @@ func (r *rotation) shareRegistry(ctx context.Context) error {
 	return nil
 }
 
-// finishRegistry notes that this host has the new password. When every host of FATE-Flow has noted it, the former one is
-// let in no more; until then it names those that have not.
+// finishRegistry notes that this host has the new password. When every host of FATE-Flow has noted it, the former one
+// is let in no more; until then it names those that have not.
 func (r *rotation) finishRegistry(ctx context.Context) error {
 	if !slices.Contains(r.names, "zookeeper") || !r.host.Live() {
 		return nil

@@ -157,7 +157,8 @@ func (r *rotation) startable(use fate.SecretUse) error {
 	if db, ok := r.spec.Database(); use.Name == "mysql_user" && ok && db.Manage {
 		return nil // every host sees to its own account
 	}
-	return exitCode(withHint(fmt.Errorf("cannot change %s: the database is outside, and its accounts are its administrator's", use.Command),
+	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
+	return exitCode(withHint(fmt.Errorf(why, use.Command),
 		"have it changed there, write the new password into the cluster file, and install with --change-cluster"), exitUsage)
 }
 
@@ -184,7 +185,8 @@ func (r *rotation) refuseEdited(ctx context.Context, force bool) error {
 	if len(edited) == 0 {
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("cannot change passwords: edited on this host, and kept so: %s", strings.Join(edited, ", ")),
+	return exitCode(withHint(fmt.Errorf("cannot change passwords: edited on this host, and kept so: %s",
+		strings.Join(edited, ", ")),
 		"write what the edits say into the cluster file, and add --force-config, which overwrites them"), exitUsage)
 }
 

@@ -33,6 +33,7 @@ type site struct {
 	Env        map[string]string        `json:"env,omitempty"`     // the payload's fate.env
 	Waivers    []fate.Waiver            `json:"waivers,omitempty"` // checks that were let pass, and why
 	Parties    []fate.PartyChange       `json:"parties,omitempty"` // by party add and party remove, since the cluster file
+	Trust      *trust                   `json:"trust,omitempty"`   // who must have signed an appliance
 }
 
 // siteComponent is what a host without the appliance file has to know of a component: enough to check and to configure
@@ -145,7 +146,7 @@ func (s *site) fillFrom(stored *site) error {
 	if s.SkipOS == nil {
 		s.SkipOS = stored.SkipOS
 	}
-	s.Components, s.Env, s.Waivers, s.Parties = stored.Components, stored.Env, stored.Waivers, stored.Parties
+	s.Components, s.Env, s.Waivers, s.Parties, s.Trust = stored.Components, stored.Env, stored.Waivers, stored.Parties, stored.Trust
 	return nil
 }
 

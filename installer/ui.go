@@ -148,6 +148,10 @@ func printError(g *globals, err error, code int) {
 		if errors.As(err, &problems) {
 			doc["problems"] = problems
 		}
+		var job *explainedError
+		if errors.As(err, &job) {
+			doc["job"] = job.report
+		}
 		_ = json.NewEncoder(g.Stdout).Encode(doc)
 		return
 	}

@@ -38,8 +38,10 @@ type Manifest struct {
 
 // Release says what an appliance installs.
 type Release struct {
-	FATE     string            `json:"fate"`
-	Platform string            `json:"platform"`      // as in GOOS/GOARCH: linux/amd64
+	FATE     string `json:"fate"`
+	Platform string `json:"platform"` // as in GOOS/GOARCH: linux/amd64
+	// Revision counts the appliances that one maker signs: a host does not go back to a lower one unasked.
+	Revision int64             `json:"revision,omitempty"`
 	Env      map[string]string `json:"env,omitempty"` // versions a release records for its components (fate.env)
 }
 

@@ -5,11 +5,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1:?usage: release.sh VERSION}
+# PUBKEY, of the form RWQ..., makes the programs accept only appliances that its owner signed.
+ldflags="-s -w -buildid= -X main.version=$version${PUBKEY:+ -X fate-installer/payload.compiledKey=$PUBKEY}"
 rm -rf dist
 mkdir -p dist
 build() { # build ARCH FILE
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=false \
-		-ldflags "-s -w -buildid= -X main.version=$version" -o "$2" ./installer
+		-ldflags "$ldflags" -o "$2" ./installer
 }
 for arch in amd64 arm64; do
 	build "$arch" "dist/fate-installer-$version-linux-$arch"

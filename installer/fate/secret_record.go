@@ -110,8 +110,8 @@ func (s Secrets) Changed(other Secrets) []string {
 	return names
 }
 
-// Begin records that secrets change from was to is: the values of was are kept as former ones until [SecretRecords.End].
-// It reports whether a record was changed.
+// Begin records that secrets change from was to is: the values of was are kept as former ones until
+// [SecretRecords.End]. It reports whether a record was changed.
 func (r SecretRecords) Begin(was, is Secrets) (changed bool) {
 	for _, name := range is.Changed(was) {
 		former, record := was.Get(name), r[name]

@@ -44,7 +44,8 @@ func TestSecretRecords(t *testing.T) {
 			t.Errorf("%s: file %q, stored %q give %q, want %q", tt.name, tt.inFile, tt.stored, got, tt.want)
 		}
 	}
-	if now := time.Now(); !again.End(now, []string{"zookeeper"}) || again["zookeeper"].Since.IsZero() || again["mysql_root"].Since.IsZero() || len(again.Unfinished()) != 0 {
+	if now := time.Now(); !again.End(now, []string{"zookeeper"}) || again["zookeeper"].Since.IsZero() ||
+		again["mysql_root"].Since.IsZero() || len(again.Unfinished()) != 0 {
 		t.Errorf("after the end: %+v", again)
 	}
 	for _, bad := range []string{`{"mysql": {}}`, `[]`, `{"mysql_root": {"former": [1]}}`} {
@@ -90,7 +91,8 @@ func FuzzDecodeSecretRecords(f *testing.F) {
 	})
 }
 
-// TestChangedSecretRestartsItsReadersOnly changes one secret after the other and looks which programs the plan restarts.
+// TestChangedSecretRestartsItsReadersOnly changes one secret after the other and looks which programs the plan
+// restarts.
 func TestChangedSecretRestartsItsReadersOnly(t *testing.T) {
 	spec := planSpec(t, RoleHost, 10000)
 	before := startInputs(t, spec)

@@ -39,8 +39,8 @@ func ParseSecretName(text string) (string, error) {
 	return "", fmt.Errorf("there is no secret %q: there are %s", text, known)
 }
 
-// secretReaders are the modules whose programs read a secret when they start. The database server itself stores the first
-// two; the password of the administrator is in no file that a program reads.
+// secretReaders are the modules whose programs read a secret when they start. The database server itself stores the
+// first two; the password of the administrator is in no file that a program reads.
 func (s *Spec) secretReaders(name string) []Module {
 	switch name {
 	case "mysql_user":
@@ -88,6 +88,21 @@ func (s *Spec) SecretUses() []SecretUse {
 		inFile := Secrets(s.Side.Secrets).Get(name)
 		u.FromFile = !inFile.IsZero() && inFile.Equal(s.Secrets.Get(name))
 		out = append(out, u)
+	}
+	return out
+}
+
+// ReplacedSecrets notes the passwords of the cluster file that a rotation on this host replaced: the file does not
+// bring them back, and an operator who wants them must see why.
+func (s *Spec) ReplacedSecrets() Problems {
+	var out Problems
+	for _, name := range SecretNames() {
+		inFile := Secrets(s.Side.Secrets).Get(name)
+		if inFile.IsZero() || inFile.Equal(s.Secrets.Get(name)) || !s.SecretRecords.isReplaced(name, inFile) {
+			continue
+		}
+		out.add(s.Cluster.at("%s.secrets.%s", s.Role, name), "",
+			"the cluster file has a former %s; the one that replaced it on this host stays in force", SecretCommand(name))
 	}
 	return out
 }

@@ -13,7 +13,7 @@ import (
 type Records interface {
 	// Jobs returns the records that match a filter, whose keys are columns without their f_.
 	Jobs(ctx context.Context, filter map[string]any) ([]Job, error)
-	// Tasks returns the tasks that match a filter, in the order in which they were made.
+	// Tasks returns the tasks that match a filter, in the order in which they started.
 	Tasks(ctx context.Context, filter map[string]any) ([]Task, error)
 	// LatestJobs returns the newest records, at most limit.
 	LatestJobs(ctx context.Context, limit int) ([]Job, error)
@@ -56,7 +56,7 @@ func (d Database) Tasks(ctx context.Context, filter map[string]any) ([]Task, err
 	if err := d.read(ctx, &rows, "t_task", taskColumns, filter, mostRows); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(rows, func(a, b Task) int { return a.Created.Compare(b.Created.Time) })
+	sortTasks(rows)
 	return latestVersions(rows), nil
 }
 

@@ -156,15 +156,18 @@ func (w watch) follow(ctx context.Context, c *Client, job string) (string, error
 	}
 }
 
+// show hands on what was seen: that a job has ended comes after how its components ended.
 func (w watch) show(ctx context.Context, c *Client, job, status string) {
-	if w.watcher.OnStatus != nil {
+	if w.watcher.OnStatus != nil && !Finished(status) {
 		w.watcher.OnStatus(job, status, time.Since(w.started))
 	}
-	if w.watcher.OnTasks == nil {
-		return
+	if w.watcher.OnTasks != nil {
+		if tasks, err := c.Tasks(ctx, map[string]any{"job_id": job}); err == nil {
+			w.watcher.OnTasks(job, tasks)
+		}
 	}
-	if tasks, err := c.Tasks(ctx, map[string]any{"job_id": job}); err == nil {
-		w.watcher.OnTasks(job, tasks)
+	if w.watcher.OnStatus != nil && Finished(status) {
+		w.watcher.OnStatus(job, status, time.Since(w.started))
 	}
 }
 

@@ -166,14 +166,29 @@ func (c *Client) Jobs(ctx context.Context, filter map[string]any) ([]Job, error)
 	return rows, c.rows(ctx, "/v1/job/query", filter, &rows)
 }
 
-// Tasks returns the latest versions of the tasks that match a filter. It is empty when none does.
+// Tasks returns the latest versions of the tasks that match a filter, in the order in which they started. It is empty
+// when none does.
 func (c *Client) Tasks(ctx context.Context, filter map[string]any) ([]Task, error) {
 	var rows []Task
 	if err := c.rows(ctx, "/v1/job/task/query", filter, &rows); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(rows, func(a, b Task) int { return a.Created.Compare(b.Created.Time) })
+	sortTasks(rows)
 	return rows, nil
+}
+
+// sortTasks puts tasks in the order in which they started; those that have not are last, in the order in which they were
+// made.
+func sortTasks(tasks []Task) {
+	slices.SortStableFunc(tasks, func(a, b Task) int {
+		if a.Started.IsZero() != b.Started.IsZero() {
+			if a.Started.IsZero() {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(a.Started.Compare(b.Started.Time), a.Created.Compare(b.Created.Time))
+	})
 }
 
 // retcodeNothing is what some queries answer instead of an empty list (job_app.py, "find task failed").

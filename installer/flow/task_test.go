@@ -163,6 +163,22 @@ func TestLatestJobs(t *testing.T) {
 	}
 }
 
+func TestTasksAreInTheOrderOfTheirStart(t *testing.T) {
+	at := func(s int64) Millis { return Millis{time.Unix(s, 0)} }
+	tasks := []Task{
+		{Component: "last", Created: at(2)}, {Component: "waits", Created: at(1)},
+		{Component: "second", Created: at(1), Started: at(9)}, {Component: "first", Created: at(3), Started: at(8)},
+	}
+	sortTasks(tasks)
+	var names []string
+	for _, t := range tasks {
+		names = append(names, t.Component)
+	}
+	if got := strings.Join(names, " "); got != "first second waits last" {
+		t.Error(got)
+	}
+}
+
 func TestSelectRowsTakesOnlyColumns(t *testing.T) {
 	statement, values, err := selectRows("t_job", []string{"f_job_id", "f_status"},
 		map[string]any{"status": "waiting"}, 7)

@@ -19,8 +19,8 @@ const flowRoot = "/FATE-COMPONENTS"
 const confirmRoot = turnsRoot + "/password"
 
 // Grant gives every node of FATE-Flow and of the installers, the ephemeral ones of running FATE-Flows included, an ACL
-// that lets in the account with c's password and with the further ones. The password that the nodes have now must be among
-// them. Nodes that are open to everybody stay so. It may be cut off and repeated.
+// that lets in the account with c's password and with the further ones. The password that the nodes have now must be
+// among them. Nodes that are open to everybody stay so. It may be cut off and repeated.
 func Grant(ctx context.Context, c Config, further []string) error {
 	r, err := Open(ctx, c)
 	if err != nil {
@@ -76,8 +76,8 @@ func sameACL(a, b []zk.ACL) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(entry zk.ACL) bool { return !slices.Contains(b, entry) })
 }
 
-// Confirm notes that a host has c's password, and lists which of the hosts have not noted it yet. Notes of other passwords
-// are removed; those of this one stay, so that it can be repeated.
+// Confirm notes that a host has c's password, and lists which of the hosts have not noted it yet. Notes of other
+// passwords are removed; those of this one stay, so that it can be repeated.
 func Confirm(ctx context.Context, c Config, host string, hosts []string) (missing []string, err error) {
 	r, err := Open(ctx, c)
 	if err != nil {

@@ -20,7 +20,8 @@ const (
 func passwordInit(s DatabaseServer, root, fate Password) DatabaseInit {
 	d := testInit(s)
 	d.RootPassword, d.Socket = root, filepath.Join(s.Data, "s.sock")
-	d.Accounts = []Account{{Name: "fate", Hosts: []string{"localhost", "127.0.0.1"}, Password: fate, Schemas: []string{"fate_flow"}}}
+	d.Accounts = []Account{{Name: "fate", Hosts: []string{"localhost", "127.0.0.1"}, Password: fate,
+		Schemas: []string{"fate_flow"}}}
 	return d
 }
 
@@ -65,7 +66,8 @@ func TestKeptDataGetsEveryPassword(t *testing.T) {
 		stop()
 
 		account := passwordInit(s, newRoot, oldFate)
-		if finding, err := account.Check(context.Background(), env); err != nil || !strings.Contains(finding.Why, "account fate") {
+		if finding, err := account.Check(context.Background(), env); err != nil || !strings.Contains(finding.Why,
+			"account fate") {
 			t.Errorf("another password of the account: %+v, %v", finding, err)
 		}
 		applied(t, env, account)
@@ -100,8 +102,8 @@ func TestMarkOfAnOlderRelease(t *testing.T) {
 	})
 }
 
-// TestRotationOfARunningServer changes both passwords through the socket, also those of the account at client hosts that
-// the cluster file no longer names.
+// TestRotationOfARunningServer changes both passwords through the socket, also those of the account at client hosts
+// that the cluster file no longer names.
 func TestRotationOfARunningServer(t *testing.T) {
 	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
 		applied(t, env, passwordInit(s, oldRoot, oldFate))
@@ -110,7 +112,16 @@ func TestRotationOfARunningServer(t *testing.T) {
 		root := login(t, env, d.Socket, rootAccount, oldRoot)
 		admin, err := inspectServer(context.Background(), root)
 		must(t, err)
-		must(t, admin.putAccount(context.Background(), Account{Name: "fate", Hosts: []string{"192.168.0.9"}, Password: oldFate}))
+		must(t, admin.putAccount(context.Background(), Account{Name: "fate", Hosts: []string{"192.168.0.9"},
+			Password: oldFate}))
+
+		if s.Flavour == FlavourMySQL { // accounts that store their passwords in the other way are changed, too
+			for _, user := range []string{"root", "fate"} {
+				old := map[string]Password{"root": oldRoot, "fate": oldFate}[user]
+				must(t, admin.exec(context.Background(), "use the other plugin",
+					"ALTER USER ?@'localhost' IDENTIFIED WITH caching_sha2_password BY ?", user, string(old)))
+			}
+		}
 
 		applied(t, env, d)
 		passwordsAre(t, env, d.Socket, newRoot, newFate, oldRoot, oldFate)

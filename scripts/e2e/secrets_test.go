@@ -25,11 +25,12 @@ const (
 	handoverFile = "/data/projects/common/fate-installer/secrets-handover.json"
 )
 
-// TestSecretsRotateKilled changes the passwords of a party on two hosts, kills the command at random moments, completes it
-// by the same command, brings the shared password to the other host in the same way, and runs a job.
+// TestSecretsRotateKilled changes the passwords of a party on two hosts, kills the command at random moments,
+// completes it by the same command, brings the shared password to the other host in the same way, and runs a job.
 func TestSecretsRotateKilled(t *testing.T) {
 	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2")
-	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2", "--host-nodes", "192.168.0.1",
+	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2",
+		"--host-nodes", "192.168.0.1",
 		"--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")
 	b.carry("/root/cluster.yaml", "main", "second")
 	config := []string{"--config", "/root/cluster.yaml"}
@@ -70,11 +71,13 @@ func TestSecretsRotateKilled(t *testing.T) {
 	}
 	b.step("the new passwords are in force, and no former one", func(b bench) {
 		main, second := b.secrets("main"), b.secrets("second")
-		if main["mysql_user"] != second["mysql_user"] || main["mysql_user"] == before["main"]["mysql_user"] || second["mysql_root"] == before["second"]["mysql_root"] {
+		if main["mysql_user"] != second["mysql_user"] || main["mysql_user"] == before["main"]["mysql_user"] ||
+			second["mysql_root"] == before["second"]["mysql_root"] {
 			b.t.Error("the hosts disagree, or have a former password")
 		}
 		for host, former := range before {
-			out, code, err := b.try(host, "grep", "-rlF", former["mysql_user"], "/data/projects/fate", "/data/projects/common/supervisord")
+			out, code, err := b.try(host, "grep", "-rlF", former["mysql_user"], "/data/projects/fate",
+				"/data/projects/common/supervisord")
 			if err != nil || code != 1 {
 				b.t.Errorf("host %s: the former password is in %s (%v)", host, out, err)
 			}
@@ -97,8 +100,10 @@ func TestSecretsRotateKilled(t *testing.T) {
 		for _, host := range []string{"main", "second"} {
 			b.write(host, "/root/changed.yaml", changed)
 		}
-		b.refused("main", 2, []string{"the password of the database user in the cluster file", "--change-cluster"}, "--config", "/root/changed.yaml")
-		b.refused("main", 2, []string{"the database on 192.168.0.2 has another one"}, "--config", "/root/changed.yaml", "--change-cluster")
+		b.refused("main", 2, []string{"the password of the database user in the cluster file", "--change-cluster"},
+			"--config", "/root/changed.yaml")
+		b.refused("main", 2, []string{"the database on 192.168.0.2 has another one"}, "--config",
+			"/root/changed.yaml", "--change-cluster")
 		b.t.Logf("%s", b.run("second", installerFile, "--config", "/root/changed.yaml", "--change-cluster"))
 		b.run("main", installerFile, "--config", "/root/changed.yaml", "--change-cluster")
 		b.toy("main")
@@ -114,7 +119,47 @@ func TestSecretsRotateKilled(t *testing.T) {
 	})
 }
 
-var mainModules = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-nodemanager", "fate-rollsite"}
+// TestSecretsRotateRegistry changes the password of ZooKeeper on a party with two FATE-Flows: between the hosts both
+// find each other with either password, and in the end the former one is let in no more.
+func TestSecretsRotateRegistry(t *testing.T) {
+	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2")
+	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-nodes", "192.168.0.1",
+		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1", "--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")
+	b.carry("/root/cluster.yaml", "main", "second")
+	for _, host := range []string{"main", "second"} {
+		b.install(host, "--config", "/root/cluster.yaml")
+	}
+	registered := func() bool {
+		modules, _ := b.party("main")
+		return modules["fateflow 192.168.0.1"].Registered != nil && modules["fateflow 192.168.0.2"].Registered != nil
+	}
+	b.await("both FATE-Flows are registered", registered)
+	former := b.secrets("main")["zookeeper"]
+	out := b.run("main", "fate-installer", "secrets", "rotate", "zookeeper")
+	t.Logf("on the first host:\n%s", out)
+	if !strings.Contains(out, "192.168.0.2") {
+		t.Error("it does not name the host that has the former password")
+	}
+	b.await("both FATE-Flows are registered, one with either password", registered)
+	b.toy("main")
+	b.carry(handoverFile, "main", "second")
+	b.run("second", "chmod", "600", "/root/secrets-handover.json")
+	t.Logf("on the second host:\n%s", b.run("second", "fate-installer", "secrets", "rotate", "--from",
+		"/root/secrets-handover.json"))
+	b.await("both FATE-Flows are registered with the new password", registered)
+	b.toy("main")
+	if b.secrets("main")["zookeeper"] == former || b.secrets("main")["zookeeper"] != b.secrets("second")["zookeeper"] {
+		t.Error("the hosts disagree, or have the former password")
+	}
+	b.run("second", "sh", "-c", "sed -i 's/\"zookeeper\": \"[^\"]*\"/\"zookeeper\": \"'"+former+"'\"/' "+secretsFile)
+	if text, _, err := b.try("second", "fate-installer", "svc", "status", "--all-hosts"); err != nil ||
+		!strings.Contains(text, "not authenticated") {
+		t.Errorf("the former password is still let in (%v):\n%s", err, text)
+	}
+}
+
+var mainModules = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-nodemanager",
+	"fate-rollsite"}
 
 // secrets reads the passwords that a host has kept.
 func (b bench) secrets(host string) map[string]string {
@@ -161,7 +206,8 @@ func (b bench) killRotation(host string, after time.Duration, args ...string) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), after)
 	defer cancel()
 	var out bytes.Buffer
-	err := b.Run(ctx, host, lab.Cmd{Args: slices.Concat([]string{"fate-installer", "secrets", "rotate"}, args), Stdout: &out, Stderr: &out})
+	err := b.Run(ctx, host, lab.Cmd{Args: slices.Concat([]string{"fate-installer", "secrets", "rotate"}, args),
+		Stdout: &out, Stderr: &out})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		b.t.Fatalf("a rotation on %s failed before it was killed: %v\n%s", host, err, &out)
 	}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"fate-installer/payload"
+)
+
+// TestTrustInAnAppliance: what install and verify say about the maker of an appliance, and what they refuse.
+func TestTrustInAnAppliance(t *testing.T) {
+	newKey := func() (string, *payload.PrivateKey) {
+		public, private, err := payload.GenerateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return public.String(), &private
+	}
+	maker, makerKey := newKey()
+	_, otherKey := newKey()
+	versions := map[string]string{"jdk": "8u345", "eggroll": "2.5.3"}
+	unsigned := applianceOf(t, versions)
+	second, third := signedAppliance(t, versions, makerKey, 2), signedAppliance(t, versions, makerKey, 3)
+	foreign := signedAppliance(t, versions, otherKey, 9)
+	root := machine(t)
+	install := func(appliance string, more ...string) []string {
+		return append([]string{"install", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88", "--waive", "port:9370=test"}, more...)
+	}
+	verify := func(appliance string, more ...string) []string {
+		return append([]string{"bundle", "verify", appliance}, more...)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"verify unsigned", verify(unsigned), exitOK, "not signed: nothing proves who made this appliance"},
+		{"verify unsigned, required", verify(unsigned, "--require-signature"), exitUsage, "no public key is known"},
+		{"verify signed without a key", verify(second), exitOK, "not checked: give the public key with --pubkey"},
+		{"verify signed", verify(second, "--pubkey", maker, "--require-signature"), exitOK, "signed with key"},
+		{"verify unsigned with a key", verify(unsigned, "--pubkey", maker), exitPayload, "it is not signed"},
+		{"install of another maker", install(foreign, "--pubkey", maker), exitPayload, "cannot trust"},
+		{"install", install(second, "--pubkey", maker), exitOK, "appliance: signed with key"},
+		{"verify with the kept key", verify(unsigned), exitPayload, "it is not signed"},
+		{"again without the key", install(second, "--require-signature"), exitOK, "appliance: signed with key"},
+		{"unsigned later", install(unsigned), exitPayload, "it is not signed"},
+		{"of another maker later", install(foreign), exitPayload, "cannot trust"},
+		{"a higher revision", install(third), exitOK, "appliance: signed with key"},
+		{"a lower revision", install(second), exitPayload, "revision is 2, and revision 3 of the same maker was installed here"},
+		{"verify a lower revision", verify(second), exitPayload, "revision 3"},
+		{"a lower revision on purpose", install(second, "--allow-older"), exitOK, "appliance: signed with key"},
+		{"the key forgotten", install(unsigned, "--pubkey", "none"), exitOK, "appliance: not signed"},
+		{"of another maker, unchecked", install(foreign), exitOK, "not checked"},
+		{"no key", install(unsigned, "--pubkey", "RWQbad"), exitUsage, "cannot read the public key"},
+	} {
+		stdout, stderr, code := runCLI(t, root, "", c.args...)
+		if code != c.code || !strings.Contains(stdout+stderr, c.want) {
+			t.Errorf("%s: exit %d, want %d with %q\n%s%s", c.name, code, c.code, c.want, stdout, stderr)
+		}
+	}
+}
