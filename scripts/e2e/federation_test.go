@@ -144,6 +144,18 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		b.run("main", "fate-installer", "svc", "restart", "clustermanager")
 		b.toy("main", "--guest", "10000", "--host", "10000")
 	})
+	b.step("the result is read at the FATE-Flow that ran the task", func(b bench) {
+		for range 4 { // nginx gives the tasks to both in turns
+			b.toy("main", "--guest", "10000", "--host", "9999")
+		}
+		ran := strings.Fields(b.query("third", "SELECT DISTINCT f_run_ip FROM fate_flow.t_task WHERE f_run_ip IS NOT NULL"))
+		if len(ran) != 2 {
+			b.t.Errorf("tasks ran on %v, so that this proves nothing", ran)
+		}
+		if out := b.run("third", "fate-installer", "job", "list"); !strings.Contains(out, "guest 10000") {
+			b.t.Errorf("job list on a host without FATE-Flow:\n%s", out)
+		}
+	})
 	b.step("an old copy of the cluster file is refused", func(b bench) {
 		b.run("second", "sed", "s/192.168.0.3/192.168.0.9/", "-i", "/root/cluster.yaml")
 		b.refused("second", 2, []string{"mysql is at 192.168.0.3:3306 here, and at 192.168.0.9:3306 in the cluster file", "--change-cluster"}, config...)
