@@ -72,8 +72,12 @@ func printInspection(g *globals, p *payload.Payload) error {
 	if s, ok := p.Signature(); ok {
 		signed = "by key " + s.KeyID + ", not checked here"
 	}
-	g.printf("file       %s, %s\nrelease    FATE %s for %s, revision %d\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
-		p.Path(), formatBytes(p.Size()), m.Release.FATE, m.Release.Platform, m.Release.Revision, formatBytes(m.Stub.Size), signed, p.Digest())
+	release := m.Release.FATE
+	if m.Release.Revision > 0 {
+		release = fmt.Sprintf("%s, revision %d,", release, m.Release.Revision)
+	}
+	g.printf("file       %s, %s\nrelease    FATE %s for %s\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
+		p.Path(), formatBytes(p.Size()), release, m.Release.Platform, formatBytes(m.Stub.Size), signed, p.Digest())
 	t := newTable(g.Stdout, "COMPONENT", "VERSION", "PLATFORM", "FILES", "UNPACKED", "STORED", "LICENSE", "FROM")
 	for _, c := range m.Components {
 		platform, version := c.Platform, c.Version
