@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"fate-installer/installer/host"
 	"fate-installer/payload"
@@ -18,14 +19,18 @@ func newRollbackCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "Bring back what the last upgrade replaced",
-		Long: `Bring back the components, settings and, when its server was replaced, the database of before the last upgrade. What
-changes is stopped, put back, configured, started and proved by the toy test. The state that is left is kept in turn, so
-that a second rollback returns to it. The program itself stays the new one.
+		Long: `Bring back the components, settings and, when its server was replaced or its tables were changed, the database of before
+the last upgrade. What changes is stopped, put back, configured, started and proved by the toy test. The state that is left
+is kept in turn, so that a second rollback returns to it. The program itself stays the new one.
 
-When the database goes back, too, what was written since the upgrade is not in it any more: that takes --yes.
+When the database goes back, too, what was written since the upgrade is not in it any more. The jobs that are lost are
+listed, and it takes --yes. Models in files stay.
+
+In a party with several hosts, roll the database's host back last: before eggroll 2.5 nodes do not register themselves, and
+their rows in the database are set right there.
 
 EXIT STATUS
-` + exitHelp,
+` + replaceExitHelp,
 		Example: `  fate-installer rollback
   fate-installer rollback --yes`,
 		Args: cobra.NoArgs,
@@ -44,12 +49,33 @@ func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if err := d.useKeys(""); err != nil {
 		return err
 	}
-	r := &replacement{deployment: d, opts: opts, verb: "roll back", changes: d.changes()}
-	if r.database = d.slot.Database; r.database != "" && !g.Yes {
-		return exitCode(withHint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and what was written since is not in it", d.slot.ID),
-			"add --yes if that is what you want"), exitUsage)
+	r := &replacement{deployment: d, opts: opts, verb: verbRollBack, changes: d.changes()}
+	if r.database = d.slot.Database; r.database != "" {
+		if err := r.consent(ctx); err != nil {
+			return err
+		}
 	}
 	return r.run(ctx)
+}
+
+// consent says what a rollback of the database takes away, before it does, and wants --yes.
+func (r *replacement) consent(ctx context.Context) error {
+	what := "what was written since cannot be listed, because the database does not answer"
+	if lost, err := r.lost(ctx); err == nil {
+		what = lost.String()
+	} else if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	since := r.slot.ID
+	if t, err := time.Parse(slotTime, since); err == nil {
+		since = t.UTC().Format(time.DateTime) + " UTC"
+	}
+	if !r.g.Yes {
+		return exitCode(withHint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and %s", since, what),
+			"add --yes to lose them; a second rollback would bring them back"), exitUsage)
+	}
+	r.g.printf("the database goes back to %s; %s\n", since, what)
+	return nil
 }
 
 // openSlot is openDeployment for the newest slot: what it has is what is wanted.

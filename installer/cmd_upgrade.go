@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,15 +17,18 @@ import (
 
 // replaceOptions are the flags of upgrade and rollback.
 type replaceOptions struct {
-	noTest  bool
-	timeout time.Duration
-	waive   []string
-	trust   trustOptions
+	noTest         bool
+	timeout        time.Duration
+	waive          []string
+	cancelJobs     bool
+	databaseCopied bool // upgrade only
+	trust          trustOptions
 }
 
 func (o *replaceOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noTest, "no-test", false, "do not run the toy test when everything is ready")
 	f.DurationVar(&o.timeout, "test-timeout", 5*time.Minute, "`time` the toy test may take")
+	f.BoolVar(&o.cancelJobs, "cancel-jobs", false, "cancel the jobs that run, instead of refusing")
 	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
 
@@ -35,14 +39,25 @@ func newUpgradeCommand(g *globals) *cobra.Command {
 		Use:   "upgrade",
 		Short: "Replace what is installed by the components of this appliance, and keep the way back",
 		Long: `Replace what is installed on this host by the components of this appliance. What changes is stopped, in order; the
-present trees, settings and, when its server is replaced, the database are kept aside; the new ones take their places, are
-configured, started and proved by the toy test. Data and trained models stay. rollback goes back.
+present trees and settings are kept, and so is a copy of the database when its server is replaced or its tables change; the
+new ones take their places, are configured and started. Then the tables are compared with what the new release expects, and
+the toy test is run. Data and trained models stay. rollback goes back.
 
-A database server is only replaced by a later one of the same series, since no other reads its files for sure. A failed
-upgrade is undone, and what ran before is started again. Run it on every host of the party; jobs should not run.
+The tables of FATE-Flow and eggroll are brought to those of the new release, by the SQL files of the release's own package
+and by what they lack. Each statement is recorded in the database (table fate_installer_upgrade); a run that was killed is
+completed by running the same command again. Of a database server that is not ours no copy can be made: --database-copied
+says that its administrator has one.
+
+It is refused while jobs run (--cancel-jobs cancels them), when upstream cannot carry the data over, and when there is no
+room for the copy. A database server is only replaced by a later one of the same series, since no other reads its files for
+sure.
+
+An upgrade that fails before its programs are ready is undone, and what ran before is started again. One that fails in
+the comparison or in the toy test stays, with exit code 8: fate-installer rollback goes back. Run it on every host of the
+party, on the database's host first.
 
 EXIT STATUS
-` + exitHelp,
+` + replaceExitHelp,
 		Example: `  ./fate-installer-1.11.4 upgrade
   ./fate-installer-1.11.4 plan                # what it would do
   fate-installer rollback`,
@@ -51,6 +66,7 @@ EXIT STATUS
 	}
 	opts.addFlags(cmd.Flags())
 	opts.trust.addFlags(cmd.Flags(), keptForLater)
+	cmd.Flags().BoolVar(&opts.databaseCopied, "database-copied", false, "the administrator of a database server that is not ours has a copy of the schemas")
 	return cmd
 }
 
@@ -69,8 +85,8 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if err := d.useKeys(""); err != nil {
 		return err
 	}
-	r := &replacement{deployment: d, opts: opts, verb: "upgrade", changes: d.changes()}
-	if err := r.refuseDowngrade(); err != nil {
+	r := &replacement{deployment: d, opts: opts, verb: verbUpgrade, changes: d.changes()}
+	if err := errors.Join(r.refuseDowngrade(), r.refuseCarryOver()); err != nil {
 		return exitCode(err, exitUsage)
 	}
 	return r.run(ctx)

@@ -34,9 +34,10 @@ var allowedImports = map[string]struct {
 	"installer/peer":         {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry":     {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/engine":       {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
-	"installer/step":         {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
+	"installer/schema":       {nil, "facts about upstream's databases, of use to anyone"},
+	"installer/step":         {[]string{"installer/engine", "installer/host", "installer/schema"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
 	"installer/tools":        {nil, "small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
-	"installer/fate":         {[]string{"installer/engine", "installer/step", "installer/host", "installer/problem", "installer/tools", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer/fate":         {[]string{"installer/engine", "installer/schema", "installer/step", "installer/host", "installer/problem", "installer/tools", "payload", "supervisor"}, "the product: pure functions from Spec, Facts and Manifest"},
 	"installer":              {[]string{"*"}, "main wires everything together"},
 	"scripts":                {[]string{"*"}, "tools and tests around the product"},
 }

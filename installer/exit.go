@@ -18,6 +18,7 @@ const (
 	exitStep        = 5   // a step failed; running the same command again is safe
 	exitNotReady    = 6   // installed, but a program is not ready
 	exitLocked      = 7   // another run holds the lock
+	exitUnproven    = 8   // upgrade, rollback: everything is ready, but the tables are wrong or the toy test failed
 	exitInterrupted = 130 // stopped by SIGINT or SIGTERM
 )
 
@@ -32,6 +33,10 @@ const exitHelp = `  0    done, also when there was nothing to do
   7    another run holds the lock
   130  interrupted
 `
+
+// replaceExitHelp is exitHelp for upgrade and rollback.
+var replaceExitHelp = strings.Replace(exitHelp, "  130 ", `  8    everything is ready, but the tables are wrong or the toy test failed; nothing is undone
+  130 `, 1)
 
 // codedError carries the exit code its command documents for it.
 type codedError struct {

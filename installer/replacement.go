@@ -21,9 +21,10 @@ type replacement struct {
 	verb    string
 	changes []change
 
-	database string   // of the versions that are brought back; blank: it stays
-	kept     *slot    // the state before
-	ran      []string // programs that were stopped
+	copyDatabase bool     // the tables or the server of the database will be changed
+	database     string   // of the versions that are brought back; blank: it stays
+	kept         *slot    // the state before
+	ran          []string // programs that were stopped
 }
 
 func (r *replacement) names() []string {
@@ -53,6 +54,9 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.noMountsInTheWay(); err != nil {
 		return err
 	}
+	if err := r.refuse(ctx); err != nil {
+		return err
+	}
 	if err := r.proveAppliance(ctx); err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func (r *replacement) run(ctx context.Context) error {
 		r.g.printf("warning: cannot remove what was kept before: %v\n", err)
 	}
 	if err := r.prove(ctx); err != nil {
-		return withHint(exitCode(err, exitNotReady), "the new versions run, but do not compute; fate-installer rollback goes back")
+		return r.unproven(ctx, err)
 	}
 	return r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
 }
@@ -101,6 +105,45 @@ func orNew(version string) string {
 	return version
 }
 
+// refuse looks, before anything is changed, for what speaks against the run.
+func (r *replacement) refuse(ctx context.Context) error {
+	if len(r.changes) == 0 {
+		return nil
+	}
+	var err error
+	if r.verb == verbUpgrade && r.host.Live() {
+		if r.copyDatabase, err = r.needsDatabaseCopy(ctx); err != nil {
+			return exitCode(fmt.Errorf("cannot upgrade: %w", err), exitPreflight)
+		}
+		if err := r.refuseWithoutCopy(); err != nil {
+			return exitCode(err, exitPreflight)
+		}
+		if err := r.refuseOldTables(ctx); err != nil {
+			return err
+		}
+	}
+	return r.refuseRunningJobs(ctx)
+}
+
+// The two kinds of a replacement, as what cannot be done when it fails.
+const (
+	verbUpgrade  = "upgrade"
+	verbRollBack = "roll back"
+)
+
+// unproven ends a run after which the programs are ready, but the tables are wrong or the toy test fails.
+func (r *replacement) unproven(ctx context.Context, failure error) error {
+	if ctx.Err() != nil {
+		return failure
+	}
+	if r.verb == verbRollBack {
+		return withHint(exitCode(fmt.Errorf("the former versions are running and failed their test: %w", failure), exitUnproven),
+			"fate-installer svc status and svc logs say more; a second rollback returns to the newer versions")
+	}
+	return withHint(exitCode(fmt.Errorf("the new versions are running and failed their test: %w", failure), exitUnproven),
+		"run fate-installer rollback to bring the former versions and their database back")
+}
+
 // prepare keeps the present state and stops what is about to change.
 func (r *replacement) prepare(ctx context.Context) error {
 	if len(r.changes) == 0 {
@@ -116,7 +159,7 @@ func (r *replacement) prepare(ctx context.Context) error {
 	if r.database != "" {
 		return r.bringDatabase()
 	}
-	if r.spec.Runs(fate.MySQL) && slices.Contains(r.names(), r.spec.DatabaseEngine()) {
+	if r.copyDatabase && r.spec.Runs(fate.MySQL) {
 		r.g.printf("keeping a copy of the database\n")
 		return r.guardDatabase(ctx, r.kept)
 	}
@@ -126,7 +169,7 @@ func (r *replacement) prepare(ctx context.Context) error {
 // stop stops the programs whose components are replaced, and those that depend on them, dependents first.
 func (r *replacement) stop(ctx context.Context) error {
 	env := r.env(newRunView(r.g, 0))
-	names := r.spec.ProgramsUsing(r.names())
+	names := r.stopNames()
 	if env.Services == nil || len(names) == 0 {
 		return nil
 	}
@@ -151,7 +194,11 @@ func (r *replacement) stop(ctx context.Context) error {
 func (r *replacement) failed(ctx context.Context, failure error) error {
 	var notReady *step.NotReadyError
 	if errors.As(failure, &notReady) || ctx.Err() != nil {
-		return withDefaultHint(failure, "fate-installer rollback goes back")
+		hint := "run the same command again, or fate-installer rollback to bring the former versions back"
+		if r.verb == verbRollBack {
+			hint = "run the same command again; fate-installer svc status says which program is not ready"
+		}
+		return withDefaultHint(failure, hint)
 	}
 	return errors.Join(failure, r.goBack(context.WithoutCancel(ctx)))
 }
@@ -159,10 +206,15 @@ func (r *replacement) failed(ctx context.Context, failure error) error {
 // goBack puts the database back, drops the slot, and starts what was stopped.
 func (r *replacement) goBack(ctx context.Context) error {
 	var errs []error
+	env := r.env(newRunView(r.g, 0))
 	if r.kept != nil {
+		if r.kept.Database != "" && env.Services != nil {
+			if err := env.Services.Stop(ctx, r.stopNames()); err != nil && !errors.Is(err, engine.ErrNoSupervisor) {
+				return fmt.Errorf("cannot put the database back: %w", err) // a server may be running on it
+			}
+		}
 		errs = append(errs, r.returnDatabase(), r.dropSlots(r.kept))
 	}
-	env := r.env(newRunView(r.g, 0))
 	if env.Services != nil && len(r.ran) > 0 {
 		r.g.printf("starting %s again\n", strings.Join(r.ran, ", "))
 		errs = append(errs, env.Services.Update(ctx, r.ran), env.Services.Start(ctx, r.ran, func(string) {}))
@@ -207,8 +259,11 @@ func (r *replacement) dropEarlier(earlier []*slot) error {
 	return r.dropSlots(earlier...)
 }
 
-// prove runs the toy test where a FATE-Flow is at hand.
+// prove compares the tables of the database, and runs the toy test where a FATE-Flow is at hand.
 func (r *replacement) prove(ctx context.Context) error {
+	if err := r.compareTables(ctx); err != nil {
+		return err
+	}
 	if r.opts.noTest || !r.host.IsSystem() || !r.spec.Runs(fate.FateFlow) {
 		return nil
 	}

@@ -22,16 +22,22 @@ import (
 //
 //	slots/20260102T030405Z/slot.json
 //	slots/20260102T030405Z/eggroll/...          shares its files' blocks with what was installed
-//	data/fate/mysql.before-20260102T030405Z/    the database, when its server was replaced
+//	data/fate/mysql.before-20260102T030405Z/    the database, when its server or its tables were changed
 type slot struct {
 	Schema   int               `json:"schema"`
 	ID       string            `json:"id"` // the time it was made
 	Site     site              `json:"site"`
 	Trees    map[string]string `json:"trees"`              // component -> directory it was in
-	Database string            `json:"database,omitempty"` // where the database of then is
+	Database string            `json:"database,omitempty"` // where the database of then is, when its server or tables were changed
 }
 
 const slotFile = "slot.json"
+
+// copyInfix is between the name of the data directory and the slot's ID in the name of a copy of the database.
+const copyInfix = ".before-"
+
+// slotTime is the form of a slot's ID, in UTC.
+const slotTime = "20060102T150405.000Z"
 
 func slotsDir(l fate.Layout) string { return path.Join(l.State(), "slots") }
 
@@ -76,7 +82,7 @@ func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*slot, er
 	if err != nil {
 		return nil, err
 	}
-	s := &slot{Schema: siteSchema, ID: time.Now().UTC().Format("20060102T150405.000Z"), Site: *d.stored, Trees: map[string]string{}}
+	s := &slot{Schema: siteSchema, ID: time.Now().UTC().Format(slotTime), Site: *d.stored, Trees: map[string]string{}}
 	if err := d.sweepSlots(); err != nil {
 		return nil, err
 	}
@@ -132,14 +138,14 @@ func (d *deployment) writeSlot(s *slot, dir string) error {
 	return d.host.WriteFile(path.Join(dir, slotFile), append(data, '\n'), host.FileMode{Perm: 0o600})
 }
 
-// guardDatabase copies the data of the stopped database server: a newer server changes it so that the older one cannot
-// read it any more.
+// guardDatabase copies the data of the stopped database server: a newer server, or a newer release with its tables,
+// changes it so that the older one cannot use it any more.
 func (d *deployment) guardDatabase(ctx context.Context, s *slot) error {
 	data := d.layout().DatabaseData()
 	if pid, running, err := d.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
 		return errors.Join(err, fmt.Errorf("cannot copy the database: a server still runs on it (pid %d)", pid))
 	}
-	guard := data + ".before-" + s.ID
+	guard := data + copyInfix + s.ID
 	if err := d.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
 		return withHint(err, "make room for a copy of the database, then run the same command again")
 	}

@@ -1,7 +1,11 @@
 package fate
 
 import (
+	"path"
 	"slices"
+
+	"fate-installer/installer/schema"
+	"fate-installer/installer/step"
 )
 
 // Database is what has to exist in the database server of a side, as data.
@@ -49,6 +53,13 @@ type ServerNode struct {
 	Type   string // CLUSTER_MANAGER or NODE_MANAGER
 	Status string // HEALTHY
 }
+
+// Words of eggroll's server_node table.
+const (
+	nodeClusterManager = "CLUSTER_MANAGER"
+	nodeNodeManager    = "NODE_MANAGER"
+	nodeHealthy        = "HEALTHY"
+)
 
 // Database computes the database of the side this host belongs to. ok is false for a side without one.
 func (s *Spec) Database() (db Database, ok bool) {
@@ -121,11 +132,49 @@ func (db *Database) addUsers(s *Spec, schema string, ips []string) {
 func (db *Database) addNodes(side *Side) {
 	db.NodesDB = side.Eggroll.DBName
 	for _, ip := range side.ClusterManager.IPs {
-		db.Nodes = append(db.Nodes, ServerNode{ip, side.ClusterManager.Port, "CLUSTER_MANAGER", "HEALTHY"})
+		db.Nodes = append(db.Nodes, ServerNode{ip, side.ClusterManager.Port, nodeClusterManager, nodeHealthy})
 	}
 	for _, ip := range side.NodeManager.IPs {
-		db.Nodes = append(db.Nodes, ServerNode{ip, side.NodeManager.Port, "NODE_MANAGER", "HEALTHY"})
+		db.Nodes = append(db.Nodes, ServerNode{ip, side.NodeManager.Port, nodeNodeManager, nodeHealthy})
 	}
+}
+
+// SchemaUpgrades lists the databases whose tables this host sees to, each with the release that is installed here and the
+// service account, and without the address of the server. Releases whose tables are not known are left out.
+func (s *Spec) SchemaUpgrades() []step.SchemaUpgrade {
+	db, ok := s.Database()
+	if !ok || !s.Runs(MySQL) && db.Inside {
+		return nil
+	}
+	return s.schemas(db.Inside || s.Runs(ClusterManager), db.Inside || s.Runs(FateFlow))
+}
+
+// SchemasElsewhere is SchemaUpgrades for the databases that programs of this host use and another host sees to.
+func (s *Spec) SchemasElsewhere() []step.SchemaUpgrade {
+	db, ok := s.Database()
+	if !ok || s.Runs(MySQL) || !db.Inside {
+		return nil
+	}
+	return s.schemas(s.Runs(ClusterManager), s.Runs(FateFlow))
+}
+
+func (s *Spec) schemas(eggroll, flow bool) []step.SchemaUpgrade {
+	var out []step.SchemaUpgrade
+	add := func(p schema.Part, name string, release Version, scripts string) {
+		if _, err := schema.Of(p, string(release)); err == nil {
+			out = append(out, step.SchemaUpgrade{
+				User: s.Side.MySQL.User, Password: step.Password(s.Secrets.MySQLUser.Reveal()), Part: p, Schema: name,
+				Release: string(release), Scripts: scripts,
+			})
+		}
+	}
+	if eggroll && s.Side.ClusterManager.Enable {
+		add(schema.Eggroll, s.Side.Eggroll.DBName, s.Profile.Eggroll, s.Layout.EggrollConf())
+	}
+	if flow && s.Side.FateFlow.Enable {
+		add(schema.Flow, s.Side.FateFlow.DBName, s.Profile.FATE, path.Join(s.Layout.Fate(), "deploy", "upgrade", "sql"))
+	}
+	return out
 }
 
 func (s *Spec) boardDatabase() bool { return s.Profile.BoardNeedsDatabase() && s.Side.FateBoard.Enable }

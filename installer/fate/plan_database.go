@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"fate-installer/installer/schema"
 	"fate-installer/installer/step"
 )
 
@@ -12,11 +13,15 @@ import (
 // clients their schemas and accounts before any of them runs.
 func (p *planner) addDatabase() error {
 	db, ok := p.part.Database()
-	if !ok || !db.Manage {
+	if !ok {
+		return nil
+	}
+	address := step.DatabaseAddress{Host: db.Host, Port: db.Port}
+	if !db.Manage { // an outside server whose administrator made the schemas and the account
+		p.database = p.addSchemaUpgrades(db, address, p.files)
 		return nil
 	}
 	accounts := databaseAccounts(db)
-	address := step.DatabaseAddress{Host: db.Host, Port: db.Port}
 	after := p.files
 	if db.Home != "" {
 		address = step.DatabaseAddress{Socket: db.Socket}
@@ -36,8 +41,9 @@ func (p *planner) addDatabase() error {
 	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
 	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{
 		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()), FormerPasswords: p.formerAdminPasswords(),
-		Schemas: databaseSchemas(db), Accounts: accounts, Rows: databaseRows(db),
+		Schemas: databaseSchemas(db), Accounts: accounts, Rows: p.databaseRows(db),
 	}, after...)}
+	p.database = append(p.database, p.addSchemaUpgrades(db, address, p.database)...)
 	return nil
 }
 
@@ -89,14 +95,42 @@ func databaseSchemas(db Database) []step.Schema {
 }
 
 // databaseRows are eggroll's nodes before 2.5. The table has no unique key, and a second row for a node would start
-// its workers twice.
-func databaseRows(db Database) []step.Rows {
-	if len(db.Nodes) == 0 {
-		return nil
+// its workers twice. Nodes of that generation never write their state, so that it is kept at what it has to be: eggroll
+// 2.5, run here before a rollback, has left LOSS, with which no job ever starts and none can be stopped. A node that was
+// taken out of the cluster file would go on being given work, and so its row goes.
+func (p *planner) databaseRows(db Database) []step.Rows {
+	var out []step.Rows
+	for _, kind := range []string{nodeClusterManager, nodeNodeManager} {
+		rows := step.Rows{
+			Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"},
+			Fill: []string{"status"}, Pinned: []string{"status"}, Scope: "node_type",
+		}
+		if flow := FateFlow.Program(); kind == nodeNodeManager && p.runs(flow) {
+			rows.Readers = []string{flow}
+		}
+		for _, n := range db.Nodes {
+			if n.Type == kind {
+				rows.Values = append(rows.Values, []string{n.Host, fmt.Sprint(n.Port), n.Type, n.Status})
+			}
+		}
+		if len(rows.Values) > 0 {
+			out = append(out, rows)
+		}
 	}
-	rows := step.Rows{Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"}, Fill: []string{"status"}}
-	for _, n := range db.Nodes {
-		rows.Values = append(rows.Values, []string{n.Host, fmt.Sprint(n.Port), n.Type, n.Status})
+	return out
+}
+
+// addSchemaUpgrades brings the tables of what was installed here before, or of data that an uninstall kept, to those of
+// the release that is installed now.
+func (p *planner) addSchemaUpgrades(db Database, address step.DatabaseAddress, after []string) []string {
+	var ids []string
+	for _, u := range p.part.SchemaUpgrades() {
+		u.Address = address
+		deps := slices.Concat(after, p.afterTreeIfAny("eggroll"))
+		if u.Part == schema.Flow {
+			deps = slices.Concat(after, p.afterTreeIfAny("fate"))
+		}
+		ids = append(ids, p.add(db.Engine, "tables of "+u.Schema, 20, u, deps...))
 	}
-	return []step.Rows{rows}
+	return ids
 }

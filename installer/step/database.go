@@ -46,11 +46,16 @@ type Rows struct {
 	Schema, Table string
 	ID            string     // the column that tells duplicates apart; the lowest is kept
 	Key           []string   // the columns that identify a row
-	Fill          []string   // further columns, given when a row is inserted and left alone later
+	Fill          []string   // further columns, given when a row is inserted
+	Pinned        []string   // those of Fill that are set again when they differ; the others are left alone
 	Values        [][]string // for each row the values of Key, then of Fill
 
 	// Scope, one of Key, makes the rows complete: further rows with one of the values of this column are removed.
 	Scope string
+
+	// Readers are programs that hang when none of the rows has its pinned values. They are stopped when that was so, and a
+	// later step of the plan starts them again.
+	Readers []string
 }
 
 const kindDatabase = "database"
@@ -107,7 +112,7 @@ func (d Database) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 	if former {
 		repairs = append(repairs, repair{why: "the administrator has a former password"})
 	}
-	for _, stage := range d.stages(env.Host, admin) {
+	for _, stage := range d.stages(env.Host, admin, env.Services) {
 		more, err := stage(ctx)
 		if err != nil {
 			return engine.Finding{}, err
@@ -136,7 +141,7 @@ func (d Database) Apply(ctx context.Context, env *engine.Env) error {
 			return err
 		}
 	}
-	for _, stage := range d.stages(env.Host, admin) {
+	for _, stage := range d.stages(env.Host, admin, env.Services) {
 		repairs, err := stage(ctx)
 		if err != nil {
 			return err
@@ -149,14 +154,16 @@ func (d Database) Apply(ctx context.Context, env *engine.Env) error {
 }
 
 // stages are in the order in which one needs the other.
-func (d Database) stages(h *host.Host, a *databaseAdmin) []func(context.Context) ([]repair, error) {
+func (d Database) stages(h *host.Host, a *databaseAdmin, services engine.Services) []func(context.Context) ([]repair, error) {
 	return []func(context.Context) ([]repair, error){
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Schemas, a.schemaRepairs) },
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Accounts, a.accountRepairs) },
 		func(ctx context.Context) ([]repair, error) {
 			return each(ctx, d.Schemas, func(ctx context.Context, s Schema) ([]repair, error) { return d.scriptRepairs(ctx, h, a, s) })
 		},
-		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Rows, a.rowRepairs) },
+		func(ctx context.Context) ([]repair, error) {
+			return each(ctx, d.Rows, func(ctx context.Context, r Rows) ([]repair, error) { return a.rowRepairs(ctx, r, services) })
+		},
 	}
 }
 

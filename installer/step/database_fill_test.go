@@ -76,9 +76,60 @@ func TestDatabase(t *testing.T) {
 		if _, err := root.Exec("UPDATE eggroll_meta.server_node SET status = 'LOSS'"); err != nil {
 			t.Fatal(err)
 		}
-		isDone(t, env, d) // the state of a node belongs to eggroll
+		isDone(t, env, d) // the state of a node belongs to eggroll, unless it is pinned
 		canWork(t, env, d)
 	})
+}
+
+// TestDatabasePinsRows sets a column right that nobody else sets, and stops those who hang over it.
+func TestDatabasePinsRows(t *testing.T) {
+	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
+		applied(t, env, testInit(s))
+		running(t, env, s)
+		script, err := filepath.Abs("testdata/database/meta.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := testDatabase(filepath.Join(s.Data, "s.sock"), script)
+		d.Rows[0].Pinned, d.Rows[0].Readers = []string{"status"}, []string{"fate-fateflow"}
+		supervisor := &stoppedPrograms{}
+		env.Services = supervisor
+		applied(t, env, d)
+		if len(supervisor.names) > 0 {
+			t.Errorf("a new row stopped %q", supervisor.names)
+		}
+		root := login(t, env, d.Address.Socket, rootAccount, testRootPassword)
+		for _, c := range []struct {
+			breaks, why string
+			stops       bool
+		}{
+			{"UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE port = 4671", "row 192.168.0.1 4671 NODE_MANAGER of eggroll_meta.server_node has status LOSS, want HEALTHY", false},
+			{"UPDATE eggroll_meta.server_node SET status = 'LOSS'", "4670 CLUSTER_MANAGER of eggroll_meta.server_node has status LOSS, want HEALTHY", true},
+		} {
+			if _, err := root.Exec(c.breaks); err != nil {
+				t.Fatal(err)
+			}
+			if finding, err := d.Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, c.why) {
+				t.Errorf("%s: %+v, %v; want %q", c.breaks, finding, err, c.why)
+			}
+			supervisor.names = nil
+			applied(t, env, d)
+			if slices.Contains(supervisor.names, "fate-fateflow") != c.stops {
+				t.Errorf("%s: stopped %q", c.breaks, supervisor.names)
+			}
+		}
+	})
+}
+
+// stoppedPrograms remembers what a step stops.
+type stoppedPrograms struct {
+	engine.Services
+	names []string
+}
+
+func (s *stoppedPrograms) Stop(_ context.Context, names []string) error {
+	s.names = append(s.names, names...)
+	return nil
 }
 
 // canWork logs in as the account does and uses its rights.
@@ -214,7 +265,7 @@ func TestRowsScope(t *testing.T) {
 	if r.Scope = ""; r.isStranger(storedRow{key: []string{"c", "NODE"}}) {
 		t.Error("without a scope nothing is strange")
 	}
-	if got := rowsWithKey([]storedRow{{"1", []string{"a"}}, {"2", []string{"b"}}, {"3", []string{"a"}}}, []string{"a"}); !slices.Equal([]string{got[0].id, got[1].id}, []string{"1", "3"}) {
+	if got := rowsWithKey([]storedRow{{id: "1", key: []string{"a"}}, {id: "2", key: []string{"b"}}, {id: "3", key: []string{"a"}}}, []string{"a"}); !slices.Equal([]string{got[0].id, got[1].id}, []string{"1", "3"}) {
 		t.Errorf("rowsWithKey = %v", got)
 	}
 }

@@ -2,25 +2,31 @@ package step
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"fate-installer/installer/engine"
 )
 
 // storedRow is a row of a table as far as Rows looks at it.
 type storedRow struct {
-	id  string
-	key []string
+	id     string
+	key    []string
+	pinned []string // values of Pinned; a NULL is blank
 }
 
-// rowRepairs lists the rows to insert, and those to delete as duplicates or strangers.
-func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows) ([]repair, error) {
+// rowRepairs lists the rows to insert, those to set right, and those to delete as duplicates or strangers.
+func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows, services engine.Services) ([]repair, error) {
 	table := r.Schema + "." + r.Table
 	stored, err := a.storedRows(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the rows of %s: %w", table, err)
 	}
 	var out []repair
+	right, wrong := 0, 0
 	for _, values := range r.Values {
 		key := values[:len(r.Key)]
 		matches := rowsWithKey(stored, key)
@@ -33,13 +39,55 @@ func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows) ([]repair, error
 		for _, m := range matches[1:] {
 			out = append(out, a.deletion(r, fmt.Sprintf("%s has row %s twice", table, strings.Join(key, " ")), m))
 		}
+		if want := r.pinned(values); slices.Equal(matches[0].pinned, want) {
+			right++
+		} else {
+			wrong++
+			out = append(out, a.pin(r, matches[0], want))
+		}
 	}
 	for _, row := range stored {
 		if r.isStranger(row) {
 			out = append(out, a.deletion(r, fmt.Sprintf("%s has a row %s too many", table, strings.Join(row.key, " ")), row))
 		}
 	}
+	if right == 0 && wrong > 0 && len(r.Readers) > 0 && services != nil {
+		why := strings.Join(r.Readers, ", ") + " may hang, since no row of " + table + " was right"
+		out = append(out, repair{why, func(ctx context.Context) error { return stopReaders(ctx, services, r.Readers) }})
+	}
 	return out, nil
+}
+
+// stopReaders stops programs, if the supervisor runs.
+func stopReaders(ctx context.Context, services engine.Services, names []string) error {
+	if err := services.Stop(ctx, names); err != nil && !errors.Is(err, engine.ErrNoSupervisor) {
+		return err
+	}
+	return nil
+}
+
+// pinned gives, of the values of a row, those of Pinned.
+func (r Rows) pinned(values []string) []string {
+	out := make([]string, len(r.Pinned))
+	for i, column := range r.Pinned {
+		out[i] = values[len(r.Key)+slices.Index(r.Fill, column)]
+	}
+	return out
+}
+
+// pin sets the pinned columns of a row.
+func (a *databaseAdmin) pin(r Rows, row storedRow, want []string) repair {
+	why := fmt.Sprintf("row %s of %s.%s has %s %s, want %s", strings.Join(row.key, " "), r.Schema, r.Table,
+		strings.Join(r.Pinned, ", "), strings.Join(row.pinned, ", "), strings.Join(want, ", "))
+	return repair{why, func(ctx context.Context) error {
+		set, args := make([]string, len(want)), make([]any, 0, len(want)+1)
+		for i, column := range r.Pinned {
+			set[i] = quoteName(column) + " = ?"
+			args = append(args, want[i])
+		}
+		statement := fmt.Sprintf("UPDATE %s.%s SET %s WHERE %s = ?", quoteName(r.Schema), quoteName(r.Table), strings.Join(set, ", "), quoteName(r.ID))
+		return a.exec(ctx, fmt.Sprintf("set a row of %s.%s right", r.Schema, r.Table), statement, append(args, row.id)...)
+	}}
 }
 
 // isStranger reports whether a row is in the scope of the wanted ones without being one of them.
@@ -69,7 +117,7 @@ func (a *databaseAdmin) storedRows(ctx context.Context, r Rows) ([]storedRow, er
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	columns := quoteNames(append([]string{r.ID}, r.Key...))
+	columns := quoteNames(slices.Concat([]string{r.ID}, r.Key, r.Pinned))
 	rows, err := a.db.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM %s.%s ORDER BY %s", columns, quoteName(r.Schema), quoteName(r.Table), quoteName(r.ID)))
 	if err != nil {
 		return nil, err
@@ -77,13 +125,20 @@ func (a *databaseAdmin) storedRows(ctx context.Context, r Rows) ([]storedRow, er
 	defer rows.Close()
 	var out []storedRow
 	for rows.Next() {
-		row := storedRow{key: make([]string, len(r.Key))}
+		row := storedRow{key: make([]string, len(r.Key)), pinned: make([]string, 0, len(r.Pinned))}
 		cells := []any{&row.id}
 		for i := range row.key {
 			cells = append(cells, &row.key[i])
 		}
+		pinned := make([]sql.NullString, len(r.Pinned))
+		for i := range pinned {
+			cells = append(cells, &pinned[i])
+		}
 		if err := rows.Scan(cells...); err != nil {
 			return nil, err
+		}
+		for _, p := range pinned {
+			row.pinned = append(row.pinned, p.String)
 		}
 		out = append(out, row)
 	}

@@ -9,10 +9,12 @@ import (
 
 // splitSQL cuts a script into its statements, without the semicolons between them, as MySQL's own client does. It knows
 // the comments ("-- " to the end of the line, "#" likewise, /* */) and quotes with both ways of escaping. Comments are
-// left out, except those with code for some versions (/*! */). A script that changes the delimiter is refused.
+// left out, except those with code for some versions (/*! */). A line "DELIMITER //" changes what ends a statement, as
+// scripts with procedures need.
 func splitSQL(script string) ([]string, error) {
 	var statements []string
 	var current strings.Builder
+	delimiter := ";"
 	end := func() {
 		if s := strings.TrimSpace(current.String()); s != "" {
 			statements = append(statements, s)
@@ -20,7 +22,12 @@ func splitSQL(script string) ([]string, error) {
 		current.Reset()
 	}
 	for rest := script; rest != ""; {
-		kind, n, err := nextToken(rest, strings.TrimSpace(current.String()) == "")
+		between := strings.TrimSpace(current.String()) == ""
+		if m := delimiterCommand.FindStringSubmatch(rest); m != nil && between {
+			delimiter, rest = m[1], rest[len(m[0]):]
+			continue
+		}
+		kind, n, err := nextToken(rest, between, delimiter)
 		if err != nil {
 			line := strings.Count(script[:len(script)-len(rest)], "\n") + 1
 			return nil, fmt.Errorf("cannot read the SQL at line %d: %w", line, err)
@@ -35,22 +42,12 @@ func splitSQL(script string) ([]string, error) {
 		}
 		rest = rest[n:]
 	}
-	if delimiterCommand.MatchString(current.String()) {
-		return nil, errDelimiter
-	}
 	end()
-	for _, s := range statements {
-		if delimiterCommand.MatchString(s) {
-			return nil, errDelimiter
-		}
-	}
 	return statements, nil
 }
 
-var (
-	errDelimiter     = errors.New("cannot read SQL that changes the delimiter")
-	delimiterCommand = regexp.MustCompile(`(?i)^\s*DELIMITER\s`)
-)
+// delimiterCommand is a line that the client takes for itself, between statements.
+var delimiterCommand = regexp.MustCompile(`(?i)^\s*DELIMITER[ \t]+(\S+)[ \t]*(?:\r?\n|$)`)
 
 type token int
 
@@ -63,10 +60,10 @@ const (
 // nextToken finds the token that s begins with and its length. Text is anything up to the next byte that could begin
 // something else. Between statements, two dashes begin a comment even without a blank: eggroll's schema has such lines,
 // and only the client, not the server, takes them.
-func nextToken(s string, between bool) (token, int, error) {
+func nextToken(s string, between bool, delimiter string) (token, int, error) {
 	switch {
-	case s[0] == ';':
-		return tokenEnd, 1, nil
+	case strings.HasPrefix(s, delimiter):
+		return tokenEnd, len(delimiter), nil
 	case s[0] == '#', isDashComment(s), between && strings.HasPrefix(s, "--"):
 		if end := strings.IndexByte(s, '\n'); end >= 0 {
 			return tokenComment, end, nil
@@ -85,7 +82,7 @@ func nextToken(s string, between bool) (token, int, error) {
 		n, err := quotedLength(s)
 		return tokenText, n, err
 	}
-	if end := strings.IndexAny(s[1:], ";#-/'\"`"); end >= 0 {
+	if end := strings.IndexAny(s[1:], delimiter[:1]+"#-/'\"`"); end >= 0 {
 		return tokenText, end + 1, nil
 	}
 	return tokenText, len(s), nil

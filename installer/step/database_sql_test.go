@@ -30,6 +30,9 @@ func TestSplitSQL(t *testing.T) {
 		"backslash is no escape in ``": {"a `\\`; b", []string{"a `\\`", "b"}},
 		"comment marks in quotes":      {"a '-- #/*'; b", []string{"a '-- #/*'", "b"}},
 		"division and minus":           {"SELECT 4/2-1; b", []string{"SELECT 4/2-1", "b"}},
+		"other delimiter":              {"a;\nDELIMITER //\nBEGIN\n b; c;\nEND //\n\nDELIMITER ;\nd;e", []string{"a", "BEGIN\n b; c;\nEND", "d", "e"}},
+		"other delimiter, to the end":  {"a;\n delimiter $$\nb; c$$\nd $$", []string{"a", "b; c", "d"}},
+		"delimiter as a name":          {"SELECT delimiter FROM a; b", []string{"SELECT delimiter FROM a", "b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := splitSQL(c.script)
@@ -45,11 +48,9 @@ func TestSplitSQL(t *testing.T) {
 
 func TestSplitSQLRefuses(t *testing.T) {
 	for script, want := range map[string]string{
-		"a;\nb 'c":               "line 2",
-		"a `b":                   "does not end",
-		"\n\n/* x":               "line 3",
-		"DELIMITER //\na; b //":  "delimiter",
-		"a;\n delimiter $$\nb$$": "delimiter",
+		"a;\nb 'c": "line 2",
+		"a `b":     "does not end",
+		"\n\n/* x": "line 3",
 	} {
 		if got, err := splitSQL(script); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("splitSQL(%q) = %q, %v; want an error with %q", script, got, err, want)
@@ -93,6 +94,9 @@ func FuzzSplitSQL(f *testing.F) {
 		statements, err := splitSQL(script)
 		if err != nil {
 			return
+		}
+		if strings.Contains(strings.ToLower(script), "delimiter") {
+			return // a statement may hold semicolons
 		}
 		for _, s := range statements {
 			again, err := splitSQL(s)

@@ -19,10 +19,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,25 +38,44 @@ type Component struct {
 	Version string // of the real one whose behaviour is copied
 }
 
-// Components lists the stand-ins. Build makes a directory for each, and one more
-// called python with what belongs into FATE's python environment.
-func Components() []Component {
-	return []Component{{"eggroll", "2.5.3"}, {"fate", "1.11.4"}, {"fateflow", "1.11.2"}, {"fateboard", "1.11.2"}}
+// Release is a release of FATE whose parts are copied: the columns that they read and write, and how they fail without
+// them.
+type Release struct {
+	FATE, Flow, Board, Eggroll string
 }
 
-// Env is the content of fate.env, which says what versions a release is made of.
-func Env() (map[string]string, error) {
-	data, err := sources.ReadFile("fate/fate.env")
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the stand-ins' fate.env: %w", err)
-	}
+// The releases that there are stand-ins for. Between them lies the change of generation: of eggroll, whose nodes register
+// themselves since 2.5, and of the tables of both databases.
+var (
+	Newest = Release{FATE: "1.11.4", Flow: "1.11.2", Board: "1.11.2", Eggroll: "2.5.3"}
+	Former = Release{FATE: "1.9.1", Flow: "1.9.1", Board: "1.9.1", Eggroll: "2.4.6"}
+)
+
+// Components lists the stand-ins. Build makes a directory for each, and one more
+// called python with what belongs into FATE's python environment.
+func (r Release) Components() []Component {
+	return []Component{{"eggroll", r.Eggroll}, {"fate", r.FATE}, {"fateflow", r.Flow}, {"fateboard", r.Board}}
+}
+
+// envFile is fate.env, which says what versions a release is made of.
+const envFile = "fate/fate.env"
+
+func (r Release) env() []byte {
+	return []byte(strings.Join([]string{
+		"FATE=" + r.FATE, "FATEFlow=" + r.Flow, "FATEBoard=" + r.Board, "EGGROLL=" + r.Eggroll,
+		"CENTOS=7.2", "UBUNTU=16.04", "PYTHON=3.8", "MAVEN=3.6.3", "JDK=8", "SPARK=3.4.0", "",
+	}, "\n"))
+}
+
+// Env is the content of fate.env.
+func (r Release) Env() map[string]string {
 	env := make(map[string]string)
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(string(r.env())) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
 			env[key] = value
 		}
 	}
-	return env, nil
+	return env
 }
 
 // jars are the Java sources and what becomes of them.
@@ -66,23 +87,23 @@ var jars = []struct{ source, target, mainClass string }{
 // Build writes the trees of all components below dir, which must not exist. The
 // classpath is that of eggroll's stand-in: gRPC, Gson and MariaDB's driver. The same
 // sources and compiler give the same bytes.
-func Build(ctx context.Context, dir string, classpath []string) error {
-	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || strings.Contains(name+"/", "/java/") {
-			return err
-		}
-		target := filepath.Join(dir, filepath.FromSlash(name))
-		if d.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		data, err := sources.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, data, mode(name, data))
-	})
+func (r Release) Build(ctx context.Context, dir string, classpath []string) error {
+	files, err := r.files()
 	if err != nil {
 		return fmt.Errorf("cannot write the stand-ins: %w", err)
+	}
+	for name, data := range files {
+		if strings.Contains(name, "/java/") {
+			continue
+		}
+		target := filepath.Join(dir, filepath.FromSlash(name))
+		err := os.MkdirAll(filepath.Dir(target), 0o755)
+		if err == nil {
+			err = os.WriteFile(target, data, mode(name, data))
+		}
+		if err != nil {
+			return fmt.Errorf("cannot write the stand-ins: %w", err)
+		}
 	}
 	// The interpreter itself is python's own package.
 	for _, name := range []string{"python", "python3"} {
@@ -91,7 +112,7 @@ func Build(ctx context.Context, dir string, classpath []string) error {
 		}
 	}
 	for _, j := range jars {
-		if err := buildJar(ctx, j.source, filepath.Join(dir, j.target), j.mainClass, classpath); err != nil {
+		if err := buildJar(ctx, j.source, filepath.Join(dir, j.target), r.manifest(j.mainClass), classpath); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
@@ -101,19 +122,16 @@ func Build(ctx context.Context, dir string, classpath []string) error {
 	return nil
 }
 
-// Digest identifies the sources.
-func Digest() (string, error) {
-	h := sha256.New()
-	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := sources.ReadFile(name)
-		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
-		return err
-	})
+// Digest identifies what Build works on.
+func (r Release) Digest() (string, error) {
+	files, err := r.files()
 	if err != nil {
 		return "", fmt.Errorf("cannot read the stand-ins' sources: %w", err)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%+v\n", r)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(h, "%s %d\n%s", name, len(files[name]), files[name])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -126,9 +144,18 @@ func mode(name string, data []byte) fs.FileMode {
 	return 0o644
 }
 
+// manifest is that of a jar. The programs read from it which release they copy.
+func (r Release) manifest(mainClass string) string {
+	manifest := "Manifest-Version: 1.0\r\nImplementation-Title: STAND-IN\r\nImplementation-Version: " + r.Eggroll + "\r\n"
+	if mainClass != "" {
+		manifest += "Main-Class: " + mainClass + "\r\n"
+	}
+	return manifest
+}
+
 // buildJar compiles the sources below source. The class files are for Java 17, the
 // oldest that the demo brings.
-func buildJar(ctx context.Context, source, target, mainClass string, classpath []string) error {
+func buildJar(ctx context.Context, source, target, manifest string, classpath []string) error {
 	scratch := target + ".build"
 	defer os.RemoveAll(scratch)
 	tree, err := fs.Sub(sources, source)
@@ -152,19 +179,15 @@ func buildJar(ctx context.Context, source, target, mainClass string, classpath [
 	if out, err := exec.CommandContext(ctx, "javac", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("javac: %w: %s", err, out)
 	}
-	return writeJar(target, os.DirFS(filepath.Join(scratch, "classes")), mainClass)
+	return writeJar(target, os.DirFS(filepath.Join(scratch, "classes")), manifest)
 }
 
 // jarTime is the earliest that a ZIP can express.
 var jarTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func writeJar(target string, classes fs.FS, mainClass string) error {
+func writeJar(target string, classes fs.FS, manifest string) error {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	manifest := "Manifest-Version: 1.0\r\nImplementation-Title: STAND-IN\r\n"
-	if mainClass != "" {
-		manifest += "Main-Class: " + mainClass + "\r\n"
-	}
 	add := func(name string, data []byte) error {
 		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: jarTime})
 		if err == nil {

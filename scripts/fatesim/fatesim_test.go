@@ -12,15 +12,48 @@ import (
 	"testing/fstest"
 )
 
+var releases = []Release{Newest, Former}
+
 func TestEnvHasTheVersions(t *testing.T) {
-	env, err := Env()
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := map[string]string{"eggroll": "EGGROLL", "fate": "FATE", "fateflow": "FATEFlow", "fateboard": "FATEBoard"}
-	for _, c := range Components() {
-		if got := env[keys[c.Name]]; got != c.Version {
-			t.Errorf("fate.env says %s=%s, the component's version is %s", keys[c.Name], got, c.Version)
+	for _, r := range releases {
+		env := r.Env()
+		for _, c := range r.Components() {
+			if got := env[keys[c.Name]]; got != c.Version {
+				t.Errorf("fate.env of %s says %s=%s, the component's version is %s", r.FATE, keys[c.Name], got, c.Version)
+			}
+		}
+	}
+}
+
+// TestTablesAreThoseOfTheRelease: each release has its columns and no later ones, and the way to them only where
+// upstream's package has it.
+func TestTablesAreThoseOfTheRelease(t *testing.T) {
+	for _, c := range []struct {
+		release         Release
+		deepspeed, meta bool
+	}{{Newest, true, true}, {Former, false, false}} {
+		files, err := c.release.files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Contains(files[modelsFile], []byte("f_is_deepspeed")); got != c.deepspeed {
+			t.Errorf("FATE %s: f_is_deepspeed is there: %v", c.release.FATE, got)
+		}
+		for _, word := range []string{"processor_option", "node_resource", "session_ranks"} {
+			if got := bytes.Contains(files[metaFile], []byte(word)); got != c.meta {
+				t.Errorf("eggroll %s: %s is there: %v", c.release.Eggroll, word, got)
+			}
+		}
+		for _, name := range []string{flowUpgrade, eggrollUpgrade} {
+			if _, got := files[name]; got != c.meta {
+				t.Errorf("FATE %s: %s is there: %v", c.release.FATE, name, got)
+			}
+		}
+		for _, word := range []string{"t_job", "t_task", "t_session_record", "t_worker"} {
+			if !bytes.Contains(files[modelsFile], []byte(word)) {
+				t.Errorf("FATE %s: no table %s", c.release.FATE, word)
+			}
 		}
 	}
 }
@@ -69,7 +102,7 @@ func TestJarIsReproducible(t *testing.T) {
 	var jars [2][]byte
 	for i := range jars {
 		file := filepath.Join(dir, string(rune('0'+i))+".jar")
-		if err := writeJar(file, classes, "a.A"); err != nil {
+		if err := writeJar(file, classes, Newest.manifest("a.A")); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(file)

@@ -29,10 +29,7 @@ import (
 // Names in the demo's part of the cache, relative to the lock file.
 const (
 	debDir      = "debs"
-	standInDir  = "stand-ins"
-	standInKey  = "stand-ins.key" // what they were built from
 	mutexName   = ".lock"
-	fateVersion = "1.11.4"
 	lockComment = "Written by the demo. The digests of .deb files come from apt's signed package lists."
 )
 
@@ -45,14 +42,39 @@ const (
 	MySQL   Database = "mysql"
 )
 
-// lockName and outPrefix name the lock file and the appliances with a database.
-func (d Database) lockName() string  { return "demo-" + string(d) + ".lock.yaml" }
-func (d Database) outPrefix() string { return "fate-installer-demo-" + string(d) + "-" }
+// variant is an appliance with a database and with stand-ins for the parts of a release.
+type variant struct {
+	database Database
+	release  fatesim.Release
+}
+
+// mark is in the names of the files of a release that is not the newest.
+func (v variant) mark() string {
+	if v.release == fatesim.Newest {
+		return ""
+	}
+	return "@" + v.release.FATE
+}
+
+// lockName and outPrefix name the lock file and the appliances, standInDir the stand-ins' trees, and standInKey the file
+// that says what those were built from.
+func (v variant) lockName() string { return "demo-" + string(v.database) + v.mark() + ".lock.yaml" }
+func (v variant) outPrefix() string {
+	return "fate-installer-demo-" + string(v.database) + v.mark() + "-"
+}
+func (v variant) standInDir() string { return "stand-ins" + v.mark() }
+func (v variant) standInKey() string { return "stand-ins" + v.mark() + ".key" }
 
 // Build returns the path of the demo's appliance for a program, bin/fate-installer,
 // making what the cache lacks. Of each database only the last appliance is kept.
 // Progress goes to log.
 func Build(ctx context.Context, program string, database Database, log io.Writer) (string, error) {
+	return BuildRelease(ctx, program, database, fatesim.Newest, log)
+}
+
+// BuildRelease is Build with stand-ins for the parts of another release.
+func BuildRelease(ctx context.Context, program string, database Database, release fatesim.Release, log io.Writer) (string, error) {
+	v := variant{database, release}
 	dir, err := cache.Dir("demo")
 	if err != nil {
 		return "", err
@@ -65,7 +87,7 @@ func Build(ctx context.Context, program string, database Database, log io.Writer
 	if err := sweep(dir); err != nil {
 		return "", err
 	}
-	lockFile, err := writeLock(ctx, dir, database, log)
+	lockFile, err := v.writeLock(ctx, dir, log)
 	if err != nil {
 		return "", err
 	}
@@ -76,11 +98,11 @@ func Build(ctx context.Context, program string, database Database, log io.Writer
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, database.outPrefix()+key)
+	out := filepath.Join(dir, v.outPrefix()+key)
 	if _, err := os.Stat(out); err == nil {
 		return out, nil
 	}
-	if err := removeOthers(dir, database.outPrefix(), out); err != nil {
+	if err := removeOthers(dir, v.outPrefix(), out); err != nil {
 		return "", err
 	}
 	if err := run(ctx, log, program, "bundle", "build", "--lock", lockFile, "--out", out); err != nil {
@@ -91,8 +113,8 @@ func Build(ctx context.Context, program string, database Database, log io.Writer
 
 // writeLock downloads the packages, builds the stand-ins and describes both in a lock
 // file, which still lacks the digests of the stand-ins' trees.
-func writeLock(ctx context.Context, dir string, database Database, log io.Writer) (string, error) {
-	all, packages, err := componentsWith(database)
+func (v variant) writeLock(ctx context.Context, dir string, log io.Writer) (string, error) {
+	all, packages, err := componentsWith(v.database, v.release)
 	if err != nil {
 		return "", err
 	}
@@ -109,24 +131,20 @@ func writeLock(ctx context.Context, dir string, database Database, log io.Writer
 		return "", err
 	}
 	fmt.Fprintf(log, "stand-ins for FATE's own parts\n")
-	if err := buildStandIns(ctx, dir, debs); err != nil {
+	if err := v.buildStandIns(ctx, dir, debs); err != nil {
 		return "", err
 	}
-	env, err := fatesim.Env()
-	if err != nil {
-		return "", err
-	}
-	l := bundle.Lock{Release: payload.Release{FATE: fateVersion, Platform: "linux/" + runtime.GOARCH, Env: env}}
-	if database == MySQL {
+	l := bundle.Lock{Release: payload.Release{FATE: v.release.FATE, Platform: "linux/" + runtime.GOARCH, Env: v.release.Env()}}
+	if v.database == MySQL {
 		fmt.Fprintf(log, "MySQL %s from a jar\n", mysqlVersion.Version)
-		if err := placeMySQL(ctx, dir); err != nil {
+		if err := v.placeMySQL(ctx, dir); err != nil {
 			return "", err
 		}
 	}
 	for _, c := range all {
-		l.Components = append(l.Components, c.lock(debs, debDir, standInDir))
+		l.Components = append(l.Components, c.lock(debs, debDir, v.standInDir()))
 	}
-	file := filepath.Join(dir, database.lockName())
+	file := filepath.Join(dir, v.lockName())
 	if err := os.WriteFile(file, l.Encode(lockComment), 0o644); err != nil {
 		return "", fmt.Errorf("cannot write the demo's lock file: %w", err)
 	}
@@ -151,15 +169,15 @@ func sweep(dir string) error {
 
 // buildStandIns makes the stand-ins' trees, unless those that are there are of the
 // same sources and libraries.
-func buildStandIns(ctx context.Context, dir string, debs map[string]debian.Package) error {
-	key, err := fatesim.Digest()
+func (v variant) buildStandIns(ctx context.Context, dir string, debs map[string]debian.Package) error {
+	key, err := v.release.Digest()
 	if err != nil {
 		return err
 	}
 	for _, p := range eggrollJars() {
 		key += " " + debs[p.name].SHA256
 	}
-	target, keyFile := filepath.Join(dir, standInDir), filepath.Join(dir, standInKey)
+	target, keyFile := filepath.Join(dir, v.standInDir()), filepath.Join(dir, v.standInKey())
 	if was, err := os.ReadFile(keyFile); err == nil && string(was) == key {
 		return nil
 	}
@@ -168,7 +186,7 @@ func buildStandIns(ctx context.Context, dir string, debs map[string]debian.Packa
 			return fmt.Errorf("cannot remove the former stand-ins: %w", err)
 		}
 	}
-	if err := compileStandIns(ctx, dir, target, debs); err != nil {
+	if err := v.compileStandIns(ctx, dir, target, debs); err != nil {
 		return err
 	}
 	if err := os.WriteFile(keyFile, []byte(key), 0o644); err != nil {
@@ -177,7 +195,7 @@ func buildStandIns(ctx context.Context, dir string, debs map[string]debian.Packa
 	return nil
 }
 
-func compileStandIns(ctx context.Context, dir, target string, debs map[string]debian.Package) (err error) {
+func (v variant) compileStandIns(ctx context.Context, dir, target string, debs map[string]debian.Package) (err error) {
 	scratch, err := os.MkdirTemp(dir, ".jars-")
 	if err != nil {
 		return fmt.Errorf("cannot unpack jars: %w", err)
@@ -196,7 +214,7 @@ func compileStandIns(ctx context.Context, dir, target string, debs map[string]de
 			classpath = append(classpath, files...)
 		}
 	}
-	return fatesim.Build(ctx, target, classpath)
+	return v.release.Build(ctx, target, classpath)
 }
 
 // digest names an appliance by the program and the lock file it is built from.

@@ -7,6 +7,7 @@ import (
 	"fate-installer/bundle"
 	"fate-installer/payload"
 	"fate-installer/scripts/debian"
+	"fate-installer/scripts/fatesim"
 )
 
 const sum = "bda81cb1c5b538e19eed27462fa8df577684b9cdc4fe40cee8d1da9cbc0fe76b"
@@ -14,7 +15,7 @@ const sum = "bda81cb1c5b538e19eed27462fa8df577684b9cdc4fe40cee8d1da9cbc0fe76b"
 // The lock file has to be one that package bundle understands, and nothing in it may
 // come from a place that is not said.
 func TestLockFile(t *testing.T) {
-	all, err := components()
+	all, err := components(fatesim.Newest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,9 +23,9 @@ func TestLockFile(t *testing.T) {
 	for _, name := range packageNames(all) {
 		debs[name] = debian.Package{Name: name, Version: "1.2-3", File: name + "_1.2-3_all.deb", Size: 1, SHA256: sum}
 	}
-	l := bundle.Lock{Release: payload.Release{FATE: fateVersion, Platform: "linux/amd64", Env: map[string]string{"FATE": fateVersion}}}
+	l := bundle.Lock{Release: payload.Release{FATE: fatesim.Newest.FATE, Platform: "linux/amd64", Env: map[string]string{"FATE": fatesim.Newest.FATE}}}
 	for _, c := range all {
-		l.Components = append(l.Components, c.lock(debs, debDir, standInDir))
+		l.Components = append(l.Components, c.lock(debs, debDir, variant{MariaDB, fatesim.Newest}.standInDir()))
 	}
 	parsed, err := bundle.ParseLock("demo.lock.yaml", l.Encode(lockComment))
 	if err != nil {

@@ -37,8 +37,8 @@ type part struct {
 
 // componentsWith is components with one database, and the names of all Debian packages of the demo, whatever its
 // database: they share one directory.
-func componentsWith(database Database) (list []component, packages []string, err error) {
-	list, err = components()
+func componentsWith(database Database, release fatesim.Release) (list []component, packages []string, err error) {
+	list, err = components(release)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,13 +63,13 @@ func libraryDir() string {
 // official builds of it have theirs, and stand-ins for FATE's own parts. What the
 // programs need beyond a minimal Debian is in their own tree, so that each runs
 // wherever it is unpacked.
-func components() ([]component, error) {
+func components(release fatesim.Release) ([]component, error) {
 	libs := libraryDir()
 	if libs == "" {
 		return nil, fmt.Errorf("cannot make the demo for %s: only amd64 and arm64 are known", runtime.GOARCH)
 	}
 	all := []component{mariadb(libs), jdk(), python(libs), zookeeper(), nginx()}
-	for _, c := range fatesim.Components() {
+	for _, c := range release.Components() {
 		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true, directory: c.Name}
 		if c.Name == "eggroll" {
 			standIn.license += " AND LGPL-2.1-or-later AND MIT"

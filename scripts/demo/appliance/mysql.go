@@ -28,12 +28,12 @@ func mysql(libs string) component {
 }
 
 // placeMySQL copies the server's tree to where the lock file expects it, unless it is there.
-func placeMySQL(ctx context.Context, dir string) error {
+func (v variant) placeMySQL(ctx context.Context, dir string) error {
 	tree, err := mysqlserver.Unpack(ctx, mysqlVersion)
 	if err != nil {
 		return fmt.Errorf("cannot get MySQL: %w", err)
 	}
-	target := filepath.Join(dir, standInDir, mysqlDir)
+	target := filepath.Join(dir, v.standInDir(), mysqlDir)
 	if _, err := os.Stat(target); err == nil {
 		return nil
 	}

@@ -54,13 +54,14 @@ CREATE TABLE IF NOT EXISTS server_node (
 
 CREATE TABLE IF NOT EXISTS node_resource (
   resource_id SERIAL PRIMARY KEY,
-  server_node_id BIGINT UNSIGNED NOT NULL,
+  server_node_id BIGINT NOT NULL,
   resource_type VARCHAR(255) DEFAULT NULL,
   total BIGINT NOT NULL DEFAULT 0,
   used BIGINT NOT NULL DEFAULT 0,
   pre_allocated BIGINT NOT NULL DEFAULT 0,
+  allocated BIGINT NOT NULL DEFAULT 0,
   status VARCHAR(255) NOT NULL DEFAULT 'INIT',
-  extention VARCHAR(2000) DEFAULT NULL,
+  extention VARCHAR(512) DEFAULT NULL,
   created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
   updated_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
   INDEX idx_node_resource_n (server_node_id)
@@ -93,7 +94,7 @@ CREATE TABLE IF NOT EXISTS session_processor (
   session_id VARCHAR(767) DEFAULT NULL,
   server_node_id INT NOT NULL,
   processor_type VARCHAR(255) NOT NULL,
-  status VARCHAR(255) NOT NULL,
+  status VARCHAR(255) DEFAULT NULL,
   tag VARCHAR(255) DEFAULT NULL,
   command_endpoint VARCHAR(255) DEFAULT NULL,
   transfer_endpoint VARCHAR(255) DEFAULT NULL,
@@ -106,12 +107,12 @@ CREATE TABLE IF NOT EXISTS session_processor (
 
 CREATE TABLE IF NOT EXISTS processor_resource (
   id SERIAL PRIMARY KEY,
-  processor_id BIGINT UNSIGNED NOT NULL,
+  processor_id BIGINT NOT NULL,
   session_id VARCHAR(767) DEFAULT NULL,
   server_node_id INT NOT NULL,
   resource_type VARCHAR(255) DEFAULT NULL,
   allocated BIGINT NOT NULL DEFAULT 0,
-  status VARCHAR(255) NOT NULL,
+  status VARCHAR(255) DEFAULT NULL,
   extention VARCHAR(512) DEFAULT NULL,
   pid INT NOT NULL DEFAULT -1,
   created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -120,9 +121,9 @@ CREATE TABLE IF NOT EXISTS processor_resource (
 ) DEFAULT CHARACTER SET latin1 COLLATE latin1_swedish_ci;
 
 CREATE TABLE IF NOT EXISTS session_ranks (
-  container_id BIGINT NOT NULL,
+  container_id SERIAL PRIMARY KEY,
   session_id VARCHAR(767) DEFAULT NULL,
-  server_node_id BIGINT NOT NULL,
+  server_node_id INT NOT NULL,
   global_rank INT UNSIGNED NOT NULL,
   local_rank INT UNSIGNED NOT NULL,
   INDEX idx_session_ranks_s (session_id)

@@ -17,6 +17,7 @@ public final class Command {
   public static final String CREATE_SESSION = "v1/cluster-manager/session/getOrCreateSession";
   public static final String STOP_SESSION = "v1/cluster-manager/session/stopSession";
   public static final String GET_STORE = "v1/cluster-manager/metadata/getOrCreateStore";
+  public static final String KILL_SESSION = "v1/cluster-manager/session/killSession";
   public static final String START_PROCESSORS = "v1/node-manager/processors/start";
   public static final String STOP_PROCESSORS = "v1/node-manager/processors/stop";
 

@@ -62,7 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return None if hmac.compare_digest(want, h["SIGNATURE"]) else "signature does not match"
 
     def route(self, path, body):
-        if path.startswith("/v1/info/party/"):
+        if path.startswith("/v1/info/party/") and self.conf.has_info:
             answer = federation.call(path.rsplit("/", 1)[1], "/v1/info/common", {})
             return self.json(answer)
         plain = {
@@ -76,6 +76,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/v1/model/deploy": self.deploy,
             "/v1/tracking/component/metric/all": lambda b: self.success(models.metrics(b.get("job_id"), b.get("role"), b.get("component_name"))),
         }
+        if not self.conf.has_info:
+            del plain["/v1/info/common"]
         if path not in plain:
             return self.json({"retcode": 100, "retmsg": f"404 Not Found: {path} (this is a STAND-IN for FATE-Flow)"}, 404)
         plain[path](body)

@@ -1,36 +1,22 @@
-"""The fate_flow database. FATE-Flow makes its tables itself, and ends when it cannot."""
+"""The fate_flow database. FATE-Flow makes the tables that are missing itself, ends when it cannot, and alters none.
+
+models.json has the tables of the release that is copied. Rows are inserted and tasks are read with all columns of their
+table, as the real one's are: a column that is missing is an error of the server, 1054.
+"""
 
 import contextlib
 import hashlib
 import json
+import os
 import time
 
 import pymysql
 
-JOB = """CREATE TABLE IF NOT EXISTS t_job (
-  f_job_id VARCHAR(25) NOT NULL, f_role VARCHAR(50) NOT NULL, f_party_id VARCHAR(10) NOT NULL,
-  f_initiator_role VARCHAR(50) NOT NULL, f_initiator_party_id VARCHAR(10) NOT NULL,
-  f_status VARCHAR(50) NOT NULL, f_runtime_conf LONGTEXT NOT NULL, f_run_ip VARCHAR(100), f_run_port INT,
-  f_create_time BIGINT NOT NULL, f_update_time BIGINT NOT NULL,
-  f_tag VARCHAR(50) DEFAULT '', f_roles LONGTEXT, f_is_initiator BOOLEAN DEFAULT FALSE, f_cores INT NOT NULL DEFAULT 0,
-  f_resource_in_use BOOLEAN NOT NULL DEFAULT FALSE, f_start_time BIGINT, f_end_time BIGINT,
-  PRIMARY KEY (f_job_id, f_role, f_party_id), KEY (f_status))"""
+with open(os.path.join(os.path.dirname(__file__), "models.json"), encoding="utf-8") as f:
+    MODELS = {table["Name"]: table for table in json.load(f) if not table["Name"].endswith("*")}
 
-# The columns of the real table that an installation reads. The initiator has rows of all parties.
-TASK = """CREATE TABLE IF NOT EXISTS t_task (
-  f_job_id VARCHAR(25) NOT NULL, f_component_name TEXT NOT NULL, f_component_module VARCHAR(200) NOT NULL, f_task_id VARCHAR(100) NOT NULL,
-  f_task_version BIGINT NOT NULL, f_role VARCHAR(50) NOT NULL, f_party_id VARCHAR(10) NOT NULL, f_status VARCHAR(50) NOT NULL,
-  f_party_status VARCHAR(50) NOT NULL, f_run_on_this_party BOOLEAN DEFAULT FALSE, f_run_ip VARCHAR(100), f_run_port INT,
-  f_error_report TEXT, f_create_time BIGINT NOT NULL, f_update_time BIGINT NOT NULL, f_start_time BIGINT, f_end_time BIGINT,
-  f_elapsed BIGINT, PRIMARY KEY (f_job_id, f_task_id, f_task_version, f_role, f_party_id), KEY (f_status))"""
-
-# Others that FATE-Flow makes; here they are only there.
-OTHERS = [
-    "t_machine_learning_model_info", "t_engine_registry", "t_worker", "t_component_registry",
-    "t_component_provider_info", "t_component_info", "t_server_registry_info", "t_service_registry_info",
-    "t_site_key_info", "t_model_tag", "t_tags", "t_cache_record", "t_data_table_tracking",
-    "t_pipeline_component_meta", "t_storage_table_meta", "t_storage_connector", "t_session_record",
-]
+# Which flow runs a job: the real one has it in t_task alone.
+STAND_INS_OWN = {"t_job": ["f_run_ip VARCHAR(100)", "f_run_port INT"]}
 
 COLUMNS = "f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_run_ip, f_run_port, f_create_time, f_update_time, f_tag, f_roles, f_is_initiator, f_cores, f_resource_in_use, f_start_time, f_end_time"
 
@@ -49,10 +35,20 @@ def setup(conf):
         connect_timeout=10, autocommit=True, cursorclass=pymysql.cursors.DictCursor)
     with cursor() as c:
         c.execute("SET SESSION sql_notes = 0")
-        c.execute(JOB)
-        c.execute(TASK)
-        for table in OTHERS:
-            c.execute(f"CREATE TABLE IF NOT EXISTS {table} (f_id BIGINT AUTO_INCREMENT PRIMARY KEY, f_create_time BIGINT)")
+        for table in MODELS.values():
+            c.execute(_create(table))
+
+
+def _create(table):
+    lines = []
+    for column in table["Columns"]:
+        line = f"`{column['Name']}` {column['Type']}"
+        line += " NOT NULL" if column["NotNull"] else ""
+        line += " AUTO_INCREMENT" if column["Auto"] else ""
+        lines.append(line)
+    lines += STAND_INS_OWN.get(table["Name"], [])
+    lines.append("PRIMARY KEY (" + ", ".join(f"`{name}`" for name in table["Key"]) + ")")
+    return f"CREATE TABLE IF NOT EXISTS `{table['Name']}` (" + ", ".join(lines) + ")"
 
 
 @contextlib.contextmanager
@@ -90,14 +86,25 @@ def now():
     return int(time.time() * 1000)
 
 
+def _insert(c, verb, table, **values):
+    """Inserts a row. What is not given is NULL, or as good as nothing."""
+    columns = [column for column in MODELS[table]["Columns"] if not column["Auto"]]
+    for column in columns:
+        if column["Name"] not in values:
+            text = column["Type"].startswith(("varchar", "text", "longtext"))
+            values[column["Name"]] = ("" if text else 0) if column["NotNull"] else None
+    names = ", ".join(f"`{column['Name']}`" for column in columns)
+    marks = ", ".join(["%s"] * len(columns))
+    c.execute(f"{verb} INTO `{table}` ({names}) VALUES ({marks})", tuple(values[column["Name"]] for column in columns))
+
+
 def create_job(job_id, role, party, initiator, runtime_conf):
     with cursor() as c:
-        c.execute(
-            "INSERT INTO t_job (f_job_id, f_role, f_party_id, f_initiator_role, f_initiator_party_id, f_status, f_runtime_conf, f_roles,"
-            " f_is_initiator, f_create_time, f_update_time) VALUES (%s, %s, %s, %s, %s, 'waiting', %s, %s, %s, %s, %s)",
-            (job_id, role, party, initiator["role"], str(initiator["party_id"]), runtime_conf,
-             json.dumps(json.loads(runtime_conf).get("role") or {role: [int(party)]}),
-             (role, party) == (initiator["role"], str(initiator["party_id"])), now(), now()))
+        _insert(
+            c, "INSERT", "t_job", f_job_id=job_id, f_role=role, f_party_id=party, f_initiator_role=initiator["role"],
+            f_initiator_party_id=str(initiator["party_id"]), f_status="waiting", f_runtime_conf=runtime_conf,
+            f_roles=json.dumps(json.loads(runtime_conf).get("role") or {role: [int(party)]}), f_tag="", f_dsl="{}", f_user="{}",
+            f_is_initiator=(role, party) == (initiator["role"], str(initiator["party_id"])), f_create_time=now(), f_update_time=now())
 
 
 def set_tag(job_id, tag):
@@ -138,11 +145,10 @@ def return_cores(job_id, role, party):
 
 def create_task(job_id, component, module, role, party, here):
     with cursor() as c:
-        c.execute(
-            "INSERT IGNORE INTO t_task (f_job_id, f_component_name, f_component_module, f_task_id, f_task_version, f_role, f_party_id,"
-            " f_status, f_party_status, f_run_on_this_party, f_error_report, f_create_time, f_update_time)"
-            " VALUES (%s, %s, %s, %s, 0, %s, %s, 'waiting', 'waiting', %s, '', %s, %s)",
-            (job_id, component, module, f"{job_id}_{component}", role, party, here, now(), now()))
+        _insert(
+            c, "INSERT IGNORE", "t_task", f_job_id=job_id, f_component_name=component, f_component_module=module, f_task_id=f"{job_id}_{component}",
+            f_task_version=0, f_role=role, f_party_id=party, f_status="waiting", f_party_status="waiting", f_run_on_this_party=here,
+            f_error_report="", f_create_time=now(), f_update_time=now())
 
 
 def set_task(job_id, component, role, party, status, error="", run_ip=None, run_port=None):
@@ -171,7 +177,8 @@ def find_tasks(conditions):
     used = {k: str(v) for k, v in conditions.items() if k in TASK_FILTERS}
     where = " AND ".join(f"f_{k} = %s" for k in used) or "TRUE"
     with cursor() as c:
-        c.execute(f"SELECT * FROM t_task WHERE {where} ORDER BY f_create_time, f_task_id LIMIT 1000", tuple(used.values()))
+        names = ", ".join(column["Name"] for column in MODELS["t_task"]["Columns"])
+        c.execute(f"SELECT {names} FROM t_task WHERE {where} ORDER BY f_create_time, f_task_id LIMIT 1000", tuple(used.values()))
         return c.fetchall()
 
 

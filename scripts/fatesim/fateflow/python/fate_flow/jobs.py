@@ -10,6 +10,8 @@ import threading
 import time
 import traceback
 
+import grpc
+
 from fate_flow import database, federation, hetero, log, models, tables, toy
 
 ENDED = database.ENDED
@@ -282,9 +284,18 @@ def _component(job_id, role, party, name):
         yield logger
     except Exception as e:
         logger.exception(e)
+        if never_answers(e):
+            threading.Event().wait()  # the real one asks again, for ever
         database.set_task(job_id, name, role, party, "failed", error_report(e))
         raise
     database.set_task(job_id, name, role, party, "success")
+
+
+def never_answers(error):
+    """Whether eggroll has a fault over which the real FATE-Flow neither fails nor goes on."""
+    cause = error.__cause__ if isinstance(error, federation.CommandCallError) else error
+    return isinstance(cause, grpc.RpcError) and (
+        cause.code() == grpc.StatusCode.DEADLINE_EXCEEDED or "NullPointerException" in (cause.details() or ""))
 
 
 def error_report(error):
@@ -319,6 +330,12 @@ def stop(body):
     if not found:
         raise Refused(102, "can not found job")
     status = body.get("stop_status", "canceled")
+    try:
+        federation.manager("v1/cluster-manager/session/killSession", {"id": str(body["job_id"])})
+    except federation.CommandCallError as e:
+        if never_answers(e):
+            raise Refused(100, f"cannot stop job {body['job_id']}: {e}") from e
+        log.stat.error("cannot kill the sessions of job %s: %s", body["job_id"], e)
     time.sleep(STOP_SECONDS)
     for job in found:
         database.set_status(job["f_job_id"], job["f_role"], job["f_party_id"], status)

@@ -35,6 +35,11 @@ class Settings:
         return otherwise if value is None else value
 
     @property
+    def has_info(self):
+        """Whether this release answers what it is, on /v1/info/common: FATE-Flow 1.9 does not."""
+        return tuple(int(n) for n in self.version.split(".")[:2]) >= (1, 10)
+
+    @property
     def party(self):
         return str(self.get("party_id"))
 

@@ -26,8 +26,11 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
         Command.HEARTBEAT, this::heartbeat,
         Command.CREATE_SESSION, this::createSession,
         Command.GET_STORE, this::getStore,
-        Command.STOP_SESSION, this::stopSession));
-    watchNodes(settings);
+        Command.STOP_SESSION, this::stopSession,
+        Command.KILL_SESSION, this::killSession));
+    if (Generation.registers()) {
+      watchNodes(settings);
+    }
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
     Log.info(tag);
     Log.info("server started at port " + port);
@@ -69,22 +72,55 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     return result;
   }
 
-  private JsonObject createSession(JsonObject argument) throws SQLException {
+  private JsonObject createSession(JsonObject argument) throws Exception {
     String session = argument.get("id").getAsString();
+    List<MetaDatabase.Node> nodes = database.healthyNodes();
+    if (nodes.isEmpty() && !Generation.registers()) {
+      throw new NullPointerException("java.lang.NullPointerException: getOrCreateSession of " + session); // as 2.4 does
+    }
+    if (nodes.isEmpty()) {
+      throw new IllegalStateException("session " + session + " not start: no enough active processors, no HEALTHY nodemanager in server_node");
+    }
+    database.putSession(session, "NEW", nodes.size());
+    insistently(() -> database.addProcessors(session, nodes));
     JsonArray processors = new JsonArray();
-    for (MetaDatabase.Node node : database.healthyNodes()) {
+    for (MetaDatabase.Node node : nodes) {
       JsonObject started = Command.call(node.host(), node.port(), Command.START_PROCESSORS, argument);
       started.addProperty("server_node_id", node.id());
       processors.add(started);
-    }
-    if (processors.isEmpty()) {
-      throw new IllegalStateException("session " + session + " not start: no enough active processors, no HEALTHY nodemanager in server_node");
     }
     database.putSession(session, "ACTIVE", processors.size());
     JsonObject result = new JsonObject();
     result.add("processors", processors);
     Log.info("session " + session + " started on " + processors);
     return result;
+  }
+
+  /** Statements on the database that are tried again and again. */
+  private interface Work {
+    void run() throws SQLException;
+  }
+
+  /** 2.5 does not give up when it lacks a column: it writes its log full instead, and its caller waits. */
+  private static void insistently(Work work) throws InterruptedException {
+    while (true) {
+      try {
+        work.run();
+        return;
+      } catch (SQLException e) {
+        Log.error("session watcher", e);
+        Thread.sleep(20);
+      }
+    }
+  }
+
+  private JsonObject killSession(JsonObject argument) throws Exception {
+    String job = argument.get("id").getAsString();
+    if (database.healthyNodes().isEmpty() && !Generation.registers()) {
+      throw new NullPointerException("java.lang.NullPointerException: killSession of " + job);
+    }
+    insistently(() -> database.endProcessors(job));
+    return new JsonObject();
   }
 
   private JsonObject stopSession(JsonObject argument) throws SQLException {

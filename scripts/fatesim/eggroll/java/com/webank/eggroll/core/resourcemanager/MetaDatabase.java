@@ -14,7 +14,8 @@ import standin.Settings;
 final class MetaDatabase {
   private static final String PREFIX = "eggroll.resourcemanager.clustermanager.jdbc.";
   private static final List<String> TABLES = List.of("store_locator", "store_option", "store_partition", "server_node", "session_main",
-      "session_option", "session_processor", "processor_resource", "node_resource", "session_ranks");
+      "session_option", "session_processor");
+  private static final List<String> LATER_TABLES = List.of("processor_resource", "node_resource", "session_ranks"); // since 2.5
 
   /** A nodemanager that can take work. */
   record Node(long id, String host, int port) {}
@@ -43,6 +44,9 @@ final class MetaDatabase {
 
   void checkTables() throws SQLException {
     List<String> missing = new ArrayList<>(TABLES);
+    if (Generation.registers()) {
+      missing.addAll(LATER_TABLES);
+    }
     try (PreparedStatement s = connection().prepareStatement("SHOW TABLES"); ResultSet rows = s.executeQuery()) {
       while (rows.next()) {
         missing.remove(rows.getString(1));
@@ -102,6 +106,38 @@ final class MetaDatabase {
   synchronized void putSession(String id, String status, int processors) throws SQLException {
     update("REPLACE INTO session_main (session_id, name, status, total_proc_count, active_proc_count) VALUES (?, ?, ?, ?, ?)",
         id, id, status, processors, processors);
+  }
+
+  /** Notes a processor of a session on each node, and reads them back. */
+  synchronized void addProcessors(String session, List<Node> nodes) throws SQLException {
+    processors(session);
+    for (Node node : nodes) {
+      update("INSERT INTO session_processor (session_id, server_node_id, processor_type, status, command_endpoint) VALUES (?, ?, 'egg_pair', 'NEW', ?)",
+          session, node.id(), node.host() + ":" + node.port());
+    }
+    processors(session);
+  }
+
+  /** Ends the processors of all sessions of a job. */
+  synchronized void endProcessors(String job) throws SQLException {
+    processors(job);
+    update("UPDATE session_processor SET status = 'KILLED' WHERE session_id LIKE ?", job + "%");
+  }
+
+  /** Reads the processors of a session with every column, and fails like the real one without the one that came with 2.5. */
+  private void processors(String session) throws SQLException {
+    try (PreparedStatement s = connection().prepareStatement("SELECT * FROM session_processor WHERE session_id LIKE ?")) {
+      s.setString(1, session + "%");
+      try (ResultSet rows = s.executeQuery()) {
+        boolean found = !Generation.registers();
+        for (int i = 1; i <= rows.getMetaData().getColumnCount(); i++) {
+          found |= rows.getMetaData().getColumnName(i).equals("processor_option");
+        }
+        if (!found) {
+          throw new SQLException("Column 'processor_option' not found.");
+        }
+      }
+    }
   }
 
   private int update(String sql, Object... values) throws SQLException {

@@ -44,12 +44,16 @@ public final class NodeManagerBootstrap implements Bootstrap.Service {
     readMeta();
     Server server = Command.serve(port, Map.of(Command.START_PROCESSORS, this::startWorker, Command.STOP_PROCESSORS, this::stopWorker));
     int interval = settings.number(NODE + "heartbeat.interval", 10_000);
-    Executors.newSingleThreadScheduledExecutor(Background::thread).scheduleWithFixedDelay(this::beat, 0, interval, TimeUnit.MILLISECONDS);
+    if (Generation.registers()) {
+      Executors.newSingleThreadScheduledExecutor(Background::thread).scheduleWithFixedDelay(this::beat, 0, interval, TimeUnit.MILLISECONDS);
+    }
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
       synchronized (this) {
         status = "LOSS";
       }
-      beat();
+      if (Generation.registers()) {
+        beat();
+      }
       workers.values().forEach(Process::destroy);
     }));
     Log.info(tag);

@@ -1,0 +1,406 @@
+package step
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
+	"fate-installer/installer/schema"
+)
+
+// SchemaUpgrade brings the tables of a database to those that a release of FATE-Flow or eggroll works with. Tables
+// that do not exist yet are left to their program.
+//
+// It works as the account that the programs use, which has every right on the schema and none beyond it: the SQL files
+// are in a tree that belongs to the service user. Each statement is recorded in a table of the schema before it is
+// carried out and marked when it is done, since a server ends a transaction at each change of a table: a run that was
+// cut off is completed by the next one, and no statement is carried out twice. A statement of upstream that fails is
+// recorded and passed over; what decides is whether the tables are right in the end.
+//
+// The step has no Undo: what is in a database is the user's data. An upgrade keeps a copy of the database before it.
+type SchemaUpgrade struct {
+	Address  DatabaseAddress
+	User     string
+	Password Password
+	Part     schema.Part
+	Schema   string // name of the database
+	Release  string // of FATE or eggroll, whose tables are wanted
+
+	// Scripts is a directory on the host with the SQL files of upstream. What they do not cover is known to package
+	// schema. Blank or not there: none.
+	Scripts string
+}
+
+const kindSchemaUpgrade = "schema"
+
+// ID implements [engine.Step].
+func (s SchemaUpgrade) ID() string {
+	return kindSchemaUpgrade + ":" + s.Schema + "@" + s.Address.String()
+}
+
+// Describe implements [engine.Describer].
+func (s SchemaUpgrade) Describe() string {
+	return fmt.Sprintf("tables of %s as %s needs them", s.Schema, s.release())
+}
+
+func (s SchemaUpgrade) release() string {
+	if s.Part == schema.Eggroll {
+		return "eggroll " + s.Release
+	}
+	return "FATE " + s.Release
+}
+
+// Check implements [engine.Step]. A server that does not answer is no error while a plan is printed.
+func (s SchemaUpgrade) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
+	if !env.Host.Live() {
+		return engine.Finding{Done: true, Note: "the tables of " + s.Schema + " are compared on the running machine"}, nil
+	}
+	if s.Address.Socket != "" && !env.Host.Exists(s.Address.Socket) {
+		return engine.Finding{Why: "the database server does not run yet"}, nil
+	}
+	state, err := s.State(ctx, env.Host)
+	switch {
+	case ctx.Err() != nil:
+		return engine.Finding{}, context.Cause(ctx)
+	case serverError(err, errUnknownDatabase, errDatabaseAccess):
+		return engine.Finding{Why: "the schema " + s.Schema + " does not exist yet"}, nil
+	case err != nil:
+		return engine.Finding{Why: err.Error()}, nil
+	case state.Refused != nil:
+		return engine.Finding{}, state.Refused
+	case state.needed():
+		return engine.Finding{Why: state.why()}, nil
+	}
+	return engine.Finding{Done: true}, nil
+}
+
+// SchemaState is what a database has, compared with what a release needs.
+type SchemaState struct {
+	Schema  string              // name of the database
+	From    string              // release whose tables these are; blank: there are none
+	To      string              // the release that is wanted
+	Begun   bool                // an upgrade was begun and has not ended
+	Lacks   []schema.Difference // why the release does not work with them
+	Refused error               // why they cannot become those of the release
+
+	tables []schema.Table
+	record record
+}
+
+func (s *SchemaState) needed() bool { return s.Begun || len(s.Lacks) > 0 }
+
+func (s *SchemaState) why() string {
+	if s.Begun {
+		return fmt.Sprintf("an upgrade of %s from %s was cut off", s.Schema, s.From)
+	}
+	why := s.Schema + ": " + s.Lacks[0].String()
+	if more := len(s.Lacks) - 1; more > 0 {
+		why += fmt.Sprintf(" (and %d more)", more)
+	}
+	return why
+}
+
+// Needed reports whether the tables have to be changed for the release.
+func (s *SchemaState) Needed() bool { return s.needed() }
+
+// State compares the tables of the database with those of the release, and changes nothing.
+func (s SchemaUpgrade) State(ctx context.Context, h *host.Host) (*SchemaState, error) {
+	db, err := openDatabase(h, s.Address, s.User, s.Password, s.Schema)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return s.state(ctx, db)
+}
+
+// Differences lists what the release still lacks when its programs have started, missing tables among it.
+func (s SchemaUpgrade) Differences(ctx context.Context, h *host.Host) ([]schema.Difference, error) {
+	want, err := schema.Of(s.Part, s.Release)
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.State(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	return want.Compare(state.tables, true), nil
+}
+
+func (s SchemaUpgrade) state(ctx context.Context, db *sql.DB) (*SchemaState, error) {
+	want, err := schema.Of(s.Part, s.Release)
+	if err != nil {
+		return nil, err
+	}
+	state := &SchemaState{Schema: s.Schema, To: want.Release}
+	if state.tables, err = readTables(ctx, db, s.Schema); err != nil {
+		return nil, fmt.Errorf("cannot read the tables of %s: %w", s.Schema, err)
+	}
+	if state.record, err = readRecord(ctx, db, s.Schema); err != nil {
+		return nil, fmt.Errorf("cannot read the record of upgrades of %s: %w", s.Schema, err)
+	}
+	state.Lacks = want.Compare(state.tables, false)
+	if state.Begun = state.record.begun(); state.Begun {
+		state.From = state.record.from
+		state.Refused = schema.CarryOver(s.Part, state.From, s.Release)
+		return state, nil
+	}
+	if state.From, err = schema.Recognise(s.Part, state.tables); err != nil {
+		if len(state.Lacks) > 0 {
+			state.Refused = fmt.Errorf("cannot upgrade %s: %w", s.Schema, err)
+		}
+		return state, nil
+	}
+	if len(state.Lacks) > 0 {
+		state.Refused = schema.CarryOver(s.Part, state.From, s.Release)
+	}
+	return state, nil
+}
+
+// Apply implements [engine.Step].
+func (s SchemaUpgrade) Apply(ctx context.Context, env *engine.Env) error {
+	db, err := openDatabase(env.Host, s.Address, s.User, s.Password, s.Schema)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := prepareSession(ctx, db, s.Schema); err != nil {
+		return fmt.Errorf("cannot use the database %s: %w", s.Schema, err)
+	}
+	state, err := s.state(ctx, db)
+	if err != nil {
+		return err
+	}
+	if state.Refused != nil {
+		return state.Refused
+	}
+	if !state.needed() {
+		return nil
+	}
+	upgrade, err := schema.Between(s.Part, state.From, s.Release)
+	if err != nil {
+		return err
+	}
+	r := &schemaRun{step: s, db: db, upgrade: upgrade, record: state.record}
+	if err := r.run(ctx, env.Host); err != nil {
+		return fmt.Errorf("cannot upgrade the tables of %s from %s to %s: %w", s.Schema, upgrade.From, upgrade.To, err)
+	}
+	return nil
+}
+
+// tableLockTimeout is for one statement, in seconds. A client that was left behind and holds a table would otherwise
+// make it wait for a year, the server's default.
+const tableLockTimeout = 60
+
+// prepareSession makes the only connection of db one that waits for nothing for long, and makes sure that no other
+// host of the party upgrades the same database. The lock ends with the connection.
+func prepareSession(ctx context.Context, db *sql.DB, name string) error {
+	if _, err := db.ExecContext(ctx, fmt.Sprintf("SET SESSION lock_wait_timeout = %d", tableLockTimeout)); err != nil {
+		return err
+	}
+	var locked sql.NullInt64
+	if err := db.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", recordTable+"."+name, tableLockTimeout).Scan(&locked); err != nil {
+		return err
+	}
+	if locked.Int64 != 1 {
+		return errors.New("another host has been upgrading it for a minute; run the same command again when it has ended")
+	}
+	return nil
+}
+
+// schemaRun is an upgrade under way.
+type schemaRun struct {
+	step    SchemaUpgrade
+	db      *sql.DB
+	upgrade *schema.Upgrade
+	record  record
+	failed  error // the first statement of upstream that failed and should not have
+}
+
+func (r *schemaRun) run(ctx context.Context, h *host.Host) error {
+	if err := r.record.begin(ctx, r.db, r.upgrade.From, r.upgrade.To); err != nil {
+		return err
+	}
+	scripts, err := r.scripts(h)
+	if err != nil {
+		return err
+	}
+	for _, hop := range r.upgrade.Hops() {
+		if err := r.hop(ctx, h, hop, scripts); err != nil {
+			return err
+		}
+	}
+	want, err := schema.Of(r.step.Part, r.step.Release)
+	if err != nil {
+		return err
+	}
+	tables, err := readTables(ctx, r.db, r.step.Schema)
+	if err != nil {
+		return err
+	}
+	for i, repair := range want.Repair(tables) {
+		if err := r.record.carryOut(ctx, r.db, statement{source: "repair", number: i + 1, sql: repair.SQL, repeat: true}); err != nil {
+			return err
+		}
+	}
+	if tables, err = readTables(ctx, r.db, r.step.Schema); err != nil {
+		return err
+	}
+	if lacks := want.Compare(tables, false); len(lacks) > 0 {
+		return errors.Join(fmt.Errorf("the tables are still not right: %s", lacks[0]), r.failed)
+	}
+	return r.record.end(ctx, r.db)
+}
+
+// hop goes from one release to the next: by the files of upstream, and by what they lack.
+func (r *schemaRun) hop(ctx context.Context, h *host.Host, hop *schema.Upgrade, scripts []string) error {
+	reached := statement{source: "release " + hop.To, sql: "DO 0"}
+	if r.record.done[reached.key()] {
+		return nil
+	}
+	for _, name := range hop.Upstream(scripts) {
+		if err := r.script(ctx, h, name); err != nil {
+			return err
+		}
+	}
+	tables, err := readTables(ctx, r.db, r.step.Schema)
+	if err != nil {
+		return err
+	}
+	for i, s := range hop.Missing(tables) {
+		if err := r.record.carryOut(ctx, r.db, statement{source: "for " + s.Release, number: i + 1, sql: s.SQL, repeat: true}); err != nil {
+			return err
+		}
+	}
+	return r.record.carryOut(ctx, r.db, reached)
+}
+
+// scripts lists the SQL files of upstream that there are.
+func (r *schemaRun) scripts(h *host.Host) ([]string, error) {
+	if r.step.Scripts == "" {
+		return nil, nil
+	}
+	entries, err := h.ReadDir(r.step.Scripts)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list upstream's SQL files: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// script carries out a file of upstream.
+func (r *schemaRun) script(ctx context.Context, h *host.Host, name string) error {
+	text, err := h.ReadFile(path.Join(r.step.Scripts, name))
+	if err != nil {
+		return err
+	}
+	statements, err := splitSQL(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for i, sql := range statements {
+		err := r.record.carryOut(ctx, r.db, statement{source: name, number: i + 1, sql: sql})
+		switch {
+		case err == nil || serverError(err, errsAlreadySo...):
+		case passable(err):
+			if r.failed == nil {
+				r.failed = err
+			}
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// errsAlreadySo are the answers of a server to a change that was made before, by a run that was cut off or by hand.
+var errsAlreadySo = []uint16{
+	errTableExists, errDuplicateColumn, errDuplicateKeyName, errCannotDrop, errUnknownColumn, errMultiplePrimaryKey,
+	errNoSuchTable, errUnknownTable, errNoSuchKey, errNoSuchProcedure,
+}
+
+// Error numbers that tell how a table differs from what a statement expects.
+const (
+	errDatabaseAccess     = 1044
+	errUnknownDatabase    = 1049
+	errUnknownTable       = 1051 // to be dropped
+	errUnknownColumn      = 1054
+	errDuplicateColumn    = 1060
+	errMultiplePrimaryKey = 1068
+	errCannotDrop         = 1091 // column or index that is not there
+	errNoSuchTable        = 1146
+	errNoSuchKey          = 1176
+	errLockWait           = 1205
+	errNoSuchProcedure    = 1305
+)
+
+// passable reports whether a failed statement leaves a connection with which the next one can be carried out.
+func passable(err error) bool {
+	return isServerError(err) && !serverError(err, errLockWait)
+}
+
+// readTables reads the tables of a schema with their columns and primary keys.
+func readTables(ctx context.Context, db *sql.DB, name string) ([]schema.Table, error) {
+	rows, err := db.QueryContext(ctx, "SELECT table_name, column_name, column_type, is_nullable, column_default, extra"+
+		" FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position", name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []schema.Table
+	for rows.Next() {
+		var table, column, kind, nullable, extra string
+		var initial sql.NullString
+		if err := rows.Scan(&table, &column, &kind, &nullable, &initial, &extra); err != nil {
+			return nil, err
+		}
+		if len(out) == 0 || out[len(out)-1].Name != table {
+			out = append(out, schema.Table{Name: table})
+		}
+		c := schema.Column{Name: column, Type: schema.Normal(kind), NotNull: nullable == "NO", Auto: strings.Contains(extra, "auto_increment")}
+		if initial.Valid && initial.String != "NULL" { // MariaDB's word for none
+			c.Default = initial.String
+			if c.Default == "" {
+				c.Default = "''"
+			}
+		}
+		out[len(out)-1].Columns = append(out[len(out)-1].Columns, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return out, readKeys(ctx, db, name, out)
+}
+
+func readKeys(ctx context.Context, db *sql.DB, name string, tables []schema.Table) error {
+	rows, err := db.QueryContext(ctx, "SELECT table_name, column_name FROM information_schema.statistics"+
+		" WHERE table_schema = ? AND index_name = 'PRIMARY' ORDER BY table_name, seq_in_index", name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(tables, func(t schema.Table) bool { return t.Name == table }); i >= 0 {
+			tables[i].Key = append(tables[i].Key, column)
+		}
+	}
+	return rows.Err()
+}

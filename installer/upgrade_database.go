@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/flow"
+	"fate-installer/installer/host"
+	"fate-installer/installer/schema"
+	"fate-installer/installer/step"
+)
+
+// schemaUpgrades are the databases whose tables this host sees to, for the release that is wanted, with their server's
+// address.
+func (d *deployment) schemaUpgrades() []step.SchemaUpgrade {
+	db, ok := d.spec.Database()
+	if !ok {
+		return nil
+	}
+	out := d.spec.SchemaUpgrades()
+	for i := range out {
+		out[i].Address = step.DatabaseAddress{Host: db.Host, Port: db.Port}
+		if db.Socket != "" {
+			out[i].Address = step.DatabaseAddress{Socket: db.Socket}
+		}
+	}
+	return out
+}
+
+// refuseOldTables refuses a host whose programs would use tables that their own host has not brought to the new
+// release.
+func (r *replacement) refuseOldTables(ctx context.Context) error {
+	db, ok := r.spec.Database()
+	if !ok {
+		return nil
+	}
+	for _, u := range r.spec.SchemasElsewhere() {
+		u.Address = step.DatabaseAddress{Host: db.Host, Port: db.Port}
+		state, err := u.State(ctx, r.host)
+		if err != nil || !state.Needed() {
+			continue // a server that does not answer may be stopped for its own upgrade
+		}
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: the tables of %s at %s are those of release %s, and %s needs others", u.Schema, u.Address, state.From, u.Release),
+			"upgrade "+db.Host+" first, the host of the database"), exitPreflight)
+	}
+	return nil
+}
+
+// refuseCarryOver refuses releases whose data cannot become that of the wanted ones.
+func (r *replacement) refuseCarryOver() error {
+	was, err := r.specOf(r.stored)
+	if err != nil {
+		return err
+	}
+	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but the new release cannot use it"
+	old, next := was.Profile, r.spec.Profile
+	for _, part := range []struct {
+		part     schema.Part
+		from, to fate.Version
+		used     bool
+	}{
+		{schema.Flow, old.FATE, next.FATE, r.spec.Role != fate.RoleExchange},
+		{schema.Eggroll, old.Eggroll, next.Eggroll, r.spec.Role != fate.RoleExchange},
+	} {
+		if !part.used || part.from == "" || part.to == "" || part.from == part.to {
+			continue
+		}
+		if err := schema.CarryOver(part.part, string(part.from), string(part.to)); err != nil {
+			return withHint(fmt.Errorf("cannot upgrade: %w", err), hint)
+		}
+	}
+	if r.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
+		return withHint(fmt.Errorf("cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's own directory, "+
+			"and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
+	}
+	return nil
+}
+
+// needsDatabaseCopy finds out, before anything is stopped, whether the tables of the database will be changed. Where
+// the server does not answer, the releases decide.
+func (r *replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
+	if slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(fate.MySQL) {
+		return true, nil
+	}
+	was, err := r.specOf(r.stored)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range r.schemaUpgrades() {
+		state, err := u.State(ctx, r.host)
+		switch {
+		case err == nil && state.Refused != nil:
+			return false, state.Refused
+		case err == nil && state.Needed():
+			return true, nil
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		}
+		from := was.Profile.FATE
+		if u.Part == schema.Eggroll {
+			from = was.Profile.Eggroll
+		}
+		if from != "" && schema.Changes(u.Part, string(from), u.Release) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// refuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept.
+func (r *replacement) refuseWithoutCopy() error {
+	db, ok := r.spec.Database()
+	if !ok || !r.copyDatabase {
+		return nil
+	}
+	if !r.spec.Runs(fate.MySQL) {
+		if r.opts.databaseCopied {
+			return nil
+		}
+		return withHint(fmt.Errorf("cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a server that is not ours", db.Host, db.Port),
+			"have its administrator dump the schemas (mysqldump --single-transaction --routines), then add --database-copied")
+	}
+	data := r.layout().DatabaseData()
+	if !r.host.Exists(data) { // it is yet to be made
+		r.copyDatabase = false
+		return nil
+	}
+	if err := r.sweepCopies(); err != nil {
+		return err
+	}
+	need, err := treeSize(r.host, data)
+	if err != nil {
+		return fmt.Errorf("cannot tell how large the database is: %w", err)
+	}
+	fact, ok := r.facts.PathFact(data)
+	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
+		return nil
+	}
+	return withHint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free", byteSize(need), fact.Mount, byteSize(fact.Free)),
+		"make room there, then run the same command again")
+}
+
+// sweepCopies removes copies of the database that a run made and was killed before it noted them.
+func (d *deployment) sweepCopies() error {
+	slots, err := loadSlots(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	data := d.layout().DatabaseData()
+	entries, err := d.host.ReadDir(path.Dir(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot look for copies of the database: %w", err)
+	}
+	for _, e := range entries {
+		file := path.Join(path.Dir(data), e.Name())
+		if strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), path.Base(data)+copyInfix) &&
+			!slices.ContainsFunc(slots, func(s *slot) bool { return s.Database == file }) {
+			if err := d.host.RemoveAll(file); err != nil {
+				return fmt.Errorf("cannot remove a copy of the database that was cut off: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// copyReserve is what has to be left beyond the copy, in bytes, for the programs that go on writing.
+const copyReserve = 256 << 20
+
+func byteSize(n uint64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// treeSize adds up the files of a directory.
+func treeSize(h *host.Host, dir string) (uint64, error) {
+	entries, err := h.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	total := uint64(0)
+	for _, e := range entries {
+		if e.IsDir() {
+			below, err := treeSize(h, path.Join(dir, e.Name()))
+			if err != nil {
+				return 0, err
+			}
+			total += below
+			continue
+		}
+		if info, err := e.Info(); err == nil { // one that is gone by now takes no room
+			total += uint64(info.Size())
+		}
+	}
+	return total, nil
+}
+
+// refuseRunningJobs makes sure that no job of the party runs, or cancels those that do. A FATE-Flow that does not
+// answer is no reason to keep a broken party from being upgraded.
+func (r *replacement) refuseRunningJobs(ctx context.Context) error {
+	if r.spec.Role == fate.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
+		return nil
+	}
+	client, err := flowClient(r.spec)
+	if err != nil {
+		return nil // a side without FATE-Flow has no jobs
+	}
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	jobs, err := client.Unfinished(ctx)
+	if err != nil {
+		r.g.printf("warning: cannot tell whether jobs run: %v\n", err)
+		return nil
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	if r.verb == verbRollBack && !r.opts.cancelJobs { // they may be the reason for it
+		r.g.printf("warning: these jobs end: %s\n", strings.Join(jobs, ", "))
+		return nil
+	}
+	if !r.opts.cancelJobs {
+		return exitCode(withHint(fmt.Errorf("cannot %s while jobs run: %s", r.verb, strings.Join(jobs, ", ")),
+			"wait until they have ended, or add --cancel-jobs"), exitPreflight)
+	}
+	if err := r.cancel(ctx, client, jobs); err != nil {
+		r.g.printf("warning: %v; they end with the programs that are stopped now\n", err)
+	}
+	return nil
+}
+
+// cancel cancels jobs and waits until none is left.
+func (r *replacement) cancel(ctx context.Context, client *flow.Client, jobs []string) error {
+	for _, job := range jobs {
+		r.g.printf("canceling job %s\n", job)
+		if err := client.Stop(ctx, job, flow.StatusCanceled); err != nil {
+			return fmt.Errorf("cannot cancel job %s: %w", job, err)
+		}
+	}
+	for len(jobs) > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot cancel jobs: %s still run", strings.Join(jobs, ", "))
+		case <-time.After(time.Second):
+		}
+		left, err := client.Unfinished(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot tell whether jobs run: %w", err)
+		}
+		jobs = left
+	}
+	return nil
+}
+
+// cancelTimeout is for looking for jobs and for their end.
+const cancelTimeout = 2 * time.Minute
+
+// compareTables compares the tables of the database with what the release expects, once its programs have run.
+func (r *replacement) compareTables(ctx context.Context) error {
+	if !r.host.Live() {
+		return nil
+	}
+	var lacks []string
+	for _, u := range r.schemaUpgrades() {
+		found, err := u.Differences(ctx, r.host)
+		if err != nil {
+			return fmt.Errorf("cannot compare the tables of %s: %w", u.Schema, err)
+		}
+		for _, d := range found {
+			if d.Column == "" && u.Part == schema.Flow && !r.spec.Runs(fate.FateFlow) {
+				continue // FATE-Flow makes it when it starts, on another host
+			}
+			lacks = append(lacks, u.Schema+": "+d.String())
+		}
+	}
+	if len(lacks) > 0 {
+		return errors.New("the tables are not as the new release needs them:\n" + strings.Join(lacks, "\n"))
+	}
+	return nil
+}
+
+// loss is what a rollback of the database takes away.
+type loss struct {
+	Since  string   `json:"since"`
+	Jobs   []string `json:"jobs"`
+	Models int      `json:"models"`
+}
+
+// lostShown is how many jobs are listed by name.
+const lostShown = 10
+
+func (l *loss) String() string {
+	if len(l.Jobs) == 0 && l.Models == 0 {
+		return "no job was made since"
+	}
+	shown := l.Jobs
+	more := ""
+	if n := len(shown) - lostShown; n > 0 {
+		more, shown = fmt.Sprintf(" and %d more", n), shown[:lostShown]
+	}
+	return fmt.Sprintf("%d jobs and %d models were made since: %s%s", len(l.Jobs), l.Models, strings.Join(shown, ", "), more)
+}
+
+// lost tells what was written since the upgrade, for a rollback of the database.
+func (d *deployment) lost(ctx context.Context) (*loss, error) {
+	since, err := time.Parse(slotTime, d.slot.ID)
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell when %s was made: %w", d.slot.ID, err)
+	}
+	l := &loss{Since: since.UTC().Format(time.DateTime)}
+	was, err := d.specOf(d.stored)
+	if err != nil {
+		return nil, err
+	}
+	now := *d
+	now.spec = was
+	for _, u := range now.schemaUpgrades() {
+		if u.Part == schema.Flow {
+			if l.Jobs, l.Models, err = u.JobsSince(ctx, d.host, since); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// stopNames are the programs to stop: those made of the replaced components, those that depend on them, and with a
+// copy of the database its server with all its clients.
+func (r *replacement) stopNames() []string {
+	names := r.names()
+	if r.copyDatabase && r.spec.Runs(fate.MySQL) || r.database != "" {
+		names = append(names, r.spec.DatabaseEngine())
+	}
+	return r.spec.ProgramsUsing(names)
+}

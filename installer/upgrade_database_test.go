@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/host"
+)
+
+// TestRefuseCarryOver refuses releases between which upstream has no way, with the reason.
+func TestRefuseCarryOver(t *testing.T) {
+	for _, c := range []struct {
+		role     string
+		from, to [2]string // FATE, eggroll
+		want     string
+	}{
+		{"host", [2]string{"1.9.1", "2.4.6"}, [2]string{"1.11.4", "2.5.3"}, ""},
+		{"host", [2]string{"1.9.1", "2.4.6"}, [2]string{"1.9.1", "2.4.6"}, ""},
+		{"host", [2]string{"1.5.0", "2.2.0"}, [2]string{"1.6.1", "2.2.2"}, ""},
+		{"host", [2]string{"1.11.4", "2.5.3"}, [2]string{"2.0.0", "3.0.0"}, "nothing in common"},
+		{"host", [2]string{"1.11.4", "2.5.3"}, [2]string{"1.9.1", "2.4.6"}, "to the older 1.9.1"},
+		{"host", [2]string{"1.4.4", "2.0.2"}, [2]string{"1.11.4", "2.5.3"}, "oldest known release is 1.5.0"},
+		{"host", [2]string{"1.6.1", "2.2.2"}, [2]string{"1.7.0", "2.4.0"}, "kept models and jobs in FATE's own directory"},
+		{"exchange", [2]string{"1.11.4", "2.5.3"}, [2]string{"2.0.0", "3.0.0"}, ""},
+	} {
+		r := &replacement{deployment: &deployment{g: &globals{Base: "/data"}}, verb: verbUpgrade}
+		h, err := host.New(t.TempDir(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.host = h
+		site := func(versions [2]string) *site {
+			party := 10000
+			if c.role == "exchange" {
+				party = 0
+			}
+			return &site{Role: c.role, Party: party, IP: "192.168.0.1", Env: map[string]string{"FATE": versions[0], "FATEFlow": versions[0], "EGGROLL": versions[1]}}
+		}
+		r.stored = site(c.from)
+		if r.spec, err = r.specOf(site(c.to)); err != nil {
+			t.Fatal(err)
+		}
+		err = r.refuseCarryOver()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s %v to %v: %v, want %q", c.role, c.from, c.to, err, c.want)
+		}
+		if err != nil && hintOf(err) == "" {
+			t.Errorf("%s %v to %v: no hint", c.role, c.from, c.to)
+		}
+	}
+}
+
+// TestSweepCopies removes the copies of the database that no slot has, and nothing else.
+func TestSweepCopies(t *testing.T) {
+	root := t.TempDir()
+	h, err := host.New(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deployment{g: &globals{Base: "/data"}, host: h}
+	data := filepath.Join(root, d.layout().DatabaseData())
+	for _, dir := range []string{"", ".before-20260101T000000.000Z", ".before-20260102T000000.000Z", ".initialising"} {
+		if err := os.MkdirAll(data+dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cutOff := filepath.Join(filepath.Dir(data), ".mysql.before-20260103T000000.000Z.fate-tmp")
+	s := &slot{Schema: siteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() + ".before-20260102T000000.000Z"}
+	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.dir(d.layout())), 0o755), d.writeSlot(s, s.dir(d.layout()))); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.sweepCopies(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(data))
+	var names []string
+	for _, e := range entries {
+		if strings.Contains(e.Name(), "mysql") {
+			names = append(names, e.Name())
+		}
+	}
+	if want := []string{"mysql", "mysql.before-20260102T000000.000Z", "mysql.initialising"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("left %q, want %q (%v)", names, want, err)
+	}
+}
+
+func TestLossSaysWhatIsLost(t *testing.T) {
+	var jobs []string
+	for range lostShown + 2 {
+		jobs = append(jobs, "202601020304")
+	}
+	for want, l := range map[string]loss{
+		"no job was made since":                      {},
+		"1 jobs and 0 models were made since: 1":     {Jobs: []string{"1"}},
+		"0 jobs and 1 models were made since":        {Models: 1},
+		"12 jobs and 3 models were made since: 2026": {Jobs: jobs, Models: 3},
+		"202601020304 and 2 more":                    {Jobs: jobs},
+	} {
+		if got := l.String(); !strings.Contains(got, want) {
+			t.Errorf("%+v: %q, want %q", l, got, want)
+		}
+	}
+}
+
+// TestFailedTestIsNoUndo: what failed only in the test stays, and the ways from there are said.
+func TestFailedTestIsNoUndo(t *testing.T) {
+	for verb, want := range map[string]string{verbUpgrade: "fate-installer rollback", verbRollBack: "second rollback returns to the newer"} {
+		r := &replacement{verb: verb}
+		err := r.unproven(t.Context(), errors.New("no sum"))
+		if codeOf(t.Context(), err) != exitUnproven || !strings.Contains(hintOf(err), want) || !strings.Contains(err.Error(), "no sum") {
+			t.Errorf("%s: %v, exit code %d, hint %q", verb, err, codeOf(t.Context(), err), hintOf(err))
+		}
+	}
+	if !strings.Contains(replaceExitHelp, "\n  8    ") {
+		t.Errorf("exit code 8 is in no help:\n%s", replaceExitHelp)
+	}
+}

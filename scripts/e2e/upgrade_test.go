@@ -1,0 +1,252 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fate-installer/scripts/demo/appliance"
+	"fate-installer/scripts/fatesim"
+)
+
+// formerAppliance is the program with stand-ins for FATE 1.9.1, built once per run of the tests.
+var formerAppliance = sync.OnceValues(func() (string, error) {
+	program, err := bareProgram()
+	if err != nil {
+		return "", err
+	}
+	return appliance.BuildRelease(context.Background(), program, appliance.MariaDB, fatesim.Former, os.Stderr)
+})
+
+// newerFile is the appliance that a host is upgraded to.
+const newerFile = "/root/newer"
+
+// TestUpgradeFromFormerGeneration takes a party from FATE 1.9.1 to 1.11.4 and back, with the jobs and models of both,
+// and forward again through ten kills.
+func TestUpgradeFromFormerGeneration(t *testing.T) {
+	b := newBenchWith(t, formerAppliance, installerFile, "host=192.168.0.1")
+	file, err := demoAppliance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.CopyTo(t.Context(), file, "host", newerFile); err != nil {
+		t.Fatal(err)
+	}
+	b.step("install 1.9.1", func(b bench) {
+		b.install("host", "--role", "host", "--party", "10000")
+		b.checkReady("host", modulesOfParty...)
+		b.run("host", "fate-installer", "test", "min")
+	})
+	b.step("nodes that do not register themselves", func(b bench) { b.nodesAreKept() })
+	before := b.made()
+	b.step("refused while a job runs", func(b bench) { b.jobsRefuse() })
+	b.step("upgrade", func(b bench) {
+		out := b.run("host", newerFile, "upgrade")
+		b.t.Log(out)
+		for _, want := range []string{"2.4.6 -> 2.5.3", "keeping a copy of the database", "toy test passed"} {
+			if !strings.Contains(out, want) {
+				b.t.Errorf("upgrade does not say %q:\n%s", want, out)
+			}
+		}
+		b.isNewer()
+		b.kept(before)
+		b.run("host", "fate-installer", "test", "min")
+		if out := b.run("host", newerFile, "install"); !strings.Contains(out, "nothing to do") {
+			b.t.Errorf("install after the upgrade:\n%s", out)
+		}
+	})
+	b.step("without the new columns", func(b bench) { b.lacksColumns() })
+	b.step("rollback", func(b bench) { b.rollbackLoses(before) })
+	b.step("a failed test stays, and says so", func(b bench) {
+		out, code, err := b.try("host", newerFile, "upgrade", "--test-timeout", "1s")
+		if err != nil || code != 8 || !strings.Contains(out, "are running and failed their test") || !strings.Contains(out, "fate-installer rollback") {
+			b.t.Errorf("upgrade with a test that fails: exit status %d, %v\n%s", code, err, out)
+		}
+		b.isNewer()
+		b.rollback(before)
+	})
+	b.step("killed ten times", func(b bench) { b.killUpgrades(before, 10) })
+	b.step("back and forward again", func(b bench) {
+		b.rollback(before)
+		b.run("host", newerFile, "upgrade")
+		b.isNewer()
+		b.kept(before)
+		b.run("host", "fate-installer", "test", "min")
+	})
+}
+
+// made counts jobs, models and metrics.
+func (b bench) made() [3]int {
+	b.t.Helper()
+	var out [3]int
+	for i, table := range []string{"t_job", "standin_model", "standin_metric"} {
+		n, err := strconv.Atoi(strings.TrimSpace(b.query("host", "SELECT COUNT(*) FROM fate_flow."+table)))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		out[i] = n
+	}
+	return out
+}
+
+// kept wants nothing of what was made before to be gone.
+func (b bench) kept(before [3]int) {
+	b.t.Helper()
+	for i, n := range b.made() {
+		if n < before[i] {
+			b.t.Errorf("jobs, models and metrics are %v, were %v", b.made(), before)
+			return
+		}
+	}
+}
+
+const columnCount = "SELECT COUNT(*) FROM information_schema.columns WHERE (table_schema, table_name, column_name) IN " +
+	"(('fate_flow', 't_task', 'f_is_deepspeed'), ('fate_flow', 't_task', 'f_deepspeed_id'), ('eggroll_meta', 'session_processor', 'processor_option'))"
+
+// columns counts the columns that came with the newer release, of three.
+func (b bench) columns() string {
+	b.t.Helper()
+	return strings.TrimSpace(b.query("host", columnCount))
+}
+
+func (b bench) isNewer() {
+	b.t.Helper()
+	b.checkReady("host", modulesOfParty...)
+	b.checkVersion("2.5.3")
+	if got := b.columns(); got != "3" {
+		b.t.Errorf("%s of 3 new columns are there", got)
+	}
+	for _, name := range []string{"fate_flow", "eggroll_meta"} {
+		if got := strings.TrimSpace(b.query("host", "SELECT GROUP_CONCAT(DISTINCT state) FROM "+name+".fate_installer_upgrade")); got != "done" {
+			b.t.Errorf("the record of %s has states %q", name, got)
+		}
+	}
+}
+
+// nodesAreKept repairs the state of a node, and takes away one that is not of the party.
+func (b bench) nodesAreKept() {
+	b.query("host", "UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE node_type = 'NODE_MANAGER'")
+	if out, code, err := b.try("host", "fate-installer", "test", "toy", "--timeout", "20s"); err != nil || code == 0 {
+		b.t.Errorf("test toy without a node: exit status %d, %v\n%s", code, err, out)
+	}
+	b.query("host", "INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.77', 4671, 'NODE_MANAGER', 'HEALTHY')")
+	out := b.run("host", installerFile, "install")
+	if !strings.Contains(out, "has status LOSS, want HEALTHY") {
+		b.t.Errorf("install does not say what it repairs:\n%s", out)
+	}
+	if got := strings.TrimSpace(b.query("host", "SELECT GROUP_CONCAT(host, status) FROM eggroll_meta.server_node WHERE node_type = 'NODE_MANAGER'")); got != "192.168.0.1HEALTHY" {
+		b.t.Errorf("nodes: %s", got)
+	}
+	b.query("host", "UPDATE fate_flow.t_job SET f_status = 'failed' WHERE f_status = 'running'") // of the test that hung
+	b.toy("host")
+}
+
+// jobsRefuse makes a job look as if it ran.
+func (b bench) jobsRefuse() {
+	job := strings.TrimSpace(b.query("host", "SELECT MAX(f_job_id) FROM fate_flow.t_job"))
+	b.query("host", "UPDATE fate_flow.t_job SET f_status = 'running' WHERE f_job_id = '"+job+"'")
+	out, code, err := b.try("host", newerFile, "upgrade")
+	if err != nil || code != 3 || !strings.Contains(out, "while jobs run: "+job) {
+		b.t.Errorf("upgrade while a job runs: exit status %d, %v\n%s", code, err, out)
+	}
+	b.checkReady("host", modulesOfParty...)
+	b.query("host", "UPDATE fate_flow.t_job SET f_status = 'success' WHERE f_job_id = '"+job+"'")
+}
+
+// lacksColumns takes the new columns away, one after the other: the stand-ins fail as the real programs do, and the
+// installer finds and repairs it.
+func (b bench) lacksColumns() {
+	b.query("host", "ALTER TABLE fate_flow.t_task DROP COLUMN f_is_deepspeed")
+	out, code, err := b.try("host", "fate-installer", "test", "toy", "--timeout", "20s")
+	if err != nil || code == 0 || !strings.Contains(out, "retcode 103") || !strings.Contains(out, "f_is_deepspeed") {
+		b.t.Errorf("test toy without f_is_deepspeed: exit status %d, %v\n%s", code, err, out)
+	}
+	if out := b.run("host", newerFile, "install"); !strings.Contains(out, "t_task.f_is_deepspeed is missing") {
+		b.t.Errorf("install does not say what it repairs:\n%s", out)
+	}
+	b.toy("host")
+	b.query("host", "ALTER TABLE eggroll_meta.session_processor DROP COLUMN processor_option")
+	if out, code, err := b.try("host", "fate-installer", "test", "toy", "--timeout", "15s"); err != nil || code == 0 || !strings.Contains(out, "cannot be stopped") {
+		b.t.Errorf("test toy without processor_option: exit status %d, %v\n%s", code, err, out)
+	}
+	b.run("host", "sh", "-c", "grep -rq \"Column 'processor_option' not found\" /data/logs")
+	b.run("host", newerFile, "install")
+	b.run("host", "fate-installer", "svc", "restart", "fate-fateflow")
+	b.query("host", "UPDATE fate_flow.t_job SET f_status = 'failed' WHERE f_status = 'running'")
+	b.toy("host")
+}
+
+// rollbackLoses rolls back: without consent it is refused, and says what is lost.
+func (b bench) rollbackLoses(before [3]int) {
+	job := strings.TrimSpace(b.query("host", "SELECT MIN(f_job_id) FROM (SELECT f_job_id FROM fate_flow.t_job GROUP BY f_job_id ORDER BY MIN(f_create_time) DESC LIMIT 3) AS last"))
+	out, code, err := b.try("host", "fate-installer", "rollback")
+	if err != nil || code != 2 || !strings.Contains(out, "--yes") || !strings.Contains(out, "jobs and ") {
+		b.t.Errorf("rollback without consent: exit status %d, %v\n%s", code, err, out)
+	}
+	b.t.Logf("%s(one of the last jobs is %s)", out, job)
+	b.checkReady("host", modulesOfParty...)
+	b.rollback(before)
+}
+
+// rollback goes back to the former release, whose toy test passes, and to its database.
+func (b bench) rollback(before [3]int) {
+	b.t.Helper()
+	out := b.run("host", "fate-installer", "rollback", "--yes")
+	if !strings.Contains(out, "toy test passed") {
+		b.t.Errorf("rollback:\n%s", out)
+	}
+	b.checkReady("host", modulesOfParty...)
+	b.checkVersion("2.4.6")
+	if got := b.columns(); got != "0" {
+		b.t.Errorf("%s of 3 new columns are there after the rollback", got)
+	}
+	now := b.made()
+	if more := now[0] - before[0]; more < 2 || more > 4 || now[1] != before[1] || now[2] != before[2] { // the toy test, perhaps twice
+		b.t.Errorf("jobs, models and metrics are %v after the rollback, were %v", now, before)
+	}
+	if out := b.run("host", "fate-installer", "plan"); strings.Contains(out, "server_node") || strings.Contains(out, "tables of") && strings.Contains(out, "  ~ ") {
+		b.t.Errorf("plan after the rollback:\n%s", out)
+	}
+	b.query("host", "DELETE FROM fate_flow.t_job ORDER BY f_create_time DESC LIMIT "+fmt.Sprint(now[0]-before[0]))
+	b.query("host", "DELETE FROM fate_flow.t_task WHERE f_job_id NOT IN (SELECT f_job_id FROM fate_flow.t_job)")
+}
+
+// killUpgrades kills upgrades at random moments, rolls back those that succeed, and ends with one that does.
+func (b bench) killUpgrades(before [3]int, kills int) {
+	longest := 45 * time.Second
+	for n := 0; n < kills; {
+		after := time.Duration(rand.Int64N(int64(longest)))
+		start := time.Now()
+		out, code, err := b.try("host", "timeout", "-s", "KILL", fmt.Sprintf("%.2f", after.Seconds()), newerFile, "upgrade", "--no-test")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		b.t.Logf("upgrade, to be killed after %.1f s: exit status %d after %.1f s: %s", after.Seconds(), code, time.Since(start).Seconds(), lines[len(lines)-1])
+		switch code {
+		case 0:
+			longest = time.Since(start)
+			b.isNewer()
+			b.kept(before)
+			b.run("host", "fate-installer", "rollback", "--yes", "--no-test")
+			if got := b.columns(); got != "0" {
+				b.t.Fatalf("%s of 3 new columns are there after the rollback", got)
+			}
+		case 137:
+			n++
+		default:
+			b.t.Fatalf("upgrade ended with %d:\n%s", code, out)
+		}
+	}
+	b.t.Log(b.run("host", newerFile, "upgrade"))
+	b.isNewer()
+	b.kept(before)
+}
