@@ -34,9 +34,10 @@ func newRedactor(secrets []fate.Secret) redactor {
 }
 
 var (
-	// secretName is a key, however it is separated, that has a secret as its value.
+	// secretName is a key, however it is separated, that has a secret as its value. After = the value is on the same
+	// line: a setting without a value does not hide the next one.
 	secretName = `(?i)((?:[\w.-]*(?:passw(?:or)?d|passwd|secret|token|app_key|private_key|route[._]table[._]key|credential)[\w.-]*|[\w-]+_pass)` +
-		`\\*["']?\s*(?:[:=]|->)\s*)`
+		`\\*["']?\s*(?:=[^\S\n]*|(?::|->)\s*))`
 	// secretLine is one to the end of the line, as files of settings have them.
 	secretLine = regexp.MustCompile(secretName + `[^\s].*`)
 	// secretWord is one in running text, up to what can end it.

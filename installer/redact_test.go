@@ -145,3 +145,14 @@ func FuzzRedactTail(f *testing.F) {
 		}
 	})
 }
+
+// TestRedactEmptySetting: a setting without a value does not take the next line with it.
+func TestRedactEmptySetting(t *testing.T) {
+	const text = "config key jdbc.password=\nconfig key route.table.key=abc def\njdbc.password=\nport=1\n"
+	if got := (redactor{}).text(text); got != "config key jdbc.password=\nconfig key route.table.key="+hidden+"\njdbc.password=\nport=1\n" {
+		t.Errorf("running text: %q", got)
+	}
+	if got := (redactor{}).settings("jdbc.password=\nport=1\nroute.table.key=abc def\n"); got != "jdbc.password=\nport=1\nroute.table.key="+hidden+"\n" {
+		t.Errorf("settings: %q", got)
+	}
+}
