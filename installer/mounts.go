@@ -12,8 +12,8 @@ import (
 	"fate-installer/installer/step"
 )
 
-// noMounts refuses a run that would remove or replace trees in which a file system is mounted: removing it would empty a
-// volume that the installer knows nothing of, and leave the run half done at the directory that cannot be removed. It
+// noMounts refuses a run that would remove or replace trees in which a file system is mounted: removing it would empty
+// a volume that the installer knows nothing of, and leave the run half done at the directory that cannot be removed. It
 // names all of them, before anything is changed.
 func noMounts(h *host.Host, trees ...string) error {
 	var errs []error
@@ -40,12 +40,14 @@ func mountsRefused(errs []error) error {
 	points = slices.Compact(points)
 	slices.Reverse(points) // the deepest first
 	return exitCode(withHint(
-		fmt.Errorf("file systems are mounted in what would be removed or replaced: %s; nothing was changed", strings.Join(points, ", ")),
+		fmt.Errorf("file systems are mounted in what would be removed or replaced: %s; nothing was changed",
+			strings.Join(points, ", ")),
 		"umount "+strings.Join(points, " ")+", then run the same command again"), exitPreflight)
 }
 
-// mountsInTheWay is noMounts for an uninstall. A directory that was there before the installation may be a mount point of
-// its own: with --purge-data it is emptied, and stays. Anything else that is mounted in what will be removed is refused.
+// mountsInTheWay is noMounts for an uninstall. A directory that was there before the installation may be a mount point
+// of its own: with --purge-data it is emptied, and stays. Anything else that is mounted in what will be removed is
+// refused.
 func (d *deployment) mountsInTheWay(journal *engine.Journal, purge bool) error {
 	roots := []string{d.layout().SupervisorRun()}
 	if purge {

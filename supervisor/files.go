@@ -19,8 +19,8 @@ import (
 // machine is the file system for what this process does with its own rights.
 var machine = sync.OnceValues(beneath.System)
 
-// everyone is the file system for what is done with the rights of a program's user, where the kernel decides what a link
-// may lead to.
+// everyone is the file system for what is done with the rights of a program's user, where the kernel decides what a
+// link may lead to.
 var everyone = sync.OnceValues(func() (*beneath.Root, error) { return beneath.Open("/", beneath.Anyone) })
 
 // atPlace finds the place of a file and does something there. A link at the last element is not followed.
@@ -50,8 +50,8 @@ func removeFile(path string) {
 	_ = atPlace(path, (*beneath.Place).Remove)
 }
 
-// logPlace finds the place of a program's log with the rights of the account, which the caller has taken. The place is to be
-// closed.
+// logPlace finds the place of a program's log with the rights of the account, which the caller has taken. The place is
+// to be closed.
 func logPlace(path string, a account, follow bool) (*beneath.Place, error) {
 	find := everyone
 	if a.self {
@@ -71,8 +71,8 @@ func logPlace(path string, a account, follow bool) (*beneath.Place, error) {
 	return root.Exact("open", abs)
 }
 
-// openLogFile opens a program's log; it is called with the rights of the account. Where it is root that opens the log, and
-// the directory may be written by others, the file must be root's and have no other name.
+// openLogFile opens a program's log; it is called with the rights of the account. Where it is root that opens the log,
+// and the directory may be written by others, the file must be root's and have no other name.
 func openLogFile(path string, a account, flag int) (*os.File, error) {
 	if strings.HasPrefix(filepath.Clean(path), "/dev/") { // /dev/null, or /dev/stdout, which is a link to an open file
 		return os.OpenFile(path, flag|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0o640)

@@ -12,8 +12,8 @@ import (
 func (s *Spec) RootPaths() []string {
 	l := s.Layout
 	out := []string{
-		l.SupervisorConf(), l.SupervisorPrograms(), l.SupervisorRun(), l.SupervisorSocket(), path.Dir(l.SupervisorLog()), l.ServiceScript(),
-		l.State(), l.Secrets(),
+		l.SupervisorConf(), l.SupervisorPrograms(), l.SupervisorRun(), l.SupervisorSocket(), path.Dir(l.SupervisorLog()),
+		l.ServiceScript(), l.State(), l.Secrets(),
 	}
 	if s.callsTools() { // links to the installed program, on the PATH of the service user's programs
 		out = append(out, l.Tools())
@@ -34,10 +34,11 @@ func (l Layout) aboveBase() []string {
 	return out
 }
 
-// baseOwner refuses a base directory that somebody else than root can put another one in the place of. AnsibleFATE's guide
-// gives /data to the service user.
+// baseOwner refuses a base directory that somebody else than root can put another one in the place of. AnsibleFATE's
+// guide gives /data to the service user.
 func (p *preflight) baseOwner() {
-	r := p.check("base-owner", "only root can rename what root runs below "+p.s.Layout.Base, "root, not writable by others")
+	title := "only root can rename what root runs below " + p.s.Layout.Base
+	r := p.check("base-owner", title, "root, not writable by others")
 	if p.f.Rooted {
 		r.measured("owners of a tree are recorded").end(StatusSkipped)
 		return
@@ -48,7 +49,8 @@ func (p *preflight) baseOwner() {
 			continue
 		}
 		if fact.UID != 0 || fact.Mode&0o022 != 0 {
-			r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).refuse("chown root:root %s; chmod go-w %s", dir, dir)
+			r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).
+				refuse("chown root:root %s; chmod go-w %s", dir, dir)
 			return
 		}
 	}

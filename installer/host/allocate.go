@@ -35,7 +35,9 @@ func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress 
 	return h.files.at("allocate", abs, func(p *beneath.Place) error { return h.allocatePlace(ctx, p, abs, a, progress) })
 }
 
-func (h *Host) allocatePlace(ctx context.Context, p *beneath.Place, abs string, a Allocation, progress func(done, total int64)) (err error) {
+func (h *Host) allocatePlace(
+	ctx context.Context, p *beneath.Place, abs string, a Allocation, progress func(done, total int64),
+) (err error) {
 	f, err := p.Open(os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

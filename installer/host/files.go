@@ -1,7 +1,6 @@
 package host
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -50,12 +49,12 @@ func (f *fileSystem) at(op, abs string, do func(p *beneath.Place) error) error {
 	return do(p)
 }
 
-// writing are the flags with which a file is opened to be changed.
-const writing = os.O_WRONLY | os.O_RDWR | os.O_CREATE
-
 func (f *fileSystem) open(abs string, flag int, perm fs.FileMode) (*os.File, error) {
-	find := f.root.At
-	if flag&writing != 0 {
+	if flag&^syscall.O_DIRECTORY == os.O_RDONLY {
+		return f.root.OpenRead(abs)
+	}
+	find := f.root.Follow
+	if flag&(os.O_EXCL|syscall.O_NOFOLLOW) != 0 {
 		find = f.root.Exact
 	}
 	p, err := find("open", abs)
@@ -63,16 +62,7 @@ func (f *fileSystem) open(abs string, flag int, perm fs.FileMode) (*os.File, err
 		return nil, err
 	}
 	defer p.Close()
-	file, err := p.Open(flag, perm)
-	if flag&(os.O_EXCL|syscall.O_NOFOLLOW) != 0 || !errors.Is(err, syscall.ELOOP) {
-		return file, err
-	}
-	followed, err := f.root.Follow("open", abs)
-	if err != nil {
-		return nil, err
-	}
-	defer followed.Close()
-	return followed.Open(flag, perm)
+	return p.Open(flag, perm)
 }
 
 func (f *fileSystem) stat(abs string) (fs.FileInfo, error) {
@@ -85,12 +75,7 @@ func (f *fileSystem) stat(abs string) (fs.FileInfo, error) {
 }
 
 func (f *fileSystem) lstat(abs string) (fs.FileInfo, error) {
-	p, err := f.root.At("lstat", abs)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	return p.Lstat()
+	return f.root.Lstat(abs)
 }
 
 func (f *fileSystem) readlink(abs string) (string, error) {

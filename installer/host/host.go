@@ -128,7 +128,18 @@ func (h *Host) Open(abs string) (*os.File, error) { return h.open(abs, os.O_RDON
 
 // OpenDir opens a directory, for code that works relative to its descriptor.
 func (h *Host) OpenDir(abs string) (*os.File, error) {
-	return h.open(abs, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	f, err := h.open(abs, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: abs, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Lstat describes a file without following a link in the last element.

@@ -5,8 +5,8 @@ import "fate-installer/installer/host/beneath"
 // ErrUntrustedLink is the cause when root would follow a link that another user may have put there. Most of what is
 // installed belongs to the service user, who could otherwise replace a directory by a link to /etc and let the next run
 // of the installer, which is root, change what is there. A link is followed only if it is root's and if no directory on
-// the way to it may be written by anyone but root: so an administrator may make /data, or another directory of root's, a
-// link, but not a directory below one of the service user.
+// the way to it may be written by anyone but root: so an administrator may make /data, or another directory of root's,
+// a link, but not a directory below one of the service user.
 var ErrUntrustedLink = beneath.ErrUntrustedLink
 
 // MountError is the cause when a tree is not removed or replaced because a file system is mounted in it.
@@ -31,8 +31,8 @@ func (h *Host) Mounts(abs string) ([]string, error) {
 	return h.files.root.MountsBelow(resolved)
 }
 
-// NoMounts returns a [*MountError] when something is mounted at or below one of the paths. It is for what will be removed
-// or replaced, before the first change.
+// NoMounts returns a [*MountError] when something is mounted at or below one of the paths. It is for what will be
+// removed or replaced, before the first change.
 func (h *Host) NoMounts(paths ...string) error {
 	for _, abs := range paths {
 		mounts, err := h.Mounts(abs)

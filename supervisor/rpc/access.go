@@ -42,7 +42,8 @@ func (a access) allowed(p peer, method string) error {
 	case a == root && !p.admin():
 		return &Fault{faults.Failed, "FAILED: only root may call " + method}
 	case a == operators && !p.operator():
-		return &Fault{faults.Failed, "FAILED: only root may call " + method + "; members of the socket's group may start and stop programs"}
+		return &Fault{faults.Failed, "FAILED: only root may call " + method +
+			"; members of the socket's group may start and stop programs"}
 	}
 	return nil
 }

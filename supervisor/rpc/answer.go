@@ -28,14 +28,16 @@ func (a *answer) add(call func() (any, error)) {
 	var v any
 	var err error
 	if a.full {
-		err = &Fault{faults.Failed, fmt.Sprintf("FAILED: not called, since the answers to the calls before it have more than %d bytes: make fewer calls at once", maxAnswerBytes)}
+		err = &Fault{faults.Failed, fmt.Sprintf("FAILED: not called, since the answers to the calls before it have more than "+
+			"%d bytes: make fewer calls at once", maxAnswerBytes)}
 	} else {
 		v, err = call()
 	}
 	part := encodePart(v, err)
 	if !a.full && a.size+len(part) > maxAnswerBytes {
 		a.full = true
-		part = encodePart(nil, &Fault{faults.Failed, fmt.Sprintf("FAILED: called, but its result does not fit into an answer of %d bytes", maxAnswerBytes)})
+		part = encodePart(nil, &Fault{faults.Failed,
+			fmt.Sprintf("FAILED: called, but its result does not fit into an answer of %d bytes", maxAnswerBytes)})
 	}
 	a.size += len(part)
 	a.parts = append(a.parts, encoded(part))
@@ -51,8 +53,8 @@ func encodePart(v any, err error) []byte {
 	return b.Bytes()
 }
 
-// Large answers are made and kept only so many at a time, for root and for all others apart. Others wait, and while they
-// wait they hold a request, which is bounded too.
+// Large answers are made and kept only so many at a time, for root and for all others apart. Others wait, and while
+// they wait they hold a request, which is bounded too.
 const (
 	largeAnswers  = 2
 	largePatience = 30 * time.Second

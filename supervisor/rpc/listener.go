@@ -35,8 +35,8 @@ func class(p peer) int {
 	return -1
 }
 
-// take finds a slot for a new connection. Without one the connection is refused with the reason, or with nothing when too
-// many are being refused: then it returns nil.
+// take finds a slot for a new connection. Without one the connection is refused with the reason, or with nothing when
+// too many are being refused: then it returns nil.
 func (s *slots) take(conn net.Conn, p peer) *slotConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,9 +69,11 @@ func (s *slots) refusal(p peer) string {
 	case p.admin():
 		return ""
 	case ofClass >= maxOfUser:
-		return fmt.Sprintf("%s has all %d connections to the supervisor that it may have: %s; end them, or wait", className(class(p)), maxOfUser, s.users())
+		return fmt.Sprintf("%s has all %d connections to the supervisor that it may have: %s; end them, or wait",
+			className(class(p)), maxOfUser, s.users())
 	case others >= maxOfOthers:
-		return fmt.Sprintf("all %d connections to the supervisor that are not for root are in use: %s", maxOfOthers, s.users())
+		return fmt.Sprintf("all %d connections to the supervisor that are not for root are in use: %s",
+			maxOfOthers, s.users())
 	}
 	return ""
 }

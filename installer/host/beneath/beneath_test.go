@@ -61,12 +61,7 @@ func bothKernels(t *testing.T, test func(t *testing.T)) {
 }
 
 func read(r *Root, path string) (string, error) {
-	p, err := r.Follow("open", path)
-	if err != nil {
-		return "", err
-	}
-	defer p.Close()
-	f, err := p.Open(os.O_RDONLY, 0)
+	f, err := r.OpenRead(path)
 	if err != nil {
 		return "", err
 	}
@@ -130,6 +125,9 @@ func TestOpenIsNeverLed(t *testing.T) {
 	defer p.Close()
 	if _, err := p.Open(os.O_RDONLY, 0); !errors.Is(err, ErrNotFile) {
 		t.Errorf("a pipe for reading: %v", err)
+	}
+	if _, err := r.OpenRead("/app/pipe"); !errors.Is(err, ErrNotFile) {
+		t.Errorf("a pipe for reading, by its path: %v", err)
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, "victim")); err != nil || string(data) != "content of victim" {
 		t.Errorf("the victim: %q, %v", data, err)

@@ -55,14 +55,14 @@ func (p *Place) fail(op string, err error) error {
 // ErrNotFile is the cause when something is opened that is neither a regular file nor a directory.
 var ErrNotFile = errors.New("it is neither a regular file nor a directory")
 
-// ErrHardLink is the cause when a file is not changed because it has another name: in a directory of another user it may
-// be a file from elsewhere that this user has linked there.
+// ErrHardLink is the cause when a file is not changed because it has another name: in a directory of another user it
+// may be a file from elsewhere that this user has linked there.
 var ErrHardLink = errors.New("it is a hard link, and may be a file from elsewhere")
 
 // Open opens a regular file or a directory. It never follows a link, never waits for the other end of a pipe, and
-// refuses pipes, sockets and devices with [ErrNotFile]. A file that exists and is opened for writing in a directory that
-// an untrusted user may write must have no other name, else the error wraps [ErrHardLink]; for that the place must come
-// from [Root.Exact].
+// refuses pipes, sockets and devices with [ErrNotFile]. A file that exists and is opened for writing in a directory
+// that an untrusted user may write must have no other name, else the error wraps [ErrHardLink]; for that the place must
+// come from [Root.Exact].
 func (p *Place) Open(flag int, perm fs.FileMode) (*os.File, error) {
 	truncate := flag & unix.O_TRUNC
 	fd, err := openat(p.fd(), p.name, flag&^truncate|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, uint32(perm.Perm()))
@@ -77,13 +77,19 @@ func (p *Place) Open(flag int, perm fs.FileMode) (*os.File, error) {
 		err = unix.Ftruncate(fd, 0)
 	}
 	if err == nil {
-		err = unix.SetNonblock(fd, false)
+		err = block(fd, flag)
 	}
 	if err != nil {
 		_ = unix.Close(fd)
 		return nil, p.fail("open", err)
 	}
 	return os.NewFile(uintptr(fd), p.real()), nil
+}
+
+// block takes O_NONBLOCK away from a descriptor that was opened with flag, in one call.
+func block(fd, flag int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flag&(unix.O_APPEND|unix.O_DIRECT|unix.O_NOATIME))
+	return err
 }
 
 func (p *Place) checkOpened(fd, flag int) error {
@@ -175,22 +181,22 @@ func (p *Place) Symlink(target string) error {
 	return p.fail("symlink", unix.Symlinkat(target, p.fd(), p.name))
 }
 
-// Chmod changes the permission of a file or directory. A link has none, and fails with ELOOP. See [Place.Chown] for what
-// is refused.
+// Chmod changes the permission of a file or directory. A link has none, and fails with ELOOP. See [Place.Chown] for
+// what is refused.
 func (p *Place) Chmod(perm fs.FileMode) error {
 	return p.change("chmod", func(f *os.File, info fs.FileInfo) error {
 		if info.Mode()&fs.ModeSymlink != 0 {
 			return unix.ELOOP
 		}
-		// fchmod does not take an O_PATH descriptor, and fchmodat2 is of Linux 6.6. The file that the descriptor is open
-		// on has this name in /proc, which is no link to a path.
+		// fchmod does not take an O_PATH descriptor, and fchmodat2 is of Linux 6.6. The file that the descriptor is
+		// open on has this name in /proc, which is no link to a path.
 		return unix.Fchmodat(unix.AT_FDCWD, procName(f), bits(perm), 0)
 	})
 }
 
-// Chown changes the owner of a file, a directory or a link; -1 leaves an id alone. In a directory that an untrusted user
-// may write, a file that has another name is refused with [ErrHardLink] unless it is the directory's owner's, who could
-// do the same: the place must come from [Root.Exact].
+// Chown changes the owner of a file, a directory or a link; -1 leaves an id alone. In a directory that an untrusted
+// user may write, a file that has another name is refused with [ErrHardLink] unless it is the directory's owner's, who
+// could do the same: the place must come from [Root.Exact].
 func (p *Place) Chown(uid, gid int) error {
 	return p.change("chown", func(f *os.File, _ fs.FileInfo) error {
 		return unix.Fchownat(int(f.Fd()), "", uid, gid, unix.AT_EMPTY_PATH)
@@ -238,8 +244,8 @@ func bits(mode fs.FileMode) uint32 {
 // procName is the name of an open file in /proc, through which the kernel reaches exactly that file.
 func procName(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
 
-// SyncDir makes the entries of the directory the place is in durable. File systems that cannot do it say EINVAL, which is
-// no error.
+// SyncDir makes the entries of the directory the place is in durable. File systems that cannot do it say EINVAL, which
+// is no error.
 func (p *Place) SyncDir() error {
 	fd, err := openat(p.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -291,8 +297,8 @@ func readlinkat(dir int, name string) (string, error) {
 	}
 }
 
-// OwnDir reports whether the directory the place is in belongs to this process's user and nobody else may write it: what is
-// in it, only this user has put there.
+// OwnDir reports whether the directory the place is in belongs to this process's user and nobody else may write it:
+// what is in it, only this user has put there.
 func (p *Place) OwnDir() bool {
 	var st unix.Stat_t
 	return unix.Fstat(p.fd(), &st) == nil && int(st.Uid) == os.Geteuid() && st.Mode&0o022 == 0

@@ -23,7 +23,11 @@ func inMountNamespace(t *testing.T, test func()) {
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		defer close(done)
-		if err := errors.Join(syscall.Unshare(syscall.CLONE_NEWNS|syscall.CLONE_FS), syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")); err != nil {
+		err := syscall.Unshare(syscall.CLONE_NEWNS | syscall.CLONE_FS)
+		if err == nil {
+			err = syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+		}
+		if err != nil {
 			done <- err
 			return
 		}

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MountError means that a tree is not removed because other file systems are mounted at or below it: their content would
-// be removed with it, and the directory they are mounted on could not be.
+// MountError means that a tree is not removed because other file systems are mounted at or below it: their content
+// would be removed with it, and the directory they are mounted on could not be.
 type MountError struct {
 	Path   string
 	Mounts []string // mount points, the deepest last
@@ -28,8 +28,9 @@ func (e *MountError) Hint() string {
 	return fmt.Sprintf("umount %s, then run the same command again", strings.Join(e.Mounts, " "))
 }
 
-// RemoveAll removes the entry and everything below it. Nothing is no error. When a file system is mounted at or below it,
-// the error is a [*MountError] and nothing is removed; one that is mounted while the removal is under way is not entered.
+// RemoveAll removes the entry and everything below it. Nothing is no error. When a file system is mounted at or below
+// it, the error is a [*MountError] and nothing is removed; one that is mounted while the removal is under way is not
+// entered.
 func (p *Place) RemoveAll() error {
 	mounts, err := p.root.MountsBelow(p.Path())
 	if err != nil {
@@ -61,8 +62,8 @@ type remover struct {
 	moved int // directories that were moved up to it
 }
 
-// maxDepth is how many directories are open at once. What is deeper is moved up first: a user may nest directories deeper
-// than a process may have files open.
+// maxDepth is how many directories are open at once. What is deeper is moved up first: a user may nest directories
+// deeper than a process may have files open.
 const maxDepth = 100
 
 // tree removes the directory name of dir.
