@@ -111,6 +111,9 @@ func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOpti
 		return nil, exitCode(err, exitUsage)
 	}
 	g.printf("guest %d, host %d, through %s\n", toy.Guest, toy.Host, client.BaseURL)
+	if err := checkJobsCanRun(ctx, g, spec); err != nil {
+		return nil, err
+	}
 	result, err := toy.Run(ctx, client)
 	view.clear()
 	if err != nil {
@@ -230,21 +233,36 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 		first = cmp.Or(first, s.Name)
 		sick = append(sick, fmt.Sprintf("%s is %s: %s", s.Name, s.State, cmp.Or(s.Why, "not ready")))
 	}
+	for _, a := range programsAway(ctx, spec) {
+		sick = append(sick, a.String())
+	}
 	if len(sick) == 0 {
 		return failure
+	}
+	if first == "" {
+		return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc status --all-hosts")
 	}
 	return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc why "+first)
 }
 
+// flowAddress is the address of the FATE-Flow that this host runs, or else of the first one of its side; blank when the
+// side has none.
+func flowAddress(spec *fate.Spec) string {
+	ips := spec.Side.FateFlow.IPs
+	switch {
+	case spec.Role == fate.RoleExchange || len(ips) == 0:
+		return ""
+	case spec.Runs(fate.FateFlow):
+		return spec.IP
+	}
+	return ips[0]
+}
+
 // flowClient reaches the FATE-Flow that this host runs, or else the first one of its side.
 func flowClient(spec *fate.Spec) (*flow.Client, error) {
-	ips := spec.Side.FateFlow.IPs
-	if spec.Role == fate.RoleExchange || len(ips) == 0 {
+	address := flowAddress(spec)
+	if address == "" {
 		return nil, withHint(fmt.Errorf("cannot run a job: this side has no fate_flow"), "run it on a host of the guest party")
-	}
-	address := ips[0]
-	if spec.Runs(fate.FateFlow) {
-		address = spec.IP
 	}
 	settings := spec.Side.FateFlow
 	return &flow.Client{

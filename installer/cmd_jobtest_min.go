@@ -95,6 +95,9 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 	}
 	test.Watcher = view.watcher("min test")
 	g.printf("guest %d, host %d, arbiter %d, through %s\n", test.Guest, test.Host, test.Arbiter, client.BaseURL)
+	if err := checkJobsCanRun(ctx, g, spec); err != nil {
+		return err
+	}
 	result, err := opts.run(ctx, spec, test, client)
 	view.clear()
 	if err != nil {

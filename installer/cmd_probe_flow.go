@@ -40,7 +40,7 @@ EXIT STATUS
 
 // newProbeFlowCommand is the liveness probe of a FATE-Flow that registers.
 func newProbeFlowCommand(g *globals) *cobra.Command {
-	var file string
+	var file, workers string
 	cmd := &cobra.Command{
 		Use:    "probe-flow",
 		Short:  "Look whether this host's FATE-Flow is still registered",
@@ -51,14 +51,17 @@ its session has expired, it runs on and no other FATE-Flow of the party knows of
 When the registry cannot be asked nothing can be said, and nothing is: a FATE-Flow that is restarted without a registry
 does not start.
 
+With --worker-state, the file of svc probe-worker, it also fails when no worker of FATE-Flow has been free for two minutes.
+
 EXIT STATUS
-  0    it is registered, or nobody can tell
-  1    it is not registered`,
+  0    it is registered, or that is not known
+  1    it is not registered, or has had no free worker for two minutes`,
 		Example: `  fate-installer svc probe-flow --conf /data/projects/fate/conf/service_conf.yaml`,
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeFlow(cmd.Context(), g, file) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeFlow(cmd.Context(), g, file, workers) },
 	}
 	cmd.Flags().StringVar(&file, "conf", "", "FATE-Flow's service_conf.yaml `file`")
+	cmd.Flags().StringVar(&workers, "worker-state", "", "`file` that svc probe-worker keeps")
 	_ = cmd.MarkFlagRequired("conf")
 	return cmd
 }
@@ -90,7 +93,13 @@ func (c *serviceConf) registry() registry.Config {
 // probeFlowTimeout leaves the supervisor's time limit for a probe to probes that hang.
 const probeFlowTimeout = 4 * time.Second
 
-func runProbeFlow(ctx context.Context, g *globals, file string) error {
+func runProbeFlow(ctx context.Context, g *globals, file, workers string) error {
+	if workers != "" {
+		now := time.Now()
+		if long, ok := readWorkerState(workers, bootID(), now).exhausted(now); ok {
+			return fmt.Errorf("it has had no free worker for %s: jobs that hang hold all of them", long.Round(time.Second))
+		}
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("cannot read FATE-Flow's configuration: %w", err)

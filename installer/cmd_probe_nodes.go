@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ import (
 // newProbeNodesCommand is the readiness probe of the clustermanager. Its port opens at once, but a job that begins
 // before all nodemanagers are registered fails: eggroll places tables on nodes that its session does not know.
 func newProbeNodesCommand() *cobra.Command {
-	var file, seen string
+	var opts probeNodesOptions
 	cmd := &cobra.Command{
 		Use:    "probe-nodes --conf FILE HOST:PORT...",
 		Short:  "Check that every nodemanager is registered and answers",
@@ -32,8 +31,12 @@ database and its account are read from eggroll.properties.
 
 A nodemanager of eggroll 2.5 registers itself and is HEALTHY 10 to 20 seconds after its start. After it was killed its
 row is HEALTHY until the new one announces itself. With --seen a nodemanager counts only when it has sent a heartbeat
-since it began to answer; the file keeps what earlier checks have seen. The rows of eggroll before 2.5 are those that
-the installer wrote.
+since it began to answer; the file keeps what earlier checks have seen.
+
+A nodemanager of eggroll before 2.5 sends no heartbeats, and its row is the one that the installer wrote. With --own-status
+this check owns the status: a nodemanager that has not answered for 20 s becomes LOSS, so that eggroll plans no job on
+it, and HEALTHY again when it has answered for 5 s. The last HEALTHY one stays HEALTHY. A status other than these two was
+set by hand and is kept.
 
 EXIT STATUS
   0    all are registered and answer
@@ -41,28 +44,36 @@ EXIT STATUS
 		Example: `  fate-installer svc probe-nodes --conf /data/projects/fate/eggroll/conf/eggroll.properties 192.168.0.1:4671`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runProbeNodes(cmd.Context(), file, seen, args)
+			return runProbeNodes(cmd.Context(), opts, args)
 		},
 	}
-	cmd.Flags().StringVar(&file, "conf", "", "eggroll.properties `file`")
-	cmd.Flags().StringVar(&seen, "seen", "", "`file` that keeps the heartbeats that were seen; without it none is needed")
+	cmd.Flags().StringVar(&opts.conf, "conf", "", "eggroll.properties `file`")
+	cmd.Flags().StringVar(&opts.seen, "seen", "", "`file` that keeps the heartbeats that were seen; without it none is needed")
+	cmd.Flags().StringVar(&opts.ownStatus, "own-status", "", "set the status of nodemanagers; `file` that keeps since when each answers")
 	_ = cmd.MarkFlagRequired("conf")
+	cmd.MarkFlagsMutuallyExclusive("seen", "own-status")
 	return cmd
 }
+
+// probeNodesOptions are the flags of probe-nodes: names of files.
+type probeNodesOptions struct{ conf, seen, ownStatus string }
 
 // probeNodesTimeout leaves the supervisor's time limit for a probe to probes that hang.
 const probeNodesTimeout = 4 * time.Second
 
-func runProbeNodes(ctx context.Context, file, seen string, nodes []string) error {
+// nodeTimeout is for one connection to a nodemanager. It leaves time to write that there was none.
+const nodeTimeout = 2500 * time.Millisecond
+
+func runProbeNodes(ctx context.Context, opts probeNodesOptions, nodes []string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeNodesTimeout)
 	defer cancel()
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(opts.conf)
 	if err != nil {
 		return fmt.Errorf("cannot read eggroll's configuration: %w", err)
 	}
 	config, err := metaDatabase(data)
 	if err != nil {
-		return fmt.Errorf("cannot use %s: %w", file, err)
+		return fmt.Errorf("cannot use %s: %w", opts.conf, err)
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
@@ -70,11 +81,15 @@ func runProbeNodes(ctx context.Context, file, seen string, nodes []string) error
 	}
 	db := sql.OpenDB(connector)
 	defer db.Close()
-	if seen == "" {
-		return checkNodes(ctx, db, nodes, nil)
+	switch {
+	case opts.seen != "":
+		beats := readHeartbeats(opts.seen, bootID(), time.Now())
+		return errors.Join(checkNodes(ctx, db, nodes, beats, nil), beats.write(opts.seen, time.Now()))
+	case opts.ownStatus != "":
+		answers := readNodeAnswers(opts.ownStatus, bootID(), time.Now())
+		return errors.Join(checkNodes(ctx, db, nodes, nil, answers), answers.write(opts.ownStatus, time.Now()))
 	}
-	beats := readHeartbeats(seen, bootID(), time.Now())
-	return errors.Join(checkNodes(ctx, db, nodes, beats), beats.write(seen, time.Now()))
+	return checkNodes(ctx, db, nodes, nil, nil)
 }
 
 // Keys of eggroll.properties with the metadata database.
@@ -121,41 +136,57 @@ const healthy = "HEALTHY"
 type serverNode struct{ status, heartbeat string }
 
 // checkNodes names the nodemanagers that are not registered as HEALTHY or do not accept a connection, and with beats
-// those that have sent no heartbeat since they did.
-func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbeats) error {
+// those that have sent no heartbeat since they did. With answers it first sets the status of those that have answered, or
+// have not, for long enough.
+func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbeats, answers *nodeAnswers) error {
 	rows, err := registeredNodes(ctx, db)
 	if err != nil {
 		return err
 	}
-	faults := make([]error, len(nodes))
-	var group sync.WaitGroup
-	for i, node := range nodes {
-		group.Go(func() {
-			row, registered := rows[node]
-			err := knock(ctx, node)
-			announced := beats.note(node, err == nil, row.heartbeat)
-			switch {
-			case !registered:
-				faults[i] = fmt.Errorf("nodemanager %s is not registered: server_node has no row for it", node)
-			case err != nil:
-				faults[i] = fmt.Errorf("nodemanager %s does not answer: %w", node, err)
-			case row.status != healthy:
-				faults[i] = fmt.Errorf("nodemanager %s is %s in server_node, not %s", node, row.status, healthy)
-			case !announced:
-				faults[i] = fmt.Errorf("nodemanager %s has sent no heartbeat since it began to answer", node)
-			}
-		})
+	refused := reachNodes(ctx, nodes)
+	if answers != nil {
+		now := time.Now()
+		for i, node := range nodes {
+			answers.note(node, refused[i] == nil, now)
+		}
+		if err := setNodeStatus(ctx, db, rows, answers.changes(rows, nodes, now)); err != nil {
+			return err
+		}
 	}
-	group.Wait()
-	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
-	texts := make([]string, len(faults))
-	for i, fault := range faults {
-		texts[i] = fault.Error()
+	var texts []string
+	for i, node := range nodes {
+		row, registered := rows[node]
+		announced := beats.note(node, refused[i] == nil, row.heartbeat)
+		switch {
+		case !registered:
+			texts = append(texts, fmt.Sprintf("nodemanager %s is not registered: server_node has no row for it", node))
+		case refused[i] != nil && row.status == healthy:
+			texts = append(texts, fmt.Sprintf("nodemanager %s does not answer, and jobs are still planned on it: %v", node, refused[i]))
+		case refused[i] != nil:
+			texts = append(texts, fmt.Sprintf("nodemanager %s does not answer, and no job is planned on it (%s): %v", node, row.status, refused[i]))
+		case row.status != healthy:
+			texts = append(texts, fmt.Sprintf("nodemanager %s is %s in server_node, not %s", node, row.status, healthy))
+		case !announced:
+			texts = append(texts, fmt.Sprintf("nodemanager %s has sent no heartbeat since it began to answer", node))
+		}
 	}
 	if len(texts) > 0 {
 		return errors.New(strings.Join(texts, "; ")) // in one line, for the status
 	}
 	return nil
+}
+
+// reachNodes connects to each nodemanager, and returns for each why that failed.
+func reachNodes(ctx context.Context, nodes []string) []error {
+	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
+	defer cancel()
+	out := make([]error, len(nodes))
+	var group sync.WaitGroup
+	for i, node := range nodes {
+		group.Go(func() { out[i] = knock(ctx, node) })
+	}
+	group.Wait()
+	return out
 }
 
 // registeredNodes reads the row of each nodemanager by HOST:PORT.

@@ -74,7 +74,7 @@ func TestProbeNodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := sql.OpenDB(tt.rows)
 			defer db.Close()
-			err := checkNodes(t.Context(), db, tt.nodes, nil)
+			err := checkNodes(t.Context(), db, tt.nodes, nil, nil)
 			if err == nil != (len(tt.want) == 0) {
 				t.Fatalf("error %v", err)
 			}

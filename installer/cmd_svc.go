@@ -53,6 +53,7 @@ EXIT STATUS
 		newProbeMySQLCommand(),
 		newProbeZooKeeperCommand(),
 		newProbeFlowCommand(g),
+		newProbeWorkerCommand(),
 		newProbeNodesCommand(),
 	)
 	return cmd

@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/peer"
 	"fate-installer/installer/registry"
 )
 
@@ -38,7 +39,7 @@ type partyState struct {
 }
 
 // askTimeout is for one module; all are asked at once.
-const askTimeout = 4 * time.Second
+const askTimeout = 5 * time.Second
 
 func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
 	spec, err := installed(g)
@@ -63,7 +64,7 @@ func lookAtParty(ctx context.Context, spec *fate.Spec) *partyState {
 	ends := spec.Ends()
 	state.Modules = make([]moduleState, len(ends))
 	for i, end := range ends {
-		group.Go(func() { state.Modules[i] = askModule(ctx, end, spec.IP) })
+		group.Go(func() { state.Modules[i] = askModule(ctx, spec, end) })
 	}
 	group.Go(func() { state.readRegistry(ctx, spec) })
 	group.Wait()
@@ -72,17 +73,21 @@ func lookAtParty(ctx context.Context, spec *fate.Spec) *partyState {
 }
 
 // askModule speaks to one module in its own language where it has a simple one.
-func askModule(ctx context.Context, end fate.ModuleEnd, own string) moduleState {
+func askModule(ctx context.Context, spec *fate.Spec, end fate.ModuleEnd) moduleState {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	addr := net.JoinHostPort(end.IP, strconv.Itoa(end.Port))
-	s := moduleState{Host: end.IP, Module: end.Module, Address: addr, Own: end.IP == own}
+	s := moduleState{Host: end.IP, Module: end.Module, Address: addr, Own: end.IP == spec.IP}
 	var err error
 	switch end.Module {
 	case fate.ZooKeeper:
 		s.State, err = registry.ServerMode(ctx, addr)
 	case fate.FateFlow:
 		s.State, err = flowVersion(ctx, addr)
+		grpc := net.JoinHostPort(end.IP, strconv.Itoa(spec.Side.FateFlow.GRPCPort))
+		if noWorker := askWorker(ctx, grpc); err == nil && errors.Is(noWorker, peer.ErrNoWorker) {
+			err = noWorker
+		}
 	default:
 		err = knock(ctx, addr)
 	}

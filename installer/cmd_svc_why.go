@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/fate"
+	"fate-installer/installer/peer"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -81,6 +84,29 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 			Name: need.String(), Text: fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name), Root: true,
 			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " + need.Remedy() + "; nothing has to be done here when it is back",
 		})
+	}
+	return append(out, missingNodes(ctx, spec, root)...)
+}
+
+// missingNodes explains a clustermanager whose nodemanagers on other hosts do not answer, and a FATE-Flow whose workers
+// are held by jobs that hang, for which that is the usual reason.
+func missingNodes(ctx context.Context, spec *fate.Spec, root *supervisor.Finding) []supervisor.Finding {
+	noWorker := root.Name == fate.FateFlow.Program() && strings.Contains(root.Text, peer.ErrNoWorker.Error())
+	if root.Ready || root.Name != fate.ClusterManager.Program() && !noWorker {
+		return nil
+	}
+	var out []supervisor.Finding
+	for _, a := range programsAway(ctx, spec, fate.NodeManager) {
+		root.Root, root.Advice = false, ""
+		out = append(out, supervisor.Finding{
+			Name: a.Module.Program() + " at " + a.Address, Root: true,
+			Text: fmt.Sprintf("does not answer (%v): jobs that were planned on it hang, and no new ones are planned on it", a.Err),
+			Advice: "switch its host on, or look at the firewall in between; there: fate-installer svc status. It gets jobs again " +
+				"by itself; tables that it has partitions of can be read when it is back",
+		})
+	}
+	if noWorker {
+		root.Advice = workersRemedy
 	}
 	return out
 }

@@ -79,14 +79,7 @@ func (h *heartbeats) note(node string, answers bool, heartbeat string) (announce
 // write keeps what was seen for the next check.
 func (h *heartbeats) write(file string, now time.Time) error {
 	h.Time = now
-	data, err := json.Marshal(h)
-	if err == nil {
-		err = os.WriteFile(file+".new", data, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(file+".new", file)
-	}
-	if err != nil {
+	if err := writeProbeState(file, h); err != nil {
 		return fmt.Errorf("cannot keep the heartbeats that were seen: %w", err)
 	}
 	return nil

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -144,44 +142,20 @@ func (x *jobInspector) programEvidence(ctx context.Context, r *jobReport) []caus
 	return out
 }
 
-// awayEvidence names the programs of this party on other hosts that take no connection: a host that is off, or a firewall.
+// awayEvidence names what keeps jobs from running although every program of this host is ready: programs of this party on
+// other hosts that take no connection, and a FATE-Flow without a free worker.
 func (x *jobInspector) awayEvidence(ctx context.Context) []cause.Evidence {
 	if !x.host.Live() {
 		return nil
 	}
-	side := x.spec.Side
 	var out []cause.Evidence
-	for _, m := range []struct {
-		name string
-		ips  []string
-		port int
-	}{
-		{"mysql", side.MySQL.IPs, side.MySQL.Port},
-		{"clustermanager", side.ClusterManager.IPs, side.ClusterManager.Port},
-		{"nodemanager", side.NodeManager.IPs, side.NodeManager.Port},
-		{"rollsite", side.Rollsite.IPs, side.Rollsite.Port},
-	} {
-		for _, ip := range m.ips {
-			if ip == x.spec.IP {
-				continue
-			}
-			address := net.JoinHostPort(ip, strconv.Itoa(m.port))
-			if err := takesConnection(ctx, address); err != nil {
-				text := fmt.Sprintf("fate-%s is away: %s does not answer: %v", m.name, address, err)
-				out = append(out, cause.Evidence{Kind: cause.Program, Where: "from this host", Text: text})
-			}
-		}
+	for _, a := range programsAway(ctx, x.spec) {
+		out = append(out, cause.Evidence{Kind: cause.Program, Where: "from this host", Text: a.String()})
+	}
+	if err := askFlowWorker(ctx, x.spec); err != nil {
+		out = append(out, cause.Evidence{Kind: cause.Program, Where: "from this host", Text: err.Error()})
 	}
 	return out
-}
-
-func takesConnection(ctx context.Context, address string) error {
-	dialer := net.Dialer{Timeout: 3 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
 }
 
 // leastSpace is how much room a file system has at least that is not called full, in bytes and in files.

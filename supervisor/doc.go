@@ -26,7 +26,8 @@
 //	drain      what the process left behind is killed; Killing until it is gone
 //	again      try as soon as the stop is complete; "not again" takes that back
 //
-// Liveness is one more event of Running: it stops the program, and starts it again if its action says so.
+// Liveness is one more event of Running: it stops the program, and starts it again if its action says so. It is asked for
+// while the program is ready; with dependants_after=listening, while it listens.
 //
 // Running and ready are different things. A program runs when it has lived for startsecs; it is ready when its probe
 // passed, and only then start those that depend on it. One without a probe is ready when it runs. Losing readiness

@@ -182,6 +182,35 @@ func TestLiveness(t *testing.T) {
 	touch(gate)
 }
 
+// TestLivenessOfAListener restarts a program that lost its readiness and still listens.
+func TestLivenessOfAListener(t *testing.T) {
+	b := newBench(t)
+	gate, alive, addr := filepath.Join(b.dir, "gate"), filepath.Join(b.dir, "alive"), freeAddr(t)
+	touch(gate)
+	touch(alive)
+	b.run(b.child("a", "listen "+addr+";sleep", func(p *Program) {
+		p.ReadyTCP, p.DependantsAfter, p.ReadyInterval = addr, DependantsListening, time.Millisecond
+		p.ReadyExec, p.LivenessExec = []string{"/usr/bin/test", "-e", gate}, []string{"/usr/bin/test", "-e", alive}
+		p.LivenessInterval, p.LivenessTimeout, p.LivenessThreshold = 5*time.Millisecond, 5*time.Second, 2
+	}))
+	b.start("a")
+	first := b.status("a").PID
+	remove := func(file string) {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(gate)
+	if st := b.until("a", "unready", func(st Status) bool { return !st.Ready }); st.PID != first || !st.Serving {
+		t.Fatalf("it does not listen any more: %+v", st)
+	}
+	remove(alive)
+	b.until("a", "restarted", func(st Status) bool { return st.PID != first && st.PID != 0 && st.Restarts > 0 })
+	touch(alive)
+	touch(gate)
+	b.until("a", "ready", func(st Status) bool { return st.Ready })
+}
+
 func TestLivenessStops(t *testing.T) {
 	b := newBench(t)
 	b.run(b.child("a", "sleep", func(p *Program) {

@@ -74,7 +74,7 @@ func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process,
 func (s *service) probeLiveness(ctx context.Context, p *Program, number uint64) {
 	failed := 0
 	for sleep(ctx, p.LivenessInterval) {
-		if !s.status.Load().Ready {
+		if !s.status.Load().Serving {
 			failed = 0
 			continue
 		}

@@ -62,7 +62,7 @@ type Program struct {
 	ReadyInterval time.Duration // between two attempts; ten times as long once ready
 	ReadyTimeout  time.Duration // not ready this long after the start: reported as failed, though left running
 
-	LivenessTCP       string // as Ready..., asked for as long as the program is ready
+	LivenessTCP       string // as Ready..., asked for as long as the program is ready, or listens with DependantsListening
 	LivenessHTTP      *HTTPProbe
 	LivenessExec      []string
 	LivenessInterval  time.Duration

@@ -162,6 +162,17 @@ var workerCauses = []Cause{
 			`AttributeError: module '[^']*' has no attribute`)},
 	},
 	{
+		// Before 2.5 eggroll never looks whether a nodemanager is there; 2.5.3 does 30 to 60 s after its last sign of life.
+		ID: "node-away", Title: "a host of this party does not answer",
+		Explanation: "A job that was planned on a nodemanager whose host went off hangs, and cannot be stopped. New " +
+			"jobs are planned on the other nodemanagers from half a minute to a minute after it went away; those that " +
+			"read tables of which it has partitions fail until it is back.",
+		Remedy: "switch the host on, or look at the firewall in between; there: fate-installer svc status. The " +
+			"nodemanager gets jobs again by itself. When the host is not to come back, take it out of nodemanager.ips of " +
+			"the cluster file and install again. fate-installer svc restart fateflow ends jobs that hang",
+		Patterns: []Pattern{only(Program, `^fate-nodemanager is away: `)},
+	},
+	{
 		ID: "eggroll-away", Title: "eggroll does not answer",
 		Explanation: "clustermanager or a nodemanager was not ready when the job needed it.",
 		Remedy: "fate-installer svc why fate-clustermanager, then svc why fate-nodemanager on every host " +
@@ -307,14 +318,25 @@ var programCauses = []Cause{
 		},
 	},
 	{
+		// fate_flow/utils/xthread.py writes that the number is exceeded for every call once all workers are started; only
+		// the length of the queue tells that none is free.
+		ID: "flow-workers-taken", Title: "FATE-Flow has no free worker",
+		Explanation: "FATE-Flow has five workers for each processor. A job that hangs keeps one, also when what it " +
+			"waits for is back. Without a free one no job can be submitted, started or stopped.",
+		Remedy: "fate-installer svc restart fateflow ends the jobs that hang and frees the workers; heal: {fate_flow: " +
+			"true} in the cluster file does this without being asked",
+		Patterns: []Pattern{
+			only(Program, `no free worker`),
+			anywhere(`number of max workers \d+ has been exceeded, worker queue size is (?:[3-9]|\d\d)`),
+		},
+	},
+	{
 		ID: "flow-away", Title: "FATE-Flow does not answer",
-		Explanation: "The FATE-Flow that schedules or runs the job is not ready, or all its workers are taken by " +
-			"jobs that hang.",
+		Explanation: "The FATE-Flow that schedules or runs the job is not ready.",
 		Remedy: "fate-installer svc why fate-fateflow; fate-installer svc restart fate-fateflow when it runs " +
 			"but does not answer",
 		Patterns: []Pattern{
 			only(Program, `^fate-fateflow is `),
-			anywhere(`number of max workers \d+ has been exceeded`),
 			only(State, `^FATE-Flow does not answer`),
 		},
 	},

@@ -58,6 +58,7 @@ var known = []struct {
 	{"rollsite-away", Refused, `details = "failed to connect to all addresses"`},
 	{"peer-unreachable", Refused, ` location msg=UNAVAILABLE: io exception`},
 	{"peer-unreachable", Eggroll, `Caused by: java.net.ConnectException: Connection refused: /192.168.1.1:9370`},
+	{"node-away", Program, `fate-nodemanager is away: 192.168.0.2:4671 does not answer: dial tcp 192.168.0.2:4671: i/o timeout`},
 	{"eggroll-away", Program, `fate-nodemanager is STOPPED: not ready`},
 	{"eggroll-away", Task, `eggroll.core.client.CommandCallError: ('Failed to call command: CommandURI(_uri=v1/cluster-manager/session/getOrCreateSession) to endpoint: 192.168.0.1:4670, caused by: ', <_InactiveRpcError of RPC that terminated with: status = StatusCode.UNAVAILABLE details = "failed to connect to all addresses"`},
 	{"processors-not-started", Task, `ErSessionException: unable to start all processors for session id: '202611290000000000010_hetero_lr_0_0_guest_9999'. total processors: 2, started count: 0`},
@@ -65,7 +66,8 @@ var known = []struct {
 	{"task-executor-ended", Log, `detector request start to stop job 202611290000000000010, because of task executor process abort`},
 	{"task-executor-ended", Log, `task x 0 on guest 9999 with running process 4711 does not exist`},
 	{"flow-away", State, `FATE-Flow does not answer: cannot reach fate_flow: context deadline exceeded`},
-	{"flow-away", Log, `grpc: number of max workers 10 has been exceeded`},
+	{"flow-workers-taken", Log, `the number of max workers 10 has been exceeded, worker queue size is 37`},
+	{"flow-workers-taken", Program, `fate-fateflow is RUNNING: not ready yet: no free worker: FATE-Flow at 192.168.0.1:9360 has not taken a call within 3s: jobs that hang hold all of them`},
 	{"timed-out", State, `it is recorded as timeout`},
 	{"timed-out", Log, `detector request start to stop job 202611290000000000010, because of running timeout`},
 	{"canceled", State, `it is recorded as canceled`},
@@ -104,6 +106,7 @@ func TestHarmlessLinesShowNothing(t *testing.T) {
 		"intersect_count 569 of 569 rows",
 		"[INFO] job status is success",
 		"[INFO] job resource in use",
+		"the number of max workers 10 has been exceeded, worker queue size is 1", // with every call, once ten were made
 		"",
 	} {
 		for _, kind := range []Kind{Refused, Task, Log, Session, Eggroll, State, Program, Machine} {

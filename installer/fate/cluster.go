@@ -9,12 +9,20 @@ type Cluster struct {
 	Exchange *Side
 	Install  Install
 	OS       OS
+	Heal     Heal
 
 	origins  map[string]Pos  // dotted path of a value -> where it was written
 	failed   map[string]bool // paths whose value could not be read: no follow-up complaints about them
 	problems Problems        // what stands against DefaultCluster's arguments
 	notes    Problems
 	versions map[string]string // versions that fate_init names, by path
+}
+
+// Heal are repairs that stop work in progress, and so are made only where the cluster file asks for them: the keys of
+// heal:, which are ours.
+type Heal struct {
+	// FateFlow restarts a FATE-Flow that has had no free worker for two minutes. Its running jobs fail.
+	FateFlow bool `yaml:"fate_flow"`
 }
 
 // Side returns the side of a role, or nil.

@@ -26,6 +26,7 @@ type document struct {
 	Guest    *Side        `yaml:"guest"`
 	Exchange *exchangeDoc `yaml:"exchange"`
 	OS       OS           `yaml:"os"`
+	Heal     Heal         `yaml:"heal"`
 	Secrets  SecretsConf  `yaml:"secrets"`
 	baseInit
 	projectInit
@@ -233,7 +234,7 @@ func looksLikeSetup(body ast.Node) bool {
 }
 
 func newCluster(doc *document, origins map[string]Pos) *Cluster {
-	c := &Cluster{Host: doc.Host, Guest: doc.Guest, OS: doc.OS, origins: origins}
+	c := &Cluster{Host: doc.Host, Guest: doc.Guest, OS: doc.OS, Heal: doc.Heal, origins: origins}
 	for role, side := range map[Role]*Side{RoleHost: doc.Host, RoleGuest: doc.Guest} {
 		if side != nil {
 			side.Role = role

@@ -157,6 +157,10 @@ func clusterManagerProgram(s *Spec) supervisor.Program {
 	if s.Profile.NodesRegister() {
 		// A nodemanager that was killed is HEALTHY in the table until the next one has started and announced itself.
 		p.ReadyExec = append(p.ReadyExec, "--seen", path.Join(s.Layout.EggrollData(), "heartbeats-seen.json"))
+	} else {
+		// No eggroll before 2.5 looks whether its nodemanagers are there, and each job that is planned on one that is not
+		// hangs: the check takes it out, and back.
+		p.ReadyExec = append(p.ReadyExec, "--own-status", path.Join(s.Layout.EggrollData(), "nodes-answering.json"))
 	}
 	p.ReadyExec = append(p.ReadyExec, nodes...)
 	p.DependantsAfter = supervisor.DependantsListening
@@ -252,10 +256,18 @@ func flowProgram(s *Spec) supervisor.Program {
 		Method: "POST", Body: body, Header: map[string]string{"Content-Type": "application/json"},
 		Status: 200, BodyContains: "retcode",
 	}
+	// Its web server has threads of its own: it answers also when jobs that hang hold all workers, and no job can start.
+	state := path.Join(s.Layout.ComponentLogs("fateflow"), "worker-probe.json")
+	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-worker", "--conf", s.Layout.ServiceConf(), "--state", state}
+	p.DependantsAfter = supervisor.DependantsListening // liveness is asked for also when no worker is free
 	p.ReadyTimeout = 5 * time.Minute
-	if s.registers() {
+	restart := s.Cluster.Heal.FateFlow
+	if s.registers() || restart {
 		// It registers once. When its session with ZooKeeper expires it goes on, and the others take it for dead.
 		p.LivenessExec = []string{s.Layout.Binary(), "svc", "probe-flow", "--conf", s.Layout.ServiceConf()}
+	}
+	if restart {
+		p.LivenessExec = append(p.LivenessExec, "--worker-state", state)
 	}
 	p.Ports = []int{flow.GRPCPort, flow.HTTPPort}
 	return p

@@ -29,6 +29,7 @@ func (c *Cluster) Values() []Value {
 		}
 	}
 	w.walk(reflect.ValueOf(c.OS), "os", "os")
+	w.walk(reflect.ValueOf(c.Heal), "heal", "heal")
 	return w.out
 }
 
