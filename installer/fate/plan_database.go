@@ -95,18 +95,18 @@ func databaseSchemas(db Database) []step.Schema {
 }
 
 // databaseRows are eggroll's nodes before 2.5. The table has no unique key, and a second row for a node would start
-// its workers twice. Nodes of that generation never write their state, so that it is kept at what it has to be: eggroll
-// 2.5, run here before a rollback, has left LOSS, with which no job ever starts and none can be stopped. A node that was
-// taken out of the cluster file would go on being given work, and so its row goes.
+// its workers twice. A node that was taken out of the cluster file would go on being given work, and so its row goes. The
+// status of a nodemanager is written when its row is, and then set by the readiness probe of the clustermanager, which
+// knows whether the node answers: eggroll 2.5, run here before a rollback, has left LOSS, with which no job starts.
 func (p *planner) databaseRows(db Database) []step.Rows {
 	var out []step.Rows
 	for _, kind := range []string{nodeClusterManager, nodeNodeManager} {
 		rows := step.Rows{
 			Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"},
-			Fill: []string{"status"}, Pinned: []string{"status"}, Scope: "node_type",
+			Fill: []string{"status"}, Scope: "node_type",
 		}
-		if flow := FateFlow.Program(); kind == nodeNodeManager && p.runs(flow) {
-			rows.Readers = []string{flow}
+		if kind == nodeClusterManager {
+			rows.Pinned = rows.Fill // no program sets it
 		}
 		for _, n := range db.Nodes {
 			if n.Type == kind {

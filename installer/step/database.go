@@ -52,10 +52,6 @@ type Rows struct {
 
 	// Scope, one of Key, makes the rows complete: further rows with one of the values of this column are removed.
 	Scope string
-
-	// Readers are programs that hang when none of the rows has its pinned values. They are stopped when that was so, and a
-	// later step of the plan starts them again.
-	Readers []string
 }
 
 const kindDatabase = "database"
@@ -112,7 +108,7 @@ func (d Database) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 	if former {
 		repairs = append(repairs, repair{why: "the administrator has a former password"})
 	}
-	for _, stage := range d.stages(env.Host, admin, env.Services) {
+	for _, stage := range d.stages(env.Host, admin) {
 		more, err := stage(ctx)
 		if err != nil {
 			return engine.Finding{}, err
@@ -141,7 +137,7 @@ func (d Database) Apply(ctx context.Context, env *engine.Env) error {
 			return err
 		}
 	}
-	for _, stage := range d.stages(env.Host, admin, env.Services) {
+	for _, stage := range d.stages(env.Host, admin) {
 		repairs, err := stage(ctx)
 		if err != nil {
 			return err
@@ -154,16 +150,14 @@ func (d Database) Apply(ctx context.Context, env *engine.Env) error {
 }
 
 // stages are in the order in which one needs the other.
-func (d Database) stages(h *host.Host, a *databaseAdmin, services engine.Services) []func(context.Context) ([]repair, error) {
+func (d Database) stages(h *host.Host, a *databaseAdmin) []func(context.Context) ([]repair, error) {
 	return []func(context.Context) ([]repair, error){
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Schemas, a.schemaRepairs) },
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Accounts, a.accountRepairs) },
 		func(ctx context.Context) ([]repair, error) {
 			return each(ctx, d.Schemas, func(ctx context.Context, s Schema) ([]repair, error) { return d.scriptRepairs(ctx, h, a, s) })
 		},
-		func(ctx context.Context) ([]repair, error) {
-			return each(ctx, d.Rows, func(ctx context.Context, r Rows) ([]repair, error) { return a.rowRepairs(ctx, r, services) })
-		},
+		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Rows, a.rowRepairs) },
 	}
 }
 

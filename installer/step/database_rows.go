@@ -3,12 +3,9 @@ package step
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"fate-installer/installer/engine"
 )
 
 // storedRow is a row of a table as far as Rows looks at it.
@@ -19,14 +16,13 @@ type storedRow struct {
 }
 
 // rowRepairs lists the rows to insert, those to set right, and those to delete as duplicates or strangers.
-func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows, services engine.Services) ([]repair, error) {
+func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows) ([]repair, error) {
 	table := r.Schema + "." + r.Table
 	stored, err := a.storedRows(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the rows of %s: %w", table, err)
 	}
 	var out []repair
-	right, wrong := 0, 0
 	for _, values := range r.Values {
 		key := values[:len(r.Key)]
 		matches := rowsWithKey(stored, key)
@@ -39,10 +35,7 @@ func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows, services engine.
 		for _, m := range matches[1:] {
 			out = append(out, a.deletion(r, fmt.Sprintf("%s has row %s twice", table, strings.Join(key, " ")), m))
 		}
-		if want := r.pinned(values); slices.Equal(matches[0].pinned, want) {
-			right++
-		} else {
-			wrong++
+		if want := r.pinned(values); !slices.Equal(matches[0].pinned, want) {
 			out = append(out, a.pin(r, matches[0], want))
 		}
 	}
@@ -51,19 +44,7 @@ func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows, services engine.
 			out = append(out, a.deletion(r, fmt.Sprintf("%s has a row %s too many", table, strings.Join(row.key, " ")), row))
 		}
 	}
-	if right == 0 && wrong > 0 && len(r.Readers) > 0 && services != nil {
-		why := strings.Join(r.Readers, ", ") + " may hang, since no row of " + table + " was right"
-		out = append(out, repair{why, func(ctx context.Context) error { return stopReaders(ctx, services, r.Readers) }})
-	}
 	return out, nil
-}
-
-// stopReaders stops programs, if the supervisor runs.
-func stopReaders(ctx context.Context, services engine.Services, names []string) error {
-	if err := services.Stop(ctx, names); err != nil && !errors.Is(err, engine.ErrNoSupervisor) {
-		return err
-	}
-	return nil
 }
 
 // pinned gives, of the values of a row, those of Pinned.
