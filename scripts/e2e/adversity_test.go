@@ -52,12 +52,12 @@ func TestAdversity(t *testing.T) {
 		untouched(b)
 	})
 
-	b.run("host", "sh", "-c", "mkdir /data && mount -t tmpfs -o size=4g tmpfs /data")
+	b.run("host", "sh", "-c", "mkdir /data && mount -t tmpfs -o size=4g,mode=755 tmpfs /data")
 	var calm, database map[string]string
 	var used int // KiB
 	b.step("a second run is told to wait for the first", func(b bench) {
 		b.write("host", "/root/two.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
-until [ -e /data/projects/common/fate-installer/journal ]; do sleep 0.01; done
+until [ -e /data/projects/common/fate-installer/journal ] || ! kill -0 $!; do sleep 0.01; done
 for command in "--role host --party 10000" "uninstall --yes"; do
 	`+installerFile+` $command; echo "second: exit status $?"
 done
@@ -112,7 +112,7 @@ echo "first: exit status $?"
 	} {
 		b.step("the disk is full while "+stage.name, func(b bench) {
 			b.run("host", "umount", "/data")
-			b.run("host", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk", stage.size), "tmpfs", "/data")
+			b.run("host", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk,mode=755", stage.size), "tmpfs", "/data")
 			b.refusedInstall("host", 3, []string{"refused  disk:/data: "})
 			b.refusedInstall("host", stage.code, []string{"waived   disk:/data: ", stage.says}, "--waive", "disk:/data=to see what happens")
 			b.run("host", "mount", "-o", "remount,size=4g", "/data")
@@ -129,7 +129,7 @@ echo "first: exit status $?"
 
 	b.step("the power fails while the database is made", func(b bench) {
 		b.write("host", "/root/start.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
-until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ]; do sleep 0.01; done
+until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ] || ! kill -0 $!; do sleep 0.01; done
 `)
 		b.run("host", "timeout", "120", "sh", "/root/start.sh")
 		if err := b.PowerCut("host"); err != nil {
