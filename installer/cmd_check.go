@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"fate-installer/installer/engine"
@@ -270,11 +268,11 @@ type junitMessage struct {
 
 // writeJUnit writes a test case for each check. A warning passes, with its text as output.
 func writeJUnit(file string, results []fate.CheckResult) error {
-	out, err := os.Create(file)
+	out, err := replaceOut(file)
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot write the JUnit report: %w", err), exitUsage)
 	}
-	if err := errors.Join(encodeJUnit(out, results), out.Close()); err != nil {
+	if err := out.finish(encodeJUnit(out, results)); err != nil {
 		return fmt.Errorf("cannot write the JUnit report: %w", err)
 	}
 	return nil

@@ -32,12 +32,13 @@ func newDiagnoseCommand(g *globals) *cobra.Command {
 		Long: `Collect what is needed to find a fault in one tar.gz: versions, facts about the host, the result of all checks, what
 install would repair, the state of every program and why it is not ready, the configuration as it is on the host, the
 ends of the logs, and the journal. Passwords and private keys are taken out; README.txt in the file says how. It changes
-nothing, and works on a half-finished installation, too. What could not be collected is listed.
+nothing, and works on a half-finished installation, too. What could not be collected is listed: also a link, a pipe or a
+hard link of another user's file in the place of a configuration file or a log, which is not read.
 
 EXIT STATUS
   0    the file was written, perhaps without what could not be collected
   1    unexpected error
-  2    wrong usage, or nothing is installed here`,
+  2    wrong usage, nothing is installed here, or the file to write exists already`,
 		Example: `  fate-installer diagnose
   fate-installer diagnose --out /tmp/for-support.tar.gz -o json`,
 		Args: cobra.NoArgs,
@@ -91,21 +92,21 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 		file = x.name + ".tar.gz"
 	}
 	if err := x.write(ctx, file); err != nil {
-		return errors.Join(fmt.Errorf("cannot write the diagnosis: %w", err), os.Remove(file))
+		return fmt.Errorf("cannot write the diagnosis: %w", err)
 	}
 	return x.report(file)
 }
 
 // write makes the archive, readable by its owner only: it tells much about the host, even without passwords.
 func (x *diagnosis) write(ctx context.Context, name string) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := createOut(name)
 	if err != nil {
 		return err
 	}
 	zipped := gzip.NewWriter(file)
 	x.archive = tar.NewWriter(zipped)
 	err = x.collect(ctx)
-	return errors.Join(err, x.archive.Close(), zipped.Close(), file.Close())
+	return file.finish(errors.Join(err, x.archive.Close(), zipped.Close()))
 }
 
 func (x *diagnosis) report(file string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"fate-installer/installer/fate"
@@ -171,6 +173,80 @@ func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 				t.Errorf("broken %s: %s is there: %v", tt.broken, name, files[name] != "")
 			}
 		}
+	}
+}
+
+// TestDiagnoseReadsNoPlantedFile puts in the place of what is collected what the service user can put there, and an archive
+// in the place of the archive.
+func TestDiagnoseReadsNoPlantedFile(t *testing.T) {
+	root, appliance := machine(t), smallAppliance(t)
+	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	const canary = "c4nary-of-root"
+	conf := filepath.Join(root, "data/projects/fate/eggroll/conf")
+	logs := filepath.Join(root, "data/logs/fate/eggroll")
+	steps := []error{
+		os.WriteFile(filepath.Join(root, "etc/shadow"), []byte(canary), 0o600),
+		os.Remove(filepath.Join(conf, "eggroll.properties")),
+		os.Symlink("/etc/shadow", filepath.Join(conf, "eggroll.properties")),
+		os.Remove(filepath.Join(conf, "route_table.json")),
+		syscall.Mkfifo(filepath.Join(conf, "route_table.json"), 0o644),
+		os.Symlink("/etc/shadow", filepath.Join(logs, "link.log")),
+		os.Symlink("/etc", filepath.Join(logs, "dir")),
+		syscall.Mkfifo(filepath.Join(logs, "pipe.log"), 0o644),
+		os.WriteFile(filepath.Join(logs, "huge.log"), []byte("begin"), 0o644),
+		os.Truncate(filepath.Join(logs, "huge.log"), 1<<42),
+	}
+	if err := errors.Join(steps...); err != nil {
+		t.Fatal(err)
+	}
+	deep := logs
+	for range logDirDepth + 4 {
+		deep = filepath.Join(deep, "d")
+		if err := os.Mkdir(deep, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "out.tar.gz")
+	out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file)
+	if code != exitOK {
+		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
+	}
+	for _, want := range []string{"eggroll.properties", "route_table.json", "nested too deep"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not say what became of %s:\n%s", want, out)
+		}
+	}
+	for name, text := range untar(t, file) {
+		if strings.Contains(text, canary) {
+			t.Errorf("%s has root's file", name)
+		}
+		if len(text) > configLimit {
+			t.Errorf("%s has %d bytes", name, len(text))
+		}
+	}
+	refuses := func(name string) {
+		t.Helper()
+		if _, stderr, code := runCLI(t, root, "", "diagnose", "--out", name); code != exitUsage || !strings.Contains(stderr, name) {
+			t.Errorf("--out %s: exit code %d\n%s", name, code, stderr)
+		}
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(root, "etc/planted"), link); err != nil {
+		t.Fatal(err)
+	}
+	refuses(file)
+	refuses(link)
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file that existed was changed: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(root, "etc/planted")); err == nil {
+		t.Error("the link was followed")
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -36,6 +38,15 @@ value of every setting whose name says that it is one. Key files are not in here
 const (
 	logTail  = 64 << 10
 	logTotal = 8 << 20
+)
+
+// How much is read of what the service user may write: no file of the configuration comes near the first, and no log
+// directory of FATE's near the others.
+const (
+	configLimit   = 1 << 20
+	logDirEntries = 20_000
+	logDirDepth   = 16
+	mostLogs      = 100_000
 )
 
 // collect fills the archive. Only what prevents writing it is an error.
@@ -161,7 +172,7 @@ func (x *diagnosis) addConfig(d *deployment) error {
 		if filepath.Dir(f.Path) == x.layout.Keys() {
 			continue
 		}
-		content, err := x.host.ReadFile(f.Path)
+		content, err := x.host.ReadPlain(f.Path, configLimit)
 		if err != nil {
 			x.missing("configuration", err)
 			continue
@@ -182,7 +193,7 @@ type logFile struct {
 // addLogs adds the ends of the logs, the newest first, as much as fits.
 func (x *diagnosis) addLogs() error {
 	var logs []logFile
-	if err := x.findLogs(x.layout.Logs(), &logs); err != nil {
+	if err := x.findLogs(x.layout.Logs(), logDirDepth, &logs); err != nil {
 		x.missing("logs", err)
 	}
 	slices.SortFunc(logs, func(a, b logFile) int {
@@ -207,31 +218,52 @@ func (x *diagnosis) addLogs() error {
 	return nil
 }
 
-// logEnd reads the end of a log, without secrets.
+// logEnd reads the end of a log, without secrets. By now it may be something else than what was listed.
 func (x *diagnosis) logEnd(l logFile) (string, error) {
-	from := l.info.Size() - logTail - tailOverlap
-	text, err := x.host.ReadAt(l.path, logTail+tailOverlap, max(0, from))
+	f, err := x.host.OpenPlain(l.path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	from := info.Size() - logTail - tailOverlap
+	text, err := io.ReadAll(io.NewSectionReader(f, max(0, from), logTail+tailOverlap))
 	if err != nil || from <= 0 {
 		return x.redact.text(string(text)), err
 	}
 	return x.redact.tail(string(text)), nil
 }
 
-// findLogs lists the files with something in them that are not compressed.
-func (x *diagnosis) findLogs(dir string, out *[]logFile) error {
-	entries, err := x.host.ReadDir(dir)
+// findLogs lists the files with something in them that are not compressed, in directories nested at most depth deep.
+func (x *diagnosis) findLogs(dir string, depth int, out *[]logFile) error {
+	if depth == 0 {
+		return fmt.Errorf("%s: directories are nested too deep", dir)
+	}
+	entries, err := x.host.ListPlain(dir, logDirEntries)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	if len(entries) == logDirEntries {
+		errs = append(errs, fmt.Errorf("%s: only %d of its files were looked at", dir, logDirEntries))
+	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
+		if len(*out) >= mostLogs {
+			return errors.Join(append(errs, fmt.Errorf("%s: there are more than %d logs", dir, mostLogs))...)
+		}
 		if e.IsDir() {
-			errs = append(errs, x.findLogs(path, out))
+			errs = append(errs, x.findLogs(path, depth-1, out))
 			continue
 		}
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || strings.HasSuffix(path, ".gz") {
+		if !e.Type().IsRegular() || strings.HasSuffix(path, ".gz") {
+			continue
+		}
+		info, err := x.host.Lstat(path)
+		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
 			continue
 		}
 		*out = append(*out, logFile{path, info})

@@ -63,11 +63,14 @@ type Journal struct {
 // JournalError means that a journal cannot be used.
 type JournalError struct {
 	Path string
-	Line int
+	Line int // 0: not about one line
 	Err  error
 }
 
 func (e *JournalError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("cannot use journal %s: %v", e.Path, e.Err)
+	}
 	return fmt.Sprintf("cannot use journal %s: line %d: %v", e.Path, e.Line, e.Err)
 }
 
@@ -79,12 +82,15 @@ func (e *JournalError) Hint() string {
 }
 
 // OpenJournal opens or creates the journal at path, mode 0600. A last line that was cut off, as by a power failure, is
-// removed. Any other damage is a [*JournalError].
+// removed. Any other damage is a [*JournalError], and so is a journal that was emptied or removed.
 //
 // The caller holds the lock.
 func OpenJournal(h *host.Host, path string) (*Journal, error) {
 	j := &Journal{host: h, path: path, ledger: newLedger(), now: time.Now}
 	if err := j.create(); err != nil {
+		if lost := (*JournalError)(nil); errors.As(err, &lost) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("cannot create journal %s: %w", path, err)
 	}
 	f, err := h.Append(path, 0o600)
@@ -102,24 +108,33 @@ func OpenJournal(h *host.Host, path string) (*Journal, error) {
 // empty journal. Nothing can be recorded in it.
 func ReadJournal(h *host.Host, path string) (*Journal, error) {
 	j := &Journal{host: h, path: path, ledger: newLedger(), now: time.Now}
-	data, err := h.ReadFile(path)
+	f, err := h.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return j, nil
+		return j, j.notLost()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open journal %s: %w", path, err)
 	}
-	_, err = j.load(data)
+	defer f.Close()
+	data, err := io.ReadAll(f) // root's own file, as long as it was made
+	if err != nil {
+		return nil, fmt.Errorf("cannot read journal %s: %w", path, err)
+	}
+	_, err = j.read(data)
 	return j, err
 }
 
-// create makes the directory of the journal when it is missing. The directory, its missing parents and a journal that
-// lists them appear by one rename: at no moment is there a directory of ours that an uninstall would not know of.
+// create makes the journal when it is missing, with its first record. When its directory is missing, too, that directory,
+// its missing parents and a journal that lists them appear by one rename: at no moment is there a directory of ours that
+// an uninstall would not know of.
 func (j *Journal) create() error {
 	dir := filepath.Dir(j.path)
 	missing, err := j.host.MissingParents(dir)
-	if err != nil || len(missing) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(missing) == 0 {
+		return j.createFile()
 	}
 	top := missing[0]
 	staging := host.TempName(top)
@@ -135,15 +150,45 @@ func (j *Journal) create() error {
 			return err
 		}
 	}
-	line, err := json.Marshal(record{V: journalVersion, Op: opHome, Time: j.now(), Dirs: missing})
-	if err != nil {
-		return err
-	}
-	at := staging + strings.TrimPrefix(j.path, top)
-	if err := j.host.WriteFile(at, append(line, '\n'), host.FileMode{Perm: 0o600}); err != nil {
+	if err := j.writeFirst(staging+strings.TrimPrefix(j.path, top), missing); err != nil {
 		return err
 	}
 	return j.host.Rename(staging, top)
+}
+
+// createFile makes the journal in a directory that exists, as after an uninstall that kept something.
+func (j *Journal) createFile() error {
+	if j.host.Exists(j.path) {
+		return nil
+	}
+	if err := j.notLost(); err != nil {
+		return err
+	}
+	return j.writeFirst(j.path, nil)
+}
+
+// writeFirst makes a journal that has its first record: an empty one is never ours.
+func (j *Journal) writeFirst(path string, dirs []string) error {
+	line, err := json.Marshal(record{V: journalVersion, Op: opHome, Time: j.now(), Dirs: dirs})
+	if err != nil {
+		return err
+	}
+	return j.host.WriteFile(path, append(line, '\n'), host.FileMode{Perm: 0o600})
+}
+
+// Causes of a [JournalError] when the memory of what was done is gone. Taken for a new journal, an installation would be
+// repaired without knowing what was there before, and an uninstall would leave everything.
+var (
+	errEmptied = errors.New("it is empty, and every journal has a first record: it was emptied or lost its content")
+	errLost    = errors.New("it is missing, though there are backups of what was changed: it was removed")
+)
+
+// notLost tells a journal that was removed from one that never was: an uninstall removes the backups first.
+func (j *Journal) notLost() error {
+	if j.host.Exists(filepath.Join(filepath.Dir(j.path), backupDir)) {
+		return &JournalError{Path: j.path, Err: errLost}
+	}
+	return nil
 }
 
 // replay reads what is there and cuts a torn end.
@@ -152,7 +197,7 @@ func (j *Journal) replay(f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("cannot read journal %s: %w", j.path, err)
 	}
-	good, err := j.load(data)
+	good, err := j.read(data)
 	if err != nil || good == len(data) {
 		return err
 	}
@@ -160,6 +205,15 @@ func (j *Journal) replay(f *os.File) error {
 		return fmt.Errorf("cannot cut the torn end of journal %s: %w", j.path, err)
 	}
 	return f.Sync()
+}
+
+// read is load of a whole journal, which has at least one record.
+func (j *Journal) read(data []byte) (good int, err error) {
+	good, err = j.load(data)
+	if err == nil && good == 0 {
+		err = &JournalError{Path: j.path, Err: errEmptied}
+	}
+	return good, err
 }
 
 // load applies the records in data and returns the length of the part that is whole. Only the last line may be

@@ -24,7 +24,8 @@ func TestTornLineIsCut(t *testing.T) {
 	}
 	lines := bytes.SplitAfter(whole, []byte("\n"))
 	// A cut at every byte: the records before it are all there, and the next record is readable.
-	for cut := range whole {
+	// The first record appears with the file, by a rename: no power cut tears it.
+	for cut := len(lines[0]); cut < len(whole); cut++ {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +51,8 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"middle", "{\"v\":1}\nxx\n{\"v\":1}\n", "line 2"},
 		{"newer", "{\"v\":99}\n", "line 1: it was written by a newer program"},
+		{"emptied", "", "it is empty"},
+		{"torn first record", "{\"v\":1,\"op\":", "it is empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
@@ -62,6 +65,35 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 				t.Errorf("error %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestRemovedJournalIsNotTakenForANewOne: a journal that is gone while its backups are there was removed. Where there are
+// none, as after an uninstall that kept the passwords, it is a new one, and never an empty file.
+func TestRemovedJournalIsNotTakenForANewOne(t *testing.T) {
+	b := newBench(t)
+	h := b.env.Host
+	if err := h.WriteFile("/state/"+backupDir+"/x", []byte("a"), host.FileMode{Perm: 0o600}); err == nil {
+		t.Fatal("the directory of the backups was there")
+	}
+	j, err := OpenJournal(h, "/state/fresh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := h.ReadFile("/state/fresh"); err != nil || !bytes.HasSuffix(data, []byte("\n")) {
+		t.Errorf("a new journal holds %q, %v", data, err)
+	}
+	if err := errors.Join(j.Close(), h.Remove("/state/fresh"), h.Mkdir("/state/"+backupDir, host.FileMode{Perm: 0o700})); err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func(*host.Host, string) (*Journal, error){"open": OpenJournal, "read": ReadJournal} {
+		var lost *JournalError
+		if _, err := open(h, "/state/fresh"); !errors.As(err, &lost) || !strings.Contains(err.Error(), "it was removed") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if h.Exists("/state/fresh") {
+		t.Error("a new journal was made")
 	}
 }
 

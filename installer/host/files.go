@@ -1,7 +1,6 @@
 package host
 
 import (
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,8 +132,6 @@ func (f *fileSystem) real(abs string) (string, error) {
 
 // follow is a path of the host without links.
 func (f *fileSystem) follow(abs string) (string, error) { return f.root.Resolve("resolve", abs) }
-
-func readAll(f *os.File) ([]byte, error) { return io.ReadAll(f) }
 
 func readDir(f *os.File) ([]fs.DirEntry, error) {
 	list, err := f.ReadDir(-1)

@@ -113,14 +113,14 @@ func (h *Host) Path(abs string) string {
 	return p
 }
 
-// ReadFile returns the content of a file.
+// ReadFile returns the content of a file, which is at most [ReadLimit] long: a longer one is an [ErrTooLong].
 func (h *Host) ReadFile(abs string) ([]byte, error) {
 	f, err := h.open(abs, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f)
+	return readAll(f, ReadLimit)
 }
 
 // Open opens a file for reading.

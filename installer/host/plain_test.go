@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // TestReadTailOfWhatIsNoLog puts in the place of a log what the owner of the log directory could put there.
@@ -83,5 +86,67 @@ func TestOpenPlainFollowsNoForeignLinkAbove(t *testing.T) {
 	}
 	if data, err := system.ReadTail(filepath.Join(link, "log"), 10); !errors.Is(err, ErrUntrustedLink) {
 		t.Errorf("below another user's link: %q, %v", data, err)
+	}
+}
+
+// TestHardLinksAreNotReadOut: a file of root's to which another user has given a name in a directory of its own is not
+// read from there; a file of that user's is, and so is a hard link in a directory of root's.
+func TestHardLinksAreNotReadOut(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the files belong to two users")
+	}
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o755))
+	must(t, os.Mkdir(filepath.Join(dir, "app"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "shadow"), []byte("root's"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "app/own"), []byte("app's"), 0o600))
+	must(t, os.Link(filepath.Join(dir, "shadow"), filepath.Join(dir, "app/planted")))
+	must(t, os.Link(filepath.Join(dir, "shadow"), filepath.Join(dir, "roots")))
+	must(t, os.Link(filepath.Join(dir, "app/own"), filepath.Join(dir, "app/twice")))
+	for _, name := range []string{"app", "app/own"} {
+		must(t, os.Chown(filepath.Join(dir, name), 65534, 65534))
+	}
+	h := machine(t, dir, 0)
+	reads := map[string]func(string) ([]byte, error){
+		"ReadFile":  h.ReadFile,
+		"ReadPlain": func(abs string) ([]byte, error) { return h.ReadPlain(abs, 100) },
+		"ReadTail":  func(abs string) ([]byte, error) { return h.ReadTail(abs, 100) },
+		"ReadAt":    func(abs string) ([]byte, error) { return h.ReadAt(abs, 100, 0) },
+		"Open": func(abs string) ([]byte, error) {
+			f, err := h.Open(abs)
+			if err != nil {
+				return nil, err
+			}
+			return nil, f.Close()
+		},
+	}
+	for name, read := range reads {
+		if data, err := read("/app/planted"); !errors.Is(err, beneath.ErrHardLink) {
+			t.Errorf("%s: root's file was read as %q, %v", name, data, err)
+		}
+		for _, good := range []string{"/app/twice", "/app/own", "/roots"} {
+			if _, err := read(good); err != nil {
+				t.Errorf("%s: %s: %v", name, good, err)
+			}
+		}
+	}
+}
+
+// TestReadingIsBounded: a file that uses no space does not use the memory of its length.
+func TestReadingIsBounded(t *testing.T) {
+	h := newTree(t, nil)
+	must(t, os.WriteFile(filepath.Join(h.Root(), "huge"), nil, 0o600))
+	must(t, os.Truncate(filepath.Join(h.Root(), "huge"), 1<<40))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := h.ReadFile("/huge"); !errors.Is(err, ErrTooLong) {
+		t.Errorf("ReadFile: %v", err)
+	}
+	if _, err := h.ReadPlain("/huge", 100); !errors.Is(err, ErrTooLong) {
+		t.Errorf("ReadPlain: %v", err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 16*ReadLimit {
+		t.Errorf("%d bytes were allocated", used)
 	}
 }

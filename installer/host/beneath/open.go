@@ -91,10 +91,15 @@ func (r *Root) OpenRead(path string) (*os.File, error) {
 	if done && err != nil {
 		return nil, err
 	}
-	if done {
+	if done && !hasOtherNames(f) {
 		return readable(f)
 	}
-	p, err := r.At("open", path)
+	if done { // only the long way tells whether an untrusted user may have linked it there
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+	p, err := r.Exact("open", path)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +114,13 @@ func (r *Root) OpenRead(path string) (*os.File, error) {
 	}
 	defer followed.Close()
 	return followed.Open(unix.O_RDONLY, 0)
+}
+
+// hasOtherNames reports whether an open regular file is a hard link.
+func hasOtherNames(f *os.File) bool {
+	var st unix.Stat_t
+	err := unix.Fstat(int(f.Fd()), &st)
+	return err != nil || st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink != 1
 }
 
 // readable checks what once has opened.

@@ -60,9 +60,9 @@ var ErrNotFile = errors.New("it is neither a regular file nor a directory")
 var ErrHardLink = errors.New("it is a hard link, and may be a file from elsewhere")
 
 // Open opens a regular file or a directory. It never follows a link, never waits for the other end of a pipe, and
-// refuses pipes, sockets and devices with [ErrNotFile]. A file that exists and is opened for writing in a directory
-// that an untrusted user may write must have no other name, else the error wraps [ErrHardLink]; for that the place must
-// come from [Root.Exact].
+// refuses pipes, sockets and devices with [ErrNotFile]. A file that exists and is opened in a directory that an
+// untrusted user may write must have no other name, else the error wraps [ErrHardLink]; for reading it may have one
+// when it is the directory's owner's. For that the place must come from [Root.Exact] or [Root.Follow].
 func (p *Place) Open(flag int, perm fs.FileMode) (*os.File, error) {
 	truncate := flag & unix.O_TRUNC
 	fd, err := openat(p.fd(), p.name, flag&^truncate|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, uint32(perm.Perm()))
@@ -101,11 +101,20 @@ func (p *Place) checkOpened(fd, flag int) error {
 	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
 		return ErrNotFile
 	}
-	writes := flag&(unix.O_WRONLY|unix.O_RDWR) != 0 && flag&unix.O_EXCL == 0
-	if writes && kind == unix.S_IFREG && p.writer != "" && st.Nlink != 1 {
-		return ErrHardLink
+	if flag&unix.O_EXCL != 0 || kind != unix.S_IFREG || p.writer == "" || st.Nlink == 1 {
+		return nil
 	}
-	return nil
+	reads := flag&(unix.O_WRONLY|unix.O_RDWR) == 0
+	if reads && p.ownersOwn(&st) {
+		return nil
+	}
+	return ErrHardLink
+}
+
+// ownersOwn reports whether a file belongs to the owner of the directory it is in, who could do with it what is to be
+// done. It is false in a directory of the trusted user.
+func (p *Place) ownersOwn(st *unix.Stat_t) bool {
+	return st.Uid == p.owner && int(p.owner) != p.root.trusted
 }
 
 // pin opens the entry itself, be it a link, without any effect on it.
@@ -221,8 +230,7 @@ func (p *Place) change(op string, change func(f *os.File, info fs.FileInfo) erro
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return p.fail(op, err)
 	}
-	ownersOwn := st.Uid == p.owner && int(p.owner) != p.root.trusted
-	if p.writer != "" && !info.IsDir() && st.Nlink != 1 && !ownersOwn {
+	if p.writer != "" && !info.IsDir() && st.Nlink != 1 && !p.ownersOwn(&st) {
 		return p.fail(op, ErrHardLink)
 	}
 	return p.fail(op, change(f, info))

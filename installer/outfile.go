@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"fate-installer/installer/host/beneath"
+)
+
+// outFile is a report that a command writes where its user says. The directory may be one that others may write, such as
+// /tmp, so the file is reached through the directory's descriptor and no link at its name is followed.
+type outFile struct {
+	*os.File
+	place *beneath.Place
+}
+
+// createOut makes a new file of mode 0600 for a report that is not for everybody. It fails when something has its name.
+func createOut(name string) (*outFile, error) {
+	out, err := openOut(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, exitCode(withHint(err, "name a file that does not exist"), exitUsage)
+	}
+	return out, err
+}
+
+// replaceOut opens a file for a report, emptied if it exists, mode 0644 if it does not. A link, a pipe or a device is
+// refused, and so is a hard link in a directory that others may write.
+func replaceOut(name string) (*outFile, error) {
+	return openOut(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+}
+
+func openOut(name string, flag int, perm fs.FileMode) (*outFile, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	root, err := beneath.System()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	place, err := root.Exact("create", abs)
+	if err != nil {
+		return nil, err
+	}
+	file, err := place.Open(flag, perm)
+	if err != nil {
+		return nil, errors.Join(err, place.Close())
+	}
+	return &outFile{file, place}, nil
+}
+
+// finish closes the file after err, the result of writing it. A file that is not whole is removed.
+func (o *outFile) finish(err error) error {
+	err = errors.Join(err, o.Close())
+	if err != nil {
+		if wrong := o.place.Remove(); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("half a file is left: %w", wrong))
+		}
+	}
+	return errors.Join(err, o.place.Close())
+}
