@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -107,6 +108,12 @@ func TestReadDeb(t *testing.T) {
 		{"plain", makeDeb(t, "all", "", data...), "d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
 		{"vendor member", makeAr(t, version, arMember{"_gpgorigin", []byte("x")}, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}),
 			"d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
+		{"second data member", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}, arMember{"data.tar.gz", compress(t, "gz", tree)}),
+			`error: cannot use p.deb: the .deb has a second data member, "data.tar.gz"`},
+		{"member after the data", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}, arMember{"control.tar", tree}),
+			`error: cannot use p.deb: the .deb is damaged: unexpected member "control.tar" after its data`},
+		{"signature after the data", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}, arMember{"_gpgorigin", []byte("x")}),
+			"d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
 		{"not ar", []byte("hello, world"), "error: cannot use p.deb: it is not a .deb: it does not begin as an ar archive"},
 		{"empty", nil, "error: cannot use p.deb: it is not a .deb: it does not begin as an ar archive"},
 		{"no data", makeAr(t, version, arMember{"control.tar.gz", control}), "error: cannot use p.deb: it is not a .deb: it ends before its data member"},
@@ -159,6 +166,27 @@ func TestDebArchitecture(t *testing.T) {
 	}
 }
 
+// oneBody makes a ZIP with many entries of one size, and has the directory name the first one's body for all of them.
+func oneBody(t *testing.T, entries int) []byte {
+	t.Helper()
+	var members []zipMember
+	for i := range entries {
+		members = append(members, zipMember{fmt.Sprintf("f%04d", i), strings.Repeat("0", 1<<16), 0o644})
+	}
+	data := makeZip(t, members...)
+	const header = "PK\x01\x02"
+	const offset = 42 // of the local header, in a header of the directory (APPNOTE 4.3.12)
+	for at := bytes.Index(data, []byte(header)); at >= 0; {
+		copy(data[at+offset:], []byte{0, 0, 0, 0})
+		next := bytes.Index(data[at+4:], []byte(header))
+		if next < 0 {
+			break
+		}
+		at += 4 + next
+	}
+	return data
+}
+
 func TestReadZip(t *testing.T) {
 	encrypted := makeZip(t, zipMember{"secret", "x", 0o644})
 	// The flags of the one directory entry, at offset 8 of its header.
@@ -183,6 +211,7 @@ func TestReadZip(t *testing.T) {
 		{"an empty link", makeZip(t, zipMember{"l", "", fs.ModeSymlink | 0o777}), `error: cannot use z.zip: entry "l" is a symbolic link with no target`},
 		{"a password", encrypted, `error: cannot use z.zip: entry "secret" is encrypted`},
 		{"damaged data", damaged, "error: "},
+		{"one body", oneBody(t, 2000), `error: cannot use z.zip: entry "f0001" shares its data with entry "f0000"`},
 		{"not a ZIP", []byte("PK\x03\x04 but no directory"), "error: cannot use z.zip: the ZIP is damaged"},
 	}
 	for _, test := range tests {

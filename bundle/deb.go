@@ -78,7 +78,24 @@ func readDeb(archive string, r io.Reader, info func(debInfo) error, v visit) err
 		}
 		want++
 	}
-	return nil
+	return debEnd(archive, ar)
+}
+
+// debEnd refuses a member after the last one that is installed: another reader of the file could take that one, and
+// install what nobody has looked at here.
+func debEnd(archive string, ar *arReader) error {
+	for {
+		switch name, _, err := ar.next(); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return &ArchiveError{Archive: archive, Reason: "the .deb is damaged", Err: err}
+		case strings.HasPrefix(name, "data.tar"):
+			return &ArchiveError{Archive: archive, Reason: fmt.Sprintf("the .deb has a second data member, %q", name)}
+		case !strings.HasPrefix(name, "_"):
+			return &ArchiveError{Archive: archive, Reason: fmt.Sprintf("the .deb is damaged: unexpected member %q after its data", name)}
+		}
+	}
 }
 
 func debVersion(r io.Reader, size int64) error {

@@ -2,9 +2,11 @@ package bundle
 
 import (
 	"archive/zip"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -20,12 +22,42 @@ func readZip(archive string, r io.ReaderAt, size int64, v visit) error {
 	if err != nil {
 		return &ArchiveError{Archive: archive, Reason: "the ZIP is damaged", Err: err}
 	}
+	if err := overlap(archive, zr.File); err != nil {
+		return err
+	}
 	for _, f := range zr.File {
 		if err := readZipEntry(f, v); err != nil {
 			if wrong, ok := err.(*ArchiveError); ok && wrong.Archive == "" {
 				wrong.Archive, wrong.Entry = archive, f.Name
 			}
 			return err
+		}
+	}
+	return nil
+}
+
+// overlap refuses a ZIP of which two entries share bytes. APPNOTE has each entry's data follow its own header; entries
+// over one body make a file of a few kB unpack to any size.
+func overlap(archive string, files []*zip.File) error {
+	type body struct {
+		from, to int64
+		name     string
+	}
+	var bodies []body
+	for _, f := range files {
+		if f.CompressedSize64 == 0 {
+			continue
+		}
+		from, err := f.DataOffset()
+		if err != nil || f.CompressedSize64 > 1<<62 {
+			return &ArchiveError{Archive: archive, Entry: f.Name, Reason: "is damaged", Err: err}
+		}
+		bodies = append(bodies, body{from, from + int64(f.CompressedSize64), f.Name})
+	}
+	slices.SortFunc(bodies, func(a, b body) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	for i := 1; i < len(bodies); i++ {
+		if a, b := bodies[i-1], bodies[i]; b.from < a.to {
+			return &ArchiveError{Archive: archive, Entry: b.name, Reason: fmt.Sprintf("shares its data with entry %q", a.name)}
 		}
 	}
 	return nil

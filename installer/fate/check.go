@@ -16,6 +16,10 @@ func (s *Spec) check(problems *Problems) {
 		if !accountName.MatchString(n.value) {
 			problems.add(Pos{}, "use lower-case letters, digits, - and _", "%s cannot be %q", n.flag, n.value)
 		}
+		if n.value == "root" {
+			problems.add(Pos{}, "name an account of its own, or leave it out: it is made", "%s cannot be root: FATE's programs and every job of other "+
+				"parties would run with root's rights", n.flag)
+		}
 	}
 	s.checkVersion(problems)
 	s.checkJobDefaults(problems)

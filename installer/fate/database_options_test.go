@@ -66,6 +66,27 @@ func TestOptionsFollowTheRelease(t *testing.T) {
 	}
 }
 
+// TestServersListenWhereTheyAreNeeded: at the address under which all programs look for the server, and at the loopback
+// where the server takes a list.
+func TestServersListenWhereTheyAreNeeded(t *testing.T) {
+	for _, c := range []struct{ engine, release, want string }{
+		{"mysql", "5.7.44", "192.168.0.1"},
+		{"mysql", "8.0.12", "192.168.0.1"},
+		{"mysql", "8.0.13", "192.168.0.1,127.0.0.1"},
+		{"mysql", "9.7.4", "192.168.0.1,127.0.0.1"},
+		{"mariadb", "10.5.29", "192.168.0.1"},
+		{"mariadb", "10.11.0", "192.168.0.1,127.0.0.1"},
+	} {
+		s := databaseSpec(t, c.engine, c.release, "")
+		if text := string(myCnf(s)); !strings.Contains(text, "\nbind-address="+c.want+"\n") {
+			t.Errorf("%s %s: want %s in\n%s", c.engine, c.release, c.want, text)
+		}
+		if db, ok := s.Database(); !ok || db.Host != "192.168.0.1" {
+			t.Errorf("programs look for the server at %q", db.Host)
+		}
+	}
+}
+
 // TestServersKnowTheirOptions has real servers read the option file: with --verbose --help they check every option,
 // print all values, and end.
 func TestServersKnowTheirOptions(t *testing.T) {

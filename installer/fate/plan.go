@@ -95,9 +95,6 @@ func (p *planner) remember() error {
 
 func (p *planner) addAccounts() error {
 	s := p.spec
-	if s.User == "root" {
-		return nil
-	}
 	group := p.add("os", "group "+s.Group, 1, step.Group{Name: s.Group}, p.accounts...)
 	p.accounts = []string{p.add("os", "user "+s.User, 1, step.User{Name: s.User, Group: s.Group}, group)}
 	return nil

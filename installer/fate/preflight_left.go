@@ -7,9 +7,6 @@ import (
 
 // accounts looks for users and groups that are not what the service user would be.
 func (p *preflight) accounts() {
-	if p.s.User == "root" {
-		return
-	}
 	r := p.check("user", "user "+p.s.User+" can be, or is, the service user", "a user of its own, in group "+p.s.Group)
 	if r.unknown("users") || p.f.Unknown["groups"] != "" {
 		return

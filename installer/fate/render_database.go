@@ -64,6 +64,7 @@ func myCnf(s *Spec) []byte {
 	o.set("character-set-server", charset)
 	o.set("default-storage-engine", "INNODB")
 	o.set("sql_mode", "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION")
+	o.set("bind-address", s.databaseBind())
 	o.set("skip_name_resolve", "ON") // accounts are by address: no client waits for a name server
 	for _, option := range s.databaseOptions() {
 		if engine == "mysql" && option.mysql.include(version) || engine == "mariadb" && option.mariadb.include(version) {
@@ -80,6 +81,19 @@ func myCnf(s *Spec) []byte {
 	o.set("default-character-set", charset)
 	o.text("socket", socket)
 	return []byte(o.b.String())
+}
+
+// databaseBind is where the server listens: at the address of its host in the cluster, where every program of the party
+// looks for it, be it on another host, and at the loopback for tools of this host. A server that knows one address only
+// (MySQL before 8.0.13, MariaDB before 10.11, by their manuals' "bind_address") is reached there or through its socket.
+func (s *Spec) databaseBind() string {
+	own := first(s.Side.MySQL.IPs)
+	engine := s.DatabaseEngine()
+	release := Version(s.Versions[engine])
+	if engine == "mysql" && release.AtLeast(8, 0, 13) || engine == "mariadb" && release.AtLeast(10, 11) {
+		return own + ",127.0.0.1"
+	}
+	return own
 }
 
 // databaseConnections is upstream's limit, less on a host that could not feed it: the server reserves memory for each.

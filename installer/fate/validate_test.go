@@ -286,6 +286,8 @@ func TestChoosingTheHost(t *testing.T) {
 		{"not in the file", Selection{IP: "10.1.1.1"}, "10.1.1.1 is none of the addresses"},
 		{"role not in the file", Selection{Role: RoleExchange, LocalAddrs: []string{"192.168.0.1"}}, "the cluster file has no exchange"},
 		{"other party", Selection{IP: "192.168.0.1", Party: 5}, "the command line 5"},
+		{"user root", Selection{IP: "192.168.0.1", User: "root"}, "--user cannot be root"},
+		{"group root", Selection{IP: "192.168.0.1", Group: "root"}, "--group cannot be root"},
 		{"user", Selection{IP: "192.168.0.1", User: "Root User"}, "--user cannot be"},
 	} {
 		_, err := c.Spec(tc.sel)

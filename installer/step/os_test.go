@@ -121,6 +121,13 @@ func TestAccountsThatClash(t *testing.T) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
+	w.write("/etc/passwd", "toor:x:0:0::/home/toor:/bin/sh\n")
+	for _, name := range []string{"toor", "0"} {
+		if _, err := w.apply(t.Context(), User{Name: name, Group: "users"}); !errors.Is(err, errIsRoot) {
+			t.Errorf("user %s: error %v, want %v", name, err, errIsRoot)
+		}
+	}
+	w.write("/etc/passwd", "app:x:77:100::/home/app:/bin/sh\n")
 	// An existing user is used with the uid it has.
 	f, err := User{Name: "app", Group: "users"}.Check(t.Context(), w.env())
 	if err != nil || !f.Done {

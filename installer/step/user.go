@@ -42,6 +42,9 @@ const (
 	markJoined = "joined"
 )
 
+// errIsRoot is the cause when an account that programs are to run as has uid 0, whatever its name.
+var errIsRoot = errors.New("its uid is 0, so its programs would run with root's rights")
+
 // mailDir is where useradd of some distributions makes a mailbox.
 const mailDir = "/var/spool/mail"
 
@@ -85,6 +88,9 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	}
 	if err != nil {
 		return engine.Finding{}, err
+	}
+	if have.UID == 0 {
+		return engine.Finding{}, fmt.Errorf("cannot use user %s: %w", u.Name, errIsRoot)
 	}
 	if u.UID != 0 && have.UID != u.UID {
 		return engine.Finding{}, fmt.Errorf("cannot make user %s with uid %d: it exists with uid %d", u.Name, u.UID, have.UID)
