@@ -121,7 +121,7 @@ func newBuffer(n int64) []byte {
 		return make([]byte, n)
 	}
 	b := make([]byte, n+largePage)
-	skip := -uintptr(unsafe.Pointer(&b[0])) % largePage
+	skip := -uintptr(unsafe.Pointer(&b[0])) % largePage // #nosec G103 -- only the address as a number
 	b = b[skip:][:n]
 	// The last page is left out if it is not this buffer's alone. Only a hint: there are systems without large pages.
 	_ = unix.Madvise(b[:n/largePage*largePage], unix.MADV_HUGEPAGE)

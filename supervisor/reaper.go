@@ -235,6 +235,7 @@ func (s *siginfo) status() exitStatus {
 
 func waitid(kind, id int, info *siginfo, options int) error {
 	for {
+		// #nosec G103 -- the same memory; siginfo names the fields that unix.Siginfo hides
 		err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(info)), options, nil)
 		if err != unix.EINTR {
 			return err

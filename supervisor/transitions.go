@@ -252,6 +252,7 @@ func backoffDelay(first, limit time.Duration, failures int) time.Duration {
 	if d <= 0 {
 		return 0
 	}
+	// #nosec G404 -- it spreads restarts, and there is no harm in guessing it
 	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1))
 }
 

@@ -31,8 +31,8 @@ const (
 
 // The passwords that AnsibleFATE publishes. A file that has them is honoured, with a note.
 const (
-	publishedAdminPassword = "fatE168dev"
-	publishedUserPassword  = "fate_deV2999"
+	publishedAdminPassword = "fatE168dev"   // #nosec G101 -- published, and looked for in order to warn
+	publishedUserPassword  = "fate_deV2999" // #nosec G101 -- published, and looked for in order to warn
 	publishedRouteTableKey = "fate"
 	publishedBoardPassword = "admin"
 )

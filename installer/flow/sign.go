@@ -3,7 +3,7 @@ package flow
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1"
+	"crypto/sha1" // #nosec G505 -- HMAC-SHA1 is FATE-Flow's own signature
 	"encoding/base64"
 	"net/http"
 	"strconv"

@@ -149,3 +149,24 @@ func TestExchangeByRenames(t *testing.T) {
 		t.Errorf("they have not changed places: %v", err)
 	}
 }
+
+// TestCopyKeepsHoles: the copy of a file of any length uses no more space than the file.
+func TestCopyKeepsHoles(t *testing.T) {
+	h := newTree(t, map[string]string{"/from/begin": "x"})
+	const length = 1 << 36
+	name := filepath.Join(h.Root(), "from/huge")
+	f, err := os.Create(name)
+	must(t, err)
+	_, err = f.WriteAt([]byte("middle"), length/2)
+	must(t, err)
+	must(t, errors.Join(f.Truncate(length), f.Close()))
+	must(t, h.CopyTree(t.Context(), "/from", "/to", CopyOptions{}))
+	var st syscall.Stat_t
+	must(t, syscall.Stat(filepath.Join(h.Root(), "to/huge"), &st))
+	if st.Size != length || st.Blocks*512 > 1<<20 {
+		t.Errorf("the copy has %d bytes and uses %d", st.Size, st.Blocks*512)
+	}
+	if got, err := h.ReadAt("/to/huge", 6, length/2); err != nil || string(got) != "middle" {
+		t.Errorf("in the middle: %q, %v", got, err)
+	}
+}

@@ -3,7 +3,7 @@ package peer
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // eggroll's own token
+	"crypto/md5" // #nosec G501 -- eggroll's own token
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/hex"
@@ -79,7 +79,7 @@ const saltLength = 13
 // It takes the key of the route table, and an address of its whitelist to come from.
 func (r *Rollsite) Reload(ctx context.Context, party, key string) error {
 	value := fmt.Sprintf("%0*d{}", saltLength, time.Now().UnixMilli())
-	sum := md5.Sum([]byte(value + key)) //nolint:gosec // eggroll's own token
+	sum := md5.Sum([]byte(value + key)) // #nosec G401 -- eggroll's own token
 	answer, err := r.call(ctx, unaryPath, packet{
 		From: topic{Party: r.From, Role: routeRole}, To: topic{Party: party, Role: routeRole},
 		Operator: "set_route_table", Key: hex.EncodeToString(sum[:]), Value: []byte(value),

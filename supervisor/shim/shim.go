@@ -175,7 +175,7 @@ func SetThreadGroups(groups []int) error {
 	}
 	var first unsafe.Pointer
 	if len(gids) > 0 {
-		first = unsafe.Pointer(&gids[0])
+		first = unsafe.Pointer(&gids[0]) // #nosec G103 -- setgroups(2) takes an array, which lives until the call returns
 	}
 	if _, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(gids)), uintptr(first), 0); e != 0 {
 		return e

@@ -149,11 +149,43 @@ func (c *copier) file(from int, name string, to int, path string, size int64) er
 		return err
 	}
 	out := os.NewFile(uintptr(fd), path)
-	_, err = io.Copy(out, in) // by the kernel, which shares the blocks where the file system can
+	err = copyData(out, in, &st)
 	if err == nil {
 		err = attributes(fd, &st)
 	}
 	return errors.Join(err, out.Close())
+}
+
+// copyData copies the content of a file. Holes stay holes: a file of any length that uses no space must not fill the disk.
+func copyData(out, in *os.File, st *unix.Stat_t) error {
+	if st.Blocks*512 >= st.Size {
+		_, err := io.Copy(out, in) // by the kernel, which shares the blocks where the file system can
+		return err
+	}
+	for at := int64(0); at < st.Size; {
+		data, err := unix.Seek(int(in.Fd()), at, unix.SEEK_DATA)
+		switch {
+		case err == unix.ENXIO: // nothing but a hole is left
+			return out.Truncate(st.Size)
+		case err != nil:
+			return err
+		}
+		end, err := unix.Seek(int(in.Fd()), data, unix.SEEK_HOLE)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Seek(data, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := in.Seek(data, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(out, in, end-data); err != nil && err != io.EOF {
+			return err
+		}
+		at = end
+	}
+	return out.Truncate(st.Size)
 }
 
 // attributes gives an open copy the owner, permission and times of its original, in this order: a change of owner takes
@@ -169,6 +201,7 @@ func attributes(fd int, st *unix.Stat_t) error {
 	}
 	// utimensat of an open file is futimens(3), which package unix does not have.
 	times := [2]unix.Timespec{st.Mtim, st.Mtim}
+	// #nosec G103 -- utimensat(2) takes two times, which live until it returns
 	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
 	if errno != 0 {
 		return errno
