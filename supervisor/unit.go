@@ -66,6 +66,36 @@ LimitNPROC=infinity
 TasksMax=infinity
 OOMScoreAdjust=-900
 
+# Rights that neither the supervisor nor a program needs. It keeps those to start programs as their users, to end
+# them, to set their limits, to see who has a port, and to read the kernel's log.
+CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_BOOT CAP_SYS_TIME CAP_SYS_PACCT CAP_SYS_TTY_CONFIG
+CapabilityBoundingSet=~CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_LINUX_IMMUTABLE CAP_AUDIT_CONTROL CAP_NET_ADMIN
+CapabilityBoundingSet=~CAP_BLOCK_SUSPEND CAP_WAKE_ALARM CAP_LEASE
+# Why the other directives of systemd.exec(5) that confine a service are not here: all that runs below the supervisor
+# would inherit them.
+# NoNewPrivileges            sudo and other set-uid programs would fail in a program's scripts, and SELinux on
+#                            RHEL 7 could not give the supervisor its domain
+# SystemCallFilter, RestrictAddressFamilies, RestrictNamespaces, RestrictRealtime, RestrictSUIDSGID, LockPersonality,
+# SystemCallArchitectures, ProtectClock, ProtectHostname, ProtectKernelLogs
+#                            filters of system calls slow down every call of every job, and before Linux 5.16 all of
+#                            the processor's speculation; the kernel's log says which program the kernel has killed
+# MemoryDenyWriteExecute     Java and Python's native libraries make code while they run
+# PrivateDevices, DevicePolicy
+#                            jobs compute on GPUs
+# PrivateTmp                 jstack, jmap and mysql find a program's socket in /tmp
+# ProtectControlGroups, ProtectKernelTunables
+#                            each program has a control group, made by the supervisor; some releases of systemd make
+#                            all of /sys read-only for the second
+# ProtectSystem, ReadWritePaths, ProtectHome, InaccessiblePaths, ProtectKernelModules
+#                            a mount table of its own; the base directory, model stores and the keys of operators may
+#                            be anywhere, also below /home. What a program may write is its user's rights.
+# ProtectProc, ProcSubset    the supervisor looks for the processes of its programs, and of those that have their ports
+# PrivateNetwork, IPAddressDeny
+#                            parties talk to each other; the firewall says who may
+# PrivateUsers, DynamicUser, User
+#                            programs run as users of the host, and their files belong to them
+# UMask                      programs inherit it; the supervisor gives its own files their modes
+
 [Install]
 WantedBy=multi-user.target
 `))
