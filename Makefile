@@ -21,7 +21,7 @@ GOSEC_OFF   := G104,G115,G122,G204,G301,G302,G304,G306,G702,G703
 PLATFORM ?= linux/amd64
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-all deps test unit fuzz e2e demo demo-down bundle bench lint release clean
+.PHONY: help build build-all deps test unit fuzz e2e e2e-long demo demo-down bundle bench lint release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,11 @@ fuzz: ## run every fuzz target for a few seconds
 	@scripts/fuzz.sh 2s
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
-	go test -tags e2e -count=1 -p 1 -timeout 40m -v ./scripts/lab/... ./scripts/e2e/...
+	go test -tags e2e -count=1 -p 1 -timeout 60m -v ./scripts/lab/... ./scripts/e2e/...
+
+e2e-long: export FATE_E2E_LONG = 1
+e2e-long: build ## the same, with many more kills at random moments (as root)
+	go test -tags e2e -count=1 -p 1 -timeout 180m -v ./scripts/e2e/...
 
 demo: deps build ## from nothing to a running party on a lab host (as root)
 	@scripts/demo.sh

@@ -22,6 +22,14 @@ import (
 	"fate-installer/scripts/lab/lab"
 )
 
+// repeats is how often a scenario does something at random: often when FATE_E2E_LONG is set, as make e2e-long sets it.
+func repeats(few, often int) int {
+	if os.Getenv("FATE_E2E_LONG") != "" {
+		return often
+	}
+	return few
+}
+
 func TestMain(m *testing.M) {
 	lab.Main()
 	os.Exit(m.Run())

@@ -18,7 +18,7 @@ import (
 )
 
 // rotationKills is how often a change of passwords is killed.
-const rotationKills = 10
+var rotationKills = repeats(3, 10)
 
 const (
 	secretsFile  = "/data/projects/common/fate-installer/secrets.json"
