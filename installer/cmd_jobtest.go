@@ -67,12 +67,15 @@ func newToyCommand(g *globals) *cobra.Command {
 sides. Without --guest and --host both sides are this party, which tests it alone; with another party's id it tests the
 way there and back. Run it on the guest's host.
 
+Before the job is submitted, nodemanagers of this party on other hosts that do not answer are named, and the job is not
+submitted when jobs that hang hold all workers of FATE-Flow.
+
 Components are shown as they start and end, on a terminal with the time they have taken so far. When the job fails, what
 is printed is what fate-installer job why says of it.
 
 EXIT STATUS
   0    the job succeeded and its sum is right
-  1    the job failed, did not end in time, or gave a wrong sum
+  1    the job failed, did not end in time, gave a wrong sum, or could not be submitted
   2    wrong usage, or nothing is installed here
   130  interrupted; the job was stopped`,
 		Example: `  fate-installer test toy

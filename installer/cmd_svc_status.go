@@ -30,7 +30,8 @@ func newSvcStatusCommand(g *globals) *cobra.Command {
 restarted, its ports, its memory, and in one line why it is not ready.
 
 RUNNING and ready are different things: a program runs when it has lived for startsecs, and is ready when its probe
-got an answer.
+got an answer. The clustermanager is ready when every nodemanager of the party gets jobs and answers, FATE-Flow when one of
+its workers does.
 
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.

@@ -1,7 +1,9 @@
 """Calls between parties: commands of flow to flow, and data of worker to worker, all through the own rollsite."""
 
 import concurrent.futures
+import itertools
 import json
+import os
 
 import grpc
 
@@ -10,6 +12,7 @@ from fate_flow import log, wire
 SERVICE = "com.webank.ai.eggroll.api.networking.proxy.DataTransferService"
 LARGEST = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 COMMAND_SECONDS = 30  # remote_request_timeout
+TRIES = 3  # REQUEST_TRY_TIMES
 
 _commands = {}  # path prefix -> function(path, body)
 _conf = None
@@ -35,10 +38,24 @@ def command(prefix):
     return register
 
 
+class Workers(concurrent.futures.ThreadPoolExecutor):
+    """As many workers as the real one has: five for each processor. It writes for every call after the first ones that
+    their number is exceeded."""
+
+    def __init__(self):
+        super().__init__(max_workers=(os.cpu_count() or 1) * 5)
+        self._calls = itertools.count(1)
+
+    def submit(self, *args, **kwargs):
+        if next(self._calls) > self._max_workers:
+            log.stat.info("the number of max workers %d has been exceeded, worker queue size is %d", self._max_workers, self._work_queue.qsize())
+        return super().submit(*args, **kwargs)
+
+
 def serve(conf):
     global _conf
     _conf = conf
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=16), options=LARGEST)
+    server = grpc.server(Workers(), options=LARGEST)
     handler = grpc.unary_unary_rpc_method_handler(_unary_call)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"unaryCall": handler}),))
     # Raises when the address is taken or is not of this machine.
@@ -70,12 +87,16 @@ def call(party, path, body, job_id=""):
     source = wire.topic(job_id, _conf.party, "fateflow")
     destination = wire.topic(job_id, party, "fateflow")
     request = wire.packet(source, destination, job_id, "POST", path, json.dumps(body))
-    try:
-        with grpc.insecure_channel(_conf.rollsite, options=LARGEST) as channel:
-            answer = _method(channel, "unaryCall")(request, timeout=COMMAND_SECONDS)
-    except grpc.RpcError as e:
-        # As the real one: Python's text of the exception, which quotes what the rollsites say.
-        raise FederatedError(str(e)) from e
+    for tried in range(TRIES):
+        try:
+            with grpc.insecure_channel(_conf.rollsite, options=LARGEST) as channel:
+                answer = _method(channel, "unaryCall")(request, timeout=COMMAND_SECONDS)
+            break
+        except grpc.RpcError as e:
+            # The real one tries again whatever it was; here only where it shows, in the time it takes.
+            if e.code() != grpc.StatusCode.DEADLINE_EXCEEDED or tried + 1 == TRIES:
+                # As the real one: Python's text of the exception, which quotes what the rollsites say.
+                raise FederatedError(str(e)) from e
     result = json.loads(wire.body(answer)[1])
     if result.get("retcode") != 0:
         raise PartyError(f"party {party} answers {path}: {result.get('retmsg')}")

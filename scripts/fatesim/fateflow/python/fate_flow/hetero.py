@@ -11,7 +11,7 @@ STAND-IN, not for data that matters. The numbers are computed by an egg_pair tha
 import hashlib
 import math
 
-from fate_flow import federation, models, tables
+from fate_flow import federation, models, sessions, tables
 
 MODULES = {"HeteroLR": "hetero_lr", "HeteroSecureBoost": "hetero_secure_boost"}
 BOOST_RATE = 1.0
@@ -96,15 +96,17 @@ def run(job_id, role, party, conf, work, component):
         return
     session = f"{job_id}_{name}_0_{role}_{party}"
     side = Side(job_id, role, conf, None, None)
-    for step, act in (("reader_0", side.read), ("data_transform_0", lambda: None), ("intersection_0", side.intersect)):
-        with component(step) as side.logger:
-            act()
     made = False
     try:
-        with component(name) as side.logger:
-            processors = federation.manager("v1/cluster-manager/session/getOrCreateSession", {"id": session})["processors"]
+        with component("reader_0") as side.logger:  # each component of the real one has a session, the first one, too
+            processors = sessions.make(job_id, session)
             made = True
             side.address = f"{processors[0]['host']}:{processors[0]['port']}"
+            side.read()
+        for step, act in (("data_transform_0", lambda: None), ("intersection_0", side.intersect)):
+            with component(step) as side.logger:
+                act()
+        with component(name) as side.logger:
             side.load()
             scores = train(side, conf, work) if work["kind"] == "train" else predict(
                 side, models.load(work["model_id"], work["model_version"], role, True))

@@ -12,7 +12,7 @@ import traceback
 
 import grpc
 
-from fate_flow import database, federation, hetero, log, models, tables, toy
+from fate_flow import database, federation, hetero, log, models, sessions, tables, toy
 
 ENDED = database.ENDED
 FOLLOW_SECONDS = 0.3
@@ -189,7 +189,14 @@ def _follow(job_id, participants):
     while True:
         found = set()
         for role, party in participants:
-            answer = federation.call(party, f"/v1/party/{job_id}/{role}/{party}/status", {}, job_id)["data"]
+            try:
+                answer = federation.call(party, f"/v1/party/{job_id}/{role}/{party}/status", {}, job_id)["data"]
+            except federation.FederatedError as e:
+                if party != _conf.party or not never_answers(e.__cause__):
+                    raise
+                log.scheduler(job_id).error("collect tasks of %s %s failed: %s", role, party, e)
+                found.add("running")  # no worker of this flow is free: the real one leaves the job as it is
+                continue
             found.add(answer["status"])
             if party != _conf.party:  # the initiator keeps what the others report; their addresses are not reported
                 for t in answer["tasks"]:
@@ -228,7 +235,7 @@ def party_command(path, body):
     elif verb == "start":
         if database.set_status(job_id, role, party, "running"):
             database.set_runner(job_id, role, party, _conf.get("fateflow.host"), _conf.get("fateflow.http_port"))
-            threading.Thread(target=_run, args=(job_id, role, party), daemon=True).start()
+            _start(job_id, role, party)
     elif verb == "status":
         answer = {
             "status": database.find_jobs(job_id=job_id, role=role, party_id=party)[0]["f_status"],
@@ -252,6 +259,15 @@ def _runtime_conf(job_id, role, party):
     return json.loads(database.find_jobs(job_id=job_id, role=role, party_id=party)[0]["f_runtime_conf"])
 
 
+def _start(job_id, role, party):
+    """Runs a job of this party, and returns when eggroll has made a session for it. A job for which it never does keeps the
+    worker of FATE-Flow that started it: one for each job, whatever roles the party has."""
+    made = sessions.begin(job_id)
+    threading.Thread(target=_run, args=(job_id, role, party), daemon=True).start()
+    if made:
+        made.wait()
+
+
 def _run(job_id, role, party):
     logger = log.job(job_id, role, party)
     try:
@@ -270,6 +286,8 @@ def _run(job_id, role, party):
     except Exception:
         logger.exception("task of job %s failed", job_id)
         database.set_status(job_id, role, party, "failed")
+    finally:
+        sessions.done(job_id)
 
 
 @contextlib.contextmanager

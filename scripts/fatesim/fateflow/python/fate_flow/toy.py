@@ -5,7 +5,7 @@ it got, and the guest adds the host's sum to its own. The shares are drawn and s
 eggroll starts for the session, and travel through the rollsites of both parties.
 """
 
-from fate_flow import federation
+from fate_flow import federation, sessions
 
 COMPONENT = "secure_add_example_0"
 
@@ -31,7 +31,7 @@ def add(job_id, role, party, conf, logger):
     rows, partitions, seed = parameters(conf, role)
     session = f"{job_id}_{COMPONENT}_0_{role}_{party}"
     logger.info("begin to init parameters of secure add example %s", role)
-    processors = federation.manager("v1/cluster-manager/session/getOrCreateSession", {"id": session})["processors"]
+    processors = sessions.make(job_id, session)
     logger.info("session %s has processors %s", session, processors)
     # As in eggroll's client: a table is on the nodes that are HEALTHY when it is made, and the session has those that
     # were HEALTHY when it began. Between the two a node may have come or gone.

@@ -17,7 +17,11 @@ final class Store {
     if (values.size() > MOST) {
       values.clear();
     }
-    queue(name).add(value);
+    values.compute(name, (k, queue) -> { // in one with the removal below, or the value would be lost with the queue
+      BlockingQueue<byte[]> to = queue == null ? new LinkedBlockingQueue<>() : queue;
+      to.add(value);
+      return to;
+    });
   }
 
   byte[] take(String name, long seconds) throws InterruptedException, TimeoutException {
@@ -26,9 +30,7 @@ final class Store {
     if (value == null) {
       throw new TimeoutException("nothing was pushed to " + name + " within " + seconds + " s");
     }
-    if (queue.isEmpty()) {
-      values.remove(name, queue);
-    }
+    values.computeIfPresent(name, (k, now) -> now == queue && queue.isEmpty() ? null : now);
     return value;
   }
 

@@ -4,9 +4,12 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.webank.eggroll.core.Bootstrap;
 import io.grpc.Server;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import standin.Command;
@@ -85,7 +88,7 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     insistently(() -> database.addProcessors(session, nodes));
     JsonArray processors = new JsonArray();
     for (MetaDatabase.Node node : nodes) {
-      JsonObject started = Command.call(node.host(), node.port(), Command.START_PROCESSORS, argument);
+      JsonObject started = reach(node, Command.START_PROCESSORS, argument);
       started.addProperty("server_node_id", node.id());
       processors.add(started);
     }
@@ -94,6 +97,21 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     result.add("processors", processors);
     Log.info("session " + session + " started on " + processors);
     return result;
+  }
+
+  /** Gives a nodemanager a command. 2.4 waits for ever when the node's host does not answer, also when it is back. */
+  private static JsonObject reach(MetaDatabase.Node node, String command, JsonObject argument) throws InterruptedException {
+    try {
+      return Command.call(node.host(), node.port(), command, argument);
+    } catch (StatusRuntimeException e) {
+      boolean silent = e.getStatus().getCode() == Status.Code.UNAVAILABLE || e.getStatus().getCode() == Status.Code.DEADLINE_EXCEEDED;
+      if (Generation.registers() || !silent || String.valueOf(e.getCause()).contains("Connection refused")) {
+        throw e;
+      }
+      Log.error("nodemanager " + node.host() + ":" + node.port() + " does not answer " + command, e);
+      new CountDownLatch(1).await();
+      throw e;
+    }
   }
 
   /** Statements on the database that are tried again and again. */
@@ -116,8 +134,14 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
 
   private JsonObject killSession(JsonObject argument) throws Exception {
     String job = argument.get("id").getAsString();
-    if (database.healthyNodes().isEmpty() && !Generation.registers()) {
+    List<MetaDatabase.Node> nodes = database.healthyNodes();
+    if (nodes.isEmpty() && !Generation.registers()) {
       throw new NullPointerException("java.lang.NullPointerException: killSession of " + job);
+    }
+    if (!Generation.registers()) {
+      for (MetaDatabase.Node node : nodes) {
+        reach(node, Command.STOP_PROCESSORS, argument);
+      }
     }
     insistently(() -> database.endProcessors(job));
     return new JsonObject();
