@@ -283,6 +283,9 @@ func (i *importer) add(lock *Lock, a Added) error {
 	if err != nil {
 		return err
 	}
+	if err := checkAddedServer(a, strip); err != nil {
+		return fmt.Errorf("cannot take %s from %s: %w", a.Component, a.Path, err)
+	}
 	c := lock.component(a.Component)
 	c.Version = a.Version
 	c.Sources = append(c.Sources, Source{Path: i.sourcePath(a.Path), Format: FormatAuto, Setuid: SetuidRefuse, Strip: strip})

@@ -160,7 +160,7 @@ func TestImportOnlineWithDownloads(t *testing.T) {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 	jdk := writeFile(t, filepath.Join(dir, "jdk-8u345.tar.xz"), compress(t, "xz", makeTar(t, d("jdk8u345-b01/"), f("jdk8u345-b01/release", "8"))))
-	mysql := writeFile(t, filepath.Join(dir, "mysql-8.0.28.tar.gz"), compress(t, "gz", makeTar(t, f("./bin/mysqld", "x"), f("./lib/y", "y"))))
+	mysql := writeFile(t, filepath.Join(dir, "mysql-8.0.28.tar.gz"), compress(t, "gz", makeTar(t, fm("./bin/mysqld", "x", 0o755), f("./lib/y", "y"))))
 	writeFile(t, filepath.Join(dir, "env", "bin", "python"), []byte("#!/bin/sh\n"))
 	result, err = Import(context.Background(), ImportOptions{Archive: archive, Lock: lock, Added: []Added{
 		{Component: "jdk", Path: jdk}, {Component: "mysql", Path: mysql}, {Component: "python", Version: "3.8.13", Path: filepath.Join(dir, "env")},
@@ -178,7 +178,7 @@ func TestImportOnlineWithDownloads(t *testing.T) {
 	}
 	for component, want := range map[string]string{
 		"jdk":    "-0644 release 8\n",
-		"mysql":  "d0755 bin \n-0644 bin/mysqld x\nd0755 lib \n-0644 lib/y y\n",
+		"mysql":  "d0755 bin \n-0755 bin/mysqld x\nd0755 lib \n-0644 lib/y y\n",
 		"python": "d0755 bin \n-0644 bin/python #!/bin/sh\n\n",
 	} {
 		if diff := cmp.Diff(want, contentOf(t, out, component)); diff != "" {

@@ -83,6 +83,9 @@ func (b *builder) merge(ctx context.Context, index int) (p *packed, err error) {
 	if err := p.tree.finish(c); err != nil {
 		return nil, err
 	}
+	if err := p.tree.checkServer(c); err != nil {
+		return nil, err
+	}
 	p.tree.warnBoardPage(c)
 	p.Needs, p.LibraryPath, err = p.tree.link(c, p.Component.Platform)
 	return p, err

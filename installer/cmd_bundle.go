@@ -60,13 +60,15 @@ func bundleError(err error) error {
 	var missing *bundle.MissingError
 	var stub *bundle.StubError
 	var library *bundle.LibraryError
+	var server *bundle.ServerError
 	var mismatch *bundle.MismatchError
 	var signature *payload.SignatureError
 	var schema *payload.SchemaError
 	switch {
 	case errors.As(err, &mismatch), errors.As(err, &signature), errors.As(err, &schema):
 		return exitCode(err, exitPayload)
-	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &missing), errors.As(err, &stub), errors.As(err, &library), isBadTarget(err):
+	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &missing),
+		errors.As(err, &stub), errors.As(err, &library), errors.As(err, &server), isBadTarget(err):
 		return exitCode(err, exitUsage)
 	}
 	return err

@@ -28,8 +28,8 @@ func (p *planner) addDatabase() error {
 		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")), p.system)
 		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
 			DatabaseServer: step.DatabaseServer{
-				Flavour: step.Flavour(db.Engine), Home: db.Home, Data: db.Data, User: p.spec.User, Group: p.spec.Group,
-				LibraryPath: p.spec.LibraryPaths[db.Engine],
+				Flavour: step.Flavour(db.Engine), Home: db.Home, Program: DatabaseServer(db.Engine), Data: db.Data,
+				User: p.spec.User, Group: p.spec.Group, LibraryPath: p.spec.LibraryPaths[db.Engine],
 			},
 			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
 			Socket: db.Socket, FormerRootPasswords: p.formerAdminPasswords(),

@@ -96,7 +96,7 @@ func (p *preflight) otherLibraries() {
 
 // started are the programs of each component that run all the time, as patterns for their paths in the tree.
 var started = map[string][]string{
-	"mysql": {"*bin/mysqld"}, "mariadb": {"*bin/mariadbd", "*bin/mysqld"}, "jdk": {"bin/java", "jre/bin/java"},
+	"mysql": {DatabaseServer("mysql")}, "mariadb": {DatabaseServer("mariadb")}, "jdk": {"bin/java", "jre/bin/java"},
 	"python": {"bin/python", "bin/python3", "bin/python3.[0-9]*"}, "nginx": {"sbin/nginx"},
 }
 

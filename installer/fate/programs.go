@@ -66,12 +66,9 @@ func (s *Spec) withLibraries(env map[string]string, components ...string) map[st
 func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
 func databaseProgram(s *Spec) supervisor.Program {
-	server := "mysqld"
-	if s.DatabaseEngine() == "mariadb" {
-		server = "mariadbd"
-	}
 	home := s.DatabaseHome()
-	p := s.program(MySQL, "mysql", path.Join(home, "bin", server), "--defaults-file="+s.databaseConf())
+	server := path.Join(home, DatabaseServer(s.DatabaseEngine()))
+	p := s.program(MySQL, "mysql", server, "--defaults-file="+s.databaseConf())
 	p.Directory = home
 	p.Environment = s.withLibraries(map[string]string{}, s.DatabaseEngine())
 	p.StdoutLogfile, p.StderrLogfile, p.RedirectStderr = path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"), "NONE", true

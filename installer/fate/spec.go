@@ -140,6 +140,15 @@ func (s *Spec) UnpackTarget(component string) string {
 // DatabaseEngines are the components that can serve the database, the preferred one first.
 var DatabaseEngines = []string{"mysql", "mariadb"}
 
+// DatabaseServer is the server program of a database engine, by its path in the component's tree. Builders refuse a tree
+// that has it elsewhere.
+func DatabaseServer(engine string) string {
+	if engine == "mariadb" {
+		return "bin/mariadbd"
+	}
+	return "bin/mysqld"
+}
+
 // DatabaseEngine is the component that serves the database: mariadb when the payload has only that, otherwise mysql.
 func (s *Spec) DatabaseEngine() string { return databaseEngine(s.Versions) }
 

@@ -47,7 +47,10 @@ func TestModelStoreLock(t *testing.T) {
 	}
 	eachServer(t, test)
 	t.Run("mysql-8.0.15", func(t *testing.T) {
-		s := DatabaseServer{Flavour: FlavourMySQL, Home: mysqlserver.ForTest(t, mysqlserver.V8015), LibraryPath: []string{mysqlserver.LibraryDir}}
+		s := DatabaseServer{
+			Flavour: FlavourMySQL, Home: mysqlserver.ForTest(t, mysqlserver.V8015), Program: "bin/mysqld",
+			LibraryPath: []string{mysqlserver.LibraryDir},
+		}
 		onServer(t, s, test)
 	})
 }

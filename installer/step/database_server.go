@@ -30,16 +30,11 @@ const (
 type DatabaseServer struct {
 	Flavour     Flavour
 	Home        string   // basedir, the unpacked component
+	Program     string   // the server below Home, the one that the supervisor starts
 	Data        string   // datadir
 	User, Group string   // who the server runs as; blank: as this process
 	LibraryPath []string // directories below Home that its programs need on LD_LIBRARY_PATH
 	Env         []string // NAME=value, added to the environment of its programs
-}
-
-// serverPrograms are where the two flavours, as built by their makers and by distributions, keep the server.
-var serverPrograms = map[Flavour][]string{
-	FlavourMySQL:   {"bin/mysqld", "sbin/mysqld", "libexec/mysqld"},
-	FlavourMariaDB: {"bin/mariadbd", "sbin/mariadbd", "bin/mysqld", "sbin/mysqld", "libexec/mariadbd"},
 }
 
 // first gives the first of the candidates below Home that exists.
@@ -55,9 +50,10 @@ func (s DatabaseServer) first(h *host.Host, candidates ...string) (string, bool)
 // command prepares the server program with the arguments that every use of it shares. Option files are not read: an
 // /etc/my.cnf that somebody left on the machine would otherwise change what is initialised.
 func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host.Cmd, error) {
-	program, ok := s.first(h, serverPrograms[s.Flavour]...)
+	program, ok := s.first(h, s.Program)
 	if !ok {
-		return host.Cmd{}, &hinted{fmt.Errorf("cannot find the %s server below %s", s.Flavour, s.Home), "the component is unpacked by an earlier step; run the same command again"}
+		return host.Cmd{}, &hinted{fmt.Errorf("cannot find the %s server %s", s.Flavour, path.Join(s.Home, s.Program)),
+			"the component is unpacked by an earlier step; run the same command again"}
 	}
 	cmd := host.Cmd{Args: []string{program, "--no-defaults", "--basedir=" + s.Home, "--datadir=" + data}, Dir: s.Home}
 	if dir, ok := s.first(h, "share/mysql/english", "share/mariadb/english", "share/english"); ok {

@@ -12,10 +12,11 @@ import (
 	"fate-installer/installer/host"
 )
 
-// TestServerCommand looks at what is started, with the files where a distribution and where the makers put them.
+// TestServerCommand looks at what is started, with the files where a distribution and where the makers put them. Only the
+// program that the supervisor starts later initialises a database.
 func TestServerCommand(t *testing.T) {
 	home := t.TempDir()
-	for _, file := range []string{"sbin/mysqld", "share/english/errmsg.sys", "lib64/plugin/x.so"} {
+	for _, file := range []string{"bin/mysqld", "sbin/mysqld", "share/english/errmsg.sys", "lib64/plugin/x.so"} {
 		file = filepath.Join(home, file)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o755)); err != nil {
 			t.Fatal(err)
@@ -25,12 +26,15 @@ func TestServerCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := DatabaseServer{Flavour: FlavourMySQL, Home: home, User: "65534", Group: "65533", LibraryPath: []string{"lib", "lib/private"}, Env: []string{"TZ=UTC"}}
+	s := DatabaseServer{
+		Flavour: FlavourMySQL, Home: home, Program: "bin/mysqld", User: "65534", Group: "65533",
+		LibraryPath: []string{"lib", "lib/private"}, Env: []string{"TZ=UTC"},
+	}
 	cmd, err := s.command(h, "/d", "--initialize-insecure")
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{home + "/sbin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
+	args := []string{home + "/bin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
 	if !slices.Equal(cmd.Args, args) {
 		t.Errorf("arguments %q, want %q", cmd.Args, args)
 	}

@@ -35,15 +35,16 @@ func servers(t *testing.T) map[Flavour]DatabaseServer {
 		FlavourMariaDB: {mariaDBHomeVariable, "mariadbd"},
 		FlavourMySQL:   {mySQLHomeVariable, "mysqld"},
 	} {
-		home := os.Getenv(v.variable)
+		home, program := os.Getenv(v.variable), "bin/"+v.program
 		if home == "" {
-			program := lookServer(v.program)
-			if program == "" {
+			file := lookServer(v.program)
+			if file == "" {
 				continue
 			}
-			home = filepath.Dir(filepath.Dir(program))
+			home = filepath.Dir(filepath.Dir(file))
+			program, _ = filepath.Rel(home, file)
 		}
-		found[flavour] = DatabaseServer{Flavour: flavour, Home: home}
+		found[flavour] = DatabaseServer{Flavour: flavour, Home: home, Program: program}
 	}
 	if len(found) == 0 {
 		t.Skipf("no mariadbd and no mysqld on this machine; install mariadb-server-core, or set %s or %s", mariaDBHomeVariable, mySQLHomeVariable)
@@ -308,7 +309,8 @@ func TestDatabaseInitKilled(t *testing.T) {
 		d := testInit(s)
 		for delay := 20 * time.Millisecond; ; delay *= 2 {
 			child := exec.Command(os.Args[0], "-test.run=^TestDatabaseInitKilled$")
-			child.Env = append(os.Environ(), "FATE_TEST_INIT_DATA="+s.Data, "FATE_TEST_INIT_FLAVOUR="+string(s.Flavour), "FATE_TEST_INIT_HOME="+s.Home, "FATE_TEST_INIT_USER="+s.User)
+			child.Env = append(os.Environ(), "FATE_TEST_INIT_DATA="+s.Data, "FATE_TEST_INIT_FLAVOUR="+string(s.Flavour), "FATE_TEST_INIT_HOME="+s.Home,
+				"FATE_TEST_INIT_USER="+s.User, "FATE_TEST_INIT_PROGRAM="+s.Program)
 			if err := child.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -338,7 +340,10 @@ func applyAsChild(t *testing.T, data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := testInit(DatabaseServer{Flavour: Flavour(os.Getenv("FATE_TEST_INIT_FLAVOUR")), Home: os.Getenv("FATE_TEST_INIT_HOME"), User: os.Getenv("FATE_TEST_INIT_USER"), Data: data})
+	d := testInit(DatabaseServer{
+		Flavour: Flavour(os.Getenv("FATE_TEST_INIT_FLAVOUR")), Home: os.Getenv("FATE_TEST_INIT_HOME"),
+		Program: os.Getenv("FATE_TEST_INIT_PROGRAM"), User: os.Getenv("FATE_TEST_INIT_USER"), Data: data,
+	})
 	if err := d.Apply(context.Background(), &engine.Env{Host: h}); err != nil {
 		t.Fatal(err)
 	}
