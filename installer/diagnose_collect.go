@@ -51,19 +51,19 @@ const (
 
 // collect fills the archive. Only what prevents writing it is an error.
 func (x *diagnosis) collect(ctx context.Context) error {
-	stored, err := loadSecrets(x.host, x.layout)
+	secrets, err := knownSecrets(x.g)
 	if err != nil {
 		// Without knowing the passwords nothing that might hold them can be handed on.
 		x.missing("configuration and logs, since the passwords to take out are not known", err)
 		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
 	}
-	x.redact = newRedactor(stored.All())
+	x.redact = newRedactor(secrets)
 	d, err := openDeployment(ctx, x.g, wantedOptions{}, false)
 	if err != nil {
 		x.missing("site, facts, checks and configuration", err)
 	} else {
 		defer d.close()
-		x.redact = newRedactor(append(stored.All(), d.spec.AllSecrets()...))
+		x.redact = newRedactor(append(secrets, d.spec.AllSecrets()...))
 	}
 	for _, add := range []func() error{
 		func() error { return x.add("README.txt", diagnoseReadme) },

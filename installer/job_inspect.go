@@ -57,7 +57,7 @@ func openJobs(g *globals) (*jobInspector, error) {
 	}
 	client.HTTP = &http.Client{Timeout: recordTimeout}
 	return &jobInspector{
-		g: g, spec: spec, host: h, client: client, redact: newRedactor(spec.AllSecrets()), source: fromFlow,
+		g: g, spec: spec, host: h, client: client, redact: newRedactor(hostSecrets(g)), source: fromFlow,
 	}, nil
 }
 

@@ -334,6 +334,7 @@ func installed(g *globals) (*fate.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer h.Close()
 	layout := g.layout()
 	stored, err := loadSite(h, layout)
 	if err != nil {
