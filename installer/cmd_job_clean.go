@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fate-installer/installer/flow"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -69,7 +70,7 @@ func runJobClean(ctx context.Context, g *globals, names []string) error {
 			return fmt.Errorf("cannot clean job %s: %w", s.Job, err)
 		}
 		cleaned = append(cleaned, cleanedJob{s.Job, s.Tasks, by})
-		g.printf("job %s: %s ended\n", s.Job, countOf(s.Tasks, "task", "tasks"))
+		g.printf("job %s: %s ended\n", s.Job, count.Of(s.Tasks, "task", "tasks"))
 	}
 	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"cleaned": cleaned})
@@ -130,7 +131,7 @@ func (x *jobInspector) clean(ctx context.Context, id string) (by string, err err
 	}
 	left, err := db.Tasks(ctx, map[string]any{"job_id": id, "party_status": flow.StatusRunning})
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%s still recorded as running", countOf(len(left), "task is", "tasks are"))
+		err = fmt.Errorf("%s still recorded as running", count.Of(len(left), "task is", "tasks are"))
 	}
 	return fromDatabase, err
 }

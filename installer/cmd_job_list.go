@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fate-installer/installer/flow"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -27,7 +28,7 @@ EXIT STATUS
   130  interrupted`,
 		Example: `  fate-installer job list
   fate-installer job list --limit 100 -o json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runJobList(cmd.Context(), g, limit) },
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "show at most `N` jobs, 1 to 1000")
@@ -160,7 +161,7 @@ func (l *jobListing) write(g *globals) error {
 	if len(l.Jobs) == 0 {
 		g.printf("no jobs\n")
 	} else {
-		table := newTable(g.Stdout, "job", "status", "roles here", "initiator", "submitted", "time", "cores")
+		table := newTable(g.Stdout, "JOB", "STATUS", "ROLES HERE", "INITIATOR", "SUBMITTED", "TIME", "CORES")
 		for _, j := range l.Jobs {
 			took, cores, submitted := "", "", ""
 			if j.Seconds > 0 {
@@ -179,22 +180,15 @@ func (l *jobListing) write(g *globals) error {
 		}
 	}
 	for _, s := range l.Stale {
-		g.printf("job %s has ended, and %s still recorded as running\n", s.Job, countOf(s.Tasks, "task is",
-			"tasks are"))
+		g.printf("job %s has ended, and %s still recorded as running\n", printable(s.Job),
+			count.Of(s.Tasks, "task is", "tasks are"))
 	}
 	if n := len(l.Stale); n > 0 {
 		g.printf("%s of FATE-Flows that were ended while they ran them: fate-installer job clean ends them\n",
-			countOf(n, "job has tasks", "jobs have tasks"))
+			count.Of(n, "job has tasks", "jobs have tasks"))
 	}
 	for _, p := range l.Problems {
 		g.printf("note: %s\n", p)
 	}
 	return nil
-}
-
-func countOf(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

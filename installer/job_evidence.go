@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/cause"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/payload/count"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -35,12 +36,8 @@ func (x *jobInspector) stateEvidence(ctx context.Context, r *jobReport, jobs []f
 		say("FATE-Flow does not answer: %v", x.noAnswer)
 	}
 	if stale := staleTasks(jobs, tasks, now); len(stale) > 0 {
-		word := "task is"
-		if len(stale) > 1 {
-			word = "tasks are"
-		}
-		say("the job has ended, and %d %s still recorded as running: FATE-Flow was ended while it ran %s", len(stale),
-			word, stale[0].Component)
+		say("the job has ended, and %s still recorded as running: FATE-Flow was ended while it ran %s",
+			count.Of(len(stale), "task is", "tasks are"), stale[0].Component)
 	}
 	return out
 }
@@ -60,11 +57,10 @@ func (x *jobInspector) coreHolders(ctx context.Context, r *jobReport) []string {
 			continue
 		}
 		used += h.Cores
-		names = append(names, fmt.Sprintf("job %s (%s %s, %d cores)", h.ID, h.Role, h.Party, h.Cores))
+		names = append(names, fmt.Sprintf("job %s (%s %s, %s)", h.ID, h.Role, h.Party, count.Of(h.Cores, "core")))
 	}
 	if used > 0 {
-		out = append(out, fmt.Sprintf("%d of %d cores are in use (cores_per_node %d, nodemanagers %d) by %s", used,
-			pool,
+		out = append(out, fmt.Sprintf("%d of %d cores are in use (cores_per_node %d, nodemanagers %d) by %s", used, pool,
 			x.spec.Side.ClusterManager.CoresPerNode, len(x.spec.Side.NodeManager.IPs), strings.Join(names, ", ")))
 	}
 	waiting, err := x.jobs(ctx, map[string]any{"status": flow.StatusWaiting})
@@ -106,8 +102,7 @@ func (x *jobInspector) taskEvidence(tasks []flow.Task) []cause.Evidence {
 }
 
 // hostEvidence is what is wrong with this host now. It says something about a job only while the job runs, and
-// shortly
-// after.
+// shortly after.
 func (x *jobInspector) hostEvidence(ctx context.Context, r *jobReport, now time.Time) []cause.Evidence {
 	const lately = 15 * time.Minute
 	var out []cause.Evidence

@@ -376,3 +376,35 @@ func TestHostileLogs(t *testing.T) {
 		t.Errorf("%d bytes: %.2000s", len(encoded), encoded)
 	}
 }
+
+// TestReportOfForeignNames: another party chooses the names of a job's components, and root's terminal shows them.
+func TestReportOfForeignNames(t *testing.T) {
+	var out bytes.Buffer
+	const name = "lr_0\x1b]0;pwned\x07"
+	r := &jobReport{
+		Job: testJob, Status: "failed", Initiator: "guest 9999", Tasks: []taskReport{{Component: name, Status: "failed"}},
+		Failed: &failedTask{Component: name, Role: "guest", Party: "9999"},
+	}
+	r.write(&out)
+	v := newTaskView(&globals{Stdout: &out, Output: outputText})
+	v.show(testJob, []flow.Task{{Component: name, Role: "guest", Party: "9999", PartyStatus: "failed"}})
+	printError(&globals{Stderr: &out, Output: outputText}, fmt.Errorf("failed: %s\n%s", name, name), 1)
+	if strings.ContainsAny(out.String(), "\x1b\x07") || strings.Count(out.String(), "lr_0?]0;pwned?") != 5 {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// TestReportHasNoNull: every list of the JSON document is a list, also an empty one.
+func TestReportHasNoNull(t *testing.T) {
+	for _, status := range []string{"success", "running", "failed"} {
+		x := newInspector(t, &recordedFlow{jobs: []map[string]any{jobRow(testJob, status, nil)}}, nil)
+		r, err := x.inspect(t.Context(), testJob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(r)
+		if err != nil || bytes.Contains(data, []byte("null")) {
+			t.Errorf("%s: %s, %v", status, data, err)
+		}
+	}
+}

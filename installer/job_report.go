@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -103,6 +104,8 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 			"its database", x.client.BaseURL, x.noAnswer)))
 	}
 	r.Source = x.source
+	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
+	r.Lines = append([]cause.Evidence{}, r.Lines...)
 	return r, nil
 }
 
@@ -207,8 +210,16 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// write prints the report for people.
+// write prints the report for people. Names in it may be another party's choice.
 func (r *jobReport) write(w io.Writer) {
+	var text bytes.Buffer
+	r.compose(&text)
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(w, printable(strings.TrimSuffix(line, "\n")))
+	}
+}
+
+func (r *jobReport) compose(w io.Writer) {
 	fmt.Fprintf(w, "job %s %s: submitted by %s", r.Job, verbOf(r.Status), r.Initiator)
 	if roles := r.Roles.String(); roles != "" {
 		fmt.Fprintf(w, ", with %s", roles)
@@ -264,7 +275,7 @@ func (r *jobReport) writeTasks(w io.Writer) {
 		return
 	}
 	fmt.Fprintln(w)
-	table := newTable(w, "component", "role", "party", "status", "time", "ran on")
+	table := newTable(w, "COMPONENT", "ROLE", "PARTY", "STATUS", "TIME", "RAN ON")
 	for _, t := range r.Tasks {
 		took := ""
 		if t.Seconds > 0 {

@@ -9,9 +9,8 @@ import (
 	"fate-installer/installer/flow"
 )
 
-// taskView shows the components of jobs as they start and end: one line for each, and on a terminal one that lives
-// with
-// what runs. Elsewhere what runs long is said once a minute.
+// taskView prints a line for each component of a job that starts or ends. On a terminal a last line, which is replaced,
+// shows what runs; elsewhere a component that runs long is printed once a minute.
 type taskView struct {
 	g      *globals
 	live   bool
@@ -56,8 +55,7 @@ func components(tasks []flow.Task, now time.Time) []componentState {
 	return out
 }
 
-// urgency orders states: that of a component is the most urgent one of its tasks. One that failed somewhere has
-// failed;
+// urgency orders states: that of a component is the most urgent one of its tasks. One that failed somewhere has failed;
 // one that runs somewhere runs.
 func urgency(status string) int {
 	return slices.Index([]string{flow.StatusPass, flow.StatusSuccess, flow.StatusWaiting, flow.StatusRunning,
@@ -99,7 +97,7 @@ func ifLonger(d time.Duration) string {
 // line prints a line that stays.
 func (v *taskView) line(format string, args ...any) {
 	v.clear()
-	v.g.printf("%7s "+format+"\n", append([]any{""}, args...)...)
+	v.g.printf("%7s %s\n", "", printable(fmt.Sprintf(format, args...)))
 }
 
 // draw replaces the living line.

@@ -53,8 +53,13 @@ func newTable(w io.Writer, header ...string) *table {
 	return t
 }
 
+// row adds a row. Cells may hold what another party has chosen, such as the name of a component.
 func (t *table) row(cells ...string) {
-	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+	safe := make([]string, len(cells))
+	for i, cell := range cells {
+		safe[i] = printable(cell)
+	}
+	fmt.Fprintln(t.w, strings.Join(safe, "\t"))
 }
 
 func (t *table) flush() error { return t.w.Flush() }
@@ -156,9 +161,9 @@ func printError(g *globals, err error, code int) {
 		return
 	}
 	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
-	fmt.Fprintf(g.Stderr, "error: %s\n", lines[0])
+	fmt.Fprintf(g.Stderr, "error: %s\n", printable(lines[0]))
 	for _, line := range lines[1:] {
-		fmt.Fprintf(g.Stderr, "       %s\n", line)
+		fmt.Fprintf(g.Stderr, "       %s\n", printable(line)) // lines of logs, for example
 	}
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(hint, "\n", "\n       "))

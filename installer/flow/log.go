@@ -57,8 +57,12 @@ func isIn(file, dir string) bool {
 	return parent == dir || strings.HasSuffix(parent, "/"+dir)
 }
 
-// mostLogLines bounds what is kept of an archive.
-const mostLogLines = 20_000
+// Bounds of what is kept of an archive: what is in it comes from the service user, and from other parties.
+const (
+	mostLogLines   = 20_000
+	mostLogBytes   = 16 << 20
+	longestLogLine = 64 << 10 // bytes; longer lines are cut
+)
 
 // scanLogs reads a tar.gz of log files.
 func scanLogs(archive io.Reader, want func(file string) bool, keep func(line string) bool) ([]LogLine, error) {
@@ -67,6 +71,7 @@ func scanLogs(archive io.Reader, want func(file string) bool, keep func(line str
 		return nil, fmt.Errorf("cannot read the job's log archive: %w", err)
 	}
 	var lines []LogLine
+	size := 0
 	for members := tar.NewReader(unzipped); ; {
 		header, err := members.Next()
 		if err == io.EOF {
@@ -79,15 +84,33 @@ func scanLogs(archive io.Reader, want func(file string) bool, keep func(line str
 		if header.Typeflag != tar.TypeReg || !want(file) {
 			continue
 		}
-		scanner := bufio.NewScanner(members)
-		scanner.Buffer(nil, 1<<20)
-		for scanner.Scan() && len(lines) < mostLogLines {
-			if keep(scanner.Text()) {
-				lines = append(lines, LogLine{file, scanner.Text()})
+		for r := bufio.NewReaderSize(members, longestLogLine); len(lines) < mostLogLines && size < mostLogBytes; {
+			line, err := readLogLine(r)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return nil, fmt.Errorf("cannot read %s in the job's log archive: %w", header.Name, err)
+			}
+			if keep(line) {
+				lines = append(lines, LogLine{file, line})
+				size += len(line)
 			}
 		}
-		if err := scanner.Err(); err != nil {
-			return nil, fmt.Errorf("cannot read %s in the job's log archive: %w", header.Name, err)
+	}
+}
+
+// readLogLine reads a line without its end, of a long one the beginning.
+func readLogLine(r *bufio.Reader) (string, error) {
+	part, more, err := r.ReadLine()
+	if err != nil {
+		return "", err
+	}
+	line := string(part)
+	for more {
+		if _, more, err = r.ReadLine(); err != nil {
+			return line, nil // the next call meets the error again
 		}
 	}
+	return line, nil
 }
