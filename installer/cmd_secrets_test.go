@@ -129,7 +129,10 @@ func TestSecretsRotate(t *testing.T) {
 			t.Errorf("%s: %v, %v", file, info, err)
 		}
 	}
-	mustRunCLI(t, root, "", "uninstall", "--purge-data", "--yes")
+	if out := mustRunCLI(t, root, "", "uninstall", "--purge-data", "--yes"); strings.Contains(out, "  kept ") ||
+		!strings.Contains(out, ", 0 kept, 0 left") {
+		t.Errorf("a purge keeps something:\n%s", out)
+	}
 	if _, err := os.Stat(filepath.Join(root, stateDir, "secret-records.json")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("former passwords are left: %v", err)
 	}
@@ -266,12 +269,20 @@ func TestSecretsRotateRefusals(t *testing.T) {
 		[]byte(`{"schema": 1, "role": "guest", "party": 9999, "secrets": {"mysql_user": "x"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	public, noSecrets := filepath.Join(t.TempDir(), "public.json"), filepath.Join(t.TempDir(), "settings")
+	if err := errors.Join(os.WriteFile(noSecrets, []byte("not for root alone"), 0o644), os.WriteFile(public,
+		[]byte(`{"schema": 1, "role": "host", "party": 10000, "secrets": {"mysql_user": "x"}}`), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"rotate"}, "no secret is named"},
-		{[]string{"rotate", "mysql"}, "there is no secret"},
+		{[]string{"rotate", "mysql"}, `there is no secret "mysql": there are mysql_root, mysql_fate, `},
+		{[]string{"list", "x"}, `unexpected argument "x"`},
+		{[]string{"rotate", "--from", public}, "chmod 600 " + public},
+		{[]string{"rotate", "--from", noSecrets}, "it is not a file that secrets rotate wrote"},
 		{[]string{"rotate", "zookeeper"}, "this side does not use it"},
 		{[]string{"rotate", "--from", foreign}, "guest of party 9999"},
 		{[]string{"rotate", "--from", "/nonexistent"}, "/nonexistent"},

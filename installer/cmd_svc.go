@@ -123,7 +123,7 @@ func needNames(_ *cobra.Command, args []string) error {
 
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return exitCode(fmt.Errorf("cannot make sense of the argument %q", args[0]), exitUsage)
+		return exitCode(fmt.Errorf("unexpected argument %q", args[0]), exitUsage)
 	}
 	return nil
 }

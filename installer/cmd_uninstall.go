@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"fate-installer/installer/engine"
@@ -230,9 +231,46 @@ func keepData(layout fate.Layout) engine.Resolver {
 	}
 }
 
-// purgeData resolves steps to an undo that also empties the directories that data and logs live in.
+// purgeData resolves steps to an undo that also empties the directories that data and logs live in. A database of this
+// host is removed with its data directory; what is in one outside stays.
 func purgeData(layout fate.Layout) engine.Resolver {
-	return emptying(append(purgedRoots(layout), layout.SupervisorRun())...)
+	inner := emptying(append(purgedRoots(layout), layout.SupervisorRun())...)
+	return func(id string) (engine.Undoer, bool) {
+		if dir, ok := strings.CutPrefix(id, step.DatabaseInit{}.ID()); ok {
+			return removedDatabase{dir}, true
+		}
+		if address, ok := strings.CutPrefix(id, step.Database{}.ID()); ok && strings.HasPrefix(address, "/") {
+			return removedDatabase{}, true // its schemas and accounts, through a socket
+		}
+		return inner(id)
+	}
+}
+
+// removedDatabase removes what is in a database's data directory, which has a step of its own.
+type removedDatabase struct{ dir string }
+
+// Undo implements engine.Undoer.
+func (r removedDatabase) Undo(_ context.Context, env *engine.Env, _ json.RawMessage) error {
+	if r.dir == "" {
+		return nil
+	}
+	return removeEntries(env.Host, r.dir)
+}
+
+func removeEntries(h *host.Host, dir string) error {
+	entries, err := h.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remove data: %w", err)
+	}
+	for _, entry := range entries {
+		if err := h.RemoveAll(dir + "/" + entry.Name()); err != nil {
+			return fmt.Errorf("cannot remove data: %w", err)
+		}
+	}
+	return nil
 }
 
 // emptying empties the directories at and below the roots before the steps that made them are undone.
@@ -256,14 +294,11 @@ type emptied struct {
 
 // Undo implements engine.Undoer.
 func (e emptied) Undo(ctx context.Context, env *engine.Env, before json.RawMessage) error {
-	entries, err := env.Host.ReadDir(e.path)
-	if err != nil || e.made && len(madeBy(before)) == 0 {
+	if _, err := env.Host.ReadDir(e.path); err != nil || e.made && len(madeBy(before)) == 0 {
 		return e.Undoer.Undo(ctx, env, before)
 	}
-	for _, entry := range entries {
-		if err := env.Host.RemoveAll(e.path + "/" + entry.Name()); err != nil {
-			return fmt.Errorf("cannot remove data: %w", err)
-		}
+	if err := removeEntries(env.Host, e.path); err != nil {
+		return err
 	}
 	return e.Undoer.Undo(ctx, env, before)
 }

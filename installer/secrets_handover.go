@@ -80,7 +80,7 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 	if name == "" {
 		return nil, nil
 	}
-	data, err := readPrivate(g, name)
+	data, public, err := readHandedFile(g, name)
 	if err != nil {
 		return nil, err
 	}
@@ -89,28 +89,40 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 		return nil, withHint(fmt.Errorf("cannot use %s: %w", name, err),
 			"carry the file that secrets rotate names on the host where the passwords were changed")
 	}
+	if public != "" { // only now: nothing else is to be made private because it was named by mistake
+		return nil, withHint(fmt.Errorf("cannot use %s: %s", name, public),
+			"others may know or have changed these passwords. If not: chown root "+name+"; chmod 600 "+name)
+	}
 	return out, nil
 }
 
-// readPrivate reads standard input, or a file that nobody but its owner can read or write.
-func readPrivate(g *globals, name string) ([]byte, error) {
+// readHandedFile reads standard input or a file; public says why others than root may know what it has, or have written it.
+func readHandedFile(g *globals, name string) (data []byte, public string, err error) {
 	if name == "-" {
-		return io.ReadAll(io.LimitReader(g.Stdin, handedLimit))
+		data, err = io.ReadAll(io.LimitReader(g.Stdin, handedLimit))
+		return data, "", err
 	}
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the passwords: %w", err)
+		return nil, "", fmt.Errorf("cannot read the passwords: %w", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the passwords: %w", err)
+		return nil, "", fmt.Errorf("cannot read the passwords: %w", err)
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, withHint(fmt.Errorf("cannot use %s: others than its owner can read or change it (mode %04o)",
-			name, info.Mode().Perm()), "chmod 600 "+name)
+	if !info.Mode().IsRegular() {
+		return nil, "", fmt.Errorf("cannot read the passwords: %s is no regular file", name)
 	}
-	return io.ReadAll(io.LimitReader(file, handedLimit))
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	switch perm := info.Mode().Perm(); {
+	case perm&0o077 != 0:
+		public = fmt.Sprintf("others than its owner can read or change it (mode %04o)", perm)
+	case owner != 0 && owner != os.Geteuid():
+		public = fmt.Sprintf("it belongs to another user (uid %d)", owner)
+	}
+	data, err = io.ReadAll(io.LimitReader(file, handedLimit))
+	return data, public, err
 }
 
 // fits refuses passwords of another side.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // SecretUse says where a secret of the side is used.
@@ -36,7 +37,7 @@ func ParseSecretName(text string) (string, error) {
 		}
 		known = append(known, SecretCommand(name))
 	}
-	return "", fmt.Errorf("there is no secret %q: there are %s", text, known)
+	return "", fmt.Errorf("there is no secret %q: there are %s", text, strings.Join(known, ", "))
 }
 
 // secretReaders are the modules whose programs read a secret when they start. The database server itself stores the
