@@ -62,6 +62,10 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 	if dir, ok := s.first(h, "lib/plugin", "lib64/plugin", "lib/mysql/plugin", "lib64/mysql/plugin"); ok {
 		cmd.Args = append(cmd.Args, "--plugin-dir="+dir)
 	}
+	if staging := path.Dir(data); strings.HasSuffix(staging, stagingSuffix) {
+		// A server that starts removes all temporary tables in its directory for them, also those of another server.
+		cmd.Args = append(cmd.Args, "--tmpdir="+staging)
+	}
 	if s.Flavour == FlavourMySQL {
 		// X plugin off, which 5.7 does not have. Distributions compile in a directory for exports that their packages
 		// would have made.
@@ -76,7 +80,8 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 		}
 		cmd.Env = append([]string{"LD_LIBRARY_PATH=" + strings.Join(dirs, ":")}, cmd.Env...)
 	}
-	return cmd, s.runAs(h, &cmd)
+	err := s.runAs(h, &cmd)
+	return cmd, err
 }
 
 // runAs makes the command run as the server's user. The servers refuse to run as root unless told by name.

@@ -44,6 +44,10 @@ func TestServerCommand(t *testing.T) {
 	if cmd.Credential == nil || *cmd.Credential != (host.Credential{UID: 65534, GID: 65533}) {
 		t.Errorf("credential %+v", cmd.Credential)
 	}
+	const staging = "/data/mysql" + stagingSuffix
+	if cmd, err = s.command(h, staging+"/data"); err != nil || !slices.Contains(cmd.Args, "--tmpdir="+staging) {
+		t.Errorf("its temporary tables are among those of other servers: %q, %v", cmd.Args, err)
+	}
 	s.User = ""
 	if cmd, err = s.command(h, "/d"); err != nil || cmd.Credential != nil || !slices.Contains(cmd.Args, "--user=root") {
 		t.Errorf("as root: %+v, %v", cmd, err)
