@@ -19,8 +19,7 @@ type Records interface {
 	LatestJobs(ctx context.Context, limit int) ([]Job, error)
 }
 
-// Database reads FATE-Flow's tables t_job and t_task, as every release from 1.7 has them, in transactions that can
-// only
+// Database reads FATE-Flow's tables t_job and t_task, as every release from 1.7 has them, in transactions that can only
 // read.
 type Database struct{ DB *sql.DB }
 
@@ -47,7 +46,8 @@ const mostRows = 10_000
 // Jobs implements Records.
 func (d Database) Jobs(ctx context.Context, filter map[string]any) ([]Job, error) {
 	var out []Job
-	return out, d.read(ctx, &out, "t_job", jobColumns, filter, mostRows)
+	err := d.read(ctx, &out, "t_job", jobColumns, filter, mostRows)
+	return out, err
 }
 
 // Tasks implements Records.
@@ -63,7 +63,8 @@ func (d Database) Tasks(ctx context.Context, filter map[string]any) ([]Task, err
 // LatestJobs implements Records.
 func (d Database) LatestJobs(ctx context.Context, limit int) ([]Job, error) {
 	var out []Job
-	return out, d.read(ctx, &out, "t_job", jobColumns, nil, limit)
+	err := d.read(ctx, &out, "t_job", jobColumns, nil, limit)
+	return out, err
 }
 
 // latestVersions keeps the newest version of each task: FATE-Flow runs a failed one again under the next number.
@@ -150,8 +151,7 @@ func encodeRow(columns []string, cells []sql.NullString) map[string]json.RawMess
 	return row
 }
 
-// EndTasks marks the tasks of a job that has ended, but that are still recorded as running, as failed, and returns
-// how
+// EndTasks marks the tasks of a job that has ended, but that are still recorded as running, as failed, and returns how
 // many rows it changed. FATE-Flow does not do it when it was killed while it ran them.
 func (d Database) EndTasks(ctx context.Context, job string) (int64, error) {
 	const statement = `UPDATE t_task SET f_status = IF(f_status = 'running', 'failed', f_status), f_party_status = 'failed'

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sometimesMissing are the files below examples/data that not every tree of FATE has, as they are the largest.
@@ -49,5 +50,12 @@ func TestNoCommandNeedsDataThatSomeTreesLack(t *testing.T) {
 	}
 	if files < 200 {
 		t.Errorf("only %d files were read", files)
+	}
+}
+
+// TestMinTimeLimits: the limits suit two cores, where 30 iterations of hetero LR on the fast data took up to 742 s.
+func TestMinTimeLimits(t *testing.T) {
+	if FastData.Timeout != time.Hour || NormalData.Timeout != 24*time.Hour {
+		t.Errorf("%s and %s; test min --help says 1h and 24h", FastData.Timeout, NormalData.Timeout)
 	}
 }

@@ -163,7 +163,8 @@ func (r Roles) String() string {
 // answer has whole rows with job descriptions, so filter by job, state or role.
 func (c *Client) Jobs(ctx context.Context, filter map[string]any) ([]Job, error) {
 	var rows []Job
-	return rows, c.rows(ctx, "/v1/job/query", filter, &rows)
+	err := c.rows(ctx, "/v1/job/query", filter, &rows)
+	return rows, err
 }
 
 // Tasks returns the latest versions of the tasks that match a filter, in the order in which they started. It is empty

@@ -90,7 +90,8 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	if m, ok := mountOf(mounts, g.real(fact.Ancestor)); ok {
 		fact.Mount, fact.Type, fact.Options = m.point, m.fstype, m.options
 	}
-	return fact, statfs(real, &fact)
+	err = statfs(real, &fact)
+	return fact, err
 }
 
 // real follows symbolic links on the running machine, where /data may lead to another disk; a tree's mounts are fixtures.
