@@ -191,6 +191,9 @@ func (l Layout) ServiceScript() string { return path.Join(l.Supervisor(), "servi
 // Tools has a link to the installed program for each tool that a host may lack; see package tools.
 func (l Layout) Tools() string { return path.Join(l.Common(), "tools") }
 
+// ToolsFirst has such a link for each tool that the host has but that does not do what eggroll needs.
+func (l Layout) ToolsFirst() string { return path.Join(l.Tools(), "first") }
+
 // State is the installer's own directory: journal, backups, upgrade slots, secrets.
 func (l Layout) State() string { return path.Join(l.Common(), "fate-installer") }
 

@@ -282,7 +282,7 @@ func (p *planner) addFile(f File, after ...string) string {
 // addProgramFile installs this program, without its payload, for the commands that come later.
 func (p *planner) addProgramFile() error {
 	self := p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
-	for _, l := range p.part.ToolLinks() {
+	for _, l := range p.part.ToolLinks(p.in.Facts) {
 		link := step.Symlink{Path: l.Path, Target: l.Target, Owner: "root", Group: "root"}
 		p.inside["installer"] = append(p.inside["installer"], p.add("installer", l.Path, 1, link, append(p.inDirectory(l.Path), self)...))
 	}

@@ -61,6 +61,9 @@ func Questions(s *Spec) host.FactsQuery {
 		Paths:    []string{"/", "/tmp", s.Layout.Base, s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
 		Programs: queriedPrograms(),
 	}
+	if s.callsTools() {
+		q.Trials = toolTrials()
+	}
 	add := func(paths ...string) {
 		for _, p := range paths {
 			if p != "" && !slices.Contains(q.Paths, p) {

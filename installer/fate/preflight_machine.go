@@ -1,14 +1,12 @@
 package fate
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fate-installer/installer/host"
-	"fate-installer/installer/tools"
 )
 
 func (p *preflight) root() {
@@ -331,57 +329,4 @@ func (p *preflight) clock() {
 		return
 	}
 	r.measured("not synchronized (service: %s)", orNone(p.f.Time.Service)).warn("let chronyd or ntpd follow a time server of your network: requests between hosts whose clocks differ by a minute are refused")
-}
-
-// workerPrograms are what eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh) cannot do without,
-// what package tools does not have, and what is not on every host that boots, as coreutils are.
-var workerPrograms = []string{"bash"}
-
-// optionalPrograms are called by upstream's scripts, too, and what happens without each.
-var optionalPrograms = []struct{ name, without string }{
-	{"getopt", "a worker's bootstrap log has an error that changes nothing"},
-	{"lsof", "upstream's own eggroll.sh and service.sh, which are not used here, do not start"},
-}
-
-// programs looks for what eggroll's nodemanager starts and stops its workers with. What package tools has need not be on
-// the host.
-func (p *preflight) programs() {
-	if !p.s.callsTools() {
-		return
-	}
-	r := p.check("programs", "the programs that eggroll's scripts use", strings.Join(append(slices.Clone(workerPrograms), tools.Names()...), ", "))
-	missing := p.missingPrograms(workerPrograms)
-	if len(missing) > 0 {
-		r.measured("missing: %s", strings.Join(missing, ", ")).refuse("install them from the distribution's medium: without them no worker starts")
-		return
-	}
-	var notes []string
-	if own := p.missingPrograms(tools.Names()); len(own) > 0 {
-		notes = append(notes, fmt.Sprintf("%s not on this host, fate-installer's own serve instead", strings.Join(own, ", ")))
-	}
-	for _, o := range optionalPrograms {
-		if p.f.Programs[o.name] == "" {
-			notes = append(notes, fmt.Sprintf("without %s %s", o.name, o.without))
-		}
-	}
-	r.measured("%s", cmp.Or(strings.Join(notes, "; "), "all there")).ok()
-}
-
-func (p *preflight) missingPrograms(names []string) []string {
-	var missing []string
-	for _, name := range names {
-		if p.f.Programs[name] == "" {
-			missing = append(missing, name)
-		}
-	}
-	return missing
-}
-
-// queriedPrograms are all that the check of programs looks for.
-func queriedPrograms() []string {
-	names := append(slices.Clone(workerPrograms), tools.Names()...)
-	for _, o := range optionalPrograms {
-		names = append(names, o.name)
-	}
-	return names
 }

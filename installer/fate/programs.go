@@ -100,8 +100,8 @@ func (s *Spec) pythonEnvironment() map[string]string {
 		"LANG":      "C.UTF-8",
 		"PATH":      path.Join(s.JavaHome(), "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 	}
-	if s.callsTools() { // last: what the host has itself comes first
-		env["PATH"] += ":" + s.Layout.Tools()
+	if s.callsTools() { // what the host has itself comes before the tools, unless it does not do what eggroll needs
+		env["PATH"] = s.Layout.ToolsFirst() + ":" + env["PATH"] + ":" + s.Layout.Tools()
 	}
 	if s.hasFlowConf() {
 		env["VIRTUAL_ENV"] = s.Layout.PythonHome()

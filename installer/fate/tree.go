@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path"
 
+	"fate-installer/installer/host"
 	"fate-installer/installer/tools"
 )
 
@@ -46,7 +47,7 @@ func (s *Spec) Directories() []Directory {
 	root(permPublic, l.Supervisor(), l.SupervisorPrograms(), l.SupervisorRun(), path.Dir(l.SupervisorLog()))
 	root(permHidden, l.State())
 	if s.callsTools() {
-		root(permPublic, l.Tools())
+		root(permPublic, l.Tools(), l.ToolsFirst())
 	}
 	own(permPrivate, l.ProjectBin(), l.ProjectConf())
 	own(permPublic, path.Dir(l.Data()), l.Data(), path.Join(l.Logs(), "fate"))
@@ -126,14 +127,17 @@ func (s *Spec) Links() []Link {
 // callsTools reports whether a program of this host starts or stops workers by eggroll's scripts.
 func (s *Spec) callsTools() bool { return s.Runs(NodeManager) || s.Runs(FateFlow) }
 
-// ToolLinks lists the links by which the installed program is called as a tool.
-func (s *Spec) ToolLinks() []Link {
+// ToolLinks lists the links by which the installed program is called as a tool on a host.
+func (s *Spec) ToolLinks(f *host.Facts) []Link {
 	if !s.callsTools() {
 		return nil
 	}
 	var out []Link
 	for _, name := range tools.Names() {
 		out = append(out, Link{path.Join(s.Layout.Tools(), name), s.Layout.Binary()})
+	}
+	for _, name := range s.OverriddenTools(f) {
+		out = append(out, Link{path.Join(s.Layout.ToolsFirst(), name), s.Layout.Binary()})
 	}
 	return out
 }

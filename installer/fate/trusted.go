@@ -16,7 +16,7 @@ func (s *Spec) RootPaths() []string {
 		l.ServiceScript(), l.State(), l.Secrets(),
 	}
 	if s.callsTools() { // links to the installed program, on the PATH of the service user's programs
-		out = append(out, l.Tools())
+		out = append(out, l.Tools(), l.ToolsFirst())
 	}
 	for _, p := range Programs(s) {
 		out = append(out, path.Join(l.SupervisorPrograms(), p.Name+".conf"))

@@ -32,11 +32,12 @@ type Facts struct {
 	SELinux   string     `json:"selinux"` // absent, disabled, permissive or enforcing
 	Firewall  Firewall   `json:"firewall"`
 	Time      TimeSync   `json:"time"`
-	Sysctls   Sysctls    `json:"sysctls"`  // those of sysctlsOfInterest that this kernel has
-	Programs  Programs   `json:"programs"` // where each program asked for was found
-	Libraries Libraries  `json:"-"`        // shared libraries the dynamic linker finds; thousands, so never printed
-	Unknown   Unknown    `json:"unknown"`  // facts that could not be learned, by name
-	Rooted    bool       `json:"rooted"`   // these are facts of a directory tree and not of the running machine
+	Sysctls   Sysctls    `json:"sysctls"`           // those of sysctlsOfInterest that this kernel has
+	Programs  Programs   `json:"programs"`          // where each program asked for was found
+	Failing   Failing    `json:"failing,omitempty"` // programs that do not do what was tried with them
+	Libraries Libraries  `json:"-"`                 // shared libraries the dynamic linker finds; thousands, so never printed
+	Unknown   Unknown    `json:"unknown"`           // facts that could not be learned, by name
+	Rooted    bool       `json:"rooted"`            // these are facts of a directory tree and not of the running machine
 }
 
 // Identity is what a host's configuration depends on: which host of the cluster it is, and how large.
@@ -70,6 +71,7 @@ type FactsQuery struct {
 	Binds    []netip.AddrPort // ports that should be free; only tried on the running machine
 	Peers    []Target         // remote ends that should answer; only tried on the running machine
 	Programs []string         // looked up in the usual directories
+	Trials   []Trial          // run on the running machine only
 }
 
 // Gather looks at the machine below h.Root. It changes nothing, and it fails only when ctx ends: what cannot be learned
@@ -83,6 +85,7 @@ func Gather(ctx context.Context, h *Host, q FactsQuery) (*Facts, error) {
 		g.addresses, g.hostname, g.libraries,
 		func() { g.paths(q.Paths) },
 		func() { g.programs(q.Programs) },
+		func() { g.trials(ctx, q.Trials) },
 		func() { g.peers(ctx, q.Peers) },
 	} {
 		if err := ctx.Err(); err != nil {

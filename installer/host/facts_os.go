@@ -335,16 +335,20 @@ var programDirs = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/u
 func (g *gatherer) programs(names []string) {
 	g.f.Programs = Programs{}
 	for _, name := range names {
-		g.f.Programs[name] = ""
-		for _, dir := range programDirs {
-			// Lstat, not Stat: alternatives are absolute links that leave a directory tree.
-			info, err := g.h.Lstat(path.Join(dir, name))
-			if err == nil && (info.Mode()&0o111 != 0 || info.Mode().Type() == fs.ModeSymlink) {
-				g.f.Programs[name] = path.Join(dir, name)
-				break
-			}
+		g.f.Programs[name] = findProgram(g.h, name)
+	}
+}
+
+// findProgram looks for a program in programDirs; it returns nothing when it is in none.
+func findProgram(h *Host, name string) string {
+	for _, dir := range programDirs {
+		// Lstat, not Stat: alternatives are absolute links that leave a directory tree.
+		info, err := h.Lstat(path.Join(dir, name))
+		if err == nil && (info.Mode()&0o111 != 0 || info.Mode().Type() == fs.ModeSymlink) {
+			return path.Join(dir, name)
 		}
 	}
+	return ""
 }
 
 // scan calls visit with the fields of every line of a file.

@@ -13,7 +13,8 @@
 // for ps: the process ID is the first column there, not the second.
 //
 // The executable acts as a tool when it is called by the tool's name, as it is through the links that an installation has
-// in the last directory of its programs' PATH: a host's own programs come first.
+// in the last directory of its programs' PATH: a host's own programs come first, unless they do not do the above. Then
+// there is a link in the first directory, too.
 package tools
 
 import (
