@@ -3,6 +3,9 @@ package bundle
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -50,5 +53,39 @@ func TestBoardPage(t *testing.T) {
 			t.Errorf("%s: warnings %q", name, tr.warnings)
 		}
 		s.close()
+	}
+}
+
+// TestBoardWarnings: a lock that was made from a package is held against what building would warn of.
+func TestBoardWarnings(t *testing.T) {
+	for name, test := range map[string]struct {
+		jar    []byte
+		warned bool
+	}{
+		"with a page":    {jarOf(t, "static/index.html"), false},
+		"without a page": {jarOf(t, "static/favicon.ico"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			board := compress(t, "gz", makeTar(t, d("fateboard/"), f("fateboard/fateboard-1.11.2.jar", string(test.jar)), l("fateboard/fateboard.jar", "fateboard-1.11.2.jar")))
+			sum := sha256.Sum256(board)
+			lock := &Lock{File: filepath.Join(dir, "fate.lock.yaml"), Components: []Component{{Name: "fateboard", Version: "1.11.2", Sources: []Source{{
+				Path: "fateboard.tar.gz", Format: FormatTar, Strip: 1, Setuid: SetuidRefuse, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(board)),
+			}}}}}
+			writeFile(t, filepath.Join(dir, "fateboard.tar.gz"), board)
+			warnings, err := BoardWarnings(t.Context(), lock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if warned := strings.Contains(strings.Join(warnings, "\n"), "fateboard: fateboard-1.11.2.jar has no page"); warned != test.warned || warned && len(warnings) != 1 {
+				t.Errorf("warnings %q", warnings)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+	if warnings, err := BoardWarnings(t.Context(), &Lock{}); err != nil || warnings != nil {
+		t.Errorf("a lock without the component: %q, %v", warnings, err)
 	}
 }

@@ -36,7 +36,7 @@ versions are those of the release's own fate.env.
 The online package lacks the JDK and MySQL; fetch them elsewhere and name each with --with, which also replaces a
 component of the package. The database is mysql or mariadb: either satisfies a party, and either replaces the other. A
 directory at the top of such an archive is not part of the component. Its programs must find their shared libraries in
-the component: see "bundle build".
+the component: see "bundle build". A FATE-Board that was built without its page is warned of.
 
 The package has no python environment, only a Miniconda installer and wheels. Name a relocatable interpreter with --with
 python=FILE, and --wheels installs the package's wheels into it when the appliance is built; or name a complete
@@ -94,10 +94,17 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 	if err != nil {
 		return bundleError(err)
 	}
-	return printImport(g, o.lock, result, filled.Lock)
+	warnings, err := bundle.BoardWarnings(ctx, filled.Lock)
+	if err != nil {
+		return bundleError(err)
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(g.Stderr, "warning: "+warning)
+	}
+	return printImport(g, o.lock, result, filled.Lock, warnings)
 }
 
-func printImport(g *globals, file string, result bundle.ImportResult, lock *bundle.Lock) error {
+func printImport(g *globals, file string, result bundle.ImportResult, lock *bundle.Lock, warnings []string) error {
 	if g.Output == outputJSON {
 		type item struct {
 			Name    string `json:"name"`
@@ -112,7 +119,8 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 			missing = append(missing, of[0])
 		}
 		return g.printJSON(map[string]any{"lock": file, "fate": lock.Release.FATE, "components": items,
-			"missing": missing, "missing_any_of": append([][]string{}, result.Missing...), "skipped": append([]string{}, result.Skipped...)})
+			"missing": missing, "missing_any_of": append([][]string{}, result.Missing...), "skipped": append([]string{}, result.Skipped...),
+			"warnings": append([]string{}, warnings...)})
 	}
 	t := newTable(g.Stdout, "COMPONENT", "VERSION", "SIZE", "FROM")
 	for _, c := range lock.Components {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -61,10 +62,26 @@ func TestBundleScripts(t *testing.T) {
 			"code":  scriptCode,
 			"flips": scriptFlips,
 			"targz": scriptTarGz,
+			"jar":   scriptJar,
 			"flip":  scriptFlip,
 			"cut":   scriptCut,
 		},
 	})
+}
+
+// scriptJar runs "jar FILE NAME...": it makes a jar with empty files.
+func scriptJar(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: jar FILE NAME...")
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, name := range args[1:] {
+		_, err := w.Create(name)
+		ts.Check(err)
+	}
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o644))
 }
 
 // scriptCode runs "code N COMMAND ARG...": the command must end with exit code N.
