@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
+	"time"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
@@ -41,8 +43,8 @@ func madePython(components []payload.Component) (payload.Component, bool) {
 	sum := sha256.Sum256([]byte(conda.Digest + "\n" + wheels.Digest + "\n"))
 	return payload.Component{
 		Name: pythonComponent, Version: conda.Version + "+" + wheels.Version, Platform: conda.Platform,
-		// Wheels are compressed to about a third, and while the environment is made both are on the disk.
-		Size: 4*conda.Size + 4*wheels.Size, Files: 60_000, Digest: hex.EncodeToString(sum[:]),
+		// While the environment is made the ingredients are on the disk, too.
+		Size: (1 + grows) * (conda.Size + wheels.Size), Files: 60_000, Digest: hex.EncodeToString(sum[:]),
 	}, true
 }
 
@@ -57,9 +59,10 @@ func withMadePython(components []payload.Component) []payload.Component {
 // pythonBuilder is a payload that makes the component python, and gives all others as they are.
 type pythonBuilder struct {
 	engine.Payload
-	host  *host.Host
-	made  payload.Component
-	final string // where the environment will be; it is made beside that and then renamed
+	host     *host.Host
+	made     payload.Component
+	final    string        // where the environment will be; it is made beside that and then renamed
+	interval time.Duration // between two looks at what has been written
 }
 
 // newPythonBuilder is the payload itself when nothing has to be made.
@@ -68,7 +71,7 @@ func newPythonBuilder(source engine.Payload, h *host.Host, m *payload.Manifest, 
 	if !ok {
 		return source
 	}
-	return pythonBuilder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent)}
+	return pythonBuilder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent), interval: 2 * time.Second}
 }
 
 // Extract implements engine.Payload.
@@ -107,7 +110,7 @@ func (m makingPython) run(ctx context.Context, uid, gid int) error {
 	if err := m.host.MkdirAll(m.sources, host.FileMode{Perm: 0o755}); err != nil {
 		return err
 	}
-	done := int64(0)
+	done, sizes := int64(0), map[string]int64{}
 	for _, name := range []string{condaComponent, wheelsComponent} {
 		before, last := done, int64(0)
 		progress := func(have, _ int64) { last = have; m.report(before+have, m.made.Size) }
@@ -115,6 +118,7 @@ func (m makingPython) run(ctx context.Context, uid, gid int) error {
 			return err
 		}
 		done += last
+		sizes[name] = last
 	}
 	script, err := m.find(condaComponent, ".sh")
 	if err != nil {
@@ -130,11 +134,15 @@ func (m makingPython) run(ctx context.Context, uid, gid int) error {
 	if err := m.own(uid, gid); err != nil {
 		return err
 	}
-	// -b: ask nothing; -f: into a directory that is there; -p: which.
-	if err := m.command(ctx, nil, "bash", m.host.Path(script), "-b", "-f", "-p", m.host.Path(m.target)); err != nil {
+	done, err = m.watch(done, sizes[condaComponent], func() error {
+		// -b: ask nothing; -f: into a directory that is there; -p: which.
+		return m.command(ctx, "bash", m.host.Path(script), "-b", "-f", "-p", m.host.Path(m.target))
+	})
+	if err != nil {
 		return err
 	}
-	if err := m.installWheels(ctx, requirements, done); err != nil {
+	_, err = m.watch(done, sizes[wheelsComponent], func() error { return m.installWheels(ctx, requirements) })
+	if err != nil {
 		return err
 	}
 	return m.relocate()
@@ -172,33 +180,67 @@ func (m makingPython) names(uid, gid int) (user, group string, err error) {
 }
 
 // installWheels lets pip install what requirements.txt names, from the wheels alone.
-func (m makingPython) installWheels(ctx context.Context, requirements string, done int64) error {
-	entries, err := m.host.ReadDir(path.Join(m.sources, wheelsComponent))
-	if err != nil {
-		return err
-	}
-	wheels := 0
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".whl") {
-			wheels++
-		}
-	}
-	count := &lineCounter{prefix: "Processing ", told: func(n int) {
-		m.report(done+(m.made.Size-done)*int64(min(n, wheels))/int64(wheels+1), m.made.Size)
-	}}
-	return m.command(ctx, count, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
+func (m makingPython) installWheels(ctx context.Context, requirements string) error {
+	return m.command(ctx, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
 		"--no-index", "--find-links", m.host.Path(path.Join(m.sources, wheelsComponent)), "--requirement", m.host.Path(requirements),
 		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location")
 }
 
-func (m makingPython) command(ctx context.Context, output *lineCounter, args ...string) error {
+// Wheels and Miniconda's packages are compressed to a third or less: this is how many times larger than an ingredient what
+// it becomes is taken to be. Where that is wrong the display waits at the end of the part, or jumps there.
+const grows = 3
+
+// watch runs a part of the making, which takes most of a minute and says nothing of how far it is, and reports while it
+// runs how much it has written below the target. ingredient is the size of what it works on, from what was done before.
+func (m makingPython) watch(from, ingredient int64, part func() error) (done int64, err error) {
+	share := grows * ingredient
+	before, most := m.written(), int64(0)
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		tick := time.NewTicker(m.interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+				most = max(most, min(share, m.written()-before)) // packages are removed when they are installed
+				m.report(from+most, m.made.Size)
+			}
+		}
+	})
+	err = part()
+	close(over)
+	watching.Wait()
+	if err == nil {
+		m.report(from+share, m.made.Size)
+	}
+	return from + share, err
+}
+
+// written is the size of the files below the target. What goes away while it is read counts nothing.
+func (m makingPython) written() int64 {
+	var sum func(dir string) int64
+	sum = func(dir string) (size int64) {
+		entries, _ := m.host.ReadDir(dir)
+		for _, e := range entries {
+			if e.IsDir() {
+				size += sum(path.Join(dir, e.Name()))
+			} else if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+				size += info.Size()
+			}
+		}
+		return size
+	}
+	return sum(m.target)
+}
+
+func (m makingPython) command(ctx context.Context, args ...string) error {
 	cmd := host.Cmd{
 		Args: args, Dir: m.host.Path(m.sources), Credential: m.credential,
 		// pip asks for no index and reads no file of the machine's; nothing is written into a home that may not exist.
 		Env: []string{"HOME=" + m.host.Path(m.target), "PIP_CONFIG_FILE=/dev/null", "LC_ALL=C.UTF-8", "PYTHONNOUSERSITE=1"},
-	}
-	if output != nil {
-		cmd.Output = output
 	}
 	result, err := m.host.Run(ctx, cmd)
 	if err != nil {
@@ -252,28 +294,4 @@ func (m makingPython) find(component, suffix string) (string, error) {
 		}
 	}
 	return "", &fs.PathError{Op: "find", Path: path.Join(component, "*"+suffix), Err: fs.ErrNotExist}
-}
-
-// lineCounter counts the lines of a command's output that begin with a prefix.
-type lineCounter struct {
-	prefix string
-	told   func(n int)
-	line   []byte
-	n      int
-}
-
-// Write implements io.Writer.
-func (c *lineCounter) Write(p []byte) (int, error) {
-	for _, b := range p {
-		if b != '\n' {
-			c.line = append(c.line, b)
-			continue
-		}
-		if bytes.HasPrefix(bytes.TrimSpace(c.line), []byte(c.prefix)) {
-			c.n++
-			c.told(c.n)
-		}
-		c.line = c.line[:0]
-	}
-	return len(p), nil
 }

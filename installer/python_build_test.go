@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fate-installer/installer/host"
 	"fate-installer/payload"
@@ -18,6 +18,7 @@ import (
 type fakeConda struct {
 	calls   [][]string
 	failPip bool
+	waits   func(call int) // for what is reported while a command runs
 }
 
 func (f *fakeConda) Run(_ context.Context, c host.Cmd) (host.Result, error) {
@@ -28,12 +29,14 @@ func (f *fakeConda) Run(_ context.Context, c host.Cmd) (host.Result, error) {
 		prefix, program = c.Args[len(c.Args)-1], "pip"
 	} else if f.failPip {
 		return host.Result{Stdout: []byte("Processing a.whl\nNo matching distribution found for b")}, &host.ExitError{Name: "python", Code: 1}
-	} else {
-		fmt.Fprint(c.Output, "Processing ./a-1-py3-none-any.whl\nProcessing ./b-1-py3-none-any.whl\nInstalling collected packages: a, b\n")
 	}
 	script := "#!" + prefix + "/bin/python\nimport sys\n"
-	return host.Result{}, errors.Join(os.MkdirAll(filepath.Join(prefix, "bin"), 0o755), os.WriteFile(filepath.Join(prefix, "bin", program), []byte(script), 0o755),
+	err := errors.Join(os.MkdirAll(filepath.Join(prefix, "bin"), 0o755), os.WriteFile(filepath.Join(prefix, "bin", program), []byte(script), 0o755),
 		os.WriteFile(filepath.Join(prefix, "bin", "python"), []byte("\x7fELF"), 0o755))
+	if err == nil && f.waits != nil {
+		f.waits(len(f.calls))
+	}
+	return host.Result{}, err
 }
 
 // ingredients is a payload of small files.
@@ -45,12 +48,12 @@ func (p ingredients) Extract(_ context.Context, component, target string, _, _ i
 			return err
 		}
 	}
-	progress(10, 10)
+	progress(1000, 1000)
 	return nil
 }
 
 func condaManifest() []payload.Component {
-	return []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 10}, {Name: "pypi", Version: "1.11.4", Digest: "w", Size: 10}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
+	return []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 1000}, {Name: "pypi", Version: "1.11.4", Digest: "w", Size: 1000}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
 }
 
 func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
@@ -58,7 +61,16 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(root, "base"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	machine := &fakeConda{}
+	running := make(chan int64) // what is reported while a command runs
+	machine := &fakeConda{waits: func(call int) {
+		// The two files of each command are small; what is done before is 2000, and 5000 with Miniconda's part.
+		before := []int64{2000, 5000}[call-1]
+		for done := range running {
+			if done > before && done < before+1000 {
+				return
+			}
+		}
+	}}
 	h, err := host.New(root, machine)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +84,7 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 		"miniconda": {"Miniconda3-py38_4.12.0-Linux-x86_64.sh": "#!/bin/sh\n"},
 		"pypi":      {"a-1-py3-none-any.whl": "", "b-1-py3-none-any.whl": "", "requirements.txt": "a\nb\n"},
 	}
-	builder := pythonBuilder{Payload: source, host: h, made: made, final: "/base/venv"}
+	builder := pythonBuilder{Payload: source, host: h, made: made, final: "/base/venv", interval: time.Millisecond}
 	staging := filepath.Join(root, "base/.venv.fate-new")
 	var reports []int64
 	progress := func(done, total int64) {
@@ -80,11 +92,15 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 			t.Errorf("progress %d of %d after %v", done, total, reports)
 		}
 		reports = append(reports, done)
+		select {
+		case running <- done:
+		default: // no command runs, or it has seen enough
+		}
 	}
 	if err := builder.Extract(t.Context(), "python", staging, -1, -1, progress); err != nil {
 		t.Fatal(err)
 	}
-	if len(machine.calls) != 2 || !slices.Contains(machine.calls[1], "--no-index") || !slices.Contains(machine.calls[0], "-b") || len(reports) != 4 {
+	if len(machine.calls) != 2 || !slices.Contains(machine.calls[1], "--no-index") || !slices.Contains(machine.calls[0], "-b") || reports[len(reports)-1] != made.Size {
 		t.Errorf("calls %q, progress %v", machine.calls, reports)
 	}
 	for _, name := range []string{"pip", "flow"} {
@@ -97,7 +113,7 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 
-	machine.failPip = true
+	machine.failPip, machine.waits = true, nil
 	if err := os.RemoveAll(staging); err != nil {
 		t.Fatal(err)
 	}
