@@ -94,25 +94,9 @@ func (f *fileSystem) remove(abs string) error {
 	return f.at("remove", abs, (*beneath.Place).Remove)
 }
 
-func (f *fileSystem) removeAll(abs string) error {
-	return f.at("remove", abs, (*beneath.Place).RemoveAll)
-}
-
-func (f *fileSystem) chmod(abs string, perm fs.FileMode) error {
-	return f.at("chmod", abs, func(p *beneath.Place) error { return p.Chmod(perm) })
-}
-
-func (f *fileSystem) lchown(abs string, uid, gid int) error {
-	return f.at("chown", abs, func(p *beneath.Place) error { return p.Chown(uid, gid) })
-}
-
 // rename works on two places, which may be in one directory.
 func (f *fileSystem) rename(from, to string) error {
 	return f.both("rename", from, to, (*beneath.Place).Rename)
-}
-
-func (f *fileSystem) exchange(a, b string) error {
-	return f.both("exchange", a, b, (*beneath.Place).Exchange)
 }
 
 func (f *fileSystem) both(op, from, to string, do func(from, to *beneath.Place) error) error {

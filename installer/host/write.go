@@ -189,10 +189,6 @@ func (h *Host) copyLabel(f *os.File, p *beneath.Place) {
 	}
 }
 
-func (h *Host) dropTemp(temp string) error {
-	return ignoreAbsent(h.files.remove(temp))
-}
-
 func dropPlace(temp *beneath.Place) error { return ignoreAbsent(temp.Remove()) }
 
 func ignoreAbsent(err error) error {
