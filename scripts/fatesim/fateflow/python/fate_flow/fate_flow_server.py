@@ -7,9 +7,10 @@ installation is judged by. The only jobs it can run are those of the toy test an
 minimal test.
 """
 
+import logging
+import os
 import signal
 import socket
-import sys
 import threading
 
 from fate_flow import api, database, federation, jobs, log, registry, settings
@@ -44,4 +45,6 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    os._exit(status)  # at once, like the real one: workers that hang would keep python for ever
