@@ -69,6 +69,8 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	if err != nil {
 		return err
 	}
+	sup.rotating.Lock()
+	defer sup.rotating.Unlock()
 	var errs []error
 	for _, path := range p.logPaths(sup.config().Daemon.ChildLogDir).distinct() {
 		err := acct.do(func() error {

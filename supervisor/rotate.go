@@ -82,7 +82,7 @@ func (sup *Supervisor) rotateLogs() {
 				if err != nil || !info.Mode().IsRegular() || info.Size() <= limit {
 					continue
 				}
-				if err := l.rotate(); err != nil {
+				if err := sup.rotate(l); err != nil {
 					sup.log.Error().Str("program", s.status.Load().Name).Err(err).Msg("cannot rotate the log")
 				}
 			}
@@ -98,9 +98,16 @@ func (sup *Supervisor) RotateLogs(name string) error {
 	}
 	var errs []error
 	for _, l := range s.logs() {
-		errs = append(errs, l.rotate())
+		errs = append(errs, sup.rotate(l))
 	}
 	return errors.Join(errs...)
+}
+
+// rotate rotates a log, one at a time: a request may come while the supervisor rotates the same log by itself.
+func (sup *Supervisor) rotate(l managedLog) error {
+	sup.rotating.Lock()
+	defer sup.rotating.Unlock()
+	return l.rotate()
 }
 
 // rotate moves what is in the log to its first backup. With a full disk the oldest backup makes room; when there is

@@ -48,6 +48,7 @@ type Supervisor struct {
 
 	stopping atomic.Bool  // everything is being stopped for good: nothing is started any more
 	changes  sync.Mutex   // held while the set of programs changes
+	rotating sync.Mutex   // held while a log is rotated: two rotations of one log would lose lines and double others
 	mu       sync.RWMutex // guards services; a leaf: no service is called with it held
 	byName   map[string]*service
 	closed   bool
