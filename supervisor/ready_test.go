@@ -139,7 +139,7 @@ func TestListensBeforeItIsReady(t *testing.T) {
 		t.Errorf("it listens and is not ready: %+v", st)
 	}
 	chain, err := b.sup.Why("manager")
-	if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Text, "no node") {
+	if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Text, "no node") || !strings.Contains(chain[0].Advice, "it listens") {
 		t.Errorf("why: %+v, %v", chain, err)
 	}
 	done := make(chan error, 1)

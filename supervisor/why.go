@@ -231,6 +231,8 @@ func advice(p *Program, st *Status, f *Finding) string {
 			strings.Join(p.Command, " ") + "; then: " + again
 	case st.State == Fatal || st.State == Backoff || st.State == Exited:
 		return "its last lines say why; the whole log: fate-installer svc logs " + p.Name + "; then: " + again
+	case st.State == Running && st.Serving && st.Probe != "":
+		return "it listens, and becomes ready when what is said above has passed: give it time, or put it right"
 	case st.TimedOut:
 		return "it runs but does not answer in " + p.ReadyTimeout.String() + ": its log tells how far it came: fate-installer svc logs -f " + p.Name
 	case st.State == Running || st.State == Starting:
