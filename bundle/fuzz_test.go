@@ -127,3 +127,15 @@ func FuzzTree(f1 *testing.F) {
 		}
 	})
 }
+
+// FuzzFateEnv reads the settings of an official package: each has a name, and no line break.
+func FuzzFateEnv(f1 *testing.F) {
+	f1.Add("FATE=1.11.4\n# x\nEGGROLL = 2.5.3\nEMPTY=\n=x\n")
+	f1.Fuzz(func(t *testing.T, text string) {
+		for name, value := range parseFateEnv(text) {
+			if name == "" || strings.Contains(name+value, "\n") {
+				t.Errorf("%q = %q", name, value)
+			}
+		}
+	})
+}

@@ -122,7 +122,7 @@ func nextAppliance(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, err := os.ReadFile(filepath.Join(filepath.Dir(file), "demo.lock.yaml"))
+	lock, err := os.ReadFile(filepath.Join(filepath.Dir(file), "demo-mariadb.lock.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

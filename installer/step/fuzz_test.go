@@ -1,0 +1,50 @@
+package step
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/host"
+)
+
+// FuzzFilesOfTheServiceUser gives root the records that lie in directories of the service user, with any content: that of
+// a data directory, of an unpacked component, and of the files a component brought.
+func FuzzFilesOfTheServiceUser(f *testing.F) {
+	f.Add([]byte(`{"flavour":"mysql","version":"8.0.36","root":"$A$005$abcdefghijklmnopqrstxyz","accounts":{"fate":"$A$fff$"}}`))
+	f.Add([]byte(`{"component":"eggroll","digest":"sha256:00"}`))
+	f.Add([]byte("bin/../../../../etc/passwd\n/etc/shadow\n\n"))
+	root := f.TempDir()
+	h, err := host.New(root, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, dir := range []string{"component", "data"} {
+		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+			f.Fatal(err)
+		}
+	}
+	env := &engine.Env{Host: h}
+	u := Unpack{Component: "eggroll", Target: "/component"}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, name := range []string{"component/" + markerName, "component/" + listName, "data/" + datadirMark} {
+			if err := os.WriteFile(filepath.Join(root, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if m, err := readMark(h, "/data/"+datadirMark); err == nil {
+			for _, hash := range append([]string{m.Root}, m.Accounts["fate"]) {
+				if len(hash) < 64 && storedPasswordIs(sha2PasswordPlugin, hash, "a password that was never stored") {
+					t.Errorf("%q is taken for the hash of another password", hash)
+				}
+			}
+		}
+		if m, err := readMarker(env, "/component"); err != nil && m != nil {
+			t.Errorf("a marker with an error: %+v, %v", m, err)
+		}
+		if names, err := u.missing(t.Context(), env); err == nil && len(names) > len(data)+1 {
+			t.Errorf("%d names of %d bytes", len(names), len(data))
+		}
+	})
+}
