@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -375,31 +374,4 @@ func (d *decoder) fieldsOf(t reflect.Type) map[string][]int {
 	}
 	d.fields[t] = fields
 	return fields
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// nearest finds the word that a misspelt one was most likely meant to be, or "".
-func nearest(word string, words []string) string {
-	best, limit := "", max(2, len(word)/3)+1
-	for _, w := range words {
-		if dist := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(w)); dist < limit {
-			best, limit = w, dist
-		}
-	}
-	return best
-}
-
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
 }

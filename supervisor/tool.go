@@ -1,0 +1,83 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// runTool runs a probe's command as the program would run: same user, environment, directory and limits. The error
+// ends with what the command wrote.
+func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) error {
+	said, err := sup.runCommand(ctx, p, argv)
+	if said = strings.TrimSpace(said); err != nil && said != "" {
+		err = fmt.Errorf("%w: %s", err, said)
+	}
+	return err
+}
+
+// runCommand runs a command in the way the program would run and returns what it wrote.
+func (sup *Supervisor) runCommand(ctx context.Context, p *Program, argv []string) (string, error) {
+	acct, err := lookupAccount(p.User)
+	if err != nil {
+		return "", err
+	}
+	tool := *p
+	tool.Command = argv
+	spec, _, err := sup.shimSpec(&tool, acct)
+	if err != nil {
+		return "", err
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer outR.Close()
+	exited := make(chan exitStatus, 1)
+	sh, err := sup.startShim(outW, outW, func(st exitStatus) { exited <- st })
+	outW.Close()
+	if err != nil {
+		return "", err
+	}
+	defer sup.reaper.forget(sh.proc.id.PID)
+	if _, err := sh.become(spec); err != nil { // the notes are those of the program itself
+		return "", err
+	}
+	said := make(chan string, 1)
+	go func() {
+		data, _ := io.ReadAll(io.LimitReader(outR, maxToolOutput))
+		said <- string(data)
+	}()
+	var st exitStatus
+	select {
+	case st = <-exited:
+		if st.Signal != 0 || st.Code != 0 {
+			err = errors.New((&ExitInfo{Known: true, Code: st.Code, Signal: signalText(st.Signal)}).String())
+		}
+	case <-ctx.Done():
+		err = fmt.Errorf("%s did not end in time", argv[0])
+	}
+	_ = sh.proc.signalGroup(unix.SIGKILL) // what it forked must not outlive it
+	if ctx.Err() != nil && st == (exitStatus{}) {
+		select {
+		case <-exited:
+		case <-time.After(time.Second): // it is in an uninterruptible wait
+		}
+	}
+	_ = outR.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	return <-said, err
+}
+
+func signalText(sig syscall.Signal) string {
+	if sig == 0 {
+		return ""
+	}
+	return signalName(sig)
+}
