@@ -69,8 +69,7 @@ func (x *jobInspector) close() {
 }
 
 // read asks FATE-Flow, and the database when FATE-Flow does not answer. Once FATE-Flow has not answered, it is not
-// asked
-// again: each question would take as long.
+// asked again: each question would take as long.
 func (x *jobInspector) read(ctx context.Context, ask func(flow.Records) error) error {
 	if x.source == fromFlow {
 		err := ask(x.client)
@@ -149,13 +148,11 @@ func checkJobID(id string) error {
 // unfinished reports whether FATE-Flow records a job or task in that state as not ended.
 func unfinished(status string) bool { return !flow.Finished(status) }
 
-// staleAfter is how long after the end of its job a task may be recorded as running: FATE-Flow ends the tasks of a
-// job
+// staleAfter is how long after the end of its job a task may be recorded as running: FATE-Flow ends the tasks of a job
 // after the job.
 const staleAfter = time.Minute
 
-// staleTasks are the tasks that are recorded as running although their job has ended. FATE-Flow leaves them when it
-// was
+// staleTasks are the tasks that are recorded as running although their job has ended. FATE-Flow leaves them when it was
 // killed while it ran them.
 func staleTasks(jobs []flow.Job, tasks []flow.Task, now time.Time) []flow.Task {
 	over := map[flow.Text]bool{}

@@ -60,8 +60,7 @@ func (l *logReader) problem(what string, err error) {
 }
 
 // flowLogs reads the directory of the job below FATE-Flow's logs: files of the job as a whole, and one directory for
-// each
-// role, party and component.
+// each role, party and component.
 func (l *logReader) flowLogs(logs string) {
 	dir := path.Join(logs, l.report.Job)
 	l.directory(dir, cause.Evidence{Kind: cause.Log}, isJobLog)
@@ -290,15 +289,13 @@ var (
 	logTime = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
 )
 
-// causesWithoutJob are those that lines may show that name no job. Others, such as a party that cannot be reached,
-// may be
-// another job's.
+// causesWithoutJob are those that lines may show that name no job. Others, such as a party that cannot be reached, may
+// be another job's.
 var causesWithoutJob = []string{
 	"processors-time-zone", "processors-tools", "disk-full", "out-of-memory", "database-away", "database-schema", "wrong-password",
 }
 
-// aboutJob picks the lines that name the job and look like an error, and those that name no job, were written while
-// it
+// aboutJob picks the lines that name the job and look like an error, and those that name no job, were written while it
 // ran and show a known cause. Further lines of a message, which have no time of their own, go with it.
 func (l *logReader) aboutJob() func(line string) bool {
 	current := false

@@ -1,10 +1,8 @@
 // Package cause knows why jobs of FATE fail. It is a table of causes, each with the evidence that shows it, what it
-// means
-// and what to do, and the code that looks evidence up in it. It reads no file and calls nothing.
+// means and what to do, and the code that looks evidence up in it. It reads no file and calls nothing.
 //
 // The lines that show a cause are FATE's, eggroll's and their libraries' own, of releases 1.7 to 1.11.4; each row of
-// the
-// table says where its lines come from.
+// the table says where its lines come from.
 package cause
 
 import (
@@ -67,8 +65,7 @@ type Finding struct {
 const mostEvidence, mostOfPlace = 4, 2
 
 // Find looks evidence up in the table. The most likely cause is the first: the table has what brings about other
-// failures
-// before what is brought about, such as a full disk before a database that does not answer.
+// failures before what is brought about, such as a full disk before a database that does not answer.
 func Find(evidence []Evidence) []Finding {
 	var out []Finding
 	for i := range table {
@@ -114,8 +111,7 @@ func Known() []string {
 }
 
 // Lines splits a text into lines. What gRPC's Python library says of a call, a line each for its status and its
-// details,
-// becomes one line with what was called.
+// details, becomes one line with what was called.
 func Lines(text string) []string {
 	const head = "of RPC that terminated with:"
 	var out []string
@@ -135,8 +131,7 @@ func Lines(text string) []string {
 	return out
 }
 
-// Interesting reports whether a line of a log could show a cause or looks like an error, so that of long logs only
-// such
+// Interesting reports whether a line of a log could show a cause or looks like an error, so that of long logs only such
 // lines need be kept.
 func Interesting(kind Kind, line string) bool {
 	if code.MatchString(line) {

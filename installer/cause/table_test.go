@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// known are lines as FATE, eggroll and their libraries have written them, and what each shows. Every cause of the
-// table
+// known are lines as FATE, eggroll and their libraries have written them, and what each shows. Every cause of the table
 // has at least one. Where a line has further causes after the first, they are not named here.
 var known = []struct {
 	first string // cause that has to be the first

@@ -89,8 +89,7 @@ func (w watch) await(ctx context.Context, c *Client, job string) error {
 		20)}
 }
 
-// lines reads the job's log where it is: of several FATE-Flows behind one address any may have run a task, and each
-// has
+// lines reads the job's log where it is: of several FATE-Flows behind one address any may have run a task, and each has
 // the logs of its own tasks only.
 func (w watch) lines(ctx context.Context, c *Client, job string, keep func(string) bool) ([]string, error) {
 	clients := []*Client{c}

@@ -45,8 +45,7 @@ var (
 const reasonLength = 400
 
 // Explain finds in what FATE-Flow prints about a refusal, which can be kilobytes of tracebacks quoted in each other,
-// who
-// refused, and the one line that says why.
+// who refused, and the one line that says why.
 func Explain(message string) Refusal {
 	for _, at := range partyAnswer.FindAllStringSubmatchIndex(message, -1) {
 		code := message[at[2]:at[3]]

@@ -32,8 +32,7 @@ type Job struct {
 }
 
 // Task is the record of one component of a job for one role of one party: a row of t_task. The initiator's FATE-Flow
-// has
-// the rows of every party, with what each party has reported; any other has its own only.
+// has the rows of every party, with what each party has reported; any other has its own only.
 type Task struct {
 	Job         Text   `json:"f_job_id"`
 	Component   string `json:"f_component_name"`
@@ -158,8 +157,7 @@ func (r Roles) String() string {
 	return strings.Join(out, ", ")
 }
 
-// Jobs returns the records that match a filter, whose keys are columns without their f_. It is empty when none does.
-// An
+// Jobs returns the records that match a filter, whose keys are columns without their f_. It is empty when none does. An
 // answer has whole rows with job descriptions, so filter by job, state or role.
 func (c *Client) Jobs(ctx context.Context, filter map[string]any) ([]Job, error) {
 	var rows []Job

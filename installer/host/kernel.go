@@ -16,8 +16,7 @@ type KernelMessage struct {
 	Text string
 }
 
-// KernelLog returns the records of the kernel's log that keep accepts, oldest first: what dmesg prints. In a tree
-// there
+// KernelLog returns the records of the kernel's log that keep accepts, oldest first: what dmesg prints. In a tree there
 // are none. Only root may read it, and in most containers no user may.
 func (h *Host) KernelLog(keep func(text string) bool) ([]KernelMessage, error) {
 	if !h.IsSystem() {
@@ -69,9 +68,8 @@ func parseKernelRecord(record string, boot time.Time) (KernelMessage, bool) {
 	return KernelMessage{boot.Add(time.Duration(micros) * time.Microsecond), text}, true
 }
 
-// Space is the room of a file system, in bytes and in files. Free is what a user without root's reserve may use.
-// Files is
-// 0 on file systems that make them as needed.
+// Space is the room of a file system, in bytes and in files. Free is what a user without root's reserve may use. Files
+// is 0 on file systems that make them as needed.
 type Space struct{ Size, Free, Files, FilesFree uint64 }
 
 // Space returns the room of the file system that abs is on.
