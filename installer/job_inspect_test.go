@@ -133,8 +133,7 @@ const traceback = "Traceback (most recent call last):\n  File \"xxx/fate_flow/wo
 	"210, in _run_\n    cpn_output = run_object.run(cpn_input)\n"
 
 // TestInspectExplainsFailures has the records and logs that failures leave, each with the cause and the side that job
-// why
-// has to name.
+// why has to name.
 func TestInspectExplainsFailures(t *testing.T) {
 	session := "eggroll/" + testJob + "_hetero_lr_0_0_guest_10000/"
 	component := "fateflow/" + testJob + "/guest/10000/hetero_lr_0/"
@@ -406,5 +405,21 @@ func TestReportHasNoNull(t *testing.T) {
 		if err != nil || bytes.Contains(data, []byte("null")) {
 			t.Errorf("%s: %s, %v", status, data, err)
 		}
+	}
+}
+
+// TestRemedyNamesTheBaseDirectory of this installation, which need not be /data.
+func TestRemedyNamesTheBaseDirectory(t *testing.T) {
+	full := taskRow("reader_0", "guest", "10000", "failed", traceback+"OSError: [Errno 28] No space left on device", nil)
+	x := newInspector(t, &recordedFlow{
+		jobs: []map[string]any{jobRow(testJob, "failed", nil)}, tasks: []map[string]any{full},
+	}, nil)
+	x.spec.Layout.Base = "/srv/fate"
+	r, err := x.inspect(t.Context(), testJob)
+	if err != nil || len(r.Causes) == 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if remedy := r.Causes[0].Remedy; strings.Contains(remedy, "/data") || !strings.Contains(remedy, "/srv/fate/logs/fate/") {
+		t.Errorf("%s", remedy)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -105,9 +106,15 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 	}
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
+	for i := range r.Causes {
+		r.Causes[i].Remedy = defaultBase.ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base)
+	}
 	r.Lines = append([]cause.Evidence{}, r.Lines...)
 	return r, nil
 }
+
+// defaultBase is the base directory that the texts of causes name.
+var defaultBase = regexp.MustCompile(`/data\b`)
 
 // mostLines is how many lines of logs are shown when they are all that is known.
 const mostLines = 10

@@ -333,6 +333,3 @@ var passing = []error{
 func mayPass(err error) bool {
 	return slices.ContainsFunc(passing, func(cause error) bool { return errors.Is(err, cause) })
 }
-
-// maxToolOutput bounds what is kept of the output of a command.
-const maxToolOutput = 64 << 10

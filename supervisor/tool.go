@@ -23,6 +23,9 @@ func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) e
 	return err
 }
 
+// maxToolOutput bounds what is kept of the output of a command.
+const maxToolOutput = 64 << 10
+
 // runCommand runs a command in the way the program would run and returns what it wrote.
 func (sup *Supervisor) runCommand(ctx context.Context, p *Program, argv []string) (string, error) {
 	acct, err := lookupAccount(p.User)
