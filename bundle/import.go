@@ -38,7 +38,8 @@ type Added struct {
 // ImportResult is what Import made of the package.
 type ImportResult struct {
 	Lock *Lock
-	// Missing lists what a party needs that neither the package nor Added has, each with the components that satisfy it.
+	// Missing lists what a party needs that neither the package nor Added has, each with the components that satisfy
+	// it.
 	Missing [][]string
 	Skipped []string // optional components that are there but were not asked for
 }

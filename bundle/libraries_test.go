@@ -157,8 +157,8 @@ func treeOf(t testing.TB, dir string) *tree {
 	return tr
 }
 
-// TestLoaderAgrees compares what is computed of a tree with what the real loader says of it, file by file: on a host that
-// has the C library and nothing else, without a library path and with one.
+// TestLoaderAgrees compares what is computed of a tree with what the real loader says of it, file by file: on a host
+// that has the C library and nothing else, without a library path and with one.
 func TestLoaderAgrees(t *testing.T) {
 	c := searches(t)
 	root := t.TempDir()

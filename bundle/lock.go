@@ -52,11 +52,12 @@
 //
 // # Libraries
 //
-// Build looks for the shared libraries of every program as the dynamic loader of a host would that has the GNU C library
-// and little else: by DT_RPATH and DT_RUNPATH with their tokens, and library_path. Without a library_path it finds out
-// itself which directories of the tree are needed. It refuses a component with a program that would not find a library,
-// names the two, and says what to do. host_libraries lists, with patterns of one path element, what is left to the host;
-// libcrypt.so.1, libgcc_s.so.1, libstdc++.so.6 and libz.so.1 always are. Check looks for them there before anything is installed.
+// Build looks for the shared libraries of every program as the dynamic loader of a host would that has the GNU C
+// library and little else: by DT_RPATH and DT_RUNPATH with their tokens, and library_path. Without a library_path it
+// finds out itself which directories of the tree are needed. It refuses a component with a program that would not find
+// a library, names the two, and says what to do. host_libraries lists, with patterns of one path element, what is left
+// to the host; libcrypt.so.1, libgcc_s.so.1, libstdc++.so.6 and libz.so.1 always are. Check looks for them there before
+// anything is installed.
 //
 // # Patterns
 //

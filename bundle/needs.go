@@ -20,9 +20,9 @@ type linking struct {
 	modules     map[string]dynlink.Result // of each other object, as if it were loaded alone
 }
 
-// link looks at the ELF files of a finished tree as the dynamic loader does. It computes the directories that the programs
-// need on LD_LIBRARY_PATH when the lock file gives none, and refuses a tree whose programs would not start. needs is nil
-// if there are no ELF files for the platform.
+// link looks at the ELF files of a finished tree as the dynamic loader does. It computes the directories that the
+// programs need on LD_LIBRARY_PATH when the lock file gives none, and refuses a tree whose programs would not start.
+// needs is nil if there are no ELF files for the platform.
 func (t *tree) link(c *Component, platform string) (needs *payload.Needs, libraryPath []string, err error) {
 	if _, ok := elfMachines[platform]; !ok {
 		return nil, c.LibraryPath, nil

@@ -13,8 +13,8 @@ import (
 // boardName is the component whose jar is FATE-Board.
 const boardName = "fateboard"
 
-// boardPages are where the jar of FATE-Board has its page: as a Spring Boot jar, and as a plain one. A jar that was built
-// without the front end starts and answers its API, but shows nothing to a browser.
+// boardPages are where the jar of FATE-Board has its page: as a Spring Boot jar, and as a plain one. A jar that was
+// built without the front end starts and answers its API, but shows nothing to a browser.
 var boardPages = []string{"BOOT-INF/classes/static/index.html", "static/index.html", "META-INF/resources/index.html"}
 
 // warnBoardPage warns when the component fateboard has no page in any of its jars. What cannot be read as a jar is not
@@ -36,8 +36,8 @@ func (t *tree) warnBoardPage(c *Component) {
 	}
 }
 
-// BoardWarnings reads the component fateboard of a whole lock as [Build] does, and returns what Build would warn of. What
-// is read is set aside in the directory of the lock file.
+// BoardWarnings reads the component fateboard of a whole lock as [Build] does, and returns what Build would warn of.
+// What is read is set aside in the directory of the lock file.
 func BoardWarnings(ctx context.Context, lock *Lock) (warnings []string, err error) {
 	index := slices.IndexFunc(lock.Components, func(c Component) bool { return c.Name == boardName })
 	if index < 0 {

@@ -184,8 +184,8 @@ func openAppliance(g *globals, args []string) (*payload.Payload, error) {
 	return p, bundleError(err)
 }
 
-// saveMemory has garbage collected early for the rest of the run. Packing and unpacking hold a few large buffers for all of
-// their time: to wait until there is as much garbage as that would double the memory.
+// saveMemory has garbage collected early for the rest of the run. Packing and unpacking hold a few large buffers for
+// all of their time: to wait until there is as much garbage as that would double the memory.
 func saveMemory() { debug.SetGCPercent(20) }
 
 // withAppliance runs use on the appliance that args or the common flags name.

@@ -153,8 +153,8 @@ func inspectJob(ctx context.Context, g *globals, job string) (*jobReport, error)
 	return x.inspect(ctx, job)
 }
 
-// explained adds to the failure of a test's job why it failed: what job why says of it, and for a refused submission what
-// the table of causes makes of the answer.
+// explained adds to the failure of a test's job why it failed: what job why says of it, and for a refused submission
+// what the table of causes makes of the answer.
 func explained(ctx context.Context, g *globals, view *taskView, failure error) error {
 	var failed *flow.JobError
 	var refused *flow.Error

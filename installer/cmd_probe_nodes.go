@@ -136,8 +136,8 @@ const healthy = "HEALTHY"
 type serverNode struct{ status, heartbeat string }
 
 // checkNodes names the nodemanagers that are not registered as HEALTHY or do not accept a connection, and with beats
-// those that have sent no heartbeat since they did. With answers it first sets the status of those that have answered, or
-// have not, for long enough.
+// those that have sent no heartbeat since they did. With answers it first sets the status of those that have answered,
+// or have not, for long enough.
 func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbeats, answers *nodeAnswers) error {
 	rows, err := registeredNodes(ctx, db)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newProbeWorkerCommand is part of the readiness probe of FATE-Flow, whose web server answers also when no job can start.
+// newProbeWorkerCommand is part of the readiness probe of FATE-Flow, whose web server answers also when no job can
+// start.
 func newProbeWorkerCommand() *cobra.Command {
 	var conf, state string
 	cmd := &cobra.Command{

@@ -11,8 +11,8 @@ import (
 
 // heartbeats remembers from check to check what was seen of nodemanagers. A row of server_node stays HEALTHY when its
 // nodemanager is killed, and when the next one listens before it announces itself: only a heartbeat that came since it
-// began to answer tells that the row is its own. Times are compared for equality only, so that no clock and no time zone
-// matters.
+// began to answer tells that the row is its own. Times are compared for equality only, so that no clock and no time
+// zone matters.
 type heartbeats struct {
 	Boot  string               `json:"boot"` // another boot of this host: nothing holds any more
 	Time  time.Time            `json:"time"` // of the last check

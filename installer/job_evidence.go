@@ -137,8 +137,8 @@ func (x *jobInspector) programEvidence(ctx context.Context, r *jobReport) []caus
 	return out
 }
 
-// awayEvidence names what keeps jobs from running although every program of this host is ready: programs of this party on
-// other hosts that take no connection, and a FATE-Flow without a free worker.
+// awayEvidence names what keeps jobs from running although every program of this host is ready: programs of this party
+// on other hosts that take no connection, and a FATE-Flow without a free worker.
 func (x *jobInspector) awayEvidence(ctx context.Context) []cause.Evidence {
 	if !x.host.Live() {
 		return nil

@@ -19,8 +19,8 @@ func put(t *testing.T, root, name, text string) {
 	}
 }
 
-// TestPurgeAfterUndo: what a supervisor writes into its run directory after the step that made it was undone, as that of a
-// failed installation does on its way out, goes with the data. What is another's stays.
+// TestPurgeAfterUndo: what a supervisor writes into its run directory after the step that made it was undone, as that
+// of a failed installation does on its way out, goes with the data. What is another's stays.
 func TestPurgeAfterUndo(t *testing.T) {
 	appliance := smallAppliance(t)
 	const run = "data/projects/common/supervisord/run/"
@@ -43,8 +43,8 @@ func TestPurgeAfterUndo(t *testing.T) {
 	}
 }
 
-// TestInstallTakesUpWhatUninstallKept: edited files that an uninstall leaves do not keep a new install from working, need
-// no flag, and are not called repaired. A tree of another origin in the same place is refused.
+// TestInstallTakesUpWhatUninstallKept: edited files that an uninstall leaves do not keep a new install from working,
+// need no flag, and are not called repaired. A tree of another origin in the same place is refused.
 func TestInstallTakesUpWhatUninstallKept(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	install := []string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}

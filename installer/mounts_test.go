@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// inMountNamespace runs the calling test again as a process with mounts of its own, where it returns true. What is mounted
-// there is gone when that process ends.
+// inMountNamespace runs the calling test again as a process with mounts of its own, where it returns true. What is
+// mounted there is gone when that process ends.
 func inMountNamespace(t *testing.T) bool {
 	t.Helper()
 	const env, none = "INSTALLER_TEST_NAMESPACE", "no namespace:"
@@ -38,8 +38,8 @@ func inMountNamespace(t *testing.T) bool {
 	return false
 }
 
-// TestMountsAreNotRemoved: an uninstall, with or without the data, and an upgrade find what is mounted in the trees that they
-// would remove before they change anything. What a volume holds stays.
+// TestMountsAreNotRemoved: an uninstall, with or without the data, and an upgrade find what is mounted in the trees
+// that they would remove before they change anything. What a volume holds stays.
 func TestMountsAreNotRemoved(t *testing.T) {
 	if !inMountNamespace(t) {
 		return

@@ -109,7 +109,8 @@ func (c recordingConn) ExecContext(_ context.Context, statement string, args []d
 	return driver.RowsAffected(strings.Count(statement, "UPDATE")), nil
 }
 
-// TestOwnStatusIsWritten: the statement names the node and the status that was read, and the check says what is so then.
+// TestOwnStatusIsWritten: the statement names the node and the status that was read, and the check says what is so
+// then.
 func TestOwnStatusIsWritten(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

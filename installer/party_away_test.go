@@ -10,7 +10,8 @@ import (
 	"fate-installer/supervisor"
 )
 
-// spreadParty is a party with a nodemanager here, one on another host that answers, and one on a port that nothing serves.
+// spreadParty is a party with a nodemanager here, one on another host that answers, and one on a port that nothing
+// serves.
 func spreadParty(t *testing.T) *fate.Spec {
 	t.Helper()
 	spec := twoFlows(t)
@@ -36,8 +37,8 @@ func TestProgramsAway(t *testing.T) {
 	}
 }
 
-// TestWhyNamesTheNode: a nodemanager on another host is the root of a clustermanager that is not ready, and of a FATE-Flow
-// without a free worker; not of programs that have another trouble.
+// TestWhyNamesTheNode: a nodemanager on another host is the root of a clustermanager that is not ready, and of a
+// FATE-Flow without a free worker; not of programs that have another trouble.
 func TestWhyNamesTheNode(t *testing.T) {
 	spec := spreadParty(t)
 	node := "fate-nodemanager at 127.0.0.3:" + strconv.Itoa(spec.Side.NodeManager.Port)

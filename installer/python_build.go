@@ -186,8 +186,8 @@ func (m makingPython) installWheels(ctx context.Context, requirements string) er
 		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location")
 }
 
-// Wheels and Miniconda's packages are compressed to a third or less: this is how many times larger than an ingredient what
-// it becomes is taken to be. Where that is wrong the display waits at the end of the part, or jumps there.
+// Wheels and Miniconda's packages are compressed to a third or less: this is how many times larger than an ingredient
+// what it becomes is taken to be. Where that is wrong the display waits at the end of the part, or jumps there.
 const grows = 3
 
 // watch runs a part of the making, which takes most of a minute and says nothing of how far it is, and reports while it

@@ -90,8 +90,8 @@ func knownSecrets(g *globals) ([]fate.Secret, error) {
 	return out, errors.Join(err, handoverErr, specErr)
 }
 
-// newClient returns a client of a supervisor that takes secrets out of the lines of logs: the given ones, and those of the
-// installation on this host.
+// newClient returns a client of a supervisor that takes secrets out of the lines of logs: the given ones, and those of
+// the installation on this host.
 func newClient(g *globals, socket string, secrets ...fate.Secret) *rpc.Client {
 	c := rpc.NewClient(socket)
 	known := sync.OnceValue(func() redactor { return newRedactor(append(hostSecrets(g), secrets...)) })
@@ -166,9 +166,9 @@ func (r redactor) known(text string) string {
 // secret takes.
 const tailOverlap = 8 << 10
 
-// tail redacts the end of a log, of which the file has more before it. The first bytes may be the rest of a secret whose
-// beginning, or whose name, was cut off: they are dropped up to the first whole line, or tailOverlap of them where that
-// has none.
+// tail redacts the end of a log, of which the file has more before it. The first bytes may be the rest of a secret
+// whose beginning, or whose name, was cut off: they are dropped up to the first whole line, or tailOverlap of them
+// where that has none.
 func (r redactor) tail(text string) string {
 	text = r.known(text) // first, because a key may begin in the line that is dropped
 	if m := privateKeyEnd.FindStringSubmatchIndex(text); m != nil && text[m[2]:m[3]] == "END" {

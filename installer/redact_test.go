@@ -157,7 +157,8 @@ func TestRedactEmptySetting(t *testing.T) {
 	}
 }
 
-// TestSecretsOfAnUnfinishedChangeAreKnown: a change of passwords that was cut off has left values that no other file has.
+// TestSecretsOfAnUnfinishedChangeAreKnown: a change of passwords that was cut off has left values that no other file
+// has.
 func TestSecretsOfAnUnfinishedChangeAreKnown(t *testing.T) {
 	root := t.TempDir()
 	g := &globals{Root: root, Base: "/data"}

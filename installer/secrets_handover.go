@@ -96,7 +96,8 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 	return out, nil
 }
 
-// readHandedFile reads standard input or a file; public says why others than root may know what it has, or have written it.
+// readHandedFile reads standard input or a file; public says why others than root may know what it has, or have written
+// it.
 func readHandedFile(g *globals, name string) (data []byte, public string, err error) {
 	if name == "-" {
 		data, err = io.ReadAll(io.LimitReader(g.Stdin, handedLimit))

@@ -13,8 +13,8 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// undoAttempt resolves the steps of a run that failed. What the supervisor of that run wrote into its run directory goes
-// with the directory; a directory that was there before keeps what is in it.
+// undoAttempt resolves the steps of a run that failed. What the supervisor of that run wrote into its run directory
+// goes with the directory; a directory that was there before keeps what is in it.
 func undoAttempt(layout fate.Layout) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
 		undoer, ok := step.Undoer(id)

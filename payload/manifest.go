@@ -89,8 +89,8 @@ type Component struct {
 }
 
 // Needs is what ELF programs and libraries take from the machine they run on, so that it can be checked before anything is
-// unpacked. Names are those of DT_NEEDED, sorted, without those of glibc and without what the dynamic loader finds in the
-// component itself by DT_RPATH, DT_RUNPATH and LibraryPath.
+// unpacked. Names are those of DT_NEEDED, sorted, without those of glibc and without what the dynamic loader finds in
+// the component itself by DT_RPATH, DT_RUNPATH and LibraryPath.
 type Needs struct {
 	// Programs lists the libraries without which one of the programs cannot start: its own, and those of its libraries.
 	Programs []string `json:"programs,omitempty"`

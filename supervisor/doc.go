@@ -26,13 +26,13 @@
 //	drain      what the process left behind is killed; Killing until it is gone
 //	again      try as soon as the stop is complete; "not again" takes that back
 //
-// Liveness is one more event of Running: it stops the program, and starts it again if its action says so. It is asked for
-// while the program is ready; with dependants_after=listening, while it listens.
+// Liveness is one more event of Running: it stops the program, and starts it again if its action says so. It is asked
+// for while the program is ready; with dependants_after=listening, while it listens.
 //
 // Running and ready are different things. A program runs when it has lived for startsecs; it is ready when its probe
 // passed, and only then start those that depend on it. One without a probe is ready when it runs. Losing readiness
-// stops nobody: it shows in the status, and delays those that are still to be started. A program that becomes ready only
-// by what its dependants do has dependants_after=listening: they start when it listens.
+// stops nobody: it shows in the status, and delays those that are still to be started. A program that becomes ready
+// only by what its dependants do has dependants_after=listening: they start when it listens.
 //
 // # Nothing dies with the supervisor
 //

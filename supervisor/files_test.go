@@ -16,8 +16,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestDaemonLogIsNotLedElsewhere: whatever the owner of the directories above puts in the place of the log, no other file is
-// read, emptied or written, and the daemon goes on.
+// TestDaemonLogIsNotLedElsewhere: whatever the owner of the directories above puts in the place of the log, no other
+// file is read, emptied or written, and the daemon goes on.
 func TestDaemonLogIsNotLedElsewhere(t *testing.T) {
 	const secret = "root:secret"
 	for name, plant := range map[string]func(t *testing.T, dir, victim string) error{
@@ -84,7 +84,8 @@ func TestDaemonLogInASharedDirectory(t *testing.T) {
 	}
 }
 
-// TestLogsOfRootsPrograms: in a directory that others may write, root neither writes nor reads what they have put there.
+// TestLogsOfRootsPrograms: in a directory that others may write, root neither writes nor reads what they have put
+// there.
 func TestLogsOfRootsPrograms(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")

@@ -103,7 +103,8 @@ func openForRoot(path string, flag int, refused error) (*os.File, error) {
 	return f, err
 }
 
-// onlyRootWrites reports whether the directory of a file and all above it belong to root and are closed to everyone else.
+// onlyRootWrites reports whether the directory of a file and all above it belong to root and are closed to everyone
+// else.
 func onlyRootWrites(path string) bool {
 	only := false
 	err := atPlace(path, func(p *beneath.Place) error {

@@ -8,7 +8,8 @@ import (
 )
 
 // Servers have logs of their own besides what they print: a database server ends without a word on its output, and says
-// why in its error log. Such logs are only read, with the rights of the program's user, since their directories are its.
+// why in its error log. Such logs are only read, with the rights of the program's user, since their directories are
+// its.
 
 // logEnd is the end of one log.
 type logEnd struct {
@@ -44,8 +45,8 @@ func matchLogs(patterns []string, a account) []string {
 	return out
 }
 
-// ownLogEnds returns what this run wrote into the program's own logs. Of several that match one pattern, as when each day
-// has its own, the newest is taken. A log that ends with a line that is among the printed ones tells nothing new.
+// ownLogEnds returns what this run wrote into the program's own logs. Of several that match one pattern, as when each
+// day has its own, the newest is taken. A log that ends with a line that is among the printed ones tells nothing new.
 func (r *run) ownLogEnds(patterns []string, printed []string) []logEnd {
 	var out []logEnd
 	for _, pattern := range patterns {

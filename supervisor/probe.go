@@ -107,8 +107,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// readiness returns the program's readiness check. All that is configured must pass; listens tells whether what is asked
-// over the network did.
+// readiness returns the program's readiness check. All that is configured must pass; listens tells whether what is
+// asked over the network did.
 func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err logMark) func(context.Context) (listens bool, err error) {
 	var log *logWatch
 	if p.ReadyLog != "" {

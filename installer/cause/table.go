@@ -162,7 +162,8 @@ var workerCauses = []Cause{
 			`AttributeError: module '[^']*' has no attribute`)},
 	},
 	{
-		// Before 2.5 eggroll never looks whether a nodemanager is there; 2.5.3 does 30 to 60 s after its last sign of life.
+		// Before 2.5 eggroll never looks whether a nodemanager is there; 2.5.3 does 30 to 60 s after its last sign of
+		// life.
 		ID: "node-away", Title: "a host of this party does not answer",
 		Explanation: "A job that was planned on a nodemanager whose host went off hangs, and cannot be stopped. New " +
 			"jobs are planned on the other nodemanagers from half a minute to a minute after it went away; those that " +
@@ -318,8 +319,8 @@ var programCauses = []Cause{
 		},
 	},
 	{
-		// fate_flow/utils/xthread.py writes that the number is exceeded for every call once all workers are started; only
-		// the length of the queue tells that none is free.
+		// fate_flow/utils/xthread.py writes that the number is exceeded for every call once all workers are started;
+		// only the length of the queue tells that none is free.
 		ID: "flow-workers-taken", Title: "FATE-Flow has no free worker",
 		Explanation: "FATE-Flow has five workers for each processor. A job that hangs keeps one, also when what it " +
 			"waits for is back. Without a free one no job can be submitted, started or stopped.",

@@ -59,8 +59,8 @@ type Finding struct {
 	// can tell our work from somebody else's: see [Ledger.Wrote].
 	Mark string
 
-	// Kept says, of a step that is not done, that what is on the host stays as it is: Apply only adds something beside it,
-	// which repairs nothing.
+	// Kept says, of a step that is not done, that what is on the host stays as it is: Apply only adds something beside
+	// it, which repairs nothing.
 	Kept bool
 
 	// Note is something that the user should know, done or not, such as a configuration file that is kept as edited.
@@ -144,7 +144,8 @@ type Self interface {
 type Services interface {
 	// Update makes it read the files of these programs, start those that are new and restart those that differ.
 	Update(ctx context.Context, names []string) error
-	// Start starts programs and returns when they serve, see ServiceStatus; onEvent gets a line for each change of state.
+	// Start starts programs and returns when they serve, see ServiceStatus; onEvent gets a line for each change of
+	// state.
 	Start(ctx context.Context, names []string, onEvent func(string)) error
 	// Restart stops programs that run, then starts all and returns when they serve.
 	Restart(ctx context.Context, names []string, onEvent func(string)) error

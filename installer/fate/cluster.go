@@ -191,7 +191,8 @@ type MySQLConf struct {
 	User     string   `yaml:"dbuser"`
 	Password Secret   `yaml:"dbpasswd"`
 
-	// BinaryLog keeps binary logs of a server of ours for a week, for those who replicate it or restore to a point in time.
+	// BinaryLog keeps binary logs of a server of ours for a week, for those who replicate it or restore to a point in
+	// time.
 	BinaryLog bool `yaml:"binary_log"`
 }
 

@@ -40,7 +40,8 @@ func (s *Spec) databaseOptions() []serverOption {
 		// 8.4 has the plugin that FATE's drivers know best, switched off. 9.0 has it no more.
 		{"mysql_native_password", "ON", versions{from: "8.4", until: "9.0"}, none},
 		{"mysqlx", 0, versions{from: "8.0.11"}, none},
-		// Distributions compile in a directory for exports that only their packages make, and the server ends without it.
+		// Distributions compile in a directory for exports that only their packages make, and the server ends without
+		// it.
 		{"secure-file-priv", "NULL", versions{from: "5.7.6"}, none},
 		{"log-timestamps", "SYSTEM", versions{from: "5.7.2"}, none},
 	}

@@ -8,8 +8,8 @@ import (
 	"fate-installer/supervisor"
 )
 
-// TestHeal: FATE-Flow is restarted for want of a worker only where the cluster file asks for it, and its registration is
-// looked at as before.
+// TestHeal: FATE-Flow is restarted for want of a worker only where the cluster file asks for it, and its registration
+// is looked at as before.
 func TestHeal(t *testing.T) {
 	const (
 		one   = "host: {partyid: 10000, ip: 192.168.0.1}\n"

@@ -77,8 +77,8 @@ func serverVersion(peers []host.Reach, addr string) string {
 }
 
 // greetingVersion reads the server's version from the first packet of a connection: 4 bytes of length and sequence
-// number, the protocol's version 10, and the text up to a zero byte (MySQL's manual, "Protocol::HandshakeV10"). A server
-// that refuses the client's host sends an error packet, and MariaDB puts 5.5.5- in front.
+// number, the protocol's version 10, and the text up to a zero byte (MySQL's manual, "Protocol::HandshakeV10"). A
+// server that refuses the client's host sends an error packet, and MariaDB puts 5.5.5- in front.
 func greetingVersion(greeting []byte) string {
 	const head = 5
 	if len(greeting) <= head || greeting[head-1] != 10 {

@@ -11,8 +11,8 @@ import (
 // resident is the memory of a module's process in MiB: idle some time after the start, and used after jobs have run.
 type resident struct{ idle, used uint64 }
 
-// Resident memory of real programs, the largest that was seen of each: FATE 1.11.4 with eggroll 2.5.3 and FATE 1.9.1 with
-// eggroll 2.4.6, JDK 8 with upstream's heaps, MariaDB 10.11, MySQL 8.0.15 and 9.7.4, on hosts of 23 GiB.
+// Resident memory of real programs, the largest that was seen of each: FATE 1.11.4 with eggroll 2.5.3 and FATE 1.9.1
+// with eggroll 2.4.6, JDK 8 with upstream's heaps, MariaDB 10.11, MySQL 8.0.15 and 9.7.4, on hosts of 23 GiB.
 var (
 	residentMiB = map[Module]resident{
 		ClusterManager: {262, 533}, NodeManager: {237, 237}, Rollsite: {253, 384},
@@ -32,8 +32,8 @@ const (
 	supervisorMiB = 40
 	// jvmMiB is what a JVM of these programs takes besides its heap: classes, compiled code, threads, buffers.
 	jvmMiB = 200
-	// eggPairMiB and executorMiB are the processes of one job: each egg_pair takes up to this on a nodemanager's host, the
-	// task's executor on that of FATE-Flow.
+	// eggPairMiB and executorMiB are the processes of one job: each egg_pair takes up to this on a nodemanager's host,
+	// the task's executor on that of FATE-Flow.
 	eggPairMiB  = 255
 	executorMiB = 94
 	// pairsPerJob is the number of egg_pairs that the toy job and small trainings start on a node.

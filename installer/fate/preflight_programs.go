@@ -10,8 +10,8 @@ import (
 	"fate-installer/installer/tools"
 )
 
-// workerPrograms are what eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh) cannot do without,
-// what package tools does not have, and what is not on every host that boots, as coreutils are.
+// workerPrograms are what eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh) cannot do
+// without, what package tools does not have, and what is not on every host that boots, as coreutils are.
 var workerPrograms = []string{"bash"}
 
 // optionalPrograms are called by upstream's scripts, too, and what happens without each.
@@ -20,8 +20,8 @@ var optionalPrograms = []struct{ name, without string }{
 	{"lsof", "upstream's own eggroll.sh and service.sh, which are not used here, do not start"},
 }
 
-// programs looks for what eggroll's nodemanager starts and stops its workers with. What package tools has need not be on
-// the host.
+// programs looks for what eggroll's nodemanager starts and stops its workers with. What package tools has need not be
+// on the host.
 func (p *preflight) programs() {
 	if !p.s.callsTools() {
 		return

@@ -77,14 +77,16 @@ func newProfile(env, versions map[string]string) Profile {
 
 // jdbcTimeZone is the part of eggroll's JDBC URL that makes the driver and its database session both use UTC, whatever
 // zone the host, the JVM and the server have. clustermanager compares created_at, a DATETIME that the server fills from
-// the session's zone, with the JVM's clock; when the driver assumes another zone than the session's, sessions look hours
-// old and are killed (upstream's serverTimezone=Asia/Shanghai on a server in UTC leaves a new session 20 s of 8 h 20 s).
+// the session's zone, with the JVM's clock; when the driver assumes another zone than the session's, sessions look
+// hours old and are killed (upstream's serverTimezone=Asia/Shanghai on a server in UTC leaves a new session 20 s of 8 h
+// 20 s).
 //
 // Which form works depends on the Connector/J in eggroll's lib (pom.xml of its tags): 8.0.16 in 2.2.0 to 2.4.2, 8.0.27
 // in 2.4.3 and 2.4.4, 8.0.28 from 2.4.5 to 2.5.3. From 8.0.23 on the driver itself sets the session's zone. Before, it
-// ignores these options, and the session's zone is set by a statement at connect; the literal is '+00:00' in hexadecimal
-// because a plus sign in a URL is a blank, and a percent sign is an expression to python's configparser, which reads the
-// file too. The zone's name would need the server's time zone tables. TestTimeZones tries both with the real drivers.
+// ignores these options, and the session's zone is set by a statement at connect; the literal is '+00:00' in
+// hexadecimal because a plus sign in a URL is a blank, and a percent sign is an expression to python's configparser,
+// which reads the file too. The zone's name would need the server's time zone tables. TestTimeZones tries both with the
+// real drivers.
 func (p Profile) jdbcTimeZone() string {
 	if p.Eggroll.AtLeast(2, 4, 3) {
 		return "connectionTimeZone=UTC&forceConnectionTimeZoneToSession=true"

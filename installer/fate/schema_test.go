@@ -63,7 +63,8 @@ func namesOf(ups []step.SchemaUpgrade) []string {
 	return out
 }
 
-// TestNodesAreKeptRight: before eggroll 2.5 the rows of nodes are complete. The status of nodemanagers is not the plan's.
+// TestNodesAreKeptRight: before eggroll 2.5 the rows of nodes are complete. The status of nodemanagers is not the
+// plan's.
 func TestNodesAreKeptRight(t *testing.T) {
 	for release, rows := range map[string]int{"1.9.1": 2, "1.11.4": 0} {
 		s := specOf(t, oneHost, "192.168.0.1", release)

@@ -146,8 +146,8 @@ func (s SecretsConf) or(o Secrets) SecretsConf {
 	return SecretsConf(Secrets(s).Or(o))
 }
 
-// AllSecrets lists every secret that this host's configuration may hold: the ones in use, those that they replaced in an
-// unfinished change, and all that stand in the cluster file, also those of other sides.
+// AllSecrets lists every secret that this host's configuration may hold: the ones in use, those that they replaced in
+// an unfinished change, and all that stand in the cluster file, also those of other sides.
 func (s *Spec) AllSecrets() []Secret {
 	out := s.Secrets.All()
 	for _, record := range s.SecretRecords {

@@ -22,8 +22,8 @@ type SecretRecord struct {
 	// any. They are tried where the present one is refused.
 	Former []Secret
 
-	// Replaced are the SHA-256 sums, hexadecimal, of values of the cluster file that a rotation replaced: a cluster file
-	// that still has one of them means the present value.
+	// Replaced are the SHA-256 sums, hexadecimal, of values of the cluster file that a rotation replaced: a cluster
+	// file that still has one of them means the present value.
 	Replaced []string
 }
 

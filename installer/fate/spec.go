@@ -140,8 +140,8 @@ func (s *Spec) UnpackTarget(component string) string {
 // DatabaseEngines are the components that can serve the database, the preferred one first.
 var DatabaseEngines = []string{"mysql", "mariadb"}
 
-// DatabaseServer is the server program of a database engine, by its path in the component's tree. Builders refuse a tree
-// that has it elsewhere.
+// DatabaseServer is the server program of a database engine, by its path in the component's tree. Builders refuse a
+// tree that has it elsewhere.
 func DatabaseServer(engine string) string {
 	if engine == "mariadb" {
 		return "bin/mariadbd"

@@ -35,7 +35,8 @@ func TestJudgePS(t *testing.T) {
 	}
 }
 
-// TestToolTrials tries the programs of this machine, which are GNU's and procps's, and busybox's where it has a busybox.
+// TestToolTrials tries the programs of this machine, which are GNU's and procps's, and busybox's where it has a
+// busybox.
 func TestToolTrials(t *testing.T) {
 	if diff := cmp.Diff(map[string]string(nil), tryTools(t, exec.LookPath)); diff != "" {
 		t.Error(diff)

@@ -12,9 +12,9 @@ import (
 	"fate-installer/payload"
 )
 
-// TestWhatRootRunsIsRoots walks, in the plans of all topologies, every file below the base that root runs, sources or obeys,
-// and every directory on the way to it: all are made for root and closed to others. The other way round, nothing else below
-// the base is root's: it would be something that root uses and the list does not have.
+// TestWhatRootRunsIsRoots walks, in the plans of all topologies, every file below the base that root runs, sources or
+// obeys, and every directory on the way to it: all are made for root and closed to others. The other way round, nothing
+// else below the base is root's: it would be something that root uses and the list does not have.
 func TestWhatRootRunsIsRoots(t *testing.T) {
 	specs := orderSpecs(t)
 	for _, role := range []Role{RoleHost, RoleGuest, RoleExchange} {

@@ -36,8 +36,8 @@ func (c *Client) Logs(ctx context.Context, job string, want func(file string) bo
 	return scanLogs(resp.Body, want, keep)
 }
 
-// LogLines returns the lines that keep accepts of the log files of one role, with the name of the file (such as INFO.log)
-// each is from. These files repeat what the components of the role log.
+// LogLines returns the lines that keep accepts of the log files of one role, with the name of the file (such as
+// INFO.log) each is from. These files repeat what the components of the role log.
 func (c *Client) LogLines(ctx context.Context, job, role string, party int, keep func(line string) bool) ([]string, error) {
 	dir := path.Join(role, fmt.Sprint(party))
 	found, err := c.Logs(ctx, job, func(file string) bool { return isIn(file, dir) }, keep)

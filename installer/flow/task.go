@@ -176,8 +176,8 @@ func (c *Client) Tasks(ctx context.Context, filter map[string]any) ([]Task, erro
 	return rows, nil
 }
 
-// sortTasks puts tasks in the order in which they started; those that have not are last, in the order in which they were
-// made.
+// sortTasks puts tasks in the order in which they started; those that have not are last, in the order in which they
+// were made.
 func sortTasks(tasks []Task) {
 	slices.SortStableFunc(tasks, func(a, b Task) int {
 		if a.Started.IsZero() != b.Started.IsZero() {

@@ -154,8 +154,8 @@ func (h *Host) Symlink(target, abs string) error {
 // Remove removes a file, a link or an empty directory. It is no error when nothing is there.
 func (h *Host) Remove(abs string) error { return h.removeWith(abs, (*beneath.Place).Remove) }
 
-// RemoveAll removes a tree. It is no error when nothing is there. When a file system is mounted in it, nothing is removed
-// and the error is a [*MountError].
+// RemoveAll removes a tree. It is no error when nothing is there. When a file system is mounted in it, nothing is
+// removed and the error is a [*MountError].
 func (h *Host) RemoveAll(abs string) error { return h.removeWith(abs, (*beneath.Place).RemoveAll) }
 
 func (h *Host) removeWith(abs string, remove func(*beneath.Place) error) error {

@@ -103,7 +103,8 @@ func (g *gatherer) memory() {
 	g.swaps()
 }
 
-// memoryLimit is what the control groups grant, in bytes, or 0 for no limit. Version 1 says "no limit" with a huge number.
+// memoryLimit is what the control groups grant, in bytes, or 0 for no limit. Version 1 says "no limit" with a huge
+// number.
 func (g *gatherer) memoryLimit() uint64 {
 	least := uint64(0)
 	for _, group := range g.memoryGroups() {

@@ -13,8 +13,8 @@ import (
 	"fate-installer/payload/dynlink"
 )
 
-// Libraries are the shared libraries that the dynamic linker finds for a program of the machine's own kind, by file name
-// (libaio.so.1), each with its directory: what a program's needed libraries are looked up in.
+// Libraries are the shared libraries that the dynamic linker finds for a program of the machine's own kind, by file
+// name (libaio.so.1), each with its directory: what a program's needed libraries are looked up in.
 type Libraries map[string]string
 
 // systemLibraryDirs are what the dynamic linker of a C library has compiled in, for each of the places where
@@ -35,8 +35,8 @@ var elfMachines = map[string]struct {
 	"riscv64": {"riscv64-linux-gnu", elf.EM_RISCV}, "loong64": {"loongarch64-linux-gnu", elf.EM_LOONGARCH},
 }
 
-// libraries looks where the dynamic linker does: in ld.so.cache, and then in the default directories. A tree that has not
-// booted may have no cache yet; the directories of ld.so.conf count there, as ldconfig will take them.
+// libraries looks where the dynamic linker does: in ld.so.cache, and then in the default directories. A tree that has
+// not booted may have no cache yet; the directories of ld.so.conf count there, as ldconfig will take them.
 func (g *gatherer) libraries() {
 	g.f.Libraries = Libraries{}
 	m, known := elfMachines[g.f.Arch]
@@ -77,8 +77,8 @@ type librarySearch struct {
 // maxCache bounds what is read of ld.so.cache; a large desktop has 300 kB.
 const maxCache = 16 << 20
 
-// cache takes what ld.so.cache has, and reports whether there is one. The linker looks on when an entry's file is gone, and
-// takes a damaged cache for none.
+// cache takes what ld.so.cache has, and reports whether there is one. The linker looks on when an entry's file is gone,
+// and takes a damaged cache for none.
 func (s *librarySearch) cache() bool {
 	f, err := s.g.h.Open("/etc/ld.so.cache")
 	if errors.Is(err, fs.ErrNotExist) {

@@ -62,8 +62,8 @@ func machine(t *testing.T, dir string, trusted int) *Host {
 	return h
 }
 
-// TestLinksOfTheAdministrator: a base directory that the administrator has made a link works; a link in a directory that
-// others may write stops every change.
+// TestLinksOfTheAdministrator: a base directory that the administrator has made a link works; a link in a directory
+// that others may write stops every change.
 func TestLinksOfTheAdministrator(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(dir, "disk/app"), 0o755))
@@ -105,8 +105,8 @@ func lock(h *Host, abs string) error {
 	return err
 }
 
-// TestMachineWithExchangedDirectory writes files and directories as root does during an installation while their directory
-// is exchanged with a link.
+// TestMachineWithExchangedDirectory writes files and directories as root does during an installation while their
+// directory is exchanged with a link.
 func TestMachineWithExchangedDirectory(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"victim", "data/app"} {

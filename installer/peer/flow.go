@@ -12,8 +12,8 @@ const codeUnknown = 2
 
 // AskFlow has a worker of the FATE-Flow at addr, host:port of its gRPC port, answer a request that costs nothing: for
 // its version. Other parties' requests come in there (UnaryService of fate_flow/utils/grpc_utils.py, the same from
-// FATE 1.5 to 1.11), and so do those of a job's own party, by way of rollsite; a pool of five workers for each processor
-// carries them out. When jobs that hang hold all of them no job can start, and the call waits until ctx ends.
+// FATE 1.5 to 1.11), and so do those of a job's own party, by way of rollsite; a pool of five workers for each
+// processor carries them out. When jobs that hang hold all of them no job can start, and the call waits until ctx ends.
 func AskFlow(ctx context.Context, addr string) error {
 	r := &Rollsite{Addr: addr}
 	body, err := json.Marshal(map[string]string{"module": "FATE"})

@@ -15,8 +15,8 @@ import (
 // would have to repeat ZooKeeper's rules about who may change an ACL.
 const serverVariable = "FATE_TEST_ZOOKEEPER"
 
-// TestGrantChangesThePassword changes the password of an account whose nodes two hosts use, as FATE-Flow makes them, cuts
-// it off in the middle, and repeats it.
+// TestGrantChangesThePassword changes the password of an account whose nodes two hosts use, as FATE-Flow makes them,
+// cuts it off in the middle, and repeats it.
 func TestGrantChangesThePassword(t *testing.T) {
 	server := os.Getenv(serverVariable)
 	if server == "" {

@@ -139,8 +139,8 @@ func (c Change) statement(t *Table) string {
 	return ""
 }
 
-// Repair lists the statements that end the differences which no release made: columns that somebody changed by hand. Those
-// that hold what is there are safe; a server refuses to make a column narrower than what is in it.
+// Repair lists the statements that end the differences which no release made: columns that somebody changed by hand.
+// Those that hold what is there are safe; a server refuses to make a column narrower than what is in it.
 func (v Version) Repair(have []Table) []Statement {
 	var out []Statement
 	for _, d := range v.Compare(have, false) {

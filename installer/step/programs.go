@@ -14,7 +14,8 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// StartPrograms makes supervised programs run with what is installed now, ready or as far as their dependants need them.
+// StartPrograms makes supervised programs run with what is installed now, ready or as far as their dependants need
+// them.
 type StartPrograms struct {
 	Names []string
 

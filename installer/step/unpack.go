@@ -126,8 +126,8 @@ func (u Unpack) only(env *engine.Env, dir string, keep []string) bool {
 	return true
 }
 
-// TakesUp reports whether installing the component would take up what is in its directory: an unpacked component of ours,
-// or nothing but what an uninstall leaves there.
+// TakesUp reports whether installing the component would take up what is in its directory: an unpacked component of
+// ours, or nothing but what an uninstall leaves there.
 func (u Unpack) TakesUp(env *engine.Env) bool {
 	have, err := readMarker(env, u.Target)
 	return err == nil && (have != nil || u.onlyKept(env))

@@ -19,8 +19,8 @@ type grepOptions struct {
 	patterns                                []string
 }
 
-// grep prints the lines that match a basic regular expression, or an extended one with -E, or a text with -F. Statuses: 0
-// when a line was found, 1 when none was, 2 after an error. Back-references are not supported.
+// grep prints the lines that match a basic regular expression, or an extended one with -E, or a text with -F. Statuses:
+// 0 when a line was found, 1 when none was, 2 after an error. Back-references are not supported.
 func grep(s streams, args []string) int {
 	o, files, err := parseGrep(args)
 	if err != nil {

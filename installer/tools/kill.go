@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kill sends a signal, TERM unless -SIGNAL or -s SIGNAL names another, to processes and, with negative numbers after --,
-// to process groups. The status is 1 when one of them could not be signalled.
+// kill sends a signal, TERM unless -SIGNAL or -s SIGNAL names another, to processes and, with negative numbers after
+// --, to process groups. The status is 1 when one of them could not be signalled.
 func kill(s streams, args []string) int {
 	signal := unix.SIGTERM
 	if len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && args[0] != "--" {

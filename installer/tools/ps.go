@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ps prints all processes in the columns of procps's "ps aux". Lines are not cut: eggroll looks for a session's ID far to
-// the right.
+// ps prints all processes in the columns of procps's "ps aux". Lines are not cut: eggroll looks for a session's ID far
+// to the right.
 func ps(s streams, args []string) int {
 	for _, a := range args {
 		if form := strings.TrimPrefix(a, "-"); strings.Trim(form, "aux") != "" || form == "" && a != "" {
@@ -29,7 +29,8 @@ func ps(s streams, args []string) int {
 	return 0
 }
 
-// ticksPerSecond is USER_HZ, the unit of times in /proc/PID/stat; it is 100 on every platform that Linux's user space has.
+// ticksPerSecond is USER_HZ, the unit of times in /proc/PID/stat; it is 100 on every platform that Linux's user space
+// has.
 const ticksPerSecond = 100
 
 // procFS is a mounted proc file system.

@@ -1,5 +1,5 @@
-// Package tools has small versions of the programs that eggroll's scripts call and that a minimal host may lack: ps, kill,
-// xargs, grep, awk and which.
+// Package tools has small versions of the programs that eggroll's scripts call and that a minimal host may lack: ps,
+// kill, xargs, grep, awk and which.
 //
 // eggroll (2.0 to 2.5) stops a worker with
 //
@@ -9,12 +9,12 @@
 //
 //	ps aux | awk '{print $2}' | grep -w PID
 //
-// Without any of them workers are never stopped, and sessions are ended that are still computing. busybox cannot stand in
-// for ps: the process ID is the first column there, not the second.
+// Without any of them workers are never stopped, and sessions are ended that are still computing. busybox cannot stand
+// in for ps: the process ID is the first column there, not the second.
 //
-// The executable acts as a tool when it is called by the tool's name, as it is through the links that an installation has
-// in the last directory of its programs' PATH: a host's own programs come first, unless they do not do the above. Then
-// there is a link in the first directory, too.
+// The executable acts as a tool when it is called by the tool's name, as it is through the links that an installation
+// has in the last directory of its programs' PATH: a host's own programs come first, unless they do not do the above.
+// Then there is a link in the first directory, too.
 package tools
 
 import (
@@ -46,8 +46,8 @@ func Names() []string {
 	return names
 }
 
-// Run acts as the tool whose name is the last element of argv[0], and returns its exit status. ok is false when there is
-// no such tool.
+// Run acts as the tool whose name is the last element of argv[0], and returns its exit status. ok is false when there
+// is no such tool.
 func Run(argv []string) (status int, ok bool) {
 	if len(argv) == 0 {
 		return 0, false

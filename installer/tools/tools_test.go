@@ -166,7 +166,8 @@ func TestListColumns(t *testing.T) {
 	now := time.Date(2026, 11, 29, 10, 0, 0, 0, time.Local)
 	write("stat", fmt.Sprintf("cpu 1\nbtime %d\n", now.Add(-2*time.Hour).Unix()))
 	write("meminfo", "MemTotal: 1048576 kB\n")
-	// Fields 3 to 24 of proc(5): state, ppid, pgrp, session, tty, ...; utime 14, stime 15, starttime 22, vsize 23, rss 24.
+	// Fields 3 to 24 of proc(5): state, ppid, pgrp, session, tty, ...; utime 14, stime 15, starttime 22, vsize 23, rss
+	// 24.
 	stat := func(pid int, name, state string, tty, utime, start, size, rss int) string {
 		return fmt.Sprintf("%d (%s) %s 1 1 1 %d -1 0 0 0 0 0 %d 0 0 0 20 0 1 0 %d %d %d 0 0", pid, name, state, tty, utime, start, size, rss)
 	}

@@ -35,8 +35,9 @@ type CacheEntry struct{ Name, Path string }
 // ErrCacheFormat is returned for a file that is no ld.so.cache of a known format and this byte order.
 var ErrCacheFormat = errors.New("it is not an ld.so.cache of a known format")
 
-// ParseCache lists the libraries for a machine, in the order that the file has them; for one name the first counts. What
-// it has for special processors only is left out. The strings are copies, of at most as many bytes as data for each.
+// ParseCache lists the libraries for a machine, in the order that the file has them; for one name the first counts.
+// What it has for special processors only is left out. The strings are copies, of at most as many bytes as data for
+// each.
 func ParseCache(data []byte, machine elf.Machine) ([]CacheEntry, error) {
 	le := binary.LittleEndian
 	if bytes.HasPrefix(data, []byte(oldCacheMagic)) && len(data) >= oldHeaderSize {

@@ -20,8 +20,8 @@ type Search struct {
 	LibraryPath []string // absolute directories of LD_LIBRARY_PATH
 	Lib         string   // what $LIB stands for: lib64, or lib/x86_64-linux-gnu where the loader is Debian's
 	Platform    string   // what $PLATFORM stands for: AT_PLATFORM of the kernel, such as x86_64
-	// System reports whether a library is in ld.so.cache or the default directories. What such a library needs is there,
-	// too; it is not followed.
+	// System reports whether a library is in ld.so.cache or the default directories. What such a library needs is
+	// there, too; it is not followed.
 	System func(name string) bool
 }
 
@@ -169,8 +169,8 @@ func (l *listing) expand(s string, o *Loaded) string {
 	return s
 }
 
-// versions compares the versions that objects need with those that the libraries found define. The loader lets a library
-// pass that defines none at all.
+// versions compares the versions that objects need with those that the libraries found define. The loader lets a
+// library pass that defines none at all.
 func (l *listing) versions() {
 	for _, by := range l.result.Loaded {
 		if by.Object == nil {

@@ -154,8 +154,8 @@ func TestFlowIsHealed(t *testing.T) {
 	b.toy("main") // on the node that is left
 }
 
-// holdWorkers switches the second host off, and submits jobs that hang on its nodemanager until no worker of FATE-Flow is
-// free.
+// holdWorkers switches the second host off, and submits jobs that hang on its nodemanager until no worker of FATE-Flow
+// is free.
 func (b bench) holdWorkers() {
 	b.t.Helper()
 	if err := b.Off("second"); err != nil {

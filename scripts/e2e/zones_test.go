@@ -32,8 +32,8 @@ var zoneCases = []struct{ fate, driver string }{
 }
 
 // TestTimeZones runs MySQL's real JDBC driver, in each version that a release of eggroll has, with the URL that is
-// rendered for the release, against a real MariaDB and a real MySQL: whatever zone the server and the JVM have, a row that was just
-// written is not old. It needs no lab.
+// rendered for the release, against a real MariaDB and a real MySQL: whatever zone the server and the JVM have, a row
+// that was just written is not old. It needs no lab.
 func TestTimeZones(t *testing.T) {
 	classes, drivers := zoneProbe(t)
 	var table bytes.Buffer
@@ -168,8 +168,8 @@ func zoneRuns(t *testing.T) []zoneRun {
 	return runs
 }
 
-// startZoneServer starts a server in its time zone, ends it with the test, and returns its address. A server that runs on
-// the same data in another zone is ended before.
+// startZoneServer starts a server in its time zone, ends it with the test, and returns its address. A server that runs
+// on the same data in another zone is ended before.
 func startZoneServer(t *testing.T, r zoneRun) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -44,8 +44,8 @@ type Release struct {
 	FATE, Flow, Board, Eggroll string
 }
 
-// The releases that there are stand-ins for. Between them lies the change of generation: of eggroll, whose nodes register
-// themselves since 2.5, and of the tables of both databases.
+// The releases that there are stand-ins for. Between them lies the change of generation: of eggroll, whose nodes
+// register themselves since 2.5, and of the tables of both databases.
 var (
 	Newest = Release{FATE: "1.11.4", Flow: "1.11.2", Board: "1.11.2", Eggroll: "2.5.3"}
 	Former = Release{FATE: "1.9.1", Flow: "1.9.1", Board: "1.9.1", Eggroll: "2.4.6"}

@@ -21,8 +21,8 @@ import (
 	"github.com/ochinchina/supervisord/faults"
 )
 
-// callAsStranger is what the test binary does as another user: it calls FATE_TEST_METHODS, one a line as JSON, or else asks
-// for the pid.
+// callAsStranger is what the test binary does as another user: it calls FATE_TEST_METHODS, one a line as JSON, or else
+// asks for the pid.
 func callAsStranger(socket string) {
 	client := NewClient(socket)
 	methods := os.Getenv("FATE_TEST_METHODS")
@@ -48,7 +48,8 @@ func callAsStranger(socket string) {
 	}
 }
 
-// strangers prepares the test binary for calls as other users, and makes the directories of the daemon's socket passable.
+// strangers prepares the test binary for calls as other users, and makes the directories of the daemon's socket
+// passable.
 func strangers(t *testing.T, d *daemon) (call func(methods string, uid, gid uint32, groups ...uint32) string) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -55,8 +55,8 @@ func allowedInDocument(t *testing.T) []string {
 	return slices.Compact(out)
 }
 
-// TestAMemberOnTheSocket calls as the service user: its own programs' logs are its own, root's and another user's are not,
-// and the daemon is root's.
+// TestAMemberOnTheSocket calls as the service user: its own programs' logs are its own, root's and another user's are
+// not, and the daemon is root's.
 func TestAMemberOnTheSocket(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
@@ -177,7 +177,8 @@ func (d *daemon) memory(key string) int {
 	return 0
 }
 
-// TestConnectionsPerUser: one user cannot keep root or another user from the daemon, and is told who has the connections.
+// TestConnectionsPerUser: one user cannot keep root or another user from the daemon, and is told who has the
+// connections.
 func TestConnectionsPerUser(t *testing.T) {
 	s := newSlots()
 	member := func(uid int) peer { return peer{local: true, known: true, uid: uid, pid: 1000 + uid} }
@@ -237,7 +238,8 @@ func TestRootIsServedWhileOthersFill(t *testing.T) {
 	release()
 }
 
-// fillAs opens connections as another user until they are refused. The kernel notes the user of the thread that connects.
+// fillAs opens connections as another user until they are refused. The kernel notes the user of the thread that
+// connects.
 func (d *daemon) fillAs(uid int) (release func()) {
 	d.t.Helper()
 	var conns []net.Conn

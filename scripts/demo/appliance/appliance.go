@@ -56,8 +56,8 @@ func (v variant) mark() string {
 	return "@" + v.release.FATE
 }
 
-// lockName and outPrefix name the lock file and the appliances, standInDir the stand-ins' trees, and standInKey the file
-// that says what those were built from.
+// lockName and outPrefix name the lock file and the appliances, standInDir the stand-ins' trees, and standInKey the
+// file that says what those were built from.
 func (v variant) lockName() string { return "demo-" + string(v.database) + v.mark() + ".lock.yaml" }
 func (v variant) outPrefix() string {
 	return "fate-installer-demo-" + string(v.database) + v.mark() + "-"

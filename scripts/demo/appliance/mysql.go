@@ -12,8 +12,8 @@ import (
 // mysqlVersion is the MySQL of an appliance.
 var mysqlVersion = mysqlserver.V8015
 
-// mysqlDir is the server's tree, among the stand-ins' because that is where a component's directory is looked for. It is
-// as its makers publish it; a test appliance is for a host that has the libraries of a minimal Debian only.
+// mysqlDir is the server's tree, among the stand-ins' because that is where a component's directory is looked for. It
+// is as its makers publish it; a test appliance is for a host that has the libraries of a minimal Debian only.
 var mysqlDir = "mysql-" + mysqlVersion.Version
 
 func mysql(libs string) component {
