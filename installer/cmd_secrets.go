@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
 
 	"github.com/spf13/cobra"
 )
@@ -59,16 +61,29 @@ type listedSecret struct {
 	Hosts      []string   `json:"hosts"`
 }
 
+// requireInstalled refuses an act on an installation where there is none.
+func requireInstalled(g *globals, act string) error {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	if _, err := loadSite(h, g.layout()); errors.Is(err, errNotInstalled) {
+		return exitCode(withHint(fmt.Errorf("cannot %s: %w below %s", act, err, g.Base),
+			"install first, or name the base directory with --base"), exitUsage)
+	}
+	return nil // another error is that of the act
+}
+
 func runSecretsList(ctx context.Context, g *globals) error {
+	if err := requireInstalled(g, "list the passwords"); err != nil {
+		return err
+	}
 	d, err := openDeployment(ctx, g, wantedOptions{}, false)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	if d.stored == nil {
-		return exitCode(withHint(fmt.Errorf("cannot list the passwords: %w below %s", errNotInstalled, g.Base),
-			"install first, or name the base directory with --base"), exitUsage)
-	}
 	list := d.listSecrets()
 	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"role": d.spec.Role, "party": d.spec.PartyID, "secrets": list})

@@ -262,6 +262,16 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 	}
 }
 
+func TestSecretsNeedAnInstallation(t *testing.T) {
+	for _, args := range [][]string{{"list"}, {"rotate", "all"}} {
+		_, stderr, code := runCLI(t, t.TempDir(), "", append([]string{"secrets"}, args...)...)
+		if code != exitUsage || !strings.Contains(stderr, "nothing is installed here below /data") ||
+			!strings.Contains(stderr, "install first") {
+			t.Errorf("%q: exit code %d, %s", args, code, stderr)
+		}
+	}
+}
+
 func TestSecretsRotateRefusals(t *testing.T) {
 	root, _, _ := partyTree(t)
 	foreign := filepath.Join(t.TempDir(), "foreign.json")

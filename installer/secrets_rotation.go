@@ -37,13 +37,12 @@ type rotation struct {
 
 // openRotation opens the installation of this host for a change of its passwords.
 func openRotation(ctx context.Context, g *globals) (*rotation, error) {
+	if err := requireInstalled(g, "change passwords"); err != nil {
+		return nil, err
+	}
 	d, err := openDeployment(ctx, g, wantedOptions{}, false)
 	if err != nil {
 		return nil, err
-	}
-	if d.stored == nil {
-		return nil, errors.Join(exitCode(withHint(fmt.Errorf("cannot change passwords: %w below %s", errNotInstalled, g.Base),
-			"install first, or name the base directory with --base"), exitUsage), d.close())
 	}
 	return &rotation{deployment: d}, nil
 }
