@@ -23,7 +23,7 @@ var changingCalls = map[string][]string{
 // All others go through host.Host or package beneath.
 var pathsAllowed = map[string]string{
 	"installer/cmd_bundle_extract.go": "a directory that the operator names",
-	"installer/heartbeats.go":         "a probe, which runs as the service user",
+	"installer/nodestatus.go":         "a probe, which runs as the service user",
 	"installer/host/kernel.go":        "the kernel's log",
 	"installer/host/facts_fs.go":      "facts: nothing is changed, and what is found decides no access",
 	"installer/secrets_handover.go":   "a file that the operator names; no link is followed",
