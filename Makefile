@@ -21,7 +21,7 @@ GOSEC_OFF   := G104,G115,G122,G204,G301,G302,G304,G306,G702,G703
 PLATFORM ?= linux/amd64
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-all deps test unit fuzz e2e e2e-long demo demo-down bundle bench lint release clean
+.PHONY: help build build-all deps test unit fuzz test-mysql e2e e2e-long demo demo-down bundle bench lint release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ build-all: build ## also build for linux/arm64
 deps: ## install what a bare Debian 12 lacks for building, testing and the lab (as root)
 	@scripts/deps.sh
 
-test: deps lint unit fuzz e2e ## everything: lint, unit tests with -race, short fuzzing, the journey on lab hosts
+test: deps lint unit fuzz test-mysql e2e ## everything: lint, unit tests with -race, short fuzzing, databases, lab hosts
 
 unit: ## unit tests: all of them, and again with the race detector but for the few that are long and have one goroutine
 	go test -timeout 20m ./...
@@ -44,6 +44,9 @@ unit: ## unit tests: all of them, and again with the race detector but for the f
 
 fuzz: ## run every fuzz target for a few seconds
 	@scripts/fuzz.sh 2s
+
+test-mysql: ## make and use a database with every server that can be had: MySQL 8.0 and 9, MariaDB 10.11 and 11
+	FATE_TEST_ALL_DATABASES=1 go test -count=1 -timeout 30m -v -run 'TestDatabaseServers|TestOutside|TestHandshake' ./installer/fate ./installer/step
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
 	go test -tags e2e -count=1 -p 1 -timeout 60m -v ./scripts/lab/... ./scripts/e2e/...

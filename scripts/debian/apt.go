@@ -41,8 +41,13 @@ func Resolve(ctx context.Context, names []string) (map[string]Package, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot look up Debian packages: %w: %s(apt-get update fetches the package lists)", err, errOut.Bytes())
 	}
+	return parseStanzas(string(out), names)
+}
+
+// parseStanzas reads what apt-cache shows about the packages named.
+func parseStanzas(text string, names []string) (map[string]Package, error) {
 	packages := make(map[string]Package)
-	for stanza := range strings.SplitSeq(string(out), "\n\n") {
+	for stanza := range strings.SplitSeq(text, "\n\n") {
 		p, err := parseStanza(stanza)
 		if err != nil {
 			return nil, err

@@ -99,17 +99,23 @@ func ForTest(t testing.TB, r Release) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := filepath.Join(openTempDir(t), "mysql-"+r.Version)
+	if err := linkTree(tree, dir); err != nil {
+		t.Fatalf("cannot give the test a MySQL server: %v", err)
+	}
+	return dir
+}
+
+// openTempDir is a directory of the test that any user can reach.
+func openTempDir(t testing.TB) string {
+	t.Helper()
 	top := t.TempDir()
 	for at := top; at != filepath.Dir(at) && at != filepath.Clean(os.TempDir()); at = filepath.Dir(at) {
 		if err := os.Chmod(at, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	dir := filepath.Join(top, "mysql-"+r.Version)
-	if err := linkTree(tree, dir); err != nil {
-		t.Fatalf("cannot give the test a MySQL server: %v", err)
-	}
-	return dir
+	return top
 }
 
 // linkTree makes a tree of hard links, or copies where those cannot be made.
