@@ -10,10 +10,16 @@ import (
 	"fate-installer/scripts/mysqlserver"
 )
 
-// databaseSpec is a party whose database is of one release.
+// databaseSpec is a party whose database is of one release, with more keys of the mysql block.
 func databaseSpec(t *testing.T, engine, release, more string) *Spec {
 	t.Helper()
-	c, err := Parse([]Source{{Name: "cluster.yaml", Data: []byte("host:\n  partyid: 10000\n  mysql: {ips: [192.168.0.1]" + more + "}\n")}})
+	return databaseSpecOf(t, engine, release, "host:\n  partyid: 10000\n  mysql: {ips: [192.168.0.1]"+more+"}\n")
+}
+
+// databaseSpecOf is the first host of a cluster file whose database is of one release.
+func databaseSpecOf(t *testing.T, engine, release, file string) *Spec {
+	t.Helper()
+	c, err := Parse([]Source{{Name: "cluster.yaml", Data: []byte(file)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func (d Database) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 	for _, stage := range d.stages(env.Host, admin) {
 		more, err := stage(ctx)
 		if err != nil {
-			return engine.Finding{}, err
+			return engine.Finding{}, d.explainDenied(err)
 		}
 		repairs = append(repairs, more...)
 	}
@@ -140,10 +140,10 @@ func (d Database) Apply(ctx context.Context, env *engine.Env) error {
 	for _, stage := range d.stages(env.Host, admin) {
 		repairs, err := stage(ctx)
 		if err != nil {
-			return err
+			return d.explainDenied(err)
 		}
 		if err := applyRepairs(ctx, repairs); err != nil {
-			return err
+			return d.explainDenied(err)
 		}
 	}
 	return nil
@@ -187,7 +187,7 @@ var errRefused = errors.New("it refuses the password")
 
 // connect logs in as the administrator; former says that a former password was needed.
 func (d Database) connect(ctx context.Context, h *host.Host) (admin *databaseAdmin, former bool, err error) {
-	passwords := []Password{d.AdminPassword}
+	passwords, without := []Password{d.AdminPassword}, ""
 	if d.isSocket() {
 		passwords = append(passwords, d.FormerPasswords...)
 	}
@@ -198,15 +198,24 @@ func (d Database) connect(ctx context.Context, h *host.Host) (admin *databaseAdm
 		}
 		admin, err = inspectServer(ctx, db)
 		if err == nil {
+			if !d.isSocket() {
+				admin.outside = func(user string, password Password) (*sql.DB, error) {
+					return openDatabase(h, d.Address, user, password, "")
+				}
+			}
 			return admin, i > 0, nil
 		}
 		_ = db.Close() // nothing was done with it
 		if !serverError(err, errAccessDenied, errAccessNoPassword) {
 			return nil, false, &hinted{fmt.Errorf("cannot use the database at %s: %w", d.Address, err), d.unreachableHint()}
 		}
+		var plain *withoutTLSError
+		if errors.As(err, &plain) { // the account may be one that requires TLS
+			without = plain.suffix()
+		}
 	}
 	return nil, false, &hinted{
-		fmt.Errorf("cannot use the database at %s: %w of its administrator %s", d.Address, errRefused, d.admin()),
+		fmt.Errorf("cannot use the database at %s: %w of its administrator %s%s", d.Address, errRefused, d.admin(), without),
 		d.refusedHint(),
 	}
 }

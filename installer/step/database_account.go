@@ -5,13 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"fate-installer/installer/host"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -44,49 +40,6 @@ const (
 	rootHost    = "localhost"
 )
 
-// DatabaseAddress is where a server listens: a unix socket on this host, or a host name or address and a port.
-type DatabaseAddress struct {
-	Socket string
-	Host   string
-	Port   int
-}
-
-func (a DatabaseAddress) String() string {
-	if a.Socket != "" {
-		return a.Socket
-	}
-	return net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
-}
-
-// connectTimeout is for one attempt: a server on a reachable host answers at once.
-const connectTimeout = 10 * time.Second
-
-// openDatabase prepares connections; the first use connects. Statements carry their arguments in their text, properly
-// quoted, since the statements about accounts cannot be prepared.
-func openDatabase(h *host.Host, at DatabaseAddress, user string, password Password, schema string) (*sql.DB, error) {
-	cfg := mysql.NewConfig()
-	cfg.User, cfg.Passwd, cfg.DBName = user, string(password), schema
-	cfg.InterpolateParams = true
-	cfg.Timeout = connectTimeout
-	// eggroll's DATETIME columns take the time of the session that writes the row, and eggroll's own sessions use UTC.
-	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
-	cfg.Logger = &mysql.NopLogger{} // every failure is returned as an error, too
-	if at.Socket != "" {
-		cfg.Net, cfg.Addr = "unix", at.Socket
-		cfg.DialFunc = func(ctx context.Context, _, addr string) (net.Conn, error) { return h.DialUnix(ctx, addr) }
-	} else {
-		cfg.Net, cfg.Addr = "tcp", at.String()
-		cfg.TLSConfig = "preferred" // encrypted when the server can, as the stock clients do
-	}
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("cannot connect to the database at %s: %w", at, err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1)
-	return db, nil
-}
-
 // Error numbers of the servers, common to both flavours.
 const (
 	errAccessDenied     = 1045
@@ -94,6 +47,15 @@ const (
 	errDuplicateKeyName = 1061
 	errSyntax           = 1064
 	errAccessNoPassword = 1698
+
+	errSchemaDenied       = 1044
+	errHostNotAllowed     = 1130
+	errHostNotPrivileged  = 1131
+	errTableDenied        = 1142
+	errColumnDenied       = 1143
+	errRightNeeded        = 1227
+	errGrantMakesNoUser   = 1410
+	errPluginNotAvailable = 1524
 )
 
 // serverError reports whether err is one of the numbered errors of a server.
@@ -107,6 +69,9 @@ type databaseAdmin struct {
 	db      *sql.DB
 	mariaDB bool
 	native  bool // mysql_native_password can be used; MySQL 8.4 has it switched off, and 9 no more
+
+	// outside logs in to a server that is not ours as an account; nil for one of ours.
+	outside func(user string, password Password) (*sql.DB, error)
 }
 
 func inspectServer(ctx context.Context, db *sql.DB) (*databaseAdmin, error) {
@@ -206,40 +171,79 @@ func (a *databaseAdmin) putAccount(ctx context.Context, account Account) error {
 	return applyRepairs(ctx, repairs)
 }
 
-// accountRepairs lists what is to be done for an account, at each of its hosts.
+// accountRepairs lists what is to be done for an account, at each of its hosts. With a server that is not ours it is
+// enough that the account can log in and has its rights, by whatever name the administrator has made it for this host.
 func (a *databaseAdmin) accountRepairs(ctx context.Context, account Account) ([]repair, error) {
+	var refusal error
+	if a.outside != nil {
+		fact := a.tryAccount(ctx, account)
+		if fact.err == nil {
+			return a.outsideGrants(account, fact), nil
+		}
+		if !fact.Refused {
+			return nil, fact.err
+		}
+		refusal = fact.err
+	}
 	var out []repair
 	for _, from := range account.Hosts {
-		name := account.Name + "@" + from
-		exists, same, err := a.passwordIs(ctx, account.Name, from, account.Password)
-		switch {
-		case err != nil:
+		repairs, err := a.accountRepairsAt(ctx, account, from)
+		if refusal != nil && serverError(err, errTableDenied, errColumnDenied, errSchemaDenied) {
+			repairs, err = a.unseenAccountRepairs(account, from, refusal), nil
+		}
+		if err != nil {
 			return nil, err
-		case !exists:
-			out = append(out, repair{"account " + name + " does not exist", func(ctx context.Context) error {
-				return a.exec(ctx, "create the account "+name, "CREATE USER ?@?"+a.identified(), account.Name, from, string(account.Password))
-			}})
-		case !same:
-			out = append(out, repair{"password of " + name + " differs", func(ctx context.Context) error {
-				return a.setPassword(ctx, account.Name, from, account.Password)
-			}})
 		}
-		var granted []string
-		if exists {
-			if granted, err = a.grantedSchemas(ctx, account.Name, from); err != nil {
-				return nil, err
-			}
+		out = append(out, repairs...)
+	}
+	return out, nil
+}
+
+// accountRepairsAt compares an account with what the server has stored about it.
+func (a *databaseAdmin) accountRepairsAt(ctx context.Context, account Account, from string) ([]repair, error) {
+	var out []repair
+	name := account.Name + "@" + from
+	exists, same, err := a.passwordIs(ctx, account.Name, from, account.Password)
+	switch {
+	case err != nil:
+		return nil, err
+	case !exists:
+		out = append(out, repair{"account " + name + " does not exist", func(ctx context.Context) error {
+			return a.exec(ctx, "create the account "+name, "CREATE USER ?@?"+a.identified(), account.Name, from, string(account.Password))
+		}})
+	case !same:
+		out = append(out, repair{"password of " + name + " differs", func(ctx context.Context) error {
+			return a.setPassword(ctx, account.Name, from, account.Password)
+		}})
+	}
+	var grants []Grant
+	if exists {
+		if grants, _, err = readGrants(ctx, a.db, "SHOW GRANTS FOR ?@?", account.Name, from); err != nil {
+			return nil, fmt.Errorf("cannot list the rights of %s: %w", name, err)
 		}
-		for _, schema := range account.Schemas {
-			if slices.Contains(granted, schema) {
-				continue
-			}
-			out = append(out, repair{fmt.Sprintf("%s has no rights on %s", name, schema), func(ctx context.Context) error {
-				return a.exec(ctx, fmt.Sprintf("grant %s to %s", schema, name), "GRANT ALL PRIVILEGES ON "+quoteName(schema)+".* TO ?@?", account.Name, from)
-			}})
+	}
+	for _, schema := range account.Schemas {
+		if len(missingRights(grants, schema, []string{allPrivileges})) > 0 {
+			out = append(out, a.grant(account.Name, from, schema))
 		}
 	}
 	return out, nil
+}
+
+// grant gives an account every right on a schema.
+func (a *databaseAdmin) grant(user, from, schema string) repair {
+	name := user + "@" + from
+	return repair{fmt.Sprintf("%s has no rights on %s", name, schema), func(ctx context.Context) error {
+		give := func(pattern string) error {
+			return a.exec(ctx, fmt.Sprintf("grant %s to %s", schema, name), "GRANT ALL PRIVILEGES ON "+quoteName(pattern)+".* TO ?@?", user, from)
+		}
+		err := give(schema)
+		if escaped := strings.ReplaceAll(schema, "_", `\_`); serverError(err, errSchemaDenied) && escaped != schema {
+			// A name in GRANT is a pattern, and rights on a narrower one, as on fate\_%, do not suffice for it.
+			err = give(escaped)
+		}
+		return err
+	}}
 }
 
 // passwordIs looks an account up and compares its stored hash.
@@ -262,27 +266,4 @@ func (a *databaseAdmin) passwordIs(ctx context.Context, user, from string, passw
 	// An account of the other kind may have the right password, and still be one that old clients cannot use.
 	right := plugin == a.plugin() && storedPasswordIs(plugin, hash, password)
 	return true, right, nil
-}
-
-// grantedSchemas lists the schemas on which an account has every right.
-func (a *databaseAdmin) grantedSchemas(ctx context.Context, user, from string) ([]string, error) {
-	rows, err := a.db.QueryContext(ctx, "SHOW GRANTS FOR ?@?", user, from)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list the rights of %s@%s: %w", user, from, err)
-	}
-	defer rows.Close()
-	var schemas []string
-	for rows.Next() {
-		var grant string
-		if err := rows.Scan(&grant); err != nil {
-			return nil, fmt.Errorf("cannot list the rights of %s@%s: %w", user, from, err)
-		}
-		// GRANT ALL PRIVILEGES ON `fate_flow`.* TO `fate`@`192.168.0.1`
-		rest, all := strings.CutPrefix(grant, "GRANT ALL PRIVILEGES ON `")
-		if schema, _, ok := strings.Cut(rest, "`.* TO "); all && ok {
-			// An administrator may have written the underscore so that it is no wildcard.
-			schemas = append(schemas, strings.ReplaceAll(schema, `\_`, "_"))
-		}
-	}
-	return schemas, rows.Err()
 }

@@ -150,19 +150,23 @@ func (s DatabaseServer) initialise(ctx context.Context, h *host.Host, data strin
 // systemTables is the SQL that makes MariaDB's own tables, in the order of mariadb-install-db. Lines about the present
 // host name are left out, as for a "cross bootstrap": the database must not depend on what a machine is called.
 func (s DatabaseServer) systemTables(h *host.Host) ([]byte, error) {
-	dir, ok := s.first(h, "share/mysql/mysql_system_tables.sql", "share/mariadb/mysql_system_tables.sql", "share/mysql_system_tables.sql")
+	first, ok := s.first(h, "share/mysql/mysql_system_tables.sql", "share/mariadb/mysql_system_tables.sql",
+		"share/mysql_system_tables.sql",
+		"share/mariadb/mariadb_system_tables.sql", "share/mysql/mariadb_system_tables.sql", "share/mariadb_system_tables.sql")
 	if !ok {
-		return nil, fmt.Errorf("cannot find mysql_system_tables.sql below %s/share", s.Home)
+		return nil, fmt.Errorf("cannot find mariadb_system_tables.sql or mysql_system_tables.sql below %s/share", s.Home)
 	}
+	prefix := strings.TrimSuffix(path.Base(first), "system_tables.sql") // mysql_, and mariadb_ in newer releases
 	script := []byte("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n")
 	for _, part := range []struct {
 		name     string
 		optional bool // not in every version
 	}{
-		{"mysql_system_tables.sql", false}, {"mysql_performance_tables.sql", true}, {"mysql_system_tables_data.sql", false},
-		{"fill_help_tables.sql", true}, {"maria_add_gis_sp_bootstrap.sql", true}, {"mysql_sys_schema.sql", true},
+		{prefix + "system_tables.sql", false}, {prefix + "performance_tables.sql", true},
+		{prefix + "system_tables_data.sql", false},
+		{"fill_help_tables.sql", true}, {"maria_add_gis_sp_bootstrap.sql", true}, {prefix + "sys_schema.sql", true},
 	} {
-		text, err := h.ReadFile(path.Join(path.Dir(dir), part.name))
+		text, err := h.ReadFile(path.Join(path.Dir(first), part.name))
 		if errors.Is(err, fs.ErrNotExist) && part.optional {
 			continue
 		}
