@@ -56,6 +56,8 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 			"the component is unpacked by an earlier step; run the same command again"}
 	}
 	cmd := host.Cmd{Args: []string{program, "--no-defaults", "--basedir=" + s.Home, "--datadir=" + data}, Dir: s.Home}
+	// A server that starts removes the temporary tables that it finds in its directory for them, also those of others.
+	cmd.Args = append(cmd.Args, "--tmpdir="+data)
 	if dir, ok := s.first(h, "share/mysql/english", "share/mariadb/english", "share/english"); ok {
 		cmd.Args = append(cmd.Args, "--lc-messages-dir="+path.Dir(dir))
 	}
