@@ -10,6 +10,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,8 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Use:   "check",
 		Short: "Check whether this host is ready, and say what to do where it is not",
 		Long: `Check whether this host is ready for its share of the party: system, processors, memory, disk, limits, address, ports,
-the reach of other hosts, and what earlier installations left. All checks are made and everything found is shown at once,
+the reach of other hosts, and what earlier installations left. It logs in to an outside database server and looks whether
+the account there has the rights that install needs, and names accounts of others on one of ours. All checks are made and everything found is shown at once,
 each with a remedy. install makes the same checks first.
 
 A warning means that it works, but worse than it should; a refusal that it cannot work. --waive lets a refusal pass, with
@@ -83,7 +85,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	if err := d.noteMissingKeys(); err != nil {
 		return err
 	}
-	results, err := fate.Waive(d.check(), waivers)
+	results, err := fate.Waive(d.check(ctx), waivers)
 	if err != nil {
 		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
 	}
@@ -102,7 +104,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 }
 
 // check makes every check on the facts at hand.
-func (d *deployment) check() []fate.CheckResult {
+func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
 	if d.payload != nil && d.slot == nil {
 		in.Components, in.Platform = withMadePython(d.payload.Manifest().Components), d.payload.Manifest().Release.Platform
@@ -115,16 +117,28 @@ func (d *deployment) check() []fate.CheckResult {
 	if d.stored == nil {
 		in.Kept = d.keptByUninstall()
 	}
+	in.Database = d.askDatabase(ctx)
 	return fate.Preflight(d.spec, d.facts, in)
 }
 
+// askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already. It
+// is nil when there is none to ask.
+func (d *deployment) askDatabase(ctx context.Context) *step.DatabaseFacts {
+	question, ok := d.spec.DatabaseQuestion()
+	if !ok || !d.host.Live() || question.Address.Socket != "" && (d.stored == nil || !d.host.Exists(question.Address.Socket)) {
+		return nil
+	}
+	answer := question.Ask(ctx, d.host)
+	return &answer
+}
+
 // preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
-func (d *deployment) preflight(waive []string) error {
+func (d *deployment) preflight(ctx context.Context, waive []string) error {
 	waivers, err := parseWaivers(waive)
 	if err != nil {
 		return err
 	}
-	results, err := fate.Waive(d.check(), waivers)
+	results, err := fate.Waive(d.check(ctx), waivers)
 	if err != nil {
 		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
 	}
@@ -159,7 +173,7 @@ func (d *deployment) fix(ctx context.Context) error {
 		return err
 	}
 	var plan engine.Plan
-	for _, r := range d.check() {
+	for _, r := range d.check(ctx) {
 		for _, s := range r.Fix {
 			plan.Add(engine.Node{Step: s, Title: r.Title, Component: "os"})
 		}
@@ -229,6 +243,8 @@ func printProblems(g *globals, results []fate.CheckResult) {
 		switch {
 		case r.Status == fate.StatusWaived:
 			g.printf("%-8s %s: %s\n         waived: %s\n", r.Status, r.ID, r.Measured, r.Reason)
+		case r.Status == fate.StatusOK && r.Shown:
+			g.printf("%-8s %s: %s\n", r.Status, r.ID, r.Measured)
 		case r.Bad(), r.Status == fate.StatusPlanned:
 			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted, r.Remedy)
 		}

@@ -23,9 +23,10 @@ EXIT STATUS
   0    done
   2    wrong usage or configuration`,
 		Example: `  fate-installer config show --config cluster.yaml --origins
-  fate-installer config check --config var_files/prod`,
+  fate-installer config check --config var_files/prod
+  fate-installer config sql --for-dba --config cluster.yaml`,
 	}
-	cmd.AddCommand(newConfigShowCommand(g), newConfigCheckCommand(g))
+	cmd.AddCommand(newConfigShowCommand(g), newConfigCheckCommand(g), newConfigSQLCommand(g))
 	return cmd
 }
 

@@ -216,7 +216,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.checkTrust(opts.trust); err != nil {
 		return err
 	}
-	if err := d.preflight(opts.waive); err != nil {
+	if err := d.preflight(ctx, opts.waive); err != nil {
 		return err
 	}
 	if err := d.proveAppliance(ctx); err != nil {

@@ -38,6 +38,8 @@ Data is kept: the database, eggroll's stores, trained models, keys, logs, and th
 When a file system is mounted in what would be removed, nothing is changed and the mounts are named: unmount them first. A
 data or log directory that was a mount point before the installation is emptied by --purge-data, and stays.
 
+On an outside database server nothing is removed. What the side has there is listed, with the statements that remove it.
+
 EXIT STATUS
 ` + exitHelp,
 		Example: `  fate-installer uninstall
@@ -97,6 +99,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	if err := d.mountsInTheWay(journal, opts.purgeData); err != nil {
 		return err
 	}
+	outside := d.leftOutside()
 	env := d.undoEnv()
 	env.Purge = opts.purgeData
 	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
@@ -117,7 +120,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	if err != nil {
 		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)
 	}
-	return d.endUninstall(journal, report, opts)
+	return d.endUninstall(journal, report, outside, opts)
 }
 
 // undoEnv is env for an installation whose Spec need not be known any more.
@@ -175,15 +178,21 @@ func (d *deployment) holdsData(o engine.UndoOutcome) bool {
 }
 
 // endUninstall removes the installer's own traces when nothing needs them any more.
-func (d *deployment) endUninstall(journal *engine.Journal, report engine.UndoReport, opts *uninstallOptions) error {
+func (d *deployment) endUninstall(
+	journal *engine.Journal, report engine.UndoReport, outside *outsideLeft, opts *uninstallOptions,
+) error {
 	if opts.purgeData {
 		if err := journal.Destroy(); err != nil {
 			return exitCode(err, exitStep)
 		}
 	}
 	if d.g.Output == outputJSON {
-		return d.g.printJSON(report)
+		return d.g.printJSON(struct {
+			engine.UndoReport
+			Outside *outsideLeft `json:"outside_database,omitempty"`
+		}{report, outside})
 	}
+	defer d.printOutside(outside)
 	removed, kept, left := d.tally(report)
 	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n", removed, kept, left)
 	if !opts.purgeData {

@@ -112,7 +112,7 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deployment) error {
 	if err := x.addJSON("facts.json", facts); err != nil {
 		return err
 	}
-	if err := x.addJSON("check.json", d.check()); err != nil {
+	if err := x.addJSON("check.json", d.check(ctx)); err != nil {
 		return err
 	}
 	return x.addPlan(ctx, d)

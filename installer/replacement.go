@@ -48,7 +48,7 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.checkTrust(r.opts.trust); err != nil {
 		return err
 	}
-	if err := r.preflight(r.opts.waive); err != nil {
+	if err := r.preflight(ctx, r.opts.waive); err != nil {
 		return err
 	}
 	if err := r.noMountsInTheWay(); err != nil {

@@ -153,7 +153,7 @@ func (r *rotation) startable(use fate.SecretUse) error {
 	if at := r.spec.DatabaseHost(); at != "" {
 		return errElsewhere(use, at)
 	}
-	if db, ok := r.spec.Database(); use.Name == "mysql_user" && ok && db.Manage {
+	if db, ok := r.spec.Database(); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
 		return nil // every host sees to its own account
 	}
 	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"

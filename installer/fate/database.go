@@ -23,6 +23,7 @@ type Database struct {
 
 	AdminUser     string
 	AdminPassword Secret
+	AsService     bool // no administrator of an outside server is named: the service account makes the tables
 
 	Schemas []Schema
 	Users   []DatabaseUser
@@ -72,19 +73,28 @@ func (s *Spec) Database() (db Database, ok bool) {
 		Host: first(side.MySQL.IPs), Port: side.MySQL.Port,
 		AdminUser: s.Cluster.Install.AdminUser, AdminPassword: s.Secrets.MySQLRoot,
 	}
+	if !db.Inside && side.Secrets.MySQLRoot.IsZero() {
+		db.AdminUser, db.AdminPassword, db.AsService = side.MySQL.User, s.Secrets.MySQLUser, true
+	}
 	if s.Runs(MySQL) {
 		db.Home, db.Data, db.Config, db.Socket = s.DatabaseHome(), s.Layout.DatabaseData(), s.databaseConf(), s.databaseSocket()
 		db.Logs = s.Layout.ComponentLogs("mysql")
 	}
-	// Our own server's host creates everything. An outside server is reached with the administrator's login from every
-	// host that needs it: each sees to its own accounts, and the clustermanager's host to eggroll's schema as well.
-	db.Manage = s.Runs(MySQL) || !db.Inside && !side.Secrets.MySQLRoot.IsZero() && (s.Runs(ClusterManager) || s.Runs(FateFlow) || s.boardDatabase() && s.Runs(FateBoard))
-	mine := func(ips []string) []string {
+	// Our own server's host creates everything. An outside server is reached from every host that needs it: each sees to
+	// its own accounts, and the clustermanager's host to eggroll's schema as well.
+	db.Manage = s.Runs(MySQL) || !db.Inside && (s.logsIn() || s.boardDatabase() && s.Runs(FateBoard))
+	s.fillDatabase(&db, func(ips []string) []string {
 		if db.Inside {
 			return ips
 		}
 		return slices.DeleteFunc(slices.Clone(ips), func(ip string) bool { return ip != s.IP })
-	}
+	})
+	return db, true
+}
+
+// fillDatabase adds the schemas and the accounts of the clients that mine leaves of a module's addresses.
+func (s *Spec) fillDatabase(db *Database, mine func(ips []string) []string) {
+	side := s.Side
 	flow := side.FateFlow.DBName
 	if managers := mine(side.ClusterManager.IPs); side.ClusterManager.Enable && len(managers) > 0 {
 		db.Schemas = append(db.Schemas, Schema{
@@ -97,17 +107,20 @@ func (s *Spec) Database() (db Database, ok bool) {
 		}
 	}
 	if flows := mine(side.FateFlow.IPs); side.FateFlow.Enable && len(flows) > 0 {
-		db.Schemas = append(db.Schemas, Schema{Name: flow, Charset: "utf8"})
+		db.Schemas = append(db.Schemas, Schema{Name: flow, Charset: charsetUTF8})
 		db.addUsers(s, flow, flows)
 	}
 	if boards := mine(side.FateBoard.IPs); s.boardDatabase() && len(boards) > 0 {
 		if side.FateBoard.DBName != flow {
-			db.Schemas = append(db.Schemas, Schema{Name: side.FateBoard.DBName, Charset: "utf8"})
+			db.Schemas = append(db.Schemas, Schema{Name: side.FateBoard.DBName, Charset: charsetUTF8})
 		}
 		db.addUsers(s, side.FateBoard.DBName, boards)
 	}
-	return db, true
 }
+
+// charsetUTF8 is the character set of FATE's tables by the name that every server from MySQL 5.7 and MariaDB 10.2 on knows
+// in statements; "utf8" is to mean another one some day.
+const charsetUTF8 = "utf8mb3"
 
 // addUsers grants the service account a schema from some addresses, and from the server's own host: a client on that
 // host that connects through the loopback interface or the socket counts as localhost, and so does the readiness probe.

@@ -16,15 +16,14 @@ func (p *planner) addDatabase() error {
 	if !ok {
 		return nil
 	}
-	address := step.DatabaseAddress{Host: db.Host, Port: db.Port}
-	if !db.Manage { // an outside server whose administrator made the schemas and the account
+	address := db.address()
+	if !db.Manage {
 		p.database = p.addSchemaUpgrades(db, address, p.files)
 		return nil
 	}
 	accounts := databaseAccounts(db)
 	after := p.files
 	if db.Home != "" {
-		address = step.DatabaseAddress{Socket: db.Socket}
 		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")), p.system)
 		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
 			DatabaseServer: step.DatabaseServer{
@@ -32,25 +31,49 @@ func (p *planner) addDatabase() error {
 				User: p.spec.User, Group: p.spec.Group, LibraryPath: p.spec.LibraryPaths[db.Engine],
 			},
 			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
-			Socket: db.Socket, FormerRootPasswords: p.formerAdminPasswords(),
+			Socket: db.Socket, FormerRootPasswords: p.spec.formerAdminPasswords(),
 		}, ready...)
 		// The server need not wait for the files of other components, whose trees may take long to unpack.
 		started := p.addProgram(MySQL.Program(), slices.Concat(p.afterTree(db.Engine), p.filesOf[db.Engine], []string{initialised}))
 		after = append(slices.Clone(p.files), started)
 	}
 	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
-	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, step.Database{
-		Address: address, Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()), FormerPasswords: p.formerAdminPasswords(),
-		Schemas: databaseSchemas(db), Accounts: accounts, Rows: p.databaseRows(db),
-	}, after...)}
+	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, p.spec.databaseStep(db), after...)}
 	p.database = append(p.database, p.addSchemaUpgrades(db, address, p.database)...)
 	return nil
 }
 
+// address is where this host reaches the server.
+func (db Database) address() step.DatabaseAddress {
+	if db.Home != "" {
+		return step.DatabaseAddress{Socket: db.Socket}
+	}
+	return step.DatabaseAddress{Host: db.Host, Port: db.Port}
+}
+
+// databaseStep is what fills the database.
+func (s *Spec) databaseStep(db Database) step.Database {
+	return step.Database{
+		Address: db.address(), Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
+		FormerPasswords: s.formerAdminPasswords(),
+		Schemas:         databaseSchemas(db), Accounts: databaseAccounts(db), Rows: databaseRows(db),
+	}
+}
+
+// DatabaseQuestion is the login and the wants with which a check asks the database server that this host sees to. ok is
+// false when there is none.
+func (s *Spec) DatabaseQuestion() (question step.Database, ok bool) {
+	db, ok := s.Database()
+	if !ok || !db.Manage {
+		return step.Database{}, false
+	}
+	return s.databaseStep(db), true
+}
+
 // formerAdminPasswords are tried when the server refuses the present one: a change of passwords may have been cut off.
-func (p *planner) formerAdminPasswords() []step.Password {
+func (s *Spec) formerAdminPasswords() []step.Password {
 	var out []step.Password
-	for _, former := range p.spec.SecretRecords["mysql_root"].Former {
+	for _, former := range s.SecretRecords["mysql_root"].Former {
 		out = append(out, step.Password(former.Reveal()))
 	}
 	return out
@@ -98,7 +121,7 @@ func databaseSchemas(db Database) []step.Schema {
 // its workers twice. A node that was taken out of the cluster file would go on being given work, and so its row goes. The
 // status of a nodemanager is written when its row is, and then set by the readiness probe of the clustermanager, which
 // knows whether the node answers: eggroll 2.5, run here before a rollback, has left LOSS, with which no job starts.
-func (p *planner) databaseRows(db Database) []step.Rows {
+func databaseRows(db Database) []step.Rows {
 	var out []step.Rows
 	for _, kind := range []string{nodeClusterManager, nodeNodeManager} {
 		rows := step.Rows{

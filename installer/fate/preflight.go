@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 	"fate-installer/payload"
 )
 
@@ -39,6 +40,8 @@ type CheckResult struct {
 	Final    bool   `json:"final,omitempty"`  // cannot be waived: nothing would run
 	Reason   string `json:"reason,omitempty"` // given with a waiver
 
+	Shown bool `json:"-"` // also without --all when it passed: what was found is of use by itself
+
 	// Fix are the steps that put it right. They are undone with the installation.
 	Fix []engine.Step `json:"-"`
 }
@@ -52,6 +55,7 @@ type PreflightInput struct {
 	Platform   string              // what the payload is built for, as GOOS/GOARCH; blank: not known
 	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
 	Unpacked   map[string]string   // component -> digest of the tree that is in place
+	Database   *step.DatabaseFacts // the answer to Spec.DatabaseQuestion; nil: it was not asked
 	Kept       map[string]bool     // paths of trees and files that an uninstall of ours left, and installing takes up
 }
 
@@ -115,7 +119,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
-		p.space, p.inodes, p.mountOptions, p.baseOwner,
+		p.database, p.space, p.inodes, p.mountOptions, p.baseOwner,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
 		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
 	} {

@@ -151,7 +151,8 @@ func (k *checker) sharedSecrets(s *Side) {
 			k.bad(r+".zk", fix, "ZooKeeper has an ACL, and its password is not given: zk.passwd, or secrets.zookeeper, is needed")
 		}
 		if !s.MySQL.ours() && s.FateFlow.Enable && sec.MySQLRoot.IsZero() {
-			k.c.notes.add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the database have to exist: it is not installed with the side, and no administrator's password is given (secrets.mysql_root)")
+			k.c.notes.add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the database have to exist: it is not installed with the side, and no administrator is "+
+				"named (mysql: {user, passwd} at the top level); fate-installer config sql --for-dba prints the statements")
 		}
 	}
 	for _, p := range []struct {

@@ -119,3 +119,9 @@ func ownGrants(ctx context.Context, db *sql.DB) ([]Grant, error) {
 	withRoles, _, err := readGrants(ctx, db, "SHOW GRANTS FOR CURRENT_USER() USING "+active) // quoted by the server
 	return withRoles, err
 }
+
+// upgradeRights are what the SQL files use that upstream has for upgrades: they make procedures, call and drop them.
+var upgradeRights = []string{"CREATE ROUTINE", "ALTER ROUTINE", "EXECUTE"}
+
+// ServiceRights are the rights that the service account needs on its schemas, as for GRANT, those for upgrades too.
+func ServiceRights() []string { return slices.Concat(serviceRights, upgradeRights) }

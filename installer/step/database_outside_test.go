@@ -123,6 +123,11 @@ func TestOutsideAdministrators(t *testing.T) {
 				case len(c.missing) == 0:
 					isDone(t, env, d)
 					canFill(t, env, d)
+					if !c.byHand {
+						d.Accounts[0].Password = "Changed1!" // as secrets rotate does
+						applied(t, env, d)
+						canFill(t, env, d)
+					}
 				case !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "config sql --for-dba"):
 					t.Errorf("refused with %v", err)
 				}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"fate-installer/installer/fate"
+
+	"github.com/spf13/cobra"
+)
+
+type configSQLOptions struct {
+	forDBA      bool
+	drop        bool
+	showSecrets bool
+	fateVersion string
+	peer        string
+}
+
+// newConfigSQLCommand prints what an administrator of an outside database runs there.
+func newConfigSQLCommand(g *globals) *cobra.Command {
+	opts := &configSQLOptions{}
+	cmd := &cobra.Command{
+		Use:   "sql",
+		Short: "Print the statements that a side needs on an outside database server",
+		Long: `Print the statements that the administrator of an outside database server runs when install is not to have an
+administrator's account there. They make the schemas, and an account for each host of the side that logs in, with the
+least rights. install then makes the tables with that account.
+
+The password is left out and replaced by the words PASSWORD OF and the account's name; --show-secrets prints the one of
+the cluster file. --drop prints the statements that remove the side from the server, with its jobs and models.
+
+EXIT STATUS
+  0    the statements were printed
+  2    wrong usage or configuration, or the side has no outside database`,
+		Example: `  fate-installer config sql --for-dba --config cluster.yaml > fate.sql
+  fate-installer config sql --for-dba --show-secrets --config cluster.yaml | mysql -h 192.168.0.77 -u dba -p
+  fate-installer config sql --drop`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigSQL(g, opts) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&opts.forDBA, "for-dba", false, "print what makes the schemas and accounts")
+	f.BoolVar(&opts.drop, "drop", false, "print what removes them, with all data in them")
+	f.BoolVar(&opts.showSecrets, "show-secrets", false, "print the password of the account")
+	f.StringVar(&opts.fateVersion, "fate-version", "", "for this published `version` of FATE instead of the payload's")
+	f.StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	cmd.MarkFlagsOneRequired("for-dba", "drop")
+	cmd.MarkFlagsMutuallyExclusive("for-dba", "drop")
+	return cmd
+}
+
+func runConfigSQL(g *globals, opts *configSQLOptions) error {
+	w, err := readWanted(g, opts.peer)
+	if err != nil {
+		return err
+	}
+	if err := w.versions(opts.fateVersion); err != nil {
+		return err
+	}
+	secrets, err := w.knownSecrets()
+	if err != nil {
+		return err
+	}
+	spec, err := w.spec(secrets)
+	if err != nil {
+		return err
+	}
+	statements, ok := databaseStatements(spec, opts)
+	if !ok {
+		return exitCode(withHint(fmt.Errorf("cannot print statements for the %s: %w", spec.Role, errNoOutsideDatabase),
+			"write mysql: {type: outside, ips: [ADDRESS]} there when it has one; --role chooses the side"), exitUsage)
+	}
+	if g.Output == outputJSON {
+		return g.printJSON(map[string]any{"role": spec.Role, "party": spec.PartyID, "statements": statements})
+	}
+	for _, s := range statements {
+		g.printf("%s\n", s)
+	}
+	return nil
+}
+
+var errNoOutsideDatabase = errors.New("it has no outside database")
+
+func databaseStatements(spec *fate.Spec, opts *configSQLOptions) ([]string, bool) {
+	if opts.drop {
+		return spec.DatabaseRemovalSQL()
+	}
+	password := ""
+	if opts.showSecrets {
+		password = spec.Secrets.MySQLUser.Reveal()
+	}
+	return spec.DatabaseSQL(password)
+}

@@ -1,0 +1,167 @@
+package fate
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/host"
+	"fate-installer/installer/step"
+)
+
+const outsideCluster = `
+mysql: {user: dba, passwd: Admins1}
+host:
+  partyid: 10000
+  ip: 192.168.0.1
+  mysql: {type: outside, ips: [192.168.0.77], dbpasswd: Service1}
+`
+
+func databaseTestSpec(t *testing.T, file string) *Spec {
+	t.Helper()
+	c, err := parseText(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Spec(Selection{IP: "192.168.0.1", Env: env1113, Versions: versions1113, Secrets: fixedSecrets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// goodAnswer is a server on which the database's administrator has made everything.
+func goodAnswer() *step.DatabaseFacts {
+	grants := []step.Grant{
+		{Rights: step.ServiceRights(), Schema: `eggroll\_meta`}, {Rights: step.ServiceRights(), Schema: `fate\_flow`},
+	}
+	return &step.DatabaseFacts{
+		As: "dba@%", Seen: "192.168.0.1", Encryption: "TLSv1.2 AES128-GCM-SHA256", Version: "8.0.15", Charset: "utf8mb4",
+		Zone: "CST", MaxConnections: 151, Schemas: map[string]string{"eggroll_meta": "latin1", "fate_flow": "utf8"},
+		Grants: []step.Grant{{Rights: []string{"ALL PRIVILEGES"}, Schema: "eggroll_meta"}},
+		Accounts: []step.AccountFact{
+			{Name: "fate", As: "fate@%", Grants: grants},
+		},
+	}
+}
+
+func TestPreflightOfAnOutsideDatabase(t *testing.T) {
+	nothingThere := func(f *step.DatabaseFacts) {
+		f.Schemas, f.Accounts = nil, []step.AccountFact{{Name: "fate", Refused: true, Error: "refused"}}
+	}
+	for name, c := range map[string]struct {
+		change   func(*step.DatabaseFacts)
+		id       string
+		status   Status
+		measured string
+		remedy   string
+	}{
+		"login":         {nil, "database", StatusOK, "8.0.15, as dba@%, encrypted with TLSv1.2 AES128-GCM-SHA256", ""},
+		"no encryption": {func(f *step.DatabaseFacts) { f.Encryption = "" }, "database", StatusOK, "not encrypted", ""},
+		"wrong password": {func(f *step.DatabaseFacts) { f.Error, f.Refused = "no", true }, "database", StatusRefused, "no",
+			"mysql: {user: NAME, passwd: PASSWORD}"},
+		"unreachable": {func(f *step.DatabaseFacts) { f.Error = "refused" }, "database", StatusRefused, "refused",
+			"192.168.0.77:3306 runs"},
+		"settings": {nil, "database-settings", StatusOK,
+			"max_connections 151, character set utf8mb4, zone CST, lower_case_table_names 0, sql_mode none", ""},
+		"connections": {func(f *step.DatabaseFacts) { f.MaxConnections = 100 }, "database-settings", StatusWarning,
+			"max_connections 100", "= 150"},
+		"all made": {nil, "database-rights", StatusOK, "there already: fate@%", ""},
+		"all rights": {func(f *step.DatabaseFacts) {
+			nothingThere(f)
+			f.Grants = []step.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}
+		}, "database-rights", StatusOK, "enough", ""},
+		"few rights": {nothingThere, "database-rights", StatusRefused, "; CREATE USER on *.*; ", "config sql --for-dba"},
+		"another address": {func(f *step.DatabaseFacts) {
+			nothingThere(f)
+			f.Grants, f.Seen = []step.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}, "10.0.0.9"
+		}, "database-rights", StatusRefused, "sees this host as 10.0.0.9", "fate for 10.0.0.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			facts := goodAnswer()
+			if c.change != nil {
+				c.change(facts)
+			}
+			s := databaseTestSpec(t, outsideCluster)
+			checkResult(t, Preflight(s, &host.Facts{}, PreflightInput{Database: facts}), c.id, c.status, c.measured, c.remedy)
+		})
+	}
+	s := databaseTestSpec(t, outsideCluster)
+	checkResult(t, Preflight(s, &host.Facts{}, PreflightInput{}), "database", StatusSkipped, "not asked", "")
+}
+
+func checkResult(t *testing.T, results []CheckResult, id string, status Status, measured, remedy string) {
+	t.Helper()
+	i := slices.IndexFunc(results, func(r CheckResult) bool { return r.ID == id })
+	if i < 0 {
+		t.Fatalf("no check %s", id)
+	}
+	r := results[i]
+	if r.Status != status || !strings.Contains(r.Measured, measured) || !strings.Contains(r.Remedy, remedy) {
+		t.Errorf("%+v; want %s, %q, %q", r, status, measured, remedy)
+	}
+}
+
+func TestPreflightNamesOtherAccounts(t *testing.T) {
+	s := databaseTestSpec(t, "host: {partyid: 10000, ip: 192.168.0.1}\n")
+	facts := &step.DatabaseFacts{Others: []string{"@localhost", "bob@10.0.0.1"}}
+	checkResult(t, Preflight(s, &host.Facts{}, PreflightInput{Database: facts}), "database-accounts", StatusWarning,
+		"anonymous@localhost, bob@10.0.0.1", "DROP USER ''@'localhost', 'bob'@'10.0.0.1'")
+	none := PreflightInput{Database: &step.DatabaseFacts{}}
+	checkResult(t, Preflight(s, &host.Facts{}, none), "database-accounts", StatusOK, "no others", "")
+	for _, r := range Preflight(s, &host.Facts{}, PreflightInput{}) {
+		if strings.HasPrefix(r.ID, "database") {
+			t.Errorf("a database that is not there yet: %+v", r)
+		}
+	}
+}
+
+// TestOutsideDatabaseOfTheServiceAccount: without an administrator in the cluster file the service account makes the
+// tables.
+func TestOutsideDatabaseOfTheServiceAccount(t *testing.T) {
+	s := databaseTestSpec(t, strings.Replace(outsideCluster, "mysql: {user: dba, passwd: Admins1}\n", "", 1))
+	db, ok := s.Database()
+	if !ok || !db.Manage || !db.AsService || db.AdminUser != "fate" || db.AdminPassword.Reveal() != "Service1" {
+		t.Errorf("%+v", db)
+	}
+	question, ok := s.DatabaseQuestion()
+	if !ok || question.Admin != "fate" || question.Address.Host != "192.168.0.77" {
+		t.Errorf("%+v", question)
+	}
+	refused := PreflightInput{Database: &step.DatabaseFacts{Error: "no", Refused: true}}
+	checkResult(t, Preflight(s, &host.Facts{}, refused), "database", StatusRefused, "no", "config sql --for-dba")
+	db, _ = databaseTestSpec(t, outsideCluster).Database()
+	if db.AdminUser != "dba" || db.AdminPassword.Reveal() != "Admins1" || db.AsService {
+		t.Errorf("%+v", db)
+	}
+}
+
+func TestDatabaseSQL(t *testing.T) {
+	const twoFlows = "  fate_flow: {ips: [192.168.0.1, 192.168.0.2]}\n  nginx: {type: outside, ips: [192.168.0.9]}\n" +
+		"  zk: {enable: true, type: outside, lists: [{ip: 192.168.0.9}]}\n  mysql:"
+	s := databaseTestSpec(t, strings.Replace(outsideCluster, "  mysql:", twoFlows, 1))
+	statements, ok := s.DatabaseSQL(`it's\`)
+	if !ok {
+		t.Fatal("no outside database")
+	}
+	const rights = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE ROUTINE, ALTER ROUTINE, EXECUTE ON "
+	want := []string{
+		"CREATE DATABASE IF NOT EXISTS `eggroll_meta` CHARACTER SET latin1;",
+		"CREATE DATABASE IF NOT EXISTS `fate_flow` CHARACTER SET utf8mb3;",
+		`CREATE USER IF NOT EXISTS 'fate'@'192.168.0.1' IDENTIFIED BY 'it''s\\';`,
+		rights + "`eggroll\\_meta`.* TO 'fate'@'192.168.0.1';", rights + "`fate\\_flow`.* TO 'fate'@'192.168.0.1';",
+		`CREATE USER IF NOT EXISTS 'fate'@'192.168.0.2' IDENTIFIED BY 'it''s\\';`,
+		rights + "`fate\\_flow`.* TO 'fate'@'192.168.0.2';",
+	}
+	if !slices.Equal(statements, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(statements, "\n"), strings.Join(want, "\n"))
+	}
+	removal, _ := s.DatabaseRemovalSQL()
+	if want := []string{"DROP USER IF EXISTS 'fate'@'192.168.0.1';", "DROP USER IF EXISTS 'fate'@'192.168.0.2';",
+		"DROP DATABASE IF EXISTS `eggroll_meta`;", "DROP DATABASE IF EXISTS `fate_flow`;"}; !slices.Equal(removal, want) {
+		t.Errorf("removal %q", removal)
+	}
+	if _, ok := databaseTestSpec(t, "host: {partyid: 10000, ip: 192.168.0.1}\n").DatabaseSQL(""); ok {
+		t.Error("statements for a database of ours")
+	}
+}
