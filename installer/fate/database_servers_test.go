@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,10 +92,10 @@ func newServerParty(t *testing.T, server mysqlserver.Server) *serverParty {
 		user = "nobody"
 	}
 	spec := databaseSpecOf(t, engineName, server.Version,
-		fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1, mysql: {port: %d}}\n", freePort(t)))
+		fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1, mysql: {port: %d}}\n", mysqlserver.FreePort(t)))
 	spec.Layout, spec.User, spec.Group = Layout{Base: base}, user, ""
 	spec.LibraryPaths = map[string][]string{engineName: server.LibraryPath}
-	spec.Side.MySQL.IPs = []string{"127.0.0.1"}
+	spec.Side.MySQL.IPs = []string{"127.0.0.2"} // the server also listens at 127.0.0.1
 	h, err := host.New("/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -140,16 +139,6 @@ func (p *serverParty) place(t *testing.T, server mysqlserver.Server) {
 	}
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // apply carries a step out, looks whether that was enough, and returns the time it took.
 func (p *serverParty) apply(t *testing.T, s engine.Step) time.Duration {
 	t.Helper()
@@ -180,7 +169,7 @@ func (p *serverParty) logs() string {
 func (p *serverParty) init() step.DatabaseInit {
 	return step.DatabaseInit{
 		DatabaseServer: step.DatabaseServer{
-			Flavour: step.Flavour(p.db.Engine), Home: p.db.Home, Data: p.db.Data, User: p.spec.User,
+			Flavour: step.Flavour(p.db.Engine), Home: p.db.Home, Program: DatabaseServer(p.db.Engine), Data: p.db.Data, User: p.spec.User,
 			LibraryPath: p.spec.LibraryPaths[p.db.Engine],
 		},
 		RootPassword: step.Password(p.db.AdminPassword.Reveal()), Accounts: databaseAccounts(p.db),
@@ -259,7 +248,7 @@ func tryServer(t *testing.T, server mysqlserver.Server) serverRun {
 	}
 	user := p.db.Users[0]
 	tcp := step.Database{
-		Address: step.DatabaseAddress{Host: "127.0.0.1", Port: p.db.Port}, Admin: user.Name,
+		Address: step.DatabaseAddress{Host: p.db.Host, Port: p.db.Port}, Admin: user.Name,
 		AdminPassword: step.Password(user.Password.Reveal()),
 	}
 	facts := tcp.Ask(t.Context(), p.env.Host)
@@ -307,7 +296,7 @@ func (p *serverParty) python(t *testing.T) string {
 	user := p.db.Users[0]
 	cmd := exec.Command("python3", "testdata/database/login.py")
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+dir)
-	input := []string{"127.0.0.1", strconv.Itoa(p.db.Port), user.Name, user.Password.Reveal(), "fate_flow"}
+	input := []string{p.db.Host, strconv.Itoa(p.db.Port), user.Name, user.Password.Reveal(), "fate_flow"}
 	cmd.Stdin = strings.NewReader(strings.Join(input, "\n"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

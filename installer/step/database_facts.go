@@ -143,7 +143,7 @@ func (d Database) Missing(f DatabaseFacts) []string {
 		}
 	}
 	for _, r := range d.Rows {
-		need(r.Schema, "SELECT", "INSERT", "DELETE")
+		need(r.Schema, "SELECT", "INSERT", "UPDATE", "DELETE")
 	}
 	for i, account := range d.Accounts {
 		var have []Grant

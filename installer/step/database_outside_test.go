@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -22,14 +21,7 @@ func outsideServer(t *testing.T, s DatabaseServer, env *engine.Env, options ...s
 	d := testInit(s)
 	d.Accounts = nil
 	applied(t, env, d)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := mysqlserver.FreePort(t)
 	socket := running(t, env, s, append(options, "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port), "--skip-name-resolve")...)
 	return DatabaseAddress{Host: "127.0.0.1", Port: port}, login(t, env, socket, rootAccount, testRootPassword)
 }
@@ -45,7 +37,7 @@ func outsideServers(t *testing.T, always bool, test func(t *testing.T, s Databas
 			t.Skip("long; make test-mysql, which sets " + allServersVariable + ", runs it")
 		}
 		home := mysqlserver.ForTest(t, mysqlserver.V8015)
-		onServer(t, DatabaseServer{Flavour: FlavourMySQL, Home: home, LibraryPath: []string{mysqlserver.LibraryDir}}, test)
+		onServer(t, DatabaseServer{Flavour: FlavourMySQL, Home: home, Program: "bin/mysqld", LibraryPath: []string{mysqlserver.LibraryDir}}, test)
 	})
 }
 

@@ -56,18 +56,18 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 			"the component is unpacked by an earlier step; run the same command again"}
 	}
 	cmd := host.Cmd{Args: []string{program, "--no-defaults", "--basedir=" + s.Home, "--datadir=" + data}, Dir: s.Home}
-	// A server that starts removes the temporary tables that it finds in its directory for them, also those of others.
-	cmd.Args = append(cmd.Args, "--tmpdir="+data)
 	if dir, ok := s.first(h, "share/mysql/english", "share/mariadb/english", "share/english"); ok {
 		cmd.Args = append(cmd.Args, "--lc-messages-dir="+path.Dir(dir))
 	}
 	if dir, ok := s.first(h, "lib/plugin", "lib64/plugin", "lib/mysql/plugin", "lib64/mysql/plugin"); ok {
 		cmd.Args = append(cmd.Args, "--plugin-dir="+dir)
 	}
+	// A server that starts removes all temporary tables in its directory for them, also those of another server.
+	temporary := data
 	if staging := path.Dir(data); strings.HasSuffix(staging, stagingSuffix) {
-		// A server that starts removes all temporary tables in its directory for them, also those of another server.
-		cmd.Args = append(cmd.Args, "--tmpdir="+staging)
+		temporary = staging
 	}
+	cmd.Args = append(cmd.Args, "--tmpdir="+temporary)
 	if s.Flavour == FlavourMySQL {
 		// X plugin off, which 5.7 does not have. Distributions compile in a directory for exports that their packages
 		// would have made.

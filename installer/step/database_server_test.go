@@ -34,7 +34,7 @@ func TestServerCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{home + "/bin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--tmpdir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
+	args := []string{home + "/bin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--tmpdir=/d", "--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
 	if !slices.Equal(cmd.Args, args) {
 		t.Errorf("arguments %q, want %q", cmd.Args, args)
 	}
@@ -60,25 +60,5 @@ func TestPasswordHidesItself(t *testing.T) {
 		if text := fmt.Sprintf(format, d); strings.Contains(text, "hush") {
 			t.Errorf("%s prints %s", format, text)
 		}
-	}
-}
-
-// TestTemporaryFilesAreApart: a server that starts removes the temporary tables in its directory for them, which by
-// default is /tmp, also those of another server that runs as the same user.
-func TestTemporaryFilesAreApart(t *testing.T) {
-	h, err := host.New(t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.Close() })
-	if err := h.MkdirAll("/db/bin", host.FileMode{Perm: 0o755}); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.WriteFile("/db/bin/mysqld", nil, host.FileMode{Perm: 0o755}); err != nil {
-		t.Fatal(err)
-	}
-	cmd, err := DatabaseServer{Flavour: FlavourMySQL, Home: "/db"}.command(h, "/data")
-	if err != nil || !slices.Contains(cmd.Args, "--tmpdir=/data") {
-		t.Errorf("%q, %v", cmd.Args, err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,3 +138,18 @@ const loaderScript = `#!/bin/sh
 home=$(cd "${0%%/*}/.." && pwd -P) || exit 1
 exec "$home/lib64/ld-linux-x86-64.so.2" --library-path "$home/lib/x86_64-linux-gnu" --argv0 "$0" "$home/sbin/%[1]s" "$@"
 `
+
+// FreePort returns a TCP port below those that the kernel gives to outgoing connections, and free when it was tried.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 10000 + rand.IntN(20000)
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("found no free port")
+	return 0
+}
