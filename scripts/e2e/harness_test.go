@@ -22,12 +22,23 @@ import (
 	"fate-installer/scripts/lab/lab"
 )
 
-// repeats is how often a scenario does something at random: often when FATE_E2E_LONG is set, as make e2e-long sets it.
+// long reports whether the scenarios may take hours: make e2e-long sets FATE_E2E_LONG.
+func long() bool { return os.Getenv("FATE_E2E_LONG") != "" }
+
+// repeats is how often a scenario does something at random.
 func repeats(few, often int) int {
-	if os.Getenv("FATE_E2E_LONG") != "" {
+	if long() {
 		return often
 	}
 	return few
+}
+
+// onlyLong skips a scenario of many minutes, so that make test stays below an hour.
+func onlyLong(t *testing.T) {
+	t.Helper()
+	if !long() {
+		t.Skip("takes many minutes: run make e2e-long")
+	}
 }
 
 func TestMain(m *testing.M) {

@@ -43,6 +43,7 @@ func (b bench) shows(host string, wants []string, args ...string) string {
 
 // TestNodeGone switches off the host of one of two nodemanagers, and on again.
 func TestNodeGone(t *testing.T) {
+	onlyLong(t)
 	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2")
 	b.installTwoNodes(twoNodes)
 	b.step("off", func(b bench) { b.nodeOff() })
@@ -120,6 +121,7 @@ func (b bench) nodeOn(run bool) {
 // TestNodeGoneWithoutHeartbeats does the same with FATE 1.9.1, whose nodemanagers send no heartbeats, and on which each
 // job that is planned on a host without power hangs and keeps a worker of FATE-Flow.
 func TestNodeGoneWithoutHeartbeats(t *testing.T) {
+	onlyLong(t)
 	b := newBenchWith(t, formerAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.installTwoNodes(manyCores)
 	b.step("jobs hang and hold all workers", func(b bench) { b.holdWorkers() })
@@ -143,6 +145,7 @@ func TestNodeGoneWithoutHeartbeats(t *testing.T) {
 
 // TestFlowIsHealed has the cluster file ask for a restart of a FATE-Flow that has no free worker.
 func TestFlowIsHealed(t *testing.T) {
+	onlyLong(t)
 	b := newBenchWith(t, formerAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.installTwoNodes(manyCores + "heal: {fate_flow: true}\n")
 	before := b.flow()

@@ -32,6 +32,7 @@ const newerFile = "/root/newer"
 // TestUpgradeFromFormerGeneration takes a party from FATE 1.9.1 to 1.11.4 and back, with the jobs and models of both,
 // and forward again through ten kills.
 func TestUpgradeFromFormerGeneration(t *testing.T) {
+	onlyLong(t)
 	b := newBenchWith(t, formerAppliance, installerFile, "host=192.168.0.1")
 	file, err := demoAppliance()
 	if err != nil {
