@@ -38,6 +38,7 @@ type attacked struct {
 // every path below /data and /tmp. Root's commands may fail, with a sentence. They may not hang, and afterwards nothing
 // outside /data has changed, and nothing of root's is in what the service user, or who gets a diagnosis, can read.
 func TestAdversary(t *testing.T) {
+	onlyLong(t)
 	b := newBench(t, "host=192.168.0.1")
 	limit := adversaryTime
 	if text := os.Getenv("FATE_ADVERSARY_TIME"); text != "" {
