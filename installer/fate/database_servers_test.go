@@ -120,7 +120,7 @@ func (p *serverParty) place(t *testing.T, server mysqlserver.Server) {
 		t.Fatal(err)
 	}
 	mode := host.FileMode{Perm: 0o755, Owner: p.spec.User}
-	for _, dir := range []string{filepath.Dir(p.db.Socket), p.db.Logs, filepath.Dir(p.db.Data)} {
+	for _, dir := range []string{filepath.Dir(p.db.Socket), p.db.Logs, filepath.Dir(p.db.Data), p.spec.Layout.DatabaseTemp()} {
 		if err := p.env.Host.MkdirAll(dir, mode); err != nil {
 			t.Fatal(err)
 		}

@@ -62,7 +62,7 @@ type PreflightInput struct {
 // Questions is what Preflight wants to know about a host.
 func Questions(s *Spec) host.FactsQuery {
 	q := host.FactsQuery{
-		Paths:    []string{"/", "/tmp", s.Layout.Base, s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
+		Paths:    []string{"/", s.Layout.Base, s.Layout.Temp(), s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
 		Programs: queriedPrograms(),
 	}
 	if s.callsTools() {

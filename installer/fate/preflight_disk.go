@@ -188,8 +188,8 @@ func (p *preflight) mountOptions() {
 			r.ok()
 		}
 	}
-	if fs, ok := p.f.PathFact("/tmp"); ok && fs.NoExec() {
-		p.check("mount:/tmp", "java can load its native libraries from /tmp", "exec").measured("noexec").
-			warn("compression in eggroll and rollsite may fail: mount -o remount,exec /tmp")
+	if fs, ok := p.f.PathFact(p.s.Layout.Temp()); ok && fs.NoExec() && !seen[fs.Mount] && p.s.runsJava() {
+		p.check("mount:"+fs.Mount, "java can load its native libraries from "+p.s.Layout.Temp(), "exec").measured("noexec").
+			warn("compression in eggroll and rollsite may fail: mount -o remount,exec %s", fs.Mount)
 	}
 }

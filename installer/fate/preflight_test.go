@@ -230,7 +230,10 @@ func TestPreflight(t *testing.T) {
 		"read-only":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Options = []string{"ro"} }) }, in, "mount:/", StatusRefused, "ro"},
 		"noexec":              {func(f *host.Facts) { pathOf(f, "/data/projects").Options = []string{"rw", "noexec"} }, in, "mount:/", StatusRefused, "noexec"},
 		"xfs without types":   {func(f *host.Facts) { pathOf(f, "/data/projects").NoDType = true }, in, "mount:/", StatusWarning, "ftype=0"},
-		"noexec /tmp":         {func(f *host.Facts) { pathOf(f, "/tmp").Options = []string{"noexec"} }, in, "mount:/tmp", StatusWarning, "noexec"},
+		"noexec temp": {func(f *host.Facts) {
+			temp := pathOf(f, "/data/temp")
+			temp.Mount, temp.Options = "/data/temp", []string{"noexec"}
+		}, in, "mount:/data/temp", StatusWarning, "noexec"},
 		"user in another group": {func(f *host.Facts) {
 			f.Users, f.Groups = []host.User{{Name: "app", UID: 1000, GID: 1000}}, []host.Group{{Name: "apps", GID: 6000}}
 		}, in, "user", StatusWarning, "its group is 1000"},

@@ -112,12 +112,16 @@ func (s *Spec) pythonEnvironment() map[string]string {
 	return env
 }
 
+// java is the start of the command line of every JVM.
+func (s *Spec) java() []string {
+	return []string{path.Join(s.JavaHome(), "bin", "java"), "-Djava.io.tmpdir=" + s.Layout.JavaTemp()}
+}
+
 // eggrollProgram runs one of eggroll's three bootstraps. The working directory has to be EGGROLL_HOME: configuration
 // and code use paths relative to it. The JVM, not a shell, expands the star of the class path.
 func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) supervisor.Program {
 	home := s.Layout.Eggroll()
-	command := []string{path.Join(s.JavaHome(), "bin", "java")}
-	command = append(command, jvm...)
+	command := append(s.java(), jvm...)
 	command = append(command,
 		"-XX:+ExitOnOutOfMemoryError", // a JVM out of memory answers probes but does no work; a restarted one does
 		"-Dlog4j.configurationFile="+path.Join(home, "conf", "log4j2.properties"),
@@ -196,7 +200,7 @@ func rollsiteProgram(s *Spec) supervisor.Program {
 
 func zooKeeperProgram(s *Spec) supervisor.Program {
 	home := s.Layout.ZooKeeper()
-	command := append([]string{path.Join(s.JavaHome(), "bin", "java")}, s.heapOptions(ZooKeeper)...)
+	command := append(s.java(), s.heapOptions(ZooKeeper)...)
 	command = append(command, "-XX:+ExitOnOutOfMemoryError",
 		"-Dzookeeper.log.dir="+s.Layout.ComponentLogs("zookeeper"), "-Dzookeeper.root.logger=INFO,CONSOLE",
 		"-cp", path.Join(home, "lib")+"/*:"+path.Join(home, "conf"),
@@ -276,8 +280,7 @@ func (s *Spec) registers() bool { return s.Side.ZK.Enable && s.Profile.FATE.AtLe
 
 func boardProgram(s *Spec) supervisor.Program {
 	home := s.Layout.Board()
-	command := append([]string{path.Join(s.JavaHome(), "bin", "java")},
-		"-Dspring.config.location="+s.Layout.BoardProperties(), "-Dssh_config_file="+home+"/ssh/")
+	command := append(s.java(), "-Dspring.config.location="+s.Layout.BoardProperties(), "-Dssh_config_file="+home+"/ssh/")
 	if !s.Profile.Board.AtLeast(1, 7) {
 		command = append(command, "-DFATE_DEPLOY_PREFIX="+path.Join(s.Layout.Project(), "logs")+"/")
 	}

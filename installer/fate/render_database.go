@@ -56,6 +56,7 @@ func myCnf(s *Spec) []byte {
 	o.text("basedir", home)
 	o.text("datadir", s.Layout.DatabaseData())
 	o.text("socket", socket)
+	o.text("tmpdir", s.Layout.DatabaseTemp())
 	// The server is started directly, not through mysqld_safe, so these two stand here and not in [mysqld_safe].
 	o.text("log-error", s.databaseLog())
 	o.text("pid-file", path.Join(home, "run", "mysqld.pid"))

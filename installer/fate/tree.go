@@ -3,6 +3,7 @@ package fate
 import (
 	"io/fs"
 	"path"
+	"slices"
 
 	"fate-installer/installer/host"
 	"fate-installer/installer/tools"
@@ -54,6 +55,10 @@ func (s *Spec) Directories() []Directory {
 	if s.Runs(MySQL) {
 		own(permPublic, path.Dir(s.DatabaseHome()))
 		own(permPublic, l.ComponentLogs("mysql"))
+		own(permHidden, l.DatabaseTemp())
+	}
+	if s.runsJava() {
+		own(permHidden, l.JavaTemp())
 	}
 	if s.hasEggroll() {
 		// rollsite's JVM does not start when the directory of its log is missing.
@@ -122,6 +127,11 @@ func (s *Spec) Links() []Link {
 		out = append(out, Link{path.Join(l.Board(), "logs"), l.ComponentLogs("fateboard")})
 	}
 	return out
+}
+
+// runsJava reports whether a program of this host is a JVM.
+func (s *Spec) runsJava() bool {
+	return slices.ContainsFunc([]Module{ClusterManager, NodeManager, Rollsite, ZooKeeper, FateBoard}, s.Runs)
 }
 
 // callsTools reports whether a program of this host starts or stops workers by eggroll's scripts.
