@@ -150,3 +150,29 @@ func TestReadingIsBounded(t *testing.T) {
 		t.Errorf("%d bytes were allocated", used)
 	}
 }
+
+// TestLinkedTreeCanBeRead copies the tree of a component, which has a record of root's among another user's files, by
+// links: both trees can be read afterwards.
+func TestLinkedTreeCanBeRead(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the files belong to two users")
+	}
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o755))
+	must(t, os.Mkdir(filepath.Join(dir, "app"), 0o755))
+	for _, name := range []string{"app/record", "app/own"} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644))
+	}
+	for _, name := range []string{"app", "app/own"} {
+		must(t, os.Chown(filepath.Join(dir, name), 65534, 65534))
+	}
+	h := machine(t, dir, 0)
+	must(t, h.CopyTree(t.Context(), "/app", "/kept", CopyOptions{Link: true}))
+	for _, tree := range []string{"/app", "/kept"} {
+		for _, name := range []string{"record", "own"} {
+			if data, err := h.ReadFile(tree + "/" + name); err != nil || string(data) != "app/"+name {
+				t.Errorf("%s/%s: %q, %v", tree, name, data, err)
+			}
+		}
+	}
+}

@@ -95,7 +95,7 @@ func (c *copier) entry(from int, name string, to int, rel, path string) error {
 	case unix.S_IFLNK:
 		err = copyLink(from, name, to, &st)
 	case unix.S_IFREG:
-		err = c.file(from, name, to, path, st.Size)
+		err = c.file(from, name, to, path, &st)
 	default:
 		return nil // sockets and pipes are made by the programs that use them
 	}
@@ -116,15 +116,22 @@ func copyLink(from int, name string, to int, st *unix.Stat_t) error {
 	return unix.Fchownat(to, name, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW)
 }
 
-func (c *copier) file(from int, name string, to int, path string, size int64) error {
+// ownedLikeDirectory reports whether a file may get a second name: one that is not of the owner of its directory, such
+// as root's record in the tree of a component, is not read by root any more once it has one.
+func ownedLikeDirectory(dir int, file *unix.Stat_t) bool {
+	var st unix.Stat_t
+	return unix.Fstat(dir, &st) == nil && st.Uid == file.Uid
+}
+
+func (c *copier) file(from int, name string, to int, path string, found *unix.Stat_t) error {
 	if err := c.Interrupted(); err != nil {
 		return err
 	}
-	c.done += size
+	c.done += found.Size
 	if c.Progress != nil {
 		defer func() { c.Progress(c.done) }()
 	}
-	if c.Link {
+	if c.Link && ownedLikeDirectory(from, found) {
 		if err := unix.Linkat(from, name, to, name, 0); err != unix.EXDEV {
 			return err
 		}
