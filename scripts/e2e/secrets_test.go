@@ -122,7 +122,6 @@ func TestSecretsRotateKilled(t *testing.T) {
 // TestSecretsRotateRegistry changes the password of ZooKeeper on a party with two FATE-Flows: between the hosts both
 // find each other with either password, and in the end the former one is let in no more.
 func TestSecretsRotateRegistry(t *testing.T) {
-	onlyLong(t)
 	b := newBenchWith(t, mysqlAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-nodes", "192.168.0.1",
 		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1", "--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")
