@@ -36,7 +36,7 @@ build-all: build ## also build for linux/arm64
 deps: ## install what a bare Debian 12 lacks for building, testing and the lab (as root)
 	@scripts/deps.sh
 
-test: deps lint unit fuzz test-mysql e2e ## everything: lint, unit tests with -race, short fuzzing, databases, lab hosts
+test: deps lint unit fuzz e2e ## everything: lint, unit tests with -race, short fuzzing, the journey on lab hosts
 
 unit: ## unit tests: all of them, and again with the race detector but for the few that are long and have one goroutine
 	go test -timeout 20m ./...
