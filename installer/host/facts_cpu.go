@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // CPU describes the processors that this machine, or the container it is, may use.
@@ -170,7 +172,7 @@ func (g *gatherer) swaps() {
 			return
 		}
 		if kib, err := strconv.ParseUint(fields[2], 10, 64); err == nil {
-			g.f.Memory.Swaps = append(g.f.Memory.Swaps, SwapArea{unescapeOctal(fields[0]), kib << 10})
+			g.f.Memory.Swaps = append(g.f.Memory.Swaps, SwapArea{beneath.Unescape(fields[0]), kib << 10})
 		}
 	})
 }

@@ -6,10 +6,11 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // PathFact is what is known about one path and the filesystem it is, or will be, on. Sizes are in bytes.
@@ -167,7 +168,7 @@ func parseMountInfo(text string) []mount {
 		if len(right) > 2 && slices.Contains(strings.Split(right[2], ","), "ro") && !slices.Contains(options, "ro") {
 			options = append(options, "ro")
 		}
-		mounts = append(mounts, mount{unescapeOctal(left[4]), right[0], options})
+		mounts = append(mounts, mount{beneath.Unescape(left[4]), right[0], options})
 	}
 	return mounts
 }
@@ -182,20 +183,4 @@ func mountOf(mounts []mount, name string) (mount, bool) {
 		}
 	}
 	return best, found
-}
-
-// unescapeOctal undoes the \040 form that the kernel gives to blanks in its tables.
-func unescapeOctal(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+4 <= len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

@@ -36,7 +36,7 @@ func mountsBelow(table, root, path string) []string {
 		if len(fields) < 5 { // id, parent, device, root, mount point
 			continue
 		}
-		point := unescape(fields[4])
+		point := Unescape(fields[4])
 		if point != top && !strings.HasPrefix(point, strings.TrimSuffix(top, "/")+"/") {
 			continue
 		}
@@ -48,8 +48,8 @@ func mountsBelow(table, root, path string) []string {
 	return slices.Compact(out)
 }
 
-// unescape undoes the \040 form that the kernel gives to blanks in its tables.
-func unescape(s string) string {
+// Unescape undoes the \040 form that the kernel gives to blanks in its tables.
+func Unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] == '\\' && i+4 <= len(s) {
