@@ -67,7 +67,7 @@ func newInstallCommand(g *globals) *cobra.Command {
 start the programs in dependency order and wait until each is ready. It is what the bare command does.
 
 It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
-is undone unless --no-undo is given; data is never undone. Files that were edited on this host are kept, and reported.
+is undone unless --no-undo is given; data is never undone, nor are the passwords and the account it needs. Files that were edited on this host are kept, and reported.
 
 An appliance that is damaged is refused before anything is changed. Who signed it is printed first. A program from a medium
 can say of itself what it likes: check it before it runs, with an installed program (fate-installer bundle verify --pubkey
@@ -308,7 +308,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 // undoFailed puts back what a failed run changed.
 func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
 	d.g.printf("undoing what this run changed\n")
-	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, undoAttempt(d.layout()), nil)
+	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, undoAttempt(d.host, d.layout(), journal.Ledger()), nil)
 	undone, kept, left := d.tally(report)
 	d.g.printf("  %d undone, %d kept with data, %d left because somebody changed them since\n", undone, kept, left)
 	if err != nil {

@@ -230,10 +230,9 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 // keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the
 // database would be lost, and without the account its files would belong to whoever gets that uid next.
 func keepData(layout fate.Layout) engine.Resolver {
-	secrets := step.File{Path: layout.Secrets()}.ID()
 	inner := emptying(layout.SupervisorRun())
 	return func(id string) (engine.Undoer, bool) {
-		if id == secrets || strings.HasPrefix(id, step.User{}.ID()) || strings.HasPrefix(id, step.Group{}.ID()) {
+		if neededByData(layout, id) {
 			return nil, false
 		}
 		return inner(id)

@@ -212,8 +212,11 @@ func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 // env gives the steps what they work with.
 func (d *deployment) env(view *runView) *engine.Env {
 	env := &engine.Env{
-		Host:     d.host,
-		Services: &services{client: newClient(d.g, d.host.Path(d.layout().SupervisorSocket()), d.spec.AllSecrets()...), onEvent: view.service, wait: d.wait},
+		Host: d.host,
+		Services: &services{
+			client:  newClient(d.g, d.host.Path(d.layout().SupervisorSocket()), d.spec.AllSecrets()...),
+			onEvent: view.service, wait: d.wait, login: d.databaseLogin(),
+		},
 		Self:     selfProgram{d.payload},
 		StateDir: d.layout().State(),
 		Log:      d.g.logger(),

@@ -17,6 +17,8 @@ type services struct {
 	client  *rpc.Client
 	onEvent func(string) // shown while programs are on their way; may be nil
 	wait    *patience    // for other hosts; nil: never
+
+	login func(context.Context) error // an error when the database server of this host refuses its password; may be nil
 }
 
 // notReadyError lists programs that were started and did not become ready, with the ends of their logs.
@@ -62,21 +64,22 @@ func (s *services) Update(ctx context.Context, names []string) error {
 
 // Start implements engine.Services.
 func (s *services) Start(ctx context.Context, names []string, onEvent func(string)) error {
-	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.StartServing(ctx, names)) })
+	return s.bring(ctx, names, onEvent, func(ctx context.Context) error { return outcomeError(s.client.StartServing(ctx, names)) })
 }
 
 // Restart implements engine.Services.
 func (s *services) Restart(ctx context.Context, names []string, onEvent func(string)) error {
-	return s.bring(ctx, names, onEvent, func() error { return outcomeError(s.client.RestartServing(ctx, names)) })
+	return s.bring(ctx, names, onEvent, func(ctx context.Context) error { return outcomeError(s.client.RestartServing(ctx, names)) })
 }
 
 // bring starts programs, when other hosts allow it, and reports what happens to them meanwhile.
-func (s *services) bring(ctx context.Context, names []string, onEvent func(string), start func() error) error {
+func (s *services) bring(ctx context.Context, names []string, onEvent func(string), start func(context.Context) error) error {
 	defer s.follow(ctx, names, onEvent)()
+	begin := func() error { return s.unlessRefused(ctx, names, start) }
 	if s.wait == nil {
-		return start()
+		return begin()
 	}
-	return s.wait.bring(ctx, names, start)
+	return s.wait.bring(ctx, names, begin)
 }
 
 // Stop implements engine.Services. Names the supervisor does not know have nothing to stop.

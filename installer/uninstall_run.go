@@ -9,14 +9,22 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/supervisor/rpc"
 )
 
 // undoAttempt resolves the steps of a run that failed. What the supervisor of that run wrote into its run directory
-// goes with the directory; a directory that was there before keeps what is in it.
-func undoAttempt(layout fate.Layout) engine.Resolver {
+// goes with the directory; a directory that was there before keeps what is in it. The passwords and the account stay
+// when data stays. They were made first and are undone last, so that what stays is known by then; when it cannot be
+// told, they stay.
+func undoAttempt(h *host.Host, layout fate.Layout, ledger *engine.Ledger) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
+		if neededByData(layout, id) {
+			if keeps, err := keepsData(h, layout, ledger); keeps || err != nil {
+				return nil, false
+			}
+		}
 		undoer, ok := step.Undoer(id)
 		if id == (step.Dir{Path: layout.SupervisorRun()}).ID() {
 			return emptied{undoer, layout.SupervisorRun(), true}, true

@@ -82,7 +82,7 @@ func (s *Spec) formerAdminPasswords() []step.Password {
 // databaseLogin is what has to be done before the readiness probe's login is written: the server must know its password.
 func (p *planner) databaseLogin(f File) []string {
 	db, ok := p.part.Database()
-	if f.Path != p.spec.probeConf() || !ok || !db.Manage || db.Home == "" {
+	if f.Path != p.spec.ProbeConf() || !ok || !db.Manage || db.Home == "" {
 		return nil
 	}
 	return []string{step.DatabaseInit{DatabaseServer: step.DatabaseServer{Data: db.Data}}.ID()}

@@ -229,7 +229,7 @@ func TestOrderSeesWhatADefinitionNames(t *testing.T) {
 	}
 	wanted := map[string][]string{
 		MySQL.Program(): {
-			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.probeConf()}.ID(), step.Self{Path: s.Layout.Binary()}.ID(),
+			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.ProbeConf()}.ID(), step.Self{Path: s.Layout.Binary()}.ID(),
 			step.DatabaseInit{DatabaseServer: step.DatabaseServer{Data: s.Layout.DatabaseData()}}.ID(),
 			step.Dir{Path: s.Layout.ComponentLogs("mysql")}.ID(), step.Dir{Path: path.Join(s.DatabaseHome(), "run")}.ID(),
 		},

@@ -76,7 +76,7 @@ func databaseProgram(s *Spec) supervisor.Program {
 	p.LogFiles = []string{s.databaseLog()}
 	p.StopWaitSecs = 300 // a clean shutdown flushes the buffer pool; killing it means a recovery
 	// The port opens before the server lets anyone in, so only a login tells.
-	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", s.probeConf()}
+	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", s.ProbeConf()}
 	p.ReadyTimeout = 5 * time.Minute
 	p.Ports = []int{s.Side.MySQL.Port}
 	return p

@@ -9,10 +9,12 @@ import (
 // databaseSocket is the server's unix socket. A path of more than 107 bytes does not fit into an address.
 func (s *Spec) databaseSocket() string { return path.Join(s.DatabaseHome(), "run", "mysql.sock") }
 
-// databaseConf and probeConf are the server's option file and the one for the readiness login.
+// databaseConf is the server's option file.
 func (s *Spec) databaseConf() string { return path.Join(s.DatabaseHome(), "conf", "my.cnf") }
 func (s *Spec) databaseLog() string  { return path.Join(s.Layout.ComponentLogs("mysql"), "mysqld.log") }
-func (s *Spec) probeConf() string    { return path.Join(s.DatabaseHome(), "conf", "probe.cnf") }
+
+// ProbeConf is the option file with the login of the database server's readiness probe.
+func (s *Spec) ProbeConf() string { return path.Join(s.DatabaseHome(), "conf", "probe.cnf") }
 
 func renderDatabase(s *Spec) ([]File, error) {
 	if !s.Runs(MySQL) {
@@ -20,7 +22,7 @@ func renderDatabase(s *Spec) ([]File, error) {
 	}
 	return []File{
 		{Path: s.databaseConf(), Content: myCnf(s), Perm: permConfig, Component: s.DatabaseEngine(), Programs: s.running(MySQL)},
-		{Path: s.probeConf(), Content: probeCnf(s), Perm: permSecret, Secret: true, Component: s.DatabaseEngine()},
+		{Path: s.ProbeConf(), Content: probeCnf(s), Perm: permSecret, Secret: true, Component: s.DatabaseEngine()},
 	}, nil
 }
 

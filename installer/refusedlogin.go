@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/step"
+)
+
+// loginPause is between two looks at a database server that is starting.
+const loginPause = time.Second
+
+// refusedLoginError is a database of this host that does not take the password that the host has for it. Waiting does not
+// help: a server reads its accounts before it lets anyone in.
+type refusedLoginError struct {
+	file string // has the password
+	err  error
+}
+
+func (e *refusedLoginError) Error() string {
+	return fmt.Sprintf("the database refuses the password in %s, which was changed outside this program: %v", e.file, e.err)
+}
+
+func (e *refusedLoginError) Unwrap() error { return e.err }
+
+// Hint is the way out: a stopped database can be given passwords without knowing the present ones.
+func (e *refusedLoginError) Hint() string {
+	return "give the password that the database has in the cluster file (mysql_fate in secrets:), or set new ones:\n" +
+		"fate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root mysql_fate"
+}
+
+// databaseLogin logs in to the database server of this host as its readiness probe does, and returns a
+// [*refusedLoginError] when the server answers and refuses the password. Any other failure is nil: the server may be
+// starting. The function is nil on a host without a database server.
+func (d *deployment) databaseLogin() func(context.Context) error {
+	if !d.spec.Runs(fate.MySQL) {
+		return nil
+	}
+	file := d.spec.ProbeConf()
+	return func(ctx context.Context) error {
+		text, err := d.host.ReadPlain(file, maxLoginFile)
+		if err != nil {
+			return nil // it is written before the program is started, and the probe says what is wrong with it
+		}
+		login, err := clientConfig(text)
+		if err != nil {
+			return nil
+		}
+		at := step.DatabaseAddress{Socket: login.Addr}
+		if err := step.CheckLogin(ctx, d.host, at, login.User, step.Password(login.Passwd)); step.LoginRefused(err) {
+			return &refusedLoginError{file, err}
+		}
+		return nil
+	}
+}
+
+// maxLoginFile is more than the option file of the probe ever has.
+const maxLoginFile = 64 << 10
+
+// unlessRefused starts programs and waits, and stops waiting when the database server among them refuses its password.
+func (s *services) unlessRefused(ctx context.Context, names []string, start func(context.Context) error) error {
+	if s.login == nil || !slices.Contains(names, fate.MySQL.Program()) {
+		return start(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	looked := make(chan error, 1)
+	go func() {
+		var refused error
+		for refused == nil && ctx.Err() == nil {
+			if refused = s.login(ctx); refused != nil {
+				cancel(refused)
+				break
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(loginPause):
+			}
+		}
+		looked <- refused
+	}()
+	err := start(ctx)
+	cancel(nil)
+	if refused := <-looked; err != nil && refused != nil {
+		return refused
+	}
+	return err
+}
