@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"sync"
 
@@ -37,7 +38,7 @@ EXIT STATUS
 		Example: `  fate-installer bundle lock release/fate-1.11.4.lock.yaml
   fate-installer bundle build --lock release/fate-1.11.4.lock.yaml --out fate-installer-1.11.4-amd64
   fate-installer bundle verify fate-installer-1.11.4-amd64 --pubkey RWQ...`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	cmd.AddCommand(
 		newBundleLockCommand(g),
@@ -68,7 +69,8 @@ func bundleError(err error) error {
 	case errors.As(err, &mismatch), errors.As(err, &signature), errors.As(err, &schema):
 		return exitCode(err, exitPayload)
 	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &missing),
-		errors.As(err, &stub), errors.As(err, &library), errors.As(err, &server), isBadTarget(err):
+		errors.As(err, &stub), errors.As(err, &library), errors.As(err, &server), isBadTarget(err),
+		errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EISDIR): // a file that the command line or a lock file names
 		return exitCode(err, exitUsage)
 	}
 	return err
@@ -181,7 +183,7 @@ func openAppliance(g *globals, args []string) (*payload.Payload, error) {
 		open = func() (*payload.Payload, error) { return payload.Open(args[0]) }
 	}
 	p, err := open()
-	return p, bundleError(err)
+	return p, exitCode(err, exitPayload) // damaged, missing, a directory or not readable
 }
 
 // saveMemory has garbage collected early for the rest of the run. Packing and unpacking hold a few large buffers for

@@ -132,7 +132,7 @@ EXIT STATUS
   fate-installer bundle build --lock x.yaml --out x --stub bin/fate-installer-linux-arm64
   fate-installer bundle build --lock x.yaml --out x --codec xz --split 4G
   fate-installer bundle build --lock x.yaml --out x --compressor tool`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBundleBuild(cmd.Context(), g, o) },
 	}
 	o.addFlags(cmd.Flags())
@@ -143,6 +143,8 @@ EXIT STATUS
 	f.StringVar(&o.stub, "stub", "", "program `file` to put the payload behind, for another platform (default: this program)")
 	f.StringVar(&o.codec, "codec", payload.CodecZstd, "compression: zstd, or xz for the smallest media and slow unpacking")
 	f.StringVar(&o.compressor, "compressor", compressorAuto, "`who` compresses: this program (built-in), the machine's xz or zstd (tool), or auto: built-in for zstd, and xz if there is one")
+	takesWords(f, "codec", payload.CodecZstd, payload.CodecXZ)
+	takesWords(f, "compressor", compressorAuto, compressorBuiltIn, compressorTool)
 	f.IntVar(&o.level, "level", 0, "zstd `level` as in zstd -LEVEL, of the built-in encoder; 0 is the best it has")
 	f.IntVar(&o.workers, "workers", 0, "frames to compress at once; 0 means one for each processor. The memory is about 100 MB, and 100 MB for each")
 	f.StringVar(&o.split, "split", "", "write parts of at most `SIZE` bytes, such as 4G")

@@ -60,6 +60,7 @@ EXIT STATUS
 	f.StringVar(&o.lock, "lock", "", "lock `file` to write")
 	f.StringVar(&o.platform, "platform", "linux/amd64", "`platform` of the package's programs")
 	f.StringSliceVar(&o.optional, "optional", nil, "`components` to take that are left out otherwise: rabbitmq, miniconda, pypi")
+	takesWords(f, "optional", "rabbitmq", "miniconda", "pypi")
 	f.StringArrayVar(&o.with, "with", nil, "component from elsewhere, `NAME[@VERSION]=PATH`; repeatable")
 	f.BoolVar(&o.wheels, "wheels", false, "install the package's Python wheels into the component python given by --with")
 	f.BoolVar(&o.force, "force", false, "replace the lock file if there is one")

@@ -80,7 +80,7 @@ EXIT STATUS
   2    no password, or two different ones`,
 		Example: `  fate-installer bundle keygen --out release
   fate-installer bundle keygen --out ci --no-password`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return runBundleKeygen(g, o) },
 	}
 	cmd.Flags().StringVar(&o.out, "out", "fate-installer", "`NAME` of the files, without .key and .pub")

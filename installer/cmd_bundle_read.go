@@ -235,7 +235,10 @@ func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 	bar := longProgress(g, "verifying", fileSize(args[0]))
 	defer bar.finish()
 	if err := payload.VerifyPart(ctx, args[0], func(done, _ int64) { bar.set(done) }); err != nil {
-		return bundleError(err)
+		if errors.Is(err, payload.ErrNoPart) {
+			return exitCode(err, exitUsage)
+		}
+		return exitCode(err, exitPayload)
 	}
 	bar.finish()
 	if g.Output == outputJSON {

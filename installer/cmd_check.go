@@ -52,7 +52,7 @@ EXIT STATUS
   ./fate-installer check --config cluster.yaml --waive port:3306='the old database stops tonight'
   ./fate-installer check --config cluster.yaml -o junit > preflight.xml
   ./fate-installer check --config cluster.yaml --junit preflight.xml -o json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), g, opts) },
 	}
 	f := cmd.Flags()

@@ -52,7 +52,7 @@ EXIT STATUS
 		Example: `  fate-installer config show --config cluster.yaml --origins
   fate-installer config show --config host/ --config secrets.yaml -o json
   fate-installer config show --role host --party 10000`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigShow(g, opts) },
 	}
 	cmd.Flags().BoolVar(&opts.origins, "origins", false, "add the place each value comes from")
@@ -74,7 +74,7 @@ EXIT STATUS
   2    they cannot, for the reasons listed`,
 		Example: `  fate-installer config check --config cluster.yaml
   ssh admin@bastion cat cluster.yaml | fate-installer config check --config -`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := readWanted(g, peer)
 			if err != nil {

@@ -36,7 +36,7 @@ EXIT STATUS
 		Example: `  fate-installer config sql --for-dba --config cluster.yaml > fate.sql
   fate-installer config sql --for-dba --show-secrets --config cluster.yaml | mysql -h 192.168.0.77 -u dba -p
   fate-installer config sql --drop`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runConfigSQL(g, opts) },
 	}
 	f := cmd.Flags()

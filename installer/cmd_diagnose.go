@@ -41,7 +41,7 @@ EXIT STATUS
   2    wrong usage, nothing is installed here, or the file to write exists already`,
 		Example: `  fate-installer diagnose
   fate-installer diagnose --out /tmp/for-support.tar.gz -o json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDiagnose(cmd.Context(), g, opts) },
 	}
 	cmd.Flags().StringVar(&opts.out, "out", "", "write to `FILE` (default: fate-diagnose-HOST-TIME.tar.gz in this directory)")

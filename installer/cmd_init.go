@@ -60,7 +60,7 @@ EXIT STATUS
   fate-installer init --host 10000:192.168.0.1 --host-flows 192.168.0.1,192.168.0.2 --out cluster.yaml
   fate-installer init --host 10000:192.168.0.1 --host-nodes 192.168.0.2,192.168.0.3 --host-database 192.168.0.3 --out cluster.yaml
   fate-installer init --from deploy/conf/setup.conf --out cluster.yaml`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), g, o) },
 	}
 	f := cmd.Flags()
@@ -85,8 +85,11 @@ EXIT STATUS
 		f.StringSliceVar(o.nginx[r], string(r)+"-nginx", nil, "the "+string(r)+"'s nginx `addresses` (default: its main address)")
 	}
 	f.StringSliceVar(&o.tls, "tls", nil, "the `roles` that use TLS with each other: two, for example host,exchange, or all three")
+	takesWords(f, "tls", roleNames()...)
 	f.StringVar(&o.polling, "polling", "", "the party `role` that opens all connections to the exchange itself")
+	takesWords(f, "polling", string(fate.RoleHost), string(fate.RoleGuest))
 	f.StringVar(&o.engine, "engine", "eggroll", "computing `engine`: eggroll or standalone")
+	takesWords(f, "engine", "eggroll", "standalone")
 	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")
 	f.BoolVar(&o.published, "upstream-passwords", false, "use the passwords that AnsibleFATE publishes instead of drawing them")
 	f.StringVar(&o.from, "from", "", "start from AnsibleFATE's setup.conf or var files: a `file` or directory")

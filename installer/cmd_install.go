@@ -52,6 +52,8 @@ func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.only, "only", nil, "install these `MODULES` of this host only: "+strings.Join(fate.ModuleNames(), ", "))
 	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy), "how `much` to do: install (unpack, nothing is configured or started), config (configure and start what was unpacked), or deploy (both)")
 	f.StringVar(&o.keys, "keys", "", "TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
+	takesWords(f, "only", fate.ModuleWords()...)
+	takesWords(f, "mode", modeNames()...)
 }
 
 // part is the part of the installation that --only and --mode name, as yet unchecked.
@@ -96,7 +98,7 @@ EXIT STATUS
   ./fate-installer install --config cluster.yaml --mode install
   ./fate-installer install --config cluster.yaml --skip-os=firewall,selinux
   ./fate-installer install --role guest --party 9999 --peer 192.168.0.1:9370 --dry-run`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInstall(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags())
@@ -118,7 +120,7 @@ EXIT STATUS
   4    payload damaged or missing`,
 		Example: `  ./fate-installer plan --role host --party 10000
   ./fate-installer plan --config cluster.yaml -o json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), g, opts) },
 	}
 	opts.addWanted(cmd.Flags())

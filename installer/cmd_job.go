@@ -30,7 +30,7 @@ EXIT STATUS
 		Example: `  fate-installer job list
   fate-installer job why 202611290938001234560
   fate-installer job clean`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newJobListCommand(g), newJobWhyCommand(g), newJobCleanCommand(g))

@@ -51,7 +51,7 @@ EXIT STATUS
 		Example: `  fate-installer test toy
   fate-installer test toy --guest 9999 --host 10000
   fate-installer test min`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newToyCommand(g), newMinCommand(g))
@@ -80,7 +80,7 @@ EXIT STATUS
   130  interrupted; the job was stopped`,
 		Example: `  fate-installer test toy
   fate-installer test toy --guest 9999 --host 10000 --timeout 5m`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runToy(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags(), 5*time.Minute)

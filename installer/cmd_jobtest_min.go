@@ -48,7 +48,7 @@ EXIT STATUS
   fate-installer test min --upload                        # on the host's host, once
   fate-installer test min --guest 9999 --host 10000       # on the guest's host
   fate-installer test min --data normal --sbt=false --timeout 2h`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runMin(cmd.Context(), g, opts) },
 	}
 	f := cmd.Flags()
@@ -56,6 +56,7 @@ EXIT STATUS
 	f.Lookup("timeout").Usage = "`time` the test may take (default 1h with the data fast, 24h with normal)"
 	f.IntVar(&opts.arbiter, "arbiter", 0, "arbiter's party `id` (default: the host's)")
 	f.StringVar(&opts.data, "data", "fast", "data `set`: fast or normal")
+	takesWords(f, "data", flow.FastData.Name, flow.NormalData.Name)
 	f.BoolVar(&opts.boost, "sbt", true, "train SecureBoost, too")
 	f.BoolVar(&opts.uploadOnly, "upload", false, "only upload the host's half of the data, for another party's test with this one")
 	f.BoolVar(&opts.noUpload, "no-upload", false, "use the data that an earlier test has uploaded")

@@ -51,7 +51,7 @@ EXIT STATUS
   fate-installer keys --config cluster.yaml --renew keys/ca --out keys-2031
   fate-installer keys check --config cluster.yaml --role host from-our-pki/
   fate-installer install --config cluster.yaml --keys keys/host.tar.gz`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runKeys(g, o) },
 	}
 	f := cmd.Flags()

@@ -27,7 +27,7 @@ EXIT STATUS
 		Example: `  fate-installer party list
   fate-installer party add 9998:192.168.2.1
   fate-installer party test`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newPartyListCommand(g), newPartyAddCommand(g), newPartyRemoveCommand(g), newPartyTestCommand(g))

@@ -57,7 +57,7 @@ EXIT STATUS
   0    it is registered, or that is not known
   1    it is not registered, or has had no free worker for two minutes`,
 		Example: `  fate-installer svc probe-flow --conf /data/projects/fate/conf/service_conf.yaml`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeFlow(cmd.Context(), g, file, workers) },
 	}
 	cmd.Flags().StringVar(&file, "conf", "", "FATE-Flow's service_conf.yaml `file`")

@@ -29,7 +29,7 @@ EXIT STATUS
   0    the database answered
   1    it did not`,
 		Example: `  fate-installer svc probe-mysql --defaults-file /data/projects/fate/common/mysql/mysql-8.0.28/conf/probe.cnf`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeMySQL(cmd.Context(), file) },
 	}
 	cmd.Flags().StringVar(&file, "defaults-file", "", "option `file` with user, password and socket")

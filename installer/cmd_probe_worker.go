@@ -34,7 +34,7 @@ EXIT STATUS
   0    a worker has answered
   1    none has, or FATE-Flow does not listen`,
 		Example: `  fate-installer svc probe-worker --conf /data/projects/fate/conf/service_conf.yaml`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeWorker(cmd.Context(), conf, state) },
 	}
 	cmd.Flags().StringVar(&conf, "conf", "", "FATE-Flow's service_conf.yaml `file`")

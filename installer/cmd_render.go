@@ -43,7 +43,7 @@ EXIT STATUS
 		Example: `  fate-installer render --config cluster.yaml --ip 192.168.0.1 --fate-version 1.11.4 --out tree
   fate-installer render --diff
   fate-installer init --host 10000:10.0.0.1 --guest 9999:10.0.0.2 | fate-installer render --config - --ip 10.0.0.2 --fate-version 1.9.0 --out g`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRender(g, opts) },
 	}
 	f := cmd.Flags()

@@ -33,7 +33,7 @@ EXIT STATUS
 ` + replaceExitHelp,
 		Example: `  fate-installer rollback
   fate-installer rollback --yes`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRollback(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags())

@@ -26,7 +26,7 @@ EXIT STATUS
 ` + exitHelp,
 		Example: `  fate-installer secrets list
   fate-installer secrets rotate mysql_fate`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSecretsListCommand(g), newSecretsRotateCommand(g))

@@ -50,7 +50,10 @@ EXIT STATUS
   fate-installer secrets rotate all -o json
   fate-installer secrets rotate --from secrets-handover.json   # on the other hosts of the side`,
 		ValidArgs: []string{"mysql_root", "mysql_fate", "fateboard", "route_table_key", "zookeeper", allSecrets},
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("secret", args, cmd.ValidArgs); err != nil {
+				return err
+			}
 			if len(args) == 0 && o.from == "" {
 				return exitCode(withHint(errors.New("no secret is named"),
 					"fate-installer secrets list shows them; all means every one"), exitUsage)

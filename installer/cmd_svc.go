@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/ochinchina/supervisord/faults"
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/fate"
@@ -95,7 +98,25 @@ func withSupervisor(ctx context.Context, g *globals, f func(ctx context.Context,
 		return err
 	}
 	defer c.Close()
-	return svcError(f(ctx, c))
+	return svcError(nameNear(ctx, c, f(ctx, c)))
+}
+
+// nameNear explains the supervisor's fault for a name that it does not know.
+func nameNear(ctx context.Context, c *rpc.Client, err error) error {
+	var fault *rpc.Fault
+	if !errors.As(err, &fault) || fault.Code != faults.BadName {
+		return err
+	}
+	name := strings.TrimPrefix(fault.Text, "BAD_NAME: ")
+	known := []string{"all"}
+	if statuses, err := c.Status(ctx); err == nil {
+		for _, st := range statuses {
+			known = append(known, st.Name, st.Group, strings.TrimPrefix(st.Name, "fate-"))
+		}
+	}
+	slices.Sort(known)
+	unknown := withNear(fmt.Errorf("there is no program or group %q", name), "", name, slices.Compact(known))
+	return exitCode(withDefaultHint(unknown, "fate-installer svc status lists them"), exitUsage)
 }
 
 // completeNames offers the names of programs to the shell.
@@ -117,13 +138,6 @@ func completeNames(g *globals) func(*cobra.Command, []string, string) ([]string,
 func needNames(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return exitCode(withHint(errors.New("no program is named"), `name programs, or "all": fate-installer svc status lists them`), exitUsage)
-	}
-	return nil
-}
-
-func noArgs(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return exitCode(fmt.Errorf("unexpected argument %q", args[0]), exitUsage)
 	}
 	return nil
 }

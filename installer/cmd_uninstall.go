@@ -45,7 +45,7 @@ EXIT STATUS
 		Example: `  fate-installer uninstall
   fate-installer uninstall --purge-data --yes
   fate-installer uninstall --verify`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUninstall(cmd.Context(), g, opts) },
 	}
 	f := cmd.Flags()

@@ -61,7 +61,7 @@ EXIT STATUS
 		Example: `  ./fate-installer-1.11.4 upgrade
   ./fate-installer-1.11.4 plan                # what it would do
   fate-installer rollback`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUpgrade(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags())

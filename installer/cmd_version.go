@@ -22,7 +22,7 @@ EXIT STATUS
   0    always`,
 		Example: `  fate-installer version
   fate-installer version -o json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			if g.Output == outputJSON {

@@ -97,21 +97,8 @@ func codeOf(ctx context.Context, err error) int {
 		return coded.code
 	case errors.As(err, &corrupt), errors.Is(err, payload.ErrNoPayload):
 		return exitPayload
-	case isUsageError(err):
-		return exitUsage
 	}
 	return exitUnexpected
-}
-
-// isUsageError recognises what cobra and pflag say about a mistyped command line; they have no error type for all of it.
-func isUsageError(err error) bool {
-	for _, prefix := range []string{"unknown command", "unknown flag", "unknown shorthand", "flag needs an argument", "invalid argument", "accepts ", "requires at least", "required flag", "if any flags in the group",
-		"at least one of the flags in the group"} {
-		if strings.HasPrefix(err.Error(), prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // hintOf finds the outermost hint in err's chain.

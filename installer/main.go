@@ -8,15 +8,13 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
-	"fate-installer/installer/fate"
 	"fate-installer/installer/tools"
 
 	"github.com/rs/zerolog"
@@ -84,12 +82,16 @@ EXIT STATUS
 		Example: `  ./fate-installer --role host --party 10000
   ./fate-installer --config cluster.yaml --ip 192.168.0.1
   fate-installer svc status`,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if g.Role == "" && len(g.Config) == 0 {
+			switch {
+			case cmd.Flags().NFlag() == 0:
 				return cmd.Help()
+			case g.Role == "" && len(g.Config) == 0:
+				return exitCode(withHint(errors.New("cannot install: neither --role nor --config was given"),
+					"fate-installer --role host --party 10000, or --config with a cluster file; fate-installer install repairs what is installed"), exitUsage)
 			}
 			return runInstall(cmd.Context(), g, install)
 		},
@@ -118,6 +120,7 @@ EXIT STATUS
 		newVersionCommand(g),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
+	refuseMistypedCommands(root)
 	return root
 }
 
@@ -135,6 +138,8 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.BoolVar(&g.Yes, "yes", false, "do not ask, go ahead")
 	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	f.StringVar(&g.Root, "root", "/", "operate on the tree below `DIR` instead of /: files only, no commands, no processes")
+	takesWords(f, "role", roleNames()...)
+	takesWords(f, "log-level", "debug", "info", "warn", "error")
 	f.StringVar(&g.Payload, "payload", "", "take the payload from `FILE` instead of this executable")
 }
 
@@ -147,20 +152,21 @@ const (
 
 // check refuses common flags that the command cannot use.
 func (g *globals) check(cmd *cobra.Command) error {
+	if err := checkGroups(cmd); err != nil {
+		return err
+	}
 	formats := []string{outputText, outputJSON}
 	if cmd.Name() == "check" && !cmd.Parent().HasParent() {
 		formats = append(formats, outputJUnit)
 	}
-	if !slices.Contains(formats, g.Output) {
-		return exitCode(fmt.Errorf("cannot print as %q: --output takes %s here", g.Output, strings.Join(formats, " or ")), exitUsage)
+	output := g.Output
+	if !slices.Contains(formats, output) {
+		g.Output = outputText // of the error
 	}
-	if _, err := zerolog.ParseLevel(g.LogLevel); err != nil {
-		return exitCode(fmt.Errorf("cannot log at level %q: --log-level takes debug, info, warn or error", g.LogLevel), exitUsage)
+	if err := choice("--output", output, formats); err != nil {
+		return err
 	}
-	if _, err := fate.ParseRole(g.Role); g.Role != "" && err != nil {
-		return exitCode(err, exitUsage)
-	}
-	return nil
+	return checkValues(cmd)
 }
 
 // logger returns the log that goes to stderr, and also to every extra writer (the run's log file) at debug level.

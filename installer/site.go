@@ -118,6 +118,10 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 			return nil, exitCode(withHint(fmt.Errorf("cannot tell what this host is: %w below %s, and neither --role nor --config was given", errNotInstalled, g.Base),
 				"fate-installer --role host --party 10000, or --config with a cluster file"), exitUsage)
 		}
+		if g.Party == 0 && len(sources) == 0 && g.Role != string(fate.RoleExchange) {
+			return nil, exitCode(withHint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party", g.Role),
+				"fate-installer --role "+g.Role+" --party 10000"), exitUsage)
+		}
 		return &request{site: asked}, nil
 	}
 	if err := asked.fillFrom(stored); err != nil {

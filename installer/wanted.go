@@ -20,6 +20,7 @@ func (o *wantedOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
 	f.StringSliceVar(&o.skipOS, "skip-os", nil, "leave `IDS` of the operating system as they are: "+strings.Join(fate.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
 	f.Lookup("skip-os").NoOptDefVal = skipAll
+	takesWords(f, "skip-os", append(fate.OSPolicies(), skipAll, skipNone)...)
 }
 
 const skipAll, skipNone = "all", "none"

@@ -104,12 +104,15 @@ func copySum(ctx context.Context, w io.Writer, r io.Reader, meter *progress) (st
 	}
 }
 
+// ErrNoPart is the name of a file that is no part of a split appliance.
+var ErrNoPart = errors.New("it is not named like a part of a split appliance")
+
 // VerifyPart checks one part of a split appliance against the digest in the .sha256 file beside it, without the other
 // parts. It finds damage of the medium; who made the parts is shown only by the signature of the whole.
 func VerifyPart(ctx context.Context, path string, progress func(done, total int64)) error {
 	m := partSuffix.FindStringSubmatch(path)
 	if m == nil {
-		return fmt.Errorf("cannot check %s: it is not named like a part of a split appliance", path)
+		return fmt.Errorf("cannot check %s: %w", path, ErrNoPart)
 	}
 	want, err := partSum(sumsName(m[1]), filepath.Base(path))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -121,12 +122,37 @@ func (sup *Supervisor) Update(ctx context.Context, groups ...string) (Changes, e
 		return Changes{}, err
 	}
 	if len(groups) > 0 {
+		if groups, err = sup.knownGroups(groups); err != nil {
+			return Changes{}, err
+		}
 		other := func(g string) bool { return !slices.Contains(groups, g) }
 		changes.Added = slices.DeleteFunc(changes.Added, other)
 		changes.Changed = slices.DeleteFunc(changes.Changed, other)
 		changes.Removed = slices.DeleteFunc(changes.Removed, other)
 	}
 	return changes, sup.apply(ctx, changes)
+}
+
+// knownGroups finds the groups that words mean, before or after the change; as elsewhere, "fate-" may be left out. It
+// returns an *UnknownError for a word that is none.
+func (sup *Supervisor) knownGroups(words []string) ([]string, error) {
+	now, then := groupsOf(sup.active()), groupsOf(sup.pending.Load().Programs)
+	known := func(g string) bool { return now[g] != nil || then[g] != nil }
+	var out []string
+	for _, w := range words {
+		switch {
+		case known(w):
+			out = append(out, w)
+		case known("fate-" + w):
+			out = append(out, "fate-"+w)
+		case w == "all":
+			out = append(slices.Collect(maps.Keys(now)), slices.Collect(maps.Keys(then))...)
+			return out, nil
+		default:
+			return nil, &UnknownError{w}
+		}
+	}
+	return out, nil
 }
 
 func (sup *Supervisor) apply(ctx context.Context, c Changes) error {

@@ -47,6 +47,17 @@ func ParseModules(names []string) ([]Module, error) {
 	return slices.DeleteFunc(slices.Clone(Modules), func(m Module) bool { return !wanted[m] }), nil
 }
 
+// ModuleWords lists every word that ParseModules accepts.
+func ModuleWords() []string {
+	words := ModuleNames()
+	for _, m := range Modules {
+		if !slices.Contains(words, string(m)) {
+			words = append(words, string(m))
+		}
+	}
+	return words
+}
+
 // ModuleNames lists what ParseModules understands, upstream's names first.
 func ModuleNames() []string {
 	names := slices.Clone(setupModules)

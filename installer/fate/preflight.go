@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
 )
@@ -242,10 +243,34 @@ func Waive(results []CheckResult, waivers []Waiver) ([]CheckResult, error) {
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("cannot waive %s: there is no such check", w.ID)
+			return nil, &UnknownCheckError{w.ID, problem.Near(w.ID, checkIDs(out))}
 		}
 	}
 	return out, nil
+}
+
+// UnknownCheckError is a waiver for a check that is not made.
+type UnknownCheckError struct {
+	ID   string
+	Near []string // checks with similar names
+}
+
+func (e *UnknownCheckError) Error() string {
+	return strings.TrimSpace("cannot waive " + e.ID + ": there is no such check " + problem.DidYouMean(e.Near))
+}
+
+// checkIDs lists the names of the checks, and of their kinds.
+func checkIDs(results []CheckResult) []string {
+	var ids []string
+	for _, r := range results {
+		kind, _, _ := strings.Cut(r.ID, ":")
+		for _, id := range []string{kind, r.ID} {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
 }
 
 // Refused lists the checks that forbid to install.

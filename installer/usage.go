@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/problem"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// usageError is a command line that cannot be used: exit code 2, and how the command is called as its hint.
+func usageError(cmd *cobra.Command, err error) error {
+	return exitCode(withDefaultHint(err, "usage: "+strings.TrimSuffix(cmd.UseLine(), " [flags]")+
+		"; see "+cmd.CommandPath()+" --help"), exitUsage)
+}
+
+// refuseMistypedCommands makes every wrong command line of the tree below root an error with exit code 2. cobra returns
+// plain errors for some, and prints the help of the parent, with success, for an unknown subcommand.
+func refuseMistypedCommands(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	root.SetFlagErrorFunc(flagError)
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		accepts := cmd.Args
+		switch {
+		case cmd.HasParent() && !cmd.Parent().HasParent() && cmd.Name() == "help":
+			accepts = knownTopic
+		case cmd.HasSubCommands():
+			accepts = knownSubcommand
+			if !cmd.Runnable() {
+				cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			}
+		case accepts == nil:
+			accepts = cobra.ArbitraryArgs
+		}
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := accepts(cmd, args); err != nil {
+				return usageError(cmd, err)
+			}
+			return nil
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+}
+
+// flagError explains flags that cannot be parsed.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var value *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				known = append(known, f.Name)
+			}
+		})
+		err = withNear(err, "--", unknown.GetSpecifiedName(), known)
+	case errors.As(err, &value):
+		err = fmt.Errorf("cannot use --%s %s: it takes %s", value.GetFlag().Name, value.GetValue(), valueKind(value.GetFlag()))
+	}
+	return usageError(cmd, err)
+}
+
+// valueKind says in words what the value of a flag looks like.
+func valueKind(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int", "int64":
+		return "a number"
+	case "bool":
+		return "true or false"
+	case "duration":
+		return "a time such as 90s, 10m or 2h"
+	}
+	name, _ := pflag.UnquoteUsage(f)
+	return name
+}
+
+// withNear adds the known words that are close to a mistyped one as err's hint; prefix is written before each.
+func withNear(err error, prefix, word string, known []string) error {
+	near := problem.Near(word, known)
+	for i := range near {
+		near[i] = prefix + near[i]
+	}
+	if len(near) == 0 {
+		return err
+	}
+	return withHint(err, problem.DidYouMean(near))
+}
+
+// choice refuses a word that is none of the known ones, naming the flag or thing that takes it.
+func choice(what, word string, known []string) error {
+	if slices.Contains(known, word) {
+		return nil
+	}
+	return exitCode(withNear(fmt.Errorf("cannot use %s %q: it takes %s", what, word, problem.Or(known)), "", word, known), exitUsage)
+}
+
+// knownSubcommand refuses arguments of a command that only gathers others.
+func knownSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			known = append(known, sub.Name())
+		}
+	}
+	return withNear(fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.CommandPath()+" ", args[0], known)
+}
+
+// knownTopic refuses help on a command that does not exist.
+func knownTopic(cmd *cobra.Command, args []string) error {
+	topic, rest, err := cmd.Root().Find(args)
+	if err == nil && len(rest) > 0 {
+		err = knownSubcommand(topic, rest)
+	}
+	return err
+}
+
+// noArgs refuses arguments of a command that takes flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unexpected argument %q for %q", args[0], cmd.CommandPath())
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
+			err = withHint(err, "the value of this flag follows after an equals sign: --"+f.Name+"="+args[0])
+		}
+	})
+	return err
+}
+
+// checkGroups is what cobra checks of flags that belong together, with an exit code.
+func checkGroups(cmd *cobra.Command) error {
+	if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+		return usageError(cmd, err)
+	}
+	return nil
+}
