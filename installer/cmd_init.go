@@ -13,7 +13,6 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
-	"fate-installer/installer/problem"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -195,17 +194,13 @@ func drawSecrets(published bool) (map[fate.Role]fate.Secrets, error) {
 
 // clusterFrom reads AnsibleFATE's files. Passwords they lack are drawn.
 func clusterFrom(name string, published bool) (*fate.Cluster, error) {
-	files, err := configFiles(name)
+	files, err := readConfigFiles(name)
 	if err != nil {
 		return nil, err
 	}
 	var sources []fate.Source
 	for _, file := range files {
-		data, err := problem.ReadFile(file, problem.ClusterLimits.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the cluster file: %w", err)
-		}
-		sources = append(sources, fate.Source{Name: file, Data: data})
+		sources = append(sources, fate.Source{Name: file.Name, Data: []byte(file.Data)})
 	}
 	secrets, err := drawSecrets(published)
 	if err != nil {

@@ -36,6 +36,8 @@ type globals struct {
 	Root     string
 	Payload  string
 
+	sources []siteSource // what Config names, once it was read
+
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
@@ -131,9 +133,9 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.StringVar(&g.Role, "role", "", "this host's `role`: host, guest or exchange")
 	f.IntVar(&g.Party, "party", 0, "party `id`, a number of at most 10 digits")
 	f.StringVar(&g.IP, "ip", "", "which `address` of the cluster file is this host (default: found among its own addresses)")
-	f.StringVar(&g.Base, "base", "/data", "base `directory`; every path below it moves along")
-	f.StringVar(&g.User, "user", "app", "`user` that owns the files and runs the programs")
-	f.StringVar(&g.Group, "group", "apps", "that user's `group`")
+	f.StringVar(&g.Base, "base", "/data", "base `directory`; every path below it moves along, and base: of the cluster file is used when this is left out")
+	f.StringVar(&g.User, "user", "", "`user` that owns the files and runs the programs (default: what the cluster file says, else app)")
+	f.StringVar(&g.Group, "group", "", "that user's `group` (default: what the cluster file says, else apps)")
 	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json; check has junit, too")
 	f.BoolVar(&g.Yes, "yes", false, "do not ask, go ahead")
 	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
@@ -166,7 +168,10 @@ func (g *globals) check(cmd *cobra.Command) error {
 	if err := choice("--output", output, formats); err != nil {
 		return err
 	}
-	return checkValues(cmd)
+	if err := checkValues(cmd); err != nil {
+		return err
+	}
+	return g.useWrittenBase(cmd.Flags().Changed("base"))
 }
 
 // logger returns the log that goes to stderr, and also to every extra writer (the run's log file) at debug level.

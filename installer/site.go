@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
-	"fate-installer/installer/problem"
 	"fate-installer/payload"
 )
 
@@ -124,14 +122,15 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 		}
 		return &request{site: asked}, nil
 	}
-	if err := asked.fillFrom(stored); err != nil {
+	if err := asked.fillFrom(stored, installOf(sources)); err != nil {
 		return nil, exitCode(err, exitUsage)
 	}
 	return &request{site: asked, stored: stored}, nil
 }
 
 // fillFrom takes from the stored site what was not asked for, and refuses what would make this host somebody else.
-func (s *site) fillFrom(stored *site) error {
+// Only what a flag or the cluster file says was asked for: a default is not.
+func (s *site) fillFrom(stored *site, written fate.Install) error {
 	if s.Role != "" && s.Role != stored.Role || s.Party != 0 && stored.Party != 0 && s.Party != stored.Party {
 		return withHint(fmt.Errorf("cannot make this host %s of party %d: it is %s of party %d", s.Role, s.Party, stored.Role, stored.Party),
 			"fate-installer uninstall first; data is kept unless you add --purge-data")
@@ -146,6 +145,12 @@ func (s *site) fillFrom(stored *site) error {
 	}
 	if s.Party == 0 {
 		s.Party = stored.Party
+	}
+	if s.User == "" && written.User == "" {
+		s.User = stored.User
+	}
+	if s.Group == "" && written.Group == "" {
+		s.Group = stored.Group
 	}
 	if s.SkipOS == nil {
 		s.SkipOS = stored.SkipOS
@@ -279,58 +284,6 @@ func onlyAddress(addrs []string) (string, error) {
 }
 
 func configError(err error) error { return exitCode(err, exitUsage) }
-
-// readSources reads --config: files, every file of a directory, or standard input.
-func readSources(g *globals) ([]siteSource, error) {
-	var sources []siteSource
-	for _, name := range g.Config {
-		if name == "-" {
-			data, err := problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
-			}
-			sources = append(sources, siteSource{"-", string(data)})
-			continue
-		}
-		files, err := configFiles(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			data, err := problem.ReadFile(file, problem.ClusterLimits.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("cannot read the cluster file: %w", err)
-			}
-			sources = append(sources, siteSource{file, string(data)})
-		}
-	}
-	return sources, nil
-}
-
-// configFiles lists a directory's visible files in order; a file is itself.
-func configFiles(name string) ([]string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the cluster file: %w", err)
-	}
-	if !info.IsDir() {
-		return []string{name}, nil
-	}
-	entries, err := os.ReadDir(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the cluster files: %w", err)
-	}
-	var files []string
-	for _, entry := range entries {
-		if entry.Type().IsRegular() && !strings.HasPrefix(entry.Name(), ".") {
-			files = append(files, filepath.Join(name, entry.Name()))
-		}
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("cannot find a cluster file in directory %s", name)
-	}
-	return files, nil
-}
 
 // installed gives the Spec of the installation on this host, for the commands that work on one.
 func installed(g *globals) (*fate.Spec, error) {

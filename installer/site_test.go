@@ -19,7 +19,7 @@ func storedSite() *site {
 
 func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 	asked := site{Schema: siteSchema, User: "app", Group: "apps"}
-	if err := asked.fillFrom(storedSite()); err != nil {
+	if err := asked.fillFrom(storedSite(), fate.Install{}); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(asked, *storedSite()) {
@@ -29,7 +29,7 @@ func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 
 func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
 	for _, asked := range []site{{Role: "guest"}, {Role: "host", Party: 9999}} {
-		err := asked.fillFrom(storedSite())
+		err := asked.fillFrom(storedSite(), fate.Install{})
 		if err == nil || !strings.Contains(hintOf(err), "uninstall") {
 			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, hintOf(err))
 		}
@@ -97,6 +97,25 @@ func TestReadinessLoginIsRead(t *testing.T) {
 	for _, bad := range []string{"", "[client]\nuser=fate\n", "[mysqld]\nuser=fate\nsocket=/s\n"} {
 		if _, err := clientConfig([]byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+// A flag's default is no statement: it contradicts neither the cluster file nor what is installed.
+func TestSiteKeepsTheAccountThatIsInstalled(t *testing.T) {
+	stored := storedSite()
+	stored.User, stored.Group = "fate", "fates"
+	for _, tt := range []struct {
+		asked     site
+		written   fate.Install
+		user, grp string
+	}{
+		{site{}, fate.Install{}, "fate", "fates"},
+		{site{User: "other"}, fate.Install{}, "other", "fates"},
+		{site{}, fate.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
+	} {
+		if err := tt.asked.fillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user || tt.asked.Group != tt.grp {
+			t.Errorf("%+v: %q %q %v, want %q %q", tt.written, tt.asked.User, tt.asked.Group, err, tt.user, tt.grp)
 		}
 	}
 }

@@ -13,6 +13,13 @@ func Contradictions(installed, wanted *Spec) Problems {
 	if installed.IP != wanted.IP {
 		d.add("", "this host is %s here, and %s in the cluster file", installed.IP, wanted.IP)
 	}
+	for _, v := range []struct{ what, was, is, path string }{
+		{"user", installed.User, wanted.User, "owner"}, {"group", installed.Group, wanted.Group, "group"},
+	} {
+		if v.was != v.is {
+			d.problems.add(wanted.Cluster.at("supervisord.service.%s", v.path), "", "the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
+		}
+	}
 	for _, m := range installed.modules {
 		if !wanted.Runs(m) {
 			d.add("", "%s runs on this host, and the cluster file does not have it here", m)

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
+)
+
+// installOf is what cluster files say about the installation itself. It is blank when there are none, and for files
+// with mistakes, which are reported when the files are used.
+func installOf(sources []siteSource) fate.Install {
+	if len(sources) == 0 {
+		return fate.Install{}
+	}
+	cluster, err := (&site{Sources: sources}).writtenCluster(host.Identity{})
+	if err != nil {
+		return fate.Install{}
+	}
+	return cluster.Install
+}
+
+// useWrittenBase takes the base directory from the cluster files when there is no --base: where the installation is has
+// to be known before anything of it is read.
+func (g *globals) useWrittenBase(given bool) error {
+	if given || len(g.Config) == 0 {
+		return nil
+	}
+	sources, err := readSources(g)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	switch base := installOf(sources).Base; {
+	case base == "":
+	case !filepath.IsAbs(base):
+		return exitCode(fmt.Errorf("cannot use the base directory %q of the cluster file: it is not an absolute path", base), exitUsage)
+	default:
+		g.Base = filepath.Clean(base)
+	}
+	return nil
+}
+
+// readSources reads --config, once: files, every file of a directory, or standard input.
+func readSources(g *globals) ([]siteSource, error) {
+	if g.sources != nil {
+		return g.sources, nil
+	}
+	var sources []siteSource
+	for _, name := range g.Config {
+		if name == "-" {
+			data, err := problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes)
+			if err != nil {
+				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
+			}
+			sources = append(sources, siteSource{"-", string(data)})
+			continue
+		}
+		files, err := readConfigFiles(name)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, files...)
+	}
+	g.sources = sources
+	return sources, nil
+}
+
+// readConfigFiles reads a cluster file, or every file of a directory.
+func readConfigFiles(name string) ([]siteSource, error) {
+	files, err := configFiles(name)
+	if err != nil {
+		return nil, err
+	}
+	var sources []siteSource
+	for _, file := range files {
+		data, err := problem.ReadFile(file, problem.ClusterLimits.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the cluster file: %w", err)
+		}
+		sources = append(sources, siteSource{file, string(data)})
+	}
+	return sources, nil
+}
+
+// configFiles lists a directory's visible files in order; a file is itself.
+func configFiles(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the cluster file: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{name}, nil
+	}
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the cluster files: %w", err)
+	}
+	var files []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && !strings.HasPrefix(entry.Name(), ".") {
+			files = append(files, filepath.Join(name, entry.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("cannot find a cluster file in directory %s", name)
+	}
+	return files, nil
+}
