@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"fate-installer/installer/problem"
 	"fate-installer/payload"
 )
 
@@ -37,10 +38,13 @@ func (o *signKeyOptions) read(g *globals) (*payload.PrivateKey, error) {
 	return &key, nil
 }
 
+// passwordFileLimit bounds a file of which only the first line counts, in bytes.
+const passwordFileLimit = 64 << 10
+
 // readPassword reads the first line of a file, or asks on the terminal.
 func readPassword(g *globals, file, prompt string) (string, error) {
 	if file != "" {
-		data, err := os.ReadFile(file)
+		data, err := problem.ReadFile(file, passwordFileLimit)
 		if err != nil {
 			return "", fmt.Errorf("cannot read the password: %w", err)
 		}

@@ -94,7 +94,7 @@ func TestPartiesThatCannotBe(t *testing.T) {
 		args []string
 	}{
 		{"no party is named", []string{"add"}},
-		{"the target must be an IPv4 address", []string{"add", "9998:192.168.2.300"}},
+		{"is no IPv4 address and no host name", []string{"add", "9998:192.168.2.300"}},
 		{"the party must be a number", []string{"add", "x:192.168.2.1"}},
 		{"leads back to the exchange's own rollsite", []string{"add", "9998:192.168.0.88"}},
 		{"the exchange has no TLS", []string{"add", "9998:192.168.2.1:9371:secure"}},

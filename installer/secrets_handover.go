@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"syscall"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/problem"
 )
 
 // handedSecrets is the file that carries changed passwords to the other hosts of a side.
@@ -100,7 +100,7 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 // it.
 func readHandedFile(g *globals, name string) (data []byte, public string, err error) {
 	if name == "-" {
-		data, err = io.ReadAll(io.LimitReader(g.Stdin, handedLimit))
+		data, err = problem.ReadAll(g.Stdin, handedLimit)
 		return data, "", err
 	}
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
@@ -122,7 +122,7 @@ func readHandedFile(g *globals, name string) (data []byte, public string, err er
 	case owner != 0 && owner != os.Geteuid():
 		public = fmt.Sprintf("it belongs to another user (uid %d)", owner)
 	}
-	data, err = io.ReadAll(io.LimitReader(file, handedLimit))
+	data, err = problem.ReadAll(file, handedLimit)
 	return data, public, err
 }
 

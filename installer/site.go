@@ -278,6 +278,10 @@ func onlyAddress(addrs []string) (string, error) {
 	case 1:
 		return usable[0], nil
 	case 0:
+		if len(addrs) > 0 {
+			return "", withHint(fmt.Errorf("cannot use this host's addresses (%s): FATE's programs reach each other over IPv4 only", strings.Join(addrs, ", ")),
+				"give the host an IPv4 address that the other hosts reach, and name it with --ip")
+		}
 		return "", withHint(errors.New("cannot find this host's address: no network interface has an IPv4 address that others can reach"), "configure the network, or name the address with --ip")
 	}
 	return "", withHint(fmt.Errorf("cannot tell which address is this host's: it has %s", strings.Join(usable, ", ")), "name the one that the other parties reach: --ip "+usable[0])

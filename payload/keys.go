@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -111,6 +112,7 @@ func ReadPublicKey(textOrPath string) (PublicKey, error) {
 	if err != nil {
 		return key, fmt.Errorf("cannot read the public key: %w", err)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // Windows' editors write a byte order mark
 	if err := key.UnmarshalText(text); err != nil {
 		return key, fmt.Errorf("cannot read the public key %s: %w", textOrPath, err)
 	}

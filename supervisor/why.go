@@ -210,7 +210,8 @@ func advice(p *Program, st *Status, f *Finding) string {
 		case o.Program != "":
 			return fmt.Sprintf("port %d is held by the program %s (pid %d): give one of them another port", o.Port, o.Program, o.PID)
 		case o.PID != 0:
-			return fmt.Sprintf("port %d is held by pid %d (%s): stop it, then: fate-installer svc start %s", o.Port, o.PID, o.Command, p.Name)
+			return fmt.Sprintf("port %d is held by pid %d (%s): give %s another port, or stop that program with what started it "+
+				"(systemctl status %d names its unit); then: fate-installer svc start %s", o.Port, o.PID, o.Command, p.Name, o.PID, p.Name)
 		}
 		return fmt.Sprintf("port %d is held by another process: as root, ss -ltnp 'sport = :%d' tells which", o.Port, o.Port)
 	}

@@ -30,7 +30,7 @@ func (s *Spec) check(problems *Problems) {
 	if s.Runs(FateBoard) && s.Profile.BoardNeedsDatabase() && !s.logsIn() && s.Side.Secrets.MySQLUser.IsZero() {
 		problems.add(s.Cluster.at("%s.mysql", s.Role), "write mysql.dbpasswd", "FATE-Board %s logs into the database from a host of its own: mysql.dbpasswd is needed", s.Profile.Board)
 	}
-	k := &checker{s.Cluster, problems}
+	k := &checker{c: s.Cluster, problems: problems}
 	for _, t := range []carried{
 		{string(s.Role), "the drawn database password", s.Secrets.MySQLUser.Reveal(), []string{"eggroll.properties"}},
 		{string(s.Role), "the drawn password of FATE-Board", s.Secrets.FateBoardAdmin.Reveal(), []string{"application.properties"}},

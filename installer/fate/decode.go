@@ -20,8 +20,8 @@ type decoder struct {
 	file     string
 	origins  map[string]Pos
 	problems *Problems
-	anchors  map[string]ast.Node
-	aliases  []string // being followed, to stop at a cycle
+	anchors  map[string][]*ast.AnchorNode // in the order of the text
+	aliases  []string                     // being followed, to stop at a cycle
 	fields   map[reflect.Type]map[string][]int
 	failed   map[string]bool // paths whose value could not be read
 	values   int             // read so far, each alias counted with what it refers to
@@ -44,6 +44,9 @@ func (d *decoder) exhausted(at ast.Node, n int) bool {
 type defaulter interface{ setDefaults() }
 
 func (d *decoder) pos(n ast.Node) Pos {
+	if entries, ok := mapping(n); ok && len(entries) > 0 {
+		n = entries[0].Key // the node of a mapping is at its first colon
+	}
 	t := n.GetToken()
 	if t == nil || t.Position == nil {
 		return Pos{File: d.file}
@@ -61,34 +64,15 @@ func (d *decoder) fail(n ast.Node, path, fix, format string, args ...any) {
 	d.problem(n, fix, format, args...)
 }
 
-// resolve follows an alias and strips an anchor or tag.
-func (d *decoder) resolve(n ast.Node) ast.Node {
-	switch n := n.(type) {
-	case *ast.AnchorNode:
-		d.anchors[n.Name.GetToken().Value] = n.Value
-		return d.resolve(n.Value)
-	case *ast.TagNode:
-		return d.resolve(n.Value)
-	case *ast.AliasNode:
-		name := n.Value.GetToken().Value
-		target, ok := d.anchors[name]
-		if !ok || slices.Contains(d.aliases, name) {
-			d.problem(n, "define it with &"+name+" above this line", "the alias *%s refers to nothing", name)
-			return nil
-		}
-		d.aliases = append(d.aliases, name)
-		target = d.resolve(target)
-		d.aliases = d.aliases[:len(d.aliases)-1]
-		return target
-	}
-	return n
-}
-
 // value decodes n into v. path is the dotted path of v.
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	at := n
 	n = d.resolve(n)
-	if n == nil || d.exhausted(at, 1) {
+	if n == nil {
+		d.failed[path] = true
+		return
+	}
+	if d.exhausted(at, 1) {
 		return
 	}
 	if _, null := n.(*ast.NullNode); null {
@@ -213,6 +197,7 @@ func (d *decoder) unknown(n ast.Node, key, path string, fields map[string][]int)
 	fix := "the keys there are " + strings.Join(sortedKeys(fields), ", ")
 	if near := nearest(key, sortedKeys(fields)); near != "" {
 		fix = fmt.Sprintf("did you mean %q?", near)
+		d.failed[join(path, near)] = true // it may be written there
 	}
 	d.problem(n, fix, "unknown key %q %s", key, where)
 }
@@ -272,6 +257,17 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 	}
 	before := v.Interface()
 	pos := d.pos(at)
+	if reason, fix := ansibleOnly(at, text, v.Kind() == reflect.Struct); reason != "" {
+		d.fail(at, path, fix, "%s %s", path, reason)
+		switch v.Kind() { // so that it does not count as missing
+		case reflect.String:
+			v.SetString(text)
+		case reflect.Struct:
+			v.Set(reflect.ValueOf(NewSecret(text)))
+		}
+		d.origins[path] = pos
+		return
+	}
 	switch v.Kind() {
 	case reflect.Bool:
 		b, ok := parseBool(text)

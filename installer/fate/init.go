@@ -42,7 +42,7 @@ func PublishedSecrets() Secrets {
 // Problems, as from Parse.
 func NewCluster(o InitOptions) (*Cluster, error) {
 	c := &Cluster{origins: map[string]Pos{}, Install: Install{Base: o.Base}}
-	k := &checker{c, &c.problems}
+	k := &checker{c: c, problems: &c.problems}
 	for role, in := range map[Role]*InitSide{RoleHost: o.Host, RoleGuest: o.Guest, RoleExchange: o.Exchange} {
 		if in == nil {
 			continue
@@ -149,8 +149,8 @@ func ParseInitSide(role Role, text string) (*InitSide, error) {
 	}
 	in.IPs = strings.Split(text, ",")
 	for _, ip := range in.IPs {
-		if !validAddress(ip) {
-			return nil, fmt.Errorf("cannot use %q for the %s: %q is no IPv4 address and no host name", text, role, ip)
+		if reason, fix := addressFault(ip); reason != "" {
+			return nil, fmt.Errorf("cannot use %q for the %s: %s; %s", text, role, reason, fix)
 		}
 	}
 	return in, nil

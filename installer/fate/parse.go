@@ -127,7 +127,7 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 			c.fromSetup(&r.setup, &r.doc, &problems)
 		}
 		c.complete(&r.doc, &problems)
-		(&checker{c, &problems}).installFiles(&r.doc, &r.setup)
+		(&checker{c: c, problems: &problems}).installFiles(&r.doc, &r.setup)
 		for _, side := range c.Sides() {
 			side.Secrets = side.Secrets.or(secrets[side.Role])
 		}
@@ -136,7 +136,7 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 		}
 		c.validate(&problems)
 	}
-	if err := problems.err(); err != nil {
+	if err := r.explainLookAlikes(sources, problems).err(); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -156,13 +156,12 @@ type reading struct {
 }
 
 func (r *reading) read(src Source) {
-	if inventory.Match(src.Data) {
-		r.notes.add(Pos{File: src.Name}, "", "an ansible inventory is not used: the addresses come from the other files")
+	if r.foreignText(src) {
 		return
 	}
 	d := &decoder{
 		file: src.Name, origins: r.origins, problems: &r.problems,
-		anchors: make(map[string]ast.Node), fields: r.fields, failed: r.failed,
+		anchors: make(map[string][]*ast.AnchorNode), fields: r.fields, failed: r.failed,
 	}
 	bodies, err := d.bodies(src.Data)
 	if err != nil {
@@ -170,7 +169,11 @@ func (r *reading) read(src Source) {
 		return
 	}
 	for _, body := range bodies {
+		d.collectAnchors(body)
 		switch {
+		case looksLikeKube(body):
+			d.kube(body)
+			r.unreadable = true
 		case !looksLikeSetup(body):
 			d.value(body, reflect.ValueOf(&r.doc).Elem(), "")
 		case r.hasSetup:
@@ -259,6 +262,19 @@ func (c *Cluster) at(format string, args ...any) Pos {
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
 	return Pos{}
+}
+
+// unread reports whether the value at a path, or a part of it, could not be read.
+func (c *Cluster) unread(path string) bool {
+	if c.failed[path] {
+		return true
+	}
+	for failed := range c.failed {
+		if rest, below := strings.CutPrefix(failed, path); below && path != "" && (rest[0] == '.' || rest[0] == '[') {
+			return true
+		}
+	}
+	return false
 }
 
 // written reports whether the operator wrote the value, blank values not counting.

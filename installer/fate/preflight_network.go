@@ -86,7 +86,7 @@ func (p *preflight) ports() {
 			for i, l := range owners {
 				names[i] = listenerText(l)
 			}
-			r.measured("taken by %s", strings.Join(names, " and ")).refuse("%s, or give %s another port in the cluster file", p.stopHint(owners[0]), port.Module)
+			r.measured("taken by %s", strings.Join(names, " and ")).refuse("give %s another port in the cluster file; or, if it need not run here, %s", port.Module, stopHint(owners[0]))
 		case tried && bind.InUse && len(p.f.ListenersOn(addr)) > 0:
 			r.measured("taken by this installation").ok()
 		case tried && bind.InUse:
@@ -107,11 +107,13 @@ func listenerText(l host.Listener) string {
 	return fmt.Sprintf("%s (pid %d) on %s", l.Process, l.PID, l.Addr)
 }
 
-func (p *preflight) stopHint(l host.Listener) string {
+// stopHint says how another's program is stopped: by what started it. Killing it would lose its work, and what started it
+// may start it again.
+func stopHint(l host.Listener) string {
 	if l.PID == 0 {
-		return "stop that process"
+		return "stop that program with what started it"
 	}
-	return fmt.Sprintf("stop %s: kill %d", l.Process, l.PID)
+	return fmt.Sprintf("stop %s with what started it (systemctl status %d names its unit)", l.Process, l.PID)
 }
 
 // isOurListener reports whether a listener belongs to the installation that is already here.
@@ -275,18 +277,17 @@ func (p *preflight) processes() {
 		return
 	}
 	var found []string
-	var pids []string
 	for _, process := range p.f.Processes {
 		if why := p.leftover(process); why != "" {
 			found = append(found, fmt.Sprintf("%s (pid %d)", why, process.PID))
-			pids = append(pids, strconv.Itoa(process.PID))
 		}
 	}
 	if len(found) == 0 {
 		r.measured("none").ok()
 		return
 	}
-	r.measured("%s", strings.Join(found, ", ")).refuse("stop them, the supervisor first: kill %s", strings.Join(pids, " "))
+	r.measured("%s", strings.Join(found, ", ")).refuse("use another host; or, if that installation is to end, stop its programs with its own supervisor (supervisorctl stop all, " +
+		"or service.sh stop all beside its supervisord.conf), and then the supervisor")
 }
 
 // processMarks are arguments by which FATE's and eggroll's processes are known wherever they are installed.

@@ -1,7 +1,6 @@
 package fate
 
 import (
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -123,27 +122,8 @@ func first(list []string) string {
 }
 
 var (
-	partyID  = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
-	hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
+	partyID = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
 )
-
-// validAddress accepts an IPv4 address or a host name, which is what route tables, JDBC addresses and FATE-Flow carry.
-func validAddress(s string) bool {
-	if a, err := netip.ParseAddr(s); err == nil {
-		return a.Is4()
-	}
-	last := s[strings.LastIndexByte(s, '.')+1:]
-	if strings.Trim(last, "0123456789") == "" { // 192.168.1.300 is a mistyped address, not a name
-		return false
-	}
-	return len(s) <= 253 && hostName.MatchString(s)
-}
-
-// isLoopback reports an address that means something else on every host.
-func isLoopback(s string) bool {
-	a, err := netip.ParseAddr(s)
-	return s == "localhost" || err == nil && (a.IsLoopback() || a.IsUnspecified())
-}
 
 // parseSpecialRoute reads party:target:port[:secure], upstream's notation. Unlike upstream it refuses any other fourth
 // word instead of replacing the port.
@@ -155,8 +135,8 @@ func parseSpecialRoute(s string) (party string, r Route, reason string) {
 	if parts[0] != partyDefault && !partyID.MatchString(parts[0]) {
 		return "", r, "the party must be a number of at most 10 digits, or default"
 	}
-	if !validAddress(parts[1]) {
-		return "", r, "the target must be an IPv4 address or a host name"
+	if reason, _ := addressFault(parts[1]); reason != "" {
+		return "", r, reason
 	}
 	port, err := strconv.Atoi(parts[2])
 	if err != nil || port < 1 || port > 65535 {

@@ -105,6 +105,10 @@ func (c *Cluster) locate(sel Selection, problems *Problems) (*Side, string) {
 	if sel.IP != "" {
 		where, fix = sel.IP+" is none of the addresses", "correct --ip or the cluster file"
 	}
+	if v6 := onlyIPv6(sel.LocalAddrs); v6 != "" && sel.IP == "" {
+		where, fix = "this host has only IPv6 addresses ("+v6+"), FATE's programs reach each other over IPv4 only, and so it has none",
+			"give the host an IPv4 address, and write it into the cluster file"
+	}
 	if len(matches) > 1 {
 		var found []string
 		for _, m := range matches {
@@ -115,6 +119,14 @@ func (c *Cluster) locate(sel Selection, problems *Problems) (*Side, string) {
 	}
 	problems.add(Pos{}, fix, "%s of the cluster: %s", where, strings.Join(all, ", "))
 	return nil, ""
+}
+
+// onlyIPv6 lists the addresses of a host that has no other ones.
+func onlyIPv6(addrs []string) string {
+	if slices.ContainsFunc(addrs, func(a string) bool { return !strings.Contains(a, ":") }) {
+		return ""
+	}
+	return strings.Join(addrs, ", ")
 }
 
 func (c *Cluster) roleList() string {

@@ -71,7 +71,7 @@ var (
 // fromSetup builds the sides that setup.conf describes, as upstream's "deploy.sh render" would, but refuses what that
 // accepts and gets wrong.
 func (c *Cluster) fromSetup(setup *setupDoc, doc *document, problems *Problems) {
-	k := &checker{c, problems}
+	k := &checker{c: c, problems: problems}
 	doc.PName, doc.DeployMode = pickString(doc.PName, setup.PName), pickString(doc.DeployMode, setup.DeployMode)
 	doc.DefaultEngines = pickString(setup.DefaultEngines, doc.DefaultEngines)
 	doc.Supervisord.Service.Owner = pickString(setup.DeployUser, doc.Supervisord.Service.Owner)

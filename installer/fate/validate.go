@@ -11,29 +11,35 @@ import (
 type checker struct {
 	c        *Cluster
 	problems *Problems
+	reported map[string]bool // addresses that were found wrong where they are written
 }
 
-// bad reports a problem with the value at a path, unless that value could not even be read.
+// bad reports a problem with the value at a path, unless it, or something in it, could not even be read: what is wrong
+// then was said, and the rest would be a guess.
 func (k *checker) bad(path, fix, format string, args ...any) {
-	if !k.c.failed[path] {
+	if !k.c.unread(path) {
 		k.problems.add(k.c.at("%s", path), fix, format, args...)
 	}
 }
 
 // validate applies every rule that needs no particular host.
 func (c *Cluster) validate(problems *Problems) {
-	k := &checker{c, problems}
+	k := &checker{c: c, problems: problems}
 	k.install()
 	k.sidesApart()
 	for _, s := range c.Sides() {
 		k.identity(s)
+	}
+	for _, s := range c.Sides() {
 		k.values(s)
 		k.modules(s)
 		k.availability(s)
 		k.ports(s)
 		k.routes(s)
 		k.texts(s)
-		k.sharedSecrets(s)
+		if len(k.reported) == 0 { // a mistyped address looks like a further host
+			k.sharedSecrets(s)
+		}
 	}
 	k.tls()
 	k.polling()
@@ -105,12 +111,18 @@ func (k *checker) identity(s *Side) {
 
 // address checks an address on which something is installed, or which others connect to.
 func (k *checker) address(path, ip string) {
-	switch {
-	case !validAddress(ip):
-		k.bad(path, "write an IPv4 address or a host name", "%q is no IPv4 address and no host name", ip)
-	case isLoopback(ip):
-		k.bad(path, "write the address that other hosts reach", "%s means something else on every host", ip)
+	reason, fix := addressFault(ip)
+	if reason == "" && isLoopback(ip) {
+		reason, fix = ip+" means something else on every host", "write the address that other hosts reach"
 	}
+	if reason == "" || k.reported[ip] && !k.c.written("%s", path) {
+		return // what follows from an address that was written is not said again
+	}
+	if k.reported == nil {
+		k.reported = map[string]bool{}
+	}
+	k.reported[ip] = true
+	k.bad(path, fix, "%s", reason)
 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)

@@ -57,7 +57,7 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 		{"same host", "host: {partyid: 1, ip: 10.0.0.1}\nguest: {partyid: 2, ip: 10.0.0.1}", []string{"both the host and the guest"}},
 
 		{"octet", oneSide("mysql: {ips: [192.168.1.300]}"), []string{"cluster.yaml:4:17", "no IPv4 address"}},
-		{"ipv6", oneSide("mysql: {ips: ['fe80::1']}"), []string{"no IPv4 address"}},
+		{"ipv6", oneSide("mysql: {ips: ['fe80::1']}"), []string{"is an IPv6 address"}},
 		{"loopback", oneSide("fate_flow: {ips: [127.0.0.1]}"), []string{"something else on every host"}},
 		{"any address", oneSide("fate_flow: {ips: [0.0.0.0]}"), []string{"something else on every host"}},
 		{"address twice", oneSide("nodemanager: {ips: [10.0.0.1, 10.0.0.1]}\nmysql: {dbpasswd: x}"), []string{"lists 10.0.0.1 twice"}},

@@ -36,6 +36,9 @@ func (t yamlText) MarshalYAML() ([]byte, error) {
 	if err := enc.Encode(string(t)); err != nil {
 		return nil, err
 	}
+	if isTemplate(string(t)) {
+		return append([]byte(literalTag+" "), bytes.TrimSpace(b.Bytes())...), nil
+	}
 	return bytes.TrimSpace(b.Bytes()), nil
 }
 

@@ -11,13 +11,16 @@ type TooLongError struct{ Limit int }
 
 func (e *TooLongError) Error() string { return fmt.Sprintf("it is longer than %d bytes", e.Limit) }
 
-// ReadAll reads r to its end. It returns a *TooLongError, and never holds more than limit bytes, when there are more.
+// ReadAll reads the text r to its end, as Text gives it. It returns a *TooLongError, and never holds more than limit bytes, when there are more.
 func ReadAll(r io.Reader, limit int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(data) > limit {
 		return nil, &TooLongError{limit}
 	}
-	return data, err
+	if err != nil {
+		return nil, err
+	}
+	return Text(data)
 }
 
 // ReadFile is ReadAll of the file name, which may be a pipe or a device.

@@ -42,6 +42,10 @@ func ParseYAML(data []byte, limits Limits, options ...parser.Option) (file *ast.
 	if len(data) > limits.Bytes {
 		return nil, &SyntaxError{Message: fmt.Sprintf("the text has %d bytes; at most %d are read", len(data), limits.Bytes)}
 	}
+	data, err = Text(data)
+	if err != nil {
+		return nil, &SyntaxError{Message: err.Error()}
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			file, err = nil, &SyntaxError{Message: fmt.Sprintf("the text cannot be parsed: %v", r)}
