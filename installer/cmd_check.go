@@ -118,6 +118,10 @@ func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 		in.Kept = d.keptByUninstall()
 	}
 	in.Database = d.askDatabase(ctx)
+	var err error
+	if in.SupervisorFaults, err = d.supervisorFaults(); err != nil {
+		d.facts.Unknown["supervisor files"] = err.Error()
+	}
 	return fate.Preflight(d.spec, d.facts, in)
 }
 

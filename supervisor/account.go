@@ -3,7 +3,6 @@ package supervisor
 import (
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -29,10 +28,7 @@ func lookupAccount(name string) (account, error) {
 	if name == "" {
 		return account{uid: os.Geteuid(), gid: os.Getegid(), self: true}, nil
 	}
-	u, err := user.Lookup(name)
-	if _, e := strconv.Atoi(name); err != nil && e == nil {
-		u, err = user.LookupId(name)
-	}
+	u, err := machineAccounts.user(name)
 	if err != nil {
 		return account{}, fmt.Errorf("cannot find user %s: %w", name, err)
 	}
@@ -44,14 +40,8 @@ func lookupAccount(name string) (account, error) {
 	if a.gid, err = strconv.Atoi(u.Gid); err != nil {
 		return account{}, fmt.Errorf("user %s has the gid %q", name, u.Gid)
 	}
-	ids, err := u.GroupIds()
-	if err != nil {
+	if a.groups, err = machineAccounts.groups(u); err != nil {
 		return account{}, fmt.Errorf("cannot find the groups of user %s: %w", name, err)
-	}
-	for _, id := range ids {
-		if gid, err := strconv.Atoi(id); err == nil {
-			a.groups = append(a.groups, gid)
-		}
 	}
 	a.self = a.uid == os.Geteuid()
 	if !a.self && os.Geteuid() != 0 {

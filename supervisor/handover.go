@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -165,8 +164,8 @@ func ownerIDs(owner string) (uid, gid int, err error) {
 	if group == "" {
 		return uid, gid, nil
 	}
-	if g, err := user.LookupGroup(group); err == nil {
-		gid, _ = strconv.Atoi(g.Gid)
+	if g, err := machineAccounts.group(group); err == nil {
+		gid = g
 	} else if gid, err = strconv.Atoi(group); err != nil {
 		return 0, 0, fmt.Errorf("cannot find group %s", group)
 	}

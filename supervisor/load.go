@@ -70,8 +70,18 @@ func load(confPath string, environ []string) (*Config, []Problem, error) {
 		return nil, nil, fmt.Errorf("cannot find %s: %w", confPath, err)
 	}
 	l := &loader{path: abs, here: filepath.Dir(abs), vars: commonVars(environ), groups: config.NewProcessGroup()}
+	return l.load()
+}
+
+// LoadFiles is Load for files, by their absolute names, that need not be on the machine.
+func LoadFiles(confPath string, files map[string][]byte) (*Config, []Problem, error) {
+	l := &loader{path: confPath, here: filepath.Dir(confPath), vars: commonVars(os.Environ()), groups: config.NewProcessGroup(), files: files}
+	return l.load()
+}
+
+func (l *loader) load() (*Config, []Problem, error) {
 	l.vars["here"] = l.here
-	l.readFile(abs)
+	l.readFile(l.path)
 	for _, f := range l.includes() {
 		l.readFile(f)
 	}
@@ -93,6 +103,7 @@ func commonVars(environ []string) map[string]string {
 }
 
 type loader struct {
+	files      map[string][]byte // read instead of the machine's; nil: the machine's are
 	path, here string
 	vars       map[string]string
 	sections   []iniSection
@@ -116,7 +127,7 @@ func (l *loader) warn(file string, line int, format string, args ...any) {
 }
 
 func (l *loader) readFile(path string) {
-	data, err := readBounded(path)
+	data, err := l.read(path)
 	if err != nil {
 		l.problem(path, 0, "cannot be read: %v", withoutPath(err))
 		return
@@ -131,6 +142,35 @@ func (l *loader) readFile(path string) {
 		}
 		l.sections = append(l.sections, s)
 	}
+}
+
+func (l *loader) read(path string) ([]byte, error) {
+	if l.files == nil {
+		return readBounded(path)
+	}
+	data, ok := l.files[path]
+	if !ok {
+		return nil, os.ErrNotExist
+	}
+	return data, nil
+}
+
+// glob lists the files that match a pattern.
+func (l *loader) glob(pattern string) ([]string, error) {
+	if l.files == nil {
+		return filepath.Glob(pattern)
+	}
+	var out []string
+	for name := range l.files {
+		match, err := filepath.Match(pattern, name)
+		if err != nil {
+			return nil, err
+		}
+		if match {
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -185,7 +225,7 @@ func (l *loader) includes() []string {
 			if !filepath.IsAbs(pattern) {
 				pattern = filepath.Join(l.here, pattern)
 			}
-			matches, err := filepath.Glob(pattern)
+			matches, err := l.glob(pattern)
 			if err != nil {
 				l.problem(s.file, k.line, "files: %q is not a pattern: %v", pattern, err)
 			}

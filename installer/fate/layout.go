@@ -228,5 +228,9 @@ func (l Layout) DatabaseTemp() string { return path.Join(l.Temp(), "mysql") }
 // or mounted noexec.
 func (l Layout) JavaTemp() string { return path.Join(l.Temp(), "java") }
 
+// ProgramTemp is the TMPDIR of FATE-Flow, of eggroll's programs and of their workers: python's temporary files, and bash's
+// for the here-documents of eggroll's scripts.
+func (l Layout) ProgramTemp() string { return path.Join(l.Temp(), "programs") }
+
 // Binary is the installed program without its payload. It is outside the base: $PATH is.
 func (l Layout) Binary() string { return "/usr/local/bin/fate-installer" }

@@ -57,7 +57,9 @@ type PreflightInput struct {
 	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
 	Unpacked   map[string]string   // component -> digest of the tree that is in place
 	Database   *step.DatabaseFacts // the answer to Spec.DatabaseQuestion; nil: it was not asked
-	Kept       map[string]bool     // paths of trees and files that an uninstall of ours left, and installing takes up
+	// SupervisorFaults is what is wrong with the supervisor's files as they will be, with those of others that are there.
+	SupervisorFaults []string
+	Kept             map[string]bool // paths of trees and files that an uninstall of ours left, and installing takes up
 }
 
 // Questions is what Preflight wants to know about a host.
@@ -65,6 +67,8 @@ func Questions(s *Spec) host.FactsQuery {
 	q := host.FactsQuery{
 		Paths:    []string{"/", s.Layout.Base, s.Layout.Temp(), s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
 		Programs: queriedPrograms(),
+		Users:    []string{s.User},
+		Groups:   []string{s.Group},
 	}
 	if s.callsTools() {
 		q.Trials = toolTrials()
@@ -77,6 +81,7 @@ func Questions(s *Spec) host.FactsQuery {
 		}
 	}
 	add(s.Layout.aboveBase()...)
+	add(s.outsideBase()...)
 	for _, name := range s.Components() {
 		add(s.UnpackTarget(name))
 	}
@@ -120,8 +125,8 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
-		p.database, p.space, p.inodes, p.mountOptions, p.baseOwner,
-		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles,
+		p.database, p.space, p.inodes, p.mountOptions, p.baseOwner, p.passable, p.sockets, p.writable,
+		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
 		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
 	} {
 		check()

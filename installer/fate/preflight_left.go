@@ -2,7 +2,10 @@ package fate
 
 import (
 	"path"
+	"slices"
 	"strings"
+
+	"fate-installer/installer/host"
 )
 
 // accounts looks for users and groups that are not what the service user would be.
@@ -20,11 +23,34 @@ func (p *preflight) accounts() {
 		r.measured("does not exist").ok()
 	case user.UID == 0:
 		r.measured("uid 0").refuse("choose another name with --user: FATE's processes and every job would be root")
+	case user.Remote || hasGroup && group.Remote:
+		p.remoteAccounts(r, user, group)
 	case hasGroup && user.GID != group.GID:
 		r.measured("uid %d, but its group is %d and %s is %d", user.UID, user.GID, p.s.Group, group.GID).
 			warn("it works, with files of group %s; to change it: usermod -g %s %s", p.s.Group, p.s.Group, p.s.User)
 	default:
 		r.measured("uid %d, gid %d", user.UID, user.GID).ok()
+	}
+}
+
+// remoteAccounts judges accounts of a directory service (LDAP, sssd). The supervisor asks for them as the host's programs
+// do, with getent, and so cannot start a program while the service does not answer; a membership cannot be changed here.
+func (p *preflight) remoteAccounts(r *draft, user host.User, group host.Group) {
+	var remote []string
+	if user.Remote {
+		remote = append(remote, "user "+p.s.User)
+	}
+	if group.Remote {
+		remote = append(remote, "group "+p.s.Group)
+	}
+	what := strings.Join(remote, " and ")
+	switch {
+	case group.Name == "" || user.GID != group.GID && !slices.Contains(group.Members, p.s.User):
+		r.measured("%s is known to the name service only, and %s is not in group %s", what, p.s.User, p.s.Group).
+			refuse("add %s to %s in the directory service, name a group that it is in with --group, or name a local user with --user", p.s.User, p.s.Group)
+	default:
+		r.measured("uid %d, gid %d; %s is known to the name service only", user.UID, group.GID, what).
+			warn("programs cannot be started while the name service does not answer, as early at boot; a local account has no such need: --user, --group")
 	}
 }
 

@@ -208,42 +208,6 @@ func parseSize(text string) (bytes int64, ok bool) {
 	return n << shift, err == nil && n<<shift>>shift == n
 }
 
-// limits are those of this session. Our programs get theirs from the supervisor, so only a hard limit that root may not
-// raise would matter, and that shows nowhere but in a container.
-func (p *preflight) limits() {
-	for _, l := range []struct{ name, title, wanted string }{
-		{"nofile", "enough open files per process", limitFiles},
-		{"nproc", "enough processes per user", limitProcesses},
-	} {
-		r := p.check("limit:"+l.name, l.title, l.wanted)
-		if r.unknown("limits") {
-			continue
-		}
-		wanted, err := strconv.ParseUint(l.wanted, 10, 64)
-		have, ok := p.f.Limit(l.name)
-		switch {
-		case err != nil || !ok:
-			r.measured("not known").end(StatusSkipped)
-		case have.Hard >= wanted:
-			r.measured("%s", limitText(have)).ok()
-		case p.in.Installed && p.s.OS.Limits != policyKeep:
-			r.measured("%s, of this session; new ones of %s have %s", limitText(have), p.s.User, l.wanted).ok()
-		default:
-			r.measured("%s", limitText(have)).prepare("limits", "FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
-		}
-	}
-}
-
-func limitText(l host.Limit) string {
-	text := func(n uint64) string {
-		if n == host.Unlimited {
-			return "unlimited"
-		}
-		return strconv.FormatUint(n, 10)
-	}
-	return fmt.Sprintf("soft %s, hard %s", text(l.Soft), text(l.Hard))
-}
-
 func (p *preflight) kernelSettings() {
 	for _, l := range leastSettings {
 		text, ok := p.f.Sysctls[l.key]

@@ -98,6 +98,7 @@ func (s *Spec) pythonEnvironment() map[string]string {
 		"FATE_LOG_LEVEL": "DEBUG", "FATE_PROFILE_LOG_ENABLED": "0",
 		"JAVA_HOME": s.JavaHome(),
 		"LANG":      "C.UTF-8",
+		"TMPDIR":    s.Layout.ProgramTemp(),
 		"PATH":      path.Join(s.JavaHome(), "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 	}
 	if s.callsTools() { // what the host has itself comes before the tools, unless it does not do what eggroll needs

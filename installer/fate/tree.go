@@ -60,6 +60,9 @@ func (s *Spec) Directories() []Directory {
 	if s.runsJava() {
 		own(permHidden, l.JavaTemp())
 	}
+	if s.hasEggroll() || s.Runs(FateFlow) {
+		own(permHidden, l.ProgramTemp())
+	}
 	if s.hasEggroll() {
 		// rollsite's JVM does not start when the directory of its log is missing.
 		own(permPrivate, l.ComponentLogs("eggroll"), path.Join(l.ComponentLogs("eggroll"), "eggroll"), l.EggrollData())

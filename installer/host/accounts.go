@@ -16,6 +16,8 @@ type User struct {
 	GID   int    `json:"gid"`
 	Home  string `json:"home"`
 	Shell string `json:"shell"`
+
+	Remote bool `json:"remote,omitempty"` // not in /etc/passwd: the name service knows it
 }
 
 // Group is a line of /etc/group.
@@ -23,6 +25,8 @@ type Group struct {
 	Name    string   `json:"name"`
 	GID     int      `json:"gid"`
 	Members []string `json:"members"`
+
+	Remote bool `json:"remote,omitempty"` // not in /etc/group: the name service knows it
 }
 
 // ErrUnknownAccount is the cause when a user or group does not exist.
@@ -65,6 +69,7 @@ func (h *Host) LookupUser(name string) (User, error) {
 	}
 	if f, ok := h.getent("passwd", name); ok {
 		if u, ok := parseUser(f); ok {
+			u.Remote = true
 			return u, nil
 		}
 	}
@@ -88,6 +93,7 @@ func (h *Host) LookupGroup(name string) (Group, error) {
 	}
 	if f, ok := h.getent("group", name); ok {
 		if g, ok := parseGroup(f); ok {
+			g.Remote = true
 			return g, nil
 		}
 	}

@@ -9,35 +9,36 @@ import (
 // pure, and a test writes the machine it wants. A fact that could not be learned is its zero value and named, with the
 // reason, in Unknown; nobody may take a zero for a measurement without looking there.
 type Facts struct {
-	OS        OSRelease  `json:"os"`
-	Kernel    string     `json:"kernel"`    // release, as uname -r prints it
-	Arch      string     `json:"arch"`      // GOARCH's name: amd64, arm64
-	Glibc     string     `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
-	Init      string     `json:"init"`      // systemd, or the name of process 1
-	Container string     `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
-	UID       int        `json:"uid"`       // of this process
-	Hostname  Hostname   `json:"hostname"`
-	CPU       CPU        `json:"cpu"`
-	Memory    Memory     `json:"memory"`
-	Limits    []Limit    `json:"limits"`    // of this process
-	Paths     []PathFact `json:"paths"`     // one for each path asked for, in that order
-	Addresses []Address  `json:"addresses"` // of every interface that is up
-	Listeners []Listener `json:"listeners"` // TCP sockets that wait for connections
-	Binds     []Bind     `json:"binds"`     // outcome of binding each port asked for
-	Peers     []Reach    `json:"peers"`     // outcome of connecting to each target asked for
-	Processes []Process  `json:"processes"` // without the kernel's own threads
-	Users     []User     `json:"users"`
-	Groups    []Group    `json:"groups"`
-	Locale    Locale     `json:"locale"`
-	SELinux   string     `json:"selinux"` // absent, disabled, permissive or enforcing
-	Firewall  Firewall   `json:"firewall"`
-	Time      TimeSync   `json:"time"`
-	Sysctls   Sysctls    `json:"sysctls"`           // those of sysctlsOfInterest that this kernel has
-	Programs  Programs   `json:"programs"`          // where each program asked for was found
-	Failing   Failing    `json:"failing,omitempty"` // programs that do not do what was tried with them
-	Libraries Libraries  `json:"-"`                 // shared libraries the dynamic linker finds; thousands, so never printed
-	Unknown   Unknown    `json:"unknown"`           // facts that could not be learned, by name
-	Rooted    bool       `json:"rooted"`            // these are facts of a directory tree and not of the running machine
+	OS            OSRelease      `json:"os"`
+	Kernel        string         `json:"kernel"`    // release, as uname -r prints it
+	Arch          string         `json:"arch"`      // GOARCH's name: amd64, arm64
+	Glibc         string         `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
+	Init          string         `json:"init"`      // systemd, or the name of process 1
+	Container     string         `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
+	UID           int            `json:"uid"`       // of this process
+	Hostname      Hostname       `json:"hostname"`
+	CPU           CPU            `json:"cpu"`
+	Memory        Memory         `json:"memory"`
+	Limits        []Limit        `json:"limits"`    // of this process
+	Paths         []PathFact     `json:"paths"`     // one for each path asked for, in that order
+	Addresses     []Address      `json:"addresses"` // of every interface that is up
+	Listeners     []Listener     `json:"listeners"` // TCP sockets that wait for connections
+	Binds         []Bind         `json:"binds"`     // outcome of binding each port asked for
+	Peers         []Reach        `json:"peers"`     // outcome of connecting to each target asked for
+	Processes     []Process      `json:"processes"` // without the kernel's own threads
+	Users         []User         `json:"users"`
+	Groups        []Group        `json:"groups"`
+	Locale        Locale         `json:"locale"`
+	SELinux       string         `json:"selinux"` // absent, disabled, permissive or enforcing
+	Firewall      Firewall       `json:"firewall"`
+	Time          TimeSync       `json:"time"`
+	Sysctls       Sysctls        `json:"sysctls"`                  // those of sysctlsOfInterest that this kernel has
+	Programs      Programs       `json:"programs"`                 // where each program asked for was found
+	Failing       Failing        `json:"failing,omitempty"`        // programs that do not do what was tried with them
+	Libraries     Libraries      `json:"-"`                        // shared libraries the dynamic linker finds; thousands, so never printed
+	SessionLimits []SessionLimit `json:"session_limits,omitempty"` // that pam_limits gives to sessions, in its order
+	Unknown       Unknown        `json:"unknown"`                  // facts that could not be learned, by name
+	Rooted        bool           `json:"rooted"`                   // these are facts of a directory tree and not of the running machine
 }
 
 // Identity is what a host's configuration depends on: which host of the cluster it is, and how large.
@@ -72,6 +73,8 @@ type FactsQuery struct {
 	Peers    []Target         // remote ends that should answer; only tried on the running machine
 	Programs []string         // looked up in the usual directories
 	Trials   []Trial          // run on the running machine only
+	Users    []string         // looked up in the name service, too, where /etc/passwd has them not
+	Groups   []string         // likewise
 }
 
 // Gather looks at the machine below h.Root. It changes nothing, and it fails only when ctx ends: what cannot be learned
@@ -80,7 +83,8 @@ func Gather(ctx context.Context, h *Host, q FactsQuery) (*Facts, error) {
 	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: !h.IsSystem()}}
 	for _, look := range []func(){
 		g.osRelease, g.kernel, g.glibc, g.init, g.cpu, g.memory, g.limits, g.locale,
-		g.selinux, g.firewall, g.timeSync, g.sysctls, g.accounts,
+		g.selinux, g.firewall, g.timeSync, g.sysctls, g.sessionLimits,
+		func() { g.accounts(q.Users, q.Groups) },
 		func() { g.sockets(ctx, q.Binds) },
 		g.addresses, g.hostname, g.libraries,
 		func() { g.paths(q.Paths) },

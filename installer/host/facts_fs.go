@@ -31,7 +31,8 @@ type PathFact struct {
 	Free       uint64   `json:"free"`     // what a user other than root may still use
 	Inodes     uint64   `json:"inodes"`   // 0 on filesystems that make them as needed (btrfs)
 	InodesFree uint64   `json:"inodes_free"`
-	NoDType    bool     `json:"no_dtype"` // directory entries carry no type: xfs made with ftype=0
+	NoDType    bool     `json:"no_dtype"`             // directory entries carry no type: xfs made with ftype=0
+	Unwritable string   `json:"unwritable,omitempty"` // why not even root can write into Ancestor
 }
 
 // ReadOnly reports whether nothing can be written.
@@ -90,6 +91,9 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	fact.UID, fact.GID, fact.Device = int(st.Uid), int(st.Gid), uint64(st.Dev)
 	if m, ok := mountOf(mounts, g.real(fact.Ancestor)); ok {
 		fact.Mount, fact.Type, fact.Options = m.point, m.fstype, m.options
+	}
+	if err := unix.Access(real, unix.W_OK); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
+		fact.Unwritable = err.Error() // EPERM: it is marked as immutable
 	}
 	err = statfs(real, &fact)
 	return fact, err

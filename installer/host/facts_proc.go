@@ -118,13 +118,27 @@ func (f *Facts) Group(name string) (Group, bool) {
 	return f.Groups[i], true
 }
 
-// accounts reads the local files only: an account of a directory service is not one that a boot without network has.
-func (g *gatherer) accounts() {
+// accounts reads the local files, and asks the name service for the accounts that are wanted and are not there.
+func (g *gatherer) accounts(users, groups []string) {
 	var err error
 	if g.f.Users, err = g.h.Users(); err != nil {
 		g.unknown("users", err)
 	}
 	if g.f.Groups, err = g.h.Groups(); err != nil {
 		g.unknown("groups", err)
+	}
+	for _, name := range users {
+		if _, local := g.f.User(name); !local {
+			if u, err := g.h.LookupUser(name); err == nil && u.Remote {
+				g.f.Users = append(g.f.Users, u)
+			}
+		}
+	}
+	for _, name := range groups {
+		if _, local := g.f.Group(name); !local {
+			if group, err := g.h.LookupGroup(name); err == nil && group.Remote {
+				g.f.Groups = append(g.f.Groups, group)
+			}
+		}
 	}
 }

@@ -3,11 +3,12 @@ package rpc
 import (
 	"fmt"
 	"net"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"fate-installer/supervisor"
 )
 
 // How many connections are served at once. Root always finds some free.
@@ -114,8 +115,8 @@ func className(k int) string {
 	if k < 0 {
 		return "clients on TCP"
 	}
-	if u, err := user.LookupId(strconv.Itoa(k)); err == nil {
-		return "user " + u.Username
+	if name := supervisor.UserName(k); !strings.HasPrefix(name, "uid ") {
+		return "user " + name
 	}
 	return fmt.Sprintf("uid %d", k)
 }

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/user"
-	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -65,7 +63,7 @@ func unixPeer(conn *net.UnixConn) peer {
 		if groups, ok := peerGroups(int(fd)); ok {
 			p.groups = append(p.groups, groups...)
 		} else {
-			p.groups = append(p.groups, databaseGroups(p.uid)...)
+			p.groups = append(p.groups, supervisor.GroupsOf(p.uid)...)
 		}
 	})
 	return p
@@ -86,22 +84,6 @@ func peerGroups(fd int) ([]int, bool) {
 		groups = append(groups, int(g))
 	}
 	return groups, true
-}
-
-// databaseGroups looks the groups of a user up where the kernel does not tell.
-func databaseGroups(uid int) []int {
-	u, err := user.LookupId(strconv.Itoa(uid))
-	if err != nil {
-		return nil
-	}
-	ids, _ := u.GroupIds()
-	var groups []int
-	for _, id := range ids {
-		if g, err := strconv.Atoi(id); err == nil {
-			groups = append(groups, g)
-		}
-	}
-	return groups
 }
 
 // guard lets only those through who may call.

@@ -1,0 +1,121 @@
+package fate
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/host"
+)
+
+// longestSocket is what fits into sockaddr_un's sun_path before its final zero, in bytes.
+const longestSocket = 107
+
+// sockets refuses a base directory so long that a program cannot make its socket below it.
+func (p *preflight) sockets() {
+	longest := p.s.Layout.SupervisorSocket()
+	if p.s.Runs(MySQL) && len(p.s.databaseSocket()) > len(longest) {
+		longest = p.s.databaseSocket()
+	}
+	r := p.check("socket-path", "the paths of sockets below "+p.s.Layout.Base+" are short enough", fmt.Sprintf("at most %d bytes", longestSocket)).
+		measured("%d bytes", len(longest))
+	if over := len(longest) - longestSocket; over > 0 {
+		r.measured("%s has %d bytes", longest, len(longest)).final("choose a --base that is shorter by %d", over)
+		return
+	}
+	r.ok()
+}
+
+// passable refuses a base directory that the service user cannot reach what is below it through.
+func (p *preflight) passable() {
+	r := p.check("base-access", "user "+p.s.User+" can reach what is below "+p.s.Layout.Base, "execute permission on every directory to it")
+	if p.f.Rooted {
+		r.measured("owners of a tree are recorded").end(StatusSkipped)
+		return
+	}
+	for _, dir := range p.s.Layout.aboveBase() {
+		fact, ok := p.f.PathFact(dir)
+		if !ok || !fact.Exists || p.canPass(fact) {
+			continue
+		}
+		r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).refuse("chmod o+x %s", dir)
+		return
+	}
+	r.measured("all can be passed").ok()
+}
+
+// canPass reports whether the service user, who may not exist yet, has execute permission on a directory.
+func (p *preflight) canPass(fact host.PathFact) bool {
+	const forOwner, forGroup, forOthers = 0o100, 0o010, 0o001
+	user, exists := p.f.User(p.s.User)
+	if exists && fact.UID == user.UID {
+		return fact.Mode&forOwner != 0
+	}
+	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool { return g.GID == fact.GID && p.inGroup(user, g.Name) })
+	if inGroup || exists && user.GID == fact.GID {
+		return fact.Mode&forGroup != 0
+	}
+	return fact.Mode&forOthers != 0
+}
+
+// outsideBase lists the directories that install writes to outside the base directory.
+func (s *Spec) outsideBase() []string {
+	return []string{path.Dir(s.Layout.Binary()), "/etc", "/etc/systemd/system", host.LimitsDir, "/etc/sysctl.d"}
+}
+
+// writable refuses directories outside the base in which not even root can write. What is not to be done there is not
+// asked of them.
+func (p *preflight) writable() {
+	for _, dir := range p.s.outsideBase() {
+		fact, ok := p.f.PathFact(dir)
+		if !ok || !p.writesTo(dir) {
+			continue
+		}
+		why := fact.Unwritable
+		if why == "" && fact.ReadOnly() {
+			why = "read-only file system"
+		}
+		if why == "" && dir != path.Dir(p.s.Layout.Binary()) {
+			continue // one line says that all is well
+		}
+		r := p.check("writable:"+dir, "root can write to "+dir, "it can be written").measured("it can be written")
+		switch {
+		case why == "":
+			r.ok()
+		case fact.ReadOnly():
+			r.measured("%s: %s", fact.Ancestor, why).refuse("mount -o remount,rw %s (and in /etc/fstab); install needs it", fact.Mount)
+		default:
+			r.measured("%s: %s", fact.Ancestor, why).refuse("chattr -i %s: it is marked as immutable", fact.Ancestor)
+		}
+	}
+}
+
+func (p *preflight) writesTo(dir string) bool {
+	prepares := func(prefix string) bool {
+		return slices.ContainsFunc(p.prepared, func(x Preparation) bool { return strings.HasPrefix(x.ID(), prefix) })
+	}
+	switch dir {
+	case "/etc/systemd/system":
+		return p.f.Init == "systemd"
+	case host.LimitsDir:
+		return prepares("limits")
+	case "/etc/sysctl.d":
+		return prepares("sysctl:")
+	}
+	return true
+}
+
+// supervisorLoads refuses files in the supervisor's directory with which its configuration cannot be used: it would not
+// start, and nothing with it.
+func (p *preflight) supervisorLoads() {
+	r := p.check("supervisor-load", "the supervisor can use the files in "+p.s.Layout.SupervisorPrograms(), "no mistakes, and no program defined twice")
+	if r.unknown("supervisor files") {
+		return
+	}
+	if faults := p.in.SupervisorFaults; len(faults) > 0 {
+		r.measured("%s", strings.Join(faults, "; ")).refuse("correct the file, or move it to a name that does not end in .conf")
+		return
+	}
+	r.measured("it can").ok()
+}
