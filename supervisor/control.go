@@ -107,16 +107,22 @@ func (sup *Supervisor) bring(ctx context.Context, names []string, wait goal) err
 	}
 	all := withDependencies(sup.definitions(), chosen)
 	if wait == atOnce {
-		sup.background(func() { sup.startAll(all) })
+		sup.background(func() { sup.startAll(all, nil) })
 		return nil
 	}
-	sup.startAll(all)
-	return sup.each(chosen, func(s *service) error { return s.settleUp(ctx, wait) })
+	sup.startAll(all, nil)
+	return sup.settle(ctx, chosen, wait)
+}
+
+// settle waits until each program is as far as it has to be, or has failed.
+func (sup *Supervisor) settle(ctx context.Context, names []string, wait goal) error {
+	return sup.each(names, func(s *service) error { return s.settleUp(ctx, wait) })
 }
 
 // startAll tells programs to start, those of a lower priority number first and those of the same at once. It returns
-// when each has a process, waits for a dependency, or has failed.
-func (sup *Supervisor) startAll(names []string) {
+// when each has a process, waits for a dependency, or has failed. Those in the plan are started only if the request
+// that planned it still stands.
+func (sup *Supervisor) startAll(names []string, p plan) {
 	byPriority := make(map[int][]string)
 	for name, p := range sup.definitions() {
 		if slices.Contains(names, name) {
@@ -124,80 +130,11 @@ func (sup *Supervisor) startAll(names []string) {
 		}
 	}
 	for _, priority := range slices.Sorted(maps.Keys(byPriority)) {
-		_ = sup.each(byPriority[priority], func(s *service) error { s.start(); return nil })
-	}
-}
-
-// Stop stops programs, each after those of them that depend on it, and returns when they are down with everything they
-// started. Without wait it returns at once.
-func (sup *Supervisor) Stop(ctx context.Context, names []string, wait bool) error {
-	chosen, err := sup.known(names)
-	if err != nil {
-		return err
-	}
-	if !wait {
-		sup.background(func() { _ = sup.stopInOrder(sup.ctx, chosen) })
-		return nil
-	}
-	return sup.stopInOrder(ctx, chosen)
-}
-
-func (sup *Supervisor) stopInOrder(ctx context.Context, names []string) error {
-	defs := sup.definitions()
-	done := make(map[string]chan struct{}, len(names))
-	for _, n := range names {
-		done[n] = make(chan struct{})
-	}
-	return sup.each(names, func(s *service) error {
-		name := s.status.Load().Name
-		defer close(done[name])
-		for _, dependant := range withDependants(defs, []string{name}) {
-			if c := done[dependant]; c != nil && dependant != name {
-				select {
-				case <-c:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
-		}
-		s.stop(false)
-		return s.settleDown(ctx)
-	})
-}
-
-// Restart stops programs and starts them again; dependants of them come along only if asked for.
-func (sup *Supervisor) Restart(ctx context.Context, names []string, dependants, wait bool) error {
-	return sup.restart(ctx, names, dependants, goalOf(wait))
-}
-
-// RestartServing is as Restart with wait, but returns when the programs that depend on them can start.
-func (sup *Supervisor) RestartServing(ctx context.Context, names []string, dependants bool) error {
-	return sup.restart(ctx, names, dependants, untilServing)
-}
-
-func (sup *Supervisor) restart(ctx context.Context, names []string, dependants bool, wait goal) error {
-	chosen, err := sup.known(names)
-	if err != nil {
-		return err
-	}
-	if dependants {
-		chosen = withDependants(sup.definitions(), chosen)
-		// A dependant that was down stays down.
-		chosen = slices.DeleteFunc(chosen, func(n string) bool {
-			return !slices.Contains(names, n) && sup.service(n).status.Load().State.Down()
+		_ = sup.each(byPriority[priority], func(s *service) error {
+			s.start(p[s.status.Load().Name])
+			return nil
 		})
 	}
-	restart := func(ctx context.Context) error {
-		if err := sup.stopInOrder(ctx, chosen); err != nil {
-			return err
-		}
-		return sup.bring(ctx, chosen, wait)
-	}
-	if wait == atOnce {
-		sup.background(func() { _ = restart(sup.ctx) })
-		return nil
-	}
-	return restart(ctx)
 }
 
 // Signal sends a signal to a program's process.
@@ -236,8 +173,7 @@ func (sup *Supervisor) each(names []string, f func(*service) error) error {
 	return errors.Join(errs...)
 }
 
-// settleDown waits until the program is down. Somebody else may want it up again before that; then there is nothing to
-// wait for.
+// settleDown waits until the program is down. A later request may start it again before that, which ends the wait.
 func (s *service) settleDown(ctx context.Context) error {
 	for {
 		st, changed := s.wait()
@@ -245,7 +181,7 @@ func (s *service) settleDown(ctx context.Context) error {
 			return nil
 		}
 		if st.Wanted {
-			return &FailedError{st.Name, *st, "was started again by somebody else"}
+			return &FailedError{st.Name, *st, "was started again by another request"}
 		}
 		if err := s.waitChange(ctx, changed); err != nil {
 			return err

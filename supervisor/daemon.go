@@ -171,7 +171,7 @@ func (d *Daemon) handle(ctx context.Context, r request, signals <-chan os.Signal
 		case <-stopCtx.Done():
 		}
 	}()
-	err = d.sup.Shutdown(stopCtx)
+	err = d.sup.Shutdown(stopCtx, r.kind == requestRestart)
 	d.closeAPI()
 	if r.kind == requestRestart && err == nil {
 		cfg, warnings, e := Load(d.opts.Config)

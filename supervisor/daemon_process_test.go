@@ -39,7 +39,8 @@ func runTestDaemon(dir string) {
 	}
 }
 
-// serveLines answers "start NAME", "stop NAME", "status NAME" and "upgrade" on the socket.
+// serveLines answers on the socket: "start NAME", "stop NAME...", "restart NAME..." with its dependants, "status NAME",
+// "reload", "again" and "upgrade".
 func serveLines(d *Daemon, l *net.UnixListener, _ net.Listener) (io.Closer, error) {
 	go func() {
 		for {
@@ -66,7 +67,13 @@ func answerLine(d *Daemon, conn net.Conn) {
 	case "start":
 		err = sup.Start(ctx, []string{name}, true)
 	case "stop":
-		err = sup.Stop(ctx, []string{name}, true)
+		err = sup.Stop(ctx, strings.Fields(name), true)
+	case "restart":
+		err = sup.Restart(ctx, strings.Fields(name), true, true)
+	case "reload":
+		_, err = sup.Update(ctx)
+	case "again":
+		d.Restart()
 	case "upgrade":
 		err = d.Upgrade(ctx, "")
 	case "status":

@@ -184,7 +184,7 @@ func TestReusedPIDIsNotTouched(t *testing.T) {
 		if got, _ := sup.Status("a"); got.State.Up() {
 			t.Errorf("a stranger was adopted: %+v", got)
 		}
-		if err := sup.Shutdown(testContext(t)); err != nil {
+		if err := sup.Shutdown(testContext(t), false); err != nil {
 			t.Error(err)
 		}
 		sup.Close()

@@ -91,7 +91,7 @@ func (b *bench) open() *Supervisor {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if sup.ctx.Err() == nil {
-			if err := sup.Shutdown(ctx); err != nil {
+			if err := sup.Shutdown(ctx, false); err != nil {
 				b.t.Errorf("Shutdown: %v", err)
 			}
 			sup.Close()

@@ -50,7 +50,7 @@ func TestEscapeWithCgroup(t *testing.T) {
 			t.Errorf("pid %d outlives its program", pid)
 		}
 	}
-	if err := b.sup.Shutdown(testContext(t)); err != nil || exists(group.dir) {
+	if err := b.sup.Shutdown(testContext(t), false); err != nil || exists(group.dir) {
 		t.Errorf("the control group was not removed: %v", err)
 	}
 }

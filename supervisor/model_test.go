@@ -177,7 +177,7 @@ func TestModel(t *testing.T) {
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
-			if err := b.sup.Shutdown(ctx); err != nil {
+			if err := b.sup.Shutdown(ctx, false); err != nil {
 				rt.Errorf("Shutdown: %v", err)
 			}
 			live := b.census()

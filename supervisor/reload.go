@@ -110,8 +110,22 @@ func (sup *Supervisor) anyOutdated(programs []Program) bool {
 
 // Update reads the configuration again and makes it so: programs that are new are started, those that are gone are
 // stopped, and those whose process would be different are restarted. A program in which only something changed that
-// the supervisor itself reads, a probe say, keeps its process. With groups, only those are touched.
+// the supervisor itself reads, a probe say, keeps its process. With groups, only those are touched. When ctx ends, only
+// the wait does.
 func (sup *Supervisor) Update(ctx context.Context, groups ...string) (Changes, error) {
+	var changes Changes
+	var err error
+	waited := sup.carryOut(ctx, func(ctx context.Context) error {
+		changes, err = sup.update(ctx, groups)
+		return nil
+	})
+	if waited != nil {
+		return Changes{}, waited
+	}
+	return changes, err
+}
+
+func (sup *Supervisor) update(ctx context.Context, groups []string) (Changes, error) {
 	sup.changes.Lock()
 	defer sup.changes.Unlock()
 	if sup.stopping.Load() {
@@ -158,7 +172,7 @@ func (sup *Supervisor) knownGroups(words []string) ([]string, error) {
 func (sup *Supervisor) apply(ctx context.Context, c Changes) error {
 	cfg := sup.pending.Load()
 	wanted := make(map[string]Program)
-	var gone, stop, start []string
+	var gone, start []string
 	for _, p := range cfg.Programs {
 		if slices.Contains(c.Added, p.Group) || slices.Contains(c.Changed, p.Group) {
 			wanted[p.Name] = p
@@ -172,18 +186,26 @@ func (sup *Supervisor) apply(ctx context.Context, c Changes) error {
 			gone = append(gone, p.Name)
 		}
 	}
+	steps := planFor(pendingStop, gone)
 	for _, p := range wanted {
 		switch s := sup.service(p.Name); {
 		case s == nil && p.AutoStart:
 			start = append(start, p.Name)
 		case s != nil && s.mustReplace(&p):
-			stop = append(stop, p.Name)
+			steps[p.Name] = pendingStop
 			if !s.status.Load().State.Down() || p.AutoStart {
+				steps[p.Name] = pendingRestart
 				start = append(start, p.Name)
 			}
 		}
 	}
-	if err := sup.stopInOrder(ctx, append(stop, gone...)); err != nil {
+	restart := maps.Clone(steps)
+	maps.DeleteFunc(restart, func(_ string, p pending) bool { return p != pendingRestart })
+	sup.mark(steps)
+	if err := sup.stopInOrder(ctx, steps); err != nil {
+		if ctx.Err() == nil { // what was stopped for this runs again as it did
+			sup.startAll(restart.names(), restart)
+		}
 		return fmt.Errorf("cannot stop what the new configuration changes: %w", err)
 	}
 	for _, n := range gone {
@@ -193,7 +215,7 @@ func (sup *Supervisor) apply(ctx context.Context, c Changes) error {
 	for _, p := range wanted {
 		sup.define(p)
 	}
-	sup.startAll(withDependencies(sup.definitions(), start))
+	sup.startAll(withDependencies(sup.definitions(), start), restart)
 	return nil
 }
 
@@ -293,7 +315,7 @@ func (sup *Supervisor) AddGroup(name string) error {
 			start = append(start, p.Name)
 		}
 	}
-	sup.background(func() { sup.startAll(start) })
+	sup.background(func() { sup.startAll(start, nil) })
 	return nil
 }
 
@@ -317,15 +339,22 @@ func (sup *Supervisor) RemoveGroup(name string) error {
 }
 
 // Shutdown stops every program, dependants first, and forgets that they were stopped: the next supervisor starts them
-// again as their autostart says.
-func (sup *Supervisor) Shutdown(ctx context.Context) error {
+// again as their autostart says. With again that is what it is for: should this daemon die before the end, the next one
+// restarts those that were not stopped yet.
+func (sup *Supervisor) Shutdown(ctx context.Context, again bool) error {
 	sup.stopping.Store(true)
-	var names []string
+	p := make(plan)
 	for _, s := range sup.services() {
-		names = append(names, s.status.Load().Name)
+		s.mu.Lock()
+		p[s.prog.Name] = pendingForget
+		if again && s.prog.AutoStart && !s.gone {
+			p[s.prog.Name] = pendingRestart
+		}
+		s.mu.Unlock()
 	}
-	if err := sup.stopInOrder(ctx, names); err != nil {
+	sup.mark(p)
+	if err := sup.stopInOrder(ctx, p); err != nil {
 		return err
 	}
-	return sup.each(names, func(s *service) error { sup.clear(s.status.Load().Name); return nil })
+	return sup.each(p.names(), func(s *service) error { sup.clear(s.status.Load().Name); return nil })
 }

@@ -176,7 +176,7 @@ func TestNothingStartsInTheEnd(t *testing.T) {
 	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }), b.child("a", "sleep", func(p *Program) { p.AutoStart = false }))
 	b.start("slow")
 	done := make(chan error, 1)
-	go func() { done <- b.sup.Shutdown(testContext(t)) }()
+	go func() { done <- b.sup.Shutdown(testContext(t), false) }()
 	b.until("slow", "STOPPING", func(st Status) bool { return st.State == Stopping || st.State == Killing || st.State == Stopped })
 	if err := b.sup.Start(testContext(t), []string{"a"}, true); !errors.Is(err, ErrShutdown) {
 		t.Errorf("Start: %v", err)

@@ -27,6 +27,7 @@ func (s *service) restore(r *record) {
 		case !s.adopt(r):
 			s.missed(r)
 		}
+		s.resumePending(r.Pending)
 	})
 }
 

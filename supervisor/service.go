@@ -27,6 +27,8 @@ type service struct {
 	serves bool // programs that depend on it may start
 	gone   bool // taken out of the configuration: no event may start it again
 
+	pending pending // of a request that takes several steps
+
 	detached bool // the supervisor is closed; the process lives on without it
 	restored bool // known from an earlier supervisor, whose decision to leave it down stands
 	resume   bool // known from an earlier supervisor, which would have started it again
@@ -88,9 +90,9 @@ func (s *service) event(f func()) {
 		s.mu.Unlock()
 		return
 	}
-	before, wasReady, served, turn := s.state, s.ready, s.serves, s.turn
+	before, wasReady, served, turn, pending := s.state, s.ready, s.serves, s.turn, s.pending
 	f()
-	if s.turn != turn || s.ready != wasReady {
+	if s.turn != turn || s.ready != wasReady || s.pending != pending {
 		s.save()
 	}
 	s.publish(before)
@@ -234,7 +236,7 @@ func (s *service) save() {
 
 func (s *service) record() *record {
 	r := &record{
-		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted,
+		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted, Pending: s.pending,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.ready,
 		Restarts: s.restarts, Failures: s.failures, Vain: s.vain, Backoffs: s.backoffs,
 		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog, LastFile: s.lastFile,

@@ -126,10 +126,8 @@ func orphanProgram(r *record) Program {
 
 // discard stops a program that is no longer defined and forgets it.
 func (sup *Supervisor) discard(s *service) {
-	s.mu.Lock()
-	s.gone = true
-	s.mu.Unlock()
-	s.stop(false)
+	s.event(func() { s.gone, s.pending = true, pendingStop })
+	s.stop(pendingStop)
 	if s.settleDown(sup.ctx) != nil {
 		return
 	}
@@ -141,17 +139,19 @@ func (sup *Supervisor) discard(s *service) {
 	}
 }
 
-// Autostart starts every program with autostart that is not running and was not stopped by hand since the boot.
+// Autostart starts every program with autostart that is not running and was not stopped by hand since the boot, and
+// finishes the requests that an earlier supervisor had begun.
 func (sup *Supervisor) Autostart() {
 	var names []string
 	for _, s := range sup.services() {
 		s.mu.Lock()
-		if !s.gone && s.state == Stopped && (s.resume || s.prog.AutoStart && !s.restored) {
+		if !s.gone && s.pending == pendingNothing && s.state == Stopped && (s.resume || s.prog.AutoStart && !s.restored) {
 			names = append(names, s.prog.Name)
 		}
 		s.mu.Unlock()
 	}
-	sup.background(func() { sup.startAll(names) })
+	sup.background(func() { sup.startAll(names, nil) })
+	sup.finishRequests()
 }
 
 // Close ends the supervisor and leaves the programs running, for a next one to take over.

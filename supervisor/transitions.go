@@ -17,29 +17,36 @@ const (
 	oomAskedAfter  = 200 * time.Millisecond // leaves the processor to the restart first
 )
 
-// start is the wish that the program runs.
-func (s *service) start() {
+// start requests that the program runs. With a pending step, it is the last one of a request that planned it, and does
+// nothing when a later request has taken its place.
+func (s *service) start(planned pending) {
 	s.event(func() {
-		if s.gone || s.sup.stopping.Load() {
+		if s.gone || s.sup.stopping.Load() || planned != pendingNothing && s.pending != planned {
 			return
 		}
-		s.wanted = true
+		s.wanted, s.pending = true, pendingNothing
 		switch s.state {
 		case Stopped, Exited, Fatal, Backoff, Waiting:
 			s.tryAfresh()
 		case Starting, Running:
-			s.vain = 0 // whoever waits from now on has seen nothing fail
+			s.vain = 0 // a caller that waits from now on has seen nothing fail
 		case Killing:
 			s.changeMind()
 		}
 	})
 }
 
-// stop is the wish that it does not. again says that it is to come back when it has stopped.
-func (s *service) stop(again bool) {
+// stop requests that the program does not run; planned is the step for which it was marked. It does nothing when a later
+// request has taken the place of that one.
+func (s *service) stop(planned pending) {
 	s.event(func() {
-		again = again && !s.gone && !s.sup.stopping.Load()
-		s.wanted = again
+		if s.pending != planned {
+			return
+		}
+		s.wanted = false
+		if planned == pendingStop {
+			s.pending = pendingNothing // from here on the state tells
+		}
 		switch s.state {
 		case Waiting, Backoff:
 			s.setState(Stopped, 0, nil)
@@ -47,10 +54,6 @@ func (s *service) stop(again bool) {
 			s.terminate()
 		case Killing:
 			s.changeMind()
-		}
-		if again && s.state.Down() {
-			s.wanted = true
-			s.tryAfresh()
 		}
 	})
 }
