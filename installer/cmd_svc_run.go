@@ -39,6 +39,8 @@ Program files have the keys of supervisor 4. These are added to them:
                       time between two attempts (1s), and until it counts as failed (2m)
   liveness_tcp, _http, _exec, _interval, _timeout, _threshold, _action
                       the same while it is ready; action restart, stop or none after threshold failures
+  stopwaitsecs_starting
+                      stopwaitsecs for a process that has not been ready yet (stopwaitsecs)
   restart_delay, restart_delay_max, restart_reset
                       pause before the first restart (500ms), which doubles up to (30s), until it was up for (30s)
   limit_nofile, limit_nproc, limit_core

@@ -33,6 +33,7 @@ func (p Program) INI() []byte {
 
 	e.str("stopsignal", p.StopSignal, d.StopSignal)
 	e.num("stopwaitsecs", int64(p.StopWaitSecs), int64(d.StopWaitSecs))
+	e.num("stopwaitsecs_starting", int64(p.StopWaitStarting), int64(d.StopWaitStarting))
 	e.boolean("stopasgroup", p.StopAsGroup, d.StopAsGroup)
 	e.boolean("killasgroup", p.KillAsGroup, d.KillAsGroup)
 	e.duration("restart_delay", p.RestartDelay, d.RestartDelay)

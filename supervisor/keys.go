@@ -30,6 +30,7 @@ var programKeys = []programKey{
 
 	{"stopsignal", setStopSignal},
 	intKey("stopwaitsecs", 0, 86400, func(p *Program) *int { return &p.StopWaitSecs }),
+	intKey("stopwaitsecs_starting", 0, 86400, func(p *Program) *int { return &p.StopWaitStarting }),
 	boolKey("stopasgroup", func(p *Program) *bool { return &p.StopAsGroup }),
 	boolKey("killasgroup", func(p *Program) *bool { return &p.KillAsGroup }),
 	durationKey("restart_delay", func(p *Program) *time.Duration { return &p.RestartDelay }),

@@ -31,8 +31,10 @@ type Program struct {
 
 	StopSignal   string // without SIG: TERM, INT, QUIT, ...
 	StopWaitSecs int    // seconds from StopSignal to KILL
-	StopAsGroup  bool   // send StopSignal to the whole process group, not only to its leader
-	KillAsGroup  bool   // after the leader is gone, kill what is left of the group (and of the cgroup)
+	// StopWaitStarting is as StopWaitSecs for a process that has not been ready yet; 0 is StopWaitSecs.
+	StopWaitStarting int
+	StopAsGroup      bool // send StopSignal to the whole process group, not only to its leader
+	KillAsGroup      bool // after the leader is gone, kill what is left of the group (and of the cgroup)
 
 	RestartDelay    time.Duration // before the first restart; doubles with each further failure, with jitter
 	RestartDelayMax time.Duration
@@ -132,6 +134,14 @@ const (
 	DependantsReady     = "ready"     // when the program is ready
 	DependantsListening = "listening" // when its ready_tcp and ready_http pass: what it still lacks may come from them
 )
+
+// stopWait returns the seconds that a process has to end after its stop signal.
+func (p *Program) stopWait(wasReady bool) int {
+	if !wasReady && p.StopWaitStarting > 0 {
+		return p.StopWaitStarting
+	}
+	return p.StopWaitSecs
+}
 
 // HasReadiness reports whether the program has a readiness probe; one without is ready when it has started.
 func (p *Program) HasReadiness() bool {

@@ -237,7 +237,7 @@ func (s *service) save() {
 func (s *service) record() *record {
 	r := &record{
 		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted, Pending: s.pending,
-		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.ready,
+		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.run.wasReady,
 		Restarts: s.restarts, Failures: s.failures, Vain: s.vain, Backoffs: s.backoffs,
 		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog, LastFile: s.lastFile,
 		StopGroup: s.prog.StopAsGroup, StopWait: s.prog.StopWaitSecs, StopWith: s.prog.StopSignal,

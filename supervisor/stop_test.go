@@ -3,7 +3,9 @@ package supervisor
 import (
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestStopSignalIsRepeated stops a program that loses its first stop signal, as mysqld does while it comes up: with one
@@ -27,6 +29,48 @@ func TestStopSignalIsRepeated(t *testing.T) {
 	if st.Exit == nil || st.Exit.Signal != "SIGTERM" {
 		t.Errorf("it ended by %+v", st.Exit)
 	}
+}
+
+// TestStopWhileStarting stops a program that does not end while it starts: it has stopwaitsecs_starting seconds. Once it
+// was ready it has stopwaitsecs, also when the supervisor has been replaced during the stop.
+func TestStopWhileStarting(t *testing.T) {
+	b := newBench(t)
+	gate := filepath.Join(b.dir, "gate")
+	b.run(b.child("a", "ignore;say deaf;sleep", func(p *Program) {
+		p.ReadyExec = []string{"/usr/bin/test", "-e", gate}
+		p.StopWaitSecs, p.StopWaitStarting = 10_000, 1
+	}))
+	start := func() {
+		t.Helper()
+		if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
+			t.Fatal(err)
+		}
+		b.until("a", "up", func(st Status) bool { return st.PID != 0 })
+	}
+	start()
+	b.untilLog("a", "deaf")
+	b.stop("a")
+	if st := b.status("a"); st.Exit == nil || st.Exit.Signal != "SIGKILL" {
+		t.Fatalf("it ended by %+v", st.Exit)
+	}
+	touch(gate)
+	start()
+	b.until("a", "ready", func(st Status) bool { return st.Ready })
+	if err := b.sup.Stop(testContext(t), []string{"a"}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.until("a", "STOPPING", func(st Status) bool { return st.State == Stopping })
+	b.sup.Close()
+	b.open()
+	s := b.sup.service("a")
+	s.mu.Lock()
+	left := time.Until(s.run.deadline)
+	s.mu.Unlock()
+	if st := b.status("a"); st.State != Stopping || left < b.sup.seconds(5_000) {
+		t.Errorf("it is %s and has %v to end", st.State, left)
+	}
+	_ = b.sup.Signal("a", syscall.SIGKILL)
+	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
 }
 
 // TestStopSignalIsNotRepeated sends a ready program one stop signal: some take a second for an order to drop everything.

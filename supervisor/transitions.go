@@ -280,7 +280,7 @@ func (s *service) terminate() {
 	early := !s.serves
 	s.run.cancel()
 	s.run.asked = true
-	wait := s.sup.seconds(s.prog.StopWaitSecs)
+	wait := s.sup.seconds(s.prog.stopWait(s.run.wasReady))
 	s.run.deadline = time.Now().Add(wait)
 	s.sendStop()
 	if early {

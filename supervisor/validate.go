@@ -122,7 +122,7 @@ func (p *Program) checkNumbers() error {
 			return fmt.Errorf("ports: %d is not between 1 and 65535", port)
 		}
 	}
-	if min(p.StartSecs, p.StartRetries, p.StopWaitSecs, p.StdoutLogfileBackups, p.StderrLogfileBackups) < 0 ||
+	if min(p.StartSecs, p.StartRetries, p.StopWaitSecs, p.StopWaitStarting, p.StdoutLogfileBackups, p.StderrLogfileBackups) < 0 ||
 		min(p.StdoutLogfileMaxBytes, p.StderrLogfileMaxBytes, p.LogTotalMaxBytes) < 0 ||
 		min(p.RestartDelay, p.RestartDelayMax, p.RestartReset) < 0 {
 		return errors.New("a number is negative")

@@ -75,6 +75,10 @@ func databaseProgram(s *Spec) supervisor.Program {
 	// It says nothing on its output once it has opened this.
 	p.LogFiles = []string{s.databaseLog()}
 	p.StopWaitSecs = 300 // a clean shutdown flushes the buffer pool; killing it means a recovery
+	// While it starts, the server loses TERM, and a recovery cannot be interrupted otherwise. KILL is safe then: InnoDB
+	// applies the redo log from the last checkpoint, writes pages through the doublewrite buffer, and begins again at the
+	// same checkpoint. The directory of a new database gets its name only when it is complete, so none is made here.
+	p.StopWaitStarting = 20
 	// The port opens before the server lets anyone in, so only a login tells.
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", s.ProbeConf()}
 	p.ReadyTimeout = 5 * time.Minute
