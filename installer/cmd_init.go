@@ -48,13 +48,20 @@ func newInitCommand(g *globals) *cobra.Command {
 		Use:   "init",
 		Short: "Write a commented cluster file for one, two or three sides",
 		Long: `Write a commented cluster file for one, two or three sides. Routes follow upstream's rules, passwords are drawn. On a
-terminal and without flags it asks. The file goes to standard output, or with --out to a new file that only its owner
-can read, for it has passwords.
+terminal and without flags it asks.
+
+Sides are different organisations: --out DIR writes a file for each side (host.yaml, guest.yaml, exchange.yaml), which only
+that side's hosts get, and public.yaml, which every side gets and which has no secret. Passwords are then drawn on the host
+that needs them, but for those that several hosts of a side share: they are in that side's file.
+
+For sides that are one organisation, one file for all goes to standard output, or with --out FILE.yaml to a new file that
+only its owner can read, for it has the passwords of all sides.
 
 EXIT STATUS
   0    the file was written
   2    wrong usage, or a cluster that cannot work`,
-		Example: `  fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --out cluster.yaml
+		Example: `  fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --out cluster
+  fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --out cluster.yaml
   fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2 --exchange 192.168.0.88 --tls host,exchange > cluster.yaml
   fate-installer init --host 10000:192.168.0.1 --host-flows 192.168.0.1,192.168.0.2 --out cluster.yaml
   fate-installer init --host 10000:192.168.0.1 --host-nodes 192.168.0.2,192.168.0.3 --host-database 192.168.0.3 --out cluster.yaml
@@ -92,14 +99,20 @@ EXIT STATUS
 	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")
 	f.BoolVar(&o.published, "upstream-passwords", false, "use the passwords that AnsibleFATE publishes instead of drawing them")
 	f.StringVar(&o.from, "from", "", "start from AnsibleFATE's setup.conf or var files: a `file` or directory")
-	f.StringVar(&o.out, "out", "", "write to this new `file` instead of standard output")
+	f.StringVar(&o.out, "out", "", "write a file for each side into this `path`, a directory; a name that ends in .yaml is one file for all sides")
+	for _, r := range fate.Roles {
+		cmd.MarkFlagsMutuallyExclusive("from", string(r))
+	}
 	return cmd
 }
 
 func runInit(_ context.Context, g *globals, o *initOptions) error {
-	cluster, err := o.cluster(g)
+	cluster, drawn, err := o.cluster(g)
 	if err != nil {
 		return exitCode(err, exitUsage)
+	}
+	if isDirectoryName(o.out) {
+		return writeSides(g, o.out, cluster, drawn)
 	}
 	data, err := cluster.ClusterFile()
 	if err != nil {
@@ -116,10 +129,57 @@ func runInit(_ context.Context, g *globals, o *initOptions) error {
 	return nil
 }
 
-// cluster makes the cluster from another file, from flags, or from answers.
-func (o *initOptions) cluster(g *globals) (*fate.Cluster, error) {
+// isDirectoryName tells --out DIR from --out FILE: a file has an extension.
+func isDirectoryName(name string) bool {
+	info, err := os.Stat(name)
+	return name != "" && (strings.HasSuffix(name, "/") || filepath.Ext(name) == "" || err == nil && info.IsDir())
+}
+
+// writeSides writes a file for each side, with the passwords that its hosts share, and the public part.
+func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Role]fate.Secrets) error {
+	files, err := cluster.SideFiles(drawn)
+	if err != nil {
+		return exitCode(err, exitUsage)
+	}
+	for _, f := range files {
+		if _, err := os.Lstat(filepath.Join(dir, f.Name)); err == nil {
+			return exitCode(withHint(fmt.Errorf("cannot write %s: it exists", filepath.Join(dir, f.Name)),
+				"choose another directory, or remove it; its passwords may be in use"), exitUsage)
+		}
+	}
+	if err := writeKeyFiles(dir, files, false); err != nil {
+		return exitCode(err, exitUsage)
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = filepath.Join(dir, f.Name)
+	}
+	if g.Output == outputJSON {
+		return g.printJSON(map[string]any{"files": names})
+	}
+	for _, s := range cluster.Sides() {
+		g.printf("%s.yaml: the side %s, for its own hosts only, with the passwords that they share\n", filepath.Join(dir, string(s.Role)), s.Role)
+	}
+	g.printf("%s: for every side, without any secret\n", filepath.Join(dir, fate.PublicFile))
+	return nil
+}
+
+// cluster makes the cluster from another file, from flags, or from answers, and gives the passwords that were drawn.
+func (o *initOptions) cluster(g *globals) (*fate.Cluster, map[fate.Role]fate.Secrets, error) {
+	drawn, err := drawSecrets(o.published)
+	if err != nil {
+		return nil, nil, err
+	}
+	cluster, err := o.clusterWith(g, drawn)
+	if o.published {
+		drawn = nil // they were asked for
+	}
+	return cluster, drawn, err
+}
+
+func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) (*fate.Cluster, error) {
 	if o.from != "" {
-		return clusterFrom(o.from, o.published)
+		return clusterFrom(o.from, drawn)
 	}
 	in, err := o.fromFlags()
 	if err != nil {
@@ -133,9 +193,7 @@ func (o *initOptions) cluster(g *globals) (*fate.Cluster, error) {
 			return nil, err
 		}
 	}
-	if in.Secrets, err = drawSecrets(o.published); err != nil {
-		return nil, err
-	}
+	in.Secrets = drawn
 	return fate.NewCluster(in)
 }
 
@@ -193,7 +251,7 @@ func drawSecrets(published bool) (map[fate.Role]fate.Secrets, error) {
 }
 
 // clusterFrom reads AnsibleFATE's files. Passwords they lack are drawn.
-func clusterFrom(name string, published bool) (*fate.Cluster, error) {
+func clusterFrom(name string, secrets map[fate.Role]fate.Secrets) (*fate.Cluster, error) {
 	files, err := readConfigFiles(name)
 	if err != nil {
 		return nil, err
@@ -201,10 +259,6 @@ func clusterFrom(name string, published bool) (*fate.Cluster, error) {
 	var sources []fate.Source
 	for _, file := range files {
 		sources = append(sources, fate.Source{Name: file.Name, Data: []byte(file.Data)})
-	}
-	secrets, err := drawSecrets(published)
-	if err != nil {
-		return nil, err
 	}
 	return fate.ParseWith(sources, secrets)
 }

@@ -35,8 +35,11 @@ func newKeysCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Make, check and install the TLS keys of the sides that use TLS",
-		Long: `Make the certificates and keys of the sides that use TLS, under AnsibleFATE's names: for each side a directory and one
-archive to carry to its rollsite hosts. Server certificates are valid for every address and name in the routes to
+		Long: `Sides that are different organisations make their keys each for itself: keys request, keys sign, keys complete. No private
+key leaves its side then.
+
+Without one of these commands, make the certificates and keys of all sides of the cluster file that use TLS in one place,
+under AnsibleFATE's names: for each side a directory and one archive to carry to its rollsite hosts. Server certificates are valid for every address and name in the routes to
 that side and in its public_names.
 
 The directory ca has the keys that sign. It is in no archive; keep it offline, and give it to --renew to issue new
@@ -46,7 +49,8 @@ certificates under the same CA. With a cluster file of one side only, the direct
 EXIT STATUS
   0    done
   2    wrong usage or configuration, or keys that cannot work`,
-		Example: `  fate-installer keys --config cluster.yaml --out keys
+		Example: `  fate-installer keys request --config host.yaml --out host-keys
+  fate-installer keys --config cluster.yaml --out keys
   fate-installer keys --config cluster.yaml --per-role-ca --out keys
   fate-installer keys --config cluster.yaml --renew keys/ca --out keys-2031
   fate-installer keys check --config cluster.yaml --role host from-our-pki/
@@ -60,7 +64,7 @@ EXIT STATUS
 	f.StringVar(&o.renew, "renew", "", "sign with the CA in this `directory`, made by an earlier run")
 	f.StringVar(&o.fromPeer, "from-peer", "", "`directory` with the peer's ca.pem, client.pem and client.key")
 	_ = cmd.MarkFlagRequired("out")
-	cmd.AddCommand(newKeysCheckCommand(g), newKeysInstallCommand(g))
+	cmd.AddCommand(newKeysRequestCommand(g), newKeysSignCommand(g), newKeysCompleteCommand(g), newKeysCheckCommand(g), newKeysInstallCommand(g))
 	return cmd
 }
 
@@ -133,18 +137,6 @@ func runKeys(g *globals, o *keysOptions) error {
 
 // writeKeys lays a key set out: DIR/ca with what signs, DIR/<role> and DIR/<role>.tar.gz for each side, DIR/for-peer.
 func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) error {
-	abs, err := absolute(dir)
-	if err != nil {
-		return err
-	}
-	h, err := host.New("/", nil)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if h.Exists(abs) {
-		return exitCode(withHint(fmt.Errorf("cannot write keys to %s: it exists", dir), "choose a new directory: keys in use are not overwritten"), exitUsage)
-	}
 	var files []fate.NamedFile
 	add := func(name string, content []byte) { files = append(files, fate.NamedFile{Name: name, Content: content}) }
 	for _, a := range set.Authorities {
@@ -166,14 +158,11 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 		add("for-peer/client.pem", p.Cert)
 		add("for-peer/client.key", p.Key)
 	}
-	for _, f := range files {
-		name := path.Join(abs, f.Name)
-		if err := h.MkdirAll(path.Dir(name), host.FileMode{Perm: 0o700}); err != nil {
-			return err
-		}
-		if err := h.WriteFile(name, f.Content, host.FileMode{Perm: 0o600}); err != nil {
-			return err
-		}
+	if err := writeKeyFiles(dir, files, true); err != nil {
+		return err
+	}
+	if len(req.Sides) > 1 {
+		g.printf("note: the private keys of all sides are in one place; organisations that must not have each other's use fate-installer keys request\n")
 	}
 	for _, side := range req.Sides {
 		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, string(side.Role)), side)

@@ -2,6 +2,7 @@ package fate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 )
@@ -9,9 +10,14 @@ import (
 // ClusterFile writes a cluster as one commented file in the 1.7+ form. Parse reads it back as the same cluster, and
 // AnsibleFATE reads the parts of it that it knows. It contains passwords.
 func (c *Cluster) ClusterFile() ([]byte, error) {
+	return c.write("A FATE cluster. The same file is used on every host; fate-installer finds out which host it is on.")
+}
+
+// write is ClusterFile with the first line of its comment.
+func (c *Cluster) write(title string) ([]byte, error) {
 	w := &clusterWriter{c: c, comments: yaml.CommentMap{}}
 	var top yamlMap
-	w.comment("$", "A FATE cluster. The same file is used on every host; fate-installer finds out which host it is on.",
+	w.comment("$", title,
 		"Keys and meanings are AnsibleFATE's. A value that is left out has its default: fate-installer config show --origins")
 	if c.Install.Base != "" && c.Install.Base != defaultBase {
 		top = append(top, item("base", c.Install.Base))
@@ -24,6 +30,10 @@ func (c *Cluster) ClusterFile() ([]byte, error) {
 		}
 		top = append(top, yaml.MapItem{Key: string(s.Role), Value: block(s)})
 	}
+	return w.encode(top)
+}
+
+func (w *clusterWriter) encode(top yamlMap) ([]byte, error) {
 	b, err := yaml.MarshalWithOptions(top, yaml.Indent(2), yaml.IndentSequence(true), yaml.WithComment(w.comments))
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the cluster file: %w", err)
@@ -50,6 +60,7 @@ func (w *clusterWriter) block(m *yamlMap, key string, value yamlMap, comment ...
 	if len(comment) > 0 {
 		w.comment(w.path+"."+key, comment...)
 	}
+	value = slices.DeleteFunc(value, func(i yaml.MapItem) bool { return i.Key == nil })
 	*m = append(*m, yaml.MapItem{Key: key, Value: value})
 }
 
@@ -136,7 +147,13 @@ func modulesItems(enable bool, ips []string) yamlMap {
 	return yamlMap{item("enable", enable), item("ips", texts(ips))}
 }
 
-func secretItem(key string, s Secret) yaml.MapItem { return item(key, s.Reveal()) }
+// secretItem is left out of its block when the secret is drawn at installation.
+func secretItem(key string, s Secret) yaml.MapItem {
+	if s.IsZero() {
+		return yaml.MapItem{}
+	}
+	return item(key, s.Reveal())
+}
 
 func rollsiteItems(s *Side) yamlMap {
 	r := s.Rollsite

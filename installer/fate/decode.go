@@ -23,8 +23,9 @@ type decoder struct {
 	anchors  map[string][]*ast.AnchorNode // in the order of the text
 	aliases  []string                     // being followed, to stop at a cycle
 	fields   map[reflect.Type]map[string][]int
-	failed   map[string]bool // paths whose value could not be read
-	values   int             // read so far, each alias counted with what it refers to
+	failed   map[string]bool   // paths whose value could not be read
+	listed   map[string]string // the file that each list is from
+	values   int               // read so far, each alias counted with what it refers to
 }
 
 // maxValues bounds what aliases and merged mappings make of a small file.
@@ -99,7 +100,11 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 
 func (d *decoder) pointer(at, n ast.Node, v reflect.Value, path string) {
 	if !v.IsNil() {
-		d.problem(at, "keep one of the two", "%s is described a second time; the first is at %s", path, d.origins[path])
+		if d.origins[path].File == d.file {
+			d.problem(at, "keep one of the two", "%s is described a second time; the first is at %s", path, d.origins[path])
+			return
+		}
+		d.value(n, v.Elem(), path) // several files may add up to a side, as its own and the public one do
 		return
 	}
 	d.origins[path] = d.pos(at)
@@ -208,12 +213,19 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 		d.fail(n, path, "write one item per line, each after a dash", "%s must be a list, not %s", path, kindOf(n))
 		return
 	}
+	first, before := d.origins[path], v.Interface()
+	again := v.Len() > 0 && d.listed[path] != "" && d.listed[path] != d.file
 	out := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
 	for i, item := range seq.Values {
 		child := path + "[" + strconv.Itoa(i) + "]"
 		d.origins[child] = d.pos(item)
 		d.value(item, out.Index(i), child)
 	}
+	if again && !reflect.DeepEqual(before, out.Interface()) {
+		d.fail(n, path, "make them equal, or keep one", "%s contradicts %s", path, first)
+		return
+	}
+	d.listed[path] = d.file
 	v.Set(out)
 }
 

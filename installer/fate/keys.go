@@ -139,7 +139,7 @@ func NewKeys(req KeyRequest) (*KeySet, error) {
 	}
 	for i, s := range req.Sides {
 		r := string(s.Role)
-		server, err := m.leaf(signers[s.Role], r+"-server.fate.fedai.org", s.Names, x509.ExtKeyUsageServerAuth)
+		server, err := m.leaf(signers[s.Role], r+serverName, s.Names, x509.ExtKeyUsageServerAuth)
 		if err != nil {
 			return nil, err
 		}
@@ -270,9 +270,22 @@ func (m *keyMaker) leaf(ca *signer, cn string, names []string, usage x509.ExtKey
 	if err != nil {
 		return fail(err)
 	}
-	template, err := m.template(cn, LeafValidity)
+	cert, err := m.certify(ca, cn, names, usage, key.Public())
 	if err != nil {
 		return fail(err)
+	}
+	keyPEM, err := encodeKey(key)
+	if err != nil {
+		return fail(err)
+	}
+	return leafPair{cert, keyPEM}, nil
+}
+
+// certify makes the certificate of a key.
+func (m *keyMaker) certify(ca *signer, cn string, names []string, usage x509.ExtKeyUsage, key crypto.PublicKey) ([]byte, error) {
+	template, err := m.template(cn, LeafValidity)
+	if err != nil {
+		return nil, err
 	}
 	if template.NotAfter.After(ca.cert.NotAfter) {
 		template.NotAfter = ca.cert.NotAfter
@@ -290,20 +303,16 @@ func (m *keyMaker) leaf(ca *signer, cn string, names []string, usage x509.ExtKey
 	if len(names) == 0 {
 		template.DNSNames = []string{cn}
 	}
-	der, err := x509.CreateCertificate(m.req.Random, template, ca.cert, key.Public(), ca.key)
+	der, err := x509.CreateCertificate(m.req.Random, template, ca.cert, key, ca.key)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("cannot sign %s: %w", cn, err)
 	}
-	keyPEM, err := encodeKey(key)
-	if err != nil {
-		return fail(err)
-	}
-	return leafPair{encodeCert(der), keyPEM}, nil
+	return encodeCert(der), nil
 }
 
 // handover makes the identity with which the peer of a side calls it.
 func (m *keyMaker) handover(ca *signer, side Role) (*Handover, error) {
-	client, err := m.leaf(ca, string(side)+"-client.fate.fedai.org", nil, x509.ExtKeyUsageClientAuth)
+	client, err := m.leaf(ca, string(side)+clientName, nil, x509.ExtKeyUsageClientAuth)
 	if err != nil {
 		return nil, err
 	}

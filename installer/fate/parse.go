@@ -113,7 +113,7 @@ func Parse(sources []Source) (*Cluster, error) { return parse(sources, nil) }
 func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 	r := &reading{
 		doc: document{baseInit: baseInit{EnvCheck: true}}, origins: make(map[string]Pos),
-		failed: make(map[string]bool), fields: make(map[reflect.Type]map[string][]int),
+		failed: make(map[string]bool), listed: make(map[string]string), fields: make(map[reflect.Type]map[string][]int),
 	}
 	for _, src := range sources {
 		r.read(src)
@@ -150,6 +150,7 @@ type reading struct {
 	unreadable bool // a source is not YAML
 	origins    map[string]Pos
 	failed     map[string]bool
+	listed     map[string]string
 	fields     map[reflect.Type]map[string][]int
 	problems   Problems
 	notes      Problems
@@ -161,7 +162,7 @@ func (r *reading) read(src Source) {
 	}
 	d := &decoder{
 		file: src.Name, origins: r.origins, problems: &r.problems,
-		anchors: make(map[string][]*ast.AnchorNode), fields: r.fields, failed: r.failed,
+		anchors: make(map[string][]*ast.AnchorNode), fields: r.fields, failed: r.failed, listed: r.listed,
 	}
 	bodies, err := d.bodies(src.Data)
 	if err != nil {

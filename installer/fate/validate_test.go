@@ -198,7 +198,8 @@ func TestSeveralFilesContradictEachOther(t *testing.T) {
 		{Name: "b", Data: []byte("default_engines: standalone\nhost: {partyid: 2, ip: 10.0.0.2}\n")},
 	})
 	wantProblem(t, err, "b:1:18", "contradicts a:2:18")
-	wantProblem(t, err, "b:2:", "host is described a second time", "a:1:")
+	wantProblem(t, err, "b:2:17", "host.partyid contradicts a:1:17")
+	wantProblem(t, err, "b:2:", "host.ip contradicts a:1:")
 }
 
 func TestDirectoryOfVarFilesWithInventory(t *testing.T) {

@@ -135,19 +135,13 @@ func (k *checker) sharedSecrets(s *Side) {
 	r := string(s.Role)
 	sec := s.Secrets
 	if s.Role != RoleExchange {
-		users := make(map[string]bool)
-		for _, m := range []Module{MySQL, ClusterManager, FateFlow} {
-			for _, ip := range s.addressesOf(m) {
-				users[ip] = true
-			}
-		}
 		const fix = "write it, or let init draw one"
 		if sec.MySQLUser.IsZero() && s.MySQL.Type == "outside" {
 			k.bad(r+".mysql", "write mysql.dbpasswd", "the database is outside, and the password of its user %s is not given", s.MySQL.User)
-		} else if sec.MySQLUser.IsZero() && len(users) > 1 {
+		} else if sec.MySQLUser.IsZero() && s.sharesDatabase() {
 			k.bad(r+".mysql", fix, "the %s has several hosts that log into the database: mysql.dbpasswd, or secrets.mysql_user, is needed", s.Role)
 		}
-		if sec.ZooKeeper.IsZero() && s.ZK.Enable && s.ZK.UseACL && (len(s.FateFlow.IPs) > 1 || s.ZK.Type == "outside") {
+		if sec.ZooKeeper.IsZero() && s.sharesRegistry() {
 			k.bad(r+".zk", fix, "ZooKeeper has an ACL, and its password is not given: zk.passwd, or secrets.zookeeper, is needed")
 		}
 		if !s.MySQL.ours() && s.FateFlow.Enable && sec.MySQLRoot.IsZero() {
