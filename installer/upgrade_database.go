@@ -15,6 +15,7 @@ import (
 	"fate-installer/installer/host"
 	"fate-installer/installer/schema"
 	"fate-installer/installer/step"
+	"fate-installer/payload/count"
 )
 
 // schemaUpgrades are the databases whose tables this host sees to, for the release that is wanted, with their server's
@@ -311,7 +312,11 @@ func (l *loss) String() string {
 	if n := len(shown) - lostShown; n > 0 {
 		more, shown = fmt.Sprintf(" and %d more", n), shown[:lostShown]
 	}
-	return fmt.Sprintf("%d jobs and %d models were made since: %s%s", len(l.Jobs), l.Models, strings.Join(shown, ", "), more)
+	made := fmt.Sprintf("%s and %s were made since", count.Of(len(l.Jobs), "job"), count.Of(l.Models, "model"))
+	if len(shown) == 0 {
+		return made
+	}
+	return made + ": " + strings.Join(shown, ", ") + more
 }
 
 // lost tells what was written since the upgrade, for a rollback of the database.

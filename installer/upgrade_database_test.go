@@ -95,8 +95,8 @@ func TestLossSaysWhatIsLost(t *testing.T) {
 	}
 	for want, l := range map[string]loss{
 		"no job was made since":                      {},
-		"1 jobs and 0 models were made since: 1":     {Jobs: []string{"1"}},
-		"0 jobs and 1 models were made since":        {Models: 1},
+		"1 job and 0 models were made since: 1":      {Jobs: []string{"1"}},
+		"0 jobs and 1 model were made since":         {Models: 1},
 		"12 jobs and 3 models were made since: 2026": {Jobs: jobs, Models: 3},
 		"202601020304 and 2 more":                    {Jobs: jobs},
 	} {

@@ -308,11 +308,9 @@ func (b bench) toy(host string, args ...string) {
 	}
 }
 
-// query asks the database with the login that the readiness probe uses, and with the client that comes with MariaDB.
-// The MySQL has none: there it is python's, on a host that has FATE's python.
-func (b bench) query(host, statement string) string {
-	b.t.Helper()
-	const script = `cd /data/projects/fate/common/mysql/* || exit
+// queryScript asks the database with the client that comes with MariaDB. MySQL has none: there it is python's, on a host
+// that has FATE's python.
+const queryScript = `cd /data/projects/fate/common/mysql/* || exit
 [ ! -x bin/mariadb ] || LD_LIBRARY_PATH=lib exec bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute "$1"
 exec /data/projects/fate/common/python/venv/bin/python -c '
 import sys, pymysql
@@ -321,7 +319,11 @@ with pymysql.connect(read_default_file="conf/probe.cnf") as connection, connecti
     for row in c.fetchall():
         print(*row, sep="\t")
 ' "$1"`
-	return b.run(host, "sh", "-c", script, "sh", statement)
+
+// query asks the database with the login that the readiness probe uses.
+func (b bench) query(host, statement string) string {
+	b.t.Helper()
+	return b.run(host, "sh", "-c", queryScript, "sh", statement)
 }
 
 // jobs counts the rows of FATE-Flow's job table.

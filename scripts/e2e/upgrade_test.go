@@ -29,10 +29,9 @@ var formerAppliance = sync.OnceValues(func() (string, error) {
 // newerFile is the appliance that a host is upgraded to.
 const newerFile = "/root/newer"
 
-// TestUpgradeFromFormerGeneration takes a party from FATE 1.9.1 to 1.11.4 and back, with the jobs and models of both,
-// and forward again through kills.
+// TestUpgradeFromFormerGeneration takes a party from FATE 1.9.1 to 1.11.4 through kills, back, and forward again, with
+// the jobs and models of both. make e2e-long looks at more of what can be wrong on the way.
 func TestUpgradeFromFormerGeneration(t *testing.T) {
-	onlyLong(t)
 	b := newBenchWith(t, formerAppliance, installerFile, "host=192.168.0.1")
 	file, err := demoAppliance()
 	if err != nil {
@@ -46,37 +45,23 @@ func TestUpgradeFromFormerGeneration(t *testing.T) {
 		b.checkReady("host", modulesOfParty...)
 		b.run("host", "fate-installer", "test", "min")
 	})
-	b.step("nodes that do not register themselves", func(b bench) { b.nodesAreKept() })
+	if long() {
+		b.step("nodes that do not register themselves", func(b bench) { b.nodesAreKept() })
+		b.step("refused while a job runs", func(b bench) { b.jobsRefuse() })
+	}
 	before := b.made()
-	b.step("refused while a job runs", func(b bench) { b.jobsRefuse() })
-	b.step("upgrade", func(b bench) {
-		out := b.run("host", newerFile, "upgrade")
-		b.t.Log(out)
-		for _, want := range []string{"2.4.6 -> 2.5.3", "keeping a copy of the database", "toy test passed"} {
-			if !strings.Contains(out, want) {
-				b.t.Errorf("upgrade does not say %q:\n%s", want, out)
-			}
-		}
-		b.isNewer()
-		b.kept(before)
-		b.run("host", "fate-installer", "test", "min")
-		if out := b.run("host", newerFile, "install"); !strings.Contains(out, "nothing to do") {
-			b.t.Errorf("install after the upgrade:\n%s", out)
-		}
-	})
-	b.step("without the new columns", func(b bench) { b.lacksColumns() })
+	t.Logf("before the upgrade: %v", before)
+	var records int
+	b.step("upgrade", func(b bench) { records = b.upgradeWhole(before) })
+	if long() {
+		b.step("without the new columns", func(b bench) { b.lacksColumns() })
+	}
 	b.step("rollback", func(b bench) { b.rollbackLoses(before) })
-	b.step("a failed test stays, and says so", func(b bench) {
-		out, code, err := b.try("host", newerFile, "upgrade", "--test-timeout", "1s")
-		if err != nil || code != 8 || !strings.Contains(out, "are running and failed their test") || !strings.Contains(out, "fate-installer rollback") {
-			b.t.Errorf("upgrade with a test that fails: exit status %d, %v\n%s", code, err, out)
-		}
-		b.isNewer()
-		b.rollback(before)
-	})
-	b.step("killed", func(b bench) { b.killUpgrades(before, upgradeKills()) })
-	b.step("back and forward again", func(b bench) {
-		b.rollback(before)
+	if long() {
+		b.step("a failed test stays, and says so", func(b bench) { b.failedTestStays(before) })
+	}
+	b.step("killed", func(b bench) { b.killUpgrades(before, records, upgradeKills()) })
+	b.step("forward again", func(b bench) {
 		b.run("host", newerFile, "upgrade")
 		b.isNewer()
 		b.kept(before)
@@ -84,7 +69,40 @@ func TestUpgradeFromFormerGeneration(t *testing.T) {
 	})
 }
 
-// killsVariable is how often upgrades are killed; two unless it says so, which keeps the scenario near five minutes.
+// upgradeWhole upgrades without any trouble, and returns how many records of its steps it wrote.
+func (b bench) upgradeWhole(before made) int {
+	b.t.Helper()
+	records := b.records()
+	out := b.run("host", newerFile, "upgrade")
+	b.t.Log(out)
+	records = b.records() - records
+	for _, want := range []string{"2.4.6 -> 2.5.3", "keeping a copy of the database", "toy test passed"} {
+		if !strings.Contains(out, want) {
+			b.t.Errorf("upgrade does not say %q:\n%s", want, out)
+		}
+	}
+	b.isNewer()
+	b.kept(before)
+	b.t.Logf("after the upgrade: %v", b.made())
+	b.run("host", "fate-installer", "test", "min")
+	if out := b.run("host", newerFile, "install"); !strings.Contains(out, "nothing to do") {
+		b.t.Errorf("install after the upgrade:\n%s", out)
+	}
+	return records
+}
+
+// failedTestStays upgrades with a toy test that has no time.
+func (b bench) failedTestStays(before made) {
+	out, code, err := b.try("host", newerFile, "upgrade", "--test-timeout", "1s")
+	if err != nil || code != 8 || !strings.Contains(out, "are running and failed their test") ||
+		!strings.Contains(out, "fate-installer rollback") {
+		b.t.Errorf("upgrade with a test that fails: exit status %d, %v\n%s", code, err, out)
+	}
+	b.isNewer()
+	b.rollback(before)
+}
+
+// killsVariable is how often upgrades are killed; two unless it says so, which keeps the scenario below four minutes.
 const killsVariable = "FATE_E2E_KILLS"
 
 func upgradeKills() int {
@@ -94,28 +112,35 @@ func upgradeKills() int {
 	return 2
 }
 
-// made counts jobs, models and metrics.
-func (b bench) made() [3]int {
+// made is what a party has made: rows of FATE-Flow's tables, and the files in which it keeps models.
+type made struct{ Jobs, Models, Metrics, Files int }
+
+func (b bench) made() made {
 	b.t.Helper()
-	var out [3]int
-	for i, table := range []string{"t_job", "standin_model", "standin_metric"} {
-		n, err := strconv.Atoi(strings.TrimSpace(b.query("host", "SELECT COUNT(*) FROM fate_flow."+table)))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		out[i] = n
+	count := func(table string) int { return b.number(b.query("host", "SELECT COUNT(*) FROM fate_flow."+table)) }
+	const files = "find /data/projects/fate/fateflow/model_local_cache -type f | wc -l"
+	return made{
+		Jobs: count("t_job"), Models: count("t_machine_learning_model_info"), Metrics: count("standin_metric"),
+		Files: b.number(b.run("host", "sh", "-c", files)),
 	}
-	return out
+}
+
+// number reads a number that a command has printed.
+func (b bench) number(text string) int {
+	b.t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
 }
 
 // kept wants nothing of what was made before to be gone.
-func (b bench) kept(before [3]int) {
+func (b bench) kept(before made) {
 	b.t.Helper()
-	for i, n := range b.made() {
-		if n < before[i] {
-			b.t.Errorf("jobs, models and metrics are %v, were %v", b.made(), before)
-			return
-		}
+	now := b.made()
+	if now.Jobs < before.Jobs || now.Models < before.Models || now.Metrics < before.Metrics || now.Files < before.Files {
+		b.t.Errorf("%+v are left of %+v", now, before)
 	}
 }
 
@@ -193,7 +218,7 @@ func (b bench) lacksColumns() {
 }
 
 // rollbackLoses rolls back: without consent it is refused, and says what is lost.
-func (b bench) rollbackLoses(before [3]int) {
+func (b bench) rollbackLoses(before made) {
 	job := strings.TrimSpace(b.query("host", "SELECT MIN(f_job_id) FROM (SELECT f_job_id FROM fate_flow.t_job GROUP BY f_job_id ORDER BY MIN(f_create_time) DESC LIMIT 3) AS last"))
 	out, code, err := b.try("host", "fate-installer", "rollback")
 	if err != nil || code != 2 || !strings.Contains(out, "--yes") || !strings.Contains(out, "jobs and ") {
@@ -205,7 +230,7 @@ func (b bench) rollbackLoses(before [3]int) {
 }
 
 // rollback goes back to the former release, whose toy test passes, and to its database.
-func (b bench) rollback(before [3]int) {
+func (b bench) rollback(before made) {
 	b.t.Helper()
 	out := b.run("host", "fate-installer", "rollback", "--yes")
 	if !strings.Contains(out, "toy test passed") {
@@ -217,46 +242,124 @@ func (b bench) rollback(before [3]int) {
 		b.t.Errorf("%s of 3 new columns are there after the rollback", got)
 	}
 	now := b.made()
-	if more := now[0] - before[0]; more < 2 || more > 4 || now[1] != before[1] || now[2] != before[2] { // the toy test, perhaps twice
-		b.t.Errorf("jobs, models and metrics are %v after the rollback, were %v", now, before)
+	more := now.Jobs - before.Jobs // of the toy test, perhaps twice
+	if more < 2 || more > 4 || now.Models-before.Models != more || now.Metrics != before.Metrics || now.Files < before.Files {
+		b.t.Errorf("%+v after the rollback, were %+v", now, before)
 	}
 	if out := b.run("host", "fate-installer", "plan"); strings.Contains(out, "server_node") || strings.Contains(out, "tables of") && strings.Contains(out, "  ~ ") {
 		b.t.Errorf("plan after the rollback:\n%s", out)
 	}
-	b.query("host", "DELETE FROM fate_flow.t_job ORDER BY f_create_time DESC LIMIT "+fmt.Sprint(now[0]-before[0]))
+	for _, table := range []string{"t_job", "t_machine_learning_model_info"} {
+		b.query("host", fmt.Sprintf("DELETE FROM fate_flow.%s ORDER BY f_create_time DESC LIMIT %d", table, more))
+	}
 	b.query("host", "DELETE FROM fate_flow.t_task WHERE f_job_id NOT IN (SELECT f_job_id FROM fate_flow.t_job)")
 }
 
-// killUpgrades kills upgrades at random moments, rolls back those that succeed, and ends with one that does.
-func (b bench) killUpgrades(before [3]int, kills int) {
-	longest := 45 * time.Second
-	for n := 0; n < kills; {
-		after := time.Duration(rand.Int64N(int64(longest)))
-		start := time.Now()
-		// timeout dies of the signal that it sends, and a shell makes exit status 137 of that.
-		kill := fmt.Sprintf("timeout -s KILL %.2f %s upgrade --no-test; exit $?", after.Seconds(), newerFile)
-		out, code, err := b.try("host", "sh", "-c", kill)
-		if err != nil {
-			b.t.Fatal(err)
+// journalFile is the installer's record of the steps that it carries out.
+const journalFile = "/data/projects/common/fate-installer/journal"
+
+func (b bench) records() int {
+	b.t.Helper()
+	return b.number(b.run("host", "sh", "-c", "wc -l <"+journalFile))
+}
+
+// killScript runs a command and kills it with SIGKILL, at the earliest when so many records were added to the journal and
+// it has printed a text, and a while after that. It exits with 137 when it has killed the command.
+const killScript = `lines=$(( $(wc -l <` + journalFile + `) + $1 )) text=$2 after=$3
+shift 3
+"$@" >/root/killed.out 2>&1 &
+pid=$!
+while read -r _ _ state _ </proc/$pid/stat && [ "$state" != Z ]; do
+	if [ $(wc -l <` + journalFile + `) -ge $lines ] && grep -q -e "$text" /root/killed.out; then
+		sleep $after
+		kill -KILL $pid
+		break
+	fi
+	sleep 0.005
+done
+wait $pid
+code=$?
+cat /root/killed.out
+exit $code
+`
+
+// moment is when an upgrade is killed.
+type moment struct {
+	records int    // that it has added to the journal
+	says    string // what it has printed
+	after   time.Duration
+}
+
+func (m moment) String() string {
+	return fmt.Sprintf("%v after record %d of the journal and %q", m.after.Round(time.Millisecond), m.records, m.says)
+}
+
+// killMoments chooses when to kill upgrades that add so many records to the journal. The first ones are before any record
+// is added: while programs are stopped, and while the database is copied.
+func killMoments(random *rand.Rand, records int) func() moment {
+	early := []string{"stopping", "keeping a copy of the database"}
+	return func() moment {
+		m := moment{after: time.Duration(random.Int64N(int64(300 * time.Millisecond)))}
+		if k := random.IntN(len(early) + 8); k < len(early) {
+			m.says = early[k]
+			return m
 		}
-		lines := strings.Split(strings.TrimSpace(out), "\n")
-		b.t.Logf("upgrade, to be killed after %.1f s: exit status %d after %.1f s: %s", after.Seconds(), code, time.Since(start).Seconds(), lines[len(lines)-1])
-		switch code {
-		case 0:
-			longest = time.Since(start)
-			b.isNewer()
-			b.kept(before)
-			b.run("host", "fate-installer", "rollback", "--yes", "--no-test")
-			if got := b.columns(); got != "0" {
-				b.t.Fatalf("%s of 3 new columns are there after the rollback", got)
+		m.records = 1 + random.IntN(records-2) // with the last ones it may end before it is killed
+		return m
+	}
+}
+
+// killUpgrades kills upgrades while they are under way, completes each by the same command, and rolls it back. Some are
+// killed more than once.
+func (b bench) killUpgrades(before made, records, kills int) {
+	seed := rand.Uint64()
+	b.t.Logf("seed %d, %d records", seed, records)
+	random := rand.New(rand.NewPCG(seed, 0))
+	next := killMoments(random, records)
+	for n := 0; n < kills; {
+		for m, again := next(), true; again && n < kills; m = next() {
+			killed := b.killUpgrade(m)
+			if killed {
+				n++
 			}
-		case 137:
-			n++
-		default:
-			b.t.Fatalf("upgrade ended with %d:\n%s", code, out)
+			again = killed && random.IntN(3) == 0
+		}
+		out := b.run("host", newerFile, "upgrade", "--no-test")
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		b.t.Logf("the same command again: %s", lines[len(lines)-1])
+		b.isNewer()
+		b.kept(before)
+		b.run("host", "fate-installer", "rollback", "--yes", "--no-test")
+		b.checkReady("host", modulesOfParty...)
+		b.checkVersion("2.4.6")
+		if now := b.made(); b.columns() != "0" || now != before {
+			b.t.Fatalf("after the rollback %s of 3 new columns are there, and %+v, was %+v", b.columns(), now, before)
 		}
 	}
-	b.t.Log(b.run("host", newerFile, "upgrade"))
-	b.isNewer()
-	b.kept(before)
+}
+
+// killUpgrade kills an upgrade at a moment, and returns whether it had not ended before.
+func (b bench) killUpgrade(m moment) bool {
+	b.t.Helper()
+	start := time.Now()
+	out, code, err := b.try("host", "sh", "-c", killScript, "sh", strconv.Itoa(m.records), m.says,
+		fmt.Sprintf("%.3f", m.after.Seconds()), newerFile, "upgrade", "--no-test")
+	if err != nil || code != 137 && code != 0 {
+		b.t.Fatalf("upgrade to be killed %s ended with %d, %v:\n%s", m, code, err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	states := strings.Fields(b.states())
+	b.t.Logf("upgrade to be killed %s: exit status %d after %.1f s; last words: %s; states of SQL statements: %v",
+		m, code, time.Since(start).Seconds(), lines[len(lines)-1], states)
+	return code == 137
+}
+
+// states lists the states of the statements that are recorded in the database, if it runs.
+func (b bench) states() string {
+	out, code, err := b.try("host", "sh", "-c", queryScript, "sh",
+		"SELECT CONCAT(state, '*', COUNT(*)) FROM fate_flow.fate_installer_upgrade GROUP BY state")
+	if err != nil || code != 0 {
+		return "not-known"
+	}
+	return out
 }

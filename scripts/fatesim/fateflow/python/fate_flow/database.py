@@ -61,6 +61,10 @@ def cursor():
         connection.close()
 
 
+def has_model_store():
+    return _model_store
+
+
 @contextlib.contextmanager
 def model_lock(*identity):
     """The lock under which the model store changes a model, as sync_model.py and db_models.py of 1.11 take it: for ever,
@@ -96,6 +100,32 @@ def _insert(c, verb, table, **values):
     names = ", ".join(f"`{column['Name']}`" for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     c.execute(f"{verb} INTO `{table}` ({names}) VALUES ({marks})", tuple(values[column["Name"]] for column in columns))
+
+
+def save_model_info(**values):
+    with cursor() as c:
+        _insert(c, "REPLACE", "t_machine_learning_model_info", f_create_time=now(), f_update_time=now(), **values)
+
+
+def save_component_meta(**values):
+    """Inserts a row, unless the component of this model has one."""
+    key = ("f_model_id", "f_model_version", "f_role", "f_party_id", "f_component_name")
+    with cursor() as c:
+        c.execute("SELECT 1 FROM t_pipeline_component_meta WHERE " + " AND ".join(f"{k} = %s" for k in key), tuple(values[k] for k in key))
+        if not c.fetchone():
+            _insert(c, "INSERT", "t_pipeline_component_meta", f_create_time=now(), f_update_time=now(), **values)
+
+
+def copy_model_info(model_id, version, role, **changes):
+    """Copies what is noted of a model, as a new version of it."""
+    with cursor() as c:
+        for table in ("t_machine_learning_model_info", "t_pipeline_component_meta"):
+            c.execute(f"SELECT * FROM {table} WHERE f_model_id = %s AND f_model_version = %s AND f_role = %s", (model_id, version, role))
+            for row in c.fetchall():
+                names = {column["Name"] for column in MODELS[table]["Columns"]}
+                row.update({k: v for k, v in changes.items() if k in names})
+                row.update(f_create_time=now(), f_update_time=now())
+                _insert(c, "REPLACE", table, **row)
 
 
 def create_job(job_id, role, party, initiator, runtime_conf):

@@ -14,6 +14,7 @@ import math
 from fate_flow import federation, models, sessions, tables
 
 MODULES = {"HeteroLR": "hetero_lr", "HeteroSecureBoost": "hetero_secure_boost"}
+WITH_MODEL = ("DataTransform", "Intersection", *MODULES)  # modules that make a part of a model
 BOOST_RATE = 1.0
 
 

@@ -243,11 +243,23 @@ def party_command(path, body):
                       for t in database.find_tasks({"job_id": job_id, "role": role, "party_id": party})]}
     elif verb == "finish":
         # "done" is a party whose share of the work is done; what the job has come to is the initiator's to say.
+        if body["status"] == "success":
+            _record_model(job_id, role, party)
         database.set_status(job_id, role, party, body["status"])
         database.end_tasks(job_id, role, party, body["status"])
     else:
         raise ValueError(f"unknown command {verb}")
     return {"retcode": 0, "retmsg": "success", "data": answer}
+
+
+def _record_model(job_id, role, party):
+    """Notes the model of a job, as save_pipelined_model does."""
+    conf = _runtime_conf(job_id, role, party)
+    work = conf.pop("standin_work")
+    if work["kind"] == "predict":
+        return
+    made = [(name, module) for name, module in components(work, role) if module in hetero.WITH_MODEL]
+    models.record(job_id, role, party, conf, _conf.fate_version, made)
 
 
 def _cores(conf, role):
