@@ -38,6 +38,19 @@ var flowTables = []string{
 // mariaDB starts a real server with FATE-Flow's tables and account at a socket, and returns its administrator's login.
 func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
 	t.Helper()
+	db := mariaDBServer(t, socket, "--skip-networking")
+	for _, statement := range append(slices.Clone(flowTables),
+		"CREATE USER fate@localhost IDENTIFIED BY '"+account.Reveal()+"'", "GRANT ALL ON fate_flow.* TO fate@localhost") {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	return db
+}
+
+// mariaDBServer starts a real server at a socket, and returns its administrator's login.
+func mariaDBServer(t *testing.T, socket string, options ...string) *sql.DB {
+	t.Helper()
 	const server = "/usr/sbin/mariadbd"
 	if _, err := os.Stat(server); err != nil {
 		t.Skip("no mariadbd on this machine; install mariadb-server-core")
@@ -58,9 +71,9 @@ func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	child, err := h.Start(host.Cmd{Args: []string{
-		server, "--no-defaults", "--datadir=" + data, "--socket=" + socket, "--pid-file=pid", "--skip-networking", "--user=root",
-	}, Output: &log}) // the server looks at the user only when it runs as root
+	child, err := h.Start(host.Cmd{Args: append([]string{
+		server, "--no-defaults", "--datadir=" + data, "--socket=" + socket, "--pid-file=pid", "--user=root",
+	}, options...), Output: &log}) // the server looks at the user only when it runs as root
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +92,6 @@ func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
 		case <-child.Done():
 			t.Fatalf("the server ended: %v\n%s", child.Err(), log.String())
 		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	for _, statement := range append(slices.Clone(flowTables),
-		"CREATE USER fate@localhost IDENTIFIED BY '"+account.Reveal()+"'", "GRANT ALL ON fate_flow.* TO fate@localhost") {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
 		}
 	}
 	return db

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"fate-installer/installer/host"
+	"fate-installer/installer/schema"
+	"fate-installer/scripts/mysqlserver"
 )
 
 // TestRefuseCarryOver refuses releases between which upstream has no way, with the reason.
@@ -118,4 +121,67 @@ func TestFailedTestIsNoUndo(t *testing.T) {
 	if !strings.Contains(replaceExitHelp, "\n  8    ") {
 		t.Errorf("exit code 8 is in no help:\n%s", replaceExitHelp)
 	}
+}
+
+// TestOldTablesOfAnotherHost refuses to upgrade a host that uses tables which their own host has not brought to the new
+// release, and lets it go on when they are right, were never made, or cannot be looked at.
+func TestOldTablesOfAnotherHost(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "fo") // the address of a socket has room for 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	port := mysqlserver.FreePort(t)
+	db := mariaDBServer(t, filepath.Join(dir, "s"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port), "--skip-name-resolve")
+	r := &replacement{deployment: &deployment{g: &globals{Base: "/data"}}, verb: verbUpgrade}
+	if r.host, err = host.New(t.TempDir(), nil); err != nil {
+		t.Fatal(err)
+	}
+	site := &site{
+		Role: "host", Party: 10000, IP: "192.168.0.2", Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "EGGROLL": "2.5.3"},
+		Sources: []siteSource{{Name: "cluster.yaml", Data: fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1,\n"+
+			"  mysql: {port: %d, dbpasswd: Service1}, fate_flow: {ips: [192.168.0.2]}}\n", port)}},
+	}
+	if r.spec, err = r.specOf(site); err != nil {
+		t.Fatal(err)
+	}
+	r.spec.Side.MySQL.IPs = []string{"127.0.0.1"} // which a cluster file may not say
+	for _, c := range []struct {
+		name   string
+		tables []string
+		want   string
+	}{
+		{"no account yet", nil, ""},
+		{"no schema yet", []string{"CREATE USER fate@'127.0.0.1' IDENTIFIED BY 'Service1'", "GRANT ALL ON fate_flow.* TO fate@'127.0.0.1'"}, ""},
+		{"no tables yet", []string{"CREATE DATABASE fate_flow CHARACTER SET utf8", "USE fate_flow"}, ""},
+		{"of 1.9.1", tablesOf(t, "1.9.1"), "the tables of fate_flow at 127.0.0.1:"},
+		{"halfway", []string{"ALTER TABLE t_task ADD f_is_deepspeed tinyint(1) NOT NULL DEFAULT 0"}, "1.11.4 needs others"},
+		{"of 1.11.4", []string{"ALTER TABLE t_task ADD f_deepspeed_id varchar(200) DEFAULT ''"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, statement := range c.tables {
+				if _, err := db.Exec(statement); err != nil {
+					t.Fatalf("%s: %v", statement, err)
+				}
+			}
+			err := r.refuseOldTables(t.Context())
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want == "":
+			case err == nil || !strings.Contains(err.Error(), c.want) || codeOf(t.Context(), err) != exitPreflight ||
+				!strings.Contains(hintOf(err), "upgrade 127.0.0.1 first"):
+				t.Errorf("%v, hint %q; want %q", err, hintOf(err), c.want)
+			}
+		})
+	}
+}
+
+func tablesOf(t *testing.T, release string) []string {
+	t.Helper()
+	v, err := schema.Of(schema.Flow, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.Create("20260102")
 }
