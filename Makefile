@@ -19,6 +19,8 @@ GOSEC       := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 # An exception in place says "#nosec RULE -- why". The tools below scripts run on machines of developers only.
 GOSEC_OFF   := G104,G115,G122,G204,G301,G302,G304,G306,G702,G703
 PLATFORM ?= linux/amd64
+# The database of the demo: mariadb or mysql.
+DATABASE ?= mariadb
 
 .DEFAULT_GOAL := help
 .PHONY: help build build-all deps test unit fuzz test-mysql e2e e2e-long demo demo-down bundle bench lint release clean
@@ -55,8 +57,8 @@ e2e-long: export FATE_E2E_LONG = 1
 e2e-long: build ## the same, with many more kills at random moments (as root)
 	go test -tags e2e -count=1 -p 1 -timeout 180m -v ./scripts/e2e/...
 
-demo: deps build ## from nothing to a running party on a lab host (as root)
-	@scripts/demo.sh
+demo: deps build ## from nothing to a running party on a lab host (as root); DATABASE=mysql for MySQL 8 in place of MariaDB
+	@scripts/demo.sh --database $(DATABASE)
 
 demo-down: ## remove the demo's lab host
 	@bin/lab down --name demo

@@ -32,10 +32,15 @@ func main() {
 	lab.Main()
 	program := pflag.String("program", "bin/fate-installer", "the program to put the payload behind")
 	keep := pflag.Bool("keep", true, "leave the host up")
+	database := pflag.String("database", string(appliance.MariaDB), "the party's database: mariadb (Debian's) or mysql (8.0.15, Oracle's build)")
 	pflag.Parse()
+	if db := appliance.Database(*database); db != appliance.MariaDB && db != appliance.MySQL {
+		fmt.Fprintf(os.Stderr, "error: --database is %q; want %s or %s\n", db, appliance.MariaDB, appliance.MySQL)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	d := demo{ctx: ctx, out: os.Stdout, start: time.Now()}
+	d := demo{ctx: ctx, out: os.Stdout, start: time.Now(), database: appliance.Database(*database)}
 	err := d.run(*program, *keep)
 	switch {
 	case ctx.Err() != nil:
@@ -52,6 +57,8 @@ type demo struct {
 	out   io.Writer
 	lab   *lab.Lab
 	start time.Time
+
+	database appliance.Database
 }
 
 // run leaves the lab up only after everything has gone well.
@@ -85,7 +92,7 @@ func (d *demo) run(program string, keep bool) (err error) {
 
 func (d *demo) build(program string) (string, error) {
 	d.say("Build the appliance: one file with everything in it")
-	file, err := appliance.Build(d.ctx, program, appliance.MariaDB, d.out)
+	file, err := appliance.Build(d.ctx, program, d.database, d.out)
 	if err != nil {
 		return "", err
 	}
@@ -153,7 +160,11 @@ func (d *demo) say(format string, args ...any) {
 
 func (d *demo) farewell() {
 	d.say("The host stays up")
-	fmt.Fprintf(d.out, `MariaDB, the JRE and python are the real ones from Debian. FATE's own parts are STAND-INS: small
+	real := "MariaDB, the JRE and python are the real ones from Debian."
+	if d.database == appliance.MySQL {
+		real = "MySQL is Oracle's build, the JRE and python are the real ones from Debian."
+	}
+	fmt.Fprintf(d.out, `%[3]s FATE's own parts are STAND-INS: small
 programs in the place of eggroll, FATE-Flow and FATE-Board that read the same files and say so in their logs.
 
   look around      bin/lab --name %[1]s run %[2]s bash
@@ -161,5 +172,5 @@ programs in the place of eggroll, FATE-Flow and FATE-Board that read the same fi
   reboot it        bin/lab --name %[1]s reboot %[2]s
   uninstall        bin/lab --name %[1]s run %[2]s fate-installer uninstall
   tear it down     make demo-down
-`, labName, hostName)
+`, labName, hostName, real)
 }
