@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/step"
 	"fate-installer/scripts/lab/lab"
 	"fate-installer/scripts/mysqlserver"
 )
 
 const (
+	outsideHost  = "db" // of the database server of others
 	serverTree   = "/opt/mysql"
 	serverSocket = "/var/lib/mysql/mysqld.sock"
 	clientFile   = "/root/sqlclient"
@@ -21,84 +23,130 @@ const (
 )
 
 // outsideCluster has a database that its own administrator runs, and no administrator's account on it.
-const outsideCluster = `
-host:
+const outsideCluster = `host:
   partyid: 10000
   ip: 192.168.0.1
-  mysql: {enable: true, type: outside, ips: [192.168.0.9], dbuser: fate, dbpasswd: Outside1!party}
+  mysql: {type: outside, ips: [192.168.0.9], dbuser: fate, dbpasswd: 'Outside1!"party"'}
 `
 
-// TestOutsideServer installs a party whose database is an outside server of MySQL 8.0.15, Oracle's own build. Its
-// administrator gives the party an account with the least rights, by the statements that config sql prints.
-func TestOutsideServer(t *testing.T) {
-	b := newBench(t, "host=192.168.0.1", "db=192.168.0.9")
-	b.startServer("db")
-	b.write("host", outsideFile, outsideCluster)
-	dropped := ""
+// administrator is an account at the outside server with which statements are run; password blank: none.
+type administrator struct{ name, password string }
 
-	b.step("check refuses before the account is there", func(b bench) {
-		out, code, err := b.try("host", installerFile, "check", "--config", outsideFile)
-		if err != nil || code != 3 || !strings.Contains(out, "config sql --for-dba") {
-			b.t.Errorf("check: exit status %d, %v\n%s", code, err, out)
-		}
+// root may do everything. dba may make the schemas and accounts of a party, and nothing else.
+var (
+	root = administrator{"root", ""}
+	dba  = administrator{"dba", "Dba-1-of-the-bank"}
+)
+
+// rightsOfDBA are the least that one who makes the schemas and accounts of a party needs.
+func rightsOfDBA(account string) []string {
+	rights := strings.Join(step.ServiceRights(), ", ")
+	return []string{
+		"GRANT CREATE USER ON *.* TO " + account + ";",
+		"GRANT " + rights + " ON `eggroll\\_meta`.* TO " + account + " WITH GRANT OPTION;",
+		"GRANT " + rights + " ON `fate\\_flow`.* TO " + account + " WITH GRANT OPTION;",
+	}
+}
+
+// TestOutsideServer has a party use an outside server of MySQL 8.0.15, Oracle's own build, with its defaults for accounts
+// and TLS. Its administrator, who has no more rights than needed, runs the statements that config sql prints; then one
+// gives the installer such an account.
+func TestOutsideServer(t *testing.T) {
+	b := newBench(t, "host=192.168.0.1", outsideHost+"=192.168.0.9")
+	b.step("a server of others", func(b bench) {
+		b.startServer(outsideHost)
+		b.sql(root, append([]string{"CREATE USER dba@localhost IDENTIFIED BY '" + dba.password + "';"}, rightsOfDBA("dba@localhost")...)...)
 	})
-	b.step("the administrator makes the account", func(b bench) {
-		statements := b.run("host", installerFile, "config", "sql", "--for-dba", "--show-secrets", "--config", outsideFile)
-		b.t.Log(strings.ReplaceAll(statements, "Outside1!party", "PASSWORD OF fate"))
-		b.sql("db", statements)
-		grants := b.sql("db", "SHOW GRANTS FOR fate@'192.168.0.1';")
-		if strings.Contains(grants, "ALL PRIVILEGES ON *.*") || strings.Contains(grants, "CREATE USER") || strings.Contains(grants, "GRANT OPTION") {
-			b.t.Errorf("the account has more rights than the party needs:\n%s", grants)
-		}
+	b.step("the administrator makes the account", func(b bench) { b.outsideByStatements() })
+	b.step("install", func(b bench) { b.outsideInstall() })
+	b.step("the server goes away and comes back", func(b bench) { b.outsideAway() })
+	b.step("uninstall names what stays on the server", func(b bench) { b.outsideUninstalled() })
+	b.step("the administrator gives an account", func(b bench) { b.outsideByAccount() })
+}
+
+// outsideByStatements has the administrator make the service's account.
+func (b bench) outsideByStatements() {
+	b.write("host", outsideFile, outsideCluster)
+	out, code, err := b.try("host", installerFile, "check", "--config", outsideFile)
+	if err != nil || code != 3 || !strings.Contains(out, "config sql --for-dba") ||
+		!strings.Contains(out, "Access denied for user 'fate'") {
+		b.t.Errorf("check before the account is there: exit status %d, %v\n%s", code, err, out)
+	}
+	b.t.Logf("check\n%s", out)
+	statements := b.run("host", installerFile, "config", "sql", "--for-dba", "--show-secrets", "--config", outsideFile)
+	b.t.Logf("config sql --for-dba\n%s", strings.ReplaceAll(statements, `Outside1!"party"`, "PASSWORD OF fate"))
+	b.t.Logf("the administrator's rights\n%s", b.sql(dba, "SHOW GRANTS;"))
+	b.sql(dba, statements)
+	grants := b.sql(root, "SHOW GRANTS FOR fate@'192.168.0.1';")
+	b.t.Logf("the service's rights\n%s", grants)
+	if strings.Contains(grants, "ALL PRIVILEGES") || strings.Contains(grants, "GRANT OPTION") ||
+		!strings.Contains(grants, "GRANT USAGE ON *.*") {
+		b.t.Error("the account has more rights than the party needs")
+	}
+}
+
+// outsideInstall installs without any account but the service's.
+func (b bench) outsideInstall() {
+	out := b.shows("host", []string{"8.0.15, as fate@192.168.0.1, encrypted with TLS", "max_connections 151",
+		"enough; there already: fate@192.168.0.1"}, installerFile, "check", "--all", "--config", outsideFile)
+	if strings.Contains(out, "refused") {
+		b.t.Error("check refuses something")
+	}
+	b.install("host", "--config", outsideFile)
+	b.checkReady("host", withoutDatabase()...)
+	b.toy("host")
+	if out := b.run("host", installerFile, "--config", outsideFile); !strings.Contains(out, "nothing to do") {
+		b.t.Errorf("the same command again:\n%s", out)
+	}
+	if accounts := b.sql(root, "SELECT host FROM mysql.user WHERE user = 'fate';"); strings.TrimSpace(accounts) != "192.168.0.1" {
+		b.t.Errorf("accounts at the outside server:\n%s", accounts)
+	}
+}
+
+// outsideAway stops the server and starts it again. It then knows no account's password from an earlier login.
+func (b bench) outsideAway() {
+	b.run(outsideHost, "systemctl", "stop", "outside-mysql")
+	b.await("svc status says that the party cannot work", func() bool {
+		_, code := b.status("host")
+		return code == 3
 	})
-	b.step("install", func(b bench) {
-		out := b.run("host", installerFile, "check", "--all", "--config", outsideFile)
-		for line := range strings.Lines(out) {
-			if strings.Contains(line, "database") {
-				b.t.Log(strings.TrimSpace(line))
-			}
+	b.serve(outsideHost)
+	b.awaitReady("host", withoutDatabase()...)
+	b.toy("host")
+}
+
+// outsideUninstalled removes the party, and by what that prints what is left of it at the server.
+func (b bench) outsideUninstalled() {
+	dropped := b.run("host", "fate-installer", "config", "sql", "--drop")
+	out := b.run("host", "fate-installer", "uninstall", "--yes", "--purge-data")
+	b.t.Logf("uninstall\n%s", out)
+	for line := range strings.Lines(dropped) {
+		if !strings.Contains(out, strings.TrimSpace(line)) {
+			b.t.Errorf("uninstall does not print %s", line)
 		}
-		if !strings.Contains(out, "8.0.15") || !strings.Contains(out, "TLS") {
-			b.t.Errorf("check does not say which server it found, and how it connected:\n%s", out)
-		}
-		b.install("host", "--config", outsideFile)
-		b.checkReady("host", withoutDatabase()...)
-		b.toy("host")
-		if out := b.run("host", installerFile, "--config", outsideFile); !strings.Contains(out, "nothing to do") {
-			b.t.Errorf("the same command again:\n%s", out)
-		}
-	})
-	b.step("a server that goes away and comes back", func(b bench) {
-		b.run("db", "systemctl", "stop", "outside-mysql")
-		b.await("svc status says that the party cannot work", func() bool {
-			_, code := b.status("host")
-			return code == 3
-		})
-		b.serve("db")
-		b.awaitReady("host", withoutDatabase()...)
-		b.toy("host")
-	})
-	b.step("uninstall names what stays on the server", func(b bench) {
-		dropped = b.run("host", "fate-installer", "config", "sql", "--drop")
-		out := b.run("host", "fate-installer", "uninstall", "--yes")
-		b.t.Log(out)
-		for line := range strings.Lines(dropped) {
-			if strings.HasPrefix(line, "DROP") && !strings.Contains(out, strings.TrimSpace(line)) {
-				b.t.Errorf("uninstall does not print %q:\n%s", strings.TrimSpace(line), out)
-			}
-		}
-		if jobs := strings.TrimSpace(b.sql("db", "SELECT COUNT(*) > 0 FROM fate_flow.t_job;")); jobs != "1" {
-			b.t.Errorf("jobs on the server: %q", jobs)
-		}
-	})
-	b.step("the statements remove it", func(b bench) {
-		b.sql("db", dropped)
-		left := b.sql("db", "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('fate_flow', 'eggroll_meta');"+
-			"\nSELECT user FROM mysql.user WHERE user = 'fate';")
-		if left != "" {
-			b.t.Errorf("left on the server:\n%s", left)
-		}
-	})
+	}
+	if jobs := strings.TrimSpace(b.sql(root, "SELECT COUNT(*) > 0 FROM fate_flow.t_job;")); jobs != "1" {
+		b.t.Errorf("jobs on the server: %q", jobs)
+	}
+	b.sql(dba, dropped)
+	left := b.sql(root, "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('fate_flow', 'eggroll_meta');",
+		"SELECT user FROM mysql.user WHERE user = 'fate';")
+	if left != "" {
+		b.t.Errorf("left on the server:\n%s", left)
+	}
+}
+
+// outsideByAccount installs with an account of least rights, which may not read the server's table of accounts.
+func (b bench) outsideByAccount() {
+	const account = "'installer'@'192.168.0.1'"
+	b.sql(root, append([]string{"CREATE USER " + account + " IDENTIFIED BY 'Installer-1';"}, rightsOfDBA(account)...)...)
+	b.write("host", outsideFile, outsideCluster+"mysql: {user: installer, passwd: Installer-1}\n")
+	b.shows("host", []string{"8.0.15, as installer@192.168.0.1, encrypted with TLS", "enough; there already: none"},
+		installerFile, "check", "--all", "--config", outsideFile)
+	b.install("host", "--config", outsideFile)
+	b.checkReady("host", withoutDatabase()...)
+	b.toy("host")
+	b.run("host", "fate-installer", "uninstall", "--yes", "--purge-data")
 }
 
 // withoutDatabase are the modules of a party whose database is elsewhere.
@@ -157,15 +205,16 @@ func (b bench) serve(host string) {
 	})
 }
 
-// sql carries out statements as the server's administrator, and returns the rows.
-func (b bench) sql(host, statements string) string {
+// sql carries out statements at the outside server, on its own host, and returns the rows.
+func (b bench) sql(who administrator, statements ...string) string {
 	b.t.Helper()
 	var out, errOut strings.Builder
-	err := b.Run(b.t.Context(), host, lab.Cmd{
-		Args: []string{clientFile, "-socket", serverSocket}, Stdin: strings.NewReader(statements + "\n"), Stdout: &out, Stderr: &errOut,
+	err := b.Run(b.t.Context(), outsideHost, lab.Cmd{
+		Args:  []string{clientFile, "-socket", serverSocket, "-user", who.name, "-password", who.password},
+		Stdin: strings.NewReader(strings.Join(statements, "\n") + "\n"), Stdout: &out, Stderr: &errOut,
 	})
 	if err != nil {
-		b.t.Fatalf("%v: %s", err, errOut.String())
+		b.t.Fatalf("%s at the outside server: %v: %s", who.name, err, errOut.String())
 	}
 	return out.String()
 }

@@ -263,15 +263,15 @@ func (b bench) records() int {
 	return b.number(b.run("host", "sh", "-c", "wc -l <"+journalFile))
 }
 
-// killScript runs a command and kills it with SIGKILL, at the earliest when so many records were added to the journal and
-// it has printed a text, and a while after that. It exits with 137 when it has killed the command.
-const killScript = `lines=$(( $(wc -l <` + journalFile + `) + $1 )) text=$2 after=$3
-shift 3
+// killScript runs a command and kills it with SIGKILL, at the earliest when so many records were added to the journal, it
+// has printed a text and a file is there, and a while after that. It exits with 137 when it has killed the command.
+const killScript = `lines=$(( $(wc -l <` + journalFile + `) + $1 )) text=$2 file=$3 after=$4
+shift 4
 "$@" >/root/killed.out 2>&1 &
 pid=$!
 exec 2>/dev/null # where the shell says that it was killed
 while read -r _ _ state _ </proc/$pid/stat && [ "$state" != Z ]; do
-	if [ $(wc -l <` + journalFile + `) -ge $lines ] && grep -q -e "$text" /root/killed.out; then
+	if [ -e "$file" ] && [ $(wc -l <` + journalFile + `) -ge $lines ] && grep -q -e "$text" /root/killed.out; then
 		sleep $after
 		kill -KILL $pid
 		break
@@ -288,24 +288,41 @@ exit $code
 type moment struct {
 	records int    // that it has added to the journal
 	says    string // what it has printed
+	file    string // that is there
 	after   time.Duration
 }
 
 func (m moment) String() string {
-	return fmt.Sprintf("%v after record %d of the journal and %q", m.after.Round(time.Millisecond), m.records, m.says)
+	after := fmt.Sprintf("%v after ", m.after.Round(time.Millisecond))
+	switch {
+	case m.says != "":
+		return after + strconv.Quote(m.says)
+	case m.file == recordFile:
+		return after + "the record of SQL statements was made"
+	}
+	return after + fmt.Sprintf("record %d of the journal", m.records)
 }
 
-// killMoments chooses when to kill upgrades that add so many records to the journal. The first ones are before any record
-// is added: while programs are stopped, and while the database is copied.
-func killMoments(random *rand.Rand, records int) func() moment {
-	early := []string{"stopping", "keeping a copy of the database"}
-	return func() moment {
-		m := moment{after: time.Duration(random.Int64N(int64(300 * time.Millisecond)))}
-		if k := random.IntN(len(early) + 8); k < len(early) {
-			m.says = early[k]
-			return m
+// recordFile is where the database has the record of the statements that change FATE-Flow's tables. It is made before the
+// first of them, which all take some hundredths of a second.
+const recordFile = "/data/projects/data/fate/mysql/fate_flow/fate_installer_upgrade.ibd"
+
+// killMoments chooses when to kill upgrades that add so many records to the journal: among the SQL statements, which only
+// the first of a party's upgrades can tell; before any record is added, while programs are stopped and while the database
+// is copied; and at any record.
+func killMoments(random *rand.Rand, records int) func(first bool) moment {
+	return func(first bool) moment {
+		m := moment{file: "/", after: time.Duration(random.Int64N(int64(300 * time.Millisecond)))}
+		switch kind := random.IntN(10); {
+		case first:
+			m.file, m.after = recordFile, m.after/8
+		case kind == 0:
+			m.says = "stopping"
+		case kind == 1:
+			m.says = "keeping a copy of the database"
+		default:
+			m.records = 1 + random.IntN(records-2) // with the last ones it may end before it is killed
 		}
-		m.records = 1 + random.IntN(records-2) // with the last ones it may end before it is killed
 		return m
 	}
 }
@@ -318,8 +335,9 @@ func (b bench) killUpgrades(before made, records, kills int) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	next := killMoments(random, records)
 	for n := 0; n < kills; {
-		for m, again := next(), true; again && n < kills; m = next() {
-			killed := b.killUpgrade(m)
+		first := n == 0 || random.IntN(4) == 0
+		for again := true; again && n < kills; first = false {
+			killed := b.killUpgrade(next(first))
 			if killed {
 				n++
 			}
@@ -346,7 +364,7 @@ func (b bench) killUpgrades(before made, records, kills int) {
 func (b bench) killUpgrade(m moment) bool {
 	b.t.Helper()
 	start := time.Now()
-	out, code, err := b.try("host", "sh", "-c", killScript, "sh", strconv.Itoa(m.records), m.says,
+	out, code, err := b.try("host", "sh", "-c", killScript, "sh", strconv.Itoa(m.records), m.says, m.file,
 		fmt.Sprintf("%.3f", m.after.Seconds()), newerFile, "upgrade", "--no-test")
 	if err != nil || code != 137 && code != 0 {
 		b.t.Fatalf("upgrade to be killed %s ended with %d, %v:\n%s", m, code, err, out)
