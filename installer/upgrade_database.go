@@ -48,7 +48,8 @@ func (r *replacement) refuseOldTables(ctx context.Context) error {
 		if err != nil || !state.Needed() {
 			continue // a server that does not answer may be stopped for its own upgrade
 		}
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: the tables of %s at %s are those of release %s, and %s needs others", u.Schema, u.Address, state.From, u.Release),
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: the tables of %s at %s are those of release %s, and %s "+
+			"needs others", u.Schema, u.Address, state.From, u.Release),
 			"upgrade "+db.Host+" first, the host of the database"), exitPreflight)
 	}
 	return nil
@@ -60,7 +61,8 @@ func (r *replacement) refuseCarryOver() error {
 	if err != nil {
 		return err
 	}
-	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but the new release cannot use it"
+	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but the " +
+		"new release cannot use it"
 	old, next := was.Profile, r.spec.Profile
 	for _, part := range []struct {
 		part     schema.Part
@@ -78,8 +80,8 @@ func (r *replacement) refuseCarryOver() error {
 		}
 	}
 	if r.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
-		return withHint(fmt.Errorf("cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's own directory, "+
-			"and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
+		return withHint(fmt.Errorf("cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
+			"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
 	}
 	return nil
 }
@@ -127,7 +129,8 @@ func (r *replacement) refuseWithoutCopy() error {
 		if r.opts.databaseCopied {
 			return nil
 		}
-		return withHint(fmt.Errorf("cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a server that is not ours", db.Host, db.Port),
+		return withHint(fmt.Errorf("cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a "+
+			"server that is not ours", db.Host, db.Port),
 			"have its administrator dump the schemas (mysqldump --single-transaction --routines), then add --database-copied")
 	}
 	data := r.layout().DatabaseData()
@@ -146,7 +149,8 @@ func (r *replacement) refuseWithoutCopy() error {
 	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
 		return nil
 	}
-	return withHint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free", byteSize(need), fact.Mount, byteSize(fact.Free)),
+	return withHint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
+		byteSize(need), fact.Mount, byteSize(fact.Free)),
 		"make room there, then run the same command again")
 }
 

@@ -41,7 +41,8 @@ func TestRefuseCarryOver(t *testing.T) {
 			if c.role == "exchange" {
 				party = 0
 			}
-			return &site{Role: c.role, Party: party, IP: "192.168.0.1", Env: map[string]string{"FATE": versions[0], "FATEFlow": versions[0], "EGGROLL": versions[1]}}
+			return &site{Role: c.role, Party: party, IP: "192.168.0.1",
+				Env: map[string]string{"FATE": versions[0], "FATEFlow": versions[0], "EGGROLL": versions[1]}}
 		}
 		r.stored = site(c.from)
 		if r.spec, err = r.specOf(site(c.to)); err != nil {
@@ -72,8 +73,11 @@ func TestSweepCopies(t *testing.T) {
 		}
 	}
 	cutOff := filepath.Join(filepath.Dir(data), ".mysql.before-20260103T000000.000Z.fate-tmp")
-	s := &slot{Schema: siteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() + ".before-20260102T000000.000Z"}
-	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.dir(d.layout())), 0o755), d.writeSlot(s, s.dir(d.layout()))); err != nil {
+	s := &slot{
+		Schema: siteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() + ".before-20260102T000000.000Z",
+	}
+	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.dir(d.layout())), 0o755),
+		d.writeSlot(s, s.dir(d.layout()))); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.sweepCopies(); err != nil {
@@ -86,7 +90,8 @@ func TestSweepCopies(t *testing.T) {
 			names = append(names, e.Name())
 		}
 	}
-	if want := []string{"mysql", "mysql.before-20260102T000000.000Z", "mysql.initialising"}; err != nil || !slices.Equal(names, want) {
+	want := []string{"mysql", "mysql.before-20260102T000000.000Z", "mysql.initialising"}
+	if err != nil || !slices.Equal(names, want) {
 		t.Errorf("left %q, want %q (%v)", names, want, err)
 	}
 }
@@ -111,10 +116,13 @@ func TestLossSaysWhatIsLost(t *testing.T) {
 
 // TestFailedTestIsNoUndo: what failed only in the test stays, and the ways from there are said.
 func TestFailedTestIsNoUndo(t *testing.T) {
-	for verb, want := range map[string]string{verbUpgrade: "fate-installer rollback", verbRollBack: "second rollback returns to the newer"} {
+	for verb, want := range map[string]string{
+		verbUpgrade: "fate-installer rollback", verbRollBack: "second rollback returns to the newer",
+	} {
 		r := &replacement{verb: verb}
 		err := r.unproven(t.Context(), errors.New("no sum"))
-		if codeOf(t.Context(), err) != exitUnproven || !strings.Contains(hintOf(err), want) || !strings.Contains(err.Error(), "no sum") {
+		if codeOf(t.Context(), err) != exitUnproven || !strings.Contains(hintOf(err), want) ||
+			!strings.Contains(err.Error(), "no sum") {
 			t.Errorf("%s: %v, exit code %d, hint %q", verb, err, codeOf(t.Context(), err), hintOf(err))
 		}
 	}
@@ -132,13 +140,15 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	port := mysqlserver.FreePort(t)
-	db := mariaDBServer(t, filepath.Join(dir, "s"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port), "--skip-name-resolve")
+	db := mariaDBServer(t, filepath.Join(dir, "s"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port),
+		"--skip-name-resolve")
 	r := &replacement{deployment: &deployment{g: &globals{Base: "/data"}}, verb: verbUpgrade}
 	if r.host, err = host.New(t.TempDir(), nil); err != nil {
 		t.Fatal(err)
 	}
 	site := &site{
-		Role: "host", Party: 10000, IP: "192.168.0.2", Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "EGGROLL": "2.5.3"},
+		Role: "host", Party: 10000, IP: "192.168.0.2",
+		Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "EGGROLL": "2.5.3"},
 		Sources: []siteSource{{Name: "cluster.yaml", Data: fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1,\n"+
 			"  mysql: {port: %d, dbpasswd: Service1}, fate_flow: {ips: [192.168.0.2]}}\n", port)}},
 	}
@@ -152,7 +162,9 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 		want   string
 	}{
 		{"no account yet", nil, ""},
-		{"no schema yet", []string{"CREATE USER fate@'127.0.0.1' IDENTIFIED BY 'Service1'", "GRANT ALL ON fate_flow.* TO fate@'127.0.0.1'"}, ""},
+		{"no schema yet", []string{
+			"CREATE USER fate@'127.0.0.1' IDENTIFIED BY 'Service1'", "GRANT ALL ON fate_flow.* TO fate@'127.0.0.1'",
+		}, ""},
 		{"no tables yet", []string{"CREATE DATABASE fate_flow CHARACTER SET utf8", "USE fate_flow"}, ""},
 		{"of 1.9.1", tablesOf(t, "1.9.1"), "the tables of fate_flow at 127.0.0.1:"},
 		{"halfway", []string{"ALTER TABLE t_task ADD f_is_deepspeed tinyint(1) NOT NULL DEFAULT 0"}, "1.11.4 needs others"},
@@ -184,4 +196,84 @@ func tablesOf(t *testing.T, release string) []string {
 		t.Fatal(err)
 	}
 	return v.Create("20260102")
+}
+
+// replacementOf is an upgrade of a host of party 10000 from FATE 1.9.1 to 1.11.4, with a database server that does not
+// run.
+func replacementOf(t *testing.T, cluster string) *replacement {
+	t.Helper()
+	r := &replacement{
+		deployment: &deployment{g: &globals{Base: "/data"}}, opts: &replaceOptions{}, verb: verbUpgrade, copyDatabase: true,
+	}
+	h, err := host.New(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close() })
+	r.host, r.facts = h, &host.Facts{}
+	site := func(fateVersion, eggroll string) *site {
+		return &site{Role: "host", Party: 10000, IP: "192.168.0.1",
+			Sources: []siteSource{{Name: "cluster.yaml", Data: cluster}},
+			Env: map[string]string{"FATE": fateVersion, "FATEFlow": fateVersion, "EGGROLL": eggroll}}
+	}
+	r.stored = site("1.9.1", "2.4.6")
+	r.deployment.site = *site("1.11.4", "2.5.3")
+	if r.spec, err = r.specOf(&r.deployment.site); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestRefuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept: there is no room for it,
+// or the server is not ours and --database-copied is not given.
+func TestRefuseWithoutCopy(t *testing.T) {
+	const size = 300 << 20
+	room := func(free uint64) func(*replacement) error {
+		return func(r *replacement) error {
+			data := r.layout().DatabaseData()
+			r.facts.Paths = []host.PathFact{{Path: data, Mount: "/data", Size: 1 << 40, Free: free}}
+			file := r.host.Path(data + "/fate_flow/t_job.ibd")
+			return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600), os.Truncate(file, size))
+		}
+	}
+	for _, c := range []struct {
+		name, cluster string
+		prepare       func(*replacement) error
+		want, hint    string
+	}{
+		{"not made yet", oneParty, func(*replacement) error { return nil }, "", ""},
+		{"room", oneParty, room(size + copyReserve), "", ""},
+		{"no room", oneParty, room(size + copyReserve - 1), "takes 300.0 MiB, and /data has 556.0 MiB free", "make room"},
+		{"outside", outsideCluster, func(*replacement) error { return nil },
+			"no copy can be made of a server that is not ours", "--database-copied"},
+		{"outside, copied", outsideCluster, func(r *replacement) error { r.opts.databaseCopied = true; return nil }, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := replacementOf(t, c.cluster)
+			if err := c.prepare(r); err != nil {
+				t.Fatal(err)
+			}
+			err := r.refuseWithoutCopy()
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want == "":
+			case err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(hintOf(err), c.hint):
+				t.Errorf("%v, hint %q; want %q and %q", err, hintOf(err), c.want, c.hint)
+			}
+		})
+	}
+}
+
+const oneParty = "host: {partyid: 10000, ip: 192.168.0.1}\n"
+
+// TestNeedsDatabaseCopy decides by the releases where the server does not answer.
+func TestNeedsDatabaseCopy(t *testing.T) {
+	for from, want := range map[string]bool{"1.9.1": true, "1.11.1": true, "1.11.2": false, "1.11.4": false} {
+		r := replacementOf(t, oneParty)
+		r.stored.Env["FATE"], r.stored.Env["EGGROLL"] = from, "2.5.3"
+		if got, err := r.needsDatabaseCopy(t.Context()); err != nil || got != want {
+			t.Errorf("from FATE %s: %v, %v; want %v", from, got, err, want)
+		}
+	}
 }

@@ -25,11 +25,14 @@ func TestWhoSeesToTables(t *testing.T) {
 		spec            *Spec
 		here, elsewhere []string
 	}{
-		{"one host", specOf(t, oneHost, "192.168.0.1", "1.11.4"), []string{"eggroll_meta eggroll 2.5.3", "fate_flow FATE 1.11.4"}, nil},
-		{"the database's host", haSpec(t, haCluster, "192.168.0.1"), []string{"eggroll_meta eggroll 2.5.2", "fate_flow FATE 1.11.3"}, nil},
+		{"one host", specOf(t, oneHost, "192.168.0.1", "1.11.4"),
+			[]string{"eggroll_meta eggroll 2.5.3", "fate_flow FATE 1.11.4"}, nil},
+		{"the database's host", haSpec(t, haCluster, "192.168.0.1"),
+			[]string{"eggroll_meta eggroll 2.5.2", "fate_flow FATE 1.11.3"}, nil},
 		{"the second flow", haSpec(t, haCluster, "192.168.0.2"), nil, []string{"fate_flow FATE 1.11.3"}},
 		{"a client of an outside server", foreign, clientsOf(foreign), nil},
-		{"FATE 1.9.1", specOf(t, oneHost, "192.168.0.1", "1.9.1"), []string{"eggroll_meta eggroll 2.4.6", "fate_flow FATE 1.9.1"}, nil},
+		{"FATE 1.9.1", specOf(t, oneHost, "192.168.0.1", "1.9.1"),
+			[]string{"eggroll_meta eggroll 2.4.6", "fate_flow FATE 1.9.1"}, nil},
 	} {
 		if got := namesOf(tc.spec.SchemaUpgrades()); !slices.Equal(got, tc.here) {
 			t.Errorf("%s sees to %q, want %q", tc.name, got, tc.here)

@@ -21,7 +21,8 @@ func (d Difference) String() string {
 	case d.Have == "":
 		return fmt.Sprintf("%s.%s is missing (want %s)", d.Table, d.Column, d.Want)
 	case d.Want == "":
-		return fmt.Sprintf("%s.%s (%s) must be given a value in every row, and the release does not know it", d.Table, d.Column, d.Have)
+		return fmt.Sprintf("%s.%s (%s) must be given a value in every row, and the release does not know it",
+			d.Table, d.Column, d.Have)
 	}
 	return fmt.Sprintf("%s.%s is %s, want %s", d.Table, d.Column, d.Have, d.Want)
 }
@@ -192,7 +193,8 @@ func (e *StrangeError) Error() string {
 	if n := len(e.Lacks) - shown; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("the tables are of no known release of %s; for %s, the closest: %s%s", e.Part.program(), e.Closest, strings.Join(text, "; "), more)
+	return fmt.Sprintf("the tables are of no known release of %s; for %s, the closest: %s%s",
+		e.Part.program(), e.Closest, strings.Join(text, "; "), more)
 }
 
 // Hint says how to go on.

@@ -100,7 +100,9 @@ func continueTable(tables []Table, words []string) error {
 
 func parseChange(words []string) (Change, error) {
 	c := Change{Kind: Kind(words[0])}
-	least := map[Kind]int{NewTable: 2, LeaveTable: 2, AddColumn: 4, ChangeColumn: 4, DropColumn: 3, RenameColumn: 5, FillColumn: 4, SetKey: 3}[c.Kind]
+	least := map[Kind]int{
+		NewTable: 2, LeaveTable: 2, AddColumn: 4, ChangeColumn: 4, DropColumn: 3, RenameColumn: 5, FillColumn: 4, SetKey: 3,
+	}[c.Kind]
 	if least == 0 || len(words) < least {
 		return c, fmt.Errorf("cannot understand %q", strings.Join(words, " "))
 	}
@@ -168,7 +170,8 @@ func (c Change) apply(tables []Table) ([]Table, error) {
 		name = c.Old
 	}
 	column, found := t.column(name)
-	if need := c.Kind == ChangeColumn || c.Kind == DropColumn || c.Kind == RenameColumn || c.Kind == FillColumn; need && !found {
+	needsOld := []Kind{ChangeColumn, DropColumn, RenameColumn, FillColumn}
+	if slices.Contains(needsOld, c.Kind) && !found {
 		return nil, fmt.Errorf("table %s has no column %s", c.Table, name)
 	}
 	switch c.Kind {

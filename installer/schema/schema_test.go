@@ -94,7 +94,8 @@ func TestMissing(t *testing.T) {
 // TestRecognise finds the oldest release with the tables of each.
 func TestRecognise(t *testing.T) {
 	for release, want := range map[string]string{
-		"1.5.0": "1.5.0", "1.5.2": "1.5.1", "1.6.0": "1.5.1", "1.6.1": "1.6.1", "1.7.0": "1.7.0", "1.7.3": "1.7.2", "1.8.1": "1.8.0",
+		"1.5.0": "1.5.0", "1.5.2": "1.5.1", "1.6.0": "1.5.1", "1.6.1": "1.6.1",
+		"1.7.0": "1.7.0", "1.7.3": "1.7.2", "1.8.1": "1.8.0",
 		"1.9.1": "1.9.0", "1.10.0": "1.9.0", "1.11.1": "1.9.0", "1.11.2": "1.11.2", "1.11.4": "1.11.2",
 	} {
 		if got, err := Recognise(Flow, made(t, Flow, release)); err != nil || got != want {
@@ -143,10 +144,13 @@ func TestCompare(t *testing.T) {
 		"display width":    {change("f_run_pid", func(_ *Table, c *Column) { c.Type = "int(11)" }), ""},
 		"larger":           {change("f_run_ip", func(_ *Table, c *Column) { c.Type = "varchar(200)" }), ""},
 		"text for varchar": {change("f_run_ip", func(_ *Table, c *Column) { c.Type = "longtext" }), ""},
-		"smaller":          {change("f_run_ip", func(_ *Table, c *Column) { c.Type = "varchar(10)" }), "t_task.f_run_ip is varchar(10), want varchar(100)"},
-		"other kind":       {change("f_run_pid", func(_ *Table, c *Column) { c.Type = "datetime" }), "t_task.f_run_pid is datetime, want int"},
-		"must be given":    {change("f_cmd", func(_ *Table, c *Column) { c.NotNull = true }), "t_task.f_cmd is longtext NOT NULL, want longtext"},
-		"may be left out":  {change("f_error_report", func(_ *Table, c *Column) { c.NotNull = false }), ""},
+		"smaller": {change("f_run_ip", func(_ *Table, c *Column) { c.Type = "varchar(10)" }),
+			"t_task.f_run_ip is varchar(10), want varchar(100)"},
+		"other kind": {change("f_run_pid", func(_ *Table, c *Column) { c.Type = "datetime" }),
+			"t_task.f_run_pid is datetime, want int"},
+		"must be given": {change("f_cmd", func(_ *Table, c *Column) { c.NotNull = true }),
+			"t_task.f_cmd is longtext NOT NULL, want longtext"},
+		"may be left out": {change("f_error_report", func(_ *Table, c *Column) { c.NotNull = false }), ""},
 		"of an older release": {change("f_cmd", func(t *Table, _ *Column) {
 			t.Columns = append(t.Columns, Column{Name: "f_work_mode", Type: "int", NotNull: true})
 		}), "f_work_mode (int NOT NULL) must be given"},
@@ -161,7 +165,8 @@ func TestCompare(t *testing.T) {
 			}
 		})
 	}
-	if got := v.Compare(made(t, Flow, "1.8.0"), false); !slices.ContainsFunc(got, func(d Difference) bool { return d.Column == "f_kill_status" }) {
+	added := func(d Difference) bool { return d.Column == "f_kill_status" }
+	if got := v.Compare(made(t, Flow, "1.8.0"), false); !slices.ContainsFunc(got, added) {
 		t.Errorf("the tables of 1.8.0: %v", got)
 	}
 	if got := v.Compare(nil, true); len(got) != 20 || got[0].Column != "" {
@@ -175,23 +180,28 @@ func TestCarryOver(t *testing.T) {
 		from, to string
 		refused  string
 	}{
-		{Flow, "1.9.1", "1.11.4", ""}, {Flow, "1.5.0", "1.11.4", ""}, {Flow, "1.11.4", "1.11.4", ""}, {Flow, "1.11.4", "1.11.9", ""},
+		{Flow, "1.9.1", "1.11.4", ""}, {Flow, "1.5.0", "1.11.4", ""},
+		{Flow, "1.11.4", "1.11.4", ""}, {Flow, "1.11.4", "1.11.9", ""},
 		{Eggroll, "2.2.0", "2.5.3", ""}, {Eggroll, "2.4.6", "2.5.4", ""},
-		{Flow, "1.11.4", "1.9.1", "the older"}, {Flow, "1.11.4", "2.0.0", "nothing in common"}, {Flow, "1.4.4", "1.11.4", "oldest known release is 1.5.0"},
+		{Flow, "1.11.4", "1.9.1", "the older"}, {Flow, "1.11.4", "2.0.0", "nothing in common"},
+		{Flow, "1.4.4", "1.11.4", "oldest known release is 1.5.0"},
 		{Eggroll, "2.5.3", "3.0.0", "nothing in common"},
 	} {
 		err := CarryOver(c.part, c.from, c.to)
-		if c.refused == "" && err != nil || c.refused != "" && (!errors.Is(err, ErrCannotCarryOver) || !strings.Contains(err.Error(), c.refused)) {
+		if c.refused == "" && err != nil ||
+			c.refused != "" && (!errors.Is(err, ErrCannotCarryOver) || !strings.Contains(err.Error(), c.refused)) {
 			t.Errorf("%s %s to %s: %v", c.part, c.from, c.to, err)
 		}
 	}
-	if !Changes(Flow, "1.9.1", "1.11.4") || !Changes(Flow, "1.11.4", "1.9.1") || Changes(Flow, "1.9.1", "1.11.0") || Changes(Flow, "1.11.2", "1.11.9") {
+	if !Changes(Flow, "1.9.1", "1.11.4") || !Changes(Flow, "1.11.4", "1.9.1") ||
+		Changes(Flow, "1.9.1", "1.11.0") || Changes(Flow, "1.11.2", "1.11.9") {
 		t.Error("Changes is wrong about FATE 1.9.1, 1.11.0, 1.11.2 or 1.11.4")
 	}
 }
 
 func TestUpstream(t *testing.T) {
-	files := []string{"1.9.0-1.11.1.sql", "1.6.0-1.6.1.sql", "1.6.1-1.7.0.sql", "1.8.0-1.9.0.sql", "1.7.2-1.8.0.sql", "README.md", "notes.sql", "1.11.1-2.0.0.sql"}
+	files := []string{"1.9.0-1.11.1.sql", "1.6.0-1.6.1.sql", "1.6.1-1.7.0.sql", "1.8.0-1.9.0.sql", "1.7.2-1.8.0.sql",
+		"README.md", "notes.sql", "1.11.1-2.0.0.sql"}
 	for _, c := range []struct {
 		part     Part
 		from, to string

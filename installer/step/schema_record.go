@@ -48,19 +48,21 @@ func (r *record) begun() bool { return r.state == stateBegun }
 func readRecord(ctx context.Context, db *sql.DB, schemaName string) (record, error) {
 	r := record{done: map[string]bool{}}
 	var tables int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?",
-		schemaName, recordTable).Scan(&tables); err != nil || tables == 0 {
+	err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables"+
+		" WHERE table_schema = ? AND table_name = ?", schemaName, recordTable).Scan(&tables)
+	if err != nil || tables == 0 {
 		return r, err
 	}
-	err := db.QueryRowContext(ctx, "SELECT id, from_release, to_release, state FROM "+recordTable+" WHERE source = ? ORDER BY id DESC LIMIT 1",
-		recordUpgrade).Scan(&r.id, &r.from, &r.to, &r.state)
+	err = db.QueryRowContext(ctx, "SELECT id, from_release, to_release, state FROM "+recordTable+
+		" WHERE source = ? ORDER BY id DESC LIMIT 1", recordUpgrade).Scan(&r.id, &r.from, &r.to, &r.state)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, nil
 	}
 	if err != nil {
 		return r, err
 	}
-	rows, err := db.QueryContext(ctx, "SELECT source, number FROM "+recordTable+" WHERE id > ? AND state <> ?", r.id, stateBegun)
+	rows, err := db.QueryContext(ctx, "SELECT source, number FROM "+recordTable+" WHERE id > ? AND state <> ?",
+		r.id, stateBegun)
 	if err != nil {
 		return r, err
 	}
@@ -92,7 +94,8 @@ func (r *record) begin(ctx context.Context, db *sql.DB, from, to string) error {
 }
 
 func (r *record) insert(ctx context.Context, db *sql.DB, s statement, from, to string) (int64, error) {
-	result, err := db.ExecContext(ctx, "INSERT INTO "+recordTable+" (from_release, to_release, source, number, statement, state) VALUES (?, ?, ?, ?, ?, ?)",
+	result, err := db.ExecContext(ctx, "INSERT INTO "+recordTable+
+		" (from_release, to_release, source, number, statement, state) VALUES (?, ?, ?, ?, ?, ?)",
 		from, to, s.source, s.number, s.sql, stateBegun)
 	if err != nil {
 		return 0, fmt.Errorf("cannot record a statement of the upgrade: %w", err)
@@ -129,7 +132,8 @@ func (r *record) carryOut(ctx context.Context, db *sql.DB, s statement) error {
 		}
 		state, message = statePassed, sql.NullString{String: failure.Error(), Valid: true}
 	}
-	if _, err := db.ExecContext(ctx, "UPDATE "+recordTable+" SET state = ?, message = ? WHERE id = ?", state, message, id); err != nil {
+	_, err = db.ExecContext(ctx, "UPDATE "+recordTable+" SET state = ?, message = ? WHERE id = ?", state, message, id)
+	if err != nil {
 		return errors.Join(failure, fmt.Errorf("cannot record a statement of the upgrade: %w", err))
 	}
 	return failure

@@ -43,7 +43,8 @@ func (r *schemaRun) run(ctx context.Context, h *host.Host) error {
 		return err
 	}
 	for i, repair := range want.Repair(tables) {
-		if err := r.record.carryOut(ctx, r.db, statement{source: "repair", number: i + 1, sql: repair.SQL, repeat: true}); err != nil {
+		s := statement{source: "repair", number: i + 1, sql: repair.SQL, repeat: true}
+		if err := r.record.carryOut(ctx, r.db, s); err != nil {
 			return err
 		}
 	}
@@ -71,8 +72,9 @@ func (r *schemaRun) hop(ctx context.Context, h *host.Host, hop *schema.Upgrade, 
 	if err != nil {
 		return err
 	}
-	for i, s := range hop.Missing(tables) {
-		if err := r.record.carryOut(ctx, r.db, statement{source: "for " + s.Release, number: i + 1, sql: s.SQL, repeat: true}); err != nil {
+	for i, missing := range hop.Missing(tables) {
+		s := statement{source: "for " + missing.Release, number: i + 1, sql: missing.SQL, repeat: true}
+		if err := r.record.carryOut(ctx, r.db, s); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,9 @@ func readTables(ctx context.Context, db *sql.DB, name string) ([]schema.Table, e
 		if len(out) == 0 || out[len(out)-1].Name != table {
 			out = append(out, schema.Table{Name: table})
 		}
-		c := schema.Column{Name: column, Type: schema.Normal(kind), NotNull: nullable == "NO", Auto: strings.Contains(extra, "auto_increment")}
+		c := schema.Column{
+			Name: column, Type: schema.Normal(kind), NotNull: nullable == "NO", Auto: strings.Contains(extra, "auto_increment"),
+		}
 		if initial.Valid && initial.String != "NULL" { // MariaDB's word for none
 			c.Default = initial.String
 			if c.Default == "" {

@@ -201,7 +201,8 @@ func prepareSession(ctx context.Context, db *sql.DB, name string) error {
 		return err
 	}
 	var locked sql.NullInt64
-	if err := db.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", recordTable+"."+name, tableLockTimeout).Scan(&locked); err != nil {
+	err := db.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", recordTable+"."+name, tableLockTimeout).Scan(&locked)
+	if err != nil {
 		return err
 	}
 	if locked.Int64 != 1 {

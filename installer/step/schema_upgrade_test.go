@@ -26,7 +26,9 @@ type schemaBench struct {
 func newSchemaBench(t *testing.T, s DatabaseServer, env *engine.Env) *schemaBench {
 	t.Helper()
 	d := testInit(s)
-	d.Accounts = []Account{{Name: "fate", Hosts: []string{"localhost"}, Password: testUserPassword, Schemas: []string{"tables"}}}
+	d.Accounts = []Account{{
+		Name: "fate", Hosts: []string{"localhost"}, Password: testUserPassword, Schemas: []string{"tables"},
+	}}
 	applied(t, env, d)
 	socket := running(t, env, s)
 	return &schemaBench{t, env, socket, login(t, env, socket, rootAccount, testRootPassword)}
@@ -58,7 +60,8 @@ func (b *schemaBench) make(p schema.Part, release string) {
 
 func (b *schemaBench) step(p schema.Part, release string) SchemaUpgrade {
 	return SchemaUpgrade{
-		Address: DatabaseAddress{Socket: b.socket}, User: "fate", Password: testUserPassword, Part: p, Schema: "tables", Release: release,
+		Address: DatabaseAddress{Socket: b.socket}, User: "fate", Password: testUserPassword,
+		Part: p, Schema: "tables", Release: release,
 	}
 }
 
@@ -67,7 +70,8 @@ func (b *schemaBench) rightFor(s SchemaUpgrade) {
 	b.t.Helper()
 	isDone(b.t, b.env, s)
 	lacks, err := s.Differences(context.Background(), b.env.Host)
-	lacks = slices.DeleteFunc(lacks, func(d schema.Difference) bool { return d.Column == "" }) // tables that their program creates
+	// Whole tables are made by their program.
+	lacks = slices.DeleteFunc(lacks, func(d schema.Difference) bool { return d.Column == "" })
 	if err != nil || len(lacks) > 0 {
 		b.t.Errorf("%s: %v, %v", s.Describe(), lacks, err)
 	}
@@ -114,7 +118,8 @@ var upstreamLike = map[string]string{
 	"1.7.2-1.8.0.sql": `ALTER TABLE t_storage_table_meta ADD f_origin VARCHAR(50) NOT NULL DEFAULT '';
 ALTER TABLE t_storage_table_meta ADD f_disable BOOL NOT NULL DEFAULT FALSE;
 `,
-	"1.8.0-1.9.0.sql": `ALTER TABLE t_session_record DROP PRIMARY KEY, ADD id INT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST;
+	"1.8.0-1.9.0.sql": `ALTER TABLE t_session_record DROP PRIMARY KEY,
+  ADD id INT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST;
 ALTER TABLE t_task ADD f_run_port INT;
 DROP PROCEDURE IF EXISTS narrow;
 DELIMITER //
@@ -154,10 +159,12 @@ CALL mistaken();
 DROP PROCEDURE mistaken;
 DROP TABLE t_model_operation_log;
 CREATE TABLE t_site_key_info (f_party_id VARCHAR(10) NOT NULL, f_key_name VARCHAR(10) NOT NULL, f_key LONGTEXT NOT NULL,
-  f_create_time BIGINT, f_create_date DATETIME, f_update_time BIGINT, f_update_date DATETIME, PRIMARY KEY (f_party_id, f_key_name));
+  f_create_time BIGINT, f_create_date DATETIME, f_update_time BIGINT, f_update_date DATETIME,
+  PRIMARY KEY (f_party_id, f_key_name));
 `,
-	"1.9.0-1.11.1.sql": "ALTER TABLE t_task ADD f_is_deepspeed BOOL NOT NULL DEFAULT FALSE;\nALTER TABLE t_task ADD f_deepspeed_id VARCHAR(200) DEFAULT \"\";",
-	"1.6.1-1.7.0.sql":  "DROP DATABASE tables;", // not on the way
+	"1.9.0-1.11.1.sql": `ALTER TABLE t_task ADD f_is_deepspeed BOOL NOT NULL DEFAULT FALSE;
+ALTER TABLE t_task ADD f_deepspeed_id VARCHAR(200) DEFAULT "";`,
+	"1.6.1-1.7.0.sql": "DROP DATABASE tables;", // not on the way
 }
 
 func writeScripts(t *testing.T) string {
@@ -182,11 +189,14 @@ func TestSchemaUpgradeByUpstream(t *testing.T) {
 		applied(t, env, up)
 		b.rightFor(up)
 		for want, query := range map[string]string{
-			"varchar(50)": "SELECT column_type FROM information_schema.columns WHERE table_schema = 'tables' AND table_name = 't_component_summary_20260102' AND column_name = 'f_component_name'",
-			"done":        "SELECT state FROM tables.fate_installer_upgrade WHERE source = 'upgrade' AND from_release = '1.7.2' AND to_release = '1.11.4'",
-			"passed":      "SELECT state FROM tables.fate_installer_upgrade WHERE statement LIKE 'CALL mistaken%'",
-			"0":           "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'tables' AND table_name = 't_model_operation_log'",
-			"2":           "SELECT COUNT(*) FROM tables.fate_installer_upgrade WHERE source = '1.9.0-1.11.1.sql'",
+			"varchar(50)": "SELECT column_type FROM information_schema.columns WHERE table_schema = 'tables'" +
+				" AND table_name = 't_component_summary_20260102' AND column_name = 'f_component_name'",
+			"done": "SELECT state FROM tables.fate_installer_upgrade" +
+				" WHERE source = 'upgrade' AND from_release = '1.7.2' AND to_release = '1.11.4'",
+			"passed": "SELECT state FROM tables.fate_installer_upgrade WHERE statement LIKE 'CALL mistaken%'",
+			"0": "SELECT COUNT(*) FROM information_schema.tables" +
+				" WHERE table_schema = 'tables' AND table_name = 't_model_operation_log'",
+			"2": "SELECT COUNT(*) FROM tables.fate_installer_upgrade WHERE source = '1.9.0-1.11.1.sql'",
 		} {
 			var got string
 			if err := b.root.QueryRow(query).Scan(&got); err != nil || got != want {
@@ -301,7 +311,8 @@ func TestSchemaUpgradeRepairs(t *testing.T) {
 			"ALTER TABLE t_storage_table_meta MODIFY f_count SMALLINT": "f_count is smallint, want bigint",
 		} {
 			b.exec(breaks)
-			if finding, err := up.Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, why) {
+			finding, err := up.Check(context.Background(), env)
+			if err != nil || finding.Done || !strings.Contains(finding.Why, why) {
 				t.Errorf("%s: %+v, %v; want %q", breaks, finding, err, why)
 			}
 			applied(t, env, up)
@@ -314,7 +325,8 @@ func TestSchemaUpgradeRepairs(t *testing.T) {
 func TestSchemaUpgradeRefuses(t *testing.T) {
 	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
 		b := newSchemaBench(t, s, env)
-		if finding, err := b.step(schema.Flow, "1.11.4").Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, "does not exist yet") {
+		finding, err := b.step(schema.Flow, "1.11.4").Check(context.Background(), env)
+		if err != nil || finding.Done || !strings.Contains(finding.Why, "does not exist yet") {
 			t.Errorf("without a schema: %+v, %v", finding, err)
 		}
 		b.exec("CREATE DATABASE tables")
@@ -335,7 +347,9 @@ func TestSchemaUpgradeRefuses(t *testing.T) {
 				t.Errorf("%s to %s: %v; want %q", c.made, c.wanted, err, c.want)
 			}
 			var records int
-			if err := b.root.QueryRow("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'tables' AND table_name = 'fate_installer_upgrade'").Scan(&records); err != nil || records != 0 {
+			err := b.root.QueryRow("SELECT COUNT(*) FROM information_schema.tables" +
+				" WHERE table_schema = 'tables' AND table_name = 'fate_installer_upgrade'").Scan(&records)
+			if err != nil || records != 0 {
 				t.Errorf("%s to %s: a record was made (%v)", c.made, c.wanted, err)
 			}
 		}

@@ -22,7 +22,8 @@ const manyCores = twoNodes + "  clustermanager: {cores_per_node: 64}\n"
 // nodeStatus returns the status of a nodemanager in eggroll's table.
 func (b bench) nodeStatus(address string) string {
 	b.t.Helper()
-	return strings.TrimSpace(b.query("main", "SELECT status FROM eggroll_meta.server_node WHERE node_type = 'NODE_MANAGER' AND host = '"+address+"'"))
+	return strings.TrimSpace(b.query("main", "SELECT status FROM eggroll_meta.server_node"+
+		" WHERE node_type = 'NODE_MANAGER' AND host = '"+address+"'"))
 }
 
 // shows runs a command, whatever its exit status, and wants words in what it prints.
@@ -92,11 +93,14 @@ func (b bench) oneNodeLeft() {
 	b.await("svc status says which node is away", func() bool {
 		programs, code := b.status("main")
 		p := programs["fate-clustermanager"]
-		return code == 3 && !p.Ready && strings.Contains(p.Why, "nodemanager 192.168.0.2:4671 does not answer, and no job is planned on it (LOSS)")
+		return code == 3 && !p.Ready &&
+			strings.Contains(p.Why, "nodemanager 192.168.0.2:4671 does not answer, and no job is planned on it (LOSS)")
 	})
 	b.shows("main", []string{"192.168.0.2:4671"}, "fate-installer", "svc", "status")
-	b.shows("main", []string{"fate-nodemanager at 192.168.0.2:4671 does not answer", "switch its host on"}, "fate-installer", "svc", "why", "clustermanager")
-	out := b.shows("main", []string{"fate-nodemanager is away: 192.168.0.2:4671 does not answer", "passed in"}, "fate-installer", "test", "toy")
+	b.shows("main", []string{"fate-nodemanager at 192.168.0.2:4671 does not answer", "switch its host on"},
+		"fate-installer", "svc", "why", "clustermanager")
+	out := b.shows("main", []string{"fate-nodemanager is away: 192.168.0.2:4671 does not answer", "passed in"},
+		"fate-installer", "test", "toy")
 	if strings.Contains(out, "error:") {
 		b.t.Errorf("the toy job fails")
 	}
@@ -128,7 +132,8 @@ func TestNodeGoneWithoutHeartbeats(t *testing.T) {
 	b.step("also when the node is back", func(b bench) {
 		b.nodeOn(false)
 		out, code, err := b.try("main", "fate-installer", "test", "toy")
-		if err != nil || code != 1 || !strings.Contains(out, "cannot submit a job: no free worker") || !strings.Contains(out, "svc restart fateflow") {
+		if err != nil || code != 1 || !strings.Contains(out, "cannot submit a job: no free worker") ||
+			!strings.Contains(out, "svc restart fateflow") {
 			b.t.Errorf("test toy: exit status %d, %v\n%s", code, err, out)
 		}
 		b.t.Logf("test toy\n%s", out)
@@ -164,7 +169,8 @@ func (b bench) holdWorkers() {
 	if err := b.Off("second"); err != nil {
 		b.t.Fatal(err)
 	}
-	const script = `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do fate-installer test toy --timeout 5s >/root/toy.$i 2>&1 & done; wait; cat /root/toy.1`
+	const script = `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do fate-installer test toy --timeout 5s >/root/toy.$i 2>&1 & done
+wait; cat /root/toy.1`
 	out := b.run("main", "sh", "-c", script)
 	b.t.Logf("test toy with a host that has just gone off\n%s", out)
 	for _, want := range []string{"fate-nodemanager is away: 192.168.0.2:4671 does not answer", "node-away"} {
@@ -177,7 +183,8 @@ func (b bench) holdWorkers() {
 		return !p.Ready && strings.Contains(p.Why, "no free worker")
 	})
 	b.shows("main", []string{"no free worker"}, "fate-installer", "svc", "status")
-	b.shows("main", []string{"svc restart fateflow", "fate-nodemanager at 192.168.0.2:4671 does not answer"}, "fate-installer", "svc", "why", "fateflow")
+	b.shows("main", []string{"svc restart fateflow", "fate-nodemanager at 192.168.0.2:4671 does not answer"},
+		"fate-installer", "svc", "why", "fateflow")
 	b.why("main", "node-away")
 }
 

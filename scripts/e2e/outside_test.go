@@ -48,14 +48,15 @@ func rightsOfDBA(account string) []string {
 	}
 }
 
-// TestOutsideServer has a party use an outside server of MySQL 8.0.15, Oracle's own build, with its defaults for accounts
-// and TLS. Its administrator, who has no more rights than needed, runs the statements that config sql prints; then one
-// gives the installer such an account.
+// TestOutsideServer has a party use an outside server of MySQL 8.0.15, Oracle's own build, with its defaults for
+// accounts and TLS. Its administrator, who has no more rights than needed, runs the statements that config sql prints;
+// then the installer gets an account with such rights.
 func TestOutsideServer(t *testing.T) {
 	b := newBench(t, "host=192.168.0.1", outsideHost+"=192.168.0.9")
 	b.step("a server of others", func(b bench) {
 		b.startServer(outsideHost)
-		b.sql(root, append([]string{"CREATE USER dba@localhost IDENTIFIED BY '" + dba.password + "';"}, rightsOfDBA("dba@localhost")...)...)
+		create := "CREATE USER dba@localhost IDENTIFIED BY '" + dba.password + "';"
+		b.sql(root, append([]string{create}, rightsOfDBA("dba@localhost")...)...)
 	})
 	b.step("the administrator makes the account", func(b bench) { b.outsideByStatements() })
 	b.step("install", func(b bench) { b.outsideInstall() })
@@ -98,7 +99,8 @@ func (b bench) outsideInstall() {
 	if out := b.run("host", installerFile, "--config", outsideFile); !strings.Contains(out, "nothing to do") {
 		b.t.Errorf("the same command again:\n%s", out)
 	}
-	if accounts := b.sql(root, "SELECT host FROM mysql.user WHERE user = 'fate';"); strings.TrimSpace(accounts) != "192.168.0.1" {
+	accounts := b.sql(root, "SELECT host FROM mysql.user WHERE user = 'fate';")
+	if strings.TrimSpace(accounts) != "192.168.0.1" {
 		b.t.Errorf("accounts at the outside server:\n%s", accounts)
 	}
 }
@@ -129,7 +131,8 @@ func (b bench) outsideUninstalled() {
 		b.t.Errorf("jobs on the server: %q", jobs)
 	}
 	b.sql(dba, dropped)
-	left := b.sql(root, "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('fate_flow', 'eggroll_meta');",
+	left := b.sql(root,
+		"SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('fate_flow', 'eggroll_meta');",
 		"SELECT user FROM mysql.user WHERE user = 'fate';")
 	if left != "" {
 		b.t.Errorf("left on the server:\n%s", left)
@@ -173,7 +176,8 @@ func (b bench) startServer(host string) {
 		b.t.Fatal(err)
 	}
 	b.run(host, "mkdir", "-p", serverTree, filepath.Dir(serverSocket))
-	if err := b.Run(b.t.Context(), host, lab.Cmd{Args: []string{"tar", "--extract", "--no-same-owner", "--directory", serverTree}, Stdin: out}); err != nil {
+	extract := []string{"tar", "--extract", "--no-same-owner", "--directory", serverTree}
+	if err := b.Run(b.t.Context(), host, lab.Cmd{Args: extract, Stdin: out}); err != nil {
 		b.t.Fatal(err)
 	}
 	if err := archive.Wait(); err != nil {
@@ -200,7 +204,9 @@ func (b bench) serve(host string) {
 		serverTree+"/bin/mysqld", "--no-defaults", "--user=root", "--datadir=/var/lib/mysql/data", "--socket="+serverSocket,
 		"--skip-name-resolve", "--mysqlx=0")
 	b.await("the outside server answers", func() bool {
-		err := b.Run(b.t.Context(), host, lab.Cmd{Args: []string{clientFile, "-socket", serverSocket}, Stdin: strings.NewReader("SELECT 1;\n")})
+		err := b.Run(b.t.Context(), host, lab.Cmd{
+			Args: []string{clientFile, "-socket", serverSocket}, Stdin: strings.NewReader("SELECT 1;\n"),
+		})
 		return err == nil
 	})
 }

@@ -144,8 +144,9 @@ func (b bench) kept(before made) {
 	}
 }
 
-const columnCount = "SELECT COUNT(*) FROM information_schema.columns WHERE (table_schema, table_name, column_name) IN " +
-	"(('fate_flow', 't_task', 'f_is_deepspeed'), ('fate_flow', 't_task', 'f_deepspeed_id'), ('eggroll_meta', 'session_processor', 'processor_option'))"
+const columnCount = "SELECT COUNT(*) FROM information_schema.columns WHERE (table_schema, table_name, column_name)" +
+	" IN (('fate_flow', 't_task', 'f_is_deepspeed'), ('fate_flow', 't_task', 'f_deepspeed_id')," +
+	" ('eggroll_meta', 'session_processor', 'processor_option'))"
 
 // columns counts the columns that came with the newer release, of three.
 func (b bench) columns() string {
@@ -161,19 +162,24 @@ func (b bench) isNewer() {
 		b.t.Errorf("%s of 3 new columns are there", got)
 	}
 	for _, name := range []string{"fate_flow", "eggroll_meta"} {
-		if got := strings.TrimSpace(b.query("host", "SELECT GROUP_CONCAT(DISTINCT state) FROM "+name+".fate_installer_upgrade")); got != "done" {
+		got := b.query("host", "SELECT GROUP_CONCAT(DISTINCT state) FROM "+name+".fate_installer_upgrade")
+		if strings.TrimSpace(got) != "done" {
 			b.t.Errorf("the record of %s has states %q", name, got)
 		}
 	}
 }
 
-// nodesAreKept sets the status of a node, which is set back, and adds one that is not of the party, which is taken away.
+// nodesAreKept sets the status of a node, which is set back, and adds one that is not of the party, which is taken
+// away.
 func (b bench) nodesAreKept() {
 	const nodes = "SELECT GROUP_CONCAT(host, status) FROM eggroll_meta.server_node WHERE node_type = 'NODE_MANAGER'"
 	b.query("host", "UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE node_type = 'NODE_MANAGER'")
-	b.await("the node is HEALTHY again", func() bool { return strings.TrimSpace(b.query("host", nodes)) == "192.168.0.1HEALTHY" })
+	b.await("the node is HEALTHY again", func() bool {
+		return strings.TrimSpace(b.query("host", nodes)) == "192.168.0.1HEALTHY"
+	})
 	b.awaitReady("host", modulesOfParty...)
-	b.query("host", "INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.77', 4671, 'NODE_MANAGER', 'HEALTHY')")
+	b.query("host", "INSERT INTO eggroll_meta.server_node (host, port, node_type, status)"+
+		" VALUES ('192.168.0.77', 4671, 'NODE_MANAGER', 'HEALTHY')")
 	b.run("host", installerFile, "install")
 	if got := strings.TrimSpace(b.query("host", nodes)); got != "192.168.0.1HEALTHY" {
 		b.t.Errorf("nodes: %s", got)
@@ -207,7 +213,8 @@ func (b bench) lacksColumns() {
 	b.run("host", newerFile, "install")
 	b.toy("host")
 	b.query("host", "ALTER TABLE eggroll_meta.session_processor DROP COLUMN processor_option")
-	if out, code, err := b.try("host", "fate-installer", "test", "toy", "--timeout", "10s"); err != nil || code == 0 || !strings.Contains(out, "cannot be stopped") {
+	out, code, err = b.try("host", "fate-installer", "test", "toy", "--timeout", "10s")
+	if err != nil || code == 0 || !strings.Contains(out, "cannot be stopped") {
 		b.t.Errorf("test toy without processor_option: exit status %d, %v\n%s", code, err, out)
 	}
 	b.run("host", "sh", "-c", "grep -rq \"Column 'processor_option' not found\" /data/logs")
@@ -219,7 +226,8 @@ func (b bench) lacksColumns() {
 
 // rollbackLoses rolls back: without consent it is refused, and says what is lost.
 func (b bench) rollbackLoses(before made) {
-	job := strings.TrimSpace(b.query("host", "SELECT MIN(f_job_id) FROM (SELECT f_job_id FROM fate_flow.t_job GROUP BY f_job_id ORDER BY MIN(f_create_time) DESC LIMIT 3) AS last"))
+	job := strings.TrimSpace(b.query("host", "SELECT MIN(f_job_id) FROM (SELECT f_job_id FROM fate_flow.t_job"+
+		" GROUP BY f_job_id ORDER BY MIN(f_create_time) DESC LIMIT 3) AS last"))
 	out, code, err := b.try("host", "fate-installer", "rollback")
 	if err != nil || code != 2 || !strings.Contains(out, "--yes") || !strings.Contains(out, "jobs and ") {
 		b.t.Errorf("rollback without consent: exit status %d, %v\n%s", code, err, out)
@@ -243,10 +251,12 @@ func (b bench) rollback(before made) {
 	}
 	now := b.made()
 	more := now.Jobs - before.Jobs // of the toy test, perhaps twice
-	if more < 2 || more > 4 || now.Models-before.Models != more || now.Metrics != before.Metrics || now.Files < before.Files {
+	if more < 2 || more > 4 || now.Models-before.Models != more || now.Metrics != before.Metrics ||
+		now.Files < before.Files {
 		b.t.Errorf("%+v after the rollback, were %+v", now, before)
 	}
-	if out := b.run("host", "fate-installer", "plan"); strings.Contains(out, "server_node") || strings.Contains(out, "tables of") && strings.Contains(out, "  ~ ") {
+	if out := b.run("host", "fate-installer", "plan"); strings.Contains(out, "server_node") ||
+		strings.Contains(out, "tables of") && strings.Contains(out, "  ~ ") {
 		b.t.Errorf("plan after the rollback:\n%s", out)
 	}
 	for _, table := range []string{"t_job", "t_machine_learning_model_info"} {
@@ -263,8 +273,8 @@ func (b bench) records() int {
 	return b.number(b.run("host", "sh", "-c", "wc -l <"+journalFile))
 }
 
-// killScript runs a command and kills it with SIGKILL, at the earliest when so many records were added to the journal, it
-// has printed a text and a file is there, and a while after that. It exits with 137 when it has killed the command.
+// killScript runs a command and kills it with SIGKILL, at the earliest when so many records were added to the journal,
+// it has printed a text and a file is there, and a while after that. It exits with 137 when it has killed the command.
 const killScript = `lines=$(( $(wc -l <` + journalFile + `) + $1 )) text=$2 file=$3 after=$4
 shift 4
 "$@" >/root/killed.out 2>&1 &
@@ -303,13 +313,13 @@ func (m moment) String() string {
 	return after + fmt.Sprintf("record %d of the journal", m.records)
 }
 
-// recordFile is where the database has the record of the statements that change FATE-Flow's tables. It is made before the
-// first of them, which all take some hundredths of a second.
+// recordFile is where the database has the record of the statements that change FATE-Flow's tables. It is made before
+// the first of them, which all take some hundredths of a second.
 const recordFile = "/data/projects/data/fate/mysql/fate_flow/fate_installer_upgrade.ibd"
 
-// killMoments chooses when to kill upgrades that add so many records to the journal: among the SQL statements, which only
-// the first of a party's upgrades can tell; before any record is added, while programs are stopped and while the database
-// is copied; and at any record.
+// killMoments chooses when to kill upgrades that add so many records to the journal: among the SQL statements, for the
+// first upgrade after a rollback; before any record is added, while programs are stopped and while the database is
+// copied; and at any record.
 func killMoments(random *rand.Rand, records int) func(first bool) moment {
 	return func(first bool) moment {
 		m := moment{file: "/", after: time.Duration(random.Int64N(int64(300 * time.Millisecond)))}
@@ -327,8 +337,8 @@ func killMoments(random *rand.Rand, records int) func(first bool) moment {
 	}
 }
 
-// killUpgrades kills upgrades while they are under way, completes each by the same command, and rolls it back. Some are
-// killed more than once.
+// killUpgrades kills upgrades while they are under way, completes each by the same command, and rolls it back. Some
+// are killed more than once.
 func (b bench) killUpgrades(before made, records, kills int) {
 	seed := rand.Uint64()
 	b.t.Logf("seed %d, %d records", seed, records)
