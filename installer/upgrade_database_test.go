@@ -214,7 +214,7 @@ func replacementOf(t *testing.T, cluster string) *replacement {
 	site := func(fateVersion, eggroll string) *site {
 		return &site{Role: "host", Party: 10000, IP: "192.168.0.1",
 			Sources: []siteSource{{Name: "cluster.yaml", Data: cluster}},
-			Env: map[string]string{"FATE": fateVersion, "FATEFlow": fateVersion, "EGGROLL": eggroll}}
+			Env:     map[string]string{"FATE": fateVersion, "FATEFlow": fateVersion, "EGGROLL": eggroll}}
 	}
 	r.stored = site("1.9.1", "2.4.6")
 	r.deployment.site = *site("1.11.4", "2.5.3")

@@ -20,6 +20,9 @@ const (
 	stateBegun    = "begun"
 	stateDone     = "done"
 	statePassed   = "passed" // it failed, and the next ones were carried out
+	// stateCutOff is a statement whose outcome is not known, since the run ended first. The next run has carried it out,
+	// or has seen that it was.
+	stateCutOff = "cut off"
 )
 
 const createRecord = `CREATE TABLE IF NOT EXISTS ` + recordTable + ` (
@@ -61,8 +64,8 @@ func readRecord(ctx context.Context, db *sql.DB, schemaName string) (record, err
 	if err != nil {
 		return r, err
 	}
-	rows, err := db.QueryContext(ctx, "SELECT source, number FROM "+recordTable+" WHERE id > ? AND state <> ?",
-		r.id, stateBegun)
+	rows, err := db.QueryContext(ctx, "SELECT source, number FROM "+recordTable+" WHERE id > ? AND state IN (?, ?)",
+		r.id, stateDone, statePassed)
 	if err != nil {
 		return r, err
 	}
@@ -80,7 +83,9 @@ func readRecord(ctx context.Context, db *sql.DB, schemaName string) (record, err
 // begin notes that an upgrade is under way. One that was cut off goes on.
 func (r *record) begin(ctx context.Context, db *sql.DB, from, to string) error {
 	if r.begun() {
-		return nil
+		_, err := db.ExecContext(ctx, "UPDATE "+recordTable+" SET state = ? WHERE id > ? AND state = ?",
+			stateCutOff, r.id, stateBegun)
+		return err
 	}
 	if _, err := db.ExecContext(ctx, createRecord); err != nil && !serverError(err, errTableExists) {
 		return fmt.Errorf("cannot make the record of the upgrade: %w", err)

@@ -259,6 +259,11 @@ func TestSchemaUpgradeCutOff(t *testing.T) {
 			if err != sql.ErrNoRows {
 				t.Fatalf("after %d packets: carried out twice: %s, %v", n, twice, err)
 			}
+			var open int
+			err = b.root.QueryRow("SELECT COUNT(*) FROM tables.fate_installer_upgrade WHERE state = 'begun'").Scan(&open)
+			if err != nil || open != 0 {
+				t.Fatalf("after %d packets (%v): %d statements are recorded as begun (%v)", n, failed, open, err)
+			}
 			if failed == nil {
 				return
 			}

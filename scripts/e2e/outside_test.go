@@ -70,7 +70,7 @@ func (b bench) outsideByStatements() {
 	b.write("host", outsideFile, outsideCluster)
 	out, code, err := b.try("host", installerFile, "check", "--config", outsideFile)
 	if err != nil || code != 3 || !strings.Contains(out, "config sql --for-dba") ||
-		!strings.Contains(out, "Access denied for user 'fate'") {
+		!strings.Contains(out, "Host '192.168.0.1' is not allowed to connect") {
 		b.t.Errorf("check before the account is there: exit status %d, %v\n%s", code, err, out)
 	}
 	b.t.Logf("check\n%s", out)
