@@ -85,7 +85,7 @@ var jars = []struct{ source, target, mainClass string }{
 }
 
 // Build writes the trees of all components below dir, which must not exist. The
-// classpath is that of eggroll's stand-in: gRPC, Gson and MariaDB's driver. The same
+// classpath is that of eggroll's stand-in: gRPC and Gson. The same
 // sources and compiler give the same bytes.
 func (r Release) Build(ctx context.Context, dir string, classpath []string) error {
 	files, err := r.files()

@@ -22,6 +22,7 @@ import (
 	"fate-installer/scripts/cache"
 	"fate-installer/scripts/debian"
 	"fate-installer/scripts/fatesim"
+	"fate-installer/scripts/maven"
 
 	"golang.org/x/sys/unix"
 )
@@ -177,6 +178,11 @@ func (v variant) buildStandIns(ctx context.Context, dir string, debs map[string]
 	for _, p := range eggrollJars() {
 		key += " " + debs[p.name].SHA256
 	}
+	driver, err := maven.Connector(connectorVersion)
+	if err != nil {
+		return err
+	}
+	key += " " + driver.SHA256
 	target, keyFile := filepath.Join(dir, v.standInDir()), filepath.Join(dir, v.standInKey())
 	if was, err := os.ReadFile(keyFile); err == nil && string(was) == key {
 		return nil
@@ -187,6 +193,9 @@ func (v variant) buildStandIns(ctx context.Context, dir string, debs map[string]
 		}
 	}
 	if err := v.compileStandIns(ctx, dir, target, debs); err != nil {
+		return err
+	}
+	if err := addDriver(ctx, driver, filepath.Join(target, "eggroll/lib")); err != nil {
 		return err
 	}
 	if err := os.WriteFile(keyFile, []byte(key), 0o644); err != nil {
@@ -215,6 +224,22 @@ func (v variant) compileStandIns(ctx context.Context, dir, target string, debs m
 		}
 	}
 	return v.release.Build(ctx, target, classpath)
+}
+
+// addDriver copies MySQL's JDBC driver to a directory.
+func addDriver(ctx context.Context, driver maven.Artifact, dir string) error {
+	jar, err := maven.Fetch(ctx, driver)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(jar)
+	if err != nil {
+		return fmt.Errorf("cannot read the JDBC driver: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, driver.File()), data, 0o644); err != nil {
+		return fmt.Errorf("cannot add the JDBC driver to the stand-ins: %w", err)
+	}
+	return nil
 }
 
 // digest names an appliance by the program and the lock file it is built from.

@@ -72,7 +72,7 @@ func components(release fatesim.Release) ([]component, error) {
 	for _, c := range release.Components() {
 		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true, directory: c.Name}
 		if c.Name == "eggroll" {
-			standIn.license += " AND LGPL-2.1-or-later AND MIT"
+			standIn.license += " AND GPL-2.0-only WITH Universal-FOSS-exception-1.0 AND MIT"
 			standIn.packages = append(eggrollJars(), eggrollTLS(libs)...)
 			standIn.libraryPath, standIn.any = []string{"native"}, false
 		}
@@ -196,11 +196,13 @@ func zookeeper() component {
 	}
 }
 
+// connectorVersion is that of MySQL's JDBC driver in eggroll 2.5.3: how it reads times depends on it.
+const connectorVersion = "8.0.28"
+
 // eggrollJars are what the stand-in for eggroll is built and run with: gRPC, as the
-// real one, and a database driver.
+// real one. MySQL's driver comes from a Maven repository, see connectorVersion.
 func eggrollJars() []part {
 	return []part{
-		jars("libmariadb-java", "mariadb-java-client"),
 		jars("libgrpc-java", "grpc-api-*", "grpc-context-*", "grpc-core-*", "grpc-netty-*", "grpc-stub-*"),
 		jars("libnetty-java", "netty-buffer", "netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks", "netty-common",
 			"netty-handler", "netty-handler-proxy", "netty-resolver", "netty-transport", "netty-transport-native-unix-common"),

@@ -18,8 +18,12 @@ public final class Command {
   public static final String STOP_SESSION = "v1/cluster-manager/session/stopSession";
   public static final String GET_STORE = "v1/cluster-manager/metadata/getOrCreateStore";
   public static final String KILL_SESSION = "v1/cluster-manager/session/killSession";
+  public static final String GET_SESSION = "v1/cluster-manager/session/getSession";
   public static final String START_PROCESSORS = "v1/node-manager/processors/start";
   public static final String STOP_PROCESSORS = "v1/node-manager/processors/stop";
+  public static final String KILL_PROCESSORS = "v1/node-manager/processors/kill";
+  public static final String CHECK_PROCESSOR = "v1/node-manager/processor/check";
+  public static final String PROCESSOR_HEARTBEAT = "v1/node-manager/processor/heartbeat";
 
   /** Carries out one command. */
   public interface Handler {

@@ -4,10 +4,11 @@ import concurrent.futures
 import itertools
 import json
 import os
+import time
 
 import grpc
 
-from fate_flow import log, wire
+from fate_flow import database, log, wire
 
 SERVICE = "com.webank.ai.eggroll.api.networking.proxy.DataTransferService"
 LARGEST = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -128,7 +129,12 @@ def manager(name, argument):
     return json.loads(wire.parse(answer)[3])
 
 
-def worker(address, argument):
-    """Has an egg_pair compute."""
+def worker(address, argument, session=None):
+    """Has an egg_pair compute. The real client waits for ever on the workers of a session that eggroll has ended; this one
+    until its job is over, too."""
+    while session and manager("v1/cluster-manager/session/getSession", {"id": session})["status"] != "ACTIVE":
+        if all(j["f_status"] not in ("waiting", "running") for j in database.find_jobs(job_id=session.split("_")[0])):
+            raise FederatedError(f"session {session} is not active")
+        time.sleep(1)
     with grpc.insecure_channel(address, options=LARGEST) as channel:
         return json.loads(_method(channel, "run", service="standin.EggPair")(json.dumps(argument).encode(), timeout=60))

@@ -47,8 +47,8 @@ def describe(dsl, conf):
 class Side:
     """One side of a job: its rows, its worker, and the way to the other side."""
 
-    def __init__(self, job_id, role, conf, logger, address):
-        self.job_id, self.role, self.logger, self.address = job_id, role, logger, address
+    def __init__(self, job_id, role, conf, logger, address, session):
+        self.job_id, self.role, self.logger, self.address, self.session = job_id, role, logger, address, session
         self.other_role = "host" if role == "guest" else "guest"
         self.other = conf["role"][self.other_role][0]
         self.parameters = conf.get("component_parameters", {}).get("role", {}).get(role, {}).get("0", {})
@@ -60,7 +60,7 @@ class Side:
         return federation.take(f"{self.job_id}-{self.other_role}-{name}", 1)[0]
 
     def compute(self, do, **argument):
-        return federation.worker(self.address, {"do": do, **argument})["result"]
+        return federation.worker(self.address, {"do": do, **argument}, self.session)["result"]
 
     def read(self):
         table = self.parameters["reader_0"]["table"]
@@ -96,12 +96,13 @@ def run(job_id, role, party, conf, work, component):
             models.save(models.model_id(conf["role"]), job_id, role, False, {})
         return
     session = f"{job_id}_{name}_0_{role}_{party}"
-    side = Side(job_id, role, conf, None, None)
+    side = Side(job_id, role, conf, None, None, None)
     made = False
     try:
         with component("reader_0") as side.logger:  # each component of the real one has a session, the first one, too
             processors = sessions.make(job_id, session)
             made = True
+            side.session = session
             side.address = f"{processors[0]['host']}:{processors[0]['port']}"
             side.read()
         for step, act in (("data_transform_0", lambda: None), ("intersection_0", side.intersect)):

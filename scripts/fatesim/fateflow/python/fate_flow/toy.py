@@ -5,6 +5,8 @@ it got, and the guest adds the host's sum to its own. The shares are drawn and s
 eggroll starts for the session, and travel through the rollsites of both parties.
 """
 
+import time
+
 from fate_flow import federation, sessions
 
 COMPONENT = "secure_add_example_0"
@@ -17,6 +19,17 @@ def parameters(conf, role):
     of_role = common.get("role", {}).get(role, {})
     values.update(of_role.get("0", of_role).get(COMPONENT, {}))  # upstream's client leaves the level out for hosts
     return int(values.get("data_num", 1000)), int(values.get("partition", 1)), int(values.get("seed", 0))
+
+
+def compute_long(conf, address, session, logger):
+    """Has the worker compute for as many seconds as the job's parameter standin_seconds says, as a training does. The toy
+    job is over before eggroll's watchers look at it for the first time."""
+    seconds = int(conf.get("job_parameters", {}).get("common", {}).get("standin_seconds", 0))
+    for second in range(seconds):
+        federation.worker(address, {"do": "sum", "lists": [[second]]}, session)
+        time.sleep(1)
+    if seconds:
+        logger.info("computed for %d s", seconds)
 
 
 def run(job_id, role, party, conf, component):
@@ -48,6 +61,7 @@ def add(job_id, role, party, conf, logger):
         federation.push(other, f"{job_id}-{role}-share", shares["send"], job_id)
         received = federation.take(f"{job_id}-{other_role}-share", partitions)
         table()
+        compute_long(conf, address, session, logger)
         own = federation.worker(address, {"do": "sum", "lists": shares["keep"] + received})["sum"]
         if role == "host":
             federation.push(other, f"{job_id}-host-sum", [own], job_id)

@@ -3,6 +3,7 @@
 import argparse
 import concurrent.futures
 import json
+import os
 import random
 import signal
 import sys
@@ -90,10 +91,26 @@ def run(request, _context):
     return json.dumps(result).encode()
 
 
+def report(options, port):
+    """Tells the nodemanager that the processor runs, and where."""
+    state = {"processor": options.processor_id, "pid": os.getpid(), "port": port}
+    request = b"".join(field(n, v) for n, v in ((2, "v1/node-manager/processor/heartbeat"), (3, json.dumps(state))))
+    with grpc.insecure_channel(f"127.0.0.1:{options.node_manager}") as channel:
+        channel.unary_unary("/com.webank.eggroll.core.command.CommandService/call")(request, timeout=20)
+
+
+def field(number, text):
+    """One length-delimited field of a protobuf message."""
+    value, size, prefix = text.encode(), len(text.encode()), bytes([number << 3 | 2])
+    while size > 127:
+        prefix, size = prefix + bytes([size & 127 | 128]), size >> 7
+    return prefix + bytes([size]) + value
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--session", required=True)
-    parser.add_argument("--host", required=True)
+    for name in ("--config", "--session-id", "--server-node-id", "--node-manager", "--processor-id"):
+        parser.add_argument(name, required=True)
     options = parser.parse_args()
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
@@ -101,10 +118,10 @@ def main():
                          options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)])
     handler = grpc.unary_unary_rpc_method_handler(run)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("standin.EggPair", {"run": handler}),))
-    port = server.add_insecure_port(f"{options.host}:0")
+    port = server.add_insecure_port("0.0.0.0:0")
     server.start()
-    print("port", port, flush=True)
-    print(f"STAND-IN egg_pair of session {options.session} on port {port}", file=sys.stderr, flush=True)
+    print(f"STAND-IN egg_pair {options.processor_id} of session {options.session_id} on port {port}", file=sys.stderr, flush=True)
+    report(options, port)
     over.wait(IDLE_SECONDS)
     server.stop(None)
 

@@ -19,19 +19,23 @@ import standin.Settings;
 /** STAND-IN for eggroll 2.5's clustermanager: keeps server_node up to date and has sessions started on its nodes. */
 public final class ClusterManagerBootstrap implements Bootstrap.Service {
   private MetaDatabase database;
+  private SessionWatcher watcher;
 
   @Override
   public void start(Settings settings, int port, String tag) throws Exception {
     // 2.5.3 opens its connections at start, and ends when the database is down.
     database = new MetaDatabase(settings);
     database.checkTables();
+    watcher = new SessionWatcher(database, settings);
     Server server = Command.serve(port, Map.of(
         Command.HEARTBEAT, this::heartbeat,
         Command.CREATE_SESSION, this::createSession,
         Command.GET_STORE, this::getStore,
+        Command.GET_SESSION, this::getSession,
         Command.STOP_SESSION, this::stopSession,
         Command.KILL_SESSION, this::killSession));
     if (Generation.registers()) {
+      watcher.start();
       watchNodes(settings);
     }
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
@@ -84,15 +88,21 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     if (nodes.isEmpty()) {
       throw new IllegalStateException("session " + session + " not start: no enough active processors, no HEALTHY nodemanager in server_node");
     }
-    database.putSession(session, "NEW", nodes.size());
-    insistently(() -> database.addProcessors(session, nodes));
+    insistently(() -> database.checkProcessors(session));
+    watcher.end(session, Command.STOP_PROCESSORS, "STOPPED"); // of an earlier session of this name
+    database.createSession(session, nodes.size());
     JsonArray processors = new JsonArray();
     for (MetaDatabase.Node node : nodes) {
-      JsonObject started = reach(node, Command.START_PROCESSORS, argument);
-      started.addProperty("server_node_id", node.id());
-      processors.add(started);
+      processors.add(startProcessor(session, node));
     }
-    database.putSession(session, "ACTIVE", processors.size());
+    if (Generation.registers()) {
+      watcher.checkAsSlowHost(session);
+    }
+    if (!state(session).equals("NEW")) {
+      throw new IllegalStateException("unable to start all processors for session id: '" + session + "'. total processors: "
+          + nodes.size() + ", started count: 0");
+    }
+    database.setSession(session, "ACTIVE", nodes.size());
     JsonObject result = new JsonObject();
     result.add("processors", processors);
     Log.info("session " + session + " started on " + processors);
@@ -140,18 +150,53 @@ public final class ClusterManagerBootstrap implements Bootstrap.Service {
     }
     if (!Generation.registers()) {
       for (MetaDatabase.Node node : nodes) {
-        reach(node, Command.STOP_PROCESSORS, argument);
+        reach(node, Command.KILL_PROCESSORS, ofJob(job, node));
       }
     }
-    insistently(() -> database.endProcessors(job));
+    insistently(() -> database.checkProcessors(job));
+    for (String session : database.sessionsOf(job)) {
+      watcher.end(session, Command.KILL_PROCESSORS, "KILLED");
+    }
+    database.endProcessors(job);
     return new JsonObject();
   }
 
+  /** An order that fits every worker of a job on a node: the command lines look for the beginnings of IDs. */
+  private static JsonObject ofJob(String job, MetaDatabase.Node node) {
+    JsonObject order = new JsonObject();
+    order.addProperty("id", job);
+    order.addProperty("node", node.id());
+    order.addProperty("processor", "");
+    return order;
+  }
+
+  private JsonObject startProcessor(String session, MetaDatabase.Node node) throws SQLException, InterruptedException {
+    JsonObject order = new JsonObject();
+    order.addProperty("id", session);
+    order.addProperty("node", node.id());
+    order.addProperty("processor", database.createProcessor(session, node.id()));
+    JsonObject started = reach(node, Command.START_PROCESSORS, order);
+    database.startedProcessor(order.get("processor").getAsLong(), started.get("pid").getAsInt(),
+        node.host() + ":" + started.get("port").getAsInt());
+    started.addProperty("server_node_id", node.id());
+    return started;
+  }
+
+  private JsonObject getSession(JsonObject argument) throws SQLException {
+    JsonObject result = new JsonObject();
+    result.addProperty("status", state(argument.get("id").getAsString()));
+    return result;
+  }
+
+  private String state(String session) throws SQLException {
+    List<MetaDatabase.Session> found = database.sessions(session);
+    return found.isEmpty() ? "" : found.get(0).status();
+  }
+
   private JsonObject stopSession(JsonObject argument) throws SQLException {
-    for (MetaDatabase.Node node : database.healthyNodes()) {
-      Command.call(node.host(), node.port(), Command.STOP_PROCESSORS, argument);
-    }
-    database.putSession(argument.get("id").getAsString(), "CLOSED", 0);
+    String session = argument.get("id").getAsString();
+    watcher.end(session, Command.STOP_PROCESSORS, "STOPPED");
+    database.setSession(session, "CLOSED", 0);
     return new JsonObject();
   }
 }

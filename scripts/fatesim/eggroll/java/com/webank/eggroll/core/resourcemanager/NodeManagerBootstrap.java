@@ -3,8 +3,6 @@ package com.webank.eggroll.core.resourcemanager;
 import com.google.gson.JsonObject;
 import com.webank.eggroll.core.Bootstrap;
 import io.grpc.Server;
-import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
@@ -14,9 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import standin.Command;
 import standin.Log;
 import standin.Settings;
@@ -24,10 +25,11 @@ import standin.Settings;
 /** STAND-IN for eggroll 2.5's nodemanager: registers itself, and starts a python worker per session. */
 public final class NodeManagerBootstrap implements Bootstrap.Service {
   private static final String NODE = "eggroll.resourcemanager.nodemanager.";
-  private static final String WORKER = "eggroll.resourcemanager.bootstrap.egg_pair.";
+  private static final int START_SECONDS = 25; // the clustermanager waits for 30
 
-  private final Map<String, Process> workers = new ConcurrentHashMap<>();
+  private final Map<Long, CompletableFuture<JsonObject>> starting = new ConcurrentHashMap<>();
   private Settings settings;
+  private Container containers;
   private String host;
   private int port;
   private Path meta;
@@ -42,7 +44,13 @@ public final class NodeManagerBootstrap implements Bootstrap.Service {
     Path data = Files.createDirectories(Path.of(settings.required("eggroll.data.dir")));
     meta = data.resolve("NodeManagerMeta");
     readMeta();
-    Server server = Command.serve(port, Map.of(Command.START_PROCESSORS, this::startWorker, Command.STOP_PROCESSORS, this::stopWorker));
+    containers = new Container(settings);
+    Server server = Command.serve(port, Map.of(
+        Command.START_PROCESSORS, this::startWorker,
+        Command.PROCESSOR_HEARTBEAT, this::heartbeat,
+        Command.CHECK_PROCESSOR, this::checkWorker,
+        Command.STOP_PROCESSORS, order -> endWorker("stop", order),
+        Command.KILL_PROCESSORS, order -> endWorker("kill", order)));
     int interval = settings.number(NODE + "heartbeat.interval", 10_000);
     if (Generation.registers()) {
       Executors.newSingleThreadScheduledExecutor(Background::thread).scheduleWithFixedDelay(this::beat, 0, interval, TimeUnit.MILLISECONDS);
@@ -54,7 +62,7 @@ public final class NodeManagerBootstrap implements Bootstrap.Service {
       if (Generation.registers()) {
         beat();
       }
-      workers.values().forEach(Process::destroy);
+      // and leaves its workers running, as 2.0 to 2.5 do
     }));
     Log.info(tag);
     Log.info("server started at " + port);
@@ -110,39 +118,45 @@ public final class NodeManagerBootstrap implements Bootstrap.Service {
     return first == null ? "127.0.0.1" : first;
   }
 
-  /** Starts a worker by eggroll's script, on a port that it chooses itself and prints. */
-  private JsonObject startWorker(JsonObject argument) throws IOException {
-    String session = argument.get("id").getAsString();
-    Path log = Path.of(settings.required("eggroll.logs.dir"), session);
-    Files.createDirectories(log);
-    ProcessBuilder builder = new ProcessBuilder("bash", settings.required("eggroll.bootstrap.root.script"),
-        settings.required(WORKER + "exepath"), "--session", session, "--host", host);
-    Map<String, String> env = builder.environment();
-    env.put("EGG_PAIR_VENV", settings.required(WORKER + "venv"));
-    env.put("EGG_PAIR_FILE", settings.required(WORKER + "filepath"));
-    env.put("PYTHONPATH", settings.required(WORKER + "pythonpath"));
-    builder.redirectError(new File(log.toFile(), "egg_pair.err"));
-    Process process = builder.start();
-    Process before = workers.put(session, process);
-    if (before != null) {
-      before.destroy();
+  /** Starts a worker by eggroll's scripts and waits until it reports itself. */
+  private JsonObject startWorker(JsonObject order) throws IOException, InterruptedException {
+    long processor = order.get("processor").getAsLong();
+    CompletableFuture<JsonObject> report = new CompletableFuture<>();
+    starting.put(processor, report);
+    containers.start(order);
+    try {
+      JsonObject result = report.get(START_SECONDS, TimeUnit.SECONDS);
+      result.addProperty("host", host);
+      return result;
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("session " + order.get("id").getAsString() + " not start: no enough active processors, egg_pair " + processor
+          + " did not report (see egg_pair-" + processor + ".err and bootstrap-egg_pair-" + processor + ".err)");
+    } finally {
+      starting.remove(processor);
     }
-    BufferedReader out = process.inputReader();
-    String line = out.readLine();
-    if (line == null || !line.startsWith("port ")) {
-      process.destroy();
-      throw new IOException("session " + session + " not start: no enough active processors, egg_pair said " + line + " (see " + log + "/egg_pair.err)");
+  }
+
+  private JsonObject heartbeat(JsonObject report) {
+    CompletableFuture<JsonObject> waiting = starting.get(report.get("processor").getAsLong());
+    if (waiting != null) {
+      waiting.complete(report);
     }
+    return new JsonObject();
+  }
+
+  private JsonObject checkWorker(JsonObject order) throws IOException {
+    int pid = order.get("pid").getAsInt();
     JsonObject result = new JsonObject();
-    result.addProperty("host", host);
-    result.addProperty("port", Integer.parseInt(line.substring("port ".length()).strip()));
+    result.addProperty("lives", containers.lives(pid));
+    Log.info("check processor pid " + pid + " return  " + (result.get("lives").getAsBoolean() ? "RUNNING" : "KILLED"));
     return result;
   }
 
-  private JsonObject stopWorker(JsonObject argument) {
-    Process worker = workers.remove(argument.get("id").getAsString());
-    if (worker != null) {
-      worker.destroy();
+  private JsonObject endWorker(String action, JsonObject order) {
+    try {
+      containers.end(action, order);
+    } catch (IOException | InterruptedException e) {
+      Log.error("cannot " + action + " a worker", e);
     }
     return new JsonObject();
   }
