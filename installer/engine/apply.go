@@ -184,7 +184,8 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 		return Event{Kind: Unchanged, Note: found.Note}
 	}
 	drift := !stale && !found.Kept && r.isDrift(n.ID(), found)
-	if err := r.journalBegin(n, found); err != nil {
+	repair := (drift || found.Edited && !stale) && !found.Kept && !found.SameContent
+	if err := r.journalBegin(n, found, repair); err != nil {
 		return fail(PhaseJournal, err)
 	}
 	r.messages <- Event{Kind: Applying, ID: n.ID(), Why: found.Why, Drift: drift}
@@ -206,8 +207,10 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 }
 
 // journalBegin puts on disk what is about to change, before it does: rule 2.
-func (r *run) journalBegin(n Node, f Finding) error {
-	rec := record{Op: opBegin, Run: r.report.Run, Step: n.ID(), Title: n.Title, Component: n.Component, Before: f.Before, Mark: f.Mark}
+func (r *run) journalBegin(n Node, f Finding, repair bool) error {
+	rec := record{
+		Op: opBegin, Run: r.report.Run, Step: n.ID(), Title: n.Title, Component: n.Component, Before: f.Before, Mark: f.Mark, Repair: repair,
+	}
 	if m, ok := n.Step.(Merger); ok {
 		if first := r.journal.ledger.first(n.ID()); first != nil {
 			merged, err := m.Merge(first, f.Before)

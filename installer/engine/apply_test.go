@@ -280,6 +280,51 @@ func TestDriftIsRepairedAndTold(t *testing.T) {
 	}
 }
 
+// TestRepairedSince: a repair counts until the step that asks is done again, or the repair is undone.
+func TestRepairedSince(t *testing.T) {
+	b := newBench(t)
+	both := []Node{node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a")}
+	repaired := func() string { return b.journal.ledger.RepairedSince("deed:b", []string{"deed:none", "deed:a"}) }
+	spoil := func(name string) {
+		if err := b.env.Host.WriteFile("/deeds/"+name, []byte("x"), host.FileMode{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range []struct {
+		spoil, want string
+	}{{"", ""}, {"a", "deed:a"}, {"", "deed:a"}, {"b", ""}, {"a", "deed:a"}} {
+		if c.spoil != "" {
+			spoil(c.spoil)
+		}
+		if _, err := b.apply(t.Context(), both...); err != nil {
+			t.Fatal(err)
+		}
+		if now := repaired(); now != c.want {
+			t.Errorf("run %d: %q, want %q", i, now, c.want)
+		}
+		b.reopen()
+		if read := repaired(); read != c.want {
+			t.Errorf("run %d, read from the journal: %q, want %q", i, read, c.want)
+		}
+	}
+	spoil("b")
+	if _, err := b.apply(t.Context(), both...); err != nil || repaired() != "" {
+		t.Fatal(repaired(), err)
+	}
+	spoil("a")
+	boom := errors.New("boom")
+	if _, err := b.apply(t.Context(), both[0], node(deed{name: "z", during: func(context.Context) error { return boom }}, "a")); !errors.Is(err, boom) || repaired() != "deed:a" {
+		t.Fatal(repaired(), err)
+	}
+	b.undo(LastAttempt)
+	if repaired() != "" {
+		t.Error("a repair that was undone counts")
+	}
+	if (*Ledger)(nil).RepairedSince("deed:b", []string{"deed:a"}) != "" {
+		t.Error("no ledger knows of a repair")
+	}
+}
+
 func TestJournalFailureStopsBeforeTheChange(t *testing.T) {
 	b := newBench(t)
 	b.env.Host.InjectFaults(t, func(op host.Op, abs string) error {

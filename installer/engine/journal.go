@@ -42,7 +42,8 @@ type record struct {
 	Before    json.RawMessage `json:"before,omitempty"`
 	First     json.RawMessage `json:"first,omitempty"` // of begin: replaces the Before of the first one, see Merger
 	Mark      string          `json:"mark,omitempty"`
-	All       bool            `json:"all,omitempty"` // of undone: everything, not only what the last attempt did
+	Repair    bool            `json:"repair,omitempty"` // of begin: others had changed what programs read there
+	All       bool            `json:"all,omitempty"`    // of undone: everything, not only what the last attempt did
 	OK        bool            `json:"ok,omitempty"`
 	Dirs      []string        `json:"dirs,omitempty"`
 }

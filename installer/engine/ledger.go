@@ -24,6 +24,9 @@ type Entry struct {
 	current   string // the mark when it was last done
 	attempt   *begin // the first begin since the last run that succeeded
 	order     int
+
+	repaired    int // the last begin of a repair; 0: none
+	completedAt int // begins of all steps before it was last done
 }
 
 // begin is the part of a begin record that an undo needs.
@@ -32,6 +35,8 @@ type begin struct {
 	order     int
 	completed bool   // of the entry, at that time
 	current   string // of the entry, at that time
+
+	repaired, completedAt int // of the entry, at that time
 }
 
 // Ledger lists everything that the installer touched, with the state before. It is the sum of the journal's records
@@ -85,6 +90,25 @@ func (l *Ledger) Current(step string) (mark string, completed bool) {
 	return e.current, true
 }
 
+// RepairedSince returns the first of the other steps that has repaired what others had changed since the step was last
+// done; blank when there is none. A repair counts from its begin, since it may have been cut off when it was made.
+func (l *Ledger) RepairedSince(step string, others []string) string {
+	if l == nil {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[step]
+	if e == nil || !e.completed {
+		return ""
+	}
+	i := slices.IndexFunc(others, func(id string) bool { return l.entries[id] != nil && l.entries[id].repaired > e.completedAt })
+	if i < 0 {
+		return ""
+	}
+	return others[i]
+}
+
 // first returns the Before of the first begin, or nil.
 func (l *Ledger) first(step string) json.RawMessage {
 	l.mu.Lock()
@@ -100,7 +124,7 @@ func (l *Ledger) noteApplied(step string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.entries[step]; e != nil {
-		e.complete()
+		e.complete(l.count)
 	}
 }
 
@@ -141,7 +165,7 @@ func (l *Ledger) apply(r record) {
 	case opDone:
 		if e != nil {
 			e.Done = true
-			e.complete()
+			e.complete(l.count)
 		}
 	case opUndone:
 		if e != nil {
@@ -170,7 +194,12 @@ func (l *Ledger) begin(e *Entry, r record) {
 		e.Before = r.First
 	}
 	if e.attempt == nil {
-		e.attempt = &begin{before: r.Before, order: l.count, completed: e.completed, current: e.current}
+		e.attempt = &begin{
+			before: r.Before, order: l.count, completed: e.completed, current: e.current, repaired: e.repaired, completedAt: e.completedAt,
+		}
+	}
+	if r.Repair {
+		e.repaired = l.count
 	}
 	e.Title, e.Component, e.Changed, e.Done, e.Left = r.Title, r.Component, r.Time, false, false
 	// The newest mark is the last one, also when an older release is installed again.
@@ -180,9 +209,9 @@ func (l *Ledger) begin(e *Entry, r record) {
 	}
 }
 
-// complete notes that what the last begin announced is there.
-func (e *Entry) complete() {
-	e.completed, e.current = true, ""
+// complete notes that what the last begin announced is there, after a number of begins.
+func (e *Entry) complete(begins int) {
+	e.completed, e.current, e.completedAt = true, "", begins
 	if n := len(e.marks); n > 0 {
 		e.current = e.marks[n-1]
 	}
@@ -195,7 +224,9 @@ func (e *Entry) undone(r record) {
 	e.attempt = nil
 	if r.All || attempt == nil || attempt.order == e.order {
 		e.Undone, e.Done, e.Left, e.completed, e.current = true, false, false, false, ""
+		e.repaired, e.completedAt = 0, 0
 		return
 	}
+	e.repaired, e.completedAt = attempt.repaired, attempt.completedAt
 	e.Done, e.completed, e.current = attempt.completed, attempt.completed, attempt.current
 }

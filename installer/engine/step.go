@@ -63,6 +63,14 @@ type Finding struct {
 	// it, which repairs nothing.
 	Kept bool
 
+	// Edited says, of a step that is not done, that what is on the host is nothing that a run has left. The engine finds
+	// by itself what differs although the step has the same mark as when it was done.
+	Edited bool
+
+	// SameContent says, of a step that is not done, that what programs read there stays as it is, such as a file whose
+	// mode alone is put right.
+	SameContent bool
+
 	// Note is something that the user should know, done or not, such as a configuration file that is kept as edited.
 	Note string
 }
@@ -99,6 +107,13 @@ type Committer interface {
 type Remainer interface {
 	// Remains lists what of the step is still on the host, one line each; empty when it is as before.
 	Remains(ctx context.Context, env *Env, before json.RawMessage) ([]string, error)
+}
+
+// Reader is a Step whose work depends on what others leave, even when it is done: it has to be done again when another
+// has repaired what it reads, see [Ledger.RepairedSince].
+type Reader interface {
+	// Reads lists the IDs of the other steps.
+	Reads() []string
 }
 
 // Describer is a Step with more to say in a plan than its title.

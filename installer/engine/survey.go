@@ -37,6 +37,7 @@ func Look(ctx context.Context, plan Plan, env *Env, journal *Journal) (Survey, e
 	work := *env
 	work.Ledger = journal.ledger
 	var out Survey
+	repairs := map[string]bool{}
 	for _, n := range plan.ordered() {
 		if err := ctx.Err(); err != nil {
 			return out, err
@@ -53,6 +54,12 @@ func Look(ctx context.Context, plan Plan, env *Env, journal *Journal) (Survey, e
 		line.Done, line.Why, line.Note = f.Done, f.Why, f.Note
 		mark, done := journal.ledger.Current(n.ID())
 		line.Drift = !f.Done && !f.Kept && err == nil && done && mark == f.Mark
+		repairs[n.ID()] = (line.Drift || !f.Done && f.Edited && !f.Kept) && !f.SameContent
+		if r, ok := n.Step.(Reader); ok && line.Done && err == nil {
+			if i := slices.IndexFunc(r.Reads(), func(id string) bool { return repairs[id] }); i >= 0 {
+				line.Done, line.Why = false, "what it reads is to be repaired: "+r.Reads()[i]
+			}
+		}
 		out = append(out, line)
 	}
 	return out, nil

@@ -55,6 +55,45 @@ func TestLookTouchesNothingAndOrders(t *testing.T) {
 	}
 }
 
+// reader is a deed that reads what another leaves.
+type reader struct {
+	deed
+	from string
+}
+
+func (r reader) Reads() []string { return []string{"deed:" + r.from} }
+
+// TestLookTellsWhatARepairEntails: what reads a deed that is to be repaired is to be done, too, and what reads one that is
+// to be replaced tells by itself.
+func TestLookTellsWhatARepairEntails(t *testing.T) {
+	b := newBench(t)
+	nodes := func(mark string) []Node {
+		return []Node{node(deed{name: "a", mark: mark}), node(deed{name: "b", mark: "1"}),
+			{Step: reader{deed{name: "c", mark: "1"}, "a"}, After: []string{"deed:a"}}, {Step: reader{deed{name: "d", mark: "1"}, "b"}, After: []string{"deed:b"}}}
+	}
+	if _, err := b.apply(t.Context(), nodes("1")...); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.env.Host.WriteFile("/deeds/a", []byte("spoiled"), host.FileMode{}); err != nil {
+		t.Fatal(err)
+	}
+	for mark, want := range map[string]string{"1": "deed:a: it is missing, deed:c: what it reads is to be repaired: deed:a", "2": "deed:a: it is missing"} {
+		survey, err := Look(t.Context(), Plan{Nodes: nodes(mark)}, b.env, b.journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, line := range survey {
+			if !line.Done {
+				got = append(got, line.ID+": "+line.Why)
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("with mark %s to do: %s, want %s", mark, strings.Join(got, ", "), want)
+		}
+	}
+}
+
 func TestErrorTexts(t *testing.T) {
 	cause := errors.New("disk full")
 	for _, c := range []struct {

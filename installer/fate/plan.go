@@ -2,8 +2,6 @@ package fate
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"path"
@@ -330,61 +328,10 @@ func (p *planner) addProgram(name string, after []string) string {
 			after = append(slices.Clone(after), p.addFile(f, slices.Concat(after, p.dirs, p.boot)...))
 		}
 	}
-	start := step.StartPrograms{Names: []string{name}, Inputs: p.inputs(name)}
+	start := step.StartPrograms{Names: []string{name}, Inputs: p.inputs(name), ReadFrom: p.readBy(name)}
 	if name == FateFlow.Program() {
 		start.PythonTrees = append([]string{p.spec.Layout.PythonHome()}, p.spec.Layout.PythonPath()...)
 	}
 	p.started[name] = p.add("programs", "start "+name, 60, start, slices.Concat(after, p.boot)...)
 	return p.started[name]
-}
-
-// inputs identifies everything that a program reads when it starts.
-func (p *planner) inputs(name string) string {
-	hash := sha256.New()
-	for _, f := range p.rendered {
-		if slices.Contains(f.Programs, name) {
-			content := p.spec.contentFor(f, name)
-			fmt.Fprintf(hash, "%s %d\n", f.Path, len(content))
-			hash.Write(content)
-		}
-	}
-	for _, c := range p.in.Components {
-		if slices.Contains(p.spec.componentsOf(name), c.Name) {
-			fmt.Fprintf(hash, "%s %s\n", c.Name, c.Digest)
-		}
-	}
-	return hex.EncodeToString(hash.Sum(nil))
-}
-
-// ProgramsUsing lists the programs of this host that are made of one of the components, and those that depend on
-// such a program, in start order.
-func (s *Spec) ProgramsUsing(components []string) []string {
-	var out []string
-	for _, p := range Programs(s) {
-		uses := slices.ContainsFunc(s.componentsOf(p.Name), func(c string) bool { return slices.Contains(components, c) })
-		depends := slices.ContainsFunc(p.DependsOn, func(name string) bool { return slices.Contains(out, name) })
-		if uses || depends {
-			out = append(out, p.Name)
-		}
-	}
-	return out
-}
-
-// componentsOf lists the components a program is made of.
-func (s *Spec) componentsOf(program string) []string {
-	switch program {
-	case MySQL.Program():
-		return []string{s.DatabaseEngine()}
-	case ClusterManager.Program(), Rollsite.Program():
-		return []string{"jdk", "eggroll"}
-	case NodeManager.Program():
-		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
-	case FateFlow.Program():
-		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
-	case FateBoard.Program():
-		return []string{"jdk", "fateboard"}
-	case ZooKeeper.Program():
-		return []string{"jdk", "zookeeper"}
-	}
-	return []string{"nginx"}
 }

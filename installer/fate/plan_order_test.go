@@ -107,6 +107,7 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 			}
 		}
 		needed := makers(s, plan, program, files)
+		checkReads(t, name, plan, program.Name, start, files)
 		if program.Name == ClusterManager.Program() || program.Name == FateFlow.Program() {
 			needed = append(needed, schemas...)
 		}
@@ -114,6 +115,32 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 			if !slices.Contains(before, maker) {
 				t.Errorf("%s: %s is made known to the supervisor, and the step %s need not be done by then", name, program.Name, maker)
 			}
+		}
+	}
+}
+
+// checkReads: a program's start knows the steps that leave what the program reads, and comes after each.
+func checkReads(t *testing.T, name string, plan engine.Plan, program, start string, files []File) {
+	t.Helper()
+	i := slices.IndexFunc(plan.Nodes, func(n engine.Node) bool { return n.ID() == start })
+	reads, before := plan.Nodes[i].Step.(step.StartPrograms).ReadFrom, predecessors(plan, start)
+	trees := 0
+	for _, id := range reads {
+		if !slices.Contains(before, id) {
+			t.Errorf("%s: %s reads what %s leaves, and starts before it", name, program, id)
+		}
+		if strings.HasPrefix(id, "unpack:") {
+			trees++
+		}
+	}
+	if trees == 0 {
+		t.Errorf("%s: %s reads no tree: %v", name, program, reads)
+	}
+	for _, f := range files {
+		id := step.File{Path: f.Path}.ID()
+		inPlan := slices.ContainsFunc(plan.Nodes, func(n engine.Node) bool { return n.ID() == id })
+		if inPlan && slices.Contains(f.Programs, program) && !strings.HasSuffix(f.Path, "/"+program+".conf") && !slices.Contains(reads, id) {
+			t.Errorf("%s: %s does not know that it reads %s", name, program, f.Path)
 		}
 	}
 }

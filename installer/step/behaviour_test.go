@@ -166,6 +166,53 @@ func TestProgramsRestartOnlyWhenTheirInputsChange(t *testing.T) {
 	}
 }
 
+// TestProgramsRestartAfterARepair: a program may have been started with an edit that is overwritten now. It is restarted
+// once, also when the run that overwrites the edit is cut off before, and not when only a mode is put right or the edit
+// is kept.
+func TestProgramsRestartAfterARepair(t *testing.T) {
+	const restarted = "update restart p start p"
+	spoil := func(w *world) { w.write(conf("").Path, "a=operator\n") }
+	for name, c := range map[string]struct {
+		spoil   func(w *world)
+		keep    bool
+		content string
+		killed  bool
+		want    string
+	}{
+		"nothing":           {spoil: func(*world) {}, content: "a=1\n"},
+		"edited":            {spoil: spoil, content: "a=1\n", want: restarted},
+		"edited, then new":  {spoil: spoil, content: "a=2\n", want: restarted}, // although what the program reads of it is the same
+		"new":               {spoil: func(*world) {}, content: "a=2\n"},        // for another program
+		"edited and kept":   {spoil: spoil, content: "a=1\n", keep: true},
+		"cut off":           {spoil: spoil, content: "a=1\n", killed: true, want: restarted},
+		"mode":              {spoil: func(w *world) { must(t, os.Chmod(filepath.Join(w.dir, conf("").Path), 0o600)) }, content: "a=1\n"},
+		"removed by others": {spoil: func(w *world) { must(t, os.Remove(filepath.Join(w.dir, conf("").Path))) }, content: "a=1\n", want: restarted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tempDir(t), true, nil)
+			start := StartPrograms{Names: []string{"p"}, Inputs: "v1", ReadFrom: []string{conf("").ID()}}
+			w.run(t, conf("a=1\n"), start)
+			c.spoil(w)
+			for i, want := range []string{c.want, ""} {
+				w.reopenJournal()
+				env := w.env()
+				env.Force = !c.keep
+				if c.killed && i == 0 {
+					_, err := engine.Apply(t.Context(), planOf(conf(c.content)), env, w.journal, nil)
+					must(t, err)
+					w.reopenJournal()
+				}
+				w.svc.calls = nil
+				_, err := engine.Apply(t.Context(), planOf(conf(c.content), start), env, w.journal, nil)
+				must(t, err)
+				if got := strings.Join(w.svc.calls, " "); got != want {
+					t.Errorf("run %d: calls %q, want %q", i+1, got, want)
+				}
+			}
+		})
+	}
+}
+
 // The update that makes a program known starts it; stopping it again would only cost time.
 func TestNewProgramIsStartedOnce(t *testing.T) {
 	w := newWorld(t, tempDir(t), true, nil)

@@ -72,14 +72,20 @@ func (f File) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	if why == "" {
 		return engine.Finding{Done: true}, nil
 	}
-	return todo(why, now, mark), nil
+	finding := todo(why, now, mark)
+	finding.SameContent = now.Kind == isFile && now.Hash == mark
+	finding.Edited = now.Kind == isFile && f.isForeign(env, now)
+	return finding, nil
 }
 
-// isEdited reports whether an operator's version of the file has to be respected: we completed the file once, and what
-// is there now is nothing that we ever wrote.
+// isForeign reports whether what is there now is nothing that we ever wrote, although we completed the file once.
+func (f File) isForeign(env *engine.Env, now prior) bool {
+	return now.Hash != engine.Hash(f.Content) && env.Ledger.Completed(f.ID()) && !slices.Contains(env.Ledger.Wrote(f.ID()), now.Hash)
+}
+
+// isEdited reports whether an operator's version of the file has to be respected.
 func (f File) isEdited(env *engine.Env, now prior) bool {
-	return f.KeepEdits && !env.Force && now.Kind == isFile && now.Hash != engine.Hash(f.Content) &&
-		env.Ledger.Completed(f.ID()) && !slices.Contains(env.Ledger.Wrote(f.ID()), now.Hash)
+	return f.KeepEdits && !env.Force && now.Kind == isFile && f.isForeign(env, now)
 }
 
 // checkBeside checks our version beside the edited one.

@@ -23,6 +23,10 @@ type StartPrograms struct {
 	// is not what they were last started with, they are restarted. A hash is best; "" never restarts.
 	Inputs string
 
+	// ReadFrom are the IDs of the steps that leave what the programs read when they start. When one of them repairs what
+	// others had changed, the programs are restarted: they may have been started with it.
+	ReadFrom []string
+
 	// PythonTrees are directories with Python code that the programs run. Python, at least up to 3.13, takes what a
 	// full disk left of a compiled file for the whole, and fails over it for ever. So what is compiled there is dropped
 	// before programs that have failed are started again; Python compiles anew.
@@ -75,8 +79,8 @@ func (s StartPrograms) Check(ctx context.Context, env *engine.Env) (engine.Findi
 	if len(why) == 0 && len(elsewhere) > 0 {
 		return engine.Finding{Done: true, Note: strings.Join(elsewhere, "; ")}, nil
 	}
-	if len(why) == 0 && s.outdated(env) {
-		why = append(why, "what it reads has changed since it was started")
+	if reason := s.outdated(env); len(why) == 0 && reason != "" {
+		why = append(why, reason)
 	}
 	if len(why) == 0 {
 		return engine.Finding{Done: true}, nil
@@ -98,14 +102,23 @@ func judge(all []engine.ServiceStatus, name string) (engine.ServiceStatus, strin
 	return all[i], fmt.Sprintf("%s is %s", name, all[i].State)
 }
 
-// outdated reports whether the programs were last started with other inputs. Only a completed start counts: one that
-// was cut off may have left the old processes.
-func (s StartPrograms) outdated(env *engine.Env) bool {
+// Reads implements [engine.Reader].
+func (s StartPrograms) Reads() []string { return s.ReadFrom }
+
+// outdated says why the programs may run with something else than what is there now; blank when they do not. Only a
+// completed start counts: one that was cut off may have left the old processes.
+func (s StartPrograms) outdated(env *engine.Env) string {
 	if s.Inputs == "" {
-		return false
+		return ""
 	}
-	mark, done := env.Ledger.Current(s.ID())
-	return !done || mark != s.Inputs
+	if mark, done := env.Ledger.Current(s.ID()); !done || mark != s.Inputs {
+		return "what it reads has changed since it was started"
+	}
+	if id := env.Ledger.RepairedSince(s.ID(), s.ReadFrom); id != "" {
+		_, what, _ := strings.Cut(id, ":")
+		return what + ", which it reads, was repaired since it was started"
+	}
+	return ""
 }
 
 // Apply implements [engine.Step].
@@ -125,7 +138,7 @@ func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
 		return err
 	}
 	start := env.Services.Start
-	if ran && s.outdated(env) {
+	if ran && s.outdated(env) != "" {
 		start = env.Services.Restart
 	}
 	err = start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })

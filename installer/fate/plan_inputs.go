@@ -1,0 +1,78 @@
+package fate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+
+	"fate-installer/installer/step"
+)
+
+// inputs identifies everything that a program reads when it starts.
+func (p *planner) inputs(name string) string {
+	hash := sha256.New()
+	for _, f := range p.rendered {
+		if slices.Contains(f.Programs, name) {
+			content := p.spec.contentFor(f, name)
+			fmt.Fprintf(hash, "%s %d\n", f.Path, len(content))
+			hash.Write(content)
+		}
+	}
+	for _, c := range p.in.Components {
+		if slices.Contains(p.spec.componentsOf(name), c.Name) {
+			fmt.Fprintf(hash, "%s %s\n", c.Name, c.Digest)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// readBy lists the steps that leave what a program reads when it starts, as inputs does.
+func (p *planner) readBy(name string) []string {
+	var ids []string
+	for _, f := range p.rendered {
+		if slices.Contains(f.Programs, name) && path.Dir(f.Path) != p.spec.Layout.SupervisorPrograms() {
+			ids = append(ids, step.File{Path: f.Path}.ID())
+		}
+	}
+	for _, c := range p.spec.componentsOf(name) {
+		if tree := p.trees[c]; tree != "" {
+			ids = append(ids, tree)
+		}
+	}
+	return ids
+}
+
+// ProgramsUsing lists the programs of this host that are made of one of the components, and those that depend on
+// such a program, in start order.
+func (s *Spec) ProgramsUsing(components []string) []string {
+	var out []string
+	for _, p := range Programs(s) {
+		uses := slices.ContainsFunc(s.componentsOf(p.Name), func(c string) bool { return slices.Contains(components, c) })
+		depends := slices.ContainsFunc(p.DependsOn, func(name string) bool { return slices.Contains(out, name) })
+		if uses || depends {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// componentsOf lists the components a program is made of.
+func (s *Spec) componentsOf(program string) []string {
+	switch program {
+	case MySQL.Program():
+		return []string{s.DatabaseEngine()}
+	case ClusterManager.Program(), Rollsite.Program():
+		return []string{"jdk", "eggroll"}
+	case NodeManager.Program():
+		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
+	case FateFlow.Program():
+		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
+	case FateBoard.Program():
+		return []string{"jdk", "fateboard"}
+	case ZooKeeper.Program():
+		return []string{"jdk", "zookeeper"}
+	}
+	return []string{"nginx"}
+}
