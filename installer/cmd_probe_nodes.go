@@ -29,14 +29,14 @@ func newProbeNodesCommand() *cobra.Command {
 		Long: `Check that each of the nodemanagers is HEALTHY in eggroll's table server_node, and accepts a connection. The
 database and its account are read from eggroll.properties.
 
-A nodemanager of eggroll 2.5 registers itself and is HEALTHY 10 to 20 seconds after its start. After it was killed its
+A nodemanager of eggroll 2.5 registers itself and is HEALTHY 10 seconds after its start. After it was killed its
 row is HEALTHY until the new one announces itself. With --seen a nodemanager counts only when it has sent a heartbeat
 since it began to answer; the file keeps what earlier checks have seen.
 
 A nodemanager of eggroll before 2.5 sends no heartbeats, and its row is the one that the installer wrote. With --own-status
 this check owns the status: a nodemanager that has not answered for 20 s becomes LOSS, so that eggroll plans no job on
-it, and HEALTHY again when it has answered for 5 s. The last HEALTHY one stays HEALTHY. A status other than these two was
-set by hand and is kept.
+it, and HEALTHY again when it has answered for 5 s. The last HEALTHY one stays HEALTHY. INIT, which eggroll 2.5 leaves
+when it is rolled back, counts as LOSS. Any other status was set by hand and is kept.
 
 EXIT STATUS
   0    all are registered and answer

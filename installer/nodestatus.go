@@ -43,6 +43,9 @@ const (
 // lost is the status of a node that gets no work: the word that eggroll 2.5 writes.
 const lost = "LOSS"
 
+// starting is the status of a node of eggroll 2.5 until its second heartbeat.
+const starting = "INIT"
+
 // readNodeAnswers reads what the last check has kept. What cannot be read, is old, or is of another boot counts as
 // nothing.
 func readNodeAnswers(file, boot string, now time.Time) *nodeAnswers {
@@ -75,14 +78,14 @@ func (a *nodeAnswers) note(node string, answers bool, now time.Time) {
 }
 
 // changes returns the new status of the nodes whose status is to change. The last node that is HEALTHY stays it:
-// without any, eggroll 2.4 throws a NullPointerException for each job, and no job could run on another one. A status
-// other than the two was set by hand, and is left alone.
+// without any, eggroll 2.4 throws a NullPointerException for each job, and no job could run on another one. INIT was left
+// by an eggroll 2.5 that was rolled back while the node started. Any other status was set by hand, and is left alone.
 func (a *nodeAnswers) changes(rows map[string]serverNode, nodes []string, now time.Time) map[string]string {
 	out := map[string]string{}
 	healthyLeft := 0
 	for _, node := range nodes {
 		seen, row := a.Nodes[node], rows[node]
-		if row.status == lost && seen != nil && seen.lasts(true, answeringAfter, answersChecks, now) {
+		if (row.status == lost || row.status == starting) && seen != nil && seen.lasts(true, answeringAfter, answersChecks, now) {
 			out[node] = healthy
 		}
 		if row.status == healthy || out[node] == healthy {

@@ -40,6 +40,7 @@ func TestOwnNodeStatus(t *testing.T) {
 			nodeRound{tick, "b", "a"}, nodeRound{tick, "b", "b"})}, // b is back, and a may go
 		"both at once: one stays":  {nil, []nodeRound{{tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "b"}}},
 		"LOSS of a later release":  {map[string]string{"a": "LOSS", "b": "LOSS"}, []nodeRound{{0, "ab", ""}, {tick, "ab", "ab"}}},
+		"INIT of a later release":  {map[string]string{"a": "INIT", "b": "INIT"}, []nodeRound{{0, "a", ""}, {tick, "a", "a"}, {tick, "ab", "a"}, {tick, "ab", "ab"}}},
 		"set by hand":              {map[string]string{"b": "DRAINED"}, []nodeRound{{tick, "ab", "a"}, {tick, "ab", "a"}, {tick, "ab", "a"}}},
 		"the checks were long ago": {nil, []nodeRound{{tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}, {2 * time.Minute, "a", "ab"}, {tick, "a", "ab"}}},
 	} {

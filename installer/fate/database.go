@@ -27,8 +27,10 @@ type Database struct {
 
 	Schemas []Schema
 	Users   []DatabaseUser
-	Nodes   []ServerNode // rows of eggroll's server_node; empty when nodes register themselves
+	Nodes   []ServerNode // rows of eggroll's server_node
 	NodesDB string       // the schema that holds server_node
+
+	NodesRegister bool // eggroll itself keeps the rows of Nodes: those that lack are added, and no other is touched
 }
 
 // Schema is one database.
@@ -47,12 +49,12 @@ type DatabaseUser struct {
 	Schemas  []string
 }
 
-// ServerNode is a row that eggroll before 2.5 finds its nodes by.
+// ServerNode is a row by which eggroll finds a node.
 type ServerNode struct {
 	Host   string
 	Port   int
 	Type   string // CLUSTER_MANAGER or NODE_MANAGER
-	Status string // HEALTHY
+	Status string // HEALTHY, or INIT when the node registers itself
 }
 
 // Words of eggroll's server_node table.
@@ -60,6 +62,7 @@ const (
 	nodeClusterManager = "CLUSTER_MANAGER"
 	nodeNodeManager    = "NODE_MANAGER"
 	nodeHealthy        = "HEALTHY"
+	nodeStarting       = "INIT" // of a nodemanager from eggroll 2.5 on that has no ID yet
 )
 
 // Database computes the database of the side this host belongs to. ok is false for a side without one.
@@ -102,9 +105,7 @@ func (s *Spec) fillDatabase(db *Database, mine func(ips []string) []string) {
 			ImportFile: s.Layout.MetaSchema(), ImportMark: "server_node",
 		})
 		db.addUsers(s, side.Eggroll.DBName, managers)
-		if !s.Profile.NodesRegister() {
-			db.addNodes(side)
-		}
+		db.addNodes(side, s.Profile.NodesRegister())
 	}
 	if flows := mine(side.FateFlow.IPs); side.FateFlow.Enable && len(flows) > 0 {
 		db.Schemas = append(db.Schemas, Schema{Name: flow, Charset: charsetUTF8})
@@ -141,9 +142,18 @@ func (db *Database) addUsers(s *Spec, schema string, ips []string) {
 	}
 }
 
-// addNodes lists the rows that eggroll before 2.5 finds its nodes by.
-func (db *Database) addNodes(side *Side) {
-	db.NodesDB = side.Eggroll.DBName
+// addNodes lists the rows of nodes that have to be there before eggroll starts. eggroll before 2.5 has no others. From 2.5
+// on a nodemanager registers itself: its first heartbeat adds its row, the second learns the row's ID, and the third makes
+// it HEALTHY; they are 10 s apart. Where the row is there, the first heartbeat learns the ID, so that the node is HEALTHY
+// after 10 s instead of 20 s. Until then the row says, as eggroll's own would, that the node is starting.
+func (db *Database) addNodes(side *Side, register bool) {
+	db.NodesDB, db.NodesRegister = side.Eggroll.DBName, register
+	if register {
+		for _, ip := range side.NodeManager.IPs {
+			db.Nodes = append(db.Nodes, ServerNode{ip, side.NodeManager.Port, nodeNodeManager, nodeStarting})
+		}
+		return
+	}
 	for _, ip := range side.ClusterManager.IPs {
 		db.Nodes = append(db.Nodes, ServerNode{ip, side.ClusterManager.Port, nodeClusterManager, nodeHealthy})
 	}

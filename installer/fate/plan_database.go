@@ -117,16 +117,20 @@ func databaseSchemas(db Database) []step.Schema {
 	return out
 }
 
-// databaseRows are eggroll's nodes before 2.5. The table has no unique key, and a second row for a node would start
-// its workers twice. A node that was taken out of the cluster file would go on being given work, and so its row goes. The
-// status of a nodemanager is written when its row is, and then set by the readiness probe of the clustermanager, which
-// knows whether the node answers: eggroll 2.5, run here before a rollback, has left LOSS, with which no job starts.
+// databaseRows are eggroll's nodes. From 2.5 on it keeps their rows itself, and only those that lack are added. Before,
+// the table has no unique key, and a second row for a node would start its workers twice. A node that was taken out of the
+// cluster file would go on being given work, and so its row goes. The status of a nodemanager is written when its row is,
+// and then set by the readiness probe of the clustermanager, which knows whether the node answers: eggroll 2.5, run here
+// before a rollback, has left LOSS, with which no job starts.
 func databaseRows(db Database) []step.Rows {
 	var out []step.Rows
 	for _, kind := range []string{nodeClusterManager, nodeNodeManager} {
 		rows := step.Rows{
 			Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"},
-			Fill: []string{"status"}, Scope: "node_type",
+			Fill: []string{"status"}, OnlyAdd: db.NodesRegister,
+		}
+		if !db.NodesRegister {
+			rows.Scope = "node_type"
 		}
 		if kind == nodeClusterManager {
 			rows.Pinned = rows.Fill // no program sets it

@@ -51,7 +51,7 @@ func leadingDigits(s string) string {
 }
 
 // NodesRegister reports whether nodemanagers make themselves known to the clustermanager (eggroll 2.5). Before,
-// their rows have to be put into the metadata database.
+// their rows in the metadata database are all that it knows of them.
 func (p Profile) NodesRegister() bool { return p.Eggroll.AtLeast(2, 5) }
 
 // FlatPython reports the tree of FATE 1.5 and 1.6, with fate_flow inside FATE's python directory.

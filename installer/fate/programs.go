@@ -170,7 +170,7 @@ func clusterManagerProgram(s *Spec) supervisor.Program {
 	}
 	p.ReadyExec = append(p.ReadyExec, nodes...)
 	p.DependantsAfter = supervisor.DependantsListening
-	p.ReadyTimeout = 3 * time.Minute // a new nodemanager is HEALTHY at its third heartbeat, after 20 s
+	p.ReadyTimeout = 3 * time.Minute // a nodemanager is HEALTHY at its second heartbeat, after 10 s, and without a row at its third
 	return p
 }
 

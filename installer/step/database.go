@@ -41,7 +41,8 @@ type Schema struct {
 	Script string
 }
 
-// Rows are rows that a table must hold exactly once each, although no unique key of the table sees to it.
+// Rows are rows that a table must hold exactly once each, although no unique key of the table sees to it. With OnlyAdd
+// they must be there at least once.
 type Rows struct {
 	Schema, Table string
 	ID            string     // the column that tells duplicates apart; the lowest is kept
@@ -52,6 +53,9 @@ type Rows struct {
 
 	// Scope, one of Key, makes the rows complete: further rows with one of the values of this column are removed.
 	Scope string
+
+	// OnlyAdd leaves the rows alone that are there, also those with the same key: a program that runs owns them.
+	OnlyAdd bool
 }
 
 const kindDatabase = "database"

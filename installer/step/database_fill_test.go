@@ -112,6 +112,40 @@ func TestDatabasePinsRows(t *testing.T) {
 	})
 }
 
+// TestDatabaseOnlyAddsRows: rows that a program keeps are added when they lack, and left alone else.
+func TestDatabaseOnlyAddsRows(t *testing.T) {
+	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
+		applied(t, env, testInit(s))
+		running(t, env, s)
+		script, err := filepath.Abs("testdata/database/meta.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := testDatabase(filepath.Join(s.Data, "s.sock"), script)
+		d.Rows[0].Scope, d.Rows[0].OnlyAdd = "", true
+		applied(t, env, d)
+		root := login(t, env, d.Address.Socket, rootAccount, testRootPassword)
+		for _, statement := range []string{
+			"UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE port = 4671",
+			"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.1', 4671, 'NODE_MANAGER', 'HEALTHY')",
+			"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.9', 4671, 'NODE_MANAGER', 'HEALTHY')",
+		} {
+			if _, err := root.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+			isDone(t, env, d)
+		}
+		if _, err := root.Exec("DELETE FROM eggroll_meta.server_node WHERE host = '192.168.0.1' AND port = 4671"); err != nil {
+			t.Fatal(err)
+		}
+		if finding, err := d.Check(context.Background(), env); err != nil || !strings.Contains(finding.Why, "has no row 192.168.0.1 4671") {
+			t.Errorf("%+v, %v", finding, err)
+		}
+		applied(t, env, d)
+		isDone(t, env, d)
+	})
+}
+
 // canWork logs in as the account does and uses its rights.
 func canWork(t *testing.T, env *engine.Env, d Database) {
 	t.Helper()

@@ -32,6 +32,9 @@ func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows) ([]repair, error
 			}})
 			continue
 		}
+		if r.OnlyAdd {
+			continue
+		}
 		for _, m := range matches[1:] {
 			out = append(out, a.deletion(r, fmt.Sprintf("%s has row %s twice", table, strings.Join(key, " ")), m))
 		}
