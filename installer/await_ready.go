@@ -24,8 +24,8 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		return nil
 	}
 	client := rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))
-	told := ""
-	for {
+	told, limits := "", readyLimits(d.spec)
+	for began := time.Now(); ; {
 		pending, err := servingUnready(ctx, client)
 		if errors.As(err, new(*rpc.NotRunningError)) || err == nil && pending == nil {
 			return nil
@@ -42,7 +42,7 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		case missing != nil && !d.wait.deadline().After(time.Now()):
 			d.wait.leave([]string{pending.Name}, absence{Program: pending.Name, Needs: missing.String(), Remedy: missing.Remedy()})
 			return nil
-		case missing == nil && pending.Status.TimedOut:
+		case missing == nil && (pending.Status.TimedOut || time.Since(began) > limits[pending.Name]):
 			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)
 		}
 		select {
@@ -51,6 +51,15 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 			return withHint(context.Cause(ctx), "fate-installer svc status tells when all is ready")
 		}
 	}
+}
+
+// readyLimits is how long each program may take to become ready.
+func readyLimits(spec *fate.Spec) map[string]time.Duration {
+	limits := map[string]time.Duration{}
+	for _, p := range fate.Programs(spec) {
+		limits[p.Name] = p.ReadyTimeout
+	}
+	return limits
 }
 
 // servingUnready returns the first program that serves and is not ready; nothing when there is none.

@@ -32,7 +32,9 @@ func (s *service) watchReadiness() {
 	if p.HasReadiness() {
 		probe := s.sup.readiness(&p, s.run.paths, s.run.acct, s.run.outMark, s.run.errMark)
 		proc := *s.run.proc
-		s.sup.background(func() { s.probeReadiness(ctx, &p, &proc, number, probe) })
+		s.run.again = make(chan struct{}, 1)
+		again := s.run.again
+		s.sup.background(func() { s.probeReadiness(ctx, &p, &proc, number, probe, again) })
 		timeout := time.AfterFunc(p.ReadyTimeout-time.Since(s.run.started), func() { s.readyOverdue(number) })
 		context.AfterFunc(ctx, func() { timeout.Stop() })
 	}
@@ -41,9 +43,18 @@ func (s *service) watchReadiness() {
 	}
 }
 
-func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process, number uint64, probe func(context.Context) (bool, error)) {
+func (s *service) probeReadiness(
+	ctx context.Context, p *Program, proc *process, number uint64, probe func(context.Context) (bool, error), again <-chan struct{},
+) {
 	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
-	for sleep(ctx, wait) {
+	for {
+		asked, ok := sleepUntil(ctx, wait, again)
+		if !ok {
+			return
+		}
+		if asked {
+			ready, failed = false, 0
+		}
 		attempt, cancel := context.WithTimeout(ctx, probeAttempt)
 		listens, err := probe(attempt)
 		cancel()
@@ -54,6 +65,9 @@ func (s *service) probeReadiness(ctx context.Context, p *Program, proc *process,
 		}
 		if ctx.Err() != nil {
 			return
+		}
+		if len(again) > 0 {
+			continue // the answer is older than the reason to ask
 		}
 		switch {
 		case err == nil:
@@ -97,13 +111,21 @@ func (s *service) probeLiveness(ctx context.Context, p *Program, number uint64) 
 
 // sleep reports false when the context ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
+	_, ok := sleepUntil(ctx, d, nil)
+	return ok
+}
+
+// sleepUntil is sleep that a token in early ends; asked reports that it did.
+func sleepUntil(ctx context.Context, d time.Duration, early <-chan struct{}) (asked, ok bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
+		return false, true
+	case <-early:
+		return true, true
 	case <-ctx.Done():
-		return false
+		return false, false
 	}
 }
 

@@ -151,6 +151,13 @@ func TestListensBeforeItIsReady(t *testing.T) {
 	if err := os.Remove(registered); err != nil {
 		t.Fatal(err)
 	}
+	if err := b.sup.Restart(testContext(t), []string{"node"}, false, true); err != nil {
+		t.Fatal(err)
+	}
+	// Its next look would be a tenth of a second later, and a failure in three: the new process of a dependant counts at once.
+	if st := b.status("manager"); st.Ready || !st.Serving {
+		t.Errorf("it rests on a process that has ended: %+v", st)
+	}
 	b.until("manager", "not ready again", func(st Status) bool { return !st.Ready && st.Serving && st.State == Running })
 	b.stop("node", "manager")
 }

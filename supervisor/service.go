@@ -74,6 +74,7 @@ type run struct {
 	timedOut bool   // not ready within ready_timeout
 	probe    string // why the last readiness attempt failed
 	cancel   context.CancelFunc
+	again    chan struct{} // has a token when readiness is to be asked for at once
 }
 
 func newService(sup *Supervisor, p Program) *service {
@@ -91,15 +92,20 @@ func (s *service) event(f func()) {
 		return
 	}
 	before, wasReady, served, turn, pending := s.state, s.ready, s.serves, s.turn, s.pending
+	number := s.run.number
 	f()
 	if s.turn != turn || s.ready != wasReady || s.pending != pending {
 		s.save()
 	}
 	s.publish(before)
 	began, name := s.serves && !served, s.prog.Name
+	launched, needs := s.run.number != number, s.prog.DependsOn
 	s.mu.Unlock()
 	if began {
 		s.sup.beganToServe(name)
+	}
+	if launched {
+		s.sup.dependantStarted(name, needs)
 	}
 }
 

@@ -216,6 +216,15 @@ func (sup *Supervisor) beganToServe(name string) {
 	}
 }
 
+// dependantStarted makes the programs that a new process depends on prove their readiness, when it rests on that process.
+func (sup *Supervisor) dependantStarted(name string, needs []string) {
+	for _, s := range sup.services() {
+		if slices.Contains(needs, s.status.Load().Name) {
+			s.askAgain(name)
+		}
+	}
+}
+
 // definitions returns the programs in force by name.
 func (sup *Supervisor) definitions() map[string]*Program {
 	out := make(map[string]*Program)

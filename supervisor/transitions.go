@@ -170,6 +170,23 @@ func (s *service) unwell(number uint64, err error) {
 	})
 }
 
+// askAgain makes a program that becomes ready by what its dependants do prove it anew: what it was asked before is not
+// true of the new process of a dependant.
+func (s *service) askAgain(dependant string) {
+	s.event(func() {
+		if !s.ready || s.run.ended || s.prog.DependantsAfter != DependantsListening {
+			return
+		}
+		s.ready, s.run.probe = false, "it is asked again, since "+dependant+" was started"
+		select {
+		case s.run.again <- struct{}{}:
+		default:
+		}
+		number := s.run.number
+		time.AfterFunc(s.prog.ReadyTimeout, func() { s.readyOverdue(number) })
+	})
+}
+
 func (s *service) becomeReady() {
 	s.ready, s.serves, s.run.wasReady, s.run.timedOut, s.vain = true, true, true, false, 0
 }
