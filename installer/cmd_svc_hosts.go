@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -100,7 +99,7 @@ func askModule(ctx context.Context, spec *fate.Spec, end fate.ModuleEnd) moduleS
 
 // flowVersion is FATE's version as a FATE-Flow tells it. One that wants signed requests answers, too.
 func flowVersion(ctx context.Context, addr string) (string, error) {
-	client := &flow.Client{BaseURL: "http://" + addr, HTTP: &http.Client{Timeout: askTimeout}}
+	client := &flow.Client{BaseURL: "http://" + addr, HTTP: flow.NewHTTP(askTimeout)}
 	v, err := client.Version(ctx)
 	var refused *flow.Error
 	if errors.As(err, &refused) {

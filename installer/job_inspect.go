@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"regexp"
 	"strconv"
 	"time"
@@ -55,7 +54,7 @@ func openJobs(g *globals) (*jobInspector, error) {
 	if err != nil {
 		return nil, exitCode(errors.Join(err, h.Close()), exitUsage)
 	}
-	client.HTTP = &http.Client{Timeout: recordTimeout}
+	client.HTTP = flow.NewHTTP(recordTimeout)
 	return &jobInspector{
 		g: g, spec: spec, host: h, client: client, redact: newRedactor(hostSecrets(g)), source: fromFlow,
 	}, nil

@@ -188,7 +188,7 @@ func (l *logReader) otherFlows(ctx context.Context) {
 		port := l.x.spec.Side.FateFlow.HTTPPort
 		client := &flow.Client{
 			BaseURL: "http://" + net.JoinHostPort(ip,
-				strconv.Itoa(port)), Key: l.x.client.Key, HTTP: &http.Client{Timeout: downloadTimeout},
+				strconv.Itoa(port)), Key: l.x.client.Key, HTTP: flow.NewHTTP(downloadTimeout),
 		}
 		l.download(ctx, client, ip)
 	}

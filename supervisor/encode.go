@@ -22,6 +22,7 @@ func (p Program) INI() []byte {
 	e.str("directory", p.Directory, d.Directory)
 	e.str("user", p.User, d.User)
 	e.environment("environment", p.Environment)
+	e.str("pass_environment", strings.Join(p.PassEnvironment, ","), "")
 	e.str("umask", p.Umask, d.Umask)
 
 	e.boolean("autostart", p.AutoStart, d.AutoStart)

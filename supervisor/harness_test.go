@@ -28,7 +28,7 @@ func (b *bench) child(name, script string, change ...func(*Program)) Program {
 		b.t.Fatal(err)
 	}
 	p := NewProgram(name, exe)
-	p.Environment = map[string]string{"FATE_TEST_CHILD": script}
+	p.Environment = map[string]string{"FATE_TEST_CHILD": script, "TEST_DIR": b.dir}
 	p.RedirectStderr = true
 	p.StdoutLogfile = filepath.Join(b.dir, name+".log")
 	p.RestartDelay, p.StartSecs = time.Millisecond, 0

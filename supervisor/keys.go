@@ -21,6 +21,8 @@ var programKeys = []programKey{
 	textKey("user", func(p *Program) *string { return &p.User }),
 	{"umask", func(p *Program, v string) error { p.Umask = v; _, err := parseUmask(v); return err }},
 
+	{"pass_environment", func(p *Program, v string) (err error) { p.PassEnvironment, err = parseNames(v); return err }},
+
 	boolKey("autostart", func(p *Program) *bool { return &p.AutoStart }),
 	{"autorestart", setAutoRestart},
 	intKey("startsecs", 0, 86400, func(p *Program) *int { return &p.StartSecs }),

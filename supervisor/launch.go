@@ -159,18 +159,27 @@ func (sup *Supervisor) shimSpec(p *Program, a account) (*shim.Spec, fileID, erro
 	return spec, idOf(info), nil
 }
 
-// notInherited are variables that speak to the daemon and would mislead a program: systemd's notification socket most
-// of all, on which a program could declare the supervisor ready or dead.
+// inherited are the variables that programs take over from the daemon.
+var inherited = []string{"HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TZ", "USER"}
+
+// Inherited reports whether programs take over a variable of the daemon's environment without pass_environment.
+func Inherited(name string) bool { return slices.Contains(inherited, name) }
+
+// notInherited are variables that speak to the daemon and are not passed on even when pass_environment names
+// them: on systemd's notification socket, a program could declare the supervisor ready or dead.
 var notInherited = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID",
 	"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID"}
 
-// environment is the daemon's own, then [supervisord]'s, then the program's. Where the user changes, HOME, USER and
-// LOGNAME change along, unless the program sets them: supervisord keeps root's, on which Python and Java trip.
+// environment has [supervisord]'s variables and the program's. Of the daemon's own it has those of Inherited and those
+// that pass_environment names: a proxy, a JVM's or Python's options, or a library path that systemd's manager or the
+// shell of "svc run" has would change what programs do. Where the user changes, HOME, USER and LOGNAME change along,
+// unless the program sets them: supervisord keeps root's, on which Python and Java trip.
 func (sup *Supervisor) environment(p *Program, a account) []string {
 	env := make(map[string]string)
+	passed := slices.Concat(sup.config().Daemon.PassEnvironment, p.PassEnvironment)
 	for _, e := range sup.environ {
 		k, v, _ := strings.Cut(e, "=")
-		if !slices.Contains(notInherited, k) {
+		if slices.Contains(inherited, k) || slices.Contains(passed, k) && !slices.Contains(notInherited, k) {
 			env[k] = v
 		}
 	}

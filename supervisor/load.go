@@ -42,6 +42,9 @@ type DaemonConfig struct {
 	MinFDs      int // open files the daemon needs
 	Umask       string
 	Environment map[string]string // for every program
+
+	// PassEnvironment names variables of the daemon's own environment that every program gets, besides those of Inherited.
+	PassEnvironment []string
 }
 
 // Password keeps a secret out of logs and JSON. A value that starts with {SHA} is the SHA-1 of the password, in hex.

@@ -35,6 +35,7 @@ var daemonKeys = []daemonKey{
 	{"supervisord", "minfds", func(d *DaemonConfig, v string) (err error) { d.MinFDs, err = parseInt(v, 1, 1<<20); return err }},
 	{"supervisord", "umask", func(d *DaemonConfig, v string) error { d.Umask = v; _, err := parseUmask(v); return err }},
 	{"supervisord", "environment", func(d *DaemonConfig, v string) (err error) { d.Environment, err = splitEnvironment(v); return err }},
+	{"supervisord", "pass_environment", func(d *DaemonConfig, v string) (err error) { d.PassEnvironment, err = parseNames(v); return err }},
 }
 
 // ignoredDaemonKeys are supervisor's keys that make no difference here and deserve no warning either: what they ask

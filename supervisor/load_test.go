@@ -222,6 +222,7 @@ func drawProgram(t *rapid.T) Program {
 	if len(p.Environment) == 0 {
 		p.Environment = nil
 	}
+	p.PassEnvironment = rapid.SampledFrom([][]string{nil, {"A"}, {"http_proxy", "B_1"}}).Draw(t, "pass")
 	p.AutoStart = rapid.Bool().Draw(t, "autostart")
 	p.AutoRestart = rapid.SampledFrom([]string{"true", "false", "unexpected"}).Draw(t, "autorestart")
 	p.StartSecs = rapid.IntRange(0, 100).Draw(t, "startsecs")

@@ -19,8 +19,11 @@ type Program struct {
 	Command     []string          // argv; Command[0] is looked up in the program's own PATH when it has no slash
 	Directory   string            // working directory; "" is the daemon's
 	User        string            // name or number; "" is the daemon's user
-	Environment map[string]string // added to the daemon's own environment
+	Environment map[string]string // added to a clean environment and to [supervisord]'s
 	Umask       string            // octal, e.g. "027"; "" is the daemon's
+
+	// PassEnvironment names variables of the daemon's own environment that the program gets, besides those of Inherited.
+	PassEnvironment []string
 
 	AutoStart    bool
 	AutoRestart  string // "true", "false" or "unexpected" (any exit whose code is not in ExitCodes)
@@ -195,6 +198,7 @@ func validName(s string) error {
 func (p Program) clone() Program {
 	p.Command = slices.Clone(p.Command)
 	p.Environment = cloneMap(p.Environment)
+	p.PassEnvironment = slices.Clone(p.PassEnvironment)
 	p.ExitCodes = slices.Clone(p.ExitCodes)
 	p.LogFiles = slices.Clone(p.LogFiles)
 	p.DependsOn = slices.Clone(p.DependsOn)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -219,6 +220,42 @@ func TestLimitsAndEnvironment(t *testing.T) {
 		if !strings.Contains(b.log("a"), want) {
 			t.Errorf("the log lacks %q:\n%s", want, b.log("a"))
 		}
+	}
+}
+
+// TestCleanEnvironment holds that a program gets none of the variables that change what it does, unless its definition
+// or pass_environment names them.
+func TestCleanEnvironment(t *testing.T) {
+	b := newBench(t)
+	quiet := b.child("quiet", "")
+	quiet.Command, quiet.Environment = []string{"/bin/sh", "-c", "env; echo end; exec sleep 1000"}, map[string]string{"OWN": "1"}
+	some := quiet.clone()
+	some.Name, some.Group, some.PassEnvironment = "some", "some", []string{"http_proxy", "NOTIFY_SOCKET", "ABSENT"}
+	some.StdoutLogfile, some.StderrLogfile = b.child("some", "").StdoutLogfile, b.child("some", "").StderrLogfile
+	b.run(quiet, some)
+	b.sup.environ = []string{"PATH=/usr/bin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8", "TZ=UTC",
+		"http_proxy=http://192.168.0.77:3128", "JAVA_TOOL_OPTIONS=-javaagent:/opt/apm/agent.jar", "PYTHONHOME=/opt/python",
+		"LD_LIBRARY_PATH=/opt/client/lib", "LC_ALL=zh_CN.GB18030", "CLASSPATH=/opt/x.jar", "NOTIFY_SOCKET=/run/x"}
+	names := func(program string) []string {
+		b.start(program)
+		b.untilLog(program, "end\n")
+		var out []string
+		for line := range strings.Lines(b.log(program)) {
+			if name, _, ok := strings.Cut(line, "="); ok && name != "PWD" && name != "SHLVL" && name != "_" { // the shell's own
+				out = append(out, name)
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	want := []string{"HOME", "LANG", "LOGNAME", "OWN", "PATH", "SHELL", "SUPERVISOR_ENABLED", "SUPERVISOR_GROUP_NAME",
+		"SUPERVISOR_PROCESS_NAME", "TZ", "USER"}
+	own := func(s string) bool { return strings.HasPrefix(s, strings.TrimSuffix(markerVar, "=")) }
+	if got := slices.DeleteFunc(names("quiet"), own); !slices.Equal(got, want) {
+		t.Errorf("the program has %q, want %q", got, want)
+	}
+	if got := slices.DeleteFunc(names("some"), own); !slices.Equal(got, append(want, "http_proxy")) {
+		t.Errorf("the program with pass_environment has %q, want %q and http_proxy", got, want)
 	}
 }
 

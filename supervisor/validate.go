@@ -88,6 +88,11 @@ func (p *Program) checkTexts() error {
 }
 
 func (p *Program) checkEnvironment() error {
+	for _, k := range p.PassEnvironment {
+		if err := validEnvKey(k); err != nil {
+			return fmt.Errorf("pass_environment: %w", err)
+		}
+	}
 	for _, k := range slices.Sorted(maps.Keys(p.Environment)) {
 		if err := validEnvKey(k); err != nil {
 			return err

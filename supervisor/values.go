@@ -55,6 +55,17 @@ func splitList(v string) []string {
 	return out
 }
 
+// parseNames reads the names of environment variables, separated by commas.
+func parseNames(v string) ([]string, error) {
+	names := splitList(v)
+	for _, n := range names {
+		if err := validEnvKey(n); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
 // maxDuration keeps seconds times any factor used here inside an int64 of nanoseconds.
 const maxDuration = 10 * 365 * 24 * time.Hour
 

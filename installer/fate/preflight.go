@@ -127,7 +127,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.address, p.hostname, p.ports, p.portRange, p.peers,
 		p.database, p.space, p.inodes, p.mountOptions, p.baseOwner, p.passable, p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
-		p.locale, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
+		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
 	} {
 		check()
 	}

@@ -254,6 +254,7 @@ func TestPreflight(t *testing.T) {
 			pathOf(f, "/data/projects/common/supervisord/supervisord.d/fate-mysql.conf").Exists = true
 		}, in, "supervisor-conf", StatusRefused, "fate-mysql.conf"},
 		"no locale":               {func(f *host.Facts) { f.Locale = host.Locale{Lang: "POSIX"} }, in, "locale", StatusWarning, "POSIX"},
+		"proxy of systemd":        {func(f *host.Facts) { f.Environment = []string{"LANG", "PATH", "http_proxy"} }, in, "environment", StatusOK, "do not get http_proxy"},
 		"enforcing":               {func(f *host.Facts) { f.SELinux = "enforcing" }, in, "selinux", StatusPlanned, "enforcing"},
 		"firewalld":               {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, in, "firewall", StatusPlanned, "firewalld"},
 		"clock":                   {func(f *host.Facts) { f.Time.Synchronized = false }, in, "time", StatusWarning, "not synchronized"},

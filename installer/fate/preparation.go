@@ -1,6 +1,7 @@
 package fate
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"path"
@@ -28,6 +29,9 @@ type OS struct {
 	Hosts     string            `yaml:"hosts"`     // set (/etc/hosts), or keep
 	Libraries string            `yaml:"libraries"` // link (names that programs ask for, to what is installed), or keep
 	Sudoers   string            `yaml:"sudoers"`   // keep, or grant
+
+	// PassEnvironment names variables of systemd's manager that FATE's programs get; they get no others of it.
+	PassEnvironment []string `yaml:"pass_environment"`
 }
 
 // policy is one key of os: that can be kept as it is.
@@ -88,6 +92,9 @@ func (o OS) without(skip []string) OS {
 // examples of FATE's guide.
 var machineName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$`)
 
+// variableName is what a shell takes for the name of a variable.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
 func (k *checker) osPolicies() {
 	o := &k.c.OS
 	for _, p := range o.policies() {
@@ -98,6 +105,12 @@ func (k *checker) osPolicies() {
 		}
 		if _, ok := parseSize(o.Swap); !ok && !slices.Contains(p.words, o.Swap) {
 			k.bad(at, "write auto, keep, or a size such as 128G", "os.swap must be auto, keep or a size, not %q", o.Swap)
+		}
+	}
+	for i, name := range o.PassEnvironment {
+		if !variableName.MatchString(name) {
+			k.bad(fmt.Sprintf("os.pass_environment[%d]", i), "write names of environment variables, as in [http_proxy]",
+				"os.pass_environment has %q, which no variable is called", name)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(o.Names)) {

@@ -311,6 +311,10 @@ func boardProgram(s *Spec) supervisor.Program {
 // the supervisor runs, and as whom.
 func renderSupervisor(s *Spec) ([]File, error) {
 	l := s.Layout
+	pass := ""
+	if names := s.OS.PassEnvironment; len(names) > 0 {
+		pass = "pass_environment=" + strings.Join(names, ",") + "\n"
+	}
 	main := fmt.Sprintf(`[unix_http_server]
 file=%s
 chmod=0660
@@ -323,10 +327,10 @@ logfile_backups=10
 loglevel=info
 pidfile=%s
 minfds=1024
-
+%s
 [include]
 files = %s
-`, l.SupervisorSocket(), s.User+":"+s.Group, l.SupervisorLog(), path.Join(l.SupervisorRun(), "supervisord.pid"), path.Join(l.SupervisorPrograms(), "*.conf"))
+`, l.SupervisorSocket(), s.User+":"+s.Group, l.SupervisorLog(), path.Join(l.SupervisorRun(), "supervisord.pid"), pass, path.Join(l.SupervisorPrograms(), "*.conf"))
 	files := []File{{
 		Path: l.SupervisorConf(), Content: []byte(main), Perm: permConfig, Owner: "root", Group: "root", Component: "supervisor",
 	}}

@@ -85,6 +85,7 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 		{"directories apart", "base: /data\nlbase: /var/log/fate\nhost: {partyid: 1, ip: 10.0.0.1}", []string{"cluster.yaml:2:8", "all directories move together", "write /data/logs"}},
 		{"deploy module", "deploy_modules: [mysql, egroll]\nhost: {partyid: 1, ip: 10.0.0.1}", []string{`did you mean "eggroll"?`}},
 		{"os policy", "host: {partyid: 1, ip: 10.0.0.1}\nos: {selinux: off}\n", []string{"cluster.yaml:2:15", "permissive, keep"}},
+		{"os variable", "host: {partyid: 1, ip: 10.0.0.1}\nos: {pass_environment: [TZ, 'a=b']}\n", []string{"cluster.yaml:2", "a=b", "no variable is called"}},
 		{"os swap", "host: {partyid: 1, ip: 10.0.0.1}\nos: {swap: lots}\n", []string{"cluster.yaml:2:12", "auto, keep or a size"}},
 		{"os name", "host: {partyid: 1, ip: 10.0.0.1}\nos:\n  names:\n    10.0.0.1: my host\n", []string{"cluster.yaml:4", "my host", "no host can have"}},
 		{"os address", "host: {partyid: 1, ip: 10.0.0.1}\nos:\n  names:\n    host1: 10.0.0.1\n", []string{"cluster.yaml:4", "is no address"}},
