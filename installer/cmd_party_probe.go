@@ -25,6 +25,7 @@ type partyTestOptions struct {
 	keys   string
 	listen bool
 	port   int
+	idle   time.Duration
 }
 
 // newPartyTestCommand tests the ways to the other parties. The file is not called after the verb: a name that ends in
@@ -41,7 +42,8 @@ the host of the rollsite.
 
 It can be used before anything is installed, with --config: run it with --listen on the other side, where it then stands
 in for the rollsite on the port of the route. Two sides that run it at the same time also compare their clocks, and each
-tests the way back as its own route table has it. Beside a rollsite that runs, --listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
+tests the way back as its own route table has it. --idle holds a connection silent for a while and then uses it again: a
+firewall on the way may forget it, and drop what comes over it later. Beside a rollsite that runs, --listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
 
 EXIT STATUS
   0    every way is as it should be; warnings are no failures
@@ -50,6 +52,7 @@ EXIT STATUS
   130  interrupted (--listen ends so)`,
 		Example: `  fate-installer party test
   fate-installer party test 9999 -o json
+  fate-installer party test --idle 5m
   ./fate-installer party test --config cluster.yaml --keys host.tar.gz
   ./fate-installer party test --config cluster.yaml --listen`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runPartyTest(cmd.Context(), g, o, args) },
@@ -58,8 +61,12 @@ EXIT STATUS
 	cmd.Flags().StringVar(&o.keys, "keys", "", "TLS keys of this side, when they are not installed: the archive or directory at `path`")
 	cmd.Flags().BoolVar(&o.listen, "listen", false, "answer the other side's test until interrupted")
 	cmd.Flags().IntVar(&o.port, "port", 0, "listen on this `port` (default: the rollsite's, or "+strconv.Itoa(peer.TestPort)+" when it is in use)")
+	cmd.Flags().DurationVar(&o.idle, "idle", 0, "also hold a connection to each target silent for this `DURATION`, such as 5m, and use it again")
 	return cmd
 }
+
+// maxIdle is longer than any firewall's limit on idle connections that is worth waiting for.
+const maxIdle = 24 * time.Hour
 
 // partyTest is a test of the ways from one host.
 type partyTest struct {
@@ -70,6 +77,9 @@ type partyTest struct {
 }
 
 func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties []string) error {
+	if o.idle < 0 || o.idle > maxIdle {
+		return exitCode(fmt.Errorf("--idle %s is not between 0 and %s", o.idle, maxIdle), exitUsage)
+	}
 	t, err := openPartyTest(g, o)
 	if err != nil {
 		return err
@@ -83,10 +93,11 @@ func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties 
 	}
 	stop := t.standIn(ctx)
 	defer stop()
-	results := []peer.Result{}
-	for _, target := range targets {
-		results = append(results, t.prober.Test(ctx, target)...)
+	t.prober.Idle = o.idle
+	if o.idle > 0 && g.Output != outputJSON {
+		fmt.Fprintf(g.Stderr, "holding a connection to each of %s silent for %s\n", count.Of(len(targets), "target"), o.idle)
 	}
+	results := t.prober.TestAll(ctx, targets)
 	results = append(results, t.polled(parties)...)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

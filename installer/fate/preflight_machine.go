@@ -227,6 +227,18 @@ func (p *preflight) kernelSettings() {
 		}
 		r.prepare("sysctl:"+l.key, "sysctl -w %s=%d", l.key, l.want)
 	}
+	for _, m := range mostSettings {
+		text, ok := p.f.Sysctls[m.key]
+		if !ok {
+			continue
+		}
+		r := p.check("sysctl:"+m.key, "kernel setting "+m.key+" keeps idle connections between parties alive", fmt.Sprintf("at most %d", m.want)).measured("%s", text)
+		if have, err := strconv.ParseInt(text, 10, 64); err == nil && have <= int64(m.want) {
+			r.ok()
+			continue
+		}
+		r.prepare("sysctl:"+m.key, "a firewall on the way may forget idle connections: sysctl -w %s=%d", m.key, m.want)
+	}
 }
 
 func (p *preflight) locale() {

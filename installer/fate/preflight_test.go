@@ -202,6 +202,8 @@ func TestPreflight(t *testing.T) {
 		"low limits":            {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, in, "limit:nofile", StatusPlanned, "hard 4096"},
 		"limits that are set":   {func(f *host.Facts) { f.Limits[0].Hard = 4096 }, installed, "limit:nofile", StatusOK, "new ones of app have 65535"},
 		"small setting":         {func(f *host.Facts) { f.Sysctls["kernel.pid_max"] = "32768" }, in, "sysctl:kernel.pid_max", StatusPlanned, "32768"},
+		"late keepalive":        {func(f *host.Facts) { f.Sysctls["net.ipv4.tcp_keepalive_time"] = "7200" }, in, "sysctl:net.ipv4.tcp_keepalive_time", StatusPlanned, "7200"},
+		"early keepalive":       {func(f *host.Facts) { f.Sysctls["net.ipv4.tcp_keepalive_time"] = "30" }, in, "sysctl:net.ipv4.tcp_keepalive_time", StatusOK, "30"},
 		"huge setting":          {func(f *host.Facts) { f.Sysctls["fs.file-max"] = "18446744073709551615" }, in, "sysctl:fs.file-max", StatusOK, ""},
 		"not our address":       {func(f *host.Facts) { f.Addresses = []host.Address{{IP: addr("10.0.0.1")}} }, in, "address", StatusRefused, "10.0.0.1"},
 		"unresolved name":       {func(f *host.Facts) { f.Hostname.Addresses = nil }, in, "hostname", StatusPlanned, "has none"},

@@ -203,6 +203,16 @@ var leastSettings = []struct {
 	{"kernel.threads-max", 65535}, {"kernel.pid_max", 65535}, {"vm.max_map_count", 65535}, {"fs.file-max", 65535}, {"fs.nr_open", 65535},
 }
 
+// mostSettings keep idle connections between the parties in the memory of firewalls, which forget them after 5 to 60
+// minutes: eggroll's sockets have SO_KEEPALIVE, and the kernel's own 7200 seconds come too late. A lower value of the
+// host's stays.
+var mostSettings = []struct {
+	key  string
+	want int
+}{
+	{"net.ipv4.tcp_keepalive_time", 60}, {"net.ipv4.tcp_keepalive_intvl", 10}, {"net.ipv4.tcp_keepalive_probes", 6},
+}
+
 const reservedPorts = "net.ipv4.ip_local_reserved_ports"
 
 // kernelSettings lists the values that the kernel should have: the least ones, and our ports where an outgoing
@@ -211,6 +221,9 @@ func (s *Spec) kernelSettings(f *host.Facts) []step.SysctlValue {
 	var out []step.SysctlValue
 	for _, l := range leastSettings {
 		out = append(out, step.SysctlValue{Key: l.key, Value: strconv.Itoa(l.want), AtLeast: true})
+	}
+	for _, m := range mostSettings {
+		out = append(out, step.SysctlValue{Key: m.key, Value: strconv.Itoa(m.want), AtMost: true})
 	}
 	if ports := s.unreservedPorts(f); len(ports) > 0 {
 		out = append(out, step.SysctlValue{Key: reservedPorts, Value: withPorts(f.Sysctls[reservedPorts], ports)})

@@ -37,7 +37,7 @@ type Facts struct {
 	Failing       Failing        `json:"failing,omitempty"`        // programs that do not do what was tried with them
 	Libraries     Libraries      `json:"-"`                        // shared libraries the dynamic linker finds; thousands, so never printed
 	SessionLimits []SessionLimit `json:"session_limits,omitempty"` // that pam_limits gives to sessions, in its order
-	Environment   []string       `json:"environment"`              // names of the variables that systemd's manager gives to services
+	Environment   []string       `json:"environment,omitempty"`    // names of the variables that systemd's manager gives to services
 	Unknown       Unknown        `json:"unknown"`                  // facts that could not be learned, by name
 	Rooted        bool           `json:"rooted"`                   // these are facts of a directory tree and not of the running machine
 }

@@ -15,11 +15,10 @@ const managerWait = 3 * time.Second
 // of the kernel's command line, and of "systemctl set-environment". Only the names are kept, since a value may be secret.
 func (g *gatherer) managerEnvironment(ctx context.Context) {
 	const fact = "environment"
-	switch {
-	case g.f.Rooted || !g.h.Live():
-		g.f.Unknown[fact] = "the machine does not run"
+	if g.f.Rooted {
 		return
-	case g.f.Init != "systemd":
+	}
+	if g.f.Init != "systemd" || !g.h.Live() {
 		g.f.Unknown[fact] = "there is no systemd to ask"
 		return
 	}

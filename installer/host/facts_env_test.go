@@ -20,7 +20,7 @@ func TestManagerEnvironmentIsNotGuessed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: true, Init: "systemd"}}
+	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Init: "sysvinit"}}
 	g.managerEnvironment(context.Background())
 	if g.f.Unknown["environment"] == "" || g.f.Environment != nil {
 		t.Errorf("%q, %q", g.f.Unknown, g.f.Environment)

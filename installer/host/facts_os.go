@@ -316,7 +316,7 @@ func (g *gatherer) timeSync() {
 var sysctlsOfInterest = []string{
 	"kernel.threads-max", "kernel.pid_max", "vm.max_map_count", "vm.overcommit_memory", "vm.swappiness",
 	"fs.file-max", "fs.nr_open", "fs.aio-max-nr", "fs.aio-nr", "net.core.somaxconn", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
-	"net.ipv6.conf.all.disable_ipv6",
+	"net.ipv6.conf.all.disable_ipv6", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
 }
 
 func (g *gatherer) sysctls() {

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -18,6 +20,9 @@ type Prober struct {
 	Party    string    // the own party, or blank for an exchange
 	Identity *Identity // what TLS is verified with and shows; nil: there are no keys here yet
 	Now      func() time.Time
+
+	Idle time.Duration                                       // how long a connection is held silent and used again; 0: not tried
+	Wait func(ctx context.Context, idle time.Duration) error // waits for Idle; nil: by the clock
 }
 
 // Identity is the client half of a rollsite's keys.
@@ -40,6 +45,22 @@ const largeMessage = 32 << 10
 // what follows could only repeat the trouble.
 func (p *Prober) Test(ctx context.Context, target Target) []Result { return p.test(ctx, target, true) }
 
+// TestAll runs Test for each target, all at the same time where connections are held idle. The results are in the order
+// of the targets.
+func (p *Prober) TestAll(ctx context.Context, targets []Target) []Result {
+	found := make([][]Result, len(targets))
+	var tests sync.WaitGroup
+	for i, target := range targets {
+		if p.Idle == 0 {
+			found[i] = p.Test(ctx, target)
+			continue
+		}
+		tests.Go(func() { found[i] = p.Test(ctx, target) })
+	}
+	tests.Wait()
+	return slices.Concat(append([][]Result{{}}, found...)...)
+}
+
 // TestOneWay is Test without the way back, for the one who is asked for it.
 func (p *Prober) TestOneWay(ctx context.Context, target Target) []Result {
 	return p.test(ctx, target, false)
@@ -60,6 +81,7 @@ func (p *Prober) test(ctx context.Context, target Target, thereAndBack bool) []R
 	if thereAndBack {
 		p.clock(r, hello, heard)
 		p.back(ctx, r, config, hello)
+		p.idle(ctx, r, config)
 	}
 	return r.results
 }

@@ -25,7 +25,7 @@ type Result struct {
 	Party     string    `json:"party"` // whose messages go this way
 	Direction Direction `json:"direction"`
 	Address   string    `json:"address"`
-	Check     string    `json:"check"` // name, tcp, tls, clear-text, grpc, party, size, clock, back
+	Check     string    `json:"check"` // name, tcp, tls, clear-text, grpc, party, size, clock, back, idle
 	Status    Status    `json:"status"`
 	Measured  string    `json:"measured"`
 	Remedy    string    `json:"remedy,omitempty"`

@@ -95,7 +95,14 @@ func (r *Rollsite) Reload(ctx context.Context, party, key string) error {
 
 // knock succeeds when a gRPC server says that it does not have the method.
 func (r *Rollsite) knock(ctx context.Context) error {
-	_, err := r.call(ctx, knockPath, packet{})
+	transport, scheme := r.transport()
+	defer transport.CloseIdleConnections()
+	return r.knockOver(ctx, transport, scheme)
+}
+
+// knockOver is knock over a transport that may have a connection already.
+func (r *Rollsite) knockOver(ctx context.Context, transport *http.Transport, scheme string) error {
+	_, err := r.callOver(ctx, transport, scheme, knockPath, packet{})
 	var status *StatusError
 	if errors.As(err, &status) && status.Code == codeUnimplemented {
 		return nil
@@ -108,6 +115,11 @@ func (r *Rollsite) knock(ctx context.Context) error {
 func (r *Rollsite) call(ctx context.Context, method string, p packet) (packet, error) {
 	transport, scheme := r.transport()
 	defer transport.CloseIdleConnections()
+	return r.callOver(ctx, transport, scheme, method, p)
+}
+
+// callOver is call over a transport that may have a connection already.
+func (r *Rollsite) callOver(ctx context.Context, transport *http.Transport, scheme, method string, p packet) (packet, error) {
 	message := p.encode()
 	frame := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
 	target := url.URL{Scheme: scheme, Host: r.Addr, Path: method}

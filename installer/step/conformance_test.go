@@ -59,7 +59,7 @@ var limits = Limits{Path: "/etc/security/limits.d/99-fate.conf", Entries: []Limi
 }}
 
 var sysctls = Sysctl{Path: "/etc/sysctl.d/90-fate.conf", Values: []SysctlValue{
-	{Key: "vm.max_map_count", Value: "262144", AtLeast: true}, {Key: "fs.file-max", Value: "65535", AtLeast: true}, {Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"},
+	{Key: "vm.max_map_count", Value: "262144", AtLeast: true}, {Key: "fs.file-max", Value: "65535", AtLeast: true}, {Key: "net.ipv4.tcp_keepalive_time", Value: "60", AtMost: true}, {Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"},
 }}
 
 var unit = BootUnit{Name: "fate-supervisor.service", Content: []byte("[Service]\n")}

@@ -29,6 +29,7 @@ type SysctlValue struct {
 	Key     string // as in sysctl(8): vm.max_map_count
 	Value   string
 	AtLeast bool // a higher value, as newer kernels have by default, is right too
+	AtMost  bool // a lower value is right too
 }
 
 // sysctlBefore is the state before Sysctl.
@@ -48,6 +49,8 @@ func (s Sysctl) Describe() string {
 		op := "="
 		if v.AtLeast {
 			op = ">="
+		} else if v.AtMost {
+			op = "<="
 		}
 		lines[i] = v.Key + op + v.Value
 	}
@@ -65,7 +68,7 @@ func (v SysctlValue) satisfied(now string) bool {
 	}
 	have, err1 := strconv.ParseUint(now, 10, 64)
 	want, err2 := strconv.ParseUint(v.Value, 10, 64)
-	return v.AtLeast && err1 == nil && err2 == nil && have >= want
+	return err1 == nil && err2 == nil && (v.AtLeast && have >= want || v.AtMost && have <= want)
 }
 
 // current reads a parameter. ok is false when the kernel does not have it. A tree has no kernel: what may be mounted
