@@ -16,15 +16,18 @@ import (
 	"time"
 )
 
-// adversaryTime is how long root works under attack when FATE_ADVERSARY_TIME, a duration, says nothing else.
-const adversaryTime = 150 * time.Second
+// adversaryTime is how long root's commands run under attack at least, not counting the calm phases, unless
+// FATE_ADVERSARY_TIME gives another duration.
+const adversaryTime = 60 * time.Second
 
 // Where the test keeps what root's commands must neither change nor give away, and what the attacker is stopped with.
 const (
-	canaries     = "/root/canaries"
-	canaryText   = "c4nary-that-is-roots-alone"
-	attackerFile = "/home/app/attacker"
-	attackerStop = "/home/app/stop"
+	canaries      = "/root/canaries"
+	canaryText    = "c4nary-that-is-roots-alone"
+	attackerFile  = "/home/app/attacker"
+	attackerStop  = "/home/app/stop"
+	attackerPause = "/home/app/pause"
+	attackerPace  = "/home/app/pace"
 )
 
 // attacked is how often a command of root's ran under attack, and how it ended.
@@ -33,10 +36,29 @@ type attacked struct {
 	codes map[int]int
 }
 
-// TestAdversary has root install, repair, restart, rotate, read logs, diagnose, upgrade, roll back and uninstall while a
-// process of the service user exchanges directories for links, plants links, pipes, sockets, hard links and huge files at
-// every path below /data and /tmp. Root's commands may fail, with a sentence. They may not hang, and afterwards nothing
-// outside /data has changed, and nothing of root's is in what the service user, or who gets a diagnosis, can read.
+// paces are how long each of the attacker's workers rests after an attack. A command that fails runs again at the next.
+var paces = []string{"0s", "30ms", "300ms", "3s"}
+
+// mustSucceed are the commands of which each has to succeed under attack at least once.
+var mustSucceed = []string{
+	"install or repair", "restart", "rotate", "logs", "status", "diagnose", "upgrade", "rollback", "uninstall",
+}
+
+// siege is a host on which root works under attack.
+type siege struct {
+	bench
+	host   string
+	done   map[string]*attacked
+	under  time.Duration // how long root's commands ran under attack
+	resets int           // how often a party was installed in calm, with the first time
+}
+
+// TestAdversary has root repair, restart, rotate, read logs, diagnose, upgrade, roll back, uninstall and install a party
+// that runs, while a process of the service user exchanges directories for links, plants links, pipes, sockets, hard links
+// and huge files at every path below /data and /tmp, and puts things back some milliseconds later. Root's commands may
+// fail, with a sentence, but each succeeds at least once, at the latest when attacks are rare. They may not hang, and
+// afterwards nothing outside /data has changed, and nothing of root's is in what the service user, or who gets a
+// diagnosis, can read. A lost installation is made again while the attacker pauses.
 func TestAdversary(t *testing.T) {
 	onlyLong(t)
 	b := newBench(t, "host=192.168.0.1")
@@ -52,22 +74,26 @@ func TestAdversary(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.attackerOn("host")
+	b.run("host", "touch", attackerPause)
 	outside := append([]string{"/data", canaries + "/../diagnosis*"}, slices.DeleteFunc(slices.Clone(notOurs), func(p string) bool { return p == "/root" })...)
 	outside = append(outside, "/home/app", "/usr/local/bin/fate-installer")
 	bare := b.contents("host", []string{"/"}, outside...)
 
 	counts := make(chan string, 1)
 	go func() {
-		out, _, err := b.try("host", "runuser", "-u", "app", "--", attackerFile, "-stop", attackerStop, "-targets", canaries, "/data", "/data/logs", "/data/projects", "/tmp")
+		out, _, err := b.try("host", "runuser", "-u", "app", "--", attackerFile, "-stop", attackerStop,
+			"-pause", attackerPause, "-pace", attackerPace, "-targets", canaries, "/data", "/data/logs", "/data/projects", "/tmp")
 		if err != nil {
 			out += err.Error()
 		}
 		counts <- out
 	}()
 	t.Cleanup(func() { _, _, _ = b.try("host", "touch", attackerStop) })
-	done := b.rootAtWork("host", time.Now().Add(limit))
+	s := &siege{bench: b, host: "host", done: map[string]*attacked{}}
+	s.rootAtWork(limit)
 	b.run("host", "touch", attackerStop)
-	b.reportAttack(<-counts, done)
+	b.t.Logf("root's commands ran %.0f s under attack, after %d installations in calm", s.under.Seconds(), s.resets)
+	b.reportAttack(<-counts, s.done)
 
 	b.checkNothingLeaked("host")
 	b.step("an administrator cleans up, and nothing outside has changed", func(b bench) {
@@ -113,39 +139,129 @@ func (b bench) attackerOn(host string) {
 	b.run(host, "chmod", "0755", attackerFile)
 }
 
-// rootAtWork runs root's commands one after the other until it is late.
-func (b bench) rootAtWork(host string, until time.Time) map[string]*attacked {
-	b.t.Helper()
-	done := map[string]*attacked{}
-	root := func(what string, args ...string) int {
-		if time.Now().After(until) {
-			return -1
-		}
-		code := b.underAttack(host, what, args...)
-		if done[what] == nil {
-			done[what] = &attacked{codes: map[int]int{}}
-		}
-		done[what].runs++
-		done[what].codes[code]++
-		return code
+// rootAtWork runs root's commands in cycles until they ran for that long under attack. The first cycle is complete.
+func (s *siege) rootAtWork(limit time.Duration) {
+	s.t.Helper()
+	late := func() bool { return s.under >= limit }
+	s.reset()
+	for cycle := 0; cycle == 0 || !late(); cycle++ {
+		diagnosis := func(dir string) string { return fmt.Sprintf("%s/diagnosis-%d.tar.gz", dir, cycle) }
+		s.run(s.host, "sh", "-c", fmt.Sprintf(`for i in 1 2 3 4; do ln -f %s/canary /data/logs/fate/hard.attacker-$i; done`, canaries))
+		s.until("install or repair", s.restore, installerFile, "install", "--role", "host", "--party", "10000")
+		s.until("restart", s.restore, installerFile, "svc", "restart", "fate-rollsite")
+		s.until("rotate", s.restore, installerFile, "svc", "logs", "--rotate", "fate-rollsite")
+		s.until("logs", s.restore, installerFile, "svc", "logs", "fate-rollsite")
+		s.until("status", s.restore, installerFile, "svc", "status")
+		s.until("diagnose", s.restore, installerFile, "diagnose", "--out", diagnosis("/root"))
+		s.until("diagnose into /tmp", s.restore, installerFile, "diagnose", "--out", diagnosis("/tmp"))
+		s.until("upgrade", s.restore, "/root/next", "upgrade")
+		s.until("rollback", s.upgraded, installerFile, "rollback", "--yes")
+		s.until("uninstall", func() {}, installerFile, "uninstall", "--yes", "--purge-data")
+		s.until("first install", s.bare, installerFile, "install", "--role", "host", "--party", "10000")
+		s.calm()
+		s.restore()
 	}
-	for cycle := 0; time.Now().Before(until); cycle++ {
-		root("install", installerFile, "install", "--role", "host", "--party", "10000")
-		b.run(host, "sh", "-c", fmt.Sprintf(`for i in 1 2 3 4; do ln %s/canary /data/logs/fate/hard.attacker-$i 2>/dev/null; done; true`, canaries))
-		for i := range 4 {
-			root("repair", installerFile, "install", "--role", "host", "--party", "10000")
-			root("restart", installerFile, "svc", "restart", "fate-rollsite")
-			root("rotate", installerFile, "svc", "logs", "--rotate", "fate-rollsite")
-			root("logs", installerFile, "svc", "logs", "fate-rollsite")
-			root("status", installerFile, "svc", "status")
-			root("diagnose", installerFile, "diagnose", "--out", fmt.Sprintf("/root/diagnosis-%d-%d.tar.gz", cycle, i))
-			root("diagnose into /tmp", installerFile, "diagnose", "--out", fmt.Sprintf("/tmp/diagnosis-%d-%d.tar.gz", cycle, i))
-		}
-		root("upgrade", "/root/next", "upgrade")
-		root("rollback", installerFile, "rollback", "--yes")
-		root("uninstall", installerFile, "uninstall", "--yes", "--purge-data")
+}
+
+// until runs a command under attack, at one pace after the other, until it succeeds. Before each run the host is prepared
+// while the attacker pauses.
+func (s *siege) until(what string, prepare func(), args ...string) {
+	s.t.Helper()
+	if s.done[what] == nil {
+		s.done[what] = &attacked{codes: map[int]int{}}
 	}
-	return done
+	for _, pace := range paces {
+		s.calm()
+		prepare()
+		s.attack(pace)
+		start := time.Now()
+		code := s.underAttack(s.host, what+" at pace "+pace, args...)
+		s.t.Logf("%s at pace %s: exit status %d after %.1f s", what, pace, code, time.Since(start).Seconds())
+		s.under += time.Since(start)
+		s.done[what].runs++
+		s.done[what].codes[code]++
+		if code == 0 {
+			return
+		}
+	}
+}
+
+// calm has the attacker pause, and waits until it has put everything back.
+func (s *siege) calm() {
+	s.t.Helper()
+	s.run(s.host, "touch", attackerPause)
+	s.await("the attacker pauses", func() bool { return s.succeeds(s.host, "test -e "+attackerPause+".done") })
+}
+
+// attack ends the pause.
+func (s *siege) attack(pace string) {
+	s.t.Helper()
+	s.write(s.host, attackerPace, pace)
+	s.run(s.host, "rm", attackerPause)
+	s.await("the attacker attacks", func() bool { return s.succeeds(s.host, "test ! -e "+attackerPause+".done") })
+}
+
+// restore makes an installation of the first version that runs: by a repair, or else from nothing.
+func (s *siege) restore() {
+	s.t.Helper()
+	if s.has("2.5.3") {
+		if _, code := s.status(s.host); code == 0 {
+			return
+		}
+		out, code := s.inCalm(installerFile, "install", "--role", "host", "--party", "10000")
+		if code == 0 {
+			return
+		}
+		s.t.Logf("the repair in calm: exit status %d: %s", code, lastLines(out, 4))
+	}
+	s.reset()
+}
+
+// upgraded makes an installation of the next version that runs.
+func (s *siege) upgraded() {
+	s.t.Helper()
+	if _, code := s.status(s.host); code == 0 && s.has("2.5.4") {
+		return
+	}
+	s.restore()
+	if out, code := s.inCalm("/root/next", "upgrade"); code != 0 {
+		s.t.Fatalf("the upgrade in calm: exit status %d\n%s", code, out)
+	}
+}
+
+// has reports whether this version of eggroll is installed.
+func (s *siege) has(version string) bool {
+	s.t.Helper()
+	return s.succeeds(s.host, `grep -qF '"`+version+`"' /data/projects/common/fate-installer/site.json`)
+}
+
+// bare removes what there is of an installation.
+func (s *siege) bare() {
+	s.t.Helper()
+	if out, code := s.inCalm(installerFile, "uninstall", "--yes", "--purge-data"); code != 0 {
+		s.t.Logf("the uninstall in calm: exit status %d: %s", code, lastLines(out, 4))
+	}
+}
+
+// reset installs from nothing.
+func (s *siege) reset() {
+	s.t.Helper()
+	s.resets++
+	s.bare()
+	s.run(s.host, "sh", "-c", "systemctl stop fate-supervisor 2>/dev/null; rm -rf /data/* /data/.[!.]*")
+	if out, code := s.inCalm(installerFile, "install", "--role", "host", "--party", "10000"); code != 0 {
+		s.t.Fatalf("the install in calm: exit status %d\n%s", code, out)
+	}
+}
+
+// inCalm runs a command of root's while the attacker pauses.
+func (s *siege) inCalm(args ...string) (string, int) {
+	s.t.Helper()
+	out, code, err := s.try(s.host, append([]string{"timeout", "180"}, args...)...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out, code
 }
 
 // underAttack runs a command of root's, which may fail but neither hang nor crash.
@@ -198,8 +314,10 @@ func (b bench) reportAttack(attacks string, done map[string]*attacked) {
 			b.t.Errorf("no attack of the kind %q was made: %v", kind, counts)
 		}
 	}
-	if worked == 0 {
-		b.t.Error("no command of root's succeeded, so nothing was attacked")
+	for _, what := range mustSucceed {
+		if done[what] == nil || done[what].codes[0] == 0 {
+			b.t.Errorf("%s never succeeded under attack", what)
+		}
 	}
 }
 

@@ -1,8 +1,11 @@
 // Command attacker is a program of the service user that has turned against root: below some directories it puts links,
 // pipes, sockets, hard links and huge files in the place of what root opens, creates, renames or removes there, and puts
-// things back a moment later, as often as it can. It ends when a file exists, and prints as JSON how often it did what.
+// things back some milliseconds later. It ends when a file exists, and prints as JSON how often it did what.
 //
-//	attacker -stop FILE -targets DIR DIRECTORY...
+//	attacker -stop FILE -pause FILE -pace FILE -targets DIR DIRECTORY...
+//
+// While the file of -pause exists there are no attacks: what was moved is back, what was planted is removed, and a file
+// with the same name and ".done" says so. The file of -pace has the duration that each worker rests after an attack.
 //
 // Links lead to what is in the directory of targets, to files of the system, and to directories above them.
 package main
@@ -17,8 +20,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +35,11 @@ const mark = ".attacker-"
 // hugeSize is the length of files that use no space.
 const hugeSize = 8 << 30
 
+// systemTargets are what links lead to besides the directory of targets.
+var systemTargets = []string{
+	"/etc", "/etc/shadow", "/etc/cron.d", "/etc/cron.d/attack", "/root", "/usr/local/bin", "/var/lib",
+}
+
 // errSpared is the cause when an attack was not made, since what it would have hit is gone or another's.
 var errSpared = errors.New("spared")
 
@@ -40,10 +50,15 @@ type attacker struct {
 
 	mu     *sync.Mutex
 	counts map[string]int
+
+	calm *sync.RWMutex // held for reading during an attack, and for writing during a pause
+	pace *atomic.Int64 // the rest after an attack, in nanoseconds
 }
 
 func main() {
 	stop := flag.String("stop", "", "end when this `file` exists")
+	pause := flag.String("pause", "", "make no attacks while this `file` exists")
+	pace := flag.String("pace", "", "read from this `file` how long each worker rests after an attack")
 	targets := flag.String("targets", "", "`directory` that links lead to")
 	workers := flag.Int("workers", 3, "attack at that many places at once")
 	flag.Parse()
@@ -51,18 +66,41 @@ func main() {
 	var wg sync.WaitGroup
 	mu := &sync.Mutex{}
 	done := make(chan struct{})
+	first := attacker{roots: flag.Args(), targets: *targets, mu: mu, counts: counts, calm: &sync.RWMutex{}, pace: &atomic.Int64{}}
+	first.rest(*pace)
+	first.calm.Lock() // the attacker starts with a pause
+	paused := true
+	if err := os.WriteFile(*pause+".done", nil, 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	for i := range *workers {
-		a := &attacker{roots: flag.Args(), targets: *targets, rand: rand.New(rand.NewPCG(uint64(os.Getpid()), uint64(i))), mu: mu, counts: counts}
+		a := first
+		a.rand = rand.New(rand.NewPCG(uint64(os.Getpid()), uint64(i)))
 		wg.Go(func() { a.loop(done) })
 	}
-	for {
-		if _, err := os.Lstat(*stop); err == nil {
-			break
+	for !exists(*stop) {
+		switch {
+		case !paused && exists(*pause):
+			first.calm.Lock()
+			paused = true
+			first.cleanUp()
+			if err := os.WriteFile(*pause+".done", nil, 0o644); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		case paused && !exists(*pause):
+			first.rest(*pace)
+			_ = os.Remove(*pause + ".done")
+			paused = false
+			first.calm.Unlock()
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 	close(done)
+	if paused {
+		first.calm.Unlock()
+	}
 	wg.Wait()
+	first.cleanUp()
 	if err := json.NewEncoder(os.Stdout).Encode(counts); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -80,7 +118,7 @@ func (a *attacker) loop(done <-chan struct{}) {
 		{"socket", a.swap(makeSocket)},
 		{"huge", a.swap(makeHuge)},
 		{"hardlink", a.swap(a.hardLink)},
-		{"planted", a.planted},
+		{"planted", a.plantHard},
 		{"temporary", a.temporary},
 		{"rotated", a.rotated},
 	}
@@ -90,13 +128,16 @@ func (a *attacker) loop(done <-chan struct{}) {
 			return
 		default:
 		}
+		a.calm.RLock()
 		dir, name := a.choose()
 		if name == "" {
+			a.calm.RUnlock()
 			time.Sleep(time.Millisecond)
 			continue
 		}
 		kind := kinds[a.rand.IntN(len(kinds))]
 		err := kind.do(dir, name)
+		a.calm.RUnlock()
 		key := kind.name
 		if err != nil {
 			key += ": refused"
@@ -107,7 +148,70 @@ func (a *attacker) loop(done <-chan struct{}) {
 		a.mu.Lock()
 		a.counts[key]++
 		a.mu.Unlock()
+		if pace := a.pace.Load(); pace > 0 {
+			select {
+			case <-done:
+			case <-time.After(time.Duration(pace/2 + a.rand.Int64N(pace))):
+			}
+		}
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// rest reads how long workers rest after an attack: not at all when the file says nothing.
+func (a *attacker) rest(file string) {
+	text, _ := os.ReadFile(file)
+	pace, _ := time.ParseDuration(strings.TrimSpace(string(text)))
+	a.pace.Store(int64(pace))
+}
+
+// cleanUp removes what the attacker planted and is still there, and moves back what it had moved aside. It runs while no
+// attack is made.
+func (a *attacker) cleanUp() {
+	for _, root := range a.roots {
+		_ = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || strings.HasPrefix(e.Name(), "hard"+mark) {
+				return nil
+			}
+			name, _, aside := strings.Cut(e.Name(), mark)
+			switch {
+			case a.planted(path):
+				_ = os.Remove(path)
+			case aside:
+				_ = a.back(path, filepath.Join(filepath.Dir(path), name))
+				if e.IsDir() {
+					return fs.SkipDir
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// planted reports whether an entry is one that only the attacker makes.
+func (a *attacker) planted(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	switch info.Mode().Type() {
+	case fs.ModeSymlink:
+		to, err := os.Readlink(path)
+		return err == nil && (strings.HasPrefix(to, a.targets) || slices.Contains(systemTargets, to))
+	case fs.ModeNamedPipe:
+		return true
+	case fs.ModeSocket:
+		c, err := net.Dial("unix", path)
+		if err == nil {
+			_ = c.Close()
+		}
+		return errors.Is(err, unix.ECONNREFUSED)
+	}
+	return info.Mode().IsRegular() && info.Size() == hugeSize
 }
 
 // choose descends from one of the roots at random, to a name in a directory that this user may change.
@@ -137,7 +241,7 @@ func (a *attacker) choose() (dir, name string) {
 func (a *attacker) pause() {
 	time.Sleep(time.Duration(a.rand.Int64N(int64(3 * time.Millisecond))))
 	if a.rand.IntN(20) == 0 {
-		time.Sleep(time.Duration(a.rand.Int64N(int64(100 * time.Millisecond))))
+		time.Sleep(time.Duration(a.rand.Int64N(int64(20 * time.Millisecond))))
 	}
 }
 
@@ -147,10 +251,9 @@ func (a *attacker) aside(dir, name string) string {
 
 // target is what a link leads to: a file or a directory of root's.
 func (a *attacker) target(name string) string {
-	all := []string{
+	all := append([]string{
 		filepath.Join(a.targets, name), filepath.Join(a.targets, name), a.targets, filepath.Join(a.targets, "canary"),
-		"/etc", "/etc/shadow", "/etc/cron.d", "/etc/cron.d/attack", "/root", "/usr/local/bin", "/var/lib",
-	}
+	}, systemTargets...)
 	return all[a.rand.IntN(len(all))]
 }
 
@@ -195,10 +298,16 @@ func (a *attacker) swap(make func(path string) error) func(dir, name string) err
 	}
 }
 
-// back moves an entry back to where it was, unless root has put another there.
+// back moves an entry back to where it was. A directory comes back also when another was made in its place, which is
+// removed; of files the newer one stays.
 func (a *attacker) back(away, path string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, away, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
 	if err == unix.EEXIST {
+		if info, err := os.Lstat(away); err == nil && info.IsDir() {
+			if err := unix.Renameat2(unix.AT_FDCWD, away, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE); err != nil {
+				return err
+			}
+		}
 		return os.RemoveAll(away)
 	}
 	if err == unix.ENOENT {
@@ -231,17 +340,15 @@ func (a *attacker) exchange(dir, name string) error {
 	}
 	a.pause()
 	if err := change(); err != nil { // root has removed the link, or everything
-		if err := os.Remove(path); err == nil || errors.Is(err, fs.ErrNotExist) {
-			return a.back(link, path)
-		}
-		return os.RemoveAll(link)
+		_ = os.Remove(path)
+		return a.back(link, path)
 	}
 	return os.Remove(link)
 }
 
-// planted puts a hard link of root's file, which the test has made for this user as an old kernel would let it make one
+// plantHard puts a hard link of root's file, which the test has made for this user as an old kernel would let it make one
 // itself, in the place of an entry.
-func (a *attacker) planted(dir, name string) error {
+func (a *attacker) plantHard(dir, name string) error {
 	hard, err := filepath.Glob(filepath.Join("/data/logs/fate", "hard"+mark+"*"))
 	if err != nil || len(hard) == 0 {
 		return errSpared
