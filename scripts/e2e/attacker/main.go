@@ -223,8 +223,8 @@ func (a *attacker) choose() (dir, name string) {
 			return "", ""
 		}
 		e := entries[a.rand.IntN(len(entries))]
-		if strings.Contains(e.Name(), mark) {
-			return "", ""
+		if strings.Contains(e.Name(), mark) || a.planted(filepath.Join(dir, e.Name())) {
+			return "", "" // what another worker has moved or planted
 		}
 		if unix.Access(dir, unix.W_OK) == nil && (!e.IsDir() || a.rand.IntN(3) == 0) {
 			return dir, e.Name()
@@ -301,6 +301,9 @@ func (a *attacker) swap(make func(path string) error) func(dir, name string) err
 // back moves an entry back to where it was. A directory comes back also when another was made in its place, which is
 // removed; of files the newer one stays.
 func (a *attacker) back(away, path string) error {
+	if a.planted(path) {
+		_ = os.Remove(path)
+	}
 	err := unix.Renameat2(unix.AT_FDCWD, away, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
 	if err == unix.EEXIST {
 		if info, err := os.Lstat(away); err == nil && info.IsDir() {
