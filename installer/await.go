@@ -12,6 +12,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
 )
 
 // patience waits for modules on other hosts that a program of this host needs. A program whose needs are not met in
@@ -61,7 +62,7 @@ func (p *patience) bring(ctx context.Context, names []string, start func() error
 			if complete.IsZero() {
 				complete = time.Now().Add(min(completeTime, p.limit))
 			}
-			if err := start(); err == nil || !needy || !isNotReady(err) || time.Now().After(complete) {
+			if err := start(); err == nil || !needy || !mayBecomeReady(err) || time.Now().After(complete) {
 				return err
 			}
 		}
@@ -83,9 +84,13 @@ func (p *patience) bring(ctx context.Context, names []string, start func() error
 	}
 }
 
-func isNotReady(err error) bool {
+// mayBecomeReady reports whether a program that is not ready may be so by what another host does: one that is FATAL
+// cannot be started as it is defined.
+func mayBecomeReady(err error) bool {
 	var notReady *notReadyError
-	return errors.As(err, &notReady)
+	return errors.As(err, &notReady) && !slices.ContainsFunc(notReady.failed, func(f rpc.Failure) bool {
+		return f.Status != nil && f.Status.State == supervisor.Fatal
+	})
 }
 
 // missing is the first need of the programs that is not met; needy, whether they have any.

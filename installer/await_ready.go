@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -26,12 +27,20 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 	client := rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))
 	told, limits := "", readyLimits(d.spec)
 	for began := time.Now(); ; {
-		pending, err := servingUnready(ctx, client)
-		if errors.As(err, new(*rpc.NotRunningError)) || err == nil && pending == nil {
+		statuses, err := client.Status(ctx)
+		if errors.As(err, new(*rpc.NotRunningError)) {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		pending := servingUnready(statuses)
+		if pending == nil {
+			return nil
+		}
+		here := func(program string) bool { return d.wait.elsewhere(program) == "" }
+		if lost := givenUp(statuses, here); lost != nil {
+			return exitCode(&notReadyError{[]rpc.Failure{*lost}}, exitNotReady)
 		}
 		if text := pending.Name + " is not ready: " + pending.Text; text != told {
 			told = text
@@ -63,17 +72,13 @@ func readyLimits(spec *fate.Spec) map[string]time.Duration {
 }
 
 // servingUnready returns the first program that serves and is not ready; nothing when there is none.
-func servingUnready(ctx context.Context, client *rpc.Client) (*rpc.Failure, error) {
-	statuses, err := client.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
+func servingUnready(statuses []supervisor.Status) *rpc.Failure {
 	for _, st := range statuses {
 		if st.Serving && !st.Ready {
-			return &rpc.Failure{Name: st.Name, Text: st.Why, Status: &st}, nil
+			return &rpc.Failure{Name: st.Name, Text: st.Why, Status: &st}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // unreachableNodes is the need for nodemanagers on other hosts that do not answer; nothing when all do, or when the

@@ -83,6 +83,20 @@ func TestAProgramIsStartedAgainUntilTheOtherHostIsComplete(t *testing.T) {
 	}
 }
 
+// TestFatalProgramIsNotStartedAgain: no other host changes that a program cannot be started as it is defined.
+func TestFatalProgramIsNotStartedAgain(t *testing.T) {
+	var told []string
+	p := patient(listener(t).Addr().String(), time.Hour, &told)
+	starts, fatal := 0, &supervisor.Status{State: supervisor.Fatal}
+	err := p.bring(t.Context(), []string{"manager"}, func() error {
+		starts++
+		return &notReadyError{[]rpc.Failure{{Name: "manager", Text: "cannot open the log file", Status: fatal}}}
+	})
+	if !errors.As(err, new(*notReadyError)) || starts != 1 {
+		t.Errorf("%d starts, error %v", starts, err)
+	}
+}
+
 // TestAFailureThatNoOtherHostCanCureIsReportedAtOnce.
 func TestAFailureThatNoOtherHostCanCureIsReportedAtOnce(t *testing.T) {
 	var told []string

@@ -117,7 +117,11 @@ func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOpti
 	if err := checkJobsCanRun(ctx, g, spec); err != nil {
 		return nil, err
 	}
-	result, err := toy.Run(ctx, client)
+	var result *flow.ToyResult
+	err = whileProgramsRun(ctx, g, spec, func(ctx context.Context) (err error) {
+		result, err = toy.Run(ctx, client)
+		return err
+	})
 	view.clear()
 	if err != nil {
 		return nil, explained(ctx, g, view, diagnosed(ctx, g, spec, err))

@@ -99,7 +99,11 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 	if err := checkJobsCanRun(ctx, g, spec); err != nil {
 		return err
 	}
-	result, err := opts.run(ctx, spec, test, client)
+	var result *flow.MinResult
+	err = whileProgramsRun(ctx, g, spec, func(ctx context.Context) (err error) {
+		result, err = opts.run(ctx, spec, test, client)
+		return err
+	})
 	view.clear()
 	if err != nil {
 		return explained(ctx, g, view, diagnosed(ctx, g, spec, err))

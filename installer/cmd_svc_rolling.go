@@ -58,7 +58,11 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	if err := restart(ctx); err != nil {
 		return err
 	}
-	if err := awaitRegistered(ctx, r, flowNode(spec, spec.IP), began); err != nil {
+	isFlow := func(program string) bool { return program == fate.FateFlow.Program() }
+	err = unlessGivenUp(ctx, newClient(g, spec.Layout.SupervisorSocket()), isFlow, func(ctx context.Context) error {
+		return awaitRegistered(ctx, r, flowNode(spec, spec.IP), began)
+	})
+	if err != nil {
 		return exitCode(err, exitNotReady)
 	}
 	select {

@@ -75,11 +75,14 @@ func (s *services) Restart(ctx context.Context, names []string, onEvent func(str
 // bring starts programs, when other hosts allow it, and reports what happens to them meanwhile.
 func (s *services) bring(ctx context.Context, names []string, onEvent func(string), start func(context.Context) error) error {
 	defer s.follow(ctx, names, onEvent)()
-	begin := func() error { return s.unlessRefused(ctx, names, start) }
+	begin := func(ctx context.Context) error { return s.unlessRefused(ctx, names, start) }
 	if s.wait == nil {
-		return begin()
+		return begin(ctx)
 	}
-	return s.wait.bring(ctx, names, begin)
+	// What they depend on was started by earlier steps, and while another host is waited for it may fail.
+	return unlessGivenUp(ctx, s.client, dependenciesOf(s.wait.programs, names), func(ctx context.Context) error {
+		return s.wait.bring(ctx, names, func() error { return begin(ctx) })
+	})
 }
 
 // Stop implements engine.Services. Names the supervisor does not know have nothing to stop.
@@ -110,7 +113,8 @@ func (s *services) Status(ctx context.Context) ([]engine.ServiceStatus, error) {
 	}
 	out := make([]engine.ServiceStatus, len(statuses))
 	for i, status := range statuses {
-		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready, Serving: status.Serving, Why: status.Why}
+		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready, Serving: status.Serving, Why: status.Why,
+			Overdue: status.TimedOut && status.State.Up()}
 		if s.wait != nil {
 			out[i].Elsewhere = s.wait.elsewhere(status.Name)
 		}

@@ -242,6 +242,8 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return st.Why
 	case st.State == Backoff && st.Vain >= hopelessAfter:
 		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.Vain), st.Why)
+	case (st.State == Starting || st.State == Running) && depth < maxProgramsRun:
+		return sup.lostDependency(st)
 	case st.State == Waiting && depth < maxProgramsRun:
 		for _, d := range st.WaitsFor {
 			dep := sup.service(d)
@@ -251,6 +253,21 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 			if text := sup.hopeless(dep.status.Load(), depth+1); text != "" {
 				return fmt.Sprintf("depends on %s, which is not ready: %s", d, text)
 			}
+		}
+	}
+	return ""
+}
+
+// lostDependency says which dependency of a program that has a process and is not ready was given up since the process
+// was started; "" when none was. Without it the program would use up all of its ready_timeout.
+func (sup *Supervisor) lostDependency(st *Status) string {
+	for _, d := range st.Depends {
+		dep := sup.service(d)
+		if dep == nil {
+			continue
+		}
+		if now := dep.status.Load(); now.GivenUp() {
+			return fmt.Sprintf("depends on %s, which is not ready: %s", d, now.Why)
 		}
 	}
 	return ""

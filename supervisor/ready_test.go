@@ -59,6 +59,30 @@ func TestDependencyFails(t *testing.T) {
 	b.stop("top")
 }
 
+// TestDependencyFailsMeanwhile has a dependency given up while its dependant runs and is not ready: the dependant would
+// use up its ready_timeout otherwise.
+func TestDependencyFailsMeanwhile(t *testing.T) {
+	b := newBench(t)
+	gate := filepath.Join(b.dir, "gate")
+	b.run(
+		b.child("db", "for "+gate+";exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 1, 0 }),
+		b.child("top", "sleep", func(p *Program) {
+			p.DependsOn, p.ReadyTCP, p.ReadyTimeout = []string{"db"}, freeAddr(t), time.Hour
+		}),
+	)
+	b.start("db")
+	if err := b.sup.Start(testContext(t), []string{"top"}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.until("top", "has a process", func(st Status) bool { return st.State.Up() })
+	touch(gate)
+	err := b.sup.Start(testContext(t), []string{"top"}, true)
+	if err == nil || !strings.Contains(err.Error(), "top: depends on db, which is not ready: exited with status 1") {
+		t.Errorf("Start: %v", err)
+	}
+	b.stop("top")
+}
+
 func TestReadyTCPAndTimeout(t *testing.T) {
 	b := newBench(t)
 	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)

@@ -63,6 +63,12 @@ type Status struct {
 	Depends  []string  `json:"depends_on"`              // as the definition says
 }
 
+// GivenUp reports whether the program is not worth waiting for: it is FATAL, or has failed so often in a row that only
+// the supervisor goes on trying.
+func (s *Status) GivenUp() bool {
+	return s.State == Fatal || s.State == Backoff && s.Vain >= hopelessAfter
+}
+
 // ExitInfo says how a process ended.
 type ExitInfo struct {
 	Known    bool      `json:"known"` // false when a parent that is gone got the status

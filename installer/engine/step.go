@@ -183,6 +183,9 @@ type ServiceStatus struct {
 	// Elsewhere says what it waits for on another host, when it is started and becomes ready by itself as soon as that
 	// is there. Nothing on this host is left to be done for it.
 	Elsewhere string
+
+	// Overdue is whether it runs and has not become ready in the time it has for that.
+	Overdue bool `json:"-"`
 }
 
 // ProgressOf returns the function by which a step reports how far it is.

@@ -265,6 +265,33 @@ func TestFailedProgramGetsFreshlyCompiledCode(t *testing.T) {
 	}
 }
 
+// TestHangingProgramIsRestartedOnce: a start does nothing for a program that runs and never becomes ready.
+func TestHangingProgramIsRestartedOnce(t *testing.T) {
+	start := StartPrograms{Names: []string{"rollsite"}}
+	hang := func(t *testing.T) *world {
+		w := newWorld(t, tempDir(t), true, nil)
+		w.svc.unready, w.svc.overdue = map[string]string{"rollsite": "RUNNING"}, map[string]bool{"rollsite": true}
+		return w
+	}
+	w := hang(t)
+	w.run(t, start)
+	const want = "update, start rollsite, restart rollsite, start rollsite"
+	if got := strings.Join(w.svc.calls, ", "); got != want || !w.svc.ready["rollsite"] {
+		t.Errorf("calls %s, want %s; ready: %v", got, want, w.svc.ready)
+	}
+
+	w = hang(t)
+	w.svc.fail = errors.New("rollsite is not ready: dial tcp: connection refused")
+	_, err := w.apply(t.Context(), start)
+	var notReady *NotReadyError
+	if !errors.As(err, &notReady) || !notReady.Restarted || !strings.Contains(err.Error(), "did not get ready after a restart: rollsite is not ready: dial tcp") {
+		t.Errorf("error %v", err)
+	}
+	if got := strings.Count(strings.Join(w.svc.calls, ", "), "restart"); got != 1 {
+		t.Errorf("calls %v", w.svc.calls)
+	}
+}
+
 func TestInterruptedRestartIsMadeUpFor(t *testing.T) {
 	w := newWorld(t, tempDir(t), true, nil)
 	step := func(inputs string) StartPrograms { return StartPrograms{Names: []string{"p"}, Inputs: inputs} }

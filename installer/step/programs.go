@@ -137,15 +137,44 @@ func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
 	if err := env.Services.Update(ctx, s.Names); err != nil {
 		return err
 	}
-	start := env.Services.Start
+	onEvent := func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) }
 	if ran && s.outdated(env) != "" {
-		start = env.Services.Restart
+		return s.notReady(ctx, false, env.Services.Restart(ctx, s.Names, onEvent))
 	}
-	err = start(ctx, s.Names, func(line string) { env.Log.Info().Str("step", s.ID()).Msg(line) })
-	if err != nil && ctx.Err() == nil {
-		return &NotReadyError{Names: s.Names, Err: err}
+	err = env.Services.Start(ctx, s.Names, onEvent)
+	if err == nil || !ran || ctx.Err() != nil {
+		return s.notReady(ctx, false, err)
 	}
-	return err
+	// A start does nothing for a program that runs and hangs: what it met when it was started may be repaired by now.
+	hanging, err2 := s.overdue(ctx, env)
+	if err2 != nil || len(hanging) == 0 {
+		return s.notReady(ctx, false, errors.Join(err, err2))
+	}
+	onEvent("restarting " + strings.Join(hanging, ", ") + ", which runs and does not become ready")
+	if err = env.Services.Restart(ctx, hanging, onEvent); err == nil && len(hanging) < len(s.Names) {
+		err = env.Services.Start(ctx, s.Names, onEvent)
+	}
+	return s.notReady(ctx, true, err)
+}
+
+// notReady makes an error of starting the programs a [*NotReadyError], unless the run is being ended.
+func (s StartPrograms) notReady(ctx context.Context, restarted bool, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return &NotReadyError{Names: s.Names, Restarted: restarted, Err: err}
+}
+
+// overdue lists the programs that run and have not become ready in their time.
+func (s StartPrograms) overdue(ctx context.Context, env *engine.Env) ([]string, error) {
+	status, err := env.Services.Status(ctx)
+	var out []string
+	for _, st := range status {
+		if st.Overdue && !st.Serving && slices.Contains(s.Names, st.Name) {
+			out = append(out, st.Name)
+		}
+	}
+	return out, err
 }
 
 // look reports whether one of the programs runs, or is meant to, and whether one of those has failed: it is neither
@@ -203,12 +232,17 @@ func dropCompiledBelow(env *engine.Env, dir string) error {
 
 // NotReadyError means that everything is in place for a program and yet it does not get ready.
 type NotReadyError struct {
-	Names []string
-	Err   error
+	Names     []string
+	Restarted bool // it ran before, and was restarted once
+	Err       error
 }
 
 func (e *NotReadyError) Error() string {
-	return fmt.Sprintf("%s did not get ready: %v", strings.Join(e.Names, ", "), e.Err)
+	after := ""
+	if e.Restarted {
+		after = " after a restart"
+	}
+	return fmt.Sprintf("%s did not get ready%s: %v", strings.Join(e.Names, ", "), after, e.Err)
 }
 
 func (e *NotReadyError) Unwrap() error { return e.Err }

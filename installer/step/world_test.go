@@ -279,6 +279,8 @@ type fakeServices struct {
 	unready map[string]string
 	calls   []string
 	fail    error // of Start
+	// overdue are programs of unready that run and hang: starts fail until they are restarted.
+	overdue map[string]bool
 }
 
 func (f *fakeServices) Update(context.Context, []string) error {
@@ -296,6 +298,11 @@ func (f *fakeServices) Start(ctx context.Context, names []string, onEvent func(s
 		return err
 	}
 	for _, n := range names {
+		if f.overdue[n] {
+			return errors.New(n + " is not ready: not ready in time")
+		}
+	}
+	for _, n := range names {
 		f.ready[n] = true
 		onEvent(n + " is ready")
 	}
@@ -305,6 +312,9 @@ func (f *fakeServices) Start(ctx context.Context, names []string, onEvent func(s
 func (f *fakeServices) Restart(ctx context.Context, names []string, onEvent func(string)) error {
 	f.mu.Lock()
 	f.calls = append(f.calls, "restart "+strings.Join(names, ","))
+	for _, n := range names {
+		delete(f.overdue, n)
+	}
 	f.mu.Unlock()
 	return f.Start(ctx, names, onEvent)
 }
@@ -331,7 +341,7 @@ func (f *fakeServices) Status(context.Context) ([]engine.ServiceStatus, error) {
 	}
 	for n, state := range f.unready {
 		if _, known := f.ready[n]; !known {
-			out = append(out, engine.ServiceStatus{Name: n, State: state})
+			out = append(out, engine.ServiceStatus{Name: n, State: state, Overdue: f.overdue[n]})
 		}
 	}
 	return out, nil
