@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -223,7 +224,7 @@ func claimOutput(name string) (*os.File, error) {
 		return nil, fmt.Errorf("cannot write the appliance: %s is not a file", name)
 	}
 	temp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".partial")
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := openOwn(temp)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the appliance: %w", err)
 	}
@@ -237,6 +238,24 @@ func claimOutput(name string) (*os.File, error) {
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("cannot write the appliance %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// openOwn opens a file of this user's for writing, and makes it when it is missing. In a directory that others may write,
+// a link, a pipe or another user's file may have its name: what is not a regular file of this user with one name is refused.
+func openOwn(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(int(f.Fd()), &st)
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != os.Geteuid() || st.Nlink > 1) {
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("it is not a regular file of this user: remove it")}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"fate-installer/payload"
 )
@@ -276,5 +277,29 @@ func TestBuildRefusesChangedSource(t *testing.T) {
 				t.Errorf("there is an output: %v", err)
 			}
 		})
+	}
+}
+
+// TestOutputIsNotWrittenIntoAnothersFile has another user put something in the place of the temporary file.
+func TestOutputIsNotWrittenIntoAnothersFile(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("another file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, plant := range map[string]func(path string) error{
+		"link": func(path string) error { return os.Symlink(other, path) },
+		"hard": func(path string) error { return os.Link(other, path) },
+		"pipe": func(path string) error { return unix.Mkfifo(path, 0o600) },
+	} {
+		if err := plant(filepath.Join(dir, "."+what+".partial")); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := claimOutput(filepath.Join(dir, what)); err == nil {
+			t.Errorf("%s: %s was opened", what, f.Name())
+		}
+	}
+	if text, _ := os.ReadFile(other); string(text) != "another file" {
+		t.Errorf("another file has %q", text)
 	}
 }

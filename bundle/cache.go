@@ -72,7 +72,7 @@ func (c *Cache) partial(key string) (*os.File, error) {
 		return nil, fmt.Errorf("cannot use the cache: %w", err)
 	}
 	for {
-		f, err := os.OpenFile(filepath.Join(dir, key), os.O_RDWR|os.O_CREATE, 0o644)
+		f, err := openOwn(filepath.Join(dir, key))
 		if err != nil {
 			return nil, fmt.Errorf("cannot use the cache: %w", err)
 		}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"time"
 
+	"fate-installer/installer/problem"
 	"fate-installer/installer/registry"
 
 	"github.com/goccy/go-yaml"
@@ -100,7 +100,7 @@ func runProbeFlow(ctx context.Context, g *globals, file, workers string) error {
 			return fmt.Errorf("it has had no free worker for %s: jobs that hang hold all of them", long.Round(time.Second))
 		}
 	}
-	data, err := os.ReadFile(file)
+	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return fmt.Errorf("cannot read FATE-Flow's configuration: %w", err)
 	}

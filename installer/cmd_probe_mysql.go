@@ -6,12 +6,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
+
+	"fate-installer/installer/problem"
 )
 
 // newProbeMySQLCommand is the readiness probe of the database: a real login and a query. The port alone says nothing,
@@ -38,7 +39,7 @@ EXIT STATUS
 }
 
 func runProbeMySQL(ctx context.Context, file string) error {
-	data, err := os.ReadFile(file)
+	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return fmt.Errorf("cannot read the login: %w", err)
 	}

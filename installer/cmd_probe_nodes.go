@@ -9,13 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
+
+	"fate-installer/installer/problem"
 )
 
 // newProbeNodesCommand is the readiness probe of the clustermanager. Its port opens at once, but a job that begins
@@ -67,7 +68,7 @@ const nodeTimeout = 2500 * time.Millisecond
 func runProbeNodes(ctx context.Context, opts probeNodesOptions, nodes []string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeNodesTimeout)
 	defer cancel()
-	data, err := os.ReadFile(opts.conf)
+	data, err := problem.ReadRegular(opts.conf, probeFileLimit)
 	if err != nil {
 		return fmt.Errorf("cannot read eggroll's configuration: %w", err)
 	}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"time"
 
 	"fate-installer/installer/peer"
+	"fate-installer/installer/problem"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -80,7 +80,7 @@ func askWorker(ctx context.Context, addr string) error {
 
 // flowGRPCAddress reads where FATE-Flow listens for gRPC.
 func flowGRPCAddress(file string) (string, error) {
-	data, err := os.ReadFile(file)
+	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return "", fmt.Errorf("cannot read FATE-Flow's configuration: %w", err)
 	}
@@ -111,7 +111,7 @@ const (
 // readWorkerState reads what the last check has kept; nothing when that cannot be read or is of another boot.
 func readWorkerState(file, boot string, now time.Time) *workerState {
 	empty := &workerState{Boot: boot}
-	data, err := os.ReadFile(file)
+	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return empty
 	}

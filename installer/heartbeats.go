@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"fate-installer/installer/problem"
 )
 
 // heartbeats remembers from check to check what was seen of nodemanagers. A row of server_node stays HEALTHY when its
@@ -35,7 +37,7 @@ const seenFor = time.Minute
 // nothing.
 func readHeartbeats(file, boot string, now time.Time) *heartbeats {
 	empty := &heartbeats{Boot: boot, Nodes: map[string]*nodeSeen{}}
-	data, err := os.ReadFile(file)
+	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return empty
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"fate-installer/installer/problem"
 )
 
 // nodeAnswers remembers from check to check how long each nodemanager has answered, or has not. Before eggroll 2.5
@@ -50,7 +52,7 @@ const starting = "INIT"
 // nothing.
 func readNodeAnswers(file, boot string, now time.Time) *nodeAnswers {
 	empty := &nodeAnswers{Boot: boot, Nodes: map[string]*nodeAnswer{}}
-	data, err := os.ReadFile(file)
+	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return empty
 	}
@@ -115,6 +117,9 @@ func (a *nodeAnswers) write(file string, now time.Time) error {
 	}
 	return nil
 }
+
+// probeFileLimit is the longest file that a probe reads, in bytes: settings of programs, and what probes keep.
+const probeFileLimit = 1 << 20
 
 // writeProbeState replaces the file in which a probe keeps what it has seen.
 func writeProbeState(file string, state any) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -79,7 +80,7 @@ func writeNew(path string, data []byte, perm fs.FileMode) error {
 // ReadPrivateKey reads a private key file. If the key is encrypted, password is called for the password; it may be nil.
 func ReadPrivateKey(path string, password func() (string, error)) (PrivateKey, error) {
 	var key PrivateKey
-	text, err := os.ReadFile(path)
+	text, err := readKeyFile(path)
 	if err != nil {
 		return key, fmt.Errorf("cannot read the private key: %w", err)
 	}
@@ -108,7 +109,7 @@ func ReadPublicKey(textOrPath string) (PublicKey, error) {
 	if key.UnmarshalText([]byte(textOrPath)) == nil {
 		return key, nil
 	}
-	text, err := os.ReadFile(textOrPath)
+	text, err := readKeyFile(textOrPath)
 	if err != nil {
 		return key, fmt.Errorf("cannot read the public key: %w", err)
 	}
@@ -117,6 +118,22 @@ func ReadPublicKey(textOrPath string) (PublicKey, error) {
 		return key, fmt.Errorf("cannot read the public key %s: %w", textOrPath, err)
 	}
 	return key, nil
+}
+
+// keyFileLimit is far more than a key and its comment have, in bytes.
+const keyFileLimit = 64 << 10
+
+func readKeyFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, keyFileLimit+1))
+	if err == nil && len(text) > keyFileLimit {
+		err = fmt.Errorf("%s is longer than a key can be", name)
+	}
+	return text, err
 }
 
 // KeyID is the number by which minisign and people tell keys apart, in hex.

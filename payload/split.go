@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // sumsName is the file beside the parts of path that lists their sha256, in the format of sha256sum.
@@ -61,7 +63,7 @@ func Split(ctx context.Context, path string, size int64, progress func(done, tot
 	}
 	names = written
 	written = append(written, sumsName(path))
-	if err := os.WriteFile(sumsName(path), []byte(sums.String()), 0o644); err != nil {
+	if err := writeSums(sumsName(path), sums.String()); err != nil {
 		return nil, fmt.Errorf("cannot write the digests of the parts of %s: %w", path, err)
 	}
 	return names, nil
@@ -69,7 +71,7 @@ func Split(ctx context.Context, path string, size int64, progress func(done, tot
 
 // writePart writes a part and returns its sha256.
 func writePart(ctx context.Context, name string, r io.Reader, meter *progress) (digest string, err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	f, err := createNew(name, 0o755)
 	if err != nil {
 		return "", err
 	}
@@ -79,6 +81,28 @@ func writePart(ctx context.Context, name string, r io.Reader, meter *progress) (
 		return "", err
 	}
 	return digest, f.Sync()
+}
+
+// writeSums writes the file with the digests of the parts.
+func writeSums(name, text string) (err error) {
+	f, err := createNew(name, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.WriteString(text); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// createNew makes a file in the place of one of that name. Nothing is written into what is there: in a directory that
+// others may write it may be a link, or another user's file.
+func createNew(name string, perm fs.FileMode) (*os.File, error) {
+	if err := unix.Unlink(name); err != nil && err != unix.ENOENT {
+		return nil, &fs.PathError{Op: "replace", Path: name, Err: err}
+	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 }
 
 // copySum copies r to w and returns the sha256 of what it copied.

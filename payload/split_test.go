@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func splitSample(t *testing.T, size int64) (path string, parts []string, whole []byte) {
@@ -157,5 +158,34 @@ func TestSplitRefuses(t *testing.T) {
 		if len(left) > 0 {
 			t.Errorf("%s: left %v", name, left)
 		}
+	}
+}
+
+// TestSplitReplacesWhatHasItsNames has another user put links in the places of the parts and their digests.
+func TestSplitReplacesWhatHasItsNames(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("another file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link, hard, pipe := filepath.Join(dir, "link"), filepath.Join(dir, "hard"), filepath.Join(dir, "pipe")
+	if err := errors.Join(os.Symlink(other, link), os.Link(other, hard), unix.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{link, hard, pipe} {
+		f, err := createNew(name, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString("a part"); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	if text, _ := os.ReadFile(other); string(text) != "another file" {
+		t.Errorf("another file has %q", text)
+	}
+	if _, err := createNew(dir, 0o644); err == nil {
+		t.Error("a directory was replaced")
 	}
 }

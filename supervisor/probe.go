@@ -299,9 +299,13 @@ func (w *logWatch) read(l *watchedLog) error {
 	return w.scan(f, l)
 }
 
+// watchedAtOnce is how much of a log one look reads, in bytes; the next goes on there. The program may make its log any
+// length without using space.
+const watchedAtOnce = 16 << 20
+
 func (w *logWatch) scan(f *os.File, l *watchedLog) error {
 	buf := make([]byte, 32<<10)
-	for {
+	for end := l.mark.Offset + watchedAtOnce; l.mark.Offset < end; {
 		n, err := f.Read(buf)
 		l.mark.Offset += int64(n)
 		data := append(l.part, buf[:n]...)
@@ -324,4 +328,5 @@ func (w *logWatch) scan(f *os.File, l *watchedLog) error {
 			return err
 		}
 	}
+	return nil
 }

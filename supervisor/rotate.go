@@ -221,17 +221,49 @@ func (l openedLog) copyOut(f *os.File, to *beneath.Place, from, end int64, mode 
 	if err != nil {
 		return from, err
 	}
-	part := io.NewSectionReader(f, from, end-from)
-	var n int64
 	if l.limits.compress {
 		z, _ := gzip.NewWriterLevel(out, gzip.BestSpeed)
 		z.ModTime = time.Now()
-		n, err = io.Copy(z, part)
+		from, err = copyWritten(z, f, from, end)
 		err = errors.Join(err, z.Close())
 	} else {
-		n, err = io.Copy(out, part)
+		from, err = copyWritten(out, f, from, end)
 	}
-	return from + n, errors.Join(err, out.Close())
+	return from, errors.Join(err, out.Close())
+}
+
+// copyWritten copies what was written between two offsets of a log, without its holes: the program may make its log any
+// length with them, and copying that would keep the supervisor at work for days. It returns how far it came.
+func copyWritten(w io.Writer, f *os.File, from, end int64) (int64, error) {
+	for from < end {
+		data, hole := written(f, from, end)
+		n, err := io.Copy(w, io.NewSectionReader(f, data, hole-data))
+		if err != nil {
+			return data + n, err
+		}
+		if data+n < hole {
+			return data + n, nil // it became shorter
+		}
+		from = hole
+	}
+	return from, nil
+}
+
+// written returns where the first data at or after from begins and ends, at most at end. Where the file system cannot
+// tell, that is everything.
+func written(f *os.File, from, end int64) (data, hole int64) {
+	data, err := unix.Seek(int(f.Fd()), from, unix.SEEK_DATA)
+	if errors.Is(err, unix.ENXIO) {
+		return end, end
+	}
+	if err != nil {
+		return from, end
+	}
+	hole, err = unix.Seek(int(f.Fd()), data, unix.SEEK_HOLE)
+	if err != nil {
+		hole = end
+	}
+	return min(data, end), min(hole, end)
 }
 
 // shift makes room for a new first backup and puts it there. Backups that were made with another setting of

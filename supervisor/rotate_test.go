@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -197,5 +198,34 @@ func TestRotationDoesNotFollowLinks(t *testing.T) {
 	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 1}}
 	if err := l.rotate(); err == nil || fileSize(target) != 8 {
 		t.Errorf("error %v, target has %d bytes", err, fileSize(target))
+	}
+}
+
+// TestRotationLeavesHolesOut has a program make its log 1 TiB long, which takes no space: only what was written is copied.
+func TestRotationLeavesHolesOut(t *testing.T) {
+	for _, compress := range []bool{true, false} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "a.log")
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteString("first\n")
+		if err == nil {
+			_, err = f.WriteAt([]byte("last\n"), 1<<40)
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Skipf("no files of that length here: %v", err)
+		}
+		l := managedLog{path, account{self: true}, logLimits{max: 1, backups: 2, compress: compress}}
+		if err := l.rotate(); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.ReplaceAll(readAllLogs(t, path, 2), "\x00", ""); all != "first\nlast\n" {
+			t.Errorf("compress=%v: the log and its backups have %.100q", compress, all)
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() > 1<<20 {
+			t.Errorf("compress=%v: the log is %d bytes long, %v", compress, info.Size(), err)
+		}
 	}
 }

@@ -22,11 +22,12 @@ func Hash(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HashFrom is Hash of what r holds, which need not fit into memory.
-func HashFrom(r io.Reader) (string, error) {
+// HashFrom is Hash of what r holds, which need not fit into memory. It reads at most limit bytes, and reports with false
+// that there are more.
+func HashFrom(r io.Reader, limit int64) (hash string, whole bool, err error) {
 	sum := sha256.New()
-	_, err := io.Copy(sum, r)
-	return hex.EncodeToString(sum.Sum(nil)), err
+	n, err := io.Copy(sum, io.LimitReader(r, limit+1))
+	return hex.EncodeToString(sum.Sum(nil)), n <= limit, err
 }
 
 // Backup stores a former content with mode 0600 and returns its hash. It is called by Apply before the change.

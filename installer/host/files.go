@@ -1,6 +1,8 @@
 package host
 
 import (
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -117,8 +119,18 @@ func (f *fileSystem) real(abs string) (string, error) {
 // follow is a path of the host without links.
 func (f *fileSystem) follow(abs string) (string, error) { return f.root.Resolve("resolve", abs) }
 
+// dirLimit is how many entries [Host.ReadDir] lists. No installed directory comes near; one with more could take root's
+// memory.
+const dirLimit = 1 << 20
+
 func readDir(f *os.File) ([]fs.DirEntry, error) {
-	list, err := f.ReadDir(-1)
+	list, err := f.ReadDir(dirLimit + 1)
+	if err == io.EOF {
+		err = nil
+	}
+	if err == nil && len(list) > dirLimit {
+		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: fmt.Errorf("it has more than %d entries", dirLimit)}
+	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return list, err
 }

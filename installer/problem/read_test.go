@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -25,5 +26,27 @@ func TestReadFileIsBounded(t *testing.T) {
 	}
 	if _, err := ReadFile(name+"x", 5); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: got %v", err)
+	}
+}
+
+func TestReadRegular(t *testing.T) {
+	dir := t.TempDir()
+	file, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "pipe")
+	if err := os.WriteFile(file, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := ReadRegular(file, 5); err != nil || string(data) != "12345" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if _, err := ReadRegular(file, 4); !errors.As(err, new(*TooLongError)) {
+		t.Errorf("too long: %v", err)
+	}
+	for _, name := range []string{pipe, dir, os.DevNull} {
+		if _, err := ReadRegular(name, 5); !errors.Is(err, errNotRegular) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -40,10 +40,21 @@ func lookAt(env *engine.Env, path string) (prior, []byte, error) {
 		content, err = env.Host.ReadFile(path)
 		return engine.Hash(content), err
 	})
+	if errors.Is(err, host.ErrTooLong) {
+		err = &hinted{err, fmt.Sprintf("if it is not needed, remove it, else rename it (mv %s %s.old); then run the same command again", path, path)}
+	}
 	return p, content, err
 }
 
-// glanceAt describes what is at path now, be it a program of many megabytes.
+// hashLimit is the longest file that is read for its hash, in bytes: four times what a step ever writes, programs too. The
+// user of a directory may put a file of any length there, which takes no space and would keep root reading for days.
+const hashLimit = 256 << 20
+
+// tooLong is the hash of a longer file: of none that a step has written.
+const tooLong = "too long"
+
+// glanceAt describes what is at path now, be it a program of many megabytes. The hash of a file that no step can have
+// written, since it is longer than [hashLimit], is [tooLong].
 func glanceAt(env *engine.Env, path string) (prior, error) {
 	return describe(env, path, func() (string, error) {
 		f, err := env.Host.Open(path)
@@ -51,7 +62,15 @@ func glanceAt(env *engine.Env, path string) (prior, error) {
 			return "", err
 		}
 		defer f.Close()
-		return engine.HashFrom(f)
+		fi, err := f.Stat()
+		if err != nil || fi.Size() > hashLimit {
+			return tooLong, err
+		}
+		hash, whole, err := engine.HashFrom(f, hashLimit)
+		if !whole {
+			hash = tooLong // it grows
+		}
+		return hash, err
 	})
 }
 

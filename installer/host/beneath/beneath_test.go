@@ -2,12 +2,16 @@ package beneath
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func must(t *testing.T, err error) {
@@ -250,4 +254,45 @@ func TestRemoveAllStopsAtMounts(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestCopyOfFileThatGrows has the owner of a file make it longer while it is copied: the copy ends where the file ended.
+func TestCopyOfFileThatGrows(t *testing.T) {
+	dir := t.TempDir()
+	in, err := os.Create(filepath.Join(dir, "in"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := in.WriteString("as it was"); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(in.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	for _, sparse := range []bool{false, true} {
+		if sparse {
+			st.Blocks = 0
+		} else {
+			st.Blocks = 8
+		}
+		if err := in.Truncate(1 << 40); err != nil {
+			t.Skipf("no files of that length here: %v", err)
+		}
+		if _, err := in.Seek(0, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(dir, fmt.Sprint("out", sparse))
+		out, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(copyData(out, in, &st), out.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(name); err != nil || string(text) != "as it was" {
+			t.Errorf("sparse=%v: the copy has %d bytes, %v", sparse, len(text), err)
+		}
+	}
 }

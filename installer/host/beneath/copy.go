@@ -64,12 +64,17 @@ func (c *copier) dir(from int, name string, to int, target, rel, path string) er
 		return &fs.PathError{Op: "copy", Path: path, Err: err}
 	}
 	defer unix.Close(into)
-	names, err := source.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := c.entry(fd, name, into, filepath.Join(rel, name), filepath.Join(path, name)); err != nil {
+	for {
+		names, err := source.Readdirnames(1000) // a directory may have any number of entries
+		for _, name := range names {
+			if err := c.entry(fd, name, into, filepath.Join(rel, name), filepath.Join(path, name)); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -163,10 +168,14 @@ func (c *copier) file(from int, name string, to int, path string, found *unix.St
 	return errors.Join(err, out.Close())
 }
 
-// copyData copies the content of a file. Holes stay holes: a file of any length that uses no space must not fill the disk.
+// copyData copies the content of a file, as long as it was when it was looked at: its owner may make it longer, and go on
+// with that. Holes stay holes: a file of any length that uses no space must not fill the disk.
 func copyData(out, in *os.File, st *unix.Stat_t) error {
 	if st.Blocks*512 >= st.Size {
-		_, err := io.Copy(out, in) // by the kernel, which shares the blocks where the file system can
+		_, err := io.CopyN(out, in, st.Size) // by the kernel, which shares the blocks where the file system can
+		if err == io.EOF {
+			return nil // it became shorter
+		}
 		return err
 	}
 	for at := int64(0); at < st.Size; {
@@ -180,6 +189,9 @@ func copyData(out, in *os.File, st *unix.Stat_t) error {
 		end, err := unix.Seek(int(in.Fd()), data, unix.SEEK_HOLE)
 		if err != nil {
 			return err
+		}
+		if end = min(end, st.Size); end <= data {
+			break // it became longer
 		}
 		if _, err := out.Seek(data, io.SeekStart); err != nil {
 			return err
