@@ -41,14 +41,15 @@ func TestAdversity(t *testing.T) {
 		untouched(b)
 	})
 	b.step("a run that meets a read-only directory is undone", func(b bench) {
-		const dir = "/etc/security/limits.d"
-		b.run("host", "sh", "-c", "mount --bind "+dir+" "+dir+" && mount -o remount,bind,ro "+dir)
-		b.refusedInstall("host", 5, []string{`cannot complete "limits of user app"`, "read-only file system", "undoing what this run changed"})
+		const dir = "/data/projects/common/supervisord"
+		b.run("host", "sh", "-c", "mkdir -p "+dir+" && mount --bind "+dir+" "+dir+" && mount -o remount,bind,ro "+dir)
+		b.refusedInstall("host", 5, []string{"cannot complete ", "read-only file system", "undoing what this run changed"})
 		b.run("host", "umount", dir)
 		if left := b.run("host", "find", "/data", "-type", "f"); left != "/data/projects/common/fate-installer/journal\n" {
 			b.t.Errorf("files after the undo:\n%s", left)
 		}
 		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		b.run("host", "rm", "-r", "/data")
 		untouched(b)
 	})
 
