@@ -13,8 +13,7 @@ type configSQLOptions struct {
 	forDBA      bool
 	drop        bool
 	showSecrets bool
-	fateVersion string
-	peer        string
+	specOptions
 }
 
 // newConfigSQLCommand prints what an administrator of an outside database runs there.
@@ -43,26 +42,14 @@ EXIT STATUS
 	f.BoolVar(&opts.forDBA, "for-dba", false, "print what makes the schemas and accounts")
 	f.BoolVar(&opts.drop, "drop", false, "print what removes them, with all data in them")
 	f.BoolVar(&opts.showSecrets, "show-secrets", false, "print the password of the account")
-	f.StringVar(&opts.fateVersion, "fate-version", "", "for this published `version` of FATE instead of the payload's")
-	f.StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	opts.specOptions.addFlags(f)
 	cmd.MarkFlagsOneRequired("for-dba", "drop")
 	cmd.MarkFlagsMutuallyExclusive("for-dba", "drop")
 	return cmd
 }
 
 func runConfigSQL(g *globals, opts *configSQLOptions) error {
-	w, err := readWanted(g, opts.peer)
-	if err != nil {
-		return err
-	}
-	if err := w.versions(opts.fateVersion); err != nil {
-		return err
-	}
-	secrets, err := w.knownSecrets()
-	if err != nil {
-		return err
-	}
-	spec, err := w.spec(secrets)
+	_, spec, err := opts.read(g)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,7 @@ type renderOptions struct {
 	out         string
 	diff        bool
 	showSecrets bool
-	fateVersion string
-	peer        string
+	specOptions
 }
 
 // newRenderCommand writes the configuration files of a host somewhere else, or compares them with the host's own.
@@ -50,32 +49,20 @@ EXIT STATUS
 	f.StringVar(&opts.out, "out", "", "write below this `directory`")
 	f.BoolVar(&opts.diff, "diff", false, "compare with the files of this host")
 	f.BoolVar(&opts.showSecrets, "show-secrets", false, "with --diff: show differences also of files that hold passwords")
-	f.StringVar(&opts.fateVersion, "fate-version", "", "render for this published `version` of FATE instead of the payload's")
-	f.StringVar(&opts.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+	opts.specOptions.addFlags(f)
 	cmd.MarkFlagsOneRequired("out", "diff")
 	cmd.MarkFlagsMutuallyExclusive("out", "diff")
 	return cmd
 }
 
 func runRender(g *globals, opts *renderOptions) error {
-	w, err := readWanted(g, opts.peer)
+	w, spec, err := opts.read(g)
 	if err != nil {
-		return err
-	}
-	if err := w.versions(opts.fateVersion); err != nil {
 		return err
 	}
 	if len(w.site.Components) == 0 && len(w.site.Env) == 0 {
 		return exitCode(withHint(errors.New("cannot tell which FATE to render for: this file carries no payload and nothing is installed here"),
 			"name a published release: --fate-version 1.11.4"), exitUsage)
-	}
-	secrets, err := w.knownSecrets()
-	if err != nil {
-		return err
-	}
-	spec, err := w.spec(secrets)
-	if err != nil {
-		return err
 	}
 	files, err := fate.Render(spec)
 	if err != nil {
@@ -85,28 +72,6 @@ func runRender(g *globals, opts *renderOptions) error {
 		return printDifferences(g, files, opts.showSecrets)
 	}
 	return writeTree(g, opts.out, files)
-}
-
-// knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place: two
-// renderings of the same cluster have to be equal.
-func (w *wanted) knownSecrets() (storedSecrets, error) {
-	unknown := fate.NewSecret("drawn-at-installation")
-	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown, FateBoardAdmin: unknown}
-	out := storedSecrets{Secrets: placeholders}
-	h, err := host.New(w.g.Root, nil)
-	if err != nil {
-		return out, exitCode(err, exitUsage)
-	}
-	defer h.Close()
-	stored, err := loadSecrets(h, fate.Layout{Base: w.g.Base})
-	if errors.Is(err, fs.ErrPermission) {
-		return out, nil
-	}
-	if err != nil {
-		return out, err
-	}
-	stored.Secrets = stored.kept.Or(placeholders)
-	return stored, nil
 }
 
 // writeTree writes files below a directory that is made if needed. Files with passwords are readable by their owner only.

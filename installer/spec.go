@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+
+	"github.com/spf13/pflag"
+)
+
+// specOptions are the flags of the commands that show what a host, which need not be this one, would have.
+type specOptions struct {
+	fateVersion string
+	peer        string
+}
+
+func (o *specOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.fateVersion, "fate-version", "", "for this published `version` of FATE instead of the payload's")
+	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
+}
+
+// read gives the host's Spec, with the versions and the passwords that are known here.
+func (o *specOptions) read(g *globals) (*wanted, *fate.Spec, error) {
+	w, err := readWanted(g, o.peer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.versions(o.fateVersion); err != nil {
+		return nil, nil, err
+	}
+	secrets, err := w.knownSecrets()
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := w.spec(secrets)
+	return w, spec, err
+}
+
+// knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place: two
+// renderings of the same cluster have to be equal.
+func (w *wanted) knownSecrets() (storedSecrets, error) {
+	unknown := fate.NewSecret("drawn-at-installation")
+	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown, FateBoardAdmin: unknown}
+	out := storedSecrets{Secrets: placeholders}
+	h, err := host.New(w.g.Root, nil)
+	if err != nil {
+		return out, exitCode(err, exitUsage)
+	}
+	defer h.Close()
+	stored, err := loadSecrets(h, fate.Layout{Base: w.g.Base})
+	if errors.Is(err, fs.ErrPermission) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	stored.Secrets = stored.kept.Or(placeholders)
+	return stored, nil
+}
