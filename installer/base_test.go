@@ -7,14 +7,15 @@ import (
 	"testing"
 )
 
-// TestClusterFileSaysWhereAndAsWhom installs with a cluster file that names base directory, user and group, and without
-// the flags for them: that the flags have defaults is no contradiction.
+// TestClusterFileSaysWhereAndAsWhom installs with a cluster file that names base directory, user and group, and
+// without the flags for them: that the flags have defaults is no contradiction.
 func TestClusterFileSaysWhereAndAsWhom(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	cluster := "base: /srv/x\nsupervisord: {service: {owner: fate, group: fates}}\n" +
 		mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--exchange", "192.168.0.88")
 	install := []string{"install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}
-	out, stderr, code := runCLI(t, root, cluster, "check", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88", "--all")
+	out, stderr, code := runCLI(t, root, cluster, "check", "--payload", appliance, "--config", "-", "--ip",
+		"192.168.0.88", "--all")
 	if code != exitOK && code != exitPreflight || strings.Contains(out+stderr, "/data") {
 		t.Errorf("check: exit %d\n%s%s", code, out, stderr)
 	}
@@ -41,11 +42,13 @@ func TestClusterFileSaysWhereAndAsWhom(t *testing.T) {
 		{[]string{"uninstall", "--verify", "--config", "-"}, ""},
 	} {
 		stdout, stderr, code := runCLI(t, root, cluster, tt.args...)
-		if tt.want == "" && code == exitUsage || tt.want != "" && (code != exitUsage || !strings.Contains(stderr, tt.want)) {
+		if tt.want == "" && code == exitUsage || tt.want != "" && (code != exitUsage || !strings.Contains(stderr,
+			tt.want)) {
 			t.Errorf("%v: exit %d, want %q\n%s%s", tt.args, code, tt.want, stdout, stderr)
 		}
 	}
-	if _, stderr, code := runCLI(t, root, strings.Replace(cluster, "owner: fate", "owner: other", 1), install...); code != exitUsage ||
+	if _, stderr, code := runCLI(t, root, strings.Replace(cluster, "owner: fate", "owner: other", 1),
+		install...); code != exitUsage ||
 		!strings.Contains(stderr, "the programs run as user fate here, and are to run as other") {
 		t.Errorf("another user: exit %d\n%s", code, stderr)
 	}

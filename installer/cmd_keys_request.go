@@ -27,8 +27,8 @@ func newKeysRequestCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "request",
 		Short: "Make this side's own keys, and the request that its peer answers",
-		Long: `Make the CA and the private keys of one side, which never leave it, and a request for the peer. The request has no secret.
-The peer answers it with keys sign, and keys complete takes the answer. Both sides do this for each other.
+		Long: `Make the CA and the private keys of one side, which never leave it, and a request for the peer. The request has
+no secret. The peer answers it with keys sign, and keys complete takes the answer. Both sides do this for each other.
 
 Where one side calls several others, as an exchange does, its CA has to sign the servers of all of them: that side says
 --shared-ca, needs no answer itself, and signs the others' requests with --shared-ca, too.
@@ -52,9 +52,9 @@ func newKeysSignCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sign REQUEST",
 		Short: "Answer a peer's request with a certificate for calling this side",
-		Long: `Answer the request that a peer made with keys request: sign its certificate for calling this side with this side's CA.
-The answer has no secret. With --shared-ca the peer's server is signed, too, for those of the peer's addresses and names only
-that the cluster files have: name the public part of the cluster beside this side's own file.
+		Long: `Answer the request that a peer made with keys request: sign its certificate for calling this side with this
+side's CA. The answer has no secret. With --shared-ca the peer's server is signed, too, for those of the peer's addresses
+and names only that the cluster files have: name the public part of the cluster beside this side's own file.
 
 EXIT STATUS
   0    the answer was written
@@ -77,8 +77,8 @@ func newKeysCompleteCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "complete ANSWER",
 		Short: "Add the peer's answer to this side's own keys",
-		Long: `Add the answer that the peer made with keys sign to the keys that this side made with keys request, check the whole, and
-pack it for this side's rollsite hosts. A later answer, of certificates that were renewed, replaces the former one.
+		Long: `Add the answer that the peer made with keys sign to the keys that this side made with keys request, check the
+whole, and pack it for this side's rollsite hosts. A later answer, of certificates that were renewed, replaces the former one.
 
 EXIT STATUS
   0    the keys can be installed
@@ -93,7 +93,8 @@ EXIT STATUS
 	return cmd
 }
 
-// ownKeySide is the side whose keys are made or completed here: the one of --role, of this host, or the only one with TLS.
+// ownKeySide is the side whose keys are made or completed here: the one of --role, of this host, or the only one
+// with TLS.
 func ownKeySide(g *globals) (fate.KeySide, error) {
 	w, err := readWanted(g, "")
 	if err != nil {
@@ -101,7 +102,8 @@ func ownKeySide(g *globals) (fate.KeySide, error) {
 	}
 	req, err := w.cluster.KeyRequest()
 	if err != nil {
-		return fate.KeySide{}, exitCode(withHint(err, "set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
+		return fate.KeySide{}, exitCode(withHint(err,
+			"set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
 	}
 	role := fate.Role(w.site.Role)
 	if spec, err := w.spec(storedSecrets{}); err == nil {
@@ -112,7 +114,8 @@ func ownKeySide(g *globals) (fate.KeySide, error) {
 			return side, nil
 		}
 	}
-	return fate.KeySide{}, exitCode(withHint(errors.New("cannot tell whose keys these are: the cluster files describe several sides, or no TLS for this one"),
+	return fate.KeySide{}, exitCode(withHint(errors.New("cannot tell whose keys these are: "+
+		"the cluster files describe several sides, or no TLS for this one"),
 		"give this side's own file alone, or name the side: --role"), exitUsage)
 }
 
@@ -144,11 +147,13 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 	}
 	g.printf("%s: keys of the %s, with private keys: they stay with this side\n", o.out, side)
 	if o.shared {
-		g.printf("next: fate-installer install --keys %s; and for each peer: fate-installer keys sign --shared-ca --keys %s REQUEST\n",
+		g.printf("next: fate-installer install --keys %s; "+
+			"and for each peer: fate-installer keys sign --shared-ca --keys %s REQUEST\n",
 			path.Join(o.out, string(side.Role)+".tar.gz"), o.out)
 		return nil
 	}
-	g.printf("next: give %s to the peer, who answers it with fate-installer keys sign; then fate-installer keys complete --keys %s ANSWER\n", path.Join(o.out, name), o.out)
+	g.printf("next: give %s to the peer, who answers it with fate-installer keys sign; "+
+		"then fate-installer keys complete --keys %s ANSWER\n", path.Join(o.out, name), o.out)
 	return nil
 }
 
@@ -168,7 +173,8 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 			return err
 		}
 		if known, err = w.cluster.KeyNames(request.Role); err != nil {
-			return exitCode(withHint(err, "name the public part of the cluster, too: --config "+fate.PublicFile), exitUsage)
+			return exitCode(withHint(err, "name the public part of the cluster, too: --config "+fate.PublicFile),
+				exitUsage)
 		}
 	}
 	authorities, err := readAuthorities(filepath.Join(o.keys, "ca"))
@@ -219,14 +225,16 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 		return err
 	}
 	packed := string(side.Role) + ".tar.gz"
-	if err := writeKeyFiles(o.keys, append(files, fate.NamedFile{Name: packed, Content: archive}), false); err != nil {
+	if err := writeKeyFiles(o.keys, append(files, fate.NamedFile{Name: packed, Content: archive}),
+		false); err != nil {
 		return err
 	}
 	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"archive": path.Join(o.keys, packed), "notes": noteTexts(remarks)})
 	}
 	printNotes(g, remarks)
-	g.printf("%s for the rollsite hosts of the %s: fate-installer install --keys %s\n", path.Join(o.keys, packed), side, path.Join(o.keys, packed))
+	g.printf("%s for the rollsite hosts of the %s: fate-installer install --keys %s\n", path.Join(o.keys, packed),
+		side, path.Join(o.keys, packed))
 	return nil
 }
 
@@ -242,7 +250,8 @@ func writeKeyFiles(dir string, files []fate.NamedFile, isNew bool) error {
 	}
 	defer h.Close()
 	if isNew && h.Exists(abs) {
-		return exitCode(withHint(fmt.Errorf("cannot write keys to %s: it exists", dir), "choose a new directory: keys in use are not overwritten"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot write keys to %s: it exists", dir),
+			"choose a new directory: keys in use are not overwritten"), exitUsage)
 	}
 	for _, f := range files {
 		name := path.Join(abs, f.Name)

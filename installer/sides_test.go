@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// organisation is one side with disks of its own: a directory for what it makes and receives, and a tree for each host.
+// organisation is one side with disks of its own: a directory for what it makes and receives, and a tree for each
+// host.
 type organisation struct {
 	role  string
 	dir   string
@@ -111,16 +112,18 @@ func eachFile(t *testing.T, dirs []string, look func(name string, data []byte)) 
 	}
 }
 
-// TestNoSideHasTheOthersSecrets installs two organisations from what init writes for each, with keys that each made for
-// itself, and looks on every disk of one for the secrets of the other.
+// TestNoSideHasTheOthersSecrets installs two organisations from what init writes for each, with keys that each made
+// for itself, and looks on every disk of one for the secrets of the other.
 func TestNoSideHasTheOthersSecrets(t *testing.T) {
 	appliance := applianceOf(t, map[string]string{
 		"jdk": "8u345", "eggroll": "2.5.3", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.4", "fateboard": "1.11.2", "mysql": "8.0.28",
 	})
 	start := filepath.Join(t.TempDir(), "cluster")
-	mustRunCLI(t, machine(t), "", "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.3", "--guest", "9999:192.168.0.2",
+	mustRunCLI(t, machine(t), "", "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.3",
+		"--guest", "9999:192.168.0.2",
 		"--tls", "host,guest", "--out", start)
-	host, guest := newOrganisation(t, "host", "192.168.0.1", "192.168.0.3"), newOrganisation(t, "guest", "192.168.0.2")
+	host, guest := newOrganisation(t, "host", "192.168.0.1", "192.168.0.3"), newOrganisation(t, "guest",
+		"192.168.0.2")
 	for _, o := range []*organisation{host, guest} {
 		o.receive(t, filepath.Join(start, o.role+".yaml"))
 		o.receive(t, filepath.Join(start, "public.yaml"))
@@ -129,12 +132,15 @@ func TestNoSideHasTheOthersSecrets(t *testing.T) {
 	for _, pair := range [][2]*organisation{{host, guest}, {guest, host}} {
 		o, peer := pair[0], pair[1]
 		request := peer.receive(t, filepath.Join(o.file("keys"), o.role+"-request.pem"))
-		mustRunCLI(t, machine(t), "", "keys", "sign", "--keys", peer.file("keys"), "--out", peer.file(o.role+"-answer.pem"), request)
+		mustRunCLI(t, machine(t), "", "keys", "sign", "--keys", peer.file("keys"), "--out",
+			peer.file(o.role+"-answer.pem"), request)
 		answer := o.receive(t, peer.file(o.role+"-answer.pem"))
-		mustRunCLI(t, machine(t), "", "keys", "complete", "--config", o.file(o.role+".yaml"), "--config", o.file("public.yaml"), "--role", o.role,
+		mustRunCLI(t, machine(t), "", "keys", "complete", "--config", o.file(o.role+".yaml"), "--config",
+			o.file("public.yaml"), "--role", o.role,
 			"--keys", o.file("keys"), answer)
 		for address, root := range o.hosts {
-			mustRunCLI(t, root, "", "install", "--payload", appliance, "--config", o.file(o.role+".yaml"), "--ip", address,
+			mustRunCLI(t, root, "", "install", "--payload", appliance, "--config", o.file(o.role+".yaml"), "--ip",
+				address,
 				"--keys", filepath.Join(o.file("keys"), o.role+".tar.gz"))
 		}
 	}
@@ -163,23 +169,29 @@ func TestNoSideHasTheOthersSecrets(t *testing.T) {
 func TestKeysOfAnExchange(t *testing.T) {
 	start := filepath.Join(t.TempDir(), "cluster")
 	root := machine(t)
-	mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange", "192.168.0.88",
+	mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange",
+		"192.168.0.88",
 		"--tls", "host,guest,exchange", "--out", start)
 	config := func(role string) string { return filepath.Join(start, role+".yaml") }
 	keys := func(role string) string { return filepath.Join(start, role+"-keys") }
-	mustRunCLI(t, root, "", "keys", "request", "--shared-ca", "--config", config("exchange"), "--out", keys("exchange"))
-	mustRunCLI(t, root, "", "keys", "check", "--config", config("exchange"), "--role", "exchange", filepath.Join(keys("exchange"), "exchange.tar.gz"))
+	mustRunCLI(t, root, "", "keys", "request", "--shared-ca", "--config", config("exchange"), "--out",
+		keys("exchange"))
+	mustRunCLI(t, root, "", "keys", "check", "--config", config("exchange"), "--role", "exchange",
+		filepath.Join(keys("exchange"), "exchange.tar.gz"))
 	for _, role := range []string{"host", "guest"} {
 		answer := filepath.Join(start, role+"-answer.pem")
 		mustRunCLI(t, root, "", "keys", "request", "--config", config(role), "--out", keys(role))
 		request := filepath.Join(keys(role), role+"-request.pem")
-		if _, stderr, code := runCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"), "--keys", keys("exchange"), request); code != exitUsage ||
+		if _, stderr, code := runCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"),
+			"--keys", keys("exchange"), request); code != exitUsage ||
 			!strings.Contains(stderr, "public.yaml") {
 			t.Errorf("without the public part: exit %d\n%s", code, stderr)
 		}
-		mustRunCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"), "--config", config("public"), "--keys", keys("exchange"), "--out", answer, request)
+		mustRunCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"), "--config",
+			config("public"), "--keys", keys("exchange"), "--out", answer, request)
 		mustRunCLI(t, root, "", "keys", "complete", "--config", config(role), "--keys", keys(role), answer)
-		mustRunCLI(t, root, "", "keys", "check", "--config", config(role), "--role", role, filepath.Join(keys(role), role+".tar.gz"))
+		mustRunCLI(t, root, "", "keys", "check", "--config", config(role), "--role", role, filepath.Join(keys(role),
+			role+".tar.gz"))
 	}
 }
 
@@ -201,21 +213,27 @@ func TestKeyRequestsThatAreRefused(t *testing.T) {
 	}
 	write(public, cluster("192.168.0.1"))
 	mustRunCLI(t, root, "", "keys", "request", "--shared-ca", "--role", "exchange", "--config", public, "--out", mine)
-	mustRunCLI(t, root, "", "keys", "request", "--role", "host", "--config", write(filepath.Join(dir, "other.yaml"), cluster("192.168.0.77")), "--out", theirs)
+	mustRunCLI(t, root, "", "keys", "request", "--role", "host", "--config", write(filepath.Join(dir, "other.yaml"),
+		cluster("192.168.0.77")), "--out", theirs)
 	request := filepath.Join(theirs, "host-request.pem")
 	for name, tt := range map[string]struct {
 		args []string
 		want string
 	}{
-		"another's address":  {[]string{"keys", "sign", "--shared-ca", "--config", public, "--keys", mine, request}, "cannot sign for 192.168.0.77: it is no address of the host in the cluster files (192.168.0.1)"},
-		"no request":         {[]string{"keys", "sign", "--keys", mine, public}, "it is no request"},
-		"a private key":      {[]string{"keys", "sign", "--keys", mine, filepath.Join(theirs, "host-server.key")}, "which must never be sent"},
-		"a certificate":      {[]string{"keys", "sign", "--keys", mine, filepath.Join(theirs, "host-server.pem")}, "cannot be read"},
-		"no keys":            {[]string{"keys", "sign", "--keys", dir, request}, "cannot read keys"},
-		"the request itself": {[]string{"keys", "complete", "--role", "host", "--config", public, "--keys", theirs, request}, "cannot use the answer"},
+		"another's address": {[]string{"keys", "sign", "--shared-ca", "--config", public, "--keys", mine, request},
+			"cannot sign for 192.168.0.77: it is no address of the host in the cluster files (192.168.0.1)"},
+		"no request": {[]string{"keys", "sign", "--keys", mine, public}, "it is no request"},
+		"a private key": {[]string{"keys", "sign", "--keys", mine, filepath.Join(theirs, "host-server.key")},
+			"which must never be sent"},
+		"a certificate": {[]string{"keys", "sign", "--keys", mine, filepath.Join(theirs, "host-server.pem")},
+			"cannot be read"},
+		"no keys": {[]string{"keys", "sign", "--keys", dir, request}, "cannot read keys"},
+		"the request itself": {[]string{"keys", "complete", "--role", "host", "--config", public, "--keys", theirs,
+			request}, "cannot use the answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if stdout, stderr, code := runCLI(t, root, "", tt.args...); code != exitUsage || !strings.Contains(stderr, tt.want) {
+			if stdout, stderr, code := runCLI(t, root, "", tt.args...); code != exitUsage ||
+				!strings.Contains(stderr, tt.want) {
 				t.Errorf("exit %d, want %q\n%s%s", code, tt.want, stdout, stderr)
 			}
 		})

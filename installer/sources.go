@@ -24,8 +24,8 @@ func installOf(sources []siteSource) fate.Install {
 	return cluster.Install
 }
 
-// useWrittenBase takes the base directory from the cluster files when there is no --base: where the installation is has
-// to be known before anything of it is read.
+// useWrittenBase takes the base directory from the cluster files when there is no --base: where the installation is
+// has to be known before anything of it is read.
 func (g *globals) useWrittenBase(given bool) error {
 	if given || len(g.Config) == 0 {
 		return nil

@@ -38,11 +38,12 @@ func (o *specOptions) read(g *globals) (*wanted, *fate.Spec, error) {
 	return w, spec, err
 }
 
-// knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place: two
-// renderings of the same cluster have to be equal.
+// knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place:
+// two renderings of the same cluster have to be equal.
 func (w *wanted) knownSecrets() (storedSecrets, error) {
 	unknown := fate.NewSecret("drawn-at-installation")
-	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown, FateBoardAdmin: unknown}
+	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown,
+		FateBoardAdmin: unknown}
 	out := storedSecrets{Secrets: placeholders}
 	h, err := host.New(w.g.Root, nil)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"fate-installer/supervisor"
 )
 
-// supervisorFaults says why the supervisor could not use its configuration as it will be: what install writes, and the
-// files of others that are in its directory. It is nil when there are none of others.
+// supervisorFaults says why the supervisor could not use its configuration as it will be: what install writes, and
+// the files of others that are in its directory. It is nil when there are none of others.
 func (d *deployment) supervisorFaults() ([]string, error) {
 	programs := d.layout().SupervisorPrograms()
 	entries, err := d.host.ReadDir(programs)

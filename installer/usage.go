@@ -18,8 +18,8 @@ func usageError(cmd *cobra.Command, err error) error {
 		"; see "+cmd.CommandPath()+" --help"), exitUsage)
 }
 
-// refuseMistypedCommands makes every wrong command line of the tree below root an error with exit code 2. cobra returns
-// plain errors for some, and prints the help of the parent, with success, for an unknown subcommand.
+// refuseMistypedCommands makes every wrong command line of the tree below root an error with exit code 2. cobra
+// returns plain errors for some, and prints the help of the parent, with success, for an unknown subcommand.
 func refuseMistypedCommands(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -65,7 +65,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		})
 		err = withNear(err, "--", unknown.GetSpecifiedName(), known)
 	case errors.As(err, &value):
-		err = fmt.Errorf("cannot use --%s %s: it takes %s", value.GetFlag().Name, value.GetValue(), valueKind(value.GetFlag()))
+		err = fmt.Errorf("cannot use --%s %s: it takes %s", value.GetFlag().Name, value.GetValue(),
+			valueKind(value.GetFlag()))
 	}
 	return usageError(cmd, err)
 }
@@ -101,7 +102,8 @@ func choice(what, word string, known []string) error {
 	if slices.Contains(known, word) {
 		return nil
 	}
-	return exitCode(withNear(fmt.Errorf("cannot use %s %q: it takes %s", what, word, problem.Or(known)), "", word, known), exitUsage)
+	return exitCode(withNear(fmt.Errorf("cannot use %s %q: it takes %s", what, word, problem.Or(known)), "", word,
+		known), exitUsage)
 }
 
 // knownSubcommand refuses arguments of a command that only gathers others.
@@ -115,7 +117,8 @@ func knownSubcommand(cmd *cobra.Command, args []string) error {
 			known = append(known, sub.Name())
 		}
 	}
-	return withNear(fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.CommandPath()+" ", args[0], known)
+	return withNear(fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.CommandPath()+" ",
+		args[0], known)
 }
 
 // knownTopic refuses help on a command that does not exist.

@@ -26,7 +26,8 @@ func TestEveryCommandRefusesWhatItDoesNotKnow(t *testing.T) {
 	refused := func(t *testing.T, args ...string) {
 		t.Helper()
 		stdout, stderr, code := run(t, append(args, "--root", root)...)
-		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "error: ") || !strings.Contains(stderr, " hint: ") {
+		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "error: ") || !strings.Contains(stderr,
+			" hint: ") {
 			t.Errorf("%v: exit %d, want %d and a hint\nstdout %q\nstderr %q", args, code, exitUsage, stdout, stderr)
 		}
 	}
@@ -43,8 +44,8 @@ func TestEveryCommandRefusesWhatItDoesNotKnow(t *testing.T) {
 	walk(newRootCommand(&globals{}), nil)
 }
 
-// TestUsageErrorsComeFirst holds what was mistyped against what is said of it: before anything else is printed, looked
-// at or refused, with the words that are near.
+// TestUsageErrorsComeFirst holds what was mistyped against what is said of it: before anything else is printed,
+// looked at or refused, with the words that are near.
 func TestUsageErrorsComeFirst(t *testing.T) {
 	root := machine(t)
 	host := []string{"--role", "host", "--party", "10000", "--ip", "192.168.0.1"}
@@ -94,7 +95,8 @@ func TestUsageErrorsComeFirst(t *testing.T) {
 }
 
 func TestUnknownCheckIsNotWaived(t *testing.T) {
-	_, stderr, code := run(t, "check", "--root", machine(t), "--role", "host", "--party", "10000", "--ip", "192.168.0.1", "--waive", "limit:nofiles=x")
+	_, stderr, code := run(t, "check", "--root", machine(t), "--role", "host", "--party", "10000", "--ip",
+		"192.168.0.1", "--waive", "limit:nofiles=x")
 	if code != exitUsage || !strings.Contains(stderr, "did you mean limit:nofile") {
 		t.Errorf("exit %d, stderr %q", code, stderr)
 	}
@@ -105,8 +107,10 @@ func TestApplianceThatCannotBeOpened(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "MISSING")
 	for _, args := range [][]string{
-		{"bundle", "verify", missing}, {"bundle", "verify", dir}, {"bundle", "inspect", missing}, {"bundle", "verify", "--payload", missing},
-		{"bundle", "extract", "--from", missing, "all", filepath.Join(dir, "x")}, {"bundle", "verify", "--part", missing + ".part001"},
+		{"bundle", "verify", missing}, {"bundle", "verify", dir}, {"bundle", "inspect", missing}, {"bundle",
+			"verify", "--payload", missing},
+		{"bundle", "extract", "--from", missing, "all", filepath.Join(dir, "x")}, {"bundle", "verify", "--part",
+			missing + ".part001"},
 		{"plan", "--root", dir, "--payload", missing, "--role", "host", "--party", "1", "--ip", "192.168.0.1"},
 	} {
 		if stdout, stderr, code := run(t, args...); code != exitPayload || stdout != "" || stderr == "" {
@@ -151,8 +155,10 @@ func TestSvcNamesThatDoNotExist(t *testing.T) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	for _, args := range [][]string{{"update", "mysq"}, {"start", "mysq"}, {"status", "fate-mysq"}, {"logs", "mysq"}, {"why", "mysq"}, {"stop", "mysq"}} {
-		if stdout, stderr, code := svc(t, base, args...); code != exitUsage || stdout != "" || !strings.Contains(stderr, "did you mean") || !strings.Contains(stderr, "mysql") {
+	for _, args := range [][]string{{"update", "mysq"}, {"start", "mysq"}, {"status", "fate-mysq"}, {"logs",
+		"mysq"}, {"why", "mysq"}, {"stop", "mysq"}} {
+		if stdout, stderr, code := svc(t, base, args...); code != exitUsage || stdout != "" ||
+			!strings.Contains(stderr, "did you mean") || !strings.Contains(stderr, "mysql") {
 			t.Errorf("svc %v: exit %d\n%s%s", args, code, stdout, stderr)
 		}
 	}

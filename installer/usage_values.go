@@ -79,7 +79,8 @@ func modeNames() []string {
 func oneOf(what string, args, words []string) error {
 	for _, arg := range args {
 		if !slices.Contains(words, arg) {
-			return withNear(fmt.Errorf("there is no %s %q: there are %s", what, arg, strings.Join(words, ", ")), "", arg, words)
+			return withNear(fmt.Errorf("there is no %s %q: there are %s", what, arg, strings.Join(words, ", ")), "",
+				arg, words)
 		}
 	}
 	return nil

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// nameService finds accounts as the machine's own programs do: in its files, and, for accounts that these do not have, in
-// what its name service knows (LDAP, sssd). A static program reaches that through getent only.
+// nameService finds accounts as the machine's own programs do: in its files, and, for accounts that these do not
+// have, in what its name service knows (LDAP, sssd). A static program reaches that through getent only.
 type nameService struct {
 	programs [][]string    // commands that may be getent; it is not searched for in PATH
 	timeout  time.Duration // of one question
@@ -29,8 +29,8 @@ type nssAnswer struct {
 	asked  time.Time
 }
 
-// machineAccounts is the name service of this machine. An answer is used for a minute, because every access to a log of
-// a program looks its user up, and for as long as it takes while the service does not answer.
+// machineAccounts is the name service of this machine. An answer is used for a minute, because every access to a
+// log of a program looks its user up, and for as long as it takes while the service does not answer.
 var machineAccounts = &nameService{
 	programs: [][]string{{"/usr/bin/getent"}, {"/bin/getent"}}, timeout: 10 * time.Second, fresh: time.Minute,
 	answers: map[string]nssAnswer{},

@@ -11,7 +11,8 @@ import (
 
 var hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
 
-// validAddress accepts an IPv4 address or a host name, which is what route tables, JDBC addresses and FATE-Flow carry.
+// validAddress accepts an IPv4 address or a host name, which is what route tables, JDBC addresses and FATE-Flow
+// carry.
 func validAddress(s string) bool {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.Is4()
@@ -29,8 +30,8 @@ func isLoopback(s string) bool {
 	return s == "localhost" || err == nil && (a.IsLoopback() || a.IsUnspecified())
 }
 
-// addressFault says why s is no address that FATE's programs can use, and what to write instead. reason is blank for one
-// that is.
+// addressFault says why s is no address that FATE's programs can use, and what to write instead. reason is blank
+// for one that is.
 func addressFault(s string) (reason, fix string) {
 	host, port, splitErr := net.SplitHostPort(s)
 	prefix, prefixErr := netip.ParsePrefix(s)
@@ -41,7 +42,8 @@ func addressFault(s string) (reason, fix string) {
 	case prefixErr == nil && prefix.Addr().Is4():
 		return fmt.Sprintf("%q has a prefix length", s), "write " + prefix.Addr().String()
 	case addrErr == nil && addr.Is6(), prefixErr == nil:
-		return fmt.Sprintf("%q is an IPv6 address, and FATE's programs reach each other over IPv4 only", s), "write an IPv4 address of the host"
+		return fmt.Sprintf("%q is an IPv6 address, and FATE's programs reach each other over IPv4 only",
+			s), "write an IPv4 address of the host"
 	case strings.Contains(s, "://"):
 		return fmt.Sprintf("%q is a URL", s), "write the address or the host name alone"
 	case splitErr == nil && port != "" && validAddress(host):

@@ -54,7 +54,8 @@ func (d *decoder) anchor(alias ast.Node, name string) *ast.AnchorNode {
 	case above != nil && !slices.Contains(d.aliases, name):
 		return above
 	case above == nil && below != nil:
-		d.problem(alias, "move the value with &"+name+" above this line", "the alias *%s is used above the place where it is defined, line %d", name, d.pos(below).Line)
+		d.problem(alias, "move the value with &"+name+" above this line",
+			"the alias *%s is used above the place where it is defined, line %d", name, d.pos(below).Line)
 	default:
 		d.problem(alias, "define it with &"+name+" above this line", "the alias *%s refers to nothing", name)
 	}

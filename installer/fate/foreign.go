@@ -11,8 +11,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// What people hand over that is no cluster file, or has values that only another tool understands, is named as what it
-// is: "unknown key" and "not YAML" would be true and of no help.
+// What people hand over that is no cluster file, or has values that only another tool understands, is named as what
+// it is: "unknown key" and "not YAML" would be true and of no help.
 
 // vaultHeader begins a file that ansible-vault has encrypted.
 var vaultHeader = []byte("$ANSIBLE_VAULT;")
@@ -30,11 +30,13 @@ func (r *reading) foreignText(src Source) bool {
 	case err != nil:
 		return false // the parser says so
 	case inventory.Match(text):
-		r.notes.add(Pos{File: src.Name}, "", "an ansible inventory is not used: the addresses come from the other files")
+		r.notes.add(Pos{File: src.Name}, "",
+			"an ansible inventory is not used: the addresses come from the other files")
 		return true
 	case bytes.HasPrefix(text, vaultHeader):
 		r.unreadable = true
-		r.problems.add(Pos{src.Name, 1, 1}, "decrypt it first: ansible-vault view "+src.Name+" > plain.yaml, mode 0600", "the file is encrypted by ansible-vault")
+		r.problems.add(Pos{src.Name, 1, 1},
+			"decrypt it first: ansible-vault view "+src.Name+" > plain.yaml, mode 0600", "the file is encrypted by ansible-vault")
 		return true
 	}
 	return false
@@ -63,7 +65,8 @@ func isTemplate(text string) bool {
 	return strings.HasPrefix(text, "{{") && strings.HasSuffix(text, "}}")
 }
 
-// ansibleOnly says why a value is one that only ansible understands; blank for others. A password may have braces in it.
+// ansibleOnly says why a value is one that only ansible understands; blank for others. A password may have braces
+// in it.
 func ansibleOnly(n ast.Node, text string, secret bool) (reason, fix string) {
 	switch tag(n) {
 	case literalTag:
@@ -73,7 +76,8 @@ func ansibleOnly(n ast.Node, text string, secret bool) (reason, fix string) {
 	}
 	switch {
 	case secret && isTemplate(text):
-		return fmt.Sprintf("is %s, a template that only ansible fills in", text), "write the value itself, or " + literalTag + " before a password that is so"
+		return fmt.Sprintf("is %s, a template that only ansible fills in", text),
+			"write the value itself, or " + literalTag + " before a password that is so"
 	case jinja.MatchString(text) && !secret:
 		return fmt.Sprintf("is %s, a template that only ansible fills in", text), "write the value itself"
 	}
@@ -182,15 +186,17 @@ func (k *kubeCluster) advice() string {
 		command += " --no-fateboard"
 	}
 	command += " --out cluster.yaml"
-	text := "make a cluster file of its values: " + command + ", with ADDRESS for this host's and --host instead of --guest where the party is the host"
+	text := "make a cluster file of its values: " + command + ", with ADDRESS for this host's " +
+		"and --host instead of --guest where the party is the host"
 	if len(peers) > 0 {
 		text += "; after the installation: fate-installer party add " + strings.Join(peers, " ")
 	}
 	return text
 }
 
-// explainLookAlikes replaces the problems of a line that has a character which only looks like YAML's by one that names
-// it: what is said of such a line is a consequence. For a text that is no YAML the lines around the place count, too.
+// explainLookAlikes replaces the problems of a line that has a character which only looks like YAML's by one that
+// names it: what is said of such a line is a consequence. For a text that is no YAML the lines around the place
+// count, too.
 func (r *reading) explainLookAlikes(sources []Source, problems Problems) Problems {
 	if len(problems) == 0 {
 		return problems
@@ -210,7 +216,8 @@ func (r *reading) explainLookAlikes(sources []Source, problems Problems) Problem
 		if !ok {
 			return p, false
 		}
-		return Problem{Pos{p.File, line, found.Col}, fmt.Sprintf("there is %s (%q) here", found.Name, found.Char), "write " + found.Want}, true
+		return Problem{Pos{p.File, line, found.Col}, fmt.Sprintf("there is %s (%q) here", found.Name, found.Char),
+			"write " + found.Want}, true
 	}
 	var out Problems
 	for _, p := range problems {

@@ -17,9 +17,10 @@ import (
 	"time"
 )
 
-// Two organisations make the keys of their rollsites without having each other's. Each makes its own CA and private keys,
-// and sends a request, which has no secret. The peer's answer is a certificate, of the peer's CA, for calling the peer.
-// Where a side calls several, as an exchange does, the CA of that side signs the servers of all that it calls, too.
+// Two organisations make the keys of their rollsites without having each other's. Each makes its own CA and private
+// keys, and sends a request, which has no secret. The peer's answer is a certificate, of the peer's CA, for calling
+// the peer. Where a side calls several, as an exchange does, the CA of that side signs the servers of all that it
+// calls, too.
 
 // caDirectory has what signs, below the directory of a side's keys. It is not installed.
 const caDirectory = "ca/"
@@ -30,9 +31,10 @@ const (
 	clientName = "-client.fate.fedai.org"
 )
 
-// OwnKeys makes a side's own CA and keys, and the request for its peer. With shared, the CA is also the one of its peers,
-// so that nothing has to be requested; the request is empty then.
-func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files []NamedFile, request []byte, err error) {
+// OwnKeys makes a side's own CA and keys, and the request for its peer. With shared, the CA is also the one of its
+// peers, so that nothing has to be requested; the request is empty then.
+func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files []NamedFile, request []byte,
+	err error) {
 	m := &keyMaker{req: KeyRequest{Sides: []KeySide{side}, Now: now, Random: random}}
 	ca, err := m.authority(side.Role)
 	if err != nil {
@@ -44,7 +46,8 @@ func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files 
 		return nil, nil, err
 	}
 	files = []NamedFile{
-		{caDirectory + ca.authority.Name + ".pem", ca.authority.Cert}, {caDirectory + ca.authority.Name + ".key", ca.authority.Key},
+		{caDirectory + ca.authority.Name + ".pem", ca.authority.Cert}, {caDirectory + ca.authority.Name + ".key",
+			ca.authority.Key},
 		{r + "-ca.pem", ca.authority.Cert}, {r + "-server.pem", server.cert}, {r + "-server.key", server.key},
 	}
 	if shared {
@@ -52,7 +55,8 @@ func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files 
 		if err != nil {
 			return nil, nil, err
 		}
-		return append(files, NamedFile{r + "-client-ca.pem", client.CA}, NamedFile{r + "-client-client.pem", client.Cert},
+		return append(files, NamedFile{r + "-client-ca.pem", client.CA}, NamedFile{r + "-client-client.pem",
+			client.Cert},
 			NamedFile{r + "-client-client.key", client.Key}), nil, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), random)
@@ -124,7 +128,8 @@ func ParsePeerRequest(data []byte) (*PeerRequest, error) {
 		}
 		role, target := out.slot(csr.Subject.CommonName)
 		if target == nil || *target != nil || out.Role != "" && out.Role != role {
-			return nil, fmt.Errorf("it has a request for %q, which is none of fate-installer keys request", csr.Subject.CommonName)
+			return nil, fmt.Errorf("it has a request for %q, which is none of fate-installer keys request",
+				csr.Subject.CommonName)
 		}
 		out.Role, *target = role, csr
 	}
@@ -153,7 +158,8 @@ func (p *PeerRequest) slot(cn string) (Role, **x509.CertificateRequest) {
 
 // Sign answers a request with certificates of the CA: one for calling this side and, with shared, one for the peer's
 // server, valid for those names only that are known to be the peer's.
-func (p *PeerRequest) Sign(a Authority, shared bool, known []string, now time.Time, random io.Reader) ([]byte, error) {
+func (p *PeerRequest) Sign(a Authority, shared bool, known []string, now time.Time, random io.Reader) ([]byte,
+	error) {
 	ca, err := loadAuthority(a)
 	if err != nil {
 		return nil, err
@@ -169,7 +175,8 @@ func (p *PeerRequest) Sign(a Authority, shared bool, known []string, now time.Ti
 	}
 	for _, name := range p.Names {
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("cannot sign for %s: it is no address of the %s in the cluster files (%s)", name, p.Role, strings.Join(known, ", "))
+			return nil, fmt.Errorf("cannot sign for %s: it is no address of the %s in the cluster files (%s)", name,
+				p.Role, strings.Join(known, ", "))
 		}
 	}
 	server, err := m.certify(ca, string(p.Role)+serverName, p.Names, x509.ExtKeyUsageServerAuth, p.server.PublicKey)
@@ -200,7 +207,8 @@ func Complete(role Role, files []NamedFile, answer []byte) ([]NamedFile, error) 
 		case cert.Subject.CommonName == string(role)+serverName:
 			certs["server.pem"] = text
 		default:
-			return nil, fmt.Errorf("cannot use the answer: it is for %s, and these are keys of the %s", cert.Subject.CommonName, role)
+			return nil, fmt.Errorf("cannot use the answer: it is for %s, and these are keys of the %s",
+				cert.Subject.CommonName, role)
 		}
 	}
 	if certs["client-ca.pem"] == nil || certs["client-client.pem"] == nil {
@@ -211,7 +219,8 @@ func Complete(role Role, files []NamedFile, answer []byte) ([]NamedFile, error) 
 	}
 	var out []NamedFile
 	for _, f := range files {
-		if name, ours := strings.CutPrefix(f.Name, string(role)+"-"); ours && slices.Contains(ownNames, name) && certs[name] == nil {
+		if name, ours := strings.CutPrefix(f.Name, string(role)+"-"); ours && slices.Contains(ownNames, name) &&
+			certs[name] == nil {
 			out = append(out, f)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// How specific a line of limits.conf(5) is. pam_limits lets a line win over all less specific ones wherever they are, and
-// over one that is as specific when it comes later.
+// How specific a line of limits.conf(5) is. pam_limits lets a line win over all less specific ones wherever they
+// are, and over one that is as specific when it comes later.
 const (
 	limitOfUser = iota
 	limitOfGroup
@@ -99,20 +99,25 @@ func parseLimit(text string) (uint64, error) {
 // withOurs puts the lines that install writes where pam_limits will read them.
 func (p *preflight) withOurs() []host.SessionLimit {
 	ours := p.s.limits()
-	lines := slices.DeleteFunc(slices.Clone(p.f.SessionLimits), func(l host.SessionLimit) bool { return l.File == ours.Path })
-	at := slices.IndexFunc(lines, func(l host.SessionLimit) bool { return path.Dir(l.File) == host.LimitsDir && l.File > ours.Path })
+	lines := slices.DeleteFunc(slices.Clone(p.f.SessionLimits),
+		func(l host.SessionLimit) bool { return l.File == ours.Path })
+	at := slices.IndexFunc(lines, func(l host.SessionLimit) bool {
+		return path.Dir(l.File) == host.LimitsDir &&
+			l.File > ours.Path
+	})
 	if at < 0 {
 		at = len(lines)
 	}
 	var own []host.SessionLimit
 	for i, e := range ours.Entries {
-		own = append(own, host.SessionLimit{File: ours.Path, Line: i + 1, Domain: e.Domain, Type: e.Type, Item: e.Item, Value: e.Value})
+		own = append(own, host.SessionLimit{File: ours.Path, Line: i + 1, Domain: e.Domain, Type: e.Type,
+			Item: e.Item, Value: e.Value})
 	}
 	return slices.Insert(lines, at, own...)
 }
 
-// overruled names a line that keeps sessions of the service user below what is wanted although install writes its own;
-// blank when there is none.
+// overruled names a line that keeps sessions of the service user below what is wanted although install writes its
+// own; blank when there is none.
 func (p *preflight) overruled(item string, wanted uint64) (line host.SessionLimit, found bool) {
 	if p.s.OS.Limits == policyKeep {
 		return line, false
@@ -127,8 +132,9 @@ func (p *preflight) overruled(item string, wanted uint64) (line host.SessionLimi
 	return line, false
 }
 
-// limits are those that sessions get, by pam_limits, and this session has. The programs get theirs from the supervisor, so
-// that only a hard limit which root may not raise would matter to them, and that shows nowhere but in a container.
+// limits are those that sessions get, by pam_limits, and this session has. The programs get theirs from the
+// supervisor, so that only a hard limit which root may not raise would matter to them, and that shows nowhere but
+// in a container.
 func (p *preflight) limits() {
 	for _, l := range []struct{ name, title, wanted string }{
 		{"nofile", "enough open files per process", limitFiles},
@@ -138,7 +144,8 @@ func (p *preflight) limits() {
 		wanted, err := strconv.ParseUint(l.wanted, 10, 64)
 		if err == nil {
 			if line, found := p.overruled(l.name, wanted); found {
-				r.measured(`"%s %s %s %s" in %s, line %d, wins over what install writes to %s`, line.Domain, line.Type, line.Item, line.Value,
+				r.measured(`"%s %s %s %s" in %s, line %d, wins over what install writes to %s`, line.Domain,
+					line.Type, line.Item, line.Value,
 					line.File, line.Line, p.s.limits().Path).
 					warn("FATE's programs get %s from the supervisor, but sessions of %s do not: write %s in that line, or remove it", l.wanted, p.s.User, l.wanted)
 				continue
@@ -156,7 +163,8 @@ func (p *preflight) limits() {
 		case p.in.Installed && p.s.OS.Limits != policyKeep:
 			r.measured("%s, of this session; new ones of %s have %s", limitText(have), p.s.User, l.wanted).ok()
 		default:
-			r.measured("%s", limitText(have)).prepare("limits", "FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
+			r.measured("%s", limitText(have)).prepare("limits",
+				"FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
 		}
 	}
 }

@@ -18,7 +18,8 @@ func (p *preflight) sockets() {
 	if p.s.Runs(MySQL) && len(p.s.databaseSocket()) > len(longest) {
 		longest = p.s.databaseSocket()
 	}
-	r := p.check("socket-path", "the paths of sockets below "+p.s.Layout.Base+" are short enough", fmt.Sprintf("at most %d bytes", longestSocket)).
+	r := p.check("socket-path", "the paths of sockets below "+p.s.Layout.Base+" are short enough",
+		fmt.Sprintf("at most %d bytes", longestSocket)).
 		measured("%d bytes", len(longest))
 	if over := len(longest) - longestSocket; over > 0 {
 		r.measured("%s has %d bytes", longest, len(longest)).final("choose a --base that is shorter by %d", over)
@@ -29,7 +30,8 @@ func (p *preflight) sockets() {
 
 // passable refuses a base directory that the service user cannot reach what is below it through.
 func (p *preflight) passable() {
-	r := p.check("base-access", "user "+p.s.User+" can reach what is below "+p.s.Layout.Base, "execute permission on every directory to it")
+	r := p.check("base-access", "user "+p.s.User+" can reach what is below "+p.s.Layout.Base,
+		"execute permission on every directory to it")
 	if p.f.Rooted {
 		r.measured("owners of a tree are recorded").end(StatusSkipped)
 		return
@@ -52,7 +54,10 @@ func (p *preflight) canPass(fact host.PathFact) bool {
 	if exists && fact.UID == user.UID {
 		return fact.Mode&forOwner != 0
 	}
-	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool { return g.GID == fact.GID && p.inGroup(user, g.Name) })
+	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool {
+		return g.GID == fact.GID && p.inGroup(user,
+			g.Name)
+	})
 	if inGroup || exists && user.GID == fact.GID {
 		return fact.Mode&forGroup != 0
 	}
@@ -84,7 +89,8 @@ func (p *preflight) writable() {
 		case why == "":
 			r.ok()
 		case fact.ReadOnly():
-			r.measured("%s: %s", fact.Ancestor, why).refuse("mount -o remount,rw %s (and in /etc/fstab); install needs it", fact.Mount)
+			r.measured("%s: %s", fact.Ancestor,
+				why).refuse("mount -o remount,rw %s (and in /etc/fstab); install needs it", fact.Mount)
 		default:
 			r.measured("%s: %s", fact.Ancestor, why).refuse("chattr -i %s: it is marked as immutable", fact.Ancestor)
 		}
@@ -106,15 +112,17 @@ func (p *preflight) writesTo(dir string) bool {
 	return true
 }
 
-// supervisorLoads refuses files in the supervisor's directory with which its configuration cannot be used: it would not
-// start, and nothing with it.
+// supervisorLoads refuses files in the supervisor's directory with which its configuration cannot be used: it would
+// not start, and nothing with it.
 func (p *preflight) supervisorLoads() {
-	r := p.check("supervisor-load", "the supervisor can use the files in "+p.s.Layout.SupervisorPrograms(), "no mistakes, and no program defined twice")
+	r := p.check("supervisor-load", "the supervisor can use the files in "+p.s.Layout.SupervisorPrograms(),
+		"no mistakes, and no program defined twice")
 	if r.unknown("supervisor files") {
 		return
 	}
 	if faults := p.in.SupervisorFaults; len(faults) > 0 {
-		r.measured("%s", strings.Join(faults, "; ")).refuse("correct the file, or move it to a name that does not end in .conf")
+		r.measured("%s", strings.Join(faults,
+			"; ")).refuse("correct the file, or move it to a name that does not end in .conf")
 		return
 	}
 	r.measured("it can").ok()

@@ -9,9 +9,9 @@ import (
 // PublicFile is the name of the file with what the sides of a cluster need to know of each other.
 const PublicFile = "public.yaml"
 
-// SideFiles writes a cluster as one file for each side, for that side's hosts only, and [PublicFile], which has no secret.
-// A side's file has the passwords that were written for it and, of the drawn ones, those that several of its hosts have to
-// agree on; the others are drawn on the host that needs them.
+// SideFiles writes a cluster as one file for each side, for that side's hosts only, and [PublicFile], which has no
+// secret. A side's file has the passwords that were written for it and, of the drawn ones, those that several of
+// its hosts have to agree on; the others are drawn on the host that needs them.
 func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]NamedFile, error) {
 	var out []NamedFile
 	for _, s := range c.Sides() {
@@ -53,8 +53,8 @@ func (s *Side) agreedSecrets(drawn Secrets) Secrets {
 	return out
 }
 
-// sharesDatabase reports whether the password of the database user is needed on several hosts, or on a server that is not
-// ours.
+// sharesDatabase reports whether the password of the database user is needed on several hosts, or on a server that
+// is not ours.
 func (s *Side) sharesDatabase() bool {
 	hosts := make(map[string]bool)
 	for _, m := range []Module{MySQL, ClusterManager, FateFlow} {
@@ -65,13 +65,14 @@ func (s *Side) sharesDatabase() bool {
 	return s.Role != RoleExchange && (len(hosts) > 1 || s.MySQL.Type == "outside")
 }
 
-// sharesRegistry reports whether the password of the registry is needed on several hosts, or on servers that are not ours.
+// sharesRegistry reports whether the password of the registry is needed on several hosts, or on servers that are
+// not ours.
 func (s *Side) sharesRegistry() bool {
 	return s.Role != RoleExchange && s.ZK.Enable && s.ZK.UseACL && (len(s.FateFlow.IPs) > 1 || s.ZK.Type == "outside")
 }
 
-// publicFile writes how the rollsites of all sides are reached. Together with a side's own file it describes the whole
-// cluster as far as that side has to know it.
+// publicFile writes how the rollsites of all sides are reached. Together with a side's own file it describes the
+// whole cluster as far as that side has to know it.
 func (c *Cluster) publicFile() ([]byte, error) {
 	w := &clusterWriter{c: c, comments: yaml.CommentMap{}}
 	w.comment("$", "What the sides of a FATE cluster need to know of each other. It has no secret: give it to every side, which uses it",
@@ -83,7 +84,8 @@ func (c *Cluster) publicFile() ([]byte, error) {
 		}
 		r := s.Rollsite
 		rollsite := yamlMap{
-			item("enable", r.Enable), item("ips", texts(r.IPs)), item("port", r.Port), item("secure_port", r.SecurePort),
+			item("enable", r.Enable), item("ips", texts(r.IPs)), item("port", r.Port), item("secure_port",
+				r.SecurePort),
 			item("server_secure", r.ServerSecure), item("client_secure", r.ClientSecure),
 		}
 		if len(r.PublicNames) > 0 {

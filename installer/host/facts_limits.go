@@ -23,8 +23,8 @@ const LimitsDir = "/etc/security/limits.d"
 
 const limitsFile = "/etc/security/limits.conf"
 
-// sessionLimits reads what pam_limits gives to sessions, in its order: limits.conf, then the files of limits.d by the bytes
-// of their names.
+// sessionLimits reads what pam_limits gives to sessions, in its order: limits.conf, then the files of limits.d by
+// the bytes of their names.
 func (g *gatherer) sessionLimits() {
 	files := []string{limitsFile}
 	entries, err := g.h.ReadDir(LimitsDir)

@@ -11,8 +11,8 @@ import (
 // nearest is how many suggestions Near gives at most.
 const nearest = 3
 
-// Near lists the words that a mistyped one was probably meant to be, the closest first: those that it differs from by at
-// most a third of its letters, but at least by two, and those that it begins.
+// Near lists the words that a mistyped one was probably meant to be, the closest first: those that it differs from
+// by at most a third of its letters, but at least by two, and those that it begins.
 func Near(word string, words []string) []string {
 	type candidate struct {
 		word     string

@@ -18,7 +18,8 @@ func Text(data []byte) ([]byte, error) {
 		return nil, ErrUTF16
 	}
 	// Every ASCII character of UTF-16 has a zero byte, and no text of ours has any.
-	if len(data) >= 4 && (data[0] == 0 && data[2] == 0 && data[1] != 0 || data[1] == 0 && data[3] == 0 && data[0] != 0) {
+	if len(data) >= 4 && (data[0] == 0 && data[2] == 0 && data[1] != 0 || data[1] == 0 && data[3] == 0 &&
+		data[0] != 0) {
 		return nil, ErrUTF16
 	}
 	return bytes.TrimPrefix(data, byteOrderMark), nil
@@ -32,7 +33,8 @@ type LookAlike struct {
 	Want string // what was meant, for a person
 }
 
-// Chinese input methods write these for punctuation, and web pages and word processors have them for spaces and quotes.
+// Chinese input methods write these for punctuation, and web pages and word processors have them for spaces and
+// quotes.
 var lookAlikes = map[rune]struct{ name, want string }{
 	'\uff1a': {"a full-width colon", "a colon and a space"},
 	'\uff0c': {"a full-width comma", "a comma and a space"},

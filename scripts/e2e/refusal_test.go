@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,12 +73,12 @@ func TestHostsThatCannotWork(t *testing.T) {
 		if !strings.Contains(out, "user app and group apps is known to the name service only") {
 			b.t.Errorf("install says nothing of it:\n%s", out)
 		}
-		b.awaitReady("host", modulesOfParty...)
-		b.toy("host")
-		owner := strings.TrimSpace(b.run("host", "sh", "-c", "stat -c %u:%g /proc/$(pgrep -of fate_flow_server)"))
-		if owner != "23456:23457" {
-			b.t.Errorf("FATE-Flow runs as %s", owner)
+		for name, p := range b.awaitReady("host", modulesOfParty...) {
+			if owner := b.run("host", "stat", "-c", "%u:%g", fmt.Sprintf("/proc/%d", p.PID)); owner != "23456:23457\n" {
+				b.t.Errorf("%s runs as %s", name, owner)
+			}
 		}
+		b.toy("host")
 		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
 		if !b.succeeds("host", "getent passwd app") {
 			b.t.Error("the account is gone")
