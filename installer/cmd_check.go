@@ -10,6 +10,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 
@@ -88,6 +89,9 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	results, err := fate.Waive(d.check(ctx), waivers)
 	if err != nil {
 		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
+	}
+	if note := stateNote(d.host, d.layout()); note != "" {
+		d.remarks = append(d.remarks, fate.Problem{Message: note})
 	}
 	if opts.junit != "" {
 		if err := writeJUnit(opts.junit, results); err != nil {
@@ -174,6 +178,9 @@ func parseWaivers(texts []string) ([]fate.Waiver, error) {
 // fix applies the steps of the checks that have some and looks at the host again.
 func (d *deployment) fix(ctx context.Context) error {
 	if err := d.needRoot("fix anything"); err != nil {
+		return err
+	}
+	if err := d.decide(state.Prepare); err != nil {
 		return err
 	}
 	var plan engine.Plan

@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 
@@ -144,11 +145,21 @@ func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error 
 	if err != nil {
 		return err
 	}
+	verdict, err := d.planVerdict()
+	if err != nil {
+		return err
+	}
 	if d.g.Output == outputJSON {
-		return d.g.printJSON(map[string]any{"todo": survey.Todo(), "steps": survey, "notes": noteTexts(d.notes())})
+		return d.g.printJSON(struct {
+			planVerdict
+			Todo  int           `json:"todo"`
+			Steps engine.Survey `json:"steps"`
+			Notes []string      `json:"notes"`
+		}{verdict, survey.Todo(), survey, noteTexts(d.notes())})
 	}
 	d.g.printf("%s\n", d.headline())
 	printNotes(d.g, d.notes())
+	verdict.print(d.g)
 	d.g.printf("\n")
 	return survey.WriteText(d.g.Stdout, false)
 }
@@ -191,6 +202,9 @@ func (d *deployment) headline() string {
 
 func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	started := time.Now()
+	if err := g.decide(state.Install); err != nil && !opts.dryRun {
+		return err
+	}
 	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
 	if err != nil {
 		return err
@@ -201,6 +215,12 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	}
 	if opts.dryRun {
 		return d.printPlan(ctx, opts)
+	}
+	if err := d.decide(state.Install); err != nil {
+		return err
+	}
+	if err := d.refuseReplacement(); err != nil {
+		return err
 	}
 	if err := d.refuseContradictions(opts.change); err != nil {
 		return err
@@ -227,18 +247,27 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.recordWaivers(opts.waive); err != nil {
 		return err
 	}
+	if err := d.enter(state.Install, state.Change{To: d.wanted()}); err != nil {
+		return exitCode(err, exitStep)
+	}
 	if err := d.beginSecrets(); err != nil {
 		return exitCode(err, exitStep)
 	}
 	replaced := d.secrets.records.Unfinished()
 	report, err := d.apply(ctx, opts)
 	if err != nil {
+		if d.undone {
+			err = errors.Join(err, d.takenBack())
+		}
 		return err
 	}
 	if fate.Mode(opts.mode) != fate.ModeInstall && len(opts.only) == 0 {
 		if err := d.endSecrets(); err != nil {
 			return exitCode(err, exitStep)
 		}
+	}
+	if err := d.done(); err != nil {
+		return err
 	}
 	report.Warnings = append(report.Warnings, d.warnSecretsElsewhere(replaced)...)
 	return d.printEnd(ctx, report, time.Since(started), fate.Mode(opts.mode))
@@ -311,8 +340,14 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
 	d.g.printf("undoing what this run changed\n")
 	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, undoAttempt(d.host, d.layout(), journal.Ledger()), nil)
+	for _, o := range report.Steps {
+		if o.Status == engine.UndoFailed || o.Status == engine.Left && !d.holdsData(o) {
+			d.printUndo(o)
+		}
+	}
 	undone, kept, left := d.tally(report)
-	d.g.printf("  %d undone, %d kept with data, %d left because somebody changed them since\n", undone, kept, left)
+	d.g.printf("  %d undone, %d kept with data, %d left for the reasons given\n", undone, kept, left)
+	d.undone = err == nil
 	if err != nil {
 		d.g.printf("  not everything could be undone; uninstall tries again: %v\n", err)
 	}

@@ -73,7 +73,7 @@ func TestFailedRunIsUndone(t *testing.T) {
 	if code != exitStep || !strings.Contains(stderr, "is not from this installer") {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
-	if !strings.Contains(out, "0 left because somebody changed them") {
+	if !strings.Contains(out, "0 left for the reasons given") {
 		t.Errorf("the report of the undo:\n%s", out)
 	}
 	if _, err := os.Stat(foreign); err != nil {

@@ -43,6 +43,17 @@ func applianceOf(t *testing.T, versions map[string]string) string {
 // signedAppliance is applianceOf with a signature, unless the key is nil, and a revision.
 func signedAppliance(t *testing.T, versions map[string]string, key *payload.PrivateKey, revision int64) string {
 	t.Helper()
+	return buildAppliance(t, versions, "", key, revision)
+}
+
+// applianceWith is applianceOf with a text behind the version in each file.
+func applianceWith(t *testing.T, versions map[string]string, text string) string {
+	t.Helper()
+	return buildAppliance(t, versions, text, nil, 0)
+}
+
+func buildAppliance(t *testing.T, versions map[string]string, text string, key *payload.PrivateKey, revision int64) string {
+	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "appliance"))
 	if err != nil {
 		t.Fatal(err)
@@ -57,11 +68,12 @@ func signedAppliance(t *testing.T, versions map[string]string, key *payload.Priv
 	}
 	for name, version := range versions {
 		var stream bytes.Buffer
+		content := version + text
 		tw := tar.NewWriter(&stream)
-		if err := tw.WriteHeader(&tar.Header{Name: "README", Mode: 0o644, Size: int64(len(version))}); err != nil {
+		if err := tw.WriteHeader(&tar.Header{Name: "README", Mode: 0o644, Size: int64(len(content))}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tw.Write([]byte(version)); err != nil {
+		if _, err := tw.Write([]byte(content)); err != nil {
 			t.Fatal(err)
 		}
 		if err := tw.Close(); err != nil {

@@ -18,6 +18,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
+	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
 )
@@ -100,7 +101,9 @@ with everything else that a host needs.
 
 EXIT STATUS
   0    installed
-  2    wrong usage, or keys that cannot work`,
+  2    wrong usage, or keys that cannot work
+  7    another run holds the lock
+  9    another command was interrupted, and has to be completed first`,
 		Example: `  fate-installer keys install --config cluster.yaml keys/host.tar.gz`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runKeysInstall(g, args[0]) },
@@ -341,6 +344,9 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []fate.NamedFile, error) 
 }
 
 func runKeysInstall(g *globals, name string) error {
+	if err := g.decide(state.Keys); err != nil {
+		return err
+	}
 	spec, files, err := checkedKeys(g, name)
 	if err != nil {
 		return err
@@ -348,11 +354,25 @@ func runKeysInstall(g *globals, name string) error {
 	if spec == nil {
 		return exitCode(withHint(errors.New("cannot tell which host this is"), "name its address: --ip"), exitUsage)
 	}
-	h, err := host.New(g.Root, nil)
+	h, err := g.openHost()
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return err
 	}
 	defer h.Close()
+	d := &deployment{g: g, host: h, spec: spec}
+	if err := d.decide(state.Keys); err != nil {
+		return err
+	}
+	unlock, err := d.begin("install keys")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if d.move != state.Nothing {
+		if err := d.enter(state.Keys, state.Change{}); err != nil {
+			return err
+		}
+	}
 	if err := h.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User, Group: spec.Group}); err != nil {
 		return withHint(err, "install first, which makes the user "+spec.User)
 	}
@@ -363,5 +383,8 @@ func runKeysInstall(g *globals, name string) error {
 		g.printf("%s\n", f.Path)
 	}
 	g.printf("fate-installer svc restart fate-rollsite makes rollsite read them\n")
-	return nil
+	if d.move == state.Nothing {
+		return nil
+	}
+	return d.finished()
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
 )
@@ -100,7 +101,8 @@ EXIT STATUS
   0    done; also: it was so already
   2    wrong usage, nothing is installed here, or a route that cannot work
   5    a step failed, or the route table was edited by hand
-  7    another run holds the lock`
+  7    another run holds the lock
+  9    another command was interrupted, and has to be completed first`
 
 func newPartyAddCommand(g *globals) *cobra.Command {
 	o := &partyChangeOptions{}
@@ -166,6 +168,9 @@ func needParties(_ *cobra.Command, args []string) error {
 }
 
 func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, changes []fate.PartyChange) error {
+	if err := g.decide(state.Parties); err != nil {
+		return err
+	}
 	c, err := openParties(ctx, g, changes)
 	if err != nil {
 		return err
@@ -182,7 +187,13 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 		return err
 	}
 	defer unlock()
+	if err := c.enter(state.Parties, state.Change{Parties: c.changes}); err != nil {
+		return err
+	}
 	if err := c.apply(ctx, o.force); err != nil {
+		return err
+	}
+	if err := c.finished(); err != nil {
 		return err
 	}
 	active := c.activate(ctx)

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
-	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 	"fate-installer/payload"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,9 @@ EXIT STATUS
 }
 
 func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
+	if taken, err := takeBackUnbegun(ctx, g); taken || err != nil {
+		return err
+	}
 	d, err := openSlot(ctx, g)
 	if err != nil {
 		return err
@@ -49,8 +53,11 @@ func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if err := d.useKeys(""); err != nil {
 		return err
 	}
-	r := &replacement{deployment: d, opts: opts, verb: verbRollBack, changes: d.changes()}
-	if r.database = d.slot.Database; r.database != "" {
+	r := &replacement{deployment: d, opts: opts, verb: verbRollBack}
+	if err := r.takeUp(); err != nil {
+		return err
+	}
+	if r.database = d.slot.Database; r.database != "" && !(r.resumes() && d.state.Change.Consented) {
 		if err := r.consent(ctx); err != nil {
 			return err
 		}
@@ -78,28 +85,75 @@ func (r *replacement) consent(ctx context.Context) error {
 	return nil
 }
 
-// openSlot is openDeployment for the newest slot: what it has is what is wanted.
-func openSlot(ctx context.Context, g *globals) (*deployment, error) {
-	h, err := host.New(g.Root, nil)
+// takeBackUnbegun takes back an upgrade that was interrupted before it had replaced anything: it starts the programs that
+// the upgrade had stopped.
+func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
+	h, err := g.openHost()
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return false, err
+	}
+	defer h.Close()
+	d := &deployment{g: g, host: h}
+	if err := d.decide(state.Rollback); err != nil || d.move != state.Abandon || d.state.Change.Kept != "" {
+		return false, err
+	}
+	if err := d.needRoot(verbRollBack); err != nil {
+		return false, err
+	}
+	unlock, err := d.lock()
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	change := *d.state.Change
+	if env := d.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
+		g.printf("starting %s again\n", strings.Join(change.Programs, ", "))
+		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
+			return false, exitCode(withDefaultHint(err, "fate-installer svc status says which program is not ready"), exitNotReady)
+		}
+	}
+	g.printf("%s had not replaced anything; it is taken back\n", d.state.Doing())
+	return true, errors.Join(d.takenBack(), d.sweepSlots(), d.sweepCopies())
+}
+
+// wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted, or of
+// the upgrade that is abandoned.
+func (d *deployment) wayBack() (*slot, error) {
+	id := d.state.Slot
+	switch {
+	case d.move == state.Resume:
+		id = d.state.Change.Slot
+	case d.move == state.Abandon:
+		id = d.state.Change.Kept
+	}
+	s, err := d.findSlot(id)
+	if err == nil && s == nil {
+		err = exitCode(withHint(errors.New("cannot roll back: no upgrade was made, so that nothing was kept"),
+			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"), exitUsage)
+	}
+	return s, err
+}
+
+// openSlot is openDeployment for a slot: what it has is what is wanted.
+func openSlot(ctx context.Context, g *globals) (*deployment, error) {
+	h, err := g.openHost()
+	if err != nil {
+		return nil, err
 	}
 	d := &deployment{g: g, host: h}
 	fail := func(err error) (*deployment, error) { return nil, errors.Join(err, d.close()) }
 	if d.stored, err = loadSite(h, d.layout()); err != nil {
 		return fail(exitCode(fmt.Errorf("cannot roll back: %w", err), exitUsage))
 	}
-	slots, err := loadSlots(h, d.layout())
-	if err != nil {
+	if err := d.decide(state.Rollback); err != nil {
 		return fail(err)
 	}
-	if len(slots) == 0 {
-		return fail(exitCode(withHint(errors.New("cannot roll back: no upgrade was made, so that nothing was kept"), "to install an older appliance, uninstall first; data is kept"), exitUsage))
+	if d.slot, err = d.wayBack(); err != nil {
+		return fail(err)
 	}
 	if d.payload, err = openPayload(g); err != nil && !errors.Is(err, payload.ErrNoPayload) { // for the program itself
 		return fail(exitCode(err, exitPayload))
 	}
-	d.slot = slots[len(slots)-1]
 	d.site = d.slot.Site
 	d.site.Components = maps.Clone(d.slot.Site.Components)
 	if err := d.resolve(ctx); err != nil {

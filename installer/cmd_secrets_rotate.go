@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
 )
@@ -45,6 +46,7 @@ EXIT STATUS
   5    a step failed; it is safe to run the same command again
   6    changed, but a program is not ready
   7    another run holds the lock
+  9    another command was interrupted, and has to be completed first
   130  interrupted; the same command completes it`,
 		Example: `  fate-installer secrets rotate mysql_fate
   fate-installer secrets rotate all -o json
@@ -74,11 +76,17 @@ func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
+	if err := g.decide(state.Secrets); err != nil {
+		return err
+	}
 	r, err := openRotation(ctx, g)
 	if err != nil {
 		return err
 	}
 	defer r.close()
+	if err := r.decide(state.Secrets); err != nil {
+		return err
+	}
 	unlock, err := r.begin("change passwords")
 	if err != nil {
 		return err

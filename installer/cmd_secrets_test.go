@@ -15,6 +15,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 )
 
 // partyTree is a tree with a whole host installed from a cluster file that has its passwords.
@@ -198,7 +199,7 @@ func rotateWith(t *testing.T, root string, fault host.Fault) error {
 		t.Fatal(err)
 	}
 	defer r.close()
-	if err := r.choose(ctx, []string{allSecrets}, nil); err != nil {
+	if err := errors.Join(r.decide(state.Secrets), r.choose(ctx, []string{allSecrets}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	r.host.InjectFaults(t, fault)

@@ -64,6 +64,7 @@ EXIT STATUS
 }
 
 func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []string) error {
+	g.warnInterrupted()
 	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
 		for {
 			statuses, err := c.Status(ctx, names...)

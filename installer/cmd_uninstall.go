@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 
@@ -30,7 +31,7 @@ func newUninstallCommand(g *globals) *cobra.Command {
 		Use:   "uninstall",
 		Short: "Stop the party's programs and remove everything that install changed",
 		Long: `Stop the party's programs and remove everything that install changed on this host, putting back what was there
-before. The journal of the installation says what that is. Things that somebody changed since are left, and listed.
+before. The journal of the installation says what that is. Things that were changed since are left, each with the reason.
 
 Data is kept: the database, eggroll's stores, trained models, keys, logs, and the passwords that open them. With
 --purge-data they are removed too. It may be repeated, and works after an installation that did not finish.
@@ -55,9 +56,9 @@ EXIT STATUS
 }
 
 func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error {
-	h, err := host.New(g.Root, nil)
+	h, err := g.openHost()
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return err
 	}
 	defer h.Close()
 	d := &deployment{g: g, host: h}
@@ -76,11 +77,17 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 		return err
 	}
 	defer unlock()
+	if err := d.decide(state.Uninstall); err != nil {
+		return err
+	}
 	return d.uninstall(ctx, opts)
 }
 
 func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) error {
 	if !d.host.Exists(d.journalPath()) {
+		if err := engine.SweepDestroyed(d.host, d.journalPath()); err != nil {
+			return exitCode(err, exitStep)
+		}
 		if d.g.Output == outputJSON {
 			return d.g.printJSON(engine.UndoReport{Steps: []engine.UndoOutcome{}})
 		}
@@ -98,6 +105,12 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	}
 	if err := d.mountsInTheWay(journal, opts.purgeData); err != nil {
 		return err
+	}
+	if err := d.enter(state.Uninstall, state.Change{To: d.state.InUse()}); err != nil {
+		return err
+	}
+	if err := d.settleDatabase(); err != nil {
+		return exitCode(fmt.Errorf("cannot put the database back: %w", err), exitStep)
 	}
 	outside := d.leftOutside()
 	env := d.undoEnv()
@@ -145,8 +158,8 @@ func (d *deployment) printUndo(o engine.UndoOutcome) {
 	}
 }
 
-// tally counts what an undo did. Directories that are left for the data in them are kept like it; left is only what
-// somebody changed.
+// tally counts what an undo did. Directories that are left for the data in them are kept like it; left is what could not
+// be removed for another reason.
 func (d *deployment) tally(report engine.UndoReport) (undone, kept, left int) {
 	for _, o := range report.Steps {
 		switch {
@@ -181,6 +194,9 @@ func (d *deployment) holdsData(o engine.UndoOutcome) bool {
 func (d *deployment) endUninstall(
 	journal *engine.Journal, report engine.UndoReport, outside *outsideLeft, opts *uninstallOptions,
 ) error {
+	if err := d.saveGone(opts.purgeData); err != nil {
+		return err
+	}
 	if opts.purgeData {
 		if err := journal.Destroy(); err != nil {
 			return exitCode(err, exitStep)
@@ -194,7 +210,7 @@ func (d *deployment) endUninstall(
 	}
 	defer d.printOutside(outside)
 	removed, kept, left := d.tally(report)
-	d.g.printf("%d removed, %d kept, %d left because somebody changed them since\n", removed, kept, left)
+	d.g.printf("%d removed, %d kept, %d left for the reasons given\n", removed, kept, left)
 	if !opts.purgeData {
 		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again, uninstall --purge-data --yes removes them\n",
 			d.layout().Data(), d.layout().Logs(), d.layout().State())

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 	"fate-installer/payload"
 
 	"github.com/spf13/cobra"
@@ -71,6 +71,9 @@ EXIT STATUS
 }
 
 func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
+	if err := g.decide(state.Upgrade); err != nil {
+		return err
+	}
 	d, err := openDeployment(ctx, g, wantedOptions{}, true)
 	if err != nil {
 		return err
@@ -82,11 +85,17 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	case d.payload == nil:
 		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload), "run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exitPayload)
 	}
+	if err := d.decide(state.Upgrade); err != nil {
+		return err
+	}
 	if err := d.useKeys(""); err != nil {
 		return err
 	}
-	r := &replacement{deployment: d, opts: opts, verb: verbUpgrade, changes: d.changes()}
-	if err := errors.Join(r.refuseDowngrade(), r.refuseCarryOver()); err != nil {
+	r := &replacement{deployment: d, opts: opts, verb: verbUpgrade}
+	if err := r.takeUp(); err != nil {
+		return err
+	}
+	if err := r.upgradeRefusal(); err != nil {
 		return exitCode(err, exitUsage)
 	}
 	return r.run(ctx)
@@ -97,6 +106,16 @@ type change struct {
 	Name string `json:"name"`
 	From string `json:"from"` // version; blank: it is new
 	To   string `json:"to"`
+}
+
+func (c change) String() string {
+	switch c.From {
+	case "":
+		return c.Name + " " + c.To + " (new)"
+	case c.To:
+		return c.Name + " " + c.To + " by another build of the same version"
+	}
+	return c.Name + " " + c.From + " by " + c.To
 }
 
 // changes lists the components of this host that are not installed as they are wanted.
@@ -112,14 +131,14 @@ func (d *deployment) changes() []change {
 }
 
 // refuseDowngrade refuses what would leave the database unreadable, and what rollback is for.
-func (r *replacement) refuseDowngrade() error {
-	engine := r.spec.DatabaseEngine()
+func (d *deployment) refuseDowngrade() error {
+	engine := d.spec.DatabaseEngine()
 	for _, other := range fate.DatabaseEngines {
-		if other != engine && r.stored.Components[other].Version != "" && r.site.Components[other].Version == "" && r.spec.Runs(fate.MySQL) {
+		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" && d.spec.Runs(fate.MySQL) {
 			return withHint(fmt.Errorf("cannot upgrade from %s to %s: neither reads the other's files", other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
 		}
 	}
-	for _, c := range r.changes {
+	for _, c := range d.changes() {
 		switch {
 		case c.From == "":
 		case c.Name == engine && !sameSeries(c.From, c.To):

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/state"
 )
 
 // contradictionError says that the cluster file would turn what is installed into something else.
@@ -47,4 +50,141 @@ func (d *deployment) refuseContradictions(meant bool) error {
 		return exitCode(&contradictionError{problems}, exitUsage)
 	}
 	return nil
+}
+
+// refuseReplacement stops an install that would replace what another appliance has installed here: only upgrade keeps
+// the way back and a copy of the database. What upgrade refuses is refused with its reason.
+func (d *deployment) refuseReplacement() error {
+	if d.payload == nil {
+		return nil
+	}
+	switch {
+	case d.state.Phase == state.Absent:
+		return d.refuseKeptData()
+	case d.move == state.Resume && len(d.state.Release.Components) == 0:
+		return d.refuseOtherInstallation()
+	}
+	replaced := d.replaces()
+	if len(replaced) == 0 {
+		return nil
+	}
+	if err := d.upgradeRefusal(); err != nil {
+		return exitCode(err, exitUsage)
+	}
+	return exitCode(withHint(fmt.Errorf("cannot install: this appliance would replace what is installed: %s", changesText(replaced)),
+		"replace it with a way back: "+d.g.program()+" upgrade"), exitUsage)
+}
+
+// replaces lists the installed components of this host that the appliance has with another content.
+func (d *deployment) replaces() []change {
+	if d.stored == nil {
+		return nil
+	}
+	var out []change
+	for _, c := range d.changes() {
+		if c.From != "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func changesText(changes []change) string {
+	words := make([]string, len(changes))
+	for i, c := range changes {
+		words[i] = c.String()
+	}
+	return strings.Join(words, ", ")
+}
+
+// upgradeRefusal says why upgrade, too, would not replace what is installed by this appliance.
+func (d *deployment) upgradeRefusal() error {
+	return errors.Join(d.refuseDowngrade(), d.refuseCarryOver())
+}
+
+// refuseKeptData refuses an appliance that cannot use the database which an uninstall has kept.
+func (d *deployment) refuseKeptData() error {
+	if len(d.state.Data.Components) == 0 || !d.spec.Runs(fate.MySQL) || !d.host.Exists(d.layout().DatabaseData()) {
+		return nil
+	}
+	from := *d
+	from.stored = d.site.withRelease(d.state.Data)
+	if err := from.upgradeRefusal(); err != nil {
+		return exitCode(withHint(fmt.Errorf("cannot install over the data kept in %s: %w", d.layout().Data(), err),
+			"install "+d.state.Data.String()+" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exitUsage)
+	}
+	return nil
+}
+
+// refuseOtherInstallation refuses to complete an interrupted first installation with another appliance, or as another
+// side: half of each would be installed.
+func (d *deployment) refuseOtherInstallation() error {
+	s := d.state
+	other := s.Role != string(d.spec.Role) || s.Party != d.spec.PartyID
+	wanted := d.wanted()
+	for name, c := range s.Change.To.Components {
+		if now, ok := wanted.Components[name]; ok && now != c {
+			other = true
+		}
+	}
+	if !other {
+		return nil
+	}
+	return exitCode(withHint(fmt.Errorf("cannot install: %s as %s was interrupted, and this would be %s as %s", s.Doing(), sideName(s.Role, s.Party),
+		wanted, sideName(string(d.spec.Role), d.spec.PartyID)),
+		s.Remedy()+"\nor remove what it has installed: fate-installer uninstall"), exitUsage)
+}
+
+func sideName(role string, party int) string {
+	if party == 0 {
+		return role
+	}
+	return fmt.Sprintf("%s of party %d", role, party)
+}
+
+// planVerdict is which command would carry out a plan.
+type planVerdict struct {
+	Command     string   `json:"command"`               // "install" or "upgrade"
+	Changes     []change `json:"changes,omitempty"`     // of upgrade: components that are replaced
+	Refused     string   `json:"refused,omitempty"`     // why neither does
+	Interrupted string   `json:"interrupted,omitempty"` // the change that has to be completed first
+}
+
+// planVerdict says whether install would carry out the plan, or upgrade, or neither.
+func (d *deployment) planVerdict() (planVerdict, error) {
+	v := planVerdict{Command: string(state.Install), Interrupted: stateNote(d.host, d.layout())}
+	if d.payload == nil {
+		return v, nil
+	}
+	if err := d.decide(state.Install); err != nil && exitContradicts != codedAs(err) {
+		return v, err
+	}
+	if v.Changes = d.replaces(); len(v.Changes) > 0 && len(d.state.Release.Components) > 0 {
+		v.Command = string(state.Upgrade)
+	}
+	if err := d.refuseReplacement(); err != nil && (v.Command == string(state.Install) || d.upgradeRefusal() != nil) {
+		v.Refused = err.Error()
+	}
+	return v, nil
+}
+
+func (v planVerdict) print(g *globals) {
+	if v.Interrupted != "" {
+		g.printf("note: %s\n", v.Interrupted)
+	}
+	switch {
+	case v.Refused != "":
+		g.printf("refused: %s\n", v.Refused)
+	case v.Command == string(state.Upgrade):
+		g.printf("upgrade: %s; install refuses this, run %s upgrade\n", changesText(v.Changes), g.program())
+	}
+}
+
+// codedAs is the exit code that a command gave an error; 0: none.
+func codedAs(err error) int {
+	var coded *codedError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return 0
 }

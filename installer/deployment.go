@@ -17,6 +17,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
 )
@@ -36,6 +37,9 @@ type deployment struct {
 	facts   *host.Facts
 	machine host.Identity
 	remarks fate.Problems // about the TLS keys
+	state   state.State   // of the host, as stored
+	move    state.Move    // what the command does in it
+	undone  bool          // a failed run was taken back, all of it
 	wait    *patience     // for other hosts, of an installing run
 
 	secrets        storedSecrets // what is stored here
@@ -46,9 +50,9 @@ type deployment struct {
 // program that carries none, on a host where nothing is installed, will do: then the versions and sizes of what would be
 // installed are not known.
 func openDeployment(ctx context.Context, g *globals, opts wantedOptions, needPayload bool) (*deployment, error) {
-	h, err := host.New(g.Root, nil)
+	h, err := g.openHost()
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, err
 	}
 	d := &deployment{g: g, host: h}
 	if err := d.read(ctx, opts, needPayload); err != nil {
@@ -238,7 +242,10 @@ func (d *deployment) env(view *runView) *engine.Env {
 
 func (d *deployment) siteFile() string { return filepath.Join(d.layout().State(), siteName) }
 
-func (d *deployment) journalPath() string { return filepath.Join(d.layout().State(), "journal") }
+// journalName is the journal's name in the state directory.
+const journalName = "journal"
+
+func (d *deployment) journalPath() string { return filepath.Join(d.layout().State(), journalName) }
 
 // unpackBytes is how much of the payload this host will unpack when nothing is there yet.
 func (d *deployment) unpackBytes() int64 {

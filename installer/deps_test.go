@@ -34,6 +34,7 @@ var allowedImports = map[string]struct {
 	"installer/peer":         {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry":     {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/engine":       {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
+	"installer/state":        {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
 	"installer/schema":       {nil, "facts about upstream's databases, of use to anyone"},
 	"installer/step":         {[]string{"installer/engine", "installer/host", "installer/schema"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
 	"installer/tools":        {nil, "small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},

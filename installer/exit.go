@@ -19,6 +19,7 @@ const (
 	exitNotReady    = 6   // installed, but a program is not ready
 	exitLocked      = 7   // another run holds the lock
 	exitUnproven    = 8   // upgrade, rollback: everything is ready, but the tables are wrong or the toy test failed
+	exitContradicts = 9   // another command was interrupted and has to be completed first
 	exitInterrupted = 130 // stopped by SIGINT or SIGTERM
 )
 
@@ -31,12 +32,13 @@ const exitHelp = `  0    done, also when there was nothing to do
   5    a step failed; it is safe to run the same command again
   6    installed, but a program is not ready
   7    another run holds the lock
+  9    another command was interrupted, and has to be completed first
   130  interrupted
 `
 
 // replaceExitHelp is exitHelp for upgrade and rollback.
-var replaceExitHelp = strings.Replace(exitHelp, "  130 ", `  8    everything is ready, but the tables are wrong or the toy test failed; nothing is undone
-  130 `, 1)
+var replaceExitHelp = strings.Replace(exitHelp, "  9 ", `  8    everything is ready, but the tables are wrong or the toy test failed; nothing is undone
+  9 `, 1)
 
 // codedError carries the exit code its command documents for it.
 type codedError struct {

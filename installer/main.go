@@ -15,6 +15,7 @@ import (
 	"slices"
 	"syscall"
 
+	"fate-installer/installer/host"
 	"fate-installer/installer/tools"
 
 	"github.com/rs/zerolog"
@@ -41,6 +42,21 @@ type globals struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
+
+	args   []string         // the command line, without the program
+	opened func(*host.Host) // nil but in tests, which make changes fail
+}
+
+// openHost opens the machine, or the tree that --root names.
+func (g *globals) openHost() (*host.Host, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	if g.opened != nil {
+		g.opened(h)
+	}
+	return h, nil
 }
 
 func main() {
@@ -56,6 +72,7 @@ func main() {
 
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, g *globals, args []string) int {
+	g.args = args
 	root := newRootCommand(g)
 	root.SetArgs(args)
 	root.SetIn(g.Stdin)

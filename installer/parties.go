@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,12 +15,14 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/peer"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 )
 
 // partiesChange is a change of the route table of a site that runs: what is written, and who has to be told.
 type partiesChange struct {
 	*deployment
+	changes  []string // all of them, as they are stored until they are complete
 	before   []fate.File
 	files    []string // rendered files that come out differently, in order
 	programs []string // programs that read them only when they start
@@ -32,11 +35,45 @@ func openParties(ctx context.Context, g *globals, changes []fate.PartyChange) (*
 		return nil, err
 	}
 	c := &partiesChange{deployment: d}
+	if err := c.takeUp(&changes); err != nil {
+		_ = d.close() // the error at hand says more
+		return nil, err
+	}
 	if err := c.prepare(changes); err != nil {
 		_ = d.close() // the error at hand says more
 		return nil, err
 	}
 	return c, nil
+}
+
+// takeUp puts the changes that an interrupted command has stored before those of this one.
+func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
+	if err := c.decide(state.Parties); err != nil {
+		return err
+	}
+	all := *changes
+	if c.move == state.Resume {
+		all = nil
+		for _, text := range c.state.Change.Parties {
+			var change fate.PartyChange
+			if err := json.Unmarshal([]byte(text), &change); err != nil {
+				return fmt.Errorf("cannot understand %s: %w", statePath(c.layout()), err)
+			}
+			all = append(all, change)
+		}
+		all = append(all, *changes...)
+	}
+	for _, change := range all {
+		text, err := json.Marshal(change)
+		if err != nil {
+			return fmt.Errorf("cannot store a change of the parties: %w", err)
+		}
+		if !slices.Contains(c.changes, string(text)) {
+			c.changes = append(c.changes, string(text))
+		}
+	}
+	*changes = all
+	return nil
 }
 
 // prepare finds out what the changes come to, and refuses those that cannot work.

@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 )
 
@@ -21,10 +22,9 @@ type replacement struct {
 	verb    string
 	changes []change
 
-	copyDatabase bool     // the tables or the server of the database will be changed
-	database     string   // of the versions that are brought back; blank: it stays
-	kept         *slot    // the state before
-	ran          []string // programs that were stopped
+	copyDatabase bool   // the tables or the server of the database will be changed
+	database     string // of the versions that are brought back; blank: it stays
+	kept         *slot  // the state before
 }
 
 func (r *replacement) names() []string {
@@ -63,22 +63,24 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.recordWaivers(r.opts.waive); err != nil {
 		return err
 	}
+	if r.resumes() {
+		r.g.printf("completing %s, which was interrupted\n", r.state.Doing())
+	}
 	for _, c := range r.changes {
 		r.g.printf("  %-14s %s -> %s\n", c.Name, orNew(c.From), c.To)
 	}
-	earlier, err := loadSlots(r.host, r.layout())
-	if err != nil {
+	if err := r.begins(); err != nil {
 		return err
 	}
 	if err := r.prepare(ctx); err != nil {
-		return exitCode(errors.Join(err, r.goBack(context.WithoutCancel(ctx))), exitStep)
+		return r.unprepared(ctx, err)
 	}
-	report, err := r.apply(ctx, &installOptions{mode: string(fate.ModeDeploy), wait: defaultWait})
+	report, err := r.apply(ctx, &installOptions{mode: string(fate.ModeDeploy), wait: defaultWait, noUndo: r.abandons()})
 	if err != nil {
 		return r.failed(ctx, err)
 	}
-	if err := r.dropEarlier(earlier); err != nil {
-		r.g.printf("warning: cannot remove what was kept before: %v\n", err)
+	if err := r.complete(); err != nil {
+		return err
 	}
 	if err := r.prove(ctx); err != nil {
 		return r.unproven(ctx, err)
@@ -111,18 +113,25 @@ func (r *replacement) refuse(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if r.verb == verbUpgrade && r.host.Live() {
+	if r.verb == verbUpgrade && (r.host.Live() || r.replacesServer()) { // in a tree no table is changed
 		if r.copyDatabase, err = r.needsDatabaseCopy(ctx); err != nil {
 			return exitCode(fmt.Errorf("cannot upgrade: %w", err), exitPreflight)
 		}
 		if err := r.refuseWithoutCopy(); err != nil {
 			return exitCode(err, exitPreflight)
 		}
+	}
+	if r.verb == verbUpgrade && r.host.Live() {
 		if err := r.refuseOldTables(ctx); err != nil {
 			return err
 		}
 	}
 	return r.refuseRunningJobs(ctx)
+}
+
+// replacesServer reports whether the database server of this host is replaced.
+func (r *replacement) replacesServer() bool {
+	return slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(fate.MySQL)
 }
 
 // The two kinds of a replacement, as what cannot be done when it fails.
@@ -144,29 +153,113 @@ func (r *replacement) unproven(ctx context.Context, failure error) error {
 		"run fate-installer rollback to bring the former versions and their database back")
 }
 
+// resumes reports whether the run completes one that was interrupted.
+func (r *replacement) resumes() bool { return r.move == state.Resume }
+
+// abandons reports whether the run takes back an upgrade that was not completed.
+func (r *replacement) abandons() bool {
+	return r.move == state.Abandon || r.resumes() && r.state.Change.Abandons
+}
+
+// takeUp finds out what is replaced. Where a run was interrupted, that is what it had begun to replace: the trees, and
+// what is remembered of them, may be of both versions.
+func (r *replacement) takeUp() error {
+	change := r.state.Change
+	switch {
+	case r.abandons():
+		from := change.To // of the upgrade
+		if r.resumes() {
+			from = change.From
+		}
+		r.stored = r.slot.Site.withRelease(from)
+	case r.resumes():
+		if !change.To.Equal(r.wanted()) {
+			return exitCode(&state.RefusedError{State: r.state, Command: state.Upgrade}, exitContradicts)
+		}
+		if err := r.takeUpKept(); err != nil {
+			return err
+		}
+	}
+	r.changes = r.deployment.changes()
+	return nil
+}
+
+// takeUpKept finds the slot that the interrupted run has made.
+func (r *replacement) takeUpKept() (err error) {
+	if r.kept, err = r.findSlot(r.state.Change.Kept); err != nil || r.kept == nil {
+		return err
+	}
+	r.stored = &r.kept.Site
+	if r.verb == verbUpgrade && r.kept.Database != "" && !r.host.Exists(r.kept.Database) {
+		r.kept.Database = "" // it was put back when the run failed, and has to be copied again
+	}
+	return nil
+}
+
+// begins stores what is about to be done.
+func (r *replacement) begins() error {
+	command, change := state.Upgrade, state.Change{To: r.wanted()}
+	if r.verb == verbRollBack {
+		command = state.Rollback
+		change.Slot, change.Consented, change.Abandons = r.slot.ID, r.database != "", r.abandons()
+		if r.abandons() {
+			change.From, change.Programs = r.stored.release(r.spec.Components()), r.state.Change.Programs
+		}
+	}
+	return r.enter(command, change)
+}
+
 // prepare keeps the present state and stops what is about to change.
 func (r *replacement) prepare(ctx context.Context) error {
 	if len(r.changes) == 0 {
 		return nil
 	}
-	var err error
 	if err := r.stop(ctx); err != nil {
 		return err
 	}
-	if r.kept, err = r.keepSlot(ctx, r.names()); err != nil {
+	if err := r.keep(ctx); err != nil {
 		return err
 	}
-	if r.database != "" {
-		return r.bringDatabase()
-	}
-	if r.copyDatabase && r.spec.Runs(fate.MySQL) {
+	switch {
+	case r.abandons() && r.database != "":
+		return r.swapDatabase(r.database, r.discarded())
+	case r.database != "":
+		return r.swapDatabase(r.database, r.kept.Database)
+	case r.copyDatabase && r.spec.Runs(fate.MySQL) && r.kept.Database == "":
 		r.g.printf("keeping a copy of the database\n")
 		return r.guardDatabase(ctx, r.kept)
 	}
 	return nil
 }
 
-// stop stops the programs whose components are replaced, and those that depend on them, dependents first.
+// keep makes the slot of this run, unless an interrupted one has made it.
+func (r *replacement) keep(ctx context.Context) (err error) {
+	if r.kept != nil || r.abandons() {
+		return nil
+	}
+	if r.kept, err = r.keepSlot(ctx, r.names()); err != nil {
+		return err
+	}
+	if r.database != "" {
+		r.kept.Database = r.copyOf(r.kept)
+		if err := r.writeSlot(r.kept, r.kept.dir(r.layout())); err != nil {
+			return err
+		}
+	}
+	return r.note(func(c *state.Change) { c.Kept = r.kept.ID })
+}
+
+// note adds to what is stored of the change in progress.
+func (r *replacement) note(edit func(*state.Change)) error {
+	change := *r.state.Change
+	edit(&change)
+	s := r.state
+	s.Change = &change
+	return r.saveState(s)
+}
+
+// stop stops the programs whose components are replaced, and those that depend on them, dependents first. Which ran
+// before is stored, so that a later run can start them again.
 func (r *replacement) stop(ctx context.Context) error {
 	env := r.env(newRunView(r.g, 0))
 	names := r.stopNames()
@@ -180,32 +273,68 @@ func (r *replacement) stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ran := slices.Clone(r.state.Change.Programs)
 	for _, s := range statuses {
-		if slices.Contains(names, s.Name) && s.Ready {
-			r.ran = append(r.ran, s.Name)
+		if slices.Contains(names, s.Name) && s.Ready && !slices.Contains(ran, s.Name) {
+			ran = append(ran, s.Name)
 		}
+	}
+	if err := r.note(func(c *state.Change) { c.Programs = ran }); err != nil {
+		return err
 	}
 	r.g.printf("stopping %s\n", strings.Join(names, ", "))
 	return env.Services.Stop(ctx, names)
+}
+
+// complete stores that the replacement is done, and then removes the ways back that the one of this run has replaced. A
+// run that had nothing to replace has none of its own.
+func (r *replacement) complete() error {
+	way := r.state.Slot
+	if r.kept != nil {
+		way = r.kept.ID
+	}
+	if err := r.saveState(r.state.Done(r.wanted(), way)); err != nil {
+		return err
+	}
+	if err := errors.Join(r.sweepSlots(), r.host.RemoveAll(r.discarded())); err != nil {
+		r.g.printf("warning: cannot remove what was kept before: %v\n", err)
+	}
+	return nil
+}
+
+// unprepared ends a run that failed before its plan was begun. Where an earlier run had begun it, the host is left to the
+// next one.
+func (r *replacement) unprepared(ctx context.Context, failure error) error {
+	if r.resumes() || r.abandons() {
+		return exitCode(withDefaultHint(failure, "put the cause right and run the same command again"), exitStep)
+	}
+	err := r.goBack(context.WithoutCancel(ctx))
+	if err == nil {
+		err = r.takenBack()
+	}
+	return exitCode(errors.Join(failure, err), exitStep)
 }
 
 // failed ends a run whose plan could not be carried out. What is installed but not ready is left for a look; anything
 // else has been undone by then, and the programs of before are started again.
 func (r *replacement) failed(ctx context.Context, failure error) error {
 	var notReady *step.NotReadyError
-	if errors.As(failure, &notReady) || ctx.Err() != nil {
+	if errors.As(failure, &notReady) || ctx.Err() != nil || !r.undone {
 		hint := "run the same command again, or fate-installer rollback to bring the former versions back"
 		if r.verb == verbRollBack {
 			hint = "run the same command again; fate-installer svc status says which program is not ready"
 		}
 		return withDefaultHint(failure, hint)
 	}
-	return errors.Join(failure, r.goBack(context.WithoutCancel(ctx)))
+	err := r.goBack(context.WithoutCancel(ctx))
+	if err == nil {
+		err = r.takenBack()
+	}
+	return errors.Join(failure, err)
 }
 
 // goBack puts the database back, drops the slot, and starts what was stopped.
 func (r *replacement) goBack(ctx context.Context) error {
-	var errs []error
 	env := r.env(newRunView(r.g, 0))
 	if r.kept != nil {
 		if r.kept.Database != "" && env.Services != nil {
@@ -213,50 +342,39 @@ func (r *replacement) goBack(ctx context.Context) error {
 				return fmt.Errorf("cannot put the database back: %w", err) // a server may be running on it
 			}
 		}
-		errs = append(errs, r.returnDatabase(), r.dropSlots(r.kept))
+		if err := r.returnDatabase(); err != nil {
+			return fmt.Errorf("cannot put the database back: %w", err)
+		}
+		if err := r.dropSlots(r.kept); err != nil {
+			return err
+		}
 	}
-	if env.Services != nil && len(r.ran) > 0 {
-		r.g.printf("starting %s again\n", strings.Join(r.ran, ", "))
-		errs = append(errs, env.Services.Update(ctx, r.ran), env.Services.Start(ctx, r.ran, func(string) {}))
+	ran := r.state.Change.Programs
+	if env.Services == nil || len(ran) == 0 {
+		return nil
 	}
-	return errors.Join(errs...)
-}
-
-// bringDatabase gives the versions that are brought back their database. The present one is kept in the place of that.
-func (r *replacement) bringDatabase() error {
-	if err := r.host.Exchange(r.layout().DatabaseData(), r.database); err != nil {
-		return fmt.Errorf("cannot bring the database back: %w", err)
-	}
-	r.kept.Database = r.database
-	return r.writeSlot(r.kept, r.kept.dir(r.layout()))
+	r.g.printf("starting %s again\n", strings.Join(ran, ", "))
+	return errors.Join(env.Services.Update(ctx, ran), env.Services.Start(ctx, ran, func(string) {}))
 }
 
 // returnDatabase puts the kept database in the place of one that another server may have changed.
 func (r *replacement) returnDatabase() error {
-	if r.kept.Database == "" {
+	switch {
+	case r.kept.Database == "":
 		return nil
-	}
-	if err := r.host.Exchange(r.layout().DatabaseData(), r.kept.Database); err != nil {
-		return fmt.Errorf("cannot put the database back: %w", err)
-	}
-	if r.kept.Database == r.database {
-		r.kept.Database = "" // it is again that of the slot it came from
-	}
-	return nil
-}
-
-// dropEarlier removes the slots that the one of this run takes the place of. A run that goes on where another one was cut
-// off has none of its own: the other's is the way back.
-func (r *replacement) dropEarlier(earlier []*slot) error {
-	if r.kept == nil {
-		return nil
-	}
-	for _, s := range earlier {
-		if s.Database == r.kept.Database {
-			s.Database = ""
+	case r.database != "": // a rollback: the present one goes back to the slot that it came from
+		if !r.host.Exists(r.kept.Database) {
+			return nil // they were not exchanged yet
 		}
+		return r.swapDatabase(r.kept.Database, r.database)
 	}
-	return r.dropSlots(earlier...)
+	if err := r.host.RemoveAll(r.discarded()); err != nil {
+		return err
+	}
+	if err := r.swapDatabase(r.kept.Database, r.discarded()); err != nil {
+		return err
+	}
+	return r.host.RemoveAll(r.discarded())
 }
 
 // prove compares the tables of the database, and runs the toy test where a FATE-Flow is at hand.

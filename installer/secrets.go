@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 )
 
@@ -82,6 +83,9 @@ func (d *deployment) writeSecretRecords() error {
 // while passwords change finds both. It must come before secrets.json is written.
 func (d *deployment) beginSecrets() error {
 	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.kept)
+	if d.move == state.Resume && len(d.state.Release.Components) == 0 { // drawn by the first installation, which is completed now
+		d.changedSecrets = d.spec.Secrets.Changed(fate.Secrets{})
+	}
 	if !d.secrets.records.Begin(d.secrets.kept, d.spec.Secrets) {
 		return nil
 	}

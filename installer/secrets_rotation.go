@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 )
 
@@ -196,7 +197,13 @@ func (r *rotation) isFile(id string) bool {
 // run changes what choose has chosen.
 func (r *rotation) run(ctx context.Context, force bool) error {
 	if len(r.names) == 0 {
+		if r.move == state.Resume { // all but the end of it was stored
+			return r.finished()
+		}
 		return nil
+	}
+	if err := r.enter(state.Secrets, state.Change{}); err != nil {
+		return err
 	}
 	if err := r.remember(); err != nil {
 		return exitCode(err, exitStep)
@@ -224,7 +231,10 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 	if err := r.finishRegistry(ctx); err != nil {
 		return exitCode(err, exitStep)
 	}
-	return exitCode(r.endSecrets(), exitStep)
+	if err := r.endSecrets(); err != nil {
+		return exitCode(err, exitStep)
+	}
+	return r.finished()
 }
 
 // remember makes the records and the file for the other hosts, before anything has a new value.

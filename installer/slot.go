@@ -36,6 +36,9 @@ const slotFile = "slot.json"
 // copyInfix is between the name of the data directory and the slot's ID in the name of a copy of the database.
 const copyInfix = ".before-"
 
+// discardInfix is behind the name of the data directory in the name of a database that a failed upgrade has changed.
+const discardInfix = ".discarded"
+
 // slotTime is the form of a slot's ID, in UTC.
 const slotTime = "20060102T150405.000Z"
 
@@ -100,7 +103,20 @@ func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*slot, er
 	return s, nil
 }
 
-// sweepSlots removes slots that were cut off while they were made.
+// findSlot returns the slot with an ID, or nil when there is none.
+func (d *deployment) findSlot(id string) (*slot, error) {
+	slots, err := loadSlots(d.host, d.layout())
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(slots, func(s *slot) bool { return s.ID == id }); i >= 0 {
+		return slots[i], nil
+	}
+	return nil, nil
+}
+
+// sweepSlots removes slots that were cut off while they were made, and those that the state of the host does not name: a
+// command was killed before it had removed them.
 func (d *deployment) sweepSlots() error {
 	entries, err := d.host.ReadDir(slotsDir(d.layout()))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +127,18 @@ func (d *deployment) sweepSlots() error {
 			err = errors.Join(err, d.host.RemoveAll(path.Join(slotsDir(d.layout()), e.Name())))
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	slots, err := loadSlots(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	named := []string{d.state.Slot}
+	if c := d.state.Change; c != nil {
+		named = append(named, c.Slot, c.Kept)
+	}
+	return d.dropSlots(slices.DeleteFunc(slots, func(s *slot) bool { return slices.Contains(named, s.ID) })...)
 }
 
 func (d *deployment) fillSlot(ctx context.Context, s *slot, staging string, was *fate.Spec, replaced []string) error {
@@ -139,13 +166,14 @@ func (d *deployment) writeSlot(s *slot, dir string) error {
 }
 
 // guardDatabase copies the data of the stopped database server: a newer server, or a newer release with its tables,
-// changes it so that the older one cannot use it any more.
+// changes it so that the older one cannot use it any more. The programs of the newer release have not run yet, so that
+// a copy that was cut off can be made again.
 func (d *deployment) guardDatabase(ctx context.Context, s *slot) error {
 	data := d.layout().DatabaseData()
 	if pid, running, err := d.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
 		return errors.Join(err, fmt.Errorf("cannot copy the database: a server still runs on it (pid %d)", pid))
 	}
-	guard := data + copyInfix + s.ID
+	guard := d.copyOf(s)
 	if err := d.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
 		return withHint(err, "make room for a copy of the database, then run the same command again")
 	}
@@ -153,11 +181,16 @@ func (d *deployment) guardDatabase(ctx context.Context, s *slot) error {
 	return d.writeSlot(s, s.dir(d.layout()))
 }
 
-// dropSlots removes slots, the databases they keep among them.
+// dropSlots removes slots, the databases they keep among them. A database that another slot has, too, stays.
 func (d *deployment) dropSlots(slots ...*slot) error {
+	all, err := loadSlots(d.host, d.layout())
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, s := range slots {
-		if s.Database != "" {
+		shared := slices.ContainsFunc(all, func(other *slot) bool { return other.ID != s.ID && other.Database == s.Database })
+		if s.Database != "" && !shared {
 			errs = append(errs, d.host.RemoveAll(s.Database))
 		}
 		errs = append(errs, d.host.RemoveAll(s.dir(d.layout())))
@@ -166,6 +199,50 @@ func (d *deployment) dropSlots(slots ...*slot) error {
 		errs = append(errs, d.host.Remove(slotsDir(d.layout())))
 	}
 	return errors.Join(errs...)
+}
+
+// copyOf is where the database of a slot is kept.
+func (d *deployment) copyOf(s *slot) string { return d.layout().DatabaseData() + copyInfix + s.ID }
+
+// discarded is where the database is that a failed upgrade has changed, until it is removed.
+func (d *deployment) discarded() string { return d.layout().DatabaseData() + discardInfix }
+
+// swapDatabase puts the database that is kept at kept in place, and the present one aside. Which of the two renames were
+// made shows in what is there, so that a swap that was cut off is completed by doing it again, and one that is complete
+// is left alone.
+func (d *deployment) swapDatabase(kept, aside string) error {
+	data := d.layout().DatabaseData()
+	if !d.host.Exists(kept) {
+		if d.host.Exists(data) {
+			return nil
+		}
+		return fmt.Errorf("cannot exchange the database: neither %s nor %s is there", data, kept)
+	}
+	if d.host.Exists(data) {
+		if err := d.host.Rename(data, aside); err != nil {
+			return err
+		}
+	}
+	return d.host.Rename(kept, data)
+}
+
+// settleDatabase completes a swap that was cut off between its renames, for commands other than the interrupted one:
+// without its directory a database would be taken for one that is yet to be made.
+func (d *deployment) settleDatabase() error {
+	data := d.layout().DatabaseData()
+	if d.state.Change == nil || d.host.Exists(data) {
+		return nil
+	}
+	for _, id := range []string{d.state.Change.Slot, d.state.Change.Kept} {
+		s, err := d.findSlot(id)
+		if err != nil {
+			return err
+		}
+		if s != nil && s.Database != "" && d.host.Exists(s.Database) {
+			return d.host.Rename(s.Database, data)
+		}
+	}
+	return nil
 }
 
 // slotPayload gives the components of a slot to the steps that unpack them.

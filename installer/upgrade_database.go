@@ -56,21 +56,21 @@ func (r *replacement) refuseOldTables(ctx context.Context) error {
 }
 
 // refuseCarryOver refuses releases whose data cannot become that of the wanted ones.
-func (r *replacement) refuseCarryOver() error {
-	was, err := r.specOf(r.stored)
+func (d *deployment) refuseCarryOver() error {
+	was, err := d.specOf(d.stored)
 	if err != nil {
 		return err
 	}
 	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but the " +
 		"new release cannot use it"
-	old, next := was.Profile, r.spec.Profile
+	old, next := was.Profile, d.spec.Profile
 	for _, part := range []struct {
 		part     schema.Part
 		from, to fate.Version
 		used     bool
 	}{
-		{schema.Flow, old.FATE, next.FATE, r.spec.Role != fate.RoleExchange},
-		{schema.Eggroll, old.Eggroll, next.Eggroll, r.spec.Role != fate.RoleExchange},
+		{schema.Flow, old.FATE, next.FATE, d.spec.Role != fate.RoleExchange},
+		{schema.Eggroll, old.Eggroll, next.Eggroll, d.spec.Role != fate.RoleExchange},
 	} {
 		if !part.used || part.from == "" || part.to == "" || part.from == part.to {
 			continue
@@ -79,7 +79,7 @@ func (r *replacement) refuseCarryOver() error {
 			return withHint(fmt.Errorf("cannot upgrade: %w", err), hint)
 		}
 	}
-	if r.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
+	if d.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
 		return withHint(fmt.Errorf("cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
 			"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
 	}
@@ -89,7 +89,7 @@ func (r *replacement) refuseCarryOver() error {
 // needsDatabaseCopy finds out, before anything is stopped, whether the tables of the database will be changed. Where
 // the server does not answer, the releases decide.
 func (r *replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
-	if slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(fate.MySQL) {
+	if r.replacesServer() || r.kept != nil && r.kept.Database != "" {
 		return true, nil
 	}
 	was, err := r.specOf(r.stored)
@@ -122,7 +122,7 @@ func (r *replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
 // refuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept.
 func (r *replacement) refuseWithoutCopy() error {
 	db, ok := r.spec.Database()
-	if !ok || !r.copyDatabase {
+	if !ok || !r.copyDatabase || r.kept != nil && r.kept.Database != "" {
 		return nil
 	}
 	if !r.spec.Runs(fate.MySQL) {
@@ -233,7 +233,7 @@ func (r *replacement) refuseRunningJobs(ctx context.Context) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	if r.verb == verbRollBack && !r.opts.cancelJobs { // they may be the reason for it
+	if (r.verb == verbRollBack || r.resumes()) && !r.opts.cancelJobs { // they may be the reason for it, or of before the kill
 		r.g.printf("warning: these jobs end: %s\n", strings.Join(jobs, ", "))
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// runView shows a run of the engine: one line for each step that changed something or failed, and, while bytes are
+// runView shows a run of the engine: one line for each step that changed something, with the reason of a repair, or failed, and, while bytes are
 // being unpacked, how far that is. Steps that found nothing to do are only counted, and so are, on a new host, the many
 // small ones that every installation has.
 type runView struct {
@@ -66,9 +66,15 @@ func (v *runView) event(e engine.Event) {
 		case e.Kept:
 			verb = "kept"
 		}
-		v.line("  %-8s  %-14s  %s%s\n", verb, e.Component, e.Title, seconds(e.Elapsed))
+		why := ""
+		if e.Drift && e.Why != "" { // a repair without its reason would not be believed
+			why = ": " + e.Why
+		}
+		v.line("  %-8s  %-14s  %s%s%s\n", verb, e.Component, e.Title, why, seconds(e.Elapsed))
 	case engine.Failed:
 		v.line("  %-8s  %-14s  %s%s\n", "FAILED", e.Component, e.Title, seconds(e.Elapsed))
+	case engine.Interrupted:
+		v.line("  %-8s  %-14s  %s%s\n", "stopped", e.Component, e.Title, seconds(e.Elapsed))
 	}
 	if e.Note != "" {
 		v.line("  %-8s  %-14s  %s\n", "note", e.Component, e.Note)

@@ -174,7 +174,11 @@ func (r *run) begin(ctx context.Context, id string) {
 // step does the whole work of one step and returns its final event. It runs in a goroutine of its own.
 func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 	fail := func(p Phase, err error) Event {
-		return Event{Kind: Failed, Err: &StepError{ID: n.ID(), Title: n.Title, Phase: p, Err: err}}
+		kind := Failed
+		if ctx.Err() != nil { // this is how the step saw the end of the run
+			kind = Interrupted
+		}
+		return Event{Kind: kind, Err: &StepError{ID: n.ID(), Title: n.Title, Phase: p, Err: err}}
 	}
 	found, err := n.Step.Check(ctx, r.env)
 	if err != nil {
@@ -237,7 +241,7 @@ func (r *run) receive(e Event) {
 	}
 	r.running--
 	r.touched[e.ID] = r.touched[e.ID] || e.Kind == Changed
-	if e.Kind == Failed {
+	if e.Kind == Failed || e.Kind == Interrupted {
 		r.stopped = true
 		r.failures = append(r.failures, e.Err)
 	} else {

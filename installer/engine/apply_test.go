@@ -245,9 +245,12 @@ func TestInterrupt(t *testing.T) {
 	stop := errors.New("stopped by the user")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	bad := deed{name: "b", mark: "1", during: func(ctx context.Context) error { cancel(stop); <-ctx.Done(); return ctx.Err() }}
-	_, err := b.apply(ctx, node(deed{name: "a", mark: "1"}), node(bad, "a"), node(deed{name: "c", mark: "1"}, "b"))
+	report, err := b.apply(ctx, node(deed{name: "a", mark: "1"}), node(bad, "a"), node(deed{name: "c", mark: "1"}, "b"))
 	if !errors.Is(err, stop) || !strings.Contains(err.Error(), "1 of 3 steps done") {
 		t.Fatalf("error %v", err)
+	}
+	if report.Count(Interrupted) != 1 || report.Count(Failed) != 0 || report.Count(Skipped) != 1 {
+		t.Errorf("one step was interrupted, and none failed: %+v", report.Steps)
 	}
 	// Nothing was lost: the run goes on.
 	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a")); err != nil {

@@ -7,7 +7,7 @@ import (
 // EventKind is what happened to a step.
 type EventKind string
 
-// The kinds of events. Each step has at most one of Unchanged, Changed, Failed, Skipped.
+// The kinds of events. Each step has at most one of Unchanged, Changed, Failed, Interrupted, Skipped.
 const (
 	Started   EventKind = "started"   // its check began
 	Applying  EventKind = "applying"  // it is not done and is being applied; Why says what is missing
@@ -15,6 +15,9 @@ const (
 	Changed   EventKind = "changed"   // it was applied
 	Failed    EventKind = "failed"    // see Err
 	Skipped   EventKind = "skipped"   // not begun, because another step failed or the run was interrupted
+
+	// Interrupted is a step that was stopped halfway because the run was interrupted; see Err. The next run completes it.
+	Interrupted EventKind = "interrupted"
 )
 
 // Event tells about the progress of a run.
@@ -27,7 +30,7 @@ type Event struct {
 	Note      string        // of Unchanged and Changed
 	Drift     bool          // of Applying and Changed: an earlier run had done it, and somebody undid it
 	Kept      bool          // of Changed: what was there stayed as it was
-	Err       error         // of Failed
+	Err       error         // of Failed and Interrupted
 	Elapsed   time.Duration // of the final events, since Started
 }
 

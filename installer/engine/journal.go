@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -294,23 +295,44 @@ func (j *Journal) append(line []byte) error {
 }
 
 // Destroy removes the journal and, where nothing else is in them, the backups and the directories that were made for
-// it. It is the last act of an uninstall. What cannot be removed because others use it is left.
+// it. It is the last act of an uninstall. What cannot be removed because others use it is left. Like their making, the
+// removal of journal and directories is one rename: at no moment is there a directory of ours that nothing knows of.
 func (j *Journal) Destroy() error {
 	if err := j.Close(); err != nil {
 		return err
 	}
-	if err := errors.Join(
-		j.host.RemoveAll(filepath.Join(filepath.Dir(j.path), backupDir)),
-		j.host.Remove(j.path),
-	); err != nil {
+	if err := j.destroy(); err != nil {
 		return fmt.Errorf("cannot remove journal %s: %w", j.path, err)
 	}
-	for i := len(j.home) - 1; i >= 0; i-- {
-		if entries, err := j.host.ReadDir(j.home[i]); err != nil || len(entries) > 0 {
+	return nil
+}
+
+func (j *Journal) destroy() error {
+	if err := j.host.RemoveAll(filepath.Join(filepath.Dir(j.path), backupDir)); err != nil {
+		return err
+	}
+	top := j.path // the outermost that holds nothing but what is removed with it
+	for _, dir := range slices.Backward(j.home) {
+		entries, err := j.host.ReadDir(dir)
+		if err != nil || dir != filepath.Dir(top) || len(entries) != 1 {
 			break
 		}
-		if err := j.host.Remove(j.home[i]); err != nil {
-			return fmt.Errorf("cannot remove journal %s: %w", j.path, err)
+		top = dir
+	}
+	if top == j.path {
+		return j.host.Remove(j.path)
+	}
+	if err := j.host.Rename(top, host.TempName(top)); err != nil {
+		return err
+	}
+	return j.host.RemoveAll(host.TempName(top))
+}
+
+// SweepDestroyed removes what a [Journal.Destroy] that was cut off has left of the journal at path.
+func SweepDestroyed(h *host.Host, path string) error {
+	for dir := filepath.Dir(path); dir != "/"; dir = filepath.Dir(dir) {
+		if err := h.RemoveAll(host.TempName(dir)); err != nil {
+			return fmt.Errorf("cannot remove what is left of journal %s: %w", path, err)
 		}
 	}
 	return nil

@@ -45,6 +45,22 @@ type Ledger struct {
 	mu      sync.Mutex
 	entries map[string]*Entry
 	count   int // begins so far
+	last    LastRun
+}
+
+// LastRun is what the journal has of the last run.
+type LastRun struct {
+	Changes   int    // steps that it began to apply
+	Step      string // title of the last of them
+	Ended     bool   // it came to an end, good or bad: it was not killed
+	Succeeded bool   // a run ended well, this one or an earlier one
+}
+
+// LastRun returns what is known of the last run.
+func (l *Ledger) LastRun() LastRun {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }
 
 func newLedger() *Ledger { return &Ledger{entries: map[string]*Entry{}} }
@@ -160,7 +176,10 @@ func (l *Ledger) apply(r record) {
 	defer l.mu.Unlock()
 	e := l.entries[r.Step]
 	switch r.Op {
+	case opRun:
+		l.last = LastRun{Succeeded: l.last.Succeeded}
 	case opBegin:
+		l.last.Changes, l.last.Step = l.last.Changes+1, r.Title
 		l.begin(e, r)
 	case opDone:
 		if e != nil {
@@ -176,6 +195,8 @@ func (l *Ledger) apply(r record) {
 			e.Left = true
 		}
 	case opEnd:
+		l.last.Ended = true
+		l.last.Succeeded = l.last.Succeeded || r.OK
 		if r.OK {
 			for _, e := range l.entries {
 				e.attempt = nil

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+	"fate-installer/installer/state"
+	"fate-installer/payload/count"
+)
+
+func statePath(l fate.Layout) string { return path.Join(l.State(), state.FileName) }
+
+// loadState reads the state of the host. Of an installation by a release that stored none it is derived from what there
+// is.
+func loadState(h *host.Host, l fate.Layout) (state.State, error) {
+	data, err := h.ReadFile(statePath(l))
+	if errors.Is(err, fs.ErrNotExist) {
+		return deriveState(h, l)
+	}
+	if err != nil {
+		return state.State{}, fmt.Errorf("cannot read the state of the host: %w", err)
+	}
+	s, err := state.Decode(data)
+	if err != nil {
+		return state.State{}, withHint(fmt.Errorf("cannot use %s: %w", statePath(l), err),
+			"restore the file from a backup, or move it away: then the host counts as installed, and as if no command had been interrupted")
+	}
+	return s, nil
+}
+
+func deriveState(h *host.Host, l fate.Layout) (state.State, error) {
+	stored, err := loadSite(h, l)
+	if errors.Is(err, errNotInstalled) {
+		return state.Derive(state.Traces{}), nil
+	}
+	if err != nil {
+		return state.State{}, err
+	}
+	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.release(nil)}
+	journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName))
+	if err != nil {
+		return state.State{}, err
+	}
+	traces.Succeeded = journal.Ledger().LastRun().Succeeded
+	slots, err := loadSlots(h, l)
+	if err != nil {
+		return state.State{}, err
+	}
+	for _, s := range slots {
+		traces.Slots = append(traces.Slots, s.ID)
+	}
+	return state.Derive(traces), nil
+}
+
+// release is what the site has of the named components; nil means all.
+func (s *site) release(names []string) state.Release {
+	out := state.Release{FATE: s.Env["FATE"], Components: map[string]state.Component{}}
+	add := func(name string) {
+		if c, ok := s.Components[name]; ok {
+			out.Components[name] = state.Component{Version: c.Version, Digest: c.Digest}
+		}
+	}
+	for name := range s.Components {
+		if names == nil {
+			add(name)
+		}
+	}
+	for _, name := range names {
+		add(name)
+	}
+	return out
+}
+
+// withRelease is the site with the components of another release.
+func (s *site) withRelease(r state.Release) *site {
+	out := *s
+	out.Components = map[string]siteComponent{}
+	if r.FATE != "" {
+		out.Env = map[string]string{"FATE": r.FATE}
+	}
+	for name, c := range r.Components {
+		out.Components[name] = siteComponent{Version: c.Version, Digest: c.Digest}
+	}
+	return &out
+}
+
+// wanted is the release that a run leads to, as far as this host has its components.
+func (d *deployment) wanted() state.Release { return d.site.release(d.spec.Components()) }
+
+// decide refuses a command that contradicts what another one has begun and not completed.
+func (d *deployment) decide(c state.Command) error {
+	s, err := loadState(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	d.state = s
+	d.move, err = s.Decide(c)
+	return exitCode(err, exitContradicts)
+}
+
+// decide refuses a command before anything else about the host is looked at: the files that would be looked at may be
+// those that an interrupted command was changing.
+func (g *globals) decide(c state.Command) error {
+	h, err := g.openHost()
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	d := &deployment{g: g, host: h}
+	return d.decide(c)
+}
+
+// enter stores that the host is being changed from now on. The caller holds the lock. The journal comes first: it knows
+// which directories were made for both files.
+func (d *deployment) enter(c state.Command, change state.Change) error {
+	now, err := loadState(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(now, d.state) {
+		return exitCode(withHint(errors.New("cannot start: another run has changed the host in this moment"), "run the same command again"), exitLocked)
+	}
+	journal, err := engine.OpenJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	if err := journal.Close(); err != nil {
+		return err
+	}
+	change.Command, change.Since = d.g.commandLine(), time.Now().UTC().Truncate(time.Second)
+	if d.spec != nil {
+		d.state.Role, d.state.Party = string(d.spec.Role), d.spec.PartyID
+	}
+	return d.saveState(d.state.Begin(c, d.move, change))
+}
+
+// saveState stores the state of the host, durably.
+func (d *deployment) saveState(s state.State) error {
+	data, err := s.Encode()
+	if err != nil {
+		return err
+	}
+	if err := d.host.WriteFile(statePath(d.layout()), data, rootOnly); err != nil {
+		return exitCode(withHint(fmt.Errorf("cannot store the state of the host: %w", err), "put the cause right and run the same command again"), exitStep)
+	}
+	s.Schema = state.Schema
+	d.state = s
+	return nil
+}
+
+// done stores that the change is complete.
+func (d *deployment) done() error { return d.saveState(d.state.Done(d.wanted(), d.state.Slot)) }
+
+// finished stores that a change which replaced no component is complete.
+func (d *deployment) finished() error {
+	return d.saveState(d.state.Done(d.state.Release, d.state.Slot))
+}
+
+// saveGone stores that nothing is installed, or, with the data, removes what is stored.
+func (d *deployment) saveGone(purged bool) error {
+	if purged {
+		return exitCode(d.host.Remove(statePath(d.layout())), exitStep)
+	}
+	return d.saveState(d.state.Gone(true))
+}
+
+// takenBack stores that a failed change was taken back.
+func (d *deployment) takenBack() error { return d.saveState(d.state.Undone()) }
+
+// stateNote says which change was interrupted, how far it had come, and what completes it; blank: none was.
+func stateNote(h *host.Host, l fate.Layout) string {
+	s, err := loadState(h, l)
+	if err != nil || !s.Interrupted() {
+		return "" // who may not read it, or a damaged one, which every command that changes something reports
+	}
+	text := s.Doing() + " was interrupted"
+	if journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName)); err == nil {
+		if last := journal.Ledger().LastRun(); last.Changes > 0 && !last.Ended {
+			text += fmt.Sprintf(" after %s, in %q", count.Of(last.Changes, "change"), last.Step)
+		}
+	}
+	return text + "; " + strings.ReplaceAll(s.Remedy(), "\n", ", ")
+}
+
+// warnInterrupted says on the error output, which scripts do not parse, that a change of this host was interrupted.
+func (g *globals) warnInterrupted() {
+	h, err := g.openHost()
+	if err != nil {
+		return // the command at hand says so
+	}
+	defer h.Close()
+	if note := stateNote(h, g.layout()); note != "" {
+		fmt.Fprintf(g.Stderr, "note: %s\n", note)
+	}
+}
+
+// commandLine is the running command as it can be repeated. No flag has a secret as its value.
+func (g *globals) commandLine() string {
+	words := []string{g.program()}
+	for _, word := range g.args {
+		words = append(words, quoted(word))
+	}
+	return strings.Join(words, " ")
+}
+
+// program is this program as a shell finds it.
+func (g *globals) program() string {
+	program, err := os.Executable()
+	if err != nil || filepath.Dir(program) == "/usr/local/bin" {
+		return "fate-installer"
+	}
+	return quoted(program)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// quoted is a word as a shell reads it.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
