@@ -341,6 +341,7 @@ func killMoments(random *rand.Rand, records int) func(first bool) moment {
 // killUpgrades kills upgrades while they are under way, completes each by the same command, and rolls it back. Some
 // are killed more than once.
 func (b bench) killUpgrades(before made, records, kills int) {
+	trees := b.trees()
 	seed := rand.Uint64()
 	b.t.Logf("seed %d, %d records", seed, records)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -368,7 +369,15 @@ func (b bench) killUpgrades(before made, records, kills int) {
 		if columns != "0" || now != before {
 			b.t.Fatalf("after the rollback %s of 3 new columns are there, and %+v, was %+v", columns, now, before)
 		}
+		b.checkSame("what the former release consists of", trees, b.trees())
 	}
+}
+
+// trees is what a release consists of, with its settings.
+func (b bench) trees() map[string]string {
+	b.t.Helper()
+	return b.contents("host", []string{"/data/projects/fate"}, "*/__pycache__", "*/model_local_cache", "*/fateflow/jobs",
+		"*/logs", "*/run", "*/mysql/*/conf/*.pid")
 }
 
 // killUpgrade kills an upgrade at a moment, and returns whether it had not ended before.
