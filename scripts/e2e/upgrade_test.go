@@ -102,14 +102,15 @@ func (b bench) failedTestStays(before made) {
 	b.rollback(before)
 }
 
-// killsVariable is how often upgrades are killed; two unless it says so, which keeps the scenario below four minutes.
+// killsVariable is how often upgrades are killed; two or, with make e2e-long, ten unless it says so. Two keep the scenario
+// below four minutes.
 const killsVariable = "FATE_E2E_KILLS"
 
 func upgradeKills() int {
 	if n, err := strconv.Atoi(os.Getenv(killsVariable)); err == nil && n > 0 {
 		return n
 	}
-	return 2
+	return repeats(2, 10)
 }
 
 // made is what a party has made: rows of FATE-Flow's tables, and the files in which it keeps models.
