@@ -51,7 +51,7 @@ test-mysql: ## make and use a database with every server that can be had: MySQL 
 	FATE_TEST_ALL_DATABASES=1 go test -count=1 -timeout 30m -v -run 'TestDatabaseServers|TestOutside|TestHandshake' ./installer/fate ./installer/step
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
-	go test -tags e2e -count=1 -p 1 -timeout 60m -v ./scripts/lab/... ./scripts/e2e/...
+	go test -tags e2e -count=1 -p 1 -timeout 90m -v ./scripts/lab/... ./scripts/e2e/...
 
 e2e-long: export FATE_E2E_LONG = 1
 e2e-long: build ## the same, with many more kills at random moments (as root)

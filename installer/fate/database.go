@@ -80,7 +80,8 @@ func (s *Spec) Database() (db Database, ok bool) {
 		db.AdminUser, db.AdminPassword, db.AsService = side.MySQL.User, s.Secrets.MySQLUser, true
 	}
 	if s.Runs(MySQL) {
-		db.Home, db.Data, db.Config, db.Socket = s.DatabaseHome(), s.Layout.DatabaseData(), s.databaseConf(), s.databaseSocket()
+		db.Home, db.Data = s.DatabaseHome(), s.Layout.DatabaseData()
+		db.Config, db.Socket = s.databaseConf(), s.databaseSocket()
 		db.Logs = s.Layout.ComponentLogs("mysql")
 	}
 	// Our own server's host creates everything. An outside server is reached from every host that needs it: each sees to
@@ -119,8 +120,8 @@ func (s *Spec) fillDatabase(db *Database, mine func(ips []string) []string) {
 	}
 }
 
-// charsetUTF8 is the character set of FATE's tables by the name that every server from MySQL 5.7 and MariaDB 10.2 on knows
-// in statements; "utf8" is to mean another one some day.
+// charsetUTF8 is the character set of FATE's tables by the name that every server from MySQL 5.7 and MariaDB 10.2 on
+// knows in statements; "utf8" is to mean another one some day.
 const charsetUTF8 = "utf8mb3"
 
 // addUsers grants the service account a schema from some addresses, and from the server's own host: a client on that
@@ -142,10 +143,11 @@ func (db *Database) addUsers(s *Spec, schema string, ips []string) {
 	}
 }
 
-// addNodes lists the rows of nodes that have to be there before eggroll starts. eggroll before 2.5 has no others. From 2.5
-// on a nodemanager registers itself: its first heartbeat adds its row, the second learns the row's ID, and the third makes
-// it HEALTHY; they are 10 s apart. Where the row is there, the first heartbeat learns the ID, so that the node is HEALTHY
-// after 10 s instead of 20 s. Until then the row says, as eggroll's own would, that the node is starting.
+// addNodes lists the rows of nodes that have to be there before eggroll starts. eggroll before 2.5 has no others. From
+// 2.5 on a nodemanager registers itself: its first heartbeat adds its row, the second learns the row's ID, and the
+// third makes it HEALTHY; they are 10 s apart. Where the row is there, the first heartbeat learns the ID, so that the
+// node is HEALTHY after 10 s instead of 20 s. Until then the row says, as eggroll's own would, that the node is
+// starting.
 func (db *Database) addNodes(side *Side, register bool) {
 	db.NodesDB, db.NodesRegister = side.Eggroll.DBName, register
 	if register {
@@ -162,8 +164,8 @@ func (db *Database) addNodes(side *Side, register bool) {
 	}
 }
 
-// SchemaUpgrades lists the databases whose tables this host sees to, each with the release that is installed here and the
-// service account, and without the address of the server. Releases whose tables are not known are left out.
+// SchemaUpgrades lists the databases whose tables this host sees to, each with the release that is installed here and
+// the service account, and without the address of the server. Releases whose tables are not known are left out.
 func (s *Spec) SchemaUpgrades() []step.SchemaUpgrade {
 	db, ok := s.Database()
 	if !ok || !s.Runs(MySQL) && db.Inside {

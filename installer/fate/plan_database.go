@@ -24,7 +24,8 @@ func (p *planner) addDatabase() error {
 	accounts := databaseAccounts(db)
 	after := p.files
 	if db.Home != "" {
-		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")), p.system)
+		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")),
+			p.system)
 		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
 			DatabaseServer: step.DatabaseServer{
 				Flavour: step.Flavour(db.Engine), Home: db.Home, Program: DatabaseServer(db.Engine), Data: db.Data,
@@ -34,7 +35,8 @@ func (p *planner) addDatabase() error {
 			Socket: db.Socket, FormerRootPasswords: p.spec.formerAdminPasswords(),
 		}, ready...)
 		// The server need not wait for the files of other components, whose trees may take long to unpack.
-		started := p.addProgram(MySQL.Program(), slices.Concat(p.afterTree(db.Engine), p.filesOf[db.Engine], []string{initialised}))
+		started := p.addProgram(MySQL.Program(),
+			slices.Concat(p.afterTree(db.Engine), p.filesOf[db.Engine], []string{initialised}))
 		after = append(slices.Clone(p.files), started)
 	}
 	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
@@ -79,7 +81,8 @@ func (s *Spec) formerAdminPasswords() []step.Password {
 	return out
 }
 
-// databaseLogin is what has to be done before the readiness probe's login is written: the server must know its password.
+// databaseLogin is what has to be done before the readiness probe's login is written: the server must know its
+// password.
 func (p *planner) databaseLogin(f File) []string {
 	db, ok := p.part.Database()
 	if f.Path != p.spec.ProbeConf() || !ok || !db.Manage || db.Home == "" {
@@ -99,7 +102,9 @@ func (p *planner) afterTreeIfAny(name string) []string {
 func databaseAccounts(db Database) []step.Account {
 	var out []step.Account
 	for _, u := range db.Users {
-		i := slices.IndexFunc(out, func(a step.Account) bool { return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas) })
+		i := slices.IndexFunc(out, func(a step.Account) bool {
+			return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas)
+		})
 		if i < 0 {
 			out = append(out, step.Account{Name: u.Name, Password: step.Password(u.Password.Reveal()), Schemas: u.Schemas})
 			i = len(out) - 1
@@ -118,10 +123,10 @@ func databaseSchemas(db Database) []step.Schema {
 }
 
 // databaseRows are eggroll's nodes. From 2.5 on it keeps their rows itself, and only those that lack are added. Before,
-// the table has no unique key, and a second row for a node would start its workers twice. A node that was taken out of the
-// cluster file would go on being given work, and so its row goes. The status of a nodemanager is written when its row is,
-// and then set by the readiness probe of the clustermanager, which knows whether the node answers: eggroll 2.5, run here
-// before a rollback, has left LOSS, with which no job starts.
+// the table has no unique key, and a second row for a node would start its workers twice. A node that was taken out of
+// the cluster file would go on being given work, and so its row goes. The status of a nodemanager is written when its
+// row is, and then set by the readiness probe of the clustermanager, which knows whether the node answers: eggroll 2.5,
+// run here before a rollback, has left LOSS, with which no job starts.
 func databaseRows(db Database) []step.Rows {
 	var out []step.Rows
 	for _, kind := range []string{nodeClusterManager, nodeNodeManager} {

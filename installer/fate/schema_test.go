@@ -96,7 +96,8 @@ func TestNodesAreKeptRight(t *testing.T) {
 					}
 					continue
 				}
-				if pinned := slices.Contains(r.Pinned, "status"); r.Scope != "node_type" || pinned != (r.Values[0][2] == "CLUSTER_MANAGER") {
+				pinned := slices.Contains(r.Pinned, "status")
+				if r.Scope != "node_type" || pinned != (r.Values[0][2] == "CLUSTER_MANAGER") {
 					t.Errorf("FATE %s: %+v", release, r)
 				}
 			}

@@ -13,11 +13,13 @@ import (
 func TestUnfinished(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var query struct{ Status string }
-		if body, err := io.ReadAll(r.Body); err != nil || json.Unmarshal(body, &query) != nil || r.URL.Path != "/v1/job/query" {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || json.Unmarshal(body, &query) != nil || r.URL.Path != "/v1/job/query" {
 			t.Errorf("%s %s: %v", r.URL.Path, body, err)
 		}
 		answer := map[string]string{
-			"running": `[{"f_job_id":"2","f_status":"running"},{"f_job_id":"2","f_status":"running"},{"f_job_id":"9","f_status":"success"}]`,
+			"running": `[{"f_job_id":"2","f_status":"running"},{"f_job_id":"2","f_status":"running"},` +
+				`{"f_job_id":"9","f_status":"success"}]`,
 			"waiting": `[{"f_job_id":"1","f_status":"waiting"}]`,
 		}[query.Status]
 		if answer == "" {

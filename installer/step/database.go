@@ -74,7 +74,8 @@ func (d Database) Describe() string {
 			accounts = append(accounts, a.Name+"@"+from)
 		}
 	}
-	return fmt.Sprintf("schemas %s and accounts %s in the database at %s", strings.Join(schemas, ", "), strings.Join(accounts, ", "), d.Address)
+	return fmt.Sprintf("schemas %s and accounts %s in the database at %s",
+		strings.Join(schemas, ", "), strings.Join(accounts, ", "), d.Address)
 }
 
 // repair is one thing to be done, with the reason.
@@ -95,7 +96,8 @@ func applyRepairs(ctx context.Context, repairs []repair) error {
 // Check implements [engine.Step]. A server that does not answer yet is nothing wrong while a plan is printed.
 func (d Database) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
 	if !env.Host.Live() {
-		return engine.Finding{Done: true, Note: "the database at " + d.Address.String() + " is filled on the running machine"}, nil
+		note := "the database at " + d.Address.String() + " is filled on the running machine"
+		return engine.Finding{Done: true, Note: note}, nil
 	}
 	if d.isSocket() && !env.Host.Exists(d.Address.Socket) {
 		return engine.Finding{Why: "the database server does not run yet"}, nil
@@ -159,7 +161,9 @@ func (d Database) stages(h *host.Host, a *databaseAdmin) []func(context.Context)
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Schemas, a.schemaRepairs) },
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Accounts, a.accountRepairs) },
 		func(ctx context.Context) ([]repair, error) {
-			return each(ctx, d.Schemas, func(ctx context.Context, s Schema) ([]repair, error) { return d.scriptRepairs(ctx, h, a, s) })
+			return each(ctx, d.Schemas, func(ctx context.Context, s Schema) ([]repair, error) {
+				return d.scriptRepairs(ctx, h, a, s)
+			})
 		},
 		func(ctx context.Context) ([]repair, error) { return each(ctx, d.Rows, a.rowRepairs) },
 	}
@@ -231,7 +235,8 @@ func (d Database) refusedHint() string {
 		return "give the password that the database has in the cluster file (secrets: mysql_root), or set a new one:\n" +
 			"fate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root"
 	}
-	return "give the password that the database has in the cluster file (mysql: passwd, next to mysql: user, which names the administrator)"
+	return "give the password that the database has in the cluster file (mysql: passwd, next to mysql: user, which " +
+		"names the administrator)"
 }
 
 func (d Database) unreachableHint() string {
@@ -248,7 +253,8 @@ func (a *databaseAdmin) schemaRepairs(ctx context.Context, s Schema) ([]repair, 
 		charset = " CHARACTER SET " + quoteName(s.Charset)
 	}
 	var have string
-	err := a.db.QueryRowContext(ctx, "SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = ?", s.Name).Scan(&have)
+	err := a.db.QueryRowContext(ctx, "SELECT default_character_set_name FROM information_schema.schemata"+
+		" WHERE schema_name = ?", s.Name).Scan(&have)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return []repair{{"schema " + s.Name + " does not exist", func(ctx context.Context) error {
@@ -314,7 +320,8 @@ func (a *databaseAdmin) missingObject(ctx context.Context, schema string, script
 			return fmt.Sprintf("table %s.%s does not exist", schema, t), nil
 		}
 	}
-	indexes, err := a.names(ctx, "SELECT DISTINCT CONCAT(table_name, '.', index_name) FROM information_schema.statistics WHERE table_schema = ?", schema)
+	indexes, err := a.names(ctx, "SELECT DISTINCT CONCAT(table_name, '.', index_name) FROM information_schema.statistics"+
+		" WHERE table_schema = ?", schema)
 	if err != nil {
 		return "", fmt.Errorf("cannot list the indexes of %s: %w", schema, err)
 	}

@@ -230,12 +230,17 @@ func (a *databaseAdmin) accountRepairsAt(ctx context.Context, account Account, f
 	return out, nil
 }
 
-// grant gives an account every right on a schema.
+// grant gives an account its rights on a schema: on a server of ours every one, on an outside server those that it needs.
 func (a *databaseAdmin) grant(user, from, schema string) repair {
 	name := user + "@" + from
+	rights := allPrivileges
+	if a.outside != nil { // whose administrator may give no others
+		rights = strings.Join(ServiceRights(), ", ")
+	}
 	return repair{fmt.Sprintf("%s has no rights on %s", name, schema), func(ctx context.Context) error {
 		give := func(pattern string) error {
-			return a.exec(ctx, fmt.Sprintf("grant %s to %s", schema, name), "GRANT ALL PRIVILEGES ON "+quoteName(pattern)+".* TO ?@?", user, from)
+			statement := fmt.Sprintf("GRANT %s ON %s.* TO ?@?", rights, quoteName(pattern))
+			return a.exec(ctx, fmt.Sprintf("grant %s to %s", schema, name), statement, user, from)
 		}
 		err := give(schema)
 		if escaped := strings.ReplaceAll(schema, "_", `\_`); serverError(err, errSchemaDenied) && escaped != schema {

@@ -157,7 +157,7 @@ func (d Database) Missing(f DatabaseFacts) []string {
 			if len(missingRights(have, schema, serviceRights)) == 0 {
 				continue
 			}
-			need(schema, serviceRights...)
+			need(schema, ServiceRights()...) // which it is given
 			if !mayGrant(f.Grants, schema) {
 				missing = append(missing, "GRANT OPTION on "+schema+".*")
 			}

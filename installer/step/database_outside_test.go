@@ -85,6 +85,15 @@ func TestOutsideAdministrators(t *testing.T) {
 				"CREATE USER ON *.* TO dba@'%'", "ALL PRIVILEGES ON eggroll_meta.* TO dba@'%' WITH GRANT OPTION",
 				"ALL PRIVILEGES ON `fate\\_%`.* TO dba@'%' WITH GRANT OPTION",
 			}, false, nil},
+			{"the rights of config sql", []string{
+				"CREATE USER ON *.* TO dba@'%'",
+				strings.Join(ServiceRights(), ", ") + " ON `eggroll\\_meta`.* TO dba@'%' WITH GRANT OPTION",
+				strings.Join(ServiceRights(), ", ") + " ON `fate\\_flow`.* TO dba@'%' WITH GRANT OPTION",
+			}, false, nil},
+			{"no routines", []string{
+				"CREATE USER ON *.* TO dba@'%'", "ALL PRIVILEGES ON eggroll_meta.* TO dba@'%' WITH GRANT OPTION",
+				strings.Join(serviceRights, ", ") + " ON fate_flow.* TO dba@'%' WITH GRANT OPTION",
+			}, false, []string{"CREATE ROUTINE on fate_flow.*", "ALTER ROUTINE on fate_flow.*", "EXECUTE on fate_flow.*"}},
 			{"both schemas", []string{
 				"ALL PRIVILEGES ON eggroll_meta.* TO dba@'%' WITH GRANT OPTION", "ALL PRIVILEGES ON fate_flow.* TO dba@'%' WITH GRANT OPTION",
 			}, false, []string{"CREATE USER on *.*"}},

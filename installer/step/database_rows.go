@@ -27,7 +27,8 @@ func (a *databaseAdmin) rowRepairs(ctx context.Context, r Rows) ([]repair, error
 		key := values[:len(r.Key)]
 		matches := rowsWithKey(stored, key)
 		if len(matches) == 0 {
-			out = append(out, repair{fmt.Sprintf("%s has no row %s", table, strings.Join(key, " ")), func(ctx context.Context) error {
+			why := fmt.Sprintf("%s has no row %s", table, strings.Join(key, " "))
+			out = append(out, repair{why, func(ctx context.Context) error {
 				return a.insertRow(ctx, r, values)
 			}})
 			continue
@@ -69,7 +70,8 @@ func (a *databaseAdmin) pin(r Rows, row storedRow, want []string) repair {
 			set[i] = quoteName(column) + " = ?"
 			args = append(args, want[i])
 		}
-		statement := fmt.Sprintf("UPDATE %s.%s SET %s WHERE %s = ?", quoteName(r.Schema), quoteName(r.Table), strings.Join(set, ", "), quoteName(r.ID))
+		statement := fmt.Sprintf("UPDATE %s.%s SET %s WHERE %s = ?",
+			quoteName(r.Schema), quoteName(r.Table), strings.Join(set, ", "), quoteName(r.ID))
 		return a.exec(ctx, fmt.Sprintf("set a row of %s.%s right", r.Schema, r.Table), statement, append(args, row.id)...)
 	}}
 }
@@ -81,7 +83,9 @@ func (r Rows) isStranger(row storedRow) bool {
 		return false
 	}
 	inScope := slices.ContainsFunc(r.Values, func(values []string) bool { return values[scope] == row.key[scope] })
-	wanted := slices.ContainsFunc(r.Values, func(values []string) bool { return slices.Equal(values[:len(r.Key)], row.key) })
+	wanted := slices.ContainsFunc(r.Values, func(values []string) bool {
+		return slices.Equal(values[:len(r.Key)], row.key)
+	})
 	return inScope && !wanted
 }
 
@@ -97,12 +101,14 @@ func rowsWithKey(stored []storedRow, key []string) []storedRow {
 
 // storedRows reads a table in the order of its ids. A table that does not exist yet has no rows.
 func (a *databaseAdmin) storedRows(ctx context.Context, r Rows) ([]storedRow, error) {
-	found, err := a.names(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", r.Schema, r.Table)
+	found, err := a.names(ctx, "SELECT table_name FROM information_schema.tables"+
+		" WHERE table_schema = ? AND table_name = ?", r.Schema, r.Table)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	columns := quoteNames(slices.Concat([]string{r.ID}, r.Key, r.Pinned))
-	rows, err := a.db.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM %s.%s ORDER BY %s", columns, quoteName(r.Schema), quoteName(r.Table), quoteName(r.ID)))
+	rows, err := a.db.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM %s.%s ORDER BY %s",
+		columns, quoteName(r.Schema), quoteName(r.Table), quoteName(r.ID)))
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +141,8 @@ func (a *databaseAdmin) insertRow(ctx context.Context, r Rows, values []string) 
 		args[i] = v
 	}
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")
-	statement := fmt.Sprintf("INSERT INTO %s.%s (%s) VALUES (%s)", quoteName(r.Schema), quoteName(r.Table), quoteNames(slices.Concat(r.Key, r.Fill)), marks)
+	statement := fmt.Sprintf("INSERT INTO %s.%s (%s) VALUES (%s)",
+		quoteName(r.Schema), quoteName(r.Table), quoteNames(slices.Concat(r.Key, r.Fill)), marks)
 	return a.exec(ctx, fmt.Sprintf("add a row to %s.%s", r.Schema, r.Table), statement, args...)
 }
 

@@ -122,8 +122,9 @@ type tableIndex struct{ table, name string }
 
 var (
 	chooseDatabase = regexp.MustCompile(`(?is)^(USE|CREATE\s+(DATABASE|SCHEMA))\b`)
-	createTable    = regexp.MustCompile("(?is)^CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?((?:`[^`]+`|\\w+)(?:\\.(?:`[^`]+`|\\w+))?)")
-	createIndex    = regexp.MustCompile("(?is)^CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(`[^`]+`|\\w+)\\s+ON\\s+(`[^`]+`|\\w+)")
+	createTable    = regexp.MustCompile("(?is)^CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?" +
+		"((?:`[^`]+`|\\w+)(?:\\.(?:`[^`]+`|\\w+))?)")
+	createIndex = regexp.MustCompile("(?is)^CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(`[^`]+`|\\w+)\\s+ON\\s+(`[^`]+`|\\w+)")
 )
 
 // parseSchema reads a script. Statements that choose a database are left out: the configuration does.
