@@ -95,6 +95,9 @@ func Questions(s *Spec) host.FactsQuery {
 	for _, p := range s.Ports() {
 		q.Binds = append(q.Binds, s.bindAddress(p))
 	}
+	if own, err := netip.ParseAddr(s.IP); err == nil {
+		q.Own = own
+	}
 	q.Peers = s.targets()
 	return q
 }

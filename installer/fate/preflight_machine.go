@@ -272,24 +272,6 @@ func (p *preflight) selinux() {
 	r.prepare("selinux", "as FATE's guide says: setenforce 0, and SELINUX=permissive in /etc/selinux/config")
 }
 
-func (p *preflight) firewall() {
-	r := p.check("firewall", "the firewall lets the other hosts of the cluster in", "open ports, or no firewall")
-	fw := p.f.Firewall
-	if !fw.Active {
-		r.measured("no active firewalld or ufw").ok()
-		return
-	}
-	var ports []string
-	for _, port := range p.s.openPorts() {
-		ports = append(ports, strconv.Itoa(port))
-	}
-	command := "ufw allow proto tcp to any port " + strings.Join(ports, ",")
-	if fw.Name == "firewalld" {
-		command = "firewall-cmd --permanent --add-port=" + strings.Join(ports, "/tcp --add-port=") + "/tcp && firewall-cmd --reload"
-	}
-	r.measured("%s is active", fw.Name).prepare("firewall", "%s", command)
-}
-
 // clock matters between hosts: FATE-Flow's signatures are good for 60 seconds, and certificates for a while.
 func (p *preflight) clock() {
 	r := p.check("time", "the clock is kept right", "synchronized")

@@ -255,10 +255,18 @@ func TestPreflight(t *testing.T) {
 		"program file left": {func(f *host.Facts) {
 			pathOf(f, "/data/projects/common/supervisord/supervisord.d/fate-mysql.conf").Exists = true
 		}, in, "supervisor-conf", StatusRefused, "fate-mysql.conf"},
-		"no locale":               {func(f *host.Facts) { f.Locale = host.Locale{Lang: "POSIX"} }, in, "locale", StatusWarning, "POSIX"},
-		"proxy of systemd":        {func(f *host.Facts) { f.Environment = []string{"LANG", "PATH", "http_proxy"} }, in, "environment", StatusOK, "do not get http_proxy"},
-		"enforcing":               {func(f *host.Facts) { f.SELinux = "enforcing" }, in, "selinux", StatusPlanned, "enforcing"},
-		"firewalld":               {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, in, "firewall", StatusPlanned, "firewalld"},
+		"no locale":            {func(f *host.Facts) { f.Locale = host.Locale{Lang: "POSIX"} }, in, "locale", StatusWarning, "POSIX"},
+		"proxy of systemd":     {func(f *host.Facts) { f.Environment = []string{"LANG", "PATH", "http_proxy"} }, in, "environment", StatusOK, "do not get http_proxy"},
+		"enforcing":            {func(f *host.Facts) { f.SELinux = "enforcing" }, in, "selinux", StatusPlanned, "enforcing"},
+		"firewalld":            {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, in, "firewall", StatusPlanned, "firewalld"},
+		"filter not looked at": {func(f *host.Facts) { f.Unknown["filter"] = "no tool" }, in, "firewall", StatusSkipped, "not looked at: no tool"},
+		"filter drops all": {func(f *host.Facts) {
+			f.Filter.Chains = []host.FilterChain{{Tool: "nft", Table: "inet site", Name: "in", Base: true, Policy: "drop"}}
+		}, in,
+			"firewall", StatusRefused, "chain in of table inet site drops connections from other hosts to ports 9370"},
+		"filter on lo": {func(f *host.Facts) {
+			f.Dials = []host.Dial{{Addr: netip.MustParseAddrPort("127.0.0.1:9370"), Error: "no answer within 1s"}}
+		}, in, "firewall", StatusRefused, "keeps this host from its own ports: 127.0.0.1:9370 (no answer within 1s)"},
 		"clock":                   {func(f *host.Facts) { f.Time.Synchronized = false }, in, "time", StatusWarning, "not synchronized"},
 		"no lsof":                 {func(f *host.Facts) { delete(f.Programs, "lsof") }, in, "programs", StatusOK, "without lsof upstream's own"},
 		"no procps":               {func(f *host.Facts) { delete(f.Programs, "ps"); delete(f.Programs, "kill") }, in, "programs", StatusOK, "kill, ps not on this host, fate-installer's own serve"},
@@ -303,6 +311,7 @@ func goodFacts(s *Spec) *host.Facts {
 		Limits:    []host.Limit{{Name: "nofile", Soft: 1024, Hard: 65535}, {Name: "nproc", Soft: host.Unlimited, Hard: host.Unlimited}},
 		Addresses: []host.Address{{Interface: "eth0", IP: netip.MustParseAddr(s.IP)}},
 		Locale:    host.Locale{System: "en_US.UTF-8"}, SELinux: "absent", Time: host.TimeSync{Service: "chronyd", Synchronized: true},
+		Filter:   host.Filter{Looked: []string{"iptables-save", "nft"}},
 		Sysctls:  host.Sysctls{"kernel.pid_max": "131072", "net.ipv4.ip_local_port_range": "32768 60999"},
 		Programs: host.Programs{}, Unknown: host.Unknown{},
 		Libraries: host.Libraries{"libaio.so.1": "/lib64", "libnuma.so.1": "/lib64", "libssl.so.10": "/lib64", "libcrypto.so.10": "/lib64"},

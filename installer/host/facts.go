@@ -19,18 +19,20 @@ type Facts struct {
 	Hostname      Hostname       `json:"hostname"`
 	CPU           CPU            `json:"cpu"`
 	Memory        Memory         `json:"memory"`
-	Limits        []Limit        `json:"limits"`    // of this process
-	Paths         []PathFact     `json:"paths"`     // one for each path asked for, in that order
-	Addresses     []Address      `json:"addresses"` // of every interface that is up
-	Listeners     []Listener     `json:"listeners"` // TCP sockets that wait for connections
-	Binds         []Bind         `json:"binds"`     // outcome of binding each port asked for
-	Peers         []Reach        `json:"peers"`     // outcome of connecting to each target asked for
-	Processes     []Process      `json:"processes"` // without the kernel's own threads
+	Limits        []Limit        `json:"limits"`          // of this process
+	Paths         []PathFact     `json:"paths"`           // one for each path asked for, in that order
+	Addresses     []Address      `json:"addresses"`       // of every interface that is up
+	Listeners     []Listener     `json:"listeners"`       // TCP sockets that wait for connections
+	Binds         []Bind         `json:"binds"`           // outcome of binding each port asked for
+	Dials         []Dial         `json:"dials,omitempty"` // outcome of connecting to this host's own ports
+	Peers         []Reach        `json:"peers"`           // outcome of connecting to each target asked for
+	Processes     []Process      `json:"processes"`       // without the kernel's own threads
 	Users         []User         `json:"users"`
 	Groups        []Group        `json:"groups"`
 	Locale        Locale         `json:"locale"`
 	SELinux       string         `json:"selinux"` // absent, disabled, permissive or enforcing
 	Firewall      Firewall       `json:"firewall"`
+	Filter        Filter         `json:"filter,omitzero"` // rules of the kernel's packet filter
 	Time          TimeSync       `json:"time"`
 	Sysctls       Sysctls        `json:"sysctls"`                  // those of sysctlsOfInterest that this kernel has
 	Programs      Programs       `json:"programs"`                 // where each program asked for was found
@@ -71,6 +73,7 @@ type Programs map[string]string
 type FactsQuery struct {
 	Paths    []string         // filesystem facts are wanted for these absolute paths, which need not exist
 	Binds    []netip.AddrPort // ports that should be free; only tried on the running machine
+	Own      netip.Addr       // this host's address in the cluster; over it and over lo, the Binds are connected to
 	Peers    []Target         // remote ends that should answer; only tried on the running machine
 	Programs []string         // looked up in the usual directories
 	Trials   []Trial          // run on the running machine only
@@ -87,10 +90,12 @@ func Gather(ctx context.Context, h *Host, q FactsQuery) (*Facts, error) {
 		g.selinux, g.firewall, g.timeSync, g.sysctls, g.sessionLimits,
 		func() { g.accounts(q.Users, q.Groups) },
 		func() { g.sockets(ctx, q.Binds) },
+		func() { g.dials(ctx, q.Own) },
 		g.addresses, g.hostname, g.libraries,
 		func() { g.paths(q.Paths) },
 		func() { g.programs(q.Programs) },
 		func() { g.managerEnvironment(ctx) },
+		func() { g.filter(ctx) },
 		func() { g.trials(ctx, q.Trials) },
 		func() { g.peers(ctx, q.Peers) },
 	} {
