@@ -78,17 +78,20 @@ func newKeysCompleteCommand(g *globals) *cobra.Command {
 		Use:   "complete ANSWER",
 		Short: "Add the peer's answer to this side's own keys",
 		Long: `Add the answer that the peer made with keys sign to the keys that this side made with keys request, check the
-whole, and pack it for this side's rollsite hosts. A later answer, of certificates that were renewed, replaces the former one.
+whole, and pack it for this side's rollsite hosts. With --shared-ca it is that of an exchange whose CA signs for all. A later answer, of certificates that were renewed, replaces the former one.
 
 EXIT STATUS
   0    the keys can be installed
   2    wrong usage, or an answer that does not fit`,
 		Example: `  fate-installer keys complete --config host.yaml --keys host-keys host-answer.pem
+  fate-installer keys complete --config host.yaml --keys host-keys --shared-ca host-answer.pem   # of an exchange
   fate-installer install --config host.yaml --keys host-keys/host.tar.gz`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return runKeysComplete(g, o, args[0]) },
 	}
 	cmd.Flags().StringVar(&o.keys, "keys", "", "`directory` that this side's keys request made")
+	cmd.Flags().BoolVar(&o.shared, "shared-ca", false,
+		"take the certificate for this side's server, too, of the peer's CA")
 	_ = cmd.MarkFlagRequired("keys")
 	return cmd
 }
@@ -195,7 +198,11 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 	if g.Output == outputJSON {
 		return g.printJSON(map[string]any{"role": request.Role, "answer": out})
 	}
-	g.printf("%s: for the %s, who takes it with fate-installer keys complete\n", out, request.Role)
+	takes := "fate-installer keys complete"
+	if o.shared {
+		takes += " --shared-ca"
+	}
+	g.printf("%s: for the %s, who takes it with %s\n", out, request.Role, takes)
 	return nil
 }
 
@@ -212,9 +219,9 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot read the answer: %w", err), exitUsage)
 	}
-	files, err := fate.Complete(side.Role, own, answer)
+	files, err := fate.Complete(side.Role, own, answer, o.shared)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exitCode(withHint(err, "--shared-ca is said by both: the exchange that signs, and the side that completes"), exitUsage)
 	}
 	problems, remarks := fate.CheckKeys(side.Role, side.Names, files, time.Now())
 	if len(problems) > 0 {

@@ -189,7 +189,13 @@ func TestKeysOfAnExchange(t *testing.T) {
 		}
 		mustRunCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"), "--config",
 			config("public"), "--keys", keys("exchange"), "--out", answer, request)
-		mustRunCLI(t, root, "", "keys", "complete", "--config", config(role), "--keys", keys(role), answer)
+		if _, stderr, code := runCLI(t, root, "", "keys", "complete", "--config", config(role), "--keys",
+			keys(role), answer); code != exitUsage ||
+			!strings.Contains(stderr, "its CA would say whom this side accepts") {
+			t.Errorf("a server's certificate that was not asked for: exit %d\n%s", code, stderr)
+		}
+		mustRunCLI(t, root, "", "keys", "complete", "--shared-ca", "--config", config(role), "--keys", keys(role),
+			answer)
 		mustRunCLI(t, root, "", "keys", "check", "--config", config(role), "--role", role, filepath.Join(keys(role),
 			role+".tar.gz"))
 	}

@@ -1,9 +1,11 @@
 package fate
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,8 +28,8 @@ func seedFiles(f *testing.F, patterns ...string) {
 	}
 }
 
-// checkParse holds what Parse promises for any bytes: it gives Problems, each with a place, or a cluster of which every
-// host can be rendered, and that survives being written as a cluster file.
+// checkParse holds what Parse promises for any bytes: it gives Problems, each with a place, or a cluster of which
+// every host can be rendered, and that survives being written as a cluster file.
 func checkParse(t *testing.T, data []byte) {
 	c, err := Parse([]Source{{Name: "fuzz", Data: data}})
 	if err != nil {
@@ -93,7 +95,8 @@ func FuzzSetupConf(f *testing.F) {
 }
 
 func FuzzSpecialRoute(f *testing.F) {
-	for _, s := range []string{"8888:192.168.2.1:9370", "default:fate.example.com:9371:secure", "1:2:3:4:5", "::", "x:y:z"} {
+	for _, s := range []string{"8888:192.168.2.1:9370", "default:fate.example.com:9371:secure", "1:2:3:4:5", "::",
+		"x:y:z"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -140,10 +143,42 @@ func FuzzKeyFiles(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		var files []NamedFile
-		for _, name := range []string{"ca.pem", "client-ca.pem", "server.pem", "server.key", "client-client.pem", "client-client.key"} {
+		for _, name := range []string{"ca.pem", "client-ca.pem", "server.pem", "server.key", "client-client.pem",
+			"client-client.key"} {
 			files = append(files, NamedFile{"host-" + name, data})
 		}
 		CheckKeys(RoleHost, []string{"192.168.0.1"}, files, testNow)
+	})
+}
+
+// FuzzPeerKeys reads what the other side sends: requests and answers.
+func FuzzPeerKeys(f *testing.F) {
+	side := KeySide{Role: RoleHost, Names: []string{"192.168.0.1", "fate.example.com"}}
+	own, request, err := OwnKeys(side, false, testNow, rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	parsed, err := ParsePeerRequest(request)
+	if err != nil || !slices.Equal(parsed.Names, side.Names) || parsed.Role != RoleHost {
+		f.Fatalf("%+v, %v", parsed, err)
+	}
+	ca := Authority{Name: "fate_host", Cert: own[0].Content, Key: own[1].Content}
+	answer, err := parsed.Sign(ca, true, side.Names, testNow, rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(request)
+	f.Add(answer)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, err := ParsePeerRequest(data); err == nil && (p.Role == "" || p.client == nil || p.server == nil) {
+			t.Errorf("an incomplete request is taken: %+v", p)
+		}
+		for _, shared := range []bool{false, true} {
+			files, err := Complete(RoleHost, own, data, shared)
+			if err == nil && len(files) != 6 {
+				t.Errorf("%d files", len(files))
+			}
+		}
 	})
 }
 

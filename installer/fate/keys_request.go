@@ -186,8 +186,9 @@ func (p *PeerRequest) Sign(a Authority, shared bool, known []string, now time.Ti
 // ownNames are the files of a side that no answer replaces, and the certificates that one may replace.
 var ownNames = []string{"ca.pem", "server.pem", "server.key", "client-client.key"}
 
-// Complete adds a peer's answer to a side's own keys. Only what is to be installed is returned.
-func Complete(role Role, files []NamedFile, answer []byte) ([]NamedFile, error) {
+// Complete adds a peer's answer to a side's own keys. Only what is to be installed is returned. Without shared, an
+// answer with a certificate for the own server is refused: the peer's CA would then say whom this side accepts.
+func Complete(role Role, files []NamedFile, answer []byte, shared bool) ([]NamedFile, error) {
 	certs := map[string][]byte{}
 	for rest := answer; ; {
 		var block *pem.Block
@@ -214,7 +215,12 @@ func Complete(role Role, files []NamedFile, answer []byte) ([]NamedFile, error) 
 	if certs["client-ca.pem"] == nil || certs["client-client.pem"] == nil {
 		return nil, errors.New("cannot use the answer: it is none of fate-installer keys sign")
 	}
-	if certs["server.pem"] != nil { // of the peer's CA, which then also signs the clients that this side accepts
+	switch signed := certs["server.pem"] != nil; {
+	case signed && !shared:
+		return nil, errors.New("cannot use the answer: the peer has signed this side's server, too, so that its CA would say whom this side accepts")
+	case !signed && shared:
+		return nil, errors.New("cannot use the answer: it has no certificate for this side's server")
+	case signed: // of the peer's CA, which then also signs the clients that this side accepts
 		certs["ca.pem"] = certs["client-ca.pem"]
 	}
 	var out []NamedFile
