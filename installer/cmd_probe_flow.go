@@ -74,6 +74,13 @@ type serviceConf struct {
 		Host     string `yaml:"host"`
 		GRPCPort int    `yaml:"grpc_port"`
 	} `yaml:"fateflow"`
+	Database struct {
+		Name     string `yaml:"name"`
+		User     string `yaml:"user"`
+		Password string `yaml:"passwd"`
+		Host     string `yaml:"host"`
+		Port     int    `yaml:"port"`
+	} `yaml:"database"`
 	ZooKeeper struct {
 		Hosts    []string `yaml:"hosts"`
 		UseACL   bool     `yaml:"use_acl"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"fate-installer/installer/peer"
 	"fate-installer/installer/problem"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 )
@@ -22,17 +24,19 @@ func newProbeWorkerCommand() *cobra.Command {
 	var conf, state string
 	cmd := &cobra.Command{
 		Use:    "probe-worker --conf FILE",
-		Short:  "Check that a worker of this host's FATE-Flow is free",
+		Short:  "Check that this host's FATE-Flow can start a job",
 		Hidden: true,
 		Long: `Have a worker of this host's FATE-Flow answer a request for its version. FATE-Flow has five workers for each processor;
 each job that hangs, because a nodemanager does not answer, keeps one. When none is left, no job can be submitted until
 FATE-Flow is restarted.
 
-With --state a success holds for a minute, because FATE-Flow writes each call into its logs.
+Also log in to its database, as it does for every job. Its web server and its workers answer without one.
+
+With --state a worker's answer holds for a minute, because FATE-Flow writes each call into its logs.
 
 EXIT STATUS
-  0    a worker has answered
-  1    none has, or FATE-Flow does not listen`,
+  0    a worker has answered, and the database
+  1    none has, FATE-Flow does not listen, or the database does not answer`,
 		Example: `  fate-installer svc probe-worker --conf /data/projects/fate/conf/service_conf.yaml`,
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeWorker(cmd.Context(), conf, state) },
@@ -46,13 +50,21 @@ EXIT STATUS
 // workerTimeout is how long a call may wait for a worker. It is less than the supervisor's time limit for a probe.
 const workerTimeout = 3 * time.Second
 
-func runProbeWorker(ctx context.Context, conf, stateFile string) error {
-	addr, err := flowGRPCAddress(conf)
+func runProbeWorker(ctx context.Context, file, stateFile string) error {
+	conf, err := readServiceConf(file)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, workerTimeout)
 	defer cancel()
+	database := make(chan error, 1)
+	go func() { database <- conf.askDatabase(ctx) }()
+	worker := probeWorker(ctx, conf.grpcAddress(), stateFile)
+	return errors.Join(worker, <-database)
+}
+
+// probeWorker has a worker answer, unless one has within the last minute.
+func probeWorker(ctx context.Context, addr, stateFile string) error {
 	if stateFile == "" {
 		return askWorker(ctx, addr)
 	}
@@ -78,20 +90,49 @@ func askWorker(ctx context.Context, addr string) error {
 	return err
 }
 
-// flowGRPCAddress reads where FATE-Flow listens for gRPC.
-func flowGRPCAddress(file string) (string, error) {
+// readServiceConf reads FATE-Flow's configuration.
+func readServiceConf(file string) (*serviceConf, error) {
 	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
-		return "", fmt.Errorf("cannot read FATE-Flow's configuration: %w", err)
+		return nil, fmt.Errorf("cannot read FATE-Flow's configuration: %w", err)
 	}
 	var conf serviceConf
 	if err := yaml.Unmarshal(data, &conf); err != nil {
-		return "", fmt.Errorf("cannot understand %s: %w", file, errors.New(yaml.FormatError(err, false, false)))
+		return nil, fmt.Errorf("cannot understand %s: %w", file, errors.New(yaml.FormatError(err, false, false)))
 	}
 	if conf.FateFlow.Host == "" || conf.FateFlow.GRPCPort == 0 {
-		return "", fmt.Errorf("%s has no fateflow.host or no fateflow.grpc_port", file)
+		return nil, fmt.Errorf("%s has no fateflow.host or no fateflow.grpc_port", file)
 	}
-	return net.JoinHostPort(conf.FateFlow.Host, strconv.Itoa(conf.FateFlow.GRPCPort)), nil
+	return &conf, nil
+}
+
+// grpcAddress is where FATE-Flow listens for gRPC.
+func (c *serviceConf) grpcAddress() string {
+	return net.JoinHostPort(c.FateFlow.Host, strconv.Itoa(c.FateFlow.GRPCPort))
+}
+
+// askDatabase logs in to FATE-Flow's database with its account. A configuration without one has nothing to ask.
+func (c *serviceConf) askDatabase(ctx context.Context) error {
+	d := c.Database
+	if d.Host == "" || d.Port == 0 {
+		return nil
+	}
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.DBName = "tcp", net.JoinHostPort(d.Host, strconv.Itoa(d.Port)), d.Name
+	config.User, config.Passwd = d.User, d.Password
+	config.Timeout, config.ReadTimeout = workerTimeout, workerTimeout
+	config.Logger = silentLogger{}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	var one int
+	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("its database at %s does not answer, and no job can start: %w", config.Addr, err)
+	}
+	return nil
 }
 
 // workerState is what the checks for a free worker have seen.

@@ -85,3 +85,29 @@ func TestProbeWorkerWithoutFlow(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestProbeAsksTheDatabase: while a worker's answer holds, the database is asked all the same.
+func TestProbeAsksTheDatabase(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close() //nolint:errcheck // nothing was written
+	_, port, _ := net.SplitHostPort(addr)
+	dir := t.TempDir()
+	conf, state := filepath.Join(dir, "service_conf.yaml"), filepath.Join(dir, "state.json")
+	text := "fateflow: {host: 127.0.0.1, grpc_port: 1}\ndatabase: {name: fate_flow, user: fate, passwd: s3cret, host: 127.0.0.1, port: " + port + "}\n"
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := readWorkerState(state, bootID(), time.Now())
+	s.note(false, true, time.Now())
+	if err := writeProbeState(state, s); err != nil {
+		t.Fatal(err)
+	}
+	err = runProbeWorker(t.Context(), conf, state)
+	if err == nil || !strings.Contains(err.Error(), "its database at "+addr+" does not answer, and no job can start") || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("error %v", err)
+	}
+}

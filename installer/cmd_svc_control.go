@@ -14,9 +14,10 @@ import (
 )
 
 type svcControlOptions struct {
-	NoWait     bool
-	Dependants bool
-	Timeout    time.Duration
+	NoWait         bool
+	Dependants     bool // of restart
+	WithDependants bool // of stop
+	Timeout        time.Duration
 }
 
 func (o *svcControlOptions) addFlags(cmd *cobra.Command) {
@@ -62,17 +63,28 @@ func newSvcStopCommand(g *globals) *cobra.Command {
 		Short: "Stop programs with everything they started",
 		Long: `Stop programs: of those that are named, the dependants first. Each gets its stop signal, after stopwaitsecs KILL, and
 counts as stopped when everything it started is gone too. They stay stopped until they are started, or until the host
-boots.` + controlExitStatus,
+boots.
+
+Programs that need them go on and are shown as degraded: they are named, and --with-dependants stops them first.` + controlExitStatus,
 		Example: `  fate-installer svc stop fateboard
+  fate-installer svc stop --with-dependants mysql
   fate-installer svc stop all`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
-				return c.Stop(ctx, names, !o.NoWait)
+				if o.WithDependants {
+					return c.StopWithDependants(ctx, names, !o.NoWait)
+				}
+				outcome, err := c.Stop(ctx, names, !o.NoWait)
+				if err == nil {
+					err = tellDependants(ctx, g, c, names)
+				}
+				return outcome, err
 			})
 		},
 	}
 	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.WithDependants, "with-dependants", false, "stop the programs that need them, too")
 	return cmd
 }
 
@@ -108,6 +120,30 @@ through ZooKeeper, so that there is always one. Jobs that this host's FATE-Flow 
 	cmd.Flags().BoolVar(&rolling, "rolling", false, "restart FATE-Flow when another one can take its place, in turns with other hosts")
 	cmd.Flags().BoolVar(&o.Dependants, "dependants", false, "restart what depends on them too")
 	return cmd
+}
+
+// tellDependants names the programs that cannot work without those that were stopped.
+func tellDependants(ctx context.Context, g *globals, c *rpc.Client, stopped []string) error {
+	if g.Output == outputJSON {
+		return nil // degraded_by of each status says it
+	}
+	statuses, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range stopped {
+		var needed []string
+		for _, st := range statuses {
+			if st.Degraded && slices.Contains(st.DegradedBy, name) {
+				needed = append(needed, st.Name)
+			}
+		}
+		if len(needed) > 0 {
+			g.printf("%s: needed by %s, degraded until it is started again; to stop them, too: fate-installer svc stop --with-dependants %s\n",
+				name, strings.Join(needed, ", "), strings.TrimPrefix(name, "fate-"))
+		}
+	}
+	return nil
 }
 
 type controlFunc func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error)

@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 	"fate-installer/supervisor"
 )
 
@@ -162,8 +164,9 @@ func installSupervisor(ctx context.Context, g *globals) error {
 		return fmt.Errorf("cannot install the boot unit for %s: %w", s.Platform(), err)
 	}
 	if !s.running() {
+		began := time.Now().Truncate(time.Second)
 		if err := s.Start(); err != nil {
-			return withHint(fmt.Errorf("cannot start the supervisor: %w", err), s.logHint())
+			return withHint(step.UnitFailure(ctx, h, supervisor.UnitName, l.SupervisorLog(), began, err), s.logHint())
 		}
 	}
 	g.printf("the supervisor is running and starts at boot (%s)\n", s.Platform())

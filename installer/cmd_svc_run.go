@@ -31,6 +31,7 @@ changed configuration. SIGUSR2 opens the log file again. Killed by any means, it
 
 Program files have the keys of supervisor 4. These are added to them:
   depends_on          programs that must be ready first: a,b
+  needs               programs without which it cannot work, and which it does not wait for at its start
   ready_tcp           host:port that accepts a connection
   ready_http          [METHOD] URL [status=N] [or_status=N] [header="K: V"] [body=...] [contains=...]
   ready_exec          a command that exits with 0

@@ -30,8 +30,11 @@ func newSvcStatusCommand(g *globals) *cobra.Command {
 restarted, its ports, its memory, and in one line why it is not ready.
 
 RUNNING and ready are different things: a program runs when it has lived for startsecs, and is ready when its probe
-got an answer. The clustermanager is ready when every nodemanager of the party gets jobs and answers, FATE-Flow when one of
-its workers does.
+got an answer and what it needs is there. The clustermanager is ready when every nodemanager of the party gets jobs and answers, FATE-Flow when one of
+its workers does and its database does.
+
+A program that needs another one which is not there is degraded: it goes on, and is ready again with that one. With -o json
+it is "ready": false, "degraded": true, and "degraded_by" names what is missing.
 
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.
@@ -112,7 +115,7 @@ func printStatuses(g *globals, statuses []supervisor.Status) error {
 func writeStatuses(w io.Writer, statuses []supervisor.Status, now time.Time) error {
 	t := newTable(w, "NAME", "STATE", "READY", "PID", "SINCE", "RESTARTS", "PORTS", "MEMORY", "WHY")
 	for _, st := range statuses {
-		t.row(displayName(&st), string(st.State), yesNo(st.Ready), orDash(st.PID), shortDuration(now.Sub(since(&st))),
+		t.row(displayName(&st), string(st.State), readyText(&st), orDash(st.PID), shortDuration(now.Sub(since(&st))),
 			strconv.Itoa(st.Restarts), joinInts(st.Ports), memoryText(st.Memory), whyText(&st))
 	}
 	return t.flush()
@@ -139,6 +142,14 @@ func whyText(st *supervisor.Status) string {
 		why = strings.TrimPrefix(why+"; its definition has changed: fate-installer svc update", "; ")
 	}
 	return why
+}
+
+// readyText says whether a program works: "degraded" is one that lacks only what other programs do.
+func readyText(st *supervisor.Status) string {
+	if st.Degraded {
+		return "degraded"
+	}
+	return yesNo(st.Ready)
 }
 
 func yesNo(b bool) string {

@@ -19,7 +19,7 @@ func newSvcWhyCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "why NAME",
 		Short: "Say why a program is not ready, and what to do",
-		Long: `Walk from a program over what it depends on to the root of the trouble, and show there how the last process ended, the
+		Long: `Walk from a program over what it depends on or needs to the root of the trouble, and show there how the last process ended, the
 last lines of its log, who holds the ports it needs, and what to do. Modules on other hosts that it needs are asked, too.
 
 EXIT STATUS

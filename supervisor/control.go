@@ -192,7 +192,10 @@ func (s *service) settleDown(ctx context.Context) error {
 // settleUp waits until the program is as far as it has to be, or it is clear that it will not be without help.
 func (s *service) settleUp(ctx context.Context, wait goal) error {
 	for {
-		st, changed := s.wait()
+		published, changed := s.wait()
+		st := new(Status)
+		*st = *published
+		s.sup.judge(st)
 		if st.Ready || wait == untilServing && st.Serving {
 			return nil
 		}
@@ -242,10 +245,8 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return st.Why
 	case st.State == Backoff && st.Vain >= hopelessAfter:
 		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.Vain), st.Why)
-	case (st.State == Starting || st.State == Running) && depth < maxProgramsRun:
-		return sup.lostDependency(st)
-	case st.State == Waiting && depth < maxProgramsRun:
-		for _, d := range st.WaitsFor {
+	case (st.State == Waiting || st.Degraded) && depth < maxProgramsRun:
+		for _, d := range slices.Concat(st.WaitsFor, st.DegradedBy) {
 			dep := sup.service(d)
 			if dep == nil {
 				return fmt.Sprintf("depends on %s, which is not defined", d)
@@ -254,6 +255,8 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 				return fmt.Sprintf("depends on %s, which is not ready: %s", d, text)
 			}
 		}
+	case (st.State == Starting || st.State == Running) && depth < maxProgramsRun:
+		return sup.lostDependency(st)
 	}
 	return ""
 }

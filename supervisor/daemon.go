@@ -27,6 +27,9 @@ type DaemonOptions struct {
 	// CheckArgs are the arguments with which a new version of the executable checks that it can run in this one's
 	// place; see Upgrade.
 	CheckArgs []string
+	// Record is called when a client's request begins that changes something, and what it returns when it has ended; nil
+	// records nothing.
+	Record    func(r Requester, action string) (done func(error))
 	NoCgroups bool
 }
 
@@ -210,6 +213,14 @@ func (d *Daemon) Supervisor() *Supervisor { return d.sup }
 
 // Config is the configuration the daemon was started with.
 func (d *Daemon) Config() *Config { return d.cfg }
+
+// Record notes that a client's request begins that changes something. The returned function notes its outcome.
+func (d *Daemon) Record(r Requester, action string) (done func(error)) {
+	if d.opts.Record == nil {
+		return func(error) {}
+	}
+	return d.opts.Record(r, action)
+}
 
 // Began is when this version of the daemon was executed.
 func (d *Daemon) Began() time.Time { return d.began }

@@ -54,6 +54,7 @@ func (p Program) INI() []byte {
 	e.words("log_files", p.LogFiles)
 
 	e.str("depends_on", strings.Join(p.DependsOn, ","), "")
+	e.str("needs", strings.Join(p.Needs, ","), "")
 	e.str("dependants_after", p.DependantsAfter, d.DependantsAfter)
 	e.str("ready_tcp", p.ReadyTCP, d.ReadyTCP)
 	e.http("ready_http", p.ReadyHTTP)

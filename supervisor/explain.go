@@ -63,6 +63,9 @@ func firstLine(s string) string {
 // line describes the status in a log.
 func (st *Status) line() string {
 	text := strings.ToLower(string(st.State))
+	if st.Degraded {
+		return st.Why
+	}
 	if st.Ready {
 		text = "ready"
 	}

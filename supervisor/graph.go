@@ -10,7 +10,7 @@ import (
 func findCycle(programs []Program) []string {
 	deps := make(map[string][]string, len(programs))
 	for _, p := range programs {
-		deps[p.Name] = p.DependsOn
+		deps[p.Name] = slices.Concat(p.DependsOn, p.Needs)
 	}
 	const visiting, done = 1, 2
 	mark := make(map[string]int, len(programs))
@@ -42,7 +42,7 @@ func findCycle(programs []Program) []string {
 	return nil
 }
 
-// startOrder sorts names so that every program comes after those it depends on; among programs that do not depend
+// startOrder sorts names so that every program comes after those it depends on or needs; among programs that do not depend
 // on each other, by priority and then by name. There must be no cycle.
 func startOrder(programs map[string]*Program, names []string) []string {
 	sorted := slices.Clone(names)
@@ -65,7 +65,7 @@ func startOrder(programs map[string]*Program, names []string) []string {
 			return
 		}
 		seen[name] = true
-		for _, d := range p.DependsOn {
+		for _, d := range slices.Concat(p.DependsOn, p.Needs) {
 			visit(d)
 		}
 		if wanted[name] {
@@ -78,11 +78,11 @@ func startOrder(programs map[string]*Program, names []string) []string {
 	return order
 }
 
-// withDependencies adds to names everything they depend on, directly or not.
+// withDependencies adds to names everything they depend on or need, directly or not.
 func withDependencies(programs map[string]*Program, names []string) []string {
 	return closure(names, func(n string) []string {
 		if p := programs[n]; p != nil {
-			return p.DependsOn
+			return slices.Concat(p.DependsOn, p.Needs)
 		}
 		return nil
 	})

@@ -52,6 +52,7 @@ var programKeys = []programKey{
 	{"log_files", func(p *Program, v string) (err error) { p.LogFiles, err = splitWords(v); return err }},
 
 	{"depends_on", func(p *Program, v string) error { p.DependsOn = splitList(v); return nil }},
+	{"needs", func(p *Program, v string) error { p.Needs = splitList(v); return nil }},
 	{"dependants_after", func(p *Program, v string) error { p.DependantsAfter = strings.ToLower(v); return nil }},
 	textKey("ready_tcp", func(p *Program) *string { return &p.ReadyTCP }),
 	{"ready_http", func(p *Program, v string) (err error) { p.ReadyHTTP, err = parseHTTPProbe(v); return err }},

@@ -317,7 +317,7 @@ func (l *loader) checkGraph(programs []Program, positions map[string]position) {
 	}
 	for _, p := range programs {
 		at := positions[p.Name]
-		for _, d := range p.DependsOn {
+		for _, d := range slices.Concat(p.DependsOn, p.Needs) {
 			if _, ok := positions[d]; !ok {
 				l.problem(at.file, at.line, "program %s depends on %s, which is not defined%s", p.Name, d, nearest(d, names))
 			}

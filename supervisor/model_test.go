@@ -47,6 +47,11 @@ func newModel(t *rapid.T, b *bench, actions *int) *model {
 
 func (m *model) ready(name string) bool { return name == "" || m.programs[name].state == Running }
 
+// works reports whether a program and all that it depends on run.
+func (m *model) works(name string) bool {
+	return name == "" || m.ready(name) && m.works(m.programs[name].depends)
+}
+
 // settle lets what waits for a dependency run when it is there.
 func (m *model) settle() {
 	for range m.programs {
@@ -101,7 +106,7 @@ func (m *model) compare(t *rapid.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if st.State == p.state && st.Ready == (p.state == Running) && (p.pid == 0 || p.pid == st.PID) && (st.PID == 0 || st.PID != p.gone) {
+			if st.State == p.state && st.Ready == m.works(name) && (p.pid == 0 || p.pid == st.PID) && (st.PID == 0 || st.PID != p.gone) {
 				p.pid = st.PID
 				break
 			}

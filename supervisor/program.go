@@ -58,6 +58,7 @@ type Program struct {
 	LogFiles []string
 
 	DependsOn       []string // programs that must be ready before this one starts
+	Needs           []string // programs it does not wait for at its start, and cannot work without
 	DependantsAfter string   // when programs that depend on this one may start: DependantsReady or DependantsListening
 
 	ReadyTCP      string        // host:port that accepts a connection
@@ -202,6 +203,7 @@ func (p Program) clone() Program {
 	p.ExitCodes = slices.Clone(p.ExitCodes)
 	p.LogFiles = slices.Clone(p.LogFiles)
 	p.DependsOn = slices.Clone(p.DependsOn)
+	p.Needs = slices.Clone(p.Needs)
 	p.ReadyHTTP = p.ReadyHTTP.clone()
 	p.ReadyExec = slices.Clone(p.ReadyExec)
 	p.LivenessHTTP = p.LivenessHTTP.clone()

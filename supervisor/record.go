@@ -26,6 +26,7 @@ type record struct {
 	Since     time.Time `json:"since"`
 	Wanted    bool      `json:"wanted"`
 	Pending   pending   `json:"pending,omitempty"`
+	Asked     *Asked    `json:"asked,omitempty"`
 	Identity  identity  `json:"identity"` // zero when there is no process
 	Cgroup    string    `json:"cgroup,omitempty"`
 	Program   string    `json:"program"` // fingerprint of the definition it was started from

@@ -201,7 +201,7 @@ func (sup *Supervisor) apply(ctx context.Context, c Changes) error {
 	}
 	restart := maps.Clone(steps)
 	maps.DeleteFunc(restart, func(_ string, p pending) bool { return p != pendingRestart })
-	sup.mark(steps)
+	sup.mark(steps, asked(ctx, "update"))
 	if err := sup.stopInOrder(ctx, steps); err != nil {
 		if ctx.Err() == nil { // what was stopped for this runs again as it did
 			sup.startAll(restart.names(), restart)
@@ -352,7 +352,7 @@ func (sup *Supervisor) Shutdown(ctx context.Context, again bool) error {
 		}
 		s.mu.Unlock()
 	}
-	sup.mark(p)
+	sup.mark(p, nil)
 	if err := sup.stopInOrder(ctx, p); err != nil {
 		return err
 	}

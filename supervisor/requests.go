@@ -36,10 +36,10 @@ func (p plan) names() []string {
 	return out
 }
 
-// mark writes a plan into the records of its programs.
-func (sup *Supervisor) mark(p plan) {
+// mark writes a plan, and who asked for it, into the records of its programs.
+func (sup *Supervisor) mark(p plan, a *Asked) {
 	_ = sup.each(p.names(), func(s *service) error {
-		s.event(func() { s.pending = p[s.prog.Name] })
+		s.event(func() { s.pending, s.asked = p[s.prog.Name], a })
 		return nil
 	})
 }
@@ -48,7 +48,11 @@ func (sup *Supervisor) mark(p plan) {
 // state that was not asked for.
 func (sup *Supervisor) carryOut(ctx context.Context, f func(ctx context.Context) error) error {
 	done := make(chan error, 1)
-	sup.background(func() { done <- f(sup.ctx) })
+	own := sup.ctx
+	if r, ok := ctx.Value(requesterKey{}).(Requester); ok {
+		own = WithRequester(own, r)
+	}
+	sup.background(func() { done <- f(own) })
 	select {
 	case err := <-done:
 		return err
@@ -67,7 +71,7 @@ func (sup *Supervisor) Stop(ctx context.Context, names []string, wait bool) erro
 		return err
 	}
 	p := planFor(pendingStop, chosen)
-	sup.mark(p)
+	sup.mark(p, asked(ctx, "stop"))
 	if !wait {
 		sup.background(func() { _ = sup.stopInOrder(sup.ctx, p) })
 		return nil
@@ -126,7 +130,7 @@ func (sup *Supervisor) restart(ctx context.Context, names []string, dependants b
 		})
 	}
 	p := planFor(pendingRestart, chosen)
-	sup.mark(p)
+	sup.mark(p, asked(ctx, "restart"))
 	if wait == atOnce {
 		sup.background(func() { _ = sup.restartPlanned(sup.ctx, p, wait) })
 		return nil

@@ -13,6 +13,7 @@ func (s *service) restore(r *record) {
 	s.event(func() {
 		s.restarts, s.failures, s.vain, s.backoffs = r.Restarts, r.Failures, r.Vain, r.Backoffs
 		s.exit, s.lastLog, s.lastFile, s.restored = r.Exit, r.LastLog, r.LastFile, true
+		s.asked = r.Asked
 		acct, err := lookupAccount(s.prog.User)
 		if err != nil {
 			s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("cannot read the program's logs")

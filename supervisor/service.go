@@ -28,6 +28,7 @@ type service struct {
 	gone   bool // taken out of the configuration: no event may start it again
 
 	pending pending // of a request that takes several steps
+	asked   *Asked  // the last request by a client
 
 	detached bool // the supervisor is closed; the process lives on without it
 	restored bool // known from an earlier supervisor, whose decision to leave it down stands
@@ -98,14 +99,17 @@ func (s *service) event(f func()) {
 		s.save()
 	}
 	s.publish(before)
-	began, name := s.serves && !served, s.prog.Name
-	launched, needs := s.run.number != number, s.prog.DependsOn
+	serves, name := s.serves, s.prog.Name
+	launched, dependencies := s.run.number != number, s.prog.DependsOn
 	s.mu.Unlock()
-	if began {
+	if serves && !served {
 		s.sup.beganToServe(name)
 	}
+	if serves != served {
+		s.sup.servingChanged(name)
+	}
 	if launched {
-		s.sup.dependantStarted(name, needs)
+		s.sup.dependantStarted(name, dependencies)
 	}
 }
 
@@ -180,10 +184,11 @@ func (s *service) publish(before State) {
 
 func (s *service) snapshot() *Status {
 	st := &Status{
-		Name: s.prog.Name, Group: s.prog.Group, State: s.state, Ready: s.ready, Serving: s.serves, Wanted: s.wanted, Since: s.since,
+		Name: s.prog.Name, Group: s.prog.Group, State: s.state, own: s.ready, Serving: s.serves, Wanted: s.wanted, Since: s.since,
 		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures, Vain: s.vain,
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
-		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), WaitsFor: []string{},
+		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), Needs: orEmpty(s.prog.Needs),
+		WaitsFor: []string{}, Asked: s.asked,
 		Stdout: s.run.paths.out,
 	}
 	st.LastFile = s.lastFile
@@ -203,7 +208,9 @@ func (s *service) snapshot() *Status {
 	if s.startErr != nil {
 		st.Error = printable(s.startErr.Error())
 	}
+	st.Ready = st.own
 	st.Why = st.explain()
+	s.sup.judge(st)
 	return st
 }
 
@@ -243,6 +250,7 @@ func (s *service) save() {
 func (s *service) record() *record {
 	r := &record{
 		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted, Pending: s.pending,
+		Asked:   s.asked,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.run.wasReady,
 		Restarts: s.restarts, Failures: s.failures, Vain: s.vain, Backoffs: s.backoffs,
 		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog, LastFile: s.lastFile,

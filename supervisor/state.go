@@ -32,7 +32,11 @@ type Status struct {
 	Name  string `json:"name"`
 	Group string `json:"group"`
 	State State  `json:"state"`
-	Ready bool   `json:"ready"`
+	// Ready is whether the program works: its probe passed, and what it needs serves.
+	Ready bool `json:"ready"`
+	// Degraded is whether only that is missing which other programs do; DegradedBy names them.
+	Degraded   bool     `json:"degraded"`
+	DegradedBy []string `json:"degraded_by"`
 	// Serving is whether programs that depend on it may start: it is ready, or listens and needs them to become ready.
 	Serving bool `json:"serving"`
 	PID     int  `json:"pid"`
@@ -61,6 +65,10 @@ type Status struct {
 	Stdout   string    `json:"stdout,omitempty"`        // log files
 	Stderr   string    `json:"stderr,omitempty"`        // empty when it goes where stdout goes
 	Depends  []string  `json:"depends_on"`              // as the definition says
+	Needs    []string  `json:"needs"`                   // as the definition says
+	Asked    *Asked    `json:"asked,omitempty"`         // the last request that concerned it
+
+	own bool // it is ready as far as it is up to it
 }
 
 // GivenUp reports whether the program is not worth waiting for: it is FATAL, or has failed so often in a row that only

@@ -37,7 +37,7 @@ func TestStopWhileStarting(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
 	b.run(b.child("a", "ignore;say deaf;sleep", func(p *Program) {
-		p.ReadyExec = []string{"/usr/bin/test", "-e", gate}
+		p.ReadyExec, p.ReadyLog = []string{"/usr/bin/test", "-e", gate}, "deaf"
 		p.StopWaitSecs, p.StopWaitStarting = 10_000, 1
 	}))
 	start := func() {

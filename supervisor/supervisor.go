@@ -257,11 +257,7 @@ func (sup *Supervisor) Statuses() []Status {
 	all := sup.services()
 	out := make([]Status, 0, len(all))
 	for _, s := range all {
-		st := *s.status.Load()
-		if st.PID > 0 {
-			st.Memory = ResidentBytes(st.PID)
-		}
-		out = append(out, st)
+		out = append(out, sup.statusOf(s))
 	}
 	slices.SortFunc(out, compareStatus)
 	return out
@@ -273,11 +269,17 @@ func (sup *Supervisor) Status(name string) (Status, error) {
 	if s == nil {
 		return Status{}, &UnknownError{Name: name}
 	}
+	return sup.statusOf(s), nil
+}
+
+// statusOf returns the status of a program as it is now, also where the programs that it needs have just changed.
+func (sup *Supervisor) statusOf(s *service) Status {
 	st := *s.status.Load()
+	sup.judge(&st)
 	if st.PID > 0 {
 		st.Memory = ResidentBytes(st.PID)
 	}
-	return st, nil
+	return st
 }
 
 // UnknownError says that there is no program, or group, of a name.

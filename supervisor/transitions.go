@@ -24,6 +24,9 @@ func (s *service) start(planned pending) {
 		if s.gone || s.sup.stopping.Load() || planned != pendingNothing && s.pending != planned {
 			return
 		}
+		if planned == pendingNothing {
+			s.asked = nil // a stop before is history
+		}
 		s.wanted, s.pending = true, pendingNothing
 		switch s.state {
 		case Stopped, Exited, Fatal, Backoff, Waiting:

@@ -33,10 +33,12 @@ func (p *Program) Validate() error {
 	check(p.checkEnvironment())
 	check(p.checkNumbers())
 	check(p.checkProbes())
-	for _, d := range p.DependsOn {
-		check(validName(d))
-		if d == p.Name {
-			check(errors.New("depends_on names the program itself"))
+	for key, names := range map[string][]string{"depends_on": p.DependsOn, "needs": p.Needs} {
+		for _, d := range names {
+			check(validName(d))
+			if d == p.Name {
+				check(errors.New(key + " names the program itself"))
+			}
 		}
 	}
 	for _, limit := range []string{p.LimitNoFile, p.LimitNProc, p.LimitCore} {

@@ -33,7 +33,7 @@ type PortOwner struct {
 	Program string `json:"program,omitempty"` // the supervised program it belongs to
 }
 
-// Why explains why a program is not ready: from it, over what it waits for, to the root cause.
+// Why explains why a program is not ready: from it, over what it waits for or needs, to the root cause.
 func (sup *Supervisor) Why(name string) ([]Finding, error) {
 	if sup.service(name) == nil {
 		return nil, &UnknownError{name}
@@ -60,7 +60,7 @@ func (sup *Supervisor) Why(name string) ([]Finding, error) {
 
 // finding examines one program and names the one to look at next, "" if the search ends here.
 func (sup *Supervisor) finding(s *service) (f Finding, next string) {
-	st := *s.status.Load()
+	st := sup.statusOf(s)
 	s.mu.Lock()
 	prog := s.prog.clone()
 	s.mu.Unlock()
@@ -72,11 +72,23 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 		f.Text = fmt.Sprintf("is ready (pid %d, up %s)", st.PID, uptime(time.Since(st.Started)))
 		return f, ""
 	}
+	if st.Degraded {
+		next := sup.nextMissing(&st)
+		f.Text = fmt.Sprintf("runs (pid %d, up %s) and cannot work: it needs %s, which is not ready",
+			st.PID, uptime(time.Since(st.Started)), next)
+		return f, next
+	}
 	if next := sup.worstDependency(st.Depends); next != "" && st.State != Exited && st.State != Fatal {
 		f.Text = fmt.Sprintf("%s; it depends on %s, which is not ready", stateText(&st), next)
 		return f, next
 	}
 	f.Text = stateText(&st)
+	byRequest := st.Asked != nil && st.Asked.For == "stop"
+	if st.State == Stopped && (st.Exit == nil || st.Exit.Expected) && (byRequest || prog.LivenessAction != "stop") {
+		// It failed in nothing: lines of its log, and how its process ended, would only mislead.
+		f.Advice = advice(&prog, &st, &f)
+		return f, ""
+	}
 	file := st.LastFile
 	f.LastLog = st.LastLog
 	if len(f.LastLog) == 0 && (st.State.Up() || st.State == Backoff) {
@@ -121,10 +133,23 @@ func (sup *Supervisor) worstDependency(names []string) string {
 	return slices.MinFunc(unready, func(a, b string) int { return rank(a) - rank(b) })
 }
 
+// nextMissing picks which of the programs that a degraded one needs to look into.
+func (sup *Supervisor) nextMissing(st *Status) string {
+	for _, n := range st.needs() {
+		if s := sup.service(n); s == nil || !s.status.Load().Serving {
+			return n
+		}
+		if dep := sup.statusOf(sup.service(n)); dep.Degraded || len(sup.missing(&dep)) > 0 {
+			return n
+		}
+	}
+	return st.DegradedBy[0]
+}
+
 func stateText(st *Status) string {
 	switch st.State {
 	case Stopped:
-		return "is stopped: nobody has asked for it"
+		return stoppedText(st)
 	case Exited:
 		return "has ended by itself and is not to be started again"
 	case Fatal:
@@ -141,6 +166,18 @@ func stateText(st *Status) string {
 		text += ": " + firstLine(st.Probe)
 	}
 	return text
+}
+
+// stoppedText says since when a program is stopped, and by whom.
+func stoppedText(st *Status) string {
+	since := "is stopped since " + st.Since.Local().Format("2006-01-02 15:04:05")
+	if a := st.Asked; a != nil && a.For == "stop" {
+		return since + ", by " + a.By.String()
+	}
+	if st.Stopped.IsZero() {
+		return "is stopped: it was not started since the boot, or since the supervisor was"
+	}
+	return since
 }
 
 // inUse is how programs of all kinds say that a port is taken: C's strerror, Java, Python, nginx, and FATE's own.

@@ -291,7 +291,7 @@ func (p *planner) addProgramFile() error {
 // programs yet.
 func (p *planner) addSupervisor() error {
 	self, conf := step.Self{Path: p.spec.Layout.Binary()}.ID(), step.File{Path: p.spec.Layout.SupervisorConf()}.ID()
-	unit := step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit}
+	unit := step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit, Log: p.spec.Layout.SupervisorLog()}
 	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, unit, append(slices.Clone(p.system), self, conf)...)}
 	return nil
 }

@@ -301,6 +301,7 @@ func boardProgram(s *Spec) supervisor.Program {
 	if s.Profile.BoardNeedsDatabase() {
 		p.DependsOn = s.running(MySQL)
 	}
+	p.Needs = s.running(FateFlow) // it starts without, and shows nothing then
 	// A jar without a page answers its API all the same, and 404 here.
 	p.ReadyHTTP = &supervisor.HTTPProbe{URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: http.StatusOK, OrStatus: http.StatusNotFound}
 	p.Ports = []int{s.Side.FateBoard.Port}

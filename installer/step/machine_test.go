@@ -64,7 +64,7 @@ func init() {
 		"groupadd": (*machine).groupadd, "groupdel": (*machine).groupdel, "useradd": (*machine).useradd, "userdel": (*machine).userdel,
 		"usermod": (*machine).usermod, "gpasswd": (*machine).gpasswd, "systemctl": (*machine).systemctl,
 		"swapon": (*machine).swapon, "swapoff": (*machine).swapoff, "firewall-cmd": (*machine).firewallCmd, "ufw": (*machine).ufw,
-		"visudo": (*machine).visudo,
+		"visudo": (*machine).visudo, "journalctl": (*machine).journalctl,
 	}
 }
 
@@ -126,6 +126,9 @@ func (m *machine) systemctl(args []string) (string, int, error) {
 	case "disable":
 		return "", 0, m.w.host.Remove(enabled)
 	case "start":
+		if m.w.host.Exists(unitFails) {
+			return "", 1, nil
+		}
 		return "", 0, m.set(active)
 	case "stop":
 		return "", 0, m.w.host.Remove(active)
@@ -133,6 +136,14 @@ func (m *machine) systemctl(args []string) (string, int, error) {
 		return "", 0, nil
 	}
 	return "", 1, nil
+}
+
+// unitFails is there when no unit starts, and holds what it then writes to the journal.
+const unitFails = runDir + "/unit-fails"
+
+func (m *machine) journalctl([]string) (string, int, error) {
+	said, err := m.w.host.ReadFile(unitFails)
+	return string(said), 0, err
 }
 
 func (m *machine) swapon(args []string) (string, int, error) {

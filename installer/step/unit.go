@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
@@ -19,6 +20,7 @@ type BootUnit struct {
 	Name    string // with its suffix: fate-supervisor.service
 	Path    string // "": /etc/systemd/system/NAME
 	Content []byte `json:"-"`
+	Log     string `json:"-"` // that its process writes by itself; "": none
 }
 
 // unitBefore is the state before BootUnit.
@@ -98,10 +100,14 @@ func (u BootUnit) Apply(ctx context.Context, env *engine.Env) error {
 	if !env.Host.Live() {
 		return nil
 	}
-	for _, args := range [][]string{{"daemon-reload"}, {"enable", u.Name}, {"start", u.Name}} {
+	for _, args := range [][]string{{"daemon-reload"}, {"enable", u.Name}} {
 		if _, err := systemctl(ctx, env, args...); err != nil {
 			return err
 		}
+	}
+	began := time.Now().Truncate(time.Second) // the journal is asked for whole seconds
+	if _, err := systemctl(ctx, env, "start", u.Name); err != nil {
+		return UnitFailure(ctx, env.Host, u.Name, u.Log, began, err)
 	}
 	return nil
 }

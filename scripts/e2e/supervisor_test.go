@@ -93,6 +93,53 @@ func TestSupervisor(t *testing.T) {
 			b.checkSamePIDs(before, b.awaitReady("host", chained...))
 		})
 	}
+	b.step("a restart that is interrupted by SIGKILL is finished", func(b bench) {
+		before := b.checkReady("host", chained...)
+		b.write("host", supervisorDir+"supervisord.d/slow.conf",
+			"[program:slow]\ncommand=/bin/sh -c \"trap '' TERM; echo deaf; while :; do sleep 1; done\"\nready_log=deaf\nstopwaitsecs=5\n")
+		b.run("host", "fate-installer", "svc", "update")
+		pid := b.awaitReady("host", append([]string{"slow"}, chained...)...)["slow"].PID
+		b.run("host", "systemd-run", "--unit=restart", "fate-installer", "svc", "restart", "slow")
+		b.await("slow is being stopped", func() bool { programs, _ := b.status("host"); return programs["slow"].State == "STOPPING" })
+		b.run("host", "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "fate-supervisor")
+		b.await("slow has a new process", func() bool {
+			programs, _ := b.status("host")
+			return programs["slow"].Ready && programs["slow"].PID != pid
+		})
+		b.run("host", "rm", supervisorDir+"supervisord.d/slow.conf")
+		b.run("host", "fate-installer", "svc", "update")
+		b.checkSamePIDs(before, b.checkReady("host", chained...))
+	})
+	b.step("what needs a stopped program is degraded", func(b bench) {
+		before := b.checkReady("host", chained...)
+		delete(before, "first")
+		out := b.run("host", "fate-installer", "svc", "stop", "first")
+		if !strings.Contains(out, "first: needed by last, middle, degraded until it is started again") {
+			b.t.Errorf("svc stop first:\n%s", out)
+		}
+		programs, code := b.status("host")
+		for _, name := range []string{"middle", "last"} {
+			if p := programs[name]; code != 3 || p.State != "RUNNING" || p.Ready || p.Why != "degraded: first is stopped" {
+				b.t.Errorf("svc status: exit status %d, %s is %+v", code, name, p)
+			}
+		}
+		out, code, _ = b.try("host", "fate-installer", "svc", "why", "last")
+		for _, want := range []string{"cannot work: it needs middle", "cannot work: it needs first", "first is stopped since ", ", by root: /usr/local/bin/fate-installer svc stop first", "what to do: fate-installer svc start first"} {
+			if code != 3 || !strings.Contains(out, want) {
+				b.t.Errorf("svc why last: exit status %d, want %q in\n%s", code, want, out)
+			}
+		}
+		b.run("host", "fate-installer", "svc", "start", "first")
+		programs = b.checkReady("host", chained...)
+		delete(programs, "first")
+		b.checkSamePIDs(before, programs)
+		b.run("host", "fate-installer", "svc", "stop", "--with-dependants", "first")
+		if programs, _ := b.status("host"); programs["last"].State != "STOPPED" || programs["middle"].State != "STOPPED" {
+			b.t.Errorf("after svc stop --with-dependants: %+v", programs)
+		}
+		b.run("host", "fate-installer", "svc", "start", "all")
+		b.awaitReady("host", chained...)
+	})
 	b.step("why names the owner of a taken port", func(b bench) {
 		before := b.checkReady("host", chained...)
 		b.run("host", "systemd-run", "--unit=stranger", "/bin/sh", "-c", "exec "+listener(7003))

@@ -205,6 +205,11 @@ func (c *Client) Stop(ctx context.Context, names []string, wait bool) (Outcome, 
 	return c.outcome(ctx, "fate.stop", words(names), wait)
 }
 
+// StopWithDependants is as Stop, and stops those that need the programs, too. The outcome names them all.
+func (c *Client) StopWithDependants(ctx context.Context, names []string, wait bool) (Outcome, error) {
+	return c.outcome(ctx, "fate.stop", words(names), wait, true)
+}
+
 // Restart restarts programs, and with dependants those that depend on them and are up.
 func (c *Client) Restart(ctx context.Context, names []string, dependants, wait bool) (Outcome, error) {
 	return c.outcome(ctx, "fate.restart", words(names), dependants, wait)

@@ -82,7 +82,7 @@ func init() {
 		"fate.status":   {0, 1, "array array", "Full status of the named programs, or all", members, (*Server).fateStatus},
 		"fate.resolve":  {1, 1, "array array", "Programs that names, groups and all stand for", members, (*Server).fateResolve},
 		"fate.start":    {2, 3, "struct array boolean boolean", "Start programs; with true, wait until ready or failed; with true again, only until dependants can start", members, (*Server).fateStart},
-		"fate.stop":     {2, 2, "struct array boolean", "Stop programs; with true, wait", members, (*Server).fateStop},
+		"fate.stop":     {2, 3, "struct array boolean boolean", "Stop programs; true: wait; true: with those that need them", members, (*Server).fateStop},
 		"fate.restart":  {3, 4, "struct array boolean boolean boolean", "Restart programs; true: their dependants too; true: wait; true: only until dependants can start", members, (*Server).fateRestart},
 		"fate.update":   {0, 1, "struct array", "Read the configuration and apply it, to the named groups or all", operators, (*Server).fateUpdate},
 		"fate.rotate":   {1, 1, "boolean array", "Rotate the logs of programs now", owners, (*Server).fateRotate},
@@ -107,6 +107,18 @@ func (s *Server) call(ctx context.Context, p peer, name string, params []any) (a
 		return nil, err
 	}
 	c := &call{ctx: ctx, peer: p, method: name, params: params}
+	if _, ok := changing[name]; !ok {
+		return c.run(s, m)
+	}
+	r := p.requester()
+	c.ctx = supervisor.WithRequester(ctx, r)
+	done := s.daemon.Record(r, action(name, params))
+	v, err := c.run(s, m)
+	done(outcomeOf(v, err))
+	return v, err
+}
+
+func (c *call) run(s *Server, m method) (any, error) {
 	v, err := m.fn(s, c)
 	if c.err != nil {
 		return nil, c.err

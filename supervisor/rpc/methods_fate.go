@@ -95,9 +95,12 @@ func (s *Server) fateStart(c *call) (any, error) {
 
 func (s *Server) fateStop(c *call) (any, error) {
 	names, err := s.names(c, 0)
-	wait := c.boolean(1, true)
+	wait, dependants := c.boolean(1, true), c.boolean(2, false)
 	if err != nil || !c.ok() {
 		return nil, err
+	}
+	if dependants {
+		names = append(s.sup.Dependants(names), names...)
 	}
 	return s.outcome(c.peer, names, s.sup.Stop(c.ctx, names, wait))
 }

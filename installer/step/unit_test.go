@@ -1,0 +1,51 @@
+package step
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestUnitThatDoesNotStart shows what the unit said, from the journal or from its log, never only what systemctl did.
+func TestUnitThatDoesNotStart(t *testing.T) {
+	const log = "/data/logs/supervisord.log"
+	for _, tt := range []struct {
+		name, journal, log string
+		old                bool // the log is of an earlier start
+		lines              []string
+		source             string
+	}{
+		{"journal", "supervisord.conf:3: command: there is no X\n\n\x1b[31mends\n", "other\n", false,
+			[]string{"supervisord.conf:3: command: there is no X", "[31mends"}, "journalctl --unit=fate-supervisor.service"},
+		{"no journal", "", "one\ncannot listen\n", false, []string{"one", "cannot listen"}, log},
+		{"an old log", "", "of yesterday\n", true, nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, tempDir(t), true, with(unitFails, tt.journal, log, tt.log))
+			if tt.old {
+				yesterday := time.Now().Add(-24 * time.Hour)
+				must(t, os.Chtimes(w.host.Root()+log, yesterday, yesterday))
+			}
+			failing := unit
+			failing.Log = log
+			_, err := w.apply(t.Context(), failing)
+			var failure *UnitStartError
+			if !errors.As(err, &failure) {
+				t.Fatalf("error %v", err)
+			}
+			if !slices.Equal(failure.Lines, tt.lines) || tt.source != "" && failure.Source != tt.source {
+				t.Errorf("%q from %s", failure.Lines, failure.Source)
+			}
+			want := "it has written nothing"
+			if len(tt.lines) > 0 {
+				want = "\n  | " + tt.lines[len(tt.lines)-1]
+			}
+			if !strings.Contains(failure.Error(), want) {
+				t.Errorf("error %v", failure)
+			}
+		})
+	}
+}
