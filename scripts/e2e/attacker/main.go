@@ -1,6 +1,7 @@
 // Command attacker is a program of the service user that has turned against root: below some directories it puts links,
-// pipes, sockets, hard links and huge files in the place of what root opens, creates, renames or removes there, and puts
-// things back some milliseconds later. It ends when a file exists, and prints as JSON how often it did what.
+// pipes, sockets, devices, hard links and huge files in the place of what root opens, creates, renames or removes there,
+// and puts things back some milliseconds later. In a user namespace of its own it mounts file systems there. It ends when a
+// file exists, and prints as JSON how often it did what.
 //
 //	attacker -stop FILE -pause FILE -pace FILE -targets DIR DIRECTORY...
 //
@@ -24,6 +25,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,8 +34,8 @@ import (
 // mark is in the names of everything that is moved aside or made for a moment.
 const mark = ".attacker-"
 
-// hugeSize is the length of files that use no space.
-const hugeSize = 8 << 30
+// hugeSize is the length of files that use no space: root would read for an hour.
+const hugeSize = 1 << 40
 
 // systemTargets are what links lead to besides the directory of targets.
 var systemTargets = []string{
@@ -61,7 +63,12 @@ func main() {
 	pace := flag.String("pace", "", "read from this `file` how long each worker rests after an attack")
 	targets := flag.String("targets", "", "`directory` that links lead to")
 	workers := flag.Int("workers", 3, "attack at that many places at once")
+	mounts := flag.Bool("mounts", false, "mount file systems until standard input ends; for the process in a user namespace")
 	flag.Parse()
+	if *mounts {
+		mountUntilEnd(flag.Args())
+		return
+	}
 	counts := map[string]int{}
 	var wg sync.WaitGroup
 	mu := &sync.Mutex{}
@@ -73,6 +80,7 @@ func main() {
 	if err := os.WriteFile(*pause+".done", nil, 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
+	wg.Go(func() { first.mountInNamespace(done) })
 	for i := range *workers {
 		a := first
 		a.rand = rand.New(rand.NewPCG(uint64(os.Getpid()), uint64(i)))
@@ -116,6 +124,7 @@ func (a *attacker) loop(done <-chan struct{}) {
 		{"link", a.swap(a.makeLink)},
 		{"pipe", a.swap(func(path string) error { return unix.Mkfifo(path, 0o666) })},
 		{"socket", a.swap(makeSocket)},
+		{"device", a.swap(makeDevice)},
 		{"huge", a.swap(makeHuge)},
 		{"hardlink", a.swap(a.hardLink)},
 		{"planted", a.plantHard},
@@ -202,7 +211,7 @@ func (a *attacker) planted(path string) bool {
 	case fs.ModeSymlink:
 		to, err := os.Readlink(path)
 		return err == nil && (strings.HasPrefix(to, a.targets) || slices.Contains(systemTargets, to))
-	case fs.ModeNamedPipe:
+	case fs.ModeNamedPipe, fs.ModeDevice | fs.ModeCharDevice:
 		return true
 	case fs.ModeSocket:
 		c, err := net.Dial("unix", path)
@@ -211,7 +220,9 @@ func (a *attacker) planted(path string) bool {
 		}
 		return errors.Is(err, unix.ECONNREFUSED)
 	}
-	return info.Mode().IsRegular() && info.Size() == hugeSize
+	st, ok := info.Sys().(*syscall.Stat_t)
+	hard := ok && st.Uid == 0 && st.Nlink > 1 // root makes no hard links of root's files below these directories
+	return info.Mode().IsRegular() && (info.Size() == hugeSize || hard)
 }
 
 // choose descends from one of the roots at random, to a name in a directory that this user may change.
@@ -270,6 +281,9 @@ func makeSocket(path string) error {
 	l.SetUnlinkOnClose(false)
 	return l.Close()
 }
+
+// makeDevice makes the only device that the kernel lets a user make, since Linux 5.8: a whiteout, number 0:0.
+func makeDevice(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o666, 0) }
 
 func makeHuge(path string) error {
 	return errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, hugeSize))
