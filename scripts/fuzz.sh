@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs every fuzz target of the module, one after the other, for the time given as the first argument (default 5s).
-# `go test -fuzz` takes one target at a time, hence the loop.
+# `go test -fuzz` takes one target at a time, hence the loop. Then it measures how much memory each target takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-5s}
@@ -17,3 +17,4 @@ grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=:
 	}
 done
 rm -f "${TMPDIR:-/tmp}/fuzz.$$"
+go run ./scripts/peak
