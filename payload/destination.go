@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,10 @@ type destination struct {
 	size  int64
 
 	spread map[string]*spreadFile // files in more than one frame; the map does not change
+
+	only  map[string]bool // entries that are extracted; nil: all. The map does not change.
+	left  map[string]bool // of only: those that did not come yet
+	unmet []string        // files that hard links among only lead to, and that are not among only
 }
 
 // dirState is what the entry of a directory says.
@@ -41,11 +46,14 @@ type dirState struct {
 	exact bool // whether it was made with this mode
 }
 
-func newDestination(c *Component, s *staging, o ExtractOptions) *destination {
-	d := &destination{c: c, s: s, o: o, umask: readUmask(s.dir), made: map[string]bool{}, dirs: map[string]dirState{}, spread: map[string]*spreadFile{}}
+func newDestination(c *Component, s *staging, only map[string]bool, o ExtractOptions) *destination {
+	d := &destination{
+		c: c, s: s, o: o, umask: readUmask(s.dir), made: map[string]bool{}, dirs: map[string]dirState{},
+		spread: map[string]*spreadFile{}, only: only, left: maps.Clone(only),
+	}
 	for i := range c.Frames {
 		k := c.Frames[i].Continues
-		if k == nil {
+		if k == nil || !d.wants(k.Path) {
 			continue
 		}
 		if d.spread[k.Path] == nil {
@@ -69,6 +77,7 @@ func (d *destination) add(dirs *dirStack, e entry, data []byte) error {
 	case e.kind != kindFile:
 		d.mu.Lock()
 		d.links = append(d.links, e)
+		d.note(e)
 		d.mu.Unlock()
 	case int64(len(data)) < e.size:
 		err = d.beginFile(dirs, e, data)
@@ -106,6 +115,7 @@ func (d *destination) addDir(dirs *dirStack, e entry) error {
 		delete(d.made, e.name)
 		err, mode = nil, 0
 	}
+	d.note(e)
 	d.dirs[e.name] = dirState{mode: e.mode, mtime: e.mtime, exact: mode&^d.umask == e.mode}
 	return err
 }
@@ -158,6 +168,7 @@ func (d *destination) fill(fd int, data []byte, offset int64) error {
 // order: a change of owner takes setuid away.
 func (d *destination) finishFile(fd, parent int, base string, e entry, created uint32) error {
 	d.mu.Lock()
+	d.note(e)
 	d.files++
 	d.size += e.size
 	d.mu.Unlock()
@@ -189,7 +200,11 @@ func (d *destination) finish(ctx context.Context) error {
 			return badContent("entry %q is not complete", name)
 		}
 	}
-	if d.files != d.c.Files || d.size != d.c.Size || len(d.dirs) != d.c.Dirs || len(d.links) != d.c.Links {
+	if d.only != nil {
+		if err := d.checkPart(); err != nil {
+			return err
+		}
+	} else if d.files != d.c.Files || d.size != d.c.Size || len(d.dirs) != d.c.Dirs || len(d.links) != d.c.Links {
 		return badContent("it has %d files with %d bytes, %d directories and %d links, the manifest says %d with %d, %d and %d",
 			d.files, d.size, len(d.dirs), len(d.links), d.c.Files, d.c.Size, d.c.Dirs, d.c.Links)
 	}

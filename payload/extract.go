@@ -34,6 +34,8 @@ type Target struct {
 	// somebody else may be able to change. When it is nil, the directory is opened by its path, links included. It
 	// stays the caller's to close.
 	Parent *os.File
+
+	only map[string]bool // see ExtractFiles; nil: everything
 }
 
 // Extract unpacks a component to the directory target, which must not exist while its parent must. A frame's bytes are
@@ -87,7 +89,8 @@ type job struct {
 	c       *Component
 	base    int64 // of the member's data in the file
 	target  string
-	parent  *os.File // or nil
+	parent  *os.File        // or nil
+	only    map[string]bool // entries; nil: all
 	staging *staging
 	*unpacker
 }
@@ -110,7 +113,7 @@ func (x *extraction) plan(targets []Target) error {
 		if byMember[c.Member] != nil {
 			return fmt.Errorf("cannot extract %s to %s: it is extracted to %s already", c.Name, t.Path, byMember[c.Member].target)
 		}
-		byMember[c.Member] = &job{p: x.p, c: &c, target: t.Path, parent: t.Parent}
+		byMember[c.Member] = &job{p: x.p, c: &c, target: t.Path, parent: t.Parent, only: t.only}
 		total += c.TarSize()
 	}
 	for i, c := range x.p.manifest.Components {
@@ -139,14 +142,16 @@ func (x *extraction) plan(targets []Target) error {
 func (x *extraction) stage() error {
 	need := map[string]int64{}
 	for _, j := range x.jobs {
-		need[filepath.Dir(j.target)] += j.c.Size
+		if j.only == nil {
+			need[filepath.Dir(j.target)] += j.c.Size
+		}
 	}
 	for _, j := range x.jobs {
 		var err error
 		if j.staging, err = newStaging(Target{Path: j.target, Parent: j.parent}, need[filepath.Dir(j.target)], x.o); err != nil {
 			return j.failed(err)
 		}
-		j.unpacker = newUnpacker(j.c, j.staging, x.o, x.progress)
+		j.unpacker = newUnpacker(j.c, j.staging, j.only, x.o, x.progress)
 	}
 	return nil
 }
@@ -191,6 +196,9 @@ func (x *extraction) newWorker(ctx context.Context) func() (func(int) error, err
 
 // unpack has w write frame i.
 func (j *job) unpack(ctx context.Context, w *worker, i int) error {
+	if w.dest.hasAll() {
+		return nil
+	}
 	frames := j.p.readers.take(j.p)
 	defer j.p.readers.give(frames) // raw is in its memory
 	raw, err := frames.read(j, i)

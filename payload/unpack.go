@@ -16,8 +16,8 @@ type unpacker struct {
 	workers []*worker
 }
 
-func newUnpacker(c *Component, s *staging, o ExtractOptions, p *progress) *unpacker {
-	return &unpacker{c: c, dest: newDestination(c, s, o), progress: p}
+func newUnpacker(c *Component, s *staging, only map[string]bool, o ExtractOptions, p *progress) *unpacker {
+	return &unpacker{c: c, dest: newDestination(c, s, only, o), progress: p}
 }
 
 // worker is an unpacker's state for one goroutine.
@@ -48,8 +48,10 @@ func (u *unpacker) close() {
 func (w *worker) unpack(ctx context.Context, i int, raw []byte) error {
 	rest := raw
 	if k := w.c.Frames[i].Continues; k != nil {
-		if err := w.dest.continueFile(w.dirs, k, rest[:k.Size]); err != nil {
-			return err
+		if w.dest.wants(k.Path) {
+			if err := w.dest.continueFile(w.dirs, k, rest[:k.Size]); err != nil {
+				return err
+			}
 		}
 		end := padded(k.Size)
 		if !isZero(rest[k.Size:end]) {
@@ -61,6 +63,9 @@ func (w *worker) unpack(ctx context.Context, i int, raw []byte) error {
 	err := readEntries(rest, last, func(e entry, data []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if !w.dest.wants(e.name) {
+			return nil
 		}
 		return w.dest.add(w.dirs, e, data)
 	})
