@@ -70,7 +70,10 @@ func newInstallCommand(g *globals) *cobra.Command {
 start the programs in dependency order and wait until each is ready. It is what the bare command does.
 
 It is safe to run again at any time: what is as it should be is not touched, what is not is repaired. A run that failed
-is undone unless --no-undo is given; data is never undone, nor are the passwords and the account it needs. Files that were edited on this host are kept, and reported.
+is undone unless --no-undo is given; data is never undone, nor are the passwords and the account it needs. Files that were
+edited on this host are kept, and reported. Missing and changed files of a component are put back one by one: a changed
+program goes to .fate-replaced in its tree, an edited configuration file stays, and what the component did not bring is
+named and not touched.
 
 An appliance that is damaged is refused before anything is changed. Who signed it is printed first. A program from a medium
 can say of itself what it likes: check it before it runs, with an installed program (fate-installer bundle verify --pubkey

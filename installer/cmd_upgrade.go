@@ -41,7 +41,8 @@ func newUpgradeCommand(g *globals) *cobra.Command {
 		Long: `Replace what is installed on this host by the components of this appliance. What changes is stopped, in order; the
 present trees and settings are kept, and so is a copy of the database when its server is replaced or its tables change; the
 new ones take their places, are configured and started. Then the tables are compared with what the new release expects, and
-the toy test is run. Data and trained models stay. rollback goes back.
+the toy test is run. Data, trained models, and files that were added to a component's tree or edited in it stay. What was
+changed in a component's programs is kept in .fate-replaced of the new tree. rollback goes back.
 
 The tables of FATE-Flow and eggroll are brought to those of the new release, by the SQL files of the release's own package
 and by what they lack. Each statement is recorded in the database (table fate_installer_upgrade); a run that was killed is

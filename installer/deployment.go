@@ -282,19 +282,37 @@ type extractor struct {
 }
 
 func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
+	return e.into(target, component, func(t payload.Target) error {
+		return e.p.ExtractAll(ctx, []payload.Target{t}, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+	})
+}
+
+// ExtractFiles implements engine.PartPayload.
+func (e extractor) ExtractFiles(
+	ctx context.Context, component, target string, names []string, uid, gid int, progress func(done, total int64),
+) error {
+	return e.into(target, component, func(t payload.Target) error {
+		return e.p.ExtractFiles(ctx, t, names, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+	})
+}
+
+// into calls extract with a target whose directory is opened by the host, which follows no link that the service user may
+// have put on the way to it.
+func (e extractor) into(target, component string, extract func(payload.Target) error) error {
 	saveMemory()
-	// The directory is opened by the host, which follows no link that the service user may have put on the way to it.
 	parent, err := e.h.OpenDir(inHost(e.h, filepath.Dir(target)))
 	if err != nil {
 		return fmt.Errorf("cannot unpack %s: %w", component, err)
 	}
 	defer parent.Close()
-	return e.p.ExtractAll(ctx, []payload.Target{{Component: component, Path: target, Parent: parent}},
-		payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+	return extract(payload.Target{Component: component, Path: target, Parent: parent})
 }
 
 // noPayload stands in for the payload when the installed program, which carries none, repairs a host.
 type noPayload struct{}
+
+// IsEmpty implements engine.EmptyPayload.
+func (noPayload) IsEmpty() bool { return true }
 
 func (noPayload) Extract(_ context.Context, component, _ string, _, _ int, _ func(done, total int64)) error {
 	return exitCode(withHint(fmt.Errorf("cannot unpack %s: %w", component, payload.ErrNoPayload),

@@ -31,7 +31,8 @@ type endReport struct {
 	Next      string                 `json:"next"`
 	Waiting   []absence              `json:"waiting,omitempty"` // for other hosts
 	Warnings  []string               `json:"warnings,omitempty"`
-	Notes     []string               `json:"notes"` // about the configuration
+	Notes     []string               `json:"notes"`           // about the configuration
+	Trees     []treeReport           `json:"component_trees"` // with what no component brought
 	Steps     []engine.Outcome       `json:"steps"`
 	Critical  []string               `json:"critical_path"` // IDs of the steps that made the run as long as it was
 }
@@ -57,6 +58,10 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		end.Next = "give the files these owners, boot it, and run the same command there without --root"
 	}
 	if d.g.Output == outputJSON {
+		var err error
+		if end.Trees, err = d.foreignFiles(); err != nil {
+			return err
+		}
 		if err := d.g.printJSON(end); err != nil {
 			return err
 		}

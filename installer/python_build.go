@@ -97,6 +97,17 @@ func (b pythonBuilder) Extract(ctx context.Context, component, target string, ui
 	return nil
 }
 
+// ExtractFiles implements engine.PartPayload. An environment is made whole, for a part of it, too.
+func (b pythonBuilder) ExtractFiles(
+	ctx context.Context, component, target string, names []string, uid, gid int, progress func(done, total int64),
+) error {
+	parts, ok := b.Payload.(engine.PartPayload)
+	if component == pythonComponent || !ok {
+		return b.Extract(ctx, component, target, uid, gid, progress)
+	}
+	return parts.ExtractFiles(ctx, component, target, names, uid, gid, progress)
+}
+
 // makingPython is one making of the environment. It runs as the service user, who will own it.
 type makingPython struct {
 	pythonBuilder

@@ -147,8 +147,12 @@ func (d *deployment) fillSlot(ctx context.Context, s *slot, staging string, was 
 		if !d.host.Exists(tree) || tree != d.spec.UnpackTarget(name) {
 			continue
 		}
-		kept := fate.KeptPaths(name)
-		err := d.host.CopyTree(ctx, tree, path.Join(staging, name), host.CopyOptions{Link: true, Skip: func(rel string) bool { return slices.Contains(kept, rel) }})
+		kept, err := d.staysInTree(name, tree)
+		if err != nil {
+			return err
+		}
+		skip := func(rel string) bool { return slices.Contains(kept, rel) }
+		err = d.host.CopyTree(ctx, tree, path.Join(staging, name), host.CopyOptions{Link: true, Skip: skip})
 		if err != nil {
 			return err
 		}

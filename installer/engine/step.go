@@ -150,6 +150,19 @@ type Payload interface {
 	Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error
 }
 
+// PartPayload is a Payload that can give some entries of a component without the others.
+type PartPayload interface {
+	// ExtractFiles is Extract of some entries, given by their paths in the component's tree, with the directories that
+	// they are in. It is an error when the component lacks one.
+	ExtractFiles(ctx context.Context, component, target string, names []string, uid, gid int, progress func(done, total int64)) error
+}
+
+// EmptyPayload is a Payload that may have no components at all.
+type EmptyPayload interface {
+	// IsEmpty reports whether every Extract fails.
+	IsEmpty() bool
+}
+
 // Self gives the running program without its payload.
 type Self interface {
 	CopyStub(w io.Writer) error

@@ -31,7 +31,11 @@ func BenchmarkCheckOfALargeTree(b *testing.B) {
 	}
 	env := &engine.Env{Host: h}
 	u := Unpack{Component: "python", Digest: "d", Target: filepath.Join(dir, "tree")}
-	if err := u.writeList(env); err != nil {
+	inv, err := u.takeInventory(env, u.staging())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := writeInventory(env, u.staging(), inv); err != nil {
 		b.Fatal(err)
 	}
 	if err := h.WriteFile(filepath.Join(u.staging(), markerName), []byte(`{"digest":"d"}`), host.FileMode{}); err != nil {

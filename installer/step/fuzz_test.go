@@ -1,6 +1,7 @@
 package step
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,8 +44,17 @@ func FuzzFilesOfTheServiceUser(f *testing.F) {
 		if m, err := readMarker(env, "/component"); err != nil && m != nil {
 			t.Errorf("a marker with an error: %+v, %v", m, err)
 		}
-		if names, err := u.missing(t.Context(), env); err == nil && len(names) > len(data)+1 {
-			t.Errorf("%d names of %d bytes", len(names), len(data))
+		if state, err := u.Look(env); err == nil && len(state.Missing) > len(data)+1 {
+			t.Errorf("%d names of %d bytes", len(state.Missing), len(data))
+		}
+		inv := parseInventory(string(data))
+		if again := parseInventory(inv.String()); !maps.Equal(inv, again) {
+			t.Errorf("%q is read as %v, which is written and read as %v", data, inv, again)
+		}
+		for name := range inv {
+			if !filepath.IsLocal(name) {
+				t.Errorf("%q leads out of the tree", name)
+			}
 		}
 	})
 }

@@ -18,7 +18,9 @@ import (
 const markerName = ".fate-component.json"
 
 // Unpack is a component of the payload as a directory. The directory appears complete, by one rename; a newer version
-// replaces it the same way, and the old one is dropped when the whole run has succeeded.
+// replaces it the same way, and the old one is dropped when the whole run has succeeded. What the component did not bring
+// moves along, and an undo leaves it. What is missing of the installed version, or was changed in it, is put back in its
+// place, and nothing else is touched.
 //
 //	.name.fate-new   the tree that is being unpacked
 //	.name.fate-old   the version before, until Commit
@@ -34,6 +36,9 @@ type Unpack struct {
 	// Keep lists paths inside the tree that hold data made at run time, such as trained models. They move along to a
 	// newer version, and Undo leaves them.
 	Keep []string
+
+	purge   bool // an undo keeps nothing
+	removes bool // the tree goes, and not to another version: edits of the component's files stay like foreign files
 }
 
 // marker is the content of markerName.
@@ -93,22 +98,56 @@ func (u Unpack) Check(ctx context.Context, env *engine.Env) (engine.Finding, err
 	case have.Digest != u.Digest:
 		before.Old = have
 		return todo(fmt.Sprintf("version %s is installed", have.Version), before, u.Digest), env.Host.NoMounts(u.Target)
-	case u.leftBehind(env) != "":
-		before.Old, err = readMarker(env, u.old())
-		return todo(u.leftBehind(env)+" is still in the version before", before, u.Digest), err
 	}
-	missing, err := u.missing(ctx, env)
-	if err != nil || len(missing) == 0 {
-		return engine.Finding{Done: err == nil}, err
+	left, err := u.leftBehind(env)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	if left != "" {
+		before.Old, err = readMarker(env, u.old())
+		return todo(left+" is still in the version before", before, u.Digest), err
 	}
 	before.Old = have
-	return todo(describeMissing(missing), before, u.Digest), env.Host.NoMounts(u.Target)
+	return u.checkFiles(ctx, env, before)
+}
+
+// checkFiles looks at the files of the right version.
+func (u Unpack) checkFiles(ctx context.Context, env *engine.Env, before unpackBefore) (engine.Finding, error) {
+	inv, err := readInventory(env, u.Target)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	if inv == nil {
+		return todo("its list of files is missing", before, u.Digest), nil
+	}
+	state, err := u.look(env, u.Target, inv)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	if len(state.Missing) == 0 && len(state.Changed) > 0 && hasNothing(env.Payload) {
+		// The program works, and this program has nothing to put in the place of what was changed.
+		note := "changed, and put back by the appliance's own file: " + names(state.Changed, 10)
+		return engine.Finding{Done: true, Note: strings.TrimPrefix(state.note()+"; "+note, "; ")}, ctx.Err()
+	}
+	if state.damage() == "" {
+		return engine.Finding{Done: true, Note: state.note()}, ctx.Err()
+	}
+	f := todo(state.damage(), before, u.Digest)
+	f.Note = state.note()
+	return f, ctx.Err()
+}
+
+// hasNothing reports whether a payload says that it has no components.
+func hasNothing(p engine.Payload) bool {
+	e, ok := p.(engine.EmptyPayload)
+	return ok && e.IsEmpty()
 }
 
 // onlyKept reports whether the target holds nothing but what an uninstall leaves: data, files that an operator
 // edited, and directories for them.
 func (u Unpack) onlyKept(env *engine.Env) bool {
-	return u.only(env, u.Target, union(u.Keep, u.files(env)))
+	left, err := readKept(env, u.Target)
+	return err == nil && u.only(env, u.Target, slices.Concat(u.Keep, []string{ReplacedFiles, keptName}, u.files(env), left))
 }
 
 func (u Unpack) only(env *engine.Env, dir string, keep []string) bool {
@@ -133,13 +172,18 @@ func (u Unpack) TakesUp(env *engine.Env) bool {
 	return err == nil && (have != nil || u.onlyKept(env))
 }
 
-// leftBehind returns a path of Keep that has not been moved along yet.
-func (u Unpack) leftBehind(env *engine.Env) string {
-	i := slices.IndexFunc(u.Keep, func(k string) bool { return hasData(env, path.Join(u.old(), k)) })
-	if i < 0 {
-		return ""
+// leftBehind returns a path of data, or of what the component did not bring, that has not been moved along yet.
+func (u Unpack) leftBehind(env *engine.Env) (string, error) {
+	for _, k := range u.kept() {
+		if hasData(env, path.Join(u.old(), k)) {
+			return k, nil
+		}
 	}
-	return u.Keep[i]
+	moves, _, err := u.foreignMoves(env, u.old(), u.Target)
+	if err != nil || len(moves) == 0 {
+		return "", err
+	}
+	return moves[0], nil
 }
 
 // foreignError means that a directory of somebody else is in the way.
@@ -175,29 +219,40 @@ func (u Unpack) Apply(ctx context.Context, env *engine.Env) error {
 	if err := u.resume(env); err != nil {
 		return err
 	}
-	whole, err := u.isWhole(ctx, env)
+	have, err := readMarker(env, u.Target)
 	if err != nil {
 		return err
 	}
-	if !whole {
-		if err := u.stage(ctx, env); err != nil {
-			return errors.Join(err, env.Host.RemoveAll(u.staging()))
-		}
-		if err := u.swap(env); err != nil {
-			return err
-		}
+	if have != nil && have.Digest == u.Digest {
+		err = u.mend(ctx, env)
+	} else if err = u.stage(ctx, env); err != nil {
+		err = errors.Join(err, env.Host.RemoveAll(u.staging()))
+	} else {
+		err = u.swap(env)
 	}
-	return moveKept(env, u.Keep, u.old(), u.Target)
+	if err != nil {
+		return err
+	}
+	if err := moveKept(env, u.kept(), u.old(), u.Target); err != nil {
+		return err
+	}
+	return u.moveForeign(env, u.old(), u.Target)
 }
 
-// isWhole reports whether the right version is in place, with all its files.
-func (u Unpack) isWhole(ctx context.Context, env *engine.Env) (bool, error) {
-	have, err := readMarker(env, u.Target)
-	if err != nil || have == nil || have.Digest != u.Digest {
-		return false, err
+// mend repairs the right version where it is damaged.
+func (u Unpack) mend(ctx context.Context, env *engine.Env) error {
+	inv, err := readInventory(env, u.Target)
+	if err != nil {
+		return err
 	}
-	missing, err := u.missing(ctx, env)
-	return len(missing) == 0, err
+	if inv == nil {
+		return u.repair(ctx, env, nil, TreeState{})
+	}
+	state, err := u.look(env, u.Target, inv)
+	if err != nil || state.damage() == "" {
+		return err
+	}
+	return u.repair(ctx, env, inv, state)
 }
 
 // resume finishes or reverts a replacement that was cut off, and clears what an unpacking that was cut off left.
@@ -237,26 +292,20 @@ func dropAside(env *engine.Env, target string, suffixes ...string) error {
 
 // stage makes the complete new tree beside the target.
 func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
-	if env.Payload == nil {
-		return fmt.Errorf("cannot unpack %s: there is no payload", u.Component)
-	}
-	if err := makeParents(env, u.Target); err != nil {
+	if err := u.extract(ctx, env, nil); err != nil {
 		return err
 	}
-	uid, gid := -1, -1
-	if env.Host.IsSystem() {
-		var err error
-		if uid, gid, err = env.Host.IDs(u.Owner, u.Group); err != nil {
-			return err
-		}
-	}
-	if err := env.Payload.Extract(ctx, u.Component, env.Host.Path(u.staging()), uid, gid, env.ProgressOf(u)); err != nil {
-		return fmt.Errorf("cannot unpack %s: %w", u.Component, err)
-	}
-	if err := env.Host.RecordOwners(u.staging(), u.Owner, u.Group); err != nil {
+	if err := u.dropForeign(env, u.staging()); err != nil {
 		return err
 	}
-	if err := u.writeList(env); err != nil {
+	inv, err := u.takeInventory(env, u.staging())
+	if err != nil {
+		return err
+	}
+	if err := writeInventory(env, u.staging(), inv); err != nil {
+		return err
+	}
+	if err := u.carryEdits(env); err != nil {
 		return err
 	}
 	if err := u.carryFiles(env); err != nil {
@@ -273,22 +322,6 @@ func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 	return env.Host.WriteFile(path.Join(u.staging(), markerName), append(data, '\n'), host.FileMode{Perm: 0o644})
 }
 
-// carryFiles makes the new tree have, of the files that File steps wrote into it, the version that was there: an
-// operator's edit survives, and the File step sees its own work and updates it. What the component brings under such
-// a name would otherwise look like an edit.
-func (u Unpack) carryFiles(env *engine.Env) error {
-	for _, rel := range u.files(env) {
-		file := path.Join(u.Target, rel)
-		if !env.Ledger.Completed(File{Path: file}.ID()) {
-			continue
-		}
-		if err := carryFile(env, file, path.Join(u.staging(), rel)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // files lists the files in the tree that File steps wrote and that are not undone, relative to the tree.
 func (u Unpack) files(env *engine.Env) []string {
 	var out []string
@@ -303,7 +336,7 @@ func (u Unpack) files(env *engine.Env) []string {
 // clearForKept removes from the new tree what the data of the old one will replace. After that, data in the new tree
 // is data that was moved there, and nothing needs to be overwritten to move it either way.
 func (u Unpack) clearForKept(env *engine.Env) error {
-	for _, k := range u.Keep {
+	for _, k := range u.kept() {
 		if hasData(env, path.Join(u.Target, k)) {
 			if err := env.Host.RemoveAll(path.Join(u.staging(), k)); err != nil {
 				return err
@@ -311,20 +344,6 @@ func (u Unpack) clearForKept(env *engine.Env) error {
 		}
 	}
 	return nil
-}
-
-func carryFile(env *engine.Env, from, to string) error {
-	now, content, err := lookAt(env, from)
-	if err != nil {
-		return err
-	}
-	if now.Kind != isFile {
-		return env.Host.Remove(to)
-	}
-	if err := makeParents(env, to); err != nil {
-		return err
-	}
-	return env.Host.WriteFile(to, content, now.mode())
 }
 
 // swap puts the staged tree in the place of the target.
@@ -349,8 +368,15 @@ func (u Unpack) swap(env *engine.Env) error {
 
 // Commit implements [engine.Committer]: it drops the version before.
 func (u Unpack) Commit(_ context.Context, env *engine.Env) error {
-	if u.leftBehind(env) != "" {
-		return fmt.Errorf("cannot remove %s: it still holds %s", u.old(), u.leftBehind(env))
+	left, err := u.leftBehind(env)
+	if err != nil {
+		return err
+	}
+	if left != "" {
+		return fmt.Errorf("cannot remove %s: it still holds %s", u.old(), left)
+	}
+	if err := u.keepReplaced(env); err != nil {
+		return err
 	}
 	return env.Host.RemoveAll(u.old())
 }

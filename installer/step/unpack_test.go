@@ -18,6 +18,8 @@ func upgrade(t *testing.T) *world {
 	w.write(inTree("conf/route_table.json", "").Path, "{operator}")
 	w.write("/data/projects/fate/eggroll/models/m1", "trained")
 	w.write("/data/projects/fate/eggroll/logs/jobs/j1", "log")
+	w.write("/data/projects/fate/eggroll/plugins/mine/plugin.py", "mine")
+	w.write("/data/projects/fate/eggroll/mine.jar", "mine")
 	return w
 }
 
@@ -108,9 +110,9 @@ func TestLostTreeIsRepaired(t *testing.T) {
 func TestDamagedTreeIsRepaired(t *testing.T) {
 	w := upgrade(t)
 	want := w.snapshot()
-	must(t, os.Remove(filepath.Join(w.dir, "/data/projects/fate/eggroll/lib/a.jar")))
+	must(t, os.RemoveAll(filepath.Join(w.dir, "/data/projects/fate/eggroll/lib")))
 	f, err := eggroll("1").Check(t.Context(), w.env())
-	if err != nil || f.Done || f.Why != "files of it are missing: lib/a.jar" {
+	if err != nil || f.Done || f.Why != "files of it are missing: lib/, lib/a.jar" {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	if o := w.run(t, eggroll("1"))[eggroll("1").ID()]; !o.Drift {

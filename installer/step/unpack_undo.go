@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"fate-installer/installer/engine"
 )
@@ -18,8 +20,9 @@ func (Unpack) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) erro
 	u := Unpack{Target: before.Target, Keep: before.Keep}
 	switch {
 	case env.Purge:
-		u.Keep = nil
+		u.Keep, u.purge = nil, true
 	case before.Old == nil:
+		u.removes = true
 		u.Keep = union(u.Keep, u.files(env)) // what the undo of a File left was edited
 	}
 	if err := u.undoResume(env, before.Old == nil); err != nil {
@@ -40,17 +43,15 @@ func (u Unpack) undoResume(env *engine.Env, install bool) error {
 			return err
 		}
 	case install: // what was set aside was a directory with data only
-		if err := moveKept(env, u.Keep, u.old(), u.Target); err != nil {
+		if err := u.moveAll(env, u.old(), u.Target); err != nil {
 			return err
 		}
 		if err := env.Host.RemoveAll(u.old()); err != nil {
 			return err
 		}
 	}
-	if env.Host.Exists(u.gone()) {
-		if err := moveKept(env, u.Keep, u.gone(), u.Target); err != nil {
-			return err
-		}
+	if err := u.undoGone(env); err != nil {
+		return err
 	}
 	return dropAside(env, u.Target, "new", "gone")
 }
@@ -70,7 +71,7 @@ func (u Unpack) undoReplace(env *engine.Env, old marker) error {
 	if aside == nil || aside.Digest != old.Digest {
 		return fmt.Errorf("cannot bring back version %s of %s: it was removed", old.Version, u.Target)
 	}
-	if err := moveKept(env, u.Keep, u.Target, u.old()); err != nil {
+	if err := u.moveAll(env, u.Target, u.old()); err != nil {
 		return err
 	}
 	if env.Host.Exists(u.Target) {
@@ -88,6 +89,11 @@ func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
 	have, err := readMarker(env, u.Target)
 	if err != nil {
 		return err
+	}
+	if have == nil && before.Dir == nil {
+		if err := u.dropRestored(env); err != nil {
+			return err
+		}
 	}
 	if have == nil && env.Purge && (Unpack{Target: u.Target, Keep: before.Keep}).onlyKept(env) {
 		if err := env.Host.RemoveAll(u.Target); err != nil {
@@ -122,12 +128,26 @@ func (u Unpack) undoInstall(env *engine.Env, before unpackBefore) error {
 	return dropParents(env, before.Parents)
 }
 
-// remove removes the tree but for its data.
+// remove removes the tree but for its data and for what the component did not bring.
 func (u Unpack) remove(env *engine.Env) error {
+	if !u.purge {
+		foreign, err := u.foreignIn(env, u.Target)
+		if err != nil {
+			return err
+		}
+		if err := u.writeKept(env, foreign); err != nil {
+			return err
+		}
+	}
 	if err := env.Host.Rename(u.Target, u.gone()); err != nil {
 		return err
 	}
-	if err := moveKept(env, u.Keep, u.gone(), u.Target); err != nil {
+	if !u.purge {
+		if err := moveKept(env, []string{keptName}, u.gone(), u.Target); err != nil {
+			return err
+		}
+	}
+	if err := u.moveAll(env, u.gone(), u.Target); err != nil {
 		return err
 	}
 	return env.Host.RemoveAll(u.gone())
@@ -154,4 +174,60 @@ func (Unpack) Remains(_ context.Context, env *engine.Env, raw json.RawMessage) (
 		out = append(out, u.Target+" (data)")
 	}
 	return out, err
+}
+
+// moveAll moves data and what no component brought from one tree to another, unless everything goes.
+func (u Unpack) moveAll(env *engine.Env, from, to string) error {
+	if u.purge {
+		return nil
+	}
+	if err := moveKept(env, u.kept(), from, to); err != nil {
+		return err
+	}
+	return u.moveForeign(env, from, to)
+}
+
+// undoGone saves what a tree that is being removed still holds. Without its list its removal has begun, and what the
+// component did not bring has been moved before.
+func (u Unpack) undoGone(env *engine.Env) error {
+	if u.purge || !env.Host.Exists(u.gone()) {
+		return nil
+	}
+	inv, err := readInventory(env, u.gone())
+	if err != nil {
+		return err
+	}
+	if err := moveKept(env, union(u.kept(), []string{keptName}), u.gone(), u.Target); err != nil || inv == nil {
+		return err
+	}
+	return u.moveForeign(env, u.gone(), u.Target)
+}
+
+// dropRestored removes what the undo of a File step has put back into a tree that is gone: the component's own file. That
+// is so after an undo that was cut off.
+func (u Unpack) dropRestored(env *engine.Env) error {
+	for _, e := range env.Ledger.History() {
+		at, ok := strings.CutPrefix(e.Step, kindFile+":")
+		if !ok || !e.Undone || !strings.HasPrefix(at, u.Target+"/") {
+			continue
+		}
+		before, err := decode[prior](e.Before)
+		if err != nil || before.Kind != isFile {
+			continue
+		}
+		now, err := glanceAt(env, at)
+		if err != nil || now.Kind != isFile || now.Hash != before.Hash {
+			continue
+		}
+		if err := env.Host.Remove(at); err != nil {
+			return err
+		}
+		dir := path.Dir(at)
+		for ; dir != path.Dir(u.Target) && !hasData(env, dir); dir = path.Dir(dir) {
+			if err := env.Host.Remove(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

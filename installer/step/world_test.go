@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
@@ -232,6 +233,9 @@ func newFakePayload() *fakePayload {
 	}}
 }
 
+// payloadTime is the time of every file of fakePayload: that of a file in a real payload is always the same, too.
+var payloadTime = time.Unix(1_600_000_000, 0)
+
 // Extract takes the version from the name it is asked for, which plans of these tests make "name version".
 func (f *fakePayload) Extract(ctx context.Context, component, target string, _, _ int, progress func(done, total int64)) error {
 	files, ok := f.components[component]
@@ -252,7 +256,11 @@ func (f *fakePayload) Extract(ctx context.Context, component, target string, _, 
 			return err
 		}
 		f.tick()
-		if err := plant(filepath.Join(staging, name), false, files[name]); err != nil {
+		at := filepath.Join(staging, name)
+		if err := plant(at, false, files[name]); err != nil {
+			return err
+		}
+		if err := os.Chtimes(at, payloadTime, payloadTime); err != nil {
 			return err
 		}
 		done++

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"strings"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/step"
+	"fate-installer/payload/count"
+)
+
+// treeReport tells what in the tree of a component is not as the component brought it.
+type treeReport struct {
+	Component string `json:"component"`
+	Tree      string `json:"tree"`
+	step.TreeState
+}
+
+// lookAtTree looks at the tree of a component. It changes nothing.
+func (d *deployment) lookAtTree(component, tree string) (treeReport, error) {
+	report := treeReport{Component: component, Tree: tree}
+	journal, err := engine.ReadJournal(d.host, d.journalPath())
+	if err != nil {
+		return report, err
+	}
+	env := &engine.Env{Host: d.host, Ledger: journal.Ledger(), StateDir: d.layout().State(), Log: d.g.logger()}
+	report.TreeState, err = (step.Unpack{Component: component, Target: tree, Keep: fate.KeptPaths(component)}).Look(env)
+	return report, err
+}
+
+// staysInTree lists the paths in a component's tree that do not belong to its version: data, and what the component did not
+// bring. They stay in the present tree, whatever its version.
+func (d *deployment) staysInTree(component, tree string) ([]string, error) {
+	report, err := d.lookAtTree(component, tree)
+	if err != nil {
+		return nil, err
+	}
+	kept := append(fate.KeptPaths(component), step.ReplacedFiles)
+	for _, rel := range report.Foreign {
+		kept = append(kept, strings.TrimSuffix(rel, "/"))
+	}
+	return kept, nil
+}
+
+// foreignFiles lists, for each component of this host, what its tree has that the component did not bring, or not like that.
+func (d *deployment) foreignFiles() ([]treeReport, error) {
+	out := []treeReport{}
+	for _, name := range d.spec.Components() {
+		report, err := d.lookAtTree(name, d.spec.UnpackTarget(name))
+		if err != nil {
+			return nil, err
+		}
+		if len(report.Foreign)+len(report.Edited)+len(report.Changed)+len(report.Passed) > 0 {
+			out = append(out, report)
+		}
+	}
+	return out, nil
+}
+
+// formerTrees looks at the trees that stay beside those of another version, because the version is in their names.
+func (r *replacement) formerTrees() ([]treeReport, error) {
+	was, err := r.specOf(r.stored)
+	if err != nil {
+		return nil, err
+	}
+	var out []treeReport
+	for _, c := range r.changes {
+		former := was.UnpackTarget(c.Name)
+		if c.From == "" || former == r.spec.UnpackTarget(c.Name) {
+			continue
+		}
+		report, err := r.lookAtTree(c.Name, former)
+		if err != nil {
+			return nil, err
+		}
+		if len(report.Foreign)+len(report.Edited)+len(report.Changed) > 0 {
+			out = append(out, report)
+		}
+	}
+	return out, nil
+}
+
+// warning names what was added to or changed in a former tree and is not in the new one.
+func (t treeReport) warning(now string) string {
+	const shown = 10
+	all := append(append(append([]string(nil), t.Foreign...), t.Edited...), t.Changed...)
+	text := strings.Join(all[:min(shown, len(all))], ", ")
+	if more := len(all) - shown; more > 0 {
+		text += " and " + count.Of(more, "more file", "more files")
+	}
+	return t.Tree + " has what its component did not bring, or not like that, and it is not in " + now + ": " + text +
+		"; copy from there what is still needed"
+}
