@@ -29,7 +29,9 @@ func (u Unpack) foreignIn(env *engine.Env, root string) ([]string, error) {
 	}
 	state, err := u.look(env, root, inv)
 	if u.removes {
-		return slices.Concat(state.Foreign, state.Edited), err
+		ours := u.restored(env, root)
+		edited := slices.DeleteFunc(state.Edited, func(rel string) bool { return slices.Contains(ours, rel) })
+		return slices.Concat(state.Foreign, edited), err
 	}
 	return state.Foreign, err
 }

@@ -206,19 +206,8 @@ func (u Unpack) undoGone(env *engine.Env) error {
 // dropRestored removes what the undo of a File step has put back into a tree that is gone: the component's own file. That
 // is so after an undo that was cut off.
 func (u Unpack) dropRestored(env *engine.Env) error {
-	for _, e := range env.Ledger.History() {
-		at, ok := strings.CutPrefix(e.Step, kindFile+":")
-		if !ok || !e.Undone || !strings.HasPrefix(at, u.Target+"/") {
-			continue
-		}
-		before, err := decode[prior](e.Before)
-		if err != nil || before.Kind != isFile {
-			continue
-		}
-		now, err := glanceAt(env, at)
-		if err != nil || now.Kind != isFile || now.Hash != before.Hash {
-			continue
-		}
+	for _, rel := range u.restored(env, u.Target) {
+		at := path.Join(u.Target, rel)
 		if err := env.Host.Remove(at); err != nil {
 			return err
 		}
@@ -230,4 +219,25 @@ func (u Unpack) dropRestored(env *engine.Env) error {
 		}
 	}
 	return nil
+}
+
+// restored lists the files in the tree, which is at root, that are as the undo of a File step has put them back.
+func (u Unpack) restored(env *engine.Env, root string) []string {
+	var out []string
+	for _, e := range env.Ledger.History() {
+		at, ok := strings.CutPrefix(e.Step, kindFile+":")
+		rel, inTree := strings.CutPrefix(at, u.Target+"/")
+		if !ok || !inTree || !e.Undone {
+			continue
+		}
+		before, err := decode[prior](e.Before)
+		if err != nil || before.Kind != isFile {
+			continue
+		}
+		now, err := glanceAt(env, path.Join(root, rel))
+		if err == nil && now.Kind == isFile && now.Hash == before.Hash {
+			out = append(out, rel)
+		}
+	}
+	return out
 }
