@@ -22,6 +22,7 @@ import (
 type uninstallOptions struct {
 	purgeData bool
 	verify    bool
+	dryRun    bool
 }
 
 // newUninstallCommand removes what install brought.
@@ -33,8 +34,13 @@ func newUninstallCommand(g *globals) *cobra.Command {
 		Long: `Stop the party's programs and remove everything that install changed on this host, putting back what was there
 before. The journal of the installation says what that is. Things that were changed since are left, each with the reason.
 
-Data is kept: the database, eggroll's stores, trained models, keys, logs, and the passwords that open them. With
---purge-data they are removed too. It may be repeated, and works after an installation that did not finish.
+Data is kept: the database, eggroll's stores, trained models, keys, logs, the passwords that open them, and what was added
+to or edited in the components' directories. With --purge-data all of it is removed too. The program itself stays with the
+data, for that command, which the output names. It may be repeated, and works after an installation that did not finish.
+
+On a terminal it shows what it would do and asks; --yes does not ask. Where there is no terminal it does not ask either, and
+--purge-data takes --yes. --dry-run shows it and changes nothing. --verify looks at the journal and at the disk for what is
+still there, and ends with 3 when there is anything. The journal stays as long as something is left that it names.
 
 When a file system is mounted in what would be removed, nothing is changed and the mounts are named: unmount them first. A
 data or log directory that was a mount point before the installation is emptied by --purge-data, and stays.
@@ -42,8 +48,9 @@ data or log directory that was a mount point before the installation is emptied 
 On an outside database server nothing is removed. What the side has there is listed, with the statements that remove it.
 
 EXIT STATUS
-` + exitHelp,
+` + strings.Replace(exitHelp, "refused by the preflight checks", "a file system is mounted in the way; --verify: something remains", 1),
 		Example: `  fate-installer uninstall
+  fate-installer uninstall --dry-run
   fate-installer uninstall --purge-data --yes
   fate-installer uninstall --verify`,
 		Args: noArgs,
@@ -51,6 +58,7 @@ EXIT STATUS
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opts.purgeData, "purge-data", false, "also remove the database, stores, models, keys, logs and passwords")
+	f.BoolVar(&opts.dryRun, "dry-run", false, "change nothing; list what would be removed and what would be kept")
 	f.BoolVar(&opts.verify, "verify", false, "change nothing; list what of the installation is still on this host")
 	return cmd
 }
@@ -65,10 +73,17 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 	if opts.verify {
 		return d.verifyUninstalled(ctx)
 	}
+	if opts.dryRun {
+		return d.printForeseen(opts)
+	}
 	if err := d.needRoot("uninstall"); err != nil {
 		return err
 	}
-	if opts.purgeData && !g.Yes {
+	if !g.Yes && g.Output != outputJSON && canAsk(g) && d.host.Exists(d.journalPath()) {
+		if err := d.askUninstall(opts); err != nil {
+			return err
+		}
+	} else if opts.purgeData && !g.Yes {
 		return exitCode(withHint(errors.New("cannot remove the party's data without consent: the database, trained models and keys would be lost for good"),
 			"add --yes if that is what you want, or leave --purge-data out"), exitUsage)
 	}
@@ -113,6 +128,15 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 		return exitCode(fmt.Errorf("cannot put the database back: %w", err), exitStep)
 	}
 	outside := d.leftOutside()
+	inTemp, err := d.leftInTemp()
+	if err != nil {
+		return exitCode(err, exitStep)
+	}
+	if !opts.purgeData {
+		if err := d.keepProgram(); err != nil {
+			return exitCode(err, exitStep)
+		}
+	}
 	env := d.undoEnv()
 	env.Purge = opts.purgeData
 	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
@@ -120,7 +144,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 		return exitCode(err, exitStep)
 	}
 	if opts.purgeData {
-		for _, file := range []string{d.layout().SecretRecords(), d.layout().SecretHandover()} {
+		for _, file := range []string{d.layout().SecretRecords(), d.layout().SecretHandover(), laterProgram(d.layout())} {
 			if err := d.host.Remove(file); err != nil {
 				return exitCode(err, exitStep)
 			}
@@ -132,6 +156,10 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
 		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)
+	}
+	// Programs have ended now, and the supervisor has written its last state.
+	if err := errors.Join(d.clearTemp(inTemp), d.clearRun(ctx, journal)); err != nil {
+		return exitCode(err, exitStep)
 	}
 	return d.endUninstall(journal, report, outside, opts)
 }
@@ -197,7 +225,8 @@ func (d *deployment) endUninstall(
 	if err := d.saveGone(opts.purgeData); err != nil {
 		return err
 	}
-	if opts.purgeData {
+	named := d.stillNamed(report)
+	if opts.purgeData && len(named) == 0 {
 		if err := journal.Destroy(); err != nil {
 			return exitCode(err, exitStep)
 		}
@@ -212,10 +241,30 @@ func (d *deployment) endUninstall(
 	removed, kept, left := d.tally(report)
 	d.g.printf("%d removed, %d kept, %d left for the reasons given\n", removed, kept, left)
 	if !opts.purgeData {
-		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again, uninstall --purge-data --yes removes them\n",
-			d.layout().Data(), d.layout().Logs(), d.layout().State())
+		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again; this removes them:\n  %s\n",
+			d.layout().Data(), d.layout().Logs(), d.layout().State(), d.purgeCommand())
+	} else if len(named) > 0 {
+		d.g.printf("the journal %s stays, since it names what is left; remove that, then run the same command again\n", d.journalPath())
 	}
 	return nil
+}
+
+// stillNamed lists what an undo left and that is there, but for directories that the installer's own state is in, which
+// goes last.
+func (d *deployment) stillNamed(report engine.UndoReport) []string {
+	var out []string
+	for _, o := range report.Steps {
+		path, isDir := strings.CutPrefix(o.ID, step.Dir{}.ID())
+		state := d.layout().State()
+		if o.Status != engine.Left || isDir && (path == state || strings.HasPrefix(state, path+"/")) {
+			continue
+		}
+		if _, at, _ := strings.Cut(o.ID, ":"); strings.HasPrefix(at, "/") && !d.host.Exists(at) {
+			continue
+		}
+		out = append(out, o.ID)
+	}
+	return out
 }
 
 func (d *deployment) verifyUninstalled(ctx context.Context) error {
@@ -227,11 +276,23 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	found, err := d.remainsOnDisk()
+	if err != nil {
+		return err
+	}
+	remaining = addUnnamed(remaining, found)
+	var result error
+	if len(remaining) > 0 {
+		result = exitSilently(exitPreflight)
+	}
 	if d.g.Output == outputJSON {
 		if remaining == nil {
 			remaining = []engine.Remaining{}
 		}
-		return d.g.printJSON(map[string]any{"remaining": remaining})
+		if err := d.g.printJSON(map[string]any{"remaining": remaining}); err != nil {
+			return err
+		}
+		return result
 	}
 	for _, r := range remaining {
 		d.g.printf("%s\n", r.Title)
@@ -240,7 +301,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 		}
 	}
 	d.g.printf("%s of the installation %s on this host\n", count.Of(len(remaining), "thing"), count.Noun(len(remaining), "is", "are"))
-	return nil
+	return result
 }
 
 // keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the
@@ -263,8 +324,8 @@ func purgeData(layout fate.Layout) engine.Resolver {
 		if dir, ok := strings.CutPrefix(id, step.DatabaseInit{}.ID()); ok {
 			return removedDatabase{dir}, true
 		}
-		if address, ok := strings.CutPrefix(id, step.Database{}.ID()); ok && strings.HasPrefix(address, "/") {
-			return removedDatabase{}, true // its schemas and accounts, through a socket
+		if step.InDatabaseHere(id) {
+			return removedDatabase{}, true // its schemas, accounts and tables
 		}
 		return inner(id)
 	}

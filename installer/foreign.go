@@ -80,6 +80,19 @@ func (r *replacement) formerTrees() ([]treeReport, error) {
 	return out, nil
 }
 
+// formerFiles warns of what was added to trees that another version stands beside.
+func (r *replacement) formerFiles() []string {
+	former, err := r.formerTrees()
+	if err != nil {
+		return []string{"cannot look for what was added to the former versions: " + err.Error()}
+	}
+	var out []string
+	for _, t := range former {
+		out = append(out, t.warning(r.spec.UnpackTarget(t.Component)))
+	}
+	return out
+}
+
 // warning names what was added to or changed in a former tree and is not in the new one.
 func (t treeReport) warning(now string) string {
 	const shown = 10

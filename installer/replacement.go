@@ -79,16 +79,10 @@ func (r *replacement) run(ctx context.Context) error {
 	if err != nil {
 		return r.failed(ctx, err)
 	}
-	former, err := r.formerTrees()
-	if err != nil {
-		return exitCode(err, exitStep)
-	}
-	for _, t := range former {
-		report.Warnings = append(report.Warnings, t.warning(r.spec.UnpackTarget(t.Component)))
-	}
 	if err := r.complete(); err != nil {
 		return err
 	}
+	report.Warnings = append(report.Warnings, r.formerFiles()...)
 	if err := r.prove(ctx); err != nil {
 		return r.unproven(ctx, err)
 	}

@@ -93,6 +93,20 @@ func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve 
 	return report, errors.Join(errs...)
 }
 
+// Foresee lists what [Undo] would do, in its order: what would be undone, and what is kept because its kind is not undone. It
+// looks at nothing but the journal: what somebody changed since is known only when it is undone.
+func Foresee(journal *Journal, scope Scope, resolve Resolver) []UndoOutcome {
+	var out []UndoOutcome
+	for _, t := range journal.ledger.toUndo(scope) {
+		o := UndoOutcome{ID: t.Step, Title: nameOf(t.Entry), Status: Undone}
+		if _, ok := resolve(t.Step); !ok {
+			o.Status = Kept
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
 func resume(ctx context.Context, env *Env, resolve Resolver, t undoable) error {
 	u, _ := resolve(t.Step)
 	r, ok := u.(Resumer)

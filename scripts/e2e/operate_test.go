@@ -46,6 +46,8 @@ func TestOperate(t *testing.T) {
 		b.run("host", "fate-installer", "svc", "start", "fate-rollsite")
 		b.checkReady("host", modulesOfParty...)
 	})
+	b.step("a repair touches nothing of the operator's", func(b bench) { b.repairKeepsOperatorFiles("host") })
+	b.step("a database that refuses its password", func(b bench) { b.refusedPassword("host") })
 	var jobs int
 	b.step("upgrade", func(b bench) {
 		if err := b.CopyTo(b.t.Context(), nextAppliance(b.t), "host", "/root/next"); err != nil {
@@ -60,6 +62,7 @@ func TestOperate(t *testing.T) {
 		}
 		b.checkReady("host", modulesOfParty...)
 		b.checkVersion("2.5.4")
+		b.checkOperatorFiles("after an upgrade", "host")
 		b.run("host", "test", "-e", "/data/projects/fate/common/mysql/mariadb-10.11.99/bin/mariadbd")
 	})
 	b.step("back", func(b bench) {
@@ -69,19 +72,13 @@ func TestOperate(t *testing.T) {
 		b.run("host", "fate-installer", "rollback", "--yes")
 		b.checkReady("host", modulesOfParty...)
 		b.checkVersion("2.5.3")
+		b.checkOperatorFiles("after a rollback", "host")
 		if now := b.jobs("host"); now != jobs+2 && now != jobs+4 { // one job is a row for each side, and a second one may be tried
 			b.t.Errorf("%d rows of jobs, and %d before the upgrade: that of the upgrade's test is still there, or that of the rollback's is not", now, jobs)
 		}
 	})
 	b.step("nothing remains", func(b bench) {
-		b.run("host", "fate-installer", "uninstall", "--yes")
-		if out := b.run("host", installerFile, "uninstall", "--verify"); !strings.Contains(out, "/data/projects/common/fate-installer/secrets.json") {
-			b.t.Errorf("uninstall --verify does not tell that the passwords are kept:\n%s", out)
-		}
-		b.run("host", installerFile, "uninstall", "--purge-data", "--yes")
-		if out := b.run("host", installerFile, "uninstall", "--verify"); !strings.Contains(out, "0 things of the installation") {
-			b.t.Errorf("uninstall --verify after everything was removed:\n%s", out)
-		}
+		b.uninstallToTheEnd("host")
 	})
 }
 
