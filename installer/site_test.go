@@ -91,7 +91,8 @@ func TestOnlyAddress(t *testing.T) {
 
 func TestReadinessLoginIsRead(t *testing.T) {
 	config, err := clientConfig([]byte("# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
-	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" || config.Addr != "/run/mysql.sock" {
+	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" ||
+		config.Addr != "/run/mysql.sock" {
 		t.Errorf("got %+v, %v", config, err)
 	}
 	for _, bad := range []string{"", "[client]\nuser=fate\n", "[mysqld]\nuser=fate\nsocket=/s\n"} {
@@ -114,8 +115,28 @@ func TestSiteKeepsTheAccountThatIsInstalled(t *testing.T) {
 		{site{User: "other"}, fate.Install{}, "other", "fates"},
 		{site{}, fate.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
 	} {
-		if err := tt.asked.fillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user || tt.asked.Group != tt.grp {
+		if err := tt.asked.fillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
+			tt.asked.Group != tt.grp {
 			t.Errorf("%+v: %q %q %v, want %q %q", tt.written, tt.asked.User, tt.asked.Group, err, tt.user, tt.grp)
+		}
+	}
+}
+
+func TestHostsOwnAddress(t *testing.T) {
+	for _, tt := range []struct {
+		addrs      []string
+		want, says string
+	}{
+		{[]string{"10.0.0.1", "fd00::1"}, "10.0.0.1", ""},
+		{[]string{"10.0.0.1", "10.0.0.2"}, "", "it has 10.0.0.1, 10.0.0.2"},
+		{nil, "", "no network interface has an IPv4 address"},
+		{[]string{"fd00::1", "2001:db8::1"}, "",
+			"cannot use this host's addresses (fd00::1, 2001:db8::1): FATE's programs reach each other over IPv4 only"},
+	} {
+		got, err := onlyAddress(tt.addrs)
+		if got != tt.want || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(),
+			tt.says) {
+			t.Errorf("%v: %q, %v; want %q, %q", tt.addrs, got, err, tt.want, tt.says)
 		}
 	}
 }
