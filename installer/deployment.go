@@ -145,6 +145,7 @@ func (d *deployment) needRoot(verb string) error {
 
 // lock makes this the only run on the host.
 func (d *deployment) lock() (unlock func() error, err error) {
+	surviveHangup()
 	unlock, err = engine.Lock(d.host, lockPath)
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {

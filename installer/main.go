@@ -64,6 +64,7 @@ func main() {
 		os.Exit(status)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	surviveClosedPipes()
 	g := &globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	code := execute(ctx, g, os.Args[1:])
 	stop()
@@ -73,12 +74,20 @@ func main() {
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, g *globals, args []string) int {
 	g.args = args
+	result := &resultWriter{Writer: g.Stdout}
+	g.Stdout = result
 	root := newRootCommand(g)
 	root.SetArgs(args)
 	root.SetIn(g.Stdin)
 	root.SetOut(g.Stdout)
 	root.SetErr(g.Stderr)
 	err := root.ExecuteContext(ctx)
+	if lost := result.lost(); lost != nil {
+		g.Output = outputText // standard output takes no document
+		if err == nil {
+			err = lost
+		}
+	}
 	code := codeOf(ctx, err)
 	if err != nil && err.Error() != "" {
 		printError(g, err, code)

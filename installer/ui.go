@@ -22,7 +22,7 @@ import (
 
 // isTerminal reports whether w is a terminal a person may be looking at.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := unwrapped(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
