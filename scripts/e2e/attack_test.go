@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// How often each of root's commands runs under attack: those that take seconds, and those that take minutes with what has
-// to be made good after them. In make test these are few; FATE_ADVERSARY_RUNS and FATE_ADVERSARY_LONG_RUNS give others.
+// adversaryRuns is how often each of root's commands runs under attack: those that take seconds, and those that take
+// minutes with what has to be made good after them. In make test these are few. FATE_ADVERSARY_RUNS and
+// FATE_ADVERSARY_LONG_RUNS give others; 200 of the long ones take about seven hours.
 func adversaryRuns(t *testing.T) (short, long int) {
 	t.Helper()
-	short, long = repeats(4, 200), repeats(1, 200)
+	short, long = repeats(4, 200), repeats(1, 20)
 	for name, n := range map[string]*int{"FATE_ADVERSARY_RUNS": &short, "FATE_ADVERSARY_LONG_RUNS": &long} {
 		if text := os.Getenv(name); text != "" {
 			var err error
@@ -51,6 +52,15 @@ type attacked struct {
 
 // paces are how long each of the attacker's workers rests after an attack.
 var paces = []string{"0s", "30ms", "300ms", "3s"}
+
+// pacesFrom is the pace of the i-th run. In make test it is no fast one: what those break takes minutes to repair, such as
+// a program that lost a file while it started and that has two minutes to become ready.
+func pacesFrom(i int) int {
+	if long() {
+		return i % len(paces)
+	}
+	return 2 + i%2
+}
 
 // commandPatience is longer than any program has to become ready.
 const commandPatience = "420"
@@ -156,7 +166,7 @@ func (s *siege) round(i int) {
 	s.calm()
 	s.restore()
 	s.run(s.host, "sh", "-c", fmt.Sprintf(`for i in 1 2 3 4; do ln -f %s/canary /data/logs/fate/hard.attacker-$i; done`, canaries))
-	s.attack(paces[i%len(paces)])
+	s.attack(paces[pacesFrom(i)])
 	install := []string{installerFile, "install", "--role", "host", "--party", "10000"}
 	s.command("install or repair", append(install, "--force-config")...)
 	s.command("restart", installerFile, "svc", "restart", "fate-rollsite")
@@ -198,10 +208,7 @@ func (s *siege) removeWithVolumes(pace string) {
 // Each begins at another pace, and the first of them go on at slower ones until they succeed.
 func (s *siege) replaceAndRemove(i int) {
 	s.t.Helper()
-	first := i
-	if !long() {
-		first = 2 // what fast attacks break takes minutes to repair
-	}
+	first := pacesFrom(i)
 	install := []string{installerFile, "install", "--role", "host", "--party", "10000"}
 	s.until("upgrade", first, s.restore, "/root/next", "upgrade")
 	s.until("rollback", first, s.upgraded, installerFile, "rollback", "--yes")
@@ -213,7 +220,7 @@ func (s *siege) replaceAndRemove(i int) {
 // the host is prepared while the attacker pauses.
 func (s *siege) until(what string, first int, prepare func(), args ...string) {
 	s.t.Helper()
-	for pace := first % len(paces); pace < len(paces); pace++ {
+	for pace := first; pace < len(paces); pace++ {
 		s.calm()
 		prepare()
 		s.attack(paces[pace])
@@ -270,6 +277,12 @@ func (s *siege) restore() {
 			return
 		}
 		s.t.Logf("the repair in calm: exit status %d: %s", code, lastLines(out, 4))
+		for _, m := range modulesOfParty {
+			if p := s.only(s.host, m); !p.Ready {
+				why, _, _ := s.try(s.host, "fate-installer", "svc", "why", m)
+				s.t.Logf("%s is %s: %s\n%s", m, p.State, p.Why, why)
+			}
+		}
 	}
 	s.reset()
 }

@@ -181,6 +181,12 @@ func (a *attacker) rest(file string) {
 // cleanUp removes what the attacker planted and is still there, and moves back what it had moved aside. It runs while no
 // attack is made.
 func (a *attacker) cleanUp() {
+	for range 3 { // what is moved back may hold more
+		a.cleanUpOnce()
+	}
+}
+
+func (a *attacker) cleanUpOnce() {
 	for _, root := range a.roots {
 		_ = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || strings.HasPrefix(e.Name(), "hard"+mark) {
