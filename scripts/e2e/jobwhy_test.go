@@ -133,7 +133,7 @@ func TestJobWhy(t *testing.T) {
 		b.failing("host", []string{"eggroll-away", "fate-nodemanager is STOPPED"}, "toy")
 		b.why("host", "eggroll-away")
 		b.run("host", "fate-installer", "svc", "start", "fate-nodemanager")
-		b.checkReady("host", modulesOfParty...)
+		b.awaitReady("host", modulesOfParty...) // clustermanager, when the nodemanager is registered again
 	})
 	b.step("no cores are left", func(b bench) {
 		jobs := b.jobList("host").Jobs
