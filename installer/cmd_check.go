@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"fate-installer/installer/engine"
@@ -159,8 +160,19 @@ func (d *deployment) preflight(ctx context.Context, waive []string) error {
 	for i, r := range refused {
 		lines[i] = fmt.Sprintf("%s: %s (wanted: %s)", r.ID, r.Measured, r.Wanted)
 	}
-	return exitCode(withHint(fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s", len(refused), count.Noun(len(refused), "refuses", "refuse"), strings.Join(lines, "\n")),
-		"do what stands behind the arrows, or take responsibility with --waive "+refused[0].ID+"='reason'"), exitPreflight)
+	err = fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s",
+		len(refused), count.Noun(len(refused), "refuses", "refuse"), strings.Join(lines, "\n"))
+	return exitCode(withHint(err, refusalHint(refused)), exitPreflight)
+}
+
+// refusalHint says how to go on. A waiver is offered for a check that can be waived.
+func refusalHint(refused []fate.CheckResult) string {
+	hint := "apply the remedies marked ->"
+	i := slices.IndexFunc(refused, func(r fate.CheckResult) bool { return !r.Final })
+	if i < 0 {
+		return hint
+	}
+	return hint + ", or override with --waive " + refused[i].ID + "='reason'"
 }
 
 func parseWaivers(texts []string) ([]fate.Waiver, error) {

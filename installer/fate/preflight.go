@@ -1,6 +1,7 @@
 package fate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -36,10 +37,11 @@ type CheckResult struct {
 	Status   Status `json:"status"`
 	Measured string `json:"measured"`
 	Wanted   string `json:"wanted,omitempty"`
-	Remedy   string `json:"remedy,omitempty"` // what to do, when it is not so
-	Fixable  bool   `json:"fixable"`          // check --fix does it
-	Final    bool   `json:"final,omitempty"`  // cannot be waived: nothing would run
-	Reason   string `json:"reason,omitempty"` // given with a waiver
+	Remedy   string `json:"remedy,omitempty"`   // what to do, when it is not so
+	Fixable  bool   `json:"fixable"`            // check --fix does it
+	Final    bool   `json:"final,omitempty"`    // cannot be waived: nothing would run, or see Protects
+	Protects string `json:"protects,omitempty"` // not blank: what a waiver would harm
+	Reason   string `json:"reason,omitempty"`   // given with a waiver
 
 	Shown bool `json:"-"` // also without --all when it passed: what was found is of use by itself
 
@@ -205,6 +207,12 @@ func (r *draft) final(format string, args ...any) {
 	r.refuse(format, args...)
 }
 
+// protect refuses what a waiver would harm.
+func (r *draft) protect(harm, format string, args ...any) {
+	r.Protects = harm
+	r.final(format, args...)
+}
+
 // unknown skips the check when the named fact could not be learned.
 func (r *draft) unknown(fact string) bool {
 	reason, ok := r.p.f.Unknown[fact]
@@ -245,7 +253,7 @@ func Waive(results []CheckResult, waivers []Waiver) ([]CheckResult, error) {
 			known = true
 			switch {
 			case r.Status == StatusRefused && r.Final:
-				return nil, fmt.Errorf("cannot waive %s: nothing would run (%s)", r.ID, r.Measured)
+				return nil, fmt.Errorf("cannot waive %s: %s (%s)", r.ID, cmp.Or(r.Protects, "nothing would run"), r.Measured)
 			case r.Status == StatusRefused:
 				r.Status, r.Reason = StatusWaived, w.Reason
 			}

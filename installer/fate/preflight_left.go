@@ -81,12 +81,15 @@ func (p *preflight) directories() {
 		return
 	case len(kept) > 0:
 		// Moving the whole project away would take along what was kept.
-		r.measured("%s", strings.Join(found, ", ")).refuse("move each away, and leave %s, which has data or edited files of ours: mv %s %s.old",
+		r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "move each away, and leave %s, which has data or edited files of ours: mv %s %s.old",
 			strings.Join(kept, ", "), found[0], found[0])
 		return
 	}
-	r.measured("%s", strings.Join(found, ", ")).refuse("move it away: mv %s %s.old", commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
+	r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "move it away: mv %s %s.old", commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
 }
+
+// harmsTree is why a tree of another installation cannot be waived.
+const harmsTree = "another installation's files would be mixed with ours"
 
 // commonParent is what to move: the project when everything found is in it, as FATE's guide says, else the first.
 func commonParent(l Layout, found []string) string {
@@ -112,7 +115,7 @@ func (p *preflight) datadir() {
 	case marked && mark.Exists:
 		r.measured("a database of ours, which is kept").ok()
 	default:
-		r.measured("files that are not ours").refuse("keep them and move them away: mv %s %s.old", data, data)
+		r.measured("files that are not ours").protect("a database server would be started on files that are not its own", "keep them and move them away: mv %s %s.old", data, data)
 	}
 }
 
@@ -164,5 +167,5 @@ func (p *preflight) programFiles() {
 		return
 	}
 	dir := p.s.Layout.Supervisor()
-	r.measured("%s", strings.Join(found, ", ")).refuse("stop that supervisor and move its directory away: mv %s %s.old", dir, dir)
+	r.measured("%s", strings.Join(found, ", ")).protect("the files of another installation's supervisor would be replaced", "stop that supervisor and move its directory away: mv %s %s.old", dir, dir)
 }
