@@ -130,7 +130,8 @@ final class MetaDatabase {
   }
 
   synchronized void startedProcessor(long id, int pid, String endpoint) throws SQLException {
-    update("UPDATE session_processor SET status = 'RUNNING', pid = ?, command_endpoint = ? WHERE processor_id = ?", pid, endpoint, id);
+    update("UPDATE session_processor SET status = 'RUNNING', pid = ?, command_endpoint = ? WHERE processor_id = ?"
+        + " AND status = 'NEW'", pid, endpoint, id); // its session may have been ended meanwhile
   }
 
   synchronized void setProcessor(long id, String status) throws SQLException {

@@ -3,6 +3,7 @@ package com.webank.eggroll.core.resourcemanager;
 import com.google.gson.JsonObject;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -15,6 +16,9 @@ final class SessionWatcher {
   private static final int HOUR = 3600 * 1000;
   /** A session may need this long to start on a busy host. */
   private static final int SLOW_START = 20_000;
+
+  /** A session in one of these states is not ended again. */
+  private static final Set<String> ENDED = Set.of("KILLED", "CLOSED", "ERROR");
 
   private final MetaDatabase database;
   private final int newTimeout;
@@ -97,12 +101,17 @@ final class SessionWatcher {
     database.setSession(session.id(), "KILLED", 0);
   }
 
-  /** Has the nodemanagers end a session's processors by a command, whether or not that succeeds. */
+  /**
+   * Has the nodemanagers end a session's processors by a command, whether or not that succeeds. Like the real one it asks
+   * for each processor, whatever its status: one that is NEW may have a process that has not reported itself yet.
+   */
   void end(String session, String command, String status) throws SQLException {
-    for (MetaDatabase.Processor p : database.processors(session, null)) {
-      if (!p.status().equals("RUNNING") && !p.status().equals("ERROR")) {
-        continue;
+    for (MetaDatabase.Session s : database.sessions(session)) {
+      if (ENDED.contains(s.status())) {
+        return;
       }
+    }
+    for (MetaDatabase.Processor p : database.processors(session, null)) {
       try {
         Command.call(p.node().host(), p.node().port(), command, order(p));
       } catch (RuntimeException e) {
