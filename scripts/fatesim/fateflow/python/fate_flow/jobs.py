@@ -272,9 +272,10 @@ def _runtime_conf(job_id, role, party):
 
 
 def _start(job_id, role, party):
-    """Runs a job of this party, and returns when eggroll has made a session for it. A job for which it never does keeps the
-    worker of FATE-Flow that started it: one for each job, whatever roles the party has."""
-    made = sessions.begin(job_id)
+    """Runs a job of this party. With eggroll 2.4 it returns when eggroll has made a session for it: a job for which it never
+    does keeps the worker of FATE-Flow that started it, one for each job, whatever roles the party has. Later releases start
+    a process for the task and do not wait for it."""
+    made = sessions.begin(job_id) if _conf.waits_for_session else None
     threading.Thread(target=_run, args=(job_id, role, party), daemon=True).start()
     if made:
         made.wait()

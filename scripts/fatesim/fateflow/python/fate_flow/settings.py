@@ -40,6 +40,11 @@ class Settings:
         return tuple(int(n) for n in self.version.split(".")[:2]) >= (1, 10)
 
     @property
+    def waits_for_session(self):
+        """Whether starting a job takes until eggroll has made a session for it, as seen with FATE-Flow 1.9 and eggroll 2.4."""
+        return tuple(int(n) for n in self.env["EGGROLL"].split(".")[:2]) < (2, 5)
+
+    @property
     def party(self):
         return str(self.get("party_id"))
 
