@@ -51,6 +51,16 @@ type iniKey struct {
 	name  string
 	value string // lines of a continued value are joined by newlines
 	line  int
+	cut   bool // a comment was taken off one of its lines
+}
+
+// hint says of a value that is wrong whether a comment has taken its end, which is easily overlooked in a quoted command.
+func (k iniKey) hint() string {
+	if !k.cut {
+		return ""
+	}
+	return "; a semicolon after a space begins a comment, also within quotes, and ends the line: write it without the " +
+		"space, or put the command into a script"
 }
 
 // parseINI reads supervisor 4's dialect, which is Python's RawConfigParser with ; and # starting comments: "=" or ":"
@@ -82,6 +92,7 @@ type iniReader struct {
 	problems []Problem
 
 	indent int      // of the line with the current key
+	cut    bool     // of the current key
 	value  []string // lines of the current key's value; nil when there is no current key
 }
 
@@ -102,8 +113,11 @@ func (r *iniReader) next(raw string) {
 	text := strings.TrimLeft(line, " \t")
 	indent := len(line) - len(text)
 	comment := strings.HasPrefix(text, ";") || strings.HasPrefix(text, "#")
+	cut := false
 	if !comment {
+		whole := text
 		text = strings.TrimRight(stripComment(text), " \t")
+		cut = text != whole
 	}
 	switch {
 	case comment:
@@ -113,12 +127,14 @@ func (r *iniReader) next(raw string) {
 		}
 	case r.value != nil && indent > r.indent:
 		r.value = append(r.value, text)
+		r.cut = r.cut || cut
 	case text[0] == '[':
 		r.endValue()
 		r.section(text)
 	default:
 		r.endValue()
 		r.key(text, indent)
+		r.cut = cut
 	}
 }
 
@@ -159,6 +175,7 @@ func (r *iniReader) endValue() {
 		return
 	}
 	s := &r.sections[len(r.sections)-1]
+	s.keys[len(s.keys)-1].cut = r.cut
 	s.keys[len(s.keys)-1].value = strings.TrimRight(strings.Join(r.value, "\n"), " \t\n")
 	r.value = nil
 }

@@ -242,6 +242,7 @@ func (l *loader) includes() []string {
 func (l *loader) build() *Config {
 	cfg := &Config{Path: l.path, Daemon: l.daemonDefaults()}
 	l.buildGroups()
+	l.daemonEnvironment()
 	positions := make(map[string]position)
 	for i := range l.sections {
 		s := &l.sections[i]

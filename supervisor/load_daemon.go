@@ -51,6 +51,31 @@ func (l *loader) daemonDefaults() DaemonConfig {
 	}
 }
 
+// daemonEnvironment makes the variables of [supervisord]'s environment known to programs, as %(ENV_X)s. What is wrong with
+// it is reported with the section.
+func (l *loader) daemonEnvironment() {
+	s := l.section("supervisord")
+	if s == nil {
+		return
+	}
+	for _, k := range s.keys {
+		if k.name != "environment" {
+			continue
+		}
+		text, err := expand(k.value, l.vars)
+		if err != nil {
+			return
+		}
+		env, err := splitEnvironment(text)
+		if err != nil {
+			return
+		}
+		for name, value := range env {
+			l.vars["ENV_"+name] = value
+		}
+	}
+}
+
 func (l *loader) daemonSection(s *iniSection, d *DaemonConfig) {
 	var known []string
 	for _, key := range daemonKeys {

@@ -48,6 +48,7 @@ func (l *loader) programs(s *iniSection, name string) []Program {
 		for k, v := range l.vars {
 			vars[k] = v
 		}
+		vars["here"] = filepath.Dir(s.file) // also in an included file, as supervisor 4 has it
 		vars["program_name"], vars["process_num"], vars["numprocs"] = name, strconv.Itoa(n), strconv.Itoa(count)
 		vars["group_name"] = l.groups.GetGroup(name, name)
 		p, ok := l.program(s, processName, vars)
@@ -74,7 +75,7 @@ func (l *loader) program(s *iniSection, processName string, vars map[string]stri
 			err = set(v)
 		}
 		if err != nil {
-			l.problem(s.file, k.line, "%s: %v", name, err)
+			l.problem(s.file, k.line, "%s: %v%s", name, err, k.hint())
 		}
 	}
 	for _, k := range s.keys {

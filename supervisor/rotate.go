@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -170,7 +171,7 @@ func (l openedLog) rotateOnce() error {
 		return nil
 	}
 	if l.limits.backups == 0 {
-		return f.Truncate(0)
+		return l.keepTail(f, info.Size())
 	}
 	tmp := l.beside(".rotating")
 	_ = tmp.Remove() // of a supervisor that was killed
@@ -188,6 +189,37 @@ func (l openedLog) rotateOnce() error {
 	}
 	// From here on the copy has its place: whatever happens next, nothing is lost, at worst something is there twice.
 	return l.cut(f, copied)
+}
+
+// keptTail is how much of a log without backups remains when it has grown too large, in bytes: what a program says before
+// it dies is at the end.
+const keptTail = 64 << 10
+
+// keepTail cuts all but the end off a log that has no backups.
+func (l openedLog) keepTail(f *os.File, size int64) error {
+	keep := min(keptTail, size)
+	if l.limits.max > 0 {
+		keep = min(keep, max(1, l.limits.max/2))
+	}
+	if end := wholeBlocks(f, size-keep); end > 0 && unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0, end) == nil {
+		return nil
+	}
+	tail, err := io.ReadAll(io.NewSectionReader(f, size-keep, keep))
+	if err != nil {
+		return err
+	}
+	if at := bytes.IndexByte(tail, '\n'); at >= 0 && keep < size {
+		tail = tail[at+1:] // the first line is cut
+	}
+	// The program appends meanwhile; so does this.
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFL, unix.O_APPEND); err != nil {
+		return err
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err = f.Write(tail)
+	return err
 }
 
 // wholeBlocks is how much of the file a collapse can take off its front: whole blocks, and not the last one.

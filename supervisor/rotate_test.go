@@ -157,17 +157,6 @@ func TestRotationKeepsItsLimits(t *testing.T) {
 	}
 }
 
-func TestRotationWithoutBackups(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.log")
-	if err := os.WriteFile(path, make([]byte, 5000), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1000}}
-	if err := l.rotate(); err != nil || fileSize(path) != 0 {
-		t.Errorf("%v, %d bytes", err, fileSize(path))
-	}
-}
-
 // TestRotationTakesOverOldBackups continues a series that was made without compression.
 func TestRotationTakesOverOldBackups(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
