@@ -33,7 +33,7 @@ EXIT STATUS
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newJobListCommand(g), newJobWhyCommand(g), newJobCleanCommand(g))
+	cmd.AddCommand(newJobListCommand(g), newJobWhyCommand(g), recorded(newJobCleanCommand(g)))
 	return cmd
 }
 

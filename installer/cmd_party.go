@@ -31,7 +31,7 @@ EXIT STATUS
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPartyListCommand(g), newPartyAddCommand(g), newPartyRemoveCommand(g), newPartyTestCommand(g))
+	cmd.AddCommand(newPartyListCommand(g), recorded(newPartyAddCommand(g)), recorded(newPartyRemoveCommand(g)), newPartyTestCommand(g))
 	return cmd
 }
 

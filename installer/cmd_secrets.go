@@ -29,7 +29,7 @@ EXIT STATUS
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSecretsListCommand(g), newSecretsRotateCommand(g))
+	cmd.AddCommand(newSecretsListCommand(g), recorded(newSecretsRotateCommand(g)))
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +86,9 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 	err := supervisor.Run(context.WithoutCancel(ctx), supervisor.DaemonOptions{
 		Config: conf, Keep: o.Keep, Stderr: g.Stderr, Serve: rpc.Serve,
 		CheckArgs: []string{"--base", g.Base, "svc", "run", "--check"},
+		Record: recordRequest(g.layout(), func(err error) {
+			fmt.Fprintf(g.Stderr, "cannot record a request in the history: %v\n", err)
+		}),
 	})
 	var locked *supervisor.LockedError
 	var problems supervisor.Problems

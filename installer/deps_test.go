@@ -33,6 +33,7 @@ var allowedImports = map[string]struct {
 	"installer/problem":      {nil, "texts from people are read the same way by the builder and the installer"},
 	"installer/peer":         {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry":     {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
+	"installer/audit":        {[]string{"installer/host/beneath"}, "the record of who changed what says nothing of what they changed"},
 	"installer/engine":       {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state":        {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
 	"installer/schema":       {nil, "facts about upstream's databases, of use to anyone"},

@@ -43,6 +43,8 @@ type globals struct {
 	Stdout io.Writer
 	Stderr io.Writer
 
+	recording *recording // of this command in the history; nil when it changes nothing
+
 	args   []string         // the command line, without the program
 	opened func(*host.Host) // nil but in tests, which make changes fail
 }
@@ -92,6 +94,9 @@ func execute(ctx context.Context, g *globals, args []string) int {
 	if err != nil && err.Error() != "" {
 		printError(g, err, code)
 	}
+	if g.recording != nil {
+		g.recording.end(code, err)
+	}
 	return code
 }
 
@@ -123,25 +128,32 @@ EXIT STATUS
 			}
 			return runInstall(cmd.Context(), g, install)
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return g.check(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			err := g.check(cmd)
+			if err == nil {
+				g.record(cmd)
+			}
+			return err
+		},
 	}
 	g.addFlags(root)
 	install.addFlags(root.Flags())
 	root.AddCommand(
-		newInstallCommand(g),
+		recorded(newInstallCommand(g)),
 		newPlanCommand(g),
 		newInitCommand(g),
 		newConfigCommand(g),
 		newRenderCommand(g),
 		newKeysCommand(g),
-		newCheckCommand(g),
+		recorded(newCheckCommand(g)),
 		newBundleCommand(g),
 		newSvcCommand(g),
 		newPartyCommand(g),
 		newSecretsCommand(g),
-		newUpgradeCommand(g),
-		newRollbackCommand(g),
-		newUninstallCommand(g),
+		recorded(newUpgradeCommand(g)),
+		recorded(newRollbackCommand(g)),
+		recorded(newUninstallCommand(g)),
+		newHistoryCommand(g),
 		newTestCommand(g),
 		newJobCommand(g),
 		newDiagnoseCommand(g),

@@ -48,6 +48,9 @@ func (r *resultWriter) lost() error {
 
 // unwrapped is the file behind a writer of results.
 func unwrapped(w io.Writer) io.Writer {
+	if t, ok := w.(*teeWriter); ok {
+		w = t.Writer
+	}
 	if r, ok := w.(*resultWriter); ok {
 		return r.Writer
 	}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fate-installer/installer/audit"
+	"fate-installer/installer/fate"
+	"fate-installer/supervisor"
+)
+
+// TestHistoryOfRequests lists what the supervisor was asked for, by whom, and how it ended.
+func TestHistoryOfRequests(t *testing.T) {
+	base := t.TempDir()
+	l := fate.Layout{Base: base}
+	record := recordRequest(l, func(err error) { t.Error(err) })
+	record(supervisor.Requester{UID: 0, User: "root"}, "stop fate-mysql")(nil) // nothing is installed: no history, no error
+	if err := os.MkdirAll(l.State(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	who := supervisor.Requester{UID: 0, User: "root", Login: "alice", PID: 7, Command: "fate-installer svc stop mysql"}
+	record(who, "stop fate-mysql")(nil)
+	record(supervisor.Requester{UID: -1}, "restart fate-fateflow")(errors.New("fate-fateflow: is stopped"))
+	record(who, "start all")
+	var out bytes.Buffer
+	run := func(args ...string) string {
+		t.Helper()
+		out.Reset()
+		g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+		if code := execute(t.Context(), g, append([]string{"--base", base}, args...)); code != 0 {
+			t.Fatalf("%v: exit %d\n%s", args, code, out.String())
+		}
+		return out.String()
+	}
+	text := run("history")
+	for _, want := range []string{
+		"root (alice)  done        supervisor: stop fate-mysql <- fate-installer svc stop mysql",
+		"TCP           failed      supervisor: restart fate-fateflow",
+		"root (alice)  unfinished  supervisor: start all <- fate-installer svc stop mysql",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("history does not say %q:\n%s", want, text)
+		}
+	}
+	var doc struct {
+		Entries []audit.Entry `json:"entries"`
+	}
+	if err := json.Unmarshal([]byte(run("history", "-n", "2", "-o", "json")), &doc); err != nil || len(doc.Entries) != 2 {
+		t.Fatalf("%+v, %v", doc, err)
+	}
+	if e := doc.Entries[0]; e.UID != -1 || e.Result != audit.Failed || e.Error != "fate-fateflow: is stopped" {
+		t.Errorf("%+v", e)
+	}
+	if text := run("history", "show", doc.Entries[0].ID); !strings.Contains(text, "error:   fate-fateflow: is stopped") {
+		t.Errorf("history show:\n%s", text)
+	}
+}
+
+// TestRecordingOfAnInstallation begins when the installation has made its directory, and keeps what was printed before.
+func TestRecordingOfAnInstallation(t *testing.T) {
+	l := fate.Layout{Base: t.TempDir()}
+	var out bytes.Buffer
+	g := &globals{Stdout: &out, Stderr: &out}
+	r := &recording{g: g, log: historyOf(l), entry: audit.Entry{ID: audit.NewID(time.Now()), Began: time.Now(), Command: "fate-installer install"}}
+	g.Stdout = &teeWriter{g.Stdout, r}
+	g.printf("checking\n")
+	if entries, err := r.log.Entries(); len(entries) > 0 || err != nil {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	if err := os.MkdirAll(l.State(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g.printf("installing\n")
+	r.end(exitStep, errors.New("no space"))
+	entries, err := r.log.Entries()
+	if err != nil || len(entries) != 1 || entries[0].Result != audit.Failed || *entries[0].Exit != exitStep || entries[0].Error != "no space" {
+		t.Fatalf("%+v, %v", entries, err)
+	}
+	if kept, err := r.log.Output(entries[0].ID); err != nil || string(kept) != "checking\ninstalling\n" || out.String() != "checking\ninstalling\n" {
+		t.Errorf("%q, %v", kept, err)
+	}
+}
+
+// TestCommandsThatAreRecorded keeps the list of commands that change the host.
+func TestCommandsThatAreRecorded(t *testing.T) {
+	root := newRootCommand(&globals{})
+	for _, path := range []string{
+		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate", "job clean",
+		"svc install", "svc uninstall",
+	} {
+		cmd, _, err := root.Find(strings.Fields(path))
+		if err != nil || cmd.Annotations[changesHost] == "" {
+			t.Errorf("%s is not recorded", path)
+		}
+	}
+}

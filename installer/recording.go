@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fate-installer/installer/audit"
+	"fate-installer/installer/fate"
+	"fate-installer/supervisor"
+)
+
+// historyOf is the record of who changed what on this host.
+func historyOf(l fate.Layout) audit.Log { return audit.Open(path.Join(l.State(), "history")) }
+
+// changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark: the
+// supervisor records what it is asked for.
+const changesHost = "changes-host"
+
+func recorded(cmd *cobra.Command) *cobra.Command {
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[changesHost] = "yes"
+	return cmd
+}
+
+// recording is the entry in the history of a command that runs. On a host where nothing is installed yet it begins as soon
+// as the installation has made its directory: a refused installation leaves nothing.
+type recording struct {
+	g      *globals
+	log    audit.Log
+	mu     sync.Mutex
+	entry  audit.Entry
+	before []byte        // printed before the entry could begin
+	out    *audit.Writer // nil before that
+	failed error         // why it cannot be recorded
+}
+
+// maxBefore bounds what is kept in memory until the entry begins, in bytes.
+const maxBefore = 64 << 10
+
+// record begins the entry of a command that changes the host, and keeps what it prints from now on.
+func (g *globals) record(cmd *cobra.Command) {
+	install := !cmd.HasParent() && (g.Role != "" || len(g.Config) > 0) // without a command
+	if cmd.Annotations[changesHost] == "" && !install || g.Root != "/" || os.Geteuid() != 0 {
+		return
+	}
+	if dry := cmd.Flags().Lookup("dry-run"); dry != nil && dry.Value.String() == "true" {
+		return
+	}
+	if fix := cmd.Flags().Lookup("fix"); fix != nil && fix.Value.String() != "true" {
+		return
+	}
+	now := time.Now()
+	r := &recording{g: g, log: historyOf(g.layout()), entry: audit.Entry{
+		ID: audit.NewID(now), Began: now, UID: os.Getuid(), User: accountName(os.Getuid()), PID: os.Getpid(),
+		Command: supervisor.CommandText(os.Args), Version: version,
+	}}
+	if data, err := os.ReadFile("/proc/self/loginuid"); err == nil {
+		uid, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
+		if err == nil && uid != 1<<32-1 && int(uid) != r.entry.UID {
+			r.entry.Login = accountName(int(uid))
+		}
+	}
+	g.recording = r
+	g.Stdout, g.Stderr = &teeWriter{g.Stdout, r}, &teeWriter{g.Stderr, r}
+	r.begin()
+}
+
+func accountName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", uid)
+}
+
+// begin writes the entry, unless there is no place for it yet.
+func (r *recording) begin() {
+	if r.out != nil || r.failed != nil {
+		return
+	}
+	err := r.log.Append(r.entry)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		r.out, err = r.log.NewOutput(r.entry.ID)
+	}
+	if err != nil {
+		r.failed = err
+		return
+	}
+	_, _ = r.out.Write(r.before)
+	r.before = nil
+}
+
+func (r *recording) keep(p []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begin()
+	switch {
+	case r.out != nil:
+		_, _ = r.out.Write(p)
+	case len(r.before)+len(p) <= maxBefore:
+		r.before = append(r.before, p...)
+	}
+}
+
+// end writes how the command ended.
+func (r *recording) end(code int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begin()
+	if r.out != nil {
+		_ = r.out.Close()
+		e := audit.Entry{ID: r.entry.ID, UID: r.entry.UID, Ended: time.Now(), Exit: &code, Result: audit.Done}
+		if code != exitOK {
+			e.Result = audit.Failed
+		}
+		if err != nil {
+			e.Error = err.Error()
+		}
+		if err := r.log.Append(e); err != nil && !errors.Is(err, fs.ErrNotExist) { // a purge has removed it
+			r.failed = err
+		}
+	}
+	if r.failed != nil {
+		fmt.Fprintf(r.g.Stderr, "warning: this command is not in the history: %v\n", r.failed)
+	}
+}
+
+// teeWriter writes to a stream, and to the history.
+type teeWriter struct {
+	io.Writer
+	recording *recording
+}
+
+func (t *teeWriter) Write(p []byte) (int, error) {
+	t.recording.keep(p)
+	return t.Writer.Write(p)
+}
+
+// recordRequest is how the supervisor of a layout records what its clients ask for.
+func recordRequest(l fate.Layout, failed func(error)) func(r supervisor.Requester, action string) (done func(error)) {
+	log := historyOf(l)
+	add := func(e audit.Entry) {
+		if err := log.Append(e); err != nil && !errors.Is(err, fs.ErrNotExist) { // without an installation there is no history
+			failed(err)
+		}
+	}
+	return func(r supervisor.Requester, action string) func(error) {
+		now := time.Now()
+		e := audit.Entry{ID: audit.NewID(now), Began: now, UID: r.UID, User: r.User, Login: r.Login, PID: r.PID,
+			Command: r.Command, Action: "supervisor: " + action}
+		add(e)
+		return func(err error) {
+			end := audit.Entry{ID: e.ID, UID: e.UID, Ended: time.Now(), Result: audit.Done}
+			if err != nil {
+				end.Result, end.Error = audit.Failed, err.Error()
+			}
+			if errors.Is(err, context.Canceled) {
+				end.Error = "the client went away; the request goes on"
+			}
+			add(end)
+		}
+	}
+}
