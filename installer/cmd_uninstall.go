@@ -121,11 +121,11 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	if err := d.mountsInTheWay(journal, opts.purgeData); err != nil {
 		return err
 	}
+	if err := d.settleDatabase(); err != nil { // before what was interrupted is forgotten
+		return exitCode(fmt.Errorf("cannot put the database back: %w", err), exitStep)
+	}
 	if err := d.enter(state.Uninstall, state.Change{To: d.state.InUse()}); err != nil {
 		return err
-	}
-	if err := d.settleDatabase(); err != nil {
-		return exitCode(fmt.Errorf("cannot put the database back: %w", err), exitStep)
 	}
 	outside := d.leftOutside()
 	inTemp, err := d.leftInTemp()

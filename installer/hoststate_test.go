@@ -254,3 +254,89 @@ func TestInterruptedStateIsShown(t *testing.T) {
 		t.Errorf("svc status:\n%s", stderr)
 	}
 }
+
+// serverFile stands for the database: its content says which server wrote it last.
+const (
+	serverFile = "data/projects/data/fate/mysql/ibdata1"
+	waived     = "datadir=no server of ours has made it"
+)
+
+// TestKilledRollbackBringsTheDatabase: a rollback that is killed at any moment and repeated brings the database of before
+// back and keeps the newer one, for a second rollback; an uninstall in between leaves a database in place.
+func TestKilledRollbackBringsTheDatabase(t *testing.T) {
+	root, appliance, _ := partyTree(t)
+	newer := applianceOf(t, map[string]string{
+		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.36", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.2", "fateboard": "1.11.2",
+	})
+	put(t, root, serverFile, "8.0.28")
+	mustRunCLI(t, root, "", "upgrade", "--payload", newer, "--waive", waived)
+	put(t, root, serverFile, "8.0.36")
+	database := func(root string) string {
+		text, err := os.ReadFile(filepath.Join(root, serverFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	swaps, halves := 0, 0
+	for n := 0; ; n++ {
+		copied := copyOfTree(t, root)
+		cut := runKilled(t, copied, n, "rollback", "--yes", "--payload", appliance, "--waive", waived)
+		_, err := os.Stat(filepath.Join(copied, filepath.Dir(serverFile)))
+		half, interrupted := err != nil, storedState(t, copied).Phase == state.RollingBack
+		if half {
+			halves++
+			other := copyOfTree(t, copied)
+			mustRunCLI(t, other, "", "uninstall", "--yes")
+			if have := database(other); have != "8.0.28" {
+				t.Errorf("killed at change %d, and uninstalled: the database is that of %s", n, have)
+			}
+		}
+		if interrupted && (half || n%6 == 0) {
+			swaps++
+			mustRunCLI(t, copied, "", "rollback", "--yes", "--payload", appliance, "--waive", waived)
+			if have := database(copied); have != "8.0.28" {
+				t.Fatalf("killed at change %d, and repeated: the database is that of %s", n, have)
+			}
+			mustRunCLI(t, copied, "", "rollback", "--yes", "--payload", newer, "--waive", waived)
+			if have := database(copied); have != "8.0.36" {
+				t.Fatalf("killed at change %d, and forward again: the database is that of %s", n, have)
+			}
+		}
+		if err := os.RemoveAll(copied); err != nil {
+			t.Fatal(err)
+		}
+		if !cut || halves > 0 && !half && swaps > 2 {
+			break
+		}
+	}
+	if halves == 0 {
+		t.Error("no kill came between the two renames of the exchange")
+	}
+	t.Logf("%d rollbacks were killed, %d of them between the two renames", swaps, halves)
+}
+
+// TestFailedRemovalLeavesNoDirectory: where the removal of one file failed, the directory that was made for it and others
+// is removed by the next uninstall.
+func TestFailedRemovalLeavesNoDirectory(t *testing.T) {
+	root := machine(t)
+	mustRunCLI(t, root, "", "--payload", applianceOf(t, olderVersions), "--role", "exchange", "--ip", "192.168.0.88")
+	const file = "/etc/sysctl.d/90-fate-net-ipv4-tcp_keepalive_probes.conf"
+	var out bytes.Buffer
+	g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+	g.opened = func(h *host.Host) {
+		h.InjectFaults(t, func(op host.Op, abs string) error {
+			if op == host.OpRemove && abs == file {
+				return errors.New("failed")
+			}
+			return nil
+		})
+	}
+	if code := execute(context.Background(), g, []string{"--root", root, "uninstall", "--yes"}); code != exitStep {
+		t.Fatalf("exit code %d\n%s", code, &out)
+	}
+	mustRunCLI(t, root, "", "uninstall", "--yes")
+	if _, err := os.Stat(filepath.Join(root, "etc/sysctl.d")); err == nil {
+		t.Errorf("/etc/sysctl.d is still there\n%s", &out)
+	}
+}

@@ -185,6 +185,13 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 		return fail(PhaseCheck, err)
 	}
 	if found.Done {
+		// A run was killed between the step's end and its record. Without the record a later edit of what it made would not
+		// be taken for one.
+		if r.journal.ledger.begunOnly(n.ID()) {
+			if err := r.journal.write(record{Op: opDone, Run: r.report.Run, Step: n.ID()}); err != nil {
+				return fail(PhaseJournal, err)
+			}
+		}
 		return Event{Kind: Unchanged, Note: found.Note}
 	}
 	drift := !stale && !found.Kept && r.isDrift(n.ID(), found)

@@ -261,6 +261,37 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestEndOfAStepIsRecordedLater: a run that was killed between a step and its record is completed by the next one, which
+// finds the step done.
+func TestEndOfAStepIsRecordedLater(t *testing.T) {
+	b := newBench(t)
+	lost := errors.New("killed")
+	writes := 0
+	b.env.Host.InjectFaults(t, func(op host.Op, abs string) error {
+		if abs == "/state/journal" && op == host.OpWrite {
+			if writes++; writes > 2 { // the run's and the step's begin
+				return lost
+			}
+		}
+		return nil
+	})
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"})); !errors.Is(err, lost) {
+		t.Fatal(err)
+	}
+	b.env.Host.InjectFaults(t, nil)
+	b.reopen()
+	if b.journal.ledger.Completed("deed:a") {
+		t.Fatal("the end of the step was recorded")
+	}
+	if r, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"})); err != nil || r.Steps[0].Status != Unchanged {
+		t.Fatal(r.Steps, err)
+	}
+	b.reopen()
+	if !b.journal.ledger.Completed("deed:a") {
+		t.Error("the end of the step is still not recorded")
+	}
+}
+
 func TestDriftIsRepairedAndTold(t *testing.T) {
 	b := newBench(t)
 	for i, c := range []struct {

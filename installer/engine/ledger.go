@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -46,6 +47,7 @@ type Ledger struct {
 	entries map[string]*Entry
 	count   int // begins so far
 	last    LastRun
+	failed  []string // steps whose undo has failed in this process
 }
 
 // LastRun is what the journal has of the last run.
@@ -123,6 +125,35 @@ func (l *Ledger) RepairedSince(step string, others []string) string {
 		return ""
 	}
 	return others[i]
+}
+
+// noteUndoFailed remembers, in memory only, that the undo of the step has failed.
+func (l *Ledger) noteUndoFailed(step string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = append(l.failed, step)
+}
+
+// UndoFailedBelow returns a step whose object is below the directory and whose undo has failed in this process; blank when
+// there is none. Who made the directory has to be undone after it, and so by the next undo.
+func (l *Ledger) UndoFailedBelow(dir string) string {
+	if l == nil {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.IndexFunc(l.failed, func(id string) bool { return strings.Contains(id, dir+"/") }); i >= 0 {
+		return l.failed[i]
+	}
+	return ""
+}
+
+// begunOnly reports whether the step was begun and neither completed nor undone.
+func (l *Ledger) begunOnly(step string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[step]
+	return e != nil && !e.Done && !e.Undone && !e.Left
 }
 
 // first returns the Before of the first begin, or nil.

@@ -125,6 +125,7 @@ func undoOne(ctx context.Context, env *Env, journal *Journal, scope Scope, resol
 	}
 	fail := func(err error) (UndoOutcome, error) {
 		o.Status, o.Why = UndoFailed, err.Error()
+		journal.ledger.noteUndoFailed(t.Step)
 		return o, err
 	}
 	err := u.Undo(ctx, env, t.before)

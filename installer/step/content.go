@@ -187,8 +187,14 @@ func dropParents(env *engine.Env, parents []string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil || len(entries) > 0 {
+		if err != nil {
 			return err
+		}
+		if failed := env.Ledger.UndoFailedBelow(dir); len(entries) > 0 && failed != "" {
+			return fmt.Errorf("cannot remove %s: %s is still in it", dir, failed)
+		}
+		if len(entries) > 0 {
+			return nil
 		}
 		if err := env.Host.Remove(dir); err != nil {
 			return err
