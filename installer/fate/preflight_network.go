@@ -89,6 +89,10 @@ func (p *preflight) ports() {
 			r.measured("taken by %s", strings.Join(names, " and ")).refuse("give %s another port in the cluster file; or, if it need not run here, %s", port.Module, stopHint(owners[0]))
 		case tried && bind.InUse && len(p.f.ListenersOn(addr)) > 0:
 			r.measured("taken by this installation").ok()
+		case tried && bind.InUse && len(p.f.ConnectionsOn(addr)) > 0:
+			c := p.f.ConnectionsOn(addr)[0]
+			r.measured("held by a connection to %s of %s", c.Peer, listenerText(c)).refuse("wait until it is closed, or %s; install then reserves the port, so that "+
+				"no connection is given it; or give %s another port in the cluster file", stopHint(c), port.Module)
 		case tried && bind.InUse:
 			r.measured("taken, by a process that cannot be seen from here").refuse("look outside this container, or give %s another port in the cluster file", port.Module)
 		case tried && bind.Error != "" && p.f.HasAddress(addr.Addr()):

@@ -210,6 +210,10 @@ func TestPreflight(t *testing.T) {
 		"port taken": {func(f *host.Facts) {
 			f.Listeners = []host.Listener{{Addr: netip.MustParseAddrPort("127.0.0.1:3306"), PID: 42, Process: "mysqld"}}
 		}, in, "port:3306", StatusRefused, "mysqld (pid 42)"},
+		"port of a connection": {func(f *host.Facts) {
+			bindOf(f, "0.0.0.0:4670").InUse = true
+			f.Connections = []host.Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), Peer: netip.MustParseAddrPort("10.0.0.9:443"), PID: 42, Process: "agent"}}
+		}, in, "port:4670", StatusRefused, "held by a connection to 10.0.0.9:443 of agent (pid 42) on 192.168.0.1:4670"},
 		"port taken out of sight":               {func(f *host.Facts) { bindOf(f, "0.0.0.0:4670").InUse = true }, in, "port:4670", StatusRefused, "cannot be seen"},
 		"port taken by ourselves":               {ourBoard, installed, "port:8080", StatusOK, "taken by this installation"},
 		"port taken by an earlier installation": {ourBoard, in, "port:8080", StatusRefused, "java (pid 7)"},

@@ -19,14 +19,15 @@ type Facts struct {
 	Hostname      Hostname       `json:"hostname"`
 	CPU           CPU            `json:"cpu"`
 	Memory        Memory         `json:"memory"`
-	Limits        []Limit        `json:"limits"`          // of this process
-	Paths         []PathFact     `json:"paths"`           // one for each path asked for, in that order
-	Addresses     []Address      `json:"addresses"`       // of every interface that is up
-	Listeners     []Listener     `json:"listeners"`       // TCP sockets that wait for connections
-	Binds         []Bind         `json:"binds"`           // outcome of binding each port asked for
-	Dials         []Dial         `json:"dials,omitempty"` // outcome of connecting to this host's own ports
-	Peers         []Reach        `json:"peers"`           // outcome of connecting to each target asked for
-	Processes     []Process      `json:"processes"`       // without the kernel's own threads
+	Limits        []Limit        `json:"limits"`                // of this process
+	Paths         []PathFact     `json:"paths"`                 // one for each path asked for, in that order
+	Addresses     []Address      `json:"addresses"`             // of every interface that is up
+	Listeners     []Listener     `json:"listeners"`             // TCP sockets that wait for connections
+	Connections   []Listener     `json:"connections,omitempty"` // other TCP sockets, on ports asked for that cannot be bound
+	Binds         []Bind         `json:"binds"`                 // outcome of binding each port asked for
+	Dials         []Dial         `json:"dials,omitempty"`       // outcome of connecting to this host's own ports
+	Peers         []Reach        `json:"peers"`                 // outcome of connecting to each target asked for
+	Processes     []Process      `json:"processes"`             // without the kernel's own threads
 	Users         []User         `json:"users"`
 	Groups        []Group        `json:"groups"`
 	Locale        Locale         `json:"locale"`

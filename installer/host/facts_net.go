@@ -136,14 +136,22 @@ type Listener struct {
 	UID     int            `json:"uid"`
 	PID     int            `json:"pid"` // 0 when the owner could not be found: not root, or in another PID namespace
 	Process string         `json:"process"`
-	inode   string
+
+	// Peer is the other end of a socket that does not listen: one of an outgoing connection, most often.
+	Peer  netip.AddrPort `json:"peer,omitzero"`
+	inode string
 }
 
 // ListenersOn gives the listeners that keep others from binding addr. A socket for all addresses and one for a specific
 // address exclude each other; so does an IPv6 socket for all addresses, which takes IPv4 too unless it says otherwise.
-func (f *Facts) ListenersOn(addr netip.AddrPort) []Listener {
+func (f *Facts) ListenersOn(addr netip.AddrPort) []Listener { return socketsOn(f.Listeners, addr) }
+
+// ConnectionsOn gives the sockets that do not listen and whose own end is addr. They keep others from binding it, too.
+func (f *Facts) ConnectionsOn(addr netip.AddrPort) []Listener { return socketsOn(f.Connections, addr) }
+
+func socketsOn(sockets []Listener, addr netip.AddrPort) []Listener {
 	var out []Listener
-	for _, l := range f.Listeners {
+	for _, l := range sockets {
 		same := l.Addr.Addr().Unmap() == addr.Addr().Unmap()
 		if l.Addr.Port() == addr.Port() && (same || l.Addr.Addr().IsUnspecified() || addr.Addr().IsUnspecified()) {
 			out = append(out, l)
@@ -166,7 +174,7 @@ func (g *gatherer) sockets(ctx context.Context, addrs []netip.AddrPort) {
 		if look > 0 {
 			time.Sleep(socketPause)
 		}
-		g.f.Binds, g.f.Listeners, g.f.Processes = nil, nil, nil
+		g.f.Binds, g.f.Listeners, g.f.Connections, g.f.Processes = nil, nil, nil, nil
 		g.binds(ctx, addrs)
 		g.listeners()
 		g.processes()
@@ -179,7 +187,7 @@ func (g *gatherer) sockets(ctx context.Context, addrs []netip.AddrPort) {
 
 // isRiddle reports whether a port is taken and nobody is seen to have it.
 func (f *Facts) isRiddle(b Bind) bool {
-	owners := f.ListenersOn(b.Addr)
+	owners := append(f.ListenersOn(b.Addr), f.ConnectionsOn(b.Addr)...)
 	return b.InUse && (len(owners) == 0 || slices.ContainsFunc(owners, func(l Listener) bool { return l.PID == 0 }))
 }
 
@@ -192,21 +200,31 @@ func (g *gatherer) listeners() {
 			}
 			continue
 		}
-		g.f.Listeners = append(g.f.Listeners, parseTCP(string(data))...)
+		for _, l := range parseTCP(string(data)) {
+			wanted := func(b Bind) bool { return b.InUse && b.Addr.Port() == l.Addr.Port() }
+			if !l.Peer.IsValid() {
+				g.f.Listeners = append(g.f.Listeners, l)
+			} else if slices.ContainsFunc(g.f.Binds, wanted) { // a busy host has many thousands of others
+				g.f.Connections = append(g.f.Connections, l)
+			}
+		}
 	}
 	slices.SortFunc(g.f.Listeners, func(a, b Listener) int { return a.Addr.Compare(b.Addr) })
 }
 
-// tcpListen is the state of a listening socket in /proc/net/tcp.
-const tcpListen = "0A"
+// States of a socket in /proc/net/tcp. One in TIME_WAIT keeps nothing from binding with SO_REUSEADDR, as servers do.
+const (
+	tcpListen   = "0A"
+	tcpTimeWait = "06"
+)
 
-// parseTCP reads the listening sockets of /proc/net/tcp or tcp6: "sl local remote state queues timer retransmits uid
+// parseTCP reads the sockets of /proc/net/tcp or tcp6: "sl local remote state queues timer retransmits uid
 // timeout inode".
 func parseTCP(text string) []Listener {
 	var out []Listener
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 10 || fields[3] != tcpListen {
+		if len(fields) < 10 || fields[3] == tcpTimeWait {
 			continue
 		}
 		addr, err := parseSocketAddr(fields[1])
@@ -217,7 +235,13 @@ func parseTCP(text string) []Listener {
 		if err != nil {
 			continue
 		}
-		out = append(out, Listener{Addr: addr, UID: uid, inode: fields[9]})
+		l := Listener{Addr: addr, UID: uid, inode: fields[9]}
+		if fields[3] != tcpListen {
+			if l.Peer, err = parseSocketAddr(fields[2]); err != nil {
+				continue
+			}
+		}
+		out = append(out, l)
 	}
 	return out
 }
@@ -245,9 +269,13 @@ func parseSocketAddr(s string) (netip.AddrPort, error) {
 // whole machine, but stops as soon as every listener has its owner.
 func (g *gatherer) socketOwners() {
 	missing := map[string][]*Listener{}
-	for i := range g.f.Listeners {
-		l := &g.f.Listeners[i]
-		missing["socket:["+l.inode+"]"] = append(missing["socket:["+l.inode+"]"], l)
+	for _, sockets := range [][]Listener{g.f.Listeners, g.f.Connections} {
+		for i := range sockets {
+			l := &sockets[i]
+			if l.inode != "0" { // an orphan belongs to no process any more
+				missing["socket:["+l.inode+"]"] = append(missing["socket:["+l.inode+"]"], l)
+			}
+		}
 	}
 	for _, p := range g.f.Processes {
 		if len(missing) == 0 {
