@@ -100,6 +100,18 @@ func Questions(s *Spec) host.FactsQuery {
 	if own, err := netip.ParseAddr(s.IP); err == nil {
 		q.Own = own
 	}
+	for _, side := range s.Cluster.Sides() {
+		for _, a := range side.Addresses() {
+			if ip, err := netip.ParseAddr(a); err == nil && !slices.Contains(q.Reverse, ip) {
+				q.Reverse = append(q.Reverse, ip)
+			}
+		}
+	}
+	for name, wanted := range map[string]string{"nofile": limitFiles, "nproc": limitProcesses} {
+		if n, err := strconv.ParseUint(wanted, 10, 64); err == nil {
+			q.Raise = append(q.Raise, host.Limit{Name: name, Hard: n})
+		}
+	}
 	q.Peers = s.targets()
 	return q
 }
@@ -129,7 +141,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 	for _, check := range []func(){
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
-		p.address, p.hostname, p.ports, p.portRange, p.peers,
+		p.address, p.hostname, p.reverse, p.ports, p.portRange, p.peers,
 		p.database, p.space, p.inodes, p.mountOptions, p.baseOwner, p.passable, p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
 		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,

@@ -43,15 +43,39 @@ func (p *preflight) hostname() {
 		return
 	}
 	name := p.f.Hostname
-	if len(name.Addresses) > 0 {
-		r.measured("%s is %s", name.Name, name.Addresses[0]).ok()
+	if p.s.ownAddress(name.Addresses) {
+		r.measured("%s is %s", name.Name, p.s.IP).ok()
 		return
+	}
+	has := "none"
+	if len(name.Addresses) > 0 {
+		has = fmt.Sprintf("%s, not the address of the cluster", name.Addresses[0])
 	}
 	if named := p.s.OS.Names[p.s.IP]; named != "" && p.s.OS.Hostname != policyKeep {
-		r.measured("%s has none, and becomes %s", name.Name, named).prepare("hosts:names", "add the names of the cluster's hosts to /etc/hosts")
+		r.measured("%s has %s, and becomes %s", name.Name, has, named).prepare("hosts:names", "add the names of the cluster's hosts to /etc/hosts")
 		return
 	}
-	r.measured("%s has none", name.Name).prepare("hosts:own", "java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
+	r.measured("%s has %s", name.Name, has).prepare("hosts:own", "java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
+}
+
+// reverse warns of name servers that do not answer: programs that ask them for the name of a client wait each time.
+func (p *preflight) reverse() {
+	if len(p.f.Reverse) == 0 {
+		return
+	}
+	r := p.check("name-service", "the name service answers for the addresses of the cluster", "an answer within two seconds, which may be that there is no name")
+	var late []string
+	for _, a := range p.f.Reverse {
+		if a.Late {
+			late = append(late, a.Addr.String())
+		}
+	}
+	if len(late) == 0 {
+		r.measured("it answers for %d addresses", len(p.f.Reverse)).ok()
+		return
+	}
+	r.measured("no answer within two seconds for %s", strings.Join(late, ", ")).
+		warn("remove name servers that cannot be reached from /etc/resolv.conf, or name the cluster's hosts with os: {names: {ADDRESS: NAME}}")
 }
 
 // ModulePort is a port and the module that listens on it.

@@ -210,6 +210,16 @@ func TestPreflight(t *testing.T) {
 		"port taken": {func(f *host.Facts) {
 			f.Listeners = []host.Listener{{Addr: netip.MustParseAddrPort("127.0.0.1:3306"), PID: 42, Process: "mysqld"}}
 		}, in, "port:3306", StatusRefused, "mysqld (pid 42)"},
+		"name on 127.0.1.1": {func(f *host.Facts) { f.Hostname.Addresses = []netip.Addr{addr("127.0.1.1")} }, in, "hostname", StatusPlanned, "h1 has 127.0.1.1, not the address of the cluster"},
+		"dead name server":  {func(f *host.Facts) { f.Reverse = []host.Reverse{{Addr: addr(ip), Late: true}} }, in, "name-service", StatusWarning, "no answer within two seconds for 192.168.0.1"},
+		"name server":       {func(f *host.Facts) { f.Reverse = []host.Reverse{{Addr: addr(ip)}} }, in, "name-service", StatusOK, "answers"},
+		"limit that cannot be raised": {func(f *host.Facts) {
+			f.Limits[0].Hard, f.Unraisable = 20000, map[string]string{"nofile": "operation not permitted"}
+		}, installed,
+			"limit:nofile", StatusWarning, "hard 20000; raising it is not allowed here (operation not permitted)"},
+		"program with few files": {func(f *host.Facts) {
+			f.Processes = append(f.Processes, host.Process{PID: 7, Name: "java", Exe: "/data/projects/fate/common/jdk/jdk-8u345/bin/java", Files: 20000})
+		}, installed, "limit:nofile", StatusWarning, "java (pid 7) has 20000"},
 		"port of a connection": {func(f *host.Facts) {
 			bindOf(f, "0.0.0.0:4670").InUse = true
 			f.Connections = []host.Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), Peer: netip.MustParseAddrPort("10.0.0.9:443"), PID: 42, Process: "agent"}}

@@ -168,7 +168,7 @@ func (s *Spec) Preparations(f *host.Facts, components []payload.Component) []Pre
 	if entries := s.hostsEntries(); len(entries) > 0 {
 		add("hosts", "names", "names of the cluster's hosts", step.Hosts(entries...))
 	}
-	if name := f.Hostname.Name; name != "" && len(f.Hostname.Addresses) == 0 && s.OS.Names[s.IP] == "" {
+	if name := f.Hostname.Name; name != "" && !s.ownAddress(f.Hostname.Addresses) && s.OS.Names[s.IP] == "" {
 		add("hosts", "own", "name of this host", ownName(s.IP, name))
 	}
 	for _, l := range s.compatLibraries(f, components) {
@@ -278,6 +278,16 @@ func (s *Spec) hostsEntries() []step.HostsEntry {
 		out = append(out, step.HostsEntry{IP: address, Names: []string{s.OS.Names[address]}})
 	}
 	return out
+}
+
+// ownAddress reports whether one of the addresses of the host's name is that of the cluster. Debian and Ubuntu write
+// 127.0.1.1, which no other host can reach, and from which the name of the cluster's address does not follow.
+func (s *Spec) ownAddress(addresses []netip.Addr) bool {
+	own, err := netip.ParseAddr(s.IP)
+	if err != nil {
+		return len(addresses) > 0
+	}
+	return slices.Contains(addresses, own)
 }
 
 // ownName lets a host that has a name find its address. It is apart from the names of the cluster file, since it is only

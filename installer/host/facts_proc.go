@@ -16,6 +16,8 @@ type Process struct {
 	Exe  string   `json:"exe"`  // empty when it is not ours to see
 	Args []string `json:"-"`    // not printed: other software has passwords there
 
+	Files uint64 `json:"files,omitempty"` // its limit on open files; 0: not known
+
 	// Contained says that it runs in a container on this machine, that is, in another PID namespace: its paths are not
 	// paths of this machine.
 	Contained bool `json:"contained,omitempty"`
@@ -81,6 +83,11 @@ func (g *gatherer) process(name string) (Process, bool) {
 	p.Args = strings.Split(strings.TrimRight(string(cmdline), "\x00"), "\x00")
 	p.Exe, _ = g.h.Readlink(path.Join(dir, "exe")) // other users' are hidden from a non-root caller
 	p.Exe = strings.TrimSuffix(p.Exe, " (deleted)")
+	for line := range strings.Lines(g.line(path.Join(dir, "limits"))) {
+		if value, ok := strings.CutPrefix(line, "Max open files"); ok && len(strings.Fields(value)) > 0 {
+			p.Files = limitValue(strings.Fields(value)[0])
+		}
+	}
 	status, err := g.h.ReadFile(path.Join(dir, "status"))
 	for line := range strings.Lines(string(status)) {
 		key, value, _ := strings.Cut(line, ":")
