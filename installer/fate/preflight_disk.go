@@ -193,3 +193,23 @@ func (p *preflight) mountOptions() {
 			warn("compression in eggroll and rollsite may fail: mount -o remount,exec %s", fs.Mount)
 	}
 }
+
+// leastRun is what systemd wants free on /run before it reads its units again (RELOAD_DISK_SPACE_MIN in its source):
+// with less, both the installation of the boot unit and its removal fail.
+const leastRun = 16 * mebibyte
+
+// runSpace is only of interest where systemd starts the supervisor.
+func (p *preflight) runSpace() {
+	fs, ok := p.f.PathFact(systemdRun)
+	if !ok || fs.Size == 0 || p.f.Rooted || p.f.Init != "systemd" {
+		return
+	}
+	r := p.check("disk-run", "systemd has room to read its units", "16 MiB free on /run").measured("%s free on %s", size(fs.Free), fs.Mount)
+	if fs.Free >= leastRun {
+		r.ok()
+		return
+	}
+	r.refuse("systemd refuses daemon-reload otherwise: remove files from /run (du -xm /run | sort -n), or mount -o remount,size=64m %s", fs.Mount)
+}
+
+const systemdRun = "/run"

@@ -220,6 +220,9 @@ func TestPreflight(t *testing.T) {
 		"program with few files": {func(f *host.Facts) {
 			f.Processes = append(f.Processes, host.Process{PID: 7, Name: "java", Exe: "/data/projects/fate/common/jdk/jdk-8u345/bin/java", Files: 20000})
 		}, installed, "limit:nofile", StatusWarning, "java (pid 7) has 20000"},
+		"small /run": {func(f *host.Facts) {
+			*pathOf(f, "/run") = host.PathFact{Path: "/run", Mount: "/run", Size: 1 << 20, Free: 1 << 20}
+		}, in, "disk-run", StatusRefused, "1 MiB free on /run"},
 		"port of a connection": {func(f *host.Facts) {
 			bindOf(f, "0.0.0.0:4670").InUse = true
 			f.Connections = []host.Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), Peer: netip.MustParseAddrPort("10.0.0.9:443"), PID: 42, Process: "agent"}}
