@@ -179,7 +179,7 @@ func (p *preflight) mountOptions() {
 		r := p.check("mount:"+fs.Mount, "programs can be written to and started from "+fs.Mount, "rw, exec").measured("%s, %s", fs.Type, strings.Join(fs.Options, ","))
 		switch {
 		case fs.ReadOnly():
-			r.refuse("mount -o remount,rw %s", fs.Mount)
+			r.final("mount -o remount,rw %s", fs.Mount)
 		case fs.NoExec() && path == p.s.Layout.Projects():
 			r.refuse("mount -o remount,exec %s (and in /etc/fstab), or choose another --base", fs.Mount)
 		case fs.NoDType:

@@ -188,6 +188,7 @@ func (p *Prober) parties(ctx context.Context, r *report, config *tls.Config, hel
 		}
 		r.add("party", OK, "", fmt.Sprintf("party %s answers in %s", party, round(took)))
 		if _, err := ping(ctx, p.rollsite(r, config), party, largeMessage); err != nil {
+			r.mtuInDoubt()
 			r.add("size", Failed, "some link on the way takes smaller packets and says so to nobody: allow ICMP \"fragmentation needed\", or set the interface's MTU to what the link takes",
 				fmt.Sprintf("a message of %d KiB does not arrive, a small one does", largeMessage>>10))
 			continue

@@ -51,3 +51,14 @@ func (r *report) add(check string, status Status, remedy, measured string) {
 		Party: r.target.Label, Direction: Out, Address: r.target.Addr, Check: check, Status: status, Measured: measured, Remedy: remedy,
 	})
 }
+
+// mtuInDoubt takes back that the size of packets is right: it is this host's idea of it, which a large message disproves.
+func (r *report) mtuInDoubt() {
+	for i := range r.results {
+		if m := &r.results[i]; m.Check == "mtu" && m.Status == OK {
+			m.Status = Warning
+			m.Measured += ", as far as this host knows; the check size shows that it is too much"
+			m.Remedy = "see the check size"
+		}
+	}
+}
