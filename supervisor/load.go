@@ -318,7 +318,8 @@ func (l *loader) checkGraph(programs []Program, positions map[string]position) {
 	}
 	for _, p := range programs {
 		at := positions[p.Name]
-		for _, d := range slices.Concat(p.DependsOn, p.Needs) {
+		// What it needs and does not wait for may be defined later: an installer writes one file after the other.
+		for _, d := range p.DependsOn {
 			if _, ok := positions[d]; !ok {
 				l.problem(at.file, at.line, "program %s depends on %s, which is not defined%s", p.Name, d, nearest(d, names))
 			}

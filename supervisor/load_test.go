@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -331,4 +332,17 @@ func FuzzSplitWords(f *testing.F) {
 			t.Fatalf("%q -> %q -> %q: %v", s, words, again, err)
 		}
 	})
+}
+
+// TestNeedsMayBeDefinedLater: an installer writes one program's file after the other, and each makes its program known.
+func TestNeedsMayBeDefinedLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.conf")
+	text := "[program:board]\ncommand=/bin/true\nneeds=flow\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := load(path, nil)
+	if err != nil || len(cfg.Programs) != 1 || !slices.Equal(cfg.Programs[0].Needs, []string{"flow"}) {
+		t.Errorf("%+v, %v", cfg, err)
+	}
 }
