@@ -159,14 +159,20 @@ func iptablesVerdict(how, target string) (verdict, chain string) {
 // splitQuoted splits at blanks outside of double quotes.
 func splitQuoted(s string) []string {
 	var out []string
-	quoted := false
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool {
+	start, quoted := -1, false
+	for i, r := range s {
 		if r == '"' {
 			quoted = !quoted
 		}
-		return !quoted && (r == ' ' || r == '\t')
-	}) {
-		out = append(out, w)
+		switch blank := !quoted && (r == ' ' || r == '\t'); {
+		case blank && start >= 0:
+			out, start = append(out, s[start:i]), -1
+		case !blank && start < 0:
+			start = i
+		}
+	}
+	if start >= 0 {
+		out = append(out, s[start:])
 	}
 	return out
 }
