@@ -262,6 +262,16 @@ func (u Unpack) resume(env *engine.Env) error {
 			return err
 		}
 	}
+	if env.Host.Exists(u.gone()) { // of an undo that was cut off
+		have, err := readMarker(env, u.Target)
+		if err != nil {
+			return err
+		}
+		u.removes = have == nil
+		if err := u.undoGone(env); err != nil {
+			return err
+		}
+	}
 	return dropAside(env, u.Target, "new", "gone")
 }
 
@@ -356,7 +366,7 @@ func (u Unpack) swap(env *engine.Env) error {
 		if old == nil && !u.onlyKept(env) {
 			return foreignError{u.Component, u.Target}
 		}
-		if err := env.Host.RemoveAll(u.old()); err != nil {
+		if err := u.dropOld(env); err != nil {
 			return err
 		}
 		if err := env.Host.Rename(u.Target, u.old()); err != nil {
@@ -368,12 +378,16 @@ func (u Unpack) swap(env *engine.Env) error {
 
 // Commit implements [engine.Committer]: it drops the version before.
 func (u Unpack) Commit(_ context.Context, env *engine.Env) error {
-	left, err := u.leftBehind(env)
-	if err != nil {
-		return err
+	return u.dropOld(env)
+}
+
+// dropOld removes the version before, when all that is not its component's has been moved out of it.
+func (u Unpack) dropOld(env *engine.Env) error {
+	if !env.Host.Exists(u.old()) {
+		return nil
 	}
-	if left != "" {
-		return fmt.Errorf("cannot remove %s: it still holds %s", u.old(), left)
+	if err := u.moveAll(env, u.old(), u.Target); err != nil {
+		return err
 	}
 	if err := u.keepReplaced(env); err != nil {
 		return err

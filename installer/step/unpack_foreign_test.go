@@ -233,3 +233,65 @@ func TestUninstallKeepsForeignAfterAFault(t *testing.T) {
 		}
 	}
 }
+
+// TestInstallAfterACutOffUninstall: an uninstall that was cut off at any change, and an install instead of its repetition.
+// Data and what an operator added are in the tree again.
+func TestInstallAfterACutOffUninstall(t *testing.T) {
+	for n := 1; ; n++ {
+		w := operated(t)
+		w.run(t, eggroll("1"))
+		reached := failNth(w, n)
+		_, _ = w.undo(t.Context(), engine.Everything)
+		failed := reached()
+		noFaults(w)
+		w.reopenJournal()
+		w.run(t, eggroll("1"))
+		w.hasFiles(t, "after the install", map[string]string{
+			"bin/run": "one", "lib/a.jar": "a", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "models/m1": "trained",
+			"conf/ssh.properties": "edited",
+		})
+		if !failed || t.Failed() {
+			return
+		}
+	}
+}
+
+// TestOtherVersionAfterACutOffUpgrade: an upgrade that was cut off at any change, and another version instead of its
+// repetition. Nothing of the operator's is lost with the version before.
+func TestOtherVersionAfterACutOffUpgrade(t *testing.T) {
+	for n := 1; ; n++ {
+		w := operated(t)
+		w.payload.components["eggroll 3"] = map[string]string{"bin/run": "three", "conf/eggroll.properties": "default=3\n"}
+		reached := failNth(w, n)
+		_, _ = w.apply(t.Context(), eggroll("2"))
+		failed := reached()
+		noFaults(w)
+		w.reopenJournal()
+		w.run(t, eggroll("3"))
+		w.hasFiles(t, "after the other version", map[string]string{
+			"bin/run": "three", "plugins/mine.py": "mine", "models/m1": "trained", ".fate-replaced/version-1/bin/run": "a fix of the operator",
+			"conf/ssh.properties": "edited",
+		})
+		if !failed || t.Failed() {
+			return
+		}
+	}
+}
+
+// TestFailedInstallOverKeptFiles: what an uninstall kept and has no place in the new tree is there after the undo.
+func TestFailedInstallOverKeptFiles(t *testing.T) {
+	w := operated(t)
+	w.run(t, eggroll("1"))
+	_, err := w.undo(t.Context(), engine.Everything)
+	must(t, err)
+	w.reopenJournal()
+	_, err = w.apply(t.Context(), eggroll("2"), File{Path: "/etc/passwd/x", Content: []byte("cannot be written")})
+	if err == nil {
+		t.Fatal("the run did not fail")
+	}
+	_, err = w.undo(t.Context(), engine.LastAttempt)
+	must(t, err)
+	w.hasFiles(t, "after the undo", map[string]string{
+		"plugins/mine.py": "mine", "models/m1": "trained", ".fate-replaced/kept-by-uninstall/plugins/taken.py": "mine, too",
+	})
+}

@@ -43,10 +43,11 @@ func (u Unpack) undoResume(env *engine.Env, install bool) error {
 			return err
 		}
 	case install: // what was set aside was a directory with data only
-		if err := u.moveAll(env, u.old(), u.Target); err != nil {
-			return err
+		drop := u.dropOld
+		if u.purge {
+			drop = func(env *engine.Env) error { return env.Host.RemoveAll(u.old()) }
 		}
-		if err := env.Host.RemoveAll(u.old()); err != nil {
+		if err := drop(env); err != nil {
 			return err
 		}
 	}
