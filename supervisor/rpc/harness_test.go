@@ -27,6 +27,12 @@ func TestMain(m *testing.M) {
 	case os.Getenv("FATE_TEST_DAEMON") != "":
 		err := supervisor.Run(context.Background(), supervisor.DaemonOptions{
 			Config: os.Getenv("FATE_TEST_DAEMON"), Serve: Serve, NoCgroups: true, Stderr: os.Stderr,
+			Record: func(r supervisor.Requester, action string) func(error) {
+				return func(err error) {
+					_ = os.WriteFile(os.Getenv("FATE_TEST_DAEMON")+".record",
+						fmt.Appendf(nil, "uid %d pid %d: %s: %s: %v", r.UID, r.PID, r.Command, action, err), 0o600)
+				}
+			},
 		})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
