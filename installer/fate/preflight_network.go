@@ -71,7 +71,7 @@ func (p *preflight) reverse() {
 		}
 	}
 	if len(late) == 0 {
-		r.measured("it answers for %d addresses", len(p.f.Reverse)).ok()
+		r.measured("it answers for every address of the cluster").ok()
 		return
 	}
 	r.measured("no answer within two seconds for %s", strings.Join(late, ", ")).
