@@ -143,10 +143,59 @@ until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ] || ! kill 
 		b.install("host", "--role", "host", "--party", "10000")
 		asCalm(b)
 	})
+	b.step("without the database nothing is ready that needs it", bench.stopsDatabase)
+	b.step("a restart of the database that is interrupted by SIGKILL is finished", bench.killsRestart)
 	b.step("nothing is left", func(b bench) {
 		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
 		untouched(b)
 	})
+}
+
+// stopsDatabase stops the database of a party: what needs it goes on, and says so.
+func (b bench) stopsDatabase() {
+	b.t.Helper()
+	const host = "host"
+	before := b.checkReady(host, modulesOfParty...)
+	delete(before, "fate-mysql")
+	out := b.run(host, "fate-installer", "svc", "stop", "mysql")
+	if !strings.Contains(out, "fate-mysql: needed by ") || !strings.Contains(out, "fate-fateflow") {
+		b.t.Errorf("svc stop mysql:\n%s", out)
+	}
+	programs, code := b.status(host)
+	for _, name := range []string{"fate-fateflow", "fate-fateboard", "fate-nodemanager"} {
+		if p := programs[name]; code != 3 || p.Ready || p.State != "RUNNING" {
+			b.t.Errorf("without the database: exit status %d, %+v", code, p)
+		}
+	}
+	out, code, _ = b.try(host, "fate-installer", "svc", "why", "fateboard")
+	for _, want := range []string{"it needs fate-fateflow", "it needs fate-mysql", "fate-mysql is stopped since ", "svc stop mysql"} {
+		if code != 3 || !strings.Contains(out, want) {
+			b.t.Errorf("svc why fateboard: exit status %d, want %q in\n%s", code, want, out)
+		}
+	}
+	b.run(host, "fate-installer", "svc", "start", "mysql")
+	programs = b.awaitReady(host, modulesOfParty...)
+	delete(programs, "fate-mysql")
+	b.checkSamePIDs(before, programs)
+	if out := b.run(host, "fate-installer", "history"); !strings.Contains(out, "supervisor: stop fate-mysql <- ") || !strings.Contains(out, installerFile) {
+		b.t.Errorf("history:\n%s", out)
+	}
+}
+
+// killsRestart kills the supervisor while it restarts the database.
+func (b bench) killsRestart() {
+	b.t.Helper()
+	const host = "host"
+	pid := b.checkReady(host, modulesOfParty...)["fate-mysql"].PID
+	b.write(host, "/root/restart.sh", "fate-installer svc restart mysql &\n"+
+		"until fate-installer svc status mysql | grep -q STOPPING || ! kill -0 $!; do :; done\n"+
+		"systemctl kill --kill-whom=main --signal=KILL fate-supervisor\nwait\n")
+	b.run(host, "sh", "/root/restart.sh")
+	b.await("the database has a new process", func() bool {
+		p := b.only(host, "fate-mysql")
+		return p.Ready && p.PID != pid
+	})
+	b.awaitReady(host, modulesOfParty...)
 }
 
 // refusedInstall runs an installation that has to end with an exit status and say something.
