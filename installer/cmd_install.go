@@ -269,6 +269,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 			return exitCode(err, exitStep)
 		}
 	}
+	if err := d.host.Remove(laterProgram(d.layout())); err != nil { // the installed program does the purge from now on
+		return exitCode(err, exitStep)
+	}
 	if err := d.done(); err != nil {
 		return err
 	}

@@ -258,7 +258,7 @@ func TestInterruptedStateIsShown(t *testing.T) {
 // serverFile stands for the database: its content says which server wrote it last.
 const (
 	serverFile = "data/projects/data/fate/mysql/ibdata1"
-	waived     = "datadir=no server of ours has made it"
+	serverMark = "data/projects/data/fate/mysql/fate-installer.json" // says that the files are a database of ours
 )
 
 // TestKilledRollbackBringsTheDatabase: a rollback that is killed at any moment and repeated brings the database of before
@@ -269,7 +269,8 @@ func TestKilledRollbackBringsTheDatabase(t *testing.T) {
 		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.36", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.2", "fateboard": "1.11.2",
 	})
 	put(t, root, serverFile, "8.0.28")
-	mustRunCLI(t, root, "", "upgrade", "--payload", newer, "--waive", waived)
+	put(t, root, serverMark, "{}")
+	mustRunCLI(t, root, "", "upgrade", "--payload", newer)
 	put(t, root, serverFile, "8.0.36")
 	database := func(root string) string {
 		text, err := os.ReadFile(filepath.Join(root, serverFile))
@@ -281,7 +282,7 @@ func TestKilledRollbackBringsTheDatabase(t *testing.T) {
 	swaps, halves := 0, 0
 	for n := 0; ; n++ {
 		copied := copyOfTree(t, root)
-		cut := runKilled(t, copied, n, "rollback", "--yes", "--payload", appliance, "--waive", waived)
+		cut := runKilled(t, copied, n, "rollback", "--yes", "--payload", appliance)
 		_, err := os.Stat(filepath.Join(copied, filepath.Dir(serverFile)))
 		half, interrupted := err != nil, storedState(t, copied).Phase == state.RollingBack
 		if half {
@@ -294,11 +295,11 @@ func TestKilledRollbackBringsTheDatabase(t *testing.T) {
 		}
 		if interrupted && (half || n%6 == 0) {
 			swaps++
-			mustRunCLI(t, copied, "", "rollback", "--yes", "--payload", appliance, "--waive", waived)
+			mustRunCLI(t, copied, "", "rollback", "--yes", "--payload", appliance)
 			if have := database(copied); have != "8.0.28" {
 				t.Fatalf("killed at change %d, and repeated: the database is that of %s", n, have)
 			}
-			mustRunCLI(t, copied, "", "rollback", "--yes", "--payload", newer, "--waive", waived)
+			mustRunCLI(t, copied, "", "rollback", "--yes", "--payload", newer)
 			if have := database(copied); have != "8.0.36" {
 				t.Fatalf("killed at change %d, and forward again: the database is that of %s", n, have)
 			}
