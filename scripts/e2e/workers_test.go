@@ -86,8 +86,8 @@ func (b bench) managerSays(host, text string) bool {
 }
 
 // TestWorkers runs long jobs on a host that has none of the programs with which eggroll stops and watches its workers, and
-// proves that the stand-ins notice what the product prevents. make e2e-long does so, too, on a host that has procps and
-// another time zone, and on one that has busybox.
+// proves that the stand-ins notice what the product prevents: the missing programs, and a time zone in the database's URL
+// that is not the host's. make e2e-long runs long jobs with procps and with busybox, too.
 func TestWorkers(t *testing.T) {
 	const bare, full = "192.168.0.1", "192.168.1.1"
 	b := newBench(t, "bare="+bare, "full="+full)
@@ -105,12 +105,12 @@ func TestWorkers(t *testing.T) {
 		b.install("bare", "--role", "host", "--party", "10000")
 		b.checkWorkers("bare", bare, "10000")
 	})
-	if long() {
-		b.step("a host with procps in New York", func(b bench) {
-			b.install("full", "--role", "guest", "--party", "9999")
+	b.step("a host with procps in New York", func(b bench) {
+		b.install("full", "--role", "guest", "--party", "9999")
+		if long() {
 			b.checkWorkers("full", full, "9999")
-		})
-	}
+		}
+	})
 	b.step("without ps and kill the stand-ins fail as eggroll does", func(b bench) {
 		b.run("bare", "rm", "/data/projects/common/tools/ps", "/data/projects/common/tools/kill")
 		if status := b.long("bare", bare, "10000", 80); status == "success" {
@@ -127,39 +127,43 @@ func TestWorkers(t *testing.T) {
 		b.run("bare", labPython, "-c", killWorkers) // eggroll has given them up, and the next step counts its own
 	})
 	if long() {
-		b.step("a host with busybox", func(b bench) {
-			b.addBusybox("bare")
-			out, _, err := b.try("bare", installerFile, "check", "--all", "--role", "host", "--party", "10000")
-			if want := "/usr/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID)"; err != nil ||
-				!strings.Contains(out, want) || strings.Contains(out, "/usr/bin/awk does not") {
-				b.t.Errorf("check does not say %q, and nothing else of the kind (%v):\n%s", want, err, out)
-			}
-			b.run("bare", "truncate", "--size", "0", managerLogFile)
-			b.install("bare", "--role", "host", "--party", "10000")
-			b.checkWorkers("bare", bare, "10000")
-		})
+		b.step("a host with busybox", func(b bench) { b.busyboxHost(bare) })
 	}
-	if long() {
-		b.step("with upstream's time zone in the URL no session starts", func(b bench) {
-			before := b.run("full", "cat", eggrollFile)
-			wrong := strings.Replace(before, "connectionTimeZone=UTC&forceConnectionTimeZoneToSession=true", "serverTimezone=Asia/Shanghai", 1)
-			if wrong == before {
-				b.t.Fatalf("eggroll.properties has another URL:\n%s", before)
-			}
-			b.write("full", eggrollFile, wrong)
-			b.run("full", programFile, "svc", "restart", "clustermanager")
-			b.awaitReady("full", modulesOfParty...)
-			if b.tryToy("full") {
-				b.t.Error("the toy job passes with a URL that makes sessions look 13 hours old")
-			}
-			if want := "status stay at NEW too long ,prepare to kill"; !b.managerSays("full", want) {
-				b.t.Errorf("the clustermanager's log has no %q", want)
-			}
-			b.install("full", "--role", "guest", "--party", "9999", "--force-config")
-			b.awaitReady("full", modulesOfParty...)
-			b.toy("full")
-		})
+	b.step("with upstream's time zone in the URL no session starts", bench.upstreamZone)
+}
+
+// busyboxHost installs on a host whose tools are busybox's.
+func (b bench) busyboxHost(address string) {
+	b.addBusybox("bare")
+	out, _, err := b.try("bare", installerFile, "check", "--all", "--role", "host", "--party", "10000")
+	if want := "/usr/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID)"; err != nil ||
+		!strings.Contains(out, want) || strings.Contains(out, "/usr/bin/awk does not") {
+		b.t.Errorf("check does not say %q, and nothing else of the kind (%v):\n%s", want, err, out)
 	}
+	b.run("bare", "truncate", "--size", "0", managerLogFile)
+	b.install("bare", "--role", "host", "--party", "10000")
+	b.checkWorkers("bare", address, "10000")
+}
+
+// upstreamZone gives eggroll the URL of upstream's template, with which no job runs, and has the installer repair it.
+func (b bench) upstreamZone() {
+	before := b.run("full", "cat", eggrollFile)
+	wrong := strings.Replace(before, "connectionTimeZone=UTC&forceConnectionTimeZoneToSession=true", "serverTimezone=Asia/Shanghai", 1)
+	if wrong == before {
+		b.t.Fatalf("eggroll.properties has another URL:\n%s", before)
+	}
+	b.write("full", eggrollFile, wrong)
+	b.run("full", programFile, "svc", "restart", "clustermanager")
+	b.awaitReady("full", modulesOfParty...)
+	if b.tryToy("full") {
+		b.t.Error("the toy job passes with a URL that makes sessions look 13 hours old")
+	}
+	if want := "status stay at NEW too long ,prepare to kill"; !b.managerSays("full", want) {
+		b.t.Errorf("the clustermanager's log has no %q", want)
+	}
+	b.install("full", "--role", "guest", "--party", "9999", "--force-config")
+	b.awaitReady("full", modulesOfParty...)
+	b.toy("full")
 }
 
 // checkWorkers runs a short and a long job; both have to pass and leave no worker.
