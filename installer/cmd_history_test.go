@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +99,21 @@ func TestCommandsThatAreRecorded(t *testing.T) {
 		if err != nil || cmd.Annotations[changesHost] == "" {
 			t.Errorf("%s is not recorded", path)
 		}
+	}
+}
+
+// TestHistoryEndsWithAPurge: an uninstall keeps the history, and one that removes the data removes it.
+func TestHistoryEndsWithAPurge(t *testing.T) {
+	root := machine(t)
+	mustRunCLI(t, root, "", "--payload", smallAppliance(t), "--role", "exchange", "--ip", "192.168.0.88")
+	history := filepath.Join(root, stateDir, "history", "log")
+	put(t, root, filepath.Join(stateDir, "history", "log"), "{}\n")
+	mustRunCLI(t, root, "", "uninstall", "--yes")
+	if _, err := os.Stat(history); err != nil {
+		t.Error(err)
+	}
+	mustRunCLI(t, root, "", "uninstall", "--yes", "--purge-data")
+	if _, err := os.Stat(filepath.Join(root, "data")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the purge left something in /data: %v", err)
 	}
 }

@@ -227,6 +227,9 @@ func (d *deployment) endUninstall(
 	}
 	named := d.stillNamed(report)
 	if opts.purgeData && len(named) == 0 {
+		if err := d.host.RemoveAll(historyDir(d.layout())); err != nil {
+			return exitCode(err, exitStep)
+		}
 		if err := journal.Destroy(); err != nil {
 			return exitCode(err, exitStep)
 		}

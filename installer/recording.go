@@ -22,7 +22,9 @@ import (
 )
 
 // historyOf is the record of who changed what on this host.
-func historyOf(l fate.Layout) audit.Log { return audit.Open(path.Join(l.State(), "history")) }
+func historyOf(l fate.Layout) audit.Log { return audit.Open(historyDir(l)) }
+
+func historyDir(l fate.Layout) string { return path.Join(l.State(), "history") }
 
 // changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark: the
 // supervisor records what it is asked for.

@@ -147,7 +147,7 @@ until [ -e /data/projects/data/fate/mysql.initialising/data/ibdata1 ] || ! kill 
 	b.step("without the database nothing is ready that needs it", bench.stopsDatabase)
 	b.step("a restart of the database that is interrupted by SIGKILL is finished", bench.killsRestart)
 	b.step("nothing is left", func(b bench) {
-		b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
+		b.t.Log(b.run("host", installerFile, "uninstall", "--yes", "--purge-data"))
 		untouched(b)
 	})
 }
