@@ -180,6 +180,7 @@ func (w *modelHost) tree() []string {
 				return err
 			}
 			line += " -> " + target
+		case path == filepath.Join(w.root, stateDir, "fate-installer"): // the program that ran last, of either appliance
 		case d.Type().IsRegular() && !slices.Contains([]string{"journal", "site.json", "secrets.json", "secret-records.json", "slot.json", ".fate-component.files"}, base):
 			data, err := os.ReadFile(path)
 			if err != nil {
@@ -232,7 +233,10 @@ func TestHistories(t *testing.T) {
 		"new": applianceOf(t, newerVersions),
 	}}
 	m.seen[installation{}] = m.host(machine(t)).tree() // a purge leaves nothing
-	seed := rand.Uint64()
+	seed := uint64(1)                                  // the same histories each time, unless more are asked for
+	if os.Getenv(historiesVariable) != "" {
+		seed = rand.Uint64()
+	}
 	if s, err := strconv.ParseUint(os.Getenv("FATE_TEST_SEED"), 10, 64); err == nil {
 		seed = s
 	}
@@ -267,11 +271,13 @@ func (m *model) step(w *modelHost, random *rand.Rand, at installation, counts ma
 	}
 	from := random.IntN(1 + m.changes(w, a))
 	code, _, out := w.run(a, what, from)
-	if what == powerCut {
-		w.tearJournal(random)
-	}
 	if code == exitOK { // what failed was not needed, or the command had ended
 		counts["not met"]++
+		if a.name == "rollback" {
+			return next // again it would go forward; what could not be removed goes with the next command
+		}
+	} else if what == powerCut {
+		w.tearJournal(random)
 	}
 	counts[string(what)]++
 	m.contradict(w, random, a, at, counts)

@@ -223,20 +223,26 @@ func (a *databaseAdmin) accountRepairsAt(ctx context.Context, account Account, f
 		}
 	}
 	for _, schema := range account.Schemas {
-		if len(missingRights(grants, schema, []string{allPrivileges})) > 0 {
+		if len(missingRights(grants, schema, a.accountRights())) > 0 {
 			out = append(out, a.grant(account.Name, from, schema))
 		}
 	}
 	return out, nil
 }
 
-// grant gives an account its rights on a schema: on a server of ours every one, on an outside server those that it needs.
+// accountRights are what an account gets on its schemas: on a server of ours every right, on an outside server those that
+// it needs, since the administrator there may be able to give no others.
+func (a *databaseAdmin) accountRights() []string {
+	if a.outside != nil {
+		return ServiceRights()
+	}
+	return []string{allPrivileges}
+}
+
+// grant gives an account its rights on a schema.
 func (a *databaseAdmin) grant(user, from, schema string) repair {
 	name := user + "@" + from
-	rights := allPrivileges
-	if a.outside != nil { // whose administrator may give no others
-		rights = strings.Join(ServiceRights(), ", ")
-	}
+	rights := strings.Join(a.accountRights(), ", ")
 	return repair{fmt.Sprintf("%s has no rights on %s", name, schema), func(ctx context.Context) error {
 		give := func(pattern string) error {
 			statement := fmt.Sprintf("GRANT %s ON %s.* TO ?@?", rights, quoteName(pattern))

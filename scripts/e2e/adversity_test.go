@@ -121,6 +121,7 @@ echo "first: exit status $?"
 			b.run("host", "mount", "-o", "remount,size=4g", "/data")
 			if stage.code == 5 { // that was undone
 				b.run("host", "test", "!", "-e", "/data/projects/fate")
+				b.run("host", installerFile, "uninstall", "--yes", "--purge-data") // the account stays with data that was made
 				return
 			}
 			b.install("host", "--role", "host", "--party", "10000")
