@@ -315,7 +315,7 @@ func (p *preflight) processes() {
 		return
 	}
 	r.measured("%s", strings.Join(found, ", ")).refuse("use another host; or, if that installation is to end, stop its programs with its own supervisor (supervisorctl stop all, " +
-		"or service.sh stop all beside its supervisord.conf), and then the supervisor")
+		"or service.sh stop all in the directory of its supervisord.conf), and then the supervisor")
 }
 
 // processMarks are arguments by which FATE's and eggroll's processes are known wherever they are installed.

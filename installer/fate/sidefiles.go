@@ -76,7 +76,7 @@ func (s *Side) sharesRegistry() bool {
 func (c *Cluster) publicFile() ([]byte, error) {
 	w := &clusterWriter{c: c, comments: yaml.CommentMap{}}
 	w.comment("$", "What the sides of a FATE cluster need to know of each other. It has no secret: give it to every side, which uses it",
-		"beside its own file, as in fate-installer config check --config host.yaml --config public.yaml, and to sign keys.")
+		"in addition to its own file, as in fate-installer config check --config host.yaml --config public.yaml, and to sign keys.")
 	var top yamlMap
 	for _, s := range c.Sides() {
 		if s.FateFlow.DefaultEngines == "spark" {
