@@ -29,7 +29,7 @@ func histories(t *testing.T) int {
 	if testing.Short() {
 		return 8
 	}
-	return 100
+	return 30
 }
 
 // installation is what a host has, for the model: the version that is installed, the one that rollback brings back, and
