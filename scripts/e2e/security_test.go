@@ -168,7 +168,7 @@ func (r rows) connections() {
 	r.run("host", "sh", "-c", "systemd-run -q --unit=hold --uid=app --property=StandardOutput=file:/tmp/hold "+venvPython+" /home/app/client.py hold 128 /logtail/fate-rollsite")
 	r.await("the connections are taken", func() bool { return r.succeeds("host", "test -s /tmp/hold") })
 	r.want("app", "cat /tmp/hold", 0, "")
-	r.want("app", programFile+" svc status 2>&1", 4, "connections to the supervisor")
+	r.want("app", programFile+" svc status 2>&1", 1, "connections to the supervisor")
 	r.want("root", "timeout 10 fate-installer svc status", 0, "fate-rollsite")
 	r.want("root", "timeout 60 fate-installer svc restart fate-fateboard", 0, "")
 	r.run("host", "systemctl", "stop", "hold")
@@ -176,7 +176,7 @@ func (r rows) connections() {
 
 func (r rows) deepFile() {
 	r.want("root", venvPython+` -c "open('/root/deep.yaml','w').write('['*200000)"`, 0, "")
-	r.want("root", "ulimit -v 4000000; "+installerFile+" config check --config /root/deep.yaml 2>&1", 2, "nested")
+	r.want("root", "ulimit -v 4000000; "+installerFile+" config check --config /root/deep.yaml 2>&1", 2, "collections are inside one another")
 }
 
 func (r rows) unsigned() {
