@@ -26,7 +26,7 @@ func TestLostResult(t *testing.T) {
 	}
 }
 
-// TestClosedPipe runs the program itself with a pipe that nobody reads: it ends by its own, with an error.
+// TestClosedPipe runs the program itself with a pipe that no process reads: it ends by itself, with an error.
 func TestClosedPipe(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "fate-installer")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {

@@ -50,7 +50,7 @@ func TestDamagedRecords(t *testing.T) {
 	b.start("a")
 }
 
-// TestUntrustedState refuses a state directory that somebody else can write: what is in it says which processes may be
+// TestUntrustedState refuses a state directory that another user can write: what is in it says which processes may be
 // killed.
 func TestUntrustedState(t *testing.T) {
 	b := newBench(t)

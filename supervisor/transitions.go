@@ -172,8 +172,8 @@ func (s *service) unwell(number uint64, err error) {
 	})
 }
 
-// askAgain makes a program that becomes ready by what its dependants do prove it anew: what it was asked before is not
-// true of the new process of a dependant.
+// askAgain makes a program that becomes ready by what its dependants do prove it again: an earlier answer is not true of
+// the new process of a dependant.
 func (s *service) askAgain(dependant string) {
 	s.event(func() {
 		if !s.ready || s.run.ended || s.prog.DependantsAfter != DependantsListening {

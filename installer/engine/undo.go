@@ -94,7 +94,7 @@ func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve 
 }
 
 // Foresee lists what [Undo] would do, in its order: what would be undone, and what is kept because its kind is not undone. It
-// looks at nothing but the journal: what somebody changed since is known only when it is undone.
+// looks at nothing but the journal: what others changed since is known only when it is undone.
 func Foresee(journal *Journal, scope Scope, resolve Resolver) []UndoOutcome {
 	var out []UndoOutcome
 	for _, t := range journal.ledger.toUndo(scope) {

@@ -108,7 +108,7 @@ func TestRepairAfterAFault(t *testing.T) {
 	}
 }
 
-// TestRepairWithoutItsList: when somebody removed the list of files, the component's files are compared one by one.
+// TestRepairWithoutItsList: when the list of files was removed, the component's files are compared one by one.
 func TestRepairWithoutItsList(t *testing.T) {
 	w := operated(t)
 	must(t, os.Remove(filepath.Join(w.dir, eggrollTree, listName)))
