@@ -47,6 +47,14 @@ func runProbeMySQL(ctx context.Context, file string) error {
 	if err != nil {
 		return fmt.Errorf("cannot use %s: %w", file, err)
 	}
+	if err := selectOne(ctx, config); err != nil {
+		return fmt.Errorf("cannot log in to the database at %s as %s: %w", config.Addr, config.User, err)
+	}
+	return nil
+}
+
+// selectOne logs in to a database and has it answer a query.
+func selectOne(ctx context.Context, config *mysql.Config) error {
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return err
@@ -54,10 +62,7 @@ func runProbeMySQL(ctx context.Context, file string) error {
 	db := sql.OpenDB(connector)
 	defer db.Close()
 	var one int
-	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return fmt.Errorf("cannot log in to the database at %s as %s: %w", config.Addr, config.User, err)
-	}
-	return nil
+	return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 }
 
 // clientConfig reads the [client] section of an option file as this program writes it: one key=value a line, values

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,14 +121,7 @@ func (c *serviceConf) askDatabase(ctx context.Context) error {
 	config.User, config.Passwd = d.User, d.Password
 	config.Timeout, config.ReadTimeout = workerTimeout, workerTimeout
 	config.Logger = silentLogger{}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return err
-	}
-	db := sql.OpenDB(connector)
-	defer db.Close()
-	var one int
-	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := selectOne(ctx, config); err != nil {
 		return fmt.Errorf("its database at %s does not answer, and no job can start: %w", config.Addr, err)
 	}
 	return nil

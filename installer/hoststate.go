@@ -8,7 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
+	"fate-installer/supervisor"
 )
 
 func statePath(l fate.Layout) string { return path.Join(l.State(), state.FileName) }
@@ -209,7 +209,7 @@ func (g *globals) warnInterrupted() {
 func (g *globals) commandLine() string {
 	words := []string{g.program()}
 	for _, word := range g.args {
-		words = append(words, quoted(word))
+		words = append(words, supervisor.ShellWord(word))
 	}
 	return strings.Join(words, " ")
 }
@@ -220,15 +220,5 @@ func (g *globals) program() string {
 	if err != nil || filepath.Dir(program) == "/usr/local/bin" {
 		return "fate-installer"
 	}
-	return quoted(program)
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// quoted is a word as a shell reads it.
-func quoted(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return supervisor.ShellWord(program)
 }

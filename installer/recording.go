@@ -7,10 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/user"
 	"path"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -65,27 +62,14 @@ func (g *globals) record(cmd *cobra.Command) {
 	if fix := cmd.Flags().Lookup("fix"); fix != nil && fix.Value.String() != "true" {
 		return
 	}
-	now := time.Now()
+	now, who := time.Now(), supervisor.RequesterOf(os.Getuid(), os.Getpid())
 	r := &recording{g: g, log: historyOf(g.layout()), entry: audit.Entry{
-		ID: audit.NewID(now), Began: now, UID: os.Getuid(), User: accountName(os.Getuid()), PID: os.Getpid(),
+		ID: audit.NewID(now), Began: now, UID: who.UID, User: who.User, Login: who.Login, PID: who.PID,
 		Command: supervisor.CommandText(os.Args), Version: version,
 	}}
-	if data, err := os.ReadFile("/proc/self/loginuid"); err == nil {
-		uid, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
-		if err == nil && uid != 1<<32-1 && int(uid) != r.entry.UID {
-			r.entry.Login = accountName(int(uid))
-		}
-	}
 	g.recording = r
 	g.Stdout, g.Stderr = &teeWriter{g.Stdout, r}, &teeWriter{g.Stderr, r}
 	r.begin()
-}
-
-func accountName(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	return fmt.Sprintf("uid %d", uid)
 }
 
 // begin writes the entry, unless there is no place for it yet.

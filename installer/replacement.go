@@ -309,11 +309,7 @@ func (r *replacement) unprepared(ctx context.Context, failure error) error {
 	if r.resumes() || r.abandons() {
 		return exitCode(withDefaultHint(failure, "put the cause right and run the same command again"), exitStep)
 	}
-	err := r.goBack(context.WithoutCancel(ctx))
-	if err == nil {
-		err = r.takenBack()
-	}
-	return exitCode(errors.Join(failure, err), exitStep)
+	return exitCode(errors.Join(failure, r.takeBack(ctx)), exitStep)
 }
 
 // failed ends a run whose plan could not be carried out. What is installed but not ready is left for a look; anything
@@ -327,11 +323,15 @@ func (r *replacement) failed(ctx context.Context, failure error) error {
 		}
 		return withDefaultHint(failure, hint)
 	}
-	err := r.goBack(context.WithoutCancel(ctx))
-	if err == nil {
-		err = r.takenBack()
+	return errors.Join(failure, r.takeBack(ctx))
+}
+
+// takeBack goes back, also when the run was interrupted, and stores that nothing is in progress.
+func (r *replacement) takeBack(ctx context.Context) error {
+	if err := r.goBack(context.WithoutCancel(ctx)); err != nil {
+		return err
 	}
-	return errors.Join(failure, err)
+	return r.takenBack()
 }
 
 // goBack puts the database back, drops the slot, and starts what was stopped.

@@ -2,7 +2,11 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"os/user"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,6 +18,39 @@ type Requester struct {
 	Login   string `json:"login,omitempty"` // the user who logged in, when that is another one
 	PID     int    `json:"pid,omitempty"`
 	Command string `json:"command,omitempty"` // without secrets
+}
+
+// RequesterOf describes the user of a process, without its command line. With a pid of zero or less, which is of another
+// pid namespace, it is not known who logged in.
+func RequesterOf(uid, pid int) Requester {
+	r := Requester{UID: uid, User: userName(uid), PID: pid}
+	if pid <= 0 {
+		return r
+	}
+	if login, ok := loginUID(pid); ok && login != uid {
+		r.Login = userName(login)
+	}
+	return r
+}
+
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", uid)
+}
+
+// noLogin is the kernel's loginuid of a process that no login has started.
+const noLogin = 1<<32 - 1
+
+// loginUID reads who logged in to start the process, which su and sudo leave as it is.
+func loginUID(pid int) (int, bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/loginuid", pid))
+	if err != nil {
+		return 0, false
+	}
+	uid, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
+	return int(uid), err == nil && uid != noLogin
 }
 
 // String names the requester for a person.
@@ -87,7 +124,7 @@ func CommandText(words []string) string {
 		}
 		hide = !hide && secretFlag.MatchString(w)
 		if w == "" || strings.ContainsAny(w, " \t\n'\"") {
-			w = shellWord(w)
+			w = ShellWord(w)
 		}
 		out = append(out, printable(strings.ReplaceAll(w, "\n", " ")))
 	}

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,7 +84,7 @@ func (l Log) place(name string, makeDir bool, do func(p *beneath.Place) error) e
 	}
 	path := filepath.Join(l.dir, name)
 	if makeDir {
-		for dir := range slices.Values([]string{l.dir, filepath.Dir(path)}) {
+		for _, dir := range []string{l.dir, filepath.Dir(path)} {
 			p, err := root.Exact("mkdir", dir)
 			if err != nil {
 				return err

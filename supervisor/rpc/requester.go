@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -19,12 +17,9 @@ func (p peer) requester() supervisor.Requester {
 	if !p.local || !p.known {
 		return supervisor.Requester{UID: -1}
 	}
-	r := supervisor.Requester{UID: p.uid, User: userName(p.uid), PID: p.pid}
+	r := supervisor.RequesterOf(p.uid, p.pid)
 	if p.pid <= 0 { // of another pid namespace
 		return r
-	}
-	if uid, ok := loginUID(p.pid); ok && uid != p.uid {
-		r.Login = userName(uid)
 	}
 	// The process may have ended, and its pid may be another's by now.
 	info, err := os.Stat(fmt.Sprintf("/proc/%d", p.pid))
@@ -38,26 +33,6 @@ func (p peer) requester() supervisor.Requester {
 		r.Command = supervisor.CommandText(strings.Split(string(bytes.TrimRight(data, "\x00")), "\x00"))
 	}
 	return r
-}
-
-func userName(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	return fmt.Sprintf("uid %d", uid)
-}
-
-// noLogin is the kernel's loginuid of a process that no login has started.
-const noLogin = 1<<32 - 1
-
-// loginUID reads who logged in to start the process, which su and sudo leave as it is.
-func loginUID(pid int) (int, bool) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/loginuid", pid))
-	if err != nil {
-		return 0, false
-	}
-	uid, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
-	return int(uid), err == nil && uid != noLogin
 }
 
 // changing are the methods that change what runs, what is configured or what was logged, by what they do. They are
