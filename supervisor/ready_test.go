@@ -65,7 +65,9 @@ func TestDependencyFailsMeanwhile(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
 	b.run(
-		b.child("db", "for "+gate+";exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 1, 0 }),
+		// startsecs is far more than a slow machine needs to run a child that exits at once: one that outlives it has
+		// started, and is restarted for ever.
+		b.child("db", "for "+gate+";exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 50, 0 }),
 		b.child("top", "sleep", func(p *Program) {
 			p.DependsOn, p.ReadyTCP, p.ReadyTimeout = []string{"db"}, freeAddr(t), time.Hour
 		}),
