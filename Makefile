@@ -51,11 +51,11 @@ test-mysql: ## make and use a database with every server that can be had: MySQL 
 	FATE_TEST_ALL_DATABASES=1 go test -count=1 -timeout 30m -v -run 'TestDatabaseServers|TestOutside|TestHandshake' ./installer/fate ./installer/step
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
-	go test -tags e2e -count=1 -p 1 -timeout 90m -v ./scripts/lab/... ./scripts/e2e/...
+	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 90m -v ./scripts/lab/... ./scripts/e2e/...
 
 e2e-long: export FATE_E2E_LONG = 1
 e2e-long: build ## the same, with many more kills at random moments (as root)
-	go test -tags e2e -count=1 -p 1 -timeout 180m -v ./scripts/e2e/...
+	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 180m -v ./scripts/e2e/...
 
 demo: deps build ## from nothing to a running party on a lab host (as root); DATABASE=mysql for MySQL 8 in place of MariaDB
 	@scripts/demo.sh --database $(DATABASE)

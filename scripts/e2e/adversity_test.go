@@ -15,6 +15,7 @@ var notCompared = append([]string{"/etc/hosts", "/etc/hostname", "/etc/systemd/n
 // TestAdversity installs on a host that makes it hard. What cannot be is refused before anything is touched, or undone;
 // what goes wrong on the way is made good by one more run, which ends where an undisturbed one ends.
 func TestAdversity(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
 	bare := b.contents("host", []string{"/"}, notOurs...)
 	untouched := func(b bench) {

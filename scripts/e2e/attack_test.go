@@ -82,6 +82,7 @@ type siege struct {
 // has mounted below may lose a file, and afterwards nothing outside /data has changed, and nothing of root's is in what the
 // service user, or who gets a diagnosis, can read. A lost installation is made again while the attacker pauses.
 func TestAdversary(t *testing.T) {
+	t.Parallel()
 	short, long := adversaryRuns(t)
 	b := newBench(t, "host=192.168.0.1")
 	b.plantCanaries("host")

@@ -2,4 +2,6 @@
 // and the demo's appliance. They take root and are behind the build tag e2e:
 //
 //	make e2e
+//
+// Each scenario has hosts and networks of its own, and waits most of its time. Two run at once (go test -parallel 2).
 package e2e

@@ -86,6 +86,7 @@ var modulesOfThree = map[string][]string{
 // is needed, one command on each, and then takes away one thing after the other. Its database is MySQL 8: FATE-Flow's
 // model store, which high availability needs, cannot lock its models in MariaDB.
 func TestPartyOnThreeHosts(t *testing.T) {
+	t.Parallel()
 	b := newBenchWith(t, mysqlAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2", "third=192.168.0.3", "guest=192.168.1.1")
 	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.3", "--host-nodes", "192.168.0.2,192.168.0.3",
 		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1,192.168.0.2,192.168.0.3",
@@ -317,6 +318,7 @@ print(good, bad)
 // TestPartiesJoinAndLeave tests two sides against each other before anything is installed, and then takes a party out of
 // the exchange's route table and puts it back, without a restart of anything.
 func TestPartiesJoinAndLeave(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1")
 	b.run("host", installerFile, "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1", "--tls", "host,guest", "--out", "/root/cluster.yaml")
 	b.run("host", installerFile, "--config", "/root/cluster.yaml", "keys", "--out", "/root/keys")

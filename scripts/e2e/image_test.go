@@ -13,6 +13,7 @@ import (
 // TestImage installs into a directory tree, as whoever makes images of hosts does, gives its files the owners that the
 // installer asks for, boots the tree, and lets the same command do there what needs a running machine.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
 	party := []string{"--role", "host", "--party", "10000", "--ip", "192.168.0.1"}
 	const tree = "/tree"

@@ -24,6 +24,7 @@ const kills = 50
 // so most need not last long to get to where none was killed before; some have to, for
 // the steps that take their time.
 func TestKilledInstall(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", "calm=192.168.0.2")
 	start := time.Now()
 	b.install("calm", "--role", "host", "--party", "10000")

@@ -85,6 +85,7 @@ func (b bench) failing(host string, wants []string, args ...string) string {
 
 // TestJobWhy makes jobs fail in one way after the other, and has each explained.
 func TestJobWhy(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
 	b.install("host", "--role", "host", "--party", "10000")
 	b.checkReady("host", modulesOfParty...)

@@ -15,10 +15,16 @@ var notOurs = []string{"/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/t
 
 // TestJourney takes one host from bare to a running party, breaks it in several ways,
 // and removes everything again.
-func TestJourney(t *testing.T) { journey(t, demoAppliance) }
+func TestJourney(t *testing.T) {
+	t.Parallel()
+	journey(t, demoAppliance)
+}
 
 // TestJourneyWithMySQL is TestJourney with MySQL 8.0.15, Oracle's own build, in place of MariaDB.
-func TestJourneyWithMySQL(t *testing.T) { journey(t, mysqlAppliance) }
+func TestJourneyWithMySQL(t *testing.T) {
+	t.Parallel()
+	journey(t, mysqlAppliance)
+}
 
 func journey(t *testing.T, build func() (string, error)) {
 	b := newBenchWith(t, build, installerFile, "host=192.168.0.1")

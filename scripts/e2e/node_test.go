@@ -44,6 +44,7 @@ func (b bench) shows(host string, wants []string, args ...string) string {
 
 // TestNodeGone switches off the host of one of two nodemanagers, and on again.
 func TestNodeGone(t *testing.T) {
+	t.Parallel()
 	onlyLong(t)
 	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2")
 	b.installTwoNodes(twoNodes)
@@ -125,6 +126,7 @@ func (b bench) nodeOn(run bool) {
 // TestNodeGoneWithoutHeartbeats does the same with FATE 1.9.1, whose nodemanagers send no heartbeats, and on which each
 // job that is planned on a host without power hangs and keeps a worker of FATE-Flow.
 func TestNodeGoneWithoutHeartbeats(t *testing.T) {
+	t.Parallel()
 	onlyLong(t)
 	b := newBenchWith(t, formerAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.installTwoNodes(manyCores)
@@ -150,6 +152,7 @@ func TestNodeGoneWithoutHeartbeats(t *testing.T) {
 
 // TestFlowIsHealed has the cluster file ask for a restart of a FATE-Flow that has no free worker.
 func TestFlowIsHealed(t *testing.T) {
+	t.Parallel()
 	onlyLong(t)
 	b := newBenchWith(t, formerAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.installTwoNodes(manyCores + "heal: {fate_flow: true}\n")

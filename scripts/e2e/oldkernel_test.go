@@ -23,6 +23,7 @@ const oldKernelUnit = "[Service]\nExecStart=\nExecStart=" + oldKernelFile + " " 
 // TestOldKernel installs a party whose installer, supervisor and programs have no system call that Linux 3.10, the kernel
 // of CentOS 7, does not have. The host's own systemd has all of them.
 func TestOldKernel(t *testing.T) {
+	t.Parallel()
 	if !seccomp.Supported() {
 		t.Skip("the system calls of Linux 3.10 are known for amd64 only")
 	}

@@ -15,6 +15,7 @@ import (
 // TestOperate does on one host what operators do after the first day: an installation in two parts, the minimal test, a
 // diagnosis, an upgrade with another version of everything, the way back, and an end of which nothing remains.
 func TestOperate(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
 	b.step("install in two parts", func(b bench) {
 		b.install("host", "install", "--role", "host", "--party", "10000", "--mode", "install")

@@ -52,6 +52,7 @@ func rightsOfDBA(account string) []string {
 // accounts and TLS. Its administrator, who has no more rights than needed, runs the statements that config sql prints;
 // then the installer gets an account with such rights.
 func TestOutsideServer(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", outsideHost+"=192.168.0.9")
 	b.step("a server of others", func(b bench) {
 		b.startServer(outsideHost)

@@ -9,6 +9,7 @@ import (
 
 // TestTwoParties connects a host and a guest directly and runs a job between them.
 func TestTwoParties(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1")
 	b.install("host", "--role", "host", "--party", "10000", "--peer", "192.168.1.1:9370")
 	b.install("guest", "--role", "guest", "--party", "9999", "--peer", "192.168.0.1:9370")
@@ -22,6 +23,7 @@ func TestTwoParties(t *testing.T) {
 // TestExchange connects three sides through an exchange: the host over TLS, the guest
 // by polling, so that nobody needs to be able to connect to it.
 func TestExchange(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1", "exchange=192.168.0.88")
 	b.run("host", installerFile, "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1", "--exchange", "192.168.0.88",
 		"--tls", "host,exchange", "--polling", "guest", "--out", "/root/cluster.yaml")

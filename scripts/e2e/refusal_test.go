@@ -14,6 +14,7 @@ import (
 // TestHostsThatCannotWork makes one thing of a host unfit at a time. Each is refused before anything is touched, and each
 // made an installation fail that had passed the checks. Then accounts come from the name service alone, and work.
 func TestHostsThatCannotWork(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
 	bare := b.contents("host", []string{"/"}, notOurs...)
 	const confDir = "/data/projects/common/supervisord/supervisord.d"

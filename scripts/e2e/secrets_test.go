@@ -28,6 +28,7 @@ const (
 // TestSecretsRotateKilled changes the passwords of a party on two hosts, kills the command at random moments,
 // completes it by the same command, brings the shared password to the other host in the same way, and runs a job.
 func TestSecretsRotateKilled(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "main=192.168.0.1", "second=192.168.0.2")
 	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2",
 		"--host-nodes", "192.168.0.1",
@@ -122,6 +123,7 @@ func TestSecretsRotateKilled(t *testing.T) {
 // TestSecretsRotateRegistry changes the password of ZooKeeper on a party with two FATE-Flows: between the hosts both
 // find each other with either password, and in the end the former one is let in no more.
 func TestSecretsRotateRegistry(t *testing.T) {
+	t.Parallel()
 	b := newBenchWith(t, mysqlAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-nodes", "192.168.0.1",
 		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1", "--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")

@@ -44,6 +44,7 @@ elif what == "hold":
 
 // TestSecurityRows does on a lab host what was found to lead root or to exhaust it, row by row, and logs what happens.
 func TestSecurityRows(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
 	b.install("host", "install", "--role", "host", "--party", "10000")
 	b.checkReady("host", modulesOfParty...)

@@ -46,6 +46,7 @@ var chained = []string{"first", "middle", "last"}
 // TestSupervisor has the supervisor run under a real systemd: it starts programs at boot, as each becomes ready, and they
 // outlive every way in which it can end but the one that is meant to stop them.
 func TestSupervisor(t *testing.T) {
+	t.Parallel()
 	b := newBenchWith(t, bareProgram, programFile, "host=192.168.0.1")
 	b.write("host", supervisorDir+"supervisord.conf", "[supervisord]\nlogfile=/data/logs/supervisord/supervisord.log\n[include]\nfiles=supervisord.d/*.conf\n")
 	b.write("host", supervisorDir+"supervisord.d/chain.conf", chain())

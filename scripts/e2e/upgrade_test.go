@@ -32,6 +32,7 @@ const newerFile = "/root/newer"
 // TestUpgradeFromFormerGeneration takes a party from FATE 1.9.1 to 1.11.4 through kills, back, and forward again, with
 // the jobs and models of both. make e2e-long looks at more of what can be wrong on the way.
 func TestUpgradeFromFormerGeneration(t *testing.T) {
+	t.Parallel()
 	b := newBenchWith(t, formerAppliance, installerFile, "host=192.168.0.1")
 	file, err := demoAppliance()
 	if err != nil {

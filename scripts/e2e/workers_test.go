@@ -89,6 +89,7 @@ func (b bench) managerSays(host, text string) bool {
 // proves that the stand-ins notice what the product prevents: the missing programs, and a time zone in the database's URL
 // that is not the host's. make e2e-long runs long jobs with procps and with busybox, too.
 func TestWorkers(t *testing.T) {
+	t.Parallel()
 	const bare, full = "192.168.0.1", "192.168.1.1"
 	b := newBench(t, "bare="+bare, "full="+full)
 	for _, name := range []string{"ps", "kill", "pgrep", "awk", "mawk", "grep", "xargs", "which", "getopt"} {

@@ -35,6 +35,7 @@ var zoneCases = []struct{ fate, driver string }{
 // rendered for the release, against a real MariaDB and a real MySQL: whatever zone the server and the JVM have, a row
 // that was just written is not old. It needs no lab.
 func TestTimeZones(t *testing.T) {
+	t.Parallel()
 	classes, drivers := zoneProbe(t)
 	var table bytes.Buffer
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
