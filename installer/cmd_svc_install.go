@@ -41,7 +41,8 @@ func newSvcInstallCommand(g *globals) *cobra.Command {
 		Use:   "install",
 		Short: "Have the host start the supervisor at boot, and start it now",
 		Long: `Have the host's init start the supervisor at boot, and start it now: with systemd by the unit fate-supervisor, else by
-what the host's init is (System V, upstart, OpenRC). An existing one is replaced; a supervisor that runs goes on.
+what the host's init is (System V, upstart, OpenRC). Where process 1 starts no programs, as in a container, it is refused
+with the line that is to be run instead. An existing one is replaced; a supervisor that runs goes on.
 
 With --root only the systemd unit is written into that tree.
 
@@ -103,7 +104,7 @@ func newBootService(l fate.Layout) (*bootService, error) {
 		other, ok := otherInits[platform]
 		if !ok {
 			return nil, withHint(fmt.Errorf("cannot start the supervisor at boot: this host's init is %q", platform),
-				"have the host run at boot: fate-installer svc run")
+				"have the host run at boot: "+fate.BootLine(l))
 		}
 		b.file.Path, b.file.Content, b.file.Perm = unitOf(l).Script(other.kind)
 		options[other.option] = string(b.file.Content)
@@ -150,6 +151,9 @@ func installSupervisor(ctx context.Context, g *globals) error {
 	defer h.Close()
 	if g.Root != "/" {
 		return writeUnit(h, supervisorUnit(l))
+	}
+	if err := noBoot(h, l); err != nil {
+		return err
 	}
 	s, err := newBootService(l)
 	if err != nil {

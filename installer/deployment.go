@@ -190,7 +190,7 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 	unitPath, unit := supervisor.Unit{Executable: d.layout().Binary(), Base: d.g.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
 		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.components(), SiteFile: d.siteFile(), Site: siteFile,
-		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
+		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit, BootScript: d.bootScript(),
 	})
 	return plan, configError(err)
 }

@@ -25,6 +25,7 @@ type PlanInput struct {
 	UnitPath      string              // the supervisor's boot unit, as the supervisor package writes it
 	Unit          []byte
 	UnitName      string
+	BootScript    *step.BootScript // what runs the supervisor on a host without systemd; nil: the unit does
 }
 
 // planner collects the nodes of a plan and remembers which step made what, so that edges can be named by purpose.
@@ -287,12 +288,19 @@ func (p *planner) addProgramFile() error {
 	return nil
 }
 
-// addSupervisor installs the supervisor's boot unit. It starts while the payload is still being unpacked: it has no
+// addSupervisor has the host's init start the supervisor. It starts while the payload is still being unpacked: it has no
 // programs yet.
 func (p *planner) addSupervisor() error {
 	self, conf := step.Self{Path: p.spec.Layout.Binary()}.ID(), step.File{Path: p.spec.Layout.SupervisorConf()}.ID()
-	unit := step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit, Log: p.spec.Layout.SupervisorLog()}
-	p.boot = []string{p.add("supervisor", "boot unit "+p.in.UnitName, 50, unit, append(slices.Clone(p.system), self, conf)...)}
+	var unit engine.Step = step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit, Log: p.spec.Layout.SupervisorLog()}
+	title := "boot unit " + p.in.UnitName
+	if script := p.in.BootScript; script != nil {
+		unit, title = *script, "boot by "+script.Boot.Title()
+		if script.Boot == host.BootNone {
+			title = "start of the supervisor"
+		}
+	}
+	p.boot = []string{p.add("supervisor", title, 50, unit, append(slices.Clone(p.system), self, conf)...)}
 	return nil
 }
 

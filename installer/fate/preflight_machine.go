@@ -117,17 +117,29 @@ func (p *preflight) neededGlibc() (version, component string) {
 	return version, component
 }
 
+// BootLine is what a host is to run at boot that has no init known to us. It stays in the foreground, as the command of
+// a container has to.
+func BootLine(l Layout) string {
+	return fmt.Sprintf("%s --base %s svc run", l.Binary(), l.Base)
+}
+
+// bootSystem says what starts the supervisor at boot: it is never refused, since install starts it itself.
 func (p *preflight) bootSystem() {
-	r := p.check("init", "an init system that can start the supervisor at boot", "systemd")
+	r := p.check("init", "an init system that can start the supervisor at boot", "systemd, System V, OpenRC or upstart")
 	if r.unknown("init") {
 		return
 	}
-	r.measured("%s", p.f.Init)
-	if p.f.Init == "systemd" {
-		r.ok()
-		return
+	switch p.f.Boot {
+	case host.BootSystemd:
+		r.measured("systemd").ok()
+	case host.BootSystemV:
+		r.measured("System V; it starts a supervisor that has ended only at the next boot").ok()
+	case host.BootNone:
+		r.measured("process 1 is %s, and starts nothing at boot", p.f.Init).
+			warn("install starts the supervisor; have this host, or the container's command, run at boot: %s", BootLine(p.s.Layout))
+	default:
+		r.measured("%s", p.f.Boot).ok()
 	}
-	r.warn("start the supervisor yourself at boot: %s --base %s svc run", p.s.Layout.Binary(), p.s.Layout.Base)
 }
 
 // What FATE's guide asks for. Less works as long as the data is small, so it is never refused.

@@ -103,7 +103,7 @@ func (p *preflight) writesTo(dir string) bool {
 	}
 	switch dir {
 	case "/etc/systemd/system":
-		return p.f.Init == "systemd"
+		return p.f.Boot == host.BootSystemd
 	case host.LimitsDir:
 		return prepares("limits")
 	case "/etc/sysctl.d":

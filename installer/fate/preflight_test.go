@@ -182,7 +182,7 @@ func TestPreflight(t *testing.T) {
 		"derived distribution":  {func(f *host.Facts) { f.OS = host.OSRelease{ID: "mine", Like: []string{"debian"}} }, in, "os", StatusOK, ""},
 		"old glibc":             {func(f *host.Facts) { f.Glibc = "2.12" }, in, "glibc", StatusRefused, "2.12"},
 		"old kernel":            {func(f *host.Facts) { f.Kernel = "2.6.32-754.el6.x86_64" }, in, "kernel", StatusRefused, "2.6.32"},
-		"no systemd":            {func(f *host.Facts) { f.Init = "sleep" }, in, "init", StatusWarning, "sleep"},
+		"no systemd":            {func(f *host.Facts) { f.Init, f.Boot = "sleep", host.BootNone }, in, "init", StatusWarning, "sleep"},
 		"two cores":             {func(f *host.Facts) { f.CPU.Count = 2 }, in, "cpu", StatusWarning, "2"},
 		"no avx":                {func(f *host.Facts) { f.CPU.Flags = nil }, in, "cpu-flags", StatusWarning, ""},
 		"little memory":         {func(f *host.Facts) { f.Memory.Total = 2 << 30 }, in, "memory", StatusWarning, "2.0 GiB; the programs of this host take"},
@@ -325,7 +325,7 @@ func TestPreflight(t *testing.T) {
 // goodFacts is a host that has all that FATE's guide asks for.
 func goodFacts(s *Spec) *host.Facts {
 	f := &host.Facts{
-		OS: host.OSRelease{ID: "centos", Version: "7.9", Pretty: "CentOS Linux 7"}, Kernel: "3.10.0-1160.el7.x86_64", Arch: "amd64", Glibc: "2.17", Init: "systemd",
+		OS: host.OSRelease{ID: "centos", Version: "7.9", Pretty: "CentOS Linux 7"}, Kernel: "3.10.0-1160.el7.x86_64", Arch: "amd64", Glibc: "2.17", Init: "systemd", Boot: host.BootSystemd,
 		Hostname: host.Hostname{Name: "h1", Addresses: []netip.Addr{netip.MustParseAddr(s.IP)}},
 		CPU:      host.CPU{Count: 8, Flags: []string{"avx"}}, Memory: host.Memory{Total: 16 << 30, SwapTotal: 128 << 30},
 		Limits:    []host.Limit{{Name: "nofile", Soft: 1024, Hard: 65535}, {Name: "nproc", Soft: host.Unlimited, Hard: host.Unlimited}},

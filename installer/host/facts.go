@@ -14,6 +14,7 @@ type Facts struct {
 	Arch          string            `json:"arch"`      // GOARCH's name: amd64, arm64
 	Glibc         string            `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
 	Init          string            `json:"init"`      // systemd, or the name of process 1
+	Boot          Boot              `json:"boot"`      // what starts programs at boot
 	Container     string            `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
 	UID           int               `json:"uid"`       // of this process
 	Hostname      Hostname          `json:"hostname"`

@@ -207,6 +207,7 @@ func number(parts []string, i int) int {
 
 func (g *gatherer) init() {
 	g.f.Container = g.h.Container()
+	g.f.Boot = BootOf(g.h)
 	if g.h.Exists("/run/systemd/system") {
 		g.f.Init = "systemd"
 		return

@@ -153,7 +153,7 @@ func (c conformant) world(t *testing.T) *world {
 }
 
 func TestConformance(t *testing.T) {
-	for _, c := range slices.Concat(cases, osCases) {
+	for _, c := range slices.Concat(cases, osCases, bootCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("check touches nothing", c.checkTouchesNothing)
@@ -343,7 +343,7 @@ func (c conformant) faultsInUndo(t *testing.T) {
 func TestEveryKind(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	ids := map[string]string{}
-	for _, c := range slices.Concat(cases, osCases) {
+	for _, c := range slices.Concat(cases, osCases, bootCases) {
 		seen[reflect.TypeOf(c.step)] = true
 		u, ok := Undoer(c.step.ID())
 		if !ok || reflect.TypeOf(u) != reflect.TypeOf(c.step) {

@@ -20,24 +20,25 @@ import (
 
 // The kinds, as they begin an ID. They are written in journals and never change.
 const (
-	kindDir      = "dir"
-	kindFile     = "file"
-	kindSymlink  = "link"
-	kindBlock    = "block"
-	kindUser     = "user"
-	kindGroup    = "group"
-	kindUnpack   = "unpack"
-	kindSelf     = "self"
-	kindBootUnit = "unit"
-	kindPrograms = "start"
-	kindLimits   = "limits"
-	kindSysctl   = "sysctl"
-	kindSwap     = "swap"
-	kindSELinux  = "selinux"
-	kindFirewall = "firewall"
-	kindSudoers  = "sudoers"
-	kindLibrary  = "library"
-	kindHostname = "hostname"
+	kindDir        = "dir"
+	kindFile       = "file"
+	kindSymlink    = "link"
+	kindBlock      = "block"
+	kindUser       = "user"
+	kindGroup      = "group"
+	kindUnpack     = "unpack"
+	kindSelf       = "self"
+	kindBootUnit   = "unit"
+	kindBootScript = "boot"
+	kindPrograms   = "start"
+	kindLimits     = "limits"
+	kindSysctl     = "sysctl"
+	kindSwap       = "swap"
+	kindSELinux    = "selinux"
+	kindFirewall   = "firewall"
+	kindSudoers    = "sudoers"
+	kindLibrary    = "library"
+	kindHostname   = "hostname"
 )
 
 // Undoer is the [engine.Resolver] of this package: the zero value of the kind that the ID begins with. Kinds that
@@ -50,24 +51,25 @@ func Undoer(stepID string) (engine.Undoer, bool) {
 
 // undoers must have every kind that implements engine.Undoer; a test compares.
 var undoers = map[string]engine.Undoer{
-	kindDir:      Dir{},
-	kindFile:     File{},
-	kindSymlink:  Symlink{},
-	kindBlock:    Block{},
-	kindUser:     User{},
-	kindGroup:    Group{},
-	kindUnpack:   Unpack{},
-	kindSelf:     Self{},
-	kindBootUnit: BootUnit{},
-	kindPrograms: StartPrograms{},
-	kindLimits:   Limits{},
-	kindSysctl:   Sysctl{},
-	kindSwap:     Swap{},
-	kindSELinux:  SELinux{},
-	kindFirewall: Firewall{},
-	kindSudoers:  Sudoers{},
-	kindLibrary:  CompatLibrary{},
-	kindHostname: Hostname{},
+	kindDir:        Dir{},
+	kindFile:       File{},
+	kindSymlink:    Symlink{},
+	kindBlock:      Block{},
+	kindUser:       User{},
+	kindGroup:      Group{},
+	kindUnpack:     Unpack{},
+	kindSelf:       Self{},
+	kindBootUnit:   BootUnit{},
+	kindBootScript: BootScript{},
+	kindPrograms:   StartPrograms{},
+	kindLimits:     Limits{},
+	kindSysctl:     Sysctl{},
+	kindSwap:       Swap{},
+	kindSELinux:    SELinux{},
+	kindFirewall:   Firewall{},
+	kindSudoers:    Sudoers{},
+	kindLibrary:    CompatLibrary{},
+	kindHostname:   Hostname{},
 }
 
 // pack encodes what an Undo needs. The types given to it hold strings and numbers, so that it cannot fail.

@@ -65,6 +65,8 @@ func init() {
 		"usermod": (*machine).usermod, "gpasswd": (*machine).gpasswd, "systemctl": (*machine).systemctl,
 		"swapon": (*machine).swapon, "swapoff": (*machine).swapoff, "firewall-cmd": (*machine).firewallCmd, "ufw": (*machine).ufw,
 		"visudo": (*machine).visudo, "journalctl": (*machine).journalctl,
+		bootScriptPath: (*machine).initScript, "rc-service": (*machine).initScript, "initctl": (*machine).initctl, "rc-update": (*machine).rcUpdate,
+		"/bin/sh": (*machine).shell,
 	}
 }
 
