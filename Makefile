@@ -23,7 +23,7 @@ PLATFORM ?= linux/amd64
 DATABASE ?= mariadb
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-all deps test unit fuzz test-mysql e2e e2e-long demo demo-down bundle bench lint release clean
+.PHONY: help build build-all deps check test unit fuzz test-mysql e2e e2e-long demo demo-down bundle bench lint release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ deps: ## install what a bare Debian 12 lacks for building, testing and the lab (
 	@scripts/deps.sh
 
 test: deps lint unit fuzz e2e ## everything: lint, unit tests with -race, short fuzzing, the journey on lab hosts
+
+check: lint ## lint and the short unit tests: a few minutes, without root
+	go test -short -timeout 10m ./...
 
 unit: ## unit tests: all of them, and again with the race detector but for the few that are long and have one goroutine
 	go test -timeout 20m ./...
