@@ -143,7 +143,8 @@ func (d *deployment) needRoot(verb string) error {
 	return nil
 }
 
-// lock makes this the only run on the host.
+// lock makes this the only run on the host, and removes the locks of the account files that an earlier run left: one that
+// was killed while useradd ran may have made the account, so that no step runs useradd again.
 func (d *deployment) lock() (unlock func() error, err error) {
 	surviveHangup()
 	unlock, err = engine.Lock(d.host, lockPath)
@@ -151,7 +152,13 @@ func (d *deployment) lock() (unlock func() error, err error) {
 	if errors.As(err, &locked) {
 		return nil, exitCode(err, exitLocked)
 	}
-	return unlock, err
+	if err != nil || !d.host.Live() {
+		return unlock, err
+	}
+	if _, err := host.ClearAccountLocks(d.host); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return unlock, nil
 }
 
 func (d *deployment) layout() fate.Layout { return d.g.layout() }

@@ -138,8 +138,23 @@ func (j *Journal) create() error {
 	if len(missing) == 0 {
 		return j.createFile()
 	}
-	top := missing[0]
-	staging := host.TempName(top)
+	if j.host.Exists(missing[0]) { // Stat says it is not there, so it leads to nothing
+		return fmt.Errorf("%s is a link to nowhere", missing[0])
+	}
+	staging := host.TempName(missing[0])
+	err = j.stage(staging, missing)
+	if err == nil {
+		err = j.host.Rename(staging, missing[0])
+	}
+	if err != nil {
+		return errors.Join(err, j.host.RemoveAll(staging))
+	}
+	return nil
+}
+
+// stage makes the missing directories, the first of them at staging, and the journal in the last.
+func (j *Journal) stage(staging string, missing []string) error {
+	top, dir := missing[0], filepath.Dir(j.path)
 	if err := j.host.RemoveAll(staging); err != nil {
 		return err
 	}
@@ -152,10 +167,7 @@ func (j *Journal) create() error {
 			return err
 		}
 	}
-	if err := j.writeFirst(staging+strings.TrimPrefix(j.path, top), missing); err != nil {
-		return err
-	}
-	return j.host.Rename(staging, top)
+	return j.writeFirst(staging+strings.TrimPrefix(j.path, top), missing)
 }
 
 // createFile makes the journal in a directory that exists, as after an uninstall that kept something.

@@ -58,6 +58,13 @@ func TestPreflightFindsWhatWouldFailLater(t *testing.T) {
 			*pathOf(f, "/data") = host.PathFact{Path: "/data", Exists: true, Mode: 0o750, GID: 6001}
 			f.Groups = []host.Group{{Name: "apps", GID: 6000}}
 		}, "base-access", StatusRefused, "mode 0750", "chmod o+x /data"},
+		"a link to nothing": {s, func(f *host.Facts) {
+			*pathOf(f, "/data/projects") = host.PathFact{Path: "/data/projects", Ancestor: "/", Broken: "/data", Target: "/disk2/data"}
+		}, "links", StatusRefused, "/data is a link to /disk2/data, which does not exist", "mount the disk that /disk2/data is on"},
+		"a link through a closed directory": {s, func(f *host.Facts) {
+			*pathOf(f, "/data") = host.PathFact{Path: "/data", Exists: true, Mode: 0o755,
+				Way: []host.PathWay{{Path: "/mnt", Mode: 0o755}, {Path: "/mnt/own", Mode: 0o700}, {Path: "/mnt/own/data", Mode: 0o755}}}
+		}, "base-access", StatusRefused, "/data leads through /mnt/own, which belongs to uid 0, mode 0700", "chmod o+x /mnt/own"},
 		"base long": {&long, func(*host.Facts) {}, "socket-path", StatusRefused, "has 1",
 			"choose a --base that is shorter by"},
 		"base as long as it may": {s, func(*host.Facts) {}, "socket-path", StatusOK, "bytes", ""},

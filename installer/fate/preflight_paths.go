@@ -38,30 +38,54 @@ func (p *preflight) passable() {
 	}
 	for _, dir := range p.s.Layout.aboveBase() {
 		fact, ok := p.f.PathFact(dir)
-		if !ok || !fact.Exists || p.canPass(fact) {
+		if !ok || !fact.Exists {
 			continue
 		}
-		r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).refuse("chmod o+x %s", dir)
-		return
+		if !p.canPass(fact.UID, fact.GID, fact.Mode) {
+			r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).refuse("chmod o+x %s", dir)
+			return
+		}
+		for _, w := range fact.Way {
+			if !p.canPass(w.UID, w.GID, w.Mode) {
+				r.measured("%s leads through %s, which belongs to %s, mode %04o", dir, w.Path, p.userName(w.UID), w.Mode).
+					refuse("chmod o+x %s", w.Path)
+				return
+			}
+		}
 	}
 	r.measured("all can be passed").ok()
 }
 
 // canPass reports whether the service user, who may not exist yet, has execute permission on a directory.
-func (p *preflight) canPass(fact host.PathFact) bool {
+func (p *preflight) canPass(uid, gid int, mode uint32) bool {
 	const forOwner, forGroup, forOthers = 0o100, 0o010, 0o001
 	user, exists := p.f.User(p.s.User)
-	if exists && fact.UID == user.UID {
-		return fact.Mode&forOwner != 0
+	if exists && uid == user.UID {
+		return mode&forOwner != 0
 	}
-	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool {
-		return g.GID == fact.GID && p.inGroup(user,
-			g.Name)
-	})
-	if inGroup || exists && user.GID == fact.GID {
-		return fact.Mode&forGroup != 0
+	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool { return g.GID == gid && p.inGroup(user, g.Name) })
+	if inGroup || exists && user.GID == gid {
+		return mode&forGroup != 0
 	}
-	return fact.Mode&forOthers != 0
+	return mode&forOthers != 0
+}
+
+// links refuses links to nothing on the way to what is installed: mostly the disk that they lead to is not mounted, and
+// what would be made there would be on another.
+func (p *preflight) links() {
+	r := p.check("links", "no directory of the installation is a link to nothing", "a directory, or nothing")
+	seen := map[string]bool{}
+	for _, fact := range p.f.Paths {
+		if fact.Broken == "" || seen[fact.Broken] || fact.Broken != p.s.Layout.Base && !strings.HasPrefix(fact.Path, p.s.Layout.Base+"/") &&
+			!slices.Contains(p.s.Layout.aboveBase(), fact.Broken) {
+			continue
+		}
+		seen[fact.Broken] = true
+		r.measured("%s is a link to %s, which does not exist", fact.Broken, fact.Target).
+			final("mount the disk that %s is on, or make that directory, or remove the link %s", fact.Target, fact.Broken)
+		return
+	}
+	r.measured("none is").ok()
 }
 
 // outsideBase lists the directories that install writes to outside the base directory.

@@ -33,6 +33,18 @@ type PathFact struct {
 	InodesFree uint64   `json:"inodes_free"`
 	NoDType    bool     `json:"no_dtype"`             // directory entries carry no type: xfs made with ftype=0
 	Unwritable string   `json:"unwritable,omitempty"` // why not even root can write into Ancestor
+
+	Broken string    `json:"broken,omitempty"` // the path, or a directory above it, that is a link to nothing
+	Target string    `json:"target,omitempty"` // of Broken, as it is written
+	Way    []PathWay `json:"way,omitempty"`    // directories that Ancestor is really reached through, where a link leads there
+}
+
+// PathWay is a directory on the way to a path.
+type PathWay struct {
+	Path string `json:"path"`
+	UID  int    `json:"uid"`
+	GID  int    `json:"gid"`
+	Mode uint32 `json:"mode"` // permission bits
 }
 
 // ReadOnly reports whether nothing can be written.
@@ -70,6 +82,9 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	fact.Ancestor = name
 	info, err := g.h.Stat(name)
 	for errors.Is(err, fs.ErrNotExist) && fact.Ancestor != "/" {
+		if target, err := g.h.Readlink(fact.Ancestor); err == nil {
+			fact.Broken, fact.Target = fact.Ancestor, target
+		}
 		fact.Ancestor = path.Dir(fact.Ancestor)
 		info, err = g.h.Stat(fact.Ancestor)
 	}
@@ -92,6 +107,9 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	if m, ok := mountOf(mounts, g.real(fact.Ancestor)); ok {
 		fact.Mount, fact.Type, fact.Options = m.point, m.fstype, m.options
 	}
+	if way := g.real(fact.Ancestor); way != fact.Ancestor {
+		fact.Way = wayTo(way)
+	}
 	if err := unix.Access(real, unix.W_OK); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
 		fact.Unwritable = err.Error() // EPERM: it is marked as immutable
 	}
@@ -108,6 +126,19 @@ func (g *gatherer) real(name string) string {
 		return target
 	}
 	return name
+}
+
+// wayTo lists the directories of a path without links, from the outermost to itself.
+func wayTo(real string) []PathWay {
+	var out []PathWay
+	for dir := real; dir != "/" && dir != "."; dir = path.Dir(dir) {
+		var st unix.Stat_t
+		if unix.Stat(dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			out = append(out, PathWay{Path: dir, UID: int(st.Uid), GID: int(st.Gid), Mode: st.Mode & 0o7777})
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 func statfs(real string, fact *PathFact) error {

@@ -58,7 +58,7 @@ func (g Group) Apply(ctx context.Context, env *engine.Env) error {
 		if g.GID != 0 {
 			args = append(args, "-g", strconv.Itoa(g.GID))
 		}
-		_, err := env.Host.Run(ctx, host.Cmd{Args: append(args, g.Name)})
+		_, err := runOnAccounts(ctx, env, append(args, g.Name))
 		return err
 	}
 	groups, err := env.Host.Groups()
@@ -99,7 +99,7 @@ func (Group) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) err
 		return &engine.LeftError{What: "group " + before.Name, Why: "user " + who + " has it as primary group"}
 	}
 	if env.Host.Live() {
-		_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"groupdel", before.Name}})
+		_, err := runOnAccounts(ctx, env, []string{"groupdel", before.Name})
 		return err
 	}
 	return before.drop(env)

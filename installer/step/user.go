@@ -159,13 +159,13 @@ func (u User) add(ctx context.Context, env *engine.Env) error {
 	if u.UID != 0 {
 		args = append(args, "-u", strconv.Itoa(u.UID))
 	}
-	_, err := env.Host.Run(ctx, host.Cmd{Args: append(args, u.Name)})
+	_, err := runOnAccounts(ctx, env, append(args, u.Name))
 	return err
 }
 
 func (u User) join(ctx context.Context, env *engine.Env) error {
 	if env.Host.Live() {
-		_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"usermod", "-a", "-G", u.Group, u.Name}})
+		_, err := runOnAccounts(ctx, env, []string{"usermod", "-a", "-G", u.Group, u.Name})
 		return err
 	}
 	return editMembers(env, u.Group, func(members []string) []string { return append(members, u.Name) })
@@ -236,7 +236,7 @@ func (b userBefore) leave(ctx context.Context, env *engine.Env, exists bool) err
 		return nil
 	}
 	if env.Host.Live() {
-		_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"gpasswd", "-d", b.Name, b.JoinedTo}})
+		_, err := runOnAccounts(ctx, env, []string{"gpasswd", "-d", b.Name, b.JoinedTo})
 		return err
 	}
 	return editMembers(env, b.JoinedTo, func(members []string) []string {
@@ -254,7 +254,7 @@ func (b userBefore) remove(ctx context.Context, env *engine.Env) error {
 		}
 		return dropAccountLine(env, "/etc/passwd", b.Name)
 	}
-	_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"userdel", b.Name}})
+	_, err := runOnAccounts(ctx, env, []string{"userdel", b.Name})
 	var exit *host.ExitError
 	if errors.As(err, &exit) && exit.Code == userdelBusy {
 		return &engine.LeftError{What: "user " + b.Name, Why: "it has processes"}

@@ -25,6 +25,9 @@ func TestHostsThatCannotWork(t *testing.T) {
 	}{
 		{"a base directory that the service user cannot pass", "mkdir -m 700 /data", "rmdir /data",
 			"refused  base-access: /data belongs to root, mode 0700", nil},
+		{"a link whose disk is not mounted", "ln -s /disk2/data /data", "rm /data", "refused  links: /data is a link to /disk2/data, which does not exist", nil},
+		{"a link through a closed directory", "mkdir -p /own/data && chmod 700 /own && ln -s /own/data /data", "rm -r /data /own",
+			"refused  base-access: /data leads through /own, which belongs to root, mode 0700", nil},
 		{"a base directory that is too long", "true", "true", "refused  socket-path: ", []string{"--base", "/" + strings.Repeat("long", 20)}},
 		{"a read-only /usr/local/bin", "mount --bind /usr/local/bin /usr/local/bin && mount -o remount,bind,ro /usr/local/bin", "umount /usr/local/bin",
 			"refused  writable:/usr/local/bin: ", nil},
