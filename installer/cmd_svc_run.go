@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +66,7 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSvcRun(cmd.Context(), g, o) },
 	}
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the programs running on SIGTERM")
-	cmd.Flags().BoolVar(&o.Check, "check", false, "only check the configuration and say what is wrong with it")
+	cmd.Flags().BoolVar(&o.Check, "check", false, "only check the configuration and say what is wrong with it, and which logs could not be written")
 	return cmd
 }
 
@@ -75,6 +76,9 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 		cfg, warnings, err := supervisor.Load(conf)
 		for _, w := range warnings {
 			g.printf("warning: %s\n", w)
+		}
+		if err == nil && os.Getenv(supervisor.TakesOver) == "" {
+			err = cfg.CheckLogs()
 		}
 		if err != nil {
 			return exitCode(err, exitUsage)

@@ -240,6 +240,10 @@ func (d *Daemon) Shutdown(keep bool) {
 // Restart asks the daemon to stop all programs, read its configuration and start them again.
 func (d *Daemon) Restart() { d.ask(request{kind: requestRestart}) }
 
+// TakesOver is an environment variable of a check that is made before the daemon executes another version of itself. The
+// programs have their logs open, so that one that could not be opened now is in nobody's way.
+const TakesOver = "FATE_SUPERVISOR_TAKES_OVER"
+
 // Upgrade asks the daemon to execute the file at path in its own place; "" is its own file. The programs keep their
 // processes. The file is tried first: it must be able to read the configuration.
 func (d *Daemon) Upgrade(ctx context.Context, path string) error {
@@ -256,7 +260,9 @@ func (d *Daemon) Upgrade(ctx context.Context, path string) error {
 	if len(d.opts.CheckArgs) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, startWait)
 		defer cancel()
-		if _, err := d.sup.output(ctx, append([]string{path}, d.opts.CheckArgs...)...); err != nil {
+		p := NewProgram("supervisor", append([]string{path}, d.opts.CheckArgs...)...)
+		p.Environment = map[string]string{TakesOver: "1"}
+		if _, err := d.sup.runCommand(ctx, &p, p.Command); err != nil {
 			return fmt.Errorf("the new version cannot take over: %w", err)
 		}
 	}

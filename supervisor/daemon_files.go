@@ -89,7 +89,7 @@ func (d *Daemon) openLog() {
 		writers = append(writers, lineWriter(d.opts.Stderr, "15:04:05.000"))
 	}
 	d.log = zerolog.New(zerolog.MultiLevelWriter(writers...)).Level(level).With().Timestamp().Logger()
-	if failure != nil {
+	if failure != nil && !errors.Is(failure, errNoLog) {
 		d.log.Error().Err(failure).Msg("the log file is not written")
 	}
 }

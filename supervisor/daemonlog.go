@@ -33,9 +33,15 @@ func newLogWriter(path string, maxBytes int64, backups int) (*logWriter, error) 
 // errSharedLogDir is the cause when root's log would be where others may put something in its place.
 var errSharedLogDir = errors.New("its directory does not belong to root alone")
 
+// errNoLog means that the log is /dev/null, or the output, where each entry is printed anyway.
+var errNoLog = errors.New("the log is no file")
+
 // open opens the log by its name, and makes its directory when it is missing.
 func (w *logWriter) open() error {
 	w.close()
+	if isDevice(w.path) {
+		return errNoLog
+	}
 	if err := makeDirs(filepath.Dir(w.path), 0o750); err != nil {
 		return fmt.Errorf("cannot make the directory of the log %s: %w", w.path, err)
 	}
@@ -47,7 +53,7 @@ func (w *logWriter) open() error {
 	if err != nil {
 		return fmt.Errorf("cannot open the log: %w", err)
 	}
-	f, size, err := openOwnLog(dir)
+	f, size, err := openOwnLog(dir, os.O_CREATE)
 	if err != nil {
 		dir.Close()
 		return fmt.Errorf("cannot open the log %s: %w", w.path, err)
@@ -56,11 +62,11 @@ func (w *logWriter) open() error {
 	return nil
 }
 
-func openOwnLog(dir *beneath.Place) (*os.File, int64, error) {
+func openOwnLog(dir *beneath.Place, create int) (*os.File, int64, error) {
 	if os.Geteuid() == 0 && !dir.OwnDir() {
 		return nil, 0, errSharedLogDir
 	}
-	f, err := dir.Open(os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	f, err := dir.Open(os.O_RDWR|os.O_APPEND|create, 0o640)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -110,7 +116,7 @@ func (w *logWriter) rotate() {
 	if w.dir.Rename(backup(1)) != nil {
 		return
 	}
-	f, size, err := openOwnLog(w.dir)
+	f, size, err := openOwnLog(w.dir, os.O_CREATE)
 	if err != nil {
 		w.close()
 		return

@@ -74,7 +74,10 @@ func logPlace(path string, a account, follow bool) (*beneath.Place, error) {
 // openLogFile opens a program's log; it is called with the rights of the account. Where it is root that opens the log,
 // and the directory may be written by others, the file must be root's and have no other name.
 func openLogFile(path string, a account, flag int) (*os.File, error) {
-	if strings.HasPrefix(filepath.Clean(path), "/dev/") { // /dev/null, or /dev/stdout, which is a link to an open file
+	if fd, own := ownOutput(path); own && flag&os.O_WRONLY != 0 {
+		return openOwnOutput(fd, path)
+	}
+	if isDevice(path) { // /dev/null, or a terminal
 		return os.OpenFile(path, flag|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0o640)
 	}
 	p, err := logPlace(path, a, true)
@@ -84,6 +87,8 @@ func openLogFile(path string, a account, flag int) (*os.File, error) {
 	defer p.Close()
 	return openLogPlace(p, a, flag)
 }
+
+func isDevice(path string) bool { return strings.HasPrefix(filepath.Clean(path), "/dev/") }
 
 // errForeignLog is the cause when root would write or read as a log what another user has put there.
 var errForeignLog = errors.New("it does not belong to root, and others may write to its directory")

@@ -53,7 +53,10 @@ func openLog(path string, a account) (*os.File, error) {
 	if path == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
-	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
+	return openLogWith(path, a, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+}
+
+func openLogWith(path string, a account, flags int) (*os.File, error) {
 	var f *os.File
 	err := a.do(func() (err error) {
 		f, err = openLogFile(path, a, flags)
@@ -72,7 +75,7 @@ func openLog(path string, a account) (*os.File, error) {
 		return nil, fmt.Errorf("cannot open the log file %s%s: %w", path, a.asText(), withoutPath(err))
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
+	if _, own := ownOutput(path); err == nil && !own && !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
 		err = fmt.Errorf("cannot write the log to %s: it is not a regular file", path)
 	}
 	if err != nil {

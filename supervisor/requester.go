@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/user"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,21 +22,14 @@ type Requester struct {
 // RequesterOf describes the user of a process, without its command line. With a pid of zero or less, which is of another
 // pid namespace, it is not known who logged in.
 func RequesterOf(uid, pid int) Requester {
-	r := Requester{UID: uid, User: userName(uid), PID: pid}
+	r := Requester{UID: uid, User: UserName(uid), PID: pid}
 	if pid <= 0 {
 		return r
 	}
 	if login, ok := loginUID(pid); ok && login != uid {
-		r.Login = userName(login)
+		r.Login = UserName(login)
 	}
 	return r
-}
-
-func userName(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	return fmt.Sprintf("uid %d", uid)
 }
 
 // noLogin is the kernel's loginuid of a process that no login has started.

@@ -24,3 +24,16 @@ func TestCommandText(t *testing.T) {
 		t.Errorf("it has %d bytes", len(got))
 	}
 }
+
+// TestRequesterOfTheNameService: who asked is named although no file of the machine has that user.
+func TestRequesterOfTheNameService(t *testing.T) {
+	files := machineAccounts
+	t.Cleanup(func() { machineAccounts = files })
+	machineAccounts, _ = newNameService(t, ldap)
+	if r := RequesterOf(7654321, 0); r.User != "fate-ldap" {
+		t.Errorf("the requester is %+v", r)
+	}
+	if r := RequesterOf(7654399, 0); r.User != "uid 7654399" {
+		t.Errorf("a user that nothing knows is %+v", r)
+	}
+}

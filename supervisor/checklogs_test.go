@@ -1,0 +1,65 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCheckLogs: a log that the start could not open is found beforehand, and nothing is made.
+func TestCheckLogs(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, errors.Join(os.Mkdir(at("place"), 0o755), os.WriteFile(at("there.log"), nil, 0o644),
+		os.Symlink(at("there.log"), at("own.log")), os.Symlink(at("loop.log"), at("loop.log"))))
+	for _, tt := range []struct{ daemon, program, want string }{
+		{at("supervisord.log"), at("a.log"), ""},
+		{at("later/supervisord.log"), at("there.log"), ""},
+		{"/dev/stdout", "/dev/stdout", ""},
+		{"/dev/null", "/dev/null", ""},
+		{"/dev/stderr", "NONE", ""},
+		{at("own.log"), at("a.log"), "[supervisord] logfile=" + at("own.log")},
+		{at("supervisord.log"), at("loop.log"), "program a: cannot open the log file " + at("loop.log")},
+		{at("supervisord.log"), at("place"), "program a: "},
+		{at("later/supervisord.log"), at("later/a.log"), ""},
+		{at("supervisord.log"), at("missing/a.log"), "program a: cannot open the log file " + at("missing/a.log")},
+	} {
+		p := NewProgram("a", "/bin/true")
+		p.StdoutLogfile, p.RedirectStderr = tt.program, true
+		cfg := Config{Path: at("supervisord.conf"), Daemon: DaemonConfig{LogFile: tt.daemon, ChildLogDir: dir}, Programs: []Program{p}}
+		err := cfg.CheckLogs()
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("logs %s and %s: %v, want %q", tt.daemon, tt.program, err, tt.want)
+		}
+	}
+	for _, name := range []string{"a.log", "supervisord.log", "later", "missing"} {
+		if _, err := os.Lstat(at(name)); err == nil {
+			t.Errorf("%s was made", name)
+		}
+	}
+}
+
+// TestLogToOwnOutput: a program's log can be the supervisor's output, of whatever kind that is.
+func TestLogToOwnOutput(t *testing.T) {
+	for path, stream := range map[string]*os.File{"/dev/stdout": os.Stdout, "/dev/stderr": os.Stderr} {
+		f, err := openLog(path, account{self: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		is, err1 := f.Stat()
+		want, err2 := stream.Stat()
+		must(t, errors.Join(err1, err2, f.Close()))
+		if !os.SameFile(is, want) {
+			t.Errorf("%s is not that of this process", path)
+		}
+	}
+	w, err := newLogWriter("/dev/stdout", 1, 1)
+	if !errors.Is(err, errNoLog) {
+		t.Errorf("the supervisor's own log: %v", err)
+	}
+	if n, err := w.Write([]byte("x")); n != 1 || err != nil {
+		t.Errorf("an entry: %d, %v", n, err)
+	}
+}
