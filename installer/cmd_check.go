@@ -141,16 +141,22 @@ func (d *deployment) askDatabase(ctx context.Context) *step.DatabaseFacts {
 	return &answer
 }
 
-// preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
-func (d *deployment) preflight(ctx context.Context, waive []string) error {
+// checkAndWaive makes every check and lets those pass that are waived. A waiver for what is no check is a usage error, so
+// this is called before anything is printed.
+func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]fate.CheckResult, error) {
 	waivers, err := parseWaivers(waive)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	results, err := fate.Waive(d.check(ctx), waivers)
 	if err != nil {
-		return exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
+		return nil, exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
 	}
+	return results, nil
+}
+
+// preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
+func (d *deployment) preflight(results []fate.CheckResult) error {
 	printProblems(d.g, results)
 	refused := fate.Refused(results)
 	if len(refused) == 0 {
@@ -160,7 +166,7 @@ func (d *deployment) preflight(ctx context.Context, waive []string) error {
 	for i, r := range refused {
 		lines[i] = fmt.Sprintf("%s: %s (wanted: %s)", r.ID, r.Measured, r.Wanted)
 	}
-	err = fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s",
+	err := fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s",
 		len(refused), count.Noun(len(refused), "refuses", "refuse"), strings.Join(lines, "\n"))
 	return exitCode(withHint(err, refusalHint(refused)), exitPreflight)
 }

@@ -236,12 +236,16 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	defer unlock()
+	checks, err := d.checkAndWaive(ctx, opts.waive)
+	if err != nil {
+		return err
+	}
 	g.printf("%s\n", d.headline())
 	printNotes(g, d.notes())
 	if err := d.checkTrust(opts.trust); err != nil {
 		return err
 	}
-	if err := d.preflight(ctx, opts.waive); err != nil {
+	if err := d.preflight(checks); err != nil {
 		return err
 	}
 	if err := d.proveAppliance(ctx); err != nil {

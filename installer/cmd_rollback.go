@@ -42,6 +42,10 @@ EXIT STATUS
 }
 
 func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
+	if len(g.Config) > 0 {
+		return exitCode(withHint(errors.New("cannot roll back to a cluster file: what was installed before comes back, with its own"),
+			"run it without --config"), exitUsage)
+	}
 	if taken, err := takeBackUnbegun(ctx, g); taken || err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/state"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -34,7 +35,8 @@ got an answer and what it needs is there. The clustermanager is ready when every
 its workers does and its database does.
 
 A program that needs another one which is not there is degraded: it goes on, and is ready again with that one. With -o json
-it is "ready": false, "degraded": true, and "degraded_by" names what is missing.
+it is "ready": false, "degraded": true, and "degraded_by" names what is missing. When a command that changes the host was
+interrupted, "phase" says which, and "interrupted" what completes it; root sees these.
 
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.
@@ -67,7 +69,7 @@ EXIT STATUS
 }
 
 func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []string) error {
-	g.warnInterrupted()
+	phase, interrupted := g.warnInterrupted()
 	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
 		for {
 			statuses, err := c.Status(ctx, names...)
@@ -77,7 +79,7 @@ func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []
 			if o.Watch && isTerminal(g.Stdout) {
 				fmt.Fprint(g.Stdout, "\x1b[H\x1b[2J") // home, clear
 			}
-			if err := printStatuses(g, statuses); err != nil {
+			if err := printStatuses(g, statuses, phase, interrupted); err != nil {
 				return err
 			}
 			if !o.Watch {
@@ -102,12 +104,16 @@ func statusCode(statuses []supervisor.Status) error {
 	return nil
 }
 
-func printStatuses(g *globals, statuses []supervisor.Status) error {
+func printStatuses(g *globals, statuses []supervisor.Status, phase state.Phase, interrupted string) error {
 	if g.Output == outputJSON {
 		if statuses == nil {
 			statuses = []supervisor.Status{}
 		}
-		return g.printJSON(map[string]any{"programs": statuses})
+		return g.printJSON(struct {
+			Programs    []supervisor.Status `json:"programs"`
+			Phase       state.Phase         `json:"phase,omitempty"`       // of the host, when a change was interrupted
+			Interrupted string              `json:"interrupted,omitempty"` // how far it had come, and what completes it
+		}{statuses, phase, interrupted})
 	}
 	return writeStatuses(g.Stdout, statuses, time.Now())
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/state"
 	"fate-installer/supervisor"
 )
 
@@ -90,11 +91,12 @@ fate:fate-flow  WAITING  no     -     1m30s  0         -      -          waits f
 func TestStatusJSON(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Output: "json", Stdout: &out}
-	if err := printStatuses(g, someStatuses(time.Now())); err != nil {
+	if err := printStatuses(g, someStatuses(time.Now()), state.Upgrading, "an upgrade was interrupted"); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {
-		Programs []map[string]any `json:"programs"`
+		Programs           []map[string]any `json:"programs"`
+		Phase, Interrupted string
 	}
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || len(doc.Programs) != 2 {
 		t.Fatalf("%v: %s", err, out.String())
@@ -103,6 +105,9 @@ func TestStatusJSON(t *testing.T) {
 		if _, ok := doc.Programs[1][key]; !ok {
 			t.Errorf("%s is missing: %v", key, doc.Programs[1])
 		}
+	}
+	if doc.Phase != "upgrading" || doc.Interrupted == "" {
+		t.Errorf("the interrupted change is missing: %s", out.String())
 	}
 	if doc.Programs[0]["state"] != "RUNNING" {
 		t.Errorf("%v", doc.Programs[0]["state"])

@@ -49,6 +49,9 @@ and by what they lack. Each statement is recorded in the database (table fate_in
 completed by running the same command again. Of a database server that is not ours no copy can be made: --database-copied
 says that its administrator has one.
 
+Without --config it keeps the cluster file that is installed; one that is given may add to it, and is refused, with what
+differs, when it contradicts it.
+
 It is refused while jobs run (--cancel-jobs cancels them), when upstream cannot carry the data over, and when there is no
 room for the copy. A database server is only replaced by a later one of the same series, since no other reads its files for
 sure.
@@ -90,6 +93,9 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 		return err
 	}
 	if err := d.useKeys(""); err != nil {
+		return err
+	}
+	if err := d.refuseOtherCluster(); err != nil {
 		return err
 	}
 	r := &replacement{deployment: d, opts: opts, verb: verbUpgrade}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fate-installer/installer/fate"
@@ -48,6 +49,27 @@ func (d *deployment) refuseContradictions(meant bool) error {
 	}
 	if len(problems) > 0 {
 		return exitCode(&contradictionError{problems}, exitUsage)
+	}
+	return nil
+}
+
+// refuseOtherCluster stops an upgrade with a cluster file that contradicts the installed one: an upgrade is undone as a
+// whole, and the move of a module or a new password has steps of its own. What a file adds is carried out.
+func (d *deployment) refuseOtherCluster() error {
+	if len(d.g.Config) == 0 {
+		return nil
+	}
+	problems, err := d.contradictions()
+	switch {
+	case err != nil:
+		return exitCode(withHint(err, "upgrade without --config: the installed cluster file is kept"), exitUsage)
+	case len(problems) > 0:
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", &contradictionError{problems}),
+			"upgrade without --config, which keeps the installed file; to change it, run afterwards: "+
+				"fate-installer install --config FILE --change-cluster"), exitUsage)
+	case !slices.Equal(d.site.Sources, d.stored.Sources):
+		d.remarks = append(d.remarks, fate.Problem{
+			Message: "the cluster file is another one than the installed one, and contradicts it in nothing: it replaces it"})
 	}
 	return nil
 }

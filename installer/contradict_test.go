@@ -46,3 +46,27 @@ func TestInstallRefusesAContradictingClusterFile(t *testing.T) {
 		t.Errorf("the route table is not changed:\n%s", table())
 	}
 }
+
+// TestUpgradeRefusesAContradictingClusterFile: an upgrade replaces the release. It says where the file that is given
+// differs from the installed one, and takes one that only adds to it.
+func TestUpgradeRefusesAContradictingClusterFile(t *testing.T) {
+	root := machine(t)
+	old, next := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}), applianceOf(t, map[string]string{"jdk": "8u400", "eggroll": "2.5.3"})
+	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange", "192.168.0.88")
+	if _, stderr, code := runCLI(t, root, cluster, "install", "--payload", old, "--config", "-", "--ip", "192.168.0.88"); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	moved := strings.ReplaceAll(cluster, "192.168.0.2\n", "192.168.9.9\n")
+	stdout, stderr, code := runCLI(t, root, moved, "upgrade", "--payload", next, "--config", "-")
+	if code != exitUsage || stdout != "" || !strings.Contains(stderr, "party 9999 is routed to 192.168.0.2:9370 in plain here, and to 192.168.9.9:9370") ||
+		!strings.Contains(stderr, "upgrade without --config") {
+		t.Errorf("exit code %d, stdout %q: %s", code, stdout, stderr)
+	}
+	stdout, stderr, code = runCLI(t, root, "# a comment\n"+cluster, "upgrade", "--payload", next, "--config", "-")
+	if code != exitOK || !strings.Contains(stdout, "contradicts it in nothing") {
+		t.Errorf("a file that contradicts nothing: exit code %d: %s%s", code, stdout, stderr)
+	}
+	if _, stderr, code := runCLI(t, root, moved, "rollback", "--config", "-"); code != exitUsage || !strings.Contains(stderr, "run it without --config") {
+		t.Errorf("rollback: exit code %d: %s", code, stderr)
+	}
+}

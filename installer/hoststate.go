@@ -193,16 +193,24 @@ func stateNote(h *host.Host, l fate.Layout) string {
 	return text + "; " + strings.ReplaceAll(s.Remedy(), "\n", ", ")
 }
 
-// warnInterrupted says on the error output, which scripts do not parse, that a change of this host was interrupted.
-func (g *globals) warnInterrupted() {
+// warnInterrupted says on the error output, which scripts do not parse, that a change of this host was interrupted. It
+// returns which one, and what it has said.
+func (g *globals) warnInterrupted() (state.Phase, string) {
 	h, err := g.openHost()
 	if err != nil {
-		return // the command at hand says so
+		return "", "" // the command at hand says so
 	}
 	defer h.Close()
-	if note := stateNote(h, g.layout()); note != "" {
-		fmt.Fprintf(g.Stderr, "note: %s\n", note)
+	note := stateNote(h, g.layout())
+	if note == "" {
+		return "", ""
 	}
+	fmt.Fprintf(g.Stderr, "note: %s\n", note)
+	s, err := loadState(h, g.layout())
+	if err != nil || !s.Interrupted() {
+		return "", note // it was completed in this moment
+	}
+	return s.Phase, note
 }
 
 // commandLine is the running command as it can be repeated. No flag has a secret as its value.

@@ -43,12 +43,16 @@ func (r *replacement) run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	checks, err := r.checkAndWaive(ctx, r.opts.waive)
+	if err != nil {
+		return err
+	}
 	r.g.printf("%s\n", r.headline())
 	printNotes(r.g, r.notes())
 	if err := r.checkTrust(r.opts.trust); err != nil {
 		return err
 	}
-	if err := r.preflight(ctx, r.opts.waive); err != nil {
+	if err := r.preflight(checks); err != nil {
 		return err
 	}
 	if err := r.noMountsInTheWay(); err != nil {

@@ -100,6 +100,14 @@ func TestUnknownCheckIsNotWaived(t *testing.T) {
 	if code != exitUsage || !strings.Contains(stderr, "did you mean limit:nofile") {
 		t.Errorf("exit %d, stderr %q", code, stderr)
 	}
+	root, _, _ := upgradedExchange(t)
+	next := applianceOf(t, map[string]string{"jdk": "8u500", "eggroll": "2.5.9"})
+	for _, args := range [][]string{{"install"}, {"upgrade", "--payload", next}, {"rollback"}} {
+		stdout, stderr, code := runCLI(t, root, "", append(args, "--waive", "limit:nofiles=x")...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, "did you mean limit:nofile") {
+			t.Errorf("%q: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
 }
 
 // TestApplianceThatCannotBeOpened holds the contract's code for a payload that is damaged or missing.
