@@ -192,12 +192,8 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 	bar := longProgress(g, "verifying", p.Size())
 	defer bar.finish()
 	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.set(done) }}
-	if t.Key != "" {
-		key, err := payload.ReadPublicKey(t.Key)
-		if err != nil {
-			return err
-		}
-		v.PublicKey = &key
+	if v.PublicKey, err = t.publicKey(); err != nil {
+		return err
 	}
 	report, err := p.Verify(ctx, v)
 	bar.finish()

@@ -67,16 +67,28 @@ func (t *trust) revisionOf(key string) trust {
 	return trust{Key: key}
 }
 
+// publicKey returns the key, or nil when there is none. What is kept is a key's text, never the name of a file with one.
+func (t trust) publicKey() (*payload.PublicKey, error) {
+	if t.Key == "" {
+		return nil, nil
+	}
+	var key payload.PublicKey
+	if err := key.UnmarshalText([]byte(t.Key)); err != nil {
+		return nil, fmt.Errorf("cannot use the public key %q that is kept with the installation: %w", t.Key, err)
+	}
+	return &key, nil
+}
+
 // check holds an appliance against the key and its revision, and returns a line that says who made it.
 func (t trust) check(p *payload.Payload, o trustOptions) (line string, err error) {
 	s, signed := p.Signature()
 	switch {
 	case t.Key != "":
-		key, err := payload.ReadPublicKey(t.Key)
+		key, err := t.publicKey()
 		if err != nil {
 			return "", err
 		}
-		if err := p.CheckSignature(key); err != nil {
+		if err := p.CheckSignature(*key); err != nil {
 			return "", err
 		}
 	case o.require:

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,5 +60,26 @@ func TestTrustInAnAppliance(t *testing.T) {
 		if code != c.code || !strings.Contains(stdout+stderr, c.want) {
 			t.Errorf("%s: exit %d, want %d with %q\n%s%s", c.name, code, c.code, c.want, stdout, stderr)
 		}
+	}
+}
+
+// What is kept is the text of a key: the name of a file with another key is none.
+func TestKeptKeyIsText(t *testing.T) {
+	public, _, err := payload.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(public.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (trust{Key: file}).publicKey(); err == nil || !strings.Contains(err.Error(), "kept with the installation") {
+		t.Errorf("a file's name is taken for a key: %v", err)
+	}
+	if key, err := (trust{Key: public.String()}).publicKey(); err != nil || !key.Equal(public) {
+		t.Errorf("the key is %v, %v", key, err)
+	}
+	if key, err := (trust{}).publicKey(); err != nil || key != nil {
+		t.Errorf("no key is %v, %v", key, err)
 	}
 }

@@ -52,7 +52,7 @@ func (p *Payload) Extract(ctx context.Context, name, target string, o ExtractOpt
 // directories gets its name before all are complete and on the disk; after an error there is none of them. Only if the
 // process is killed while it renames them, some are there, complete, and others are not.
 func (p *Payload) ExtractAll(ctx context.Context, targets []Target, o ExtractOptions) (err error) {
-	if err := p.trust(); err != nil {
+	if _, err := p.trust(); err != nil {
 		return err
 	}
 	x := &extraction{p: p, o: o}

@@ -175,6 +175,14 @@ func TestCompiledKey(t *testing.T) {
 	if _, err := extractTo(t, signed, "one", ExtractOptions{}); err != nil {
 		t.Error(err)
 	}
+	p, err := Open(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if r, err := p.Verify(ctx, VerifyOptions{}); err != nil || r.SignedBy != KeyID(pub) {
+		t.Errorf("verified as signed by %q, %v", r.SignedBy, err)
+	}
 	for _, path := range []string{unsigned, wrong} {
 		dir, err := extractTo(t, path, "one", ExtractOptions{})
 		wantUntrusted(t, "extract", err)

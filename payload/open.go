@@ -21,7 +21,7 @@ type Payload struct {
 	members   []member
 	tail      []byte // central directory and end records
 
-	trust   func() error // whether the compiled-in key, if there is one, signed this
+	trust   func() (signedBy string, err error) // whether the compiled-in key, if there is one, signed this
 	readers frameReaders
 }
 
@@ -76,7 +76,7 @@ func open(src *source) (*Payload, error) {
 		return nil, diagnose(src, tail, err)
 	}
 	p := &Payload{src: src}
-	p.trust = sync.OnceValue(p.checkCompiledKey)
+	p.trust = sync.OnceValues(p.checkCompiledKey)
 	p.readers.freed.L = &p.readers.mu
 	if err := p.readMembers(t); err != nil {
 		return nil, err

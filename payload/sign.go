@@ -46,13 +46,23 @@ func (p *Payload) CheckSignature(key PublicKey) error {
 	}
 }
 
-// checkCompiledKey holds every payload to the key the program was built with.
-func (p *Payload) checkCompiledKey() error {
+// checkCompiledKey holds every payload to the key the program was built with, and returns the number of that key. It is
+// blank when there is none.
+func (p *Payload) checkCompiledKey() (signedBy string, err error) {
 	key, ok, err := CompiledKey()
 	if err != nil || !ok {
-		return err
+		return "", err
 	}
-	return p.CheckSignature(key)
+	return KeyID(key), p.CheckSignature(key)
+}
+
+// signedBy checks that a key signed the manifest, and returns its number. Without a key it is the one that the program
+// was built with, if there is one.
+func (p *Payload) signedBy(key *PublicKey) (string, error) {
+	if key == nil {
+		return p.trust()
+	}
+	return KeyID(*key), p.CheckSignature(*key)
 }
 
 // Sign writes the appliance at path, or the parts of one, to the file out with a signature by key in place of the one it

@@ -51,22 +51,11 @@ type region struct {
 // or one from reading.
 func (p *Payload) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	r := Report{Size: p.src.size, Digest: p.Digest(), Components: len(p.manifest.Components), Files: len(p.manifest.Files), Signed: p.signature != nil}
-	key := o.PublicKey
-	if key == nil {
-		compiled, ok, err := CompiledKey()
-		if err != nil {
-			return r, err
-		}
-		if ok {
-			key = &compiled
-		}
+	signedBy, err := p.signedBy(o.PublicKey)
+	if err != nil {
+		return r, err
 	}
-	if key != nil {
-		if err := p.CheckSignature(*key); err != nil {
-			return r, err
-		}
-		r.SignedBy = KeyID(*key)
-	}
+	r.SignedBy = signedBy
 	regions := p.regions()
 	for _, c := range p.manifest.Components {
 		r.Frames += len(c.Frames)
@@ -77,7 +66,7 @@ func (p *Payload) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 		sum += x.size
 	}
 	progress.add(p.src.size - sum) // checked by Open
-	err := inOrder(ctx, workers(o.Workers), len(regions), func() (func(int) error, error) {
+	err = inOrder(ctx, workers(o.Workers), len(regions), func() (func(int) error, error) {
 		buf := make([]byte, verifyBuffer)
 		return func(i int) error { return p.verifyRegion(ctx, regions[i], buf, progress) }, nil
 	})
