@@ -16,10 +16,19 @@ import (
 
 // adversaryRuns is how often each of root's commands runs under attack: those that take seconds, and those that take
 // minutes with what has to be made good after them. In make test these are few. FATE_ADVERSARY_RUNS and
-// FATE_ADVERSARY_LONG_RUNS give others; 200 of the long ones take about seven hours.
-func adversaryRuns(t *testing.T) (short, long int) {
+// FATE_ADVERSARY_LONG_RUNS give others; 200 of the long ones take about seven hours. With FATE_ADVERSARY_TIME, such as
+// 30m, no further ones begin after that time.
+func adversaryRuns(t *testing.T) (short, long int, until time.Time) {
 	t.Helper()
 	short, long = repeats(4, 200), repeats(1, 20)
+	until = time.Now().Add(24 * time.Hour)
+	if text := os.Getenv("FATE_ADVERSARY_TIME"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatalf("FATE_ADVERSARY_TIME: %v", err)
+		}
+		until = time.Now().Add(d)
+	}
 	for name, n := range map[string]*int{"FATE_ADVERSARY_RUNS": &short, "FATE_ADVERSARY_LONG_RUNS": &long} {
 		if text := os.Getenv(name); text != "" {
 			var err error
@@ -28,7 +37,7 @@ func adversaryRuns(t *testing.T) (short, long int) {
 			}
 		}
 	}
-	return short, long
+	return short, long, until
 }
 
 // Where the test keeps what root's commands must neither change nor give away, and what the attacker is stopped with.
@@ -48,6 +57,7 @@ var volumes = []string{"/data/logs/fate/volume", "/data/projects/data/fate/volum
 type attacked struct {
 	runs, succeeded int
 	codes           map[int]int
+	took            time.Duration // all runs together
 }
 
 // paces are how long each of the attacker's workers rests after an attack.
@@ -83,7 +93,7 @@ type siege struct {
 // service user, or who gets a diagnosis, can read. A lost installation is made again while the attacker pauses.
 func TestAdversary(t *testing.T) {
 	t.Parallel()
-	short, long := adversaryRuns(t)
+	short, long, until := adversaryRuns(t)
 	b := newBench(t, "host=192.168.0.1")
 	b.plantCanaries("host")
 	if err := b.CopyTo(t.Context(), nextAppliance(t), "host", "/root/next"); err != nil {
@@ -107,11 +117,17 @@ func TestAdversary(t *testing.T) {
 	t.Cleanup(func() { _, _, _ = b.try("host", "touch", attackerStop) })
 	s := &siege{bench: b, host: "host", done: map[string]*attacked{}}
 	s.reset()
-	for i := range short {
-		s.round(i)
-	}
-	for i := range long {
-		s.replaceAndRemove(i)
+	for i := range max(short, long) {
+		if time.Now().After(until) {
+			b.t.Logf("the time is over after %d of %d rounds", i, max(short, long))
+			break
+		}
+		if i < short {
+			s.round(i)
+		}
+		if n := max(short, long); i*long/n < (i+1)*long/n { // so that the long ones are spread over the short ones
+			s.replaceAndRemove(i * long / n)
+		}
 	}
 	s.calm()
 	b.run("host", "touch", attackerStop)
@@ -243,6 +259,7 @@ func (s *siege) command(what string, args ...string) int {
 	if s.under += took; took > 20*time.Second {
 		s.t.Logf("%s: exit status %d after %.0f s", what, code, took.Seconds())
 	}
+	s.done[what].took += took
 	s.done[what].runs++
 	s.done[what].codes[code]++
 	if code == 0 {

@@ -48,10 +48,10 @@ func (b bench) reportAttack(attacks string, done map[string]*attacked) {
 		total += counts[what]
 	}
 	runs, succeeded := 0, 0
-	b.t.Logf("root's commands:  runs  succeeded  refused  by exit status")
+	b.t.Logf("root's commands:  runs  succeeded  refused  seconds  by exit status")
 	for _, what := range slices.Sorted(maps.Keys(done)) {
 		d := done[what]
-		b.t.Logf("%-24s %5d %8d %8d    %v", what, d.runs, d.succeeded, d.runs-d.succeeded, d.codes)
+		b.t.Logf("%-24s %5d %8d %8d %8.1f    %v", what, d.runs, d.succeeded, d.runs-d.succeeded, d.took.Seconds(), d.codes)
 		runs += d.runs
 		succeeded += d.succeeded
 		if d.succeeded == 0 && what != "uninstall below volumes" {
