@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"fate-installer/installer/answer"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
@@ -106,18 +107,22 @@ func (x *jobInspector) database() (flow.Database, error) {
 	config.User, config.Passwd, config.DBName = side.MySQL.User, x.spec.Secrets.MySQLUser.Reveal(), side.FateFlow.DBName
 	config.Net, config.Addr = "tcp", net.JoinHostPort(side.MySQL.IPs[0], strconv.Itoa(side.MySQL.Port))
 	if db, ok := x.spec.Database(); ok && db.Socket != "" {
-		config.Net, config.Addr = "unix", x.host.Path(db.Socket)
+		config.Net, config.Addr = "unix", db.Socket
+		config.DialFunc = func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return x.host.DialUnix(ctx, addr) // the socket is in a directory of the service user
+		}
 	} else {
 		config.TLSConfig = "preferred"
 	}
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = 5*time.Second, recordTimeout, recordTimeout
 	config.Logger = silentLogger{}
+	var bound answer.Bound
+	bound.Configure(config)
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return flow.Database{}, err
 	}
-	x.db = sql.OpenDB(connector)
-	x.db.SetMaxOpenConns(1)
+	x.db = bound.Open(connector)
 	return flow.Database{DB: x.db}, nil
 }
 

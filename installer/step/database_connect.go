@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"fate-installer/installer/answer"
 	"fate-installer/installer/host"
 
 	"github.com/go-sql-driver/mysql"
@@ -34,11 +35,10 @@ func (a DatabaseAddress) String() string {
 const connectTimeout = 10 * time.Second
 
 // openDatabase prepares connections; the first use connects. Statements carry their arguments in their text, properly
-// quoted, since the statements about accounts cannot be prepared.
+// quoted, since the statements about accounts cannot be prepared. What the server answers is bounded.
 func openDatabase(h *host.Host, at DatabaseAddress, user string, password Password, schema string) (*sql.DB, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName = user, string(password), schema
-	cfg.InterpolateParams = true
 	cfg.Timeout = connectTimeout
 	// eggroll's DATETIME columns take the time of the session that writes the row, and eggroll's own sessions use UTC.
 	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
@@ -49,6 +49,8 @@ func openDatabase(h *host.Host, at DatabaseAddress, user string, password Passwo
 	} else {
 		cfg.Net, cfg.Addr = "tcp", at.String()
 	}
+	var bound answer.Bound
+	bound.Configure(cfg)
 	plain, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to the database at %s: %w", at, err)
@@ -62,9 +64,7 @@ func openDatabase(h *host.Host, at DatabaseAddress, user string, password Passwo
 		}
 		connector = &preferTLS{encrypted, plain}
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1)
-	return db, nil
+	return bound.Open(connector), nil
 }
 
 // databaseTLS accepts what MySQL's own clients accept: any certificate, because servers make their own, TLS 1.0 of

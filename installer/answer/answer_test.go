@@ -1,0 +1,218 @@
+package answer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// hostile is a server of MySQL's protocol that lets everybody in, and answers every query with what it was made for.
+type hostile struct {
+	conn net.Conn
+	out  *bufio.Writer
+	seq  byte
+}
+
+// packet sends a packet, or a part of one that goes on when it has the full length.
+func (h *hostile) packet(body []byte) error {
+	head := binary.LittleEndian.AppendUint32(nil, uint32(len(body)))
+	head[3] = h.seq
+	h.seq++
+	_, err := h.out.Write(append(head, body...))
+	return err
+}
+
+// receive reads a packet of the client's.
+func (h *hostile) receive() ([]byte, error) {
+	var head [4]byte
+	if err := h.out.Flush(); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(h.conn, head[:]); err != nil {
+		return nil, err
+	}
+	h.seq = head[3] + 1
+	body := make([]byte, int(head[0])|int(head[1])<<8|int(head[2])<<16)
+	_, err := io.ReadFull(h.conn, body)
+	return body, err
+}
+
+var (
+	okPacket  = []byte{0, 0, 0, 2, 0, 0, 0}
+	endPacket = []byte{0xfe, 0, 0, 2, 0}
+)
+
+// serve is one connection.
+func (h *hostile) serve(answer func(*hostile) error) {
+	defer h.conn.Close()
+	greeting := "\x0a8.0.15\x00\x01\x00\x00\x0012345678\x00\xff\xf7\x21\x02\x00\xff\x80\x15" + strings.Repeat("\x00", 10) + "123456789012\x00mysql_native_password\x00"
+	if h.packet([]byte(greeting)) != nil {
+		return
+	}
+	if _, err := h.receive(); err != nil || h.packet(okPacket) != nil {
+		return
+	}
+	for {
+		request, err := h.receive()
+		switch {
+		case err != nil || request[0] == 1: // COM_QUIT
+			return
+		case request[0] == 3 && bytes.HasPrefix(request[1:], []byte("SELECT")):
+			err = answer(h)
+		default:
+			err = h.packet(okPacket)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// columns begins an answer whose rows have one column.
+func (h *hostile) columns() error {
+	text := func(s string) string { return string(rune(len(s))) + s }
+	column := text("def") + text("") + text("") + text("") + text("name") + text("") + "\x0c\x21\x00\xff\x00\x00\x00\xfd\x00\x00\x00\x00\x00"
+	return errors.Join(h.packet([]byte{1}), h.packet([]byte(column)), h.packet(endPacket))
+}
+
+// rowsOf answers with that many rows.
+func rowsOf(n int) func(*hostile) error {
+	return func(h *hostile) error {
+		if err := h.columns(); err != nil {
+			return err
+		}
+		for range n {
+			if err := h.packet([]byte("\x03abc")); err != nil {
+				return err
+			}
+		}
+		return h.packet(endPacket)
+	}
+}
+
+// endlessRow answers with a row of packets of the full length that never ends.
+func endlessRow(h *hostile) error {
+	if err := h.columns(); err != nil {
+		return err
+	}
+	part := bytes.Repeat([]byte{0xfe, 0xff, 0xff, 0xff}, (1<<24)/4)[:1<<24-1]
+	for {
+		if err := h.packet(part); err != nil {
+			return err
+		}
+	}
+}
+
+// manyColumns says that the answer has more columns than there is memory.
+func manyColumns(h *hostile) error {
+	return h.packet([]byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+}
+
+// database connects to a hostile server.
+func database(t *testing.T, answer func(*hostile) error) *sql.DB {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go (&hostile{conn: c, out: bufio.NewWriter(c)}).serve(answer)
+		}
+	}()
+	config := mysql.NewConfig()
+	config.User, config.Net, config.Addr = "root", "tcp", listener.Addr().String()
+	config.Logger = &mysql.NopLogger{}
+	var bound Bound
+	bound.Configure(config)
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := bound.Open(connector)
+	t.Cleanup(func() { _ = errors.Join(db.Close(), listener.Close()) })
+	return db
+}
+
+// list reads an answer as the readers do.
+func list(db *sql.DB) (n int, err error) {
+	rows, err := db.QueryContext(context.Background(), "SELECT name FROM t WHERE x = ?", "y")
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, rows.Err()
+}
+
+func TestAnswerWithinLimits(t *testing.T) {
+	db := database(t, rowsOf(1000))
+	for range 3 {
+		if n, err := list(db); n != 1000 || err != nil {
+			t.Fatalf("%d rows, %v", n, err)
+		}
+	}
+	if _, err := db.Exec("UPDATE t SET x = ?", 1); err != nil {
+		t.Error(err)
+	}
+	var name string
+	if err := db.QueryRow("SELECT name FROM t").Scan(&name); err != nil || name != "abc" {
+		t.Errorf("%q, %v", name, err)
+	}
+}
+
+// Statements are counted each for itself: a connection may live long.
+func TestManyAnswersOfOneConnection(t *testing.T) {
+	const perAnswer = 100_000
+	db := database(t, rowsOf(perAnswer))
+	for range MostBytes/(perAnswer*8) + 2 {
+		if n, err := list(db); n != perAnswer || err != nil {
+			t.Fatalf("%d rows, %v", n, err)
+		}
+	}
+}
+
+// An answer that is too large is refused with a sentence, and the connection does not take the rest of it.
+func TestHostileAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(*hostile) error
+		want   string
+	}{
+		"rows":        {rowsOf(1 << 40), "the database server sent more than 200000 rows in answer to one statement"},
+		"endless row": {endlessRow, "the database server sent more than 32 MiB in answer to one statement"},
+		"columns":     {manyColumns, "cannot understand the answer of the database server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := database(t, c.answer)
+			for range 2 {
+				if n, err := list(db); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("after %d rows: %v", n, err)
+				}
+			}
+			var one string
+			err := db.QueryRow("SELECT 1").Scan(&one)
+			if name != "rows" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("one row: %v", err)
+			}
+		})
+	}
+}
