@@ -53,9 +53,9 @@ func filesOfServiceUser(t *testing.T, root string) []string {
 	return out
 }
 
-// TestPlantedFiles puts pipes, sockets and directories in the place of each file of an installation, as the service user
-// can. A command of root's that opens a pipe never ends, and neither does this test. Each says what is wrong, or makes it
-// good.
+// TestPlantedFiles puts pipes, sockets and directories in the place of each file of an installation, as the service
+// user can. A command of root's that opens a pipe never ends, and neither does this test. Each says what is wrong, or
+// makes it good.
 func TestPlantedFiles(t *testing.T) {
 	for kind, plant := range plants {
 		t.Run(kind, func(t *testing.T) {

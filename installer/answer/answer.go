@@ -1,5 +1,5 @@
-// Package answer bounds what a database server can make its client hold. The client is root, and the server is another's,
-// or runs as the service user.
+// Package answer bounds what a database server can make its client hold. The client is root, and the server is
+// another's, or runs as the service user.
 package answer
 
 import (
@@ -68,7 +68,8 @@ func (b *Bound) explain(err error) error {
 	return err
 }
 
-// countedConn ends when a statement is answered with too much. A row may have any length, so rows are too late to count.
+// countedConn ends when a statement is answered with too much. A row may have any length, so it is too late to count
+// rows.
 type countedConn struct {
 	net.Conn
 	bound *Bound

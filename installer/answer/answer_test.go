@@ -54,7 +54,9 @@ var (
 // serve is one connection.
 func (h *hostile) serve(answer func(*hostile) error) {
 	defer h.conn.Close()
-	greeting := "\x0a8.0.15\x00\x01\x00\x00\x0012345678\x00\xff\xf7\x21\x02\x00\xff\x80\x15" + strings.Repeat("\x00", 10) + "123456789012\x00mysql_native_password\x00"
+	greeting := "\x0a8.0.15\x00" + // the version, then the connection, salt, what the server can do, and the rest of the salt
+		"\x01\x00\x00\x0012345678\x00\xff\xf7\x21\x02\x00\xff\x80\x15" + strings.Repeat("\x00", 10) +
+		"123456789012\x00mysql_native_password\x00"
 	if h.packet([]byte(greeting)) != nil {
 		return
 	}
@@ -80,7 +82,8 @@ func (h *hostile) serve(answer func(*hostile) error) {
 // columns begins an answer whose rows have one column.
 func (h *hostile) columns() error {
 	text := func(s string) string { return string(rune(len(s))) + s }
-	column := text("def") + text("") + text("") + text("") + text("name") + text("") + "\x0c\x21\x00\xff\x00\x00\x00\xfd\x00\x00\x00\x00\x00"
+	column := text("def") + text("") + text("") + text("") + text("name") + text("") +
+		"\x0c\x21\x00\xff\x00\x00\x00\xfd\x00\x00\x00\x00\x00"
 	return errors.Join(h.packet([]byte{1}), h.packet([]byte(column)), h.packet(endPacket))
 }
 
