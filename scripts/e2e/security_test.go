@@ -11,8 +11,10 @@ import (
 // venvPython is what the service user runs its attacks with.
 const venvPython = "/data/projects/fate/common/python/venv/bin/python"
 
-// socketClient is a client of the supervisor's socket: "rpc METHOD ARGUMENT...", "multicall N METHOD", or "hold N PATH",
-// which keeps N connections open until it is killed, and prints what the last of them was answered.
+// socketClient is a client of the supervisor's socket: "rpc METHOD ARGUMENT..."; "multicall N METHOD ARGUMENT...", which
+// prints how much text came and how many calls were refused; "hold N PATH", which keeps N connections open until it is
+// killed, and prints what the last of them was answered; or "slow N", which sends N headers, a byte now and then, until
+// none is taken any more.
 const socketClient = `
 import socket, sys, time, http.client, xmlrpc.client
 PATH = "/data/projects/common/supervisord/run/supervisor.sock"
@@ -29,8 +31,10 @@ what, args = sys.argv[1], [int(a) if a.lstrip("-").isdigit() else a for a in sys
 if what == "rpc":
     print(call(*args)[:300])
 elif what == "multicall":
-    out = call("system.multicall", [{"methodName": args[1], "params": args[2:]}] * args[0])
-    print(len(out), "characters:", out[:200])
+    out = getattr(proxy, "system.multicall")([{"methodName": args[1], "params": args[2:]}] * args[0])
+    texts = [r[0] for r in out if isinstance(r, list)]
+    refused = [r["faultString"] for r in out if isinstance(r, dict)]
+    print("%d answers, %d MiB; %d refused: %s" % (len(texts), sum(map(len, texts)) >> 20, len(refused), refused[-1:]))
 elif what == "hold":
     held = []
     for i in range(args[0]):
@@ -40,6 +44,18 @@ elif what == "hold":
     try: print(held[-1].recv(400).decode().strip().splitlines()[-1], flush=True)
     except Exception as e: print(e, flush=True)
     time.sleep(600)
+elif what == "slow":
+    began, held = time.time(), []
+    for i in range(args[0]):
+        s = socket.socket(socket.AF_UNIX); s.connect(PATH); held.append(s)
+        s.sendall(b"GET / HTTP/1.1\r\nX: ")
+    print("slow", flush=True)
+    while held and time.time() - began < 90:
+        time.sleep(0.2)
+        for s in list(held):
+            try: s.sendall(b"x")
+            except OSError: held.remove(s)
+    print("%d of %d are taken after %d s" % (len(held), args[0], time.time() - began), flush=True)
 `
 
 // TestSecurityRows does on a lab host what was found to lead root or to exhaust it, row by row, and logs what happens.
@@ -58,8 +74,10 @@ func TestSecurityRows(t *testing.T) {
 		{"4 a link in the place of settings", rows.diagnosedLink},
 		{"5 a thousand log reads in one call", rows.multicall},
 		{"6 every connection taken", rows.connections},
-		{"7 a deep cluster file", rows.deepFile},
+		{"6 headers that do not end", rows.slowHeaders},
+		{"7 deep files", rows.deepFile},
 		{"8 an appliance without a signature", rows.unsigned},
+		{"8 a signature, and a program part that was replaced", rows.signed},
 		{"9 what is refused or bounded", rows.refused},
 		{"2 a directory exchanged for a link", rows.exchangedDirectory},
 	} {
@@ -156,9 +174,16 @@ func (r rows) diagnosedLink() {
 func (r rows) multicall() {
 	const peak = "grep VmHWM /proc/$(systemctl show -p MainPID --value fate-supervisor)/status"
 	r.as("root", peak)
-	r.want("app", "head -c 20000000 /dev/urandom | od -x >>/data/logs/fate/eggroll/rollsite.out; "+
-		venvPython+" /home/app/client.py multicall 1000 supervisor.readProcessStdoutLog fate-rollsite 0 0", 0, "characters")
-	out, _ := r.as("root", peak)
+	const log = "/data/logs/fate/eggroll/bootstrap.rollsite.out"
+	r.want("app", "head -c 1000000 /dev/urandom | od -x >>"+log, 0, "")
+	out := r.want("app", venvPython+" /home/app/client.py multicall 1000 supervisor.readProcessStdoutLog fate-rollsite 0 0", 0,
+		"not called, since the answers to the calls before it have more than 12582912 bytes")
+	var answers, mib int
+	if _, err := fmt.Sscanf(out, "%d answers, %d MiB", &answers, &mib); err != nil || answers < 2 || mib < 8 || mib > 12 {
+		r.t.Errorf("the answer is not near its bound: %s, %v", out, err)
+	}
+	r.want("app", ": >"+log, 0, "")
+	out, _ = r.as("root", peak)
 	var kib int
 	if _, err := fmt.Sscanf(strings.Join(strings.Fields(out), " "), "VmHWM: %d kB", &kib); err != nil || kib > 300<<10 {
 		r.t.Errorf("the daemon had %d KiB resident, %v", kib, err)
@@ -175,14 +200,73 @@ func (r rows) connections() {
 	r.run("host", "systemctl", "stop", "hold")
 }
 
+// slowHeaders has the service user send headers that do not end, on all the connections that it may have.
+func (r rows) slowHeaders() {
+	r.run("host", "sh", "-c", "systemd-run -q --unit=slow --uid=app --property=StandardOutput=file:/tmp/slow "+venvPython+" /home/app/client.py slow 32")
+	r.await("the headers are sent", func() bool { return r.succeeds("host", "grep -q slow /tmp/slow") })
+	r.want("root", "timeout 60 fate-installer svc status", 0, "fate-rollsite")
+	r.await("the slow clients are cut off", func() bool { return r.succeeds("host", "grep -q taken /tmp/slow") })
+	r.want("app", "cat /tmp/slow", 0, "\n0 of 32 are taken")
+}
+
 func (r rows) deepFile() {
-	r.want("root", venvPython+` -c "open('/root/deep.yaml','w').write('['*200000)"`, 0, "")
-	r.want("root", "ulimit -v 4000000; "+installerFile+" config check --config /root/deep.yaml 2>&1", 2, "collections are inside one another")
+	r.write("host", "/root/hostile.py", `
+for name, text in {
+    "deep": "[" * 200000,
+    "aliases": "a: &a0 [x]\n" + "".join("b%d: &a%d [%s]\n" % (i, i, ", ".join(["*a%d" % (i - 1)] * 9)) for i in range(1, 60)),
+    "wide": "a: [" + "1, " * 300000 + "1]\n",
+    "braces": "{a: " * 100000,
+}.items():
+    open("/root/%s.yaml" % name, "w").write(text)
+    open("/root/%s.lock.yaml" % name, "w").write(text)
+`)
+	r.want("root", venvPython+" /root/hostile.py", 0, "")
+	const cluster, lock = " config check --config ", " bundle build --out /root/hostile.out --lock "
+	for _, c := range []struct{ args, text string }{
+		{cluster + "/root/deep.yaml", "collections are inside one another"}, {cluster + "/root/aliases.yaml", "/root/aliases.yaml"},
+		{cluster + "/root/wide.yaml", "/root/wide.yaml"}, {lock + "/root/deep.lock.yaml", "collections are inside one another"},
+		{lock + "/root/aliases.lock.yaml", "/root/aliases.lock.yaml"}, {lock + "/root/braces.lock.yaml", "/root/braces.lock.yaml"},
+	} {
+		r.want("root", "ulimit -v 4000000; "+programFile+c.args+" 2>&1", 2, c.text)
+	}
+	r.terminated(cluster, lock)
+}
+
+// terminated ends the program while it reads a hostile file, and while it waits for the rest of one. What is deaf to TERM is
+// killed, which gives another exit status.
+func (r rows) terminated(commands ...string) {
+	for _, after := range []string{"0.01", "0.03", "0.1", "0.3"} {
+		for i, args := range commands {
+			file := []string{"/root/wide.yaml", "/root/wide.lock.yaml"}[i]
+			_, code, err := r.try("host", "sh", "-c", fmt.Sprintf("timeout -s TERM -k 30 %s %s%s%s", after, programFile, args, file))
+			if err != nil || code == 137 {
+				r.t.Errorf("TERM after %s s does not end%s%s: exit status %d, %v", after, args, file, code, err)
+			}
+		}
+	}
+	r.want("root", "mkfifo /root/fifo; { cat /root/deep.yaml | head -c 100; sleep 90; } >/root/fifo 2>/dev/null & "+
+		"timeout -s TERM -k 30 1 "+programFile+" config check --config - </root/fifo 2>&1", 124, "")
 }
 
 func (r rows) unsigned() {
 	r.want("root", installerFile+" bundle verify 2>&1", 0, "not signed")
 	r.want("root", installerFile+" install --role host --party 10000 --require-signature 2>&1", 2, "no public key is known")
+}
+
+// signed checks signatures with the installed program, which is trusted: the medium's own program may say anything.
+func (r rows) signed() {
+	const verify = programFile + " bundle verify --pubkey /root/%s.pub /root/%s 2>&1"
+	r.want("root", "cd /root && for k in maker other; do "+programFile+" bundle keygen --no-password --out $k || exit; done", 0, "")
+	r.want("root", programFile+" bundle sign --key /root/maker.key --out /root/signed "+installerFile, 0, "")
+	r.want("root", fmt.Sprintf(verify, "maker", "signed"), 0, "signed with key ")
+	r.want("root", fmt.Sprintf(verify, "other", "signed"), 4, ", not with ")
+	r.want("root", fmt.Sprintf(verify, "maker", "fate-installer"), 4, "it is not signed")
+	r.want("root", "/root/signed install --role host --party 10000 --pubkey /root/other.pub 2>&1", 4, ", not with ")
+	r.want("root", "cp /root/signed /root/replaced && printf x | dd of=/root/replaced bs=1 seek=1000000 conv=notrunc", 0, "")
+	r.want("root", fmt.Sprintf(verify, "maker", "replaced"), 4, "program")
+	r.want("root", programFile+" bundle sign --key /root/other.key --out /root/resigned /root/signed && "+
+		fmt.Sprintf(verify, "maker", "resigned"), 4, ", not with ")
+	r.run("host", "rm", "-f", "/root/signed", "/root/replaced", "/root/resigned")
 }
 
 func (r rows) refused() {
