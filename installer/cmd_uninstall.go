@@ -121,6 +121,9 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	if err := d.mountsInTheWay(journal, opts.purgeData); err != nil {
 		return err
 	}
+	if err := d.guardsInTheWay(journal, resolve); err != nil {
+		return err
+	}
 	if err := d.settleDatabase(); err != nil { // before what was interrupted is forgotten
 		return exitCode(fmt.Errorf("cannot put the database back: %w", err), exitStep)
 	}

@@ -83,7 +83,7 @@ func Questions(s *Spec) host.FactsQuery {
 		}
 	}
 	add(s.Layout.aboveBase()...)
-	add(s.outsideBase()...)
+	add(s.written()...)
 	for _, name := range s.Components() {
 		add(s.UnpackTarget(name))
 	}

@@ -80,6 +80,17 @@ func TestPreflightFindsWhatWouldFailLater(t *testing.T) {
 			*pathOf(f, "/etc/systemd/system") = host.PathFact{Path: "/etc/systemd/system",
 				Ancestor: "/etc/systemd/system", Mount: "/etc", Options: []string{"ro"}}
 		}, "writable:/etc/systemd/system", StatusRefused, "read-only", "remount,rw /etc"},
+		"accounts immutable": {s, func(f *host.Facts) {
+			*pathOf(f, "/etc/shadow") = host.PathFact{Path: "/etc/shadow", Ancestor: "/etc/shadow", Exists: true, Guard: "i"}
+			f.Users = nil
+		}, "writable:/etc/shadow", StatusRefused, "/etc/shadow: immutable", "chattr -i /etc/shadow"},
+		"base immutable": {s, func(f *host.Facts) {
+			*pathOf(f, "/data") = host.PathFact{Path: "/data", Ancestor: "/data", Exists: true, Unwritable: "operation not permitted", Guard: "i"}
+		}, "writable:/data", StatusRefused, "/data: immutable", "chattr -i /data"},
+		"hosts append-only": {s, func(f *host.Facts) {
+			*pathOf(f, "/etc/hosts") = host.PathFact{Path: "/etc/hosts", Ancestor: "/etc/hosts", Exists: true, Guard: "a"}
+			f.Hostname = host.Hostname{Name: "h"}
+		}, "writable:/etc/hosts", StatusRefused, "/etc/hosts: append-only", "chattr -a /etc/hosts"},
 		"bin fine": {s, func(*host.Facts) {}, "writable:/usr/local/bin", StatusOK, "", ""},
 
 		"a later file wins": {s, limits("/etc/security/limits.d/zz-site.conf app - nofile 4096"),

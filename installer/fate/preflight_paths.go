@@ -1,12 +1,14 @@
 package fate
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 )
 
 // longestSocket is what fits into sockaddr_un's sun_path before its final zero, in bytes.
@@ -88,52 +90,99 @@ func (p *preflight) links() {
 	r.measured("none is").ok()
 }
 
-// outsideBase lists the directories that install writes to outside the base directory.
-func (s *Spec) outsideBase() []string {
-	return []string{path.Dir(s.Layout.Binary()), "/etc", "/etc/systemd/system", host.LimitsDir, "/etc/sysctl.d"}
+// written lists the files of the system and the directories that install writes to.
+func (s *Spec) written() []string {
+	out := []string{s.Layout.Base, s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(),
+		path.Dir(s.Layout.Binary()), "/etc", systemdUnits, systemdUnits + "/multi-user.target.wants", host.LimitsDir,
+		"/etc/sysctl.d", "/etc/sudoers.d", "/etc/init.d", "/etc/init", "/etc/hosts", "/etc/hostname", "/etc/fstab",
+		"/etc/selinux/config"}
+	return append(out, step.AccountFiles()...)
 }
 
-// writable refuses directories outside the base in which not even root can write. What is not to be done there is not
-// asked of them.
+const systemdUnits = "/etc/systemd/system"
+
+// writable refuses files and directories in which not even root can write, before the first change. What is not to be done
+// there is not asked of them, and mountOptions refuses file systems of the base that are read-only. On an installed host
+// only a repair or the uninstall will write there.
 func (p *preflight) writable() {
-	for _, dir := range p.s.outsideBase() {
-		fact, ok := p.f.PathFact(dir)
-		if !ok || !p.writesTo(dir) {
+	seen := map[string]bool{}
+	for _, file := range p.s.written() {
+		fact, ok := p.f.PathFact(file)
+		if !ok || !p.writesTo(file, fact) || seen[fact.Ancestor] && fact.Ancestor != file {
 			continue
 		}
 		why := fact.Unwritable
-		if why == "" && fact.ReadOnly() {
+		switch {
+		case fact.Guard == "i":
+			why = "immutable (lsattr shows i)"
+		case fact.Guard == "a":
+			why = "append-only (lsattr shows a)"
+		case why == "" && fact.ReadOnly() && (file == p.s.Layout.Base || strings.HasPrefix(file, p.s.Layout.Base+"/")):
+			continue
+		case why == "" && fact.ReadOnly():
 			why = "read-only file system"
 		}
-		if why == "" && dir != path.Dir(p.s.Layout.Binary()) {
+		if why == "" && file != path.Dir(p.s.Layout.Binary()) {
 			continue // one line says that all is well
 		}
-		r := p.check("writable:"+dir, "root can write to "+dir, "it can be written").measured("it can be written")
-		switch {
-		case why == "":
+		seen[fact.Ancestor] = true
+		r := p.check("writable:"+file, "root can write to "+file, "it can be written").measured("it can be written")
+		if why == "" {
 			r.ok()
-		case fact.ReadOnly():
-			r.measured("%s: %s", fact.Ancestor,
-				why).refuse("mount -o remount,rw %s (and in /etc/fstab); install needs it", fact.Mount)
-		default:
-			r.measured("%s: %s", fact.Ancestor, why).refuse("chattr -i %s: it is marked as immutable", fact.Ancestor)
+			continue
 		}
+		remedy := fmt.Sprintf("chattr -%s %s: it is marked so that root cannot change it", cmp.Or(fact.Guard, "i"), fact.Ancestor)
+		if fact.ReadOnly() {
+			remedy = fmt.Sprintf("mount -o remount,rw %s (and in /etc/fstab); install needs it", fact.Mount)
+		}
+		r.measured("%s: %s", fact.Ancestor, why)
+		if p.in.Installed {
+			r.warn("a repair or an uninstall cannot write there: %s", remedy)
+			continue
+		}
+		r.final("%s", remedy)
 	}
 }
 
-func (p *preflight) writesTo(dir string) bool {
+// writesTo reports whether install writes to a file or directory.
+func (p *preflight) writesTo(file string, fact host.PathFact) bool {
 	prepares := func(prefix string) bool {
 		return slices.ContainsFunc(p.prepared, func(x Preparation) bool { return strings.HasPrefix(x.ID(), prefix) })
 	}
-	switch dir {
-	case "/etc/systemd/system":
+	user, hasUser := p.f.User(p.s.User)
+	switch file {
+	case systemdUnits, systemdUnits + "/multi-user.target.wants":
 		return p.f.Boot == host.BootSystemd
+	case "/etc/init.d":
+		return fact.Exists && (p.f.Boot == host.BootSystemV || p.f.Boot == host.BootOpenRC)
+	case "/etc/init":
+		return fact.Exists && p.f.Boot == host.BootUpstart
 	case host.LimitsDir:
 		return prepares("limits")
 	case "/etc/sysctl.d":
 		return prepares("sysctl:")
+	case "/etc/sudoers.d":
+		return fact.Exists && prepares("sudoers")
+	case "/etc/hosts":
+		return fact.Exists && prepares("hosts:")
+	case "/etc/hostname":
+		return fact.Exists && prepares("hostname")
+	case "/etc/fstab":
+		return fact.Exists && prepares("swap")
+	case "/etc/selinux/config":
+		return fact.Exists && prepares("selinux") && p.f.SELinux == "enforcing"
+	case "/etc/passwd", "/etc/shadow", "/etc/subuid", "/etc/subgid":
+		return fact.Exists && !hasUser
+	case "/etc/group", "/etc/gshadow":
+		return fact.Exists && (!hasUser || !p.inNamedGroup(user))
 	}
 	return true
+}
+
+// inNamedGroup reports whether the user is in the group that it is to have.
+func (p *preflight) inNamedGroup(user host.User) bool {
+	g, ok := p.f.Group(p.s.Group)
+	return ok && (user.GID == g.GID || slices.Contains(g.Members, user.Name))
 }
 
 // supervisorLoads refuses files in the supervisor's directory with which its configuration cannot be used: it would

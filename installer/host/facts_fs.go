@@ -34,6 +34,7 @@ type PathFact struct {
 	NoDType    bool     `json:"no_dtype"`             // directory entries carry no type: xfs made with ftype=0
 	Unwritable string   `json:"unwritable,omitempty"` // why not even root can write into Ancestor
 
+	Guard  string    `json:"guard,omitempty"`  // attribute of Ancestor that keeps root from changing it: i or a, as chattr has them
 	Broken string    `json:"broken,omitempty"` // the path, or a directory above it, that is a link to nothing
 	Target string    `json:"target,omitempty"` // of Broken, as it is written
 	Way    []PathWay `json:"way,omitempty"`    // directories that Ancestor is really reached through, where a link leads there
@@ -113,6 +114,7 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	if err := unix.Access(real, unix.W_OK); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
 		fact.Unwritable = err.Error() // EPERM: it is marked as immutable
 	}
+	fact.Guard = g.h.Guard(fact.Ancestor)
 	err = statfs(real, &fact)
 	return fact, err
 }
