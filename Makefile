@@ -23,10 +23,11 @@ PLATFORM ?= linux/amd64
 DATABASE ?= mariadb
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-all deps check test unit fuzz test-mysql e2e e2e-long demo demo-down bundle bench lint release clean
+.PHONY: help build build-all deps check test unit fuzz test-mysql e2e e2e-long test-hosts demo demo-down bundle bench
+.PHONY: lint release clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the static binary bin/fate-installer
 	$(GOBUILD) -o bin/fate-installer ./installer
@@ -55,6 +56,10 @@ test-mysql: ## make and use a database with every server that can be had: MySQL 
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
 	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 90m -v ./scripts/lab/... ./scripts/e2e/...
+
+test-hosts: export FATE_E2E_HOSTS = 1
+test-hosts: build ## the party on every kind of host that hardening guides and reports describe (as root)
+	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 90m -v -run 'TestHostKinds|TestForgettingMiddle|TestHostsThatCannotWork' ./scripts/e2e
 
 e2e-long: export FATE_E2E_LONG = 1
 e2e-long: build ## the same, with many more kills at random moments (as root)

@@ -130,7 +130,7 @@ func writeFindings(w io.Writer, chain []supervisor.Finding) {
 			}
 		}
 		if f.Advice != "" {
-			fmt.Fprintf(w, "%swhat to do: %s\n", indent, f.Advice)
+			fmt.Fprintf(w, "%swhat to do: %s\n", indent, runnable(f.Advice))
 		}
 	}
 }

@@ -66,6 +66,9 @@ func loadSite(h *host.Host, layout fate.Layout) (*site, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNotInstalled
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, exitCode(withHint(fmt.Errorf("cannot read what is installed: %w", err), "run the same command with sudo"), exitUsage)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read what is installed: %w", err)
 	}
@@ -298,6 +301,9 @@ func installed(g *globals) (*fate.Spec, error) {
 	defer h.Close()
 	layout := g.layout()
 	stored, err := loadSite(h, layout)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, exitCode(withHint(fmt.Errorf("cannot find an installation below %s: %w", g.Base, err), "install first, or name the base directory with --base"), exitUsage)
 	}

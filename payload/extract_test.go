@@ -249,6 +249,9 @@ func TestRename(t *testing.T) {
 
 // TestExtractIntoAnOpenDirectory: what the path of the directory leads to by then makes no difference.
 func TestExtractIntoAnOpenDirectory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can remove what is in a directory that its owner cannot write")
+	}
 	p, err := Open(manyFrames(t).path)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,8 +106,7 @@ func newBenchWith(t *testing.T, build func() (string, error), target string, hos
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("e%d-%s", os.Getpid(), strings.ToLower(strings.TrimPrefix(t.Name(), "Test")))
-	l, err := lab.Up(t.Context(), lab.Config{Name: name[:min(len(name), 32)], Hosts: list, Log: os.Stderr})
+	l, err := lab.Up(t.Context(), lab.Config{Name: labName(t), Hosts: list, Log: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +121,21 @@ func newBenchWith(t *testing.T, build func() (string, error), target string, hos
 		}
 	}
 	return bench{l, t}
+}
+
+// labs counts the labs of this process: subtests may share the first letters of their names.
+var labs atomic.Int32
+
+// labName names a lab after its test, as far as a lab's name allows.
+func labName(t *testing.T) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(strings.TrimPrefix(t.Name(), "Test")))
+	name = fmt.Sprintf("e%d-%d-%s", os.Getpid(), labs.Add(1), name)
+	return strings.TrimRight(name[:min(len(name), 32)], "-")
 }
 
 // step runs a part of a test on which the rest of it builds.

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"fate-installer/installer/fate"
+)
+
+// programName is the name by which texts call this program.
+const programName = "fate-installer"
+
+// printedCommand is a command of ours in a text: the name, alone, before a verb or a flag.
+var printedCommand = regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName + ` ([a-z-])`)
+
+// runnable returns a text with commands that the operator can paste. The bare name is enough where the shell finds it. The
+// secure_path of sudo on RHEL and its relatives has no /usr/local/bin, and nothing is installed before the first install:
+// there a command has the path of the program.
+func runnable(text string) string { return runnableAs(programPath(), text) }
+
+// runnableAs calls the program by a path in a text.
+func runnableAs(path, text string) string {
+	if path == programName || !strings.Contains(text, programName) {
+		return text
+	}
+	return printedCommand.ReplaceAllString(text, "${1}"+strings.ReplaceAll(path, "$", "$$")+" ${2}")
+}
+
+var programPath = sync.OnceValue(func() string { return findProgram(os.Getenv("PATH"), os.Stat, os.Args[0]) })
+
+// findProgram says how to call this program, which was started as arg0, in a shell that searches these directories.
+func findProgram(searched string, stat func(string) (os.FileInfo, error), arg0 string) string {
+	isProgram := func(path string) bool {
+		info, err := stat(path)
+		return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	}
+	for _, dir := range filepath.SplitList(searched) {
+		if filepath.IsAbs(dir) && isProgram(filepath.Join(dir, programName)) {
+			return programName
+		}
+	}
+	if installed := (fate.Layout{}).Binary(); isProgram(installed) {
+		return installed
+	}
+	if strings.Contains(arg0, "/") && strings.HasPrefix(filepath.Base(arg0), programName) &&
+		!strings.ContainsAny(arg0, " '\"\\$`") {
+		return arg0
+	}
+	return programName
+}

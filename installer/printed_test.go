@@ -1,0 +1,55 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"testing"
+)
+
+func TestPrintedCommandsCanBeRun(t *testing.T) {
+	executable, err := os.Stat(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const local, elsewhere = "/usr/local/bin/fate-installer", "/opt/tools/fate-installer"
+	for _, tt := range []struct {
+		name, path string
+		there      []string
+		arg0, want string
+	}{
+		{"the shell finds it", "/usr/bin:/usr/local/bin", []string{local}, "fate-installer", "fate-installer"},
+		{"the shell finds another one", "/usr/bin:/opt/tools", []string{local, elsewhere}, local, "fate-installer"},
+		{"sudo's secure_path has no /usr/local/bin", "/sbin:/bin:/usr/sbin:/usr/bin", []string{local}, local, local},
+		{"a host that has one", "/usr/bin", []string{local}, "./fate-installer-1.11.4", local},
+		{"before the first install", "/usr/local/bin:/usr/bin", nil, "./fate-installer-1.11.4", "./fate-installer-1.11.4"},
+		{"the working directory does not count", ".::/usr/bin", []string{"fate-installer"}, "./fate-installer", "./fate-installer"},
+		{"a path that a shell would take apart", "/usr/bin", nil, "./my stick/fate-installer", "fate-installer"},
+		{"under another name", "/usr/bin", nil, "/tmp/installer.test", "fate-installer"},
+	} {
+		stat := func(path string) (os.FileInfo, error) {
+			if slices.Contains(tt.there, path) {
+				return executable, nil
+			}
+			return nil, fs.ErrNotExist
+		}
+		if got := findProgram(tt.path, stat, tt.arg0); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestCommandsInTexts(t *testing.T) {
+	for text, want := range map[string]string{
+		"fate-installer svc status":                           "/opt/x svc status",
+		"look there (fate-installer svc why NAME), then wait": "look there (/opt/x svc why NAME), then wait",
+		"it is no request of fate-installer keys request":     "it is no request of /opt/x keys request",
+		"/usr/local/bin/fate-installer svc status":            "/usr/local/bin/fate-installer svc status",
+		"./fate-installer --role host":                        "./fate-installer --role host",
+		"fate-installer's own serve instead":                  "fate-installer's own serve instead",
+	} {
+		if got := runnableAs("/opt/x", text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
