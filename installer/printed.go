@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 
 	"fate-installer/installer/fate"
 )
@@ -29,7 +28,8 @@ func runnableAs(path, text string) string {
 	return printedCommand.ReplaceAllString(text, "${1}"+strings.ReplaceAll(path, "$", "$$")+" ${2}")
 }
 
-var programPath = sync.OnceValue(func() string { return findProgram(os.Getenv("PATH"), os.Stat, os.Args[0]) })
+// programPath is asked at each text: an install puts the program where it is found from then on.
+func programPath() string { return findProgram(os.Getenv("PATH"), os.Stat, os.Args[0]) }
 
 // findProgram says how to call this program, which was started as arg0, in a shell that searches these directories.
 func findProgram(searched string, stat func(string) (os.FileInfo, error), arg0 string) string {
