@@ -120,7 +120,8 @@ func TestWriteFindings(t *testing.T) {
 		{Name: "fate-flow", Text: "waits to be started; it depends on fate-mysql, which is not ready"},
 		{Name: "fate-mysql", Text: "has failed 4 times in a row and was given up: exited with status 1", Exit: "exited with status 1 at 12:00",
 			LogFile: "/data/logs/x", LastLog: []string{"cannot bind"}, Advice: "stop it", Root: true,
-			Ports: []supervisor.PortOwner{{Port: 3306, PID: 7, Command: "mysqld"}, {Port: 1, Program: "p", PID: 8}, {Port: 2}}},
+			Ports: []supervisor.PortOwner{{Port: 3306, PID: 7, Command: "mysqld"}, {Port: 1, Program: "p", PID: 8}, {Port: 2},
+				{Port: 3, PID: 9, Command: "curl", Peer: "10.0.0.2:443"}}},
 	})
 	want := `fate-flow waits to be started; it depends on fate-mysql, which is not ready
   fate-mysql has failed 4 times in a row and was given up: exited with status 1
@@ -128,6 +129,7 @@ func TestWriteFindings(t *testing.T) {
     port 3306: held by pid 7: mysqld
     port 1: held by the program p, pid 8
     port 2: held by a process that only root can see
+    port 3: held by pid 9: curl, for a connection to 10.0.0.2:443
     last lines (/data/logs/x):
       | cannot bind
     what to do: stop it

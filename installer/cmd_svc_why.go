@@ -136,6 +136,11 @@ func writeFindings(w io.Writer, chain []supervisor.Finding) {
 }
 
 func ownerText(o supervisor.PortOwner) string {
+	if o.Peer != "" {
+		connection := o
+		connection.Peer = ""
+		return ownerText(connection) + ", for a connection to " + o.Peer
+	}
 	switch {
 	case o.Program != "":
 		return fmt.Sprintf("held by the program %s, pid %d", o.Program, o.PID)

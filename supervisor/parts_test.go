@@ -58,25 +58,6 @@ func FuzzParseStat(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) { _, _ = parseStat(line) })
 }
 
-func TestParseListener(t *testing.T) {
-	for line, want := range map[string]struct {
-		port  int
-		inode string
-		ok    bool
-	}{
-		"   0: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 23456 1 0":    {3306, "23456", true},
-		"   0: 00000000000000000000000001000000:24A2 0:0 0A 0:0 0:0 0 0 0 77 1":                            {9378, "77", true},
-		"   1: 0100007F:0CEA 0100007F:9999 01 00000000:00000000 00:00000000 00000000  1000 0 23456 1 0":    {},
-		"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode": {},
-		"": {},
-	} {
-		port, inode, ok := parseListener(line)
-		if ok != want.ok || ok && (port != want.port || inode != want.inode) {
-			t.Errorf("%q: %d %s %v", line, port, inode, ok)
-		}
-	}
-}
-
 func TestPortsIn(t *testing.T) {
 	log := []string{
 		"java.net.BindException: Address already in use: bind failed for 0.0.0.0:4670",

@@ -2,8 +2,12 @@ package supervisor
 
 import (
 	"bufio"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,28 +15,38 @@ import (
 	"strings"
 )
 
-// portOwners finds who listens on the given TCP ports. Only root sees the processes of other users.
+// portOwners finds who listens on the given TCP ports, or, of a port on which nobody listens, whose connection has it as
+// its own end: the kernel gives ports of ip_local_port_range to outgoing connections, and a server cannot listen on such a
+// port then. Only root sees the processes of other users.
 func portOwners(ports []int) []PortOwner {
 	if len(ports) == 0 {
 		return nil
 	}
-	sockets := listeningSockets(ports)
-	if len(sockets) == 0 {
+	listening, connected := socketsOn(ports)
+	if len(listening)+len(connected) == 0 {
 		return nil
 	}
+	sockets := maps.Clone(connected)
+	maps.Copy(sockets, listening)
 	owners := socketOwners(sockets)
 	var out []PortOwner
 	for _, port := range ports {
-		held := false
-		for _, p := range sockets {
-			held = held || p == port
+		held := socketsOf(listening, port)
+		peer := ""
+		if len(held) == 0 {
+			held = socketsOf(connected, port)
+			if len(held) == 0 {
+				continue
+			}
+			peer = connected[held[0]].peer
 		}
-		if !held {
-			continue
+		o := PortOwner{Port: port, Peer: peer}
+		for _, inode := range held {
+			if pids := owners[inode]; len(pids) > 0 && (o.PID == 0 || slices.Min(pids) < o.PID) {
+				o.PID, o.Peer = slices.Min(pids), sockets[inode].peer
+			}
 		}
-		o := PortOwner{Port: port}
-		if len(owners[port]) > 0 {
-			o.PID = slices.Min(owners[port])
+		if o.PID != 0 {
 			o.Command = commandLine(o.PID)
 		}
 		out = append(out, o)
@@ -40,9 +54,17 @@ func portOwners(ports []int) []PortOwner {
 	return out
 }
 
-// listeningSockets finds the inodes of the sockets that listen on the given ports.
-func listeningSockets(ports []int) map[string]int {
-	sockets := make(map[string]int)
+// tcpSocket is a line of /proc/net/tcp or tcp6.
+type tcpSocket struct {
+	port  int    // of this end
+	peer  string // ADDRESS:PORT of the other end; empty for one that listens
+	inode string
+}
+
+// socketsOn finds the sockets that have one of these ports at their own end, by their inodes: those that listen, and
+// connections.
+func socketsOn(ports []int) (listening, connected map[string]tcpSocket) {
+	listening, connected = make(map[string]tcpSocket), make(map[string]tcpSocket)
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(table)
 		if err != nil {
@@ -50,25 +72,67 @@ func listeningSockets(ports []int) map[string]int {
 		}
 		scan := bufio.NewScanner(f)
 		for scan.Scan() {
-			if port, inode, ok := parseListener(scan.Text()); ok && slices.Contains(ports, port) {
-				sockets[inode] = port
+			s, ok := parseSocket(scan.Text())
+			switch {
+			case !ok || !slices.Contains(ports, s.port):
+			case s.peer == "":
+				listening[s.inode] = s
+			default:
+				connected[s.inode] = s
 			}
 		}
 		f.Close()
 	}
-	return sockets
+	return listening, connected
 }
 
-// parseListener reads a line of /proc/net/tcp: "sl local_address rem_address st ... uid timeout inode", where the
-// local address is hex IP:PORT and state 0A is LISTEN.
-func parseListener(line string) (port int, inode string, ok bool) {
+// socketsOf lists the inodes of sockets with this port at their own end, in order.
+func socketsOf(sockets map[string]tcpSocket, port int) []string {
+	var out []string
+	for inode, s := range sockets {
+		if s.port == port {
+			out = append(out, inode)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// parseSocket reads a line of /proc/net/tcp: "sl local_address rem_address st ... uid timeout inode", where addresses are
+// hex IP:PORT and state 0A is LISTEN. It leaves out sockets that no process has any more (inode 0, such as TIME_WAIT).
+func parseSocket(line string) (tcpSocket, bool) {
 	f := strings.Fields(line)
-	if len(f) < 10 || f[3] != "0A" {
-		return 0, "", false
+	if len(f) < 10 || f[9] == "0" {
+		return tcpSocket{}, false
 	}
 	_, hexPort, found := strings.Cut(f[1], ":")
 	n, err := strconv.ParseUint(hexPort, 16, 16)
-	return int(n), f[9], found && err == nil
+	if !found || err != nil {
+		return tcpSocket{}, false
+	}
+	s := tcpSocket{port: int(n), inode: f[9]}
+	if f[3] != "0A" {
+		if s.peer = socketAddr(f[2]); s.peer == "" {
+			return tcpSocket{}, false
+		}
+	}
+	return s, true
+}
+
+// socketAddr reads an address of /proc/net/tcp: 32-bit words in the byte order of the machine, in hexadecimal, a colon and
+// the port. It returns an empty string for anything else.
+func socketAddr(text string) string {
+	hexIP, hexPort, _ := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(hexIP)
+	port, err2 := strconv.ParseUint(hexPort, 16, 16)
+	if err != nil || err2 != nil || len(raw) != 4 && len(raw) != 16 {
+		return ""
+	}
+	for word := range slices.Chunk(raw, 4) {
+		binary.NativeEndian.PutUint32(word, binary.BigEndian.Uint32(word))
+	}
+	ip, _ := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(ip.Unmap(), uint16(port)).String()
 }
 
 // strangers checks that what answers on an address is the program itself. It returns an error when the address is this
@@ -130,16 +194,21 @@ func isLocal(host string) bool {
 
 // listenersOn lists the processes that listen on a port, as far as they can be seen.
 func listenersOn(port int) []int {
-	sockets := listeningSockets([]int{port})
-	if len(sockets) == 0 {
+	listening, _ := socketsOn([]int{port})
+	if len(listening) == 0 {
 		return nil
 	}
-	return socketOwners(sockets)[port]
+	var pids []int
+	for _, of := range socketOwners(listening) {
+		pids = append(pids, of...)
+	}
+	slices.Sort(pids)
+	return pids
 }
 
-// socketOwners looks through the descriptors of all processes for the sockets and returns the pids for each port.
-func socketOwners(sockets map[string]int) map[int][]int {
-	owners := make(map[int][]int)
+// socketOwners looks through the descriptors of all processes for the sockets and returns the pids that have each, by inode.
+func socketOwners(sockets map[string]tcpSocket) map[string][]int {
+	owners := make(map[string][]int)
 	for _, pid := range allPIDs() {
 		dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 		entries, err := os.ReadDir(dir)
@@ -155,8 +224,9 @@ func socketOwners(sockets map[string]int) map[int][]int {
 			if !ok {
 				continue
 			}
-			if port, ok := sockets[strings.TrimSuffix(inode, "]")]; ok {
-				owners[port] = append(owners[port], pid)
+			inode = strings.TrimSuffix(inode, "]")
+			if _, ok := sockets[inode]; ok {
+				owners[inode] = append(owners[inode], pid)
 			}
 		}
 	}

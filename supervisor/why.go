@@ -25,10 +25,11 @@ type Finding struct {
 	Root    bool        `json:"root"` // this is where the trouble begins
 }
 
-// PortOwner says who listens on a port.
+// PortOwner says who has a port.
 type PortOwner struct {
 	Port    int    `json:"port"`
-	PID     int    `json:"pid"` // 0: it belongs to a process we may not look at
+	Peer    string `json:"peer,omitempty"` // the other end, ADDRESS:PORT, of a connection that has it; empty for one who listens
+	PID     int    `json:"pid"`            // 0: it belongs to a process we may not look at
 	Command string `json:"command"`
 	Program string `json:"program,omitempty"` // the supervised program it belongs to
 }
@@ -183,7 +184,8 @@ func stoppedText(st *Status) string {
 // inUse is how programs of all kinds say that a port is taken: C's strerror, Java, Python, nginx, and FATE's own.
 var inUse = regexp.MustCompile(`(?i)address already in use|bind failed|failed to bind|port .*(in use|already)|EADDRINUSE|errno 98`)
 
-// foreignPorts lists the ports a program that is not up needs and somebody else holds.
+// foreignPorts lists the ports that a program which is not up needs and another process has. A connection that has one
+// counts only where the log says that a port is taken: most connections keep no server from listening.
 func (sup *Supervisor) foreignPorts(p *Program, st *Status, log []string) []PortOwner {
 	ports := slices.Clone(p.Ports)
 	for _, addr := range []string{p.ReadyTCP, p.LivenessTCP} {
@@ -193,12 +195,16 @@ func (sup *Supervisor) foreignPorts(p *Program, st *Status, log []string) []Port
 			}
 		}
 	}
-	if slices.ContainsFunc(log, inUse.MatchString) {
+	refused := slices.ContainsFunc(log, inUse.MatchString)
+	if refused {
 		ports = append(ports, portsIn(log)...)
 	}
 	slices.Sort(ports)
 	var out []PortOwner
 	for _, o := range portOwners(slices.Compact(ports)) {
+		if o.Peer != "" && !refused {
+			continue
+		}
 		o.Program = sup.programOf(o.PID)
 		if o.Program != p.Name || st.PID == 0 {
 			out = append(out, o)
@@ -239,11 +245,27 @@ func (sup *Supervisor) programOf(pid int) string {
 	return ""
 }
 
+// connectionAdvice says what to do about a connection that has a program's port.
+func connectionAdvice(p *Program, o PortOwner) string {
+	owner := "another process"
+	switch {
+	case o.Program != "":
+		owner = fmt.Sprintf("the program %s (pid %d)", o.Program, o.PID)
+	case o.PID != 0:
+		owner = fmt.Sprintf("pid %d (%s)", o.PID, o.Command)
+	}
+	return fmt.Sprintf("a connection of %s to %s has port %d as its own end: the kernel gave it one of ip_local_port_range. Keep "+
+		"the kernel from that with net.ipv4.ip_local_reserved_ports = %d; %s starts when the connection has ended",
+		owner, o.Peer, o.Port, o.Port, p.Name)
+}
+
 // advice says what to do about a root cause.
 func advice(p *Program, st *Status, f *Finding) string {
 	if len(f.Ports) > 0 {
 		o := f.Ports[0]
 		switch {
+		case o.Peer != "":
+			return connectionAdvice(p, o)
 		case o.Program != "":
 			return fmt.Sprintf("port %d is held by the program %s (pid %d): give one of them another port", o.Port, o.Program, o.PID)
 		case o.PID != 0:
