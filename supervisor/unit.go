@@ -32,9 +32,10 @@ func (u Unit) command(verb string) string {
 //
 // KillMode=process: a daemon that ends, by whatever means, takes no program with it; the next one takes them over.
 // What must end is ended by the daemon itself, in order, and for that it gets as long as it needs: MySQL may take
-// minutes, in a reload too, whose time TimeoutStartSec is. The reload is our own command: it tells systemctl what is
-// wrong with the configuration, and a minimal Debian has no /bin/kill. Delegate=yes lets it make a control group for each program. StartLimitInterval in [Service] is the old
-// place and name, which systemd 219 (CentOS 7) and the newest both understand.
+// minutes, in a reload too, whose time TimeoutStartSec is. The reload is our own command: it shows what is wrong with
+// the configuration, and a minimal Debian has no /bin/kill. Delegate=yes lets it make a control group for each program.
+// StartLimitInterval in [Service] is the old place and name, which systemd 219 (CentOS 7) and the newest both
+// understand.
 func (u Unit) Systemd() (path string, content []byte) {
 	var b strings.Builder
 	err := systemdUnit.Execute(&b, map[string]string{"ExecStart": u.command("run"), "ExecReload": u.command("reload")})

@@ -3,13 +3,16 @@
 package answer
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"net"
-	"sync/atomic"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -21,12 +24,20 @@ const (
 	MostBytes = 32 << 20
 )
 
+// loginPatience is what a server has for a connection and a login. A server that accepts connections and then says
+// nothing would keep its client for ever.
+const loginPatience = time.Minute
+
 // DialFunc connects to a server.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Bound holds the answers of a server within the limits. The zero value is ready for use.
 type Bound struct {
-	read atomic.Int64 // bytes since the last statement, on all connections
+	mu       sync.Mutex
+	read     int64         // bytes since the last statement
+	head     header        // of the answer to the last statement
+	tooLarge error         // what the connection was ended for
+	patience time.Duration // for a login; 0 stands for loginPatience
 }
 
 // TooLargeError is an answer beyond a limit.
@@ -49,7 +60,7 @@ func (b *Bound) Configure(c *mysql.Config) {
 		if err != nil {
 			return nil, err
 		}
-		return &countedConn{inner, b}, nil
+		return &countedConn{Conn: inner, bound: b}, nil
 	}
 }
 
@@ -60,10 +71,43 @@ func (b *Bound) Open(c driver.Connector) *sql.DB {
 	return db
 }
 
+// statement begins to count for the next statement. A login is counted too, but its packets are not answers.
+func (b *Bound) statement(login bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.read, b.head, b.tooLarge = 0, header{done: login}, nil
+}
+
+// count takes what a connection has received. The connection is of no further use after an error.
+func (b *Bound) count(p []byte, encrypted bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.tooLarge != nil {
+		return b.tooLarge
+	}
+	if !encrypted {
+		b.tooLarge = b.head.read(p)
+	}
+	if b.read += int64(len(p)); b.read > MostBytes && b.tooLarge == nil {
+		b.tooLarge = &TooLargeError{Limit: fmt.Sprintf("%d MiB", MostBytes>>20)}
+	}
+	return b.tooLarge
+}
+
+// end has the connection receive no more.
+func (b *Bound) end(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tooLarge = err
+	return err
+}
+
 // explain says that an answer was too large where the driver knows only of a connection that broke.
 func (b *Bound) explain(err error) error {
-	if err != nil && b.read.Load() > MostBytes {
-		return &TooLargeError{Limit: fmt.Sprintf("%d MiB", MostBytes>>20)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil && b.tooLarge != nil {
+		return b.tooLarge
 	}
 	return err
 }
@@ -72,16 +116,23 @@ func (b *Bound) explain(err error) error {
 // rows.
 type countedConn struct {
 	net.Conn
-	bound *Bound
+	bound     *Bound
+	encrypted bool // the number of columns cannot be seen
 }
 
 // Read implements [net.Conn].
 func (c *countedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.bound.read.Add(int64(n)) > MostBytes {
-		return 0, c.bound.explain(net.ErrClosed)
+	if e := c.bound.count(p[:n], c.encrypted); e != nil {
+		return 0, e
 	}
 	return n, err
+}
+
+// Write implements [net.Conn]. A record of TLS's handshake begins like no packet of a login.
+func (c *countedConn) Write(p []byte) (int, error) {
+	c.encrypted = c.encrypted || bytes.HasPrefix(p, []byte{0x16, 3})
+	return c.Conn.Write(p)
 }
 
 // SyscallConn implements [syscall.Conn], by which the driver finds out that the server has closed the connection.
@@ -100,8 +151,14 @@ type connector struct {
 
 // Connect implements [driver.Connector].
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	c.bound.read.Store(0)
-	inner, err := c.Connector.Connect(ctx)
+	c.bound.statement(true)
+	patience := cmp.Or(c.bound.patience, loginPatience)
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	inner, err := c.Connector.Connect(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("the database server does not complete a login within %s: %w", patience, err)
+	}
 	if err != nil {
 		return nil, c.bound.explain(err)
 	}
@@ -132,14 +189,14 @@ type conn struct {
 
 // ExecContext implements [driver.ExecerContext].
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.bound.read.Store(0)
+	c.bound.statement(false)
 	result, err := c.statements.ExecContext(ctx, query, args)
 	return result, c.bound.explain(err)
 }
 
 // QueryContext implements [driver.QueryerContext].
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (_ driver.Rows, err error) {
-	c.bound.read.Store(0)
+	c.bound.statement(false)
 	defer func() {
 		// The driver makes room for as many columns as the server says that there are.
 		if p := recover(); p != nil {
@@ -167,8 +224,8 @@ func (r *rows) Next(dest []driver.Value) error {
 		return r.bound.explain(err)
 	}
 	if r.n++; r.n > MostRows {
-		r.bound.read.Add(MostBytes) // Close would take all that is left
-		return &TooLargeError{Limit: fmt.Sprintf("%d rows", MostRows)}
+		// Close would take all that is left.
+		return r.bound.end(&TooLargeError{Limit: fmt.Sprintf("%d rows", MostRows)})
 	}
 	return nil
 }

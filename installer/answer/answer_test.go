@@ -9,8 +9,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -121,13 +123,55 @@ func endlessRow(h *hostile) error {
 	}
 }
 
-// manyColumns says that the answer has more columns than there is memory.
-func manyColumns(h *hostile) error {
-	return h.packet([]byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+// manyColumns says that the answer has n columns, for which there may be no memory, or no memory of any machine.
+func manyColumns(n uint64) func(*hostile) error {
+	return func(h *hostile) error { return h.packet(binary.LittleEndian.AppendUint64([]byte{0xfe}, n)) }
+}
+
+// cutOff ends within the number of columns.
+func cutOff(h *hostile) error { return h.packet([]byte{0xfe, 0xff}) }
+
+// afterwards sends a result without columns, which says that another follows, and then that one.
+func afterwards(next func(*hostile) error) func(*hostile) error {
+	return func(h *hostile) error {
+		if err := h.packet([]byte{0, 0, 0, 10, 0, 0, 0}); err != nil { // 8 is "more results exist"
+			return err
+		}
+		return next(h)
+	}
+}
+
+// slowly sends what was written a byte at a time.
+func slowly(answer func(*hostile) error) func(*hostile) error {
+	return func(h *hostile) error {
+		out := h.out
+		defer func() { h.out = out }()
+		h.out = bufio.NewWriter(byBytes{h.conn})
+		return errors.Join(answer(h), h.out.Flush())
+	}
+}
+
+// byBytes writes a byte at a time.
+type byBytes struct{ io.Writer }
+
+// Write implements [io.Writer].
+func (w byBytes) Write(p []byte) (int, error) {
+	for i := range p {
+		if _, err := w.Writer.Write(p[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(p), nil
 }
 
 // database connects to a hostile server.
 func database(t *testing.T, answer func(*hostile) error) *sql.DB {
+	t.Helper()
+	return served(t, 0, func(c net.Conn) { (&hostile{conn: c, out: bufio.NewWriter(c)}).serve(answer) })
+}
+
+// served connects to a server that serves a connection this way.
+func served(t *testing.T, patience time.Duration, serve func(net.Conn)) *sql.DB {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,13 +183,13 @@ func database(t *testing.T, answer func(*hostile) error) *sql.DB {
 			if err != nil {
 				return
 			}
-			go (&hostile{conn: c, out: bufio.NewWriter(c)}).serve(answer)
+			go serve(c)
 		}
 	}()
 	config := mysql.NewConfig()
 	config.User, config.Net, config.Addr = "root", "tcp", listener.Addr().String()
 	config.Logger = &mysql.NopLogger{}
-	var bound Bound
+	bound := Bound{patience: patience}
 	bound.Configure(config)
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
@@ -202,13 +246,19 @@ func TestManyAnswersOfOneConnection(t *testing.T) {
 
 // An answer that is too large is refused with a sentence, and the connection does not take the rest of it.
 func TestHostileAnswers(t *testing.T) {
+	const columns = "the database server sent more than 4096 columns in answer to one statement"
 	for name, c := range map[string]struct {
 		answer func(*hostile) error
 		want   string
 	}{
 		"rows":        {rowsOf(1<<40, "abc"), "the database server sent more than 200000 rows in answer to one statement"},
 		"endless row": {endlessRow, "the database server sent more than 32 MiB in answer to one statement"},
-		"columns":     {manyColumns, "cannot understand the answer of the database server"},
+		"columns":     {manyColumns(1 << 62), columns},
+		"terabytes":   {manyColumns(1 << 40), columns},
+		"gigabytes":   {manyColumns(1 << 25), columns},
+		"slowly":      {slowly(manyColumns(1 << 40)), columns},
+		"cut off":     {cutOff, "cannot understand the answer of the database server"},
+		"second":      {afterwards(manyColumns(1 << 40)), columns},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := database(t, c.answer)
@@ -227,4 +277,71 @@ func TestHostileAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that accepts a connection and says nothing, or half of a greeting, keeps no command of root's.
+func TestSilentServer(t *testing.T) {
+	for _, greeting := range []string{"", "\x40\x00\x00\x00\x0a8.0.15\x00"} {
+		ended := make(chan struct{})
+		db := served(t, 200*time.Millisecond, func(c net.Conn) {
+			defer c.Close()
+			_, _ = io.WriteString(c, greeting)
+			<-ended
+		})
+		if _, err := list(db); err == nil || !strings.Contains(err.Error(), "does not complete a login within 200ms") {
+			t.Errorf("after %q: %v", greeting, err)
+		}
+		close(ended)
+	}
+}
+
+// The bytes of an answer may come in any portions, and what looks like a number of columns in a row is none.
+func TestHeader(t *testing.T) {
+	ok := "\x07\x00\x00\x01\x00\x00\x00\x0a\x00\x00\x00"
+	for name, c := range map[string]struct {
+		answer string
+		refuse bool
+	}{
+		"one column":        {"\x01\x00\x00\x01\x01" + "\x09\x00\x00\x02\xfe\xff\xff\xff\xff\xff\xff\xff\x7f", false},
+		"most columns":      {"\x03\x00\x00\x01\xfc\x00\x10", false},
+		"one more":          {"\x03\x00\x00\x01\xfc\x01\x10", true},
+		"three bytes":       {"\x04\x00\x00\x01\xfd\x00\x00\x01", true},
+		"three small bytes": {"\x04\x00\x00\x01\xfd\x02\x00\x00", false},
+		"eight bytes":       {"\x09\x00\x00\x01\xfe\x00\x00\x00\x00\x00\x00\x00\x80", true},
+		"bytes after them":  {"\x0a\x00\x00\x01\xfe\x00\x00\x00\x00\x00\x01\x00\x00\x01", true},
+		"after results":     {ok + ok + "\x09\x00\x00\x03\xfe\x00\x00\x00\x00\x00\x01\x00\x00", true},
+		"error":             {"\x09\x00\x00\x01\xff\x00\x00\x00\x00\x00\x01\x00\x00", false},
+		"empty":             {"\x00\x00\x00\x01" + "\x09\x00\x00\x01\xfe\xff\xff\xff\xff\xff\xff\xff\x7f", false},
+		"cut off":           {"\x02\x00\x00\x01\xfe\xff", false},
+	} {
+		for portion := 1; portion <= len(c.answer); portion++ {
+			var h header
+			var err error
+			for part := range slices.Chunk([]byte(c.answer), portion) {
+				if err = h.read(part); err != nil {
+					break
+				}
+			}
+			if (err != nil) != c.refuse {
+				t.Errorf("%s in portions of %d: %v", name, portion, err)
+			}
+		}
+	}
+}
+
+func FuzzHeader(f *testing.F) {
+	f.Add([]byte("\x09\x00\x00\x01\xfe\x00\x00\x00\x00\x00\x01\x00\x00"), 3)
+	f.Fuzz(func(t *testing.T, data []byte, portion int) {
+		var whole, parts header
+		err := whole.read(data)
+		var partsErr error
+		for part := range slices.Chunk(data, 1+portion&0xff) {
+			if partsErr = parts.read(part); partsErr != nil {
+				break
+			}
+		}
+		if (err == nil) != (partsErr == nil) || whole.done != parts.done || len(whole.buf) > 16 {
+			t.Errorf("at once %v, %v; in portions %v, %v; %d bytes are kept", whole.done, err, parts.done, partsErr, len(whole.buf))
+		}
+	})
 }
