@@ -70,7 +70,7 @@ func TestSelfProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	for name, self := range map[string]selfProgram{"appliance": {p}, "bare program": {}} {
+	for name, self := range map[string]selfProgram{"appliance": {p, &globals{}}, "bare program": {g: &globals{}}} {
 		var installed bytes.Buffer
 		if err := self.CopyStub(&installed); err != nil {
 			t.Fatal(err)

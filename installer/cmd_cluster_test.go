@@ -35,6 +35,13 @@ func mustRunCLI(t *testing.T, root, stdin string, args ...string) string {
 func machine(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
+	makeMachine(t, root)
+	return root
+}
+
+// makeMachine makes the files of machine.
+func makeMachine(t *testing.T, root string) {
+	t.Helper()
 	for name, content := range map[string]string{
 		"etc/passwd": "root:x:0:0::/root:/bin/sh\napp:x:6000:6000::/home/app:/bin/bash\n", "etc/group": "root:x:0:\napps:x:6000:\n",
 		"proc/meminfo": "MemTotal: 16384000 kB\n", "etc/os-release": "ID=debian\nVERSION_ID=\"12\"\n",
@@ -46,7 +53,6 @@ func machine(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return root
 }
 
 var threeSides = []string{"init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange", "192.168.0.88", "--tls", "host,exchange"}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,6 +26,13 @@ func smallProgram() []byte {
 	}
 	binary.LittleEndian.PutUint64(b[32:], 64)
 	binary.LittleEndian.PutUint64(b[64+32:], uint64(len(b)))
+	return b
+}
+
+// programOf is the program of an appliance, which tells it from other appliances: the text is in no part that is run.
+func programOf(versions map[string]string) []byte {
+	b := smallProgram()
+	copy(b[128:], versions["eggroll"])
 	return b
 }
 
@@ -59,14 +67,15 @@ func buildAppliance(t *testing.T, versions map[string]string, text string, key *
 		t.Fatal(err)
 	}
 	defer file.Close()
-	w, err := payload.NewWriter(file, bytes.NewReader(smallProgram()), payload.WriterOptions{
+	w, err := payload.NewWriter(file, bytes.NewReader(programOf(versions)), payload.WriterOptions{
 		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH, Env: map[string]string{"FATE": "1.11.4", "EGGROLL": versions["eggroll"]}, Revision: revision},
 		Level:   1, Workers: 1, Key: key,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, version := range versions {
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		version := versions[name]
 		var stream bytes.Buffer
 		content := version + text
 		tw := tar.NewWriter(&stream)

@@ -22,7 +22,8 @@ func newRollbackCommand(g *globals) *cobra.Command {
 		Short: "Bring back what the last upgrade replaced",
 		Long: `Bring back the components, settings and, when its server was replaced or its tables were changed, the database of before
 the last upgrade. What changes is stopped, put back, configured, started and proved by the toy test. The state that is left
-is kept in turn, so that a second rollback returns to it. The program itself stays the new one.
+is kept in turn, so that a second rollback returns to it. The program itself stays the new one. A rollback that was cut off
+is completed by running it again; one that was complete and had only not said so says so then, and does not go forward.
 
 When the database goes back, too, what was written since the upgrade is not in it any more. The jobs that are lost are
 listed, and it takes --yes. Models in files stay.
@@ -58,6 +59,9 @@ func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
 		return err
 	}
 	r := &replacement{deployment: d, opts: opts, verb: verbRollBack}
+	if d.unreported() {
+		return r.reportAgain(ctx)
+	}
 	if err := r.takeUp(); err != nil {
 		return err
 	}
@@ -151,6 +155,14 @@ func openSlot(ctx context.Context, g *globals) (*deployment, error) {
 	}
 	if err := d.decide(state.Rollback); err != nil {
 		return fail(err)
+	}
+	if d.unreported() {
+		d.site = *d.stored
+		d.site.Components = maps.Clone(d.stored.Components)
+		if err := d.resolve(ctx); err != nil {
+			return fail(err)
+		}
+		return d, nil
 	}
 	if d.slot, err = d.wayBack(); err != nil {
 		return fail(err)

@@ -229,8 +229,9 @@ func (d *deployment) env(view *runView) *engine.Env {
 			client:  newClient(d.g, d.host.Path(d.layout().SupervisorSocket()), d.spec.AllSecrets()...),
 			onEvent: view.service, wait: d.wait, login: d.databaseLogin(),
 		},
-		Self:     selfProgram{d.payload},
+		Self:     selfProgram{d.payload, d.g},
 		StateDir: d.layout().State(),
+		Parallel: d.g.parallel,
 		Log:      d.g.logger(),
 		Progress: view.progress,
 	}
@@ -328,18 +329,21 @@ func (noPayload) Extract(_ context.Context, component, _ string, _, _ int, _ fun
 }
 
 // selfProgram is this program without its payload, for the copy in /usr/local/bin.
-type selfProgram struct{ p *payload.Payload }
+type selfProgram struct {
+	p *payload.Payload
+	g *globals
+}
 
 func (s selfProgram) CopyStub(w io.Writer) error {
 	if s.p != nil {
 		return s.p.CopyStub(w)
 	}
-	return copyProgram(w)
+	return s.g.copyProgram(w)
 }
 
 // copyProgram copies this program's own file, which has no payload.
-func copyProgram(w io.Writer) error {
-	file, err := os.Open("/proc/self/exe")
+func (g *globals) copyProgram(w io.Writer) error {
+	file, err := os.Open(cmp.Or(g.executable, "/proc/self/exe"))
 	if err != nil {
 		return fmt.Errorf("cannot read this program: %w", err)
 	}
@@ -354,7 +358,7 @@ func (d *deployment) programDigest() (string, error) {
 		return d.payload.Manifest().Stub.SHA256, nil
 	}
 	hash := sha256.New()
-	err := copyProgram(hash)
+	err := d.g.copyProgram(hash)
 	return hex.EncodeToString(hash.Sum(nil)), err
 }
 

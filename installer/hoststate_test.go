@@ -33,8 +33,8 @@ func runKilled(t *testing.T, root string, n int, args ...string) (cut bool) {
 			return nil
 		})
 	}
-	execute(context.Background(), g, append([]string{"--root", root}, args...))
-	return cut
+	code := execute(context.Background(), g, append([]string{"--root", root}, args...))
+	return cut && code != exitOK
 }
 
 // storedState is the state of the host in a tree.

@@ -47,6 +47,10 @@ type globals struct {
 
 	args   []string         // the command line, without the program
 	opened func(*host.Host) // nil but in tests, which make changes fail
+
+	// Zero but in tests, which repeat a run change by change:
+	executable string // the file of this program; blank: that of the process
+	parallel   int    // how many steps run at once; 0: as many as the engine likes
 }
 
 // openHost opens the machine, or the tree that --root names.

@@ -83,14 +83,7 @@ func (r *replacement) run(ctx context.Context) error {
 	if err != nil {
 		return r.failed(ctx, err)
 	}
-	if err := r.complete(); err != nil {
-		return err
-	}
-	report.Warnings = append(report.Warnings, r.formerFiles()...)
-	if err := r.prove(ctx); err != nil {
-		return r.unproven(ctx, err)
-	}
-	return r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
+	return r.conclude(ctx, report, started)
 }
 
 // noMountsInTheWay looks at what will be replaced before the first program is stopped.
@@ -144,19 +137,6 @@ const (
 	verbUpgrade  = "upgrade"
 	verbRollBack = "roll back"
 )
-
-// unproven ends a run after which the programs are ready, but the tables are wrong or the toy test fails.
-func (r *replacement) unproven(ctx context.Context, failure error) error {
-	if ctx.Err() != nil {
-		return failure
-	}
-	if r.verb == verbRollBack {
-		return withHint(exitCode(fmt.Errorf("the former versions are running and failed their test: %w", failure), exitUnproven),
-			"fate-installer svc status and svc logs say more; a second rollback returns to the newer versions")
-	}
-	return withHint(exitCode(fmt.Errorf("the new versions are running and failed their test: %w", failure), exitUnproven),
-		"run fate-installer rollback to bring the former versions and their database back")
-}
 
 // resumes reports whether the run completes one that was interrupted.
 func (r *replacement) resumes() bool { return r.move == state.Resume }
@@ -289,22 +269,6 @@ func (r *replacement) stop(ctx context.Context) error {
 	}
 	r.g.printf("stopping %s\n", strings.Join(names, ", "))
 	return env.Services.Stop(ctx, names)
-}
-
-// complete stores that the replacement is done, and then removes the ways back that the one of this run has replaced. A
-// run that had nothing to replace has none of its own.
-func (r *replacement) complete() error {
-	way := r.state.Slot
-	if r.kept != nil {
-		way = r.kept.ID
-	}
-	if err := r.saveState(r.state.Done(r.wanted(), way)); err != nil {
-		return err
-	}
-	if err := errors.Join(r.sweepSlots(), r.host.RemoveAll(r.discarded())); err != nil {
-		r.g.printf("warning: cannot remove what was kept before: %v\n", err)
-	}
-	return nil
 }
 
 // unprepared ends a run that failed before its plan was begun. Where an earlier run had begun it, the host is left to the

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // tree is everything below the root with type, mode and content. Of the installer's own records only that they are there
@@ -73,8 +72,11 @@ func (w *modelHost) secretHider() *strings.Replacer {
 	return strings.NewReplacer(w.secrets...)
 }
 
-func sameTree(t *testing.T, what string, want, got []string) {
-	t.Helper()
+// same wants the tree to be as another one.
+func (w *modelHost) same(what string, want, got []string) {
+	if slices.Equal(want, got) {
+		return
+	}
 	var diff []string
 	for _, line := range want {
 		if !slices.Contains(got, line) {
@@ -87,6 +89,6 @@ func sameTree(t *testing.T, what string, want, got []string) {
 		}
 	}
 	if len(diff) > 0 {
-		t.Errorf("%s leads to another tree:\n%s", what, strings.Join(diff, "\n"))
+		w.wrongf("%s leads to another tree:\n%s", what, strings.Join(diff, "\n"))
 	}
 }

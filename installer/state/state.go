@@ -100,6 +100,10 @@ type State struct {
 	Slot string `json:"slot,omitempty"`
 
 	Change *Change `json:"change,omitempty"` // in progress, or interrupted
+
+	// Unreported is the command that completed its change and may have ended before it said so. Run again, it says so,
+	// instead of beginning another change.
+	Unreported Command `json:"unreported,omitempty"`
 }
 
 // Change is what a command is doing.
@@ -190,13 +194,13 @@ func (s State) Begin(c Command, m Move, change Change) State {
 		}
 		return s
 	}
-	s.Phase, s.Change = phaseOf[c], &change
+	s.Phase, s.Change, s.Unreported = phaseOf[c], &change, ""
 	return s
 }
 
 // Done is the state after a change: with the release that it led to.
 func (s State) Done(release Release, slot string) State {
-	s.Phase, s.Release, s.Slot, s.Change, s.Data = Installed, release, slot, nil, Release{}
+	s.Phase, s.Release, s.Slot, s.Change, s.Data, s.Unreported = Installed, release, slot, nil, Release{}, ""
 	return s
 }
 

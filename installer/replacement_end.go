@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/state"
+)
+
+// conclude stores that the replacement is done, proves it, and says so.
+func (r *replacement) conclude(ctx context.Context, report engine.Report, started time.Time) error {
+	if err := r.complete(); err != nil {
+		return err
+	}
+	report.Warnings = append(report.Warnings, r.formerFiles()...)
+	err := r.prove(ctx)
+	if err != nil {
+		err = r.unproven(ctx, err)
+	} else {
+		err = r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
+	}
+	if ctx.Err() == nil && (err == nil || codedAs(err) == exitUnproven) {
+		r.reported()
+	}
+	return err
+}
+
+// complete stores that the replacement is done, and then removes the ways back that the one of this run has replaced. A
+// run that had nothing to replace has none of its own.
+func (r *replacement) complete() error {
+	way := r.state.Slot
+	if r.kept != nil {
+		way = r.kept.ID
+	}
+	done := r.state.Done(r.wanted(), way)
+	if r.verb == verbRollBack {
+		done.Unreported = state.Rollback // again it would go forward
+	}
+	if err := r.saveState(done); err != nil {
+		return err
+	}
+	if err := errors.Join(r.sweepSlots(), r.host.RemoveAll(r.discarded())); err != nil {
+		r.g.printf("warning: cannot remove what was kept before: %v\n", err)
+	}
+	return nil
+}
+
+// unproven ends a run after which the programs are ready, but the tables are wrong or the toy test fails.
+func (r *replacement) unproven(ctx context.Context, failure error) error {
+	if ctx.Err() != nil {
+		return failure
+	}
+	if r.verb == verbRollBack {
+		return withHint(exitCode(fmt.Errorf("the former versions are running and failed their test: %w", failure), exitUnproven),
+			"fate-installer svc status and svc logs say more; a second rollback returns to the newer versions")
+	}
+	return withHint(exitCode(fmt.Errorf("the new versions are running and failed their test: %w", failure), exitUnproven),
+		"run fate-installer rollback to bring the former versions and their database back")
+}
+
+// unreported reports whether the last rollback was completed, and ended before it said so. Who runs it again then means the
+// same rollback, not one that returns to the newer versions.
+func (d *deployment) unreported() bool { return d.state.Unreported == state.Rollback }
+
+// reportAgain ends a completed rollback whose command ended before.
+func (r *replacement) reportAgain(ctx context.Context) error {
+	unlock, err := r.begin(r.verb)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r.g.printf("the rollback to %s was completed, and its command ended before it said so; another rollback returns to the newer versions\n",
+		r.wanted())
+	return r.conclude(ctx, engine.Report{}, time.Now())
+}
+
+// reported stores that the end of the rollback was reported.
+func (r *replacement) reported() {
+	if !r.unreported() {
+		return
+	}
+	s := r.state
+	s.Unreported = ""
+	if err := r.saveState(s); err != nil {
+		r.g.printf("warning: the next rollback only says again that this one is complete: %v\n", err)
+	}
+}

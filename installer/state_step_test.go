@@ -1,0 +1,126 @@
+package main
+
+import (
+	"strings"
+
+	"fate-installer/installer/host"
+	"fate-installer/installer/state"
+)
+
+// step runs a command, perhaps with trouble and then again, and compares.
+func (m *model) step(w *modelHost, e event, at installation) installation {
+	next, may := e.act.next(at)
+	if !may || e.what == none {
+		m.undisturbed(w, e.act, at, next, may)
+		m.counts[map[bool]string{true: "undisturbed", false: "refused"}[may]]++
+		return next
+	}
+	m.counts[string(e.what)]++
+	code, out := m.cutOff(w, e, e.from)
+	if code == exitOK && e.act.name == "rollback" {
+		m.settle(w, next)
+		return next // again it would go forward; what could not be removed goes with the next command
+	}
+	m.contradict(w, e, at)
+	if e.second >= 0 && len(w.wrong) == 0 {
+		m.counts["twice"]++
+		code, second := m.cutOff(w, e, e.second)
+		if out += second; code == exitOK && e.act.name == "rollback" {
+			m.settle(w, next)
+			return next
+		}
+	}
+	code, again := w.run(e.act, none, -1)
+	if code != exitOK {
+		w.wrongf("%s again: exit code %d\n%s\n-- before:\n%s", e.act.name, code, again, out)
+		return next
+	}
+	m.compare(w, e.act, next)
+	return next
+}
+
+// settle runs a rollback again that could not store that it has said so: it says so again, and changes nothing else.
+func (m *model) settle(w *modelHost, next installation) {
+	if s := m.stored(w); s.Unreported == "" {
+		return
+	}
+	a, _ := actNamed("rollback")
+	m.undisturbed(w, a, next, next, true)
+}
+
+// stored is the state of a host.
+func (m *model) stored(w *modelHost) state.State {
+	h, err := host.New(w.root, nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer h.Close()
+	s, err := loadState(h, (&globals{Base: "/data"}).layout())
+	if err != nil {
+		w.wrongf("%v", err)
+	}
+	return s
+}
+
+// cutOff runs the command of an event with its trouble.
+func (m *model) cutOff(w *modelHost, e event, from int) (code int, out string) {
+	code, out = w.run(e.act, e.what, from)
+	if code == exitOK { // what failed was not needed, or the command had ended
+		m.counts["not met"]++
+	} else if e.what == powerCut {
+		w.tearJournal(e.torn)
+	}
+	return code, out
+}
+
+// length counts the changes that a command makes in a state, on a copy of the host.
+func (m *model) length(w *modelHost, a act, at installation) int {
+	key := strings.Join([]string{a.name, at.version, at.back, at.data, at.program}, "/")
+	if n, ok := m.lengths[key]; ok {
+		return n
+	}
+	copied := m.copyOf(w)
+	defer copied.remove()
+	copied.run(a, none, -1)
+	m.lengths[key] = len(copied.changes)
+	return len(copied.changes)
+}
+
+// undisturbed runs a command to its end.
+func (m *model) undisturbed(w *modelHost, a act, at, next installation, may bool) {
+	var before []string
+	if !may {
+		before = w.tree()
+	}
+	code, out := w.run(a, none, -1)
+	switch {
+	case may && code != exitOK:
+		w.wrongf("%s: exit code %d\n%s", a.name, code, out)
+	case may:
+		m.compare(w, a, next)
+	case code != exitUsage:
+		w.wrongf("%s on %+v is not refused: exit code %d\n%s", a.name, at, code, out)
+	default:
+		w.same(a.name+", which is refused,", before, w.tree())
+	}
+}
+
+// contradict runs another command, which is refused when the first one has left a change that it contradicts.
+func (m *model) contradict(w *modelHost, e event, at installation) {
+	a, other := e.act, e.other
+	if other.name == a.name || other.name == "uninstall" || other.name == "purge" || a.name == "upgrade" && other.name == "rollback" {
+		return // these may be run, and lead elsewhere
+	}
+	s := m.stored(w)
+	if !s.Interrupted() || strings.HasPrefix(a.name, "install") && strings.HasPrefix(other.name, "install") {
+		return
+	}
+	before := w.tree()
+	code, out := w.run(other, none, -1)
+	missing := at.version == "" && code == exitUsage && strings.Contains(out, "nothing is installed") // it was cut off early
+	if !missing && (code != exitContradicts || !strings.Contains(out, "was interrupted")) {
+		w.wrongf("%s after %s was cut off: exit code %d\n%s", other.name, a.name, code, out)
+	}
+	w.same(other.name+", which contradicts,", before, w.tree())
+	m.counts["contradicted"]++
+}
