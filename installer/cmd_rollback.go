@@ -121,7 +121,13 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 		}
 	}
 	g.printf("%s had not replaced anything; it is taken back\n", d.state.Doing())
-	return true, errors.Join(d.takenBack(), d.sweepSlots(), d.sweepCopies())
+	s := d.state.Undone()
+	s.Unreported = state.Rollback // again it would go back further
+	if err := errors.Join(d.saveState(s), d.sweepSlots(), d.sweepCopies()); err != nil {
+		return true, err
+	}
+	d.reported()
+	return true, nil
 }
 
 // wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted, or of

@@ -79,13 +79,13 @@ func (r *replacement) reportAgain(ctx context.Context) error {
 }
 
 // reported stores that the end of the rollback was reported.
-func (r *replacement) reported() {
-	if !r.unreported() {
+func (d *deployment) reported() {
+	if !d.unreported() {
 		return
 	}
-	s := r.state
+	s := d.state
 	s.Unreported = ""
-	if err := r.saveState(s); err != nil {
-		r.g.printf("warning: the next rollback only says again that this one is complete: %v\n", err)
+	if err := d.saveState(s); err != nil {
+		d.g.printf("warning: the next rollback only says again that this one is complete: %v\n", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/state"
 )
 
 // waysTo are short ways to each state of the model.
@@ -94,6 +96,9 @@ func (s *sweep) command(w *modelHost, way string, a act, at installation) {
 // TestRollbackIsNotRepeatedForward: a rollback that has done its change, and is cut off before it has said so, only says so
 // when it is run again. The next one goes forward.
 func TestRollbackIsNotRepeatedForward(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is long, and has one goroutine")
+	}
 	m := newModel(t)
 	w, at := m.host(), installation{}
 	rollback := acts[3]
@@ -127,5 +132,52 @@ func TestRollbackIsNotRepeatedForward(t *testing.T) {
 	}
 	if again < 3 {
 		t.Errorf("only %d rollbacks were cut off after their change", again)
+	}
+}
+
+// TestTakingBackEndsThere: a rollback that takes back an upgrade which was cut off, and is cut off, too, leads to what was
+// before the upgrade when it is run again, and not to what rollback brought back before.
+func TestTakingBackEndsThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is long, and has one goroutine")
+	}
+	m := newModel(t)
+	w, at := m.host(), installation{}
+	for _, name := range []string{"install old", "upgrade", "rollback"} {
+		a, err := actNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = m.step(w, event{act: a, what: none}, at)
+	}
+	upgrade, rollback := acts[2], acts[3]
+	tried := 0
+	for from := 12; from < m.length(w, upgrade, at); from += 41 {
+		cut := m.copyOf(w)
+		if cut.run(upgrade, killed, from); m.stored(cut).Phase != state.Upgrading {
+			cut.remove()
+			continue
+		}
+		whole := m.copyOf(cut)
+		whole.run(rollback, none, -1)
+		length := len(whole.changes)
+		whole.remove()
+		for second := max(0, length-20); second < length; second++ {
+			tried++
+			copied := m.copyOf(cut)
+			if code, _ := copied.run(rollback, killed, second); code != exitOK {
+				copied.run(rollback, none, -1)
+			}
+			m.settle(copied, at)
+			m.compare(copied, rollback, at)
+			if len(copied.wrong) > 0 {
+				t.Errorf("upgrade killed at %d, rollback at %d of %d: %s\n%s", from, second, length, strings.Join(copied.wrong, "\n"), strings.Join(copied.history, "\n"))
+			}
+			copied.remove()
+		}
+		cut.remove()
+	}
+	if tried < 30 {
+		t.Errorf("only %d tried", tried)
 	}
 }

@@ -376,9 +376,9 @@ func (u Unpack) swap(env *engine.Env) error {
 	return env.Host.Rename(u.staging(), u.Target)
 }
 
-// Commit implements [engine.Committer]: it drops the version before.
+// Commit implements [engine.Committer]: it drops the version before, and one that was cut off while it was unpacked.
 func (u Unpack) Commit(_ context.Context, env *engine.Env) error {
-	return u.dropOld(env)
+	return errors.Join(u.dropOld(env), env.Host.RemoveAll(u.staging()))
 }
 
 // dropOld removes the version before, when all that is not its component's has been moved out of it.
