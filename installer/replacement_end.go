@@ -62,8 +62,8 @@ func (r *replacement) unproven(ctx context.Context, failure error) error {
 		"run fate-installer rollback to bring the former versions and their database back")
 }
 
-// unreported reports whether the last rollback was completed, and ended before it said so. Who runs it again then means the
-// same rollback, not one that returns to the newer versions.
+// unreported reports whether the last rollback was completed, and its command ended before it said so. The same command
+// again then completes that rollback, and does not return to the newer versions.
 func (d *deployment) unreported() bool { return d.state.Unreported == state.Rollback }
 
 // reportAgain ends a completed rollback whose command ended before.
