@@ -29,7 +29,7 @@ type patience struct {
 	waiting map[string]absence // by program
 }
 
-// absence is what a program waits for when nobody waits with it any more.
+// absence is a dependency that is still missing when --wait has expired.
 type absence struct {
 	Program string `json:"program"`
 	Needs   string `json:"needs"`

@@ -142,7 +142,7 @@ EXIT STATUS
 	f.StringVar(&o.out, "out", "", "appliance `file` to write")
 	f.StringVar(&o.stub, "stub", "", "program `file` to put the payload behind, for another platform (default: this program)")
 	f.StringVar(&o.codec, "codec", payload.CodecZstd, "compression: zstd, or xz for the smallest media and slow unpacking")
-	f.StringVar(&o.compressor, "compressor", compressorAuto, "`who` compresses: this program (built-in), the machine's xz or zstd (tool), or auto: built-in for zstd, and xz if there is one")
+	f.StringVar(&o.compressor, "compressor", compressorAuto, "`NAME` of the compressor: built-in (this program), tool (the machine's xz or zstd), or auto: built-in for zstd, and xz if there is one")
 	takesWords(f, "codec", payload.CodecZstd, payload.CodecXZ)
 	takesWords(f, "compressor", compressorAuto, compressorBuiltIn, compressorTool)
 	f.IntVar(&o.level, "level", 0, "zstd `level` as in zstd -LEVEL, of the built-in encoder; 0 is the best it has")

@@ -57,7 +57,7 @@ EXIT STATUS
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave the components alone whose directory is there already")
 	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 3, or 2 with xz")
 	cmd.Flags().BoolVar(&o.allowNoExec, "allow-noexec", false, "unpack although DIR is on a file system that runs no programs")
-	cmd.Flags().BoolVar(&o.noSync, "no-sync", false, "leave it to the system when the data reaches the disk: for what a power cut may take")
+	cmd.Flags().BoolVar(&o.noSync, "no-sync", false, "do not fsync; a crash may lose data")
 	return cmd
 }
 

@@ -187,7 +187,7 @@ func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) 
 	}
 	if in.Host == nil && in.Guest == nil && in.Exchange == nil {
 		if !canAsk(g) {
-			return nil, withHint(errors.New("cannot make a cluster of no side"), "fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2")
+			return nil, withHint(errors.New("no side given: use --host, --guest or --exchange"), "fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2")
 		}
 		if err := ask(g, &in); err != nil {
 			return nil, err

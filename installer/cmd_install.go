@@ -51,7 +51,7 @@ const defaultWait = 10 * time.Minute
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	o.wantedOptions.addFlags(f)
 	f.StringSliceVar(&o.only, "only", nil, "install these `MODULES` of this host only: "+strings.Join(fate.ModuleNames(), ", "))
-	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy), "how `much` to do: install (unpack, nothing is configured or started), config (configure and start what was unpacked), or deploy (both)")
+	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy), "`MODE`: install (unpack, nothing is configured or started), config (configure and start what was unpacked), or deploy (both)")
 	f.StringVar(&o.keys, "keys", "", "TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
 	takesWords(f, "only", fate.ModuleWords()...)
 	takesWords(f, "mode", modeNames()...)
@@ -320,7 +320,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	d.wait = newPatience(d.spec, opts.wait, view.service)
 	env := d.env(view)
 	env.Force = opts.forceConfig
-	d.g.printf("carrying out %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.journalPath())
+	d.g.printf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.journalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
 	if err == nil {
 		err = d.awaitReady(ctx, env)

@@ -29,9 +29,9 @@ func newMinCommand(g *globals) *cobra.Command {
 	opts := &minOptions{}
 	cmd := &cobra.Command{
 		Use:   "min",
-		Short: "Run the minimal test: train two models on columns of both sides, judge them, predict with them",
+		Short: "Run the minimal test: train, evaluate and predict with two models",
 		Long: `Run FATE's minimal test on the installed party: hetero logistic regression and SecureBoost on a small data set whose
-columns are divided between guest and host. Each is trained, judged by the area under its curve, and used to predict.
+columns are divided between guest and host. Each is trained, evaluated by its AUC, and used to predict.
 
 Without --guest and --host both sides are this party. With another party, first run it there with --upload, which puts
 the host's half of the data into that party's storage, then here on the guest's host.

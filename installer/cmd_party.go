@@ -138,8 +138,8 @@ func newPartyRemoveCommand(g *globals) *cobra.Command {
 	o := &partyChangeOptions{}
 	cmd := &cobra.Command{
 		Use:   "remove PARTY...",
-		Short: "Have no route of its own for a party any more",
-		Long: `Have no route of its own for a party any more. Its messages then go where "default" leads, and nowhere when there is no
+		Short: "Remove the route to a party",
+		Long: `Remove the route to a party. Its messages then go where "default" leads, and nowhere when there is no
 such route, as on an exchange.
 ` + partyChangeHelp,
 		Example: `  fate-installer party remove 9998`,

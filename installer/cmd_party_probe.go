@@ -180,7 +180,7 @@ func (t *partyTest) installedKeys() ([]fate.NamedFile, error) {
 	d := &deployment{g: t.g, host: h, spec: t.spec}
 	files, missing, err := d.installedKeys()
 	if len(missing) > 0 {
-		return nil, err // some are as good as none: what is there is not ours to judge here
+		return nil, err // an incomplete key set counts as none
 	}
 	return files, err
 }

@@ -21,7 +21,7 @@ func newProbeMySQLCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:    "probe-mysql",
-		Short:  "Log in to the database and ask it for 1",
+		Short:  "Log in to the database and run SELECT 1",
 		Hidden: true,
 		Long: `Log in to the database with the [client] section of an option file and run SELECT 1. The password is read from the
 file, so it is on no command line.

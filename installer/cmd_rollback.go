@@ -142,7 +142,7 @@ func (d *deployment) wayBack() (*slot, error) {
 	}
 	s, err := d.findSlot(id)
 	if err == nil && s == nil {
-		err = exitCode(withHint(errors.New("cannot roll back: no upgrade was made, so that nothing was kept"),
+		err = exitCode(withHint(errors.New("cannot roll back: there is no upgrade to roll back"),
 			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"), exitUsage)
 	}
 	return s, err

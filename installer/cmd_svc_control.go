@@ -22,7 +22,7 @@ type svcControlOptions struct {
 
 func (o *svcControlOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.NoWait, "no-wait", false, "do not wait for the outcome")
-	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "wait at most this `long` (default: as long as it takes)")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "wait at most this `DURATION` (default: no limit)")
 }
 
 const controlExitStatus = `

@@ -42,8 +42,8 @@ EXIT STATUS
 		ValidArgsFunction: completeNames(g),
 		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcLogs(cmd.Context(), g, o, args[0]) },
 	}
-	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "go on with what is added")
-	cmd.Flags().IntVarP(&o.Lines, "lines", "n", 20, "how `many` lines of what is there")
+	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "follow the log")
+	cmd.Flags().IntVarP(&o.Lines, "lines", "n", 20, "show the last `N` lines")
 	cmd.Flags().BoolVar(&o.Rotate, "rotate", false, "show nothing, rotate the log")
 	cmd.Flags().BoolVar(&o.Stderr, "stderr", false, "the log of the error output, where it is a file of its own")
 	return cmd

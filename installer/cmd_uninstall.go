@@ -306,7 +306,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 			d.g.printf("  %s\n", what)
 		}
 	}
-	d.g.printf("%s of the installation %s on this host\n", count.Of(len(remaining), "thing"), count.Noun(len(remaining), "is", "are"))
+	d.g.printf("%s %s on this host\n", count.Of(len(remaining), "installed item"), count.Noun(len(remaining), "remains", "remain"))
 	return result
 }
 

@@ -142,7 +142,7 @@ func (d *deployment) refuseDowngrade() error {
 	engine := d.spec.DatabaseEngine()
 	for _, other := range fate.DatabaseEngines {
 		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" && d.spec.Runs(fate.MySQL) {
-			return withHint(fmt.Errorf("cannot upgrade from %s to %s: neither reads the other's files", other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
+			return withHint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible", other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
 		}
 	}
 	for _, c := range d.changes() {

@@ -29,7 +29,7 @@ func TestUpgradeAndBack(t *testing.T) {
 		t.Errorf("before an install: exit code %d\n%s", code, stderr)
 	}
 	good("--payload", old, "--role", "exchange", "--ip", "192.168.0.88")
-	if _, stderr, code := run("rollback"); code != exitUsage || !strings.Contains(stderr, "no upgrade was made") {
+	if _, stderr, code := run("rollback"); code != exitUsage || !strings.Contains(stderr, "there is no upgrade to roll back") {
 		t.Errorf("rollback without an upgrade: exit code %d\n%s", code, stderr)
 	}
 	eggroll := filepath.Join(root, "data/projects/fate/eggroll")

@@ -25,7 +25,7 @@ import (
 // lockPath is held by whoever changes the installation. It is in /run, which a reboot empties.
 const lockPath = "/run/fate-installer.lock"
 
-// deployment is one command line held against one host: what is wanted here, what is there, and the plan between them.
+// deployment is the desired state of a host, its installed state, and the plan between them.
 type deployment struct {
 	g       *globals
 	host    *host.Host

@@ -123,10 +123,10 @@ func (d *deployment) printEndText(end endReport) {
 		d.g.printf("warning: %s\n", w)
 	}
 	if end.Changed == 0 {
-		d.g.printf("nothing to do: %s right already (%.1fs)\n", count.Of(end.Unchanged, "thing is", "things are"), end.Elapsed)
+		d.g.printf("nothing to do: %s unchanged (%.1fs)\n", count.Of(end.Unchanged, "step"), end.Elapsed)
 		return
 	}
-	d.g.printf("done: %d changed, %d right already (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
+	d.g.printf("done: %d changed, %d unchanged (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
 	if len(end.Programs) > 0 {
 		t := newTable(d.g.Stdout, "PROGRAM", "STATE", "READY")
 		for _, p := range end.Programs {

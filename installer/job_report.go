@@ -116,7 +116,7 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 // defaultBase is the base directory that the texts of causes name.
 var defaultBase = regexp.MustCompile(`/data\b`)
 
-// mostLines is how many lines of logs are shown when they are all that is known.
+// mostLines limits the lines of logs that are shown when nothing else is known.
 const mostLines = 10
 
 // makePrintable takes out of evidence the passwords, and what could act on a terminal.

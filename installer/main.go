@@ -178,7 +178,7 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.StringVar(&g.Base, "base", "/data", "base `directory`; every path below it moves along, and base: of the cluster file is used when this is left out")
 	f.StringVar(&g.User, "user", "", "`user` that owns the files and runs the programs (default: what the cluster file says, else app)")
 	f.StringVar(&g.Group, "group", "", "that user's `group` (default: what the cluster file says, else apps)")
-	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json; check has junit, too")
+	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json; check also supports junit")
 	f.BoolVar(&g.Yes, "yes", false, "do not ask, go ahead")
 	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	f.StringVar(&g.Root, "root", "/", "operate on the tree below `DIR` instead of /: files only, no commands, no processes")

@@ -103,7 +103,7 @@ func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 	return c.compare(before, after)
 }
 
-// meaning makes c.spec the one of the site as it is changed by now, with the keys that are installed, and returns it.
+// meaning resolves c.spec again after a change to the site, with the installed keys, and returns it.
 func (c *partiesChange) meaning() (*fate.Spec, error) {
 	spec, err := c.specOf(&c.site)
 	if err != nil {
@@ -203,7 +203,7 @@ func (c *partiesChange) activate(ctx context.Context) string {
 		return "already"
 	case slices.Contains(c.programs, rollsite):
 		return "now, " + rollsite + " was restarted"
-	case c.spec.Role == fate.RoleExchange: // it is no party, and so nothing that is sent to it is for it
+	case c.spec.Role == fate.RoleExchange: // an exchange has no party ID
 		return "within a minute, when " + rollsite + " reads its route table again"
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)

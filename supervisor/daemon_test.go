@@ -48,7 +48,7 @@ func TestDaemonKilled(t *testing.T) {
 	}
 }
 
-// TestDaemonKept ends the daemon politely with the wish that its programs go on.
+// TestDaemonKept ends the daemon with a request to keep its programs running.
 func TestDaemonKept(t *testing.T) {
 	b := newBench(t)
 	b.write(b.child("a", "sleep"))

@@ -30,7 +30,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Step is one thing that shall be so on the host. A step is plain data and may be used by several runs.
+// Step is a desired state of the host. A step is plain data and may be used by several runs.
 type Step interface {
 	// ID names the step: its kind, a colon and its object, as in "file:/etc/sysctl.d/90-fate.conf". It is the same in
 	// every run and in every release, because the journal of an old run is read by a new program.

@@ -113,7 +113,7 @@ func (w *clusterWriter) party(s *Side) yamlMap {
 		w.spark(&m, s)
 	}
 	if !s.Secrets.MySQLRoot.IsZero() {
-		w.block(&m, "secrets", yamlMap{secretItem("mysql_root", s.Secrets.MySQLRoot)}, "Passwords that are left out are drawn at installation and kept on the host.")
+		w.block(&m, "secrets", yamlMap{secretItem("mysql_root", s.Secrets.MySQLRoot)}, "Passwords that are left out are generated during installation and kept on the host.")
 	}
 	return m
 }
@@ -147,7 +147,7 @@ func modulesItems(enable bool, ips []string) yamlMap {
 	return yamlMap{item("enable", enable), item("ips", texts(ips))}
 }
 
-// secretItem is left out of its block when the secret is drawn at installation.
+// secretItem is left out of its block when the secret is generated during installation.
 func secretItem(key string, s Secret) yaml.MapItem {
 	if s.IsZero() {
 		return yaml.MapItem{}

@@ -25,7 +25,7 @@ const (
 	StatusSkipped Status = "skipped" // could not be decided; Measured says why
 	StatusPlanned Status = "planned" // not so yet: install does it
 	StatusWarning Status = "warning" // works, but worse than it should
-	StatusWaived  Status = "waived"  // refused, and the operator took responsibility
+	StatusWaived  Status = "waived"  // refused, and overridden by the operator with --waive
 	StatusRefused Status = "refused" // cannot work
 )
 

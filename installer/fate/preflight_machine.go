@@ -65,7 +65,7 @@ func (p *preflight) distribution() {
 	i := slices.IndexFunc(distributions, func(d struct{ id, oldest string }) bool { return strings.EqualFold(d.id, os.ID) })
 	switch {
 	case i < 0 && !os.Is("rhel") && !os.Is("debian"):
-		r.warn("it is not known to us; what decides are the C library and the kernel, which are checked apart")
+		r.warn("untested distribution; glibc and kernel are checked separately")
 	case i >= 0 && distributions[i].oldest != "" && host.CompareVersions(os.Version, distributions[i].oldest) < 0:
 		r.refuse("%s is too old: upgrade to %s or later", os.Version, distributions[i].oldest)
 	default:

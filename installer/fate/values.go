@@ -73,7 +73,7 @@ func (w *valueWalker) walk(v reflect.Value, path, source string) {
 		switch {
 		case !s.IsZero():
 		case drawnSecrets[path[strings.Index(path, ".")+1:]]:
-			shown = "(drawn at installation)"
+			shown = "(generated during installation)"
 		default:
 			shown = ""
 		}

@@ -198,7 +198,7 @@ const (
 
 func (p *Prober) clock(r *report, hello *Hello, heard time.Time) {
 	if hello == nil {
-		r.add("clock", Skipped, "run fate-installer party test --listen on the other side at the same time", "nobody there tells the time")
+		r.add("clock", Skipped, "run fate-installer party test --listen on the other side at the same time", "the peer reports no clock")
 		return
 	}
 	off := hello.Time.Sub(heard.Add(-hello.trip / 2))

@@ -97,7 +97,7 @@ func (b bench) uninstallToTheEnd(host string) {
 	if strings.Contains(out, "  kept ") || !strings.Contains(out, ", 0 kept, 0 left") {
 		b.t.Errorf("the purge kept something:\n%s", out)
 	}
-	if out := b.run(host, installerFile, "uninstall", "--verify"); !strings.Contains(out, "0 things of the installation") {
+	if out := b.run(host, installerFile, "uninstall", "--verify"); !strings.Contains(out, "0 installed items remain") {
 		b.t.Errorf("uninstall --verify after everything was removed:\n%s", out)
 	}
 	b.run(host, "sh", "-c", "! ls -d /tmp/hsperfdata_app /tmp/tomcat.8080.* /data/projects/common/supervisord 2>/dev/null")
