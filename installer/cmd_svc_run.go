@@ -52,6 +52,8 @@ Program files have the keys of supervisor 4. These are added to them:
   log_compress, log_total_maxbytes
                       gzip rotated logs (true); limit for a log with all that was rotated
   log_files           logs that the program writes by itself, with wildcards, for status and why
+  data_dirs           other directories that it writes to: it is degraded while a file system of these or of its logs has
+                      less than 512 MiB free, or than 5 % of its size
   ports               what it listens on, for status and why
 
 EXIT STATUS

@@ -245,6 +245,8 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return st.Why
 	case st.State == Backoff && st.Vain >= hopelessAfter:
 		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.Vain), st.Why)
+	case st.Degraded && st.LowSpace != "" && len(st.DegradedBy) == 0 && depth == 0:
+		return st.Why
 	case (st.State == Waiting || st.Degraded) && depth < maxProgramsRun:
 		for _, d := range slices.Concat(st.WaitsFor, st.DegradedBy) {
 			dep := sup.service(d)

@@ -52,6 +52,7 @@ func (p Program) INI() []byte {
 	e.num("log_total_maxbytes", p.LogTotalMaxBytes, d.LogTotalMaxBytes)
 
 	e.words("log_files", p.LogFiles)
+	e.words("data_dirs", p.DataDirs)
 
 	e.str("depends_on", strings.Join(p.DependsOn, ","), "")
 	e.str("needs", strings.Join(p.Needs, ","), "")

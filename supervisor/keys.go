@@ -50,6 +50,7 @@ var programKeys = []programKey{
 	bytesKey("log_total_maxbytes", func(p *Program) *int64 { return &p.LogTotalMaxBytes }),
 
 	{"log_files", func(p *Program, v string) (err error) { p.LogFiles, err = splitWords(v); return err }},
+	{"data_dirs", func(p *Program, v string) (err error) { p.DataDirs, err = splitWords(v); return err }},
 
 	{"depends_on", func(p *Program, v string) error { p.DependsOn = splitList(v); return nil }},
 	{"needs", func(p *Program, v string) error { p.Needs = splitList(v); return nil }},

@@ -11,19 +11,22 @@ import (
 
 // judge completes a status by what other programs are at this moment.
 func (sup *Supervisor) judge(st *Status) {
-	st.Ready, st.Degraded, st.DegradedBy = st.own, false, []string{}
+	st.Ready, st.Degraded, st.DegradedBy, st.LowSpace = st.own, false, []string{}, ""
 	if !st.own {
 		return
 	}
 	st.Why = ""
-	st.DegradedBy = sup.missing(st)
-	if len(st.DegradedBy) == 0 {
+	st.DegradedBy, st.LowSpace = sup.missing(st), sup.lacksSpace(st.Name)
+	if len(st.DegradedBy) == 0 && st.LowSpace == "" {
 		return
 	}
 	st.Ready, st.Degraded = false, true
 	var parts []string
 	for _, name := range st.DegradedBy {
 		parts = append(parts, name+" "+sup.stateOf(name))
+	}
+	if st.LowSpace != "" {
+		parts = append(parts, st.LowSpace)
 	}
 	st.Why = "degraded: " + strings.Join(parts, ", ")
 }

@@ -57,6 +57,10 @@ type Program struct {
 	// looked at when it fails, like its standard streams, and left alone otherwise.
 	LogFiles []string
 
+	// DataDirs are directories that the program writes to besides those of its logs, as absolute paths. While the file
+	// system of one of all these has less than its Reserve left, the program is degraded.
+	DataDirs []string
+
 	DependsOn       []string // programs that must be ready before this one starts
 	Needs           []string // programs it does not wait for at its start, and cannot work without
 	DependantsAfter string   // when programs that depend on this one may start: DependantsReady or DependantsListening
@@ -202,6 +206,7 @@ func (p Program) clone() Program {
 	p.PassEnvironment = slices.Clone(p.PassEnvironment)
 	p.ExitCodes = slices.Clone(p.ExitCodes)
 	p.LogFiles = slices.Clone(p.LogFiles)
+	p.DataDirs = slices.Clone(p.DataDirs)
 	p.DependsOn = slices.Clone(p.DependsOn)
 	p.Needs = slices.Clone(p.Needs)
 	p.ReadyHTTP = p.ReadyHTTP.clone()

@@ -34,9 +34,11 @@ type Status struct {
 	State State  `json:"state"`
 	// Ready is whether the program works: its probe passed, and what it needs serves.
 	Ready bool `json:"ready"`
-	// Degraded is whether only that is missing which other programs do; DegradedBy names them.
+	// Degraded is whether only that is missing which other programs do, or room on a file system that it writes to.
+	// DegradedBy names the programs, LowSpace the file system.
 	Degraded   bool     `json:"degraded"`
 	DegradedBy []string `json:"degraded_by"`
+	LowSpace   string   `json:"low_space,omitempty"`
 	// Serving is whether programs that depend on it may start: it is ready, or listens and needs them to become ready.
 	Serving bool `json:"serving"`
 	PID     int  `json:"pid"`

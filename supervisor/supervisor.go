@@ -25,6 +25,8 @@ type Options struct {
 	// Subreaper makes the process the parent of what its descendants leave behind. It reaps every child nobody
 	// watches, so the process must have no children of its own.
 	Subreaper bool
+
+	roomOf func(dir string) room // asks a file system; nil: the function of that name
 }
 
 // Supervisor keeps programs running. It is made by New, knows no sockets and no signals, and is safe for concurrent use.
@@ -49,9 +51,13 @@ type Supervisor struct {
 	stopping atomic.Bool  // everything is being stopped for good: nothing is started any more
 	changes  sync.Mutex   // held while the set of programs changes
 	rotating sync.Mutex   // held while a log is rotated: two rotations of one log would lose lines and double others
+	looking  sync.Mutex   // held while file systems are looked at
 	mu       sync.RWMutex // guards services; a leaf: no service is called with it held
 	byName   map[string]*service
 	closed   bool
+
+	roomOf   func(dir string) room             // asks a file system; another in tests
+	lowSpace atomic.Pointer[map[string]string] // program -> file system with less than its reserve
 
 	conf    atomic.Pointer[Config] // in force
 	pending atomic.Pointer[Config] // read, not applied
@@ -80,7 +86,10 @@ func New(cfg *Config, o Options) (*Supervisor, error) {
 	sup := &Supervisor{
 		log: o.Log, environ: o.Environ, tag: hex.EncodeToString(sum[:4]), boot: boot, second: time.Second,
 		records: records, reaper: reaper, table: &procTable{}, events: newEventLog(), probeClient: newProbeClient(),
-		byName: make(map[string]*service),
+		byName: make(map[string]*service), roomOf: o.roomOf,
+	}
+	if sup.roomOf == nil {
+		sup.roomOf = roomOf
 	}
 	if !o.NoCgroups {
 		sup.cgroups = findCgroups(sup.tag)
@@ -93,6 +102,7 @@ func New(cfg *Config, o Options) (*Supervisor, error) {
 	}
 	sup.takeOver(old)
 	sup.background(sup.rotateLogs)
+	sup.background(sup.watchSpace)
 	return sup, nil
 }
 

@@ -78,6 +78,14 @@ func (p *Program) checkTexts() error {
 			return fmt.Errorf("%s %q is not an absolute path", key, path)
 		}
 	}
+	for _, dir := range p.DataDirs {
+		if err := checkText("data_dirs", dir, false); err != nil {
+			return err
+		}
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("data_dirs %q is not an absolute path", dir)
+		}
+	}
 	for _, pattern := range p.LogFiles {
 		if err := checkText("log_files", pattern, false); err != nil {
 			return err

@@ -73,6 +73,12 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 		f.Text = fmt.Sprintf("is ready (pid %d, up %s)", st.PID, uptime(time.Since(st.Started)))
 		return f, ""
 	}
+	if st.Degraded && len(st.DegradedBy) == 0 {
+		f.Text = fmt.Sprintf("runs (pid %d, up %s), but %s", st.PID, uptime(time.Since(st.Started)), st.LowSpace)
+		f.Advice = "make room: df -h and du -x --max-depth=2 on that directory show what takes it; old directories of jobs in the logs " +
+			"of fateflow and eggroll can be removed, nothing else does that"
+		return f, ""
+	}
 	if st.Degraded {
 		next := sup.nextMissing(&st)
 		f.Text = fmt.Sprintf("runs (pid %d, up %s) and cannot work: it needs %s, which is not ready",
@@ -140,7 +146,7 @@ func (sup *Supervisor) nextMissing(st *Status) string {
 		if s := sup.service(n); s == nil || !s.status.Load().Serving {
 			return n
 		}
-		if dep := sup.statusOf(sup.service(n)); dep.Degraded || len(sup.missing(&dep)) > 0 {
+		if dep := sup.statusOf(sup.service(n)); len(dep.DegradedBy) > 0 || len(sup.missing(&dep)) > 0 {
 			return n
 		}
 	}

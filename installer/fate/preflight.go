@@ -142,7 +142,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
 		p.address, p.hostname, p.reverse, p.ports, p.portRange, p.peers,
-		p.database, p.space, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable, p.sockets, p.writable,
+		p.database, p.space, p.reserve, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable, p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
 		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
 	} {

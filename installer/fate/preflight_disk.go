@@ -1,12 +1,14 @@
 package fate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"fate-installer/installer/host"
 	"fate-installer/payload"
+	"fate-installer/supervisor"
 )
 
 // Space that an installation needs besides its components.
@@ -130,6 +132,42 @@ func (p *preflight) logSpace() {
 	}
 	r.ok()
 }
+
+// reserve refuses a file system that would have less left than what the supervisor watches: programs on it are degraded,
+// and jobs fail when it is full.
+func (p *preflight) reserve() {
+	l := p.s.Layout
+	dirs := []string{l.Data(), l.Logs(), l.Temp(), l.Projects()}
+	if p.s.Runs(MySQL) {
+		dirs = append(dirs, l.DatabaseData())
+	}
+	seen := map[uint64]bool{}
+	for _, dir := range dirs {
+		fs, ok := p.f.PathFact(dir)
+		if !ok || fs.Size == 0 || seen[fs.Device] {
+			continue
+		}
+		seen[fs.Device] = true
+		free, text := fs.Free, "free"
+		for _, n := range p.needs() {
+			if n.fs.Device == fs.Device && n.bytes > 0 {
+				free -= min(free, n.bytes)
+				text = "free when all is installed"
+			}
+		}
+		wanted := supervisor.Reserve(fs.Size)
+		r := p.check("reserve:"+orRootPath(fs.Mount), "room in reserve for data, logs and database on "+orRoot(fs.Mount),
+			size(wanted)+": 512 MiB, or 5 % of a small file system").measured("%s %s", size(free), text)
+		if free < wanted {
+			r.refuse("free %s more on %s: below the reserve programs are degraded, and on a full disk every job fails",
+				size(wanted-free), orRoot(fs.Mount))
+			continue
+		}
+		r.ok()
+	}
+}
+
+func orRootPath(mount string) string { return cmp.Or(mount, "/") }
 
 func orRoot(mount string) string {
 	if mount == "" {

@@ -243,6 +243,7 @@ func TestPreflight(t *testing.T) {
 		"peer is down":        {func(f *host.Facts) { f.Peers[0].Connected, f.Peers[0].Error = false, "connection refused" }, in, "reach:192.168.0.99:9371", StatusWarning, "connection refused"},
 		"peer without TLS":    {func(f *host.Facts) { f.Peers[0].Shaken = false }, in, "reach:192.168.0.99:9371", StatusWarning, "without TLS"},
 		"disk full":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 1 << 30 }) }, in, "disk:/", StatusRefused, "1.0 GiB free"},
+		"reserve gone":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 400 << 20 }) }, installed, "reserve:/", StatusRefused, "400 MiB free"},
 		"small disk":          {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Size, p.Free = 40<<30, 30<<30 }) }, in, "disk-data", StatusWarning, "30.0 GiB"},
 		"no inodes":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.InodesFree = 1000 }) }, in, "inodes:/", StatusRefused, "1000 free"},
 		"btrfs has no inodes": {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Inodes, p.InodesFree = 0, 0 }) }, in, "", "", ""},

@@ -24,6 +24,7 @@ func Programs(s *Spec) []supervisor.Program {
 		if f := build[m]; f != nil {
 			p := f(s)
 			p.Priority = 100 + 10*i
+			p.DataDirs = s.dataDirs(m)
 			if len(s.Needs(p.Name)) > 0 {
 				p.StartRetries = retryForEver // the other host may be away for a day, and nobody has to be called then
 			}
@@ -31,6 +32,22 @@ func Programs(s *Spec) []supervisor.Program {
 		}
 	}
 	return out
+}
+
+// dataDirs lists the directories that a module writes to besides those of its logs.
+func (s *Spec) dataDirs(m Module) []string {
+	l := s.Layout
+	switch m {
+	case MySQL:
+		return []string{l.DatabaseData(), l.DatabaseTemp()}
+	case ClusterManager, NodeManager:
+		return []string{l.EggrollData(), l.ProgramTemp()}
+	case ZooKeeper:
+		return []string{l.ZooKeeperData(), l.ZooKeeperLogs()}
+	case FateFlow:
+		return []string{l.Flow(), l.Data(), l.ProgramTemp()}
+	}
+	return nil
 }
 
 // The limits of upstream's guide, for the processes that hold a connection, store or worker per task.
