@@ -29,7 +29,7 @@ type Child struct {
 	err  error // set before done is closed
 }
 
-// Start starts a command in a process group of its own. Its output goes to c.Output, and nowhere when that is nil. It
+// Start starts a command in a session of its own. Its output goes to c.Output, and nowhere when that is nil. It
 // fails with [ErrNoCommands] for a tree.
 func (h *Host) Start(c Cmd) (*Child, error) {
 	s, ok := h.runner.(Starter)

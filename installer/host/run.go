@@ -131,8 +131,9 @@ func command(ctx context.Context, c Cmd) (*exec.Cmd, func(), error) {
 	if cmd.Dir == "" {
 		cmd.Dir = "/"
 	}
-	// A process group of its own: what the command started ends with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A session of its own, and so a process group: what the command started ends with it, and what it runs as another
+	// user has no terminal of ours, into which it could put text as if root had typed it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if c.Credential != nil {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: c.Credential.UID, Gid: c.Credential.GID}
 	}
