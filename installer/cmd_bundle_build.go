@@ -176,7 +176,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	if err != nil {
 		return err
 	}
-	lock, err := bundle.ReadLock(o.lock)
+	lock, err := input(g, func() (*bundle.Lock, error) { return bundle.ReadLock(o.lock) })
 	if err != nil {
 		return bundleError(err)
 	}

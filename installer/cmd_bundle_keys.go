@@ -44,7 +44,7 @@ const passwordFileLimit = 64 << 10
 // readPassword reads the first line of a file, or asks on the terminal.
 func readPassword(g *globals, file, prompt string) (string, error) {
 	if file != "" {
-		data, err := problem.ReadFile(file, passwordFileLimit)
+		data, err := input(g, func() ([]byte, error) { return problem.ReadFile(file, passwordFileLimit) })
 		if err != nil {
 			return "", fmt.Errorf("cannot read the password: %w", err)
 		}
@@ -55,8 +55,15 @@ func readPassword(g *globals, file, prompt string) (string, error) {
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return "", withHint(errors.New("there is no terminal to ask for the password on"), "put it into a file and name that with --password-file")
 	}
+	before, err := term.GetState(int(in.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("cannot ask for the password: %w", err)
+	}
 	fmt.Fprint(g.Stderr, prompt)
-	secret, err := term.ReadPassword(int(in.Fd()))
+	secret, err := input(g, func() ([]byte, error) { return term.ReadPassword(int(in.Fd())) })
+	if errors.Is(err, context.Canceled) {
+		err = errors.Join(err, term.Restore(int(in.Fd()), before)) // so that the terminal shows again what is typed
+	}
 	fmt.Fprintln(g.Stderr)
 	return string(secret), err
 }

@@ -296,7 +296,7 @@ func canAsk(g *globals) bool {
 
 // ask puts the questions of init, each with an answer in brackets that Enter accepts.
 func ask(g *globals, in *fate.InitOptions) error {
-	q := &questions{in: bufio.NewScanner(g.Stdin), out: g.Stderr}
+	q := &questions{g: g, in: bufio.NewScanner(g.Stdin), out: g.Stderr}
 	for _, party := range []struct {
 		role   fate.Role
 		target **fate.InitSide
@@ -334,6 +334,7 @@ func ask(g *globals, in *fate.InitOptions) error {
 
 // questions asks on the terminal's error stream, so that the file can go to standard output.
 type questions struct {
+	g   *globals
 	in  *bufio.Scanner
 	out io.Writer
 }
@@ -355,7 +356,11 @@ func (q *questions) side(role fate.Role, question string, target **fate.InitSide
 
 func (q *questions) answer(question, standard string) (string, error) {
 	fmt.Fprintf(q.out, "%s [%s]: ", question, standard)
-	if !q.in.Scan() {
+	some, err := input(q.g, func() (bool, error) { return q.in.Scan(), nil })
+	if err != nil {
+		return "", err
+	}
+	if !some {
 		return "", errors.Join(errors.New("cannot go on without an answer"), q.in.Err())
 	}
 	text := strings.ReplaceAll(strings.TrimSpace(q.in.Text()), " ", "")

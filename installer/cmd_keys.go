@@ -319,7 +319,7 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []fate.NamedFile, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := readKeyFiles(name)
+	files, err := input(g, func() ([]fate.NamedFile, error) { return readKeyFiles(name) })
 	if err != nil {
 		return nil, nil, exitCode(err, exitUsage)
 	}

@@ -161,7 +161,7 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 }
 
 func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
-	data, err := problem.ReadFile(name, keyFileLimit)
+	data, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyFileLimit) })
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot read the request: %w", err), exitUsage)
 	}
@@ -211,11 +211,11 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	own, err := readKeyFiles(o.keys)
+	own, err := input(g, func() ([]fate.NamedFile, error) { return readKeyFiles(o.keys) })
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
-	answer, err := problem.ReadFile(name, keyFileLimit)
+	answer, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyFileLimit) })
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot read the answer: %w", err), exitUsage)
 	}

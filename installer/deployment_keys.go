@@ -29,7 +29,7 @@ func (d *deployment) useKeys(name string) error {
 	if name == "" {
 		return d.keepKeys(names)
 	}
-	files, err := readKeyFiles(name)
+	files, err := input(d.g, func() ([]fate.NamedFile, error) { return readKeyFiles(name) })
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}

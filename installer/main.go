@@ -45,8 +45,9 @@ type globals struct {
 
 	recording *recording // of this command in the history; nil when it changes nothing
 
-	args   []string         // the command line, without the program
-	opened func(*host.Host) // nil but in tests, which make changes fail
+	args        []string         // the command line, without the program
+	interrupted <-chan struct{}  // closed by a signal
+	opened      func(*host.Host) // nil but in tests, which make changes fail
 
 	// Zero but in tests, which repeat a run change by change:
 	executable string // the file of this program; blank: that of the process
@@ -79,7 +80,7 @@ func main() {
 
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, g *globals, args []string) int {
-	g.args = args
+	g.args, g.interrupted = args, ctx.Done()
 	result := &resultWriter{Writer: g.Stdout}
 	g.Stdout = result
 	root := newRootCommand(g)

@@ -100,7 +100,7 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 // it.
 func readHandedFile(g *globals, name string) (data []byte, public string, err error) {
 	if name == "-" {
-		data, err = problem.ReadAll(g.Stdin, handedLimit)
+		data, err = input(g, func() ([]byte, error) { return problem.ReadAll(g.Stdin, handedLimit) })
 		return data, "", err
 	}
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)

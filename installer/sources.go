@@ -52,14 +52,14 @@ func readSources(g *globals) ([]siteSource, error) {
 	var sources []siteSource
 	for _, name := range g.Config {
 		if name == "-" {
-			data, err := problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes)
+			data, err := input(g, func() ([]byte, error) { return problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes) })
 			if err != nil {
 				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
 			}
 			sources = append(sources, siteSource{"-", string(data)})
 			continue
 		}
-		files, err := readConfigFiles(name)
+		files, err := input(g, func() ([]siteSource, error) { return readConfigFiles(name) })
 		if err != nil {
 			return nil, err
 		}

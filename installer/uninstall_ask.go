@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -108,7 +109,10 @@ func (d *deployment) askUninstall(opts *uninstallOptions) error {
 			d.layout().Base, count.Of(len(f.Steps), "step"))
 	}
 	fmt.Fprintf(d.g.Stderr, "%s? [y/N] ", q)
-	answer, err := bufio.NewReader(d.g.Stdin).ReadString('\n')
+	answer, err := input(d.g, func() (string, error) { return bufio.NewReader(d.g.Stdin).ReadString('\n') })
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
 	if err != nil || !isYes(answer) {
 		return exitCode(errors.New("nothing was changed: not confirmed"), exitUsage)
 	}
