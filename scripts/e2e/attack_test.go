@@ -128,6 +128,9 @@ func TestAdversary(t *testing.T) {
 		if n := max(short, long); i*long/n < (i+1)*long/n { // so that the long ones are spread over the short ones
 			s.replaceAndRemove(i * long / n)
 		}
+		if i%10 == 9 { // a run of hours may be ended
+			s.reportCommands(s.done)
+		}
 	}
 	s.calm()
 	b.run("host", "touch", attackerStop)

@@ -47,13 +47,8 @@ func (b bench) reportAttack(attacks string, done map[string]*attacked) {
 		b.t.Logf("attacks  %8d  %s", counts[what], what)
 		total += counts[what]
 	}
-	runs, succeeded := 0, 0
-	b.t.Logf("root's commands:  runs  succeeded  refused  seconds  by exit status")
-	for _, what := range slices.Sorted(maps.Keys(done)) {
-		d := done[what]
-		b.t.Logf("%-24s %5d %8d %8d %8.1f    %v", what, d.runs, d.succeeded, d.runs-d.succeeded, d.took.Seconds(), d.codes)
-		runs += d.runs
-		succeeded += d.succeeded
+	runs, succeeded := b.reportCommands(done)
+	for what, d := range done {
 		if d.succeeded == 0 && what != "uninstall below volumes" {
 			b.t.Errorf("%s never succeeded under attack", what)
 		}
@@ -69,6 +64,19 @@ func (b bench) reportAttack(attacks string, done map[string]*attacked) {
 			b.t.Errorf("no attack of the kind %q was tried: %v", kind, counts)
 		}
 	}
+}
+
+// reportCommands logs how root's commands ended.
+func (b bench) reportCommands(done map[string]*attacked) (runs, succeeded int) {
+	b.t.Helper()
+	b.t.Logf("root's commands:  runs  succeeded  refused  seconds  by exit status")
+	for _, what := range slices.Sorted(maps.Keys(done)) {
+		d := done[what]
+		b.t.Logf("%-24s %5d %8d %8d %8.1f    %v", what, d.runs, d.succeeded, d.runs-d.succeeded, d.took.Seconds(), d.codes)
+		runs += d.runs
+		succeeded += d.succeeded
+	}
+	return runs, succeeded
 }
 
 // checkNothingLeaked looks for root's text in all that the service user can read, and in what a diagnosis has.
