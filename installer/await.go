@@ -15,10 +15,10 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// patience waits for modules on other hosts that a program of this host needs. A program whose needs are not met in
+// depWaiter waits for modules on other hosts that a program of this host needs. A program whose needs are not met in
 // time is left to the supervisor, which goes on trying: the hosts of a party can be installed in any order, one after
 // the other even, and no command has to be repeated.
-type patience struct {
+type depWaiter struct {
 	programs []supervisor.Program             // of this host, in start order
 	needs    func(program string) []fate.Need // on other hosts
 	limit    time.Duration                    // for all waiting of a run together
@@ -38,8 +38,8 @@ type absence struct {
 
 func (a absence) String() string { return "waits for " + a.Needs }
 
-func newPatience(spec *fate.Spec, limit time.Duration, tell func(string)) *patience {
-	return &patience{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell, waiting: map[string]absence{}}
+func newDepWaiter(spec *fate.Spec, limit time.Duration, tell func(string)) *depWaiter {
+	return &depWaiter{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell, waiting: map[string]absence{}}
 }
 
 // completeTime is how long a database that answers may take until it has every schema and account.
@@ -50,7 +50,7 @@ const needPause = time.Second
 
 // bring starts programs when other hosts are ready for it. start is tried again as long as there is time, because an
 // address that answers is not yet a database with all its accounts.
-func (p *patience) bring(ctx context.Context, names []string, start func() error) error {
+func (p *depWaiter) bring(ctx context.Context, names []string, start func() error) error {
 	if a, ok := p.held(names); ok {
 		p.leave(names, a)
 		return nil
@@ -94,7 +94,7 @@ func mayBecomeReady(err error) bool {
 }
 
 // missing is the first need of the programs that is not met; needy, whether they have any.
-func (p *patience) missing(ctx context.Context, names []string) (missing *fate.Need, needy bool) {
+func (p *depWaiter) missing(ctx context.Context, names []string) (missing *fate.Need, needy bool) {
 	for _, name := range names {
 		for _, need := range p.needs(name) {
 			needy = true
@@ -116,14 +116,14 @@ func unreachable(ctx context.Context, need fate.Need) []error {
 	failed := make([]error, len(need.Addrs))
 	var group sync.WaitGroup
 	for i, addr := range need.Addrs {
-		group.Go(func() { failed[i] = knock(ctx, addr) })
+		group.Go(func() { failed[i] = dialTCP(ctx, addr) })
 	}
 	group.Wait()
 	return slices.DeleteFunc(failed, func(err error) bool { return err == nil })
 }
 
-// knock reports whether somebody listens at an address.
-func knock(ctx context.Context, addr string) error {
+// dialTCP reports whether somebody listens at an address.
+func dialTCP(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func knock(ctx context.Context, addr string) error {
 }
 
 // deadline begins to run when somebody first has to wait.
-func (p *patience) deadline() time.Time {
+func (p *depWaiter) deadline() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.until.IsZero() {
@@ -142,7 +142,7 @@ func (p *patience) deadline() time.Time {
 }
 
 // held reports whether one of the programs depends on a program of this host that waits for another host.
-func (p *patience) held(names []string) (absence, bool) {
+func (p *depWaiter) held(names []string) (absence, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, program := range p.programs {
@@ -160,7 +160,7 @@ func (p *patience) held(names []string) (absence, bool) {
 }
 
 // leave gives programs into the supervisor's care.
-func (p *patience) leave(names []string, a absence) {
+func (p *depWaiter) leave(names []string, a absence) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, name := range names {
@@ -169,7 +169,7 @@ func (p *patience) leave(names []string, a absence) {
 }
 
 // elsewhere says what a program was left waiting for; blank when it was not.
-func (p *patience) elsewhere(name string) string {
+func (p *depWaiter) elsewhere(name string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a, ok := p.waiting[name]; ok {
@@ -178,8 +178,8 @@ func (p *patience) elsewhere(name string) string {
 	return ""
 }
 
-// absences lists the programs that wait for other hosts, in start order. A run that starts nothing has no patience.
-func (p *patience) absences() []absence {
+// absences lists the programs that wait for other hosts, in start order. A run that starts nothing has no depWaiter.
+func (p *depWaiter) absences() []absence {
 	if p == nil {
 		return nil
 	}

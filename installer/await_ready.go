@@ -97,7 +97,7 @@ func unreachableNodes(ctx context.Context, spec *fate.Spec, program string) *fat
 			continue
 		}
 		attempt, cancel := context.WithTimeout(ctx, needTimeout)
-		if knock(attempt, addr) != nil {
+		if dialTCP(attempt, addr) != nil {
 			need.Addrs = append(need.Addrs, addr)
 		}
 		cancel()

@@ -12,11 +12,11 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// patient returns a patience whose program "manager" needs a database at addr, and whose "flow" needs the manager.
-func patient(addr string, limit time.Duration, told *[]string) *patience {
+// patient returns a depWaiter whose program "manager" needs a database at addr, and whose "flow" needs the manager.
+func patient(addr string, limit time.Duration, told *[]string) *depWaiter {
 	flow := supervisor.NewProgram("flow", "/bin/true")
 	flow.DependsOn = []string{"manager"}
-	return &patience{
+	return &depWaiter{
 		programs: []supervisor.Program{supervisor.NewProgram("manager", "/bin/true"), flow},
 		needs: func(program string) []fate.Need {
 			if program != "manager" {

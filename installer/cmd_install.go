@@ -248,7 +248,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.preflight(checks); err != nil {
 		return err
 	}
-	if err := d.proveAppliance(ctx); err != nil {
+	if err := d.verifyPayload(ctx); err != nil {
 		return err
 	}
 	if err := d.recordWaivers(opts.waive); err != nil {
@@ -317,7 +317,7 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	if d.stored == nil {
 		view.countSmall(plan)
 	}
-	d.wait = newPatience(d.spec, opts.wait, view.service)
+	d.wait = newDepWaiter(d.spec, opts.wait, view.service)
 	env := d.env(view)
 	env.Force = opts.forceConfig
 	d.g.printf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.journalPath())

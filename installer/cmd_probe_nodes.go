@@ -184,7 +184,7 @@ func reachNodes(ctx context.Context, nodes []string) []error {
 	out := make([]error, len(nodes))
 	var group sync.WaitGroup
 	for i, node := range nodes {
-		group.Go(func() { out[i] = knock(ctx, node) })
+		group.Go(func() { out[i] = dialTCP(ctx, node) })
 	}
 	group.Wait()
 	return out

@@ -88,7 +88,7 @@ func askModule(ctx context.Context, spec *fate.Spec, end fate.ModuleEnd) moduleS
 			err = noWorker
 		}
 	default:
-		err = knock(ctx, addr)
+		err = dialTCP(ctx, addr)
 	}
 	s.Answers = err == nil
 	if err != nil {

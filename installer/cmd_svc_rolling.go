@@ -43,7 +43,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	}
 	defer r.Close()
 	g.printf("waiting for this host's turn\n")
-	end, err := r.TakeTurn(ctx, turnName)
+	end, err := r.Lock(ctx, turnName)
 	if err != nil {
 		return exitCode(err, exitNotReady)
 	}

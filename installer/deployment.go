@@ -40,7 +40,7 @@ type deployment struct {
 	state   state.State   // of the host, as stored
 	move    state.Move    // what the command does in it
 	undone  bool          // a failed run was taken back, all of it
-	wait    *patience     // for other hosts, of an installing run
+	wait    *depWaiter    // for other hosts, of an installing run
 
 	secrets        storedSecrets // what is stored here
 	changedSecrets []string      // names of those that this run changes, also from none
@@ -270,9 +270,9 @@ func (d *deployment) unpackBytes() int64 {
 	return total
 }
 
-// proveAppliance reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is to
+// verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is to
 // be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
-func (d *deployment) proveAppliance(ctx context.Context) error {
+func (d *deployment) verifyPayload(ctx context.Context) error {
 	if d.payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
 		return nil
 	}

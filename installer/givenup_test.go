@@ -24,7 +24,7 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 	untilEnd := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	for _, st := range []supervisor.Status{
 		{Name: "fate-mysql", State: supervisor.Fatal, Why: "cannot open the log file"},
-		{Name: "fate-mysql", State: supervisor.Backoff, Vain: 5, Why: "exited with status 1"},
+		{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 5, Why: "exited with status 1"},
 	} {
 		err := unlessGivenUp(t.Context(), statuses{st}, concernsJobs, untilEnd)
 		var lost *notReadyError
@@ -36,7 +36,7 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 	for _, s := range []statuses{
 		nil,
 		{{Name: fate.FateBoard.Program(), State: supervisor.Fatal}},
-		{{Name: "fate-mysql", State: supervisor.Backoff, Vain: 1}, {Name: "fate-fateflow", State: supervisor.Stopped}},
+		{{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 1}, {Name: "fate-fateflow", State: supervisor.Stopped}},
 	} {
 		err := unlessGivenUp(t.Context(), s, concernsJobs, func(ctx context.Context) error { return errors.Join(ctx.Err(), want) })
 		if !errors.Is(err, want) {

@@ -171,7 +171,7 @@ func (c *cluster) until(what string, ok func() bool) {
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			out, stderr, _ := c.try("fate-installer", "--base", c.base, "svc", "status")
-			c.t.Fatalf("in vain waited until %s\n%s%s", what, out, stderr)
+			c.t.Fatalf("waited without success until %s\n%s%s", what, out, stderr)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func programsAway(ctx context.Context, spec *fate.Spec, modules ...fate.Module) 
 	defer cancel()
 	var group sync.WaitGroup
 	for i := range asked {
-		group.Go(func() { asked[i].Err = knock(ctx, asked[i].Address) })
+		group.Go(func() { asked[i].Err = dialTCP(ctx, asked[i].Address) })
 	}
 	group.Wait()
 	var out []awayProgram

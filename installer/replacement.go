@@ -61,7 +61,7 @@ func (r *replacement) run(ctx context.Context) error {
 	if err := r.refuse(ctx); err != nil {
 		return err
 	}
-	if err := r.proveAppliance(ctx); err != nil {
+	if err := r.verifyPayload(ctx); err != nil {
 		return err
 	}
 	if err := r.recordWaivers(r.opts.waive); err != nil {

@@ -316,7 +316,7 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	}
 	defer journal.Close()
 	view := newRunView(r.g, 0)
-	r.wait = newPatience(r.spec, otherHostsTime, view.service)
+	r.wait = newDepWaiter(r.spec, otherHostsTime, view.service)
 	env := r.env(view)
 	env.Force = force
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)

@@ -16,7 +16,7 @@ import (
 type services struct {
 	client  *rpc.Client
 	onEvent func(string) // shown while programs are on their way; may be nil
-	wait    *patience    // for other hosts; nil: never
+	wait    *depWaiter   // for other hosts; nil: never
 
 	login func(context.Context) error // an error when the database server of this host refuses its password; may be nil
 }

@@ -128,7 +128,7 @@ func TestFlippedAnywhere(t *testing.T) {
 	}
 }
 
-var flips = flag.Int("flips", 200, "places for TestFlippedSomewhere to change")
+var flips = flag.Int("flips", 200, "places for TestFlippedBytes to change")
 
 // manyFrames is an appliance with two components of many frames, a file and a signature.
 func manyFrames(t testing.TB) testAppliance {
@@ -143,7 +143,7 @@ func manyFrames(t testing.TB) testAppliance {
 
 // On a larger appliance with many frames: a change at a random place is seen by Verify at the right place, and nothing at all
 // is unpacked, whichever part of the file the change is in.
-func TestFlippedSomewhere(t *testing.T) {
+func TestFlippedBytes(t *testing.T) {
 	a := manyFrames(t)
 	f, err := os.OpenFile(a.path, os.O_RDWR, 0)
 	if err != nil {

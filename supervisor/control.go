@@ -228,7 +228,7 @@ func (s *service) waitChange(ctx context.Context, changed <-chan struct{}) error
 
 var errClosed = errors.New("the supervisor is closing; the programs go on")
 
-// hopelessAfter is how many starts in vain are enough for those who wait. The supervisor itself goes on as startretries
+// hopelessAfter is how many unready starts in a row end a wait. The supervisor itself goes on as startretries
 // says: what a program lacks may come, from another host even, but nobody has to watch until then.
 const hopelessAfter = 5
 
@@ -243,8 +243,8 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return text
 	case st.TimedOut:
 		return st.Why
-	case st.State == Backoff && st.Vain >= hopelessAfter:
-		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.Vain), st.Why)
+	case st.State == Backoff && st.UnreadyStarts >= hopelessAfter:
+		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.UnreadyStarts), st.Why)
 	case st.Degraded && st.LowSpace != "" && len(st.DegradedBy) == 0 && depth == 0:
 		return st.Why
 	case (st.State == Waiting || st.Degraded) && depth < maxProgramsRun:

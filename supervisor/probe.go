@@ -104,7 +104,7 @@ func (s *service) probeLiveness(ctx context.Context, p *Program, number uint64) 
 		}
 		if failed++; failed == p.LivenessThreshold {
 			failed = 0
-			s.unwell(number, err)
+			s.livenessFailed(number, err)
 		}
 	}
 }

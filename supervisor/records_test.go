@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,6 +49,26 @@ func TestDamagedRecords(t *testing.T) {
 	}
 	b.run(b.child("a", "sleep"))
 	b.start("a")
+}
+
+// TestOldNames reads the key of unready starts as supervisors before this one wrote it.
+func TestOldNames(t *testing.T) {
+	var st Status
+	if err := json.Unmarshal([]byte(`{"name":"a","vain":4,"restarts":2}`), &st); err != nil || st.UnreadyStarts != 4 || st.Restarts != 2 {
+		t.Errorf("a status: %+v, %v", st, err)
+	}
+	b := newBench(t)
+	b.run(b.child("a", "sleep"))
+	r := b.sup.service("a").record()
+	r.Vain = 3
+	b.sup.Close()
+	if err := b.sup.records.save(r); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	if st := b.status("a"); st.UnreadyStarts != 3 {
+		t.Errorf("a record: %+v", st)
+	}
 }
 
 // TestUntrustedState refuses a state directory that another user can write: what is in it says which processes may be

@@ -170,8 +170,8 @@ func TestWithoutPidfd(t *testing.T) {
 	<-ended
 }
 
-// TestNothingStartsInTheEnd asks for a start while everything is being stopped.
-func TestNothingStartsInTheEnd(t *testing.T) {
+// TestNoStartDuringShutdown asks for a start while everything is being stopped.
+func TestNoStartDuringShutdown(t *testing.T) {
 	b := newBench(t)
 	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }), b.child("a", "sleep", func(p *Program) { p.AutoStart = false }))
 	b.start("slow")

@@ -11,7 +11,7 @@ import (
 // still the same one.
 func (s *service) restore(r *record) {
 	s.event(func() {
-		s.restarts, s.failures, s.vain, s.backoffs = r.Restarts, r.Failures, r.Vain, r.Backoffs
+		s.restarts, s.failures, s.unreadyStarts, s.backoffs = r.Restarts, r.Failures, max(r.UnreadyStarts, r.Vain), r.Backoffs
 		s.exit, s.lastLog, s.lastFile, s.restored = r.Exit, r.LastLog, r.LastFile, true
 		s.asked = r.Asked
 		acct, err := lookupAccount(s.prog.User)

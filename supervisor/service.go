@@ -37,18 +37,18 @@ type service struct {
 	timer *time.Timer // of the state; a new state stops it
 	turn  uint64      // counts states, so that a timer that fires late knows it
 
-	run      run // the process, or the last one
-	failures int // starts that failed in a row
-	vain     int // starts in a row after which it did not become ready
-	backoffs int // restarts since it was last up for restart_reset
-	restarts int // starts nobody asked for
-	next     time.Time
-	after    func() // what follows when nothing of the process is left
-	startErr error
-	notes    []string // what the last start could not do as defined
-	lastLog  []string
-	lastFile string // that lastLog is from, when it is not from a standard stream
-	exit     *ExitInfo
+	run           run // the process, or the last one
+	failures      int // starts that failed in a row
+	unreadyStarts int // starts in a row after which it did not become ready
+	backoffs      int // restarts since it was last up for restart_reset
+	restarts      int // starts nobody asked for
+	next          time.Time
+	after         func() // what follows when nothing of the process is left
+	startErr      error
+	notes         []string // what the last start could not do as defined
+	lastLog       []string
+	lastFile      string // that lastLog is from, when it is not from a standard stream
+	exit          *ExitInfo
 
 	status  atomic.Pointer[Status]
 	changed chan struct{} // closed at each change, then replaced
@@ -185,7 +185,7 @@ func (s *service) publish(before State) {
 func (s *service) snapshot() *Status {
 	st := &Status{
 		Name: s.prog.Name, Group: s.prog.Group, State: s.state, own: s.ready, Serving: s.serves, Wanted: s.wanted, Since: s.since,
-		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures, Vain: s.vain,
+		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures, UnreadyStarts: s.unreadyStarts,
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
 		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), Needs: orEmpty(s.prog.Needs),
 		WaitsFor: []string{}, Asked: s.asked,
@@ -252,7 +252,7 @@ func (s *service) record() *record {
 		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted, Pending: s.pending,
 		Asked:   s.asked,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.run.wasReady,
-		Restarts: s.restarts, Failures: s.failures, Vain: s.vain, Backoffs: s.backoffs,
+		Restarts: s.restarts, Failures: s.failures, UnreadyStarts: s.unreadyStarts, Backoffs: s.backoffs,
 		Stdout: s.run.outMark, Stderr: s.run.errMark, Exit: s.exit, LastLog: s.lastLog, LastFile: s.lastFile,
 		StopGroup: s.prog.StopAsGroup, StopWait: s.prog.StopWaitSecs, StopWith: s.prog.StopSignal,
 	}

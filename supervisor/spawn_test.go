@@ -60,7 +60,7 @@ func TestSpawnErrors(t *testing.T) {
 	}
 }
 
-// TestSpawnErrorsAreFinal gives up what cannot be started as it is defined long before startretries, and waits in vain
+// TestSpawnErrorsAreFinal gives up what cannot be started as it is defined long before startretries, and waits
 // for nobody.
 func TestSpawnErrorsAreFinal(t *testing.T) {
 	b := newBench(t)
@@ -102,7 +102,7 @@ func TestSpawnIsTriedAgain(t *testing.T) {
 	if err := os.Rename(hidden, exe); err != nil {
 		t.Fatal(err)
 	}
-	if st := b.until("a", "ready", func(st Status) bool { return st.Ready }); st.Error != "" || st.Vain != 0 {
+	if st := b.until("a", "ready", func(st Status) bool { return st.Ready }); st.Error != "" || st.UnreadyStarts != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -130,9 +130,9 @@ func TestMayPass(t *testing.T) {
 	}
 }
 
-// TestStartsInVain ends the wait for a program that ends again and again before it is ready, each time after it counted
+// TestUnreadyStarts ends the wait for a program that ends again and again before it is ready, each time after it counted
 // as running. The supervisor goes on all the same, and in the end has success.
-func TestStartsInVain(t *testing.T) {
+func TestUnreadyStarts(t *testing.T) {
 	b := newBench(t)
 	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)
 	b.run(
@@ -147,12 +147,12 @@ func TestStartsInVain(t *testing.T) {
 			t.Errorf("Start: %v, want %q", err, want)
 		}
 	}
-	if st := b.status("a"); st.State.Down() || st.Vain < hopelessAfter {
+	if st := b.status("a"); st.State.Down() || st.UnreadyStarts < hopelessAfter {
 		t.Errorf("%+v", st)
 	}
 	touch(gate)
 	b.until("top", "ready", func(st Status) bool { return st.Ready })
-	if st := b.status("a"); st.Vain != 0 {
+	if st := b.status("a"); st.UnreadyStarts != 0 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -45,38 +46,52 @@ type Status struct {
 	// Wanted is whether somebody wants it up, now or when its stop is complete.
 	Wanted bool `json:"wanted"`
 
-	Since    time.Time `json:"since"`                   // of the state
-	Started  time.Time `json:"started,omitzero"`        // of the process, or of the last one
-	Stopped  time.Time `json:"stopped,omitzero"`        // end of the last process
-	Restarts int       `json:"restarts"`                // times it was started again without being asked
-	Failures int       `json:"failures"`                // starts that failed, in a row
-	Vain     int       `json:"vain"`                    // starts in a row after which it did not become ready
-	Next     time.Time `json:"next,omitzero"`           // when a program in backoff is started again
-	Adopted  bool      `json:"adopted"`                 // its process was started by an earlier daemon
-	Changed  bool      `json:"changed"`                 // the process runs an older definition than the one in force
-	WaitsFor []string  `json:"waits_for"`               // dependencies that do not serve
-	Exit     *ExitInfo `json:"exit,omitempty"`          // how the last process ended
-	Error    string    `json:"error,omitempty"`         // why it could not be started
-	Probe    string    `json:"probe,omitempty"`         // what the last readiness attempt said, if it failed
-	TimedOut bool      `json:"timed_out"`               // not ready within ready_timeout
-	LastLog  []string  `json:"last_log"`                // last lines before the last end that was a failure
-	LastFile string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
-	Why      string    `json:"why"`                     // one line, empty when all is well
-	Ports    []int     `json:"ports"`                   // as the definition says
-	Memory   int64     `json:"memory"`                  // bytes resident, of the main process
-	Stdout   string    `json:"stdout,omitempty"`        // log files
-	Stderr   string    `json:"stderr,omitempty"`        // empty when it goes where stdout goes
-	Depends  []string  `json:"depends_on"`              // as the definition says
-	Needs    []string  `json:"needs"`                   // as the definition says
-	Asked    *Asked    `json:"asked,omitempty"`         // the last request that concerned it
+	Since         time.Time `json:"since"`                   // of the state
+	Started       time.Time `json:"started,omitzero"`        // of the process, or of the last one
+	Stopped       time.Time `json:"stopped,omitzero"`        // end of the last process
+	Restarts      int       `json:"restarts"`                // times it was started again without being asked
+	Failures      int       `json:"failures"`                // starts that failed, in a row
+	UnreadyStarts int       `json:"unready_starts"`          // starts in a row after which it did not become ready
+	Next          time.Time `json:"next,omitzero"`           // when a program in backoff is started again
+	Adopted       bool      `json:"adopted"`                 // its process was started by an earlier daemon
+	Changed       bool      `json:"changed"`                 // the process runs an older definition than the one in force
+	WaitsFor      []string  `json:"waits_for"`               // dependencies that do not serve
+	Exit          *ExitInfo `json:"exit,omitempty"`          // how the last process ended
+	Error         string    `json:"error,omitempty"`         // why it could not be started
+	Probe         string    `json:"probe,omitempty"`         // what the last readiness attempt said, if it failed
+	TimedOut      bool      `json:"timed_out"`               // not ready within ready_timeout
+	LastLog       []string  `json:"last_log"`                // last lines before the last end that was a failure
+	LastFile      string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
+	Why           string    `json:"why"`                     // one line, empty when all is well
+	Ports         []int     `json:"ports"`                   // as the definition says
+	Memory        int64     `json:"memory"`                  // bytes resident, of the main process
+	Stdout        string    `json:"stdout,omitempty"`        // log files
+	Stderr        string    `json:"stderr,omitempty"`        // empty when it goes where stdout goes
+	Depends       []string  `json:"depends_on"`              // as the definition says
+	Needs         []string  `json:"needs"`                   // as the definition says
+	Asked         *Asked    `json:"asked,omitempty"`         // the last request that concerned it
 
 	own bool // it is ready as far as it is up to it
+}
+
+// UnmarshalJSON reads the status that a supervisor sent, which may be an older program than this one.
+func (st *Status) UnmarshalJSON(data []byte) error {
+	type status Status
+	doc := struct {
+		*status
+		Vain int `json:"vain"` // unready_starts, until it had that name
+	}{status: (*status)(st)}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return err
+	}
+	st.UnreadyStarts = max(st.UnreadyStarts, doc.Vain)
+	return nil
 }
 
 // GivenUp reports whether the program is not worth waiting for: it is FATAL, or has failed so often in a row that only
 // the supervisor goes on trying.
 func (s *Status) GivenUp() bool {
-	return s.State == Fatal || s.State == Backoff && s.Vain >= hopelessAfter
+	return s.State == Fatal || s.State == Backoff && s.UnreadyStarts >= hopelessAfter
 }
 
 // ExitInfo says how a process ended.

@@ -31,9 +31,9 @@ func (s *service) start(planned pending) {
 		case Stopped, Exited, Fatal, Backoff, Waiting:
 			s.tryAfresh()
 		case Starting, Running:
-			s.vain = 0 // a caller that waits from now on has seen nothing fail
+			s.unreadyStarts = 0 // a caller that waits from now on has seen nothing fail
 		case Killing:
-			s.changeMind()
+			s.requestWhileStopping()
 		}
 	})
 }
@@ -55,14 +55,14 @@ func (s *service) stop(planned pending) {
 		case Starting, Running:
 			s.terminate()
 		case Killing:
-			s.changeMind()
+			s.requestWhileStopping()
 		}
 	})
 }
 
-// changeMind makes what follows the end of a process depend on what is wanted now: it had ended by itself, what it left
+// requestWhileStopping makes what follows the end of a process depend on what is wanted now: it had ended by itself, what it left
 // behind is being killed, and meanwhile somebody asked for a start or a stop.
-func (s *service) changeMind() {
+func (s *service) requestWhileStopping() {
 	if s.after != nil {
 		s.after = s.stoppedNow
 	}
@@ -87,7 +87,7 @@ func (s *service) exited(number uint64, st exitStatus) {
 		s.run.cancel()
 		s.noteExit(st)
 		if !s.run.wasReady && !s.run.asked {
-			s.vain++
+			s.unreadyStarts++
 		}
 		switch s.state {
 		case Starting:
@@ -150,8 +150,8 @@ func (s *service) readyOverdue(number uint64) {
 	})
 }
 
-// unwell is told when liveness has failed too often.
-func (s *service) unwell(number uint64, err error) {
+// livenessFailed is told when liveness has failed too often.
+func (s *service) livenessFailed(number uint64, err error) {
 	s.event(func() {
 		if s.run.number != number || s.state != Running {
 			return
@@ -190,12 +190,12 @@ func (s *service) askAgain(dependant string) {
 }
 
 func (s *service) becomeReady() {
-	s.ready, s.serves, s.run.wasReady, s.run.timedOut, s.vain = true, true, true, false, 0
+	s.ready, s.serves, s.run.wasReady, s.run.timedOut, s.unreadyStarts = true, true, true, false, 0
 }
 
 // tryAfresh is a start that somebody asked for: what failed before does not count.
 func (s *service) tryAfresh() {
-	s.failures, s.vain, s.backoffs = 0, 0, 0
+	s.failures, s.unreadyStarts, s.backoffs = 0, 0, 0
 	s.try()
 }
 
@@ -208,7 +208,7 @@ func (s *service) try() {
 	}
 	if err := s.launch(); err != nil {
 		s.startErr, s.lastLog = err, nil
-		s.vain++
+		s.unreadyStarts++
 		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot start")
 		s.startFailed()
 		return

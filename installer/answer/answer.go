@@ -24,9 +24,9 @@ const (
 	MostBytes = 32 << 20
 )
 
-// loginPatience is what a server has for a connection and a login. A server that accepts connections and then says
+// loginLimit is what a server has for a connection and a login. A server that accepts connections and then says
 // nothing would keep its client for ever.
-const loginPatience = time.Minute
+const loginLimit = time.Minute
 
 // DialFunc connects to a server.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -37,7 +37,7 @@ type Bound struct {
 	read     int64         // bytes since the last statement
 	head     header        // of the answer to the last statement
 	tooLarge error         // what the connection was ended for
-	patience time.Duration // for a login; 0 stands for loginPatience
+	limit    time.Duration // for a login; 0 stands for loginLimit
 }
 
 // TooLargeError is an answer beyond a limit.
@@ -152,12 +152,12 @@ type connector struct {
 // Connect implements [driver.Connector].
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	c.bound.statement(true)
-	patience := cmp.Or(c.bound.patience, loginPatience)
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limit := cmp.Or(c.bound.limit, loginLimit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	inner, err := c.Connector.Connect(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("the database server does not complete a login within %s: %w", patience, err)
+		return nil, fmt.Errorf("the database server does not complete a login within %s: %w", limit, err)
 	}
 	if err != nil {
 		return nil, c.bound.explain(err)

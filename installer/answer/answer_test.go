@@ -171,7 +171,7 @@ func database(t *testing.T, answer func(*hostile) error) *sql.DB {
 }
 
 // served connects to a server that serves a connection this way.
-func served(t *testing.T, patience time.Duration, serve func(net.Conn)) *sql.DB {
+func served(t *testing.T, limit time.Duration, serve func(net.Conn)) *sql.DB {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -189,7 +189,7 @@ func served(t *testing.T, patience time.Duration, serve func(net.Conn)) *sql.DB 
 	config := mysql.NewConfig()
 	config.User, config.Net, config.Addr = "root", "tcp", listener.Addr().String()
 	config.Logger = &mysql.NopLogger{}
-	bound := Bound{patience: patience}
+	bound := Bound{limit: limit}
 	bound.Configure(config)
 	connector, err := mysql.NewConnector(config)
 	if err != nil {

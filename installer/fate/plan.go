@@ -55,7 +55,7 @@ type planner struct {
 // the same time: the JDK is unpacked while the database is initialised.
 func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
 	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{}, filesOf: map[string][]string{}, started: map[string]string{}}
-	phases := []func() error{p.narrow, p.remember, p.addAccounts, p.prepare, p.addDirectories, p.addTrees, p.addProgramFile}
+	phases := []func() error{p.restrict, p.remember, p.addAccounts, p.prepare, p.addDirectories, p.addTrees, p.addProgramFile}
 	if in.Mode != ModeInstall {
 		phases = append(phases, p.addFiles, p.addSupervisor, p.addDatabase, p.addPrograms)
 	}
@@ -67,8 +67,8 @@ func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
 	return p.plan, p.plan.Validate()
 }
 
-func (p *planner) narrow() (err error) {
-	p.part, err = p.spec.narrow(p.in.Modules)
+func (p *planner) restrict() (err error) {
+	p.part, err = p.spec.restrictTo(p.in.Modules)
 	return err
 }
 

@@ -69,9 +69,9 @@ func ModuleNames() []string {
 	return names
 }
 
-// narrow is the Spec as if only these modules ran on this host. What it lists is planned; what is written into a file
+// restrictTo is the Spec as if only these modules ran on this host. What it lists is planned; what is written into a file
 // or handed to the supervisor comes from the whole Spec, so that a part is the same as when it is installed with all.
-func (s *Spec) narrow(modules []Module) (*Spec, error) {
+func (s *Spec) restrictTo(modules []Module) (*Spec, error) {
 	if len(modules) == 0 {
 		return s, nil
 	}

@@ -36,7 +36,7 @@ func TestPortOfAConnection(t *testing.T) {
 	if len(found) != 1 || found[0].PID != os.Getpid() || found[0].Peer.String() != server.Addr().String() {
 		t.Errorf("%s is held by %+v, want this process's connection to %s", held, found, server.Addr())
 	}
-	if b, ok := g.f.Bind(held); !ok || !b.InUse || g.f.isRiddle(b) {
+	if b, ok := g.f.Bind(held); !ok || !b.InUse || g.f.ownerUnknown(b) {
 		t.Errorf("%+v", b)
 	}
 }

@@ -179,14 +179,14 @@ func (g *gatherer) sockets(ctx context.Context, addrs []netip.AddrPort) {
 		g.listeners()
 		g.processes()
 		g.socketOwners()
-		if !slices.ContainsFunc(g.f.Binds, g.f.isRiddle) {
+		if !slices.ContainsFunc(g.f.Binds, g.f.ownerUnknown) {
 			return
 		}
 	}
 }
 
-// isRiddle reports whether a port is taken and nobody is seen to have it.
-func (f *Facts) isRiddle(b Bind) bool {
+// ownerUnknown reports whether a port is taken and nobody is seen to have it.
+func (f *Facts) ownerUnknown(b Bind) bool {
 	owners := append(f.ListenersOn(b.Addr), f.ConnectionsOn(b.Addr)...)
 	return b.InUse && (len(owners) == 0 || slices.ContainsFunc(owners, func(l Listener) bool { return l.PID == 0 }))
 }

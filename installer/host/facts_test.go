@@ -234,8 +234,8 @@ func FuzzKernelTables(f *testing.F) {
 	})
 }
 
-// TestRiddle: what makes Gather look again at a port, so that a program which begins or ends meanwhile is no stranger.
-func TestRiddle(t *testing.T) {
+// TestOwnerUnknown: what makes Gather look again at a port, so that a program which begins or ends meanwhile is no stranger.
+func TestOwnerUnknown(t *testing.T) {
 	addr := netip.MustParseAddrPort("192.168.0.1:4671")
 	for name, c := range map[string]struct {
 		inUse     bool
@@ -250,7 +250,7 @@ func TestRiddle(t *testing.T) {
 		"somebody has all addresses": {true, []Listener{{Addr: netip.MustParseAddrPort("0.0.0.0:4671"), PID: 1}}, false},
 	} {
 		f := Facts{Listeners: c.listeners}
-		if got := f.isRiddle(Bind{Addr: addr, InUse: c.inUse}); got != c.want {
+		if got := f.ownerUnknown(Bind{Addr: addr, InUse: c.inUse}); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

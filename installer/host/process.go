@@ -105,9 +105,9 @@ const askAgain = time.Second
 
 // Stop asks the child to end with SIGTERM and waits for it. The signal is repeated every second: a database server that
 // is starting loses one that comes before its thread for signals is there, and one that is ending minds no second one.
-// When patience is over, or ctx ends, the child is killed, and the error says so.
-func (c *Child) Stop(ctx context.Context, patience time.Duration) error {
-	timer := time.NewTimer(patience)
+// When limit is over, or ctx ends, the child is killed, and the error says so.
+func (c *Child) Stop(ctx context.Context, limit time.Duration) error {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	again := time.NewTicker(askAgain)
 	defer again.Stop()
@@ -122,7 +122,7 @@ func (c *Child) Stop(ctx context.Context, patience time.Duration) error {
 		case <-again.C:
 		case <-timer.C:
 			c.Kill()
-			return fmt.Errorf("cannot stop %s (pid %d) within %s: it was killed", c.name, c.pid, patience)
+			return fmt.Errorf("cannot stop %s (pid %d) within %s: it was killed", c.name, c.pid, limit)
 		case <-ctx.Done():
 			c.Kill()
 			return fmt.Errorf("cannot stop %s (pid %d): %w", c.name, c.pid, context.Cause(ctx))

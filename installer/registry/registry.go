@@ -167,8 +167,8 @@ func parseInstance(name string, data []byte) (Instance, error) {
 	}, nil
 }
 
-// TakeTurn returns when nobody else does what name says. The turn ends with the registry's session at the latest.
-func (r *Registry) TakeTurn(ctx context.Context, name string) (end func() error, err error) {
+// Lock returns when nobody else does what name says. The turn ends with the registry's session at the latest.
+func (r *Registry) Lock(ctx context.Context, name string) (end func() error, err error) {
 	lock := zk.NewLock(r.conn, path.Join(turnsRoot, name), r.acl)
 	taken := make(chan error, 1)
 	go func() { taken <- lock.Lock() }()

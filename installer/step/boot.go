@@ -57,7 +57,7 @@ func (b BootScript) Check(ctx context.Context, env *engine.Env) (engine.Finding,
 	if b.Boot == host.BootNone {
 		before.Script = string(b.Content)
 	} else {
-		now, content, err := lookAt(env, b.Path)
+		now, content, err := readState(env, b.Path)
 		if err != nil {
 			return engine.Finding{}, err
 		}

@@ -33,8 +33,8 @@ const (
 // errNotFile is the cause when something is in the way that is not replaced.
 var errNotFile = errors.New("it is neither a file nor a link")
 
-// lookAt describes what is at path now, with its content when it is a file.
-func lookAt(env *engine.Env, path string) (prior, []byte, error) {
+// readState describes what is at path now, with its content when it is a file.
+func readState(env *engine.Env, path string) (prior, []byte, error) {
 	var content []byte
 	p, err := describe(env, path, func() (hash string, err error) {
 		content, err = env.Host.ReadFile(path)
@@ -53,9 +53,9 @@ const hashLimit = 256 << 20
 // tooLong is the hash of a longer file: of none that a step has written.
 const tooLong = "too long"
 
-// glanceAt describes what is at path now, be it a program of many megabytes. The hash of a file that no step can have
+// hashState describes what is at path now, be it a program of many megabytes. The hash of a file that no step can have
 // written, since it is longer than [hashLimit], is [tooLong].
-func glanceAt(env *engine.Env, path string) (prior, error) {
+func hashState(env *engine.Env, path string) (prior, error) {
 	return describe(env, path, func() (string, error) {
 		f, err := env.Host.Open(path)
 		if err != nil {
@@ -104,7 +104,7 @@ func describe(env *engine.Env, path string, hash func() (string, error)) (prior,
 
 // save stores what is at path now, so that putBack can bring it back.
 func save(env *engine.Env, path string) error {
-	p, content, err := lookAt(env, path)
+	p, content, err := readState(env, path)
 	if err != nil || p.Kind != isFile {
 		return err
 	}
@@ -123,7 +123,7 @@ func (p prior) putBack(env *engine.Env, marks []string) error {
 	if err := env.Host.Remove(host.TempName(p.Path)); err != nil {
 		return err
 	}
-	now, err := glanceAt(env, p.Path)
+	now, err := hashState(env, p.Path)
 	if errors.Is(err, errNotFile) {
 		return &engine.LeftError{What: p.Path, Why: "it was replaced by something else"}
 	}
@@ -205,7 +205,7 @@ func dropParents(env *engine.Env, parents []string) error {
 
 // remains tells what putBack would still have to do.
 func (p prior) remains(env *engine.Env, marks []string) ([]string, error) {
-	now, err := glanceAt(env, p.Path)
+	now, err := hashState(env, p.Path)
 	switch {
 	case errors.Is(err, errNotFile) || err == nil && now.Kind == absent:
 		return nil, nil

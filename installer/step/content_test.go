@@ -19,7 +19,7 @@ func TestFileOfAnyLength(t *testing.T) {
 	if err := os.Truncate(real, 1<<40); err != nil {
 		t.Skipf("no files of that length here: %v", err)
 	}
-	if now, err := glanceAt(w.env(), file.Path); err != nil || now.Hash != tooLong {
+	if now, err := hashState(w.env(), file.Path); err != nil || now.Hash != tooLong {
 		t.Errorf("hash %q, %v", now.Hash, err)
 	}
 	_, err := file.Check(t.Context(), w.env())

@@ -60,7 +60,7 @@ func (f File) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	if f.Secret && f.mode().Perm&0o007 != 0 {
 		return engine.Finding{}, fmt.Errorf("cannot write %s with mode %s: it holds a secret", f.Path, octal(f.mode().Perm))
 	}
-	now, content, err := lookAt(env, f.Path)
+	now, content, err := readState(env, f.Path)
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -91,7 +91,7 @@ func (f File) isEdited(env *engine.Env, now prior) bool {
 // checkBeside checks our version beside the edited one.
 func (f File) checkBeside(env *engine.Env, edited prior, mark string) (engine.Finding, error) {
 	note := fmt.Sprintf("%s is kept as edited; the version for this release is %s", f.Path, f.Path+NewSuffix)
-	beside, err := glanceAt(env, f.Path+NewSuffix)
+	beside, err := hashState(env, f.Path+NewSuffix)
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -119,7 +119,7 @@ func (f File) differs(env *engine.Env, now prior, content []byte) string {
 
 // Apply implements [engine.Step].
 func (f File) Apply(_ context.Context, env *engine.Env) error {
-	now, content, err := lookAt(env, f.Path)
+	now, content, err := readState(env, f.Path)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (File) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error 
 
 // dropBeside removes a version that we put beside an edited file, if it is still as we wrote it.
 func dropBeside(env *engine.Env, path string, marks []string) error {
-	beside, err := glanceAt(env, path)
+	beside, err := hashState(env, path)
 	if err != nil || beside.Kind != isFile || !slices.Contains(marks, beside.Hash) {
 		return err
 	}

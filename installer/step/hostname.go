@@ -35,7 +35,7 @@ func (n Hostname) Describe() string { return "host name " + n.Name }
 
 // Check implements [engine.Step].
 func (n Hostname) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
-	now, content, err := lookAt(env, hostnameFile)
+	now, content, err := readState(env, hostnameFile)
 	if err != nil {
 		return engine.Finding{}, err
 	}

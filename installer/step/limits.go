@@ -67,7 +67,7 @@ func (l Limits) content() []byte {
 
 // Check implements [engine.Step].
 func (l Limits) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
-	now, content, err := lookAt(env, l.Path)
+	now, content, err := readState(env, l.Path)
 	if err != nil {
 		return engine.Finding{}, err
 	}

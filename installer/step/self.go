@@ -26,7 +26,7 @@ func (s Self) Describe() string { return "this program, without its payload, as 
 
 // Check implements [engine.Step].
 func (s Self) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
-	now, err := glanceAt(env, s.Path)
+	now, err := hashState(env, s.Path)
 	if err != nil {
 		return engine.Finding{}, err
 	}

@@ -25,7 +25,7 @@ func (s Symlink) Describe() string { return fmt.Sprintf("link %s -> %s", s.Path,
 
 // Check implements [engine.Step].
 func (s Symlink) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
-	now, err := glanceAt(env, s.Path)
+	now, err := hashState(env, s.Path)
 	if err != nil {
 		return engine.Finding{}, err
 	}

@@ -120,7 +120,7 @@ func content(values []SysctlValue) []byte {
 
 // Check implements [engine.Step].
 func (s Sysctl) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
-	now, have, err := lookAt(env, s.Path)
+	now, have, err := readState(env, s.Path)
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -157,7 +157,7 @@ func (s Sysctl) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 
 // Apply implements [engine.Step].
 func (s Sysctl) Apply(_ context.Context, env *engine.Env) error {
-	_, have, err := lookAt(env, s.Path)
+	_, have, err := readState(env, s.Path)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (u BootUnit) path() string {
 
 // Check implements [engine.Step].
 func (u BootUnit) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
-	now, content, err := lookAt(env, u.path())
+	now, content, err := readState(env, u.path())
 	if err != nil {
 		return engine.Finding{}, err
 	}

@@ -37,11 +37,11 @@ func (u Unpack) carryEdits(env *engine.Env) error {
 	}
 	for _, rel := range edits {
 		from, to := path.Join(u.Target, rel), path.Join(u.staging(), rel)
-		_, edited, err := lookAt(env, from)
+		_, edited, err := readState(env, from)
 		if err != nil {
 			return err
 		}
-		ours, content, err := lookAt(env, to)
+		ours, content, err := readState(env, to)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (u Unpack) carryFiles(env *engine.Env) error {
 }
 
 func carryFile(env *engine.Env, from, to string) error {
-	now, content, err := lookAt(env, from)
+	now, content, err := readState(env, from)
 	if err != nil {
 		return err
 	}

@@ -235,7 +235,7 @@ func (u Unpack) restored(env *engine.Env, root string) []string {
 		if err != nil || before.Kind != isFile {
 			continue
 		}
-		now, err := glanceAt(env, path.Join(root, rel))
+		now, err := hashState(env, path.Join(root, rel))
 		if err == nil && now.Kind == isFile && now.Hash == before.Hash {
 			out = append(out, rel)
 		}

@@ -182,7 +182,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-func TestPower(t *testing.T) {
+func TestPowerCut(t *testing.T) {
 	l := upForTest(t)
 	output(t, l, "a", "sh", "-c", "echo kept >/root/kept; sync")
 	for _, tt := range []struct {
