@@ -148,6 +148,9 @@ func whyText(st *supervisor.Status) string {
 	if st.Changed {
 		why = strings.TrimPrefix(why+"; its definition has changed: fate-installer svc update", "; ")
 	}
+	if why == "" {
+		why = strings.Join(st.Notes, "; ")
+	}
 	return why
 }
 

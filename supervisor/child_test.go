@@ -100,6 +100,12 @@ func runChild(script []string) {
 				fmt.Fprintf(w, "line %07d of a log that fills\n", i)
 			}
 			w.Flush()
+		case "open": // a file, and hold it
+			f, err := os.OpenFile(arg, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+			if err != nil {
+				panic(err)
+			}
+			defer f.Close()
 		case "env":
 			fmt.Println(arg + "=" + os.Getenv(arg))
 		case "id":

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"fate-installer/installer/host/beneath"
 )
@@ -22,6 +23,7 @@ type logWriter struct {
 	dir     *beneath.Place // of the log; nil when it is not open
 	f       *os.File       // nil when it is not open
 	size    int64
+	looked  time.Time // when the name was last looked at
 }
 
 // newLogWriter returns the log and why it could not be opened, if so.
@@ -88,6 +90,7 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	if w.f == nil && w.open() != nil {
 		return len(p), nil
 	}
+	w.keepName()
 	if w.max > 0 && w.size > 0 && w.size+int64(len(p)) > w.max {
 		w.rotate()
 	}
@@ -97,6 +100,24 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	n, _ := w.f.Write(p)
 	w.size += int64(n)
 	return len(p), nil
+}
+
+// keepName opens the log again when its name leads to another file or to none: an operator or the distribution's logrotate
+// has removed or renamed it. As long as it cannot be opened there, the held one is written.
+func (w *logWriter) keepName() {
+	if w.f == nil || time.Since(w.looked) < time.Second {
+		return
+	}
+	w.looked = time.Now()
+	held, err := w.f.Stat()
+	if named, lookErr := os.Lstat(w.path); err != nil || lookErr == nil && idOf(named) == idOf(held) {
+		return
+	}
+	next := &logWriter{path: w.path}
+	if next.open() == nil {
+		w.close()
+		w.dir, w.f, w.size = next.dir, next.f, next.size
+	}
 }
 
 // rotate works in the directory that is open.

@@ -195,6 +195,15 @@ func TestDaemonLogRotates(t *testing.T) {
 	if err := w.reopen(); err != nil {
 		t.Errorf("reopen: %v", err)
 	}
+	for _, lose := range []func() error{func() error { return os.Remove(path) }, func() error { return os.Rename(path, path+"-20300101") }} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		w.looked = time.Time{} // it looks once a second
+		if _, err := w.Write([]byte("after\n")); err != nil || fileSize(path) != 6 {
+			t.Errorf("a log that lost its name: %v, %d bytes", err, fileSize(path))
+		}
+	}
 }
 
 func TestEventLog(t *testing.T) {

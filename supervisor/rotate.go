@@ -47,12 +47,17 @@ type managedLog struct {
 	path   string
 	acct   account
 	limits logLimits
+	pid    int    // of the process that writes to it; 0 when there is none
+	held   fileID // what that process was started with
 }
 
 // logs lists the log files of a program.
 func (s *service) logs() []managedLog {
 	s.mu.Lock()
-	p, run := s.prog, s.run
+	p, run, pid := s.prog, s.run, 0
+	if s.state.Up() && run.proc != nil && !run.ended {
+		pid = run.proc.id.PID
+	}
 	s.mu.Unlock()
 	if run.paths.out == "" && run.paths.err == "" {
 		return nil // it has not run yet
@@ -60,11 +65,11 @@ func (s *service) logs() []managedLog {
 	var out []managedLog
 	if run.paths.out != "" {
 		out = append(out, managedLog{run.paths.out, run.acct,
-			logLimits{p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}})
+			logLimits{p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}, pid, run.outMark.File})
 	}
 	if run.paths.err != "" && run.paths.err != run.paths.out {
 		out = append(out, managedLog{run.paths.err, run.acct,
-			logLimits{p.StderrLogfileMaxBytes, p.StderrLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}})
+			logLimits{p.StderrLogfileMaxBytes, p.StderrLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}, pid, run.errMark.File})
 	}
 	return out
 }
@@ -74,7 +79,9 @@ func (s *service) logs() []managedLog {
 func (sup *Supervisor) rotateLogs() {
 	for sleep(sup.ctx, rotateEvery) {
 		for _, s := range sup.services() {
-			for _, l := range s.logs() {
+			logs := s.logs()
+			sup.followDisplaced(s, logs)
+			for _, l := range logs {
 				limit := l.limits.threshold()
 				if limit <= 0 {
 					continue

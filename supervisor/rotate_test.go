@@ -206,7 +206,7 @@ func TestRotationLeavesHolesOut(t *testing.T) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			t.Skipf("no files of that length here: %v", err)
 		}
-		l := managedLog{path, account{self: true}, logLimits{max: 1, backups: 2, compress: compress}}
+		l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 2, compress: compress}}
 		if err := l.rotate(); err != nil {
 			t.Fatal(err)
 		}

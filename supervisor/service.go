@@ -45,7 +45,11 @@ type service struct {
 	next          time.Time
 	after         func() // what follows when nothing of the process is left
 	startErr      error
-	notes         []string // what the last start could not do as defined
+	notes         []string         // what the last start could not do as defined
+	logNotes      []string         // logs that were removed or renamed; written by the goroutine that rotates, read with mu
+	ownGone       []string         // of them, those that the program opened by itself
+	looks         uint64           // at the logs
+	keptOf        map[fileID]int64 // what such a file keeps of its bytes; only that goroutine uses it
 	lastLog       []string
 	lastFile      string // that lastLog is from, when it is not from a standard stream
 	exit          *ExitInfo
@@ -207,6 +211,9 @@ func (s *service) snapshot() *Status {
 	}
 	if s.startErr != nil {
 		st.Error = printable(s.startErr.Error())
+	}
+	if s.state.Up() {
+		st.Notes = s.logNotes
 	}
 	st.Ready = st.own
 	st.Why = st.explain()

@@ -63,6 +63,7 @@ type Status struct {
 	LastLog       []string  `json:"last_log"`                // last lines before the last end that was a failure
 	LastFile      string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
 	Why           string    `json:"why"`                     // one line, empty when all is well
+	Notes         []string  `json:"notes,omitempty"`         // what is to be put right of a program that works
 	Ports         []int     `json:"ports"`                   // as the definition says
 	Memory        int64     `json:"memory"`                  // bytes resident, of the main process
 	Stdout        string    `json:"stdout,omitempty"`        // log files
