@@ -85,3 +85,24 @@ func TestStopSignalIsNotRepeated(t *testing.T) {
 		t.Errorf("it ended by %+v, its log:\n%s", st.Exit, b.log("a"))
 	}
 }
+
+// TestAdoptedStopSignalIsNotRepeated: of a supervisor that is replaced during a stop, the next one sends the signal once,
+// too: it cannot know whether the former one has.
+func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
+	b := newBench(t)
+	b.run(b.child("a", "count;say counting;sleep", func(p *Program) {
+		p.ReadyLog, p.StopWaitSecs, p.StartSecs = "counting", 3*stopAgainAfter, 0
+	}))
+	b.sup.second = time.Hour // the first one kills nothing
+	b.start("a")
+	if err := b.sup.Stop(testContext(t), []string{"a"}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.untilLog("a", "term")
+	b.sup.Close()
+	b.open()
+	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
+	if n := strings.Count(b.log("a"), "term\n"); n != 2 {
+		t.Errorf("it got %d signals, its log:\n%s", n, b.log("a"))
+	}
+}

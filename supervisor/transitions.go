@@ -225,9 +225,10 @@ const stopAgainAfter = 2
 
 // terminate sends the stop signal and starts the clock towards KILL. A program that is not ready yet may lose the
 // signal: mysqld, for one, blocks it until it has come up. So it is sent again, for as long as the program has to stop.
-// A ready program gets it once, because some take a second one as an order to drop everything.
+// One that was ready gets it once, because some take a second one as an order to drop everything; once more by the next
+// supervisor, which cannot know whether the former one has sent it.
 func (s *service) terminate() {
-	early := !s.serves
+	early := !s.serves && !s.run.wasReady
 	s.run.cancel()
 	s.run.asked = true
 	wait := s.sup.seconds(s.prog.stopWait(s.run.wasReady))
