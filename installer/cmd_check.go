@@ -275,7 +275,7 @@ func printProblems(g *globals, results []fate.CheckResult) {
 		case r.Status == fate.StatusOK && r.Shown:
 			g.printf("%-8s %s: %s\n", r.Status, r.ID, r.Measured)
 		case r.Bad(), r.Status == fate.StatusPlanned:
-			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted, runnable(r.Remedy))
+			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted, g.runnable(r.Remedy))
 		}
 	}
 }

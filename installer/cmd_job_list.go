@@ -184,7 +184,7 @@ func (l *jobListing) write(g *globals) error {
 			count.Of(s.Tasks, "task is", "tasks are"))
 	}
 	if n := len(l.Stale); n > 0 {
-		g.printf("%s of FATE-Flows that were ended while they ran them: fate-installer job clean ends them\n",
+		g.advisef("%s of FATE-Flows that were ended while they ran them: fate-installer job clean ends them\n",
 			count.Of(n, "job has tasks", "jobs have tasks"))
 	}
 	for _, p := range l.Problems {

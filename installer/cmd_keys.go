@@ -165,7 +165,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 		return err
 	}
 	if len(req.Sides) > 1 {
-		g.printf("note: the private keys of all sides are in one place; organisations that must not have each other's use fate-installer keys request\n")
+		g.advisef("note: the private keys of all sides are in one place; organisations that must not have each other's use fate-installer keys request\n")
 	}
 	for _, side := range req.Sides {
 		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, string(side.Role)), side)
@@ -173,7 +173,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 	if set.ForPeer != nil {
 		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n", path.Join(dir, "for-peer"))
 	}
-	g.printf("%s signs: keep it offline\non each rollsite host: fate-installer install --keys ARCHIVE\n", path.Join(dir, "ca"))
+	g.advisef("%s signs: keep it offline\non each rollsite host: fate-installer install --keys ARCHIVE\n", path.Join(dir, "ca"))
 	if g.Output == outputJSON {
 		names := make([]string, len(files))
 		for i, f := range files {
@@ -382,7 +382,7 @@ func runKeysInstall(g *globals, name string) error {
 		}
 		g.printf("%s\n", f.Path)
 	}
-	g.printf("fate-installer svc restart fate-rollsite makes rollsite read them\n")
+	g.advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
 	if d.move == state.Nothing {
 		return nil
 	}

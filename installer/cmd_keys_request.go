@@ -150,12 +150,12 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 	}
 	g.printf("%s: keys of the %s, with private keys: they stay with this side\n", o.out, side)
 	if o.shared {
-		g.printf("next: fate-installer install --keys %s; "+
+		g.advisef("next: fate-installer install --keys %s; "+
 			"and for each peer: fate-installer keys sign --shared-ca --keys %s REQUEST\n",
 			path.Join(o.out, string(side.Role)+".tar.gz"), o.out)
 		return nil
 	}
-	g.printf("next: give %s to the peer, who answers it with fate-installer keys sign; "+
+	g.advisef("next: give %s to the peer, who answers it with fate-installer keys sign; "+
 		"then fate-installer keys complete --keys %s ANSWER\n", path.Join(o.out, name), o.out)
 	return nil
 }
@@ -240,7 +240,7 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 		return g.printJSON(map[string]any{"archive": path.Join(o.keys, packed), "notes": noteTexts(remarks)})
 	}
 	printNotes(g, remarks)
-	g.printf("%s for the rollsite hosts of the %s: fate-installer install --keys %s\n", path.Join(o.keys, packed),
+	g.advisef("%s for the rollsite hosts of the %s: fate-installer install --keys %s\n", path.Join(o.keys, packed),
 		side, path.Join(o.keys, packed))
 	return nil
 }

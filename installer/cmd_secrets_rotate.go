@@ -137,7 +137,7 @@ func (r *rotation) report() error {
 	for _, l := range left {
 		r.g.printf("  %-15s  %s\n", l.Host, strings.Join(l.Secrets, ", "))
 	}
-	r.g.printf("On each of them, as root: fate-installer secrets rotate --from FILE\n")
+	r.g.advisef("On each of them, as root: fate-installer secrets rotate --from FILE\n")
 	r.g.printf("FILE is a copy of %s, readable by root alone.\n", r.handover)
 	return nil
 }

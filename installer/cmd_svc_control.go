@@ -139,7 +139,7 @@ func tellDependants(ctx context.Context, g *globals, c *rpc.Client, stopped []st
 			}
 		}
 		if len(needed) > 0 {
-			g.printf("%s: needed by %s, degraded until it is started again; to stop them, too: fate-installer svc stop --with-dependants %s\n",
+			g.advisef("%s: needed by %s, degraded until it is started again; to stop them, too: fate-installer svc stop --with-dependants %s\n",
 				name, strings.Join(needed, ", "), strings.TrimPrefix(name, "fate-"))
 		}
 	}

@@ -122,7 +122,7 @@ func TestWriteFindings(t *testing.T) {
 			LogFile: "/data/logs/x", LastLog: []string{"cannot bind"}, Advice: "stop it", Root: true,
 			Ports: []supervisor.PortOwner{{Port: 3306, PID: 7, Command: "mysqld"}, {Port: 1, Program: "p", PID: 8}, {Port: 2},
 				{Port: 3, PID: 9, Command: "curl", Peer: "10.0.0.2:443"}}},
-	})
+	}, strings.ToUpper)
 	want := `fate-flow waits to be started; it depends on fate-mysql, which is not ready
   fate-mysql has failed 4 times in a row and was given up: exited with status 1
     last process: exited with status 1 at 12:00
@@ -132,7 +132,7 @@ func TestWriteFindings(t *testing.T) {
     port 3: held by pid 9: curl, for a connection to 10.0.0.2:443
     last lines (/data/logs/x):
       | cannot bind
-    what to do: stop it
+    what to do: STOP IT
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

@@ -53,7 +53,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 				return err
 			}
 		} else {
-			writeFindings(g.Stdout, chain)
+			writeFindings(g.Stdout, chain, g.runnable)
 		}
 		if len(chain) > 0 && (!chain[0].Ready || chain[len(chain)-1].Root) {
 			return exitSilently(exitPreflight)
@@ -111,8 +111,8 @@ func missingNodes(ctx context.Context, spec *fate.Spec, root *supervisor.Finding
 	return out
 }
 
-// writeFindings prints a chain, each link indented below the one that depends on it.
-func writeFindings(w io.Writer, chain []supervisor.Finding) {
+// writeFindings prints a chain, each link indented below the one that depends on it. runnable completes the commands of an advice.
+func writeFindings(w io.Writer, chain []supervisor.Finding, runnable func(string) string) {
 	indent := ""
 	for _, f := range chain {
 		fmt.Fprintf(w, "%s%s %s\n", indent, f.Name, f.Text)

@@ -42,13 +42,13 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 	end := endReport{
 		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
-		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: runnable("fate-installer svc status"),
+		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: d.g.runnable("fate-installer svc status"),
 		Waiting:  d.wait.absences(),
 		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps, Critical: report.Critical,
 	}
 	switch {
 	case mode == fate.ModeInstall:
-		end.Next = runnable("fate-installer install --mode config")
+		end.Next = d.g.runnable("fate-installer install --mode config")
 	case d.host.Live():
 		if err := d.addPrograms(ctx, &end); err != nil {
 			return err
@@ -86,7 +86,7 @@ func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
 		return slices.ContainsFunc(programs, func(s engine.ServiceStatus) bool { return s.Name == m.Program() })
 	}
 	if runs(fate.FateFlow) {
-		end.Next = runnable("fate-installer test toy")
+		end.Next = d.g.runnable("fate-installer test toy")
 	}
 	if runs(fate.FateBoard) {
 		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
@@ -142,5 +142,5 @@ func (d *deployment) printEndText(end endReport) {
 		d.g.printf("owners     %s, in the tree\nnext       %s\n", end.Owners, end.Next)
 		return
 	}
-	d.g.printf("logs       %s\nprograms   %s\nnext       %s\n", end.Logs, runnable("fate-installer svc status"), end.Next)
+	d.g.printf("logs       %s\nprograms   %s\nnext       %s\n", end.Logs, d.g.runnable("fate-installer svc status"), end.Next)
 }

@@ -94,7 +94,7 @@ func (t *partyTest) listen(ctx context.Context, port int) error {
 	if secure != nil {
 		serve(secure, t.server, "with TLS")
 	}
-	t.g.printf("now run fate-installer party test on the other side; Ctrl-C ends this\n")
+	t.g.advisef("now run fate-installer party test on the other side; Ctrl-C ends this\n")
 	group.Wait()
 	return context.Cause(ctx)
 }

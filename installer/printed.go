@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/fate"
+	"fate-installer/supervisor"
 )
 
 // programName is the name by which texts call this program.
@@ -17,15 +18,21 @@ var printedCommand = regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName +
 
 // runnable returns a text with commands that the operator can paste. The bare name is enough where the shell finds it. The
 // secure_path of sudo on RHEL and its relatives has no /usr/local/bin, and nothing is installed before the first install:
-// there a command has the path of the program.
-func runnable(text string) string { return runnableAs(programPath(), text) }
+// there a command has the path of the program. Where the base directory is not the default one, each command names it.
+func (g *globals) runnable(text string) string {
+	call := programPath()
+	if g.Base != "" && g.Base != standardBase && !strings.Contains(text, "--base ") {
+		call += " --base " + supervisor.ShellWord(g.Base)
+	}
+	return runnableAs(call, text)
+}
 
-// runnableAs calls the program by a path in a text.
-func runnableAs(path, text string) string {
-	if path == programName || !strings.Contains(text, programName) {
+// runnableAs puts a call of the program into a text in place of the program's name.
+func runnableAs(call, text string) string {
+	if call == programName || !strings.Contains(text, programName) {
 		return text
 	}
-	return printedCommand.ReplaceAllString(text, "${1}"+strings.ReplaceAll(path, "$", "$$")+" ${2}")
+	return printedCommand.ReplaceAllString(text, "${1}"+strings.ReplaceAll(call, "$", "$$")+" ${2}")
 }
 
 // programPath is asked at each text: an install puts the program where it is found from then on.

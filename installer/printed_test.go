@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -51,5 +52,24 @@ func TestCommandsInTexts(t *testing.T) {
 		if got := runnableAs("/opt/x", text); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// TestCommandsNameTheBase: what a host with another base directory is told to run works there when it is pasted.
+func TestCommandsNameTheBase(t *testing.T) {
+	for _, tt := range []struct{ base, text, want string }{
+		{"/data", "run fate-installer svc start db", "run fate-installer svc start db"},
+		{"/srv/fate", "run fate-installer svc start db", "run fate-installer --base /srv/fate svc start db"},
+		{"/srv/my fate", "fate-installer --role host\nfate-installer check", "fate-installer --base '/srv/my fate' --role host\nfate-installer --base '/srv/my fate' check"},
+		{"/srv/fate", "fate-installer --base /srv/old uninstall", "fate-installer --base /srv/old uninstall"},
+	} {
+		g := &globals{Base: tt.base}
+		if got := g.runnable(tt.text); got != tt.want {
+			t.Errorf("below %s: %q, want %q", tt.base, got, tt.want)
+		}
+	}
+	_, stderr, code := runCLI(t, machine(t), "", "--base", "/srv/fate", "--party", "10000")
+	if code != exitUsage || !strings.Contains(stderr, "fate-installer --base /srv/fate --role host --party 10000") {
+		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -33,6 +33,11 @@ func (g *globals) printf(format string, args ...any) {
 	}
 }
 
+// advisef is as printf, for a text with commands of this program.
+func (g *globals) advisef(format string, args ...any) {
+	g.printf("%s", g.runnable(fmt.Sprintf(format, args...)))
+}
+
 // printJSON writes v as the one JSON document of this command.
 func (g *globals) printJSON(v any) error {
 	enc := json.NewEncoder(g.Stdout)
@@ -148,7 +153,7 @@ func formatBytes(n int64) string {
 // JSON, the mistakes of a configuration are a list as well, each with its file, line and column.
 func printError(g *globals, err error, code int) {
 	if g.Output == outputJSON {
-		doc := map[string]any{"error": err.Error(), "hint": runnable(hintOf(err)), "log": logPathOf(err), "exit_code": code}
+		doc := map[string]any{"error": err.Error(), "hint": g.runnable(hintOf(err)), "log": logPathOf(err), "exit_code": code}
 		var problems fate.Problems
 		if errors.As(err, &problems) {
 			doc["problems"] = problems
@@ -166,7 +171,7 @@ func printError(g *globals, err error, code int) {
 		fmt.Fprintf(g.Stderr, "       %s\n", printable(line)) // lines of logs, for example
 	}
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(runnable(hint), "\n", "\n       "))
+		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(g.runnable(hint), "\n", "\n       "))
 	}
 	if path := logPathOf(err); path != "" {
 		fmt.Fprintf(g.Stderr, "  log: %s\n", path)

@@ -149,7 +149,7 @@ func (d *deployment) purgeCommand() string {
 	if d.host.Exists(laterProgram(d.layout())) {
 		command = laterProgram(d.layout())
 	}
-	if base := d.layout().Base; base != "/data" {
+	if base := d.layout().Base; base != standardBase {
 		command += " --base " + base
 	}
 	return command + " uninstall --purge-data --yes"
