@@ -107,7 +107,7 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
 	for i := range r.Causes {
-		r.Causes[i].Remedy = defaultBase.ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base)
+		r.Causes[i].Remedy = x.g.runnable(defaultBase.ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base))
 	}
 	r.Lines = append([]cause.Evidence{}, r.Lines...)
 	return r, nil
