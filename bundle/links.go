@@ -86,7 +86,7 @@ func (t *tree) placeOf(o *origin, p string) (string, bool) {
 }
 
 // climbsFirst reports whether every ".." of a target comes before its first name. Only such links does an appliance
-// take: whoever unpacks it can see, looking at the link alone, that it does not lead out.
+// take: the program that unpacks it sees from the link alone that it does not lead out.
 func climbsFirst(target string) bool {
 	named := false
 	for element := range strings.SplitSeq(target, "/") {

@@ -22,7 +22,7 @@ type depWaiter struct {
 	programs []supervisor.Program             // of this host, in start order
 	needs    func(program string) []fate.Need // on other hosts
 	limit    time.Duration                    // for all waiting of a run together
-	tell     func(string)                     // shown to whoever waits
+	tell     func(string)                     // shown to the operator who waits
 
 	mu      sync.Mutex
 	until   time.Time
@@ -122,7 +122,7 @@ func unreachable(ctx context.Context, need fate.Need) []error {
 	return slices.DeleteFunc(failed, func(err error) bool { return err == nil })
 }
 
-// dialTCP reports whether somebody listens at an address.
+// dialTCP reports whether an address accepts TCP connections.
 func dialTCP(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -131,7 +131,7 @@ func dialTCP(ctx context.Context, addr string) error {
 	return conn.Close()
 }
 
-// deadline begins to run when somebody first has to wait.
+// deadline is when waiting ends; it runs from the first wait.
 func (p *depWaiter) deadline() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -244,7 +244,7 @@ func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 	return nil
 }
 
-// fileSize is for the progress display; a file that cannot be read is reported by whoever reads it.
+// fileSize is for the progress display; a file that cannot be read is reported when it is read.
 func fileSize(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {

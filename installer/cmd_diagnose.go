@@ -23,7 +23,7 @@ type diagnoseOptions struct {
 	out string
 }
 
-// newDiagnoseCommand collects what somebody who cannot look at the host needs to help.
+// newDiagnoseCommand collects what a person without access to the host needs to help.
 func newDiagnoseCommand(g *globals) *cobra.Command {
 	opts := &diagnoseOptions{}
 	cmd := &cobra.Command{

@@ -57,7 +57,7 @@ func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	takesWords(f, "mode", modeNames()...)
 }
 
-// part is the part of the installation that --only and --mode name, as yet unchecked.
+// part is the part of the installation that --only and --mode name, before it is checked.
 func (o *installOptions) part() part { return part{o.only, fate.Mode(o.mode)} }
 
 // newInstallCommand installs this host's share of a party.

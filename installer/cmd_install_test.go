@@ -101,7 +101,7 @@ func buildAppliance(t *testing.T, versions map[string]string, text string, key *
 const installedKeysDir = "data/projects/data/fate/keys"
 
 // TestInstallTakesKeysAndRemembersThem installs an exchange with TLS into a tree: without keys it is refused, with them
-// they are installed, a re-run keeps them, and new ones replace them even after somebody edited a file.
+// they are installed, a re-run keeps them, and new ones replace them even after a file was edited.
 func TestInstallTakesKeysAndRemembersThem(t *testing.T) {
 	root, dir, appliance := machine(t), t.TempDir(), smallAppliance(t)
 	cluster := mustRunCLI(t, root, "", threeSides...)

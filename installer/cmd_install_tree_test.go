@@ -9,7 +9,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// TestInstallIntoATreeSaysWhatIsLeft: a tree cannot be given owners or run anything, and whoever makes an image of it has to
+// TestInstallIntoATreeSaysWhatIsLeft: a tree cannot be given owners or run anything, and the maker of an image has to
 // know.
 func TestInstallIntoATreeSaysWhatIsLeft(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)

@@ -72,7 +72,7 @@ EXIT STATUS
 func newKeysCheckCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check PATH",
-		Short: "Check key files, whoever made them, before they are used",
+		Short: "Check key files from any source before they are used",
 		Long: `Check the key files of a side in a directory or archive: all are there, keys belong to certificates, chains end at the
 right CA, dates hold, usages fit, and the server's certificate is valid for every name in the routes to it.
 

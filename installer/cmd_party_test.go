@@ -114,7 +114,7 @@ func TestPartiesThatCannotBe(t *testing.T) {
 	}
 }
 
-// TestEditedRouteTableIsNotOverwritten: somebody's work is in it.
+// TestEditedRouteTableIsNotOverwritten: an operator's work is in it.
 func TestEditedRouteTableIsNotOverwritten(t *testing.T) {
 	root, _, _ := exchangeTree(t)
 	file := filepath.Join(root, "data/projects/fate/eggroll/conf/route_table.json")

@@ -311,7 +311,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 }
 
 // keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the
-// database would be lost, and without the account its files would belong to whoever gets that uid next.
+// database would be lost, and without the account its files would belong to the next user with that uid.
 func keepData(layout fate.Layout) engine.Resolver {
 	inner := emptying(layout.SupervisorRun())
 	return func(id string) (engine.Undoer, bool) {

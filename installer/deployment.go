@@ -22,7 +22,7 @@ import (
 	"fate-installer/supervisor"
 )
 
-// lockPath is held by whoever changes the installation. It is in /run, which a reboot empties.
+// lockPath is held by the command that changes the installation. It is in /run, which a reboot empties.
 const lockPath = "/run/fate-installer.lock"
 
 // deployment is the desired state of a host, its installed state, and the plan between them.

@@ -13,8 +13,8 @@ import (
 
 const module = "fate-installer"
 
-// allowedImports says which of our packages each of our packages may import. The reasons are what to tell whoever
-// wants to add one.
+// allowedImports says which of our packages each of our packages may import. The reasons are for those
+// who want to add one.
 var allowedImports = map[string]struct {
 	may    []string
 	reason string
@@ -26,7 +26,7 @@ var allowedImports = map[string]struct {
 	"supervisor":             {[]string{"supervisor/shim", "installer/host/beneath"}, "it outlives the installer and is upgraded on its own"},
 	"supervisor/shim":        {nil, "it runs before every program, so nothing may be initialised before it"},
 	"supervisor/rpc":         {[]string{"supervisor"}, "server and client of one API, side by side"},
-	"installer/host":         {[]string{"installer/host/beneath", "payload/dynlink"}, "the only code that touches the machine; whoever imports more than the standard library's OS calls hides a side effect"},
+	"installer/host":         {[]string{"installer/host/beneath", "payload/dynlink"}, "the only code that touches the machine; who imports more than the standard library's OS calls hides a side effect"},
 	"installer/host/beneath": {nil, "system calls below a directory descriptor: it knows nothing of what the files are"},
 	"installer/flow":         {nil, "a client of FATE-Flow's API, of use to anyone"},
 	"installer/cause":        {nil, "a table of causes and a search in it; reading files and asking programs is the caller's"},

@@ -178,7 +178,7 @@ func (c *partiesChange) refuseEdited(before []fate.File) error {
 	i := slices.IndexFunc(before, func(f fate.File) bool { return f.Path == table })
 	now, err := c.host.ReadFile(table)
 	if errors.Is(err, fs.ErrNotExist) || i < 0 {
-		return nil // it is written anew
+		return nil // it is rewritten
 	}
 	if err != nil {
 		return fmt.Errorf("cannot read the route table: %w", err)

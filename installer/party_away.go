@@ -69,7 +69,7 @@ func programsAway(ctx context.Context, spec *fate.Spec, modules ...fate.Module) 
 const flowWorkerTimeout = 10 * time.Second
 
 // askFlowWorker returns an error that wraps [peer.ErrNoWorker] when jobs that hang hold all workers of the FATE-Flow
-// that jobs of this host are given to. What else is wrong with it is left to whoever talks to it next.
+// that jobs of this host are given to. What else is wrong with it is left to the next client.
 func askFlowWorker(ctx context.Context, spec *fate.Spec) error {
 	address := flowAddress(spec)
 	if address == "" {

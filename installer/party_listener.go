@@ -44,7 +44,7 @@ func listenOn(ctx context.Context, port int) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(port))
 }
 
-// standIn listens while a test runs, so that the other side finds somebody when it tests the way back.
+// standIn listens while a test runs, so that the other side gets an answer when it tests the way back.
 func (t *partyTest) standIn(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup

@@ -131,7 +131,7 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 	return &request{site: asked, stored: stored}, nil
 }
 
-// fillFrom takes from the stored site what was not asked for, and refuses what would make this host somebody else.
+// fillFrom takes from the stored site what was not asked for, and refuses what would make this host another party.
 // Only what a flag or the cluster file says was asked for: a default is not.
 func (s *site) fillFrom(stored *site, written fate.Install) error {
 	if s.Role != "" && s.Role != stored.Role || s.Party != 0 && stored.Party != 0 && s.Party != stored.Party {

@@ -31,7 +31,7 @@ type ExtractOptions struct {
 type Target struct {
 	Component, Path string
 	// Parent is the directory that Path is in, already open. It is used instead of the path of that directory, which
-	// somebody else may be able to change. When it is nil, the directory is opened by its path, links included. It
+	// another user may be able to change. When it is nil, the directory is opened by its path, links included. It
 	// stays the caller's to close.
 	Parent *os.File
 

@@ -147,7 +147,7 @@ func TestSignature(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = verify(signed, &pub)
-	wantUntrusted(t, "signed anew", err)
+	wantUntrusted(t, "signed again", err)
 	left, _ := os.ReadDir(filepath.Dir(signed))
 	if len(left) != 1 {
 		t.Errorf("left behind: %v", left)

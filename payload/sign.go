@@ -98,7 +98,7 @@ func Sign(ctx context.Context, path, out string, key PrivateKey) (err error) {
 	return p.copySigned(ctx, f, key)
 }
 
-// copySigned copies the program and the components as they are and writes the rest anew.
+// copySigned copies the program and the components as they are and rewrites the rest.
 func (p *Payload) copySigned(ctx context.Context, f *os.File, key PrivateKey) error {
 	var files [][]byte
 	for _, m := range p.manifest.Files {

@@ -15,7 +15,7 @@ import (
 // staging is the directory a component is unpacked to. Its name is .NAME.partial-RANDOM, beside the target NAME. It is
 // locked while its process lives, so that the next run knows what a dead one left.
 //
-// Everything is done relative to the open directory that the target is in: whoever may rename the directories on the
+// Everything is done relative to the open directory that the target is in: a user who may rename the directories on the
 // way cannot lead a process with more rights elsewhere.
 type staging struct {
 	target string   // path, for errors

@@ -96,7 +96,7 @@ func Run(ctx context.Context, o DaemonOptions) error {
 	}
 }
 
-// serve supervises until the daemon is told to end, or to begin anew with the configuration read again.
+// serve supervises until the daemon is told to end, or to begin again with the configuration reread.
 func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again bool, err error) {
 	d.sup, err = New(d.cfg, Options{
 		StateDir: stateDir(&d.cfg.Daemon),
@@ -208,7 +208,7 @@ func monotonicNow() string {
 	return "MONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/1000, 10)
 }
 
-// Supervisor is what the daemon supervises with. It changes when the daemon begins anew; do not keep it.
+// Supervisor is what the daemon supervises with. It changes when the daemon begins again; do not keep it.
 func (d *Daemon) Supervisor() *Supervisor { return d.sup }
 
 // Config is the configuration the daemon was started with.

@@ -131,7 +131,7 @@ func raiseFileLimit(minFDs int) error {
 }
 
 // openAPI serves on copies of the listeners: the API closes its own, and the sockets must outlive it when the daemon
-// begins anew or executes a new version of itself.
+// begins again or executes a new version of itself.
 func (d *Daemon) openAPI() error {
 	unix, err := copyListener(d.unix)
 	if err != nil {

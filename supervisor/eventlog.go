@@ -19,7 +19,7 @@ type Event struct {
 	Text  string    `json:"text"` // one line for people
 }
 
-// eventLog keeps the latest events for whoever asks what happened since.
+// eventLog keeps the latest events for clients that ask what happened since.
 type eventLog struct {
 	mu     sync.Mutex
 	events []Event // the last eventsKept

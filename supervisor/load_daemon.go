@@ -103,7 +103,7 @@ func (l *loader) daemonSection(s *iniSection, d *DaemonConfig) {
 	}
 	if s.name == "inet_http_server" && d.TCPAddr != "" && (d.TCPUsername == "" || d.TCPPassword == "") {
 		l.problem(s.file, s.line, "[inet_http_server] needs username and password: "+
-			"whoever reaches the port could stop every program")
+			"every client that reaches the port could stop every program")
 	}
 }
 

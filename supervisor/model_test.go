@@ -79,7 +79,7 @@ func (m *model) stop(name string) {
 	}
 }
 
-// killed is the end of a process by somebody else's hand.
+// killed is the end of a process that others kill.
 func (m *model) killed(name string) {
 	p := m.programs[name]
 	p.gone, p.pid = p.pid, 0

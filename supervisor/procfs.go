@@ -171,7 +171,7 @@ type procRow struct {
 // has to know whether anything of it is left; they share a scan that began after they asked.
 type procTable struct {
 	mu      sync.Mutex
-	next    *tableScan // not begun; whoever joins it will see the present
+	next    *tableScan // not begun; who joins it sees the present
 	running bool
 }
 

@@ -100,7 +100,7 @@ func TestReadyTCPAndTimeout(t *testing.T) {
 	b.until("a", "ready after all", func(st Status) bool { return st.Ready && !st.TimedOut })
 }
 
-// TestStrangerAnswers has somebody else answer on the port the program is to listen on.
+// TestStrangerAnswers has another process answer on the port the program is to listen on.
 func TestStrangerAnswers(t *testing.T) {
 	l, err := listenLocal()
 	if err != nil {

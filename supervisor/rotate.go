@@ -17,9 +17,9 @@ import (
 )
 
 // Programs write to their log files themselves, so that they can go on writing when there is no supervisor. The price
-// is paid here: a file that somebody else holds open cannot be rotated by renaming it. What has grown too large is
+// is paid here: a file that another process holds open cannot be rotated by renaming it. What has grown too large is
 // copied out and then cut off the front of the file: on ext4 and XFS with FALLOC_FL_COLLAPSE_RANGE, which loses nothing
-// whoever writes meanwhile; elsewhere by truncating the file right after the last look at its end, where what is
+// of what is written meanwhile; elsewhere by truncating the file right after the last look at its end, where what is
 // written in the few microseconds between the two is lost. The writers append (O_APPEND), so their next line goes to
 // where the end then is. A reader that follows the file may see the lines of the last block twice.
 

@@ -22,7 +22,7 @@ type service struct {
 	state State
 	since time.Time
 
-	wanted bool // somebody wants it up, now or when its stop has ended
+	wanted bool // it is to be up, now or when its stop has ended
 	ready  bool
 	serves bool // programs that depend on it may start
 	gone   bool // taken out of the configuration: no event may start it again

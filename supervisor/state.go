@@ -25,7 +25,7 @@ const (
 // Up reports whether the program has a process.
 func (s State) Up() bool { return s == Starting || s == Running || s == Stopping || s == Killing }
 
-// Down reports whether nothing will happen to the program unless somebody asks.
+// Down reports whether nothing will happen to the program unless it is asked to.
 func (s State) Down() bool { return s == Stopped || s == Exited || s == Fatal }
 
 // Status is everything known about a program at one moment.
@@ -43,7 +43,7 @@ type Status struct {
 	// Serving is whether programs that depend on it may start: it is ready, or listens and needs them to become ready.
 	Serving bool `json:"serving"`
 	PID     int  `json:"pid"`
-	// Wanted is whether somebody wants it up, now or when its stop is complete.
+	// Wanted is whether it is to be up, now or when its stop is complete.
 	Wanted bool `json:"wanted"`
 
 	Since         time.Time `json:"since"`                   // of the state

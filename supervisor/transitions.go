@@ -61,7 +61,7 @@ func (s *service) stop(planned pending) {
 }
 
 // requestWhileStopping makes what follows the end of a process depend on what is wanted now: it had ended by itself, what it left
-// behind is being killed, and meanwhile somebody asked for a start or a stop.
+// behind is being killed, and a start or a stop was requested while it ends.
 func (s *service) requestWhileStopping() {
 	if s.after != nil {
 		s.after = s.stoppedNow
@@ -193,7 +193,7 @@ func (s *service) becomeReady() {
 	s.ready, s.serves, s.run.wasReady, s.run.timedOut, s.unreadyStarts = true, true, true, false, 0
 }
 
-// tryAfresh is a start that somebody asked for: what failed before does not count.
+// tryAfresh is a requested start: what failed before does not count.
 func (s *service) tryAfresh() {
 	s.failures, s.unreadyStarts, s.backoffs = 0, 0, 0
 	s.try()

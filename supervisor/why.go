@@ -20,7 +20,7 @@ type Finding struct {
 	Exit    string      `json:"exit,omitempty"`
 	LastLog []string    `json:"last_log,omitempty"`
 	LogFile string      `json:"log_file,omitempty"`
-	Ports   []PortOwner `json:"ports,omitempty"` // ports it needs that somebody else holds
+	Ports   []PortOwner `json:"ports,omitempty"` // ports it needs that another process holds
 	Advice  string      `json:"advice,omitempty"`
 	Root    bool        `json:"root"` // this is where the trouble begins
 }

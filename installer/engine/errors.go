@@ -47,7 +47,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 type LeftError struct {
 	What string // the object: a path, a user
 	Why  string
-	Data bool // not because somebody changed it, but because programs left data in it
+	Data bool // true: programs left data in it; false: it was changed
 }
 
 func (e *LeftError) Error() string { return fmt.Sprintf("left %s: %s", e.What, e.Why) }

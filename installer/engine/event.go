@@ -28,7 +28,7 @@ type Event struct {
 	Component string
 	Why       string        // of Applying
 	Note      string        // of Unchanged and Changed
-	Drift     bool          // of Applying and Changed: an earlier run had done it, and somebody undid it
+	Drift     bool          // of Applying and Changed: an earlier run had done it, and it was undone
 	Kept      bool          // of Changed: what was there stayed as it was
 	Err       error         // of Failed and Interrupted
 	Elapsed   time.Duration // of the final events, since Started

@@ -27,7 +27,7 @@ const (
 	opBegin  = "begin"  // a step is about to be applied
 	opDone   = "done"   // it was applied and checked
 	opUndone = "undone" // it was undone
-	opLeft   = "left"   // it was found changed by somebody else and left
+	opLeft   = "left"   // it was changed by others and is left
 	opEnd    = "end"    // the run ended; OK says how
 )
 

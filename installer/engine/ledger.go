@@ -18,7 +18,7 @@ type Entry struct {
 	Changed   time.Time       `json:"changed"`          // of the last begin
 	Done      bool            `json:"done"`             // the last begin was completed
 	Undone    bool            `json:"undone,omitempty"` // it is history: the host is as before
-	Left      bool            `json:"left,omitempty"`   // an undo left it, because somebody changed it
+	Left      bool            `json:"left,omitempty"`   // an undo left it, because it was changed
 
 	marks     []string
 	completed bool   // done at least once
@@ -68,7 +68,7 @@ func (l *Ledger) LastRun() LastRun {
 func newLedger() *Ledger { return &Ledger{entries: map[string]*Entry{}} }
 
 // Wrote returns the marks of everything that the step left or was about to leave, oldest first. What is on the host and
-// is not among them is somebody else's work.
+// is not among them is the work of others.
 func (l *Ledger) Wrote(step string) []string {
 	if l == nil {
 		return nil

@@ -9,7 +9,7 @@
 //
 // The rules, each with its reason:
 //
-//  1. The host is the truth, the journal is the memory. A run checks every step again, so what somebody changed since is
+//  1. The host is the truth, the journal is the memory. A run checks every step again, so what was changed since is
 //     repaired, and a run that was killed is continued by running again.
 //  2. "begin" is on disk before anything changes, with what Undo needs. A power cut at any moment can be undone.
 //  3. Check again after Apply. A step that "worked" but is not so fails here, by name, not three steps later.
@@ -56,7 +56,7 @@ type Finding struct {
 	Before json.RawMessage
 
 	// Mark identifies what Apply will leave (such as the sha256 of a file). The journal keeps it, so that a later run
-	// can tell our work from somebody else's: see [Ledger.Wrote].
+	// can tell our work from that of others: see [Ledger.Wrote].
 	Mark string
 
 	// Kept says, of a step that is not done, that what is on the host stays as it is: Apply only adds something beside

@@ -29,7 +29,7 @@ type UndoStatus string
 // The results of undoing a step.
 const (
 	Undone     UndoStatus = "undone"
-	Left       UndoStatus = "left"        // somebody changed it since; it is not ours any more
+	Left       UndoStatus = "left"        // it was changed since, and is not ours any more
 	Kept       UndoStatus = "kept"        // its kind is not undone
 	UndoFailed UndoStatus = "undo failed" // the undo can be repeated
 )

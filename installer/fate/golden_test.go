@@ -17,7 +17,7 @@ var fixedSecrets = Secrets{
 }
 
 // TestGoldenTrees compares every file of a host with the ones kept in testdata/golden, for each generation of FATE and each
-// kind of topology. go test -run GoldenTrees -update writes them anew; read the diff.
+// kind of topology. go test -run GoldenTrees -update rewrites them; read the diff.
 func TestGoldenTrees(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

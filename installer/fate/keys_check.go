@@ -11,7 +11,7 @@ import (
 // expirySoon is how long before its end a certificate is worth a remark.
 const expirySoon = 30 * 24 * time.Hour
 
-// CheckKeys examines the key files of a side, whoever made them, before they are installed: each is there and readable,
+// CheckKeys examines the key files of a side, from any source, before they are installed: each is there and readable,
 // keys belong to certificates, chains end at the right CA, dates hold, usages fit, and the server's certificate is
 // valid for every name a peer calls it by. The second result are remarks that stop nothing.
 func CheckKeys(role Role, names []string, files []NamedFile, now time.Time) (problems, remarks Problems) {

@@ -13,7 +13,7 @@ type Need struct {
 	Module  Module
 	Addrs   []string // host:port of each instance on another host
 	AtLeast int      // how many of them have to answer: one, or as many as make a majority
-	Inside  bool     // it is installed from the same cluster file; otherwise it is somebody else's to start
+	Inside  bool     // it is installed from the same cluster file; otherwise others start it
 }
 
 // String is "mysql at 192.168.0.1:3306", and of an ensemble "2 of zookeeper at ...".
@@ -97,7 +97,7 @@ func (s *Spec) elsewhere(m Module) Need {
 	return n
 }
 
-// endsOf lists where a module's clients find it, whoever installed it.
+// endsOf lists where a module's clients find it, installed by us or not.
 func (s *Side) endsOf(m Module) []Endpoint {
 	one := func(ips []string, port int) []Endpoint {
 		if len(ips) == 0 {

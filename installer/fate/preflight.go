@@ -240,7 +240,7 @@ type Waiver struct {
 	Reason string `json:"reason"`
 }
 
-// ParseWaiver reads ID=reason. The reason is not optional: whoever finds it later has to understand it.
+// ParseWaiver reads ID=reason. The reason is not optional: a later reader has to understand it.
 func ParseWaiver(text string) (Waiver, error) {
 	id, reason, _ := strings.Cut(text, "=")
 	w := Waiver{strings.TrimSpace(id), strings.TrimSpace(reason)}

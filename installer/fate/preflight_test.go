@@ -264,7 +264,7 @@ func TestPreflight(t *testing.T) {
 			pathOf(f, "/data/projects/fate/fateflow").Exists, pathOf(f, "/data/projects/fate/eggroll").Exists = true, true
 		}, kept, "directories", StatusRefused, "/data/projects/fate/eggroll"},
 		"our own directory": {func(f *host.Facts) { pathOf(f, "/data/projects/fate/eggroll").Exists = true }, installed, "directories", StatusOK, ""},
-		"somebody's data":   {func(f *host.Facts) { pathOf(f, "/data/projects/data/fate/mysql").Exists = true }, in, "datadir", StatusRefused, "not ours"},
+		"a foreign datadir": {func(f *host.Facts) { pathOf(f, "/data/projects/data/fate/mysql").Exists = true }, in, "datadir", StatusRefused, "not ours"},
 		"our own data": {func(f *host.Facts) {
 			pathOf(f, "/data/projects/data/fate/mysql").Exists = true
 			pathOf(f, "/data/projects/data/fate/mysql/fate-installer.json").Exists = true

@@ -258,7 +258,7 @@ func (s *Spec) swapFile(f *host.Facts) (step.Swap, bool) {
 // swapFileSystems are those on which a swap file needs nothing special of the kernel.
 var swapFileSystems = []string{"ext4", "ext3", "xfs"}
 
-// openPorts are the ports that somebody on another host connects to. The database and eggroll's managers are among them
+// openPorts are the ports that other hosts connect to. The database and eggroll's managers are among them
 // only when the side has several hosts.
 func (s *Spec) openPorts() []int {
 	several := len(s.Side.Addresses()) > 1

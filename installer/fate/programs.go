@@ -325,7 +325,7 @@ func boardProgram(s *Spec) supervisor.Program {
 	return p
 }
 
-// renderSupervisor writes the supervisor's configuration. Root owns it: whoever can write a program file decides what
+// renderSupervisor writes the supervisor's configuration. Root owns it: who can write a program file decides what
 // the supervisor runs, and as whom.
 func renderSupervisor(s *Spec) ([]File, error) {
 	l := s.Layout

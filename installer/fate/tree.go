@@ -41,7 +41,7 @@ func (s *Spec) Directories() []Directory {
 			out = append(out, Directory{p, perm, "root", "root"})
 		}
 	}
-	// Upstream gives all of the tree to the service user. Here the way to what root's supervisor runs is root's: whoever
+	// Upstream gives all of the tree to the service user. Here the way to what root's supervisor runs is root's: who
 	// owns a directory on it could put another one in its place and have any command run as root.
 	root(permPublic, l.Projects(), l.Common(), l.Logs()) // the log of root's supervisor is below it
 	own(permPublic, l.Temp(), l.Project(), l.ProjectCommon())

@@ -34,7 +34,7 @@ func (l Layout) aboveBase() []string {
 	return out
 }
 
-// baseOwner refuses a base directory that somebody else than root can put another one in the place of. AnsibleFATE's
+// baseOwner refuses a base directory that a user other than root can replace. AnsibleFATE's
 // guide gives /data to the service user.
 func (p *preflight) baseOwner() {
 	title := "only root can rename what root runs below " + p.s.Layout.Base

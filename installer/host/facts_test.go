@@ -242,12 +242,12 @@ func TestOwnerUnknown(t *testing.T) {
 		listeners []Listener
 		want      bool
 	}{
-		"free":                       {false, nil, false},
-		"taken by a process":         {true, []Listener{{Addr: addr, PID: 1}}, false},
-		"taken by nobody":            {true, nil, true},
-		"taken by somebody unseen":   {true, []Listener{{Addr: addr}}, true},
-		"another port has somebody":  {true, []Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), PID: 1}}, true},
-		"somebody has all addresses": {true, []Listener{{Addr: netip.MustParseAddrPort("0.0.0.0:4671"), PID: 1}}, false},
+		"free":                      {false, nil, false},
+		"taken by a process":        {true, []Listener{{Addr: addr, PID: 1}}, false},
+		"taken by nobody":           {true, nil, true},
+		"taken by an unseen owner":  {true, []Listener{{Addr: addr}}, true},
+		"another port has an owner": {true, []Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), PID: 1}}, true},
+		"one has all addresses":     {true, []Listener{{Addr: netip.MustParseAddrPort("0.0.0.0:4671"), PID: 1}}, false},
 	} {
 		f := Facts{Listeners: c.listeners}
 		if got := f.ownerUnknown(Bind{Addr: addr, InUse: c.inUse}); got != c.want {

@@ -55,7 +55,7 @@ func (h *Host) TryLock(abs string) (release func() error, holder int, err error)
 		release := func() error {
 			err := errors.Join(h.files.remove(abs), f.Close())
 			for _, dir := range slices.Backward(made) {
-				_ = h.files.remove(dir) // unless somebody uses it by now
+				_ = h.files.remove(dir) // unless another process uses it
 			}
 			return err
 		}

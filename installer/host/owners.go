@@ -74,7 +74,7 @@ func (h *Host) chownPlace(p *beneath.Place, abs, owner, group string) error {
 }
 
 // RecordOwners notes, in a tree that is not "/", that everything below abs belongs to an owner and a group. On the
-// running machine whoever writes the files sets their owner.
+// running machine the writer of the files sets their owner.
 func (h *Host) RecordOwners(abs, owner, group string) error {
 	if h.owners == nil {
 		return nil

@@ -280,7 +280,7 @@ func (o *owners) close() error {
 	return o.replace(lines)
 }
 
-// replace writes the file anew.
+// replace rewrites the file.
 func (o *owners) replace(lines []byte) error {
 	temp := TempName(OwnersFile)
 	f, err := o.tree.open(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)

@@ -140,7 +140,7 @@ func TestOwnersAfterAKill(t *testing.T) {
 			third, err := New(h.Root(), nil)
 			must(t, err)
 			for p := range c.want {
-				if !third.Exists(p) { // made anew, it has nothing of the owner before
+				if !third.Exists(p) { // made again, it has nothing of the owner before
 					must(t, os.MkdirAll(h.Root()+p, 0o755))
 				}
 			}
@@ -172,7 +172,7 @@ func TestOwnersFileIsForImageBuilders(t *testing.T) {
 	}
 }
 
-// TestOwnersOfTwoProcesses: whoever takes the lock sees what its former holder recorded, and nobody drops the record of
+// TestOwnersOfTwoProcesses: the holder of the lock sees what its former holder recorded, and nobody drops the record of
 // another.
 func TestOwnersOfTwoProcesses(t *testing.T) {
 	first := newTree(t, map[string]string{"/a": "", "/b": ""})

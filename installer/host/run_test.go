@@ -97,7 +97,7 @@ func TestRunIsInterrupted(t *testing.T) {
 		code      int
 	}{{"polite", "ready\nbye\n", 0}, {"stubborn", "ready\n", 128 + int(syscall.SIGKILL)}} {
 		t.Run(c.mode, func(t *testing.T) {
-			why := errors.New("the user's wish")
+			why := errors.New("the user's request")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cmd := child(c.mode)
 			cmd.Grace = time.Millisecond

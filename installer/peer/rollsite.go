@@ -52,7 +52,7 @@ const (
 
 var errNotGRPC = errors.New("it does not speak gRPC")
 
-// Ping asks whoever is the party's rollsite for a sign of life, and returns how long that took. Extra bytes are sent
+// Ping asks the party's rollsite for a sign of life, and returns how long that took. Extra bytes are sent
 // along, to try large packets. A real rollsite takes its time of one second before it answers.
 func (r *Rollsite) Ping(ctx context.Context, party string, extra int) (time.Duration, error) {
 	began := time.Now()

@@ -81,7 +81,7 @@ func handshake(ctx context.Context, addr string, config *tls.Config) (tls.Connec
 	return conn.ConnectionState(), nil
 }
 
-// speaksTLS reports whether a port shakes hands, whoever it is.
+// speaksTLS reports whether a port completes a TLS handshake with any certificate.
 func speaksTLS(ctx context.Context, addr string) bool {
 	// #nosec G402 -- only whether the port speaks TLS; nothing is sent
 	state, err := handshake(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})

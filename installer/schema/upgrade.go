@@ -139,7 +139,7 @@ func (c Change) statement(t *Table) string {
 	return ""
 }
 
-// Repair lists the statements that end the differences which no release made: columns that somebody changed by hand.
+// Repair lists the statements that end the differences which no release made: columns that were changed by hand.
 // Those that hold what is there are safe; a server refuses to make a column narrower than what is in it.
 func (v Version) Repair(have []Table) []Statement {
 	var out []Statement

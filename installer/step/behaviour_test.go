@@ -92,12 +92,12 @@ func TestEditedFileIsLeftByUninstall(t *testing.T) {
 		t.Errorf("%+v", r.Steps)
 	}
 	left := w.verify(t)
-	if len(left) != 1 || !strings.Contains(left[0].What[0], "changed by somebody else") {
+	if len(left) != 1 || !strings.Contains(left[0].What[0], "changed by others") {
 		t.Errorf("Verify: %+v", left)
 	}
 }
 
-// TestKilledFirstWriteIsNoEdit: a run that was killed between "begin" and the write leaves somebody else's content,
+// TestKilledFirstWriteIsNoEdit: a run that was killed between "begin" and the write leaves the content of others,
 // which is then replaced and not taken for an operator's edit.
 func TestKilledFirstWriteIsNoEdit(t *testing.T) {
 	w := newWorld(t, tempDir(t), false, map[string]string{"/data/conf/eggroll.properties": "default\n"})

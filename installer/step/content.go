@@ -118,7 +118,7 @@ func makeParents(env *engine.Env, path string) error {
 }
 
 // putBack restores what was before, if what is there now is still ours: a content or link target among marks. What
-// somebody else put there is an [*engine.LeftError].
+// others put there is an [*engine.LeftError].
 func (p prior) putBack(env *engine.Env, marks []string) error {
 	if err := env.Host.Remove(host.TempName(p.Path)); err != nil {
 		return err
@@ -219,7 +219,7 @@ func (p prior) remains(env *engine.Env, marks []string) ([]string, error) {
 	case slices.Contains(marks, now.Hash+now.Target):
 		return []string{p.Path}, nil
 	}
-	return []string{p.Path + " (changed by somebody else)"}, nil
+	return []string{p.Path + " (changed by others)"}, nil
 }
 
 // dirOf is path.Dir, for functions whose parameter is called path.

@@ -14,7 +14,7 @@ import (
 )
 
 // Database makes schemas, accounts and rows exist in a running database server, ours or an outside one. It looks at
-// each of them, so that it repairs what somebody changed, and repeats nothing that is done.
+// each of them, so that it repairs what was changed, and repeats nothing that is done.
 //
 // The step has no Undo: what is in a database is the user's data.
 type Database struct {

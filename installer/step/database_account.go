@@ -149,7 +149,7 @@ func (a *databaseAdmin) plugin() string {
 }
 
 // identified is the clause that gives an account a password. MariaDB, which does not know this form, has just one
-// plugin for passwords unless somebody adds more.
+// plugin for passwords unless an administrator adds more.
 func (a *databaseAdmin) identified() string {
 	if a.mariaDB {
 		return " IDENTIFIED BY ?"

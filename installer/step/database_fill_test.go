@@ -237,7 +237,7 @@ func TestDatabaseRefusals(t *testing.T) {
 	})
 }
 
-// TestDatabaseOutside fills a server that is reached over TCP with an administrator's account of somebody else's.
+// TestDatabaseOutside fills a server that is reached over TCP with an account of another administrator.
 func TestDatabaseOutside(t *testing.T) {
 	eachServer(t, func(t *testing.T, s DatabaseServer, env *engine.Env) {
 		applied(t, env, testInit(s))

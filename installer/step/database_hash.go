@@ -72,7 +72,7 @@ func newSHA2Hash(password Password) string {
 }
 
 // sha256Crypt is the SHA-256 variant of crypt(3), as specified in Ulrich Drepper's "Unix crypt using SHA-256 and
-// SHA-512"; the letters are his. It gives the encoded digest alone. Unlike crypt, MySQL's salt has 20 bytes.
+// SHA-512"; the letters are from that paper. It gives the encoded digest alone. Unlike crypt, MySQL's salt has 20 bytes.
 func sha256Crypt(key, salt []byte, rounds int) string {
 	b := sha256.Sum256(bytes.Join([][]byte{key, salt, key}, nil))
 	h := sha256.New()

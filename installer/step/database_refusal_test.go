@@ -22,7 +22,7 @@ func TestDatabaseInitLeavesForeignDataAlone(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"somebody's database":    {map[string]string{"mysql/ibdata1": "precious"}, "not made by this installer"},
+		"a foreign database":     {map[string]string{"mysql/ibdata1": "precious"}, "not made by this installer"},
 		"root of a filesystem":   {map[string]string{"mysql/lost+found/.keep": ""}, "root of a filesystem"},
 		"the other flavour":      {map[string]string{"mysql/fate-installer.json": `{"flavour": "mysql"}`, "mysql/ibdata1": "precious"}, "belongs to mysql"},
 		"damaged":                {map[string]string{"mysql/fate-installer.json": `{"flavour": "mariadb"}`, "mysql/ibdata1": "precious"}, "mysql is missing"},

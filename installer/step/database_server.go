@@ -48,7 +48,7 @@ func (s DatabaseServer) first(h *host.Host, candidates ...string) (string, bool)
 }
 
 // command prepares the server program with the arguments that every use of it shares. Option files are not read: an
-// /etc/my.cnf that somebody left on the machine would otherwise change what is initialised.
+// /etc/my.cnf that is left on the machine would otherwise change what is initialised.
 func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host.Cmd, error) {
 	program, ok := s.first(h, s.Program)
 	if !ok {

@@ -26,7 +26,7 @@ type File struct {
 	Group   string
 	Secret  bool // the content must never be shown, and others must not be able to read it
 
-	// KeepEdits respects what an operator changed in the file since we wrote it: his version stays, ours is
+	// KeepEdits respects what an operator changed in the file since we wrote it: that version stays, ours is
 	// put beside it (see [NewSuffix]), and both facts are reported. Env.Force overwrites.
 	KeepEdits bool
 }

@@ -29,7 +29,7 @@ type StartPrograms struct {
 
 	// PythonTrees are directories with Python code that the programs run. Python, at least up to 3.13, takes what a
 	// full disk left of a compiled file for the whole, and fails over it for ever. So what is compiled there is dropped
-	// before programs that have failed are started again; Python compiles anew.
+	// before programs that have failed are started again; Python compiles again.
 	PythonTrees []string
 }
 

@@ -186,7 +186,7 @@ func (u Unpack) leftBehind(env *engine.Env) (string, error) {
 	return moves[0], nil
 }
 
-// foreignError means that a directory of somebody else is in the way.
+// foreignError means that a directory of others is in the way.
 type foreignError struct{ component, target string }
 
 func (e foreignError) Error() string {

@@ -106,7 +106,7 @@ func TestLostTreeIsRepaired(t *testing.T) {
 	}
 }
 
-// TestDamagedTreeIsRepaired: a part of a component that somebody removed comes back, and data and edits stay.
+// TestDamagedTreeIsRepaired: a removed part of a component comes back, and data and edits stay.
 func TestDamagedTreeIsRepaired(t *testing.T) {
 	w := upgrade(t)
 	want := w.snapshot()

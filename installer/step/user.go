@@ -109,7 +109,7 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 }
 
 // lacksHome reports whether a power cut made us lose the home directory of a user that we made: useradd makes the
-// account first. The home of somebody else's user is his own matter.
+// account first. The home of a user that is not ours is left alone.
 func (u User) lacksHome(env *engine.Env, have host.User) bool {
 	return slices.Contains(env.Ledger.Wrote(u.ID()), markMade) && have.Home == u.home() && !env.Host.Exists(u.home())
 }

@@ -309,7 +309,7 @@ func (b bench) await(what string, ok func() bool) {
 	b.t.Helper()
 	for deadline := time.Now().Add(awaitLimit); !ok(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("waited %v in vain until %s", awaitLimit, what)
+			b.t.Fatalf("waited %v, and it is not so: %s", awaitLimit, what)
 		}
 	}
 }

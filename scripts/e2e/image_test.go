@@ -10,7 +10,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// TestImage installs into a directory tree, as whoever makes images of hosts does, gives its files the owners that the
+// TestImage installs into a directory tree, as makers of host images do, gives its files the owners that the
 // installer asks for, boots the tree, and lets the same command do there what needs a running machine.
 func TestImage(t *testing.T) {
 	t.Parallel()

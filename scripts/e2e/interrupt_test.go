@@ -37,7 +37,7 @@ func TestKilledInstall(t *testing.T) {
 		after := time.Duration(math.Pow(random.Float64(), 3) * float64(whole) / 2)
 		finished := b.killAfter("host", after)
 		t.Logf("run %d: killed after %v, finished before: %v", i, after.Round(time.Millisecond), finished)
-		if finished { // what the former runs had left was done quickly; begin anew
+		if finished { // what the former runs had left was done quickly; begin again
 			b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
 		}
 		if i%(kills/3) == kills/6 {

@@ -246,7 +246,7 @@ func TestUpgradeDaemon(t *testing.T) {
 	}
 }
 
-// TestRestartDaemon reads everything anew, on the same socket.
+// TestRestartDaemon rereads everything, on the same socket.
 func TestRestartDaemon(t *testing.T) {
 	d := startDaemon(t, "", func(d *daemon) string { return d.program("a") })
 	d.untilReady("a")

@@ -49,7 +49,7 @@ type keeper struct {
 	reaper   *reaper
 
 	end      context.CancelFunc
-	awaited  atomic.Bool // somebody waits for the lock, as a sign of our end, and will remove its file
+	awaited  atomic.Bool // a process waits for the lock, as a sign of our end, and will remove its file
 	detached chan struct{}
 	detach   func()
 }

@@ -191,7 +191,7 @@ func (l *Lab) Down(ctx context.Context) error {
 	return Remove(ctx, l.name)
 }
 
-// Remove ends the lab of that name, whoever made it, and clears up after a keeper
+// Remove ends the lab of that name, of any maker, and clears up after a keeper
 // that was killed. A lab that does not exist is no error.
 func Remove(ctx context.Context, name string) error {
 	dir, err := labDir(name)

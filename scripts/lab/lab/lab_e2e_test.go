@@ -222,7 +222,7 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// A lab must not outlive whoever made it, however that one ends, nor anything of it
+// A lab must not outlive the process that made it, however that one ends, nor anything of it
 // a keeper that is killed.
 func TestNothingOutlives(t *testing.T) {
 	for _, victim := range []string{"caller", "keeper"} {
@@ -261,7 +261,7 @@ func TestNothingOutlives(t *testing.T) {
 				t.Fatal(err)
 			}
 			if victim == "caller" {
-				if err := os.Remove(lock.Name()); err != nil { // made anew by us, the keeper has removed its own
+				if err := os.Remove(lock.Name()); err != nil { // made again by us, the keeper has removed its own
 					t.Error(err)
 				}
 			}
@@ -306,7 +306,7 @@ func waitUntil(t *testing.T, what string, ok func() bool) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("waited in vain until %s", what)
+	t.Fatalf("waited, and it is not so: %s", what)
 }
 
 func checkNothingLeft(t *testing.T, name string) {

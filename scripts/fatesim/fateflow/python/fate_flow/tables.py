@@ -12,7 +12,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS standin_table (
 
 
 class Missing(Exception):
-    """What is wrong with data that somebody wants to use."""
+    """What is wrong with data that a job is to use."""
 
 
 def read_file(body):
