@@ -214,6 +214,24 @@ func TestHistories(t *testing.T) {
 	t.Logf("%d histories: %v", histories(t), m.counts)
 }
 
+// onceWrong are histories that the model once judged wrong, each after one that leads to the same state in another way.
+var onceWrong = []string{
+	"install old/none/0/-1/1/rotate;upgrade/none/0/-1/1/rotate;rollback/none/0/-1/1/rotate;install old/none/0/-1/1/rotate",
+	"install old/none/0/-1/1/rotate;upgrade/none/0/-1/1/rotate;install old/none/0/-1/1/rotate;rollback/none/0/-1/1/rotate",
+}
+
+// TestHistoriesOnceWrong: a refused install leaves the program as it is, too.
+func TestHistoriesOnceWrong(t *testing.T) {
+	m := newModel(t)
+	for _, text := range onceWrong {
+		events, err := parseEvents(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.fail(events, m.replay(events))
+	}
+}
+
 func histories(t *testing.T) int {
 	if n, err := strconv.Atoi(os.Getenv(historiesVariable)); err == nil && n > 0 {
 		return n

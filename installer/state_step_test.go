@@ -12,7 +12,9 @@ func (m *model) step(w *modelHost, e event, at installation) installation {
 	next, may := e.act.next(at)
 	if !may || e.what == none {
 		m.undisturbed(w, e.act, at, next, may)
-		m.counts[map[bool]string{true: "undisturbed", false: "refused"}[may]]++
+		if m.counts[map[bool]string{true: "undisturbed", false: "refused"}[may]]++; !may {
+			return at
+		}
 		return next
 	}
 	m.counts[string(e.what)]++
