@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A signal ends a command that waits for input which never comes: from standard input, and from the other end of a pipe.
+// A signal ends a command that waits for input which never comes, from standard input or the other end of a pipe.
 func TestWaitForInputEnds(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -27,7 +27,8 @@ func TestWaitForInputEnds(t *testing.T) {
 		waits := make(chan struct{})
 		reader, writer := io.Pipe()
 		var errs strings.Builder
-		g := &globals{Stdin: readerFunc(func(p []byte) (int, error) { close(waits); return reader.Read(p) }), Stdout: io.Discard, Stderr: &errs}
+		stdin := readerFunc(func(p []byte) (int, error) { close(waits); return reader.Read(p) })
+		g := &globals{Stdin: stdin, Stdout: io.Discard, Stderr: &errs}
 		ended := make(chan int, 1)
 		go func() { ended <- execute(ctx, g, append([]string{"--root", t.TempDir()}, args...)) }()
 		if args[len(args)-1] == "-" {

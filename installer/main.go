@@ -84,8 +84,8 @@ func main() {
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, g *globals, args []string) int {
 	g.args, g.interrupted = args, ctx.Done()
-	result := &resultWriter{Writer: g.Stdout}
-	g.Stdout = result
+	result := &resultWriter{Writer: forTerminal(g.Stdout)}
+	g.Stdout, g.Stderr = result, forTerminal(g.Stderr)
 	root := newRootCommand(g)
 	root.SetArgs(args)
 	root.SetIn(g.Stdin)

@@ -52,7 +52,10 @@ func unwrapped(w io.Writer) io.Writer {
 		w = t.Writer
 	}
 	if r, ok := w.(*resultWriter); ok {
-		return r.Writer
+		w = r.Writer
+	}
+	if t, ok := w.(*terminalWriter); ok {
+		w = t.File
 	}
 	return w
 }
