@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // input reads what a person or another program gives: standard input, a terminal, or a file that may be a pipe. It may
 // wait for that for ever, so a signal ends the wait. The read itself goes on; the command is at its end then.
@@ -19,6 +22,6 @@ func input[T any](g *globals, read func() (T, error)) (T, error) {
 		return r.value, r.err
 	case <-g.interrupted:
 		var none T
-		return none, context.Canceled
+		return none, fmt.Errorf("interrupted: %w", context.Canceled)
 	}
 }

@@ -37,7 +37,7 @@ func TestWaitForInputEnds(t *testing.T) {
 		interrupt()
 		select {
 		case code := <-ended:
-			if code != exitInterrupted {
+			if code != exitInterrupted || !strings.Contains(errs.String(), "interrupted") {
 				t.Errorf("%q: exit code %d: %s", args, code, &errs)
 			}
 		case <-time.After(time.Minute):

@@ -245,8 +245,8 @@ func (r rows) terminated(commands ...string) {
 			}
 		}
 	}
-	r.want("root", "mkfifo /root/fifo; { cat /root/deep.yaml | head -c 100; sleep 90; } >/root/fifo 2>/dev/null & "+
-		"timeout -s TERM -k 30 1 "+programFile+" config check --config - </root/fifo 2>&1", 124, "")
+	r.want("root", "mkfifo /root/fifo; (head -c 100 /root/deep.yaml; exec sleep 90) >/root/fifo 2>/dev/null & "+
+		"timeout -s TERM -k 30 1 "+programFile+" config check --config - </root/fifo 2>&1; code=$?; kill $!; exit $code", 124, "")
 }
 
 func (r rows) unsigned() {
