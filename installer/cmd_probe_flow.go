@@ -102,7 +102,7 @@ const probeFlowTimeout = 4 * time.Second
 
 func runProbeFlow(ctx context.Context, g *globals, file, workers string) error {
 	if workers != "" {
-		now := time.Now()
+		now := bootClock()
 		if long, ok := readWorkerState(workers, bootID(), now).exhausted(now); ok {
 			return fmt.Errorf("it has had no free worker for %s: jobs that hang hold all of them", long.Round(time.Second))
 		}

@@ -84,11 +84,11 @@ func runProbeNodes(ctx context.Context, opts probeNodesOptions, nodes []string) 
 	defer db.Close()
 	switch {
 	case opts.seen != "":
-		beats := readHeartbeats(opts.seen, bootID(), time.Now())
-		return errors.Join(checkNodes(ctx, db, nodes, beats, nil), beats.write(opts.seen, time.Now()))
+		beats := readHeartbeats(opts.seen, bootID(), bootClock())
+		return errors.Join(checkNodes(ctx, db, nodes, beats, nil), beats.write(opts.seen, bootClock()))
 	case opts.ownStatus != "":
-		answers := readNodeAnswers(opts.ownStatus, bootID(), time.Now())
-		return errors.Join(checkNodes(ctx, db, nodes, nil, answers), answers.write(opts.ownStatus, time.Now()))
+		answers := readNodeAnswers(opts.ownStatus, bootID(), bootClock())
+		return errors.Join(checkNodes(ctx, db, nodes, nil, answers), answers.write(opts.ownStatus, bootClock()))
 	}
 	return checkNodes(ctx, db, nodes, nil, nil)
 }
@@ -146,7 +146,7 @@ func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbea
 	}
 	refused := reachNodes(ctx, nodes)
 	if answers != nil {
-		now := time.Now()
+		now := bootClock()
 		for i, node := range nodes {
 			answers.note(node, refused[i] == nil, now)
 		}

@@ -67,13 +67,13 @@ func probeWorker(ctx context.Context, addr, stateFile string) error {
 	if stateFile == "" {
 		return askWorker(ctx, addr)
 	}
-	now := time.Now()
+	now := bootClock()
 	state := readWorkerState(stateFile, bootID(), now)
 	if state.holds(now) {
 		return nil
 	}
 	asked := askWorker(ctx, addr)
-	state.note(errors.Is(asked, peer.ErrNoWorker), asked == nil, time.Now())
+	state.note(errors.Is(asked, peer.ErrNoWorker), asked == nil, bootClock())
 	if err := writeProbeState(stateFile, state); err != nil {
 		return errors.Join(asked, fmt.Errorf("cannot keep when a worker answered: %w", err))
 	}

@@ -75,7 +75,7 @@ func TestProbeWorkerWithoutFlow(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if s := readWorkerState(state, bootID(), time.Now()); s.Answered || s.Checked.IsZero() || !s.NoneFree.IsZero() {
+	if s := readWorkerState(state, bootID(), bootClock()); s.Answered || s.Checked.IsZero() || !s.NoneFree.IsZero() {
 		t.Errorf("state %+v", s)
 	}
 	if err := os.WriteFile(conf, []byte("fateflow: {}\n"), 0o600); err != nil {
@@ -101,8 +101,8 @@ func TestProbeAsksTheDatabase(t *testing.T) {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := readWorkerState(state, bootID(), time.Now())
-	s.note(false, true, time.Now())
+	s := readWorkerState(state, bootID(), bootClock())
+	s.note(false, true, bootClock())
 	if err := writeProbeState(state, s); err != nil {
 		t.Fatal(err)
 	}

@@ -116,24 +116,24 @@ func printStatuses(g *globals, statuses []supervisor.Status, phase state.Phase, 
 			Interrupted string              `json:"interrupted,omitempty"` // how far it had come, and what completes it
 		}{statuses, phase, interrupted})
 	}
-	return writeStatuses(g.Stdout, statuses, time.Now())
+	return writeStatuses(g.Stdout, statuses)
 }
 
-func writeStatuses(w io.Writer, statuses []supervisor.Status, now time.Time) error {
+func writeStatuses(w io.Writer, statuses []supervisor.Status) error {
 	t := newTable(w, "NAME", "STATE", "READY", "PID", "SINCE", "RESTARTS", "PORTS", "MEMORY", "WHY")
 	for _, st := range statuses {
-		t.row(displayName(&st), string(st.State), readyText(&st), orDash(st.PID), shortDuration(now.Sub(since(&st))),
+		t.row(displayName(&st), string(st.State), readyText(&st), orDash(st.PID), shortDuration(since(&st)),
 			strconv.Itoa(st.Restarts), joinInts(st.Ports), memoryText(st.Memory), whyText(&st))
 	}
 	return t.flush()
 }
 
-// since is when a running program's process was started, or when another program came to its state.
-func since(st *supervisor.Status) time.Time {
-	if st.State == supervisor.Running && !st.Started.IsZero() {
-		return st.Started
+// since is how long a running program's process has run, or another program has been in its state.
+func since(st *supervisor.Status) time.Duration {
+	if st.State == supervisor.Running && st.UpSeconds > 0 {
+		return st.Up()
 	}
-	return st.Since
+	return st.InState()
 }
 
 func displayName(st *supervisor.Status) string {

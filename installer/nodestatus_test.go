@@ -121,7 +121,7 @@ func TestOwnStatusIsWritten(t *testing.T) {
 	up := l.Addr().String()
 	_, port, _ := net.SplitHostPort(up)
 	const down = "127.0.0.1:1"
-	long := time.Now().Add(-time.Minute)
+	long := bootClock().Add(-time.Minute)
 	answers := &nodeAnswers{Nodes: map[string]*nodeAnswer{up: {true, long, 5}, down: {false, long, 5}}}
 	var executed []string
 	db := sql.OpenDB(recordedExec{nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", "1", "HEALTHY", ""}}, &executed})

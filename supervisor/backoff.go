@@ -28,7 +28,7 @@ func (s *service) startFailed() {
 
 // backOff arranges the next start.
 func (s *service) backOff() {
-	if !s.run.started.IsZero() && s.run.stopped.Sub(s.run.started) >= s.prog.RestartReset {
+	if s.run.startedBoot > 0 && s.run.stoppedBoot-s.run.startedBoot >= s.prog.RestartReset {
 		s.backoffs = 0
 	}
 	s.backoffs++

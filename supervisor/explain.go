@@ -76,10 +76,10 @@ func (st *Status) line() string {
 }
 
 // Description is what supervisorctl shows behind the state, in the form supervisor gives it where it has one.
-func (st *Status) Description(now time.Time) string {
+func (st *Status) Description() string {
 	switch st.State {
 	case Running:
-		text := fmt.Sprintf("pid %d, uptime %s", st.PID, uptime(now.Sub(st.Started)))
+		text := fmt.Sprintf("pid %d, uptime %s", st.PID, uptime(st.Up()))
 		if !st.Ready {
 			text += ", " + st.Why
 		}

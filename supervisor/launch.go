@@ -44,7 +44,7 @@ func (s *service) launch() error {
 		return err
 	}
 	s.run = run{
-		number: number, proc: sh.proc, started: time.Now(), program: s.prog.fingerprint(), acct: acct, paths: paths,
+		number: number, proc: sh.proc, started: time.Now(), startedBoot: s.sup.bootNow(), program: s.prog.fingerprint(), acct: acct, paths: paths,
 		outMark: markEnd(stdout), errMark: markEnd(stderr), oomKills: -1, cancel: func() {},
 	}
 	s.run.ownMarks = markOwnLogs(s.prog.LogFiles, acct)
@@ -57,7 +57,7 @@ func (s *service) launch() error {
 	notes, err := sh.become(spec)
 	s.noteLaunch(notes)
 	if err != nil {
-		s.run.ended, s.run.stopped = true, time.Now()
+		s.run.ended, s.run.stopped, s.run.stoppedBoot = true, time.Now(), s.sup.bootNow()
 		s.sup.reaper.forget(sh.proc.id.PID)
 		return err
 	}

@@ -104,15 +104,15 @@ func TestDescription(t *testing.T) {
 		st   Status
 		want string
 	}{
-		{Status{State: Running, Ready: true, PID: 5, Started: now.Add(-26*time.Hour - 61*time.Second)}, "pid 5, uptime 1 day, 2:01:01"},
-		{Status{State: Running, Ready: true, PID: 5, Started: now.Add(time.Hour)}, "pid 5, uptime 0:00:00"},
-		{Status{State: Running, PID: 5, Started: now, Why: "not ready yet"}, "pid 5, uptime 0:00:00, not ready yet"},
+		{Status{State: Running, Ready: true, PID: 5, UpSeconds: 26*3600 + 61}, "pid 5, uptime 1 day, 2:01:01"},
+		{Status{State: Running, Ready: true, PID: 5}, "pid 5, uptime 0:00:00"},
+		{Status{State: Running, PID: 5, Why: "not ready yet"}, "pid 5, uptime 0:00:00, not ready yet"},
 		{Status{State: Stopped}, "Not started"},
 		{Status{State: Exited, Stopped: now}, "Jan 02 03:04 PM"},
 		{Status{State: Backoff, Exit: &ExitInfo{}}, "Exited too quickly (process log may have details)"},
 		{Status{State: Waiting, Why: "waits for a"}, "waits for a"},
 	} {
-		if got := tt.st.Description(now); got != tt.want {
+		if got := tt.st.Description(); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.st.State, got, tt.want)
 		}
 	}

@@ -39,8 +39,14 @@ func (s *service) restoreDown(r *record) {
 	case Exited, Fatal:
 		s.setState(r.State, 0, nil)
 		s.since = r.Since
+		if r.SinceBoot > 0 {
+			s.sinceBoot = r.SinceBoot
+		}
 	case Stopped:
 		s.since = r.Since
+		if r.SinceBoot > 0 {
+			s.sinceBoot = r.SinceBoot
+		}
 	default:
 		s.resume = r.Wanted
 		if s.resume && r.State == Backoff { // the start it was waiting for is one that nobody asked for
@@ -61,7 +67,8 @@ func (s *service) adopt(r *record) bool {
 		s.run.oomKills = proc.cgroup.oomKills()
 	}
 	// The clock may have been set while nobody was here; the kernel's count of the process's age cannot.
-	s.run.started = time.Now().Add(-processAge(proc.id.Start))
+	age := s.sup.processAge(proc.id.Start)
+	s.run.started, s.run.startedBoot = time.Now().Add(-age), s.sup.bootNow()-age
 	number := s.run.number
 	proc.child = s.sup.reaper.watch(proc.id.PID, func(st exitStatus) {
 		s.sup.background(func() { s.exited(number, st) })
@@ -76,7 +83,7 @@ func (s *service) adopt(r *record) bool {
 		s.wanted = r.Wanted
 		return true
 	}
-	left := s.sup.seconds(s.prog.StartSecs) - time.Since(s.run.started)
+	left := s.sup.seconds(s.prog.StartSecs) - age
 	s.watchReadinessAgain(r.WasReady)
 	if left > 0 && r.State == Starting {
 		s.setState(Starting, left, s.aliveLongEnough)
@@ -113,7 +120,7 @@ func (s *service) missed(r *record) {
 		id: r.Identity, marker: s.sup.marker(s.prog.Name), cgroup: openCgroup(r.Cgroup),
 		reaper: s.sup.reaper, table: s.sup.table, pidfd: -1,
 	}
-	s.run.stopped = time.Now()
+	s.run.stopped, s.run.stoppedBoot = time.Now(), s.sup.bootNow()
 	if s.prog.KillAsGroup && len(s.run.proc.leftovers()) > 0 {
 		s.run.proc.killAll()
 	}
@@ -151,12 +158,8 @@ func (s *service) watchReadinessAgain(wasReady bool) {
 const clockTicks = 100
 
 // processAge is how long ago a process started that has the given start time.
-func processAge(start uint64) time.Duration {
-	var now unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
-		return 0
-	}
-	return max(0, time.Duration(now.Nano())-time.Duration(start)*(time.Second/clockTicks))
+func (sup *Supervisor) processAge(start uint64) time.Duration {
+	return max(0, sup.bootNow()-time.Duration(start)*(time.Second/clockTicks))
 }
 
 // detach lets go of the program without stopping it.

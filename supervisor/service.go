@@ -22,6 +22,8 @@ type service struct {
 	state State
 	since time.Time
 
+	sinceBoot time.Duration // since by the boot clock
+
 	wanted bool // it is to be up, now or when its stop has ended
 	ready  bool
 	serves bool // programs that depend on it may start
@@ -60,30 +62,31 @@ type service struct {
 
 // run is what belongs to one process of a program.
 type run struct {
-	number   uint64 // counts runs, so that what a probe or a wait reports late is known as late
-	proc     *process
-	ended    bool // the process has ended; what it started may still live
-	started  time.Time
-	stopped  time.Time
-	deadline time.Time // when KILL follows the stop signal
-	asked    bool      // it was asked to stop
-	adopted  bool
-	program  string // fingerprint of its definition
-	acct     account
-	paths    logPaths
-	outMark  logMark
-	errMark  logMark
-	ownMarks map[string]logMark // of the logs that the program writes by itself, by path
-	oomKills int
-	wasReady bool
-	timedOut bool   // not ready within ready_timeout
-	probe    string // why the last readiness attempt failed
-	cancel   context.CancelFunc
-	again    chan struct{} // has a token when readiness is to be asked for at once
+	number                   uint64 // counts runs, so that what a probe or a wait reports late is known as late
+	proc                     *process
+	ended                    bool // the process has ended; what it started may still live
+	started                  time.Time
+	stopped                  time.Time
+	startedBoot, stoppedBoot time.Duration // by the boot clock
+	deadline                 time.Time     // when KILL follows the stop signal
+	asked                    bool          // it was asked to stop
+	adopted                  bool
+	program                  string // fingerprint of its definition
+	acct                     account
+	paths                    logPaths
+	outMark                  logMark
+	errMark                  logMark
+	ownMarks                 map[string]logMark // of the logs that the program writes by itself, by path
+	oomKills                 int
+	wasReady                 bool
+	timedOut                 bool   // not ready within ready_timeout
+	probe                    string // why the last readiness attempt failed
+	cancel                   context.CancelFunc
+	again                    chan struct{} // has a token when readiness is to be asked for at once
 }
 
 func newService(sup *Supervisor, p Program) *service {
-	s := &service{sup: sup, prog: p, state: Stopped, changed: make(chan struct{}), since: time.Now()}
+	s := &service{sup: sup, prog: p, state: Stopped, changed: make(chan struct{}), since: time.Now(), sinceBoot: sup.bootNow()}
 	s.run.cancel = func() {}
 	s.publish(Stopped)
 	return s
@@ -125,7 +128,7 @@ func (s *service) setState(state State, after time.Duration, fire func()) {
 	}
 	s.turn++
 	if s.state != state {
-		s.state, s.since = state, time.Now()
+		s.state, s.since, s.sinceBoot = state, time.Now(), s.sup.bootNow()
 	}
 	if state != Running {
 		s.ready, s.serves = false, false
@@ -195,7 +198,7 @@ func (s *service) snapshot() *Status {
 		WaitsFor: []string{}, Asked: s.asked,
 		Stdout: s.run.paths.out,
 	}
-	st.LastFile = s.lastFile
+	st.LastFile, st.sinceBoot, st.startedBoot = s.lastFile, s.sinceBoot, s.run.startedBoot
 	if s.run.paths.err != s.run.paths.out {
 		st.Stderr = s.run.paths.err
 	}
@@ -256,7 +259,7 @@ func (s *service) save() {
 
 func (s *service) record() *record {
 	r := &record{
-		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, Wanted: s.wanted, Pending: s.pending,
+		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, SinceBoot: s.sinceBoot, Wanted: s.wanted, Pending: s.pending,
 		Asked:   s.asked,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.run.wasReady,
 		Restarts: s.restarts, Failures: s.failures, UnreadyStarts: s.unreadyStarts, Backoffs: s.backoffs,

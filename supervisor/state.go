@@ -72,7 +72,12 @@ type Status struct {
 	Needs         []string  `json:"needs"`                   // as the definition says
 	Asked         *Asked    `json:"asked,omitempty"`         // the last request that concerned it
 
-	own bool // it is ready as far as it is up to it
+	// StateSeconds is the time in the state, UpSeconds since the process was started, both by a clock that nobody sets.
+	StateSeconds float64 `json:"state_seconds"`
+	UpSeconds    float64 `json:"up_seconds,omitempty"`
+
+	own                    bool          // it is ready as far as it is up to it
+	sinceBoot, startedBoot time.Duration // Since and Started by the boot clock
 }
 
 // UnmarshalJSON reads the status that a supervisor sent, which may be an older program than this one.

@@ -26,7 +26,8 @@ type Options struct {
 	// watches, so the process must have no children of its own.
 	Subreaper bool
 
-	roomOf func(dir string) room // asks a file system; nil: the function of that name
+	bootNow func() time.Duration  // the boot clock; nil: the machine's
+	roomOf  func(dir string) room // asks a file system; nil: the function of that name
 }
 
 // Supervisor keeps programs running. It is made by New, knows no sockets and no signals, and is safe for concurrent use.
@@ -56,6 +57,7 @@ type Supervisor struct {
 	byName   map[string]*service
 	closed   bool
 
+	bootNow  func() time.Duration
 	roomOf   func(dir string) room             // asks a file system; another in tests
 	lowSpace atomic.Pointer[map[string]string] // program -> file system with less than its reserve
 
@@ -87,6 +89,9 @@ func New(cfg *Config, o Options) (*Supervisor, error) {
 		log: o.Log, environ: o.Environ, tag: hex.EncodeToString(sum[:4]), boot: boot, second: time.Second,
 		records: records, reaper: reaper, table: &procTable{}, events: newEventLog(), probeClient: newProbeClient(),
 		byName: make(map[string]*service), roomOf: o.roomOf,
+	}
+	if sup.bootNow = o.bootNow; sup.bootNow == nil {
+		sup.bootNow = bootClock
 	}
 	if sup.roomOf == nil {
 		sup.roomOf = roomOf
@@ -286,6 +291,7 @@ func (sup *Supervisor) Status(name string) (Status, error) {
 func (sup *Supervisor) statusOf(s *service) Status {
 	st := *s.status.Load()
 	sup.judge(&st)
+	sup.measure(&st)
 	if st.PID > 0 {
 		st.Memory = ResidentBytes(st.PID)
 	}

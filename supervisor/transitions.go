@@ -83,7 +83,7 @@ func (s *service) exited(number uint64, st exitStatus) {
 		if s.run.number != number || s.run.ended || !s.state.Up() {
 			return
 		}
-		s.run.ended, s.run.stopped = true, time.Now()
+		s.run.ended, s.run.stopped, s.run.stoppedBoot = true, time.Now(), s.sup.bootNow()
 		s.run.cancel()
 		s.noteExit(st)
 		if !s.run.wasReady && !s.run.asked {

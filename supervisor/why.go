@@ -70,11 +70,11 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 		f.LogFile = st.Stderr
 	}
 	if st.Ready {
-		f.Text = fmt.Sprintf("is ready (pid %d, up %s)", st.PID, uptime(time.Since(st.Started)))
+		f.Text = fmt.Sprintf("is ready (pid %d, up %s)", st.PID, uptime(st.Up()))
 		return f, ""
 	}
 	if st.Degraded && len(st.DegradedBy) == 0 {
-		f.Text = fmt.Sprintf("runs (pid %d, up %s), but %s", st.PID, uptime(time.Since(st.Started)), st.LowSpace)
+		f.Text = fmt.Sprintf("runs (pid %d, up %s), but %s", st.PID, uptime(st.Up()), st.LowSpace)
 		f.Advice = "make room: df -h and du -x --max-depth=2 on that directory show what takes it; old directories of jobs in the logs " +
 			"of fateflow and eggroll can be removed, nothing else does that"
 		return f, ""
@@ -82,7 +82,7 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 	if st.Degraded {
 		next := sup.nextMissing(&st)
 		f.Text = fmt.Sprintf("runs (pid %d, up %s) and cannot work: it needs %s, which is not ready",
-			st.PID, uptime(time.Since(st.Started)), next)
+			st.PID, uptime(st.Up()), next)
 		return f, next
 	}
 	if next := sup.worstDependency(st.Depends); next != "" && st.State != Exited && st.State != Fatal {
@@ -168,7 +168,7 @@ func stateText(st *Status) string {
 	case Stopping, Killing:
 		return "is being stopped"
 	}
-	text := fmt.Sprintf("runs for %s (pid %d) but is not ready", uptime(time.Since(st.Started)), st.PID)
+	text := fmt.Sprintf("runs for %s (pid %d) but is not ready", uptime(st.Up()), st.PID)
 	if st.Probe != "" {
 		text += ": " + firstLine(st.Probe)
 	}

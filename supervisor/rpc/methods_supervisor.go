@@ -61,7 +61,7 @@ func (s *Server) removeGroup(c *call) (any, error) { return true, s.sup.RemoveGr
 func info(st *supervisor.Status) types.ProcessInfo {
 	code := stateCodes[st.State]
 	i := types.ProcessInfo{
-		Name: st.Name, Group: st.Group, Description: st.Description(time.Now()),
+		Name: st.Name, Group: st.Group, Description: st.Description(),
 		Start: unixTime(st.Started), Stop: unixTime(st.Stopped), Now: unixTime(time.Now()),
 		State: code, Statename: stateNames[code], Spawnerr: st.Error, Pid: st.PID,
 		Logfile: st.Stdout, StdoutLogfile: st.Stdout, StderrLogfile: st.Stderr,

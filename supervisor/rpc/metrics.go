@@ -18,36 +18,34 @@ import (
 func (s *Server) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
-	_, _ = w.Write(metrics(s.sup.Statuses(), time.Now()))
+	_, _ = w.Write(metrics(s.sup.Statuses()))
 }
 
 // family is one metric of all programs. A program for which value reports false has no such value now.
 type family struct {
 	name, kind, help string
-	value            func(st *supervisor.Status, now time.Time) (float64, bool)
+	value            func(st *supervisor.Status) (float64, bool)
 }
 
 var families = []family{
 	{"fate_program_up", "gauge", "1 if the program has a process.",
-		func(st *supervisor.Status, _ time.Time) (float64, bool) { return truth(st.PID > 0), true }},
+		func(st *supervisor.Status) (float64, bool) { return truth(st.PID > 0), true }},
 	{"fate_program_ready", "gauge", "1 if the program is ready.",
-		func(st *supervisor.Status, _ time.Time) (float64, bool) { return truth(st.Ready), true }},
+		func(st *supervisor.Status) (float64, bool) { return truth(st.Ready), true }},
 	{"fate_program_restarts_total", "counter", "Times the program was started again without being asked.",
-		func(st *supervisor.Status, _ time.Time) (float64, bool) { return float64(st.Restarts), true }},
+		func(st *supervisor.Status) (float64, bool) { return float64(st.Restarts), true }},
 	{"fate_program_uptime_seconds", "gauge", "Age of the program's process.",
-		func(st *supervisor.Status, now time.Time) (float64, bool) {
-			return now.Sub(st.Started).Seconds(), st.PID > 0
-		}},
+		func(st *supervisor.Status) (float64, bool) { return st.UpSeconds, st.PID > 0 }},
 	{"fate_program_resident_memory_bytes", "gauge", "Resident memory of the program's main process.",
-		func(st *supervisor.Status, _ time.Time) (float64, bool) { return float64(st.Memory), st.PID > 0 }},
+		func(st *supervisor.Status) (float64, bool) { return float64(st.Memory), st.PID > 0 }},
 }
 
-func metrics(statuses []supervisor.Status, now time.Time) []byte {
+func metrics(statuses []supervisor.Status) []byte {
 	var b bytes.Buffer
 	for _, f := range families {
 		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind)
 		for _, st := range statuses {
-			if v, ok := f.value(&st, now); ok {
+			if v, ok := f.value(&st); ok {
 				fmt.Fprintf(&b, "%s{%s} %s\n", f.name, labels(&st), strconv.FormatFloat(v, 'g', -1, 64))
 			}
 		}
