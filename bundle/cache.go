@@ -80,7 +80,7 @@ func (c *Cache) partial(key string) (*os.File, error) {
 			f.Close()
 			return nil, fmt.Errorf("cannot lock a download in the cache: %w", err)
 		}
-		// Whoever held the lock may have finished and moved the file; then this one has no name any more.
+		// The former holder of the lock may have finished and moved the file; then this one has no name any more.
 		held, err := f.Stat()
 		if err != nil {
 			f.Close()

@@ -63,7 +63,7 @@ func (l managedLog) displaced(kept int64) (note string, keeps int64, err error) 
 	}
 	from, what := kept, "renamed or replaced"
 	if hasNoName(info) {
-		// Whoever removed a log wanted its room: only its end is kept.
+		// A log is removed for its room: only its end is kept.
 		from, what, kept = max(0, info.Size()-keptTail), "removed", 0
 	} else if kept < 0 {
 		from, kept = info.Size(), info.Size()

@@ -166,7 +166,7 @@ func (r *run) lastLines(own []string) (lines []string, file string) {
 	return lines, ""
 }
 
-// publish makes a new snapshot, which is read without the lock. Whoever waits for the program is woken by any change;
+// publish makes a new snapshot, which is read without the lock. Any change wakes those who wait for the program;
 // an event, and a line in the log, are for what has happened to it: not for a probe that fails with another text.
 func (s *service) publish(before State) {
 	st := s.snapshot()
