@@ -140,7 +140,7 @@ func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 	p := &preflight{s: s, f: f, in: in, prepared: s.Preparations(f, in.Components)}
 	for _, check := range []func(){
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
-		p.processors, p.memory, p.swap, p.limits, p.kernelSettings,
+		p.processors, p.memory, p.swap, p.tasks, p.limits, p.kernelSettings,
 		p.address, p.hostname, p.reverse, p.ports, p.portRange, p.peers,
 		p.database, p.space, p.reserve, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable, p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,

@@ -33,7 +33,8 @@ func (p *preflight) address() {
 	case p.f.HasAddress(ip):
 		r.ok()
 	default:
-		r.refuse("correct the cluster file, or say with --ip which address of it this host has")
+		r.refuse("correct the cluster file, or say with --ip which address of it this host has. Behind address translation (NAT) the " +
+			"cluster file has the address that this host itself has, and only the routes of the other parties have the one that leads here")
 	}
 }
 

@@ -240,10 +240,15 @@ func TestPreflight(t *testing.T) {
 			f.Sysctls["net.ipv4.ip_local_port_range"] = "1024 65535"
 			f.Sysctls["net.ipv4.ip_local_reserved_ports"] = "3306,4670-4671,8080,9360,9370-9380"
 		}, in, "port-range", StatusOK, ""},
-		"peer is down":        {func(f *host.Facts) { f.Peers[0].Connected, f.Peers[0].Error = false, "connection refused" }, in, "reach:192.168.0.99:9371", StatusWarning, "connection refused"},
-		"peer without TLS":    {func(f *host.Facts) { f.Peers[0].Shaken = false }, in, "reach:192.168.0.99:9371", StatusWarning, "without TLS"},
-		"disk full":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 1 << 30 }) }, in, "disk:/", StatusRefused, "1.0 GiB free"},
-		"reserve gone":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 400 << 20 }) }, installed, "reserve:/", StatusRefused, "400 MiB free"},
+		"peer is down":     {func(f *host.Facts) { f.Peers[0].Connected, f.Peers[0].Error = false, "connection refused" }, in, "reach:192.168.0.99:9371", StatusWarning, "connection refused"},
+		"peer without TLS": {func(f *host.Facts) { f.Peers[0].Shaken = false }, in, "reach:192.168.0.99:9371", StatusWarning, "without TLS"},
+		"disk full":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 1 << 30 }) }, in, "disk:/", StatusRefused, "1.0 GiB free"},
+		"few tasks": {func(f *host.Facts) {
+			f.Rooted, f.Tasks = false, host.Tasks{Limit: 110, Used: 30, Group: "/sys/fs/cgroup"}
+		}, in, "tasks", StatusRefused, "110 by pids.max of /sys/fs/cgroup, 30 in use"},
+		"some tasks":          {func(f *host.Facts) { f.Rooted, f.Tasks = false, host.Tasks{Limit: 512} }, in, "tasks", StatusWarning, "512 by pids.max"},
+		"tasks not limited":   {func(f *host.Facts) { f.Rooted = false; delete(f.Unknown, "tasks") }, in, "tasks", StatusOK, "no group limits them"},
+		"reserve gone":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 400 << 20 }) }, installed, "reserve:/", StatusRefused, "free when all is installed"},
 		"small disk":          {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Size, p.Free = 40<<30, 30<<30 }) }, in, "disk-data", StatusWarning, "30.0 GiB"},
 		"no inodes":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.InodesFree = 1000 }) }, in, "inodes:/", StatusRefused, "1000 free"},
 		"btrfs has no inodes": {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Inodes, p.InodesFree = 0, 0 }) }, in, "", "", ""},

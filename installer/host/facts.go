@@ -20,6 +20,7 @@ type Facts struct {
 	Hostname      Hostname          `json:"hostname"`
 	CPU           CPU               `json:"cpu"`
 	Memory        Memory            `json:"memory"`
+	Tasks         Tasks             `json:"tasks,omitzero"`        // what control groups grant
 	Limits        []Limit           `json:"limits"`                // of this process
 	Unraisable    map[string]string `json:"unraisable,omitempty"`  // limit -> why this process may not raise it
 	Paths         []PathFact        `json:"paths"`                 // one for each path asked for, in that order
@@ -92,7 +93,7 @@ type FactsQuery struct {
 func Gather(ctx context.Context, h *Host, q FactsQuery) (*Facts, error) {
 	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: !h.IsSystem()}}
 	for _, look := range []func(){
-		g.osRelease, g.kernel, g.glibc, g.init, g.cpu, g.memory, g.limits, g.locale,
+		g.osRelease, g.kernel, g.glibc, g.init, g.cpu, g.memory, g.tasks, g.limits, g.locale,
 		g.selinux, g.firewall, g.timeSync, g.sysctls, g.sessionLimits,
 		func() { g.accounts(q.Users, q.Groups) },
 		func() { g.sockets(ctx, q.Binds) },
