@@ -234,6 +234,18 @@ func (r *draft) unknown(fact string) bool {
 	return ok
 }
 
+// notLookedAt skips the check when one of the paths could not be looked at, as without root below a directory that is
+// closed: that nothing was found there means nothing.
+func (r *draft) notLookedAt(paths ...string) bool {
+	for _, name := range paths {
+		if reason, unknown := r.p.f.Unknown["path "+path.Clean(name)]; unknown {
+			r.measured("%s not looked at: %s", name, reason).end(StatusSkipped)
+			return true
+		}
+	}
+	return false
+}
+
 // Waiver lets one refused check pass.
 type Waiver struct {
 	ID     string `json:"id"` // a check's ID, or its kind for all of them

@@ -11,7 +11,7 @@ import (
 // accounts looks for users and groups that are not what the service user would be.
 func (p *preflight) accounts() {
 	r := p.check("user", "user "+p.s.User+" can be, or is, the service user", "a user of its own, in group "+p.s.Group)
-	if r.unknown("users") || p.f.Unknown["groups"] != "" {
+	if r.unknown("users") || r.unknown("groups") {
 		return
 	}
 	user, exists := p.f.User(p.s.User)
@@ -64,6 +64,9 @@ func (p *preflight) directories() {
 	var found, kept []string
 	for _, name := range p.s.Components() {
 		target := p.s.UnpackTarget(name)
+		if r.notLookedAt(target) {
+			return
+		}
 		switch fact, ok := p.f.PathFact(target); {
 		case !ok || !fact.Exists || fact.Empty:
 		case p.in.Kept[target]:
@@ -109,6 +112,9 @@ func (p *preflight) datadir() {
 	r := p.check("datadir", "no data of another database server", "nothing, or a database of ours, in "+data)
 	fact, ok := p.f.PathFact(data)
 	mark, marked := p.f.PathFact(p.s.datadirMark())
+	if r.notLookedAt(data, p.s.datadirMark()) {
+		return
+	}
 	switch {
 	case !ok || !fact.Exists || fact.Empty:
 		r.measured("nothing").ok()
@@ -150,6 +156,9 @@ func (p *preflight) programFiles() {
 	}
 	var found, kept []string
 	for _, program := range Programs(p.s) {
+		if r.notLookedAt(p.s.programFile(program.Name)) {
+			return
+		}
 		switch fact, ok := p.f.PathFact(p.s.programFile(program.Name)); {
 		case !ok || !fact.Exists:
 		case p.in.Kept[fact.Path]:

@@ -38,6 +38,9 @@ func (p *preflight) passable() {
 		r.measured("owners of a tree are recorded").end(StatusSkipped)
 		return
 	}
+	if r.notLookedAt(p.s.Layout.aboveBase()...) {
+		return
+	}
 	for _, dir := range p.s.Layout.aboveBase() {
 		fact, ok := p.f.PathFact(dir)
 		if !ok || !fact.Exists {
@@ -85,6 +88,9 @@ func (p *preflight) links() {
 		seen[fact.Broken] = true
 		r.measured("%s is a link to %s, which does not exist", fact.Broken, fact.Target).
 			final("mount the disk that %s is on, or make that directory, or remove the link %s", fact.Target, fact.Broken)
+		return
+	}
+	if r.notLookedAt(p.s.Layout.Base, p.s.Layout.Projects(), p.s.Layout.Data(), p.s.Layout.Logs()) {
 		return
 	}
 	r.measured("none is").ok()

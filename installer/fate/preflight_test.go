@@ -243,6 +243,13 @@ func TestPreflight(t *testing.T) {
 		"peer is down":     {func(f *host.Facts) { f.Peers[0].Connected, f.Peers[0].Error = false, "connection refused" }, in, "reach:192.168.0.99:9371", StatusWarning, "connection refused"},
 		"peer without TLS": {func(f *host.Facts) { f.Peers[0].Shaken = false }, in, "reach:192.168.0.99:9371", StatusWarning, "without TLS"},
 		"disk full":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 1 << 30 }) }, in, "disk:/", StatusRefused, "1.0 GiB free"},
+		"datadir hidden":   {func(f *host.Facts) { f.Unknown["path /data/projects/data/fate/mysql"] = "permission denied" }, in, "datadir", StatusSkipped, "not looked at: permission denied"},
+		"trees hidden":     {func(f *host.Facts) { f.Unknown["path /data/projects/fate/eggroll"] = "permission denied" }, in, "directories", StatusSkipped, "not looked at: permission denied"},
+		"program files hidden": {func(f *host.Facts) {
+			f.Unknown["path /data/projects/common/supervisord/supervisord.d/fate-mysql.conf"] = "permission denied"
+		}, in, "supervisor-conf", StatusSkipped, "not looked at: permission denied"},
+		"links hidden":     {func(f *host.Facts) { f.Unknown["path /data/projects"] = "permission denied" }, in, "links", StatusSkipped, "not looked at: permission denied"},
+		"groups not known": {func(f *host.Facts) { f.Unknown["groups"] = "permission denied" }, in, "user", StatusSkipped, "permission denied"},
 		"few tasks": {func(f *host.Facts) {
 			f.Rooted, f.Tasks = false, host.Tasks{Limit: 110, Used: 30, Group: "/sys/fs/cgroup"}
 		}, in, "tasks", StatusRefused, "110 by pids.max of /sys/fs/cgroup, 30 in use"},
