@@ -173,14 +173,18 @@ func (sup *Supervisor) each(names []string, f func(*service) error) error {
 	return errors.Join(errs...)
 }
 
-// settleDown waits until the program is down. A later request may start it again before that, which ends the wait.
-func (s *service) settleDown(ctx context.Context) error {
+// settleDown waits until the program is down. A later request may start it again before that, which ends the wait; for a
+// restart, when the process that was to be stopped has ended.
+func (s *service) settleDown(ctx context.Context, restarts bool) error {
 	for {
 		st, changed := s.wait()
 		if st.State.Down() {
 			return nil
 		}
-		if st.Wanted {
+		if st.Wanted && restarts && st.State != Stopping && st.State != Killing {
+			return nil
+		}
+		if st.Wanted && !restarts {
 			return &FailedError{st.Name, *st, "was started again by another request"}
 		}
 		if err := s.waitChange(ctx, changed); err != nil {

@@ -99,7 +99,7 @@ func (sup *Supervisor) stopInOrder(ctx context.Context, p plan) error {
 			}
 		}
 		s.stop(p[name])
-		return s.settleDown(ctx)
+		return s.settleDown(ctx, p[name] == pendingRestart)
 	})
 }
 

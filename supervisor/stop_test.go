@@ -106,3 +106,35 @@ func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
 		t.Errorf("it got %d signals, its log:\n%s", n, b.log("a"))
 	}
 }
+
+// TestRestartWhileADependantRestarts: a program's restart is complete although that of a dependant, which starts what it
+// depends on, asked for it before it was down.
+func TestRestartWhileADependantRestarts(t *testing.T) {
+	b := newBench(t)
+	b.run(b.child("a", "ignore;say deaf;sleep", func(p *Program) { p.ReadyLog, p.StopWaitSecs = "deaf", 10_000 }),
+		b.child("b", "say up;sleep", func(p *Program) { p.ReadyLog, p.DependsOn = "up", []string{"a"} }))
+	b.start("a", "b")
+	before := b.status("a").PID
+	done := make(chan error, 1)
+	go func() { done <- b.sup.Restart(testContext(t), []string{"a"}, false, true) }()
+	b.until("a", "STOPPING", func(st Status) bool { return st.State == Stopping })
+	if err := b.sup.Restart(testContext(t), []string{"b"}, false, false); err != nil {
+		t.Fatal(err)
+	}
+	b.until("a", "to be started again", func(st Status) bool { return st.State == Stopping && st.Wanted })
+	if err := b.sup.Signal("a", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the restart: %v", err)
+	}
+	if st := b.status("a"); !st.Ready || st.PID == before {
+		t.Errorf("it is %+v, and had the process %d", st, before)
+	}
+	if err := b.sup.Stop(testContext(t), []string{"a"}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.until("a", "STOPPING", func(st Status) bool { return st.State == Stopping })
+	_ = b.sup.Signal("a", syscall.SIGKILL)
+	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
+}

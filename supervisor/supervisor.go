@@ -143,7 +143,7 @@ func orphanProgram(r *record) Program {
 func (sup *Supervisor) discard(s *service) {
 	s.event(func() { s.gone, s.pending = true, pendingStop })
 	s.stop(pendingStop)
-	if s.settleDown(sup.ctx) != nil {
+	if s.settleDown(sup.ctx, false) != nil {
 		return
 	}
 	s.mu.Lock()
