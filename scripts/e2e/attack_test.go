@@ -96,9 +96,7 @@ func TestAdversary(t *testing.T) {
 	short, long, until := adversaryRuns(t)
 	b := newBench(t, "host=192.168.0.1")
 	b.plantCanaries("host")
-	if err := b.CopyTo(t.Context(), nextAppliance(t), "host", "/root/next"); err != nil {
-		t.Fatal(err)
-	}
+	b.carryNext("host", "/root/next")
 	b.attackerOn("host")
 	b.run("host", "touch", attackerPause)
 	outside := append([]string{"/data", canaries + "/../diagnosis*"}, slices.DeleteFunc(slices.Clone(notOurs), func(p string) bool { return p == "/root" })...)

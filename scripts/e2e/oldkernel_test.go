@@ -87,9 +87,7 @@ func TestOldKernel(t *testing.T) {
 		b.runOld("host", programFile, "test", "min")
 	})
 	b.step("upgrade, and back to the database of before", func(b bench) { // two directories change places by renames
-		if err := b.CopyTo(b.t.Context(), nextAppliance(b.t), "host", "/root/next"); err != nil {
-			b.t.Fatal(err)
-		}
+		b.carryNext("host", "/root/next")
 		jobs := b.jobs("host")
 		b.runOld("host", "/root/next", "upgrade")
 		b.checkFiltered("host", b.checkReady("host", modulesOfParty...))

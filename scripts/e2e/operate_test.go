@@ -4,11 +4,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -51,9 +53,7 @@ func TestOperate(t *testing.T) {
 	b.step("a database that refuses its password", func(b bench) { b.refusedPassword("host") })
 	var jobs int
 	b.step("upgrade", func(b bench) {
-		if err := b.CopyTo(b.t.Context(), nextAppliance(b.t), "host", "/root/next"); err != nil {
-			b.t.Fatal(err)
-		}
+		b.carryNext("host", "/root/next")
 		jobs = b.jobs("host")
 		out := b.run("host", "/root/next", "upgrade")
 		for _, want := range []string{"2.5.3 -> 2.5.4", "keeping a copy of the database", "toy test passed"} {
@@ -113,31 +113,44 @@ func (b bench) checkDiagnosis(host string) {
 	b.run(host, "test", "-s", "/root/diagnosis/config/data/projects/fate/conf/service_conf.yaml")
 }
 
-// nextAppliance is the demo's appliance with later versions of eggroll and the database.
-func nextAppliance(t *testing.T) string {
-	t.Helper()
+// nextAppliance is the demo's appliance with later versions of eggroll and the database, built once per run of the tests.
+var nextAppliance = sync.OnceValues(func() (string, error) {
 	file, err := demoAppliance()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	lock, err := os.ReadFile(filepath.Join(filepath.Dir(file), "demo-mariadb.lock.yaml"))
+	dir := filepath.Dir(file)
+	lock, err := os.ReadFile(filepath.Join(dir, "demo-mariadb.lock.yaml"))
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	later := regexp.MustCompile(`(name: mariadb\n    version: \d+\.\d+\.)\d+`).ReplaceAll(lock, []byte("${1}99"))
 	later = regexp.MustCompile(`(name: eggroll\n    version: )\S+`).ReplaceAll(later, []byte("${1}2.5.4"))
-	nextLock := filepath.Join(filepath.Dir(file), "next.lock.yaml") // beside the first: its sources are relative to it
+	nextLock := filepath.Join(dir, "next.lock.yaml") // beside the first: its sources are relative to it
 	if err := os.WriteFile(nextLock, later, 0o644); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	t.Cleanup(func() { os.Remove(nextLock) })
-	out := filepath.Join(t.TempDir(), "next")
-	program, err := filepath.Abs("../../bin/fate-installer")
+	defer os.Remove(nextLock)
+	program, err := bareProgram()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	if text, err := exec.CommandContext(t.Context(), program, "bundle", "build", "--lock", nextLock, "--out", out).CombinedOutput(); err != nil {
-		t.Fatalf("bundle build: %v\n%s", err, text)
+	out := filepath.Join(dir, "next")
+	text, err := exec.Command(program, "bundle", "build", "--level", "1", "--lock", nextLock, "--out", out).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("bundle build: %w\n%s", err, text)
 	}
-	return out
+	return out, nil
+})
+
+// carryNext copies it to a host.
+func (b bench) carryNext(host, target string) {
+	b.t.Helper()
+	file, err := nextAppliance()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.CopyTo(b.t.Context(), file, host, target); err != nil {
+		b.t.Fatal(err)
+	}
 }
