@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/problem"
+	"fate-installer/supervisor"
 )
 
 // newProbeNodesCommand is the readiness probe of the clustermanager. Its port opens at once, but a job that begins
@@ -84,7 +86,7 @@ func runProbeNodes(ctx context.Context, opts probeNodesOptions, nodes []string) 
 	defer db.Close()
 	switch {
 	case opts.seen != "":
-		beats := readHeartbeats(opts.seen, bootID(), bootClock())
+		beats := readHeartbeats(opts.seen, bootID(), os.Getenv(supervisor.ProcessesVar), bootClock())
 		return errors.Join(checkNodes(ctx, db, nodes, beats, nil), beats.write(opts.seen, bootClock()))
 	case opts.ownStatus != "":
 		answers := readNodeAnswers(opts.ownStatus, bootID(), bootClock())

@@ -16,9 +16,12 @@ import (
 // began to answer tells that the row is its own. Times are compared for equality only, so that no clock and no time
 // zone matters.
 type heartbeats struct {
-	Boot  string               `json:"boot"` // another boot of this host: nothing holds any more
-	Time  time.Time            `json:"time"` // of the last check
-	Nodes map[string]*nodeSeen `json:"nodes"`
+	Boot string    `json:"boot"` // another boot of this host: nothing holds any more
+	Time time.Time `json:"time"` // of the last check
+	// Processes of the clustermanager and of the programs of this host that depend on it: with other ones nothing holds. A
+	// nodemanager that is killed together with its clustermanager listens again before anything asks.
+	Processes string               `json:"processes"`
+	Nodes     map[string]*nodeSeen `json:"nodes"`
 
 	mu sync.Mutex
 }
@@ -33,16 +36,16 @@ type nodeSeen struct {
 // unseen between two checks of a clustermanager that runs, which are 10 s apart.
 const seenFor = time.Minute
 
-// readHeartbeats reads what the last check has seen. What cannot be read, is old, or is of another boot counts as
-// nothing.
-func readHeartbeats(file, boot string, now time.Time) *heartbeats {
-	empty := &heartbeats{Boot: boot, Nodes: map[string]*nodeSeen{}}
+// readHeartbeats reads what the last check has seen. What cannot be read, is old, or is of another boot or of other
+// processes counts as nothing.
+func readHeartbeats(file, boot, processes string, now time.Time) *heartbeats {
+	empty := &heartbeats{Boot: boot, Processes: processes, Nodes: map[string]*nodeSeen{}}
 	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return empty
 	}
 	var h heartbeats
-	if err := json.Unmarshal(data, &h); err != nil || h.Boot != boot || h.Nodes == nil {
+	if err := json.Unmarshal(data, &h); err != nil || h.Boot != boot || h.Processes != processes || h.Nodes == nil {
 		return empty
 	}
 	if age := now.Sub(h.Time); age < 0 || age > seenFor {

@@ -29,21 +29,30 @@ func (l managedLog) holds() (*os.File, error) {
 	}
 	for _, fd := range []int{unix.Stdout, unix.Stderr} {
 		name := "/proc/" + strconv.Itoa(l.pid) + "/fd/" + strconv.Itoa(fd)
-		info, err := os.Stat(name)
-		if err != nil || idOf(info) != l.held || !info.Mode().IsRegular() {
+		f, err := openHeld(name, l.held)
+		if f == nil && err == nil {
 			continue
 		}
-		f, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
-		if err != nil {
-			return nil, err
-		}
-		if info, err = f.Stat(); err != nil || idOf(info) != l.held { // the program has closed it in between
-			f.Close()
-			return nil, err
-		}
-		return f, nil
+		return f, err
 	}
 	return nil, nil
+}
+
+// openHeld opens a regular file by the descriptor of a program, when it is the one of this identity; nil when it is another.
+// A program can put anything in the place of its descriptor at any time, also a device that it may not open (O_PATH). So the
+// descriptor is copied first, which opens nothing, and what is opened is what was looked at.
+func openHeld(name string, held fileID) (*os.File, error) {
+	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil // it is closed
+	}
+	handle := os.NewFile(uintptr(fd), name)
+	defer handle.Close()
+	info, err := handle.Stat()
+	if err != nil || idOf(info) != held || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	return os.OpenFile("/proc/self/fd/"+strconv.Itoa(fd), os.O_RDWR, 0)
 }
 
 // displaced moves what a program has written to a log that lost its name to the file at its path. kept is how long the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -13,14 +14,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runTool runs a probe's command as the program would run: same user, environment, directory and limits. The error
-// ends with what the command wrote.
+// ProcessesVar is the environment variable of a probe's command with the identities of the program's process and of those
+// of the programs that depend on it. What a probe has kept from an earlier one is not true of other processes.
+const ProcessesVar = "SUPERVISOR_PROCESSES"
+
+// runTool runs a probe's command as the program would run: same user, environment, directory and limits, and with
+// [ProcessesVar]. The error ends with what the command wrote.
 func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) error {
-	said, err := sup.runCommand(ctx, p, argv)
+	probe := p.clone()
+	if probe.Environment == nil {
+		probe.Environment = make(map[string]string)
+	}
+	probe.Environment[ProcessesVar] = sup.processesAround(p.Name)
+	said, err := sup.runCommand(ctx, &probe, argv)
 	if said = strings.TrimSpace(said); err != nil && said != "" {
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	return err
+}
+
+// processesAround identifies the processes of a program and of those that depend on it, as far as they are programs of this
+// host: their names, process IDs and start times.
+func (sup *Supervisor) processesAround(name string) string {
+	var out []string
+	for _, s := range sup.services() {
+		s.mu.Lock()
+		if s.run.proc != nil && (s.prog.Name == name || slices.Contains(s.prog.DependsOn, name)) {
+			out = append(out, fmt.Sprintf("%s:%d:%d", s.prog.Name, s.run.proc.id.PID, s.run.proc.id.Start))
+		}
+		s.mu.Unlock()
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
 }
 
 // maxToolOutput bounds what is kept of the output of a command.

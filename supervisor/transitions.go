@@ -176,14 +176,17 @@ func (s *service) livenessFailed(number uint64, err error) {
 // the new process of a dependant.
 func (s *service) askAgain(dependant string) {
 	s.event(func() {
-		if !s.ready || s.run.ended || s.prog.DependantsAfter != DependantsListening {
+		if s.run.ended || s.run.again == nil || s.prog.DependantsAfter != DependantsListening {
+			return
+		}
+		select {
+		case s.run.again <- struct{}{}: // also while it is not ready: a probe that is under way asks the former process
+		default:
+		}
+		if !s.ready {
 			return
 		}
 		s.ready, s.run.probe = false, "it is asked again, since "+dependant+" was started"
-		select {
-		case s.run.again <- struct{}{}:
-		default:
-		}
 		number := s.run.number
 		time.AfterFunc(s.prog.ReadyTimeout, func() { s.readyOverdue(number) })
 	})
