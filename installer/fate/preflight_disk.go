@@ -141,7 +141,7 @@ func (p *preflight) reserve() {
 	if p.s.Runs(MySQL) {
 		dirs = append(dirs, l.DatabaseData())
 	}
-	seen := map[uint64]bool{}
+	needs, seen := p.needs(), map[uint64]bool{}
 	for _, dir := range dirs {
 		fs, ok := p.f.PathFact(dir)
 		if !ok || fs.Size == 0 || seen[fs.Device] {
@@ -149,11 +149,12 @@ func (p *preflight) reserve() {
 		}
 		seen[fs.Device] = true
 		free, text := fs.Free, "free"
-		for _, n := range p.needs() {
-			if n.fs.Device == fs.Device && n.bytes > 0 {
-				free -= min(free, n.bytes)
-				text = "free when all is installed"
+		i := slices.IndexFunc(needs, func(n need) bool { return n.fs.Device == fs.Device && n.bytes > 0 })
+		if i >= 0 {
+			if needs[i].bytes > free {
+				continue // the check of the space for it refuses already
 			}
+			free, text = free-needs[i].bytes, "free when all is installed"
 		}
 		wanted := supervisor.Reserve(fs.Size)
 		r := p.check("reserve:"+orRootPath(fs.Mount), "room in reserve for data, logs and database on "+orRoot(fs.Mount),

@@ -255,7 +255,7 @@ func TestPreflight(t *testing.T) {
 		}, in, "tasks", StatusRefused, "110 by pids.max of /sys/fs/cgroup, 30 in use"},
 		"some tasks":          {func(f *host.Facts) { f.Rooted, f.Tasks = false, host.Tasks{Limit: 512} }, in, "tasks", StatusWarning, "512 by pids.max"},
 		"tasks not limited":   {func(f *host.Facts) { f.Rooted = false; delete(f.Unknown, "tasks") }, in, "tasks", StatusOK, "no group limits them"},
-		"reserve gone":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 400 << 20 }) }, installed, "reserve:/", StatusRefused, "free when all is installed"},
+		"reserve gone":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 2600 << 20 }) }, installed, "reserve:/", StatusRefused, "MiB free when all is installed"},
 		"small disk":          {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Size, p.Free = 40<<30, 30<<30 }) }, in, "disk-data", StatusWarning, "30.0 GiB"},
 		"no inodes":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.InodesFree = 1000 }) }, in, "inodes:/", StatusRefused, "1000 free"},
 		"btrfs has no inodes": {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Inodes, p.InodesFree = 0, 0 }) }, in, "", "", ""},
