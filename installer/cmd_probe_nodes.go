@@ -86,7 +86,7 @@ func runProbeNodes(ctx context.Context, opts probeNodesOptions, nodes []string) 
 	defer db.Close()
 	switch {
 	case opts.seen != "":
-		beats := readHeartbeats(opts.seen, bootID(), os.Getenv(supervisor.ProcessesVar), bootClock())
+		beats := readHeartbeats(opts.seen, bootID(), ownNode(os.Getenv(supervisor.DependantsVar)), bootClock())
 		return errors.Join(checkNodes(ctx, db, nodes, beats, nil), beats.write(opts.seen, bootClock()))
 	case opts.ownStatus != "":
 		answers := readNodeAnswers(opts.ownStatus, bootID(), bootClock())

@@ -91,9 +91,9 @@ func TestProbeNodes(t *testing.T) {
 func TestProbeWantsAHeartbeat(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "seen.json")
 	now := time.Now()
-	boot, processes := "a", "manager:1:10,node:2:10"
+	boot, own := "a", "fate-nodemanager:2:10"
 	check := func(answers bool, heartbeat string) bool {
-		beats := readHeartbeats(file, boot, processes, now)
+		beats := readHeartbeats(file, boot, ownNode("fate-fateflow:5:1,"+own), now)
 		announced := beats.note("n:1", answers, heartbeat)
 		if err := beats.write(file, now); err != nil {
 			t.Fatal(err)
@@ -116,9 +116,10 @@ func TestProbeWantsAHeartbeat(t *testing.T) {
 		{nil, true, "10:00:30", true},
 		{func() { boot = "b" }, true, "10:00:30", false}, // the host was switched off and on
 		{nil, true, "10:00:40", true},
-		{func() { processes = "manager:3:50,node:4:50" }, true, "10:00:40", false}, // both were killed, and listen again
+		{func() { own = "fate-nodemanager:4:50" }, true, "10:00:40", false}, // it was killed with the clustermanager, and listens again
 		{nil, true, "10:00:45", true},
-		{func() { now = now.Add(2 * seenFor) }, true, "10:00:45", false}, // the clustermanager was stopped
+		{func() { own += ",fate-rollsite:6:60" }, true, "10:00:45", true}, // what others do makes no difference
+		{func() { now = now.Add(2 * seenFor) }, true, "10:00:45", false},  // the clustermanager was stopped
 		{nil, true, "10:00:50", true},
 		{func() { now = now.Add(-time.Hour) }, true, "10:00:50", false}, // the clock was set back
 		{func() { must0(t, os.WriteFile(file, []byte("{"), 0o600)) }, true, "10:00:50", false},

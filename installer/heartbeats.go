@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"fate-installer/installer/fate"
 	"fate-installer/installer/problem"
 )
 
@@ -18,10 +19,10 @@ import (
 type heartbeats struct {
 	Boot string    `json:"boot"` // another boot of this host: nothing holds any more
 	Time time.Time `json:"time"` // of the last check
-	// Processes of the clustermanager and of the programs of this host that depend on it: with other ones nothing holds. A
-	// nodemanager that is killed together with its clustermanager listens again before anything asks.
-	Processes string               `json:"processes"`
-	Nodes     map[string]*nodeSeen `json:"nodes"`
+	// OwnNode identifies the process of this host's nodemanager: with another one nothing holds. A nodemanager that is killed
+	// together with its clustermanager listens again before anything asks.
+	OwnNode string               `json:"own_node"`
+	Nodes   map[string]*nodeSeen `json:"nodes"`
 
 	mu sync.Mutex
 }
@@ -36,22 +37,32 @@ type nodeSeen struct {
 // unseen between two checks of a clustermanager that runs, which are 10 s apart.
 const seenFor = time.Minute
 
-// readHeartbeats reads what the last check has seen. What cannot be read, is old, or is of another boot or of other
-// processes counts as nothing.
-func readHeartbeats(file, boot, processes string, now time.Time) *heartbeats {
-	empty := &heartbeats{Boot: boot, Processes: processes, Nodes: map[string]*nodeSeen{}}
+// readHeartbeats reads what the last check has seen. What cannot be read, is old, or is of another boot or of
+// another process of the own nodemanager counts as nothing.
+func readHeartbeats(file, boot, ownNode string, now time.Time) *heartbeats {
+	empty := &heartbeats{Boot: boot, OwnNode: ownNode, Nodes: map[string]*nodeSeen{}}
 	data, err := problem.ReadRegular(file, probeFileLimit)
 	if err != nil {
 		return empty
 	}
 	var h heartbeats
-	if err := json.Unmarshal(data, &h); err != nil || h.Boot != boot || h.Processes != processes || h.Nodes == nil {
+	if err := json.Unmarshal(data, &h); err != nil || h.Boot != boot || h.OwnNode != ownNode || h.Nodes == nil {
 		return empty
 	}
 	if age := now.Sub(h.Time); age < 0 || age > seenFor {
 		return empty
 	}
 	return &h
+}
+
+// ownNode finds the process of this host's nodemanager in a value of [supervisor.DependantsVar]; blank when it has none.
+func ownNode(dependants string) string {
+	for _, process := range strings.Split(dependants, ",") {
+		if strings.HasPrefix(process, fate.NodeManager.Program()+":") {
+			return process
+		}
+	}
+	return ""
 }
 
 // bootID identifies the boot of this host; blank when the kernel does not tell.

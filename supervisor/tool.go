@@ -14,18 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProcessesVar is the environment variable of a probe's command with the identities of the program's process and of those
-// of the programs that depend on it. What a probe has kept from an earlier one is not true of other processes.
-const ProcessesVar = "SUPERVISOR_PROCESSES"
+// DependantsVar is the environment variable of a probe's command with the identities of the processes that the programs which
+// depend on this one have on this host. What a probe has kept of earlier processes is not true of these.
+const DependantsVar = "SUPERVISOR_DEPENDANTS"
 
 // runTool runs a probe's command as the program would run: same user, environment, directory and limits, and with
-// [ProcessesVar]. The error ends with what the command wrote.
+// [DependantsVar]. The error ends with what the command wrote.
 func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) error {
 	probe := p.clone()
 	if probe.Environment == nil {
 		probe.Environment = make(map[string]string)
 	}
-	probe.Environment[ProcessesVar] = sup.processesAround(p.Name)
+	probe.Environment[DependantsVar] = sup.dependantProcesses(p.Name)
 	said, err := sup.runCommand(ctx, &probe, argv)
 	if said = strings.TrimSpace(said); err != nil && said != "" {
 		err = fmt.Errorf("%w: %s", err, said)
@@ -33,13 +33,12 @@ func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) e
 	return err
 }
 
-// processesAround identifies the processes of a program and of those that depend on it, as far as they are programs of this
-// host: their names, process IDs and start times.
-func (sup *Supervisor) processesAround(name string) string {
+// dependantProcesses identifies the processes of the programs that depend on one: their names, process IDs and start times.
+func (sup *Supervisor) dependantProcesses(name string) string {
 	var out []string
 	for _, s := range sup.services() {
 		s.mu.Lock()
-		if s.run.proc != nil && (s.prog.Name == name || slices.Contains(s.prog.DependsOn, name)) {
+		if s.run.proc != nil && slices.Contains(s.prog.DependsOn, name) {
 			out = append(out, fmt.Sprintf("%s:%d:%d", s.prog.Name, s.run.proc.id.PID, s.run.proc.id.Start))
 		}
 		s.mu.Unlock()

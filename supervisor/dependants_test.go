@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// TestProbesKnowProcesses: a probe gets the identities of the program's process and of those of its dependants, so that what
-// it keeps for the next probe is not taken for true of other processes.
-func TestProbesKnowProcesses(t *testing.T) {
+// TestProbesKnowDependants: a probe gets the identities of the dependants' processes, so that what it keeps for the next probe
+// is not taken for true of other ones.
+func TestProbesKnowDependants(t *testing.T) {
 	b := newBench(t)
 	addr, seen := freeAddr(t), filepath.Join(b.dir, "seen")
 	b.run(
 		b.child("manager", "listen "+addr+";sleep", func(p *Program) {
 			p.ReadyTCP, p.DependantsAfter = addr, DependantsListening
-			p.ReadyExec = []string{"/bin/sh", "-c", "printenv " + ProcessesVar + " >" + seen + ".new && mv " + seen + ".new " + seen}
+			p.ReadyExec = []string{"/bin/sh", "-c", "printenv " + DependantsVar + " >" + seen + ".new && mv " + seen + ".new " + seen}
 		}),
 		b.child("node", "sleep", func(p *Program) { p.DependsOn = []string{"manager"} }),
 		b.child("other", "sleep"),
@@ -28,20 +28,17 @@ func TestProbesKnowProcesses(t *testing.T) {
 		return strings.TrimSpace(string(data))
 	}
 	present := func() string {
-		id := func(name string) string {
-			s := b.sup.service(name)
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return fmt.Sprintf("%s:%d:%d", name, s.run.proc.id.PID, s.run.proc.id.Start)
-		}
-		return id("manager") + "," + id("node")
+		s := b.sup.service("node")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return fmt.Sprintf("node:%d:%d", s.run.proc.id.PID, s.run.proc.id.Start)
 	}
-	b.until("manager", "asked about both", func(st Status) bool { return st.Ready && known() == present() })
+	b.until("manager", "asked about the node", func(st Status) bool { return st.Ready && known() == present() })
 	before := known()
 	if err := b.sup.Restart(testContext(t), []string{"node"}, false, true); err != nil {
 		t.Fatal(err)
 	}
-	b.until("manager", "asked about the new process", func(st Status) bool { return st.Ready && known() == present() })
+	b.until("manager", "asked about the new node", func(st Status) bool { return st.Ready && known() == present() })
 	if known() == before {
 		t.Errorf("the node was restarted, and the probe still gets %q", before)
 	}
