@@ -70,7 +70,7 @@ func (f *minFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.deploys = append(f.deploys, Model{body.ModelID, body.ModelVersion})
 		answer["data"] = Model{body.ModelID, "deployed-" + body.ModelVersion}
 	case "/v1/job/stop":
-		f.calls = append(f.calls, "stop")
+		f.calls, f.end = append(f.calls, "stop"), map[string]string{body.JobID: "canceled"}
 	default:
 		http.NotFound(w, r)
 		return
@@ -98,7 +98,13 @@ func TestMinTrainsJudgesAndPredicts(t *testing.T) {
 			flow := &minFlow{t: t, auc: tt.auc, end: tt.end}
 			server := httptest.NewServer(flow)
 			defer server.Close()
-			min := Min{Guest: 9999, Host: 10000, Arbiter: 10000, Data: FastData, Boost: true, TaskCores: 2, Timeout: time.Second, Interval: time.Millisecond, Stopping: 100 * time.Millisecond}
+			min := Min{
+				Guest: 9999, Host: 10000, Arbiter: 10000, Data: FastData, Boost: true, TaskCores: 2,
+				Timeout: time.Minute, Interval: time.Millisecond, Stopping: time.Minute,
+			}
+			if tt.name == "never ends" {
+				min.Timeout = 3 * time.Second
+			}
 			result, err := min.Run(context.Background(), &Client{BaseURL: server.URL})
 			if tt.wants != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.wants) {
@@ -127,7 +133,7 @@ func TestMinUploads(t *testing.T) {
 	flow := &minFlow{t: t, end: map[string]string{"2": "failed"}}
 	server := httptest.NewServer(flow)
 	defer server.Close()
-	min := Min{Guest: 1, Host: 1, Data: NormalData, Timeout: time.Second, Interval: time.Millisecond}
+	min := Min{Guest: 1, Host: 1, Data: NormalData, Timeout: time.Minute, Interval: time.Millisecond}
 	guest, host := min.Data.Tables("/data/projects/fate/fate/examples")
 	client := &Client{BaseURL: server.URL}
 	if err := min.Upload(context.Background(), client, guest); err != nil {

@@ -107,8 +107,10 @@ func TestStopIsJudgedByTheState(t *testing.T) {
 			server := httptest.NewServer(flow)
 			defer server.Close()
 			stuck := ""
-			toy := Toy{Guest: 9999, Timeout: 20 * time.Millisecond, Interval: time.Millisecond,
-				Stopping: 300 * time.Millisecond}
+			toy := Toy{Guest: 9999, Timeout: time.Second, Interval: time.Millisecond, Stopping: 300 * time.Millisecond}
+			if tt.stops {
+				toy.Stopping = time.Minute
+			}
 			toy.OnTimeout = func(_ context.Context, job string) {
 				if flow.stopped {
 					t.Error("the job was stopped before it was looked at")

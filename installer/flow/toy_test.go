@@ -52,7 +52,7 @@ func (f *fakeFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(map[string]any{"retcode": 0, "retmsg": "success", "data": []any{map[string]string{"f_status": status}}})
 	case "/v1/job/stop":
-		f.stopped = true
+		f.stopped, f.statuses = true, []string{"canceled"}
 		answer(map[string]any{"retcode": 0, "retmsg": "success"})
 	case "/v1/job/log/download":
 		f.sendLog(w)
@@ -97,7 +97,10 @@ func TestToyIsJudgedByStatusAndSum(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(&tt.flow)
 			defer server.Close()
-			toy := Toy{Guest: 9999, Host: 10000, TaskCores: 2, Timeout: 200 * time.Millisecond, Interval: time.Millisecond, Stopping: 100 * time.Millisecond}
+			toy := Toy{Guest: 9999, Host: 10000, TaskCores: 2, Timeout: time.Minute, Interval: time.Millisecond, Stopping: time.Minute}
+			if tt.name == "never ends" {
+				toy.Timeout = 3 * time.Second
+			}
 			result, err := toy.Run(context.Background(), &Client{BaseURL: server.URL})
 			if tt.wants == "" {
 				if err != nil || result.Status != StatusSuccess || result.Job == "" {
@@ -128,7 +131,7 @@ func TestToyCancelledByCallerStopsTheJob(t *testing.T) {
 	server := httptest.NewServer(flow)
 	defer server.Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	toy := Toy{Guest: 1, Host: 1, Timeout: time.Minute, Interval: time.Millisecond, Stopping: 50 * time.Millisecond}
+	toy := Toy{Guest: 1, Host: 1, Timeout: time.Minute, Interval: time.Millisecond, Stopping: time.Minute}
 	toy.OnStatus = func(string, string, time.Duration) { cancel() }
 	if _, err := toy.Run(ctx, &Client{BaseURL: server.URL}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the cancellation", err)
