@@ -135,7 +135,7 @@ func (d *testDaemon) stop(sig syscall.Signal) {
 // ask sends a command, waiting for the daemon to be there.
 func (d *testDaemon) ask(command string) string {
 	d.b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		answer, err := d.try(command)
 		if err == nil && answer != "" {
@@ -178,7 +178,7 @@ func (d *testDaemon) status(name string) (b brief) {
 
 func (d *testDaemon) until(name, what string, ok func(brief) bool) brief {
 	d.b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		b := d.status(name)
 		if ok(b) {

@@ -145,7 +145,7 @@ func TestRemovedWhileNobodyLooked(t *testing.T) {
 	if got := d.until("keep", "ready", isReady); got.pid != kept.pid {
 		t.Errorf("keep is %+v", got)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for isAlive(drop.pid) {
 		if time.Now().After(deadline) {
 			t.Fatal("a program that is no longer defined goes on")

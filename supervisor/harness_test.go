@@ -88,7 +88,7 @@ func (b *bench) open() *Supervisor {
 	sup.second = 20 * time.Millisecond
 	b.sup = sup
 	b.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 		defer cancel()
 		if sup.ctx.Err() == nil {
 			if err := sup.Shutdown(ctx, false); err != nil {
@@ -101,7 +101,7 @@ func (b *bench) open() *Supervisor {
 }
 
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -132,7 +132,7 @@ func (b *bench) status(name string) Status {
 // until waits for a condition of a program.
 func (b *bench) until(name, what string, ok func(Status) bool) Status {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		st := b.status(name)
 		if ok(st) {
@@ -153,7 +153,7 @@ func (b *bench) log(name string) string {
 // untilLog waits for a text in a program's log.
 func (b *bench) untilLog(name, text string) {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for !strings.Contains(b.log(name), text) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("%q does not appear in the log of %s:\n%s", text, name, b.log(name))

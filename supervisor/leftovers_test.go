@@ -32,7 +32,7 @@ func TestEscapeWithCgroup(t *testing.T) {
 	b.run(b.child("a", "escape;sleep", func(p *Program) { p.AutoRestart = "true" }))
 	b.start("a")
 	b.untilLog("a", "forked ")
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for strings.Count(b.log("a"), "forked ") < 2 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
@@ -61,7 +61,7 @@ func TestEscapeWithoutCgroup(t *testing.T) {
 	b.write(b.child("a", "escape;sleep"))
 	d := startDaemon(b)
 	d.until("a", "ready", isReady)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for strings.Count(b.log("a"), "forked ") < 2 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}

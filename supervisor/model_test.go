@@ -94,7 +94,7 @@ func (m *model) killed(name string) {
 }
 
 // modelPatience is how long the supervisor may take to do what the model says.
-const modelPatience = 5 * time.Second
+const modelPatience = 60 * time.Second
 
 // compare waits until the supervisor agrees with the model, and then counts processes.
 func (m *model) compare(t *rapid.T) {
@@ -180,7 +180,7 @@ func TestModel(t *testing.T) {
 		m := newModel(rt, b, &actions)
 		m.open(t)
 		defer func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 			defer cancel()
 			if err := b.sup.Shutdown(ctx, false); err != nil {
 				rt.Errorf("Shutdown: %v", err)

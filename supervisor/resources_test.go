@@ -57,7 +57,7 @@ func TestThousandPrograms(t *testing.T) {
 	if left := ownChildren(); len(left) > 0 {
 		t.Errorf("%d children are left", len(left))
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for runtime.NumGoroutine() > goroutines && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
@@ -109,7 +109,7 @@ func TestFullDisk(t *testing.T) {
 	}))
 	b.start("a")
 	pid := b.status("a").PID
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		var st unix.Statfs_t
 		if err := unix.Statfs(disk, &st); err != nil {

@@ -182,7 +182,7 @@ func TestNoLeaks(t *testing.T) {
 			t.Errorf("a child is left: %+v", st)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for runtime.NumGoroutine() > goroutines && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}

@@ -182,7 +182,7 @@ func TestHostileClients(t *testing.T) {
 	}
 	send := func(request string) string {
 		conn := dial()
-		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(60 * time.Second))
 		go io.WriteString(conn, request)
 		answer, _ := io.ReadAll(conn)
 		return string(answer)

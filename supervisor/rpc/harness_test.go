@@ -116,7 +116,7 @@ func startDaemon(t testing.TB, daemonConf string, programs func(d *daemon) strin
 		_ = d.cmd.Process.Signal(syscall.SIGTERM)
 		_ = d.cmd.Wait()
 	})
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		if _, err = d.client.PID(testContext(t)); err == nil {
 			return d
@@ -141,14 +141,14 @@ func (d *daemon) write(text string) {
 }
 
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 func (d *daemon) untilReady(names ...string) {
 	d.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		statuses, err := d.client.Status(testContext(d.t), names...)
 		if err != nil {
@@ -167,7 +167,7 @@ func (d *daemon) untilReady(names ...string) {
 // untilLogged waits for a text in the daemon's log.
 func (d *daemon) untilLogged(text string) {
 	d.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		log, _ := os.ReadFile(filepath.Join(d.dir, "daemon.log"))
 		if strings.Contains(string(log), text) {

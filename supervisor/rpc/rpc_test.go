@@ -133,7 +133,7 @@ func TestWhyPortTaken(t *testing.T) {
 			d.program("top", "depends_on=db")
 	})
 	ctx := testContext(t)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		chain, err := d.client.Why(ctx, "top")
 		if err != nil {
@@ -254,7 +254,7 @@ func TestRestartDaemon(t *testing.T) {
 	if err := d.client.Call(testContext(t), nil, "supervisor.restart"); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		after, err := d.client.Status(testContext(t))
 		if err == nil && len(after) == 1 && after[0].Ready && after[0].PID != before[0].PID {
