@@ -15,8 +15,8 @@ import (
 	"fate-installer/scripts/lab/lab"
 )
 
-// kills is how often the installer is killed.
-const kills = 50
+// kills is how often an install is killed.
+var kills = repeats(24, 300)
 
 // TestKilledInstall kills the installer again and again at random moments, takes the
 // power from the host in between, and expects that one more run completes the
