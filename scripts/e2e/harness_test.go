@@ -324,8 +324,11 @@ func (b bench) toy(host string, args ...string) {
 }
 
 // queryScript asks the database with the client that comes with MariaDB. MySQL has none: there it is python's, on a host
-// that has FATE's python.
-const queryScript = `cd /data/projects/fate/common/mysql/* || exit
+// that has FATE's python. The server of before an upgrade has a directory, too.
+const queryScript = `for server in /data/projects/fate/common/mysql/*/; do
+	cd "$server" || exit
+	[ ! -S run/mysql.sock ] || break
+done
 [ ! -x bin/mariadb ] || LD_LIBRARY_PATH=lib exec bin/mariadb --defaults-file=conf/probe.cnf --batch --skip-column-names --execute "$1"
 exec /data/projects/fate/common/python/venv/bin/python -c '
 import sys, pymysql
