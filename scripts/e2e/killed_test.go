@@ -28,9 +28,7 @@ var (
 func TestKilledCommands(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "host=192.168.0.1")
-	if err := b.CopyTo(t.Context(), nextAppliance(t), "host", newerFile); err != nil {
-		t.Fatal(err)
-	}
+	b.carryNext("host", newerFile)
 	bare := b.contents("host", []string{"/"}, notOurs...)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
