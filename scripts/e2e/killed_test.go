@@ -15,11 +15,11 @@ import (
 // How often each command is killed. With the installs of TestKilledInstall, the upgrades of TestUpgradeFromFormerGeneration
 // and the rotations of TestSecretsRotateKilled it is about sixty times, and a thousand with make e2e-long.
 var (
-	replacementKills = repeats(5, 140) // of upgrade, and as many of rollback
-	secretKills      = repeats(4, 100)
+	replacementKills = repeats(4, 140) // of upgrade, and as many of rollback
+	secretKills      = repeats(3, 100)
 	restartKills     = repeats(4, 100) // of svc restart, and as many of the supervisor during one
-	uninstallKills   = repeats(5, 100)
-	purgeKills       = repeats(2, 20)
+	uninstallKills   = repeats(4, 100)
+	purgeKills       = repeats(1, 20)
 )
 
 // TestKilledCommands kills each command that changes an installed host at random moments, and the supervisor while it
