@@ -16,7 +16,7 @@ import (
 )
 
 // kills is how often an install is killed.
-var kills = repeats(30, 300)
+var kills = repeats(50, 300)
 
 // TestKilledInstall kills the installer again and again at random moments, takes the
 // power from the host in between, and expects that one more run completes the
