@@ -18,8 +18,8 @@ var (
 	replacementKills = repeats(0, 140) // of upgrade, and as many of rollback
 	secretKills      = repeats(0, 100)
 	restartKills     = repeats(2, 100) // of svc restart, and as many of the supervisor during one
-	uninstallKills   = repeats(2, 100)
-	purgeKills       = repeats(1, 20)
+	uninstallKills   = repeats(1, 100)
+	purgeKills       = repeats(0, 20)
 )
 
 // TestKilledCommands kills each command that changes an installed host at random moments, and the supervisor while it
