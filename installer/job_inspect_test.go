@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,12 +26,15 @@ const testJob = "202611290000000000010"
 
 // recordedFlow answers with records of jobs and tasks, as FATE-Flow's API has them.
 type recordedFlow struct {
+	mu          sync.Mutex // held while a request is answered: one that its client gave up may still be
 	jobs, tasks []map[string]any
 	away        bool
 	deafStop    bool // a stop is answered, and changes nothing
 }
 
 func (f *recordedFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var filter map[string]any
 	if f.away || json.NewDecoder(r.Body).Decode(&filter) != nil {
 		http.Error(w, "bad gateway", http.StatusBadGateway)
@@ -142,7 +146,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 	stamp := time.Now().Add(-53 * time.Minute).Format(time.DateTime)
 	for _, tt := range []struct {
 		name  string
-		flow  recordedFlow
+		flow  *recordedFlow
 		logs  map[string]string
 		cause string // first
 		side  string // component, role and party that failed
@@ -150,7 +154,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 	}{
 		{
 			"a table is missing at the other side",
-			recordedFlow{
+			&recordedFlow{
 				jobs: []map[string]any{jobRow(testJob, "failed", nil)},
 				tasks: []map[string]any{
 					taskRow("reader_0", "guest", "10000", "failed", "",
@@ -165,7 +169,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"workers lack a module",
-			recordedFlow{
+			&recordedFlow{
 				jobs:  []map[string]any{jobRow(testJob, "failed", nil)},
 				tasks: []map[string]any{taskRow("hetero_lr_0", "guest", "10000", "failed", notStarted, nil)},
 			},
@@ -176,7 +180,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"eggroll takes the session for an old one",
-			recordedFlow{
+			&recordedFlow{
 				jobs:  []map[string]any{jobRow(testJob, "failed", nil)},
 				tasks: []map[string]any{taskRow("hetero_lr_0", "guest", "10000", "failed", notStarted, nil)},
 			},
@@ -187,7 +191,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"a tool is missing, which only a line without the job's name says",
-			recordedFlow{
+			&recordedFlow{
 				jobs:  []map[string]any{jobRow(testJob, "timeout", nil)},
 				tasks: []map[string]any{taskRow("hetero_lr_0", "guest", "10000", "timeout", "", nil)},
 			},
@@ -197,7 +201,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"another job's lines are not this one's",
-			recordedFlow{jobs: []map[string]any{jobRow(testJob, "canceled", nil)}},
+			&recordedFlow{jobs: []map[string]any{jobRow(testJob, "canceled", nil)}},
 			map[string]string{
 				"eggroll/clustermanager.out": "[ERROR][1][" +
 					stamp + ",001] - job 202611280000000000099: No space left on device\n" +
@@ -208,7 +212,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"the log of a component says what the report does not",
-			recordedFlow{
+			&recordedFlow{
 				jobs:  []map[string]any{jobRow(testJob, "failed", nil)},
 				tasks: []map[string]any{taskRow("hetero_lr_0", "guest", "10000", "failed", "", nil)},
 			},
@@ -219,7 +223,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"a refused submission",
-			recordedFlow{jobs: []map[string]any{jobRow(testJob, "waiting",
+			&recordedFlow{jobs: []map[string]any{jobRow(testJob, "waiting",
 				map[string]any{"f_tag": "submit_failed"})}},
 			map[string]string{"fateflow/" + testJob + "/fate_flow_schedule_error.log": "[ERROR] x\nException: " +
 				"('create job failed', {'host': {9999: {'retcode': 107, 'retmsg': 'Incompatible FATE versions'}}})\n"},
@@ -227,7 +231,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"it waits for the cores that another job has",
-			recordedFlow{jobs: []map[string]any{
+			&recordedFlow{jobs: []map[string]any{
 				jobRow(testJob, "waiting", map[string]any{"f_start_time": nil}),
 				jobRow("202611280000000000077", "running", map[string]any{"f_resource_in_use": true, "f_cores": 4}),
 			}},
@@ -235,13 +239,13 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"it waits behind another waiting job",
-			recordedFlow{jobs: []map[string]any{jobRow(testJob, "waiting", map[string]any{"f_start_time": nil}), jobRow("202611280000000000077",
+			&recordedFlow{jobs: []map[string]any{jobRow(testJob, "waiting", map[string]any{"f_start_time": nil}), jobRow("202611280000000000077",
 				"waiting", nil)}},
 			nil, "no-cores-left", "", []string{"it waits for job 202611280000000000077"},
 		},
 		{
 			"it waited for cores before, and then failed otherwise",
-			recordedFlow{
+			&recordedFlow{
 				jobs:  []map[string]any{jobRow(testJob, "failed", nil)},
 				tasks: []map[string]any{taskRow("x_0", "guest", "10000", "failed", "ValueError: Count of data_instance is 0: x", nil)},
 			},
@@ -250,7 +254,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"its FATE-Flow was killed",
-			recordedFlow{
+			&recordedFlow{
 				jobs: []map[string]any{jobRow(testJob, "failed", nil)},
 				tasks: []map[string]any{taskRow("hetero_lr_0", "guest", "10000", "running", "",
 					map[string]any{"f_end_time": nil})},
@@ -259,7 +263,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			x := newInspector(t, &tt.flow, tt.logs)
+			x := newInspector(t, tt.flow, tt.logs)
 			r, err := x.inspect(context.Background(), testJob)
 			if err != nil {
 				t.Fatal(err)

@@ -9,13 +9,16 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// minFlow is a Flow that knows jobs by their number: 1 and 3 train, 2 and 4 predict.
+// minFlow is a Flow that knows jobs by their number: 1 and 3 train, 2 and 4 predict. A query that its client gave up may
+// still be answered while the next request comes: the test reads the fields after it closed the server.
 type minFlow struct {
 	t       *testing.T
+	mu      sync.Mutex
 	auc     map[string]float64 // of the evaluated component
 	end     map[string]string  // job -> last state; success for others
 	jobs    int
@@ -44,6 +47,8 @@ func (f *minFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		f.t.Error(err)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	answer := map[string]any{"retcode": 0, "retmsg": "success"}
 	switch r.URL.Path {
 	case "/v1/data/upload":
@@ -106,6 +111,7 @@ func TestMinTrainsJudgesAndPredicts(t *testing.T) {
 				min.Timeout = 3 * time.Second
 			}
 			result, err := min.Run(context.Background(), &Client{BaseURL: server.URL})
+			server.Close()
 			if tt.wants != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.wants) {
 					t.Errorf("got error %v; want one with %q", err, tt.wants)

@@ -107,7 +107,7 @@ func TestStopIsJudgedByTheState(t *testing.T) {
 			server := httptest.NewServer(flow)
 			defer server.Close()
 			stuck := ""
-			toy := Toy{Guest: 9999, Timeout: time.Second, Interval: time.Millisecond, Stopping: 300 * time.Millisecond}
+			toy := Toy{Guest: 9999, Timeout: 3 * time.Second, Interval: time.Millisecond, Stopping: 300 * time.Millisecond}
 			if tt.stops {
 				toy.Stopping = time.Minute
 			}
