@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -37,6 +37,6 @@ func noBoot(h *host.Host, l fate.Layout) error {
 	if host.BootOf(h) != host.BootNone {
 		return nil
 	}
-	return withHint(fmt.Errorf("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
+	return withHint(errors.New("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
 		"have the host run at boot: "+fate.BootLine(l))
 }

@@ -136,16 +136,15 @@ func writeFindings(w io.Writer, chain []supervisor.Finding, runnable func(string
 }
 
 func ownerText(o supervisor.PortOwner) string {
-	if o.Peer != "" {
-		connection := o
-		connection.Peer = ""
-		return ownerText(connection) + ", for a connection to " + o.Peer
-	}
+	text := "held by a process that only root can see"
 	switch {
 	case o.Program != "":
-		return fmt.Sprintf("held by the program %s, pid %d", o.Program, o.PID)
+		text = fmt.Sprintf("held by the program %s, pid %d", o.Program, o.PID)
 	case o.PID != 0:
-		return fmt.Sprintf("held by pid %d: %s", o.PID, o.Command)
+		text = fmt.Sprintf("held by pid %d: %s", o.PID, o.Command)
 	}
-	return "held by a process that only root can see"
+	if o.Peer != "" {
+		text += ", for a connection to " + o.Peer
+	}
+	return text
 }

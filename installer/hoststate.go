@@ -180,9 +180,15 @@ func (d *deployment) takenBack() error { return d.saveState(d.state.Undone()) }
 
 // stateNote says which change was interrupted, how far it had come, and what completes it; blank: none was.
 func stateNote(h *host.Host, l fate.Layout) string {
+	_, note := interruption(h, l)
+	return note
+}
+
+// interruption is the change that was interrupted, with its note; both are blank when none was.
+func interruption(h *host.Host, l fate.Layout) (phase state.Phase, note string) {
 	s, err := loadState(h, l)
 	if err != nil || !s.Interrupted() {
-		return "" // who may not read it, or a damaged one, which every command that changes something reports
+		return "", "" // who may not read it, or a damaged one, which every command that changes something reports
 	}
 	text := s.Doing() + " was interrupted"
 	if journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName)); err == nil {
@@ -190,7 +196,7 @@ func stateNote(h *host.Host, l fate.Layout) string {
 			text += fmt.Sprintf(" after %s, in %q", count.Of(last.Changes, "change"), last.Step)
 		}
 	}
-	return text + "; " + strings.ReplaceAll(s.Remedy(), "\n", ", ")
+	return s.Phase, text + "; " + strings.ReplaceAll(s.Remedy(), "\n", ", ")
 }
 
 // warnInterrupted says on the error output, which scripts do not parse, that a change of this host was interrupted. It
@@ -201,16 +207,11 @@ func (g *globals) warnInterrupted() (state.Phase, string) {
 		return "", "" // the command at hand says so
 	}
 	defer h.Close()
-	note := stateNote(h, g.layout())
-	if note == "" {
-		return "", ""
+	phase, note := interruption(h, g.layout())
+	if note != "" {
+		fmt.Fprintf(g.Stderr, "note: %s\n", note)
 	}
-	fmt.Fprintf(g.Stderr, "note: %s\n", note)
-	s, err := loadState(h, g.layout())
-	if err != nil || !s.Interrupted() {
-		return "", note // it was completed in this moment
-	}
-	return s.Phase, note
+	return phase, note
 }
 
 // commandLine is the running command as it can be repeated. No flag has a secret as its value.

@@ -10,8 +10,8 @@ import (
 // administrator and no time service sets. Points in time that are shown or written are the wall clock's. What is kept for
 // the next supervisor of the same boot has both.
 
-// bootClock is the time since the host was started; 0 when the kernel does not tell (clock_gettime(2), CLOCK_BOOTTIME).
-func bootClock() time.Duration {
+// BootClock is the time since the host was started; 0 when the kernel does not tell (clock_gettime(2), CLOCK_BOOTTIME).
+func BootClock() time.Duration {
 	var now unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return 0

@@ -11,7 +11,7 @@ import (
 func TestDurationsAreTheBootClocks(t *testing.T) {
 	b := newBench(t)
 	var clock atomic.Int64
-	clock.Store(int64(bootClock()))
+	clock.Store(int64(BootClock()))
 	b.opts.bootNow = func() time.Duration { return time.Duration(clock.Load()) }
 	b.run(b.child("up", "sleep"), b.child("down", "sleep", func(p *Program) { p.AutoStart = false }))
 	b.start("up", "down")
@@ -49,7 +49,7 @@ func TestBackoffFollowsTheBootClock(t *testing.T) {
 		{"short, and the clock was set ahead", time.Second, wall.Round(0), wall.Round(0).Add(24 * time.Hour), 6},
 		{"long, and the clock was set back", time.Hour, wall.Round(0), wall.Round(0).Add(-24 * time.Hour), 1},
 	} {
-		s := &service{sup: &Supervisor{bootNow: bootClock}, state: Running, backoffs: 5, prog: NewProgram("a", "/bin/true")}
+		s := &service{sup: &Supervisor{bootNow: BootClock}, state: Running, backoffs: 5, prog: NewProgram("a", "/bin/true")}
 		s.prog.RestartDelay = time.Hour
 		s.run.started, s.run.stopped = c.started, c.now
 		s.run.startedBoot, s.run.stoppedBoot = time.Hour, time.Hour+c.up

@@ -181,11 +181,12 @@ func (s *service) settleDown(ctx context.Context, restarts bool) error {
 		if st.State.Down() {
 			return nil
 		}
-		if st.Wanted && restarts && st.State != Stopping && st.State != Killing {
-			return nil
-		}
-		if st.Wanted && !restarts {
+		switch {
+		case !st.Wanted:
+		case !restarts:
 			return &FailedError{st.Name, *st, "was started again by another request"}
+		case st.State != Stopping && st.State != Killing:
+			return nil
 		}
 		if err := s.waitChange(ctx, changed); err != nil {
 			return err

@@ -241,7 +241,7 @@ func (d *Daemon) Shutdown(keep bool) {
 func (d *Daemon) Restart() { d.ask(request{kind: requestRestart}) }
 
 // TakesOver is an environment variable of a check that is made before the daemon executes another version of itself. The
-// programs have their logs open, so that one that could not be opened now is in nobody's way.
+// programs have their logs open, so that one that could not be opened now does no harm.
 const TakesOver = "FATE_SUPERVISOR_TAKES_OVER"
 
 // Upgrade asks the daemon to execute the file at path in its own place; "" is its own file. The programs keep their

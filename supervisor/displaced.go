@@ -14,7 +14,7 @@ import (
 )
 
 // An operator, or the distribution's logrotate, may remove or rename a log. The program goes on writing to the file that
-// it holds, which has no name then, or another one: nobody sees its lines and nothing bounds it. The supervisor finds the
+// it holds, which has no name then, or another one: its lines are not seen, and nothing bounds it. The supervisor finds the
 // file through the program's descriptors, gives the path a file again, and moves what the program writes there, until the
 // program is started again and opens the path itself.
 
@@ -158,10 +158,7 @@ const ownLogsEvery = 5
 // program can open them again.
 func (s *service) ownLogsRemoved() []string {
 	s.mu.Lock()
-	patterns, pid := s.prog.LogFiles, 0
-	if s.state.Up() && s.run.proc != nil && !s.run.ended {
-		pid = s.run.proc.id.PID
-	}
+	patterns, pid := s.prog.LogFiles, s.runningPID()
 	s.mu.Unlock()
 	if pid == 0 || len(patterns) == 0 {
 		return nil

@@ -2,8 +2,6 @@ package supervisor
 
 import (
 	"bufio"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"net"
@@ -13,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/host/tcptable"
 )
 
-// portOwners finds who listens on the given TCP ports, or, of a port on which nobody listens, whose connection has it as
+// portOwners finds who listens on the given TCP ports, or, of a port on which no process listens, whose connection has it as
 // its own end: the kernel gives ports of ip_local_port_range to outgoing connections, and a server cannot listen on such a
 // port then. Only root sees the processes of other users.
 func portOwners(ports []int) []PortOwner {
@@ -98,41 +98,17 @@ func socketsOf(sockets map[string]tcpSocket, port int) []string {
 	return out
 }
 
-// parseSocket reads a line of /proc/net/tcp: "sl local_address rem_address st ... uid timeout inode", where addresses are
-// hex IP:PORT and state 0A is LISTEN. It leaves out sockets that no process has any more (inode 0, such as TIME_WAIT).
+// parseSocket reads a line of /proc/net/tcp. It leaves out sockets that no process has any more, such as those in TIME_WAIT.
 func parseSocket(line string) (tcpSocket, bool) {
-	f := strings.Fields(line)
-	if len(f) < 10 || f[9] == "0" {
+	s, ok := tcptable.Parse(line)
+	if !ok || s.Inode == tcptable.Orphan {
 		return tcpSocket{}, false
 	}
-	_, hexPort, found := strings.Cut(f[1], ":")
-	n, err := strconv.ParseUint(hexPort, 16, 16)
-	if !found || err != nil {
-		return tcpSocket{}, false
+	out := tcpSocket{port: int(s.Addr.Port()), inode: s.Inode}
+	if s.State != tcptable.Listen {
+		out.peer = netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()).String()
 	}
-	s := tcpSocket{port: int(n), inode: f[9]}
-	if f[3] != "0A" {
-		if s.peer = socketAddr(f[2]); s.peer == "" {
-			return tcpSocket{}, false
-		}
-	}
-	return s, true
-}
-
-// socketAddr reads an address of /proc/net/tcp: 32-bit words in the byte order of the machine, in hexadecimal, a colon and
-// the port. It returns an empty string for anything else.
-func socketAddr(text string) string {
-	hexIP, hexPort, _ := strings.Cut(text, ":")
-	raw, err := hex.DecodeString(hexIP)
-	port, err2 := strconv.ParseUint(hexPort, 16, 16)
-	if err != nil || err2 != nil || len(raw) != 4 && len(raw) != 16 {
-		return ""
-	}
-	for word := range slices.Chunk(raw, 4) {
-		binary.NativeEndian.PutUint32(word, binary.BigEndian.Uint32(word))
-	}
-	ip, _ := netip.AddrFromSlice(raw)
-	return netip.AddrPortFrom(ip.Unmap(), uint16(port)).String()
+	return out, true
 }
 
 // strangers checks that what answers on an address is the program itself. It returns an error when the address is this

@@ -36,13 +36,8 @@ func (s *service) restore(r *record) {
 func (s *service) restoreDown(r *record) {
 	s.setState(Stopped, 0, nil)
 	switch r.State {
-	case Exited, Fatal:
+	case Exited, Fatal, Stopped:
 		s.setState(r.State, 0, nil)
-		s.since = r.Since
-		if r.SinceBoot > 0 {
-			s.sinceBoot = r.SinceBoot
-		}
-	case Stopped:
 		s.since = r.Since
 		if r.SinceBoot > 0 {
 			s.sinceBoot = r.SinceBoot

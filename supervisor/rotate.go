@@ -54,10 +54,7 @@ type managedLog struct {
 // logs lists the log files of a program.
 func (s *service) logs() []managedLog {
 	s.mu.Lock()
-	p, run, pid := s.prog, s.run, 0
-	if s.state.Up() && run.proc != nil && !run.ended {
-		pid = run.proc.id.PID
-	}
+	p, run, pid := s.prog, s.run, s.runningPID()
 	s.mu.Unlock()
 	if run.paths.out == "" && run.paths.err == "" {
 		return nil // it has not run yet

@@ -202,8 +202,7 @@ func (s *service) snapshot() *Status {
 	if s.run.paths.err != s.run.paths.out {
 		st.Stderr = s.run.paths.err
 	}
-	if s.state.Up() && s.run.proc != nil && !s.run.ended {
-		st.PID = s.run.proc.id.PID
+	if st.PID = s.runningPID(); st.PID != 0 {
 		st.Changed = s.run.program != s.prog.fingerprint()
 	}
 	if s.state == Backoff {
@@ -255,6 +254,14 @@ func (s *service) save() {
 	if err := s.sup.records.save(s.record()); err != nil {
 		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot write the state file: a new supervisor would not know this process")
 	}
+}
+
+// runningPID is the process of a program that runs; 0 when it has none. The lock is held.
+func (s *service) runningPID() int {
+	if s.state.Up() && s.run.proc != nil && !s.run.ended {
+		return s.run.proc.id.PID
+	}
+	return 0
 }
 
 func (s *service) record() *record {

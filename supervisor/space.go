@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,8 +117,7 @@ func (sup *Supervisor) watchSpace() {
 func (sup *Supervisor) lookAtSpace() {
 	sup.looking.Lock()
 	defer sup.looking.Unlock()
-	before := sup.lowSpace.Load()
-	now := map[string]string{}
+	before, now := sup.programsLow(), map[string]string{}
 	rooms := map[string]room{} // by directory
 	for _, s := range sup.services() {
 		s.mu.Lock()
@@ -131,37 +129,27 @@ func (sup *Supervisor) lookAtSpace() {
 				r = sup.roomOf(dir)
 				rooms[dir] = r
 			}
-			wasLow := before != nil && (*before)[p.Name] != ""
-			if lack := r.lack(wasLow); lack != "" {
+			if lack := r.lack(before[p.Name] != ""); lack != "" {
 				now[p.Name] = lack
 				break
 			}
 		}
 	}
 	sup.lowSpace.Store(&now)
-	if before == nil {
-		before = &map[string]string{}
-	}
-	for _, name := range slices.Sorted(maps.Keys(union(*before, now))) {
-		if ((*before)[name] == "") == (now[name] == "") {
-			continue
-		}
-		if s := sup.service(name); s != nil {
+	for _, s := range sup.services() {
+		if name := s.status.Load().Name; (before[name] == "") != (now[name] == "") {
 			s.event(func() {}) // publishes a new status
 		}
 	}
 }
 
-func union(a, b map[string]string) map[string]string {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	return all
+// programsLow says by program which file system has less than its reserve. It is not to be changed.
+func (sup *Supervisor) programsLow() map[string]string {
+	if low := sup.lowSpace.Load(); low != nil {
+		return *low
+	}
+	return nil
 }
 
 // lacksSpace says what a program has no room for; "" when it has.
-func (sup *Supervisor) lacksSpace(name string) string {
-	if low := sup.lowSpace.Load(); low != nil {
-		return (*low)[name]
-	}
-	return ""
-}
+func (sup *Supervisor) lacksSpace(name string) string { return sup.programsLow()[name] }

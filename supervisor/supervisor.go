@@ -91,7 +91,7 @@ func New(cfg *Config, o Options) (*Supervisor, error) {
 		byName: make(map[string]*service), roomOf: o.roomOf,
 	}
 	if sup.bootNow = o.bootNow; sup.bootNow == nil {
-		sup.bootNow = bootClock
+		sup.bootNow = BootClock
 	}
 	if sup.roomOf == nil {
 		sup.roomOf = roomOf

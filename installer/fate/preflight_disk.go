@@ -60,6 +60,16 @@ func (p *preflight) needs() []need {
 	return out
 }
 
+// neededOn is what will be written to a filesystem, in bytes.
+func (p *preflight) neededOn(fs host.PathFact) uint64 {
+	for _, n := range p.needs() {
+		if n.fs.Device == fs.Device {
+			return n.bytes
+		}
+	}
+	return 0
+}
+
 // missingComponents are those of the payload that this host needs and does not have.
 func (p *preflight) missingComponents() []payload.Component {
 	var out []payload.Component
@@ -119,12 +129,7 @@ func (p *preflight) logSpace() {
 		jobs = allowedJobs * jobLogs
 	}
 	r := p.check("disk-logs", "space for logs of programs and jobs in "+logs, size(programs+jobs))
-	free := fs.Free
-	for _, n := range p.needs() {
-		if n.fs.Device == fs.Device {
-			free -= min(free, n.bytes)
-		}
-	}
+	free := fs.Free - min(fs.Free, p.neededOn(fs))
 	r.measured("%s free, without what is still to be installed; programs may log %s, a hundred jobs about %s", size(free), size(programs), size(jobs))
 	if free < programs+jobs {
 		r.warn("put %s on a larger filesystem, or remove the directories of old jobs there: nothing else removes them", logs)
@@ -141,7 +146,7 @@ func (p *preflight) reserve() {
 	if p.s.Runs(MySQL) {
 		dirs = append(dirs, l.DatabaseData())
 	}
-	needs, seen := p.needs(), map[uint64]bool{}
+	seen := map[uint64]bool{}
 	for _, dir := range dirs {
 		fs, ok := p.f.PathFact(dir)
 		if !ok || fs.Size == 0 || seen[fs.Device] {
@@ -149,15 +154,15 @@ func (p *preflight) reserve() {
 		}
 		seen[fs.Device] = true
 		free, text := fs.Free, "free"
-		i := slices.IndexFunc(needs, func(n need) bool { return n.fs.Device == fs.Device && n.bytes > 0 })
-		if i >= 0 {
-			if needs[i].bytes > free {
-				continue // the check of the space for it refuses already
-			}
-			free, text = free-needs[i].bytes, "free when all is installed"
+		needed := p.neededOn(fs)
+		if needed > free {
+			continue // the check of the space for it refuses already
+		}
+		if needed > 0 {
+			free, text = free-needed, "free when all is installed"
 		}
 		wanted := supervisor.Reserve(fs.Size)
-		r := p.check("reserve:"+orRootPath(fs.Mount), "room in reserve for data, logs and database on "+orRoot(fs.Mount),
+		r := p.check("reserve:"+cmp.Or(fs.Mount, "/"), "room in reserve for data, logs and database on "+orRoot(fs.Mount),
 			size(wanted)+": 512 MiB, or 5 % of a small file system").measured("%s %s", size(free), text)
 		if free < wanted {
 			r.refuse("free %s more on %s: below the reserve programs are degraded, and on a full disk every job fails",
@@ -167,8 +172,6 @@ func (p *preflight) reserve() {
 		r.ok()
 	}
 }
-
-func orRootPath(mount string) string { return cmp.Or(mount, "/") }
 
 func orRoot(mount string) string {
 	if mount == "" {

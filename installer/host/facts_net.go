@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fate-installer/installer/host/tcptable"
 )
 
 // Address is one address of one interface.
@@ -212,57 +213,15 @@ func (g *gatherer) listeners() {
 	slices.SortFunc(g.f.Listeners, func(a, b Listener) int { return a.Addr.Compare(b.Addr) })
 }
 
-// States of a socket in /proc/net/tcp. One in TIME_WAIT keeps nothing from binding with SO_REUSEADDR, as servers do.
-const (
-	tcpListen   = "0A"
-	tcpTimeWait = "06"
-)
-
-// parseTCP reads the sockets of /proc/net/tcp or tcp6: "sl local remote state queues timer retransmits uid
-// timeout inode".
+// parseTCP reads the sockets of /proc/net/tcp or tcp6.
 func parseTCP(text string) []Listener {
 	var out []Listener
 	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 10 || fields[3] == tcpTimeWait {
-			continue
+		if s, ok := tcptable.Parse(line); ok && s.State != tcptable.TimeWait {
+			out = append(out, Listener{Addr: s.Addr, Peer: s.Peer, UID: s.UID, inode: s.Inode})
 		}
-		addr, err := parseSocketAddr(fields[1])
-		if err != nil {
-			continue
-		}
-		uid, err := strconv.Atoi(fields[7])
-		if err != nil {
-			continue
-		}
-		l := Listener{Addr: addr, UID: uid, inode: fields[9]}
-		if fields[3] != tcpListen {
-			if l.Peer, err = parseSocketAddr(fields[2]); err != nil {
-				continue
-			}
-		}
-		out = append(out, l)
 	}
 	return out
-}
-
-// parseSocketAddr reads ADDRESS:PORT in hexadecimal; the address is printed as 32-bit words in the byte order of the
-// machine, which is little-endian on everything FATE runs on.
-func parseSocketAddr(s string) (netip.AddrPort, error) {
-	hexAddr, hexPort, _ := strings.Cut(s, ":")
-	raw, err := hex.DecodeString(hexAddr)
-	if err != nil || len(raw)%4 != 0 {
-		return netip.AddrPort{}, fmt.Errorf("cannot read socket address %q", s)
-	}
-	for i := 0; i < len(raw); i += 4 {
-		binary.BigEndian.PutUint32(raw[i:], binary.LittleEndian.Uint32(raw[i:]))
-	}
-	ip, ok := netip.AddrFromSlice(raw)
-	port, err := strconv.ParseUint(hexPort, 16, 16)
-	if !ok || err != nil {
-		return netip.AddrPort{}, fmt.Errorf("cannot read socket address %q", s)
-	}
-	return netip.AddrPortFrom(ip, uint16(port)), nil
 }
 
 // socketOwners finds the process of each listener by the sockets among its open files. That walks the descriptors of the
@@ -272,7 +231,7 @@ func (g *gatherer) socketOwners() {
 	for _, sockets := range [][]Listener{g.f.Listeners, g.f.Connections} {
 		for i := range sockets {
 			l := &sockets[i]
-			if l.inode != "0" { // an orphan belongs to no process any more
+			if l.inode != tcptable.Orphan {
 				missing["socket:["+l.inode+"]"] = append(missing["socket:["+l.inode+"]"], l)
 			}
 		}

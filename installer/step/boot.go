@@ -199,10 +199,13 @@ func (b bootBefore) running(ctx context.Context, env *engine.Env, script []byte)
 }
 
 // runLevels are the links that System V follows: what kardianos/service makes, too.
-var runLevels = []string{"K02:0", "K02:1", "S50:2", "S50:3", "S50:4", "S50:5", "K02:6"}
+var runLevels = []runLevel{{"0", "K02"}, {"1", "K02"}, {"2", "S50"}, {"3", "S50"}, {"4", "S50"}, {"5", "S50"}, {"6", "K02"}}
 
-// runLevelDir is where the links of a run level are.
-func runLevelDir(level string) string { return "/etc/rc" + level + ".d" }
+// runLevel is a run level, and how the link to the service in it begins.
+type runLevel struct{ name, order string }
+
+// dir is where the links of a run level are.
+func (l runLevel) dir() string { return "/etc/rc" + l.name + ".d" }
 
 // enabled reports whether the host's init starts the service at boot.
 func (b bootBefore) enabled(env *engine.Env) bool {
@@ -221,26 +224,24 @@ func (b bootBefore) enabled(env *engine.Env) bool {
 func (b bootBefore) inRunLevels(env *engine.Env) bool {
 	starts := false
 	for _, l := range runLevels {
-		_, level, _ := strings.Cut(l, ":")
-		if env.Host.Exists(runLevelDir(level)) && len(b.links(env, level, "SK")) == 0 {
+		if env.Host.Exists(l.dir()) && len(b.links(env, l, "SK")) == 0 {
 			return false
 		}
-		starts = starts || len(b.links(env, level, "S")) > 0
+		starts = starts || len(b.links(env, l, "S")) > 0
 	}
 	return starts
 }
 
 // registered reports whether anything of the service is known to the host's init, be it half of a registration.
 func (b bootBefore) registered(env *engine.Env) bool {
-	return b.enabled(env) || b.Boot == host.BootSystemV && slices.ContainsFunc(runLevels, func(l string) bool {
-		_, level, _ := strings.Cut(l, ":")
-		return len(b.links(env, level, "SK")) > 0
+	return b.enabled(env) || b.Boot == host.BootSystemV && slices.ContainsFunc(runLevels, func(l runLevel) bool {
+		return len(b.links(env, l, "SK")) > 0
 	})
 }
 
 // links lists the links to the service in a run level.
-func (b bootBefore) links(env *engine.Env, level, prefixes string) []string {
-	entries, err := env.Host.ReadDir(runLevelDir(level))
+func (b bootBefore) links(env *engine.Env, l runLevel, prefixes string) []string {
+	entries, err := env.Host.ReadDir(l.dir())
 	if err != nil {
 		return nil
 	}
@@ -248,7 +249,7 @@ func (b bootBefore) links(env *engine.Env, level, prefixes string) []string {
 	for _, e := range entries {
 		name := e.Name()
 		if len(name) > 3 && strings.Contains(prefixes, name[:1]) && name[3:] == b.Name {
-			out = append(out, path.Join(runLevelDir(level), name))
+			out = append(out, path.Join(l.dir(), name))
 		}
 	}
 	return out
@@ -266,11 +267,10 @@ func (b bootBefore) enable(ctx context.Context, env *engine.Env) error {
 		return err
 	}
 	for _, l := range runLevels {
-		order, level, _ := strings.Cut(l, ":")
-		if !env.Host.Exists(runLevelDir(level)) || len(b.links(env, level, "SK")) > 0 {
+		if !env.Host.Exists(l.dir()) || len(b.links(env, l, "SK")) > 0 {
 			continue
 		}
-		if err := env.Host.Symlink(b.File.Path, path.Join(runLevelDir(level), order+b.Name)); err != nil {
+		if err := env.Host.Symlink(b.File.Path, path.Join(l.dir(), l.order+b.Name)); err != nil {
 			return err
 		}
 	}
@@ -286,8 +286,7 @@ func (b bootBefore) disable(ctx context.Context, env *engine.Env) error {
 		return err
 	}
 	for _, l := range runLevels {
-		_, level, _ := strings.Cut(l, ":")
-		for _, link := range b.links(env, level, "SK") {
+		for _, link := range b.links(env, l, "SK") {
 			if err := env.Host.Remove(link); err != nil && !notExist(err) {
 				return err
 			}
