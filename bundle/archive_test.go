@@ -49,12 +49,15 @@ func TestReadTarDialects(t *testing.T) {
 			t.Errorf("format %v: %q", format, got)
 		}
 	}
-	global := &tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": "0123"}}
+	global := &tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header",
+		PAXRecords: map[string]string{"comment": "0123"}}
 	plainFile := f("a", "1")
 	plainFile.Name, plainFile.Typeflag = "a", '\x00'
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	for _, err := range []error{w.WriteHeader(global), w.WriteHeader(&tar.Header{Name: "old", Typeflag: tar.TypeReg, Size: 1, Mode: 0o600}), write(w, "1"), w.Close()} {
+	for _, err := range []error{w.WriteHeader(global),
+		w.WriteHeader(&tar.Header{Name: "old", Typeflag: tar.TypeReg, Size: 1, Mode: 0o600}),
+		write(w, "1"), w.Close()} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +97,8 @@ func TestReadTarSparse(t *testing.T) {
 
 func TestReadDeb(t *testing.T) {
 	data := []*tar.Header{d("./"), f("./usr/f", "x"), l("./usr/l", "/usr/f")}
-	control := compress(t, "gz", makeTar(t, f("./control", "Package: p\nArchitecture: all\nDescription: x\n Package: not this\n")))
+	control := compress(t, "gz",
+		makeTar(t, f("./control", "Package: p\nArchitecture: all\nDescription: x\n Package: not this\n")))
 	tree := makeTar(t, data...)
 	version := arMember{"debian-binary", []byte("2.0\n")}
 	tests := []struct {
@@ -106,22 +110,33 @@ func TestReadDeb(t *testing.T) {
 		{"xz", makeDeb(t, "all", "xz", data...), "d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
 		{"zst", makeDeb(t, "all", "zst", data...), "d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
 		{"plain", makeDeb(t, "all", "", data...), "d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
-		{"vendor member", makeAr(t, version, arMember{"_gpgorigin", []byte("x")}, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}),
+		{"vendor member", makeAr(t, version, arMember{"_gpgorigin", []byte("x")}, arMember{"control.tar.gz", control},
+			arMember{"data.tar", tree}),
 			"d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
-		{"second data member", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}, arMember{"data.tar.gz", compress(t, "gz", tree)}),
+		{"second data member", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree},
+			arMember{"data.tar.gz", compress(t, "gz", tree)}),
 			`error: cannot use p.deb: the .deb has a second data member, "data.tar.gz"`},
-		{"member after the data", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}, arMember{"control.tar", tree}),
+		{"member after the data", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree},
+			arMember{"control.tar", tree}),
 			`error: cannot use p.deb: the .deb is damaged: unexpected member "control.tar" after its data`},
-		{"signature after the data", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree}, arMember{"_gpgorigin", []byte("x")}),
+		{"signature after the data", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar", tree},
+			arMember{"_gpgorigin", []byte("x")}),
 			"d0755 . \n-0644 usr/f x\nl0777 usr/l /usr/f\n"},
-		{"not ar", []byte("hello, world"), "error: cannot use p.deb: it is not a .deb: it does not begin as an ar archive"},
+		{"not ar", []byte("hello, world"),
+			"error: cannot use p.deb: it is not a .deb: it does not begin as an ar archive"},
 		{"empty", nil, "error: cannot use p.deb: it is not a .deb: it does not begin as an ar archive"},
-		{"no data", makeAr(t, version, arMember{"control.tar.gz", control}), "error: cannot use p.deb: it is not a .deb: it ends before its data member"},
-		{"data first", makeAr(t, version, arMember{"data.tar", tree}, arMember{"control.tar.gz", control}), `error: cannot use p.deb: the .deb is damaged: data.tar: unexpected member "data.tar"`},
-		{"other version", makeAr(t, arMember{"debian-binary", []byte("3.0\n")}), `error: cannot use p.deb: the .deb is damaged: debian-binary: format "3.0\n" is not 2.x`},
-		{"no control file", makeAr(t, version, arMember{"control.tar", makeTar(t, f("x", "y"))}), "error: cannot use p.deb: the .deb is damaged: control.tar: there is no control file"},
-		{"damaged compression", makeAr(t, version, arMember{"control.tar.gz", control}, arMember{"data.tar.gz", []byte("\x1f\x8b\x08 not gzip")}), "error: cannot use p.deb: "},
-		{"a device in it", makeDeb(t, "all", "gz", &tar.Header{Name: "./dev/sda", Typeflag: tar.TypeBlock}), `error: cannot use p.deb: entry "./dev/sda" is a device node`},
+		{"no data", makeAr(t, version, arMember{"control.tar.gz", control}),
+			"error: cannot use p.deb: it is not a .deb: it ends before its data member"},
+		{"data first", makeAr(t, version, arMember{"data.tar", tree}, arMember{"control.tar.gz", control}),
+			`error: cannot use p.deb: the .deb is damaged: data.tar: unexpected member "data.tar"`},
+		{"other version", makeAr(t, arMember{"debian-binary", []byte("3.0\n")}),
+			`error: cannot use p.deb: the .deb is damaged: debian-binary: format "3.0\n" is not 2.x`},
+		{"no control file", makeAr(t, version, arMember{"control.tar", makeTar(t, f("x", "y"))}),
+			"error: cannot use p.deb: the .deb is damaged: control.tar: there is no control file"},
+		{"damaged compression", makeAr(t, version, arMember{"control.tar.gz", control},
+			arMember{"data.tar.gz", []byte("\x1f\x8b\x08 not gzip")}), "error: cannot use p.deb: "},
+		{"a device in it", makeDeb(t, "all", "gz", &tar.Header{Name: "./dev/sda", Typeflag: tar.TypeBlock}),
+			`error: cannot use p.deb: entry "./dev/sda" is a device node`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -129,7 +144,8 @@ func TestReadDeb(t *testing.T) {
 			got := list(func(v visit) error {
 				return readDeb("p.deb", bytes.NewReader(test.data), func(i debInfo) error { info = i; return nil }, v)
 			})
-			if strings.HasPrefix(test.want, "error") && !strings.HasPrefix(got, test.want) || !strings.HasPrefix(test.want, "error") && got != test.want {
+			if strings.HasPrefix(test.want, "error") && !strings.HasPrefix(got, test.want) ||
+				!strings.HasPrefix(test.want, "error") && got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 			if !strings.HasPrefix(got, "error") && (info.Package != "p" || info.Architecture != "all") {
@@ -157,10 +173,12 @@ func TestDebArchitecture(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir+"/p.deb", makeDeb(t, "arm64", "gz", f("./a", "x")))
 	_, _, err := build(t, lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: p.deb}]}\n"), nil)
-	if err == nil || !strings.Contains(err.Error(), "package p is for architecture arm64, component a is for linux/amd64") {
+	if err == nil || !strings.Contains(err.Error(),
+		"package p is for architecture arm64, component a is for linux/amd64") {
 		t.Errorf("error %v", err)
 	}
-	_, _, err = build(t, lockFile(t, dir, "  - {name: a, version: 1, platform: linux/arm64, sources: [{path: p.deb}]}\n"), nil)
+	_, _, err = build(t, lockFile(t, dir,
+		"  - {name: a, version: 1, platform: linux/arm64, sources: [{path: p.deb}]}\n"), nil)
 	if err == nil || !strings.Contains(err.Error(), "is for linux/arm64 in a release for linux/amd64") {
 		t.Errorf("a component for another platform than the release's: error %v", err)
 	}
@@ -199,16 +217,22 @@ func TestReadZip(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"kinds and modes", makeZip(t, zipMember{"d/", "", fs.ModeDir | 0o750}, zipMember{"d/f", "x", 0o4711 &^ 0o4000}, zipMember{"l", "d/f", fs.ModeSymlink | 0o777}),
+		{"kinds and modes", makeZip(t, zipMember{"d/", "", fs.ModeDir | 0o750}, zipMember{"d/f", "x", 0o4711 &^ 0o4000},
+			zipMember{"l", "d/f", fs.ModeSymlink | 0o777}),
 			"d0750 d \n-0711 d/f x\nl0777 l d/f\n"},
 		{"no Unix modes", makeZip(t, zipMember{"d/", "", 0}, zipMember{"d/f", "x", 0}), "d0755 d \n-0644 d/f x\n"},
 		{"setuid is seen", makeZip(t, zipMember{"f", "x", fs.ModeSetuid | 0o755}), "-4755 f x\n"},
-		{"a way out", makeZip(t, zipMember{"../f", "x", 0o644}), `error: cannot use z.zip: entry "../f" has ".." in it`},
-		{"a backslash", makeZip(t, zipMember{`d\f`, "x", 0o644}), `error: cannot use z.zip: entry "d\\f" has a backslash in its name`},
+		{"a way out", makeZip(t, zipMember{"../f", "x", 0o644}),
+			`error: cannot use z.zip: entry "../f" has ".." in it`},
+		{"a backslash", makeZip(t, zipMember{`d\f`, "x", 0o644}),
+			`error: cannot use z.zip: entry "d\\f" has a backslash in its name`},
 		{"absolute", makeZip(t, zipMember{"/f", "x", 0o644}), `error: cannot use z.zip: entry "/f" is absolute`},
-		{"a FIFO", makeZip(t, zipMember{"p", "", fs.ModeNamedPipe | 0o644}), `error: cannot use z.zip: entry "p" is a FIFO`},
-		{"a device", makeZip(t, zipMember{"p", "", fs.ModeDevice | 0o644}), `error: cannot use z.zip: entry "p" is a device node`},
-		{"an empty link", makeZip(t, zipMember{"l", "", fs.ModeSymlink | 0o777}), `error: cannot use z.zip: entry "l" is a symbolic link with no target`},
+		{"a FIFO", makeZip(t, zipMember{"p", "", fs.ModeNamedPipe | 0o644}),
+			`error: cannot use z.zip: entry "p" is a FIFO`},
+		{"a device", makeZip(t, zipMember{"p", "", fs.ModeDevice | 0o644}),
+			`error: cannot use z.zip: entry "p" is a device node`},
+		{"an empty link", makeZip(t, zipMember{"l", "", fs.ModeSymlink | 0o777}),
+			`error: cannot use z.zip: entry "l" is a symbolic link with no target`},
 		{"a password", encrypted, `error: cannot use z.zip: entry "secret" is encrypted`},
 		{"damaged data", damaged, "error: "},
 		{"one body", oneBody(t, 2000), `error: cannot use z.zip: entry "f0001" shares its data with entry "f0000"`},
@@ -216,7 +240,10 @@ func TestReadZip(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := list(func(v visit) error { return readZip("z.zip", bytes.NewReader(test.data), int64(len(test.data)), v) })
+			got := list(func(v visit) error {
+				return readZip("z.zip", bytes.NewReader(test.data),
+					int64(len(test.data)), v)
+			})
 			if !strings.HasPrefix(got, test.want) || !strings.HasPrefix(test.want, "error") && got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
@@ -237,7 +264,8 @@ func TestIdentify(t *testing.T) {
 	}{
 		{"tar", "x", FormatAuto, tarball, FormatTar, ""},
 		{"tar.gz by its bytes, not its name", "x.zip", FormatAuto, compress(t, "gz", tarball), FormatTar, ""},
-		{"tar.zst after a skippable frame", "x", FormatAuto, append([]byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), compress(t, "zst", tarball)...), FormatTar, ""},
+		{"tar.zst after a skippable frame", "x", FormatAuto,
+			append([]byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), compress(t, "zst", tarball)...), FormatTar, ""},
 		{"zip", "x", FormatAuto, zipped, FormatZip, ""},
 		{"jar", "x.jar", FormatAuto, zipped, FormatFile, ""},
 		{"jar as zip", "x.jar", FormatZip, zipped, FormatZip, ""},
@@ -253,7 +281,8 @@ func TestIdentify(t *testing.T) {
 		{"file asked for", "x", FormatFile, tarball, FormatFile, ""},
 		{"deb asked for", "x", FormatDeb, tarball, "", "the lock says format deb, but its bytes are of format tar"},
 		{"gzip header and no more", "x", FormatAuto, []byte("\x1f\x8b\x08"), "", "unexpected EOF"},
-		{"xz that wants 4 GiB", "x", FormatAuto, hugeXZ(t), "", "the xz stream wants 4096 MiB of memory, at most 128 are given"},
+		{"xz that wants 4 GiB", "x", FormatAuto, hugeXZ(t), "",
+			"the xz stream wants 4096 MiB of memory, at most 128 are given"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -299,7 +328,8 @@ func TestCompressedNotTarHint(t *testing.T) {
 func TestNestedMembers(t *testing.T) {
 	inner := compress(t, "gz", makeTar(t, f("top/a", "inner")))
 	zipped := makeZip(t, zipMember{"z", "zipped", 0o644})
-	outer := compress(t, "gz", makeTar(t, d("pkg/"), f("pkg/one.tar.gz", string(inner)), f("pkg/two.zip", string(zipped)), f("pkg/three.txt", "plain"), l("pkg/four", "three.txt"),
+	outer := compress(t, "gz", makeTar(t, d("pkg/"), f("pkg/one.tar.gz", string(inner)),
+		f("pkg/two.zip", string(zipped)), f("pkg/three.txt", "plain"), l("pkg/four", "three.txt"),
 		f("pkg/x.deb", string(makeDeb(t, "all", "gz", f("./d", "deb"))))))
 	dir := t.TempDir()
 	writeFile(t, dir+"/outer.tgz", outer)
@@ -328,7 +358,8 @@ func TestNestedMembers(t *testing.T) {
 		"pkg/five": `it has no member "pkg/five"`,
 		"pkg/four": `member "pkg/four" is not a regular file`,
 	} {
-		_, _, err := build(t, lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: outer.tgz, member: "+member+"}]}\n"), nil)
+		_, _, err := build(t, lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: outer.tgz, member: "+member+
+			"}]}\n"), nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}

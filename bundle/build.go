@@ -87,10 +87,12 @@ func checkKey(o BuildOptions) error {
 		return err
 	}
 	if o.Key == nil {
-		return &StubError{Err: fmt.Errorf("it installs only what key %s has signed, and no key is given", payload.KeyID(trusted))}
+		return &StubError{Err: fmt.Errorf("it installs only what key %s has signed, and no key is given",
+			payload.KeyID(trusted))}
 	}
 	if public := o.Key.Public().(payload.PublicKey); !public.Equal(trusted) {
-		return &StubError{Err: fmt.Errorf("it installs only what key %s has signed, not key %s", payload.KeyID(trusted), payload.KeyID(public))}
+		return &StubError{Err: fmt.Errorf("it installs only what key %s has signed, not key %s", payload.KeyID(trusted),
+			payload.KeyID(public))}
 	}
 	return nil
 }
@@ -153,8 +155,8 @@ func (b *builder) run(ctx context.Context) (err error) {
 	return errors.Join(err, os.Remove(b.o.Out))
 }
 
-// prefetch looks for every file, and downloads what is remote, before anything is packed: what is missing is found in the
-// first minute, and what is downloaded stays in the cache for the next try.
+// prefetch looks for every file, and downloads what is remote, before anything is packed: what is missing is found in
+// the first minute, and what is downloaded stays in the cache for the next try.
 func (b *builder) prefetch(ctx context.Context) error {
 	for _, c := range b.lock.Components {
 		for i := range c.Sources {
@@ -174,7 +176,8 @@ func (b *builder) write(ctx context.Context, out *os.File) error {
 	}
 	defer stub.Close()
 	w, err := payload.NewWriter(out, stub, payload.WriterOptions{
-		Release: b.lock.Release, Codec: b.o.Codec, Level: b.o.Level, Compressor: b.o.Compressor, Workers: b.o.Workers, Key: b.o.Key,
+		Release: b.lock.Release, Codec: b.o.Codec, Level: b.o.Level, Compressor: b.o.Compressor, Workers: b.o.Workers,
+		Key: b.o.Key,
 	})
 	if err != nil {
 		return &StubError{b.o.Stub, err}
@@ -242,8 +245,9 @@ func claimOutput(name string) (*os.File, error) {
 	return f, nil
 }
 
-// openOwn opens a file of this user's for writing, and makes it when it is missing. In a directory that others may write,
-// a link, a pipe or another user's file may have its name: what is not a regular file of this user with one name is refused.
+// openOwn opens a file of this user's for writing, and makes it when it is missing. In a directory that others may
+// write, a link, a pipe or another user's file may have its name: what is not a regular file of this user with one name
+// is refused.
 func openOwn(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0o644)
 	if err != nil {

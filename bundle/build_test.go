@@ -36,10 +36,12 @@ func build(t testing.TB, file string, change func(*BuildOptions)) (BuildResult, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(filled.Lock.withoutLines(), lock.withoutLines(), cmp.AllowUnexported(Component{}, Source{})); diff != "" {
+	if diff := cmp.Diff(filled.Lock.withoutLines(), lock.withoutLines(),
+		cmp.AllowUnexported(Component{}, Source{})); diff != "" {
 		t.Errorf("the file and the result of Fill differ:\n%s", diff)
 	}
-	o := BuildOptions{Lock: lock, Out: filepath.Join(dir, "out.bin"), Stub: makeStub(t, filepath.Join(dir, "stub"), elf.EM_X86_64), Level: 1}
+	o := BuildOptions{Lock: lock, Out: filepath.Join(dir, "out.bin"),
+		Stub: makeStub(t, filepath.Join(dir, "stub"), elf.EM_X86_64), Level: 1}
 	if change != nil {
 		change(&o)
 	}
@@ -96,7 +98,8 @@ func modeString(e entry) string {
 
 func TestBuildFromEveryFormat(t *testing.T) {
 	dir := t.TempDir()
-	tarball := makeTar(t, d("top/"), fm("top/bin/run", "#!/bin/sh\n", 0o755), f("top/doc", "text"), l("top/bin/link", "../doc"), h("top/hard", "top/doc"))
+	tarball := makeTar(t, d("top/"), fm("top/bin/run", "#!/bin/sh\n", 0o755), f("top/doc", "text"),
+		l("top/bin/link", "../doc"), h("top/hard", "top/doc"))
 	for _, codec := range []string{"gz", "xz", "zst", "plain"} {
 		writeFile(t, filepath.Join(dir, "t."+codec), compress(t, codec, tarball))
 	}
@@ -105,9 +108,11 @@ func TestBuildFromEveryFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "t.bz2"), bzip2)
-	writeFile(t, filepath.Join(dir, "t.zip"), makeZip(t, zipMember{"top/", "", os.ModeDir | 0o755}, zipMember{"top/bin/run", "#!/bin/sh\n", 0o755},
+	writeFile(t, filepath.Join(dir, "t.zip"), makeZip(t, zipMember{"top/", "", os.ModeDir | 0o755},
+		zipMember{"top/bin/run", "#!/bin/sh\n", 0o755},
 		zipMember{"top/doc", "text", 0o644}, zipMember{"top/bin/link", "../doc", os.ModeSymlink | 0o777}))
-	writeFile(t, filepath.Join(dir, "t.deb"), makeDeb(t, "amd64", "xz", d("./"), d("./top/"), fm("./top/bin/run", "#!/bin/sh\n", 0o755),
+	writeFile(t, filepath.Join(dir, "t.deb"), makeDeb(t, "amd64", "xz", d("./"), d("./top/"),
+		fm("./top/bin/run", "#!/bin/sh\n", 0o755),
 		f("./top/doc", "text"), l("./top/bin/link", "/top/doc"), h("./top/hard", "./top/doc")))
 	writeFile(t, filepath.Join(dir, "tree/top/bin/run"), []byte("#!/bin/sh\n"))
 	writeFile(t, filepath.Join(dir, "tree/top/doc"), []byte("text"))
@@ -135,7 +140,8 @@ func TestBuildFromEveryFormat(t *testing.T) {
 	}
 	components := ""
 	for _, test := range tests {
-		components += "  - {name: c-" + test.source + ", version: 1, sources: [{path: " + test.source + ", strip: 1}]}\n"
+		components += "  - {name: c-" + test.source + ", version: 1, sources: [{path: " + test.source +
+			", strip: 1}]}\n"
 	}
 	components += "  - {name: bz2, version: 1, sources: [{path: t.bz2}]}\n"
 	components += "  - {name: file, version: 1, sources: [{path: install.sh}, {path: t.gz, format: file, into: raw}]}\n"
@@ -152,7 +158,8 @@ func TestBuildFromEveryFormat(t *testing.T) {
 	if got := contentOf(t, out, "bz2"); got != "-0644 hello hello\n\n" {
 		t.Errorf("bz2: %q", got)
 	}
-	if got := contentOf(t, out, "file"); !strings.HasPrefix(got, "-0755 install.sh #!/bin/sh\n\nd0755 raw \n-0644 raw/t.gz \x1f\x8b") {
+	if got := contentOf(t, out, "file"); !strings.HasPrefix(got,
+		"-0755 install.sh #!/bin/sh\n\nd0755 raw \n-0644 raw/t.gz \x1f\x8b") {
 		t.Errorf("file: %.60q", got)
 	}
 	if result.Size == 0 || len(result.Warnings) > 0 || len(result.Parts) != 1 {
@@ -206,7 +213,8 @@ func TestBuildForAnotherArchitecture(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, file, bytes.Replace(text, []byte("linux/amd64"), []byte("linux/arm64"), 1))
-	result, out, err := build(t, file, func(o *BuildOptions) { o.Stub = makeStub(t, filepath.Join(dir, "arm"), elf.EM_AARCH64) })
+	result, out, err := build(t, file,
+		func(o *BuildOptions) { o.Stub = makeStub(t, filepath.Join(dir, "arm"), elf.EM_AARCH64) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +234,8 @@ func TestBuildForAnotherArchitecture(t *testing.T) {
 	if err := cdx.NewBOMDecoder(bytes.NewReader(sbom), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
 		t.Fatal(err)
 	}
-	if hashes := (*bom.Components)[0].Hashes; hashes == nil || (*hashes)[0].Value != result.Manifest.Components[0].Digest {
+	if hashes := (*bom.Components)[0].Hashes; hashes == nil ||
+		(*hashes)[0].Value != result.Manifest.Components[0].Digest {
 		t.Errorf("the SBOM has hashes %v for a component with digest %s", hashes, result.Manifest.Components[0].Digest)
 	}
 }
@@ -267,7 +276,8 @@ func TestBuildRefusesChangedSource(t *testing.T) {
 			if !errors.As(err, &mismatch) {
 				t.Fatalf("error %v, want a MismatchError", err)
 			}
-			if mismatch.Line != 7 || mismatch.Component != "a" || mismatch.Source != "a.tar" || mismatch.Got.Size != int64(len(test.data)) {
+			if mismatch.Line != 7 || mismatch.Component != "a" || mismatch.Source != "a.tar" ||
+				mismatch.Got.Size != int64(len(test.data)) {
 				t.Errorf("%+v", mismatch)
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {

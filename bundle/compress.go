@@ -72,7 +72,8 @@ func decompress(r *bufio.Reader) (io.ReadCloser, error) {
 		return io.NopCloser(bzip2.NewReader(r)), nil
 	case xzipped:
 		if size := xzWindow(head); size > maxWindow {
-			return nil, fmt.Errorf("the xz stream wants %d MiB of memory, at most %d are given", size>>20, maxWindow>>20)
+			return nil, fmt.Errorf("the xz stream wants %d MiB of memory, at most %d are given",
+				size>>20, maxWindow>>20)
 		}
 		x, err := xz.NewReader(r)
 		return io.NopCloser(x), err

@@ -26,7 +26,8 @@ func (i debInfo) purl() string {
 	if strings.Contains(strings.ToLower(i.Maintainer), "ubuntu") {
 		vendor = "ubuntu"
 	}
-	return fmt.Sprintf("pkg:deb/%s/%s@%s?arch=%s", vendor, url.QueryEscape(i.Package), url.QueryEscape(i.Version), url.QueryEscape(i.Architecture))
+	return fmt.Sprintf("pkg:deb/%s/%s@%s?arch=%s", vendor, url.QueryEscape(i.Package), url.QueryEscape(i.Version),
+		url.QueryEscape(i.Architecture))
 }
 
 // platform maps a Debian architecture to a platform; "" for one the lock cannot name.
@@ -93,7 +94,8 @@ func debEnd(archive string, ar *arReader) error {
 		case strings.HasPrefix(name, "data.tar"):
 			return &ArchiveError{Archive: archive, Reason: fmt.Sprintf("the .deb has a second data member, %q", name)}
 		case !strings.HasPrefix(name, "_"):
-			return &ArchiveError{Archive: archive, Reason: fmt.Sprintf("the .deb is damaged: unexpected member %q after its data", name)}
+			return &ArchiveError{Archive: archive,
+				Reason: fmt.Sprintf("the .deb is damaged: unexpected member %q after its data", name)}
 		}
 	}
 }

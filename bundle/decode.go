@@ -36,9 +36,9 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// decoder reads a YAML tree into the lock's types. It works on the syntax tree instead of a decoding library's reflection
-// for three reasons: scalars keep their spelling (version 1.10 is not the number 1.1), every mistake is reported with
-// its place and not just the first, and Fill learns where to write.
+// decoder reads a YAML tree into the lock's types. It works on the syntax tree instead of a decoding library's
+// reflection for three reasons: scalars keep their spelling (version 1.10 is not the number 1.1), every mistake is
+// reported with its place and not just the first, and Fill learns where to write.
 type decoder struct {
 	file     string
 	problems Problems

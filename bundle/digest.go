@@ -55,7 +55,8 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
-	s := fmt.Sprintf("cannot use %s: it is not what %s:%d says it is\nwant sha256 %s, %d bytes\ngot  sha256 %s, %d bytes",
+	s := fmt.Sprintf("cannot use %s: it is not what %s:%d says it is\nwant sha256 %s, %d bytes\ngot  sha256 %s, %d "+
+		"bytes",
 		e.Source, e.File, e.Line, e.Want.SHA256, e.Want.Size, e.Got.SHA256, e.Got.Size)
 	if e.Got.Size < e.Want.Size {
 		s += " (cut short?)"
@@ -65,7 +66,8 @@ func (e *MismatchError) Error() string {
 
 // Hint says what to do in either case.
 func (e *MismatchError) Hint() string {
-	return fmt.Sprintf("fetch the file again; or, if the new content is meant: fate-installer bundle lock --update %s %s", e.Component, e.File)
+	return fmt.Sprintf("fetch the file again; or, if the new content is meant: fate-installer bundle lock --update "+
+		"%s %s", e.Component, e.File)
 }
 
 // check compares what was read with the lock.

@@ -56,7 +56,8 @@ func (e *editor) lock(n ast.Node, b payload.Blob) {
 	}
 	if m, ok := n.(*ast.MappingNode); ok && m.IsFlowStyle {
 		end := m.End.Position
-		e.changes = append(e.changes, change{line: end.Line, column: end.Column, kind: addPair, text: strings.Join(missing, ", ")})
+		e.changes = append(e.changes, change{line: end.Line, column: end.Column, kind: addPair,
+			text: strings.Join(missing, ", ")})
 		return
 	}
 	indent := strings.Repeat(" ", position(n).Column-1)
@@ -98,7 +99,8 @@ func withPair(before, after, text string) string {
 	kept := strings.TrimRight(before, " ")
 	separator := ", "
 	switch {
-	case kept == "": // the brace is alone on its line, so the comma belongs to the one before, where it may be followed by a comment
+	// the brace is alone on its line, so the comma belongs to the one before, where it may be followed by a comment
+	case kept == "":
 		return before + "  , " + text + " " + after
 	case strings.HasSuffix(kept, ","):
 		separator = " "
@@ -106,8 +108,8 @@ func withPair(before, after, text string) string {
 	return kept + separator + text + before[len(kept):] + after
 }
 
-// locator is the key after which digest and size are best read: the one that says which file is meant, with what says how
-// to read it. It is where Encode writes them, too.
+// locator is the key after which digest and size are best read: the one that says which file is meant, with what says
+// how to read it. It is where Encode writes them, too.
 func locator(list []*ast.MappingValueNode) *ast.MappingValueNode {
 	best := 0
 	for i, p := range list {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// plainScalar is what YAML reads as the string it is without quotes, in a block and in a flow. Numbers need none either:
-// the lock is read by spelling.
+// plainScalar is what YAML reads as the string it is without quotes, in a block and in a flow. Numbers need none
+// either: the lock is read by spelling.
 var plainScalar = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+@~=-]*( [A-Za-z0-9_./+@~=-]+)*$`)
 
 // scalarText writes a string as YAML; JSON strings are YAML too.

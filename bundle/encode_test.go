@@ -25,8 +25,9 @@ func TestEncodeProperty(t *testing.T) {
 
 var (
 	words    = rapid.StringMatching(`[a-z0-9é%:#,{}\[\]&*!|>'"@ -]{0,6}[a-z0-9]`)
-	versions = rapid.SampledFrom([]string{"1", "1.10", "8u345", "1:2.3~rc1+dfsg-1", "true", "null", "0x1f", "1e3", "2023-01-01"})
-	digests  = rapid.StringMatching(`[0-9a-f]{64}`)
+	versions = rapid.SampledFrom([]string{"1", "1.10", "8u345", "1:2.3~rc1+dfsg-1", "true", "null", "0x1f",
+		"1e3", "2023-01-01"})
+	digests = rapid.StringMatching(`[0-9a-f]{64}`)
 )
 
 func drawLock(t *rapid.T) *Lock {
@@ -35,7 +36,8 @@ func drawLock(t *rapid.T) *Lock {
 		l.Release.Env = map[string]string{"FATE": "1.10", "JDK": words.Draw(t, "value")}
 	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "components") {
-		c := Component{Name: "c" + string(rune('a'+i)), Version: versions.Draw(t, "version"), StandIn: rapid.Bool().Draw(t, "stand-in")}
+		c := Component{Name: "c" + string(rune('a'+i)), Version: versions.Draw(t, "version"),
+			StandIn: rapid.Bool().Draw(t, "stand-in")}
 		if rapid.Bool().Draw(t, "more") {
 			c.License, c.Platform, c.LibraryPath = words.Draw(t, "license"), PlatformAny, []string{"lib", "a b/c"}
 			c.HostLibraries = []string{"libaio.so.1", "lib[a-z]?.so.*"}

@@ -20,7 +20,8 @@ func faultLock(t *testing.T) (dir string, o BuildOptions) {
 	dir = t.TempDir()
 	writeFile(t, filepath.Join(dir, "a.tar"), makeTar(t, f("a", strings.Repeat("a", 100_000)), l("l", "a")))
 	writeFile(t, filepath.Join(dir, "b.zip"), makeZip(t, zipMember{"b", strings.Repeat("b", 100_000), 0o644}))
-	file := lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: a.tar}]}\n  - {name: b, version: 1, sources: [{path: b.zip}]}\n")
+	file := lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: a.tar}]}\n  - {name: b, version: 1, "+
+		"sources: [{path: b.zip}]}\n")
 	if _, err := Fill(context.Background(), FillOptions{File: file}); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,8 @@ func TestBuildCancelled(t *testing.T) {
 	steps := 0
 	o.Split = 100_000
 	o.Report = func(Stage, string, int64, int64) { steps++ }
-	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "cannot split") && steps == 0 {
+	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "cannot split") &&
+		steps == 0 {
 		t.Logf("split: %v", err) // the appliance may be smaller than a part; the steps are what counts
 	}
 	for _, name := range []string{"out", "out.part001", "out.part002", "out.sha256"} {
@@ -99,7 +101,8 @@ func TestBuildClaimsOutput(t *testing.T) {
 	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Build(context.Background(), o); err == nil || !strings.Contains(err.Error(), "another build of it is under way") {
+	if _, err := Build(context.Background(), o); err == nil ||
+		!strings.Contains(err.Error(), "another build of it is under way") {
 		t.Errorf("error %v, want that another build is under way", err)
 	}
 	held.Close()

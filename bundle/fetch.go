@@ -156,7 +156,8 @@ func (t *transfer) run(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !resumed {
-			return "", fmt.Errorf("%w: %d bytes with sha256 %s, the lock says %d with %s", errOtherFile, got.Size, got.SHA256, t.want.Size, t.want.SHA256)
+			return "", fmt.Errorf("%w: %d bytes with sha256 %s, the lock says %d with %s", errOtherFile, got.Size,
+				got.SHA256, t.want.Size, t.want.SHA256)
 		}
 		resumed = false // the beginning may have come from another mirror, or another time
 	}
@@ -254,7 +255,8 @@ func (t *transfer) begin(res *http.Response) (whole bool, err error) {
 	switch {
 	case res.StatusCode == http.StatusPartialContent && t.done > 0:
 		if want := fmt.Sprintf("bytes %d-", t.done); !strings.HasPrefix(res.Header.Get("Content-Range"), want) {
-			return false, fmt.Errorf("the server sent the range %q, asked for %s", res.Header.Get("Content-Range"), want)
+			return false, fmt.Errorf("the server sent the range %q, asked for %s",
+				res.Header.Get("Content-Range"), want)
 		}
 	case res.StatusCode == http.StatusOK: // the file has changed, or the server knows no ranges
 		if err := t.restart(); err != nil {

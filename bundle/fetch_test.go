@@ -121,8 +121,10 @@ func TestFetch(t *testing.T) {
 		{name: "size not known", want: payload.Blob{SHA256: blobOf(data).SHA256}, requests: []string{"/f"}},
 		{name: "an earlier try goes on", want: blobOf(data), before: data[:1000], requests: []string{"/f bytes=1000-"}},
 		{name: "an earlier try had it all", want: blobOf(data), before: data},
-		{name: "an earlier try of something else", want: blobOf(data), before: other[:1000], requests: []string{"/f bytes=1000-", "/f"}},
-		{name: "an earlier try that is too long", want: blobOf(data), before: append(other, 0), requests: []string{"/f"}},
+		{name: "an earlier try of something else", want: blobOf(data), before: other[:1000],
+			requests: []string{"/f bytes=1000-", "/f"}},
+		{name: "an earlier try that is too long", want: blobOf(data), before: append(other, 0),
+			requests: []string{"/f"}},
 		{name: "an earlier try whose digest nobody knows", before: data[:1000], requests: []string{"/f"}},
 		{name: "cut off twice", want: blobOf(data), requests: []string{"/f", "/f bytes=100000-", "/f bytes=200000-"},
 			answer: func(s *server) func(int, http.ResponseWriter, *http.Request) bool {
@@ -162,8 +164,9 @@ func TestFetch(t *testing.T) {
 					return n <= 2
 				}
 			}},
-		{name: "a range that was not asked for", want: blobOf(data), before: data[:1000], requests: []string{"/f bytes=1000-"},
-			err: `the server sent the range "bytes 5-9/10", asked for bytes 1000-`,
+		{name: "a range that was not asked for", want: blobOf(data), before: data[:1000],
+			requests: []string{"/f bytes=1000-"},
+			err:      `the server sent the range "bytes 5-9/10", asked for bytes 1000-`,
 			answer: func(*server) func(int, http.ResponseWriter, *http.Request) bool {
 				return func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 					w.Header().Set("Content-Range", "bytes 5-9/10")
@@ -175,17 +178,22 @@ func TestFetch(t *testing.T) {
 			answer: func(*server) func(int, http.ResponseWriter, *http.Request) bool {
 				return func(_ int, w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true }
 			}},
-		{name: "busy for ever", want: blobOf(data), requests: []string{"/f", "/f", "/f"}, err: "the server answered 503",
+		{name: "busy for ever", want: blobOf(data), requests: []string{"/f", "/f", "/f"},
+			err: "the server answered 503",
 			answer: func(*server) func(int, http.ResponseWriter, *http.Request) bool {
 				return func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 					http.Error(w, "busy", http.StatusServiceUnavailable)
 					return true
 				}
 			}},
-		{name: "another file of that size", want: blobOf(other), requests: []string{"/f"}, err: "the server has another file: 300000 bytes with sha256 "},
-		{name: "a longer file", want: payload.Blob{Size: 10, SHA256: digestA}, requests: []string{"/f"}, err: "the server has another file: 300000 bytes, the lock says 10"},
-		{name: "a shorter file", want: payload.Blob{Size: 300_001, SHA256: digestA}, requests: []string{"/f"}, err: "the server has another file: 300000 bytes with"},
-		{name: "longer than it says", want: payload.Blob{Size: 10, SHA256: digestA}, requests: []string{"/f"}, err: "more than the 10 bytes",
+		{name: "another file of that size", want: blobOf(other), requests: []string{"/f"},
+			err: "the server has another file: 300000 bytes with sha256 "},
+		{name: "a longer file", want: payload.Blob{Size: 10, SHA256: digestA}, requests: []string{"/f"},
+			err: "the server has another file: 300000 bytes, the lock says 10"},
+		{name: "a shorter file", want: payload.Blob{Size: 300_001, SHA256: digestA}, requests: []string{"/f"},
+			err: "the server has another file: 300000 bytes with"},
+		{name: "longer than it says", want: payload.Blob{Size: 10, SHA256: digestA}, requests: []string{"/f"},
+			err: "more than the 10 bytes",
 			answer: func(s *server) func(int, http.ResponseWriter, *http.Request) bool {
 				return func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 					w.(http.Flusher).Flush() // chunked: no length is announced
@@ -293,7 +301,8 @@ func TestFetchUsesCache(t *testing.T) {
 	if _, err := d.Fetch(context.Background(), []string{s.URL + "/f"}, blobOf(data)); err != nil {
 		t.Errorf("offline: %v", err)
 	}
-	if _, err := d.Fetch(context.Background(), []string{s.URL + "/g"}, blobOf([]byte("x"))); !errors.Is(err, errOffline) {
+	if _, err := d.Fetch(context.Background(), []string{s.URL + "/g"}, blobOf([]byte("x"))); !errors.Is(err,
+		errOffline) {
 		t.Errorf("error %v, want errOffline", err)
 	}
 	if len(s.requests) != 1 {
@@ -307,7 +316,8 @@ func TestFetchFileURL(t *testing.T) {
 	if err != nil || got != file {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := downloader(t).Fetch(context.Background(), []string{"file://" + file + "x"}, payload.Blob{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := downloader(t).Fetch(context.Background(), []string{"file://" + file + "x"},
+		payload.Blob{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want not exist", err)
 	}
 }
@@ -345,7 +355,8 @@ func TestFetchCancelled(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	}
-	if _, err := downloader(t).Fetch(ctx, []string{s.URL + "/f", s.URL + "/g"}, payload.Blob{}); !errors.Is(err, context.Canceled) {
+	if _, err := downloader(t).Fetch(ctx, []string{s.URL + "/f", s.URL + "/g"}, payload.Blob{}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("error %v, want Canceled", err)
 	}
 }

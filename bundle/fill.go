@@ -94,8 +94,8 @@ type filler struct {
 	o FillOptions
 }
 
-// measure reads a source to its end. When it has the release's fate.env in it, that must not contradict env: a lock may be
-// written from what is known of a release, before the package was at hand, and its versions are proved here.
+// measure reads a source to its end. When it has the release's fate.env in it, that must not contradict env: a lock may
+// be written from what is known of a release, before the package was at hand, and its versions are proved here.
 func (f *filler) measure(ctx context.Context, s *Source, again bool, env map[string]string) (payload.Blob, error) {
 	if again {
 		changed := *s
@@ -131,7 +131,8 @@ func (f *filler) measure(ctx context.Context, s *Source, again bool, env map[str
 // unreadable tells an archive whose bytes are wrong, which another copy of it mends, from a disk that cannot be read.
 func (f *filler) unreadable(s *Source, err error) error {
 	var disk *fs.PathError
-	if s.Member != "" && !errors.As(err, &disk) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if s.Member != "" && !errors.As(err, &disk) && !errors.Is(err, context.Canceled) &&
+		!errors.Is(err, context.DeadlineExceeded) {
 		return damagedArchive(s.String(), err)
 	}
 	return fmt.Errorf("cannot read source %s: %w", s, err)
@@ -149,8 +150,10 @@ func (f *filler) compareEnv(s *Source, want, got map[string]string) error {
 		return nil
 	}
 	return &ArchiveError{
-		Archive: s.String(), Reason: fmt.Sprintf("its fate.env contradicts release.env of %s: %s", f.o.File, strings.Join(differ, ", ")),
-		hint: "use the package the lock file is for, or write the lock file of this one with: fate-installer bundle import",
+		Archive: s.String(), Reason: fmt.Sprintf("its fate.env contradicts release.env of %s: %s", f.o.File,
+			strings.Join(differ, ", ")),
+		hint: "use the package the lock file is for, or write the lock file of this one with: fate-installer bundle " +
+			"import",
 	}
 }
 

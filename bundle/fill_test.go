@@ -82,7 +82,8 @@ func TestFillUpdate(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "a.txt"), []byte("one"))
 	writeFile(t, filepath.Join(dir, "b.txt"), []byte("one"))
-	file := lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: a.txt}]}\n  - {name: b, version: 1, sources: [{path: b.txt}]}\n")
+	file := lockFile(t, dir, "  - {name: a, version: 1, sources: [{path: a.txt}]}\n  - {name: b, version: 1, "+
+		"sources: [{path: b.txt}]}\n")
 	if _, err := Fill(context.Background(), FillOptions{File: file}); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,8 @@ func TestFillUpdate(t *testing.T) {
 		t.Error("b was updated too")
 	}
 	var problems Problems
-	if _, err := Fill(context.Background(), FillOptions{File: file, Update: []string{"c"}}); !errors.As(err, &problems) {
+	if _, err := Fill(context.Background(), FillOptions{File: file, Update: []string{"c"}}); !errors.As(err,
+		&problems) {
 		t.Errorf("error %v, want that there is no c", err)
 	}
 }
@@ -199,7 +201,8 @@ func TestEditProperty(t *testing.T) {
 				if s.Locked() || !rapid.Bool().Draw(t, "fill") {
 					continue
 				}
-				b := payload.Blob{SHA256: strings.Repeat("0123456789abcdef", 4), Size: rapid.Int64Range(1, 1<<40).Draw(t, "size")}
+				b := payload.Blob{SHA256: strings.Repeat("0123456789abcdef", 4),
+					Size: rapid.Int64Range(1, 1<<40).Draw(t, "size")}
 				s.SHA256, s.Size = b.SHA256, b.Size
 				e.lock(nodes[i][j], b)
 				if m, ok := nodes[i][j].(*ast.MappingNode); !ok || !m.IsFlowStyle {
@@ -225,7 +228,8 @@ func TestEditProperty(t *testing.T) {
 }
 
 func comment(t *rapid.T) string {
-	return rapid.SampledFrom([]string{"\n", " # é comment: {x}\n", "\n\n", "\n    # on its own line\n"}).Draw(t, "comment")
+	return rapid.SampledFrom([]string{"\n", " # é comment: {x}\n", "\n\n", "\n    # on its own line\n"}).Draw(t,
+		"comment")
 }
 
 func drawSource(t *rapid.T) string {
@@ -248,7 +252,8 @@ func drawSource(t *rapid.T) string {
 		lines = append(lines, "member: m/n")
 	}
 	if rapid.Bool().Draw(t, "null") {
-		lines = append(lines, rapid.SampledFrom([]string{"sha256:", "sha256: null", "size: ~", "size:   # later"}).Draw(t, "empty"))
+		lines = append(lines, rapid.SampledFrom([]string{"sha256:", "sha256: null", "size: ~",
+			"size:   # later"}).Draw(t, "empty"))
 	}
 	if rapid.Bool().Draw(t, "more") {
 		lines = append([]string{"include: [x]"}, lines...)

@@ -26,7 +26,8 @@ import (
 func f(name, body string) *tar.Header { return fm(name, body, 0o644) }
 
 func fm(name, body string, mode int64) *tar.Header {
-	return &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: mode, Size: int64(len(body)), Uid: 1000, Uname: "builder",
+	return &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: mode, Size: int64(len(body)), Uid: 1000,
+		Uname:   "builder",
 		ModTime: time.Unix(1700000000, 0), PAXRecords: map[string]string{"TEST.body": body}}
 }
 
@@ -116,7 +117,8 @@ func makeAr(t testing.TB, members ...arMember) []byte {
 		t.Fatal(err)
 	}
 	for _, m := range members {
-		if err := w.WriteHeader(&ar.Header{Name: m.name, Size: int64(len(m.body)), Mode: 0o644, ModTime: time.Unix(0, 0)}); err != nil {
+		if err := w.WriteHeader(&ar.Header{Name: m.name, Size: int64(len(m.body)), Mode: 0o644,
+			ModTime: time.Unix(0, 0)}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write(m.body); err != nil {

@@ -15,13 +15,15 @@ import (
 
 // corpus gives a fuzz target small archives of every kind to start from.
 func corpus(f1 *testing.F) {
-	entries := []*tar.Header{d("d/"), f("d/f", "x"), l("d/l", "f"), h("h", "d/f"), f(strings.Repeat("long/", 30)+"n", "y")}
+	entries := []*tar.Header{d("d/"), f("d/f", "x"), l("d/l", "f"), h("h", "d/f"),
+		f(strings.Repeat("long/", 30)+"n", "y")}
 	tarball := makeTar(f1, entries...)
 	for _, codec := range []string{"", "gz", "xz", "zst"} {
 		f1.Add(compress(f1, codec, tarball))
 		f1.Add(makeDeb(f1, "all", codec, entries...))
 	}
-	f1.Add(makeZip(f1, zipMember{"d/", "", fs.ModeDir | 0o755}, zipMember{"d/f", "x", 0o644}, zipMember{"l", "d/f", fs.ModeSymlink | 0o777}))
+	f1.Add(makeZip(f1, zipMember{"d/", "", fs.ModeDir | 0o755}, zipMember{"d/f", "x", 0o644},
+		zipMember{"l", "d/f", fs.ModeSymlink | 0o777}))
 	for _, name := range []string{"testdata/sparse.tar", "testdata/hello.tar.bz2"} {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -117,7 +119,8 @@ func FuzzTree(f1 *testing.F) {
 		}
 		for _, n := range tr.sorted() {
 			if n.kind == kindSymlink {
-				if _, err := tr.follow(n); errors.Is(err, errEscapes) || !climbsFirst(n.target) || strings.HasPrefix(n.target, "/") {
+				if _, err := tr.follow(n); errors.Is(err, errEscapes) || !climbsFirst(n.target) ||
+					strings.HasPrefix(n.target, "/") {
 					t.Errorf("link %s to %q: %v", n.path, n.target, err)
 				}
 			}

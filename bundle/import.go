@@ -81,7 +81,9 @@ func checkAdded(added []Added) error {
 	for i, a := range added {
 		for _, b := range added[:i] {
 			if a.Component != b.Component && takesPlace(a.Component, b.Component) {
-				return Problems{{File: a.Path, Message: fmt.Sprintf("%s cannot be added together with %s: a party has one database", a.Component, b.Component)}}
+				return Problems{{File: a.Path,
+					Message: fmt.Sprintf("%s cannot be added together with %s: a party has one database",
+						a.Component, b.Component)}}
 			}
 		}
 	}
@@ -135,7 +137,8 @@ func (i *importer) finish() (ImportResult, error) {
 	if len(i.parts) == 0 {
 		return ImportResult{}, &ArchiveError{
 			Archive: i.o.Archive, Reason: "it has none of the files of an official AnsibleFATE package",
-			hint: "expected is AnsibleFATE_<version>_release_offline.tar.gz, with roles/fateflow/files/fate.tar.gz in its root directory; for anything else write a lock file by hand",
+			hint: "expected is AnsibleFATE_<version>_release_offline.tar.gz, with roles/fateflow/files/fate.tar.gz " +
+				"in its root directory; for anything else write a lock file by hand",
 		}
 	}
 	lock := &Lock{File: i.o.Lock, Release: payload.Release{FATE: i.env["FATE"], Platform: i.o.Platform, Env: i.env}}
@@ -146,7 +149,8 @@ func (i *importer) finish() (ImportResult, error) {
 		lock.Release.FATE = m[1]
 	}
 	if lock.Release.FATE == "" {
-		return ImportResult{}, &ArchiveError{Archive: i.o.Archive, Reason: "it does not say which FATE release it is: there is no fate.env in it, and no version in its name"}
+		return ImportResult{}, &ArchiveError{Archive: i.o.Archive,
+			Reason: "it does not say which FATE release it is: there is no fate.env in it, and no version in its name"}
 	}
 	result := ImportResult{Lock: lock}
 	for n := range i.parts {
@@ -202,7 +206,8 @@ func (i *importer) addWheels(lock *Lock) error {
 		return refuse("has wheels for Python %s, but the component python is %s", want, lock.Components[n].Version)
 	}
 	c, p := &lock.Components[n], &i.parts[wheels]
-	// What the interpreter brings of its own (pip, setuptools) comes from the package too, in the version it was tested with.
+	// What the interpreter brings of its own (pip, setuptools) comes from the package too, in the version it was tested
+	// with.
 	c.Sources[0].Exclude = []string{"**/site-packages"}
 	c.Sources = append(c.Sources, Source{
 		Path: i.sourcePath(i.o.Archive), Member: p.member, Format: FormatWheels, Python: want, Setuid: SetuidRefuse,
@@ -268,7 +273,8 @@ func (i *importer) sourcePath(file string) string {
 }
 
 // addedVersion finds the version in a file name such as mysql-8.0.28.tar.gz or Miniconda3-py38_4.12.0-Linux-x86_64.sh.
-var addedVersion = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9_]*-)*((?:py)?v?[0-9][A-Za-z0-9.+~_]*?)(?:-[A-Za-z].*)?(?:\.tar(?:\.[a-z0-9]+)?|\.tgz|\.zip|\.sh|\.deb)?$`)
+var addedVersion = regexp.MustCompile(
+	`^(?:[A-Za-z][A-Za-z0-9_]*-)*((?:py)?v?[0-9][A-Za-z0-9.+~_]*?)(?:-[A-Za-z].*)?(?:\.tar(?:\.[a-z0-9]+)?|\.tgz|\.zip|\.sh|\.deb)?$`)
 
 // add makes a component of a file or directory that is not in the package. Fill gives it its digest.
 func (i *importer) add(lock *Lock, a Added) error {
@@ -289,7 +295,8 @@ func (i *importer) add(lock *Lock, a Added) error {
 	}
 	c := lock.component(a.Component)
 	c.Version = a.Version
-	c.Sources = append(c.Sources, Source{Path: i.sourcePath(a.Path), Format: FormatAuto, Setuid: SetuidRefuse, Strip: strip})
+	c.Sources = append(c.Sources, Source{Path: i.sourcePath(a.Path), Format: FormatAuto,
+		Setuid: SetuidRefuse, Strip: strip})
 	for _, row := range officials {
 		if row.component == a.Component && !row.extra {
 			c.License, c.Platform, c.HostLibraries = row.license, row.platform, row.host
@@ -301,7 +308,8 @@ func (i *importer) add(lock *Lock, a Added) error {
 // errMixed ends the reading of an archive that has more than one thing on top.
 var errMixed = errors.New("several entries on top")
 
-// topDirectory tells whether an archive has a single directory on top, which is then not part of the component: 1, or 0.
+// topDirectory tells whether an archive has a single directory on top, which is then not part of the component: 1, or
+// 0.
 func topDirectory(file string) (strip int, err error) {
 	f, err := os.Open(file)
 	if err != nil {

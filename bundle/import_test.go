@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const fateEnv = "FATE=1.11.3\nFATEFlow=1.11.2\nFATEBoard=1.11.2\nEGGROLL=2.5.2\nCENTOS=7.2\n# comment\nPYTHON=3.8\nJDK=8\n\n"
+const fateEnv = "FATE=1.11.3\nFATEFlow=1.11.2\nFATEBoard=1.11.2\nEGGROLL=2.5.2\nCENTOS=7.2\n# " +
+	"comment\nPYTHON=3.8\nJDK=8\n\n"
 
 // officialPackage makes the package of FATE 1.11.3; leave drops members whose path contains one of the words.
 func officialPackage(t testing.TB, leave ...string) []byte {
@@ -21,7 +22,8 @@ func officialPackage(t testing.TB, leave ...string) []byte {
 	return officialPackageOf(t, "1.11.3", fateEnv, leave...)
 }
 
-// officialPackageOf makes a package with the layout of AnsibleFATE 1.9.1 to 1.11, in the order find gives it on one machine.
+// officialPackageOf makes a package with the layout of AnsibleFATE 1.9.1 to 1.11, in the order find gives it on one
+// machine.
 func officialPackageOf(t testing.TB, version, fateEnv string, leave ...string) []byte {
 	t.Helper()
 	root := "AnsibleFATE_" + version + "_release_offline/"
@@ -33,20 +35,30 @@ func officialPackageOf(t testing.TB, version, fateEnv string, leave ...string) [
 		d(root), sh(root+"deploy/deploy.sh", "#!/bin/bash\n"), f(root+"bin/yq", "\x7fELF"),
 		f(root+"roles/check/files/deploy.tar.gz", archive("gz", d("deploy/"), f("deploy/up.sql", "--"))),
 		f(root+"roles/eggroll/files/create-eggroll-meta-tables.sql", "CREATE"),
-		f(root+"roles/eggroll/files/eggroll.tar.gz", archive("gz", d("eggroll/"), f("eggroll/lib/core.jar", "PK"), sh("eggroll/bin/eggroll.sh", "#!/bin/bash\n"),
+		f(root+"roles/eggroll/files/eggroll.tar.gz", archive("gz", d("eggroll/"), f("eggroll/lib/core.jar", "PK"),
+			sh("eggroll/bin/eggroll.sh", "#!/bin/bash\n"),
 			f("eggroll/conf/create-eggroll-meta-tables.sql", "CREATE"), f("eggroll/logs/old.log", "noise"))),
-		f(root+"roles/fateboard/files/fateboard.tar.gz", archive("gz", d("fateboard/"), f("fateboard/fateboard-1.11.2.jar", "PK board"), l("fateboard/fateboard.jar", "fateboard-1.11.2.jar"),
+		f(root+"roles/fateboard/files/fateboard.tar.gz", archive("gz", d("fateboard/"),
+			f("fateboard/fateboard-1.11.2.jar", "PK board"), l("fateboard/fateboard.jar", "fateboard-1.11.2.jar"),
 			f("fateboard/conf/application.properties", "server.port=8080\n"))),
-		f(root+"roles/fateflow/files/fate.tar.gz", archive("gz", d("fate/"), f("fate/RELEASE.md", "# Release"), f("fate/python/federatedml/__init__.py", ""), f("fate/fate.env", fateEnv))),
-		f(root+"roles/fateflow/files/fateflow.tar.gz", archive("gz", d("fateflow/"), f("fateflow/python/fate_flow/fate_flow_server.py", "print()\n"))),
-		f(root+"roles/java/files/jdk-8u345.tar.xz", archive("xz", d("jdk-8u345/"), sh("jdk-8u345/bin/java", "\x7fELF java"), l("jdk-8u345/jre/bin/java", "../../bin/java"))),
-		f(root+"roles/mysql/files/mysql-8.0.28.tar.gz", archive("gz", d("mysql-8.0.28/"), sh("mysql-8.0.28/bin/mysqld", "\x7fELF mysqld"))),
+		f(root+"roles/fateflow/files/fate.tar.gz", archive("gz", d("fate/"), f("fate/RELEASE.md", "# Release"),
+			f("fate/python/federatedml/__init__.py", ""), f("fate/fate.env", fateEnv))),
+		f(root+"roles/fateflow/files/fateflow.tar.gz", archive("gz", d("fateflow/"),
+			f("fateflow/python/fate_flow/fate_flow_server.py", "print()\n"))),
+		f(root+"roles/java/files/jdk-8u345.tar.xz", archive("xz", d("jdk-8u345/"),
+			sh("jdk-8u345/bin/java", "\x7fELF java"), l("jdk-8u345/jre/bin/java", "../../bin/java"))),
+		f(root+"roles/mysql/files/mysql-8.0.28.tar.gz", archive("gz", d("mysql-8.0.28/"),
+			sh("mysql-8.0.28/bin/mysqld", "\x7fELF mysqld"))),
 		sh(root+"roles/python/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh", "#!/bin/sh\n# binary\n"),
-		f(root+"roles/python/files/pypi.tar.gz", archive("gz", d("pypi/"), f("pypi/numpy-1.23.1-cp38-cp38-manylinux2014_x86_64.whl",
-			simpleWheel(t, "numpy-1.23.1", zipMember{"numpy/__init__.py", "1", 0o644})))),
+		f(root+"roles/python/files/pypi.tar.gz", archive("gz", d("pypi/"),
+			f("pypi/numpy-1.23.1-cp38-cp38-manylinux2014_x86_64.whl",
+				simpleWheel(t, "numpy-1.23.1", zipMember{"numpy/__init__.py", "1", 0o644})))),
 		f(root+"roles/python/files/requirements.txt", "numpy==1.23.1\n"),
-		f(root+"roles/rabbitmq/files/rabbitmq-server-generic-unix-3.9.14.tar.xz", archive("xz", d("rabbitmq_server-3.9.14/"), sh("rabbitmq_server-3.9.14/sbin/rabbitmq-server", "#!/bin/sh\n"))),
-		l(root+"roles/supervisor/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh", "../../python/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh"),
+		f(root+"roles/rabbitmq/files/rabbitmq-server-generic-unix-3.9.14.tar.xz",
+			archive("xz", d("rabbitmq_server-3.9.14/"), sh("rabbitmq_server-3.9.14/sbin/rabbitmq-server",
+				"#!/bin/sh\n"))),
+		l(root+"roles/supervisor/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh",
+			"../../python/files/Miniconda3-py38_4.12.0-Linux-x86_64.sh"),
 		f(root+"roles/supervisor/files/supervisor-4.2.4-py2.py3-none-any.whl", "PK"),
 	}
 	var kept []*tar.Header
@@ -69,8 +81,10 @@ func containsAny(s string, words []string) bool {
 
 func TestImportAndBuild(t *testing.T) {
 	dir := t.TempDir()
-	archive := writeFile(t, filepath.Join(dir, "media", "AnsibleFATE_1.11.3_release_offline.tar.gz"), officialPackage(t))
-	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "fate.lock.yaml"), Optional: []string{"miniconda", "pypi"}}
+	archive := writeFile(t, filepath.Join(dir, "media", "AnsibleFATE_1.11.3_release_offline.tar.gz"),
+		officialPackage(t))
+	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "fate.lock.yaml"),
+		Optional: []string{"miniconda", "pypi"}}
 	result, err := Import(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -89,16 +103,20 @@ func TestImportAndBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for component, want := range map[string]string{
-		"eggroll":   "d0755 bin \n-0755 bin/eggroll.sh #!/bin/bash\n\nd0755 conf \n-0644 conf/create-eggroll-meta-tables.sql CREATE\nd0755 lib \n-0644 lib/core.jar PK\n",
-		"fateboard": "d0755 conf \n-0644 conf/application.properties server.port=8080\n\n-0644 fateboard-1.11.2.jar PK board\nl0777 fateboard.jar fateboard-1.11.2.jar\n",
-		"jdk":       "d0755 bin \n-0755 bin/java \x7fELF java\nd0755 jre \nd0755 jre/bin \nl0777 jre/bin/java ../../bin/java\n",
+		"eggroll": "d0755 bin \n-0755 bin/eggroll.sh #!/bin/bash\n\nd0755 conf \n-0644 " +
+			"conf/create-eggroll-meta-tables.sql CREATE\nd0755 lib \n-0644 lib/core.jar PK\n",
+		"fateboard": "d0755 conf \n-0644 conf/application.properties server.port=8080\n\n-0644 fateboard-1.11.2.jar " +
+			"PK board\nl0777 fateboard.jar fateboard-1.11.2.jar\n",
+		"jdk": "d0755 bin \n-0755 bin/java \x7fELF java\nd0755 jre \nd0755 jre/bin \nl0777 jre/bin/java " +
+			"../../bin/java\n",
 		"miniconda": "-0755 Miniconda3-py38_4.12.0-Linux-x86_64.sh #!/bin/sh\n# binary\n\n",
 	} {
 		if diff := cmp.Diff(want, contentOf(t, out, component)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", component, diff)
 		}
 	}
-	if got := contentOf(t, out, "pypi"); !strings.HasSuffix(got, "-0644 requirements.txt numpy==1.23.1\n\n") || !strings.HasPrefix(got, "-0644 numpy-1.23.1-cp38-") {
+	if got := contentOf(t, out, "pypi"); !strings.HasSuffix(got, "-0644 requirements.txt numpy==1.23.1\n\n") ||
+		!strings.HasPrefix(got, "-0644 numpy-1.23.1-cp38-") {
 		t.Errorf("pypi:\n%s", got)
 	}
 	if env := built.Manifest.Release.Env; env["EGGROLL"] != "2.5.2" || env["PYTHON"] != "3.8" || len(env) != 7 {
@@ -113,7 +131,8 @@ func TestImportAndBuild(t *testing.T) {
 func withoutDigests(text []byte) []byte {
 	var out bytes.Buffer
 	for line := range bytes.Lines(text) {
-		if key, _, ok := bytes.Cut(line, []byte(": ")); ok && (bytes.HasSuffix(key, []byte("sha256")) || bytes.HasSuffix(key, []byte("size"))) {
+		if key, _, ok := bytes.Cut(line, []byte(": ")); ok &&
+			(bytes.HasSuffix(key, []byte("sha256")) || bytes.HasSuffix(key, []byte("size"))) {
 			line = []byte(string(key) + ": ...\n")
 		}
 		out.Write(line)
@@ -150,7 +169,8 @@ func TestImportOrderIsStoredOrder(t *testing.T) {
 
 func TestImportOnlineWithDownloads(t *testing.T) {
 	dir := t.TempDir()
-	archive := writeFile(t, filepath.Join(dir, "AnsibleFATE_1.11.3_release_online.tar.gz"), officialPackage(t, "Miniconda3", "pypi", "jdk-", "mysql-", "rabbitmq"))
+	archive := writeFile(t, filepath.Join(dir, "AnsibleFATE_1.11.3_release_online.tar.gz"),
+		officialPackage(t, "Miniconda3", "pypi", "jdk-", "mysql-", "rabbitmq"))
 	lock := filepath.Join(dir, "fate.lock.yaml")
 	result, err := Import(context.Background(), ImportOptions{Archive: archive, Lock: lock})
 	if err != nil {
@@ -159,11 +179,14 @@ func TestImportOnlineWithDownloads(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"jdk"}, {"mysql", "mariadb"}, {"python"}}, result.Missing); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
-	jdk := writeFile(t, filepath.Join(dir, "jdk-8u345.tar.xz"), compress(t, "xz", makeTar(t, d("jdk8u345-b01/"), f("jdk8u345-b01/release", "8"))))
-	mysql := writeFile(t, filepath.Join(dir, "mysql-8.0.28.tar.gz"), compress(t, "gz", makeTar(t, fm("./bin/mysqld", "x", 0o755), f("./lib/y", "y"))))
+	jdk := writeFile(t, filepath.Join(dir, "jdk-8u345.tar.xz"),
+		compress(t, "xz", makeTar(t, d("jdk8u345-b01/"), f("jdk8u345-b01/release", "8"))))
+	mysql := writeFile(t, filepath.Join(dir, "mysql-8.0.28.tar.gz"),
+		compress(t, "gz", makeTar(t, fm("./bin/mysqld", "x", 0o755), f("./lib/y", "y"))))
 	writeFile(t, filepath.Join(dir, "env", "bin", "python"), []byte("#!/bin/sh\n"))
 	result, err = Import(context.Background(), ImportOptions{Archive: archive, Lock: lock, Added: []Added{
-		{Component: "jdk", Path: jdk}, {Component: "mysql", Path: mysql}, {Component: "python", Version: "3.8.13", Path: filepath.Join(dir, "env")},
+		{Component: "jdk", Path: jdk}, {Component: "mysql", Path: mysql},
+		{Component: "python", Version: "3.8.13", Path: filepath.Join(dir, "env")},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -191,9 +214,13 @@ func TestImportOnlineWithDownloads(t *testing.T) {
 func TestImportWheels(t *testing.T) {
 	dir := t.TempDir()
 	archive := writeFile(t, filepath.Join(dir, "AnsibleFATE_1.11.3_release_offline.tar.gz"), officialPackage(t))
-	interpreter := writeFile(t, filepath.Join(dir, "cpython-3.8.20+20241002-x86_64-unknown-linux-gnu-install_only.tar.gz"), compress(t, "gz", makeTar(t,
-		fm("python/bin/python3.8", "\x7fELF", 0o755), l("python/bin/python3", "python3.8"), f("python/lib/python3.8/os.py", ""), f("python/lib/python3.8/site-packages/pip/__init__.py", "old"))))
-	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "l.yaml"), Wheels: true, Added: []Added{{Component: "python", Path: interpreter}}}
+	interpreter := writeFile(t,
+		filepath.Join(dir, "cpython-3.8.20+20241002-x86_64-unknown-linux-gnu-install_only.tar.gz"),
+		compress(t, "gz", makeTar(t,
+			fm("python/bin/python3.8", "\x7fELF", 0o755), l("python/bin/python3", "python3.8"),
+			f("python/lib/python3.8/os.py", ""), f("python/lib/python3.8/site-packages/pip/__init__.py", "old"))))
+	o := ImportOptions{Archive: archive, Lock: filepath.Join(dir, "l.yaml"), Wheels: true,
+		Added: []Added{{Component: "python", Path: interpreter}}}
 	result, err := Import(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -206,18 +233,22 @@ func TestImportWheels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "d0755 bin \nl0777 bin/python3 python3.8\n-0755 bin/python3.8 \x7fELF\nd0755 lib \nd0755 lib/python3.8 \n-0644 lib/python3.8/os.py \n" +
-		"d0755 lib/python3.8/site-packages \nd0755 lib/python3.8/site-packages/numpy-1.23.1.dist-info \n-0644 lib/python3.8/site-packages/numpy-1.23.1.dist-info/WHEEL Wheel-Version: 1.0\n\n" +
+	want := "d0755 bin \nl0777 bin/python3 python3.8\n-0755 bin/python3.8 \x7fELF\nd0755 lib \nd0755 lib/python3.8 " +
+		"\n-0644 lib/python3.8/os.py \n" +
+		"d0755 lib/python3.8/site-packages \nd0755 lib/python3.8/site-packages/numpy-1.23.1.dist-info \n-0644 " +
+		"lib/python3.8/site-packages/numpy-1.23.1.dist-info/WHEEL Wheel-Version: 1.0\n\n" +
 		"d0755 lib/python3.8/site-packages/numpy \n-0644 lib/python3.8/site-packages/numpy/__init__.py 1\n"
 	if diff := cmp.Diff(want, contentOf(t, out, "python")); diff != "" {
 		t.Errorf("python (-want +got):\n%s", diff)
 	}
 	o.Added[0].Version = "3.11.9"
-	if _, err := Import(context.Background(), o); err == nil || !strings.Contains(err.Error(), "has wheels for Python 3.8, but the component python is 3.11.9") {
+	if _, err := Import(context.Background(), o); err == nil ||
+		!strings.Contains(err.Error(), "has wheels for Python 3.8, but the component python is 3.11.9") {
 		t.Errorf("error %v", err)
 	}
 	o.Added = nil
-	if _, err := Import(context.Background(), o); err == nil || !strings.Contains(err.Error(), "there is no component python to install them into") {
+	if _, err := Import(context.Background(), o); err == nil ||
+		!strings.Contains(err.Error(), "there is no component python to install them into") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -263,10 +294,14 @@ func TestImportRefuses(t *testing.T) {
 		want       string
 	}{
 		{"no archive", "x.tar.gz", []byte("hello"), "it is not an official package"},
-		{"another archive", "x.tar.gz", compress(t, "gz", makeTar(t, f("a/b", "c"))), "it has none of the files of an official AnsibleFATE package"},
+		{"another archive", "x.tar.gz", compress(t, "gz", makeTar(t, f("a/b", "c"))),
+			"it has none of the files of an official AnsibleFATE package"},
 		{"cut short", "x.tar.gz", whole[:len(whole)/2], "unexpected EOF"},
-		{"no version anywhere", "x.tar.gz", officialPackage(t, "fate.tar.gz"), "it does not say which FATE release it is"},
-		{"a damaged archive inside", "x.tar.gz", compress(t, "gz", makeTar(t, f("r/roles/fateflow/files/fate.tar.gz", "\x1f\x8b\x08 no"))), `entry "r/roles/fateflow/files/fate.tar.gz" is damaged`},
+		{"no version anywhere", "x.tar.gz", officialPackage(t, "fate.tar.gz"),
+			"it does not say which FATE release it is"},
+		{"a damaged archive inside", "x.tar.gz", compress(t, "gz",
+			makeTar(t, f("r/roles/fateflow/files/fate.tar.gz", "\x1f\x8b\x08 no"))),
+			`entry "r/roles/fateflow/files/fate.tar.gz" is damaged`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -279,7 +314,8 @@ func TestImportRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Import(context.Background(), ImportOptions{Archive: filepath.Join(t.TempDir(), "no")}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Import(context.Background(), ImportOptions{Archive: filepath.Join(t.TempDir(), "no")}); !errors.Is(err,
+		os.ErrNotExist) {
 		t.Errorf("error %v, want not exist", err)
 	}
 }
@@ -320,7 +356,8 @@ func TestImportTakesAnyDatabase(t *testing.T) {
 	online := writeFile(t, filepath.Join(dir, "online.tar.gz"), officialPackage(t, "roles/mysql"))
 	writeFile(t, filepath.Join(dir, "mariadb/bin/mariadbd"), []byte("server"))
 	writeFile(t, filepath.Join(dir, "mysql/bin/mysqld"), []byte("server"))
-	mariadb, mysql := Added{"mariadb", "10.11.6", filepath.Join(dir, "mariadb")}, Added{"mysql", "8.4.1", filepath.Join(dir, "mysql")}
+	mariadb, mysql := Added{"mariadb", "10.11.6", filepath.Join(dir, "mariadb")},
+		Added{"mysql", "8.4.1", filepath.Join(dir, "mysql")}
 	for name, test := range map[string]struct {
 		archive string
 		added   []Added
@@ -334,10 +371,12 @@ func TestImportTakesAnyDatabase(t *testing.T) {
 		"mysql":             {archive: online, added: []Added{mysql}, want: []string{"mysql 8.4.1"}},
 		"mariadb for mysql": {archive: whole, added: []Added{mariadb}, want: []string{"mariadb 10.11.6"}},
 		"another mysql":     {archive: whole, added: []Added{mysql}, want: []string{"mysql 8.4.1"}},
-		"both":              {archive: online, added: []Added{mysql, mariadb}, err: "mariadb cannot be added together with mysql"},
+		"both": {archive: online, added: []Added{mysql, mariadb},
+			err: "mariadb cannot be added together with mysql"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := ImportOptions{Archive: test.archive, Lock: filepath.Join(dir, "l.yaml"), Optional: []string{"miniconda", "pypi"}, Added: test.added}
+			o := ImportOptions{Archive: test.archive, Lock: filepath.Join(dir, "l.yaml"),
+				Optional: []string{"miniconda", "pypi"}, Added: test.added}
 			result, err := Import(context.Background(), o)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {

@@ -241,7 +241,8 @@ func (e *LibraryError) Hint() string {
 	if len(absent) > 0 {
 		slices.Sort(absent)
 		hints = append(hints, fmt.Sprintf("add a source that brings %s into the component, or exclude the programs; "+
-			"if every host is to have them installed, say host_libraries: %s", strings.Join(absent, ", "), listText(absent)))
+			"if every host is to have them installed, say host_libraries: %s",
+			strings.Join(absent, ", "), listText(absent)))
 	}
 	if len(hints) == 0 {
 		return "take the library in the version that the program was built with"

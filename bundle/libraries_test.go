@@ -40,7 +40,8 @@ func newCompiler(t testing.TB) *compiler {
 // library makes a shared library with a function of its name, which calls the functions of other libraries.
 func (c *compiler) library(out, soname, function string, args ...string) {
 	c.t.Helper()
-	c.compile(out, "int "+function+"(void) { return 1; }", append([]string{"-shared", "-fPIC", "-Wl,-soname," + soname}, args...)...)
+	c.compile(out, "int "+function+"(void) { return 1; }", append([]string{"-shared", "-fPIC", "-Wl,-soname," + soname},
+		args...)...)
 }
 
 func (c *compiler) program(out string, args ...string) {
@@ -84,7 +85,8 @@ func searches(t testing.TB) *compiler {
 	c.library("tree/private/libp.so.1", "libp.so.1", "p", append(runpath("$ORIGIN"), "tree/lib/libb.so.1")...)
 	c.library("tree/other/libb.so.1", "libb.so.1", "b2")
 	c.library("tree/lib/module.so", "module.so", "module", "outside/libout.so.1", "tree/lib/libb.so.1")
-	c.library("tree/deep/one/two/libdeep.so", "libdeep.so", "deep", append(rpath("$ORIGIN/../../../lib"), "tree/lib/liba.so.1")...)
+	c.library("tree/deep/one/two/libdeep.so", "libdeep.so", "deep",
+		append(rpath("$ORIGIN/../../../lib"), "tree/lib/liba.so.1")...)
 	a, b, p, out := "tree/lib/liba.so.1", "tree/lib/libb.so.1", "tree/private/libp.so.1", "outside/libout.so.1"
 	c.program("tree/bin/plain", a)
 	c.program("tree/bin/rpath", append(rpath("$ORIGIN/../lib"), a)...)
@@ -252,7 +254,8 @@ func TestLibraryPath(t *testing.T) {
 		refusal  string
 		hint     string
 	}{
-		"computed": {make: func(c *compiler) { database(c); bring(c, "lib", "liburing.so.2", "libaio.so.1") }, want: []string{"lib"}},
+		"computed": {make: func(c *compiler) { database(c); bring(c, "lib", "liburing.so.2", "libaio.so.1") },
+			want: []string{"lib"}},
 		"computed of two": {
 			make: func(c *compiler) {
 				database(c)
@@ -261,17 +264,22 @@ func TestLibraryPath(t *testing.T) {
 			},
 			want: []string{"lib/private", "lib64"},
 		},
-		"given": {make: func(c *compiler) { database(c); bring(c, "lib", "liburing.so.2", "libaio.so.1") }, lock: Component{LibraryPath: []string{"lib"}}, want: []string{"lib"}},
+		"given": {make: func(c *compiler) { database(c); bring(c, "lib", "liburing.so.2", "libaio.so.1") },
+			lock: Component{LibraryPath: []string{"lib"}}, want: []string{"lib"}},
 		"given, but another": {
-			make: func(c *compiler) { database(c); bring(c, "lib", "liburing.so.2", "libaio.so.1") }, lock: Component{LibraryPath: []string{"bin"}},
-			refusal: "liburing.so.2, which bin/server needs, is in lib, where the loader does not look for it", hint: "library_path: [lib]",
+			make:    func(c *compiler) { database(c); bring(c, "lib", "liburing.so.2", "libaio.so.1") },
+			lock:    Component{LibraryPath: []string{"bin"}},
+			refusal: "liburing.so.2, which bin/server needs, is in lib, where the loader does not look for it",
+			hint:    "library_path: [lib]",
 		},
 		"not brought": {
 			make:    func(c *compiler) { database(c); bring(c, "lib", "libaio.so.1") },
-			refusal: "liburing.so.2, which bin/server needs, is not in the component", hint: "host_libraries: [liburing.so.2]",
+			refusal: "liburing.so.2, which bin/server needs, is not in the component",
+			hint:    "host_libraries: [liburing.so.2]",
 		},
 		"left to the host": {
-			make: func(c *compiler) { database(c); bring(c, "lib", "libaio.so.1") }, lock: Component{HostLibraries: []string{"liburing.so.*"}},
+			make: func(c *compiler) { database(c); bring(c, "lib", "libaio.so.1") },
+			lock: Component{HostLibraries: []string{"liburing.so.*"}},
 			want: []string{"lib"}, programs: []string{"liburing.so.2"},
 		},
 		"the same in two": {
@@ -303,9 +311,11 @@ func TestLibraryPath(t *testing.T) {
 			make: func(c *compiler) {
 				writeFile(c.t, filepath.Join(c.dir, "new.map"), []byte("V_1 { global: v1; }; V_2 { global: v2; } V_1;"))
 				writeFile(c.t, filepath.Join(c.dir, "old.map"), []byte("V_1 { global: v1; };"))
-				c.compile("out/libv.so.1", "int v1(void) { return 1; } int v2(void) { return 2; }", "-shared", "-fPIC", "-Wl,-soname,libv.so.1", "-Wl,--version-script,new.map")
+				c.compile("out/libv.so.1", "int v1(void) { return 1; } int v2(void) { return 2; }", "-shared", "-fPIC",
+					"-Wl,-soname,libv.so.1", "-Wl,--version-script,new.map")
 				c.compile("tree/bin/program", "int v2(void); int main(void) { return v2(); }", "out/libv.so.1")
-				c.compile("tree/lib/libv.so.1", "int v1(void) { return 1; }", "-shared", "-fPIC", "-Wl,-soname,libv.so.1", "-Wl,--version-script,old.map")
+				c.compile("tree/lib/libv.so.1", "int v1(void) { return 1; }", "-shared", "-fPIC",
+					"-Wl,-soname,libv.so.1", "-Wl,--version-script,old.map")
 			},
 			refusal: "libv.so.1, which bin/program needs, is lib/libv.so.1, which lacks version V_2", hint: "version",
 		},
@@ -331,10 +341,13 @@ func TestLibraryPath(t *testing.T) {
 			var refused *LibraryError
 			switch {
 			case test.refusal == "":
-				if err != nil || !slices.Equal(got, test.want) || !slices.Equal(programs, test.programs) || !slices.Equal(modules, test.modules) {
-					t.Errorf("library path %q, programs need %q, modules %q, %v; want %q, %q, %q", got, programs, modules, err, test.want, test.programs, test.modules)
+				if err != nil || !slices.Equal(got, test.want) || !slices.Equal(programs, test.programs) ||
+					!slices.Equal(modules, test.modules) {
+					t.Errorf("library path %q, programs need %q, modules %q, %v; want %q, %q, %q", got, programs,
+						modules, err, test.want, test.programs, test.modules)
 				}
-			case !errors.As(err, &refused) || !strings.Contains(err.Error(), test.refusal) || !strings.Contains(refused.Hint(), test.hint):
+			case !errors.As(err, &refused) || !strings.Contains(err.Error(), test.refusal) ||
+				!strings.Contains(refused.Hint(), test.hint):
 				t.Errorf("error %v, want %q and a hint of %q", err, test.refusal, test.hint)
 			}
 		})
@@ -348,7 +361,8 @@ func TestNeedsNamePrograms(t *testing.T) {
 	c.library("tree/lib/liba.so.1", "liba.so.1", "a", "out/libx.so.1")
 	c.program("tree/bin/two", "tree/lib/liba.so.1")
 	c.program("tree/bin/one", "tree/lib/liba.so.1")
-	needs, _, err := treeOf(t, filepath.Join(c.dir, "tree")).link(&Component{Name: "x", HostLibraries: []string{"*"}}, "linux/amd64")
+	needs, _, err := treeOf(t, filepath.Join(c.dir, "tree")).link(&Component{Name: "x", HostLibraries: []string{"*"}},
+		"linux/amd64")
 	if err != nil {
 		t.Fatal(err)
 	}

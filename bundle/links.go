@@ -36,7 +36,9 @@ func (t *tree) resolveLinks() error {
 		case errors.Is(err, errEscapes), !climbsFirst(n.target):
 			return &ArchiveError{
 				Archive: n.from.name, Entry: n.stored, hint: excludeHint,
-				Reason: fmt.Sprintf("is a symbolic link to %q, which leads out of the component, or nowhere by a way that cannot be checked", n.target),
+				Reason: fmt.Sprintf(
+					"is a symbolic link to %q, which leads out of the component, or nowhere by a way that cannot be "+
+						"checked", n.target),
 			}
 		case err != nil:
 			t.warnings = append(t.warnings, fmt.Sprintf("%s is a symbolic link to %s: %v", n.path, n.target, err))

@@ -67,7 +67,8 @@ func (l *linking) wantedDir() string {
 	}
 	for _, p := range l.elfTree.others {
 		for _, m := range l.modules[p].Missing {
-			if dirs := l.different(m.Name); len(dirs) == 1 && isLibraryDir(dirs[0]) && !slices.Contains(l.libraryPath, dirs[0]) {
+			if dirs := l.different(m.Name); len(dirs) == 1 && isLibraryDir(dirs[0]) &&
+				!slices.Contains(l.libraryPath, dirs[0]) {
 				return dirs[0]
 			}
 		}
@@ -130,8 +131,11 @@ func (l *linking) faults() []LibraryFault {
 			note(v.Library, v.By, "is "+v.Path+", which lacks version "+v.Version, nil)
 		}
 		for _, o := range l.programs[p].Loaded {
-			if o.Object != nil && o.Name == "libc.so.6" && strings.HasPrefix(l.objects[l.nodes[p].blob].Interp, "/lib") {
-				note(o.Name, p, "is "+o.Path+": a C library works only with its own loader, and the host's is used; exclude it", nil)
+			if o.Object != nil && o.Name == "libc.so.6" && strings.HasPrefix(l.objects[l.nodes[p].blob].Interp,
+				"/lib") {
+				note(o.Name, p,
+					"is "+o.Path+": a C library works only with its own loader, and the host's is used; exclude it",
+					nil)
 			}
 		}
 	}

@@ -34,7 +34,8 @@ func (n *nested) open(archive, member string) (io.Reader, int64, error) {
 		if !resumed {
 			return nil, 0, &ArchiveError{
 				Archive: archive, Reason: fmt.Sprintf("it has no member %q", member),
-				hint: "tar -t lists what it has; for an official package, bundle import writes the lock file from what is there",
+				hint: "tar -t lists what it has; for an official package, bundle import writes the lock file from " +
+					"what is there",
 			}
 		}
 		resumed = false // it may lie before the place we were at
@@ -73,7 +74,8 @@ func (n *nested) find(member string) (io.Reader, int64, error) {
 			continue // an entry nobody asks for need not be valid
 		}
 		if h.Typeflag != tar.TypeReg {
-			return nil, 0, &ArchiveError{Archive: n.path, Reason: fmt.Sprintf("member %q is not a regular file", member)}
+			return nil, 0, &ArchiveError{Archive: n.path, Reason: fmt.Sprintf("member %q is not a regular file",
+				member)}
 		}
 		return n.tr, h.Size, nil
 	}
@@ -91,5 +93,6 @@ func (n *nested) close() error {
 
 // damagedArchive is the error for an archive whose bytes make no sense, which a download that was cut short is as well.
 func damagedArchive(archive string, err error) error {
-	return &ArchiveError{Archive: archive, Reason: "it is damaged or cut short", Err: err, hint: "fetch it again, and compare its size with the original's"}
+	return &ArchiveError{Archive: archive, Reason: "it is damaged or cut short", Err: err,
+		hint: "fetch it again, and compare its size with the original's"}
 }

@@ -34,30 +34,46 @@ var required = [][]string{{"jdk"}, databases, {"python"}, {"eggroll"}, {"fate"},
 
 // takesPlace reports whether a party needs no more than one of the two components.
 func takesPlace(a, b string) bool {
-	return a == b || slices.ContainsFunc(required, func(of []string) bool { return slices.Contains(of, a) && slices.Contains(of, b) })
+	return a == b || slices.ContainsFunc(required, func(of []string) bool {
+		return slices.Contains(of, a) &&
+			slices.Contains(of, b)
+	})
 }
 
 // mysqlHost are the libraries that builds of MySQL for any Linux leave to the host: those of the manual's chapter
 // "Installing MySQL on Unix/Linux Using Generic Binaries", of which the last two are the client's.
 var mysqlHost = []string{"libaio.so.1", "libnuma.so.1", "libncurses.so.5", "libtinfo.so.5"}
 
-// officials lists the rows in the order a lock has its components when the package stores them in no better one. What is
-// left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
+// officials lists the rows in the order a lock has its components when the package stores them in no better one. What
+// is left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
 var officials = []official{
-	// Miniconda has to be run to be installed, and pip after it; the installer does that on the host, when an appliance has
-	// both of these and no python.
-	{component: "miniconda", optional: true, files: regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`), license: "BSD-3-Clause"},
-	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`), envKey: "FATE", archive: true},
-	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`), envKey: "FATE", extra: true},
-	{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`), license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
-	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`), license: "GPL-2.0-only", archive: true, host: mysqlHost},
-	{component: "rabbitmq", optional: true, files: regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`), license: "MPL-2.0", platform: PlatformAny, archive: true},
+	// Miniconda has to be run to be installed, and pip after it; the installer does that on the host, when an appliance
+	// has both of these and no python.
+	{component: "miniconda", optional: true,
+		files:   regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`),
+		license: "BSD-3-Clause"},
+	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`),
+		envKey: "FATE", archive: true},
+	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`),
+		envKey: "FATE", extra: true},
+	{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`),
+		license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
+	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`),
+		license: "GPL-2.0-only", archive: true, host: mysqlHost},
+	{component: "rabbitmq", optional: true,
+		files:   regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`),
+		license: "MPL-2.0", platform: PlatformAny, archive: true},
 	// The playbook replaces a logs directory in these by a link to the log directory; so does the installer.
-	{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`), envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
-	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/fate(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATE", license: "Apache-2.0", platform: PlatformAny, archive: true},
-	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/(?:fate\.env|RELEASE\.md)$`), envKey: "FATE", extra: true},
-	{component: "fateflow", files: regexp.MustCompile(`^roles/fateflow/files/fateflow(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATEFlow", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
-	{component: "fateboard", files: regexp.MustCompile(`^roles/fateboard/files/fateboard(?:-([0-9].*))?\.tar\.gz$`), envKey: "FATEBoard", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+	{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`),
+		envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/fate(?:-([0-9].*))?\.tar\.gz$`),
+		envKey: "FATE", license: "Apache-2.0", platform: PlatformAny, archive: true},
+	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/(?:fate\.env|RELEASE\.md)$`),
+		envKey: "FATE", extra: true},
+	{component: "fateflow", files: regexp.MustCompile(`^roles/fateflow/files/fateflow(?:-([0-9].*))?\.tar\.gz$`),
+		envKey: "FATEFlow", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+	{component: "fateboard", files: regexp.MustCompile(`^roles/fateboard/files/fateboard(?:-([0-9].*))?\.tar\.gz$`),
+		envKey: "FATEBoard", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
 }
 
 // findOfficial returns the row for a path of the package below its root, and the version its name has.
@@ -73,7 +89,8 @@ func findOfficial(name string) (row *official, version string) {
 	return nil, ""
 }
 
-// hasFateEnv reports whether the member of that row and name has the release's fate.env in it, or is it, as up to FATE 1.8.
+// hasFateEnv reports whether the member of that row and name has the release's fate.env in it, or is it, as up to FATE
+// 1.8.
 func hasFateEnv(row *official, name string) bool {
 	return row.component == "fate" && (row.archive || path.Base(name) == "fate.env")
 }
@@ -117,7 +134,8 @@ func parseFateEnv(text string) map[string]string {
 	for line := range strings.Lines(text) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		key, value = strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"'`)
-		if ok && key != "" && value != "" && !strings.HasPrefix(key, "#") && oneLine(key) == "" && oneLine(value) == "" {
+		if ok && key != "" && value != "" && !strings.HasPrefix(key, "#") && oneLine(key) == "" &&
+			oneLine(value) == "" {
 			env[key] = value
 		}
 	}

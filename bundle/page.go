@@ -31,8 +31,9 @@ func (t *tree) warnBoardPage(c *Component) {
 		if err != nil || hasPage(jar) {
 			continue
 		}
-		t.warnings = append(t.warnings, n.path+" has no page (static/index.html): FATE-Board will answer its API and show nothing "+
-			"to a browser; build it with its front end, or take it from the official package")
+		t.warnings = append(t.warnings,
+			n.path+" has no page (static/index.html): FATE-Board will answer its API and show nothing "+
+				"to a browser; build it with its front end, or take it from the official package")
 	}
 }
 
@@ -44,7 +45,8 @@ func BoardWarnings(ctx context.Context, lock *Lock) (warnings []string, err erro
 		return nil, nil
 	}
 	b := &builder{
-		opener: opener{lock: lock.File}, lock: lock, spoolDir: filepath.Dir(lock.File), progress: newPackProgress(nil, lock),
+		opener: opener{lock: lock.File}, lock: lock, spoolDir: filepath.Dir(lock.File),
+		progress: newPackProgress(nil, lock),
 	}
 	defer func() { err = errors.Join(err, b.nested.close()) }()
 	p, err := b.merge(ctx, index)

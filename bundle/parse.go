@@ -136,7 +136,8 @@ func (p *lockParser) component(n ast.Node, seen map[string]int) {
 	c := Component{line: lineOf(n)}
 	var nodes []ast.Node
 	p.mapping(n, "a component", map[string]reader{
-		"name":           p.text(&c.Name, "component name", matches(namePattern, "must be lower-case letters, digits, dot, dash and underscore")),
+		"name": p.text(&c.Name, "component name", matches(namePattern,
+			"must be lower-case letters, digits, dot, dash and underscore")),
 		"version":        p.text(&c.Version, "version", matches(versionPattern, "is not a version")),
 		"license":        p.text(&c.License, "license", oneLine),
 		"platform":       p.text(&c.Platform, "platform", platformOrAny),

@@ -76,7 +76,8 @@ func (r *reading) run(in *bufio.Reader) error {
 		return err
 	}
 	if unused := r.origin.unused(); unused != "" {
-		return &ArchiveError{Archive: r.origin.name, Reason: unused, hint: fmt.Sprintf("correct the source on line %d of %s", r.s.line, r.lock.File)}
+		return &ArchiveError{Archive: r.origin.name, Reason: unused,
+			hint: fmt.Sprintf("correct the source on line %d of %s", r.s.line, r.lock.File)}
 	}
 	return nil
 }
@@ -100,7 +101,10 @@ func (r *reading) entries(in *bufio.Reader) error {
 func (r *reading) wheels() error {
 	set := newWheelSet(r.tree, r.origin, newWheelTarget(r.s.Python, r.c.platform(r.lock.Release)))
 	if r.content.format != FormatTar && r.content.format != FormatDir {
-		return r.randomAccess(func(at io.ReaderAt, size int64) error { return set.install(r.origin.name, r.s.baseName(), at, size) })
+		return r.randomAccess(func(at io.ReaderAt, size int64) error {
+			return set.install(r.origin.name,
+				r.s.baseName(), at, size)
+		})
 	}
 	copied, err := newSpool(r.spoolDir)
 	if err != nil {
@@ -156,7 +160,8 @@ func (r *reading) checkDeb(i debInfo) error {
 	r.packages[r.s.SHA256] = i
 	want := r.c.platform(r.lock.Release)
 	if got := i.platform(); got != want && got != PlatformAny {
-		return fmt.Errorf("package %s is for architecture %s, component %s is for %s", i.Package, i.Architecture, r.c.Name, want)
+		return fmt.Errorf("package %s is for architecture %s, component %s is for %s", i.Package,
+			i.Architecture, r.c.Name, want)
 	}
 	return nil
 }

@@ -59,13 +59,16 @@ func TestReleaseLockFiles(t *testing.T) {
 				}
 			}
 
-			o := BuildOptions{Lock: lock, Out: filepath.Join(dir, "out"), Stub: makeStub(t, filepath.Join(dir, "stub"), elf.EM_X86_64), Level: 1}
+			o := BuildOptions{Lock: lock, Out: filepath.Join(dir, "out"),
+				Stub: makeStub(t, filepath.Join(dir, "stub"), elf.EM_X86_64), Level: 1}
 			var unlocked *UnlockedError
-			if _, err := Build(ctx, o); !errors.As(err, &unlocked) || len(unlocked.Missing) != sources || unlocked.Hint() != "fate-installer bundle lock "+file {
+			if _, err := Build(ctx, o); !errors.As(err, &unlocked) || len(unlocked.Missing) != sources ||
+				unlocked.Hint() != "fate-installer bundle lock "+file {
 				t.Errorf("a build without digests: error %v", err)
 			}
 			var missing *MissingError
-			if _, err := Fill(ctx, FillOptions{File: file}); !errors.As(err, &missing) || missing.File != filepath.Join(dir, archive) {
+			if _, err := Fill(ctx, FillOptions{File: file}); !errors.As(err, &missing) ||
+				missing.File != filepath.Join(dir, archive) {
 				t.Errorf("lock without the package: error %v", err)
 			}
 
@@ -82,7 +85,8 @@ func TestReleaseLockFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			imported, err := Import(ctx, ImportOptions{Archive: filepath.Join(dir, archive), Lock: file, Optional: []string{"miniconda", "pypi"}})
+			imported, err := Import(ctx, ImportOptions{Archive: filepath.Join(dir, archive), Lock: file,
+				Optional: []string{"miniconda", "pypi"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +108,8 @@ func TestReleaseLockFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(built.Manifest.Components) != len(lock.Components) || !maps.Equal(built.Manifest.Release.Env, lock.Release.Env) {
+			if len(built.Manifest.Components) != len(lock.Components) ||
+				!maps.Equal(built.Manifest.Release.Env, lock.Release.Env) {
 				t.Errorf("built %d components of %v", len(built.Manifest.Components), built.Manifest.Release)
 			}
 
@@ -143,7 +148,8 @@ func unlockedText(t testing.TB, file string) ([]byte, *Lock) {
 		text = append(text, line...)
 	}
 	if missing := len(lock.Unlocked()); missing != 0 && (missing != sources || locked != 0) {
-		t.Errorf("%s: some sources have digests and %d have none; one run of bundle lock gives all or none", file, missing)
+		t.Errorf("%s: some sources have digests and %d have none; one run of bundle lock gives all or none", file,
+			missing)
 	}
 	if lock, err = ParseLock(file, text); err != nil {
 		t.Fatal(err)
@@ -174,8 +180,12 @@ func TestFillRefusesAnotherPackage(t *testing.T) {
 		data       []byte
 		want, hint string
 	}{
-		"another eggroll":   {officialPackageOf(t, lock.Release.FATE, envText(env)), "contradicts release.env of FILE: EGGROLL is 9.9.9 there and " + lock.Release.Env["EGGROLL"] + " here", "bundle import"},
-		"another layout":    {officialPackageOf(t, lock.Release.FATE, envText(lock.Release.Env), "pypi.tar.gz"), `it has no member "AnsibleFATE_` + lock.Release.FATE + `_release_offline/roles/python/files/pypi.tar.gz"`, "bundle import"},
+		"another eggroll": {officialPackageOf(t, lock.Release.FATE, envText(env)),
+			"contradicts release.env of FILE: EGGROLL is 9.9.9 there and " + lock.Release.Env["EGGROLL"] + " here",
+			"bundle import"},
+		"another layout": {officialPackageOf(t, lock.Release.FATE, envText(lock.Release.Env), "pypi.tar.gz"),
+			`it has no member "AnsibleFATE_` + lock.Release.FATE + `_release_offline/roles/python/files/pypi.tar.gz"`,
+			"bundle import"},
 		"cut short":         {whole[:len(whole)/2], "it is damaged or cut short", "fetch it again"},
 		"cut short at once": {whole[:400], "it is damaged or cut short", "fetch it again"},
 		"no package":        {[]byte("<html>not found</html>"), "it cannot be read as an archive with members", ""},
@@ -186,7 +196,8 @@ func TestFillRefusesAnotherPackage(t *testing.T) {
 			writeFile(t, filepath.Join(dir, lock.Components[0].Sources[0].Path), test.data)
 			_, err := Fill(context.Background(), FillOptions{File: file})
 			var wrong *ArchiveError
-			if !errors.As(err, &wrong) || !strings.Contains(strings.ReplaceAll(err.Error(), file, "FILE"), test.want) || !strings.Contains(wrong.Hint(), test.hint) {
+			if !errors.As(err, &wrong) || !strings.Contains(strings.ReplaceAll(err.Error(), file, "FILE"), test.want) ||
+				!strings.Contains(wrong.Hint(), test.hint) {
 				t.Errorf("error %v, want %s and a hint of %q", err, test.want, test.hint)
 			}
 			if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, text) {

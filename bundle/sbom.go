@@ -59,7 +59,8 @@ func sbomComponent(c described) cdx.Component {
 		BOMRef: c.Name, Type: cdx.ComponentTypeApplication, Name: c.Name, Version: c.Version,
 	}
 	if c.Digest != "" {
-		out.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: c.Digest}} // of its tar stream, as unzip and zstd -d give it
+		// of its tar stream, as unzip and zstd -d give it
+		out.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: c.Digest}}
 	}
 	if c.License != "" {
 		out.Licenses = &cdx.Licenses{{Expression: c.License}}
@@ -85,7 +86,8 @@ func sbomComponent(c described) cdx.Component {
 			Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: o.SHA256}},
 		}
 		if p, ok := c.packages[o.SHA256]; ok {
-			part.Type, part.Name, part.Version, part.PackageURL = cdx.ComponentTypeLibrary, p.Package, p.Version, p.purl()
+			part.Type, part.Name, part.Version, part.PackageURL = cdx.ComponentTypeLibrary, p.Package, p.Version,
+				p.purl()
 		}
 		if o.URL != "" {
 			part.ExternalReferences = &[]cdx.ExternalReference{{Type: cdx.ERTypeDistribution, URL: o.URL}}

@@ -12,10 +12,13 @@ import (
 func TestSBOM(t *testing.T) {
 	release := payload.Release{FATE: "1.11.4", Platform: "linux/amd64"}
 	components := []described{
-		{Component: payload.Component{Name: "jdk", Version: "8u345", License: "GPL-2.0-only WITH Classpath-exception-2.0", Platform: "linux/amd64", Digest: digestA, Origins: []payload.Origin{
-			{Name: "package.tar.gz!roles/java/files/jdk-8u345.tar.xz", Size: 1, SHA256: digestA},
-			{Name: "extra.deb", URL: "https://example.org/extra.deb", Size: 2, SHA256: emptySHA256},
-		}}, packages: map[string]debInfo{emptySHA256: {Package: "libc++", Version: "1:2.0+b1~x", Architecture: "amd64", Maintainer: "Debian Java <x@y>"}}},
+		{Component: payload.Component{Name: "jdk", Version: "8u345",
+			License: "GPL-2.0-only WITH Classpath-exception-2.0", Platform: "linux/amd64", Digest: digestA,
+			Origins: []payload.Origin{
+				{Name: "package.tar.gz!roles/java/files/jdk-8u345.tar.xz", Size: 1, SHA256: digestA},
+				{Name: "extra.deb", URL: "https://example.org/extra.deb", Size: 2, SHA256: emptySHA256},
+			}}, packages: map[string]debInfo{emptySHA256: {Package: "libc++", Version: "1:2.0+b1~x",
+			Architecture: "amd64", Maintainer: "Debian Java <x@y>"}}},
 		{Component: payload.Component{Name: "fate", Version: "1.11.4", StandIn: true}},
 	}
 	text, err := sbom(release, components)

@@ -42,7 +42,8 @@ func (e *ServerError) Error() string {
 // Hint says how to get such a tree.
 func (e *ServerError) Hint() string {
 	if len(e.Found) == 0 {
-		return "take the server's own archive for any Linux; an archive with more than one directory on top needs strip " +
+		return "take the server's own archive for any Linux; an archive with more than one directory on top needs " +
+			"strip " +
 			"in the lock file"
 	}
 	from := e.Found[0]

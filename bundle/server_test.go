@@ -16,13 +16,14 @@ func TestDatabaseServer(t *testing.T) {
 		files     map[string]string // path -> target of a link; blank: a program
 		hint      string            // blank: it can be started
 	}{
-		"mysql":                  {"mysql", map[string]string{"bin/mysqld": ""}, ""},
-		"mariadb":                {"mariadb", map[string]string{"bin/mariadbd": ""}, ""},
-		"a link":                 {"mariadb", map[string]string{"bin/mysqld": "", "bin/mariadbd": "mysqld"}, ""},
-		"a distribution's":       {"mariadb", map[string]string{"sbin/mariadbd": ""}, "{from: sbin, to: bin}"},
-		"below usr":              {"mysql", map[string]string{"usr/sbin/mysqld": ""}, "{from: usr/sbin, to: bin}"},
-		"mariadb's former name":  {"mariadb", map[string]string{"bin/mysqld": ""}, "ln -s mysqld bin/mariadbd"},
-		"a directory too many":   {"mysql", map[string]string{"mysql-8/x/bin/mysqld": ""}, "{from: mysql-8/x/bin, to: bin}"},
+		"mysql":                 {"mysql", map[string]string{"bin/mysqld": ""}, ""},
+		"mariadb":               {"mariadb", map[string]string{"bin/mariadbd": ""}, ""},
+		"a link":                {"mariadb", map[string]string{"bin/mysqld": "", "bin/mariadbd": "mysqld"}, ""},
+		"a distribution's":      {"mariadb", map[string]string{"sbin/mariadbd": ""}, "{from: sbin, to: bin}"},
+		"below usr":             {"mysql", map[string]string{"usr/sbin/mysqld": ""}, "{from: usr/sbin, to: bin}"},
+		"mariadb's former name": {"mariadb", map[string]string{"bin/mysqld": ""}, "ln -s mysqld bin/mariadbd"},
+		"a directory too many": {"mysql", map[string]string{"mysql-8/x/bin/mysqld": ""},
+			"{from: mysql-8/x/bin, to: bin}"},
 		"no server":              {"mysql", map[string]string{"bin/mysql": ""}, "archive for any Linux"},
 		"no database, no matter": {"jdk", map[string]string{"bin/java": ""}, ""},
 	} {
@@ -49,7 +50,8 @@ func TestDatabaseServer(t *testing.T) {
 			}
 			err = tr.checkServer(c)
 			var refused *ServerError
-			if errors.As(err, &refused) != (test.hint != "") || refused != nil && !strings.Contains(refused.Hint(), test.hint) {
+			if errors.As(err, &refused) != (test.hint != "") || refused != nil &&
+				!strings.Contains(refused.Hint(), test.hint) {
 				t.Errorf("%v, want a hint with %q", err, test.hint)
 			}
 			if err := tr.checkServer(&Component{Name: test.component, StandIn: true}); err != nil {
@@ -64,8 +66,10 @@ func TestAddedDatabaseServer(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "good/bin/mariadbd"), []byte("server"))
 	writeFile(t, filepath.Join(dir, "bad/sbin/mariadbd"), []byte("server"))
-	good := writeFile(t, filepath.Join(dir, "good.tar.gz"), compress(t, "gz", makeTar(t, d("m/"), f("m/bin/mariadbd", "x"))))
-	bad := writeFile(t, filepath.Join(dir, "bad.tar.gz"), compress(t, "gz", makeTar(t, d("m/"), f("m/sbin/mariadbd", "x"))))
+	good := writeFile(t, filepath.Join(dir, "good.tar.gz"), compress(t, "gz",
+		makeTar(t, d("m/"), f("m/bin/mariadbd", "x"))))
+	bad := writeFile(t, filepath.Join(dir, "bad.tar.gz"), compress(t, "gz",
+		makeTar(t, d("m/"), f("m/sbin/mariadbd", "x"))))
 	for _, test := range []struct {
 		path  string
 		strip int

@@ -86,7 +86,8 @@ func (t *tree) add(o *origin, e entry, body io.Reader) error {
 	case kindHardlink:
 		shared := t.nodes[o.placed[e.target]]
 		if shared == nil || shared.from != o || shared.kind == kindDir {
-			return refuse(fmt.Sprintf("is a hard link to %q, which is not an earlier file of the source", e.target), "include the file it shares too, or exclude this one")
+			return refuse(fmt.Sprintf("is a hard link to %q, which is not an earlier file of the source", e.target),
+				"include the file it shares too, or exclude this one")
 		}
 		n.kind, n.mode, n.blob, n.target, n.stored = shared.kind, shared.mode, shared.blob, shared.target, shared.stored
 	}

@@ -18,7 +18,8 @@ import (
 
 // wheelName is the file name of a wheel: project, version, an optional build number, and the tags for which Python
 // implementations, binary interfaces and platforms it is made, each possibly several joined by dots (PEP 425).
-var wheelName = regexp.MustCompile(`^([A-Za-z0-9._]+)-([A-Za-z0-9._+!]+)(?:-[0-9][A-Za-z0-9._]*)?-([a-z0-9._]+)-([a-z0-9._]+)-([A-Za-z0-9._]+)\.whl$`)
+var wheelName = regexp.MustCompile(
+	`^([A-Za-z0-9._]+)-([A-Za-z0-9._+!]+)(?:-[0-9][A-Za-z0-9._]*)?-([a-z0-9._]+)-([a-z0-9._]+)-([A-Za-z0-9._]+)\.whl$`)
 
 // wheelTarget is where wheels go: a Python environment of one version on one platform.
 type wheelTarget struct {
@@ -169,7 +170,8 @@ func (w *wheel) visit(e entry, body io.Reader) error {
 	case "data":
 		e.path = rest
 	case "headers":
-		e.path = path.Join(fmt.Sprintf("include/python3.%d", w.set.target.minor), strings.SplitN(w.stem, "-", 2)[0], rest)
+		e.path = path.Join(fmt.Sprintf("include/python3.%d", w.set.target.minor),
+			strings.SplitN(w.stem, "-", 2)[0], rest)
 	case "scripts":
 		return w.addScript(e, rest, body)
 	default:
@@ -200,7 +202,8 @@ func (w *wheel) addScript(e entry, name string, body io.Reader) error {
 }
 
 // entryPoint is "name = package.module:object.attribute [extras]" (entry points specification, PyPA).
-var entryPoint = regexp.MustCompile(`^([A-Za-z0-9._-]+)\s*=\s*([A-Za-z_][\w.]*)\s*:\s*([A-Za-z_]\w*)([\w.]*)\s*(?:\[.*\])?$`)
+var entryPoint = regexp.MustCompile(
+	`^([A-Za-z0-9._-]+)\s*=\s*([A-Za-z_][\w.]*)\s*:\s*([A-Za-z_]\w*)([\w.]*)\s*(?:\[.*\])?$`)
 
 // addPrograms generates the programs that entry_points.txt names.
 func (w *wheel) addPrograms(refuse func(string) error) error {
@@ -220,7 +223,8 @@ func (w *wheel) addPrograms(refuse func(string) error) error {
 		if m == nil {
 			return refuse(fmt.Sprintf("has the entry point %q", line))
 		}
-		text := fmt.Sprintf("%simport sys\nfrom %s import %s\nif __name__ == \"__main__\":\n    sys.exit(%s%s())\n", launcher, m[2], m[3], m[3], m[4])
+		text := fmt.Sprintf("%simport sys\nfrom %s import %s\nif __name__ == \"__main__\":\n    sys.exit(%s%s())\n",
+			launcher, m[2], m[3], m[3], m[4])
 		e := entry{path: path.Join("bin", m[1]), kind: kindFile, mode: 0o755, size: int64(len(text))}
 		if err := w.set.add(e, strings.NewReader(text)); err != nil {
 			return err

@@ -57,7 +57,8 @@ func overlap(archive string, files []*zip.File) error {
 	slices.SortFunc(bodies, func(a, b body) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
 	for i := 1; i < len(bodies); i++ {
 		if a, b := bodies[i-1], bodies[i]; b.from < a.to {
-			return &ArchiveError{Archive: archive, Entry: b.name, Reason: fmt.Sprintf("shares its data with entry %q", a.name)}
+			return &ArchiveError{Archive: archive, Entry: b.name,
+				Reason: fmt.Sprintf("shares its data with entry %q", a.name)}
 		}
 	}
 	return nil

@@ -111,7 +111,8 @@ func directory(start int64, members []member, comment string) []byte {
 		b = le.AppendUint64(b, uint64(m.size))
 		b = le.AppendUint64(b, uint64(m.offset))
 	}
-	return append(b, endRecords(trailer{count: uint64(len(members)), size: int64(len(b)), start: start, comment: comment})...)
+	return append(b, endRecords(trailer{count: uint64(len(members)), size: int64(len(b)),
+		start: start, comment: comment})...)
 }
 
 // trailer is what the three end records say.
@@ -165,7 +166,8 @@ func parseTrailer(tail []byte, size int64) (trailer, error) {
 		return trailer{}, errTrailer
 	}
 	le := binary.LittleEndian
-	t := trailer{count: le.Uint64(tail[24:]), size: int64(le.Uint64(tail[40:])), start: int64(le.Uint64(tail[48:])), comment: comment}
+	t := trailer{count: le.Uint64(tail[24:]), size: int64(le.Uint64(tail[40:])), start: int64(le.Uint64(tail[48:])),
+		comment: comment}
 	if t.start < 0 || t.start > size || t.size < 0 || t.size != size-int64(n)-t.start ||
 		!bytes.Equal(endRecords(t), tail) {
 		return trailer{}, errors.New("the end records are damaged")

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// benchTar returns a tar stream to measure with: the file that PAYLOAD_BENCH_TAR names, for figures that mean something, or
-// else 64 MiB of made-up files.
+// benchTar returns a tar stream to measure with: the file that PAYLOAD_BENCH_TAR names, for figures that mean
+// something, or else 64 MiB of made-up files.
 func benchTar(b testing.TB) []byte {
 	b.Helper()
 	if path := os.Getenv("PAYLOAD_BENCH_TAR"); path != "" {
@@ -48,7 +48,8 @@ func syntheticTar(b testing.TB, size int) []byte {
 		for body.Len() < n {
 			body.WriteString(words[int(r.ExpFloat64()*500)%len(words)])
 		}
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("dir%d/%d", i/50, i), Mode: 0o644, Size: int64(body.Len())}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("dir%d/%d", i/50, i), Mode: 0o644,
+			Size: int64(body.Len())}
 		if err := w.WriteHeader(h); err != nil {
 			b.Fatal(err)
 		}
@@ -93,8 +94,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkExtract writes below TMPDIR. Each tree is removed before the next is written, which some file systems make slower
-// than the writing of a first tree; a tmpfs does not.
+// BenchmarkExtract writes below TMPDIR. Each tree is removed before the next is written, which some file systems make
+// slower than the writing of a first tree; a tmpfs does not.
 func BenchmarkExtract(b *testing.B) {
 	data := benchTar(b)
 	for _, level := range []int{7, 0} {
@@ -109,7 +110,8 @@ func BenchmarkExtract(b *testing.B) {
 				target := filepath.Join(b.TempDir(), "tree")
 				b.SetBytes(int64(len(data)))
 				for b.Loop() {
-					if err := p.Extract(context.Background(), "tree", target, ExtractOptions{UID: -1, GID: -1, Workers: workers}); err != nil {
+					if err := p.Extract(context.Background(), "tree", target,
+						ExtractOptions{UID: -1, GID: -1, Workers: workers}); err != nil {
 						b.Fatal(err)
 					}
 					b.StopTimer()
@@ -127,10 +129,12 @@ func hugeAppliance(t testing.TB) string {
 	const frames, size = 700, 6_200_000
 	c := Component{Name: "x", Version: "1", Codec: CodecZstd, Member: "x.tar.zst", Digest: hexSHA256(nil)}
 	for i := range int64(frames) {
-		c.Frames = append(c.Frames, Frame{Offset: i * size, Size: size, RawSize: MaxFrame, SHA256: hexSHA256([]byte{byte(i)})})
+		c.Frames = append(c.Frames, Frame{Offset: i * size, Size: size, RawSize: MaxFrame,
+			SHA256: hexSHA256([]byte{byte(i)})})
 	}
 	stub := testStub(5000)
-	m := &Manifest{Schema: Schema, Release: Release{FATE: "1", Platform: "linux/amd64"}, Stub: Blob{Size: 5000, SHA256: hexSHA256(stub)}, Components: []Component{c}}
+	m := &Manifest{Schema: Schema, Release: Release{FATE: "1", Platform: "linux/amd64"},
+		Stub: Blob{Size: 5000, SHA256: hexSHA256(stub)}, Components: []Component{c}}
 	text, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +181,8 @@ func TestOpenReadsLittle(t *testing.T) {
 		t.Fatalf("the appliance has only %d bytes", info.Size())
 	}
 	counting := &countingFile{File: f}
-	p, err := open(&source{path: f.Name(), size: info.Size(), parts: []part{{file: counting, name: f.Name(), size: info.Size()}}})
+	p, err := open(&source{path: f.Name(), size: info.Size(),
+		parts: []part{{file: counting, name: f.Name(), size: info.Size()}}})
 	if err != nil {
 		t.Fatal(err)
 	}

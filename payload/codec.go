@@ -29,7 +29,8 @@ func newEncoder(codec string, level int) (encoder, error) {
 			l = zstd.EncoderLevelFromZstd(level)
 		}
 		// The window spans the whole frame; readers hold the frame in memory anyway.
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(l), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(MaxFrame))
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(l), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(MaxFrame))
 		return zstdEncoder{e}, err
 	case CodecXZ:
 		return xzEncoder{}, nil
@@ -96,7 +97,8 @@ type decoder interface {
 func newDecoder(codec string, size int64) (decoder, error) {
 	switch codec {
 	case CodecZstd:
-		// sha256 over the compressed bytes has been checked by then, so the frame's own checksum is for stock tools only.
+		// sha256 over the compressed bytes has been checked by then, so the frame's own checksum is for stock tools
+		// only.
 		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxFrame),
 			zstd.WithDecoderMaxWindow(MaxFrame), zstd.WithDecodeAllCapLimit(true), zstd.IgnoreChecksum(true))
 		return &zstdDecoder{z: z, buf: newBuffer(size + zstdSlack)}, err

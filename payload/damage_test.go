@@ -77,7 +77,8 @@ func TestExtraBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, extra := range [][]byte{{0}, []byte("\n"), make([]byte, 512), make([]byte, 70_000), whole[a.m.Stub.Size:], whole} {
+	for _, extra := range [][]byte{{0}, []byte("\n"), make([]byte, 512), make([]byte, 70_000),
+		whole[a.m.Stub.Size:], whole} {
 		if err := os.WriteFile(a.path, append(whole[:len(whole):len(whole)], extra...), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -138,11 +139,12 @@ func manyFrames(t testing.TB) testAppliance {
 		t.Fatal(err)
 	}
 	sample := makeTar(t, sampleEntries())
-	return writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame, Key: &key}, map[string][]byte{"one": sample, "two": sample})
+	return writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame, Key: &key},
+		map[string][]byte{"one": sample, "two": sample})
 }
 
-// On a larger appliance with many frames: a change at a random place is seen by Verify at the right place, and nothing at all
-// is unpacked, whichever part of the file the change is in.
+// On a larger appliance with many frames: a change at a random place is seen by Verify at the right place, and nothing
+// at all is unpacked, whichever part of the file the change is in.
 func TestFlippedBytes(t *testing.T) {
 	a := manyFrames(t)
 	f, err := os.OpenFile(a.path, os.O_RDWR, 0)
@@ -209,7 +211,8 @@ func extractWhole(path, dir string) error {
 
 // Of several damaged places the first is reported, by however many workers.
 func TestFirstDamageIsReported(t *testing.T) {
-	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, sampleEntries())})
+	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame},
+		map[string][]byte{"sample": makeTar(t, sampleEntries())})
 	p, err := Open(a.path)
 	if err != nil {
 		t.Fatal(err)

@@ -16,9 +16,9 @@ import (
 // largeFile is the size from which writing a file to disk begins at once, rather than with the final sync.
 const largeFile = 1 << 20
 
-// destination is the tree below a staging directory. Every name is looked up in an open directory, one element at a time
-// and never through a symbolic link, so nothing is written outside whatever names a payload has. Links are made after
-// everything else.
+// destination is the tree below a staging directory. Every name is looked up in an open directory, one element at a
+// time and never through a symbolic link, so nothing is written outside whatever names a payload has. Links are made
+// after everything else.
 type destination struct {
 	c     *Component
 	s     *staging
@@ -205,7 +205,8 @@ func (d *destination) finish(ctx context.Context) error {
 			return err
 		}
 	} else if d.files != d.c.Files || d.size != d.c.Size || len(d.dirs) != d.c.Dirs || len(d.links) != d.c.Links {
-		return badContent("it has %d files with %d bytes, %d directories and %d links, the manifest says %d with %d, %d and %d",
+		return badContent("it has %d files with %d bytes, %d directories and %d links, the manifest says %d with %d, "+
+			"%d and %d",
 			d.files, d.size, len(d.dirs), len(d.links), d.c.Files, d.c.Size, d.c.Dirs, d.c.Links)
 	}
 	for name := range d.made {
@@ -254,7 +255,8 @@ func (d *destination) makeLink(dirs, from *dirStack, e entry) error {
 		}
 		err = unix.Linkat(dir, target, parent, base, 0)
 		if err == unix.EPERM { // how Linux says that it is a directory
-			return &contentError{fmt.Sprintf("entry %q is a hard link to %q, which is not a file", e.name, e.target), err}
+			return &contentError{fmt.Sprintf("entry %q is a hard link to %q, which is not a file", e.name, e.target),
+				err}
 		}
 		return err
 	}
@@ -262,7 +264,8 @@ func (d *destination) makeLink(dirs, from *dirStack, e entry) error {
 		return err
 	}
 	if d.o.UID >= 0 || d.o.GID >= 0 {
-		if err := unix.Fchownat(parent, base, max(d.o.UID, -1), max(d.o.GID, -1), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err := unix.Fchownat(parent, base, max(d.o.UID, -1), max(d.o.GID, -1),
+			unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return err
 		}
 	}
@@ -295,7 +298,8 @@ func (d *destination) finishDirs(ctx context.Context, dirs *dirStack) error {
 
 func (d *destination) finishDir(parent int, base string, state dirState) error {
 	if d.o.UID >= 0 || d.o.GID >= 0 {
-		if err := unix.Fchownat(parent, base, max(d.o.UID, -1), max(d.o.GID, -1), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err := unix.Fchownat(parent, base, max(d.o.UID, -1), max(d.o.GID, -1),
+			unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,8 @@ type entry struct {
 	target string // of a link
 }
 
-// newEntry makes an entry of what a tar stream from elsewhere says. An entry for the root itself ("./") has an empty name.
+// newEntry makes an entry of what a tar stream from elsewhere says. An entry for the root itself ("./") has an empty
+// name.
 func newEntry(h *tar.Header) (entry, error) {
 	e := entry{
 		name:  strings.TrimPrefix(h.Name, "./"),
@@ -106,7 +107,8 @@ func (k kind) String() string {
 // come first, so they climb real directories, and not more of them than the link is deep.
 func checkSymlink(name, target string) error {
 	if target == "" || len(target) > maxText || !isPath(target) {
-		return fmt.Errorf("the link target %.60q is empty, too long, or not UTF-8 text without control characters", target)
+		return fmt.Errorf("the link target %.60q is empty, too long, or not UTF-8 text without control characters",
+			target)
 	}
 	if path.IsAbs(target) {
 		return fmt.Errorf("the link target %q is absolute", target)
@@ -136,8 +138,8 @@ type treeEntry struct {
 	file string // for files: the name it was stored under
 }
 
-// add takes e into the tree, and returns the directories above it that had no entry of their own yet. A hard link to a hard
-// link becomes one to the file itself, so that a reader need not make them in order.
+// add takes e into the tree, and returns the directories above it that had no entry of their own yet. A hard link to a
+// hard link becomes one to the file itself, so that a reader need not make them in order.
 func (t tree) add(e *entry) (missing []string, err error) {
 	if _, ok := t[e.name]; ok {
 		return nil, fmt.Errorf("entry %q is listed twice, or after an entry below it", e.name)

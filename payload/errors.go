@@ -13,7 +13,8 @@ func (noPayload) Error() string { return "this program carries no payload" }
 
 // Hint names the tools that silently cut a payload off: they copy only what the ELF headers mention.
 func (noPayload) Hint() string {
-	return "use the whole appliance file, or name one with --payload FILE; if this file was an appliance once, strip or objcopy has cut its payload off"
+	return "use the whole appliance file, or name one with --payload FILE; if this file was an appliance once, strip " +
+		"or objcopy has cut its payload off"
 }
 
 // CorruptError says that an appliance is damaged, incomplete, or not made by a Writer.

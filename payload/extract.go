@@ -18,8 +18,8 @@ type ExtractOptions struct {
 	// Workers is how many frames are unpacked at once; 0 means one for each processor, at most maxWorkers, and with xz
 	// maxXZWorkers. Each takes about 33 MB, with xz 45. Extractions of the same Payload at the same time share them.
 	Workers int
-	// Whole proves the rest of the appliance too, as Verify does, before anything gets its name: program, other members,
-	// and components that are not unpacked.
+	// Whole proves the rest of the appliance too, as Verify does, before anything gets its name: program, other
+	// members, and components that are not unpacked.
 	Whole bool
 	// AllowNoExec lets a component be unpacked where the system will not run its programs.
 	AllowNoExec bool
@@ -39,9 +39,9 @@ type Target struct {
 }
 
 // Extract unpacks a component to the directory target, which must not exist while its parent must. A frame's bytes are
-// written only after its sha256 was checked, and to a staging directory beside target, which takes its name when everything
-// is on the disk. So target is complete or absent: after an error or the end of ctx the staging directory is removed, and
-// one that a killed process left is removed by the next Extract to the same target.
+// written only after its sha256 was checked, and to a staging directory beside target, which takes its name when
+// everything is on the disk. So target is complete or absent: after an error or the end of ctx the staging directory is
+// removed, and one that a killed process left is removed by the next Extract to the same target.
 //
 // If the program has a compiled-in public key, the payload must be signed with it.
 func (p *Payload) Extract(ctx context.Context, name, target string, o ExtractOptions) error {
@@ -111,7 +111,8 @@ func (x *extraction) plan(targets []Target) error {
 			return fmt.Errorf("cannot extract %q from %s: there is no such component", t.Component, x.p.src.path)
 		}
 		if byMember[c.Member] != nil {
-			return fmt.Errorf("cannot extract %s to %s: it is extracted to %s already", c.Name, t.Path, byMember[c.Member].target)
+			return fmt.Errorf("cannot extract %s to %s: it is extracted to %s already", c.Name, t.Path,
+				byMember[c.Member].target)
 		}
 		byMember[c.Member] = &job{p: x.p, c: &c, target: t.Path, parent: t.Parent, only: t.only}
 		total += c.TarSize()
@@ -148,7 +149,8 @@ func (x *extraction) stage() error {
 	}
 	for _, j := range x.jobs {
 		var err error
-		if j.staging, err = newStaging(Target{Path: j.target, Parent: j.parent}, need[filepath.Dir(j.target)], x.o); err != nil {
+		if j.staging, err = newStaging(Target{Path: j.target, Parent: j.parent},
+			need[filepath.Dir(j.target)], x.o); err != nil {
 			return j.failed(err)
 		}
 		j.unpacker = newUnpacker(j.c, j.staging, j.only, x.o, x.progress)
@@ -225,7 +227,8 @@ func (j *job) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	if space := new(SpaceError); !errors.As(err, &space) && (errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)) {
+	if space := new(SpaceError); !errors.As(err, &space) && (errors.Is(err, unix.ENOSPC) ||
+		errors.Is(err, unix.EDQUOT)) {
 		err = &SpaceError{Path: filepath.Dir(j.target), Need: j.staging.need, Err: err}
 	}
 	return fmt.Errorf("cannot extract %s to %s: %w", j.c.Name, j.target, err)

@@ -114,7 +114,8 @@ func TestExtractAllOrNothing(t *testing.T) {
 }
 
 func TestInterruptedExtract(t *testing.T) {
-	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, sampleEntries())})
+	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame},
+		map[string][]byte{"sample": makeTar(t, sampleEntries())})
 	p, err := Open(a.path)
 	if err != nil {
 		t.Fatal(err)
@@ -124,11 +125,12 @@ func TestInterruptedExtract(t *testing.T) {
 	for n := range len(a.m.Components[0].Frames) {
 		ctx, cancel := context.WithCancel(context.Background())
 		calls := 0
-		err := p.Extract(ctx, "sample", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1, Workers: 2, Progress: func(done, total int64) {
-			if calls++; calls > n {
-				cancel()
-			}
-		}})
+		err := p.Extract(ctx, "sample", filepath.Join(dir, "x"),
+			ExtractOptions{UID: -1, GID: -1, Workers: 2, Progress: func(done, total int64) {
+				if calls++; calls > n {
+					cancel()
+				}
+			}})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("interrupted after %d frames: error %v", n, err)
 		}
@@ -172,10 +174,12 @@ func TestStalePartials(t *testing.T) {
 	if err := flock(running); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Extract(context.Background(), "one", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1}); err != nil {
+	if err := p.Extract(context.Background(), "one", filepath.Join(dir, "x"),
+		ExtractOptions{UID: -1, GID: -1}); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]bool{stale: false, live: true, other: true, file: true, filepath.Join(dir, "x", "a", "b"): true} {
+	for path, want := range map[string]bool{stale: false, live: true, other: true, file: true,
+		filepath.Join(dir, "x", "a", "b"): true} {
 		if _, err := os.Lstat(path); (err == nil) != want {
 			t.Errorf("%s: exists is %v, want %v", path, err == nil, want)
 		}
@@ -186,7 +190,8 @@ func TestExtractOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give files away")
 	}
-	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, sampleEntries())})
+	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame},
+		map[string][]byte{"sample": makeTar(t, sampleEntries())})
 	p, err := Open(a.path)
 	if err != nil {
 		t.Fatal(err)

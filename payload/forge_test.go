@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// rewrite copies the appliance at path with another manifest, which does not have to be true or even valid, and with end
-// records that fit it: what someone could make who knows the format but not the key.
+// rewrite copies the appliance at path with another manifest, which does not have to be true or even valid, and with
+// end records that fit it: what someone could make who knows the format but not the key.
 func rewrite(t testing.TB, path string, change func(m *Manifest)) string {
 	t.Helper()
 	p, err := Open(path)
@@ -66,7 +66,8 @@ type forgedFrame struct {
 	continues *Continuation
 }
 
-// forgeComponent writes an appliance with one component "x" of the given frames and counts, past all checks of a Writer.
+// forgeComponent writes an appliance with one component "x" of the given frames and counts, past all checks of a
+// Writer.
 func forgeComponent(t testing.TB, counts Component, frames ...forgedFrame) string {
 	t.Helper()
 	c := counts
@@ -81,12 +82,14 @@ func forgeComponent(t testing.TB, counts Component, frames ...forgedFrame) strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Frames = append(c.Frames, Frame{Offset: int64(len(data)), Size: int64(len(stored)), RawSize: int64(len(f.raw)), SHA256: hexSHA256(stored), Continues: f.continues})
+		c.Frames = append(c.Frames, Frame{Offset: int64(len(data)), Size: int64(len(stored)),
+			RawSize: int64(len(f.raw)), SHA256: hexSHA256(stored), Continues: f.continues})
 		data = append(data, stored...)
 	}
 	c.CRC32 = crc32.ChecksumIEEE(data)
 	stub := testStub(5000)
-	m := &Manifest{Schema: Schema, Release: Release{FATE: "1", Platform: "linux/amd64"}, Stub: Blob{Size: 5000, SHA256: hexSHA256(stub)}, Components: []Component{c}}
+	m := &Manifest{Schema: Schema, Release: Release{FATE: "1", Platform: "linux/amd64"},
+		Stub: Blob{Size: 5000, SHA256: hexSHA256(stub)}, Components: []Component{c}}
 	text, err := m.encode()
 	if err != nil {
 		t.Fatal(err)

@@ -51,7 +51,8 @@ func TestFormatIsStable(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame, Key: &key}, map[string][]byte{
-		"tree": makeTar(t, []testEntry{{name: "bin/run", body: "#!/bin/sh\n", mode: 0o755}, {name: "big", body: strings.Repeat("0123456789", 20_000)}}),
+		"tree": makeTar(t, []testEntry{{name: "bin/run", body: "#!/bin/sh\n", mode: 0o755},
+			{name: "big", body: strings.Repeat("0123456789", 20_000)}}),
 	})
 	if *update {
 		b, err := os.ReadFile(a.path)
@@ -98,7 +99,8 @@ RWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAkA5h/rWR
 func TestAnyTree(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		entries := randomEntries(r)
-		o := WriterOptions{Level: 1, FrameSize: tarBlock * rapid.IntRange(minFrame/tarBlock, 1000).Draw(r, "blocks"), Workers: rapid.IntRange(1, 3).Draw(r, "writers")}
+		o := WriterOptions{Level: 1, FrameSize: tarBlock * rapid.IntRange(minFrame/tarBlock, 1000).Draw(r, "blocks"),
+			Workers: rapid.IntRange(1, 3).Draw(r, "writers")}
 		a := writeAppliance(t, o, map[string][]byte{"tree": makeTar(t, entries)})
 		c := a.m.Components[0]
 		dir, err := extractTo(t, a.path, "tree", ExtractOptions{Workers: rapid.IntRange(1, 3).Draw(r, "readers")})
@@ -114,12 +116,14 @@ func TestAnyTree(t *testing.T) {
 			if want := fmt.Sprintf("-%s ", perm(e.mode)); e.flag == 0 && !strings.HasPrefix(got[name], want) {
 				r.Errorf("%s is %.20q, want mode %s", name, got[name], want)
 			}
-			if e.flag == 0 && len(e.body) > 100 && !strings.Contains(got[name], fmt.Sprintf(" %d %x ", len(e.body), sum([]byte(e.body)))) {
+			if e.flag == 0 && len(e.body) > 100 && !strings.Contains(got[name],
+				fmt.Sprintf(" %d %x ", len(e.body), sum([]byte(e.body)))) {
 				r.Errorf("%s has another content: %.40s", name, got[name])
 			}
 		}
 		if len(got)-1 != c.Files+c.Dirs+c.Links {
-			r.Errorf("%d entries were extracted, the manifest has %d files, %d directories and %d links", len(got)-1, c.Files, c.Dirs, c.Links)
+			r.Errorf("%d entries were extracted, the manifest has %d files, %d directories and %d links", len(got)-1,
+				c.Files, c.Dirs, c.Links)
 		}
 	})
 }
@@ -131,7 +135,8 @@ func randomEntries(r *rapid.T) []testEntry {
 	var files []string
 	for i := range rapid.IntRange(0, 30).Draw(r, "entries") {
 		dir := rapid.SampledFrom([]string{"", "a/", "a/b/", "c/d/e/f/"}).Draw(r, "dir")
-		e := testEntry{name: fmt.Sprintf("%s%d", dir, i), mode: int64(rapid.SampledFrom([]int{0o644, 0o755, 0o600, 0o444}).Draw(r, "mode"))}
+		e := testEntry{name: fmt.Sprintf("%s%d", dir, i),
+			mode: int64(rapid.SampledFrom([]int{0o644, 0o755, 0o600, 0o444}).Draw(r, "mode"))}
 		switch kind := rapid.IntRange(0, 9).Draw(r, "kind"); {
 		case kind == 0:
 			e.name, e.flag, e.mode = e.name+"/", '5', 0o755
@@ -140,7 +145,8 @@ func randomEntries(r *rapid.T) []testEntry {
 		case kind == 2 && len(files) > 0:
 			e.flag, e.target = '1', rapid.SampledFrom(files).Draw(r, "target")
 		default:
-			size := rapid.SampledFrom([]int{0, 1, 511, 512, 513, 4096, 60_000, 65_536, 200_000, 1_000_000}).Draw(r, "size")
+			size := rapid.SampledFrom([]int{0, 1, 511, 512, 513, 4096, 60_000, 65_536, 200_000, 1_000_000}).Draw(r,
+				"size")
 			e.body = randomText(uint64(i), size)
 			files = append(files, e.name)
 		}
@@ -178,7 +184,8 @@ func memorySource(b []byte) *source {
 		*bytes.Reader
 		io.Closer
 	}
-	return &source{path: "memory", size: int64(len(b)), parts: []part{{file: file{bytes.NewReader(b), io.NopCloser(nil)}, name: "memory", size: int64(len(b))}}}
+	return &source{path: "memory", size: int64(len(b)),
+		parts: []part{{file: file{bytes.NewReader(b), io.NopCloser(nil)}, name: "memory", size: int64(len(b))}}}
 }
 
 // shell runs a command line with stock tools, and skips the test where one of them is not installed.
@@ -206,17 +213,21 @@ func TestStockTools(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := writeAppliance(t, WriterOptions{Codec: codec, Level: 1, FrameSize: minFrame, Key: &key}, map[string][]byte{"sample": makeTar(t, sampleEntries())})
+			a := writeAppliance(t, WriterOptions{Codec: codec, Level: 1, FrameSize: minFrame, Key: &key},
+				map[string][]byte{"sample": makeTar(t, sampleEntries())})
 			dir := filepath.Dir(a.path)
 			member := a.m.Components[0].Member
-			if out := shell(t, dir, "unzip -t appliance", "unzip"); strings.Contains(out, "warning") || !strings.Contains(out, "No errors detected") {
+			if out := shell(t, dir, "unzip -t appliance", "unzip"); strings.Contains(out, "warning") ||
+				!strings.Contains(out, "No errors detected") {
 				t.Error(out)
 			}
-			if out := shell(t, dir, "zipinfo appliance "+member, "zipinfo"); !strings.Contains(out, "-rw-r--r--") || !strings.Contains(out, "stor") {
+			if out := shell(t, dir, "zipinfo appliance "+member, "zipinfo"); !strings.Contains(out, "-rw-r--r--") ||
+				!strings.Contains(out, "stor") {
 				t.Error(out)
 			}
 			shell(t, dir, fmt.Sprintf("unzip -p appliance %s | %s -t", member, tool), "unzip", tool)
-			shell(t, dir, fmt.Sprintf("mkdir stock; unzip -p appliance %s | %s -dc | tar -xp -C stock", member, tool), "unzip", tool, "tar")
+			shell(t, dir, fmt.Sprintf("mkdir stock; unzip -p appliance %s | %s -dc | tar -xp -C stock", member, tool),
+				"unzip", tool, "tar")
 			want := sampleTree()
 			delete(want, ".")
 			got := readTree(t, filepath.Join(dir, "stock"))
@@ -224,17 +235,22 @@ func TestStockTools(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			if out := shell(t, dir, fmt.Sprintf("unzip -p appliance %s | %s -dc | sha256sum", member, tool), "unzip", tool, "sha256sum"); !strings.HasPrefix(out, a.m.Components[0].Digest) {
+			if out := shell(t, dir, fmt.Sprintf("unzip -p appliance %s | %s -dc | sha256sum", member, tool), "unzip",
+				tool, "sha256sum"); !strings.HasPrefix(out, a.m.Components[0].Digest) {
 				t.Errorf("sha256sum of the tar stream is %s, the manifest has %s", out, a.m.Components[0].Digest)
 			}
 			frame := a.m.Components[0].Frames[2]
-			out := shell(t, dir, fmt.Sprintf("unzip -p appliance %s > member; dd if=member of=frame iflag=skip_bytes,count_bytes skip=%d count=%d status=none; sha256sum < frame; %s -dc < frame | wc -c", member, frame.Offset, frame.Size, tool), "unzip", tool)
+			out := shell(t, dir,
+				fmt.Sprintf("unzip -p appliance %s > member; dd if=member of=frame iflag=skip_bytes,count_bytes "+
+					"skip=%d count=%d status=none; sha256sum < frame; %s -dc < frame | wc -c", member,
+					frame.Offset, frame.Size, tool), "unzip", tool)
 			if want := fmt.Sprintf("%s  -\n%d\n", frame.SHA256, frame.RawSize); out != want {
 				t.Errorf("a frame alone: %q, want %q", out, want)
 			}
 			shell(t, dir, "unzip -p appliance manifest.json | python3 -m json.tool", "unzip", "python3")
 			t.Run("minisign", func(t *testing.T) {
-				shell(t, dir, "unzip -o -q appliance manifest.json manifest.sig; minisign -V -m manifest.json -x manifest.sig -P "+pub.String(), "unzip", "minisign")
+				shell(t, dir, "unzip -o -q appliance manifest.json manifest.sig; minisign -V -m manifest.json -x "+
+					"manifest.sig -P "+pub.String(), "unzip", "minisign")
 			})
 		})
 	}
@@ -270,7 +286,8 @@ func TestForeignCompressor(t *testing.T) {
 			t.Logf("%s is not installed", test.name)
 			continue
 		}
-		w := newTestWriter(t, WriterOptions{Codec: test.codec, Compressor: &Compressor{Name: "test", Compress: test.compress}})
+		w := newTestWriter(t, WriterOptions{Codec: test.codec,
+			Compressor: &Compressor{Name: "test", Compress: test.compress}})
 		err := w.AddComponent(context.Background(), Component{Name: "sample", Version: "1"}, bytes.NewReader(content))
 		if test.want != "" {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -296,7 +313,9 @@ func TestForeignCompressor(t *testing.T) {
 
 func TestStockToolsOnParts(t *testing.T) {
 	path, _, _ := splitSample(t, 1<<20)
-	shell(t, filepath.Dir(path), "sha256sum -c appliance.sha256 && cat appliance.part??? > appliance && unzip -t appliance", "sha256sum", "unzip")
+	shell(t, filepath.Dir(path),
+		"sha256sum -c appliance.sha256 && cat appliance.part??? > appliance && unzip -t appliance",
+		"sha256sum", "unzip")
 	if err := check(path); err != nil {
 		t.Error(err)
 	}

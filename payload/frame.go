@@ -23,8 +23,8 @@ func badContent(format string, args ...any) error {
 	return &contentError{reason: fmt.Sprintf(format, args...)}
 }
 
-// frameReader reads, checks and decodes frames, for one goroutine at a time. What it returns is valid until the next call.
-// It has one buffer for the largest frame there is, whichever component that belongs to.
+// frameReader reads, checks and decodes frames, for one goroutine at a time. What it returns is valid until the next
+// call. It has one buffer for the largest frame there is, whichever component that belongs to.
 type frameReader struct {
 	p        *Payload
 	stored   []byte
@@ -104,7 +104,8 @@ func (r *frameReader) read(j *job, i int) ([]byte, error) {
 		return nil, r.p.readError(j.c.Name, at, err)
 	}
 	if hexSHA256(stored) != f.SHA256 {
-		return nil, r.p.corruptRange(j.c.Name, at, f.Size, fmt.Sprintf("the sha256 of frame %d is not the one in the manifest", i), nil)
+		return nil, r.p.corruptRange(j.c.Name, at, f.Size,
+			fmt.Sprintf("the sha256 of frame %d is not the one in the manifest", i), nil)
 	}
 	dec, err := r.decoder(j.c.Codec)
 	if err != nil {

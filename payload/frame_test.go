@@ -74,7 +74,8 @@ func TestExtractAtTheSameTime(t *testing.T) {
 		group.Go(func() {
 			component := []string{"one", "two"}[i%2]
 			target := filepath.Join(dir, fmt.Sprint(i))
-			if err := p.Extract(t.Context(), component, target, ExtractOptions{UID: -1, GID: -1, Workers: 1 + i%3}); err != nil {
+			if err := p.Extract(t.Context(), component, target,
+				ExtractOptions{UID: -1, GID: -1, Workers: 1 + i%3}); err != nil {
 				t.Error(err)
 				return
 			}

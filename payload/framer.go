@@ -55,8 +55,8 @@ func newFramer(out io.Writer, c Component, size int, free chan *piece) *framer {
 	}
 }
 
-// whole is the size from which a file may be spread over frames. Smaller ones move to the next frame whole, which wastes
-// little and leaves few files that several workers have to share.
+// whole is the size from which a file may be spread over frames. Smaller ones move to the next frame whole, which
+// wastes little and leaves few files that several workers have to share.
 func (f *framer) whole() int64 { return int64(f.size / 16) }
 
 // run stores stream and returns the component with everything computed.

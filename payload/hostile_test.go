@@ -15,7 +15,8 @@ func stream(entries ...entry) []byte {
 	return append(partStream(entries...), zeros[:]...)
 }
 
-// partStream is a canonical tar stream of entries without an end. The data of each file is as many letters x as it has bytes.
+// partStream is a canonical tar stream of entries without an end. The data of each file is as many letters x as it has
+// bytes.
 func partStream(entries ...entry) []byte {
 	var b []byte
 	for _, e := range entries {
@@ -49,12 +50,13 @@ func TestWriterRefuses(t *testing.T) {
 		"hard link to nothing":     {[]testEntry{{name: "a", flag: tar.TypeLink, target: "b"}}, `"b"`},
 		"hard link outside":        {[]testEntry{{name: "a", flag: tar.TypeLink, target: "../b"}}, "../b"},
 		"hard link to a later one": {[]testEntry{{name: "a", flag: tar.TypeLink, target: "b"}, {name: "b"}}, `"b"`},
-		"hard link to a directory": {[]testEntry{{name: "b/", flag: tar.TypeDir}, {name: "a", flag: tar.TypeLink, target: "b"}}, `"b"`},
-		"file twice":               {[]testEntry{{name: "a"}, {name: "a"}}, "twice"},
-		"directory twice":          {[]testEntry{{name: "a/", flag: tar.TypeDir}, {name: "a", flag: tar.TypeDir}}, "twice"},
-		"file and directory":       {[]testEntry{{name: "a"}, {name: "a/", flag: tar.TypeDir}}, "twice"},
-		"below a file":             {[]testEntry{{name: "a"}, {name: "a/b"}}, `"a"`},
-		"below a link":             {[]testEntry{{name: "a", flag: tar.TypeSymlink, target: "."}, {name: "a/b"}}, `"a"`},
+		"hard link to a directory": {[]testEntry{{name: "b/", flag: tar.TypeDir},
+			{name: "a", flag: tar.TypeLink, target: "b"}}, `"b"`},
+		"file twice":         {[]testEntry{{name: "a"}, {name: "a"}}, "twice"},
+		"directory twice":    {[]testEntry{{name: "a/", flag: tar.TypeDir}, {name: "a", flag: tar.TypeDir}}, "twice"},
+		"file and directory": {[]testEntry{{name: "a"}, {name: "a/", flag: tar.TypeDir}}, "twice"},
+		"below a file":       {[]testEntry{{name: "a"}, {name: "a/b"}}, `"a"`},
+		"below a link":       {[]testEntry{{name: "a", flag: tar.TypeSymlink, target: "."}, {name: "a/b"}}, `"a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTestWriter(t, WriterOptions{Level: 1, Workers: 2})
@@ -99,9 +101,18 @@ func TestWriterRefusesInput(t *testing.T) {
 	ctx := context.Background()
 	valid := makeTar(t, []testEntry{{name: "a", body: randomText(1, 500)}})
 	for name, add := range map[string]func(w *Writer) error{
-		"cut tar":        func(w *Writer) error { return w.AddComponent(ctx, Component{Name: "x"}, bytes.NewReader(valid[:700])) },
-		"not a tar":      func(w *Writer) error { return w.AddComponent(ctx, Component{Name: "x"}, strings.NewReader("hello")) },
-		"component name": func(w *Writer) error { return w.AddComponent(ctx, Component{Name: "../x"}, bytes.NewReader(valid)) },
+		"cut tar": func(w *Writer) error {
+			return w.AddComponent(ctx, Component{Name: "x"},
+				bytes.NewReader(valid[:700]))
+		},
+		"not a tar": func(w *Writer) error {
+			return w.AddComponent(ctx, Component{Name: "x"},
+				strings.NewReader("hello"))
+		},
+		"component name": func(w *Writer) error {
+			return w.AddComponent(ctx, Component{Name: "../x"},
+				bytes.NewReader(valid))
+		},
 		"other platform": func(w *Writer) error {
 			return w.AddComponent(ctx, Component{Name: "x", Platform: "linux/arm64"}, bytes.NewReader(valid))
 		},
@@ -142,7 +153,8 @@ func TestWriterRefusesStub(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := NewWriter(f, bytes.NewReader(stub), WriterOptions{Release: Release{Platform: "linux/amd64"}}); err == nil {
+		if _, err := NewWriter(f, bytes.NewReader(stub),
+			WriterOptions{Release: Release{Platform: "linux/amd64"}}); err == nil {
 			t.Errorf("%s: the program was accepted", name)
 		}
 		f.Close()
@@ -176,33 +188,53 @@ func TestHostileComponent(t *testing.T) {
 		"hard link to nothing":     {Component{Links: 1}, one(stream(hard("h", "f")))},
 		"hard link to a link":      {Component{Links: 2}, one(stream(link("a", "b"), hard("h", "a")))},
 		"hard link to a directory": {Component{Links: 1, Dirs: 1}, one(stream(dir("d"), hard("h", "d")))},
-		"hard link to a hard link": {Component{Files: 1, Links: 2}, one(stream(file("f", 0), hard("g", "f"), hard("h", "g")))},
-		"unlisted directory":       {Component{Files: 1}, one(stream(file("d/f", 0)))},
-		"too many files":           {Component{Files: 1}, one(stream(file("f", 0), file("g", 0)))},
-		"too few files":            {Component{Files: 2}, one(stream(file("f", 0)))},
-		"too many bytes":           {Component{Files: 1, Size: 1}, one(stream(file("f", 2)))},
-		"too many directories":     {Component{}, one(stream(dir("d")))},
-		"too many links":           {Component{}, one(stream(link("l", "m")))},
-		"no end":                   {Component{Files: 1}, one(partStream(file("f", 0)))},
-		"half an end":              {Component{Files: 1}, one(append(partStream(file("f", 0)), zeros[:tarBlock]...))},
-		"two ends":                 {Component{Files: 1}, one(append(stream(file("f", 0)), zeros[:]...))},
-		"end in the middle":        {Component{Files: 2}, []forgedFrame{{raw: stream(file("f", 0))}, {raw: stream(file("g", 0))}}},
-		"longer than its frame":    {Component{Files: 1, Size: 9000}, one(append(partStream(file("f", 9000))[:2048], zeros[:]...))},
-		"data after a file":        {Component{Files: 1, Size: 1}, one(patched(stream(file("f", 1)), 600, "hidden"))},
-		"owner":                    {Component{Files: 1}, one(patched(stream(file("f", 0)), 265, "root"))},
-		"wrong checksum":           {Component{Files: 1}, one(patched(stream(file("f", 0)), 150, "1"))},
-		"blank in a number":        {Component{Files: 1}, one(patched(stream(file("f", 0)), 100, " "))},
-		"extended header of a file it is not needed for": {Component{Files: 1}, one(append(paxBlocks("path=f"), stream(file("f", 0))...))},
-		"unknown record":         {Component{Files: 1}, one(append(paxBlocks("GNU.sparse.size=99"), stream(file("f", 0))...))},
-		"bad record":             {Component{Files: 1}, one(append(paxBlocks("path"), stream(file("f", 0))...))},
-		"continues nothing":      {Component{Files: 1, Size: 512}, []forgedFrame{{raw: partStream(file("f", 0))}, {append(make([]byte, 512), zeros[:]...), &Continuation{"g", 512, 512}}}},
-		"continues a whole file": {Component{Files: 1, Size: 512}, []forgedFrame{{raw: partStream(file("f", 512))}, {append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 512}}}},
-		"continues with a gap":   {Component{Files: 1, Size: 1024}, []forgedFrame{{raw: partStream(file("f", 1024))[:1024]}, {append(make([]byte, 512), zeros[:]...), &Continuation{"f", 1024, 512}}}},
-		"continues too far":      {Component{Files: 1, Size: 1024}, []forgedFrame{{raw: partStream(file("f", 1024))[:1024]}, {append(make([]byte, 1024), zeros[:]...), &Continuation{"f", 512, 1024}}}},
-		"continues too short":    {Component{Files: 1, Size: 2000}, []forgedFrame{{raw: partStream(file("f", 2000))[:1024]}, {append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 100}}}},
-		"is not continued":       {Component{Files: 1, Size: 2000}, []forgedFrame{{raw: partStream(file("f", 2000))[:1024]}, {raw: stream()}}},
-		"begins twice":           {Component{Files: 2, Size: 2048}, []forgedFrame{{raw: partStream(file("f", 1024))[:1024]}, {append(make([]byte, 512), partStream(file("f", 1024))[:1024]...), &Continuation{"f", 512, 512}}, {append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 512}}}},
-		"continues a directory":  {Component{Dirs: 1}, []forgedFrame{{raw: partStream(dir("f"))}, {append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 512}}}},
+		"hard link to a hard link": {Component{Files: 1, Links: 2},
+			one(stream(file("f", 0), hard("g", "f"), hard("h", "g")))},
+		"unlisted directory":   {Component{Files: 1}, one(stream(file("d/f", 0)))},
+		"too many files":       {Component{Files: 1}, one(stream(file("f", 0), file("g", 0)))},
+		"too few files":        {Component{Files: 2}, one(stream(file("f", 0)))},
+		"too many bytes":       {Component{Files: 1, Size: 1}, one(stream(file("f", 2)))},
+		"too many directories": {Component{}, one(stream(dir("d")))},
+		"too many links":       {Component{}, one(stream(link("l", "m")))},
+		"no end":               {Component{Files: 1}, one(partStream(file("f", 0)))},
+		"half an end":          {Component{Files: 1}, one(append(partStream(file("f", 0)), zeros[:tarBlock]...))},
+		"two ends":             {Component{Files: 1}, one(append(stream(file("f", 0)), zeros[:]...))},
+		"end in the middle": {Component{Files: 2}, []forgedFrame{{raw: stream(file("f", 0))},
+			{raw: stream(file("g", 0))}}},
+		"longer than its frame": {Component{Files: 1, Size: 9000},
+			one(append(partStream(file("f", 9000))[:2048], zeros[:]...))},
+		"data after a file": {Component{Files: 1, Size: 1}, one(patched(stream(file("f", 1)), 600, "hidden"))},
+		"owner":             {Component{Files: 1}, one(patched(stream(file("f", 0)), 265, "root"))},
+		"wrong checksum":    {Component{Files: 1}, one(patched(stream(file("f", 0)), 150, "1"))},
+		"blank in a number": {Component{Files: 1}, one(patched(stream(file("f", 0)), 100, " "))},
+		"extended header of a file it is not needed for": {Component{Files: 1},
+			one(append(paxBlocks("path=f"), stream(file("f", 0))...))},
+		"unknown record": {Component{Files: 1},
+			one(append(paxBlocks("GNU.sparse.size=99"), stream(file("f", 0))...))},
+		"bad record": {Component{Files: 1}, one(append(paxBlocks("path"), stream(file("f", 0))...))},
+		"continues nothing": {Component{Files: 1, Size: 512},
+			[]forgedFrame{{raw: partStream(file("f", 0))}, {append(make([]byte, 512), zeros[:]...),
+				&Continuation{"g", 512, 512}}}},
+		"continues a whole file": {Component{Files: 1, Size: 512},
+			[]forgedFrame{{raw: partStream(file("f", 512))},
+				{append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 512}}}},
+		"continues with a gap": {Component{Files: 1, Size: 1024},
+			[]forgedFrame{{raw: partStream(file("f", 1024))[:1024]},
+				{append(make([]byte, 512), zeros[:]...), &Continuation{"f", 1024, 512}}}},
+		"continues too far": {Component{Files: 1, Size: 1024},
+			[]forgedFrame{{raw: partStream(file("f", 1024))[:1024]},
+				{append(make([]byte, 1024), zeros[:]...), &Continuation{"f", 512, 1024}}}},
+		"continues too short": {Component{Files: 1, Size: 2000},
+			[]forgedFrame{{raw: partStream(file("f", 2000))[:1024]},
+				{append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 100}}}},
+		"is not continued": {Component{Files: 1, Size: 2000},
+			[]forgedFrame{{raw: partStream(file("f", 2000))[:1024]}, {raw: stream()}}},
+		"begins twice": {Component{Files: 2, Size: 2048},
+			[]forgedFrame{{raw: partStream(file("f", 1024))[:1024]},
+				{append(make([]byte, 512), partStream(file("f", 1024))[:1024]...), &Continuation{"f", 512, 512}},
+				{append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 512}}}},
+		"continues a directory": {Component{Dirs: 1}, []forgedFrame{{raw: partStream(dir("f"))},
+			{append(make([]byte, 512), zeros[:]...), &Continuation{"f", 512, 512}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := forgeComponent(t, test.counts, test.frames...)
@@ -216,7 +248,8 @@ func TestHostileComponent(t *testing.T) {
 	t.Run("nothing wrong", func(t *testing.T) {
 		path := forgeComponent(t, Component{Files: 3, Dirs: 1, Links: 3, Size: 2003},
 			forgedFrame{raw: partStream(dir("d"), file("d/f", 2000))[:2048]},
-			forgedFrame{append(make([]byte, 1024), stream(file("d/g", 3), file("e", 0), link("l", "d/f"), hard("h", "d/g"), hard("i", "d/g"))...), &Continuation{"d/f", 1024, 976}})
+			forgedFrame{append(make([]byte, 1024), stream(file("d/g", 3), file("e", 0), link("l", "d/f"),
+				hard("h", "d/g"), hard("i", "d/g"))...), &Continuation{"d/f", 1024, 976}})
 		if _, err := extractTo(t, path, "x", ExtractOptions{Workers: 2}); err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +270,9 @@ func paxBlocks(record string) []byte {
 // Frames that are intact but do not hold what the manifest says.
 func TestLyingSizes(t *testing.T) {
 	for _, codec := range []string{CodecZstd, CodecXZ} {
-		a := writeAppliance(t, WriterOptions{Codec: codec, Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, []testEntry{{name: "f", body: randomText(1, 300_000), mode: 0o644}})})
+		a := writeAppliance(t, WriterOptions{Codec: codec, Level: 1, FrameSize: minFrame},
+			map[string][]byte{"sample": makeTar(t,
+				[]testEntry{{name: "f", body: randomText(1, 300_000), mode: 0o644}})})
 		for name, change := range map[string]func(c *Component){
 			"frame is larger":  func(c *Component) { c.Frames[0].RawSize -= tarBlock; c.Frames[1].Continues = nil },
 			"frame is smaller": func(c *Component) { c.Frames[len(c.Frames)-1].RawSize += tarBlock },
@@ -291,7 +326,8 @@ func TestBombs(t *testing.T) {
 		t.Fatal(err)
 	}
 	small[12+4] = 40 // a dictionary of 4 GiB
-	if _, err := (&xzDecoder{buf: make([]byte, 1<<16)}).decode(small, 1<<16); err == nil || !strings.Contains(err.Error(), "dictionary") {
+	if _, err := (&xzDecoder{buf: make([]byte, 1<<16)}).decode(small, 1<<16); err == nil ||
+		!strings.Contains(err.Error(), "dictionary") {
 		t.Errorf("xz with a huge dictionary: error %v", err)
 	}
 }

@@ -88,9 +88,9 @@ type Component struct {
 	Frames  []Frame `json:"frames"`
 }
 
-// Needs is what ELF programs and libraries take from the machine they run on, so that it can be checked before anything is
-// unpacked. Names are those of DT_NEEDED, sorted, without those of glibc and without what the dynamic loader finds in
-// the component itself by DT_RPATH, DT_RUNPATH and LibraryPath.
+// Needs is what ELF programs and libraries take from the machine they run on, so that it can be checked before anything
+// is unpacked. Names are those of DT_NEEDED, sorted, without those of glibc and without what the dynamic loader finds
+// in the component itself by DT_RPATH, DT_RUNPATH and LibraryPath.
 type Needs struct {
 	// Programs lists the libraries without which one of the programs cannot start: its own, and those of its libraries.
 	Programs []string `json:"programs,omitempty"`
@@ -226,4 +226,5 @@ func otherSchema(text []byte) error {
 	return errNotCanonical
 }
 
-var errNotCanonical = errors.New("the manifest is not in its canonical form: it has unknown, repeated or reordered keys, or white space")
+var errNotCanonical = errors.New(
+	"the manifest is not in its canonical form: it has unknown, repeated or reordered keys, or white space")

@@ -14,18 +14,23 @@ import (
 func validManifest() *Manifest {
 	digest := strings.Repeat("ab", 32)
 	return &Manifest{
-		Schema:  Schema,
-		Release: Release{FATE: "1.11.4", Platform: "linux/arm64", Env: map[string]string{"FATE": "1.11.4", "EGGROLL": "2.5.1"}},
-		Stub:    Blob{Size: 1000, SHA256: digest},
+		Schema: Schema,
+		Release: Release{FATE: "1.11.4", Platform: "linux/arm64",
+			Env: map[string]string{"FATE": "1.11.4", "EGGROLL": "2.5.1"}},
+		Stub: Blob{Size: 1000, SHA256: digest},
 		Components: []Component{{
-			Name: "jdk", Version: "8u192", License: "GPL-2.0-only WITH Classpath-exception-2.0", Platform: "linux/arm64",
+			Name: "jdk", Version: "8u192", License: "GPL-2.0-only WITH Classpath-exception-2.0",
+			Platform:    "linux/arm64",
 			LibraryPath: []string{"lib", "lib/server"},
-			Origins:     []Origin{{Name: "jdk-8u192.tar.gz", URL: "https://example.org/<jdk>&x", Size: 5, SHA256: digest}},
-			Size:        900, Files: 2, Dirs: 1, Links: 1, Digest: digest, Codec: CodecZstd, Member: "jdk.tar.zst", CRC32: 7,
+			Origins: []Origin{{Name: "jdk-8u192.tar.gz", URL: "https://example.org/<jdk>&x",
+				Size: 5, SHA256: digest}},
+			Size: 900, Files: 2, Dirs: 1, Links: 1, Digest: digest, Codec: CodecZstd, Member: "jdk.tar.zst", CRC32: 7,
 			Frames: []Frame{
 				{Offset: 0, Size: 100, RawSize: 1024, SHA256: digest},
-				{Offset: 100, Size: 50, RawSize: 512, SHA256: digest, Continues: &Continuation{Path: "lib/rt.jar", Offset: 512, Size: 512}},
-				{Offset: 150, Size: 50, RawSize: 2048, SHA256: digest, Continues: &Continuation{Path: "lib/rt.jar", Offset: 1024, Size: 17}},
+				{Offset: 100, Size: 50, RawSize: 512, SHA256: digest,
+					Continues: &Continuation{Path: "lib/rt.jar", Offset: 512, Size: 512}},
+				{Offset: 150, Size: 50, RawSize: 2048, SHA256: digest,
+					Continues: &Continuation{Path: "lib/rt.jar", Offset: 1024, Size: 17}},
 			},
 		}},
 		Files: []File{{Name: "sbom.cdx.json", Size: 10, SHA256: digest, CRC32: 9}},
@@ -49,13 +54,16 @@ func TestManifestText(t *testing.T) {
 		t.Error("URLs are escaped as for HTML")
 	}
 	for name, change := range map[string]func(string) string{
-		"empty":              func(string) string { return "" },
-		"cut":                func(s string) string { return s[:len(s)/2] },
-		"trailing data":      func(s string) string { return s + "{}" },
-		"no final newline":   func(s string) string { return strings.TrimSuffix(s, "\n") },
-		"white space":        func(s string) string { return strings.Replace(s, ":", ": ", 1) },
-		"unknown key":        func(s string) string { return strings.Replace(s, `{"schema"`, `{"x":1,"schema"`, 1) },
-		"repeated key":       func(s string) string { return strings.Replace(s, `"name":"jdk"`, `"name":"jre","name":"jdk"`, 1) },
+		"empty":            func(string) string { return "" },
+		"cut":              func(s string) string { return s[:len(s)/2] },
+		"trailing data":    func(s string) string { return s + "{}" },
+		"no final newline": func(s string) string { return strings.TrimSuffix(s, "\n") },
+		"white space":      func(s string) string { return strings.Replace(s, ":", ": ", 1) },
+		"unknown key":      func(s string) string { return strings.Replace(s, `{"schema"`, `{"x":1,"schema"`, 1) },
+		"repeated key": func(s string) string {
+			return strings.Replace(s, `"name":"jdk"`,
+				`"name":"jre","name":"jdk"`, 1)
+		},
 		"key in other case":  func(s string) string { return strings.Replace(s, `"member"`, `"Member"`, 1) },
 		"escaped letter":     func(s string) string { return strings.Replace(s, `"8u192"`, `"\u0038u192"`, 1) },
 		"number with a dot":  func(s string) string { return strings.Replace(s, `"size":1000`, `"size":1000.0`, 1) },
@@ -115,20 +123,26 @@ func TestManifestRules(t *testing.T) {
 		"path outside":             func(m *Manifest, c *Component) { c.Frames[1].Continues.Path = "../x" },
 		"absolute path":            func(m *Manifest, c *Component) { c.Frames[1].Continues.Path = "/etc/passwd" },
 		"path with a newline":      func(m *Manifest, c *Component) { c.Frames[1].Continues.Path = "a\nb" },
-		"long path element":        func(m *Manifest, c *Component) { c.Frames[1].Continues.Path = strings.Repeat("x", 256) },
-		"continues at 0":           func(m *Manifest, c *Component) { c.Frames[1].Continues.Offset = 0 },
-		"continues at the end":     func(m *Manifest, c *Component) { c.Frames[1].Continues.Offset = math.MaxInt64 },
-		"continues nothing":        func(m *Manifest, c *Component) { c.Frames[1].Continues.Size = 0 },
-		"continues beyond":         func(m *Manifest, c *Component) { c.Frames[1].Continues.Size = 513 },
-		"continues with a gap":     func(m *Manifest, c *Component) { c.Frames[2].Continues.Offset++ },
-		"continues a short piece":  func(m *Manifest, c *Component) { c.Frames[1].Continues.Size = 100 },
-		"component twice":          func(m *Manifest, c *Component) { m.Components = append(m.Components, *c) },
-		"too many components":      func(m *Manifest, c *Component) { m.Components = make([]Component, maxComponents+1) },
-		"file name":                func(m *Manifest, c *Component) { m.Files[0].Name = "a/b" },
-		"file is the manifest":     func(m *Manifest, c *Component) { m.Files[0].Name = "Manifest.json" },
-		"file is a component":      func(m *Manifest, c *Component) { m.Files[0].Name = "JDK.tar.zst" },
-		"file size":                func(m *Manifest, c *Component) { m.Files[0].Size = maxFile + 1 },
-		"file digest":              func(m *Manifest, c *Component) { m.Files[0].SHA256 = "x" },
+		"long path element": func(m *Manifest, c *Component) {
+			c.Frames[1].Continues.Path = strings.Repeat("x",
+				256)
+		},
+		"continues at 0":          func(m *Manifest, c *Component) { c.Frames[1].Continues.Offset = 0 },
+		"continues at the end":    func(m *Manifest, c *Component) { c.Frames[1].Continues.Offset = math.MaxInt64 },
+		"continues nothing":       func(m *Manifest, c *Component) { c.Frames[1].Continues.Size = 0 },
+		"continues beyond":        func(m *Manifest, c *Component) { c.Frames[1].Continues.Size = 513 },
+		"continues with a gap":    func(m *Manifest, c *Component) { c.Frames[2].Continues.Offset++ },
+		"continues a short piece": func(m *Manifest, c *Component) { c.Frames[1].Continues.Size = 100 },
+		"component twice":         func(m *Manifest, c *Component) { m.Components = append(m.Components, *c) },
+		"too many components": func(m *Manifest, c *Component) {
+			m.Components = make([]Component,
+				maxComponents+1)
+		},
+		"file name":            func(m *Manifest, c *Component) { m.Files[0].Name = "a/b" },
+		"file is the manifest": func(m *Manifest, c *Component) { m.Files[0].Name = "Manifest.json" },
+		"file is a component":  func(m *Manifest, c *Component) { m.Files[0].Name = "JDK.tar.zst" },
+		"file size":            func(m *Manifest, c *Component) { m.Files[0].Size = maxFile + 1 },
+		"file digest":          func(m *Manifest, c *Component) { m.Files[0].SHA256 = "x" },
 		"total size": func(m *Manifest, c *Component) {
 			m.Stub.Size = math.MaxInt64 / 4
 		},

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inNamespace runs the calling test again as a process with mounts of its own, where mounted is true. It skips the test where
-// the system does not allow that. What the process mounts is gone when it ends.
+// inNamespace runs the calling test again as a process with mounts of its own, where mounted is true. It skips the test
+// where the system does not allow that. What the process mounts is gone when it ends.
 func inNamespace(t *testing.T) (mounted bool) {
 	t.Helper()
 	const env = "PAYLOAD_TEST_NAMESPACE"
@@ -35,7 +35,8 @@ func inNamespace(t *testing.T) (mounted bool) {
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
 	out, err := cmd.CombinedOutput()
-	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) || strings.Contains(string(out), "no namespace:") {
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) ||
+		strings.Contains(string(out), "no namespace:") {
 		t.Skipf("cannot have mounts of its own: %v %s", err, out)
 	}
 	if err != nil {
@@ -62,7 +63,8 @@ func mountTmpfs(t *testing.T, options string, flags uintptr) string {
 
 func openSample(t *testing.T, entries []testEntry) *Payload {
 	t.Helper()
-	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, entries), "second": makeTar(t, entries)})
+	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame},
+		map[string][]byte{"sample": makeTar(t, entries), "second": makeTar(t, entries)})
 	p, err := Open(a.path)
 	if err != nil {
 		t.Fatal(err)
@@ -86,16 +88,19 @@ func TestDiskFull(t *testing.T) {
 		{"out of inodes", "size=16m,nr_inodes=30", false},
 	} {
 		dir := mountTmpfs(t, test.options, 0)
-		err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1, Workers: 2})
+		err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"),
+			ExtractOptions{UID: -1, GID: -1, Workers: 2})
 		var space *SpaceError
-		if !errors.Is(err, unix.ENOSPC) || !errors.As(err, &space) || (space.Err == nil) != test.early || space.Hint() == "" {
+		if !errors.Is(err, unix.ENOSPC) || !errors.As(err, &space) || (space.Err == nil) != test.early ||
+			space.Hint() == "" {
 			t.Errorf("%s: error %v", test.name, err)
 		}
 		wantEmpty(t, dir)
 	}
 	// Two components have room one by one, but not both.
 	dir := mountTmpfs(t, "size=5m", 0)
-	err := p.ExtractAll(context.Background(), []Target{{Component: "sample", Path: filepath.Join(dir, "x")}, {Component: "second", Path: filepath.Join(dir, "y")}}, ExtractOptions{UID: -1, GID: -1})
+	err := p.ExtractAll(context.Background(), []Target{{Component: "sample", Path: filepath.Join(dir, "x")},
+		{Component: "second", Path: filepath.Join(dir, "y")}}, ExtractOptions{UID: -1, GID: -1})
 	var space *SpaceError
 	if !errors.As(err, &space) || space.Err != nil || space.Need < 6<<20 {
 		t.Errorf("too small for both: error %v", err)
@@ -103,13 +108,15 @@ func TestDiskFull(t *testing.T) {
 	wantEmpty(t, dir)
 	// With room made, running again is all it takes.
 	dir = mountTmpfs(t, "size=2m", 0)
-	if err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1}); err == nil {
+	if err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"),
+		ExtractOptions{UID: -1, GID: -1}); err == nil {
 		t.Fatal("3 MB were unpacked to 2 MB")
 	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=16m"); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"), ExtractOptions{UID: -1, GID: -1}); err != nil {
+	if err := p.Extract(context.Background(), "sample", filepath.Join(dir, "x"),
+		ExtractOptions{UID: -1, GID: -1}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -120,7 +120,8 @@ func (p *Payload) readMembers(t trailer) error {
 		return err
 	}
 	if hexSHA256(p.text) != digest {
-		return p.corrupt(ManifestName, members[n-1].dataOffset(), "its sha256 is not the one in the archive comment", nil)
+		return p.corrupt(ManifestName, members[n-1].dataOffset(), "its sha256 is not the one in the archive comment",
+			nil)
 	}
 	return nil
 }
@@ -155,7 +156,8 @@ func (p *Payload) checkLayout(t trailer) error {
 	p.members = layout(m, p.text, p.signature)
 	start := place(m.Stub.Size, p.members)
 	if start != t.start {
-		return p.corrupt("directory", t.start, fmt.Sprintf("it is at %d where the manifest has it at %d", t.start, start), nil)
+		return p.corrupt("directory", t.start, fmt.Sprintf("it is at %d where the manifest has it at %d", t.start,
+			start), nil)
 	}
 	if at := mismatch(p.tail, directory(start, p.members, t.comment)); at >= 0 {
 		return p.corrupt("directory", start+int64(at), "it is not what the manifest describes", nil)
@@ -167,7 +169,8 @@ func (p *Payload) checkLayout(t trailer) error {
 	}
 	end, arch, err := elfEnd(p.src)
 	if err != nil || end != m.Stub.Size {
-		return p.corrupt("program", 0, fmt.Sprintf("its headers describe %d bytes, the manifest %d", end, m.Stub.Size), err)
+		return p.corrupt("program", 0, fmt.Sprintf("its headers describe %d bytes, the manifest %d", end, m.Stub.Size),
+			err)
 	}
 	if want := m.Release.Platform; want != "linux/"+arch {
 		return p.corrupt("program", 0, fmt.Sprintf("it is for linux/%s, the manifest says %s", arch, want), nil)
@@ -198,7 +201,8 @@ func layout(m *Manifest, text, signature []byte) []member {
 	}
 	members = append(members, member{name: ManifestName, crc32: crc32.ChecksumIEEE(text), size: int64(len(text))})
 	if signature != nil {
-		members = append(members, member{name: SignatureName, crc32: crc32.ChecksumIEEE(signature), size: int64(len(signature))})
+		members = append(members, member{name: SignatureName, crc32: crc32.ChecksumIEEE(signature),
+			size: int64(len(signature))})
 	}
 	return members
 }
@@ -219,7 +223,8 @@ func mismatch(got, want []byte) int {
 // diagnose says why a file without a good trailer is not an appliance: the usual reasons deserve their own words.
 func diagnose(src *source, tail []byte, cause error) error {
 	bad := func(component string, offset int64, reason, hint string) error {
-		return &CorruptError{Path: src.path, Component: component, Offset: offset, Part: src.partsOf(offset, 1), Reason: reason, hint: hint}
+		return &CorruptError{Path: src.path, Component: component, Offset: offset, Part: src.partsOf(offset, 1),
+			Reason: reason, hint: hint}
 	}
 	end, _, err := elfEnd(src)
 	switch {
@@ -232,11 +237,13 @@ func diagnose(src *source, tail []byte, cause error) error {
 	case !errors.Is(cause, errTrailer):
 		return bad("directory", src.size-int64(zipEndLen+commentLen), cause.Error(), "")
 	case end > src.size:
-		return bad("program", src.size, fmt.Sprintf("the file ends after %d bytes, inside the program of %d", src.size, end), "")
+		return bad("program", src.size, fmt.Sprintf("the file ends after %d bytes, inside the program of %d", src.size,
+			end), "")
 	}
 	if at := bytes.LastIndex(tail, []byte(commentPrefix)); at >= 0 {
 		if extra := len(tail) - at - commentLen; extra > 0 {
-			return bad("directory", src.size-int64(extra), fmt.Sprintf("%d bytes follow the end of the archive", extra), "")
+			return bad("directory", src.size-int64(extra), fmt.Sprintf("%d bytes follow the end of the archive", extra),
+				"")
 		}
 	}
 	hint := ""
@@ -252,7 +259,8 @@ func (p *Payload) corrupt(component string, offset int64, reason string, err err
 
 // corruptRange is corrupt for size bytes of which it is not known which are wrong.
 func (p *Payload) corruptRange(component string, offset, size int64, reason string, err error) *CorruptError {
-	e := &CorruptError{Path: p.src.path, Part: p.src.partsOf(offset, size), Component: component, Offset: offset, Reason: reason, Err: err}
+	e := &CorruptError{Path: p.src.path, Part: p.src.partsOf(offset, size), Component: component, Offset: offset,
+		Reason: reason, Err: err}
 	if e.Part != "" {
 		e.hint = "check the parts one by one, each against its .sha256, and copy the damaged one again"
 	}
@@ -265,7 +273,8 @@ func (p *Payload) Manifest() *Manifest { return p.manifest }
 // Component returns the component of that name.
 func (p *Payload) Component(name string) (Component, bool) { return p.manifest.Component(name) }
 
-// Digest is the sha256 of the manifest, in hex: it identifies the appliance, since the manifest covers everything in it.
+// Digest is the sha256 of the manifest, in hex: it identifies the appliance, since the manifest covers everything in
+// it.
 func (p *Payload) Digest() string { return hexSHA256(p.text) }
 
 // Path is the name the appliance was opened by.

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// ExtractFiles extracts some entries of a component, as Extract does, with the directories that they are in. It reads and
-// proves the component's frames from the first until every entry has come; the format has no index of entries. A hard
-// link comes with the file that it leads to. It is an error when the component lacks an entry.
+// ExtractFiles extracts some entries of a component, as Extract does, with the directories that they are in. It reads
+// and proves the component's frames from the first until every entry has come; the format has no index of entries. A
+// hard link comes with the file that it leads to. It is an error when the component lacks an entry.
 func (p *Payload) ExtractFiles(ctx context.Context, t Target, names []string, o ExtractOptions) error {
 	t.only = map[string]bool{}
 	add := func(names []string) {

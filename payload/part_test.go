@@ -22,7 +22,8 @@ func TestExtractFiles(t *testing.T) {
 	defer p.Close()
 	for _, tt := range []struct{ names, want []string }{
 		{[]string{"empty"}, []string{"empty"}},
-		{[]string{"lib/deep/er/file", "bin/link"}, []string{"lib", "lib/deep", "lib/deep/er", "lib/deep/er/file", "bin", "bin/link"}},
+		{[]string{"lib/deep/er/file", "bin/link"}, []string{"lib", "lib/deep", "lib/deep/er", "lib/deep/er/file",
+			"bin", "bin/link"}},
 		{[]string{"big"}, []string{"big"}},
 		{[]string{"a-hard"}, []string{"a-hard", "bin", "bin/run"}},
 		{[]string{"locked"}, []string{"locked"}},
@@ -36,7 +37,8 @@ func TestExtractFiles(t *testing.T) {
 		for _, workers := range []int{1, 3} {
 			target := filepath.Join(tempDir(t), "out")
 			o := ExtractOptions{UID: -1, GID: -1, Workers: workers}
-			if err := p.ExtractFiles(context.Background(), Target{Component: "sample", Path: target}, tt.names, o); err != nil {
+			if err := p.ExtractFiles(context.Background(), Target{Component: "sample", Path: target}, tt.names,
+				o); err != nil {
 				t.Fatalf("%v: %v", tt.names, err)
 			}
 			if diff := cmp.Diff(want, readTree(t, target)); diff != "" {
@@ -45,7 +47,8 @@ func TestExtractFiles(t *testing.T) {
 		}
 	}
 	dir := tempDir(t)
-	err = p.ExtractFiles(context.Background(), Target{Component: "sample", Path: filepath.Join(dir, "out")}, []string{"bin/nosuch", "big"}, ExtractOptions{UID: -1, GID: -1})
+	err = p.ExtractFiles(context.Background(), Target{Component: "sample", Path: filepath.Join(dir, "out")},
+		[]string{"bin/nosuch", "big"}, ExtractOptions{UID: -1, GID: -1})
 	if err == nil || !strings.Contains(err.Error(), "has no bin/nosuch") {
 		t.Errorf("an entry that is not there: %v", err)
 	}

@@ -58,7 +58,8 @@ func makeTar(t testing.TB, entries []testEntry) []byte {
 		if e.mode == 0 {
 			e.mode = 0o755
 		}
-		h := &tar.Header{Name: e.name, Typeflag: e.flag, Mode: e.mode, Size: int64(len(e.body)), Linkname: e.target, ModTime: time.Unix(1_600_000_000, 0), Uid: 1000, Uname: "someone"}
+		h := &tar.Header{Name: e.name, Typeflag: e.flag, Mode: e.mode, Size: int64(len(e.body)), Linkname: e.target,
+			ModTime: time.Unix(1_600_000_000, 0), Uid: 1000, Uname: "someone"}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +116,8 @@ func writeAppliance(t testing.TB, o WriterOptions, components map[string][]byte)
 		t.Fatal(err)
 	}
 	for _, name := range sortedKeys(components) {
-		if err := w.AddComponent(context.Background(), Component{Name: name, Version: "1.0"}, bytes.NewReader(components[name])); err != nil {
+		if err := w.AddComponent(context.Background(), Component{Name: name, Version: "1.0"},
+			bytes.NewReader(components[name])); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -237,7 +239,8 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := writeAppliance(t, WriterOptions{Codec: codec, Key: &key, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, sampleEntries()), "empty": makeTar(t, nil)})
+			a := writeAppliance(t, WriterOptions{Codec: codec, Key: &key, FrameSize: minFrame},
+				map[string][]byte{"sample": makeTar(t, sampleEntries()), "empty": makeTar(t, nil)})
 			p, err := Open(a.path)
 			if err != nil {
 				t.Fatal(err)
@@ -256,13 +259,15 @@ func TestRoundTrip(t *testing.T) {
 			}
 			for _, workers := range []int{1, 3} {
 				target := filepath.Join(tempDir(t), "out")
-				if err := p.Extract(context.Background(), "sample", target, ExtractOptions{UID: -1, GID: -1, Workers: workers}); err != nil {
+				if err := p.Extract(context.Background(), "sample", target,
+					ExtractOptions{UID: -1, GID: -1, Workers: workers}); err != nil {
 					t.Fatal(err)
 				}
 				if diff := cmp.Diff(sampleTree(), readTree(t, target)); diff != "" {
 					t.Error(diff)
 				}
-				if err := p.Extract(context.Background(), "empty", target+"2", ExtractOptions{UID: -1, GID: -1}); err != nil {
+				if err := p.Extract(context.Background(), "empty", target+"2",
+					ExtractOptions{UID: -1, GID: -1}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -287,7 +292,8 @@ func TestRoundTrip(t *testing.T) {
 				}
 			}
 			ext := map[string]string{CodecZstd: "zst", CodecXZ: "xz"}[codec]
-			if diff := cmp.Diff([]string{"empty.tar." + ext, "sample.tar." + ext, "sbom.json", "manifest.json", "manifest.sig"}, names); diff != "" {
+			if diff := cmp.Diff([]string{"empty.tar." + ext, "sample.tar." + ext, "sbom.json",
+				"manifest.json", "manifest.sig"}, names); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -40,7 +40,8 @@ func (p *Payload) CheckSignature(key PublicKey) error {
 	case minisign.Verify(key, p.text, p.signature):
 		return nil
 	case s.KeyID != KeyID(key):
-		return &SignatureError{Path: p.src.path, Reason: fmt.Sprintf("it is signed with key %s, not with %s", s.KeyID, KeyID(key))}
+		return &SignatureError{Path: p.src.path, Reason: fmt.Sprintf("it is signed with key %s, not with %s",
+			s.KeyID, KeyID(key))}
 	default:
 		return &SignatureError{Path: p.src.path, Reason: fmt.Sprintf("its signature with key %s is wrong", KeyID(key))}
 	}
@@ -65,9 +66,9 @@ func (p *Payload) signedBy(key *PublicKey) (string, error) {
 	return KeyID(*key), p.CheckSignature(*key)
 }
 
-// Sign writes the appliance at path, or the parts of one, to the file out with a signature by key in place of the one it
-// may have. Both may be the same name; out is replaced in one step when everything is on the disk. The components are
-// copied, not checked: Verify first what comes from elsewhere.
+// Sign writes the appliance at path, or the parts of one, to the file out with a signature by key in place of the one
+// it may have. Both may be the same name; out is replaced in one step when everything is on the disk. The components
+// are copied, not checked: Verify first what comes from elsewhere.
 func Sign(ctx context.Context, path, out string, key PrivateKey) (err error) {
 	p, err := Open(path)
 	if err != nil {

@@ -13,7 +13,8 @@ func TestSpaceReservedForRoot(t *testing.T) {
 		euid, owner int
 		blocks      int64
 	}{
-		{"root for itself", 0, 0, 300}, {"root, owner left alone", 0, -1, 300}, {"root for a user", 0, 1000, 250}, {"a user", 1000, -1, 250},
+		{"root for itself", 0, 0, 300}, {"root, owner left alone", 0, -1, 300}, {"root for a user", 0, 1000, 250},
+		{"a user", 1000, -1, 250},
 	} {
 		if got := usable(st, test.euid, test.owner); got != test.blocks*4096 {
 			t.Errorf("%s: %d bytes", test.name, got)

@@ -19,10 +19,10 @@ import (
 // sumsName is the file beside the parts of path that lists their sha256, in the format of sha256sum.
 func sumsName(path string) string { return path + ".sha256" }
 
-// Split writes the appliance at path as parts of size bytes, path.part001 and so on, for media that do not take a file of
-// its size, and path.sha256 with the digests of the parts, which sha256sum -c checks too. The parts joined with cat are the
-// file, but need not be joined: Open reads them as they are, and the first one is a program that does. Each part can be
-// checked alone with VerifyPart. The names of the parts are returned. After an error there are none.
+// Split writes the appliance at path as parts of size bytes, path.part001 and so on, for media that do not take a file
+// of its size, and path.sha256 with the digests of the parts, which sha256sum -c checks too. The parts joined with cat
+// are the file, but need not be joined: Open reads them as they are, and the first one is a program that does. Each
+// part can be checked alone with VerifyPart. The names of the parts are returned. After an error there are none.
 func Split(ctx context.Context, path string, size int64, progress func(done, total int64)) (names []string, err error) {
 	p, err := Open(path)
 	if err != nil {
@@ -34,12 +34,15 @@ func Split(ctx context.Context, path string, size int64, progress func(done, tot
 	case len(p.src.parts) > 1:
 		return nil, fmt.Errorf("cannot split %s: it is split already", path)
 	case size <= p.manifest.Stub.Size:
-		return nil, fmt.Errorf("cannot split %s into parts of %d bytes: the program of %d bytes must fit into the first", path, size, p.manifest.Stub.Size)
+		return nil, fmt.Errorf(
+			"cannot split %s into parts of %d bytes: the program of %d bytes must fit into the first", path, size,
+			p.manifest.Stub.Size)
 	case count > maxParts:
 		return nil, fmt.Errorf("cannot split %s into %d parts: %d is the limit", path, count, maxParts)
 	}
 	if _, err := os.Lstat(partName(path, int(count)+1)); err == nil {
-		return nil, fmt.Errorf("cannot split %s: %s exists already and would be taken for a part of it", path, partName(path, int(count)+1))
+		return nil, fmt.Errorf("cannot split %s: %s exists already and would be taken for a part of it", path,
+			partName(path, int(count)+1))
 	}
 	var written []string
 	defer func() {
@@ -156,7 +159,8 @@ func VerifyPart(ctx context.Context, path string, progress func(done, total int6
 		return fmt.Errorf("cannot check %s: %w", path, err)
 	}
 	if got != want {
-		return &CorruptError{Path: path, Component: "part", Offset: -1, Reason: "its sha256 is not the one in " + sumsName(m[1]), hint: "copy this part again"}
+		return &CorruptError{Path: path, Component: "part", Offset: -1, Reason: "its sha256 is not the one in " +
+			sumsName(m[1]), hint: "copy this part again"}
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 
 func splitSample(t *testing.T, size int64) (path string, parts []string, whole []byte) {
 	t.Helper()
-	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame}, map[string][]byte{"sample": makeTar(t, sampleEntries())})
+	a := writeAppliance(t, WriterOptions{Level: 1, FrameSize: minFrame},
+		map[string][]byte{"sample": makeTar(t, sampleEntries())})
 	whole, err := os.ReadFile(a.path)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,8 @@ func TestDamagedParts(t *testing.T) {
 				return
 			}
 			var bad *CorruptError
-			if !errors.As(err, &bad) || !strings.Contains(bad.Part, filepath.Base(parts[test.part])) || bad.Hint() == "" {
+			if !errors.As(err, &bad) || !strings.Contains(bad.Part, filepath.Base(parts[test.part])) ||
+				bad.Hint() == "" {
 				t.Errorf("error %v, want one that names part %03d", err, test.part+1)
 			}
 			if err := VerifyPart(ctx, parts[test.part], nil); !errors.As(err, &bad) {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spreadFile is a file in more than one frame, written by whichever workers have those frames. The first to come creates
-// it, the last closes it.
+// spreadFile is a file in more than one frame, written by whichever workers have those frames. The first to come
+// creates it, the last closes it.
 type spreadFile struct {
 	mu      sync.Mutex
 	fd      int

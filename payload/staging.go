@@ -49,7 +49,8 @@ func (e *SpaceError) Unwrap() error {
 
 // Hint says what to do next.
 func (e *SpaceError) Hint() string {
-	return fmt.Sprintf("make room for %d MB on the file system of %s, or choose a directory elsewhere; nothing was left behind", e.Need>>20+1, e.Path)
+	return fmt.Sprintf("make room for %d MB on the file system of %s, or choose a directory elsewhere; nothing was "+
+		"left behind", e.Need>>20+1, e.Path)
 }
 
 // NoExecError says that programs unpacked to a directory could not be run.
@@ -92,7 +93,8 @@ func newStaging(t Target, need int64, o ExtractOptions) (s *staging, err error) 
 	for {
 		var random [4]byte
 		rand.Read(random[:])
-		s := &staging{target: target, parent: parent, name: partialPrefix(name) + hex.EncodeToString(random[:]), need: need}
+		s := &staging{target: target, parent: parent, name: partialPrefix(name) + hex.EncodeToString(random[:]),
+			need: need}
 		if err := unix.Mkdirat(int(parent.Fd()), s.name, 0o700); err != nil {
 			return nil, &fs.PathError{Op: "mkdir", Path: filepath.Join(parent.Name(), s.name), Err: err}
 		}
@@ -209,7 +211,8 @@ func removeStale(parent *os.File, name string) error {
 
 // removeIn removes a tree in an open directory. No link is followed. Directories of the tree may lack write permission.
 func removeIn(parent *os.File, name string) error {
-	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", parent.Fd())) // the directory itself, whatever its path is now
+	// the directory itself, whatever its path is now
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", parent.Fd()))
 	if errors.Is(err, fs.ErrNotExist) {
 		root, err = os.OpenRoot(parent.Name()) // /proc is not mounted
 	}

@@ -59,8 +59,8 @@ func renameNew(dir int, from, to string) error {
 	return renameOld(dir, from, to)
 }
 
-// renameOld is renameNew for systems that leave a moment between the check and the renaming, in which an empty directory
-// of that name would be replaced.
+// renameOld is renameNew for systems that leave a moment between the check and the renaming, in which an empty
+// directory of that name would be replaced.
 func renameOld(dir int, from, to string) error {
 	var st unix.Stat_t
 	err := error(fs.ErrExist)
@@ -73,9 +73,9 @@ func renameOld(dir int, from, to string) error {
 	return nil
 }
 
-// preallocate reserves the blocks of a file that several workers write: they are contiguous then, and a full disk is seen
-// before much is written. For a file that is written in one go it would only cost time. File systems that cannot do it go
-// without.
+// preallocate reserves the blocks of a file that several workers write: they are contiguous then, and a full disk is
+// seen before much is written. For a file that is written in one go it would only cost time. File systems that cannot
+// do it go without.
 func preallocate(fd int, size int64) error {
 	err := unix.Fallocate(fd, 0, 0, size)
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
@@ -90,8 +90,9 @@ func startWriting(fd int, offset, size int64) {
 	_ = unix.SyncFileRange(fd, offset, size, unix.SYNC_FILE_RANGE_WRITE)
 }
 
-// readUmask returns the bits of a mode that open(2) and mkdir(2) in dir do not grant. All are returned where that cannot be
-// known: before Linux 4.7, and in a directory with a default ACL. That is right but costs a call more for each file.
+// readUmask returns the bits of a mode that open(2) and mkdir(2) in dir do not grant. All are returned where that
+// cannot be known: before Linux 4.7, and in a directory with a default ACL. That is right but costs a call more for
+// each file.
 func readUmask(dir *os.File) uint32 {
 	const all = 0o777
 	if n, err := unix.Fgetxattr(int(dir.Fd()), "system.posix_acl_default", nil); err == nil && n > 0 {
@@ -114,8 +115,9 @@ func readUmask(dir *os.File) uint32 {
 // largePage is the size of a large page; where it is another one, the memory is merely aligned for nothing.
 const largePage = 2 << 20
 
-// newBuffer returns n bytes for a frame, in large pages where the system has them. Decoding copies from all over the last
-// megabytes of its output, more of them than a processor remembers the small pages of: it is a twentieth slower there.
+// newBuffer returns n bytes for a frame, in large pages where the system has them. Decoding copies from all over the
+// last megabytes of its output, more of them than a processor remembers the small pages of: it is a twentieth slower
+// there.
 func newBuffer(n int64) []byte {
 	if n < largePage {
 		return make([]byte, n)

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// The tar stream inside a component has one form for each entry: a POSIX ustar header with numeric owner 0 and no names,
-// preceded by a PAX extended header only if the path, the link target or the size does not fit into it. The reader accepts
-// just this form, so that no two tar programs can disagree on what a component holds. See pax(1), "ustar Interchange
-// Format" and "pax Header Block", for the layout.
+// The tar stream inside a component has one form for each entry: a POSIX ustar header with numeric owner 0 and no
+// names, preceded by a PAX extended header only if the path, the link target or the size does not fit into it. The
+// reader accepts just this form, so that no two tar programs can disagree on what a component holds. See pax(1), "ustar
+// Interchange Format" and "pax Header Block", for the layout.
 
 // tarMagic is the magic and the version of ustar, from offset 257.
 const tarMagic = "ustar\x0000"
@@ -134,7 +134,8 @@ func parseHeader(raw []byte) (entry, int, error) {
 	if !ok1 || !ok2 || !ok3 {
 		return e, 0, errHeader
 	}
-	e = entry{name: cString(h[:ustarName]), kind: kind(h[156]), mode: uint32(mode), size: size, mtime: mtime, target: cString(h[157:257])}
+	e = entry{name: cString(h[:ustarName]), kind: kind(h[156]), mode: uint32(mode), size: size, mtime: mtime,
+		target: cString(h[157:257])}
 	if err := e.override(records); err != nil {
 		return e, 0, err
 	}
@@ -151,8 +152,8 @@ func parseHeader(raw []byte) (entry, int, error) {
 	return e, n, nil
 }
 
-// override applies the records of a PAX extended header. Whether they were needed, in the right order and well formed is
-// seen when the entry is encoded again.
+// override applies the records of a PAX extended header. Whether they were needed, in the right order and well formed
+// is seen when the entry is encoded again.
 func (e *entry) override(records []byte) error {
 	for len(records) > 0 {
 		digits, _, ok := bytes.Cut(records, []byte(" "))

@@ -27,7 +27,8 @@ func TestHeaderForms(t *testing.T) {
 		{name: "l", kind: kindSymlink, mode: 0o777, target: "ä"},
 		{name: "l", kind: kindSymlink, mode: 0o777, target: strings.Repeat("t/", 60)},
 		{name: "h", kind: kindLink, target: strings.Repeat("t/", 60) + "t"},
-		{name: strings.Repeat("very/", 800) + "deep", kind: kindLink, target: strings.Repeat("very/", 800) + "far", size: 0},
+		{name: strings.Repeat("very/", 800) + "deep", kind: kindLink, target: strings.Repeat("very/", 800) + "far",
+			size: 0},
 	} {
 		b := appendHeader(nil, &e)
 		if len(b)%tarBlock != 0 {
@@ -95,9 +96,10 @@ func TestCanonicalForm(t *testing.T) {
 	name := rapid.StringMatching(`[a-zä.]{1,60}(/[a-z0-9 ]{1,40}){0,4}`)
 	rapid.Check(t, func(t *rapid.T) {
 		h := &tar.Header{
-			Typeflag: rapid.SampledFrom([]byte{tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeLink}).Draw(t, "type"),
-			Name:     name.Draw(t, "name"),
-			Mode:     int64(rapid.Uint16Range(0, 0o7777).Draw(t, "mode")),
+			Typeflag: rapid.SampledFrom([]byte{tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeLink}).Draw(t,
+				"type"),
+			Name: name.Draw(t, "name"),
+			Mode: int64(rapid.Uint16Range(0, 0o7777).Draw(t, "mode")),
 		}
 		switch h.Typeflag {
 		case tar.TypeReg:

@@ -73,9 +73,9 @@ func (w *worker) unpack(ctx context.Context, i int, raw []byte) error {
 	return err
 }
 
-// readEntries calls visit for each entry of a piece of a tar stream that begins with a header. The data of the last entry
-// is shorter than its size if the entry goes on in the next frame. Only the last frame ends, and must end, with the two
-// blocks of zeros that end a tar stream.
+// readEntries calls visit for each entry of a piece of a tar stream that begins with a header. The data of the last
+// entry is shorter than its size if the entry goes on in the next frame. Only the last frame ends, and must end, with
+// the two blocks of zeros that end a tar stream.
 func readEntries(raw []byte, last bool, visit func(e entry, data []byte) error) error {
 	if last {
 		n := len(raw) - 2*tarBlock

@@ -50,7 +50,8 @@ type region struct {
 // What it does not do is unpack. The error is a *CorruptError for the lowest offset that is wrong, a *SignatureError,
 // or one from reading.
 func (p *Payload) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
-	r := Report{Size: p.src.size, Digest: p.Digest(), Components: len(p.manifest.Components), Files: len(p.manifest.Files), Signed: p.signature != nil}
+	r := Report{Size: p.src.size, Digest: p.Digest(), Components: len(p.manifest.Components),
+		Files: len(p.manifest.Files), Signed: p.signature != nil}
 	signedBy, err := p.signedBy(o.PublicKey)
 	if err != nil {
 		return r, err
@@ -79,7 +80,8 @@ func (p *Payload) regions() []region {
 	for i, c := range p.manifest.Components {
 		base := p.members[i].dataOffset()
 		for n, f := range c.Frames {
-			regions = append(regions, region{what: c.Name, member: c.Member, frame: n, offset: base + f.Offset, size: f.Size, sha256: f.SHA256})
+			regions = append(regions, region{what: c.Name, member: c.Member, frame: n, offset: base + f.Offset,
+				size: f.Size, sha256: f.SHA256})
 		}
 	}
 	for i, f := range p.manifest.Files {
@@ -117,8 +119,8 @@ func (p *Payload) readError(what string, offset int64, err error) error {
 	return fmt.Errorf("cannot read %s at offset %d of %s: %w", what, offset, p.src.path, err)
 }
 
-// maxWorkers is how many goroutines work on an appliance unless more are asked for: each may hold a frame and its unpacked
-// form in memory, so that three stay below 150 MB, and more would hardly be faster than the disk.
+// maxWorkers is how many goroutines work on an appliance unless more are asked for: each may hold a frame and its
+// unpacked form in memory, so that three stay below 150 MB, and more would hardly be faster than the disk.
 const maxWorkers = 3
 
 // maxXZWorkers is the same for xz, whose decoder makes itself a dictionary for each frame.
@@ -131,8 +133,9 @@ func workers(n int) int {
 	return n
 }
 
-// inOrder has n workers do tasks 0 … count-1, starting them in this order, and returns the error of the lowest task that
-// failed: tasks after a failed one are not started, those before it are finished. begin makes the state of a worker.
+// inOrder has n workers do tasks 0 … count-1, starting them in this order, and returns the error of the lowest task
+// that failed: tasks after a failed one are not started, those before it are finished. begin makes the state of a
+// worker.
 func inOrder(ctx context.Context, n, count int, begin func() (func(task int) error, error)) error {
 	var (
 		next atomic.Int64

@@ -16,10 +16,11 @@ import (
 type WriterOptions struct {
 	Release Release
 	Codec   string // CodecZstd (also if empty) or CodecXZ
-	// Level is the zstd level as the zstd tool counts it, of which this encoder has four (1, 3, 7, 11 and up). 0 is the best.
+	// Level is the zstd level as the zstd tool counts it, of which this encoder has four (1, 3, 7, 11 and up). 0 is the
+	// best.
 	Level int
-	// FrameSize is how many bytes of a tar stream are compressed together: from 64 KiB to MaxFrame, which 0 means. Smaller
-	// frames need less memory where they are unpacked, and more space.
+	// FrameSize is how many bytes of a tar stream are compressed together: from 64 KiB to MaxFrame, which 0 means.
+	// Smaller frames need less memory where they are unpacked, and more space.
 	FrameSize int
 	// Compressor, if not nil, makes the frames in place of the built-in encoder, and Level has no meaning.
 	Compressor *Compressor
@@ -31,9 +32,9 @@ type WriterOptions struct {
 type Compressor struct {
 	// Name is recorded in the manifest: program, version and options, which is what the bytes depend on.
 	Name string
-	// Compress gives one zstd frame with a window of at most 16 MiB, or one xz stream with a dictionary of at most 8 MiB
-	// and without the block sizes that threads need (xz -6 -T1). What it gives is unpacked and compared. It is called by
-	// several goroutines at once.
+	// Compress gives one zstd frame with a window of at most 16 MiB, or one xz stream with a dictionary of at most 8
+	// MiB and without the block sizes that threads need (xz -6 -T1). What it gives is unpacked and compared. It is
+	// called by several goroutines at once.
 	Compress func(ctx context.Context, raw []byte) ([]byte, error)
 }
 
@@ -49,9 +50,9 @@ type Writer struct {
 	err      error    // the first failure; everything after it fails too
 }
 
-// NewWriter begins an appliance in the file out, which is empty and open for reading and writing, with the program stub, a
-// static ELF executable without a payload. A Writer needs about 64 MB, and 100 MB for each worker that compresses with the
-// best zstd level.
+// NewWriter begins an appliance in the file out, which is empty and open for reading and writing, with the program
+// stub, a static ELF executable without a payload. A Writer needs about 64 MB, and 100 MB for each worker that
+// compresses with the best zstd level.
 func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 	info, err := out.Stat()
 	if err != nil {
@@ -67,12 +68,14 @@ func NewWriter(out *os.File, stub io.Reader, o WriterOptions) (*Writer, error) {
 		o.FrameSize = MaxFrame
 	}
 	if o.FrameSize < minFrame || o.FrameSize > MaxFrame || o.FrameSize%tarBlock != 0 {
-		return nil, fmt.Errorf("cannot write frames of %d bytes: the size must be a multiple of %d from %d to %d", o.FrameSize, tarBlock, minFrame, MaxFrame)
+		return nil, fmt.Errorf("cannot write frames of %d bytes: the size must be a multiple of %d from %d to %d",
+			o.FrameSize, tarBlock, minFrame, MaxFrame)
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	w := &Writer{out: out, o: o, m: Manifest{Schema: Schema, Release: o.Release, Components: []Component{}}, pieces: newPieces(o.Workers)}
+	w := &Writer{out: out, o: o, m: Manifest{Schema: Schema, Release: o.Release, Components: []Component{}},
+		pieces: newPieces(o.Workers)}
 	for range o.Workers {
 		e, err := o.newEncoder()
 		if err != nil {
@@ -101,10 +104,12 @@ func (w *Writer) writeStub(stub io.Reader) error {
 		return fmt.Errorf("cannot use this program for an appliance: %w", err)
 	}
 	if end != n {
-		return fmt.Errorf("cannot use this program for an appliance: its headers describe %d bytes, it has %d; use one without a payload", end, n)
+		return fmt.Errorf("cannot use this program for an appliance: its headers describe %d bytes, it has %d; use "+
+			"one without a payload", end, n)
 	}
 	if p := "linux/" + arch; p != w.o.Release.Platform {
-		return fmt.Errorf("cannot use this program for an appliance: it is for %s, the release for %s", p, w.o.Release.Platform)
+		return fmt.Errorf("cannot use this program for an appliance: it is for %s, the release for %s", p,
+			w.o.Release.Platform)
 	}
 	w.m.Stub = Blob{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}
 	w.offset = n
@@ -112,9 +117,9 @@ func (w *Writer) writeStub(stub io.Reader) error {
 }
 
 // AddComponent stores the tree of a tar stream as component c, whose name and description are filled in and whose sizes
-// and frames are computed. The stream may be any tar: what is stored is its canonical form, with the entries in the same
-// order and directories added that it does not list. It must not have two entries of one name, entries that are not
-// regular files, directories or links, or links that lead out of the tree.
+// and frames are computed. The stream may be any tar: what is stored is its canonical form, with the entries in the
+// same order and directories added that it does not list. It must not have two entries of one name, entries that are
+// not regular files, directories or links, or links that lead out of the tree.
 //
 // After an error the appliance cannot be finished.
 func (w *Writer) AddComponent(ctx context.Context, c Component, tarStream io.Reader) error {
@@ -161,7 +166,8 @@ func (w *Writer) AddFile(name string, data []byte) error {
 }
 
 func (w *Writer) addFile(name string, data []byte) error {
-	w.m.Files = append(w.m.Files, File{Name: name, Size: int64(len(data)), SHA256: hexSHA256(data), CRC32: crc32.ChecksumIEEE(data)})
+	w.m.Files = append(w.m.Files, File{Name: name, Size: int64(len(data)), SHA256: hexSHA256(data),
+		CRC32: crc32.ChecksumIEEE(data)})
 	w.files = append(w.files, data)
 	if err := w.m.check(); err != nil {
 		return fmt.Errorf("cannot add file %s: %w", name, err)

@@ -56,7 +56,8 @@ var (
 // serve is one connection.
 func (h *hostile) serve(answer func(*hostile) error) {
 	defer h.conn.Close()
-	greeting := "\x0a8.0.15\x00" + // the version, then the connection, salt, what the server can do, and the rest of the salt
+	// the version, then the connection, salt, what the server can do, and the rest of the salt
+	greeting := "\x0a8.0.15\x00" +
 		"\x01\x00\x00\x0012345678\x00\xff\xf7\x21\x02\x00\xff\x80\x15" + strings.Repeat("\x00", 10) +
 		"123456789012\x00mysql_native_password\x00"
 	if h.packet([]byte(greeting)) != nil {
@@ -251,7 +252,8 @@ func TestHostileAnswers(t *testing.T) {
 		answer func(*hostile) error
 		want   string
 	}{
-		"rows":        {rowsOf(1<<40, "abc"), "the database server sent more than 200000 rows in answer to one statement"},
+		"rows": {rowsOf(1<<40, "abc"),
+			"the database server sent more than 200000 rows in answer to one statement"},
 		"endless row": {endlessRow, "the database server sent more than 32 MiB in answer to one statement"},
 		"columns":     {manyColumns(1 << 62), columns},
 		"terabytes":   {manyColumns(1 << 40), columns},
@@ -341,7 +343,8 @@ func FuzzHeader(f *testing.F) {
 			}
 		}
 		if (err == nil) != (partsErr == nil) || whole.done != parts.done || len(whole.buf) > 16 {
-			t.Errorf("at once %v, %v; in portions %v, %v; %d bytes are kept", whole.done, err, parts.done, partsErr, len(whole.buf))
+			t.Errorf("at once %v, %v; in portions %v, %v; %d bytes are kept", whole.done, err, parts.done,
+				partsErr, len(whole.buf))
 		}
 	})
 }

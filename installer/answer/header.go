@@ -9,8 +9,8 @@ import (
 const MostColumns = 4096
 
 // header reads how many columns the answer to a statement has, since the driver makes room for that number without a
-// look at it, and a Go program that gets no memory ends. It follows the first packets of the answer, each of which begins
-// with the length of its content in three bytes and a number:
+// look at it, and a Go program that gets no memory ends. It follows the first packets of the answer, each of which
+// begins with the length of its content in three bytes and a number:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response.html
 type header struct {
 	buf  []byte // of the packet that is being read: at most its head and the number of columns

@@ -38,7 +38,8 @@ func TestHistory(t *testing.T) {
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if e := got[0]; e.Login != "alice" || e.Result != Failed || *e.Exit != 5 || e.Error != "no space" || !e.Ended.Equal(now.Add(time.Minute)) {
+	if e := got[0]; e.Login != "alice" || e.Result != Failed || *e.Exit != 5 || e.Error != "no space" ||
+		!e.Ended.Equal(now.Add(time.Minute)) {
 		t.Errorf("%+v", e)
 	}
 	if e := got[1]; e.Result != Done || e.UID != 1000 || e.Action != "supervisor: stop fate-mysql" {
@@ -75,7 +76,8 @@ func TestHistoryIsBounded(t *testing.T) {
 		group.Go(func() {
 			for range each {
 				now := time.Now()
-				if err := Open(dir).Append(Entry{ID: NewID(now), Began: now, Error: strings.Repeat("x", maxErrorBytes)}); err != nil {
+				if err := Open(dir).Append(Entry{ID: NewID(now), Began: now,
+					Error: strings.Repeat("x", maxErrorBytes)}); err != nil {
 					t.Error(err)
 					return
 				}

@@ -169,7 +169,8 @@ var workerCauses = []Cause{
 			"jobs are planned on the other nodemanagers from half a minute to a minute after it went away; those that " +
 			"read tables of which it has partitions fail until it is back.",
 		Remedy: "switch the host on, or look at the firewall in between; there: fate-installer svc status. The " +
-			"nodemanager gets jobs again by itself. When the host is not to come back, take it out of nodemanager.ips of " +
+			"nodemanager gets jobs again by itself. When the host is not to come back, take it out of " +
+			"nodemanager.ips of " +
 			"the cluster file and install again. fate-installer svc restart fateflow ends jobs that hang",
 		Patterns: []Pattern{only(Program, `^fate-nodemanager is away: `)},
 	},

@@ -20,10 +20,12 @@ var known = []struct {
 	{"disk-full", Machine, `file system of /data/logs is full: 0 B are free`},
 	{"out-of-memory", Session, `OSError: [Errno 12] Cannot allocate memory`},
 	{"out-of-memory", Eggroll, `java.lang.OutOfMemoryError: Java heap space`},
-	{"out-of-memory", Machine, `2026-11-29 04:26:11 Out of memory: Killed process 4711 (python) total-vm:8123456kB, anon-rss:4123456kB`},
+	{"out-of-memory", Machine,
+		`2026-11-29 04:26:11 Out of memory: Killed process 4711 (python) total-vm:8123456kB, anon-rss:4123456kB`},
 	{"wrong-password", Log, `pymysql.err.OperationalError: (1045, "Access denied for user 'fate'@'192.168.0.1' (using password: YES)")`},
 	{"wrong-password", Log, `kazoo.exceptions.NoAuthError`},
-	{"database-schema", Refused, `peewee.OperationalError: (1054, "Unknown column 't1.f_is_deepspeed' in 'field list'")`},
+	{"database-schema", Refused,
+		`peewee.OperationalError: (1054, "Unknown column 't1.f_is_deepspeed' in 'field list'")`},
 	{"database-schema", Eggroll, `java.sql.SQLException: Column 'processor_option' not found.`},
 	{"database-connections", Task, `pymysql.err.OperationalError: (1040, 'Too many connections')`},
 	{"model-store-lock", Task, `Exception: failed to acquire lock sync_model_guest_9999_202611290000000000010`},
@@ -33,24 +35,29 @@ var known = []struct {
 	{"database-away", Program, `fate-mysql is STOPPED: not ready`},
 	{"zookeeper-away", Log, `fate_flow.errors.error_services.ZooKeeperBackendError: ZooKeeper backend error: ConnectionLoss()`},
 	{"zookeeper-away", Log, `kazoo.handlers.threading.KazooTimeoutError: Connection time-out`},
-	{"processors-time-zone", Eggroll, `[INFO] session ErSessionMeta(x,,NEW,2,0,,,2026-11-28 20:26:11.0,) status stay at NEW too long ,prepare to kill`},
+	{"processors-time-zone", Eggroll,
+		`[INFO] session ErSessionMeta(x,,NEW,2,0,,,2026-11-28 20:26:11.0,) status stay at NEW too long ,prepare to kill`},
 	{"processors-tools", Session, `bin/eggroll_boot.sh: line 78: xargs: command not found`},
 	{"processors-tools", Eggroll, `processor 17 change status RUNNING_ERROR`},
 	{"processors-tools", Machine, `the program ps is not on this host`},
-	{"processors-library", Session, `ImportError: libgomp.so.1: cannot open shared object file: No such file or directory`},
+	{"processors-library", Session,
+		`ImportError: libgomp.so.1: cannot open shared object file: No such file or directory`},
 	{"processors-library", Session, "python: /lib64/libc.so.6: version `GLIBC_2.28' not found (required by python)"},
 	{"python-module", Session, `ModuleNotFoundError: No module named 'federatedml'`},
 	{"python-module", Refused, `AttributeError: module 'torch' has no attribute 'nn'`},
 	{"table-not-uploaded", Task, `RuntimeError: can not found table name: breast_hetero_guest namespace: experiment`},
-	{"ids-do-not-match", Task, `ValueError: Count of data_instance is 0: <fate_arch.computing.eggroll._table.Table object at 0x7f7555f33a58>`},
-	{"cores-too-many", Refused, `RuntimeError: max cores per job is 4 base on (fate_flow/settings#MAX_CORES_PERCENT_PER_JOB * conf/service_conf.yaml#nodes), expect 8 cores`},
+	{"ids-do-not-match", Task,
+		`ValueError: Count of data_instance is 0: <fate_arch.computing.eggroll._table.Table object at 0x7f7555f33a58>`},
+	{"cores-too-many", Refused,
+		`RuntimeError: max cores per job is 4 base on (fate_flow/settings#MAX_CORES_PERCENT_PER_JOB * conf/service_conf.yaml#nodes), expect 8 cores`},
 	{"no-cores-left", Log, `[INFO] apply job resource(cores 4 memory 0) on guest 9999 failed, remaining cores: 0 remaining memory: 0`},
 	{"no-cores-left", State, `4 of 4 cores are in use (cores_per_node 4, nodemanagers 1) by job 202611290000000000010 (guest 9999, 4 cores)`},
 	{"route-missing", Refused, ` location msg=The routing table not have current party=9998 and default party`},
 	{"route-missing", Refused, `details = "The routing table not have current party=9999"`},
 	{"tls-mismatch", Refused, ` location msg=UNAVAILABLE: Network closed for unknown reason`},
 	{"tls-mismatch", Eggroll, `Caused by: javax.net.ssl.SSLHandshakeException: No subject alternative names matching IP address 192.168.0.1 found`},
-	{"peer-incompatible", Refused, `{'host': {10000: {'retcode': 107, 'retmsg': 'Incompatible FATE versions', 'data': {'src_fate_ver': '1.6.1'}}}}`},
+	{"peer-incompatible", Refused,
+		`{'host': {10000: {'retcode': 107, 'retmsg': 'Incompatible FATE versions', 'data': {'src_fate_ver': '1.6.1'}}}}`},
 	{"peer-incompatible", Refused, `retcode 107`},
 	{"peer-refuses", Refused, `{'host': {10000: {'retcode': 108, 'retmsg': 'permission check failed'}}}`},
 	{"rollsite-away", Program, `fate-rollsite is FATAL: not ready`},
@@ -60,13 +67,17 @@ var known = []struct {
 	{"node-away", Program, `fate-nodemanager is away: 192.168.0.2:4671 does not answer: dial tcp 192.168.0.2:4671: i/o timeout`},
 	{"eggroll-away", Program, `fate-nodemanager is STOPPED: not ready`},
 	{"eggroll-away", Task, `eggroll.core.client.CommandCallError: ('Failed to call command: CommandURI(_uri=v1/cluster-manager/session/getOrCreateSession) to endpoint: 192.168.0.1:4670, caused by: ', <_InactiveRpcError of RPC that terminated with: status = StatusCode.UNAVAILABLE details = "failed to connect to all addresses"`},
-	{"processors-not-started", Task, `ErSessionException: unable to start all processors for session id: '202611290000000000010_hetero_lr_0_0_guest_9999'. total processors: 2, started count: 0`},
-	{"processors-not-started", Task, `ValueError: processor in session meta is not valid: <ErSessionMeta(id=202302141527214917740_secure_add_example_0_0_guest_9227, name=, status=ERROR, tag=, processors=[***, len=1])>`},
-	{"task-executor-ended", Log, `detector request start to stop job 202611290000000000010, because of task executor process abort`},
+	{"processors-not-started", Task,
+		`ErSessionException: unable to start all processors for session id: '202611290000000000010_hetero_lr_0_0_guest_9999'. total processors: 2, started count: 0`},
+	{"processors-not-started", Task,
+		`ValueError: processor in session meta is not valid: <ErSessionMeta(id=202302141527214917740_secure_add_example_0_0_guest_9227, name=, status=ERROR, tag=, processors=[***, len=1])>`},
+	{"task-executor-ended", Log,
+		`detector request start to stop job 202611290000000000010, because of task executor process abort`},
 	{"task-executor-ended", Log, `task x 0 on guest 9999 with running process 4711 does not exist`},
 	{"flow-away", State, `FATE-Flow does not answer: cannot reach fate_flow: context deadline exceeded`},
 	{"flow-workers-taken", Log, `the number of max workers 10 has been exceeded, worker queue size is 37`},
-	{"flow-workers-taken", Program, `fate-fateflow is RUNNING: not ready yet: no free worker: FATE-Flow at 192.168.0.1:9360 has not taken a call within 3s: jobs that hang hold all of them`},
+	{"flow-workers-taken", Program,
+		`fate-fateflow is RUNNING: not ready yet: no free worker: FATE-Flow at 192.168.0.1:9360 has not taken a call within 3s: jobs that hang hold all of them`},
 	{"timed-out", State, `it is recorded as timeout`},
 	{"timed-out", Log, `detector request start to stop job 202611290000000000010, because of running timeout`},
 	{"canceled", State, `it is recorded as canceled`},
@@ -152,7 +163,8 @@ func TestEvidenceIsBoundedAndOfEveryPlace(t *testing.T) {
 	var evidence []Evidence
 	for _, where := range []string{"a", "b"} {
 		for i := range 50 {
-			evidence = append(evidence, Evidence{Kind: Log, Where: where, Text: strings.Repeat("x", i) + "No space left on device " + where})
+			evidence = append(evidence, Evidence{Kind: Log, Where: where,
+				Text: strings.Repeat("x", i) + "No space left on device " + where})
 		}
 	}
 	found := Find(evidence)
@@ -165,7 +177,8 @@ func TestEvidenceIsBoundedAndOfEveryPlace(t *testing.T) {
 }
 
 func TestCodeInTracebacksIsNoEvidence(t *testing.T) {
-	for _, line := range []string{`    raise RuntimeError(f"can not found table name: {name}")`, `  File "x.py", line 1, in MemoryError`, "\tat java.lang.OutOfMemoryError.of(X.java:1)"} {
+	for _, line := range []string{`    raise RuntimeError(f"can not found table name: {name}")`,
+		`  File "x.py", line 1, in MemoryError`, "\tat java.lang.OutOfMemoryError.of(X.java:1)"} {
 		if Interesting(Log, line) {
 			t.Errorf("%q is kept", line)
 		}
@@ -190,7 +203,8 @@ func TestTableIsWhole(t *testing.T) {
 }
 
 func TestLinesJoinsWhatGRPCSays(t *testing.T) {
-	text := "a\nb: <_InactiveRpcError of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = \"gone\"\n\tdebug_error_string = \"x\"\n>\r\n"
+	text := "a\nb: <_InactiveRpcError of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = " +
+		"\"gone\"\n\tdebug_error_string = \"x\"\n>\r\n"
 	want := []string{"a", `b: <_InactiveRpcError of RPC that terminated with: status = StatusCode.UNAVAILABLE details = "gone"`, `	debug_error_string = "x"`, ">", ""}
 	if got := Lines(text); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

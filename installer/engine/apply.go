@@ -71,7 +71,8 @@ func newRun(plan Plan, env *Env, journal *Journal, onEvent func(Event)) *run {
 	}
 	r := &run{
 		env: &work, journal: journal, onEvent: onEvent, start: time.Now(), messages: make(chan Event),
-		nodes: plan.byID(), waiting: map[string]int{}, next: map[string][]string{}, outcome: map[string]*Outcome{}, touched: map[string]bool{},
+		nodes: plan.byID(), waiting: map[string]int{}, next: map[string][]string{}, outcome: map[string]*Outcome{},
+		touched: map[string]bool{},
 	}
 	r.report.Run = fmt.Sprintf("%s-%d", r.start.UTC().Format("20060102T150405.000"), os.Getpid())
 	for _, n := range plan.Nodes {
@@ -142,8 +143,8 @@ func (r *run) parallel() int {
 	return defaultParallel
 }
 
-// pick returns the step to begin: of those that can be begun, the one with the longest way to the end, and of equals the
-// first in the plan.
+// pick returns the step to begin: of those that can be begun, the one with the longest way to the end, and of equals
+// the first in the plan.
 func (r *run) pick() (string, bool) {
 	best := ""
 	for _, id := range r.order {
@@ -185,8 +186,8 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 		return fail(PhaseCheck, err)
 	}
 	if found.Done {
-		// A run was killed between the step's end and its record. Without the record a later edit of what it made would not
-		// be taken for one.
+		// A run was killed between the step's end and its record. Without the record a later edit of what it made would
+		// not be taken for one.
 		if r.journal.ledger.begunOnly(n.ID()) {
 			if err := r.journal.write(record{Op: opDone, Run: r.report.Run, Step: n.ID()}); err != nil {
 				return fail(PhaseJournal, err)
@@ -220,7 +221,8 @@ func (r *run) step(ctx context.Context, n Node, stale bool) Event {
 // journalBegin puts on disk what is about to change, before it does: rule 2.
 func (r *run) journalBegin(n Node, f Finding, repair bool) error {
 	rec := record{
-		Op: opBegin, Run: r.report.Run, Step: n.ID(), Title: n.Title, Component: n.Component, Before: f.Before, Mark: f.Mark, Repair: repair,
+		Op: opBegin, Run: r.report.Run, Step: n.ID(), Title: n.Title, Component: n.Component, Before: f.Before,
+		Mark: f.Mark, Repair: repair,
 	}
 	if m, ok := n.Step.(Merger); ok {
 		if first := r.journal.ledger.first(n.ID()); first != nil {
@@ -292,7 +294,8 @@ func (r *run) result(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil && (skipped || len(r.failures) > 0):
 		// The failures are how the steps saw the end of ctx.
-		return fmt.Errorf("interrupted with %d of %s done: %w", r.report.Count(Changed)+r.report.Count(Unchanged), count.Of(len(r.order), "step"), context.Cause(ctx))
+		return fmt.Errorf("interrupted with %d of %s done: %w", r.report.Count(Changed)+r.report.Count(Unchanged),
+			count.Of(len(r.order), "step"), context.Cause(ctx))
 	case len(r.failures) > 0:
 		return errors.Join(r.failures...)
 	}
@@ -330,7 +333,8 @@ func (r *run) commit(ctx context.Context) {
 			continue
 		}
 		if err := c.Commit(ctx, r.env); err != nil {
-			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("cannot clean up after %q: %v", r.nodes[id].Title, err))
+			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("cannot clean up after %q: %v",
+				r.nodes[id].Title, err))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -159,7 +158,8 @@ func TestApplyFollowsEdges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := b.apply(t.Context(), node(deed{name: "c", mark: "1"}, "b"), node(deed{name: "b", mark: "1"}, "a"), node(deed{name: "a", mark: "1"}))
+	r, err := b.apply(t.Context(), node(deed{name: "c", mark: "1"}, "b"), node(deed{name: "b", mark: "1"}, "a"),
+		node(deed{name: "a", mark: "1"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,8 @@ func TestApplyRunsIndependentStepsTogether(t *testing.T) {
 		both.Wait()
 		return nil
 	}
-	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1", during: meet}), node(deed{name: "b", mark: "1", during: meet})); err != nil {
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1", during: meet}),
+		node(deed{name: "b", mark: "1", during: meet})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -216,8 +217,10 @@ func TestFailureLetsRunningStepsFinish(t *testing.T) {
 	failing, running := make(chan struct{}), make(chan struct{})
 	boom := errors.New("boom")
 	bad := deed{name: "bad", mark: "1", during: func(context.Context) error { <-running; close(failing); return boom }}
-	slow := deed{name: "slow", mark: "1", during: func(ctx context.Context) error { close(running); <-failing; return ctx.Err() }}
-	r, err := b.apply(t.Context(), node(bad), node(slow), node(deed{name: "next", mark: "1"}, "slow"), node(deed{name: "blocked", mark: "1"}, "bad"))
+	slow := deed{name: "slow", mark: "1",
+		during: func(ctx context.Context) error { close(running); <-failing; return ctx.Err() }}
+	r, err := b.apply(t.Context(), node(bad), node(slow), node(deed{name: "next", mark: "1"}, "slow"),
+		node(deed{name: "blocked", mark: "1"}, "bad"))
 	var step *StepError
 	if !errors.As(err, &step) || !errors.Is(err, boom) || step.ID != "deed:bad" || step.Phase != PhaseApply {
 		t.Fatalf("error %v", err)
@@ -234,7 +237,8 @@ func TestApplyChecksAgain(t *testing.T) {
 	b := newBench(t)
 	_, err := b.apply(t.Context(), node(deed{name: "a", mark: "1", lazy: true}))
 	var step *StepError
-	if !errors.As(err, &step) || step.Phase != PhaseVerify || !strings.Contains(err.Error(), "it was applied, and yet it is missing") {
+	if !errors.As(err, &step) || step.Phase != PhaseVerify ||
+		!strings.Contains(err.Error(), "it was applied, and yet it is missing") {
 		t.Fatalf("error %v", err)
 	}
 }
@@ -244,7 +248,8 @@ func TestInterrupt(t *testing.T) {
 	b.env.Parallel = 1
 	stop := errors.New("stopped by the user")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	bad := deed{name: "b", mark: "1", during: func(ctx context.Context) error { cancel(stop); <-ctx.Done(); return ctx.Err() }}
+	bad := deed{name: "b", mark: "1",
+		during: func(ctx context.Context) error { cancel(stop); <-ctx.Done(); return ctx.Err() }}
 	report, err := b.apply(ctx, node(deed{name: "a", mark: "1"}), node(bad, "a"), node(deed{name: "c", mark: "1"}, "b"))
 	if !errors.Is(err, stop) || !strings.Contains(err.Error(), "1 of 3 steps done") {
 		t.Fatalf("error %v", err)
@@ -253,7 +258,8 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("one step was interrupted, and none failed: %+v", report.Steps)
 	}
 	// Nothing was lost: the run goes on.
-	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a")); err != nil {
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}),
+		node(deed{name: "b", mark: "1"}, "a")); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.deeds(); got != "a1 b1" {
@@ -261,8 +267,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestEndOfAStepIsRecordedLater: a run that was killed between a step and its record is completed by the next one, which
-// finds the step done.
+// TestEndOfAStepIsRecordedLater: a run that was killed between a step and its record is completed by the next one,
+// which finds the step done.
 func TestEndOfAStepIsRecordedLater(t *testing.T) {
 	b := newBench(t)
 	lost := errors.New("killed")
@@ -347,7 +353,9 @@ func TestRepairedSince(t *testing.T) {
 	}
 	spoil("a")
 	boom := errors.New("boom")
-	if _, err := b.apply(t.Context(), both[0], node(deed{name: "z", during: func(context.Context) error { return boom }}, "a")); !errors.Is(err, boom) || repaired() != "deed:a" {
+	if _, err := b.apply(t.Context(), both[0],
+		node(deed{name: "z", during: func(context.Context) error { return boom }}, "a")); !errors.Is(err, boom) ||
+		repaired() != "deed:a" {
 		t.Fatal(repaired(), err)
 	}
 	b.undo(LastAttempt)
@@ -356,59 +364,5 @@ func TestRepairedSince(t *testing.T) {
 	}
 	if (*Ledger)(nil).RepairedSince("deed:b", []string{"deed:a"}) != "" {
 		t.Error("no ledger knows of a repair")
-	}
-}
-
-func TestJournalFailureStopsBeforeTheChange(t *testing.T) {
-	b := newBench(t)
-	b.env.Host.InjectFaults(t, func(op host.Op, abs string) error {
-		if abs == "/state/journal" {
-			return errors.New("disk full")
-		}
-		return nil
-	})
-	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"})); err == nil {
-		t.Fatal("a run without a journal succeeded")
-	}
-	if got := b.deeds(); got != "" {
-		t.Errorf("changed without a journal: %s", got)
-	}
-}
-
-func TestPlanMistakes(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		nodes []Node
-		want  string
-	}{
-		{"twice", []Node{node(deed{name: "a"}), node(deed{name: "a"})}, "step deed:a is in the plan twice"},
-		{"nowhere", []Node{node(deed{name: "a"}, "x")}, "step deed:a comes after deed:x, which is not in the plan"},
-		{"cycle", []Node{node(deed{name: "a"}, "c"), node(deed{name: "b"}, "a"), node(deed{name: "c"}, "b")}, "deed:a after deed:c after deed:b after deed:a"},
-		{"itself", []Node{node(deed{name: "a"}, "a")}, "deed:a after deed:a"},
-		{"empty", []Node{{Title: "t"}}, "node 0 (t) has no step"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t)
-			_, err := b.apply(t.Context(), c.nodes...)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error %v, want %s", err, c.want)
-			}
-		})
-	}
-}
-
-func TestRanksOfADeepPlan(t *testing.T) {
-	b := newBench(t)
-	var nodes []Node
-	for i := range 300 {
-		n := node(deed{name: fmt.Sprint(i), check: errors.New("never")})
-		if i > 0 {
-			n.After = []string{fmt.Sprintf("deed:%d", i-1)}
-		}
-		nodes = append(nodes, n)
-	}
-	r, err := b.apply(t.Context(), nodes...)
-	if err == nil || r.Count(Skipped) != 299 {
-		t.Errorf("%d skipped, %v", r.Count(Skipped), err)
 	}
 }

@@ -22,8 +22,8 @@ func Hash(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HashFrom is Hash of what r holds, which need not fit into memory. It reads at most limit bytes, and reports with false
-// that there are more.
+// HashFrom is Hash of what r holds, which need not fit into memory. It reads at most limit bytes, and reports with
+// false that there are more.
 func HashFrom(r io.Reader, limit int64) (hash string, whole bool, err error) {
 	sum := sha256.New()
 	n, err := io.Copy(sum, io.LimitReader(r, limit+1))

@@ -16,7 +16,8 @@ const (
 	Failed    EventKind = "failed"    // see Err
 	Skipped   EventKind = "skipped"   // not begun, because another step failed or the run was interrupted
 
-	// Interrupted is a step that was stopped halfway because the run was interrupted; see Err. The next run completes it.
+	// Interrupted is a step that was stopped halfway because the run was interrupted; see Err. The next run completes
+	// it.
 	Interrupted EventKind = "interrupted"
 )
 

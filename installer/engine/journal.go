@@ -126,9 +126,9 @@ func ReadJournal(h *host.Host, path string) (*Journal, error) {
 	return j, err
 }
 
-// create makes the journal when it is missing, with its first record. When its directory is missing, too, that directory,
-// its missing parents and a journal that lists them appear by one rename: at no moment is there a directory of ours that
-// an uninstall would not know of.
+// create makes the journal when it is missing, with its first record. When its directory is missing, too, that
+// directory, its missing parents and a journal that lists them appear by one rename: at no moment is there a directory
+// of ours that an uninstall would not know of.
 func (j *Journal) create() error {
 	dir := filepath.Dir(j.path)
 	missing, err := j.host.MissingParents(dir)
@@ -190,8 +190,8 @@ func (j *Journal) writeFirst(path string, dirs []string) error {
 	return j.host.WriteFile(path, append(line, '\n'), host.FileMode{Perm: 0o600})
 }
 
-// Causes of a [JournalError] when the memory of what was done is gone. Taken for a new journal, an installation would be
-// repaired without knowing what was there before, and an uninstall would leave everything.
+// Causes of a [JournalError] when the memory of what was done is gone. Taken for a new journal, an installation would
+// be repaired without knowing what was there before, and an uninstall would leave everything.
 var (
 	errEmptied = errors.New("it is empty, and every journal has a first record: it was emptied or lost its content")
 	errLost    = errors.New("it is missing, though there are backups of what was changed: it was removed")
@@ -246,7 +246,9 @@ func (j *Journal) load(data []byte) (good int, err error) {
 			return good, &JournalError{Path: j.path, Line: line, Err: err}
 		}
 		if r.V > journalVersion {
-			return good, &JournalError{Path: j.path, Line: line, Err: fmt.Errorf("it was written by a newer program (version %d, this one knows %d)", r.V, journalVersion)}
+			return good, &JournalError{Path: j.path, Line: line,
+				Err: fmt.Errorf("it was written by a newer program (version %d, this one knows %d)",
+					r.V, journalVersion)}
 		}
 		if r.Op == opHome {
 			j.home = r.Dirs

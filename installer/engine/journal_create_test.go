@@ -14,7 +14,8 @@ import (
 // whose disk is not mounted is named.
 func TestJournalThatCannotBeMadeLeavesNothing(t *testing.T) {
 	const path = "/data/projects/common/journal"
-	for _, op := range []host.Op{host.OpMkdir, host.OpChmod, host.OpCreate, host.OpWrite, host.OpSync, host.OpRename, host.OpSyncDir} {
+	for _, op := range []host.Op{host.OpMkdir, host.OpChmod, host.OpCreate, host.OpWrite, host.OpSync,
+		host.OpRename, host.OpSyncDir} {
 		t.Run(string(op), func(t *testing.T) {
 			h, err := host.New(t.TempDir(), nil)
 			if err != nil {
@@ -53,7 +54,8 @@ func TestJournalThatCannotBeMadeLeavesNothing(t *testing.T) {
 		}
 		defer h.Close()
 		_, err = OpenJournal(h, path)
-		if err == nil || !strings.Contains(err.Error(), "/data is a link to nowhere") || h.Exists(host.TempName("/data")) {
+		if err == nil || !strings.Contains(err.Error(), "/data is a link to nowhere") ||
+			h.Exists(host.TempName("/data")) {
 			t.Errorf("error %v; left: %v", err, h.Exists(host.TempName("/data")))
 		}
 	})

@@ -14,7 +14,8 @@ import (
 
 func TestTornLineIsCut(t *testing.T) {
 	b := newBench(t)
-	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a")); err != nil {
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}),
+		node(deed{name: "b", mark: "1"}, "a")); err != nil {
 		t.Fatal(err)
 	}
 	path := b.env.Host.Path("/state/journal")
@@ -68,8 +69,8 @@ func TestDamagedJournalIsRefused(t *testing.T) {
 	}
 }
 
-// TestRemovedJournalIsNotTakenForANewOne: a journal that is gone while its backups are there was removed. Where there are
-// none, as after an uninstall that kept the passwords, it is a new one, and never an empty file.
+// TestRemovedJournalIsNotTakenForANewOne: a journal that is gone while its backups are there was removed. Where there
+// are none, as after an uninstall that kept the passwords, it is a new one, and never an empty file.
 func TestRemovedJournalIsNotTakenForANewOne(t *testing.T) {
 	b := newBench(t)
 	h := b.env.Host
@@ -83,12 +84,15 @@ func TestRemovedJournalIsNotTakenForANewOne(t *testing.T) {
 	if data, err := h.ReadFile("/state/fresh"); err != nil || !bytes.HasSuffix(data, []byte("\n")) {
 		t.Errorf("a new journal holds %q, %v", data, err)
 	}
-	if err := errors.Join(j.Close(), h.Remove("/state/fresh"), h.Mkdir("/state/"+backupDir, host.FileMode{Perm: 0o700})); err != nil {
+	if err := errors.Join(j.Close(), h.Remove("/state/fresh"),
+		h.Mkdir("/state/"+backupDir, host.FileMode{Perm: 0o700})); err != nil {
 		t.Fatal(err)
 	}
-	for name, open := range map[string]func(*host.Host, string) (*Journal, error){"open": OpenJournal, "read": ReadJournal} {
+	for name, open := range map[string]func(*host.Host, string) (*Journal, error){"open": OpenJournal,
+		"read": ReadJournal} {
 		var lost *JournalError
-		if _, err := open(h, "/state/fresh"); !errors.As(err, &lost) || !strings.Contains(err.Error(), "it was removed") {
+		if _, err := open(h, "/state/fresh"); !errors.As(err, &lost) ||
+			!strings.Contains(err.Error(), "it was removed") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -126,7 +130,8 @@ func TestJournalIsPrivateAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for p, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700 | os.ModeDir, "/data": 0o755 | os.ModeDir} {
+	for p, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700 | os.ModeDir,
+		"/data": 0o755 | os.ModeDir} {
 		if fi, err := h.Lstat(p); err != nil || fi.Mode() != want {
 			t.Errorf("%s has mode %v, want %v (%v)", p, fi.Mode(), want, err)
 		}

@@ -120,7 +120,10 @@ func (l *Ledger) RepairedSince(step string, others []string) string {
 	if e == nil || !e.completed {
 		return ""
 	}
-	i := slices.IndexFunc(others, func(id string) bool { return l.entries[id] != nil && l.entries[id].repaired > e.completedAt })
+	i := slices.IndexFunc(others, func(id string) bool {
+		return l.entries[id] != nil &&
+			l.entries[id].repaired > e.completedAt
+	})
 	if i < 0 {
 		return ""
 	}
@@ -134,8 +137,8 @@ func (l *Ledger) noteUndoFailed(step string) {
 	l.failed = append(l.failed, step)
 }
 
-// UndoFailedBelow returns a step whose object is below the directory and whose undo has failed in this process; blank when
-// there is none. Who made the directory has to be undone after it, and so by the next undo.
+// UndoFailedBelow returns a step whose object is below the directory and whose undo has failed in this process; blank
+// when there is none. Who made the directory has to be undone after it, and so by the next undo.
 func (l *Ledger) UndoFailedBelow(dir string) string {
 	if l == nil {
 		return ""
@@ -247,7 +250,8 @@ func (l *Ledger) begin(e *Entry, r record) {
 	}
 	if e.attempt == nil {
 		e.attempt = &begin{
-			before: r.Before, order: l.count, completed: e.completed, current: e.current, repaired: e.repaired, completedAt: e.completedAt,
+			before: r.Before, order: l.count, completed: e.completed, current: e.current, repaired: e.repaired,
+			completedAt: e.completedAt,
 		}
 	}
 	if r.Repair {

@@ -63,8 +63,8 @@ type Finding struct {
 	// it, which repairs nothing.
 	Kept bool
 
-	// Edited says, of a step that is not done, that what is on the host is nothing that a run has left. The engine finds
-	// by itself what differs although the step has the same mark as when it was done.
+	// Edited says, of a step that is not done, that what is on the host is nothing that a run has left. The engine
+	// finds by itself what differs although the step has the same mark as when it was done.
 	Edited bool
 
 	// SameContent says, of a step that is not done, that what programs read there stays as it is, such as a file whose
@@ -154,7 +154,8 @@ type Payload interface {
 type PartPayload interface {
 	// ExtractFiles is Extract of some entries, given by their paths in the component's tree, with the directories that
 	// they are in. It is an error when the component lacks one.
-	ExtractFiles(ctx context.Context, component, target string, names []string, uid, gid int, progress func(done, total int64)) error
+	ExtractFiles(ctx context.Context, component, target string, names []string, uid, gid int,
+		progress func(done, total int64)) error
 }
 
 // EmptyPayload is a Payload that may have no components at all.

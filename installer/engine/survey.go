@@ -97,8 +97,8 @@ func (s Survey) Todo() int {
 	return n
 }
 
-// WriteText prints the survey for a person: one line a step, "+" for what would be done, "~" for what would be repaired,
-// "!" for what cannot be told, "=" for what is so already (without all only when there is a note).
+// WriteText prints the survey for a person: one line a step, "+" for what would be done, "~" for what would be
+// repaired, "!" for what cannot be told, "=" for what is so already (without all only when there is a note).
 func (s Survey) WriteText(w io.Writer, all bool) error {
 	var b strings.Builder
 	group := "\x00"
@@ -135,7 +135,8 @@ func (l SurveyLine) write(b *strings.Builder) {
 		sign = "~"
 	}
 	fmt.Fprintf(b, "  %s %s\n", sign, l.Title)
-	for _, detail := range slices.DeleteFunc([]string{l.Describe, l.reason(), prefixed("note: ", l.Note)}, func(s string) bool { return s == "" }) {
+	for _, detail := range slices.DeleteFunc([]string{l.Describe, l.reason(), prefixed("note: ", l.Note)},
+		func(s string) bool { return s == "" }) {
 		fmt.Fprintf(b, "      %s\n", detail)
 	}
 }

@@ -22,7 +22,8 @@ func TestLookTouchesNothingAndOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := Plan{Nodes: []Node{
-		node(deed{name: "c", mark: "1"}, "b"), node(deed{name: "b", mark: "1"}, "a"), node(deed{name: "a", mark: "1"}), node(deed{name: "d", mark: "1"}),
+		node(deed{name: "c", mark: "1"}, "b"), node(deed{name: "b", mark: "1"}, "a"), node(deed{name: "a", mark: "1"}),
+		node(deed{name: "d", mark: "1"}),
 		{Step: datum{deed{name: "e", mark: "1"}}, Title: "e"}, node(deed{name: "f", check: errors.New("no idea")}),
 	}}
 	survey, err := Look(t.Context(), plan, b.env, journal)
@@ -63,13 +64,14 @@ type reader struct {
 
 func (r reader) Reads() []string { return []string{"deed:" + r.from} }
 
-// TestLookTellsWhatARepairEntails: what reads a deed that is to be repaired is to be done, too, and what reads one that is
-// to be replaced tells by itself.
+// TestLookTellsWhatARepairEntails: what reads a deed that is to be repaired is to be done, too, and what reads one that
+// is to be replaced tells by itself.
 func TestLookTellsWhatARepairEntails(t *testing.T) {
 	b := newBench(t)
 	nodes := func(mark string) []Node {
 		return []Node{node(deed{name: "a", mark: mark}), node(deed{name: "b", mark: "1"}),
-			{Step: reader{deed{name: "c", mark: "1"}, "a"}, After: []string{"deed:a"}}, {Step: reader{deed{name: "d", mark: "1"}, "b"}, After: []string{"deed:b"}}}
+			{Step: reader{deed{name: "c", mark: "1"}, "a"}, After: []string{"deed:a"}},
+			{Step: reader{deed{name: "d", mark: "1"}, "b"}, After: []string{"deed:b"}}}
 	}
 	if _, err := b.apply(t.Context(), nodes("1")...); err != nil {
 		t.Fatal(err)
@@ -77,7 +79,8 @@ func TestLookTellsWhatARepairEntails(t *testing.T) {
 	if err := b.env.Host.WriteFile("/deeds/a", []byte("spoiled"), host.FileMode{}); err != nil {
 		t.Fatal(err)
 	}
-	for mark, want := range map[string]string{"1": "deed:a: it is missing, deed:c: what it reads is to be repaired: deed:a", "2": "deed:a: it is missing"} {
+	for mark, want := range map[string]string{"1": "deed:a: it is missing, deed:c: what it reads is to be repaired: " +
+		"deed:a", "2": "deed:a: it is missing"} {
 		survey, err := Look(t.Context(), Plan{Nodes: nodes(mark)}, b.env, b.journal)
 		if err != nil {
 			t.Fatal(err)
@@ -100,9 +103,11 @@ func TestErrorTexts(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&StepError{ID: "file:/a", Title: "config", Phase: PhaseApply, Err: cause}, `cannot complete "config": disk full`},
+		{&StepError{ID: "file:/a", Title: "config", Phase: PhaseApply, Err: cause},
+			`cannot complete "config": disk full`},
 		{&StepError{ID: "file:/a", Phase: PhaseCheck, Err: cause}, `cannot check "file:/a": disk full`},
-		{&StepError{ID: "file:/a", Phase: PhaseVerify, Err: cause}, `cannot complete "file:/a": it was applied, and yet disk full`},
+		{&StepError{ID: "file:/a", Phase: PhaseVerify, Err: cause},
+			`cannot complete "file:/a": it was applied, and yet disk full`},
 		{&LeftError{What: "/a", Why: "it was edited"}, "left /a: it was edited"},
 		{&LockedError{Path: "/run/x", PID: 7}, "cannot start: process 7 is at work (it holds /run/x)"},
 		{&LockedError{Path: "/run/x"}, "cannot start: another run holds /run/x"},

@@ -59,10 +59,11 @@ func (r UndoReport) Count(s UndoStatus) int {
 	return n
 }
 
-// Undo puts back what was before, in the reverse order of the changes. A problem with one step does not keep it from the
-// others: all are in the report, and the error joins those that failed. What was left or kept is no error. Undo can
+// Undo puts back what was before, in the reverse order of the changes. A problem with one step does not keep it from
+// the others: all are in the report, and the error joins those that failed. What was left or kept is no error. Undo can
 // be repeated, and does only what is missing.
-func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve Resolver, onEvent func(UndoOutcome)) (UndoReport, error) {
+func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve Resolver,
+	onEvent func(UndoOutcome)) (UndoReport, error) {
 	work := *env
 	work.Ledger = journal.ledger
 	var report UndoReport
@@ -93,8 +94,8 @@ func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve 
 	return report, errors.Join(errs...)
 }
 
-// Foresee lists what [Undo] would do, in its order: what would be undone, and what is kept because its kind is not undone. It
-// looks at nothing but the journal: what others changed since is known only when it is undone.
+// Foresee lists what [Undo] would do, in its order: what would be undone, and what is kept because its kind is not
+// undone. It looks at nothing but the journal: what others changed since is known only when it is undone.
 func Foresee(journal *Journal, scope Scope, resolve Resolver) []UndoOutcome {
 	var out []UndoOutcome
 	for _, t := range journal.ledger.toUndo(scope) {
@@ -116,7 +117,8 @@ func resume(ctx context.Context, env *Env, resolve Resolver, t undoable) error {
 	return r.Resume(ctx, env, t.before)
 }
 
-func undoOne(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve Resolver, t undoable) (UndoOutcome, error) {
+func undoOne(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve Resolver, t undoable) (UndoOutcome,
+	error) {
 	o := UndoOutcome{ID: t.Step, Title: t.Title, Status: Undone}
 	u, ok := resolve(t.Step)
 	if !ok {

@@ -22,7 +22,8 @@ func TestUndoScopes(t *testing.T) {
 	boom := errors.New("boom")
 	fail := deed{name: "z", mark: "2", during: func(context.Context) error { return boom }}
 	for range 2 {
-		_, err := b.apply(t.Context(), node(deed{name: "a", mark: "2"}), node(deed{name: "c", mark: "2"}, "a"), node(fail, "c"))
+		_, err := b.apply(t.Context(), node(deed{name: "a", mark: "2"}), node(deed{name: "c", mark: "2"}, "a"),
+			node(fail, "c"))
 		if !errors.Is(err, boom) {
 			t.Fatal(err)
 		}
@@ -54,7 +55,8 @@ func TestUndoScopes(t *testing.T) {
 
 func TestUndoLeavesDataAndWhatOthersChanged(t *testing.T) {
 	b := newBench(t)
-	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), Node{Step: datum{deed{name: "d", mark: "1"}}}, node(deed{name: "e", mark: "1"})); err != nil {
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), Node{Step: datum{deed{name: "d", mark: "1"}}},
+		node(deed{name: "e", mark: "1"})); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.env.Host.WriteFile("/deeds/e", []byte("edited"), host.FileMode{}); err != nil {
@@ -78,7 +80,8 @@ func TestUndoLeavesDataAndWhatOthersChanged(t *testing.T) {
 
 func TestUndoGoesOnAfterAProblem(t *testing.T) {
 	b := newBench(t)
-	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a"), node(deed{name: "c", mark: "1"}, "b")); err != nil {
+	if _, err := b.apply(t.Context(), node(deed{name: "a", mark: "1"}), node(deed{name: "b", mark: "1"}, "a"),
+		node(deed{name: "c", mark: "1"}, "b")); err != nil {
 		t.Fatal(err)
 	}
 	b.env.Host.InjectFaults(t, func(op host.Op, abs string) error {

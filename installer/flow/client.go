@@ -51,11 +51,13 @@ func (e *Error) Error() string {
 func (e *Error) Hint() string {
 	switch {
 	case strings.Contains(e.Message, "max cores per job"):
-		return "the job wants more cores than clustermanager.cores_per_node times the number of nodemanagers: pass a smaller --task-cores"
+		return "the job wants more cores than clustermanager.cores_per_node times the number of nodemanagers: pass a " +
+			"smaller --task-cores"
 	case e.Retcode == RetcodeIncompatibleVersion:
 		return "the two parties run FATE versions that do not work together: compare fate.env on both sides"
 	case e.Retcode == RetcodeAuthentication:
-		return "fate_flow authenticates its clients: fate_flow.http_app_key and http_secret_key must be the same in the cluster file and service_conf.yaml, and the clocks at most 60 s apart"
+		return "fate_flow authenticates its clients: fate_flow.http_app_key and http_secret_key must be the same in " +
+			"the cluster file and service_conf.yaml, and the clocks at most 60 s apart"
 	case e.Retcode == RetcodePermission:
 		return "permission is switched on in service_conf.yaml: grant it to this party"
 	}
@@ -116,7 +118,8 @@ func decodeReply(path string, resp *http.Response) (*reply, error) {
 	}
 	var r reply
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s (HTTP status %s): %w", path, resp.Status, err)
+		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s (HTTP status %s): %w",
+			path, resp.Status, err)
 	}
 	if r.Retcode != RetcodeSuccess || resp.StatusCode != http.StatusOK {
 		return nil, &Error{Path: path, Retcode: r.Retcode, Message: r.Retmsg, Job: r.JobID}
@@ -184,7 +187,8 @@ type Table struct {
 // name. It starts a job, of role local and party 0.
 func (c *Client) Upload(ctx context.Context, t Table, partitions int) (*Submission, error) {
 	return c.start(ctx, "/v1/data/upload", map[string]any{
-		"file": t.File, "table_name": t.Name, "namespace": t.Namespace, "head": 1, "partition": partitions, "id_delimiter": ",",
+		"file": t.File, "table_name": t.Name, "namespace": t.Namespace, "head": 1, "partition": partitions,
+		"id_delimiter":   ",",
 		"use_local_data": 0, // the file is on Flow's host; otherwise it would be in the request
 		"drop":           1,
 	})
@@ -205,8 +209,10 @@ func (c *Client) Deploy(ctx context.Context, m Model) (Model, error) {
 
 // Metric returns a number that an evaluation component of a finished job has found about the output of another one,
 // such as its auc.
-func (c *Client) Metric(ctx context.Context, job, role string, party int, evaluation, of, name string) (float64, error) {
-	r, err := c.call(ctx, "/v1/tracking/component/metric/all", map[string]any{"job_id": job, "role": role, "party_id": party, "component_name": evaluation})
+func (c *Client) Metric(ctx context.Context, job, role string, party int, evaluation, of, name string) (float64,
+	error) {
+	r, err := c.call(ctx, "/v1/tracking/component/metric/all",
+		map[string]any{"job_id": job, "role": role, "party_id": party, "component_name": evaluation})
 	if err != nil {
 		return 0, err
 	}

@@ -30,14 +30,16 @@ var (
 		"f_cores", "f_resource_in_use", "f_create_time", "f_start_time", "f_end_time",
 	}
 	taskColumns = []string{
-		"f_job_id", "f_component_name", "f_component_module", "f_task_id", "f_task_version", "f_role", "f_party_id", "f_status",
+		"f_job_id", "f_component_name", "f_component_module", "f_task_id", "f_task_version", "f_role", "f_party_id",
+		"f_status",
 		"f_party_status", "f_run_ip", "f_run_port", "f_error_report", "f_create_time", "f_start_time", "f_end_time",
 	}
 )
 
 // numbers are the columns that hold numbers or JSON; others hold text.
 var numbers = []string{
-	"f_roles", "f_cores", "f_resource_in_use", "f_create_time", "f_start_time", "f_end_time", "f_task_version", "f_run_port",
+	"f_roles", "f_cores", "f_resource_in_use", "f_create_time", "f_start_time", "f_end_time", "f_task_version",
+	"f_run_port",
 }
 
 // mostRows bounds what is read of a table. A job has a row for each role, a task for each component and role.

@@ -19,7 +19,8 @@ type LogLine struct {
 
 // Logs downloads what an instance has of a job's logs, and returns the lines that keep accepts of the files that want
 // accepts. Each instance has the logs of the tasks that it ran itself, and of the jobs that it scheduled.
-func (c *Client) Logs(ctx context.Context, job string, want func(file string) bool, keep func(line string) bool) ([]LogLine, error) {
+func (c *Client) Logs(ctx context.Context, job string, want func(file string) bool,
+	keep func(line string) bool) ([]LogLine, error) {
 	const endpoint = "/v1/job/log/download"
 	resp, err := c.post(ctx, endpoint, map[string]any{"job_id": job})
 	if err != nil {
@@ -38,7 +39,8 @@ func (c *Client) Logs(ctx context.Context, job string, want func(file string) bo
 
 // LogLines returns the lines that keep accepts of the log files of one role, with the name of the file (such as
 // INFO.log) each is from. These files repeat what the components of the role log.
-func (c *Client) LogLines(ctx context.Context, job, role string, party int, keep func(line string) bool) ([]string, error) {
+func (c *Client) LogLines(ctx context.Context, job, role string, party int, keep func(line string) bool) ([]string,
+	error) {
 	dir := path.Join(role, fmt.Sprint(party))
 	found, err := c.Logs(ctx, job, func(file string) bool { return isIn(file, dir) }, keep)
 	if err != nil {

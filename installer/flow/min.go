@@ -94,7 +94,8 @@ func (m Min) Run(ctx context.Context, c *Client) (*MinResult, error) {
 			return nil, err
 		}
 		if a.component == logisticRegression.component && model.AUC < m.Data.LeastAUC {
-			result.Warnings = append(result.Warnings, fmt.Sprintf("the auc of %s is %.4f, less than the expected %.2f", a.name, model.AUC, m.Data.LeastAUC))
+			result.Warnings = append(result.Warnings, fmt.Sprintf("the auc of %s is %.4f, less than the expected %.2f",
+				a.name, model.AUC, m.Data.LeastAUC))
 		}
 		result.Models = append(result.Models, model)
 	}
@@ -122,7 +123,8 @@ func (m Min) train(ctx context.Context, c *Client, w watch, a algorithm) (ModelR
 		return result, fmt.Errorf("%s job %s ended well, but its result cannot be read: %w", minTest, trained.Job, err)
 	}
 	if result.AUC <= 0.5 {
-		return result, &JobError{Test: minTest, Job: trained.Job, Status: StatusSuccess, Reason: fmt.Sprintf("the auc of %s is %.4f, no better than guessing", a.name, result.AUC)}
+		return result, &JobError{Test: minTest, Job: trained.Job, Status: StatusSuccess,
+			Reason: fmt.Sprintf("the auc of %s is %.4f, no better than guessing", a.name, result.AUC)}
 	}
 	m.step(fmt.Sprintf("auc of %s is %.4f; predict with it", a.name, result.AUC))
 	deployed, err := c.Deploy(ctx, trained.Model)

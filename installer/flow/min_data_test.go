@@ -12,7 +12,8 @@ import (
 // sometimesMissing are the files below examples/data that not every tree of FATE has, as they are the largest.
 var sometimesMissing = []string{
 	"cora4fate/guest/feats.csv", "cora4fate/host/feats.csv", "epsilon_5k_hetero_host.csv",
-	"give_credit_hetero_guest.csv", "give_credit_hetero_host.csv", "give_credit_homo_guest.csv", "give_credit_homo_host.csv",
+	"give_credit_hetero_guest.csv", "give_credit_hetero_host.csv", "give_credit_homo_guest.csv",
+	"give_credit_homo_host.csv",
 	"nus_wide_train_guest.csv", "nus_wide_validate_guest.csv",
 }
 
@@ -30,7 +31,8 @@ func TestNoCommandNeedsDataThatSomeTreesLack(t *testing.T) {
 		}
 	}
 	files := 0
-	for _, dir := range []string{"../../bundle", "../../payload", "../../installer", "../../supervisor", "../../release"} {
+	for _, dir := range []string{"../../bundle", "../../payload", "../../installer",
+		"../../supervisor", "../../release"} {
 		err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || strings.HasSuffix(file, "_test.go") || strings.Contains(file, "/testdata/") {
 				return err

@@ -15,7 +15,8 @@ type algorithm struct {
 // gives the same model.
 var (
 	logisticRegression = algorithm{"hetero logistic regression", "hetero_lr_0", "HeteroLR", true, map[string]any{
-		"penalty": "L2", "optimizer": "nesterov_momentum_sgd", "tol": 1e-4, "alpha": 0.01, "max_iter": 30, "early_stop": "weight_diff",
+		"penalty": "L2", "optimizer": "nesterov_momentum_sgd", "tol": 1e-4, "alpha": 0.01, "max_iter": 30,
+		"early_stop": "weight_diff",
 		"batch_size": -1, "learning_rate": 0.15, "init_param": map[string]any{"init_method": "zeros"},
 	}}
 	secureBoost = algorithm{"hetero SecureBoost", "hetero_secure_boost_0", "HeteroSecureBoost", false, map[string]any{
@@ -65,8 +66,10 @@ func (m Min) conf(a algorithm) any {
 func (m Min) predictConf(a algorithm, model Model) any {
 	type object = map[string]any
 	guest, host := m.Data.Tables("")
-	return m.base(a, object{"job_type": "predict", "model_id": model.ID, "model_version": model.Version, "task_cores": m.TaskCores}, object{
-		"role": object{"guest": object{"0": object{reader: guest.source()}}, "host": object{"0": object{reader: host.source()}}},
+	return m.base(a, object{"job_type": "predict", "model_id": model.ID, "model_version": model.Version,
+		"task_cores": m.TaskCores}, object{
+		"role": object{"guest": object{"0": object{reader: guest.source()}},
+			"host": object{"0": object{reader: host.source()}}},
 	})
 }
 

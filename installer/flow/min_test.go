@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// minFlow is a Flow that knows jobs by their number: 1 and 3 train, 2 and 4 predict. A query that its client gave up may
-// still be answered while the next request comes: the test reads the fields after it closed the server.
+// minFlow is a Flow that knows jobs by their number: 1 and 3 train, 2 and 4 predict. A query that its client gave up
+// may still be answered while the next request comes: the test reads the fields after it closed the server.
 type minFlow struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -57,7 +57,8 @@ func (f *minFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer["jobId"] = fmt.Sprint(f.jobs)
 	case "/v1/job/submit":
 		f.jobs++
-		f.calls = append(f.calls, fmt.Sprintf("%s %v %s", body.Conf.Parameters.Common.Type, body.Conf.Role, body.Conf.Parameters.Common.ModelVersion))
+		f.calls = append(f.calls, fmt.Sprintf("%s %v %s", body.Conf.Parameters.Common.Type, body.Conf.Role,
+			body.Conf.Parameters.Common.ModelVersion))
 		answer["jobId"] = fmt.Sprint(f.jobs)
 		answer["data"] = map[string]any{"model_info": Model{"arbiter-1#guest-1#model", fmt.Sprint("version-", f.jobs)}}
 	case "/v1/job/query":
@@ -68,7 +69,8 @@ func (f *minFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer["data"] = []any{map[string]string{"f_status": status}}
 	case "/v1/tracking/component/metric/all":
 		answer["data"] = map[string]any{"train": map[string]any{
-			"hetero_lr_0":           map[string]any{"data": [][]any{{"ks", 0.1}, {"auc", f.auc["hetero_lr_0"]}}, "meta": map[string]any{"metric_type": "EVALUATION_SUMMARY"}},
+			"hetero_lr_0": map[string]any{"data": [][]any{{"ks", 0.1}, {"auc", f.auc["hetero_lr_0"]}},
+				"meta": map[string]any{"metric_type": "EVALUATION_SUMMARY"}},
 			"hetero_secure_boost_0": map[string]any{"data": [][]any{{"auc", f.auc["hetero_secure_boost_0"]}}},
 		}}
 	case "/v1/model/deploy":
@@ -94,7 +96,8 @@ func TestMinTrainsJudgesAndPredicts(t *testing.T) {
 	}{
 		{"success", good, nil, 0, ""},
 		{"low auc is a warning", map[string]float64{"hetero_lr_0": 0.9, "hetero_secure_boost_0": 0.97}, nil, 1, ""},
-		{"guessing is a failure", map[string]float64{"hetero_lr_0": 0.5, "hetero_secure_boost_0": 0.97}, nil, 0, "no better than guessing"},
+		{"guessing is a failure", map[string]float64{"hetero_lr_0": 0.5, "hetero_secure_boost_0": 0.97}, nil,
+			0, "no better than guessing"},
 		{"failed training", good, map[string]string{"1": "failed"}, 0, "min test job 1 failed"},
 		{"failed prediction", good, map[string]string{"4": "failed"}, 0, "min test job 4 failed"},
 		{"never ends", good, map[string]string{"3": "running"}, 0, "still running after"},
@@ -125,7 +128,8 @@ func TestMinTrainsJudgesAndPredicts(t *testing.T) {
 				t.Fatalf("got %+v, %v", result, err)
 			}
 			want := []string{
-				"train map[arbiter:[10000] guest:[9999] host:[10000]] ", "predict map[arbiter:[10000] guest:[9999] host:[10000]] deployed-version-1",
+				"train map[arbiter:[10000] guest:[9999] host:[10000]] ",
+				"predict map[arbiter:[10000] guest:[9999] host:[10000]] deployed-version-1",
 				"train map[guest:[9999] host:[10000]] ", "predict map[guest:[9999] host:[10000]] deployed-version-3",
 			}
 			if !slices.Equal(flow.calls, want) {
@@ -146,10 +150,12 @@ func TestMinUploads(t *testing.T) {
 		t.Error(err)
 	}
 	var failed *JobError
-	if err := min.Upload(context.Background(), client, host); !errors.As(err, &failed) || failed.Job != "2" || failed.Hint() == "" {
+	if err := min.Upload(context.Background(), client, host); !errors.As(err, &failed) || failed.Job != "2" ||
+		failed.Hint() == "" {
 		t.Errorf("got %v", err)
 	}
-	want := []string{"upload /data/projects/fate/fate/examples/data/default_credit_hetero_guest.csv", "upload /data/projects/fate/fate/examples/data/default_credit_hetero_host.csv"}
+	want := []string{"upload /data/projects/fate/fate/examples/data/default_credit_hetero_guest.csv",
+		"upload /data/projects/fate/fate/examples/data/default_credit_hetero_host.csv"}
 	if !slices.Equal(flow.calls, want) {
 		t.Errorf("calls %q", flow.calls)
 	}

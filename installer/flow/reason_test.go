@@ -46,12 +46,18 @@ func TestExplainFindsWhoRefusedAndWhy(t *testing.T) {
 		name, message string
 		want          Refusal
 	}{
-		{"a party that cannot be reached", unreachablePeer, Refusal{"host", "9999", "104", "UNAVAILABLE: io exception"}},
-		{"a module that a party lacks", missingModule, Refusal{"guest", "9999", "100", "AttributeError: module 'torch' has no attribute 'nn'"}},
+		{"a party that cannot be reached", unreachablePeer, Refusal{"host", "9999", "104",
+			"UNAVAILABLE: io exception"}},
+		{"a module that a party lacks", missingModule, Refusal{"guest", "9999", "100",
+			"AttributeError: module 'torch' has no attribute 'nn'"}},
 		{"a party with an old release", oldPeer, Refusal{"host", "10000", "107", "Incompatible FATE versions"}},
-		{"too many cores", tooManyCores, Refusal{"guest", "9999", "100", "RuntimeError('max cores per job is 4 base on (x), expect 8 cores')"}},
-		{"FATE-Flow itself", unknownColumn, Refusal{Reason: `peewee.OperationalError: (1054, "Unknown column 'f_is_deepspeed' in 'field list'")`}},
-		{"eggroll", javaCauses, Refusal{Reason: "com.webank.eggroll.core.error.ErSessionException: unable to start all processors for session id: 'x'. total processors: 2, started count: 0"}},
+		{"too many cores", tooManyCores, Refusal{"guest", "9999", "100",
+			"RuntimeError('max cores per job is 4 base on (x), expect 8 cores')"}},
+		{"FATE-Flow itself", unknownColumn,
+			Refusal{Reason: `peewee.OperationalError: (1054, "Unknown column 'f_is_deepspeed' in 'field list'")`}},
+		{"eggroll", javaCauses,
+			Refusal{Reason: "com.webank.eggroll.core.error.ErSessionException: unable to start all processors for " +
+				"session id: 'x'. total processors: 2, started count: 0"}},
 		{"a plain sentence", "  job_runtime_conf has no role\n", Refusal{Reason: "job_runtime_conf has no role"}},
 		{"nothing", "", Refusal{}},
 	} {
@@ -62,16 +68,19 @@ func TestExplainFindsWhoRefusedAndWhy(t *testing.T) {
 }
 
 func TestRefusedSubmissionIsOneLine(t *testing.T) {
-	for _, message := range []string{unreachablePeer, missingModule, unknownColumn, javaCauses, strings.Repeat("x", 100_000)} {
+	for _, message := range []string{unreachablePeer, missingModule, unknownColumn, javaCauses,
+		strings.Repeat("x", 100_000)} {
 		text := (&Error{Path: "/v1/job/submit", Retcode: 103, Message: message}).Error()
-		if len(text) > 600 || strings.Contains(text, "\n") || strings.Contains(text, `\n`) || strings.Contains(text, "Traceback") {
+		if len(text) > 600 || strings.Contains(text, "\n") || strings.Contains(text, `\n`) ||
+			strings.Contains(text, "Traceback") {
 			t.Errorf("%d bytes: %.300s", len(text), text)
 		}
 	}
 }
 
 func FuzzExplain(f *testing.F) {
-	for _, s := range []string{unreachablePeer, missingModule, oldPeer, unknownColumn, javaCauses, `'retcode': 1, 'retmsg': '`} {
+	for _, s := range []string{unreachablePeer, missingModule, oldPeer, unknownColumn, javaCauses,
+		`'retcode': 1, 'retmsg': '`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, message string) {

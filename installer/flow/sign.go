@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Key is what FATE-Flow knows a client by when authentication.client is switched on: http_app_key and http_secret_key of
-// service_conf.yaml. The zero value signs nothing.
+// Key is what FATE-Flow knows a client by when authentication.client is switched on: http_app_key and http_secret_key
+// of service_conf.yaml. The zero value signs nothing.
 type Key struct {
 	App    string
 	Secret string
@@ -32,8 +32,8 @@ func (k Key) sign(req *http.Request, body []byte, now time.Time) {
 	req.Header.Set("SIGNATURE", k.signature(timestamp, nonce, req.URL.RequestURI(), body))
 }
 
-// signature is the one that Flow computes (fate_flow's client authentication): HMAC-SHA1 over lines, of which the last is
-// for forms, which we never send. To Flow an empty JSON document is no body at all.
+// signature is the one that Flow computes (fate_flow's client authentication): HMAC-SHA1 over lines, of which the last
+// is for forms, which we never send. To Flow an empty JSON document is no body at all.
 func (k Key) signature(timestamp, nonce, path string, body []byte) string {
 	switch string(body) {
 	case "{}", "[]", "null", `""`:

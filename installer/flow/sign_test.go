@@ -34,12 +34,14 @@ func TestRequestsAreSigned(t *testing.T) {
 		h := r.Header
 		retcode := RetcodeAuthentication
 		sent, _ := strconv.ParseInt(h.Get("TIMESTAMP"), 10, 64)
-		if h.Get("APP_KEY") == key.App && time.Since(time.UnixMilli(sent)).Abs() < time.Minute && !nonces[h.Get("NONCE")] &&
+		if h.Get("APP_KEY") == key.App && time.Since(time.UnixMilli(sent)).Abs() < time.Minute &&
+			!nonces[h.Get("NONCE")] &&
 			h.Get("SIGNATURE") == key.signature(h.Get("TIMESTAMP"), h.Get("NONCE"), r.URL.RequestURI(), body) {
 			retcode = RetcodeSuccess
 		}
 		nonces[h.Get("NONCE")] = true
-		_ = json.NewEncoder(w).Encode(map[string]any{"retcode": retcode, "retmsg": "", "data": map[string]string{"FATE": "1.11.4"}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"retcode": retcode, "retmsg": "",
+			"data": map[string]string{"FATE": "1.11.4"}})
 	}))
 	defer flow.Close()
 	signed := &Client{BaseURL: flow.URL, Key: key}

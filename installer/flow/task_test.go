@@ -42,8 +42,9 @@ func (f *twoFlows) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/v1/job/task/query":
 		ip, port, _ := strings.Cut(f.other, ":")
 		answer(map[string]any{"retcode": 0, "data": []any{map[string]any{
-			"f_component_name": "secure_add_example_0", "f_role": "guest", "f_party_id": "9999", "f_party_status": "running",
-			"f_run_ip": ip, "f_run_port": json.Number(port), "f_start_time": 1796000000000, "f_end_time": nil,
+			"f_component_name": "secure_add_example_0", "f_role": "guest", "f_party_id": "9999",
+			"f_party_status": "running",
+			"f_run_ip":       ip, "f_run_port": json.Number(port), "f_start_time": 1796000000000, "f_end_time": nil,
 		}}})
 	case "/v1/job/log/download": // this one has not run the task
 		w.WriteHeader(http.StatusNotFound)
@@ -107,7 +108,8 @@ func TestStopIsJudgedByTheState(t *testing.T) {
 			server := httptest.NewServer(flow)
 			defer server.Close()
 			stuck := ""
-			toy := Toy{Guest: 9999, Timeout: 3 * time.Second, Interval: time.Millisecond, Stopping: 300 * time.Millisecond}
+			toy := Toy{Guest: 9999, Timeout: 3 * time.Second, Interval: time.Millisecond,
+				Stopping: 300 * time.Millisecond}
 			if tt.stops {
 				toy.Stopping = time.Minute
 			}
@@ -198,7 +200,8 @@ func TestSelectRowsTakesOnlyColumns(t *testing.T) {
 func TestRowsAreReadAsAnswers(t *testing.T) {
 	cell := func(s string) sql.NullString { return sql.NullString{String: s, Valid: true} }
 	row := encodeRow(jobColumns, []sql.NullString{
-		cell("1"), cell("guest"), cell("9999"), cell("guest"), cell("9999"), cell("failed"), {}, cell(`{"guest": [9999]}`),
+		cell("1"), cell("guest"), cell("9999"), cell("guest"), cell("9999"), cell("failed"), {},
+		cell(`{"guest": [9999]}`),
 		cell("4"), cell("1"), cell("1796000000000"), {}, {},
 	})
 	encoded, err := json.Marshal(row)

@@ -37,7 +37,8 @@ const wantSum, sumTolerance = 2000, 1e-6
 
 // dsl and conf are the job as Flow's documentation gives it; seeds and sizes are those of upstream's own client.
 func (t Toy) dsl() any {
-	return map[string]any{"components": map[string]any{"secure_add_example_0": map[string]any{"module": "SecureAddExample"}}}
+	component := map[string]any{"module": "SecureAddExample"}
+	return map[string]any{"components": map[string]any{"secure_add_example_0": component}}
 }
 
 func (t Toy) conf() any {
@@ -85,9 +86,11 @@ func (t Toy) judge(job, status string, lines []string, elapsed time.Duration) (*
 		}
 		sum, err := strconv.ParseFloat(match[1], 64)
 		if err != nil || math.Abs(sum-wantSum) >= sumTolerance {
-			return nil, &JobError{Test: toyTest, Job: job, Status: status, Reason: fmt.Sprintf("the secure sum is %s, not %d", match[1], wantSum)}
+			return nil, &JobError{Test: toyTest, Job: job, Status: status,
+				Reason: fmt.Sprintf("the secure sum is %s, not %d", match[1], wantSum)}
 		}
 		return &ToyResult{Job: job, Status: status, Sum: sum, Line: match[0], Elapsed: elapsed}, nil
 	}
-	return nil, &JobError{Test: toyTest, Job: job, Status: status, Reason: "the guest's log has no secure_sum line", LogTail: tail(lines, 20)}
+	return nil, &JobError{Test: toyTest, Job: job, Status: status, Reason: "the guest's log has no secure_sum line",
+		LogTail: tail(lines, 20)}
 }

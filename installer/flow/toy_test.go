@@ -37,7 +37,8 @@ func (f *fakeFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := func(v any) { json.NewEncoder(w).Encode(v) }
 	switch r.URL.Path {
 	case "/v1/version/get":
-		answer(map[string]any{"retcode": 0, "retmsg": "success", "data": map[string]string{"API": "v1", "FATE": "1.11.4"}})
+		answer(map[string]any{"retcode": 0, "retmsg": "success",
+			"data": map[string]string{"API": "v1", "FATE": "1.11.4"}})
 	case "/v1/job/submit":
 		f.conf, _ = body["job_runtime_conf"].(map[string]any)
 		if f.refuse != "" {
@@ -85,10 +86,13 @@ func TestToyIsJudgedByStatusAndSum(t *testing.T) {
 		wants string // part of the error; empty means success
 	}{
 		{"success", fakeFlow{statuses: []string{"waiting", "running", "success"}, log: goodLine}, ""},
-		{"failed job shows its log", fakeFlow{statuses: []string{"running", "failed"}, log: "ERROR no enough active processors\n"}, "no enough active processors"},
+		{"failed job shows its log", fakeFlow{statuses: []string{"running", "failed"},
+			log: "ERROR no enough active processors\n"}, "no enough active processors"},
 		{"canceled", fakeFlow{statuses: []string{"canceled"}}, "ended as canceled"},
-		{"success without the line is no success", fakeFlow{statuses: []string{"success"}, log: "something else\n"}, "no secure_sum line"},
-		{"wrong sum", fakeFlow{statuses: []string{"success"}, log: "success to calculate secure_sum, it is 1999.5\n"}, "not 2000"},
+		{"success without the line is no success", fakeFlow{statuses: []string{"success"}, log: "something else\n"},
+			"no secure_sum line"},
+		{"wrong sum", fakeFlow{statuses: []string{"success"}, log: "success to calculate secure_sum, it is 1999.5\n"},
+			"not 2000"},
 		{"refused submission", fakeFlow{refuse: "max cores per job is 1, expect 2 cores"}, "max cores per job"},
 		{"never ends", fakeFlow{statuses: []string{"running"}}, "still running after"},
 	}
@@ -97,7 +101,8 @@ func TestToyIsJudgedByStatusAndSum(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(&tt.flow)
 			defer server.Close()
-			toy := Toy{Guest: 9999, Host: 10000, TaskCores: 2, Timeout: time.Minute, Interval: time.Millisecond, Stopping: time.Minute}
+			toy := Toy{Guest: 9999, Host: 10000, TaskCores: 2, Timeout: time.Minute, Interval: time.Millisecond,
+				Stopping: time.Minute}
 			if tt.name == "never ends" {
 				toy.Timeout = 3 * time.Second
 			}
@@ -154,13 +159,15 @@ func FuzzScanLogs(f *testing.F) {
 	var sample bytes.Buffer
 	zipped := gzip.NewWriter(&sample)
 	archive := tar.NewWriter(zipped)
-	archive.WriteHeader(&tar.Header{Name: "guest/1/INFO.log", Mode: 0o644, Size: int64(len(goodLine)), Typeflag: tar.TypeReg})
+	archive.WriteHeader(&tar.Header{Name: "guest/1/INFO.log", Mode: 0o644, Size: int64(len(goodLine)),
+		Typeflag: tar.TypeReg})
 	archive.Write([]byte(goodLine))
 	archive.Close()
 	zipped.Close()
 	f.Add(sample.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lines, err := scanLogs(bytes.NewReader(data), func(file string) bool { return isIn(file, "guest/1") }, func(string) bool { return true })
+		lines, err := scanLogs(bytes.NewReader(data), func(file string) bool { return isIn(file, "guest/1") },
+			func(string) bool { return true })
 		if err != nil && lines != nil {
 			t.Errorf("lines %q together with error %v", lines, err)
 		}

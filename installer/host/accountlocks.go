@@ -10,12 +10,14 @@ import (
 	"syscall"
 )
 
-// accountLocks are what useradd, groupadd and their kind hold while they run: lckpwdf of the C library has a file of its
-// own, which no end of a process leaves locked.
-var accountLocks = []string{"/etc/passwd.lock", "/etc/group.lock", "/etc/shadow.lock", "/etc/gshadow.lock", "/etc/subuid.lock", "/etc/subgid.lock"}
+// accountLocks are what useradd, groupadd and their kind hold while they run: lckpwdf of the C library has a file of
+// its own, which no end of a process leaves locked.
+var accountLocks = []string{"/etc/passwd.lock", "/etc/group.lock", "/etc/shadow.lock", "/etc/gshadow.lock",
+	"/etc/subuid.lock", "/etc/subgid.lock"}
 
 // ClearAccountLocks removes the locks of the account files whose owner is gone, and the files by which it was taking
-// them, and what it had written: a useradd that is killed leaves both, and every later one would wait for it. It returns what it removed.
+// them, and what it had written: a useradd that is killed leaves both, and every later one would wait for it. It
+// returns what it removed.
 func ClearAccountLocks(h *Host) ([]string, error) {
 	var removed []string
 	for _, lock := range accountLocks {
@@ -29,7 +31,8 @@ func ClearAccountLocks(h *Host) ([]string, error) {
 		files := []string{}
 		if pid, ok := lockOwner(data); ok && !h.alive(pid) {
 			files = append(files, lock)
-			if begun := strings.TrimSuffix(lock, ".lock") + "+"; h.Exists(begun) { // the content that it was about to rename
+			// the content that it was about to rename
+			if begun := strings.TrimSuffix(lock, ".lock") + "+"; h.Exists(begun) {
 				files = append(files, begun)
 			}
 		}

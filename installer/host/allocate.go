@@ -23,8 +23,8 @@ type Allocation struct {
 // allocBlock is how much is written between two looks at the context.
 const allocBlock = 4 << 20
 
-// Allocate makes a new file of mode 0600 whose blocks are all there, without holes, durably. When the file system cannot
-// reserve blocks it writes them. It fails when abs exists, and then, as after any failure, leaves no new file.
+// Allocate makes a new file of mode 0600 whose blocks are all there, without holes, durably. When the file system
+// cannot reserve blocks it writes them. It fails when abs exists, and then, as after any failure, leaves no new file.
 func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress func(done, total int64)) error {
 	if err := h.mayChange("allocate", abs); err != nil {
 		return err
@@ -32,7 +32,8 @@ func (h *Host) Allocate(ctx context.Context, abs string, a Allocation, progress 
 	if err := h.try(OpCreate, abs); err != nil {
 		return err
 	}
-	return h.files.at("allocate", abs, func(p *beneath.Place) error { return h.allocatePlace(ctx, p, abs, a, progress) })
+	return h.files.at("allocate", abs,
+		func(p *beneath.Place) error { return h.allocatePlace(ctx, p, abs, a, progress) })
 }
 
 func (h *Host) allocatePlace(

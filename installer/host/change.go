@@ -97,7 +97,8 @@ func (h *Host) chmodPlace(p *beneath.Place, abs string, mode FileMode) error {
 	if err != nil {
 		return err
 	}
-	if mode.Perm == 0 || fi.Mode()&fs.ModeSymlink != 0 || fi.Mode().Perm() == mode.Perm && mode.Owner == "" && mode.Group == "" {
+	if mode.Perm == 0 || fi.Mode()&fs.ModeSymlink != 0 || fi.Mode().Perm() == mode.Perm && mode.Owner == "" &&
+		mode.Group == "" {
 		return nil
 	}
 	if err := h.try(OpChmod, abs); err != nil {

@@ -14,8 +14,8 @@ import (
 
 // CopyOptions say how [Host.CopyTree] copies.
 type CopyOptions struct {
-	// Link lets files share their content with the original instead of copying it, where both are on one file system. It
-	// is right for trees whose files are replaced and never written in place, such as installed programs.
+	// Link lets files share their content with the original instead of copying it, where both are on one file system.
+	// It is right for trees whose files are replaced and never written in place, such as installed programs.
 	Link bool
 	// Skip leaves out a file or directory, given by its path below the tree; may be nil.
 	Skip func(rel string) bool
@@ -57,7 +57,8 @@ func (h *Host) CopyTree(ctx context.Context, from, to string, o CopyOptions) (er
 
 func (h *Host) copyTree(ctx context.Context, from, temp string, o CopyOptions) error {
 	return h.files.both("copy", from, temp, func(source, target *beneath.Place) error {
-		return source.CopyTree(target, beneath.CopyOptions{Link: o.Link, Skip: o.Skip, Progress: o.Progress, Interrupted: ctx.Err})
+		return source.CopyTree(target, beneath.CopyOptions{Link: o.Link, Skip: o.Skip, Progress: o.Progress,
+			Interrupted: ctx.Err})
 	})
 }
 

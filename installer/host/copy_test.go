@@ -41,14 +41,16 @@ func TestCopyTree(t *testing.T) {
 	for _, link := range []bool{false, true} {
 		h, root := copyTestTree(t)
 		var last int64
-		err := h.CopyTree(t.Context(), "/from", "/to", CopyOptions{Link: link, Progress: func(done int64) { last = done }, Skip: func(rel string) bool { return rel == "data/deep" }})
+		err := h.CopyTree(t.Context(), "/from", "/to", CopyOptions{Link: link,
+			Progress: func(done int64) { last = done }, Skip: func(rel string) bool { return rel == "data/deep" }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"bin", "bin/run", "bin/link", "data", "dangling"} {
 			want, err1 := os.Lstat(filepath.Join(root, "from", name))
 			got, err2 := os.Lstat(filepath.Join(root, "to", name))
-			if err := errors.Join(err1, err2); err != nil || got.Mode() != want.Mode() || want.Mode()&os.ModeSymlink == 0 && !got.ModTime().Equal(want.ModTime()) {
+			if err := errors.Join(err1, err2); err != nil || got.Mode() != want.Mode() ||
+				want.Mode()&os.ModeSymlink == 0 && !got.ModTime().Equal(want.ModTime()) {
 				t.Errorf("link %v: %s: %v, want %v (%v)", link, name, got, want, err)
 			}
 		}
@@ -87,7 +89,8 @@ func TestCopyTreeThatFails(t *testing.T) {
 			}
 			return nil
 		})
-		if err := h.CopyTree(t.Context(), "/from", "/to", CopyOptions{}); !errors.Is(err, syscall.ENOSPC) || h.Exists("/to") || h.Exists(TempName("/to")) {
+		if err := h.CopyTree(t.Context(), "/from", "/to", CopyOptions{}); !errors.Is(err, syscall.ENOSPC) ||
+			h.Exists("/to") || h.Exists(TempName("/to")) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
@@ -101,7 +104,8 @@ func TestCopyTreeThatFails(t *testing.T) {
 
 func TestExchange(t *testing.T) {
 	h, root := copyTestTree(t)
-	if err := errors.Join(os.Mkdir(filepath.Join(root, "other"), 0o755), h.Exchange("/from/bin", "/other")); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "other"), 0o755),
+		h.Exchange("/from/bin", "/other")); err != nil {
 		t.Fatal(err)
 	}
 	if !h.Exists("/other/run") || h.Exists("/from/bin/run") || !h.Exists("/from/bin") {
@@ -112,8 +116,8 @@ func TestExchange(t *testing.T) {
 	}
 }
 
-// TestExchangeByRenames is for kernels that cannot exchange: whichever rename fails, both are where they were; and what a
-// power cut leaves is mended.
+// TestExchangeByRenames is for kernels that cannot exchange: whichever rename fails, both are where they were; and what
+// a power cut leaves is mended.
 func TestExchangeByRenames(t *testing.T) {
 	h, root := copyTestTree(t)
 	if err := os.Mkdir(filepath.Join(root, "other"), 0o755); err != nil {
@@ -130,7 +134,8 @@ func TestExchangeByRenames(t *testing.T) {
 			}
 			return nil
 		})
-		if err := h.exchangeByRenames("/from/bin", "/other"); !errors.Is(err, syscall.EIO) || !h.Exists("/from/bin/run") || !h.Exists("/other") || h.Exists(exchangeName("/from/bin")) {
+		if err := h.exchangeByRenames("/from/bin", "/other"); !errors.Is(err, syscall.EIO) ||
+			!h.Exists("/from/bin/run") || !h.Exists("/other") || h.Exists(exchangeName("/from/bin")) {
 			t.Errorf("rename %d fails: %v", failing, err)
 		}
 	}
@@ -148,7 +153,8 @@ func TestExchangeByRenames(t *testing.T) {
 			t.Errorf("cut off: %v, mended: %v", cut, err)
 		}
 	}
-	if err := h.exchangeByRenames("/from/bin", "/other"); err != nil || !h.Exists("/other/run") || h.Exists("/from/bin/run") || !h.Exists("/from/bin") {
+	if err := h.exchangeByRenames("/from/bin", "/other"); err != nil || !h.Exists("/other/run") ||
+		h.Exists("/from/bin/run") || !h.Exists("/from/bin") {
 		t.Errorf("they have not changed places: %v", err)
 	}
 }

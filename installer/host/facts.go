@@ -9,44 +9,50 @@ import (
 // pure, and a test writes the machine it wants. A fact that could not be learned is its zero value and named, with the
 // reason, in Unknown; nobody may take a zero for a measurement without looking there.
 type Facts struct {
-	OS            OSRelease         `json:"os"`
-	Kernel        string            `json:"kernel"`    // release, as uname -r prints it
-	Arch          string            `json:"arch"`      // GOARCH's name: amd64, arm64
-	Glibc         string            `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
-	Init          string            `json:"init"`      // systemd, or the name of process 1
-	Boot          Boot              `json:"boot"`      // what starts programs at boot
-	Container     string            `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
-	UID           int               `json:"uid"`       // of this process
-	Hostname      Hostname          `json:"hostname"`
-	CPU           CPU               `json:"cpu"`
-	Memory        Memory            `json:"memory"`
-	Tasks         Tasks             `json:"tasks,omitzero"`        // what control groups grant
-	Limits        []Limit           `json:"limits"`                // of this process
-	Unraisable    map[string]string `json:"unraisable,omitempty"`  // limit -> why this process may not raise it
-	Paths         []PathFact        `json:"paths"`                 // one for each path asked for, in that order
-	Addresses     []Address         `json:"addresses"`             // of every interface that is up
-	Listeners     []Listener        `json:"listeners"`             // TCP sockets that wait for connections
-	Connections   []Listener        `json:"connections,omitempty"` // other TCP sockets, on ports asked for that cannot be bound
-	Binds         []Bind            `json:"binds"`                 // outcome of binding each port asked for
-	Dials         []Dial            `json:"dials,omitempty"`       // outcome of connecting to this host's own ports
-	Reverse       []Reverse         `json:"reverse,omitempty"`     // what the name service says of the addresses asked for
-	Peers         []Reach           `json:"peers"`                 // outcome of connecting to each target asked for
-	Processes     []Process         `json:"processes"`             // without the kernel's own threads
-	Users         []User            `json:"users"`
-	Groups        []Group           `json:"groups"`
-	Locale        Locale            `json:"locale"`
-	SELinux       string            `json:"selinux"` // absent, disabled, permissive or enforcing
-	Firewall      Firewall          `json:"firewall"`
-	Filter        Filter            `json:"filter,omitzero"` // rules of the kernel's packet filter
-	Time          TimeSync          `json:"time"`
-	Sysctls       Sysctls           `json:"sysctls"`                  // those of sysctlsOfInterest that this kernel has
-	Programs      Programs          `json:"programs"`                 // where each program asked for was found
-	Failing       Failing           `json:"failing,omitempty"`        // programs that do not do what was tried with them
-	Libraries     Libraries         `json:"-"`                        // shared libraries the dynamic linker finds; thousands, so never printed
-	SessionLimits []SessionLimit    `json:"session_limits,omitempty"` // that pam_limits gives to sessions, in its order
-	Environment   []string          `json:"environment,omitempty"`    // names of the variables that systemd's manager gives to services
-	Unknown       Unknown           `json:"unknown"`                  // facts that could not be learned, by name
-	Rooted        bool              `json:"rooted"`                   // these are facts of a directory tree and not of the running machine
+	OS         OSRelease         `json:"os"`
+	Kernel     string            `json:"kernel"`    // release, as uname -r prints it
+	Arch       string            `json:"arch"`      // GOARCH's name: amd64, arm64
+	Glibc      string            `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
+	Init       string            `json:"init"`      // systemd, or the name of process 1
+	Boot       Boot              `json:"boot"`      // what starts programs at boot
+	Container  string            `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
+	UID        int               `json:"uid"`       // of this process
+	Hostname   Hostname          `json:"hostname"`
+	CPU        CPU               `json:"cpu"`
+	Memory     Memory            `json:"memory"`
+	Tasks      Tasks             `json:"tasks,omitzero"`       // what control groups grant
+	Limits     []Limit           `json:"limits"`               // of this process
+	Unraisable map[string]string `json:"unraisable,omitempty"` // limit -> why this process may not raise it
+	Paths      []PathFact        `json:"paths"`                // one for each path asked for, in that order
+	Addresses  []Address         `json:"addresses"`            // of every interface that is up
+	Listeners  []Listener        `json:"listeners"`            // TCP sockets that wait for connections
+	// other TCP sockets, on ports asked for that cannot be bound
+	Connections []Listener `json:"connections,omitempty"`
+	Binds       []Bind     `json:"binds"`           // outcome of binding each port asked for
+	Dials       []Dial     `json:"dials,omitempty"` // outcome of connecting to this host's own ports
+	// what the name service says of the addresses asked for
+	Reverse   []Reverse `json:"reverse,omitempty"`
+	Peers     []Reach   `json:"peers"`     // outcome of connecting to each target asked for
+	Processes []Process `json:"processes"` // without the kernel's own threads
+	Users     []User    `json:"users"`
+	Groups    []Group   `json:"groups"`
+	Locale    Locale    `json:"locale"`
+	SELinux   string    `json:"selinux"` // absent, disabled, permissive or enforcing
+	Firewall  Firewall  `json:"firewall"`
+	Filter    Filter    `json:"filter,omitzero"` // rules of the kernel's packet filter
+	Time      TimeSync  `json:"time"`
+	Sysctls   Sysctls   `json:"sysctls"`  // those of sysctlsOfInterest that this kernel has
+	Programs  Programs  `json:"programs"` // where each program asked for was found
+	// programs that do not do what was tried with them
+	Failing Failing `json:"failing,omitempty"`
+	// shared libraries the dynamic linker finds; thousands, so never printed
+	Libraries     Libraries      `json:"-"`
+	SessionLimits []SessionLimit `json:"session_limits,omitempty"` // that pam_limits gives to sessions, in its order
+	// names of the variables that systemd's manager gives to services
+	Environment []string `json:"environment,omitempty"`
+	Unknown     Unknown  `json:"unknown"` // facts that could not be learned, by name
+	// these are facts of a directory tree and not of the running machine
+	Rooted bool `json:"rooted"`
 }
 
 // Identity is what a host's configuration depends on: which host of the cluster it is, and how large.

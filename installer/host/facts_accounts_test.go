@@ -28,7 +28,8 @@ func TestGatherAsksTheNameService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	f, err := Gather(t.Context(), h, FactsQuery{Users: []string{"fate-of-ldap", "nosuch-user", "root"}, Groups: []string{"fates-of-ldap"}})
+	f, err := Gather(t.Context(), h, FactsQuery{Users: []string{"fate-of-ldap", "nosuch-user", "root"},
+		Groups: []string{"fates-of-ldap"}})
 	if err != nil {
 		t.Fatal(err)
 	}

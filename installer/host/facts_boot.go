@@ -41,7 +41,8 @@ func BootOf(h *Host) Boot {
 		}
 		return BootSystemd
 	}
-	if release, err := h.ReadFile("/proc/sys/kernel/osrelease"); err == nil && strings.Contains(strings.ToLower(string(release)), "microsoft") {
+	if release, err := h.ReadFile("/proc/sys/kernel/osrelease"); err == nil &&
+		strings.Contains(strings.ToLower(string(release)), "microsoft") {
 		return BootNone // WSL's process 1 is called init, and starts nothing
 	}
 	switch strings.TrimSpace(string(comm)) {
@@ -53,14 +54,15 @@ func BootOf(h *Host) Boot {
 	return BootNone
 }
 
-// bootOfInit tells those apart whose process 1 is called init, which that of a container may be, too: System V's reads a
-// table.
+// bootOfInit tells those apart whose process 1 is called init, which that of a container may be, too: System V's reads
+// a table.
 func bootOfInit(h *Host) Boot {
 	table, err := h.ReadFile("/etc/inittab")
 	switch {
 	case h.Exists("/sbin/upstart-udev-bridge"), h.Exists("/sbin/initctl") && h.Exists("/etc/init/rc.conf"):
 		return BootUpstart
-	case err == nil && strings.Contains(string(table), "openrc"), findProgram(h, "openrc-run") != "" && findProgram(h, "rc-update") != "":
+	case err == nil && strings.Contains(string(table), "openrc"), findProgram(h, "openrc-run") != "" &&
+		findProgram(h, "rc-update") != "":
 		return BootOpenRC
 	case err == nil && h.Exists("/etc/init.d"):
 		return BootSystemV

@@ -146,7 +146,8 @@ func (g *gatherer) memoryUsed() uint64 {
 // memoryGroups are the control groups that bound what the supervisor and its programs may take: the one that process 1
 // is in and all above it, and that of system services. The session of the operator has limits of its own.
 func (g *gatherer) memoryGroups() []string {
-	groups := []string{"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/memory/system.slice"}
+	groups := []string{"/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/system.slice",
+		"/sys/fs/cgroup/memory/system.slice"}
 	for line := range strings.Lines(g.line("/proc/1/cgroup")) {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(fields) != 3 {

@@ -18,7 +18,8 @@ type Dial struct {
 const dialWait = time.Second
 
 // dials listens on each port that can be had, and connects to it over lo and over the host's own address in the
-// cluster, as the programs will. All are tried at the same time, since a filter that drops packets costs the whole wait.
+// cluster, as the programs will. All are tried at the same time, since a filter that drops packets costs the whole
+// wait.
 func (g *gatherer) dials(ctx context.Context, own netip.Addr) {
 	if g.f.Rooted {
 		return

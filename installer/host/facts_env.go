@@ -11,8 +11,9 @@ import (
 // managerWait bounds the question to systemd's manager, which answers over its own socket at once.
 const managerWait = 3 * time.Second
 
-// managerEnvironment asks for the variables that systemd's manager gives to every service: those of DefaultEnvironment=,
-// of the kernel's command line, and of "systemctl set-environment". Only the names are kept, since a value may be secret.
+// managerEnvironment asks for the variables that systemd's manager gives to every service: those of
+// DefaultEnvironment=, of the kernel's command line, and of "systemctl set-environment". Only the names are kept, since
+// a value may be secret.
 func (g *gatherer) managerEnvironment(ctx context.Context) {
 	const fact = "environment"
 	if g.f.Rooted {

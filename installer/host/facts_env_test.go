@@ -7,7 +7,8 @@ import (
 )
 
 func TestVariableNames(t *testing.T) {
-	got := variableNames("PATH=/usr/bin\nhttp_proxy=http://10.0.0.9:3128\nMULTI=$'a\\nb'\nno variable\nPATH=/bin\n=x\na b=c\n")
+	got := variableNames("PATH=/usr/bin\nhttp_proxy=http://10.0.0.9:3128\nMULTI=$'a\\nb'\nno " +
+		"variable\nPATH=/bin\n=x\na b=c\n")
 	if want := []string{"MULTI", "PATH", "http_proxy"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// Filter is what the kernel's packet filter does with connections that come in over IPv4, as far as its rules were read.
+// Filter is what the kernel's packet filter does with connections that come in over IPv4, as far as its rules were
+// read.
 type Filter struct {
-	Looked []string      `json:"looked,omitempty"` // tools that showed their rules: nft, iptables-save
-	Chains []FilterChain `json:"chains,omitempty"` // chains that packets for this host go through, with those they lead to
+	Looked []string `json:"looked,omitempty"` // tools that showed their rules: nft, iptables-save
+	// chains that packets for this host go through, with those they lead to
+	Chains []FilterChain `json:"chains,omitempty"`
 }
 
 // FilterChain is one chain of rules.
@@ -123,7 +125,10 @@ func (f *Filter) walk(c *FilterChain, p Incoming, depth int) (Verdict, string) {
 }
 
 func (f *Filter) chain(from *FilterChain, name string) *FilterChain {
-	i := slices.IndexFunc(f.Chains, func(c FilterChain) bool { return c.Tool == from.Tool && c.Table == from.Table && c.Name == name })
+	i := slices.IndexFunc(f.Chains, func(c FilterChain) bool {
+		return c.Tool == from.Tool &&
+			c.Table == from.Table && c.Name == name
+	})
 	if i < 0 {
 		return nil
 	}
@@ -173,7 +178,8 @@ func (g *gatherer) filter(ctx context.Context) {
 	}
 }
 
-// OpenCommand is what lets connections to ports in, or with no port everything over lo, before any other rule of the chain.
+// OpenCommand is what lets connections to ports in, or with no port everything over lo, before any other rule of the
+// chain.
 func (c *FilterChain) OpenCommand(ports []int) string {
 	text := make([]string, len(ports))
 	for i, p := range ports {
@@ -190,7 +196,8 @@ func (c *FilterChain) OpenCommand(ports []int) string {
 	}
 	var lines []string
 	for part := range slices.Chunk(text, 15) { // as many as one match takes
-		lines = append(lines, fmt.Sprintf("iptables -I %s -p tcp -m multiport --dports %s -j ACCEPT", c.Name, strings.Join(part, ",")))
+		lines = append(lines, fmt.Sprintf("iptables -I %s -p tcp -m multiport --dports %s -j ACCEPT", c.Name,
+			strings.Join(part, ",")))
 	}
 	return strings.Join(lines, " && ")
 }

@@ -87,11 +87,13 @@ func nftRule(text string, words []string) FilterRule {
 			s.tcp()
 		case "l4proto", "protocol":
 			not := s.operator()
-			s.c.never = s.c.never || slices.ContainsFunc(s.values(), func(v string) bool { return v == "tcp" || v == "6" }) == not
+			s.c.never = s.c.never || slices.ContainsFunc(s.values(),
+				func(v string) bool { return v == "tcp" || v == "6" }) == not
 		case "nfproto":
 			not := s.operator()
 			s.c.never = s.c.never || slices.Contains(s.values(), "ipv4") == not
-		case "udp", "icmp", "icmpv6", "sctp", "dccp", "igmp", "ip6", "arp", "ether": // of other packets than TCP over IPv4
+		// of other packets than TCP over IPv4
+		case "udp", "icmp", "icmpv6", "sctp", "dccp", "igmp", "ip6", "arp", "ether":
 			s.c.never = s.c.never || w != "ether"
 			s.c.unclear = s.c.unclear || w == "ether"
 			s.skip()
@@ -116,7 +118,8 @@ func (s *nftScanner) skip() {
 }
 
 func (s *nftScanner) logOptions() {
-	for len(s.words) >= 2 && slices.Contains([]string{"prefix", "level", "flags", "group", "snaplen", "queue-threshold"}, s.words[0]) {
+	for len(s.words) >= 2 && slices.Contains([]string{"prefix", "level", "flags", "group", "snaplen",
+		"queue-threshold"}, s.words[0]) {
 		s.words = s.words[2:]
 	}
 }

@@ -31,7 +31,8 @@ func (c *conditions) matches(p Incoming) bool {
 	return in != c.notPorts
 }
 
-// onInterface asks for an interface. A wildcard or another name than lo leaves open which one an outside connection uses.
+// onInterface asks for an interface. A wildcard or another name than lo leaves open which one an outside connection
+// uses.
 func (c *conditions) onInterface(name string, not bool) {
 	name = strings.Trim(name, `"`)
 	if name == "lo" {
@@ -198,7 +199,8 @@ func parseNFT(text string) []FilterChain {
 			depth--
 		case depth == 2 && chain == nil:
 		case depth == 2 && words[0] == "type":
-			chain.Base = slices.Contains(words, "filter") && slices.Contains(words, "input") && (family == "ip" || family == "inet")
+			chain.Base = slices.Contains(words, "filter") && slices.Contains(words, "input") &&
+				(family == "ip" || family == "inet")
 			chain.Policy = "accept"
 			if strings.Contains(line, "policy drop") {
 				chain.Policy = "drop"

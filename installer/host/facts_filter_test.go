@@ -79,11 +79,13 @@ func TestFilterVerdicts(t *testing.T) {
 		lo     Verdict
 		ports  map[int]Verdict
 	}{
-		"no rules":   {nil, VerdictAccept, map[int]Verdict{9370: VerdictAccept}},
-		"nft site":   {parseNFT(nftSite), VerdictAccept, map[int]Verdict{22: VerdictAccept, 9370: VerdictDrop}},
-		"nft server": {parseNFT(nftServer), VerdictAccept, map[int]Verdict{9371: VerdictAccept, 9380: VerdictAccept, 4670: VerdictUnclear, 8080: VerdictAccept, 3306: VerdictDrop}},
-		"iptables":   {parseIPTables(iptablesRHEL), VerdictAccept, map[int]Verdict{9370: VerdictAccept, 9381: VerdictAccept, 4670: VerdictUnclear, 8080: VerdictDrop}},
-		"no lo":      {parseIPTables(iptablesNoLo), VerdictDrop, map[int]Verdict{22: VerdictAccept, 9370: VerdictDrop}},
+		"no rules": {nil, VerdictAccept, map[int]Verdict{9370: VerdictAccept}},
+		"nft site": {parseNFT(nftSite), VerdictAccept, map[int]Verdict{22: VerdictAccept, 9370: VerdictDrop}},
+		"nft server": {parseNFT(nftServer), VerdictAccept, map[int]Verdict{9371: VerdictAccept, 9380: VerdictAccept,
+			4670: VerdictUnclear, 8080: VerdictAccept, 3306: VerdictDrop}},
+		"iptables": {parseIPTables(iptablesRHEL), VerdictAccept,
+			map[int]Verdict{9370: VerdictAccept, 9381: VerdictAccept, 4670: VerdictUnclear, 8080: VerdictDrop}},
+		"no lo": {parseIPTables(iptablesNoLo), VerdictDrop, map[int]Verdict{22: VerdictAccept, 9370: VerdictDrop}},
 	} {
 		f := Filter{Chains: c.chains}
 		if v, _, rule := f.Verdict(Incoming{Loopback: true, Port: 3306}); v != c.lo {
@@ -121,7 +123,8 @@ func (r filterRunner) Run(_ context.Context, c Cmd) (Result, error) {
 	return Result{}, ErrNotFound
 }
 
-// TestFilterIsNotGuessed holds that rules which no tool showed are not known, and that those of iptables-nft count once.
+// TestFilterIsNotGuessed holds that rules which no tool showed are not known, and that those of iptables-nft count
+// once.
 func TestFilterIsNotGuessed(t *testing.T) {
 	translated := strings.NewReplacer("inet site", "ip filter", "chain in ", "chain INPUT ").Replace(nftSite)
 	for name, c := range map[string]struct {
@@ -139,7 +142,8 @@ func TestFilterIsNotGuessed(t *testing.T) {
 		}
 		g := gatherer{h: h, f: &Facts{Unknown: Unknown{}}}
 		g.filter(t.Context())
-		if got := g.f.Unknown["filter"]; !strings.Contains(got, c.unknown) || (got == "") != (c.unknown == "") || len(g.f.Filter.Chains) != c.chains {
+		if got := g.f.Unknown["filter"]; !strings.Contains(got, c.unknown) || (got == "") != (c.unknown == "") ||
+			len(g.f.Filter.Chains) != c.chains {
 			t.Errorf("%s: unknown %q, chains %+v", name, got, g.f.Filter.Chains)
 		}
 		if err := h.Close(); err != nil {

@@ -34,10 +34,12 @@ type PathFact struct {
 	NoDType    bool     `json:"no_dtype"`             // directory entries carry no type: xfs made with ftype=0
 	Unwritable string   `json:"unwritable,omitempty"` // why not even root can write into Ancestor
 
-	Guard  string    `json:"guard,omitempty"`  // attribute of Ancestor that keeps root from changing it: i or a, as chattr has them
-	Broken string    `json:"broken,omitempty"` // the path, or a directory above it, that is a link to nothing
-	Target string    `json:"target,omitempty"` // of Broken, as it is written
-	Way    []PathWay `json:"way,omitempty"`    // directories that Ancestor is really reached through, where a link leads there
+	// attribute of Ancestor that keeps root from changing it: i or a, as chattr has them
+	Guard  string `json:"guard,omitempty"`
+	Broken string `json:"broken,omitempty"` // the path, or a directory above it, that is a link to nothing
+	Target string `json:"target,omitempty"` // of Broken, as it is written
+	// directories that Ancestor is really reached through, where a link leads there
+	Way []PathWay `json:"way,omitempty"`
 }
 
 // PathWay is a directory on the way to a path.
@@ -119,7 +121,8 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	return fact, err
 }
 
-// real follows symbolic links on the running machine, where /data may lead to another disk; a tree's mounts are fixtures.
+// real follows symbolic links on the running machine, where /data may lead to another disk; a tree's mounts are
+// fixtures.
 func (g *gatherer) real(name string) string {
 	if g.f.Rooted {
 		return name
@@ -215,7 +218,8 @@ func parseMountInfo(text string) []mount {
 func mountOf(mounts []mount, name string) (mount, bool) {
 	best, found := mount{}, false
 	for _, m := range mounts {
-		if (m.point == "/" || name == m.point || strings.HasPrefix(name, m.point+"/")) && len(m.point) >= len(best.point) {
+		if (m.point == "/" || name == m.point || strings.HasPrefix(name, m.point+"/")) &&
+			len(m.point) >= len(best.point) {
 			best, found = m, true
 		}
 	}

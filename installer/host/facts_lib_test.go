@@ -40,22 +40,27 @@ func libraryCache(pairs ...string) []byte {
 }
 
 func TestLibrariesFollowTheLoader(t *testing.T) {
-	ours, other, old := elfHeader(elf.EM_X86_64, elf.ELFCLASS64), elfHeader(elf.EM_AARCH64, elf.ELFCLASS64), elfHeader(elf.EM_386, elf.ELFCLASS32)
+	ours, other, old := elfHeader(elf.EM_X86_64, elf.ELFCLASS64), elfHeader(elf.EM_AARCH64, elf.ELFCLASS64),
+		elfHeader(elf.EM_386, elf.ELFCLASS32)
 	redHat := map[string][]byte{
 		"/lib64/ld-linux-x86-64.so.2": ours, "/lib64/libc.so.6": ours, "/lib64/libz.so.1": ours,
 		"/usr/local/lib/liblocal.so.1": ours, "/opt/db/lib/libdb.so.1": ours, "/usr/lib64/deep/libdeep.so.1": ours,
-		"/usr/lib/libz.so.1": old, "/usr/lib/lib32only.so.1": old, "/lib64/libforeign.so.1": other, "/lib64/libtext.so": []byte("INPUT(libz.so.1)\n"),
-		"/etc/ld.so.conf": []byte("/opt/db/lib\n"),
+		"/usr/lib/libz.so.1": old, "/usr/lib/lib32only.so.1": old, "/lib64/libforeign.so.1": other,
+		"/lib64/libtext.so": []byte("INPUT(libz.so.1)\n"),
+		"/etc/ld.so.conf":   []byte("/opt/db/lib\n"),
 	}
 	debian := map[string][]byte{
-		"/lib64/ld-linux-x86-64.so.2": ours, "/lib/x86_64-linux-gnu/libc.so.6": ours, "/usr/lib/x86_64-linux-gnu/libaio.so.1": ours,
-		"/usr/lib/libplain.so.1": ours, "/usr/lib64/libred.so.1": ours, "/usr/local/lib/liblocal.so.1": ours,
+		"/lib64/ld-linux-x86-64.so.2": ours, "/lib/x86_64-linux-gnu/libc.so.6": ours,
+		"/usr/lib/x86_64-linux-gnu/libaio.so.1": ours,
+		"/usr/lib/libplain.so.1":                ours, "/usr/lib64/libred.so.1": ours,
+		"/usr/local/lib/liblocal.so.1": ours,
 	}
 	base := func(files map[string][]byte) map[string]string {
 		out := map[string]string{}
 		for name := range files {
 			switch dir := filepath.Dir(name); {
-			case strings.HasPrefix(name, "/lib64/lib") && name != "/lib64/libforeign.so.1" && name != "/lib64/libtext.so":
+			case strings.HasPrefix(name, "/lib64/lib") && name != "/lib64/libforeign.so.1" &&
+				name != "/lib64/libtext.so":
 				out[filepath.Base(name)] = dir
 			}
 		}
@@ -75,11 +80,16 @@ func TestLibrariesFollowTheLoader(t *testing.T) {
 	}{
 		// What is only in a directory of ld.so.conf, or in /usr/local/lib, is not found until ldconfig has seen it.
 		"nothing cached": {redHat, libraryCache(), with(base(redHat), "ld-linux-x86-64.so.2", "/lib64"), false},
-		"cached": {redHat, libraryCache("libdb.so.1", "/opt/db/lib/libdb.so.1", "liblocal.so.1", "/usr/local/lib/liblocal.so.1", "libgone.so.1", "/opt/db/lib/libgone.so.1"),
-			with(base(redHat), "ld-linux-x86-64.so.2", "/lib64", "libdb.so.1", "/opt/db/lib", "liblocal.so.1", "/usr/local/lib"), false},
-		"no cache yet":     {redHat, nil, with(base(redHat), "ld-linux-x86-64.so.2", "/lib64", "libdb.so.1", "/opt/db/lib"), false},
-		"damaged cache":    {redHat, []byte("glibc-ld.so.cache1.1, but not really"), with(base(redHat), "ld-linux-x86-64.so.2", "/lib64"), true},
-		"Debian's places":  {debian, libraryCache(), Libraries{"libc.so.6": "/lib/x86_64-linux-gnu", "libaio.so.1": "/usr/lib/x86_64-linux-gnu", "libplain.so.1": "/usr/lib"}, false},
+		"cached": {redHat, libraryCache("libdb.so.1", "/opt/db/lib/libdb.so.1", "liblocal.so.1",
+			"/usr/local/lib/liblocal.so.1", "libgone.so.1", "/opt/db/lib/libgone.so.1"),
+			with(base(redHat), "ld-linux-x86-64.so.2", "/lib64", "libdb.so.1", "/opt/db/lib",
+				"liblocal.so.1", "/usr/local/lib"), false},
+		"no cache yet": {redHat, nil, with(base(redHat), "ld-linux-x86-64.so.2", "/lib64",
+			"libdb.so.1", "/opt/db/lib"), false},
+		"damaged cache": {redHat, []byte("glibc-ld.so.cache1.1, but not really"),
+			with(base(redHat), "ld-linux-x86-64.so.2", "/lib64"), true},
+		"Debian's places": {debian, libraryCache(), Libraries{"libc.so.6": "/lib/x86_64-linux-gnu",
+			"libaio.so.1": "/usr/lib/x86_64-linux-gnu", "libplain.so.1": "/usr/lib"}, false},
 		"no library there": {map[string][]byte{"/lib64/ld-linux-x86-64.so.2": ours}, nil, Libraries{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +146,8 @@ func TestLibrariesAgreeWithLdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	compared := 0
-	for _, program := range []string{"/usr/bin/bash", "/usr/bin/ssh", "/usr/sbin/nginx", "/usr/sbin/mariadbd", "/usr/bin/git", "/usr/bin/gpg"} {
+	for _, program := range []string{"/usr/bin/bash", "/usr/bin/ssh", "/usr/sbin/nginx", "/usr/sbin/mariadbd",
+		"/usr/bin/git", "/usr/bin/gpg"} {
 		out, err := exec.Command(ldd, program).Output()
 		if err != nil {
 			continue

@@ -20,7 +20,8 @@ func TestReverseIsBounded(t *testing.T) {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", silent.LocalAddr().String())
 	}}
-	if r := askReverse(t.Context(), resolver, netip.MustParseAddr("203.0.113.7"), 50*time.Millisecond); !r.Late || len(r.Names) > 0 {
+	if r := askReverse(t.Context(), resolver, netip.MustParseAddr("203.0.113.7"), 50*time.Millisecond); !r.Late ||
+		len(r.Names) > 0 {
 		t.Errorf("%+v", r)
 	}
 }

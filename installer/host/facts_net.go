@@ -63,8 +63,8 @@ func interfaceAddresses() ([]Address, error) {
 	return out, nil
 }
 
-// treeAddresses reads the kernel's tables instead of asking it: /proc/net/fib_trie prints each local IPv4 address on the
-// line before the word "host LOCAL", /proc/net/if_inet6 one IPv6 address per line in 32 hexadecimal digits.
+// treeAddresses reads the kernel's tables instead of asking it: /proc/net/fib_trie prints each local IPv4 address on
+// the line before the word "host LOCAL", /proc/net/if_inet6 one IPv6 address per line in 32 hexadecimal digits.
 func (g *gatherer) treeAddresses() []Address {
 	var out []Address
 	previous := ""
@@ -121,7 +121,8 @@ func parseHosts(text, name string) []netip.Addr {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		fields := strings.Fields(line)
-		if len(fields) < 2 || !slices.ContainsFunc(fields[1:], func(f string) bool { return strings.EqualFold(f, name) }) {
+		if len(fields) < 2 || !slices.ContainsFunc(fields[1:],
+			func(f string) bool { return strings.EqualFold(f, name) }) {
 			continue
 		}
 		if ip, err := netip.ParseAddr(fields[0]); err == nil {
@@ -161,8 +162,8 @@ func socketsOn(sockets []Listener, addr netip.AddrPort) []Listener {
 	return out
 }
 
-// A port that is taken by nobody may be one that a program got, or gave back, while we looked. So the look is repeated, a
-// few times with a pause; behind the wall of a container the answer stays the same.
+// A port that is taken by nobody may be one that a program got, or gave back, while we looked. So the look is repeated,
+// a few times with a pause; behind the wall of a container the answer stays the same.
 const (
 	socketLooks = 3
 	socketPause = 50 * time.Millisecond
@@ -224,8 +225,8 @@ func parseTCP(text string) []Listener {
 	return out
 }
 
-// socketOwners finds the process of each listener by the sockets among its open files. That walks the descriptors of the
-// whole machine, but stops as soon as every listener has its owner.
+// socketOwners finds the process of each listener by the sockets among its open files. That walks the descriptors of
+// the whole machine, but stops as soon as every listener has its owner.
 func (g *gatherer) socketOwners() {
 	missing := map[string][]*Listener{}
 	for _, sockets := range [][]Listener{g.f.Listeners, g.f.Connections} {

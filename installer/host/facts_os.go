@@ -27,7 +27,8 @@ type OSRelease struct {
 
 // Is reports whether the distribution is id or derives from it. Vendors differ in capitals (openEuler, Kylin).
 func (o OSRelease) Is(id string) bool {
-	return strings.EqualFold(o.ID, id) || slices.ContainsFunc(o.Like, func(like string) bool { return strings.EqualFold(like, id) })
+	return strings.EqualFold(o.ID, id) || slices.ContainsFunc(o.Like,
+		func(like string) bool { return strings.EqualFold(like, id) })
 }
 
 // gatherer fills Facts; each method learns one group of facts.
@@ -72,7 +73,8 @@ func (g *gatherer) osRelease() {
 	o.ID, o.Version, o.Pretty = keys["ID"], keys["VERSION_ID"], keys["PRETTY_NAME"]
 	o.Like = strings.Fields(keys["ID_LIKE"])
 	// os-release of CentOS 7 stops at the major version, but 7.0 and 7.1 are too old for what runs on 7.2.
-	if minor := regexp.MustCompile(`release (\d+\.\d+)`).FindStringSubmatch(g.line("/etc/centos-release")); minor != nil && !strings.Contains(o.Version, ".") {
+	if minor := regexp.MustCompile(`release (\d+\.\d+)`).FindStringSubmatch(
+		g.line("/etc/centos-release")); minor != nil && !strings.Contains(o.Version, ".") {
 		o.Version = minor[1]
 	}
 }
@@ -106,7 +108,8 @@ func (g *gatherer) kernel() {
 }
 
 // goArch maps the machine names of uname to GOARCH's, which the payload's manifest uses.
-var goArch = map[string]string{"x86_64": "amd64", "aarch64": "arm64", "loongarch64": "loong64", "ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x", "i686": "386"}
+var goArch = map[string]string{"x86_64": "amd64", "aarch64": "arm64", "loongarch64": "loong64", "ppc64le": "ppc64le",
+	"riscv64": "riscv64", "s390x": "s390x", "i686": "386"}
 
 // arch asks the kernel on the running machine; a directory tree gives itself away by its dynamic linker.
 func (g *gatherer) arch() string {
@@ -121,7 +124,8 @@ func (g *gatherer) arch() string {
 		}
 		return machine
 	}
-	for linker, arch := range map[string]string{"/lib64/ld-linux-x86-64.so.2": "amd64", "/lib/ld-linux-aarch64.so.1": "arm64"} {
+	for linker, arch := range map[string]string{"/lib64/ld-linux-x86-64.so.2": "amd64",
+		"/lib/ld-linux-aarch64.so.1": "arm64"} {
 		if g.h.Exists(linker) {
 			return arch
 		}
@@ -132,7 +136,8 @@ func (g *gatherer) arch() string {
 
 // libcPaths are where distributions keep the C library, most specific first.
 var libcPaths = []string{
-	"/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/aarch64-linux-gnu/libc.so.6",
+	"/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libc.so.6",
+	"/usr/lib/aarch64-linux-gnu/libc.so.6",
 	"/lib64/libc.so.6", "/usr/lib64/libc.so.6", "/usr/lib/libc.so.6", "/lib/libc.so.6",
 }
 
@@ -271,7 +276,8 @@ type Firewall struct {
 }
 
 func (g *gatherer) firewall() {
-	if data, err := g.h.ReadFile("/etc/ufw/ufw.conf"); err == nil && strings.EqualFold(assignments(data)["ENABLED"], "yes") {
+	if data, err := g.h.ReadFile("/etc/ufw/ufw.conf"); err == nil &&
+		strings.EqualFold(assignments(data)["ENABLED"], "yes") {
 		g.f.Firewall = Firewall{"ufw", true}
 		return
 	}
@@ -279,12 +285,14 @@ func (g *gatherer) firewall() {
 		return
 	}
 	g.f.Firewall = Firewall{Name: "firewalld"}
-	g.f.Firewall.Active = g.h.Exists("/run/firewalld.pid") || g.h.Exists("/run/firewalld/firewalld.pid") || g.runs("firewalld")
+	g.f.Firewall.Active = g.h.Exists("/run/firewalld.pid") || g.h.Exists("/run/firewalld/firewalld.pid") ||
+		g.runs("firewalld")
 }
 
 // runs reports whether a process of that name exists. It reads /proc itself, for facts gathered before the processes.
 func (g *gatherer) runs(name string) bool {
-	return slices.ContainsFunc(g.pids(), func(pid string) bool { return g.line(path.Join("/proc", pid, "comm")) == name })
+	return slices.ContainsFunc(g.pids(),
+		func(pid string) bool { return g.line(path.Join("/proc", pid, "comm")) == name })
 }
 
 // TimeSync says who keeps the clock right and whether the kernel believes that it is.
@@ -294,7 +302,8 @@ type TimeSync struct {
 }
 
 func (g *gatherer) timeSync() {
-	for comm, service := range map[string]string{"chronyd": "chronyd", "ntpd": "ntpd", "systemd-timesyn": "systemd-timesyncd", "ptp4l": "ptp4l"} {
+	for comm, service := range map[string]string{"chronyd": "chronyd", "ntpd": "ntpd",
+		"systemd-timesyn": "systemd-timesyncd", "ptp4l": "ptp4l"} {
 		if g.runs(comm) {
 			g.f.Time.Service = service
 			break
@@ -316,8 +325,10 @@ func (g *gatherer) timeSync() {
 // limits and ports can be had.
 var sysctlsOfInterest = []string{
 	"kernel.threads-max", "kernel.pid_max", "vm.max_map_count", "vm.overcommit_memory", "vm.swappiness",
-	"fs.file-max", "fs.nr_open", "fs.aio-max-nr", "fs.aio-nr", "net.core.somaxconn", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
-	"net.ipv6.conf.all.disable_ipv6", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
+	"fs.file-max", "fs.nr_open", "fs.aio-max-nr", "fs.aio-nr", "net.core.somaxconn", "net.ipv4.ip_local_port_range",
+	"net.ipv4.ip_local_reserved_ports",
+	"net.ipv6.conf.all.disable_ipv6", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl",
+	"net.ipv4.tcp_keepalive_probes",
 }
 
 func (g *gatherer) sysctls() {

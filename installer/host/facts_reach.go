@@ -82,8 +82,8 @@ func (g *gatherer) peers(ctx context.Context, targets []Target) {
 	wg.Wait()
 }
 
-// reach connects and, for TLS, checks that a certificate comes back; whose it is, is for the programs to verify with the
-// keys that are perhaps not installed yet.
+// reach connects and, for TLS, checks that a certificate comes back; whose it is, is for the programs to verify with
+// the keys that are perhaps not installed yet.
 func reach(ctx context.Context, t Target) Reach {
 	r := Reach{Target: t}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)

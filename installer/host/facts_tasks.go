@@ -46,7 +46,8 @@ func (g *gatherer) taskGroups() []string {
 		} else if fields[1] != "" { // another controller of version 1
 			continue
 		}
-		for group := path.Clean("/" + fields[2]); group != "/" && path.Base(group) != "init.scope"; group = path.Dir(group) {
+		for group := path.Clean("/" + fields[2]); group != "/" &&
+			path.Base(group) != "init.scope"; group = path.Dir(group) {
 			groups = append(groups, top+group)
 		}
 	}

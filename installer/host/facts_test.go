@@ -42,7 +42,8 @@ func TestGatherOnMachines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := Identify(h), (Identity{f.Addresses, f.Memory.Total, f.CPU.Count}); !reflect.DeepEqual(got, want) {
+			if got, want := Identify(h), (Identity{f.Addresses, f.Memory.Total, f.CPU.Count}); !reflect.DeepEqual(got,
+				want) {
 				t.Errorf("Identify: %+v, want what Gather found: %+v", got, want)
 			}
 			compareGolden(t, tree+".facts.json", stable(t, f))
@@ -59,7 +60,8 @@ func stable(t *testing.T, f *Facts) []byte {
 		if p.Size == 0 || p.Free == 0 {
 			t.Errorf("no size of %s", p.Path)
 		}
-		*p = PathFact{Path: p.Path, Exists: p.Exists, Directory: p.Directory, Empty: p.Empty, Ancestor: p.Ancestor, Mount: p.Mount, Type: p.Type, Options: p.Options}
+		*p = PathFact{Path: p.Path, Exists: p.Exists, Directory: p.Directory, Empty: p.Empty, Ancestor: p.Ancestor,
+			Mount: p.Mount, Type: p.Type, Options: p.Options}
 	}
 	data, err := json.MarshalIndent(struct {
 		*Facts
@@ -163,7 +165,8 @@ func TestGatherNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fact := range []string{"os", "kernel", "arch", "glibc", "cpu", "memory", "limits", "listeners", "processes", "addresses", "hostname", "libraries", "init"} {
+	for _, fact := range []string{"os", "kernel", "arch", "glibc", "cpu", "memory", "limits", "listeners", "processes",
+		"addresses", "hostname", "libraries", "init"} {
 		if f.Unknown[fact] == "" {
 			t.Errorf("%s is not reported as unknown", fact)
 		}
@@ -174,7 +177,8 @@ func TestCompareVersions(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"2.9", "2.17", -1}, {"2.17", "2.17", 0}, {"2.17.1", "2.17", 1}, {"3.10.0-1160.el7", "3.10", 0}, {"", "1", -1}, {"V10", "10", -1}} {
+	}{{"2.9", "2.17", -1}, {"2.17", "2.17", 0}, {"2.17.1", "2.17", 1}, {"3.10.0-1160.el7", "3.10", 0}, {"", "1", -1},
+		{"V10", "10", -1}} {
 		if got := CompareVersions(c.a, c.b); sign(got) != c.want {
 			t.Errorf("CompareVersions(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
 		}
@@ -201,7 +205,8 @@ func TestListenersOn(t *testing.T) {
 		addr string
 		pid  int
 	}{
-		{"127.0.0.1:80", 1}, {"0.0.0.0:80", 1}, {"10.0.0.1:80", 0}, {"127.0.0.1:81", 2}, {"10.0.0.1:82", 3}, {"10.0.0.2:82", 0}, {"0.0.0.0:83", 0},
+		{"127.0.0.1:80", 1}, {"0.0.0.0:80", 1}, {"10.0.0.1:80", 0}, {"127.0.0.1:81", 2}, {"10.0.0.1:82", 3},
+		{"10.0.0.2:82", 0}, {"0.0.0.0:83", 0},
 	} {
 		got := f.ListenersOn(netip.MustParseAddrPort(c.addr))
 		if (len(got) == 0) != (c.pid == 0) || (c.pid != 0 && got[0].PID != c.pid) {
@@ -211,7 +216,8 @@ func TestListenersOn(t *testing.T) {
 }
 
 func FuzzKernelTables(f *testing.F) {
-	for _, file := range []string{"proc/net/tcp", "proc/net/tcp6", "proc/self/mountinfo", "etc/hosts", "etc/os-release"} {
+	for _, file := range []string{"proc/net/tcp", "proc/net/tcp6", "proc/self/mountinfo",
+		"etc/hosts", "etc/os-release"} {
 		data, err := os.ReadFile("testdata/hosts/centos7/" + file)
 		if err != nil {
 			f.Fatal(err)
@@ -234,7 +240,8 @@ func FuzzKernelTables(f *testing.F) {
 	})
 }
 
-// TestOwnerUnknown: what makes Gather look again at a port, so that a program which begins or ends meanwhile is no stranger.
+// TestOwnerUnknown: what makes Gather look again at a port, so that a program which begins or ends meanwhile is no
+// stranger.
 func TestOwnerUnknown(t *testing.T) {
 	addr := netip.MustParseAddrPort("192.168.0.1:4671")
 	for name, c := range map[string]struct {
@@ -242,12 +249,13 @@ func TestOwnerUnknown(t *testing.T) {
 		listeners []Listener
 		want      bool
 	}{
-		"free":                      {false, nil, false},
-		"taken by a process":        {true, []Listener{{Addr: addr, PID: 1}}, false},
-		"taken by nobody":           {true, nil, true},
-		"taken by an unseen owner":  {true, []Listener{{Addr: addr}}, true},
-		"another port has an owner": {true, []Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), PID: 1}}, true},
-		"one has all addresses":     {true, []Listener{{Addr: netip.MustParseAddrPort("0.0.0.0:4671"), PID: 1}}, false},
+		"free":                     {false, nil, false},
+		"taken by a process":       {true, []Listener{{Addr: addr, PID: 1}}, false},
+		"taken by nobody":          {true, nil, true},
+		"taken by an unseen owner": {true, []Listener{{Addr: addr}}, true},
+		"another port has an owner": {true, []Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), PID: 1}},
+			true},
+		"one has all addresses": {true, []Listener{{Addr: netip.MustParseAddrPort("0.0.0.0:4671"), PID: 1}}, false},
 	} {
 		f := Facts{Listeners: c.listeners}
 		if got := f.ownerUnknown(Bind{Addr: addr, InUse: c.inUse}); got != c.want {

@@ -30,11 +30,13 @@ func TestGuard(t *testing.T) {
 			}
 		}()
 	}
-	facts, err := Gather(context.Background(), h, FactsQuery{Paths: []string{"/etc/passwd", "/etc/log", "/etc/hosts", "/etc"}})
+	facts, err := Gather(context.Background(), h,
+		FactsQuery{Paths: []string{"/etc/passwd", "/etc/log", "/etc/hosts", "/etc"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]string{"/etc/passwd": "i", "/etc/log": "a", "/etc/hosts": "", "/etc": "", "/etc/none": ""} {
+	for file, want := range map[string]string{"/etc/passwd": "i", "/etc/log": "a", "/etc/hosts": "",
+		"/etc": "", "/etc/none": ""} {
 		if got := h.Guard(file); got != want {
 			t.Errorf("%s has %q, want %q", file, got, want)
 		}

@@ -41,7 +41,8 @@ func TestPathsMustBeAbsolute(t *testing.T) {
 	h := newTree(t, nil)
 	for name, err := range map[string]error{
 		"read": second(h.ReadFile("a")), "write": h.WriteFile("a", nil, FileMode{}), "mkdir": h.Mkdir("a", FileMode{}),
-		"remove": h.RemoveAll("a"), "rename": h.Rename("a", "/b"), "symlink": h.Symlink("x", "a"), "stat": second(h.Stat("a")),
+		"remove": h.RemoveAll("a"), "rename": h.Rename("a", "/b"), "symlink": h.Symlink("x", "a"),
+		"stat": second(h.Stat("a")),
 		"root": h.RemoveAll("/"),
 	} {
 		if err == nil {
@@ -230,8 +231,10 @@ func TestAppend(t *testing.T) {
 }
 
 func TestFileSystemType(t *testing.T) {
-	h := newTree(t, map[string]string{"/proc/self/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:2 / /data\\040two rw shared:1 - xfs /dev/sdb1 rw\n", "/data": "-> /data two"})
-	for p, want := range map[string]string{"/swap": "ext4", "/data two/swap": "xfs", "/data/swap": "xfs", "/data twofold": "ext4"} {
+	h := newTree(t, map[string]string{"/proc/self/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:2 / " +
+		"/data\\040two rw shared:1 - xfs /dev/sdb1 rw\n", "/data": "-> /data two"})
+	for p, want := range map[string]string{"/swap": "ext4", "/data two/swap": "xfs", "/data/swap": "xfs",
+		"/data twofold": "ext4"} {
 		if got, err := h.FileSystemType(p); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", p, got, err, want)
 		}

@@ -20,10 +20,12 @@ func TestLinksStayInTheTree(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(outside, "victim"), []byte("outside"), 0o644))
 	h := newTree(t, map[string]string{
 		"/real/file": "inside", "/absolute": "-> /real", "/relative": "-> real", "/up": "-> ../../../../real",
-		"/escape": "-> " + outside, "/deep/er/up": "-> ../../real", "/loop": "-> /loop", "/dangling": "-> /nowhere/at/all",
+		"/escape": "-> " + outside, "/deep/er/up": "-> ../../real", "/loop": "-> /loop",
+		"/dangling": "-> /nowhere/at/all",
 		"/abs-file": "-> /real/file", "/twice": "-> /absolute",
 	})
-	for _, dir := range []string{"/real", "/absolute", "/relative", "/up", "/deep/er/up", "/twice", "/real/../real", "/absolute/../absolute"} {
+	for _, dir := range []string{"/real", "/absolute", "/relative", "/up", "/deep/er/up", "/twice", "/real/../real",
+		"/absolute/../absolute"} {
 		got, err := h.ReadFile(dir + "/file")
 		if err != nil || string(got) != "inside" {
 			t.Errorf("%s/file: %q, %v", dir, got, err)
@@ -80,14 +82,19 @@ func TestLinksOfTheAdministrator(t *testing.T) {
 	for _, link := range []string{"planted", "indirect"} {
 		at := "/data/app/" + link
 		for name, err := range map[string]error{
-			"write": h.WriteFile(at+"/b", nil, FileMode{}), "mkdir": h.MkdirAll(at+"/b/c", FileMode{}), "remove": h.Remove(at + "/a"),
+			"write": h.WriteFile(at+"/b", nil, FileMode{}), "mkdir": h.MkdirAll(at+"/b/c", FileMode{}),
+			"remove":     h.Remove(at + "/a"),
 			"remove all": h.RemoveAll(at + "/a"), "rename": h.Rename(at+"/a", at+"/b"), "link": h.Symlink("x", at+"/b"),
 			"chown": h.Chown(at+"/a", "0", ""), "chmod": h.SetMode(at+"/a", FileMode{Perm: 0o666}),
 			"edit":    h.EditFile(at+"/a", FileMode{}, func([]byte) ([]byte, error) { return []byte("x"), nil }),
-			"resolve": second(h.Resolve(at)), "append": second(h.Append(at+"/a", 0o600)), "exchange": h.Exchange(at+"/a", at+"/b"),
-			"copy": h.CopyTree(t.Context(), "/disk/app", at+"/b", CopyOptions{}), "copy out": h.CopyTree(t.Context(), at+"/a", "/disk/b", CopyOptions{}),
-			"allocate": h.Allocate(t.Context(), at+"/b", Allocation{Size: 1}, nil), "overwrite": h.WriteAt(at+"/a", nil, 0),
-			"read": second(h.ReadFile(at)), "read below": second(h.ReadFile(at + "/a")), "list": second(h.ReadDir(at)),
+			"resolve": second(h.Resolve(at)), "append": second(h.Append(at+"/a", 0o600)),
+			"exchange":  h.Exchange(at+"/a", at+"/b"),
+			"copy":      h.CopyTree(t.Context(), "/disk/app", at+"/b", CopyOptions{}),
+			"copy out":  h.CopyTree(t.Context(), at+"/a", "/disk/b", CopyOptions{}),
+			"allocate":  h.Allocate(t.Context(), at+"/b", Allocation{Size: 1}, nil),
+			"overwrite": h.WriteAt(at+"/a", nil, 0),
+			"read":      second(h.ReadFile(at)), "read below": second(h.ReadFile(at + "/a")),
+			"list": second(h.ReadDir(at)),
 			"lock": lock(h, at+"/b"), "mounts": second(h.Mounts(at)),
 		} {
 			if !errors.Is(err, ErrUntrustedLink) {
@@ -122,7 +129,8 @@ func TestMachineWithExchangedDirectory(t *testing.T) {
 			case <-quit:
 				return
 			default:
-				_ = unix.Renameat2(unix.AT_FDCWD, filepath.Join(dir, "data/app"), unix.AT_FDCWD, filepath.Join(dir, "data/trap"), unix.RENAME_EXCHANGE)
+				_ = unix.Renameat2(unix.AT_FDCWD, filepath.Join(dir, "data/app"), unix.AT_FDCWD,
+					filepath.Join(dir, "data/trap"), unix.RENAME_EXCHANGE)
 			}
 		}
 	}()
@@ -141,7 +149,8 @@ func TestMachineWithExchangedDirectory(t *testing.T) {
 	}
 	info, err := os.Stat(filepath.Join(dir, "victim/file"))
 	must(t, err)
-	if data, err := os.ReadFile(filepath.Join(dir, "victim/file")); err != nil || string(data) != "old" || info.Mode() != 0o600 {
+	if data, err := os.ReadFile(filepath.Join(dir, "victim/file")); err != nil || string(data) != "old" ||
+		info.Mode() != 0o600 {
 		t.Errorf("the victim's file: %q, %v, %v", data, info.Mode(), err)
 	}
 }

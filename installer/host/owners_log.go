@@ -15,10 +15,10 @@ import (
 	"sync"
 )
 
-// OwnersFile is where a tree that is not "/" records the owners that its files are to have, one JSON value a line: an image
-// builder reads path, owner and group, and for a record with tree everything below that has no record of its own. While the
-// tree is being changed the file is a log, in which later lines replace earlier ones and records follow renames; a run that
-// ends leaves one line for each path, sorted.
+// OwnersFile is where a tree that is not "/" records the owners that its files are to have, one JSON value a line: an
+// image builder reads path, owner and group, and for a record with tree everything below that has no record of its own.
+// While the tree is being changed the file is a log, in which later lines replace earlier ones and records follow
+// renames; a run that ends leaves one line for each path, sorted.
 const OwnersFile = "/.fate-installer/owners"
 
 // owned is a line of OwnersFile. Neither owner nor group: the record of the path is withdrawn.
@@ -28,8 +28,8 @@ type owned struct {
 	Group string `json:"group,omitempty"`
 	Tree  bool   `json:"tree,omitempty"` // of everything below, where there is no record of its own
 
-	// A rename is announced before it happens and confirmed, or called off, afterwards. Otherwise a process that is killed
-	// in between would leave a file without its owner.
+	// A rename is announced before it happens and confirmed, or called off, afterwards. Otherwise a process that is
+	// killed in between would leave a file without its owner.
 	Rename rename `json:"rename,omitempty"`
 	From   string `json:"from,omitempty"` // of a rename to Path
 }
@@ -51,8 +51,8 @@ type owners struct {
 	size int64    // of the log, as far as this process knows it
 	m    map[string]owned
 
-	// unsettled is what the end of a process before left open. It is written before the tree changes again, and never by
-	// a command that only reads.
+	// unsettled is what the end of a process before left open. It is written before the tree changes again, and never
+	// by a command that only reads.
 	unsettled []owned
 }
 
@@ -115,8 +115,8 @@ func (o *owners) reload() error {
 	return err
 }
 
-// resume finds out what the last process, if it was cut off, had done to the files but not recorded: whether the renames
-// that it announced have happened, and which files it removed.
+// resume finds out what the last process, if it was cut off, had done to the files but not recorded: whether the
+// renames that it announced have happened, and which files it removed.
 func (o *owners) resume(pending map[string]owned) {
 	for _, from := range slices.Sorted(maps.Keys(pending)) {
 		e := pending[from]
@@ -140,8 +140,8 @@ func (o *owners) isGone(abs string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// settle writes what resume found. Every change of the tree begins with it: it would otherwise be found again later, when
-// the files tell something else.
+// settle writes what resume found. Every change of the tree begins with it: it would otherwise be found again later,
+// when the files tell something else.
 func (o *owners) settle() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -257,7 +257,8 @@ func (o *owners) create() error {
 	return err
 }
 
-// close leaves the records in the order of their paths, each once, unless another process has changed the log meanwhile.
+// close leaves the records in the order of their paths, each once, unless another process has changed the log
+// meanwhile.
 func (o *owners) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -336,8 +337,8 @@ func (o *owners) renaming(from, to string, do func() error) error {
 	return errors.Join(err, o.record(e))
 }
 
-// announce notes a rename that is about to happen, and reports whether it concerns any record. The owners of a whole tree
-// are on disk before the tree is in its place, because nobody looks at each of its files again.
+// announce notes a rename that is about to happen, and reports whether it concerns any record. The owners of a whole
+// tree are on disk before the tree is in its place, because nobody looks at each of its files again.
 func (o *owners) announce(e owned) (concerned bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -375,7 +376,8 @@ func (o *owners) set(abs, owner, group string, tree bool) error {
 	if group == "" {
 		group = old.Group
 	}
-	want := owned{Path: filepath.Clean(abs), Owner: owner, Group: group, Tree: tree || old.Tree && old.Path == filepath.Clean(abs)}
+	want := owned{Path: filepath.Clean(abs), Owner: owner, Group: group, Tree: tree ||
+		old.Tree && old.Path == filepath.Clean(abs)}
 	if old.Owner == want.Owner && old.Group == want.Group && (old.Path != want.Path || old.Tree == want.Tree) && !tree {
 		return nil
 	}

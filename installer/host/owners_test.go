@@ -12,7 +12,8 @@ import (
 
 func TestWriteFileModes(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077)) // a hostile umask changes nothing
-	h := newTree(t, map[string]string{"/etc/group": "apps:x:7:\n", "/etc/passwd": "app:x:6:7::/:/bin/sh\n", "/a": "old"})
+	h := newTree(t, map[string]string{"/etc/group": "apps:x:7:\n", "/etc/passwd": "app:x:6:7::/:/bin/sh\n",
+		"/a": "old"})
 	must(t, h.SetMode("/a", FileMode{Perm: 0o640, Owner: "app", Group: "apps"}))
 	must(t, h.WriteFile("/a", []byte("new"), FileMode{}))
 	must(t, h.WriteFile("/b", []byte("b"), FileMode{}))
@@ -69,20 +70,23 @@ func TestOwnersOfATree(t *testing.T) {
 	must(t, h.Close())
 	h, err = New(h.Root(), nil)
 	must(t, err)
-	ownersAre(t, h, map[string]string{"/moved/a/b": "app:apps", "/moved/a": "late:apps", "/moved/c": "root:apps", "/moved": "app:apps", "/x": "root:root"})
+	ownersAre(t, h, map[string]string{"/moved/a/b": "app:apps", "/moved/a": "late:apps", "/moved/c": "root:apps",
+		"/moved": "app:apps", "/x": "root:root"})
 }
 
 func TestAccounts(t *testing.T) {
 	h := newTree(t, map[string]string{
-		"/etc/passwd": "# comment\nroot:x:0:0:root:/root:/bin/bash\nbad line\napp:x:6000:6001::/home/app:/bin/bash\n+::::::\n",
-		"/etc/group":  "root:x:0:\napps:x:6001:app,other\n",
+		"/etc/passwd": "# comment\nroot:x:0:0:root:/root:/bin/bash\nbad " +
+			"line\napp:x:6000:6001::/home/app:/bin/bash\n+::::::\n",
+		"/etc/group": "root:x:0:\napps:x:6001:app,other\n",
 	})
 	for _, name := range []string{"app", "6000"} {
 		if u, err := h.LookupUser(name); err != nil || u.Name != "app" || u.GID != 6001 || u.Home != "/home/app" {
 			t.Errorf("%s: %+v, %v", name, u, err)
 		}
 	}
-	if g, err := h.LookupGroup("apps"); err != nil || g.GID != 6001 || !slices.Equal(g.Members, []string{"app", "other"}) {
+	if g, err := h.LookupGroup("apps"); err != nil || g.GID != 6001 ||
+		!slices.Equal(g.Members, []string{"app", "other"}) {
 		t.Errorf("%+v, %v", g, err)
 	}
 	for _, err := range []error{second(h.LookupUser("nobody")), second(h.LookupGroup("nobody"))} {

@@ -13,8 +13,8 @@ import (
 // not.
 var ErrNotPlain = errors.New("it is not a regular file")
 
-// ReadLimit is how much [Host.ReadFile] reads, in bytes. Configuration, scripts and records are far shorter; a file that
-// the service user makes longer, without using any space for it, must not take root's memory.
+// ReadLimit is how much [Host.ReadFile] reads, in bytes. Configuration, scripts and records are far shorter; a file
+// that the service user makes longer, without using any space for it, must not take root's memory.
 const ReadLimit = 64 << 20
 
 // ErrTooLong is the cause when a file is longer than what is read of it.
@@ -29,9 +29,10 @@ func readAll(f *os.File, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// OpenPlain opens a regular file for reading in a directory that another user may write. It follows no link but those of
-// root above it, none at the last element, and does not wait for a pipe's writer: what such a user puts in the place of a
-// log cannot make root read another file, or hang. A hard link is refused unless it is to a file of the directory's owner.
+// OpenPlain opens a regular file for reading in a directory that another user may write. It follows no link but those
+// of root above it, none at the last element, and does not wait for a pipe's writer: what such a user puts in the place
+// of a log cannot make root read another file, or hang. A hard link is refused unless it is to a file of the
+// directory's owner.
 func (h *Host) OpenPlain(abs string) (*os.File, error) {
 	f, err := h.openUntrusted(abs, 0)
 	if err != nil {

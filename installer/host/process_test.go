@@ -73,7 +73,8 @@ func TestHelperProcess(t *testing.T) {
 }
 
 func helper(mode string, out io.Writer, env ...string) Cmd {
-	return Cmd{Args: []string{os.Args[0], "-test.run=^TestHelperProcess$"}, Env: append(env, helperMode+"="+mode), Output: out}
+	return Cmd{Args: []string{os.Args[0], "-test.run=^TestHelperProcess$"}, Env: append(env, helperMode+"="+mode),
+		Output: out}
 }
 
 // startHelper starts a helper and waits for its first line.

@@ -69,7 +69,8 @@ func TestRun(t *testing.T) {
 func TestRunReportsTheLastLines(t *testing.T) {
 	res, err := ExecRunner{}.Run(t.Context(), child("fail"))
 	var exit *ExitError
-	if !errors.As(err, &exit) || exit.Code != 3 || res.Code != 3 || !strings.Contains(exit.Stderr, "line 7") || strings.Contains(exit.Stderr, "line 2") || !strings.Contains(err.Error(), "exited with status 3") {
+	if !errors.As(err, &exit) || exit.Code != 3 || res.Code != 3 || !strings.Contains(exit.Stderr, "line 7") ||
+		strings.Contains(exit.Stderr, "line 2") || !strings.Contains(err.Error(), "exited with status 3") {
 		t.Errorf("%v", err)
 	}
 }
@@ -82,7 +83,8 @@ func TestRunOfWhatIsNotThere(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := (ExecRunner{}).Run(t.Context(), Cmd{Args: []string{"no-such-program-at-all"}}); !errors.Is(err, ErrNotFound) {
+	if _, err := (ExecRunner{}).Run(t.Context(), Cmd{Args: []string{"no-such-program-at-all"}}); !errors.Is(err,
+		ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 	if _, err := (ExecRunner{}).Run(t.Context(), Cmd{}); err == nil {

@@ -37,8 +37,8 @@ func terminal(t *testing.T) *os.File {
 	return slave
 }
 
-// A command may run as the service user, from that user's tree. With the terminal of the root user who installs, it could
-// put text into it as if that user had typed it (TIOCSTI), whatever the modes of the terminal's device.
+// A command may run as the service user, from that user's tree. With the terminal of the root user who installs, it
+// could put text into it as if that user had typed it (TIOCSTI), whatever the modes of the terminal's device.
 func TestCommandsHaveNoTerminal(t *testing.T) {
 	const inside = "FATE_TEST_TERMINAL"
 	if os.Getenv(inside) != "" {

@@ -21,15 +21,16 @@ func flowStub(t *testing.T, answer func(body []byte, w http.ResponseWriter)) str
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil || r.URL.Path != "/com.webank.ai.eggroll.api.networking.proxy.DataTransferService/unaryCall" {
-			t.Errorf("%s: %v", r.URL.Path, err)
-		}
-		w.Header().Set("Content-Type", "application/grpc")
-		w.Header().Set("Trailer", "Grpc-Status")
-		answer(body, w)
-	})}
+	server := &http.Server{Protocols: new(http.Protocols),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || r.URL.Path != "/com.webank.ai.eggroll.api.networking.proxy.DataTransferService/unaryCall" {
+				t.Errorf("%s: %v", r.URL.Path, err)
+			}
+			w.Header().Set("Content-Type", "application/grpc")
+			w.Header().Set("Trailer", "Grpc-Status")
+			answer(body, w)
+		})}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(socket) }()
 	t.Cleanup(func() { _ = server.Close() })

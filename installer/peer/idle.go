@@ -29,7 +29,8 @@ type idleConn struct {
 }
 
 // openIdle makes a connection and one call over it. Without keepalive, the kernel sends nothing in a silence either.
-func openIdle(ctx context.Context, addr string, config *tls.Config, from string, keep net.KeepAliveConfig) (*idleConn, error) {
+func openIdle(ctx context.Context, addr string, config *tls.Config, from string, keep net.KeepAliveConfig) (*idleConn,
+	error) {
 	var once sync.Once
 	dialer := net.Dialer{Timeout: connectTimeout, KeepAlive: -1, KeepAliveConfig: keep}
 	site := &Rollsite{Addr: addr, TLS: config, From: from}
@@ -53,8 +54,8 @@ func (c *idleConn) knock(ctx context.Context) error {
 	return c.site.knockOver(ctx, c.transport, c.scheme)
 }
 
-// idle holds two connections silent for p.Idle and then uses them again: one as it is, and one on which the kernel sends
-// the keepalive packets that an installation sets. What was seen tells what a middle does with idle connections.
+// idle holds two connections silent for p.Idle and then uses them again: one as it is, and one on which the kernel
+// sends the keepalive packets that an installation sets. What was seen tells what a middle does with idle connections.
 func (p *Prober) idle(ctx context.Context, r *report, config *tls.Config) {
 	if p.Idle == 0 {
 		return
@@ -63,7 +64,8 @@ func (p *Prober) idle(ctx context.Context, r *report, config *tls.Config) {
 	for _, keep := range []net.KeepAliveConfig{{Enable: false}, keepAlive} {
 		c, err := openIdle(ctx, r.target.Addr, config, p.Party, keep)
 		if err != nil {
-			r.add("idle", Failed, "look at the check grpc of this target", "no call over a connection of its own: "+reason(err))
+			r.add("idle", Failed, "look at the check grpc of this target",
+				"no call over a connection of its own: "+reason(err))
 			return
 		}
 		defer c.transport.CloseIdleConnections()
@@ -104,20 +106,27 @@ func judgeIdle(d time.Duration, plain, kept error) (status Status, measured, rem
 	case plain == nil && kept == nil:
 		return OK, fmt.Sprintf("a connection that was idle for %s still works", d), ""
 	case plain == nil:
-		return Warning, fmt.Sprintf("idle for %s, a connection works, and one with keepalive packets does not: %s", d, reason(kept)), ask
+		return Warning, fmt.Sprintf("idle for %s, a connection works, and one with keepalive packets does not: %s", d,
+			reason(kept)), ask
 	case closed(plain):
-		return Warning, fmt.Sprintf("a connection that was idle for %s had been closed (%s); programs notice that and connect again", d, reason(plain)), ask
+		return Warning, fmt.Sprintf(
+			"a connection that was idle for %s had been closed (%s); programs notice that and connect again",
+			d, reason(plain)), ask
 	case kept == nil:
-		return Warning, fmt.Sprintf("something on the way forgets a connection that is idle for %s; with a keepalive packet each minute it keeps it", d),
+		return Warning, fmt.Sprintf(
+				"something on the way forgets a connection that is idle for %s; with a keepalive packet each minute "+
+					"it keeps it", d),
 			"install sets net.ipv4.tcp_keepalive_time=60 (os: {sysctl: set}): let both sides do so"
 	}
-	return Failed, fmt.Sprintf("something on the way forgets a connection that is idle for %s, and drops its packets without an answer; "+
-		"keepalive packets each minute do not help", d), ask + ", and to answer with a reset"
+	return Failed, fmt.Sprintf(
+		"something on the way forgets a connection that is idle for %s, and drops its packets without an answer; "+
+			"keepalive packets each minute do not help", d), ask + ", and to answer with a reset"
 }
 
 // closed reports whether the other end, or something in its name, has ended a connection in a way that is noticed.
 func closed(err error) bool {
-	for _, e := range []error{errReplaced, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
+	for _, e := range []error{errReplaced, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET,
+		syscall.EPIPE, net.ErrClosed} {
 		if errors.Is(err, e) && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return true
 		}

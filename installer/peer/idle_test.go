@@ -95,12 +95,17 @@ func TestIdle(t *testing.T) {
 		what [2]string
 		want string
 	}{
-		"kept":             {[2]string{"", ""}, "out ok idle: a connection that was idle for 5m0s still works;"},
-		"forgotten":        {[2]string{"forget", "forget"}, "out failed idle: something on the way forgets a connection that is idle for 5m0s, and drops"},
-		"kept if not idle": {[2]string{"forget", ""}, "out warning idle: something on the way forgets a connection that is idle for 5m0s; with a keepalive packet each minute it keeps it; install sets"},
-		"closed":           {[2]string{"close", "close"}, "out warning idle: a connection that was idle for 5m0s had been closed ("},
+		"kept": {[2]string{"", ""}, "out ok idle: a connection that was idle for 5m0s still works;"},
+		"forgotten": {[2]string{"forget", "forget"},
+			"out failed idle: something on the way forgets a connection that is idle for 5m0s, and drops"},
+		"kept if not idle": {[2]string{"forget", ""},
+			"out warning idle: something on the way forgets a connection that is idle for 5m0s; with a keepalive " +
+				"packet each minute it keeps it; install sets"},
+		"closed": {[2]string{"close", "close"},
+			"out warning idle: a connection that was idle for 5m0s had been closed ("},
 	} {
-		for how, target := range map[string]peer.Target{"plain": {Addr: plain}, "secure": {Addr: secure, Secure: true}} {
+		for how, target := range map[string]peer.Target{"plain": {Addr: plain},
+			"secure": {Addr: secure, Secure: true}} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				t.Parallel()
 				m := newMiddle(t, target.Addr)

@@ -38,8 +38,8 @@ type Hello struct {
 	trip   time.Duration // how long the answer took
 }
 
-// Listener stands in for a rollsite that is not installed yet, and answers the questions of a test on the other side. It
-// tells nothing but who it is and what time it has, and tests on request only the ways that its own side has anyway.
+// Listener stands in for a rollsite that is not installed yet, and answers the questions of a test on the other side.
+// It tells nothing but who it is and what time it has, and tests on request only the ways that its own side has anyway.
 type Listener struct {
 	Hello Hello                                            // but for the time
 	Back  func(ctx context.Context, party string) []Result // tests the way to a party of its own route table
@@ -159,8 +159,10 @@ func (p *Prober) greet(ctx context.Context, r *report, config *tls.Config) (*Hel
 		config = config.Clone()
 		config.NextProtos = []string{"http/1.1"}
 	}
-	for _, base := range []string{baseURL(r.target.Addr, config), "http://" + net.JoinHostPort(host, strconv.Itoa(TestPort))} {
-		client := &http.Client{Timeout: answerTimeout, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	for _, base := range []string{baseURL(r.target.Addr, config),
+		"http://" + net.JoinHostPort(host, strconv.Itoa(TestPort))} {
+		client := &http.Client{Timeout: answerTimeout, Transport: &http.Transport{TLSClientConfig: config,
+			DisableKeepAlives: true}}
 		hello := &Hello{base: base, client: client}
 		began := time.Now()
 		if err := hello.get(ctx, http.MethodGet, helloPath, hello); err == nil {
@@ -198,7 +200,8 @@ const (
 
 func (p *Prober) clock(r *report, hello *Hello, heard time.Time) {
 	if hello == nil {
-		r.add("clock", Skipped, "run fate-installer party test --listen on the other side at the same time", "the peer reports no clock")
+		r.add("clock", Skipped, "run fate-installer party test --listen on the other side at the same time",
+			"the peer reports no clock")
 		return
 	}
 	off := hello.Time.Sub(heard.Add(-hello.trip / 2))
@@ -227,11 +230,13 @@ func (p *Prober) askBack(ctx context.Context, r *report, hello *Hello) []Result 
 	hello.client.Timeout = backTimeout
 	var results []Result
 	if err := hello.get(ctx, http.MethodPost, backPath+"?party="+p.Party, &results); err != nil {
-		r.add("back", Failed, "run fate-installer party test on the other side", "the other side does not report: "+reason(err))
+		r.add("back", Failed, "run fate-installer party test on the other side",
+			"the other side does not report: "+reason(err))
 		return nil
 	}
 	if len(results) == 0 {
-		r.add("back", Failed, "add a route for this party on the other side: fate-installer party add", fmt.Sprintf("the other side has no route for party %s", p.Party))
+		r.add("back", Failed, "add a route for this party on the other side: fate-installer party add",
+			fmt.Sprintf("the other side has no route for party %s", p.Party))
 		return nil
 	}
 	for i := range results {

@@ -19,7 +19,10 @@ func pathMTU(conn net.Conn) (int, error) {
 		return 0, err
 	}
 	mtu, failed := 0, error(nil)
-	if err := raw.Control(func(fd uintptr) { mtu, failed = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU) }); err != nil {
+	if err := raw.Control(func(fd uintptr) {
+		mtu, failed = unix.GetsockoptInt(int(fd),
+			unix.IPPROTO_IP, unix.IP_MTU)
+	}); err != nil {
 		return 0, err
 	}
 	return mtu, failed

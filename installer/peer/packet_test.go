@@ -6,12 +6,14 @@ import (
 )
 
 func TestPacketSurvivesARoundTrip(t *testing.T) {
-	want := packet{From: topic{"10000", "default"}, To: topic{"9999", "default"}, Operator: "ping", Key: "k", Value: bytes.Repeat([]byte{0xff}, 300)}
+	want := packet{From: topic{"10000", "default"}, To: topic{"9999", "default"}, Operator: "ping", Key: "k",
+		Value: bytes.Repeat([]byte{0xff}, 300)}
 	got, err := parsePacket(want.encode())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.From != want.From || got.To != want.To || got.Operator != want.Operator || got.Key != want.Key || !bytes.Equal(got.Value, want.Value) {
+	if got.From != want.From || got.To != want.To || got.Operator != want.Operator || got.Key != want.Key ||
+		!bytes.Equal(got.Value, want.Value) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -34,7 +36,8 @@ func FuzzParsePacket(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := parsePacket(p.encode()); err != nil || again.Operator != p.Operator || !bytes.Equal(again.Value, p.Value) {
+		if again, err := parsePacket(p.encode()); err != nil || again.Operator != p.Operator ||
+			!bytes.Equal(again.Value, p.Value) {
 			t.Errorf("%+v became %+v, %v", p, again, err)
 		}
 	})

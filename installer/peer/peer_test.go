@@ -20,7 +20,8 @@ import (
 func keys(t *testing.T, names ...string) (*peer.Identity, *tls.Config) {
 	t.Helper()
 	set, err := fate.NewKeys(fate.KeyRequest{
-		Sides:    []fate.KeySide{{Role: fate.RoleHost, Names: []string{"127.0.0.1"}}, {Role: fate.RoleGuest, Names: names}},
+		Sides: []fate.KeySide{{Role: fate.RoleHost, Names: []string{"127.0.0.1"}},
+			{Role: fate.RoleGuest, Names: names}},
 		SharedCA: true, Now: time.Now(), Random: rand.Reader,
 	})
 	if err != nil {
@@ -43,11 +44,13 @@ func keys(t *testing.T, names ...string) (*peer.Identity, *tls.Config) {
 		t.Fatal(err)
 	}
 	roots, clients := x509.NewCertPool(), x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(file(fate.RoleHost, "client-ca.pem")) || !clients.AppendCertsFromPEM(file(fate.RoleGuest, "ca.pem")) {
+	if !roots.AppendCertsFromPEM(file(fate.RoleHost, "client-ca.pem")) ||
+		!clients.AppendCertsFromPEM(file(fate.RoleGuest, "ca.pem")) {
 		t.Fatal("no CA")
 	}
 	return &peer.Identity{Roots: roots, Certificate: &client},
-		&tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: clients, ClientAuth: tls.VerifyClientCertIfGiven, MinVersion: tls.VersionTLS12}
+		&tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: clients,
+			ClientAuth: tls.VerifyClientCertIfGiven, MinVersion: tls.VersionTLS12}
 }
 
 // listen starts the other side and returns its address.
@@ -76,7 +79,8 @@ func listen(t *testing.T, l *peer.Listener, config *tls.Config) string {
 func text(results []peer.Result) string {
 	var b bytes.Buffer
 	for _, r := range results {
-		b.WriteString(string(r.Direction) + " " + string(r.Status) + " " + r.Check + ": " + r.Measured + "; " + r.Remedy + "\n")
+		b.WriteString(string(r.Direction) + " " + string(r.Status) + " " + r.Check + ": " + r.Measured +
+			"; " + r.Remedy + "\n")
 	}
 	return b.String()
 }
@@ -103,8 +107,10 @@ func TestPlainPeerThatListens(t *testing.T) {
 		asked = party
 		return []peer.Result{{Party: party, Check: "tcp", Status: peer.OK, Direction: peer.Out, Measured: "connected"}}
 	}
-	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "default", Parties: []string{"9999"}, Addr: listen(t, l, nil)}))
-	wantLines(t, got, "out ok tcp:", "out ok mtu:", "out warning clear-text: messages are readable", "out ok grpc:", "out ok party: party 9999 answers",
+	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "default", Parties: []string{"9999"},
+		Addr: listen(t, l, nil)}))
+	wantLines(t, got, "out ok tcp:", "out ok mtu:", "out warning clear-text: messages are readable", "out ok grpc:",
+		"out ok party: party 9999 answers",
 		"out ok size: a message of 32 KiB", "out ok clock:", "back ok tcp: connected")
 	if asked != "10000" {
 		t.Errorf("the way back to party %q was tested", asked)
@@ -116,16 +122,20 @@ func TestSecurePeer(t *testing.T) {
 	addr := listen(t, guest(), server)
 	target := peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: addr, Secure: true}
 	got := text(prober(id).Test(t.Context(), target))
-	wantLines(t, got, "out ok tls: TLS 1.3, guest-server.fate.fedai.org", "sha256 ", "out ok clear-text: the port refuses clear text", "out ok party:",
-		"out warning tls-client: asks for a certificate, and lets in who has none", "out failed back: the other side has no route for party 10000")
+	wantLines(t, got, "out ok tls: TLS 1.3, guest-server.fate.fedai.org", "sha256 ",
+		"out ok clear-text: the port refuses clear text", "out ok party:",
+		"out warning tls-client: asks for a certificate, and lets in who has none",
+		"out failed back: the other side has no route for party 10000")
 
 	strict := server.Clone()
 	strict.ClientAuth = tls.RequireAndVerifyClientCert
 	target.Addr = listen(t, guest(), strict)
-	wantLines(t, text(prober(id).Test(t.Context(), target)), "out ok tls-client: who shows no certificate is refused", "out ok party:")
+	wantLines(t, text(prober(id).Test(t.Context(), target)), "out ok tls-client: who shows no certificate is refused",
+		"out ok party:")
 
 	target.Plain = listen(t, guest(), nil)
-	wantLines(t, text(prober(id).Test(t.Context(), target)), "out warning clear-text: "+target.Plain+" answers in clear text")
+	wantLines(t, text(prober(id).Test(t.Context(), target)), "out warning clear-text: "+target.Plain+
+		" answers in clear text")
 }
 
 func TestWhatIsWrongWithTLS(t *testing.T) {
@@ -144,41 +154,56 @@ func TestWhatIsWrongWithTLS(t *testing.T) {
 		addr   string
 		want   []string
 	}{
-		"certificate of a stranger": {prober(stranger), listen(t, guest(), server), []string{"failed tls: its certificate was issued by", "is not the CA that this side expects", "made together"}},
-		"expired":                   {late, listen(t, guest(), server), []string{"failed tls: its certificate expired on", "renew the keys"}},
-		"clock far behind":          {early, listen(t, guest(), server), []string{"failed tls: its certificate is valid only from", "set the clock that is wrong"}},
-		"plain port":                {prober(id), listen(t, guest(), nil), []string{"failed tls: the port does not speak TLS", "9370 instead of 9371", "failed clear-text: the port answers in clear text"}},
-		"our certificate refused":   {prober(wrongClient), listen(t, guest(), strict), []string{"failed tls: it refuses this side's certificate"}},
-		"no keys here":              {prober(nil), listen(t, guest(), server), []string{"warning tls: TLS 1.3", "not verified: there are no keys here"}},
+		"certificate of a stranger": {prober(stranger), listen(t, guest(), server),
+			[]string{"failed tls: its certificate was issued by", "is not the CA that this side expects",
+				"made together"}},
+		"expired": {late, listen(t, guest(), server),
+			[]string{"failed tls: its certificate expired on", "renew the keys"}},
+		"clock far behind": {early, listen(t, guest(), server),
+			[]string{"failed tls: its certificate is valid only from", "set the clock that is wrong"}},
+		"plain port": {prober(id), listen(t, guest(), nil),
+			[]string{"failed tls: the port does not speak TLS", "9370 instead of 9371",
+				"failed clear-text: the port answers in clear text"}},
+		"our certificate refused": {prober(wrongClient), listen(t, guest(), strict),
+			[]string{"failed tls: it refuses this side's certificate"}},
+		"no keys here": {prober(nil), listen(t, guest(), server),
+			[]string{"warning tls: TLS 1.3", "not verified: there are no keys here"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantLines(t, text(c.prober.Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: c.addr, Secure: true})), c.want...)
+			wantLines(t, text(c.prober.Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
+				Addr: c.addr, Secure: true})), c.want...)
 		})
 	}
 	t.Run("certificate for another address", func(t *testing.T) {
 		trusting := &peer.Identity{Roots: otherName.ClientCAs, Certificate: id.Certificate} // both sides share one CA
-		got := text(prober(trusting).Test(t.Context(), peer.Target{Label: "9999", Addr: listen(t, guest(), otherName), Secure: true}))
+		got := text(prober(trusting).Test(t.Context(), peer.Target{Label: "9999", Addr: listen(t, guest(), otherName),
+			Secure: true}))
 		wantLines(t, got, "failed tls: its certificate is for [192.168.9.9], and not for 127.0.0.1", "public_names")
 	})
 }
 
 func TestPlainRouteToATLSPort(t *testing.T) {
 	_, server := keys(t, "127.0.0.1")
-	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: listen(t, guest(), server)}))
+	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
+		Addr: listen(t, guest(), server)}))
 	wantLines(t, got, "failed grpc: something answers, but not as gRPC", "the port speaks TLS")
 }
 
 func TestPartiesThatAreNotWhoTheyShouldBe(t *testing.T) {
 	for name, c := range map[string]struct{ is, want string }{
-		"another id":    {"9998", "out failed party: the route is for party 9999, and it calls itself party 9998; compare the party ids"},
-		"the own id":    {"10000", "out failed party: it calls itself party 10000, which is the id of this side; give each party an id of its own"},
+		"another id": {"9998",
+			"out failed party: the route is for party 9999, and it calls itself party 9998; compare the party ids"},
+		"the own id": {"10000",
+			"out failed party: it calls itself party 10000, which is the id of this side; give each party an id of " +
+				"its own"},
 		"an exchange":   {"", "out failed party: the rollsite there knows no party 9999; add the party there"},
 		"the right one": {"9999", "out ok party: party 9999 answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := guest()
 			l.Hello.Party = c.is
-			wantLines(t, text(prober(nil).Test(t.Context(), peer.Target{Label: "default", Parties: []string{"9999"}, Addr: listen(t, l, nil)})), c.want)
+			wantLines(t, text(prober(nil).Test(t.Context(), peer.Target{Label: "default", Parties: []string{"9999"},
+				Addr: listen(t, l, nil)})), c.want)
 		})
 	}
 }
@@ -192,14 +217,17 @@ func TestClocks(t *testing.T) {
 	} {
 		l := guest()
 		l.Now = func() time.Time { return time.Now().Add(off) }
-		got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: listen(t, l, nil)}))
+		got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
+			Addr: listen(t, l, nil)}))
 		wantLines(t, got, want)
 	}
 }
 
 func TestNobodyThere(t *testing.T) {
-	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: "127.0.0.1:1"}))
-	wantLines(t, got, "out failed tcp: connection refused: the host is there, and nobody listens", "party test --listen")
+	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
+		Addr: "127.0.0.1:1"}))
+	wantLines(t, got, "out failed tcp: connection refused: the host is there, and nobody listens",
+		"party test --listen")
 	if strings.Contains(got, "grpc") {
 		t.Errorf("more was tried than can succeed:\n%s", got)
 	}
@@ -222,6 +250,7 @@ func TestSomethingElseListens(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: socket.Addr().String()}))
+	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
+		Addr: socket.Addr().String()}))
 	wantLines(t, got, "failed grpc: something answers, but not as gRPC", "load balancer")
 }

@@ -21,7 +21,8 @@ type Prober struct {
 	Identity *Identity // what TLS is verified with and shows; nil: there are no keys here yet
 	Now      func() time.Time
 
-	Idle time.Duration                                       // how long a connection is held silent and used again; 0: not tried
+	// how long a connection is held silent and used again; 0: not tried
+	Idle time.Duration
 	Wait func(ctx context.Context, idle time.Duration) error // waits for Idle; nil: by the clock
 }
 
@@ -99,7 +100,8 @@ func (p *Prober) name(ctx context.Context, r *report) bool {
 	defer cancel()
 	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		r.add("name", Failed, "add it to /etc/hosts on every rollsite host, or write the address into the route", fmt.Sprintf("%s has no address here", host))
+		r.add("name", Failed, "add it to /etc/hosts on every rollsite host, or write the address into the route",
+			fmt.Sprintf("%s has no address here", host))
 		return false
 	}
 	r.add("name", OK, "", strings.Join(addrs, ", "))
@@ -134,11 +136,13 @@ func explainDial(err error) (measured, remedy string) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused: the host is there, and nobody listens", "start the rollsite there, or, before it is installed: fate-installer party test --listen"
+		return "connection refused: the host is there, and nobody listens",
+			"start the rollsite there, or, before it is installed: fate-installer party test --listen"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "there is no way to that host", "correct the address in the route, or the network's own routes"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer within " + round(connectTimeout), "the host is off, or a firewall on the way drops the packets: let TCP to this address and port through"
+		return "no answer within " + round(connectTimeout),
+			"the host is off, or a firewall on the way drops the packets: let TCP to this address and port through"
 	}
 	return err.Error(), "correct the route"
 }
@@ -168,11 +172,13 @@ func (p *Prober) grpc(ctx context.Context, r *report, config *tls.Config) bool {
 // parties asks the rollsite of each party that is to answer there for a sign of life, with a small and a large message.
 func (p *Prober) parties(ctx context.Context, r *report, config *tls.Config, hello *Hello) {
 	if len(r.target.Parties) == 0 {
-		r.add("party", Skipped, "name a party: fate-installer party test PARTY", "which party is to answer there is not known")
+		r.add("party", Skipped, "name a party: fate-installer party test PARTY",
+			"which party is to answer there is not known")
 		return
 	}
 	if hello != nil && hello.Role == roleExchange && hello.base == baseURL(r.target.Addr, config) {
-		r.add("party", Skipped, "test again when the exchange is installed", "an installer listens there, which passes nothing on")
+		r.add("party", Skipped, "test again when the exchange is installed",
+			"an installer listens there, which passes nothing on")
 		return
 	}
 	for _, party := range r.target.Parties {
@@ -189,7 +195,9 @@ func (p *Prober) parties(ctx context.Context, r *report, config *tls.Config, hel
 		r.add("party", OK, "", fmt.Sprintf("party %s answers in %s", party, round(took)))
 		if _, err := ping(ctx, p.rollsite(r, config), party, largeMessage); err != nil {
 			r.mtuInDoubt()
-			r.add("size", Failed, "some link on the way takes smaller packets and says so to nobody: allow ICMP \"fragmentation needed\", or set the interface's MTU to what the link takes",
+			r.add("size", Failed,
+				"some link on the way takes smaller packets and says so to nobody: allow ICMP \"fragmentation "+
+					"needed\", or set the interface's MTU to what the link takes",
 				fmt.Sprintf("a message of %d KiB does not arrive, a small one does", largeMessage>>10))
 			continue
 		}
@@ -205,7 +213,8 @@ func ping(ctx context.Context, r *Rollsite, party string, extra int) (time.Durat
 
 func (p *Prober) wrongParty(r *report, want, is string) {
 	if is == p.Party {
-		r.add("party", Failed, "give each party an id of its own", fmt.Sprintf("it calls itself party %s, which is the id of this side", is))
+		r.add("party", Failed, "give each party an id of its own",
+			fmt.Sprintf("it calls itself party %s, which is the id of this side", is))
 		return
 	}
 	r.add("party", Failed, "compare the party ids of both sides' cluster files: two are swapped, or one is mistyped",
@@ -217,12 +226,15 @@ func (p *Prober) explainPing(party string, err error) (measured, remedy string) 
 	var status *StatusError
 	switch {
 	case errors.As(err, &status) && strings.Contains(status.Message, "not have current party"):
-		return "the rollsite there knows no party " + party, "add the party there (fate-installer party add), or compare the party ids of both sides: two may be swapped"
+		return "the rollsite there knows no party " + party,
+			"add the party there (fate-installer party add), or compare the party ids of both sides: two may be swapped"
 	case errors.As(err, &status) && status.Code != codeDeadline:
-		return fmt.Sprintf("the message for party %s came back: %s", party, firstLine(status.Message)), "on the way to the party something is down: run party test on the next hop"
+		return fmt.Sprintf("the message for party %s came back: %s", party, firstLine(status.Message)),
+			"on the way to the party something is down: run party test on the next hop"
 	}
 	return fmt.Sprintf("no answer from party %s within %s, though a rollsite is there", party, round(answerTimeout)),
-		"is that its id? A message for an id that nobody has goes round between default routes; otherwise its rollsite, or one on the way, does not get further"
+		"is that its id? A message for an id that nobody has goes round between default routes; otherwise its " +
+			"rollsite, or one on the way, does not get further"
 }
 
 // back asks the rollsite there to pass a message to this side, which ends here if the other side's routes are right.
@@ -237,9 +249,12 @@ func (p *Prober) back(ctx context.Context, r *report, config *tls.Config, hello 
 		from.From = "" // a message from a party to itself is never encrypted on its way
 		if took, err := ping(ctx, from, p.Party, 0); err != nil {
 			measured, _ := p.explainPing(p.Party, err)
-			r.add("back", Failed, fmt.Sprintf("the other side's route for party %s, or the firewall in front of this host: run fate-installer party test there", p.Party), measured)
+			r.add("back", Failed,
+				fmt.Sprintf("the other side's route for party %s, or the firewall in front of this host: run "+
+					"fate-installer party test there", p.Party), measured)
 		} else {
-			r.add("back", OK, "", fmt.Sprintf("a message for party %s that is sent there comes back here in %s", p.Party, round(took)))
+			r.add("back", OK, "", fmt.Sprintf("a message for party %s that is sent there comes back here in %s",
+				p.Party, round(took)))
 		}
 	}
 }

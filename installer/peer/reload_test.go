@@ -27,7 +27,8 @@ func rollsiteStub(t *testing.T, key string, updates *[]string) string {
 			t.Errorf("%+v: %v", p, err)
 		}
 		text := "setRouteTable failed. Token verification failed."
-		if sum := md5.Sum([]byte(string(p.Value) + key)); hex.EncodeToString(sum[:]) == p.Key { //nolint:gosec // as above
+		if sum := md5.Sum([]byte(string(p.Value) + key)); hex.EncodeToString(
+			sum[:]) == p.Key { //nolint:gosec // as above
 			*updates = append(*updates, string(p.Value[saltLength:]))
 			text = "setRouteTable finished"
 		}
@@ -57,7 +58,8 @@ func TestReloadReplacesNothing(t *testing.T) {
 	if len(updates) != 1 || updates[0] != "{}" {
 		t.Errorf("the rollsite was given %q", updates)
 	}
-	if err := r.Reload(ctx, "10000", "another key"); err == nil || !strings.Contains(err.Error(), "Token verification failed") {
+	if err := r.Reload(ctx, "10000", "another key"); err == nil ||
+		!strings.Contains(err.Error(), "Token verification failed") {
 		t.Errorf("with a wrong key: %v", err)
 	}
 }

@@ -48,11 +48,13 @@ type report struct {
 
 func (r *report) add(check string, status Status, remedy, measured string) {
 	r.results = append(r.results, Result{
-		Party: r.target.Label, Direction: Out, Address: r.target.Addr, Check: check, Status: status, Measured: measured, Remedy: remedy,
+		Party: r.target.Label, Direction: Out, Address: r.target.Addr, Check: check, Status: status, Measured: measured,
+		Remedy: remedy,
 	})
 }
 
-// mtuInDoubt takes back that the size of packets is right: it is this host's idea of it, which a large message disproves.
+// mtuInDoubt takes back that the size of packets is right: it is this host's idea of it, which a large message
+// disproves.
 func (r *report) mtuInDoubt() {
 	for i := range r.results {
 		if m := &r.results[i]; m.Check == "mtu" && m.Status == OK {

@@ -57,7 +57,8 @@ var errNotGRPC = errors.New("it does not speak gRPC")
 func (r *Rollsite) Ping(ctx context.Context, party string, extra int) (time.Duration, error) {
 	began := time.Now()
 	answer, err := r.call(ctx, unaryPath, packet{
-		From: topic{Party: r.From, Role: routeRole}, To: topic{Party: party, Role: routeRole}, Operator: "ping", Key: "ping", Value: make([]byte, extra),
+		From: topic{Party: r.From, Role: routeRole}, To: topic{Party: party, Role: routeRole}, Operator: "ping",
+		Key: "ping", Value: make([]byte, extra),
 	})
 	if err != nil {
 		return 0, err
@@ -75,8 +76,8 @@ const routeRole = "default"
 const saltLength = 13
 
 // Reload has the rollsite of the party read its route table from the disk now, instead of within a minute. The command
-// for it is the one that replaces the table: given a table that is none, the rollsite writes nothing, and reads the file.
-// It takes the key of the route table, and an address of its whitelist to come from.
+// for it is the one that replaces the table: given a table that is none, the rollsite writes nothing, and reads the
+// file. It takes the key of the route table, and an address of its whitelist to come from.
 func (r *Rollsite) Reload(ctx context.Context, party, key string) error {
 	value := fmt.Sprintf("%0*d{}", saltLength, time.Now().UnixMilli())
 	sum := md5.Sum([]byte(value + key)) // #nosec G401 -- eggroll's own token
@@ -110,8 +111,8 @@ func (r *Rollsite) knockOver(ctx context.Context, transport *http.Transport, sch
 	return err
 }
 
-// call makes one gRPC call. The deadline of ctx travels with it, and from rollsite to rollsite: a message that runs in a
-// circle, because every rollsite on the way takes another one for its receiver, ends with it.
+// call makes one gRPC call. The deadline of ctx travels with it, and from rollsite to rollsite: a message that runs in
+// a circle, because every rollsite on the way takes another one for its receiver, ends with it.
 func (r *Rollsite) call(ctx context.Context, method string, p packet) (packet, error) {
 	transport, scheme := r.transport()
 	defer transport.CloseIdleConnections()
@@ -119,11 +120,13 @@ func (r *Rollsite) call(ctx context.Context, method string, p packet) (packet, e
 }
 
 // callOver is call over a transport that may have a connection already.
-func (r *Rollsite) callOver(ctx context.Context, transport *http.Transport, scheme, method string, p packet) (packet, error) {
+func (r *Rollsite) callOver(ctx context.Context, transport *http.Transport, scheme, method string, p packet) (packet,
+	error) {
 	message := p.encode()
 	frame := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
 	target := url.URL{Scheme: scheme, Host: r.Addr, Path: method}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(append(frame, message...)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(),
+		bytes.NewReader(append(frame, message...)))
 	if err != nil {
 		return packet{}, err
 	}
@@ -157,7 +160,8 @@ const maxAnswer = 1 << 20
 
 func readAnswer(resp *http.Response) (packet, error) {
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/grpc") {
-		return packet{}, fmt.Errorf("%w: it answers %s with %q", errNotGRPC, resp.Status, resp.Header.Get("Content-Type"))
+		return packet{}, fmt.Errorf("%w: it answers %s with %q", errNotGRPC, resp.Status,
+			resp.Header.Get("Content-Type"))
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {

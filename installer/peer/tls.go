@@ -42,11 +42,13 @@ func (p *Prober) tls(ctx context.Context, r *report) (config *tls.Config, ok boo
 		return nil, false
 	}
 	leaf := state.PeerCertificates[0]
-	text := fmt.Sprintf("%s, %s, issued by %s, until %s, sha256 %x", tls.VersionName(state.Version), leaf.Subject.CommonName, leaf.Issuer.CommonName,
+	text := fmt.Sprintf("%s, %s, issued by %s, until %s, sha256 %x", tls.VersionName(state.Version),
+		leaf.Subject.CommonName, leaf.Issuer.CommonName,
 		leaf.NotAfter.UTC().Format(time.DateOnly), sha256.Sum256(leaf.Raw))
 	switch {
 	case p.Identity == nil:
-		r.add("tls", Warning, "give the keys of this side, with --keys, or install them", text+"; not verified: there are no keys here")
+		r.add("tls", Warning, "give the keys of this side, with --keys, or install them",
+			text+"; not verified: there are no keys here")
 	case leaf.NotAfter.Sub(p.Now()) < expirySoon:
 		r.add("tls", Warning, "the other side has to renew its certificate", text)
 	default:
@@ -84,7 +86,8 @@ func handshake(ctx context.Context, addr string, config *tls.Config) (tls.Connec
 // speaksTLS reports whether a port completes a TLS handshake with any certificate.
 func speaksTLS(ctx context.Context, addr string) bool {
 	// #nosec G402 -- only whether the port speaks TLS; nothing is sent
-	state, err := handshake(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
+	state, err := handshake(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"},
+		MinVersion: tls.VersionTLS12})
 	return err == nil && len(state.PeerCertificates) > 0
 }
 
@@ -103,9 +106,11 @@ func (p *Prober) clientCertificate(ctx context.Context, r *report, config *tls.C
 	case err != nil:
 		r.add("tls-client", OK, "", "who shows no certificate is refused")
 	case asked:
-		r.add("tls-client", Warning, "rollsite.client_auth: true in the other side's cluster file makes it demand one", "asks for a certificate, and lets in who has none")
+		r.add("tls-client", Warning, "rollsite.client_auth: true in the other side's cluster file makes it demand one",
+			"asks for a certificate, and lets in who has none")
 	default:
-		r.add("tls-client", Warning, "rollsite.client_auth: true in the other side's cluster file makes it demand one", "asks for no certificate: only one side is proven")
+		r.add("tls-client", Warning, "rollsite.client_auth: true in the other side's cluster file makes it demand one",
+			"asks for no certificate: only one side is proven")
 	}
 }
 
@@ -118,17 +123,26 @@ func (p *Prober) explainTLS(err error) (measured, remedy string) {
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		if now := p.Now(); now.Before(invalid.Cert.NotBefore) {
-			return fmt.Sprintf("its certificate is valid only from %s, and here it is %s", stamp(invalid.Cert.NotBefore), stamp(now)), "set the clock that is wrong, this host's or the one where the certificate was made"
+			return fmt.Sprintf("its certificate is valid only from %s, and here it is %s",
+					stamp(invalid.Cert.NotBefore), stamp(now)),
+				"set the clock that is wrong, this host's or the one where the certificate was made"
 		}
-		return fmt.Sprintf("its certificate expired on %s; here it is %s", stamp(invalid.Cert.NotAfter), stamp(p.Now())), "renew the keys of both sides: fate-installer keys; if the date here is wrong, set this host's clock"
+		return fmt.Sprintf("its certificate expired on %s; here it is %s",
+				stamp(invalid.Cert.NotAfter), stamp(p.Now())),
+			"renew the keys of both sides: fate-installer keys; if the date here is wrong, set this host's clock"
 	case errors.As(err, &name):
-		return fmt.Sprintf("its certificate is for %s, and not for %s", certificateNames(name.Certificate), name.Host), "make keys with this address among the other side's rollsite.public_names, or correct the route"
+		return fmt.Sprintf("its certificate is for %s, and not for %s", certificateNames(name.Certificate), name.Host),
+			"make keys with this address among the other side's rollsite.public_names, or correct the route"
 	case errors.As(err, &authority):
-		return fmt.Sprintf("its certificate was issued by %q, which is not the CA that this side expects", issuer(authority.Cert)), "install keys that were made together: fate-installer keys, one archive for each side"
+		return fmt.Sprintf("its certificate was issued by %q, which is not the CA that this side expects",
+				issuer(authority.Cert)),
+			"install keys that were made together: fate-installer keys, one archive for each side"
 	case errors.As(err, &record):
-		return "the port does not speak TLS", "one side has is_secure and the other has not, or the port is the plain one (9370 instead of 9371)"
+		return "the port does not speak TLS",
+			"one side has is_secure and the other has not, or the port is the plain one (9370 instead of 9371)"
 	case isAlert(err):
-		return "it refuses this side's certificate: " + reason(err), "install keys that were made together: fate-installer keys, one archive for each side; compare the clocks"
+		return "it refuses this side's certificate: " + reason(err),
+			"install keys that were made together: fate-installer keys, one archive for each side; compare the clocks"
 	}
 	return "no TLS handshake: " + reason(err), "look whether a rollsite with TLS listens there"
 }
@@ -150,7 +164,8 @@ func certificateNames(c *x509.Certificate) string {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-// http2Preface is how a client begins to speak HTTP/2 in clear text, and an empty SETTINGS frame (RFC 9113, 3.4 and 6.5).
+// http2Preface is how a client begins to speak HTTP/2 in clear text, and an empty SETTINGS frame (RFC 9113, 3.4 and
+// 6.5).
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 // settingsFrame is the type of the frame that a server answers with.
@@ -179,11 +194,13 @@ func speaksClear(ctx context.Context, addr string) (bool, error) {
 // clearText checks that what is to be encrypted cannot be had in clear text.
 func (p *Prober) clearText(ctx context.Context, r *report) {
 	if !r.target.Secure {
-		r.add("clear-text", Warning, "use TLS if the network between is not your own: fate-installer init --tls", "messages are readable on the way: the route is plain")
+		r.add("clear-text", Warning, "use TLS if the network between is not your own: fate-installer init --tls",
+			"messages are readable on the way: the route is plain")
 		return
 	}
 	if clear, err := speaksClear(ctx, r.target.Addr); err == nil && clear {
-		r.add("clear-text", Failed, "it is no TLS port: compare rollsite.secure_port of the other side", "the port answers in clear text")
+		r.add("clear-text", Failed, "it is no TLS port: compare rollsite.secure_port of the other side",
+			"the port answers in clear text")
 	} else {
 		r.add("clear-text", OK, "", "the port refuses clear text")
 	}
@@ -191,7 +208,9 @@ func (p *Prober) clearText(ctx context.Context, r *report) {
 		return
 	}
 	if clear, err := speaksClear(ctx, r.target.Plain); err == nil && clear {
-		r.add("clear-text", Warning, "a rollsite needs it for its own party: let nobody else through the firewall in front of it", r.target.Plain+" answers in clear text, also to this host")
+		r.add("clear-text", Warning,
+			"a rollsite needs it for its own party: let nobody else through the firewall in front of it",
+			r.target.Plain+" answers in clear text, also to this host")
 	} else {
 		r.add("clear-text", OK, "", r.target.Plain+" cannot be reached in clear text from here")
 	}

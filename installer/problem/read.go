@@ -13,7 +13,8 @@ type TooLongError struct{ Limit int }
 
 func (e *TooLongError) Error() string { return fmt.Sprintf("it is longer than %d bytes", e.Limit) }
 
-// ReadAll reads the text r to its end, as Text gives it. It returns a *TooLongError, and never holds more than limit bytes, when there are more.
+// ReadAll reads the text r to its end, as Text gives it. It returns a *TooLongError, and never holds more than limit
+// bytes, when there are more.
 func ReadAll(r io.Reader, limit int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(data) > limit {

@@ -27,7 +27,8 @@ func TestTextOfWindows(t *testing.T) {
 				t.Errorf("%q: %v", data, err)
 			}
 			var syntax *SyntaxError
-			if _, err := ParseYAML(data, ClusterLimits); !errors.As(err, &syntax) || syntax.Message != ErrUTF16.Error() {
+			if _, err := ParseYAML(data, ClusterLimits); !errors.As(err, &syntax) ||
+				syntax.Message != ErrUTF16.Error() {
 				t.Errorf("%q: %v", data, err)
 			}
 		}

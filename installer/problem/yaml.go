@@ -40,7 +40,8 @@ func (e *SyntaxError) Error() string {
 // ParseYAML parses all documents of data. Every error is a *SyntaxError; a panic of the parser becomes one too.
 func ParseYAML(data []byte, limits Limits, options ...parser.Option) (file *ast.File, err error) {
 	if len(data) > limits.Bytes {
-		return nil, &SyntaxError{Message: fmt.Sprintf("the text has %d bytes; at most %d are read", len(data), limits.Bytes)}
+		return nil, &SyntaxError{Message: fmt.Sprintf("the text has %d bytes; at most %d are read",
+			len(data), limits.Bytes)}
 	}
 	data, err = Text(data)
 	if err != nil {

@@ -56,10 +56,11 @@ func TestOrdinaryTextsPass(t *testing.T) {
 		"documents":          "a: 1\n---\nb: 2\n",
 		"mappings in a list": strings.Repeat("- a: 1\n  b: {c: 2, d: 3}\n", 5_000),
 		"siblings":           strings.Repeat("- a:\n    - b: [1, {c: 2}]\n", 500),
-		"brackets in text":   `a: "` + strings.Repeat("[", 1000) + `"` + "\nb: |\n  " + strings.Repeat("{", 1000) + "\n",
-		"brackets plain":     "a: x" + strings.Repeat("[", 100) + "\n",
-		"alias":              "a: &x {b: 1}\nc: *x\n",
-		"duplicate keys":     "a: 1\nb:\n  a: 2\n",
+		"brackets in text": `a: "` + strings.Repeat("[", 1000) + `"` + "\nb: |\n  " + strings.Repeat("{", 1000) +
+			"\n",
+		"brackets plain": "a: x" + strings.Repeat("[", 100) + "\n",
+		"alias":          "a: &x {b: 1}\nc: *x\n",
+		"duplicate keys": "a: 1\nb:\n  a: 2\n",
 	} {
 		if _, err := ParseYAML([]byte(text), ClusterLimits); err != nil {
 			t.Errorf("%s: %v", name, err)

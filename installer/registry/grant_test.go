@@ -47,7 +47,8 @@ func TestGrantChangesThePassword(t *testing.T) {
 		_, err := former.conn.Create(node, nil, 0, former.acl)
 		check(err)
 	}
-	_, err := former.conn.Create(Root+"/192.168.0.1%3A9360", []byte(`{"host": "192.168.0.1"}`), zk.FlagEphemeral, former.acl)
+	_, err := former.conn.Create(Root+"/192.168.0.1%3A9360", []byte(`{"host": "192.168.0.1"}`),
+		zk.FlagEphemeral, former.acl)
 	check(err)
 	if err := Grant(ctx, config("new"), nil); err == nil || !strings.Contains(err.Error(), "not authenticated") {
 		t.Errorf("without the former password: %v", err)

@@ -83,7 +83,8 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 }
 
 // errNoSession means that servers may answer, but serve nobody.
-var errNoSession = errors.New("no server gives a session: fewer than half of the ensemble can talk to each other, or none is reachable")
+var errNoSession = errors.New(
+	"no server gives a session: fewer than half of the ensemble can talk to each other, or none is reachable")
 
 func awaitSession(ctx context.Context, events <-chan zk.Event) error {
 	for {
@@ -135,7 +136,8 @@ func (r *Registry) Instances() ([]Instance, error) {
 // loginHint explains the refusal that a wrong password gives.
 func loginHint(err error) error {
 	if errors.Is(err, zk.ErrNoAuth) {
-		return fmt.Errorf("%w: the node was made with another zk.user or zk.passwd; all hosts of a party need the same", err)
+		return fmt.Errorf("%w: the node was made with another zk.user or zk.passwd; all hosts of a party need the same",
+			err)
 	}
 	return err
 }
@@ -163,7 +165,8 @@ func parseInstance(name string, data []byte) (Instance, error) {
 	}
 	return Instance{
 		Node: node, ID: raw.ID, Host: raw.Host, Version: raw.Version,
-		GRPCPort: int(number(raw.GRPCPort)), HTTPPort: int(number(raw.HTTPPort)), Since: time.UnixMilli(number(raw.Timestamp)),
+		GRPCPort: int(number(raw.GRPCPort)), HTTPPort: int(number(raw.HTTPPort)),
+		Since: time.UnixMilli(number(raw.Timestamp)),
 	}, nil
 }
 

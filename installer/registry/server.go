@@ -40,7 +40,8 @@ func parseMode(answer string) (string, error) {
 		}
 	}
 	if answer = strings.TrimSpace(answer); strings.Contains(answer, "not currently serving") {
-		return "", fmt.Errorf("it runs, but serves nobody: it cannot reach enough of the other ZooKeepers for a majority")
+		return "", fmt.Errorf(
+			"it runs, but serves nobody: it cannot reach enough of the other ZooKeepers for a majority")
 	} else if answer != "" {
 		return "", fmt.Errorf("it answers %q", answer[:min(len(answer), 120)])
 	}

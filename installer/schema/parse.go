@@ -101,7 +101,8 @@ func continueTable(tables []Table, words []string) error {
 func parseChange(words []string) (Change, error) {
 	c := Change{Kind: Kind(words[0])}
 	least := map[Kind]int{
-		NewTable: 2, LeaveTable: 2, AddColumn: 4, ChangeColumn: 4, DropColumn: 3, RenameColumn: 5, FillColumn: 4, SetKey: 3,
+		NewTable: 2, LeaveTable: 2, AddColumn: 4, ChangeColumn: 4, DropColumn: 3, RenameColumn: 5, FillColumn: 4,
+		SetKey: 3,
 	}[c.Kind]
 	if least == 0 || len(words) < least {
 		return c, fmt.Errorf("cannot understand %q", strings.Join(words, " "))

@@ -102,7 +102,8 @@ func TestRecognise(t *testing.T) {
 			t.Errorf("FATE %s: %q, %v; want %q", release, got, err, want)
 		}
 	}
-	for release, want := range map[string]string{"2.2.0": "2.2.0", "2.4.0": "2.2.1", "2.4.6": "2.2.1", "2.5.3": "2.5.1"} {
+	for release, want := range map[string]string{"2.2.0": "2.2.0", "2.4.0": "2.2.1",
+		"2.4.6": "2.2.1", "2.5.3": "2.5.1"} {
 		if got, err := Recognise(Eggroll, made(t, Eggroll, release)); err != nil || got != want {
 			t.Errorf("eggroll %s: %q, %v; want %q", release, got, err, want)
 		}
@@ -113,7 +114,8 @@ func TestRecognise(t *testing.T) {
 	strange := made(t, Flow, "1.9.1")
 	for i := range strange {
 		if strange[i].Name == "t_job" {
-			strange[i].Columns = slices.DeleteFunc(strange[i].Columns, func(c Column) bool { return c.Name == "f_job_id" })
+			strange[i].Columns = slices.DeleteFunc(strange[i].Columns,
+				func(c Column) bool { return c.Name == "f_job_id" })
 		}
 	}
 	var found *StrangeError
@@ -160,7 +162,8 @@ func TestCompare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := v.Compare(c.have, true)
-			if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.Contains(got[0].String(), c.want)) {
+			if c.want == "" && len(got) > 0 || c.want != "" &&
+				(len(got) != 1 || !strings.Contains(got[0].String(), c.want)) {
 				t.Errorf("got %v, want %q", got, c.want)
 			}
 		})

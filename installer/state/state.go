@@ -1,6 +1,7 @@
-// Package state is the state of a host as one explicit value: what is installed completely, which change is in progress,
-// and in which direction. The value is stored before the first and after the last write of every changing command, so
-// that a command that was interrupted is completed in its own direction, and one that contradicts it is refused.
+// Package state is the state of a host as one explicit value: what is installed completely, which change is in
+// progress, and in which direction. The value is stored before the first and after the last write of every changing
+// command, so that a command that was interrupted is completed in its own direction, and one that contradicts it is
+// refused.
 //
 //	absent ── install ──> installing ──> installed ── upgrade ───> upgrading ────────────┐
 //	   ^                                     ^ │ ── rollback ──> rolling back ───────────┤
@@ -8,8 +9,8 @@
 //	   └──── uninstalling <── uninstall ─────┼─┘                                         │
 //	                                         └───────────────────────────────────────────┘
 //
-// The package is pure: [State.Decide] and the methods of [State] compute values, and reading and writing the file is the
-// caller's. The table of what each command does in each phase is in table.go.
+// The package is pure: [State.Decide] and the methods of [State] compute values, and reading and writing the file is
+// the caller's. The table of what each command does in each phase is in table.go.
 package state
 
 import (
@@ -131,7 +132,8 @@ func Decode(data []byte) (State, error) {
 		return State{}, err
 	}
 	if s.Schema > Schema {
-		return State{}, fmt.Errorf("it was written by a newer fate-installer (schema %d, this one knows %d)", s.Schema, Schema)
+		return State{}, fmt.Errorf("it was written by a newer fate-installer (schema %d, this one knows %d)", s.Schema,
+			Schema)
 	}
 	if s.Schema < 1 {
 		return State{}, errors.New("it has no schema")

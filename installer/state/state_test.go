@@ -21,7 +21,8 @@ func inPhase(p Phase) State {
 	case Installed:
 		return s
 	}
-	s.Change = &Change{Command: "./newer do", Since: time.Unix(1, 0).UTC(), To: newer, Kept: "2", Parties: []string{"{}"}}
+	s.Change = &Change{Command: "./newer do", Since: time.Unix(1, 0).UTC(), To: newer, Kept: "2",
+		Parties: []string{"{}"}}
 	return s
 }
 
@@ -81,13 +82,15 @@ func TestEveryChangeCanBeCompleted(t *testing.T) {
 			t.Errorf("%s begins %+v", command, begun)
 		}
 		again, err := begun.Decide(command)
-		if err != nil || again != Resume || !reflect.DeepEqual(begun.Begin(command, again, Change{Command: "y"}), begun) {
+		if err != nil || again != Resume || !reflect.DeepEqual(begun.Begin(command, again, Change{Command: "y"}),
+			begun) {
 			t.Errorf("%s again: %v, %v", command, again, err)
 		}
 		if undone := begun.Undone(); !reflect.DeepEqual(undone, s) {
 			t.Errorf("%s undone: %+v", command, undone)
 		}
-		if done := begun.Done(newer, "2"); done.Phase != Installed || done.Interrupted() || done.Slot != "2" || !done.Release.Equal(newer) {
+		if done := begun.Done(newer, "2"); done.Phase != Installed || done.Interrupted() || done.Slot != "2" ||
+			!done.Release.Equal(newer) {
 			t.Errorf("%s done: %+v", command, done)
 		}
 		if gone := begun.Gone(true); gone.Phase != Absent || gone.Interrupted() || !gone.Data.Equal(newer) {
@@ -114,9 +117,10 @@ func TestDerive(t *testing.T) {
 		phase  Phase
 		slot   string
 	}{
-		"nothing":                  {Traces{}, Absent, ""},
-		"installed":                {Traces{Site: true, Succeeded: true, Release: older}, Installed, ""},
-		"upgraded":                 {Traces{Site: true, Succeeded: true, Release: older, Slots: []string{"2", "1"}}, Installed, "2"},
+		"nothing":   {Traces{}, Absent, ""},
+		"installed": {Traces{Site: true, Succeeded: true, Release: older}, Installed, ""},
+		"upgraded": {Traces{Site: true, Succeeded: true, Release: older, Slots: []string{"2", "1"}},
+			Installed, "2"},
 		"first install was killed": {Traces{Site: true, Release: older}, Installing, ""},
 	} {
 		s := Derive(c.traces)

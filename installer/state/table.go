@@ -23,8 +23,8 @@ var phaseOf = map[Command]Phase{
 
 // table is what each command does in each phase. What is not in a row is refused.
 //
-// uninstall is possible in every phase: it is the way out when a change can be completed no more. rollback takes back an
-// upgrade that was not completed, since the upgrade may have stopped because the new release does not work.
+// uninstall is possible in every phase: it is the way out when a change can be completed no more. rollback takes back
+// an upgrade that was not completed, since the upgrade may have stopped because the new release does not work.
 var table = map[Phase]map[Command]Move{
 	Absent: {
 		Install: Start, Uninstall: Start, Prepare: Nothing, Keys: Nothing,
@@ -59,12 +59,14 @@ type RefusedError struct {
 
 // wanted is the command as what cannot be done.
 var wanted = map[Command]string{
-	Install: "install", Upgrade: "upgrade", Rollback: "roll back", Secrets: "change passwords", Parties: "change the parties",
-	Keys: "install keys", Prepare: "prepare the system",
+	Install: "install", Upgrade: "upgrade", Rollback: "roll back", Secrets: "change passwords",
+	Parties: "change the parties",
+	Keys:    "install keys", Prepare: "prepare the system",
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("cannot %s: %s was interrupted, and has to be completed first", wanted[e.Command], e.State.Doing())
+	return fmt.Sprintf("cannot %s: %s was interrupted, and has to be completed first",
+		wanted[e.Command], e.State.Doing())
 }
 
 // Hint says which command to run.

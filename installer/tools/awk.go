@@ -20,7 +20,8 @@ func awk(s streams, args []string) int {
 			break
 		}
 		if !strings.Contains("Fvf", option[1:]) {
-			return s.fail(2, "awk", "unknown option %s: this is fate-installer's own awk, which knows -F, -f and -v", option+value)
+			return s.fail(2, "awk", "unknown option %s: this is fate-installer's own awk, which knows -F, -f and -v",
+				option+value)
 		}
 		if value == "" {
 			if len(args) == 0 {

@@ -88,7 +88,9 @@ func parseGrep(args []string) (o grepOptions, files []string, err error) {
 			}
 			flag := flags[a[i]]
 			if flag == nil {
-				return o, nil, fmt.Errorf("unknown option %s: this is fate-installer's own grep, which knows -EFHcehilnqsvwx only", a)
+				return o, nil,
+					fmt.Errorf("unknown option %s: this is fate-installer's own grep, which knows -EFHcehilnqsvwx only",
+						a)
 			}
 			*flag = true
 		}
@@ -135,7 +137,8 @@ func (o grepOptions) compile() (func(line []byte) bool, error) {
 	return func(line []byte) bool { return re.Match(line) != o.invert }, nil
 }
 
-func (o grepOptions) file(in io.Reader, out *bufio.Writer, name string, match func([]byte) bool) (found bool, err error) {
+func (o grepOptions) file(in io.Reader, out *bufio.Writer, name string, match func([]byte) bool) (found bool,
+	err error) {
 	shown := name
 	if name == "-" {
 		shown = "(standard input)"

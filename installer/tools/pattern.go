@@ -32,7 +32,8 @@ func basicToRE2(p string) string {
 		case c == '^' && atStart:
 			b.WriteByte('^')
 			start = true
-		case c == '^' || c == '$' && next != 0 && !strings.HasPrefix(p[i+1:], `\)`) && !strings.HasPrefix(p[i+1:], `\|`):
+		case c == '^' || c == '$' && next != 0 && !strings.HasPrefix(p[i+1:], `\)`) &&
+			!strings.HasPrefix(p[i+1:], `\|`):
 			b.WriteString(`\` + string(c))
 		case strings.IndexByte("(){}|+?", c) >= 0:
 			b.WriteString(`\` + string(c))

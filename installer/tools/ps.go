@@ -16,7 +16,9 @@ import (
 func ps(s streams, args []string) int {
 	for _, a := range args {
 		if form := strings.TrimPrefix(a, "-"); strings.Trim(form, "aux") != "" || form == "" && a != "" {
-			return s.fail(1, "ps", "cannot show %q: this is fate-installer's own ps, which knows ps aux only; install procps for others", a)
+			return s.fail(1, "ps",
+				"cannot show %q: this is fate-installer's own ps, which knows ps aux only; install procps for others",
+				a)
 		}
 	}
 	out := bufio.NewWriter(s.out)
@@ -73,8 +75,10 @@ func (p procFS) list(out *bufio.Writer) error {
 		if memory > 0 {
 			percent = 100 * float64(process.rss) / float64(memory)
 		}
-		fmt.Fprintf(out, "%-8s %7d %4.1f %4.1f %6d %5d %-8s %-4s %5s %6s %s\n", user, pid, process.cpu(p.now), percent, process.size>>10,
-			process.rss>>10, terminal(process.tty), process.state, clock(process.started, p.now), cpuTime(process.busy), process.command)
+		fmt.Fprintf(out, "%-8s %7d %4.1f %4.1f %6d %5d %-8s %-4s %5s %6s %s\n", user, pid, process.cpu(p.now), percent,
+			process.size>>10,
+			process.rss>>10, terminal(process.tty), process.state, clock(process.started, p.now),
+			cpuTime(process.busy), process.command)
 	}
 	return nil
 }

@@ -55,7 +55,8 @@ func TestEggrollStopsAWorker(t *testing.T) {
 	}
 	session := fmt.Sprintf("202611290000000000%d_toy", os.Getpid())
 	worker := func(processor string) (*exec.Cmd, chan error) {
-		cmd := exec.Command("/bin/bash", "-c", "read x", "egg_pair.py", "--session-id", session, "--server-node-id", "7", "--processor-id", processor)
+		cmd := exec.Command("/bin/bash", "-c", "read x", "egg_pair.py", "--session-id", session, "--server-node-id",
+			"7", "--processor-id", processor)
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -108,15 +109,22 @@ func TestLikeTheHosts(t *testing.T) {
 	}
 	ours := toolsOnly(t)
 	for _, args := range [][]string{
-		{"grep", "eggroll.egg_pair.venv"}, {"grep", "-v", "eggroll"}, {"grep", "-w", "1234"}, {"grep", "-w", "word"}, {"grep", "-c", "a"},
-		{"grep", "-n", "a*b"}, {"grep", "*c"}, {"grep", "a+b"}, {"grep", `a\+b`}, {"grep", "-E", "a+b"}, {"grep", "foo(bar)"},
-		{"grep", `foo\(bar\)`}, {"grep", "-E", `foo\(bar\)`}, {"grep", "-F", "a.b*c"}, {"grep", "^a"}, {"grep", "e$"}, {"grep", "a^b"},
-		{"grep", "[[:digit:]]$"}, {"grep", `[\]`}, {"grep", "[]x]"}, {"grep", "[^[:alpha:]]$"}, {"grep", "-i", "WORD"}, {"grep", "-x", "1234"},
-		{"grep", "nothing at all"}, {"grep", "-q", "word"}, {"grep", "-e", "über", "-e", "last"}, {"grep", `\(aa\|12\)[b3]`}, {"grep", `1\{1\}2`},
+		{"grep", "eggroll.egg_pair.venv"}, {"grep", "-v", "eggroll"}, {"grep", "-w", "1234"}, {"grep", "-w", "word"},
+		{"grep", "-c", "a"},
+		{"grep", "-n", "a*b"}, {"grep", "*c"}, {"grep", "a+b"}, {"grep", `a\+b`}, {"grep", "-E", "a+b"},
+		{"grep", "foo(bar)"},
+		{"grep", `foo\(bar\)`}, {"grep", "-E", `foo\(bar\)`}, {"grep", "-F", "a.b*c"}, {"grep", "^a"}, {"grep", "e$"},
+		{"grep", "a^b"},
+		{"grep", "[[:digit:]]$"}, {"grep", `[\]`}, {"grep", "[]x]"}, {"grep", "[^[:alpha:]]$"}, {"grep", "-i", "WORD"},
+		{"grep", "-x", "1234"},
+		{"grep", "nothing at all"}, {"grep", "-q", "word"}, {"grep", "-e", "über", "-e", "last"},
+		{"grep", `\(aa\|12\)[b3]`}, {"grep", `1\{1\}2`},
 		{"grep", `\<word\>`}, {"grep", "[a"}, {"grep", "-E", "a{2}b|^ü"}, {"grep", ""}, {"grep", "-vE", "^(#|$)"},
-		{"awk", "{print $2}"}, {"awk", "-F", "=", "{if($2!~/^#/) print $2}"}, {"awk", "NR==1 {print $1}"}, {"awk", "-F=", "-v", "x=1", "END {print NR+x}"},
+		{"awk", "{print $2}"}, {"awk", "-F", "=", "{if($2!~/^#/) print $2}"}, {"awk", "NR==1 {print $1}"},
+		{"awk", "-F=", "-v", "x=1", "END {print NR+x}"},
 		{"awk", "{print"},
-		{"xargs", "echo"}, {"xargs", "-n", "2", "echo"}, {"xargs", "-r", "false"}, {"xargs", "false"}, {"xargs", "not-a-program"}, {"xargs", "-0", "echo"},
+		{"xargs", "echo"}, {"xargs", "-n", "2", "echo"}, {"xargs", "-r", "false"}, {"xargs", "false"},
+		{"xargs", "not-a-program"}, {"xargs", "-0", "echo"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			theirs, err := exec.LookPath(args[0])
@@ -169,7 +177,8 @@ func TestListColumns(t *testing.T) {
 	// Fields 3 to 24 of proc(5): state, ppid, pgrp, session, tty, ...; utime 14, stime 15, starttime 22, vsize 23, rss
 	// 24.
 	stat := func(pid int, name, state string, tty, utime, start, size, rss int) string {
-		return fmt.Sprintf("%d (%s) %s 1 1 1 %d -1 0 0 0 0 0 %d 0 0 0 20 0 1 0 %d %d %d 0 0", pid, name, state, tty, utime, start, size, rss)
+		return fmt.Sprintf("%d (%s) %s 1 1 1 %d -1 0 0 0 0 0 %d 0 0 0 20 0 1 0 %d %d %d 0 0", pid, name, state, tty,
+			utime, start, size, rss)
 	}
 	write("1/stat", stat(1, "systemd", "S", 0, 100, 0, 100<<20, 2048))
 	write("1/status", "Name:\tsystemd\nUid:\t0\t0\t0\t0\n")
@@ -186,7 +195,8 @@ func TestListColumns(t *testing.T) {
 		"USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND",
 		fmt.Sprintf("root 1 0.0 %.1f 102400 %d ? S 08:00 0:01 /sbin/init", 100*float64(rss)/1048576, rss),
 		"? 77 0.0 0.0 0 0 ? Z 08:00 0:00 [sh] <defunct>",
-		fmt.Sprintf("4000000+ 4242 10.0 %.1f 1048576 %d pts/3 R 09:00 6:00 python egg_pair.py --session-id a?b", 3200*float64(rss)/1048576, 32*rss),
+		fmt.Sprintf("4000000+ 4242 10.0 %.1f 1048576 %d pts/3 R 09:00 6:00 python egg_pair.py --session-id a?b",
+			3200*float64(rss)/1048576, 32*rss),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -230,7 +240,8 @@ func TestRefusals(t *testing.T) {
 		var out, errOut bytes.Buffer
 		status := all[c.args[0]](streams{strings.NewReader(""), &out, &errOut}, c.args[1:])
 		if status != c.status || !strings.Contains(errOut.String(), c.says) {
-			t.Errorf("%q: status %d, want %d; it says %q, want %q in it", c.args, status, c.status, errOut.String(), c.says)
+			t.Errorf("%q: status %d, want %d; it says %q, want %q in it", c.args, status, c.status,
+				errOut.String(), c.says)
 		}
 	}
 }
@@ -245,7 +256,8 @@ func TestRunIsForTheToolsNamesOnly(t *testing.T) {
 
 // FuzzPattern: any pattern gives an expression that compiles or an error, and a fixed text matches itself.
 func FuzzPattern(f *testing.F) {
-	for _, p := range []string{"a*b", `\(a\|b\)`, "[[:alpha:]]", "[]]", "[^]", `a\{2,3\}`, `\`, "*", "^*", "[a", `\<x\>`} {
+	for _, p := range []string{"a*b", `\(a\|b\)`, "[[:alpha:]]", "[]]", "[^]", `a\{2,3\}`, `\`, "*",
+		"^*", "[a", `\<x\>`} {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, p string) {

@@ -36,7 +36,9 @@ func xargs(s streams, args []string) int {
 		if option == "--" {
 			break
 		}
-		return s.fail(1, "xargs", "unknown option %s: this is fate-installer's own xargs, which knows -0, -n and -r only; install findutils", option)
+		return s.fail(1, "xargs",
+			"unknown option %s: this is fate-installer's own xargs, which knows -0, -n and -r only; install findutils",
+			option)
 	}
 	if len(args) == 0 {
 		args = []string{"echo"}

@@ -97,8 +97,10 @@ func compareWithDebugELF(t *testing.T, f *os.File) int {
 		Interp, Soname, RunPath, RPath   string
 		Needed, VersionNeeds, VersionHas []string
 	}
-	want := facts{interp, strings.Join(soname, ""), strings.Join(runpath, ":"), strings.Join(rpath, ":"), needed, wanted, defines}
-	have := facts{o.Interp, o.Soname, strings.Join(o.RunPath, ":"), strings.Join(o.RPath, ":"), o.Needed, got, o.Defines}
+	want := facts{interp, strings.Join(soname, ""), strings.Join(runpath, ":"), strings.Join(rpath, ":"),
+		needed, wanted, defines}
+	have := facts{o.Interp, o.Soname, strings.Join(o.RunPath, ":"), strings.Join(o.RPath, ":"),
+		o.Needed, got, o.Defines}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("%s (-debug/elf +dynlink):\n%s", f.Name(), diff)
 	}
@@ -188,9 +190,10 @@ func TestParseCache(t *testing.T) {
 		want    []CacheEntry
 		fails   bool
 	}{
-		"of now":                 {data: whole, machine: elf.EM_X86_64, want: want},
-		"of CentOS 7":            {data: withOldFormat(whole, 3), machine: elf.EM_X86_64, want: want},
-		"for another machine":    {data: whole, machine: elf.EM_AARCH64, want: []CacheEntry{{"libz.so.1", "/lib/aarch64-linux-gnu/libz.so.1"}}},
+		"of now":      {data: whole, machine: elf.EM_X86_64, want: want},
+		"of CentOS 7": {data: withOldFormat(whole, 3), machine: elf.EM_X86_64, want: want},
+		"for another machine": {data: whole, machine: elf.EM_AARCH64,
+			want: []CacheEntry{{"libz.so.1", "/lib/aarch64-linux-gnu/libz.so.1"}}},
 		"for an unknown machine": {data: whole, machine: elf.EM_S390},
 		"of another byte order":  {data: big, machine: elf.EM_X86_64, fails: true},
 		"too many entries":       {data: many, machine: elf.EM_X86_64, fails: true},
@@ -262,7 +265,8 @@ func (f onlyFile) Object(file string) (*Object, error) {
 }
 
 func FuzzParseCache(f *testing.F) {
-	whole := makeCache(cacheLine{"libz.so.1", "/lib64/libz.so.1", 0x0303, 0}, cacheLine{"libz.so.1", "/lib/libz.so.1", 0x0003, 1})
+	whole := makeCache(cacheLine{"libz.so.1", "/lib64/libz.so.1", 0x0303, 0},
+		cacheLine{"libz.so.1", "/lib/libz.so.1", 0x0003, 1})
 	f.Add(whole)
 	f.Add(withOldFormat(whole, 2))
 	f.Fuzz(func(t *testing.T, data []byte) {

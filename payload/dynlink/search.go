@@ -162,7 +162,8 @@ func (l *listing) expand(s string, o *Loaded) string {
 	if !strings.Contains(s, "$") {
 		return s
 	}
-	for _, token := range []struct{ name, value string }{{"ORIGIN", path.Dir(o.Path)}, {"LIB", l.Lib}, {"PLATFORM", l.Platform}} {
+	for _, token := range []struct{ name, value string }{{"ORIGIN", path.Dir(o.Path)}, {"LIB", l.Lib},
+		{"PLATFORM", l.Platform}} {
 		s = strings.ReplaceAll(s, "${"+token.name+"}", token.value)
 		s = strings.ReplaceAll(s, "$"+token.name, token.value)
 	}
@@ -178,10 +179,12 @@ func (l *listing) versions() {
 		}
 		for _, v := range by.Object.Versions {
 			o := l.names[v.Library]
-			if v.Weak || o == nil || o.Object == nil || len(o.Object.Defines) == 0 || slices.Contains(o.Object.Defines, v.Version) {
+			if v.Weak || o == nil || o.Object == nil || len(o.Object.Defines) == 0 ||
+				slices.Contains(o.Object.Defines, v.Version) {
 				continue
 			}
-			l.result.Versions = append(l.result.Versions, MissingVersion{Library: v.Library, Version: v.Version, Path: o.Path, By: by.Path})
+			l.result.Versions = append(l.result.Versions, MissingVersion{Library: v.Library, Version: v.Version,
+				Path: o.Path, By: by.Path})
 		}
 	}
 }

@@ -17,7 +17,8 @@ const (
 
 // chain walks entries that each say how far the next one is. It calls each with the offset and bytes of an entry, which
 // returns the distance to the next one; 0 ends the chain.
-func (p *reader) chain(offset, count uint64, size int, each func(at uint64, entry []byte) (next uint32, err error)) error {
+func (p *reader) chain(offset, count uint64, size int, each func(at uint64, entry []byte) (next uint32,
+	err error)) error {
 	if count > maxVersions {
 		return fmt.Errorf("it has %d entries of symbol versions, more than %d", count, maxVersions)
 	}
@@ -46,18 +47,19 @@ func (p *reader) versionNeeds(o *Object, address, count uint64) error {
 		if err != nil {
 			return 0, err
 		}
-		err = p.chain(at+uint64(le.Uint32(e[8:])), uint64(le.Uint16(e[2:])), vernauxSize, func(_ uint64, a []byte) (uint32, error) {
-			version, err := p.text(uint64(le.Uint32(a[8:])))
-			if err != nil {
-				return 0, err
-			}
-			if len(o.Versions) == maxVersions {
-				return 0, fmt.Errorf("it needs more than %d symbol versions", maxVersions)
-			}
-			weak := elf.DynamicVersionFlag(le.Uint16(a[4:]))&elf.VER_FLG_WEAK != 0
-			o.Versions = append(o.Versions, VersionNeed{Library: library, Version: version, Weak: weak})
-			return le.Uint32(a[12:]), nil
-		})
+		err = p.chain(at+uint64(le.Uint32(e[8:])), uint64(le.Uint16(e[2:])), vernauxSize,
+			func(_ uint64, a []byte) (uint32, error) {
+				version, err := p.text(uint64(le.Uint32(a[8:])))
+				if err != nil {
+					return 0, err
+				}
+				if len(o.Versions) == maxVersions {
+					return 0, fmt.Errorf("it needs more than %d symbol versions", maxVersions)
+				}
+				weak := elf.DynamicVersionFlag(le.Uint16(a[4:]))&elf.VER_FLG_WEAK != 0
+				o.Versions = append(o.Versions, VersionNeed{Library: library, Version: version, Weak: weak})
+				return le.Uint32(a[12:]), nil
+			})
 		return le.Uint32(e[12:]), err
 	})
 }

@@ -39,7 +39,8 @@ func Resolve(ctx context.Context, names []string) (map[string]Package, error) {
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("cannot look up Debian packages: %w: %s(apt-get update fetches the package lists)", err, errOut.Bytes())
+		return nil, fmt.Errorf("cannot look up Debian packages: %w: %s(apt-get update fetches the package lists)",
+			err, errOut.Bytes())
 	}
 	return parseStanzas(string(out), names)
 }
@@ -87,7 +88,8 @@ func parseStanza(stanza string) (Package, error) {
 		}
 	}
 	if p.Name != "" && (p.Version == "" || arch == "" || p.Size == 0 || len(p.SHA256) != 2*sha256.Size) {
-		return p, fmt.Errorf("cannot use the Debian package %s: its metadata lacks version, architecture, size or SHA256", p.Name)
+		return p, fmt.Errorf("cannot use the Debian package %s: its metadata lacks version, architecture, size or "+
+			"SHA256", p.Name)
 	}
 	// As apt-get download names it.
 	p.File = fmt.Sprintf("%s_%s_%s.deb", p.Name, strings.ReplaceAll(p.Version, ":", "%3a"), arch)
@@ -122,7 +124,8 @@ func Download(ctx context.Context, dir string, packages map[string]Package) erro
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		// As root apt would download as another user, who may not write here.
-		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-qq", "-o", "APT::Sandbox::User=root", "download"}, missing...)...)
+		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-qq", "-o", "APT::Sandbox::User=root", "download"},
+			missing...)...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("cannot download Debian packages: %w: %s", err, out)

@@ -10,8 +10,10 @@ import (
 const sum = "bda81cb1c5b538e19eed27462fa8df577684b9cdc4fe40cee8d1da9cbc0fe76b"
 
 func TestParseStanza(t *testing.T) {
-	const whole = "Package: mariadb-server-core\nVersion: 1:10.11.19-0+deb12u1\nArchitecture: amd64\nDepends: libc6\nSize: 7342456\nSHA256: " + sum
-	want := Package{Name: "mariadb-server-core", Version: "1:10.11.19-0+deb12u1", File: "mariadb-server-core_1%3a10.11.19-0+deb12u1_amd64.deb", Size: 7342456, SHA256: sum}
+	const whole = "Package: mariadb-server-core\nVersion: 1:10.11.19-0+deb12u1\nArchitecture: amd64\nDepends: " +
+		"libc6\nSize: 7342456\nSHA256: " + sum
+	want := Package{Name: "mariadb-server-core", Version: "1:10.11.19-0+deb12u1",
+		File: "mariadb-server-core_1%3a10.11.19-0+deb12u1_amd64.deb", Size: 7342456, SHA256: sum}
 	if got, err := parseStanza(whole); err != nil || got != want {
 		t.Errorf("parseStanza = %+v, %v, want %+v", got, err, want)
 	}
@@ -41,7 +43,8 @@ func TestUpstreamVersion(t *testing.T) {
 
 func TestDownloadUsesWhatIsThere(t *testing.T) {
 	dir := t.TempDir()
-	d := Package{Name: "empty", Version: "1", File: "empty_1_all.deb", Size: 1, SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+	d := Package{Name: "empty", Version: "1", File: "empty_1_all.deb", Size: 1,
+		SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
 	for _, name := range []string{d.File, "empty_0_all.deb"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
 			t.Fatal(err)

@@ -12,7 +12,8 @@ func Component(name, dir string, packages []Package) bundle.Component {
 	c := bundle.Component{Name: name, Version: packages[0].Upstream()}
 	for _, p := range packages {
 		c.Sources = append(c.Sources, bundle.Source{
-			Path: path.Join(dir, p.File), Format: bundle.FormatDeb, SHA256: p.SHA256, Size: p.Size, Include: []string{"usr"},
+			Path: path.Join(dir, p.File), Format: bundle.FormatDeb, SHA256: p.SHA256, Size: p.Size,
+			Include: []string{"usr"},
 		})
 	}
 	return c

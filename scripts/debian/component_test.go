@@ -21,7 +21,8 @@ func TestComponent(t *testing.T) {
 	if missing := parsed.Unlocked(); len(missing) > 0 {
 		t.Errorf("not locked: %q", missing)
 	}
-	if got := parsed.Components[0]; got.Version != "1.22.1" || len(got.Sources) != 2 || got.Sources[1].Path != "debs/nginx-common_1.22.1-9_all.deb" {
+	if got := parsed.Components[0]; got.Version != "1.22.1" || len(got.Sources) != 2 ||
+		got.Sources[1].Path != "debs/nginx-common_1.22.1-9_all.deb" {
 		t.Errorf("component %+v", got)
 	}
 }

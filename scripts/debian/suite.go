@@ -94,7 +94,8 @@ func (s *Suite) run(ctx context.Context, dir string, program string, args ...str
 	options := []string{
 		"-o", "Dir::Etc::sourcelist=" + at("sources.list"), "-o", "Dir::Etc::sourceparts=" + at("sources.list.d"),
 		"-o", "Dir::Etc::preferences=/dev/null", "-o", "Dir::Etc::preferencesparts=" + at("preferences.d"),
-		"-o", "Dir::State=" + s.dir, "-o", "Dir::State::lists=" + at("lists"), "-o", "Dir::State::status=" + at("status"),
+		"-o", "Dir::State=" + s.dir, "-o", "Dir::State::lists=" + at("lists"), "-o", "Dir::State::status=" +
+			at("status"),
 		"-o", "Dir::Cache=" + s.dir, "-o", "Dir::Cache::archives=" + at("archives"),
 		"-o", "APT::Sandbox::User=root", "-o", "APT::Default-Release=",
 	}
@@ -139,7 +140,8 @@ func (s *Suite) Tree(ctx context.Context, name string) (string, Package, error) 
 		return "", of, err
 	}
 	for _, p := range packages {
-		out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(debs, p.File), scratch).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract",
+			filepath.Join(debs, p.File), scratch).CombinedOutput()
 		if err != nil {
 			return "", of, fmt.Errorf("cannot unpack %s: %w: %s", p.File, err, out)
 		}

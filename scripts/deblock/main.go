@@ -1,5 +1,5 @@
-// Command deblock fetches Debian packages and writes the lock file of an appliance made of them. Versions, sizes and digests
-// are those of apt's package lists, whose signature apt has checked.
+// Command deblock fetches Debian packages and writes the lock file of an appliance made of them. Versions, sizes and
+// digests are those of apt's package lists, whose signature apt has checked.
 //
 //	go run ./scripts/deblock -dir DIR jdk=openjdk-17-jre-headless nginx=nginx,nginx-common
 //	bin/fate-installer bundle build --lock DIR/debian.lock.yaml --out FILE
@@ -57,7 +57,8 @@ func parse(args []string) (list []wanted, names []string, err error) {
 		names = append(names, w.packages...)
 	}
 	if len(list) == 0 {
-		return nil, nil, errors.New("cannot write a lock file of nothing: name a component and its packages (-h tells how)")
+		return nil, nil, errors.New(
+			"cannot write a lock file of nothing: name a component and its packages (-h tells how)")
 	}
 	return list, names, nil
 }

@@ -32,7 +32,8 @@ func main() {
 	lab.Main()
 	program := pflag.String("program", "bin/fate-installer", "the program to put the payload behind")
 	keep := pflag.Bool("keep", true, "leave the host up")
-	database := pflag.String("database", string(appliance.MariaDB), "the party's database: mariadb (Debian's) or mysql (8.0.15, Oracle's build)")
+	database := pflag.String("database", string(appliance.MariaDB),
+		"the party's database: mariadb (Debian's) or mysql (8.0.15, Oracle's build)")
 	pflag.Parse()
 	if db := appliance.Database(*database); db != appliance.MariaDB && db != appliance.MySQL {
 		fmt.Fprintf(os.Stderr, "error: --database is %q; want %s or %s\n", db, appliance.MariaDB, appliance.MySQL)

@@ -30,7 +30,8 @@ func TestAdversity(t *testing.T) {
 	b.step("a taken port is refused, with its owner", func(b bench) {
 		b.run("host", "systemd-run", "--unit=stranger", "/bin/sh", "-c", "exec "+listener(3306))
 		owner := strings.TrimSpace(b.run("host", "systemctl", "show", "--property=MainPID", "--value", "stranger"))
-		b.await("the stranger listens", func() bool { return b.succeeds("host", "grep -q ':0CEA 00000000:0000 0A' /proc/net/tcp") })
+		b.await("the stranger listens",
+			func() bool { return b.succeeds("host", "grep -q ':0CEA 00000000:0000 0A' /proc/net/tcp") })
 		b.refusedInstall("host", 3, []string{"refused  port:3306: taken by ", "(pid " + owner + ")"})
 		b.run("host", "systemctl", "stop", "stranger")
 		untouched(b)
@@ -44,7 +45,8 @@ func TestAdversity(t *testing.T) {
 	b.step("a run that meets a read-only directory is undone", func(b bench) {
 		const dir = "/data/projects/common/supervisord"
 		b.run("host", "sh", "-c", "mkdir -p "+dir+" && mount --bind "+dir+" "+dir+" && mount -o remount,bind,ro "+dir)
-		b.refusedInstall("host", 5, []string{"cannot complete ", "read-only file system", "undoing what this run changed"})
+		b.refusedInstall("host", 5, []string{"cannot complete ", "read-only file system",
+			"undoing what this run changed"})
 		b.run("host", "umount", dir)
 		const state = "/data/projects/common/fate-installer/"
 		left := b.run("host", "sh", "-c", "find /data -type f -not -path '"+state+"history/*' | sort")
@@ -118,11 +120,13 @@ echo "first: exit status $?"
 			b.run("host", "umount", "/data")
 			b.run("host", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dk,mode=755", stage.size), "tmpfs", "/data")
 			b.refusedInstall("host", 3, []string{"refused  disk:/data: "})
-			b.refusedInstall("host", stage.code, []string{"waived   disk:/data: ", stage.says}, "--waive", "disk:/data=to see what happens")
+			b.refusedInstall("host", stage.code, []string{"waived   disk:/data: ", stage.says}, "--waive",
+				"disk:/data=to see what happens")
 			b.run("host", "mount", "-o", "remount,size=4g", "/data")
 			if stage.code == 5 { // that was undone
 				b.run("host", "test", "!", "-e", "/data/projects/fate")
-				b.run("host", installerFile, "uninstall", "--yes", "--purge-data") // the account stays with data that was made
+				// the account stays with data that was made
+				b.run("host", installerFile, "uninstall", "--yes", "--purge-data")
 				return
 			}
 			b.install("host", "--role", "host", "--party", "10000")
@@ -171,7 +175,8 @@ func (b bench) stopsDatabase() {
 		}
 	}
 	out, code, _ = b.try(host, "fate-installer", "svc", "why", "fateboard")
-	for _, want := range []string{"it needs fate-fateflow", "it needs fate-mysql", "fate-mysql is stopped since ", "svc stop mysql"} {
+	for _, want := range []string{"it needs fate-fateflow", "it needs fate-mysql",
+		"fate-mysql is stopped since ", "svc stop mysql"} {
 		if code != 3 || !strings.Contains(out, want) {
 			b.t.Errorf("svc why fateboard: exit status %d, want %q in\n%s", code, want, out)
 		}
@@ -180,7 +185,8 @@ func (b bench) stopsDatabase() {
 	programs = b.awaitReady(host, modulesOfParty...)
 	delete(programs, "fate-mysql")
 	b.checkSamePIDs(before, programs)
-	if out := b.run(host, "fate-installer", "history"); !strings.Contains(out, "supervisor: stop fate-mysql <- ") || !strings.Contains(out, installerFile) {
+	if out := b.run(host, "fate-installer", "history"); !strings.Contains(out, "supervisor: stop fate-mysql <- ") ||
+		!strings.Contains(out, installerFile) {
 		b.t.Errorf("history:\n%s", out)
 	}
 }
@@ -206,7 +212,8 @@ func (b bench) refusedInstall(host string, code int, says []string, args ...stri
 	b.t.Helper()
 	out, got, err := b.try(host, append([]string{installerFile, "--role", "host", "--party", "10000"}, args...)...)
 	if err != nil || got != code {
-		b.t.Fatalf("install %s on %s: exit status %d (%v), want %d\n%s", strings.Join(args, " "), host, got, err, code, out)
+		b.t.Fatalf("install %s on %s: exit status %d (%v), want %d\n%s", strings.Join(args, " "), host,
+			got, err, code, out)
 	}
 	for _, text := range says {
 		if !strings.Contains(out, text) {
@@ -236,9 +243,10 @@ func (b bench) database(host, address string) map[string]string {
 	const ours = `table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys', 'test')`
 	rows := make(map[string]string)
 	for what, query := range map[string]string{
-		"column": "SELECT table_schema, table_name, column_name, column_type, column_key FROM information_schema.columns WHERE " + ours,
-		"right":  "SELECT grantee, table_schema, privilege_type FROM information_schema.schema_privileges",
-		"node":   "SELECT host, port, node_type, status FROM eggroll_meta.server_node",
+		"column": "SELECT table_schema, table_name, column_name, column_type, column_key FROM " +
+			"information_schema.columns WHERE " + ours,
+		"right": "SELECT grantee, table_schema, privilege_type FROM information_schema.schema_privileges",
+		"node":  "SELECT host, port, node_type, status FROM eggroll_meta.server_node",
 	} {
 		for line := range strings.Lines(b.query(host, query)) {
 			rows[what+" "+strings.ReplaceAll(strings.TrimSpace(line), address, "ADDRESS")] = ""

@@ -63,8 +63,8 @@ type attacked struct {
 // paces are how long each of the attacker's workers rests after an attack.
 var paces = []string{"0s", "30ms", "300ms", "3s"}
 
-// pacesFrom is the pace of the i-th run. In make test it is no fast one: what those break takes minutes to repair, such as
-// a program that lost a file while it started and that has two minutes to become ready.
+// pacesFrom is the pace of the i-th run. In make test it is no fast one: what those break takes minutes to repair, such
+// as a program that lost a file while it started and that has two minutes to become ready.
 func pacesFrom(i int) int {
 	if long() {
 		return i % len(paces)
@@ -84,13 +84,14 @@ type siege struct {
 	resets int           // how often a party was installed in calm, with the first time
 }
 
-// TestAdversary has root repair, restart, rotate, read logs, diagnose, upgrade, roll back, uninstall and install a party
-// that runs, while a process of the service user exchanges directories for links, plants links, pipes, sockets, devices,
-// hard links and files of 1 TiB at every path below /data and /tmp, mounts file systems there in a namespace of its own,
-// and puts things back some milliseconds later. A command of root's may be refused, with a sentence and a documented exit
-// code, but each succeeds at least once, at the latest when attacks are rare. None may hang or crash, no volume that root
-// has mounted below may lose a file, and afterwards nothing outside /data has changed, and nothing of root's is in what the
-// service user, or who gets a diagnosis, can read. A lost installation is made again while the attacker pauses.
+// TestAdversary has root repair, restart, rotate, read logs, diagnose, upgrade, roll back, uninstall and install a
+// party that runs, while a process of the service user exchanges directories for links, plants links, pipes, sockets,
+// devices, hard links and files of 1 TiB at every path below /data and /tmp, mounts file systems there in a namespace
+// of its own, and puts things back some milliseconds later. A command of root's may be refused, with a sentence and a
+// documented exit code, but each succeeds at least once, at the latest when attacks are rare. None may hang or crash,
+// no volume that root has mounted below may lose a file, and afterwards nothing outside /data has changed, and nothing
+// of root's is in what the service user, or who gets a diagnosis, can read. A lost installation is made again while the
+// attacker pauses.
 func TestAdversary(t *testing.T) {
 	t.Parallel()
 	short, long, until := adversaryRuns(t)
@@ -99,14 +100,16 @@ func TestAdversary(t *testing.T) {
 	b.carryNext("host", "/root/next")
 	b.attackerOn("host")
 	b.run("host", "touch", attackerPause)
-	outside := append([]string{"/data", canaries + "/../diagnosis*"}, slices.DeleteFunc(slices.Clone(notOurs), func(p string) bool { return p == "/root" })...)
+	outside := append([]string{"/data", canaries + "/../diagnosis*"},
+		slices.DeleteFunc(slices.Clone(notOurs), func(p string) bool { return p == "/root" })...)
 	outside = append(outside, "/home/app", "/usr/local/bin/fate-installer")
 	bare := b.contents("host", []string{"/"}, outside...)
 
 	counts := make(chan string, 1)
 	go func() {
 		out, _, err := b.try("host", "runuser", "-u", "app", "--", attackerFile, "-stop", attackerStop,
-			"-pause", attackerPause, "-pace", attackerPace, "-targets", canaries, "/data", "/data/logs", "/data/projects", "/tmp")
+			"-pause", attackerPause, "-pace", attackerPace, "-targets", canaries, "/data", "/data/logs",
+			"/data/projects", "/tmp")
 		if err != nil {
 			out += err.Error()
 		}
@@ -139,13 +142,14 @@ func TestAdversary(t *testing.T) {
 	b.step("an administrator cleans up, and nothing outside has changed", func(b bench) {
 		s := &siege{bench: b, host: "host"}
 		s.bare()
-		b.run("host", "sh", "-c", `find /tmp -depth \( -name '*.attacker-*' -o -name '.*.fate-tmp' \) -exec rm -rf {} +`)
+		b.run("host", "sh", "-c",
+			`find /tmp -depth \( -name '*.attacker-*' -o -name '.*.fate-tmp' \) -exec rm -rf {} +`)
 		b.checkSame("everything but /data", bare, b.contents("host", []string{"/"}, outside...))
 	})
 }
 
-// plantCanaries makes files of root's, some with the names of what an installation has, and hard links of one of them that
-// belong to the directory the service user will have.
+// plantCanaries makes files of root's, some with the names of what an installation has, and hard links of one of them
+// that belong to the directory the service user will have.
 func (b bench) plantCanaries(host string) {
 	b.t.Helper()
 	b.run(host, "sh", "-c", `set -e
@@ -183,7 +187,8 @@ func (s *siege) round(i int) {
 	s.t.Helper()
 	s.calm()
 	s.restore()
-	s.run(s.host, "sh", "-c", fmt.Sprintf(`for i in 1 2 3 4; do ln -f %s/canary /data/logs/fate/hard.attacker-$i; done`, canaries))
+	s.run(s.host, "sh", "-c", fmt.Sprintf(`for i in 1 2 3 4; do ln -f %s/canary /data/logs/fate/hard.attacker-$i; done`,
+		canaries))
 	s.attack(paces[pacesFrom(i)])
 	install := []string{installerFile, "install", "--role", "host", "--party", "10000"}
 	s.command("install or repair", append(install, "--force-config")...)
@@ -198,15 +203,17 @@ func (s *siege) round(i int) {
 	}
 }
 
-// removeWithVolumes has root uninstall while file systems are mounted below what would be removed: it must be refused, and
-// nothing in them may be touched.
+// removeWithVolumes has root uninstall while file systems are mounted below what would be removed: it must be refused,
+// and nothing in them may be touched.
 func (s *siege) removeWithVolumes(pace string) {
 	s.t.Helper()
 	const what = "uninstall below volumes"
 	s.calm()
 	s.restore()
 	for _, v := range volumes {
-		s.run(s.host, "sh", "-c", `mkdir -p "$1" && mount -t tmpfs none "$1" && echo kept >"$1/file" && mkdir "$1/dir" && chown -R app "$1"`, "sh", v)
+		s.run(s.host, "sh", "-c",
+			`mkdir -p "$1" && mount -t tmpfs none "$1" && echo kept >"$1/file" && mkdir "$1/dir" && chown -R app "$1"`,
+			"sh", v)
 	}
 	s.attack(pace)
 	s.command(what, installerFile, "uninstall", "--yes", "--purge-data")
@@ -215,7 +222,8 @@ func (s *siege) removeWithVolumes(pace string) {
 		s.t.Errorf("%s succeeded", what)
 	}
 	for _, v := range volumes {
-		if out := s.run(s.host, "sh", "-c", `cat "$1/file" && ls "$1"`, "sh", v); !strings.HasPrefix(out, "kept\n") || !strings.Contains(out, "dir") {
+		if out := s.run(s.host, "sh", "-c", `cat "$1/file" && ls "$1"`, "sh", v); !strings.HasPrefix(out, "kept\n") ||
+			!strings.Contains(out, "dir") {
 			s.t.Errorf("the volume %s has lost something: %q", v, out)
 		}
 		s.run(s.host, "sh", "-c", `umount "$1" && rmdir "$1"`, "sh", v)
@@ -234,8 +242,8 @@ func (s *siege) replaceAndRemove(i int) {
 	s.until("first install", first, s.bare, install...)
 }
 
-// until runs a command under attack, once, and when it has never succeeded at slower paces until it does. Before each run
-// the host is prepared while the attacker pauses.
+// until runs a command under attack, once, and when it has never succeeded at slower paces until it does. Before each
+// run the host is prepared while the attacker pauses.
 func (s *siege) until(what string, first int, prepare func(), args ...string) {
 	s.t.Helper()
 	for pace := first; pace < len(paces); pace++ {

@@ -12,7 +12,8 @@ import (
 // underAttack runs a command of root's, which may fail but neither hang nor crash.
 func (b bench) underAttack(host, what string, args ...string) int {
 	b.t.Helper()
-	out, code, err := b.try(host, append([]string{"timeout", "--signal=QUIT", "--kill-after=5", commandPatience}, args...)...)
+	out, code, err := b.try(host, append([]string{"timeout", "--signal=QUIT", "--kill-after=5", commandPatience},
+		args...)...)
 	switch {
 	case err != nil:
 		b.t.Fatalf("%s: %v", what, err)
@@ -72,7 +73,8 @@ func (b bench) reportCommands(done map[string]*attacked) (runs, succeeded int) {
 	b.t.Logf("root's commands:  runs  succeeded  refused  seconds  by exit status")
 	for _, what := range slices.Sorted(maps.Keys(done)) {
 		d := done[what]
-		b.t.Logf("%-24s %5d %8d %8d %8.1f    %v", what, d.runs, d.succeeded, d.runs-d.succeeded, d.took.Seconds(), d.codes)
+		b.t.Logf("%-24s %5d %8d %8d %8.1f    %v", what, d.runs, d.succeeded, d.runs-d.succeeded,
+			d.took.Seconds(), d.codes)
 		runs += d.runs
 		succeeded += d.succeeded
 	}

@@ -27,8 +27,10 @@ ls /etc/rc?.d/*fate-supervisor /etc/init.d/fate-supervisor
 		says          []string
 		never         string
 	}{
-		{"a container", "sh", []string{"process 1 is sh, and starts nothing at boot", programFile + " --base /data svc run", "nothing to do"}, "/etc/init.d/fate-supervisor"},
-		{"System V", "init", []string{"ok init System V", "/etc/init.d/fate-supervisor", "/etc/rc3.d/S"}, "warning init"},
+		{"a container", "sh", []string{"process 1 is sh, and starts nothing at boot",
+			programFile + " --base /data svc run", "nothing to do"}, "/etc/init.d/fate-supervisor"},
+		{"System V", "init", []string{"ok init System V", "/etc/init.d/fate-supervisor", "/etc/rc3.d/S"},
+			"warning init"},
 	} {
 		b.step(tt.name, func(b bench) {
 			if tt.process == "init" {
@@ -37,7 +39,8 @@ ls /etc/rc?.d/*fate-supervisor /etc/init.d/fate-supervisor
 			b.run("host", "mkdir", "-p", "/mnt/one")
 			b.run("host", "cp", "/bin/sh", "/mnt/one/"+tt.process)
 			b.write("host", "/mnt/one/journey", journey)
-			out := b.run("host", "unshare", "--fork", "--pid", "--mount", "--mount-proc", "/mnt/one/"+tt.process, "/mnt/one/journey")
+			out := b.run("host", "unshare", "--fork", "--pid", "--mount", "--mount-proc", "/mnt/one/"+tt.process,
+				"/mnt/one/journey")
 			text := strings.Join(strings.Fields(out), " ") // columns are as wide as what else is in them
 			for _, want := range tt.says {
 				if !strings.Contains(text, want) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// queryScript asks the database with the client that comes with MariaDB. MySQL has none: there it is python's, on a host
-// that has FATE's python. The server of before an upgrade has a directory, too.
+// queryScript asks the database with the client that comes with MariaDB. MySQL has none: there it is python's, on a
+// host that has FATE's python. The server of before an upgrade has a directory, too.
 const queryScript = `for server in /data/projects/fate/common/mysql/*/; do
 	cd "$server" || exit
 	[ ! -S run/mysql.sock ] || break

@@ -261,7 +261,8 @@ func (b bench) only(host, name string) program {
 }
 
 // modulesOfParty are what a party on one host runs.
-var modulesOfParty = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-mysql", "fate-nodemanager", "fate-rollsite"}
+var modulesOfParty = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-mysql",
+	"fate-nodemanager", "fate-rollsite"}
 
 // checkReady wants exactly these programs, all ready, and returns them.
 func (b bench) checkReady(host string, names ...string) map[string]program {
@@ -337,7 +338,8 @@ func (b bench) checkSamePIDs(before, after map[string]program) {
 func (b bench) write(host, path, text string) {
 	b.t.Helper()
 	err := b.Run(b.t.Context(), host, lab.Cmd{
-		Args: []string{"sh", "-c", `mkdir -p "$(dirname "$1")" && cat > "$1"`, "sh", path}, Stdin: strings.NewReader(text),
+		Args:  []string{"sh", "-c", `mkdir -p "$(dirname "$1")" && cat > "$1"`, "sh", path},
+		Stdin: strings.NewReader(text),
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -13,7 +13,8 @@ import (
 )
 
 // nftables is Debian's nft with the libraries that a minimal host lacks.
-var nftables = []string{"nftables", "libnftables1", "libnftnl11", "libmnl0", "libjansson4", "libxtables12", "libedit2", "libbsd0", "libmd0", "libgmp10"}
+var nftables = []string{"nftables", "libnftables1", "libnftnl11", "libmnl0", "libjansson4", "libxtables12", "libedit2",
+	"libbsd0", "libmd0", "libgmp10"}
 
 // hostKind is a condition that hardening guides or public reports describe.
 type hostKind struct {
@@ -42,7 +43,8 @@ var hostKinds = []hostKind{
 			nft add rule inet site in iif lo accept
 			nft add rule inet site in ct state established,related accept
 			nft add rule inet site in tcp dport 22 accept`,
-		refused: true, says: []string{"firewall: nft: chain in of table inet site drops connections from other hosts to ports 9370, 9360, 9380, 8080"},
+		refused: true, says: []string{"firewall: nft: chain in of table inet site drops connections from other hosts " +
+			"to ports 9370, 9360, 9380, 8080"},
 		mend: `nft add rule inet site in tcp dport '{ 9370, 9360, 9380, 8080 }' accept`,
 	},
 	{
@@ -71,23 +73,27 @@ var hostKinds = []hostKind{
 		says: []string{"JAVA_TOOL_OPTIONS, LD_LIBRARY_PATH, PYTHONHOME"},
 	},
 	{
-		name: "/tmp is mounted noexec, nosuid, nodev", make: `mount -t tmpfs -o noexec,nosuid,nodev,size=64m tmpfs /tmp`,
+		name: "/tmp is mounted noexec, nosuid, nodev",
+		make: `mount -t tmpfs -o noexec,nosuid,nodev,size=64m tmpfs /tmp`,
 	},
 	{
 		name: "processes of others are hidden", make: `mount -o remount,hidepid=2 /proc`,
 	},
 	{
-		name: "a umask of 077 in every login", make: `echo 'umask 077' >/etc/profile.d/site.sh && sed -i 's/^UMASK.*/UMASK 077/' /etc/login.defs`,
+		name: "a umask of 077 in every login",
+		make: `echo 'umask 077' >/etc/profile.d/site.sh && sed -i 's/^UMASK.*/UMASK 077/' /etc/login.defs`,
 	},
 	{
-		name: "the shell of every account is nologin by default", make: `mkdir -p /etc/default && printf 'SHELL=/usr/sbin/nologin\n' >/etc/default/useradd`,
+		name: "the shell of every account is nologin by default",
+		make: `mkdir -p /etc/default && printf 'SHELL=/usr/sbin/nologin\n' >/etc/default/useradd`,
 	},
 	{
 		name: "core dumps and file handles are limited for everybody",
 		make: `printf '* hard core 0\n* hard nofile 4096\n* soft nofile 1024\n' >/etc/security/limits.d/10-site.conf`,
 	},
 	{
-		name: "/data is a link to another disk", make: `mkdir -m 755 /disk && mount -t tmpfs -o size=4g tmpfs /disk && mkdir /disk/fate && ln -s /disk/fate /data`,
+		name: "/data is a link to another disk",
+		make: `mkdir -m 755 /disk && mount -t tmpfs -o size=4g tmpfs /disk && mkdir /disk/fate && ln -s /disk/fate /data`,
 	},
 }
 
@@ -99,8 +105,8 @@ func hostKindsWanted() []hostKind {
 	return slices.DeleteFunc(slices.Clone(hostKinds), func(k hostKind) bool { return !k.often })
 }
 
-// TestHostKinds makes one condition of real hosts at a time, on a fresh host, and runs check, install, the toy job, the same
-// install again, and uninstall. The party works, or the first refuses what cannot work, and its remedy is enough.
+// TestHostKinds makes one condition of real hosts at a time, on a fresh host, and runs check, install, the toy job, the
+// same install again, and uninstall. The party works, or the first refuses what cannot work, and its remedy is enough.
 func TestHostKinds(t *testing.T) {
 	t.Parallel()
 	for _, kind := range hostKindsWanted() {
@@ -128,7 +134,8 @@ func (k hostKind) journey(b bench) {
 		b.checkSame("root file system after a refusal", before, b.contents("host", []string{"/"}, notOurs...))
 		b.run("host", "sh", "-ec", k.mend)
 	}
-	end := b.run("host", "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", installerFile, "--role", "host", "--party", "10000")
+	end := b.run("host", "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", installerFile, "--role", "host",
+		"--party", "10000")
 	if want := "next       /usr/local/bin/fate-installer test toy"; !strings.Contains(end, want) {
 		b.t.Errorf("where /usr/local/bin is not searched, install does not say %q:\n%s", want, end)
 	}

@@ -62,7 +62,8 @@ func (b bench) killAfter(host string, after time.Duration) bool {
 	ctx, cancel := context.WithTimeout(b.t.Context(), after)
 	defer cancel()
 	var out bytes.Buffer
-	err := b.Run(ctx, host, lab.Cmd{Args: []string{installerFile, "--role", "host", "--party", "10000"}, Stdout: &out, Stderr: &out})
+	err := b.Run(ctx, host, lab.Cmd{Args: []string{installerFile, "--role", "host", "--party", "10000"},
+		Stdout: &out, Stderr: &out})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		b.t.Fatalf("install on %s failed before it was killed: %v\n%s", host, err, &out)
 	}

@@ -7,11 +7,13 @@ import "testing"
 // What an installation consists of, but for data, logs and the installer's own state.
 var installed = []string{"/data/projects", "/etc", "/usr/local"}
 
-var notInstalled = []string{"/data/projects/data", "/data/projects/common/fate-installer", "*/run", "*/__pycache__", "/etc/machine-id"}
+var notInstalled = []string{"/data/projects/data", "/data/projects/common/fate-installer", "*/run", "*/__pycache__",
+	"/etc/machine-id"}
 
 // What a running system changes by itself; the files in /etc that end in "-" are the
 // backups that tools for accounts make.
-var notOurs = []string{"/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/tmp", "/var/lib/systemd", "/var/log/journal", "/var/log/wtmp", "/etc/*-"}
+var notOurs = []string{"/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/tmp", "/var/lib/systemd",
+	"/var/log/journal", "/var/log/wtmp", "/etc/*-"}
 
 // TestJourney takes one host from bare to a running party, breaks it in several ways,
 // and removes everything again.

@@ -18,7 +18,8 @@ var operatorFiles = map[string]string{
 func (b bench) putOperatorFiles(host string) {
 	b.t.Helper()
 	for file, text := range operatorFiles {
-		b.run(host, "su", "app", "-s", "/bin/sh", "-c", "mkdir -p $(dirname "+file+") && echo '"+text+"' > "+file+" && chmod 640 "+file)
+		b.run(host, "su", "app", "-s", "/bin/sh", "-c", "mkdir -p $(dirname "+file+") && echo '"+text+"' > "+file+
+			" && chmod 640 "+file)
 	}
 }
 
@@ -36,12 +37,14 @@ func (b bench) checkOperatorFiles(when, host string) {
 // repairKeepsOperatorFiles removes one file of a component, next to what an operator added and to a volume.
 func (b bench) repairKeepsOperatorFiles(host string) {
 	b.t.Helper()
-	const volume, lost = "/data/projects/fate/eggroll/volume", "/data/projects/fate/eggroll/conf/create-eggroll-meta-tables.sql"
+	const volume, lost = "/data/projects/fate/eggroll/volume",
+		"/data/projects/fate/eggroll/conf/create-eggroll-meta-tables.sql"
 	b.putOperatorFiles(host)
 	b.run(host, "sh", "-c", "mkdir "+volume+" && mount -t tmpfs tmpfs "+volume+" && echo precious > "+volume+"/file")
 	b.run(host, "rm", lost)
 	out := b.run(host, installerFile, "install")
-	for _, want := range []string{"kept, not from the appliance: conf/whitelist.json", "a mount point or a link: volume"} {
+	for _, want := range []string{"kept, not from the appliance: conf/whitelist.json",
+		"a mount point or a link: volume"} {
 		if !strings.Contains(out, want) {
 			b.t.Errorf("the repair does not say %q:\n%s", want, out)
 		}
@@ -56,8 +59,8 @@ func (b bench) repairKeepsOperatorFiles(host string) {
 	b.checkReady(host, modulesOfParty...)
 }
 
-// refusedPassword changes the database user's password behind the installer's back: the next start of the database ends at
-// once, and the way out that it names works.
+// refusedPassword changes the database user's password behind the installer's back: the next start of the database ends
+// at once, and the way out that it names works.
 func (b bench) refusedPassword(host string) {
 	b.t.Helper()
 	const sql = `. /data/projects/fate/bin/init_env.sh >/dev/null 2>&1; cd /data/projects/fate/common/mysql/*-*/ || exit 1
@@ -70,7 +73,8 @@ func (b bench) refusedPassword(host string) {
 	}
 	b.run(host, "fate-installer", "svc", "stop", "fate-mysql")
 	out, code, err := b.try(host, "timeout", "60", installerFile, "install")
-	if err != nil || code != 6 || !strings.Contains(out, "refuses the password") || !strings.Contains(out, "secrets rotate mysql_root mysql_fate") {
+	if err != nil || code != 6 || !strings.Contains(out, "refuses the password") ||
+		!strings.Contains(out, "secrets rotate mysql_root mysql_fate") {
 		b.t.Errorf("install with a changed password: exit status %d, %v\n%s", code, err, out)
 	}
 	b.t.Logf("the refusal:\n%s", out)
@@ -91,7 +95,8 @@ func (b bench) uninstallToTheEnd(host string) {
 	b.checkOperatorFiles("after an uninstall", host)
 	out, code, err := b.try(host, later, "uninstall", "--verify")
 	if err != nil || code != 3 || !strings.Contains(out, "/data/projects/common/fate-installer/secrets.json") {
-		b.t.Errorf("uninstall --verify does not tell that the passwords are kept: exit status %d, %v\n%s", code, err, out)
+		b.t.Errorf("uninstall --verify does not tell that the passwords are kept: exit status %d, %v\n%s", code, err,
+			out)
 	}
 	out = b.run(host, later, "uninstall", "--purge-data", "--yes")
 	if strings.Contains(out, "  kept ") || !strings.Contains(out, ", 0 kept, 0 left") {
@@ -100,5 +105,6 @@ func (b bench) uninstallToTheEnd(host string) {
 	if out := b.run(host, installerFile, "uninstall", "--verify"); !strings.Contains(out, "0 installed items remain") {
 		b.t.Errorf("uninstall --verify after everything was removed:\n%s", out)
 	}
-	b.run(host, "sh", "-c", "! ls -d /tmp/hsperfdata_app /tmp/tomcat.8080.* /data/projects/common/supervisord 2>/dev/null")
+	b.run(host, "sh", "-c", "! ls -d /tmp/hsperfdata_app /tmp/tomcat.8080.* /data/projects/common/supervisord "+
+		"2>/dev/null")
 }

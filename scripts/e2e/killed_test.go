@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// How often each command is killed. With the installs of TestKilledInstall, the upgrades of TestUpgradeFromFormerGeneration
-// and the rotations of TestSecretsRotateKilled it is about sixty times in make test, and a thousand with make e2e-long.
+// How often each command is killed. With the installs of TestKilledInstall, the upgrades of
+// TestUpgradeFromFormerGeneration and the rotations of TestSecretsRotateKilled it is about sixty times in make test,
+// and a thousand with make e2e-long.
 var (
 	replacementKills = repeats(0, 140) // of upgrade, and as many of rollback
 	secretKills      = repeats(0, 100)
@@ -106,8 +107,8 @@ type killer struct {
 	kills  int
 }
 
-// after is a random moment within a command: early ones are the more likely, since a run goes on where the one before was
-// killed.
+// after is a random moment within a command: early ones are the more likely, since a run goes on where the one before
+// was killed.
 func (k *killer) after(args []string) time.Duration {
 	whole, ok := k.whole[strings.Join(args, " ")]
 	if !ok {
@@ -146,12 +147,14 @@ func (k *killer) untilDone(b bench, most int, args ...string) (kills int) {
 	b.t.Helper()
 	for kills < most {
 		after := k.after(args)
-		out, code, err := b.try("host", append([]string{"sh", "-c", killLater, "sh", fmt.Sprintf("%.3f", after.Seconds())}, args...)...)
+		out, code, err := b.try("host",
+			append([]string{"sh", "-c", killLater, "sh", fmt.Sprintf("%.3f", after.Seconds())}, args...)...)
 		if err != nil || code != 137 && code != 0 {
 			b.t.Fatalf("%s to be killed after %v ended with %d (%v):\n%s", args, after, code, err, out)
 		}
 		lines := strings.Split(strings.TrimSpace(out), "\n")
-		b.t.Logf("%s, killed after %.1f s: exit status %d; last words: %s", strings.Join(args, " "), after.Seconds(), code, lines[len(lines)-1])
+		b.t.Logf("%s, killed after %.1f s: exit status %d; last words: %s", strings.Join(args, " "), after.Seconds(),
+			code, lines[len(lines)-1])
 		if code == 0 {
 			return kills
 		}
@@ -188,7 +191,8 @@ type look struct {
 }
 
 // notLook is in no look: what programs write, and times.
-var notLook = slices.Concat(notInstalled, []string{"/etc/*-", "*/model_local_cache", "*/fateflow/jobs", "*/logs", "*/mysql/*/conf/*.pid"})
+var notLook = slices.Concat(notInstalled, []string{"/etc/*-", "*/model_local_cache", "*/fateflow/jobs", "*/logs",
+	"*/mysql/*/conf/*.pid"})
 
 // slotTime is in the names of what an upgrade keeps.
 var slotTime = regexp.MustCompile(`\d{8}T\d{6}\.\d{3}Z`)
@@ -197,8 +201,10 @@ var slotTime = regexp.MustCompile(`\d{8}T\d{6}\.\d{3}Z`)
 func (b bench) look() look {
 	b.t.Helper()
 	l := look{files: b.contents("host", installed, notLook...)}
-	for line := range strings.Lines(b.run("host", "find", "/data/projects/data", "/data/projects/common/fate-installer", "-maxdepth", "2",
-		"-not", "-path", "*/mysql/*", "-not", "-path", "*/backup/*", "-not", "-path", "*/history/*", "-printf", `%p\t%y %m %u:%g\n`)) {
+	for line := range strings.Lines(b.run("host", "find", "/data/projects/data", "/data/projects/common/fate-installer",
+		"-maxdepth", "2",
+		"-not", "-path", "*/mysql/*", "-not", "-path", "*/backup/*", "-not", "-path", "*/history/*", "-printf",
+		`%p\t%y %m %u:%g\n`)) {
 		path, what, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		path = slotTime.ReplaceAllString(path, "TIME")
 		for l.files[path] != "" {
@@ -228,9 +234,11 @@ func (b bench) sameLook(what string, want look) {
 	b.checkSame(what+": files", want.files, got.files)
 	b.checkSame(what+": database", want.rows, got.rows)
 	if !slices.Equal(want.programs, got.programs) || want.jobs != got.jobs {
-		b.t.Errorf("%s: programs %q, %d rows of jobs; undisturbed %q, %d", what, got.programs, got.jobs, want.programs, want.jobs)
+		b.t.Errorf("%s: programs %q, %d rows of jobs; undisturbed %q, %d", what, got.programs, got.jobs,
+			want.programs, want.jobs)
 	}
-	if out, code, err := b.try("host", installerFile, "svc", "status", "-o", "json"); err != nil || strings.Contains(out, `"interrupted"`) {
+	if out, code, err := b.try("host", installerFile, "svc", "status", "-o", "json"); err != nil ||
+		strings.Contains(out, `"interrupted"`) {
 		b.t.Errorf("%s: svc status, exit status %d (%v), says that a change was interrupted:\n%s", what, code, err, out)
 	}
 	if b.t.Failed() {

@@ -47,7 +47,8 @@ func TestForgettingMiddle(t *testing.T) {
 	}
 	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1", "middle=192.168.2.1")
 	b.addPackages("middle", nftables...)
-	b.run("middle", "sh", "-ec", `for key in all default host0; do echo 0 >/proc/sys/net/ipv4/conf/$key/send_redirects; done
+	b.run("middle", "sh", "-ec",
+		`for key in all default host0; do echo 0 >/proc/sys/net/ipv4/conf/$key/send_redirects; done
 		echo 1 >/proc/sys/net/ipv4/ip_forward
 		nft add table inet site
 		nft 'add chain inet site forward { type filter hook forward priority 0; policy drop; }'
@@ -57,7 +58,8 @@ func TestForgettingMiddle(t *testing.T) {
 		echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose
 		echo `+idleLimit+` >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established`)
 	for host, other := range map[string]string{"host": "192.168.1.1", "guest": "192.168.0.1"} {
-		b.run(host, "sh", "-ec", `for key in all default host0; do echo 0 >/proc/sys/net/ipv4/conf/$key/accept_redirects; done
+		b.run(host, "sh", "-ec",
+			`for key in all default host0; do echo 0 >/proc/sys/net/ipv4/conf/$key/accept_redirects; done
 			ip route add `+other+`/32 via 192.168.2.1 dev host0`)
 	}
 	b.install("host", "--role", "host", "--party", "10000", "--peer", "192.168.1.1:9370")
@@ -83,7 +85,8 @@ func TestForgettingMiddle(t *testing.T) {
 			b.run(host, "sh", "-c", "echo 7200 >/proc/sys/net/ipv4/tcp_keepalive_time")
 		}
 		out, code, err := b.try("guest", "fate-installer", "party", "test", "--idle", jobSilence+"s")
-		want := "something on the way forgets a connection that is idle for 1m50s; with a keepalive packet each minute it keeps it"
+		want := "something on the way forgets a connection that is idle for 1m50s; with a keepalive packet each " +
+			"minute it keeps it"
 		if err != nil || code != 0 || !strings.Contains(out, want) {
 			b.t.Errorf("party test --idle: exit status %d (%v), want 0 and %q\n%s", code, err, want, out)
 		}

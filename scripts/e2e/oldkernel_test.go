@@ -18,10 +18,11 @@ import (
 const oldKernelFile = "/root/oldkernel"
 
 // oldKernelUnit has systemd start the supervisor so, too; what the supervisor starts inherits it.
-const oldKernelUnit = "[Service]\nExecStart=\nExecStart=" + oldKernelFile + " " + programFile + " --base /data svc run\n"
+const oldKernelUnit = "[Service]\nExecStart=\nExecStart=" + oldKernelFile + " " + programFile +
+	" --base /data svc run\n"
 
-// TestOldKernel installs a party whose installer, supervisor and programs have no system call that Linux 3.10, the kernel
-// of CentOS 7, does not have. The host's own systemd has all of them.
+// TestOldKernel installs a party whose installer, supervisor and programs have no system call that Linux 3.10, the
+// kernel of CentOS 7, does not have. The host's own systemd has all of them.
 func TestOldKernel(t *testing.T) {
 	t.Parallel()
 	if !seccomp.Supported() {
@@ -115,7 +116,8 @@ func (b bench) runOld(host string, args ...string) string {
 // checkFiltered wants the supervisor and its programs to have a filter of system calls.
 func (b bench) checkFiltered(host string, programs map[string]program) {
 	b.t.Helper()
-	pids := map[string]string{"the supervisor": strings.TrimSpace(b.run(host, "systemctl", "show", "--property=MainPID", "--value", "fate-supervisor"))}
+	pids := map[string]string{"the supervisor": strings.TrimSpace(b.run(host, "systemctl", "show", "--property=MainPID",
+		"--value", "fate-supervisor"))}
 	for name, p := range programs {
 		pids[name] = strconv.Itoa(p.PID)
 	}

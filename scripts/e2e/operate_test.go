@@ -35,7 +35,8 @@ func TestOperate(t *testing.T) {
 		b.checkReady("host", modulesOfParty...)
 	})
 	b.step("minimal test", func(b bench) {
-		if out := b.run("host", "fate-installer", "test", "min"); !strings.Contains(out, "hetero SecureBoost: auc 0.") || !strings.Contains(out, "passed in") {
+		if out := b.run("host", "fate-installer", "test", "min"); !strings.Contains(out,
+			"hetero SecureBoost: auc 0.") || !strings.Contains(out, "passed in") {
 			b.t.Errorf("test min:\n%s", out)
 		}
 	})
@@ -67,15 +68,18 @@ func TestOperate(t *testing.T) {
 		b.run("host", "test", "-e", "/data/projects/fate/common/mysql/mariadb-10.11.99/bin/mariadbd")
 	})
 	b.step("back", func(b bench) {
-		if out, code, err := b.try("host", "fate-installer", "rollback"); err != nil || code != 2 || !strings.Contains(out, "--yes") {
+		if out, code, err := b.try("host", "fate-installer", "rollback"); err != nil || code != 2 ||
+			!strings.Contains(out, "--yes") {
 			b.t.Errorf("rollback of the database without consent: exit status %d, %v\n%s", code, err, out)
 		}
 		b.run("host", "fate-installer", "rollback", "--yes")
 		b.checkReady("host", modulesOfParty...)
 		b.checkVersion("2.5.3")
 		b.checkOperatorFiles("after a rollback", "host")
-		if now := b.jobs("host"); now != jobs+2 && now != jobs+4 { // one job is a row for each side, and a second one may be tried
-			b.t.Errorf("%d rows of jobs, and %d before the upgrade: that of the upgrade's test is still there, or that of the rollback's is not", now, jobs)
+		// one job is a row for each side, and a second one may be tried
+		if now := b.jobs("host"); now != jobs+2 && now != jobs+4 {
+			b.t.Errorf("%d rows of jobs, and %d before the upgrade: that of the upgrade's test is still there, or "+
+				"that of the rollback's is not", now, jobs)
 		}
 	})
 	b.step("nothing remains", func(b bench) {
@@ -86,7 +90,8 @@ func TestOperate(t *testing.T) {
 // checkVersion wants an eggroll of that version to be what is installed.
 func (b bench) checkVersion(version string) {
 	b.t.Helper()
-	if site := b.run("host", "cat", "/data/projects/common/fate-installer/site.json"); !strings.Contains(site, `"`+version+`"`) {
+	if site := b.run("host", "cat", "/data/projects/common/fate-installer/site.json"); !strings.Contains(site,
+		`"`+version+`"`) {
 		b.t.Errorf("eggroll %s is not installed:\n%s", version, site)
 	}
 }
@@ -95,13 +100,16 @@ func (b bench) checkVersion(version string) {
 func (b bench) checkDiagnosis(host string) {
 	b.t.Helper()
 	b.run(host, "fate-installer", "diagnose", "--out", "/root/diagnosis.tar.gz")
-	b.run(host, "sh", "-c", "mkdir /root/diagnosis && tar -C /root/diagnosis --strip-components 1 -xzf /root/diagnosis.tar.gz")
+	b.run(host, "sh", "-c", "mkdir /root/diagnosis && tar -C /root/diagnosis --strip-components 1 -xzf "+
+		"/root/diagnosis.tar.gz")
 	var secrets map[string]string
-	if err := json.Unmarshal([]byte(b.run(host, "cat", "/data/projects/common/fate-installer/secrets.json")), &secrets); err != nil {
+	if err := json.Unmarshal([]byte(b.run(host, "cat", "/data/projects/common/fate-installer/secrets.json")),
+		&secrets); err != nil {
 		b.t.Fatal(err)
 	}
 	for name, secret := range secrets {
-		if out, code, err := b.try(host, "grep", "-rlF", "-e", secret, "/root/diagnosis"); err != nil || code != 1 || secret == "" {
+		if out, code, err := b.try(host, "grep", "-rlF", "-e", secret, "/root/diagnosis"); err != nil || code != 1 ||
+			secret == "" {
 			b.t.Errorf("the password %s is in the diagnosis: %s %v", name, out, err)
 		}
 	}
@@ -113,7 +121,8 @@ func (b bench) checkDiagnosis(host string) {
 	b.run(host, "test", "-s", "/root/diagnosis/config/data/projects/fate/conf/service_conf.yaml")
 }
 
-// nextAppliance is the demo's appliance with later versions of eggroll and the database, built once per run of the tests.
+// nextAppliance is the demo's appliance with later versions of eggroll and the database, built once per run of the
+// tests.
 var nextAppliance = sync.OnceValues(func() (string, error) {
 	file, err := demoAppliance()
 	if err != nil {
@@ -136,7 +145,8 @@ var nextAppliance = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	out := filepath.Join(dir, "next")
-	text, err := exec.Command(program, "bundle", "build", "--level", "1", "--lock", nextLock, "--out", out).CombinedOutput()
+	text, err := exec.Command(program, "bundle", "build", "--level", "1", "--lock",
+		nextLock, "--out", out).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("bundle build: %w\n%s", err, text)
 	}

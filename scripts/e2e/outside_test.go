@@ -90,7 +90,8 @@ func (b bench) outsideByStatements() {
 // outsideInstall installs without any account but the service's.
 func (b bench) outsideInstall() {
 	b.shows("host", []string{"8.0.15, as fate@192.168.0.1, encrypted with TLS", "max_connections 151",
-		"enough; there already: fate@192.168.0.1", "0 refused"}, installerFile, "check", "--all", "--config", outsideFile)
+		"enough; there already: fate@192.168.0.1", "0 refused"}, installerFile, "check", "--all",
+		"--config", outsideFile)
 	b.install("host", "--config", outsideFile)
 	b.checkReady("host", withoutDatabase()...)
 	b.toy("host")
@@ -140,7 +141,8 @@ func (b bench) outsideUninstalled() {
 // outsideByAccount installs with an account of least rights, which may not read the server's table of accounts.
 func (b bench) outsideByAccount() {
 	const account = "'installer'@'192.168.0.1'"
-	b.sql(root, append([]string{"CREATE USER " + account + " IDENTIFIED BY 'Installer-1';"}, rightsOfDBA(account)...)...)
+	b.sql(root, append([]string{"CREATE USER " + account + " IDENTIFIED BY 'Installer-1';"},
+		rightsOfDBA(account)...)...)
 	b.write("host", outsideFile, outsideCluster+"mysql: {user: installer, passwd: Installer-1}\n")
 	b.shows("host", []string{"8.0.15, as installer@192.168.0.1, encrypted with TLS", "enough; there already: none"},
 		installerFile, "check", "--all", "--config", outsideFile)
@@ -190,7 +192,8 @@ func (b bench) startServer(host string) {
 	if err := b.CopyTo(b.t.Context(), client, host, clientFile); err != nil {
 		b.t.Fatal(err)
 	}
-	b.run(host, "env", "LD_LIBRARY_PATH="+serverTree+"/"+mysqlserver.LibraryDir, serverTree+"/bin/mysqld", "--no-defaults",
+	b.run(host, "env", "LD_LIBRARY_PATH="+serverTree+"/"+mysqlserver.LibraryDir, serverTree+"/bin/mysqld",
+		"--no-defaults",
 		"--initialize-insecure", "--user=root", "--datadir=/var/lib/mysql/data")
 	b.serve(host)
 }
@@ -198,8 +201,10 @@ func (b bench) startServer(host string) {
 // serve starts the server and waits until its administrator can log in.
 func (b bench) serve(host string) {
 	b.t.Helper()
-	b.run(host, "systemd-run", "--unit=outside-mysql", "--setenv=LD_LIBRARY_PATH="+serverTree+"/"+mysqlserver.LibraryDir,
-		serverTree+"/bin/mysqld", "--no-defaults", "--user=root", "--datadir=/var/lib/mysql/data", "--socket="+serverSocket,
+	b.run(host, "systemd-run", "--unit=outside-mysql", "--setenv=LD_LIBRARY_PATH="+serverTree+"/"+
+		mysqlserver.LibraryDir,
+		serverTree+"/bin/mysqld", "--no-defaults", "--user=root", "--datadir=/var/lib/mysql/data",
+		"--socket="+serverSocket,
 		"--skip-name-resolve", "--mysqlx=0")
 	b.await("the outside server answers", func() bool {
 		err := b.Run(b.t.Context(), host, lab.Cmd{

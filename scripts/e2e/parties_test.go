@@ -25,7 +25,8 @@ func TestTwoParties(t *testing.T) {
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1", "exchange=192.168.0.88")
-	b.run("host", installerFile, "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1", "--exchange", "192.168.0.88",
+	b.run("host", installerFile, "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1", "--exchange",
+		"192.168.0.88",
 		"--tls", "host,exchange", "--polling", "guest", "--out", "/root/cluster.yaml")
 	b.run("host", installerFile, "--config", "/root/cluster.yaml", "keys", "--out", "/root/keys")
 	b.carry("/root/cluster.yaml", "host", "guest", "exchange")
@@ -65,7 +66,8 @@ func TestExchange(t *testing.T) {
 		}
 		b.awaitReady("exchange", "fate-rollsite")
 		b.await("a job gets through again", func() bool {
-			_, code, err := b.try("host", "fate-installer", "test", "toy", "--guest", "10000", "--host", "9999", "--timeout", "30s")
+			_, code, err := b.try("host", "fate-installer", "test", "toy", "--guest", "10000", "--host", "9999",
+				"--timeout", "30s")
 			return err == nil && code == 0
 		})
 	})

@@ -5,17 +5,19 @@ package e2e
 import "strings"
 
 // rootTrees are the directories below the base that SECURITY.md lists.
-const rootTrees = "/data/projects/common/supervisord /data/projects/common/tools /data/projects/common/fate-installer /data/logs/supervisord"
+const rootTrees = "/data/projects/common/supervisord /data/projects/common/tools " +
+	"/data/projects/common/fate-installer /data/logs/supervisord"
 
-// rootPaths walks, on the host, what root runs and obeys below the base directory, and every directory on the way to it:
-// the service user can neither write nor rename any of them. No process of root's runs a program, or has a library, from
-// below the base.
+// rootPaths walks, on the host, what root runs and obeys below the base directory, and every directory on the way to
+// it: the service user can neither write nor rename any of them. No process of root's runs a program, or has a library,
+// from below the base.
 func (r rows) rootPaths() {
 	out := r.run("host", "sh", "-c", `find `+rootTrees+` |
 	while read -r at; do while [ "$at" != / ]; do echo "$at"; at=$(dirname "$at"); done; done | sort -u |
 	while read -r at; do stat -c '%U:%G %a %n' "$at"; done`)
 	r.t.Logf("what root runs and obeys:\n%s", out)
-	for _, want := range []string{"supervisord.conf", "supervisord.d/fate-rollsite.conf", "service.sh", "run/supervisor.sock"} {
+	for _, want := range []string{"supervisord.conf", "supervisord.d/fate-rollsite.conf", "service.sh",
+		"run/supervisor.sock"} {
 		if !strings.Contains(out, " /data/projects/common/supervisord/"+want+"\n") {
 			r.t.Errorf("%s is not among them", want)
 		}

@@ -53,7 +53,8 @@ func TestSecretsRotateKilled(t *testing.T) {
 		whole[1] = b.rotate("main", "changed    mysql_fate", from...)
 		now := b.checkReady("main", mainModules...)
 		for program, restarted := range map[string]bool{
-			"fate-clustermanager": true, "fate-fateflow": true, "fate-nodemanager": false, "fate-rollsite": false, "fate-fateboard": false,
+			"fate-clustermanager": true, "fate-fateflow": true, "fate-nodemanager": false, "fate-rollsite": false,
+			"fate-fateboard": false,
 		} {
 			if got := now[program].PID != pids[program].PID; got != restarted {
 				b.t.Errorf("%s: restarted %v, want %v", program, got, restarted)
@@ -126,7 +127,8 @@ func TestSecretsRotateRegistry(t *testing.T) {
 	t.Parallel()
 	b := newBenchWith(t, mysqlAppliance, installerFile, "main=192.168.0.1", "second=192.168.0.2")
 	b.run("main", installerFile, "init", "--host", "10000:192.168.0.1", "--host-nodes", "192.168.0.1",
-		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1", "--guest", "9999:192.168.1.1", "--out", "/root/cluster.yaml")
+		"--host-flows", "192.168.0.1,192.168.0.2", "--host-zookeeper", "192.168.0.1", "--guest", "9999:192.168.1.1",
+		"--out", "/root/cluster.yaml")
 	b.carry("/root/cluster.yaml", "main", "second")
 	for _, host := range []string{"main", "second"} {
 		b.install(host, "--config", "/root/cluster.yaml")

@@ -11,10 +11,10 @@ import (
 // venvPython is what the service user runs its attacks with.
 const venvPython = "/data/projects/fate/common/python/venv/bin/python"
 
-// socketClient is a client of the supervisor's socket: "rpc METHOD ARGUMENT..."; "multicall N METHOD ARGUMENT...", which
-// prints how much text came and how many calls were refused; "hold N PATH", which keeps N connections open until it is
-// killed, and prints what the last of them was answered; or "slow N", which sends N headers, a byte now and then, until
-// none is taken any more.
+// socketClient is a client of the supervisor's socket: "rpc METHOD ARGUMENT..."; "multicall N METHOD ARGUMENT...",
+// which prints how much text came and how many calls were refused; "hold N PATH", which keeps N connections open until
+// it is killed, and prints what the last of them was answered; or "slow N", which sends N headers, a byte now and then,
+// until none is taken any more.
 const socketClient = `
 import socket, sys, time, http.client, xmlrpc.client
 PATH = "/data/projects/common/supervisord/run/supervisor.sock"
@@ -133,13 +133,15 @@ while :; do mv bin .bin; ln -s /root/target bin; rm bin; mv .bin bin; done 2>/de
 	r.run("host", "sh", "-c", "systemd-run -q --unit=exchange --uid=app sh /home/app/exchange.sh")
 	codes := map[int]int{}
 	for range repeats(10, 40) {
-		_, code, err := r.try("host", "timeout", "120", installerFile, "install", "--role", "host", "--party", "10000", "--force-config", "--mode", "config")
+		_, code, err := r.try("host", "timeout", "120", installerFile, "install", "--role", "host", "--party", "10000",
+			"--force-config", "--mode", "config")
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		codes[code]++
 	}
-	r.run("host", "sh", "-c", "systemctl stop exchange; cd /data/projects/fate; [ -d .bin ] && { rm -f bin; mv .bin bin; }; true")
+	r.run("host", "sh", "-c", "systemctl stop exchange; cd /data/projects/fate; [ -d .bin ] && { rm -f bin; mv .bin "+
+		"bin; }; true")
 	r.t.Logf("installs while app exchanges fate/bin with a link to /root/target, by exit status: %v", codes)
 	if out := r.run("host", "sh", "-c", "find /root/target -mindepth 1; find /root -xdev -user app"); out != "" {
 		r.t.Errorf("root's directory has\n%s", out)
@@ -177,10 +179,12 @@ func (r rows) multicall() {
 	r.as("root", peak)
 	const log = "/data/logs/fate/eggroll/bootstrap.rollsite.out"
 	r.want("app", "head -c 1000000 /dev/urandom | od -x >>"+log, 0, "")
-	out := r.want("app", venvPython+" /home/app/client.py multicall 1000 supervisor.readProcessStdoutLog fate-rollsite 0 0", 0,
+	out := r.want("app", venvPython+
+		" /home/app/client.py multicall 1000 supervisor.readProcessStdoutLog fate-rollsite 0 0", 0,
 		"not called, since the answers to the calls before it have more than 12582912 bytes")
 	var answers, mib int
-	if _, err := fmt.Sscanf(out, "%d answers, %d MiB", &answers, &mib); err != nil || answers < 2 || mib < 8 || mib > 12 {
+	if _, err := fmt.Sscanf(out, "%d answers, %d MiB", &answers, &mib); err != nil || answers < 2 || mib < 8 ||
+		mib > 12 {
 		r.t.Errorf("the answer is not near its bound: %s, %v", out, err)
 	}
 	r.want("app", ": >"+log, 0, "")
@@ -192,7 +196,8 @@ func (r rows) multicall() {
 }
 
 func (r rows) connections() {
-	r.run("host", "sh", "-c", "systemd-run -q --unit=hold --uid=app --property=StandardOutput=file:/tmp/hold "+venvPython+" /home/app/client.py hold 128 /logtail/fate-rollsite")
+	r.run("host", "sh", "-c", "systemd-run -q --unit=hold --uid=app --property=StandardOutput=file:/tmp/hold "+
+		venvPython+" /home/app/client.py hold 128 /logtail/fate-rollsite")
 	r.await("the connections are taken", func() bool { return r.succeeds("host", "test -s /tmp/hold") })
 	r.want("app", "cat /tmp/hold", 0, "")
 	r.want("app", programFile+" svc status 2>&1", 1, "connections to the supervisor")
@@ -203,7 +208,8 @@ func (r rows) connections() {
 
 // slowHeaders has the service user send headers that do not end, on all the connections that it may have.
 func (r rows) slowHeaders() {
-	r.run("host", "sh", "-c", "systemd-run -q --unit=slow --uid=app --property=StandardOutput=file:/tmp/slow "+venvPython+" /home/app/client.py slow 32")
+	r.run("host", "sh", "-c", "systemd-run -q --unit=slow --uid=app --property=StandardOutput=file:/tmp/slow "+
+		venvPython+" /home/app/client.py slow 32")
 	r.await("the headers are sent", func() bool { return r.succeeds("host", "grep -q slow /tmp/slow") })
 	r.want("root", "timeout 60 fate-installer svc status", 0, "fate-rollsite")
 	r.await("the slow clients are cut off", func() bool { return r.succeeds("host", "grep -q taken /tmp/slow") })
@@ -224,46 +230,54 @@ for name, text in {
 	r.want("root", venvPython+" /root/hostile.py", 0, "")
 	const cluster, lock = " config check --config ", " bundle build --out /root/hostile.out --lock "
 	for _, c := range []struct{ args, text string }{
-		{cluster + "/root/deep.yaml", "collections are inside one another"}, {cluster + "/root/aliases.yaml", "/root/aliases.yaml"},
-		{cluster + "/root/wide.yaml", "/root/wide.yaml"}, {lock + "/root/deep.lock.yaml", "collections are inside one another"},
-		{lock + "/root/aliases.lock.yaml", "/root/aliases.lock.yaml"}, {lock + "/root/braces.lock.yaml", "/root/braces.lock.yaml"},
+		{cluster + "/root/deep.yaml", "collections are inside one another"},
+		{cluster + "/root/aliases.yaml", "/root/aliases.yaml"},
+		{cluster + "/root/wide.yaml", "/root/wide.yaml"}, {lock + "/root/deep.lock.yaml",
+			"collections are inside one another"},
+		{lock + "/root/aliases.lock.yaml", "/root/aliases.lock.yaml"},
+		{lock + "/root/braces.lock.yaml", "/root/braces.lock.yaml"},
 	} {
 		r.want("root", "ulimit -v 4000000; "+programFile+c.args+" 2>&1", 2, c.text)
 	}
 	r.terminated(cluster, lock)
 }
 
-// terminated ends the program while it reads a hostile file, and while it waits for the rest of one. What is deaf to TERM is
-// killed, which gives another exit status.
+// terminated ends the program while it reads a hostile file, and while it waits for the rest of one. What is deaf to
+// TERM is killed, which gives another exit status.
 func (r rows) terminated(commands ...string) {
 	for _, after := range []string{"0.01", "0.03", "0.1", "0.3"} {
 		for i, args := range commands {
 			file := []string{"/root/wide.yaml", "/root/wide.lock.yaml"}[i]
-			_, code, err := r.try("host", "sh", "-c", fmt.Sprintf("timeout -s TERM -k 30 %s %s%s%s", after, programFile, args, file))
+			_, code, err := r.try("host", "sh", "-c", fmt.Sprintf("timeout -s TERM -k 30 %s %s%s%s", after,
+				programFile, args, file))
 			if err != nil || code == 137 {
 				r.t.Errorf("TERM after %s s does not end%s%s: exit status %d, %v", after, args, file, code, err)
 			}
 		}
 	}
 	r.want("root", "mkfifo /root/fifo; (head -c 100 /root/deep.yaml; exec sleep 90) >/root/fifo 2>/dev/null & "+
-		"timeout -s TERM -k 30 1 "+programFile+" config check --config - </root/fifo 2>&1; code=$?; kill $!; exit $code", 124, "")
+		"timeout -s TERM -k 30 1 "+programFile+
+		" config check --config - </root/fifo 2>&1; code=$?; kill $!; exit $code", 124, "")
 }
 
 func (r rows) unsigned() {
 	r.want("root", installerFile+" bundle verify 2>&1", 0, "not signed")
-	r.want("root", installerFile+" install --role host --party 10000 --require-signature 2>&1", 2, "no public key is known")
+	r.want("root", installerFile+" install --role host --party 10000 --require-signature 2>&1", 2,
+		"no public key is known")
 }
 
 // signed checks signatures with the installed program, which is trusted: the medium's own program may say anything.
 func (r rows) signed() {
 	const verify = programFile + " bundle verify --pubkey /root/%s.pub /root/%s 2>&1"
-	r.want("root", "cd /root && for k in maker other; do "+programFile+" bundle keygen --no-password --out $k || exit; done", 0, "")
+	r.want("root", "cd /root && for k in maker other; do "+programFile+
+		" bundle keygen --no-password --out $k || exit; done", 0, "")
 	r.want("root", programFile+" bundle sign --key /root/maker.key --out /root/signed "+installerFile, 0, "")
 	r.want("root", fmt.Sprintf(verify, "maker", "signed"), 0, "signed with key ")
 	r.want("root", fmt.Sprintf(verify, "other", "signed"), 4, ", not with ")
 	r.want("root", fmt.Sprintf(verify, "maker", "fate-installer"), 4, "it is not signed")
 	r.want("root", "/root/signed install --role host --party 10000 --pubkey /root/other.pub 2>&1", 4, ", not with ")
-	r.want("root", "cp /root/signed /root/replaced && printf x | dd of=/root/replaced bs=1 seek=1000000 conv=notrunc", 0, "")
+	r.want("root", "cp /root/signed /root/replaced && printf x | dd of=/root/replaced bs=1 seek=1000000 conv=notrunc",
+		0, "")
 	r.want("root", fmt.Sprintf(verify, "maker", "replaced"), 4, "program")
 	r.want("root", programFile+" bundle sign --key /root/other.key --out /root/resigned /root/signed && "+
 		fmt.Sprintf(verify, "maker", "resigned"), 4, ", not with ")
@@ -315,7 +329,8 @@ for kind in ("zip", "deb"):
     open("/root/a/%s.lock.yaml" % kind, "w").write("schema: 1\nrelease: {fate: 1.11.4, platform: linux/amd64}\ncomponents:\n  - {name: a, version: 1, sources: [{path: a.%s}]}\n" % kind)
 `)
 	r.want("root", venvPython+" /root/make.py", 0, "")
-	build := "cd /root/a && " + programFile + " bundle lock %[1]s.lock.yaml 2>&1 && " + programFile + " bundle build --lock %[1]s.lock.yaml --out /root/a/out 2>&1"
+	build := "cd /root/a && " + programFile + " bundle lock %[1]s.lock.yaml 2>&1 && " + programFile +
+		" bundle build --lock %[1]s.lock.yaml --out /root/a/out 2>&1"
 	for kind, text := range map[string]string{"zip": "shares its data with entry", "deb": "second data member"} {
 		out, code := r.as("root", fmt.Sprintf(build, kind))
 		if code == 0 || !strings.Contains(out, text) {

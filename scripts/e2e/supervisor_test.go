@@ -43,12 +43,13 @@ autorestart=true
 
 var chained = []string{"first", "middle", "last"}
 
-// TestSupervisor has the supervisor run under a real systemd: it starts programs at boot, as each becomes ready, and they
-// outlive every way in which it can end but the one that is meant to stop them.
+// TestSupervisor has the supervisor run under a real systemd: it starts programs at boot, as each becomes ready, and
+// they outlive every way in which it can end but the one that is meant to stop them.
 func TestSupervisor(t *testing.T) {
 	t.Parallel()
 	b := newBenchWith(t, bareProgram, programFile, "host=192.168.0.1")
-	b.write("host", supervisorDir+"supervisord.conf", "[supervisord]\nlogfile=/data/logs/supervisord/supervisord.log\n[include]\nfiles=supervisord.d/*.conf\n")
+	b.write("host", supervisorDir+"supervisord.conf",
+		"[supervisord]\nlogfile=/data/logs/supervisord/supervisord.log\n[include]\nfiles=supervisord.d/*.conf\n")
 	b.write("host", supervisorDir+"supervisord.d/chain.conf", chain())
 	mainPID := func(b bench) string {
 		return strings.TrimSpace(b.run("host", "systemctl", "show", "--property=MainPID", "--value", "fate-supervisor"))
@@ -60,7 +61,8 @@ func TestSupervisor(t *testing.T) {
 		if gap := programs["last"].Started.Sub(programs["middle"].Started); gap < middleDelay {
 			b.t.Errorf("last was started %v after middle, which becomes ready after %v", gap, middleDelay)
 		}
-		if kind := strings.TrimSpace(b.run("host", "systemctl", "show", "--property=Type,KillMode,LimitNOFILE,Restart,UnitFileState", "fate-supervisor")); kind !=
+		if kind := strings.TrimSpace(b.run("host", "systemctl", "show",
+			"--property=Type,KillMode,LimitNOFILE,Restart,UnitFileState", "fate-supervisor")); kind !=
 			"Type=notify\nRestart=always\nLimitNOFILE=1048576\nKillMode=process\nUnitFileState=enabled" {
 			b.t.Errorf("systemd knows the unit as\n%s", kind)
 		}
@@ -97,11 +99,15 @@ func TestSupervisor(t *testing.T) {
 	b.step("a restart that is interrupted by SIGKILL is finished", func(b bench) {
 		before := b.checkReady("host", chained...)
 		b.write("host", supervisorDir+"supervisord.d/slow.conf",
-			"[program:slow]\ncommand=/bin/sh -c \"trap '' TERM; echo deaf; while :; do sleep 1; done\"\nready_log=deaf\nstopwaitsecs=5\n")
+			"[program:slow]\ncommand=/bin/sh -c \"trap '' TERM; echo deaf; while :; do sleep 1; "+
+				"done\"\nready_log=deaf\nstopwaitsecs=5\n")
 		b.run("host", "fate-installer", "svc", "update")
 		pid := b.awaitReady("host", append([]string{"slow"}, chained...)...)["slow"].PID
 		b.run("host", "systemd-run", "--unit=restart", "fate-installer", "svc", "restart", "slow")
-		b.await("slow is being stopped", func() bool { programs, _ := b.status("host"); return programs["slow"].State == "STOPPING" })
+		b.await("slow is being stopped", func() bool {
+			programs, _ := b.status("host")
+			return programs["slow"].State == "STOPPING"
+		})
 		b.run("host", "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "fate-supervisor")
 		b.await("slow has a new process", func() bool {
 			programs, _ := b.status("host")
@@ -120,12 +126,15 @@ func TestSupervisor(t *testing.T) {
 		}
 		programs, code := b.status("host")
 		for _, name := range []string{"middle", "last"} {
-			if p := programs[name]; code != 3 || p.State != "RUNNING" || p.Ready || p.Why != "degraded: first is stopped" {
+			if p := programs[name]; code != 3 || p.State != "RUNNING" || p.Ready ||
+				p.Why != "degraded: first is stopped" {
 				b.t.Errorf("svc status: exit status %d, %s is %+v", code, name, p)
 			}
 		}
 		out, code, _ = b.try("host", "fate-installer", "svc", "why", "last")
-		for _, want := range []string{"cannot work: it needs middle", "cannot work: it needs first", "first is stopped since ", ", by root: /usr/local/bin/fate-installer svc stop first", "what to do: fate-installer svc start first"} {
+		for _, want := range []string{"cannot work: it needs middle", "cannot work: it needs first",
+			"first is stopped since ", ", by root: /usr/local/bin/fate-installer svc stop first",
+			"what to do: fate-installer svc start first"} {
 			if code != 3 || !strings.Contains(out, want) {
 				b.t.Errorf("svc why last: exit status %d, want %q in\n%s", code, want, out)
 			}
@@ -135,7 +144,8 @@ func TestSupervisor(t *testing.T) {
 		delete(programs, "first")
 		b.checkSamePIDs(before, programs)
 		b.run("host", "fate-installer", "svc", "stop", "--with-dependants", "first")
-		if programs, _ := b.status("host"); programs["last"].State != "STOPPED" || programs["middle"].State != "STOPPED" {
+		if programs, _ := b.status("host"); programs["last"].State != "STOPPED" ||
+			programs["middle"].State != "STOPPED" {
 			b.t.Errorf("after svc stop --with-dependants: %+v", programs)
 		}
 		b.run("host", "fate-installer", "svc", "start", "all")
@@ -150,14 +160,17 @@ func TestSupervisor(t *testing.T) {
 			return code == 0
 		})
 		b.write("host", supervisorDir+"supervisord.d/web.conf",
-			"[program:web]\ncommand="+listener(7003)+"\nready_tcp=127.0.0.1:7003\nautostart=false\nautorestart=true\nstartretries=2\n"+
+			"[program:web]\ncommand="+listener(7003)+
+				"\nready_tcp=127.0.0.1:7003\nautostart=false\nautorestart=true\nstartretries=2\n"+
 				"[program:shop]\ncommand=/bin/sleep 1000000\nautostart=false\ndepends_on=web\n")
 		b.run("host", "fate-installer", "svc", "update")
-		if out, code, _ := b.try("host", "fate-installer", "svc", "start", "shop"); code != 6 || !strings.Contains(out, "shop: depends on web, which is not ready") {
+		if out, code, _ := b.try("host", "fate-installer", "svc", "start", "shop"); code != 6 ||
+			!strings.Contains(out, "shop: depends on web, which is not ready") {
 			b.t.Errorf("svc start shop: exit status %d\n%s", code, out)
 		}
 		out, code, _ := b.try("host", "fate-installer", "svc", "why", "shop")
-		for _, want := range []string{"port 7003: held by pid " + owner, "systemd-socket-activate", "what to do: port 7003 is held by pid " + owner, "Address already in use"} {
+		for _, want := range []string{"port 7003: held by pid " + owner, "systemd-socket-activate",
+			"what to do: port 7003 is held by pid " + owner, "Address already in use"} {
 			if code != 3 || !strings.Contains(out, want) {
 				b.t.Errorf("svc why shop: exit status %d, want %q in\n%s", code, want, out)
 			}
@@ -167,9 +180,11 @@ func TestSupervisor(t *testing.T) {
 		b.checkSamePIDs(before, b.checkReady("host", append([]string{"web", "shop"}, chained...)...))
 	})
 	b.step("an executable that is missing is told at once", func(b bench) {
-		b.write("host", supervisorDir+"supervisord.d/lost.conf", "[program:lost]\ncommand=/opt/lost/bin/lost\nautostart=false\nstartretries=20\n")
+		b.write("host", supervisorDir+"supervisord.d/lost.conf",
+			"[program:lost]\ncommand=/opt/lost/bin/lost\nautostart=false\nstartretries=20\n")
 		b.run("host", "fate-installer", "svc", "update")
-		if out, code, _ := b.try("host", "fate-installer", "svc", "start", "lost"); code != 6 || !strings.Contains(out, "cannot find the program /opt/lost/bin/lost") {
+		if out, code, _ := b.try("host", "fate-installer", "svc", "start", "lost"); code != 6 ||
+			!strings.Contains(out, "cannot find the program /opt/lost/bin/lost") {
 			b.t.Errorf("svc start lost: exit status %d\n%s", code, out)
 		}
 		b.run("host", "rm", supervisorDir+"supervisord.d/lost.conf", supervisorDir+"supervisord.d/web.conf")

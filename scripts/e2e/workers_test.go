@@ -15,9 +15,9 @@ import (
 	"fate-installer/scripts/lab/lab"
 )
 
-// longJob submits a toy job whose workers compute for longer than eggroll's watchers need to notice a fault (two looks at
-// a processor that are 10 s apart, and 20 s of patience), and prints the status it ends with, or the one it has after the
-// given seconds. Arguments: address of FATE-Flow, party, seconds to compute, seconds to wait.
+// longJob submits a toy job whose workers compute for longer than eggroll's watchers need to notice a fault (two looks
+// at a processor that are 10 s apart, and 20 s of patience), and prints the status it ends with, or the one it has
+// after the given seconds. Arguments: address of FATE-Flow, party, seconds to compute, seconds to wait.
 const longJob = `import json, sys, time, urllib.request
 address, party, compute, wait = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 def call(path, body):
@@ -85,9 +85,9 @@ func (b bench) managerSays(host, text string) bool {
 	return strings.Contains(b.run(host, "cat", managerLogFile), text)
 }
 
-// TestWorkers runs long jobs on a host that has none of the programs with which eggroll stops and watches its workers, and
-// proves that the stand-ins notice what the product prevents: the missing programs, and a time zone in the database's URL
-// that is not the host's. make e2e-long runs long jobs with procps and with busybox, too.
+// TestWorkers runs long jobs on a host that has none of the programs with which eggroll stops and watches its workers,
+// and proves that the stand-ins notice what the product prevents: the missing programs, and a time zone in the
+// database's URL that is not the host's. make e2e-long runs long jobs with procps and with busybox, too.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	const bare, full = "192.168.0.1", "192.168.1.1"
@@ -149,7 +149,8 @@ func (b bench) busyboxHost(address string) {
 // upstreamZone gives eggroll the URL of upstream's template, with which no job runs, and has the installer repair it.
 func (b bench) upstreamZone() {
 	before := b.run("full", "cat", eggrollFile)
-	wrong := strings.Replace(before, "connectionTimeZone=UTC&forceConnectionTimeZoneToSession=true", "serverTimezone=Asia/Shanghai", 1)
+	wrong := strings.Replace(before, "connectionTimeZone=UTC&forceConnectionTimeZoneToSession=true",
+		"serverTimezone=Asia/Shanghai", 1)
 	if wrong == before {
 		b.t.Fatalf("eggroll.properties has another URL:\n%s", before)
 	}
@@ -198,7 +199,8 @@ func (b bench) debianTree(names ...string) string {
 	}
 	tree := filepath.Join(dir, "tree")
 	for _, p := range packages {
-		if out, err := exec.Command("dpkg-deb", "--extract", filepath.Join(dir, p.File), tree).CombinedOutput(); err != nil {
+		if out, err := exec.Command("dpkg-deb", "--extract",
+			filepath.Join(dir, p.File), tree).CombinedOutput(); err != nil {
 			b.t.Fatalf("dpkg-deb: %v\n%s", err, out)
 		}
 	}
@@ -214,7 +216,8 @@ func (b bench) addProcps(host string) {
 	if err := errors.Join(err, moreErr); err != nil {
 		b.t.Fatal(err)
 	}
-	for _, file := range append(append(libraries, more...), filepath.Join(tree, "bin/ps"), filepath.Join(tree, "bin/kill")) {
+	for _, file := range append(append(libraries, more...), filepath.Join(tree, "bin/ps"),
+		filepath.Join(tree, "bin/kill")) {
 		target := "/usr/lib"
 		if filepath.Base(filepath.Dir(file)) == "bin" {
 			target = "/usr/bin"
@@ -231,7 +234,8 @@ func (b bench) addProcps(host string) {
 // addBusybox puts busybox on a host under the names of eggroll's tools.
 func (b bench) addBusybox(host string) {
 	b.t.Helper()
-	if err := b.CopyTo(b.t.Context(), filepath.Join(b.debianTree("busybox-static"), "bin/busybox"), host, "/usr/bin/busybox"); err != nil {
+	if err := b.CopyTo(b.t.Context(), filepath.Join(b.debianTree("busybox-static"), "bin/busybox"), host,
+		"/usr/bin/busybox"); err != nil {
 		b.t.Fatal(err)
 	}
 	for _, name := range []string{"ps", "kill", "awk", "grep", "xargs", "which"} {

@@ -28,7 +28,8 @@ var zoneNames = []string{"UTC", "Asia/Shanghai", "America/New_York"}
 // zoneCases are the releases of FATE whose URL is tried, each with the driver in its eggroll's lib. The last is a site
 // that has replaced the driver by a current one.
 var zoneCases = []struct{ fate, driver string }{
-	{"1.5.0", "8.0.16"}, {"1.7.1", "8.0.16"}, {"1.8.0", "8.0.27"}, {"1.9.1", "8.0.28"}, {"1.11.4", "8.0.28"}, {"1.11.4", "8.4.0"},
+	{"1.5.0", "8.0.16"}, {"1.7.1", "8.0.16"}, {"1.8.0", "8.0.27"}, {"1.9.1", "8.0.28"}, {"1.11.4", "8.0.28"},
+	{"1.11.4", "8.4.0"},
 }
 
 // TestTimeZones runs MySQL's real JDBC driver, in each version that a release of eggroll has, with the URL that is
@@ -43,7 +44,8 @@ func TestTimeZones(t *testing.T) {
 	for _, run := range zoneRuns(t) {
 		server, address := run.zone, startZoneServer(t, run)
 		probe := func(driver, jvm, query string) (offsets [3]int, zone string) {
-			cmd := exec.Command("java", "-XX:TieredStopAtLevel=1", "-cp", classes+":"+drivers[driver], "Zones", "jdbc:mysql://"+address+"/test?"+query)
+			cmd := exec.Command("java", "-XX:TieredStopAtLevel=1", "-cp", classes+":"+drivers[driver], "Zones",
+				"jdbc:mysql://"+address+"/test?"+query)
 			cmd.Env = append(os.Environ(), "TZ="+jvm)
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -57,17 +59,20 @@ func TestTimeZones(t *testing.T) {
 		for _, jvm := range zoneNames {
 			for _, c := range zoneCases {
 				offsets, zone := probe(c.driver, jvm, renderedQuery(t, c.fate))
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d s\t%d s\t%d s\t%s\n", c.fate, c.driver, run.database, server, jvm, offsets[0], offsets[1], offsets[2], zone)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d s\t%d s\t%d s\t%s\n", c.fate, c.driver, run.database, server,
+					jvm, offsets[0], offsets[1], offsets[2], zone)
 				for _, offset := range offsets {
 					if offset < -60 || offset > 60 {
-						t.Errorf("FATE %s, driver %s, %s in %s, JVM in %s: times are %v s off", c.fate, c.driver, run.database, server, jvm, offsets)
+						t.Errorf("FATE %s, driver %s, %s in %s, JVM in %s: times are %v s off", c.fate, c.driver,
+							run.database, server, jvm, offsets)
 						break
 					}
 				}
 			}
 		}
 		if server == "UTC" { // what upstream's template does; the probe has to see it
-			if offsets, _ := probe("8.0.28", "UTC", "useSSL=false&serverTimezone=Asia/Shanghai"); offsets[0] < 8*3600-60 {
+			if offsets, _ := probe("8.0.28", "UTC",
+				"useSSL=false&serverTimezone=Asia/Shanghai"); offsets[0] < 8*3600-60 {
 				t.Errorf("with upstream's URL created_at is %d s old, not 8 hours", offsets[0])
 			}
 		}
@@ -104,7 +109,8 @@ func renderedQuery(t *testing.T, version string) string {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "tree")
-	cmd := exec.Command(program, "render", "--config", "-", "--ip", "192.168.0.1", "--fate-version", version, "--out", out)
+	cmd := exec.Command(program, "render", "--config", "-", "--ip", "192.168.0.1", "--fate-version",
+		version, "--out", out)
 	cmd.Stdin = strings.NewReader("host: {partyid: 10000, ip: 192.168.0.1}\n")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("render for FATE %s: %v\n%s", version, err, text)
@@ -114,7 +120,8 @@ func renderedQuery(t *testing.T, version string) string {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(data)) {
-		if url, ok := strings.CutPrefix(strings.TrimSpace(line), "eggroll.resourcemanager.clustermanager.jdbc.url="); ok {
+		if url, ok := strings.CutPrefix(strings.TrimSpace(line),
+			"eggroll.resourcemanager.clustermanager.jdbc.url="); ok {
 			_, query, _ := strings.Cut(url, "?")
 			return query
 		}
@@ -133,7 +140,8 @@ type zoneRun struct {
 // zoneRuns lists the servers: a MariaDB without accounts, and a MySQL 8 when it can be had.
 func zoneRuns(t *testing.T) []zoneRun {
 	t.Helper()
-	mariadb := zoneRun{database: "MariaDB", data: t.TempDir(), command: []string{"mariadbd", "--no-defaults", "--user=root", "--skip-grant-tables"}}
+	mariadb := zoneRun{database: "MariaDB", data: t.TempDir(),
+		command: []string{"mariadbd", "--no-defaults", "--user=root", "--skip-grant-tables"}}
 	if err := os.Mkdir(filepath.Join(mariadb.data, "test"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +154,16 @@ func zoneRuns(t *testing.T) []zoneRun {
 			t.Fatal(err)
 		}
 		r := zoneRun{
-			database: "MySQL 8.0.15", data: filepath.Join(t.TempDir(), "data"), command: []string{filepath.Join(home, "bin/mysqld"), "--no-defaults", "--user=root", "--mysqlx=0"},
-			env: []string{"LD_LIBRARY_PATH=" + filepath.Join(home, mysqlserver.LibraryDir)},
+			database: "MySQL 8.0.15", data: filepath.Join(t.TempDir(), "data"),
+			command: []string{filepath.Join(home, "bin/mysqld"), "--no-defaults", "--user=root", "--mysqlx=0"},
+			env:     []string{"LD_LIBRARY_PATH=" + filepath.Join(home, mysqlserver.LibraryDir)},
 		}
 		sql := filepath.Join(t.TempDir(), "init.sql")
 		if err := os.WriteFile(sql, []byte("CREATE DATABASE test;\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(r.command[0], append(slices.Clone(r.command[1:]), "--initialize-insecure", "--datadir="+r.data, "--init-file="+sql)...)
+		cmd := exec.Command(r.command[0], append(slices.Clone(r.command[1:]), "--initialize-insecure",
+			"--datadir="+r.data, "--init-file="+sql)...)
 		cmd.Env = append(os.Environ(), r.env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("mysqld --initialize: %v\n%s", err, out)
@@ -180,8 +190,10 @@ func startZoneServer(t *testing.T, r zoneRun) string {
 	address := listener.Addr().String()
 	listener.Close()
 	var output bytes.Buffer
-	cmd := exec.Command(r.command[0], append(slices.Clone(r.command[1:]), "--datadir="+r.data, "--socket="+filepath.Join(r.data, "s"),
-		"--pid-file="+filepath.Join(r.data, "pid"), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))...)
+	cmd := exec.Command(r.command[0], append(slices.Clone(r.command[1:]), "--datadir="+r.data,
+		"--socket="+filepath.Join(r.data, "s"),
+		"--pid-file="+filepath.Join(r.data, "pid"), "--bind-address=127.0.0.1",
+		"--port="+strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))...)
 	cmd.Env = append(append(os.Environ(), "TZ="+r.zone), r.env...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	stopZoneServer()

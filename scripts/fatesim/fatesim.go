@@ -112,7 +112,8 @@ func (r Release) Build(ctx context.Context, dir string, classpath []string) erro
 		}
 	}
 	for _, j := range jars {
-		if err := buildJar(ctx, j.source, filepath.Join(dir, j.target), r.manifest(j.mainClass), classpath); err != nil {
+		if err := buildJar(ctx, j.source, filepath.Join(dir, j.target),
+			r.manifest(j.mainClass), classpath); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
@@ -146,7 +147,8 @@ func mode(name string, data []byte) fs.FileMode {
 
 // manifest is that of a jar. The programs read from it which release they copy.
 func (r Release) manifest(mainClass string) string {
-	manifest := "Manifest-Version: 1.0\r\nImplementation-Title: STAND-IN\r\nImplementation-Version: " + r.Eggroll + "\r\n"
+	manifest := "Manifest-Version: 1.0\r\nImplementation-Title: STAND-IN\r\nImplementation-Version: " + r.Eggroll +
+		"\r\n"
 	if mainClass != "" {
 		manifest += "Main-Class: " + mainClass + "\r\n"
 	}

@@ -20,7 +20,8 @@ func TestEnvHasTheVersions(t *testing.T) {
 		env := r.Env()
 		for _, c := range r.Components() {
 			if got := env[keys[c.Name]]; got != c.Version {
-				t.Errorf("fate.env of %s says %s=%s, the component's version is %s", r.FATE, keys[c.Name], got, c.Version)
+				t.Errorf("fate.env of %s says %s=%s, the component's version is %s", r.FATE,
+					keys[c.Name], got, c.Version)
 			}
 		}
 	}
@@ -78,7 +79,8 @@ func TestPythonCompiles(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3 here")
 	}
-	const script = "import sys\nfor line in sys.stdin:\n name = line.strip()\n compile(open(name, 'rb').read(), name, 'exec')"
+	const script = "import sys\nfor line in sys.stdin:\n name = line.strip()\n compile(open(name, 'rb').read(), " +
+		"name, 'exec')"
 	cmd := exec.Command(python, "-c", script)
 	var names strings.Builder
 	err = fs.WalkDir(sources, ".", func(name string, _ fs.DirEntry, err error) error {

@@ -57,10 +57,16 @@ EXIT STATUS
 	var name string
 	root.PersistentFlags().StringVarP(&name, "name", "n", "lab", "which lab")
 	root.AddCommand(newUp(&name), newDown(&name), newRun(&name), newNet(&name), newCopy(&name), newList(),
-		newPower(&name, "reboot", "Shut a host down in order and boot it again", func(l *lab.Lab, ctx context.Context, h string) error { return l.Reboot(ctx, h) }),
-		newPower(&name, "cut", "Take the power from a host and give it back", func(l *lab.Lab, _ context.Context, h string) error { return l.PowerCut(h) }),
-		newPower(&name, "off", "Take the power from a host", func(l *lab.Lab, _ context.Context, h string) error { return l.Off(h) }),
-		newPower(&name, "on", "Boot a host that is off", func(l *lab.Lab, _ context.Context, h string) error { return l.On(h) }),
+		newPower(&name, "reboot", "Shut a host down in order and boot it again",
+			func(l *lab.Lab, ctx context.Context, h string) error { return l.Reboot(ctx, h) }),
+		newPower(&name, "cut", "Take the power from a host and give it back",
+			func(l *lab.Lab, _ context.Context, h string) error { return l.PowerCut(h) }),
+		newPower(&name, "off", "Take the power from a host",
+			func(l *lab.Lab, _ context.Context, h string) error { return l.Off(h) }),
+		newPower(&name, "on", "Boot a host that is off", func(l *lab.Lab,
+			_ context.Context, h string) error {
+			return l.On(h)
+		}),
 		newBase())
 	return root
 }
@@ -130,7 +136,8 @@ func newRun(name *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return l.Run(cmd.Context(), args[0], lab.Cmd{Args: command(args[1:]), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+			return l.Run(cmd.Context(), args[0], lab.Cmd{Args: command(args[1:]), Stdin: os.Stdin, Stdout: os.Stdout,
+				Stderr: os.Stderr})
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // what follows HOST is the command's
@@ -146,8 +153,9 @@ bridge br0 there, each with a cable called vb-HOST.
 
 EXIT STATUS
   that of the command`,
-		Example: "  lab net tc qdisc add dev vb-host root netem delay 50ms loss 1%\n  lab net ip link set vb-guest down\n  lab net tcpdump -ni br0 port 9370",
-		Args:    cobra.MinimumNArgs(1),
+		Example: "  lab net tc qdisc add dev vb-host root netem delay 50ms loss 1%\n  lab net ip link set vb-guest " +
+			"down\n  lab net tcpdump -ni br0 port 9370",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := lab.Open(*name)
 			if err != nil {
@@ -241,7 +249,8 @@ func printLabs(w io.Writer, labs []lab.Info) error {
 	fmt.Fprintln(t, "LAB\tHOST\tADDRESS\tSTATE\tBOOTS\tUP SINCE")
 	for _, l := range labs {
 		for _, h := range l.Hosts {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Name, h.Name, h.Addr.Addr(), h.State, h.Boots, l.Since.Format(time.DateTime))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Name, h.Name, h.Addr.Addr(), h.State, h.Boots,
+				l.Since.Format(time.DateTime))
 		}
 	}
 	return t.Flush()

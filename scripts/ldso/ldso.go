@@ -43,7 +43,8 @@ func NewHost(root string) (*Host, error) {
 	if _, err := os.Stat("/lib/" + triplet + "/libc.so.6"); err == nil {
 		h.Lib, dir = "lib/"+triplet, "/lib/"+triplet
 	}
-	for _, name := range []string{"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
+	for _, name := range []string{"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1",
+		"libutil.so.1",
 		"libresolv.so.2", "libanl.so.1", "libmvec.so.1", "libthread_db.so.1"} {
 		if err := h.copy(dir + "/" + name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
@@ -79,7 +80,8 @@ type Library struct {
 
 // List asks the loader about an absolute path below the root, with the directories of LD_LIBRARY_PATH. It asks as ldd
 // does: ld.so --list would end at the first library that it does not find.
-func (h *Host) List(ctx context.Context, file string, libraryPath []string) (list []Library, complaints string, err error) {
+func (h *Host) List(ctx context.Context, file string, libraryPath []string) (list []Library,
+	complaints string, err error) {
 	cmd := exec.CommandContext(ctx, h.loader, "--library-path", strings.Join(libraryPath, ":"), file)
 	cmd.Path, cmd.Dir, cmd.Env = h.loader, "/", []string{"LD_TRACE_LOADED_OBJECTS=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: h.Root}
@@ -102,7 +104,8 @@ func (h *Host) List(ctx context.Context, file string, libraryPath []string) (lis
 		if !ok || strings.HasPrefix(found, "not found") {
 			found = ""
 		}
-		if !ok && !strings.Contains(line, "(0x") || strings.HasPrefix(name, "linux-vdso") || strings.HasPrefix(name, "/lib") && !ok {
+		if !ok && !strings.Contains(line, "(0x") || strings.HasPrefix(name, "linux-vdso") ||
+			strings.HasPrefix(name, "/lib") && !ok {
 			continue // what the kernel brings, and the loader itself
 		}
 		found, _, _ = strings.Cut(found, " (0x")

@@ -56,7 +56,8 @@ func Fetch(ctx context.Context, a Artifact) (string, error) {
 }
 
 // fetch has the artifact brought by bring, unless it is in dir.
-func fetch(ctx context.Context, dir string, a Artifact, bring func(context.Context, Artifact, string) error) (string, error) {
+func fetch(ctx context.Context, dir string, a Artifact, bring func(context.Context, Artifact, string) error) (string,
+	error) {
 	lock, err := cache.Lock(filepath.Join(dir, ".lock"), unix.LOCK_EX)
 	if err != nil {
 		return "", err

@@ -9,7 +9,8 @@ import (
 )
 
 // The digest of "jar".
-var artifact = Artifact{"org.example", "thing", "1.0", "0163f1eea7894350060624d315234d40c508ab251ba121714e234503045faadd"}
+var artifact = Artifact{"org.example", "thing", "1.0",
+	"0163f1eea7894350060624d315234d40c508ab251ba121714e234503045faadd"}
 
 func TestFetchKeepsWhatHasTheDigest(t *testing.T) {
 	a := artifact
@@ -48,7 +49,8 @@ func TestFetchKeepsWhatHasTheDigest(t *testing.T) {
 
 func TestFetchSaysThatNothingIsToBeHad(t *testing.T) {
 	dir := t.TempDir()
-	_, err := fetch(t.Context(), dir, artifact, func(context.Context, Artifact, string) error { return errors.New("no network") })
+	_, err := fetch(t.Context(), dir, artifact,
+		func(context.Context, Artifact, string) error { return errors.New("no network") })
 	if !errors.Is(err, ErrUnavailable) {
 		t.Errorf("error %v", err)
 	}

@@ -263,7 +263,8 @@ func addLibraries(ctx context.Context, dir string) error {
 		return fmt.Errorf("the libraries of MySQL are %w: %w", ErrUnavailable, err)
 	}
 	for _, p := range packages {
-		out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(scratch, p.File), scratch).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract",
+			filepath.Join(scratch, p.File), scratch).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("cannot unpack %s: %w: %s", p.File, err, out)
 		}

@@ -22,7 +22,8 @@ func TestServersRun(t *testing.T) {
 			if err != nil || !strings.Contains(string(out), "Ver "+r.Version+" ") {
 				t.Errorf("%v: %s", err, out)
 			}
-			for _, name := range []string{"LICENSE", "share/english/errmsg.sys", "lib/libaio.so.1", "lib/libnuma.so.1"} {
+			for _, name := range []string{"LICENSE", "share/english/errmsg.sys", "lib/libaio.so.1",
+				"lib/libnuma.so.1"} {
 				if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 					t.Error(err)
 				}
@@ -72,7 +73,8 @@ func TestInterruptedFillLeavesNothing(t *testing.T) {
 	}
 	calls := 0
 	for range 2 {
-		dir, err := cached("x", func(dir string) error { calls++; return os.WriteFile(filepath.Join(dir, "f"), nil, 0o644) })
+		dir, err := cached("x",
+			func(dir string) error { calls++; return os.WriteFile(filepath.Join(dir, "f"), nil, 0o644) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,14 +15,17 @@ const hostileSize = 256 << 10
 
 // repeated are what inputs consist of: openings that are never closed, separators, and what languages expand.
 var repeated = []string{
-	"[", "{", "(", "<a>", `{"a":`, `[[1],`, "- ", "a: ", "? ", "&a ", "*a ", "\n", "\x00", "\xff", "a=", "a,", `"`, `\`, "%(here)s", "${a}", "'",
-	" ", "9", "a\n", "a=b\n", "[a]\n", "a: 1\n", "<value><array><data>", "<value><struct><member><name>a</name>", "&#x41;", "/", "../", "!!str ", "\\u0041",
+	"[", "{", "(", "<a>", `{"a":`, `[[1],`, "- ", "a: ", "? ", "&a ", "*a ", "\n", "\x00", "\xff", "a=", "a,", `"`, `\`,
+	"%(here)s", "${a}", "'",
+	" ", "9", "a\n", "a=b\n", "[a]\n", "a: 1\n", "<value><array><data>", "<value><struct><member><name>a</name>",
+	"&#x41;", "/", "../", "!!str ", "\\u0041",
 	"-- ", "/*", ";", "`", "0x", "1e9", "{{",
 }
 
 // magics begin files of a kind; what follows is nonsense.
 var magics = []string{
-	"\x7fELF\x02\x01\x01", "PK\x03\x04", "PK\x01\x02", "PK\x05\x06", "!<arch>\n", "\x1f\x8b\x08\x00", "(\xb5/\xfd", "\xfd7zXZ\x00",
+	"\x7fELF\x02\x01\x01", "PK\x03\x04", "PK\x01\x02", "PK\x05\x06", "!<arch>\n", "\x1f\x8b\x08\x00", "(\xb5/\xfd",
+	"\xfd7zXZ\x00",
 	"glibc-ld.so.cache1.1", "ld.so-1.7.0\x00", "#!/bin/sh\n", "FATE",
 }
 
@@ -60,7 +63,8 @@ func distinctKeys() string {
 func aliases() string {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 30; i++ {
-		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9),
+			", "))
 	}
 	return text
 }
@@ -97,7 +101,8 @@ func hugeTar() string {
 		copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
 		return string(h)
 	}
-	return header("././@LongLink", "77777777777", 'L') + strings.Repeat("a", hostileSize) + header("f", "77777777777", '0')
+	return header("././@LongLink", "77777777777", 'L') + strings.Repeat("a", hostileSize) +
+		header("f", "77777777777", '0')
 }
 
 // gzipped is 64 MiB of zeros.

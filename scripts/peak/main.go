@@ -1,6 +1,6 @@
-// Command peak measures how much memory the fuzz targets of the module take: each runs its seeds, the inputs that fuzzing
-// has found before, and hostile inputs made here, in a process with a memory limit, and fails when the most memory it had
-// resident is above a bound. What a parser at the boundary is given must not cost root gigabytes.
+// Command peak measures how much memory the fuzz targets of the module take: each runs its seeds, the inputs that
+// fuzzing has found before, and hostile inputs made here, in a process with a memory limit, and fails when the most
+// memory it had resident is above a bound. What a parser at the boundary is given must not cost root gigabytes.
 //
 //	peak [-limit MiB] [-target REGEXP] [DIRECTORY]
 package main
@@ -79,7 +79,8 @@ func run(dir string, limit int64, only string) error {
 			failed = append(failed, err)
 			fmt.Printf("peak %s %s FAILED\n", t.dir, t.name)
 		case peak > limit<<20:
-			failed = append(failed, fmt.Errorf("%s of %s had %d MiB resident, more than %d MiB", t.name, t.dir, peak>>20, limit))
+			failed = append(failed, fmt.Errorf("%s of %s had %d MiB resident, more than %d MiB", t.name,
+				t.dir, peak>>20, limit))
 			fallthrough
 		default:
 			fmt.Printf("peak %s %s %d MiB\n", t.dir, t.name, peak>>20)

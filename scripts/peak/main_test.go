@@ -40,7 +40,8 @@ func FuzzModest(f *testing.F) { f.Fuzz(modest) }
 		}
 	}
 	err := run(dir, 192, "")
-	if err == nil || !strings.Contains(err.Error(), "FuzzGreedy of "+dir+" had ") || strings.Contains(err.Error(), "FuzzModest") {
+	if err == nil || !strings.Contains(err.Error(), "FuzzGreedy of "+dir+" had ") ||
+		strings.Contains(err.Error(), "FuzzModest") {
 		t.Errorf("error %v", err)
 	}
 	if err := run(dir, 192, "Nothing"); err == nil {

@@ -42,7 +42,8 @@ func findTargets(dir string) ([]target, error) {
 			}
 			t := target{dir: filepath.Dir(path), name: f.Name.Name, params: fuzzParams(file, f.Body)}
 			if len(t.params) == 0 {
-				return fmt.Errorf("%s: cannot tell what %s is given: its function is neither in its call of Fuzz nor in the same file", path, t.name)
+				return fmt.Errorf(
+					"%s: cannot tell what %s is given: its function is neither in its call of Fuzz nor in the same file", path, t.name)
 			}
 			out = append(out, t)
 		}
@@ -119,7 +120,8 @@ func (t target) writeCorpus(dir string) error {
 			for j, other := range t.params {
 				b.WriteString(corpusValue(other, input, j == at) + "\n")
 			}
-			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("hostile-%d-%d", at, i)), []byte(b.String()), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("hostile-%d-%d", at, i)),
+				[]byte(b.String()), 0o644); err != nil {
 				return err
 			}
 			i++

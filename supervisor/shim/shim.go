@@ -1,9 +1,10 @@
 // Package shim is the step between fork and exec of a supervised program.
 //
 // A child needs limits, a mask, an OOM score and a user of its own before it becomes the program. Go offers no hook
-// there, and setting a limit from outside comes too late: a JVM reads its limits in its first instructions. So a program
-// is started in two steps, as systemd does with its executor. The daemon executes itself under the name Name; the shim
-// waits for its orders on a pipe, applies them and executes the program in its own place, so that the pid stays.
+// there, and setting a limit from outside comes too late: a JVM reads its limits in its first instructions. So a
+// program is started in two steps, as systemd does with its executor. The daemon executes itself under the name Name;
+// the shim waits for its orders on a pipe, applies them and executes the program in its own place, so that the pid
+// stays.
 //
 // The wait has a second use. The daemon writes the pid to disk before it sends the orders, and a shim whose pipe
 // closes without orders exits. So a daemon killed at any moment leaves no program it does not know of.
@@ -175,7 +176,8 @@ func SetThreadGroups(groups []int) error {
 	}
 	var first unsafe.Pointer
 	if len(gids) > 0 {
-		first = unsafe.Pointer(&gids[0]) // #nosec G103 -- setgroups(2) takes an array, which lives until the call returns
+		// #nosec G103 -- setgroups(2) takes an array, which lives until the call returns
+		first = unsafe.Pointer(&gids[0])
 	}
 	if _, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(gids)), uintptr(first), 0); e != 0 {
 		return e

@@ -73,9 +73,12 @@ func TestLimitBeyondTheMachine(t *testing.T) {
 		files      string // soft and hard limit of the program
 		note       string
 	}{
-		{"both", most + 1, most + 1, hard + " " + hard, "limit_nofile is " + hard + ": this machine does not allow " + over},
-		{"hard", 100, most + 1, "100 " + hard, "limit_nofile is 100:" + hard + ": this machine does not allow 100:" + over},
-		{"unlimited", ^uint64(0), ^uint64(0), hard + " " + hard, "limit_nofile is " + hard + ": this machine does not allow unlimited"},
+		{"both", most + 1, most + 1, hard + " " + hard, "limit_nofile is " + hard + ": this machine does not allow " +
+			over},
+		{"hard", 100, most + 1, "100 " + hard, "limit_nofile is 100:" + hard + ": this machine does not allow 100:" +
+			over},
+		{"unlimited", ^uint64(0), ^uint64(0), hard + " " + hard,
+			"limit_nofile is " + hard + ": this machine does not allow unlimited"},
 		{"allowed", 64, 65, "64 65", ""},
 	}
 	for _, tt := range tests {
@@ -114,7 +117,8 @@ func TestFailureIsReported(t *testing.T) {
 	}
 	_, report := become(t, spec.Encode())
 	o, ok := DecodeOutcome(report)
-	if !ok || o.Err == nil || o.Err.Step != "change to the directory /no/such/directory" || o.Err.Errno != syscall.ENOENT || len(o.Notes) != 1 {
+	if !ok || o.Err == nil || o.Err.Step != "change to the directory /no/such/directory" ||
+		o.Err.Errno != syscall.ENOENT || len(o.Notes) != 1 {
 		t.Errorf("the report is %q: %+v", report, o)
 	}
 }

@@ -11,7 +11,8 @@ func fullSpec() *Spec {
 	score := -17
 	return &Spec{
 		Path: "/bin/x y", Argv: []string{"x", "", "a\nb", "文"}, Env: []string{"A=1", "B="}, Dir: "/d", Umask: 0o27,
-		Limits:      []Limit{{"limit_core", syscall.RLIMIT_CORE, 0, ^uint64(0)}, {"limit_nofile", syscall.RLIMIT_NOFILE, 1, 2}},
+		Limits: []Limit{{"limit_core", syscall.RLIMIT_CORE, 0, ^uint64(0)},
+			{"limit_nofile", syscall.RLIMIT_NOFILE, 1, 2}},
 		OOMScoreAdj: &score, SetUser: true, UID: 1000, GID: 100, Groups: []int{4, 5},
 	}
 }
@@ -46,7 +47,8 @@ func TestOutcomeRoundTrip(t *testing.T) {
 	if failed.Error() != "cannot execute /bin/x: no such file or directory" {
 		t.Error(failed.Error())
 	}
-	for _, want := range []*Outcome{{}, {Err: failed}, {Notes: []string{"a", "b"}}, {Notes: []string{"a"}, Err: failed}} {
+	for _, want := range []*Outcome{{}, {Err: failed}, {Notes: []string{"a", "b"}},
+		{Notes: []string{"a"}, Err: failed}} {
 		got, ok := DecodeOutcome(want.Encode())
 		if d := cmp.Diff(want, got); !ok || d != "" {
 			t.Errorf("%v %s", ok, d)
@@ -56,7 +58,8 @@ func TestOutcomeRoundTrip(t *testing.T) {
 	if got, ok := DecodeOutcome(two); !ok || len(got.Notes) != 1 || *got.Err != *failed {
 		t.Errorf("two reports: %+v", got)
 	}
-	for _, nonsense := range []string{"nonsense", "note\x00", "note\x00cut", "error\x00x\x00y\x00", "error\x00x\x001\x00note\x00late\x00"} {
+	for _, nonsense := range []string{"nonsense", "note\x00", "note\x00cut", "error\x00x\x00y\x00",
+		"error\x00x\x001\x00note\x00late\x00"} {
 		if _, ok := DecodeOutcome([]byte(nonsense)); ok {
 			t.Errorf("%q was taken for a report", nonsense)
 		}

@@ -83,7 +83,8 @@ func (e *LinkError) Unwrap() error { return ErrUntrustedLink }
 
 // Hint says what an administrator who wants the files elsewhere can do.
 func (e *LinkError) Hint() string {
-	return fmt.Sprintf("if the files are to be in %s, replace the link by a directory and mount that there: mount --bind %s %s",
+	return fmt.Sprintf("if the files are to be in %s, replace the link by a directory and mount that there: mount "+
+		"--bind %s %s",
 		e.Target, e.Target, e.Path)
 }
 

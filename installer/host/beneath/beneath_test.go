@@ -78,7 +78,8 @@ func read(r *Root, path string) (string, error) {
 // TestTrustedLinks: an administrator's links are followed, those that another user may have made or moved are not.
 func TestTrustedLinks(t *testing.T) {
 	bothKernels(t, func(t *testing.T) {
-		dir := makeTree(t, "disk/data/file", "data -> /disk/data", "open/link -> ../disk/data", "open/inner/link -> /disk/data",
+		dir := makeTree(t, "disk/data/file", "data -> /disk/data", "open/link -> ../disk/data",
+			"open/inner/link -> /disk/data",
 			"loop -> loop", "up -> ../../../disk", "file -> data/file", "gone -> /disk/none/deep")
 		must(t, os.Chmod(filepath.Join(dir, "open"), 0o777|fs.ModeSticky))
 		us := open(t, dir, os.Geteuid())
@@ -89,7 +90,8 @@ func TestTrustedLinks(t *testing.T) {
 		}
 		for _, path := range []string{"/open/link/file", "/open/inner/link/file", "/open/link"} {
 			var link *LinkError
-			if _, err := read(us, path); !errors.As(err, &link) || link.Dir != "/open" || !errors.Is(err, ErrUntrustedLink) {
+			if _, err := read(us, path); !errors.As(err, &link) || link.Dir != "/open" ||
+				!errors.Is(err, ErrUntrustedLink) {
 				t.Errorf("%s in a directory that others may write: %v", path, err)
 			}
 		}
@@ -162,7 +164,8 @@ func TestHardLinksKeepTheirMode(t *testing.T) {
 
 func TestRemoveAll(t *testing.T) {
 	bothKernels(t, func(t *testing.T) {
-		dir := makeTree(t, "victim/file", "tree/a/b/c", "tree/link -> ../victim", "tree/abs -> "+t.TempDir(), "tree/empty/")
+		dir := makeTree(t, "victim/file", "tree/a/b/c", "tree/link -> ../victim",
+			"tree/abs -> "+t.TempDir(), "tree/empty/")
 		must(t, syscall.Mkfifo(filepath.Join(dir, "tree/pipe"), 0o600))
 		deep := filepath.Join(dir, "tree/deep")
 		for range 3 * maxDepth / 2 {
@@ -197,7 +200,8 @@ short line
 `
 	for path, want := range map[string]string{
 		"/data/logs":      "/data/logs, /data/logs/fate/two words",
-		"/data/logs/fate": "/data/logs/fate/two words", "/data/projects": "", "/data/log": "", "/data/logs2": "/data/logs2",
+		"/data/logs/fate": "/data/logs/fate/two words", "/data/projects": "", "/data/log": "",
+		"/data/logs2": "/data/logs2",
 	} {
 		if got := strings.Join(mountsBelow(table, "/", path), ", "); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
@@ -226,7 +230,8 @@ func TestRemoveAllStopsAtMounts(t *testing.T) {
 				p, err := r.At("remove", "/tree")
 				must(t, err)
 				var found *MountError
-				if err := p.RemoveAll(); !errors.As(err, &found) || len(found.Mounts) != 1 || found.Mounts[0] != "/"+point {
+				if err := p.RemoveAll(); !errors.As(err, &found) || len(found.Mounts) != 1 ||
+					found.Mounts[0] != "/"+point {
 					t.Errorf("%s: %v", point, err)
 				}
 				if _, err := os.Stat(filepath.Join(dir, "tree/before")); err != nil {
@@ -256,7 +261,8 @@ func TestRemoveAllStopsAtMounts(t *testing.T) {
 	})
 }
 
-// TestCopyOfFileThatGrows has the owner of a file make it longer while it is copied: the copy ends where the file ended.
+// TestCopyOfFileThatGrows has the owner of a file make it longer while it is copied: the copy ends where the file
+// ended.
 func TestCopyOfFileThatGrows(t *testing.T) {
 	dir := t.TempDir()
 	in, err := os.Create(filepath.Join(dir, "in"))

@@ -168,8 +168,8 @@ func (c *copier) file(from int, name string, to int, path string, found *unix.St
 	return errors.Join(err, out.Close())
 }
 
-// copyData copies the content of a file, as long as it was when it was looked at: its owner may make it longer, and go on
-// with that. Holes stay holes: a file of any length that uses no space must not fill the disk.
+// copyData copies the content of a file, as long as it was when it was looked at: its owner may make it longer, and go
+// on with that. Holes stay holes: a file of any length that uses no space must not fill the disk.
 func copyData(out, in *os.File, st *unix.Stat_t) error {
 	if st.Blocks*512 >= st.Size {
 		_, err := io.CopyN(out, in, st.Size) // by the kernel, which shares the blocks where the file system can

@@ -37,7 +37,8 @@ func (r *Root) direct(path string) *Place {
 		return nil // the walk tells why, or follows a trusted link
 	}
 	return &Place{
-		root: r, dir: os.NewFile(uintptr(fd), filepath.Join(r.dir, dir)), parent: filepath.Join("/", dir), name: todo[len(todo)-1],
+		root: r, dir: os.NewFile(uintptr(fd), filepath.Join(r.dir, dir)), parent: filepath.Join("/", dir),
+		name: todo[len(todo)-1],
 	}
 }
 

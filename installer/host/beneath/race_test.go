@@ -88,7 +88,8 @@ func fingerprint(t *testing.T, dir string) string {
 // time, thousands of times, while everything that a place can do is done below it.
 func TestNothingIsChangedThroughAnExchangedDirectory(t *testing.T) {
 	bothKernels(t, func(t *testing.T) {
-		dir := makeTree(t, "victim/sub/keep", "victim/file", "victim/other", "app/sub/keep", "app/file", "from/tree/file",
+		dir := makeTree(t, "victim/sub/keep", "victim/file", "victim/other", "app/sub/keep", "app/file",
+			"from/tree/file",
 			"trap -> victim")
 		victim := filepath.Join(dir, "victim")
 		before := fingerprint(t, victim)

@@ -30,8 +30,8 @@ type Socket struct {
 	Inode string
 }
 
-// Parse reads a line: "sl local_address rem_address st queues timer retransmits uid timeout inode". It reports false for
-// anything else, such as the heading.
+// Parse reads a line: "sl local_address rem_address st queues timer retransmits uid timeout inode". It reports false
+// for anything else, such as the heading.
 func Parse(line string) (Socket, bool) {
 	f := strings.Fields(line)
 	if len(f) < 10 {

@@ -140,7 +140,8 @@ func (r installReport) elapsed() time.Duration {
 func (r installReport) overhead() time.Duration {
 	left := r.elapsed()
 	for _, s := range r.Steps {
-		own := slices.ContainsFunc([]string{"database-init:", "database:", "start:"}, func(kind string) bool { return strings.HasPrefix(s.ID, kind) })
+		own := slices.ContainsFunc([]string{"database-init:", "database:", "start:"},
+			func(kind string) bool { return strings.HasPrefix(s.ID, kind) })
 		if own && slices.Contains(r.Critical, s.ID) {
 			left -= s.Elapsed
 		}
@@ -148,7 +149,8 @@ func (r installReport) overhead() time.Duration {
 	return left
 }
 
-// watched runs the installer and prints, at the end, the most memory it had: a host of the lab has no other tool for it.
+// watched runs the installer and prints, at the end, the most memory it had: a host of the lab has no other tool for
+// it.
 const watched = `%s install --role host --party 10000 -o json >/root/out.json 2>/root/err.txt & pid=$!
 most=0
 while read -r name value _ 2>/dev/null </proc/$pid/stat && [ -d /proc/$pid ]; do
@@ -166,7 +168,8 @@ cat /root/out.json
 func install(ctx context.Context, l *lab.Lab) (report installReport, memory float64, err error) {
 	var out bytes.Buffer
 	script := fmt.Sprintf(watched, installer)
-	if err := l.Run(ctx, hostName, lab.Cmd{Args: []string{"sh", "-c", script}, Stdout: &out, Stderr: os.Stderr}); err != nil {
+	if err := l.Run(ctx, hostName, lab.Cmd{Args: []string{"sh", "-c", script}, Stdout: &out,
+		Stderr: os.Stderr}); err != nil {
 		return report, 0, fmt.Errorf("cannot install: %w", err)
 	}
 	line, document, _ := strings.Cut(out.String(), "\n")
@@ -206,9 +209,13 @@ func report(all []measured) {
 	fmt.Printf("medians of %d installations of a party with all modules (stand-ins for FATE's own parts)\n\n", len(all))
 	fmt.Fprintf(w, "| what\t| measured\t| bound\t| \t|\n|---\t|---\t|---\t|---\t|\n")
 	fmt.Fprintf(w, "| first run\t| %.1f s\t| \t| \t|\n", first)
-	row("run that changes nothing", fmt.Sprintf("%.2f s", again), fmt.Sprintf("< %.0f s", longestSecond.Seconds()), again < longestSecond.Seconds())
-	row("the same, of the first run", fmt.Sprintf("%.1f %%", noop), fmt.Sprintf("< %.0f %%", mostOfFirst), noop < mostOfFirst)
-	row("the installer's own part of the first run", fmt.Sprintf("%.1f %%", overhead), fmt.Sprintf("< %.0f %%", mostOverhead), overhead < mostOverhead)
-	row("most memory of the installer", fmt.Sprintf("%.0f MiB", memory), fmt.Sprintf("< %.0f MiB", mostMemory), memory < mostMemory)
+	row("run that changes nothing", fmt.Sprintf("%.2f s", again), fmt.Sprintf("< %.0f s", longestSecond.Seconds()),
+		again < longestSecond.Seconds())
+	row("the same, of the first run", fmt.Sprintf("%.1f %%", noop), fmt.Sprintf("< %.0f %%", mostOfFirst),
+		noop < mostOfFirst)
+	row("the installer's own part of the first run", fmt.Sprintf("%.1f %%", overhead),
+		fmt.Sprintf("< %.0f %%", mostOverhead), overhead < mostOverhead)
+	row("most memory of the installer", fmt.Sprintf("%.0f MiB", memory), fmt.Sprintf("< %.0f MiB", mostMemory),
+		memory < mostMemory)
 	w.Flush()
 }

@@ -54,15 +54,18 @@ const (
 	selfXZ      = "makeself-xz.run"
 )
 
-// archives lists the files of a set in the order they are made. Compressors run with one thread: it is their output that
-// counts, and with several xz writes another one.
+// archives lists the files of a set in the order they are made. Compressors run with one thread: it is their output
+// that counts, and with several xz writes another one.
 var archives = []archive{
 	{treeDir, "", false, unpackTree},
 	{plainTar, "tar", false, func(ctx context.Context, s *set, out string) error {
 		return s.shell(ctx, `tar --sort=name -C "$1" -cf "$2" .`, s.path(treeDir), out)
 	}},
 	{tarZstd, "zstd -3 (the default)", false, compressed(`zstd -q -3 -c`)},
-	{zipFile, "zip -6 (deflate)", false, func(ctx context.Context, s *set, out string) error { return writeZip(ctx, out, s.path(treeDir)) }},
+	{zipFile, "zip -6 (deflate)", false, func(ctx context.Context,
+		s *set, out string) error {
+		return writeZip(ctx, out, s.path(treeDir))
+	}},
 	{tarGzip, "gzip -9", false, compressed(`gzip -9 -n -c`)},
 	{selfGzip, "", false, makeself("gzip", tarGzip)},
 	{tarXZ, "xz -6", true, compressed(`xz -6 -T1 -c`)},

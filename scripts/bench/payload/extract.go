@@ -19,8 +19,8 @@ const (
 	sizeSlack = 1.25 // of a tree on a disk over the bytes of its files
 )
 
-// inDir is a command that unpacks into a directory that must be there; it is a line of shell with the directory as $1 and
-// the archive as $2.
+// inDir is a command that unpacks into a directory that must be there; it is a line of shell with the directory as $1
+// and the archive as $2.
 func inDir(line, archive string) func(dir string) []string {
 	return func(dir string) []string { return []string{"sh", "-ec", shellMake + line, "sh", dir, archive} }
 }
@@ -137,8 +137,8 @@ func (s *set) warm() error {
 	return nil
 }
 
-// compare holds what we unpack against what Debian's dpkg-deb has unpacked: every file, byte by byte. Links are only counted,
-// since those to absolute paths become relative in an appliance.
+// compare holds what we unpack against what Debian's dpkg-deb has unpacked: every file, byte by byte. Links are only
+// counted, since those to absolute paths become relative in an appliance.
 func (s *set) compare(ctx context.Context, memory string) (err error) {
 	out, err := newScratch(memory)
 	if err != nil {
@@ -232,6 +232,7 @@ func printMachine(s *set) error {
 		return err
 	}
 	fmt.Printf("%d Debian packages, %d files (%d of them jars) of %d MB; %d processors; load at the start %s\n\n",
-		s.tree.packages(), files, jars, s.size/1e6, runtime.NumCPU(), strings.Join(strings.Fields(string(load))[:3], " "))
+		s.tree.packages(), files, jars, s.size/1e6, runtime.NumCPU(),
+		strings.Join(strings.Fields(string(load))[:3], " "))
 	return nil
 }

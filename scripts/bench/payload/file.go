@@ -37,8 +37,10 @@ func measureFile(ctx context.Context, s *set, o options) (err error) {
 	quick.rounds = 4 * o.rounds
 	starts := []subject{
 		{"version of the bare program", "", false, func(string) []string { return []string{s.program, "version"} }},
-		{"version of the same with 4 GB behind it", "", false, func(string) []string { return []string{huge, "version"} }},
-		{"inspect of the same", "", false, func(string) []string { return []string{huge, "bundle", "inspect", "-o", "json"} }},
+		{"version of the same with 4 GB behind it", "", false,
+			func(string) []string { return []string{huge, "version"} }},
+		{"inspect of the same", "", false,
+			func(string) []string { return []string{huge, "bundle", "inspect", "-o", "json"} }},
 	}
 	samples, err := rounds(ctx, starts, quick, none, keep)
 	if err != nil {
@@ -49,7 +51,10 @@ func measureFile(ctx context.Context, s *set, o options) (err error) {
 	}
 	checks := []subject{
 		{"sha256sum", appliance, false, func(string) []string { return []string{"sha256sum", s.path(appliance)} }},
-		{"verify", appliance, false, func(string) []string { return []string{s.program, "bundle", "verify", s.path(appliance)} }},
+		{"verify", appliance, false, func(string) []string {
+			return []string{s.program, "bundle", "verify",
+				s.path(appliance)}
+		}},
 	}
 	if samples, err = rounds(ctx, checks, o, none, keep); err != nil {
 		return err
@@ -90,7 +95,8 @@ func writeHuge(ctx context.Context, s *set, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	w, err := payload.NewWriter(f, stub, payload.WriterOptions{Level: 1, Release: payload.Release{FATE: "0-bench", Platform: "linux/" + runtime.GOARCH}})
+	w, err := payload.NewWriter(f, stub, payload.WriterOptions{Level: 1,
+		Release: payload.Release{FATE: "0-bench", Platform: "linux/" + runtime.GOARCH}})
 	if err != nil {
 		return err
 	}
@@ -127,7 +133,8 @@ func measureSizes(_ context.Context, s *set, _ options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Size, without the program\n\n| | MB | ours is |\n|---|---|---|\n| ours, %s | %d | |\n", encoder, ours/1e6)
+	fmt.Printf("Size, without the program\n\n| | MB | ours is |\n|---|---|---|\n| ours, %s | %d | |\n",
+		encoder, ours/1e6)
 	for _, a := range archives {
 		if a.what == "" || !s.has(a.name) {
 			continue

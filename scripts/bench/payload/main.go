@@ -1,14 +1,14 @@
-// Command payload measures appliance files beside the tools an operator would otherwise unpack software with, in one run
-// and on the same tree, and prints tables in Markdown. Times of different machines, and of different runs, cannot be
-// compared; ratios within one run can.
+// Command payload measures appliance files beside the tools an operator would otherwise unpack software with, in one
+// run and on the same tree, and prints tables in Markdown. Times of different machines, and of different runs, cannot
+// be compared; ratios within one run can.
 //
 //	go run ./scripts/bench/payload -program bin/fate-installer
 //
 // The tree is made of Debian packages, some 1.4 GB, which apt fetches as it is configured on this machine. Packages and
-// archives are kept in the cache, some 7 GB, since the slowest compressors take ten minutes each; -clean removes them, and
-// -quick does without those compressors. While it runs, up to 30 GB more are used.
-// Runs alternate, each round in the opposite order of the one before. Trees on a tmpfs are removed after each run; on a
-// disk they stay until the end, since removing one slows down the next for minutes.
+// archives are kept in the cache, some 7 GB, since the slowest compressors take ten minutes each; -clean removes them,
+// and -quick does without those compressors. While it runs, up to 30 GB more are used. Runs alternate, each round in
+// the opposite order of the one before. Trees on a tmpfs are removed after each run; on a disk they stay until the end,
+// since removing one slows down the next for minutes.
 package main
 
 import (
@@ -44,7 +44,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each command is run")
 	flag.IntVar(&o.slowRounds, "slow-rounds", 3, "how often those are run that take ten times as long")
 	flag.BoolVar(&o.xz, "xz", false, "also build and measure an appliance compressed with xz")
-	flag.BoolVar(&o.quick, "quick", false, "do not make what is compressed with xz or zstd -19, and leave it out unless it is there")
+	flag.BoolVar(&o.quick, "quick", false,
+		"do not make what is compressed with xz or zstd -19, and leave it out unless it is there")
 	flag.BoolVar(&o.clean, "clean", false, "remove what is cached, and measure nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -90,7 +91,8 @@ func run(ctx context.Context, o options) error {
 	if err := printMachine(s); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context, *set, options) error{measureMemory, measureDisk, measureFile, measureSizes} {
+	for _, measure := range []func(context.Context, *set, options) error{measureMemory, measureDisk,
+		measureFile, measureSizes} {
 		if err := measure(ctx, s, o); err != nil {
 			return err
 		}

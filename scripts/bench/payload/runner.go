@@ -45,9 +45,10 @@ func once(ctx context.Context, argv []string) (sample, error) {
 	return s, nil
 }
 
-// rounds runs the subjects in turn and returns the samples of each, by round. place names a new directory for each run; after
-// is called with it when the clock has stopped.
-func rounds(ctx context.Context, subjects []subject, o options, place func() string, after func(dir string) error) ([][]sample, error) {
+// rounds runs the subjects in turn and returns the samples of each, by round. place names a new directory for each run;
+// after is called with it when the clock has stopped.
+func rounds(ctx context.Context, subjects []subject, o options, place func() string,
+	after func(dir string) error) ([][]sample, error) {
 	samples := make([][]sample, len(subjects))
 	for round := range o.rounds {
 		order := make([]int, len(subjects))
@@ -149,14 +150,17 @@ func peak(samples []sample) int64 {
 	return most
 }
 
-// printExtraction prints one row for each subject: its time as a multiple of the first one's, how many times longer than the
-// one called ours it takes, and the processor time, which depends less on what else the machine does.
+// printExtraction prints one row for each subject: its time as a multiple of the first one's, how many times longer
+// than the one called ours it takes, and the processor time, which depends less on what else the machine does.
 func printExtraction(title string, subjects []subject, samples [][]sample, ours int) {
-	fmt.Printf("%s\n\n| | median | %s = 1: median (range) | ours = 1 | processor time | peak memory |\n|---|---|---|---|---|---|\n", title, subjects[0].name)
+	fmt.Printf("%s\n\n| | median | %s = 1: median (range) | ours = 1 | processor time | peak memory "+
+		"|\n|---|---|---|---|---|---|\n", title, subjects[0].name)
 	for i, s := range subjects {
 		base := samples[0]
-		fmt.Printf("| %s | %.2f s | %s | %.2f | %.2f | %d MB |\n", s.name, seconds(samples[i]), spread(ratios(samples[i], base, wallTime)),
-			median(ratios(samples[i], samples[ours], wallTime)), median(ratios(samples[i], base, cpuTime)), peak(samples[i])/1e6)
+		fmt.Printf("| %s | %.2f s | %s | %.2f | %.2f | %d MB |\n", s.name, seconds(samples[i]),
+			spread(ratios(samples[i], base, wallTime)),
+			median(ratios(samples[i], samples[ours], wallTime)), median(ratios(samples[i], base, cpuTime)),
+			peak(samples[i])/1e6)
 	}
 	fmt.Println()
 }

@@ -16,23 +16,30 @@ import (
 	"fate-installer/scripts/debian"
 )
 
-// contents are the Debian packages that each component of the measured appliance is made of, whole: together some 1.4 GB
-// of what a party of FATE runs on, and of jars like its own. A third of it are jars, which hardly compress any more.
+// contents are the Debian packages that each component of the measured appliance is made of, whole: together some 1.4
+// GB of what a party of FATE runs on, and of jars like its own. A third of it are jars, which hardly compress any more.
 var contents = map[string][]string{
 	"mariadb": {"mariadb-server-core", "mariadb-server", "mariadb-client-core", "mariadb-client"},
 	"jdk":     {"openjdk-17-jre-headless", "openjdk-17-jdk-headless"},
 	"python": {
-		"python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "python3-numpy", "python3-scipy", "python3-pandas",
-		"python3-pandas-lib", "python3-sklearn", "python3-sklearn-lib", "python3-statsmodels", "python3-statsmodels-lib",
-		"python3-matplotlib", "python3-sympy", "python3-networkx", "python3-skimage", "python3-skimage-lib", "python3-grpcio",
-		"python3-numba", "python3-llvmlite", "libllvm14", "libopenblas0-pthread", "python3-cryptography", "python3-lxml",
-		"python3-tables", "python3-tables-lib", "python3-django", "python3-twisted", "python3-sqlalchemy", "python3-notebook",
+		"python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "python3-numpy", "python3-scipy",
+		"python3-pandas",
+		"python3-pandas-lib", "python3-sklearn", "python3-sklearn-lib", "python3-statsmodels",
+		"python3-statsmodels-lib",
+		"python3-matplotlib", "python3-sympy", "python3-networkx", "python3-skimage", "python3-skimage-lib",
+		"python3-grpcio",
+		"python3-numba", "python3-llvmlite", "libllvm14", "libopenblas0-pthread", "python3-cryptography",
+		"python3-lxml",
+		"python3-tables", "python3-tables-lib", "python3-django", "python3-twisted", "python3-sqlalchemy",
+		"python3-notebook",
 		"python3-flask", "python3-jinja2",
 	},
 	"zookeeper": {"libzookeeper-java", "libnetty-java", "libjetty9-java", "libslf4j-java", "libjackson2-databind-java"},
 	"jars": {
-		"kotlin", "groovy", "scala-library", "scala", "jruby", "jython", "libclojure-java", "libderby-java", "libbcprov-java",
-		"libgradle-core-java", "libgradle-plugins-java", "libguava-java", "libgrpc-java", "libprotobuf-java", "libhsqldb-java",
+		"kotlin", "groovy", "scala-library", "scala", "jruby", "jython", "libclojure-java", "libderby-java",
+		"libbcprov-java",
+		"libgradle-core-java", "libgradle-plugins-java", "libguava-java", "libgrpc-java", "libprotobuf-java",
+		"libhsqldb-java",
 	},
 	"nginx": {"nginx", "nginx-common"},
 }

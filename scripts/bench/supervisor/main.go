@@ -108,7 +108,8 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
-	fmt.Printf("%d processors, load at the end %s\n\n| |", runtime.NumCPU(), strings.Join(strings.Fields(string(load))[:3], " "))
+	fmt.Printf("%d processors, load at the end %s\n\n| |", runtime.NumCPU(),
+		strings.Join(strings.Fields(string(load))[:3], " "))
 	for _, s := range subjects {
 		fmt.Printf(" %s |", s.name)
 	}

@@ -107,7 +107,11 @@ func measureRestarts(ctx context.Context, s subject, kills int) ([]string, error
 	defer i.stop()
 	var took []time.Duration
 	for n := 1; n <= kills; n++ {
-		if err := i.until("the program does not live", func() bool { pids, _ := lives(file(i.dir)); return len(pids) >= n }); err != nil {
+		alive := func() bool {
+			pids, _ := lives(file(i.dir))
+			return len(pids) >= n
+		}
+		if err := i.until("the program does not live", alive); err != nil {
 			return nil, err
 		}
 		pids, _ := lives(file(i.dir))
@@ -116,7 +120,8 @@ func measureRestarts(ctx context.Context, s subject, kills int) ([]string, error
 		if err := syscall.Kill(pids[n-1], syscall.SIGKILL); err != nil {
 			return nil, err
 		}
-		if err := i.until("the program does not live again", func() bool { pids, _ := lives(file(i.dir)); return len(pids) > n }); err != nil {
+		if err := i.until("the program does not live again",
+			func() bool { pids, _ := lives(file(i.dir)); return len(pids) > n }); err != nil {
 			return nil, err
 		}
 		_, times := lives(file(i.dir))

@@ -74,7 +74,8 @@ func Build(ctx context.Context, program string, database Database, log io.Writer
 }
 
 // BuildRelease is Build with stand-ins for the parts of another release.
-func BuildRelease(ctx context.Context, program string, database Database, release fatesim.Release, log io.Writer) (string, error) {
+func BuildRelease(ctx context.Context, program string, database Database,
+	release fatesim.Release, log io.Writer) (string, error) {
 	v := variant{database, release}
 	dir, err := cache.Dir("demo")
 	if err != nil {
@@ -135,7 +136,8 @@ func (v variant) writeLock(ctx context.Context, dir string, log io.Writer) (stri
 	if err := v.buildStandIns(ctx, dir, debs); err != nil {
 		return "", err
 	}
-	l := bundle.Lock{Release: payload.Release{FATE: v.release.FATE, Platform: "linux/" + runtime.GOARCH, Env: v.release.Env()}}
+	l := bundle.Lock{Release: payload.Release{FATE: v.release.FATE, Platform: "linux/" + runtime.GOARCH,
+		Env: v.release.Env()}}
 	if v.database == MySQL {
 		fmt.Fprintf(log, "MySQL %s from a jar\n", mysqlVersion.Version)
 		if err := v.placeMySQL(ctx, dir); err != nil {
@@ -212,7 +214,8 @@ func (v variant) compileStandIns(ctx context.Context, dir, target string, debs m
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	var classpath []string
 	for _, p := range eggrollJars() {
-		if out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(dir, debDir, debs[p.name].File), scratch).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "dpkg-deb", "--extract", filepath.Join(dir, debDir, debs[p.name].File),
+			scratch).CombinedOutput(); err != nil {
 			return fmt.Errorf("cannot unpack %s: %w: %s", debs[p.name].File, err, out)
 		}
 		for _, pattern := range p.include {
@@ -284,7 +287,8 @@ func run(ctx context.Context, log io.Writer, name string, args ...string) error 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, bytes.TrimSpace(errOut.Bytes()))
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err,
+			bytes.TrimSpace(errOut.Bytes()))
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ func TestLockFile(t *testing.T) {
 	for _, name := range packageNames(all) {
 		debs[name] = debian.Package{Name: name, Version: "1.2-3", File: name + "_1.2-3_all.deb", Size: 1, SHA256: sum}
 	}
-	l := bundle.Lock{Release: payload.Release{FATE: fatesim.Newest.FATE, Platform: "linux/amd64", Env: map[string]string{"FATE": fatesim.Newest.FATE}}}
+	l := bundle.Lock{Release: payload.Release{FATE: fatesim.Newest.FATE, Platform: "linux/amd64",
+		Env: map[string]string{"FATE": fatesim.Newest.FATE}}}
 	for _, c := range all {
 		l.Components = append(l.Components, c.lock(debs, debDir, variant{MariaDB, fatesim.Newest}.standInDir()))
 	}

@@ -70,7 +70,8 @@ func components(release fatesim.Release) ([]component, error) {
 	}
 	all := []component{mariadb(libs), jdk(), python(libs), zookeeper(), nginx()}
 	for _, c := range release.Components() {
-		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true, directory: c.Name}
+		standIn := component{name: c.Name, version: c.Version, license: "Apache-2.0", standIn: true, any: true,
+			directory: c.Name}
 		if c.Name == "eggroll" {
 			standIn.license += " AND GPL-2.0-only WITH Universal-FOSS-exception-1.0 AND MIT"
 			standIn.packages = append(eggrollJars(), eggrollTLS(libs)...)
@@ -93,7 +94,8 @@ func mariadb(libs string) component {
 				exclude: []string{"mysql_test_*.sql"},
 				rename:  []bundle.Rename{{From: "usr/sbin", To: "bin"}, {From: "usr/share/mysql", To: "share/mysql"}},
 			},
-			{name: "mariadb-client-core", include: []string{"usr/bin/mariadb"}, rename: []bundle.Rename{{From: "usr/bin", To: "bin"}}},
+			{name: "mariadb-client-core", include: []string{"usr/bin/mariadb"},
+				rename: []bundle.Rename{{From: "usr/bin", To: "bin"}}},
 			libraries(libs, "libaio1", "libaio.so.*"),
 			libraries(libs, "libnuma1", "libnuma.so.*"),
 			libraries(libs, "liburing2", "liburing.so.*"),
@@ -144,7 +146,8 @@ func python(libs string) component {
 	stdlib := part{
 		name: "libpython3.11-stdlib", noCopyright: true, include: []string{"usr/lib/python3.11"},
 		exclude: []string{
-			"test", "tests", "lib2to3", "pydoc_data", "idlelib", "turtle*", "ensurepip", "distutils", "EXTERNALLY-MANAGED",
+			"test", "tests", "lib2to3", "pydoc_data", "idlelib", "turtle*", "ensurepip", "distutils",
+			"EXTERNALLY-MANAGED",
 			"_test*.so", "_ctypes_test*.so", "_xxtestfuzz*.so", "xxlimited*.so",
 			// Their libraries are not in a minimal Debian.
 			"_curses*.so", "_sqlite3*.so", "nis.*.so", "readline.*.so", "_dbm.*.so",
@@ -154,7 +157,8 @@ func python(libs string) component {
 	return component{
 		name: "python", license: "Python-2.0 AND MIT AND Apache-2.0 AND BSD-3-Clause", libraryPath: []string{"lib"},
 		packages: []part{
-			{name: "python3.11-minimal", include: []string{"usr/bin/python3.11"}, rename: []bundle.Rename{{From: "usr/bin", To: "bin"}}},
+			{name: "python3.11-minimal", include: []string{"usr/bin/python3.11"},
+				rename: []bundle.Rename{{From: "usr/bin", To: "bin"}}},
 			{
 				name: "libpython3.11-minimal", include: []string{"usr/lib/python3.11"},
 				exclude: []string{"sitecustomize.py"}, // a link to the machine's
@@ -185,9 +189,11 @@ func zookeeper() component {
 			jars("libslf4j-java", "slf4j-api", "slf4j-simple"),
 			jars("libdropwizard-metrics-java", "metrics-core"),
 			jars("libsnappy-java", "snappy-java"),
-			jars("libnetty-java", "netty-buffer", "netty-codec", "netty-common", "netty-handler", "netty-resolver", "netty-transport"),
+			jars("libnetty-java", "netty-buffer", "netty-codec", "netty-common", "netty-handler", "netty-resolver",
+				"netty-transport"),
 			// The admin server, which answers on admin.serverPort.
-			jars("libjetty9-java", "jetty9-http", "jetty9-io", "jetty9-security", "jetty9-server", "jetty9-servlet", "jetty9-util"),
+			jars("libjetty9-java", "jetty9-http", "jetty9-io", "jetty9-security", "jetty9-server",
+				"jetty9-servlet", "jetty9-util"),
 			jars("libservlet-api-java", "servlet-api"),
 			jars("libjackson2-core-java", "jackson-core"),
 			jars("libjackson2-databind-java", "jackson-databind"),
@@ -204,8 +210,10 @@ const connectorVersion = "8.0.28"
 func eggrollJars() []part {
 	return []part{
 		jars("libgrpc-java", "grpc-api-*", "grpc-context-*", "grpc-core-*", "grpc-netty-*", "grpc-stub-*"),
-		jars("libnetty-java", "netty-buffer", "netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks", "netty-common",
-			"netty-handler", "netty-handler-proxy", "netty-resolver", "netty-transport", "netty-transport-native-unix-common"),
+		jars("libnetty-java", "netty-buffer", "netty-codec", "netty-codec-http", "netty-codec-http2",
+			"netty-codec-socks", "netty-common",
+			"netty-handler", "netty-handler-proxy", "netty-resolver", "netty-transport",
+			"netty-transport-native-unix-common"),
 		jars("libguava-java", "guava"),
 		jars("libperfmark-java", "perfmark-api-*"),
 		jars("libgoogle-gson-java", "gson"),
@@ -221,7 +229,8 @@ func eggrollTLS(libs string) []part {
 			name: "libnetty-tcnative-jni", include: []string{libs + "/jni/libnetty-tcnative.so"},
 			rename: []bundle.Rename{{From: libs + "/jni/libnetty-tcnative.so", To: "native/libnetty_tcnative.so"}},
 		},
-		{name: "libapr1", include: []string{libs + "/libapr-1.so.*"}, rename: []bundle.Rename{{From: libs, To: "native"}}},
+		{name: "libapr1", include: []string{libs + "/libapr-1.so.*"},
+			rename: []bundle.Rename{{From: libs, To: "native"}}},
 	}
 }
 
@@ -229,8 +238,10 @@ func nginx() component {
 	return component{
 		name: "nginx", license: "BSD-2-Clause", host: []string{"libcrypto.so.3", "libpcre2-8.so.0", "libssl.so.3"},
 		packages: []part{
-			{name: "nginx", include: []string{"usr/sbin/nginx"}, rename: []bundle.Rename{{From: "usr/sbin", To: "sbin"}}},
-			{name: "nginx-common", include: []string{"etc/nginx/mime.types"}, rename: []bundle.Rename{{From: "etc/nginx", To: "conf"}}},
+			{name: "nginx", include: []string{"usr/sbin/nginx"},
+				rename: []bundle.Rename{{From: "usr/sbin", To: "sbin"}}},
+			{name: "nginx-common", include: []string{"etc/nginx/mime.types"},
+				rename: []bundle.Rename{{From: "etc/nginx", To: "conf"}}},
 		},
 	}
 }
@@ -260,10 +271,11 @@ func packageNames(list []component) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// lock describes the component for the lock file. debDir and directories are the paths of the downloaded packages and of
-// fatesim's trees, relative to it.
+// lock describes the component for the lock file. debDir and directories are the paths of the downloaded packages and
+// of fatesim's trees, relative to it.
 func (c component) lock(debs map[string]debian.Package, debDir, directories string) bundle.Component {
-	l := bundle.Component{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath, HostLibraries: c.host, StandIn: c.standIn}
+	l := bundle.Component{Name: c.name, Version: c.version, License: c.license, LibraryPath: c.libraryPath,
+		HostLibraries: c.host, StandIn: c.standIn}
 	if c.any {
 		l.Platform = bundle.PlatformAny
 	}

@@ -50,7 +50,8 @@ func TestDemoLoads(t *testing.T) {
 	}
 	files := 0
 	for _, c := range p.Manifest().Components {
-		if err := p.Extract(t.Context(), c.Name, filepath.Join(b.Root, home, c.Name), payload.ExtractOptions{UID: -1, GID: -1, NoSync: true}); err != nil {
+		if err := p.Extract(t.Context(), c.Name, filepath.Join(b.Root, home, c.Name),
+			payload.ExtractOptions{UID: -1, GID: -1, NoSync: true}); err != nil {
 			t.Fatal(err)
 		}
 		n := b.compare(c)
@@ -96,10 +97,11 @@ func (b *bare) compare(c payload.Component) (files int) {
 	for _, dir := range c.LibraryPath {
 		libraryPath = append(libraryPath, path.Join(top, dir))
 	}
-	s := &dynlink.Search{Files: b, LibraryPath: libraryPath, Lib: b.Lib, Platform: "x86_64", System: func(name string) bool {
-		_, err := os.Stat(filepath.Join(b.Root, b.Lib, name))
-		return err == nil || strings.HasPrefix(name, "ld-linux")
-	}}
+	s := &dynlink.Search{Files: b, LibraryPath: libraryPath, Lib: b.Lib, Platform: "x86_64",
+		System: func(name string) bool {
+			_, err := os.Stat(filepath.Join(b.Root, b.Lib, name))
+			return err == nil || strings.HasPrefix(name, "ld-linux")
+		}}
 	needs := payload.Needs{}
 	modules := map[string]bool{}
 	err := filepath.WalkDir(filepath.Join(b.Root, top), func(name string, d fs.DirEntry, err error) error {
@@ -134,7 +136,8 @@ func (b *bare) compare(c payload.Component) (files int) {
 	}
 	for _, library := range recorded.Modules {
 		if !modules[library] {
-			b.t.Errorf("%s: the loader finds %s for every file, and the manifest says it is the host's", c.Name, library)
+			b.t.Errorf("%s: the loader finds %s for every file, and the manifest says it is the host's", c.Name,
+				library)
 		}
 	}
 	return files

@@ -18,7 +18,8 @@ var mysqlDir = "mysql-" + mysqlVersion.Version
 
 func mysql(libs string) component {
 	return component{
-		name: string(MySQL), license: mysqlserver.License + " AND LGPL-2.1-or-later", version: mysqlVersion.Version, libraryPath: []string{mysqlserver.LibraryDir},
+		name: string(MySQL), license: mysqlserver.License + " AND LGPL-2.1-or-later", version: mysqlVersion.Version,
+		libraryPath: []string{mysqlserver.LibraryDir},
 		packages: []part{
 			libraries(libs, "libaio1", "libaio.so.*"),
 			libraries(libs, "libnuma1", "libnuma.so.*"),

@@ -1,7 +1,7 @@
 // Command attacker is a program of the service user that has turned against root: below some directories it puts links,
-// pipes, sockets, devices, hard links and huge files in the place of what root opens, creates, renames or removes there,
-// and puts things back some milliseconds later. In a user namespace of its own it mounts file systems there. It ends when a
-// file exists, and prints as JSON how often it did what.
+// pipes, sockets, devices, hard links and huge files in the place of what root opens, creates, renames or removes
+// there, and puts things back some milliseconds later. In a user namespace of its own it mounts file systems there. It
+// ends when a file exists, and prints as JSON how often it did what.
 //
 //	attacker -stop FILE -pause FILE -pace FILE -targets DIR DIRECTORY...
 //
@@ -63,7 +63,8 @@ func main() {
 	pace := flag.String("pace", "", "read from this `file` how long each worker rests after an attack")
 	targets := flag.String("targets", "", "`directory` that links lead to")
 	workers := flag.Int("workers", 3, "attack at that many places at once")
-	mounts := flag.Bool("mounts", false, "mount file systems until standard input ends; for the process in a user namespace")
+	mounts := flag.Bool("mounts", false,
+		"mount file systems until standard input ends; for the process in a user namespace")
 	flag.Parse()
 	if *mounts {
 		mountUntilEnd(flag.Args())
@@ -73,7 +74,8 @@ func main() {
 	var wg sync.WaitGroup
 	mu := &sync.Mutex{}
 	done := make(chan struct{})
-	first := attacker{roots: flag.Args(), targets: *targets, mu: mu, counts: counts, calm: &sync.RWMutex{}, pace: &atomic.Int64{}}
+	first := attacker{roots: flag.Args(), targets: *targets, mu: mu, counts: counts, calm: &sync.RWMutex{},
+		pace: &atomic.Int64{}}
 	first.rest(*pace)
 	first.calm.Lock() // the attacker starts with a pause
 	paused := true
@@ -178,8 +180,8 @@ func (a *attacker) rest(file string) {
 	a.pace.Store(int64(pace))
 }
 
-// cleanUp removes what the attacker planted and is still there, and moves back what it had moved aside. It runs while no
-// attack is made.
+// cleanUp removes what the attacker planted and is still there, and moves back what it had moved aside. It runs while
+// no attack is made.
 func (a *attacker) cleanUp() {
 	for range 3 { // what is moved back may hold more
 		a.cleanUpOnce()
@@ -301,8 +303,8 @@ func (a *attacker) hardLink(path string) error {
 	return os.Link(files[a.rand.IntN(len(files))], path)
 }
 
-// swap moves an entry aside, makes another in its place for a moment, and moves the entry back. What root has made there
-// by then stays.
+// swap moves an entry aside, makes another in its place for a moment, and moves the entry back. What root has made
+// there by then stays.
 func (a *attacker) swap(make func(path string) error) func(dir, name string) error {
 	return func(dir, name string) error {
 		path, away := filepath.Join(dir, name), a.aside(dir, name)
@@ -349,64 +351,4 @@ func (a *attacker) drop(path string) {
 		return
 	}
 	_ = os.Remove(path)
-}
-
-// exchange lets an entry and a link change places in one step, and back.
-func (a *attacker) exchange(dir, name string) error {
-	path, link := filepath.Join(dir, name), a.aside(dir, name)
-	if err := a.makeLink(link); err != nil {
-		return err
-	}
-	change := func() error { return unix.Renameat2(unix.AT_FDCWD, link, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE) }
-	if err := change(); err != nil {
-		return errors.Join(err, os.Remove(link))
-	}
-	a.pause()
-	if err := change(); err != nil { // root has removed the link, or everything
-		_ = os.Remove(path)
-		return a.back(link, path)
-	}
-	return os.Remove(link)
-}
-
-// plantHard puts a hard link of root's file, which the test has made for this user as an old kernel would let it make one
-// itself, in the place of an entry.
-func (a *attacker) plantHard(dir, name string) error {
-	hard, err := filepath.Glob(filepath.Join("/data/logs/fate", "hard"+mark+"*"))
-	if err != nil || len(hard) == 0 {
-		return errSpared
-	}
-	from := hard[a.rand.IntN(len(hard))]
-	return a.swap(func(path string) error {
-		if err := os.Rename(from, path); err != nil {
-			return err
-		}
-		a.pause()
-		return os.Rename(path, from)
-	})(dir, name)
-}
-
-// temporary makes what root would make while it replaces an entry.
-func (a *attacker) temporary(dir, name string) error {
-	path := filepath.Join(dir, "."+name+".fate-tmp")
-	if err := a.makeLink(path); err != nil {
-		return err
-	}
-	a.pause()
-	a.drop(path)
-	return nil
-}
-
-// rotated makes what a log is renamed to.
-func (a *attacker) rotated(dir, name string) error {
-	if !strings.Contains(dir, "/logs") {
-		return errSpared
-	}
-	path := filepath.Join(dir, name+[]string{".1", ".1.gz", ".2.gz"}[a.rand.IntN(3)])
-	if err := a.makeLink(path); err != nil {
-		return err
-	}
-	a.pause()
-	a.drop(path)
-	return nil
 }

@@ -50,7 +50,8 @@ func (a *attacker) mountInNamespace(done <-chan struct{}) {
 	_ = c.Wait()
 }
 
-// mountUntilEnd mounts file systems over directories below roots, for some milliseconds each, until standard input ends.
+// mountUntilEnd mounts file systems over directories below roots, for some milliseconds each, until standard input
+// ends.
 func mountUntilEnd(roots []string) {
 	ended := make(chan struct{})
 	go func() {

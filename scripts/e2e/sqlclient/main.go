@@ -1,6 +1,6 @@
 // Sqlclient carries out the SQL statements of its standard input on a database server, one after the other, as the
-// administrator of that server does with the client that the server came with. It prints the rows that they return, with
-// tabs between the columns, and ends at the first error.
+// administrator of that server does with the client that the server came with. It prints the rows that they return,
+// with tabs between the columns, and ends at the first error.
 package main
 
 import (

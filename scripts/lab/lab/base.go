@@ -183,7 +183,8 @@ func mirrorFromApt(ctx context.Context) (mirror, keyring string, err error) {
 		}
 		return strings.TrimSuffix(f[3], "/"), keyring, nil
 	}
-	return "", "", fmt.Errorf("cannot find a package source with Debian %s main in /etc/apt (the lab's hosts are made from it)", baseSuite)
+	return "", "", fmt.Errorf(
+		"cannot find a package source with Debian %s main in /etc/apt (the lab's hosts are made from it)", baseSuite)
 }
 
 func aptProxy(ctx context.Context) (string, error) {
@@ -197,8 +198,10 @@ func aptProxy(ctx context.Context) (string, error) {
 // trim turns what debootstrap made into the common ground of many hosts: no
 // identity, network on, none of Debian's own periodic jobs, no downloaded packages.
 func trim(root string) error {
-	for _, glob := range []string{"var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "var/lib/apt/lists/*_*", "var/log/*.log",
-		"etc/machine-id", "var/lib/dbus/machine-id", "etc/hostname", "usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*"} {
+	for _, glob := range []string{"var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "var/lib/apt/lists/*_*",
+		"var/log/*.log",
+		"etc/machine-id", "var/lib/dbus/machine-id", "etc/hostname", "usr/share/doc/*", "usr/share/man/*",
+		"usr/share/locale/*"} {
 		paths, err := filepath.Glob(filepath.Join(root, glob))
 		if err != nil {
 			return fmt.Errorf("cannot match %s: %w", glob, err)
@@ -210,7 +213,8 @@ func trim(root string) error {
 		}
 	}
 	units := filepath.Join(root, "etc/systemd/system")
-	for _, unit := range []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
+	for _, unit := range []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer",
+		"e2scrub_all.timer",
 		"fstrim.timer", "console-getty.service", "systemd-networkd-wait-online.service"} {
 		link := filepath.Join(units, unit)
 		if err := errors.Join(os.RemoveAll(link), os.Symlink("/dev/null", link)); err != nil {
@@ -221,7 +225,8 @@ func trim(root string) error {
 	if err := os.MkdirAll(wants, 0o755); err != nil {
 		return fmt.Errorf("cannot enable the network in the base system: %w", err)
 	}
-	if err := os.Symlink("/lib/systemd/system/systemd-networkd.service", filepath.Join(wants, "systemd-networkd.service")); err != nil {
+	if err := os.Symlink("/lib/systemd/system/systemd-networkd.service",
+		filepath.Join(wants, "systemd-networkd.service")); err != nil {
 		return fmt.Errorf("cannot enable the network in the base system: %w", err)
 	}
 	return nil

@@ -79,7 +79,8 @@ func newKeeper(dir string) (*keeper, error) {
 	if err := isolate(); err != nil {
 		return nil, err
 	}
-	k := &keeper{spec: s, dir: dir, since: time.Now(), machines: make(map[string]*machine), reaper: newReaper(), detached: make(chan struct{})}
+	k := &keeper{spec: s, dir: dir, since: time.Now(), machines: make(map[string]*machine), reaper: newReaper(),
+		detached: make(chan struct{})}
 	k.detach = sync.OnceFunc(func() { close(k.detached) })
 	for _, h := range s.Hosts {
 		k.machines[h.Name] = newMachine(h, k)

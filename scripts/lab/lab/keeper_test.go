@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestOutputEndsWithItsContext: also when the command has left its work to a child that holds the pipe, as nsenter does.
-// Else a host that hangs while it boots would keep its lab from ever ending. Without the child's end output does not
-// return, since another process could still write.
+// TestOutputEndsWithItsContext: also when the command has left its work to a child that holds the pipe, as nsenter
+// does. Else a host that hangs while it boots would keep its lab from ever ending. Without the child's end output does
+// not return, since another process could still write.
 func TestOutputEndsWithItsContext(t *testing.T) {
 	started := filepath.Join(t.TempDir(), "child")
 	ctx, cancel := context.WithCancel(t.Context())

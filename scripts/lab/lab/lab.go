@@ -75,7 +75,8 @@ func Up(ctx context.Context, c Config) (*Lab, error) {
 		return nil, err
 	}
 	if err := l.startKeeper(ctx, lock, baseLock); err != nil {
-		return nil, fmt.Errorf("cannot make lab %s: %w", c.Name, errors.Join(err, clear(c.Name, dir), os.Remove(lock.Name())))
+		return nil, fmt.Errorf("cannot make lab %s: %w", c.Name,
+			errors.Join(err, clear(c.Name, dir), os.Remove(lock.Name())))
 	}
 	return l, nil
 }

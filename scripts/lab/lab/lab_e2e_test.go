@@ -84,7 +84,8 @@ func TestHosts(t *testing.T) {
 		}
 	})
 	t.Run("no way out", func(t *testing.T) {
-		if got := output(t, l, "a", "ip", "route"); !strings.HasPrefix(got, "192.168.0.0/16 dev host0") || strings.Contains(got, "\n") {
+		if got := output(t, l, "a", "ip", "route"); !strings.HasPrefix(got, "192.168.0.0/16 dev host0") ||
+			strings.Contains(got, "\n") {
 			t.Errorf("routes of host a:\n%s", got)
 		}
 	})
@@ -109,7 +110,8 @@ func TestHosts(t *testing.T) {
 	})
 	t.Run("exit status", func(t *testing.T) {
 		_, err := l.Output(t.Context(), "a", "sh", "-c", "echo why >&2; exit 7")
-		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 7 || !strings.Contains(err.Error(), "why") {
+		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 7 ||
+			!strings.Contains(err.Error(), "why") {
 			t.Errorf("error = %v, want exit status 7 and what it said", err)
 		}
 	})
@@ -123,7 +125,8 @@ func TestHosts(t *testing.T) {
 			_, _ = read.Read(make([]byte, 1)) // the command runs
 			cancel()
 		}()
-		if err := l.Run(ctx, "a", Cmd{Args: []string{"sh", "-c", "echo; exec sleep 4711"}, Stdout: write}); !errors.Is(err, context.Canceled) {
+		if err := l.Run(ctx, "a", Cmd{Args: []string{"sh", "-c", "echo; exec sleep 4711"}, Stdout: write}); !errors.Is(
+			err, context.Canceled) {
 			t.Errorf("error = %v, want context.Canceled", err)
 		}
 		write.Close()
@@ -146,8 +149,10 @@ func TestHosts(t *testing.T) {
 		}
 	})
 	t.Run("swap of the machine is out of reach", func(t *testing.T) {
-		const script = "dd if=/dev/zero of=/swap bs=1M count=1 status=none; chmod 600 /swap; mkswap -q /swap; swapon /swap"
-		if _, err := l.Output(t.Context(), "a", "sh", "-c", script); err == nil || !strings.Contains(err.Error(), "not permitted") {
+		const script = "dd if=/dev/zero of=/swap bs=1M count=1 status=none; chmod 600 /swap; mkswap -q /swap; swapon " +
+			"/swap"
+		if _, err := l.Output(t.Context(), "a", "sh", "-c", script); err == nil ||
+			!strings.Contains(err.Error(), "not permitted") {
 			t.Errorf("swapon: %v, want it not permitted", err)
 		}
 	})
@@ -177,7 +182,8 @@ func TestCopy(t *testing.T) {
 	if got, err := os.ReadFile(back); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("the file came back changed (%v)", err)
 	}
-	if err := l.CopyTo(t.Context(), file, "a", "/nowhere/file"); err == nil || !strings.Contains(err.Error(), "/nowhere/file") {
+	if err := l.CopyTo(t.Context(), file, "a", "/nowhere/file"); err == nil ||
+		!strings.Contains(err.Error(), "/nowhere/file") {
 		t.Errorf("copy into a missing directory: %v", err)
 	}
 }
@@ -203,7 +209,8 @@ func TestPowerCut(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			boot := func() string {
-				return output(t, l, "a", "stat", "-c", "%Z", "/proc/1") + output(t, l, "a", "journalctl", "--list-boots", "-q")
+				return output(t, l, "a", "stat", "-c", "%Z", "/proc/1") + output(t, l, "a", "journalctl",
+					"--list-boots", "-q")
 			}
 			before := boot()
 			if err := tt.do(); err != nil {
@@ -215,7 +222,8 @@ func TestPowerCut(t *testing.T) {
 			if got := output(t, l, "a", "cat", "/root/kept"); got != "kept" {
 				t.Errorf("file is %q after boot", got)
 			}
-			if got := output(t, l, "a", "ip", "-brief", "-4", "address", "show", "host0"); !strings.Contains(got, "192.168.0.1/16") {
+			if got := output(t, l, "a", "ip", "-brief", "-4", "address", "show", "host0"); !strings.Contains(got,
+				"192.168.0.1/16") {
 				t.Errorf("address after boot: %s", got)
 			}
 		})

@@ -65,7 +65,8 @@ func (m *machine) prepare() error {
 	}
 	layers := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", m.k.spec.Base, upper, work)
 	if err := unix.Mount("overlay", m.root, "overlay", 0, layers); err != nil {
-		if out, err := m.k.output(context.Background(), "cp", "-a", "--reflink=auto", m.k.spec.Base+"/.", m.root); err != nil {
+		if out, err := m.k.output(context.Background(), "cp", "-a", "--reflink=auto",
+			m.k.spec.Base+"/.", m.root); err != nil {
 			return fmt.Errorf("cannot copy the base system for host %s: %w: %s", m.host.Name, err, out)
 		}
 	}
@@ -100,7 +101,8 @@ func (m *machine) write(path, text string) error {
 }
 
 func (m *machine) unmount() error {
-	if err := unix.Unmount(m.root, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+	if err := unix.Unmount(m.root, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) &&
+		!errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("cannot unmount host %s: %w", m.host.Name, err)
 	}
 	return nil
@@ -204,7 +206,8 @@ func (m *machine) attend() {
 		m.cmd = nil
 		m.st.State, m.st.Init = Off, 0
 		if m.want == "" && !booted {
-			m.st.State, m.st.Why = Broken, fmt.Sprintf("systemd-nspawn ended with %v:\n%s", cmd.ProcessState, m.consoleTail())
+			m.st.State, m.st.Why = Broken, fmt.Sprintf("systemd-nspawn ended with %v:\n%s",
+				cmd.ProcessState, m.consoleTail())
 		}
 		close(m.gone)
 		m.mu.Unlock()
@@ -242,7 +245,8 @@ func (m *machine) lookReady(ctx context.Context) (done bool, err error) {
 	if init == 0 {
 		return false, nil
 	}
-	out, _ := m.k.output(ctx, "nsenter", "--target", strconv.Itoa(init), "--all", "--root", "systemctl", "is-system-running", "--wait")
+	out, _ := m.k.output(ctx, "nsenter", "--target", strconv.Itoa(init), "--all", "--root", "systemctl",
+		"is-system-running", "--wait")
 	switch string(bytes.TrimSpace(out)) {
 	case "running", "degraded":
 	default:

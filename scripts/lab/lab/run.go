@@ -22,8 +22,9 @@ const hostPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Cmd is a command to run as root in a host.
 type Cmd struct {
-	Args           []string
-	Env            []string // NAME=VALUE on top of PATH, HOME, LANG and TERM; nothing of the caller's environment gets in
+	Args []string
+	// NAME=VALUE on top of PATH, HOME, LANG and TERM; nothing of the caller's environment gets in
+	Env            []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
@@ -83,7 +84,8 @@ func runArgs(unit string, c Cmd) []string {
 	} else {
 		args = append(args, "--pipe")
 	}
-	for _, e := range append([]string{"PATH=" + hostPath, "HOME=/root", "LANG=C.UTF-8", "TERM=" + terminal()}, c.Env...) {
+	for _, e := range append([]string{"PATH=" + hostPath, "HOME=/root", "LANG=C.UTF-8", "TERM=" + terminal()},
+		c.Env...) {
 		args = append(args, "--setenv="+e)
 	}
 	args = append(args, "--")
@@ -153,7 +155,8 @@ func (l *Lab) NetCommand(ctx context.Context, args ...string) (*exec.Cmd, error)
 // enter returns a command in the keeper's namespaces. The root is asked for besides: where the lab is run in a chroot,
 // the root of a mount namespace is another than that of the processes in it.
 func enter(ctx context.Context, keeper int, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--target", strconv.Itoa(keeper), "--all", "--root", "--"}, args...)...)
+	cmd := exec.CommandContext(ctx, "nsenter",
+		append([]string{"--target", strconv.Itoa(keeper), "--all", "--root", "--"}, args...)...)
 	cmd.Env = []string{"PATH=" + hostPath, "HOME=/root", "LANG=C.UTF-8", "TERM=" + terminal()}
 	return cmd
 }
@@ -163,7 +166,8 @@ func enter(ctx context.Context, keeper int, args []string) *exec.Cmd {
 // has all rights of the machine's root: it is for tools that talk to the host's
 // systemd.
 func enterHost(ctx context.Context, keeper, init int, args ...string) *exec.Cmd {
-	return enter(ctx, keeper, append([]string{"nsenter", "--target", strconv.Itoa(init), "--all", "--root", "--wdns=/root", "--"}, args...))
+	return enter(ctx, keeper, append([]string{"nsenter", "--target", strconv.Itoa(init), "--all", "--root",
+		"--wdns=/root", "--"}, args...))
 }
 
 // CopyTo copies a file of this machine into a host, with its permission bits. A

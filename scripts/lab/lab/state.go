@@ -42,7 +42,8 @@ func ParseHosts(list []string) ([]Host, error) {
 			return nil, fmt.Errorf("cannot read host %q: want NAME=ADDRESS", item)
 		}
 		if !nameForm.MatchString(name) || len(name) > maxHostName {
-			return nil, fmt.Errorf("cannot use host name %q: want at most %d of a-z, 0-9 and -, starting with a letter", name, maxHostName)
+			return nil, fmt.Errorf("cannot use host name %q: want at most %d of a-z, 0-9 and -, starting with a letter",
+				name, maxHostName)
 		}
 		prefix, err := parsePrefix(addr)
 		if err != nil {
@@ -50,7 +51,8 @@ func ParseHosts(list []string) ([]Host, error) {
 		}
 		for _, h := range hosts {
 			if h.Name == name || h.Addr.Addr() == prefix.Addr() {
-				return nil, fmt.Errorf("cannot use host %q: its name or address is taken by %s=%s", item, h.Name, h.Addr.Addr())
+				return nil, fmt.Errorf("cannot use host %q: its name or address is taken by %s=%s", item,
+					h.Name, h.Addr.Addr())
 			}
 		}
 		hosts = append(hosts, Host{Name: name, Addr: prefix})

@@ -24,17 +24,30 @@ type laterArgument struct {
 
 // laterArguments are refused as Linux 3.10 refuses what it does not know.
 var laterArguments = []laterArgument{
-	{call: unix.SYS_WAITID, arg: 0, from: unix.P_PIDFD, to: math.MaxUint32, errno: unix.EINVAL},                                       // 5.4
-	{call: unix.SYS_FALLOCATE, arg: 1, from: ^uint32(0b11), mask: true, errno: unix.EOPNOTSUPP},                                       // 3.15: all modes but the first two
-	{call: openCall, arg: 1, from: unix.O_TMPFILE &^ unix.O_DIRECTORY, mask: true, errno: unix.EISDIR},                                // 3.11
-	{call: unix.SYS_OPENAT, arg: 2, from: unix.O_TMPFILE &^ unix.O_DIRECTORY, mask: true, errno: unix.EISDIR},                         // 3.11
-	{call: unix.SYS_FCNTL, arg: 1, from: unix.F_OFD_GETLK, to: unix.F_OFD_SETLKW, errno: unix.EINVAL},                                 // 3.15
-	{call: unix.SYS_FCNTL, arg: 1, from: unix.F_ADD_SEALS, to: math.MaxUint32, errno: unix.EINVAL},                                    // 3.17
-	{call: unix.SYS_PRCTL, arg: 0, from: unix.PR_SET_THP_DISABLE, to: unix.PR_SET_VMA, errno: unix.EINVAL},                            // 3.15; the only one above is Yama's
-	{call: unix.SYS_MADVISE, arg: 2, from: unix.MADV_FREE, to: unix.MADV_FREE, errno: unix.EINVAL},                                    // 4.5
-	{call: unix.SYS_MADVISE, arg: 2, from: unix.MADV_WIPEONFORK, to: unix.MADV_HWPOISON - 1, errno: unix.EINVAL},                      // 4.14
-	{call: unix.SYS_GETSOCKOPT, arg: 2, from: unix.SO_BUSY_POLL, to: math.MaxUint32, level: unix.SOL_SOCKET, errno: unix.ENOPROTOOPT}, // 3.11
-	{call: unix.SYS_SETSOCKOPT, arg: 2, from: unix.SO_BUSY_POLL, to: math.MaxUint32, level: unix.SOL_SOCKET, errno: unix.ENOPROTOOPT}, // 3.11
+	// 5.4
+	{call: unix.SYS_WAITID, arg: 0, from: unix.P_PIDFD, to: math.MaxUint32, errno: unix.EINVAL},
+	// 3.15: all modes but the first two
+	{call: unix.SYS_FALLOCATE, arg: 1, from: ^uint32(0b11), mask: true, errno: unix.EOPNOTSUPP},
+	// 3.11
+	{call: openCall, arg: 1, from: unix.O_TMPFILE &^ unix.O_DIRECTORY, mask: true, errno: unix.EISDIR},
+	// 3.11
+	{call: unix.SYS_OPENAT, arg: 2, from: unix.O_TMPFILE &^ unix.O_DIRECTORY, mask: true, errno: unix.EISDIR},
+	// 3.15
+	{call: unix.SYS_FCNTL, arg: 1, from: unix.F_OFD_GETLK, to: unix.F_OFD_SETLKW, errno: unix.EINVAL},
+	// 3.17
+	{call: unix.SYS_FCNTL, arg: 1, from: unix.F_ADD_SEALS, to: math.MaxUint32, errno: unix.EINVAL},
+	// 3.15; the only one above is Yama's
+	{call: unix.SYS_PRCTL, arg: 0, from: unix.PR_SET_THP_DISABLE, to: unix.PR_SET_VMA, errno: unix.EINVAL},
+	// 4.5
+	{call: unix.SYS_MADVISE, arg: 2, from: unix.MADV_FREE, to: unix.MADV_FREE, errno: unix.EINVAL},
+	// 4.14
+	{call: unix.SYS_MADVISE, arg: 2, from: unix.MADV_WIPEONFORK, to: unix.MADV_HWPOISON - 1, errno: unix.EINVAL},
+	// 3.11
+	{call: unix.SYS_GETSOCKOPT, arg: 2, from: unix.SO_BUSY_POLL, to: math.MaxUint32, level: unix.SOL_SOCKET,
+		errno: unix.ENOPROTOOPT},
+	// 3.11
+	{call: unix.SYS_SETSOCKOPT, arg: 2, from: unix.SO_BUSY_POLL, to: math.MaxUint32, level: unix.SOL_SOCKET,
+		errno: unix.ENOPROTOOPT},
 }
 
 // Where seccomp_data has what a filter looks at; see seccomp(2). Of an argument of 8 bytes the lower half comes first.
@@ -78,7 +91,8 @@ func (a laterArgument) assemble() []unix.SockFilter {
 	if a.mask {
 		tests = append(tests, test{offset: word, code: unix.BPF_JSET, value: a.from})
 	} else {
-		tests = append(tests, test{offset: word, code: unix.BPF_JGE, value: a.from}, test{offset: word, code: unix.BPF_JGT, value: a.to, not: true})
+		tests = append(tests, test{offset: word, code: unix.BPF_JGE, value: a.from},
+			test{offset: word, code: unix.BPF_JGT, value: a.to, not: true})
 	}
 	var out []unix.SockFilter
 	for i, t := range tests {
