@@ -12,6 +12,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -19,7 +20,7 @@ import (
 // time is left to the supervisor, which goes on trying: the hosts of a party can be installed in any order, one after
 // the other even, and no command has to be repeated.
 type depWaiter struct {
-	programs []supervisor.Program             // of this host, in start order
+	programs []config.Program                 // of this host, in start order
 	needs    func(program string) []fate.Need // on other hosts
 	limit    time.Duration                    // for all waiting of a run together
 	tell     func(string)                     // shown to the operator who waits

@@ -9,15 +9,16 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
 )
 
 // patient returns a depWaiter whose program "manager" needs a database at addr, and whose "flow" needs the manager.
 func patient(addr string, limit time.Duration, told *[]string) *depWaiter {
-	flow := supervisor.NewProgram("flow", "/bin/true")
+	flow := config.NewProgram("flow", "/bin/true")
 	flow.DependsOn = []string{"manager"}
 	return &depWaiter{
-		programs: []supervisor.Program{supervisor.NewProgram("manager", "/bin/true"), flow},
+		programs: []config.Program{config.NewProgram("manager", "/bin/true"), flow},
 		needs: func(program string) []fate.Need {
 			if program != "manager" {
 				return nil

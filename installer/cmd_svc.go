@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/fate"
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -70,7 +70,7 @@ func (g *globals) supervisorClient() (*rpc.Client, error) {
 	if g.Root != "" && g.Root != "/" {
 		return nil, exitCode(errors.New("cannot speak to a supervisor below --root: there are only files"), exitUsage)
 	}
-	d := supervisor.LoadDaemon(g.layout().SupervisorConf())
+	d := config.LoadDaemon(g.layout().SupervisorConf())
 	c := newClient(g, d.Socket)
 	if d.Username != "" {
 		c.Authenticate(d.Username, d.Password)

@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/payload/count"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -75,12 +76,12 @@ EXIT STATUS
 func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 	conf := g.layout().SupervisorConf()
 	if o.Check {
-		cfg, warnings, err := supervisor.Load(conf)
+		cfg, warnings, err := config.Load(conf, os.Environ())
 		for _, w := range warnings {
 			g.printf("warning: %s\n", w)
 		}
 		if err == nil && os.Getenv(supervisor.TakesOver) == "" {
-			err = cfg.CheckLogs()
+			err = supervisor.CheckLogs(cfg)
 		}
 		if err != nil {
 			return exitCode(err, exitUsage)
@@ -97,7 +98,7 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 		}),
 	})
 	var locked *supervisor.LockedError
-	var problems supervisor.Problems
+	var problems config.Problems
 	switch {
 	case errors.As(err, &locked):
 		return exitCode(withHint(err, "fate-installer svc status shows what it supervises"), exitLocked)

@@ -8,6 +8,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -66,7 +67,7 @@ func whileProgramsRun(ctx context.Context, g *globals, spec *fate.Spec, do func(
 func concernsJobs(program string) bool { return program != fate.FateBoard.Program() }
 
 // dependenciesOf reports of a program whether one of names depends on it, directly or not.
-func dependenciesOf(programs []supervisor.Program, names []string) func(program string) bool {
+func dependenciesOf(programs []config.Program, names []string) func(program string) bool {
 	needed := map[string]bool{}
 	var add func(names []string)
 	add = func(names []string) {

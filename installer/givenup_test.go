@@ -7,6 +7,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // statuses is a supervisor whose programs are in these states; without any it does not answer.
@@ -46,12 +47,12 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 }
 
 func TestDependenciesOfPrograms(t *testing.T) {
-	on := func(name string, dependencies ...string) supervisor.Program {
-		p := supervisor.NewProgram(name, "/bin/true")
+	on := func(name string, dependencies ...string) config.Program {
+		p := config.NewProgram(name, "/bin/true")
 		p.DependsOn = dependencies
 		return p
 	}
-	programs := []supervisor.Program{on("mysql"), on("manager", "mysql"), on("node", "manager"), on("rollsite")}
+	programs := []config.Program{on("mysql"), on("manager", "mysql"), on("node", "manager"), on("rollsite")}
 	needed := dependenciesOf(programs, []string{"node"})
 	for name, want := range map[string]bool{"mysql": true, "manager": true, "node": false, "rollsite": false} {
 		if needed(name) != want {

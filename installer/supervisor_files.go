@@ -5,7 +5,7 @@ import (
 	"path"
 
 	"fate-installer/installer/fate"
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // supervisorFaults says why the supervisor could not use its configuration as it will be: what install writes, and
@@ -40,8 +40,8 @@ func (d *deployment) supervisorFaults() ([]string, error) {
 	if !foreign {
 		return nil, nil
 	}
-	_, _, err = supervisor.LoadFiles(d.layout().SupervisorConf(), content)
-	var problems supervisor.Problems
+	_, _, err = config.LoadFiles(d.layout().SupervisorConf(), content)
+	var problems config.Problems
 	if !errors.As(err, &problems) {
 		return nil, err
 	}

@@ -3,15 +3,14 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"io/fs"
 	"os"
-	"strings"
-	"syscall"
 )
 
 // Available is a program of the configuration last read.
 type Available struct {
-	Program Program
+	Program config.Program
 	InUse   bool // its group is in force
 }
 
@@ -20,7 +19,7 @@ func (sup *Supervisor) Available() []Available {
 	inUse := groupsOf(sup.active())
 	var out []Available
 	for _, p := range sup.pending.Load().Programs {
-		out = append(out, Available{p.clone(), len(inUse[p.Group]) > 0})
+		out = append(out, Available{p.Clone(), len(inUse[p.Group]) > 0})
 	}
 	return out
 }
@@ -72,7 +71,7 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	sup.rotating.Lock()
 	defer sup.rotating.Unlock()
 	var errs []error
-	for _, path := range p.logPaths(sup.config().Daemon.ChildLogDir).distinct() {
+	for _, path := range logPathsOf(&p, sup.config().Daemon.ChildLogDir).distinct() {
 		err := acct.do(func() error {
 			f, err := openLogFile(path, acct, os.O_WRONLY)
 			if err != nil {
@@ -97,25 +96,4 @@ func (sup *Supervisor) Events(ctx context.Context, after uint64) ([]Event, uint6
 		return events, events[len(events)-1].Seq
 	}
 	return nil, sup.events.last()
-}
-
-// ParseSignal reads a signal's name, with or without SIG, or its number.
-func ParseSignal(name string) (syscall.Signal, error) { return parseSignal(name) }
-
-// SignalNumber is the number of a signal that Validate has accepted.
-func SignalNumber(name string) syscall.Signal {
-	sig, err := parseSignal(name)
-	if err != nil {
-		return syscall.SIGTERM
-	}
-	return sig
-}
-
-// JoinWords writes an argv as one line that splits into the same words again.
-func JoinWords(argv []string) string {
-	quoted := make([]string, len(argv))
-	for i, w := range argv {
-		quoted[i] = quoteWord(w)
-	}
-	return strings.Join(quoted, " ")
 }

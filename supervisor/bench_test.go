@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"syscall"
 	"testing"
 	"time"
@@ -9,7 +10,7 @@ import (
 // BenchmarkRestart is the time from the death of a program to the execution of the next, as the supervisor sees it.
 func BenchmarkRestart(b *testing.B) {
 	t := newBench(b)
-	p := NewProgram("a", "/bin/sleep", "100000")
+	p := config.NewProgram("a", "/bin/sleep", "100000")
 	p.StdoutLogfile, p.RedirectStderr, p.AutoRestart = "NONE", true, "true"
 	p.StartSecs, p.RestartDelay, p.RestartDelayMax = 0, 0, 0
 	t.run(p)
@@ -33,9 +34,9 @@ func BenchmarkRestart(b *testing.B) {
 // BenchmarkStatuses is the cost of a look at a thousand programs.
 func BenchmarkStatuses(b *testing.B) {
 	t := newBench(b)
-	var programs []Program
+	var programs []config.Program
 	for i := range 1000 {
-		p := NewProgram("p"+time.Duration(i).String(), "/bin/true")
+		p := config.NewProgram("p"+time.Duration(i).String(), "/bin/true")
 		p.AutoStart = false
 		programs = append(programs, p)
 	}

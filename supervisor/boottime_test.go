@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ func TestDurationsAreTheBootClocks(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(int64(BootClock()))
 	b.opts.bootNow = func() time.Duration { return time.Duration(clock.Load()) }
-	b.run(b.child("up", "sleep"), b.child("down", "sleep", func(p *Program) { p.AutoStart = false }))
+	b.run(b.child("up", "sleep"), b.child("down", "sleep", func(p *config.Program) { p.AutoStart = false }))
 	b.start("up", "down")
 	b.stop("down")
 	clock.Add(int64(50 * time.Hour))
@@ -49,7 +50,7 @@ func TestBackoffFollowsTheBootClock(t *testing.T) {
 		{"short, and the clock was set ahead", time.Second, wall.Round(0), wall.Round(0).Add(24 * time.Hour), 6},
 		{"long, and the clock was set back", time.Hour, wall.Round(0), wall.Round(0).Add(-24 * time.Hour), 1},
 	} {
-		s := &service{sup: &Supervisor{bootNow: BootClock}, state: Running, backoffs: 5, prog: NewProgram("a", "/bin/true")}
+		s := &service{sup: &Supervisor{bootNow: BootClock}, state: Running, backoffs: 5, prog: config.NewProgram("a", "/bin/true")}
 		s.prog.RestartDelay = time.Hour
 		s.run.started, s.run.stopped = c.started, c.now
 		s.run.startedBoot, s.run.stoppedBoot = time.Hour, time.Hour+c.up

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/config"
 )
 
 // ownOutput tells which of the supervisor's own output streams a log's name means. Its name leads to a terminal, a file,
@@ -35,11 +36,11 @@ func openOwnOutput(fd int, path string) (*os.File, error) {
 
 // CheckLogs says of which programs the log could not be opened by their start, and whether the supervisor's could. It
 // makes nothing: a log that is not there yet is made by the start.
-func (c *Config) CheckLogs() error {
-	var problems Problems
+func CheckLogs(c *config.Settings) error {
+	var problems config.Problems
 	add := func(err error, format string, args ...any) {
 		if err != nil {
-			problems = append(problems, Problem{File: c.Path, Text: fmt.Sprintf(format, args...) + ": " + err.Error()})
+			problems = append(problems, config.Problem{File: c.Path, Text: fmt.Sprintf(format, args...) + ": " + err.Error()})
 		}
 	}
 	if path := c.Daemon.LogFile; !isDevice(path) {
@@ -51,8 +52,8 @@ func (c *Config) CheckLogs() error {
 		if err != nil {
 			continue // another check's matter, and not known to a user who may not become that one
 		}
-		for _, path := range p.logPaths(c.Daemon.ChildLogDir).distinct() {
-			if err := checkLog(path, acct); !c.madeLater(path, err) {
+		for _, path := range logPathsOf(p, c.Daemon.ChildLogDir).distinct() {
+			if err := checkLog(path, acct); !madeLater(c, path, err) {
 				add(err, "program %s", p.Name)
 			}
 		}
@@ -92,6 +93,6 @@ func checkLog(path string, a account) error {
 
 // madeLater reports whether a log cannot be opened only because its directory is not there yet: the supervisor makes that
 // of its own log.
-func (c *Config) madeLater(path string, err error) bool {
+func madeLater(c *config.Settings, path string, err error) bool {
 	return errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) == filepath.Dir(c.Daemon.LogFile)
 }

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +27,10 @@ func TestCheckLogs(t *testing.T) {
 		{at("later/supervisord.log"), at("later/a.log"), ""},
 		{at("supervisord.log"), at("missing/a.log"), "program a: cannot open the log file " + at("missing/a.log")},
 	} {
-		p := NewProgram("a", "/bin/true")
+		p := config.NewProgram("a", "/bin/true")
 		p.StdoutLogfile, p.RedirectStderr = tt.program, true
-		cfg := Config{Path: at("supervisord.conf"), Daemon: DaemonConfig{LogFile: tt.daemon, ChildLogDir: dir}, Programs: []Program{p}}
-		err := cfg.CheckLogs()
+		cfg := config.Settings{Path: at("supervisord.conf"), Daemon: config.Daemon{LogFile: tt.daemon, ChildLogDir: dir}, Programs: []config.Program{p}}
+		err := CheckLogs(&cfg)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("logs %s and %s: %v, want %q", tt.daemon, tt.program, err, tt.want)
 		}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"maps"
 	"os"
@@ -252,7 +253,7 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.UnreadyStarts), st.Why)
 	case st.Degraded && st.LowSpace != "" && len(st.DegradedBy) == 0 && depth == 0:
 		return st.Why
-	case (st.State == Waiting || st.Degraded) && depth < maxProgramsRun:
+	case (st.State == Waiting || st.Degraded) && depth < config.MaxPrograms:
 		for _, d := range slices.Concat(st.WaitsFor, st.DegradedBy) {
 			dep := sup.service(d)
 			if dep == nil {
@@ -262,7 +263,7 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 				return fmt.Sprintf("depends on %s, which is not ready: %s", d, text)
 			}
 		}
-	case (st.State == Starting || st.State == Running) && depth < maxProgramsRun:
+	case (st.State == Starting || st.State == Running) && depth < config.MaxPrograms:
 		return sup.lostDependency(st)
 	}
 	return ""
@@ -296,7 +297,7 @@ func (sup *Supervisor) OpenLog(name, stream string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths := prog.logPaths(sup.config().Daemon.ChildLogDir)
+	paths := logPathsOf(&prog, sup.config().Daemon.ChildLogDir)
 	path := paths.out
 	if stream == "stderr" {
 		path = paths.err

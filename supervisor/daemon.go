@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/payload/count"
+	"fate-installer/supervisor/config"
 )
 
 // DaemonOptions are what Run needs besides the configuration file.
@@ -36,7 +37,7 @@ type DaemonOptions struct {
 // Daemon is a supervisor with all that makes it a service of the machine: log, lock, sockets, signals.
 type Daemon struct {
 	opts   DaemonOptions
-	cfg    *Config
+	cfg    *config.Settings
 	sup    *Supervisor
 	log    zerolog.Logger
 	file   *logWriter
@@ -68,7 +69,7 @@ const (
 // Run is the daemon: it takes over what runs, starts what should, serves the API, and returns after it was told to end.
 func Run(ctx context.Context, o DaemonOptions) error {
 	h := receiveHandover()
-	cfg, warnings, err := Load(o.Config)
+	cfg, warnings, err := config.Load(o.Config, os.Environ())
 	if err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (d *Daemon) handle(ctx context.Context, r request, signals <-chan os.Signal
 	err = d.sup.Shutdown(stopCtx, r.kind == requestRestart)
 	d.closeAPI()
 	if r.kind == requestRestart && err == nil {
-		cfg, warnings, e := Load(d.opts.Config)
+		cfg, warnings, e := config.Load(d.opts.Config, os.Environ())
 		if e != nil {
 			return true, false, e
 		}
@@ -212,7 +213,7 @@ func monotonicNow() string {
 func (d *Daemon) Supervisor() *Supervisor { return d.sup }
 
 // Config is the configuration the daemon was started with.
-func (d *Daemon) Config() *Config { return d.cfg }
+func (d *Daemon) Config() *config.Settings { return d.cfg }
 
 // Record notes that a client's request begins that changes something. The returned function notes its outcome.
 func (d *Daemon) Record(r Requester, action string) (done func(error)) {
@@ -260,7 +261,7 @@ func (d *Daemon) Upgrade(ctx context.Context, path string) error {
 	if len(d.opts.CheckArgs) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, startWait)
 		defer cancel()
-		p := NewProgram("supervisor", append([]string{path}, d.opts.CheckArgs...)...)
+		p := config.NewProgram("supervisor", append([]string{path}, d.opts.CheckArgs...)...)
 		p.Environment = map[string]string{TakesOver: "1"}
 		if _, err := d.sup.runCommand(ctx, &p, p.Command); err != nil {
 			return fmt.Errorf("the new version cannot take over: %w", err)

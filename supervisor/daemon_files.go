@@ -15,16 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/config"
 )
 
 // stateDir is where the records of running programs are.
-func stateDir(c *DaemonConfig) string { return filepath.Join(filepath.Dir(c.Socket), "state") }
+func stateDir(c *config.Daemon) string { return filepath.Join(filepath.Dir(c.Socket), "state") }
 
 // open takes the lock and everything else there can be only one of.
 func (d *Daemon) open(h handover) error {
 	c := &d.cfg.Daemon
 	if c.Umask != "" {
-		mask, err := parseUmask(c.Umask)
+		mask, err := config.ParseUmask(c.Umask)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,8 +17,8 @@ import (
 func TestDaemonKilled(t *testing.T) {
 	b := newBench(t)
 	b.write(
-		b.child("a", "say one;sleep", func(p *Program) { p.AutoRestart = "true"; p.ReadyLog = "one" }),
-		b.child("b", "sleep", func(p *Program) { p.DependsOn = []string{"a"} }),
+		b.child("a", "say one;sleep", func(p *config.Program) { p.AutoRestart = "true"; p.ReadyLog = "one" }),
+		b.child("b", "sleep", func(p *config.Program) { p.DependsOn = []string{"a"} }),
 	)
 	d := startDaemon(b)
 	a, bb := d.until("a", "ready", isReady), d.until("b", "ready", isReady)
@@ -68,7 +69,7 @@ func TestDaemonKept(t *testing.T) {
 // TestDaemonUpgrade executes the daemon in its own place. Programs stay its children, so their exit codes stay known.
 func TestDaemonUpgrade(t *testing.T) {
 	b := newBench(t)
-	b.write(b.child("a", "sleep", func(p *Program) { p.AutoRestart = "true" }))
+	b.write(b.child("a", "sleep", func(p *config.Program) { p.AutoRestart = "true" }))
 	d := startDaemon(b)
 	a := d.until("a", "ready", isReady)
 	for range 3 {
@@ -104,8 +105,8 @@ func TestDaemonSingle(t *testing.T) {
 func TestProgramGoneWhileNobodyLooked(t *testing.T) {
 	b := newBench(t)
 	b.write(
-		b.child("restarts", "fork-stubborn;sleep", func(p *Program) { p.AutoRestart = "true" }),
-		b.child("ends", "sleep", func(p *Program) { p.AutoRestart = "false" }),
+		b.child("restarts", "fork-stubborn;sleep", func(p *config.Program) { p.AutoRestart = "true" }),
+		b.child("ends", "sleep", func(p *config.Program) { p.AutoRestart = "false" }),
 		b.child("stopped", "sleep"),
 	)
 	d := startDaemon(b)
@@ -157,7 +158,7 @@ func TestRemovedWhileNobodyLooked(t *testing.T) {
 // TestReusedPIDIsNotTouched gives the daemon a record whose pid belongs to a stranger by now.
 func TestReusedPIDIsNotTouched(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "sleep", func(p *Program) { p.AutoStart = false }))
+	b.run(b.child("a", "sleep", func(p *config.Program) { p.AutoStart = false }))
 	b.start("a")
 	stranger, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
 	if err != nil {
@@ -203,12 +204,12 @@ func TestDaemonKilledOverAndOver(t *testing.T) {
 	}
 	b := newBench(t)
 	steady := []string{"s0", "s1", "s2", "s3", "s4"}
-	var programs []Program
+	var programs []config.Program
 	for _, name := range steady {
-		programs = append(programs, b.child(name, "fork;sleep", func(p *Program) { p.AutoRestart = "true" }))
+		programs = append(programs, b.child(name, "fork;sleep", func(p *config.Program) { p.AutoRestart = "true" }))
 	}
 	for _, name := range []string{"busy0", "busy1"} {
-		programs = append(programs, b.child(name, "wait 30ms;exit 1", func(p *Program) {
+		programs = append(programs, b.child(name, "wait 30ms;exit 1", func(p *config.Program) {
 			p.AutoRestart, p.RestartDelay, p.RestartDelayMax, p.StartRetries = "true", time.Millisecond, 5*time.Millisecond, 1_000_000
 		}))
 	}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +16,11 @@ func TestProbesKnowDependants(t *testing.T) {
 	b := newBench(t)
 	addr, seen := freeAddr(t), filepath.Join(b.dir, "seen")
 	b.run(
-		b.child("manager", "listen "+addr+";sleep", func(p *Program) {
-			p.ReadyTCP, p.DependantsAfter = addr, DependantsListening
+		b.child("manager", "listen "+addr+";sleep", func(p *config.Program) {
+			p.ReadyTCP, p.DependantsAfter = addr, config.DependantsListening
 			p.ReadyExec = []string{"/bin/sh", "-c", "printenv " + DependantsVar + " >" + seen + ".new && mv " + seen + ".new " + seen}
 		}),
-		b.child("node", "sleep", func(p *Program) { p.DependsOn = []string{"manager"} }),
+		b.child("node", "sleep", func(p *config.Program) { p.DependsOn = []string{"manager"} }),
 		b.child("other", "sleep"),
 	)
 	b.start("manager", "node", "other")
@@ -55,11 +56,11 @@ func TestProbeOfAFormerDependant(t *testing.T) {
 	probe := "test ! -e " + asked + " || exit 2; test -e " + runs + " || exit 1; touch " + asked +
 		"; while ! test -e " + gate + "; do sleep 0.01; done"
 	b.run(
-		b.child("manager", "listen "+addr+";sleep", func(p *Program) {
-			p.ReadyTCP, p.DependantsAfter = addr, DependantsListening
+		b.child("manager", "listen "+addr+";sleep", func(p *config.Program) {
+			p.ReadyTCP, p.DependantsAfter = addr, config.DependantsListening
 			p.ReadyExec = []string{"/bin/sh", "-c", probe}
 		}),
-		b.child("node", "sleep", func(p *Program) { p.DependsOn = []string{"manager"} }),
+		b.child("node", "sleep", func(p *config.Program) { p.DependsOn = []string{"manager"} }),
 	)
 	if err := b.sup.Start(testContext(t), []string{"node"}, true); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ func TestLogThatLosesItsName(t *testing.T) {
 			b := newBench(t)
 			at := func(name string) string { return filepath.Join(b.dir, name) }
 			b.run(b.child("a", fmt.Sprintf("say one;for %s;say two;flood 4000;for %s;say three;sleep", at("go"), at("on")),
-				func(p *Program) { p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups = 20_000, 2 }))
+				func(p *config.Program) { p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups = 20_000, 2 }))
 			b.start("a")
 			b.untilLog("a", "one")
 			path := at("a.log")
@@ -76,7 +77,7 @@ func TestLogThatCannotBeMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	goOn := filepath.Join(b.dir, "go")
-	b.run(b.child("a", "say one;for "+goOn+";flood 4000;sleep", func(p *Program) {
+	b.run(b.child("a", "say one;for "+goOn+";flood 4000;sleep", func(p *config.Program) {
 		p.StdoutLogfile = filepath.Join(dir, "a.log")
 		p.StdoutLogfileMaxBytes = 20_000
 	}))
@@ -99,7 +100,7 @@ func TestLogThatCannotBeMadeAgain(t *testing.T) {
 func TestOwnLogRemoved(t *testing.T) {
 	b := newBench(t)
 	own := filepath.Join(b.dir, "own.log")
-	b.run(b.child("a", "open "+own+";say open;sleep", func(p *Program) { p.LogFiles = []string{filepath.Join(b.dir, "own*.log")} }))
+	b.run(b.child("a", "open "+own+";say open;sleep", func(p *config.Program) { p.LogFiles = []string{filepath.Join(b.dir, "own*.log")} }))
 	b.start("a")
 	b.untilLog("a", "open")
 	must(t, os.Remove(own))

@@ -43,7 +43,7 @@
 //
 // # Layers
 //
-//	Load            files -> Config            no side effects
+//	package config  files -> config.Settings   no side effects
 //	Supervisor      services, their processes  no sockets, no signals; safe for concurrent use
 //	Daemon (Run)    lock, log, sockets, signals, systemd
 //	package rpc     the API on those sockets, and its client

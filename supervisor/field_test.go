@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,18 +14,18 @@ func TestFilesFromTheField(t *testing.T) {
 	t.Setenv("FROM_OUTSIDE", "x")
 	for _, tt := range []struct {
 		name, main, included string
-		check                func(p Program, dir string) string // what is wrong; "" is nothing
+		check                func(p config.Program, dir string) string // what is wrong; "" is nothing
 		problem              string
 	}{
 		{"here in an included file is its directory", "", "[program:p]\ncommand=/bin/sleep 100\nstdout_logfile=%(here)s/p.log\n",
-			func(p Program, dir string) string {
+			func(p config.Program, dir string) string {
 				if want := filepath.Join(dir, "d", "p.log"); p.StdoutLogfile != want {
 					return p.StdoutLogfile
 				}
 				return ""
 			}, ""},
 		{"the supervisor's environment is known to programs", "environment=FATE_HOME=\"/data/projects/fate\"\n",
-			"[program:p]\ncommand=%(ENV_FATE_HOME)s/bin/x\n", func(p Program, _ string) string {
+			"[program:p]\ncommand=%(ENV_FATE_HOME)s/bin/x\n", func(p config.Program, _ string) string {
 				if p.Command[0] != "/data/projects/fate/bin/x" {
 					return p.Command[0]
 				}
@@ -45,7 +46,7 @@ func TestFilesFromTheField(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			cfg, _, err := Load(conf)
+			cfg, _, err := config.Load(conf, os.Environ())
 			if tt.problem != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.problem) || !strings.Contains(err.Error(), "p.conf:2:") {
 					t.Errorf("error %v", err)

@@ -129,3 +129,12 @@ func ownerOf(info fs.FileInfo) int {
 	}
 	return -1
 }
+
+// withoutPath drops the path from a file error whose text names the file already.
+func withoutPath(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

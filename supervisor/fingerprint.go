@@ -4,11 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fate-installer/supervisor/config"
 )
 
-// fingerprint is the same for two definitions that give the same process. What only the supervisor reads (probes,
+// fingerprintOf is the same for two definitions that give the same process. What only the supervisor reads (probes,
 // dependencies, log limits, priorities) is left out: to change it, nothing has to be restarted.
-func (p *Program) fingerprint() string {
+func fingerprintOf(p *config.Program) string {
 	fields := []any{
 		p.Name, p.Group, p.Command, p.Directory, p.User, p.Environment, p.Umask,
 		p.RedirectStderr, p.StdoutLogfile, p.StderrLogfile,

@@ -1,50 +1,14 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"slices"
 	"strings"
 )
 
-// findCycle returns the names of one cycle in the dependencies, beginning and ending with the same program and
-// reading "depends on" from left to right, or nil. Unknown names are not followed.
-func findCycle(programs []Program) []string {
-	deps := make(map[string][]string, len(programs))
-	for _, p := range programs {
-		deps[p.Name] = slices.Concat(p.DependsOn, p.Needs)
-	}
-	const visiting, done = 1, 2
-	mark := make(map[string]int, len(programs))
-	var path []string
-	var visit func(name string) []string
-	visit = func(name string) []string {
-		switch mark[name] {
-		case done:
-			return nil
-		case visiting:
-			return append(slices.Clone(path[slices.Index(path, name):]), name)
-		}
-		mark[name] = visiting
-		path = append(path, name)
-		for _, d := range deps[name] {
-			if cycle := visit(d); cycle != nil {
-				return cycle
-			}
-		}
-		path = path[:len(path)-1]
-		mark[name] = done
-		return nil
-	}
-	for _, p := range programs {
-		if cycle := visit(p.Name); cycle != nil {
-			return cycle
-		}
-	}
-	return nil
-}
-
 // startOrder sorts names so that every program comes after those it depends on or needs; among programs that do not depend
 // on each other, by priority and then by name. There must be no cycle.
-func startOrder(programs map[string]*Program, names []string) []string {
+func startOrder(programs map[string]*config.Program, names []string) []string {
 	sorted := slices.Clone(names)
 	slices.SortFunc(sorted, func(a, b string) int {
 		if d := programs[a].Priority - programs[b].Priority; d != 0 {
@@ -79,7 +43,7 @@ func startOrder(programs map[string]*Program, names []string) []string {
 }
 
 // withDependencies adds to names everything they depend on or need, directly or not.
-func withDependencies(programs map[string]*Program, names []string) []string {
+func withDependencies(programs map[string]*config.Program, names []string) []string {
 	return closure(names, func(n string) []string {
 		if p := programs[n]; p != nil {
 			return slices.Concat(p.DependsOn, p.Needs)
@@ -89,7 +53,7 @@ func withDependencies(programs map[string]*Program, names []string) []string {
 }
 
 // withDependants adds to names everything that depends on them, directly or not.
-func withDependants(programs map[string]*Program, names []string) []string {
+func withDependants(programs map[string]*config.Program, names []string) []string {
 	dependants := make(map[string][]string)
 	for name, p := range programs {
 		for _, d := range p.DependsOn {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/config"
 )
 
 // A daemon that executes a new version of itself keeps its lock and its listening sockets: their descriptors stay
@@ -23,7 +24,7 @@ type handover map[string]int
 
 func receiveHandover() handover {
 	h := make(handover)
-	for _, pair := range splitList(os.Getenv(handoverVar)) {
+	for pair := range strings.SplitSeq(os.Getenv(handoverVar), ",") {
 		name, number, _ := strings.Cut(pair, "=")
 		if fd, err := strconv.Atoi(number); err == nil && fd > 2 {
 			unix.CloseOnExec(fd)
@@ -96,7 +97,7 @@ func acquireLock(path string, h handover) (*os.File, error) {
 }
 
 // listenUnix makes the API's socket with its mode and owner before anyone can connect to it.
-func listenUnix(c *DaemonConfig, h handover) (*net.UnixListener, error) {
+func listenUnix(c *config.Daemon, h handover) (*net.UnixListener, error) {
 	if f := h.file("unix"); f != nil {
 		defer f.Close()
 		l, err := net.FileListener(f)
@@ -135,7 +136,7 @@ func listenUnix(c *DaemonConfig, h handover) (*net.UnixListener, error) {
 }
 
 // publishSocket gives a new socket its mode, its owner and its name.
-func publishSocket(p *beneath.Place, c *DaemonConfig, uid, gid int) error {
+func publishSocket(p *beneath.Place, c *config.Daemon, uid, gid int) error {
 	if err := p.Chmod(c.SocketMode); err != nil {
 		return err
 	}
@@ -172,7 +173,7 @@ func ownerIDs(owner string) (uid, gid int, err error) {
 	return uid, gid, nil
 }
 
-func listenTCP(c *DaemonConfig, h handover) (net.Listener, error) {
+func listenTCP(c *config.Daemon, h handover) (net.Listener, error) {
 	if c.TCPAddr == "" {
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,18 +17,18 @@ import (
 type bench struct {
 	t    testing.TB
 	dir  string
-	cfg  *Config
+	cfg  *config.Settings
 	opts Options
 	sup  *Supervisor
 }
 
 // child defines a program that carries out a script; see runChild.
-func (b *bench) child(name, script string, change ...func(*Program)) Program {
+func (b *bench) child(name, script string, change ...func(*config.Program)) config.Program {
 	exe, err := os.Executable()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	p := NewProgram(name, exe)
+	p := config.NewProgram(name, exe)
 	p.Environment = map[string]string{"FATE_TEST_CHILD": script, "TEST_DIR": b.dir}
 	p.RedirectStderr = true
 	p.StdoutLogfile = filepath.Join(b.dir, name+".log")
@@ -57,10 +58,10 @@ func (w testWriter) Write(p []byte) (int, error) {
 }
 
 // run writes the programs to a configuration, loads it and makes the supervisor.
-func (b *bench) run(programs ...Program) *Supervisor {
+func (b *bench) run(programs ...config.Program) *Supervisor {
 	b.t.Helper()
 	b.write(programs...)
-	cfg, _, err := load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
+	cfg, _, err := config.Load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func (b *bench) run(programs ...Program) *Supervisor {
 	return b.open()
 }
 
-func (b *bench) write(programs ...Program) {
+func (b *bench) write(programs ...config.Program) {
 	b.t.Helper()
 	text := "[supervisord]\nlogfile=%(here)s/daemon.log\n"
 	for _, p := range programs {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/shim"
 )
 
@@ -28,7 +29,7 @@ func (s *service) launch() error {
 	if err != nil {
 		return err
 	}
-	paths := s.prog.logPaths(s.sup.config().Daemon.ChildLogDir)
+	paths := logPathsOf(&s.prog, s.sup.config().Daemon.ChildLogDir)
 	stdout, stderr, err := openLogs(paths, acct)
 	if err != nil {
 		return err
@@ -44,7 +45,8 @@ func (s *service) launch() error {
 		return err
 	}
 	s.run = run{
-		number: number, proc: sh.proc, started: time.Now(), startedBoot: s.sup.bootNow(), program: s.prog.fingerprint(), acct: acct, paths: paths,
+		number: number, proc: sh.proc, started: time.Now(), startedBoot: s.sup.bootNow(),
+		program: fingerprintOf(&s.prog), acct: acct, paths: paths,
 		outMark: markEnd(stdout), errMark: markEnd(stderr), oomKills: -1, cancel: func() {},
 	}
 	s.run.ownMarks = markOwnLogs(s.prog.LogFiles, acct)
@@ -121,7 +123,7 @@ func dupFile(f *os.File) (*os.File, error) {
 }
 
 // shimSpec gathers what the shim has to do for the program, and identifies the file it will execute.
-func (sup *Supervisor) shimSpec(p *Program, a account) (*shim.Spec, fileID, error) {
+func (sup *Supervisor) shimSpec(p *config.Program, a account) (*shim.Spec, fileID, error) {
 	env := sup.environment(p, a)
 	path, info, err := executable(p.Command[0], envValue(env, "PATH"), p.Directory)
 	if err != nil {
@@ -135,7 +137,7 @@ func (sup *Supervisor) shimSpec(p *Program, a account) (*shim.Spec, fileID, erro
 		spec.OOMScoreAdj = &score // the supervisor's protection is not for its programs
 	}
 	if p.Umask != "" {
-		if spec.Umask, err = parseUmask(p.Umask); err != nil {
+		if spec.Umask, err = config.ParseUmask(p.Umask); err != nil {
 			return nil, fileID{}, err
 		}
 	}
@@ -150,7 +152,7 @@ func (sup *Supervisor) shimSpec(p *Program, a account) (*shim.Spec, fileID, erro
 		if l.value == "" {
 			continue
 		}
-		soft, hard, err := parseLimit(l.value)
+		soft, hard, err := config.ParseLimit(l.value)
 		if err != nil {
 			return nil, fileID{}, fmt.Errorf("%s: %w", l.key, err)
 		}
@@ -174,7 +176,7 @@ var notInherited = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN
 // that pass_environment names: a proxy, a JVM's or Python's options, or a library path that systemd's manager or the
 // shell of "svc run" has would change what programs do. Where the user changes, HOME, USER and LOGNAME change along,
 // unless the program sets them: supervisord keeps root's, on which Python and Java trip.
-func (sup *Supervisor) environment(p *Program, a account) []string {
+func (sup *Supervisor) environment(p *config.Program, a account) []string {
 	env := make(map[string]string)
 	passed := slices.Concat(sup.config().Daemon.PassEnvironment, p.PassEnvironment)
 	for _, e := range sup.environ {

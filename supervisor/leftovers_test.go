@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,7 +30,7 @@ func TestEscapeWithCgroup(t *testing.T) {
 	}
 	b := newBench(t)
 	b.opts.NoCgroups = false
-	b.run(b.child("a", "escape;sleep", func(p *Program) { p.AutoRestart = "true" }))
+	b.run(b.child("a", "escape;sleep", func(p *config.Program) { p.AutoRestart = "true" }))
 	b.start("a")
 	b.untilLog("a", "forked ")
 	deadline := time.Now().Add(60 * time.Second)
@@ -102,7 +103,7 @@ func TestClosesItsOutput(t *testing.T) {
 // TestDiesWhileStopping kills a program that ignores its stop signal while the stop goes on.
 func TestDiesWhileStopping(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs = 10_000; p.AutoRestart = "true"; p.ReadyLog = "deaf" }))
+	b.run(b.child("a", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs = 10_000; p.AutoRestart = "true"; p.ReadyLog = "deaf" }))
 	b.start("a")
 	pid := b.status("a").PID
 	done := make(chan error, 1)
@@ -120,7 +121,7 @@ func TestDiesWhileStopping(t *testing.T) {
 // TestStopAsGroupIsPolite lets what a program forked end by itself when the whole group was asked to.
 func TestStopAsGroupIsPolite(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "fork;sleep", func(p *Program) { p.StopAsGroup = true }))
+	b.run(b.child("a", "fork;sleep", func(p *config.Program) { p.StopAsGroup = true }))
 	b.start("a")
 	pid := b.forkedPID("a")
 	b.stop("a")
@@ -132,7 +133,7 @@ func TestStopAsGroupIsPolite(t *testing.T) {
 // TestKillAsGroupOff leaves alone what the definition says to leave alone.
 func TestKillAsGroupOff(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "fork;sleep", func(p *Program) { p.KillAsGroup = false }))
+	b.run(b.child("a", "fork;sleep", func(p *config.Program) { p.KillAsGroup = false }))
 	b.start("a")
 	pid := b.forkedPID("a")
 	b.stop("a")

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ func TestLiveness(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "alive")
 	touch(gate)
-	b.run(b.child("a", "sleep", func(p *Program) {
+	b.run(b.child("a", "sleep", func(p *config.Program) {
 		p.LivenessExec = []string{"/usr/bin/test", "-e", gate}
 		p.LivenessInterval, p.LivenessTimeout, p.LivenessThreshold = 5*time.Millisecond, 5*time.Second, 2
 	}))
@@ -32,8 +33,8 @@ func TestLivenessOfAListener(t *testing.T) {
 	gate, alive, addr := filepath.Join(b.dir, "gate"), filepath.Join(b.dir, "alive"), freeAddr(t)
 	touch(gate)
 	touch(alive)
-	b.run(b.child("a", "listen "+addr+";sleep", func(p *Program) {
-		p.ReadyTCP, p.DependantsAfter, p.ReadyInterval = addr, DependantsListening, time.Millisecond
+	b.run(b.child("a", "listen "+addr+";sleep", func(p *config.Program) {
+		p.ReadyTCP, p.DependantsAfter, p.ReadyInterval = addr, config.DependantsListening, time.Millisecond
 		p.ReadyExec, p.LivenessExec = []string{"/usr/bin/test", "-e", gate}, []string{"/usr/bin/test", "-e", alive}
 		p.LivenessInterval, p.LivenessTimeout, p.LivenessThreshold = 5*time.Millisecond, 5*time.Second, 2
 	}))
@@ -57,7 +58,7 @@ func TestLivenessOfAListener(t *testing.T) {
 
 func TestLivenessStops(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "sleep", func(p *Program) {
+	b.run(b.child("a", "sleep", func(p *config.Program) {
 		p.LivenessExec, p.LivenessAction = []string{"/bin/false"}, "stop"
 		p.LivenessInterval, p.LivenessTimeout, p.LivenessThreshold = 5*time.Millisecond, 5*time.Second, 1
 	}))
@@ -75,7 +76,7 @@ func TestReadinessIsLost(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "answers")
 	touch(gate)
-	b.run(b.child("a", "sleep", func(p *Program) {
+	b.run(b.child("a", "sleep", func(p *config.Program) {
 		p.ReadyExec, p.ReadyInterval = []string{"/usr/bin/test", "-e", gate}, time.Millisecond
 	}))
 	b.start("a")

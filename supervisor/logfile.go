@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/config"
 )
 
 // logPaths are where a program's two streams go. Equal paths mean one file for both; "" means nowhere.
 type logPaths struct{ out, err string }
 
-// paths resolves AUTO and NONE. AUTO files lie in dir.
-func (p *Program) logPaths(dir string) logPaths {
+// logPathsOf resolves AUTO and NONE. AUTO files lie in dir.
+func logPathsOf(p *config.Program, dir string) logPaths {
 	resolve := func(v, stream string) string {
 		switch v {
 		case "NONE":

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fate-installer/supervisor/config"
 	"flag"
 	"fmt"
 	"os"
@@ -198,14 +199,14 @@ func TestModel(t *testing.T) {
 
 func (m *model) open(t *testing.T) {
 	b := m.b
-	var programs []Program
+	var programs []config.Program
 	for _, name := range modelNames {
 		mp := m.programs[name]
 		script := "sleep"
 		if name == "deaf" {
 			script = "ignore;sleep"
 		}
-		programs = append(programs, b.child(name, script, func(p *Program) {
+		programs = append(programs, b.child(name, script, func(p *config.Program) {
 			p.AutoRestart, p.StopWaitSecs = mp.restart, 1
 			p.RestartDelay, p.RestartDelayMax = 0, 0
 			if mp.depends != "" {
@@ -214,7 +215,7 @@ func (m *model) open(t *testing.T) {
 		}))
 	}
 	b.write(programs...)
-	cfg, _, err := load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
+	cfg, _, err := config.Load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,9 +303,9 @@ func (m *model) moves() map[string]func(*rapid.T) {
 func TestSameTimeStops(t *testing.T) {
 	b := newBench(t)
 	var names []string
-	var programs []Program
+	var programs []config.Program
 	for i := range 8 {
-		p := b.child(fmt.Sprintf("p%d", i), "fork-stubborn;sleep", func(p *Program) { p.AutoRestart = "true"; p.StopWaitSecs = 1 })
+		p := b.child(fmt.Sprintf("p%d", i), "fork-stubborn;sleep", func(p *config.Program) { p.AutoRestart = "true"; p.StopWaitSecs = 1 })
 		names, programs = append(names, p.Name), append(programs, p)
 	}
 	b.run(programs...)

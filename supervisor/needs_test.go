@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"slices"
 	"strings"
 	"testing"
@@ -10,9 +11,9 @@ import (
 func (b *bench) party() {
 	b.t.Helper()
 	b.run(
-		b.child("db", "say up;sleep", func(p *Program) { p.ReadyLog, p.AutoRestart = "up", "true" }),
-		b.child("flow", "sleep", func(p *Program) { p.DependsOn = []string{"db"} }),
-		b.child("board", "sleep", func(p *Program) { p.Needs = []string{"flow"} }),
+		b.child("db", "say up;sleep", func(p *config.Program) { p.ReadyLog, p.AutoRestart = "up", "true" }),
+		b.child("flow", "sleep", func(p *config.Program) { p.DependsOn = []string{"db"} }),
+		b.child("board", "sleep", func(p *config.Program) { p.Needs = []string{"flow"} }),
 		b.child("site", "sleep"),
 	)
 	b.start("board", "site") // and with board all that it needs
@@ -117,8 +118,8 @@ func TestWhyOfADegradedProgram(t *testing.T) {
 func TestStartWithoutWhatItNeeds(t *testing.T) {
 	b := newBench(t)
 	b.run(
-		b.child("flow", "complain no space;exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 1000, 0 }),
-		b.child("board", "sleep", func(p *Program) { p.Needs = []string{"flow"} }),
+		b.child("flow", "complain no space;exit 1", func(p *config.Program) { p.StartSecs, p.StartRetries = 1000, 0 }),
+		b.child("board", "sleep", func(p *config.Program) { p.Needs = []string{"flow"} }),
 	)
 	err := b.sup.Start(testContext(t), []string{"board"}, true)
 	if err == nil || !strings.Contains(err.Error(), "board: depends on flow, which is not ready: exited with status 1") {

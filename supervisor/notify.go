@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"net"
 	"os"
@@ -88,7 +89,7 @@ func ownUnit() string {
 
 // output runs a command of the machine and returns what it wrote.
 func (sup *Supervisor) output(ctx context.Context, argv ...string) (string, error) {
-	p := NewProgram("supervisor", argv...)
+	p := config.NewProgram("supervisor", argv...)
 	out, err := sup.runCommand(ctx, &p, argv)
 	if err != nil {
 		return out, fmt.Errorf("cannot run %s: %w", argv[0], err)

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"context"
+	"fate-installer/supervisor/config"
 	"flag"
 	"os"
 	"os/exec"
@@ -119,9 +120,9 @@ func TestDescription(t *testing.T) {
 }
 
 func TestStartOrder(t *testing.T) {
-	programs := map[string]*Program{}
+	programs := map[string]*config.Program{}
 	add := func(name string, priority int, deps ...string) {
-		p := NewProgram(name, "x")
+		p := config.NewProgram(name, "x")
 		p.Priority, p.DependsOn = priority, deps
 		programs[name] = &p
 	}
@@ -143,14 +144,14 @@ func TestStartOrder(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	b := newBench(t)
-	off := func(p *Program) { p.AutoStart = false }
+	off := func(p *config.Program) { p.AutoStart = false }
 	b.write(b.child("fate-mysql", "sleep", off), b.child("fate-flow", "sleep", off), b.child("other", "sleep", off))
 	path := filepath.Join(b.dir, "supervisord.conf")
 	data, _ := os.ReadFile(path)
-	if err := os.WriteFile(path, append(data, GroupINI("fate", []string{"fate-mysql", "fate-flow"})...), 0o600); err != nil {
+	if err := os.WriteFile(path, append(data, config.GroupINI("fate", []string{"fate-mysql", "fate-flow"})...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, _, err := load(path, b.opts.Environ)
+	cfg, _, err := config.Load(path, b.opts.Environ)
 	if err != nil {
 		t.Fatal(err)
 	}

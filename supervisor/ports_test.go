@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fate-installer/supervisor/config"
 	"net"
 	"os"
 	"strings"
@@ -39,7 +40,7 @@ func TestPortOfAConnection(t *testing.T) {
 	}
 	defer conn.Close()
 	b := newBench(t)
-	b.run(b.child("a", "listen "+conn.LocalAddr().String(), func(p *Program) { p.StartSecs, p.StartRetries = 1000, 0 }))
+	b.run(b.child("a", "listen "+conn.LocalAddr().String(), func(p *config.Program) { p.StartSecs, p.StartRetries = 1000, 0 }))
 	var failed *FailedError
 	if err := b.sup.Start(testContext(t), []string{"a"}, true); !errors.As(err, &failed) {
 		t.Fatalf("Start: %v", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"io"
 	"net"
@@ -28,7 +29,7 @@ const (
 func (s *service) watchReadiness() {
 	ctx, cancel := context.WithCancel(s.sup.ctx)
 	s.run.cancel = cancel
-	p, number := s.prog.clone(), s.run.number
+	p, number := s.prog.Clone(), s.run.number
 	if p.HasReadiness() {
 		probe := s.sup.readiness(&p, s.run.paths, s.run.acct, s.run.outMark, s.run.errMark)
 		proc := *s.run.proc
@@ -44,7 +45,8 @@ func (s *service) watchReadiness() {
 }
 
 func (s *service) probeReadiness(
-	ctx context.Context, p *Program, proc *process, number uint64, probe func(context.Context) (bool, error), again <-chan struct{},
+	ctx context.Context, p *config.Program, proc *process, number uint64,
+	probe func(context.Context) (bool, error), again <-chan struct{},
 ) {
 	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
 	for {
@@ -85,7 +87,7 @@ func (s *service) probeReadiness(
 	}
 }
 
-func (s *service) probeLiveness(ctx context.Context, p *Program, number uint64) {
+func (s *service) probeLiveness(ctx context.Context, p *config.Program, number uint64) {
 	failed := 0
 	for sleep(ctx, p.LivenessInterval) {
 		if !s.status.Load().Serving {
@@ -131,7 +133,9 @@ func sleepUntil(ctx context.Context, d time.Duration, early <-chan struct{}) (as
 
 // readiness returns the program's readiness check. All that is configured must pass; listens tells whether what is
 // asked over the network did.
-func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err logMark) func(context.Context) (listens bool, err error) {
+func (sup *Supervisor) readiness(
+	p *config.Program, paths logPaths, a account, out, err logMark,
+) func(context.Context) (listens bool, err error) {
 	var log *logWatch
 	if p.ReadyLog != "" {
 		log = newLogWatch(p.ReadyLog, paths, a, out, err)
@@ -150,7 +154,7 @@ func (sup *Supervisor) readiness(p *Program, paths logPaths, a account, out, err
 }
 
 // answersItself checks that it was the program that answered its readiness probes over the network.
-func (p *process) answersItself(prog *Program) error {
+func (p *process) answersItself(prog *config.Program) error {
 	addrs := []string{prog.ReadyTCP}
 	if prog.ReadyHTTP != nil {
 		if u, err := url.Parse(prog.ReadyHTTP.URL); err == nil {
@@ -169,7 +173,9 @@ func (p *process) answersItself(prog *Program) error {
 }
 
 // ask makes one attempt at each of the checks that are configured.
-func (sup *Supervisor) ask(ctx context.Context, p *Program, tcp string, h *HTTPProbe, argv []string) error {
+func (sup *Supervisor) ask(
+	ctx context.Context, p *config.Program, tcp string, h *config.HTTPProbe, argv []string,
+) error {
 	if tcp != "" {
 		if err := askTCP(ctx, tcp); err != nil {
 			return err
@@ -204,7 +210,7 @@ func newProbeClient() *http.Client {
 	}
 }
 
-func (sup *Supervisor) askHTTP(ctx context.Context, h *HTTPProbe) error {
+func (sup *Supervisor) askHTTP(ctx context.Context, h *config.HTTPProbe) error {
 	req, err := http.NewRequestWithContext(ctx, h.Method, h.URL, strings.NewReader(h.Body))
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,9 +15,9 @@ func TestDependencies(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
 	b.run(
-		b.child("db", "say up;sleep", func(p *Program) { p.ReadyLog = "^up$" }),
-		b.child("middle", "for "+gate+";say open;sleep", func(p *Program) { p.DependsOn = []string{"db"}; p.ReadyLog = "open" }),
-		b.child("top", "sleep", func(p *Program) { p.DependsOn = []string{"middle"} }),
+		b.child("db", "say up;sleep", func(p *config.Program) { p.ReadyLog = "^up$" }),
+		b.child("middle", "for "+gate+";say open;sleep", func(p *config.Program) { p.DependsOn = []string{"db"}; p.ReadyLog = "open" }),
+		b.child("top", "sleep", func(p *config.Program) { p.DependsOn = []string{"middle"} }),
 	)
 	done := make(chan error, 1)
 	go func() { done <- b.sup.Start(testContext(t), []string{"top"}, true) }()
@@ -49,8 +50,8 @@ func TestDependencies(t *testing.T) {
 func TestDependencyFails(t *testing.T) {
 	b := newBench(t)
 	b.run(
-		b.child("db", "complain no space;exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 1000, 0 }),
-		b.child("top", "sleep", func(p *Program) { p.DependsOn = []string{"db"} }),
+		b.child("db", "complain no space;exit 1", func(p *config.Program) { p.StartSecs, p.StartRetries = 1000, 0 }),
+		b.child("top", "sleep", func(p *config.Program) { p.DependsOn = []string{"db"} }),
 	)
 	err := b.sup.Start(testContext(t), []string{"top"}, true)
 	if err == nil || !strings.Contains(err.Error(), "top: depends on db, which is not ready: exited with status 1") {
@@ -67,8 +68,8 @@ func TestDependencyFailsMeanwhile(t *testing.T) {
 	b.run(
 		// startsecs is far more than a slow machine needs to run a child that exits at once: one that outlives it has
 		// started, and is restarted for ever.
-		b.child("db", "for "+gate+";exit 1", func(p *Program) { p.StartSecs, p.StartRetries = 50, 0 }),
-		b.child("top", "sleep", func(p *Program) {
+		b.child("db", "for "+gate+";exit 1", func(p *config.Program) { p.StartSecs, p.StartRetries = 50, 0 }),
+		b.child("top", "sleep", func(p *config.Program) {
 			p.DependsOn, p.ReadyTCP, p.ReadyTimeout = []string{"db"}, freeAddr(t), time.Hour
 		}),
 	)
@@ -88,7 +89,7 @@ func TestDependencyFailsMeanwhile(t *testing.T) {
 func TestReadyTCPAndTimeout(t *testing.T) {
 	b := newBench(t)
 	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)
-	b.run(b.child("a", "for "+gate+";listen "+addr+";sleep", func(p *Program) {
+	b.run(b.child("a", "for "+gate+";listen "+addr+";sleep", func(p *config.Program) {
 		p.ReadyTCP, p.ReadyTimeout = addr, 50*time.Millisecond
 	}))
 	err := b.sup.Start(testContext(t), []string{"a"}, true)
@@ -107,7 +108,7 @@ func TestStrangerAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t)
-	b.run(b.child("a", "sleep", func(p *Program) { p.ReadyTCP = l.Addr().String() }))
+	b.run(b.child("a", "sleep", func(p *config.Program) { p.ReadyTCP = l.Addr().String() }))
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestStrangerAnswers(t *testing.T) {
 func TestReadyExec(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
-	b.run(b.child("a", "sleep", func(p *Program) {
+	b.run(b.child("a", "sleep", func(p *config.Program) {
 		p.ReadyExec = []string{"/bin/sh", "-c", "test -e " + gate + " || { echo no gate; exit 7; }"}
 	}))
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
@@ -139,12 +140,12 @@ func TestListensBeforeItIsReady(t *testing.T) {
 	b := newBench(t)
 	gate, registered, addr := filepath.Join(b.dir, "gate"), filepath.Join(b.dir, "registered"), freeAddr(t)
 	b.run(
-		b.child("manager", "for "+gate+";listen "+addr+";sleep", func(p *Program) {
-			p.ReadyTCP, p.DependantsAfter = addr, DependantsListening
+		b.child("manager", "for "+gate+";listen "+addr+";sleep", func(p *config.Program) {
+			p.ReadyTCP, p.DependantsAfter = addr, config.DependantsListening
 			p.ReadyExec = []string{"/bin/sh", "-c", "test -e " + registered + " || { echo no node; exit 1; }"}
 			p.ReadyInterval = 10 * time.Millisecond
 		}),
-		b.child("node", "sleep", func(p *Program) { p.DependsOn = []string{"manager"} }),
+		b.child("node", "sleep", func(p *config.Program) { p.DependsOn = []string{"manager"} }),
 	)
 	if err := b.sup.Start(testContext(t), []string{"node"}, false); err != nil {
 		t.Fatal(err)

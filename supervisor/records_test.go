@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"encoding/json"
+	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 // TestClockJump adopts a program whose record says it was started in the future, as after the clock was set back.
 func TestClockJump(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "sleep", func(p *Program) { p.StartSecs = 1 }))
+	b.run(b.child("a", "sleep", func(p *config.Program) { p.StartSecs = 1 }))
 	b.start("a")
 	pid := b.status("a").PID
 	r := b.sup.service("a").record()
@@ -76,7 +77,7 @@ func TestOldNames(t *testing.T) {
 func TestUntrustedState(t *testing.T) {
 	b := newBench(t)
 	b.write(b.child("a", "sleep"))
-	cfg, _, err := load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
+	cfg, _, err := config.Load(filepath.Join(b.dir, "supervisord.conf"), b.opts.Environ)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"maps"
 	"reflect"
@@ -43,7 +44,7 @@ func (sup *Supervisor) Reread() (Changes, error) {
 }
 
 func (sup *Supervisor) reread() (Changes, error) {
-	cfg, warnings, err := load(sup.config().Path, sup.environ)
+	cfg, warnings, err := config.Load(sup.config().Path, sup.environ)
 	for _, w := range warnings {
 		sup.log.Warn().Msg(w.String())
 	}
@@ -55,8 +56,8 @@ func (sup *Supervisor) reread() (Changes, error) {
 }
 
 // groupsOf arranges programs by group.
-func groupsOf(programs []Program) map[string][]Program {
-	out := make(map[string][]Program)
+func groupsOf(programs []config.Program) map[string][]config.Program {
+	out := make(map[string][]config.Program)
 	for _, p := range programs {
 		out[p.Group] = append(out[p.Group], p)
 	}
@@ -64,8 +65,8 @@ func groupsOf(programs []Program) map[string][]Program {
 }
 
 // active returns the definitions in force, sorted by name as Load sorts them.
-func (sup *Supervisor) active() []Program {
-	var out []Program
+func (sup *Supervisor) active() []config.Program {
+	var out []config.Program
 	for _, s := range sup.services() {
 		s.mu.Lock()
 		if !s.gone {
@@ -73,11 +74,11 @@ func (sup *Supervisor) active() []Program {
 		}
 		s.mu.Unlock()
 	}
-	slices.SortFunc(out, func(a, b Program) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b config.Program) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
-func (sup *Supervisor) diff(cfg *Config) Changes {
+func (sup *Supervisor) diff(cfg *config.Settings) Changes {
 	now, then := groupsOf(sup.active()), groupsOf(cfg.Programs)
 	var c Changes
 	for g, programs := range then {
@@ -101,8 +102,8 @@ func (sup *Supervisor) diff(cfg *Config) Changes {
 
 // anyOutdated reports whether one of the programs runs a process of another definition, as after a change of its file
 // while no supervisor was running.
-func (sup *Supervisor) anyOutdated(programs []Program) bool {
-	return slices.ContainsFunc(programs, func(p Program) bool {
+func (sup *Supervisor) anyOutdated(programs []config.Program) bool {
+	return slices.ContainsFunc(programs, func(p config.Program) bool {
 		s := sup.service(p.Name)
 		return s != nil && s.status.Load().Changed
 	})
@@ -171,7 +172,7 @@ func (sup *Supervisor) knownGroups(words []string) ([]string, error) {
 
 func (sup *Supervisor) apply(ctx context.Context, c Changes) error {
 	cfg := sup.pending.Load()
-	wanted := make(map[string]Program)
+	wanted := make(map[string]config.Program)
 	var gone, start []string
 	for _, p := range cfg.Programs {
 		if slices.Contains(c.Added, p.Group) || slices.Contains(c.Changed, p.Group) {
@@ -220,18 +221,18 @@ func (sup *Supervisor) apply(ctx context.Context, c Changes) error {
 }
 
 // mustReplace reports whether the new definition needs another process than the one that runs, or ran.
-func (s *service) mustReplace(p *Program) bool {
+func (s *service) mustReplace(p *config.Program) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.prog.fingerprint()
+	old := fingerprintOf(&s.prog)
 	if s.run.program != "" && s.state.Up() {
 		old = s.run.program
 	}
-	return old != p.fingerprint()
+	return old != fingerprintOf(p)
 }
 
 // define adds a program, or puts a new definition in force for one.
-func (sup *Supervisor) define(p Program) {
+func (sup *Supervisor) define(p config.Program) {
 	sup.mu.Lock()
 	s := sup.byName[p.Name]
 	if s == nil {
@@ -244,7 +245,7 @@ func (sup *Supervisor) define(p Program) {
 }
 
 // redefine puts a new definition in force. A process that runs keeps running, under the new probes.
-func (s *service) redefine(p Program) {
+func (s *service) redefine(p config.Program) {
 	s.event(func() {
 		s.prog, s.gone = p, false
 		if (s.state == Starting || s.state == Running) && !s.run.ended {

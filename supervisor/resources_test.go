@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ import (
 func TestLosesItsExecutable(t *testing.T) {
 	b := newBench(t)
 	exe := openTestBinary(t)
-	b.run(b.child("a", "sleep", func(p *Program) { p.Command[0] = exe; p.AutoRestart = "true"; p.StartRetries = 1 }))
+	b.run(b.child("a", "sleep", func(p *config.Program) { p.Command[0] = exe; p.AutoRestart = "true"; p.StartRetries = 1 }))
 	b.start("a")
 	pid := b.status("a").PID
 	if err := os.Remove(exe); err != nil {
@@ -40,10 +41,10 @@ func TestThousandPrograms(t *testing.T) {
 	t.Run("work", func(t *testing.T) {
 		b := newBench(t)
 		b.opts.Log = b.opts.Log.Level(-1)
-		var programs []Program
+		var programs []config.Program
 		var names []string
 		for i := range 1000 {
-			p := NewProgram(fmt.Sprintf("p%03d", i), "/bin/sh", "-c", "echo up; exec sleep 100000")
+			p := config.NewProgram(fmt.Sprintf("p%03d", i), "/bin/sh", "-c", "echo up; exec sleep 100000")
 			p.StdoutLogfile, p.RedirectStderr, p.ReadyLog = filepath.Join(b.dir, p.Name+".log"), true, "up"
 			programs, names = append(programs, p), append(names, p.Name)
 		}
@@ -104,7 +105,7 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { _ = unix.Unmount(disk, unix.MNT_DETACH) })
 	b.opts.StateDir = filepath.Join(disk, "state")
 	log := filepath.Join(disk, "a.log")
-	b.run(b.child("a", "flood 100000;say done;sleep", func(p *Program) {
+	b.run(b.child("a", "flood 100000;say done;sleep", func(p *config.Program) {
 		p.StdoutLogfile, p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups = log, 64<<10, 3
 	}))
 	b.start("a")
@@ -173,7 +174,7 @@ func TestWithoutPidfd(t *testing.T) {
 // TestNoStartDuringShutdown asks for a start while everything is being stopped.
 func TestNoStartDuringShutdown(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }), b.child("a", "sleep", func(p *Program) { p.AutoStart = false }))
+	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }), b.child("a", "sleep", func(p *config.Program) { p.AutoStart = false }))
 	b.start("slow")
 	done := make(chan error, 1)
 	go func() { done <- b.sup.Shutdown(testContext(t), false) }()

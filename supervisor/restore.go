@@ -19,7 +19,7 @@ func (s *service) restore(r *record) {
 			s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("cannot read the program's logs")
 		}
 		s.run.acct, s.run.program = acct, r.Program
-		s.run.paths = s.prog.logPaths(s.sup.config().Daemon.ChildLogDir)
+		s.run.paths = logPathsOf(&s.prog, s.sup.config().Daemon.ChildLogDir)
 		s.run.outMark, s.run.errMark = r.Stdout, r.Stderr
 		s.run.started, s.run.stopped = r.Started, r.Stopped
 		switch {
@@ -139,7 +139,7 @@ func (s *service) watchReadinessAgain(wasReady bool) {
 	if wasReady && s.prog.ReadyLog != "" && s.prog.ReadyTCP == "" && s.prog.ReadyHTTP == nil && len(s.prog.ReadyExec) == 0 {
 		ctx, cancel := context.WithCancel(s.sup.ctx)
 		s.run.cancel = cancel
-		p, number := s.prog.clone(), s.run.number
+		p, number := s.prog.Clone(), s.run.number
 		if p.HasLiveness() {
 			s.sup.background(func() { s.probeLiveness(ctx, &p, number) })
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"io"
 	"os"
@@ -64,7 +65,7 @@ func TestRotationLosesNothing(t *testing.T) {
 		t.Run(fmt.Sprintf("compress=%v", compress), func(t *testing.T) {
 			b := newBench(t)
 			const lines, backups = 60_000, 1000
-			b.run(b.child("a", fmt.Sprintf("flood %d;say done;sleep", lines), func(p *Program) {
+			b.run(b.child("a", fmt.Sprintf("flood %d;say done;sleep", lines), func(p *config.Program) {
 				p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups, p.LogCompress = 1000, backups, compress
 			}))
 			path := filepath.Join(b.dir, "a.log")

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,7 @@ type service struct {
 	sup *Supervisor
 
 	mu    sync.Mutex
-	prog  Program // the definition in force: the process may still run an older one
+	prog  config.Program // the definition in force: the process may still run an older one
 	state State
 	since time.Time
 
@@ -85,7 +86,7 @@ type run struct {
 	again                    chan struct{} // has a token when readiness is to be asked for at once
 }
 
-func newService(sup *Supervisor, p Program) *service {
+func newService(sup *Supervisor, p config.Program) *service {
 	s := &service{sup: sup, prog: p, state: Stopped, changed: make(chan struct{}), since: time.Now(), sinceBoot: sup.bootNow()}
 	s.run.cancel = func() {}
 	s.publish(Stopped)
@@ -203,7 +204,7 @@ func (s *service) snapshot() *Status {
 		st.Stderr = s.run.paths.err
 	}
 	if st.PID = s.runningPID(); st.PID != 0 {
-		st.Changed = s.run.program != s.prog.fingerprint()
+		st.Changed = s.run.program != fingerprintOf(&s.prog)
 	}
 	if s.state == Backoff {
 		st.Next = s.next

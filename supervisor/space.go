@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -85,7 +86,7 @@ func mebibytes(n uint64) string {
 }
 
 // writesTo lists the directories that a program writes to, as far as its definition names them.
-func (p *Program) writesTo(paths logPaths) []string {
+func writesTo(p *config.Program, paths logPaths) []string {
 	dirs := slices.Clone(p.DataDirs)
 	for _, log := range paths.distinct() {
 		if !isDevice(log) {
@@ -121,9 +122,9 @@ func (sup *Supervisor) lookAtSpace() {
 	rooms := map[string]room{} // by directory
 	for _, s := range sup.services() {
 		s.mu.Lock()
-		p, paths := s.prog.clone(), s.run.paths
+		p, paths := s.prog.Clone(), s.run.paths
 		s.mu.Unlock()
-		for _, dir := range p.writesTo(paths) {
+		for _, dir := range writesTo(&p, paths) {
 			r, seen := rooms[dir]
 			if !seen {
 				r = sup.roomOf(dir)

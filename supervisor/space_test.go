@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fate-installer/supervisor/config"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -20,7 +21,7 @@ func TestFullDiskDegrades(t *testing.T) {
 		}
 		return room{size: 100 << 30, free: 50 << 30, dir: dir}
 	}
-	sup := b.run(b.child("db", "sleep", func(p *Program) { p.DataDirs = []string{data} }), b.child("other", "sleep"))
+	sup := b.run(b.child("db", "sleep", func(p *config.Program) { p.DataDirs = []string{data} }), b.child("other", "sleep"))
 	b.start("db", "other")
 	for _, c := range []struct {
 		free     uint64

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/shim"
 )
 
@@ -29,22 +30,22 @@ func TestSpawnErrors(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	noRetry := func(p *Program) { p.StartRetries = 0; p.Environment = nil }
+	noRetry := func(p *config.Program) { p.StartRetries = 0; p.Environment = nil }
 	tests := []struct {
 		name, want string
-		change     func(*Program)
+		change     func(*config.Program)
 	}{
-		{"missing", "cannot find the program /no/such/file", func(p *Program) { p.Command = []string{"/no/such/file"} }},
-		{"nopath", "cannot find the program nosuchprogram in ", func(p *Program) { p.Command = []string{"nosuchprogram"} }},
-		{"mode", "has no execute bit", func(p *Program) { p.Command = []string{plain} }},
-		{"directory", "it is a directory", func(p *Program) { p.Command = []string{b.dir} }},
-		{"interpreter", "the interpreter in its first line", func(p *Program) { p.Command = []string{script} }},
-		{"user", "cannot find user nobody-has-this-name", func(p *Program) { p.User = "nobody-has-this-name" }},
-		{"cwd", "cannot change to the directory /no/such/dir: no such file", func(p *Program) { p.Directory = "/no/such/dir" }},
-		{"logdir", "cannot open the log file /no/such/dir/x.log: no such file", func(p *Program) { p.StdoutLogfile = "/no/such/dir/x.log" }},
-		{"logisdir", "cannot open the log file " + b.dir, func(p *Program) { p.StdoutLogfile = b.dir }},
+		{"missing", "cannot find the program /no/such/file", func(p *config.Program) { p.Command = []string{"/no/such/file"} }},
+		{"nopath", "cannot find the program nosuchprogram in ", func(p *config.Program) { p.Command = []string{"nosuchprogram"} }},
+		{"mode", "has no execute bit", func(p *config.Program) { p.Command = []string{plain} }},
+		{"directory", "it is a directory", func(p *config.Program) { p.Command = []string{b.dir} }},
+		{"interpreter", "the interpreter in its first line", func(p *config.Program) { p.Command = []string{script} }},
+		{"user", "cannot find user nobody-has-this-name", func(p *config.Program) { p.User = "nobody-has-this-name" }},
+		{"cwd", "cannot change to the directory /no/such/dir: no such file", func(p *config.Program) { p.Directory = "/no/such/dir" }},
+		{"logdir", "cannot open the log file /no/such/dir/x.log: no such file", func(p *config.Program) { p.StdoutLogfile = "/no/such/dir/x.log" }},
+		{"logisdir", "cannot open the log file " + b.dir, func(p *config.Program) { p.StdoutLogfile = b.dir }},
 	}
-	var programs []Program
+	var programs []config.Program
 	for _, tt := range tests {
 		programs = append(programs, b.child(tt.name, "", noRetry, tt.change))
 	}
@@ -64,12 +65,12 @@ func TestSpawnErrors(t *testing.T) {
 // for nobody.
 func TestSpawnErrorsAreFinal(t *testing.T) {
 	b := newBench(t)
-	stubborn := func(p *Program) { p.StartRetries = 1000 }
+	stubborn := func(p *config.Program) { p.StartRetries = 1000 }
 	b.run(
-		b.child("missing", "", stubborn, func(p *Program) { p.Command = []string{"/no/such/file"} }),
-		b.child("user", "", stubborn, func(p *Program) { p.User = "nobody-has-this-name" }),
-		b.child("logdir", "", stubborn, func(p *Program) { p.StdoutLogfile = "/no/such/dir/x.log" }),
-		b.child("top", "sleep", func(p *Program) { p.DependsOn = []string{"missing"} }),
+		b.child("missing", "", stubborn, func(p *config.Program) { p.Command = []string{"/no/such/file"} }),
+		b.child("user", "", stubborn, func(p *config.Program) { p.User = "nobody-has-this-name" }),
+		b.child("logdir", "", stubborn, func(p *config.Program) { p.StdoutLogfile = "/no/such/dir/x.log" }),
+		b.child("top", "sleep", func(p *config.Program) { p.DependsOn = []string{"missing"} }),
 	)
 	for _, name := range []string{"missing", "user", "logdir"} {
 		if err := b.sup.Start(testContext(t), []string{name}, true); err == nil {
@@ -94,7 +95,7 @@ func TestSpawnIsTriedAgain(t *testing.T) {
 	if err := os.Rename(exe, hidden); err != nil {
 		t.Fatal(err)
 	}
-	b.run(b.child("a", "sleep", func(p *Program) { p.Command[0], p.RestartDelay = exe, time.Second }))
+	b.run(b.child("a", "sleep", func(p *config.Program) { p.Command[0], p.RestartDelay = exe, time.Second }))
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
 		t.Fatal(err)
 	}
@@ -136,10 +137,10 @@ func TestUnreadyStarts(t *testing.T) {
 	b := newBench(t)
 	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)
 	b.run(
-		b.child("a", "need "+gate+";listen "+addr+";sleep", func(p *Program) {
+		b.child("a", "need "+gate+";listen "+addr+";sleep", func(p *config.Program) {
 			p.ReadyTCP, p.AutoRestart, p.RestartDelay, p.RestartDelayMax = addr, "true", 10*time.Millisecond, 10*time.Millisecond
 		}),
-		b.child("top", "sleep", func(p *Program) { p.DependsOn = []string{"a"} }),
+		b.child("top", "sleep", func(p *config.Program) { p.DependsOn = []string{"a"} }),
 	)
 	err := b.sup.Start(testContext(t), []string{"top"}, true)
 	for _, want := range []string{"top: depends on a, which is not ready: has failed ", " times in a row, and is tried again: exited with status 1"} {
@@ -181,7 +182,7 @@ func TestLimitNotAllowed(t *testing.T) {
 	b := newBench(t)
 	var log lockedBuffer
 	b.opts.Log = zerolog.New(&log)
-	b.run(b.child("a", "complain mine;sleep", func(p *Program) {
+	b.run(b.child("a", "complain mine;sleep", func(p *config.Program) {
 		p.LimitNoFile, p.ReadyExec = "unlimited", []string{"/bin/sh", "-c", "echo the probe; exit 1"}
 	}))
 	for range 2 {
@@ -205,7 +206,7 @@ func TestLimitsAndEnvironment(t *testing.T) {
 	score := 321
 	files := b.child("files", "")
 	files.Command, files.LimitNoFile = []string{"/bin/sh", "-c", "cat /proc/self/limits; exec sleep 1000"}, "123:456"
-	b.run(files, b.child("a", "limits;env HOME;env SUPERVISOR_PROCESS_NAME;env NOTIFY_SOCKET;sleep", func(p *Program) {
+	b.run(files, b.child("a", "limits;env HOME;env SUPERVISOR_PROCESS_NAME;env NOTIFY_SOCKET;sleep", func(p *config.Program) {
 		p.LimitCore, p.Umask, p.OOMScoreAdj = "0:4096", "037", &score
 		p.Environment["HOME"] = "/home/x y"
 	}))
@@ -229,7 +230,7 @@ func TestCleanEnvironment(t *testing.T) {
 	b := newBench(t)
 	quiet := b.child("quiet", "")
 	quiet.Command, quiet.Environment = []string{"/bin/sh", "-c", "env; echo end; exec sleep 1000"}, map[string]string{"OWN": "1"}
-	some := quiet.clone()
+	some := quiet.Clone()
 	some.Name, some.Group, some.PassEnvironment = "some", "some", []string{"http_proxy", "NOTIFY_SOCKET", "ABSENT"}
 	some.StdoutLogfile, some.StderrLogfile = b.child("some", "").StdoutLogfile, b.child("some", "").StderrLogfile
 	b.run(quiet, some)
@@ -269,7 +270,7 @@ func TestRunsAsUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.run(b.child("a", "id;limits;sleep", func(p *Program) { p.User = "nobody"; p.Command[0] = openTestBinary(t) }))
+	b.run(b.child("a", "id;limits;sleep", func(p *config.Program) { p.User = "nobody"; p.Command[0] = openTestBinary(t) }))
 	b.start("a")
 	b.untilLog("a", "limits")
 	if !strings.HasPrefix(b.log("a"), "id 65534 65534 ") {

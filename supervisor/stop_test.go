@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,7 +14,7 @@ import (
 func TestStopSignalIsRepeated(t *testing.T) {
 	b := newBench(t)
 	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)
-	b.run(b.child("a", "lose;say deaf;for "+gate+";heed;sleep", func(p *Program) {
+	b.run(b.child("a", "lose;say deaf;for "+gate+";heed;sleep", func(p *config.Program) {
 		p.ReadyTCP, p.StopWaitSecs = addr, 10_000
 	}))
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
@@ -36,7 +37,7 @@ func TestStopSignalIsRepeated(t *testing.T) {
 func TestStopWhileStarting(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
-	b.run(b.child("a", "ignore;say deaf;sleep", func(p *Program) {
+	b.run(b.child("a", "ignore;say deaf;sleep", func(p *config.Program) {
 		p.ReadyExec, p.ReadyLog = []string{"/usr/bin/test", "-e", gate}, "deaf"
 		p.StopWaitSecs, p.StopWaitStarting = 10_000, 1
 	}))
@@ -76,7 +77,7 @@ func TestStopWhileStarting(t *testing.T) {
 // TestStopSignalIsNotRepeated sends a ready program one stop signal: some take a second for an order to drop everything.
 func TestStopSignalIsNotRepeated(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "count;say counting;sleep", func(p *Program) {
+	b.run(b.child("a", "count;say counting;sleep", func(p *config.Program) {
 		p.ReadyLog, p.StopWaitSecs = "counting", 10*stopAgainAfter
 	}))
 	b.start("a")
@@ -90,7 +91,7 @@ func TestStopSignalIsNotRepeated(t *testing.T) {
 // too: it cannot know whether the former one has.
 func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "count;say counting;sleep", func(p *Program) {
+	b.run(b.child("a", "count;say counting;sleep", func(p *config.Program) {
 		p.ReadyLog, p.StopWaitSecs, p.StartSecs = "counting", 3*stopAgainAfter, 0
 	}))
 	b.sup.second = time.Hour // the first one kills nothing
@@ -111,8 +112,8 @@ func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
 // depends on, asked for it before it was down.
 func TestRestartWhileADependantRestarts(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "ignore;say deaf;sleep", func(p *Program) { p.ReadyLog, p.StopWaitSecs = "deaf", 10_000 }),
-		b.child("b", "say up;sleep", func(p *Program) { p.ReadyLog, p.DependsOn = "up", []string{"a"} }))
+	b.run(b.child("a", "ignore;say deaf;sleep", func(p *config.Program) { p.ReadyLog, p.StopWaitSecs = "deaf", 10_000 }),
+		b.child("b", "say up;sleep", func(p *config.Program) { p.ReadyLog, p.DependsOn = "up", []string{"a"} }))
 	b.start("a", "b")
 	before := b.status("a").PID
 	done := make(chan error, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"maps"
 	"net/http"
@@ -61,13 +62,13 @@ type Supervisor struct {
 	roomOf   func(dir string) room             // asks a file system; another in tests
 	lowSpace atomic.Pointer[map[string]string] // program -> file system with less than its reserve
 
-	conf    atomic.Pointer[Config] // in force
-	pending atomic.Pointer[Config] // read, not applied
+	conf    atomic.Pointer[config.Settings] // in force
+	pending atomic.Pointer[config.Settings] // read, not applied
 }
 
 // New makes a supervisor for a configuration. It finds the programs again that an earlier one left running and takes
 // them over; nothing is started before Autostart.
-func New(cfg *Config, o Options) (*Supervisor, error) {
+func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 	boot, err := bootID()
 	if err != nil {
 		return nil, err
@@ -131,8 +132,8 @@ func (sup *Supervisor) takeOver(old map[string]*record) {
 }
 
 // orphanProgram is what is known of a program that is only in a record: enough to stop it well.
-func orphanProgram(r *record) Program {
-	p := NewProgram(r.Name, r.Name)
+func orphanProgram(r *record) config.Program {
+	p := config.NewProgram(r.Name, r.Name)
 	p.AutoStart, p.AutoRestart = false, "false"
 	p.StopSignal, p.StopWaitSecs, p.StopAsGroup = r.StopWith, r.StopWait, r.StopGroup
 	p.StdoutLogfile, p.StderrLogfile = "NONE", "NONE"
@@ -193,7 +194,7 @@ func (sup *Supervisor) background(f func()) {
 	sup.work.Go(f)
 }
 
-func (sup *Supervisor) config() *Config { return sup.conf.Load() }
+func (sup *Supervisor) config() *config.Settings { return sup.conf.Load() }
 
 func (sup *Supervisor) seconds(n int) time.Duration { return time.Duration(n) * sup.second }
 
@@ -241,8 +242,8 @@ func (sup *Supervisor) dependantStarted(name string, needs []string) {
 }
 
 // definitions returns the programs in force by name.
-func (sup *Supervisor) definitions() map[string]*Program {
-	out := make(map[string]*Program)
+func (sup *Supervisor) definitions() map[string]*config.Program {
+	out := make(map[string]*config.Program)
 	for _, s := range sup.services() {
 		s.mu.Lock()
 		p := s.prog

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func TestStartStop(t *testing.T) {
 func TestStartSecsBeforeRunning(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
-	b.run(b.child("a", "for "+gate+";exit 3", func(p *Program) { p.StartSecs, p.StartRetries = 4000, 0 }))
+	b.run(b.child("a", "for "+gate+";exit 3", func(p *config.Program) { p.StartSecs, p.StartRetries = 4000, 0 }))
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,7 @@ func TestStartSecsBeforeRunning(t *testing.T) {
 
 func TestRestartAfterCrash(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "sleep", func(p *Program) { p.AutoRestart = "true" }))
+	b.run(b.child("a", "sleep", func(p *config.Program) { p.AutoRestart = "true" }))
 	b.start("a")
 	first := b.status("a").PID
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
@@ -62,7 +63,7 @@ func TestRestartAfterCrash(t *testing.T) {
 
 func TestFatalKeepsLastLines(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "say first;complain the disk is on fire;exit 1", func(p *Program) { p.StartSecs = 1000; p.StartRetries = 2 }))
+	b.run(b.child("a", "say first;complain the disk is on fire;exit 1", func(p *config.Program) { p.StartSecs = 1000; p.StartRetries = 2 }))
 	err := b.sup.Start(testContext(t), []string{"a"}, true)
 	var failed *FailedError
 	if !errors.As(err, &failed) || failed.Status.State != Fatal {
@@ -96,7 +97,7 @@ func TestOwnLogs(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(b.dir, "own.log"), []byte("[ERROR] of an earlier run\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			b.run(b.child("a", "", func(p *Program) {
+			b.run(b.child("a", "", func(p *config.Program) {
 				p.Command, p.Directory = []string{"/bin/sh", "-c", test.script + "; exit 1"}, b.dir
 				p.StartSecs, p.StartRetries = 1000, 0
 				for _, pattern := range test.logs {
@@ -126,7 +127,7 @@ func TestOwnLogs(t *testing.T) {
 func TestExitedAsExpected(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
-	b.run(b.child("a", "for "+gate+";exit 2", func(p *Program) { p.ExitCodes = []int{0, 2} }))
+	b.run(b.child("a", "for "+gate+";exit 2", func(p *config.Program) { p.ExitCodes = []int{0, 2} }))
 	b.start("a")
 	touch(gate)
 	b.until("a", "EXITED", func(st Status) bool { return st.State == Exited && st.Exit.Expected })
@@ -134,7 +135,7 @@ func TestExitedAsExpected(t *testing.T) {
 
 func TestIgnoresTerm(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "ignore;say deaf;fork-stubborn;sleep", func(p *Program) { p.StopWaitSecs = 2 }))
+	b.run(b.child("a", "ignore;say deaf;fork-stubborn;sleep", func(p *config.Program) { p.StopWaitSecs = 2 }))
 	b.start("a")
 	b.untilLog("a", "forked")
 	pid := b.status("a").PID
@@ -165,10 +166,10 @@ func TestNoLeaks(t *testing.T) {
 	goroutines, fds := runtime.NumGoroutine(), countFDs(t)
 	t.Run("work", func(t *testing.T) {
 		b := newBench(t)
-		var programs []Program
+		var programs []config.Program
 		var names []string
 		for i := range 20 {
-			p := b.child(fmt.Sprintf("p%02d", i), "say up;sleep", func(p *Program) { p.ReadyLog = "up" })
+			p := b.child(fmt.Sprintf("p%02d", i), "say up;sleep", func(p *config.Program) { p.ReadyLog = "up" })
 			programs, names = append(programs, p), append(names, p.Name)
 		}
 		b.run(programs...)

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"io"
 	"os"
@@ -20,8 +21,8 @@ const DependantsVar = "SUPERVISOR_DEPENDANTS"
 
 // runTool runs a probe's command as the program would run: same user, environment, directory and limits, and with
 // [DependantsVar]. The error ends with what the command wrote.
-func (sup *Supervisor) runTool(ctx context.Context, p *Program, argv []string) error {
-	probe := p.clone()
+func (sup *Supervisor) runTool(ctx context.Context, p *config.Program, argv []string) error {
+	probe := p.Clone()
 	if probe.Environment == nil {
 		probe.Environment = make(map[string]string)
 	}
@@ -51,7 +52,7 @@ func (sup *Supervisor) dependantProcesses(name string) string {
 const maxToolOutput = 64 << 10
 
 // runCommand runs a command in the way the program would run and returns what it wrote.
-func (sup *Supervisor) runCommand(ctx context.Context, p *Program, argv []string) (string, error) {
+func (sup *Supervisor) runCommand(ctx context.Context, p *config.Program, argv []string) (string, error) {
 	acct, err := lookupAccount(p.User)
 	if err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"syscall"
 	"time"
 
@@ -122,7 +123,7 @@ func (s *service) probed(number uint64, listens bool, err error) {
 		}
 		if err != nil {
 			s.run.probe = printable(err.Error())
-			s.ready, s.serves = false, listens && s.prog.DependantsAfter == DependantsListening
+			s.ready, s.serves = false, listens && s.prog.DependantsAfter == config.DependantsListening
 			if s.serves && s.state == Starting {
 				s.setState(Running, 0, nil)
 				s.serves = true
@@ -176,7 +177,7 @@ func (s *service) livenessFailed(number uint64, err error) {
 // the new process of a dependant.
 func (s *service) askAgain(dependant string) {
 	s.event(func() {
-		if s.run.ended || s.run.again == nil || s.prog.DependantsAfter != DependantsListening {
+		if s.run.ended || s.run.again == nil || s.prog.DependantsAfter != config.DependantsListening {
 			return
 		}
 		select {
@@ -234,7 +235,7 @@ func (s *service) terminate() {
 	early := !s.serves && !s.run.wasReady
 	s.run.cancel()
 	s.run.asked = true
-	wait := s.sup.seconds(s.prog.stopWait(s.run.wasReady))
+	wait := s.sup.seconds(s.prog.StopWait(s.run.wasReady))
 	s.run.deadline = time.Now().Add(wait)
 	s.sendStop()
 	if early {
@@ -256,7 +257,7 @@ func (s *service) stopAgain() {
 }
 
 func (s *service) sendStop() {
-	sig, err := parseSignal(s.prog.StopSignal)
+	sig, err := config.ParseSignal(s.prog.StopSignal)
 	if err != nil {
 		sig = syscall.SIGTERM
 	}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,10 +12,10 @@ import (
 )
 
 // slowPair is a program that needs its whole stopwaitsecs to stop, and one that depends on it.
-func (b *bench) slowPair(stopWait int) []Program {
-	return []Program{
-		b.child("db", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs, p.ReadyLog = stopWait, "deaf" }),
-		b.child("flow", "sleep", func(p *Program) { p.DependsOn = []string{"db"} }),
+func (b *bench) slowPair(stopWait int) []config.Program {
+	return []config.Program{
+		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs, p.ReadyLog = stopWait, "deaf" }),
+		b.child("flow", "sleep", func(p *config.Program) { p.DependsOn = []string{"db"} }),
 	}
 }
 
@@ -66,7 +67,7 @@ func TestRestartBeginsAgainAfterAKill(t *testing.T) {
 	b := newBench(t)
 	b.write(
 		b.child("base", "sleep"),
-		b.child("db", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2, "deaf", []string{"base"} }),
+		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2, "deaf", []string{"base"} }),
 	)
 	d := startDaemon(b)
 	base, db := d.until("base", "ready", isReady), d.until("db", "ready", isReady)
@@ -81,7 +82,7 @@ func TestStopIsFinishedAfterAKill(t *testing.T) {
 	b := newBench(t)
 	b.write(
 		b.child("base", "sleep"),
-		b.child("db", "ignore;say deaf;sleep", func(p *Program) { p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2, "deaf", []string{"base"} }),
+		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2, "deaf", []string{"base"} }),
 	)
 	d := startDaemon(b)
 	d.until("base", "ready", isReady)

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fate-installer/supervisor/config"
 	"fmt"
 	"net"
 	"regexp"
@@ -63,7 +64,7 @@ func (sup *Supervisor) Why(name string) ([]Finding, error) {
 func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 	st := sup.statusOf(s)
 	s.mu.Lock()
-	prog := s.prog.clone()
+	prog := s.prog.Clone()
 	s.mu.Unlock()
 	f = Finding{Name: st.Name, State: st.State, Ready: st.Ready, LogFile: st.Stdout}
 	if st.Stderr != "" {
@@ -192,7 +193,7 @@ var inUse = regexp.MustCompile(`(?i)address already in use|bind failed|failed to
 
 // foreignPorts lists the ports that a program which is not up needs and another process has. A connection that has one
 // counts only where the log says that a port is taken: most connections keep no server from listening.
-func (sup *Supervisor) foreignPorts(p *Program, st *Status, log []string) []PortOwner {
+func (sup *Supervisor) foreignPorts(p *config.Program, st *Status, log []string) []PortOwner {
 	ports := slices.Clone(p.Ports)
 	for _, addr := range []string{p.ReadyTCP, p.LivenessTCP} {
 		if _, port, err := net.SplitHostPort(addr); err == nil {
@@ -252,7 +253,7 @@ func (sup *Supervisor) programOf(pid int) string {
 }
 
 // connectionAdvice says what to do about a connection that has a program's port.
-func connectionAdvice(p *Program, o PortOwner) string {
+func connectionAdvice(p *config.Program, o PortOwner) string {
 	owner := "another process"
 	switch {
 	case o.Program != "":
@@ -266,7 +267,7 @@ func connectionAdvice(p *Program, o PortOwner) string {
 }
 
 // advice says what to do about a root cause.
-func advice(p *Program, st *Status, f *Finding) string {
+func advice(p *config.Program, st *Status, f *Finding) string {
 	if len(f.Ports) > 0 {
 		o := f.Ports[0]
 		switch {
@@ -308,7 +309,7 @@ func advice(p *Program, st *Status, f *Finding) string {
 }
 
 // logNames lists all logs of a program.
-func logNames(p *Program, st *Status) string {
+func logNames(p *config.Program, st *Status) string {
 	names := slices.DeleteFunc([]string{st.Stdout, st.Stderr}, func(name string) bool { return name == "" })
 	if names = append(names, p.LogFiles...); len(names) == 0 {
 		return "a log: it has none"
@@ -316,7 +317,7 @@ func logNames(p *Program, st *Status) string {
 	return strings.Join(names, ", ")
 }
 
-func userText(p *Program) string {
+func userText(p *config.Program) string {
 	if p.User == "" {
 		return "of the supervisor"
 	}

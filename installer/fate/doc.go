@@ -3,7 +3,7 @@
 // The way of an operator's words to the files of one host:
 //
 //	[]Source --Parse--> *Cluster --Spec(Selection)--> *Spec --Render-->   []File
-//	 (YAML)             every side                    one    --Programs--> []supervisor.Program
+//	 (YAML)             every side                    one    --Programs--> []config.Program
 //	                    of the cluster                host   --Database--> Database
 //
 // A Cluster is read from AnsibleFATE's var files of both generations, from setup.conf, or from our own single file,

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // TestHeal: FATE-Flow is restarted for want of a worker only where the cluster file asks for it, and its registration
@@ -30,7 +30,7 @@ func TestHeal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := haSpec(t, tt.text, "192.168.0.1")
 			programs := Programs(s)
-			p := programs[slices.IndexFunc(programs, func(p supervisor.Program) bool { return p.Name == FateFlow.Program() })]
+			p := programs[slices.IndexFunc(programs, func(p config.Program) bool { return p.Name == FateFlow.Program() })]
 			if p.HasLiveness() != tt.liveness || slices.Contains(p.LivenessExec, "--worker-state") != tt.workersToo {
 				t.Errorf("liveness %q", p.LivenessExec)
 			}

@@ -11,7 +11,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 const orderHA = `
@@ -161,7 +161,7 @@ func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d step.D
 }
 
 // makers lists the steps of a plan that make what a program needs.
-func makers(s *Spec, plan engine.Plan, program supervisor.Program, files []File) []string {
+func makers(s *Spec, plan engine.Plan, program config.Program, files []File) []string {
 	needs := map[string]bool{}
 	components := s.componentsOf(program.Name)
 	for _, f := range files {
@@ -213,7 +213,7 @@ func makers(s *Spec, plan engine.Plan, program supervisor.Program, files []File)
 var paths = regexp.MustCompile(`/(data|usr)/[A-Za-z0-9._/+-]*[A-Za-z0-9]`)
 
 // namedPaths lists the paths in a program's definition.
-func namedPaths(p supervisor.Program) []string {
+func namedPaths(p config.Program) []string {
 	words := slices.Concat(p.Command, p.ReadyExec, p.LivenessExec, slices.Collect(maps.Values(p.Environment)),
 		[]string{p.Directory, p.StdoutLogfile, p.StderrLogfile})
 	var out []string

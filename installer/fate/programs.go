@@ -9,17 +9,17 @@ import (
 	"strings"
 	"time"
 
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // Programs describes every process of this host. Each command is the process itself: no shell stands between the
 // supervisor and java, python or the database server, so signals, exit codes and pids are the program's own.
-func Programs(s *Spec) []supervisor.Program {
-	build := map[Module]func(*Spec) supervisor.Program{
+func Programs(s *Spec) []config.Program {
+	build := map[Module]func(*Spec) config.Program{
 		MySQL: databaseProgram, ClusterManager: clusterManagerProgram, NodeManager: nodeManagerProgram,
 		Rollsite: rollsiteProgram, ZooKeeper: zooKeeperProgram, Nginx: nginxProgram, FateFlow: flowProgram, FateBoard: boardProgram,
 	}
-	var out []supervisor.Program
+	var out []config.Program
 	for i, m := range s.modules {
 		if f := build[m]; f != nil {
 			p := f(s)
@@ -61,8 +61,8 @@ const retryForEver = 1_000_000
 
 // program is what all have in common. Upstream's supervisor gives up for good after three quick failures, which turns
 // a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.
-func (s *Spec) program(m Module, logs string, command ...string) supervisor.Program {
-	p := supervisor.NewProgram(m.Program(), command...)
+func (s *Spec) program(m Module, logs string, command ...string) config.Program {
+	p := config.NewProgram(m.Program(), command...)
 	p.User = s.User
 	p.AutoRestart = "true"
 	p.StartRetries = 20
@@ -82,7 +82,7 @@ func (s *Spec) withLibraries(env map[string]string, components ...string) map[st
 
 func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
-func databaseProgram(s *Spec) supervisor.Program {
+func databaseProgram(s *Spec) config.Program {
 	home := s.DatabaseHome()
 	server := path.Join(home, DatabaseServer(s.DatabaseEngine()))
 	p := s.program(MySQL, "mysql", server, "--defaults-file="+s.databaseConf())
@@ -141,7 +141,7 @@ func (s *Spec) java() []string {
 
 // eggrollProgram runs one of eggroll's three bootstraps. The working directory has to be EGGROLL_HOME: configuration
 // and code use paths relative to it. The JVM, not a shell, expands the star of the class path.
-func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) supervisor.Program {
+func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) config.Program {
 	home := s.Layout.Eggroll()
 	command := append(s.java(), jvm...)
 	command = append(command,
@@ -165,7 +165,7 @@ func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) sup
 // javaCrashLogs are what a JVM that crashes writes into its working directory.
 const javaCrashLogs = "hs_err_pid*.log"
 
-func clusterManagerProgram(s *Spec) supervisor.Program {
+func clusterManagerProgram(s *Spec) config.Program {
 	p := eggrollProgram(s, ClusterManager, "com.webank.eggroll.core.resourcemanager.ClusterManagerBootstrap",
 		s.Side.ClusterManager.Port, s.heapOptions(ClusterManager))
 	p.DependsOn = s.running(MySQL)
@@ -186,7 +186,7 @@ func clusterManagerProgram(s *Spec) supervisor.Program {
 		p.ReadyExec = append(p.ReadyExec, "--own-status", path.Join(s.Layout.EggrollData(), "nodes-answering.json"))
 	}
 	p.ReadyExec = append(p.ReadyExec, nodes...)
-	p.DependantsAfter = supervisor.DependantsListening
+	p.DependantsAfter = config.DependantsListening
 	p.ReadyTimeout = 3 * time.Minute // a nodemanager is HEALTHY at its second heartbeat, after 10 s, and without a row at its third
 	return p
 }
@@ -203,14 +203,14 @@ func (s *Side) nodeAddresses() []string {
 	return out
 }
 
-func nodeManagerProgram(s *Spec) supervisor.Program {
+func nodeManagerProgram(s *Spec) config.Program {
 	p := eggrollProgram(s, NodeManager, "com.webank.eggroll.core.resourcemanager.NodeManagerBootstrap",
 		s.Side.NodeManager.Port, s.heapOptions(NodeManager))
 	p.DependsOn = s.running(ClusterManager)
 	return p
 }
 
-func rollsiteProgram(s *Spec) supervisor.Program {
+func rollsiteProgram(s *Spec) config.Program {
 	r := s.Side.Rollsite
 	p := eggrollProgram(s, Rollsite, "com.webank.eggroll.rollsite.EggSiteBootstrap", r.Port, s.rollsiteJVM())
 	if s.Side.secure() {
@@ -220,7 +220,7 @@ func rollsiteProgram(s *Spec) supervisor.Program {
 	return p
 }
 
-func zooKeeperProgram(s *Spec) supervisor.Program {
+func zooKeeperProgram(s *Spec) config.Program {
 	home := s.Layout.ZooKeeper()
 	command := append(s.java(), s.heapOptions(ZooKeeper)...)
 	command = append(command, "-XX:+ExitOnOutOfMemoryError",
@@ -246,7 +246,7 @@ func zooKeeperProgram(s *Spec) supervisor.Program {
 	return p
 }
 
-func nginxProgram(s *Spec) supervisor.Program {
+func nginxProgram(s *Spec) config.Program {
 	home := s.Layout.Nginx()
 	p := s.program(Nginx, "nginx", path.Join(home, "sbin", "nginx"), "-p", home, "-c", s.Layout.NginxConf(), "-g", "daemon off;")
 	p.Directory = home
@@ -258,7 +258,7 @@ func nginxProgram(s *Spec) supervisor.Program {
 	return p
 }
 
-func flowProgram(s *Spec) supervisor.Program {
+func flowProgram(s *Spec) config.Program {
 	flow := s.Side.FateFlow
 	p := s.program(FateFlow, "fateflow", path.Join(s.Layout.PythonHome(), "bin", "python"), s.Layout.FlowServer())
 	p.Directory = s.Layout.Flow()
@@ -274,7 +274,7 @@ func flowProgram(s *Spec) supervisor.Program {
 		body = `{"module":"FATE"}`
 	}
 	// It listens on its own address only. With authentication on, the answer is a refusal, but FATE-Flow's own.
-	p.ReadyHTTP = &supervisor.HTTPProbe{
+	p.ReadyHTTP = &config.HTTPProbe{
 		URL:    fmt.Sprintf("http://%s:%d/v1/version/get", s.IP, flow.HTTPPort),
 		Method: "POST", Body: body, Header: map[string]string{"Content-Type": "application/json"},
 		Status: 200, BodyContains: "retcode",
@@ -282,7 +282,7 @@ func flowProgram(s *Spec) supervisor.Program {
 	// Its web server has threads of its own: it answers also when jobs that hang hold all workers, and no job can start.
 	state := path.Join(s.Layout.ComponentLogs("fateflow"), "worker-probe.json")
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-worker", "--conf", s.Layout.ServiceConf(), "--state", state}
-	p.DependantsAfter = supervisor.DependantsListening // liveness is asked for also when no worker is free
+	p.DependantsAfter = config.DependantsListening // liveness is asked for also when no worker is free
 	p.ReadyTimeout = 5 * time.Minute
 	restart := s.Cluster.Heal.FateFlow
 	if s.registers() || restart {
@@ -300,7 +300,7 @@ func flowProgram(s *Spec) supervisor.Program {
 // with 1.9.
 func (s *Spec) registers() bool { return s.Side.ZK.Enable && s.Profile.FATE.AtLeast(1, 9) }
 
-func boardProgram(s *Spec) supervisor.Program {
+func boardProgram(s *Spec) config.Program {
 	home := s.Layout.Board()
 	command := append(s.java(), "-Dspring.config.location="+s.Layout.BoardProperties(), "-Dssh_config_file="+home+"/ssh/")
 	if !s.Profile.Board.AtLeast(1, 7) {
@@ -320,7 +320,9 @@ func boardProgram(s *Spec) supervisor.Program {
 	}
 	p.Needs = s.running(FateFlow) // it starts without, and shows nothing then
 	// A jar without a page answers its API all the same, and 404 here.
-	p.ReadyHTTP = &supervisor.HTTPProbe{URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: http.StatusOK, OrStatus: http.StatusNotFound}
+	p.ReadyHTTP = &config.HTTPProbe{
+		URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: http.StatusOK, OrStatus: http.StatusNotFound,
+	}
 	p.Ports = []int{s.Side.FateBoard.Port}
 	return p
 }

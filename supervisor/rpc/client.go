@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // Client speaks to a daemon over its unix socket. It is safe for concurrent use.
@@ -35,7 +36,7 @@ func NewClient(socket string) *Client {
 }
 
 // Authenticate makes the client send a name and password, for a socket that asks for them.
-func (c *Client) Authenticate(username string, password supervisor.Password) {
+func (c *Client) Authenticate(username string, password config.Password) {
 	c.username, c.password = username, string(password)
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // The daemon under test is this test binary executed again, and so are the programs it supervises.
@@ -79,7 +80,7 @@ func (d *daemon) program(name string, keys ...string) string {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	p := supervisor.NewProgram(name, exe)
+	p := config.NewProgram(name, exe)
 	p.StdoutLogfile, p.RedirectStderr = filepath.Join(d.dir, name+".log"), true
 	env := "FATE_TEST_PROGRAM=" + name
 	text := string(p.INI())

@@ -11,6 +11,7 @@ import (
 	"github.com/ochinchina/supervisord/faults"
 
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // call is one call of a method.
@@ -208,7 +209,7 @@ func faultOf(err error) *Fault {
 	var unknown *supervisor.UnknownError
 	var failed *supervisor.FailedError
 	var exec *supervisor.ExecError
-	var problems supervisor.Problems
+	var problems config.Problems
 	switch {
 	case errors.As(err, &fault):
 		return fault

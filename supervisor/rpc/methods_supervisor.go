@@ -12,6 +12,7 @@ import (
 	"github.com/ochinchina/supervisord/types"
 
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // What supervisorctl expects of the other side. It refuses any other API version.
@@ -117,10 +118,10 @@ func (s *Server) allConfigInfo(*call) (any, error) {
 		}
 		out = append(out, map[string]any{
 			"name": p.Name, "group": p.Group, "inuse": a.InUse, "autostart": p.AutoStart,
-			"process_prio": p.Priority, "group_prio": p.Priority, "command": supervisor.JoinWords(p.Command),
+			"process_prio": p.Priority, "group_prio": p.Priority, "command": config.JoinWords(p.Command),
 			"directory": directory, "uid": user, "exitcodes": p.ExitCodes, "killasgroup": p.KillAsGroup,
 			"redirect_stderr": p.RedirectStderr, "startsecs": p.StartSecs, "startretries": p.StartRetries,
-			"stopsignal": int(supervisor.SignalNumber(p.StopSignal)), "stopwaitsecs": p.StopWaitSecs,
+			"stopsignal": int(config.SignalNumber(p.StopSignal)), "stopwaitsecs": p.StopWaitSecs,
 			"stdout_logfile": p.StdoutLogfile, "stdout_logfile_maxbytes": p.StdoutLogfileMaxBytes,
 			"stdout_logfile_backups": p.StdoutLogfileBackups, "stdout_syslog": false,
 			"stdout_capture_maxbytes": 0, "stdout_events_enabled": false,
@@ -317,7 +318,7 @@ func (s *Server) stopMany(ctx context.Context, names []string, wait bool) []any 
 }
 
 func (s *Server) signaller(c *call, i int) func(name string) error {
-	sig, err := supervisor.ParseSignal(c.text(i))
+	sig, err := config.ParseSignal(c.text(i))
 	if err != nil {
 		c.err = &Fault{faults.BadSignal, "BAD_SIGNAL: " + err.Error()}
 	}

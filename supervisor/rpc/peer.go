@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // peer is who is at the other end of a connection.
@@ -89,11 +90,11 @@ func peerGroups(fd int) ([]int, bool) {
 // guard lets only those through who may call.
 type guard struct {
 	next     http.Handler
-	config   *supervisor.DaemonConfig
+	config   *config.Daemon
 	uid, gid int // of the socket
 }
 
-func newGuard(c *supervisor.DaemonConfig, next http.Handler) *guard {
+func newGuard(c *config.Daemon, next http.Handler) *guard {
 	g := &guard{next: next, config: c, uid: -1, gid: -1}
 	if info, err := os.Stat(c.Socket); err == nil {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {

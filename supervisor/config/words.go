@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -173,4 +173,13 @@ func parseHTTPProbe(s string) (*HTTPProbe, error) {
 		}
 	}
 	return h, nil
+}
+
+// JoinWords writes an argv as one line that splits into the same words again.
+func JoinWords(argv []string) string {
+	quoted := make([]string, len(argv))
+	for i, w := range argv {
+		quoted[i] = quoteWord(w)
+	}
+	return strings.Join(quoted, " ")
 }

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"fmt"
@@ -100,7 +100,8 @@ func parseBytes(v string) (int64, error) {
 	return n * factor, nil
 }
 
-func parseUmask(v string) (int, error) {
+// ParseUmask reads an octal mask of file permissions, such as 022.
+func ParseUmask(v string) (int, error) {
 	n, err := strconv.ParseUint(v, 8, 32)
 	if err != nil || n > 0o777 {
 		return 0, fmt.Errorf("%q is not an octal mask such as 022", v)
@@ -108,8 +109,8 @@ func parseUmask(v string) (int, error) {
 	return int(n), nil
 }
 
-// parseSignal reads a signal's name, with or without SIG, or its number.
-func parseSignal(v string) (syscall.Signal, error) {
+// ParseSignal reads a signal's name, with or without SIG, or its number.
+func ParseSignal(v string) (syscall.Signal, error) {
 	if n, err := strconv.Atoi(v); err == nil && n > 0 && n < 65 {
 		return syscall.Signal(n), nil
 	}
@@ -123,11 +124,20 @@ func parseSignal(v string) (syscall.Signal, error) {
 	return s, nil
 }
 
+// SignalNumber is the number of a signal that Validate has accepted.
+func SignalNumber(name string) syscall.Signal {
+	sig, err := ParseSignal(name)
+	if err != nil {
+		return syscall.SIGTERM
+	}
+	return sig
+}
+
 // rlimitInfinity is RLIM_INFINITY of the 64-bit interface.
 const rlimitInfinity = ^uint64(0)
 
-// parseLimit reads a resource limit: one number for both, soft:hard, or unlimited.
-func parseLimit(v string) (soft, hard uint64, err error) {
+// ParseLimit reads a resource limit: one number for both, soft:hard, or unlimited.
+func ParseLimit(v string) (soft, hard uint64, err error) {
 	one := func(s string) uint64 {
 		s = strings.TrimSpace(s)
 		if s == "unlimited" || s == "infinity" {

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ type programKey struct {
 var programKeys = []programKey{
 	textKey("directory", func(p *Program) *string { return &p.Directory }),
 	textKey("user", func(p *Program) *string { return &p.User }),
-	{"umask", func(p *Program, v string) error { p.Umask = v; _, err := parseUmask(v); return err }},
+	{"umask", func(p *Program, v string) error { p.Umask = v; _, err := ParseUmask(v); return err }},
 
 	{"pass_environment", func(p *Program, v string) (err error) { p.PassEnvironment, err = parseNames(v); return err }},
 
@@ -122,7 +122,7 @@ func durationKey(name string, field func(*Program) *time.Duration) programKey {
 func limitKey(name string, field func(*Program) *string) programKey {
 	return programKey{name, func(p *Program, v string) error {
 		*field(p) = v
-		_, _, err := parseLimit(v)
+		_, _, err := ParseLimit(v)
 		return err
 	}}
 }
@@ -142,7 +142,7 @@ func setAutoRestart(p *Program, v string) error {
 
 func setStopSignal(p *Program, v string) error {
 	p.StopSignal = strings.TrimPrefix(strings.ToUpper(v), "SIG")
-	_, err := parseSignal(v)
+	_, err := ParseSignal(v)
 	return err
 }
 

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func (p *Program) Validate() error {
 	}
 	for _, limit := range []string{p.LimitNoFile, p.LimitNProc, p.LimitCore} {
 		if limit != "" {
-			_, _, err := parseLimit(limit)
+			_, _, err := ParseLimit(limit)
 			check(err)
 		}
 	}
@@ -121,11 +121,11 @@ func (p *Program) checkNumbers() error {
 	if p.StopAsGroup && !p.KillAsGroup {
 		return errors.New("stopasgroup=true needs killasgroup=true: else a stop could leave half a group")
 	}
-	if _, err := parseSignal(p.StopSignal); err != nil {
+	if _, err := ParseSignal(p.StopSignal); err != nil {
 		return fmt.Errorf("stopsignal: %w", err)
 	}
 	if p.Umask != "" {
-		if _, err := parseUmask(p.Umask); err != nil {
+		if _, err := ParseUmask(p.Umask); err != nil {
 			return err
 		}
 	}

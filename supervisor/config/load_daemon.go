@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -9,41 +9,41 @@ import (
 // daemonKey is a key of one of the daemon's own sections.
 type daemonKey struct {
 	section, name string
-	set           func(d *DaemonConfig, v string) error
+	set           func(d *Daemon, v string) error
 }
 
-func daemonText(section, name string, field func(*DaemonConfig) *string) daemonKey {
-	return daemonKey{section, name, func(d *DaemonConfig, v string) error { *field(d) = v; return nil }}
+func daemonText(section, name string, field func(*Daemon) *string) daemonKey {
+	return daemonKey{section, name, func(d *Daemon, v string) error { *field(d) = v; return nil }}
 }
 
 var daemonKeys = []daemonKey{
-	daemonText("unix_http_server", "file", func(d *DaemonConfig) *string { return &d.Socket }),
-	{"unix_http_server", "chmod", func(d *DaemonConfig, v string) (err error) { d.SocketMode, err = parseFileMode(v); return err }},
-	daemonText("unix_http_server", "chown", func(d *DaemonConfig) *string { return &d.SocketOwner }),
-	daemonText("unix_http_server", "username", func(d *DaemonConfig) *string { return &d.Username }),
-	{"unix_http_server", "password", func(d *DaemonConfig, v string) error { d.Password = Password(v); return nil }},
-	daemonText("inet_http_server", "port", func(d *DaemonConfig) *string { return &d.TCPAddr }),
-	daemonText("inet_http_server", "username", func(d *DaemonConfig) *string { return &d.TCPUsername }),
-	{"inet_http_server", "password", func(d *DaemonConfig, v string) error { d.TCPPassword = Password(v); return nil }},
-	daemonText("supervisord", "logfile", func(d *DaemonConfig) *string { return &d.LogFile }),
-	{"supervisord", "logfile_maxbytes", func(d *DaemonConfig, v string) (err error) { d.LogMaxBytes, err = parseBytes(v); return err }},
-	{"supervisord", "logfile_backups", func(d *DaemonConfig, v string) (err error) { d.LogBackups, err = parseInt(v, 0, 1000); return err }},
-	daemonText("supervisord", "loglevel", func(d *DaemonConfig) *string { return &d.LogLevel }),
-	daemonText("supervisord", "pidfile", func(d *DaemonConfig) *string { return &d.PidFile }),
-	daemonText("supervisord", "childlogdir", func(d *DaemonConfig) *string { return &d.ChildLogDir }),
-	daemonText("supervisord", "identifier", func(d *DaemonConfig) *string { return &d.Identifier }),
-	{"supervisord", "minfds", func(d *DaemonConfig, v string) (err error) { d.MinFDs, err = parseInt(v, 1, 1<<20); return err }},
-	{"supervisord", "umask", func(d *DaemonConfig, v string) error { d.Umask = v; _, err := parseUmask(v); return err }},
-	{"supervisord", "environment", func(d *DaemonConfig, v string) (err error) { d.Environment, err = splitEnvironment(v); return err }},
-	{"supervisord", "pass_environment", func(d *DaemonConfig, v string) (err error) { d.PassEnvironment, err = parseNames(v); return err }},
+	daemonText("unix_http_server", "file", func(d *Daemon) *string { return &d.Socket }),
+	{"unix_http_server", "chmod", func(d *Daemon, v string) (err error) { d.SocketMode, err = parseFileMode(v); return err }},
+	daemonText("unix_http_server", "chown", func(d *Daemon) *string { return &d.SocketOwner }),
+	daemonText("unix_http_server", "username", func(d *Daemon) *string { return &d.Username }),
+	{"unix_http_server", "password", func(d *Daemon, v string) error { d.Password = Password(v); return nil }},
+	daemonText("inet_http_server", "port", func(d *Daemon) *string { return &d.TCPAddr }),
+	daemonText("inet_http_server", "username", func(d *Daemon) *string { return &d.TCPUsername }),
+	{"inet_http_server", "password", func(d *Daemon, v string) error { d.TCPPassword = Password(v); return nil }},
+	daemonText("supervisord", "logfile", func(d *Daemon) *string { return &d.LogFile }),
+	{"supervisord", "logfile_maxbytes", func(d *Daemon, v string) (err error) { d.LogMaxBytes, err = parseBytes(v); return err }},
+	{"supervisord", "logfile_backups", func(d *Daemon, v string) (err error) { d.LogBackups, err = parseInt(v, 0, 1000); return err }},
+	daemonText("supervisord", "loglevel", func(d *Daemon) *string { return &d.LogLevel }),
+	daemonText("supervisord", "pidfile", func(d *Daemon) *string { return &d.PidFile }),
+	daemonText("supervisord", "childlogdir", func(d *Daemon) *string { return &d.ChildLogDir }),
+	daemonText("supervisord", "identifier", func(d *Daemon) *string { return &d.Identifier }),
+	{"supervisord", "minfds", func(d *Daemon, v string) (err error) { d.MinFDs, err = parseInt(v, 1, 1<<20); return err }},
+	{"supervisord", "umask", func(d *Daemon, v string) error { d.Umask = v; _, err := ParseUmask(v); return err }},
+	{"supervisord", "environment", func(d *Daemon, v string) (err error) { d.Environment, err = splitEnvironment(v); return err }},
+	{"supervisord", "pass_environment", func(d *Daemon, v string) (err error) { d.PassEnvironment, err = parseNames(v); return err }},
 }
 
 // ignoredDaemonKeys are supervisor's keys that make no difference here and deserve no warning either: what they ask
 // for is either always so (nocleanup, nodaemon under systemd) or set in the boot unit.
 var ignoredDaemonKeys = []string{"nodaemon", "minprocs", "nocleanup", "user", "directory", "strip_ansi", "silent"}
 
-func (l *loader) daemonDefaults() DaemonConfig {
-	return DaemonConfig{
+func (l *loader) daemonDefaults() Daemon {
+	return Daemon{
 		Socket: filepath.Join(l.here, "run", "supervisor.sock"), SocketMode: 0o660,
 		LogFile: filepath.Join(l.here, "logs", "supervisord.log"), LogMaxBytes: defaultLogMaxBytes,
 		LogBackups: defaultLogBackups, LogLevel: "info", Identifier: "supervisor",
@@ -76,7 +76,7 @@ func (l *loader) daemonEnvironment() {
 	}
 }
 
-func (l *loader) daemonSection(s *iniSection, d *DaemonConfig) {
+func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 	var known []string
 	for _, key := range daemonKeys {
 		if key.section != s.name {
@@ -107,7 +107,7 @@ func (l *loader) daemonSection(s *iniSection, d *DaemonConfig) {
 	}
 }
 
-func (l *loader) checkDaemon(d *DaemonConfig) {
+func (l *loader) checkDaemon(d *Daemon) {
 	for _, path := range []*string{&d.Socket, &d.LogFile, &d.PidFile, &d.ChildLogDir} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.here, *path)

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -143,8 +143,8 @@ const (
 	DependantsListening = "listening" // when its ready_tcp and ready_http pass: what it still lacks may come from them
 )
 
-// stopWait returns the seconds that a process has to end after its stop signal.
-func (p *Program) stopWait(wasReady bool) int {
+// StopWait returns the seconds that a process has to end after its stop signal.
+func (p *Program) StopWait(wasReady bool) int {
 	if !wasReady && p.StopWaitStarting > 0 {
 		return p.StopWaitStarting
 	}
@@ -199,8 +199,8 @@ func validName(s string) error {
 	return checkText("the name", s, false)
 }
 
-// clone returns a copy that shares nothing with p.
-func (p Program) clone() Program {
+// Clone returns a copy that shares nothing with p.
+func (p Program) Clone() Program {
 	p.Command = slices.Clone(p.Command)
 	p.Environment = cloneMap(p.Environment)
 	p.PassEnvironment = slices.Clone(p.PassEnvironment)
@@ -209,9 +209,9 @@ func (p Program) clone() Program {
 	p.DataDirs = slices.Clone(p.DataDirs)
 	p.DependsOn = slices.Clone(p.DependsOn)
 	p.Needs = slices.Clone(p.Needs)
-	p.ReadyHTTP = p.ReadyHTTP.clone()
+	p.ReadyHTTP = p.ReadyHTTP.Clone()
 	p.ReadyExec = slices.Clone(p.ReadyExec)
-	p.LivenessHTTP = p.LivenessHTTP.clone()
+	p.LivenessHTTP = p.LivenessHTTP.Clone()
 	p.LivenessExec = slices.Clone(p.LivenessExec)
 	p.Ports = slices.Clone(p.Ports)
 	if p.OOMScoreAdj != nil {
@@ -221,7 +221,8 @@ func (p Program) clone() Program {
 	return p
 }
 
-func (h *HTTPProbe) clone() *HTTPProbe {
+// Clone returns a copy that shares nothing with h.
+func (h *HTTPProbe) Clone() *HTTPProbe {
 	if h == nil {
 		return nil
 	}

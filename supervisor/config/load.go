@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -13,15 +13,15 @@ import (
 	"github.com/ochinchina/supervisord/config"
 )
 
-// Config is everything a configuration file and the files it includes say.
-type Config struct {
+// Settings is everything that a configuration file and the files it includes say.
+type Settings struct {
 	Path     string // the main file
-	Daemon   DaemonConfig
+	Daemon   Daemon
 	Programs []Program // sorted by name
 }
 
-// DaemonConfig are the settings of the supervisor itself: [supervisord], [unix_http_server], [inet_http_server].
-type DaemonConfig struct {
+// Daemon holds the settings of the supervisor itself: [supervisord], [unix_http_server], [inet_http_server].
+type Daemon struct {
 	Socket      string // unix socket of the API
 	SocketMode  os.FileMode
 	SocketOwner string // user[:group]; "" leaves the daemon's own
@@ -57,17 +57,13 @@ func (Password) String() string { return "[redacted]" }
 func (Password) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Load reads a configuration file and the files its [include] section names. A file that cannot be used gives
-// Problems; what is odd but harmless (a key nobody knows, say) comes back as warnings. Nothing on the machine but
-// these files, the host name and the environment is looked at.
+// Problems; what is odd but harmless (a key nobody knows, say) comes back as warnings. The values of environ
+// are known as %(ENV_NAME)s. Nothing on the machine but these files and the host name is looked at.
 //
 // The dialect is supervisor 4's, with the expressions and groups of ochinchina/supervisord's config package. Its
 // Config.Load is not used: it drops a program whose command has a mistake without a word, takes an unreadable file for
 // an empty one, hangs on a dependency cycle, and cannot tell the line of anything.
-func Load(confPath string) (*Config, []Problem, error) {
-	return load(confPath, os.Environ())
-}
-
-func load(confPath string, environ []string) (*Config, []Problem, error) {
+func Load(confPath string, environ []string) (*Settings, []Problem, error) {
 	abs, err := filepath.Abs(confPath)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot find %s: %w", confPath, err)
@@ -77,12 +73,12 @@ func load(confPath string, environ []string) (*Config, []Problem, error) {
 }
 
 // LoadFiles is Load for files, by their absolute names, that need not be on the machine.
-func LoadFiles(confPath string, files map[string][]byte) (*Config, []Problem, error) {
+func LoadFiles(confPath string, files map[string][]byte) (*Settings, []Problem, error) {
 	l := &loader{path: confPath, here: filepath.Dir(confPath), vars: commonVars(os.Environ()), groups: config.NewProcessGroup(), files: files}
 	return l.load()
 }
 
-func (l *loader) load() (*Config, []Problem, error) {
+func (l *loader) load() (*Settings, []Problem, error) {
 	l.vars["here"] = l.here
 	l.readFile(l.path)
 	for _, f := range l.includes() {
@@ -132,7 +128,7 @@ func (l *loader) warn(file string, line int, format string, args ...any) {
 func (l *loader) readFile(path string) {
 	data, err := l.read(path)
 	if err != nil {
-		l.problem(path, 0, "cannot be read: %v", withoutPath(err))
+		l.problem(path, 0, "cannot be read: %v", err)
 		return
 	}
 	sections, problems := parseINI(path, data)
@@ -179,6 +175,9 @@ func (l *loader) glob(pattern string) ([]string, error) {
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
+		if failed := new(os.PathError); errors.As(err, &failed) {
+			err = failed.Err // the problem names the file already
+		}
 		return nil, err
 	}
 	defer f.Close()
@@ -186,15 +185,6 @@ func readBounded(path string) ([]byte, error) {
 		return nil, errors.New("it is not a regular file")
 	}
 	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-}
-
-// withoutPath drops the path from a file error whose text names the file already.
-func withoutPath(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 func (l *loader) section(name string) *iniSection {
@@ -239,8 +229,8 @@ func (l *loader) includes() []string {
 	return slices.Compact(out)
 }
 
-func (l *loader) build() *Config {
-	cfg := &Config{Path: l.path, Daemon: l.daemonDefaults()}
+func (l *loader) build() *Settings {
+	cfg := &Settings{Path: l.path, Daemon: l.daemonDefaults()}
 	l.buildGroups()
 	l.daemonEnvironment()
 	positions := make(map[string]position)
@@ -308,8 +298,8 @@ func (l *loader) buildGroups() {
 
 // checkGraph finds dependencies that do not exist or run in a circle.
 func (l *loader) checkGraph(programs []Program, positions map[string]position) {
-	if len(programs) > maxProgramsRun {
-		l.problem(l.path, 0, "there are %d programs; at most %d are possible", len(programs), maxProgramsRun)
+	if len(programs) > MaxPrograms {
+		l.problem(l.path, 0, "there are %d programs; at most %d are possible", len(programs), MaxPrograms)
 		return
 	}
 	var names []string
@@ -354,7 +344,7 @@ func nearest(name string, known []string) string {
 
 // LoadDaemon reads only what the main file says of the supervisor itself, for a command that wants to speak to it. A
 // file that cannot be read, or not be understood, counts as empty: the socket is then where it is by default.
-func LoadDaemon(confPath string) DaemonConfig {
+func LoadDaemon(confPath string) Daemon {
 	abs, err := filepath.Abs(confPath)
 	if err != nil {
 		abs = confPath

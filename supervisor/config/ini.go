@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"bytes"
@@ -35,9 +35,9 @@ func (ps Problems) Error() string {
 
 // Bounds of what is read. They are far above any real file and keep a hostile one from costing memory.
 const (
-	maxFileBytes   = 4 << 20
-	maxLineBytes   = 256 << 10
-	maxProgramsRun = 5000
+	maxFileBytes = 4 << 20
+	maxLineBytes = 256 << 10
+	MaxPrograms  = 5000
 )
 
 type iniSection struct {

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -30,15 +30,15 @@ func writeTree(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-func loadText(t testing.TB, text string, environ ...string) (*Config, []Problem, error) {
+func loadText(t testing.TB, text string, environ ...string) (*Settings, []Problem, error) {
 	t.Helper()
 	dir := writeTree(t, map[string]string{"supervisord.conf": text})
-	return load(filepath.Join(dir, "supervisord.conf"), environ)
+	return Load(filepath.Join(dir, "supervisord.conf"), environ)
 }
 
 // TestLoadAnsibleFATE holds that the files AnsibleFATE renders load as they are.
 func TestLoadAnsibleFATE(t *testing.T) {
-	cfg, warnings, err := load("testdata/ansiblefate/supervisord.conf", []string{"PATH=/usr/bin:/bin"})
+	cfg, warnings, err := Load("testdata/ansiblefate/supervisord.conf", []string{"PATH=/usr/bin:/bin"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +205,10 @@ func TestLoadWarnings(t *testing.T) {
 }
 
 func TestLoadUnreadable(t *testing.T) {
-	if _, _, err := Load(filepath.Join(t.TempDir(), "none.conf")); err == nil || !strings.Contains(err.Error(), "cannot be read") {
+	if _, _, err := Load(filepath.Join(t.TempDir(), "none.conf"), nil); err == nil || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, _, err := Load(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, _, err := Load(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("directory: %v", err)
 	}
 }
@@ -235,7 +235,7 @@ func drawProgram(t *rapid.T) Program {
 	p.Directory = rapid.SampledFrom([]string{"", "/a b/100%/%(x)s", `/c\d"e'`}).Draw(t, "dir")
 	p.StdoutLogfileMaxBytes = rapid.Int64Range(0, 1<<40).Draw(t, "max")
 	p.ReadyHTTP = rapid.SampledFrom([]*HTTPProbe{nil, {URL: "http://h:1/%41?a=b", Method: "POST", Status: 200, OrStatus: 404,
-		Header: map[string]string{"Content-Type": "a; b=\"c\""}}}).Draw(t, "http").clone()
+		Header: map[string]string{"Content-Type": "a; b=\"c\""}}}).Draw(t, "http").Clone()
 	if p.ReadyHTTP != nil {
 		p.ReadyHTTP.Body, p.ReadyHTTP.BodyContains = nasty.Draw(t, "body"), nasty.Draw(t, "contains")
 	}
@@ -263,7 +263,7 @@ func TestINIRoundTrip(t *testing.T) {
 		if err := os.WriteFile(path, p.INI(), 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		cfg, warnings, err := load(path, nil)
+		cfg, warnings, err := Load(path, nil)
 		if err != nil {
 			rt.Fatalf("%v\n%s", err, p.INI())
 		}
@@ -289,7 +289,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, _, err := load(path, []string{"A=%(ENV_A)s", "B=b"})
+		cfg, _, err := Load(path, []string{"A=%(ENV_A)s", "B=b"})
 		if err != nil {
 			return
 		}
@@ -304,7 +304,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, again, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg2, _, err := load(path, nil)
+		cfg2, _, err := Load(path, nil)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, again)
 		}
@@ -341,7 +341,7 @@ func TestNeedsMayBeDefinedLater(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, _, err := load(path, nil)
+	cfg, _, err := Load(path, nil)
 	if err != nil || len(cfg.Programs) != 1 || !slices.Equal(cfg.Programs[0].Needs, []string{"flow"}) {
 		t.Errorf("%+v, %v", cfg, err)
 	}
