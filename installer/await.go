@@ -32,9 +32,9 @@ type depWaiter struct {
 
 // absence is a dependency that is still missing when --wait has expired.
 type absence struct {
-	Program string `json:"program"`
-	Needs   string `json:"needs"`
-	Remedy  string `json:"remedy"`
+	Program string `json:"program"` // the program that waits
+	Needs   string `json:"needs"`   // what it waits for, as text
+	Remedy  string `json:"remedy"`  // what to do
 }
 
 func (a absence) String() string { return "waits for " + a.Needs }

@@ -58,7 +58,7 @@ func runBundleLock(ctx context.Context, g *globals, o *bundleLockOptions, file s
 		return bundleError(err)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(lockReport(file, result))
+		return g.printJSON(lockOutput(file, result))
 	}
 	for _, f := range result.Filled {
 		what := "locked"
@@ -73,20 +73,27 @@ func runBundleLock(ctx context.Context, g *globals, o *bundleLockOptions, file s
 	return nil
 }
 
-// lockReport is the JSON of bundle lock.
-func lockReport(file string, result bundle.FillResult) any {
-	type filled struct {
-		Component string `json:"component"`
-		Source    string `json:"source"`
-		SHA256    string `json:"sha256"`
-		Size      int64  `json:"size"`
-		Changed   bool   `json:"changed"`
-	}
-	list := []filled{}
+// bundleLockOutput is the JSON document of bundle lock.
+type bundleLockOutput struct {
+	Lock   string         `json:"lock"`   // the lock file
+	Filled []lockedSource `json:"filled"` // the sources that were read; empty when the lock file was complete
+}
+
+// lockedSource is a source whose digest was written to the lock file.
+type lockedSource struct {
+	Component string `json:"component"` // the component that is made from it
+	Source    string `json:"source"`    // its URL, or its path
+	SHA256    string `json:"sha256"`    // of the file
+	Size      int64  `json:"size"`      // in bytes
+	Changed   bool   `json:"changed"`   // the lock file had another digest
+}
+
+func lockOutput(file string, result bundle.FillResult) bundleLockOutput {
+	out := bundleLockOutput{Lock: file, Filled: []lockedSource{}}
 	for _, f := range result.Filled {
-		list = append(list, filled{f.Component, f.Source, f.SHA256, f.Size, f.Changed})
+		out.Filled = append(out.Filled, lockedSource{f.Component, f.Source, f.SHA256, f.Size, f.Changed})
 	}
-	return map[string]any{"lock": file, "filled": list}
+	return out
 }
 
 type bundleBuildOptions struct {
@@ -193,20 +200,36 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 		fmt.Fprintf(g.Stderr, "warning: %s\n", warning)
 	}
 	if g.Output == outputJSON {
-		needs := map[string]*payload.Needs{}
-		for _, c := range result.Manifest.Components {
-			if c.Needs != nil {
-				needs[c.Name] = c.Needs
-			}
-		}
-		return g.printJSON(map[string]any{"needs": needs, "files": result.Parts, "size": result.Size, "components": len(result.Manifest.Components),
-			"signed": key != nil, "warnings": append([]string{}, result.Warnings...)})
+		return g.printJSON(buildOutput(result, key != nil))
 	}
 	for _, c := range result.Manifest.Components {
 		printNeeds(g, c)
 	}
 	g.printf("built %s: %s, %s, verified\n", strings.Join(result.Parts, " "), count.Of(len(result.Manifest.Components), "component"), formatBytes(result.Size))
 	return nil
+}
+
+// bundleBuildOutput is the JSON document of bundle build.
+type bundleBuildOutput struct {
+	Needs      map[string]*payload.Needs `json:"needs"`      // by component: the libraries that it takes from the host
+	Files      []string                  `json:"files"`      // the files of the appliance: one, or its parts
+	Size       int64                     `json:"size"`       // of the appliance, in bytes
+	Components int                       `json:"components"` // number of components
+	Signed     bool                      `json:"signed"`     // a key was given
+	Warnings   []string                  `json:"warnings"`   // what may not work, as text
+}
+
+func buildOutput(result bundle.BuildResult, signed bool) bundleBuildOutput {
+	out := bundleBuildOutput{
+		Needs: map[string]*payload.Needs{}, Files: result.Parts, Size: result.Size,
+		Components: len(result.Manifest.Components), Signed: signed, Warnings: append([]string{}, result.Warnings...),
+	}
+	for _, c := range result.Manifest.Components {
+		if c.Needs != nil {
+			out.Needs[c.Name] = c.Needs
+		}
+	}
+	return out
 }
 
 // printNeeds names the shared libraries that a component takes from the host, with a program that needs each.

@@ -162,20 +162,28 @@ func taken(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// bundleExtractOutput is the JSON document of bundle extract.
+type bundleExtractOutput struct {
+	Extracted []extractedComponent `json:"extracted"` // empty when every component is there
+}
+
+// extractedComponent is a component that was extracted.
+type extractedComponent struct {
+	Component string `json:"component"` // its name
+	Version   string `json:"version"`   // its version
+	Path      string `json:"path"`      // the directory that it was extracted to
+	Files     int    `json:"files"`     // number of regular files
+	Size      int64  `json:"size"`      // bytes of all regular files
+}
+
 func printExtraction(g *globals, list []extraction) error {
 	if g.Output == outputJSON {
-		type item struct {
-			Component string `json:"component"`
-			Version   string `json:"version"`
-			Path      string `json:"path"`
-			Files     int    `json:"files"`
-			Size      int64  `json:"size"`
-		}
-		items := []item{}
+		out := bundleExtractOutput{Extracted: []extractedComponent{}}
 		for _, e := range list {
-			items = append(items, item{e.component.Name, e.component.Version, e.target, e.component.Files, e.component.Size})
+			c := e.component
+			out.Extracted = append(out.Extracted, extractedComponent{c.Name, c.Version, e.target, c.Files, c.Size})
 		}
-		return g.printJSON(map[string]any{"extracted": items})
+		return g.printJSON(out)
 	}
 	for _, e := range list {
 		g.printf("%s %s: %s, %s in %s\n", e.component.Name, e.component.Version, count.Of(e.component.Files, "file"), formatBytes(e.component.Size), e.target)

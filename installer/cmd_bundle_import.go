@@ -105,23 +105,42 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 	return printImport(g, o.lock, result, filled.Lock, warnings)
 }
 
+// bundleImportOutput is the JSON document of bundle import.
+type bundleImportOutput struct {
+	Lock       string              `json:"lock"`       // the lock file that was written
+	FATE       string              `json:"fate"`       // the FATE release
+	Components []importedComponent `json:"components"` // the components of the lock file
+	// Missing has, for each component that FATE needs and the package lacks, the first name of MissingAnyOf.
+	Missing      []string   `json:"missing"`
+	MissingAnyOf [][]string `json:"missing_any_of"` // for each missing component, the names of which any one will do
+	Skipped      []string   `json:"skipped"`        // files of the package that are not used
+	Warnings     []string   `json:"warnings"`       // what may not work, as text
+}
+
+// importedComponent is a component that was found in the package.
+type importedComponent struct {
+	Name    string `json:"name"`    // the component
+	Version string `json:"version"` // its version
+}
+
+func importOutput(file string, result bundle.ImportResult, lock *bundle.Lock, warnings []string) bundleImportOutput {
+	out := bundleImportOutput{
+		Lock: file, FATE: lock.Release.FATE, Components: []importedComponent{}, Missing: []string{},
+		MissingAnyOf: append([][]string{}, result.Missing...), Skipped: append([]string{}, result.Skipped...),
+		Warnings: append([]string{}, warnings...),
+	}
+	for _, c := range lock.Components {
+		out.Components = append(out.Components, importedComponent{c.Name, c.Version})
+	}
+	for _, of := range result.Missing {
+		out.Missing = append(out.Missing, of[0])
+	}
+	return out
+}
+
 func printImport(g *globals, file string, result bundle.ImportResult, lock *bundle.Lock, warnings []string) error {
 	if g.Output == outputJSON {
-		type item struct {
-			Name    string `json:"name"`
-			Version string `json:"version"`
-		}
-		items := []item{}
-		for _, c := range lock.Components {
-			items = append(items, item{c.Name, c.Version})
-		}
-		missing := []string{} // the first of those that satisfy a need
-		for _, of := range result.Missing {
-			missing = append(missing, of[0])
-		}
-		return g.printJSON(map[string]any{"lock": file, "fate": lock.Release.FATE, "components": items,
-			"missing": missing, "missing_any_of": append([][]string{}, result.Missing...), "skipped": append([]string{}, result.Skipped...),
-			"warnings": append([]string{}, warnings...)})
+		return g.printJSON(importOutput(file, result, lock, warnings))
 	}
 	t := newTable(g.Stdout, "COMPONENT", "VERSION", "SIZE", "FROM")
 	for _, c := range lock.Components {

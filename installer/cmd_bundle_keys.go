@@ -101,6 +101,14 @@ EXIT STATUS
 	return cmd
 }
 
+// bundleKeygenOutput is the JSON document of bundle keygen.
+type bundleKeygenOutput struct {
+	Private   string `json:"private"`    // file of the private key
+	Public    string `json:"public"`     // file of the public key
+	KeyID     string `json:"key_id"`     // the ID that signatures name
+	PublicKey string `json:"public_key"` // the public key itself, as --pubkey takes it
+}
+
 func runBundleKeygen(g *globals, o *bundleKeygenOptions) error {
 	password, err := o.password(g)
 	if err != nil {
@@ -114,7 +122,7 @@ func runBundleKeygen(g *globals, o *bundleKeygenOptions) error {
 		return err
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]string{"private": o.out + ".key", "public": o.out + ".pub", "key_id": payload.KeyID(public), "public_key": public.String()})
+		return g.printJSON(bundleKeygenOutput{o.out + ".key", o.out + ".pub", payload.KeyID(public), public.String()})
 	}
 	g.printf("wrote %s.key and %s.pub, key id %s\npublic key %s\n", o.out, o.out, payload.KeyID(public), public)
 	return nil
@@ -175,6 +183,12 @@ EXIT STATUS
 	return cmd
 }
 
+// bundleSignOutput is the JSON document of bundle sign.
+type bundleSignOutput struct {
+	Path  string `json:"path"`   // the signed appliance
+	KeyID string `json:"key_id"` // the ID of the key that signed it
+}
+
 func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *payload.Payload, file string) error {
 	out := o.out
 	if out == "" {
@@ -199,7 +213,7 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 	}
 	id := payload.KeyID(key.Public().(payload.PublicKey))
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]string{"path": out, "key_id": id})
+		return g.printJSON(bundleSignOutput{out, id})
 	}
 	g.printf("signed %s with key %s\n", out, id)
 	return nil

@@ -56,7 +56,7 @@ func runBundleInspect(g *globals, o *bundleInspectOptions, p *payload.Payload) e
 	case o.manifest:
 		text, err = p.Manifest().Encode()
 	case g.Output == outputJSON:
-		return g.printJSON(inspection(p))
+		return g.printJSON(inspectOutput(p))
 	default:
 		return printInspection(g, p)
 	}
@@ -112,25 +112,44 @@ func shorten(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
-// inspection is the JSON of bundle inspect: the manifest without its frames, and what is not in it.
-func inspection(p *payload.Payload) any {
+// bundleInspectOutput is the JSON document of bundle inspect: the manifest without its frames, and what is not in it.
+type bundleInspectOutput struct {
+	Path       string               `json:"path"`       // of the appliance
+	Size       int64                `json:"size"`       // of the appliance, in bytes
+	Digest     string               `json:"digest"`     // sha256 of the manifest
+	Release    payload.Release      `json:"release"`    // what the appliance installs
+	Program    payload.Blob         `json:"program"`    // the program in front of the payload
+	Components []inspectedComponent `json:"components"` // in the order of the manifest
+	Files      []payload.File       `json:"files"`      // members that are not components, such as an SBOM; null for none
+	Signature  *inspectedSignature  `json:"signature"`  // null when it is not signed
+}
+
+// inspectedComponent is a component as the manifest describes it, without its frames.
+type inspectedComponent struct {
+	payload.Component
+	StoredSize int64 `json:"stored_size"`                  // bytes in the appliance
+	FrameCount int   `json:"frame_count"`                  // number of frames
+	Frames     any   `json:"frames,omitempty" jsondoc:"-"` // hides the manifest's, and is never set
+}
+
+// inspectedSignature says who signed an appliance. Inspect does not check it.
+type inspectedSignature struct {
+	KeyID   string `json:"key_id"`  // of the key that signed it
+	Comment string `json:"comment"` // covered by the signature
+}
+
+func inspectOutput(p *payload.Payload) bundleInspectOutput {
 	m := p.Manifest()
-	type component struct {
-		payload.Component
-		StoredSize int64 `json:"stored_size"`
-		FrameCount int   `json:"frame_count"`
-		Frames     any   `json:"frames,omitempty"` // hides the manifest's
+	out := bundleInspectOutput{
+		Path: p.Path(), Size: p.Size(), Digest: p.Digest(), Release: m.Release, Program: m.Stub,
+		Components: []inspectedComponent{}, Files: m.Files,
 	}
-	components := []component{}
 	for _, c := range m.Components {
-		components = append(components, component{Component: c, StoredSize: c.StoredSize(), FrameCount: len(c.Frames)})
-	}
-	out := map[string]any{
-		"path": p.Path(), "size": p.Size(), "digest": p.Digest(), "release": m.Release, "program": m.Stub,
-		"components": components, "files": m.Files, "signature": nil,
+		out.Components = append(out.Components,
+			inspectedComponent{Component: c, StoredSize: c.StoredSize(), FrameCount: len(c.Frames)})
 	}
 	if s, ok := p.Signature(); ok {
-		out["signature"] = map[string]string{"key_id": s.KeyID, "comment": s.Comment}
+		out.Signature = &inspectedSignature{s.KeyID, s.Comment}
 	}
 	return out
 }
@@ -180,6 +199,18 @@ EXIT STATUS
 	return cmd
 }
 
+// bundleVerifyOutput is the JSON document of bundle verify.
+type bundleVerifyOutput struct {
+	Path       string `json:"path"`       // of the appliance
+	Size       int64  `json:"size"`       // of the appliance, in bytes
+	Digest     string `json:"digest"`     // sha256 of the manifest
+	Components int    `json:"components"` // number of components
+	Frames     int    `json:"frames"`     // number of frames
+	Files      int    `json:"files"`      // number of members that are not components
+	Signed     bool   `json:"signed"`     // it has a signature
+	SignedBy   string `json:"signed_by"`  // ID of the key that it was checked with; blank: not checked
+}
+
 func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p *payload.Payload) error {
 	t, err := o.trust.trusted(keptTrust(g))
 	if err != nil {
@@ -201,8 +232,8 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 		return err
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"path": p.Path(), "size": report.Size, "digest": report.Digest, "components": report.Components,
-			"frames": report.Frames, "files": report.Files, "signed": report.Signed, "signed_by": report.SignedBy})
+		return g.printJSON(bundleVerifyOutput{p.Path(), report.Size, report.Digest, report.Components, report.Frames, report.Files,
+			report.Signed, report.SignedBy})
 	}
 	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size), count.Of(report.Components, "component"), report.Digest)
 	g.printf("%s\n", maker)
@@ -223,6 +254,12 @@ func keptTrust(g *globals) *trust {
 	return s.Trust
 }
 
+// bundleVerifyPartOutput is the JSON document of bundle verify --part.
+type bundleVerifyPartOutput struct {
+	Path  string `json:"path"`  // of the part
+	Whole bool   `json:"whole"` // always true: a damaged part is an error
+}
+
 // runBundleVerifyPart checks one part of a split appliance alone.
 func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 	if len(args) == 0 {
@@ -238,7 +275,7 @@ func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 	}
 	bar.finish()
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"path": args[0], "whole": true})
+		return g.printJSON(bundleVerifyPartOutput{args[0], true})
 	}
 	g.printf("%s is a good copy\n", args[0])
 	return nil

@@ -236,12 +236,12 @@ func (d *deployment) fix(ctx context.Context) error {
 
 // checkReport is the JSON document of check.
 type checkReport struct {
-	Host     string             `json:"host"`
-	Refused  int                `json:"refused"`
-	Warnings int                `json:"warnings"`
-	Planned  int                `json:"planned"`
-	Checks   []fate.CheckResult `json:"checks"`
-	Notes    []string           `json:"notes"` // about the configuration
+	Host     string             `json:"host"`     // what this host is going to be, for people
+	Refused  int                `json:"refused"`  // number of checks that refuse the host
+	Warnings int                `json:"warnings"` // number of checks that warn
+	Planned  int                `json:"planned"`  // number of checks that install puts right by itself
+	Checks   []fate.CheckResult `json:"checks"`   // every check, in a stable order
+	Notes    []string           `json:"notes"`    // about the configuration, as text
 }
 
 func printChecks(g *globals, headline string, notes fate.Problems, results []fate.CheckResult, all bool) error {
@@ -250,7 +250,10 @@ func printChecks(g *globals, headline string, notes fate.Problems, results []fat
 	case outputJUnit:
 		return encodeJUnit(g.Stdout, results)
 	case outputJSON:
-		return g.printJSON(checkReport{headline, number[fate.StatusRefused], number[fate.StatusWarning], number[fate.StatusPlanned], results, noteTexts(notes)})
+		return g.printJSON(checkReport{
+			headline, number[fate.StatusRefused], number[fate.StatusWarning], number[fate.StatusPlanned], results,
+			noteTexts(notes),
+		})
 	}
 	g.printf("%s\n", headline)
 	printNotes(g, notes)

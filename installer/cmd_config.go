@@ -60,6 +60,12 @@ EXIT STATUS
 	return cmd
 }
 
+// configCheckOutput is the JSON document of config check.
+type configCheckOutput struct {
+	OK    bool     `json:"ok"`    // always true: mistakes are an error, with problems
+	Notes []string `json:"notes"` // about the configuration, as text
+}
+
 func newConfigCheckCommand(g *globals) *cobra.Command {
 	var peer string
 	cmd := &cobra.Command{
@@ -88,7 +94,7 @@ EXIT STATUS
 			}
 			notes := w.cluster.Notes()
 			if g.Output == outputJSON {
-				return g.printJSON(map[string]any{"ok": true, "notes": noteTexts(notes)})
+				return g.printJSON(configCheckOutput{true, noteTexts(notes)})
 			}
 			printNotes(g, notes)
 			g.printf("ok: %s\n", count.Of(len(w.cluster.Sides()), "side"))
@@ -160,6 +166,22 @@ func (w *wanted) versions(fateVersion string) error {
 	return nil
 }
 
+// configShowOutput is the JSON document of config show.
+type configShowOutput struct {
+	Values []fate.Value    `json:"values"`         // every setting of the cluster files
+	Notes  []string        `json:"notes"`          // about the configuration, as text
+	Host   *configuredHost `json:"host,omitempty"` // what this host is; absent when it is none of the cluster
+}
+
+// configuredHost is what the cluster files say of this host.
+type configuredHost struct {
+	Role    fate.Role     `json:"role"`    // host, guest or exchange
+	Party   int           `json:"party"`   // party ID; 0 for an exchange without one
+	IP      string        `json:"ip"`      // the address of this host in the cluster
+	Modules []fate.Module `json:"modules"` // the modules that run here
+	Advice  []fate.Advice `json:"advice"`  // sizes that fit this host; null for none
+}
+
 func runConfigShow(g *globals, opts *configShowOptions) error {
 	w, err := readWanted(g, opts.peer)
 	if err != nil {
@@ -174,11 +196,11 @@ func runConfigShow(g *globals, opts *configShowOptions) error {
 		notes = spec.Warnings()
 	}
 	if g.Output == outputJSON {
-		doc := map[string]any{"values": values, "notes": noteTexts(notes)}
+		out := configShowOutput{Values: values, Notes: noteTexts(notes)}
 		if specErr == nil {
-			doc["host"] = map[string]any{"role": spec.Role, "party": spec.PartyID, "ip": spec.IP, "modules": spec.Modules(), "advice": spec.Advice()}
+			out.Host = &configuredHost{spec.Role, spec.PartyID, spec.IP, spec.Modules(), spec.Advice()}
 		}
-		return g.printJSON(doc)
+		return g.printJSON(out)
 	}
 	header := []string{"KEY", "VALUE"}
 	if opts.origins {

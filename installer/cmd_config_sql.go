@@ -48,6 +48,13 @@ EXIT STATUS
 	return cmd
 }
 
+// configSQLOutput is the JSON document of config sql.
+type configSQLOutput struct {
+	Role       fate.Role `json:"role"`       // the side whose database it is: host or guest
+	Party      int       `json:"party"`      // its party ID
+	Statements []string  `json:"statements"` // SQL statements, each with its semicolon, in their order
+}
+
 func runConfigSQL(g *globals, opts *configSQLOptions) error {
 	_, spec, err := opts.read(g)
 	if err != nil {
@@ -59,7 +66,7 @@ func runConfigSQL(g *globals, opts *configSQLOptions) error {
 			"write mysql: {type: outside, ips: [ADDRESS]} there when it has one; --role chooses the side"), exitUsage)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"role": spec.Role, "party": spec.PartyID, "statements": statements})
+		return g.printJSON(configSQLOutput{spec.Role, spec.PartyID, statements})
 	}
 	for _, s := range statements {
 		g.printf("%s\n", s)

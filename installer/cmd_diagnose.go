@@ -58,14 +58,20 @@ type diagnosis struct {
 	now     time.Time
 	archive *tar.Writer
 
-	Contents []diagnosisEntry `json:"contents"`
+	diagnoseReport
+}
+
+// diagnoseReport is the JSON document of diagnose.
+type diagnoseReport struct {
+	File     string           `json:"file"`     // the archive that was written
+	Contents []diagnosisEntry `json:"contents"` // the files in it, in their order
 	Problems []string         `json:"problems"` // what could not be collected, and why
 }
 
 // diagnosisEntry is one file of the archive.
 type diagnosisEntry struct {
-	Name  string `json:"name"`
-	Bytes int    `json:"bytes"`
+	Name  string `json:"name"`  // its path in the archive's directory
+	Bytes int    `json:"bytes"` // its size
 }
 
 func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err error) {
@@ -81,7 +87,10 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 	if !h.Exists(bare.journalPath()) && !h.Exists(bare.siteFile()) {
 		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", errNotInstalled, g.Base), "name the base directory with --base, or see what check says"), exitUsage)
 	}
-	x := &diagnosis{g: g, host: h, layout: g.layout(), now: time.Now().UTC(), Contents: []diagnosisEntry{}, Problems: []string{}}
+	x := &diagnosis{
+		g: g, host: h, layout: g.layout(), now: time.Now().UTC(),
+		diagnoseReport: diagnoseReport{Contents: []diagnosisEntry{}, Problems: []string{}},
+	}
 	machine, err := os.Hostname()
 	if err != nil {
 		machine = "host"
@@ -111,10 +120,8 @@ func (x *diagnosis) write(ctx context.Context, name string) error {
 
 func (x *diagnosis) report(file string) error {
 	if x.g.Output == outputJSON {
-		return x.g.printJSON(struct {
-			File string `json:"file"`
-			*diagnosis
-		}{file, x})
+		x.File = file
+		return x.g.printJSON(x.diagnoseReport)
 	}
 	groups := map[string]int{}
 	var order []string

@@ -57,6 +57,11 @@ EXIT STATUS
 	return cmd
 }
 
+// historyOutput is the JSON document of history.
+type historyOutput struct {
+	Entries []audit.Entry `json:"entries"` // the oldest first
+}
+
 func runHistory(g *globals, lines int) error {
 	entries, err := historyOf(g.layout()).Entries()
 	if err != nil {
@@ -69,7 +74,7 @@ func runHistory(g *globals, lines int) error {
 		if entries == nil {
 			entries = []audit.Entry{}
 		}
-		return g.printJSON(map[string]any{"entries": entries})
+		return g.printJSON(historyOutput{entries})
 	}
 	t := newTable(g.Stdout, "ID", "BEGAN", "TOOK", "WHO", "RESULT", "WHAT")
 	for _, e := range entries {
@@ -110,6 +115,12 @@ func whatText(e *audit.Entry) string {
 	return e.Action + " <- " + e.Command
 }
 
+// historyShowOutput is the JSON document of history show.
+type historyShowOutput struct {
+	Entry  audit.Entry `json:"entry"`  // the entry that was named
+	Output string      `json:"output"` // what the command printed; blank when it is not kept
+}
+
 func runHistoryShow(g *globals, id string) error {
 	log := historyOf(g.layout())
 	entries, err := log.Entries()
@@ -125,7 +136,7 @@ func runHistoryShow(g *globals, id string) error {
 			return fmt.Errorf("cannot read what the command has printed: %w", err)
 		}
 		if g.Output == outputJSON {
-			return g.printJSON(map[string]any{"entry": e, "output": string(output)})
+			return g.printJSON(historyShowOutput{e, string(output)})
 		}
 		ended := "no end is recorded: it runs, or it was killed"
 		if !e.Ended.IsZero() {

@@ -135,6 +135,11 @@ func isDirectoryName(name string) bool {
 	return name != "" && (strings.HasSuffix(name, "/") || filepath.Ext(name) == "" || err == nil && info.IsDir())
 }
 
+// initOutput is the JSON document of init --out DIR. Without it, init prints a cluster file, which is YAML.
+type initOutput struct {
+	Files []string `json:"files"` // the cluster files that were written
+}
+
 // writeSides writes a file for each side, with the passwords that its hosts share, and the public part.
 func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Role]fate.Secrets) error {
 	files, err := cluster.SideFiles(drawn)
@@ -155,7 +160,7 @@ func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Ro
 		names[i] = filepath.Join(dir, f.Name)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"files": names})
+		return g.printJSON(initOutput{names})
 	}
 	for _, s := range cluster.Sides() {
 		g.printf("%s.yaml: the side %s, for its own hosts only, with the passwords that they share\n", filepath.Join(dir, string(s.Role)), s.Role)

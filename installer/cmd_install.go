@@ -143,6 +143,14 @@ func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
 	return d.printPlan(ctx, opts)
 }
 
+// planReport is the JSON document of plan and of install --dry-run.
+type planReport struct {
+	planVerdict
+	Todo  int           `json:"todo"`  // number of steps that would change something
+	Steps engine.Survey `json:"steps"` // every step of the plan, in its order
+	Notes []string      `json:"notes"` // about the configuration, as text
+}
+
 func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error {
 	survey, err := d.survey(ctx, opts.part(), opts.forceConfig)
 	if err != nil {
@@ -153,12 +161,7 @@ func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error 
 		return err
 	}
 	if d.g.Output == outputJSON {
-		return d.g.printJSON(struct {
-			planVerdict
-			Todo  int           `json:"todo"`
-			Steps engine.Survey `json:"steps"`
-			Notes []string      `json:"notes"`
-		}{verdict, survey.Todo(), survey, noteTexts(d.notes())})
+		return d.g.printJSON(planReport{verdict, survey.Todo(), survey, noteTexts(d.notes())})
 	}
 	d.g.printf("%s\n", d.headline())
 	printNotes(d.g, d.notes())

@@ -40,11 +40,16 @@ EXIT STATUS
 	}
 }
 
+// jobCleanOutput is the JSON document of job clean.
+type jobCleanOutput struct {
+	Cleaned []cleanedJob `json:"cleaned"` // the jobs whose tasks were ended
+}
+
 // cleanedJob is a line of the result of job clean.
 type cleanedJob struct {
-	Job   string `json:"job"`
-	Tasks int    `json:"tasks"` // that were recorded as running
-	By    string `json:"by"`    // fate_flow or database
+	Job   string `json:"job"`   // its ID
+	Tasks int    `json:"tasks"` // number of tasks that were recorded as running
+	By    string `json:"by"`    // what ended them: fate_flow or database
 }
 
 func runJobClean(ctx context.Context, g *globals, names []string) error {
@@ -73,7 +78,7 @@ func runJobClean(ctx context.Context, g *globals, names []string) error {
 		g.printf("job %s: %s ended\n", s.Job, count.Of(s.Tasks, "task", "tasks"))
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"cleaned": cleaned})
+		return g.printJSON(jobCleanOutput{cleaned})
 	}
 	if len(cleaned) == 0 {
 		g.printf("nothing to do: no job that has ended has a task that is recorded as running\n")

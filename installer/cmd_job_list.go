@@ -35,29 +35,29 @@ EXIT STATUS
 	return cmd
 }
 
-// jobListing is the JSON document of job list.
-type jobListing struct {
-	Jobs     []listedJob `json:"jobs"`
-	Stale    []staleJob  `json:"stale"` // have ended, but tasks are recorded as running
-	Source   string      `json:"source"`
-	Problems []string    `json:"problems"`
+// jobListReport is the JSON document of job list.
+type jobListReport struct {
+	Jobs     []listedJob `json:"jobs"`     // the latest jobs of this party, the newest first
+	Stale    []staleJob  `json:"stale"`    // jobs that have ended, but tasks are recorded as running
+	Source   string      `json:"source"`   // where the records are from: fate_flow or database
+	Problems []string    `json:"problems"` // what could not be read
 }
 
 // listedJob is a job in the roles that this party has in it.
 type listedJob struct {
-	Job       string    `json:"job"`
-	Status    string    `json:"status"`
-	Roles     []string  `json:"roles"` // of this party
-	Initiator string    `json:"initiator"`
-	Cores     int       `json:"cores"` // that it has taken from this party's pool, and not returned
-	Submitted time.Time `json:"submitted,omitzero"`
-	Seconds   float64   `json:"seconds"`
+	Job       string    `json:"job"`                // its ID
+	Status    string    `json:"status"`             // as FATE-Flow writes it: waiting, running, success, failed, ...
+	Roles     []string  `json:"roles"`              // of this party in the job
+	Initiator string    `json:"initiator"`          // role and party that submitted it
+	Cores     int       `json:"cores"`              // cores that it has taken from this party's pool, and not returned
+	Submitted time.Time `json:"submitted,omitzero"` // when it was submitted
+	Seconds   float64   `json:"seconds"`            // how long it ran, or has run until now
 }
 
 // staleJob is a job with tasks that only seem to run.
 type staleJob struct {
-	Job   string `json:"job"`
-	Tasks int    `json:"tasks"`
+	Job   string `json:"job"`   // its ID
+	Tasks int    `json:"tasks"` // number of tasks that are recorded as running
 }
 
 func runJobList(ctx context.Context, g *globals, limit int) error {
@@ -79,14 +79,14 @@ func runJobList(ctx context.Context, g *globals, limit int) error {
 	return listing.write(g)
 }
 
-func (x *jobInspector) list(ctx context.Context, limit int) (*jobListing, error) {
+func (x *jobInspector) list(ctx context.Context, limit int) (*jobListReport, error) {
 	const roles = 4 // rows that one job may have here
 	var rows []flow.Job
 	err := x.read(ctx, func(r flow.Records) (err error) { rows, err = r.LatestJobs(ctx, limit*roles); return err })
 	if err != nil {
 		return nil, err
 	}
-	listing := &jobListing{Jobs: mergeRoles(rows, limit, time.Now()), Problems: []string{}}
+	listing := &jobListReport{Jobs: mergeRoles(rows, limit, time.Now()), Problems: []string{}}
 	stale, err := x.staleJobs(ctx)
 	if err != nil {
 		listing.Problems = append(listing.Problems, "tasks that only seem to run: "+printable(err.Error()))
@@ -157,7 +157,7 @@ func (x *jobInspector) staleJobs(ctx context.Context) ([]staleJob, error) {
 	return out, nil
 }
 
-func (l *jobListing) write(g *globals) error {
+func (l *jobListReport) write(g *globals) error {
 	if len(l.Jobs) == 0 {
 		g.printf("no jobs\n")
 	} else {

@@ -75,7 +75,7 @@ func TestCleanSaysWhenItCannot(t *testing.T) {
 func TestListingNamesStaleJobs(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Stdout: &out, Output: outputText}
-	l := &jobListing{
+	l := &jobListReport{
 		Jobs:  []listedJob{{Job: testJob, Status: "failed", Roles: []string{"guest 9", "host 9"}, Initiator: "guest 9", Seconds: 61}},
 		Stale: []staleJob{{testJob, 2}, {"1", 1}}, Problems: []string{"x"},
 	}

@@ -175,10 +175,15 @@ func minData(name string) (flow.MinData, error) {
 	return flow.MinData{}, fmt.Errorf("cannot use data set %q: --data takes fast or normal", name)
 }
 
+// minUploadOutput is the JSON document of test min --upload-only.
+type minUploadOutput struct {
+	Uploaded bool `json:"uploaded"` // always true: an upload that failed is an error
+}
+
 func printMin(g *globals, opts *minOptions, result *flow.MinResult) error {
 	if opts.uploadOnly {
 		if g.Output == outputJSON {
-			return g.printJSON(map[string]any{"uploaded": true})
+			return g.printJSON(minUploadOutput{true})
 		}
 		g.printf("uploaded; now run the test on the guest's host\n")
 		return nil

@@ -138,6 +138,11 @@ func runKeys(g *globals, o *keysOptions) error {
 	return writeKeys(g, o.out, req, set)
 }
 
+// keysOutput is the JSON document of keys generate.
+type keysOutput struct {
+	Files []string `json:"files"` // the files that were written
+}
+
 // writeKeys lays a key set out: DIR/ca with what signs, DIR/<role> and DIR/<role>.tar.gz for each side, DIR/for-peer.
 func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) error {
 	var files []fate.NamedFile
@@ -179,7 +184,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 		for i, f := range files {
 			names[i] = path.Join(dir, f.Name)
 		}
-		return g.printJSON(map[string]any{"files": names})
+		return g.printJSON(keysOutput{names})
 	}
 	return nil
 }

@@ -122,6 +122,13 @@ func ownKeySide(g *globals) (fate.KeySide, error) {
 		"give this side's own file alone, or name the side: --role"), exitUsage)
 }
 
+// keysRequestOutput is the JSON document of keys request.
+type keysRequestOutput struct {
+	Keys     string `json:"keys"`      // the directory with this side's private keys
+	Request  string `json:"request"`   // the file for the peer; with shared_ca there is none
+	SharedCA bool   `json:"shared_ca"` // one side's CA signs for all
+}
+
 func runKeysRequest(g *globals, o *keyRequestOptions) error {
 	side, err := ownKeySide(g)
 	if err != nil {
@@ -146,7 +153,7 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 		return err
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"keys": o.out, "request": path.Join(o.out, name), "shared_ca": o.shared})
+		return g.printJSON(keysRequestOutput{o.out, path.Join(o.out, name), o.shared})
 	}
 	g.printf("%s: keys of the %s, with private keys: they stay with this side\n", o.out, side)
 	if o.shared {
@@ -158,6 +165,12 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 	g.advisef("next: give %s to the peer, who answers it with fate-installer keys sign; "+
 		"then fate-installer keys complete --keys %s ANSWER\n", path.Join(o.out, name), o.out)
 	return nil
+}
+
+// keysSignOutput is the JSON document of keys sign.
+type keysSignOutput struct {
+	Role   fate.Role `json:"role"`   // the side that asked
+	Answer string    `json:"answer"` // the file that goes back to it
 }
 
 func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
@@ -196,7 +209,7 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 		return exitCode(err, exitUsage)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"role": request.Role, "answer": out})
+		return g.printJSON(keysSignOutput{request.Role, out})
 	}
 	takes := "fate-installer keys complete"
 	if o.shared {
@@ -204,6 +217,12 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 	}
 	g.printf("%s: for the %s, who takes it with %s\n", out, request.Role, takes)
 	return nil
+}
+
+// keysCompleteOutput is the JSON document of keys complete.
+type keysCompleteOutput struct {
+	Archive string   `json:"archive"` // the archive for install --keys
+	Notes   []string `json:"notes"`   // about the keys, as text
 }
 
 func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
@@ -237,7 +256,7 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 		return err
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"archive": path.Join(o.keys, packed), "notes": noteTexts(remarks)})
+		return g.printJSON(keysCompleteOutput{path.Join(o.keys, packed), noteTexts(remarks)})
 	}
 	printNotes(g, remarks)
 	g.advisef("%s for the rollsite hosts of the %s: fate-installer install --keys %s\n", path.Join(o.keys, packed),

@@ -52,6 +52,13 @@ EXIT STATUS
 	}
 }
 
+// partyListOutput is the JSON document of party list.
+type partyListOutput struct {
+	Role   fate.Role         `json:"role"`   // of this side: host, guest or exchange
+	Party  int               `json:"party"`  // of this side; 0 for an exchange without one
+	Routes []fate.PartyRoute `json:"routes"` // the rows of its route table
+}
+
 func runPartyList(g *globals) error {
 	w, err := readWanted(g, "")
 	if err != nil {
@@ -63,7 +70,7 @@ func runPartyList(g *globals) error {
 	}
 	routes := spec.PartyRoutes()
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"role": spec.Role, "party": spec.PartyID, "routes": routes})
+		return g.printJSON(partyListOutput{spec.Role, spec.PartyID, routes})
 	}
 	t := newTable(g.Stdout, "PARTY", "MESSAGES", "GO TO", "HOW", "FROM")
 	for _, r := range routes {
@@ -167,6 +174,14 @@ func needParties(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// partyChangeOutput is the JSON document of party add and party remove.
+type partyChangeOutput struct {
+	Changes   []fate.PartyChange `json:"changes"`   // what the command line asked for
+	Files     []string           `json:"files"`     // files that were written; empty when nothing has changed
+	Restarted []string           `json:"restarted"` // programs that were restarted
+	Active    string             `json:"active"`    // since when the change is in force, as text
+}
+
 func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, changes []fate.PartyChange) error {
 	if err := g.decide(state.Parties); err != nil {
 		return err
@@ -198,7 +213,7 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 	}
 	active := c.activate(ctx)
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"changes": changes, "files": append([]string{}, c.files...), "restarted": append([]string{}, c.programs...), "active": active})
+		return g.printJSON(partyChangeOutput{changes, append([]string{}, c.files...), append([]string{}, c.programs...), active})
 	}
 	for _, change := range changes {
 		g.printf("%s\n", changeText(change))

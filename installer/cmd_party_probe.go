@@ -283,15 +283,24 @@ func (t *partyTest) polled(parties []string) []peer.Result {
 	return out
 }
 
+// partyTestReport is the JSON document of party test.
+type partyTestReport struct {
+	Time    time.Time     `json:"time"`    // of the test, in UTC
+	Role    fate.Role     `json:"role"`    // of the side that tested
+	Party   int           `json:"party"`   // of the side that tested; 0 for an exchange without one
+	IP      string        `json:"ip"`      // of the host that tested
+	Version string        `json:"version"` // of fate-installer
+	OK      bool          `json:"ok"`      // no check failed
+	Results []peer.Result `json:"results"` // of every check; null for none
+}
+
 // print shows the results as a table that can be signed: who tested what, when, and what was found.
 func (t *partyTest) print(results []peer.Result) error {
 	failed := slices.ContainsFunc(results, func(r peer.Result) bool { return r.Status == peer.Failed })
 	now := t.prober.Now().UTC()
 	if t.g.Output == outputJSON {
-		err := t.g.printJSON(map[string]any{
-			"time": now, "role": t.spec.Role, "party": t.spec.PartyID, "ip": t.spec.IP, "version": buildVersion(), "ok": !failed, "results": results,
-		})
-		if err != nil {
+		report := partyTestReport{now, t.spec.Role, t.spec.PartyID, t.spec.IP, buildVersion(), !failed, results}
+		if err := t.g.printJSON(report); err != nil {
 			return err
 		}
 	} else if err := t.printTable(results, now); err != nil {

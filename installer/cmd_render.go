@@ -90,7 +90,7 @@ func writeTree(g *globals, dir string, files []fate.File) error {
 		}
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"out": dir, "files": describeFiles(files)})
+		return g.printJSON(renderOutput{dir, describeFiles(files)})
 	}
 	for _, f := range files {
 		g.printf("%s%s\n", dir, f.Path)
@@ -115,12 +115,19 @@ func treeHost(dir string) (*host.Host, error) {
 	return host.New(abs, nil)
 }
 
+// renderOutput is the JSON document of render --out.
+type renderOutput struct {
+	Out   string        `json:"out"`   // the directory that the files are below
+	Files []fileSummary `json:"files"` // the files that were written
+}
+
+// fileSummary is a rendered file without its contents.
 type fileSummary struct {
-	Path      string   `json:"path"`
-	Perm      string   `json:"perm"`
-	Secret    bool     `json:"secret,omitempty"`
-	Component string   `json:"component,omitempty"`
-	Programs  []string `json:"programs,omitempty"`
+	Path      string   `json:"path"`                // on the host
+	Perm      string   `json:"perm"`                // permission bits, octal: 0640
+	Secret    bool     `json:"secret,omitempty"`    // it holds passwords
+	Component string   `json:"component,omitempty"` // the component that it belongs to
+	Programs  []string `json:"programs,omitempty"`  // the programs that read it
 }
 
 func describeFiles(files []fate.File) []fileSummary {
@@ -129,6 +136,11 @@ func describeFiles(files []fate.File) []fileSummary {
 		out[i] = fileSummary{f.Path, fmt.Sprintf("%04o", f.Perm), f.Secret, f.Component, f.Programs}
 	}
 	return out
+}
+
+// renderDiffOutput is the JSON document of render --diff.
+type renderDiffOutput struct {
+	Differ []string `json:"differ"` // paths of files that are missing on the host, or differ
 }
 
 // printDifferences compares each file with the host's own.
@@ -159,7 +171,7 @@ func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
 		}
 	}
 	if g.Output == outputJSON {
-		if err := g.printJSON(map[string]any{"differ": append([]string{}, differ...)}); err != nil {
+		if err := g.printJSON(renderDiffOutput{append([]string{}, differ...)}); err != nil {
 			return err
 		}
 	}

@@ -50,15 +50,22 @@ EXIT STATUS
 	}
 }
 
+// secretsListOutput is the JSON document of secrets list.
+type secretsListOutput struct {
+	Role    fate.Role      `json:"role"`    // of this side: host, guest or exchange
+	Party   int            `json:"party"`   // of this side; 0 for an exchange without one
+	Secrets []listedSecret `json:"secrets"` // those that this host uses; never their values
+}
+
 // listedSecret is one line of secrets list.
 type listedSecret struct {
-	Name       string     `json:"name"`
+	Name       string     `json:"name"`            // as secrets rotate takes it
 	Key        string     `json:"key"`             // in the cluster file's secrets block
-	From       string     `json:"from"`            // "cluster file" or "drawn"
-	Since      *time.Time `json:"since,omitempty"` // unknown when an older release installed it
-	Unfinished bool       `json:"unfinished"`
-	Programs   []string   `json:"programs"` // of this host
-	Hosts      []string   `json:"hosts"`
+	From       string     `json:"from"`            // "cluster file", or "drawn" when it was generated during installation
+	Since      *time.Time `json:"since,omitempty"` // since when it is in use; unknown when an older release installed it
+	Unfinished bool       `json:"unfinished"`      // a change of it was interrupted
+	Programs   []string   `json:"programs"`        // the programs of this host that read it
+	Hosts      []string   `json:"hosts"`           // the addresses of the hosts of the side that have it; null for none
 }
 
 // requireInstalled refuses an act on an installation where there is none.
@@ -86,7 +93,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	defer d.close()
 	list := d.listSecrets()
 	if g.Output == outputJSON {
-		return g.printJSON(map[string]any{"role": d.spec.Role, "party": d.spec.PartyID, "secrets": list})
+		return g.printJSON(secretsListOutput{d.spec.Role, d.spec.PartyID, list})
 	}
 	t := newTable(g.Stdout, "SECRET", "FROM", "SINCE", "PROGRAMS HERE", "HOSTS")
 	for _, s := range list {

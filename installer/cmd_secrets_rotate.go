@@ -104,6 +104,16 @@ func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []
 	return r.report()
 }
 
+// secretsRotateOutput is the JSON document of secrets rotate.
+type secretsRotateOutput struct {
+	Secrets   []string      `json:"secrets"`    // names of the secrets that were changed
+	Completed []string      `json:"completed"`  // names of those whose interrupted change was completed
+	Files     []string      `json:"files"`      // files that were written
+	Restarted []string      `json:"restarted"`  // programs that were restarted
+	Handover  string        `json:"handover"`   // the file for the other hosts of the side; blank: none is needed
+	HostsLeft []secretsLeft `json:"hosts_left"` // hosts that have former values
+}
+
 // report says what was changed, and which hosts have former values.
 func (r *rotation) report() error {
 	left := append([]secretsLeft{}, r.left...)
@@ -112,9 +122,9 @@ func (r *rotation) report() error {
 		commands = append(commands, fate.SecretCommand(name))
 	}
 	if r.g.Output == outputJSON {
-		return r.g.printJSON(map[string]any{
-			"secrets": commands, "completed": append([]string{}, r.completed...), "files": append([]string{}, r.files...),
-			"restarted": append([]string{}, r.restarted...), "handover": r.handover, "hosts_left": left,
+		return r.g.printJSON(secretsRotateOutput{
+			commands, append([]string{}, r.completed...), append([]string{}, r.files...), append([]string{}, r.restarted...),
+			r.handover, left,
 		})
 	}
 	if len(r.names) == 0 {

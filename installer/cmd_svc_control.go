@@ -220,6 +220,12 @@ func printEvents(g *globals, events []supervisor.Event) {
 	}
 }
 
+// svcControlOutput is the JSON document of svc start, stop and restart.
+type svcControlOutput struct {
+	Programs []supervisor.Status `json:"programs"` // the programs that the command was about, as they are afterwards
+	Failed   []rpc.Failure       `json:"failed"`   // those that are not in the requested state; null for none
+}
+
 // reportOutcome prints the end of a control command, and ends it with 6 when some program is not where it should be.
 func reportOutcome(ctx context.Context, g *globals, c *rpc.Client, o rpc.Outcome, names []string) error {
 	if g.Output == outputJSON {
@@ -227,7 +233,7 @@ func reportOutcome(ctx context.Context, g *globals, c *rpc.Client, o rpc.Outcome
 		if err != nil {
 			return err
 		}
-		if err := g.printJSON(map[string]any{"programs": statuses, "failed": o.Failed}); err != nil {
+		if err := g.printJSON(svcControlOutput{statuses, o.Failed}); err != nil {
 			return err
 		}
 		if len(o.Failed) > 0 {

@@ -18,23 +18,23 @@ import (
 
 // moduleState is one instance of a module, as it is seen from this host.
 type moduleState struct {
-	Host       string      `json:"host"`
-	Module     fate.Module `json:"module"`
-	Address    string      `json:"address"`
-	Answers    bool        `json:"answers"`
+	Host       string      `json:"host"`                 // its address
+	Module     fate.Module `json:"module"`               // the module
+	Address    string      `json:"address"`              // IP:PORT at which it listens
+	Answers    bool        `json:"answers"`              // it does its work
 	State      string      `json:"state"`                // what it answers: a version, leader, follower
-	Registered *time.Time  `json:"registered,omitempty"` // a FATE-Flow's entry in the registry
-	Missing    bool        `json:"missing,omitempty"`    // a FATE-Flow that should have one, and has not
-	Own        bool        `json:"own"`                  // on this host
-	Why        string      `json:"why,omitempty"`
+	Registered *time.Time  `json:"registered,omitempty"` // since when a FATE-Flow is in the registry
+	Missing    bool        `json:"missing,omitempty"`    // it is a FATE-Flow that should be in the registry, and is not
+	Own        bool        `json:"own"`                  // it is on this host
+	Why        string      `json:"why,omitempty"`        // why it does not answer
 }
 
-// partyState is every instance of every module of a side.
-type partyState struct {
-	Modules  []moduleState       `json:"modules"`
-	Registry []registry.Instance `json:"registry,omitempty"`
-	Problem  string              `json:"registry_problem,omitempty"`
-	Unknown  []registry.Instance `json:"unknown,omitempty"` // registered, and not in the cluster file
+// svcHostsReport is every instance of every module of a side. It is the JSON document of svc status --all-hosts.
+type svcHostsReport struct {
+	Modules  []moduleState       `json:"modules"`                    // every instance of every module
+	Registry []registry.Instance `json:"registry,omitempty"`         // the FATE-Flows in ZooKeeper
+	Problem  string              `json:"registry_problem,omitempty"` // why the registry could not be read
+	Unknown  []registry.Instance `json:"unknown,omitempty"`          // registered, and not in the cluster file
 }
 
 // askTimeout is for one module; all are asked at once.
@@ -57,8 +57,8 @@ func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
 	return err
 }
 
-func lookAtParty(ctx context.Context, spec *fate.Spec) *partyState {
-	state := &partyState{}
+func lookAtParty(ctx context.Context, spec *fate.Spec) *svcHostsReport {
+	state := &svcHostsReport{}
 	var group sync.WaitGroup
 	ends := spec.Ends()
 	state.Modules = make([]moduleState, len(ends))
@@ -108,7 +108,7 @@ func flowVersion(ctx context.Context, addr string) (string, error) {
 	return v, err
 }
 
-func (s *partyState) readRegistry(ctx context.Context, spec *fate.Spec) {
+func (s *svcHostsReport) readRegistry(ctx context.Context, spec *fate.Spec) {
 	config, ok := registryConfig(spec)
 	if !ok {
 		return
@@ -129,7 +129,7 @@ func registryConfig(spec *fate.Spec) (registry.Config, bool) {
 }
 
 // compare holds what is registered against what the cluster file lists.
-func (s *partyState) compare(spec *fate.Spec) {
+func (s *svcHostsReport) compare(spec *fate.Spec) {
 	if _, _, _, ok := spec.Registry(); !ok || s.Problem != "" {
 		return
 	}
@@ -163,11 +163,11 @@ func flowNode(spec *fate.Spec, host string) string {
 	return net.JoinHostPort(host, strconv.Itoa(spec.Side.FateFlow.GRPCPort))
 }
 
-func (s *partyState) well() bool {
+func (s *svcHostsReport) well() bool {
 	return s.Problem == "" && !slices.ContainsFunc(s.Modules, func(m moduleState) bool { return !m.Answers || m.Missing })
 }
 
-func (s *partyState) print(g *globals) error {
+func (s *svcHostsReport) print(g *globals) error {
 	t := newTable(g.Stdout, "HOST", "MODULE", "ADDRESS", "ANSWERS", "STATE", "REGISTERED", "WHY")
 	for _, m := range s.Modules {
 		host := m.Host
@@ -200,7 +200,7 @@ func (s *partyState) print(g *globals) error {
 }
 
 // others are the FATE-Flows on other hosts that are registered and answer.
-func (s *partyState) others() []string {
+func (s *svcHostsReport) others() []string {
 	var out []string
 	for _, m := range s.Modules {
 		if m.Module == fate.FateFlow && !m.Own && m.Answers && m.Registered != nil {

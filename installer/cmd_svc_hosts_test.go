@@ -32,7 +32,7 @@ host:
 // TestRegistryIsComparedWithTheClusterFile: one FATE-Flow is registered, one has fallen out, and one is a stranger.
 func TestRegistryIsComparedWithTheClusterFile(t *testing.T) {
 	spec := twoFlows(t)
-	state := &partyState{
+	state := &svcHostsReport{
 		Modules: []moduleState{
 			{Host: "192.0.2.1", Module: fate.FateFlow, Answers: true, Own: true},
 			{Host: "192.0.2.2", Module: fate.FateFlow, Answers: true, State: "1.11.4"},

@@ -105,16 +105,19 @@ func statusCode(statuses []supervisor.Status) error {
 	return nil
 }
 
+// svcStatusReport is the JSON document of svc status. With --watch there is one for each look.
+type svcStatusReport struct {
+	Programs    []supervisor.Status `json:"programs"`              // the programs that were named, or all
+	Phase       state.Phase         `json:"phase,omitempty"`       // of the host, when a change was interrupted
+	Interrupted string              `json:"interrupted,omitempty"` // how far it had come, and what completes it
+}
+
 func printStatuses(g *globals, statuses []supervisor.Status, phase state.Phase, interrupted string) error {
 	if g.Output == outputJSON {
 		if statuses == nil {
 			statuses = []supervisor.Status{}
 		}
-		return g.printJSON(struct {
-			Programs    []supervisor.Status `json:"programs"`
-			Phase       state.Phase         `json:"phase,omitempty"`       // of the host, when a change was interrupted
-			Interrupted string              `json:"interrupted,omitempty"` // how far it had come, and what completes it
-		}{statuses, phase, interrupted})
+		return g.printJSON(svcStatusReport{statuses, phase, interrupted})
 	}
 	return writeStatuses(g.Stdout, statuses)
 }

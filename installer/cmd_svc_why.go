@@ -41,6 +41,11 @@ EXIT STATUS
 	}
 }
 
+// svcWhyReport is the JSON document of svc why.
+type svcWhyReport struct {
+	Chain []supervisor.Finding `json:"chain"` // from the program to the root cause, which is last
+}
+
 func runSvcWhy(ctx context.Context, g *globals, name string) error {
 	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
 		chain, err := c.Why(ctx, name)
@@ -49,7 +54,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 		}
 		chain = append(chain, missingElsewhere(ctx, g, chain)...)
 		if g.Output == outputJSON {
-			if err := g.printJSON(map[string]any{"chain": chain}); err != nil {
+			if err := g.printJSON(svcWhyReport{chain}); err != nil {
 				return err
 			}
 		} else {

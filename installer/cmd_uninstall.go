@@ -13,7 +13,6 @@ import (
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
-	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 )
@@ -104,7 +103,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 			return exitCode(err, exitStep)
 		}
 		if d.g.Output == outputJSON {
-			return d.g.printJSON(engine.UndoReport{Steps: []engine.UndoOutcome{}})
+			return d.g.printJSON(uninstallReport{UndoReport: engine.UndoReport{Steps: []engine.UndoOutcome{}}})
 		}
 		d.g.printf("nothing is installed below %s\n", d.g.Base)
 		return nil
@@ -221,6 +220,12 @@ func (d *deployment) holdsData(o engine.UndoOutcome) bool {
 	return false
 }
 
+// uninstallReport is the JSON document of uninstall.
+type uninstallReport struct {
+	engine.UndoReport
+	Outside *outsideLeft `json:"outside_database,omitempty"` // what is left on a database server that is not ours
+}
+
 // endUninstall removes the installer's own traces when nothing needs them any more.
 func (d *deployment) endUninstall(
 	journal *engine.Journal, report engine.UndoReport, outside *outsideLeft, opts *uninstallOptions,
@@ -238,10 +243,7 @@ func (d *deployment) endUninstall(
 		}
 	}
 	if d.g.Output == outputJSON {
-		return d.g.printJSON(struct {
-			engine.UndoReport
-			Outside *outsideLeft `json:"outside_database,omitempty"`
-		}{report, outside})
+		return d.g.printJSON(uninstallReport{report, outside})
 	}
 	defer d.printOutside(outside)
 	removed, kept, left := d.tally(report)
@@ -271,43 +273,6 @@ func (d *deployment) stillNamed(report engine.UndoReport) []string {
 		out = append(out, o.ID)
 	}
 	return out
-}
-
-func (d *deployment) verifyUninstalled(ctx context.Context) error {
-	journal, err := engine.ReadJournal(d.host, d.journalPath())
-	if err != nil {
-		return err
-	}
-	remaining, err := engine.Verify(ctx, d.undoEnv(), journal, step.Undoer)
-	if err != nil {
-		return err
-	}
-	found, err := d.remainsOnDisk()
-	if err != nil {
-		return err
-	}
-	remaining = addUnnamed(remaining, found)
-	var result error
-	if len(remaining) > 0 {
-		result = exitSilently(exitPreflight)
-	}
-	if d.g.Output == outputJSON {
-		if remaining == nil {
-			remaining = []engine.Remaining{}
-		}
-		if err := d.g.printJSON(map[string]any{"remaining": remaining}); err != nil {
-			return err
-		}
-		return result
-	}
-	for _, r := range remaining {
-		d.g.printf("%s\n", r.Title)
-		for _, what := range r.What {
-			d.g.printf("  %s\n", what)
-		}
-	}
-	d.g.printf("%s %s on this host\n", count.Of(len(remaining), "installed item"), count.Noun(len(remaining), "remains", "remain"))
-	return result
 }
 
 // keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the

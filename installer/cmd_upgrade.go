@@ -110,9 +110,9 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 
 // change is a component whose tree is replaced.
 type change struct {
-	Name string `json:"name"`
-	From string `json:"from"` // version; blank: it is new
-	To   string `json:"to"`
+	Name string `json:"name"` // the component
+	From string `json:"from"` // the version that is installed; blank: it is new
+	To   string `json:"to"`   // the version that replaces it; blank: it is removed
 }
 
 func (c change) String() string {

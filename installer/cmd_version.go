@@ -10,6 +10,13 @@ import (
 // version is the release, set by the linker: -ldflags "-X main.version=1.0.0". A build without it says "devel".
 var version = "devel"
 
+// versionOutput is the JSON document of version.
+type versionOutput struct {
+	Version  string `json:"version"`  // the release of this program; devel when it was built without one
+	Go       string `json:"go"`       // the version of the Go toolchain that built it
+	Platform string `json:"platform"` // as in GOOS/GOARCH: linux/amd64
+}
+
 // newVersionCommand prints what this binary is, without opening its payload: it must be instant at any size.
 func newVersionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
@@ -26,7 +33,7 @@ EXIT STATUS
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			if g.Output == outputJSON {
-				return g.printJSON(map[string]string{"version": v, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+				return g.printJSON(versionOutput{v, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
 			g.printf("fate-installer %s (%s, %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

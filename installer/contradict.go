@@ -166,7 +166,7 @@ func sideName(role string, party int) string {
 
 // planVerdict is which command would carry out a plan.
 type planVerdict struct {
-	Command     string   `json:"command"`               // "install" or "upgrade"
+	Command     string   `json:"command"`               // the command that carries it out: install or upgrade
 	Changes     []change `json:"changes,omitempty"`     // of upgrade: components that are replaced
 	Refused     string   `json:"refused,omitempty"`     // why neither does
 	Interrupted string   `json:"interrupted,omitempty"` // the change that has to be completed first

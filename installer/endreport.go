@@ -15,26 +15,27 @@ import (
 	"fate-installer/payload/count"
 )
 
-// endReport is what a finished install tells: what was done, what runs here, and what to do next.
+// endReport says what a finished install did, what runs here, and what to do next. It is the JSON document of install,
+// upgrade and rollback.
 type endReport struct {
-	Role      fate.Role              `json:"role"`
-	Party     int                    `json:"party"`
-	IP        string                 `json:"ip"`
-	Changed   int                    `json:"changed"`
-	Unchanged int                    `json:"unchanged"`
-	Elapsed   float64                `json:"elapsed_seconds"`
-	Programs  []engine.ServiceStatus `json:"programs"`
-	Board     string                 `json:"fateboard,omitempty"`
-	Logs      string                 `json:"logs"`
-	Owners    string                 `json:"owners_file,omitempty"` // in a tree: who is to own its files
-	Journal   string                 `json:"journal"`
-	Next      string                 `json:"next"`
-	Waiting   []absence              `json:"waiting,omitempty"` // for other hosts
-	Warnings  []string               `json:"warnings,omitempty"`
-	Notes     []string               `json:"notes"`           // about the configuration
-	Trees     []treeReport           `json:"component_trees"` // with what no component brought
-	Steps     []engine.Outcome       `json:"steps"`
-	Critical  []string               `json:"critical_path"` // IDs of the steps that made the run as long as it was
+	Role      fate.Role              `json:"role"`                  // of this host: host, guest or exchange
+	Party     int                    `json:"party"`                 // party ID; 0 for an exchange without one
+	IP        string                 `json:"ip"`                    // the address of this host in the cluster
+	Changed   int                    `json:"changed"`               // number of steps that changed something
+	Unchanged int                    `json:"unchanged"`             // number of steps that were done before
+	Elapsed   float64                `json:"elapsed_seconds"`       // of the whole command
+	Programs  []engine.ServiceStatus `json:"programs"`              // what runs here; null where nothing is started
+	Board     string                 `json:"fateboard,omitempty"`   // the URL of FATE-Board
+	Logs      string                 `json:"logs"`                  // the directory of the logs
+	Owners    string                 `json:"owners_file,omitempty"` // in a tree: lists the owners of its files
+	Journal   string                 `json:"journal"`               // the file of the journal
+	Next      string                 `json:"next"`                  // what to do next, as text
+	Waiting   []absence              `json:"waiting,omitempty"`     // programs that wait for other hosts
+	Warnings  []string               `json:"warnings,omitempty"`    // what needs attention, as text
+	Notes     []string               `json:"notes"`                 // about the configuration, as text
+	Trees     []treeReport           `json:"component_trees"`       // what no component brought, by component
+	Steps     []engine.Outcome       `json:"steps"`                 // what became of each step
+	Critical  []string               `json:"critical_path"`         // IDs of the steps that made the run as long as it was
 }
 
 // printEnd reports a successful run.

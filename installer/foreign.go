@@ -11,8 +11,8 @@ import (
 
 // treeReport tells what in the tree of a component is not as the component brought it.
 type treeReport struct {
-	Component string `json:"component"`
-	Tree      string `json:"tree"`
+	Component string `json:"component"` // its name
+	Tree      string `json:"tree"`      // its directory
 	step.TreeState
 }
 

@@ -17,43 +17,43 @@ import (
 
 // jobReport is what is known of a job on this host, and why it failed. It is the JSON document of job why.
 type jobReport struct {
-	Job       string     `json:"job"`
-	Status    string     `json:"status"`
-	Initiator string     `json:"initiator"` // role and party
-	Roles     flow.Roles `json:"roles"`
-	Party     int        `json:"party"` // whose records and logs these are
-	Source    string     `json:"source"`
-	Submitted time.Time  `json:"submitted,omitzero"`
-	Started   time.Time  `json:"started,omitzero"`
-	Ended     time.Time  `json:"ended,omitzero"`
+	Job       string     `json:"job"`                // its ID
+	Status    string     `json:"status"`             // as FATE-Flow writes it: waiting, running, success, failed, ...
+	Initiator string     `json:"initiator"`          // role and party that submitted it
+	Roles     flow.Roles `json:"roles"`              // the parties of the job, by role
+	Party     int        `json:"party"`              // whose records and logs these are
+	Source    string     `json:"source"`             // where the records are from: fate_flow or database
+	Submitted time.Time  `json:"submitted,omitzero"` // when it was submitted
+	Started   time.Time  `json:"started,omitzero"`   // when it had its cores
+	Ended     time.Time  `json:"ended,omitzero"`     // when it ended
 
-	Tasks  []taskReport    `json:"tasks"`
-	Failed *failedTask     `json:"failed,omitempty"` // the first that failed, when it can be told
-	Causes []cause.Finding `json:"causes"`           // most likely first
-	// the end of the logs, when no cause is known or workers did not start
+	Tasks  []taskReport    `json:"tasks"`            // one for each component, role and party
+	Failed *failedTask     `json:"failed,omitempty"` // the task that failed first, when it can be told
+	Causes []cause.Finding `json:"causes"`           // why it failed, most likely first
+	// Lines has the ends of the logs, when no cause is known or workers did not start.
 	Lines    []cause.Evidence `json:"lines"`
 	Problems []string         `json:"problems"` // what could not be read, and where the rest is
 }
 
 // taskReport is one component for one role of one party.
 type taskReport struct {
-	Component string  `json:"component"`
-	Role      string  `json:"role"`
-	Party     string  `json:"party"`
-	Status    string  `json:"status"`
-	Seconds   float64 `json:"seconds"`
-	RunIP     string  `json:"run_ip,omitempty"`
-	Reason    string  `json:"reason,omitempty"`
+	Component string  `json:"component"`        // its name in the job
+	Role      string  `json:"role"`             // of the party in the job
+	Party     string  `json:"party"`            // party ID
+	Status    string  `json:"status"`           // as FATE-Flow writes it
+	Seconds   float64 `json:"seconds"`          // how long it ran, or has run until now
+	RunIP     string  `json:"run_ip,omitempty"` // the address of the FATE-Flow that ran it
+	Reason    string  `json:"reason,omitempty"` // why it failed
 }
 
 // failedTask says which side failed.
 type failedTask struct {
-	Component string `json:"component"`
-	Role      string `json:"role"`
-	Party     string `json:"party"`
-	Here      bool   `json:"here"` // it is this party's
-	Reason    string `json:"reason"`
-	Session   string `json:"session"` // of eggroll
+	Component string `json:"component"` // its name in the job
+	Role      string `json:"role"`      // of the party in the job
+	Party     string `json:"party"`     // party ID
+	Here      bool   `json:"here"`      // it is this party's
+	Reason    string `json:"reason"`    // why it failed
+	Session   string `json:"session"`   // the session ID of eggroll
 }
 
 // inspect finds out about a job. Only that there is no such job, or that nothing at all can be read, is an error.

@@ -148,8 +148,8 @@ func (d *deployment) secretsElsewhere(names []string) []secretsLeft {
 
 // secretsLeft is a host that has former values of some secrets until they are changed there, too.
 type secretsLeft struct {
-	Host    string   `json:"host"`
-	Secrets []string `json:"secrets"`
+	Host    string   `json:"host"`    // its address
+	Secrets []string `json:"secrets"` // names of the secrets
 }
 
 // warnSecretsElsewhere is what an install that changed passwords has to say about the other hosts. A first install has

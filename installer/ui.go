@@ -149,20 +149,27 @@ func formatBytes(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exp])
 }
 
+// errorOutput is the JSON document of every command that fails, on one line.
+type errorOutput struct {
+	Error    string        `json:"error"`              // what happened, where, and why
+	Hint     string        `json:"hint"`               // what to do next; blank for none
+	Log      string        `json:"log"`                // the file with the details; blank for none
+	ExitCode int           `json:"exit_code"`          // the exit status of the command
+	Problems fate.Problems `json:"problems,omitempty"` // the mistakes of the cluster files, each with its place
+	Job      *jobReport    `json:"job,omitempty"`      // test toy, test min: the job that failed, as in job why
+}
+
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As
 // JSON, the mistakes of a configuration are a list as well, each with its file, line and column.
 func printError(g *globals, err error, code int) {
 	if g.Output == outputJSON {
-		doc := map[string]any{"error": err.Error(), "hint": g.runnable(hintOf(err)), "log": logPathOf(err), "exit_code": code}
-		var problems fate.Problems
-		if errors.As(err, &problems) {
-			doc["problems"] = problems
-		}
+		out := errorOutput{Error: err.Error(), Hint: g.runnable(hintOf(err)), Log: logPathOf(err), ExitCode: code}
+		_ = errors.As(err, &out.Problems)
 		var job *explainedError
 		if errors.As(err, &job) {
-			doc["job"] = job.report
+			out.Job = job.report
 		}
-		_ = json.NewEncoder(g.Stdout).Encode(doc)
+		_ = json.NewEncoder(g.Stdout).Encode(out)
 		return
 	}
 	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")

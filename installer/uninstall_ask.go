@@ -12,16 +12,16 @@ import (
 	"fate-installer/payload/count"
 )
 
-// foreseen is what an uninstall would do.
-type foreseen struct {
-	Steps []engine.UndoOutcome `json:"steps"`
-	Trees []treeReport         `json:"component_trees"` // with what no component brought
-	Temp  []string             `json:"temporary"`       // of the JVMs, in /tmp
+// foreseenReport is what an uninstall would do. It is the JSON document of uninstall --dry-run.
+type foreseenReport struct {
+	Steps []engine.UndoOutcome `json:"steps"`           // what would become of each step, in the order of the undo
+	Trees []treeReport         `json:"component_trees"` // what no component brought, by component
+	Temp  []string             `json:"temporary"`       // temporary directories of the JVMs, in /tmp; null for none
 }
 
 // foresee lists what an uninstall would do, and changes nothing.
-func (d *deployment) foresee(opts *uninstallOptions) (foreseen, error) {
-	out := foreseen{Steps: []engine.UndoOutcome{}, Trees: []treeReport{}}
+func (d *deployment) foresee(opts *uninstallOptions) (foreseenReport, error) {
+	out := foreseenReport{Steps: []engine.UndoOutcome{}, Trees: []treeReport{}}
 	journal, err := engine.ReadJournal(d.host, d.journalPath())
 	if err != nil {
 		return out, err
@@ -81,7 +81,7 @@ func (d *deployment) printForeseen(opts *uninstallOptions) error {
 }
 
 // printForeignForeseen names what operators added or changed in the components' directories, with what becomes of it.
-func (d *deployment) printForeignForeseen(f foreseen, opts *uninstallOptions) {
+func (d *deployment) printForeignForeseen(f foreseenReport, opts *uninstallOptions) {
 	what := "would keep"
 	if opts.purgeData {
 		what = "would remove"

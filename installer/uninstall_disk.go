@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"path"
@@ -11,6 +12,8 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
+	"fate-installer/payload/count"
 	"fate-installer/supervisor"
 )
 
@@ -153,4 +156,46 @@ func (d *deployment) purgeCommand() string {
 		command += " --base " + base
 	}
 	return command + " uninstall --purge-data --yes"
+}
+
+// uninstallVerifyReport is the JSON document of uninstall --verify.
+type uninstallVerifyReport struct {
+	Remaining []engine.Remaining `json:"remaining"` // what is still on the host
+}
+
+func (d *deployment) verifyUninstalled(ctx context.Context) error {
+	journal, err := engine.ReadJournal(d.host, d.journalPath())
+	if err != nil {
+		return err
+	}
+	remaining, err := engine.Verify(ctx, d.undoEnv(), journal, step.Undoer)
+	if err != nil {
+		return err
+	}
+	found, err := d.remainsOnDisk()
+	if err != nil {
+		return err
+	}
+	remaining = addUnnamed(remaining, found)
+	var result error
+	if len(remaining) > 0 {
+		result = exitSilently(exitPreflight)
+	}
+	if d.g.Output == outputJSON {
+		if remaining == nil {
+			remaining = []engine.Remaining{}
+		}
+		if err := d.g.printJSON(uninstallVerifyReport{remaining}); err != nil {
+			return err
+		}
+		return result
+	}
+	for _, r := range remaining {
+		d.g.printf("%s\n", r.Title)
+		for _, what := range r.What {
+			d.g.printf("  %s\n", what)
+		}
+	}
+	d.g.printf("%s %s on this host\n", count.Of(len(remaining), "installed item"), count.Noun(len(remaining), "remains", "remain"))
+	return result
 }

@@ -90,7 +90,7 @@ func TestUninstallDryRun(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	var report foreseen
+	var report foreseenReport
 	if err := json.Unmarshal([]byte(mustRunCLI(t, root, "", "uninstall", "--dry-run", "-o", "json")), &report); err != nil || len(report.Steps) == 0 || len(report.Trees) != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}

@@ -4,7 +4,7 @@ import "fate-installer/installer/host"
 
 // outsideLeft is what an uninstall leaves on a database server that is not ours.
 type outsideLeft struct {
-	Server     string   `json:"server"`
+	Server     string   `json:"server"`     // the address of the server
 	Statements []string `json:"statements"` // that remove it
 }
 
