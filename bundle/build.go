@@ -60,7 +60,7 @@ type builder struct {
 }
 
 // Build makes an appliance from a whole lock. The same lock, program and options give the same bytes. Everything is
-// written to temporary files beside Out, read back and verified, and then renamed; a failed build leaves nothing.
+// written to temporary files next to Out, read back and verified, and then renamed; a failed build leaves nothing.
 func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 	if missing := o.Lock.Unlocked(); len(missing) > 0 {
 		return BuildResult{}, &UnlockedError{o.Lock.File, missing}
@@ -151,7 +151,7 @@ func (b *builder) run(ctx context.Context) (err error) {
 	b.result.Parts, err = payload.Split(ctx, b.o.Out, b.o.Split, func(done, total int64) {
 		b.o.Report.report(StageSplit, filepath.Base(b.o.Out), done, total)
 	})
-	// Whole or in parts, but not both: with the whole there, nobody would notice a bad part.
+	// Whole or in parts, but not both: with the whole there, a bad part would not be noticed.
 	return errors.Join(err, os.Remove(b.o.Out))
 }
 

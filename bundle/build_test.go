@@ -24,7 +24,7 @@ func lockFile(t testing.TB, dir, components string) string {
 	return writeFile(t, filepath.Join(dir, "demo.lock.yaml"), []byte(head+components))
 }
 
-// build fills and builds the lock at path, into out beside it.
+// build fills and builds the lock at path, into out next to it.
 func build(t testing.TB, file string, change func(*BuildOptions)) (BuildResult, string, error) {
 	t.Helper()
 	filled, err := Fill(context.Background(), FillOptions{File: file})

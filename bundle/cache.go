@@ -123,7 +123,7 @@ func (c *Cache) trim() error {
 	for _, item := range items {
 		info, err := item.Info()
 		if err != nil || strings.HasPrefix(item.Name(), ".") {
-			continue // removed meanwhile by another process
+			continue // another process has removed it
 		}
 		files = append(files, info)
 		total += info.Size()

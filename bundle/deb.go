@@ -83,7 +83,7 @@ func readDeb(archive string, r io.Reader, info func(debInfo) error, v visit) err
 }
 
 // debEnd refuses a member after the last one that is installed: another reader of the file could take that one, and
-// install what nobody has looked at here.
+// install what was not looked at here.
 func debEnd(archive string, ar *arReader) error {
 	for {
 		switch name, _, err := ar.next(); {

@@ -125,7 +125,7 @@ func TestFetch(t *testing.T) {
 			requests: []string{"/f bytes=1000-", "/f"}},
 		{name: "an earlier try that is too long", want: blobOf(data), before: append(other, 0),
 			requests: []string{"/f"}},
-		{name: "an earlier try whose digest nobody knows", before: data[:1000], requests: []string{"/f"}},
+		{name: "an earlier try whose digest is not known", before: data[:1000], requests: []string{"/f"}},
 		{name: "cut off twice", want: blobOf(data), requests: []string{"/f", "/f bytes=100000-", "/f bytes=200000-"},
 			answer: func(s *server) func(int, http.ResponseWriter, *http.Request) bool {
 				return func(n int, w http.ResponseWriter, r *http.Request) bool {

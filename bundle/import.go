@@ -28,7 +28,7 @@ type ImportOptions struct {
 	Report   Progress // may be nil
 }
 
-// Added is a component from a file or directory beside the official package.
+// Added is a component from a file or directory besides the official package.
 type Added struct {
 	Component string
 	Version   string // when empty, taken from the name of the file

@@ -47,7 +47,7 @@
 //
 // With format wheels the source is a Python wheel, or a tar or directory of nothing else, and is installed as pip would
 // into a Python environment of the version given by python: lib/python3.8/site-packages, bin, and so on below into. A
-// wheel for another version or platform is refused. The programs in bin find the interpreter beside them, so the
+// wheel for another version or platform is refused. The programs in bin find the interpreter next to them, so the
 // environment can be moved. include chooses wheels; exclude drops wheels, or files by their installed path.
 //
 // # Libraries
@@ -157,7 +157,7 @@ const (
 // Setuid says what to do with setuid and setgid bits.
 type Setuid string
 
-// The zero value refuses, so that a bit nobody thought of stops the build.
+// The zero value refuses, so that an unforeseen bit stops the build.
 const (
 	SetuidRefuse Setuid = "refuse"
 	SetuidDrop   Setuid = "drop"

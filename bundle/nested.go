@@ -71,7 +71,7 @@ func (n *nested) find(member string) (io.Reader, int64, error) {
 		}
 		name, err := cleanPath(h.Name)
 		if err != nil || name != member {
-			continue // an entry nobody asks for need not be valid
+			continue // an entry that is not asked for need not be valid
 		}
 		if h.Typeflag != tar.TypeReg {
 			return nil, 0, &ArchiveError{Archive: n.path, Reason: fmt.Sprintf("member %q is not a regular file",

@@ -14,7 +14,7 @@ const (
 	StageSplit  Stage = "split"
 )
 
-// Progress is told how far a stage is, in bytes. It is called often and from several goroutines; name is the file or
+// Progress receives how far a stage is, in bytes. It is called often and from several goroutines; name is the file or
 // component at hand. total is 0 when it is not known.
 type Progress func(stage Stage, name string, done, total int64)
 
@@ -62,7 +62,7 @@ func (p *packProgress) read(index int, n int64) {
 	p.update(index, func(part *partProgress) { part.read = min(part.read+n, part.size) })
 }
 
-// packed is told how much of the tree's total has been handed on.
+// packed receives how much of the tree's total has been handed on.
 func (p *packProgress) packed(index int, done, total int64) {
 	p.update(index, func(part *partProgress) { part.packed = float64(done) / float64(max(total, 1)) })
 }

@@ -34,7 +34,7 @@ func envText(env map[string]string) string {
 	return s.String()
 }
 
-// The lock files of releases wait for nothing but the official package: with it beside them, lock makes of them what
+// The lock files of releases wait for nothing but the official package: with it next to them, lock makes of them what
 // import writes for that package, and build builds.
 func TestReleaseLockFiles(t *testing.T) {
 	for _, original := range released(t) {

@@ -8,7 +8,7 @@ import (
 )
 
 // spool keeps the bytes of a component's files while its sources are read, since they are written sorted and the
-// sources are not. It is one file beside the output, where the room for a multiple of it is needed anyway; the file
+// sources are not. It is one file next to the output, where the room for a multiple of it is needed anyway; the file
 // has no name, so that even a killed build leaves nothing behind.
 type spool struct {
 	file *os.File

@@ -150,7 +150,7 @@ func (t *tree) difference(a, b *node) (string, error) {
 	return "", err
 }
 
-// finish is called once all sources of c are in: it adds the directories nobody mentioned and settles the links.
+// finish is called once all sources of c are in: it adds the directories that no entry names and settles the links.
 func (t *tree) finish(c *Component) error {
 	if len(t.nodes) == 0 {
 		return fmt.Errorf("nothing is left of its sources")
@@ -219,7 +219,7 @@ func (t *tree) sorted() []*node {
 	return nodes
 }
 
-// writeTar writes the canonical tar of a finished tree. progress is told the bytes of file content written so far.
+// writeTar writes the canonical tar of a finished tree. progress receives the bytes of file content written so far.
 func (t *tree) writeTar(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
 	tw := newTarWriter(w)
 	var done int64

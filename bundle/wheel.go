@@ -180,7 +180,7 @@ func (w *wheel) visit(e entry, body io.Reader) error {
 	return w.set.add(e, body)
 }
 
-// launcher begins a script that runs with the interpreter beside it, wherever the environment is: to the shell it is
+// launcher begins a script that runs with the interpreter next to it, wherever the environment is: to the shell it is
 // an exec of that interpreter, to Python a string. A #! line would need the absolute path.
 const launcher = "#!/bin/sh\n'''exec' \"$(dirname -- \"$(readlink -f -- \"$0\")\")\"/python3 \"$0\" \"$@\"\n' '''\n"
 

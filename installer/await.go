@@ -56,7 +56,7 @@ func (p *depWaiter) bring(ctx context.Context, names []string, start func() erro
 		p.leave(names, a)
 		return nil
 	}
-	told, complete := "", time.Time{} // until when the other hosts may complete what they have begun
+	reported, complete := "", time.Time{} // until when the other hosts may complete what they have begun
 	for {
 		missing, needy := p.missing(ctx, names)
 		if missing == nil {
@@ -74,8 +74,8 @@ func (p *depWaiter) bring(ctx context.Context, names []string, start func() erro
 		case late && missing != nil:
 			p.leave(names, absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
 			return nil
-		case missing != nil && told != missing.String():
-			told = missing.String()
+		case missing != nil && reported != missing.String():
+			reported = missing.String()
 			p.tell(fmt.Sprintf("%s waits for %s, until %s; %s", strings.Join(names, ", "), missing, p.deadline().Format(time.TimeOnly), missing.Remedy()))
 		}
 		select {

@@ -25,7 +25,7 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		return nil
 	}
 	client := rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))
-	told, limits := "", readyLimits(d.spec)
+	reported, limits := "", readyLimits(d.spec)
 	for began := time.Now(); ; {
 		statuses, err := client.Status(ctx)
 		if errors.As(err, new(*rpc.NotRunningError)) {
@@ -45,8 +45,8 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		if pending.Status.LowSpace != "" {
 			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)
 		}
-		if text := pending.Name + " is not ready: " + pending.Text; text != told {
-			told = text
+		if text := pending.Name + " is not ready: " + pending.Text; text != reported {
+			reported = text
 			d.wait.tell(text)
 		}
 		missing := unreachableNodes(ctx, d.spec, pending.Name)

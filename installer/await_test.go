@@ -14,7 +14,7 @@ import (
 )
 
 // patient returns a depWaiter whose program "manager" needs a database at addr, and whose "flow" needs the manager.
-func patient(addr string, limit time.Duration, told *[]string) *depWaiter {
+func patient(addr string, limit time.Duration, reports *[]string) *depWaiter {
 	flow := config.NewProgram("flow", "/bin/true")
 	flow.DependsOn = []string{"manager"}
 	return &depWaiter{
@@ -25,7 +25,7 @@ func patient(addr string, limit time.Duration, told *[]string) *depWaiter {
 			}
 			return []fate.Need{{Module: fate.MySQL, Addrs: []string{addr}, AtLeast: 1, Inside: true}}
 		},
-		limit: limit, tell: func(s string) { *told = append(*told, s) }, waiting: map[string]absence{},
+		limit: limit, tell: func(s string) { *reports = append(*reports, s) }, waiting: map[string]absence{},
 	}
 }
 
@@ -39,11 +39,11 @@ func listener(t *testing.T) net.Listener {
 	return l
 }
 
-// TestProgramsAreLeftToTheSupervisorWhenAnotherHostIsMissing: nobody is kept waiting for ever, and nothing has failed.
+// TestProgramsAreLeftToTheSupervisorWhenAnotherHostIsMissing: the command ends, and nothing has failed.
 func TestProgramsAreLeftToTheSupervisorWhenAnotherHostIsMissing(t *testing.T) {
-	const addr = "127.0.0.1:1" // nobody has tcpmux
-	var told []string
-	p := patient(addr, 0, &told)
+	const addr = "127.0.0.1:1" // no test host has tcpmux
+	var reports []string
+	p := patient(addr, 0, &reports)
 	started := false
 	start := func() error { started = true; return nil }
 	for _, name := range []string{"manager", "flow"} {
@@ -70,8 +70,8 @@ func TestProgramsAreLeftToTheSupervisorWhenAnotherHostIsMissing(t *testing.T) {
 
 // TestAProgramIsStartedAgainUntilTheOtherHostIsComplete: a port that answers is not yet a database with its accounts.
 func TestAProgramIsStartedAgainUntilTheOtherHostIsComplete(t *testing.T) {
-	var told []string
-	p := patient(listener(t).Addr().String(), time.Hour, &told)
+	var reports []string
+	p := patient(listener(t).Addr().String(), time.Hour, &reports)
 	starts := 0
 	err := p.bring(t.Context(), []string{"manager"}, func() error {
 		if starts++; starts == 1 {
@@ -86,8 +86,8 @@ func TestAProgramIsStartedAgainUntilTheOtherHostIsComplete(t *testing.T) {
 
 // TestFatalProgramIsNotStartedAgain: no other host changes that a program cannot be started as it is defined.
 func TestFatalProgramIsNotStartedAgain(t *testing.T) {
-	var told []string
-	p := patient(listener(t).Addr().String(), time.Hour, &told)
+	var reports []string
+	p := patient(listener(t).Addr().String(), time.Hour, &reports)
 	starts, fatal := 0, &supervisor.Status{State: supervisor.Fatal}
 	err := p.bring(t.Context(), []string{"manager"}, func() error {
 		starts++
@@ -100,8 +100,8 @@ func TestFatalProgramIsNotStartedAgain(t *testing.T) {
 
 // TestAFailureThatNoOtherHostCanCureIsReportedAtOnce.
 func TestAFailureThatNoOtherHostCanCureIsReportedAtOnce(t *testing.T) {
-	var told []string
-	p := patient("", time.Hour, &told)
+	var reports []string
+	p := patient("", time.Hour, &reports)
 	starts, broken := 0, &notReadyError{[]rpc.Failure{{Name: "flow", Text: "no module named fate_flow"}}}
 	err := p.bring(t.Context(), []string{"flow"}, func() error { starts++; return broken })
 	if !errors.Is(err, broken) || starts != 1 {

@@ -7,7 +7,7 @@ import (
 )
 
 // bootClock is the time of the clock that counts from the start of this host and that is never set, as a time.Time: what
-// one probe keeps for the next compares such times, with the boot's identity beside them. With the wall clock, a time
+// one probe keeps for the next compares such times, with the boot's identity with them. With the wall clock, a time
 // service that corrects it would take a nodemanager out or restart FATE-Flow.
 func bootClock() time.Time {
 	now := supervisor.BootClock()

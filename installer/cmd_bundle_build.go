@@ -27,7 +27,7 @@ func newBundleLockCommand(g *globals) *cobra.Command {
 file. Everything else in the file stays as it is, comments included. A complete lock is not touched, and its sources are
 not read; "bundle build" checks them.
 
-The lock files of FATE's releases, release/fate-VERSION.lock.yaml, need one file: the official offline package, beside the
+The lock files of FATE's releases, release/fate-VERSION.lock.yaml, need one file: the official offline package, next to the
 lock file. Its own fate.env must have the versions that the lock file has.
 
 EXIT STATUS
@@ -116,7 +116,7 @@ put the result behind this program, sign it if a key is given, and read all of i
 only when it is whole and verified. The same lock, program and flags give the same bytes.
 
 With --split the result is FILE.part001, FILE.part002, ... and FILE.sha256, which sha256sum -c checks on the other side.
-The parts need not be joined: FILE.part001 runs when it is made executable and finds the others beside it.
+The parts need not be joined: FILE.part001 runs when it is made executable and finds the others next to it.
 
 Build looks for the shared libraries of every program as a host's dynamic loader would: by the program's own DT_RPATH and
 DT_RUNPATH and the library_path of the lock file, which it computes where the lock file has none. A component with a

@@ -150,7 +150,7 @@ func makeParents(dir string) (made []string, err error) {
 	return made, nil
 }
 
-// removeParents removes what makeParents has made, as far as nobody has put anything into it.
+// removeParents removes what makeParents has made, as far as they are empty.
 func removeParents(made []string) {
 	for _, dir := range slices.Backward(made) {
 		_ = os.Remove(dir)

@@ -201,7 +201,7 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 	if err != nil {
 		return err
 	}
-	// Nobody should put their name to a file that has rotted since it was built.
+	// A file that has rotted since it was built must not be signed.
 	bar := longProgress(g, "verifying", p.Size())
 	defer bar.finish()
 	if _, err := p.Verify(ctx, payload.VerifyOptions{Progress: func(done, _ int64) { bar.set(done) }}); err != nil {

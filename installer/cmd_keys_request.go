@@ -54,7 +54,7 @@ func newKeysSignCommand(g *globals) *cobra.Command {
 		Short: "Answer a peer's request with a certificate for calling this side",
 		Long: `Answer the request that a peer made with keys request: sign its certificate for calling this side with this
 side's CA. The answer has no secret. With --shared-ca the peer's server is signed, too, for those of the peer's addresses
-and names only that the cluster files have: name the public part of the cluster beside this side's own file.
+and names only that the cluster files have: name the public part of the cluster in addition to this side's own file.
 
 EXIT STATUS
   0    the answer was written

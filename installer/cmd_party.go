@@ -122,7 +122,7 @@ without a route of its own.
 ` + partyChangeHelp,
 		Example: `  fate-installer party add 9998:192.168.2.1
   fate-installer party add 9998:192.168.2.1:9371:secure
-  fate-installer party add 9997:192.168.3.1 --polling      # on an exchange, for a party that nobody can connect to`,
+  fate-installer party add 9997:192.168.3.1 --polling      # on an exchange, for a party that accepts no connections`,
 		Args: needParties, RunE: func(cmd *cobra.Command, args []string) error {
 			var changes []fate.PartyChange
 			for _, arg := range args {

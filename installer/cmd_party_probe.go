@@ -43,7 +43,7 @@ the host of the rollsite.
 It can be used before anything is installed, with --config: run it with --listen on the other side, where it then stands
 in for the rollsite on the port of the route. Two sides that run it at the same time also compare their clocks, and each
 tests the way back as its own route table has it. --idle holds a connection silent for a while and then uses it again: a
-firewall on the way may forget it, and drop what comes over it later. Beside a rollsite that runs, --listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
+firewall on the way may forget it, and drop what comes over it later. While a rollsite runs, --listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
 
 EXIT STATUS
   0    every way is as it should be; warnings are no failures
@@ -269,14 +269,14 @@ func (t *partyTest) unrouted() []string {
 	return out
 }
 
-// polled tells of the parties that nobody can connect to.
+// polled tells of the parties that accept no connections.
 func (t *partyTest) polled(parties []string) []peer.Result {
 	var out []peer.Result
 	for _, r := range t.spec.PartyRoutes() {
 		if r.Polling && r.Route == "default" && (len(parties) == 0 || slices.Contains(parties, r.Party)) {
 			out = append(out, peer.Result{
 				Party: r.Party, Direction: peer.Out, Address: "-", Check: "tcp", Status: peer.Skipped,
-				Measured: "the party fetches its messages, nobody connects to it", Remedy: "run the test there",
+				Measured: "the party fetches its messages; no connection is made to it", Remedy: "run the test there",
 			})
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"fate-installer/installer/peer"
 )
 
-// TestPartyTestBeforeInstall runs against addresses of a test network (RFC 5737) that nobody answers on, or, where there
+// TestPartyTestBeforeInstall runs against addresses of a test network (RFC 5737) on which nothing answers, or, where there
 // is no route to it at all, refuses at once: each way fails with a sentence, and the exit code says so.
 func TestPartyTestBeforeInstall(t *testing.T) {
 	root := machine(t)
@@ -32,7 +32,7 @@ func TestPartyTestBeforeInstall(t *testing.T) {
 	if host := found["10000"]; report.OK || report.Role != "exchange" || host.Status != peer.Failed || host.Address != "192.0.2.1:9370" || host.Remedy == "" {
 		t.Errorf("the way to the host: %+v", host)
 	}
-	if guest := found["9999"]; guest.Status != peer.Skipped || !strings.Contains(guest.Measured, "nobody connects to it") {
+	if guest := found["9999"]; guest.Status != peer.Skipped || !strings.Contains(guest.Measured, "no connection is made to it") {
 		t.Errorf("the way to the party that polls: %+v", guest)
 	}
 }

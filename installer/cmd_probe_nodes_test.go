@@ -61,7 +61,7 @@ func TestProbeNodes(t *testing.T) {
 		want  []string // in the error; none: all is well
 	}{
 		"registered":                 {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
-		"an old row beside it":       {nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
+		"an old row next to it":      {nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
 		"another node is lost":       {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}, {"192.0.2.9", "4671", "LOSS", ""}}, []string{up}, nil},
 		"no row":                     {nil, []string{up}, []string{"nodemanager " + up + " is not registered"}},
 		"announced":                  {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up}, []string{"nodemanager " + up + " is INIT"}},

@@ -148,7 +148,7 @@ func tellDependants(ctx context.Context, g *globals, c *rpc.Client, stopped []st
 
 type controlFunc func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error)
 
-// runSvcControl carries out a start, stop or restart and shows what happens meanwhile.
+// runSvcControl carries out a start, stop or restart and shows what happens until it is done.
 func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words []string, do controlFunc) error {
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -49,7 +49,7 @@ func TestRegistryIsComparedWithTheClusterFile(t *testing.T) {
 		t.Errorf("strangers: %+v", state.Unknown)
 	}
 	if state.well() {
-		t.Error("all is well with a FATE-Flow that nobody knows of")
+		t.Error("all is well with a FATE-Flow that is not in the registry")
 	}
 	if others := state.others(); len(others) != 0 {
 		t.Errorf("%v could take over, though it is not registered", others)

@@ -53,7 +53,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 		return exitCode(withHint(errors.New("cannot restart FATE-Flow: no other one of this party is registered and answers, and so jobs would stop"),
 			"fate-installer svc status --all-hosts shows them; svc restart fateflow restarts it all the same"), exitNotReady)
 	}
-	g.printf("%s goes on meanwhile\n", strings.Join(others, ", "))
+	g.printf("%s goes on running\n", strings.Join(others, ", "))
 	began := time.Now()
 	if err := restart(ctx); err != nil {
 		return err

@@ -73,7 +73,7 @@ supervisor takes the running programs over. Where systemd runs the supervisor it
 systemctl stop fate-supervisor ends it for good.
 
 EXIT STATUS
-  0    the supervisor has been told
+  0    the supervisor has the change
   1    unexpected error
   4    the supervisor is not running`,
 		Example: `  fate-installer svc shutdown

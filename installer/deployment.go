@@ -202,7 +202,7 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 	return plan, configError(err)
 }
 
-// needUnpacked refuses to configure what is not there: a configuration without its programs helps nobody.
+// needUnpacked refuses to configure what is not there: a configuration without its programs is of no use.
 func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 	survey, err := d.look(ctx, fate.Unpacking(plan), false)
 	if err != nil {

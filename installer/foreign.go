@@ -57,7 +57,7 @@ func (d *deployment) foreignFiles() ([]treeReport, error) {
 	return out, nil
 }
 
-// formerTrees looks at the trees that stay beside those of another version, because the version is in their names.
+// formerTrees looks at the trees that stay next to those of another version, because the version is in their names.
 func (r *replacement) formerTrees() ([]treeReport, error) {
 	was, err := r.specOf(r.stored)
 	if err != nil {
@@ -80,7 +80,7 @@ func (r *replacement) formerTrees() ([]treeReport, error) {
 	return out, nil
 }
 
-// formerFiles warns of what was added to trees that another version stands beside.
+// formerFiles warns of what was added to trees next to which another version stands.
 func (r *replacement) formerFiles() []string {
 	former, err := r.formerTrees()
 	if err != nil {

@@ -44,7 +44,7 @@ func TestRepairNextToAVolume(t *testing.T) {
 	textIs(t, root, eggrollDir+"volume/precious", "rows")
 	textIs(t, root, eggrollDir+"conf/whitelist.json", "{}")
 	if !strings.Contains(out, "kept, not from the appliance: conf/whitelist.json") || !strings.Contains(out, "a mount point or a link: volume") {
-		t.Errorf("what was kept is not told:\n%s", out)
+		t.Errorf("what was kept is not reported:\n%s", out)
 	}
 	if err := syscall.Unmount(filepath.Join(root, eggrollDir, "volume"), 0); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestChangedFileIsNoFaultWithoutTheAppliance(t *testing.T) {
 	put(t, root, eggrollDir+"README", "a fix")
 	out := mustRunCLI(t, root, "", install...)
 	if !strings.Contains(out, "changed, and put back by the appliance's own file: README") {
-		t.Errorf("the change is not told:\n%s", out)
+		t.Errorf("the change is not reported:\n%s", out)
 	}
 	textIs(t, root, eggrollDir+"README", "a fix")
 	out = mustRunCLI(t, root, "", append([]string{"--payload", appliance}, install...)...)

@@ -28,7 +28,7 @@ type jobReport struct {
 	Ended     time.Time  `json:"ended,omitzero"`     // when it ended
 
 	Tasks  []taskReport    `json:"tasks"`            // one for each component, role and party
-	Failed *failedTask     `json:"failed,omitempty"` // the task that failed first, when it can be told
+	Failed *failedTask     `json:"failed,omitempty"` // the task that failed first, when it is known
 	Causes []cause.Finding `json:"causes"`           // why it failed, most likely first
 	// Lines has the ends of the logs, when no cause is known or workers did not start.
 	Lines    []cause.Evidence `json:"lines"`

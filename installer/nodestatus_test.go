@@ -86,7 +86,7 @@ func TestOwnNodeStatus(t *testing.T) {
 	}
 }
 
-// recordedExec is a table of nodes that keeps what it is told to change.
+// recordedExec is a table of nodes that keeps what it has to change.
 type recordedExec struct {
 	nodeTable
 	executed *[]string

@@ -19,7 +19,7 @@ import (
 	"fate-installer/installer/step"
 )
 
-// partiesChange is a change of the route table of a site that runs: what is written, and who has to be told.
+// partiesChange is a change of the route table of a site that runs: what is written, and which programs must read it again.
 type partiesChange struct {
 	*deployment
 	changes  []string // all of them, as they are stored until they are complete
@@ -172,7 +172,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	return nil
 }
 
-// refuseEdited stops a change of a route table that was edited by hand: it would be kept beside, not in place of, it.
+// refuseEdited stops a change of a route table that was edited by hand: ours would be put next to it, not in its place.
 func (c *partiesChange) refuseEdited(before []fate.File) error {
 	table := c.spec.Layout.RouteTable()
 	i := slices.IndexFunc(before, func(f fate.File) bool { return f.Path == table })

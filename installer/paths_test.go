@@ -52,7 +52,7 @@ func TestNothingChangesFilesByPath(t *testing.T) {
 			}
 			for _, call := range callsByPath(t, file) {
 				if used[rel] = true; pathsAllowed[rel] == "" {
-					t.Errorf("%s calls %s: reach the file through host.Host or package beneath, or say in pathsAllowed why nobody can lead root elsewhere", rel, call)
+					t.Errorf("%s calls %s: reach the file through host.Host or package beneath, or say in pathsAllowed why no other user can lead root elsewhere", rel, call)
 				}
 			}
 			return nil

@@ -55,7 +55,7 @@ func TestCommandsInTexts(t *testing.T) {
 	}
 }
 
-// TestCommandsNameTheBase: what a host with another base directory is told to run works there when it is pasted.
+// TestCommandsNameTheBase: what a host with another base directory is advised to run works there when it is pasted.
 func TestCommandsNameTheBase(t *testing.T) {
 	for _, tt := range []struct{ base, text, want string }{
 		{"/data", "run fate-installer svc start db", "run fate-installer svc start db"},

@@ -61,7 +61,7 @@ type pythonBuilder struct {
 	engine.Payload
 	host     *host.Host
 	made     payload.Component
-	final    string        // where the environment will be; it is made beside that and then renamed
+	final    string        // where the environment will be; it is made next to that and then renamed
 	interval time.Duration // between two looks at what has been written
 }
 
@@ -112,7 +112,7 @@ func (b pythonBuilder) ExtractFiles(
 type makingPython struct {
 	pythonBuilder
 	target     string // where it is made
-	sources    string // holds the ingredients meanwhile
+	sources    string // holds the ingredients until it is made
 	credential *host.Credential
 	report     func(done, total int64)
 }

@@ -358,7 +358,7 @@ func (r *replacement) prove(ctx context.Context) error {
 	result, err := toyTest(ctx, r.g, r.spec, test)
 	var failed *flow.JobError
 	if errors.As(err, &failed) && ctx.Err() == nil {
-		// A node that has just been started may not have told the clustermanager yet that it takes work.
+		// A node that has just been started may not have reported to the clustermanager yet that it takes work.
 		r.g.printf("once more, since everything was just started: %s\n", failed.Reason)
 		result, err = toyTest(ctx, r.g, r.spec, test)
 	}

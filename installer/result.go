@@ -11,7 +11,7 @@ import (
 )
 
 // resultWriter is standard output, and remembers the first write that failed, so that a command whose result was lost
-// does not end as if it had been told. The error also goes to the caller: who follows a log ends with it.
+// does not end as if it had been printed. The error also goes to the caller: who follows a log ends with it.
 type resultWriter struct {
 	io.Writer
 	mu    sync.Mutex

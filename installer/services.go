@@ -72,7 +72,7 @@ func (s *services) Restart(ctx context.Context, names []string, onEvent func(str
 	return s.bring(ctx, names, onEvent, func(ctx context.Context) error { return outcomeError(s.client.RestartServing(ctx, names)) })
 }
 
-// bring starts programs, when other hosts allow it, and reports what happens to them meanwhile.
+// bring starts programs, when other hosts allow it, and reports what happens to them.
 func (s *services) bring(ctx context.Context, names []string, onEvent func(string), start func(context.Context) error) error {
 	defer s.follow(ctx, names, onEvent)()
 	begin := func(ctx context.Context) error { return s.unlessRefused(ctx, names, start) }

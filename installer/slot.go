@@ -17,7 +17,7 @@ import (
 )
 
 // slot is a state of the installation that can be brought back: what was asked for, and the trees of the components that
-// another version has taken the place of. A component whose directory has its version in the name stays there, beside
+// another version has taken the place of. A component whose directory has its version in the name stays there, next to
 // the new one.
 //
 //	slots/20260102T030405Z/slot.json

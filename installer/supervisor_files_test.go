@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestCheckLoadsTheSupervisorsDirectory puts files of others beside those that install writes. A program that is
+// TestCheckLoadsTheSupervisorsDirectory puts files of others next to those that install writes. A program that is
 // defined twice, or a mistake, would keep the supervisor from starting.
 func TestCheckLoadsTheSupervisorsDirectory(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)

@@ -16,8 +16,8 @@ import (
 
 // undoAttempt resolves the steps of a run that failed. What the supervisor of that run wrote into its run directory
 // goes with the directory; a directory that was there before keeps what is in it. The passwords and the account stay
-// when data stays. They were made first and are undone last, so that what stays is known by then; when it cannot be
-// told, they stay.
+// when data stays. They were made first and are undone last, so that what stays is known by then; when it is not,
+// they stay.
 func undoAttempt(h *host.Host, layout fate.Layout, ledger *engine.Ledger) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
 		if neededByData(layout, id) {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// wantedOptions are the flags, beside the common ones, that say what a host is to be.
+// wantedOptions are the flags, besides the common ones, that say what a host is to be.
 type wantedOptions struct {
 	peer   string
 	skipOS []string // policies of os:, or the words all and none

@@ -87,8 +87,8 @@ func (d *destination) add(dirs *dirStack, e entry, data []byte) error {
 	return atPath(e.name, err)
 }
 
-// atPath says which entry a system call failed for. In a new directory that nobody else writes to, some failures can
-// only come from the names themselves.
+// atPath says which entry a system call failed for. In a new directory that no other process writes to, some failures
+// can only come from the names themselves.
 func atPath(name string, err error) error {
 	errno, ok := err.(unix.Errno)
 	if !ok {

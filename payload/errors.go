@@ -52,7 +52,7 @@ func (e *CorruptError) Hint() string {
 	if e.hint != "" {
 		return e.hint
 	}
-	return "copy the file again from its source and compare its sha256sum with the one published beside it"
+	return "copy the file again from its source and compare its sha256sum with the one published next to it"
 }
 
 // SchemaError says that a manifest is of another version of the format.

@@ -39,7 +39,7 @@ type Target struct {
 }
 
 // Extract unpacks a component to the directory target, which must not exist while its parent must. A frame's bytes are
-// written only after its sha256 was checked, and to a staging directory beside target, which takes its name when
+// written only after its sha256 was checked, and to a staging directory next to target, which takes its name when
 // everything is on the disk. So target is complete or absent: after an error or the end of ctx the staging directory is
 // removed, and one that a killed process left is removed by the next Extract to the same target.
 //

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sumsName is the file beside the parts of path that lists their sha256, in the format of sha256sum.
+// sumsName is the file next to the parts of path that lists their sha256, in the format of sha256sum.
 func sumsName(path string) string { return path + ".sha256" }
 
 // Split writes the appliance at path as parts of size bytes, path.part001 and so on, for media that do not take a file
@@ -134,7 +134,7 @@ func copySum(ctx context.Context, w io.Writer, r io.Reader, meter *progress) (st
 // ErrNoPart is the name of a file that is no part of a split appliance.
 var ErrNoPart = errors.New("it is not named like a part of a split appliance")
 
-// VerifyPart checks one part of a split appliance against the digest in the .sha256 file beside it, without the other
+// VerifyPart checks one part of a split appliance against the digest in the .sha256 file next to it, without the other
 // parts. It finds damage of the medium; who made the parts is shown only by the signature of the whole.
 func VerifyPart(ctx context.Context, path string, progress func(done, total int64)) error {
 	m := partSuffix.FindStringSubmatch(path)
@@ -169,7 +169,7 @@ func VerifyPart(ctx context.Context, path string, progress func(done, total int6
 func partSum(sums, part string) (string, error) {
 	f, err := os.Open(sums)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no %s with its digest beside it", filepath.Base(sums))
+		return "", fmt.Errorf("there is no %s with its digest next to it", filepath.Base(sums))
 	}
 	if err != nil {
 		return "", err

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// staging is the directory a component is unpacked to. Its name is .NAME.partial-RANDOM, beside the target NAME. It is
+// staging is the directory a component is unpacked to. Its name is .NAME.partial-RANDOM, next to the target NAME. It is
 // locked while its process lives, so that the next run knows what a dead one left.
 //
 // Everything is done relative to the open directory that the target is in: a user who may rename the directories on the
@@ -22,7 +22,7 @@ type staging struct {
 	parent *os.File // the directory that the target is in
 	name   string   // in parent
 	dir    *os.File // locked; nil once done
-	need   int64    // bytes, of everything that is unpacked beside it too
+	need   int64    // bytes, of everything that is unpacked at the same time
 }
 
 // SpaceError says that a file system has too little room for a component.

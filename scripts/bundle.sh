@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds an appliance from what `make bundle FROM=… OUT=…` was given: a lock file, or an official FATE offline package,
-# for which the lock file is written first, beside the package, with its Miniconda and wheels, of which python is made on
+# for which the lock file is written first, next to the package, with its Miniconda and wheels, of which python is made on
 # the host. A lock file that is there already is used as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."

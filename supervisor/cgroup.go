@@ -137,7 +137,7 @@ func (g *cgroup) pids() []int {
 }
 
 // kill sends KILL to everything in the group: by the kernel's own means from 5.14 on, else one by one, with the group
-// frozen meanwhile where it can be, so that nothing forks away.
+// frozen until then where it can be, so that nothing forks away.
 func (g *cgroup) kill() {
 	if !g.v1 && g.write("cgroup.kill", "1") == nil {
 		return

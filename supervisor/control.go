@@ -215,7 +215,7 @@ func (s *service) settleUp(ctx context.Context, wait goal) error {
 }
 
 // hopelessRecheck is how often a waiting caller looks again at programs further up the chain, whose changes it is not
-// told of.
+// informed of.
 const hopelessRecheck = 100 * time.Millisecond
 
 func (s *service) waitChange(ctx context.Context, changed <-chan struct{}) error {
@@ -235,7 +235,7 @@ func (s *service) waitChange(ctx context.Context, changed <-chan struct{}) error
 var errClosed = errors.New("the supervisor is closing; the programs go on")
 
 // hopelessAfter is how many unready starts in a row end a wait. The supervisor itself goes on as startretries
-// says: what a program lacks may come, from another host even, but nobody has to watch until then.
+// says: what a program lacks may come, from another host even, but no command has to wait until then.
 const hopelessAfter = 5
 
 // hopeless says why a program will not become ready by itself; "" as long as it may.

@@ -66,7 +66,7 @@ const (
 	requestUpgrade                     // execute path in place of this process
 )
 
-// Run is the daemon: it takes over what runs, starts what should, serves the API, and returns after it was told to end.
+// Run is the daemon: it takes over what runs, starts what should, serves the API, and returns after a request to end.
 func Run(ctx context.Context, o DaemonOptions) error {
 	h := receiveHandover()
 	cfg, warnings, err := config.Load(o.Config, os.Environ())
@@ -97,7 +97,7 @@ func Run(ctx context.Context, o DaemonOptions) error {
 	}
 }
 
-// serve supervises until the daemon is told to end, or to begin again with the configuration reread.
+// serve supervises until a request to end, or to begin again with the configuration reread.
 func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again bool, err error) {
 	d.sup, err = New(d.cfg, Options{
 		StateDir: stateDir(&d.cfg.Daemon),

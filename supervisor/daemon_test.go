@@ -88,7 +88,7 @@ func TestDaemonUpgrade(t *testing.T) {
 	d.until("a", "restarted", func(s brief) bool { return isReady(s) && s.pid != a.pid && s.restarts == 1 })
 }
 
-// TestDaemonSingle starts a second daemon beside the first.
+// TestDaemonSingle starts a second daemon while the first runs.
 func TestDaemonSingle(t *testing.T) {
 	b := newBench(t)
 	b.write(b.child("a", "sleep"))

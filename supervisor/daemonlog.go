@@ -11,7 +11,7 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// logWriter is the daemon's own log file. Nobody else holds it open, so it rotates by renaming. Reading and emptying it
+// logWriter is the daemon's own log file. No other process holds it open, so it rotates by renaming. Reading and emptying it
 // go through the open file, whatever its name leads to by then.
 //
 // A log that cannot be opened does not stop the daemon: what is written is lost, and it is tried again with each entry.

@@ -31,7 +31,7 @@
 //
 // Running and ready are different things. A program runs when it has lived for startsecs; it is ready when its probe
 // passed, and only then start those that depend on it. One without a probe is ready when it runs. Losing readiness
-// stops nobody: it shows in the status, and delays those that are still to be started. A program that becomes ready
+// stops nothing: it shows in the status, and delays those that are still to be started. A program that becomes ready
 // only by what its dependants do has dependants_after=listening: they start when it listens.
 //
 // # Nothing dies with the supervisor

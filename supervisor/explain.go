@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// explain says in one line why a program is not ready; nothing when it is, or when nobody wants it to be.
+// explain says in one line why a program is not ready; nothing when it is, or when it is not requested.
 func (st *Status) explain() string {
 	switch st.State {
 	case Waiting:

@@ -111,7 +111,7 @@ func listenUnix(c *config.Daemon, h handover) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Made in the state directory, where nobody else can put anything, and renamed, so that it is never there with
+	// Made in the state directory, where no other user can put anything, and renamed, so that it is never there with
 	// the wrong mode, and a dead one is replaced.
 	var l *net.UnixListener
 	tmp := filepath.Join(stateDir(c), fmt.Sprintf("sock.%d", os.Getpid()))

@@ -93,7 +93,7 @@ func (a account) asText() string {
 	return " as user " + a.name
 }
 
-// openForRoot opens a log with the daemon's own rights where nobody but root can have put anything on the way to it.
+// openForRoot opens a log with the daemon's own rights where none but root can have put anything on the way to it.
 // Elsewhere it returns refused.
 func openForRoot(path string, flag int, refused error) (*os.File, error) {
 	var f *os.File

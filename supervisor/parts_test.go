@@ -73,7 +73,7 @@ func TestPortsIn(t *testing.T) {
 		}
 	}
 	if slices.Contains(got, 8080) {
-		t.Errorf("%v has a port nobody complained of", got)
+		t.Errorf("%v has a port without a problem", got)
 	}
 }
 
@@ -307,6 +307,6 @@ func TestNotify(t *testing.T) {
 	}
 	b.untilLog("a", "NOTIFY_SOCKET=")
 	if log := b.log("a"); !strings.Contains(log, "NOTIFY_SOCKET=\n") {
-		t.Errorf("the program was told of the socket: %s", log)
+		t.Errorf("the program got the address of the socket: %s", log)
 	}
 }

@@ -203,7 +203,7 @@ func (t *procTable) scan() []procRow {
 	return s.rows
 }
 
-// run carries out s, and then what was asked for meanwhile.
+// run carries out s, and then what was requested while it ran.
 func (t *procTable) run(s *tableScan) {
 	for s != nil {
 		for _, pid := range allPIDs() {

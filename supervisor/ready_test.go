@@ -60,9 +60,9 @@ func TestDependencyFails(t *testing.T) {
 	b.stop("top")
 }
 
-// TestDependencyFailsMeanwhile has a dependency given up while its dependant runs and is not ready: the dependant would
+// TestDependencyFailsDuringStart has a dependency given up while its dependant runs and is not ready: the dependant would
 // use up its ready_timeout otherwise.
-func TestDependencyFailsMeanwhile(t *testing.T) {
+func TestDependencyFailsDuringStart(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
 	b.run(
@@ -96,7 +96,7 @@ func TestReadyTCPAndTimeout(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "a: not ready in time") {
 		t.Fatalf("Start: %v", err)
 	}
-	b.until("a", "told why", func(st Status) bool { return strings.HasPrefix(st.Why, "not ready in time: dial tcp "+addr) })
+	b.until("a", "says why", func(st Status) bool { return strings.HasPrefix(st.Why, "not ready in time: dial tcp "+addr) })
 	touch(gate)
 	b.until("a", "ready after all", func(st Status) bool { return st.Ready && !st.TimedOut })
 }
@@ -113,7 +113,7 @@ func TestStrangerAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("it is not this program: pid %d holds the port", os.Getpid())
-	if st := b.until("a", "told why", func(st Status) bool { return strings.Contains(st.Probe, want) }); st.Ready {
+	if st := b.until("a", "says why", func(st Status) bool { return strings.Contains(st.Probe, want) }); st.Ready {
 		t.Errorf("%+v", st)
 	}
 	l.Close()
@@ -129,7 +129,7 @@ func TestReadyExec(t *testing.T) {
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
 		t.Fatal(err)
 	}
-	b.until("a", "told why", func(st Status) bool { return strings.Contains(st.Probe, "exited with status 7: no gate") })
+	b.until("a", "says why", func(st Status) bool { return strings.Contains(st.Probe, "exited with status 7: no gate") })
 	touch(gate)
 	b.until("a", "ready", func(st Status) bool { return st.Ready })
 }
@@ -161,7 +161,7 @@ func TestListensBeforeItIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until("node", "ready", func(st Status) bool { return st.Ready })
-	st := b.until("manager", "told why", func(st Status) bool { return strings.Contains(st.Why, "no node") })
+	st := b.until("manager", "says why", func(st Status) bool { return strings.Contains(st.Why, "no node") })
 	if st.Ready || !st.Serving || st.State != Running {
 		t.Errorf("it listens and is not ready: %+v", st)
 	}

@@ -37,7 +37,7 @@ type reaper struct {
 }
 
 type waited struct {
-	onExit func(exitStatus) // nil: nobody cares, reap it
+	onExit func(exitStatus) // nil: reap it and forget it
 	exited bool
 }
 
@@ -111,7 +111,7 @@ func (r *reaper) watch(pid int, onExit func(exitStatus)) bool {
 	return true
 }
 
-// signal sends a signal to a child, or with a negative pid to its group. The lock keeps release away meanwhile.
+// signal sends a signal to a child, or with a negative pid to its group. The lock keeps release away until then.
 func (r *reaper) signal(pid int, sig syscall.Signal) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +193,7 @@ func (r *reaper) sweep() {
 	}
 }
 
-// sweepStrays reaps zombies nobody watches. A zombie that is watched and not released yet hides those behind it;
+// sweepStrays reaps zombies that are not watched. A zombie that is watched and not released yet hides those behind it;
 // they are found when it is released.
 func (r *reaper) sweepStrays() {
 	r.mu.Lock()

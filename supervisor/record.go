@@ -56,7 +56,7 @@ const recordVersion = 1
 type recordStore struct{ dir string }
 
 // openRecords opens the state directory, and makes it. What is in it decides which processes this daemon takes for its
-// own and may kill, so nobody else may have a hand in it: the directory above it belongs to the programs' user in
+// own and may kill, so no other user may write it: the directory above it belongs to the programs' user in
 // some installations.
 func openRecords(dir string) (*recordStore, error) {
 	if err := makeDirs(dir, 0o700); err != nil {
@@ -72,7 +72,7 @@ func openRecords(dir string) (*recordStore, error) {
 	return &recordStore{dir}, nil
 }
 
-// ownAlone reports whether a file belongs to this process's user and nobody else may write it.
+// ownAlone reports whether a file belongs to this process's user and no other user may write it.
 func ownAlone(info os.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0

@@ -44,7 +44,7 @@ func (s *service) restoreDown(r *record) {
 		}
 	default:
 		s.resume = r.Wanted
-		if s.resume && r.State == Backoff { // the start it was waiting for is one that nobody asked for
+		if s.resume && r.State == Backoff { // the start it was waiting for was not requested
 			s.restarts++
 		}
 	}
@@ -61,7 +61,7 @@ func (s *service) adopt(r *record) bool {
 	if proc.cgroup != nil {
 		s.run.oomKills = proc.cgroup.oomKills()
 	}
-	// The clock may have been set while nobody was here; the kernel's count of the process's age cannot.
+	// The clock may have been set while no daemon ran; the kernel's count of the process's age cannot.
 	age := s.sup.processAge(proc.id.Start)
 	s.run.started, s.run.startedBoot = time.Now().Add(-age), s.sup.bootNow()-age
 	number := s.run.number

@@ -19,7 +19,7 @@ import (
 // Programs write to their log files themselves, so that they can go on writing when there is no supervisor. The price
 // is paid here: a file that another process holds open cannot be rotated by renaming it. What has grown too large is
 // copied out and then cut off the front of the file: on ext4 and XFS with FALLOC_FL_COLLAPSE_RANGE, which loses nothing
-// of what is written meanwhile; elsewhere by truncating the file right after the last look at its end, where what is
+// of what is written at that time; elsewhere by truncating the file right after the last look at its end, where what is
 // written in the few microseconds between the two is lost. The writers append (O_APPEND), so their next line goes to
 // where the end then is. A reader that follows the file may see the lines of the last block twice.
 
@@ -177,7 +177,7 @@ func (l openedLog) rotateOnce() error {
 	if l.limits.backups == 0 {
 		return l.keepTail(f, info.Size())
 	}
-	tmp := l.beside(".rotating")
+	tmp := l.sibling(".rotating")
 	_ = tmp.Remove() // of a supervisor that was killed
 	end := wholeBlocks(f, info.Size())
 	if end == 0 {
@@ -215,7 +215,7 @@ func (l openedLog) keepTail(f *os.File, size int64) error {
 	if at := bytes.IndexByte(tail, '\n'); at >= 0 && keep < size {
 		tail = tail[at+1:] // the first line is cut
 	}
-	// The program appends meanwhile; so does this.
+	// The program appends at the same time; so does this.
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFL, unix.O_APPEND); err != nil {
 		return err
 	}
@@ -236,8 +236,8 @@ func wholeBlocks(f *os.File, size int64) int64 {
 	return (size - 1) / block * block
 }
 
-// beside is a file next to the log.
-func (l openedLog) beside(suffix string) *beneath.Place {
+// sibling is a file in the log's directory.
+func (l openedLog) sibling(suffix string) *beneath.Place {
 	return l.at.Sibling(filepath.Base(l.at.Path()) + suffix)
 }
 
@@ -247,7 +247,7 @@ func (l openedLog) backup(i int, compressed bool) *beneath.Place {
 	if compressed {
 		suffix += ".gz"
 	}
-	return l.beside(suffix)
+	return l.sibling(suffix)
 }
 
 // copyOut appends the part of the log between two offsets to a file, compressed if backups are. A gzip file may

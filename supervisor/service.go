@@ -44,7 +44,7 @@ type service struct {
 	failures      int // starts that failed in a row
 	unreadyStarts int // starts in a row after which it did not become ready
 	backoffs      int // restarts since it was last up for restart_reset
-	restarts      int // starts nobody asked for
+	restarts      int // starts that were not requested
 	next          time.Time
 	after         func() // what follows when nothing of the process is left
 	startErr      error

@@ -62,7 +62,7 @@ func TestSpawnErrors(t *testing.T) {
 }
 
 // TestSpawnErrorsAreFinal gives up what cannot be started as it is defined long before startretries, and waits
-// for nobody.
+// for no program.
 func TestSpawnErrorsAreFinal(t *testing.T) {
 	b := newBench(t)
 	stubborn := func(p *config.Program) { p.StartRetries = 1000 }
@@ -190,7 +190,7 @@ func TestLimitNotAllowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.untilLog("a", "mine")
-		b.until("a", "told why", func(st Status) bool { return strings.HasSuffix(st.Probe, "exited with status 1: the probe") })
+		b.until("a", "says why", func(st Status) bool { return strings.HasSuffix(st.Probe, "exited with status 1: the probe") })
 		b.stop("a")
 		if err := os.Truncate(filepath.Join(b.dir, "a.log"), 0); err != nil {
 			t.Fatal(err)

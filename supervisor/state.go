@@ -11,7 +11,7 @@ type State string
 
 // The states of a program.
 const (
-	Stopped  State = "STOPPED"  // not running, and nobody wants it to
+	Stopped  State = "STOPPED"  // not running, and not requested to
 	Waiting  State = "WAITING"  // wanted, but something it depends on is not ready
 	Starting State = "STARTING" // running, not yet for startsecs
 	Running  State = "RUNNING"  // running for startsecs, or its readiness probe has passed
@@ -72,7 +72,7 @@ type Status struct {
 	Needs         []string  `json:"needs"`                   // as the definition says
 	Asked         *Asked    `json:"asked,omitempty"`         // the last request that concerned it
 
-	// StateSeconds is the time in the state, UpSeconds since the process was started, both by a clock that nobody sets.
+	// StateSeconds is the time in the state, UpSeconds since the process was started, both by the boot clock.
 	StateSeconds float64 `json:"state_seconds"`
 	UpSeconds    float64 `json:"up_seconds,omitempty"`
 

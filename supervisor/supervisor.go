@@ -23,7 +23,7 @@ type Options struct {
 	Log      zerolog.Logger
 
 	NoCgroups bool // do not make control groups
-	// Subreaper makes the process the parent of what its descendants leave behind. It reaps every child nobody
+	// Subreaper makes the process the parent of what its descendants leave behind. It reaps every child that nothing
 	// watches, so the process must have no children of its own.
 	Subreaper bool
 
@@ -150,7 +150,7 @@ func (sup *Supervisor) discard(s *service) {
 	s.mu.Lock()
 	name, still := s.prog.Name, s.gone
 	s.mu.Unlock()
-	if still { // nobody has defined it again meanwhile
+	if still { // it has not been defined again in between
 		sup.forget(name)
 	}
 }

@@ -69,7 +69,7 @@ func (s *service) requestWhileStopping() {
 	}
 }
 
-// dependencyChanged is told when something the program depends on became ready.
+// dependencyChanged is called when something the program depends on became ready.
 func (s *service) dependencyChanged() {
 	s.event(func() {
 		if s.state == Waiting {
@@ -78,7 +78,7 @@ func (s *service) dependencyChanged() {
 	})
 }
 
-// exited is told when the process has ended.
+// exited is called when the process has ended.
 func (s *service) exited(number uint64, st exitStatus) {
 	s.event(func() {
 		if s.run.number != number || s.run.ended || !s.state.Up() {
@@ -114,7 +114,7 @@ func (s *service) aliveLongEnough() {
 	}
 }
 
-// probed is told the outcome of a readiness attempt of a run: err is nil for success, listens is whether the attempts
+// probed receives the outcome of a readiness attempt of a run: err is nil for success, listens is whether the attempts
 // over the network succeeded.
 func (s *service) probed(number uint64, listens bool, err error) {
 	s.event(func() {
@@ -141,7 +141,7 @@ func (s *service) probed(number uint64, listens bool, err error) {
 	})
 }
 
-// readyOverdue is told when ready_timeout has passed since the start.
+// readyOverdue is called when ready_timeout has passed since the start.
 func (s *service) readyOverdue(number uint64) {
 	s.event(func() {
 		if s.run.number == number && !s.run.ended && !s.ready && (s.state == Starting || s.state == Running) {
@@ -151,7 +151,7 @@ func (s *service) readyOverdue(number uint64) {
 	})
 }
 
-// livenessFailed is told when liveness has failed too often.
+// livenessFailed is called when liveness has failed too often.
 func (s *service) livenessFailed(number uint64, err error) {
 	s.event(func() {
 		if s.run.number != number || s.state != Running {

@@ -298,7 +298,7 @@ func TestEndOfAStepIsRecordedLater(t *testing.T) {
 	}
 }
 
-func TestDriftIsRepairedAndTold(t *testing.T) {
+func TestDriftIsRepairedAndReported(t *testing.T) {
 	b := newBench(t)
 	for i, c := range []struct {
 		spoil string

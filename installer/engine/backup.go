@@ -12,7 +12,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// backupDir is the directory, beside the journal, of the former contents of files. They are named by their hash: the
+// backupDir is the directory, next to the journal, of the former contents of files. They are named by their hash: the
 // name is known to a Check, which must not write, and a content is stored once.
 const backupDir = "backup"
 

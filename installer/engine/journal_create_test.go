@@ -10,7 +10,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// TestJournalThatCannotBeMadeLeavesNothing: what is prepared beside /data is gone, whichever change fails, and a link
+// TestJournalThatCannotBeMadeLeavesNothing: what is prepared next to /data is gone, whichever change fails, and a link
 // whose disk is not mounted is named.
 func TestJournalThatCannotBeMadeLeavesNothing(t *testing.T) {
 	const path = "/data/projects/common/journal"

@@ -59,7 +59,7 @@ type Finding struct {
 	// can tell our work from that of others: see [Ledger.Wrote].
 	Mark string
 
-	// Kept says, of a step that is not done, that what is on the host stays as it is: Apply only adds something beside
+	// Kept says, of a step that is not done, that what is on the host stays as it is: Apply only adds something next to
 	// it, which repairs nothing.
 	Kept bool
 

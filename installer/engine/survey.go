@@ -98,7 +98,7 @@ func (s Survey) Todo() int {
 }
 
 // WriteText prints the survey for a person: one line a step, "+" for what would be done, "~" for what would be
-// repaired, "!" for what cannot be told, "=" for what is so already (without all only when there is a note).
+// repaired, "!" for what is unknown, "=" for what is so already (without all only when there is a note).
 func (s Survey) WriteText(w io.Writer, all bool) error {
 	var b strings.Builder
 	group := "\x00"

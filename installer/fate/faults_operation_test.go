@@ -15,7 +15,7 @@ import (
 // The tests in this file hold what AnsibleFATE gets wrong about privileges and operation, by number, against what this
 // package makes of it; faults_test.go has what it gets wrong in its results.
 
-// TestFault05RightsAreGivenSparingly: nobody gets sudo unasked, the firewall stays on with the ports open that other
+// TestFault05RightsAreGivenSparingly: no account gets sudo unasked, the firewall stays on with the ports open that other
 // hosts connect to, and what the operator wants kept is kept.
 func TestFault05RightsAreGivenSparingly(t *testing.T) {
 	spec := planSpec(t, RoleHost, 10000)
@@ -76,7 +76,7 @@ func TestFault21EveryReleaseHasItsGrants(t *testing.T) {
 		for _, schema := range []string{"eggroll_meta", "fate_flow"} {
 			granted := slices.ContainsFunc(db.Users, func(u DatabaseUser) bool { return u.Name == "fate" && slices.Contains(u.Schemas, schema) })
 			if !ok || !granted {
-				t.Errorf("FATE %s: nobody may use %s", r.fate, schema)
+				t.Errorf("FATE %s: no account may use %s", r.fate, schema)
 			}
 		}
 	}

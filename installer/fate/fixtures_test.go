@@ -31,7 +31,7 @@ func sources(t *testing.T, names ...string) []Source {
 		}
 		for _, file := range files {
 			if strings.HasSuffix(file, ".json") {
-				continue // expected results kept beside the input
+				continue // expected results kept next to the input
 			}
 			data, err := os.ReadFile(file)
 			if err != nil {

@@ -66,7 +66,7 @@ func (p *preflight) modelStore() {
 	r.ok()
 }
 
-// serverVersion is the version that a database told when it was reached; blank when it was not reached or is none.
+// serverVersion is the version that a database reported when it was reached; blank when it was not reached or is none.
 func serverVersion(peers []host.Reach, addr string) string {
 	for _, reach := range peers {
 		if reach.Addr == addr {

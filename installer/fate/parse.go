@@ -187,7 +187,7 @@ func (r *reading) read(src Source) {
 	}
 }
 
-// inventory recognises ansible's hosts file, which lies beside the var files, by the title of its first section.
+// inventory recognises ansible's hosts file, which lies next to the var files, by the title of its first section.
 var inventory = regexp.MustCompile(`^(\s*([#;].*)?\n)*\[[\w:.-]+\][ \t]*\r?\n`)
 
 func firstName(sources []Source) string {

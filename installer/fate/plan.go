@@ -145,7 +145,7 @@ func (p *planner) directory(d Directory) step.Dir {
 	return step.Dir{Path: d.Path, Perm: d.Perm, Owner: owner, Group: group}
 }
 
-// owner fills in the service user, who owns what nobody else is named for.
+// owner fills in the service user, who owns what names no other owner.
 func (p *planner) owner(owner, group string) (string, string) {
 	if owner == "" {
 		return p.spec.User, p.spec.Group

@@ -125,7 +125,7 @@ func (p *preflight) datadir() {
 	}
 }
 
-// optionFiles are where MySQL looks for options unless it is told not to.
+// optionFiles are where MySQL looks for options unless an option forbids it.
 var optionFiles = []string{"/etc/my.cnf", "/etc/mysql/my.cnf"}
 
 // optionFiles reports them although they do no harm: FATE's guide has operators look for them.
@@ -147,7 +147,7 @@ func (p *preflight) optionFiles() {
 	r.measured("%s; our server is started without it", strings.Join(found, ", ")).ok()
 }
 
-// programFiles finds program files that another supervisor would start beside ours.
+// programFiles finds program files that another supervisor would start besides ours.
 func (p *preflight) programFiles() {
 	r := p.check("supervisor-conf", "no program files of another installation", "none in "+p.s.Layout.SupervisorPrograms()+", or edited ones that an uninstall kept")
 	if p.in.Installed {

@@ -26,7 +26,7 @@ func Programs(s *Spec) []config.Program {
 			p.Priority = 100 + 10*i
 			p.DataDirs = s.dataDirs(m)
 			if len(s.Needs(p.Name)) > 0 {
-				p.StartRetries = retryForEver // the other host may be away for a day, and nobody has to be called then
+				p.StartRetries = retryForEver // the other host may be away for a day, and its return needs no operator
 			}
 			out = append(out, p)
 		}
@@ -237,7 +237,7 @@ func zooKeeperProgram(s *Spec) config.Program {
 			own = e.Port
 		}
 	}
-	// The port opens before the ensemble has a majority, and until then nobody is served.
+	// The port opens before the ensemble has a majority, and until then no client is served.
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-zookeeper", loopback(own)}
 	p.Ports = []int{own, s.Side.ZK.AdminPort}
 	if len(s.Side.ZK.Lists) > 1 {

@@ -119,12 +119,12 @@ func TestMistakesAreNamedWithPlaceAndFix(t *testing.T) {
 			[]string{"plain port of the guest"}},
 		{"own route secure", oneSide("rollsite: {server_secure: true, client_secure: true, route_tables: [{id: 10000, routes: [{name: default, ip: 192.168.0.1, port: 9370, is_secure: true}, {name: fateflow, ip: 192.168.0.1, port: 9360}]}]}"),
 			[]string{"the own party's route default has is_secure"}},
-		{"foreign flow beside TLS", oneSide("rollsite:\n  server_secure: true\n  client_secure: true\n  route_tables:\n    - {id: 9999, routes: [{name: default, ip: 10.0.0.2, port: 9371, is_secure: true}, {name: fateflow, ip: 10.0.0.2, port: 9360}]}"),
+		{"foreign flow with TLS", oneSide("rollsite:\n  server_secure: true\n  client_secure: true\n  route_tables:\n    - {id: 9999, routes: [{name: default, ip: 10.0.0.2, port: 9371, is_secure: true}, {name: fateflow, ip: 10.0.0.2, port: 9360}]}"),
 			[]string{"speak TLS on its route fateflow as well"}},
 
 		{"polling without exchange", two(", rollsite: {polling: {enable: true}}", ""), []string{"only an exchange can be polled"}},
 		{"polling one-sided", two(", rollsite: {polling: {enable: true}}", "") + "exchange: {ip: 192.168.0.88}", []string{"the exchange's polling is off"}},
-		{"polling for nobody", "exchange: {ip: 10.0.0.9, rollsite: {polling: {enable: true}}}", []string{"on for no party"}},
+		{"polling for no party", "exchange: {ip: 10.0.0.9, rollsite: {polling: {enable: true}}}", []string{"on for no party"}},
 		{"polling for a stranger", "exchange: {ip: 10.0.0.9, rollsite: {polling: {enable: true, ids: [7]}}}", []string{"the party 7 polls, but has no entry"}},
 		{"polling that the party does not do", two("", "") + "exchange: {ip: 192.168.0.88, rollsite: {polling: {enable: true, ids: [10000]}}}", []string{"the host 10000, which does not poll"}},
 

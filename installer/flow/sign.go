@@ -25,7 +25,7 @@ func (k Key) sign(req *http.Request, body []byte, now time.Time) {
 		return
 	}
 	timestamp, nonce := strconv.FormatInt(now.UnixMilli(), 10), rand.Text()
-	// Underscores in names: nginx passes such headers on only because it is told to.
+	// Underscores in names: nginx passes such headers on only because an option says so.
 	req.Header.Set("TIMESTAMP", timestamp)
 	req.Header.Set("NONCE", nonce)
 	req.Header.Set("APP_KEY", k.App)

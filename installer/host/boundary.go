@@ -25,7 +25,7 @@ func (h *Host) Container() string {
 
 // OutOfReach tells why a file with which the kernel is set, such as one below /proc/sys, cannot be written from here,
 // or returns "": containers see the settings of their machine, most of them through a mount that is read-only. Where it
-// cannot be told it returns "", and writing will tell.
+// is unknown it returns "", and writing will tell.
 func (h *Host) OutOfReach(abs string) string {
 	m, err := h.mountOf(abs)
 	if err != nil || !slices.Contains(m.options, "ro") {

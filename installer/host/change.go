@@ -73,7 +73,7 @@ func (h *Host) MkdirAll(abs string, mode FileMode) error {
 		return err
 	}
 	err = h.Mkdir(abs, mode)
-	if errors.Is(err, fs.ErrExist) { // made by a step that runs beside this one
+	if errors.Is(err, fs.ErrExist) { // made by a step that runs at the same time
 		return nil
 	}
 	return err

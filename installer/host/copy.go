@@ -19,7 +19,7 @@ type CopyOptions struct {
 	Link bool
 	// Skip leaves out a file or directory, given by its path below the tree; may be nil.
 	Skip func(rel string) bool
-	// Progress is told how many bytes of files have been dealt with; may be nil.
+	// Progress receives how many bytes of files have been dealt with; may be nil.
 	Progress func(done int64)
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Facts is what is known about a machine before anything is done to it. It is plain data: the checks that judge it are
 // pure, and a test writes the machine it wants. A fact that could not be learned is its zero value and named, with the
-// reason, in Unknown; nobody may take a zero for a measurement without looking there.
+// reason, in Unknown; a zero is no measurement without looking there.
 type Facts struct {
 	OS         OSRelease         `json:"os"`
 	Kernel     string            `json:"kernel"`    // release, as uname -r prints it

@@ -162,8 +162,8 @@ func socketsOn(sockets []Listener, addr netip.AddrPort) []Listener {
 	return out
 }
 
-// A port that is taken by nobody may be one that a program got, or gave back, while we looked. So the look is repeated,
-// a few times with a pause; behind the wall of a container the answer stays the same.
+// A port that is taken, with no owner to be seen, may be one that a program got, or gave back, while we looked. So the
+// look is repeated, a few times with a pause; behind the wall of a container the answer stays the same.
 const (
 	socketLooks = 3
 	socketPause = 50 * time.Millisecond
@@ -187,7 +187,7 @@ func (g *gatherer) sockets(ctx context.Context, addrs []netip.AddrPort) {
 	}
 }
 
-// ownerUnknown reports whether a port is taken and nobody is seen to have it.
+// ownerUnknown reports whether a port is taken and no process is seen to have it.
 func (f *Facts) ownerUnknown(b Bind) bool {
 	owners := append(f.ListenersOn(b.Addr), f.ConnectionsOn(b.Addr)...)
 	return b.InUse && (len(owners) == 0 || slices.ContainsFunc(owners, func(l Listener) bool { return l.PID == 0 }))

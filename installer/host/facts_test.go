@@ -20,7 +20,7 @@ import (
 var updateFacts = flag.Bool("update-facts", false, "rewrite the golden facts of the machines in testdata/hosts")
 
 // TestGatherOnMachines reads directory trees that stand for the machines we meet, and compares what is learned with the
-// golden file beside each.
+// golden file next to each.
 func TestGatherOnMachines(t *testing.T) {
 	trees, err := filepath.Glob("testdata/hosts/*/etc")
 	if err != nil || len(trees) < 6 {
@@ -240,7 +240,7 @@ func FuzzKernelTables(f *testing.F) {
 	})
 }
 
-// TestOwnerUnknown: what makes Gather look again at a port, so that a program which begins or ends meanwhile is no
+// TestOwnerUnknown: what makes Gather look again at a port, so that a program which begins or ends at that moment is no
 // stranger.
 func TestOwnerUnknown(t *testing.T) {
 	addr := netip.MustParseAddrPort("192.168.0.1:4671")
@@ -251,7 +251,7 @@ func TestOwnerUnknown(t *testing.T) {
 	}{
 		"free":                     {false, nil, false},
 		"taken by a process":       {true, []Listener{{Addr: addr, PID: 1}}, false},
-		"taken by nobody":          {true, nil, true},
+		"taken, no owner seen":     {true, nil, true},
 		"taken by an unseen owner": {true, []Listener{{Addr: addr}}, true},
 		"another port has an owner": {true, []Listener{{Addr: netip.MustParseAddrPort("192.168.0.1:4670"), PID: 1}},
 			true},

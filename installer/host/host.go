@@ -6,7 +6,7 @@
 //
 // Three rules follow from the root:
 //
-//   - Root "/": owners are real, and links are followed only where nobody but root can have put them.
+//   - Root "/": owners are real, and links are followed only where none but root can have put them.
 //   - Any other root: every path is resolved inside the tree as chroot(2) would (absolute symbolic links
 //     start again at the root of the tree), so nothing outside the tree can be reached by mistake or by a
 //     hostile link. Owners are recorded in a file of the tree, because the process usually may not change

@@ -258,7 +258,7 @@ func (o *owners) create() error {
 }
 
 // close leaves the records in the order of their paths, each once, unless another process has changed the log
-// meanwhile.
+// at that time.
 func (o *owners) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -338,7 +338,7 @@ func (o *owners) renaming(from, to string, do func() error) error {
 }
 
 // announce notes a rename that is about to happen, and reports whether it concerns any record. The owners of a whole
-// tree are on disk before the tree is in its place, because nobody looks at each of its files again.
+// tree are on disk before the tree is in its place, because its files are not looked at again.
 func (o *owners) announce(e owned) (concerned bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -176,8 +176,8 @@ func TestOwnersFileIsForImageBuilders(t *testing.T) {
 	}
 }
 
-// TestOwnersOfTwoProcesses: the holder of the lock sees what its former holder recorded, and nobody drops the record of
-// another.
+// TestOwnersOfTwoProcesses: the holder of the lock sees what its former holder recorded, and neither drops the record
+// of another.
 func TestOwnersOfTwoProcesses(t *testing.T) {
 	first := newTree(t, map[string]string{"/a": "", "/b": ""})
 	second, err := New(first.Root(), nil)

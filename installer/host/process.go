@@ -140,8 +140,8 @@ func (c *Child) ended() bool {
 	}
 }
 
-// DialUnix connects to a unix socket of the host. It is reached through a descriptor of its directory: nobody can lead
-// the connection elsewhere, and the path may be longer than a socket address can be.
+// DialUnix connects to a unix socket of the host. It is reached through a descriptor of its directory: no other user
+// can lead the connection elsewhere, and the path may be longer than a socket address can be.
 func (h *Host) DialUnix(ctx context.Context, abs string) (net.Conn, error) {
 	if err := checkAbs("dial", abs); err != nil {
 		return nil, err

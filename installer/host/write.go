@@ -21,7 +21,7 @@ func TempName(abs string) string {
 	return filepath.Join(filepath.Dir(abs), "."+filepath.Base(abs)+".fate-tmp")
 }
 
-// WriteFile replaces the content of a file: a temporary file beside it, owner, permission, fsync, rename, fsync of
+// WriteFile replaces the content of a file: a temporary file next to it, owner, permission, fsync, rename, fsync of
 // the directory. A link at abs is replaced, not followed. In /proc and /sys it writes in place.
 func (h *Host) WriteFile(abs string, data []byte, mode FileMode) error {
 	return h.WriteFrom(abs, mode, func(w io.Writer) error {

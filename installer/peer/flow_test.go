@@ -37,7 +37,7 @@ func flowStub(t *testing.T, answer func(body []byte, w http.ResponseWriter)) str
 	return socket.Addr().String()
 }
 
-// TestAskFlow: any answer of a worker will do; a call that nothing takes is told from a port that nothing serves.
+// TestAskFlow: any answer of a worker will do; a call that nothing takes is distinct from a port that nothing serves.
 func TestAskFlow(t *testing.T) {
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })

@@ -12,7 +12,7 @@ import (
 	"fate-installer/installer/peer"
 )
 
-// middle passes connections on to a rollsite, until one is idle: then it does with it what it is told to.
+// middle passes connections on to a rollsite, until one is idle: then it does with it what the test says.
 type middle struct {
 	t     *testing.T
 	addr  string

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Paths of the listener beside the rollsite's own method.
+// Paths of the listener besides the rollsite's own method.
 const (
 	helloPath = "/fate-installer/party-test"
 	backPath  = "/fate-installer/party-test/back"
@@ -152,7 +152,7 @@ func baseURL(addr string, config *tls.Config) string {
 	return "http://" + addr
 }
 
-// greet asks whether an installer listens at the target, or on the test port beside the rollsite that is there.
+// greet asks whether an installer listens at the target, or on the test port next to the rollsite that is there.
 func (p *Prober) greet(ctx context.Context, r *report, config *tls.Config) (*Hello, time.Time) {
 	host, _, _ := net.SplitHostPort(r.target.Addr)
 	if config != nil {

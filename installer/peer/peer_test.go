@@ -226,7 +226,7 @@ func TestClocks(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
 		Addr: "127.0.0.1:1"}))
-	wantLines(t, got, "out failed tcp: connection refused: the host is there, and nobody listens",
+	wantLines(t, got, "out failed tcp: connection refused: the host is there, and nothing listens",
 		"party test --listen")
 	if strings.Contains(got, "grpc") {
 		t.Errorf("more was tried than can succeed:\n%s", got)

@@ -136,7 +136,7 @@ func explainDial(err error) (measured, remedy string) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused: the host is there, and nobody listens",
+		return "connection refused: the host is there, and nothing listens",
 			"start the rollsite there, or, before it is installed: fate-installer party test --listen"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "there is no way to that host", "correct the address in the route, or the network's own routes"
@@ -196,7 +196,7 @@ func (p *Prober) parties(ctx context.Context, r *report, config *tls.Config, hel
 		if _, err := ping(ctx, p.rollsite(r, config), party, largeMessage); err != nil {
 			r.mtuInDoubt()
 			r.add("size", Failed,
-				"some link on the way takes smaller packets and says so to nobody: allow ICMP \"fragmentation "+
+				"some link on the way takes smaller packets without saying so: allow ICMP \"fragmentation "+
 					"needed\", or set the interface's MTU to what the link takes",
 				fmt.Sprintf("a message of %d KiB does not arrive, a small one does", largeMessage>>10))
 			continue
@@ -233,7 +233,7 @@ func (p *Prober) explainPing(party string, err error) (measured, remedy string) 
 			"on the way to the party something is down: run party test on the next hop"
 	}
 	return fmt.Sprintf("no answer from party %s within %s, though a rollsite is there", party, round(answerTimeout)),
-		"is that its id? A message for an id that nobody has goes round between default routes; otherwise its " +
+		"is that its id? A message for an id that no party has goes round between default routes; otherwise its " +
 			"rollsite, or one on the way, does not get further"
 }
 

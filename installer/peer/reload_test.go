@@ -27,8 +27,8 @@ func rollsiteStub(t *testing.T, key string, updates *[]string) string {
 			t.Errorf("%+v: %v", p, err)
 		}
 		text := "setRouteTable failed. Token verification failed."
-		if sum := md5.Sum([]byte(string(p.Value) + key)); hex.EncodeToString(
-			sum[:]) == p.Key { //nolint:gosec // as above
+		sum := md5.Sum([]byte(string(p.Value) + key)) //nolint:gosec // as above
+		if hex.EncodeToString(sum[:]) == p.Key {
 			*updates = append(*updates, string(p.Value[saltLength:]))
 			text = "setRouteTable finished"
 		}

@@ -28,7 +28,7 @@ type Rollsite struct {
 	dial func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network's own
 }
 
-// unaryPath is the method of every command, knockPath one that nobody has.
+// unaryPath is the method of every command, knockPath one that no server has.
 const (
 	unaryPath = "/com.webank.ai.eggroll.api.networking.proxy.DataTransferService/unaryCall"
 	knockPath = "/fate.installer.Nothing/knock"

@@ -149,7 +149,7 @@ func (p *Prober) explainTLS(err error) (measured, remedy string) {
 
 func issuer(c *x509.Certificate) string {
 	if c == nil {
-		return "nobody known"
+		return "no known name"
 	}
 	return c.Issuer.CommonName
 }
@@ -209,7 +209,7 @@ func (p *Prober) clearText(ctx context.Context, r *report) {
 	}
 	if clear, err := speaksClear(ctx, r.target.Plain); err == nil && clear {
 		r.add("clear-text", Warning,
-			"a rollsite needs it for its own party: let nobody else through the firewall in front of it",
+			"a rollsite needs it for its own party: let no other host through the firewall in front of it",
 			r.target.Plain+" answers in clear text, also to this host")
 	} else {
 		r.add("clear-text", OK, "", r.target.Plain+" cannot be reached in clear text from here")

@@ -42,7 +42,7 @@ func Grant(ctx context.Context, c Config, further []string) error {
 	return nil
 }
 
-// grantBelow sets the ACL of a node and of everything below it. Nodes that disappear meanwhile are no error.
+// grantBelow sets the ACL of a node and of everything below it. Nodes that disappear in between are no error.
 func (r *Registry) grantBelow(ctx context.Context, node string, acl []zk.ACL) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -75,14 +75,14 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 			return nil, fail(err)
 		}
 	}
-	go func() { // the library blocks when nobody takes its events
+	go func() { // the library blocks when its events are not taken
 		for range events {
 		}
 	}()
 	return r, nil
 }
 
-// errNoSession means that servers may answer, but serve nobody.
+// errNoSession means that servers may answer, but serve no client.
 var errNoSession = errors.New(
 	"no server gives a session: fewer than half of the ensemble can talk to each other, or none is reachable")
 
@@ -105,7 +105,7 @@ func awaitSession(ctx context.Context, events <-chan zk.Event) error {
 // Close ends the session, and with it every turn that was taken in it.
 func (r *Registry) Close() { r.conn.Close() }
 
-// Instances lists the FATE-Flows that are registered, by host. Nobody has registered yet: none.
+// Instances lists the FATE-Flows that are registered, by host. None when none has registered yet.
 func (r *Registry) Instances() ([]Instance, error) {
 	names, _, err := r.conn.Children(Root)
 	if errors.Is(err, zk.ErrNoNode) {
@@ -170,7 +170,7 @@ func parseInstance(name string, data []byte) (Instance, error) {
 	}, nil
 }
 
-// Lock returns when nobody else does what name says. The turn ends with the registry's session at the latest.
+// Lock returns when no other client does what name says. The turn ends with the registry's session at the latest.
 func (r *Registry) Lock(ctx context.Context, name string) (end func() error, err error) {
 	lock := zk.NewLock(r.conn, path.Join(turnsRoot, name), r.acl)
 	taken := make(chan error, 1)

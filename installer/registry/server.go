@@ -13,7 +13,7 @@ import (
 const maxAnswer = 64 << 10
 
 // ServerMode asks one server what it is at the moment: leader, follower or standalone. A server that runs but serves
-// nobody, because there is no quorum, is an error.
+// no client, because there is no quorum, is an error.
 func ServerMode(ctx context.Context, addr string) (string, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -41,7 +41,7 @@ func parseMode(answer string) (string, error) {
 	}
 	if answer = strings.TrimSpace(answer); strings.Contains(answer, "not currently serving") {
 		return "", fmt.Errorf(
-			"it runs, but serves nobody: it cannot reach enough of the other ZooKeepers for a majority")
+			"it runs, but serves no client: it cannot reach enough of the other ZooKeepers for a majority")
 	} else if answer != "" {
 		return "", fmt.Errorf("it answers %q", answer[:min(len(answer), 120)])
 	}

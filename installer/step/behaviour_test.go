@@ -51,11 +51,11 @@ func TestEditedFileIsKept(t *testing.T) {
 			t.Fatalf("the edit is lost: %q", got)
 		}
 		if got := w.read(first.Path + NewSuffix); got != string(c.step.Content) {
-			t.Errorf("beside it: %q", got)
+			t.Errorf("next to it: %q", got)
 		}
 		w.reopenJournal()
 	}
-	// The operator takes our version: nothing is edited any more, and nothing is left beside it.
+	// The operator takes our version: nothing is edited any more, and nothing is left next to it.
 	w.write(first.Path, "a=2\n")
 	if o := w.run(t, conf("a=2\n"))[first.ID()]; o.Note != "" || w.exists(first.Path+NewSuffix) {
 		t.Errorf("after taking ours: %+v", o)

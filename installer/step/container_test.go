@@ -11,7 +11,7 @@ import (
 const nspawnMounts = ext4Mounts + "40 22 0:33 / /proc rw - proc proc rw\n41 40 0:33 /sys /proc/sys ro - proc proc rw\n" +
 	"42 41 0:33 /sys/net /proc/sys/net rw - proc proc rw\n43 22 0:34 / /sys ro - sysfs sysfs ro\n"
 
-// TestContainersKeepWhatIsTheirMachines: what a container cannot change is left, told, and no reason to fail; what it
+// TestContainersKeepWhatIsTheirMachines: what a container cannot change is left and reported, and no reason to fail; what it
 // can change is changed.
 func TestContainersKeepWhatIsTheirMachines(t *testing.T) {
 	files := with("/run/systemd/container", "systemd-nspawn\n", "/proc/self/mountinfo", nspawnMounts,

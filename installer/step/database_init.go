@@ -17,7 +17,7 @@ import (
 // DatabaseInit makes the data directory of a new database server, with the administrator's password and the accounts
 // that must exist before the server may be reached.
 //
-// All work is done in a staging directory beside the data directory, which then becomes it by one rename. So at any
+// All work is done in a staging directory next to the data directory, which then becomes it by one rename. So at any
 // moment there is either nothing or a finished data directory, whatever is killed or loses power; what a dead run left
 // in the staging directory is thrown away by the next.
 //
@@ -42,14 +42,14 @@ type DatabaseInit struct {
 
 const kindDatabaseInit = "database-init"
 
-// Names beside and inside the data directory.
+// Names next to and inside the data directory.
 const (
 	stagingSuffix = ".initialising"       // of the staging directory
 	stagingData   = "data"                // in the staging directory: what becomes the data directory
 	datadirMark   = "fate-installer.json" // in a data directory or a staging directory of ours
 )
 
-// datadirMode lets nobody but the server's user in; the files are the database.
+// datadirMode lets only the server's user in; the files are the database.
 const datadirMode fs.FileMode = 0o700
 
 // DatadirError is a data directory that is not ours to use.
@@ -179,7 +179,7 @@ func (d DatabaseInit) dropStaging(h *host.Host, staging string) error {
 	return removeStaging(h, staging)
 }
 
-// removeStaging removes a staging directory, and the mark last: a run that dies meanwhile must leave what the next one
+// removeStaging removes a staging directory, and the mark last: a run that dies before must leave what the next one
 // knows again.
 func removeStaging(h *host.Host, staging string) error {
 	if err := h.RemoveAll(path.Join(staging, stagingData)); err != nil {
@@ -275,7 +275,7 @@ func (d DatabaseInit) secure(ctx context.Context, db *sql.DB) error {
 }
 
 // commit puts the finished directory in its place. An empty directory that is there already gives way; should something
-// have appeared in it meanwhile, its removal fails and nothing is lost.
+// have appeared in it, its removal fails and nothing is lost.
 func (d DatabaseInit) commit(h *host.Host, staging, data string) error {
 	if err := h.Remove(data); err != nil {
 		return fmt.Errorf("cannot put the new data directory in place: %w", err)

@@ -61,7 +61,7 @@ func (d DatabaseInit) renewPasswords(ctx context.Context, h *host.Host, data str
 	}
 	if !running {
 		err = d.renewStopped(ctx, h, data)
-		if err != nil && ctx.Err() == nil && d.Socket != "" { // the supervisor may have started the server meanwhile
+		if err != nil && ctx.Err() == nil && d.Socket != "" { // the supervisor may have started the server in between
 			running, _ = d.runs(h, data)
 		}
 	}

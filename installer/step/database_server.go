@@ -86,7 +86,7 @@ func (s DatabaseServer) command(h *host.Host, data string, args ...string) (host
 	return cmd, err
 }
 
-// runAs makes the command run as the server's user. The servers refuse to run as root unless told by name.
+// runAs makes the command run as the server's user. The servers refuse to run as root unless an option names it.
 func (s DatabaseServer) runAs(h *host.Host, cmd *host.Cmd) error {
 	if s.User == "" {
 		cmd.Args = append(cmd.Args, "--user="+superuser)
@@ -242,7 +242,7 @@ func (s DatabaseServer) withServer(ctx context.Context, h *host.Host, data strin
 // itself for ever. Nothing of ours is in its data by then, and what it has written it recovers from its log.
 const startPatience = 3 * time.Second
 
-// pollInterval is short, because a start takes about a second and nothing else can be done meanwhile.
+// pollInterval is short, because a start takes about a second and nothing else can be done until then.
 const pollInterval = 50 * time.Millisecond
 
 // waitReady waits until the server answers a query. An open socket is not enough: it exists before the server is ready.

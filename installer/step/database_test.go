@@ -232,7 +232,7 @@ func TestDatabaseInit(t *testing.T) {
 	})
 }
 
-// checkModes makes sure that nobody but the server's user can read the database, and that no file has a password.
+// checkModes makes sure that only the server's user can read the database, and that no file has a password.
 func checkModes(t *testing.T, s DatabaseServer) {
 	t.Helper()
 	info, err := os.Stat(s.Data)

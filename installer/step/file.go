@@ -14,7 +14,7 @@ import (
 )
 
 // NewSuffix is added to the name of a configuration file that an operator has edited: the version that the
-// installer would have written is put beside it.
+// installer would have written is put next to it.
 const NewSuffix = ".fate-new"
 
 // File is a file with its content and mode.
@@ -27,7 +27,7 @@ type File struct {
 	Secret  bool // the content must never be shown, and others must not be able to read it
 
 	// KeepEdits respects what an operator changed in the file since we wrote it: that version stays, ours is
-	// put beside it (see [NewSuffix]), and both facts are reported. Env.Force overwrites.
+	// put next to it (see [NewSuffix]), and both facts are reported. Env.Force overwrites.
 	KeepEdits bool
 }
 
@@ -66,7 +66,7 @@ func (f File) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	}
 	mark := engine.Hash(f.Content)
 	if f.isEdited(env, now) {
-		return f.checkBeside(env, now, mark)
+		return f.checkNew(env, now, mark)
 	}
 	why := f.differs(env, now, content)
 	if why == "" {
@@ -88,17 +88,17 @@ func (f File) isEdited(env *engine.Env, now prior) bool {
 	return f.KeepEdits && !env.Force && now.Kind == isFile && f.isForeign(env, now)
 }
 
-// checkBeside checks our version beside the edited one.
-func (f File) checkBeside(env *engine.Env, edited prior, mark string) (engine.Finding, error) {
+// checkNew checks our version next to the edited one.
+func (f File) checkNew(env *engine.Env, edited prior, mark string) (engine.Finding, error) {
 	note := fmt.Sprintf("%s is kept as edited; the version for this release is %s", f.Path, f.Path+NewSuffix)
-	beside, err := hashState(env, f.Path+NewSuffix)
+	next, err := hashState(env, f.Path+NewSuffix)
 	if err != nil {
 		return engine.Finding{}, err
 	}
-	if beside.Kind == isFile && beside.Hash == mark {
+	if next.Kind == isFile && next.Hash == mark {
 		return engine.Finding{Done: true, Note: note}, nil
 	}
-	finding := todo("it was edited, and our version is not beside it", edited, mark)
+	finding := todo("it was edited, and our version is not next to it", edited, mark)
 	finding.Note, finding.Kept = note, true
 	return finding, nil
 }
@@ -112,7 +112,7 @@ func (f File) differs(env *engine.Env, now prior, content []byte) string {
 	case !bytes.Equal(content, f.Content):
 		return fmt.Sprintf("its content differs (%s, want %d)", count.Of(len(content), "byte"), len(f.Content))
 	case f.KeepEdits && env.Host.Exists(f.Path+NewSuffix):
-		return "a stale " + NewSuffix + " is beside it"
+		return "a stale " + NewSuffix + " is next to it"
 	}
 	return modeDiffers(env.Host, parseOctal(now.Perm), now.Owner, now.Group, f.mode())
 }
@@ -159,7 +159,7 @@ func (File) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error 
 		return err
 	}
 	marks := env.Ledger.Wrote(File{Path: before.Path}.ID())
-	if err := dropBeside(env, before.Path+NewSuffix, marks); err != nil {
+	if err := dropNew(env, before.Path+NewSuffix, marks); err != nil {
 		return err
 	}
 	if env.Purge && before.Kind == absent { // an edit of a file that would not exist without us
@@ -170,10 +170,10 @@ func (File) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error 
 	return before.putBack(env, marks)
 }
 
-// dropBeside removes a version that we put beside an edited file, if it is still as we wrote it.
-func dropBeside(env *engine.Env, path string, marks []string) error {
-	beside, err := hashState(env, path)
-	if err != nil || beside.Kind != isFile || !slices.Contains(marks, beside.Hash) {
+// dropNew removes a version that we put next to an edited file, if it is still as we wrote it.
+func dropNew(env *engine.Env, path string, marks []string) error {
+	next, err := hashState(env, path)
+	if err != nil || next.Kind != isFile || !slices.Contains(marks, next.Hash) {
 		return err
 	}
 	return env.Host.Remove(path)

@@ -262,7 +262,7 @@ func (Firewall) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage) 
 	return open.change(ctx, env, "--remove-port=", "delete", "allow")
 }
 
-// stillOpen returns the part of the ports that nobody has closed again.
+// stillOpen returns the part of the ports that is still open.
 func (b firewallBefore) stillOpen(ctx context.Context, env *engine.Env) (firewallBefore, error) {
 	closed, err := closedPorts(ctx, env, b.Tool, union(b.Now, b.Boot))
 	b.Now = slices.DeleteFunc(slices.Clone(b.Now), func(p int) bool { return slices.Contains(closed.Now, p) })

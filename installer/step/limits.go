@@ -90,7 +90,7 @@ func (l Limits) Check(_ context.Context, env *engine.Env) (engine.Finding, error
 	return engine.Finding{Done: true}, nil
 }
 
-// conflicts lists the files beside ours with lines that set one of our limits for everybody.
+// conflicts lists the files next to ours with lines that set one of our limits for all users.
 func (l Limits) conflicts(env *engine.Env) ([]string, error) {
 	dir := path.Dir(l.Path)
 	entries, err := env.Host.ReadDir(dir)

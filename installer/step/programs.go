@@ -217,7 +217,7 @@ func dropCompiledBelow(env *engine.Env, dir string) error {
 		case !e.IsDir():
 		case e.Name() == pythonCache:
 			err = env.Host.RemoveAll(at)
-			if errors.Is(err, syscall.ENOTEMPTY) { // what came meanwhile is of a program that runs
+			if errors.Is(err, syscall.ENOTEMPTY) { // what has come is of a program that runs
 				err = nil
 			}
 		default:

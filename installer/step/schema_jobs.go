@@ -9,7 +9,7 @@ import (
 
 // FATE-Flow gives a row of t_machine_learning_model_info to every job that succeeded, but for uploads and predictions,
 // and to every version that was deployed. A job that trained nothing, as the toy job, has one, too; since 1.9 it is
-// told from the others by t_pipeline_component_meta, where it has no component but the pipeline itself.
+// distinct from the others by t_pipeline_component_meta, where it has no component but the pipeline itself.
 const (
 	countModels = "SELECT COUNT(DISTINCT i.f_model_id, i.f_model_version) FROM t_machine_learning_model_info i" +
 		" WHERE i.f_create_time > ?"

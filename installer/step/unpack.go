@@ -275,7 +275,7 @@ func (u Unpack) resume(env *engine.Env) error {
 	return dropAside(env, u.Target, "new", "gone")
 }
 
-// dropAside removes what was made beside target with a suffix. An unpacking that was cut off may have left its own
+// dropAside removes what was made next to target with a suffix. An unpacking that was cut off may have left its own
 // temporary names; they begin with the name it was given, but for dots.
 func dropAside(env *engine.Env, target string, suffixes ...string) error {
 	dir := path.Dir(target)
@@ -300,7 +300,7 @@ func dropAside(env *engine.Env, target string, suffixes ...string) error {
 	return nil
 }
 
-// stage makes the complete new tree beside the target.
+// stage makes the complete new tree next to the target.
 func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 	if err := u.extract(ctx, env, nil); err != nil {
 		return err

@@ -29,7 +29,7 @@ func (u Unpack) dropForeign(env *engine.Env, root string) error {
 }
 
 // carryEdits makes the new tree have the configuration files of the component that an operator edited, as they are now. The
-// version of the new component is put beside each that it has.
+// version of the new component is put next to each that it has.
 func (u Unpack) carryEdits(env *engine.Env) error {
 	edits, err := u.edits(env)
 	if err != nil {

@@ -147,7 +147,7 @@ func (l *looker) leadsToDirectory(at string, e fs.DirEntry) bool {
 	return err == nil && fi.IsDir()
 }
 
-// isNewVersion reports whether a file is the version of ours beside an edited one.
+// isNewVersion reports whether a file is the version of ours next to an edited one.
 func (l *looker) isNewVersion(at string) bool {
 	original, ok := strings.CutSuffix(at, NewSuffix)
 	_, known := l.inv[original]
@@ -207,7 +207,7 @@ func (l *looker) isHidden(name string) bool {
 }
 
 // Look tells what of the installed tree is not as the component brought it. It changes nothing. Without a list of what the
-// component brought, as before the first installation, nothing is told.
+// component brought, as before the first installation, nothing is reported.
 func (u Unpack) Look(env *engine.Env) (TreeState, error) {
 	inv, err := readInventory(env, u.Target)
 	if inv == nil || err != nil {

@@ -182,7 +182,7 @@ func sameContent(h *host.Host, a, b string) (bool, error) {
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// extract unpacks the component, or some entries of it, beside the target.
+// extract unpacks the component, or some entries of it, next to the target.
 func (u Unpack) extract(ctx context.Context, env *engine.Env, entries []string) error {
 	if env.Payload == nil {
 		return fmt.Errorf("cannot unpack %s: there is no payload", u.Component)

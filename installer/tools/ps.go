@@ -42,7 +42,7 @@ type procFS struct {
 	booted time.Time // the zero of Unix time when it is not known
 }
 
-// list writes a heading and one line for each process. Processes that end meanwhile are left out.
+// list writes a heading and one line for each process. Processes that end in between are left out.
 func (p procFS) list(out *bufio.Writer) error {
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {

@@ -19,7 +19,7 @@ func TestLock(t *testing.T) {
 		t.Errorf("second lock: %v, want ErrBusy", err)
 	}
 	// A holder that removes its file before it lets go must not leave the next one
-	// with a lock on a file that nobody else can find.
+	// with a lock on a file that no other process can find.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func TestAdversity(t *testing.T) {
 	b.run("host", "sh", "-c", "mkdir /data && mount -t tmpfs -o size=4g,mode=755 tmpfs /data")
 	var calm, database map[string]string
 	var used int // KiB
-	b.step("a second run is told to wait for the first", func(b bench) {
+	b.step("a second run has to wait for the first", func(b bench) {
 		b.write("host", "/root/two.sh", installerFile+` --role host --party 10000 >/root/first.log 2>&1 &
 until [ -e /data/projects/common/fate-installer/journal ] || ! kill -0 $!; do sleep 0.01; done
 for command in "--role host --party 10000" "uninstall --yes"; do

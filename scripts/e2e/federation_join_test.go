@@ -60,7 +60,7 @@ func TestPartiesJoinAndLeave(t *testing.T) {
 		}
 		if out, code, _ := b.try("guest", "fate-installer", "party", "test", "12345"); code != 3 ||
 			!strings.Contains(out, "12345") {
-			t.Errorf("a party that nobody is: exit status %d\n%s", code, out)
+			t.Errorf("a party that no side is: exit status %d\n%s", code, out)
 		}
 	})
 	t.Run("a route that leads nowhere, and back", func(t *testing.T) {

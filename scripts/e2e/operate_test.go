@@ -135,7 +135,7 @@ var nextAppliance = sync.OnceValues(func() (string, error) {
 	}
 	later := regexp.MustCompile(`(name: mariadb\n    version: \d+\.\d+\.)\d+`).ReplaceAll(lock, []byte("${1}99"))
 	later = regexp.MustCompile(`(name: eggroll\n    version: )\S+`).ReplaceAll(later, []byte("${1}2.5.4"))
-	nextLock := filepath.Join(dir, "next.lock.yaml") // beside the first: its sources are relative to it
+	nextLock := filepath.Join(dir, "next.lock.yaml") // next to the first: its sources are relative to it
 	if err := os.WriteFile(nextLock, later, 0o644); err != nil {
 		return "", err
 	}

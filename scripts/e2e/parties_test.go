@@ -21,7 +21,7 @@ func TestTwoParties(t *testing.T) {
 }
 
 // TestExchange connects three sides through an exchange: the host over TLS, the guest
-// by polling, so that nobody needs to be able to connect to it.
+// by polling, so that it need not accept connections.
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "host=192.168.0.1", "guest=192.168.1.1", "exchange=192.168.0.88")

@@ -179,7 +179,7 @@ func TestSupervisor(t *testing.T) {
 		b.run("host", "fate-installer", "svc", "start", "shop")
 		b.checkSamePIDs(before, b.checkReady("host", append([]string{"web", "shop"}, chained...)...))
 	})
-	b.step("an executable that is missing is told at once", func(b bench) {
+	b.step("an executable that is missing is reported at once", func(b bench) {
 		b.write("host", supervisorDir+"supervisord.d/lost.conf",
 			"[program:lost]\ncommand=/opt/lost/bin/lost\nautostart=false\nstartretries=20\n")
 		b.run("host", "fate-installer", "svc", "update")

@@ -59,7 +59,7 @@ func TestTablesAreThoseOfTheRelease(t *testing.T) {
 	}
 }
 
-// Nobody may take a stand-in for the real thing.
+// A stand-in must say that it is one.
 func TestEveryProgramIsLabelled(t *testing.T) {
 	for _, name := range []string{
 		"eggroll/java/standin/Log.java", "fateboard/java/standin/Board.java", "fateflow/python/fate_flow/log.py",

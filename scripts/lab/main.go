@@ -147,7 +147,7 @@ func newRun(name *string) *cobra.Command {
 func newNet(name *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "net COMMAND [ARG...]",
-		Short: "Run a command beside the hosts, in the lab's network",
+		Short: "Run a command outside the hosts, in the lab's network",
 		Long: `Run a command of this machine in the lab's network: the hosts are connected to the
 bridge br0 there, each with a cable called vb-HOST.
 

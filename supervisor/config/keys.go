@@ -88,7 +88,7 @@ var ignoredProgramKeys = map[string]string{
 	"stderr_events_enabled":   "programs write to their log files directly, there are no output events",
 	"stdout_syslog":           "programs write to their log files directly, not to syslog",
 	"stderr_syslog":           "programs write to their log files directly, not to syslog",
-	"serverurl":               "programs are not told the address of the supervisor",
+	"serverurl":               "programs do not get the address of the supervisor",
 }
 
 // misleadingProgramKeys are keys that AnsibleFATE's files carry although supervisor never knew them.

@@ -57,7 +57,7 @@ func (Password) String() string { return "[redacted]" }
 func (Password) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Load reads a configuration file and the files its [include] section names. A file that cannot be used gives
-// Problems; what is odd but harmless (a key nobody knows, say) comes back as warnings. The values of environ
+// Problems; what is odd but harmless (an unknown key, say) comes back as warnings. The values of environ
 // are known as %(ENV_NAME)s. Nothing on the machine but these files and the host name is looked at.
 //
 // The dialect is supervisor 4's, with the expressions and groups of ochinchina/supervisord's config package. Its

@@ -119,7 +119,7 @@ const (
 
 // NewProgram returns a program with the dialect's defaults. They are supervisor 4's with one exception: what a
 // program leaves behind in its process group is killed with it (killasgroup), because FATE's node manager forks
-// workers that nobody else would ever stop.
+// workers that nothing else would ever stop.
 func NewProgram(name string, command ...string) Program {
 	return Program{
 		Name: name, Group: name, Command: command,

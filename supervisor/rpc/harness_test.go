@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// runProgram says its name, waits for its gate if it has one, listens if it is told to, and then does nothing.
+// runProgram says its name, waits for its gate if it has one, listens if its arguments say so, and then does nothing.
 func runProgram(name string) {
 	fmt.Println("hello from", name)
 	if gate := os.Getenv("GATE"); gate != "" {

@@ -16,7 +16,7 @@ const (
 	maxConnections = 128 // in all
 	maxOfUser      = 32  // of one user other than root; of all TCP clients together
 	maxOfOthers    = 96  // of all users other than root
-	maxRefusals    = 16  // connections that only get told why they are refused
+	maxRefusals    = 16  // connections that only get the reason of their refusal
 )
 
 // slots counts the connections of all listeners by user.
@@ -154,7 +154,7 @@ func (l slotListener) Accept() (net.Conn, error) {
 type slotConn struct {
 	net.Conn
 	peer    peer
-	refused string // why it is only told so; "" when it has a slot
+	refused string // why it gets only this text; "" when it has a slot
 	slots   *slots
 	once    sync.Once
 }

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// testApp is who the service user is in these tests: nobody, whom every system has.
+// testApp is who the service user is in these tests: the user nobody, which every system has.
 const testApp = 65534
 
 // TestWhatAMemberMayDo calls every method as the service user of an installation. What may be done is what SECURITY.md
@@ -177,7 +177,7 @@ func (d *daemon) memory(key string) int {
 	return 0
 }
 
-// TestConnectionsPerUser: one user cannot keep root or another user from the daemon, and is told who has the
+// TestConnectionsPerUser: one user cannot keep root or another user from the daemon, and the refusal says who has the
 // connections.
 func TestConnectionsPerUser(t *testing.T) {
 	s := newSlots()

@@ -21,7 +21,7 @@ import (
 // peer is who is at the other end of a connection.
 type peer struct {
 	local  bool // on the unix socket
-	known  bool // the kernel has told who it is
+	known  bool // the kernel has said who it is
 	uid    int
 	pid    int
 	groups []int
@@ -133,7 +133,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // authorized checks HTTP basic credentials without telling by its time how close they were. An empty configured
-// name lets nobody in.
+// name lets no connection in.
 func authorized(r *http.Request, name, password string) bool {
 	gotName, gotPassword, ok := r.BasicAuth()
 	if !ok || name == "" {

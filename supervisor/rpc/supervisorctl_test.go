@@ -65,7 +65,7 @@ func TestSupervisorctl(t *testing.T) {
 	_ = d.cmd.Wait()
 }
 
-// followWith has the stock client follow a program's log until it shows a line that is written meanwhile.
+// followWith has the stock client follow a program's log until it shows a line that is written after it began.
 func (d *daemon) followWith(ctl, name string) {
 	d.t.Helper()
 	cmd := exec.CommandContext(testContext(d.t), ctl, "-c", d.conf, "tail", "-f", name)
@@ -81,7 +81,7 @@ func (d *daemon) followWith(ctl, name string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	const fresh = "a line that was written meanwhile"
+	const fresh = "a line that was written later"
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && !strings.Contains(lines.Text(), fresh) {
 		if !strings.HasPrefix(lines.Text(), "==> Press Ctrl-C to exit") {

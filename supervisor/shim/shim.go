@@ -77,14 +77,14 @@ func run() {
 	syscall.CloseOnExec(Report)
 	spec, ok := decode(readAll(Orders))
 	if !ok {
-		return // the daemon is gone; nobody listens
+		return // the daemon is gone; nothing listens
 	}
 	if err := spec.become(); err != nil {
 		send((&Outcome{Err: err}).Encode())
 	}
 }
 
-// send reports to the daemon. If that is gone, nobody misses the report.
+// send reports to the daemon. If that is gone, the report is not needed.
 func send(report []byte) { _, _ = syscall.Write(Report, report) }
 
 func readAll(fd int) []byte {

@@ -51,7 +51,7 @@ func become(t *testing.T, orders []byte) (output string, report []byte) {
 }
 
 // TestLimitBeyondTheMachine asks for more files than any process may have: not even root can raise a limit above
-// fs.nr_open. The program gets what there is, in peace; the daemon is told.
+// fs.nr_open. The program gets what there is, and the daemon learns of it.
 func TestLimitBeyondTheMachine(t *testing.T) {
 	text, err := os.ReadFile("/proc/sys/fs/nr_open")
 	if err != nil {

@@ -5,7 +5,7 @@
 // and the name of an entry in it. Every operation works on that pair and never follows a link at the name. What is
 // renamed or exchanged above the directory after that does not matter.
 //
-// A link on the way is followed only if nobody but a trusted user can have made it or moved it there: the link belongs
+// A link on the way is followed only if none but a trusted user can have made it or moved it there: the link belongs
 // to the trusted user, and so does every directory from the root to the one that holds it, none of which its group or
 // others may write. So a /data that an administrator has made a link to another disk works, and so does /var/run, but
 // no link below a directory of the service user is followed, not even one of root's, which that user may have moved or

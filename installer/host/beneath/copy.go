@@ -20,7 +20,7 @@ type CopyOptions struct {
 }
 
 // CopyTree copies a directory with permissions, owners, times and links to a place where nothing is. Until it is
-// complete nobody but this user can enter the copy. Sockets, pipes and devices are left out. After an error the copy is
+// complete no other user can enter the copy. Sockets, pipes and devices are left out. After an error the copy is
 // not complete.
 func (p *Place) CopyTree(to *Place, o CopyOptions) error {
 	c := copier{CopyOptions: o}

@@ -67,7 +67,7 @@ func (p *Place) Open(flag int, perm fs.FileMode) (*os.File, error) {
 	truncate := flag & unix.O_TRUNC
 	fd, err := openat(p.fd(), p.name, flag&^truncate|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, uint32(perm.Perm()))
 	switch {
-	case err == unix.ENXIO: // a socket, or a pipe that nobody reads
+	case err == unix.ENXIO: // a socket, or a pipe without a reader
 		return nil, p.fail("open", ErrNotFile)
 	case err != nil:
 		return nil, p.fail("open", err)
@@ -305,7 +305,7 @@ func readlinkat(dir int, name string) (string, error) {
 	}
 }
 
-// OwnDir reports whether the directory the place is in belongs to this process's user and nobody else may write it:
+// OwnDir reports whether the directory the place is in belongs to this process's user and no other user may write it:
 // what is in it, only this user has put there.
 func (p *Place) OwnDir() bool {
 	var st unix.Stat_t

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inMountNamespace runs a test on a thread whose mounts nobody else sees. The thread is not used again.
+// inMountNamespace runs a test on a thread with mounts of its own. The thread is not used again.
 func inMountNamespace(t *testing.T, test func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {

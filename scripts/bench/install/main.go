@@ -1,6 +1,6 @@
 // Command install measures an installation of a whole party on a lab host, and prints a table in Markdown:
 //
-//   - the run that changes nothing, beside the first run;
+//   - the run that changes nothing, compared with the first run;
 //   - what the installer adds to the time in which the database is initialised and the programs start, as far as these
 //     make the run as long as it is;
 //   - the memory that the installer needs.

@@ -1,4 +1,4 @@
-// Command payload measures appliance files beside the tools an operator would otherwise unpack software with, in one
+// Command payload compares appliance files with the tools an operator would otherwise unpack software with, in one
 // run and on the same tree, and prints tables in Markdown. Times of different machines, and of different runs, cannot
 // be compared; ratios within one run can.
 //

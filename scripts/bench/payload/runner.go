@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// subject is a command that is measured beside others.
+// subject is a command that is compared with others.
 type subject struct {
 	name    string
 	archive string // that it reads; without it the subject is left out

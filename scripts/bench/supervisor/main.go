@@ -1,4 +1,4 @@
-// Command supervisor measures the supervisor beside Debian's supervisor and ochinchina/supervisord, in one run and with
+// Command supervisor compares the supervisor with Debian's supervisor and ochinchina/supervisord, in one run and with
 // the same programs, and prints a table in Markdown. Times of different machines cannot be compared; ratios can.
 //
 //	go run ./scripts/bench/supervisor -fate bin/fate-installer -ochinchina /path/to/supervisord

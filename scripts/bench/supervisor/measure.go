@@ -190,7 +190,7 @@ func measureSmall(ctx context.Context, s subject, idle time.Duration) ([]string,
 	}, nil
 }
 
-// freeAddrs finds local addresses nobody listens on.
+// freeAddrs finds local addresses on which nothing listens.
 func freeAddrs(n int) ([]string, error) {
 	var addrs []string
 	for range n {

@@ -54,7 +54,7 @@ type keeper struct {
 	detach   func()
 }
 
-// keep runs a lab until it is told to stop, its caller ends or it is killed.
+// keep runs a lab until it is stopped, its caller ends or it is killed.
 func keep(dir string) int {
 	for fd := fdLifeline; fd <= fdBase; fd++ {
 		unix.CloseOnExec(fd)

@@ -20,7 +20,7 @@ func processes() []process {
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // it has ended
 		}
 		// The name in parentheses may hold anything; state and parent follow it.
 		f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))

@@ -139,7 +139,7 @@ func (l *Lab) Output(ctx context.Context, host string, args ...string) (string, 
 	return out.String(), err
 }
 
-// NetCommand returns a command that will run beside the hosts, in the lab's own
+// NetCommand returns a command that will run outside the hosts, in the lab's own
 // network: tcpdump on br0, tc or ip on a host's cable, which is called vb-HOST.
 func (l *Lab) NetCommand(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	if len(args) == 0 {

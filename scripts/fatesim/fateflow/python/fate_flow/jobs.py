@@ -123,7 +123,7 @@ def components(work, role):
 
 
 def upload(body):
-    """Fills a table. It is a job, too, of nobody but this flow."""
+    """Fills a table. It is a job, too, of this flow alone."""
     try:
         rows = tables.read_file(body)
         job_id = new_id()

@@ -14,7 +14,7 @@ import standin.Log;
 import standin.Wire;
 
 /**
- * The exchange's side of polling: parties that nobody can connect to keep a stream open to us, through which they are
+ * The exchange's side of polling: parties that accept no connections keep a stream open to us, through which they are
  * given their messages and answer them. A frame has a number, a kind and a payload.
  */
 final class PollingServer {

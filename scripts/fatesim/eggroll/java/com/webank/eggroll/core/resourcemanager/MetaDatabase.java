@@ -131,7 +131,7 @@ final class MetaDatabase {
 
   synchronized void startedProcessor(long id, int pid, String endpoint) throws SQLException {
     update("UPDATE session_processor SET status = 'RUNNING', pid = ?, command_endpoint = ? WHERE processor_id = ?"
-        + " AND status = 'NEW'", pid, endpoint, id); // its session may have been ended meanwhile
+        + " AND status = 'NEW'", pid, endpoint, id); // its session may have ended in between
   }
 
   synchronized void setProcessor(long id, String status) throws SQLException {
