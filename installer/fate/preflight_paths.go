@@ -150,11 +150,13 @@ func (p *preflight) writable() {
 	}
 }
 
+// prepares reports whether install makes a preparation whose ID begins with a prefix.
+func (p *preflight) prepares(prefix string) bool {
+	return slices.ContainsFunc(p.prepared, func(x Preparation) bool { return strings.HasPrefix(x.ID(), prefix) })
+}
+
 // writesTo reports whether install writes to a file or directory.
 func (p *preflight) writesTo(file string, fact host.PathFact) bool {
-	prepares := func(prefix string) bool {
-		return slices.ContainsFunc(p.prepared, func(x Preparation) bool { return strings.HasPrefix(x.ID(), prefix) })
-	}
 	user, hasUser := p.f.User(p.s.User)
 	switch file {
 	case systemdUnits, systemdUnits + "/multi-user.target.wants":
@@ -164,19 +166,19 @@ func (p *preflight) writesTo(file string, fact host.PathFact) bool {
 	case "/etc/init":
 		return fact.Exists && p.f.Boot == host.BootUpstart
 	case host.LimitsDir:
-		return prepares("limits")
+		return p.prepares("limits")
 	case "/etc/sysctl.d":
-		return prepares("sysctl:")
+		return p.prepares("sysctl:")
 	case "/etc/sudoers.d":
-		return fact.Exists && prepares("sudoers")
+		return fact.Exists && p.prepares("sudoers")
 	case "/etc/hosts":
-		return fact.Exists && prepares("hosts:")
+		return fact.Exists && p.prepares("hosts:")
 	case "/etc/hostname":
-		return fact.Exists && prepares("hostname")
+		return fact.Exists && p.prepares("hostname")
 	case "/etc/fstab":
-		return fact.Exists && prepares("swap")
+		return fact.Exists && p.prepares("swap")
 	case "/etc/selinux/config":
-		return fact.Exists && prepares("selinux") && p.f.SELinux == "enforcing"
+		return fact.Exists && p.prepares("selinux") && p.f.SELinux == "enforcing"
 	case "/etc/passwd", "/etc/shadow", "/etc/subuid", "/etc/subgid":
 		return fact.Exists && !hasUser
 	case "/etc/group", "/etc/gshadow":

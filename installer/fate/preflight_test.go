@@ -248,13 +248,8 @@ func TestPreflight(t *testing.T) {
 		"program files hidden": {func(f *host.Facts) {
 			f.Unknown["path /data/projects/common/supervisord/supervisord.d/fate-mysql.conf"] = "permission denied"
 		}, in, "supervisor-conf", StatusSkipped, "not looked at: permission denied"},
-		"links hidden":     {func(f *host.Facts) { f.Unknown["path /data/projects"] = "permission denied" }, in, "links", StatusSkipped, "not looked at: permission denied"},
-		"groups not known": {func(f *host.Facts) { f.Unknown["groups"] = "permission denied" }, in, "user", StatusSkipped, "permission denied"},
-		"few tasks": {func(f *host.Facts) {
-			f.Rooted, f.Tasks = false, host.Tasks{Limit: 110, Used: 30, Group: "/sys/fs/cgroup"}
-		}, in, "tasks", StatusRefused, "110 by pids.max of /sys/fs/cgroup, 30 in use"},
-		"some tasks":          {func(f *host.Facts) { f.Rooted, f.Tasks = false, host.Tasks{Limit: 512} }, in, "tasks", StatusWarning, "512 by pids.max"},
-		"tasks not limited":   {func(f *host.Facts) { f.Rooted = false; delete(f.Unknown, "tasks") }, in, "tasks", StatusOK, "no group limits them"},
+		"links hidden":        {func(f *host.Facts) { f.Unknown["path /data/projects"] = "permission denied" }, in, "links", StatusSkipped, "not looked at: permission denied"},
+		"groups not known":    {func(f *host.Facts) { f.Unknown["groups"] = "permission denied" }, in, "user", StatusSkipped, "permission denied"},
 		"reserve gone":        {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Free = 2600 << 20 }) }, installed, "reserve:/", StatusRefused, "MiB free when all is installed"},
 		"small disk":          {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.Size, p.Free = 40<<30, 30<<30 }) }, in, "disk-data", StatusWarning, "30.0 GiB"},
 		"no inodes":           {func(f *host.Facts) { eachPath(f, func(p *host.PathFact) { p.InodesFree = 1000 }) }, in, "inodes:/", StatusRefused, "1000 free"},

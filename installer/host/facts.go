@@ -3,24 +3,27 @@ package host
 import (
 	"context"
 	"net/netip"
+
+	"fate-installer/installer/host/tasks"
 )
 
 // Facts is what is known about a machine before anything is done to it. It is plain data: the checks that judge it are
 // pure, and a test writes the machine it wants. A fact that could not be learned is its zero value and named, with the
 // reason, in Unknown; a zero is no measurement without looking there.
 type Facts struct {
-	OS         OSRelease         `json:"os"`
-	Kernel     string            `json:"kernel"`    // release, as uname -r prints it
-	Arch       string            `json:"arch"`      // GOARCH's name: amd64, arm64
-	Glibc      string            `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
-	Init       string            `json:"init"`      // systemd, or the name of process 1
-	Boot       Boot              `json:"boot"`      // what starts programs at boot
-	Container  string            `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
-	UID        int               `json:"uid"`       // of this process
-	Hostname   Hostname          `json:"hostname"`
-	CPU        CPU               `json:"cpu"`
-	Memory     Memory            `json:"memory"`
-	Tasks      Tasks             `json:"tasks,omitzero"`       // what control groups grant
+	OS        OSRelease `json:"os"`
+	Kernel    string    `json:"kernel"`    // release, as uname -r prints it
+	Arch      string    `json:"arch"`      // GOARCH's name: amd64, arm64
+	Glibc     string    `json:"glibc"`     // version of the C library, such as 2.17; empty on musl
+	Init      string    `json:"init"`      // systemd, or the name of process 1
+	Boot      Boot      `json:"boot"`      // what starts programs at boot
+	Container string    `json:"container"` // docker, lxc, systemd-nspawn; empty on a machine of its own
+	UID       int       `json:"uid"`       // of this process
+	Hostname  Hostname  `json:"hostname"`
+	CPU       CPU       `json:"cpu"`
+	Memory    Memory    `json:"memory"`
+	// limits on processes and threads, of control groups and the machine
+	Tasks      []tasks.Limit     `json:"tasks,omitempty"`
 	Limits     []Limit           `json:"limits"`               // of this process
 	Unraisable map[string]string `json:"unraisable,omitempty"` // limit -> why this process may not raise it
 	Paths      []PathFact        `json:"paths"`                // one for each path asked for, in that order

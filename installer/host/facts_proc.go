@@ -17,6 +17,7 @@ type Process struct {
 	Args []string `json:"-"`    // not printed: other software has passwords there
 
 	Files uint64 `json:"files,omitempty"` // its limit on open files; 0: not known
+	Tasks uint64 `json:"tasks,omitempty"` // its limit on processes and threads of its user; 0: not known
 
 	// Contained says that it runs in a container on this machine, that is, in another PID namespace: its paths are not
 	// paths of this machine.
@@ -86,6 +87,9 @@ func (g *gatherer) process(name string) (Process, bool) {
 	for line := range strings.Lines(g.line(path.Join(dir, "limits"))) {
 		if value, ok := strings.CutPrefix(line, "Max open files"); ok && len(strings.Fields(value)) > 0 {
 			p.Files = limitValue(strings.Fields(value)[0])
+		}
+		if value, ok := strings.CutPrefix(line, "Max processes"); ok && len(strings.Fields(value)) > 0 {
+			p.Tasks = limitValue(strings.Fields(value)[0])
 		}
 	}
 	status, err := g.h.ReadFile(path.Join(dir, "status"))
