@@ -39,7 +39,7 @@ type BuildOptions struct {
 	Report     Progress            // may be nil
 }
 
-// BuildResult is what a build made.
+// BuildResult describes the files that a build made.
 type BuildResult struct {
 	Manifest *payload.Manifest
 	Size     int64    // of the appliance, all parts together

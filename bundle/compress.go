@@ -114,7 +114,7 @@ func xzWindow(head []byte) int64 {
 	return 0
 }
 
-// content is what a source's bytes turn out to be.
+// content is the kind of a source's bytes.
 type content struct {
 	format   Format
 	archived io.ReadCloser // the bytes, decompressed when the format is tar

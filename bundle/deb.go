@@ -14,7 +14,7 @@ import (
 // maxControl bounds the control file of a .deb; real ones have a few kB.
 const maxControl = 1 << 20
 
-// debInfo is what the control file of a Debian package says of it.
+// debInfo has the fields of a Debian package's control file.
 type debInfo struct {
 	Package, Version, Architecture, Maintainer string
 }

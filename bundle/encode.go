@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// plainScalar is what YAML reads as the string it is without quotes, in a block and in a flow. Numbers need none
+// plainScalar matches strings that YAML reads unchanged without quotes, in a block and in a flow. Numbers need none
 // either: the lock is read by spelling.
 var plainScalar = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+@~=-]*( [A-Za-z0-9_./+@~=-]+)*$`)
 

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// kind is what an entry is.
+// kind is the type of an entry.
 type kind uint8
 
 const (

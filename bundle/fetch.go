@@ -35,7 +35,7 @@ type Downloader struct {
 	Stall time.Duration
 }
 
-// UserAgent is what servers see. Some refuse Go's default.
+// UserAgent is sent to servers. Some refuse Go's default.
 const userAgent = "fate-installer"
 
 // FetchError says why a file could not be had from any of its mirrors.
@@ -278,7 +278,7 @@ func (t *transfer) begin(res *http.Response) (whole bool, err error) {
 	return false, nil
 }
 
-// validator is what proves to the server that we hold the beginning of the same file (RFC 9110, 13.1.5): a strong ETag
+// validator proves to the server that we hold the beginning of the same file (RFC 9110, 13.1.5): a strong ETag
 // or the date.
 func validator(h http.Header) string {
 	if tag := h.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {

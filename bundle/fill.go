@@ -26,7 +26,7 @@ type FillOptions struct {
 	Report Progress // may be nil
 }
 
-// FillResult is what Fill found out.
+// FillResult has the digests and sizes that Fill measured.
 type FillResult struct {
 	Lock   *Lock
 	Filled []Filled // sources whose digest or size was written

@@ -35,7 +35,7 @@ type Added struct {
 	Path      string
 }
 
-// ImportResult is what Import made of the package.
+// ImportResult describes the lock file that Import made of the package.
 type ImportResult struct {
 	Lock *Lock
 	// Missing lists what a party needs that neither the package nor Added has, each with the components that satisfy

@@ -184,7 +184,7 @@ func (s *Source) String() string {
 	return name
 }
 
-// platform is what the component's programs run on.
+// platform has the system and architecture of the component's programs.
 func (c *Component) platform(r payload.Release) string {
 	if c.Platform == "" {
 		return r.Platform

@@ -23,7 +23,7 @@ func (f *filters) selects(p string) bool {
 	return !anyMatch(f.exclude, p)
 }
 
-// mapping is what a source's keys do to its paths and modes.
+// mapping applies a source's keys to its paths and modes.
 type mapping struct {
 	*filters
 	source  *Source

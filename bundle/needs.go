@@ -10,7 +10,7 @@ import (
 	"fate-installer/payload/dynlink"
 )
 
-// linking is what the dynamic loader makes of a component.
+// linking is the result of the dynamic loader's rules for a component.
 type linking struct {
 	*elfTree
 	hostLibraries []string

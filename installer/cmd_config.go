@@ -105,7 +105,7 @@ EXIT STATUS
 	return cmd
 }
 
-// wanted is what the command line and the stored site ask for, before it is known which host is meant.
+// wanted combines the command line and the stored site, before it is known which host is meant.
 type wanted struct {
 	g       *globals
 	site    site
@@ -173,7 +173,7 @@ type configShowOutput struct {
 	Host   *configuredHost `json:"host,omitempty"` // what this host is; absent when it is none of the cluster
 }
 
-// configuredHost is what the cluster files say of this host.
+// configuredHost has the cluster files' values for this host.
 type configuredHost struct {
 	Role    fate.Role     `json:"role"`    // host, guest or exchange
 	Party   int           `json:"party"`   // party ID; 0 for an exchange without one

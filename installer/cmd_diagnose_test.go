@@ -49,7 +49,7 @@ func untar(t *testing.T, file string) map[string]string {
 	}
 }
 
-// printedSettings is what eggroll 2.5 prints when it starts: each setting of its file as Java's Properties read it.
+// printedSettings has the lines that eggroll 2.5 prints when it starts: each setting of its file as Java's Properties read it.
 func printedSettings(t *testing.T, root string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, "data/projects/fate/eggroll/conf/eggroll.properties"))

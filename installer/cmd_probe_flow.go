@@ -66,7 +66,7 @@ EXIT STATUS
 	return cmd
 }
 
-// serviceConf is what the probe reads of FATE-Flow's configuration: it runs as the service user, who can read nothing
+// serviceConf is the part of FATE-Flow's configuration that the probe reads: it runs as the service user, who can read nothing
 // else of the installation.
 type serviceConf struct {
 	UseRegistry bool `yaml:"use_registry"`

@@ -127,7 +127,7 @@ func (c *serviceConf) askDatabase(ctx context.Context) error {
 	return nil
 }
 
-// workerState is what the checks for a free worker have seen.
+// workerState has the results of the checks for a free worker.
 type workerState struct {
 	Boot     string    `json:"boot"`
 	Checked  time.Time `json:"checked"`

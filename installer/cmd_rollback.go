@@ -148,7 +148,7 @@ func (d *deployment) wayBack() (*slot, error) {
 	return s, err
 }
 
-// openSlot is openDeployment for a slot: what it has is what is wanted.
+// openSlot is openDeployment for a slot: the desired state is that of the slot.
 func openSlot(ctx context.Context, g *globals) (*deployment, error) {
 	h, err := g.openHost()
 	if err != nil {

@@ -101,7 +101,7 @@ func (d *deployment) resolve(ctx context.Context) error {
 	return err
 }
 
-// specOf is what a site, the one that is wanted or the one that is installed, means on this host.
+// specOf resolves a site, the desired or the installed one, on this host.
 func (d *deployment) specOf(s *site) (*fate.Spec, error) {
 	if d.secrets.records == nil { // once: what is drawn must not differ between the Specs of a run
 		secrets, err := loadSecrets(d.host, d.layout())

@@ -63,7 +63,7 @@ func deriveState(h *host.Host, l fate.Layout) (state.State, error) {
 	return state.Derive(traces), nil
 }
 
-// release is what the site has of the named components; nil means all.
+// release returns the site's versions of the named components; nil means all.
 func (s *site) release(names []string) state.Release {
 	out := state.Release{FATE: s.Env["FATE"], Components: map[string]state.Component{}}
 	add := func(name string) {

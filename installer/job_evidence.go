@@ -16,7 +16,7 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// stateEvidence is what FATE-Flow's records say of a job, in sentences that the table of causes knows.
+// stateEvidence describes FATE-Flow's records of a job in sentences that the table of causes knows.
 func (x *jobInspector) stateEvidence(ctx context.Context, r *jobReport, jobs []flow.Job, tasks []flow.Task,
 	now time.Time) []cause.Evidence {
 	var out []cause.Evidence
@@ -101,7 +101,7 @@ func (x *jobInspector) taskEvidence(tasks []flow.Task) []cause.Evidence {
 	return out
 }
 
-// hostEvidence is what is wrong with this host now. It says something about a job only while the job runs, and
+// hostEvidence lists the present faults of this host. It says something about a job only while the job runs, and
 // shortly after.
 func (x *jobInspector) hostEvidence(ctx context.Context, r *jobReport, now time.Time) []cause.Evidence {
 	const lately = 15 * time.Minute
@@ -208,7 +208,7 @@ func (x *jobInspector) toolEvidence() []cause.Evidence {
 	return out
 }
 
-// kernelEvidence is what the kernel ended for want of memory while the job ran.
+// kernelEvidence lists the processes that the kernel killed for lack of memory while the job ran.
 func (x *jobInspector) kernelEvidence(r *jobReport) []cause.Evidence {
 	if !x.host.Live() || r.Submitted.IsZero() {
 		return nil

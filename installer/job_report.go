@@ -15,7 +15,7 @@ import (
 	"fate-installer/installer/flow"
 )
 
-// jobReport is what is known of a job on this host, and why it failed. It is the JSON document of job why.
+// jobReport describes a job on this host, and why it failed. It is the JSON document of job why.
 type jobReport struct {
 	Job       string     `json:"job"`                // its ID
 	Status    string     `json:"status"`             // as FATE-Flow writes it: waiting, running, success, failed, ...

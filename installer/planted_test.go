@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// plants are what the service user can put in the place of a file, by their names.
+// plants are the entries that the service user can put in the place of a file, by their names.
 var plants = map[string]func(path string) error{
 	"pipe": func(path string) error { return syscall.Mkfifo(path, 0o666) },
 	"socket": func(path string) error {

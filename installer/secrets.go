@@ -152,7 +152,7 @@ type secretsLeft struct {
 	Secrets []string `json:"secrets"` // names of the secrets
 }
 
-// warnSecretsElsewhere is what an install that changed passwords has to say about the other hosts. A first install has
+// warnSecretsElsewhere warns, after an install that changed passwords, of the other hosts. A first install has
 // replaced nothing.
 func (d *deployment) warnSecretsElsewhere(replaced []string) []string {
 	var out []string

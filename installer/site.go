@@ -14,7 +14,7 @@ import (
 	"fate-installer/payload"
 )
 
-// site is what an installation remembers of how it was asked for, so that later commands on the host need no flags and
+// site is the stored request for an installation, so that later commands on the host need no flags and
 // a re-run can tell whether it is asked for the same. It may hold passwords of the cluster file: 0600, root only.
 type site struct {
 	Schema int    `json:"schema"`
@@ -34,7 +34,7 @@ type site struct {
 	Trust      *trust                   `json:"trust,omitempty"`   // who must have signed an appliance
 }
 
-// siteComponent is what a host without the appliance file has to know of a component: enough to check and to configure
+// siteComponent has the facts about a component that a host without the appliance file needs: enough to check and to configure
 // it, not enough to unpack it again.
 type siteComponent struct {
 	Version     string   `json:"version"`
@@ -91,7 +91,7 @@ func (s *site) encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// request is what the flags, the cluster files and the stored site ask for, before it is held against the host.
+// request combines the flags, the cluster files and the stored site, before it is held against the host.
 type request struct {
 	site   site
 	stored *site // what is installed, or nil

@@ -11,7 +11,7 @@ import (
 	"fate-installer/installer/problem"
 )
 
-// installOf is what cluster files say about the installation itself. It is blank when there are none, and for files
+// installOf returns the cluster files' settings for the installation itself. It is blank when there are none, and for files
 // with mistakes, which are reported when the files are used.
 func installOf(sources []siteSource) fate.Install {
 	if len(sources) == 0 {

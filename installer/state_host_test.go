@@ -136,7 +136,7 @@ func (s *scope) end() {
 	}
 }
 
-// program is what an operator runs: the installed program, or that of an appliance when there is none.
+// program is the program that an operator runs: the installed one, or that of an appliance when there is none.
 func (w *modelHost) program() string {
 	data, err := os.ReadFile(filepath.Join(w.root, "usr/local/bin/fate-installer"))
 	if err != nil {
@@ -211,7 +211,7 @@ func (w *modelHost) tearJournal(bytesLost int) {
 	}
 }
 
-// volatile is what differs from run to run: times, and IDs of slots, which are times. It begins with two digits, so that a
+// volatile matches text that differs from run to run: times, and IDs of slots, which are times. It begins with two digits, so that a
 // search passes over most bytes at once.
 var volatile = regexp.MustCompile(`20\d{6}T\d{6}\.\d{3}Z|20\d{2}-\d{2}-\d{2}T[0-9:.]+Z`)
 

@@ -19,7 +19,7 @@ const (
 	historyVariable   = "FATE_TEST_HISTORY"   // one history, as a failed test prints it
 )
 
-// installation is what a host has, for the model: the version that is installed, the one that rollback brings back, the one
+// installation is the state of a host, for the model: the version that is installed, the one that rollback brings back, the one
 // that last used the data that an uninstall has kept, and the appliance that the installed program is from.
 type installation struct{ version, back, data, program string }
 

@@ -59,7 +59,7 @@ func (o trustOptions) trusted(kept *trust) (trust, error) {
 	return trust{}, nil
 }
 
-// revisionOf is what an installation must accept from a key: revisions of different makers cannot be compared.
+// revisionOf returns the revision that an installation must accept from a key: revisions of different makers cannot be compared.
 func (t *trust) revisionOf(key string) trust {
 	if t != nil && t.Key == key {
 		return *t

@@ -12,7 +12,7 @@ import (
 	"fate-installer/payload/count"
 )
 
-// foreseenReport is what an uninstall would do. It is the JSON document of uninstall --dry-run.
+// foreseenReport lists the changes that an uninstall would make. It is the JSON document of uninstall --dry-run.
 type foreseenReport struct {
 	Steps []engine.UndoOutcome `json:"steps"`           // what would become of each step, in the order of the undo
 	Trees []treeReport         `json:"component_trees"` // what no component brought, by component

@@ -17,7 +17,7 @@ import (
 	"fate-installer/supervisor"
 )
 
-// onDisk is what the ID of something begins with that was found on the disk and that no journal names.
+// onDisk begins the ID of an item that was found on the disk and that no journal names.
 const onDisk = "disk:"
 
 // remainsOnDisk looks for what an installation leaves, also when its journal is gone. A directory counts when there is

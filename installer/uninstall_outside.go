@@ -2,7 +2,7 @@ package main
 
 import "fate-installer/installer/host"
 
-// outsideLeft is what an uninstall leaves on a database server that is not ours.
+// outsideLeft lists what an uninstall leaves on a database server that is not ours.
 type outsideLeft struct {
 	Server     string   `json:"server"`     // the address of the server
 	Statements []string `json:"statements"` // that remove it

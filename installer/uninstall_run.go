@@ -44,7 +44,7 @@ func madeBy(before json.RawMessage) []string {
 	return b.Made
 }
 
-// runFiles are what a supervisor writes into its run directory.
+// runFiles are the files that a supervisor writes into its run directory.
 var runFiles = []string{"supervisord.lock", "supervisord.pid", "supervisor.sock", "state"}
 
 // clearRun removes what a supervisor that is gone left in its run directory after the step that made the directory was

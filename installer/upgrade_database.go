@@ -180,7 +180,7 @@ func (d *deployment) sweepCopies() error {
 	return nil
 }
 
-// copyReserve is what has to be left beyond the copy, in bytes, for the programs that go on writing.
+// copyReserve is the space that must stay free beyond the copy, in bytes, for the programs that go on writing.
 const copyReserve = 256 << 20
 
 func byteSize(n uint64) string {
@@ -297,7 +297,7 @@ func (r *replacement) compareTables(ctx context.Context) error {
 	return nil
 }
 
-// loss is what a rollback of the database takes away.
+// loss lists the rows that a rollback of the database removes.
 type loss struct {
 	Since  string   `json:"since"`
 	Jobs   []string `json:"jobs"`

@@ -144,7 +144,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// checkGroups is what cobra checks of flags that belong together, with an exit code.
+// checkGroups does cobra's checks of flags that belong together, with an exit code.
 func checkGroups(cmd *cobra.Command) error {
 	if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
 		return usageError(cmd, err)

@@ -33,7 +33,7 @@ const (
 )
 
 // commentPrefix starts the archive comment, which ends with the sha256 of manifest.json. It marks an appliance, names
-// its format, and is what protects the manifest of an appliance that is not signed.
+// its format, and protects the manifest of an appliance that is not signed.
 const commentPrefix = "fate-installer payload "
 
 func archiveComment(schema int, manifestSHA256 string) string {
@@ -62,7 +62,7 @@ func place(base int64, members []member) int64 {
 	return base
 }
 
-// localHeader is what stands before the data of m.
+// localHeader is the header before the data of m.
 func (m member) localHeader() []byte {
 	b := make([]byte, 0, zipLocalLen+len(m.name))
 	le := binary.LittleEndian
@@ -115,7 +115,7 @@ func directory(start int64, members []member, comment string) []byte {
 		start: start, comment: comment})...)
 }
 
-// trailer is what the three end records say.
+// trailer has the values of the three end records.
 type trailer struct {
 	count   uint64 // members
 	size    int64  // of the central directory

@@ -39,7 +39,7 @@ type destination struct {
 	unmet []string        // files that hard links among only lead to, and that are not among only
 }
 
-// dirState is what the entry of a directory says.
+// dirState is the entry of a directory.
 type dirState struct {
 	mode  uint32
 	mtime int64

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// kind is what an entry of the tar stream is, by the type flags of tar.
+// kind is the type of an entry of the tar stream, by the type flags of tar.
 type kind byte
 
 const (

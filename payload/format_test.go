@@ -171,7 +171,7 @@ func FuzzOpen(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What opens is what was written: everything but the content of the frames has been compared.
+		// A file that opens has what was written: everything but the content of the frames has been compared.
 		if _, err := p.Verify(context.Background(), VerifyOptions{Workers: 1}); err == nil && !bytes.Equal(b, whole) {
 			t.Fatal("another file was accepted")
 		}

@@ -70,7 +70,7 @@ type Component struct {
 	// LibraryPath lists directories inside the tree that its programs need on LD_LIBRARY_PATH.
 	LibraryPath []string `json:"library_path,omitempty"`
 	Origins     []Origin `json:"origins,omitempty"`
-	// Needs is what the programs inside take from the machine; nil if that was not looked at.
+	// Needs lists what the programs inside use of the machine; nil if that was not looked at.
 	Needs *Needs `json:"needs,omitempty"`
 
 	// What follows is computed by the Writer.
@@ -88,7 +88,7 @@ type Component struct {
 	Frames  []Frame `json:"frames"`
 }
 
-// Needs is what ELF programs and libraries take from the machine they run on, so that it can be checked before anything
+// Needs lists what ELF programs and libraries use of the machine they run on, so that it can be checked before anything
 // is unpacked. Names are those of DT_NEEDED, sorted, without those of glibc and without what the dynamic loader finds
 // in the component itself by DT_RPATH, DT_RUNPATH and LibraryPath.
 type Needs struct {

@@ -11,7 +11,7 @@ import (
 	"sort"
 )
 
-// maxParts is what three digits can number.
+// maxParts is the highest number of three digits.
 const maxParts = 999
 
 var partSuffix = regexp.MustCompile(`^(.+)\.part[0-9]{3}$`)

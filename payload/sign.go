@@ -17,7 +17,7 @@ func sign(key PrivateKey, m *Manifest, text []byte) []byte {
 	return minisign.SignWithComments(key, text, trusted, "minisign signature of "+ManifestName)
 }
 
-// Signature is what an appliance's signature says about itself; it proves nothing until it is checked.
+// Signature has the fields of an appliance's signature; it proves nothing until it is checked.
 type Signature struct {
 	KeyID   string
 	Comment string

@@ -18,7 +18,7 @@ type spreadFile struct {
 	pieces  []filePiece
 }
 
-// spreadMode is what such a file is created with: its own mode may not be known yet.
+// spreadMode is the mode with which such a file is created: its own mode may not be known yet.
 const spreadMode = 0o600
 
 type filePiece struct{ offset, size int64 }

@@ -21,7 +21,7 @@ type VerifyOptions struct {
 	Progress  func(done, total int64) // bytes of the file; called by one goroutine at a time
 }
 
-// Report is what Verify found in an appliance that is whole.
+// Report is Verify's result for an appliance that is whole.
 type Report struct {
 	Size       int64  // bytes of the file, every one of them checked
 	Digest     string // sha256 of the manifest

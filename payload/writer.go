@@ -30,7 +30,7 @@ type WriterOptions struct {
 
 // Compressor makes frames better than the built-in encoders do: a tool of the build host, as xz is one.
 type Compressor struct {
-	// Name is recorded in the manifest: program, version and options, which is what the bytes depend on.
+	// Name is recorded in the manifest: program, version and options, on which the bytes depend.
 	Name string
 	// Compress gives one zstd frame with a window of at most 16 MiB, or one xz stream with a dictionary of at most 8
 	// MiB and without the block sizes that threads need (xz -6 -T1). What it gives is unpacked and compared. It is

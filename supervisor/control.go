@@ -82,7 +82,7 @@ func (sup *Supervisor) StartServing(ctx context.Context, names []string) error {
 	return sup.bring(ctx, names, untilServing)
 }
 
-// goal is what a call that starts programs waits for.
+// goal is the condition that a call that starts programs waits for.
 type goal int
 
 const (

@@ -18,7 +18,7 @@ import (
 	"fate-installer/supervisor/config"
 )
 
-// DaemonOptions are what Run needs besides the configuration file.
+// DaemonOptions are the inputs of Run besides the configuration file.
 type DaemonOptions struct {
 	Config string // main configuration file
 	Stderr io.Writer
@@ -202,14 +202,14 @@ func (d *Daemon) reload(ctx context.Context) {
 	d.notify.send("READY=1")
 }
 
-// monotonicNow is what Type=notify-reload wants to hear along with RELOADING.
+// monotonicNow is the value that Type=notify-reload requires with RELOADING.
 func monotonicNow() string {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	return "MONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/1000, 10)
 }
 
-// Supervisor is what the daemon supervises with. It changes when the daemon begins again; do not keep it.
+// Supervisor is the daemon's supervisor. It changes when the daemon begins again; do not keep it.
 func (d *Daemon) Supervisor() *Supervisor { return d.sup }
 
 // Config is the configuration the daemon was started with.

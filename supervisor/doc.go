@@ -5,7 +5,7 @@
 // # A program's life
 //
 // Each program is a service with one lock. An event is a method that takes the lock, looks at the state and acts; the
-// table has one cell for each pair. A dash means that the event does not matter there, which is what makes an event
+// table has one cell for each pair. A dash means that the event does not matter there, which makes an event
 // that comes late (a timer, a probe, an exit) harmless.
 //
 //	           start      stop       dependency   exited            timer              probe

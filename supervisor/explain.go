@@ -75,7 +75,7 @@ func (st *Status) line() string {
 	return text
 }
 
-// Description is what supervisorctl shows behind the state, in the form supervisor gives it where it has one.
+// Description is the text that supervisorctl shows behind the state, in the form supervisor gives it where it has one.
 func (st *Status) Description() string {
 	switch st.State {
 	case Running:

@@ -48,7 +48,7 @@ func (l logPaths) distinct() []string {
 	return out
 }
 
-// openLog opens a log file for a program to append to. O_APPEND is what makes two writers of one file, and rotation
+// openLog opens a log file for a program to append to. O_APPEND makes two writers of one file, and rotation
 // by truncation, safe.
 func openLog(path string, a account) (*os.File, error) {
 	if path == "" {

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// modelProgram is what the model knows of a program: whether it is wanted and what should have become of it.
+// modelProgram is the model of a program: whether it is wanted and what should have become of it.
 type modelProgram struct {
 	name    string
 	depends string

@@ -160,7 +160,7 @@ func allPIDs() []int {
 	return pids
 }
 
-// procRow is what the table knows of a process.
+// procRow is the table's record of a process.
 type procRow struct {
 	procStat
 	marker string

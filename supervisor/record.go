@@ -14,7 +14,7 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// record is what the next daemon has to know about a program, in the file NAME.json of the state directory.
+// record has the facts about a program that the next daemon needs, in the file NAME.json of the state directory.
 //
 // It is written before a program's first instruction, so that no process is ever unknown, and again at each change
 // of state. It is not synced: it has to survive the daemon, not the machine, whose next boot has another id.

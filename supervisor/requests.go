@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// pending is what a request that takes several steps will still do with a program. It is in the program's record before
+// pending is the rest of a request that takes several steps with a program. It is in the program's record before
 // the first step, so that the next daemon finishes what this one began, and a later request takes its place.
 type pending string
 
@@ -17,7 +17,7 @@ const (
 	pendingForget  pending = "forget"  // stop, and let autostart decide what the next daemon does
 )
 
-// plan is what a request will do with each program.
+// plan has the steps of a request for each program.
 type plan map[string]pending
 
 func planFor(p pending, names []string) plan {

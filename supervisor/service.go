@@ -13,7 +13,7 @@ import (
 )
 
 // service is one program and its state machine. Every event is a method that takes the lock, looks at the state and
-// acts; an event that no longer matters in the state it meets does nothing, which is what makes late timers harmless.
+// acts; an event that no longer matters in the state it meets does nothing, which makes late timers harmless.
 // Nothing else is locked inside, except what is a leaf (the reaper, the event log).
 type service struct {
 	sup *Supervisor
@@ -61,7 +61,7 @@ type service struct {
 	changed chan struct{} // closed at each change, then replaced
 }
 
-// run is what belongs to one process of a program.
+// run has the state of one process of a program.
 type run struct {
 	number                   uint64 // counts runs, so that what a probe or a wait reports late is known as late
 	proc                     *process

@@ -31,7 +31,7 @@ func Reserve(size uint64) uint64 { return min(reserveBytes, size/reserveShare) }
 // spaceEvery is how often file systems are looked at.
 const spaceEvery = 5 * time.Second
 
-// room is what is left on a file system for users other than root.
+// room is the space that is left on a file system for users other than root.
 type room struct {
 	size, free       uint64 // bytes; size 0: it has no limit of its own
 	files, filesFree uint64 // inodes; files 0: they are made as needed

@@ -16,7 +16,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Options are what a Supervisor needs besides its programs.
+// Options are the inputs of a Supervisor besides its programs.
 type Options struct {
 	StateDir string // records of running programs; must survive the daemon, need not survive the machine
 	Environ  []string
@@ -131,7 +131,7 @@ func (sup *Supervisor) takeOver(old map[string]*record) {
 	}
 }
 
-// orphanProgram is what is known of a program that is only in a record: enough to stop it well.
+// orphanProgram is a program that is only in a record: enough to stop it well.
 func orphanProgram(r *record) config.Program {
 	p := config.NewProgram(r.Name, r.Name)
 	p.AutoStart, p.AutoRestart = false, "false"

@@ -18,7 +18,7 @@ const UnitName = "fate-supervisor"
 // SystemdPath is where the unit file lies on a host with systemd.
 const SystemdPath = "/etc/systemd/system/" + UnitName + ".service"
 
-// Arguments are what the executable is called with at boot.
+// Arguments are the arguments of the executable at boot.
 func (u Unit) Arguments() []string { return u.arguments("run") }
 
 func (u Unit) arguments(verb string) []string { return []string{"--base", u.Base, "svc", verb} }

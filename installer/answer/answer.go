@@ -24,7 +24,7 @@ const (
 	MostBytes = 32 << 20
 )
 
-// loginLimit is what a server has for a connection and a login. A server that accepts connections and then says
+// loginLimit is the time for a connection and a login. A server that accepts connections and then says
 // nothing would keep its client for ever.
 const loginLimit = time.Minute
 
@@ -169,7 +169,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &conn{known, c.bound}, nil
 }
 
-// statements is what a connection of the driver can do.
+// statements is the part of a driver's connection that is used.
 type statements interface {
 	driver.Conn
 	driver.ConnBeginTx

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// MostColumns is what a table of MySQL has at most, and the answer to a statement.
+// MostColumns is MySQL's limit for the columns of a table and of an answer.
 const MostColumns = 4096
 
 // header reads how many columns the answer to a statement has, since the driver makes room for that number without a

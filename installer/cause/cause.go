@@ -147,6 +147,6 @@ func Interesting(kind Kind, line string) bool {
 // code is a line of a program that a traceback quotes, which has the words of an error without being one.
 var code = regexp.MustCompile(`^\s*(?:raise |return |File "|at [\w.$]+\()`)
 
-// suspicious is what errors look like in the logs of FATE, eggroll and Python.
+// suspicious matches errors in the logs of FATE, eggroll and Python.
 var suspicious = regexp.MustCompile(`\[ERROR|\[CRITICAL|Traceback|^\s*[\w.]+(?:Error|Exception)\b|` +
 	`of RPC that terminated with|details = "|Caused by: `)

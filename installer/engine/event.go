@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// EventKind is what happened to a step.
+// EventKind says what happened to a step.
 type EventKind string
 
 // The kinds of events. Each step has at most one of Unchanged, Changed, Failed, Interrupted, Skipped.

@@ -259,7 +259,7 @@ func (j *Journal) load(data []byte) (good int, err error) {
 	return good, nil
 }
 
-// Ledger is what the journal knows.
+// Ledger has the steps that the journal records.
 func (j *Journal) Ledger() *Ledger { return j.ledger }
 
 // Path is where the journal is on the host.

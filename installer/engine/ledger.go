@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Entry is what the ledger knows about one step.
+// Entry is the ledger's record of one step.
 type Entry struct {
 	Step      string          `json:"step"`
 	Title     string          `json:"title,omitempty"`
@@ -50,7 +50,7 @@ type Ledger struct {
 	failed  []string // steps whose undo has failed in this process
 }
 
-// LastRun is what the journal has of the last run.
+// LastRun is the journal's record of the last run.
 type LastRun struct {
 	Changes   int    // steps that it began to apply
 	Step      string // title of the last of them

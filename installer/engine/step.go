@@ -46,13 +46,13 @@ type Step interface {
 	Apply(ctx context.Context, env *Env) error
 }
 
-// Finding is what a Check saw.
+// Finding is the result of a Check.
 type Finding struct {
 	Done bool
 	Why  string // not done: one line for the plan, such as "mode is 0600, want 0644"
 
-	// Before is what Undo needs, enough for the Undo of a zero value of the step's type: the plan that made the change
-	// may no longer exist when it is undone. It holds no secret.
+	// Before has the facts that Undo needs, enough for the Undo of a zero value of the step's type: the plan that made
+	// the change may no longer exist when it is undone. It holds no secret.
 	Before json.RawMessage
 
 	// Mark identifies what Apply will leave (such as the sha256 of a file). The journal keeps it, so that a later run
@@ -122,7 +122,7 @@ type Describer interface {
 	Describe() string
 }
 
-// Env is what steps work with.
+// Env has the resources that steps use.
 type Env struct {
 	Host     *host.Host
 	Payload  Payload  // nil: no step unpacks anything
@@ -139,7 +139,7 @@ type Env struct {
 	// Progress, when set, is called during long steps, by several goroutines at once.
 	Progress func(stepID string, done, total int64)
 
-	// Ledger is what the journal knows. The engine sets it.
+	// Ledger has the steps that the journal records. The engine sets it.
 	Ledger *Ledger
 }
 

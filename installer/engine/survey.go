@@ -10,7 +10,7 @@ import (
 	"fate-installer/payload/count"
 )
 
-// SurveyLine is what a plan means for one step on a host.
+// SurveyLine says what a plan does with one step on a host.
 type SurveyLine struct {
 	ID        string   `json:"id"`
 	Title     string   `json:"title"`
@@ -29,7 +29,7 @@ type SurveyLine struct {
 type Survey []SurveyLine
 
 // Look checks every step of the plan without changing anything, and returns the result in an order in which the steps
-// could be applied. journal is what [ReadJournal] gave.
+// could be applied. journal is the result of [ReadJournal].
 func Look(ctx context.Context, plan Plan, env *Env, journal *Journal) (Survey, error) {
 	if err := plan.Validate(); err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ type NodeConf struct {
 	Port   int      `yaml:"port"`
 }
 
-// EggrollConf is what the eggroll processes share.
+// EggrollConf has the settings that all eggroll processes share.
 type EggrollConf struct {
 	DBName string `yaml:"dbname"`
 	Egg    int    `yaml:"egg"` // worker processes per node and session
@@ -304,7 +304,7 @@ type SecretsConf struct {
 	FateBoardAdmin Secret `yaml:"fateboard_admin"`
 }
 
-// Install is what base_init and fate_init say about the installation itself.
+// Install has the settings of base_init and fate_init for the installation itself.
 type Install struct {
 	Base      string
 	User      string

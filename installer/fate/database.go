@@ -8,7 +8,7 @@ import (
 	"fate-installer/installer/step"
 )
 
-// Database is what has to exist in the database server of a side, as data.
+// Database describes the schemas and accounts that a side needs on its database server.
 type Database struct {
 	Manage bool   // this host applies it: it runs the server, or is the first of the side that needs an outside one
 	Inside bool   // the server is ours: initialise it, set the administrator's password

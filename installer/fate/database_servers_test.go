@@ -31,7 +31,7 @@ import (
 // first time; otherwise it tries those that are at hand on most machines.
 const allServersVariable = "FATE_TEST_ALL_DATABASES"
 
-// serverRun is what TestDatabaseServers measures of one server.
+// serverRun has the measurements of TestDatabaseServers for one server.
 type serverRun struct {
 	server                 mysqlserver.Server
 	made, started, filled  time.Duration

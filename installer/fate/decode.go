@@ -316,7 +316,7 @@ func sameValue(a, b any) bool {
 	return a == b
 }
 
-// parseBool knows the spellings of YAML 1.1, which is what ansible reads.
+// parseBool knows the spellings of YAML 1.1, as ansible does.
 func parseBool(s string) (value, ok bool) {
 	switch strings.ToLower(s) {
 	case "true", "yes", "on":

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// haCluster is what an operator writes instead of following the guide for a second FATE-Flow.
+// haCluster is a cluster file that an operator writes instead of following the guide for a second FATE-Flow.
 const haCluster = `
 host:
   partyid: 10000

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// InitOptions is what a new cluster file is made of.
+// InitOptions are the values of a new cluster file.
 type InitOptions struct {
 	Host, Guest, Exchange *InitSide
 	TLS                   []Role // two sides, or one whose peer is described elsewhere

@@ -28,7 +28,7 @@ type jobDefault struct {
 	until    []int // first FATE-Flow that no longer does; nil: none
 }
 
-// jobValue is what may be written for a key.
+// jobValue describes the values that a key may have.
 type jobValue struct {
 	fits func(string) bool
 	what string
@@ -147,7 +147,7 @@ func (s *Spec) jobDefault(key string) string {
 	return s.Side.jobDefault(key)
 }
 
-// jobDefault is what the side's operator wrote for a key, or the shipped value.
+// jobDefault returns the operator's value of a key, or the shipped one.
 func (s *Side) jobDefault(key string) string {
 	if v := s.FateFlow.JobDefaults[key]; v != "" {
 		return v
@@ -156,7 +156,7 @@ func (s *Side) jobDefault(key string) string {
 	return jobDefaults[i].standard
 }
 
-// pool is what FATE-Flow takes for the size of its computing engine.
+// pool is the size of the computing engine as FATE-Flow counts it.
 func (s *Side) pool() (nodes, coresPerNode int) {
 	switch s.FateFlow.DefaultEngines {
 	case "standalone":

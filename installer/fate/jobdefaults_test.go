@@ -108,7 +108,7 @@ func TestJobDefaultsThatNoFlowReadsAreRefused(t *testing.T) {
 	}
 }
 
-// specError is what stands against a Spec of 192.168.0.1.
+// specError returns the error of the Spec of 192.168.0.1.
 func specError(t *testing.T, text, release string) error {
 	t.Helper()
 	c, err := parseText(text)

@@ -49,7 +49,7 @@ type Authority struct {
 	Key  []byte // PEM, PKCS#8
 }
 
-// Handover is what a side gives to its peer: the CA that signed its server, and an identity for calling it.
+// Handover has the files that a side gives to its peer: the CA that signed its server, and an identity for calling it.
 type Handover struct {
 	CA, Cert, Key []byte // PEM; upstream's names are ca.pem, client.pem and client.key
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Need is what a program of this host cannot start without, and what runs on other hosts.
+// Need is a program on another host without which a program of this host cannot start.
 type Need struct {
 	Module  Module
 	Addrs   []string // host:port of each instance on another host
@@ -24,7 +24,7 @@ func (n Need) String() string {
 	return fmt.Sprintf("%s at %s", n.Module, strings.Join(n.Addrs, ", "))
 }
 
-// Remedy is what to run, and where, so that the need is met.
+// Remedy is the command, and its host, that meets the need.
 func (n Need) Remedy() string {
 	var hosts []string
 	for _, addr := range n.Addrs {

@@ -142,7 +142,7 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 	return c, nil
 }
 
-// reading is what several sources add up to while they are read.
+// reading collects the values of several sources while they are read.
 type reading struct {
 	doc        document
 	setup      setupDoc

@@ -34,7 +34,7 @@ func ParsePartyChange(text string) (PartyChange, error) {
 	return PartyChange{Party: party, IP: route.IP, Port: route.Port, Secure: route.IsSecure}, nil
 }
 
-// partyOrigin is what stands for the file of a route that party add gave.
+// partyOrigin stands for the file of a route that party add made.
 const partyOrigin = "party add"
 
 // HasParty reports whether the route table of a side has an entry for a party.

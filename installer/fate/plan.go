@@ -13,7 +13,7 @@ import (
 	"fate-installer/payload"
 )
 
-// PlanInput is what NewPlan needs besides the Spec.
+// PlanInput has the inputs of NewPlan besides the Spec.
 type PlanInput struct {
 	Components    []payload.Component // name, version, digest and size of what is installed or will be
 	Facts         *host.Facts         // about the host, for the preparation of its system
@@ -130,7 +130,7 @@ func (p *planner) addDirectories() error {
 	return nil
 }
 
-// inDirectory is what has to be done before something is made at a path: the closest directory above it.
+// inDirectory returns the steps before something is made at a path: the closest directory above it.
 func (p *planner) inDirectory(file string) []string {
 	for dir := path.Dir(file); dir != "/"; dir = path.Dir(dir) {
 		if id := p.dirOf[dir]; id != "" {
@@ -229,7 +229,7 @@ func (p *planner) treeOf(file string) string {
 
 func isBelow(file, dir string) bool { return len(file) > len(dir) && file[:len(dir)+1] == dir+"/" }
 
-// afterPlace is what has to be done before something is put at a path: in a component's tree, or in a directory.
+// afterPlace returns the steps before something is put at a path: in a component's tree, or in a directory.
 func (p *planner) afterPlace(file string) []string {
 	if name := p.treeOf(file); name != "" {
 		return p.afterTree(name)
@@ -237,7 +237,7 @@ func (p *planner) afterPlace(file string) []string {
 	return p.inDirectory(file)
 }
 
-// afterTree is what has to be done before something is put into a component's tree.
+// afterTree returns the steps before something is put into a component's tree.
 func (p *planner) afterTree(name string) []string {
 	return append([]string{p.trees[name]}, p.inside[name]...)
 }

@@ -53,7 +53,7 @@ func (db Database) address() step.DatabaseAddress {
 	return step.DatabaseAddress{Host: db.Host, Port: db.Port}
 }
 
-// databaseStep is what fills the database.
+// databaseStep returns the step that fills the database.
 func (s *Spec) databaseStep(db Database) step.Database {
 	return step.Database{
 		Address: db.address(), Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
@@ -81,7 +81,7 @@ func (s *Spec) formerAdminPasswords() []step.Password {
 	return out
 }
 
-// databaseLogin is what has to be done before the readiness probe's login is written: the server must know its
+// databaseLogin returns the steps before the readiness probe's login is written: the server must know its
 // password.
 func (p *planner) databaseLogin(f File) []string {
 	db, ok := p.part.Database()

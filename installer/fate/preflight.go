@@ -29,7 +29,7 @@ const (
 	StatusRefused Status = "refused" // cannot work
 )
 
-// CheckResult is what one check of the preflight found. A check that passed is listed, too, so that a report shows what
+// CheckResult is the result of one check of the preflight. A check that passed is listed, too, so that a report shows what
 // was looked at.
 type CheckResult struct {
 	ID       string `json:"id"`    // stable: a kind, and the object after a colon where the kind has several, as in port:3306
@@ -52,19 +52,19 @@ type CheckResult struct {
 // Bad reports whether there is something to be done.
 func (r CheckResult) Bad() bool { return r.Status == StatusWarning || r.Status == StatusRefused }
 
-// PreflightInput is what Preflight needs besides the Spec and the Facts.
+// PreflightInput has the inputs of Preflight besides the Spec and the Facts.
 type PreflightInput struct {
 	Components []payload.Component // of the payload; none: its sizes are not known
 	Platform   string              // what the payload is built for, as GOOS/GOARCH; blank: not known
 	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
 	Unpacked   map[string]string   // component -> digest of the tree that is in place
 	Database   *step.DatabaseFacts // the answer to Spec.DatabaseQuestion; nil: it was not asked
-	// SupervisorFaults is what is wrong with the supervisor's files as they will be, with those of others that are there.
+	// SupervisorFaults has the problems of the supervisor's files as they will be, with those of others that are there.
 	SupervisorFaults []string
 	Kept             map[string]bool // paths of trees and files that an uninstall of ours left, and installing takes up
 }
 
-// Questions is what Preflight wants to know about a host.
+// Questions lists the facts that Preflight needs about a host.
 func Questions(s *Spec) host.FactsQuery {
 	q := host.FactsQuery{
 		Paths:    []string{"/", systemdRun, s.Layout.Base, s.Layout.Temp(), s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
@@ -125,7 +125,7 @@ func (s *Spec) programFile(program string) string {
 	return path.Join(s.Layout.SupervisorPrograms(), program+".conf")
 }
 
-// bindAddress is what a module binds: FATE-Flow its own address, all others every address.
+// bindAddress is the address that a module binds: FATE-Flow its own address, all others every address.
 func (s *Spec) bindAddress(p ModulePort) netip.AddrPort {
 	addr := netip.IPv4Unspecified()
 	if own, err := netip.ParseAddr(s.IP); err == nil && p.Module == FateFlow {

@@ -19,7 +19,7 @@ const (
 	spareInodes   = 10_000       // logs, jobs, the database's tables
 )
 
-// need is what will be written to one filesystem.
+// need is the space that will be used on one filesystem.
 type need struct {
 	fs     host.PathFact
 	bytes  uint64
@@ -60,7 +60,7 @@ func (p *preflight) needs() []need {
 	return out
 }
 
-// neededOn is what will be written to a filesystem, in bytes.
+// neededOn is the space that will be used on a filesystem, in bytes.
 func (p *preflight) neededOn(fs host.PathFact) uint64 {
 	for _, n := range p.needs() {
 		if n.fs.Device == fs.Device {
@@ -236,7 +236,7 @@ func (p *preflight) mountOptions() {
 	}
 }
 
-// leastRun is what systemd wants free on /run before it reads its units again (RELOAD_DISK_SPACE_MIN in its source):
+// leastRun is the space that systemd needs on /run before it reads its units again (RELOAD_DISK_SPACE_MIN in its source):
 // with less, both the installation of the boot unit and its removal fail.
 const leastRun = 16 * mebibyte
 

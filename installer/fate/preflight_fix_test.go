@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestPreflightFixes checks that what install and --fix would do is what the finding is about.
+// TestPreflightFixes checks that install and --fix repair what the finding names.
 func TestPreflightFixes(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
 	s.OS.Swap = "96G"

@@ -94,7 +94,7 @@ func (p *preflight) directories() {
 // harmsTree is why a tree of another installation cannot be waived.
 const harmsTree = "another installation's files would be mixed with ours"
 
-// commonParent is what to move: the project when everything found is in it, as FATE's guide says, else the first.
+// commonParent is the directory to move: the project when everything found is in it, as FATE's guide says, else the first.
 func commonParent(l Layout, found []string) string {
 	for _, f := range found {
 		if !strings.HasPrefix(f, l.Project()+"/") {

@@ -19,7 +19,7 @@ const (
 	limitOfNobody
 )
 
-// sessionLimit is what pam_limits gives to sessions of the service user.
+// sessionLimit is the limit that pam_limits sets for sessions of the service user.
 type sessionLimit struct {
 	soft, hard         uint64
 	softLine, hardLine host.SessionLimit // where each is from; no File when nothing sets it

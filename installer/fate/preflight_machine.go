@@ -73,7 +73,7 @@ func (p *preflight) distribution() {
 	}
 }
 
-// oldestGlibc is what manylinux2014 wheels and the el7 builds of MySQL and the JDK need, whatever the payload says of
+// oldestGlibc is the glibc that manylinux2014 wheels and the el7 builds of MySQL and the JDK need, whatever the payload says of
 // itself; oldestKernel came with it.
 const (
 	oldestGlibc  = "2.17"
@@ -117,7 +117,7 @@ func (p *preflight) neededGlibc() (version, component string) {
 	return version, component
 }
 
-// BootLine is what a host is to run at boot that has no init known to us. It stays in the foreground, as the command of
+// BootLine is the command to run at boot on a host whose init is unknown. It stays in the foreground, as the command of
 // a container has to.
 func BootLine(l Layout) string {
 	return fmt.Sprintf("%s --base %s svc run", l.Binary(), l.Base)

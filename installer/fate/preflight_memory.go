@@ -18,7 +18,7 @@ var (
 		ClusterManager: {262, 533}, NodeManager: {237, 237}, Rollsite: {253, 384},
 		FateFlow: {125, 277}, FateBoard: {586, 586}, ZooKeeper: {167, 167}, Nginx: {6, 6},
 	}
-	// residentMiB24 is what differs with eggroll 2.4 and older.
+	// residentMiB24 has the values that differ with eggroll 2.4 and older.
 	residentMiB24 = map[Module]resident{
 		ClusterManager: {262, 348}, NodeManager: {204, 204}, Rollsite: {253, 336}, FateFlow: {125, 279}, FateBoard: {568, 568},
 	}
@@ -30,7 +30,7 @@ var (
 const (
 	// supervisorMiB is for the supervisor itself and a shell.
 	supervisorMiB = 40
-	// jvmMiB is what a JVM of these programs takes besides its heap: classes, compiled code, threads, buffers.
+	// jvmMiB is the memory of a JVM of these programs besides its heap: classes, compiled code, threads, buffers.
 	jvmMiB = 200
 	// eggPairMiB and executorMiB are the processes of one job: each egg_pair takes up to this on a nodemanager's host,
 	// the task's executor on that of FATE-Flow.
@@ -40,7 +40,7 @@ const (
 	pairsPerJob = 2
 )
 
-// moduleMemory is what one module of this host takes.
+// moduleMemory is the memory of one module of this host.
 type moduleMemory struct {
 	module Module
 	resident

@@ -11,7 +11,7 @@ import (
 	"fate-installer/installer/step"
 )
 
-// longestSocket is what fits into sockaddr_un's sun_path before its final zero, in bytes.
+// longestSocket is the longest path that fits into sockaddr_un's sun_path before its final zero, in bytes.
 const longestSocket = 107
 
 // sockets refuses a base directory so long that a program cannot make its socket below it.

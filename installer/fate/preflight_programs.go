@@ -10,7 +10,7 @@ import (
 	"fate-installer/installer/tools"
 )
 
-// workerPrograms are what eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh) cannot do
+// workerPrograms are the programs that eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh) cannot do
 // without, what package tools does not have, and what is not on every host that boots, as coreutils are.
 var workerPrograms = []string{"bash"}
 

@@ -88,11 +88,11 @@ func (o OS) without(skip []string) OS {
 	return o
 }
 
-// machineName is what sethostname(2) takes and /etc/hosts can hold. An underscore is in no domain name, and yet in the
+// machineName matches names that sethostname(2) accepts and /etc/hosts can hold. An underscore is in no domain name, and yet in the
 // examples of FATE's guide.
 var machineName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$`)
 
-// variableName is what a shell takes for the name of a variable.
+// variableName matches names that a shell accepts for a variable.
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
 func (k *checker) osPolicies() {

@@ -59,7 +59,7 @@ const (
 // retryForEver is the largest startretries there is; the pauses between them grow to half a minute.
 const retryForEver = 1_000_000
 
-// program is what all have in common. Upstream's supervisor gives up for good after three quick failures, which turns
+// program has the values that all programs share. Upstream's supervisor gives up for good after three quick failures, which turns
 // a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.
 func (s *Spec) program(m Module, logs string, command ...string) config.Program {
 	p := config.NewProgram(m.Program(), command...)
@@ -111,7 +111,7 @@ func (s *Spec) eggrollEnvironment(module string) map[string]string {
 	return s.withLibraries(env, "eggroll", "python", "jdk")
 }
 
-// pythonEnvironment is what init_env.sh sets, without sourcing it.
+// pythonEnvironment has the variables that init_env.sh sets, without sourcing it.
 func (s *Spec) pythonEnvironment() map[string]string {
 	env := map[string]string{
 		"FATE_PROJECT_BASE": s.Layout.Project(), "FATE_DEPLOY_BASE": s.Layout.Project(),
@@ -162,7 +162,7 @@ func eggrollProgram(s *Spec, m Module, class string, port int, jvm []string) con
 	return p
 }
 
-// javaCrashLogs are what a JVM that crashes writes into its working directory.
+// javaCrashLogs are the files that a crashing JVM writes into its working directory.
 const javaCrashLogs = "hs_err_pid*.log"
 
 func clusterManagerProgram(s *Spec) config.Program {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// release is what upstream published together: fate.env of the tag, and the third-party versions of its offline package.
+// release has the versions that upstream published together: fate.env of the tag, and the third-party versions of its offline package.
 type release struct {
 	fate, flow, board, eggroll, python, mysql, jdk string
 }

@@ -106,7 +106,7 @@ func flowBlock(s *Spec) yamlMap {
 	return m
 }
 
-// flowProxy is what FATE-Flow sends its calls to other parties through. Without rollsite and nginx it calls the other
+// flowProxy is the proxy of FATE-Flow's calls to other parties. Without rollsite and nginx it calls the other
 // party's FATE-Flow itself; upstream's template writes the own address there.
 func flowProxy(s *Spec) any {
 	flow := s.Side.FateFlow

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// SecretRecords is what is kept of the secrets besides their present values, by their names in the cluster file's
+// SecretRecords has the records of the secrets besides their present values, by their names in the cluster file's
 // secrets block. It lives next to the secrets, in a file of its own, so that an older release still reads those.
 type SecretRecords map[string]SecretRecord
 

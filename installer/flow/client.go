@@ -140,7 +140,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	return data.FATE, nil
 }
 
-// Submission is what Flow says of a job that it has accepted.
+// Submission is Flow's answer about a job that it has accepted.
 type Submission struct {
 	Job   string
 	Model Model // that a training job makes

@@ -8,8 +8,8 @@ import (
 )
 
 // Min is FATE's minimal test: hetero logistic regression and SecureBoost on a small data set whose columns are divided
-// between guest and host, trained, judged by the area under the curve, and used to predict. It is what upstream's
-// min_test_task does, through Flow's HTTP API, since upstream's clients exit with 0 whatever happened.
+// between guest and host, trained, judged by the area under the curve, and used to predict. It is the same as
+// upstream's min_test_task does, through Flow's HTTP API, since upstream's clients exit with 0 whatever happened.
 type Min struct {
 	Guest, Host, Arbiter int // party ids; the same for all tests one party alone
 	Data                 MinData
@@ -50,7 +50,7 @@ func (d MinData) Tables(examples string) (guest, host Table) {
 	return table(d.guest), table(d.host)
 }
 
-// MinResult is what a successful minimal test found.
+// MinResult is the result of a successful minimal test.
 type MinResult struct {
 	Data     string        `json:"data"`
 	Models   []ModelResult `json:"models"`

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Refusal is what a party answered, when it refused something: a job that was to be created there, or a command.
+// Refusal is the answer of a party that refused something: to create a job there, or a command.
 type Refusal struct {
 	Role, Party string // blank: FATE-Flow itself, not a party
 	Retcode     string // the party's; blank when FATE-Flow gave none
@@ -33,7 +33,7 @@ var (
 	// exceptionLine is the last line of a Python traceback: the exception's class and what it says.
 	exceptionLine = regexp.MustCompile(`^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired|` +
 		`Loss|Failure)\b`)
-	// rpcDetails is what the other end of a gRPC call said.
+	// rpcDetails matches the error text of the other end of a gRPC call.
 	rpcDetails = regexp.MustCompile(`details = "([^"\n]*)`)
 	// siteError is rollsite's own word for what it could not do, which it wraps into the answer.
 	siteError = regexp.MustCompile(`location msg=(.*)`)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Key is what FATE-Flow knows a client by when authentication.client is switched on: http_app_key and http_secret_key
+// Key identifies a client to FATE-Flow when authentication.client is switched on: http_app_key and http_secret_key
 // of service_conf.yaml. The zero value signs nothing.
 type Key struct {
 	App    string

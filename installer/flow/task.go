@@ -190,7 +190,7 @@ func sortTasks(tasks []Task) {
 	})
 }
 
-// retcodeNothing is what some queries answer instead of an empty list (job_app.py, "find task failed").
+// retcodeNothing is the answer of some queries in place of an empty list (job_app.py, "find task failed").
 const retcodeNothing = 101
 
 func (c *Client) rows(ctx context.Context, endpoint string, filter map[string]any, rows any) error {

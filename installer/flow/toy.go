@@ -20,7 +20,7 @@ type Toy struct {
 	Watcher
 }
 
-// ToyResult is what a successful toy test found.
+// ToyResult is the result of a successful toy test.
 type ToyResult struct {
 	Job     string        `json:"job"`
 	Status  string        `json:"status"`
@@ -32,7 +32,7 @@ type ToyResult struct {
 // secureSum is the decisive line of the guest's log (federatedml's secure_add_guest).
 var secureSum = regexp.MustCompile(`success to calculate secure_sum, it is (\d+(?:\.\d+)?)`)
 
-// wantSum is what the fixed seeds and 1000 rows add up to; floating point leaves it a little off.
+// wantSum is the sum of the fixed seeds and 1000 rows; floating point leaves it a little off.
 const wantSum, sumTolerance = 2000, 1e-6
 
 // dsl and conf are the job as Flow's documentation gives it; seeds and sizes are those of upstream's own client.

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// accountLocks are what useradd, groupadd and their kind hold while they run: lckpwdf of the C library has a file of
-// its own, which no end of a process leaves locked.
+// accountLocks are the locks that useradd, groupadd and their kind hold while they run: lckpwdf of the C library has a
+// file of its own, which no end of a process leaves locked.
 var accountLocks = []string{"/etc/passwd.lock", "/etc/group.lock", "/etc/shadow.lock", "/etc/gshadow.lock",
 	"/etc/subuid.lock", "/etc/subgid.lock"}
 

@@ -7,7 +7,7 @@ import (
 	"fate-installer/installer/host/tasks"
 )
 
-// Facts is what is known about a machine before anything is done to it. It is plain data: the checks that judge it are
+// Facts describes a machine before anything is done to it. It is plain data: the checks that judge it are
 // pure, and a test writes the machine it wants. A fact that could not be learned is its zero value and named, with the
 // reason, in Unknown; a zero is no measurement without looking there.
 type Facts struct {
@@ -58,7 +58,7 @@ type Facts struct {
 	Rooted bool `json:"rooted"`
 }
 
-// Identity is what a host's configuration depends on: which host of the cluster it is, and how large.
+// Identity has the facts that a host's configuration depends on: which host of the cluster it is, and how large.
 type Identity struct {
 	Addresses []Address // of every interface that is up
 	Memory    uint64    // bytes, of the machine or what the control group grants; 0 when not known

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Boot is what starts programs when a host boots.
+// Boot is the init that starts programs when a host boots.
 type Boot string
 
 // The kinds of boot.

@@ -105,7 +105,7 @@ func (g *gatherer) memory() {
 	g.swaps()
 }
 
-// memoryLimit is what the control groups grant, in bytes, or 0 for no limit. Version 1 says "no limit" with a huge
+// memoryLimit is the limit of the control groups, in bytes, or 0 for no limit. Version 1 says "no limit" with a huge
 // number.
 func (g *gatherer) memoryLimit() uint64 {
 	least := uint64(0)
@@ -120,8 +120,8 @@ func (g *gatherer) memoryLimit() uint64 {
 	return least
 }
 
-// memoryUsed is what processes have in the group of the machine or container as a whole, without what the kernel can
-// take back; 0 when that is not known.
+// memoryUsed is the memory of processes in the group of the machine or container as a whole, without what the kernel
+// can take back; 0 when that is not known.
 func (g *gatherer) memoryUsed() uint64 {
 	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/memory"} {
 		used, cache := uint64(0), uint64(0)

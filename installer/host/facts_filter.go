@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Filter is what the kernel's packet filter does with connections that come in over IPv4, as far as its rules were
+// Filter says how the kernel's packet filter treats connections that come in over IPv4, as far as its rules were
 // read.
 type Filter struct {
 	Looked []string `json:"looked,omitempty"` // tools that showed their rules: nft, iptables-save
@@ -42,7 +42,7 @@ type Incoming struct {
 	Port     int
 }
 
-// Verdict is what the filter does with a connection.
+// Verdict is the filter's decision about a connection.
 type Verdict string
 
 // The verdicts.
@@ -178,8 +178,8 @@ func (g *gatherer) filter(ctx context.Context) {
 	}
 }
 
-// OpenCommand is what lets connections to ports in, or with no port everything over lo, before any other rule of the
-// chain.
+// OpenCommand is the command that lets connections to ports in, or with no port everything over lo, before any other
+// rule of the chain.
 func (c *FilterChain) OpenCommand(ports []int) string {
 	text := make([]string, len(ports))
 	for i, p := range ports {

@@ -13,7 +13,7 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// PathFact is what is known about one path and the filesystem it is, or will be, on. Sizes are in bytes.
+// PathFact describes one path and the filesystem it is, or will be, on. Sizes are in bytes.
 type PathFact struct {
 	Path       string   `json:"path"`
 	Exists     bool     `json:"exists"`

@@ -17,9 +17,9 @@ import (
 // name (libaio.so.1), each with its directory: what a program's needed libraries are looked up in.
 type Libraries map[string]string
 
-// systemLibraryDirs are what the dynamic linker of a C library has compiled in, for each of the places where
-// distributions put the C library itself; TRIPLET is Debian's name of the machine. What lies elsewhere, /usr/local/lib
-// for one, is found through ld.so.cache or not at all.
+// systemLibraryDirs are the directories that the dynamic linker of a C library has compiled in, for each of the places
+// where distributions put the C library itself; TRIPLET is Debian's name of the machine. What lies elsewhere,
+// /usr/local/lib for one, is found through ld.so.cache or not at all.
 var systemLibraryDirs = [][]string{
 	{"/lib/TRIPLET", "/usr/lib/TRIPLET", "/lib", "/usr/lib"},
 	{"/lib64", "/usr/lib64"},

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reverse is what the name service says of an address.
+// Reverse is the name service's answer for an address.
 type Reverse struct {
 	Addr  netip.Addr `json:"addr"`
 	Names []string   `json:"names,omitempty"`

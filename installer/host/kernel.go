@@ -68,8 +68,8 @@ func parseKernelRecord(record string, boot time.Time) (KernelMessage, bool) {
 	return KernelMessage{boot.Add(time.Duration(micros) * time.Microsecond), text}, true
 }
 
-// Space is the room of a file system, in bytes and in files. Free is what a user without root's reserve may use. Files
-// is 0 on file systems that make them as needed.
+// Space is the room of a file system, in bytes and in files. Free is the part that a user without root's reserve may
+// use. Files is 0 on file systems that make them as needed.
 type Space struct{ Size, Free, Files, FilesFree uint64 }
 
 // Space returns the room of the file system that abs is on.

@@ -51,8 +51,8 @@ type owners struct {
 	size int64    // of the log, as far as this process knows it
 	m    map[string]owned
 
-	// unsettled is what the end of a process before left open. It is written before the tree changes again, and never
-	// by a command that only reads.
+	// unsettled has the entries that the end of an earlier process left open. It is written before the tree changes
+	// again, and never by a command that only reads.
 	unsettled []owned
 }
 

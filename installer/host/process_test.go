@@ -23,7 +23,7 @@ import (
 // helperMode makes this test binary play a child process; see TestHelperProcess.
 const helperMode = "FATE_HOST_TEST_HELPER"
 
-// TestHelperProcess is not a test: it is what the tests below start.
+// TestHelperProcess is not a test: the tests below start it.
 func TestHelperProcess(t *testing.T) {
 	switch os.Getenv(helperMode) {
 	case "":

@@ -47,7 +47,7 @@ func (c Cmd) Name() string {
 	return filepath.Base(c.Args[0])
 }
 
-// Result is what a command printed.
+// Result is the output of a command.
 type Result struct {
 	Stdout, Stderr []byte
 	Code           int // exit status, or 128 + the signal that ended it

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// codeUnknown is what Python's gRPC answers for a call whose function has thrown.
+// codeUnknown is the answer of Python's gRPC for a call whose function has thrown.
 const codeUnknown = 2
 
 // AskFlow has a worker of the FATE-Flow at addr, host:port of its gRPC port, answer a request that costs nothing: for

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// keepAlive is what an installation sets for every connection of the host, with which a middle that forgets idle
-// connections after a minute or more sees that they are in use.
+// keepAlive has the values that an installation sets for every connection of the host, with which a middle that forgets
+// idle connections after a minute or more sees that they are in use.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 10 * time.Second, Count: 6}
 
 // errReplaced keeps a question from going over a second connection when the first is gone.

@@ -26,7 +26,7 @@ const (
 // TestPort is where a listener can be found on a host whose rollsite runs, and so has the port of the route.
 const TestPort = 9377
 
-// Hello is what a listener tells about itself.
+// Hello describes a listener.
 type Hello struct {
 	Role    string    `json:"role"`
 	Party   string    `json:"party"` // blank for an exchange

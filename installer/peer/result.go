@@ -20,7 +20,7 @@ const (
 	Back Direction = "back"
 )
 
-// Result is what one check found.
+// Result is the finding of one check.
 type Result struct {
 	Party     string    `json:"party"` // whose messages go this way
 	Direction Direction `json:"direction"`

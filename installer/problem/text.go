@@ -9,7 +9,7 @@ import (
 // ErrUTF16 is a text that Windows' editors save as "Unicode".
 var ErrUTF16 = errors.New("it is UTF-16 text, which Windows' editors call Unicode; save it as UTF-8")
 
-// byteOrderMark is what Windows' editors write before UTF-8 text.
+// byteOrderMark precedes UTF-8 text that Windows' editors write.
 var byteOrderMark = []byte("\ufeff")
 
 // Text is data as UTF-8 text without a byte order mark. It returns ErrUTF16 for UTF-16, with or without a mark.

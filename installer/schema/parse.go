@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Kind is what a [Change] does.
+// Kind is the type of a [Change].
 type Kind string
 
 // The kinds, by their words in the files of this package.

@@ -29,7 +29,7 @@ const Schema = 1
 // FileName is the name of the file in the installer's state directory, mode 0600.
 const FileName = "state.json"
 
-// Phase is what a host is in.
+// Phase is the phase of a host.
 type Phase string
 
 // The phases. All but Absent and Installed have a change that is in progress or was interrupted.
@@ -107,7 +107,7 @@ type State struct {
 	Unreported Command `json:"unreported,omitempty"`
 }
 
-// Change is what a command is doing.
+// Change is the change that a command makes.
 type Change struct {
 	Command string    `json:"command"` // the command line that completes it
 	Since   time.Time `json:"since"`
@@ -157,7 +157,7 @@ func (s State) Encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// Traces are what an installation without a stored state shows of itself: one made by a release that wrote none.
+// Traces are the signs of an installation without a stored state: one made by a release that wrote none.
 type Traces struct {
 	Site      bool // the file that says what was asked for is there
 	Role      string
@@ -186,7 +186,7 @@ func Derive(t Traces) State {
 	return s
 }
 
-// Begin is the state in which a command is doing its change. The move is what [State.Decide] said of it.
+// Begin is the state in which a command makes its change. The move is the result of [State.Decide].
 func (s State) Begin(c Command, m Move, change Change) State {
 	if m == Resume {
 		if len(change.Parties) > 0 {

@@ -2,7 +2,7 @@ package state
 
 import "fmt"
 
-// Move is what a command does on a host in a phase.
+// Move is the action of a command on a host in a phase.
 type Move int
 
 // The moves.
@@ -21,7 +21,7 @@ var phaseOf = map[Command]Phase{
 	Secrets: ChangingSecrets, Parties: ChangingParties, Keys: ChangingKeys,
 }
 
-// table is what each command does in each phase. What is not in a row is refused.
+// table has the action of each command in each phase. What is not in a row is refused.
 //
 // uninstall is possible in every phase: it is the way out when a change can be completed no more. rollback takes back
 // an upgrade that was not completed, since the upgrade may have stopped because the new release does not work.

@@ -10,7 +10,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// BenchmarkCheckOfALargeTree is what a run with nothing to do pays for a component of the size of FATE's python
+// BenchmarkCheckOfALargeTree measures a run with nothing to do for a component of the size of FATE's python
 // environment: 50,000 files in 5,000 directories.
 func BenchmarkCheckOfALargeTree(b *testing.B) {
 	dir := b.TempDir()

@@ -263,7 +263,7 @@ func (c conformant) cancelled(t *testing.T) {
 	c.undoes(t, w, before)
 }
 
-// diskErrors are what a write can meet; the suite takes them in turn.
+// diskErrors are the errors that a write can have; the suite uses each in turn.
 var diskErrors = []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EACCES}
 
 // failNth makes the n-th change of the host, counted from 1, fail, and reports whether it came to that.

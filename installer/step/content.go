@@ -12,7 +12,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// prior is what was at a path before we changed it. The content of a file is in the backups, under Hash.
+// prior describes a path before we changed it. The content of a file is in the backups, under Hash.
 type prior struct {
 	Path    string   `json:"path"`
 	Kind    string   `json:"kind"` // absent, file or link

@@ -230,7 +230,7 @@ func (a *databaseAdmin) accountRepairsAt(ctx context.Context, account Account, f
 	return out, nil
 }
 
-// accountRights are what an account gets on its schemas: on a server of ours every right, on an outside server those that
+// accountRights are the rights of an account on its schemas: on a server of ours every right, on an outside server those that
 // it needs, since the administrator there may be able to give no others.
 func (a *databaseAdmin) accountRights() []string {
 	if a.outside != nil {

@@ -9,7 +9,7 @@ import (
 	"fate-installer/installer/host"
 )
 
-// DatabaseFacts is what a login to a database server has shown, before anything is done there.
+// DatabaseFacts has the results of a login to a database server, before anything is done there.
 type DatabaseFacts struct {
 	Error   string // why nothing is known; blank when the login succeeded
 	Refused bool   // the server answered, and refused the login

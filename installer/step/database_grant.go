@@ -18,7 +18,7 @@ type Grant struct {
 // allPrivileges stands for every right.
 const allPrivileges = "ALL PRIVILEGES"
 
-// serviceRights are what FATE-Flow and eggroll use of a schema: they make their tables themselves, and change them when
+// serviceRights are the rights on a schema that FATE-Flow and eggroll use: they make their tables themselves, and change them when
 // a release needs it.
 var serviceRights = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER"}
 
@@ -120,7 +120,7 @@ func ownGrants(ctx context.Context, db *sql.DB) ([]Grant, error) {
 	return withRoles, err
 }
 
-// upgradeRights are what the SQL files use that upstream has for upgrades: they make procedures, call and drop them.
+// upgradeRights are the rights that upstream's SQL files for upgrades use: they make procedures, call and drop them.
 var upgradeRights = []string{"CREATE ROUTINE", "ALTER ROUTINE", "EXECUTE"}
 
 // ServiceRights are the rights that the service account needs on its schemas, as for GRANT, those for upgrades too.

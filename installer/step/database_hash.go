@@ -31,7 +31,7 @@ func storedPasswordIs(plugin, stored string, password Password) bool {
 	return subtle.ConstantTimeCompare([]byte(want), []byte(stored)) == 1
 }
 
-// nativeHash is what mysql_native_password stores: SHA-1 twice, in upper-case hexadecimal after an asterisk.
+// nativeHash is the hash that mysql_native_password stores: SHA-1 twice, in upper-case hexadecimal after an asterisk.
 func nativeHash(password Password) string {
 	if password == "" {
 		return ""

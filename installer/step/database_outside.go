@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// AccountFact is what a login as an account has shown.
+// AccountFact is the result of a login as an account.
 type AccountFact struct {
 	Name    string
 	Refused bool    // the server does not let it in from this host with this password

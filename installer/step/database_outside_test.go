@@ -41,7 +41,7 @@ func outsideServers(t *testing.T, always bool, test func(t *testing.T, s Databas
 	})
 }
 
-// outsideParty is what a party needs of an outside server, by way of an administrator's account.
+// outsideParty makes what a party needs on an outside server, by way of an administrator's account.
 func outsideParty(at DatabaseAddress, admin string, password Password) Database {
 	d := testDatabase("", "")
 	d.Address, d.Admin, d.AdminPassword, d.Rows = at, admin, password, nil

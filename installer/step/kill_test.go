@@ -173,7 +173,7 @@ func TestKillChild(t *testing.T) {
 	w.whole(t, os.Getenv(killWhat))
 }
 
-// loseLastDone is what a power cut does beyond a kill: the last record, if it is one that nothing depends on yet, did
+// loseLastDone does what a power cut does beyond a kill: the last record, if it is one that nothing depends on yet, did
 // not reach the disk, or half of it did.
 func loseLastDone(t *testing.T, dir string, rnd *rand.Rand) {
 	t.Helper()

@@ -77,7 +77,7 @@ func (s SchemaUpgrade) Check(ctx context.Context, env *engine.Env) (engine.Findi
 	return engine.Finding{Done: true}, nil
 }
 
-// SchemaState is what a database has, compared with what a release needs.
+// SchemaState describes a database, compared with what a release needs.
 type SchemaState struct {
 	Schema  string              // name of the database
 	From    string              // release whose tables these are; blank: there are none

@@ -215,7 +215,7 @@ func swapHeader(size int64, page int) ([]byte, error) {
 	return b, nil
 }
 
-// swapFile is what is at the path of a swap file.
+// swapFile describes the path of a swap file.
 type swapFile struct {
 	size int64
 	ours bool

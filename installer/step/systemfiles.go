@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// accountFiles are what tools for accounts write.
+// accountFiles are the files that tools for accounts write.
 var accountFiles = []string{"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid"}
 
 // AccountFiles lists the files that making a user or a group writes.

@@ -23,7 +23,7 @@ import (
 //	bin/run                                written by an older release: a file or a link, of which nothing more is known
 const listName = ".fate-component.files"
 
-// listed is what the list says about an entry.
+// listed is the list's record of an entry.
 type listed struct {
 	kind   byte // 'f', 'l', 'd', or 0 when it is not known
 	size   int64

@@ -11,7 +11,7 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// TreeState is what of a component's tree is not as the component brought it. Paths are relative to the tree and sorted; a
+// TreeState lists the differences of a component's tree from the component. Paths are relative to the tree and sorted; a
 // directory ends with a slash. Data, files that other steps write, and Python's caches are not in it.
 type TreeState struct {
 	Missing []string `json:"missing,omitempty"`

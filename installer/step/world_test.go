@@ -35,7 +35,7 @@ type world struct {
 	journal *engine.Journal
 }
 
-// testingT is what a world needs of a test.
+// testingT is the part of testing.T that a world uses.
 type testingT interface {
 	host.TestingT
 	Fatal(args ...any)

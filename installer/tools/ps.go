@@ -83,7 +83,7 @@ func (p procFS) list(out *bufio.Writer) error {
 	return nil
 }
 
-// process is what a line shows.
+// process has the fields of a line.
 type process struct {
 	uid       string
 	state     string

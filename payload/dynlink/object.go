@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Object is what the dynamic loader reads of an ELF file before it looks for the libraries that the file needs.
+// Object has the fields of an ELF file that the dynamic loader reads before it looks for the libraries that the file
+// needs.
 type Object struct {
 	Type    elf.Type
 	Interp  string   // the loader that a program asks for; empty in a library and in a static program

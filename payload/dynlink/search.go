@@ -14,7 +14,7 @@ type Files interface {
 	Object(file string) (*Object, error)
 }
 
-// Search is what decides, apart from an object itself, which file a needed library is.
+// Search has the settings that decide, apart from an object itself, which file a needed library is.
 type Search struct {
 	Files       Files
 	LibraryPath []string // absolute directories of LD_LIBRARY_PATH
@@ -47,7 +47,7 @@ type MissingVersion struct {
 	By               string // path of the object that needs it
 }
 
-// Result is what the loader would do with a file.
+// Result is the loader's result for a file.
 type Result struct {
 	Loaded   []*Loaded // in the loader's order, the file itself first
 	Missing  []Missing

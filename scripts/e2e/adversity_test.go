@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// notCompared of an installation is what differs between two of the same kind.
+// notCompared lists what differs between two installations of the same kind.
 var notCompared = append([]string{"/etc/hosts", "/etc/hostname", "/etc/systemd/network"}, notInstalled...)
 
 // TestAdversity installs on a host that makes it hard. What cannot be is refused before anything is touched, or undone;

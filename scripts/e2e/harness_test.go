@@ -260,7 +260,7 @@ func (b bench) only(host, name string) program {
 	return programs[name]
 }
 
-// modulesOfParty are what a party on one host runs.
+// modulesOfParty are the modules of a party on one host.
 var modulesOfParty = []string{"fate-clustermanager", "fate-fateboard", "fate-fateflow", "fate-mysql",
 	"fate-nodemanager", "fate-rollsite"}
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// jobAnswer is what job why -o json says.
+// jobAnswer is the document of job why -o json.
 type jobAnswer struct {
 	Job    string `json:"job"`
 	Status string `json:"status"`
@@ -27,7 +27,7 @@ type jobAnswer struct {
 	} `json:"causes"`
 }
 
-// jobListing is what job list -o json says.
+// jobListing is the document of job list -o json.
 type jobListing struct {
 	Jobs []struct {
 		Job    string `json:"job"`

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// operatorFiles are what operators put into the trees of components, with what they write.
+// operatorFiles are files that operators put into the trees of components, with their contents.
 var operatorFiles = map[string]string{
 	"/data/projects/fate/fate/examples/data/mine.csv":     "rows",
 	"/data/projects/fate/fateflow/python/plugins/mine.py": "plug-in",

@@ -182,7 +182,7 @@ func (k *killer) supervisor(b bench, args ...string) {
 	k.kills++
 }
 
-// look is what a command leads to.
+// look is the state after a command.
 type look struct {
 	files, rows map[string]string
 	namesOnly   bool // the contents of files are others each time

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// venvPython is what the service user runs its attacks with.
+// venvPython is the python with which the service user runs its attacks.
 const venvPython = "/data/projects/fate/common/python/venv/bin/python"
 
 // socketClient is a client of the supervisor's socket: "rpc METHOD ARGUMENT..."; "multicall N METHOD ARGUMENT...",

@@ -117,7 +117,7 @@ func (b bench) killUpgrades(before made, records, kills int) {
 	}
 }
 
-// trees is what a release consists of, with its settings.
+// trees returns the files of a release, with its settings.
 func (b bench) trees() map[string]string {
 	b.t.Helper()
 	return b.contents("host", []string{"/data/projects/fate"}, "*/__pycache__", "*/model_local_cache",

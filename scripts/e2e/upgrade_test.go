@@ -112,7 +112,7 @@ func upgradeKills() int {
 	return repeats(2, 10)
 }
 
-// made is what a party has made: rows of FATE-Flow's tables, and the files in which it keeps models.
+// made has the results of a party's jobs: rows of FATE-Flow's tables, and the files in which it keeps models.
 type made struct{ Jobs, Models, Metrics, Files int }
 
 func (b bench) made() made {

@@ -101,7 +101,7 @@ func zoneProbe(t *testing.T) (classes string, drivers map[string]string) {
 	return classes, drivers
 }
 
-// renderedQuery is what follows the database's name in the JDBC URL that is rendered for a release of FATE.
+// renderedQuery follows the database's name in the JDBC URL that is rendered for a release of FATE.
 func renderedQuery(t *testing.T, version string) string {
 	t.Helper()
 	program, err := bareProgram()

@@ -13,7 +13,7 @@ import (
 // hostileSize is the length of most inputs, in bytes: enough that a hundred times as much memory is noticed.
 const hostileSize = 256 << 10
 
-// repeated are what inputs consist of: openings that are never closed, separators, and what languages expand.
+// repeated are the parts of inputs: openings that are never closed, separators, and what languages expand.
 var repeated = []string{
 	"[", "{", "(", "<a>", `{"a":`, `[[1],`, "- ", "a: ", "? ", "&a ", "*a ", "\n", "\x00", "\xff", "a=", "a,", `"`, `\`,
 	"%(here)s", "${a}", "'",

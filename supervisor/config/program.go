@@ -184,7 +184,7 @@ func checkText(what, s string, quoted bool) error {
 	return nil
 }
 
-// validName is what can stand in a section title, in a list of names and in supervisorctl's group:name.
+// validName matches names that can stand in a section title, in a list of names and in supervisorctl's group:name.
 func validName(s string) error {
 	switch {
 	case s == "":

@@ -21,7 +21,7 @@ import (
 	"github.com/ochinchina/supervisord/faults"
 )
 
-// callAsStranger is what the test binary does as another user: it calls FATE_TEST_METHODS, one a line as JSON, or else
+// callAsStranger is run by the test binary as another user: it calls FATE_TEST_METHODS, one a line as JSON, or else
 // asks for the pid.
 func callAsStranger(socket string) {
 	client := NewClient(socket)

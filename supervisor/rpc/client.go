@@ -74,7 +74,7 @@ func (e *NotRunningError) Error() string {
 }
 func (e *NotRunningError) Unwrap() error { return e.Err }
 
-// Hint is what to try next.
+// Hint returns the next thing to try.
 func (e *NotRunningError) Hint() string {
 	return "systemctl start fate-supervisor, or in the foreground: fate-installer svc run"
 }
@@ -99,7 +99,7 @@ type BusyError struct{ Text string }
 
 func (e *BusyError) Error() string { return "cannot speak to the supervisor: " + e.Text }
 
-// Hint is what to try next.
+// Hint returns the next thing to try.
 func (e *BusyError) Hint() string {
 	return "end what follows logs or waits for events (svc logs -f, supervisorctl tail -f), or run the command as root, for whom connections are kept free"
 }

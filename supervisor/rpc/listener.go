@@ -28,7 +28,7 @@ type slots struct {
 
 func newSlots() *slots { return &slots{open: map[*slotConn]struct{}{}} }
 
-// class is what connections are counted by: a uid, or one number for those that have none.
+// class is the key by which connections are counted: a uid, or one number for those that have none.
 func class(p peer) int {
 	if p.local && p.known {
 		return p.uid

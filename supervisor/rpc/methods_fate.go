@@ -40,7 +40,7 @@ func (s *Server) fateResolve(c *call) (any, error) {
 	return append([]string{}, names...), err
 }
 
-// Outcome is what a start, stop or restart came to: the programs it was about, and why some are not there.
+// Outcome is the result of a start, stop or restart: the programs it was about, and why some are not there.
 type Outcome struct {
 	Names  []string  `json:"names"`
 	Failed []Failure `json:"failed"`

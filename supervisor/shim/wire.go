@@ -61,7 +61,7 @@ func decode(data []byte) (*Spec, bool) {
 	return s, d.ok
 }
 
-// Outcome is what the shim reports: nothing, if all went as ordered.
+// Outcome is the shim's report: empty after success.
 type Outcome struct {
 	Notes []string // what is not quite as ordered, in words for the daemon's log
 	Err   *Error   // why there is no program; nil if there is

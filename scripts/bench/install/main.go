@@ -135,7 +135,7 @@ func (r installReport) elapsed() time.Duration {
 	return time.Duration(r.Elapsed * float64(time.Second))
 }
 
-// overhead is what is left of the run without the steps on its critical path in which components do their own work: the
+// overhead is the time of the run without the steps on its critical path in which components do their own work: the
 // database is made and filled with its schemas, and the programs start.
 func (r installReport) overhead() time.Duration {
 	left := r.elapsed()

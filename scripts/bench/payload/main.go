@@ -24,7 +24,7 @@ import (
 	"fate-installer/scripts/cache"
 )
 
-// options are what the command line says.
+// options are the values of the command line.
 type options struct {
 	program    string
 	memory     string

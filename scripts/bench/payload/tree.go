@@ -44,7 +44,7 @@ var contents = map[string][]string{
 	"nginx": {"nginx", "nginx-common"},
 }
 
-// tree is what is measured: packages, and the lock file of an appliance made of them.
+// tree is the input of the measurement: packages, and the lock file of an appliance made of them.
 type tree struct {
 	dir      string // of the lock file
 	lockFile string

@@ -254,7 +254,7 @@ func megabytes(pid int) string {
 	return "?"
 }
 
-// processorTime is what a process and the children it has waited for have used.
+// processorTime is the time that a process and the children it has waited for have used.
 func processorTime(pid int) time.Duration {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, rest, _ := strings.Cut(string(data), ") ")

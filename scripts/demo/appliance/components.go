@@ -25,7 +25,7 @@ type component struct {
 	directory   string // of fatesim's, merged last; blank for none
 }
 
-// part is what is taken from one package, and where it goes. The whole of usr/share/doc
+// part is a part of one package, and where it goes. The whole of usr/share/doc
 // but the copyright file is always left out.
 type part struct {
 	name        string
@@ -205,7 +205,7 @@ func zookeeper() component {
 // connectorVersion is that of MySQL's JDBC driver in eggroll 2.5.3: how it reads times depends on it.
 const connectorVersion = "8.0.28"
 
-// eggrollJars are what the stand-in for eggroll is built and run with: gRPC, as the
+// eggrollJars are the jars with which the stand-in for eggroll is built and run: gRPC, as the
 // real one. MySQL's driver comes from a Maven repository, see connectorVersion.
 func eggrollJars() []part {
 	return []part{

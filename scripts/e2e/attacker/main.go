@@ -37,7 +37,7 @@ const mark = ".attacker-"
 // hugeSize is the length of files that use no space: root would read for an hour.
 const hugeSize = 1 << 40
 
-// systemTargets are what links lead to besides the directory of targets.
+// systemTargets are targets of links besides the directory of targets.
 var systemTargets = []string{
 	"/etc", "/etc/shadow", "/etc/cron.d", "/etc/cron.d/attack", "/root", "/usr/local/bin", "/var/lib",
 }
@@ -268,7 +268,7 @@ func (a *attacker) aside(dir, name string) string {
 	return filepath.Join(dir, fmt.Sprintf("%s%s%x", name, mark, a.rand.Uint32()))
 }
 
-// target is what a link leads to: a file or a directory of root's.
+// target returns a target of a link: a file or a directory of root's.
 func (a *attacker) target(name string) string {
 	all := append([]string{
 		filepath.Join(a.targets, name), filepath.Join(a.targets, name), a.targets, filepath.Join(a.targets, "canary"),

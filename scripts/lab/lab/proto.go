@@ -47,7 +47,7 @@ const (
 	Broken  State = "broken" // did not boot; HostStatus.Why has the reason
 )
 
-// HostStatus is what the keeper knows of one host.
+// HostStatus is the keeper's record of one host.
 type HostStatus struct {
 	Host
 	State State  `json:"state"`

@@ -24,7 +24,7 @@ type Host struct {
 	Addr netip.Prefix `json:"addr"` // address and on-link network, e.g. 192.168.0.1/16
 }
 
-// spec is what the keeper needs to know, kept in the lab's directory.
+// spec has the keeper's inputs, kept in the lab's directory.
 type spec struct {
 	Name  string `json:"name"`
 	Base  string `json:"base"` // shared root file system
