@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ type diagnosis struct {
 	g       *globals
 	host    *host.Host
 	layout  fate.Layout
-	redact  redactor
+	redact  redact.Redactor
 	name    string // of the directory inside the archive
 	now     time.Time
 	archive *tar.Writer
@@ -151,7 +152,7 @@ func (x *diagnosis) report(file string) error {
 
 // add puts a text into the archive. Whatever it is, known secrets are taken out here.
 func (x *diagnosis) add(name, text string) error {
-	text = x.redact.known(text)
+	text = x.redact.Known(text)
 	header := &tar.Header{Name: x.name + "/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: x.now, Typeflag: tar.TypeReg}
 	if err := x.archive.WriteHeader(header); err != nil {
 		return err
@@ -167,10 +168,10 @@ func (x *diagnosis) addJSON(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode %s: %w", name, err)
 	}
-	return x.add(name, x.redact.text(string(data))+"\n")
+	return x.add(name, x.redact.Text(string(data))+"\n")
 }
 
 // missing notes what could not be collected: half a picture is better than none.
 func (x *diagnosis) missing(what string, err error) {
-	x.Problems = append(x.Problems, x.redact.text(fmt.Sprintf("%s: %v", what, err)))
+	x.Problems = append(x.Problems, x.redact.Text(fmt.Sprintf("%s: %v", what, err)))
 }

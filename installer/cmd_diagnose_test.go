@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/redact"
 
 	javaprops "github.com/magiconair/properties"
 )
@@ -96,7 +97,7 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	const name = "route.table.key="
 	later := printed[strings.Index(printed, name)+len(name)+4:]
 	bootstrap := filepath.Join(root, "data/logs/fate/eggroll/bootstrap.rollsite.out")
-	fill := strings.Repeat("a line of the log\n", (logTail+tailOverlap)/18)[:logTail+tailOverlap-len(later)-1] + "\n"
+	fill := strings.Repeat("a line of the log\n", (logTail+redact.TailOverlap)/18)[:logTail+redact.TailOverlap-len(later)-1] + "\n"
 	if err := errors.Join(os.WriteFile(bootstrap, []byte(printed), 0o640), os.WriteFile(bootstrap+".1", []byte(printed+later+fill), 0o640)); err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +126,10 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	if text := files["logs/fate/eggroll/bootstrap.rollsite.out"]; !strings.Contains(text, "config key eggroll.rollsite.route.table.key="+hidden+"\n") {
+	if text := files["logs/fate/eggroll/bootstrap.rollsite.out"]; !strings.Contains(text, "config key eggroll.rollsite.route.table.key="+redact.Hidden+"\n") {
 		t.Errorf("the printed settings are not there without the key:\n%s", text)
 	}
-	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+tailOverlap+100 || !strings.Contains(text, "the reason") {
+	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+redact.TailOverlap+100 || !strings.Contains(text, "the reason") {
 		t.Errorf("the log has %d bytes and ends with %q", len(text), text[max(0, len(text)-50):])
 	}
 	var report struct {
@@ -257,9 +258,9 @@ func FuzzRedact(f *testing.F) {
 	f.Add("-----BEGIN PRIVATE KEY-----\n", "a", "\n")
 	f.Fuzz(func(t *testing.T, before, between, after string) {
 		const known = "kn0wn-p:a#s\"s'"
-		r := newRedactor([]fate.Secret{fate.NewSecret(known), fate.NewSecret("short")})
+		r := redact.New([]fate.Secret{fate.NewSecret(known), fate.NewSecret("short")})
 		text := before + known + between + known + after
-		for _, got := range []string{r.text(text), r.settings(text), r.known(text)} {
+		for _, got := range []string{r.Text(text), r.Settings(text), r.Known(text)} {
 			if strings.Contains(got, known) {
 				t.Errorf("%q still has the secret: %q", text, got)
 			}

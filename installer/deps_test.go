@@ -38,6 +38,7 @@ var allowedImports = map[string]struct {
 	"installer/peer":          {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
 	"installer/registry":      {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/audit":         {[]string{"installer/host/beneath"}, "the record of who changed what says nothing of what they changed"},
+	"installer/redact":        {[]string{"installer/fate"}, "text in, text out: which secrets there are is the caller's to know"},
 	"installer/engine":        {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state":         {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
 	"installer/schema":        {nil, "facts about upstream's databases, of use to anyone"},

@@ -14,6 +14,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/redact"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -30,7 +31,7 @@ logs/          the ends of the logs, the newest first
 journal        what was changed when, with hashes instead of contents
 problems.txt   what could not be collected
 
-Passwords and private keys were replaced by ` + hidden + `: every known password wherever it stood, and the
+Passwords and private keys were replaced by ` + redact.Hidden + `: every known password wherever it stood, and the
 value of every setting whose name says that it is one. Key files are not in here.
 `
 
@@ -57,13 +58,13 @@ func (x *diagnosis) collect(ctx context.Context) error {
 		x.missing("configuration and logs, since the passwords to take out are not known", err)
 		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
 	}
-	x.redact = newRedactor(secrets)
+	x.redact = redact.New(secrets)
 	d, err := openDeployment(ctx, x.g, wantedOptions{}, false)
 	if err != nil {
 		x.missing("site, facts, checks and configuration", err)
 	} else {
 		defer d.close()
-		x.redact = newRedactor(append(secrets, d.spec.AllSecrets()...))
+		x.redact = redact.New(append(secrets, d.spec.AllSecrets()...))
 	}
 	for _, add := range []func() error{
 		func() error { return x.add("README.txt", diagnoseReadme) },
@@ -97,7 +98,7 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deployment) error {
 	site := d.site
 	site.Sources = slices.Clone(site.Sources)
 	for i := range site.Sources {
-		site.Sources[i].Data = x.redact.settings(site.Sources[i].Data)
+		site.Sources[i].Data = x.redact.Settings(site.Sources[i].Data)
 	}
 	if err := x.addJSON("site.json", site); err != nil {
 		return err
@@ -133,7 +134,7 @@ func (x *diagnosis) addPrograms(ctx context.Context) error {
 		return nil
 	}
 	client := rpc.NewClient(x.host.Path(x.layout.SupervisorSocket()))
-	client.CleanLogs(x.redact.lines)
+	client.CleanLogs(x.redact.Lines)
 	statuses, err := client.Status(ctx)
 	if err != nil {
 		x.missing("state of the programs", err)
@@ -177,7 +178,7 @@ func (x *diagnosis) addConfig(d *deployment) error {
 			x.missing("configuration", err)
 			continue
 		}
-		if err := x.add("config"+f.Path, x.redact.settings(string(content))); err != nil {
+		if err := x.add("config"+f.Path, x.redact.Settings(string(content))); err != nil {
 			return err
 		}
 	}
@@ -229,12 +230,12 @@ func (x *diagnosis) logEnd(l logFile) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	from := info.Size() - logTail - tailOverlap
-	text, err := io.ReadAll(io.NewSectionReader(f, max(0, from), logTail+tailOverlap))
+	from := info.Size() - logTail - redact.TailOverlap
+	text, err := io.ReadAll(io.NewSectionReader(f, max(0, from), logTail+redact.TailOverlap))
 	if err != nil || from <= 0 {
-		return x.redact.text(string(text)), err
+		return x.redact.Text(string(text)), err
 	}
-	return x.redact.tail(string(text)), nil
+	return x.redact.Tail(string(text)), nil
 }
 
 // findLogs lists the files with something in them that are not compressed, in directories nested at most depth deep.
@@ -277,7 +278,7 @@ func (x *diagnosis) addJournal() error {
 		x.missing("journal", err)
 		return nil
 	}
-	return x.add("journal", x.redact.text(string(journal)))
+	return x.add("journal", x.redact.Text(string(journal)))
 }
 
 func (x *diagnosis) addProblems() error {

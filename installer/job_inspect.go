@@ -14,6 +14,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
+	"fate-installer/installer/redact"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -25,7 +26,7 @@ type jobInspector struct {
 	spec   *fate.Spec
 	host   *host.Host
 	client *flow.Client
-	redact redactor
+	redact redact.Redactor
 
 	db       *sql.DB // opened when it is needed
 	source   string  // where records come from: fate_flow or database
@@ -57,7 +58,7 @@ func openJobs(g *globals) (*jobInspector, error) {
 	}
 	client.HTTP = flow.NewHTTP(recordTimeout)
 	return &jobInspector{
-		g: g, spec: spec, host: h, client: client, redact: newRedactor(hostSecrets(g)), source: fromFlow,
+		g: g, spec: spec, host: h, client: client, redact: redact.New(hostSecrets(g)), source: fromFlow,
 	}, nil
 }
 

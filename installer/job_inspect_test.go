@@ -20,6 +20,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
+	"fate-installer/installer/redact"
 )
 
 const testJob = "202611290000000000010"
@@ -127,7 +128,7 @@ func newInspector(t *testing.T, f *recordedFlow, logs map[string]string) *jobIns
 	x := &jobInspector{
 		g: &globals{Root: root, Base: "/data", Stdout: &out, Stderr: &out}, spec: spec, host: h,
 		client: &flow.Client{BaseURL: server.URL}, source: fromFlow,
-		redact: newRedactor([]fate.Secret{fate.NewSecret("a-long-password")}),
+		redact: redact.New([]fate.Secret{fate.NewSecret("a-long-password")}),
 	}
 	t.Cleanup(x.close)
 	return x

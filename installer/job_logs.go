@@ -56,7 +56,7 @@ func (l *logReader) problem(what string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	l.report.Problems = append(l.report.Problems, printable(l.x.redact.text(what+": "+err.Error())))
+	l.report.Problems = append(l.report.Problems, printable(l.x.redact.Text(what+": "+err.Error())))
 }
 
 // flowLogs reads the directory of the job below FATE-Flow's logs: files of the job as a whole, and one directory for

@@ -122,7 +122,7 @@ const mostLines = 10
 // makePrintable takes out of evidence the passwords, and what could act on a terminal.
 func (x *jobInspector) makePrintable(evidence []cause.Evidence) {
 	for i := range evidence {
-		evidence[i].Text = printable(x.redact.text(evidence[i].Text))
+		evidence[i].Text = printable(x.redact.Text(evidence[i].Text))
 	}
 }
 
@@ -146,14 +146,14 @@ func (x *jobInspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Ti
 			Component: t.Component, Role: t.Role, Party: string(t.Party), Status: t.State(), Seconds: t.Elapsed(now).Seconds(), RunIP: t.RunIP,
 		}
 		if t.ErrorReport != "" {
-			report.Reason = printable(x.redact.text(flow.Reason(t.ErrorReport)))
+			report.Reason = printable(x.redact.Text(flow.Reason(t.ErrorReport)))
 		}
 		r.Tasks = append(r.Tasks, report)
 	}
 	if t := firstFailed(tasks); t != nil && r.Status != flow.StatusSuccess {
 		r.Failed = &failedTask{
 			Component: t.Component, Role: t.Role, Party: string(t.Party), Here: string(t.Party) == fmt.Sprint(x.spec.PartyID),
-			Reason: printable(x.redact.text(flow.Reason(t.ErrorReport))), Session: t.Session(),
+			Reason: printable(x.redact.Text(flow.Reason(t.ErrorReport))), Session: t.Session(),
 		}
 	}
 	return r

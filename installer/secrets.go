@@ -163,3 +163,40 @@ func (d *deployment) warnSecretsElsewhere(replaced []string) []string {
 	}
 	return out
 }
+
+// hostSecrets lists the secrets of the installation on this host that this process may read: without root, none.
+func hostSecrets(g *globals) []fate.Secret {
+	secrets, _ := knownSecrets(g) // what is known is better than nothing
+	return secrets
+}
+
+// knownSecrets lists the secrets of the installation on this host: those in force, those that a change of passwords has
+// replaced, and those that it has made and not set yet. An error says that there may be others.
+func knownSecrets(g *globals) ([]fate.Secret, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	stored, err := loadSecrets(h, g.layout())
+	out := stored.All()
+	for _, record := range stored.records {
+		out = append(out, record.Former...)
+	}
+	data, handoverErr := h.ReadFile(g.layout().SecretHandover())
+	if errors.Is(handoverErr, fs.ErrNotExist) {
+		handoverErr = nil
+	} else if handoverErr == nil {
+		var handed *handedSecrets
+		if handed, handoverErr = decodeHandedSecrets(data); handoverErr == nil {
+			out = append(out, handed.Secrets.All()...)
+		}
+	}
+	spec, specErr := installed(g)
+	if specErr == nil {
+		out = append(out, spec.AllSecrets()...)
+	} else if errors.Is(specErr, errNotInstalled) {
+		specErr = nil
+	}
+	return out, errors.Join(err, handoverErr, specErr)
+}

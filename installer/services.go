@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/redact"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -177,4 +180,18 @@ func (s *services) tell(e supervisor.Event, names []string, onEvent func(string)
 			s.onEvent(text)
 		}
 	}
+}
+
+// newClient returns a client of a supervisor that takes secrets out of the lines of logs: the given ones, and those of
+// the installation on this host.
+func newClient(g *globals, socket string, secrets ...fate.Secret) *rpc.Client {
+	c := rpc.NewClient(socket)
+	known := sync.OnceValue(func() redact.Redactor { return redact.New(append(hostSecrets(g), secrets...)) })
+	c.CleanLogs(func(lines []string) []string {
+		if len(lines) == 0 {
+			return lines
+		}
+		return known().Lines(lines)
+	})
+	return c
 }

@@ -1,4 +1,4 @@
-package main
+package redact
 
 import (
 	"crypto/sha1" // #nosec G505 -- the form that a log may have
@@ -31,29 +31,29 @@ func searchable(clear string) bool {
 
 func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
 
-// secretMatcher finds one secret in text. Each of its characters may stand in any of the ways in which the files, URLs
+// matcher finds one secret in text. Each of its characters may stand in any of the ways in which the files, URLs
 // and logs of FATE's programs write characters, also several times over, as a URL inside a JSON string is.
-type secretMatcher struct {
-	units []secretUnit
+type matcher struct {
+	units []unit
 	whole bool     // it has to be a word of its own
 	fixed []string // encodings of the whole value: base64 at each of its three alignments, hexadecimal, database hash
 	first [256]bool
 }
 
-// secretUnit is one character of a secret.
-type secretUnit struct {
+// unit is one character of a secret.
+type unit struct {
 	literal string // its UTF-8 bytes
 	r       rune
 }
 
-func newSecretMatcher(clear string) secretMatcher {
-	m := secretMatcher{whole: len(clear) < longSecret}
+func newMatcher(clear string) matcher {
+	m := matcher{whole: len(clear) < longSecret}
 	for i := 0; i < len(clear); {
 		r, n := utf8.DecodeRuneInString(clear[i:])
 		if r == utf8.RuneError && n <= 1 {
 			r = -1
 		}
-		m.units = append(m.units, secretUnit{clear[i : i+n], r})
+		m.units = append(m.units, unit{clear[i : i+n], r})
 		i += n
 	}
 	if !m.whole {
@@ -97,7 +97,7 @@ func fixedForms(clear string) []string {
 }
 
 // replaceSecrets replaces every encoding of every secret.
-func replaceSecrets(text string, matchers []secretMatcher) string {
+func replaceSecrets(text string, matchers []matcher) string {
 	if len(matchers) == 0 {
 		return text
 	}
@@ -121,7 +121,7 @@ func replaceSecrets(text string, matchers []secretMatcher) string {
 		}
 		if end > i {
 			b.WriteString(text[done:i])
-			b.WriteString(hidden)
+			b.WriteString(Hidden)
 			done, i = end, end-1
 		}
 	}
@@ -134,7 +134,7 @@ func replaceSecrets(text string, matchers []secretMatcher) string {
 
 // match returns where the longest form of the secret that begins at i ends, or -1. It follows all ways of reading the
 // text at once, as an automaton does, so that text made to have many takes no longer than other text.
-func (m *secretMatcher) match(text string, i int) int {
+func (m *matcher) match(text string, i int) int {
 	for _, f := range m.fixed {
 		if strings.HasPrefix(text[i:], f) {
 			return i + len(f)
@@ -173,7 +173,7 @@ func isWord(c byte) bool {
 const mostBackslashes = 16
 
 // forms appends where each form of the character that begins at i ends.
-func (u secretUnit) forms(text string, i int, ends []int) []int {
+func (u unit) forms(text string, i int, ends []int) []int {
 	rest := text[i:]
 	if rest == "" {
 		return ends
@@ -196,7 +196,7 @@ func (u secretUnit) forms(text string, i int, ends []int) []int {
 	case '%':
 		ends = u.percent(text, i, ends)
 		if u.literal == " " { // a + that was encoded once more
-			ends = secretUnit{"+", '+'}.percent(text, i, ends)
+			ends = unit{"+", '+'}.percent(text, i, ends)
 		}
 	case '&':
 		ends = u.entity(text, i, ends)
@@ -215,7 +215,7 @@ func (u secretUnit) forms(text string, i int, ends []int) []int {
 }
 
 // escaped reads backslashes and what they protect: the character itself, or its number.
-func (u secretUnit) escaped(text string, i int, ends []int) []int {
+func (u unit) escaped(text string, i int, ends []int) []int {
 	n := 0
 	for i+n < len(text) && text[i+n] == '\\' && n < mostBackslashes {
 		n++
@@ -265,7 +265,7 @@ func (u secretUnit) escaped(text string, i int, ends []int) []int {
 }
 
 // percent reads %NN for each byte of the character, the % itself written so any number of times.
-func (u secretUnit) percent(text string, i int, ends []int) []int {
+func (u unit) percent(text string, i int, ends []int) []int {
 	at := i
 	for k := range len(u.literal) {
 		if at >= len(text) || text[at] != '%' {
@@ -291,7 +291,7 @@ func (u secretUnit) percent(text string, i int, ends []int) []int {
 const longestEntity = 12
 
 // entity reads an entity of HTML or XML.
-func (u secretUnit) entity(text string, i int, ends []int) []int {
+func (u unit) entity(text string, i int, ends []int) []int {
 	at := i + 1
 	for strings.HasPrefix(text[at:], "amp;") {
 		at += len("amp;")

@@ -1,4 +1,4 @@
-package main
+package redact
 
 import (
 	"encoding/base64"
@@ -63,19 +63,19 @@ func encodings(clear string) map[string]string {
 // TestRedactEncodings writes secrets in every encoding, without the name of a setting, and reads none of them back.
 func TestRedactEncodings(t *testing.T) {
 	for _, clear := range []string{awkward, "9kd_-Qpl0TrE4xWzAb1cD2eF", "pass word;drop", "%25%2525%25", `\\\\\\\\`, "''''''''"} {
-		r := newRedactor([]fate.Secret{fate.NewSecret(clear)})
+		r := New([]fate.Secret{fate.NewSecret(clear)})
 		for name, form := range encodings(clear) {
 			text := "before [" + form + "] after"
-			got := r.known(text)
+			got := r.Known(text)
 			from := 0
 			if strings.HasPrefix(name, "HTTP") {
 				// The user's name, and what it shares a group with, may stay.
 				from = len(got)
-				if !strings.Contains(got, hidden) {
+				if !strings.Contains(got, Hidden) {
 					t.Errorf("%q as %s stays: %s", clear, name, got)
 				}
 			}
-			if from == 0 && got != "before ["+hidden+"] after" && got != "before ["+hidden+"=] after" && got != "before ["+hidden+"==] after" && !shortRest(got) {
+			if from == 0 && got != "before ["+Hidden+"] after" && got != "before ["+Hidden+"=] after" && got != "before ["+Hidden+"==] after" && !shortRest(got) {
 				t.Errorf("%q as %s: %q became %q", clear, name, text, got)
 			}
 		}
@@ -84,26 +84,26 @@ func TestRedactEncodings(t *testing.T) {
 
 // shortRest reports whether all that is left of a base64 text is the group that the value shares with its end.
 func shortRest(got string) bool {
-	rest, ok := strings.CutPrefix(got, "before ["+hidden)
+	rest, ok := strings.CutPrefix(got, "before ["+Hidden)
 	rest, _, _ = strings.Cut(rest, "]")
 	return ok && len(strings.TrimRight(rest, "=")) <= 1
 }
 
 // TestRedactShort: a short value is found as a word of its own, one of letters only by the name of its setting alone.
 func TestRedactShort(t *testing.T) {
-	r := newRedactor([]fate.Secret{fate.NewSecret("Fa8#x"), fate.NewSecret("fate"), fate.NewSecret("12")})
+	r := New([]fate.Secret{fate.NewSecret("Fa8#x"), fate.NewSecret("fate"), fate.NewSecret("12")})
 	for text, want := range map[string]string{
-		"login as u with Fa8#x failed":              "login as u with " + hidden + " failed",
+		"login as u with Fa8#x failed":              "login as u with " + Hidden + " failed",
 		"see xFa8#xy":                               "see xFa8#xy",
 		"/data/projects/fate/12":                    "/data/projects/fate/12",
-		"config key route.table.key=fate":           "config key route.table.key=" + hidden,
-		`{"passwd": "fate", "user": "fate"}`:        `{"passwd": ` + hidden + `, "user": "fate"}`,
-		`{\"passwd\": \"fa te\", \"user\": \"x\"}`:  `{\"passwd\": ` + hidden + `, \"user\": \"x\"}`,
-		"Map(a.jdbc.password -> fate, b -> c)":      "Map(a.jdbc.password -> " + hidden + ", b -> c)",
-		"jdbc:mysql://h/d?user=u&password=ab&x=1":   "jdbc:mysql://h/d?user=u&password=" + hidden + "&x=1",
-		"config key a.jdbc.password=a b, c;d\nnext": "config key a.jdbc.password=" + hidden + "\nnext",
+		"config key route.table.key=fate":           "config key route.table.key=" + Hidden,
+		`{"passwd": "fate", "user": "fate"}`:        `{"passwd": ` + Hidden + `, "user": "fate"}`,
+		`{\"passwd\": \"fa te\", \"user\": \"x\"}`:  `{\"passwd\": ` + Hidden + `, \"user\": \"x\"}`,
+		"Map(a.jdbc.password -> fate, b -> c)":      "Map(a.jdbc.password -> " + Hidden + ", b -> c)",
+		"jdbc:mysql://h/d?user=u&password=ab&x=1":   "jdbc:mysql://h/d?user=u&password=" + Hidden + "&x=1",
+		"config key a.jdbc.password=a b, c;d\nnext": "config key a.jdbc.password=" + Hidden + "\nnext",
 	} {
-		if got := r.text(text); got != want {
+		if got := r.Text(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}
@@ -113,14 +113,14 @@ func TestRedactShort(t *testing.T) {
 func TestRedactTail(t *testing.T) {
 	const clear = "S3cr3t-that-is-not-known-by-value"
 	key := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("TUlJRXZRSUJBREFOQmdrcWhraUc5dzBC\n", 4) + "-----END PRIVATE KEY-----\n"
-	for name, r := range map[string]redactor{"by name": {}, "by value": newRedactor([]fate.Secret{fate.NewSecret(clear)})} {
+	for name, r := range map[string]Redactor{"by name": {}, "by value": New([]fate.Secret{fate.NewSecret(clear)})} {
 		for _, ends := range []string{"\n", ", "} { // lines, and one line that fills everything
 			text := "eggroll.jdbc.password=" + clear + ends
 			if ends == "\n" {
 				text = "config key " + text + key
 			}
 			for cut := range len(text) {
-				got := r.tail(text[cut:] + strings.Repeat("x"+ends, tailOverlap/2) + "end")
+				got := r.Tail(text[cut:] + strings.Repeat("x"+ends, TailOverlap/2) + "end")
 				if strings.Contains(got, "known") || strings.Contains(got, "value") || strings.Contains(got, "TUlJ") || !strings.HasSuffix(got, "end") {
 					t.Fatalf("%s, cut at %d: %q", name, cut, got[:min(len(got), 200)])
 				}
@@ -132,13 +132,13 @@ func TestRedactTail(t *testing.T) {
 func FuzzRedactTail(f *testing.F) {
 	f.Add("config key password=", "\n", 3)
 	f.Fuzz(func(t *testing.T, before, after string, cut int) {
-		r := newRedactor([]fate.Secret{fate.NewSecret(awkward)})
+		r := New([]fate.Secret{fate.NewSecret(awkward)})
 		for name, form := range encodings(awkward) {
 			if strings.HasPrefix(name, "HTTP") || strings.HasPrefix(name, "base64") {
 				continue // a part of a group may stay
 			}
 			text := before + form + after
-			got := r.tail(text[min(max(cut, 0), len(text)):] + "\n" + text)
+			got := r.Tail(text[min(max(cut, 0), len(text)):] + "\n" + text)
 			if strings.Contains(got, form) {
 				t.Errorf("%s: %q", name, got)
 			}
@@ -149,49 +149,10 @@ func FuzzRedactTail(f *testing.F) {
 // TestRedactEmptySetting: a setting without a value does not take the next line with it.
 func TestRedactEmptySetting(t *testing.T) {
 	const text = "config key jdbc.password=\nconfig key route.table.key=abc def\njdbc.password=\nport=1\n"
-	if got := (redactor{}).text(text); got != "config key jdbc.password=\nconfig key route.table.key="+hidden+"\njdbc.password=\nport=1\n" {
+	if got := (Redactor{}).Text(text); got != "config key jdbc.password=\nconfig key route.table.key="+Hidden+"\njdbc.password=\nport=1\n" {
 		t.Errorf("running text: %q", got)
 	}
-	if got := (redactor{}).settings("jdbc.password=\nport=1\nroute.table.key=abc def\n"); got != "jdbc.password=\nport=1\nroute.table.key="+hidden+"\n" {
+	if got := (Redactor{}).Settings("jdbc.password=\nport=1\nroute.table.key=abc def\n"); got != "jdbc.password=\nport=1\nroute.table.key="+Hidden+"\n" {
 		t.Errorf("settings: %q", got)
-	}
-}
-
-// TestSecretsOfAnUnfinishedChangeAreKnown: a change of passwords that was cut off has left values that no other file
-// has.
-func TestSecretsOfAnUnfinishedChangeAreKnown(t *testing.T) {
-	root := t.TempDir()
-	g := &globals{Root: root, Base: "/data"}
-	if got, err := knownSecrets(g); err != nil || len(newRedactor(got).values) > len(fate.SecretNames()) {
-		t.Errorf("nothing is installed: %d, %v", len(got), err)
-	}
-	handed := handedSecrets{Role: fate.RoleHost, Party: 10000}
-	handed.Secrets.Set("mysql_user", fate.NewSecret("handed-over-value"))
-	data, err := handed.encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	layout := g.layout()
-	put(t, root, layout.SecretHandover(), string(data))
-	var was, is fate.Secrets
-	was.Set("mysql_user", fate.NewSecret("the-former-value"))
-	is.Set("mysql_user", fate.NewSecret("the-present-value"))
-	records := fate.SecretRecords{}
-	records.Begin(was, is)
-	if data, err = records.Encode(); err != nil {
-		t.Fatal(err)
-	}
-	put(t, root, layout.SecretRecords(), string(data))
-	secrets, err := knownSecrets(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := newRedactor(secrets).text("login with handed-over-value, then the-former-value")
-	if want := "login with " + hidden + ", then " + hidden; text != want {
-		t.Errorf("%q, want %q", text, want)
-	}
-	put(t, root, layout.SecretHandover(), "{")
-	if _, err := knownSecrets(g); err == nil {
-		t.Error("a damaged file is taken for one without passwords")
 	}
 }
