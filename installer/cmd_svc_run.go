@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,30 +34,7 @@ With --keep, or when systemd restarts it, the programs go on and the next superv
 changed configuration. SIGUSR2 opens the log file again. Killed by any means, it takes no program along.
 
 Program files have the keys of supervisor 4. These are added to them:
-  depends_on          programs that must be ready first: a,b
-  needs               programs without which it cannot work, and which it does not wait for at its start
-  ready_tcp           host:port that accepts a connection
-  ready_http          [METHOD] URL [status=N] [or_status=N] [header="K: V"] [body=...] [contains=...]
-  ready_exec          a command that exits with 0
-  ready_log           a regular expression that a line written since the start matches
-  ready_interval, ready_timeout
-                      time between two attempts (1s), and until it counts as failed (2m)
-  liveness_tcp, _http, _exec, _interval, _timeout, _threshold, _action
-                      the same while it is ready; action restart, stop or none after threshold failures
-  stopwaitsecs_starting
-                      stopwaitsecs for a process that has not been ready yet (stopwaitsecs)
-  restart_delay, restart_delay_max, restart_reset
-                      pause before the first restart (500ms), which doubles up to (30s), until it was up for (30s)
-  limit_nofile, limit_nproc, limit_core
-                      N, SOFT:HARD or unlimited
-  oom_score_adj       -1000 to 1000
-  log_compress, log_total_maxbytes
-                      gzip rotated logs (true); limit for a log with all that was rotated
-  log_files           logs that the program writes by itself, with wildcards, for status and why
-  data_dirs           other directories that it writes to: it is degraded while a file system of these or of its logs has
-                      less than 512 MiB free, or than 5 % of its size
-  ports               what it listens on, for status and why
-
+` + addedKeys() + `
 EXIT STATUS
   0    ended as asked
   1    unexpected error
@@ -106,4 +84,18 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 		return exitCode(err, exitUsage)
 	}
 	return err
+}
+
+// addedKeys explains the keys of program files that supervisor 4 does not have.
+func addedKeys() string {
+	var b strings.Builder
+	indent := "\n" + strings.Repeat(" ", 24)
+	for _, k := range config.AddedKeys() {
+		fmt.Fprintf(&b, "  %-21s %s", k.Name, strings.ReplaceAll(k.About, "\n", indent))
+		if k.Default != "" {
+			fmt.Fprintf(&b, " (%s)", k.Default)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }

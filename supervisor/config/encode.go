@@ -1,13 +1,11 @@
 package config
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // INI writes the program as a [program:NAME] section. Loading the section gives an equal Program back, whatever
@@ -16,71 +14,14 @@ import (
 // part of the section: see GroupINI.
 func (p Program) INI() []byte {
 	d := NewProgram(p.Name)
-	e := &encoder{}
-	fmt.Fprintf(&e.buf, "[program:%s]\n", p.Name)
-	e.words("command", p.Command)
-	e.str("directory", p.Directory, d.Directory)
-	e.str("user", p.User, d.User)
-	e.environment("environment", p.Environment)
-	e.str("pass_environment", strings.Join(p.PassEnvironment, ","), "")
-	e.str("umask", p.Umask, d.Umask)
-
-	e.boolean("autostart", p.AutoStart, d.AutoStart)
-	e.str("autorestart", p.AutoRestart, d.AutoRestart)
-	e.num("startsecs", int64(p.StartSecs), int64(d.StartSecs))
-	e.num("startretries", int64(p.StartRetries), int64(d.StartRetries))
-	e.ints("exitcodes", p.ExitCodes, d.ExitCodes)
-	e.num("priority", int64(p.Priority), int64(d.Priority))
-
-	e.str("stopsignal", p.StopSignal, d.StopSignal)
-	e.num("stopwaitsecs", int64(p.StopWaitSecs), int64(d.StopWaitSecs))
-	e.num("stopwaitsecs_starting", int64(p.StopWaitStarting), int64(d.StopWaitStarting))
-	e.boolean("stopasgroup", p.StopAsGroup, d.StopAsGroup)
-	e.boolean("killasgroup", p.KillAsGroup, d.KillAsGroup)
-	e.duration("restart_delay", p.RestartDelay, d.RestartDelay)
-	e.duration("restart_delay_max", p.RestartDelayMax, d.RestartDelayMax)
-	e.duration("restart_reset", p.RestartReset, d.RestartReset)
-
-	e.boolean("redirect_stderr", p.RedirectStderr, d.RedirectStderr)
-	e.str("stdout_logfile", p.StdoutLogfile, d.StdoutLogfile)
-	e.num("stdout_logfile_maxbytes", p.StdoutLogfileMaxBytes, d.StdoutLogfileMaxBytes)
-	e.num("stdout_logfile_backups", int64(p.StdoutLogfileBackups), int64(d.StdoutLogfileBackups))
-	e.str("stderr_logfile", p.StderrLogfile, d.StderrLogfile)
-	e.num("stderr_logfile_maxbytes", p.StderrLogfileMaxBytes, d.StderrLogfileMaxBytes)
-	e.num("stderr_logfile_backups", int64(p.StderrLogfileBackups), int64(d.StderrLogfileBackups))
-	e.boolean("log_compress", p.LogCompress, d.LogCompress)
-	e.num("log_total_maxbytes", p.LogTotalMaxBytes, d.LogTotalMaxBytes)
-
-	e.words("log_files", p.LogFiles)
-	e.words("data_dirs", p.DataDirs)
-
-	e.str("depends_on", strings.Join(p.DependsOn, ","), "")
-	e.str("needs", strings.Join(p.Needs, ","), "")
-	e.str("dependants_after", p.DependantsAfter, d.DependantsAfter)
-	e.str("ready_tcp", p.ReadyTCP, d.ReadyTCP)
-	e.http("ready_http", p.ReadyHTTP)
-	e.words("ready_exec", p.ReadyExec)
-	if p.ReadyLog != "" {
-		e.words("ready_log", []string{p.ReadyLog})
+	b := fmt.Appendf(nil, "[program:%s]\n", p.Name)
+	for _, k := range programKeys {
+		if v := k.write(&p); v != k.write(&d) {
+			// The value is in the dialect already, except for the percent sign, which begins an expression.
+			b = fmt.Appendf(b, "%s = %s\n", k.name, strings.ReplaceAll(v, "%", "%%"))
+		}
 	}
-	e.duration("ready_interval", p.ReadyInterval, d.ReadyInterval)
-	e.duration("ready_timeout", p.ReadyTimeout, d.ReadyTimeout)
-	e.str("liveness_tcp", p.LivenessTCP, d.LivenessTCP)
-	e.http("liveness_http", p.LivenessHTTP)
-	e.words("liveness_exec", p.LivenessExec)
-	e.duration("liveness_interval", p.LivenessInterval, d.LivenessInterval)
-	e.duration("liveness_timeout", p.LivenessTimeout, d.LivenessTimeout)
-	e.num("liveness_threshold", int64(p.LivenessThreshold), int64(d.LivenessThreshold))
-	e.str("liveness_action", p.LivenessAction, d.LivenessAction)
-
-	e.str("limit_nofile", p.LimitNoFile, d.LimitNoFile)
-	e.str("limit_nproc", p.LimitNProc, d.LimitNProc)
-	e.str("limit_core", p.LimitCore, d.LimitCore)
-	if p.OOMScoreAdj != nil {
-		e.put("oom_score_adj", strconv.Itoa(*p.OOMScoreAdj))
-	}
-	e.ints("ports", p.Ports, nil)
-	return e.buf.Bytes()
+	return b
 }
 
 // GroupINI writes a [group:NAME] section that gathers the programs under one name.
@@ -88,73 +29,10 @@ func GroupINI(name string, programs []string) []byte {
 	return fmt.Appendf(nil, "[group:%s]\nprograms = %s\n", name, strings.Join(programs, ","))
 }
 
-type encoder struct{ buf bytes.Buffer }
-
-// put writes one key. The value is in the dialect already, except for the percent sign, which begins an expression.
-func (e *encoder) put(key, value string) {
-	fmt.Fprintf(&e.buf, "%s = %s\n", key, strings.ReplaceAll(value, "%", "%%"))
-}
-
-func (e *encoder) str(key, v, def string) {
-	if v != def {
-		e.put(key, v)
-	}
-}
-
-func (e *encoder) boolean(key string, v, def bool) {
-	if v != def {
-		e.put(key, strconv.FormatBool(v))
-	}
-}
-
-func (e *encoder) num(key string, v, def int64) {
-	if v != def {
-		e.put(key, strconv.FormatInt(v, 10))
-	}
-}
-
-func (e *encoder) duration(key string, v, def time.Duration) {
-	if v != def {
-		e.put(key, v.String())
-	}
-}
-
-func (e *encoder) ints(key string, v, def []int) {
-	if slices.Equal(v, def) {
-		return
-	}
-	words := make([]string, len(v))
-	for i, n := range v {
-		words[i] = strconv.Itoa(n)
-	}
-	e.put(key, strings.Join(words, ","))
-}
-
-func (e *encoder) words(key string, words []string) {
-	if len(words) == 0 {
-		return
-	}
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = quoteWord(w)
-	}
-	e.put(key, strings.Join(quoted, " "))
-}
-
-func (e *encoder) environment(key string, env map[string]string) {
-	if len(env) == 0 {
-		return
-	}
-	pairs := make([]string, 0, len(env))
-	for _, k := range slices.Sorted(maps.Keys(env)) {
-		pairs = append(pairs, k+"="+quoteAlways(env[k]))
-	}
-	e.put(key, strings.Join(pairs, ","))
-}
-
-func (e *encoder) http(key string, h *HTTPProbe) {
+// text writes the probe for parseHTTPProbe.
+func (h *HTTPProbe) text() string {
 	if h == nil {
-		return
+		return ""
 	}
 	var words []string
 	if h.Method != "" {
@@ -176,7 +54,7 @@ func (e *encoder) http(key string, h *HTTPProbe) {
 	if h.BodyContains != "" {
 		words = append(words, "contains="+h.BodyContains)
 	}
-	e.words(key, words)
+	return JoinWords(words)
 }
 
 // quoteWord quotes a word for splitWords when it needs it.

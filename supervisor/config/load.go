@@ -230,7 +230,7 @@ func (l *loader) includes() []string {
 }
 
 func (l *loader) build() *Settings {
-	cfg := &Settings{Path: l.path, Daemon: l.daemonDefaults()}
+	cfg := &Settings{Path: l.path, Daemon: daemonDefaults()}
 	l.buildGroups()
 	l.daemonEnvironment()
 	positions := make(map[string]position)
@@ -352,7 +352,7 @@ func LoadDaemon(confPath string) Daemon {
 	l := &loader{path: abs, here: filepath.Dir(abs), vars: commonVars(os.Environ())}
 	l.vars["here"] = l.here
 	l.readFile(abs)
-	d := l.daemonDefaults()
+	d := daemonDefaults()
 	for i := range l.sections {
 		switch l.sections[i].name {
 		case "supervisord", "unix_http_server", "inet_http_server":

@@ -2,53 +2,70 @@ package config
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 )
 
-// daemonKey is a key of one of the daemon's own sections.
-type daemonKey struct {
-	section, name string
-	set           func(d *Daemon, v string) error
-}
-
-func daemonText(section, name string, field func(*Daemon) *string) daemonKey {
-	return daemonKey{section, name, func(d *Daemon, v string) error { *field(d) = v; return nil }}
-}
-
-var daemonKeys = []daemonKey{
-	daemonText("unix_http_server", "file", func(d *Daemon) *string { return &d.Socket }),
-	{"unix_http_server", "chmod", func(d *Daemon, v string) (err error) { d.SocketMode, err = parseFileMode(v); return err }},
-	daemonText("unix_http_server", "chown", func(d *Daemon) *string { return &d.SocketOwner }),
-	daemonText("unix_http_server", "username", func(d *Daemon) *string { return &d.Username }),
-	{"unix_http_server", "password", func(d *Daemon, v string) error { d.Password = Password(v); return nil }},
-	daemonText("inet_http_server", "port", func(d *Daemon) *string { return &d.TCPAddr }),
-	daemonText("inet_http_server", "username", func(d *Daemon) *string { return &d.TCPUsername }),
-	{"inet_http_server", "password", func(d *Daemon, v string) error { d.TCPPassword = Password(v); return nil }},
-	daemonText("supervisord", "logfile", func(d *Daemon) *string { return &d.LogFile }),
-	{"supervisord", "logfile_maxbytes", func(d *Daemon, v string) (err error) { d.LogMaxBytes, err = parseBytes(v); return err }},
-	{"supervisord", "logfile_backups", func(d *Daemon, v string) (err error) { d.LogBackups, err = parseInt(v, 0, 1000); return err }},
-	daemonText("supervisord", "loglevel", func(d *Daemon) *string { return &d.LogLevel }),
-	daemonText("supervisord", "pidfile", func(d *Daemon) *string { return &d.PidFile }),
-	daemonText("supervisord", "childlogdir", func(d *Daemon) *string { return &d.ChildLogDir }),
-	daemonText("supervisord", "identifier", func(d *Daemon) *string { return &d.Identifier }),
-	{"supervisord", "minfds", func(d *Daemon, v string) (err error) { d.MinFDs, err = parseInt(v, 1, 1<<20); return err }},
-	{"supervisord", "umask", func(d *Daemon, v string) error { d.Umask = v; _, err := ParseUmask(v); return err }},
-	{"supervisord", "environment", func(d *Daemon, v string) (err error) { d.Environment, err = splitEnvironment(v); return err }},
-	{"supervisord", "pass_environment", func(d *Daemon, v string) (err error) { d.PassEnvironment, err = parseNames(v); return err }},
+// daemonKeys are the keys of the daemon's own sections, by section. Paths that are not absolute lie in the directory of
+// the main file.
+var daemonKeys = map[string][]key[Daemon]{
+	"unix_http_server": {
+		std("file", filepath.Join("run", "supervisor.sock"), "socket of the API",
+			text(func(d *Daemon) *string { return &d.Socket })),
+		std("chmod", "0660", "mode of the socket",
+			fileMode(func(d *Daemon) *os.FileMode { return &d.SocketMode })),
+		std("chown", "", "owner of the socket: user or user:group",
+			text(func(d *Daemon) *string { return &d.SocketOwner })),
+		std("username", "", "user name that a client has to give",
+			text(func(d *Daemon) *string { return &d.Username })),
+		std("password", "", "password that a client has to give",
+			secret(func(d *Daemon) *Password { return &d.Password })),
+	},
+	"inet_http_server": {
+		std("port", "", "host:port of the API",
+			text(func(d *Daemon) *string { return &d.TCPAddr })),
+		std("username", "", "user name that a client has to give",
+			text(func(d *Daemon) *string { return &d.TCPUsername })),
+		std("password", "", "password that a client has to give",
+			secret(func(d *Daemon) *Password { return &d.TCPPassword })),
+	},
+	"supervisord": {
+		std("logfile", filepath.Join("logs", "supervisord.log"), "the supervisor's log",
+			text(func(d *Daemon) *string { return &d.LogFile })),
+		std("logfile_maxbytes", "50MB", "rotate the log beyond this size; 0 is never",
+			size(func(d *Daemon) *int64 { return &d.LogMaxBytes })),
+		std("logfile_backups", "10", "rotated logs that are kept",
+			number(0, 1000, func(d *Daemon) *int { return &d.LogBackups })),
+		std("loglevel", "info", "least important messages that are logged",
+			text(func(d *Daemon) *string { return &d.LogLevel })),
+		std("pidfile", filepath.Join("run", "supervisord.pid"), "file with the supervisor's pid",
+			text(func(d *Daemon) *string { return &d.PidFile })),
+		std("childlogdir", "", "directory of AUTO logs; that of logfile when empty",
+			text(func(d *Daemon) *string { return &d.ChildLogDir })),
+		std("identifier", "supervisor", "name of this supervisor in its API",
+			text(func(d *Daemon) *string { return &d.Identifier })),
+		std("minfds", "1024", "open files that the supervisor needs",
+			number(1, 1<<20, func(d *Daemon) *int { return &d.MinFDs })),
+		std("umask", "", "octal mask of the files that the supervisor and its programs make",
+			umask(func(d *Daemon) *string { return &d.Umask })),
+		std("environment", "", `variables of every program: A="1",B="2"`,
+			variables(func(d *Daemon) *map[string]string { return &d.Environment })),
+		added("pass_environment", "", "variables of the supervisor's own environment that every program gets: a,b",
+			variableNames(func(d *Daemon) *[]string { return &d.PassEnvironment })),
+	},
 }
 
 // ignoredDaemonKeys are supervisor's keys that make no difference here and deserve no warning either: what they ask
 // for is either always so (nocleanup, nodaemon under systemd) or set in the boot unit.
 var ignoredDaemonKeys = []string{"nodaemon", "minprocs", "nocleanup", "user", "directory", "strip_ansi", "silent"}
 
-func (l *loader) daemonDefaults() Daemon {
-	return Daemon{
-		Socket: filepath.Join(l.here, "run", "supervisor.sock"), SocketMode: 0o660,
-		LogFile: filepath.Join(l.here, "logs", "supervisord.log"), LogMaxBytes: defaultLogMaxBytes,
-		LogBackups: defaultLogBackups, LogLevel: "info", Identifier: "supervisor",
-		PidFile: filepath.Join(l.here, "run", "supervisord.pid"), MinFDs: 1024,
+func daemonDefaults() Daemon {
+	var d Daemon
+	for _, keys := range daemonKeys {
+		setDefaults(keys, &d)
 	}
+	return d
 }
 
 // daemonEnvironment makes the variables of [supervisord]'s environment known to programs, as %(ENV_X)s. What is wrong with
@@ -78,10 +95,7 @@ func (l *loader) daemonEnvironment() {
 
 func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 	var known []string
-	for _, key := range daemonKeys {
-		if key.section != s.name {
-			continue
-		}
+	for _, key := range daemonKeys[s.name] {
 		known = append(known, key.name)
 		for _, k := range s.keys {
 			if k.name != key.name {
@@ -89,7 +103,7 @@ func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 			}
 			v, err := expand(k.value, l.vars)
 			if err == nil {
-				err = key.set(d, v)
+				err = key.parse(d, v)
 			}
 			if err != nil {
 				l.problem(s.file, k.line, "%s: %v", k.name, err)

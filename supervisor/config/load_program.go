@@ -81,7 +81,14 @@ func (l *loader) program(s *iniSection, processName string, vars map[string]stri
 	for _, k := range s.keys {
 		values[k.name] = k
 	}
-	take("environment", func(v string) (err error) { p.Environment, err = splitEnvironment(v); return err })
+	takeKeys := func(environment bool) {
+		for _, key := range programKeys {
+			if (key.name == "environment") == environment {
+				take(key.name, func(v string) error { return key.parse(&p, v) })
+			}
+		}
+	}
+	takeKeys(true)
 	for k, v := range p.Environment {
 		vars["ENV_"+k] = v
 	}
@@ -90,10 +97,7 @@ func (l *loader) program(s *iniSection, processName string, vars map[string]stri
 		l.problem(s.file, s.line, "process_name: %v", err)
 	}
 	p.Name, p.Group = name, vars["group_name"]
-	take("command", func(v string) (err error) { p.Command, err = splitWords(v); return err })
-	for _, key := range programKeys {
-		take(key.name, func(v string) error { return key.set(&p, v) })
-	}
+	takeKeys(false)
 	for _, path := range []*string{&p.StdoutLogfile, &p.StderrLogfile} {
 		if *path != "AUTO" && *path != "NONE" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.here, *path)

@@ -1,10 +1,7 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -99,42 +96,13 @@ type HTTPProbe struct {
 	BodyContains string // wanted in the first 64 KiB of the body
 }
 
-// Values of Program fields for keys that are not in the file: those of supervisor 4 where it has the key.
-const (
-	defaultStartSecs       = 1
-	defaultStartRetries    = 3
-	defaultStopWaitSecs    = 10
-	defaultPriority        = 999
-	defaultLogMaxBytes     = 50 << 20
-	defaultLogBackups      = 10
-	defaultRestartDelay    = 500 * time.Millisecond
-	defaultRestartDelayMax = 30 * time.Second
-	defaultRestartReset    = 30 * time.Second
-	defaultReadyInterval   = time.Second
-	defaultReadyTimeout    = 2 * time.Minute
-	defaultLiveInterval    = 10 * time.Second
-	defaultLiveTimeout     = 5 * time.Second
-	defaultLiveThreshold   = 3
-)
-
 // NewProgram returns a program with the dialect's defaults. They are supervisor 4's with one exception: what a
 // program leaves behind in its process group is killed with it (killasgroup), because FATE's node manager forks
 // workers that nothing else would ever stop.
 func NewProgram(name string, command ...string) Program {
-	return Program{
-		Name: name, Group: name, Command: command,
-		AutoStart: true, AutoRestart: "unexpected",
-		StartSecs: defaultStartSecs, StartRetries: defaultStartRetries, ExitCodes: []int{0}, Priority: defaultPriority,
-		StopSignal: "TERM", StopWaitSecs: defaultStopWaitSecs, KillAsGroup: true,
-		RestartDelay: defaultRestartDelay, RestartDelayMax: defaultRestartDelayMax, RestartReset: defaultRestartReset,
-		StdoutLogfile: "AUTO", StdoutLogfileMaxBytes: defaultLogMaxBytes, StdoutLogfileBackups: defaultLogBackups,
-		StderrLogfile: "AUTO", StderrLogfileMaxBytes: defaultLogMaxBytes, StderrLogfileBackups: defaultLogBackups,
-		LogCompress:     true,
-		DependantsAfter: DependantsReady,
-		ReadyInterval:   defaultReadyInterval, ReadyTimeout: defaultReadyTimeout,
-		LivenessInterval: defaultLiveInterval, LivenessTimeout: defaultLiveTimeout,
-		LivenessThreshold: defaultLiveThreshold, LivenessAction: "restart",
-	}
+	p := Program{Name: name, Group: name, Command: command}
+	setDefaults(programKeys, &p)
+	return p
 }
 
 // Values of DependantsAfter.
@@ -159,44 +127,6 @@ func (p *Program) HasReadiness() bool {
 // HasLiveness reports whether the program has a liveness probe.
 func (p *Program) HasLiveness() bool {
 	return p.LivenessTCP != "" || p.LivenessHTTP != nil || len(p.LivenessExec) > 0
-}
-
-// checkText refuses what no line of an ini file can carry. Words of a command may hold newlines, which are written as
-// continuation lines; nothing may hold other control characters.
-func checkText(what, s string, quoted bool) error {
-	for _, r := range s {
-		if r == '\n' && quoted || r == '\t' {
-			continue
-		}
-		if r < ' ' || r == 0x7f {
-			return fmt.Errorf("%s has a control character: %q", what, s)
-		}
-	}
-	if quoted {
-		return nil
-	}
-	if s != strings.TrimSpace(s) {
-		return fmt.Errorf("%s begins or ends with a space: %q", what, s)
-	}
-	if stripComment(s) != s {
-		return fmt.Errorf("%s has a comment sign after a space: %q", what, s)
-	}
-	return nil
-}
-
-// validName matches names that can stand in a section title, in a list of names and in supervisorctl's group:name.
-func validName(s string) error {
-	switch {
-	case s == "":
-		return errors.New("the name is empty")
-	case strings.ContainsAny(s, "[]:,*?;#%/\\\"'= \t\r\n"):
-		return fmt.Errorf("the name %q has a character that is not allowed in a name", s)
-	case s == "all" || s == "." || s == "..":
-		return fmt.Errorf("the name %q is reserved", s)
-	case len(s) > 200:
-		return fmt.Errorf("the name %.20q... is longer than 200 bytes", s)
-	}
-	return checkText("the name", s, false)
 }
 
 // Clone returns a copy that shares nothing with p.

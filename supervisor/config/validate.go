@@ -3,16 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Validate tells whether the program can be written to a file and run. It does not look at the machine: a user that
@@ -28,26 +26,51 @@ func (p *Program) Validate() error {
 	if p.Group != "" {
 		check(validName(p.Group))
 	}
-	check(checkCommand("command", p.Command))
-	check(p.checkTexts())
-	check(p.checkEnvironment())
-	check(p.checkNumbers())
-	check(p.checkProbes())
-	for key, names := range map[string][]string{"depends_on": p.DependsOn, "needs": p.Needs} {
-		for _, d := range names {
-			check(validName(d))
-			if d == p.Name {
-				check(errors.New(key + " names the program itself"))
-			}
-		}
-	}
-	for _, limit := range []string{p.LimitNoFile, p.LimitNProc, p.LimitCore} {
-		if limit != "" {
-			_, _, err := ParseLimit(limit)
-			check(err)
+	for _, k := range programKeys {
+		check(k.check(k.name, p))
+		for _, rule := range k.rules {
+			check(rule(p))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkText refuses what no line of an ini file can carry. Words of a command may hold newlines, which are written as
+// continuation lines; nothing may hold other control characters.
+func checkText(what, s string, quoted bool) error {
+	for _, r := range s {
+		if r == '\n' && quoted || r == '\t' {
+			continue
+		}
+		if r < ' ' || r == 0x7f {
+			return fmt.Errorf("%s has a control character: %q", what, s)
+		}
+	}
+	if quoted {
+		return nil
+	}
+	if s != strings.TrimSpace(s) {
+		return fmt.Errorf("%s begins or ends with a space: %q", what, s)
+	}
+	if stripComment(s) != s {
+		return fmt.Errorf("%s has a comment sign after a space: %q", what, s)
+	}
+	return nil
+}
+
+// validName matches names that can stand in a section title, in a list of names and in supervisorctl's group:name.
+func validName(s string) error {
+	switch {
+	case s == "":
+		return errors.New("the name is empty")
+	case strings.ContainsAny(s, "[]:,*?;#%/\\\"'= \t\r\n"):
+		return fmt.Errorf("the name %q has a character that is not allowed in a name", s)
+	case s == "all" || s == "." || s == "..":
+		return fmt.Errorf("the name %q is reserved", s)
+	case len(s) > 200:
+		return fmt.Errorf("the name %.20q... is longer than 200 bytes", s)
+	}
+	return checkText("the name", s, false)
 }
 
 func checkCommand(what string, argv []string) error {
@@ -60,145 +83,6 @@ func checkCommand(what string, argv []string) error {
 		}
 	}
 	return nil
-}
-
-func (p *Program) checkTexts() error {
-	texts := map[string]string{
-		"directory": p.Directory, "user": p.User, "umask": p.Umask,
-		"stdout_logfile": p.StdoutLogfile, "stderr_logfile": p.StderrLogfile,
-		"ready_tcp": p.ReadyTCP, "liveness_tcp": p.LivenessTCP,
-	}
-	for _, key := range slices.Sorted(maps.Keys(texts)) {
-		if err := checkText(key, texts[key], false); err != nil {
-			return err
-		}
-	}
-	for key, path := range map[string]string{"stdout_logfile": p.StdoutLogfile, "stderr_logfile": p.StderrLogfile} {
-		if path != "AUTO" && path != "NONE" && !filepath.IsAbs(path) {
-			return fmt.Errorf("%s %q is not an absolute path", key, path)
-		}
-	}
-	for _, dir := range p.DataDirs {
-		if err := checkText("data_dirs", dir, false); err != nil {
-			return err
-		}
-		if !filepath.IsAbs(dir) {
-			return fmt.Errorf("data_dirs %q is not an absolute path", dir)
-		}
-	}
-	for _, pattern := range p.LogFiles {
-		if err := checkText("log_files", pattern, false); err != nil {
-			return err
-		}
-		if _, err := filepath.Match(pattern, ""); err != nil || !filepath.IsAbs(pattern) {
-			return fmt.Errorf("log_files %q is not an absolute path, or its wildcards are wrong", pattern)
-		}
-	}
-	return nil
-}
-
-func (p *Program) checkEnvironment() error {
-	for _, k := range p.PassEnvironment {
-		if err := validEnvKey(k); err != nil {
-			return fmt.Errorf("pass_environment: %w", err)
-		}
-	}
-	for _, k := range slices.Sorted(maps.Keys(p.Environment)) {
-		if err := validEnvKey(k); err != nil {
-			return err
-		}
-		if err := checkText("the value of "+k, p.Environment[k], true); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Program) checkNumbers() error {
-	if p.AutoRestart != "true" && p.AutoRestart != "false" && p.AutoRestart != "unexpected" {
-		return fmt.Errorf("autorestart %q is none of true, false and unexpected", p.AutoRestart)
-	}
-	if p.StopAsGroup && !p.KillAsGroup {
-		return errors.New("stopasgroup=true needs killasgroup=true: else a stop could leave half a group")
-	}
-	if _, err := ParseSignal(p.StopSignal); err != nil {
-		return fmt.Errorf("stopsignal: %w", err)
-	}
-	if p.Umask != "" {
-		if _, err := ParseUmask(p.Umask); err != nil {
-			return err
-		}
-	}
-	if n := p.OOMScoreAdj; n != nil && (*n < -1000 || *n > 1000) {
-		return fmt.Errorf("oom_score_adj %d is not between -1000 and 1000", *n)
-	}
-	for _, port := range p.Ports {
-		if port < 1 || port > 65535 {
-			return fmt.Errorf("ports: %d is not between 1 and 65535", port)
-		}
-	}
-	if min(p.StartSecs, p.StartRetries, p.StopWaitSecs, p.StopWaitStarting, p.StdoutLogfileBackups, p.StderrLogfileBackups) < 0 ||
-		min(p.StdoutLogfileMaxBytes, p.StderrLogfileMaxBytes, p.LogTotalMaxBytes) < 0 ||
-		min(p.RestartDelay, p.RestartDelayMax, p.RestartReset) < 0 {
-		return errors.New("a number is negative")
-	}
-	return nil
-}
-
-func (p *Program) checkProbes() error {
-	for key, addr := range map[string]string{"ready_tcp": p.ReadyTCP, "liveness_tcp": p.LivenessTCP} {
-		if addr == "" {
-			continue
-		}
-		if err := checkAddr(addr); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	for key, h := range map[string]*HTTPProbe{"ready_http": p.ReadyHTTP, "liveness_http": p.LivenessHTTP} {
-		if h == nil {
-			continue
-		}
-		if err := h.validate(); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	switch {
-	case p.DependantsAfter == DependantsReady:
-	case p.DependantsAfter != DependantsListening:
-		return fmt.Errorf("dependants_after is %q: it has to be %s or %s", p.DependantsAfter, DependantsReady, DependantsListening)
-	case p.ReadyTCP == "" && p.ReadyHTTP == nil:
-		return fmt.Errorf("dependants_after is %s, but there is neither ready_tcp nor ready_http", DependantsListening)
-	}
-	for key, argv := range map[string][]string{"ready_exec": p.ReadyExec, "liveness_exec": p.LivenessExec} {
-		if len(argv) == 0 {
-			continue
-		}
-		if err := checkCommand(key, argv); err != nil {
-			return err
-		}
-	}
-	if p.ReadyLog != "" {
-		if err := checkText("ready_log", p.ReadyLog, true); err != nil {
-			return err
-		}
-		if _, err := regexp.Compile(p.ReadyLog); err != nil {
-			return fmt.Errorf("ready_log: %w", err)
-		}
-		if p.StdoutLogfile == "NONE" && (p.RedirectStderr || p.StderrLogfile == "NONE") {
-			return errors.New("ready_log needs a log file, and both are NONE")
-		}
-	}
-	if p.HasReadiness() && (p.ReadyInterval <= 0 || p.ReadyTimeout <= 0) {
-		return errors.New("ready_interval and ready_timeout must be above zero")
-	}
-	if p.HasLiveness() && (p.LivenessInterval <= 0 || p.LivenessTimeout <= 0 || p.LivenessThreshold <= 0) {
-		return errors.New("liveness_interval, liveness_timeout and liveness_threshold must be above zero")
-	}
-	switch p.LivenessAction {
-	case "restart", "stop", "none":
-		return nil
-	}
-	return fmt.Errorf("liveness_action %q is none of restart, stop and none", p.LivenessAction)
 }
 
 func checkAddr(addr string) error {
@@ -237,6 +121,71 @@ func (h *HTTPProbe) validate() error {
 		if err := checkText("the probe", s, true); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func hasCommand(p *Program) error {
+	if len(p.Command) == 0 {
+		return errors.New("there is no command")
+	}
+	return nil
+}
+
+func stopsWholeGroup(p *Program) error {
+	if p.StopAsGroup && !p.KillAsGroup {
+		return errors.New("stopasgroup=true needs killasgroup=true: else a stop could leave half a group")
+	}
+	return nil
+}
+
+func dependsOnOthers(p *Program) error {
+	if slices.Contains(p.DependsOn, p.Name) {
+		return errors.New("depends_on names the program itself")
+	}
+	return nil
+}
+
+func needsOthers(p *Program) error {
+	if slices.Contains(p.Needs, p.Name) {
+		return errors.New("needs names the program itself")
+	}
+	return nil
+}
+
+func canListen(p *Program) error {
+	if p.DependantsAfter == DependantsListening && p.ReadyTCP == "" && p.ReadyHTTP == nil {
+		return fmt.Errorf("dependants_after is %s, but there is neither ready_tcp nor ready_http", DependantsListening)
+	}
+	return nil
+}
+
+func hasLog(p *Program) error {
+	if p.ReadyLog != "" && p.StdoutLogfile == "NONE" && (p.RedirectStderr || p.StderrLogfile == "NONE") {
+		return errors.New("ready_log needs a log file, and both are NONE")
+	}
+	return nil
+}
+
+func readyIntervalAboveZero(p *Program) error {
+	return aboveZero("ready_interval", p.HasReadiness(), p.ReadyInterval)
+}
+
+func readyTimeoutAboveZero(p *Program) error {
+	return aboveZero("ready_timeout", p.HasReadiness(), p.ReadyTimeout)
+}
+
+func livenessIntervalAboveZero(p *Program) error {
+	return aboveZero("liveness_interval", p.HasLiveness(), p.LivenessInterval)
+}
+
+func livenessTimeoutAboveZero(p *Program) error {
+	return aboveZero("liveness_timeout", p.HasLiveness(), p.LivenessTimeout)
+}
+
+func aboveZero(name string, matters bool, d time.Duration) error {
+	if matters && d <= 0 {
+		return fmt.Errorf("%s must be above zero", name)
 	}
 	return nil
 }

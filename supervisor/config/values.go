@@ -84,6 +84,9 @@ func parseDuration(v string) (time.Duration, error) {
 	return d, nil
 }
 
+// maxBytes bounds a size.
+const maxBytes int64 = 1 << 60
+
 // parseBytes reads 1024, 512KB, 50MB or 1GB; the units are powers of 1024 as in supervisor.
 func parseBytes(v string) (int64, error) {
 	text, factor := strings.ToUpper(v), int64(1)
@@ -94,7 +97,7 @@ func parseBytes(v string) (int64, error) {
 		}
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > (1<<60)/factor {
+	if err != nil || n < 0 || n > maxBytes/factor {
 		return 0, fmt.Errorf("%q is not a size such as 1048576, 50MB or 1GB", v)
 	}
 	return n * factor, nil
