@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
-	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -132,7 +132,7 @@ func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 
 // askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already. It
 // is nil when there is none to ask.
-func (d *deployment) askDatabase(ctx context.Context) *step.DatabaseFacts {
+func (d *deployment) askDatabase(ctx context.Context) *database.Facts {
 	question, ok := d.spec.DatabaseQuestion()
 	if !ok || !d.host.Live() || question.Address.Socket != "" && (d.stored == nil || !d.host.Exists(question.Address.Socket)) {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -292,10 +293,10 @@ func keepData(layout fate.Layout) engine.Resolver {
 func purgeData(layout fate.Layout) engine.Resolver {
 	inner := emptying(append(purgedRoots(layout), layout.SupervisorRun())...)
 	return func(id string) (engine.Undoer, bool) {
-		if dir, ok := strings.CutPrefix(id, step.DatabaseInit{}.ID()); ok {
+		if dir, ok := strings.CutPrefix(id, database.Init{}.ID()); ok {
 			return removedDatabase{dir}, true
 		}
-		if step.InDatabaseHere(id) {
+		if database.OnThisHost(id) {
 			return removedDatabase{}, true // its schemas, accounts and tables
 		}
 		return inner(id)

@@ -42,9 +42,10 @@ var allowedImports = map[string]struct {
 	"installer/engine":        {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state":         {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
 	"installer/schema":        {nil, "facts about upstream's databases, of use to anyone"},
-	"installer/step":          {[]string{"installer/answer", "installer/engine", "installer/host", "installer/schema"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
+	"installer/step":          {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
+	"installer/database":      {[]string{"installer/answer", "installer/engine", "installer/host", "installer/schema"}, "steps as those of installer/step; what they know beyond them is a database server's protocol and upstream's tables"},
 	"installer/tools":         {nil, "small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
-	"installer/fate":          {[]string{"installer/engine", "installer/schema", "installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload", "supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer/fate":          {[]string{"installer/database", "installer/engine", "installer/schema", "installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload", "supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
 	"installer":               {[]string{"*"}, "main wires everything together"},
 	"scripts":                 {[]string{"*"}, "tools and tests around the product"},
 }

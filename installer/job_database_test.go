@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
-	"fate-installer/installer/step"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -61,9 +61,9 @@ func mariaDBServer(t *testing.T, socket string, options ...string) *sql.DB {
 	}
 	t.Cleanup(func() { _ = h.Close() })
 	data := filepath.Join(t.TempDir(), "mysql")
-	init := step.DatabaseInit{
-		DatabaseServer: step.DatabaseServer{
-			Flavour: step.FlavourMariaDB, Home: "/usr", Program: "sbin/mariadbd", Data: data,
+	init := database.Init{
+		Server: database.Server{
+			Flavour: database.FlavourMariaDB, Home: "/usr", Program: "sbin/mariadbd", Data: data,
 		},
 		RootPassword: "administrator", Log: filepath.Join(filepath.Dir(data), "init.log"),
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
@@ -75,7 +76,7 @@ func (brokenStep) Apply(context.Context, *engine.Env) error { return errors.New(
 // TestFailedRunKeepsPasswordsOfAnOutsideDatabase: accounts on a server elsewhere have the passwords, too.
 func TestFailedRunKeepsPasswordsOfAnOutsideDatabase(t *testing.T) {
 	for id, kept := range map[string]bool{
-		step.Database{Address: step.DatabaseAddress{Host: "db", Port: 3306}}.ID(): true,
+		database.Contents{Address: database.Address{Host: "db", Port: 3306}}.ID(): true,
 		"database-init:/data/projects/data/fate/mysql":                            true,
 		"link:/data/other": false,
 	} {

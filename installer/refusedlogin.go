@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/fate"
-	"fate-installer/installer/step"
 )
 
 // loginPause is between two looks at a database server that is starting.
@@ -49,8 +49,8 @@ func (d *deployment) databaseLogin() func(context.Context) error {
 		if err != nil {
 			return nil
 		}
-		at := step.DatabaseAddress{Socket: login.Addr}
-		if err := step.CheckLogin(ctx, d.host, at, login.User, step.Password(login.Passwd)); step.LoginRefused(err) {
+		at := database.Address{Socket: login.Addr}
+		if err := database.CheckLogin(ctx, d.host, at, login.User, database.Password(login.Passwd)); database.LoginRefused(err) {
 			return &refusedLoginError{file, err}
 		}
 		return nil

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
-	"fate-installer/installer/step"
 )
 
 // storedSecrets are the passwords in force on a host that the cluster file does not give, and their history.
@@ -114,9 +114,9 @@ func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
 		return nil
 	}
 	db, _ := d.spec.Database()
-	at := step.DatabaseAddress{Host: db.Host, Port: db.Port}
-	err := step.CheckLogin(ctx, d.host, at, d.spec.Side.MySQL.User, step.Password(is.Reveal()))
-	if !step.LoginRefused(err) {
+	at := database.Address{Host: db.Host, Port: db.Port}
+	err := database.CheckLogin(ctx, d.host, at, d.spec.Side.MySQL.User, database.Password(is.Reveal()))
+	if !database.LoginRefused(err) {
 		return nil // also an unreachable one: the programs wait for it
 	}
 	const why = "cannot change the password of the database user here: the database on %s has another one"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
@@ -298,7 +299,7 @@ func (r *rotation) concerns() func(engine.Node) bool {
 			return r.isFile(n.ID())
 		case step.StartPrograms:
 			return programs[s.Names[0]]
-		case step.DatabaseInit, step.Database:
+		case database.Init, database.Contents:
 			return programs[fate.MySQL.Program()]
 		}
 		return false

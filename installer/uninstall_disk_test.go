@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/step"
 
@@ -25,15 +26,15 @@ func installedTree(t *testing.T) (root string, install []string) {
 // TestPurgeSaysWhatBecomesOfTheDatabase: what is in a database of this host goes with its directory, and what is in one
 // elsewhere is kept.
 func TestPurgeSaysWhatBecomesOfTheDatabase(t *testing.T) {
-	here, there := step.DatabaseAddress{Socket: "/data/run/mysql.sock"}, step.DatabaseAddress{Host: "192.168.0.2", Port: 3306}
+	here, there := database.Address{Socket: "/data/run/mysql.sock"}, database.Address{Host: "192.168.0.2", Port: 3306}
 	resolve := purgeData(openTree(t, machine(t)).layout())
 	for id, removed := range map[string]bool{
-		step.Database{Address: here}.ID():                                true,
-		step.Database{Address: there}.ID():                               false,
-		step.SchemaUpgrade{Schema: "fate_flow", Address: here}.ID():      true,
-		step.SchemaUpgrade{Schema: "eggroll_meta", Address: there}.ID():  false,
-		step.DatabaseInit{DatabaseServer: step.DatabaseServer{}}.ID():    true,
-		step.File{Path: openTree(t, machine(t)).layout().Secrets()}.ID(): true,
+		database.Contents{Address: here}.ID():                               true,
+		database.Contents{Address: there}.ID():                              false,
+		database.SchemaUpgrade{Schema: "fate_flow", Address: here}.ID():     true,
+		database.SchemaUpgrade{Schema: "eggroll_meta", Address: there}.ID(): false,
+		database.Init{Server: database.Server{}}.ID():                       true,
+		step.File{Path: openTree(t, machine(t)).layout().Secrets()}.ID():    true,
 	} {
 		if _, ok := resolve(id); ok != removed {
 			t.Errorf("%s: removed %v, want %v", id, ok, removed)

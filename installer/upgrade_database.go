@@ -10,26 +10,26 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 	"fate-installer/installer/schema"
-	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 )
 
 // schemaUpgrades are the databases whose tables this host sees to, for the release that is wanted, with their server's
 // address.
-func (d *deployment) schemaUpgrades() []step.SchemaUpgrade {
+func (d *deployment) schemaUpgrades() []database.SchemaUpgrade {
 	db, ok := d.spec.Database()
 	if !ok {
 		return nil
 	}
 	out := d.spec.SchemaUpgrades()
 	for i := range out {
-		out[i].Address = step.DatabaseAddress{Host: db.Host, Port: db.Port}
+		out[i].Address = database.Address{Host: db.Host, Port: db.Port}
 		if db.Socket != "" {
-			out[i].Address = step.DatabaseAddress{Socket: db.Socket}
+			out[i].Address = database.Address{Socket: db.Socket}
 		}
 	}
 	return out
@@ -43,7 +43,7 @@ func (r *replacement) refuseOldTables(ctx context.Context) error {
 		return nil
 	}
 	for _, u := range r.spec.SchemasElsewhere() {
-		u.Address = step.DatabaseAddress{Host: db.Host, Port: db.Port}
+		u.Address = database.Address{Host: db.Host, Port: db.Port}
 		state, err := u.State(ctx, r.host)
 		if err != nil || !state.Needed() {
 			continue // a server that does not answer may be stopped for its own upgrade

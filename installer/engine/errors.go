@@ -72,3 +72,15 @@ func (e *LockedError) Hint() string {
 	}
 	return fmt.Sprintf("wait until it ends (ps -fp %d shows it), then run the same command again", e.PID)
 }
+
+// WithHint adds to an error what to do about it: the error that it returns has a method Hint.
+func WithHint(err error, hint string) error { return &hintedError{err, hint} }
+
+type hintedError struct {
+	err  error
+	hint string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+func (e *hintedError) Hint() string  { return e.hint }

@@ -4,8 +4,8 @@ import (
 	"path"
 	"slices"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/schema"
-	"fate-installer/installer/step"
 )
 
 // Database describes the schemas and accounts that a side needs on its database server.
@@ -166,7 +166,7 @@ func (db *Database) addNodes(side *Side, register bool) {
 
 // SchemaUpgrades lists the databases whose tables this host sees to, each with the release that is installed here and
 // the service account, and without the address of the server. Releases whose tables are not known are left out.
-func (s *Spec) SchemaUpgrades() []step.SchemaUpgrade {
+func (s *Spec) SchemaUpgrades() []database.SchemaUpgrade {
 	db, ok := s.Database()
 	if !ok || !s.Runs(MySQL) && db.Inside {
 		return nil
@@ -175,7 +175,7 @@ func (s *Spec) SchemaUpgrades() []step.SchemaUpgrade {
 }
 
 // SchemasElsewhere is SchemaUpgrades for the databases that programs of this host use and another host sees to.
-func (s *Spec) SchemasElsewhere() []step.SchemaUpgrade {
+func (s *Spec) SchemasElsewhere() []database.SchemaUpgrade {
 	db, ok := s.Database()
 	if !ok || s.Runs(MySQL) || !db.Inside {
 		return nil
@@ -183,12 +183,12 @@ func (s *Spec) SchemasElsewhere() []step.SchemaUpgrade {
 	return s.schemas(s.Runs(ClusterManager), s.Runs(FateFlow))
 }
 
-func (s *Spec) schemas(eggroll, flow bool) []step.SchemaUpgrade {
-	var out []step.SchemaUpgrade
+func (s *Spec) schemas(eggroll, flow bool) []database.SchemaUpgrade {
+	var out []database.SchemaUpgrade
 	add := func(p schema.Part, name string, release Version, scripts string) {
 		if _, err := schema.Of(p, string(release)); err == nil {
-			out = append(out, step.SchemaUpgrade{
-				User: s.Side.MySQL.User, Password: step.Password(s.Secrets.MySQLUser.Reveal()), Part: p, Schema: name,
+			out = append(out, database.SchemaUpgrade{
+				User: s.Side.MySQL.User, Password: database.Password(s.Secrets.MySQLUser.Reveal()), Part: p, Schema: name,
 				Release: string(release), Scripts: scripts,
 			})
 		}

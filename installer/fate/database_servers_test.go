@@ -17,9 +17,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
-	"fate-installer/installer/step"
 	"fate-installer/scripts/cache"
 	"fate-installer/scripts/maven"
 	"fate-installer/scripts/mysqlserver"
@@ -166,21 +166,21 @@ func (p *serverParty) logs() string {
 	return out.String()
 }
 
-func (p *serverParty) init() step.DatabaseInit {
-	return step.DatabaseInit{
-		DatabaseServer: step.DatabaseServer{
-			Flavour: step.Flavour(p.db.Engine), Home: p.db.Home, Program: DatabaseServer(p.db.Engine), Data: p.db.Data, User: p.spec.User,
+func (p *serverParty) init() database.Init {
+	return database.Init{
+		Server: database.Server{
+			Flavour: database.Flavour(p.db.Engine), Home: p.db.Home, Program: DatabaseServer(p.db.Engine), Data: p.db.Data, User: p.spec.User,
 			LibraryPath: p.spec.LibraryPaths[p.db.Engine],
 		},
-		RootPassword: step.Password(p.db.AdminPassword.Reveal()), Accounts: databaseAccounts(p.db),
+		RootPassword: database.Password(p.db.AdminPassword.Reveal()), Accounts: databaseAccounts(p.db),
 		Socket: p.db.Socket, Log: filepath.Join(p.db.Logs, "init.log"),
 	}
 }
 
-func (p *serverParty) fill() step.Database {
-	return step.Database{
-		Address: step.DatabaseAddress{Socket: p.db.Socket}, Admin: p.db.AdminUser,
-		AdminPassword: step.Password(p.db.AdminPassword.Reveal()),
+func (p *serverParty) fill() database.Contents {
+	return database.Contents{
+		Address: database.Address{Socket: p.db.Socket}, Admin: p.db.AdminUser,
+		AdminPassword: database.Password(p.db.AdminPassword.Reveal()),
 		Schemas:       databaseSchemas(p.db), Accounts: databaseAccounts(p.db),
 	}
 }
@@ -219,8 +219,8 @@ func (p *serverParty) start(t *testing.T) (took time.Duration, stop func()) {
 	})
 	user := p.db.Users[0]
 	for {
-		err := step.CheckLogin(context.Background(), p.env.Host, step.DatabaseAddress{Socket: p.db.Socket}, user.Name,
-			step.Password(user.Password.Reveal()))
+		err := database.CheckLogin(context.Background(), p.env.Host, database.Address{Socket: p.db.Socket}, user.Name,
+			database.Password(user.Password.Reveal()))
 		if err == nil {
 			t.Cleanup(stop)
 			return time.Since(begin), stop
@@ -247,9 +247,9 @@ func tryServer(t *testing.T, server mysqlserver.Server) serverRun {
 		}
 	}
 	user := p.db.Users[0]
-	tcp := step.Database{
-		Address: step.DatabaseAddress{Host: p.db.Host, Port: p.db.Port}, Admin: user.Name,
-		AdminPassword: step.Password(user.Password.Reveal()),
+	tcp := database.Contents{
+		Address: database.Address{Host: p.db.Host, Port: p.db.Port}, Admin: user.Name,
+		AdminPassword: database.Password(user.Password.Reveal()),
 	}
 	facts := tcp.Ask(t.Context(), p.env.Host)
 	if facts.Error != "" {

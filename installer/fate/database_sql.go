@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"fate-installer/installer/step"
+	"fate-installer/installer/database"
 )
 
 // DatabaseSQL lists the statements with which the administrator of an outside server makes the schemas and accounts of
@@ -32,7 +32,7 @@ func (s *Spec) DatabaseSQL(password string) (statements []string, ok bool) {
 			// In a GRANT the name is a pattern.
 			pattern := strings.NewReplacer("_", `\_`, "%", `\%`).Replace(schema)
 			statements = append(statements,
-				fmt.Sprintf("GRANT %s ON %s.* TO %s;", strings.Join(step.ServiceRights(), ", "), sqlName(pattern), account))
+				fmt.Sprintf("GRANT %s ON %s.* TO %s;", strings.Join(database.ServiceRights(), ", "), sqlName(pattern), account))
 		}
 	}
 	return statements, true

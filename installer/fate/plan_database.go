@@ -5,8 +5,8 @@ import (
 	"path"
 	"slices"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/schema"
-	"fate-installer/installer/step"
 )
 
 // addDatabase initialises the database while other components are still being unpacked, starts it, and gives its
@@ -26,12 +26,12 @@ func (p *planner) addDatabase() error {
 	if db.Home != "" {
 		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")),
 			p.system)
-		initialised := p.add(db.Engine, "database in "+db.Data, 400, step.DatabaseInit{
-			DatabaseServer: step.DatabaseServer{
-				Flavour: step.Flavour(db.Engine), Home: db.Home, Program: DatabaseServer(db.Engine), Data: db.Data,
+		initialised := p.add(db.Engine, "database in "+db.Data, 400, database.Init{
+			Server: database.Server{
+				Flavour: database.Flavour(db.Engine), Home: db.Home, Program: DatabaseServer(db.Engine), Data: db.Data,
 				User: p.spec.User, Group: p.spec.Group, LibraryPath: p.spec.LibraryPaths[db.Engine],
 			},
-			RootPassword: step.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
+			RootPassword: database.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
 			Socket: db.Socket, FormerRootPasswords: p.spec.formerAdminPasswords(),
 		}, ready...)
 		// The server need not wait for the files of other components, whose trees may take long to unpack.
@@ -46,17 +46,17 @@ func (p *planner) addDatabase() error {
 }
 
 // address is where this host reaches the server.
-func (db Database) address() step.DatabaseAddress {
+func (db Database) address() database.Address {
 	if db.Home != "" {
-		return step.DatabaseAddress{Socket: db.Socket}
+		return database.Address{Socket: db.Socket}
 	}
-	return step.DatabaseAddress{Host: db.Host, Port: db.Port}
+	return database.Address{Host: db.Host, Port: db.Port}
 }
 
 // databaseStep returns the step that fills the database.
-func (s *Spec) databaseStep(db Database) step.Database {
-	return step.Database{
-		Address: db.address(), Admin: db.AdminUser, AdminPassword: step.Password(db.AdminPassword.Reveal()),
+func (s *Spec) databaseStep(db Database) database.Contents {
+	return database.Contents{
+		Address: db.address(), Admin: db.AdminUser, AdminPassword: database.Password(db.AdminPassword.Reveal()),
 		FormerPasswords: s.formerAdminPasswords(),
 		Schemas:         databaseSchemas(db), Accounts: databaseAccounts(db), Rows: databaseRows(db),
 	}
@@ -64,19 +64,19 @@ func (s *Spec) databaseStep(db Database) step.Database {
 
 // DatabaseQuestion is the login and the wants with which a check asks the database server that this host sees to. ok is
 // false when there is none.
-func (s *Spec) DatabaseQuestion() (question step.Database, ok bool) {
+func (s *Spec) DatabaseQuestion() (question database.Contents, ok bool) {
 	db, ok := s.Database()
 	if !ok || !db.Manage {
-		return step.Database{}, false
+		return database.Contents{}, false
 	}
 	return s.databaseStep(db), true
 }
 
 // formerAdminPasswords are tried when the server refuses the present one: a change of passwords may have been cut off.
-func (s *Spec) formerAdminPasswords() []step.Password {
-	var out []step.Password
+func (s *Spec) formerAdminPasswords() []database.Password {
+	var out []database.Password
 	for _, former := range s.SecretRecords["mysql_root"].Former {
-		out = append(out, step.Password(former.Reveal()))
+		out = append(out, database.Password(former.Reveal()))
 	}
 	return out
 }
@@ -88,7 +88,7 @@ func (p *planner) databaseLogin(f File) []string {
 	if f.Path != p.spec.ProbeConf() || !ok || !db.Manage || db.Home == "" {
 		return nil
 	}
-	return []string{step.DatabaseInit{DatabaseServer: step.DatabaseServer{Data: db.Data}}.ID()}
+	return []string{database.Init{Server: database.Server{Data: db.Data}}.ID()}
 }
 
 func (p *planner) afterTreeIfAny(name string) []string {
@@ -99,14 +99,14 @@ func (p *planner) afterTreeIfAny(name string) []string {
 }
 
 // databaseAccounts groups the accounts by what they may do: one account, several places to come from.
-func databaseAccounts(db Database) []step.Account {
-	var out []step.Account
+func databaseAccounts(db Database) []database.Account {
+	var out []database.Account
 	for _, u := range db.Users {
-		i := slices.IndexFunc(out, func(a step.Account) bool {
+		i := slices.IndexFunc(out, func(a database.Account) bool {
 			return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas)
 		})
 		if i < 0 {
-			out = append(out, step.Account{Name: u.Name, Password: step.Password(u.Password.Reveal()), Schemas: u.Schemas})
+			out = append(out, database.Account{Name: u.Name, Password: database.Password(u.Password.Reveal()), Schemas: u.Schemas})
 			i = len(out) - 1
 		}
 		out[i].Hosts = append(out[i].Hosts, u.Host)
@@ -114,10 +114,10 @@ func databaseAccounts(db Database) []step.Account {
 	return out
 }
 
-func databaseSchemas(db Database) []step.Schema {
-	var out []step.Schema
+func databaseSchemas(db Database) []database.Schema {
+	var out []database.Schema
 	for _, s := range db.Schemas {
-		out = append(out, step.Schema{Name: s.Name, Charset: s.Charset, Script: s.ImportFile})
+		out = append(out, database.Schema{Name: s.Name, Charset: s.Charset, Script: s.ImportFile})
 	}
 	return out
 }
@@ -127,10 +127,10 @@ func databaseSchemas(db Database) []step.Schema {
 // the cluster file would go on being given work, and so its row goes. The status of a nodemanager is written when its
 // row is, and then set by the readiness probe of the clustermanager, which knows whether the node answers: eggroll 2.5,
 // run here before a rollback, has left LOSS, with which no job starts.
-func databaseRows(db Database) []step.Rows {
-	var out []step.Rows
+func databaseRows(db Database) []database.Rows {
+	var out []database.Rows
 	for _, kind := range []string{nodeClusterManager, nodeNodeManager} {
-		rows := step.Rows{
+		rows := database.Rows{
 			Schema: db.NodesDB, Table: "server_node", ID: "server_node_id", Key: []string{"host", "port", "node_type"},
 			Fill: []string{"status"}, OnlyAdd: db.NodesRegister,
 		}
@@ -154,7 +154,7 @@ func databaseRows(db Database) []step.Rows {
 
 // addSchemaUpgrades brings the tables of what was installed here before, or of data that an uninstall kept, to those of
 // the release that is installed now.
-func (p *planner) addSchemaUpgrades(db Database, address step.DatabaseAddress, after []string) []string {
+func (p *planner) addSchemaUpgrades(db Database, address database.Address, after []string) []string {
 	var ids []string
 	for _, u := range p.part.SchemaUpgrades() {
 		u.Address = address

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
@@ -86,7 +87,7 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 	var schemas []string
 	for _, n := range plan.Nodes {
 		steps[n.ID()] = true
-		if d, ok := n.Step.(step.Database); ok {
+		if d, ok := n.Step.(database.Contents); ok {
 			schemas = append(schemas, n.ID())
 			checkScripts(t, name, s, plan, d)
 		}
@@ -146,7 +147,7 @@ func checkReads(t *testing.T, name string, plan engine.Plan, program, start stri
 }
 
 // checkScripts: a schema's script is imported when the component that has it is unpacked.
-func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d step.Database) {
+func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d database.Contents) {
 	t.Helper()
 	before := predecessors(plan, d.ID())
 	for _, schema := range d.Schemas {
@@ -231,7 +232,7 @@ func makes(s engine.Step, file string) bool {
 		return s.Path == file
 	case step.Self:
 		return s.Path == file
-	case step.DatabaseInit:
+	case database.Init:
 		return in(s.Data)
 	case step.Dir:
 		return in(s.Path)
@@ -257,7 +258,7 @@ func TestOrderSeesWhatADefinitionNames(t *testing.T) {
 	wanted := map[string][]string{
 		MySQL.Program(): {
 			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.ProbeConf()}.ID(), step.Self{Path: s.Layout.Binary()}.ID(),
-			step.DatabaseInit{DatabaseServer: step.DatabaseServer{Data: s.Layout.DatabaseData()}}.ID(),
+			database.Init{Server: database.Server{Data: s.Layout.DatabaseData()}}.ID(),
 			step.Dir{Path: s.Layout.ComponentLogs("mysql")}.ID(), step.Dir{Path: path.Join(s.DatabaseHome(), "run")}.ID(),
 		},
 		Rollsite.Program(): {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/step"
 )
@@ -75,7 +76,7 @@ func TestModesDivideTheWork(t *testing.T) {
 	install, deploy := partOf(t, ModeInstall), partOf(t, ModeDeploy)
 	for _, n := range install.Nodes {
 		switch s := n.Step.(type) {
-		case step.StartPrograms, step.BootUnit, step.Database, step.DatabaseInit:
+		case step.StartPrograms, step.BootUnit, database.Contents, database.Init:
 			t.Errorf("mode install has %s", n.ID())
 		case step.File:
 			if !strings.HasPrefix(s.Path, "/data/projects/common/fate-installer/") {

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
-	"fate-installer/installer/step"
 	"fate-installer/payload"
 )
 
@@ -58,7 +58,7 @@ type PreflightInput struct {
 	Platform   string              // what the payload is built for, as GOOS/GOARCH; blank: not known
 	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
 	Unpacked   map[string]string   // component -> digest of the tree that is in place
-	Database   *step.DatabaseFacts // the answer to Spec.DatabaseQuestion; nil: it was not asked
+	Database   *database.Facts     // the answer to Spec.DatabaseQuestion; nil: it was not asked
 	// SupervisorFaults has the problems of the supervisor's files as they will be, with those of others that are there.
 	SupervisorFaults []string
 	Kept             map[string]bool // paths of trees and files that an uninstall of ours left, and installing takes up

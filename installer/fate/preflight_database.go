@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"fate-installer/installer/step"
+	"fate-installer/installer/database"
 )
 
 // database holds the answer of the database server against what this host needs of it. A server of ours that does not
@@ -85,7 +85,7 @@ const (
 
 // databaseSettings shows the settings on which the behaviour of an outside server depends. Seen with real jobs: a zone
 // other than UTC and lower_case_table_names=1 do no harm.
-func (p *preflight) databaseSettings(f *step.DatabaseFacts) {
+func (p *preflight) databaseSettings(f *database.Facts) {
 	need := connectionsPerFlow*len(p.s.Side.FateFlow.IPs) + connectionsOfRest
 	wanted := fmt.Sprintf("max_connections of %d or more", need)
 	r := p.check("database-settings", "the settings of the database server suit FATE", wanted).
@@ -116,7 +116,7 @@ func byScope(rights []string) []string {
 }
 
 // databaseRights refuses an account that cannot make what is not there yet.
-func (p *preflight) databaseRights(db Database, f *step.DatabaseFacts) {
+func (p *preflight) databaseRights(db Database, f *database.Facts) {
 	r := p.check("database-rights", "the schemas and accounts of the party are there, or can be made", "rights of "+f.As)
 	if missing := p.s.databaseStep(db).Missing(*f); len(missing) > 0 {
 		r.measured("missing: %s", strings.Join(byScope(missing), "; ")).
@@ -124,7 +124,7 @@ func (p *preflight) databaseRights(db Database, f *step.DatabaseFacts) {
 				"fate-installer config sql --for-dba", f.As)
 		return
 	}
-	failed := slices.ContainsFunc(f.Accounts, func(a step.AccountFact) bool { return a.Error != "" })
+	failed := slices.ContainsFunc(f.Accounts, func(a database.AccountFact) bool { return a.Error != "" })
 	if failed && f.Seen != p.s.IP {
 		r.measured("the server sees this host as %s, and install makes the account for %s", f.Seen, p.s.IP).
 			refuse("have the database's administrator make the account %s for %s", p.s.Side.MySQL.User, f.Seen)

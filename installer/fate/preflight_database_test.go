@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/host"
-	"fate-installer/installer/step"
 )
 
 const outsideCluster = `
@@ -31,50 +31,50 @@ func databaseTestSpec(t *testing.T, file string) *Spec {
 }
 
 // goodAnswer is a server on which the database's administrator has made everything.
-func goodAnswer() *step.DatabaseFacts {
-	grants := []step.Grant{
-		{Rights: step.ServiceRights(), Schema: `eggroll\_meta`}, {Rights: step.ServiceRights(), Schema: `fate\_flow`},
+func goodAnswer() *database.Facts {
+	grants := []database.Grant{
+		{Rights: database.ServiceRights(), Schema: `eggroll\_meta`}, {Rights: database.ServiceRights(), Schema: `fate\_flow`},
 	}
-	return &step.DatabaseFacts{
+	return &database.Facts{
 		As: "dba@%", Seen: "192.168.0.1", Encryption: "TLSv1.2 AES128-GCM-SHA256", Version: "8.0.15", Charset: "utf8mb4",
 		Zone: "CST", MaxConnections: 151, Schemas: map[string]string{"eggroll_meta": "latin1", "fate_flow": "utf8"},
-		Grants: []step.Grant{{Rights: []string{"ALL PRIVILEGES"}, Schema: "eggroll_meta"}},
-		Accounts: []step.AccountFact{
+		Grants: []database.Grant{{Rights: []string{"ALL PRIVILEGES"}, Schema: "eggroll_meta"}},
+		Accounts: []database.AccountFact{
 			{Name: "fate", As: "fate@%", Grants: grants},
 		},
 	}
 }
 
 func TestPreflightOfAnOutsideDatabase(t *testing.T) {
-	nothingThere := func(f *step.DatabaseFacts) {
-		f.Schemas, f.Accounts = nil, []step.AccountFact{{Name: "fate", Refused: true, Error: "refused"}}
+	nothingThere := func(f *database.Facts) {
+		f.Schemas, f.Accounts = nil, []database.AccountFact{{Name: "fate", Refused: true, Error: "refused"}}
 	}
 	for name, c := range map[string]struct {
-		change   func(*step.DatabaseFacts)
+		change   func(*database.Facts)
 		id       string
 		status   Status
 		measured string
 		remedy   string
 	}{
 		"login":         {nil, "database", StatusOK, "8.0.15, as dba@%, encrypted with TLSv1.2 AES128-GCM-SHA256", ""},
-		"no encryption": {func(f *step.DatabaseFacts) { f.Encryption = "" }, "database", StatusOK, "not encrypted", ""},
-		"wrong password": {func(f *step.DatabaseFacts) { f.Error, f.Refused = "no", true }, "database", StatusRefused, "no",
+		"no encryption": {func(f *database.Facts) { f.Encryption = "" }, "database", StatusOK, "not encrypted", ""},
+		"wrong password": {func(f *database.Facts) { f.Error, f.Refused = "no", true }, "database", StatusRefused, "no",
 			"mysql: {user: NAME, passwd: PASSWORD}"},
-		"unreachable": {func(f *step.DatabaseFacts) { f.Error = "refused" }, "database", StatusRefused, "refused",
+		"unreachable": {func(f *database.Facts) { f.Error = "refused" }, "database", StatusRefused, "refused",
 			"192.168.0.77:3306 runs"},
 		"settings": {nil, "database-settings", StatusOK,
 			"max_connections 151, character set utf8mb4, zone CST, lower_case_table_names 0, sql_mode none", ""},
-		"connections": {func(f *step.DatabaseFacts) { f.MaxConnections = 100 }, "database-settings", StatusWarning,
+		"connections": {func(f *database.Facts) { f.MaxConnections = 100 }, "database-settings", StatusWarning,
 			"max_connections 100", "= 150"},
 		"all made": {nil, "database-rights", StatusOK, "there already: fate@%", ""},
-		"all rights": {func(f *step.DatabaseFacts) {
+		"all rights": {func(f *database.Facts) {
 			nothingThere(f)
-			f.Grants = []step.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}
+			f.Grants = []database.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}
 		}, "database-rights", StatusOK, "enough", ""},
 		"few rights": {nothingThere, "database-rights", StatusRefused, "; CREATE USER on *.*; ", "config sql --for-dba"},
-		"another address": {func(f *step.DatabaseFacts) {
+		"another address": {func(f *database.Facts) {
 			nothingThere(f)
-			f.Grants, f.Seen = []step.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}, "10.0.0.9"
+			f.Grants, f.Seen = []database.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}, "10.0.0.9"
 		}, "database-rights", StatusRefused, "sees this host as 10.0.0.9", "fate for 10.0.0.9"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,10 +104,10 @@ func checkResult(t *testing.T, results []CheckResult, id string, status Status, 
 
 func TestPreflightNamesOtherAccounts(t *testing.T) {
 	s := databaseTestSpec(t, "host: {partyid: 10000, ip: 192.168.0.1}\n")
-	facts := &step.DatabaseFacts{Others: []string{"@localhost", "bob@10.0.0.1"}}
+	facts := &database.Facts{Others: []string{"@localhost", "bob@10.0.0.1"}}
 	checkResult(t, Preflight(s, &host.Facts{}, PreflightInput{Database: facts}), "database-accounts", StatusWarning,
 		"anonymous@localhost, bob@10.0.0.1", "DROP USER ''@'localhost', 'bob'@'10.0.0.1'")
-	none := PreflightInput{Database: &step.DatabaseFacts{}}
+	none := PreflightInput{Database: &database.Facts{}}
 	checkResult(t, Preflight(s, &host.Facts{}, none), "database-accounts", StatusOK, "no others", "")
 	for _, r := range Preflight(s, &host.Facts{}, PreflightInput{}) {
 		if strings.HasPrefix(r.ID, "database") {
@@ -128,7 +128,7 @@ func TestOutsideDatabaseOfTheServiceAccount(t *testing.T) {
 	if !ok || question.Admin != "fate" || question.Address.Host != "192.168.0.77" {
 		t.Errorf("%+v", question)
 	}
-	refused := PreflightInput{Database: &step.DatabaseFacts{Error: "no", Refused: true}}
+	refused := PreflightInput{Database: &database.Facts{Error: "no", Refused: true}}
 	checkResult(t, Preflight(s, &host.Facts{}, refused), "database", StatusRefused, "no", "config sql --for-dba")
 	db, _ = databaseTestSpec(t, outsideCluster).Database()
 	if db.AdminUser != "dba" || db.AdminPassword.Reveal() != "Admins1" || db.AsService {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"fate-installer/installer/step"
+	"fate-installer/installer/database"
 	"fate-installer/payload"
 )
 
@@ -54,7 +54,7 @@ func clientsOf(s *Spec) []string {
 	return out
 }
 
-func namesOf(ups []step.SchemaUpgrade) []string {
+func namesOf(ups []database.SchemaUpgrade) []string {
 	var out []string
 	for _, u := range ups {
 		program := "FATE "
@@ -82,7 +82,7 @@ func TestNodesAreKeptRight(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range plan.Nodes {
-			d, ok := n.Step.(step.Database)
+			d, ok := n.Step.(database.Contents)
 			if !ok {
 				continue
 			}

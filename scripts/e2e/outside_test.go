@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/installer/step"
+	"fate-installer/installer/database"
 	"fate-installer/scripts/lab/lab"
 	"fate-installer/scripts/mysqlserver"
 )
@@ -40,7 +40,7 @@ var (
 
 // rightsOfDBA are the least that one who makes the schemas and accounts of a party needs.
 func rightsOfDBA(account string) []string {
-	rights := strings.Join(step.ServiceRights(), ", ")
+	rights := strings.Join(database.ServiceRights(), ", ")
 	return []string{
 		"GRANT CREATE USER ON *.* TO " + account + ";",
 		"GRANT " + rights + " ON `eggroll\\_meta`.* TO " + account + " WITH GRANT OPTION;",
