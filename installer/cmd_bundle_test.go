@@ -59,12 +59,13 @@ func TestBundleScripts(t *testing.T) {
 			return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt").Run() == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":  scriptCode,
-			"flips": scriptFlips,
-			"targz": scriptTarGz,
-			"jar":   scriptJar,
-			"flip":  scriptFlip,
-			"cut":   scriptCut,
+			"code":     scriptCode,
+			"document": scriptDocument,
+			"flips":    scriptFlips,
+			"targz":    scriptTarGz,
+			"jar":      scriptJar,
+			"flip":     scriptFlip,
+			"cut":      scriptCut,
 		},
 	})
 }

@@ -138,7 +138,7 @@ func runKeys(g *globals, o *keysOptions) error {
 	return writeKeys(g, o.out, req, set)
 }
 
-// keysOutput is the JSON document of keys generate.
+// keysOutput is the JSON document of keys.
 type keysOutput struct {
 	Files []string `json:"files"` // the files that were written
 }

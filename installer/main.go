@@ -47,6 +47,7 @@ type globals struct {
 	Stderr io.Writer
 
 	recording *recording // of this command in the history; nil when it changes nothing
+	printed   bool       // the JSON document was printed
 
 	args        []string         // the command line, without the program
 	interrupted <-chan struct{}  // closed by a signal

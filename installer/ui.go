@@ -38,8 +38,10 @@ func (g *globals) advisef(format string, args ...any) {
 	g.printf("%s", g.runnable(fmt.Sprintf(format, args...)))
 }
 
-// printJSON writes v as the one JSON document of this command.
+// printJSON writes v as the one JSON document of this command. Its type is in the list of jsonoutputs_test.go, from which
+// release/docs/json.md is written.
 func (g *globals) printJSON(v any) error {
+	g.printed = true
 	enc := json.NewEncoder(g.Stdout)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
@@ -160,9 +162,10 @@ type errorOutput struct {
 }
 
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As
-// JSON, the mistakes of a configuration are a list as well, each with its file, line and column.
+// JSON, the mistakes of a configuration are a list as well, each with its file, line and column. A command that has printed
+// its document, as install does when programs wait for other hosts, prints no second one: the error goes to stderr.
 func printError(g *globals, err error, code int) {
-	if g.Output == outputJSON {
+	if g.Output == outputJSON && !g.printed {
 		out := errorOutput{Error: err.Error(), Hint: g.runnable(hintOf(err)), Log: logPathOf(err), ExitCode: code}
 		_ = errors.As(err, &out.Problems)
 		var job *explainedError

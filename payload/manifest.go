@@ -38,7 +38,7 @@ type Manifest struct {
 
 // Release says what an appliance installs.
 type Release struct {
-	FATE     string `json:"fate"`
+	FATE     string `json:"fate"`     // the FATE release
 	Platform string `json:"platform"` // as in GOOS/GOARCH: linux/amd64
 	// Revision counts the appliances that one maker signs: a host does not go back to a lower one unasked.
 	Revision int64             `json:"revision,omitempty"`
@@ -47,40 +47,40 @@ type Release struct {
 
 // Blob is a run of bytes with a known digest.
 type Blob struct {
-	Size   int64  `json:"size"`
+	Size   int64  `json:"size"`   // in bytes
 	SHA256 string `json:"sha256"` // lower-case hex
 }
 
 // File is a member that is stored as it is.
 type File struct {
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-	CRC32  uint32 `json:"crc32"` // as ZIP wants it: IEEE
+	Name   string `json:"name"`   // name in the archive
+	Size   int64  `json:"size"`   // in bytes
+	SHA256 string `json:"sha256"` // lower-case hex
+	CRC32  uint32 `json:"crc32"`  // as ZIP wants it: IEEE
 }
 
 // Component is one directory tree: what it is, where it came from, and how it is stored.
 type Component struct {
-	Name     string `json:"name"`
-	Version  string `json:"version"`
+	Name     string `json:"name"`               // unique in the appliance
+	Version  string `json:"version"`            // of the software
 	License  string `json:"license,omitempty"`  // an SPDX expression
 	Platform string `json:"platform,omitempty"` // empty: runs on every platform
 	// StandIn marks a tree that only takes the place of the real software, for tests and demonstrations.
 	StandIn bool `json:"stand_in,omitempty"`
 	// LibraryPath lists directories inside the tree that its programs need on LD_LIBRARY_PATH.
 	LibraryPath []string `json:"library_path,omitempty"`
-	Origins     []Origin `json:"origins,omitempty"`
+	Origins     []Origin `json:"origins,omitempty"` // the files that it was made from
 	// Needs lists what the programs inside use of the machine; nil if that was not looked at.
 	Needs *Needs `json:"needs,omitempty"`
 
 	// What follows is computed by the Writer.
 
-	Size   int64  `json:"size"` // bytes of all regular files
-	Files  int    `json:"files"`
-	Dirs   int    `json:"dirs"`
+	Size   int64  `json:"size"`   // bytes of all regular files
+	Files  int    `json:"files"`  // number of regular files
+	Dirs   int    `json:"dirs"`   // number of directories
 	Links  int    `json:"links"`  // symbolic and hard
 	Digest string `json:"digest"` // sha256 of the tar stream, so it does not depend on codec or level
-	Codec  string `json:"codec"`
+	Codec  string `json:"codec"`  // how the frames are compressed
 	// Encoder is the tool that made the frames, with version and options, if it was not the Writer's own encoder.
 	Encoder string  `json:"encoder,omitempty"`
 	Member  string  `json:"member"` // name in the archive
@@ -119,8 +119,8 @@ func (n *Needs) Add(library, program string) {
 type Origin struct {
 	Name   string `json:"name"`          // file name, or directory
 	URL    string `json:"url,omitempty"` // where it was fetched from
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"` // of the file; of a canonical tar for a directory
+	Size   int64  `json:"size"`          // in bytes
+	SHA256 string `json:"sha256"`        // of the file; of a canonical tar for a directory
 }
 
 // Frame is a run of the tar stream that is compressed, checked and decoded on its own.

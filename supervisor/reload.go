@@ -13,7 +13,9 @@ import (
 
 // Changes are the differences between two configurations, as names of groups.
 type Changes struct {
-	Added, Changed, Removed []string
+	Added   []string // programs that are new
+	Changed []string // programs whose definition has changed
+	Removed []string // programs that are gone
 }
 
 // Empty reports whether there are none.

@@ -12,10 +12,10 @@ import (
 
 // Requester is who asked for something.
 type Requester struct {
-	UID     int    `json:"uid"` // -1: not known, as over TCP
-	User    string `json:"user,omitempty"`
-	Login   string `json:"login,omitempty"` // the user who logged in, when that is another one
-	PID     int    `json:"pid,omitempty"`
+	UID     int    `json:"uid"`               // user ID; -1: not known, as over TCP
+	User    string `json:"user,omitempty"`    // name of the user
+	Login   string `json:"login,omitempty"`   // the user who logged in, when that is another one
+	PID     int    `json:"pid,omitempty"`     // of the process
 	Command string `json:"command,omitempty"` // without secrets
 }
 
@@ -68,8 +68,8 @@ func (r *Requester) Who() string {
 // Asked is the last request that concerned a program.
 type Asked struct {
 	For string    `json:"for"` // stop, restart or update
-	At  time.Time `json:"at"`
-	By  Requester `json:"by"`
+	At  time.Time `json:"at"`  // when it was requested
+	By  Requester `json:"by"`  // who requested it
 }
 
 type requesterKey struct{}

@@ -30,24 +30,24 @@ func (s State) Down() bool { return s == Stopped || s == Exited || s == Fatal }
 
 // Status is everything known about a program at one moment.
 type Status struct {
-	Name  string `json:"name"`
-	Group string `json:"group"`
-	State State  `json:"state"`
+	Name  string `json:"name"`  // the program
+	Group string `json:"group"` // its group; the program's own name when it is in none
+	State State  `json:"state"` // STOPPED, WAITING, STARTING, RUNNING, STOPPING, KILLING, BACKOFF, EXITED or FATAL
 	// Ready is whether the program works: its probe passed, and what it needs serves.
 	Ready bool `json:"ready"`
 	// Degraded is whether only that is missing which other programs do, or room on a file system that it writes to.
 	// DegradedBy names the programs, LowSpace the file system.
 	Degraded   bool     `json:"degraded"`
-	DegradedBy []string `json:"degraded_by"`
-	LowSpace   string   `json:"low_space,omitempty"`
+	DegradedBy []string `json:"degraded_by"`         // programs that it needs and that do not serve
+	LowSpace   string   `json:"low_space,omitempty"` // the file system that has too little room
 	// Serving is whether programs that depend on it may start: it is ready, or listens and needs them to become ready.
 	Serving bool `json:"serving"`
-	PID     int  `json:"pid"`
+	PID     int  `json:"pid"` // of the process; 0: there is none
 	// Wanted is whether it is to be up, now or when its stop is complete.
 	Wanted bool `json:"wanted"`
 
-	Since         time.Time `json:"since"`                   // of the state
-	Started       time.Time `json:"started,omitzero"`        // of the process, or of the last one
+	Since         time.Time `json:"since"`                   // since when it is in this state
+	Started       time.Time `json:"started,omitzero"`        // start of the process, or of the last one
 	Stopped       time.Time `json:"stopped,omitzero"`        // end of the last process
 	Restarts      int       `json:"restarts"`                // times it was started again without being asked
 	Failures      int       `json:"failures"`                // starts that failed, in a row
@@ -62,19 +62,19 @@ type Status struct {
 	TimedOut      bool      `json:"timed_out"`               // not ready within ready_timeout
 	LastLog       []string  `json:"last_log"`                // last lines before the last end that was a failure
 	LastFile      string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
-	Why           string    `json:"why"`                     // one line, empty when all is well
+	Why           string    `json:"why"`                     // why it is not ready, in one line; empty when all is well
 	Notes         []string  `json:"notes,omitempty"`         // what is to be put right of a program that works
-	Ports         []int     `json:"ports"`                   // as the definition says
+	Ports         []int     `json:"ports"`                   // ports that its definition names
 	Memory        int64     `json:"memory"`                  // bytes resident, of the main process
-	Stdout        string    `json:"stdout,omitempty"`        // log files
-	Stderr        string    `json:"stderr,omitempty"`        // empty when it goes where stdout goes
-	Depends       []string  `json:"depends_on"`              // as the definition says
-	Needs         []string  `json:"needs"`                   // as the definition says
+	Stdout        string    `json:"stdout,omitempty"`        // log of its standard output
+	Stderr        string    `json:"stderr,omitempty"`        // log of its standard error; empty when it goes where stdout goes
+	Depends       []string  `json:"depends_on"`              // programs that have to serve before it is started
+	Needs         []string  `json:"needs"`                   // programs that it needs to be ready, and does not wait for
 	Asked         *Asked    `json:"asked,omitempty"`         // the last request that concerned it
 
-	// StateSeconds is the time in the state, UpSeconds since the process was started, both by the boot clock.
+	// StateSeconds is the time in the state, by the boot clock.
 	StateSeconds float64 `json:"state_seconds"`
-	UpSeconds    float64 `json:"up_seconds,omitempty"`
+	UpSeconds    float64 `json:"up_seconds,omitempty"` // time since the process was started, by the boot clock
 
 	own                    bool          // it is ready as far as it is up to it
 	sinceBoot, startedBoot time.Duration // Since and Started by the boot clock
@@ -102,13 +102,13 @@ func (s *Status) GivenUp() bool {
 
 // ExitInfo says how a process ended.
 type ExitInfo struct {
-	Known    bool      `json:"known"` // false when a parent that is gone got the status
-	Code     int       `json:"code"`
-	Signal   string    `json:"signal,omitempty"`
-	Core     bool      `json:"core,omitempty"`
-	OOM      bool      `json:"oom,omitempty"` // the kernel killed it for want of memory
-	Expected bool      `json:"expected"`      // it was asked to stop, or its code is among exitcodes
-	At       time.Time `json:"at"`
+	Known    bool      `json:"known"`            // false when a parent that is gone got the status
+	Code     int       `json:"code"`             // exit status, when no signal ended it
+	Signal   string    `json:"signal,omitempty"` // name of the signal that ended it
+	Core     bool      `json:"core,omitempty"`   // it left a core dump
+	OOM      bool      `json:"oom,omitempty"`    // the kernel killed it for want of memory
+	Expected bool      `json:"expected"`         // it was asked to stop, or its code is among exitcodes
+	At       time.Time `json:"at"`               // when it ended
 }
 
 // String describes the end as a person would.

@@ -14,24 +14,24 @@ import (
 // Finding is one step of the answer to "why is this program not ready?": what is the case with one program, and what
 // to do about it. The last finding of a chain is the root cause.
 type Finding struct {
-	Name    string      `json:"name"`
-	State   State       `json:"state"`
-	Ready   bool        `json:"ready"`
-	Text    string      `json:"text"`
-	Exit    string      `json:"exit,omitempty"`
-	LastLog []string    `json:"last_log,omitempty"`
-	LogFile string      `json:"log_file,omitempty"`
-	Ports   []PortOwner `json:"ports,omitempty"` // ports it needs that another process holds
-	Advice  string      `json:"advice,omitempty"`
-	Root    bool        `json:"root"` // this is where the trouble begins
+	Name    string      `json:"name"`               // the program, or what is missing on another host
+	State   State       `json:"state"`              // as in the status of a program; blank for what is on another host
+	Ready   bool        `json:"ready"`              // it does its work
+	Text    string      `json:"text"`               // what is the case, for people
+	Exit    string      `json:"exit,omitempty"`     // how its last process ended, for people
+	LastLog []string    `json:"last_log,omitempty"` // the last lines that it wrote
+	LogFile string      `json:"log_file,omitempty"` // the log that they are from
+	Ports   []PortOwner `json:"ports,omitempty"`    // ports it needs that another process holds
+	Advice  string      `json:"advice,omitempty"`   // what to do
+	Root    bool        `json:"root"`               // this is where the trouble begins
 }
 
 // PortOwner says who has a port.
 type PortOwner struct {
-	Port    int    `json:"port"`
-	Peer    string `json:"peer,omitempty"` // the other end, ADDRESS:PORT, of a connection that has it; empty for one who listens
-	PID     int    `json:"pid"`            // 0: it belongs to a process we may not look at
-	Command string `json:"command"`
+	Port    int    `json:"port"`              // the port
+	Peer    string `json:"peer,omitempty"`    // the other end, ADDRESS:PORT, of a connection that has it; empty for one who listens
+	PID     int    `json:"pid"`               // 0: it belongs to a process we may not look at
+	Command string `json:"command"`           // of the process
 	Program string `json:"program,omitempty"` // the supervised program it belongs to
 }
 

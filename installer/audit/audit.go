@@ -38,20 +38,20 @@ const (
 
 // Entry is one command.
 type Entry struct {
-	ID      string    `json:"id"`
-	Began   time.Time `json:"began,omitzero"`
-	UID     int       `json:"uid"` // -1: not known
-	User    string    `json:"user,omitempty"`
-	Login   string    `json:"login,omitempty"` // who logged in, when that is another user
-	PID     int       `json:"pid,omitempty"`
+	ID      string    `json:"id"`                // names the entry, and begins with its time
+	Began   time.Time `json:"began,omitzero"`    // when it began
+	UID     int       `json:"uid"`               // user ID; -1: not known
+	User    string    `json:"user,omitempty"`    // the user it ran as
+	Login   string    `json:"login,omitempty"`   // who logged in, when that is another user
+	PID     int       `json:"pid,omitempty"`     // of the command
 	Command string    `json:"command,omitempty"` // as it was called, without secrets
 	Action  string    `json:"action,omitempty"`  // what the supervisor was asked for
-	Version string    `json:"version,omitempty"`
+	Version string    `json:"version,omitempty"` // of fate-installer
 
-	Ended  time.Time `json:"ended,omitzero"` // zero: it runs, or was killed
-	Exit   *int      `json:"exit,omitempty"` // exit status; nil for a request to the supervisor
-	Result string    `json:"result"`         // done, failed, or unfinished
-	Error  string    `json:"error,omitempty"`
+	Ended  time.Time `json:"ended,omitzero"`  // when it ended; absent while it runs, or when it was killed
+	Exit   *int      `json:"exit,omitempty"`  // exit status; absent for a request to the supervisor
+	Result string    `json:"result"`          // done, failed, or unfinished
+	Error  string    `json:"error,omitempty"` // why it failed
 }
 
 // Results of an entry.

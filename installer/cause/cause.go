@@ -29,12 +29,12 @@ const (
 
 // Evidence is one line that may show a cause, with where it was found.
 type Evidence struct {
-	Kind      Kind   `json:"kind"`
-	Where     string `json:"where"` // a file, or what answered
-	Role      string `json:"role,omitempty"`
-	Party     string `json:"party,omitempty"`
-	Component string `json:"component,omitempty"`
-	Text      string `json:"text"`
+	Kind      Kind   `json:"kind"`                // refused, task, log, session, eggroll, state, program or machine
+	Where     string `json:"where"`               // a file, or what answered
+	Role      string `json:"role,omitempty"`      // whose it is, when that is known
+	Party     string `json:"party,omitempty"`     // whose it is, when that is known
+	Component string `json:"component,omitempty"` // the component of the job
+	Text      string `json:"text"`                // the line
 }
 
 // Cause is a row of the table.
@@ -54,11 +54,11 @@ type Pattern struct {
 
 // Finding is a cause with the evidence for it.
 type Finding struct {
-	ID          string     `json:"id"`
-	Title       string     `json:"title"`
-	Explanation string     `json:"explanation"`
-	Remedy      string     `json:"remedy"`
-	Evidence    []Evidence `json:"evidence"`
+	ID          string     `json:"id"`          // stable name of the cause
+	Title       string     `json:"title"`       // the cause in a few words
+	Explanation string     `json:"explanation"` // what happens
+	Remedy      string     `json:"remedy"`      // what to do
+	Evidence    []Evidence `json:"evidence"`    // the lines that show it
 }
 
 // mostEvidence is how many lines a finding quotes, and mostOfPlace how many of them are from one place.

@@ -37,16 +37,16 @@ type Event struct {
 
 // Outcome is how a run ended for one step.
 type Outcome struct {
-	ID        string        `json:"id"`
-	Title     string        `json:"title"`
-	Component string        `json:"component,omitempty"`
-	Status    EventKind     `json:"status"`
-	Why       string        `json:"why,omitempty"`
-	Note      string        `json:"note,omitempty"`
-	Drift     bool          `json:"drift,omitempty"`
-	Error     string        `json:"error,omitempty"`
-	Start     time.Duration `json:"start_ns"` // since the run began
-	Elapsed   time.Duration `json:"elapsed_ns"`
+	ID        string        `json:"id"`                  // the step: its kind, and its object after a colon
+	Title     string        `json:"title"`               // the step, for people
+	Component string        `json:"component,omitempty"` // the component that it belongs to
+	Status    EventKind     `json:"status"`              // unchanged, changed, failed, skipped or interrupted
+	Why       string        `json:"why,omitempty"`       // what was missing before
+	Note      string        `json:"note,omitempty"`      // what the step has to say about its result
+	Drift     bool          `json:"drift,omitempty"`     // it had been done, and was undone by others
+	Error     string        `json:"error,omitempty"`     // why it failed
+	Start     time.Duration `json:"start_ns"`            // since the run began
+	Elapsed   time.Duration `json:"elapsed_ns"`          // how long it took
 }
 
 // Report is the result of a run.

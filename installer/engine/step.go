@@ -186,9 +186,9 @@ type Services interface {
 
 // ServiceStatus is the state of a supervised program.
 type ServiceStatus struct {
-	Name  string
+	Name  string // the program
 	State string // as the supervisor prints it, such as RUNNING
-	Ready bool
+	Ready bool   // it does its work
 	Why   string // not ready: the reason
 
 	// Serving is whether programs that depend on it can start: it is ready, or becomes ready by what they do.

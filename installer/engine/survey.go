@@ -12,17 +12,17 @@ import (
 
 // SurveyLine says what a plan does with one step on a host.
 type SurveyLine struct {
-	ID        string   `json:"id"`
-	Title     string   `json:"title"`
-	Component string   `json:"component,omitempty"`
-	After     []string `json:"after,omitempty"`
-	Done      bool     `json:"done"`
-	Why       string   `json:"why,omitempty"`      // not done: what is missing
-	Describe  string   `json:"describe,omitempty"` // what Apply would do
-	Note      string   `json:"note,omitempty"`
-	Undoable  bool     `json:"undoable"`
-	Drift     bool     `json:"drift,omitempty"` // it had been done
-	Error     string   `json:"error,omitempty"` // it cannot be checked
+	ID        string   `json:"id"`                  // the step: its kind, and its object after a colon
+	Title     string   `json:"title"`               // the step, for people
+	Component string   `json:"component,omitempty"` // the component that it belongs to
+	After     []string `json:"after,omitempty"`     // IDs of the steps that come first
+	Done      bool     `json:"done"`                // nothing is left to do for it
+	Why       string   `json:"why,omitempty"`       // not done: what is missing
+	Describe  string   `json:"describe,omitempty"`  // what Apply would do
+	Note      string   `json:"note,omitempty"`      // what the step has to say
+	Undoable  bool     `json:"undoable"`            // uninstall undoes it
+	Drift     bool     `json:"drift,omitempty"`     // it had been done
+	Error     string   `json:"error,omitempty"`     // it cannot be checked
 }
 
 // Survey is a dry run: the checks of all steps, and nothing else.

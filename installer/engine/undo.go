@@ -36,16 +36,16 @@ const (
 
 // UndoOutcome is the result for one step.
 type UndoOutcome struct {
-	ID     string     `json:"id"`
-	Title  string     `json:"title,omitempty"`
-	Status UndoStatus `json:"status"`
-	Why    string     `json:"why,omitempty"`
-	Data   bool       `json:"data,omitempty"` // it was left because of the data in it
+	ID     string     `json:"id"`              // the step: its kind, and its object after a colon
+	Title  string     `json:"title,omitempty"` // the step, for people
+	Status UndoStatus `json:"status"`          // undone, left, kept or "undo failed"
+	Why    string     `json:"why,omitempty"`   // the reason, where it was not undone
+	Data   bool       `json:"data,omitempty"`  // it was left because of the data in it
 }
 
 // UndoReport is the result of [Undo], in the order in which it happened.
 type UndoReport struct {
-	Steps []UndoOutcome `json:"steps"`
+	Steps []UndoOutcome `json:"steps"` // what became of each step
 }
 
 // Count returns how many steps ended with a status.
@@ -179,9 +179,9 @@ func nameOf(e Entry) string {
 
 // Remaining is something of ours that is still on the host.
 type Remaining struct {
-	ID    string   `json:"id"`
-	Title string   `json:"title,omitempty"`
-	What  []string `json:"what"`
+	ID    string   `json:"id"`              // the step: its kind, and its object after a colon
+	Title string   `json:"title,omitempty"` // the step, for people
+	What  []string `json:"what"`            // what is left of it, for people
 }
 
 // Verify looks for what is still on the host of all that the journal knows, also of what it believes undone. It changes

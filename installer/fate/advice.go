@@ -7,8 +7,8 @@ type Advice struct {
 	Key     string // in the cluster file, or the JVM it is about
 	Value   string // what fits
 	Used    string // what is used
-	Why     string
-	Applied bool
+	Why     string // what the size follows from
+	Applied bool   // what fits is used
 }
 
 // Upstream's guide gives the worker processes of a session as egg = cores * 0.8 / jobs that run at once. Three jobs

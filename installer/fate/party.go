@@ -10,11 +10,11 @@ import (
 // PartyChange is a change of a side's route table after its cluster file was written: messages for a party go somewhere
 // else from now on, or nowhere.
 type PartyChange struct {
-	Party   string `json:"party"` // id or default
-	Removed bool   `json:"removed,omitempty"`
-	IP      string `json:"ip,omitempty"`
-	Port    int    `json:"port,omitempty"`
-	Secure  bool   `json:"secure,omitempty"`
+	Party   string `json:"party"`             // id or default
+	Removed bool   `json:"removed,omitempty"` // the route was removed
+	IP      string `json:"ip,omitempty"`      // address that its messages go to
+	Port    int    `json:"port,omitempty"`    // port that its messages go to
+	Secure  bool   `json:"secure,omitempty"`  // with TLS
 	Polling bool   `json:"polling,omitempty"` // an exchange keeps the messages until the party fetches them
 }
 
@@ -101,14 +101,14 @@ func (c *Cluster) changeParty(s *Side, change PartyChange) {
 
 // PartyRoute is one row of a side's route table, for people.
 type PartyRoute struct {
-	Party   string `json:"party"`
-	Route   string `json:"route"` // default, or fateflow
-	IP      string `json:"ip"`
-	Port    int    `json:"port"`
-	Secure  bool   `json:"secure"`
-	Polling bool   `json:"polling"`
-	Own     bool   `json:"own"`
-	From    string `json:"from"` // where it was written: file:line, "party add", or "generated"
+	Party   string `json:"party"`   // party ID, or default
+	Route   string `json:"route"`   // default, or fateflow
+	IP      string `json:"ip"`      // address that its messages go to
+	Port    int    `json:"port"`    // port that its messages go to
+	Secure  bool   `json:"secure"`  // with TLS
+	Polling bool   `json:"polling"` // the party fetches its messages
+	Own     bool   `json:"own"`     // it is this side's own party
+	From    string `json:"from"`    // where it was written: file:line, "party add", or "generated"
 }
 
 // PartyRoutes lists the route table of this host's side in its order.

@@ -32,11 +32,11 @@ const (
 // CheckResult is the result of one check of the preflight. A check that passed is listed, too, so that a report shows what
 // was looked at.
 type CheckResult struct {
-	ID       string `json:"id"`    // stable: a kind, and the object after a colon where the kind has several, as in port:3306
-	Title    string `json:"title"` // what should be so
-	Status   Status `json:"status"`
-	Measured string `json:"measured"`
-	Wanted   string `json:"wanted,omitempty"`
+	ID       string `json:"id"`                 // stable: a kind, and the object after a colon where the kind has several, as in port:3306
+	Title    string `json:"title"`              // what should be so
+	Status   Status `json:"status"`             // ok, skipped, planned, warning, waived or refused
+	Measured string `json:"measured"`           // what was found
+	Wanted   string `json:"wanted,omitempty"`   // what should have been found
 	Remedy   string `json:"remedy,omitempty"`   // what to do, when it is not so
 	Fixable  bool   `json:"fixable"`            // check --fix does it
 	Final    bool   `json:"final,omitempty"`    // cannot be waived: nothing would run, or see Protects

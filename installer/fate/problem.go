@@ -28,8 +28,8 @@ func (p Pos) IsZero() bool { return p == Pos{} }
 // Problem is one mistake in the configuration: where it is, what is wrong, and how to put it right.
 type Problem struct {
 	Pos
-	Message string `json:"message"`
-	Fix     string `json:"fix,omitempty"`
+	Message string `json:"message"`       // what is wrong
+	Fix     string `json:"fix,omitempty"` // what to do
 }
 
 // String is one line: position, message and, after a semicolon, the fix.

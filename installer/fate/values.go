@@ -11,8 +11,8 @@ import (
 
 // Value is one setting of a cluster with the place it comes from.
 type Value struct {
-	Path   string `json:"path"`
-	Value  string `json:"value"`
+	Path   string `json:"path"`   // the key with those above it, joined by dots
+	Value  string `json:"value"`  // its value as text; passwords are hidden
 	Origin string `json:"origin"` // file:line:column, "default", or what it was derived from
 }
 

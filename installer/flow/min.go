@@ -52,18 +52,18 @@ func (d MinData) Tables(examples string) (guest, host Table) {
 
 // MinResult is the result of a successful minimal test.
 type MinResult struct {
-	Data     string        `json:"data"`
-	Models   []ModelResult `json:"models"`
-	Warnings []string      `json:"warnings"`
-	Elapsed  time.Duration `json:"elapsed_ns"`
+	Data     string        `json:"data"`       // the data set: fast or normal
+	Models   []ModelResult `json:"models"`     // one for each algorithm
+	Warnings []string      `json:"warnings"`   // what is not as it should be, as text
+	Elapsed  time.Duration `json:"elapsed_ns"` // nanoseconds from the first submission to the end
 }
 
 // ModelResult is one algorithm's part in it.
 type ModelResult struct {
-	Algorithm  string  `json:"algorithm"`
-	TrainJob   string  `json:"train_job"`
-	PredictJob string  `json:"predict_job"`
-	AUC        float64 `json:"auc"` // of the training
+	Algorithm  string  `json:"algorithm"`   // hetero_lr or hetero_secureboost
+	TrainJob   string  `json:"train_job"`   // ID of the job that trained it
+	PredictJob string  `json:"predict_job"` // ID of the job that predicted with it
+	AUC        float64 `json:"auc"`         // of the training
 }
 
 const minTest = "min test"

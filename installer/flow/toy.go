@@ -22,11 +22,11 @@ type Toy struct {
 
 // ToyResult is the result of a successful toy test.
 type ToyResult struct {
-	Job     string        `json:"job"`
-	Status  string        `json:"status"`
-	Sum     float64       `json:"secure_sum"`
-	Line    string        `json:"line"`
-	Elapsed time.Duration `json:"elapsed_ns"`
+	Job     string        `json:"job"`        // its ID
+	Status  string        `json:"status"`     // as FATE-Flow writes it
+	Sum     float64       `json:"secure_sum"` // the sum that the two sides computed
+	Line    string        `json:"line"`       // the line of the job's log that has it
+	Elapsed time.Duration `json:"elapsed_ns"` // nanoseconds from the submission to the end
 }
 
 // secureSum is the decisive line of the guest's log (federatedml's secure_add_guest).

@@ -22,13 +22,13 @@ const (
 
 // Result is the finding of one check.
 type Result struct {
-	Party     string    `json:"party"` // whose messages go this way
-	Direction Direction `json:"direction"`
-	Address   string    `json:"address"`
-	Check     string    `json:"check"` // name, tcp, tls, clear-text, grpc, party, size, clock, back, idle
-	Status    Status    `json:"status"`
-	Measured  string    `json:"measured"`
-	Remedy    string    `json:"remedy,omitempty"`
+	Party     string    `json:"party"`            // whose messages go this way
+	Direction Direction `json:"direction"`        // out, or back for the way here
+	Address   string    `json:"address"`          // IP:PORT that was tested
+	Check     string    `json:"check"`            // name, tcp, tls, clear-text, grpc, party, size, clock, back, idle
+	Status    Status    `json:"status"`           // ok, skipped, warning or failed
+	Measured  string    `json:"measured"`         // what was found
+	Remedy    string    `json:"remedy,omitempty"` // what to do
 }
 
 // Target is where messages for parties go next.

@@ -39,13 +39,13 @@ type Config struct {
 
 // Instance is a FATE-Flow that is registered.
 type Instance struct {
-	Node     string    `json:"node"` // host:grpc_port, unquoted
-	ID       string    `json:"instance_id"`
-	Host     string    `json:"host"`
-	GRPCPort int       `json:"grpc_port"`
-	HTTPPort int       `json:"http_port"`
-	Version  string    `json:"version"`
-	Since    time.Time `json:"since"` // when it registered
+	Node     string    `json:"node"`        // host:grpc_port, unquoted
+	ID       string    `json:"instance_id"` // the name of its entry
+	Host     string    `json:"host"`        // its address
+	GRPCPort int       `json:"grpc_port"`   // where other parties reach it
+	HTTPPort int       `json:"http_port"`   // where its API listens
+	Version  string    `json:"version"`     // of FATE-Flow
+	Since    time.Time `json:"since"`       // when it registered
 }
 
 // Registry is a session with ZooKeeper.

@@ -14,7 +14,7 @@ import (
 // TreeState lists the differences of a component's tree from the component. Paths are relative to the tree and sorted; a
 // directory ends with a slash. Data, files that other steps write, and Python's caches are not in it.
 type TreeState struct {
-	Missing []string `json:"missing,omitempty"`
+	Missing []string `json:"missing,omitempty"` // paths that the component brought and that are gone
 	Changed []string `json:"changed,omitempty"` // programs, libraries and code
 	Edited  []string `json:"edited,omitempty"`  // configuration, which stays as an operator edited it
 	Foreign []string `json:"foreign,omitempty"` // what the component did not bring

@@ -48,9 +48,9 @@ type Outcome struct {
 
 // Failure is one program that is not where it was to be.
 type Failure struct {
-	Name   string             `json:"name"`
-	Text   string             `json:"text"`
-	Status *supervisor.Status `json:"status"`
+	Name   string             `json:"name"`   // the program
+	Text   string             `json:"text"`   // why it is not there
+	Status *supervisor.Status `json:"status"` // of the program; null when it is not known
 }
 
 // outcome sorts an error of several programs apart. What is no program's failure stays an error.
