@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/pyenv"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
 
@@ -112,7 +113,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
 	if d.payload != nil && d.slot == nil {
-		in.Components, in.Platform = withMadePython(d.payload.Manifest().Components), d.payload.Manifest().Release.Platform
+		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components), d.payload.Manifest().Release.Platform
 	}
 	if d.stored != nil {
 		for name, c := range d.stored.Components {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/audit"
+	"fate-installer/installer/redact"
 )
 
 func newHistoryCommand(g *globals) *cobra.Command {
@@ -143,9 +144,9 @@ func runHistoryShow(g *globals, id string) error {
 			ended = e.Ended.Local().Format(time.RFC3339)
 		}
 		g.printf("id:      %s\nwho:     %s, uid %d, pid %d\nwhat:    %s\nbegan:   %s\nended:   %s\nresult:  %s\n",
-			e.ID, printable(who(&e)), e.UID, e.PID, printable(whatText(&e)), e.Began.Local().Format(time.RFC3339), ended, resultText(&e))
+			e.ID, redact.Printable(who(&e)), e.UID, e.PID, redact.Printable(whatText(&e)), e.Began.Local().Format(time.RFC3339), ended, resultText(&e))
 		if e.Error != "" {
-			g.printf("error:   %s\n", printable(e.Error))
+			g.printf("error:   %s\n", redact.Printable(e.Error))
 		}
 		if len(output) > 0 {
 			g.printf("\n%s", output)

@@ -365,11 +365,3 @@ func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *e
 		d.g.printf("  not everything could be undone; uninstall tries again: %v\n", err)
 	}
 }
-
-// withDefaultHint adds a hint to an error that has none of its own.
-func withDefaultHint(err error, hint string) error {
-	if hintOf(err) != "" {
-		return err
-	}
-	return withHint(err, hint)
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fate-installer/installer/flow"
+	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -89,12 +90,12 @@ func (x *jobInspector) list(ctx context.Context, limit int) (*jobListReport, err
 	listing := &jobListReport{Jobs: mergeRoles(rows, limit, time.Now()), Problems: []string{}}
 	stale, err := x.staleJobs(ctx)
 	if err != nil {
-		listing.Problems = append(listing.Problems, "tasks that only seem to run: "+printable(err.Error()))
+		listing.Problems = append(listing.Problems, "tasks that only seem to run: "+redact.Printable(err.Error()))
 	}
 	listing.Stale, listing.Source = stale, x.source
 	if x.noAnswer != nil {
 		listing.Problems = append(listing.Problems,
-			printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from its database", x.client.BaseURL,
+			redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from its database", x.client.BaseURL,
 				x.noAnswer)))
 	}
 	return listing, nil
@@ -180,7 +181,7 @@ func (l *jobListReport) write(g *globals) error {
 		}
 	}
 	for _, s := range l.Stale {
-		g.printf("job %s has ended, and %s still recorded as running\n", printable(s.Job),
+		g.printf("job %s has ended, and %s still recorded as running\n", redact.Printable(s.Job),
 			count.Of(s.Tasks, "task is", "tasks are"))
 	}
 	if n := len(l.Stale); n > 0 {

@@ -13,6 +13,7 @@ import (
 	"fate-installer/installer/cause"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/redact"
 	"fate-installer/supervisor/rpc"
 
 	"github.com/spf13/cobra"
@@ -204,12 +205,12 @@ func (e *explainedError) Hint() string {
 // explainedRefusal says what the answer to a refused submission means.
 func explainedRefusal(failure error, refused *flow.Error) error {
 	r := flow.Explain(refused.Message)
-	evidence := []cause.Evidence{{Kind: cause.Refused, Where: "FATE-Flow's answer", Role: r.Role, Party: r.Party, Text: printable(r.Reason)}}
+	evidence := []cause.Evidence{{Kind: cause.Refused, Where: "FATE-Flow's answer", Role: r.Role, Party: r.Party, Text: redact.Printable(r.Reason)}}
 	if r.Retcode != "" {
 		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: "retcode " + r.Retcode})
 	}
 	for _, line := range cause.Lines(flow.Unescape(refused.Message)) {
-		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: printable(strings.TrimSpace(line))})
+		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: redact.Printable(strings.TrimSpace(line))})
 	}
 	findings := cause.Find(evidence)
 	if len(findings) == 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/answer"
 	"fate-installer/installer/problem"
 )
 
@@ -70,7 +71,7 @@ func selectOne(ctx context.Context, config *mysql.Config) error {
 func clientConfig(data []byte) (*mysql.Config, error) {
 	config := mysql.NewConfig()
 	config.Timeout, config.ReadTimeout = 5*time.Second, 5*time.Second
-	config.Logger = silentLogger{}
+	config.Logger = answer.Silent{}
 	section := ""
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
@@ -106,8 +107,3 @@ func optionValue(s string) string {
 	}
 	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
 }
-
-// silentLogger keeps the driver from writing to stderr what the error already says.
-type silentLogger struct{}
-
-func (silentLogger) Print(...any) {}

@@ -17,6 +17,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/answer"
 	"fate-installer/installer/problem"
 	"fate-installer/supervisor"
 )
@@ -128,7 +129,7 @@ func metaDatabase(properties []byte) (*mysql.Config, error) {
 	config.Net, config.Addr, config.DBName = "tcp", address, schema
 	config.User, config.Passwd = values[jdbcUser], values[jdbcPassword]
 	config.Timeout, config.ReadTimeout = probeNodesTimeout, probeNodesTimeout
-	config.Logger = silentLogger{}
+	config.Logger = answer.Silent{}
 	return config, nil
 }
 

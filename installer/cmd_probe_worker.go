@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"fate-installer/installer/answer"
 	"fate-installer/installer/peer"
 	"fate-installer/installer/problem"
 
@@ -120,7 +121,7 @@ func (c *serviceConf) askDatabase(ctx context.Context) error {
 	config.Net, config.Addr, config.DBName = "tcp", net.JoinHostPort(d.Host, strconv.Itoa(d.Port)), d.Name
 	config.User, config.Passwd = d.User, d.Password
 	config.Timeout, config.ReadTimeout = workerTimeout, workerTimeout
-	config.Logger = silentLogger{}
+	config.Logger = answer.Silent{}
 	if err := selectOne(ctx, config); err != nil {
 		return fmt.Errorf("its database at %s does not answer, and no job can start: %w", config.Addr, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 )
@@ -178,7 +179,7 @@ func (d *deployment) planVerdict() (planVerdict, error) {
 	if d.payload == nil {
 		return v, nil
 	}
-	if err := d.decide(state.Install); err != nil && exitContradicts != codedAs(err) {
+	if err := d.decide(state.Install); err != nil && exitContradicts != exit.Given(err) {
 		return v, err
 	}
 	if v.Changes = d.replaces(); len(v.Changes) > 0 && len(d.state.Release.Components) > 0 {
@@ -200,13 +201,4 @@ func (v planVerdict) print(g *globals) {
 	case v.Command == string(state.Upgrade):
 		g.printf("upgrade: %s; install refuses this, run %s upgrade\n", changesText(v.Changes), g.program())
 	}
-}
-
-// codedAs is the exit code that a command gave an error; 0: none.
-func codedAs(err error) int {
-	var coded *codedError
-	if errors.As(err, &coded) {
-		return coded.code
-	}
-	return 0
 }

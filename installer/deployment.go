@@ -17,6 +17,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/pyenv"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
@@ -239,7 +240,7 @@ func (d *deployment) env(view *runView) *engine.Env {
 	case d.slot != nil:
 		env.Payload = slotPayload{d.host, d.layout(), d.slot}
 	case d.payload != nil:
-		env.Payload = newPythonBuilder(extractor{d.payload, d.host}, d.host, d.payload.Manifest(), d.spec)
+		env.Payload = pyenv.Payload(extractor{d.payload, d.host}, d.host, d.payload.Manifest(), d.spec)
 	default:
 		env.Payload = noPayload{}
 	}
@@ -262,7 +263,7 @@ func (d *deployment) unpackBytes() int64 {
 		return 0
 	}
 	total := int64(0)
-	for _, c := range withMadePython(d.payload.Manifest().Components) {
+	for _, c := range pyenv.WithMade(d.payload.Manifest().Components) {
 		if slices.Contains(d.spec.Components(), c.Name) {
 			total += c.Size
 		}
@@ -309,7 +310,7 @@ func (e extractor) ExtractFiles(
 // have put on the way to it.
 func (e extractor) into(target, component string, extract func(payload.Target) error) error {
 	saveMemory()
-	parent, err := e.h.OpenDir(inHost(e.h, filepath.Dir(target)))
+	parent, err := e.h.OpenDir(e.h.Within(filepath.Dir(target)))
 	if err != nil {
 		return fmt.Errorf("cannot unpack %s: %w", component, err)
 	}

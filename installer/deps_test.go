@@ -39,6 +39,8 @@ var allowedImports = map[string]struct {
 	"installer/registry":      {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
 	"installer/audit":         {[]string{"installer/host/beneath"}, "the record of who changed what says nothing of what they changed"},
 	"installer/redact":        {[]string{"installer/fate"}, "text in, text out: which secrets there are is the caller's to know"},
+	"installer/exit":          {[]string{"payload"}, "an error's code and hint say nothing of the command that ends with it; payload has errors with a code of their own"},
+	"installer/pyenv":         {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host", "payload"}, "a payload made of a payload: it sees nothing of the command that unpacks it"},
 	"installer/engine":        {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state":         {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
 	"installer/schema":        {nil, "facts about upstream's databases, of use to anyone"},

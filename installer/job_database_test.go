@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/answer"
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
@@ -79,7 +80,7 @@ func mariaDBServer(t *testing.T, socket string, options ...string) *sql.DB {
 	}
 	t.Cleanup(func() { _ = child.Stop(context.Background(), time.Minute) })
 	config := mysql.NewConfig()
-	config.User, config.Passwd, config.Net, config.Addr, config.Logger = "root", "administrator", "unix", socket, silentLogger{}
+	config.User, config.Passwd, config.Net, config.Addr, config.Logger = "root", "administrator", "unix", socket, answer.Silent{}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		t.Fatal(err)

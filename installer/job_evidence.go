@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/cause"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
 	"fate-installer/supervisor/rpc"
 )
@@ -47,7 +48,7 @@ func (x *jobInspector) coreHolders(ctx context.Context, r *jobReport) []string {
 	var out []string
 	holders, err := x.jobs(ctx, map[string]any{"resource_in_use": true})
 	if err != nil {
-		r.Problems = append(r.Problems, "which jobs have the cores: "+printable(err.Error()))
+		r.Problems = append(r.Problems, "which jobs have the cores: "+redact.Printable(err.Error()))
 	}
 	pool := x.spec.Side.ClusterManager.CoresPerNode * len(x.spec.Side.NodeManager.IPs)
 	used := 0
@@ -124,7 +125,7 @@ func (x *jobInspector) programEvidence(ctx context.Context, r *jobReport) []caus
 	defer cancel()
 	statuses, err := rpc.NewClient(x.host.Path(x.spec.Layout.SupervisorSocket())).Status(ctx)
 	if err != nil {
-		r.Problems = append(r.Problems, "the supervisor of this host does not answer: "+printable(err.Error()))
+		r.Problems = append(r.Problems, "the supervisor of this host does not answer: "+redact.Printable(err.Error()))
 		return nil
 	}
 	var out []cause.Evidence

@@ -116,7 +116,7 @@ func (x *jobInspector) database() (flow.Database, error) {
 		config.TLSConfig = "preferred"
 	}
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = 5*time.Second, recordTimeout, recordTimeout
-	config.Logger = silentLogger{}
+	config.Logger = answer.Silent{}
 	var bound answer.Bound
 	bound.Configure(config)
 	connector, err := mysql.NewConnector(config)

@@ -18,6 +18,7 @@ import (
 	"fate-installer/installer/cause"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/redact"
 )
 
 // Bounds of what is read: the directories and files belong to the service user.
@@ -56,7 +57,7 @@ func (l *logReader) problem(what string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	l.report.Problems = append(l.report.Problems, printable(l.x.redact.Text(what+": "+err.Error())))
+	l.report.Problems = append(l.report.Problems, redact.Printable(l.x.redact.Text(what+": "+err.Error())))
 }
 
 // flowLogs reads the directory of the job below FATE-Flow's logs: files of the job as a whole, and one directory for

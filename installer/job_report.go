@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/cause"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/redact"
 )
 
 // jobReport describes a job on this host, and why it failed. It is the JSON document of job why.
@@ -101,7 +102,7 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 		r.Lines = lastErrors(append(workers, evidence...), mostLines)
 	}
 	if x.noAnswer != nil {
-		r.Problems = append(r.Problems, printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from "+
+		r.Problems = append(r.Problems, redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from "+
 			"its database", x.client.BaseURL, x.noAnswer)))
 	}
 	r.Source = x.source
@@ -122,7 +123,7 @@ const mostLines = 10
 // makePrintable takes out of evidence the passwords, and what could act on a terminal.
 func (x *jobInspector) makePrintable(evidence []cause.Evidence) {
 	for i := range evidence {
-		evidence[i].Text = printable(x.redact.Text(evidence[i].Text))
+		evidence[i].Text = redact.Printable(x.redact.Text(evidence[i].Text))
 	}
 }
 
@@ -146,14 +147,14 @@ func (x *jobInspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Ti
 			Component: t.Component, Role: t.Role, Party: string(t.Party), Status: t.State(), Seconds: t.Elapsed(now).Seconds(), RunIP: t.RunIP,
 		}
 		if t.ErrorReport != "" {
-			report.Reason = printable(x.redact.Text(flow.Reason(t.ErrorReport)))
+			report.Reason = redact.Printable(x.redact.Text(flow.Reason(t.ErrorReport)))
 		}
 		r.Tasks = append(r.Tasks, report)
 	}
 	if t := firstFailed(tasks); t != nil && r.Status != flow.StatusSuccess {
 		r.Failed = &failedTask{
 			Component: t.Component, Role: t.Role, Party: string(t.Party), Here: string(t.Party) == fmt.Sprint(x.spec.PartyID),
-			Reason: printable(x.redact.Text(flow.Reason(t.ErrorReport))), Session: t.Session(),
+			Reason: redact.Printable(x.redact.Text(flow.Reason(t.ErrorReport))), Session: t.Session(),
 		}
 	}
 	return r
@@ -203,26 +204,12 @@ func lastErrors(evidence []cause.Evidence, n int) []cause.Evidence {
 	return lines[max(0, len(lines)-n):]
 }
 
-// printable replaces what could act on a terminal: logs are written by programs that quote what others sent.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a &&
-			r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-}
-
 // write prints the report for people. Names in it may be another party's choice.
 func (r *jobReport) write(w io.Writer) {
 	var text bytes.Buffer
 	r.compose(&text)
 	for line := range strings.Lines(text.String()) {
-		fmt.Fprintln(w, printable(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintln(w, redact.Printable(strings.TrimSuffix(line, "\n")))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fate-installer/installer/flow"
+	"fate-installer/installer/redact"
 )
 
 // taskView prints a line for each component of a job that starts or ends. On a terminal a last line, which is replaced,
@@ -97,7 +98,7 @@ func ifLonger(d time.Duration) string {
 // line prints a line that stays.
 func (v *taskView) line(format string, args ...any) {
 	v.clear()
-	v.g.printf("%7s %s\n", "", printable(fmt.Sprintf(format, args...)))
+	v.g.printf("%7s %s\n", "", redact.Printable(fmt.Sprintf(format, args...)))
 }
 
 // draw replaces the living line.
@@ -110,7 +111,7 @@ func (v *taskView) draw(text string) {
 		return
 	}
 	const columns = 78 // a longer line would wrap, and could not be cleared
-	text = printable(text)
+	text = redact.Printable(text)
 	v.g.printf("%7s %.*s", "", columns-8, text)
 	v.drawn = true
 }

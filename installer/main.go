@@ -2,7 +2,7 @@
 // from the payload it carries, keeps the party's processes running, and builds such files in the first place.
 //
 // This package holds the command line and nothing else: cmd_<verb>.go has one verb as an options struct and a run
-// function, exit.go the exit codes, ui.go what a person sees. The work is done by the packages below and next to it;
+// function, ui.go what a person sees. The work is done by the packages below and next to it;
 // deps_test.go says which may import which, and why.
 package main
 

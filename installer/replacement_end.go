@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 )
@@ -23,7 +24,7 @@ func (r *replacement) conclude(ctx context.Context, report engine.Report, starte
 	} else {
 		err = r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
 	}
-	if ctx.Err() == nil && (err == nil || codedAs(err) == exitUnproven) {
+	if ctx.Err() == nil && (err == nil || exit.Given(err) == exitUnproven) {
 		r.reported()
 	}
 	return err

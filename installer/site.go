@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/pyenv"
 	"fate-installer/payload"
 )
 
@@ -181,7 +182,7 @@ func (s *site) adopt(stored *site, machine host.Identity) error {
 // usePayload takes the versions of what will be installed from the payload.
 func (s *site) usePayload(m *payload.Manifest) {
 	s.Components = map[string]siteComponent{}
-	for _, c := range withMadePython(m.Components) {
+	for _, c := range pyenv.WithMade(m.Components) {
 		s.Components[c.Name] = siteComponent{c.Version, c.Digest, c.Size, c.LibraryPath, c.StandIn}
 	}
 	s.Env = m.Release.Env

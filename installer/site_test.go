@@ -7,6 +7,8 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/pyenv"
+	"fate-installer/payload"
 )
 
 func storedSite() *site {
@@ -138,5 +140,18 @@ func TestHostsOwnAddress(t *testing.T) {
 			tt.says) {
 			t.Errorf("%v: %q, %v; want %q, %q", tt.addrs, got, err, tt.want, tt.says)
 		}
+	}
+}
+
+// TestSiteHasThePythonThatIsMade: an environment that is made on the host is remembered as one that was unpacked.
+func TestSiteHasThePythonThatIsMade(t *testing.T) {
+	components := []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 1000},
+		{Name: "pypi", Version: "1.11.4", Digest: "w", Size: 1000}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
+	var s site
+	s.usePayload(&payload.Manifest{Components: components})
+	all := pyenv.WithMade(components)
+	made := all[len(all)-1]
+	if made.Digest == "" || s.Components["python"].Digest != made.Digest || s.Components["eggroll"].Digest != "e" {
+		t.Errorf("%+v", s.Components)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -262,19 +261,7 @@ func (p slotPayload) Extract(ctx context.Context, component, target string, _, _
 		return fmt.Errorf("cannot bring %s back: its tree was not kept", component)
 	}
 	size := p.slot.Site.Components[component].Size
-	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), inHost(p.host, target), host.CopyOptions{
+	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), p.host.Within(target), host.CopyOptions{
 		Link: true, Progress: func(done int64) { progress(done, max(done, size)) },
 	})
-}
-
-// inHost is the path in the host of one in this process.
-func inHost(h *host.Host, target string) string {
-	if h.IsSystem() {
-		return target
-	}
-	rel, err := filepath.Rel(h.Root(), target)
-	if err != nil {
-		return target
-	}
-	return "/" + rel
 }

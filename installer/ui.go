@@ -14,7 +14,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/redact"
 )
 
 // Rules of this file: results go to stdout, everything else to stderr; with -o json stdout is exactly one document;
@@ -64,7 +66,7 @@ func newTable(w io.Writer, header ...string) *table {
 func (t *table) row(cells ...string) {
 	safe := make([]string, len(cells))
 	for i, cell := range cells {
-		safe[i] = printable(cell)
+		safe[i] = redact.Printable(cell)
 	}
 	fmt.Fprintln(t.w, strings.Join(safe, "\t"))
 }
@@ -166,7 +168,7 @@ type errorOutput struct {
 // its document, as install does when programs wait for other hosts, prints no second one: the error goes to stderr.
 func printError(g *globals, err error, code int) {
 	if g.Output == outputJSON && !g.printed {
-		out := errorOutput{Error: err.Error(), Hint: g.runnable(hintOf(err)), Log: logPathOf(err), ExitCode: code}
+		out := errorOutput{Error: err.Error(), Hint: g.runnable(hintOf(err)), Log: exit.LogPathOf(err), ExitCode: code}
 		_ = errors.As(err, &out.Problems)
 		var job *explainedError
 		if errors.As(err, &job) {
@@ -176,14 +178,14 @@ func printError(g *globals, err error, code int) {
 		return
 	}
 	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
-	fmt.Fprintf(g.Stderr, "error: %s\n", printable(lines[0]))
+	fmt.Fprintf(g.Stderr, "error: %s\n", redact.Printable(lines[0]))
 	for _, line := range lines[1:] {
-		fmt.Fprintf(g.Stderr, "       %s\n", printable(line)) // lines of logs, for example
+		fmt.Fprintf(g.Stderr, "       %s\n", redact.Printable(line)) // lines of logs, for example
 	}
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(g.runnable(hint), "\n", "\n       "))
 	}
-	if path := logPathOf(err); path != "" {
+	if path := exit.LogPathOf(err); path != "" {
 		fmt.Fprintf(g.Stderr, "  log: %s\n", path)
 	}
 }

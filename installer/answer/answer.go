@@ -229,3 +229,10 @@ func (r *rows) Next(dest []driver.Value) error {
 	}
 	return nil
 }
+
+// Silent keeps the driver from writing to standard error what the error already says. It is for the Logger of a
+// configuration.
+type Silent struct{}
+
+// Print implements [mysql.Logger].
+func (Silent) Print(...any) {}

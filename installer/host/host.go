@@ -113,6 +113,18 @@ func (h *Host) Path(abs string) string {
 	return p
 }
 
+// Within returns the path in the host of a real path, such as Path returns.
+func (h *Host) Within(target string) string {
+	if h.IsSystem() {
+		return target
+	}
+	rel, err := filepath.Rel(h.root, target)
+	if err != nil {
+		return target
+	}
+	return "/" + rel
+}
+
 // ReadFile returns the content of a file, which is at most [ReadLimit] long: a longer one is an [ErrTooLong].
 func (h *Host) ReadFile(abs string) ([]byte, error) {
 	f, err := h.open(abs, os.O_RDONLY, 0)

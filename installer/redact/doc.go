@@ -1,2 +1,3 @@
-// Package redact removes passwords and keys from text that leaves a host or is shown: logs, files of settings, messages.
+// Package redact takes out of text what must not leave a host or be shown: passwords and keys in logs, files of settings
+// and messages, and characters on which a terminal acts.
 package redact

@@ -1,4 +1,4 @@
-package main
+package pyenv
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 )
@@ -76,7 +77,7 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	made, ok := madePython(condaManifest())
+	made, ok := describe(condaManifest())
 	if !ok {
 		t.Fatal("nothing is made")
 	}
@@ -84,7 +85,7 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 		"miniconda": {"Miniconda3-py38_4.12.0-Linux-x86_64.sh": "#!/bin/sh\n"},
 		"pypi":      {"a-1-py3-none-any.whl": "", "b-1-py3-none-any.whl": "", "requirements.txt": "a\nb\n"},
 	}
-	builder := pythonBuilder{Payload: source, host: h, made: made, final: "/base/venv", interval: time.Millisecond}
+	builder := builder{Payload: source, host: h, made: made, final: "/base/venv", interval: time.Millisecond}
 	staging := filepath.Join(root, "base/.venv.fate-new")
 	var reports []int64
 	progress := func(done, total int64) {
@@ -128,29 +129,24 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 
 func TestWhenPythonIsMade(t *testing.T) {
 	whole := append(condaManifest(), payload.Component{Name: "python", Version: "3.8.20", Digest: "p"})
-	if _, ok := madePython(whole); ok {
+	if _, ok := describe(whole); ok {
 		t.Error("it is made although the appliance has one")
 	}
-	if _, ok := madePython(condaManifest()[1:]); ok {
+	if _, ok := describe(condaManifest()[1:]); ok {
 		t.Error("it is made without Miniconda")
 	}
-	first, _ := madePython(condaManifest())
+	first, _ := describe(condaManifest())
 	other := condaManifest()
 	other[1].Digest = "x"
-	if second, _ := madePython(other); second.Digest == first.Digest {
+	if second, _ := describe(other); second.Digest == first.Digest {
 		t.Error("other wheels are the same environment")
-	}
-	var s site
-	s.usePayload(&payload.Manifest{Components: condaManifest()})
-	if s.Components["python"].Digest != first.Digest || s.Components["eggroll"].Digest != "e" {
-		t.Errorf("%+v", s.Components)
 	}
 	h, err := host.New(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if err := (pythonBuilder{host: h}).Extract(t.Context(), "python", "/x", -1, -1, func(int64, int64) {}); hintOf(err) == "" {
+	if err := (builder{host: h}).Extract(t.Context(), "python", "/x", -1, -1, func(int64, int64) {}); exit.HintOf(err) == "" {
 		t.Errorf("in a tree: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package pyenv
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
@@ -28,9 +29,9 @@ const (
 	wheelsComponent = "pypi"      // wheels, and requirements.txt
 )
 
-// madePython describes the environment that is made of an appliance's Miniconda and wheels, when it has both and no
+// describe returns the component that is made of an appliance's Miniconda and wheels, when it has both and no
 // environment. Its digest is that of what goes in: the same ingredients are the same environment.
-func madePython(components []payload.Component) (payload.Component, bool) {
+func describe(components []payload.Component) (payload.Component, bool) {
 	found := map[string]payload.Component{}
 	for _, c := range components {
 		found[c.Name] = c
@@ -48,16 +49,16 @@ func madePython(components []payload.Component) (payload.Component, bool) {
 	}, true
 }
 
-// withMadePython adds the environment that can be made to a payload's components.
-func withMadePython(components []payload.Component) []payload.Component {
-	if made, ok := madePython(components); ok {
+// WithMade adds the environment that can be made to a payload's components.
+func WithMade(components []payload.Component) []payload.Component {
+	if made, ok := describe(components); ok {
 		return append(append([]payload.Component(nil), components...), made)
 	}
 	return components
 }
 
-// pythonBuilder is a payload that makes the component python, and gives all others as they are.
-type pythonBuilder struct {
+// builder is a payload that makes the component python, and gives all others as they are.
+type builder struct {
 	engine.Payload
 	host     *host.Host
 	made     payload.Component
@@ -65,25 +66,27 @@ type pythonBuilder struct {
 	interval time.Duration // between two looks at what has been written
 }
 
-// newPythonBuilder is the payload itself when nothing has to be made.
-func newPythonBuilder(source engine.Payload, h *host.Host, m *payload.Manifest, spec *fate.Spec) engine.Payload {
-	made, ok := madePython(m.Components)
+// Payload gives what source does, and the environment made of its ingredients where it has none; when nothing can be made
+// it is source itself.
+func Payload(source engine.Payload, h *host.Host, m *payload.Manifest, spec *fate.Spec) engine.Payload {
+	made, ok := describe(m.Components)
 	if !ok {
 		return source
 	}
-	return pythonBuilder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent), interval: 2 * time.Second}
+	return builder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent), interval: 2 * time.Second}
 }
 
 // Extract implements engine.Payload.
-func (b pythonBuilder) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
+func (b builder) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
 	if component != pythonComponent {
 		return b.Payload.Extract(ctx, component, target, uid, gid, progress)
 	}
 	if !b.host.Live() {
-		return withHint(errors.New("cannot make a python environment in a directory tree: Miniconda has to be run"), "use an appliance with a complete environment: fate-installer bundle import --with python=... --wheels")
+		return exit.Hint(errors.New("cannot make a python environment in a directory tree: Miniconda has to be run"),
+			"use an appliance with a complete environment: fate-installer bundle import --with python=... --wheels")
 	}
-	target = inHost(b.host, target)
-	m := makingPython{pythonBuilder: b, target: target, sources: target + "-src", report: progress}
+	target = b.host.Within(target)
+	m := making{builder: b, target: target, sources: target + "-src", report: progress}
 	if uid >= 0 {
 		m.credential = &host.Credential{UID: uint32(uid), GID: uint32(gid)}
 	}
@@ -98,7 +101,7 @@ func (b pythonBuilder) Extract(ctx context.Context, component, target string, ui
 }
 
 // ExtractFiles implements engine.PartPayload. An environment is made whole, for a part of it, too.
-func (b pythonBuilder) ExtractFiles(
+func (b builder) ExtractFiles(
 	ctx context.Context, component, target string, names []string, uid, gid int, progress func(done, total int64),
 ) error {
 	parts, ok := b.Payload.(engine.PartPayload)
@@ -108,16 +111,16 @@ func (b pythonBuilder) ExtractFiles(
 	return parts.ExtractFiles(ctx, component, target, names, uid, gid, progress)
 }
 
-// makingPython is one making of the environment. It runs as the service user, who will own it.
-type makingPython struct {
-	pythonBuilder
+// making is one making of the environment. It runs as the service user, who will own it.
+type making struct {
+	builder
 	target     string // where it is made
 	sources    string // holds the ingredients until it is made
 	credential *host.Credential
 	report     func(done, total int64)
 }
 
-func (m makingPython) run(ctx context.Context, uid, gid int) error {
+func (m making) run(ctx context.Context, uid, gid int) error {
 	if err := m.host.MkdirAll(m.sources, host.FileMode{Perm: 0o755}); err != nil {
 		return err
 	}
@@ -160,7 +163,7 @@ func (m makingPython) run(ctx context.Context, uid, gid int) error {
 }
 
 // own gives the empty directory to the service user.
-func (m makingPython) own(uid, gid int) error {
+func (m making) own(uid, gid int) error {
 	if uid < 0 {
 		return nil
 	}
@@ -171,7 +174,7 @@ func (m makingPython) own(uid, gid int) error {
 	return m.host.Chown(m.target, user, group)
 }
 
-func (m makingPython) names(uid, gid int) (user, group string, err error) {
+func (m making) names(uid, gid int) (user, group string, err error) {
 	users, err := m.host.Users()
 	if err != nil {
 		return "", "", err
@@ -191,7 +194,7 @@ func (m makingPython) names(uid, gid int) (user, group string, err error) {
 }
 
 // installWheels lets pip install what requirements.txt names, from the wheels alone.
-func (m makingPython) installWheels(ctx context.Context, requirements string) error {
+func (m making) installWheels(ctx context.Context, requirements string) error {
 	return m.command(ctx, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
 		"--no-index", "--find-links", m.host.Path(path.Join(m.sources, wheelsComponent)), "--requirement", m.host.Path(requirements),
 		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location")
@@ -203,7 +206,7 @@ const grows = 3
 
 // watch runs a part of the making, which takes most of a minute and says nothing of how far it is, and reports while it
 // runs how much it has written below the target. ingredient is the size of what it works on, from what was done before.
-func (m makingPython) watch(from, ingredient int64, part func() error) (done int64, err error) {
+func (m making) watch(from, ingredient int64, part func() error) (done int64, err error) {
 	share := grows * ingredient
 	before, most := m.written(), int64(0)
 	over := make(chan struct{})
@@ -231,7 +234,7 @@ func (m makingPython) watch(from, ingredient int64, part func() error) (done int
 }
 
 // written is the size of the files below the target. What goes away while it is read counts nothing.
-func (m makingPython) written() int64 {
+func (m making) written() int64 {
 	var sum func(dir string) int64
 	sum = func(dir string) (size int64) {
 		entries, _ := m.host.ReadDir(dir)
@@ -247,7 +250,7 @@ func (m makingPython) written() int64 {
 	return sum(m.target)
 }
 
-func (m makingPython) command(ctx context.Context, args ...string) error {
+func (m making) command(ctx context.Context, args ...string) error {
 	cmd := host.Cmd{
 		Args: args, Dir: m.host.Path(m.sources), Credential: m.credential,
 		// pip asks for no index and reads no file of the machine's; nothing is written into a home that may not exist.
@@ -271,7 +274,7 @@ func lastLines(out []byte) error {
 }
 
 // relocate writes the final place into the programs, whose first line has the path of their interpreter.
-func (m makingPython) relocate() error {
+func (m making) relocate() error {
 	bin := path.Join(m.target, "bin")
 	entries, err := m.host.ReadDir(bin)
 	if err != nil {
@@ -294,7 +297,7 @@ func (m makingPython) relocate() error {
 }
 
 // find is the one file of an ingredient that ends in suffix.
-func (m makingPython) find(component, suffix string) (string, error) {
+func (m making) find(component, suffix string) (string, error) {
 	entries, err := m.host.ReadDir(path.Join(m.sources, component))
 	if err != nil {
 		return "", err
