@@ -82,6 +82,19 @@ func TestErrorsAreOneJSONDocument(t *testing.T) {
 	}
 }
 
+// TestOneJSONDocument holds that a command which has printed its document, and then fails, prints no second one.
+func TestOneJSONDocument(t *testing.T) {
+	var out, errs bytes.Buffer
+	g := &globals{Stdout: &out, Stderr: &errs, Output: outputJSON}
+	if err := g.printJSON(endReport{Waiting: []absence{{"fate-fateflow", "the database", "install it"}}}); err != nil {
+		t.Fatal(err)
+	}
+	printError(g, &waitError{[]absence{{"fate-fateflow", "the database", "install it"}}}, exitNotReady)
+	if strings.Contains(out.String(), `"error"`) || !strings.HasPrefix(errs.String(), "error: this host is installed, but") {
+		t.Errorf("stdout %s\nstderr %s", out.String(), errs.String())
+	}
+}
+
 func TestUninstallOfNothingIsDone(t *testing.T) {
 	stdout, stderr, code := run(t, "uninstall", "--root", t.TempDir())
 	if code != exitOK || !strings.Contains(stdout, "nothing is installed") {
