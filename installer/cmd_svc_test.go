@@ -112,6 +112,7 @@ func TestStatusJSON(t *testing.T) {
 	if doc.Programs[0]["state"] != "RUNNING" {
 		t.Errorf("%v", doc.Programs[0]["state"])
 	}
+	checkDocument(t, []string{"svc", "status"}, out.String())
 }
 
 func TestWriteFindings(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -409,6 +410,9 @@ func TestReportHasNoNull(t *testing.T) {
 		data, err := json.Marshal(r)
 		if err != nil || bytes.Contains(data, []byte("null")) {
 			t.Errorf("%s: %s, %v", status, data, err)
+		}
+		for _, wrong := range sameShape(data, reflect.TypeFor[jobReport]()) {
+			t.Errorf("%s: %s", status, wrong)
 		}
 	}
 }

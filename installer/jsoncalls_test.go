@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestDocumentsHaveNamedTypes holds that no command prints a map or a struct without a name: only a type with a name can
-// be described, and be compared with what is printed.
+// TestDocumentsHaveNamedTypes holds that no command prints a map or a struct without a name: only a type with a name
+// can be described, and be compared with what is printed.
 func TestDocumentsHaveNamedTypes(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -106,7 +106,8 @@ func (c *callChecker) value(f *ast.FuncDecl, x ast.Expr, depth int) {
 			switch n := n.(type) {
 			case *ast.AssignStmt:
 				for i, left := range n.Lhs {
-					if id, ok := left.(*ast.Ident); ok && id.Name == x.Name && i < len(n.Rhs) && n.Rhs[i] != ast.Expr(x) {
+					id, ok := left.(*ast.Ident)
+					if ok && id.Name == x.Name && i < len(n.Rhs) && n.Rhs[i] != ast.Expr(x) {
 						c.value(f, n.Rhs[i], depth+1)
 					}
 				}

@@ -42,8 +42,8 @@ func TestDocsOfJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the code says: go test ./installer -run TestDocsOfJSON -update, and read the difference",
-			jsonDocFile)
+		t.Errorf("%s is not what the code says: run go test ./installer -run TestDocsOfJSON -update, "+
+			"and read the difference", jsonDocFile)
 	}
 }
 
@@ -149,7 +149,8 @@ func (d *jsonDoc) fields(typ reflect.Type) {
 		if k.optional {
 			text += "; omitted when empty"
 		}
-		fmt.Fprintf(&d.out, "| `%s` | %s | %s |\n", k.name, d.typeText(k.field.Type), strings.ReplaceAll(text, "|", `\|`))
+		text = strings.ReplaceAll(text, "|", `\|`)
+		fmt.Fprintf(&d.out, "| `%s` | %s | %s |\n", k.name, d.typeText(k.field.Type), text)
 	}
 }
 

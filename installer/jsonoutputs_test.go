@@ -1,7 +1,6 @@
 package main
 
 import (
-	"reflect"
 	"time"
 
 	"fate-installer/installer/audit"
@@ -21,12 +20,12 @@ const jsonDocHead = `# JSON output
 
 <!-- Written by go test ./installer -run TestDocsOfJSON -update: change the comments of the types instead. -->
 
-With ` + "`-o json`" + ` a command prints one JSON document to standard output, and nothing else there; warnings and progress go to
-standard error. Exit codes are those of the text output. Keys are stable: new ones may come, so ignore those you do not
-know; the removal of one is announced in [CHANGELOG.md](../../CHANGELOG.md).
+With ` + "`-o json`" + ` a command prints one JSON document to standard output, and nothing else there; warnings and progress
+go to standard error. Exit codes are those of the text output. Keys are stable: new ones may come, so ignore those you
+do not know; the removal of one is announced in [CHANGELOG.md](../../CHANGELOG.md).
 
-A time is a string as in RFC 3339. An array may be null where its meaning says so. A key that is omitted when empty is absent
-instead of null, 0, false or blank.
+A time is a string as in RFC 3339. An array may be null where its meaning says so. A key that is omitted when empty is
+absent instead of null, 0, false or blank.
 `
 
 // everyCommand heads the document of errors.
@@ -39,44 +38,15 @@ type jsonDocument struct {
 	example  any
 }
 
-// objectTitles names objects whose types have the same name as another one.
-var objectTitles = map[reflect.Type]string{
-	reflect.TypeFor[supervisor.Status]():    "program status",
-	reflect.TypeFor[supervisor.Finding]():   "link of a chain",
-	reflect.TypeFor[supervisor.ExitInfo]():  "exit of a process",
-	reflect.TypeFor[supervisor.Asked]():     "request",
-	reflect.TypeFor[rpc.Failure]():          "failed program",
-	reflect.TypeFor[cause.Finding]():        "cause",
-	reflect.TypeFor[cause.Evidence]():       "evidence",
-	reflect.TypeFor[peer.Result]():          "result of a connection check",
-	reflect.TypeFor[engine.Outcome]():       "step outcome",
-	reflect.TypeFor[engine.SurveyLine]():    "planned step",
-	reflect.TypeFor[engine.Remaining]():     "remaining item",
-	reflect.TypeFor[engine.ServiceStatus](): "installed program",
-	reflect.TypeFor[audit.Entry]():          "history entry",
-	reflect.TypeFor[payload.File]():         "stored file",
-	reflect.TypeFor[fate.Value]():           "setting",
-	reflect.TypeFor[absence]():              "waiting program",
-	reflect.TypeFor[change]():               "component change",
-	reflect.TypeFor[treeReport]():           "component tree",
-	reflect.TypeFor[outsideLeft]():          "outside database",
-	reflect.TypeFor[jobReport]():            "job report",
-	reflect.TypeFor[taskReport]():           "task",
-	reflect.TypeFor[failedTask]():           "failed task",
-	reflect.TypeFor[secretsLeft]():          "host with former secrets",
-	reflect.TypeFor[listedSecret]():         "secret",
-	reflect.TypeFor[listedJob]():            "job",
-	reflect.TypeFor[moduleState]():          "module instance",
-}
-
 var (
 	exampleTime   = time.Date(2026, 11, 29, 14, 22, 33, 0, time.UTC)
 	exampleExit   = 0
 	exampleDigest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	exampleStatus = supervisor.Status{
-		Name: "fate-mysql", Group: "fate-mysql", State: supervisor.Running, Ready: true, DegradedBy: []string{}, Serving: true,
-		PID: 4242, Wanted: true, Since: exampleTime, Started: exampleTime, WaitsFor: []string{}, LastLog: []string{},
-		Ports: []int{3306}, Memory: 419430400, Stdout: "/data/logs/mysql/mysql.log", Depends: []string{}, Needs: []string{},
+		Name: "fate-mysql", Group: "fate-mysql", State: supervisor.Running, Ready: true, DegradedBy: []string{},
+		Serving: true, PID: 4242, Wanted: true, Since: exampleTime, Started: exampleTime, WaitsFor: []string{}, LastLog: []string{},
+		Ports: []int{3306}, Memory: 419430400, Stdout: "/data/logs/mysql/mysql.log",
+		Depends: []string{}, Needs: []string{},
 		StateSeconds: 90, UpSeconds: 90,
 	}
 	exampleJob = jobReport{
@@ -87,9 +57,12 @@ var (
 		Failed: &failedTask{"reader_0", "guest", "9999", true, "the table has no data",
 			"202611290938001234560_reader_0_0_0_guest_9999"},
 		Causes: []cause.Finding{{
-			ID: "table-not-uploaded", Title: "the table that the job reads is not there", Explanation: "It was not uploaded.",
-			Remedy:   "upload the data again",
-			Evidence: []cause.Evidence{{Kind: cause.Task, Where: "the error report of reader_0", Text: "the table has no data"}},
+			ID: "table-not-uploaded", Title: "the table that the job reads is not there",
+			Explanation: "It was not uploaded.",
+			Remedy:      "upload the data again",
+			Evidence: []cause.Evidence{{
+				Kind: cause.Task, Where: "the error report of reader_0", Text: "the table has no data",
+			}},
 		}},
 		Lines: []cause.Evidence{}, Problems: []string{},
 	}
@@ -104,135 +77,333 @@ var (
 
 // jsonDocuments lists every document with an example. release/docs/json.md is written from it.
 var jsonDocuments = []jsonDocument{
-	{[]string{everyCommand}, "It prints this document on one line. A command that has printed its own document " +
-		"before it fails prints the error to standard error, as text. The exit code says why it failed.", errorOutput{
-		Error: "cluster.yaml:7:3: unknown key \"ipz\"", Hint: "fate-installer config check", ExitCode: exitUsage,
-		Problems: fate.Problems{{Pos: fate.Pos{File: "cluster.yaml", Line: 7, Col: 3}, Message: "unknown key \"ipz\"",
-			Fix: "did you mean ips?"}},
-	}},
-	{[]string{"install", "upgrade", "rollback"}, "What was done, what runs here, and what to do next.", endReport{
-		Role: fate.RoleHost, Party: 10000, IP: "192.168.0.1", Changed: 81, Unchanged: 3, Elapsed: 94.2,
-		Programs: []engine.ServiceStatus{{Name: "fate-mysql", State: "RUNNING", Ready: true, Serving: true}},
-		Board:    "http://192.168.0.1:8080", Logs: "/data/logs", Journal: "/data/projects/common/fate-installer/journal",
-		Next: "fate-installer test toy", Notes: []string{}, Trees: []treeReport{},
-		Steps: []engine.Outcome{{ID: "user:app", Title: "user app", Status: engine.Changed, Why: "there is no such user",
-			Start: 2 * time.Millisecond, Elapsed: 30 * time.Millisecond}},
-		Critical: []string{"unpack:/data/projects/fate/eggroll"},
-	}},
-	{[]string{"plan", "install --dry-run"}, "What install would do on this host.", planReport{
-		planVerdict{Command: "upgrade", Changes: []change{{"eggroll", "2.5.2", "2.5.3"}}}, 1,
-		engine.Survey{{ID: "user:app", Title: "user app", Why: "there is no such user", Describe: "create it", Undoable: true}},
-		[]string{},
-	}},
-	{[]string{"init --out"}, "The cluster files that were written. Without `--out DIR` init prints a cluster file, in YAML.",
-		initOutput{[]string{"cluster/host.yaml", "cluster/guest.yaml", "cluster/public.yaml"}}},
-	{[]string{"config check"}, "The cluster files can be used. Mistakes are an error with `problems`.",
-		configCheckOutput{true, []string{"cluster.yaml:9:3: the guest has no FATE-Board"}}},
-	{[]string{"config show"}, "Every setting of the cluster, and what this host is.", configShowOutput{
-		[]fate.Value{{Path: "host.eggroll.dbname", Value: "eggroll_meta", Origin: "default"}}, []string{},
-		&configuredHost{fate.RoleHost, 10000, "192.168.0.1", []fate.Module{fate.MySQL, fate.FateFlow}, []fate.Advice{{
-			Key: "host.mysql.buffer_pool", Value: "4G", Used: "4G", Why: "a quarter of 16.0 GiB of memory", Applied: true}}},
-	}},
-	{[]string{"config sql"}, "SQL statements for the administrator of an outside database.", configSQLOutput{
-		fate.RoleHost, 10000, []string{"CREATE DATABASE IF NOT EXISTS `fate_flow`;"}}},
-	{[]string{"render --out"}, "The configuration files that were written.", renderOutput{"tree", []fileSummary{{
-		"/data/projects/fate/conf/service_conf.yaml", "0640", true, "fate", []string{"fate-fateflow"}}}}},
-	{[]string{"render --diff"}, "The configuration files that differ on this host. The exit code is 3 when some do.",
-		renderDiffOutput{[]string{"/data/projects/fate/conf/service_conf.yaml"}}},
-	{[]string{"keys"}, "The keys and certificates that were written.",
-		keysOutput{[]string{"keys/ca/host.pem", "keys/ca/host.key", "keys/host.tar.gz"}}},
-	{[]string{"keys request"}, "The keys of one side, and the request for its peer.",
-		keysRequestOutput{"keys", "keys/host-request.pem", false}},
-	{[]string{"keys sign"}, "The answer to the request of a peer.", keysSignOutput{fate.RoleGuest, "guest-answer.pem"}},
-	{[]string{"keys complete"}, "The archive with the completed keys of one side.",
-		keysCompleteOutput{"keys/host.tar.gz", []string{}}},
-	{[]string{"check"}, "What the preflight found. The exit code is 3 when the host is refused.", checkReport{
-		"host of party 10000 at 192.168.0.1", 1, 0, 0, []fate.CheckResult{{
-			ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused, Measured: "mariadbd (pid 812) listens",
-			Wanted: "nothing listens", Remedy: "systemctl disable --now mariadb"}}, []string{},
-	}},
-	{[]string{"bundle lock"}, "The digests that were written to the lock file.", bundleLockOutput{
-		"release/fate-1.11.4.lock.yaml", []lockedSource{{"mysql", "https://example.org/mysql.tar.gz", exampleDigest, 429496729, false}}}},
-	{[]string{"bundle build"}, "The appliance that was built and verified.", bundleBuildOutput{
-		map[string]*payload.Needs{"mysql": {Programs: []string{"libaio.so.1"},
-			By: map[string][]string{"libaio.so.1": {"bin/mysqld"}}, Glibc: "2.28"}},
-		[]string{"fate-installer-1.11.4-amd64"}, 2147483648, 7, true, []string{}}},
-	{[]string{"bundle import"}, "The lock file that was made from an offline package.", bundleImportOutput{
-		"fate.lock.yaml", "1.11.4", []importedComponent{{"eggroll", "2.5.3"}}, []string{"mysql"},
-		[][]string{{"mysql", "mariadb"}}, []string{"README.md"}, []string{}}},
-	{[]string{"bundle inspect"}, "What an appliance carries: its manifest without the frames. With `--manifest` and `--sbom` " +
-		"the document is the manifest or the CycloneDX document itself.", bundleInspectOutput{
-		"fate-installer-1.11.4-amd64", 2147483648, exampleDigest,
-		payload.Release{FATE: "1.11.4", Platform: "linux/amd64", Revision: 3, Env: map[string]string{"EGGROLL": "2.5.3"}},
-		payload.Blob{Size: 20971520, SHA256: exampleDigest},
-		[]inspectedComponent{{Component: payload.Component{Name: "eggroll", Version: "2.5.3", License: "Apache-2.0", Size: 104857600,
-			Files: 812, Dirs: 90, Digest: exampleDigest, Codec: "zstd", Member: "eggroll.tar.zst", CRC32: 305419896},
-			StoredSize: 52428800, FrameCount: 25}},
-		[]payload.File{{Name: "sbom.json", Size: 4096, SHA256: exampleDigest, CRC32: 305419896}},
-		&inspectedSignature{"F3B5A1C2D4E6F708", "FATE 1.11.4"}}},
-	{[]string{"bundle verify"}, "Every byte of the appliance is as its manifest says.", bundleVerifyOutput{
-		"fate-installer-1.11.4-amd64", 2147483648, exampleDigest, 7, 980, 1, true, "F3B5A1C2D4E6F708"}},
-	{[]string{"bundle verify --part"}, "A part of a split appliance is a good copy.",
-		bundleVerifyPartOutput{"/media/usb1/appliance.part002", true}},
-	{[]string{"bundle extract"}, "The components that were extracted.", bundleExtractOutput{
-		[]extractedComponent{{"eggroll", "2.5.3", "/data/projects/fate/eggroll", 812, 104857600}}}},
-	{[]string{"bundle keygen"}, "The key pair that was made.", bundleKeygenOutput{"release.key", "release.pub", "F3B5A1C2D4E6F708",
-		"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"}},
-	{[]string{"bundle sign"}, "The appliance that was signed.", bundleSignOutput{"fate-installer-1.11.4-amd64", "F3B5A1C2D4E6F708"}},
-	{[]string{"svc status"}, "The programs of this host. The exit code is 3 when one is not ready. With `--watch` there is a " +
-		"document for each look.", svcStatusReport{[]supervisor.Status{exampleStatus}, state.Upgrading,
-		"an upgrade was interrupted; fate-installer upgrade completes it"}},
-	{[]string{"svc status --all-hosts"}, "Every instance of every module of this side, asked over the network. The exit code " +
-		"is 3 when one does not answer.", svcHostsReport{Modules: []moduleState{{
-		Host: "192.168.0.1", Module: fate.FateFlow, Address: "192.168.0.1:9380", Answers: true, State: "1.11.2",
-		Registered: &exampleTime, Own: true}}}},
-	{[]string{"svc start", "svc stop", "svc restart"}, "The programs as they are afterwards. The exit code is 6 when one is not " +
-		"in the requested state.", svcControlOutput{[]supervisor.Status{exampleStatus},
-		[]rpc.Failure{{Name: "fate-fateflow", Text: "did not become ready"}}}},
-	{[]string{"svc update", "svc reload"}, "The programs whose definitions were taken up; an array is null for none.",
-		supervisor.Changes{Changed: []string{"fate-mysql"}}},
-	{[]string{"svc why"}, "Why a program is not ready. The exit code is 3 then.", svcWhyReport{[]supervisor.Finding{
-		{Name: "fate-fateflow", State: supervisor.Waiting, Text: "waits for fate-mysql"},
-		{Name: "fate-mysql", State: supervisor.Fatal, Text: "its port is taken",
-			Ports:  []supervisor.PortOwner{{Port: 3306, PID: 812, Command: "/usr/sbin/mariadbd"}},
-			Advice: "stop it, then fate-installer svc start mysql", Root: true}}}},
-	{[]string{"party list"}, "The route table of this side.", partyListOutput{fate.RoleExchange, 0, []fate.PartyRoute{{
-		Party: "10000", Route: "default", IP: "192.168.0.1", Port: 9370, Secure: true, From: "cluster.yaml:12"}}}},
-	{[]string{"party add", "party remove"}, "The routes that were changed.", partyChangeOutput{
-		[]fate.PartyChange{{Party: "10000", IP: "192.168.0.1", Port: 9370, Secure: true}},
-		[]string{"/data/projects/fate/eggroll/conf/route_table.json"}, []string{}, "the rollsite has read it"}},
-	{[]string{"party test"}, "Whether messages get to the other parties. The exit code is 3 when a check failed.", partyTestReport{
-		exampleTime, fate.RoleHost, 10000, "192.168.0.1", "1.0.0", true, []peer.Result{{
-			Party: "9999", Direction: peer.Out, Address: "192.168.1.1:9370", Check: "tcp", Status: peer.OK, Measured: "0.4 ms"}}}},
-	{[]string{"secrets list"}, "The passwords that this host uses, without their values.", secretsListOutput{
-		fate.RoleHost, 10000, []listedSecret{{"mysql_fate", "mysql_user", "drawn", &exampleTime, false,
-			[]string{"fate-fateflow"}, []string{"192.168.0.1"}}}}},
-	{[]string{"secrets rotate"}, "The passwords that were changed.", secretsRotateOutput{
-		[]string{"mysql_fate"}, []string{}, []string{"/data/projects/fate/conf/service_conf.yaml"},
-		[]string{"fate-fateflow"}, "", []secretsLeft{}}},
-	{[]string{"uninstall"}, "What became of each step.", uninstallReport{
-		engine.UndoReport{Steps: []engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Undone}}},
-		&outsideLeft{"db.example.org:3306", []string{"DROP DATABASE `fate_flow`;"}}}},
-	{[]string{"uninstall --dry-run"}, "What an uninstall would do.", foreseenReport{
-		[]engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Kept}}, []treeReport{exampleTree}, nil}},
-	{[]string{"uninstall --verify"}, "What is still on this host. The exit code is 3 when something is.", uninstallVerifyReport{
-		[]engine.Remaining{{ID: "dir:/data/logs", Title: "directory /data/logs", What: []string{"/data/logs/mysql"}}}}},
-	{[]string{"history"}, "Who changed what on this host, and when.", historyOutput{[]audit.Entry{exampleEntry}}},
-	{[]string{"history show"}, "One entry with what its command printed.", historyShowOutput{exampleEntry, "done: 81 changed\n"}},
-	{[]string{"test toy"}, "The toy job succeeded.", flow.ToyResult{Job: "202611290938001234560", Status: "success", Sum: 2000,
-		Line: "success to calculate secure_sum, it is 2000.0", Elapsed: 41 * time.Second}},
-	{[]string{"test min"}, "The minimal test succeeded.", flow.MinResult{Data: "fast", Models: []flow.ModelResult{{
-		Algorithm: "hetero_lr", TrainJob: "202611290938001234560", PredictJob: "202611290942001234570", AUC: 0.98}},
-		Warnings: []string{}, Elapsed: 9 * time.Minute}},
-	{[]string{"test min --upload-only"}, "The data of the minimal test was uploaded.", minUploadOutput{true}},
-	{[]string{"job why"}, "Why a job failed. The exit code says whether a cause is known.", exampleJob},
-	{[]string{"job list"}, "The latest jobs of this party.", jobListReport{[]listedJob{{
-		Job: "202611290938001234560", Status: "success", Roles: []string{"guest"}, Initiator: "guest 9999",
-		Submitted: exampleTime, Seconds: 41}}, []staleJob{}, "fate_flow", []string{}}},
-	{[]string{"job clean"}, "The jobs whose tasks were ended.", jobCleanOutput{[]cleanedJob{{"202611290938001234560", 2, "fate_flow"}}}},
-	{[]string{"diagnose"}, "The archive that was written.", diagnoseReport{"fate-diagnose-node1-20261129T142233Z.tar.gz",
-		[]diagnosisEntry{{"version.json", 96}}, []string{"status.json: the supervisor is not running"}}},
-	{[]string{"version"}, "The version of this program.", versionOutput{"1.0.0", "go1.25.4", "linux/amd64"}},
+	{
+		commands: []string{everyCommand},
+		sentence: "It prints this document on one line. A command that has printed its own document before it " +
+			"fails prints the error to standard error, as text. The exit code says why it failed.",
+		example: errorOutput{
+			Error: "cluster.yaml:7:3: unknown key \"ipz\"", Hint: "fate-installer config check", ExitCode: exitUsage,
+			Problems: fate.Problems{{
+				Pos:     fate.Pos{File: "cluster.yaml", Line: 7, Col: 3},
+				Message: "unknown key \"ipz\"", Fix: "did you mean ips?",
+			}},
+		},
+	},
+	{
+		commands: []string{"install", "upgrade", "rollback"},
+		sentence: "What was done, what runs here, and what to do next.",
+		example: endReport{
+			Role: fate.RoleHost, Party: 10000, IP: "192.168.0.1", Changed: 81, Unchanged: 3, Elapsed: 94.2,
+			Programs: []engine.ServiceStatus{{Name: "fate-mysql", State: "RUNNING", Ready: true, Serving: true}},
+			Board:    "http://192.168.0.1:8080", Logs: "/data/logs",
+			Journal: "/data/projects/common/fate-installer/journal",
+			Next:    "fate-installer test toy", Notes: []string{}, Trees: []treeReport{},
+			Steps: []engine.Outcome{{
+				ID: "user:app", Title: "user app", Status: engine.Changed, Why: "there is no such user",
+				Start: 2 * time.Millisecond, Elapsed: 30 * time.Millisecond,
+			}},
+			Critical: []string{"unpack:/data/projects/fate/eggroll"},
+		},
+	},
+	{
+		commands: []string{"plan", "install --dry-run"},
+		sentence: "What install would do on this host.",
+		example: planReport{
+			planVerdict{Command: "upgrade", Changes: []change{{"eggroll", "2.5.2", "2.5.3"}}}, 1,
+			engine.Survey{{
+				ID: "user:app", Title: "user app", Why: "there is no such user", Describe: "create it", Undoable: true,
+			}},
+			[]string{},
+		},
+	},
+	{
+		commands: []string{"init --out"},
+		sentence: "The cluster files that were written. Without `--out DIR` init prints a cluster file, in YAML.",
+		example:  initOutput{[]string{"cluster/host.yaml", "cluster/guest.yaml", "cluster/public.yaml"}},
+	},
+	{
+		commands: []string{"config check"},
+		sentence: "The cluster files can be used. Mistakes are an error with `problems`.",
+		example:  configCheckOutput{true, []string{"cluster.yaml:9:3: the guest has no FATE-Board"}},
+	},
+	{
+		commands: []string{"config show"},
+		sentence: "Every setting of the cluster, and what this host is.",
+		example: configShowOutput{
+			[]fate.Value{{Path: "host.eggroll.dbname", Value: "eggroll_meta", Origin: "default"}}, []string{},
+			&configuredHost{
+				fate.RoleHost, 10000, "192.168.0.1", []fate.Module{fate.MySQL, fate.FateFlow},
+				[]fate.Advice{{
+					Key: "host.mysql.buffer_pool", Value: "4G", Used: "4G", Why: "a quarter of 16.0 GiB of memory",
+					Applied: true,
+				}},
+			},
+		},
+	},
+	{
+		commands: []string{"config sql"},
+		sentence: "SQL statements for the administrator of an outside database.",
+		example: configSQLOutput{
+			fate.RoleHost, 10000, []string{"CREATE DATABASE IF NOT EXISTS `fate_flow`;"}},
+	},
+	{
+		commands: []string{"render --out"},
+		sentence: "The configuration files that were written.",
+		example: renderOutput{"tree", []fileSummary{{
+			"/data/projects/fate/conf/service_conf.yaml", "0640", true, "fate", []string{"fate-fateflow"}}}},
+	},
+	{
+		commands: []string{"render --diff"},
+		sentence: "The configuration files that differ on this host. The exit code is 3 when some do.",
+		example:  renderDiffOutput{[]string{"/data/projects/fate/conf/service_conf.yaml"}},
+	},
+	{
+		commands: []string{"keys"},
+		sentence: "The keys and certificates that were written.",
+		example:  keysOutput{[]string{"keys/ca/host.pem", "keys/ca/host.key", "keys/host.tar.gz"}},
+	},
+	{
+		commands: []string{"keys request"},
+		sentence: "The keys of one side, and the request for its peer.",
+		example:  keysRequestOutput{"keys", "keys/host-request.pem", false},
+	},
+	{
+		commands: []string{"keys sign"},
+		sentence: "The answer to the request of a peer.",
+		example:  keysSignOutput{fate.RoleGuest, "guest-answer.pem"},
+	},
+	{
+		commands: []string{"keys complete"},
+		sentence: "The archive with the completed keys of one side.",
+		example:  keysCompleteOutput{"keys/host.tar.gz", []string{}},
+	},
+	{
+		commands: []string{"check"},
+		sentence: "What the preflight found. The exit code is 3 when the host is refused.",
+		example: checkReport{
+			"host of party 10000 at 192.168.0.1", 1, 0, 0, []fate.CheckResult{{
+				ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused,
+				Measured: "mariadbd (pid 812) listens", Wanted: "nothing listens", Remedy: "systemctl disable --now mariadb"}}, []string{},
+		},
+	},
+	{
+		commands: []string{"bundle lock"},
+		sentence: "The digests that were written to the lock file.",
+		example: bundleLockOutput{
+			"release/fate-1.11.4.lock.yaml",
+			[]lockedSource{{"mysql", "https://example.org/mysql.tar.gz", exampleDigest, 429496729, false}}},
+	},
+	{
+		commands: []string{"bundle build"},
+		sentence: "The appliance that was built and verified.",
+		example: bundleBuildOutput{
+			map[string]*payload.Needs{"mysql": {Programs: []string{"libaio.so.1"},
+				By: map[string][]string{"libaio.so.1": {"bin/mysqld"}}, Glibc: "2.28"}},
+			[]string{"fate-installer-1.11.4-amd64"}, 2147483648, 7, true, []string{}},
+	},
+	{
+		commands: []string{"bundle import"},
+		sentence: "The lock file that was made from an offline package.",
+		example: bundleImportOutput{
+			"fate.lock.yaml", "1.11.4", []importedComponent{{"eggroll", "2.5.3"}}, []string{"mysql"},
+			[][]string{{"mysql", "mariadb"}}, []string{"README.md"}, []string{}},
+	},
+	{
+		commands: []string{"bundle inspect"},
+		sentence: "What an appliance carries: its manifest without the frames. With `--manifest` and `--sbom` the " +
+			"document is the manifest or the CycloneDX document itself.",
+		example: bundleInspectOutput{
+			"fate-installer-1.11.4-amd64", 2147483648, exampleDigest,
+			payload.Release{
+				FATE: "1.11.4", Platform: "linux/amd64", Revision: 3, Env: map[string]string{"EGGROLL": "2.5.3"},
+			},
+			payload.Blob{Size: 20971520, SHA256: exampleDigest},
+			[]inspectedComponent{{
+				Component: payload.Component{
+					Name: "eggroll", Version: "2.5.3", License: "Apache-2.0", Size: 104857600, Files: 812, Dirs: 90,
+					Digest: exampleDigest, Codec: "zstd", Member: "eggroll.tar.zst", CRC32: 305419896,
+				},
+				StoredSize: 52428800, FrameCount: 25,
+			}},
+			[]payload.File{{Name: "sbom.json", Size: 4096, SHA256: exampleDigest, CRC32: 305419896}},
+			&inspectedSignature{"F3B5A1C2D4E6F708", "FATE 1.11.4"}},
+	},
+	{
+		commands: []string{"bundle verify"},
+		sentence: "Every byte of the appliance is as its manifest says.",
+		example: bundleVerifyOutput{
+			"fate-installer-1.11.4-amd64", 2147483648, exampleDigest, 7, 980, 1, true, "F3B5A1C2D4E6F708"},
+	},
+	{
+		commands: []string{"bundle verify --part"},
+		sentence: "A part of a split appliance is a good copy.",
+		example:  bundleVerifyPartOutput{"/media/usb1/appliance.part002", true},
+	},
+	{
+		commands: []string{"bundle extract"},
+		sentence: "The components that were extracted.",
+		example: bundleExtractOutput{
+			[]extractedComponent{{"eggroll", "2.5.3", "/data/projects/fate/eggroll", 812, 104857600}}},
+	},
+	{
+		commands: []string{"bundle keygen"},
+		sentence: "The key pair that was made.",
+		example: bundleKeygenOutput{"release.key", "release.pub", "F3B5A1C2D4E6F708",
+			"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"},
+	},
+	{
+		commands: []string{"bundle sign"},
+		sentence: "The appliance that was signed.",
+		example:  bundleSignOutput{"fate-installer-1.11.4-amd64", "F3B5A1C2D4E6F708"},
+	},
+	{
+		commands: []string{"svc status"},
+		sentence: "The programs of this host. The exit code is 3 when one is not ready. With `--watch` there is a " +
+			"document for each look.",
+		example: svcStatusReport{[]supervisor.Status{exampleStatus}, state.Upgrading,
+			"an upgrade was interrupted; fate-installer upgrade completes it"},
+	},
+	{
+		commands: []string{"svc status --all-hosts"},
+		sentence: "Every instance of every module of this side, asked over the network. The exit code is 3 when " +
+			"one does not answer.",
+		example: svcHostsReport{Modules: []moduleState{{
+			Host: "192.168.0.1", Module: fate.FateFlow, Address: "192.168.0.1:9380", Answers: true, State: "1.11.2",
+			Registered: &exampleTime, Own: true}}},
+	},
+	{
+		commands: []string{"svc start", "svc stop", "svc restart"},
+		sentence: "The programs as they are afterwards. The exit code is 6 when one is not in the requested state.",
+		example: svcControlOutput{[]supervisor.Status{exampleStatus},
+			[]rpc.Failure{{Name: "fate-fateflow", Text: "did not become ready"}}},
+	},
+	{
+		commands: []string{"svc update", "svc reload"},
+		sentence: "The programs whose definitions were taken up; an array is null for none.",
+		example:  supervisor.Changes{Changed: []string{"fate-mysql"}},
+	},
+	{
+		commands: []string{"svc why"},
+		sentence: "Why a program is not ready. The exit code is 3 then.",
+		example: svcWhyReport{[]supervisor.Finding{
+			{Name: "fate-fateflow", State: supervisor.Waiting, Text: "waits for fate-mysql"},
+			{Name: "fate-mysql", State: supervisor.Fatal, Text: "its port is taken",
+				Ports:  []supervisor.PortOwner{{Port: 3306, PID: 812, Command: "/usr/sbin/mariadbd"}},
+				Advice: "stop it, then fate-installer svc start mysql", Root: true}}},
+	},
+	{
+		commands: []string{"party list"},
+		sentence: "The route table of this side.",
+		example: partyListOutput{fate.RoleExchange, 0, []fate.PartyRoute{{
+			Party: "10000", Route: "default", IP: "192.168.0.1", Port: 9370, Secure: true, From: "cluster.yaml:12"}}},
+	},
+	{
+		commands: []string{"party add", "party remove"},
+		sentence: "The routes that were changed.",
+		example: partyChangeOutput{
+			[]fate.PartyChange{{Party: "10000", IP: "192.168.0.1", Port: 9370, Secure: true}},
+			[]string{"/data/projects/fate/eggroll/conf/route_table.json"}, []string{}, "the rollsite has read it"},
+	},
+	{
+		commands: []string{"party test"},
+		sentence: "Whether messages get to the other parties. The exit code is 3 when a check failed.",
+		example: partyTestReport{
+			exampleTime, fate.RoleHost, 10000, "192.168.0.1", "1.0.0", true, []peer.Result{{
+				Party: "9999", Direction: peer.Out, Address: "192.168.1.1:9370", Check: "tcp",
+				Status: peer.OK, Measured: "0.4 ms"}}},
+	},
+	{
+		commands: []string{"secrets list"},
+		sentence: "The passwords that this host uses, without their values.",
+		example: secretsListOutput{
+			fate.RoleHost, 10000, []listedSecret{{"mysql_fate", "mysql_user", "drawn", &exampleTime, false,
+				[]string{"fate-fateflow"}, []string{"192.168.0.1"}}}},
+	},
+	{
+		commands: []string{"secrets rotate"},
+		sentence: "The passwords that were changed.",
+		example: secretsRotateOutput{
+			[]string{"mysql_fate"}, []string{}, []string{"/data/projects/fate/conf/service_conf.yaml"},
+			[]string{"fate-fateflow"}, "", []secretsLeft{}},
+	},
+	{
+		commands: []string{"uninstall"},
+		sentence: "What became of each step.",
+		example: uninstallReport{
+			engine.UndoReport{Steps: []engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Undone}}},
+			&outsideLeft{"db.example.org:3306", []string{"DROP DATABASE `fate_flow`;"}}},
+	},
+	{
+		commands: []string{"uninstall --dry-run"},
+		sentence: "What an uninstall would do.",
+		example: foreseenReport{
+			[]engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Kept}},
+			[]treeReport{exampleTree}, nil},
+	},
+	{
+		commands: []string{"uninstall --verify"},
+		sentence: "What is still on this host. The exit code is 3 when something is.",
+		example: uninstallVerifyReport{
+			[]engine.Remaining{{
+				ID: "dir:/data/logs", Title: "directory /data/logs", What: []string{"/data/logs/mysql"},
+			}}},
+	},
+	{
+		commands: []string{"history"},
+		sentence: "Who changed what on this host, and when.",
+		example:  historyOutput{[]audit.Entry{exampleEntry}},
+	},
+	{
+		commands: []string{"history show"},
+		sentence: "One entry with what its command printed.",
+		example:  historyShowOutput{exampleEntry, "done: 81 changed\n"},
+	},
+	{
+		commands: []string{"test toy"},
+		sentence: "The toy job succeeded.",
+		example: flow.ToyResult{Job: "202611290938001234560", Status: "success", Sum: 2000,
+			Line: "success to calculate secure_sum, it is 2000.0", Elapsed: 41 * time.Second},
+	},
+	{
+		commands: []string{"test min"},
+		sentence: "The minimal test succeeded.",
+		example: flow.MinResult{Data: "fast", Models: []flow.ModelResult{{
+			Algorithm: "hetero_lr", TrainJob: "202611290938001234560", PredictJob: "202611290942001234570", AUC: 0.98}},
+			Warnings: []string{}, Elapsed: 9 * time.Minute},
+	},
+	{
+		commands: []string{"test min --upload-only"},
+		sentence: "The data of the minimal test was uploaded.",
+		example:  minUploadOutput{true},
+	},
+	{
+		commands: []string{"job why"},
+		sentence: "Why a job failed. The exit code says whether a cause is known.",
+		example:  exampleJob,
+	},
+	{
+		commands: []string{"job list"},
+		sentence: "The latest jobs of this party.",
+		example: jobListReport{[]listedJob{{
+			Job: "202611290938001234560", Status: "success", Roles: []string{"guest"}, Initiator: "guest 9999",
+			Submitted: exampleTime, Seconds: 41}}, []staleJob{}, "fate_flow", []string{}},
+	},
+	{
+		commands: []string{"job clean"},
+		sentence: "The jobs whose tasks were ended.",
+		example:  jobCleanOutput{[]cleanedJob{{"202611290938001234560", 2, "fate_flow"}}},
+	},
+	{
+		commands: []string{"diagnose"},
+		sentence: "The archive that was written.",
+		example: diagnoseReport{"fate-diagnose-node1-20261129T142233Z.tar.gz",
+			[]diagnosisEntry{{"version.json", 96}}, []string{"status.json: the supervisor is not running"}},
+	},
+	{
+		commands: []string{"version"},
+		sentence: "The version of this program.",
+		example:  versionOutput{"1.0.0", "go1.25.4", "linux/amd64"},
+	},
 }
 
 // commandsWithoutJSON lists the other commands, with what they print.

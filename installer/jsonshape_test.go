@@ -196,8 +196,8 @@ func TestKeysAreSnakeCase(t *testing.T) {
 // notRunHere are the documents of commands that need a supervisor, FATE-Flow, or another party, and of those that the
 // scripts below testdata/bundle run.
 var notRunHere = []string{
-	"bundle lock", "bundle build", "bundle import", "party test", "svc status", "svc status --all-hosts", "svc start", "svc update", "svc why",
-	"test toy", "test min", "test min --upload-only", "job why", "job list", "job clean",
+	"bundle lock", "bundle build", "bundle import", "party test", "svc status", "svc status --all-hosts",
+	"svc start", "svc update", "svc why", "test toy", "test min", "test min --upload-only", "job why", "job list", "job clean",
 }
 
 // TestCommandsPrintTheirDocuments runs the other commands on a host in a tree.
@@ -219,7 +219,8 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 	here("version", "--role", "hots")
 	here("config", "check", "--config", in("missing.yaml"))
 	run(root, "host: {partyid: 10000, ipz: 192.168.0.1}\n", "config", "check", "--config", "-")
-	here("init", "--out", in("sides"), "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1", "--tls", "host,guest")
+	here("init", "--out", in("sides"), "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1",
+		"--tls", "host,guest")
 	here("config", "check", "--config", "-")
 	here("config", "show", "--config", "-", "--ip", "192.168.0.1")
 	here("config", "show", "--config", "-", "--ip", "192.168.7.7")
@@ -229,12 +230,13 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 	here("render", "--diff", "--config", "-", "--ip", "192.168.0.1")
 	run(fresh, cluster, "render", "--diff", "--config", "-", "--ip", "192.168.0.1", "--fate-version", "1.11.4")
 	host, guest := in("sides/host.yaml"), in("sides/guest.yaml")
-	run(fresh, "", "keys", "--config", host, "--config", guest, "--config", in("sides/public.yaml"), "--out", in("keys"))
+	public := in("sides/public.yaml")
+	run(fresh, "", "keys", "--config", host, "--config", guest, "--config", public, "--out", in("keys"))
 	run(fresh, "", "keys", "request", "--config", host, "--out", in("host"))
 	run(fresh, "", "keys", "request", "--config", guest, "--out", in("guest"))
 	run(fresh, "", "keys", "sign", "--keys", in("host"), "--out", in("answer.pem"), in("guest/guest-request.pem"))
-	run(fresh, "", "keys", "complete", "--config", guest, "--config", in("sides/public.yaml"), "--role", "guest", "--keys", in("guest"),
-		in("answer.pem"))
+	run(fresh, "", "keys", "complete", "--config", guest, "--config", public, "--role", "guest",
+		"--keys", in("guest"), in("answer.pem"))
 
 	here("check", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
 	here("plan", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"reflect"
+
+	"fate-installer/installer/audit"
+	"fate-installer/installer/cause"
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/peer"
+	"fate-installer/payload"
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+// objectTitles names objects whose types have the same name as another one.
+var objectTitles = map[reflect.Type]string{
+	reflect.TypeFor[supervisor.Status]():    "program status",
+	reflect.TypeFor[supervisor.Finding]():   "link of a chain",
+	reflect.TypeFor[supervisor.ExitInfo]():  "exit of a process",
+	reflect.TypeFor[supervisor.Asked]():     "request",
+	reflect.TypeFor[rpc.Failure]():          "failed program",
+	reflect.TypeFor[cause.Finding]():        "cause",
+	reflect.TypeFor[cause.Evidence]():       "evidence",
+	reflect.TypeFor[peer.Result]():          "result of a connection check",
+	reflect.TypeFor[engine.Outcome]():       "step outcome",
+	reflect.TypeFor[engine.SurveyLine]():    "planned step",
+	reflect.TypeFor[engine.Remaining]():     "remaining item",
+	reflect.TypeFor[engine.ServiceStatus](): "installed program",
+	reflect.TypeFor[audit.Entry]():          "history entry",
+	reflect.TypeFor[payload.File]():         "stored file",
+	reflect.TypeFor[fate.Value]():           "setting",
+	reflect.TypeFor[absence]():              "waiting program",
+	reflect.TypeFor[change]():               "component change",
+	reflect.TypeFor[treeReport]():           "component tree",
+	reflect.TypeFor[outsideLeft]():          "outside database",
+	reflect.TypeFor[jobReport]():            "job report",
+	reflect.TypeFor[taskReport]():           "task",
+	reflect.TypeFor[failedTask]():           "failed task",
+	reflect.TypeFor[secretsLeft]():          "host with former secrets",
+	reflect.TypeFor[listedSecret]():         "secret",
+	reflect.TypeFor[listedJob]():            "job",
+	reflect.TypeFor[moduleState]():          "module instance",
+}
