@@ -1,0 +1,50 @@
+package main
+
+import (
+	"time"
+
+	"fate-installer/installer/audit"
+	"fate-installer/installer/cause"
+	"fate-installer/installer/flow"
+	"fate-installer/installer/step"
+	"fate-installer/supervisor"
+)
+
+// What several examples have.
+var (
+	exampleTime   = time.Date(2026, 11, 29, 14, 22, 33, 0, time.UTC)
+	exampleExit   = 0
+	exampleDigest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	exampleStatus = supervisor.Status{
+		Name: "fate-mysql", Group: "fate-mysql", State: supervisor.Running, Ready: true, DegradedBy: []string{},
+		Serving: true, PID: 4242, Wanted: true, Since: exampleTime, Started: exampleTime,
+		WaitsFor: []string{}, LastLog: []string{},
+		Ports: []int{3306}, Memory: 419430400, Stdout: "/data/logs/mysql/mysql.log",
+		Depends: []string{}, Needs: []string{},
+		StateSeconds: 90, UpSeconds: 90,
+	}
+	exampleJob = jobReport{
+		Job: "202611290938001234560", Status: "failed", Initiator: "guest 9999",
+		Roles: flow.Roles{"guest": {"9999"}, "host": {"10000"}}, Party: 9999, Source: "fate_flow",
+		Submitted: exampleTime, Started: exampleTime, Ended: exampleTime.Add(time.Minute),
+		Tasks: []taskReport{{"reader_0", "guest", "9999", "failed", 3.5, "192.168.1.1", "the table has no data"}},
+		Failed: &failedTask{"reader_0", "guest", "9999", true, "the table has no data",
+			"202611290938001234560_reader_0_0_0_guest_9999"},
+		Causes: []cause.Finding{{
+			ID: "table-not-uploaded", Title: "the table that the job reads is not there",
+			Explanation: "It was not uploaded.",
+			Remedy:      "upload the data again",
+			Evidence: []cause.Evidence{{
+				Kind: cause.Task, Where: "the error report of reader_0", Text: "the table has no data",
+			}},
+		}},
+		Lines: []cause.Evidence{}, Problems: []string{},
+	}
+	exampleEntry = audit.Entry{
+		ID: "20261129-142233-0a1b2c", Began: exampleTime, UID: 0, User: "root", Login: "admin", PID: 812,
+		Command: "fate-installer install --config cluster.yaml", Version: "1.0.0", Ended: exampleTime.Add(time.Minute),
+		Exit: &exampleExit, Result: "done",
+	}
+	exampleTree = treeReport{Component: "eggroll", Tree: "/data/projects/fate/eggroll",
+		TreeState: step.TreeState{Foreign: []string{"plugins/"}}}
+)
