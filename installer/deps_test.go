@@ -23,10 +23,11 @@ var allowedImports = map[string]struct {
 	"payload/count":           {nil, "everyone counts"},
 	"payload/dynlink":         {nil, "the loader's rules are the same for who builds a component and for who checks a host"},
 	"bundle":                  {[]string{"payload", "payload/dynlink", "installer/problem"}, "building a file is independent of installing one"},
-	"supervisor":              {[]string{"supervisor/config", "supervisor/shim", "installer/host/beneath", "installer/host/tasks", "installer/host/tcptable"}, "it outlives the installer and is upgraded on its own"},
+	"supervisor":              {[]string{"supervisor/account", "supervisor/config", "supervisor/shim", "installer/host/beneath", "installer/host/tasks", "installer/host/tcptable"}, "it outlives the installer and is upgraded on its own"},
+	"supervisor/account":      {[]string{"supervisor/shim"}, "a user and its rights know nothing of what is done with them"},
 	"supervisor/config":       {nil, "a file format: who writes program files needs nothing of what runs them"},
 	"supervisor/shim":         {nil, "it runs before every program, so nothing may be initialised before it"},
-	"supervisor/rpc":          {[]string{"supervisor", "supervisor/config"}, "server and client of one API, side by side"},
+	"supervisor/rpc":          {[]string{"supervisor", "supervisor/account", "supervisor/config"}, "server and client of one API, side by side"},
 	"installer/host":          {[]string{"installer/host/beneath", "installer/host/tasks", "installer/host/tcptable", "payload/dynlink"}, "the only code that touches the machine; who imports more than the standard library's OS calls hides a side effect"},
 	"installer/host/beneath":  {nil, "system calls below a directory descriptor: it knows nothing of what the files are"},
 	"installer/host/tasks":    {nil, "limits of the kernel, which a check reads before an installation and the supervisor after it"},
@@ -57,7 +58,7 @@ var forbiddenImports = map[string]struct {
 	owners []string
 	reason string
 }{
-	"os/exec": {[]string{"installer/host", "installer/tools", "supervisor", "scripts"}, "commands run through host.Runner, so that tests can see every one of them and none reaches the developer's machine"},
+	"os/exec": {[]string{"installer/host", "installer/tools", "supervisor", "supervisor/account", "scripts"}, "commands run through host.Runner, so that tests can see every one of them and none reaches the developer's machine"},
 }
 
 // TestImportDirections parses the sources, and so, unlike a test that asks the go command, is run again by the test

@@ -3,9 +3,11 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"io/fs"
 	"os"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // Available is a program of the configuration last read.
@@ -34,7 +36,7 @@ func (sup *Supervisor) CheckExecutable(name string) error {
 	s.mu.Lock()
 	p := s.prog
 	s.mu.Unlock()
-	acct, err := lookupAccount(p.User)
+	acct, err := account.Lookup(p.User)
 	if err != nil {
 		return nil // the start itself will say so
 	}
@@ -51,8 +53,8 @@ func (sup *Supervisor) Account(name string) (uid, gid int, err error) {
 	s.mu.Lock()
 	user := s.prog.User
 	s.mu.Unlock()
-	acct, err := lookupAccount(user)
-	return acct.uid, acct.gid, err
+	acct, err := account.Lookup(user)
+	return acct.UID, acct.GID, err
 }
 
 // ClearLogs empties a program's log files. They are truncated, not replaced: a running program holds them open.
@@ -64,7 +66,7 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	s.mu.Lock()
 	p := s.prog
 	s.mu.Unlock()
-	acct, err := lookupAccount(p.User)
+	acct, err := account.Lookup(p.User)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	defer sup.rotating.Unlock()
 	var errs []error
 	for _, path := range logPathsOf(&p, sup.config().Daemon.ChildLogDir).distinct() {
-		err := acct.do(func() error {
+		err := acct.Do(func() error {
 			f, err := openLogFile(path, acct, os.O_WRONLY)
 			if err != nil {
 				return err

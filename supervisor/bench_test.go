@@ -1,10 +1,11 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // BenchmarkRestart is the time from the death of a program to the execution of the next, as the supervisor sees it.

@@ -1,10 +1,11 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestDurationsAreTheBootClocks: what is shown as a duration, and what decides about restarts, follows the boot clock

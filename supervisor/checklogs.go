@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 )
 
@@ -48,7 +49,7 @@ func CheckLogs(c *config.Settings) error {
 	}
 	for i := range c.Programs {
 		p := &c.Programs[i]
-		acct, err := lookupAccount(p.User)
+		acct, err := account.Lookup(p.User)
 		if err != nil {
 			continue // another check's matter, and not known to a user who may not become that one
 		}
@@ -80,7 +81,7 @@ func checkOwnLog(path string) error {
 }
 
 // checkLog opens a program's log, if it is there, as the start of the program does.
-func checkLog(path string, a account) error {
+func checkLog(path string, a account.User) error {
 	f, err := openLogWith(path, a, os.O_WRONLY|os.O_APPEND)
 	if err == nil {
 		return f.Close()

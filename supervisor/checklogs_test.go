@@ -2,11 +2,13 @@ package supervisor
 
 import (
 	"errors"
-	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // TestCheckLogs: a log that the start could not open is found beforehand, and nothing is made.
@@ -45,7 +47,7 @@ func TestCheckLogs(t *testing.T) {
 // TestLogToOwnOutput: a program's log can be the supervisor's output, of whatever kind that is.
 func TestLogToOwnOutput(t *testing.T) {
 	for path, stream := range map[string]*os.File{"/dev/stdout": os.Stdout, "/dev/stderr": os.Stderr} {
-		f, err := openLog(path, account{self: true})
+		f, err := openLog(path, account.User{Self: true})
 		if err != nil {
 			t.Fatal(err)
 		}

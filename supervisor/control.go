@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +11,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // FailedError says why a program did not get to where it was asked to be.
@@ -293,7 +295,7 @@ func (sup *Supervisor) OpenLog(name, stream string) (*os.File, error) {
 	s.mu.Lock()
 	prog := s.prog
 	s.mu.Unlock()
-	acct, err := lookupAccount(prog.User)
+	acct, err := account.Lookup(prog.User)
 	if err != nil {
 		return nil, err
 	}

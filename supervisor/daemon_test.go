@@ -3,13 +3,14 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestDaemonKilled kills the daemon: its programs keep their pids and go on writing, a new one takes them over, notices

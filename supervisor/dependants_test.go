@@ -1,13 +1,14 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestProbesKnowDependants: a probe gets the identities of the dependants' processes, so that what it keeps for the next probe

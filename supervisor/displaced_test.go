@@ -1,12 +1,13 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestLogThatLosesItsName removes, renames and replaces the log of a program that writes on. The path has its lines again,

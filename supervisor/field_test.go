@@ -1,12 +1,14 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // TestFilesFromTheField loads what people write. The cases were compared with supervisor 4.2.5.
@@ -74,7 +76,7 @@ func TestLogWithoutBackups(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	acct, err := lookupAccount("")
+	acct, err := account.Lookup("")
 	if err != nil {
 		t.Fatal(err)
 	}

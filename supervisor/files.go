@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/account"
 )
 
 // The daemon is root's in most installations, and the directories of many of its files belong to the user of the
@@ -52,9 +53,9 @@ func removeFile(path string) {
 
 // logPlace finds the place of a program's log with the rights of the account, which the caller has taken. The place is
 // to be closed.
-func logPlace(path string, a account, follow bool) (*beneath.Place, error) {
+func logPlace(path string, a account.User, follow bool) (*beneath.Place, error) {
 	find := everyone
-	if a.self {
+	if a.Self {
 		find = machine
 	}
 	root, err := find()
@@ -73,7 +74,7 @@ func logPlace(path string, a account, follow bool) (*beneath.Place, error) {
 
 // openLogFile opens a program's log; it is called with the rights of the account. Where it is root that opens the log,
 // and the directory may be written by others, the file must be root's and have no other name.
-func openLogFile(path string, a account, flag int) (*os.File, error) {
+func openLogFile(path string, a account.User, flag int) (*os.File, error) {
 	if fd, own := ownOutput(path); own && flag&os.O_WRONLY != 0 {
 		return openOwnOutput(fd, path)
 	}
@@ -93,7 +94,7 @@ func isDevice(path string) bool { return strings.HasPrefix(filepath.Clean(path),
 // errForeignLog is the cause when root would write or read as a log what another user has put there.
 var errForeignLog = errors.New("it does not belong to root, and others may write to its directory")
 
-func openLogPlace(p *beneath.Place, a account, flag int) (*os.File, error) {
+func openLogPlace(p *beneath.Place, a account.User, flag int) (*os.File, error) {
 	f, err := p.Open(flag, 0o640)
 	if errors.Is(err, beneath.ErrNotFile) {
 		return nil, fmt.Errorf("it is not a regular file: %w", err)
@@ -106,9 +107,9 @@ func openLogPlace(p *beneath.Place, a account, flag int) (*os.File, error) {
 	case err != nil:
 	case !info.Mode().IsRegular():
 		err = beneath.ErrNotFile
-	case a.self && p.Writer() != "" && ownerOf(info) != os.Geteuid():
+	case a.Self && p.Writer() != "" && ownerOf(info) != os.Geteuid():
 		err = errForeignLog
-	case a.self && p.Writer() != "" && hasOtherNames(info):
+	case a.Self && p.Writer() != "" && hasOtherNames(info):
 		err = beneath.ErrHardLink
 	}
 	if err != nil {

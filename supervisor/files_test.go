@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fate-installer/supervisor/account"
 )
 
 func must(t *testing.T, err error) {
@@ -97,7 +99,7 @@ func TestLogsOfRootsPrograms(t *testing.T) {
 	at := func(name string) string { return filepath.Join(shared, name) }
 	must(t, errors.Join(os.Symlink(victim, at("link.log")), os.Link(victim, at("hard.log")), syscall.Mkfifo(at("pipe.log"), 0o666),
 		os.WriteFile(at("theirs.log"), nil, 0o666), os.Chown(at("theirs.log"), 65533, 65533)))
-	root := account{self: true}
+	root := account.User{Self: true}
 	for _, name := range []string{"link.log", "hard.log", "pipe.log", "theirs.log"} {
 		if f, err := openLog(at(name), root); err == nil {
 			f.Close()

@@ -1,9 +1,10 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"slices"
 	"strings"
+
+	"fate-installer/supervisor/config"
 )
 
 // startOrder sorts names so that every program comes after those it depends on or needs; among programs that do not depend

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 )
 
@@ -156,16 +157,16 @@ func ownerIDs(owner string) (uid, gid int, err error) {
 	}
 	name, group, _ := strings.Cut(owner, ":")
 	if name != "" {
-		a, err := lookupAccount(name)
+		a, err := account.Lookup(name)
 		if err != nil {
 			return 0, 0, err
 		}
-		uid, gid = a.uid, a.gid
+		uid, gid = a.UID, a.GID
 	}
 	if group == "" {
 		return uid, gid, nil
 	}
-	if g, err := machineAccounts.group(group); err == nil {
+	if g, err := account.Group(group); err == nil {
 		gid = g
 	} else if gid, err = strconv.Atoi(group); err != nil {
 		return 0, 0, fmt.Errorf("cannot find group %s", group)

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"fate-installer/supervisor/config"
 )
 
 // bench is one supervisor under test with its directory.

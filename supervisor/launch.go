@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/shim"
 )
@@ -21,7 +22,7 @@ const startWait = 30 * time.Second
 
 // launch starts the program's process: a shim first, which becomes the program once its pid is on disk.
 func (s *service) launch() error {
-	acct, err := lookupAccount(s.prog.User)
+	acct, err := account.Lookup(s.prog.User)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (s *service) joinCgroup() {
 	s.run.oomKills = g.oomKills()
 }
 
-func openLogs(paths logPaths, a account) (stdout, stderr *os.File, err error) {
+func openLogs(paths logPaths, a account.User) (stdout, stderr *os.File, err error) {
 	if stdout, err = openLog(paths.out, a); err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +124,7 @@ func dupFile(f *os.File) (*os.File, error) {
 }
 
 // shimSpec gathers what the shim has to do for the program, and identifies the file it will execute.
-func (sup *Supervisor) shimSpec(p *config.Program, a account) (*shim.Spec, fileID, error) {
+func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, fileID, error) {
 	env := sup.environment(p, a)
 	path, info, err := executable(p.Command[0], envValue(env, "PATH"), p.Directory)
 	if err != nil {
@@ -131,7 +132,7 @@ func (sup *Supervisor) shimSpec(p *config.Program, a account) (*shim.Spec, fileI
 	}
 	spec := &shim.Spec{
 		Path: path, Argv: p.Command, Env: env, Dir: p.Directory, Umask: -1, OOMScoreAdj: p.OOMScoreAdj,
-		SetUser: !a.self, UID: a.uid, GID: a.gid, Groups: a.groups,
+		SetUser: !a.Self, UID: a.UID, GID: a.GID, Groups: a.Groups,
 	}
 	if score := 0; spec.OOMScoreAdj == nil && ownOOMScoreAdj() < 0 {
 		spec.OOMScoreAdj = &score // the supervisor's protection is not for its programs
@@ -176,7 +177,7 @@ var notInherited = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN
 // that pass_environment names: a proxy, a JVM's or Python's options, or a library path that systemd's manager or the
 // shell of "svc run" has would change what programs do. Where the user changes, HOME, USER and LOGNAME change along,
 // unless the program sets them: supervisord keeps root's, on which Python and Java trip.
-func (sup *Supervisor) environment(p *config.Program, a account) []string {
+func (sup *Supervisor) environment(p *config.Program, a account.User) []string {
 	env := make(map[string]string)
 	passed := slices.Concat(sup.config().Daemon.PassEnvironment, p.PassEnvironment)
 	for _, e := range sup.environ {
@@ -188,8 +189,8 @@ func (sup *Supervisor) environment(p *config.Program, a account) []string {
 	if env["PATH"] == "" {
 		env["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	}
-	if !a.self {
-		env["HOME"], env["USER"], env["LOGNAME"] = a.home, a.name, a.name
+	if !a.Self {
+		env["HOME"], env["USER"], env["LOGNAME"] = a.Home, a.Name, a.Name
 	}
 	for _, more := range []map[string]string{sup.config().Daemon.Environment, p.Environment} {
 		for k, v := range more {

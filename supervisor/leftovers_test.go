@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // forkedPID reads what a child has said it forked.

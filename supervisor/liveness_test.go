@@ -1,12 +1,13 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestLiveness restarts a program that lives but no longer answers.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 )
 
@@ -50,30 +51,30 @@ func (l logPaths) distinct() []string {
 
 // openLog opens a log file for a program to append to. O_APPEND makes two writers of one file, and rotation
 // by truncation, safe.
-func openLog(path string, a account) (*os.File, error) {
+func openLog(path string, a account.User) (*os.File, error) {
 	if path == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
 	return openLogWith(path, a, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 }
 
-func openLogWith(path string, a account, flags int) (*os.File, error) {
+func openLogWith(path string, a account.User, flags int) (*os.File, error) {
 	var f *os.File
-	err := a.do(func() (err error) {
+	err := a.Do(func() (err error) {
 		f, err = openLogFile(path, a, flags)
 		return err
 	})
-	if errors.Is(err, os.ErrPermission) && !a.self {
+	if errors.Is(err, os.ErrPermission) && !a.Self {
 		// As supervisord does it: root opens /var/log/x.log for a program that may not.
 		if f, err = openForRoot(path, flags, err); err == nil {
-			err = f.Chown(a.uid, a.gid)
+			err = f.Chown(a.UID, a.GID)
 		}
 	}
 	if err != nil {
 		if f != nil {
 			f.Close()
 		}
-		return nil, fmt.Errorf("cannot open the log file %s%s: %w", path, a.asText(), withoutPath(err))
+		return nil, fmt.Errorf("cannot open the log file %s%s: %w", path, asUser(a), withoutPath(err))
 	}
 	info, err := f.Stat()
 	if _, own := ownOutput(path); err == nil && !own && !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
@@ -86,11 +87,12 @@ func openLogWith(path string, a account, flags int) (*os.File, error) {
 	return f, nil
 }
 
-func (a account) asText() string {
-	if a.self {
+// asUser says in an error whose rights were not enough.
+func asUser(a account.User) string {
+	if a.Self {
 		return ""
 	}
-	return " as user " + a.name
+	return " as user " + a.Name
 }
 
 // openForRoot opens a log with the daemon's own rights where none but root can have put anything on the way to it.
@@ -101,7 +103,7 @@ func openForRoot(path string, flag int, refused error) (*os.File, error) {
 		if p.Writer() != "" {
 			return refused
 		}
-		f, err = openLogPlace(p, account{self: true}, flag)
+		f, err = openLogPlace(p, account.User{Self: true}, flag)
 		return err
 	})
 	return f, err
@@ -133,16 +135,16 @@ func markEnd(f *os.File) logMark {
 }
 
 // readLog opens a log file for reading with the rights of the program's user.
-func readLog(path string, a account) (*os.File, error) {
+func readLog(path string, a account.User) (*os.File, error) {
 	if path == "" {
 		return nil, os.ErrNotExist
 	}
 	var f *os.File
-	err := a.do(func() (err error) {
+	err := a.Do(func() (err error) {
 		f, err = openLogFile(path, a, os.O_RDONLY)
 		return err
 	})
-	if errors.Is(err, os.ErrPermission) && !a.self {
+	if errors.Is(err, os.ErrPermission) && !a.Self {
 		f, err = openForRoot(path, os.O_RDONLY, err)
 	}
 	if err != nil {
@@ -163,7 +165,7 @@ const (
 
 // lastLines returns the last lines of a log file, only what was written after the mark when the file is still the
 // marked one.
-func lastLines(path string, a account, mark logMark, lines int) []string {
+func lastLines(path string, a account.User, mark logMark, lines int) []string {
 	f, err := readLog(path, a)
 	if err != nil {
 		return nil

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"fate-installer/supervisor/config"
 	"flag"
 	"fmt"
 	"os"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"pgregory.net/rapid"
+
+	"fate-installer/supervisor/config"
 )
 
 // modelProgram is the model of a program: whether it is wanted and what should have become of it.

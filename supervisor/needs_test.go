@@ -1,10 +1,11 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"slices"
 	"strings"
 	"testing"
+
+	"fate-installer/supervisor/config"
 )
 
 // party is a database, what depends on it, and what needs that without waiting for it.

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // notifier speaks to the service manager that started the daemon; sd_notify(3). Without one it is silent.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"fate-installer/supervisor/account"
 )
 
 // Servers have logs of their own besides what they print: a database server ends without a word on its output, and says
@@ -21,7 +23,7 @@ type logEnd struct {
 const ownLogLines = 15
 
 // markOwnLogs marks the ends of the logs that match, so that what is written later is known as of this run.
-func markOwnLogs(patterns []string, a account) map[string]logMark {
+func markOwnLogs(patterns []string, a account.User) map[string]logMark {
 	marks := map[string]logMark{}
 	for _, path := range matchLogs(patterns, a) {
 		if f, err := readLog(path, a); err == nil {
@@ -33,10 +35,10 @@ func markOwnLogs(patterns []string, a account) map[string]logMark {
 }
 
 // matchLogs lists the files that match one of the patterns.
-func matchLogs(patterns []string, a account) []string {
+func matchLogs(patterns []string, a account.User) []string {
 	var out []string
 	for _, pattern := range patterns {
-		_ = a.do(func() error {
+		_ = a.Do(func() error {
 			found, err := filepath.Glob(pattern)
 			out = append(out, found...)
 			return err
@@ -70,7 +72,7 @@ func (r *run) newestLog(pattern string) string {
 	newest, at := "", r.started.Add(-clockGrain)
 	for _, path := range matchLogs([]string{pattern}, r.acct) {
 		var info os.FileInfo
-		err := r.acct.do(func() (err error) {
+		err := r.acct.Do(func() (err error) {
 			info, err = os.Stat(path)
 			return err
 		})

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"bytes"
 	"context"
-	"fate-installer/supervisor/config"
 	"flag"
 	"os"
 	"os/exec"
@@ -15,6 +14,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -271,7 +273,7 @@ func TestLastLines(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	self := account{self: true}
+	self := account.User{Self: true}
 	got := lastLines(path, self, logMark{}, 3)
 	if strings.Join(got, "|") != "line 4997|line 4998|line 4999" {
 		t.Errorf("%q", got)

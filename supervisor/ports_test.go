@@ -2,11 +2,12 @@ package supervisor
 
 import (
 	"errors"
-	"fate-installer/supervisor/config"
 	"net"
 	"os"
 	"strings"
 	"testing"
+
+	"fate-installer/supervisor/config"
 )
 
 func TestParseSocket(t *testing.T) {

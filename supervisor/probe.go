@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +13,9 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // How readiness is asked for.
@@ -134,7 +136,7 @@ func sleepUntil(ctx context.Context, d time.Duration, early <-chan struct{}) (as
 // readiness returns the program's readiness check. All that is configured must pass; listens tells whether what is
 // asked over the network did.
 func (sup *Supervisor) readiness(
-	p *config.Program, paths logPaths, a account, out, err logMark,
+	p *config.Program, paths logPaths, a account.User, out, err logMark,
 ) func(context.Context) (listens bool, err error) {
 	var log *logWatch
 	if p.ReadyLog != "" {
@@ -242,7 +244,7 @@ func (sup *Supervisor) askHTTP(ctx context.Context, h *config.HTTPProbe) error {
 // logWatch looks for a line in what a program has written since it was started.
 type logWatch struct {
 	pattern *regexp.Regexp
-	account account
+	account account.User
 	files   []watchedLog
 	found   bool
 }
@@ -258,7 +260,7 @@ const maxLogLine = 64 << 10
 
 var errNotInLog = errors.New("the line that says it is ready is not in the log yet")
 
-func newLogWatch(pattern string, paths logPaths, a account, out, errMark logMark) *logWatch {
+func newLogWatch(pattern string, paths logPaths, a account.User, out, errMark logMark) *logWatch {
 	w := &logWatch{pattern: regexp.MustCompile(pattern), account: a} // Validate has compiled it
 	if paths.out != "" {
 		w.files = append(w.files, watchedLog{path: paths.out, mark: out})

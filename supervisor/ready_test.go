@@ -1,13 +1,14 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestDependencies delays the readiness of the middle of a chain of three.

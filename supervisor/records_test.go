@@ -2,13 +2,14 @@ package supervisor
 
 import (
 	"encoding/json"
-	"fate-installer/supervisor/config"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestClockJump adopts a program whose record says it was started in the future, as after the clock was set back.

@@ -3,12 +3,13 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	"fate-installer/supervisor/config"
 )
 
 // Changes are the differences between two configurations, as names of groups.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fate-installer/supervisor/account"
 )
 
 // Requester is who asked for something.
@@ -22,12 +24,12 @@ type Requester struct {
 // RequesterOf describes the user of a process, without its command line. With a pid of zero or less, which is of another
 // pid namespace, it is not known who logged in.
 func RequesterOf(uid, pid int) Requester {
-	r := Requester{UID: uid, User: UserName(uid), PID: pid}
+	r := Requester{UID: uid, User: account.Name(uid), PID: pid}
 	if pid <= 0 {
 		return r
 	}
 	if login, ok := loginUID(pid); ok && login != uid {
-		r.Login = UserName(login)
+		r.Login = account.Name(login)
 	}
 	return r
 }

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/config"
 )
 
 func TestLosesItsExecutable(t *testing.T) {

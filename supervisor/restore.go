@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/account"
 )
 
 // restore puts the service into the state an earlier supervisor left it in, and takes its process over if that is
@@ -14,7 +16,7 @@ func (s *service) restore(r *record) {
 		s.restarts, s.failures, s.unreadyStarts, s.backoffs = r.Restarts, r.Failures, max(r.UnreadyStarts, r.Vain), r.Backoffs
 		s.exit, s.lastLog, s.lastFile, s.restored = r.Exit, r.LastLog, r.LastFile, true
 		s.asked = r.Asked
-		acct, err := lookupAccount(s.prog.User)
+		acct, err := account.Lookup(s.prog.User)
 		if err != nil {
 			s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("cannot read the program's logs")
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/account"
 )
 
 // Programs write to their log files themselves, so that they can go on writing when there is no supervisor. The price
@@ -45,7 +46,7 @@ func (l logLimits) threshold() int64 {
 // managedLog is a log file with the user it belongs to.
 type managedLog struct {
 	path   string
-	acct   account
+	acct   account.User
 	limits logLimits
 	pid    int    // of the process that writes to it; 0 when there is none
 	held   fileID // what that process was started with
@@ -118,10 +119,10 @@ func (sup *Supervisor) rotate(l managedLog) error {
 // rotate moves what is in the log to its first backup. With a full disk the oldest backup makes room; when there is
 // none left the log is emptied: that it stays below its limit is what its owner relies on.
 func (l managedLog) rotate() error {
-	if !l.acct.self && onlyRootWrites(l.path) {
-		l.acct.self = true
+	if !l.acct.Self && onlyRootWrites(l.path) {
+		l.acct.Self = true
 	}
-	return l.acct.do(func() error {
+	return l.acct.Do(func() error {
 		p, err := logPlace(l.path, l.acct, false)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.path, withoutPath(err))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // readAllLogs joins a log's backups, oldest first, and the log itself.
@@ -118,7 +120,7 @@ func collapses(t testing.TB, dir string) bool {
 		t.Fatal(err)
 	}
 	defer os.Remove(path)
-	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{backups: 1}}
+	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{backups: 1}}
 	if err := l.rotate(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func collapses(t testing.TB, dir string) bool {
 func TestRotationKeepsItsLimits(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.log")
-	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1000, backups: 3, compress: false, total: 20_000}}
+	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1000, backups: 3, compress: false, total: 20_000}}
 	for i := range 12 {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
 		if err != nil {
@@ -166,7 +168,7 @@ func TestRotationTakesOverOldBackups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 5, compress: true}}
+	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1, backups: 5, compress: true}}
 	if err := l.rotate(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +187,7 @@ func TestRotationDoesNotFollowLinks(t *testing.T) {
 	if err := os.Symlink(target, path); err != nil {
 		t.Fatal(err)
 	}
-	l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 1}}
+	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1, backups: 1}}
 	if err := l.rotate(); err == nil || fileSize(target) != 8 {
 		t.Errorf("error %v, target has %d bytes", err, fileSize(target))
 	}
@@ -207,7 +209,7 @@ func TestRotationLeavesHolesOut(t *testing.T) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			t.Skipf("no files of that length here: %v", err)
 		}
-		l := managedLog{path: path, acct: account{self: true}, limits: logLimits{max: 1, backups: 2, compress: compress}}
+		l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1, backups: 2, compress: compress}}
 		if err := l.rotate(); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // service is one program and its state machine. Every event is a method that takes the lock, looks at the state and
@@ -73,7 +75,7 @@ type run struct {
 	asked                    bool          // it was asked to stop
 	adopted                  bool
 	program                  string // fingerprint of its definition
-	acct                     account
+	acct                     account.User
 	paths                    logPaths
 	outMark                  logMark
 	errMark                  logMark

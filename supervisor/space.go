@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/config"
 )
 
 // A program on a full file system mostly goes on and answers, and every job fails. So the file systems that programs

@@ -2,11 +2,12 @@ package supervisor
 
 import (
 	"errors"
-	"fate-installer/supervisor/config"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestFullDiskDegrades: a program runs on, is not ready, and says which file system has no room.

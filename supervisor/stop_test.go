@@ -1,12 +1,13 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // TestStopSignalIsRepeated stops a program that loses its first stop signal, as mysqld does while it comes up: with one

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 func TestStartStop(t *testing.T) {

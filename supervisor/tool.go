@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/config"
 )
 
 // DependantsVar is the environment variable of a probe's command with the identities of the processes that the programs which
@@ -53,7 +55,7 @@ const maxToolOutput = 64 << 10
 
 // runCommand runs a command in the way the program would run and returns what it wrote.
 func (sup *Supervisor) runCommand(ctx context.Context, p *config.Program, argv []string) (string, error) {
-	acct, err := lookupAccount(p.User)
+	acct, err := account.Lookup(p.User)
 	if err != nil {
 		return "", err
 	}

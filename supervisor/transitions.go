@@ -1,11 +1,12 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/supervisor/config"
 )
 
 // The events of a service; the table in the package comment has a row for each state and a column for each event.

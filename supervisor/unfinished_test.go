@@ -2,13 +2,14 @@ package supervisor
 
 import (
 	"context"
-	"fate-installer/supervisor/config"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // slowPair is a program that needs its whole stopwaitsecs to stop, and one that depends on it.

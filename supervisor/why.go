@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fate-installer/supervisor/config"
 	"fmt"
 	"net"
 	"regexp"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fate-installer/supervisor/config"
 )
 
 // Finding is one step of the answer to "why is this program not ready?": what is the case with one program, and what

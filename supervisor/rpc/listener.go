@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/account"
 )
 
 // How many connections are served at once. Root always finds some free.
@@ -115,7 +115,7 @@ func className(k int) string {
 	if k < 0 {
 		return "clients on TCP"
 	}
-	if name := supervisor.UserName(k); !strings.HasPrefix(name, "uid ") {
+	if name := account.Name(k); !strings.HasPrefix(name, "uid ") {
 		return "user " + name
 	}
 	return fmt.Sprintf("uid %d", k)

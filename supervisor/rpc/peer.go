@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fate-installer/supervisor"
+	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 )
 
@@ -64,7 +64,7 @@ func unixPeer(conn *net.UnixConn) peer {
 		if groups, ok := peerGroups(int(fd)); ok {
 			p.groups = append(p.groups, groups...)
 		} else {
-			p.groups = append(p.groups, supervisor.GroupsOf(p.uid)...)
+			p.groups = append(p.groups, account.GroupsOf(p.uid)...)
 		}
 	})
 	return p

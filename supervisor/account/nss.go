@@ -1,4 +1,4 @@
-package supervisor
+package account
 
 import (
 	"bytes"
@@ -135,8 +135,8 @@ func (n *nameService) run(database, key string) string {
 	return ""
 }
 
-// UserName is the name of a user by number, or "uid N".
-func UserName(uid int) string {
+// Name is the name of a user by number, or "uid N".
+func Name(uid int) string {
 	if u, err := machineAccounts.user(strconv.Itoa(uid)); err == nil {
 		return u.Username
 	}
@@ -155,3 +155,6 @@ func GroupsOf(uid int) []int {
 	}
 	return groups
 }
+
+// Group finds the number of a group by its name.
+func Group(name string) (int, error) { return machineAccounts.group(name) }

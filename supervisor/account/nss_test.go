@@ -1,4 +1,4 @@
-package supervisor
+package account
 
 import (
 	"fmt"
@@ -78,5 +78,18 @@ func TestNameServiceThatWentAway(t *testing.T) {
 	}
 	if u, err := n.user("fate-ldap"); err != nil || u.Uid != "7654321" {
 		t.Errorf("%+v, %v", u, err)
+	}
+}
+
+// TestNameOfTheNameService: a user is named although no file of the machine has it.
+func TestNameOfTheNameService(t *testing.T) {
+	files := machineAccounts
+	t.Cleanup(func() { machineAccounts = files })
+	machineAccounts, _ = newNameService(t, ldap)
+	if name := Name(7654321); name != "fate-ldap" {
+		t.Errorf("the name is %s", name)
+	}
+	if name := Name(7654399); name != "uid 7654399" {
+		t.Errorf("a user that nothing knows is %s", name)
 	}
 }
