@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // Available is a program of the configuration last read.
@@ -73,15 +73,8 @@ func (sup *Supervisor) ClearLogs(name string) error {
 	sup.rotating.Lock()
 	defer sup.rotating.Unlock()
 	var errs []error
-	for _, path := range logPathsOf(&p, sup.config().Daemon.ChildLogDir).distinct() {
-		err := acct.Do(func() error {
-			f, err := openLogFile(path, acct, os.O_WRONLY)
-			if err != nil {
-				return err
-			}
-			return errors.Join(f.Truncate(0), f.Close())
-		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, path := range logfile.PathsOf(&p, sup.config().Daemon.ChildLogDir).Distinct() {
+		if err := logfile.Empty(path, acct); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 )
 
@@ -41,28 +40,5 @@ func TestCheckLogs(t *testing.T) {
 		if _, err := os.Lstat(at(name)); err == nil {
 			t.Errorf("%s was made", name)
 		}
-	}
-}
-
-// TestLogToOwnOutput: a program's log can be the supervisor's output, of whatever kind that is.
-func TestLogToOwnOutput(t *testing.T) {
-	for path, stream := range map[string]*os.File{"/dev/stdout": os.Stdout, "/dev/stderr": os.Stderr} {
-		f, err := openLog(path, account.User{Self: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		is, err1 := f.Stat()
-		want, err2 := stream.Stat()
-		must(t, errors.Join(err1, err2, f.Close()))
-		if !os.SameFile(is, want) {
-			t.Errorf("%s is not that of this process", path)
-		}
-	}
-	w, err := newLogWriter("/dev/stdout", 1, 1)
-	if !errors.Is(err, errNoLog) {
-		t.Errorf("the supervisor's own log: %v", err)
-	}
-	if n, err := w.Write([]byte("x")); n != 1 || err != nil {
-		t.Errorf("an entry: %d, %v", n, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // FailedError says why a program did not get to where it was asked to be.
@@ -299,10 +300,10 @@ func (sup *Supervisor) OpenLog(name, stream string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths := logPathsOf(&prog, sup.config().Daemon.ChildLogDir)
-	path := paths.out
+	paths := logfile.PathsOf(&prog, sup.config().Daemon.ChildLogDir)
+	path := paths.Out
 	if stream == "stderr" {
-		path = paths.err
+		path = paths.Err
 	}
-	return readLog(path, acct)
+	return logfile.OpenToRead(path, acct)
 }

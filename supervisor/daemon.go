@@ -16,6 +16,7 @@ import (
 
 	"fate-installer/payload/count"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // DaemonOptions are the inputs of Run besides the configuration file.
@@ -40,7 +41,7 @@ type Daemon struct {
 	cfg    *config.Settings
 	sup    *Supervisor
 	log    zerolog.Logger
-	file   *logWriter
+	file   *logfile.Writer
 	notify notifier
 	lock   *os.File
 	unix   *net.UnixListener
@@ -125,7 +126,7 @@ func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again boo
 			case syscall.SIGHUP:
 				r.kind = requestReload
 			case syscall.SIGUSR2:
-				_ = d.file.reopen()
+				_ = d.file.Reopen()
 				continue
 			default:
 				r.kind = d.endKind()
@@ -280,7 +281,7 @@ func (d *Daemon) ask(r request) {
 }
 
 // ClearLog empties the daemon's log.
-func (d *Daemon) ClearLog() error { return d.file.truncate() }
+func (d *Daemon) ClearLog() error { return d.file.Truncate() }
 
 // OpenLog opens the daemon's log for reading: the file that is being written, whatever its name leads to by now.
-func (d *Daemon) OpenLog() (*os.File, error) { return d.file.reader() }
+func (d *Daemon) OpenLog() (*os.File, error) { return d.file.Reader() }

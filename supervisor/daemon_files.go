@@ -16,6 +16,7 @@ import (
 
 	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // stateDir is where the records of running programs are.
@@ -32,8 +33,8 @@ func (d *Daemon) open(h handover) error {
 		syscall.Umask(mask)
 	}
 	for _, dir := range []string{filepath.Dir(c.Socket), filepath.Dir(c.PidFile)} {
-		if err := makeDirs(dir, 0o755); err != nil {
-			return fmt.Errorf("cannot make the directory %s: %w", dir, withoutPath(err))
+		if err := beneath.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("cannot make the directory %s: %w", dir, beneath.WithoutPath(err))
 		}
 	}
 	var err error
@@ -41,7 +42,7 @@ func (d *Daemon) open(h handover) error {
 		return err
 	}
 	d.openLog()
-	if err := makeDirs(c.ChildLogDir, 0o755); err != nil { // a program that needs it says so
+	if err := beneath.MkdirAll(c.ChildLogDir, 0o755); err != nil { // a program that needs it says so
 		d.log.Warn().Err(err).Msg("cannot make the directory of the programs' logs")
 	}
 	if _, err = openRecords(stateDir(c)); err == nil {
@@ -65,7 +66,7 @@ func (d *Daemon) open(h handover) error {
 
 // writePidFile replaces what is there instead of writing into it: it may be a link to somewhere else.
 func writePidFile(path string) error {
-	return atPlace(path, func(p *beneath.Place) error {
+	return beneath.At(path, func(p *beneath.Place) error {
 		_ = p.Remove()
 		f, err := p.Open(os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
@@ -79,7 +80,7 @@ func writePidFile(path string) error {
 // openLog opens the daemon's log. Without it the daemon runs all the same, and says so where it is started from.
 func (d *Daemon) openLog() {
 	c := &d.cfg.Daemon
-	file, failure := newLogWriter(c.LogFile, c.LogMaxBytes, c.LogBackups)
+	file, failure := logfile.NewWriter(c.LogFile, c.LogMaxBytes, c.LogBackups)
 	d.file = file
 	level, err := zerolog.ParseLevel(logLevelName(c.LogLevel))
 	if err != nil {
@@ -90,7 +91,7 @@ func (d *Daemon) openLog() {
 		writers = append(writers, lineWriter(d.opts.Stderr, "15:04:05.000"))
 	}
 	d.log = zerolog.New(zerolog.MultiLevelWriter(writers...)).Level(level).With().Timestamp().Logger()
-	if failure != nil && !errors.Is(failure, errNoLog) {
+	if failure != nil && !errors.Is(failure, logfile.ErrNoFile) {
 		d.log.Error().Err(failure).Msg("the log file is not written")
 	}
 }
@@ -204,7 +205,7 @@ func (d *Daemon) exec(path string) error {
 		keep(name, int(f.Fd()))
 		return nil
 	}
-	err := duplicate("lock", func() (*os.File, error) { return dupFile(d.lock) })
+	err := duplicate("lock", func() (*os.File, error) { return beneath.Dup(d.lock) })
 	err = errors.Join(err, duplicate("unix", d.unix.File))
 	if l, ok := d.tcp.(*net.TCPListener); ok {
 		err = errors.Join(err, duplicate("tcp", l.File))
@@ -228,4 +229,9 @@ func trimDeleted(exe string) string {
 		return exe[:len(exe)-len(mark)]
 	}
 	return exe
+}
+
+// removeFile removes a file of the daemon, if it is there.
+func removeFile(path string) {
+	_ = beneath.At(path, (*beneath.Place).Remove)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/config"
 )
 
@@ -35,7 +36,7 @@ func TestLogThatLosesItsName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			was := idOf(info)
+			was := beneath.IDOf(info)
 			if err := lose(path); err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +51,7 @@ func TestLogThatLosesItsName(t *testing.T) {
 			}
 			b.until("a", "bounded", func(Status) bool { // the file that it holds is cut, and the rotated path, too
 				held, err := os.Stat(fmt.Sprintf("/proc/%d/fd/1", b.status("a").PID))
-				return err == nil && idOf(held) == was && held.Size() < 1000 && fileSize(path) <= 20_000
+				return err == nil && beneath.IDOf(held) == was && held.Size() < 1000 && fileSize(path) <= 20_000
 			})
 			touch(at("on"))
 			b.untilLog("a", "three")

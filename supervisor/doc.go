@@ -44,6 +44,7 @@
 // # Layers
 //
 //	package config  files -> config.Settings   no side effects
+//	package logfile log files                  opens, reads and rotates; decides nothing
 //	Supervisor      services, their processes  no sockets, no signals; safe for concurrent use
 //	Daemon (Run)    lock, log, sockets, signals, systemd
 //	package rpc     the API on those sockets, and its client

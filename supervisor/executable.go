@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // executable finds the file a command names, as execvp would with the program's own PATH, and checks that it is a
@@ -48,7 +50,7 @@ func checkExecutable(file string) (os.FileInfo, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return nil, &ExecError{Path: file, Missing: true, Text: fmt.Sprintf("cannot find the program %s: %v", file, withoutPath(err)), Err: err}
+		return nil, &ExecError{Path: file, Missing: true, Text: fmt.Sprintf("cannot find the program %s: %v", file, beneath.WithoutPath(err)), Err: err}
 	case info.IsDir():
 		return nil, &ExecError{Path: file, Text: fmt.Sprintf("cannot execute %s: it is a directory", file)}
 	case info.Mode()&0o111 == 0:

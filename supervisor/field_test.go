@@ -9,6 +9,7 @@ import (
 
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // TestFilesFromTheField loads what people write. The cases were compared with supervisor 4.2.5.
@@ -80,7 +81,7 @@ func TestLogWithoutBackups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (managedLog{path: path, acct: acct, limits: logLimits{max: 20 << 10}}).rotate(); err != nil {
+	if err := (logfile.File{Path: path, User: acct, Limits: logfile.Limits{Max: 20 << 10}}).Rotate(); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)

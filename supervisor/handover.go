@@ -71,7 +71,7 @@ func acquireLock(path string, h handover) (*os.File, error) {
 		return f, nil
 	}
 	var f *os.File
-	err := atPlace(path, func(p *beneath.Place) (err error) {
+	err := beneath.At(path, func(p *beneath.Place) (err error) {
 		f, err = p.Open(os.O_RDWR|os.O_CREATE, 0o640)
 		return err
 	})
@@ -116,7 +116,7 @@ func listenUnix(c *config.Daemon, h handover) (*net.UnixListener, error) {
 	// the wrong mode, and a dead one is replaced.
 	var l *net.UnixListener
 	tmp := filepath.Join(stateDir(c), fmt.Sprintf("sock.%d", os.Getpid()))
-	err = atPlace(tmp, func(p *beneath.Place) error {
+	err = beneath.At(tmp, func(p *beneath.Place) error {
 		_ = p.Remove()
 		// Its directory is open: what the path leads to by now makes no difference.
 		if l, err = net.ListenUnix("unix", &net.UnixAddr{Name: p.ProcPath(), Net: "unix"}); err != nil {
@@ -146,7 +146,7 @@ func publishSocket(p *beneath.Place, c *config.Daemon, uid, gid int) error {
 			return err
 		}
 	}
-	return atPlace(c.Socket, p.Rename)
+	return beneath.At(c.Socket, p.Rename)
 }
 
 // ownerIDs resolves user[:group]; -1 leaves an id as it is. Without root nothing can be given away.

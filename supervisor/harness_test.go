@@ -204,3 +204,10 @@ func fileSize(path string) int64 {
 	}
 	return info.Size()
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -12,8 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 	"fate-installer/supervisor/shim"
 )
 
@@ -30,8 +32,8 @@ func (s *service) launch() error {
 	if err != nil {
 		return err
 	}
-	paths := logPathsOf(&s.prog, s.sup.config().Daemon.ChildLogDir)
-	stdout, stderr, err := openLogs(paths, acct)
+	paths := logfile.PathsOf(&s.prog, s.sup.config().Daemon.ChildLogDir)
+	stdout, stderr, err := paths.Open(acct)
 	if err != nil {
 		return err
 	}
@@ -48,9 +50,9 @@ func (s *service) launch() error {
 	s.run = run{
 		number: number, proc: sh.proc, started: time.Now(), startedBoot: s.sup.bootNow(),
 		program: fingerprintOf(&s.prog), acct: acct, paths: paths,
-		outMark: markEnd(stdout), errMark: markEnd(stderr), oomKills: -1, cancel: func() {},
+		outMark: logfile.MarkEnd(stdout), errMark: logfile.MarkEnd(stderr), oomKills: -1, cancel: func() {},
 	}
-	s.run.ownMarks = markOwnLogs(s.prog.LogFiles, acct)
+	s.run.ownMarks = logfile.MarkAll(s.prog.LogFiles, acct)
 	s.run.proc.id.Exe = exe
 	s.run.proc.marker = s.sup.marker(s.prog.Name)
 	if s.sup.cgroups != nil {
@@ -99,36 +101,12 @@ func (s *service) joinCgroup() {
 	s.run.oomKills = g.oomKills()
 }
 
-func openLogs(paths logPaths, a account.User) (stdout, stderr *os.File, err error) {
-	if stdout, err = openLog(paths.out, a); err != nil {
-		return nil, nil, err
-	}
-	if paths.err != paths.out {
-		stderr, err = openLog(paths.err, a)
-	} else {
-		stderr, err = dupFile(stdout)
-	}
-	if err != nil {
-		stdout.Close()
-		return nil, nil, err
-	}
-	return stdout, stderr, nil
-}
-
-func dupFile(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
-}
-
 // shimSpec gathers what the shim has to do for the program, and identifies the file it will execute.
-func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, fileID, error) {
+func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, beneath.FileID, error) {
 	env := sup.environment(p, a)
 	path, info, err := executable(p.Command[0], envValue(env, "PATH"), p.Directory)
 	if err != nil {
-		return nil, fileID{}, err
+		return nil, beneath.FileID{}, err
 	}
 	spec := &shim.Spec{
 		Path: path, Argv: p.Command, Env: env, Dir: p.Directory, Umask: -1, OOMScoreAdj: p.OOMScoreAdj,
@@ -139,7 +117,7 @@ func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, 
 	}
 	if p.Umask != "" {
 		if spec.Umask, err = config.ParseUmask(p.Umask); err != nil {
-			return nil, fileID{}, err
+			return nil, beneath.FileID{}, err
 		}
 	}
 	for _, l := range []struct {
@@ -155,11 +133,11 @@ func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, 
 		}
 		soft, hard, err := config.ParseLimit(l.value)
 		if err != nil {
-			return nil, fileID{}, fmt.Errorf("%s: %w", l.key, err)
+			return nil, beneath.FileID{}, fmt.Errorf("%s: %w", l.key, err)
 		}
 		spec.Limits = append(spec.Limits, shim.Limit{Name: l.key, Resource: l.resource, Soft: soft, Hard: hard})
 	}
-	return spec, idOf(info), nil
+	return spec, beneath.IDOf(info), nil
 }
 
 // inherited are the variables that programs take over from the daemon.

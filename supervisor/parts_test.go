@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"os"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 )
 
@@ -175,40 +173,6 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestDaemonLogRotates(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "sub", "d.log")
-	w, err := newLogWriter(path, 100, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	for i := range 30 {
-		if _, err := w.Write([]byte(strings.Repeat(strconv.Itoa(i%10), 29) + "\n")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, want := range map[string]bool{path: true, path + ".1": true, path + ".2": true, path + ".3": false} {
-		if exists(name) != want || fileSize(name) > 100 {
-			t.Errorf("%s: exists %v, %d bytes", name, exists(name), fileSize(name))
-		}
-	}
-	if err := w.truncate(); err != nil || fileSize(path) != 0 {
-		t.Errorf("truncate: %v", err)
-	}
-	if err := w.reopen(); err != nil {
-		t.Errorf("reopen: %v", err)
-	}
-	for _, lose := range []func() error{func() error { return os.Remove(path) }, func() error { return os.Rename(path, path+"-20300101") }} {
-		if err := lose(); err != nil {
-			t.Fatal(err)
-		}
-		w.looked = time.Time{} // it looks once a second
-		if _, err := w.Write([]byte("after\n")); err != nil || fileSize(path) != 6 {
-			t.Errorf("a log that lost its name: %v, %d bytes", err, fileSize(path))
-		}
-	}
-}
-
 func TestEventLog(t *testing.T) {
 	l := newEventLog()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -254,35 +218,6 @@ func TestCommandLine(t *testing.T) {
 	w.Close()
 	_ = cmd.Wait() // read has failed: there was nothing to read
 	if !strings.HasPrefix(got, want) || len([]rune(got)) != commandLineLength+3 {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	if got := printable("a\x1b[31m\x00\xff\tb\u0085文"); got != "a\ufffd[31m\ufffd\ufffd\tb\ufffd文" {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestLastLines(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "l")
-	var b bytes.Buffer
-	for i := range 5000 {
-		b.WriteString("line " + strconv.Itoa(i) + "\r\n")
-	}
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	self := account.User{Self: true}
-	got := lastLines(path, self, logMark{}, 3)
-	if strings.Join(got, "|") != "line 4997|line 4998|line 4999" {
-		t.Errorf("%q", got)
-	}
-	info, _ := os.Stat(path)
-	if got := lastLines(path, self, logMark{idOf(info), info.Size() - 11}, 20); strings.Join(got, "|") != "line 4999" {
-		t.Errorf("since the mark: %q", got)
-	}
-	if got := lastLines(filepath.Join(t.TempDir(), "none"), self, logMark{}, 3); got != nil {
 		t.Errorf("%q", got)
 	}
 }

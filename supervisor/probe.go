@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // How readiness is asked for.
@@ -136,7 +138,7 @@ func sleepUntil(ctx context.Context, d time.Duration, early <-chan struct{}) (as
 // readiness returns the program's readiness check. All that is configured must pass; listens tells whether what is
 // asked over the network did.
 func (sup *Supervisor) readiness(
-	p *config.Program, paths logPaths, a account.User, out, err logMark,
+	p *config.Program, paths logfile.Paths, a account.User, out, err logfile.Mark,
 ) func(context.Context) (listens bool, err error) {
 	var log *logWatch
 	if p.ReadyLog != "" {
@@ -251,8 +253,8 @@ type logWatch struct {
 
 type watchedLog struct {
 	path string
-	mark logMark // how far it has been read
-	part []byte  // the beginning of a line whose end is not written yet
+	mark logfile.Mark // how far it has been read
+	part []byte       // the beginning of a line whose end is not written yet
 }
 
 // maxLogLine bounds how much of an unfinished line is kept.
@@ -260,13 +262,13 @@ const maxLogLine = 64 << 10
 
 var errNotInLog = errors.New("the line that says it is ready is not in the log yet")
 
-func newLogWatch(pattern string, paths logPaths, a account.User, out, errMark logMark) *logWatch {
+func newLogWatch(pattern string, paths logfile.Paths, a account.User, out, errMark logfile.Mark) *logWatch {
 	w := &logWatch{pattern: regexp.MustCompile(pattern), account: a} // Validate has compiled it
-	if paths.out != "" {
-		w.files = append(w.files, watchedLog{path: paths.out, mark: out})
+	if paths.Out != "" {
+		w.files = append(w.files, watchedLog{path: paths.Out, mark: out})
 	}
-	if paths.err != "" && paths.err != paths.out {
-		w.files = append(w.files, watchedLog{path: paths.err, mark: errMark})
+	if paths.Err != "" && paths.Err != paths.Out {
+		w.files = append(w.files, watchedLog{path: paths.Err, mark: errMark})
 	}
 	return w
 }
@@ -277,7 +279,7 @@ func (w *logWatch) check() error {
 			break
 		}
 		if err := w.read(&w.files[i]); err != nil {
-			return fmt.Errorf("cannot read %s: %w", w.files[i].path, withoutPath(err))
+			return fmt.Errorf("cannot read %s: %w", w.files[i].path, beneath.WithoutPath(err))
 		}
 	}
 	if !w.found {
@@ -289,7 +291,7 @@ func (w *logWatch) check() error {
 // read looks at what was added to the file since the last time. A file that was truncated or replaced is read from its
 // beginning.
 func (w *logWatch) read(l *watchedLog) error {
-	f, err := readLog(l.path, w.account)
+	f, err := logfile.OpenToRead(l.path, w.account)
 	if err != nil {
 		return err
 	}
@@ -298,8 +300,8 @@ func (w *logWatch) read(l *watchedLog) error {
 	if err != nil {
 		return err
 	}
-	if id := idOf(info); id != l.mark.File || info.Size() < l.mark.Offset {
-		l.mark, l.part = logMark{File: id}, nil
+	if id := beneath.IDOf(info); id != l.mark.File || info.Size() < l.mark.Offset {
+		l.mark, l.part = logfile.Mark{File: id}, nil
 	}
 	if _, err := f.Seek(l.mark.Offset, io.SeekStart); err != nil {
 		return err

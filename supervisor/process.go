@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // identity tells a process from any other that has had, or will have, the same pid.
 type identity struct {
-	PID   int    `json:"pid"`
-	Start uint64 `json:"start"` // clock ticks from boot
-	Boot  string `json:"boot"`
-	Exe   fileID `json:"exe"` // of the file that was to be executed
+	PID   int            `json:"pid"`
+	Start uint64         `json:"start"` // clock ticks from boot
+	Boot  string         `json:"boot"`
+	Exe   beneath.FileID `json:"exe"` // of the file that was to be executed
 }
 
 // matches reports whether the process that has the pid now is the one the identity was taken from. The pid and the

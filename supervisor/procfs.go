@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/logfile"
 )
 
 // procStat are the fields of /proc/PID/stat that matter here.
@@ -97,26 +99,13 @@ func bootID() (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// fileID is a file's device and inode.
-type fileID struct {
-	Dev uint64 `json:"dev"`
-	Ino uint64 `json:"ino"`
-}
-
-func idOf(info os.FileInfo) fileID {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return fileID{uint64(st.Dev), st.Ino}
-	}
-	return fileID{}
-}
-
 // exeOf identifies the executable a process runs, also when the file was deleted or replaced since.
-func exeOf(pid int) (fileID, error) {
+func exeOf(pid int) (beneath.FileID, error) {
 	info, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/exe")
 	if err != nil {
-		return fileID{}, err
+		return beneath.FileID{}, err
 	}
-	return idOf(info), nil
+	return beneath.IDOf(info), nil
 }
 
 // markerVar is the variable in the environment of a program, and of all it starts, that says whose it is.
@@ -250,7 +239,7 @@ func commandLine(pid int) string {
 	if len(line) > commandLineLength {
 		line = append(line[:commandLineLength], []rune("...")...)
 	}
-	return printable(string(line))
+	return logfile.Printable(string(line))
 }
 
 // ownOOMScoreAdj is how much the kernel prefers (or, below zero, spares) this process when memory runs out.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/supervisor/logfile"
 )
 
 // record has the facts about a program that the next daemon needs, in the file NAME.json of the state directory.
@@ -39,8 +40,8 @@ type record struct {
 	UnreadyStarts int           `json:"unready_starts"`
 	Vain          int           `json:"vain,omitempty"` // UnreadyStarts of an older supervisor; only read
 	Backoffs      int           `json:"backoffs"`
-	Stdout        logMark       `json:"stdout,omitzero"`
-	Stderr        logMark       `json:"stderr,omitzero"`
+	Stdout        logfile.Mark  `json:"stdout,omitzero"`
+	Stderr        logfile.Mark  `json:"stderr,omitzero"`
 	Exit          *ExitInfo     `json:"exit,omitempty"`
 	Error         string        `json:"error,omitempty"`
 	LastLog       []string      `json:"last_log,omitempty"`
@@ -59,7 +60,7 @@ type recordStore struct{ dir string }
 // own and may kill, so no other user may write it: the directory above it belongs to the programs' user in
 // some installations.
 func openRecords(dir string) (*recordStore, error) {
-	if err := makeDirs(dir, 0o700); err != nil {
+	if err := beneath.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state directory %s: %w", dir, err)
 	}
 	info, err := os.Lstat(dir)
@@ -86,7 +87,7 @@ func (s *recordStore) save(r *record) error {
 	if err != nil {
 		return err
 	}
-	return atPlace(s.path(r.Name), func(p *beneath.Place) error {
+	return beneath.At(s.path(r.Name), func(p *beneath.Place) error {
 		tmp := p.Sibling(r.Name + ".json.tmp")
 		f, err := tmp.Open(os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
@@ -101,7 +102,7 @@ func (s *recordStore) save(r *record) error {
 }
 
 func (s *recordStore) remove(name string) error {
-	if err := atPlace(s.path(name), (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := beneath.At(s.path(name), (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

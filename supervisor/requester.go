@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/logfile"
 )
 
 // Requester is who asked for something.
@@ -120,7 +121,7 @@ func CommandText(words []string) string {
 		if w == "" || strings.ContainsAny(w, " \t\n'\"") {
 			w = ShellWord(w)
 		}
-		out = append(out, printable(strings.ReplaceAll(w, "\n", " ")))
+		out = append(out, logfile.Printable(strings.ReplaceAll(w, "\n", " ")))
 	}
 	text := strings.Join(out, " ")
 	if len(text) > maxCommandText {

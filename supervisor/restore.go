@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/supervisor/account"
+	"fate-installer/supervisor/logfile"
 )
 
 // restore puts the service into the state an earlier supervisor left it in, and takes its process over if that is
@@ -21,7 +22,7 @@ func (s *service) restore(r *record) {
 			s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("cannot read the program's logs")
 		}
 		s.run.acct, s.run.program = acct, r.Program
-		s.run.paths = logPathsOf(&s.prog, s.sup.config().Daemon.ChildLogDir)
+		s.run.paths = logfile.PathsOf(&s.prog, s.sup.config().Daemon.ChildLogDir)
 		s.run.outMark, s.run.errMark = r.Stdout, r.Stderr
 		s.run.started, s.run.stopped = r.Started, r.Stopped
 		switch {

@@ -16,6 +16,7 @@ import (
 
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // readAllLogs joins a log's backups, oldest first, and the log itself.
@@ -120,8 +121,8 @@ func collapses(t testing.TB, dir string) bool {
 		t.Fatal(err)
 	}
 	defer os.Remove(path)
-	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{backups: 1}}
-	if err := l.rotate(); err != nil {
+	l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Backups: 1}}
+	if err := l.Rotate(); err != nil {
 		t.Fatal(err)
 	}
 	defer os.Remove(path + ".1")
@@ -132,7 +133,7 @@ func collapses(t testing.TB, dir string) bool {
 func TestRotationKeepsItsLimits(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.log")
-	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1000, backups: 3, compress: false, total: 20_000}}
+	l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1000, Backups: 3, Compress: false, Total: 20_000}}
 	for i := range 12 {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
 		if err != nil {
@@ -140,7 +141,7 @@ func TestRotationKeepsItsLimits(t *testing.T) {
 		}
 		fmt.Fprintf(f, "%02d%s\n", i, strings.Repeat("x", 8000))
 		f.Close()
-		if err := l.rotate(); err != nil {
+		if err := l.Rotate(); err != nil {
 			t.Fatal(err)
 		}
 		var n int64
@@ -168,8 +169,8 @@ func TestRotationTakesOverOldBackups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1, backups: 5, compress: true}}
-	if err := l.rotate(); err != nil {
+	l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1, Backups: 5, Compress: true}}
+	if err := l.Rotate(); err != nil {
 		t.Fatal(err)
 	}
 	if got := readAllLogs(t, path, 5); got != "older\nold\nnew\n" {
@@ -187,8 +188,8 @@ func TestRotationDoesNotFollowLinks(t *testing.T) {
 	if err := os.Symlink(target, path); err != nil {
 		t.Fatal(err)
 	}
-	l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1, backups: 1}}
-	if err := l.rotate(); err == nil || fileSize(target) != 8 {
+	l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1, Backups: 1}}
+	if err := l.Rotate(); err == nil || fileSize(target) != 8 {
 		t.Errorf("error %v, target has %d bytes", err, fileSize(target))
 	}
 }
@@ -209,8 +210,8 @@ func TestRotationLeavesHolesOut(t *testing.T) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			t.Skipf("no files of that length here: %v", err)
 		}
-		l := managedLog{path: path, acct: account.User{Self: true}, limits: logLimits{max: 1, backups: 2, compress: compress}}
-		if err := l.rotate(); err != nil {
+		l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1, Backups: 2, Compress: compress}}
+		if err := l.Rotate(); err != nil {
 			t.Fatal(err)
 		}
 		if all := strings.ReplaceAll(readAllLogs(t, path, 2), "\x00", ""); all != "first\nlast\n" {

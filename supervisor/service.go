@@ -10,8 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // service is one program and its state machine. Every event is a method that takes the lock, looks at the state and
@@ -50,11 +52,11 @@ type service struct {
 	next          time.Time
 	after         func() // what follows when nothing of the process is left
 	startErr      error
-	notes         []string         // what the last start could not do as defined
-	logNotes      []string         // logs that were removed or renamed; written by the goroutine that rotates, read with mu
-	ownGone       []string         // of them, those that the program opened by itself
-	looks         uint64           // at the logs
-	keptOf        map[fileID]int64 // what such a file keeps of its bytes; only that goroutine uses it
+	notes         []string                 // what the last start could not do as defined
+	logNotes      []string                 // logs that were removed or renamed; written by the goroutine that rotates, read with mu
+	ownGone       []string                 // of them, those that the program opened by itself
+	looks         uint64                   // at the logs
+	keptOf        map[beneath.FileID]int64 // what such a file keeps of its bytes; only that goroutine uses it
 	lastLog       []string
 	lastFile      string // that lastLog is from, when it is not from a standard stream
 	exit          *ExitInfo
@@ -76,10 +78,10 @@ type run struct {
 	adopted                  bool
 	program                  string // fingerprint of its definition
 	acct                     account.User
-	paths                    logPaths
-	outMark                  logMark
-	errMark                  logMark
-	ownMarks                 map[string]logMark // of the logs that the program writes by itself, by path
+	paths                    logfile.Paths
+	outMark                  logfile.Mark
+	errMark                  logfile.Mark
+	ownMarks                 map[string]logfile.Mark // of the logs that the program writes by itself, by path
 	oomKills                 int
 	wasReady                 bool
 	timedOut                 bool   // not ready within ready_timeout
@@ -149,15 +151,18 @@ func (s *service) setState(state State, after time.Duration, fire func()) {
 	})
 }
 
+// lastLogLines is how many lines of a log are kept when a program fails.
+const lastLogLines = 20
+
 // keepLastLog remembers the end of the log, which says why a program failed more often than anything else.
 func (s *service) keepLastLog() { s.lastLog, s.lastFile = s.run.lastLines(s.prog.LogFiles) }
 
 // lastLines returns what the run has written last, of both streams and of its own logs. file is the log that all of it
 // is from, when that is not a standard stream; otherwise the lines of each own log follow a line with its name.
 func (r *run) lastLines(own []string) (lines []string, file string) {
-	marks := map[string]logMark{r.paths.out: r.outMark, r.paths.err: r.errMark}
-	for _, path := range r.paths.distinct() {
-		lines = append(lines, lastLines(path, r.acct, marks[path], lastLogLines)...)
+	marks := map[string]logfile.Mark{r.paths.Out: r.outMark, r.paths.Err: r.errMark}
+	for _, path := range r.paths.Distinct() {
+		lines = append(lines, logfile.LastLines(path, r.acct, marks[path], lastLogLines)...)
 	}
 	ends := r.ownLogEnds(own, lines)
 	if len(lines) == 0 && len(ends) == 1 {
@@ -199,11 +204,11 @@ func (s *service) snapshot() *Status {
 		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
 		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), Needs: orEmpty(s.prog.Needs),
 		WaitsFor: []string{}, Asked: s.asked,
-		Stdout: s.run.paths.out,
+		Stdout: s.run.paths.Out,
 	}
 	st.LastFile, st.sinceBoot, st.startedBoot = s.lastFile, s.sinceBoot, s.run.startedBoot
-	if s.run.paths.err != s.run.paths.out {
-		st.Stderr = s.run.paths.err
+	if s.run.paths.Err != s.run.paths.Out {
+		st.Stderr = s.run.paths.Err
 	}
 	if st.PID = s.runningPID(); st.PID != 0 {
 		st.Changed = s.run.program != fingerprintOf(&s.prog)
@@ -215,7 +220,7 @@ func (s *service) snapshot() *Status {
 		st.WaitsFor = s.sup.unready(s.prog.DependsOn)
 	}
 	if s.startErr != nil {
-		st.Error = printable(s.startErr.Error())
+		st.Error = logfile.Printable(s.startErr.Error())
 	}
 	if s.state.Up() {
 		st.Notes = s.logNotes

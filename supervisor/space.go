@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // A program on a full file system mostly goes on and answers, and every job fails. So the file systems that programs
@@ -87,10 +88,10 @@ func mebibytes(n uint64) string {
 }
 
 // writesTo lists the directories that a program writes to, as far as its definition names them.
-func writesTo(p *config.Program, paths logPaths) []string {
+func writesTo(p *config.Program, paths logfile.Paths) []string {
 	dirs := slices.Clone(p.DataDirs)
-	for _, log := range paths.distinct() {
-		if !isDevice(log) {
+	for _, log := range paths.Distinct() {
+		if !logfile.IsDevice(log) {
 			dirs = append(dirs, filepath.Dir(log))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/logfile"
 )
 
 // The events of a service; the table in the package comment has a row for each state and a column for each event.
@@ -123,7 +124,7 @@ func (s *service) probed(number uint64, listens bool, err error) {
 			return
 		}
 		if err != nil {
-			s.run.probe = printable(err.Error())
+			s.run.probe = logfile.Printable(err.Error())
 			s.ready, s.serves = false, listens && s.prog.DependantsAfter == config.DependantsListening
 			if s.serves && s.state == Starting {
 				s.setState(Running, 0, nil)
@@ -159,7 +160,7 @@ func (s *service) livenessFailed(number uint64, err error) {
 			return
 		}
 		s.sup.log.Warn().Str("program", s.prog.Name).Str("action", s.prog.LivenessAction).Err(err).Msg("liveness failed")
-		s.run.probe = "liveness: " + printable(err.Error())
+		s.run.probe = "liveness: " + logfile.Printable(err.Error())
 		s.ready, s.serves = false, false
 		switch s.prog.LivenessAction {
 		case "restart":

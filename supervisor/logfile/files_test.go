@@ -1,4 +1,4 @@
-package supervisor
+package logfile
 
 import (
 	"errors"
@@ -32,31 +32,31 @@ func TestDaemonLogIsNotLedElsewhere(t *testing.T) {
 			dir, victim := filepath.Join(top, "supervisord"), filepath.Join(top, "shadow")
 			path := filepath.Join(dir, "d.log")
 			must(t, os.WriteFile(victim, []byte(secret), 0o600))
-			w, err := newLogWriter(path, 100, 2)
+			w, err := NewWriter(path, 100, 2)
 			must(t, err)
 			defer w.Close()
 			_, _ = w.Write([]byte("ours"))
 			must(t, os.Rename(dir, dir+".away"))
 			must(t, os.Mkdir(dir, 0o755))
 			must(t, plant(t, dir, victim))
-			f, err := w.reader()
+			f, err := w.Reader()
 			must(t, err)
 			defer f.Close()
 			got := make([]byte, 100)
 			if n, _ := f.ReadAt(got, 0); string(got[:n]) != "ours" {
 				t.Errorf("read %q", got[:n])
 			}
-			must(t, w.truncate())
+			must(t, w.Truncate())
 			for range 20 { // it rotates too
 				_, _ = w.Write([]byte(strings.Repeat("x", 30)))
 			}
-			if err := w.reopen(); err == nil {
+			if err := w.Reopen(); err == nil {
 				t.Error("it was opened")
 			}
 			if n, err := w.Write([]byte("goes on")); n != 7 || err != nil {
 				t.Errorf("a log that cannot be opened stops the daemon: %d, %v", n, err)
 			}
-			if _, err := w.reader(); err == nil {
+			if _, err := w.Reader(); err == nil {
 				t.Error("what was planted can be read")
 			}
 			if data, err := os.ReadFile(victim); err != nil || string(data) != secret {
@@ -80,7 +80,7 @@ func TestDaemonLogInASharedDirectory(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "shared")
 		must(t, errors.Join(os.Mkdir(dir, 0o755), share(dir)))
-		if _, err := newLogWriter(filepath.Join(dir, "d.log"), 100, 2); !errors.Is(err, errSharedLogDir) {
+		if _, err := NewWriter(filepath.Join(dir, "d.log"), 100, 2); !errors.Is(err, errSharedDir) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -101,16 +101,16 @@ func TestLogsOfRootsPrograms(t *testing.T) {
 		os.WriteFile(at("theirs.log"), nil, 0o666), os.Chown(at("theirs.log"), 65533, 65533)))
 	root := account.User{Self: true}
 	for _, name := range []string{"link.log", "hard.log", "pipe.log", "theirs.log"} {
-		if f, err := openLog(at(name), root); err == nil {
+		if f, err := Open(at(name), root); err == nil {
 			f.Close()
 			t.Errorf("%s was opened for writing", name)
 		}
-		if f, err := readLog(at(name), root); err == nil {
+		if f, err := OpenToRead(at(name), root); err == nil {
 			f.Close()
 			t.Errorf("%s was opened for reading", name)
 		}
 	}
-	f, err := openLog(at("ours.log"), root)
+	f, err := Open(at("ours.log"), root)
 	must(t, err)
 	f.Close()
 }

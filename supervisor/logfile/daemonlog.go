@@ -1,4 +1,4 @@
-package supervisor
+package logfile
 
 import (
 	"errors"
@@ -11,11 +11,11 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// logWriter is the daemon's own log file. No other process holds it open, so it rotates by renaming. Reading and emptying it
+// Writer is the daemon's own log file. No other process holds it open, so it rotates by renaming. Reading and emptying it
 // go through the open file, whatever its name leads to by then.
 //
 // A log that cannot be opened does not stop the daemon: what is written is lost, and it is tried again with each entry.
-type logWriter struct {
+type Writer struct {
 	mu      sync.Mutex
 	path    string
 	max     int64
@@ -26,28 +26,28 @@ type logWriter struct {
 	looked  time.Time // when the name was last looked at
 }
 
-// newLogWriter returns the log and why it could not be opened, if so.
-func newLogWriter(path string, maxBytes int64, backups int) (*logWriter, error) {
-	w := &logWriter{path: path, max: maxBytes, backups: backups}
+// NewWriter returns the log and why it could not be opened, if so.
+func NewWriter(path string, maxBytes int64, backups int) (*Writer, error) {
+	w := &Writer{path: path, max: maxBytes, backups: backups}
 	return w, w.open()
 }
 
-// errSharedLogDir is the cause when root's log would be where others may put something in its place.
-var errSharedLogDir = errors.New("its directory does not belong to root alone")
+// errSharedDir is the cause when root's log would be where others may put something in its place.
+var errSharedDir = errors.New("its directory does not belong to root alone")
 
-// errNoLog means that the log is /dev/null, or the output, where each entry is printed anyway.
-var errNoLog = errors.New("the log is no file")
+// ErrNoFile means that the log is /dev/null, or the output, where each entry is printed anyway.
+var ErrNoFile = errors.New("the log is no file")
 
 // open opens the log by its name, and makes its directory when it is missing.
-func (w *logWriter) open() error {
+func (w *Writer) open() error {
 	w.close()
-	if isDevice(w.path) {
-		return errNoLog
+	if IsDevice(w.path) {
+		return ErrNoFile
 	}
-	if err := makeDirs(filepath.Dir(w.path), 0o750); err != nil {
+	if err := beneath.MkdirAll(filepath.Dir(w.path), 0o750); err != nil {
 		return fmt.Errorf("cannot make the directory of the log %s: %w", w.path, err)
 	}
-	root, err := machine()
+	root, err := beneath.Machine()
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (w *logWriter) open() error {
 
 func openOwnLog(dir *beneath.Place, create int) (*os.File, int64, error) {
 	if os.Geteuid() == 0 && !dir.OwnDir() {
-		return nil, 0, errSharedLogDir
+		return nil, 0, errSharedDir
 	}
 	f, err := dir.Open(os.O_RDWR|os.O_APPEND|create, 0o640)
 	if err != nil {
@@ -74,7 +74,7 @@ func openOwnLog(dir *beneath.Place, create int) (*os.File, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && (!info.Mode().IsRegular() || ownerOf(info) != os.Geteuid()) {
-		err = errForeignLog
+		err = errForeign
 	}
 	if err != nil {
 		f.Close()
@@ -84,7 +84,7 @@ func openOwnLog(dir *beneath.Place, create int) (*os.File, int64, error) {
 }
 
 // Write appends one entry. On a full disk the entry is lost and the daemon goes on.
-func (w *logWriter) Write(p []byte) (int, error) {
+func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.f == nil && w.open() != nil {
@@ -104,16 +104,16 @@ func (w *logWriter) Write(p []byte) (int, error) {
 
 // keepName opens the log again when its name leads to another file or to none: an operator or the distribution's logrotate
 // has removed or renamed it. As long as it cannot be opened there, the held one is written.
-func (w *logWriter) keepName() {
+func (w *Writer) keepName() {
 	if w.f == nil || time.Since(w.looked) < time.Second {
 		return
 	}
 	w.looked = time.Now()
 	held, err := w.f.Stat()
-	if named, lookErr := os.Lstat(w.path); err != nil || lookErr == nil && idOf(named) == idOf(held) {
+	if named, lookErr := os.Lstat(w.path); err != nil || lookErr == nil && beneath.IDOf(named) == beneath.IDOf(held) {
 		return
 	}
-	next := &logWriter{path: w.path}
+	next := &Writer{path: w.path}
 	if next.open() == nil {
 		w.close()
 		w.dir, w.f, w.size = next.dir, next.f, next.size
@@ -121,7 +121,7 @@ func (w *logWriter) keepName() {
 }
 
 // rotate works in the directory that is open.
-func (w *logWriter) rotate() {
+func (w *Writer) rotate() {
 	if w.backups == 0 {
 		if w.f.Truncate(0) == nil {
 			w.size = 0
@@ -146,15 +146,15 @@ func (w *logWriter) rotate() {
 	w.f, w.size = f, size
 }
 
-// reopen opens the file again by its name, for a log rotated by another program.
-func (w *logWriter) reopen() error {
+// Reopen opens the file again by its name, for a log rotated by another program.
+func (w *Writer) Reopen() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.open()
 }
 
-// truncate empties the log.
-func (w *logWriter) truncate() error {
+// Truncate empties the log.
+func (w *Writer) Truncate() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.f == nil {
@@ -169,8 +169,8 @@ func (w *logWriter) truncate() error {
 	return nil
 }
 
-// reader returns the open log once more, for reading at offsets.
-func (w *logWriter) reader() (*os.File, error) {
+// Reader returns the open log once more, for reading at offsets.
+func (w *Writer) Reader() (*os.File, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.f == nil {
@@ -178,18 +178,18 @@ func (w *logWriter) reader() (*os.File, error) {
 			return nil, err
 		}
 	}
-	return dupFile(w.f)
+	return beneath.Dup(w.f)
 }
 
 // Close closes the log. A later entry opens it again.
-func (w *logWriter) Close() error {
+func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.close()
 	return nil
 }
 
-func (w *logWriter) close() {
+func (w *Writer) close() {
 	if w.f != nil {
 		w.f.Close()
 		w.dir.Close()

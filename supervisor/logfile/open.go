@@ -1,4 +1,4 @@
-package supervisor
+package logfile
 
 import (
 	"errors"
@@ -17,46 +17,16 @@ import (
 // The daemon is root's in most installations, and the directories of many of its files belong to the user of the
 // programs. So no file is reached by its path alone: see package beneath.
 
-// machine is the file system for what this process does with its own rights.
-var machine = sync.OnceValues(beneath.System)
-
 // everyone is the file system for what is done with the rights of a program's user, where the kernel decides what a
 // link may lead to.
 var everyone = sync.OnceValues(func() (*beneath.Root, error) { return beneath.Open("/", beneath.Anyone) })
 
-// atPlace finds the place of a file and does something there. A link at the last element is not followed.
-func atPlace(path string, do func(p *beneath.Place) error) error {
-	root, err := machine()
-	if err != nil {
-		return err
-	}
-	p, err := root.Exact("open", path)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	return do(p)
-}
-
-func makeDirs(path string, perm fs.FileMode) error {
-	root, err := machine()
-	if err != nil {
-		return err
-	}
-	return root.MkdirAll(path, perm)
-}
-
-// removeFile removes a file of the daemon, if it is there.
-func removeFile(path string) {
-	_ = atPlace(path, (*beneath.Place).Remove)
-}
-
-// logPlace finds the place of a program's log with the rights of the account, which the caller has taken. The place is
+// place finds the place of a program's log with the rights of the account, which the caller has taken. The place is
 // to be closed.
-func logPlace(path string, a account.User, follow bool) (*beneath.Place, error) {
+func place(path string, a account.User, follow bool) (*beneath.Place, error) {
 	find := everyone
 	if a.Self {
-		find = machine
+		find = beneath.Machine
 	}
 	root, err := find()
 	if err != nil {
@@ -72,29 +42,30 @@ func logPlace(path string, a account.User, follow bool) (*beneath.Place, error) 
 	return root.Exact("open", abs)
 }
 
-// openLogFile opens a program's log; it is called with the rights of the account. Where it is root that opens the log,
+// openFile opens a program's log; it is called with the rights of the account. Where it is root that opens the log,
 // and the directory may be written by others, the file must be root's and have no other name.
-func openLogFile(path string, a account.User, flag int) (*os.File, error) {
+func openFile(path string, a account.User, flag int) (*os.File, error) {
 	if fd, own := ownOutput(path); own && flag&os.O_WRONLY != 0 {
 		return openOwnOutput(fd, path)
 	}
-	if isDevice(path) { // /dev/null, or a terminal
+	if IsDevice(path) { // /dev/null, or a terminal
 		return os.OpenFile(path, flag|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0o640)
 	}
-	p, err := logPlace(path, a, true)
+	p, err := place(path, a, true)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
-	return openLogPlace(p, a, flag)
+	return openPlace(p, a, flag)
 }
 
-func isDevice(path string) bool { return strings.HasPrefix(filepath.Clean(path), "/dev/") }
+// IsDevice reports whether the name of a log is that of a device, such as /dev/null or /dev/stdout.
+func IsDevice(path string) bool { return strings.HasPrefix(filepath.Clean(path), "/dev/") }
 
-// errForeignLog is the cause when root would write or read as a log what another user has put there.
-var errForeignLog = errors.New("it does not belong to root, and others may write to its directory")
+// errForeign is the cause when root would write or read as a log what another user has put there.
+var errForeign = errors.New("it does not belong to root, and others may write to its directory")
 
-func openLogPlace(p *beneath.Place, a account.User, flag int) (*os.File, error) {
+func openPlace(p *beneath.Place, a account.User, flag int) (*os.File, error) {
 	f, err := p.Open(flag, 0o640)
 	if errors.Is(err, beneath.ErrNotFile) {
 		return nil, fmt.Errorf("it is not a regular file: %w", err)
@@ -108,7 +79,7 @@ func openLogPlace(p *beneath.Place, a account.User, flag int) (*os.File, error) 
 	case !info.Mode().IsRegular():
 		err = beneath.ErrNotFile
 	case a.Self && p.Writer() != "" && ownerOf(info) != os.Geteuid():
-		err = errForeignLog
+		err = errForeign
 	case a.Self && p.Writer() != "" && hasOtherNames(info):
 		err = beneath.ErrHardLink
 	}
@@ -129,13 +100,4 @@ func ownerOf(info fs.FileInfo) int {
 		return int(st.Uid)
 	}
 	return -1
-}
-
-// withoutPath drops the path from a file error whose text names the file already.
-func withoutPath(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }

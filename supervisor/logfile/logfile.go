@@ -1,4 +1,4 @@
-package supervisor
+package logfile
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 	"fate-installer/supervisor/config"
 )
 
-// logPaths are where a program's two streams go. Equal paths mean one file for both; "" means nowhere.
-type logPaths struct{ out, err string }
+// Paths are where a program's two streams go. Equal paths mean one file for both; "" means nowhere.
+type Paths struct{ Out, Err string }
 
-// logPathsOf resolves AUTO and NONE. AUTO files lie in dir.
-func logPathsOf(p *config.Program, dir string) logPaths {
+// PathsOf resolves AUTO and NONE. AUTO files lie in dir.
+func PathsOf(p *config.Program, dir string) Paths {
 	resolve := func(v, stream string) string {
 		switch v {
 		case "NONE":
@@ -28,40 +28,57 @@ func logPathsOf(p *config.Program, dir string) logPaths {
 		}
 		return v
 	}
-	l := logPaths{out: resolve(p.StdoutLogfile, "stdout")}
+	l := Paths{Out: resolve(p.StdoutLogfile, "stdout")}
 	if p.RedirectStderr {
-		l.err = l.out
+		l.Err = l.Out
 	} else {
-		l.err = resolve(p.StderrLogfile, "stderr")
+		l.Err = resolve(p.StderrLogfile, "stderr")
 	}
 	return l
 }
 
-// distinct lists the files, without doubles.
-func (l logPaths) distinct() []string {
+// Distinct lists the files, without doubles.
+func (l Paths) Distinct() []string {
 	var out []string
-	if l.out != "" {
-		out = append(out, l.out)
+	if l.Out != "" {
+		out = append(out, l.Out)
 	}
-	if l.err != "" && l.err != l.out {
-		out = append(out, l.err)
+	if l.Err != "" && l.Err != l.Out {
+		out = append(out, l.Err)
 	}
 	return out
 }
 
-// openLog opens a log file for a program to append to. O_APPEND makes two writers of one file, and rotation
+// Open opens both files for a program to append to.
+func (l Paths) Open(a account.User) (stdout, stderr *os.File, err error) {
+	if stdout, err = Open(l.Out, a); err != nil {
+		return nil, nil, err
+	}
+	if l.Err != l.Out {
+		stderr, err = Open(l.Err, a)
+	} else {
+		stderr, err = beneath.Dup(stdout)
+	}
+	if err != nil {
+		stdout.Close()
+		return nil, nil, err
+	}
+	return stdout, stderr, nil
+}
+
+// Open opens a log file for a program to append to. O_APPEND makes two writers of one file, and rotation
 // by truncation, safe.
-func openLog(path string, a account.User) (*os.File, error) {
+func Open(path string, a account.User) (*os.File, error) {
 	if path == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
-	return openLogWith(path, a, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+	return openWith(path, a, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 }
 
-func openLogWith(path string, a account.User, flags int) (*os.File, error) {
+func openWith(path string, a account.User, flags int) (*os.File, error) {
 	var f *os.File
 	err := a.Do(func() (err error) {
-		f, err = openLogFile(path, a, flags)
+		f, err = openFile(path, a, flags)
 		return err
 	})
 	if errors.Is(err, os.ErrPermission) && !a.Self {
@@ -74,7 +91,7 @@ func openLogWith(path string, a account.User, flags int) (*os.File, error) {
 		if f != nil {
 			f.Close()
 		}
-		return nil, fmt.Errorf("cannot open the log file %s%s: %w", path, asUser(a), withoutPath(err))
+		return nil, fmt.Errorf("cannot open the log file %s%s: %w", path, asUser(a), beneath.WithoutPath(err))
 	}
 	info, err := f.Stat()
 	if _, own := ownOutput(path); err == nil && !own && !info.Mode().IsRegular() && info.Mode()&os.ModeCharDevice == 0 {
@@ -85,6 +102,17 @@ func openLogWith(path string, a account.User, flags int) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Empty truncates a program's log. A program that holds it open goes on writing to it.
+func Empty(path string, a account.User) error {
+	return a.Do(func() error {
+		f, err := openFile(path, a, os.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Truncate(0), f.Close())
+	})
 }
 
 // asUser says in an error whose rights were not enough.
@@ -99,11 +127,11 @@ func asUser(a account.User) string {
 // Elsewhere it returns refused.
 func openForRoot(path string, flag int, refused error) (*os.File, error) {
 	var f *os.File
-	err := atPlace(path, func(p *beneath.Place) (err error) {
+	err := beneath.At(path, func(p *beneath.Place) (err error) {
 		if p.Writer() != "" {
 			return refused
 		}
-		f, err = openLogPlace(p, account.User{Self: true}, flag)
+		f, err = openPlace(p, account.User{Self: true}, flag)
 		return err
 	})
 	return f, err
@@ -113,35 +141,36 @@ func openForRoot(path string, flag int, refused error) (*os.File, error) {
 // else.
 func onlyRootWrites(path string) bool {
 	only := false
-	err := atPlace(path, func(p *beneath.Place) error {
+	err := beneath.At(path, func(p *beneath.Place) error {
 		only = p.Writer() == ""
 		return nil
 	})
 	return err == nil && only
 }
 
-// logMark is a place in a log file: what was written after it belongs to the run it was taken for.
-type logMark struct {
-	File   fileID `json:"file"`
-	Offset int64  `json:"offset"`
+// Mark is a place in a log file: what was written after it belongs to the run it was taken for.
+type Mark struct {
+	File   beneath.FileID `json:"file"`
+	Offset int64          `json:"offset"`
 }
 
-func markEnd(f *os.File) logMark {
+// MarkEnd marks the end of an open log.
+func MarkEnd(f *os.File) Mark {
 	info, err := f.Stat()
 	if err != nil {
-		return logMark{}
+		return Mark{}
 	}
-	return logMark{File: idOf(info), Offset: info.Size()}
+	return Mark{File: beneath.IDOf(info), Offset: info.Size()}
 }
 
-// readLog opens a log file for reading with the rights of the program's user.
-func readLog(path string, a account.User) (*os.File, error) {
+// OpenToRead opens a log file for reading with the rights of the program's user.
+func OpenToRead(path string, a account.User) (*os.File, error) {
 	if path == "" {
 		return nil, os.ErrNotExist
 	}
 	var f *os.File
 	err := a.Do(func() (err error) {
-		f, err = openLogFile(path, a, os.O_RDONLY)
+		f, err = openFile(path, a, os.O_RDONLY)
 		return err
 	})
 	if errors.Is(err, os.ErrPermission) && !a.Self {
@@ -157,16 +186,13 @@ func readLog(path string, a account.User) (*os.File, error) {
 	return f, nil
 }
 
-// What is kept of a log when a program fails.
-const (
-	lastLogLines = 20
-	lastLogBytes = 8 << 10
-)
+// lastLogBytes is how much of a log is read for its last lines.
+const lastLogBytes = 8 << 10
 
-// lastLines returns the last lines of a log file, only what was written after the mark when the file is still the
+// LastLines returns the last lines of a log file, only what was written after the mark when the file is still the
 // marked one.
-func lastLines(path string, a account.User, mark logMark, lines int) []string {
-	f, err := readLog(path, a)
+func LastLines(path string, a account.User, mark Mark, lines int) []string {
+	f, err := OpenToRead(path, a)
 	if err != nil {
 		return nil
 	}
@@ -177,7 +203,7 @@ func lastLines(path string, a account.User, mark logMark, lines int) []string {
 	}
 	from := max(0, info.Size()-lastLogBytes)
 	cut := from > 0
-	if mark.File == idOf(info) && mark.Offset <= info.Size() && mark.Offset >= from {
+	if mark.File == beneath.IDOf(info) && mark.Offset <= info.Size() && mark.Offset >= from {
 		from, cut = mark.Offset, false
 	}
 	data, err := io.ReadAll(io.NewSectionReader(f, from, lastLogBytes))
@@ -195,13 +221,13 @@ func lastLines(path string, a account.User, mark logMark, lines int) []string {
 	}
 	all := strings.Split(text, "\n")
 	for i, line := range all {
-		all[i] = printable(strings.TrimRight(line, "\r"))
+		all[i] = Printable(strings.TrimRight(line, "\r"))
 	}
 	return all[max(0, len(all)-lines):]
 }
 
-// printable replaces what could move the cursor of a terminal or break an XML document.
-func printable(s string) string {
+// Printable replaces what could move the cursor of a terminal or break an XML document.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0xfffe || r == 0xffff {
 			return '\ufffd'

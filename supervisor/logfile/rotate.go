@@ -1,4 +1,4 @@
-package supervisor
+package logfile
 
 import (
 	"bytes"
@@ -24,146 +24,79 @@ import (
 // written in the few microseconds between the two is lost. The writers append (O_APPEND), so their next line goes to
 // where the end then is. A reader that follows the file may see the lines of the last block twice.
 
-// rotateEvery is how often sizes are looked at. A log may exceed its limit by what its program writes in that time.
-const rotateEvery = time.Second
-
-// logLimits say how large a log may become.
-type logLimits struct {
-	max      int64 // rotate beyond; 0 never
-	backups  int
-	compress bool
-	total    int64 // of the log and its backups together; 0 no limit
+// Limits say how large a log may become.
+type Limits struct {
+	Max      int64 // rotate beyond; 0 never
+	Backups  int
+	Compress bool
+	Total    int64 // of the log and its backups together; 0 no limit
 }
 
-// threshold is the size beyond which the log is rotated: low enough that a rotated part fits into the total too.
-func (l logLimits) threshold() int64 {
-	if l.total > 0 && (l.max == 0 || l.max > l.total/2) {
-		return max(1, l.total/2)
+// Threshold is the size beyond which the log is rotated: low enough that a rotated part fits into the total too.
+func (l Limits) Threshold() int64 {
+	if l.Total > 0 && (l.Max == 0 || l.Max > l.Total/2) {
+		return max(1, l.Total/2)
 	}
-	return l.max
+	return l.Max
 }
 
-// managedLog is a log file with the user it belongs to.
-type managedLog struct {
-	path   string
-	acct   account.User
-	limits logLimits
-	pid    int    // of the process that writes to it; 0 when there is none
-	held   fileID // what that process was started with
+// File is a log file with the user it belongs to.
+type File struct {
+	Path   string
+	User   account.User
+	Limits Limits
+	PID    int            // of the process that writes to it; 0 when there is none
+	Held   beneath.FileID // what that process was started with
 }
 
-// logs lists the log files of a program.
-func (s *service) logs() []managedLog {
-	s.mu.Lock()
-	p, run, pid := s.prog, s.run, s.runningPID()
-	s.mu.Unlock()
-	if run.paths.out == "" && run.paths.err == "" {
-		return nil // it has not run yet
-	}
-	var out []managedLog
-	if run.paths.out != "" {
-		out = append(out, managedLog{run.paths.out, run.acct,
-			logLimits{p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}, pid, run.outMark.File})
-	}
-	if run.paths.err != "" && run.paths.err != run.paths.out {
-		out = append(out, managedLog{run.paths.err, run.acct,
-			logLimits{p.StderrLogfileMaxBytes, p.StderrLogfileBackups, p.LogCompress, p.LogTotalMaxBytes}, pid, run.errMark.File})
-	}
-	return out
-}
-
-// rotateLogs looks after the logs of all programs until the supervisor is closed. One goroutine does it all, so that
-// compressing never takes more than one processor.
-func (sup *Supervisor) rotateLogs() {
-	for sleep(sup.ctx, rotateEvery) {
-		for _, s := range sup.services() {
-			logs := s.logs()
-			sup.followDisplaced(s, logs)
-			for _, l := range logs {
-				limit := l.limits.threshold()
-				if limit <= 0 {
-					continue
-				}
-				info, err := os.Lstat(l.path)
-				if err != nil || !info.Mode().IsRegular() || info.Size() <= limit {
-					continue
-				}
-				if err := sup.rotate(l); err != nil {
-					sup.log.Error().Str("program", s.status.Load().Name).Err(err).Msg("cannot rotate the log")
-				}
-			}
-		}
-	}
-}
-
-// RotateLogs rotates a program's logs now, whatever their size.
-func (sup *Supervisor) RotateLogs(name string) error {
-	s := sup.service(name)
-	if s == nil {
-		return &UnknownError{name}
-	}
-	var errs []error
-	for _, l := range s.logs() {
-		errs = append(errs, sup.rotate(l))
-	}
-	return errors.Join(errs...)
-}
-
-// rotate rotates a log, one at a time: a request may come while the supervisor rotates the same log by itself.
-func (sup *Supervisor) rotate(l managedLog) error {
-	sup.rotating.Lock()
-	defer sup.rotating.Unlock()
-	return l.rotate()
-}
-
-// rotate moves what is in the log to its first backup. With a full disk the oldest backup makes room; when there is
+// Rotate moves what is in the log to its first backup. With a full disk the oldest backup makes room; when there is
 // none left the log is emptied: that it stays below its limit is what its owner relies on.
-func (l managedLog) rotate() error {
-	if !l.acct.Self && onlyRootWrites(l.path) {
-		l.acct.Self = true
+func (l File) Rotate() error {
+	if !l.User.Self && onlyRootWrites(l.Path) {
+		l.User.Self = true
 	}
-	return l.acct.Do(func() error {
-		p, err := logPlace(l.path, l.acct, false)
+	return l.User.Do(func() error {
+		p, err := place(l.Path, l.User, false)
 		if err != nil {
-			return fmt.Errorf("%s: %w", l.path, withoutPath(err))
+			return fmt.Errorf("%s: %w", l.Path, beneath.WithoutPath(err))
 		}
 		defer p.Close()
-		return openedLog{l, p}.rotate()
+		return opened{l, p}.rotate()
 	})
 }
 
-// openedLog is a log with its directory open. Everything is done there with the rights of the program's user, or with
+// opened is a log with its directory open. Everything is done there with the rights of the program's user, or with
 // root's where only root can have put anything on the way.
-type openedLog struct {
-	managedLog
+type opened struct {
+	File
 	at *beneath.Place
 }
 
-func (l openedLog) rotate() error {
+func (l opened) rotate() error {
 	err := l.rotateOnce()
 	for errors.Is(err, unix.ENOSPC) && l.dropOldest() {
 		err = l.rotateOnce()
 	}
 	if errors.Is(err, unix.ENOSPC) {
-		return errors.Join(fmt.Errorf("%s was emptied: %w", l.path, err), l.empty())
+		return errors.Join(fmt.Errorf("%s was emptied: %w", l.Path, err), l.empty())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", l.path, withoutPath(err))
+		return fmt.Errorf("%s: %w", l.Path, beneath.WithoutPath(err))
 	}
 	l.enforceTotal()
 	return nil
 }
 
-func (l openedLog) empty() error {
-	f, err := openLogPlace(l.at, l.acct, os.O_WRONLY)
+func (l opened) empty() error {
+	f, err := openPlace(l.at, l.User, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Truncate(0), f.Close())
 }
 
-func (l openedLog) rotateOnce() error {
-	f, err := openLogPlace(l.at, l.acct, os.O_RDWR)
+func (l opened) rotateOnce() error {
+	f, err := openPlace(l.at, l.User, os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -175,7 +108,7 @@ func (l openedLog) rotateOnce() error {
 	if info.Size() == 0 {
 		return nil
 	}
-	if l.limits.backups == 0 {
+	if l.Limits.Backups == 0 {
 		return l.keepTail(f, info.Size())
 	}
 	tmp := l.sibling(".rotating")
@@ -201,10 +134,10 @@ func (l openedLog) rotateOnce() error {
 const keptTail = 64 << 10
 
 // keepTail cuts all but the end off a log that has no backups.
-func (l openedLog) keepTail(f *os.File, size int64) error {
+func (l opened) keepTail(f *os.File, size int64) error {
 	keep := min(keptTail, size)
-	if l.limits.max > 0 {
-		keep = min(keep, max(1, l.limits.max/2))
+	if l.Limits.Max > 0 {
+		keep = min(keep, max(1, l.Limits.Max/2))
 	}
 	if end := wholeBlocks(f, size-keep); end > 0 && unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0, end) == nil {
 		return nil
@@ -238,12 +171,12 @@ func wholeBlocks(f *os.File, size int64) int64 {
 }
 
 // sibling is a file in the log's directory.
-func (l openedLog) sibling(suffix string) *beneath.Place {
+func (l opened) sibling(suffix string) *beneath.Place {
 	return l.at.Sibling(filepath.Base(l.at.Path()) + suffix)
 }
 
 // backup is the i-th backup, the newest being the first.
-func (l openedLog) backup(i int, compressed bool) *beneath.Place {
+func (l opened) backup(i int, compressed bool) *beneath.Place {
 	suffix := fmt.Sprintf(".%d", i)
 	if compressed {
 		suffix += ".gz"
@@ -253,12 +186,12 @@ func (l openedLog) backup(i int, compressed bool) *beneath.Place {
 
 // copyOut appends the part of the log between two offsets to a file, compressed if backups are. A gzip file may
 // consist of several parts, so this can be done to one file more than once.
-func (l openedLog) copyOut(f *os.File, to *beneath.Place, from, end int64, mode fs.FileMode) (int64, error) {
+func (l opened) copyOut(f *os.File, to *beneath.Place, from, end int64, mode fs.FileMode) (int64, error) {
 	out, err := to.Open(os.O_WRONLY|os.O_CREATE|os.O_APPEND, mode)
 	if err != nil {
 		return from, err
 	}
-	if l.limits.compress {
+	if l.Limits.Compress {
 		z, _ := gzip.NewWriterLevel(out, gzip.BestSpeed)
 		z.ModTime = time.Now()
 		from, err = copyWritten(z, f, from, end)
@@ -305,23 +238,23 @@ func written(f *os.File, from, end int64) (data, hole int64) {
 
 // shift makes room for a new first backup and puts it there. Backups that were made with another setting of
 // log_compress move along.
-func (l openedLog) shift(tmp *beneath.Place) error {
-	for i := l.limits.backups; i >= 1; i-- {
+func (l opened) shift(tmp *beneath.Place) error {
+	for i := l.Limits.Backups; i >= 1; i-- {
 		for _, compressed := range []bool{true, false} {
 			backup := l.backup(i, compressed)
-			if i == l.limits.backups {
+			if i == l.Limits.Backups {
 				_ = backup.Remove()
 			} else {
 				_ = backup.Rename(l.backup(i+1, compressed))
 			}
 		}
 	}
-	return tmp.Rename(l.backup(1, l.limits.compress))
+	return tmp.Rename(l.backup(1, l.Limits.Compress))
 }
 
 // cut takes what was copied off the front of the log: by collapsing it, or by emptying the file once its end has been
 // copied too.
-func (l openedLog) cut(f *os.File, copied int64) error {
+func (l opened) cut(f *os.File, copied int64) error {
 	if unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0, copied) == nil {
 		return nil
 	}
@@ -333,15 +266,15 @@ func (l openedLog) cut(f *os.File, copied int64) error {
 		if info.Size() <= copied {
 			return f.Truncate(0)
 		}
-		if copied, err = l.copyOut(f, l.backup(1, l.limits.compress), copied, info.Size(), info.Mode().Perm()); err != nil {
+		if copied, err = l.copyOut(f, l.backup(1, l.Limits.Compress), copied, info.Size(), info.Mode().Perm()); err != nil {
 			return err
 		}
 	}
 }
 
 // dropOldest removes the oldest backup and reports whether there was one.
-func (l openedLog) dropOldest() bool {
-	for i := l.limits.backups; i >= 1; i-- {
+func (l opened) dropOldest() bool {
+	for i := l.Limits.Backups; i >= 1; i-- {
 		for _, compressed := range []bool{true, false} {
 			if l.backup(i, compressed).Remove() == nil {
 				return true
@@ -352,14 +285,14 @@ func (l openedLog) dropOldest() bool {
 }
 
 // enforceTotal removes the oldest backups until the log and its backups fit into the total.
-func (l openedLog) enforceTotal() {
-	for l.limits.total > 0 && l.totalSize() > l.limits.total && l.dropOldest() {
+func (l opened) enforceTotal() {
+	for l.Limits.Total > 0 && l.totalSize() > l.Limits.Total && l.dropOldest() {
 	}
 }
 
-func (l openedLog) totalSize() int64 {
+func (l opened) totalSize() int64 {
 	sum := placeSize(l.at)
-	for i := 1; i <= l.limits.backups; i++ {
+	for i := 1; i <= l.Limits.Backups; i++ {
 		sum += placeSize(l.backup(i, true)) + placeSize(l.backup(i, false))
 	}
 	return sum

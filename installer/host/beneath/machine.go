@@ -1,0 +1,69 @@
+package beneath
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Machine returns the file system for what this process does with its own rights: System, opened once.
+var Machine = sync.OnceValues(System)
+
+// At finds the place of a file on the machine and does something there. A link at the last element is not followed.
+func At(path string, do func(p *Place) error) error {
+	root, err := Machine()
+	if err != nil {
+		return err
+	}
+	p, err := root.Exact("open", path)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return do(p)
+}
+
+// MkdirAll makes a directory of the machine, with those above it.
+func MkdirAll(path string, perm fs.FileMode) error {
+	root, err := Machine()
+	if err != nil {
+		return err
+	}
+	return root.MkdirAll(path, perm)
+}
+
+// WithoutPath drops the path from a file error whose text names the file already.
+func WithoutPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// FileID is a file's device and inode.
+type FileID struct {
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
+}
+
+// IDOf returns the identity of the file that info describes.
+func IDOf(info fs.FileInfo) FileID {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return FileID{uint64(st.Dev), st.Ino}
+	}
+	return FileID{}
+}
+
+// Dup returns another descriptor of an open file.
+func Dup(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
