@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 	"fate-installer/installer/pyenv"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
@@ -93,7 +94,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return err
 	}
 	if note := stateNote(d.host, d.layout()); note != "" {
-		d.remarks = append(d.remarks, fate.Problem{Message: note})
+		d.remarks = append(d.remarks, problem.Problem{Message: note})
 	}
 	if opts.junit != "" {
 		if err := writeJUnit(opts.junit, results); err != nil {
@@ -245,7 +246,7 @@ type checkReport struct {
 	Notes    []string           `json:"notes"`    // about the configuration, as text
 }
 
-func printChecks(g *globals, headline string, notes fate.Problems, results []fate.CheckResult, all bool) error {
+func printChecks(g *globals, headline string, notes problem.Problems, results []fate.CheckResult, all bool) error {
 	number := countStatus(results)
 	switch g.Output {
 	case outputJUnit:

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/problem"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -24,7 +25,7 @@ var someResults = []fate.CheckResult{
 	{ID: "time", Title: "the clock", Status: fate.StatusSkipped, Measured: "not known"},
 }
 
-var someNotes = fate.Problems{{Pos: fate.Pos{File: "cluster.yaml", Line: 1, Col: 2}, Message: "it is odd", Fix: "change it"}}
+var someNotes = problem.Problems{{Pos: problem.Pos{File: "cluster.yaml", Line: 1, Col: 2}, Message: "it is odd", Fix: "change it"}}
 
 func TestJUnit(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "preflight.xml")

@@ -6,6 +6,7 @@ import (
 
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
 
@@ -238,13 +239,13 @@ func printAdvice(g *globals, advice []fate.Advice) error {
 	return t.flush()
 }
 
-func printNotes(g *globals, notes fate.Problems) {
+func printNotes(g *globals, notes problem.Problems) {
 	for _, n := range notes {
 		g.printf("note: %s\n", n)
 	}
 }
 
-func noteTexts(notes fate.Problems) []string {
+func noteTexts(notes problem.Problems) []string {
 	out := []string{}
 	for _, n := range notes {
 		out = append(out, n.String())

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
@@ -131,7 +132,7 @@ func runKeys(g *globals, o *keysOptions) error {
 			return exitCode(err, exitUsage)
 		}
 	}
-	set, err := fate.NewKeys(req)
+	set, err := keys.New(req)
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
@@ -144,9 +145,9 @@ type keysOutput struct {
 }
 
 // writeKeys lays a key set out: DIR/ca with what signs, DIR/<role> and DIR/<role>.tar.gz for each side, DIR/for-peer.
-func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) error {
-	var files []fate.NamedFile
-	add := func(name string, content []byte) { files = append(files, fate.NamedFile{Name: name, Content: content}) }
+func writeKeys(g *globals, dir string, req keys.Request, set *keys.Set) error {
+	var files []keys.File
+	add := func(name string, content []byte) { files = append(files, keys.File{Name: name, Content: content}) }
 	for _, a := range set.Authorities {
 		add("ca/"+a.Name+".pem", a.Cert)
 		add("ca/"+a.Name+".key", a.Key)
@@ -157,9 +158,9 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 			return err
 		}
 		for _, f := range set.Sides[side.Role] {
-			add(string(side.Role)+"/"+f.Name, f.Content)
+			add(side.Role+"/"+f.Name, f.Content)
 		}
-		add(string(side.Role)+".tar.gz", archive)
+		add(side.Role+".tar.gz", archive)
 	}
 	if p := set.ForPeer; p != nil {
 		add("for-peer/ca.pem", p.CA)
@@ -173,7 +174,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 		g.advisef("note: the private keys of all sides are in one place; organisations that must not have each other's use fate-installer keys request\n")
 	}
 	for _, side := range req.Sides {
-		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, string(side.Role)), side)
+		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, side.Role), side)
 	}
 	if set.ForPeer != nil {
 		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n", path.Join(dir, "for-peer"))
@@ -190,7 +191,7 @@ func writeKeys(g *globals, dir string, req fate.KeyRequest, set *fate.KeySet) er
 }
 
 // packKeys makes the archive of a side. It has no times, so that the same keys give the same archive.
-func packKeys(files []fate.NamedFile) ([]byte, error) {
+func packKeys(files []keys.File) ([]byte, error) {
 	var b bytes.Buffer
 	zw := gzip.NewWriter(&b)
 	tw := tar.NewWriter(zw)
@@ -219,7 +220,7 @@ const (
 )
 
 // readKeyFiles reads a directory or an archive of keys.
-func readKeyFiles(name string) ([]fate.NamedFile, error) {
+func readKeyFiles(name string) ([]keys.File, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read keys: %w", err)
@@ -231,7 +232,7 @@ func readKeyFiles(name string) ([]fate.NamedFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read keys: %w", err)
 	}
-	var out []fate.NamedFile
+	var out []keys.File
 	for _, e := range entries {
 		if !e.Type().IsRegular() {
 			continue
@@ -240,13 +241,13 @@ func readKeyFiles(name string) ([]fate.NamedFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read keys: %w", err)
 		}
-		out = append(out, fate.NamedFile{Name: e.Name(), Content: data})
+		out = append(out, keys.File{Name: e.Name(), Content: data})
 	}
 	return out, nil
 }
 
-func unpackKeys(name string) ([]fate.NamedFile, error) {
-	fail := func(err error) ([]fate.NamedFile, error) {
+func unpackKeys(name string) ([]keys.File, error) {
+	fail := func(err error) ([]keys.File, error) {
 		return nil, fmt.Errorf("cannot read the archive %s: %w", name, err)
 	}
 	f, err := os.Open(name)
@@ -258,7 +259,7 @@ func unpackKeys(name string) ([]fate.NamedFile, error) {
 	if err != nil {
 		return fail(err)
 	}
-	var out []fate.NamedFile
+	var out []keys.File
 	// The reader ends at the bound, which tar reports as an archive that is cut off.
 	tr := tar.NewReader(io.LimitReader(zr, keyArchiveLimit))
 	for entries := 0; ; entries++ {
@@ -279,21 +280,21 @@ func unpackKeys(name string) ([]fate.NamedFile, error) {
 		if err != nil {
 			return fail(err)
 		}
-		out = append(out, fate.NamedFile{Name: path.Base(header.Name), Content: data})
+		out = append(out, keys.File{Name: path.Base(header.Name), Content: data})
 	}
 }
 
-func readAuthorities(dir string) ([]fate.Authority, error) {
+func readAuthorities(dir string) ([]keys.Authority, error) {
 	files, err := readKeyFiles(dir)
 	if err != nil {
 		return nil, err
 	}
-	var out []fate.Authority
+	var out []keys.Authority
 	for _, cert := range files {
 		name, isCert := strings.CutSuffix(cert.Name, ".pem")
 		for _, key := range files {
 			if isCert && key.Name == name+".key" {
-				out = append(out, fate.Authority{Name: name, Cert: cert.Content, Key: key.Content})
+				out = append(out, keys.Authority{Name: name, Cert: cert.Content, Key: key.Content})
 			}
 		}
 	}
@@ -303,8 +304,8 @@ func readAuthorities(dir string) ([]fate.Authority, error) {
 	return out, nil
 }
 
-func readHandover(dir string) (*fate.Handover, error) {
-	var p fate.Handover
+func readHandover(dir string) (*keys.Handover, error) {
+	var p keys.Handover
 	for name, target := range map[string]*[]byte{"ca.pem": &p.CA, "client.pem": &p.Cert, "client.key": &p.Key} {
 		data, err := problem.ReadFile(filepath.Join(dir, name), keyFileLimit)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -319,12 +320,12 @@ func readHandover(dir string) (*fate.Handover, error) {
 }
 
 // checkedKeys reads and checks the keys of this host's side.
-func checkedKeys(g *globals, name string) (*fate.Spec, []fate.NamedFile, error) {
+func checkedKeys(g *globals, name string) (*fate.Spec, []keys.File, error) {
 	w, err := readWanted(g, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := input(g, func() ([]fate.NamedFile, error) { return readKeyFiles(name) })
+	files, err := input(g, func() ([]keys.File, error) { return readKeyFiles(name) })
 	if err != nil {
 		return nil, nil, exitCode(err, exitUsage)
 	}
@@ -340,7 +341,7 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []fate.NamedFile, error) 
 	if err != nil {
 		return nil, nil, exitCode(err, exitUsage)
 	}
-	problems, remarks := fate.CheckKeys(role, names, files, time.Now())
+	problems, remarks := keys.Check(string(role), names, files, time.Now())
 	printNotes(g, remarks)
 	if len(problems) > 0 {
 		return nil, nil, exitCode(problems, exitUsage)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 
@@ -98,14 +99,14 @@ EXIT STATUS
 
 // ownKeySide is the side whose keys are made or completed here: the one of --role, of this host, or the only one
 // with TLS.
-func ownKeySide(g *globals) (fate.KeySide, error) {
+func ownKeySide(g *globals) (keys.Side, error) {
 	w, err := readWanted(g, "")
 	if err != nil {
-		return fate.KeySide{}, err
+		return keys.Side{}, err
 	}
 	req, err := w.cluster.KeyRequest()
 	if err != nil {
-		return fate.KeySide{}, exitCode(withHint(err,
+		return keys.Side{}, exitCode(withHint(err,
 			"set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
 	}
 	role := fate.Role(w.site.Role)
@@ -113,11 +114,11 @@ func ownKeySide(g *globals) (fate.KeySide, error) {
 		role = spec.Role
 	}
 	for _, side := range req.Sides {
-		if side.Role == role || role == "" && len(req.Sides) == 1 {
+		if side.Role == string(role) || role == "" && len(req.Sides) == 1 {
 			return side, nil
 		}
 	}
-	return fate.KeySide{}, exitCode(withHint(errors.New("cannot tell whose keys these are: "+
+	return keys.Side{}, exitCode(withHint(errors.New("cannot tell whose keys these are: "+
 		"the cluster files describe several sides, or no TLS for this one"),
 		"give this side's own file alone, or name the side: --role"), exitUsage)
 }
@@ -134,20 +135,20 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 	if err != nil {
 		return err
 	}
-	files, request, err := fate.OwnKeys(side, o.shared, time.Now(), rand.Reader)
+	files, request, err := keys.Own(side, o.shared, time.Now(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	name := string(side.Role) + "-request.pem"
+	name := side.Role + "-request.pem"
 	if request != nil {
-		files = append(files, fate.NamedFile{Name: name, Content: request})
+		files = append(files, keys.File{Name: name, Content: request})
 	}
 	if o.shared {
 		archive, err := packKeys(files[2:]) // without what signs
 		if err != nil {
 			return err
 		}
-		files = append(files, fate.NamedFile{Name: string(side.Role) + ".tar.gz", Content: archive})
+		files = append(files, keys.File{Name: side.Role + ".tar.gz", Content: archive})
 	}
 	if err := writeKeyFiles(o.out, files, true); err != nil {
 		return err
@@ -159,7 +160,7 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 	if o.shared {
 		g.advisef("next: fate-installer install --keys %s; "+
 			"and for each peer: fate-installer keys sign --shared-ca --keys %s REQUEST\n",
-			path.Join(o.out, string(side.Role)+".tar.gz"), o.out)
+			path.Join(o.out, side.Role+".tar.gz"), o.out)
 		return nil
 	}
 	g.advisef("next: give %s to the peer, who answers it with fate-installer keys sign; "+
@@ -178,7 +179,7 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot read the request: %w", err), exitUsage)
 	}
-	request, err := fate.ParsePeerRequest(data)
+	request, err := keys.ParsePeerRequest(data)
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot use the request %s: %w", name, err), exitUsage)
 	}
@@ -188,7 +189,7 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 		if err != nil {
 			return err
 		}
-		if known, err = w.cluster.KeyNames(request.Role); err != nil {
+		if known, err = w.cluster.KeyNames(fate.Role(request.Role)); err != nil {
 			return exitCode(withHint(err, "name the public part of the cluster, too: --config "+fate.PublicFile),
 				exitUsage)
 		}
@@ -203,13 +204,13 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 	}
 	out := o.out
 	if out == "" {
-		out = string(request.Role) + "-answer.pem"
+		out = request.Role + "-answer.pem"
 	}
 	if err := writeNewFile(out, answer); err != nil {
 		return exitCode(err, exitUsage)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(keysSignOutput{request.Role, out})
+		return g.printJSON(keysSignOutput{fate.Role(request.Role), out})
 	}
 	takes := "fate-installer keys complete"
 	if o.shared {
@@ -230,7 +231,7 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	own, err := input(g, func() ([]fate.NamedFile, error) { return readKeyFiles(o.keys) })
+	own, err := input(g, func() ([]keys.File, error) { return readKeyFiles(o.keys) })
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
@@ -238,11 +239,11 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return exitCode(fmt.Errorf("cannot read the answer: %w", err), exitUsage)
 	}
-	files, err := fate.Complete(side.Role, own, answer, o.shared)
+	files, err := keys.Complete(side.Role, own, answer, o.shared)
 	if err != nil {
 		return exitCode(withHint(err, "--shared-ca is said by both: the exchange that signs, and the side that completes"), exitUsage)
 	}
-	problems, remarks := fate.CheckKeys(side.Role, side.Names, files, time.Now())
+	problems, remarks := keys.Check(side.Role, side.Names, files, time.Now())
 	if len(problems) > 0 {
 		return exitCode(problems, exitUsage)
 	}
@@ -250,8 +251,8 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	packed := string(side.Role) + ".tar.gz"
-	if err := writeKeyFiles(o.keys, append(files, fate.NamedFile{Name: packed, Content: archive}),
+	packed := side.Role + ".tar.gz"
+	if err := writeKeyFiles(o.keys, append(files, keys.File{Name: packed, Content: archive}),
 		false); err != nil {
 		return err
 	}
@@ -265,7 +266,7 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 }
 
 // writeKeyFiles writes keys below a directory, which is a new one unless they are added to it.
-func writeKeyFiles(dir string, files []fate.NamedFile, isNew bool) error {
+func writeKeyFiles(dir string, files []keys.File, isNew bool) error {
 	abs, err := absolute(dir)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
 	"fate-installer/installer/peer"
 	"fate-installer/payload/count"
@@ -130,7 +131,7 @@ func (t *partyTest) useKeys(name string) error {
 	if !t.spec.NeedsKeys() {
 		return nil
 	}
-	var files []fate.NamedFile
+	var files []keys.File
 	var err error
 	if name != "" {
 		files, err = readKeyFiles(name)
@@ -142,7 +143,7 @@ func (t *partyTest) useKeys(name string) error {
 	}
 	content := func(file string) []byte {
 		want := string(t.spec.Role) + "-" + file
-		i := slices.IndexFunc(files, func(f fate.NamedFile) bool { return f.Name == want })
+		i := slices.IndexFunc(files, func(f keys.File) bool { return f.Name == want })
 		if i < 0 {
 			return nil
 		}
@@ -171,7 +172,7 @@ func (t *partyTest) useKeys(name string) error {
 	return nil
 }
 
-func (t *partyTest) installedKeys() ([]fate.NamedFile, error) {
+func (t *partyTest) installedKeys() ([]keys.File, error) {
 	h, err := host.New(t.g.Root, nil)
 	if err != nil {
 		return nil, err

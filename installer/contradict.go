@@ -8,11 +8,12 @@ import (
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
 )
 
 // contradictionError says that the cluster file would turn what is installed into something else.
-type contradictionError struct{ problems fate.Problems }
+type contradictionError struct{ problems problem.Problems }
 
 func (e *contradictionError) Error() string {
 	return "the cluster file contradicts what is installed on this host:\n" + e.problems.Error()
@@ -24,7 +25,7 @@ func (e *contradictionError) Hint() string {
 }
 
 // contradictions holds what is asked for against what is installed; without an installation there are none.
-func (d *deployment) contradictions() (fate.Problems, error) {
+func (d *deployment) contradictions() (problem.Problems, error) {
 	if d.stored == nil {
 		return nil, nil
 	}
@@ -41,7 +42,7 @@ func (d *deployment) refuseContradictions(meant bool) error {
 	problems, err := d.contradictions()
 	if meant {
 		for _, p := range problems {
-			d.remarks = append(d.remarks, fate.Problem{Pos: p.Pos, Message: p.Message + "; it is changed"})
+			d.remarks = append(d.remarks, problem.Problem{Pos: p.Pos, Message: p.Message + "; it is changed"})
 		}
 		return nil
 	}
@@ -69,7 +70,7 @@ func (d *deployment) refuseOtherCluster() error {
 			"upgrade without --config, which keeps the installed file; to change it, run afterwards: "+
 				"fate-installer install --config FILE --change-cluster"), exitUsage)
 	case !slices.Equal(d.site.Sources, d.stored.Sources):
-		d.remarks = append(d.remarks, fate.Problem{
+		d.remarks = append(d.remarks, problem.Problem{
 			Message: "the cluster file is another one than the installed one, and contradicts it in nothing: it replaces it"})
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 	"fate-installer/installer/pyenv"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
@@ -37,11 +38,11 @@ type deployment struct {
 	spec    *fate.Spec
 	facts   *host.Facts
 	machine host.Identity
-	remarks fate.Problems // about the TLS keys
-	state   state.State   // of the host, as stored
-	move    state.Move    // what the command does in it
-	undone  bool          // a failed run was taken back, all of it
-	wait    *depWaiter    // for other hosts, of an installing run
+	remarks problem.Problems // about the TLS keys
+	state   state.State      // of the host, as stored
+	move    state.Move       // what the command does in it
+	undone  bool             // a failed run was taken back, all of it
+	wait    *depWaiter       // for other hosts, of an installing run
 
 	secrets        storedSecrets // what is stored here
 	changedSecrets []string      // names of those that this run changes, also from none

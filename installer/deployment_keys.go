@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/problem"
 )
 
 // useKeys gives the plan the TLS keys of this side: those of an archive or directory, or, when no name is given, the ones
@@ -18,7 +19,7 @@ import (
 func (d *deployment) useKeys(name string) error {
 	if !d.spec.NeedsKeys() {
 		if name != "" {
-			d.remarks = append(d.remarks, fate.Problem{Message: "the keys in " + name + " are not installed: no rollsite that uses TLS runs on this host"})
+			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + name + " are not installed: no rollsite that uses TLS runs on this host"})
 		}
 		return nil
 	}
@@ -29,11 +30,11 @@ func (d *deployment) useKeys(name string) error {
 	if name == "" {
 		return d.keepKeys(names)
 	}
-	files, err := input(d.g, func() ([]fate.NamedFile, error) { return readKeyFiles(name) })
+	files, err := input(d.g, func() ([]keys.File, error) { return readKeyFiles(name) })
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}
-	problems, remarks := fate.CheckKeys(d.spec.Role, names, files, time.Now())
+	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	if len(problems) > 0 {
 		return exitCode(withHint(fmt.Errorf("cannot use the keys in %s:\n%w", name, problems),
 			"fate-installer keys makes keys that fit the cluster file"), exitUsage)
@@ -57,7 +58,7 @@ func (d *deployment) keepKeys(names []string) error {
 		return exitCode(withHint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s", d.spec.Role, where),
 			fmt.Sprintf("make them once for all sides: fate-installer keys --config cluster.yaml --out keys\nthen on this host: --keys keys/%s.tar.gz", d.spec.Role)), exitUsage)
 	}
-	problems, remarks := fate.CheckKeys(d.spec.Role, names, files, time.Now())
+	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	d.spec.Keys, d.remarks = files, append(problems, remarks...)
 	return nil
 }
@@ -69,7 +70,7 @@ func (d *deployment) noteMissingKeys() error {
 	}
 	_, missing, err := d.installedKeys()
 	if len(missing) > 0 {
-		d.remarks = append(d.remarks, fate.Problem{
+		d.remarks = append(d.remarks, problem.Problem{
 			Message: fmt.Sprintf("the %s uses TLS, and its keys are not in %s", d.spec.Role, d.spec.Layout.Keys()),
 			Fix:     "give install the archive that fate-installer keys made: --keys " + string(d.spec.Role) + ".tar.gz",
 		})
@@ -78,7 +79,7 @@ func (d *deployment) noteMissingKeys() error {
 }
 
 // installedKeys reads the key files of this host, and lists the ones that are not there.
-func (d *deployment) installedKeys() (files []fate.NamedFile, missing []string, err error) {
+func (d *deployment) installedKeys() (files []keys.File, missing []string, err error) {
 	for _, file := range d.spec.KeyFiles().Paths() {
 		content, err := d.host.ReadFile(file)
 		switch {
@@ -87,13 +88,13 @@ func (d *deployment) installedKeys() (files []fate.NamedFile, missing []string, 
 		case err != nil:
 			return nil, nil, fmt.Errorf("cannot read the installed keys: %w", err)
 		default:
-			files = append(files, fate.NamedFile{Name: filepath.Base(file), Content: content})
+			files = append(files, keys.File{Name: filepath.Base(file), Content: content})
 		}
 	}
 	return files, missing, nil
 }
 
 // notes are remarks about the configuration that stop nothing.
-func (d *deployment) notes() fate.Problems {
+func (d *deployment) notes() problem.Problems {
 	return slices.Concat(d.spec.Warnings(), d.remarks, d.spec.ReplacedSecrets())
 }

@@ -49,7 +49,8 @@ var allowedImports = map[string]struct {
 	"installer/step":          {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
 	"installer/database":      {[]string{"installer/answer", "installer/engine", "installer/host", "installer/schema"}, "steps as those of installer/step; what they know beyond them is a database server's protocol and upstream's tables"},
 	"installer/tools":         {nil, "small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
-	"installer/fate":          {[]string{"installer/database", "installer/engine", "installer/schema", "installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload", "supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer/fate/keys":     {[]string{"installer/problem"}, "certificates follow from names and a clock; it knows no cluster file and installs nothing"},
+	"installer/fate":          {[]string{"installer/fate/keys", "installer/database", "installer/engine", "installer/schema", "installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload", "supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
 	"installer":               {[]string{"*"}, "main wires everything together"},
 	"scripts":                 {[]string{"*"}, "tools and tests around the product"},
 }

@@ -8,6 +8,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/peer"
+	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
@@ -44,8 +45,8 @@ var jsonDocuments = []jsonDocument{
 			"fails prints the error to standard error, as text. The exit code says why it failed.",
 		example: errorOutput{
 			Error: "cluster.yaml:7:3: unknown key \"ipz\"", Hint: "fate-installer config check", ExitCode: exitUsage,
-			Problems: fate.Problems{{
-				Pos:     fate.Pos{File: "cluster.yaml", Line: 7, Col: 3},
+			Problems: problem.Problems{{
+				Pos:     problem.Pos{File: "cluster.yaml", Line: 7, Col: 3},
 				Message: "unknown key \"ipz\"", Fix: "did you mean ips?",
 			}},
 		},

@@ -11,12 +11,12 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"fate-installer/installer/exit"
+	"fate-installer/installer/problem"
+	"fate-installer/installer/redact"
+
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
-
-	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
-	"fate-installer/installer/redact"
 )
 
 // Rules of this file: results go to stdout, everything else to stderr; with -o json stdout is exactly one document;
@@ -155,12 +155,12 @@ func formatBytes(n int64) string {
 
 // errorOutput is the JSON document of every command that fails, on one line.
 type errorOutput struct {
-	Error    string        `json:"error"`              // what happened, where, and why
-	Hint     string        `json:"hint"`               // what to do next; blank for none
-	Log      string        `json:"log"`                // the file with the details; blank for none
-	ExitCode int           `json:"exit_code"`          // the exit status of the command
-	Problems fate.Problems `json:"problems,omitempty"` // the mistakes of the cluster files, each with its place
-	Job      *jobReport    `json:"job,omitempty"`      // test toy, test min: the job that failed, as in job why
+	Error    string           `json:"error"`              // what happened, where, and why
+	Hint     string           `json:"hint"`               // what to do next; blank for none
+	Log      string           `json:"log"`                // the file with the details; blank for none
+	ExitCode int              `json:"exit_code"`          // the exit status of the command
+	Problems problem.Problems `json:"problems,omitempty"` // the mistakes of the cluster files, each with its place
+	Job      *jobReport       `json:"job,omitempty"`      // test toy, test min: the job that failed, as in job why
 }
 
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As

@@ -1,5 +1,7 @@
 package fate
 
+import "fate-installer/installer/problem"
+
 // Cluster is everything an operator wrote, of every side, with defaults filled in and checked as far as one can
 // without choosing a host. The yaml tags are the schema of the cluster file; keys that AnsibleFATE does not have are
 // marked "ours".
@@ -11,10 +13,10 @@ type Cluster struct {
 	OS       OS
 	Heal     Heal
 
-	origins  map[string]Pos  // dotted path of a value -> where it was written
-	failed   map[string]bool // paths whose value could not be read: no follow-up complaints about them
-	problems Problems        // what stands against DefaultCluster's arguments
-	notes    Problems
+	origins  map[string]problem.Pos // dotted path of a value -> where it was written
+	failed   map[string]bool        // paths whose value could not be read: no follow-up complaints about them
+	problems problem.Problems       // what stands against DefaultCluster's arguments
+	notes    problem.Problems
 	versions map[string]string // versions that fate_init names, by path
 }
 
@@ -51,10 +53,10 @@ func (c *Cluster) Sides() []*Side {
 
 // Notes are remarks about values that are honoured differently than upstream would, for example a published default
 // password. They never stop an installation.
-func (c *Cluster) Notes() Problems { return c.notes.sorted() }
+func (c *Cluster) Notes() problem.Problems { return c.notes.Sorted() }
 
 // Origin tells where the value at a dotted path such as "host.rollsite.port" was written; ok is false for a default.
-func (c *Cluster) Origin(path string) (Pos, bool) {
+func (c *Cluster) Origin(path string) (problem.Pos, bool) {
 	p, ok := c.origins[path]
 	return p, ok
 }

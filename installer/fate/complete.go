@@ -3,11 +3,13 @@ package fate
 import (
 	"slices"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // complete turns what was written into what is meant: the 1.5 words become the 1.7 ones, modules without an address get
 // the side's, an absent route table is generated, and the project-wide files are applied to the sides.
-func (c *Cluster) complete(doc *document, problems *Problems) {
+func (c *Cluster) complete(doc *document, problems *problem.Problems) {
 	c.completeInstall(doc)
 	c.OS.complete()
 	for _, s := range c.Sides() {
@@ -99,7 +101,7 @@ func (c *Cluster) completeEngines(s *Side, doc *document) {
 	case doc.DefaultEngines == "standalone" && flow.DefaultEngines != "standalone":
 		// Upstream changes only the project's file, so that the choice never reaches FATE-Flow.
 		if c.written("%s.fate_flow.default_engines", s.Role) {
-			c.notes.add(c.at("%s.fate_flow.default_engines", s.Role), "", "the project's default_engines standalone is taken, not %s", flow.DefaultEngines)
+			c.notes.Add(c.at("%s.fate_flow.default_engines", s.Role), "", "the project's default_engines standalone is taken, not %s", flow.DefaultEngines)
 		}
 		flow.DefaultEngines = "standalone"
 	case flow.DefaultEngines == "" && doc.DefaultEngines != "":
@@ -177,7 +179,7 @@ func (c *Cluster) followSecondFlow(s *Side) {
 	if !ok || own.IP == s.Rollsite.IPs[0] || !slices.Contains(s.ClusterManager.IPs, own.IP) {
 		return
 	}
-	c.notes.add(c.at("%s.rollsite.ips", s.Role), "",
+	c.notes.Add(c.at("%s.rollsite.ips", s.Role), "",
 		"the party's own route says that its rollsite is %s; none is started on %s", own.IP, s.Rollsite.IPs[0])
 	s.Rollsite.IPs = []string{own.IP}
 }

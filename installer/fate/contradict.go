@@ -3,12 +3,14 @@ package fate
 import (
 	"fmt"
 	"slices"
+
+	"fate-installer/installer/problem"
 )
 
 // Contradictions lists where a cluster file says something else than what is installed on this host: what moves a
 // module or its data, changes a password that is in use, switches TLS, or sends a party's messages elsewhere. Additions
 // are no contradictions. One file is carried to many hosts, and an old copy of it must not undo what a newer one did.
-func Contradictions(installed, wanted *Spec) Problems {
+func Contradictions(installed, wanted *Spec) problem.Problems {
 	d := &comparison{was: installed, is: wanted}
 	if installed.IP != wanted.IP {
 		d.add("", "this host is %s here, and %s in the cluster file", installed.IP, wanted.IP)
@@ -17,7 +19,7 @@ func Contradictions(installed, wanted *Spec) Problems {
 		{"user", installed.User, wanted.User, "owner"}, {"group", installed.Group, wanted.Group, "group"},
 	} {
 		if v.was != v.is {
-			d.problems.add(wanted.Cluster.at("supervisord.service.%s", v.path), "", "the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
+			d.problems.Add(wanted.Cluster.at("supervisord.service.%s", v.path), "", "the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
 		}
 	}
 	for _, m := range installed.modules {
@@ -34,12 +36,12 @@ func Contradictions(installed, wanted *Spec) Problems {
 
 type comparison struct {
 	was, is  *Spec
-	problems Problems
+	problems problem.Problems
 }
 
 // add complains at a path of the new cluster file, relative to the side.
 func (d *comparison) add(path, format string, args ...any) {
-	d.problems.add(d.is.Cluster.at("%s%s", d.is.Role, path), "", format, args...)
+	d.problems.Add(d.is.Cluster.at("%s%s", d.is.Role, path), "", format, args...)
 }
 
 // ends compares where clients of this host find the modules they use.

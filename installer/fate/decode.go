@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"fate-installer/installer/problem"
+
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -18,8 +20,8 @@ import (
 // such as 123456 and booleans such as True without quotes.
 type decoder struct {
 	file     string
-	origins  map[string]Pos
-	problems *Problems
+	origins  map[string]problem.Pos
+	problems *problem.Problems
 	anchors  map[string][]*ast.AnchorNode // in the order of the text
 	aliases  []string                     // being followed, to stop at a cycle
 	fields   map[reflect.Type]map[string][]int
@@ -44,19 +46,19 @@ func (d *decoder) exhausted(at ast.Node, n int) bool {
 // defaulter is a struct that is not all zeros before the file is read.
 type defaulter interface{ setDefaults() }
 
-func (d *decoder) pos(n ast.Node) Pos {
+func (d *decoder) pos(n ast.Node) problem.Pos {
 	if entries, ok := mapping(n); ok && len(entries) > 0 {
 		n = entries[0].Key // the node of a mapping is at its first colon
 	}
 	t := n.GetToken()
 	if t == nil || t.Position == nil {
-		return Pos{File: d.file}
+		return problem.Pos{File: d.file}
 	}
-	return Pos{d.file, t.Position.Line, t.Position.Column}
+	return problem.Pos{File: d.file, Line: t.Position.Line, Col: t.Position.Column}
 }
 
 func (d *decoder) problem(n ast.Node, fix, format string, args ...any) {
-	d.problems.add(d.pos(n), fix, format, args...)
+	d.problems.Add(d.pos(n), fix, format, args...)
 }
 
 // fail is a problem that leaves the value of a path unread.
@@ -129,7 +131,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		}
 	}
 	fields := d.fieldsOf(v.Type())
-	seen := make(map[string]Pos, len(entries))
+	seen := make(map[string]problem.Pos, len(entries))
 	for _, e := range d.withMerged(entries) {
 		key := e.Key.GetToken().Value
 		if first, dup := seen[key]; dup {

@@ -122,7 +122,7 @@ func TestFault31KeysOfTwoInstallationsStayApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, base := range []string{"/data", "/srv/test"} {
-		s, err := c.Spec(Selection{IP: "192.168.0.1", Base: base, Versions: versions1113, Env: env1113, Keys: mustKeysOnce(t).Sides[RoleHost]})
+		s, err := c.Spec(Selection{IP: "192.168.0.1", Base: base, Versions: versions1113, Env: env1113, Keys: hostKeys(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"fate-installer/installer/problem"
 )
 
 // TestFieldFiles reads what people really hand over. One mistake is one message, at its own place, in the words of the
@@ -48,7 +50,7 @@ func oneProblem(t *testing.T, src Source, want string) {
 		}
 		return
 	}
-	var problems Problems
+	var problems problem.Problems
 	if !errors.As(err, &problems) || len(problems) != 1 || !strings.HasPrefix(problems[0].String(), want) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/problem"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -60,7 +62,7 @@ func parseText(text string) (*Cluster, error) {
 // wantProblem fails unless one of the problems contains every one of the words.
 func wantProblem(t *testing.T, err error, words ...string) {
 	t.Helper()
-	var ps Problems
+	var ps problem.Problems
 	if !errors.As(err, &ps) {
 		t.Fatalf("got %v, want a problem with %q", err, words)
 	}

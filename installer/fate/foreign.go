@@ -30,12 +30,12 @@ func (r *reading) foreignText(src Source) bool {
 	case err != nil:
 		return false // the parser says so
 	case inventory.Match(text):
-		r.notes.add(Pos{File: src.Name}, "",
+		r.notes.Add(problem.Pos{File: src.Name}, "",
 			"an ansible inventory is not used: the addresses come from the other files")
 		return true
 	case bytes.HasPrefix(text, vaultHeader):
 		r.unreadable = true
-		r.problems.add(Pos{src.Name, 1, 1},
+		r.problems.Add(problem.Pos{File: src.Name, Line: 1, Col: 1},
 			"decrypt it first: ansible-vault view "+src.Name+" > plain.yaml, mode 0600", "the file is encrypted by ansible-vault")
 		return true
 	}
@@ -197,7 +197,7 @@ func (k *kubeCluster) advice() string {
 // explainLookAlikes replaces the problems of a line that has a character which only looks like YAML's by one that
 // names it: what is said of such a line is a consequence. For a text that is no YAML the lines around the place
 // count, too.
-func (r *reading) explainLookAlikes(sources []Source, problems Problems) Problems {
+func (r *reading) explainLookAlikes(sources []Source, problems problem.Problems) problem.Problems {
 	if len(problems) == 0 {
 		return problems
 	}
@@ -207,7 +207,7 @@ func (r *reading) explainLookAlikes(sources []Source, problems Problems) Problem
 			lines[src.Name] = strings.Split(string(text), "\n")
 		}
 	}
-	lookAlikeAt := func(p Problem, line int) (Problem, bool) {
+	lookAlikeAt := func(p problem.Problem, line int) (problem.Problem, bool) {
 		text := lines[p.File]
 		if line < 1 || line > len(text) {
 			return p, false
@@ -216,10 +216,12 @@ func (r *reading) explainLookAlikes(sources []Source, problems Problems) Problem
 		if !ok {
 			return p, false
 		}
-		return Problem{Pos{p.File, line, found.Col}, fmt.Sprintf("there is %s (%q) here", found.Name, found.Char),
-			"write " + found.Want}, true
+		return problem.Problem{
+			Pos:     problem.Pos{File: p.File, Line: line, Col: found.Col},
+			Message: fmt.Sprintf("there is %s (%q) here", found.Name, found.Char), Fix: "write " + found.Want,
+		}, true
 	}
-	var out Problems
+	var out problem.Problems
 	for _, p := range problems {
 		near := []int{p.Line}
 		if r.unreadable {

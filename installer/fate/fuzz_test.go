@@ -1,13 +1,13 @@
 package fate
 
 import (
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/problem"
 )
 
 // seedFiles adds every file of the fixtures that matches.
@@ -33,7 +33,7 @@ func seedFiles(f *testing.F, patterns ...string) {
 func checkParse(t *testing.T, data []byte) {
 	c, err := Parse([]Source{{Name: "fuzz", Data: data}})
 	if err != nil {
-		var ps Problems
+		var ps problem.Problems
 		if !errors.As(err, &ps) || len(ps) == 0 {
 			t.Fatalf("%T is not Problems: %v", err, err)
 		}
@@ -51,7 +51,7 @@ func checkParse(t *testing.T, data []byte) {
 	for _, s := range c.Sides() {
 		for _, ip := range s.Addresses() {
 			spec, err := c.Spec(Selection{Role: s.Role, IP: ip, Env: env, Versions: versions, Secrets: fixedSecrets})
-			var ps Problems
+			var ps problem.Problems
 			if errors.As(err, &ps) {
 				continue
 			}
@@ -131,65 +131,6 @@ func FuzzInitSide(f *testing.F) {
 			}
 		}
 	})
-}
-
-func FuzzKeyFiles(f *testing.F) {
-	set, err := NewKeys(KeyRequest{Sides: twoSides(true).Sides, SharedCA: true, Now: testNow, Random: zeroReader{}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range set.Sides[RoleHost] {
-		f.Add(file.Content)
-	}
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		var files []NamedFile
-		for _, name := range []string{"ca.pem", "client-ca.pem", "server.pem", "server.key", "client-client.pem",
-			"client-client.key"} {
-			files = append(files, NamedFile{"host-" + name, data})
-		}
-		CheckKeys(RoleHost, []string{"192.168.0.1"}, files, testNow)
-	})
-}
-
-// FuzzPeerKeys reads what the other side sends: requests and answers.
-func FuzzPeerKeys(f *testing.F) {
-	side := KeySide{Role: RoleHost, Names: []string{"192.168.0.1", "fate.example.com"}}
-	own, request, err := OwnKeys(side, false, testNow, rand.Reader)
-	if err != nil {
-		f.Fatal(err)
-	}
-	parsed, err := ParsePeerRequest(request)
-	if err != nil || !slices.Equal(parsed.Names, side.Names) || parsed.Role != RoleHost {
-		f.Fatalf("%+v, %v", parsed, err)
-	}
-	ca := Authority{Name: "fate_host", Cert: own[0].Content, Key: own[1].Content}
-	answer, err := parsed.Sign(ca, true, side.Names, testNow, rand.Reader)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(request)
-	f.Add(answer)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if p, err := ParsePeerRequest(data); err == nil && (p.Role == "" || p.client == nil || p.server == nil) {
-			t.Errorf("an incomplete request is taken: %+v", p)
-		}
-		for _, shared := range []bool{false, true} {
-			files, err := Complete(RoleHost, own, data, shared)
-			if err == nil && len(files) != 6 {
-				t.Errorf("%d files", len(files))
-			}
-		}
-	})
-}
-
-// zeroReader is a random source for seeds; the keys themselves do not come from it.
-type zeroReader struct{}
-
-func (zeroReader) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 7
-	}
-	return len(p), nil
 }
 
 func FuzzStoredSecrets(f *testing.F) {

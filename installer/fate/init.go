@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // InitOptions are the values of a new cluster file.
@@ -41,7 +43,7 @@ func PublishedSecrets() Secrets {
 // NewCluster makes the cluster that the options describe, with the default routes of upstream's rules. The error is
 // Problems, as from Parse.
 func NewCluster(o InitOptions) (*Cluster, error) {
-	c := &Cluster{origins: map[string]Pos{}, Install: Install{Base: o.Base}}
+	c := &Cluster{origins: map[string]problem.Pos{}, Install: Install{Base: o.Base}}
 	k := &checker{c: c, problems: &c.problems}
 	for role, in := range map[Role]*InitSide{RoleHost: o.Host, RoleGuest: o.Guest, RoleExchange: o.Exchange} {
 		if in == nil {
@@ -75,7 +77,7 @@ func NewCluster(o InitOptions) (*Cluster, error) {
 		}
 	}
 	c.validate(&c.problems)
-	if err := c.problems.err(); err != nil {
+	if err := c.problems.Err(); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/problem"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -166,7 +168,7 @@ func TestInitRefusesWhatCannotWork(t *testing.T) {
 	wantProblem(t, err, "cannot work with an exchange between them")
 	_, err = NewCluster(InitOptions{Host: host, Polling: RoleHost, Secrets: drawn(t)})
 	wantProblem(t, err, "polling needs an exchange")
-	var ps Problems
+	var ps problem.Problems
 	if !errors.As(err, &ps) {
 		t.Errorf("%T is not Problems", err)
 	}

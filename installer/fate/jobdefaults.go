@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // FATE-Flow 1.7 and later read what a job does not say itself from job_default_config.yaml, which is shipped inside the
@@ -289,7 +291,7 @@ func suggestion(key string, known []string) string {
 }
 
 // checkJobDefaults refuses what the payload's FATE-Flow does not read.
-func (s *Spec) checkJobDefaults(problems *Problems) {
+func (s *Spec) checkJobDefaults(problems *problem.Problems) {
 	flow, at := s.Profile.Flow, string(s.Role)+".fate_flow.job_defaults"
 	if s.Role == RoleExchange || flow == "" {
 		return
@@ -298,34 +300,34 @@ func (s *Spec) checkJobDefaults(problems *Problems) {
 		for _, key := range slices.Sorted(maps.Keys(s.Side.FateFlow.JobDefaults)) {
 			i := slices.IndexFunc(jobDefaults, func(d jobDefault) bool { return d.key == key }) // validation has found it
 			if d := jobDefaults[i]; !d.readBy(flow) {
-				problems.add(s.Cluster.at("%s.%s", at, key), "remove it: "+d.readers()+" knows it", "FATE-Flow %s has no default for jobs named %q", flow, key)
+				problems.Add(s.Cluster.at("%s.%s", at, key), "remove it: "+d.readers()+" knows it", "FATE-Flow %s has no default for jobs named %q", flow, key)
 			}
 		}
 		return
 	}
 	if len(s.Side.FateFlow.JobDefaults) > 0 {
-		problems.add(s.Cluster.at("%s", at), "remove it", "FATE-Flow %s has its defaults for jobs in its code, not in a file", flow)
+		problems.Add(s.Cluster.at("%s", at), "remove it", "FATE-Flow %s has its defaults for jobs in its code, not in a file", flow)
 		return
 	}
 	if asked := s.Side.jobCores(s.Side.jobNumber("task_cores"), 1); s.Side.knowsPool() && asked > s.Side.jobLimit() {
-		problems.add(s.Cluster.at("%s.clustermanager.cores_per_node", s.Role), "raise cores_per_node: it is a budget, not a measurement",
+		problems.Add(s.Cluster.at("%s.clustermanager.cores_per_node", s.Role), "raise cores_per_node: it is a budget, not a measurement",
 			"a job with the defaults of FATE-Flow %s asks for %d cores, and it gives a job %d at most", flow, asked, s.Side.jobLimit())
 	}
 }
 
 // noteJobDefaults says where a default was made to fit, and who refuses one that was not.
-func (s *Spec) noteJobDefaults(notes *Problems) {
+func (s *Spec) noteJobDefaults(notes *problem.Problems) {
 	if !s.Runs(FateFlow) || !s.Profile.HasJobDefaults() {
 		return
 	}
 	cores, standard := s.taskCores(), s.Side.jobNumber("task_cores")
 	if cores != standard {
 		small := s.refusing(standard)[0]
-		notes.add(s.Cluster.at("%s.clustermanager.cores_per_node", small.Role), "write fate_flow.job_defaults: {task_cores: ...} to choose another number",
+		notes.Add(s.Cluster.at("%s.clustermanager.cores_per_node", small.Role), "write fate_flow.job_defaults: {task_cores: ...} to choose another number",
 			"a task gets %d cores when its job does not say, not %d: the %s gives a job %d at most", cores, standard, small.Role, small.jobLimit())
 	}
 	for _, side := range s.refusing(cores) {
-		notes.add(s.Cluster.at("%s.fate_flow.job_defaults.task_cores", s.Role), "lower task_cores, or raise cores_per_node of the "+string(side.Role),
+		notes.Add(s.Cluster.at("%s.fate_flow.job_defaults.task_cores", s.Role), "lower task_cores, or raise cores_per_node of the "+string(side.Role),
 			"the %s refuses jobs of the %s that do not say how many cores they want: they ask for %d, and it gives a job %d at most",
 			side.Role, s.Role, side.jobCores(cores, s.Side.jobNumber("task_parallelism")), side.jobLimit())
 	}

@@ -1,8 +1,12 @@
 package fate
 
 import (
+	"errors"
+	"fmt"
 	"path"
 	"slices"
+
+	"fate-installer/installer/fate/keys"
 )
 
 // KeyFiles are the TLS files of a rollsite under upstream's names. "Client" is the identity this rollsite shows to its
@@ -33,8 +37,8 @@ func (k KeyFiles) Paths() []string {
 // NeedsKeys reports whether a rollsite that uses TLS runs on this host.
 func (s *Spec) NeedsKeys() bool { return s.Runs(Rollsite) && s.Side.secure() }
 
-// InstalledKeys turns key files that CheckKeys has accepted into files of this host. Others are left out.
-func (s *Spec) InstalledKeys(files []NamedFile) []File {
+// InstalledKeys turns key files that keys.Check has accepted into files of this host. Others are left out.
+func (s *Spec) InstalledKeys(files []keys.File) []File {
 	var out []File
 	for _, f := range files {
 		name := path.Join(s.Layout.Keys(), f.Name)
@@ -47,4 +51,65 @@ func (s *Spec) InstalledKeys(files []NamedFile) []File {
 		})
 	}
 	return out
+}
+
+// KeyRequest collects the sides that use TLS and the addresses their certificates must be valid for.
+func (c *Cluster) KeyRequest() (keys.Request, error) {
+	var req keys.Request
+	for _, s := range c.Sides() {
+		if !s.secure() {
+			continue
+		}
+		side := keys.Side{Role: string(s.Role)}
+		add := func(names ...string) {
+			for _, n := range names {
+				if n != "" && !slices.Contains(side.Names, n) {
+					side.Names = append(side.Names, n)
+				}
+			}
+		}
+		add(s.Rollsite.IPs...)
+		add(s.Rollsite.PublicNames...)
+		for _, peer := range c.Sides() { // a balancer or a translated address in a peer's route is not among the side's own
+			if peer != s && peer.secure() {
+				add(peer.securePeerAddress(s)...)
+			}
+		}
+		req.Sides = append(req.Sides, side)
+	}
+	if len(req.Sides) == 0 {
+		return req, errors.New("cannot make keys: no side of the cluster file uses TLS")
+	}
+	req.SharedCA = len(req.Sides) > 1
+	return req, nil
+}
+
+// securePeerAddress lists the addresses under which a side's secure routes reach target.
+func (s *Side) securePeerAddress(target *Side) []string {
+	var out []string
+	for _, p := range s.Rollsite.RouteTables {
+		if p.ID != target.id() && p.ID != partyDefault {
+			continue
+		}
+		for _, r := range p.Routes {
+			if r.IsSecure {
+				out = append(out, r.IP)
+			}
+		}
+	}
+	return out
+}
+
+// KeyNames lists what the certificate of a side's rollsite has to be valid for.
+func (c *Cluster) KeyNames(role Role) ([]string, error) {
+	req, err := c.KeyRequest()
+	if err != nil {
+		return nil, err
+	}
+	for _, side := range req.Sides {
+		if side.Role == string(role) {
+			return side.Names, nil
+		}
+	}
+	return nil, fmt.Errorf("cannot name the keys of the %s: it does not use TLS", role)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
 )
 
 // FATE-Flow's model store locks each model with GET_LOCK(name, -1), which has no other setting (sync_model.py and
@@ -27,14 +28,14 @@ func (s *Side) storesModels() bool {
 
 // CheckDatabase reports the sides that cannot train with the database that a payload brings. versions are the payload's
 // components; without any, nothing is known.
-func (c *Cluster) CheckDatabase(versions map[string]string) Problems {
-	var problems Problems
+func (c *Cluster) CheckDatabase(versions map[string]string) problem.Problems {
+	var problems problem.Problems
 	if databaseEngine(versions) != "mariadb" {
 		return problems
 	}
 	for _, s := range c.Sides() {
 		if s.storesModels() && s.MySQL.ours() {
-			problems.add(c.at("%s.fate_flow.ips", s.Role), lockRemedy, "the %s cannot train with MariaDB: %s", s.Role, lockWhy)
+			problems.Add(c.at("%s.fate_flow.ips", s.Role), lockRemedy, "the %s cannot train with MariaDB: %s", s.Role, lockWhy)
 		}
 	}
 	return problems

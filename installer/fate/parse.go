@@ -7,10 +7,10 @@ import (
 	"regexp"
 	"strings"
 
+	"fate-installer/installer/problem"
+
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-
-	"fate-installer/installer/problem"
 )
 
 // Source is one file as the operator gave it.
@@ -112,7 +112,7 @@ func Parse(sources []Source) (*Cluster, error) { return parse(sources, nil) }
 
 func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 	r := &reading{
-		doc: document{baseInit: baseInit{EnvCheck: true}}, origins: make(map[string]Pos),
+		doc: document{baseInit: baseInit{EnvCheck: true}}, origins: make(map[string]problem.Pos),
 		failed: make(map[string]bool), listed: make(map[string]string), fields: make(map[reflect.Type]map[string][]int),
 	}
 	for _, src := range sources {
@@ -132,11 +132,11 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 			side.Secrets = side.Secrets.or(secrets[side.Role])
 		}
 		if len(c.Sides()) == 0 && len(problems) == 0 {
-			problems.add(Pos{File: firstName(sources)}, "describe at least one of host, guest and exchange", "no side is described")
+			problems.Add(problem.Pos{File: firstName(sources)}, "describe at least one of host, guest and exchange", "no side is described")
 		}
 		c.validate(&problems)
 	}
-	if err := r.explainLookAlikes(sources, problems).err(); err != nil {
+	if err := r.explainLookAlikes(sources, problems).Err(); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -148,12 +148,12 @@ type reading struct {
 	setup      setupDoc
 	hasSetup   bool
 	unreadable bool // a source is not YAML
-	origins    map[string]Pos
+	origins    map[string]problem.Pos
 	failed     map[string]bool
 	listed     map[string]string
 	fields     map[reflect.Type]map[string][]int
-	problems   Problems
-	notes      Problems
+	problems   problem.Problems
+	notes      problem.Problems
 }
 
 func (r *reading) read(src Source) {
@@ -181,7 +181,7 @@ func (r *reading) read(src Source) {
 			d.problem(body, "give one setup.conf", "a second setup.conf")
 		default:
 			r.hasSetup = true
-			r.origins["setup"] = Pos{File: src.Name}
+			r.origins["setup"] = problem.Pos{File: src.Name}
 			d.value(body, reflect.ValueOf(&r.setup).Elem(), "setup")
 		}
 	}
@@ -201,12 +201,12 @@ func firstName(sources []Source) string {
 func (d *decoder) bodies(data []byte) ([]ast.Node, error) {
 	f, err := problem.ParseYAML(data, problem.ClusterLimits, parser.AllowDuplicateMapKey())
 	if err != nil {
-		at, message := Pos{File: d.file}, err.Error()
+		at, message := problem.Pos{File: d.file}, err.Error()
 		var syntax *problem.SyntaxError
 		if errors.As(err, &syntax) {
 			at.Line, at.Col, message = syntax.Line, syntax.Col, syntax.Message
 		}
-		d.problems.add(at, "correct the YAML there", "not YAML: %s", message)
+		d.problems.Add(at, "correct the YAML there", "not YAML: %s", message)
 		return nil, err
 	}
 	var out []ast.Node
@@ -237,7 +237,7 @@ func looksLikeSetup(body ast.Node) bool {
 	return false
 }
 
-func newCluster(doc *document, origins map[string]Pos) *Cluster {
+func newCluster(doc *document, origins map[string]problem.Pos) *Cluster {
 	c := &Cluster{Host: doc.Host, Guest: doc.Guest, OS: doc.OS, Heal: doc.Heal, origins: origins}
 	for role, side := range map[Role]*Side{RoleHost: doc.Host, RoleGuest: doc.Guest} {
 		if side != nil {
@@ -254,7 +254,7 @@ func newCluster(doc *document, origins map[string]Pos) *Cluster {
 }
 
 // at finds where the value of a path was written, or the nearest thing around it.
-func (c *Cluster) at(format string, args ...any) Pos {
+func (c *Cluster) at(format string, args ...any) problem.Pos {
 	path := fmt.Sprintf(format, args...)
 	for path != "" {
 		if p, ok := c.origins[path]; ok {
@@ -262,7 +262,7 @@ func (c *Cluster) at(format string, args ...any) Pos {
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
-	return Pos{}
+	return problem.Pos{}
 }
 
 // unread reports whether the value at a path, or a part of it, could not be read.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/problem"
 )
 
 // TestAliasesCannotMultiplyAFile: each level refers to the one before it a hundred times.
@@ -22,7 +24,7 @@ func TestAliasesCannotMultiplyAFile(t *testing.T) {
 	for name, text := range map[string]string{"merged": merged, "lists": lists} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]Source{{Name: "cluster.yaml", Data: []byte(text)}})
-			var ps Problems
+			var ps problem.Problems
 			if !errors.As(err, &ps) {
 				t.Fatalf("got %v, want problems", err)
 			}

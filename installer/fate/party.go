@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // PartyChange is a change of a side's route table after its cluster file was written: messages for a party go somewhere
@@ -49,22 +51,22 @@ func (c *Cluster) ChangeParties(role Role, changes []PartyChange) error {
 	if s == nil || len(changes) == 0 {
 		return nil
 	}
-	var problems Problems
-	c.origins[partyOrigin] = Pos{File: partyOrigin}
+	var problems problem.Problems
+	c.origins[partyOrigin] = problem.Pos{File: partyOrigin}
 	for _, change := range changes {
 		if change.Party == s.id() && s.Role != RoleExchange {
-			problems.add(Pos{File: partyOrigin}, "name another party", "the route of the own party %s follows from where its modules run", change.Party)
+			problems.Add(problem.Pos{File: partyOrigin}, "name another party", "the route of the own party %s follows from where its modules run", change.Party)
 			continue
 		}
 		c.changeParty(s, change)
 	}
 	c.validate(&problems)
 	c.notes = unique(c.notes) // what was noted before is noted again
-	return problems.err()
+	return problems.Err()
 }
 
-func unique(notes Problems) Problems {
-	var out Problems
+func unique(notes problem.Problems) problem.Problems {
+	var out problem.Problems
 	for _, n := range notes {
 		if !slices.Contains(out, n) {
 			out = append(out, n)
@@ -80,14 +82,14 @@ func (c *Cluster) changeParty(s *Side, change PartyChange) {
 	r.RouteTables = slices.DeleteFunc(slices.Clone(r.RouteTables), hasID(change.Party))
 	if change.Removed {
 		if i >= 0 {
-			c.notes.add(Pos{}, "take it out of the cluster file, too", "party %s is in the cluster file, and was removed on this host", change.Party)
+			c.notes.Add(problem.Pos{}, "take it out of the cluster file, too", "party %s is in the cluster file, and was removed on this host", change.Party)
 		}
 		r.Polling.Enable = r.Polling.Enable && (s.Role != RoleExchange || len(r.Polling.IDs) > 0)
 		return
 	}
 	if i < 0 {
 		i = 0
-		c.notes.add(Pos{}, "write it into the cluster file, too", "party %s is not in the cluster file, and was added on this host", change.Party)
+		c.notes.Add(problem.Pos{}, "write it into the cluster file, too", "party %s is not in the cluster file, and was added on this host", change.Party)
 	}
 	entry := PartyRoutes{At: partyOrigin, ID: change.Party, Routes: []Route{
 		{At: partyOrigin, Name: routeDefault, IP: change.IP, Port: change.Port, IsSecure: change.Secure},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // The two route names FATE sends: FATE-Flow's own calls, and everything else.
@@ -23,7 +25,7 @@ func (s *Side) id() string { return strconv.Itoa(s.PartyID) }
 
 // generateRoutes builds the route table of a side by upstream's rules: special routes first, then the default
 // route, then the own party. special may be empty; a special default replaces the generated one.
-func (c *Cluster) generateRoutes(s *Side, special []PartyRoutes, problems *Problems) []PartyRoutes {
+func (c *Cluster) generateRoutes(s *Side, special []PartyRoutes, problems *problem.Problems) []PartyRoutes {
 	table := slices.Clone(special)
 	if s.Role == RoleExchange {
 		for _, party := range []*Side{c.Host, c.Guest} {
@@ -39,7 +41,7 @@ func (c *Cluster) generateRoutes(s *Side, special []PartyRoutes, problems *Probl
 	if !slices.ContainsFunc(table, hasID(partyDefault)) {
 		if next, secure := c.nextHop(s); next != nil {
 			if len(next.Rollsite.IPs) > 1 {
-				problems.add(c.at("%s.rollsite.ips", next.Role),
+				problems.Add(c.at("%s.rollsite.ips", next.Role),
 					"give the "+string(s.Role)+" a default route to the balancer in front of them",
 					"the %s has %d rollsite addresses and the %s no default route of its own", next.Role, len(next.Rollsite.IPs), s.Role)
 			} else if len(next.Rollsite.IPs) == 1 {

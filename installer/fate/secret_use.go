@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // SecretUse says where a secret of the side is used.
@@ -95,14 +97,14 @@ func (s *Spec) SecretUses() []SecretUse {
 
 // ReplacedSecrets notes the passwords of the cluster file that a rotation on this host replaced: the file does not
 // bring them back, and an operator who wants them must see why.
-func (s *Spec) ReplacedSecrets() Problems {
-	var out Problems
+func (s *Spec) ReplacedSecrets() problem.Problems {
+	var out problem.Problems
 	for _, name := range SecretNames() {
 		inFile := Secrets(s.Side.Secrets).Get(name)
 		if inFile.IsZero() || inFile.Equal(s.Secrets.Get(name)) || !s.SecretRecords.isReplaced(name, inFile) {
 			continue
 		}
-		out.add(s.Cluster.at("%s.secrets.%s", s.Role, name), "",
+		out.Add(s.Cluster.at("%s.secrets.%s", s.Role, name), "",
 			"the cluster file has a former %s; the one that replaced it on this host stays in force", SecretCommand(name))
 	}
 	return out

@@ -5,20 +5,22 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // Spec narrows a cluster to one host. The error is Problems.
 func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	problems := c.problems
 	if len(problems) > 0 {
-		return nil, problems.err()
+		return nil, problems.Err()
 	}
 	side, ip := c.locate(sel, &problems)
 	if side == nil {
-		return nil, problems.err()
+		return nil, problems.Err()
 	}
 	if sel.Party != 0 && sel.Party != side.PartyID {
-		problems.add(c.at("%s.partyid", side.Role), "correct one of them", "the cluster file gives the %s party id %d, the command line %d", side.Role, side.PartyID, sel.Party)
+		problems.Add(c.at("%s.partyid", side.Role), "correct one of them", "the cluster file gives the %s party id %d, the command line %d", side.Role, side.PartyID, sel.Party)
 	}
 	own := *side // tuning for this host must not reach the other hosts' Specs
 	side = &own
@@ -32,24 +34,24 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	s.Profile = newProfile(sel.Env, sel.Versions)
 	s.Layout = Layout{Base: path.Clean(pickString(sel.Base, c.Install.Base, defaultBase)), Flat: s.Profile.FlatPython()}
 	if !strings.HasPrefix(s.Layout.Base, "/") {
-		problems.add(c.at("base"), "give an absolute path", "the base directory %q is not absolute", s.Layout.Base)
+		problems.Add(c.at("base"), "give an absolute path", "the base directory %q is not absolute", s.Layout.Base)
 	}
 	s.SecretRecords = sel.SecretRecords
 	s.Secrets = sel.SecretRecords.effective(Secrets(side.Secrets), sel.Secrets)
 	s.modules = side.modulesOn(ip)
 	if len(s.modules) == 0 {
-		problems.add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)
+		problems.Add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)
 	}
 	s.tune()
 	s.check(&problems)
-	if err := problems.err(); err != nil {
+	if err := problems.Err(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
 // agree refuses a command line that contradicts base_init: neither can win silently, as the other was written on purpose.
-func (c *Cluster) agree(sel Selection, problems *Problems) {
+func (c *Cluster) agree(sel Selection, problems *problem.Problems) {
 	for _, v := range []struct{ flag, path, given, written string }{
 		{"--base", "base", sel.Base, c.Install.Base},
 		{"--user", "supervisord.service.owner", sel.User, c.Install.User},
@@ -60,7 +62,7 @@ func (c *Cluster) agree(sel Selection, problems *Problems) {
 			if at.IsZero() {
 				at = c.at("setup")
 			}
-			problems.add(at, "give "+v.flag+" "+v.written+", or change the file", "the cluster file says %s, and %s is %s", v.written, v.flag, v.given)
+			problems.Add(at, "give "+v.flag+" "+v.written+", or change the file", "the cluster file says %s, and %s is %s", v.written, v.flag, v.given)
 		}
 	}
 }
@@ -75,7 +77,7 @@ func pickString(choices ...string) string {
 }
 
 // locate finds the side and the address of this host.
-func (c *Cluster) locate(sel Selection, problems *Problems) (*Side, string) {
+func (c *Cluster) locate(sel Selection, problems *problem.Problems) (*Side, string) {
 	type match struct {
 		side *Side
 		ip   string
@@ -97,7 +99,7 @@ func (c *Cluster) locate(sel Selection, problems *Problems) (*Side, string) {
 		return matches[0].side, matches[0].ip
 	}
 	if sel.Role != "" && c.Side(sel.Role) == nil {
-		problems.add(Pos{}, "choose one of "+c.roleList(), "the cluster file has no %s", sel.Role)
+		problems.Add(problem.Pos{}, "choose one of "+c.roleList(), "the cluster file has no %s", sel.Role)
 		return nil, ""
 	}
 	where := "this host has none of the addresses"
@@ -114,10 +116,10 @@ func (c *Cluster) locate(sel Selection, problems *Problems) (*Side, string) {
 		for _, m := range matches {
 			found = append(found, m.ip+" ("+string(m.side.Role)+")")
 		}
-		problems.add(Pos{}, "choose with --ip, and --role if the address stands in both", "this host has several addresses of the cluster: %s", strings.Join(found, ", "))
+		problems.Add(problem.Pos{}, "choose with --ip, and --role if the address stands in both", "this host has several addresses of the cluster: %s", strings.Join(found, ", "))
 		return nil, ""
 	}
-	problems.add(Pos{}, fix, "%s of the cluster: %s", where, strings.Join(all, ", "))
+	problems.Add(problem.Pos{}, fix, "%s of the cluster: %s", where, strings.Join(all, ", "))
 	return nil, ""
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // setupDoc is deploy/conf/setup.conf of AnsibleFATE 1.7 and later, with the keys of its spark form.
@@ -70,7 +72,7 @@ var (
 
 // fromSetup builds the sides that setup.conf describes, as upstream's "deploy.sh render" would, but refuses what that
 // accepts and gets wrong.
-func (c *Cluster) fromSetup(setup *setupDoc, doc *document, problems *Problems) {
+func (c *Cluster) fromSetup(setup *setupDoc, doc *document, problems *problem.Problems) {
 	k := &checker{c: c, problems: problems}
 	doc.PName, doc.DeployMode = pickString(doc.PName, setup.PName), pickString(doc.DeployMode, setup.DeployMode)
 	doc.DefaultEngines = pickString(setup.DefaultEngines, doc.DefaultEngines)

@@ -3,6 +3,8 @@ package fate
 import (
 	"fmt"
 
+	"fate-installer/installer/fate/keys"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -12,8 +14,8 @@ const PublicFile = "public.yaml"
 // SideFiles writes a cluster as one file for each side, for that side's hosts only, and [PublicFile], which has no
 // secret. A side's file has the passwords that were written for it and, of the drawn ones, those that several of
 // its hosts have to agree on; the others are drawn on the host that needs them.
-func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]NamedFile, error) {
-	var out []NamedFile
+func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]keys.File, error) {
+	var out []keys.File
 	for _, s := range c.Sides() {
 		own := *s
 		own.Secrets = SecretsConf(s.agreedSecrets(drawn[s.Role]))
@@ -31,13 +33,13 @@ func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]NamedFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, NamedFile{string(s.Role) + ".yaml", content})
+		out = append(out, keys.File{Name: string(s.Role) + ".yaml", Content: content})
 	}
 	public, err := c.publicFile()
 	if err != nil {
 		return nil, err
 	}
-	return append(out, NamedFile{PublicFile, public}), nil
+	return append(out, keys.File{Name: PublicFile, Content: public}), nil
 }
 
 // agreedSecrets are a side's secrets without the drawn ones that one host alone needs.

@@ -1,6 +1,10 @@
 package fate
 
-import "slices"
+import (
+	"slices"
+
+	"fate-installer/installer/fate/keys"
+)
 
 // Selection says which host of a Cluster a Spec is wanted for, and what is known about it and about the payload.
 type Selection struct {
@@ -21,7 +25,7 @@ type Selection struct {
 
 	SkipOS []string // policies of os: that are to be keep, whatever the cluster file says
 
-	Keys []NamedFile // key files of this side that CheckKeys has accepted, to be installed with the configuration; optional
+	Keys []keys.File // key files of this side that keys.Check has accepted, to be installed with the configuration; optional
 
 	Memory uint64 // bytes of RAM of the host, 0: unknown
 	CPUs   int    // 0: unknown
@@ -47,7 +51,7 @@ type Spec struct {
 	LibraryPaths map[string][]string
 	Env          map[string]string
 	Profile      Profile
-	Keys         []NamedFile
+	Keys         []keys.File
 	Memory       uint64
 	CPUs         int
 

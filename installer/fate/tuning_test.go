@@ -81,12 +81,11 @@ func TestSecretsHideThemselves(t *testing.T) {
 }
 
 func TestKeysAreRenderedWithTheConfiguration(t *testing.T) {
-	set := mustKeysOnce(t)
 	c, err := parseText("host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Spec(Selection{IP: "192.168.0.1", Env: env1113, Versions: versions1113, Keys: set.Sides[RoleHost]})
+	s, err := c.Spec(Selection{IP: "192.168.0.1", Env: env1113, Versions: versions1113, Keys: hostKeys(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

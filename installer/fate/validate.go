@@ -5,12 +5,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"fate-installer/installer/problem"
 )
 
 // checker collects what is wrong with a cluster. Its rules look at the completed cluster and point at what was written.
 type checker struct {
 	c        *Cluster
-	problems *Problems
+	problems *problem.Problems
 	reported map[string]bool // addresses that were found wrong where they are written
 }
 
@@ -18,12 +20,12 @@ type checker struct {
 // then was said, and the rest would be a guess.
 func (k *checker) bad(path, fix, format string, args ...any) {
 	if !k.c.unread(path) {
-		k.problems.add(k.c.at("%s", path), fix, format, args...)
+		k.problems.Add(k.c.at("%s", path), fix, format, args...)
 	}
 }
 
 // validate applies every rule that needs no particular host.
-func (c *Cluster) validate(problems *Problems) {
+func (c *Cluster) validate(problems *problem.Problems) {
 	k := &checker{c: c, problems: problems}
 	k.install()
 	k.sidesApart()
@@ -134,7 +136,7 @@ func (k *checker) values(s *Side) {
 		k.bad(r+".rollsite.max_memory", "write a size such as 12G", "rollsite.max_memory must be a java heap size, not %q", s.Rollsite.MaxMemory)
 	}
 	if s.Rollsite.PoolSize != 0 && s.Rollsite.PoolSize != 600 {
-		k.c.notes.add(k.c.at("%s.rollsite.pool_size", r), "", "rollsite.pool_size is not applied: the rollsites of eggroll 2.2 and later size their pools themselves")
+		k.c.notes.Add(k.c.at("%s.rollsite.pool_size", r), "", "rollsite.pool_size is not applied: the rollsites of eggroll 2.2 and later size their pools themselves")
 	}
 	for i, name := range s.Rollsite.PublicNames {
 		k.address(fmt.Sprintf("%s.rollsite.public_names[%d]", r, i), name)

@@ -37,20 +37,20 @@ func (k *checker) installFiles(doc *document, setup *setupDoc) {
 		{"setup.env", setup.Env, "prod", "there are no environments: give each cluster its own file"},
 	} {
 		if v.value != "" && v.value != v.standard {
-			k.c.notes.add(k.c.at("%s", v.path), "", "%s is not used: %s", v.path, v.why)
+			k.c.notes.Add(k.c.at("%s", v.path), "", "%s is not used: %s", v.path, v.why)
 		}
 	}
 	if k.c.written("envCheck") && !doc.EnvCheck {
-		k.c.notes.add(k.c.at("envCheck"), "", "envCheck is not used: name the checks to pass with --waive ID=reason")
+		k.c.notes.Add(k.c.at("envCheck"), "", "envCheck is not used: name the checks to pass with --waive ID=reason")
 	}
 	if p := setup.SSHPort; p != 0 && p != 22 {
-		k.c.notes.add(k.c.at("setup.ssh_port"), "", "ssh_port is not used: nothing is done over ssh")
+		k.c.notes.Add(k.c.at("setup.ssh_port"), "", "ssh_port is not used: nothing is done over ssh")
 	}
 	if p := doc.Supervisord.Service.Port; p != 0 && p != 9001 {
-		k.c.notes.add(k.c.at("supervisord.service.port"), "", "supervisord.service.port is not used: the supervisor opens no port")
+		k.c.notes.Add(k.c.at("supervisord.service.port"), "", "supervisord.service.port is not used: the supervisor opens no port")
 	}
 	if dirs := doc.Init.Dirs; len(dirs) > 0 && !slices.Equal(dirs, []string{"common", "snmp"}) {
-		k.c.notes.add(k.c.at("init.dirs"), "", "init.dirs is not used: the directories that FATE needs are made")
+		k.c.notes.Add(k.c.at("init.dirs"), "", "init.dirs is not used: the directories that FATE needs are made")
 	}
 }
 

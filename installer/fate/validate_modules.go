@@ -64,7 +64,7 @@ func (k *checker) availability(s *Side) {
 			}
 		}
 		if n := len(s.ZK.Lists); n == 2 && s.ZK.Type == "inside" {
-			k.c.notes.add(k.c.at("%s.zk.lists", r), "", "two ZooKeepers survive the loss of none: use one or three")
+			k.c.notes.Add(k.c.at("%s.zk.lists", r), "", "two ZooKeepers survive the loss of none: use one or three")
 		}
 	}
 	if s.Nginx.Enable {

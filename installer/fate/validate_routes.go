@@ -125,7 +125,7 @@ func (k *checker) ownRoutes(s *Side) {
 		k.bad(k.ownEntry(s).At, fmt.Sprintf("add {name: fateflow, ip: %s, port: %d}", host, port), "the own party %s has no route named fateflow: commands for FATE-Flow would end in rollsite", s.id())
 	case !ok || flow.IP == host && flow.Port == port:
 	case host == "": // the file has no fate_flow, so that the route alone says where it is
-		k.c.notes.add(k.c.at("%s", flow.At), "", "the file has no fate_flow for the %s: commands for it go to %s:%d, which is not checked", s.Role, flow.IP, flow.Port)
+		k.c.notes.Add(k.c.at("%s", flow.At), "", "the file has no fate_flow for the %s: commands for it go to %s:%d, which is not checked", s.Role, flow.IP, flow.Port)
 	case s.balanced():
 		k.bad(flow.At, fmt.Sprintf("write ip: %s and port: %d", host, port), "the own party's route fateflow is %s:%d and passes nginx by", flow.IP, flow.Port)
 	case !s.ZK.Enable: // with a registry, a balancer that the file does not know may stand in front

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/problem"
 )
 
 // side makes a one-side file with some extra lines inside it.
@@ -169,7 +171,7 @@ guest:
 
 func TestTenMistakesAtOnce(t *testing.T) {
 	_, err := parseText(tenMistakes)
-	var ps Problems
+	var ps problem.Problems
 	if !errors.As(err, &ps) {
 		t.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func (k *checker) sharedSecrets(s *Side) {
 			k.bad(r+".zk", fix, "ZooKeeper has an ACL, and its password is not given: zk.passwd, or secrets.zookeeper, is needed")
 		}
 		if !s.MySQL.ours() && s.FateFlow.Enable && sec.MySQLRoot.IsZero() {
-			k.c.notes.add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the database have to exist: it is not installed with the side, and no administrator is "+
+			k.c.notes.Add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the database have to exist: it is not installed with the side, and no administrator is "+
 				"named (mysql: {user, passwd} at the top level); fate-installer config sql --for-dba prints the statements")
 		}
 	}
@@ -160,7 +160,7 @@ func (k *checker) sharedSecrets(s *Side) {
 		{k.secretPath(s, "rollsite.route_table_key", "route_table_key"), sec.RouteTableKey, publishedRouteTableKey},
 	} {
 		if p.value.Reveal() == p.published {
-			k.c.notes.add(k.c.at("%s", p.path), "", "this password is published with AnsibleFATE; leave it out and one is drawn")
+			k.c.notes.Add(k.c.at("%s", p.path), "", "this password is published with AnsibleFATE; leave it out and one is drawn")
 		}
 	}
 }

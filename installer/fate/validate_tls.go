@@ -33,7 +33,7 @@ func (k *checker) tls() {
 	const fix = "use TLS between host and guest without an exchange, host and exchange, guest and exchange, or all three"
 	switch {
 	case len(secure) == 3:
-		k.c.notes.add(k.c.at("%s", at), "", "TLS on all three sides takes keys of one CA, which upstream's own tools do not make")
+		k.c.notes.Add(k.c.at("%s", at), "", "TLS on all three sides takes keys of one CA, which upstream's own tools do not make")
 	case len(secure) == 2 && k.c.Exchange != nil && !k.c.Exchange.secure():
 		k.bad(at, fix, "TLS of %s cannot work with an exchange between them that has none", strings.Join(secure, " and "))
 	case len(secure) == 1 && len(plain) > 0:
@@ -100,7 +100,7 @@ func (k *checker) pollingClient(s *Side) {
 		k.bad("exchange.rollsite.polling.ids", "add "+s.id(), "the %s polls, but the exchange keeps no messages for party %s", s.Role, s.id())
 	}
 	if s.secure() {
-		k.c.notes.add(k.c.at("%s", at), "", "polling together with TLS is not known to have been tried upstream")
+		k.c.notes.Add(k.c.at("%s", at), "", "polling together with TLS is not known to have been tried upstream")
 	}
 }
 

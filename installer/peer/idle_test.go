@@ -89,7 +89,7 @@ func (m *middle) silence(what [2]string) func(context.Context, time.Duration) er
 
 // TestIdle holds what is said of middles that keep, close and forget connections: the first is one without keepalive.
 func TestIdle(t *testing.T) {
-	id, server := keys(t, "127.0.0.1")
+	id, server := makeKeys(t, "127.0.0.1")
 	plain, secure := listen(t, guest(), nil), listen(t, guest(), server)
 	for name, c := range map[string]struct {
 		what [2]string

@@ -12,40 +12,40 @@ import (
 	"testing"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/peer"
 )
 
-// keys makes keys for a host and a guest at 127.0.0.1, and returns what the host's client and the guest's server use.
-func keys(t *testing.T, names ...string) (*peer.Identity, *tls.Config) {
+// makeKeys makes keys for a host and a guest at 127.0.0.1, and returns what the host's client and the guest's server use.
+func makeKeys(t *testing.T, names ...string) (*peer.Identity, *tls.Config) {
 	t.Helper()
-	set, err := fate.NewKeys(fate.KeyRequest{
-		Sides: []fate.KeySide{{Role: fate.RoleHost, Names: []string{"127.0.0.1"}},
-			{Role: fate.RoleGuest, Names: names}},
+	set, err := keys.New(keys.Request{
+		Sides: []keys.Side{{Role: "host", Names: []string{"127.0.0.1"}},
+			{Role: "guest", Names: names}},
 		SharedCA: true, Now: time.Now(), Random: rand.Reader,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := func(role fate.Role, name string) []byte {
+	file := func(role, name string) []byte {
 		t.Helper()
-		i := slices.IndexFunc(set.Sides[role], func(f fate.NamedFile) bool { return f.Name == string(role)+"-"+name })
+		i := slices.IndexFunc(set.Sides[role], func(f keys.File) bool { return f.Name == role+"-"+name })
 		if i < 0 {
 			t.Fatalf("no %s of the %s", name, role)
 		}
 		return set.Sides[role][i].Content
 	}
-	client, err := tls.X509KeyPair(file(fate.RoleHost, "client-client.pem"), file(fate.RoleHost, "client-client.key"))
+	client, err := tls.X509KeyPair(file("host", "client-client.pem"), file("host", "client-client.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := tls.X509KeyPair(file(fate.RoleGuest, "server.pem"), file(fate.RoleGuest, "server.key"))
+	server, err := tls.X509KeyPair(file("guest", "server.pem"), file("guest", "server.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots, clients := x509.NewCertPool(), x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(file(fate.RoleHost, "client-ca.pem")) ||
-		!clients.AppendCertsFromPEM(file(fate.RoleGuest, "ca.pem")) {
+	if !roots.AppendCertsFromPEM(file("host", "client-ca.pem")) ||
+		!clients.AppendCertsFromPEM(file("guest", "ca.pem")) {
 		t.Fatal("no CA")
 	}
 	return &peer.Identity{Roots: roots, Certificate: &client},
@@ -118,7 +118,7 @@ func TestPlainPeerThatListens(t *testing.T) {
 }
 
 func TestSecurePeer(t *testing.T) {
-	id, server := keys(t, "127.0.0.1")
+	id, server := makeKeys(t, "127.0.0.1")
 	addr := listen(t, guest(), server)
 	target := peer.Target{Label: "9999", Parties: []string{"9999"}, Addr: addr, Secure: true}
 	got := text(prober(id).Test(t.Context(), target))
@@ -139,9 +139,9 @@ func TestSecurePeer(t *testing.T) {
 }
 
 func TestWhatIsWrongWithTLS(t *testing.T) {
-	id, server := keys(t, "127.0.0.1")
-	stranger, _ := keys(t, "127.0.0.1")
-	_, otherName := keys(t, "192.168.9.9")
+	id, server := makeKeys(t, "127.0.0.1")
+	stranger, _ := makeKeys(t, "127.0.0.1")
+	_, otherName := makeKeys(t, "192.168.9.9")
 	strict := server.Clone()
 	strict.ClientAuth = tls.RequireAndVerifyClientCert
 	late := prober(id)
@@ -183,7 +183,7 @@ func TestWhatIsWrongWithTLS(t *testing.T) {
 }
 
 func TestPlainRouteToATLSPort(t *testing.T) {
-	_, server := keys(t, "127.0.0.1")
+	_, server := makeKeys(t, "127.0.0.1")
 	got := text(prober(nil).Test(t.Context(), peer.Target{Label: "9999", Parties: []string{"9999"},
 		Addr: listen(t, guest(), server)}))
 	wantLines(t, got, "failed grpc: something answers, but not as gRPC", "the port speaks TLS")

@@ -1,4 +1,4 @@
-package fate
+package keys
 
 import (
 	"crypto/x509"
@@ -6,18 +6,20 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fate-installer/installer/problem"
 )
 
 // expirySoon is how long before its end a certificate is worth a remark.
 const expirySoon = 30 * 24 * time.Hour
 
-// CheckKeys examines the key files of a side, from any source, before they are installed: each is there and readable,
+// Check examines the key files of a side, from any source, before they are installed: each is there and readable,
 // keys belong to certificates, chains end at the right CA, dates hold, usages fit, and the server's certificate is
 // valid for every name a peer calls it by. The second result are remarks that stop nothing.
-func CheckKeys(role Role, names []string, files []NamedFile, now time.Time) (problems, remarks Problems) {
-	k := &keyChecker{role: role, files: files, now: now}
-	if !slices.ContainsFunc(files, func(f NamedFile) bool { return strings.HasPrefix(f.Name, k.name("")) }) {
-		problems.add(Pos{}, "use the archive or directory of the "+string(role), "there are no keys of the %s: its files have names such as %s", role, k.name("server.pem"))
+func Check(role string, names []string, files []File, now time.Time) (problems, remarks problem.Problems) {
+	k := &checker{role: role, files: files, now: now}
+	if !slices.ContainsFunc(files, func(f File) bool { return strings.HasPrefix(f.Name, k.name("")) }) {
+		problems.Add(problem.Pos{}, "use the archive or directory of the "+role, "there are no keys of the %s: its files have names such as %s", role, k.name("server.pem"))
 		return problems, nil
 	}
 	ca, peerCA := k.cert("ca.pem"), k.cert("client-ca.pem")
@@ -33,24 +35,24 @@ func CheckKeys(role Role, names []string, files []NamedFile, now time.Time) (pro
 			}
 		}
 	}
-	return k.problems.sorted(), k.remarks.sorted()
+	return k.problems.Sorted(), k.remarks.Sorted()
 }
 
-type keyChecker struct {
-	role              Role
-	files             []NamedFile
+type checker struct {
+	role              string
+	files             []File
 	now               time.Time
-	problems, remarks Problems
+	problems, remarks problem.Problems
 }
 
-func (k *keyChecker) name(file string) string { return string(k.role) + "-" + file }
+func (k *checker) name(file string) string { return k.role + "-" + file }
 
-func (k *keyChecker) bad(file, fix, format string, args ...any) {
-	k.problems.add(Pos{File: k.name(file)}, fix, format, args...)
+func (k *checker) bad(file, fix, format string, args ...any) {
+	k.problems.Add(problem.Pos{File: k.name(file)}, fix, format, args...)
 }
 
-func (k *keyChecker) content(file string) []byte {
-	i := slices.IndexFunc(k.files, func(f NamedFile) bool { return f.Name == k.name(file) })
+func (k *checker) content(file string) []byte {
+	i := slices.IndexFunc(k.files, func(f File) bool { return f.Name == k.name(file) })
 	if i < 0 {
 		k.bad(file, "add it under this name", "the file is missing")
 		return nil
@@ -58,7 +60,7 @@ func (k *keyChecker) content(file string) []byte {
 	return k.files[i].Content
 }
 
-func (k *keyChecker) cert(file string) *x509.Certificate {
+func (k *checker) cert(file string) *x509.Certificate {
 	data := k.content(file)
 	if data == nil {
 		return nil
@@ -74,12 +76,12 @@ func (k *keyChecker) cert(file string) *x509.Certificate {
 	case k.now.Before(cert.NotBefore):
 		k.bad(file, "check the clock of this host", "it is valid only from %s", cert.NotBefore.Format(time.DateTime))
 	case left < expirySoon:
-		k.remarks.add(Pos{File: k.name(file)}, "renew it", "it expires on %s", cert.NotAfter.Format(time.DateOnly))
+		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew it", "it expires on %s", cert.NotAfter.Format(time.DateOnly))
 	}
 	return cert
 }
 
-func (k *keyChecker) pair(certFile, keyFile string) *x509.Certificate {
+func (k *checker) pair(certFile, keyFile string) *x509.Certificate {
 	cert := k.cert(certFile)
 	data := k.content(keyFile)
 	if cert == nil || data == nil {
@@ -94,13 +96,13 @@ func (k *keyChecker) pair(certFile, keyFile string) *x509.Certificate {
 	return cert
 }
 
-func (k *keyChecker) authority(file string, ca *x509.Certificate) {
+func (k *checker) authority(file string, ca *x509.Certificate) {
 	if ca != nil && !ca.IsCA {
 		k.bad(file, "put the certificate of the CA here", "it is not the certificate of a CA")
 	}
 }
 
-func (k *keyChecker) chain(file string, cert *x509.Certificate, caFile string, ca *x509.Certificate, usage x509.ExtKeyUsage) {
+func (k *checker) chain(file string, cert *x509.Certificate, caFile string, ca *x509.Certificate, usage x509.ExtKeyUsage) {
 	if cert == nil || ca == nil {
 		return
 	}
@@ -114,23 +116,9 @@ func (k *keyChecker) chain(file string, cert *x509.Certificate, caFile string, c
 		k.bad(file, "use a certificate that "+k.name(caFile)+" issued for this purpose", "it does not verify: %v", err)
 	}
 	if cert.NotAfter.After(ca.NotAfter) {
-		k.remarks.add(Pos{File: k.name(file)}, "renew the CA before", "it outlives its CA, which ends on %s", ca.NotAfter.Format(time.DateOnly))
+		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew the CA before", "it outlives its CA, which ends on %s", ca.NotAfter.Format(time.DateOnly))
 	}
-}
-
-// KeyNames lists what the certificate of a side's rollsite has to be valid for.
-func (c *Cluster) KeyNames(role Role) ([]string, error) {
-	req, err := c.KeyRequest()
-	if err != nil {
-		return nil, err
-	}
-	for _, side := range req.Sides {
-		if side.Role == role {
-			return side.Names, nil
-		}
-	}
-	return nil, fmt.Errorf("cannot name the keys of the %s: it does not use TLS", role)
 }
 
 // String describes a side of a request: "host: 192.168.0.1, fate.example.com".
-func (s KeySide) String() string { return fmt.Sprintf("%s: %s", s.Role, strings.Join(s.Names, ", ")) }
+func (s Side) String() string { return fmt.Sprintf("%s: %s", s.Role, strings.Join(s.Names, ", ")) }

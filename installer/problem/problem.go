@@ -1,4 +1,4 @@
-package fate
+package problem
 
 import (
 	"cmp"
@@ -57,19 +57,21 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (ps *Problems) add(at Pos, fix, format string, args ...any) {
+// Add appends a problem; format and args are its message.
+func (ps *Problems) Add(at Pos, fix, format string, args ...any) {
 	*ps = append(*ps, Problem{at, fmt.Sprintf(format, args...), fix})
 }
 
-// err is nil for no problems, and otherwise the sorted problems without repetitions.
-func (ps Problems) err() error {
+// Err is nil for no problems, and otherwise the sorted problems without repetitions.
+func (ps Problems) Err() error {
 	if len(ps) == 0 {
 		return nil
 	}
-	return ps.sorted()
+	return ps.Sorted()
 }
 
-func (ps Problems) sorted() Problems {
+// Sorted returns the problems in the order of the text, without repetitions.
+func (ps Problems) Sorted() Problems {
 	out := slices.Clone(ps)
 	slices.SortStableFunc(out, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))

@@ -1,4 +1,4 @@
-package fate
+package keys
 
 import (
 	"crypto"
@@ -14,7 +14,6 @@ import (
 	"io"
 	"math/big"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 )
@@ -26,16 +25,16 @@ const (
 	clockSkew         = time.Hour // the peers' clocks may be behind
 )
 
-// KeySide is a side that uses TLS.
-type KeySide struct {
-	Role  Role
+// Side is a side that uses TLS.
+type Side struct {
+	Role  string   // host, guest or exchange: file names and certificates begin with it
 	Names []string // every address and name that a peer's route may have for its rollsite
 }
 
-// KeyRequest says what keys are to be made.
-type KeyRequest struct {
-	Sides    []KeySide // one, when the peer makes its own, or two, or three with one CA
-	SharedCA bool      // one CA for all sides, or one for each
+// Request says what keys are to be made.
+type Request struct {
+	Sides    []Side // one, when the peer makes its own, or two, or three with one CA
+	SharedCA bool   // one CA for all sides, or one for each
 	Existing []Authority
 	Now      time.Time
 	Random   io.Reader // serial numbers
@@ -54,79 +53,32 @@ type Handover struct {
 	CA, Cert, Key []byte // PEM; upstream's names are ca.pem, client.pem and client.key
 }
 
-// NamedFile is a file by its name in the directory of keys.
-type NamedFile struct {
+// File is a file by its name in the directory of keys.
+type File struct {
 	Name    string
 	Content []byte
 }
 
-// KeySet is everything that was made.
-type KeySet struct {
+// Set is everything that was made.
+type Set struct {
 	Authorities []Authority
-	Sides       map[Role][]NamedFile // what to install on each side's rollsite hosts
-	ForPeer     *Handover            // with one side: what to give to the peer
+	Sides       map[string][]File // what to install on each side's rollsite hosts
+	ForPeer     *Handover         // with one side: what to give to the peer
 }
 
-// KeyRequest collects the sides that use TLS and the addresses their certificates must be valid for.
-func (c *Cluster) KeyRequest() (KeyRequest, error) {
-	var req KeyRequest
-	for _, s := range c.Sides() {
-		if !s.secure() {
-			continue
-		}
-		side := KeySide{Role: s.Role}
-		add := func(names ...string) {
-			for _, n := range names {
-				if n != "" && !slices.Contains(side.Names, n) {
-					side.Names = append(side.Names, n)
-				}
-			}
-		}
-		add(s.Rollsite.IPs...)
-		add(s.Rollsite.PublicNames...)
-		for _, peer := range c.Sides() { // a balancer or a translated address in a peer's route is not among the side's own
-			if peer != s && peer.secure() {
-				add(peer.securePeerAddress(s)...)
-			}
-		}
-		req.Sides = append(req.Sides, side)
-	}
-	if len(req.Sides) == 0 {
-		return req, errors.New("cannot make keys: no side of the cluster file uses TLS")
-	}
-	req.SharedCA = len(req.Sides) > 1
-	return req, nil
-}
-
-// securePeerAddress lists the addresses under which a side's secure routes reach target.
-func (s *Side) securePeerAddress(target *Side) []string {
-	var out []string
-	for _, p := range s.Rollsite.RouteTables {
-		if p.ID != target.id() && p.ID != partyDefault {
-			continue
-		}
-		for _, r := range p.Routes {
-			if r.IsSecure {
-				out = append(out, r.IP)
-			}
-		}
-	}
-	return out
-}
-
-// NewKeys makes certificates under upstream's names, with what upstream's lack: every address in the server's SAN, a
+// New makes certificates under upstream's names, with what upstream's lack: every address in the server's SAN, a
 // real name in the client's, and a CA that lives longer than what it signed. The leaves' keys are PKCS#8, the only
 // form eggroll's TLS library reads.
-func NewKeys(req KeyRequest) (*KeySet, error) {
+func New(req Request) (*Set, error) {
 	switch n := len(req.Sides); {
 	case n == 0 || n > 3:
 		return nil, fmt.Errorf("cannot make keys for %d sides: TLS joins two or three", n)
 	case n == 3 && !req.SharedCA:
 		return nil, errors.New("cannot make keys of three CAs: a rollsite knows one for all that it calls")
 	}
-	m := &keyMaker{req: req}
-	set := &KeySet{Sides: make(map[Role][]NamedFile)}
-	signers := make(map[Role]*signer)
+	m := &maker{req: req}
+	set := &Set{Sides: make(map[string][]File)}
+	signers := make(map[string]*signer)
 	for _, s := range req.Sides {
 		ca, err := m.authority(s.Role)
 		if err != nil {
@@ -138,12 +90,12 @@ func NewKeys(req KeyRequest) (*KeySet, error) {
 		set.Authorities = append(set.Authorities, ca.authority)
 	}
 	for i, s := range req.Sides {
-		r := string(s.Role)
+		r := s.Role
 		server, err := m.leaf(signers[s.Role], r+serverName, s.Names, x509.ExtKeyUsageServerAuth)
 		if err != nil {
 			return nil, err
 		}
-		out := []NamedFile{
+		out := []File{
 			{r + "-ca.pem", signers[s.Role].authority.Cert},
 			{r + "-server.pem", server.cert},
 			{r + "-server.key", server.key},
@@ -164,15 +116,15 @@ func NewKeys(req KeyRequest) (*KeySet, error) {
 		}
 		if client != nil {
 			out = append(out,
-				NamedFile{r + "-client-ca.pem", client.CA}, NamedFile{r + "-client-client.pem", client.Cert}, NamedFile{r + "-client-client.key", client.Key})
+				File{r + "-client-ca.pem", client.CA}, File{r + "-client-client.pem", client.Cert}, File{r + "-client-client.key", client.Key})
 		}
 		set.Sides[s.Role] = out
 	}
 	return set, nil
 }
 
-type keyMaker struct {
-	req  KeyRequest
+type maker struct {
+	req  Request
 	made []*signer
 }
 
@@ -185,12 +137,12 @@ type signer struct {
 type leafPair struct{ cert, key []byte }
 
 // authority finds or makes the CA of a side. Upstream names a shared CA after both sides.
-func (m *keyMaker) authority(role Role) (*signer, error) {
-	name := "fate_" + string(role)
+func (m *maker) authority(role string) (*signer, error) {
+	name := "fate_" + role
 	if m.req.SharedCA {
 		var names []string
 		for _, s := range m.req.Sides {
-			names = append(names, string(s.Role))
+			names = append(names, s.Role)
 		}
 		name = "fate_" + strings.Join(names, "-")
 	}
@@ -220,7 +172,7 @@ func (m *keyMaker) authority(role Role) (*signer, error) {
 	return ca, nil
 }
 
-func (m *keyMaker) newAuthority(name string) (*signer, error) {
+func (m *maker) newAuthority(name string) (*signer, error) {
 	key, err := rsa.GenerateKey(m.req.Random, 2048)
 	if err != nil {
 		return nil, err
@@ -246,7 +198,7 @@ func (m *keyMaker) newAuthority(name string) (*signer, error) {
 	return &signer{Authority{name, encodeCert(der), keyPEM}, cert, key}, nil
 }
 
-func (m *keyMaker) template(cn string, validity time.Duration) (*x509.Certificate, error) {
+func (m *maker) template(cn string, validity time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(m.req.Random, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("cannot draw a serial number: %w", err)
@@ -262,7 +214,7 @@ func (m *keyMaker) template(cn string, validity time.Duration) (*x509.Certificat
 	}, nil
 }
 
-func (m *keyMaker) leaf(ca *signer, cn string, names []string, usage x509.ExtKeyUsage) (leafPair, error) {
+func (m *maker) leaf(ca *signer, cn string, names []string, usage x509.ExtKeyUsage) (leafPair, error) {
 	fail := func(err error) (leafPair, error) {
 		return leafPair{}, fmt.Errorf("cannot make the certificate of %s: %w", cn, err)
 	}
@@ -282,7 +234,7 @@ func (m *keyMaker) leaf(ca *signer, cn string, names []string, usage x509.ExtKey
 }
 
 // certify makes the certificate of a key.
-func (m *keyMaker) certify(ca *signer, cn string, names []string, usage x509.ExtKeyUsage, key crypto.PublicKey) ([]byte, error) {
+func (m *maker) certify(ca *signer, cn string, names []string, usage x509.ExtKeyUsage, key crypto.PublicKey) ([]byte, error) {
 	template, err := m.template(cn, LeafValidity)
 	if err != nil {
 		return nil, err
@@ -311,8 +263,8 @@ func (m *keyMaker) certify(ca *signer, cn string, names []string, usage x509.Ext
 }
 
 // handover makes the identity with which the peer of a side calls it.
-func (m *keyMaker) handover(ca *signer, side Role) (*Handover, error) {
-	client, err := m.leaf(ca, string(side)+clientName, nil, x509.ExtKeyUsageClientAuth)
+func (m *maker) handover(ca *signer, side string) (*Handover, error) {
+	client, err := m.leaf(ca, side+clientName, nil, x509.ExtKeyUsageClientAuth)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package fate
+package keys
 
 import (
 	"bytes"
@@ -31,21 +31,24 @@ const (
 	clientName = "-client.fate.fedai.org"
 )
 
-// OwnKeys makes a side's own CA and keys, and the request for its peer. With shared, the CA is also the one of its
+// roles are those that a request may be of.
+var roles = []string{"host", "guest", "exchange"}
+
+// Own makes a side's own CA and keys, and the request for its peer. With shared, the CA is also the one of its
 // peers, so that nothing has to be requested; the request is empty then.
-func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files []NamedFile, request []byte,
+func Own(side Side, shared bool, now time.Time, random io.Reader) (files []File, request []byte,
 	err error) {
-	m := &keyMaker{req: KeyRequest{Sides: []KeySide{side}, Now: now, Random: random}}
+	m := &maker{req: Request{Sides: []Side{side}, Now: now, Random: random}}
 	ca, err := m.authority(side.Role)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := string(side.Role)
+	r := side.Role
 	server, err := m.leaf(ca, r+serverName, side.Names, x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		return nil, nil, err
 	}
-	files = []NamedFile{
+	files = []File{
 		{caDirectory + ca.authority.Name + ".pem", ca.authority.Cert}, {caDirectory + ca.authority.Name + ".key",
 			ca.authority.Key},
 		{r + "-ca.pem", ca.authority.Cert}, {r + "-server.pem", server.cert}, {r + "-server.key", server.key},
@@ -55,9 +58,9 @@ func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files 
 		if err != nil {
 			return nil, nil, err
 		}
-		return append(files, NamedFile{r + "-client-ca.pem", client.CA}, NamedFile{r + "-client-client.pem",
+		return append(files, File{r + "-client-ca.pem", client.CA}, File{r + "-client-client.pem",
 			client.Cert},
-			NamedFile{r + "-client-client.key", client.Key}), nil, nil
+			File{r + "-client-client.key", client.Key}), nil, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), random)
 	if err != nil {
@@ -82,7 +85,7 @@ func OwnKeys(side KeySide, shared bool, now time.Time, random io.Reader) (files 
 		}
 		request = append(request, text...)
 	}
-	return append(files, NamedFile{r + "-client-client.key", clientKey}), request, nil
+	return append(files, File{r + "-client-client.key", clientKey}), request, nil
 }
 
 func certificateRequest(cn string, names []string, key crypto.Signer, random io.Reader) ([]byte, error) {
@@ -103,12 +106,12 @@ func certificateRequest(cn string, names []string, key crypto.Signer, random io.
 
 // PeerRequest is a peer's request, taken apart and checked to be made with the keys that it is for.
 type PeerRequest struct {
-	Role           Role
+	Role           string   // of the peer
 	Names          []string // that its server is to be called by
 	client, server *x509.CertificateRequest
 }
 
-// ParsePeerRequest reads what OwnKeys made.
+// ParsePeerRequest reads what Own made.
 func ParsePeerRequest(data []byte) (*PeerRequest, error) {
 	out := &PeerRequest{}
 	for {
@@ -144,12 +147,11 @@ func ParsePeerRequest(data []byte) (*PeerRequest, error) {
 }
 
 // slot says which of the two requests has a common name.
-func (p *PeerRequest) slot(cn string) (Role, **x509.CertificateRequest) {
+func (p *PeerRequest) slot(cn string) (string, **x509.CertificateRequest) {
 	for suffix, target := range map[string]**x509.CertificateRequest{clientName: &p.client, serverName: &p.server} {
 		if name, ok := strings.CutSuffix(cn, suffix); ok {
-			role, err := ParseRole(name)
-			if err == nil {
-				return role, target
+			if slices.Contains(roles, name) {
+				return name, target
 			}
 		}
 	}
@@ -164,8 +166,8 @@ func (p *PeerRequest) Sign(a Authority, shared bool, known []string, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	m := &keyMaker{req: KeyRequest{Now: now, Random: random}}
-	client, err := m.certify(ca, string(p.Role)+clientName, nil, x509.ExtKeyUsageClientAuth, p.client.PublicKey)
+	m := &maker{req: Request{Now: now, Random: random}}
+	client, err := m.certify(ca, p.Role+clientName, nil, x509.ExtKeyUsageClientAuth, p.client.PublicKey)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +181,7 @@ func (p *PeerRequest) Sign(a Authority, shared bool, known []string, now time.Ti
 				p.Role, strings.Join(known, ", "))
 		}
 	}
-	server, err := m.certify(ca, string(p.Role)+serverName, p.Names, x509.ExtKeyUsageServerAuth, p.server.PublicKey)
+	server, err := m.certify(ca, p.Role+serverName, p.Names, x509.ExtKeyUsageServerAuth, p.server.PublicKey)
 	return append(answer, server...), err
 }
 
@@ -188,7 +190,7 @@ var ownNames = []string{"ca.pem", "server.pem", "server.key", "client-client.key
 
 // Complete adds a peer's answer to a side's own keys. Only what is to be installed is returned. Without shared, an
 // answer with a certificate for the own server is refused: the peer's CA would then say whom this side accepts.
-func Complete(role Role, files []NamedFile, answer []byte, shared bool) ([]NamedFile, error) {
+func Complete(role string, files []File, answer []byte, shared bool) ([]File, error) {
 	certs := map[string][]byte{}
 	for rest := answer; ; {
 		var block *pem.Block
@@ -203,9 +205,9 @@ func Complete(role Role, files []NamedFile, answer []byte, shared bool) ([]Named
 		switch {
 		case cert.IsCA:
 			certs["client-ca.pem"] = text
-		case cert.Subject.CommonName == string(role)+clientName:
+		case cert.Subject.CommonName == role+clientName:
 			certs["client-client.pem"] = text
-		case cert.Subject.CommonName == string(role)+serverName:
+		case cert.Subject.CommonName == role+serverName:
 			certs["server.pem"] = text
 		default:
 			return nil, fmt.Errorf("cannot use the answer: it is for %s, and these are keys of the %s",
@@ -223,16 +225,16 @@ func Complete(role Role, files []NamedFile, answer []byte, shared bool) ([]Named
 	case signed: // of the peer's CA, which then also signs the clients that this side accepts
 		certs["ca.pem"] = certs["client-ca.pem"]
 	}
-	var out []NamedFile
+	var out []File
 	for _, f := range files {
-		if name, ours := strings.CutPrefix(f.Name, string(role)+"-"); ours && slices.Contains(ownNames, name) &&
+		if name, ours := strings.CutPrefix(f.Name, role+"-"); ours && slices.Contains(ownNames, name) &&
 			certs[name] == nil {
 			out = append(out, f)
 		}
 	}
 	for name, content := range certs {
-		out = append(out, NamedFile{string(role) + "-" + name, content})
+		out = append(out, File{role + "-" + name, content})
 	}
-	slices.SortFunc(out, func(a, b NamedFile) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }

@@ -1,0 +1,101 @@
+package fate
+
+import (
+	"crypto/rand"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fate-installer/installer/fate/keys"
+)
+
+// hostKeys are key files of a host.
+func hostKeys(t *testing.T) []keys.File {
+	t.Helper()
+	set, err := keys.New(keys.Request{
+		Sides:    []keys.Side{{Role: "host", Names: []string{"192.168.0.1"}}, {Role: "exchange", Names: []string{"192.168.0.88"}}},
+		SharedCA: true, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Random: rand.Reader,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.Sides["host"]
+}
+
+// TestThreeSidesWithOneAuthority holds the routes of three sides and the keys that are made for them. A rollsite has one identity and one CA for all that it calls, which is enough when
+// everybody's is the same.
+func TestThreeSidesWithOneAuthority(t *testing.T) {
+	c, err := parseText(two(tlsOn, tlsOn) + "exchange: {ip: 192.168.0.88, rollsite: {server_secure: true, client_secure: true}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(c.Notes().Error(), "keys of one CA") {
+		t.Errorf("nothing says what three sides need: %v", c.Notes())
+	}
+	for _, party := range []struct {
+		side *Side
+		id   string
+	}{{c.Host, partyDefault}, {c.Guest, partyDefault}, {c.Exchange, c.Host.id()}, {c.Exchange, c.Guest.id()}} {
+		if r, ok := party.side.route(party.id, routeDefault); !ok || !r.IsSecure || r.Port != defaultRollsiteSecurePort {
+			t.Errorf("the %s's route for %s is %+v", party.side.Role, party.id, r)
+		}
+	}
+	req, err := c.KeyRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	req.Now, req.Random = now, rand.Reader
+	set, err := keys.New(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Authorities) != 1 {
+		t.Errorf("%d CAs", len(set.Authorities))
+	}
+	for _, side := range req.Sides {
+		if ip := first(c.Side(Role(side.Role)).Rollsite.IPs); !slices.Contains(side.Names, ip) {
+			t.Errorf("the keys of the %s are for %v, not for %s", side.Role, side.Names, ip)
+		}
+	}
+	for _, s := range c.Sides() {
+		names, err := c.KeyNames(s.Role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems, _ := keys.Check(string(s.Role), names, set.Sides[string(s.Role)], now.Add(time.Hour)); len(problems) > 0 {
+			t.Errorf("%s: %v", s.Role, problems)
+		}
+	}
+}
+
+func TestKeyRequestFollowsTheRoutes(t *testing.T) {
+	c, err := parseText(`
+host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true, public_names: [fate.example.com]}}
+guest: {partyid: 9999, ip: 192.168.0.2}
+exchange:
+  ip: 192.168.0.88
+  rollsite:
+    server_secure: true
+    client_secure: true
+    route_tables:
+      - {id: 10000, routes: [{name: default, ip: 203.0.113.7, port: 9371, is_secure: true}]}
+      - {id: 9999, routes: [{name: default, ip: 192.168.0.2, port: 9370}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := c.KeyRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range req.Sides {
+		got = append(got, s.String())
+	}
+	want := []string{"host: 192.168.0.1, fate.example.com, 203.0.113.7", "exchange: 192.168.0.88"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
