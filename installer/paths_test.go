@@ -30,9 +30,9 @@ var pathsAllowed = map[string]string{
 	"installer/secrets_handover.go":   "a file that the operator names; no link is followed",
 	"supervisor/cgroup.go":            "the kernel's control groups",
 	"supervisor/explain.go":           "the kernel's log",
-	"supervisor/files.go":             "devices",
-	"supervisor/displaced.go":         "a file that is open already, and was looked at",
-	"supervisor/logfile.go":           "/dev/null",
+	"supervisor/logfile/open.go":      "devices",
+	"supervisor/logfile/displaced.go": "a file that is open already, and was looked at",
+	"supervisor/logfile/logfile.go":   "/dev/null",
 	"supervisor/procfs.go":            "/proc",
 	"supervisor/shim/shim.go":         "it runs as the program's user",
 }
