@@ -132,13 +132,12 @@ type ModuleEnd struct {
 // is the one that tells most.
 func (s *Spec) Ends() []ModuleEnd {
 	side := s.Side
-	ports := map[Module]int{
-		MySQL: side.MySQL.Port, ClusterManager: side.ClusterManager.Port, NodeManager: side.NodeManager.Port, Rollsite: side.Rollsite.Port,
-		Nginx: side.Nginx.GRPCPort, FateFlow: side.FateFlow.HTTPPort, FateBoard: side.FateBoard.Port,
-	}
 	var out []ModuleEnd
 	for _, m := range Modules {
-		ips := side.addressesOf(m)
+		ips, port := side.addressesOf(m), 0
+		if of := m.entry().port; of != nil {
+			port = of(side)
+		}
 		inside := len(ips) > 0
 		switch {
 		case m == ZooKeeper:
@@ -152,7 +151,7 @@ func (s *Spec) Ends() []ModuleEnd {
 			ips = []string{side.Nginx.entry()}
 		}
 		for _, ip := range ips {
-			out = append(out, ModuleEnd{m, ip, ports[m], inside})
+			out = append(out, ModuleEnd{m, ip, port, inside})
 		}
 	}
 	return out

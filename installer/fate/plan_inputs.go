@@ -60,19 +60,10 @@ func (s *Spec) ProgramsUsing(components []string) []string {
 
 // componentsOf lists the components a program is made of.
 func (s *Spec) componentsOf(program string) []string {
-	switch program {
-	case MySQL.Program():
-		return []string{s.DatabaseEngine()}
-	case ClusterManager.Program(), Rollsite.Program():
-		return []string{"jdk", "eggroll"}
-	case NodeManager.Program():
-		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
-	case FateFlow.Program():
-		return []string{"jdk", "eggroll", "python", "fate", "fateflow"}
-	case FateBoard.Program():
-		return []string{"jdk", "fateboard"}
-	case ZooKeeper.Program():
-		return []string{"jdk", "zookeeper"}
+	for _, e := range moduleTable() {
+		if e.components != nil && e.module.Program() == program {
+			return e.components(s)
+		}
 	}
-	return []string{"nginx"}
+	return nil
 }

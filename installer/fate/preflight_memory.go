@@ -64,7 +64,7 @@ func (s *Spec) residentOf(m Module) resident {
 			r = residentMySQL
 		}
 	}
-	if heapShares[m].part == 0 {
+	if !m.isJVM() {
 		return r // it is no JVM
 	}
 	if heap := s.heapMiB(m); heap > 0 {

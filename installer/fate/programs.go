@@ -15,13 +15,9 @@ import (
 // Programs describes every process of this host. Each command is the process itself: no shell stands between the
 // supervisor and java, python or the database server, so signals, exit codes and pids are the program's own.
 func Programs(s *Spec) []config.Program {
-	build := map[Module]func(*Spec) config.Program{
-		MySQL: databaseProgram, ClusterManager: clusterManagerProgram, NodeManager: nodeManagerProgram,
-		Rollsite: rollsiteProgram, ZooKeeper: zooKeeperProgram, Nginx: nginxProgram, FateFlow: flowProgram, FateBoard: boardProgram,
-	}
 	var out []config.Program
 	for i, m := range s.modules {
-		if f := build[m]; f != nil {
+		if f := m.entry().program; f != nil {
 			p := f(s)
 			p.Priority = 100 + 10*i
 			p.DataDirs = s.dataDirs(m)

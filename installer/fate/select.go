@@ -161,36 +161,3 @@ func (s *Side) modulesOn(ip string) []Module {
 	}
 	return out
 }
-
-// addressesOf lists where a module is to be installed; empty when it is off or not ours.
-func (s *Side) addressesOf(m Module) []string {
-	on := func(enable bool, ips ...string) []string {
-		if !enable {
-			return nil
-		}
-		return ips
-	}
-	switch m {
-	case MySQL:
-		return on(s.MySQL.ours(), s.MySQL.IPs...)
-	case ClusterManager:
-		return on(s.ClusterManager.Enable, s.ClusterManager.IPs...)
-	case NodeManager:
-		return on(s.NodeManager.Enable, s.NodeManager.IPs...)
-	case Rollsite:
-		return on(s.Rollsite.Enable, s.Rollsite.IPs...)
-	case FateFlow:
-		return on(s.FateFlow.Enable, s.FateFlow.IPs...)
-	case FateBoard:
-		return on(s.FateBoard.Enable, s.FateBoard.IPs...)
-	case ZooKeeper:
-		var ips []string
-		for _, e := range s.ZK.Lists {
-			ips = append(ips, e.IP)
-		}
-		return on(s.ZK.Enable && s.ZK.Type == "inside", ips...)
-	case Nginx:
-		return on(s.balanced() && s.Nginx.Type == "inside", s.Nginx.IPs...)
-	}
-	return nil
-}

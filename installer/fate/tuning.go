@@ -18,14 +18,6 @@ const (
 // heapShare is the part of a small host's memory that a JVM may take, with bounds in MiB.
 type heapShare struct{ part, min, max uint64 }
 
-var heapShares = map[Module]heapShare{
-	ClusterManager: {16, 192, 1024},
-	NodeManager:    {16, 192, 1024},
-	Rollsite:       {8, 256, 2048},
-	FateBoard:      {16, 192, boardHeapMiB},
-	ZooKeeper:      {32, 128, 1024},
-}
-
 // heapMiB is the -Xmx of a module in MiB, 0 for the JVM's own choice.
 func (s *Spec) heapMiB(m Module) uint64 {
 	if s.Memory == 0 || s.Memory >= amplyMemory {
@@ -34,7 +26,7 @@ func (s *Spec) heapMiB(m Module) uint64 {
 		}
 		return 0
 	}
-	share := heapShares[m]
+	share := m.entry().heap
 	return min(max(s.Memory/share.part/mebibyte, share.min), share.max)
 }
 

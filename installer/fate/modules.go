@@ -1,0 +1,122 @@
+package fate
+
+import (
+	"slices"
+
+	"fate-installer/supervisor/config"
+)
+
+// moduleEntry is what there is to know of one module. What a side's operator may say about it is in the block of its
+// name (cluster.go), and its configuration files have a renderer (render_*.go).
+type moduleEntry struct {
+	module     Module
+	addresses  func(*Side) []string       // where it is to be installed; empty when it is off or not ours
+	port       func(*Side) int            // of several the one that tells most; nil: it has none, or differs by instance
+	program    func(*Spec) config.Program // nil: nothing of ours runs it
+	components func(*Spec) []string       // what its program is made of, by their names in the payload
+	heap       heapShare                  // of a JVM; zero: it is none
+}
+
+// moduleTable has the modules in the order of Modules. It is a function because what it names asks it, too.
+func moduleTable() []moduleEntry {
+	made := func(components ...string) func(*Spec) []string {
+		return func(*Spec) []string { return components }
+	}
+	return []moduleEntry{
+		{
+			module:     MySQL,
+			addresses:  func(s *Side) []string { return when(s.MySQL.ours(), s.MySQL.IPs) },
+			port:       func(s *Side) int { return s.MySQL.Port },
+			program:    databaseProgram,
+			components: func(s *Spec) []string { return []string{s.DatabaseEngine()} },
+		},
+		{
+			module:     ClusterManager,
+			addresses:  func(s *Side) []string { return when(s.ClusterManager.Enable, s.ClusterManager.IPs) },
+			port:       func(s *Side) int { return s.ClusterManager.Port },
+			program:    clusterManagerProgram,
+			components: made("jdk", "eggroll"),
+			heap:       heapShare{16, 192, 1024},
+		},
+		{
+			module:     NodeManager,
+			addresses:  func(s *Side) []string { return when(s.NodeManager.Enable, s.NodeManager.IPs) },
+			port:       func(s *Side) int { return s.NodeManager.Port },
+			program:    nodeManagerProgram,
+			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
+			heap:       heapShare{16, 192, 1024},
+		},
+		{
+			module:     Rollsite,
+			addresses:  func(s *Side) []string { return when(s.Rollsite.Enable, s.Rollsite.IPs) },
+			port:       func(s *Side) int { return s.Rollsite.Port },
+			program:    rollsiteProgram,
+			components: made("jdk", "eggroll"),
+			heap:       heapShare{8, 256, 2048},
+		},
+		{
+			module: ZooKeeper,
+			addresses: func(s *Side) []string {
+				var ips []string
+				for _, e := range s.ZK.Lists {
+					ips = append(ips, e.IP)
+				}
+				return when(s.ZK.Enable && s.ZK.Type == "inside", ips)
+			},
+			program:    zooKeeperProgram,
+			components: made("jdk", "zookeeper"),
+			heap:       heapShare{32, 128, 1024},
+		},
+		{
+			module:     Nginx,
+			addresses:  func(s *Side) []string { return when(s.balanced() && s.Nginx.Type == "inside", s.Nginx.IPs) },
+			port:       func(s *Side) int { return s.Nginx.GRPCPort },
+			program:    nginxProgram,
+			components: made("nginx"),
+		},
+		{module: RabbitMQ},
+		{
+			module:     FateFlow,
+			addresses:  func(s *Side) []string { return when(s.FateFlow.Enable, s.FateFlow.IPs) },
+			port:       func(s *Side) int { return s.FateFlow.HTTPPort },
+			program:    flowProgram,
+			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
+		},
+		{
+			module:     FateBoard,
+			addresses:  func(s *Side) []string { return when(s.FateBoard.Enable, s.FateBoard.IPs) },
+			port:       func(s *Side) int { return s.FateBoard.Port },
+			program:    boardProgram,
+			components: made("jdk", "fateboard"),
+			heap:       heapShare{16, 192, boardHeapMiB},
+		},
+	}
+}
+
+// entry is the module's place in the table; a module that has none has an empty one.
+func (m Module) entry() moduleEntry {
+	table := moduleTable()
+	i := slices.IndexFunc(table, func(e moduleEntry) bool { return e.module == m })
+	if i < 0 {
+		return moduleEntry{module: m}
+	}
+	return table[i]
+}
+
+// isJVM reports whether the module's process is a JVM with a heap that we size.
+func (m Module) isJVM() bool { return m.entry().heap.part > 0 }
+
+// addressesOf lists where a module is to be installed; empty when it is off or not ours.
+func (s *Side) addressesOf(m Module) []string {
+	if addresses := m.entry().addresses; addresses != nil {
+		return addresses(s)
+	}
+	return nil
+}
+
+func when(enable bool, ips []string) []string {
+	if !enable {
+		return nil
+	}
+	return slices.Clone(ips)
+}

@@ -1,0 +1,20 @@
+package fate
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestModuleTable holds that every module has an entry, in start order, and that what runs has all that is asked of it.
+func TestModuleTable(t *testing.T) {
+	var got []Module
+	for _, e := range moduleTable() {
+		got = append(got, e.module)
+		if e.program != nil && (e.addresses == nil || e.components == nil || e.port == nil && e.module != ZooKeeper) {
+			t.Errorf("the entry of %s is not complete", e.module)
+		}
+	}
+	if !slices.Equal(got, Modules) {
+		t.Errorf("the table has %v, Modules %v", got, Modules)
+	}
+}
