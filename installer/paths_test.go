@@ -28,12 +28,12 @@ var pathsAllowed = map[string]string{
 	"installer/problem/read.go":       "files that operators name, and probes, which run as the service user; nothing is created",
 	"installer/host/facts_fs.go":      "facts: nothing is changed, and what is found decides no access",
 	"installer/secrets_handover.go":   "a file that the operator names; no link is followed",
-	"supervisor/cgroup.go":            "the kernel's control groups",
+	"supervisor/process/cgroup.go":    "the kernel's control groups",
 	"supervisor/explain.go":           "the kernel's log",
 	"supervisor/logfile/open.go":      "devices",
 	"supervisor/logfile/displaced.go": "a file that is open already, and was looked at",
 	"supervisor/logfile/logfile.go":   "/dev/null",
-	"supervisor/procfs.go":            "/proc",
+	"supervisor/process/procfs.go":    "/proc",
 	"supervisor/shim/shim.go":         "it runs as the program's user",
 }
 

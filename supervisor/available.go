@@ -8,6 +8,7 @@ import (
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // Available is a program of the configuration last read.
@@ -40,7 +41,7 @@ func (sup *Supervisor) CheckExecutable(name string) error {
 	if err != nil {
 		return nil // the start itself will say so
 	}
-	_, _, err = executable(p.Command[0], envValue(sup.environment(&p, acct), "PATH"), p.Directory)
+	_, _, err = process.FindExecutable(p.Command[0], envValue(sup.environment(&p, acct), "PATH"), p.Directory)
 	return err
 }
 

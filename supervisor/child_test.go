@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/process"
 )
 
 // The programs under supervision are this test binary executed again: FATE_TEST_CHILD says what to do, one instruction
@@ -163,8 +165,8 @@ func spawnChild(script string, setsid bool) {
 // ownChildren lists the children of this process.
 func ownChildren() []int {
 	var pids []int
-	for _, pid := range allPIDs() {
-		if st, err := readStat(pid); err == nil && st.ppid == os.Getpid() {
+	for _, pid := range process.AllPIDs() {
+		if st, err := process.ReadStat(pid); err == nil && st.PPID == os.Getpid() {
 			pids = append(pids, pid)
 		}
 	}

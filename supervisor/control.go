@@ -152,7 +152,7 @@ func (sup *Supervisor) Signal(name string, sig syscall.Signal) error {
 	if !s.state.Up() || s.run.ended {
 		return &FailedError{name, *s.status.Load(), "is not running"}
 	}
-	return s.run.proc.signal(sig)
+	return s.run.proc.Signal(sig)
 }
 
 func (sup *Supervisor) known(names []string) ([]string, error) {

@@ -17,6 +17,7 @@ import (
 	"fate-installer/payload/count"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // DaemonOptions are the inputs of Run besides the configuration file.
@@ -256,11 +257,11 @@ func (d *Daemon) Upgrade(ctx context.Context, path string) error {
 		}
 		path = trimDeleted(exe)
 	}
-	if _, err := checkExecutable(path); err != nil {
+	if _, err := process.CheckExecutable(path); err != nil {
 		return err
 	}
 	if len(d.opts.CheckArgs) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, startWait)
+		ctx, cancel := context.WithTimeout(ctx, process.StartWait)
 		defer cancel()
 		p := config.NewProgram("supervisor", append([]string{path}, d.opts.CheckArgs...)...)
 		p.Environment = map[string]string{TakesOver: "1"}

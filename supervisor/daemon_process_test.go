@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/supervisor/process"
 )
 
 func listenLocal() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
@@ -101,7 +103,7 @@ func startDaemon(b *bench, env ...string) *testDaemon {
 	b.t.Cleanup(func() {
 		d.stop(syscall.SIGTERM)
 		// Whatever a failed test has left.
-		for _, pid := range allPIDs() {
+		for _, pid := range process.AllPIDs() {
 			data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 			if strings.Contains(string(data), "TEST_DIR="+b.dir+"\x00") {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -196,7 +198,7 @@ func isReady(b brief) bool { return b.ready && b.pid != 0 }
 // processes counts the living processes of a program of this bench.
 func (b *bench) processes(name string) []int {
 	var out []int
-	for _, pid := range allPIDs() {
+	for _, pid := range process.AllPIDs() {
 		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		env := "\x00" + string(data)
 		if strings.Contains(env, "\x00TEST_DIR="+b.dir+"\x00") && strings.Contains(env, "\x00SUPERVISOR_PROCESS_NAME="+name+"\x00") && isAlive(pid) {

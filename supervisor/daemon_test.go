@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // TestDaemonKilled kills the daemon: its programs keep their pids and go on writing, a new one takes them over, notices
@@ -169,12 +170,12 @@ func TestReusedPIDIsNotTouched(t *testing.T) {
 	r := b.sup.service("a").record()
 	b.stop("a")
 	b.sup.Close()
-	st, err := readStat(stranger.Pid)
+	st, err := process.ReadStat(stranger.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The same pid of an earlier time, and the same pid and time of another executable: both are strangers.
-	for _, start := range []uint64{st.start - 1, st.start} {
+	for _, start := range []uint64{st.Start - 1, st.Start} {
 		r.Identity.PID, r.Identity.Start = stranger.Pid, start
 		if err := b.sup.records.save(r); err != nil {
 			t.Fatal(err)

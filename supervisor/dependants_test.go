@@ -33,7 +33,7 @@ func TestProbesKnowDependants(t *testing.T) {
 		s := b.sup.service("node")
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return fmt.Sprintf("node:%d:%d", s.run.proc.id.PID, s.run.proc.id.Start)
+		return fmt.Sprintf("node:%d:%d", s.run.proc.ID.PID, s.run.proc.ID.Start)
 	}
 	b.until("manager", "asked about the node", func(st Status) bool { return st.Ready && known() == present() })
 	before := known()

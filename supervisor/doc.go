@@ -39,13 +39,14 @@
 // Programs are in sessions of their own, write to their log files themselves and know nothing of their parent. A
 // record of each is on disk before its first instruction (see package shim and record), so a new supervisor finds every
 // process of an old one, whether that was stopped, killed or replaced by exec. It recognises them by pid, start time,
-// boot and executable (see identity); a pid that now belongs to something else is never touched.
+// boot and executable (see process.Identity); a pid that now belongs to something else is never touched.
 //
 // # Layers
 //
 //	package config  files -> config.Settings   no side effects
 //	package logfile log files                  opens, reads and rotates; decides nothing
-//	Supervisor      services, their processes  no sockets, no signals; safe for concurrent use
+//	package process processes                  starts, adopts, signals and reaps; decides nothing
+//	Supervisor      services, their states     no sockets, no signals; safe for concurrent use
 //	Daemon (Run)    lock, log, sockets, signals, systemd
 //	package rpc     the API on those sockets, and its client
 package supervisor

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // bench is one supervisor under test with its directory.
@@ -165,8 +166,8 @@ func (b *bench) untilLog(name, text string) {
 }
 
 func isAlive(pid int) bool {
-	st, err := readStat(pid)
-	return err == nil && st.state != 'Z'
+	st, err := process.ReadStat(pid)
+	return err == nil && st.State != 'Z'
 }
 
 func openTestBinary(t testing.TB) string {

@@ -3,11 +3,9 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,11 +14,14 @@ import (
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 	"fate-installer/supervisor/shim"
 )
 
-// startWait bounds how long the system may take to execute a program's file, which may lie on a slow network mount.
-const startWait = 30 * time.Second
+// processes gives what the programs' processes have in common.
+func (sup *Supervisor) processes() process.Host {
+	return process.Host{Boot: sup.boot, Reaper: sup.reaper, Table: sup.table}
+}
 
 // launch starts the program's process: a shim first, which becomes the program once its pid is on disk.
 func (s *service) launch() error {
@@ -41,29 +42,29 @@ func (s *service) launch() error {
 	defer stderr.Close()
 
 	number := s.run.number + 1
-	sh, err := s.sup.startShim(stdout, stderr, func(st exitStatus) {
+	sh, err := s.sup.processes().Start(stdout, stderr, func(st process.Exit) {
 		s.sup.background(func() { s.exited(number, st) })
 	})
 	if err != nil {
 		return err
 	}
 	s.run = run{
-		number: number, proc: sh.proc, started: time.Now(), startedBoot: s.sup.bootNow(),
+		number: number, proc: sh.Tree, started: time.Now(), startedBoot: s.sup.bootNow(),
 		program: fingerprintOf(&s.prog), acct: acct, paths: paths,
 		outMark: logfile.MarkEnd(stdout), errMark: logfile.MarkEnd(stderr), oomKills: -1, cancel: func() {},
 	}
 	s.run.ownMarks = logfile.MarkAll(s.prog.LogFiles, acct)
-	s.run.proc.id.Exe = exe
-	s.run.proc.marker = s.sup.marker(s.prog.Name)
+	s.run.proc.ID.Exe = exe
+	s.run.proc.Marker = s.sup.marker(s.prog.Name)
 	if s.sup.cgroups != nil {
 		s.joinCgroup()
 	}
 	s.saveStarting()
-	notes, err := sh.become(spec)
+	notes, err := sh.Execute(spec)
 	s.noteLaunch(notes)
 	if err != nil {
 		s.run.ended, s.run.stopped, s.run.stoppedBoot = true, time.Now(), s.sup.bootNow()
-		s.sup.reaper.forget(sh.proc.id.PID)
+		s.sup.reaper.Forget(sh.Tree.ID.PID)
 		return err
 	}
 	s.watchReadiness()
@@ -89,22 +90,22 @@ func (s *service) saveStarting() {
 }
 
 func (s *service) joinCgroup() {
-	g, err := s.sup.cgroups.create(s.prog.Name)
+	g, err := s.sup.cgroups.Create(s.prog.Name)
 	if err == nil {
-		err = g.add(s.run.proc.id.PID)
+		err = g.Add(s.run.proc.ID.PID)
 	}
 	if err != nil {
 		s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("no control group; stops rely on the process group")
 		return
 	}
-	s.run.proc.cgroup = g
-	s.run.oomKills = g.oomKills()
+	s.run.proc.Cgroup = g
+	s.run.oomKills = g.OOMKills()
 }
 
 // shimSpec gathers what the shim has to do for the program, and identifies the file it will execute.
 func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, beneath.FileID, error) {
 	env := sup.environment(p, a)
-	path, info, err := executable(p.Command[0], envValue(env, "PATH"), p.Directory)
+	path, info, err := process.FindExecutable(p.Command[0], envValue(env, "PATH"), p.Directory)
 	if err != nil {
 		return nil, beneath.FileID{}, err
 	}
@@ -112,7 +113,7 @@ func (sup *Supervisor) shimSpec(p *config.Program, a account.User) (*shim.Spec, 
 		Path: path, Argv: p.Command, Env: env, Dir: p.Directory, Umask: -1, OOMScoreAdj: p.OOMScoreAdj,
 		SetUser: !a.Self, UID: a.UID, GID: a.GID, Groups: a.Groups,
 	}
-	if score := 0; spec.OOMScoreAdj == nil && ownOOMScoreAdj() < 0 {
+	if score := 0; spec.OOMScoreAdj == nil && process.OwnOOMScoreAdj() < 0 {
 		spec.OOMScoreAdj = &score // the supervisor's protection is not for its programs
 	}
 	if p.Umask != "" {
@@ -197,119 +198,7 @@ func envValue(env []string, key string) string {
 
 // marker is the variable by which what a program started is known, wherever it went.
 func (sup *Supervisor) marker(program string) string {
-	return markerVar + sup.tag + ":" + program
-}
-
-// waiting is a process that waits for its orders; see package shim.
-type waiting struct {
-	proc   *process
-	orders *os.File
-	report *os.File
-}
-
-// startShim forks a shim with the given output in a session of its own.
-func (sup *Supervisor) startShim(stdout, stderr *os.File, onExit func(exitStatus)) (*waiting, error) {
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-	ordersR, ordersW, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer ordersR.Close()
-	reportR, reportW, err := os.Pipe()
-	if err != nil {
-		ordersW.Close()
-		return nil, err
-	}
-	defer reportW.Close()
-	sh := &waiting{orders: ordersW, report: reportR}
-	attr := &os.ProcAttr{
-		Files: []*os.File{null, stdout, stderr, ordersR, reportW},
-		Env:   []string{"GOGC=off", "GOTRACEBACK=none"},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	}
-	// /proc/self/exe is this very program even when its file was replaced by another version.
-	pid, err := sup.reaper.start(func() (int, error) { return forkExec("/proc/self/exe", attr) }, onExit)
-	if err != nil {
-		sh.close()
-		return nil, fmt.Errorf("cannot fork: %w", err)
-	}
-	st, err := readStat(pid)
-	if err != nil {
-		sh.close()
-		sup.reaper.forget(pid)
-		return nil, fmt.Errorf("cannot look at the new process: %w", err)
-	}
-	sh.proc = &process{
-		id:     identity{PID: pid, Start: st.start, Boot: sup.boot},
-		reaper: sup.reaper, table: sup.table, child: true, pidfd: -1,
-	}
-	return sh, nil
-}
-
-// forkExec starts a process without os.Process, whose Wait would compete with the reaper.
-func forkExec(path string, attr *os.ProcAttr) (int, error) {
-	files := make([]uintptr, len(attr.Files))
-	for i, f := range attr.Files {
-		files[i] = f.Fd()
-		_ = unix.SetNonblock(int(f.Fd()), false) // the child expects descriptors that block
-	}
-	return syscall.ForkExec(path, []string{shim.Name}, &syscall.ProcAttr{Env: attr.Env, Files: files, Sys: attr.Sys})
-}
-
-func (sh *waiting) close() {
-	sh.orders.Close()
-	sh.report.Close()
-}
-
-// become gives the shim its orders and waits until it has executed the program. The notes say what is not quite as
-// ordered.
-func (sh *waiting) become(spec *shim.Spec) (notes []string, err error) {
-	defer sh.close()
-	deadline := time.Now().Add(startWait)
-	_ = sh.orders.SetWriteDeadline(deadline)
-	_ = sh.report.SetReadDeadline(deadline)
-	_, err = sh.orders.Write(spec.Encode())
-	sh.orders.Close()
-	if err != nil {
-		_ = sh.proc.signal(unix.SIGKILL)
-		return nil, fmt.Errorf("cannot give orders to the new process: %w", err)
-	}
-	report, err := io.ReadAll(io.LimitReader(sh.report, 64<<10))
-	if err != nil {
-		_ = sh.proc.signal(unix.SIGKILL)
-		return nil, fmt.Errorf("cannot execute %s within %s: %w", spec.Path, startWait, err)
-	}
-	outcome, ok := shim.DecodeOutcome(report)
-	switch {
-	case !ok:
-		return nil, errors.New("cannot execute " + spec.Path + ": the new process reported nonsense")
-	case outcome.Err != nil:
-		return outcome.Notes, execFailure(spec, outcome.Err)
-	}
-	return outcome.Notes, nil
-}
-
-// execFailure explains why the program could not be executed. A missing file behind an existing one is the
-// interpreter of a script, or the loader of a program built for another C library.
-func execFailure(spec *shim.Spec, failed *shim.Error) error {
-	if !strings.HasPrefix(failed.Step, "execute ") {
-		return failed
-	}
-	e := &ExecError{Path: spec.Path, Text: failed.Error(), Err: failed.Errno}
-	switch failed.Errno {
-	case unix.ENOENT:
-		e.Missing = true
-		e.Text += ": the interpreter in its first line, or its dynamic loader, does not exist"
-	case unix.ENOEXEC:
-		e.Text += ": it is neither a program for this machine nor a script with #! in its first line"
-	case unix.EACCES:
-		e.Text += ": look at the execute bits on the way to it and for a file system mounted noexec"
-	}
-	return e
+	return process.MarkerVar + sup.tag + ":" + program
 }
 
 // passing are the causes of a failed start that may be gone at the next one: something is short or busy for the moment.

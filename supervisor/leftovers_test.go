@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // forkedPID reads what a child has said it forked.
@@ -26,7 +27,7 @@ func (b *bench) forkedPID(name string) int {
 
 // TestEscapeWithCgroup stops a program whose grandchild has fled into a session of its own.
 func TestEscapeWithCgroup(t *testing.T) {
-	if findCgroups("test") == nil {
+	if process.FindCgroups("test") == nil {
 		t.Skip("control groups cannot be made here")
 	}
 	b := newBench(t)
@@ -38,11 +39,11 @@ func TestEscapeWithCgroup(t *testing.T) {
 	for strings.Count(b.log("a"), "forked ") < 2 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
-	group := b.sup.service("a").run.proc.cgroup
+	group := b.sup.service("a").run.proc.Cgroup
 	if group == nil {
 		t.Fatal("the program has no control group")
 	}
-	runaways := group.pids()
+	runaways := group.PIDs()
 	if len(runaways) < 2 {
 		t.Fatalf("the group holds only %v", runaways)
 	}
@@ -52,7 +53,7 @@ func TestEscapeWithCgroup(t *testing.T) {
 			t.Errorf("pid %d outlives its program", pid)
 		}
 	}
-	if err := b.sup.Shutdown(testContext(t), false); err != nil || exists(group.dir) {
+	if err := b.sup.Shutdown(testContext(t), false); err != nil || exists(group.Dir) {
 		t.Errorf("the control group was not removed: %v", err)
 	}
 }
@@ -74,23 +75,9 @@ func TestEscapeWithoutCgroup(t *testing.T) {
 		t.Fatal(answer)
 	}
 	if live := b.processes("a"); len(live) > 0 {
-		st, _ := readStat(live[0])
+		st, _ := process.ReadStat(live[0])
 		data, _ := os.ReadFile(filepath.Join(b.dir, "daemon.log"))
 		t.Errorf("after the stop these live: %v %+v daemon %d\n%s\n%s", live, st, d.cmd.Process.Pid, b.log("a"), data)
-	}
-}
-
-func TestCgroupCandidates(t *testing.T) {
-	own := "12:freezer:/a\n3:cpu,cpuacct:/b\n0::/system.slice/fate-supervisor.service\n2:x:/../..\n"
-	found := cgroupCandidates(own)
-	if len(found) == 0 || found[0].base != "/sys/fs/cgroup/freezer/a" || !found[0].v1 {
-		t.Errorf("%+v", found)
-	}
-	if got := ownCgroup("/s/fate-supervisor.service/fate-0a1b.prog-x"); got != "/s/fate-supervisor.service" {
-		t.Errorf("a daemon in a program's group would nest: %s", got)
-	}
-	if openCgroup("/etc") != nil || openCgroup("/sys/fs/cgroup/../../../etc") != nil || openCgroup("") != nil {
-		t.Error("a directory outside the hierarchy was taken for a group")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // modelProgram is the model of a program: whether it is wanted and what should have become of it.
@@ -138,7 +139,7 @@ func (b *bench) census() map[string][]int {
 	live := make(map[string][]int)
 	for _, pid := range ownChildren() {
 		for _, name := range modelNames {
-			if isAlive(pid) && hasMarker(pid, b.sup.marker(name)) {
+			if isAlive(pid) && process.HasMarker(pid, b.sup.marker(name)) {
 				live[name] = append(live[name], pid)
 			}
 		}

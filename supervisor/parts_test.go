@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,29 +33,6 @@ func golden(t *testing.T, name string, got []byte) {
 	if d := cmp.Diff(string(want), string(got)); d != "" {
 		t.Errorf("%s (-want +got):\n%s", name, d)
 	}
-}
-
-func TestParseStat(t *testing.T) {
-	line := "123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 20 21\n"
-	got, err := parseStat([]byte(line))
-	want := procStat{pid: 123, ppid: 1, pgrp: 2, session: 3, state: 'R', threads: 21, start: 4711}
-	if err != nil || got != want {
-		t.Errorf("%+v %v", got, err)
-	}
-	for _, bad := range []string{"", "1 (x", "1 (x)", "1 (x) R 1 2", "x (y) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", ")("} {
-		if _, err := parseStat([]byte(bad)); err == nil {
-			t.Errorf("%q was understood", bad)
-		}
-	}
-	self, err := readStat(os.Getpid())
-	if err != nil || self.ppid != os.Getppid() || self.dead() {
-		t.Errorf("%+v %v", self, err)
-	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 20 21\n"))
-	f.Fuzz(func(t *testing.T, line []byte) { _, _ = parseStat(line) })
 }
 
 func TestPortsIn(t *testing.T) {
@@ -189,36 +165,6 @@ func TestEventLog(t *testing.T) {
 	cancel()
 	if got := l.after(ctx, l.last()); got != nil {
 		t.Errorf("%+v", got)
-	}
-}
-
-// TestCommandLine shows a process that has put line ends and a terminal's orders into its arguments.
-func TestCommandLine(t *testing.T) {
-	stdin, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	cmd := exec.Command("/bin/sh", "-c", "echo; read x\n# \x1b[2J\xff"+strings.Repeat("x", 1000))
-	cmd.Stdin = stdin
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stdin.Close()
-	// A process that has been started may not have its arguments yet; one that runs has.
-	if _, err := out.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	want := "/bin/sh -c echo; read x # \ufffd[2J\ufffd"
-	got := commandLine(cmd.Process.Pid)
-	w.Close()
-	_ = cmd.Wait() // read has failed: there was nothing to read
-	if !strings.HasPrefix(got, want) || len([]rune(got)) != commandLineLength+3 {
-		t.Errorf("%q", got)
 	}
 }
 

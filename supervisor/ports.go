@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/host/tcptable"
+	"fate-installer/supervisor/process"
 )
 
 // portOwners finds who listens on the given TCP ports, or, of a port on which no process listens, whose connection has it as
@@ -47,7 +48,7 @@ func portOwners(ports []int) []PortOwner {
 			}
 		}
 		if o.PID != 0 {
-			o.Command = commandLine(o.PID)
+			o.Command = process.CommandLine(o.PID)
 		}
 		out = append(out, o)
 	}
@@ -114,7 +115,7 @@ func parseSocket(line string) (tcpSocket, bool) {
 // strangers checks that what answers on an address is the program itself. It returns an error when the address is this
 // host's and its port is held by processes that are all known and none of which belong to the program: what the probe has
 // spoken to is then something else, an older copy perhaps, and the program itself cannot have the port.
-func (p *process) strangers(addr string) error {
+func strangers(p *process.Tree, addr string) error {
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil || !isLocal(host) {
 		return nil
@@ -125,25 +126,14 @@ func (p *process) strangers(addr string) error {
 	}
 	pids := listenersOn(port)
 	for _, pid := range pids {
-		if p.owns(pid) {
+		if p.Owns(pid) {
 			return nil
 		}
 	}
 	if len(pids) == 0 {
 		return nil // its holder is not ours to see
 	}
-	return fmt.Errorf("something answers on %s, but it is not this program: pid %d holds the port (%s)", addr, pids[0], commandLine(pids[0]))
-}
-
-// owns reports whether a process is the program's, or was started by it.
-func (p *process) owns(pid int) bool {
-	if pid == p.id.PID {
-		return true
-	}
-	if st, err := readStat(pid); err == nil && (st.session == p.id.PID || st.pgrp == p.id.PID) {
-		return true
-	}
-	return hasMarker(pid, p.marker)
+	return fmt.Errorf("something answers on %s, but it is not this program: pid %d holds the port (%s)", addr, pids[0], process.CommandLine(pids[0]))
 }
 
 // isLocal reports whether a host name or address means this host.
@@ -185,7 +175,7 @@ func listenersOn(port int) []int {
 // socketOwners looks through the descriptors of all processes for the sockets and returns the pids that have each, by inode.
 func socketOwners(sockets map[string]tcpSocket) map[string][]int {
 	owners := make(map[string][]int)
-	for _, pid := range allPIDs() {
+	for _, pid := range process.AllPIDs() {
 		dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 		entries, err := os.ReadDir(dir)
 		if err != nil {

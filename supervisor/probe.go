@@ -18,6 +18,7 @@ import (
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // How readiness is asked for.
@@ -49,7 +50,7 @@ func (s *service) watchReadiness() {
 }
 
 func (s *service) probeReadiness(
-	ctx context.Context, p *config.Program, proc *process, number uint64,
+	ctx context.Context, p *config.Program, proc *process.Tree, number uint64,
 	probe func(context.Context) (bool, error), again <-chan struct{},
 ) {
 	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
@@ -65,7 +66,7 @@ func (s *service) probeReadiness(
 		listens, err := probe(attempt)
 		cancel()
 		if listens && !ready {
-			if err2 := proc.answersItself(p); err2 != nil {
+			if err2 := answersItself(proc, p); err2 != nil {
 				listens, err = false, err2
 			}
 		}
@@ -158,7 +159,7 @@ func (sup *Supervisor) readiness(
 }
 
 // answersItself checks that it was the program that answered its readiness probes over the network.
-func (p *process) answersItself(prog *config.Program) error {
+func answersItself(p *process.Tree, prog *config.Program) error {
 	addrs := []string{prog.ReadyTCP}
 	if prog.ReadyHTTP != nil {
 		if u, err := url.Parse(prog.ReadyHTTP.URL); err == nil {
@@ -169,7 +170,7 @@ func (p *process) answersItself(prog *config.Program) error {
 		if addr == "" {
 			continue
 		}
-		if err := p.strangers(addr); err != nil {
+		if err := strangers(p, addr); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // record has the facts about a program that the next daemon needs, in the file NAME.json of the state directory.
@@ -20,35 +21,35 @@ import (
 // It is written before a program's first instruction, so that no process is ever unknown, and again at each change
 // of state. It is not synced: it has to survive the daemon, not the machine, whose next boot has another id.
 type record struct {
-	Version       int           `json:"version"`
-	Name          string        `json:"name"`
-	Boot          string        `json:"boot"`
-	State         State         `json:"state"`
-	Since         time.Time     `json:"since"`
-	SinceBoot     time.Duration `json:"since_boot,omitempty"`
-	Wanted        bool          `json:"wanted"`
-	Pending       pending       `json:"pending,omitempty"`
-	Asked         *Asked        `json:"asked,omitempty"`
-	Identity      identity      `json:"identity"` // zero when there is no process
-	Cgroup        string        `json:"cgroup,omitempty"`
-	Program       string        `json:"program"` // fingerprint of the definition it was started from
-	Started       time.Time     `json:"started,omitzero"`
-	Stopped       time.Time     `json:"stopped,omitzero"`
-	WasReady      bool          `json:"was_ready"`
-	Restarts      int           `json:"restarts"`
-	Failures      int           `json:"failures"`
-	UnreadyStarts int           `json:"unready_starts"`
-	Vain          int           `json:"vain,omitempty"` // UnreadyStarts of an older supervisor; only read
-	Backoffs      int           `json:"backoffs"`
-	Stdout        logfile.Mark  `json:"stdout,omitzero"`
-	Stderr        logfile.Mark  `json:"stderr,omitzero"`
-	Exit          *ExitInfo     `json:"exit,omitempty"`
-	Error         string        `json:"error,omitempty"`
-	LastLog       []string      `json:"last_log,omitempty"`
-	LastFile      string        `json:"last_log_file,omitempty"`
-	StopGroup     bool          `json:"stop_group"`
-	StopWait      int           `json:"stop_wait"`
-	StopWith      string        `json:"stop_with"`
+	Version       int              `json:"version"`
+	Name          string           `json:"name"`
+	Boot          string           `json:"boot"`
+	State         State            `json:"state"`
+	Since         time.Time        `json:"since"`
+	SinceBoot     time.Duration    `json:"since_boot,omitempty"`
+	Wanted        bool             `json:"wanted"`
+	Pending       pending          `json:"pending,omitempty"`
+	Asked         *Asked           `json:"asked,omitempty"`
+	Identity      process.Identity `json:"identity"` // zero when there is no process
+	Cgroup        string           `json:"cgroup,omitempty"`
+	Program       string           `json:"program"` // fingerprint of the definition it was started from
+	Started       time.Time        `json:"started,omitzero"`
+	Stopped       time.Time        `json:"stopped,omitzero"`
+	WasReady      bool             `json:"was_ready"`
+	Restarts      int              `json:"restarts"`
+	Failures      int              `json:"failures"`
+	UnreadyStarts int              `json:"unready_starts"`
+	Vain          int              `json:"vain,omitempty"` // UnreadyStarts of an older supervisor; only read
+	Backoffs      int              `json:"backoffs"`
+	Stdout        logfile.Mark     `json:"stdout,omitzero"`
+	Stderr        logfile.Mark     `json:"stderr,omitzero"`
+	Exit          *ExitInfo        `json:"exit,omitempty"`
+	Error         string           `json:"error,omitempty"`
+	LastLog       []string         `json:"last_log,omitempty"`
+	LastFile      string           `json:"last_log_file,omitempty"`
+	StopGroup     bool             `json:"stop_group"`
+	StopWait      int              `json:"stop_wait"`
+	StopWith      string           `json:"stop_with"`
 }
 
 const recordVersion = 1

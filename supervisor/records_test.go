@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // TestClockJump adopts a program whose record says it was started in the future, as after the clock was set back.
@@ -38,7 +39,7 @@ func TestDamagedRecords(t *testing.T) {
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	boot, _ := bootID()
+	boot, _ := process.BootID()
 	for name, text := range map[string]string{
 		"a.json": "{", "b.json": "", "c.json": `{"version":99,"name":"c","boot":"` + boot + `"}`,
 		"d.json": `{"version":1,"name":"other","boot":"` + boot + `"}`, "e.txt": "x",

@@ -286,7 +286,7 @@ func (sup *Supervisor) forget(name string) {
 func (sup *Supervisor) clear(name string) {
 	_ = sup.records.remove(name)
 	if sup.cgroups != nil {
-		sup.cgroups.remove(name)
+		sup.cgroups.Remove(name)
 	}
 }
 

@@ -140,38 +140,6 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestWithoutPidfd waits for, and signals, a process the way kernels before 5.3 need it.
-func TestWithoutPidfd(t *testing.T) {
-	other, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := readStat(other.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{id: identity{PID: st.pid, Start: st.start}, table: &procTable{}, pidfd: -1}
-	ended := make(chan struct{})
-	go func() { waitEnd(testContext(t), p.id, -1); close(ended) }()
-	wrong := &process{id: identity{PID: st.pid, Start: st.start + 1}, table: &procTable{}, pidfd: -1}
-	if err := wrong.signal(unix.SIGKILL); !errors.Is(err, unix.ESRCH) {
-		t.Errorf("a process of another start time was signalled: %v", err)
-	}
-	wrong.killAll()
-	select {
-	case <-ended:
-		t.Fatal("the wait ended before the process")
-	case <-time.After(3 * pollInterval):
-	}
-	if err := p.signal(unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := other.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	<-ended
-}
-
 // TestNoStartDuringShutdown asks for a start while everything is being stopped.
 func TestNoStartDuringShutdown(t *testing.T) {
 	b := newBench(t)

@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // restore puts the service into the state an earlier supervisor left it in, and takes its process over if that is
@@ -55,26 +54,26 @@ func (s *service) restoreDown(r *record) {
 
 // adopt takes the recorded process over.
 func (s *service) adopt(r *record) bool {
-	proc := adopt(r.Identity, s.sup.marker(s.prog.Name), r.Cgroup, s.sup.boot, s.sup.reaper, s.sup.table)
+	proc := s.sup.processes().Adopt(r.Identity, s.sup.marker(s.prog.Name), r.Cgroup)
 	if proc == nil {
 		return false
 	}
 	s.run.number++
 	s.run.proc, s.run.adopted, s.run.oomKills = proc, true, -1
-	if proc.cgroup != nil {
-		s.run.oomKills = proc.cgroup.oomKills()
+	if proc.Cgroup != nil {
+		s.run.oomKills = proc.Cgroup.OOMKills()
 	}
 	// The clock may have been set while no daemon ran; the kernel's count of the process's age cannot.
-	age := s.sup.processAge(proc.id.Start)
+	age := s.sup.processAge(proc.ID.Start)
 	s.run.started, s.run.startedBoot = time.Now().Add(-age), s.sup.bootNow()-age
 	number := s.run.number
-	proc.child = s.sup.reaper.watch(proc.id.PID, func(st exitStatus) {
+	child := proc.Watch(func(st process.Exit) {
 		s.sup.background(func() { s.exited(number, st) })
 	})
-	if !proc.child {
+	if !child {
 		s.watchAdopted(proc, number)
 	}
-	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", proc.id.PID).Bool("child", proc.child).Msg("took over the running process")
+	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", proc.ID.PID).Bool("child", child).Msg("took over the running process")
 	s.wanted, s.run.wasReady = r.Wanted, r.WasReady
 	if r.State == Stopping || r.State == Killing {
 		s.terminate()
@@ -94,19 +93,12 @@ func (s *service) adopt(r *record) bool {
 	return true
 }
 
-func (s *service) watchAdopted(proc *process, number uint64) {
-	// The wait has a descriptor of its own: the service's is closed when the process is released.
-	fd := -1
-	if proc.pidfd >= 0 {
-		if dup, err := unix.FcntlInt(uintptr(proc.pidfd), unix.F_DUPFD_CLOEXEC, 3); err == nil {
-			fd = dup
-		}
-	}
-	id := proc.id
+func (s *service) watchAdopted(proc *process.Tree, number uint64) {
+	wait := proc.Wait() // the process may be released before the wait is over
 	s.sup.background(func() {
-		waitEnd(s.sup.ctx, id, fd)
+		wait(s.sup.ctx)
 		if s.sup.ctx.Err() == nil {
-			s.exited(number, exitStatus{})
+			s.exited(number, process.Exit{})
 		}
 	})
 }
@@ -114,20 +106,17 @@ func (s *service) watchAdopted(proc *process, number uint64) {
 // missed deals with a process that ended while no supervisor was there to see it.
 func (s *service) missed(r *record) {
 	s.run.ended, s.run.adopted = true, true
-	s.run.proc = &process{
-		id: r.Identity, marker: s.sup.marker(s.prog.Name), cgroup: openCgroup(r.Cgroup),
-		reaper: s.sup.reaper, table: s.sup.table, pidfd: -1,
-	}
+	s.run.proc = s.sup.processes().Gone(r.Identity, s.sup.marker(s.prog.Name), r.Cgroup)
 	s.run.stopped, s.run.stoppedBoot = time.Now(), s.sup.bootNow()
-	if s.prog.KillAsGroup && len(s.run.proc.leftovers()) > 0 {
-		s.run.proc.killAll()
+	if s.prog.KillAsGroup && len(s.run.proc.Leftovers()) > 0 {
+		s.run.proc.KillAll()
 	}
 	s.setState(Stopped, 0, nil)
 	if r.State == Stopping || r.State == Killing {
 		s.resume = r.Wanted
 		return
 	}
-	s.noteExit(exitStatus{})
+	s.noteExit(process.Exit{})
 	if s.mustRestart() {
 		s.resume = r.Wanted
 		s.restarts++
@@ -170,6 +159,6 @@ func (s *service) detach() {
 	}
 	s.run.cancel()
 	if s.run.proc != nil {
-		s.run.proc.close()
+		s.run.proc.Close()
 	}
 }

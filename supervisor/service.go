@@ -14,6 +14,7 @@ import (
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // service is one program and its state machine. Every event is a method that takes the lock, looks at the state and
@@ -68,7 +69,7 @@ type service struct {
 // run has the state of one process of a program.
 type run struct {
 	number                   uint64 // counts runs, so that what a probe or a wait reports late is known as late
-	proc                     *process
+	proc                     *process.Tree
 	ended                    bool // the process has ended; what it started may still live
 	started                  time.Time
 	stopped                  time.Time
@@ -267,7 +268,7 @@ func (s *service) save() {
 // runningPID is the process of a program that runs; 0 when it has none. The lock is held.
 func (s *service) runningPID() int {
 	if s.state.Up() && s.run.proc != nil && !s.run.ended {
-		return s.run.proc.id.PID
+		return s.run.proc.ID.PID
 	}
 	return 0
 }
@@ -285,9 +286,9 @@ func (s *service) record() *record {
 		r.Error = s.startErr.Error()
 	}
 	if s.run.proc != nil && !s.run.ended {
-		r.Identity = s.run.proc.id
-		if s.run.proc.cgroup != nil {
-			r.Cgroup = s.run.proc.cgroup.dir
+		r.Identity = s.run.proc.ID
+		if s.run.proc.Cgroup != nil {
+			r.Cgroup = s.run.proc.Cgroup.Dir
 		}
 	}
 	return r

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 	"fate-installer/supervisor/shim"
 )
 
@@ -113,14 +114,14 @@ func TestMayPass(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{&ExecError{Err: unix.ETXTBSY}, true},
+		{&process.ExecError{Err: unix.ETXTBSY}, true},
 		{fmt.Errorf("cannot fork: %w", unix.EAGAIN), true},
 		{fmt.Errorf("cannot open: %w", &os.PathError{Err: unix.ENOSPC}), true},
 		{fmt.Errorf("cannot execute: %w", os.ErrDeadlineExceeded), true},
 		{&shim.Error{Step: "execute", Errno: unix.ENOMEM}, true},
 		{&shim.Error{Step: "change to the directory", Errno: unix.ENOENT}, false},
-		{&ExecError{Missing: true, Err: unix.ENOENT}, false},
-		{&ExecError{Text: "it is a directory"}, false},
+		{&process.ExecError{Missing: true, Err: unix.ENOENT}, false},
+		{&process.ExecError{Text: "it is a directory"}, false},
 		{fmt.Errorf("cannot open: %w", &os.PathError{Err: unix.EACCES}), false},
 		{errors.New("cannot find user"), false},
 	}
@@ -251,7 +252,7 @@ func TestCleanEnvironment(t *testing.T) {
 	}
 	want := []string{"HOME", "LANG", "LOGNAME", "OWN", "PATH", "SHELL", "SUPERVISOR_ENABLED", "SUPERVISOR_GROUP_NAME",
 		"SUPERVISOR_PROCESS_NAME", "TZ", "USER"}
-	own := func(s string) bool { return strings.HasPrefix(s, strings.TrimSuffix(markerVar, "=")) }
+	own := func(s string) bool { return strings.HasPrefix(s, strings.TrimSuffix(process.MarkerVar, "=")) }
 	if got := slices.DeleteFunc(names("quiet"), own); !slices.Equal(got, want) {
 		t.Errorf("the program has %q, want %q", got, want)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // Options are the inputs of a Supervisor besides its programs.
@@ -41,9 +42,9 @@ type Supervisor struct {
 	second  time.Duration // how long a second of startsecs and stopwaitsecs is; shorter in tests
 
 	records     *recordStore
-	reaper      *reaper
-	table       *procTable
-	cgroups     *cgroups
+	reaper      *process.Reaper
+	table       *process.Table
+	cgroups     *process.Cgroups
 	events      *eventLog
 	probeClient *http.Client
 
@@ -70,7 +71,7 @@ type Supervisor struct {
 // New makes a supervisor for a configuration. It finds the programs again that an earlier one left running and takes
 // them over; nothing is started before Autostart.
 func New(cfg *config.Settings, o Options) (*Supervisor, error) {
-	boot, err := bootID()
+	boot, err := process.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +83,14 @@ func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	reaper, err := newReaper(o.Subreaper)
+	reaper, err := process.NewReaper(o.Subreaper)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(o.StateDir))
 	sup := &Supervisor{
 		log: o.Log, environ: o.Environ, tag: hex.EncodeToString(sum[:4]), boot: boot, second: time.Second,
-		records: records, reaper: reaper, table: &procTable{}, events: newEventLog(), probeClient: newProbeClient(),
+		records: records, reaper: reaper, table: &process.Table{}, events: newEventLog(), probeClient: newProbeClient(),
 		byName: make(map[string]*service), roomOf: o.roomOf,
 	}
 	if sup.bootNow = o.bootNow; sup.bootNow == nil {
@@ -99,7 +100,7 @@ func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 		sup.roomOf = roomOf
 	}
 	if !o.NoCgroups {
-		sup.cgroups = findCgroups(sup.tag)
+		sup.cgroups = process.FindCgroups(sup.tag)
 	}
 	sup.ctx, sup.cancel = context.WithCancel(context.Background())
 	sup.conf.Store(cfg)
@@ -181,7 +182,7 @@ func (sup *Supervisor) Close() {
 		s.detach()
 	}
 	sup.work.Wait()
-	sup.reaper.stop()
+	sup.reaper.Stop()
 	sup.probeClient.CloseIdleConnections()
 }
 
@@ -295,7 +296,7 @@ func (sup *Supervisor) statusOf(s *service) Status {
 	sup.judge(&st)
 	sup.measure(&st)
 	if st.PID > 0 {
-		st.Memory = ResidentBytes(st.PID)
+		st.Memory = process.ResidentBytes(st.PID)
 	}
 	return st
 }

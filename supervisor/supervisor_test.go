@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 func TestStartStop(t *testing.T) {
@@ -180,7 +181,7 @@ func TestNoLeaks(t *testing.T) {
 		}
 	})
 	for _, pid := range ownChildren() {
-		if st, err := readStat(pid); err == nil {
+		if st, err := process.ReadStat(pid); err == nil {
 			t.Errorf("a child is left: %+v", st)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"fate-installer/supervisor/account"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // DependantsVar is the environment variable of a probe's command with the identities of the processes that the programs which
@@ -42,7 +43,7 @@ func (sup *Supervisor) dependantProcesses(name string) string {
 	for _, s := range sup.services() {
 		s.mu.Lock()
 		if s.run.proc != nil && slices.Contains(s.prog.DependsOn, name) {
-			out = append(out, fmt.Sprintf("%s:%d:%d", s.prog.Name, s.run.proc.id.PID, s.run.proc.id.Start))
+			out = append(out, fmt.Sprintf("%s:%d:%d", s.prog.Name, s.run.proc.ID.PID, s.run.proc.ID.Start))
 		}
 		s.mu.Unlock()
 	}
@@ -70,14 +71,14 @@ func (sup *Supervisor) runCommand(ctx context.Context, p *config.Program, argv [
 		return "", err
 	}
 	defer outR.Close()
-	exited := make(chan exitStatus, 1)
-	sh, err := sup.startShim(outW, outW, func(st exitStatus) { exited <- st })
+	exited := make(chan process.Exit, 1)
+	sh, err := sup.processes().Start(outW, outW, func(st process.Exit) { exited <- st })
 	outW.Close()
 	if err != nil {
 		return "", err
 	}
-	defer sup.reaper.forget(sh.proc.id.PID)
-	if _, err := sh.become(spec); err != nil { // the notes are those of the program itself
+	defer sup.reaper.Forget(sh.Tree.ID.PID)
+	if _, err := sh.Execute(spec); err != nil { // the notes are those of the program itself
 		return "", err
 	}
 	said := make(chan string, 1)
@@ -85,7 +86,7 @@ func (sup *Supervisor) runCommand(ctx context.Context, p *config.Program, argv [
 		data, _ := io.ReadAll(io.LimitReader(outR, maxToolOutput))
 		said <- string(data)
 	}()
-	var st exitStatus
+	var st process.Exit
 	select {
 	case st = <-exited:
 		if st.Signal != 0 || st.Code != 0 {
@@ -94,8 +95,8 @@ func (sup *Supervisor) runCommand(ctx context.Context, p *config.Program, argv [
 	case <-ctx.Done():
 		err = fmt.Errorf("%s did not end in time", argv[0])
 	}
-	_ = sh.proc.signalGroup(unix.SIGKILL) // what it forked must not outlive it
-	if ctx.Err() != nil && st == (exitStatus{}) {
+	_ = sh.Tree.SignalGroup(unix.SIGKILL) // what it forked must not outlive it
+	if ctx.Err() != nil && st == (process.Exit{}) {
 		select {
 		case <-exited:
 		case <-time.After(time.Second): // it is in an uninterruptible wait

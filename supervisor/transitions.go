@@ -8,6 +8,7 @@ import (
 
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/logfile"
+	"fate-installer/supervisor/process"
 )
 
 // The events of a service; the table in the package comment has a row for each state and a column for each event.
@@ -81,7 +82,7 @@ func (s *service) dependencyChanged() {
 }
 
 // exited is called when the process has ended.
-func (s *service) exited(number uint64, st exitStatus) {
+func (s *service) exited(number uint64, st process.Exit) {
 	s.event(func() {
 		if s.run.number != number || s.run.ended || !s.state.Up() {
 			return
@@ -264,9 +265,9 @@ func (s *service) sendStop() {
 		sig = syscall.SIGTERM
 	}
 	if s.prog.StopAsGroup {
-		err = s.run.proc.signalGroup(sig)
+		err = s.run.proc.SignalGroup(sig)
 	} else {
-		err = s.run.proc.signal(sig)
+		err = s.run.proc.Signal(sig)
 	}
 	if err != nil && err != unix.ESRCH {
 		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot send the stop signal")
@@ -275,7 +276,7 @@ func (s *service) sendStop() {
 
 // killNow is the timer of stopwaitsecs, and then of itself: a process in an uninterruptible wait dies late.
 func (s *service) killNow() {
-	s.run.proc.killAll()
+	s.run.proc.KillAll()
 	s.setState(Killing, killAgainAfter, s.killNow)
 }
 
@@ -287,17 +288,17 @@ func (s *service) conclude(then func()) {
 
 // drain is the timer while something is left of a program whose process has ended.
 func (s *service) drain() {
-	if s.prog.KillAsGroup && len(s.run.proc.leftovers()) > 0 {
+	if s.prog.KillAsGroup && len(s.run.proc.Leftovers()) > 0 {
 		polite := s.state == Stopping && s.prog.StopAsGroup && time.Now().Before(s.run.deadline)
 		if polite {
 			s.setState(Stopping, drainInterval, s.drain)
 			return
 		}
-		s.run.proc.killAll()
+		s.run.proc.KillAll()
 		s.setState(Killing, drainInterval, s.drain)
 		return
 	}
-	s.run.proc.release()
+	s.run.proc.Release()
 	then := s.after
 	s.after = nil
 	then()
@@ -312,7 +313,7 @@ func (s *service) stoppedNow() {
 }
 
 // noteExit remembers how the process ended.
-func (s *service) noteExit(st exitStatus) {
+func (s *service) noteExit(st process.Exit) {
 	e := &ExitInfo{Known: st.Known, Code: st.Code, Core: st.Core, At: s.run.stopped}
 	if st.Signal != 0 {
 		e.Signal = signalName(st.Signal)
@@ -328,7 +329,7 @@ func (s *service) noteExit(st exitStatus) {
 	if !e.Expected {
 		s.keepLastLog()
 	}
-	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", s.run.proc.id.PID).Bool("asked", s.run.asked).
+	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", s.run.proc.ID.PID).Bool("asked", s.run.asked).
 		Msg("process " + e.String())
 }
 
@@ -336,11 +337,11 @@ func (s *service) noteExit(st exitStatus) {
 // restart does not wait for it.
 func (s *service) askForOOM(e *ExitInfo) {
 	proc, before := s.run.proc, s.run.oomKills
-	if g := proc.cgroup; g != nil && before >= 0 {
-		e.OOM = g.oomKills() > before
+	if g := proc.Cgroup; g != nil && before >= 0 {
+		e.OOM = g.OOMKills() > before
 		return
 	}
-	pid := proc.id.PID
+	pid := proc.ID.PID
 	s.sup.background(func() {
 		if sleep(s.sup.ctx, oomAskedAfter) && kernelKilled(pid) {
 			s.event(func() {

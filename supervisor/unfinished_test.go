@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // slowPair is a program that needs its whole stopwaitsecs to stop, and one that depends on it.
@@ -171,7 +172,7 @@ func TestLastRequestWins(t *testing.T) {
 // TestRecordsOfOlderVersions takes over a program whose record has no word of unfinished requests.
 func TestRecordsOfOlderVersions(t *testing.T) {
 	b := newBench(t)
-	boot, err := bootID()
+	boot, err := process.BootID()
 	if err != nil {
 		t.Fatal(err)
 	}

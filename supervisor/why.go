@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // Finding is one step of the answer to "why is this program not ready?": what is the case with one program, and what
@@ -246,7 +247,7 @@ func (sup *Supervisor) programOf(pid int) string {
 	}
 	for _, s := range sup.services() {
 		st := s.status.Load()
-		if st.PID == pid || hasMarker(pid, sup.marker(st.Name)) {
+		if st.PID == pid || process.HasMarker(pid, sup.marker(st.Name)) {
 			return st.Name
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 )
 
 // call is one call of a method.
@@ -208,7 +209,7 @@ func faultOf(err error) *Fault {
 	var fault *Fault
 	var unknown *supervisor.UnknownError
 	var failed *supervisor.FailedError
-	var exec *supervisor.ExecError
+	var exec *process.ExecError
 	var problems config.Problems
 	switch {
 	case errors.As(err, &fault):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/process"
 )
 
 // serveMetrics answers with Prometheus's text format, version 0.0.4. Everything is gathered when it is asked for. The
@@ -60,7 +61,7 @@ func metrics(statuses []supervisor.Status) []byte {
 		name, help string
 		value      int64
 	}{
-		{"fate_supervisor_resident_memory_bytes", "Resident memory of the supervisor.", supervisor.ResidentBytes(os.Getpid())},
+		{"fate_supervisor_resident_memory_bytes", "Resident memory of the supervisor.", process.ResidentBytes(os.Getpid())},
 		{"fate_supervisor_heap_bytes", "Live heap of the supervisor.", int64(mem.HeapAlloc)},
 		{"fate_supervisor_goroutines", "Goroutines of the supervisor.", int64(runtime.NumGoroutine())},
 	} {

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"fmt"
@@ -12,22 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exitStatus is how a process ended.
-type exitStatus struct {
+// Exit is how a process ended.
+type Exit struct {
 	Known  bool // false for an adopted process, whose parent got the status
 	Code   int
 	Signal syscall.Signal // 0 unless a signal ended it
 	Core   bool
 }
 
-// reaper waits for the daemon's children. One of them that ended is reported at once but stays a zombie until release:
+// Reaper waits for the daemon's children. One of them that ended is reported at once but stays a zombie until release:
 // as long as it does, its pid, and with it the number of its process group, cannot go to another process, so that
 // what it left in the group can be killed without a doubt whom it hits.
 //
 // It asks for its own children one by one, so that it takes no other package's child away. Only if it adopts does it
 // also become the parent of what its descendants leave behind, and reap that: in a process that runs other children
 // too, it would take those away.
-type reaper struct {
+type Reaper struct {
 	mu       sync.Mutex
 	children map[int]*waited
 	adopts   bool // strays; fixed at the start
@@ -37,17 +37,19 @@ type reaper struct {
 }
 
 type waited struct {
-	onExit func(exitStatus) // nil: reap it and forget it
+	onExit func(Exit) // nil: reap it and forget it
 	exited bool
 }
 
-func newReaper(adopts bool) (*reaper, error) {
+// NewReaper starts to wait for children. With adopts this process becomes the parent of what its descendants leave
+// behind.
+func NewReaper(adopts bool) (*Reaper, error) {
 	if adopts {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 		}
 	}
-	r := &reaper{
+	r := &Reaper{
 		children: make(map[int]*waited), adopts: adopts,
 		signals: make(chan os.Signal, 1), done: make(chan struct{}),
 	}
@@ -56,7 +58,8 @@ func newReaper(adopts bool) (*reaper, error) {
 	return r, nil
 }
 
-func (r *reaper) stop() {
+// Stop ends the waiting. What was forgotten and has not ended yet is waited for, for about a second.
+func (r *Reaper) Stop() {
 	// A shim that could not become its program, or a probe's tool that was killed, may not have ended yet.
 	for wait := time.Millisecond; wait < time.Second && r.anyForgotten(); wait *= 2 {
 		time.Sleep(wait)
@@ -67,7 +70,7 @@ func (r *reaper) stop() {
 	<-r.done
 }
 
-func (r *reaper) anyForgotten() bool {
+func (r *Reaper) anyForgotten() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.children {
@@ -78,7 +81,7 @@ func (r *reaper) anyForgotten() bool {
 	return false
 }
 
-func (r *reaper) run() {
+func (r *Reaper) run() {
 	defer close(r.done)
 	for range r.signals {
 		r.sweep()
@@ -87,7 +90,7 @@ func (r *reaper) run() {
 
 // start forks through fork and watches the child. The lock is held across both, so that a child which ends at once is
 // not missed.
-func (r *reaper) start(fork func() (int, error), onExit func(exitStatus)) (int, error) {
+func (r *Reaper) start(fork func() (int, error), onExit func(Exit)) (int, error) {
 	r.mu.Lock()
 	pid, err := fork()
 	if err == nil {
@@ -99,7 +102,7 @@ func (r *reaper) start(fork func() (int, error), onExit func(exitStatus)) (int, 
 
 // watch takes over a child that exists already: one started before this process executed a new version of itself.
 // It reports false if pid is no child of this process.
-func (r *reaper) watch(pid int, onExit func(exitStatus)) bool {
+func (r *Reaper) watch(pid int, onExit func(Exit)) bool {
 	var info siginfo
 	if err := waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT); err != nil {
 		return false
@@ -111,8 +114,8 @@ func (r *reaper) watch(pid int, onExit func(exitStatus)) bool {
 	return true
 }
 
-// signal sends a signal to a child, or with a negative pid to its group. The lock keeps release away until then.
-func (r *reaper) signal(pid int, sig syscall.Signal) error {
+// Signal sends a signal to a child, or with a negative pid to its group. The lock keeps release away until then.
+func (r *Reaper) signal(pid int, sig syscall.Signal) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.children[max(pid, -pid)] == nil {
@@ -122,7 +125,7 @@ func (r *reaper) signal(pid int, sig syscall.Signal) error {
 }
 
 // release lets the pid of a child that has ended go.
-func (r *reaper) release(pid int) {
+func (r *Reaper) release(pid int) {
 	r.mu.Lock()
 	w := r.children[pid]
 	if w != nil && w.exited {
@@ -135,8 +138,8 @@ func (r *reaper) release(pid int) {
 	}
 }
 
-// forget reaps the child as soon as it has ended, without telling anyone.
-func (r *reaper) forget(pid int) {
+// Forget reaps the child as soon as it has ended, without telling anyone.
+func (r *Reaper) Forget(pid int) {
 	r.mu.Lock()
 	if w := r.children[pid]; w != nil {
 		w.onExit = nil
@@ -160,10 +163,10 @@ func reap(pid int) {
 }
 
 // sweep reports every child that has ended since the last time.
-func (r *reaper) sweep() {
+func (r *Reaper) sweep() {
 	type ended struct {
-		onExit func(exitStatus)
-		status exitStatus
+		onExit func(Exit)
+		status Exit
 	}
 	var all []ended
 	r.mu.Lock()
@@ -195,7 +198,7 @@ func (r *reaper) sweep() {
 
 // sweepStrays reaps zombies that are not watched. A zombie that is watched and not released yet hides those behind it;
 // they are found when it is released.
-func (r *reaper) sweepStrays() {
+func (r *Reaper) sweepStrays() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
@@ -226,11 +229,11 @@ const (
 	cldDumped = 3
 )
 
-func (s *siginfo) status() exitStatus {
+func (s *siginfo) status() Exit {
 	if s.code == cldExited {
-		return exitStatus{Known: true, Code: int(s.value)}
+		return Exit{Known: true, Code: int(s.value)}
 	}
-	return exitStatus{Known: true, Code: -1, Signal: syscall.Signal(s.value), Core: s.code == cldDumped}
+	return Exit{Known: true, Code: -1, Signal: syscall.Signal(s.value), Core: s.code == cldDumped}
 }
 
 func waitid(kind, id int, info *siginfo, options int) error {

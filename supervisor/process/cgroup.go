@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroups makes a control group for each program where the machine lets us. A control group is the only fence no
+// Cgroups makes a control group for each program where the machine lets us. A control group is the only fence no
 // process can climb: whatever a program forks, in whatever session, is in it. Nothing is limited by it.
 //
 // With cgroup v2 the programs' groups lie below the daemon's own, which the boot unit has systemd delegate
 // (Delegate=yes). With v1 they lie in the freezer hierarchy, which systemd leaves alone and which can hold a fork bomb
 // still while it is killed.
-type cgroups struct {
+type Cgroups struct {
 	base   string // the directory the groups are made in
 	prefix string
 	v1     bool
@@ -30,8 +30,8 @@ const (
 	cgroupFreezer = "/sys/fs/cgroup/freezer"
 )
 
-// findCgroups returns nil when there is no hierarchy this process may change. tag distinguishes two supervisors.
-func findCgroups(tag string) *cgroups {
+// FindCgroups returns nil when there is no hierarchy this process may change. tag distinguishes two supervisors.
+func FindCgroups(tag string) *Cgroups {
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return nil
@@ -52,19 +52,19 @@ func findCgroups(tag string) *cgroups {
 }
 
 // cgroupCandidates reads /proc/self/cgroup, whose lines are hierarchy:controllers:path.
-func cgroupCandidates(own string) []cgroups {
-	var out []cgroups
+func cgroupCandidates(own string) []Cgroups {
+	var out []Cgroups
 	for line := range strings.Lines(own) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(parts) != 3 || strings.Contains(parts[2], "..") {
 			continue
 		}
 		if parts[0] == "0" && parts[1] == "" && isCgroup2(cgroupRoot) {
-			out = append(out, cgroups{base: filepath.Join(cgroupRoot, ownCgroup(parts[2]))})
+			out = append(out, Cgroups{base: filepath.Join(cgroupRoot, ownCgroup(parts[2]))})
 		}
 		for _, controller := range strings.Split(parts[1], ",") {
 			if controller == "freezer" {
-				out = append(out, cgroups{base: filepath.Join(cgroupFreezer, parts[2]), v1: true})
+				out = append(out, Cgroups{base: filepath.Join(cgroupFreezer, parts[2]), v1: true})
 			}
 		}
 	}
@@ -84,44 +84,45 @@ func isCgroup2(dir string) bool {
 	return unix.Statfs(dir, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC
 }
 
-// cgroup is the control group of one program.
-type cgroup struct {
-	dir string
+// Cgroup is the control group of one program.
+type Cgroup struct {
+	Dir string
 	v1  bool
 }
 
-func (c *cgroups) dir(program string) string { return filepath.Join(c.base, c.prefix+program) }
+func (c *Cgroups) dir(program string) string { return filepath.Join(c.base, c.prefix+program) }
 
-// create makes the program's group, or finds it from an earlier run.
-func (c *cgroups) create(program string) (*cgroup, error) {
-	g := &cgroup{dir: c.dir(program), v1: c.v1}
-	if err := os.Mkdir(g.dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+// Create makes the program's group, or finds it from an earlier run.
+func (c *Cgroups) Create(program string) (*Cgroup, error) {
+	g := &Cgroup{Dir: c.dir(program), v1: c.v1}
+	if err := os.Mkdir(g.Dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("cannot make the control group of %s: %w", program, err)
 	}
 	return g, nil
 }
 
 // openCgroup finds the group a program was put in by an earlier daemon; nil if it is gone.
-func openCgroup(dir string) *cgroup {
+func openCgroup(dir string) *Cgroup {
 	if dir == "" || !strings.HasPrefix(filepath.Clean(dir), cgroupRoot+"/") {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err != nil {
 		return nil
 	}
-	return &cgroup{dir: dir, v1: strings.HasPrefix(dir, cgroupFreezer+"/")}
+	return &Cgroup{Dir: dir, v1: strings.HasPrefix(dir, cgroupFreezer+"/")}
 }
 
-func (g *cgroup) write(file, text string) error {
-	return os.WriteFile(filepath.Join(g.dir, file), []byte(text), 0)
+func (g *Cgroup) write(file, text string) error {
+	return os.WriteFile(filepath.Join(g.Dir, file), []byte(text), 0)
 }
 
-func (g *cgroup) add(pid int) error { return g.write("cgroup.procs", strconv.Itoa(pid)) }
+// Add puts a process into the group.
+func (g *Cgroup) Add(pid int) error { return g.write("cgroup.procs", strconv.Itoa(pid)) }
 
-// pids lists the living processes in the group, those in groups below it included.
-func (g *cgroup) pids() []int {
+// PIDs lists the living processes in the group, those in groups below it included.
+func (g *Cgroup) PIDs() []int {
 	var out []int
-	_ = filepath.WalkDir(g.dir, func(path string, d os.DirEntry, err error) error {
+	_ = filepath.WalkDir(g.Dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil
 		}
@@ -138,7 +139,7 @@ func (g *cgroup) pids() []int {
 
 // kill sends KILL to everything in the group: by the kernel's own means from 5.14 on, else one by one, with the group
 // frozen until then where it can be, so that nothing forks away.
-func (g *cgroup) kill() {
+func (g *Cgroup) kill() {
 	if !g.v1 && g.write("cgroup.kill", "1") == nil {
 		return
 	}
@@ -146,14 +147,14 @@ func (g *cgroup) kill() {
 		_ = g.write("freezer.state", "FROZEN")
 		defer func() { _ = g.write("freezer.state", "THAWED") }()
 	}
-	for _, pid := range g.pids() {
+	for _, pid := range g.PIDs() {
 		_ = unix.Kill(pid, unix.SIGKILL)
 	}
 }
 
-// remove deletes the group of a program that is down for good. The kernel needs a moment for the last zombie; a group
+// Remove deletes the group of a program that is down for good. The kernel needs a moment for the last zombie; a group
 // that cannot be deleted is empty and costs nothing.
-func (c *cgroups) remove(program string) {
+func (c *Cgroups) Remove(program string) {
 	for wait := time.Millisecond; wait < 100*time.Millisecond; wait *= 2 {
 		if err := os.Remove(c.dir(program)); err == nil || errors.Is(err, os.ErrNotExist) {
 			return
@@ -162,9 +163,9 @@ func (c *cgroups) remove(program string) {
 	}
 }
 
-// oomKills is how often the kernel killed something in the group for want of memory; -1 if it does not say.
-func (g *cgroup) oomKills() int {
-	data, err := os.ReadFile(filepath.Join(g.dir, "memory.events"))
+// OOMKills is how often the kernel killed something in the group for want of memory; -1 if it does not say.
+func (g *Cgroup) OOMKills() int {
+	data, err := os.ReadFile(filepath.Join(g.Dir, "memory.events"))
 	if err != nil {
 		return -1
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"bytes"
@@ -15,17 +15,17 @@ import (
 	"fate-installer/supervisor/logfile"
 )
 
-// procStat are the fields of /proc/PID/stat that matter here.
-type procStat struct {
-	pid, ppid, pgrp, session int
-	state                    byte // R, S, D, Z, ...
-	threads                  int
-	start                    uint64 // clock ticks from boot to the start of the process
+// Stat are the fields of /proc/PID/stat that matter here.
+type Stat struct {
+	PID, PPID, PGRP, Session int
+	State                    byte // R, S, D, Z, ...
+	Threads                  int
+	Start                    uint64 // clock ticks from boot to the start of the process
 }
 
-// dead reports whether nothing of the process runs any more. One whose first thread has ended is shown as a zombie
+// Dead reports whether nothing of the process runs any more. One whose first thread has ended is shown as a zombie
 // while others go on.
-func (st *procStat) dead() bool { return (st.state == 'Z' || st.state == 'X') && st.threads <= 1 }
+func (st *Stat) Dead() bool { return (st.State == 'Z' || st.State == 'X') && st.Threads <= 1 }
 
 // readProc reads a file of /proc, or of a control group. It does without os.ReadFile, which offers each file to the
 // runtime's poller: looking at all processes takes three system calls for each instead of eight.
@@ -53,11 +53,11 @@ func readProc(path string) ([]byte, error) {
 	}
 }
 
-// readStat reads /proc/PID/stat. A process that does not exist gives an error.
-func readStat(pid int) (procStat, error) {
+// ReadStat reads /proc/PID/stat. A process that does not exist gives an error.
+func ReadStat(pid int) (Stat, error) {
 	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return procStat{}, err
+		return Stat{}, err
 	}
 	return parseStat(data)
 }
@@ -66,32 +66,32 @@ var errStat = errors.New("the process's stat file has an unknown form")
 
 // parseStat reads proc(5)'s stat line. The second field is the command in parentheses and may itself contain spaces
 // and parentheses, so the fields are counted from the last one.
-func parseStat(data []byte) (procStat, error) {
+func parseStat(data []byte) (Stat, error) {
 	open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
 	if open < 1 || end < open {
-		return procStat{}, errStat
+		return Stat{}, errStat
 	}
 	fields := strings.Fields(string(data[end+1:]))
 	if len(fields) < 20 {
-		return procStat{}, errStat
+		return Stat{}, errStat
 	}
-	var st procStat
-	st.state = fields[0][0]
+	var st Stat
+	st.State = fields[0][0]
 	var errs [6]error
-	st.pid, errs[0] = strconv.Atoi(string(bytes.TrimSpace(data[:open])))
-	st.ppid, errs[1] = strconv.Atoi(fields[1])
-	st.pgrp, errs[2] = strconv.Atoi(fields[2])
-	st.session, errs[3] = strconv.Atoi(fields[3])
-	st.threads, errs[5] = strconv.Atoi(fields[17])
-	st.start, errs[4] = strconv.ParseUint(fields[19], 10, 64)
+	st.PID, errs[0] = strconv.Atoi(string(bytes.TrimSpace(data[:open])))
+	st.PPID, errs[1] = strconv.Atoi(fields[1])
+	st.PGRP, errs[2] = strconv.Atoi(fields[2])
+	st.Session, errs[3] = strconv.Atoi(fields[3])
+	st.Threads, errs[5] = strconv.Atoi(fields[17])
+	st.Start, errs[4] = strconv.ParseUint(fields[19], 10, 64)
 	if errors.Join(errs[:]...) != nil {
-		return procStat{}, errStat
+		return Stat{}, errStat
 	}
 	return st, nil
 }
 
-// bootID tells one boot of the machine from another.
-func bootID() (string, error) {
+// BootID tells one boot of the machine from another.
+func BootID() (string, error) {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", fmt.Errorf("cannot read the boot id: %w", err)
@@ -108,8 +108,8 @@ func exeOf(pid int) (beneath.FileID, error) {
 	return beneath.IDOf(info), nil
 }
 
-// markerVar is the variable in the environment of a program, and of all it starts, that says whose it is.
-const markerVar = "FATE_SUPERVISOR="
+// MarkerVar is the variable in the environment of a program, and of all it starts, that says whose it is.
+const MarkerVar = "FATE_SUPERVISOR="
 
 // markerOf returns the entry of markerVar in a process's environment, "" if there is none. blank means that the
 // process has no environment at all, and no arguments: it is just executing a file, or ending.
@@ -119,21 +119,21 @@ func markerOf(pid int) (marker string, blank bool) {
 		return "", false
 	}
 	for e := range bytes.SplitSeq(data, []byte{0}) {
-		if bytes.HasPrefix(e, []byte(markerVar)) {
+		if bytes.HasPrefix(e, []byte(MarkerVar)) {
 			return string(e), false
 		}
 	}
-	return "", len(data) == 0 && commandLine(pid) == ""
+	return "", len(data) == 0 && CommandLine(pid) == ""
 }
 
-// hasMarker reports whether a process has the given marker.
-func hasMarker(pid int, marker string) bool {
+// HasMarker reports whether a process has the given marker.
+func HasMarker(pid int, marker string) bool {
 	got, _ := markerOf(pid)
 	return got == marker
 }
 
-// allPIDs lists the processes of the machine.
-func allPIDs() []int {
+// AllPIDs lists the processes of the machine.
+func AllPIDs() []int {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil
@@ -149,16 +149,16 @@ func allPIDs() []int {
 	return pids
 }
 
-// procRow is the table's record of a process.
-type procRow struct {
-	procStat
+// row is the table's record of a process.
+type row struct {
+	Stat
 	marker string
 	blank  bool // see markerOf; threads of the kernel are not blank
 }
 
-// procTable reads the state of all processes for many callers at once. When a thousand programs stop together, each
+// Table reads the state of all processes for many callers at once. When a thousand programs stop together, each
 // has to know whether anything of it is left; they share a scan that began after they asked.
-type procTable struct {
+type Table struct {
 	mu      sync.Mutex
 	next    *tableScan // not begun; who joins it sees the present
 	running bool
@@ -166,14 +166,14 @@ type procTable struct {
 
 type tableScan struct {
 	done chan struct{}
-	rows []procRow
+	rows []row
 }
 
 // kthreadd is the pid of the parent of all threads of the kernel.
 const kthreadd = 2
 
 // scan returns every process that existed throughout the call.
-func (t *procTable) scan() []procRow {
+func (t *Table) scan() []row {
 	t.mu.Lock()
 	s := t.next
 	if s == nil {
@@ -193,14 +193,14 @@ func (t *procTable) scan() []procRow {
 }
 
 // run carries out s, and then what was requested while it ran.
-func (t *procTable) run(s *tableScan) {
+func (t *Table) run(s *tableScan) {
 	for s != nil {
-		for _, pid := range allPIDs() {
-			st, err := readStat(pid)
-			if err != nil || st.ppid == kthreadd || pid == kthreadd {
+		for _, pid := range AllPIDs() {
+			st, err := ReadStat(pid)
+			if err != nil || st.PPID == kthreadd || pid == kthreadd {
 				continue
 			}
-			row := procRow{procStat: st}
+			row := row{Stat: st}
 			row.marker, row.blank = markerOf(pid)
 			s.rows = append(s.rows, row)
 		}
@@ -229,8 +229,8 @@ func ResidentBytes(pid int) int64 {
 // commandLineLength bounds a command line for people, in characters.
 const commandLineLength = 200
 
-// commandLine is a process's argv as one line. It may be anybody's, so there may be anything in it.
-func commandLine(pid int) string {
+// CommandLine is a process's argv as one line. It may be anybody's, so there may be anything in it.
+func CommandLine(pid int) string {
 	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err != nil {
 		return ""
@@ -242,8 +242,8 @@ func commandLine(pid int) string {
 	return logfile.Printable(string(line))
 }
 
-// ownOOMScoreAdj is how much the kernel prefers (or, below zero, spares) this process when memory runs out.
-func ownOOMScoreAdj() int {
+// OwnOOMScoreAdj is how much the kernel prefers (or, below zero, spares) this process when memory runs out.
+func OwnOOMScoreAdj() int {
 	data, err := os.ReadFile("/proc/self/oom_score_adj")
 	if err != nil {
 		return 0

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"fmt"
@@ -9,15 +9,15 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// executable finds the file a command names, as execvp would with the program's own PATH, and checks that it is a
+// FindExecutable finds the file a command names, as execvp would with the program's own PATH, and checks that it is a
 // file with an execute bit. Whether the user may run it is for exec to say.
-func executable(name, path, dir string) (string, os.FileInfo, error) {
+func FindExecutable(name, path, dir string) (string, os.FileInfo, error) {
 	if strings.ContainsRune(name, '/') {
 		file := name
 		if !filepath.IsAbs(file) && dir != "" {
 			file = filepath.Join(dir, file)
 		}
-		info, err := checkExecutable(file)
+		info, err := CheckExecutable(file)
 		if err != nil {
 			return "", nil, err
 		}
@@ -28,7 +28,7 @@ func executable(name, path, dir string) (string, os.FileInfo, error) {
 			continue
 		}
 		file := filepath.Join(d, name)
-		if info, err := checkExecutable(file); err == nil {
+		if info, err := CheckExecutable(file); err == nil {
 			return file, info, nil
 		}
 	}
@@ -46,7 +46,8 @@ type ExecError struct {
 func (e *ExecError) Error() string { return e.Text }
 func (e *ExecError) Unwrap() error { return e.Err }
 
-func checkExecutable(file string) (os.FileInfo, error) {
+// CheckExecutable describes a file that has an execute bit; for any other the error is an ExecError.
+func CheckExecutable(file string) (os.FileInfo, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
