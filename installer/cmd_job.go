@@ -7,14 +7,11 @@ import (
 	"time"
 
 	"fate-installer/installer/flow"
+	"fate-installer/installer/host"
+	"fate-installer/installer/job"
+	"fate-installer/installer/redact"
 
 	"github.com/spf13/cobra"
-)
-
-// Exit codes of job why that say more than the common ones.
-const (
-	exitJobFailed  = 3 // the job failed or does not go on, and a cause is known
-	exitJobUnknown = 4 // it failed, and no cause is known
 )
 
 // newJobCommand looks at jobs of the installed party.
@@ -64,12 +61,53 @@ EXIT STATUS
 			if len(args) != 1 {
 				return exitCode(withHint(errors.New("name one job"), "fate-installer job list"), exitUsage)
 			}
-			return checkJobID(args[0])
+			return job.CheckID(args[0])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runJobWhy(cmd.Context(), g, args[0], follow) },
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "follow the job's components until it has ended")
 	return cmd
+}
+
+// partyJobs is an inspection of the installed party.
+type partyJobs struct {
+	*job.Inspector
+	g    *globals
+	host *host.Host
+}
+
+// openJobs prepares an inspection of the installed party.
+func openJobs(g *globals) (*partyJobs, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exitCode(err, exitUsage)
+	}
+	spec, err := installed(g)
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	x, err := job.New(spec, h, redact.New(hostSecrets(g)))
+	if err != nil {
+		return nil, exitCode(errors.Join(err, h.Close()), exitUsage)
+	}
+	return &partyJobs{x, g, h}, nil
+}
+
+func (x *partyJobs) close() {
+	x.Inspector.Close()
+	_ = x.host.Close() // it was only read
+}
+
+// inspect finds out about a job. The commands in remedies are such that the operator can paste them.
+func (x *partyJobs) inspect(ctx context.Context, id string) (*job.Report, error) {
+	report, err := x.Inspector.Inspect(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range report.Causes {
+		report.Causes[i].Remedy = x.g.runnable(report.Causes[i].Remedy)
+	}
+	return report, nil
 }
 
 func runJobWhy(ctx context.Context, g *globals, id string, follow bool) error {
@@ -92,22 +130,9 @@ func runJobWhy(ctx context.Context, g *globals, id string, follow bool) error {
 			return err
 		}
 	} else {
-		report.write(g.Stdout)
+		g.printf("%s", report.Text())
 	}
-	return exitSilentlyUnless0(report.exitCode())
-}
-
-// exitCode is the exit status that goes with the report.
-func (r *jobReport) exitCode() int {
-	switch {
-	case r.Status == flow.StatusSuccess:
-		return exitOK
-	case len(r.Causes) > 0:
-		return exitJobFailed
-	case flow.Finished(r.Status):
-		return exitJobUnknown
-	}
-	return exitOK
+	return exitSilentlyUnless0(report.ExitCode())
 }
 
 func exitSilentlyUnless0(code int) error {
@@ -121,18 +146,18 @@ func exitSilentlyUnless0(code int) error {
 const followInterval = time.Second
 
 // follow shows a job's components until it has ended. FATE-Flow may be away for a while.
-func (x *jobInspector) follow(ctx context.Context, id string) error {
+func (x *partyJobs) follow(ctx context.Context, id string) error {
 	view := newTaskView(x.g)
 	defer view.clear()
 	const bearable = 5
 	for failures := 0; ; {
-		jobs, err := x.jobs(ctx, map[string]any{"job_id": id})
+		jobs, err := x.Jobs(ctx, map[string]any{"job_id": id})
 		if err == nil {
 			failures = 0
-			if len(jobs) == 0 || flow.Finished(ownRecord(jobs).Status) {
+			if len(jobs) == 0 || flow.Finished(job.OwnRecord(jobs).Status) {
 				return nil
 			}
-			if tasks, err := x.tasks(ctx, map[string]any{"job_id": id}); err == nil {
+			if tasks, err := x.Tasks(ctx, map[string]any{"job_id": id}); err == nil {
 				view.show(id, tasks)
 			}
 		} else if failures++; failures > bearable || ctx.Err() != nil {

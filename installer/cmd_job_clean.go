@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
-	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,7 @@ EXIT STATUS
   fate-installer job clean 202611290938001234560 -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, id := range args {
-				if err := checkJobID(id); err != nil {
+				if err := job.CheckID(id); err != nil {
 					return err
 				}
 			}
@@ -58,19 +57,19 @@ func runJobClean(ctx context.Context, g *globals, names []string) error {
 		return err
 	}
 	defer x.close()
-	stale, err := x.staleJobs(ctx)
+	stale, err := x.Stale(ctx)
 	if err != nil {
 		return err
 	}
 	if len(names) > 0 {
-		if err := x.refuseUnfinished(ctx, names); err != nil {
+		if err := x.RefuseUnfinished(ctx, names); err != nil {
 			return err
 		}
-		stale = slices.DeleteFunc(stale, func(s staleJob) bool { return !slices.Contains(names, s.Job) })
+		stale = slices.DeleteFunc(stale, func(s job.Stale) bool { return !slices.Contains(names, s.Job) })
 	}
 	cleaned := []cleanedJob{}
 	for _, s := range stale {
-		by, err := x.clean(ctx, s.Job)
+		by, err := x.Clean(ctx, s.Job)
 		if err != nil {
 			return fmt.Errorf("cannot clean job %s: %w", s.Job, err)
 		}
@@ -84,59 +83,4 @@ func runJobClean(ctx context.Context, g *globals, names []string) error {
 		g.printf("nothing to do: no job that has ended has a task that is recorded as running\n")
 	}
 	return nil
-}
-
-// refuseUnfinished refuses jobs that have not ended, and such that there are not.
-func (x *jobInspector) refuseUnfinished(ctx context.Context, names []string) error {
-	for _, id := range names {
-		jobs, err := x.jobs(ctx, map[string]any{"job_id": id})
-		if err != nil {
-			return err
-		}
-		if len(jobs) == 0 {
-			return exitCode(withHint(fmt.Errorf("cannot clean job %s: party %d has no record of it", id,
-				x.spec.PartyID), "fate-installer job list"), exitUsage)
-		}
-		for _, j := range jobs {
-			if unfinished(j.Status) {
-				return exitCode(withHint(fmt.Errorf("cannot clean job %s: it is %s", id, j.Status),
-					"stop it first: flow job stop -j "+id), exitUsage)
-			}
-		}
-	}
-	return nil
-}
-
-// cleanTimeout is how long FATE-Flow may take to end the tasks of a job before its table is changed.
-const cleanTimeout = 20 * time.Second
-
-// clean ends the tasks of a job that has ended, and says who did it.
-func (x *jobInspector) clean(ctx context.Context, id string) (by string, err error) {
-	if x.source == fromFlow {
-		limited, cancel := context.WithTimeout(ctx, cleanTimeout)
-		// That it fails is no matter: what is left is looked at.
-		_ = x.client.Stop(limited, id, flow.StatusFailed)
-		cancel()
-		if left, err := x.tasks(ctx, map[string]any{"job_id": id, "party_status": flow.StatusRunning}); err == nil &&
-			len(left) == 0 {
-			return fromFlow, nil
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	db, err := x.database()
-	if err != nil {
-		return "", withHint(fmt.Errorf("FATE-Flow has not ended its tasks, and its database cannot be changed "+
-			"from here: %w", err),
-			"run it on the host of FATE-Flow or of the database")
-	}
-	if _, err := db.EndTasks(ctx, id); err != nil {
-		return "", err
-	}
-	left, err := db.Tasks(ctx, map[string]any{"job_id": id, "party_status": flow.StatusRunning})
-	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%s still recorded as running", count.Of(len(left), "task is", "tasks are"))
-	}
-	return fromDatabase, err
 }

@@ -2,84 +2,24 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 )
 
-// TestStaleJobsAreFoundAndEnded: a job that has ended, and whose tasks FATE-Flow left as running.
-func TestStaleJobsAreFoundAndEnded(t *testing.T) {
-	const running, fresh = "202611290000000000020", "202611290000000000030"
-	own := func(job string, task map[string]any) map[string]any {
-		task["f_job_id"], task["f_end_time"] = job, nil
-		return task
-	}
-	f := &recordedFlow{
-		jobs: []map[string]any{
-			jobRow(testJob, "failed", nil), jobRow(testJob, "failed", map[string]any{"f_role": "host"}),
-			jobRow(running, "running", nil),
-			jobRow(fresh, "failed", map[string]any{"f_end_time": ago(time.Second)}),
-		},
-		tasks: []map[string]any{
-			own(testJob, taskRow("lr_0", "guest", "10000", "running", "", nil)),
-			own(testJob, taskRow("lr_0", "host", "10000", "running", "", nil)),
-			own(running, taskRow("lr_0", "guest", "10000", "running", "", nil)),
-			own(fresh, taskRow("lr_0", "guest", "10000", "running", "", nil)), // FATE-Flow is about to end it
-		},
-	}
-	x := newInspector(t, f, nil)
-	stale, err := x.staleJobs(context.Background())
-	if err != nil || len(stale) != 1 || stale[0] != (staleJob{testJob, 2}) {
-		t.Fatalf("%+v, %v", stale, err)
-	}
-	if err := x.refuseUnfinished(context.Background(), []string{running}); err == nil || codeOf(context.Background(), err) != exitUsage {
-		t.Errorf("a job that runs: %v", err)
-	}
-	if err := x.refuseUnfinished(context.Background(), []string{"202611290000000000099"}); err == nil || hintOf(err) == "" {
-		t.Errorf("a job that is not there: %v", err)
-	}
-	if by, err := x.clean(context.Background(), testJob); err != nil || by != fromFlow {
-		t.Errorf("%s, %v", by, err)
-	}
-	if stale, err := x.staleJobs(context.Background()); err != nil || len(stale) != 0 {
-		t.Errorf("afterwards: %+v, %v", stale, err)
-	}
-	if f.tasks[2]["f_party_status"] != "running" {
-		t.Error("a task of a job that runs was ended")
-	}
-}
-
-// TestCleanSaysWhenItCannot: FATE-Flow leaves the tasks, and this host has no login for the database.
-func TestCleanSaysWhenItCannot(t *testing.T) {
-	f := &recordedFlow{
-		jobs:     []map[string]any{jobRow(testJob, "failed", nil)},
-		tasks:    []map[string]any{taskRow("lr_0", "guest", "10000", "running", "", map[string]any{"f_end_time": nil})},
-		deafStop: true,
-	}
-	x := newInspector(t, f, nil)
-	x.spec.Secrets = fate.Secrets{}
-	if _, err := x.clean(context.Background(), testJob); err == nil || hintOf(err) == "" {
-		t.Errorf("%v", err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := x.clean(ctx, testJob); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupted: %v", err)
-	}
-}
+const listedTestJob = "202611290000000000010"
 
 func TestListingNamesStaleJobs(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Stdout: &out, Output: outputText}
-	l := &jobListReport{
-		Jobs:  []listedJob{{Job: testJob, Status: "failed", Roles: []string{"guest 9", "host 9"}, Initiator: "guest 9", Seconds: 61}},
-		Stale: []staleJob{{testJob, 2}, {"1", 1}}, Problems: []string{"x"},
+	l := &job.Listing{
+		Jobs:  []job.Listed{{Job: listedTestJob, Status: "failed", Roles: []string{"guest 9", "host 9"}, Initiator: "guest 9", Seconds: 61}},
+		Stale: []job.Stale{{Job: listedTestJob, Tasks: 2}, {Job: "1", Tasks: 1}}, Problems: []string{"x"},
 	}
-	if err := l.write(g); err != nil {
+	if err := writeJobs(g, l); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -88,6 +28,32 @@ func TestListingNamesStaleJobs(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the listing does not say %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// TestReportOfForeignNames: another party chooses the names of a job's components, and root's terminal shows them.
+func TestReportOfForeignNames(t *testing.T) {
+	var out bytes.Buffer
+	const name = "lr_0\x1b]0;pwned\x07"
+	r := &job.Report{
+		Job: listedTestJob, Status: "failed", Initiator: "guest 9999", Tasks: []job.Task{{Component: name, Status: "failed"}},
+		Failed: &job.FailedTask{Component: name, Role: "guest", Party: "9999"},
+	}
+	out.WriteString(r.Text())
+	v := newTaskView(&globals{Stdout: &out, Output: outputText})
+	v.show(listedTestJob, []flow.Task{{Component: name, Role: "guest", Party: "9999", PartyStatus: "failed"}})
+	printError(&globals{Stderr: &out, Output: outputText}, fmt.Errorf("failed: %s\n%s", name, name), 1)
+	if strings.ContainsAny(out.String(), "\x1b\x07") || strings.Count(out.String(), "lr_0?]0;pwned?") != 5 {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// TestJobWhyTakesIdentifiers: they are names of directories.
+func TestJobWhyTakesIdentifiers(t *testing.T) {
+	for _, bad := range []string{"", "../../etc", "12x", strings.Repeat("1", 40)} {
+		if _, _, code := run(t, "job", "why", bad); code != exitUsage {
+			t.Errorf("job why %q: exit status %d", bad, code)
 		}
 	}
 }

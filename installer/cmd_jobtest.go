@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 	"strings"
 	"time"
 
 	"fate-installer/installer/cause"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 	"fate-installer/installer/redact"
 	"fate-installer/supervisor/rpc"
 
@@ -110,7 +109,7 @@ func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOpti
 	defer view.clear()
 	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout, Watcher: view.watcher("toy test")}
 	toy.Guest, toy.Host = opts.parties(spec)
-	client, err := flowClient(spec)
+	client, err := job.FlowClient(spec)
 	if err != nil {
 		return nil, exitCode(err, exitUsage)
 	}
@@ -147,7 +146,7 @@ func (v *taskView) watcher(test string) flow.Watcher {
 }
 
 // inspectJob finds out about one job of the installed party.
-func inspectJob(ctx context.Context, g *globals, job string) (*jobReport, error) {
+func inspectJob(ctx context.Context, g *globals, job string) (*job.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	x, err := openJobs(g)
@@ -179,15 +178,13 @@ func explained(ctx context.Context, g *globals, view *taskView, failure error) e
 	if len(report.Causes) > 0 {
 		failed.LogTail = nil // the lines that show the cause are in the report
 	}
-	var text strings.Builder
-	report.write(&text)
-	return &explainedError{failure, report, strings.TrimRight(text.String(), "\n")}
+	return &explainedError{failure, report, strings.TrimRight(report.Text(), "\n")}
 }
 
 // explainedError is the failure of a job with what was found out about it.
 type explainedError struct {
 	err    error
-	report *jobReport
+	report *job.Report
 	text   string
 }
 
@@ -241,7 +238,7 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 		first = cmp.Or(first, s.Name)
 		sick = append(sick, fmt.Sprintf("%s is %s: %s", s.Name, s.State, cmp.Or(s.Why, "not ready")))
 	}
-	for _, a := range programsAway(ctx, spec) {
+	for _, a := range job.ProgramsAway(ctx, spec) {
 		sick = append(sick, a.String())
 	}
 	if len(sick) == 0 {
@@ -251,30 +248,4 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 		return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc status --all-hosts")
 	}
 	return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc why "+first)
-}
-
-// flowAddress is the address of the FATE-Flow that this host runs, or else of the first one of its side; blank when the
-// side has none.
-func flowAddress(spec *fate.Spec) string {
-	ips := spec.Side.FateFlow.IPs
-	switch {
-	case spec.Role == fate.RoleExchange || len(ips) == 0:
-		return ""
-	case spec.Runs(fate.FateFlow):
-		return spec.IP
-	}
-	return ips[0]
-}
-
-// flowClient reaches the FATE-Flow that this host runs, or else the first one of its side.
-func flowClient(spec *fate.Spec) (*flow.Client, error) {
-	address := flowAddress(spec)
-	if address == "" {
-		return nil, withHint(fmt.Errorf("cannot run a job: this side has no fate_flow"), "run it on a host of the guest party")
-	}
-	settings := spec.Side.FateFlow
-	return &flow.Client{
-		BaseURL: "http://" + net.JoinHostPort(address, strconv.Itoa(settings.HTTPPort)),
-		Key:     flow.Key{App: settings.AppKey, Secret: settings.SecretKey.Reveal()},
-	}, nil
 }

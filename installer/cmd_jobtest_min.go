@@ -10,6 +10,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
+	"fate-installer/installer/job"
 
 	"github.com/spf13/cobra"
 )
@@ -72,7 +73,7 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 	if err := minRunsOn(spec); err != nil {
 		return exitCode(err, exitUsage)
 	}
-	client, err := flowClient(spec)
+	client, err := job.FlowClient(spec)
 	if err != nil {
 		return exitCode(err, exitUsage)
 	}

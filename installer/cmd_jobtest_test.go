@@ -9,22 +9,23 @@ import (
 	"testing"
 
 	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 )
 
 func TestExplainedFailureIsInTheDocument(t *testing.T) {
 	var out bytes.Buffer
-	err := &explainedError{&flow.JobError{Test: "toy test", Job: testJob, Reason: "x"}, &jobReport{Job: testJob, Status: "failed"}, "why"}
+	err := &explainedError{&flow.JobError{Test: "toy test", Job: listedTestJob, Reason: "x"}, &job.Report{Job: listedTestJob, Status: "failed"}, "why"}
 	printError(&globals{Stdout: &out, Output: outputJSON}, err, exitUnexpected)
 	var doc struct {
-		Job jobReport `json:"job"`
+		Job job.Report `json:"job"`
 	}
-	if json.Unmarshal(out.Bytes(), &doc) != nil || doc.Job.Job != testJob {
+	if json.Unmarshal(out.Bytes(), &doc) != nil || doc.Job.Job != listedTestJob {
 		t.Errorf("%s", out.String())
 	}
 }
 
 func TestRefusedSubmissionIsExplained(t *testing.T) {
-	refused := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: testJob,
+	refused := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: listedTestJob,
 		Message: `Traceback (most recent call last):\nException: ('create job failed', {'host': {9999: {'retcode': 104, 'retmsg': 'Federated schedule error, details = "The routing table not have current party=9999"'}}})`}
 	err := explained(context.Background(), &globals{}, newTaskView(&globals{Stdout: &bytes.Buffer{}}),
 		fmt.Errorf("cannot submit the toy test: %w", refused))
@@ -35,9 +36,9 @@ func TestRefusedSubmissionIsExplained(t *testing.T) {
 	if !strings.Contains(hintOf(err), "party add") {
 		t.Errorf("hint %q", hintOf(err))
 	}
-	other := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: testJob, Message: "ValueError: x"}
+	other := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: listedTestJob, Message: "ValueError: x"}
 	if err := explained(context.Background(), &globals{}, nil, other); !strings.Contains(hintOf(err),
-		"job why "+testJob) {
+		"job why "+listedTestJob) {
 		t.Errorf("hint %q", hintOf(err))
 	}
 }

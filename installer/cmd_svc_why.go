@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
@@ -101,7 +102,7 @@ func missingNodes(ctx context.Context, spec *fate.Spec, root *supervisor.Finding
 		return nil
 	}
 	var out []supervisor.Finding
-	for _, a := range programsAway(ctx, spec, fate.NodeManager) {
+	for _, a := range job.ProgramsAway(ctx, spec, fate.NodeManager) {
 		root.Root, root.Advice = false, ""
 		out = append(out, supervisor.Finding{
 			Name: a.Module.Program() + " at " + a.Address, Root: true,

@@ -44,6 +44,8 @@ var allowedImports = map[string]struct {
 	"installer/redact":        {[]string{"installer/fate"}, "text in, text out: which secrets there are is the caller's to know"},
 	"installer/exit":          {[]string{"payload"}, "an error's code and hint say nothing of the command that ends with it; payload has errors with a code of their own"},
 	"installer/pyenv":         {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host", "payload"}, "a payload made of a payload: it sees nothing of the command that unpacks it"},
+	"installer/job":           {[]string{"installer/answer", "installer/cause", "installer/exit", "installer/fate", "installer/flow", "installer/host", "installer/peer", "installer/redact", "supervisor/rpc"}, "what is known of a job is data: flags and printing are the commands'"},
+	"installer/jsonshape":     {nil, "documents of any type"},
 	"installer/engine":        {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state":         {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
 	"installer/schema":        {nil, "facts about upstream's databases, of use to anyone"},
@@ -54,6 +56,8 @@ var allowedImports = map[string]struct {
 	"installer/fate":          {[]string{"installer/fate/keys", "installer/database", "installer/engine", "installer/schema", "installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload", "supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
 	"installer":               {[]string{"*"}, "main wires everything together"},
 	"scripts":                 {[]string{"*"}, "tools and tests around the product"},
+
+	"installer/database/databasetest": {[]string{"installer/answer", "installer/database", "installer/engine", "installer/host"}, "a server for tests of anyone"},
 }
 
 // forbiddenImports are standard packages that only their owner may use.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 	"fate-installer/installer/redact"
 )
 
@@ -19,7 +20,7 @@ type taskView struct {
 	states map[string]string
 	said   map[string]time.Duration // how long a component ran when that was last said
 	now    func() time.Time
-	stuck  *jobReport // of a test's job whose time was over, before it was stopped
+	stuck  *job.Report // of a test's job whose time was over, before it was stopped
 }
 
 func newTaskView(g *globals) *taskView {
@@ -64,10 +65,10 @@ func urgency(status string) int {
 }
 
 // show prints what has changed since the last look.
-func (v *taskView) show(job string, tasks []flow.Task) {
+func (v *taskView) show(id string, tasks []flow.Task) {
 	var running []string
 	for _, c := range components(tasks, v.now()) {
-		key := job + " " + c.name
+		key := id + " " + c.name
 		before := v.states[key]
 		v.states[key] = c.status
 		elapsed := c.elapsed.Round(time.Second)
@@ -78,7 +79,7 @@ func (v *taskView) show(job string, tasks []flow.Task) {
 				v.said[key] = elapsed
 				v.line("%s running%s", c.name, ifLonger(elapsed))
 			}
-		case unfinished(c.status) || before == c.status:
+		case job.Unfinished(c.status) || before == c.status:
 		case c.status == flow.StatusFailed:
 			v.line("%s failed at %s%s", c.name, strings.Join(c.sides, ", "), ifLonger(elapsed))
 		default:

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/jsonshape"
+
 	"github.com/spf13/cobra"
 )
 
@@ -143,37 +145,37 @@ func (d *jsonDoc) fields(typ reflect.Type) {
 		typ = typ.Elem()
 	}
 	d.out.WriteString("| key | type | meaning |\n|---|---|---|\n")
-	keys := keysOf(typ)
+	keys := jsonshape.Keys(typ)
 	for _, k := range keys {
 		text := d.comment(k, keys)
-		if k.optional {
+		if k.Optional {
 			text += "; omitted when empty"
 		}
 		text = strings.ReplaceAll(text, "|", `\|`)
-		fmt.Fprintf(&d.out, "| `%s` | %s | %s |\n", k.name, d.typeText(k.field.Type), text)
+		fmt.Fprintf(&d.out, "| `%s` | %s | %s |\n", k.Name, d.typeText(k.Field.Type), text)
 	}
 }
 
 // comment is what the source says of a field, with the names of keys in place of those of fields.
-func (d *jsonDoc) comment(k jsonKey, keys []jsonKey) string {
+func (d *jsonDoc) comment(k jsonshape.Key, keys []jsonshape.Key) string {
 	text := ""
-	if s, _ := d.source(k.owner); s != nil {
-		text = s.fields[k.owner.Name()][k.field.Name]
+	if s, _ := d.source(k.Owner); s != nil {
+		text = s.fields[k.Owner.Name()][k.Field.Name]
 	}
 	if text == "" {
-		d.t.Errorf("%s.%s has no comment, which %s needs", k.owner, k.field.Name, jsonDocFile)
+		d.t.Errorf("%s.%s has no comment, which %s needs", k.Owner, k.Field.Name, jsonDocFile)
 	}
 	for _, begin := range []string{" is ", " are ", " lists ", " names "} {
-		if rest, ok := strings.CutPrefix(text, k.field.Name+begin); ok {
+		if rest, ok := strings.CutPrefix(text, k.Field.Name+begin); ok {
 			text = rest
 		}
 	}
 	for _, other := range keys {
 		switch {
-		case humps.MatchString(other.field.Name):
-			text = regexp.MustCompile(`\b`+other.field.Name+`\b`).ReplaceAllLiteralString(text, "`"+other.name+"`")
-		case other.field.Name == k.field.Name && strings.HasPrefix(text, k.field.Name+" "):
-			text = "`" + k.name + "`" + strings.TrimPrefix(text, k.field.Name)
+		case humps.MatchString(other.Field.Name):
+			text = regexp.MustCompile(`\b`+other.Field.Name+`\b`).ReplaceAllLiteralString(text, "`"+other.Name+"`")
+		case other.Field.Name == k.Field.Name && strings.HasPrefix(text, k.Field.Name+" "):
+			text = "`" + k.Name + "`" + strings.TrimPrefix(text, k.Field.Name)
 		}
 	}
 	if strings.HasSuffix(text, "...") {
@@ -280,42 +282,6 @@ func objectText(name, text string) string {
 		rest = strings.TrimPrefix(rest, begin)
 	}
 	return strings.ToUpper(rest[:1]) + rest[1:]
-}
-
-// jsonKey is a key of an object.
-type jsonKey struct {
-	name     string
-	optional bool
-	field    reflect.StructField
-	owner    reflect.Type // the struct that has the field, which may be embedded
-}
-
-// keysOf lists the keys that encoding/json writes for a struct.
-func keysOf(typ reflect.Type) []jsonKey {
-	var keys []jsonKey
-	for i := range typ.NumField() {
-		f := typ.Field(i)
-		tag, given := f.Tag.Lookup("json")
-		name, options, _ := strings.Cut(tag, ",")
-		switch {
-		case f.Anonymous && !given:
-			inner := f.Type
-			if inner.Kind() == reflect.Pointer {
-				inner = inner.Elem()
-			}
-			keys = append(keys, keysOf(inner)...)
-			continue
-		case !f.IsExported() || tag == "-":
-			continue
-		}
-		k := jsonKey{name: cmp.Or(name, f.Name), optional: strings.Contains(options, "omit"), field: f, owner: typ}
-		// A key of the outer struct hides that of an embedded one.
-		keys = slices.DeleteFunc(keys, func(have jsonKey) bool { return have.name == k.name })
-		if f.Tag.Get("jsondoc") != "-" {
-			keys = append(keys, k)
-		}
-	}
-	return keys
 }
 
 // sourceTypes are the comments of a package's types and of their fields.

@@ -6,6 +6,7 @@ import (
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 	"fate-installer/installer/step"
 	"fate-installer/supervisor"
 )
@@ -23,13 +24,14 @@ var (
 		Depends: []string{}, Needs: []string{},
 		StateSeconds: 90, UpSeconds: 90,
 	}
-	exampleJob = jobReport{
+	exampleJob = job.Report{
 		Job: "202611290938001234560", Status: "failed", Initiator: "guest 9999",
 		Roles: flow.Roles{"guest": {"9999"}, "host": {"10000"}}, Party: 9999, Source: "fate_flow",
 		Submitted: exampleTime, Started: exampleTime, Ended: exampleTime.Add(time.Minute),
-		Tasks: []taskReport{{"reader_0", "guest", "9999", "failed", 3.5, "192.168.1.1", "the table has no data"}},
-		Failed: &failedTask{"reader_0", "guest", "9999", true, "the table has no data",
-			"202611290938001234560_reader_0_0_0_guest_9999"},
+		Tasks: []job.Task{{Component: "reader_0", Role: "guest", Party: "9999", Status: "failed", Seconds: 3.5,
+			RunIP: "192.168.1.1", Reason: "the table has no data"}},
+		Failed: &job.FailedTask{Component: "reader_0", Role: "guest", Party: "9999", Here: true,
+			Reason: "the table has no data", Session: "202611290938001234560_reader_0_0_0_guest_9999"},
 		Causes: []cause.Finding{{
 			ID: "table-not-uploaded", Title: "the table that the job reads is not there",
 			Explanation: "It was not uploaded.",

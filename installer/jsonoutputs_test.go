@@ -7,6 +7,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
@@ -347,9 +348,9 @@ var jsonDocuments = []jsonDocument{
 	{
 		commands: []string{"job list"},
 		sentence: "The latest jobs of this party.",
-		example: jobListReport{[]listedJob{{
+		example: job.Listing{Jobs: []job.Listed{{
 			Job: "202611290938001234560", Status: "success", Roles: []string{"guest"}, Initiator: "guest 9999",
-			Submitted: exampleTime, Seconds: 41}}, []staleJob{}, "fate_flow", []string{}},
+			Submitted: exampleTime, Seconds: 41}}, Stale: []job.Stale{}, Source: "fate_flow", Problems: []string{}},
 	},
 	{
 		commands: []string{"job clean"},

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/jsonshape"
 	"fate-installer/supervisor"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -75,7 +76,7 @@ func checkDocument(t *testing.T, args []string, stdout string) string {
 		t.Errorf("%v: %v", args, err)
 		return ""
 	}
-	for _, wrong := range sameShape(raw, reflect.TypeOf(doc.example)) {
+	for _, wrong := range jsonshape.Compare(raw, reflect.TypeOf(doc.example)) {
 		t.Errorf("%v: %s", args, wrong)
 	}
 	return doc.commands[0]
@@ -85,59 +86,9 @@ func checkDocument(t *testing.T, args []string, stdout string) string {
 func scriptDocument(ts *testscript.TestScript, _ bool, args []string) {
 	doc, err := documentOf(args, false)
 	ts.Check(err)
-	if wrong := sameShape([]byte(ts.ReadFile("stdout")), reflect.TypeOf(doc.example)); len(wrong) > 0 {
+	if wrong := jsonshape.Compare([]byte(ts.ReadFile("stdout")), reflect.TypeOf(doc.example)); len(wrong) > 0 {
 		ts.Fatalf("%v: %v", args, wrong)
 	}
-}
-
-// sameShape compares the keys of a document with those of its type, in both directions, and decodes it strictly.
-func sameShape(data []byte, typ reflect.Type) []string {
-	strict := json.NewDecoder(strings.NewReader(string(data)))
-	strict.DisallowUnknownFields()
-	var wrong []string
-	if err := strict.Decode(reflect.New(typ).Interface()); err != nil {
-		wrong = append(wrong, err.Error())
-	}
-	var have any
-	if err := json.Unmarshal(data, &have); err != nil {
-		return append(wrong, err.Error())
-	}
-	return append(wrong, compareKeys("$", have, typ)...)
-}
-
-// compareKeys walks a document along its type. A strict decoder does not look into types that decode themselves.
-func compareKeys(at string, have any, typ reflect.Type) (wrong []string) {
-	for typ.Kind() == reflect.Pointer {
-		typ = typ.Elem()
-	}
-	switch v := have.(type) {
-	case []any:
-		for i, item := range v {
-			wrong = append(wrong, compareKeys(fmt.Sprintf("%s[%d]", at, i), item, typ.Elem())...)
-		}
-	case map[string]any:
-		if typ.Kind() == reflect.Map {
-			for key, item := range v {
-				wrong = append(wrong, compareKeys(at+"."+key, item, typ.Elem())...)
-			}
-			break
-		}
-		known := map[string]bool{}
-		for _, k := range keysOf(typ) {
-			known[k.name] = true
-			item, ok := v[k.name]
-			if !ok && !k.optional {
-				wrong = append(wrong, fmt.Sprintf("%s has no %s", at, k.name))
-			}
-			wrong = append(wrong, compareKeys(at+"."+k.name, item, k.field.Type)...)
-		}
-		for key := range v {
-			if !known[key] {
-				wrong = append(wrong, fmt.Sprintf("%s.%s is no key of %s", at, key, typ))
-			}
-		}
-	}
-	return wrong
 }
 
 // TestDocumentsHaveTheirShape holds the comparison itself, with the examples and with a key too many and too few.
@@ -147,12 +98,12 @@ func TestDocumentsHaveTheirShape(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, wrong := range sameShape(data, reflect.TypeOf(d.example)) {
+		for _, wrong := range jsonshape.Compare(data, reflect.TypeOf(d.example)) {
 			t.Errorf("%v: %s", d.commands, wrong)
 		}
 	}
 	for _, text := range []string{`{"path":"a"}`, `{"path":"a","whole":true,"size":1}`} {
-		if len(sameShape([]byte(text), reflect.TypeFor[bundleVerifyPartOutput]())) == 0 {
+		if len(jsonshape.Compare([]byte(text), reflect.TypeFor[bundleVerifyPartOutput]())) == 0 {
 			t.Errorf("%s is taken for the document of bundle verify --part", text)
 		}
 	}
@@ -175,11 +126,11 @@ func TestKeysAreSnakeCase(t *testing.T) {
 				return
 			}
 			seen[typ] = true
-			for _, k := range keysOf(typ) {
-				if !snake.MatchString(k.name) && !slices.Contains(goNames, k.owner.String()) {
-					t.Errorf("%s: %q is not snake_case", k.owner, k.name)
+			for _, k := range jsonshape.Keys(typ) {
+				if !snake.MatchString(k.Name) && !slices.Contains(goNames, k.Owner.String()) {
+					t.Errorf("%s: %q is not snake_case", k.Owner, k.Name)
 				}
-				walk(k.field.Type)
+				walk(k.Field.Type)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fate-installer/installer/cause"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
@@ -34,11 +35,12 @@ var objectTitles = map[reflect.Type]string{
 	reflect.TypeFor[change]():               "component change",
 	reflect.TypeFor[treeReport]():           "component tree",
 	reflect.TypeFor[outsideLeft]():          "outside database",
-	reflect.TypeFor[jobReport]():            "job report",
-	reflect.TypeFor[taskReport]():           "task",
-	reflect.TypeFor[failedTask]():           "failed task",
+	reflect.TypeFor[job.Report]():           "job report",
+	reflect.TypeFor[job.Task]():             "task",
+	reflect.TypeFor[job.FailedTask]():       "failed task",
 	reflect.TypeFor[secretsLeft]():          "host with former secrets",
 	reflect.TypeFor[listedSecret]():         "secret",
-	reflect.TypeFor[listedJob]():            "job",
+	reflect.TypeFor[job.Listed]():           "job",
+	reflect.TypeFor[job.Stale]():            "stale job",
 	reflect.TypeFor[moduleState]():          "module instance",
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/fate"
+	"fate-installer/installer/job"
 	"fate-installer/supervisor"
 )
 
@@ -30,7 +31,7 @@ func spreadParty(t *testing.T) *fate.Spec {
 
 func TestProgramsAway(t *testing.T) {
 	spec := spreadParty(t)
-	away := programsAway(t.Context(), spec, fate.NodeManager)
+	away := job.ProgramsAway(t.Context(), spec, fate.NodeManager)
 	want := "fate-nodemanager is away: 127.0.0.3:" + strconv.Itoa(spec.Side.NodeManager.Port) + " does not answer: "
 	if len(away) != 1 || !strings.HasPrefix(away[0].String(), want) {
 		t.Errorf("away: %v, want %q", away, want)

@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
+	"fate-installer/installer/job"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/redact"
+	"fate-installer/payload/count"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -139,19 +141,7 @@ func (p *progress) finish() {
 	}
 }
 
-// formatBytes prints a size in binary units with one decimal, as df -h would.
-func formatBytes(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, exp := float64(n)/unit, 0
-	for value >= unit && exp < 5 {
-		value /= unit
-		exp++
-	}
-	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exp])
-}
+func formatBytes(n int64) string { return count.Bytes(n) }
 
 // errorOutput is the JSON document of every command that fails, on one line.
 type errorOutput struct {
@@ -160,7 +150,7 @@ type errorOutput struct {
 	Log      string           `json:"log"`                // the file with the details; blank for none
 	ExitCode int              `json:"exit_code"`          // the exit status of the command
 	Problems problem.Problems `json:"problems,omitempty"` // the mistakes of the cluster files, each with its place
-	Job      *jobReport       `json:"job,omitempty"`      // test toy, test min: the job that failed, as in job why
+	Job      *job.Report      `json:"job,omitempty"`      // test toy, test min: the job that failed, as in job why
 }
 
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As

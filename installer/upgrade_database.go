@@ -14,6 +14,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
+	"fate-installer/installer/job"
 	"fate-installer/installer/schema"
 	"fate-installer/payload/count"
 )
@@ -219,7 +220,7 @@ func (r *replacement) refuseRunningJobs(ctx context.Context) error {
 	if r.spec.Role == fate.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
 		return nil
 	}
-	client, err := flowClient(r.spec)
+	client, err := job.FlowClient(r.spec)
 	if err != nil {
 		return nil // a side without FATE-Flow has no jobs
 	}

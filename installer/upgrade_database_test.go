@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database/databasetest"
 	"fate-installer/installer/host"
 	"fate-installer/installer/schema"
 	"fate-installer/scripts/mysqlserver"
@@ -140,7 +141,7 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	port := mysqlserver.FreePort(t)
-	db := mariaDBServer(t, filepath.Join(dir, "s"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port),
+	db := databasetest.Start(t, filepath.Join(dir, "s"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port),
 		"--skip-name-resolve")
 	r := &replacement{deployment: &deployment{g: &globals{Base: "/data"}}, verb: verbUpgrade}
 	if r.host, err = host.New(t.TempDir(), nil); err != nil {

@@ -18,3 +18,17 @@ func Noun[N ~int | ~int64 | ~uint64](n N, one string, many ...string) string {
 	}
 	return one + "s"
 }
+
+// Bytes writes a size in binary units with one decimal, as df -h would.
+func Bytes(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, exp := float64(n)/unit, 0
+	for value >= unit && exp < 5 {
+		value /= unit
+		exp++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exp])
+}

@@ -1,8 +1,6 @@
-package main
+package job
 
 import (
-	"bytes"
-	"context"
 	"database/sql"
 	"errors"
 	"io/fs"
@@ -13,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"fate-installer/installer/answer"
-	"fate-installer/installer/database"
-	"fate-installer/installer/engine"
+	"fate-installer/installer/database/databasetest"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
@@ -39,7 +36,7 @@ var flowTables = []string{
 // mariaDB starts a real server with FATE-Flow's tables and account at a socket, and returns its administrator's login.
 func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
 	t.Helper()
-	db := mariaDBServer(t, socket, "--skip-networking")
+	db := databasetest.Start(t, socket, "--skip-networking")
 	for _, statement := range append(slices.Clone(flowTables),
 		"CREATE USER fate@localhost IDENTIFIED BY '"+account.Reveal()+"'", "GRANT ALL ON fate_flow.* TO fate@localhost") {
 		if _, err := db.Exec(statement); err != nil {
@@ -49,57 +46,8 @@ func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
 	return db
 }
 
-// mariaDBServer starts a real server at a socket, and returns its administrator's login.
-func mariaDBServer(t *testing.T, socket string, options ...string) *sql.DB {
-	t.Helper()
-	const server = "/usr/sbin/mariadbd"
-	if _, err := os.Stat(server); err != nil {
-		t.Skip("no mariadbd on this machine; install mariadb-server-core")
-	}
-	h, err := host.New("/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = h.Close() })
-	data := filepath.Join(t.TempDir(), "mysql")
-	init := database.Init{
-		Server: database.Server{
-			Flavour: database.FlavourMariaDB, Home: "/usr", Program: "sbin/mariadbd", Data: data,
-		},
-		RootPassword: "administrator", Log: filepath.Join(filepath.Dir(data), "init.log"),
-	}
-	if err := init.Apply(t.Context(), &engine.Env{Host: h}); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	child, err := h.Start(host.Cmd{Args: append([]string{
-		server, "--no-defaults", "--datadir=" + data, "--socket=" + socket, "--pid-file=pid", "--user=root",
-	}, options...), Output: &log}) // the server looks at the user only when it runs as root
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = child.Stop(context.Background(), time.Minute) })
-	config := mysql.NewConfig()
-	config.User, config.Passwd, config.Net, config.Addr, config.Logger = "root", "administrator", "unix", socket, answer.Silent{}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { _ = db.Close() })
-	db.SetMaxOpenConns(1) // USE is of a connection
-	for db.Ping() != nil {
-		select {
-		case <-child.Done():
-			t.Fatalf("the server ended: %v\n%s", child.Err(), log.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return db
-}
-
 // inspectorOfDatabase inspects jobs at a FATE-Flow that does not answer, with a real database.
-func inspectorOfDatabase(t *testing.T) (*jobInspector, *sql.DB) {
+func inspectorOfDatabase(t *testing.T) (*Inspector, *sql.DB) {
 	t.Helper()
 	x := newInspector(t, &recordedFlow{away: true}, nil)
 	root, err := os.MkdirTemp("/tmp", "fj") // the address of a socket has room for 107 bytes
@@ -160,19 +108,19 @@ func TestJobsInARealDatabase(t *testing.T) {
 	insertTask(t, db, running, "lr_0", 0, "running", "")
 	insertTask(t, db, fresh, "lr_0", 0, "running", "")
 
-	listing, err := x.list(t.Context(), 20)
+	listing, err := x.List(t.Context(), 20)
 	if err != nil || listing.Source != fromDatabase || len(listing.Problems) != 1 || len(listing.Jobs) != 3 {
 		t.Fatalf("%+v, %v", listing, err)
 	}
-	at := slices.IndexFunc(listing.Jobs, func(j listedJob) bool { return j.Job == running })
+	at := slices.IndexFunc(listing.Jobs, func(j Listed) bool { return j.Job == running })
 	if j := listing.Jobs[at]; j.Cores != 4 || len(j.Roles) != 2 || j.Status != "running" || j.Submitted.IsZero() {
 		t.Errorf("%+v", j)
 	}
-	if !slices.Equal(listing.Stale, []staleJob{{ended, 1}}) {
+	if !slices.Equal(listing.Stale, []Stale{{ended, 1}}) {
 		t.Errorf("tasks that only seem to run: %+v", listing.Stale)
 	}
-	report, err := x.inspect(t.Context(), ended)
-	if err != nil || report.exitCode() != exitJobFailed || len(report.Tasks) != 2 {
+	report, err := x.Inspect(t.Context(), ended)
+	if err != nil || report.ExitCode() != ExitFailed || len(report.Tasks) != 2 {
 		t.Errorf("%+v, %v", report, err)
 	}
 
@@ -182,7 +130,7 @@ func TestJobsInARealDatabase(t *testing.T) {
 			t.Errorf("tasks of job %s were changed: %d, %v", job, n, err)
 		}
 	}
-	if by, err := x.clean(t.Context(), ended); by != fromDatabase || err != nil {
+	if by, err := x.Clean(t.Context(), ended); by != fromDatabase || err != nil {
 		t.Errorf("cleaned by %q, %v", by, err)
 	}
 	if n, err := records.EndTasks(t.Context(), ended); n != 0 || err != nil {
@@ -206,15 +154,15 @@ func TestJobsNeedADatabase(t *testing.T) {
 	if _, err := db.Exec("SET PASSWORD FOR fate@localhost = PASSWORD('another')"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := x.list(t.Context(), 20)
+	_, err := x.List(t.Context(), 20)
 	var refused *mysql.MySQLError
-	if !errors.As(err, &refused) || refused.Number != 1045 || hintOf(err) == "" {
+	if !errors.As(err, &refused) || refused.Number != 1045 || exit.HintOf(err) == "" {
 		t.Errorf("a wrong password: %v", err)
 	}
 	off := newInspector(t, &recordedFlow{away: true}, nil)
 	off.spec.Secrets.Set("mysql_user", fate.NewSecret("x"))
-	_, err = off.list(t.Context(), 20)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "mysql.sock") || hintOf(err) == "" {
+	_, err = off.List(t.Context(), 20)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "mysql.sock") || exit.HintOf(err) == "" {
 		t.Errorf("no server: %v", err)
 	}
 }

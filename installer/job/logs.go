@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -34,7 +34,7 @@ const (
 
 // logEvidence is the errors in the logs of a job: those that FATE-Flow and its tasks wrote, on this host or at the
 // FATE-Flow that ran them, and those of eggroll on this host. The last lines of workers come apart.
-func (x *jobInspector) logEvidence(ctx context.Context, r *jobReport) (found,
+func (x *Inspector) logEvidence(ctx context.Context, r *Report) (found,
 	workers []cause.Evidence) {
 	l := &logReader{x: x, report: r}
 	l.flowLogs(x.spec.Layout.ComponentLogs("fateflow"))
@@ -46,8 +46,8 @@ func (x *jobInspector) logEvidence(ctx context.Context, r *jobReport) (found,
 
 // logReader collects evidence from files.
 type logReader struct {
-	x        *jobInspector
-	report   *jobReport
+	x        *Inspector
+	report   *Report
 	evidence []cause.Evidence
 	workers  []cause.Evidence // the last lines that workers printed, whatever they say
 	files    int

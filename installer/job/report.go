@@ -1,23 +1,21 @@
-package main
+package job
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"fate-installer/installer/cause"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/redact"
 )
 
-// jobReport describes a job on this host, and why it failed. It is the JSON document of job why.
-type jobReport struct {
+// Report describes a job on this host, and why it failed. It is the JSON document of job why.
+type Report struct {
 	Job       string     `json:"job"`                // its ID
 	Status    string     `json:"status"`             // as FATE-Flow writes it: waiting, running, success, failed, ...
 	Initiator string     `json:"initiator"`          // role and party that submitted it
@@ -28,16 +26,16 @@ type jobReport struct {
 	Started   time.Time  `json:"started,omitzero"`   // when it had its cores
 	Ended     time.Time  `json:"ended,omitzero"`     // when it ended
 
-	Tasks  []taskReport    `json:"tasks"`            // one for each component, role and party
-	Failed *failedTask     `json:"failed,omitempty"` // the task that failed first, when it is known
+	Tasks  []Task          `json:"tasks"`            // one for each component, role and party
+	Failed *FailedTask     `json:"failed,omitempty"` // the task that failed first, when it is known
 	Causes []cause.Finding `json:"causes"`           // why it failed, most likely first
 	// Lines has the ends of the logs, when no cause is known or workers did not start.
 	Lines    []cause.Evidence `json:"lines"`
 	Problems []string         `json:"problems"` // what could not be read, and where the rest is
 }
 
-// taskReport is one component for one role of one party.
-type taskReport struct {
+// Task is one component for one role of one party.
+type Task struct {
 	Component string  `json:"component"`        // its name in the job
 	Role      string  `json:"role"`             // of the party in the job
 	Party     string  `json:"party"`            // party ID
@@ -47,8 +45,8 @@ type taskReport struct {
 	Reason    string  `json:"reason,omitempty"` // why it failed
 }
 
-// failedTask says which side failed.
-type failedTask struct {
+// FailedTask says which side failed.
+type FailedTask struct {
 	Component string `json:"component"` // its name in the job
 	Role      string `json:"role"`      // of the party in the job
 	Party     string `json:"party"`     // party ID
@@ -57,22 +55,41 @@ type failedTask struct {
 	Session   string `json:"session"`   // the session ID of eggroll
 }
 
-// inspect finds out about a job. Only that there is no such job, or that nothing at all can be read, is an error.
-func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, error) {
-	jobs, err := x.jobs(ctx, map[string]any{"job_id": id})
+// Exit codes of job why that say more than the common ones.
+const (
+	ExitFailed  = 3 // the job failed or does not go on, and a cause is known
+	ExitUnknown = 4 // it failed, and no cause is known
+)
+
+// ExitCode is the exit status that goes with the report.
+func (r *Report) ExitCode() int {
+	switch {
+	case r.Status == flow.StatusSuccess:
+		return exit.OK
+	case len(r.Causes) > 0:
+		return ExitFailed
+	case flow.Finished(r.Status):
+		return ExitUnknown
+	}
+	return exit.OK
+}
+
+// Inspect finds out about a job. Only that there is no such job, or that nothing at all can be read, is an error.
+func (x *Inspector) Inspect(ctx context.Context, id string) (*Report, error) {
+	jobs, err := x.Jobs(ctx, map[string]any{"job_id": id})
 	if err != nil {
 		return nil, err
 	}
 	if len(jobs) == 0 {
-		return nil, exitCode(withHint(fmt.Errorf("cannot find job %s: party %d has no record of it", id,
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot find job %s: party %d has no record of it", id,
 			x.spec.PartyID),
-			"fate-installer job list shows the latest jobs; a job is known to the parties that take part in it"), exitUsage)
+			"fate-installer job list shows the latest jobs; a job is known to the parties that take part in it"), exit.Usage)
 	}
-	tasks, err := x.tasks(ctx, map[string]any{"job_id": id})
+	tasks, err := x.Tasks(ctx, map[string]any{"job_id": id})
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := x.now()
 	r := x.newReport(jobs, tasks, now)
 	evidence := x.stateEvidence(ctx, r, jobs, tasks, now)
 	evidence = append(evidence, x.taskEvidence(tasks)...)
@@ -108,7 +125,7 @@ func (x *jobInspector) inspect(ctx context.Context, id string) (*jobReport, erro
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
 	for i := range r.Causes {
-		r.Causes[i].Remedy = x.g.runnable(defaultBase.ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base))
+		r.Causes[i].Remedy = defaultBase.ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base)
 	}
 	r.Lines = append([]cause.Evidence{}, r.Lines...)
 	return r, nil
@@ -121,7 +138,7 @@ var defaultBase = regexp.MustCompile(`/data\b`)
 const mostLines = 10
 
 // makePrintable takes out of evidence the passwords, and what could act on a terminal.
-func (x *jobInspector) makePrintable(evidence []cause.Evidence) {
+func (x *Inspector) makePrintable(evidence []cause.Evidence) {
 	for i := range evidence {
 		evidence[i].Text = redact.Printable(x.redact.Text(evidence[i].Text))
 	}
@@ -130,20 +147,20 @@ func (x *jobInspector) makePrintable(evidence []cause.Evidence) {
 // leftToTools are the causes that missing tools bring about.
 var leftToTools = []string{"processors-not-started", "timed-out"}
 
-func (x *jobInspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Time) *jobReport {
-	j := ownRecord(jobs)
-	r := &jobReport{
+func (x *Inspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Time) *Report {
+	j := OwnRecord(jobs)
+	r := &Report{
 		Job: string(j.ID), Status: j.Status, Initiator: j.InitiatorRole + " " +
 			string(j.InitiatorParty), Roles: j.Roles,
 		Party: x.spec.PartyID, Submitted: j.Created.Time, Started: j.Started.Time, Ended: j.Ended.Time,
-		Tasks: []taskReport{}, Causes: []cause.Finding{}, Lines: []cause.Evidence{}, Problems: []string{},
+		Tasks: []Task{}, Causes: []cause.Finding{}, Lines: []cause.Evidence{}, Problems: []string{},
 	}
 	if j.Tag == "submit_failed" {
 		r.Status = flow.StatusFailed
 	}
 	for i := range tasks {
 		t := &tasks[i]
-		report := taskReport{
+		report := Task{
 			Component: t.Component, Role: t.Role, Party: string(t.Party), Status: t.State(), Seconds: t.Elapsed(now).Seconds(), RunIP: t.RunIP,
 		}
 		if t.ErrorReport != "" {
@@ -152,7 +169,7 @@ func (x *jobInspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Ti
 		r.Tasks = append(r.Tasks, report)
 	}
 	if t := firstFailed(tasks); t != nil && r.Status != flow.StatusSuccess {
-		r.Failed = &failedTask{
+		r.Failed = &FailedTask{
 			Component: t.Component, Role: t.Role, Party: string(t.Party), Here: string(t.Party) == fmt.Sprint(x.spec.PartyID),
 			Reason: redact.Printable(x.redact.Text(flow.Reason(t.ErrorReport))), Session: t.Session(),
 		}
@@ -160,8 +177,8 @@ func (x *jobInspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Ti
 	return r
 }
 
-// ownRecord is the record that says most: the initiator's, or else one that has failed.
-func ownRecord(jobs []flow.Job) flow.Job {
+// OwnRecord is the record that says most: the initiator's, or else one that has failed.
+func OwnRecord(jobs []flow.Job) flow.Job {
 	rank := func(j flow.Job) int {
 		switch {
 		case j.Role == j.InitiatorRole && j.Party == j.InitiatorParty:
@@ -202,136 +219,4 @@ func lastErrors(evidence []cause.Evidence, n int) []cause.Evidence {
 		return e.Kind == cause.State || e.Kind == cause.Program || e.Kind == cause.Machine
 	})
 	return lines[max(0, len(lines)-n):]
-}
-
-// write prints the report for people. Names in it may be another party's choice.
-func (r *jobReport) write(w io.Writer) {
-	var text bytes.Buffer
-	r.compose(&text)
-	for line := range strings.Lines(text.String()) {
-		fmt.Fprintln(w, redact.Printable(strings.TrimSuffix(line, "\n")))
-	}
-}
-
-func (r *jobReport) compose(w io.Writer) {
-	fmt.Fprintf(w, "job %s %s: submitted by %s", r.Job, verbOf(r.Status), r.Initiator)
-	if roles := r.Roles.String(); roles != "" {
-		fmt.Fprintf(w, ", with %s", roles)
-	}
-	fmt.Fprintln(w)
-	if !r.Started.IsZero() {
-		fmt.Fprintf(w, "  started %s", r.Started.Format(time.DateTime))
-		if !r.Ended.IsZero() {
-			fmt.Fprintf(w, ", ended %s (%s)", r.Ended.Format(time.DateTime),
-				max(0, r.Ended.Sub(r.Started)).Round(time.Second))
-		}
-		fmt.Fprintln(w)
-	}
-	r.writeTasks(w)
-	if f := r.Failed; f != nil {
-		side := ""
-		if !f.Here {
-			side = ", the other side"
-		}
-		fmt.Fprintf(w, "\nfailed: %s at %s %s%s\n", f.Component, f.Role, f.Party, side)
-		if f.Reason != "" {
-			fmt.Fprintf(w, "  %s\n", f.Reason)
-		}
-	}
-	r.writeCauses(w)
-	if len(r.Lines) > 0 && len(r.Causes) > 0 {
-		fmt.Fprintf(w, "the last lines of the workers:\n")
-	}
-	for _, e := range r.Lines {
-		fmt.Fprintf(w, "  | %s%s\n", placeOf(e), e.Text)
-	}
-	for _, p := range r.Problems {
-		fmt.Fprintf(w, "note: %s\n", p)
-	}
-}
-
-func verbOf(status string) string {
-	switch status {
-	case flow.StatusSuccess:
-		return "succeeded"
-	case flow.StatusFailed:
-		return "failed"
-	case flow.StatusCanceled:
-		return "was canceled"
-	case flow.StatusTimeout:
-		return "timed out"
-	}
-	return "is " + status
-}
-
-func (r *jobReport) writeTasks(w io.Writer) {
-	if len(r.Tasks) == 0 {
-		return
-	}
-	fmt.Fprintln(w)
-	table := newTable(w, "COMPONENT", "ROLE", "PARTY", "STATUS", "TIME", "RAN ON")
-	for _, t := range r.Tasks {
-		took := ""
-		if t.Seconds > 0 {
-			took = time.Duration(t.Seconds * float64(time.Second)).Round(time.Second).String()
-		}
-		table.row(t.Component, t.Role, t.Party, t.Status, took, t.RunIP)
-	}
-	_ = table.flush() // w takes what is printed, or the process has no terminal any more
-}
-
-func (r *jobReport) writeCauses(w io.Writer) {
-	for i, c := range r.Causes {
-		word := "cause"
-		switch {
-		case i > 0:
-			word = "also possible"
-		case !flow.Finished(r.Status):
-			word = "likely cause"
-		}
-		fmt.Fprintf(w, "\n%s: %s (%s)\n", word, c.Title, c.ID)
-		if i > 2 {
-			continue // what is that far down is mostly brought about by the first
-		}
-		writeWrapped(w, "  ", c.Explanation)
-		for _, e := range c.Evidence {
-			fmt.Fprintf(w, "  | %s%s\n", placeOf(e), e.Text)
-		}
-		writeWrapped(w, "  what to do: ", c.Remedy)
-	}
-	if len(r.Causes) == 0 && flow.Finished(r.Status) && r.Status != flow.StatusSuccess {
-		fmt.Fprintf(w, "\nno known cause: the last errors of its logs are\n")
-	}
-}
-
-// placeOf says where evidence was found.
-func placeOf(e cause.Evidence) string {
-	place := e.Where
-	if e.Role != "" && !strings.Contains(place, "/"+e.Role+"/") {
-		place = strings.TrimSpace(e.Role + " " + e.Party + " " + e.Component + ", " + place)
-	}
-	if place == "" {
-		return ""
-	}
-	return place + ": "
-}
-
-// writeWrapped prints a paragraph in lines of at most 110 columns, the first one after label and the rest as deep.
-func writeWrapped(w io.Writer, label, text string) {
-	const columns = 110
-	line := label
-	indent := strings.Repeat(" ", len(label)-len(strings.TrimLeft(label, " ")))
-	empty := true
-	for _, word := range strings.Fields(text) {
-		if !empty && len(line)+1+len(word) > columns {
-			fmt.Fprintln(w, line)
-			line, empty = indent, true
-		}
-		if !empty {
-			line += " "
-		}
-		line += word
-		empty = false
-	}
-	fmt.Fprintln(w, line)
 }

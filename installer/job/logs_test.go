@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"archive/tar"
@@ -47,7 +47,7 @@ func TestLogsOfTheOtherFlowsAreRead(t *testing.T) {
 	if x.spec.Side.FateFlow.HTTPPort, err = strconv.Atoi(at.Port()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := x.inspect(context.Background(), testJob)
+	r, err := x.Inspect(context.Background(), testJob)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestLogsOfTheOtherFlowsAreRead(t *testing.T) {
 		}
 	}
 	has = false
-	if r, err := x.inspect(context.Background(), testJob); err != nil || len(r.Causes) != 0 || len(r.Problems) > 1 {
+	if r, err := x.Inspect(context.Background(), testJob); err != nil || len(r.Causes) != 0 || len(r.Problems) > 1 {
 		t.Errorf("without logs there: %+v, %v", r, err)
 	}
 }
@@ -84,18 +84,17 @@ func TestWorkersThatDoNotStartShowTheirLastLines(t *testing.T) {
 		logs["../../../usr/bin/"+tool] = ""
 	}
 	x := newInspector(t, f, logs)
-	r, err := x.inspect(context.Background(), testJob)
+	r, err := x.Inspect(context.Background(), testJob)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
-	r.write(&text)
-	if r.Causes[0].ID != "processors-not-started" || !strings.Contains(text.String(),
+	text := r.Text()
+	if r.Causes[0].ID != "processors-not-started" || !strings.Contains(text,
 		"bootstrap-egg_pair-1.out: last words") {
-		t.Errorf("%s", text.String())
+		t.Errorf("%s", text)
 	}
-	if strings.Contains(text.String(), "a-long-password") || strings.Contains(text.String(), "key=short") {
-		t.Errorf("a password is shown:\n%s", text.String())
+	if strings.Contains(text, "a-long-password") || strings.Contains(text, "key=short") {
+		t.Errorf("a password is shown:\n%s", text)
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"bytes"
@@ -18,9 +18,11 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
+	"fate-installer/installer/jsonshape"
 	"fate-installer/installer/redact"
 )
 
@@ -101,7 +103,7 @@ func taskRow(component, role, party, status, report string, more map[string]any)
 }
 
 // newInspector inspects jobs of party 10000 in a tree that has these logs below /data/logs/fate.
-func newInspector(t *testing.T, f *recordedFlow, logs map[string]string) *jobInspector {
+func newInspector(t *testing.T, f *recordedFlow, logs map[string]string) *Inspector {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range logs {
@@ -125,13 +127,11 @@ func newInspector(t *testing.T, f *recordedFlow, logs map[string]string) *jobIns
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	x := &jobInspector{
-		g: &globals{Root: root, Base: "/data", Stdout: &out, Stderr: &out}, spec: spec, host: h,
-		client: &flow.Client{BaseURL: server.URL}, source: fromFlow,
+	x := &Inspector{
+		spec: spec, host: h, client: &flow.Client{BaseURL: server.URL}, source: fromFlow, now: time.Now,
 		redact: redact.New([]fate.Secret{fate.NewSecret("a-long-password")}),
 	}
-	t.Cleanup(x.close)
+	t.Cleanup(func() { x.Close(); _ = x.host.Close() })
 	return x
 }
 
@@ -266,12 +266,11 @@ func TestInspectExplainsFailures(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := newInspector(t, tt.flow, tt.logs)
-			r, err := x.inspect(context.Background(), testJob)
+			r, err := x.Inspect(context.Background(), testJob)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var text strings.Builder
-			r.write(&text)
+			text := r.Text()
 			if len(r.Causes) == 0 || r.Causes[0].ID != tt.cause {
 				t.Errorf("causes %+v, want %s first", r.Causes, tt.cause)
 			}
@@ -283,15 +282,15 @@ func TestInspectExplainsFailures(t *testing.T) {
 				t.Errorf("failed side %q, want %q", side, tt.side)
 			}
 			for _, want := range tt.says {
-				if !strings.Contains(text.String(), want) {
-					t.Errorf("the report does not say %q:\n%s", want, text.String())
+				if !strings.Contains(text, want) {
+					t.Errorf("the report does not say %q:\n%s", want, text)
 				}
 			}
-			if r.exitCode() != exitJobFailed {
-				t.Errorf("exit status %d", r.exitCode())
+			if r.ExitCode() != ExitFailed {
+				t.Errorf("exit status %d", r.ExitCode())
 			}
-			if !strings.Contains(text.String(), "what to do: ") {
-				t.Errorf("the report does not say what to do:\n%s", text.String())
+			if !strings.Contains(text, "what to do: ") {
+				t.Errorf("the report does not say what to do:\n%s", text)
 			}
 		})
 	}
@@ -303,19 +302,18 @@ func TestInspectOfWhatHasNoKnownCause(t *testing.T) {
 		tasks: []map[string]any{taskRow("x_0", "guest", "10000", "failed",
 			traceback+"ValueError: a-long-password is \x1b[31mwrong", nil)},
 	}
-	r, err := newInspector(t, f, nil).inspect(context.Background(), testJob)
-	if err != nil || r.exitCode() != exitJobUnknown || len(r.Causes) != 0 {
+	r, err := newInspector(t, f, nil).Inspect(context.Background(), testJob)
+	if err != nil || r.ExitCode() != ExitUnknown || len(r.Causes) != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	var text strings.Builder
-	r.write(&text)
-	if !strings.Contains(text.String(), "no known cause") || !strings.Contains(text.String(),
+	text := r.Text()
+	if !strings.Contains(text, "no known cause") || !strings.Contains(text,
 		"ValueError: [redacted] is ?[31mwrong") {
-		t.Errorf("%s", text.String())
+		t.Errorf("%s", text)
 	}
 	encoded, err := json.Marshal(r)
 	if err != nil || strings.Contains(string(encoded), "a-long-password") ||
-		strings.Contains(text.String()+string(encoded), "\x1b") {
+		strings.Contains(text+string(encoded), "\x1b") {
 		t.Errorf("%v\n%s", err, encoded)
 	}
 }
@@ -324,27 +322,22 @@ func TestInspectOfASuccess(t *testing.T) {
 	f := &recordedFlow{jobs: []map[string]any{jobRow(testJob, "success", nil)}, tasks: []map[string]any{taskRow("x_0",
 		"guest", "10000", "success", "", nil)}}
 	logs := map[string]string{"fateflow/" + testJob + "/guest/10000/ERROR.log": "No space left on device\n"}
-	r, err := newInspector(t, f, logs).inspect(context.Background(), testJob)
-	if err != nil || r.exitCode() != exitOK || len(r.Causes) != 0 || r.Failed != nil {
+	r, err := newInspector(t, f, logs).Inspect(context.Background(), testJob)
+	if err != nil || r.ExitCode() != exit.OK || len(r.Causes) != 0 || r.Failed != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
 
 func TestInspectOfUnknownJobs(t *testing.T) {
-	if _, err := newInspector(t, &recordedFlow{}, nil).inspect(context.Background(), testJob); err == nil ||
-		codeOf(context.Background(), err) != exitUsage {
+	if _, err := newInspector(t, &recordedFlow{}, nil).Inspect(context.Background(), testJob); err == nil ||
+		exit.CodeOf(context.Background(), err) != exit.Usage {
 		t.Errorf("%v", err)
 	}
 	x := newInspector(t, &recordedFlow{away: true}, nil)
 	x.spec.Secrets = fate.Secrets{}
-	if _, err := x.inspect(context.Background(), testJob); err == nil || hintOf(err) == "" ||
+	if _, err := x.Inspect(context.Background(), testJob); err == nil || exit.HintOf(err) == "" ||
 		!strings.Contains(err.Error(), "database") {
 		t.Errorf("%v", err)
-	}
-	for _, bad := range []string{"", "../../etc", "12x", strings.Repeat("1", 40)} {
-		if _, _, code := run(t, "job", "why", bad); code != exitUsage {
-			t.Errorf("job why %q: exit status %d", bad, code)
-		}
 	}
 }
 
@@ -372,7 +365,7 @@ func TestHostileLogs(t *testing.T) {
 		0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, err := x.inspect(context.Background(), testJob)
+	r, err := x.Inspect(context.Background(), testJob)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,28 +375,11 @@ func TestHostileLogs(t *testing.T) {
 	}
 }
 
-// TestReportOfForeignNames: another party chooses the names of a job's components, and root's terminal shows them.
-func TestReportOfForeignNames(t *testing.T) {
-	var out bytes.Buffer
-	const name = "lr_0\x1b]0;pwned\x07"
-	r := &jobReport{
-		Job: testJob, Status: "failed", Initiator: "guest 9999", Tasks: []taskReport{{Component: name, Status: "failed"}},
-		Failed: &failedTask{Component: name, Role: "guest", Party: "9999"},
-	}
-	r.write(&out)
-	v := newTaskView(&globals{Stdout: &out, Output: outputText})
-	v.show(testJob, []flow.Task{{Component: name, Role: "guest", Party: "9999", PartyStatus: "failed"}})
-	printError(&globals{Stderr: &out, Output: outputText}, fmt.Errorf("failed: %s\n%s", name, name), 1)
-	if strings.ContainsAny(out.String(), "\x1b\x07") || strings.Count(out.String(), "lr_0?]0;pwned?") != 5 {
-		t.Errorf("%q", out.String())
-	}
-}
-
 // TestReportHasNoNull: every list of the JSON document is a list, also an empty one.
 func TestReportHasNoNull(t *testing.T) {
 	for _, status := range []string{"success", "running", "failed"} {
 		x := newInspector(t, &recordedFlow{jobs: []map[string]any{jobRow(testJob, status, nil)}}, nil)
-		r, err := x.inspect(t.Context(), testJob)
+		r, err := x.Inspect(t.Context(), testJob)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -411,7 +387,7 @@ func TestReportHasNoNull(t *testing.T) {
 		if err != nil || bytes.Contains(data, []byte("null")) {
 			t.Errorf("%s: %s, %v", status, data, err)
 		}
-		for _, wrong := range sameShape(data, reflect.TypeFor[jobReport]()) {
+		for _, wrong := range jsonshape.Compare(data, reflect.TypeFor[Report]()) {
 			t.Errorf("%s: %s", status, wrong)
 		}
 	}
@@ -424,7 +400,7 @@ func TestRemedyNamesTheBaseDirectory(t *testing.T) {
 		jobs: []map[string]any{jobRow(testJob, "failed", nil)}, tasks: []map[string]any{full},
 	}, nil)
 	x.spec.Layout.Base = "/srv/fate"
-	r, err := x.inspect(t.Context(), testJob)
+	r, err := x.Inspect(t.Context(), testJob)
 	if err != nil || len(r.Causes) == 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}

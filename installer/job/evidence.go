@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ import (
 )
 
 // stateEvidence describes FATE-Flow's records of a job in sentences that the table of causes knows.
-func (x *jobInspector) stateEvidence(ctx context.Context, r *jobReport, jobs []flow.Job, tasks []flow.Task,
+func (x *Inspector) stateEvidence(ctx context.Context, r *Report, jobs []flow.Job, tasks []flow.Task,
 	now time.Time) []cause.Evidence {
 	var out []cause.Evidence
 	say := func(format string, args ...any) {
@@ -44,9 +44,9 @@ func (x *jobInspector) stateEvidence(ctx context.Context, r *jobReport, jobs []f
 }
 
 // coreHolders says what a waiting job waits for: jobs that have the cores of this party's pool, and earlier ones.
-func (x *jobInspector) coreHolders(ctx context.Context, r *jobReport) []string {
+func (x *Inspector) coreHolders(ctx context.Context, r *Report) []string {
 	var out []string
-	holders, err := x.jobs(ctx, map[string]any{"resource_in_use": true})
+	holders, err := x.Jobs(ctx, map[string]any{"resource_in_use": true})
 	if err != nil {
 		r.Problems = append(r.Problems, "which jobs have the cores: "+redact.Printable(err.Error()))
 	}
@@ -64,7 +64,7 @@ func (x *jobInspector) coreHolders(ctx context.Context, r *jobReport) []string {
 		out = append(out, fmt.Sprintf("%d of %d cores are in use (cores_per_node %d, nodemanagers %d) by %s", used, pool,
 			x.spec.Side.ClusterManager.CoresPerNode, len(x.spec.Side.NodeManager.IPs), strings.Join(names, ", ")))
 	}
-	waiting, err := x.jobs(ctx, map[string]any{"status": flow.StatusWaiting})
+	waiting, err := x.Jobs(ctx, map[string]any{"status": flow.StatusWaiting})
 	if err != nil {
 		return out
 	}
@@ -78,7 +78,7 @@ func (x *jobInspector) coreHolders(ctx context.Context, r *jobReport) []string {
 }
 
 // taskEvidence is the error reports of tasks: Python tracebacks. What is shown of each is the line that says why.
-func (x *jobInspector) taskEvidence(tasks []flow.Task) []cause.Evidence {
+func (x *Inspector) taskEvidence(tasks []flow.Task) []cause.Evidence {
 	const longest = 64 << 10
 	var out []cause.Evidence
 	for _, t := range tasks {
@@ -104,7 +104,7 @@ func (x *jobInspector) taskEvidence(tasks []flow.Task) []cause.Evidence {
 
 // hostEvidence lists the present faults of this host. It says something about a job only while the job runs, and
 // shortly after.
-func (x *jobInspector) hostEvidence(ctx context.Context, r *jobReport, now time.Time) []cause.Evidence {
+func (x *Inspector) hostEvidence(ctx context.Context, r *Report, now time.Time) []cause.Evidence {
 	const lately = 15 * time.Minute
 	var out []cause.Evidence
 	recent := r.Ended.IsZero() || now.Sub(r.Ended) < lately
@@ -117,7 +117,7 @@ func (x *jobInspector) hostEvidence(ctx context.Context, r *jobReport, now time.
 }
 
 // programEvidence names the programs of this host that are not ready.
-func (x *jobInspector) programEvidence(ctx context.Context, r *jobReport) []cause.Evidence {
+func (x *Inspector) programEvidence(ctx context.Context, r *Report) []cause.Evidence {
 	if !x.host.Live() {
 		return nil
 	}
@@ -140,15 +140,15 @@ func (x *jobInspector) programEvidence(ctx context.Context, r *jobReport) []caus
 
 // awayEvidence names what keeps jobs from running although every program of this host is ready: programs of this party
 // on other hosts that take no connection, and a FATE-Flow without a free worker.
-func (x *jobInspector) awayEvidence(ctx context.Context) []cause.Evidence {
+func (x *Inspector) awayEvidence(ctx context.Context) []cause.Evidence {
 	if !x.host.Live() {
 		return nil
 	}
 	var out []cause.Evidence
-	for _, a := range programsAway(ctx, x.spec) {
+	for _, a := range ProgramsAway(ctx, x.spec) {
 		out = append(out, cause.Evidence{Kind: cause.Program, Where: "from this host", Text: a.String()})
 	}
-	if err := askFlowWorker(ctx, x.spec); err != nil {
+	if err := AskFlowWorker(ctx, x.spec); err != nil {
 		out = append(out, cause.Evidence{Kind: cause.Program, Where: "from this host", Text: err.Error()})
 	}
 	return out
@@ -157,7 +157,7 @@ func (x *jobInspector) awayEvidence(ctx context.Context) []cause.Evidence {
 // leastSpace is how much room a file system has at least that is not called full, in bytes and in files.
 const leastSpace, leastFiles = 32 << 20, 256
 
-func (x *jobInspector) diskEvidence() []cause.Evidence {
+func (x *Inspector) diskEvidence() []cause.Evidence {
 	var out []cause.Evidence
 	for _, dir := range []string{x.spec.Layout.Data(), x.spec.Layout.Logs(), x.spec.Layout.Project(), "/tmp"} {
 		s, err := x.host.Space(dir)
@@ -167,7 +167,7 @@ func (x *jobInspector) diskEvidence() []cause.Evidence {
 		text := ""
 		switch {
 		case s.Free < leastSpace:
-			text = fmt.Sprintf("file system of %s is full: %s are free", dir, formatBytes(int64(s.Free)))
+			text = fmt.Sprintf("file system of %s is full: %s are free", dir, count.Bytes(int64(s.Free)))
 		case s.Files > 0 && s.FilesFree < leastFiles:
 			text = fmt.Sprintf("file system of %s is full: %d more files can be made", dir, s.FilesFree)
 		}
@@ -182,7 +182,7 @@ func (x *jobInspector) diskEvidence() []cause.Evidence {
 var eggrollTools = []string{"ps", "kill", "xargs", "awk", "grep"}
 
 // toolEvidence looks for eggroll's tools where the programs find them: in their PATH.
-func (x *jobInspector) toolEvidence() []cause.Evidence {
+func (x *Inspector) toolEvidence() []cause.Evidence {
 	if !x.spec.Runs(fate.NodeManager) {
 		return nil
 	}
@@ -210,7 +210,7 @@ func (x *jobInspector) toolEvidence() []cause.Evidence {
 }
 
 // kernelEvidence lists the processes that the kernel killed for lack of memory while the job ran.
-func (x *jobInspector) kernelEvidence(r *jobReport) []cause.Evidence {
+func (x *Inspector) kernelEvidence(r *Report) []cause.Evidence {
 	if !x.host.Live() || r.Submitted.IsZero() {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fate-installer/installer/answer"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
@@ -19,14 +20,14 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// jobInspector finds out about jobs on a host of a party: from FATE-Flow, from its database when FATE-Flow does not
+// Inspector finds out about jobs on a host of a party: from FATE-Flow, from its database when FATE-Flow does not
 // answer, and from the logs and programs of this host.
-type jobInspector struct {
-	g      *globals
+type Inspector struct {
 	spec   *fate.Spec
 	host   *host.Host
 	client *flow.Client
 	redact redact.Redactor
+	now    func() time.Time
 
 	db       *sql.DB // opened when it is needed
 	source   string  // where records come from: fate_flow or database
@@ -42,36 +43,27 @@ const (
 // recordTimeout is for one question to FATE-Flow. It answers at once, or when all of its workers are taken, never.
 const recordTimeout = 15 * time.Second
 
-// openJobs prepares an inspection of the installed party.
-func openJobs(g *globals) (*jobInspector, error) {
-	h, err := host.New(g.Root, nil)
+// New prepares an inspection of the party of spec on its host, which stays the caller's to close. A side without a
+// FATE-Flow is an error.
+func New(spec *fate.Spec, h *host.Host, secrets redact.Redactor) (*Inspector, error) {
+	client, err := FlowClient(spec)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
-	}
-	spec, err := installed(g)
-	if err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
-	client, err := flowClient(spec)
-	if err != nil {
-		return nil, exitCode(errors.Join(err, h.Close()), exitUsage)
+		return nil, err
 	}
 	client.HTTP = flow.NewHTTP(recordTimeout)
-	return &jobInspector{
-		g: g, spec: spec, host: h, client: client, redact: redact.New(hostSecrets(g)), source: fromFlow,
-	}, nil
+	return &Inspector{spec: spec, host: h, client: client, redact: secrets, now: time.Now, source: fromFlow}, nil
 }
 
-func (x *jobInspector) close() {
+// Close ends the connection to the database.
+func (x *Inspector) Close() {
 	if x.db != nil {
 		_ = x.db.Close() // it was only read
 	}
-	_ = x.host.Close()
 }
 
 // read asks FATE-Flow, and the database when FATE-Flow does not answer. Once FATE-Flow has not answered, it is not
 // asked again: each question would take as long.
-func (x *jobInspector) read(ctx context.Context, ask func(flow.Records) error) error {
+func (x *Inspector) read(ctx context.Context, ask func(flow.Records) error) error {
 	if x.source == fromFlow {
 		err := ask(x.client)
 		var refused *flow.Error
@@ -86,7 +78,7 @@ func (x *jobInspector) read(ctx context.Context, ask func(flow.Records) error) e
 		err = ask(records)
 	}
 	if err != nil {
-		return withDefaultHint(fmt.Errorf("cannot find out about jobs: %w\nand FATE-Flow's database: %w", x.noAnswer,
+		return exit.DefaultHint(fmt.Errorf("cannot find out about jobs: %w\nand FATE-Flow's database: %w", x.noAnswer,
 			err),
 			"fate-installer svc why fate-fateflow")
 	}
@@ -96,7 +88,7 @@ func (x *jobInspector) read(ctx context.Context, ask func(flow.Records) error) e
 
 // database reaches FATE-Flow's own tables with the account of the programs, through the socket where the server is on
 // this host.
-func (x *jobInspector) database() (flow.Database, error) {
+func (x *Inspector) database() (flow.Database, error) {
 	if x.db != nil {
 		return flow.Database{DB: x.db}, nil
 	}
@@ -127,31 +119,34 @@ func (x *jobInspector) database() (flow.Database, error) {
 	return flow.Database{DB: x.db}, nil
 }
 
-func (x *jobInspector) jobs(ctx context.Context, filter map[string]any) (out []flow.Job, err error) {
+// Jobs reads the records of jobs that have these values; a key is the name of a column without its f_.
+func (x *Inspector) Jobs(ctx context.Context, filter map[string]any) (out []flow.Job, err error) {
 	err = x.read(ctx, func(r flow.Records) (err error) { out, err = r.Jobs(ctx, filter); return err })
 	return out, err
 }
 
-func (x *jobInspector) tasks(ctx context.Context, filter map[string]any) (out []flow.Task, err error) {
+// Tasks reads the records of tasks that have these values.
+func (x *Inspector) Tasks(ctx context.Context, filter map[string]any) (out []flow.Task, err error) {
 	err = x.read(ctx, func(r flow.Records) (err error) { out, err = r.Tasks(ctx, filter); return err })
 	return out, err
 }
 
-// jobID is the form of FATE-Flow's identifiers: the time of the submission and a counter. They are names of
+// validID is the form of FATE-Flow's identifiers: the time of the submission and a counter. They are names of
 // directories.
-var jobID = regexp.MustCompile(`^[0-9]{8,32}$`)
+var validID = regexp.MustCompile(`^[0-9]{8,32}$`)
 
-func checkJobID(id string) error {
-	if !jobID.MatchString(id) {
-		return exitCode(withHint(fmt.Errorf("cannot look up job %q: a job's identifier is a number such as "+
+// CheckID refuses what is no job identifier of FATE-Flow. One is a name of a directory, too.
+func CheckID(id string) error {
+	if !validID.MatchString(id) {
+		return exit.With(exit.Hint(fmt.Errorf("cannot look up job %q: a job's identifier is a number such as "+
 			"202611290938001234560", id),
-			"fate-installer job list"), exitUsage)
+			"fate-installer job list"), exit.Usage)
 	}
 	return nil
 }
 
-// unfinished reports whether FATE-Flow records a job or task in that state as not ended.
-func unfinished(status string) bool { return !flow.Finished(status) }
+// Unfinished reports whether FATE-Flow records a job or task in that state as not ended.
+func Unfinished(status string) bool { return !flow.Finished(status) }
 
 // staleAfter is how long after the end of its job a task may be recorded as running: FATE-Flow ends the tasks of a job
 // after the job.
