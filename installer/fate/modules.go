@@ -14,6 +14,9 @@ type moduleEntry struct {
 	port       func(*Side) int            // of several the one that tells most; nil: it has none, or differs by instance
 	program    func(*Spec) config.Program // nil: nothing of ours runs it
 	components func(*Spec) []string       // what its program is made of, by their names in the payload
+	wants      func(*Spec) []Module       // what it cannot start without, wherever that runs
+	dataDirs   func(Layout) []string      // what it writes to besides the directories of its logs
+	outward    bool                       // hosts that are not of the side connect to it
 	heap       heapShare                  // of a JVM; zero: it is none
 }
 
@@ -29,6 +32,7 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.MySQL.Port },
 			program:    databaseProgram,
 			components: func(s *Spec) []string { return []string{s.DatabaseEngine()} },
+			dataDirs:   func(l Layout) []string { return []string{l.DatabaseData(), l.DatabaseTemp()} },
 		},
 		{
 			module:     ClusterManager,
@@ -36,6 +40,8 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.ClusterManager.Port },
 			program:    clusterManagerProgram,
 			components: made("jdk", "eggroll"),
+			wants:      func(*Spec) []Module { return []Module{MySQL} },
+			dataDirs:   func(l Layout) []string { return []string{l.EggrollData(), l.ProgramTemp()} },
 			heap:       heapShare{16, 192, 1024},
 		},
 		{
@@ -44,6 +50,8 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.NodeManager.Port },
 			program:    nodeManagerProgram,
 			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
+			wants:      func(*Spec) []Module { return []Module{ClusterManager} },
+			dataDirs:   func(l Layout) []string { return []string{l.EggrollData(), l.ProgramTemp()} },
 			heap:       heapShare{16, 192, 1024},
 		},
 		{
@@ -52,6 +60,7 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.Rollsite.Port },
 			program:    rollsiteProgram,
 			components: made("jdk", "eggroll"),
+			outward:    true,
 			heap:       heapShare{8, 256, 2048},
 		},
 		{
@@ -65,7 +74,10 @@ func moduleTable() []moduleEntry {
 			},
 			program:    zooKeeperProgram,
 			components: made("jdk", "zookeeper"),
-			heap:       heapShare{32, 128, 1024},
+			// A majority has to talk to each other before any of them serves.
+			wants:    func(*Spec) []Module { return []Module{ZooKeeper} },
+			dataDirs: func(l Layout) []string { return []string{l.ZooKeeperData(), l.ZooKeeperLogs()} },
+			heap:     heapShare{32, 128, 1024},
 		},
 		{
 			module:     Nginx,
@@ -73,6 +85,7 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.Nginx.GRPCPort },
 			program:    nginxProgram,
 			components: made("nginx"),
+			outward:    true,
 		},
 		{module: RabbitMQ},
 		{
@@ -81,6 +94,9 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.FateFlow.HTTPPort },
 			program:    flowProgram,
 			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
+			wants:      flowWants,
+			dataDirs:   func(l Layout) []string { return []string{l.Flow(), l.Data(), l.ProgramTemp()} },
+			outward:    true,
 		},
 		{
 			module:     FateBoard,
@@ -88,6 +104,8 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.FateBoard.Port },
 			program:    boardProgram,
 			components: made("jdk", "fateboard"),
+			wants:      func(s *Spec) []Module { return when(s.Profile.BoardNeedsDatabase(), []Module{MySQL}) },
+			outward:    true,
 			heap:       heapShare{16, 192, boardHeapMiB},
 		},
 	}
@@ -114,9 +132,9 @@ func (s *Side) addressesOf(m Module) []string {
 	return nil
 }
 
-func when(enable bool, ips []string) []string {
+func when[T any](enable bool, values []T) []T {
 	if !enable {
 		return nil
 	}
-	return slices.Clone(ips)
+	return slices.Clone(values)
 }

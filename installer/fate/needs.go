@@ -55,29 +55,23 @@ func (s *Spec) Needs(program string) []Need {
 
 // wants are the modules that a module cannot start without, wherever they run.
 func (s *Spec) wants(m Module) []Module {
-	switch m {
-	case ClusterManager:
-		return []Module{MySQL}
-	case NodeManager:
-		return []Module{ClusterManager}
-	case FateFlow:
-		// It exits without its database or its registry; without the clustermanager it starts, and every job fails.
-		out := []Module{MySQL}
-		if s.Side.FateFlow.DefaultEngines == "eggroll" {
-			out = append(out, ClusterManager)
-		}
-		if s.Side.ZK.Enable {
-			out = append(out, ZooKeeper)
-		}
-		return out
-	case ZooKeeper:
-		return []Module{ZooKeeper} // a majority has to talk to each other before any of them serves
-	case FateBoard:
-		if s.Profile.BoardNeedsDatabase() {
-			return []Module{MySQL}
-		}
+	if wants := m.entry().wants; wants != nil {
+		return wants(s)
 	}
 	return nil
+}
+
+// flowWants are those of FATE-Flow. It exits without its database or its registry; without the clustermanager it starts,
+// and every job fails.
+func flowWants(s *Spec) []Module {
+	out := []Module{MySQL}
+	if s.Side.FateFlow.DefaultEngines == "eggroll" {
+		out = append(out, ClusterManager)
+	}
+	if s.Side.ZK.Enable {
+		out = append(out, ZooKeeper)
+	}
+	return out
 }
 
 // elsewhere is the need for a module as far as other hosts have to meet it; AtLeast is 0 when this host suffices.

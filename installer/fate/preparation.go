@@ -264,7 +264,7 @@ func (s *Spec) openPorts() []int {
 	several := len(s.Side.Addresses()) > 1
 	var out []int
 	for _, p := range s.Ports() {
-		if several || slices.Contains([]Module{Rollsite, FateFlow, FateBoard, Nginx}, p.Module) {
+		if several || p.Module.entry().outward {
 			out = append(out, p.Port)
 		}
 	}

@@ -32,16 +32,8 @@ func Programs(s *Spec) []config.Program {
 
 // dataDirs lists the directories that a module writes to besides those of its logs.
 func (s *Spec) dataDirs(m Module) []string {
-	l := s.Layout
-	switch m {
-	case MySQL:
-		return []string{l.DatabaseData(), l.DatabaseTemp()}
-	case ClusterManager, NodeManager:
-		return []string{l.EggrollData(), l.ProgramTemp()}
-	case ZooKeeper:
-		return []string{l.ZooKeeperData(), l.ZooKeeperLogs()}
-	case FateFlow:
-		return []string{l.Flow(), l.Data(), l.ProgramTemp()}
+	if dirs := m.entry().dataDirs; dirs != nil {
+		return dirs(s.Layout)
 	}
 	return nil
 }
