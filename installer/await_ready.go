@@ -42,7 +42,7 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		if lost := givenUp(statuses, here); lost != nil {
 			return exitCode(&notReadyError{[]rpc.Failure{*lost}}, exitNotReady)
 		}
-		if pending.Status.LowSpace != "" {
+		if pending.Status.Lacks() != "" {
 			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)
 		}
 		if text := pending.Name + " is not ready: " + pending.Text; text != reported {

@@ -35,9 +35,11 @@ got an answer and what it needs is there. The clustermanager is ready when every
 its workers does and its database does.
 
 A program that needs another one which is not there is degraded: it goes on, and is ready again with that one. With -o json
-it is "ready": false, "degraded": true, and "degraded_by" names what is missing. So is a program
-that writes to a file system with less than 512 MiB free, or 5 % of one below 10 GiB; "low_space" says which. When a command that changes the host was
-interrupted, "phase" says which, and "interrupted" what completes it; root sees these.
+it is "ready": false, "degraded": true, and "degraded_by" names what is missing. So is a program that writes to a file
+system with less than 512 MiB free, or 5 % of one below 10 GiB; "low_space" says which. So are all programs when more than
+90 % of a limit on processes and threads is in use (pids.max of the supervisor's control group and of those above,
+threads-max, pid_max); "low_tasks" says which. When a command that changes the host was interrupted, "phase" says which,
+and "interrupted" what completes it; root sees these.
 
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.

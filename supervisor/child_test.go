@@ -74,6 +74,8 @@ func runChild(script []string) {
 			for !exists(arg) {
 				time.Sleep(2 * time.Millisecond)
 			}
+		case "starve": // of threads, with those that makeThreads has made before, or without
+			starve(arg == "prepared")
 		case "once": // exit 1 the first time only
 			if !exists(arg) {
 				touch(arg)

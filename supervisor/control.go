@@ -254,7 +254,7 @@ func (sup *Supervisor) hopeless(st *Status, depth int) string {
 		return st.Why
 	case st.State == Backoff && st.UnreadyStarts >= hopelessAfter:
 		return fmt.Sprintf("has failed %s, and is tried again: %s", inARow(st.UnreadyStarts), st.Why)
-	case st.Degraded && st.LowSpace != "" && len(st.DegradedBy) == 0 && depth == 0:
+	case st.Degraded && st.Lacks() != "" && len(st.DegradedBy) == 0 && depth == 0:
 		return st.Why
 	case (st.State == Waiting || st.Degraded) && depth < config.MaxPrograms:
 		for _, d := range slices.Concat(st.WaitsFor, st.DegradedBy) {

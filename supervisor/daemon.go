@@ -70,6 +70,7 @@ const (
 
 // Run is the daemon: it takes over what runs, starts what should, serves the API, and returns after a request to end.
 func Run(ctx context.Context, o DaemonOptions) error {
+	prepareThreads(taskLimits())
 	h := receiveHandover()
 	cfg, warnings, err := config.Load(o.Config, os.Environ())
 	if err != nil {

@@ -46,7 +46,7 @@ func (s *service) launch() error {
 		s.sup.background(func() { s.exited(number, st) })
 	})
 	if err != nil {
-		return err
+		return s.sup.taskShortage(err, nil)
 	}
 	s.run = run{
 		number: number, proc: sh.Tree, started: time.Now(), startedBoot: s.sup.bootNow(),
@@ -61,6 +61,7 @@ func (s *service) launch() error {
 	}
 	s.saveStarting()
 	notes, err := sh.Execute(spec)
+	err = s.sup.taskShortage(err, spec)
 	s.noteLaunch(notes)
 	if err != nil {
 		s.run.ended, s.run.stopped, s.run.stoppedBoot = true, time.Now(), s.sup.bootNow()
@@ -204,7 +205,7 @@ func (sup *Supervisor) marker(program string) string {
 // passing are the causes of a failed start that may be gone at the next one: something is short or busy for the moment.
 var passing = []error{
 	unix.EAGAIN, unix.ENOMEM, unix.EMFILE, unix.ENFILE, unix.ENOSPC, unix.EDQUOT, unix.ETXTBSY, unix.EBUSY, unix.EINTR,
-	unix.EIO, unix.ESTALE, unix.ETIMEDOUT, unix.EPIPE, os.ErrDeadlineExceeded,
+	unix.EIO, unix.ESTALE, unix.ETIMEDOUT, unix.EPIPE, os.ErrDeadlineExceeded, process.ErrEnded,
 }
 
 // mayPass reports whether a start that failed with err may succeed without anybody's help. A file, user or directory

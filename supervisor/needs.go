@@ -11,13 +11,14 @@ import (
 
 // judge completes a status by what other programs are at this moment.
 func (sup *Supervisor) judge(st *Status) {
-	st.Ready, st.Degraded, st.DegradedBy, st.LowSpace = st.own, false, []string{}, ""
+	st.Ready, st.Degraded, st.DegradedBy, st.LowSpace, st.LowTasks = st.own, false, []string{}, "", ""
 	if !st.own {
 		return
 	}
 	st.Why = ""
-	st.DegradedBy, st.LowSpace = sup.missing(st), sup.lacksSpace(st.Name)
-	if len(st.DegradedBy) == 0 && st.LowSpace == "" {
+	lacks := sup.lacks(st.Name)
+	st.DegradedBy, st.LowSpace, st.LowTasks = sup.missing(st), lacks.space, lacks.tasks
+	if len(st.DegradedBy) == 0 && st.Lacks() == "" {
 		return
 	}
 	st.Ready, st.Degraded = false, true
@@ -25,8 +26,8 @@ func (sup *Supervisor) judge(st *Status) {
 	for _, name := range st.DegradedBy {
 		parts = append(parts, name+" "+sup.stateOf(name))
 	}
-	if st.LowSpace != "" {
-		parts = append(parts, st.LowSpace)
+	if lacks := st.Lacks(); lacks != "" {
+		parts = append(parts, lacks)
 	}
 	st.Why = "degraded: " + strings.Join(parts, ", ")
 }

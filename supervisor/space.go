@@ -61,21 +61,26 @@ func roomOf(dir string) room {
 	}
 }
 
-// lack says what a file system has too little of; "" when it has enough. What was low before has to have a quarter more
-// than the reserve, so that a program does not come and go with each line of a log.
-func (r room) lack(wasLow bool) string {
-	bytes, files := Reserve(r.size), min(reserveFiles, r.files/reserveShare)
+// below reports whether less is free than a reserve. What was low before has to have a quarter more than the reserve, so
+// that a program does not come and go with each line of a log, or each thread.
+func below(free, reserve uint64, wasLow bool) bool {
 	if wasLow {
-		bytes, files = bytes+bytes/4, files+files/4
+		reserve += reserve / 4
 	}
+	return free < reserve
+}
+
+// lack says what a file system has too little of; "" when it has enough.
+func (r room) lack(wasLow bool) string {
+	files := min(reserveFiles, r.files/reserveShare)
 	switch {
 	case r.unknown || r.size == 0:
 		return ""
-	case r.free < bytes:
+	case below(r.free, Reserve(r.size), wasLow):
 		return fmt.Sprintf("the file system of %s is nearly full: %s are free, below the reserve of %s", r.dir, mebibytes(r.free), mebibytes(Reserve(r.size)))
-	case r.files > 0 && r.filesFree < files:
+	case r.files > 0 && below(r.filesFree, files, wasLow):
 		return fmt.Sprintf("the file system of %s is nearly full: %d more files can be made, below the reserve of %d",
-			r.dir, r.filesFree, min(reserveFiles, r.files/reserveShare))
+			r.dir, r.filesFree, files)
 	}
 	return ""
 }
@@ -106,53 +111,56 @@ func writesTo(p *config.Program, paths logfile.Paths) []string {
 	return slices.Compact(dirs)
 }
 
-// watchSpace looks at file systems until the supervisor is closed.
-func (sup *Supervisor) watchSpace() {
+// shortage says what a program has too little of; blank: it has enough.
+type shortage struct {
+	space string // the file system that is nearly full
+	tasks string // the limit on processes and threads that is nearly reached, the same for all programs
+}
+
+// watchRoom looks at file systems and limits until the supervisor is closed.
+func (sup *Supervisor) watchRoom() {
 	for {
-		sup.lookAtSpace()
+		sup.lookAtRoom()
 		if !sleep(sup.ctx, spaceEvery) {
 			return
 		}
 	}
 }
 
-// lookAtSpace notes which programs write to a file system that is nearly full.
-func (sup *Supervisor) lookAtSpace() {
+// lookAtRoom notes which programs write to a file system that is nearly full, and whether tasks are running out.
+func (sup *Supervisor) lookAtRoom() {
 	sup.looking.Lock()
 	defer sup.looking.Unlock()
-	before, now := sup.programsLow(), map[string]string{}
+	before, now := sup.short.Load(), map[string]shortage{}
+	limits := sup.tasksOf()
 	rooms := map[string]room{} // by directory
 	for _, s := range sup.services() {
 		s.mu.Lock()
 		p, paths := s.prog.Clone(), s.run.paths
 		s.mu.Unlock()
+		was := (*before)[p.Name]
+		lacks := shortage{tasks: lackTasks(limits, was.tasks != "")}
 		for _, dir := range writesTo(&p, paths) {
 			r, seen := rooms[dir]
 			if !seen {
 				r = sup.roomOf(dir)
 				rooms[dir] = r
 			}
-			if lack := r.lack(before[p.Name] != ""); lack != "" {
-				now[p.Name] = lack
+			if lacks.space = r.lack(was.space != ""); lacks.space != "" {
 				break
 			}
 		}
+		now[p.Name] = lacks
 	}
-	sup.lowSpace.Store(&now)
+	sup.short.Store(&now)
 	for _, s := range sup.services() {
-		if name := s.status.Load().Name; (before[name] == "") != (now[name] == "") {
+		name := s.status.Load().Name
+		was, is := (*before)[name], now[name]
+		if (was.space == "") != (is.space == "") || (was.tasks == "") != (is.tasks == "") {
 			s.event(func() {}) // publishes a new status
 		}
 	}
 }
 
-// programsLow says by program which file system has less than its reserve. It is not to be changed.
-func (sup *Supervisor) programsLow() map[string]string {
-	if low := sup.lowSpace.Load(); low != nil {
-		return *low
-	}
-	return nil
-}
-
-// lacksSpace says what a program has no room for; "" when it has.
-func (sup *Supervisor) lacksSpace(name string) string { return sup.programsLow()[name] }
+// lacks says what a program has too little of.
+func (sup *Supervisor) lacks(name string) shortage { return (*sup.short.Load())[name] }

@@ -29,7 +29,7 @@ func TestFullDiskDegrades(t *testing.T) {
 		degraded bool
 	}{{reserveBytes - 1, true}, {reserveBytes + 1, true}, {2 * reserveBytes, false}, {reserveBytes + 1, false}, {100 << 10, true}} {
 		free.Store(c.free)
-		sup.lookAtSpace()
+		sup.lookAtRoom()
 		st := b.status("db")
 		if st.Degraded != c.degraded || st.Ready == c.degraded || (st.LowSpace != "") != c.degraded {
 			t.Errorf("with %d bytes free: %+v", c.free, st)

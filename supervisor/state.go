@@ -35,11 +35,12 @@ type Status struct {
 	State State  `json:"state"` // STOPPED, WAITING, STARTING, RUNNING, STOPPING, KILLING, BACKOFF, EXITED or FATAL
 	// Ready is whether the program works: its probe passed, and what it needs serves.
 	Ready bool `json:"ready"`
-	// Degraded is whether only that is missing which other programs do, or room on a file system that it writes to.
-	// DegradedBy names the programs, LowSpace the file system.
+	// Degraded is whether only that is missing which other programs do, or room on a file system that it writes to, or
+	// for processes and threads. DegradedBy names the programs, LowSpace the file system, LowTasks the limit.
 	Degraded   bool     `json:"degraded"`
 	DegradedBy []string `json:"degraded_by"`         // programs that it needs and that do not serve
 	LowSpace   string   `json:"low_space,omitempty"` // the file system that has too little room
+	LowTasks   string   `json:"low_tasks,omitempty"` // the limit on processes and threads that is nearly reached
 	// Serving is whether programs that depend on it may start: it is ready, or listens and needs them to become ready.
 	Serving bool `json:"serving"`
 	PID     int  `json:"pid"` // of the process; 0: there is none
@@ -98,6 +99,14 @@ func (st *Status) UnmarshalJSON(data []byte) error {
 // the supervisor goes on trying.
 func (s *Status) GivenUp() bool {
 	return s.State == Fatal || s.State == Backoff && s.UnreadyStarts >= hopelessAfter
+}
+
+// Lacks says what the host has too little of for the program; "" when it has enough.
+func (s *Status) Lacks() string {
+	if s.LowSpace != "" && s.LowTasks != "" {
+		return s.LowSpace + ", " + s.LowTasks
+	}
+	return s.LowSpace + s.LowTasks
 }
 
 // ExitInfo says how a process ended.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"fate-installer/installer/host/tasks"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/process"
 )
@@ -31,6 +32,7 @@ type Options struct {
 
 	bootNow func() time.Duration  // the boot clock; nil: the machine's
 	roomOf  func(dir string) room // asks a file system; nil: the function of that name
+	tasksOf func() []tasks.Limit  // reads the limits on tasks; nil: taskLimits
 }
 
 // Supervisor keeps programs running. It is made by New, knows no sockets and no signals, and is safe for concurrent use.
@@ -60,9 +62,10 @@ type Supervisor struct {
 	byName   map[string]*service
 	closed   bool
 
-	bootNow  func() time.Duration
-	roomOf   func(dir string) room             // asks a file system; another in tests
-	lowSpace atomic.Pointer[map[string]string] // program -> file system with less than its reserve
+	bootNow func() time.Duration
+	roomOf  func(dir string) room               // asks a file system; another in tests
+	tasksOf func() []tasks.Limit                // reads the limits on processes and threads; another in tests
+	short   atomic.Pointer[map[string]shortage] // by program; never nil
 
 	conf    atomic.Pointer[config.Settings] // in force
 	pending atomic.Pointer[config.Settings] // read, not applied
@@ -91,7 +94,7 @@ func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 	sup := &Supervisor{
 		log: o.Log, environ: o.Environ, tag: hex.EncodeToString(sum[:4]), boot: boot, second: time.Second,
 		records: records, reaper: reaper, table: &process.Table{}, events: newEventLog(), probeClient: newProbeClient(),
-		byName: make(map[string]*service), roomOf: o.roomOf,
+		byName: make(map[string]*service), roomOf: o.roomOf, tasksOf: o.tasksOf,
 	}
 	if sup.bootNow = o.bootNow; sup.bootNow == nil {
 		sup.bootNow = BootClock
@@ -99,6 +102,10 @@ func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 	if sup.roomOf == nil {
 		sup.roomOf = roomOf
 	}
+	if sup.tasksOf == nil {
+		sup.tasksOf = taskLimits
+	}
+	sup.short.Store(&map[string]shortage{})
 	if !o.NoCgroups {
 		sup.cgroups = process.FindCgroups(sup.tag)
 	}
@@ -110,7 +117,7 @@ func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 	}
 	sup.takeOver(old)
 	sup.background(sup.rotateLogs)
-	sup.background(sup.watchSpace)
+	sup.background(sup.watchRoom)
 	return sup, nil
 }
 

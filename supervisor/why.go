@@ -62,6 +62,15 @@ func (sup *Supervisor) Why(name string) ([]Finding, error) {
 	return chain, nil
 }
 
+// How room is made where a program lacks it.
+const (
+	adviceRoom = "make room: df -h and du -x --max-depth=2 on that directory show what takes it; old directories of " +
+		"jobs in the logs of fateflow and eggroll can be removed, nothing else does that"
+	adviceTasks = "raise that limit (TasksMax= of the unit or slice with a control group, --pids-limit of a container, " +
+		"sysctl for a setting of the kernel), or end processes that are not needed: " +
+		"ps -eLo user,pid,comm | sort | uniq -c | sort -n"
+)
+
 // finding examines one program and names the one to look at next, "" if the search ends here.
 func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 	st := sup.statusOf(s)
@@ -77,9 +86,11 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 		return f, ""
 	}
 	if st.Degraded && len(st.DegradedBy) == 0 {
-		f.Text = fmt.Sprintf("runs (pid %d, up %s), but %s", st.PID, uptime(st.Up()), st.LowSpace)
-		f.Advice = "make room: df -h and du -x --max-depth=2 on that directory show what takes it; old directories of jobs in the logs " +
-			"of fateflow and eggroll can be removed, nothing else does that"
+		f.Text = fmt.Sprintf("runs (pid %d, up %s), but %s", st.PID, uptime(st.Up()), st.Lacks())
+		f.Advice = adviceRoom
+		if st.LowSpace == "" {
+			f.Advice = adviceTasks
+		}
 		return f, ""
 	}
 	if st.Degraded {

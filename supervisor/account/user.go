@@ -50,27 +50,51 @@ func Lookup(name string) (User, error) {
 
 // Do runs f with the file system rights of the account. Log files lie in directories that belong to the program's
 // user, who could put a symbolic link to any file of the machine there; opened as that user, a link gives
-// away nothing. f runs on a thread of its own, which is thrown away after.
+// away nothing. f runs on a thread of its own, which gets its rights back after, or ends.
 func (a User) Do(f func() error) error {
 	if a.Self {
 		return f()
 	}
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if err := shim.SetThreadGroups(a.Groups); err != nil {
-			done <- fmt.Errorf("cannot take the groups of %s: %w", a.Name, err)
-			return
-		}
-		// setfsgid and setfsuid report no errors; asking again gives the id in force.
-		for _, id := range []struct{ call, want uintptr }{{unix.SYS_SETFSGID, uintptr(a.GID)}, {unix.SYS_SETFSUID, uintptr(a.UID)}} {
-			_, _, _ = syscall.RawSyscall(id.call, id.want, 0, 0)
-			if got, _, _ := syscall.RawSyscall(id.call, ^uintptr(0), 0, 0); got != id.want {
-				done <- fmt.Errorf("cannot take the file rights of %s", a.Name)
-				return
+		runtime.LockOSThread()
+		own, err := unix.Getgroups()
+		defer func() {
+			if err == nil && takeRights(own, os.Getegid(), os.Geteuid()) == nil {
+				runtime.UnlockOSThread() // else the thread ends with the goroutine
 			}
+		}()
+		if err := takeRights(a.Groups, a.GID, a.UID); err != nil {
+			done <- fmt.Errorf("cannot take the file rights of %s: %w", a.Name, err)
+			return
 		}
 		done <- f()
 	}()
 	return <-done
+}
+
+// takeRights gives the calling thread other file system rights.
+func takeRights(groups []int, gid, uid int) error {
+	// With the daemon's own uid come its rights to change the others.
+	if uid == os.Geteuid() {
+		if err := takeID(unix.SYS_SETFSUID, uid); err != nil {
+			return err
+		}
+	}
+	if err := shim.SetThreadGroups(groups); err != nil {
+		return err
+	}
+	if err := takeID(unix.SYS_SETFSGID, gid); err != nil {
+		return err
+	}
+	return takeID(unix.SYS_SETFSUID, uid)
+}
+
+// takeID calls setfsuid or setfsgid, which report no errors; asking again gives the id in force.
+func takeID(call uintptr, id int) error {
+	_, _, _ = syscall.RawSyscall(call, uintptr(id), 0, 0)
+	if got, _, _ := syscall.RawSyscall(call, ^uintptr(0), 0, 0); got != uintptr(id) {
+		return unix.EPERM
+	}
+	return nil
 }

@@ -114,8 +114,14 @@ func (sh *Waiting) Execute(spec *shim.Spec) (notes []string, err error) {
 	case outcome.Err != nil:
 		return outcome.Notes, execFailure(spec, outcome.Err)
 	}
+	if !outcome.Last {
+		return outcome.Notes, fmt.Errorf("cannot execute %s: %w", spec.Path, ErrEnded)
+	}
 	return outcome.Notes, nil
 }
+
+// ErrEnded is the cause of a start whose process ended before it executed the program, and could not say why.
+var ErrEnded = errors.New("the new process ended before")
 
 // execFailure explains why the program could not be executed. A missing file behind an existing one is the
 // interpreter of a script, or the loader of a program built for another C library.

@@ -131,6 +131,7 @@ func (s *Spec) become() *Error {
 	if s.Umask >= 0 {
 		syscall.Umask(s.Umask)
 	}
+	send((&Outcome{Last: true}).Encode())
 	return failure("execute "+s.Path, syscall.Exec(s.Path, s.Argv, s.Env))
 }
 

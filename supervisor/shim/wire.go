@@ -61,15 +61,17 @@ func decode(data []byte) (*Spec, bool) {
 	return s, d.ok
 }
 
-// Outcome is the shim's report: empty after success.
+// Outcome is what the shim reports.
 type Outcome struct {
 	Notes []string // what is not quite as ordered, in words for the daemon's log
+	Last  bool     // all is done but to execute the program: without it, the shim ended before it could
 	Err   *Error   // why there is no program; nil if there is
 }
 
 // What a message of a report is.
 const (
 	noteField  = "note"
+	lastOrder  = "last"
 	errorField = "error"
 )
 
@@ -79,6 +81,9 @@ func (o *Outcome) Encode() []byte {
 	for _, n := range o.Notes {
 		e.text(noteField)
 		e.text(n)
+	}
+	if o.Last {
+		e.text(lastOrder)
 	}
 	if o.Err != nil {
 		e.text(errorField)
@@ -96,6 +101,8 @@ func DecodeOutcome(data []byte) (*Outcome, bool) {
 		switch d.text() {
 		case noteField:
 			o.Notes = append(o.Notes, d.text())
+		case lastOrder:
+			o.Last = true
 		case errorField:
 			o.Err = &Error{Step: d.text(), Errno: syscall.Errno(d.number())}
 		default:
