@@ -229,9 +229,19 @@ func (r *draft) protect(harm, format string, args ...any) {
 func (r *draft) unknown(fact string) bool {
 	reason, ok := r.p.f.Unknown[fact]
 	if ok {
-		r.measured("not known: %s", reason).end(StatusSkipped)
+		r.measured("not looked at: %s", reason).end(StatusSkipped)
 	}
 	return ok
+}
+
+// notMeasured adds a result for a fact that could not be learned, where a check has an ID of its own for each object that
+// it finds. It reports whether that is so.
+func (p *preflight) notMeasured(id, title, fact string) bool {
+	why, unknown := p.f.Unknown[fact]
+	if unknown {
+		p.check(id, title, "").measured("not looked at: %s", why).end(StatusSkipped)
+	}
+	return unknown
 }
 
 // notLookedAt skips the check when one of the paths could not be looked at, as without root below a directory that is

@@ -82,6 +82,7 @@ func (p *preflight) missingComponents() []payload.Component {
 }
 
 func (p *preflight) space() {
+	p.unmeasuredDisks()
 	for _, n := range p.needs() {
 		r := p.check("disk:"+n.fs.Mount, fmt.Sprintf("enough space on %s for %s", orRoot(n.fs.Mount), strings.Join(n.what, ", ")), size(n.bytes)).
 			measured("%s free", size(n.fs.Free))
@@ -94,6 +95,15 @@ func (p *preflight) space() {
 	p.logSpace()
 	p.recommended("disk-data", p.s.Layout.Base, "space for data and models", wantedDisk)
 	p.recommended("disk-root", "/", "space on the root filesystem", wantedRoot)
+}
+
+// unmeasuredDisks names the directories whose file systems could not be looked at: their sizes, their room and their
+// options are not known.
+func (p *preflight) unmeasuredDisks() {
+	l := p.s.Layout
+	for _, dir := range []string{l.Base, l.Temp(), l.Projects(), l.Data(), l.Logs()} {
+		p.notMeasured("disk:"+dir, "enough room on the file system of "+dir+", which programs can be started from", "path "+dir)
+	}
 }
 
 // Space that jobs leave behind below the log directory, where nothing removes it: an allowance for a hundred jobs. FATE-Flow
@@ -211,6 +221,9 @@ func (p *preflight) inodes() {
 
 // mountOptions refuses filesystems on which nothing can be written or started.
 func (p *preflight) mountOptions() {
+	if p.notMeasured("mount", "programs can be written to and started from "+p.s.Layout.Base, "mounts") {
+		return
+	}
 	seen := map[string]bool{}
 	for _, path := range []string{p.s.Layout.Projects(), p.s.Layout.Data(), p.s.Layout.Logs()} {
 		fs, ok := p.f.PathFact(path)
@@ -243,6 +256,9 @@ const leastRun = 16 * mebibyte
 // runSpace is only of interest where systemd starts the supervisor.
 func (p *preflight) runSpace() {
 	fs, ok := p.f.PathFact(systemdRun)
+	if p.f.Init == "systemd" && !p.f.Rooted {
+		p.notMeasured("disk-run", "systemd has room to read its units", "path "+systemdRun)
+	}
 	if !ok || fs.Size == 0 || p.f.Rooted || p.f.Init != "systemd" {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 func (p *preflight) firewall() {
 	r := p.check("firewall", "the firewall lets the other hosts of the cluster in", "open ports, or no firewall")
 	fw := p.f.Firewall
-	if p.filtered(r) {
+	if p.filtered(r) || !fw.Active && r.unknown("firewall") {
 		return
 	}
 	switch {
@@ -28,6 +28,8 @@ func (p *preflight) firewall() {
 		r.measured("no active firewalld or ufw; the packet filter of a directory tree is not looked at").end(StatusSkipped)
 	case p.f.Unknown["filter"] != "":
 		r.measured("no active firewalld or ufw; rules of the packet filter not looked at: %s", p.f.Unknown["filter"]).end(StatusSkipped)
+	case len(p.f.Filter.Looked) == 0:
+		r.measured("no active firewalld or ufw; rules of the packet filter not looked at: no tool showed them").end(StatusSkipped)
 	default:
 		p.filterRules(r)
 	}

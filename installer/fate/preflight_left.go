@@ -134,6 +134,9 @@ func (p *preflight) optionFiles() {
 		return
 	}
 	r := p.check("my.cnf", "option files of another database server are not read", "none, or not read")
+	if r.notLookedAt(optionFiles...) {
+		return
+	}
 	var found []string
 	for _, file := range optionFiles {
 		if fact, ok := p.f.PathFact(file); ok && fact.Exists {

@@ -151,7 +151,7 @@ func (p *preflight) limits() {
 				continue
 			}
 		}
-		if r.unknown("limits") {
+		if r.unknown("limits") || r.unknown("session limits") {
 			continue
 		}
 		have, ok := p.f.Limit(l.name)

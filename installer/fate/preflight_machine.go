@@ -224,6 +224,7 @@ func (p *preflight) kernelSettings() {
 	for _, l := range leastSettings {
 		text, ok := p.f.Sysctls[l.key]
 		if !ok {
+			p.notMeasured("sysctl:"+l.key, "kernel setting "+l.key+" is large enough", "sysctl "+l.key)
 			continue // this kernel, or this tree, has no such setting
 		}
 		r := p.check("sysctl:"+l.key, "kernel setting "+l.key+" is large enough", fmt.Sprintf("at least %d", l.want)).measured("%s", text)
@@ -242,6 +243,7 @@ func (p *preflight) kernelSettings() {
 	for _, m := range mostSettings {
 		text, ok := p.f.Sysctls[m.key]
 		if !ok {
+			p.notMeasured("sysctl:"+m.key, "kernel setting "+m.key+" keeps idle connections alive", "sysctl "+m.key)
 			continue
 		}
 		r := p.check("sysctl:"+m.key, "kernel setting "+m.key+" keeps idle connections between parties alive", fmt.Sprintf("at most %d", m.want)).measured("%s", text)
@@ -257,6 +259,9 @@ func (p *preflight) locale() {
 	r := p.check("locale", "a UTF-8 locale", "LANG ending in UTF-8")
 	lang := p.f.Locale.System
 	if lang == "" {
+		if r.unknown("locale") {
+			return
+		}
 		lang = p.f.Locale.Lang
 	}
 	r.measured("%s", orNone(lang))
@@ -277,6 +282,9 @@ func orNone(s string) string {
 
 func (p *preflight) selinux() {
 	r := p.check("selinux", "SELinux does not stop programs below "+p.s.Layout.Base, "permissive, disabled or absent").measured("%s", p.f.SELinux)
+	if r.unknown("selinux") {
+		return
+	}
 	if p.f.SELinux != "enforcing" {
 		r.ok()
 		return

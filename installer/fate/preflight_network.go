@@ -40,7 +40,7 @@ func (p *preflight) address() {
 
 func (p *preflight) hostname() {
 	r := p.check("hostname", "the host's own name has an address without asking the network", "a line in /etc/hosts")
-	if r.unknown("hostname") {
+	if r.unknown("hostname") || r.unknown("hosts") {
 		return
 	}
 	name := p.f.Hostname
@@ -123,7 +123,11 @@ func (p *preflight) ports() {
 		case tried && bind.Error != "" && p.f.HasAddress(addr.Addr()):
 			r.measured("cannot be bound: %s", bind.Error).refuse("give %s another port in the cluster file", port.Module)
 		case !tried && r.unknown("listeners"):
-		default: // an address that is not ours is a matter of another check
+		case tried && bind.Error != "": // an address that is not ours is a matter of another check
+			r.measured("not looked at: %s cannot be bound here: %s", addr, bind.Error).end(StatusSkipped)
+		case !tried && !p.f.Rooted:
+			r.measured("not looked at: it was not bound").end(StatusSkipped)
+		default:
 			r.measured("free").ok()
 		}
 	}
@@ -166,6 +170,8 @@ func (p *preflight) isOurs(process host.Process) bool {
 func (p *preflight) portRange() {
 	low, high, ok := localPorts(p.f)
 	if !ok {
+		p.notMeasured("port-range", "no port of ours is one that the kernel gives to outgoing connections",
+			"sysctl net.ipv4.ip_local_port_range")
 		return
 	}
 	r := p.check("port-range", "no port of ours is one that the kernel gives to outgoing connections", "outside of ip_local_port_range").measured("%d to %d", low, high)

@@ -90,8 +90,10 @@ func (p *preflight) links() {
 			final("mount the disk that %s is on, or make that directory, or remove the link %s", fact.Target, fact.Broken)
 		return
 	}
-	if r.notLookedAt(p.s.Layout.Base, p.s.Layout.Projects(), p.s.Layout.Data(), p.s.Layout.Logs()) {
-		return
+	for _, fact := range p.f.Paths {
+		if strings.HasPrefix(fact.Path, p.s.Layout.Base) && r.notLookedAt(fact.Path) {
+			return
+		}
 	}
 	r.measured("none is").ok()
 }
@@ -134,7 +136,9 @@ func (p *preflight) writable() {
 		seen[fact.Ancestor] = true
 		r := p.check("writable:"+file, "root can write to "+file, "it can be written").measured("it can be written")
 		if why == "" {
-			r.ok()
+			if !r.notLookedAt(file) {
+				r.ok()
+			}
 			continue
 		}
 		remedy := fmt.Sprintf("chattr -%s %s: it is marked so that root cannot change it", cmp.Or(fact.Guard, "i"), fact.Ancestor)

@@ -27,6 +27,9 @@ func (p *preflight) programs() {
 		return
 	}
 	r := p.check("programs", "the programs that eggroll's scripts use", strings.Join(append(slices.Clone(workerPrograms), tools.Names()...), ", "))
+	if r.unknown("programs") {
+		return
+	}
 	missing := p.missingPrograms(workerPrograms)
 	if len(missing) > 0 {
 		r.measured("missing: %s", strings.Join(missing, ", ")).refuse("install them from the distribution's medium: without them no worker starts")

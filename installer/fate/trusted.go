@@ -43,6 +43,9 @@ func (p *preflight) baseOwner() {
 		r.measured("owners of a tree are recorded").end(StatusSkipped)
 		return
 	}
+	if r.notLookedAt(p.s.Layout.aboveBase()...) {
+		return
+	}
 	for _, dir := range p.s.Layout.aboveBase() {
 		fact, ok := p.f.PathFact(dir)
 		if !ok || !fact.Exists {

@@ -51,6 +51,8 @@ type Facts struct {
 	// shared libraries the dynamic linker finds; thousands, so never printed
 	Libraries     Libraries      `json:"-"`
 	SessionLimits []SessionLimit `json:"session_limits,omitempty"` // that pam_limits gives to sessions, in its order
+	// value of the option hidepid of /proc, with which users see their own processes only; blank: there is none
+	HidePID string `json:"hidepid,omitempty"`
 	// names of the variables that systemd's manager gives to services
 	Environment []string `json:"environment,omitempty"`
 	Unknown     Unknown  `json:"unknown"` // facts that could not be learned, by name

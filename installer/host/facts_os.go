@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,14 @@ type gatherer struct {
 
 // unknown records that the named fact could not be learned.
 func (g *gatherer) unknown(fact string, err error) { g.f.Unknown[fact] = err.Error() }
+
+// unreadable records that the named fact could not be learned, unless err is that there is no such file: that is an
+// answer.
+func (g *gatherer) unreadable(fact string, err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		g.unknown(fact, err)
+	}
+}
 
 // read gives the content of a file, or nil after recording why fact is not known.
 func (g *gatherer) read(fact, file string) []byte {
@@ -233,6 +242,7 @@ type Locale struct {
 func (g *gatherer) locale() {
 	for _, file := range []string{"/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n"} {
 		data, err := g.h.ReadFile(file)
+		g.unreadable("locale", err)
 		if lang := assignments(data)["LANG"]; err == nil && lang != "" {
 			g.f.Locale.System = lang
 			break
@@ -250,7 +260,9 @@ func (g *gatherer) locale() {
 
 // selinux prefers the running kernel's word to the configuration for the next boot.
 func (g *gatherer) selinux() {
-	switch g.line("/sys/fs/selinux/enforce") {
+	enforce, err := g.h.ReadFile("/sys/fs/selinux/enforce")
+	g.unreadable("selinux", err)
+	switch strings.TrimSpace(string(enforce)) {
 	case "1":
 		g.f.SELinux = "enforcing"
 		return
@@ -259,6 +271,7 @@ func (g *gatherer) selinux() {
 		return
 	}
 	data, err := g.h.ReadFile("/etc/selinux/config")
+	g.unreadable("selinux", err)
 	switch mode := assignments(data)["SELINUX"]; {
 	case err != nil || mode == "":
 		g.f.SELinux = "absent"
@@ -276,7 +289,9 @@ type Firewall struct {
 }
 
 func (g *gatherer) firewall() {
-	if data, err := g.h.ReadFile("/etc/ufw/ufw.conf"); err == nil &&
+	data, err := g.h.ReadFile("/etc/ufw/ufw.conf")
+	g.unreadable("firewall", err)
+	if err == nil &&
 		strings.EqualFold(assignments(data)["ENABLED"], "yes") {
 		g.f.Firewall = Firewall{"ufw", true}
 		return
@@ -338,6 +353,7 @@ func (g *gatherer) sysctls() {
 		if err == nil {
 			g.f.Sysctls[key] = strings.Join(strings.Fields(string(data)), " ")
 		}
+		g.unreadable("sysctl "+key, err)
 	}
 }
 
@@ -347,7 +363,13 @@ var programDirs = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/u
 func (g *gatherer) programs(names []string) {
 	g.f.Programs = Programs{}
 	for _, name := range names {
-		g.f.Programs[name] = findProgram(g.h, name)
+		if g.f.Programs[name] = findProgram(g.h, name); g.f.Programs[name] != "" {
+			continue
+		}
+		for _, dir := range programDirs { // a program that was not found may be in one that cannot be looked at
+			_, err := g.h.Lstat(path.Join(dir, name))
+			g.unreadable("programs", err)
+		}
 	}
 }
 

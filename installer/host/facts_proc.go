@@ -62,6 +62,9 @@ func (g *gatherer) processes() {
 		g.f.Unknown["processes"] = "/proc is not mounted"
 		return
 	}
+	if why := g.hidden(); why != "" {
+		g.f.Unknown["processes"] = why
+	}
 	own, err := g.h.Readlink("/proc/self/ns/pid")
 	for _, name := range g.pids() {
 		if p, ok := g.process(name); ok {
@@ -71,6 +74,35 @@ func (g *gatherer) processes() {
 		}
 	}
 	slices.SortFunc(g.f.Processes, func(a, b Process) int { return a.PID - b.PID })
+}
+
+// hidden says why processes of other users are not in /proc for this one; "" when they are.
+func (g *gatherer) hidden() string {
+	g.f.HidePID = hidePID(g.line("/proc/self/mountinfo"))
+	if g.f.UID == 0 || g.f.Rooted || g.f.HidePID == "" {
+		return ""
+	}
+	return "/proc is mounted with hidepid=" + g.f.HidePID + ", and shows this user its own processes only"
+}
+
+// hidePID gives the value of the option hidepid of /proc from a table of mounts; "" where it hides nothing (proc(5): 0
+// or off).
+func hidePID(mountinfo string) string {
+	value := ""
+	for line := range strings.Lines(mountinfo) {
+		before, after, _ := strings.Cut(line, " - ")
+		left, right := strings.Fields(before), strings.Fields(after)
+		if len(left) < 6 || len(right) < 3 || left[4] != "/proc" || right[0] != "proc" {
+			continue
+		}
+		value = "" // what is mounted later is on top
+		for _, option := range strings.Split(left[5]+","+right[2], ",") {
+			if v, ok := strings.CutPrefix(option, "hidepid="); ok && v != "0" && v != "off" {
+				value = v
+			}
+		}
+	}
+	return value
 }
 
 func (g *gatherer) process(name string) (Process, bool) {
