@@ -38,7 +38,8 @@ func newCheckCommand(g *globals) *cobra.Command {
 		Long: `Check whether this host is ready for its share of the party: system, processors, memory, disk, limits, address, ports,
 the reach of other hosts, and what earlier installations left. It logs in to an outside database server and looks whether
 the account there has the rights that install needs, and names accounts of others on one of ours. All checks are made and everything found is shown at once,
-each with a remedy. install makes the same checks first.
+each with a remedy. install makes the same checks first. A section shows what hardening guides and monitoring did to this
+host, as found, not found, or not looked at and why.
 
 A warning means that it works, but worse than it should; a refusal that it cannot work. --waive lets a refusal pass, with
 a reason that is recorded. What is planned is not so yet, and install sees to it, unless os: in the cluster file or
@@ -101,7 +102,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
-	if err := printChecks(g, d.headline(), d.notes(), results, opts.all); err != nil {
+	if err := printChecks(g, d.headline(), d.notes(), results, fate.Hardening(d.spec, d.facts), opts.all); err != nil {
 		return err
 	}
 	if len(fate.Refused(results)) > 0 {
@@ -244,9 +245,12 @@ type checkReport struct {
 	Planned  int                `json:"planned"`  // number of checks that install puts right by itself
 	Checks   []fate.CheckResult `json:"checks"`   // every check, in a stable order
 	Notes    []string           `json:"notes"`    // about the configuration, as text
+
+	Hardening []fate.Hardened `json:"hardening"` // what hardening guides and monitoring did to this host
 }
 
-func printChecks(g *globals, headline string, notes problem.Problems, results []fate.CheckResult, all bool) error {
+func printChecks(g *globals, headline string, notes problem.Problems, results []fate.CheckResult,
+	hardening []fate.Hardened, all bool) error {
 	number := countStatus(results)
 	switch g.Output {
 	case outputJUnit:
@@ -254,7 +258,7 @@ func printChecks(g *globals, headline string, notes problem.Problems, results []
 	case outputJSON:
 		return g.printJSON(checkReport{
 			headline, number[fate.StatusRefused], number[fate.StatusWarning], number[fate.StatusPlanned], results,
-			noteTexts(notes),
+			noteTexts(notes), hardening,
 		})
 	}
 	g.printf("%s\n", headline)
@@ -271,9 +275,29 @@ func printChecks(g *globals, headline string, notes problem.Problems, results []
 		g.printf("\n")
 	}
 	printProblems(g, results)
+	printHardening(g, hardening)
 	g.printf("%s: %d ok, %d planned, %s, %d refused, %d waived, %d skipped\n", count.Of(len(results), "check"), number[fate.StatusOK],
 		number[fate.StatusPlanned], count.Of(number[fate.StatusWarning], "warning"), number[fate.StatusRefused], number[fate.StatusWaived], number[fate.StatusSkipped])
 	return nil
+}
+
+// printHardening shows what hardening guides and monitoring did to this host, also where that is nothing.
+func printHardening(g *globals, hardening []fate.Hardened) {
+	if len(hardening) == 0 {
+		return
+	}
+	g.printf("\nhardening of this host:\n")
+	for _, h := range hardening {
+		detail := h.Detail
+		switch {
+		case detail == "":
+			detail = h.LookedAt
+		case h.Finding == fate.NotLookedAt:
+			detail = h.LookedAt + ": " + detail
+		}
+		g.printf("%-14s %s: %s\n", h.Finding, h.ID, detail)
+	}
+	g.printf("\n")
 }
 
 // printProblems shows what is not as it should be, each with its remedy on a line of its own, ready to be copied.

@@ -60,10 +60,16 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
+var someHardening = []fate.Hardened{
+	{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: fate.Found, Detail: "hidepid=2"},
+	{ID: "fips", LookedAt: "FIPS mode of the kernel", Finding: fate.NotFound},
+	{ID: "umask", LookedAt: "umask of this session", Finding: fate.NotLookedAt, Detail: "the kernel is too old"},
+}
+
 func TestPrintChecks(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Output: "text", Stdout: &out}
-	if err := printChecks(g, "host of party 1", someNotes, someResults, false); err != nil {
+	if err := printChecks(g, "host of party 1", someNotes, someResults, someHardening, false); err != nil {
 		t.Fatal(err)
 	}
 	want := `host of party 1
@@ -77,22 +83,28 @@ waived   port:80: taken
          waived: it stops at six
 planned  selinux: enforcing; wanted: permissive
          -> install does this
+
+hardening of this host:
+found          hidepid: hidepid=2
+not found      fips: FIPS mode of the kernel
+not looked at  umask: umask of this session: the kernel is too old
+
 6 checks: 1 ok, 1 planned, 1 warning, 1 refused, 1 waived, 1 skipped
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
 	out.Reset()
-	if err := printChecks(g, "", nil, someResults, true); err != nil || !strings.Contains(out.String(), "ok       root       uid 0") {
+	if err := printChecks(g, "", nil, someResults, nil, true); err != nil || !strings.Contains(out.String(), "ok       root       uid 0") {
 		t.Errorf("table: %v\n%s", err, out.String())
 	}
 	out.Reset()
 	g.Output = "json"
-	if err := printChecks(g, "host", nil, someResults, true); err != nil {
+	if err := printChecks(g, "host", nil, someResults, someHardening, true); err != nil {
 		t.Fatal(err)
 	}
 	var report checkReport
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 || report.Planned != 1 || len(report.Checks) != 6 {
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 || report.Planned != 1 || len(report.Checks) != 6 || len(report.Hardening) != 3 {
 		t.Errorf("%v: %+v", err, report)
 	}
 }

@@ -148,6 +148,7 @@ var jsonDocuments = []jsonDocument{
 				ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused,
 				Measured: "mariadbd (pid 812) listens", Wanted: "nothing listens",
 				Remedy: "systemctl disable --now mariadb"}}, []string{},
+			[]fate.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: fate.NotFound}},
 		},
 	},
 	{

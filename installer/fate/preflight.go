@@ -82,6 +82,7 @@ func Questions(s *Spec) host.FactsQuery {
 			}
 		}
 	}
+	add(hardPaths...)
 	add(s.Layout.aboveBase()...)
 	add(s.written()...)
 	for _, name := range s.Components() {

@@ -51,8 +51,7 @@ type Facts struct {
 	// shared libraries the dynamic linker finds; thousands, so never printed
 	Libraries     Libraries      `json:"-"`
 	SessionLimits []SessionLimit `json:"session_limits,omitempty"` // that pam_limits gives to sessions, in its order
-	// value of the option hidepid of /proc, with which users see their own processes only; blank: there is none
-	HidePID string `json:"hidepid,omitempty"`
+	Hardening     Hardening      `json:"hardening,omitzero"`
 	// names of the variables that systemd's manager gives to services
 	Environment []string `json:"environment,omitempty"`
 	Unknown     Unknown  `json:"unknown"` // facts that could not be learned, by name
@@ -105,7 +104,7 @@ func Gather(ctx context.Context, h *Host, q FactsQuery) (*Facts, error) {
 	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: !h.IsSystem()}}
 	for _, look := range []func(){
 		g.osRelease, g.kernel, g.glibc, g.init, g.cpu, g.memory, g.tasks, g.limits, g.locale,
-		g.selinux, g.firewall, g.timeSync, g.sysctls, g.sessionLimits,
+		g.selinux, g.hardening, g.firewall, g.timeSync, g.sysctls, g.sessionLimits,
 		func() { g.accounts(q.Users, q.Groups) },
 		func() { g.sockets(ctx, q.Binds) },
 		func() { g.dials(ctx, q.Own) },

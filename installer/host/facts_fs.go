@@ -116,7 +116,8 @@ func (g *gatherer) path(name string, mounts []mount) (PathFact, error) {
 	if err := unix.Access(real, unix.W_OK); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
 		fact.Unwritable = err.Error() // EPERM: it is marked as immutable
 	}
-	fact.Guard = g.h.Guard(fact.Ancestor)
+	fact.Guard, err = g.h.guard(fact.Ancestor)
+	g.unreadable("attributes", err)
 	err = statfs(real, &fact)
 	return fact, err
 }
@@ -154,7 +155,7 @@ func statfs(real string, fact *PathFact) error {
 	fact.Size, fact.Free = sizes(&st)
 	fact.Inodes, fact.InodesFree = st.Files, st.Ffree
 	// The flags are this path's own even when the mount table is not to be read (chroot, hidepid).
-	for flag, option := range map[int64]string{unix.ST_RDONLY: "ro", unix.ST_NOEXEC: "noexec"} {
+	for flag, option := range map[int64]string{unix.ST_RDONLY: "ro", unix.ST_NOEXEC: "noexec", unix.ST_NOSUID: "nosuid"} {
 		if int64(st.Flags)&flag != 0 && !slices.Contains(fact.Options, option) {
 			fact.Options = append(fact.Options, option)
 		}

@@ -62,8 +62,8 @@ func (g *gatherer) processes() {
 		g.f.Unknown["processes"] = "/proc is not mounted"
 		return
 	}
-	if why := g.hidden(); why != "" {
-		g.f.Unknown["processes"] = why
+	if hide := g.f.Hardening.HidePID; hide != "" && g.f.UID != 0 && !g.f.Rooted {
+		g.f.Unknown["processes"] = "/proc is mounted with hidepid=" + hide + ", and shows this user its own processes only"
 	}
 	own, err := g.h.Readlink("/proc/self/ns/pid")
 	for _, name := range g.pids() {
@@ -74,35 +74,6 @@ func (g *gatherer) processes() {
 		}
 	}
 	slices.SortFunc(g.f.Processes, func(a, b Process) int { return a.PID - b.PID })
-}
-
-// hidden says why processes of other users are not in /proc for this one; "" when they are.
-func (g *gatherer) hidden() string {
-	g.f.HidePID = hidePID(g.line("/proc/self/mountinfo"))
-	if g.f.UID == 0 || g.f.Rooted || g.f.HidePID == "" {
-		return ""
-	}
-	return "/proc is mounted with hidepid=" + g.f.HidePID + ", and shows this user its own processes only"
-}
-
-// hidePID gives the value of the option hidepid of /proc from a table of mounts; "" where it hides nothing (proc(5): 0
-// or off).
-func hidePID(mountinfo string) string {
-	value := ""
-	for line := range strings.Lines(mountinfo) {
-		before, after, _ := strings.Cut(line, " - ")
-		left, right := strings.Fields(before), strings.Fields(after)
-		if len(left) < 6 || len(right) < 3 || left[4] != "/proc" || right[0] != "proc" {
-			continue
-		}
-		value = "" // what is mounted later is on top
-		for _, option := range strings.Split(left[5]+","+right[2], ",") {
-			if v, ok := strings.CutPrefix(option, "hidepid="); ok && v != "0" && v != "off" {
-				value = v
-			}
-		}
-	}
-	return value
 }
 
 func (g *gatherer) process(name string) (Process, bool) {

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -14,23 +16,31 @@ const (
 // append-only, as chattr(1) calls them, and blank when there is none. Where the file system has no attributes it is
 // blank.
 func (h *Host) Guard(abs string) string {
+	guard, _ := h.guard(abs)
+	return guard
+}
+
+// guard is Guard with the reason why the attributes are not known.
+func (h *Host) guard(abs string) (string, error) {
 	info, err := h.Stat(abs)
 	if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
-		return "" // to open a pipe would wait
+		return "", err // to open a pipe would wait
 	}
 	f, err := h.Open(abs)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	defer f.Close()
 	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
 	switch {
-	case err != nil:
-		return ""
+	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
+		return "", err
+	case err != nil: // the file system has none
+		return "", nil
 	case flags&flagImmutable != 0:
-		return "i"
+		return "i", nil
 	case flags&flagAppendOnly != 0:
-		return "a"
+		return "a", nil
 	}
-	return ""
+	return "", nil
 }
