@@ -95,8 +95,10 @@ type fetchOptions struct {
 }
 
 func (o *fetchOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.cache, "cache", "", "`directory` for fetched files (default: fate-installer/sources in the user's cache directory)")
-	f.StringVar(&o.cacheMax, "cache-max", "50G", "`size` above which the files unused for longest are removed from the cache; 0 keeps all")
+	f.StringVar(&o.cache, "cache", "",
+		"`directory` for fetched files (default: fate-installer/sources in the user's cache directory)")
+	f.StringVar(&o.cacheMax, "cache-max", "50G",
+		"`size` above which the files unused for longest are removed from the cache; 0 keeps all")
 	f.BoolVar(&o.offline, "offline", false, "use only what the cache has, never the network")
 }
 

@@ -41,7 +41,8 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, args []string) error { return runBundleLock(cmd.Context(), g, o, args[0]) },
 	}
 	o.addFlags(cmd.Flags())
-	cmd.Flags().StringSliceVar(&o.update, "update", nil, "read the sources of these `components` again, although they are locked; all for every one")
+	cmd.Flags().StringSliceVar(&o.update, "update", nil,
+		"read the sources of these `components` again, although they are locked; all for every one")
 	return cmd
 }
 
@@ -52,7 +53,8 @@ func runBundleLock(ctx context.Context, g *globals, o *bundleLockOptions, file s
 	if err != nil {
 		return err
 	}
-	result, err := bundle.Fill(ctx, bundle.FillOptions{File: file, Update: o.update, Fetch: fetch, Report: shown.report})
+	result, err := bundle.Fill(ctx,
+		bundle.FillOptions{File: file, Update: o.update, Fetch: fetch, Report: shown.report})
 	shown.finish()
 	if err != nil {
 		return bundleError(err)
@@ -147,13 +149,18 @@ EXIT STATUS
 	f := cmd.Flags()
 	f.StringVar(&o.lock, "lock", "", "lock `file` to build from")
 	f.StringVar(&o.out, "out", "", "appliance `file` to write")
-	f.StringVar(&o.stub, "stub", "", "program `file` to put the payload behind, for another platform (default: this program)")
-	f.StringVar(&o.codec, "codec", payload.CodecZstd, "compression: zstd, or xz for the smallest media and slow unpacking")
-	f.StringVar(&o.compressor, "compressor", compressorAuto, "`NAME` of the compressor: built-in (this program), tool (the machine's xz or zstd), or auto: built-in for zstd, and xz if there is one")
+	f.StringVar(&o.stub, "stub", "",
+		"program `file` to put the payload behind, for another platform (default: this program)")
+	f.StringVar(&o.codec, "codec", payload.CodecZstd,
+		"compression: zstd, or xz for the smallest media and slow unpacking")
+	f.StringVar(&o.compressor, "compressor", compressorAuto,
+		"`NAME` of the compressor: built-in (this program), tool (the machine's xz or zstd), or auto: built-in "+
+			"for zstd, and xz if there is one")
 	takesWords(f, "codec", payload.CodecZstd, payload.CodecXZ)
 	takesWords(f, "compressor", compressorAuto, compressorBuiltIn, compressorTool)
 	f.IntVar(&o.level, "level", 0, "zstd `level` as in zstd -LEVEL, of the built-in encoder; 0 is the best it has")
-	f.IntVar(&o.workers, "workers", 0, "frames to compress at once; 0 means one for each processor. The memory is about 100 MB, and 100 MB for each")
+	f.IntVar(&o.workers, "workers", 0,
+		"frames to compress at once; 0 means one for each processor. The memory is about 100 MB, and 100 MB for each")
 	f.StringVar(&o.split, "split", "", "write parts of at most `SIZE` bytes, such as 4G")
 	for _, name := range []string{"lock", "out"} {
 		_ = cmd.MarkFlagRequired(name) // only fails for a flag that is not there
@@ -205,7 +212,8 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	for _, c := range result.Manifest.Components {
 		printNeeds(g, c)
 	}
-	g.printf("built %s: %s, %s, verified\n", strings.Join(result.Parts, " "), count.Of(len(result.Manifest.Components), "component"), formatBytes(result.Size))
+	g.printf("built %s: %s, %s, verified\n", strings.Join(result.Parts, " "),
+		count.Of(len(result.Manifest.Components), "component"), formatBytes(result.Size))
 	return nil
 }
 
@@ -245,7 +253,8 @@ func printNeeds(g *globals, c payload.Component) {
 		g.printf("%s takes from the host: %s\n", c.Name, strings.Join(programs, ", "))
 	}
 	if len(c.Needs.Modules) > 0 {
-		g.printf("libraries of %s take, if its programs have not loaded it before, from the host: %s\n", c.Name, strings.Join(c.Needs.Modules, ", "))
+		g.printf("libraries of %s take, if its programs have not loaded it before, from the host: %s\n", c.Name,
+			strings.Join(c.Needs.Modules, ", "))
 	}
 }
 

@@ -43,7 +43,8 @@ func findCompressor(ctx context.Context, codec, who string) (*payload.Compressor
 		return nil, nil
 	}
 	if err != nil {
-		return nil, exitCode(withHint(fmt.Errorf("cannot compress with %s: %w", compressors[codec][0], err), "install it, or say --compressor built-in"), exitUsage)
+		return nil, exitCode(withHint(fmt.Errorf("cannot compress with %s: %w", compressors[codec][0], err),
+			"install it, or say --compressor built-in"), exitUsage)
 	}
 	return c, nil
 }

@@ -53,10 +53,13 @@ EXIT STATUS
 			})
 		},
 	}
-	cmd.Flags().StringVar(&o.from, "from", "", "appliance `file`, or any part of one (default: --payload, or else this program)")
+	cmd.Flags().StringVar(&o.from, "from", "",
+		"appliance `file`, or any part of one (default: --payload, or else this program)")
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "leave the components alone whose directory is there already")
-	cmd.Flags().IntVar(&o.workers, "workers", 0, "frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 3, or 2 with xz")
-	cmd.Flags().BoolVar(&o.allowNoExec, "allow-noexec", false, "unpack although DIR is on a file system that runs no programs")
+	cmd.Flags().IntVar(&o.workers, "workers", 0,
+		"frames to unpack at once, some 40 MB of memory each; 0 means one for each processor, at most 3, or 2 with xz")
+	cmd.Flags().BoolVar(&o.allowNoExec, "allow-noexec", false,
+		"unpack although DIR is on a file system that runs no programs")
 	cmd.Flags().BoolVar(&o.noSync, "no-sync", false, "do not fsync; a crash may lose data")
 	return cmd
 }
@@ -186,7 +189,8 @@ func printExtraction(g *globals, list []extraction) error {
 		return g.printJSON(out)
 	}
 	for _, e := range list {
-		g.printf("%s %s: %s, %s in %s\n", e.component.Name, e.component.Version, count.Of(e.component.Files, "file"), formatBytes(e.component.Size), e.target)
+		g.printf("%s %s: %s, %s in %s\n", e.component.Name, e.component.Version, count.Of(e.component.Files, "file"),
+			formatBytes(e.component.Size), e.target)
 	}
 	if len(list) == 0 {
 		g.printf("nothing to do: every component is there\n")

@@ -59,10 +59,12 @@ EXIT STATUS
 	f := cmd.Flags()
 	f.StringVar(&o.lock, "lock", "", "lock `file` to write")
 	f.StringVar(&o.platform, "platform", "linux/amd64", "`platform` of the package's programs")
-	f.StringSliceVar(&o.optional, "optional", nil, "`components` to take that are left out otherwise: rabbitmq, miniconda, pypi")
+	f.StringSliceVar(&o.optional, "optional", nil,
+		"`components` to take that are left out otherwise: rabbitmq, miniconda, pypi")
 	takesWords(f, "optional", "rabbitmq", "miniconda", "pypi")
 	f.StringArrayVar(&o.with, "with", nil, "component from elsewhere, `NAME[@VERSION]=PATH`; repeatable")
-	f.BoolVar(&o.wheels, "wheels", false, "install the package's Python wheels into the component python given by --with")
+	f.BoolVar(&o.wheels, "wheels", false,
+		"install the package's Python wheels into the component python given by --with")
 	f.BoolVar(&o.force, "force", false, "replace the lock file if there is one")
 	_ = cmd.MarkFlagRequired("lock") // only fails for a flag that is not there
 	return cmd
@@ -70,7 +72,8 @@ EXIT STATUS
 
 func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, archive string) error {
 	if _, err := os.Lstat(o.lock); !o.force && !errors.Is(err, fs.ErrNotExist) {
-		return exitCode(withHint(fmt.Errorf("cannot write %s: it exists", o.lock), "replace it with --force"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot write %s: it exists", o.lock), "replace it with --force"),
+			exitUsage)
 	}
 	added, err := parseAdded(o.with)
 	if err != nil {
@@ -85,7 +88,8 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 	if err != nil {
 		return bundleError(err)
 	}
-	comment := fmt.Sprintf("FATE %s, from %s.\nBuild with: fate-installer bundle build --lock %s --out FILE", result.Lock.Release.FATE, filepath.Base(archive), filepath.Base(o.lock))
+	comment := fmt.Sprintf("FATE %s, from %s.\nBuild with: fate-installer bundle build --lock %s --out FILE",
+		result.Lock.Release.FATE, filepath.Base(archive), filepath.Base(o.lock))
 	if err := renameio.WriteFile(o.lock, result.Lock.Encode(comment), 0o644); err != nil {
 		return fmt.Errorf("cannot write the lock file: %w", err)
 	}
@@ -163,7 +167,8 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 		for _, name := range of {
 			flags = append(flags, "--with "+name+"=PATH")
 		}
-		g.printf("missing: %s, which a party needs; add it with %s\n", strings.Join(of, " or "), strings.Join(flags, " or "))
+		g.printf("missing: %s, which a party needs; add it with %s\n", strings.Join(of, " or "),
+			strings.Join(flags, " or "))
 	}
 	g.printf("wrote %s for FATE %s\n", file, lock.Release.FATE)
 	return nil

@@ -23,7 +23,8 @@ type signKeyOptions struct {
 
 func (o *signKeyOptions) addFlags(f *pflag.FlagSet, name, usage string) {
 	f.StringVar(&o.file, name, "", usage)
-	f.StringVar(&o.passwordFile, "password-file", "", "`file` with the key's password on its first line (default: asked on the terminal)")
+	f.StringVar(&o.passwordFile, "password-file", "",
+		"`file` with the key's password on its first line (default: asked on the terminal)")
 }
 
 // read returns the key, or nil when none is named.
@@ -31,7 +32,8 @@ func (o *signKeyOptions) read(g *globals) (*payload.PrivateKey, error) {
 	if o.file == "" {
 		return nil, nil
 	}
-	key, err := payload.ReadPrivateKey(o.file, func() (string, error) { return readPassword(g, o.passwordFile, "Password of "+o.file+": ") })
+	key, err := payload.ReadPrivateKey(o.file,
+		func() (string, error) { return readPassword(g, o.passwordFile, "Password of "+o.file+": ") })
 	if err != nil {
 		return nil, exitCode(err, exitUsage)
 	}
@@ -53,7 +55,8 @@ func readPassword(g *globals, file, prompt string) (string, error) {
 	}
 	in, ok := g.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", withHint(errors.New("there is no terminal to ask for the password on"), "put it into a file and name that with --password-file")
+		return "", withHint(errors.New("there is no terminal to ask for the password on"),
+			"put it into a file and name that with --password-file")
 	}
 	before, err := term.GetState(int(in.Fd()))
 	if err != nil {
@@ -95,7 +98,8 @@ EXIT STATUS
 		RunE: func(*cobra.Command, []string) error { return runBundleKeygen(g, o) },
 	}
 	cmd.Flags().StringVar(&o.out, "out", "fate-installer", "`NAME` of the files, without .key and .pub")
-	cmd.Flags().StringVar(&o.passwordFile, "password-file", "", "`file` with the new key's password on its first line (default: asked on the terminal)")
+	cmd.Flags().StringVar(&o.passwordFile, "password-file", "",
+		"`file` with the new key's password on its first line (default: asked on the terminal)")
 	cmd.Flags().BoolVar(&o.noPassword, "no-password", false, "do not protect the key; the file's mode does")
 	cmd.MarkFlagsMutuallyExclusive("password-file", "no-password")
 	return cmd
@@ -138,7 +142,8 @@ func (o *bundleKeygenOptions) password(g *globals) (string, error) {
 	case err != nil:
 		return "", err
 	case first == "":
-		return "", withHint(errors.New("cannot protect the key with an empty password"), "give one, or say --no-password")
+		return "", withHint(errors.New("cannot protect the key with an empty password"),
+			"give one, or say --no-password")
 	case o.passwordFile != "":
 		return first, nil
 	}
@@ -195,7 +200,8 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 		out = file
 	}
 	if info, err := os.Stat(file); o.out == "" && (err != nil || info.Size() != p.Size()) {
-		return exitCode(withHint(fmt.Errorf("cannot sign %s in place: it is in parts", file), "name the file to write with --out"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot sign %s in place: it is in parts", file),
+			"name the file to write with --out"), exitUsage)
 	}
 	key, err := o.signKey.read(g)
 	if err != nil {

@@ -38,7 +38,8 @@ EXIT STATUS
   fate-installer bundle inspect --sbom > sbom.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withAppliance(cmd.Context(), g, args, func(_ context.Context, p *payload.Payload) error { return runBundleInspect(g, o, p) })
+			return withAppliance(cmd.Context(), g, args,
+				func(_ context.Context, p *payload.Payload) error { return runBundleInspect(g, o, p) })
 		},
 	}
 	cmd.Flags().BoolVar(&o.sbom, "sbom", false, "print the CycloneDX document inside instead")
@@ -91,7 +92,8 @@ func printInspection(g *globals, p *payload.Payload) error {
 		for _, origin := range c.Origins {
 			from = append(from, filepath.Base(origin.Name))
 		}
-		t.row(c.Name, version, platform, strconv.Itoa(c.Files), formatBytes(c.Size), formatBytes(c.StoredSize()), dash(c.License), shorten(from))
+		t.row(c.Name, version, platform, strconv.Itoa(c.Files), formatBytes(c.Size), formatBytes(c.StoredSize()),
+			dash(c.License), shorten(from))
 	}
 	return t.flush()
 }
@@ -187,7 +189,8 @@ EXIT STATUS
 			if o.part {
 				return runBundleVerifyPart(cmd.Context(), g, args)
 			}
-			return withAppliance(cmd.Context(), g, args, func(ctx context.Context, p *payload.Payload) error { return runBundleVerify(ctx, g, o, p) })
+			return withAppliance(cmd.Context(), g, args,
+				func(ctx context.Context, p *payload.Payload) error { return runBundleVerify(ctx, g, o, p) })
 		},
 	}
 	o.trust.addFlags(cmd.Flags(), "")
@@ -235,7 +238,8 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 		return g.printJSON(bundleVerifyOutput{p.Path(), report.Size, report.Digest, report.Components, report.Frames, report.Files,
 			report.Signed, report.SignedBy})
 	}
-	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size), count.Of(report.Components, "component"), report.Digest)
+	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size),
+		count.Of(report.Components, "component"), report.Digest)
 	g.printf("%s\n", maker)
 	return nil
 }

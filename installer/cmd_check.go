@@ -309,7 +309,8 @@ func printProblems(g *globals, results []fate.CheckResult) {
 		case r.Status == fate.StatusOK && r.Shown:
 			g.printf("%-8s %s: %s\n", r.Status, r.ID, r.Measured)
 		case r.Bad(), r.Status == fate.StatusPlanned:
-			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted, g.runnable(r.Remedy))
+			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted,
+				g.runnable(r.Remedy))
 		}
 	}
 }
@@ -359,7 +360,8 @@ func writeJUnit(file string, results []fate.CheckResult) error {
 
 func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
 	number := countStatus(results)
-	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[fate.StatusRefused], Skipped: number[fate.StatusSkipped] + number[fate.StatusWaived]}
+	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[fate.StatusRefused],
+		Skipped: number[fate.StatusSkipped] + number[fate.StatusWaived]}
 	for _, r := range results {
 		kind, _, _ := strings.Cut(r.ID, ":")
 		c := junitCase{Class: "preflight." + kind, Name: r.ID + ": " + r.Title}

@@ -45,7 +45,8 @@ EXIT STATUS
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDiagnose(cmd.Context(), g, opts) },
 	}
-	cmd.Flags().StringVar(&opts.out, "out", "", "write to `FILE` (default: fate-diagnose-HOST-TIME.tar.gz in this directory)")
+	cmd.Flags().StringVar(&opts.out, "out", "",
+		"write to `FILE` (default: fate-diagnose-HOST-TIME.tar.gz in this directory)")
 	return cmd
 }
 
@@ -86,7 +87,8 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 		return err
 	}
 	if !h.Exists(bare.journalPath()) && !h.Exists(bare.siteFile()) {
-		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", errNotInstalled, g.Base), "name the base directory with --base, or see what check says"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", errNotInstalled, g.Base),
+			"name the base directory with --base, or see what check says"), exitUsage)
 	}
 	x := &diagnosis{
 		g: g, host: h, layout: g.layout(), now: time.Now().UTC(),
@@ -153,7 +155,8 @@ func (x *diagnosis) report(file string) error {
 // add puts a text into the archive. Whatever it is, known secrets are taken out here.
 func (x *diagnosis) add(name, text string) error {
 	text = x.redact.Known(text)
-	header := &tar.Header{Name: x.name + "/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: x.now, Typeflag: tar.TypeReg}
+	header := &tar.Header{Name: x.name + "/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: x.now,
+		Typeflag: tar.TypeReg}
 	if err := x.archive.WriteHeader(header); err != nil {
 		return err
 	}

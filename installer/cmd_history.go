@@ -153,5 +153,6 @@ func runHistoryShow(g *globals, id string) error {
 		}
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("there is no entry %q in the history", id), "fate-installer history -n 0 lists all"), exitUsage)
+	return exitCode(withHint(fmt.Errorf("there is no entry %q in the history", id),
+		"fate-installer history -n 0 lists all"), exitUsage)
 }

@@ -77,29 +77,38 @@ EXIT STATUS
 			form = "the exchange's `ADDRESS`, or several separated by commas"
 		}
 		f.StringVar(o.sides[r], string(r), "", form)
-		f.StringVar(o.defaults[r], string(r)+"-default", "", "default route of the "+string(r)+", `ADDRESS:PORT[:secure]`, instead of the generated one")
-		f.StringSliceVar(o.public[r], string(r)+"-public", nil, "further `addresses` and names by which peers call the "+string(r)+", for its certificate")
+		f.StringVar(o.defaults[r], string(r)+"-default", "",
+			"default route of the "+string(r)+", `ADDRESS:PORT[:secure]`, instead of the generated one")
+		f.StringSliceVar(o.public[r], string(r)+"-public", nil,
+			"further `addresses` and names by which peers call the "+string(r)+", for its certificate")
 		if r == fate.RoleExchange {
 			continue
 		}
 		o.nodes[r], o.flows[r], o.zookeeper[r], o.nginx[r] = new([]string), new([]string), new([]string), new([]string)
 		o.database[r] = new(string)
-		f.StringVar(o.database[r], string(r)+"-database", "", "the `address` of the host that runs the "+string(r)+"'s database (default: its main address)")
+		f.StringVar(o.database[r], string(r)+"-database", "",
+			"the `address` of the host that runs the "+string(r)+"'s database (default: its main address)")
 		f.StringSliceVar(o.nodes[r], string(r)+"-nodes", nil, "the "+string(r)+"'s nodemanager `addresses`")
-		f.StringSliceVar(o.flows[r], string(r)+"-flows", nil, "the "+string(r)+"'s FATE-Flow `addresses`; several give high availability")
-		f.StringSliceVar(o.zookeeper[r], string(r)+"-zookeeper", nil, "the "+string(r)+"'s ZooKeeper `addresses` (default: from its FATE-Flows)")
-		f.StringSliceVar(o.nginx[r], string(r)+"-nginx", nil, "the "+string(r)+"'s nginx `addresses` (default: its main address)")
+		f.StringSliceVar(o.flows[r], string(r)+"-flows", nil,
+			"the "+string(r)+"'s FATE-Flow `addresses`; several give high availability")
+		f.StringSliceVar(o.zookeeper[r], string(r)+"-zookeeper", nil,
+			"the "+string(r)+"'s ZooKeeper `addresses` (default: from its FATE-Flows)")
+		f.StringSliceVar(o.nginx[r], string(r)+"-nginx", nil,
+			"the "+string(r)+"'s nginx `addresses` (default: its main address)")
 	}
-	f.StringSliceVar(&o.tls, "tls", nil, "the `roles` that use TLS with each other: two, for example host,exchange, or all three")
+	f.StringSliceVar(&o.tls, "tls", nil,
+		"the `roles` that use TLS with each other: two, for example host,exchange, or all three")
 	takesWords(f, "tls", roleNames()...)
 	f.StringVar(&o.polling, "polling", "", "the party `role` that opens all connections to the exchange itself")
 	takesWords(f, "polling", string(fate.RoleHost), string(fate.RoleGuest))
 	f.StringVar(&o.engine, "engine", "eggroll", "computing `engine`: eggroll or standalone")
 	takesWords(f, "engine", "eggroll", "standalone")
 	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")
-	f.BoolVar(&o.published, "upstream-passwords", false, "use the passwords that AnsibleFATE publishes instead of drawing them")
+	f.BoolVar(&o.published, "upstream-passwords", false,
+		"use the passwords that AnsibleFATE publishes instead of drawing them")
 	f.StringVar(&o.from, "from", "", "start from AnsibleFATE's setup.conf or var files: a `file` or directory")
-	f.StringVar(&o.out, "out", "", "write a file for each side into this `path`, a directory; a name that ends in .yaml is one file for all sides")
+	f.StringVar(&o.out, "out", "",
+		"write a file for each side into this `path`, a directory; a name that ends in .yaml is one file for all sides")
 	for _, r := range fate.Roles {
 		cmd.MarkFlagsMutuallyExclusive("from", string(r))
 	}
@@ -163,7 +172,8 @@ func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Ro
 		return g.printJSON(initOutput{names})
 	}
 	for _, s := range cluster.Sides() {
-		g.printf("%s.yaml: the side %s, for its own hosts only, with the passwords that they share\n", filepath.Join(dir, string(s.Role)), s.Role)
+		g.printf("%s.yaml: the side %s, for its own hosts only, with the passwords that they share\n",
+			filepath.Join(dir, string(s.Role)), s.Role)
 	}
 	g.printf("%s: for every side, without any secret\n", filepath.Join(dir, fate.PublicFile))
 	return nil
@@ -192,7 +202,8 @@ func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) 
 	}
 	if in.Host == nil && in.Guest == nil && in.Exchange == nil {
 		if !canAsk(g) {
-			return nil, withHint(errors.New("no side given: use --host, --guest or --exchange"), "fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2")
+			return nil, withHint(errors.New("no side given: use --host, --guest or --exchange"),
+				"fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2")
 		}
 		if err := ask(g, &in); err != nil {
 			return nil, err
@@ -280,7 +291,8 @@ func writeNewFile(name string, data []byte) error {
 	}
 	defer h.Close()
 	if h.Exists(abs) {
-		return withHint(fmt.Errorf("cannot write %s: it exists", name), "choose another name, or remove it; its passwords may be in use")
+		return withHint(fmt.Errorf("cannot write %s: it exists", name),
+			"choose another name, or remove it; its passwords may be in use")
 	}
 	return h.WriteFile(abs, data, host.FileMode{Perm: 0o600})
 }
@@ -317,7 +329,8 @@ func ask(g *globals, in *fate.InitOptions) error {
 		if s == nil {
 			continue
 		}
-		flows, err := q.answer(fmt.Sprintf("FATE-Flow addresses of party %d; several give high availability", s.Party), strings.Join(s.IPs, ","))
+		flows, err := q.answer(fmt.Sprintf(
+			"FATE-Flow addresses of party %d; several give high availability", s.Party), strings.Join(s.IPs, ","))
 		if err != nil {
 			return err
 		}

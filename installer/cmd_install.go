@@ -39,9 +39,11 @@ func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
 	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
-	f.BoolVar(&o.change, "change-cluster", false, "go on although the cluster file contradicts what is installed here; changes passwords, too")
+	f.BoolVar(&o.change, "change-cluster", false,
+		"go on although the cluster file contradicts what is installed here; changes passwords, too")
 	f.DurationVar(&o.wait, "wait", defaultWait, "`time` to wait for modules on other hosts that programs here need")
-	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
+	f.StringArrayVar(&o.waive, "waive", nil,
+		"go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
 
 // defaultWait is enough for an administrator to walk from one host to the next.
@@ -50,9 +52,13 @@ const defaultWait = 10 * time.Minute
 // addWanted adds the flags that say what is to be installed.
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	o.wantedOptions.addFlags(f)
-	f.StringSliceVar(&o.only, "only", nil, "install these `MODULES` of this host only: "+strings.Join(fate.ModuleNames(), ", "))
-	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy), "`MODE`: install (unpack, nothing is configured or started), config (configure and start what was unpacked), or deploy (both)")
-	f.StringVar(&o.keys, "keys", "", "TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
+	f.StringSliceVar(&o.only, "only", nil,
+		"install these `MODULES` of this host only: "+strings.Join(fate.ModuleNames(), ", "))
+	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy),
+		"`MODE`: install (unpack, nothing is configured or started), config (configure and start what was "+
+			"unpacked), or deploy (both)")
+	f.StringVar(&o.keys, "keys", "",
+		"TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
 	takesWords(f, "only", fate.ModuleWords()...)
 	takesWords(f, "mode", modeNames()...)
 }
@@ -341,9 +347,12 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 		return report, exitCode(err, exitNotReady)
 	case d.passwordsChange():
 		// The database may have new passwords already, which are not taken back: the files must go on to them.
-		return report, exitCode(withDefaultHint(err, "passwords are being changed, so the host is left as it is: put the cause right and run the same command again"), code)
+		return report, exitCode(withDefaultHint(err,
+			"passwords are being changed, so the host is left as it is: put the cause right and run the same "+
+				"command again"), code)
 	case opts.noUndo:
-		return report, exitCode(withDefaultHint(err, "the host is left as it is; run the same command again to go on"), code)
+		return report, exitCode(withDefaultHint(err,
+			"the host is left as it is; run the same command again to go on"), code)
 	}
 	d.undoFailed(context.WithoutCancel(ctx), env, journal)
 	return report, exitCode(withDefaultHint(err, "put the cause right and run the same command again"), code)
@@ -352,7 +361,8 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 // undoFailed puts back what a failed run changed.
 func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
 	d.g.printf("undoing what this run changed\n")
-	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt, undoAttempt(d.host, d.layout(), journal.Ledger()), nil)
+	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt,
+		undoAttempt(d.host, d.layout(), journal.Ledger()), nil)
 	for _, o := range report.Steps {
 		if o.Status == engine.UndoFailed || o.Status == engine.Left && !d.holdsData(o) {
 			d.printUndo(o)

@@ -59,7 +59,8 @@ EXIT STATUS
 	f.StringVar(&opts.data, "data", "fast", "data `set`: fast or normal")
 	takesWords(f, "data", flow.FastData.Name, flow.NormalData.Name)
 	f.BoolVar(&opts.boost, "sbt", true, "train SecureBoost, too")
-	f.BoolVar(&opts.uploadOnly, "upload", false, "only upload the host's half of the data, for another party's test with this one")
+	f.BoolVar(&opts.uploadOnly, "upload", false,
+		"only upload the host's half of the data, for another party's test with this one")
 	f.BoolVar(&opts.noUpload, "no-upload", false, "use the data that an earlier test has uploaded")
 	cmd.MarkFlagsMutuallyExclusive("upload", "no-upload")
 	return cmd
@@ -152,7 +153,8 @@ func haveData(spec *fate.Spec, tables []flow.Table) error {
 	defer h.Close()
 	for _, t := range tables {
 		if !h.Exists(t.File) {
-			return withHint(fmt.Errorf("cannot upload %s: the file is not there", t.File), "the examples belong to FATE's own package: see that the appliance's component fate has examples/data")
+			return withHint(fmt.Errorf("cannot upload %s: the file is not there", t.File),
+				"the examples belong to FATE's own package: see that the appliance's component fate has examples/data")
 		}
 	}
 	return nil
@@ -176,7 +178,7 @@ func minData(name string) (flow.MinData, error) {
 	return flow.MinData{}, fmt.Errorf("cannot use data set %q: --data takes fast or normal", name)
 }
 
-// minUploadOutput is the JSON document of test min --upload-only.
+// minUploadOutput is the JSON document of test min --upload.
 type minUploadOutput struct {
 	Uploaded bool `json:"uploaded"` // always true: an upload that failed is an error
 }

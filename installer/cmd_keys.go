@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"fate-installer/installer/fate"
@@ -66,7 +65,8 @@ EXIT STATUS
 	f.StringVar(&o.renew, "renew", "", "sign with the CA in this `directory`, made by an earlier run")
 	f.StringVar(&o.fromPeer, "from-peer", "", "`directory` with the peer's ca.pem, client.pem and client.key")
 	_ = cmd.MarkFlagRequired("out")
-	cmd.AddCommand(newKeysRequestCommand(g), newKeysSignCommand(g), newKeysCompleteCommand(g), newKeysCheckCommand(g), newKeysInstallCommand(g))
+	cmd.AddCommand(newKeysRequestCommand(g), newKeysSignCommand(g), newKeysCompleteCommand(g), newKeysCheckCommand(g),
+		newKeysInstallCommand(g))
 	return cmd
 }
 
@@ -118,7 +118,8 @@ func runKeys(g *globals, o *keysOptions) error {
 	}
 	req, err := w.cluster.KeyRequest()
 	if err != nil {
-		return exitCode(withHint(err, "set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
+		return exitCode(withHint(err, "set server_secure and client_secure of the two sides, or use init --tls"),
+			exitUsage)
 	}
 	req.SharedCA = req.SharedCA && !o.perRole
 	req.Now, req.Random = time.Now(), rand.Reader
@@ -177,9 +178,11 @@ func writeKeys(g *globals, dir string, req keys.Request, set *keys.Set) error {
 		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, side.Role), side)
 	}
 	if set.ForPeer != nil {
-		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n", path.Join(dir, "for-peer"))
+		g.printf("%s for the peer; its own three files make this side complete: --from-peer\n",
+			path.Join(dir, "for-peer"))
 	}
-	g.advisef("%s signs: keep it offline\non each rollsite host: fate-installer install --keys ARCHIVE\n", path.Join(dir, "ca"))
+	g.advisef("%s signs: keep it offline\non each rollsite host: fate-installer install --keys ARCHIVE\n",
+		path.Join(dir, "ca"))
 	if g.Output == outputJSON {
 		names := make([]string, len(files))
 		for i, f := range files {
@@ -196,7 +199,8 @@ func packKeys(files []keys.File) ([]byte, error) {
 	zw := gzip.NewWriter(&b)
 	tw := tar.NewWriter(zw)
 	for _, f := range files {
-		err := tw.WriteHeader(&tar.Header{Name: f.Name, Mode: 0o600, Size: int64(len(f.Content)), Format: tar.FormatUSTAR})
+		h := &tar.Header{Name: f.Name, Mode: 0o600, Size: int64(len(f.Content)), Format: tar.FormatUSTAR}
+		err := tw.WriteHeader(h)
 		if err == nil {
 			_, err = tw.Write(f.Content)
 		}
@@ -284,32 +288,13 @@ func unpackKeys(name string) ([]keys.File, error) {
 	}
 }
 
-func readAuthorities(dir string) ([]keys.Authority, error) {
-	files, err := readKeyFiles(dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []keys.Authority
-	for _, cert := range files {
-		name, isCert := strings.CutSuffix(cert.Name, ".pem")
-		for _, key := range files {
-			if isCert && key.Name == name+".key" {
-				out = append(out, keys.Authority{Name: name, Cert: cert.Content, Key: key.Content})
-			}
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("cannot find a CA in %s: it has no pair of files NAME.pem and NAME.key", dir)
-	}
-	return out, nil
-}
-
 func readHandover(dir string) (*keys.Handover, error) {
 	var p keys.Handover
 	for name, target := range map[string]*[]byte{"ca.pem": &p.CA, "client.pem": &p.Cert, "client.key": &p.Key} {
 		data, err := problem.ReadFile(filepath.Join(dir, name), keyFileLimit)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, withHint(fmt.Errorf("cannot find %s in %s", name, dir), "ask the peer for the directory for-peer of its keys")
+			return nil, withHint(fmt.Errorf("cannot find %s in %s", name, dir),
+				"ask the peer for the directory for-peer of its keys")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot read what the peer gave: %w", err)

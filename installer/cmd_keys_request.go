@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"fate-installer/installer/fate"
@@ -241,7 +242,8 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	}
 	files, err := keys.Complete(side.Role, own, answer, o.shared)
 	if err != nil {
-		return exitCode(withHint(err, "--shared-ca is said by both: the exchange that signs, and the side that completes"), exitUsage)
+		return exitCode(withHint(err,
+			"--shared-ca is said by both: the exchange that signs, and the side that completes"), exitUsage)
 	}
 	problems, remarks := keys.Check(side.Role, side.Names, files, time.Now())
 	if len(problems) > 0 {
@@ -290,4 +292,24 @@ func writeKeyFiles(dir string, files []keys.File, isNew bool) error {
 		}
 	}
 	return nil
+}
+
+func readAuthorities(dir string) ([]keys.Authority, error) {
+	files, err := readKeyFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []keys.Authority
+	for _, cert := range files {
+		name, isCert := strings.CutSuffix(cert.Name, ".pem")
+		for _, key := range files {
+			if isCert && key.Name == name+".key" {
+				out = append(out, keys.Authority{Name: name, Cert: cert.Content, Key: key.Content})
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("cannot find a CA in %s: it has no pair of files NAME.pem and NAME.key", dir)
+	}
+	return out, nil
 }

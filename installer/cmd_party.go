@@ -31,7 +31,8 @@ EXIT STATUS
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPartyListCommand(g), recorded(newPartyAddCommand(g)), recorded(newPartyRemoveCommand(g)), newPartyTestCommand(g))
+	cmd.AddCommand(newPartyListCommand(g), recorded(newPartyAddCommand(g)), recorded(newPartyRemoveCommand(g)),
+		newPartyTestCommand(g))
 	return cmd
 }
 
@@ -195,7 +196,8 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 		return err
 	}
 	if o.polling && c.spec.Role != fate.RoleExchange {
-		return exitCode(withHint(errors.New("cannot keep messages for a party: only an exchange does that"), "run it on the exchange's host, or leave --polling out"), exitUsage)
+		return exitCode(withHint(errors.New("cannot keep messages for a party: only an exchange does that"),
+			"run it on the exchange's host, or leave --polling out"), exitUsage)
 	}
 	unlock, err := c.begin("change the parties")
 	if err != nil {
@@ -213,7 +215,8 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 	}
 	active := c.activate(ctx)
 	if g.Output == outputJSON {
-		return g.printJSON(partyChangeOutput{changes, append([]string{}, c.files...), append([]string{}, c.programs...), active})
+		return g.printJSON(partyChangeOutput{changes, append([]string{}, c.files...),
+			append([]string{}, c.programs...), active})
 	}
 	for _, change := range changes {
 		g.printf("%s\n", changeText(change))
@@ -229,9 +232,11 @@ func (c *partiesChange) known(changes []fate.PartyChange) error {
 		return err
 	}
 	for _, change := range changes {
-		gone := slices.ContainsFunc(c.stored.Parties, func(o fate.PartyChange) bool { return o.Party == change.Party && o.Removed })
+		gone := slices.ContainsFunc(c.stored.Parties,
+			func(o fate.PartyChange) bool { return o.Party == change.Party && o.Removed })
 		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
-			return exitCode(withHint(fmt.Errorf("cannot remove party %s: it has no route", change.Party), "fate-installer party list shows the routes"), exitUsage)
+			return exitCode(withHint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
+				"fate-installer party list shows the routes"), exitUsage)
 		}
 	}
 	return nil

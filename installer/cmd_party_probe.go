@@ -59,10 +59,13 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, args []string) error { return runPartyTest(cmd.Context(), g, o, args) },
 	}
 	cmd.Flags().StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
-	cmd.Flags().StringVar(&o.keys, "keys", "", "TLS keys of this side, when they are not installed: the archive or directory at `path`")
+	cmd.Flags().StringVar(&o.keys, "keys", "",
+		"TLS keys of this side, when they are not installed: the archive or directory at `path`")
 	cmd.Flags().BoolVar(&o.listen, "listen", false, "answer the other side's test until interrupted")
-	cmd.Flags().IntVar(&o.port, "port", 0, "listen on this `port` (default: the rollsite's, or "+strconv.Itoa(peer.TestPort)+" when it is in use)")
-	cmd.Flags().DurationVar(&o.idle, "idle", 0, "also hold a connection to each target silent for this `DURATION`, such as 5m, and use it again")
+	cmd.Flags().IntVar(&o.port, "port", 0,
+		"listen on this `port` (default: the rollsite's, or "+strconv.Itoa(peer.TestPort)+" when it is in use)")
+	cmd.Flags().DurationVar(&o.idle, "idle", 0,
+		"also hold a connection to each target silent for this `DURATION`, such as 5m, and use it again")
 	return cmd
 }
 
@@ -96,7 +99,8 @@ func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties 
 	defer stop()
 	t.prober.Idle = o.idle
 	if o.idle > 0 && g.Output != outputJSON {
-		fmt.Fprintf(g.Stderr, "holding a connection to each of %s silent for %s\n", count.Of(len(targets), "target"), o.idle)
+		fmt.Fprintf(g.Stderr, "holding a connection to each of %s silent for %s\n", count.Of(len(targets), "target"),
+			o.idle)
 	}
 	results := t.prober.TestAll(ctx, targets)
 	results = append(results, t.polled(parties)...)
@@ -151,7 +155,8 @@ func (t *partyTest) useKeys(name string) error {
 	}
 	id := &peer.Identity{Roots: x509.NewCertPool()}
 	if !id.Roots.AppendCertsFromPEM(content("client-ca.pem")) {
-		return exitCode(errors.New("cannot use the keys: there is no certificate of the peer's CA among them"), exitUsage)
+		return exitCode(errors.New("cannot use the keys: there is no certificate of the peer's CA among them"),
+			exitUsage)
 	}
 	client, err := tls.X509KeyPair(content("client-client.pem"), content("client-client.key"))
 	if err != nil {
@@ -163,7 +168,8 @@ func (t *partyTest) useKeys(name string) error {
 		return exitCode(fmt.Errorf("cannot use the certificate of this side's rollsite: %w", err), exitUsage)
 	}
 	// As a rollsite does: who shows a certificate has to show a good one, and client_auth demands one.
-	t.server = &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12, ClientCAs: x509.NewCertPool(), ClientAuth: tls.VerifyClientCertIfGiven}
+	t.server = &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12,
+		ClientCAs: x509.NewCertPool(), ClientAuth: tls.VerifyClientCertIfGiven}
 	t.server.ClientCAs.AppendCertsFromPEM(content("ca.pem"))
 	if t.spec.Side.Rollsite.ClientAuth {
 		t.server.ClientAuth = tls.RequireAndVerifyClientCert
@@ -195,7 +201,8 @@ func (t *partyTest) targets(parties []string) ([]peer.Target, error) {
 		}
 		r, ok := t.routeOf(want)
 		if !ok {
-			return nil, exitCode(withHint(fmt.Errorf("cannot test the way to party %s: it has no route", want), "fate-installer party list shows the routes"), exitUsage)
+			return nil, exitCode(withHint(fmt.Errorf("cannot test the way to party %s: it has no route", want),
+				"fate-installer party list shows the routes"), exitUsage)
 		}
 		if !r.Polling {
 			out = append(out, t.target(r, want))
@@ -238,7 +245,8 @@ func (t *partyTest) routeOf(party string) (fate.PartyRoute, bool) {
 }
 
 func (t *partyTest) target(r fate.PartyRoute, parties ...string) peer.Target {
-	target := peer.Target{Label: r.Party, Parties: parties, Addr: net.JoinHostPort(r.IP, strconv.Itoa(r.Port)), Secure: r.Secure}
+	target := peer.Target{Label: r.Party, Parties: parties, Addr: net.JoinHostPort(r.IP, strconv.Itoa(r.Port)),
+		Secure: r.Secure}
 	if r.Secure {
 		target.Plain = net.JoinHostPort(r.IP, strconv.Itoa(t.plainPort(r.IP)))
 	}
@@ -314,7 +322,8 @@ func (t *partyTest) print(results []peer.Result) error {
 }
 
 func (t *partyTest) printTable(results []peer.Result, now time.Time) error {
-	t.g.printf("from %s at %s, %s, fate-installer %s\n\n", t.who(), t.spec.IP, now.Format("2006-01-02 15:04:05 MST"), buildVersion())
+	t.g.printf("from %s at %s, %s, fate-installer %s\n\n", t.who(), t.spec.IP, now.Format("2006-01-02 15:04:05 MST"),
+		buildVersion())
 	table := newTable(t.g.Stdout, "PARTY", "WAY", "ADDRESS", "CHECK", "RESULT", "MEASURED")
 	number := map[peer.Status]int{}
 	for _, r := range results {
@@ -324,7 +333,8 @@ func (t *partyTest) printTable(results []peer.Result, now time.Time) error {
 	if err := table.flush(); err != nil {
 		return err
 	}
-	t.g.printf("\n%d ok, %s, %d failed, %d skipped\n", number[peer.OK], count.Of(number[peer.Warning], "warning"), number[peer.Failed], number[peer.Skipped])
+	t.g.printf("\n%d ok, %s, %d failed, %d skipped\n", number[peer.OK], count.Of(number[peer.Warning], "warning"),
+		number[peer.Failed], number[peer.Skipped])
 	for _, r := range results {
 		if r.Remedy != "" && r.Status != peer.OK {
 			t.g.printf("%s %s %s, %s: %s\n    -> %s\n", r.Status, r.Party, r.Direction, r.Check, r.Measured, r.Remedy)

@@ -104,7 +104,8 @@ func runProbeFlow(ctx context.Context, g *globals, file, workers string) error {
 	if workers != "" {
 		now := bootClock()
 		if long, ok := readWorkerState(workers, bootID(), now).exhausted(now); ok {
-			return fmt.Errorf("it has had no free worker for %s: jobs that hang hold all of them", long.Round(time.Second))
+			return fmt.Errorf("it has had no free worker for %s: jobs that hang hold all of them",
+				long.Round(time.Second))
 		}
 	}
 	data, err := problem.ReadRegular(file, probeFileLimit)

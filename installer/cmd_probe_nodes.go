@@ -52,8 +52,10 @@ EXIT STATUS
 		},
 	}
 	cmd.Flags().StringVar(&opts.conf, "conf", "", "eggroll.properties `file`")
-	cmd.Flags().StringVar(&opts.seen, "seen", "", "`file` that keeps the heartbeats that were seen; without it none is needed")
-	cmd.Flags().StringVar(&opts.ownStatus, "own-status", "", "set the status of nodemanagers; `file` that keeps since when each answers")
+	cmd.Flags().StringVar(&opts.seen, "seen", "",
+		"`file` that keeps the heartbeats that were seen; without it none is needed")
+	cmd.Flags().StringVar(&opts.ownStatus, "own-status", "",
+		"set the status of nodemanagers; `file` that keeps since when each answers")
 	_ = cmd.MarkFlagRequired("conf")
 	cmd.MarkFlagsMutuallyExclusive("seen", "own-status")
 	return cmd
@@ -165,9 +167,11 @@ func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbea
 		case !registered:
 			texts = append(texts, fmt.Sprintf("nodemanager %s is not registered: server_node has no row for it", node))
 		case refused[i] != nil && row.status == healthy:
-			texts = append(texts, fmt.Sprintf("nodemanager %s does not answer, and jobs are still planned on it: %v", node, refused[i]))
+			texts = append(texts, fmt.Sprintf("nodemanager %s does not answer, and jobs are still planned on it: %v",
+				node, refused[i]))
 		case refused[i] != nil:
-			texts = append(texts, fmt.Sprintf("nodemanager %s does not answer, and no job is planned on it (%s): %v", node, row.status, refused[i]))
+			texts = append(texts, fmt.Sprintf("nodemanager %s does not answer, and no job is planned on it (%s): %v",
+				node, row.status, refused[i]))
 		case row.status != healthy:
 			texts = append(texts, fmt.Sprintf("nodemanager %s is %s in server_node, not %s", node, row.status, healthy))
 		case !announced:

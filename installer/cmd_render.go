@@ -48,7 +48,8 @@ EXIT STATUS
 	f := cmd.Flags()
 	f.StringVar(&opts.out, "out", "", "write below this `directory`")
 	f.BoolVar(&opts.diff, "diff", false, "compare with the files of this host")
-	f.BoolVar(&opts.showSecrets, "show-secrets", false, "with --diff: show differences also of files that hold passwords")
+	f.BoolVar(&opts.showSecrets, "show-secrets", false,
+		"with --diff: show differences also of files that hold passwords")
 	opts.specOptions.addFlags(f)
 	cmd.MarkFlagsOneRequired("out", "diff")
 	cmd.MarkFlagsMutuallyExclusive("out", "diff")

@@ -117,7 +117,8 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 	if env := d.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
 		g.printf("starting %s again\n", strings.Join(change.Programs, ", "))
 		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
-			return false, exitCode(withDefaultHint(err, "fate-installer svc status says which program is not ready"), exitNotReady)
+			return false, exitCode(withDefaultHint(err, "fate-installer svc status says which program is not ready"),
+				exitNotReady)
 		}
 	}
 	g.printf("%s had not replaced anything; it is taken back\n", d.state.Doing())

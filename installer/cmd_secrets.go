@@ -110,7 +110,8 @@ func runSecretsList(ctx context.Context, g *globals) error {
 		return err
 	}
 	if unfinished := d.secrets.records.Unfinished(); len(unfinished) > 0 {
-		g.advisef("a change was cut off: fate-installer secrets rotate %s completes it\n", fate.SecretCommand(unfinished[0]))
+		g.advisef("a change was cut off: fate-installer secrets rotate %s completes it\n",
+			fate.SecretCommand(unfinished[0]))
 	}
 	return nil
 }

@@ -123,7 +123,8 @@ func (r *rotation) report() error {
 	}
 	if r.g.Output == outputJSON {
 		return r.g.printJSON(secretsRotateOutput{
-			commands, append([]string{}, r.completed...), append([]string{}, r.files...), append([]string{}, r.restarted...),
+			commands, append([]string{}, r.completed...), append([]string{}, r.files...),
+			append([]string{}, r.restarted...),
 			r.handover, left,
 		})
 	}

@@ -137,7 +137,8 @@ func completeNames(g *globals) func(*cobra.Command, []string, string) ([]string,
 // needNames refuses a command line without names: "all" has to be said.
 func needNames(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return exitCode(withHint(errors.New("no program is named"), `name programs, or "all": fate-installer svc status lists them`), exitUsage)
+		return exitCode(withHint(errors.New("no program is named"),
+			`name programs, or "all": fate-installer svc status lists them`), exitUsage)
 	}
 	return nil
 }

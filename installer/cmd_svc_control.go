@@ -117,7 +117,8 @@ through ZooKeeper, so that there is always one. Jobs that this host's FATE-Flow 
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&rolling, "rolling", false, "restart FATE-Flow when another one can take its place, in turns with other hosts")
+	cmd.Flags().BoolVar(&rolling, "rolling", false,
+		"restart FATE-Flow when another one can take its place, in turns with other hosts")
 	cmd.Flags().BoolVar(&o.Dependants, "dependants", false, "restart what depends on them too")
 	return cmd
 }

@@ -134,7 +134,8 @@ func (s *svcHostsReport) compare(spec *fate.Spec) {
 		return
 	}
 	listed := func(node string) bool {
-		return slices.ContainsFunc(s.Modules, func(m moduleState) bool { return m.Module == fate.FateFlow && flowNode(spec, m.Host) == node })
+		return slices.ContainsFunc(s.Modules,
+			func(m moduleState) bool { return m.Module == fate.FateFlow && flowNode(spec, m.Host) == node })
 	}
 	for i := range s.Modules {
 		m := &s.Modules[i]
@@ -164,7 +165,8 @@ func flowNode(spec *fate.Spec, host string) string {
 }
 
 func (s *svcHostsReport) well() bool {
-	return s.Problem == "" && !slices.ContainsFunc(s.Modules, func(m moduleState) bool { return !m.Answers || m.Missing })
+	return s.Problem == "" && !slices.ContainsFunc(s.Modules,
+		func(m moduleState) bool { return !m.Answers || m.Missing })
 }
 
 func (s *svcHostsReport) print(g *globals) error {
@@ -194,7 +196,8 @@ func (s *svcHostsReport) print(g *globals) error {
 		g.printf("\nregistry: %s\n", s.Problem)
 	}
 	for _, r := range s.Unknown {
-		g.printf("\n%s is registered as %s (version %s), and the cluster file does not list it\n", r.Node, r.ID, r.Version)
+		g.printf("\n%s is registered as %s (version %s), and the cluster file does not list it\n", r.Node, r.ID,
+			r.Version)
 	}
 	return nil
 }

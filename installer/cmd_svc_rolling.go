@@ -90,7 +90,8 @@ func awaitRegistered(ctx context.Context, r *registry.Registry, node string, beg
 			return nil
 		}
 		if time.Now().After(until) {
-			return withHint(fmt.Errorf("FATE-Flow is restarted, but has not registered as %s within %s", node, registerTimeout), "fate-installer svc why fateflow")
+			return withHint(fmt.Errorf("FATE-Flow is restarted, but has not registered as %s within %s",
+				node, registerTimeout), "fate-installer svc why fateflow")
 		}
 		select {
 		case <-time.After(needPause):

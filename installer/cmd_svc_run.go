@@ -47,7 +47,8 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSvcRun(cmd.Context(), g, o) },
 	}
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the programs running on SIGTERM")
-	cmd.Flags().BoolVar(&o.Check, "check", false, "only check the configuration and say what is wrong with it, and which logs could not be written")
+	cmd.Flags().BoolVar(&o.Check, "check", false,
+		"only check the configuration and say what is wrong with it, and which logs could not be written")
 	return cmd
 }
 

@@ -66,7 +66,8 @@ EXIT STATUS
 		},
 	}
 	cmd.Flags().BoolVarP(&o.Watch, "watch", "w", false, "show it again and again until interrupted")
-	cmd.Flags().BoolVar(&o.AllHosts, "all-hosts", false, "show every module of the party on every host, instead of this host's programs")
+	cmd.Flags().BoolVar(&o.AllHosts, "all-hosts", false,
+		"show every module of the party on every host, instead of this host's programs")
 	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "with --watch, refresh each `DURATION`")
 	return cmd
 }

@@ -80,7 +80,8 @@ EXIT STATUS
   fate-installer svc shutdown --keep`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error { return c.Shutdown(ctx, keep) })
+			return withSupervisor(cmd.Context(), g,
+				func(ctx context.Context, c *rpc.Client) error { return c.Shutdown(ctx, keep) })
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the programs running")
@@ -149,7 +150,8 @@ EXIT STATUS
 		Example: `  fate-installer svc metrics`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error { return c.Metrics(ctx, g.Stdout) })
+			return withSupervisor(cmd.Context(), g,
+				func(ctx context.Context, c *rpc.Client) error { return c.Metrics(ctx, g.Stdout) })
 		},
 	}
 }

@@ -87,7 +87,8 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 		}
 		root.Root = false
 		out = append(out, supervisor.Finding{
-			Name: need.String(), Text: fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name), Root: true,
+			Name: need.String(), Root: true,
+			Text:   fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name),
 			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " + need.Remedy() + "; nothing has to be done here when it is back",
 		})
 	}

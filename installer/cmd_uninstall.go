@@ -57,7 +57,8 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUninstall(cmd.Context(), g, opts) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&opts.purgeData, "purge-data", false, "also remove the database, stores, models, keys, logs and passwords")
+	f.BoolVar(&opts.purgeData, "purge-data", false,
+		"also remove the database, stores, models, keys, logs and passwords")
 	f.BoolVar(&opts.dryRun, "dry-run", false, "change nothing; list what would be removed and what would be kept")
 	f.BoolVar(&opts.verify, "verify", false, "change nothing; list what of the installation is still on this host")
 	return cmd
@@ -158,7 +159,8 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	}
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
-		return exitCode(withDefaultHint(err, "put the cause right and run the same command again; it goes on with what is left"), exitStep)
+		return exitCode(withDefaultHint(err,
+			"put the cause right and run the same command again; it goes on with what is left"), exitStep)
 	}
 	// Programs have ended now, and the supervisor has written its last state.
 	if err := errors.Join(d.clearTemp(inTemp), d.clearRun(ctx, journal)); err != nil {

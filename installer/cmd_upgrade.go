@@ -29,7 +29,8 @@ func (o *replaceOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noTest, "no-test", false, "do not run the toy test when everything is ready")
 	f.DurationVar(&o.timeout, "test-timeout", 5*time.Minute, "`time` the toy test may take")
 	f.BoolVar(&o.cancelJobs, "cancel-jobs", false, "cancel the jobs that run, instead of refusing")
-	f.StringArrayVar(&o.waive, "waive", nil, "go on although check `ID=reason` refuses this host; repeatable, and recorded")
+	f.StringArrayVar(&o.waive, "waive", nil,
+		"go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
 
 // newUpgradeCommand replaces the installed components by those of another appliance.
@@ -70,7 +71,8 @@ EXIT STATUS
 	}
 	opts.addFlags(cmd.Flags())
 	opts.trust.addFlags(cmd.Flags(), keptForLater)
-	cmd.Flags().BoolVar(&opts.databaseCopied, "database-copied", false, "the administrator of a database server that is not ours has a copy of the schemas")
+	cmd.Flags().BoolVar(&opts.databaseCopied, "database-copied", false,
+		"the administrator of a database server that is not ours has a copy of the schemas")
 	return cmd
 }
 
@@ -85,9 +87,11 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	defer d.close()
 	switch {
 	case d.stored == nil:
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w below %s", errNotInstalled, g.Base), "install first: fate-installer --role ROLE --party ID"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w below %s", errNotInstalled, g.Base),
+			"install first: fate-installer --role ROLE --party ID"), exitUsage)
 	case d.payload == nil:
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload), "run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exitPayload)
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),
+			"run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exitPayload)
 	}
 	if err := d.decide(state.Upgrade); err != nil {
 		return err
@@ -142,7 +146,8 @@ func (d *deployment) refuseDowngrade() error {
 	engine := d.spec.DatabaseEngine()
 	for _, other := range fate.DatabaseEngines {
 		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" && d.spec.Runs(fate.MySQL) {
-			return withHint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible", other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
+			return withHint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
+				other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
 		}
 	}
 	for _, c := range d.changes() {
@@ -152,7 +157,8 @@ func (d *deployment) refuseDowngrade() error {
 			return withHint(fmt.Errorf("cannot upgrade %s from %s to %s: only a later version of the same series reads its files for sure", c.Name, c.From, c.To),
 				"take an appliance with "+c.Name+" "+series(c.From)+", or dump the database, uninstall, install, and load it")
 		case host.CompareVersions(c.To, c.From) < 0 && c.Name != "jdk":
-			return withHint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To), "fate-installer rollback brings back what an upgrade has replaced")
+			return withHint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To),
+				"fate-installer rollback brings back what an upgrade has replaced")
 		}
 	}
 	return nil

@@ -51,14 +51,17 @@ func TestDocsOfJSON(t *testing.T) {
 
 // TestEveryCommandSaysItsDocument holds that each command is in one of the two lists.
 func TestEveryCommandSaysItsDocument(t *testing.T) {
-	listed := map[string]bool{}
+	listed, tree := map[string]bool{}, commandTree()
 	for _, d := range jsonDocuments {
 		for _, c := range d.commands {
-			command, _, _ := strings.Cut(c, " -") // without a flag
+			command, flag, _ := strings.Cut(c, " --")
 			listed[command] = true
+			if cmd := tree[command]; cmd != nil && flag != "" && cmd.Flags().Lookup(flag) == nil {
+				t.Errorf("%s: there is no --%s", command, flag)
+			}
 		}
 	}
-	for name, c := range commandTree() {
+	for name, c := range tree {
 		_, none := commandsWithoutJSON[name]
 		if c.Hidden {
 			continue

@@ -337,7 +337,7 @@ var jsonDocuments = []jsonDocument{
 			Warnings: []string{}, Elapsed: 9 * time.Minute},
 	},
 	{
-		commands: []string{"test min --upload-only"},
+		commands: []string{"test min --upload"},
 		sentence: "The data of the minimal test was uploaded.",
 		example:  minUploadOutput{true},
 	},
