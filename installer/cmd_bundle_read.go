@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/bundle"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
@@ -219,14 +220,14 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 	if err != nil {
 		return err
 	}
-	maker, err := t.check(p, o.trust)
+	maker, err := checkMaker(t, p, o.trust)
 	if err != nil {
 		return err
 	}
 	bar := longProgress(g, "verifying", p.Size())
 	defer bar.finish()
 	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.set(done) }}
-	if v.PublicKey, err = t.publicKey(); err != nil {
+	if v.PublicKey, err = t.PublicKey(); err != nil {
 		return err
 	}
 	report, err := p.Verify(ctx, v)
@@ -245,13 +246,13 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 }
 
 // keptTrust is the key that install keeps on this host; nil also where this user may not read it.
-func keptTrust(g *globals) *trust {
+func keptTrust(g *globals) *deploy.Trust {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return nil
 	}
 	defer h.Close()
-	s, err := loadSite(h, g.layout())
+	s, err := deploy.LoadSite(h, g.layout())
 	if err != nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -90,7 +91,7 @@ EXIT STATUS
 			if err := w.versions(""); err != nil {
 				return err
 			}
-			if problems := w.cluster.CheckDatabase(w.site.versions()); len(problems) > 0 {
+			if problems := w.cluster.CheckDatabase(w.site.Versions()); len(problems) > 0 {
 				return configError(problems)
 			}
 			notes := w.cluster.Notes()
@@ -109,7 +110,7 @@ EXIT STATUS
 // wanted combines the command line and the stored site, before it is known which host is meant.
 type wanted struct {
 	g       *globals
-	site    site
+	site    deploy.Site
 	machine host.Identity
 	cluster *fate.Cluster
 }
@@ -126,7 +127,7 @@ func readWanted(g *globals, peer string) (*wanted, error) {
 		return nil, err
 	}
 	machine := host.Identify(h)
-	cluster, err := req.site.cluster(machine)
+	cluster, err := req.site.Cluster(machine)
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +135,8 @@ func readWanted(g *globals, peer string) (*wanted, error) {
 }
 
 // spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
-func (w *wanted) spec(secrets storedSecrets) (*fate.Spec, error) {
-	sel := w.site.selection(w.g.Base, w.machine, secrets)
+func (w *wanted) spec(secrets deploy.Secrets) (*fate.Spec, error) {
+	sel := w.site.Selection(w.g.Base, w.machine, secrets)
 	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
 		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
 	}
@@ -150,16 +151,16 @@ func (w *wanted) versions(fateVersion string) error {
 		if err != nil {
 			return exitCode(err, exitUsage)
 		}
-		w.site.Env, w.site.Components = env, map[string]siteComponent{}
+		w.site.Env, w.site.Components = env, map[string]deploy.Component{}
 		for name, version := range versions {
-			w.site.Components[name] = siteComponent{Version: version}
+			w.site.Components[name] = deploy.Component{Version: version}
 		}
 		return nil
 	}
 	p, err := openPayload(w.g)
 	switch {
 	case err == nil:
-		w.site.usePayload(p.Manifest())
+		w.site.UsePayload(p.Manifest())
 		return p.Close()
 	case !errors.Is(err, payload.ErrNoPayload):
 		return exitCode(err, exitPayload)
@@ -191,7 +192,7 @@ func runConfigShow(g *globals, opts *configShowOptions) error {
 	if err := w.versions(""); err != nil {
 		return err
 	}
-	spec, specErr := w.spec(storedSecrets{})
+	spec, specErr := w.spec(deploy.Secrets{})
 	values, notes := w.cluster.Values(), w.cluster.Notes()
 	if specErr == nil {
 		notes = spec.Warnings()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
 )
@@ -47,14 +48,14 @@ func TestUninstallNamesWhatStaysOutside(t *testing.T) {
 	for _, args := range [][]string{{"uninstall"}, {"uninstall", "-o", "json"}} {
 		root := machine(t)
 		s := storedSite()
-		s.Sources = []siteSource{{Name: "cluster.yaml", Data: outsideCluster}}
+		s.Sources = []deploy.Source{{Name: "cluster.yaml", Data: outsideCluster}}
 		s.Role, s.Party, s.IP = "host", 10000, "192.168.0.1"
 		h, err := host.New(root, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { h.Close() })
-		data, err := s.encode()
+		data, err := s.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +64,7 @@ func TestUninstallNamesWhatStaysOutside(t *testing.T) {
 		if err := h.MkdirAll(state, host.FileMode{Perm: 0o755}); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.WriteFile(filepath.Join(state, siteName), data, host.FileMode{Perm: 0o600}); err != nil {
+		if err := h.WriteFile(filepath.Join(state, deploy.SiteName), data, host.FileMode{Perm: 0o600}); err != nil {
 			t.Fatal(err)
 		}
 		journal, err := engine.OpenJournal(h, filepath.Join(state, "journal"))

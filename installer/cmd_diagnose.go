@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
@@ -87,7 +88,7 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 		return err
 	}
 	if !h.Exists(bare.journalPath()) && !h.Exists(bare.siteFile()) {
-		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", errNotInstalled, g.Base),
+		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", deploy.ErrNotInstalled, g.Base),
 			"name the base directory with --base, or see what check says"), exitUsage)
 	}
 	x := &diagnosis{

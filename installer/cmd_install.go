@@ -269,7 +269,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.beginSecrets(); err != nil {
 		return exitCode(err, exitStep)
 	}
-	replaced := d.secrets.records.Unfinished()
+	replaced := d.secrets.Records.Unfinished()
 	report, err := d.apply(ctx, opts)
 	if err != nil {
 		if d.undone {

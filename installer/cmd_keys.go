@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
@@ -314,7 +315,7 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []keys.File, error) {
 	if err != nil {
 		return nil, nil, exitCode(err, exitUsage)
 	}
-	spec, specErr := w.spec(storedSecrets{})
+	spec, specErr := w.spec(deploy.Secrets{})
 	role := fate.Role(w.site.Role)
 	switch {
 	case specErr == nil:

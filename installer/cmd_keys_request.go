@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
@@ -111,7 +112,7 @@ func ownKeySide(g *globals) (keys.Side, error) {
 			"set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
 	}
 	role := fate.Role(w.site.Role)
-	if spec, err := w.spec(storedSecrets{}); err == nil {
+	if spec, err := w.spec(deploy.Secrets{}); err == nil {
 		role = spec.Role
 	}
 	for _, side := range req.Sides {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 
@@ -65,7 +66,7 @@ func runPartyList(g *globals) error {
 	if err != nil {
 		return err
 	}
-	spec, err := w.spec(storedSecrets{})
+	spec, err := w.spec(deploy.Secrets{})
 	if err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 
 // known refuses to remove what is not there: a mistyped id would look like success.
 func (c *partiesChange) known(changes []fate.PartyChange) error {
-	written, err := c.stored.cluster(c.machine)
+	written, err := c.stored.Cluster(c.machine)
 	if err != nil {
 		return err
 	}

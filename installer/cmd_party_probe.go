@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
@@ -115,7 +116,7 @@ func openPartyTest(g *globals, o *partyTestOptions) (*partyTest, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := w.spec(storedSecrets{})
+	spec, err := w.spec(deploy.Secrets{})
 	if err != nil {
 		return nil, err
 	}

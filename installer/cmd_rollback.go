@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 
@@ -82,7 +83,7 @@ func (r *replacement) consent(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	since := r.slot.ID
-	if t, err := time.Parse(slotTime, since); err == nil {
+	if t, err := time.Parse(deploy.SlotTime, since); err == nil {
 		since = t.UTC().Format(time.DateTime) + " UTC"
 	}
 	if !r.g.Yes {
@@ -133,7 +134,7 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 
 // wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted, or of
 // the upgrade that is abandoned.
-func (d *deployment) wayBack() (*slot, error) {
+func (d *deployment) wayBack() (*deploy.Slot, error) {
 	id := d.state.Slot
 	switch {
 	case d.move == state.Resume:
@@ -157,7 +158,7 @@ func openSlot(ctx context.Context, g *globals) (*deployment, error) {
 	}
 	d := &deployment{g: g, host: h}
 	fail := func(err error) (*deployment, error) { return nil, errors.Join(err, d.close()) }
-	if d.stored, err = loadSite(h, d.layout()); err != nil {
+	if d.stored, err = deploy.LoadSite(h, d.layout()); err != nil {
 		return fail(exitCode(fmt.Errorf("cannot roll back: %w", err), exitUsage))
 	}
 	if err := d.decide(state.Rollback); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 
@@ -75,7 +76,7 @@ func requireInstalled(g *globals, act string) error {
 		return exitCode(err, exitUsage)
 	}
 	defer h.Close()
-	if _, err := loadSite(h, g.layout()); errors.Is(err, errNotInstalled) {
+	if _, err := deploy.LoadSite(h, g.layout()); errors.Is(err, deploy.ErrNotInstalled) {
 		return exitCode(withHint(fmt.Errorf("cannot %s: %w below %s", act, err, g.Base),
 			"install first, or name the base directory with --base"), exitUsage)
 	}
@@ -109,7 +110,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if unfinished := d.secrets.records.Unfinished(); len(unfinished) > 0 {
+	if unfinished := d.secrets.Records.Unfinished(); len(unfinished) > 0 {
 		g.advisef("a change was cut off: fate-installer secrets rotate %s completes it\n",
 			fate.SecretCommand(unfinished[0]))
 	}
@@ -117,7 +118,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 }
 
 func (d *deployment) listSecrets() []listedSecret {
-	unfinished := d.secrets.records.Unfinished()
+	unfinished := d.secrets.Records.Unfinished()
 	list := []listedSecret{}
 	for _, use := range d.spec.SecretUses() {
 		if !use.Here {
@@ -130,7 +131,7 @@ func (d *deployment) listSecrets() []listedSecret {
 		if use.FromFile {
 			s.From = "cluster file"
 		}
-		if since := d.secrets.records[use.Name].Since; !since.IsZero() {
+		if since := d.secrets.Records[use.Name].Since; !since.IsZero() {
 			s.Since = &since
 		}
 		list = append(list, s)

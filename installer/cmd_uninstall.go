@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/database"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -144,7 +145,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	env := d.undoEnv()
 	env.Purge = opts.purgeData
 	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
-	if err := d.host.RemoveAll(slotsDir(d.layout())); err != nil {
+	if err := d.host.RemoveAll(deploy.SlotsDir(d.layout())); err != nil {
 		return exitCode(err, exitStep)
 	}
 	if opts.purgeData {
@@ -283,7 +284,7 @@ func (d *deployment) stillNamed(report engine.UndoReport) []string {
 func keepData(layout fate.Layout) engine.Resolver {
 	inner := emptying(layout.SupervisorRun())
 	return func(id string) (engine.Undoer, bool) {
-		if neededByData(layout, id) {
+		if deploy.NeededByData(layout, id) {
 			return nil, false
 		}
 		return inner(id)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
@@ -87,7 +88,7 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	defer d.close()
 	switch {
 	case d.stored == nil:
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w below %s", errNotInstalled, g.Base),
+		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w below %s", deploy.ErrNotInstalled, g.Base),
 			"install first: fate-installer --role ROLE --party ID"), exitUsage)
 	case d.payload == nil:
 		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),

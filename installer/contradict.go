@@ -132,7 +132,7 @@ func (d *deployment) refuseKeptData() error {
 		return nil
 	}
 	from := *d
-	from.stored = d.site.withRelease(d.state.Data)
+	from.stored = d.site.WithRelease(d.state.Data)
 	if err := from.upgradeRefusal(); err != nil {
 		return exitCode(withHint(fmt.Errorf("cannot install over the data kept in %s: %w", d.layout().Data(), err),
 			"install "+d.state.Data.String()+" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exitUsage)

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -32,9 +32,9 @@ type deployment struct {
 	g       *globals
 	host    *host.Host
 	payload *payload.Payload // nil when this program carries none
-	slot    *slot            // what the components are taken from instead, when an earlier state is brought back
-	site    site
-	stored  *site // what is installed, or nil
+	slot    *deploy.Slot     // what the components are taken from instead, when an earlier state is brought back
+	site    deploy.Site
+	stored  *deploy.Site // what is installed, or nil
 	spec    *fate.Spec
 	facts   *host.Facts
 	machine host.Identity
@@ -44,8 +44,8 @@ type deployment struct {
 	undone  bool             // a failed run was taken back, all of it
 	wait    *depWaiter       // for other hosts, of an installing run
 
-	secrets        storedSecrets // what is stored here
-	changedSecrets []string      // names of those that this run changes, also from none
+	secrets        deploy.Secrets // what is stored here
+	changedSecrets []string       // names of those that this run changes, also from none
 }
 
 // openDeployment reads everything an install needs and changes nothing. The caller closes it. Without needPayload a
@@ -74,7 +74,7 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 	}
 	switch {
 	case d.payload != nil:
-		d.site.usePayload(d.payload.Manifest())
+		d.site.UsePayload(d.payload.Manifest())
 	case d.stored == nil && needPayload:
 		return exitCode(withHint(fmt.Errorf("cannot install: %w", err),
 			"run the appliance file that was carried to this host, or name it with --payload"), exitPayload)
@@ -86,7 +86,7 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 func (d *deployment) resolve(ctx context.Context) error {
 	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
 	d.machine = host.Identify(d.host)
-	err := d.site.adopt(d.stored, d.machine)
+	err := d.site.Adopt(d.stored, d.machine)
 	if err != nil {
 		return err
 	}
@@ -104,15 +104,15 @@ func (d *deployment) resolve(ctx context.Context) error {
 }
 
 // specOf resolves a site, the desired or the installed one, on this host.
-func (d *deployment) specOf(s *site) (*fate.Spec, error) {
-	if d.secrets.records == nil { // once: what is drawn must not differ between the Specs of a run
-		secrets, err := loadSecrets(d.host, d.layout())
+func (d *deployment) specOf(s *deploy.Site) (*fate.Spec, error) {
+	if d.secrets.Records == nil { // once: what is drawn must not differ between the Specs of a run
+		secrets, err := deploy.LoadSecrets(d.host, d.layout())
 		if err != nil {
 			return nil, err
 		}
 		d.secrets = secrets
 	}
-	return s.spec(d.g.Base, d.machine, d.secrets)
+	return s.Spec(d.g.Base, d.machine, d.secrets)
 }
 
 func (d *deployment) close() error {
@@ -188,7 +188,7 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 	if !slices.Contains(fate.Modes, p.mode) {
 		return engine.Plan{}, configError(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config", p.mode))
 	}
-	siteFile, err := d.site.encode()
+	siteFile, err := d.site.Encode()
 	if err != nil {
 		return engine.Plan{}, err
 	}
@@ -198,7 +198,7 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.layout().Binary(), Base: d.g.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
-		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.components(), SiteFile: d.siteFile(), Site: siteFile,
+		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.InstalledComponents(), SiteFile: d.siteFile(), Site: siteFile,
 		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit, BootScript: d.bootScript(),
 	})
 	return plan, configError(err)
@@ -251,12 +251,11 @@ func (d *deployment) env(view *runView) *engine.Env {
 	return env
 }
 
-func (d *deployment) siteFile() string { return filepath.Join(d.layout().State(), siteName) }
+func (d *deployment) siteFile() string { return filepath.Join(d.layout().State(), deploy.SiteName) }
 
-// journalName is the journal's name in the state directory.
-const journalName = "journal"
-
-func (d *deployment) journalPath() string { return filepath.Join(d.layout().State(), journalName) }
+func (d *deployment) journalPath() string {
+	return filepath.Join(d.layout().State(), deploy.JournalName)
+}
 
 // unpackBytes is how much of the payload this host will unpack when nothing is there yet.
 func (d *deployment) unpackBytes() int64 {
@@ -362,14 +361,4 @@ func (d *deployment) programDigest() (string, error) {
 	hash := sha256.New()
 	err := d.g.copyProgram(hash)
 	return hex.EncodeToString(hash.Sum(nil)), err
-}
-
-// components lists what is, or will be, installed, in a fixed order.
-func (s *site) components() []payload.Component {
-	var out []payload.Component
-	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
-		c := s.Components[name]
-		out = append(out, payload.Component{Name: name, Version: c.Version, Digest: c.Digest, Size: c.Size, LibraryPath: c.LibraryPath, StandIn: c.StandIn})
-	}
-	return out
 }

@@ -45,6 +45,7 @@ var allowedImports = map[string]struct {
 	"installer/exit":          {[]string{"payload"}, "an error's code and hint say nothing of the command that ends with it; payload has errors with a code of their own"},
 	"installer/pyenv":         {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host", "payload"}, "a payload made of a payload: it sees nothing of the command that unpacks it"},
 	"installer/job":           {[]string{"installer/answer", "installer/cause", "installer/exit", "installer/fate", "installer/flow", "installer/host", "installer/peer", "installer/redact", "supervisor/rpc"}, "what is known of a job is data: flags and printing are the commands'"},
+	"installer/deploy":        {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host", "installer/problem", "installer/pyenv", "installer/state", "installer/step", "payload"}, "what a deployment is says nothing of flags and of what is printed"},
 	"installer/jsonshape":     {nil, "documents of any type"},
 	"installer/engine":        {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state":         {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},

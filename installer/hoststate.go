@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -19,88 +19,12 @@ import (
 	"fate-installer/supervisor"
 )
 
-func statePath(l fate.Layout) string { return path.Join(l.State(), state.FileName) }
-
-// loadState reads the state of the host. Of an installation by a release that stored none it is derived from what there
-// is.
-func loadState(h *host.Host, l fate.Layout) (state.State, error) {
-	data, err := h.ReadFile(statePath(l))
-	if errors.Is(err, fs.ErrNotExist) {
-		return deriveState(h, l)
-	}
-	if err != nil {
-		return state.State{}, fmt.Errorf("cannot read the state of the host: %w", err)
-	}
-	s, err := state.Decode(data)
-	if err != nil {
-		return state.State{}, withHint(fmt.Errorf("cannot use %s: %w", statePath(l), err),
-			"restore the file from a backup, or move it away: then the host counts as installed, and as if no command had been interrupted")
-	}
-	return s, nil
-}
-
-func deriveState(h *host.Host, l fate.Layout) (state.State, error) {
-	stored, err := loadSite(h, l)
-	if errors.Is(err, errNotInstalled) {
-		return state.Derive(state.Traces{}), nil
-	}
-	if err != nil {
-		return state.State{}, err
-	}
-	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.release(nil)}
-	journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName))
-	if err != nil {
-		return state.State{}, err
-	}
-	traces.Succeeded = journal.Ledger().LastRun().Succeeded
-	slots, err := loadSlots(h, l)
-	if err != nil {
-		return state.State{}, err
-	}
-	for _, s := range slots {
-		traces.Slots = append(traces.Slots, s.ID)
-	}
-	return state.Derive(traces), nil
-}
-
-// release returns the site's versions of the named components; nil means all.
-func (s *site) release(names []string) state.Release {
-	out := state.Release{FATE: s.Env["FATE"], Components: map[string]state.Component{}}
-	add := func(name string) {
-		if c, ok := s.Components[name]; ok {
-			out.Components[name] = state.Component{Version: c.Version, Digest: c.Digest}
-		}
-	}
-	for name := range s.Components {
-		if names == nil {
-			add(name)
-		}
-	}
-	for _, name := range names {
-		add(name)
-	}
-	return out
-}
-
-// withRelease is the site with the components of another release.
-func (s *site) withRelease(r state.Release) *site {
-	out := *s
-	out.Components = map[string]siteComponent{}
-	if r.FATE != "" {
-		out.Env = map[string]string{"FATE": r.FATE}
-	}
-	for name, c := range r.Components {
-		out.Components[name] = siteComponent{Version: c.Version, Digest: c.Digest}
-	}
-	return &out
-}
-
 // wanted is the release that a run leads to, as far as this host has its components.
-func (d *deployment) wanted() state.Release { return d.site.release(d.spec.Components()) }
+func (d *deployment) wanted() state.Release { return d.site.Release(d.spec.Components()) }
 
 // decide refuses a command that contradicts what another one has begun and not completed.
 func (d *deployment) decide(c state.Command) error {
-	s, err := loadState(d.host, d.layout())
+	s, err := deploy.LoadState(d.host, d.layout())
 	if err != nil {
 		return err
 	}
@@ -124,7 +48,7 @@ func (g *globals) decide(c state.Command) error {
 // enter stores that the host is being changed from now on. The caller holds the lock. The journal comes first: it knows
 // which directories were made for both files.
 func (d *deployment) enter(c state.Command, change state.Change) error {
-	now, err := loadState(d.host, d.layout())
+	now, err := deploy.LoadState(d.host, d.layout())
 	if err != nil {
 		return err
 	}
@@ -151,7 +75,7 @@ func (d *deployment) saveState(s state.State) error {
 	if err != nil {
 		return err
 	}
-	if err := d.host.WriteFile(statePath(d.layout()), data, rootOnly); err != nil {
+	if err := d.host.WriteFile(deploy.StatePath(d.layout()), data, rootOnly); err != nil {
 		return exitCode(withHint(fmt.Errorf("cannot store the state of the host: %w", err), "put the cause right and run the same command again"), exitStep)
 	}
 	s.Schema = state.Schema
@@ -170,7 +94,7 @@ func (d *deployment) finished() error {
 // saveGone stores that nothing is installed, or, with the data, removes what is stored.
 func (d *deployment) saveGone(purged bool) error {
 	if purged {
-		return exitCode(d.host.Remove(statePath(d.layout())), exitStep)
+		return exitCode(d.host.Remove(deploy.StatePath(d.layout())), exitStep)
 	}
 	return d.saveState(d.state.Gone(true))
 }
@@ -186,12 +110,12 @@ func stateNote(h *host.Host, l fate.Layout) string {
 
 // interruption is the change that was interrupted, with its note; both are blank when none was.
 func interruption(h *host.Host, l fate.Layout) (phase state.Phase, note string) {
-	s, err := loadState(h, l)
+	s, err := deploy.LoadState(h, l)
 	if err != nil || !s.Interrupted() {
 		return "", "" // who may not read it, or a damaged one, which every command that changes something reports
 	}
 	text := s.Doing() + " was interrupted"
-	if journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName)); err == nil {
+	if journal, err := engine.ReadJournal(h, path.Join(l.State(), deploy.JournalName)); err == nil {
 		if last := journal.Ledger().LastRun(); last.Changes > 0 && !last.Ended {
 			text += fmt.Sprintf(" after %s, in %q", count.Of(last.Changes, "change"), last.Step)
 		}

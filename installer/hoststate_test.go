@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
@@ -45,7 +46,7 @@ func storedState(t *testing.T, root string) state.State {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	s, err := loadState(h, (&globals{Base: "/data"}).layout())
+	s, err := deploy.LoadState(h, (&globals{Base: "/data"}).layout())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"syscall"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/host"
 	"fate-installer/installer/tools"
 
@@ -40,7 +41,7 @@ type globals struct {
 	Root     string
 	Payload  string
 
-	sources []siteSource // what Config names, once it was read
+	sources []deploy.Source // what Config names, once it was read
 
 	Stdin  io.Reader
 	Stdout io.Writer

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -53,7 +54,7 @@ func (d *deployment) mountsInTheWay(journal *engine.Journal, purge bool) error {
 	if purge {
 		roots = append(roots, purgedRoots(d.layout())...)
 	}
-	trees := []string{slotsDir(d.layout())}
+	trees := []string{deploy.SlotsDir(d.layout())}
 	var errs []error
 	for _, e := range journal.Ledger().Entries() {
 		if target, ok := strings.CutPrefix(e.Step, step.Unpack{}.ID()); ok {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/peer"
@@ -57,7 +58,7 @@ func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
 		for _, text := range c.state.Change.Parties {
 			var change fate.PartyChange
 			if err := json.Unmarshal([]byte(text), &change); err != nil {
-				return fmt.Errorf("cannot understand %s: %w", statePath(c.layout()), err)
+				return fmt.Errorf("cannot understand %s: %w", deploy.StatePath(c.layout()), err)
 			}
 			all = append(all, change)
 		}
@@ -79,7 +80,7 @@ func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
 // prepare finds out what the changes come to, and refuses those that cannot work.
 func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 	if c.stored == nil {
-		return exitCode(withHint(fmt.Errorf("cannot change the parties: %w below %s", errNotInstalled, c.g.Base),
+		return exitCode(withHint(fmt.Errorf("cannot change the parties: %w below %s", deploy.ErrNotInstalled, c.g.Base),
 			"write the routes into the cluster file, and install with it"), exitUsage)
 	}
 	// Whatever file this is run from, what is installed stays as it is.

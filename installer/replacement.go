@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
@@ -22,9 +23,9 @@ type replacement struct {
 	verb    string
 	changes []change
 
-	copyDatabase bool   // the tables or the server of the database will be changed
-	database     string // of the versions that are brought back; blank: it stays
-	kept         *slot  // the state before
+	copyDatabase bool         // the tables or the server of the database will be changed
+	database     string       // of the versions that are brought back; blank: it stays
+	kept         *deploy.Slot // the state before
 }
 
 func (r *replacement) names() []string {
@@ -156,7 +157,7 @@ func (r *replacement) takeUp() error {
 		if r.resumes() {
 			from = change.From
 		}
-		r.stored = r.slot.Site.withRelease(from)
+		r.stored = r.slot.Site.WithRelease(from)
 	case r.resumes():
 		if !change.To.Equal(r.wanted()) {
 			return exitCode(&state.RefusedError{State: r.state, Command: state.Upgrade}, exitContradicts)
@@ -188,7 +189,7 @@ func (r *replacement) begins() error {
 		command = state.Rollback
 		change.Slot, change.Consented, change.Abandons = r.slot.ID, r.database != "", r.abandons()
 		if r.abandons() {
-			change.From, change.Programs = r.stored.release(r.spec.Components()), r.state.Change.Programs
+			change.From, change.Programs = r.stored.Release(r.spec.Components()), r.state.Change.Programs
 		}
 	}
 	return r.enter(command, change)
@@ -227,7 +228,7 @@ func (r *replacement) keep(ctx context.Context) (err error) {
 	}
 	if r.database != "" {
 		r.kept.Database = r.copyOf(r.kept)
-		if err := r.writeSlot(r.kept, r.kept.dir(r.layout())); err != nil {
+		if err := r.writeSlot(r.kept, r.kept.Dir(r.layout())); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,67 +10,17 @@ import (
 	"time"
 
 	"fate-installer/installer/database"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
 
-// storedSecrets are the passwords in force on a host that the cluster file does not give, and their history.
-type storedSecrets struct {
-	fate.Secrets                    // kept, and drawn ones where none is kept
-	kept         fate.Secrets       // what secrets.json has
-	records      fate.SecretRecords // not nil
-}
-
-// loadSecrets reads the stored passwords; where none is stored it draws a new one, which nothing keeps until a step
-// writes it.
-func loadSecrets(h *host.Host, layout fate.Layout) (storedSecrets, error) {
-	out := storedSecrets{records: fate.SecretRecords{}}
-	fresh, err := fate.NewSecrets(rand.Reader)
-	if err != nil {
-		return out, err
-	}
-	if out.records, err = loadSecretRecords(h, layout); err != nil {
-		return out, err
-	}
-	data, err := h.ReadFile(layout.Secrets())
-	if errors.Is(err, fs.ErrNotExist) {
-		out.Secrets = fresh
-		return out, nil
-	}
-	if err != nil {
-		return out, fmt.Errorf("cannot read the stored passwords: %w", err)
-	}
-	if out.kept, err = fate.DecodeSecrets(bytes.TrimSpace(data)); err != nil {
-		return out, withHint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err),
-			"restore the file from a backup, or move it away: then new passwords are drawn,\n"+
-				"and set while the database is stopped (fate-installer svc stop fate-mysql)")
-	}
-	out.Secrets = out.kept.Or(fresh)
-	return out, nil
-}
-
-// loadSecretRecords reads the history of the passwords. Without it nothing is lost but the dates.
-func loadSecretRecords(h *host.Host, layout fate.Layout) (fate.SecretRecords, error) {
-	data, err := h.ReadFile(layout.SecretRecords())
-	if errors.Is(err, fs.ErrNotExist) {
-		return fate.SecretRecords{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the records of the passwords: %w", err)
-	}
-	records, err := fate.DecodeSecretRecords(data)
-	if err != nil {
-		return nil, withHint(fmt.Errorf("cannot use %s: %w", layout.SecretRecords(), err), "restore the file from a backup")
-	}
-	return records, nil
-}
-
 // rootOnly is the mode of a file with passwords.
 var rootOnly = host.FileMode{Perm: 0o600, Owner: "root", Group: "root"}
 
 func (d *deployment) writeSecretRecords() error {
-	data, err := d.secrets.records.Encode()
+	data, err := d.secrets.Records.Encode()
 	if err != nil {
 		return err
 	}
@@ -82,34 +30,34 @@ func (d *deployment) writeSecretRecords() error {
 // beginSecrets stores the values that are about to be replaced, before anything has a new one: a run that is killed
 // while passwords change finds both. It must come before secrets.json is written.
 func (d *deployment) beginSecrets() error {
-	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.kept)
+	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.Kept)
 	if d.move == state.Resume && len(d.state.Release.Components) == 0 { // drawn by the first installation, which is completed now
 		d.changedSecrets = d.spec.Secrets.Changed(fate.Secrets{})
 	}
-	if !d.secrets.records.Begin(d.secrets.kept, d.spec.Secrets) {
+	if !d.secrets.Records.Begin(d.secrets.Kept, d.spec.Secrets) {
 		return nil
 	}
-	d.spec.SecretRecords = d.secrets.records
+	d.spec.SecretRecords = d.secrets.Records
 	return d.writeSecretRecords()
 }
 
 // endSecrets forgets the replaced values when everything on this host has the present ones. In a directory tree no
 // server was changed, so that the next run on the machine itself ends it.
 func (d *deployment) endSecrets() error {
-	if !d.host.Live() && len(d.secrets.records.Unfinished()) > 0 || !d.secrets.records.End(time.Now(), d.changedSecrets) {
+	if !d.host.Live() && len(d.secrets.Records.Unfinished()) > 0 || !d.secrets.Records.End(time.Now(), d.changedSecrets) {
 		return nil
 	}
 	return d.writeSecretRecords()
 }
 
 // passwordsChange reports whether values of secrets are being replaced.
-func (d *deployment) passwordsChange() bool { return len(d.secrets.records.Unfinished()) > 0 }
+func (d *deployment) passwordsChange() bool { return len(d.secrets.Records.Unfinished()) > 0 }
 
 // refuseUnknownPassword stops a change of the database user's password on a host that does not run the database, as
 // long as the database has not got the new one: the programs here could not log in.
 func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
 	_, here := d.spec.Database()
-	was, is := d.secrets.kept.MySQLUser, d.spec.Secrets.MySQLUser
+	was, is := d.secrets.Kept.MySQLUser, d.spec.Secrets.MySQLUser
 	if !here || !d.host.Live() || was.IsZero() || was.Equal(is) || d.spec.Runs(fate.MySQL) || d.spec.DatabaseHost() == "" {
 		return nil
 	}
@@ -178,9 +126,9 @@ func knownSecrets(g *globals) ([]fate.Secret, error) {
 		return nil, err
 	}
 	defer h.Close()
-	stored, err := loadSecrets(h, g.layout())
+	stored, err := deploy.LoadSecrets(h, g.layout())
 	out := stored.All()
-	for _, record := range stored.records {
+	for _, record := range stored.Records {
 		out = append(out, record.Former...)
 	}
 	data, handoverErr := h.ReadFile(g.layout().SecretHandover())
@@ -195,7 +143,7 @@ func knownSecrets(g *globals) ([]fate.Secret, error) {
 	spec, specErr := installed(g)
 	if specErr == nil {
 		out = append(out, spec.AllSecrets()...)
-	} else if errors.Is(specErr, errNotInstalled) {
+	} else if errors.Is(specErr, deploy.ErrNotInstalled) {
 		specErr = nil
 	}
 	return out, errors.Join(err, handoverErr, specErr)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/installer/database"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
@@ -51,7 +52,7 @@ func openRotation(ctx context.Context, g *globals) (*rotation, error) {
 
 // choose reads the installation, now that no other run changes it, and decides which secrets get which values.
 func (r *rotation) choose(ctx context.Context, args []string, given *handedSecrets) error {
-	r.secrets, r.received = storedSecrets{}, given != nil
+	r.secrets, r.received = deploy.Secrets{}, given != nil
 	// Whatever file this is run from, what is installed stays as it is.
 	r.site.Components, r.site.Env = r.stored.Components, r.stored.Env
 	if err := r.resolve(ctx); err != nil {
@@ -79,14 +80,14 @@ func (r *rotation) choose(ctx context.Context, args []string, given *handedSecre
 		fresh = given.Secrets
 	}
 	r.was = r.spec.Secrets
-	unfinished := r.secrets.records.Unfinished()
+	unfinished := r.secrets.Records.Unfinished()
 	for _, use := range r.spec.SecretUses() {
 		pending := slices.Contains(unfinished, use.Name)
 		if !use.Here || !pending && !slices.Contains(asked, use.Name) {
 			continue
 		}
 		now, value := r.was.Get(use.Name), fresh.Get(use.Name)
-		former := slices.ContainsFunc(r.secrets.records[use.Name].Former, now.Equal)
+		former := slices.ContainsFunc(r.secrets.Records[use.Name].Former, now.Equal)
 		switch {
 		case value.IsZero() || pending && !former && given == nil: // to be completed with the value that it has
 			value = now
@@ -240,8 +241,8 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 
 // remember makes the records and the file for the other hosts, before anything has a new value.
 func (r *rotation) remember() error {
-	records := r.secrets.records
-	records.Begin(r.secrets.kept, r.spec.Secrets)
+	records := r.secrets.Records
+	records.Begin(r.secrets.Kept, r.spec.Secrets)
 	records.Begin(r.was, r.spec.Secrets)
 	inFile := fate.Secrets(r.spec.Side.Secrets)
 	for _, name := range r.names {

@@ -5,23 +5,24 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/pyenv"
 	"fate-installer/payload"
 )
 
-func storedSite() *site {
-	return &site{
-		Schema: siteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps", Peer: "192.168.0.2:9370",
-		Components: map[string]siteComponent{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
+func storedSite() *deploy.Site {
+	return &deploy.Site{
+		Schema: deploy.SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps", Peer: "192.168.0.2:9370",
+		Components: map[string]deploy.Component{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
 		Env:        map[string]string{"FATE": "1.11.4"}, Waivers: []fate.Waiver{{ID: "swap", Reason: "trial"}},
 	}
 }
 
 func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
-	asked := site{Schema: siteSchema, User: "app", Group: "apps"}
-	if err := asked.fillFrom(storedSite(), fate.Install{}); err != nil {
+	asked := deploy.Site{Schema: deploy.SiteSchema, User: "app", Group: "apps"}
+	if err := asked.FillFrom(storedSite(), fate.Install{}); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(asked, *storedSite()) {
@@ -30,8 +31,8 @@ func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 }
 
 func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
-	for _, asked := range []site{{Role: "guest"}, {Role: "host", Party: 9999}} {
-		err := asked.fillFrom(storedSite(), fate.Install{})
+	for _, asked := range []deploy.Site{{Role: "guest"}, {Role: "host", Party: 9999}} {
+		err := asked.FillFrom(storedSite(), fate.Install{})
 		if err == nil || !strings.Contains(hintOf(err), "uninstall") {
 			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, hintOf(err))
 		}
@@ -45,31 +46,31 @@ func TestSiteFileSurvivesARoundTripAndRefusesANewerOne(t *testing.T) {
 	}
 	defer h.Close()
 	layout := fate.Layout{Base: "/data"}
-	write := func(s *site) {
+	write := func(s *deploy.Site) {
 		t.Helper()
-		data, err := s.encode()
+		data, err := s.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := h.MkdirAll(layout.State(), host.FileMode{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.WriteFile(layout.State()+"/"+siteName, data, host.FileMode{Perm: 0o600}); err != nil {
+		if err := h.WriteFile(layout.State()+"/"+deploy.SiteName, data, host.FileMode{Perm: 0o600}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := loadSite(h, layout); err != errNotInstalled {
+	if _, err := deploy.LoadSite(h, layout); err != deploy.ErrNotInstalled {
 		t.Errorf("without a file: %v", err)
 	}
 	write(storedSite())
-	back, err := loadSite(h, layout)
+	back, err := deploy.LoadSite(h, layout)
 	if err != nil || !reflect.DeepEqual(back, storedSite()) {
 		t.Errorf("got %+v, %v", back, err)
 	}
 	newer := storedSite()
-	newer.Schema = siteSchema + 1
+	newer.Schema = deploy.SiteSchema + 1
 	write(newer)
-	if _, err := loadSite(h, layout); err == nil || !strings.Contains(err.Error(), "newer") {
+	if _, err := deploy.LoadSite(h, layout); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("a newer file: %v", err)
 	}
 }
@@ -84,7 +85,7 @@ func TestOnlyAddress(t *testing.T) {
 		{nil, "", "no network interface"},
 		{[]string{"192.168.0.1", "10.0.0.1"}, "", "192.168.0.1, 10.0.0.1"},
 	} {
-		got, err := onlyAddress(tt.addrs)
+		got, err := deploy.OnlyAddress(tt.addrs)
 		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%v: got %q, %v", tt.addrs, got, err)
 		}
@@ -109,15 +110,15 @@ func TestSiteKeepsTheAccountThatIsInstalled(t *testing.T) {
 	stored := storedSite()
 	stored.User, stored.Group = "fate", "fates"
 	for _, tt := range []struct {
-		asked     site
+		asked     deploy.Site
 		written   fate.Install
 		user, grp string
 	}{
-		{site{}, fate.Install{}, "fate", "fates"},
-		{site{User: "other"}, fate.Install{}, "other", "fates"},
-		{site{}, fate.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
+		{deploy.Site{}, fate.Install{}, "fate", "fates"},
+		{deploy.Site{User: "other"}, fate.Install{}, "other", "fates"},
+		{deploy.Site{}, fate.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
 	} {
-		if err := tt.asked.fillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
+		if err := tt.asked.FillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
 			tt.asked.Group != tt.grp {
 			t.Errorf("%+v: %q %q %v, want %q %q", tt.written, tt.asked.User, tt.asked.Group, err, tt.user, tt.grp)
 		}
@@ -135,7 +136,7 @@ func TestHostsOwnAddress(t *testing.T) {
 		{[]string{"fd00::1", "2001:db8::1"}, "",
 			"cannot use this host's addresses (fd00::1, 2001:db8::1): FATE's programs reach each other over IPv4 only"},
 	} {
-		got, err := onlyAddress(tt.addrs)
+		got, err := deploy.OnlyAddress(tt.addrs)
 		if got != tt.want || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(),
 			tt.says) {
 			t.Errorf("%v: %q, %v; want %q, %q", tt.addrs, got, err, tt.want, tt.says)
@@ -147,8 +148,8 @@ func TestHostsOwnAddress(t *testing.T) {
 func TestSiteHasThePythonThatIsMade(t *testing.T) {
 	components := []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 1000},
 		{Name: "pypi", Version: "1.11.4", Digest: "w", Size: 1000}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
-	var s site
-	s.usePayload(&payload.Manifest{Components: components})
+	var s deploy.Site
+	s.UsePayload(&payload.Manifest{Components: components})
 	all := pyenv.WithMade(components)
 	made := all[len(all)-1]
 	if made.Digest == "" || s.Components["python"].Digest != made.Digest || s.Components["eggroll"].Digest != "e" {

@@ -11,26 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 )
-
-// slot is a state of the installation that can be brought back: what was asked for, and the trees of the components that
-// another version has taken the place of. A component whose directory has its version in the name stays there, next to
-// the new one.
-//
-//	slots/20260102T030405Z/slot.json
-//	slots/20260102T030405Z/eggroll/...          shares its files' blocks with what was installed
-//	data/fate/mysql.before-20260102T030405Z/    the database, when its server or its tables were changed
-type slot struct {
-	Schema   int               `json:"schema"`
-	ID       string            `json:"id"` // the time it was made
-	Site     site              `json:"site"`
-	Trees    map[string]string `json:"trees"`              // component -> directory it was in
-	Database string            `json:"database,omitempty"` // where the database of then is, when its server or tables were changed
-}
-
-const slotFile = "slot.json"
 
 // copyInfix is between the name of the data directory and the slot's ID in the name of a copy of the database.
 const copyInfix = ".before-"
@@ -38,63 +22,25 @@ const copyInfix = ".before-"
 // discardInfix is behind the name of the data directory in the name of a database that a failed upgrade has changed.
 const discardInfix = ".discarded"
 
-// slotTime is the form of a slot's ID, in UTC.
-const slotTime = "20060102T150405.000Z"
-
-func slotsDir(l fate.Layout) string { return path.Join(l.State(), "slots") }
-
-func (s *slot) dir(l fate.Layout) string { return path.Join(slotsDir(l), s.ID) }
-
-// loadSlots lists the slots of an installation, the newest last.
-func loadSlots(h *host.Host, l fate.Layout) ([]*slot, error) {
-	entries, err := h.ReadDir(slotsDir(l))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the earlier states: %w", err)
-	}
-	var out []*slot
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // cut off while it was made
-		}
-		file := path.Join(slotsDir(l), e.Name(), slotFile)
-		data, err := h.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read an earlier state: %w", err)
-		}
-		s := &slot{}
-		if err := json.Unmarshal(data, s); err != nil {
-			return nil, fmt.Errorf("cannot understand %s: %w", file, err)
-		}
-		if s.Schema > siteSchema {
-			return nil, fmt.Errorf("cannot use %s: it was written by a newer fate-installer", file)
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}
-
 // keepSlot keeps the present state of the installation aside, with the trees of the components in replaced. The slot
 // appears by one rename. The database is kept apart, by guardDatabase.
-func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*slot, error) {
+func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*deploy.Slot, error) {
 	// The installed components are where the present configuration says, which may not be where the new one has them.
 	was, err := d.specOf(d.stored)
 	if err != nil {
 		return nil, err
 	}
-	s := &slot{Schema: siteSchema, ID: time.Now().UTC().Format(slotTime), Site: *d.stored, Trees: map[string]string{}}
+	s := &deploy.Slot{Schema: deploy.SiteSchema, ID: time.Now().UTC().Format(deploy.SlotTime), Site: *d.stored, Trees: map[string]string{}}
 	if err := d.sweepSlots(); err != nil {
 		return nil, err
 	}
-	staging := path.Join(slotsDir(d.layout()), "."+s.ID)
+	staging := path.Join(deploy.SlotsDir(d.layout()), "."+s.ID)
 	if err := d.host.MkdirAll(staging, host.FileMode{Perm: 0o700}); err != nil {
 		return nil, err
 	}
 	err = d.fillSlot(ctx, s, staging, was, replaced)
 	if err == nil {
-		err = d.host.Rename(staging, s.dir(d.layout()))
+		err = d.host.Rename(staging, s.Dir(d.layout()))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot keep the present state: %w", err), d.host.RemoveAll(staging))
@@ -103,12 +49,12 @@ func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*slot, er
 }
 
 // findSlot returns the slot with an ID, or nil when there is none.
-func (d *deployment) findSlot(id string) (*slot, error) {
-	slots, err := loadSlots(d.host, d.layout())
+func (d *deployment) findSlot(id string) (*deploy.Slot, error) {
+	slots, err := deploy.LoadSlots(d.host, d.layout())
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(slots, func(s *slot) bool { return s.ID == id }); i >= 0 {
+	if i := slices.IndexFunc(slots, func(s *deploy.Slot) bool { return s.ID == id }); i >= 0 {
 		return slots[i], nil
 	}
 	return nil, nil
@@ -117,19 +63,19 @@ func (d *deployment) findSlot(id string) (*slot, error) {
 // sweepSlots removes slots that were cut off while they were made, and those that the state of the host does not name: a
 // command was killed before it had removed them.
 func (d *deployment) sweepSlots() error {
-	entries, err := d.host.ReadDir(slotsDir(d.layout()))
+	entries, err := d.host.ReadDir(deploy.SlotsDir(d.layout()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
-			err = errors.Join(err, d.host.RemoveAll(path.Join(slotsDir(d.layout()), e.Name())))
+			err = errors.Join(err, d.host.RemoveAll(path.Join(deploy.SlotsDir(d.layout()), e.Name())))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	slots, err := loadSlots(d.host, d.layout())
+	slots, err := deploy.LoadSlots(d.host, d.layout())
 	if err != nil {
 		return err
 	}
@@ -137,10 +83,10 @@ func (d *deployment) sweepSlots() error {
 	if c := d.state.Change; c != nil {
 		named = append(named, c.Slot, c.Kept)
 	}
-	return d.dropSlots(slices.DeleteFunc(slots, func(s *slot) bool { return slices.Contains(named, s.ID) })...)
+	return d.dropSlots(slices.DeleteFunc(slots, func(s *deploy.Slot) bool { return slices.Contains(named, s.ID) })...)
 }
 
-func (d *deployment) fillSlot(ctx context.Context, s *slot, staging string, was *fate.Spec, replaced []string) error {
+func (d *deployment) fillSlot(ctx context.Context, s *deploy.Slot, staging string, was *fate.Spec, replaced []string) error {
 	for _, name := range replaced {
 		tree := was.UnpackTarget(name)
 		if !d.host.Exists(tree) || tree != d.spec.UnpackTarget(name) {
@@ -160,18 +106,18 @@ func (d *deployment) fillSlot(ctx context.Context, s *slot, staging string, was 
 	return d.writeSlot(s, staging)
 }
 
-func (d *deployment) writeSlot(s *slot, dir string) error {
+func (d *deployment) writeSlot(s *deploy.Slot, dir string) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return fmt.Errorf("cannot encode %s: %w", slotFile, err)
+		return fmt.Errorf("cannot encode %s: %w", deploy.SlotFile, err)
 	}
-	return d.host.WriteFile(path.Join(dir, slotFile), append(data, '\n'), host.FileMode{Perm: 0o600})
+	return d.host.WriteFile(path.Join(dir, deploy.SlotFile), append(data, '\n'), host.FileMode{Perm: 0o600})
 }
 
 // guardDatabase copies the data of the stopped database server: a newer server, or a newer release with its tables,
 // changes it so that the older one cannot use it any more. The programs of the newer release have not run yet, so that
 // a copy that was cut off can be made again.
-func (d *deployment) guardDatabase(ctx context.Context, s *slot) error {
+func (d *deployment) guardDatabase(ctx context.Context, s *deploy.Slot) error {
 	data := d.layout().DatabaseData()
 	if pid, running, err := d.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
 		return errors.Join(err, fmt.Errorf("cannot copy the database: a server still runs on it (pid %d)", pid))
@@ -181,31 +127,33 @@ func (d *deployment) guardDatabase(ctx context.Context, s *slot) error {
 		return withHint(err, "make room for a copy of the database, then run the same command again")
 	}
 	s.Database = guard
-	return d.writeSlot(s, s.dir(d.layout()))
+	return d.writeSlot(s, s.Dir(d.layout()))
 }
 
 // dropSlots removes slots, the databases they keep among them. A database that another slot has, too, stays.
-func (d *deployment) dropSlots(slots ...*slot) error {
-	all, err := loadSlots(d.host, d.layout())
+func (d *deployment) dropSlots(slots ...*deploy.Slot) error {
+	all, err := deploy.LoadSlots(d.host, d.layout())
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, s := range slots {
-		shared := slices.ContainsFunc(all, func(other *slot) bool { return other.ID != s.ID && other.Database == s.Database })
+		shared := slices.ContainsFunc(all, func(other *deploy.Slot) bool { return other.ID != s.ID && other.Database == s.Database })
 		if s.Database != "" && !shared {
 			errs = append(errs, d.host.RemoveAll(s.Database))
 		}
-		errs = append(errs, d.host.RemoveAll(s.dir(d.layout())))
+		errs = append(errs, d.host.RemoveAll(s.Dir(d.layout())))
 	}
-	if left, err := d.host.ReadDir(slotsDir(d.layout())); err == nil && len(left) == 0 {
-		errs = append(errs, d.host.Remove(slotsDir(d.layout())))
+	if left, err := d.host.ReadDir(deploy.SlotsDir(d.layout())); err == nil && len(left) == 0 {
+		errs = append(errs, d.host.Remove(deploy.SlotsDir(d.layout())))
 	}
 	return errors.Join(errs...)
 }
 
 // copyOf is where the database of a slot is kept.
-func (d *deployment) copyOf(s *slot) string { return d.layout().DatabaseData() + copyInfix + s.ID }
+func (d *deployment) copyOf(s *deploy.Slot) string {
+	return d.layout().DatabaseData() + copyInfix + s.ID
+}
 
 // discarded is where the database is that a failed upgrade has changed, until it is removed.
 func (d *deployment) discarded() string { return d.layout().DatabaseData() + discardInfix }
@@ -252,7 +200,7 @@ func (d *deployment) settleDatabase() error {
 type slotPayload struct {
 	host   *host.Host
 	layout fate.Layout
-	slot   *slot
+	slot   *deploy.Slot
 }
 
 // Extract copies a tree out of the slot, so that the slot is whole until the run has succeeded.
@@ -261,7 +209,7 @@ func (p slotPayload) Extract(ctx context.Context, component, target string, _, _
 		return fmt.Errorf("cannot bring %s back: its tree was not kept", component)
 	}
 	size := p.slot.Site.Components[component].Size
-	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), p.host.Within(target), host.CopyOptions{
+	return p.host.CopyTree(ctx, path.Join(p.slot.Dir(p.layout), component), p.host.Within(target), host.CopyOptions{
 		Link: true, Progress: func(done int64) { progress(done, max(done, size)) },
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -13,11 +14,11 @@ import (
 
 // installOf returns the cluster files' settings for the installation itself. It is blank when there are none, and for files
 // with mistakes, which are reported when the files are used.
-func installOf(sources []siteSource) fate.Install {
+func installOf(sources []deploy.Source) fate.Install {
 	if len(sources) == 0 {
 		return fate.Install{}
 	}
-	cluster, err := (&site{Sources: sources}).writtenCluster(host.Identity{})
+	cluster, err := (&deploy.Site{Sources: sources}).WrittenCluster(host.Identity{})
 	if err != nil {
 		return fate.Install{}
 	}
@@ -45,21 +46,21 @@ func (g *globals) useWrittenBase(given bool) error {
 }
 
 // readSources reads --config, once: files, every file of a directory, or standard input.
-func readSources(g *globals) ([]siteSource, error) {
+func readSources(g *globals) ([]deploy.Source, error) {
 	if g.sources != nil {
 		return g.sources, nil
 	}
-	var sources []siteSource
+	var sources []deploy.Source
 	for _, name := range g.Config {
 		if name == "-" {
 			data, err := input(g, func() ([]byte, error) { return problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes) })
 			if err != nil {
 				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
 			}
-			sources = append(sources, siteSource{"-", string(data)})
+			sources = append(sources, deploy.Source{Name: "-", Data: string(data)})
 			continue
 		}
-		files, err := input(g, func() ([]siteSource, error) { return readConfigFiles(name) })
+		files, err := input(g, func() ([]deploy.Source, error) { return readConfigFiles(name) })
 		if err != nil {
 			return nil, err
 		}
@@ -70,18 +71,18 @@ func readSources(g *globals) ([]siteSource, error) {
 }
 
 // readConfigFiles reads a cluster file, or every file of a directory.
-func readConfigFiles(name string) ([]siteSource, error) {
+func readConfigFiles(name string) ([]deploy.Source, error) {
 	files, err := configFiles(name)
 	if err != nil {
 		return nil, err
 	}
-	var sources []siteSource
+	var sources []deploy.Source
 	for _, file := range files {
 		data, err := problem.ReadFile(file, problem.ClusterLimits.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the cluster file: %w", err)
 		}
-		sources = append(sources, siteSource{file, string(data)})
+		sources = append(sources, deploy.Source{Name: file, Data: string(data)})
 	}
 	return sources, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 
@@ -40,23 +41,23 @@ func (o *specOptions) read(g *globals) (*wanted, *fate.Spec, error) {
 
 // knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place:
 // two renderings of the same cluster have to be equal.
-func (w *wanted) knownSecrets() (storedSecrets, error) {
+func (w *wanted) knownSecrets() (deploy.Secrets, error) {
 	unknown := fate.NewSecret("drawn-at-installation")
 	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown,
 		FateBoardAdmin: unknown}
-	out := storedSecrets{Secrets: placeholders}
+	out := deploy.Secrets{Secrets: placeholders}
 	h, err := host.New(w.g.Root, nil)
 	if err != nil {
 		return out, exitCode(err, exitUsage)
 	}
 	defer h.Close()
-	stored, err := loadSecrets(h, fate.Layout{Base: w.g.Base})
+	stored, err := deploy.LoadSecrets(h, fate.Layout{Base: w.g.Base})
 	if errors.Is(err, fs.ErrPermission) {
 		return out, nil
 	}
 	if err != nil {
 		return out, err
 	}
-	stored.Secrets = stored.kept.Or(placeholders)
+	stored.Secrets = stored.Kept.Or(placeholders)
 	return stored, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
 )
@@ -366,7 +367,7 @@ func (m *model) recorded(w *modelHost, a act, at installation) {
 			w.wrongf("%s, to %+v: the journal has %s as begun only", a.name, at, e.Step)
 		}
 	}
-	s, err := loadState(h, (&globals{Base: "/data"}).layout())
+	s, err := deploy.LoadState(h, (&globals{Base: "/data"}).layout())
 	if err != nil || s.Interrupted() {
 		w.wrongf("%s, to %+v: state %+v, %v", a.name, at, s, err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
@@ -57,7 +58,7 @@ func (m *model) stored(w *modelHost) state.State {
 		m.t.Fatal(err)
 	}
 	defer h.Close()
-	s, err := loadState(h, (&globals{Base: "/data"}).layout())
+	s, err := deploy.LoadState(h, (&globals{Base: "/data"}).layout())
 	if err != nil {
 		w.wrongf("%v", err)
 	}

@@ -4,16 +4,11 @@ import (
 	"errors"
 	"fmt"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/payload"
 
 	"github.com/spf13/pflag"
 )
-
-// trust is whose appliances an installation accepts. It is kept with what is installed, where only root can write.
-type trust struct {
-	Key      string `json:"key"`                // public key in minisign's text form, RWQ...
-	Revision int64  `json:"revision,omitempty"` // of the signed appliance that was installed last
-}
 
 // trustOptions are the flags of the commands that install from an appliance.
 type trustOptions struct {
@@ -36,55 +31,35 @@ func (o *trustOptions) addFlags(f *pflag.FlagSet, kept string) {
 
 // trusted returns the key that must have signed an appliance: the one that is asked for, the one this program was
 // built with, or the one that is kept with the installation. It is blank when there is none.
-func (o trustOptions) trusted(kept *trust) (trust, error) {
+func (o trustOptions) trusted(kept *deploy.Trust) (deploy.Trust, error) {
 	compiled, ok, err := payload.CompiledKey()
 	switch {
 	case err != nil:
-		return trust{}, err
+		return deploy.Trust{}, err
 	case o.pubkey == noKey && ok:
-		return trust{}, exitCode(errors.New("cannot do without a key: this program was built to accept only what its maker signed"), exitUsage)
+		return deploy.Trust{}, exitCode(errors.New("cannot do without a key: this program was built to accept only what its maker signed"), exitUsage)
 	case o.pubkey == noKey:
-		return trust{}, nil
+		return deploy.Trust{}, nil
 	case o.pubkey != "":
 		key, err := payload.ReadPublicKey(o.pubkey)
 		if err != nil {
-			return trust{}, exitCode(err, exitUsage)
+			return deploy.Trust{}, exitCode(err, exitUsage)
 		}
-		return kept.revisionOf(key.String()), nil
+		return kept.RevisionOf(key.String()), nil
 	case ok:
-		return kept.revisionOf(compiled.String()), nil
+		return kept.RevisionOf(compiled.String()), nil
 	case kept != nil:
 		return *kept, nil
 	}
-	return trust{}, nil
+	return deploy.Trust{}, nil
 }
 
-// revisionOf returns the revision that an installation must accept from a key: revisions of different makers cannot be compared.
-func (t *trust) revisionOf(key string) trust {
-	if t != nil && t.Key == key {
-		return *t
-	}
-	return trust{Key: key}
-}
-
-// publicKey returns the key, or nil when there is none. What is kept is a key's text, never the name of a file with one.
-func (t trust) publicKey() (*payload.PublicKey, error) {
-	if t.Key == "" {
-		return nil, nil
-	}
-	var key payload.PublicKey
-	if err := key.UnmarshalText([]byte(t.Key)); err != nil {
-		return nil, fmt.Errorf("cannot use the public key %q that is kept with the installation: %w", t.Key, err)
-	}
-	return &key, nil
-}
-
-// check holds an appliance against the key and its revision, and returns a line that says who made it.
-func (t trust) check(p *payload.Payload, o trustOptions) (line string, err error) {
+// checkMaker holds an appliance against the key and its revision, and returns a line that says who made it.
+func checkMaker(t deploy.Trust, p *payload.Payload, o trustOptions) (line string, err error) {
 	s, signed := p.Signature()
 	switch {
 	case t.Key != "":
-		key, err := t.publicKey()
+		key, err := t.PublicKey()
 		if err != nil {
 			return "", err
 		}
@@ -113,7 +88,7 @@ func (d *deployment) checkTrust(o trustOptions) error {
 	if d.payload == nil {
 		return nil
 	}
-	var kept *trust
+	var kept *deploy.Trust
 	if d.stored != nil {
 		kept = d.stored.Trust
 	}
@@ -121,7 +96,7 @@ func (d *deployment) checkTrust(o trustOptions) error {
 	if err != nil {
 		return err
 	}
-	line, err := t.check(d.payload, o)
+	line, err := checkMaker(t, d.payload, o)
 	if err != nil {
 		return bundleError(err)
 	}

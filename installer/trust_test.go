@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/payload"
 )
 
@@ -73,13 +74,13 @@ func TestKeptKeyIsText(t *testing.T) {
 	if err := os.WriteFile(file, []byte(public.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (trust{Key: file}).publicKey(); err == nil || !strings.Contains(err.Error(), "kept with the installation") {
+	if _, err := (deploy.Trust{Key: file}).PublicKey(); err == nil || !strings.Contains(err.Error(), "kept with the installation") {
 		t.Errorf("a file's name is taken for a key: %v", err)
 	}
-	if key, err := (trust{Key: public.String()}).publicKey(); err != nil || !key.Equal(public) {
+	if key, err := (deploy.Trust{Key: public.String()}).PublicKey(); err != nil || !key.Equal(public) {
 		t.Errorf("the key is %v, %v", key, err)
 	}
-	if key, err := (trust{}).publicKey(); err != nil || key != nil {
+	if key, err := (deploy.Trust{}).PublicKey(); err != nil || key != nil {
 		t.Errorf("no key is %v, %v", key, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -78,7 +79,7 @@ const tempDir = "/tmp"
 // leftInTemp lists what the installation's JVMs left in /tmp: directories of the service user, and no links.
 func (d *deployment) leftInTemp() ([]string, error) {
 	user, ports := d.g.User, []string{"8080"}
-	if stored, err := loadSite(d.host, d.layout()); err == nil && stored != nil {
+	if stored, err := deploy.LoadSite(d.host, d.layout()); err == nil && stored != nil {
 		user = stored.User
 		d.machine = host.Identify(d.host)
 		if spec, err := d.specOf(stored); err == nil {

@@ -1,6 +1,9 @@
 package main
 
-import "fate-installer/installer/host"
+import (
+	"fate-installer/installer/deploy"
+	"fate-installer/installer/host"
+)
 
 // outsideLeft lists what an uninstall leaves on a database server that is not ours.
 type outsideLeft struct {
@@ -11,7 +14,7 @@ type outsideLeft struct {
 // leftOutside reads from what is stored of the installation whether it uses an outside database. It is nil when it does
 // not, or when too little is left of a broken installation to know.
 func (d *deployment) leftOutside() *outsideLeft {
-	stored, err := loadSite(d.host, d.layout())
+	stored, err := deploy.LoadSite(d.host, d.layout())
 	if err != nil || stored == nil {
 		return nil
 	}

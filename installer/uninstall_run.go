@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
@@ -20,8 +21,8 @@ import (
 // they stay.
 func undoAttempt(h *host.Host, layout fate.Layout, ledger *engine.Ledger) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
-		if neededByData(layout, id) {
-			if keeps, err := keepsData(h, layout, ledger); keeps || err != nil {
+		if deploy.NeededByData(layout, id) {
+			if keeps, err := deploy.KeepsData(h, layout, ledger); keeps || err != nil {
 				return nil, false
 			}
 		}

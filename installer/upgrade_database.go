@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fate-installer/installer/database"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
@@ -157,7 +158,7 @@ func (r *replacement) refuseWithoutCopy() error {
 
 // sweepCopies removes copies of the database that a run made and was killed before it noted them.
 func (d *deployment) sweepCopies() error {
-	slots, err := loadSlots(d.host, d.layout())
+	slots, err := deploy.LoadSlots(d.host, d.layout())
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,7 @@ func (d *deployment) sweepCopies() error {
 	for _, e := range entries {
 		file := path.Join(path.Dir(data), e.Name())
 		if strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), path.Base(data)+copyInfix) &&
-			!slices.ContainsFunc(slots, func(s *slot) bool { return s.Database == file }) {
+			!slices.ContainsFunc(slots, func(s *deploy.Slot) bool { return s.Database == file }) {
 			if err := d.host.RemoveAll(file); err != nil {
 				return fmt.Errorf("cannot remove a copy of the database that was cut off: %w", err)
 			}
@@ -326,7 +327,7 @@ func (l *loss) String() string {
 
 // lost tells what was written since the upgrade, for a rollback of the database.
 func (d *deployment) lost(ctx context.Context) (*loss, error) {
-	since, err := time.Parse(slotTime, d.slot.ID)
+	since, err := time.Parse(deploy.SlotTime, d.slot.ID)
 	if err != nil {
 		return nil, fmt.Errorf("cannot tell when %s was made: %w", d.slot.ID, err)
 	}

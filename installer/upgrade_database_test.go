@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/database/databasetest"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/host"
 	"fate-installer/installer/schema"
 	"fate-installer/scripts/mysqlserver"
@@ -37,12 +38,12 @@ func TestRefuseCarryOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.host = h
-		site := func(versions [2]string) *site {
+		site := func(versions [2]string) *deploy.Site {
 			party := 10000
 			if c.role == "exchange" {
 				party = 0
 			}
-			return &site{Role: c.role, Party: party, IP: "192.168.0.1",
+			return &deploy.Site{Role: c.role, Party: party, IP: "192.168.0.1",
 				Env: map[string]string{"FATE": versions[0], "FATEFlow": versions[0], "EGGROLL": versions[1]}}
 		}
 		r.stored = site(c.from)
@@ -74,11 +75,11 @@ func TestSweepCopies(t *testing.T) {
 		}
 	}
 	cutOff := filepath.Join(filepath.Dir(data), ".mysql.before-20260103T000000.000Z.fate-tmp")
-	s := &slot{
-		Schema: siteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() + ".before-20260102T000000.000Z",
+	s := &deploy.Slot{
+		Schema: deploy.SiteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() + ".before-20260102T000000.000Z",
 	}
-	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.dir(d.layout())), 0o755),
-		d.writeSlot(s, s.dir(d.layout()))); err != nil {
+	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.Dir(d.layout())), 0o755),
+		d.writeSlot(s, s.Dir(d.layout()))); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.sweepCopies(); err != nil {
@@ -147,10 +148,10 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 	if r.host, err = host.New(t.TempDir(), nil); err != nil {
 		t.Fatal(err)
 	}
-	site := &site{
+	site := &deploy.Site{
 		Role: "host", Party: 10000, IP: "192.168.0.2",
 		Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "EGGROLL": "2.5.3"},
-		Sources: []siteSource{{Name: "cluster.yaml", Data: fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1,\n"+
+		Sources: []deploy.Source{{Name: "cluster.yaml", Data: fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1,\n"+
 			"  mysql: {port: %d, dbpasswd: Service1}, fate_flow: {ips: [192.168.0.2]}}\n", port)}},
 	}
 	if r.spec, err = r.specOf(site); err != nil {
@@ -212,9 +213,9 @@ func replacementOf(t *testing.T, cluster string) *replacement {
 	}
 	t.Cleanup(func() { _ = h.Close() })
 	r.host, r.facts = h, &host.Facts{}
-	site := func(fateVersion, eggroll string) *site {
-		return &site{Role: "host", Party: 10000, IP: "192.168.0.1",
-			Sources: []siteSource{{Name: "cluster.yaml", Data: cluster}},
+	site := func(fateVersion, eggroll string) *deploy.Site {
+		return &deploy.Site{Role: "host", Party: 10000, IP: "192.168.0.1",
+			Sources: []deploy.Source{{Name: "cluster.yaml", Data: cluster}},
 			Env:     map[string]string{"FATE": fateVersion, "FATEFlow": fateVersion, "EGGROLL": eggroll}}
 	}
 	r.stored = site("1.9.1", "2.4.6")

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"path"
@@ -10,16 +10,16 @@ import (
 	"fate-installer/installer/step"
 )
 
-// neededByData reports whether data that is kept is lost or misused without the result of a step: the passwords open
+// NeededByData reports whether data that is kept is lost or misused without the result of a step: the passwords open
 // the database, and without the account its files belong to the next user that gets the uid.
-func neededByData(layout fate.Layout, id string) bool {
+func NeededByData(layout fate.Layout, id string) bool {
 	return id == step.File{Path: layout.Secrets()}.ID() ||
 		strings.HasPrefix(id, step.User{}.ID()) || strings.HasPrefix(id, step.Group{}.ID())
 }
 
-// keepsData reports whether data of the installation stays when a failed run is undone: in a database, of which no step
+// KeepsData reports whether data of the installation stays when a failed run is undone: in a database, of which no step
 // is undone, on the disk, or in the tree of a component. Logs count, too: they belong to the account.
-func keepsData(h *host.Host, layout fate.Layout, ledger *engine.Ledger) (bool, error) {
+func KeepsData(h *host.Host, layout fate.Layout, ledger *engine.Ledger) (bool, error) {
 	for _, e := range ledger.Entries() {
 		if _, undoable := step.Undoer(e.Step); !undoable || e.Left && strings.HasPrefix(e.Step, step.Unpack{}.ID()) {
 			return true, nil

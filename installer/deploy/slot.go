@@ -1,0 +1,70 @@
+package deploy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"fate-installer/installer/fate"
+	"fate-installer/installer/host"
+)
+
+// Slot is a state of the installation that can be brought back: what was asked for, and the trees of the components that
+// another version has taken the place of. A component whose directory has its version in the name stays there, next to
+// the new one.
+//
+//	slots/20260102T030405Z/slot.json
+//	slots/20260102T030405Z/eggroll/...          shares its files' blocks with what was installed
+//	data/fate/mysql.before-20260102T030405Z/    the database, when its server or its tables were changed
+type Slot struct {
+	Schema   int               `json:"schema"`
+	ID       string            `json:"id"` // the time it was made
+	Site     Site              `json:"site"`
+	Trees    map[string]string `json:"trees"`              // component -> directory it was in
+	Database string            `json:"database,omitempty"` // where the database of then is, when its server or tables were changed
+}
+
+const SlotFile = "slot.json"
+
+// SlotTime is the form of a slot's ID, in UTC.
+const SlotTime = "20060102T150405.000Z"
+
+// SlotsDir is the directory of all slots.
+func SlotsDir(l fate.Layout) string { return path.Join(l.State(), "slots") }
+
+// Dir is the directory of the slot.
+func (s *Slot) Dir(l fate.Layout) string { return path.Join(SlotsDir(l), s.ID) }
+
+// LoadSlots lists the slots of an installation, the newest last.
+func LoadSlots(h *host.Host, l fate.Layout) ([]*Slot, error) {
+	entries, err := h.ReadDir(SlotsDir(l))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the earlier states: %w", err)
+	}
+	var out []*Slot
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // cut off while it was made
+		}
+		file := path.Join(SlotsDir(l), e.Name(), SlotFile)
+		data, err := h.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read an earlier state: %w", err)
+		}
+		s := &Slot{}
+		if err := json.Unmarshal(data, s); err != nil {
+			return nil, fmt.Errorf("cannot understand %s: %w", file, err)
+		}
+		if s.Schema > SiteSchema {
+			return nil, fmt.Errorf("cannot use %s: it was written by a newer fate-installer", file)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
