@@ -80,8 +80,8 @@ func runHistory(g *globals, lines int) error {
 	t := newTable(g.Stdout, "ID", "BEGAN", "TOOK", "WHO", "RESULT", "WHAT")
 	for _, e := range entries {
 		took := "-"
-		if !e.Ended.IsZero() {
-			took = shortDuration(e.Ended.Sub(e.Began))
+		if d, ended := e.Took(); ended {
+			took = shortDuration(d)
 		}
 		t.row(e.ID, e.Began.Local().Format("2006-01-02 15:04:05"), took, who(&e), resultText(&e), whatText(&e))
 	}
@@ -141,7 +141,8 @@ func runHistoryShow(g *globals, id string) error {
 		}
 		ended := "no end is recorded: it runs, or it was killed"
 		if !e.Ended.IsZero() {
-			ended = e.Ended.Local().Format(time.RFC3339)
+			d, _ := e.Took()
+			ended = e.Ended.Local().Format(time.RFC3339) + ", after " + shortDuration(d)
 		}
 		g.printf("id:      %s\nwho:     %s, uid %d, pid %d\nwhat:    %s\nbegan:   %s\nended:   %s\nresult:  %s\n",
 			e.ID, redact.Printable(who(&e)), e.UID, e.PID, redact.Printable(whatText(&e)), e.Began.Local().Format(time.RFC3339), ended, resultText(&e))

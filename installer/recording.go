@@ -38,6 +38,7 @@ func recorded(cmd *cobra.Command) *cobra.Command {
 // recording is the entry in the history of a command that runs. On a host where nothing is installed yet it begins as soon
 // as the installation has made its directory: a refused installation leaves nothing.
 type recording struct {
+	began  time.Time // by the boot clock
 	g      *globals
 	log    audit.Log
 	mu     sync.Mutex
@@ -63,7 +64,7 @@ func (g *globals) record(cmd *cobra.Command) {
 		return
 	}
 	now, who := time.Now(), supervisor.RequesterOf(os.Getuid(), os.Getpid())
-	r := &recording{g: g, log: historyOf(g.layout()), entry: audit.Entry{
+	r := &recording{g: g, log: historyOf(g.layout()), began: bootClock(), entry: audit.Entry{
 		ID: audit.NewID(now), Began: now, UID: who.UID, User: who.User, Login: who.Login, PID: who.PID,
 		Command: supervisor.CommandText(os.Args), Version: version,
 	}}
@@ -111,7 +112,8 @@ func (r *recording) end(code int, err error) {
 	r.begin()
 	if r.out != nil {
 		_ = r.out.Close()
-		e := audit.Entry{ID: r.entry.ID, UID: r.entry.UID, Ended: time.Now(), Exit: &code, Result: audit.Done}
+		e := audit.Entry{ID: r.entry.ID, UID: r.entry.UID, Ended: time.Now(), Exit: &code, Result: audit.Done,
+			Seconds: bootClock().Sub(r.began).Seconds()}
 		if code != exitOK {
 			e.Result = audit.Failed
 		}
@@ -147,12 +149,13 @@ func recordRequest(l fate.Layout, failed func(error)) func(r supervisor.Requeste
 		}
 	}
 	return func(r supervisor.Requester, action string) func(error) {
-		now := time.Now()
+		now, began := time.Now(), bootClock()
 		e := audit.Entry{ID: audit.NewID(now), Began: now, UID: r.UID, User: r.User, Login: r.Login, PID: r.PID,
 			Command: r.Command, Action: "supervisor: " + action}
 		add(e)
 		return func(err error) {
-			end := audit.Entry{ID: e.ID, UID: e.UID, Ended: time.Now(), Result: audit.Done}
+			end := audit.Entry{ID: e.ID, UID: e.UID, Ended: time.Now(), Result: audit.Done,
+				Seconds: bootClock().Sub(began).Seconds()}
 			if err != nil {
 				end.Result, end.Error = audit.Failed, err.Error()
 			}

@@ -52,6 +52,21 @@ type Entry struct {
 	Exit   *int      `json:"exit,omitempty"`  // exit status; absent for a request to the supervisor
 	Result string    `json:"result"`          // done, failed, or unfinished
 	Error  string    `json:"error,omitempty"` // why it failed
+
+	// Seconds is how long it took, by a clock that is never set; absent in records of earlier versions.
+	Seconds float64 `json:"seconds,omitempty"`
+}
+
+// Took is how long the command took; false while no end is recorded. Of an entry without Seconds it is the difference of
+// the wall clock's times, which a correction of that clock falsifies.
+func (e *Entry) Took() (time.Duration, bool) {
+	switch {
+	case e.Ended.IsZero():
+		return 0, false
+	case e.Seconds > 0:
+		return time.Duration(e.Seconds * float64(time.Second)), true
+	}
+	return max(0, e.Ended.Sub(e.Began)), true
 }
 
 // Results of an entry.
@@ -212,6 +227,7 @@ func (l Log) Entries() ([]Entry, error) {
 				all = append(all, e)
 			case !e.Ended.IsZero():
 				all[k].Ended, all[k].Exit, all[k].Result, all[k].Error = e.Ended, e.Exit, e.Result, e.Error
+				all[k].Seconds = e.Seconds
 			}
 		}
 	}

@@ -145,3 +145,32 @@ func FuzzHistory(f *testing.F) {
 		}
 	})
 }
+
+// TestTookFollowsTheClockThatIsNeverSet: a wall clock that was corrected while a command ran changes no duration, and
+// records of earlier versions are read.
+func TestTookFollowsTheClockThatIsNeverSet(t *testing.T) {
+	l := Open(filepath.Join(t.TempDir(), "history"))
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	set, old, runs := NewID(now), NewID(now.Add(time.Second)), NewID(now.Add(2*time.Second))
+	for _, e := range []Entry{
+		{ID: set, Began: now, Command: "fate-installer install"},
+		{ID: set, Ended: now.Add(-time.Hour), Result: Done, Seconds: 90},
+		{ID: old, Began: now, Command: "fate-installer upgrade"},
+		{ID: old, Ended: now.Add(time.Minute), Result: Done},
+		{ID: runs, Began: now, Command: "fate-installer test toy"},
+	} {
+		if err := l.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := l.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]time.Duration{set: 90 * time.Second, old: time.Minute}
+	for _, e := range all {
+		if took, ended := e.Took(); took != want[e.ID] || ended != (e.ID != runs) {
+			t.Errorf("%s took %v, ended %v", e.Command, took, ended)
+		}
+	}
+}
