@@ -40,7 +40,8 @@ type absence struct {
 func (a absence) String() string { return "waits for " + a.Needs }
 
 func newDepWaiter(spec *fate.Spec, limit time.Duration, tell func(string)) *depWaiter {
-	return &depWaiter{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell, waiting: map[string]absence{}}
+	return &depWaiter{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
+		waiting: map[string]absence{}}
 }
 
 // completeTime is how long a database that answers may take until it has every schema and account.
@@ -76,7 +77,8 @@ func (p *depWaiter) bring(ctx context.Context, names []string, start func() erro
 			return nil
 		case missing != nil && reported != missing.String():
 			reported = missing.String()
-			p.tell(fmt.Sprintf("%s waits for %s, until %s; %s", strings.Join(names, ", "), missing, p.deadline().Format(time.TimeOnly), missing.Remedy()))
+			p.tell(fmt.Sprintf("%s waits for %s, until %s; %s", strings.Join(names, ", "), missing,
+				p.deadline().Format(time.TimeOnly), missing.Remedy()))
 		}
 		select {
 		case <-time.After(needPause):
@@ -214,5 +216,6 @@ func (e *waitError) Hint() string {
 			lines = append(lines, a.Remedy)
 		}
 	}
-	return strings.Join(lines, "\n") + "\nthe programs here start by themselves when that is done: fate-installer svc status"
+	return strings.Join(lines, "\n") +
+		"\nthe programs here start by themselves when that is done: fate-installer svc status"
 }

@@ -52,7 +52,8 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		missing := unreachableNodes(ctx, d.spec, pending.Name)
 		switch {
 		case missing != nil && !d.wait.deadline().After(time.Now()):
-			d.wait.leave([]string{pending.Name}, absence{Program: pending.Name, Needs: missing.String(), Remedy: missing.Remedy()})
+			d.wait.leave([]string{pending.Name}, absence{Program: pending.Name, Needs: missing.String(),
+				Remedy: missing.Remedy()})
 			return nil
 		case missing == nil && (pending.Status.TimedOut || time.Since(began) > limits[pending.Name]):
 			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)

@@ -63,7 +63,8 @@ func TestProgramsAreLeftToTheSupervisorWhenAnotherHostIsMissing(t *testing.T) {
 			t.Errorf("no %q in %q", want, err)
 		}
 	}
-	if !strings.Contains(err.Hint(), "on 127.0.0.1 run the same file") || strings.Count(err.Hint(), "cluster.yaml") != 1 {
+	if !strings.Contains(err.Hint(), "on 127.0.0.1 run the same file") ||
+		strings.Count(err.Hint(), "cluster.yaml") != 1 {
 		t.Errorf("hint %q", err.Hint())
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"fate-installer/payload"
 )
 
-// newBundleCommand groups the commands about appliance files: making them, on a connected machine, and looking into them.
+// newBundleCommand groups the commands about appliance files: making them, on a connected machine, and looking into
+// them.
 func newBundleCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
@@ -70,7 +71,8 @@ func bundleError(err error) error {
 		return exitCode(err, exitPayload)
 	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &missing),
 		errors.As(err, &stub), errors.As(err, &library), errors.As(err, &server), isBadTarget(err),
-		errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EISDIR): // a file that the command line or a lock file names
+		// a file that the command line or a lock file names
+		errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EISDIR):
 		return exitCode(err, exitUsage)
 	}
 	return err
@@ -193,7 +195,8 @@ func openAppliance(g *globals, args []string) (*payload.Payload, error) {
 func saveMemory() { debug.SetGCPercent(20) }
 
 // withAppliance runs use on the appliance that args or the common flags name.
-func withAppliance(ctx context.Context, g *globals, args []string, use func(context.Context, *payload.Payload) error) error {
+func withAppliance(ctx context.Context, g *globals, args []string,
+	use func(context.Context, *payload.Payload) error) error {
 	p, err := openAppliance(g, args)
 	if err != nil {
 		return err

@@ -196,8 +196,9 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	}
 	saveMemory()
 	result, err := bundle.Build(ctx, bundle.BuildOptions{
-		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor, Workers: o.workers,
-		Key: key, Split: split, Fetch: fetch, Report: shown.report,
+		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor,
+		Workers: o.workers,
+		Key:     key, Split: split, Fetch: fetch, Report: shown.report,
 	})
 	shown.finish()
 	if err != nil {

@@ -55,7 +55,8 @@ func TestSelfProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w, err := payload.NewWriter(f, bytes.NewReader(program), payload.WriterOptions{Level: 1, Release: payload.Release{FATE: "1", Platform: "linux/" + runtime.GOARCH}})
+	w, err := payload.NewWriter(f, bytes.NewReader(program),
+		payload.WriterOptions{Level: 1, Release: payload.Release{FATE: "1", Platform: "linux/" + runtime.GOARCH}})
 	if err != nil {
 		t.Fatal(err)
 	}

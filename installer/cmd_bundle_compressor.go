@@ -19,8 +19,8 @@ const (
 	compressorTool    = "tool"
 )
 
-// compressors are the commands that compress better than what is built in, within the limits of [payload.Compressor]. With
-// one thread their output depends on nothing but their version.
+// compressors are the commands that compress better than what is built in, within the limits of [payload.Compressor].
+// With one thread their output depends on nothing but their version.
 var compressors = map[string][]string{
 	payload.CodecXZ:   {"xz", "-6", "-T1", "-c"},
 	payload.CodecZstd: {"zstd", "-19", "--long=24", "--single-thread", "-q", "-c"},

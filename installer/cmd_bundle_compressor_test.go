@@ -46,17 +46,20 @@ func TestToolCompressor(t *testing.T) {
 			t.Errorf("it ran %q", last.Args)
 		}
 	}
-	if _, err := toolCompressor(t.Context(), &fakeTool{version: "unknown option\n"}, compressors[payload.CodecXZ]); err == nil {
+	if _, err := toolCompressor(t.Context(), &fakeTool{version: "unknown option\n"},
+		compressors[payload.CodecXZ]); err == nil {
 		t.Error("a tool without a version was taken")
 	}
-	if _, err := toolCompressor(t.Context(), &fakeTool{err: host.ErrNotFound}, compressors[payload.CodecXZ]); !errors.Is(err, host.ErrNotFound) {
+	if _, err := toolCompressor(t.Context(), &fakeTool{err: host.ErrNotFound},
+		compressors[payload.CodecXZ]); !errors.Is(err, host.ErrNotFound) {
 		t.Errorf("a tool that is not there: error %v", err)
 	}
 }
 
 func TestFindCompressor(t *testing.T) {
 	for _, test := range []struct{ codec, who string }{
-		{payload.CodecZstd, compressorAuto}, {payload.CodecZstd, compressorBuiltIn}, {payload.CodecXZ, compressorBuiltIn},
+		{payload.CodecZstd, compressorAuto}, {payload.CodecZstd, compressorBuiltIn},
+		{payload.CodecXZ, compressorBuiltIn},
 	} {
 		if c, err := findCompressor(t.Context(), test.codec, test.who); c != nil || err != nil {
 			t.Errorf("%s, %s: %+v, %v, want the built-in encoder", test.codec, test.who, c, err)

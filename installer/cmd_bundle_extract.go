@@ -70,7 +70,8 @@ type extraction struct {
 	target    string
 }
 
-func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions, p *payload.Payload, what, dir string) (err error) {
+func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions,
+	p *payload.Payload, what, dir string) (err error) {
 	list, err := planExtraction(p, o, what, dir)
 	if err != nil {
 		return err

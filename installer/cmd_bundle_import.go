@@ -82,7 +82,8 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 	shown := &stageProgress{g: g}
 	defer shown.finish()
 	result, err := bundle.Import(ctx, bundle.ImportOptions{
-		Archive: archive, Lock: o.lock, Platform: o.platform, Optional: o.optional, Added: added, Wheels: o.wheels, Report: shown.report,
+		Archive: archive, Lock: o.lock, Platform: o.platform, Optional: o.optional, Added: added, Wheels: o.wheels,
+		Report: shown.report,
 	})
 	shown.finish()
 	if err != nil {

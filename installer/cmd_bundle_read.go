@@ -123,8 +123,9 @@ type bundleInspectOutput struct {
 	Release    payload.Release      `json:"release"`    // what the appliance installs
 	Program    payload.Blob         `json:"program"`    // the program in front of the payload
 	Components []inspectedComponent `json:"components"` // in the order of the manifest
-	Files      []payload.File       `json:"files"`      // members that are not components, such as an SBOM; null for none
-	Signature  *inspectedSignature  `json:"signature"`  // null when it is not signed
+	// members that are not components, such as an SBOM; null for none
+	Files     []payload.File      `json:"files"`
+	Signature *inspectedSignature `json:"signature"` // null when it is not signed
 }
 
 // inspectedComponent is a component as the manifest describes it, without its frames.
@@ -236,7 +237,8 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 		return err
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(bundleVerifyOutput{p.Path(), report.Size, report.Digest, report.Components, report.Frames, report.Files,
+		return g.printJSON(bundleVerifyOutput{p.Path(), report.Size, report.Digest, report.Components, report.Frames,
+			report.Files,
 			report.Signed, report.SignedBy})
 	}
 	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size),

@@ -119,7 +119,8 @@ func scriptTarGz(ts *testscript.TestScript, _ bool, args []string) {
 		if err != nil {
 			return err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: filepath.Join(args[2], rel), Size: int64(len(data)), Mode: 0o644}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: filepath.Join(args[2], rel),
+			Size: int64(len(data)), Mode: 0o644}); err != nil {
 			return err
 		}
 		_, err = w.Write(data)
@@ -150,8 +151,8 @@ func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// scriptFlips runs "flips FILE N": a byte changes in each of N places, one after the other and half of them in the program
-// part; each time extract all must end with exit code 4, and nothing may appear.
+// scriptFlips runs "flips FILE N": a byte changes in each of N places, one after the other and half of them in the
+// program part; each time extract all must end with exit code 4, and nothing may appear.
 func scriptFlips(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -200,8 +201,10 @@ func TestParseBytes(t *testing.T) {
 		want int64
 		ok   bool
 	}{
-		{"", 0, true}, {"0", 0, true}, {"17", 17, true}, {"4G", 4 << 30, true}, {"700m", 700 << 20, true}, {"1KiB", 1 << 10, true},
-		{"2TB", 2 << 40, true}, {"-1", 0, false}, {"G", 0, false}, {"1.5G", 0, false}, {"99999999T", 0, false}, {"4X", 0, false},
+		{"", 0, true}, {"0", 0, true}, {"17", 17, true}, {"4G", 4 << 30, true}, {"700m", 700 << 20, true},
+		{"1KiB", 1 << 10, true},
+		{"2TB", 2 << 40, true}, {"-1", 0, false}, {"G", 0, false}, {"1.5G", 0, false}, {"99999999T", 0, false},
+		{"4X", 0, false},
 	}
 	for _, test := range tests {
 		got, err := parseBytes(test.text)

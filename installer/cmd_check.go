@@ -79,7 +79,8 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return err
 	}
 	defer d.close()
-	if d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec)); err != nil { // install on an installed host asks less
+	// install on an installed host asks less
+	if d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec)); err != nil {
 		return err
 	}
 	if opts.fix {
@@ -115,7 +116,8 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
 	if d.payload != nil && d.slot == nil {
-		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components), d.payload.Manifest().Release.Platform
+		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components),
+			d.payload.Manifest().Release.Platform
 	}
 	if d.stored != nil {
 		for name, c := range d.stored.Components {
@@ -133,19 +135,20 @@ func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 	return fate.Preflight(d.spec, d.facts, in)
 }
 
-// askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already. It
-// is nil when there is none to ask.
+// askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already.
+// It is nil when there is none to ask.
 func (d *deployment) askDatabase(ctx context.Context) *database.Facts {
 	question, ok := d.spec.DatabaseQuestion()
-	if !ok || !d.host.Live() || question.Address.Socket != "" && (d.stored == nil || !d.host.Exists(question.Address.Socket)) {
+	if !ok || !d.host.Live() || question.Address.Socket != "" &&
+		(d.stored == nil || !d.host.Exists(question.Address.Socket)) {
 		return nil
 	}
 	answer := question.Ask(ctx, d.host)
 	return &answer
 }
 
-// checkAndWaive makes every check and lets those pass that are waived. A waiver for what is no check is a usage error, so
-// this is called before anything is printed.
+// checkAndWaive makes every check and lets those pass that are waived. A waiver for what is no check is a usage error,
+// so this is called before anything is printed.
 func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]fate.CheckResult, error) {
 	waivers, err := parseWaivers(waive)
 	if err != nil {
@@ -276,8 +279,10 @@ func printChecks(g *globals, headline string, notes problem.Problems, results []
 	}
 	printProblems(g, results)
 	printHardening(g, hardening)
-	g.printf("%s: %d ok, %d planned, %s, %d refused, %d waived, %d skipped\n", count.Of(len(results), "check"), number[fate.StatusOK],
-		number[fate.StatusPlanned], count.Of(number[fate.StatusWarning], "warning"), number[fate.StatusRefused], number[fate.StatusWaived], number[fate.StatusSkipped])
+	g.printf("%s: %d ok, %d planned, %s, %d refused, %d waived, %d skipped\n", count.Of(len(results), "check"),
+		number[fate.StatusOK],
+		number[fate.StatusPlanned], count.Of(number[fate.StatusWarning], "warning"), number[fate.StatusRefused],
+		number[fate.StatusWaived], number[fate.StatusSkipped])
 	return nil
 }
 

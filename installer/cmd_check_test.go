@@ -18,14 +18,19 @@ import (
 // someResults has one check of each outcome.
 var someResults = []fate.CheckResult{
 	{ID: "root", Title: "run as root", Status: fate.StatusOK, Measured: "uid 0", Wanted: "uid 0"},
-	{ID: "swap", Title: "swap space", Status: fate.StatusWarning, Measured: "none", Wanted: "128 GiB", Remedy: "add some", Fixable: true},
-	{ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused, Measured: "taken by mysqld (pid 1)", Wanted: "free", Remedy: "kill 1"},
-	{ID: "port:80", Title: "port 80 is free", Status: fate.StatusWaived, Measured: "taken", Wanted: "free", Reason: "it stops at six"},
-	{ID: "selinux", Title: "SELinux", Status: fate.StatusPlanned, Measured: "enforcing", Wanted: "permissive", Remedy: "install does this", Fixable: true},
+	{ID: "swap", Title: "swap space", Status: fate.StatusWarning, Measured: "none", Wanted: "128 GiB",
+		Remedy: "add some", Fixable: true},
+	{ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused, Measured: "taken by mysqld (pid 1)",
+		Wanted: "free", Remedy: "kill 1"},
+	{ID: "port:80", Title: "port 80 is free", Status: fate.StatusWaived, Measured: "taken", Wanted: "free",
+		Reason: "it stops at six"},
+	{ID: "selinux", Title: "SELinux", Status: fate.StatusPlanned, Measured: "enforcing", Wanted: "permissive",
+		Remedy: "install does this", Fixable: true},
 	{ID: "time", Title: "the clock", Status: fate.StatusSkipped, Measured: "not known"},
 }
 
-var someNotes = problem.Problems{{Pos: problem.Pos{File: "cluster.yaml", Line: 1, Col: 2}, Message: "it is odd", Fix: "change it"}}
+var someNotes = problem.Problems{{Pos: problem.Pos{File: "cluster.yaml", Line: 1, Col: 2},
+	Message: "it is odd", Fix: "change it"}}
 
 func TestJUnit(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "preflight.xml")
@@ -45,17 +50,23 @@ func TestJUnit(t *testing.T) {
 		Name: "fate-installer check", Tests: 6, Failures: 1, Skipped: 2,
 		Cases: []junitCase{
 			{Class: "preflight.root", Name: "root: run as root"},
-			{Class: "preflight.swap", Name: "swap: swap space", Output: "warning\nmeasured: none\nwanted: 128 GiB\nremedy: add some"},
-			{Class: "preflight.port", Name: "port:3306: port 3306 is free", Failure: &junitMessage{"taken by mysqld (pid 1)", "measured: taken by mysqld (pid 1)\nwanted: free\nremedy: kill 1"}},
-			{Class: "preflight.port", Name: "port:80: port 80 is free", Skipped: &junitMessage{"waived: it stops at six", "measured: taken\nwanted: free\nremedy: "}},
-			{Class: "preflight.selinux", Name: "selinux: SELinux", Output: "planned\nmeasured: enforcing\nwanted: permissive\nremedy: install does this"},
+			{Class: "preflight.swap", Name: "swap: swap space",
+				Output: "warning\nmeasured: none\nwanted: 128 GiB\nremedy: add some"},
+			{Class: "preflight.port", Name: "port:3306: port 3306 is free",
+				Failure: &junitMessage{"taken by mysqld (pid 1)",
+					"measured: taken by mysqld (pid 1)\nwanted: free\nremedy: kill 1"}},
+			{Class: "preflight.port", Name: "port:80: port 80 is free",
+				Skipped: &junitMessage{"waived: it stops at six", "measured: taken\nwanted: free\nremedy: "}},
+			{Class: "preflight.selinux", Name: "selinux: SELinux",
+				Output: "planned\nmeasured: enforcing\nwanted: permissive\nremedy: install does this"},
 			{Class: "preflight.time", Name: "time: the clock", Skipped: &junitMessage{Message: "not known"}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults); codeOf(t.Context(), err) != exitUsage {
+	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults); codeOf(t.Context(),
+		err) != exitUsage {
 		t.Errorf("unwritable file: %v", err)
 	}
 }
@@ -95,7 +106,8 @@ not looked at  umask: umask of this session: the kernel is too old
 		t.Error(diff)
 	}
 	out.Reset()
-	if err := printChecks(g, "", nil, someResults, nil, true); err != nil || !strings.Contains(out.String(), "ok       root       uid 0") {
+	if err := printChecks(g, "", nil, someResults, nil, true); err != nil ||
+		!strings.Contains(out.String(), "ok       root       uid 0") {
 		t.Errorf("table: %v\n%s", err, out.String())
 	}
 	out.Reset()
@@ -104,13 +116,15 @@ not looked at  umask: umask of this session: the kernel is too old
 		t.Fatal(err)
 	}
 	var report checkReport
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 || report.Planned != 1 || len(report.Checks) != 6 || len(report.Hardening) != 3 {
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Refused != 1 || report.Warnings != 1 ||
+		report.Planned != 1 || len(report.Checks) != 6 || len(report.Hardening) != 3 {
 		t.Errorf("%v: %+v", err, report)
 	}
 }
 
 func TestParseWaivers(t *testing.T) {
-	if got, err := parseWaivers([]string{"port:1=a=b"}); err != nil || got[0] != (fate.Waiver{ID: "port:1", Reason: "a=b"}) {
+	if got, err := parseWaivers([]string{"port:1=a=b"}); err != nil ||
+		got[0] != (fate.Waiver{ID: "port:1", Reason: "a=b"}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := parseWaivers([]string{"port:1"}); codeOf(t.Context(), err) != exitUsage {

@@ -43,7 +43,8 @@ func machine(t *testing.T) string {
 func makeMachine(t *testing.T, root string) {
 	t.Helper()
 	for name, content := range map[string]string{
-		"etc/passwd": "root:x:0:0::/root:/bin/sh\napp:x:6000:6000::/home/app:/bin/bash\n", "etc/group": "root:x:0:\napps:x:6000:\n",
+		"etc/passwd":   "root:x:0:0::/root:/bin/sh\napp:x:6000:6000::/home/app:/bin/bash\n",
+		"etc/group":    "root:x:0:\napps:x:6000:\n",
 		"proc/meminfo": "MemTotal: 16384000 kB\n", "etc/os-release": "ID=debian\nVERSION_ID=\"12\"\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
@@ -55,18 +56,21 @@ func makeMachine(t *testing.T, root string) {
 	}
 }
 
-var threeSides = []string{"init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange", "192.168.0.88", "--tls", "host,exchange"}
+var threeSides = []string{"init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange",
+	"192.168.0.88", "--tls", "host,exchange"}
 
 func TestInitPipedIntoRenderForEachHost(t *testing.T) {
 	root := machine(t)
 	cluster := mustRunCLI(t, root, "", threeSides...)
 	for ip, want := range map[string][]string{
-		"192.168.0.1":  {"data/projects/fate/conf/service_conf.yaml", "data/projects/fate/fateboard/conf/application.properties"},
+		"192.168.0.1": {"data/projects/fate/conf/service_conf.yaml",
+			"data/projects/fate/fateboard/conf/application.properties"},
 		"192.168.0.2":  {"data/projects/fate/eggroll/conf/route_table.json"},
 		"192.168.0.88": {"data/projects/common/supervisord/supervisord.d/fate-rollsite.conf"},
 	} {
 		out := filepath.Join(t.TempDir(), "tree")
-		first := mustRunCLI(t, root, cluster, "render", "--config", "-", "--ip", ip, "--fate-version", "1.11.4", "--out", out)
+		first := mustRunCLI(t, root, cluster, "render", "--config", "-", "--ip", ip, "--fate-version",
+			"1.11.4", "--out", out)
 		for _, name := range want {
 			if _, err := os.Stat(filepath.Join(out, name)); err != nil {
 				t.Error(err)
@@ -115,13 +119,15 @@ func TestInitWritesANewPrivateFile(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	if _, stderr, code := runCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--out", file); code != exitUsage || !strings.Contains(stderr, "it exists") {
+	if _, stderr, code := runCLI(t, root, "", "init", "--host",
+		"10000:192.168.0.1", "--out", file); code != exitUsage || !strings.Contains(stderr, "it exists") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	if _, stderr, code := runCLI(t, root, "", "init"); code != exitUsage || !strings.Contains(stderr, "--host 10000:") {
 		t.Errorf("without flags and terminal: exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, "", "init", "--host", "192.168.0.1"); code != exitUsage || !strings.Contains(stderr, "--host") {
+	if _, stderr, code := runCLI(t, root, "", "init", "--host", "192.168.0.1"); code != exitUsage ||
+		!strings.Contains(stderr, "--host") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -135,7 +141,8 @@ func TestInitFromAnsibleFATE(t *testing.T) {
 			t.Errorf("no %q", want)
 		}
 	}
-	if published := mustRunCLI(t, root, "", "init", "--from", setup, "--upstream-passwords"); !strings.Contains(published, "fate_deV2999") {
+	if published := mustRunCLI(t, root, "", "init", "--from", setup,
+		"--upstream-passwords"); !strings.Contains(published, "fate_deV2999") {
 		t.Error("--upstream-passwords has no effect")
 	}
 	mustRunCLI(t, root, cluster, "config", "check", "--config", "-")
@@ -143,7 +150,8 @@ func TestInitFromAnsibleFATE(t *testing.T) {
 
 func TestConfigCheckListsEveryMistake(t *testing.T) {
 	root := machine(t)
-	_, stderr, code := runCLI(t, root, "host:\n  partyid: x\n  rollsit: {}\n  ip: 127.0.0.1\n", "config", "check", "--config", "-")
+	_, stderr, code := runCLI(t, root, "host:\n  partyid: x\n  rollsit: {}\n  ip: 127.0.0.1\n", "config",
+		"check", "--config", "-")
 	if code != exitUsage {
 		t.Errorf("exit code %d", code)
 	}
@@ -155,7 +163,8 @@ func TestConfigCheckListsEveryMistake(t *testing.T) {
 }
 
 func TestMistakesAreAListInJSON(t *testing.T) {
-	stdout, _, code := runCLI(t, machine(t), "host:\n  partyid: x\n  rollsit: {}\n", "config", "check", "--config", "-", "-o", "json")
+	stdout, _, code := runCLI(t, machine(t), "host:\n  partyid: x\n  rollsit: {}\n", "config", "check", "--config",
+		"-", "-o", "json")
 	var doc struct {
 		Problems []struct {
 			File, Message, Fix string
@@ -181,7 +190,8 @@ func TestConfigShowHidesPasswordsAndNamesOrigins(t *testing.T) {
 	if strings.Contains(strings.ReplaceAll(out, "published", ""), "fate_deV2999") {
 		t.Error("a password is shown")
 	}
-	for _, want := range []string{"host.rollsite.port", "-:", "default", "published with AnsibleFATE", "this host: host 10000 at 192.168.0.1"} {
+	for _, want := range []string{"host.rollsite.port", "-:", "default", "published with AnsibleFATE",
+		"this host: host 10000 at 192.168.0.1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -190,7 +200,8 @@ func TestConfigShowHidesPasswordsAndNamesOrigins(t *testing.T) {
 		Values []struct{ Path, Value, Origin string }
 		Host   struct{ Role string }
 	}
-	if err := json.Unmarshal([]byte(mustRunCLI(t, root, cluster, "config", "show", "--config", "-", "--ip", "192.168.0.1", "-o", "json")), &doc); err != nil {
+	if err := json.Unmarshal([]byte(mustRunCLI(t, root, cluster, "config", "show", "--config", "-", "--ip",
+		"192.168.0.1", "-o", "json")), &doc); err != nil {
 		t.Fatal(err)
 	}
 	if len(doc.Values) < 30 || doc.Host.Role != "host" {
@@ -202,10 +213,12 @@ func TestRenderDiffAgainstTheHost(t *testing.T) {
 	root := machine(t)
 	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1")
 	render := func(extra ...string) (string, int) {
-		out, _, code := runCLI(t, root, cluster, append([]string{"render", "--config", "-", "--ip", "192.168.0.1", "--fate-version", "1.11.4"}, extra...)...)
+		out, _, code := runCLI(t, root, cluster, append([]string{"render", "--config", "-", "--ip", "192.168.0.1",
+			"--fate-version", "1.11.4"}, extra...)...)
 		return out, code
 	}
-	if out, code := render("--diff"); code != 3 || !strings.Contains(out, "missing: /data/projects/fate/conf/service_conf.yaml") {
+	if out, code := render("--diff"); code != 3 || !strings.Contains(out,
+		"missing: /data/projects/fate/conf/service_conf.yaml") {
 		t.Errorf("on an empty host: exit code %d\n%s", code, out)
 	}
 	if _, code := render("--out", root); code != exitOK {
@@ -227,7 +240,8 @@ func TestRenderDiffAgainstTheHost(t *testing.T) {
 	edit("data/projects/fate/eggroll/conf/route_table.json", `"port": 9360`, `"port": 9361`)
 	edit("data/projects/fate/conf/service_conf.yaml", "max_connections: 100", "max_connections: 200")
 	out, code := render("--diff")
-	if code != 3 || !strings.Contains(out, `-          "port": 9361`) || !strings.Contains(out, "service_conf.yaml (holds passwords") || strings.Contains(out, "max_connections") {
+	if code != 3 || !strings.Contains(out, `-          "port": 9361`) ||
+		!strings.Contains(out, "service_conf.yaml (holds passwords") || strings.Contains(out, "max_connections") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	if out, _ := render("--diff", "--show-secrets"); !strings.Contains(out, "-  max_connections: 200") {
@@ -236,11 +250,13 @@ func TestRenderDiffAgainstTheHost(t *testing.T) {
 }
 
 func TestRenderNeedsToKnowTheVersion(t *testing.T) {
-	_, stderr, code := runCLI(t, machine(t), "host: {partyid: 1, ip: 10.0.0.1}", "render", "--config", "-", "--ip", "10.0.0.1", "--out", t.TempDir())
+	_, stderr, code := runCLI(t, machine(t), "host: {partyid: 1, ip: 10.0.0.1}", "render", "--config", "-", "--ip",
+		"10.0.0.1", "--out", t.TempDir())
 	if code != exitUsage || !strings.Contains(stderr, "--fate-version") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	_, stderr, code = runCLI(t, machine(t), "host: {partyid: 1, ip: 10.0.0.1}", "render", "--config", "-", "--ip", "10.0.0.1", "--fate-version", "3.1", "--out", t.TempDir())
+	_, stderr, code = runCLI(t, machine(t), "host: {partyid: 1, ip: 10.0.0.1}", "render", "--config", "-", "--ip",
+		"10.0.0.1", "--fate-version", "3.1", "--out", t.TempDir())
 	if code != exitUsage || !strings.Contains(stderr, "the known releases are") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
@@ -265,7 +281,8 @@ func TestKeysAreMadeCheckedAndInstalled(t *testing.T) {
 	}
 	archive := filepath.Join(dir, "host.tar.gz")
 	mustRunCLI(t, root, cluster, "keys", "check", "--config", "-", "--role", "host", archive)
-	if _, stderr, code := runCLI(t, root, cluster, "keys", "check", "--config", "-", "--role", "exchange", archive); code != exitUsage || !strings.Contains(stderr, "there are no keys of the exchange") {
+	if _, stderr, code := runCLI(t, root, cluster, "keys", "check", "--config", "-", "--role",
+		"exchange", archive); code != exitUsage || !strings.Contains(stderr, "there are no keys of the exchange") {
 		t.Errorf("keys of the host for the exchange: exit code %d: %s", code, stderr)
 	}
 	mustRunCLI(t, root, cluster, "keys", "install", "--config", "-", "--ip", "192.168.0.1", archive)
@@ -273,7 +290,8 @@ func TestKeysAreMadeCheckedAndInstalled(t *testing.T) {
 	if info, err := os.Stat(installed); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info, err)
 	}
-	if _, stderr, code := runCLI(t, root, cluster, "keys", "--config", "-", "--out", dir); code != exitUsage || !strings.Contains(stderr, "it exists") {
+	if _, stderr, code := runCLI(t, root, cluster, "keys", "--config", "-", "--out", dir); code != exitUsage ||
+		!strings.Contains(stderr, "it exists") {
 		t.Errorf("keys are overwritten: exit code %d: %s", code, stderr)
 	}
 	renewed := filepath.Join(t.TempDir(), "renewed")
@@ -295,27 +313,36 @@ func TestKeysAreMadeCheckedAndInstalled(t *testing.T) {
 
 func TestKeysBetweenTwoOrganisations(t *testing.T) {
 	root, dir := machine(t), t.TempDir()
-	one := mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--tls", "host", "--host-default", "192.168.0.2:9371:secure")
-	two := mustRunCLI(t, root, "", "init", "--guest", "9999:192.168.0.2", "--tls", "guest", "--guest-default", "192.168.0.1:9371:secure")
+	one := mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--tls", "host", "--host-default",
+		"192.168.0.2:9371:secure")
+	two := mustRunCLI(t, root, "", "init", "--guest", "9999:192.168.0.2", "--tls", "guest", "--guest-default",
+		"192.168.0.1:9371:secure")
 	mustRunCLI(t, root, one, "keys", "--config", "-", "--out", filepath.Join(dir, "host"))
-	mustRunCLI(t, root, two, "keys", "--config", "-", "--from-peer", filepath.Join(dir, "host", "for-peer"), "--out", filepath.Join(dir, "guest"))
+	mustRunCLI(t, root, two, "keys", "--config", "-", "--from-peer", filepath.Join(dir, "host", "for-peer"), "--out",
+		filepath.Join(dir, "guest"))
 	mustRunCLI(t, root, two, "keys", "check", "--config", "-", "--role", "guest", filepath.Join(dir, "guest", "guest"))
 	// The host, which made its keys first, takes what the guest hands over, under its own CA.
-	mustRunCLI(t, root, one, "keys", "--config", "-", "--renew", filepath.Join(dir, "host", "ca"), "--from-peer", filepath.Join(dir, "guest", "for-peer"), "--out", filepath.Join(dir, "host2"))
-	mustRunCLI(t, root, one, "keys", "check", "--config", "-", "--role", "host", filepath.Join(dir, "host2", "host.tar.gz"))
-	if _, stderr, code := runCLI(t, root, "host: {partyid: 1, ip: 10.0.0.1}", "keys", "--config", "-", "--out", filepath.Join(dir, "none")); code != exitUsage || !strings.Contains(stderr, "no side of the cluster file uses TLS") {
+	mustRunCLI(t, root, one, "keys", "--config", "-", "--renew", filepath.Join(dir, "host", "ca"), "--from-peer",
+		filepath.Join(dir, "guest", "for-peer"), "--out", filepath.Join(dir, "host2"))
+	mustRunCLI(t, root, one, "keys", "check", "--config", "-", "--role", "host",
+		filepath.Join(dir, "host2", "host.tar.gz"))
+	if _, stderr, code := runCLI(t, root, "host: {partyid: 1, ip: 10.0.0.1}", "keys", "--config", "-", "--out",
+		filepath.Join(dir, "none")); code != exitUsage || !strings.Contains(stderr,
+		"no side of the cluster file uses TLS") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
 
 func TestQuestionsOfInit(t *testing.T) {
 	var asked bytes.Buffer
-	g := &globals{Stdin: strings.NewReader("10000\n10000:192.168.0.1\n9999:192.168.0.2\n\n192.168.0.1, 192.168.0.3\n\nhost, guest\n"), Stderr: &asked}
+	g := &globals{Stdin: strings.NewReader(
+		"10000\n10000:192.168.0.1\n9999:192.168.0.2\n\n192.168.0.1, 192.168.0.3\n\nhost, guest\n"), Stderr: &asked}
 	var in fate.InitOptions
 	if err := ask(g, &in); err != nil {
 		t.Fatal(err)
 	}
-	if in.Host == nil || in.Guest == nil || in.Exchange != nil || len(in.Host.Flows) != 2 || len(in.Guest.Flows) != 1 || len(in.TLS) != 2 {
+	if in.Host == nil || in.Guest == nil || in.Exchange != nil || len(in.Host.Flows) != 2 || len(in.Guest.Flows) != 1 ||
+		len(in.TLS) != 2 {
 		t.Errorf("the answers become %+v", in)
 	}
 	if !strings.Contains(asked.String(), "write the party id and the address") {

@@ -144,7 +144,8 @@ func (w *wanted) spec(secrets deploy.Secrets) (*fate.Spec, error) {
 	return spec, configError(err)
 }
 
-// versions takes the component versions from --fate-version, else from this file's payload, else from what is installed.
+// versions takes the component versions from --fate-version, else from this file's payload, else from what is
+// installed.
 func (w *wanted) versions(fateVersion string) error {
 	if fateVersion != "" {
 		env, versions, err := fate.Release(fateVersion)

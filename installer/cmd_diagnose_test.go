@@ -50,7 +50,8 @@ func untar(t *testing.T, file string) map[string]string {
 	}
 }
 
-// printedSettings has the lines that eggroll 2.5 prints when it starts: each setting of its file as Java's Properties read it.
+// printedSettings has the lines that eggroll 2.5 prints when it starts: each setting of its file as Java's Properties
+// read it.
 func printedSettings(t *testing.T, root string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, "data/projects/fate/eggroll/conf/eggroll.properties"))
@@ -72,8 +73,10 @@ func printedSettings(t *testing.T, root string) string {
 func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	const written = `p:a#s"s' w0rd` // in the cluster file
-	cluster := "exchange: {ip: 192.168.0.88, rollsite: {route_table_key: '" + strings.ReplaceAll(written, "'", "''") + "'}}\n"
-	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"); code != exitOK {
+	cluster := "exchange: {ip: 192.168.0.88, rollsite: {route_table_key: '" + strings.ReplaceAll(written, "'", "''") +
+		"'}}\n"
+	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-",
+		"--ip", "192.168.0.88"); code != exitOK {
 		t.Fatalf("install: exit code %d\n%s%s", code, out, stderr)
 	}
 	stored, err := os.ReadFile(filepath.Join(root, "data/projects/common/fate-installer/secrets.json"))
@@ -85,8 +88,10 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := filepath.Join(root, "data/logs/fate/eggroll/rollsite.log")
-	text := "jdbc:mysql://h/db?user=u&password=hunter2&x=1\nlogin with " + drawn["mysql_root"] + "\n-----BEGIN PRIVATE KEY-----\nMIIabc\n" + strings.Repeat("line\n", 20_000) + "token: t0ps3cret, the reason\n"
-	if err := errors.Join(os.WriteFile(log, []byte(text), 0o644), os.WriteFile(log+".1.gz", []byte("old"), 0o644)); err != nil {
+	text := "jdbc:mysql://h/db?user=u&password=hunter2&x=1\nlogin with " + drawn["mysql_root"] +
+		"\n-----BEGIN PRIVATE KEY-----\nMIIabc\n" + strings.Repeat("line\n", 20_000) + "token: t0ps3cret, the reason\n"
+	if err := errors.Join(os.WriteFile(log, []byte(text), 0o644),
+		os.WriteFile(log+".1.gz", []byte("old"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	printed := printedSettings(t, root)
@@ -97,8 +102,10 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	const name = "route.table.key="
 	later := printed[strings.Index(printed, name)+len(name)+4:]
 	bootstrap := filepath.Join(root, "data/logs/fate/eggroll/bootstrap.rollsite.out")
-	fill := strings.Repeat("a line of the log\n", (logTail+redact.TailOverlap)/18)[:logTail+redact.TailOverlap-len(later)-1] + "\n"
-	if err := errors.Join(os.WriteFile(bootstrap, []byte(printed), 0o640), os.WriteFile(bootstrap+".1", []byte(printed+later+fill), 0o640)); err != nil {
+	fill := strings.Repeat("a line of the log\n", (logTail+redact.TailOverlap)/18)[:logTail+
+		redact.TailOverlap-len(later)-1] + "\n"
+	if err := errors.Join(os.WriteFile(bootstrap, []byte(printed), 0o640),
+		os.WriteFile(bootstrap+".1", []byte(printed+later+fill), 0o640)); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "out.tar.gz")
@@ -110,7 +117,8 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	files := untar(t, file)
-	forbidden := []string{written, written[4:], strings.ReplaceAll(written, "'", "''"), "hunter2", "t0ps3cret", "MIIabc"}
+	forbidden := []string{written, written[4:], strings.ReplaceAll(written, "'", "''"), "hunter2",
+		"t0ps3cret", "MIIabc"}
 	for _, s := range drawn {
 		forbidden = append(forbidden, s)
 	}
@@ -121,22 +129,27 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"README.txt", "version.json", "site.json", "facts.json", "check.json", "plan.json", "journal", "config/data/projects/fate/eggroll/conf/eggroll.properties", "logs/fate/eggroll/rollsite.log", "logs/fate/eggroll/bootstrap.rollsite.out", "logs/fate/eggroll/bootstrap.rollsite.out.1"} {
+	for _, name := range []string{"README.txt", "version.json", "site.json", "facts.json", "check.json", "plan.json",
+		"journal", "config/data/projects/fate/eggroll/conf/eggroll.properties", "logs/fate/eggroll/rollsite.log",
+		"logs/fate/eggroll/bootstrap.rollsite.out", "logs/fate/eggroll/bootstrap.rollsite.out.1"} {
 		if files[name] == "" {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	if text := files["logs/fate/eggroll/bootstrap.rollsite.out"]; !strings.Contains(text, "config key eggroll.rollsite.route.table.key="+redact.Hidden+"\n") {
+	if text := files["logs/fate/eggroll/bootstrap.rollsite.out"]; !strings.Contains(text,
+		"config key eggroll.rollsite.route.table.key="+redact.Hidden+"\n") {
 		t.Errorf("the printed settings are not there without the key:\n%s", text)
 	}
-	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+redact.TailOverlap+100 || !strings.Contains(text, "the reason") {
+	if text := files["logs/fate/eggroll/rollsite.log"]; len(text) > logTail+redact.TailOverlap+100 ||
+		!strings.Contains(text, "the reason") {
 		t.Errorf("the log has %d bytes and ends with %q", len(text), text[max(0, len(text)-50):])
 	}
 	var report struct {
 		File     string
 		Contents []diagnosisEntry
 	}
-	if err := json.Unmarshal([]byte(out), &report); err != nil || report.File != file || len(report.Contents) != len(files) {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.File != file ||
+		len(report.Contents) != len(files) {
 		t.Errorf("%v: %+v", err, report)
 	}
 }
@@ -148,7 +161,8 @@ func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 	if _, stderr, code := runCLI(t, root, "", "diagnose"); code != exitUsage {
 		t.Errorf("nothing installed: exit code %d\n%s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"); code != exitOK {
+	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange",
+		"--ip", "192.168.0.88"); code != exitOK {
 		t.Fatal(stderr)
 	}
 	state := filepath.Join(root, "data/projects/common/fate-installer")
@@ -159,9 +173,11 @@ func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 	}{
 		// The cluster file is in it, which may have passwords that no other file has.
 		{"site.json", []string{"version.json", "problems.txt"}, []string{"journal", "logs/fate/eggroll/rollsite.log"}},
-		{"secrets.json", []string{"version.json", "problems.txt"}, []string{"journal", "logs/fate/eggroll/rollsite.log"}},
+		{"secrets.json", []string{"version.json", "problems.txt"},
+			[]string{"journal", "logs/fate/eggroll/rollsite.log"}},
 	} {
-		if err := errors.Join(os.WriteFile(log, []byte("why\n"), 0o644), os.WriteFile(filepath.Join(state, tt.broken), []byte("{"), 0o600)); err != nil {
+		if err := errors.Join(os.WriteFile(log, []byte("why\n"), 0o644),
+			os.WriteFile(filepath.Join(state, tt.broken), []byte("{"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "out.tar.gz")
@@ -178,11 +194,12 @@ func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 	}
 }
 
-// TestDiagnoseReadsNoPlantedFile puts in the place of what is collected what the service user can put there, and an archive
-// in the place of the archive.
+// TestDiagnoseReadsNoPlantedFile puts in the place of what is collected what the service user can put there, and an
+// archive in the place of the archive.
 func TestDiagnoseReadsNoPlantedFile(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
-	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"); code != exitOK {
+	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange",
+		"--ip", "192.168.0.88"); code != exitOK {
 		t.Fatal(stderr)
 	}
 	const canary = "c4nary-of-root"
@@ -230,7 +247,8 @@ func TestDiagnoseReadsNoPlantedFile(t *testing.T) {
 	}
 	refuses := func(name string) {
 		t.Helper()
-		if _, stderr, code := runCLI(t, root, "", "diagnose", "--out", name); code != exitUsage || !strings.Contains(stderr, name) {
+		if _, stderr, code := runCLI(t, root, "", "diagnose", "--out", name); code != exitUsage ||
+			!strings.Contains(stderr, name) {
 			t.Errorf("--out %s: exit code %d\n%s", name, code, stderr)
 		}
 	}

@@ -145,7 +145,8 @@ func runHistoryShow(g *globals, id string) error {
 			ended = e.Ended.Local().Format(time.RFC3339) + ", after " + shortDuration(d)
 		}
 		g.printf("id:      %s\nwho:     %s, uid %d, pid %d\nwhat:    %s\nbegan:   %s\nended:   %s\nresult:  %s\n",
-			e.ID, redact.Printable(who(&e)), e.UID, e.PID, redact.Printable(whatText(&e)), e.Began.Local().Format(time.RFC3339), ended, resultText(&e))
+			e.ID, redact.Printable(who(&e)), e.UID, e.PID, redact.Printable(whatText(&e)),
+			e.Began.Local().Format(time.RFC3339), ended, resultText(&e))
 		if e.Error != "" {
 			g.printf("error:   %s\n", redact.Printable(e.Error))
 		}

@@ -21,7 +21,8 @@ func TestHistoryOfRequests(t *testing.T) {
 	base := t.TempDir()
 	l := fate.Layout{Base: base}
 	record := recordRequest(l, func(err error) { t.Error(err) })
-	record(supervisor.Requester{UID: 0, User: "root"}, "stop fate-mysql")(nil) // nothing is installed: no history, no error
+	// nothing is installed: no history, no error
+	record(supervisor.Requester{UID: 0, User: "root"}, "stop fate-mysql")(nil)
 	if err := os.MkdirAll(l.State(), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -52,13 +53,15 @@ func TestHistoryOfRequests(t *testing.T) {
 	var doc struct {
 		Entries []audit.Entry `json:"entries"`
 	}
-	if err := json.Unmarshal([]byte(run("history", "-n", "2", "-o", "json")), &doc); err != nil || len(doc.Entries) != 2 {
+	if err := json.Unmarshal([]byte(run("history", "-n", "2", "-o", "json")), &doc); err != nil ||
+		len(doc.Entries) != 2 {
 		t.Fatalf("%+v, %v", doc, err)
 	}
 	if e := doc.Entries[0]; e.UID != -1 || e.Result != audit.Failed || e.Error != "fate-fateflow: is stopped" {
 		t.Errorf("%+v", e)
 	}
-	if text := run("history", "show", doc.Entries[0].ID); !strings.Contains(text, "error:   fate-fateflow: is stopped") {
+	if text := run("history", "show", doc.Entries[0].ID); !strings.Contains(text,
+		"error:   fate-fateflow: is stopped") {
 		t.Errorf("history show:\n%s", text)
 	}
 }
@@ -68,7 +71,8 @@ func TestRecordingOfAnInstallation(t *testing.T) {
 	l := fate.Layout{Base: t.TempDir()}
 	var out bytes.Buffer
 	g := &globals{Stdout: &out, Stderr: &out}
-	r := &recording{g: g, log: historyOf(l), entry: audit.Entry{ID: audit.NewID(time.Now()), Began: time.Now(), Command: "fate-installer install"}}
+	r := &recording{g: g, log: historyOf(l), entry: audit.Entry{ID: audit.NewID(time.Now()), Began: time.Now(),
+		Command: "fate-installer install"}}
 	g.Stdout = &teeWriter{g.Stdout, r}
 	g.printf("checking\n")
 	if entries, err := r.log.Entries(); len(entries) > 0 || err != nil {
@@ -80,10 +84,12 @@ func TestRecordingOfAnInstallation(t *testing.T) {
 	g.printf("installing\n")
 	r.end(exitStep, errors.New("no space"))
 	entries, err := r.log.Entries()
-	if err != nil || len(entries) != 1 || entries[0].Result != audit.Failed || *entries[0].Exit != exitStep || entries[0].Error != "no space" {
+	if err != nil || len(entries) != 1 || entries[0].Result != audit.Failed || *entries[0].Exit != exitStep ||
+		entries[0].Error != "no space" {
 		t.Fatalf("%+v, %v", entries, err)
 	}
-	if kept, err := r.log.Output(entries[0].ID); err != nil || string(kept) != "checking\ninstalling\n" || out.String() != "checking\ninstalling\n" {
+	if kept, err := r.log.Output(entries[0].ID); err != nil || string(kept) != "checking\ninstalling\n" ||
+		out.String() != "checking\ninstalling\n" {
 		t.Errorf("%q, %v", kept, err)
 	}
 }
@@ -92,7 +98,8 @@ func TestRecordingOfAnInstallation(t *testing.T) {
 func TestCommandsThatAreRecorded(t *testing.T) {
 	root := newRootCommand(&globals{})
 	for _, path := range []string{
-		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate", "job clean",
+		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate",
+		"job clean",
 		"svc install", "svc uninstall",
 	} {
 		cmd, _, err := root.Find(strings.Fields(path))

@@ -42,7 +42,8 @@ type initOptions struct {
 func newInitCommand(g *globals) *cobra.Command {
 	o := &initOptions{
 		sides: map[fate.Role]*string{}, nodes: map[fate.Role]*[]string{}, flows: map[fate.Role]*[]string{},
-		zookeeper: map[fate.Role]*[]string{}, nginx: map[fate.Role]*[]string{}, database: map[fate.Role]*string{}, defaults: map[fate.Role]*string{}, public: map[fate.Role]*[]string{},
+		zookeeper: map[fate.Role]*[]string{}, nginx: map[fate.Role]*[]string{}, database: map[fate.Role]*string{},
+		defaults: map[fate.Role]*string{}, public: map[fate.Role]*[]string{},
 	}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -222,7 +223,8 @@ func (o *initOptions) fromFlags() (fate.InitOptions, error) {
 		}
 		in.TLS = append(in.TLS, role)
 	}
-	for role, target := range map[fate.Role]**fate.InitSide{fate.RoleHost: &in.Host, fate.RoleGuest: &in.Guest, fate.RoleExchange: &in.Exchange} {
+	for role, target := range map[fate.Role]**fate.InitSide{fate.RoleHost: &in.Host, fate.RoleGuest: &in.Guest,
+		fate.RoleExchange: &in.Exchange} {
 		if *o.sides[role] == "" {
 			continue
 		}
@@ -232,7 +234,8 @@ func (o *initOptions) fromFlags() (fate.InitOptions, error) {
 		}
 		side.Default, side.Public = *o.defaults[role], *o.public[role]
 		if role != fate.RoleExchange {
-			side.Nodes, side.Flows, side.ZooKeeper, side.Nginx = *o.nodes[role], *o.flows[role], *o.zookeeper[role], *o.nginx[role]
+			side.Nodes, side.Flows, side.ZooKeeper, side.Nginx = *o.nodes[role], *o.flows[role], *o.zookeeper[role],
+				*o.nginx[role]
 			side.Database = *o.database[role]
 		}
 		*target = side
@@ -318,7 +321,9 @@ func ask(g *globals, in *fate.InitOptions) error {
 		role   fate.Role
 		target **fate.InitSide
 	}{{fate.RoleHost, &in.Host}, {fate.RoleGuest, &in.Guest}} {
-		if err := q.side(party.role, fmt.Sprintf("party id and address of the %s, for example 10000:192.168.0.1; blank for none", party.role), party.target); err != nil {
+		if err := q.side(party.role,
+			fmt.Sprintf("party id and address of the %s, for example 10000:192.168.0.1; blank for none", party.role),
+			party.target); err != nil {
 			return err
 		}
 	}

@@ -15,9 +15,12 @@ func TestModesOnATree(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	install := func(args ...string) (stdout, stderr string, code int) {
 		t.Helper()
-		return runCLI(t, root, "", append([]string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}, args...)...)
+		return runCLI(t, root, "",
+			append([]string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}, args...)...)
 	}
-	if _, stderr, code := install("--mode", "config"); code != exitPreflight || !strings.Contains(stderr, "eggroll 2.5.3: it is not installed") || !strings.Contains(stderr, "--mode install first") {
+	if _, stderr, code := install("--mode", "config"); code != exitPreflight ||
+		!strings.Contains(stderr, "eggroll 2.5.3: it is not installed") ||
+		!strings.Contains(stderr, "--mode install first") {
 		t.Errorf("config before install: exit code %d\n%s", code, stderr)
 	}
 	out, stderr, code := install("--mode", "install")
@@ -66,7 +69,8 @@ func TestSkipOSIsRemembered(t *testing.T) {
 func TestFailedRunIsUndone(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	foreign := filepath.Join(root, "data/projects/common/supervisord/service.sh/precious")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(foreign), 0o755), os.WriteFile(foreign, []byte("mine"), 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(foreign), 0o755),
+		os.WriteFile(foreign, []byte("mine"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	out, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88")
@@ -83,8 +87,11 @@ func TestFailedRunIsUndone(t *testing.T) {
 
 func TestCheckPrintsJUnit(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
-	out, stderr, code := runCLI(t, root, "", "check", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88", "-o", "junit")
-	if code != exitOK || !strings.HasPrefix(out, "<?xml") || !strings.Contains(out, `<testcase classname="preflight.port" name="port:9370: port 9370 is free for rollsite">`) {
+	out, stderr, code := runCLI(t, root, "", "check", "--payload", appliance, "--role", "exchange", "--ip",
+		"192.168.0.88", "-o", "junit")
+	if code != exitOK || !strings.HasPrefix(out, "<?xml") ||
+		!strings.Contains(out,
+			`<testcase classname="preflight.port" name="port:9370: port 9370 is free for rollsite">`) {
 		t.Errorf("exit code %d\n%s%s", code, out, stderr)
 	}
 	if _, stderr, code := runCLI(t, root, "", "plan", "-o", "junit"); code != exitUsage {

@@ -60,7 +60,8 @@ func applianceWith(t *testing.T, versions map[string]string, text string) string
 	return buildAppliance(t, versions, text, nil, 0)
 }
 
-func buildAppliance(t *testing.T, versions map[string]string, text string, key *payload.PrivateKey, revision int64) string {
+func buildAppliance(t *testing.T, versions map[string]string, text string,
+	key *payload.PrivateKey, revision int64) string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "appliance"))
 	if err != nil {
@@ -68,8 +69,9 @@ func buildAppliance(t *testing.T, versions map[string]string, text string, key *
 	}
 	defer file.Close()
 	w, err := payload.NewWriter(file, bytes.NewReader(programOf(versions)), payload.WriterOptions{
-		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH, Env: map[string]string{"FATE": "1.11.4", "EGGROLL": versions["eggroll"]}, Revision: revision},
-		Level:   1, Workers: 1, Key: key,
+		Release: payload.Release{FATE: "1.11.4", Platform: "linux/" + runtime.GOARCH,
+			Env: map[string]string{"FATE": "1.11.4", "EGGROLL": versions["eggroll"]}, Revision: revision},
+		Level: 1, Workers: 1, Key: key,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -111,11 +113,13 @@ func TestInstallTakesKeysAndRemembersThem(t *testing.T) {
 	first, second := filepath.Join(dir, "first", "exchange.tar.gz"), filepath.Join(dir, "second", "exchange")
 	install := func(args ...string) (stdout, stderr string, code int) {
 		t.Helper()
-		return runCLI(t, root, cluster, append([]string{"--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}, args...)...)
+		return runCLI(t, root, cluster,
+			append([]string{"--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}, args...)...)
 	}
 
 	_, stderr, code := install()
-	for _, want := range []string{"cannot install: the exchange uses TLS", "fate-installer keys --config", "--keys keys/exchange.tar.gz"} {
+	for _, want := range []string{"cannot install: the exchange uses TLS", "fate-installer keys --config",
+		"--keys keys/exchange.tar.gz"} {
 		if code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("without keys: exit code %d, no %q in\n%s", code, want, stderr)
 		}
@@ -182,12 +186,14 @@ func TestNotesAreShownWhereverThePlanIs(t *testing.T) {
 	for _, verb := range []string{"plan", "check"} {
 		args := []string{verb, "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}
 		out, stderr, code := runCLI(t, root, text, args...)
-		if code == exitUsage || !strings.Contains(out, "note: -:1:") || !strings.Contains(out, "pool_size is not applied") {
+		if code == exitUsage || !strings.Contains(out, "note: -:1:") ||
+			!strings.Contains(out, "pool_size is not applied") {
 			t.Errorf("%s: exit code %d\n%s%s", verb, code, out, stderr)
 		}
 		out, _, _ = runCLI(t, root, text, append(args, "-o", "json")...)
 		var doc struct{ Notes []string }
-		if err := json.Unmarshal([]byte(out), &doc); err != nil || !slices.ContainsFunc(doc.Notes, func(n string) bool { return strings.Contains(n, "pool_size") }) {
+		if err := json.Unmarshal([]byte(out), &doc); err != nil ||
+			!slices.ContainsFunc(doc.Notes, func(n string) bool { return strings.Contains(n, "pool_size") }) {
 			t.Errorf("%s -o json: %v, notes %q", verb, err, doc.Notes)
 		}
 	}

@@ -17,7 +17,8 @@ func TestInstallIntoATreeSaysWhatIsLeft(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
-	for _, want := range []string{"owners     " + host.OwnersFile, "next       give the files these owners, boot it, and run the same command there without --root"} {
+	for _, want := range []string{"owners     " + host.OwnersFile,
+		"next       give the files these owners, boot it, and run the same command there without --root"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -16,14 +16,16 @@ func TestListingNamesStaleJobs(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Stdout: &out, Output: outputText}
 	l := &job.Listing{
-		Jobs:  []job.Listed{{Job: listedTestJob, Status: "failed", Roles: []string{"guest 9", "host 9"}, Initiator: "guest 9", Seconds: 61}},
+		Jobs: []job.Listed{{Job: listedTestJob, Status: "failed", Roles: []string{"guest 9", "host 9"},
+			Initiator: "guest 9", Seconds: 61}},
 		Stale: []job.Stale{{Job: listedTestJob, Tasks: 2}, {Job: "1", Tasks: 1}}, Problems: []string{"x"},
 	}
 	if err := writeJobs(g, l); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"1m1s", "guest 9, host 9", "has ended, and 2 tasks are still recorded as running", "and 1 task is still recorded",
+		"1m1s", "guest 9, host 9", "has ended, and 2 tasks are still recorded as running",
+		"and 1 task is still recorded",
 		"2 jobs have tasks", "job clean", "note: x",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -37,7 +39,8 @@ func TestReportOfForeignNames(t *testing.T) {
 	var out bytes.Buffer
 	const name = "lr_0\x1b]0;pwned\x07"
 	r := &job.Report{
-		Job: listedTestJob, Status: "failed", Initiator: "guest 9999", Tasks: []job.Task{{Component: name, Status: "failed"}},
+		Job: listedTestJob, Status: "failed", Initiator: "guest 9999",
+		Tasks:  []job.Task{{Component: name, Status: "failed"}},
 		Failed: &job.FailedTask{Component: name, Role: "guest", Party: "9999"},
 	}
 	out.WriteString(r.Text())

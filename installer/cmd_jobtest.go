@@ -202,12 +202,14 @@ func (e *explainedError) Hint() string {
 // explainedRefusal says what the answer to a refused submission means.
 func explainedRefusal(failure error, refused *flow.Error) error {
 	r := flow.Explain(refused.Message)
-	evidence := []cause.Evidence{{Kind: cause.Refused, Where: "FATE-Flow's answer", Role: r.Role, Party: r.Party, Text: redact.Printable(r.Reason)}}
+	evidence := []cause.Evidence{{Kind: cause.Refused, Where: "FATE-Flow's answer", Role: r.Role, Party: r.Party,
+		Text: redact.Printable(r.Reason)}}
 	if r.Retcode != "" {
 		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: "retcode " + r.Retcode})
 	}
 	for _, line := range cause.Lines(flow.Unescape(refused.Message)) {
-		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: redact.Printable(strings.TrimSpace(line))})
+		evidence = append(evidence, cause.Evidence{Kind: cause.Refused,
+			Text: redact.Printable(strings.TrimSpace(line))})
 	}
 	findings := cause.Find(evidence)
 	if len(findings) == 0 {
@@ -227,7 +229,8 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 	defer cancel()
 	statuses, err := rpc.NewClient(spec.Layout.SupervisorSocket()).Status(ctx)
 	if err != nil {
-		return withDefaultHint(fmt.Errorf("%w\nthe supervisor of this host does not answer: %w", failure, err), "fate-installer svc status")
+		return withDefaultHint(fmt.Errorf("%w\nthe supervisor of this host does not answer: %w", failure, err),
+			"fate-installer svc status")
 	}
 	var sick []string
 	first := ""
@@ -245,7 +248,8 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 		return failure
 	}
 	if first == "" {
-		return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc status --all-hosts")
+		return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")),
+			"fate-installer svc status --all-hosts")
 	}
 	return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc why "+first)
 }

@@ -114,7 +114,8 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 }
 
 // run uploads the halves that are this party's, and, unless that was all, trains.
-func (o *minOptions) run(ctx context.Context, spec *fate.Spec, test flow.Min, client *flow.Client) (*flow.MinResult, error) {
+func (o *minOptions) run(ctx context.Context, spec *fate.Spec, test flow.Min, client *flow.Client) (*flow.MinResult,
+	error) {
 	guest, host := test.Data.Tables(path.Join(spec.Layout.Fate(), "examples"))
 	var upload []flow.Table
 	switch {
@@ -164,7 +165,9 @@ func haveData(spec *fate.Spec, tables []flow.Table) error {
 func minRunsOn(spec *fate.Spec) error {
 	if spec.Layout.Flat {
 		return withHint(errors.New("cannot run the minimal test on FATE 1.5 and 1.6: their jobs have other components"),
-			"run FATE's own as user "+spec.User+": source "+spec.Layout.InitEnv()+"; cd examples/scripts; python upload_default_data.py -m 1; cd ../min_test_task; python run_task.py -m 1 -gid GUEST -hid HOST -aid HOST -f fast")
+			"run FATE's own as user "+spec.User+": source "+spec.Layout.InitEnv()+
+				"; cd examples/scripts; python upload_default_data.py -m 1; cd ../min_test_task; python run_task.py "+
+				"-m 1 -gid GUEST -hid HOST -aid HOST -f fast")
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 
 func TestExplainedFailureIsInTheDocument(t *testing.T) {
 	var out bytes.Buffer
-	err := &explainedError{&flow.JobError{Test: "toy test", Job: listedTestJob, Reason: "x"}, &job.Report{Job: listedTestJob, Status: "failed"}, "why"}
+	err := &explainedError{&flow.JobError{Test: "toy test", Job: listedTestJob, Reason: "x"},
+		&job.Report{Job: listedTestJob, Status: "failed"}, "why"}
 	printError(&globals{Stdout: &out, Output: outputJSON}, err, exitUnexpected)
 	var doc struct {
 		Job job.Report `json:"job"`

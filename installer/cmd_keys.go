@@ -173,7 +173,8 @@ func writeKeys(g *globals, dir string, req keys.Request, set *keys.Set) error {
 		return err
 	}
 	if len(req.Sides) > 1 {
-		g.advisef("note: the private keys of all sides are in one place; organisations that must not have each other's use fate-installer keys request\n")
+		g.advisef("note: the private keys of all sides are in one place; organisations that must not have each " +
+			"other's use fate-installer keys request\n")
 	}
 	for _, side := range req.Sides {
 		g.printf("%s.tar.gz for the rollsite hosts of the %s\n", path.Join(dir, side.Role), side)
@@ -365,11 +366,13 @@ func runKeysInstall(g *globals, name string) error {
 			return err
 		}
 	}
-	if err := h.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User, Group: spec.Group}); err != nil {
+	if err := h.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User,
+		Group: spec.Group}); err != nil {
 		return withHint(err, "install first, which makes the user "+spec.User)
 	}
 	for _, f := range spec.InstalledKeys(files) {
-		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User, Group: spec.Group}); err != nil {
+		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,
+			Group: spec.Group}); err != nil {
 			return err
 		}
 		g.printf("%s\n", f.Path)

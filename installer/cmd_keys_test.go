@@ -64,13 +64,15 @@ func TestKeyArchiveIsBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			name := write(c.fill)
-			if _, err := readKeyFiles(name); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), name) {
+			if _, err := readKeyFiles(name); err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
 	name := write(func(tw *tar.Writer) error { return member(tw, "keys/client.key", tar.TypeReg, 10) })
-	if files, err := readKeyFiles(name); err != nil || len(files) != 1 || files[0].Name != "client.key" || len(files[0].Content) != 10 {
+	if files, err := readKeyFiles(name); err != nil || len(files) != 1 || files[0].Name != "client.key" ||
+		len(files[0].Content) != 10 {
 		t.Errorf("an ordinary archive: got %v, %v", files, err)
 	}
 }
@@ -82,10 +84,12 @@ func TestHostileClusterFileIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := runCLI(t, t.TempDir(), "", "config", "check", "--config", file)
-	if code != exitUsage || !strings.Contains(stderr, "cluster.yaml:1:33: not YAML: more than 32 collections are inside one another") {
+	if code != exitUsage || !strings.Contains(stderr,
+		"cluster.yaml:1:33: not YAML: more than 32 collections are inside one another") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, t.TempDir(), "", "config", "check", "--config", "/dev/zero"); code != exitUsage || !strings.Contains(stderr, "longer than") {
+	if _, stderr, code := runCLI(t, t.TempDir(), "", "config", "check", "--config", "/dev/zero"); code != exitUsage ||
+		!strings.Contains(stderr, "longer than") {
 		t.Errorf("an endless device: exit %d: %s", code, stderr)
 	}
 }

@@ -45,7 +45,8 @@ the host of the rollsite.
 It can be used before anything is installed, with --config: run it with --listen on the other side, where it then stands
 in for the rollsite on the port of the route. Two sides that run it at the same time also compare their clocks, and each
 tests the way back as its own route table has it. --idle holds a connection silent for a while and then uses it again: a
-firewall on the way may forget it, and drop what comes over it later. While a rollsite runs, --listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
+firewall on the way may forget it, and drop what comes over it later. While a rollsite runs,
+--listen uses port ` + strconv.Itoa(peer.TestPort) + `, or --port.
 
 EXIT STATUS
   0    every way is as it should be; warnings are no failures
@@ -121,7 +122,8 @@ func openPartyTest(g *globals, o *partyTestOptions) (*partyTest, error) {
 		return nil, err
 	}
 	if !spec.Runs(fate.Rollsite) {
-		return nil, exitCode(withHint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere", spec.IP),
+		return nil, exitCode(withHint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere",
+			spec.IP),
 			"run the same command on "+strings.Join(spec.Side.Rollsite.IPs, " and on ")), exitUsage)
 	}
 	t := &partyTest{g: g, spec: spec, prober: &peer.Prober{Now: time.Now}}

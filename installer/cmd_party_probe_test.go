@@ -8,12 +8,14 @@ import (
 	"fate-installer/installer/peer"
 )
 
-// TestPartyTestBeforeInstall runs against addresses of a test network (RFC 5737) on which nothing answers, or, where there
-// is no route to it at all, refuses at once: each way fails with a sentence, and the exit code says so.
+// TestPartyTestBeforeInstall runs against addresses of a test network (RFC 5737) on which nothing answers, or, where
+// there is no route to it at all, refuses at once: each way fails with a sentence, and the exit code says so.
 func TestPartyTestBeforeInstall(t *testing.T) {
 	root := machine(t)
-	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.0.2.1", "--guest", "9999:192.0.2.2", "--exchange", "192.0.2.88", "--polling", "guest")
-	stdout, stderr, code := runCLI(t, root, cluster, "party", "test", "--config", "-", "--ip", "192.0.2.88", "-o", "json")
+	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.0.2.1", "--guest", "9999:192.0.2.2", "--exchange",
+		"192.0.2.88", "--polling", "guest")
+	stdout, stderr, code := runCLI(t, root, cluster, "party", "test", "--config", "-", "--ip",
+		"192.0.2.88", "-o", "json")
 	if code != exitPreflight {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
@@ -29,10 +31,12 @@ func TestPartyTestBeforeInstall(t *testing.T) {
 	for _, r := range report.Results {
 		found[r.Party] = r
 	}
-	if host := found["10000"]; report.OK || report.Role != "exchange" || host.Status != peer.Failed || host.Address != "192.0.2.1:9370" || host.Remedy == "" {
+	if host := found["10000"]; report.OK || report.Role != "exchange" || host.Status != peer.Failed ||
+		host.Address != "192.0.2.1:9370" || host.Remedy == "" {
 		t.Errorf("the way to the host: %+v", host)
 	}
-	if guest := found["9999"]; guest.Status != peer.Skipped || !strings.Contains(guest.Measured, "no connection is made to it") {
+	if guest := found["9999"]; guest.Status != peer.Skipped ||
+		!strings.Contains(guest.Measured, "no connection is made to it") {
 		t.Errorf("the way to the party that polls: %+v", guest)
 	}
 }

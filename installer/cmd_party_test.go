@@ -12,7 +12,8 @@ import (
 func exchangeTree(t *testing.T) (root, appliance, cluster string) {
 	t.Helper()
 	root, appliance = machine(t), smallAppliance(t)
-	cluster = mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2", "--exchange", "192.168.0.88")
+	cluster = mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2",
+		"--exchange", "192.168.0.88")
 	mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88")
 	return root, appliance, cluster
 }
@@ -59,15 +60,18 @@ func TestPartiesComeAndGo(t *testing.T) {
 			}
 		}
 	}
-	check("after add", map[string]string{"9998": "192.168.2.1", "9997": "192.168.3.1", "9999": "192.168.0.2", "10000": "192.168.0.1"})
-	if list := mustRunCLI(t, root, "", "party", "list"); !strings.Contains(list, "party add") || !strings.Contains(list, "9998") {
+	check("after add", map[string]string{"9998": "192.168.2.1", "9997": "192.168.3.1", "9999": "192.168.0.2",
+		"10000": "192.168.0.1"})
+	if list := mustRunCLI(t, root, "", "party", "list"); !strings.Contains(list, "party add") ||
+		!strings.Contains(list, "9998") {
 		t.Errorf("list:\n%s", list)
 	}
 	mustRunCLI(t, root, "", "party", "remove", "9997", "9999")
 	check("after remove", map[string]string{"9998": "192.168.2.1", "9997": "", "9999": ""})
 	notes := mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88")
 	check("after the old file", map[string]string{"9998": "192.168.2.1", "9999": ""})
-	for _, want := range []string{"party 9999 is in the cluster file, and was removed on this host", "party 9998 is not in the cluster file"} {
+	for _, want := range []string{"party 9999 is in the cluster file, and was removed on this host",
+		"party 9998 is not in the cluster file"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("install does not tell that %s:\n%s", want, notes)
 		}
@@ -127,7 +131,8 @@ func TestEditedRouteTableIsNotOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := runCLI(t, root, "", "party", "add", "9998:192.168.2.1")
-	if code != exitStep || !strings.Contains(stderr, "it was edited on this host") || !strings.Contains(stderr, "--force-config") {
+	if code != exitStep || !strings.Contains(stderr, "it was edited on this host") ||
+		!strings.Contains(stderr, "--force-config") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	if now, _ := os.ReadFile(file); string(now) != string(edited) {
@@ -152,7 +157,8 @@ func TestAnEditedClusterFileWinsOverPartyAdd(t *testing.T) {
 	root, appliance, cluster := exchangeTree(t)
 	install := func(cluster string, args ...string) (stdout, stderr string, code int) {
 		t.Helper()
-		return runCLI(t, root, cluster, append([]string{"install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}, args...)...)
+		return runCLI(t, root, cluster, append([]string{"install", "--payload", appliance, "--config", "-",
+			"--ip", "192.168.0.88"}, args...)...)
 	}
 	mustRunCLI(t, root, "", "party", "add", "9999:192.168.5.5")
 	if _, stderr, code := install(cluster); code != exitOK || routesOf(t, root)["9999"] != "192.168.5.5" {
@@ -160,10 +166,12 @@ func TestAnEditedClusterFileWinsOverPartyAdd(t *testing.T) {
 	}
 	edited := cluster + "# looked at on Monday\n"
 	_, stderr, code := install(edited)
-	if code != exitUsage || !strings.Contains(stderr, "party 9999 is routed to 192.168.5.5:9370 in plain here, and to 192.168.0.2:9370") {
+	if code != exitUsage || !strings.Contains(stderr,
+		"party 9999 is routed to 192.168.5.5:9370 in plain here, and to 192.168.0.2:9370") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := install(edited, "--change-cluster"); code != exitOK || routesOf(t, root)["9999"] != "192.168.0.2" {
+	if _, stderr, code := install(edited, "--change-cluster"); code != exitOK ||
+		routesOf(t, root)["9999"] != "192.168.0.2" {
 		t.Errorf("exit code %d, %v: %s", code, routesOf(t, root), stderr)
 	}
 }

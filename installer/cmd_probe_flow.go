@@ -66,8 +66,8 @@ EXIT STATUS
 	return cmd
 }
 
-// serviceConf is the part of FATE-Flow's configuration that the probe reads: it runs as the service user, who can read nothing
-// else of the installation.
+// serviceConf is the part of FATE-Flow's configuration that the probe reads: it runs as the service user, who can read
+// nothing else of the installation.
 type serviceConf struct {
 	UseRegistry bool `yaml:"use_registry"`
 	FateFlow    struct {
@@ -134,7 +134,8 @@ func runProbeFlow(ctx context.Context, g *globals, file, workers string) error {
 	}
 	own := net.JoinHostPort(conf.FateFlow.Host, strconv.Itoa(conf.FateFlow.GRPCPort))
 	if !slices.ContainsFunc(instances, func(i registry.Instance) bool { return i.Node == own }) {
-		return fmt.Errorf("it is not registered in ZooKeeper any more as %s: its session has expired, and FATE-Flow registers only when it starts", own)
+		return fmt.Errorf("it is not registered in ZooKeeper any more as %s: its session has expired, and FATE-Flow "+
+			"registers only when it starts", own)
 	}
 	return nil
 }

@@ -60,16 +60,23 @@ func TestProbeNodes(t *testing.T) {
 		nodes []string
 		want  []string // in the error; none: all is well
 	}{
-		"registered":                 {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
-		"an old row next to it":      {nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
-		"another node is lost":       {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}, {"192.0.2.9", "4671", "LOSS", ""}}, []string{up}, nil},
-		"no row":                     {nil, []string{up}, []string{"nodemanager " + up + " is not registered"}},
-		"announced":                  {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up}, []string{"nodemanager " + up + " is INIT"}},
-		"lost":                       {nodeTable{{"127.0.0.1", port, "LOSS", ""}}, []string{up}, []string{" is LOSS"}},
-		"no status":                  {nodeTable{{"127.0.0.1", port, "", ""}}, []string{up}, []string{" is without a status"}},
-		"HEALTHY and without power":  {nodeTable{{"127.0.0.1", "1", "HEALTHY", ""}}, []string{down}, []string{"nodemanager " + down + " does not answer"}},
-		"one of two":                 {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up, down}, []string{"nodemanager " + down + " is not registered"}},
-		"both, each with its reason": {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up, down}, []string{up + " is INIT", down + " is not registered"}},
+		"registered": {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up}, nil},
+		"an old row next to it": {nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", port, "HEALTHY", ""}},
+			[]string{up}, nil},
+		"another node is lost": {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}, {"192.0.2.9", "4671", "LOSS", ""}},
+			[]string{up}, nil},
+		"no row": {nil, []string{up}, []string{"nodemanager " + up + " is not registered"}},
+		"announced": {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up},
+			[]string{"nodemanager " + up + " is INIT"}},
+		"lost": {nodeTable{{"127.0.0.1", port, "LOSS", ""}}, []string{up}, []string{" is LOSS"}},
+		"no status": {nodeTable{{"127.0.0.1", port, "", ""}}, []string{up},
+			[]string{" is without a status"}},
+		"HEALTHY and without power": {nodeTable{{"127.0.0.1", "1", "HEALTHY", ""}}, []string{down},
+			[]string{"nodemanager " + down + " does not answer"}},
+		"one of two": {nodeTable{{"127.0.0.1", port, "HEALTHY", ""}}, []string{up, down},
+			[]string{"nodemanager " + down + " is not registered"}},
+		"both, each with its reason": {nodeTable{{"127.0.0.1", port, "INIT", ""}}, []string{up, down},
+			[]string{up + " is INIT", down + " is not registered"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := sql.OpenDB(tt.rows)
@@ -116,7 +123,8 @@ func TestProbeWantsAHeartbeat(t *testing.T) {
 		{nil, true, "10:00:30", true},
 		{func() { boot = "b" }, true, "10:00:30", false}, // the host was switched off and on
 		{nil, true, "10:00:40", true},
-		{func() { own = "fate-nodemanager:4:50" }, true, "10:00:40", false}, // it was killed with the clustermanager, and listens again
+		// it was killed with the clustermanager, and listens again
+		{func() { own = "fate-nodemanager:4:50" }, true, "10:00:40", false},
 		{nil, true, "10:00:45", true},
 		{func() { own += ",fate-rollsite:6:60" }, true, "10:00:45", true}, // what others do makes no difference
 		{func() { now = now.Add(2 * seenFor) }, true, "10:00:45", false},  // the clustermanager was stopped
@@ -157,10 +165,12 @@ eggroll.resourcemanager.clustermanager.jdbc.password=a=b#c
 	if c.Addr != "192.168.0.3:3307" || c.DBName != "eggroll_meta" || c.User != "fate" || c.Passwd != "a=b#c" {
 		t.Errorf("%s@%s/%s with password %q", c.User, c.Addr, c.DBName, c.Passwd)
 	}
-	if c, err = metaDatabase([]byte(strings.Replace(text, ":3307", "", 1))); err != nil || c.Addr != "192.168.0.3:3306" {
+	if c, err = metaDatabase([]byte(strings.Replace(text, ":3307", "", 1))); err != nil ||
+		c.Addr != "192.168.0.3:3306" {
 		t.Errorf("without a port: %v, %v", c, err)
 	}
-	for _, bad := range []string{"", strings.Replace(text, "jdbc:mysql", "jdbc:h2", 1), strings.Replace(text, "/eggroll_meta", "", 1)} {
+	for _, bad := range []string{"", strings.Replace(text, "jdbc:mysql", "jdbc:h2", 1),
+		strings.Replace(text, "/eggroll_meta", "", 1)} {
 		if _, err := metaDatabase([]byte(bad)); err == nil {
 			t.Errorf("no error for %q", bad)
 		}

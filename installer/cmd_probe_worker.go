@@ -85,7 +85,8 @@ func probeWorker(ctx context.Context, addr, stateFile string) error {
 func askWorker(ctx context.Context, addr string) error {
 	err := peer.AskFlow(ctx, addr)
 	if errors.Is(err, peer.ErrNoWorker) {
-		return fmt.Errorf("%w within %s: jobs that hang hold all of them, and no job can be submitted until it is restarted", err, workerTimeout)
+		return fmt.Errorf("%w within %s: jobs that hang hold all of them, and no job can be submitted until it is "+
+			"restarted", err, workerTimeout)
 	}
 	return err
 }

@@ -20,7 +20,8 @@ func TestWorkerState(t *testing.T) {
 		exhausted bool
 	}{
 		{0, free, false}, {59 * time.Second, "", false}, {2 * time.Second, free, false},
-		{time.Minute, none, false}, {25 * time.Second, none, false}, {25 * time.Second, none, false}, {25 * time.Second, none, false},
+		{time.Minute, none, false}, {25 * time.Second, none, false}, {25 * time.Second, none, false},
+		{25 * time.Second, none, false},
 		{25 * time.Second, none, false}, {25 * time.Second, none, true}, // two minutes since the first
 		{5 * time.Second, deaf, false}, {5 * time.Second, none, false}, // counts from here again
 		{time.Minute, none, false}, {29 * time.Second, none, false}, // the checks were too far apart
@@ -71,7 +72,8 @@ func TestProbeWorkerWithoutFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := runProbeWorker(t.Context(), conf, state); err == nil || !strings.Contains(err.Error(), "FATE-Flow at "+addr) {
+		if err := runProbeWorker(t.Context(), conf, state); err == nil ||
+			!strings.Contains(err.Error(), "FATE-Flow at "+addr) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -81,7 +83,8 @@ func TestProbeWorkerWithoutFlow(t *testing.T) {
 	if err := os.WriteFile(conf, []byte("fateflow: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := runProbeWorker(t.Context(), conf, state); err == nil || !strings.Contains(err.Error(), "no fateflow.host") {
+	if err := runProbeWorker(t.Context(), conf, state); err == nil ||
+		!strings.Contains(err.Error(), "no fateflow.host") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -97,7 +100,8 @@ func TestProbeAsksTheDatabase(t *testing.T) {
 	_, port, _ := net.SplitHostPort(addr)
 	dir := t.TempDir()
 	conf, state := filepath.Join(dir, "service_conf.yaml"), filepath.Join(dir, "state.json")
-	text := "fateflow: {host: 127.0.0.1, grpc_port: 1}\ndatabase: {name: fate_flow, user: fate, passwd: s3cret, host: 127.0.0.1, port: " + port + "}\n"
+	text := "fateflow: {host: 127.0.0.1, grpc_port: 1}\ndatabase: {name: fate_flow, user: fate, passwd: s3cret, " +
+		"host: 127.0.0.1, port: " + port + "}\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +111,8 @@ func TestProbeAsksTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = runProbeWorker(t.Context(), conf, state)
-	if err == nil || !strings.Contains(err.Error(), "its database at "+addr+" does not answer, and no job can start") || strings.Contains(err.Error(), "s3cret") {
+	if err == nil || !strings.Contains(err.Error(), "its database at "+addr+" does not answer, and no job can start") ||
+		strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("error %v", err)
 	}
 }

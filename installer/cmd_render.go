@@ -62,7 +62,9 @@ func runRender(g *globals, opts *renderOptions) error {
 		return err
 	}
 	if len(w.site.Components) == 0 && len(w.site.Env) == 0 {
-		return exitCode(withHint(errors.New("cannot tell which FATE to render for: this file carries no payload and nothing is installed here"),
+		return exitCode(withHint(
+			errors.New("cannot tell which FATE to render for: this file carries no payload and nothing is installed "+
+				"here"),
 			"name a published release: --fate-version 1.11.4"), exitUsage)
 	}
 	files, err := fate.Render(spec)
@@ -75,7 +77,8 @@ func runRender(g *globals, opts *renderOptions) error {
 	return writeTree(g, opts.out, files)
 }
 
-// writeTree writes files below a directory that is made if needed. Files with passwords are readable by their owner only.
+// writeTree writes files below a directory that is made if needed. Files with passwords are readable by their owner
+// only.
 func writeTree(g *globals, dir string, files []fate.File) error {
 	h, err := treeHost(dir)
 	if err != nil {

@@ -45,7 +45,8 @@ EXIT STATUS
 
 func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if len(g.Config) > 0 {
-		return exitCode(withHint(errors.New("cannot roll back to a cluster file: what was installed before comes back, with its own"),
+		return exitCode(withHint(
+			errors.New("cannot roll back to a cluster file: what was installed before comes back, with its own"),
 			"run it without --config"), exitUsage)
 	}
 	if taken, err := takeBackUnbegun(ctx, g); taken || err != nil {
@@ -87,15 +88,16 @@ func (r *replacement) consent(ctx context.Context) error {
 		since = t.UTC().Format(time.DateTime) + " UTC"
 	}
 	if !r.g.Yes {
-		return exitCode(withHint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and %s", since, what),
+		return exitCode(withHint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and %s",
+			since, what),
 			"add --yes to lose them; a second rollback would bring them back"), exitUsage)
 	}
 	r.g.printf("the database goes back to %s; %s\n", since, what)
 	return nil
 }
 
-// takeBackUnbegun takes back an upgrade that was interrupted before it had replaced anything: it starts the programs that
-// the upgrade had stopped.
+// takeBackUnbegun takes back an upgrade that was interrupted before it had replaced anything: it starts the programs
+// that the upgrade had stopped.
 func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 	h, err := g.openHost()
 	if err != nil {
@@ -132,8 +134,8 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 	return true, nil
 }
 
-// wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted, or of
-// the upgrade that is abandoned.
+// wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted,
+// or of the upgrade that is abandoned.
 func (d *deployment) wayBack() (*deploy.Slot, error) {
 	id := d.state.Slot
 	switch {
@@ -145,7 +147,8 @@ func (d *deployment) wayBack() (*deploy.Slot, error) {
 	s, err := d.findSlot(id)
 	if err == nil && s == nil {
 		err = exitCode(withHint(errors.New("cannot roll back: there is no upgrade to roll back"),
-			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"), exitUsage)
+			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"),
+			exitUsage)
 	}
 	return s, err
 }

@@ -60,13 +60,15 @@ type secretsListOutput struct {
 
 // listedSecret is one line of secrets list.
 type listedSecret struct {
-	Name       string     `json:"name"`            // as secrets rotate takes it
-	Key        string     `json:"key"`             // in the cluster file's secrets block
-	From       string     `json:"from"`            // "cluster file", or "drawn" when it was generated during installation
-	Since      *time.Time `json:"since,omitempty"` // since when it is in use; unknown when an older release installed it
-	Unfinished bool       `json:"unfinished"`      // a change of it was interrupted
-	Programs   []string   `json:"programs"`        // the programs of this host that read it
-	Hosts      []string   `json:"hosts"`           // the addresses of the hosts of the side that have it; null for none
+	Name string `json:"name"` // as secrets rotate takes it
+	Key  string `json:"key"`  // in the cluster file's secrets block
+	// "cluster file", or "drawn" when it was generated during installation
+	From string `json:"from"`
+	// since when it is in use; unknown when an older release installed it
+	Since      *time.Time `json:"since,omitempty"`
+	Unfinished bool       `json:"unfinished"` // a change of it was interrupted
+	Programs   []string   `json:"programs"`   // the programs of this host that read it
+	Hosts      []string   `json:"hosts"`      // the addresses of the hosts of the side that have it; null for none
 }
 
 // requireInstalled refuses an act on an installation where there is none.

@@ -139,7 +139,8 @@ func (r *rotation) report() error {
 	r.g.printf("files      %s\n", orNone(r.files))
 	r.g.printf("restarted  %s\n", orNone(r.restarted))
 	if !r.host.Live() {
-		r.g.printf("next       boot the tree, and run the same command there: servers are not changed in a directory tree\n")
+		r.g.printf("next       boot the tree, and run the same command there: servers are not changed in a directory " +
+			"tree\n")
 	}
 	if len(left) == 0 {
 		return nil

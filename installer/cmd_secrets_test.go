@@ -22,7 +22,8 @@ import (
 func partyTree(t *testing.T) (root, appliance, cluster string) {
 	t.Helper()
 	root, appliance = machine(t), applianceOf(t, map[string]string{
-		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.28", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.2", "fateboard": "1.11.2",
+		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.28", "python": "3.8.13", "fate": "1.11.4",
+		"fateflow": "1.11.2", "fateboard": "1.11.2",
 	})
 	addPrograms(t, root)
 	cluster = mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1")
@@ -108,7 +109,8 @@ func TestSecretsRotate(t *testing.T) {
 	root, appliance, cluster := partyTree(t)
 	was := keptSecrets(t, root)
 	out := mustRunCLI(t, root, "", "secrets", "rotate", "all")
-	for _, want := range []string{"changed    mysql_root, mysql_fate, route_table_key, fateboard", "eggroll.properties", "boot the tree"} {
+	for _, want := range []string{"changed    mysql_root, mysql_fate, route_table_key, fateboard",
+		"eggroll.properties", "boot the tree"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -121,7 +123,8 @@ func TestSecretsRotate(t *testing.T) {
 		}
 	}
 	again := mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
-	if !strings.Contains(again, "nothing to do") || !strings.Contains(again, "the cluster file has a former mysql_fate") {
+	if !strings.Contains(again, "nothing to do") || !strings.Contains(again,
+		"the cluster file has a former mysql_fate") {
 		t.Errorf("the cluster file of before changes something, or is not noted:\n%s", again)
 	}
 	checkRotated(t, root, was)
@@ -155,7 +158,8 @@ func TestSecretsRotateCutOff(t *testing.T) {
 		err := rotateWith(t, root, func(op host.Op, _ string) error {
 			mu.Lock()
 			defer mu.Unlock()
-			if left >= 0 && (op == host.OpWrite || op == host.OpRename || op == host.OpRemove) { // what the next run can see
+			// what the next run can see
+			if left >= 0 && (op == host.OpWrite || op == host.OpRename || op == host.OpRemove) {
 				left--
 			}
 			if left < 0 {

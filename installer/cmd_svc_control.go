@@ -47,7 +47,8 @@ here; the supervisor itself goes on, as startretries says.` + controlExitStatus,
   fate-installer svc start fateflow`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context,
+				c *rpc.Client, names []string) (rpc.Outcome, error) {
 				return c.Start(ctx, names, !o.NoWait)
 			})
 		},
@@ -65,13 +66,15 @@ func newSvcStopCommand(g *globals) *cobra.Command {
 counts as stopped when everything it started is gone too. They stay stopped until they are started, or until the host
 boots.
 
-Programs that need them go on and are shown as degraded: they are named, and --with-dependants stops them first.` + controlExitStatus,
+Programs that need them go on and are shown as degraded: they are named, and --with-dependants stops
+them first.` + controlExitStatus,
 		Example: `  fate-installer svc stop fateboard
   fate-installer svc stop --with-dependants mysql
   fate-installer svc stop all`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+			return runSvcControl(cmd.Context(), g, o, args, func(ctx context.Context,
+				c *rpc.Client, names []string) (rpc.Outcome, error) {
 				if o.WithDependants {
 					return c.StopWithDependants(ctx, names, !o.NoWait)
 				}
@@ -99,14 +102,16 @@ which are up are to be restarted along.
 
 With --rolling, FATE-Flow is restarted only when another one of the party is registered and answers, and the command
 returns when this one is registered again. Run it on every host with a FATE-Flow, also at the same time: they take turns,
-through ZooKeeper, so that there is always one. Jobs that this host's FATE-Flow schedules end with it.` + controlExitStatus,
+through ZooKeeper, so that there is always one. Jobs that this host's FATE-Flow schedules end
+with it.` + controlExitStatus,
 		Example: `  fate-installer svc restart fateflow
   fate-installer svc restart --rolling fateflow
   fate-installer svc restart --dependants mysql`,
 		Args: needNames, ValidArgsFunction: completeNames(g),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			restart := func(ctx context.Context) error {
-				return runSvcControl(ctx, g, o, args, func(ctx context.Context, c *rpc.Client, names []string) (rpc.Outcome, error) {
+				return runSvcControl(ctx, g, o, args, func(ctx context.Context,
+					c *rpc.Client, names []string) (rpc.Outcome, error) {
 					return c.Restart(ctx, names, o.Dependants, !o.NoWait)
 				})
 			}
@@ -140,7 +145,8 @@ func tellDependants(ctx context.Context, g *globals, c *rpc.Client, stopped []st
 			}
 		}
 		if len(needed) > 0 {
-			g.advisef("%s: needed by %s, degraded until it is started again; to stop them, too: fate-installer svc stop --with-dependants %s\n",
+			g.advisef("%s: needed by %s, degraded until it is started again; to stop them, too: fate-installer svc "+
+				"stop --with-dependants %s\n",
 				name, strings.Join(needed, ", "), strings.TrimPrefix(name, "fate-"))
 		}
 	}

@@ -149,7 +149,8 @@ func (s *svcHostsReport) compare(spec *fate.Spec) {
 		}
 		m.Missing = true
 		if m.Answers {
-			m.Why = "it runs, but is not registered: the others take it for dead; its supervisor restarts it within a minute"
+			m.Why = "it runs, but is not registered: the others take it for dead; its supervisor restarts it within " +
+				"a minute"
 		}
 	}
 	for _, r := range s.Registry {

@@ -38,7 +38,8 @@ func TestRegistryIsComparedWithTheClusterFile(t *testing.T) {
 			{Host: "192.0.2.2", Module: fate.FateFlow, Answers: true, State: "1.11.4"},
 			{Host: "192.0.2.1", Module: fate.MySQL, Answers: true},
 		},
-		Registry: []registry.Instance{{Node: "192.0.2.1:9360", Since: time.Now()}, {Node: "192.0.2.7:9360", ID: "flow-192.0.2.7-9380"}},
+		Registry: []registry.Instance{{Node: "192.0.2.1:9360", Since: time.Now()},
+			{Node: "192.0.2.7:9360", ID: "flow-192.0.2.7-9380"}},
 	}
 	state.compare(spec)
 	one, two := state.Modules[0], state.Modules[1]
@@ -66,7 +67,8 @@ func TestRegistryIsComparedWithTheClusterFile(t *testing.T) {
 // TestEndsListsEveryInstance of every module on every host.
 func TestEndsListsEveryInstance(t *testing.T) {
 	want := map[string]bool{
-		"mysql 192.0.2.1": true, "clustermanager 192.0.2.1": true, "nodemanager 192.0.2.1": true, "rollsite 192.0.2.1": true, "zookeeper 192.0.2.1": true,
+		"mysql 192.0.2.1": true, "clustermanager 192.0.2.1": true, "nodemanager 192.0.2.1": true,
+		"rollsite 192.0.2.1": true, "zookeeper 192.0.2.1": true,
 		"nginx 192.0.2.1": true, "fateflow 192.0.2.1": true, "fateflow 192.0.2.2": true, "fateboard 192.0.2.1": true,
 	}
 	for _, e := range twoFlows(t).Ends() {

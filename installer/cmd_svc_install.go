@@ -85,7 +85,8 @@ const (
 	systemVPlatform = "unix-systemv"
 )
 
-// otherInits are the inits besides systemd: what supervisor calls them, and the option of kardianos/service for a script.
+// otherInits are the inits besides systemd: what supervisor calls them, and the option of kardianos/service for a
+// script.
 var otherInits = map[string]struct {
 	kind   supervisor.Init
 	option string
@@ -112,8 +113,9 @@ func newBootService(l fate.Layout) (*bootService, error) {
 	u := unitOf(l)
 	var err error
 	b.Service, err = service.New(noProgram{}, &service.Config{
-		Name: supervisor.UnitName, DisplayName: "FATE supervisor", Description: "Supervisor of the FATE programs on this host",
-		Executable: u.Executable, Arguments: u.Arguments(), Option: options,
+		Name: supervisor.UnitName, DisplayName: "FATE supervisor",
+		Description: "Supervisor of the FATE programs on this host",
+		Executable:  u.Executable, Arguments: u.Arguments(), Option: options,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot find the host's init: %w", err)

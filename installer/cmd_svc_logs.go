@@ -40,7 +40,10 @@ EXIT STATUS
 			return nil
 		},
 		ValidArgsFunction: completeNames(g),
-		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcLogs(cmd.Context(), g, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcLogs(cmd.Context(), g, o,
+				args[0])
+		},
 	}
 	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "follow the log")
 	cmd.Flags().IntVarP(&o.Lines, "lines", "n", 20, "show the last `N` lines")

@@ -27,7 +27,9 @@ const registerTimeout = 2 * time.Minute
 // that do it at the same time take turns.
 func runSvcRolling(ctx context.Context, g *globals, words []string, restart func(context.Context) error) error {
 	if len(words) != 1 || strings.TrimPrefix(words[0], "fate-") != string(fate.FateFlow) {
-		return exitCode(withHint(errors.New("cannot restart these in turns: only FATE-Flow runs on several hosts behind one address"), "fate-installer svc restart --rolling fateflow"), exitUsage)
+		return exitCode(withHint(
+			errors.New("cannot restart these in turns: only FATE-Flow runs on several hosts behind one address"),
+			"fate-installer svc restart --rolling fateflow"), exitUsage)
 	}
 	spec, err := installed(g)
 	if err != nil {
@@ -35,7 +37,9 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	}
 	config, ok := registryConfig(spec)
 	if !ok || !spec.Runs(fate.FateFlow) || len(spec.Side.FateFlow.IPs) < 2 {
-		return exitCode(withHint(fmt.Errorf("cannot restart FATE-Flow in turns: this host has none, or it is the only one of its party"), "fate-installer svc restart fateflow"), exitUsage)
+		return exitCode(withHint(
+			fmt.Errorf("cannot restart FATE-Flow in turns: this host has none, or it is the only one of its party"),
+			"fate-installer svc restart fateflow"), exitUsage)
 	}
 	r, err := openRegistry(ctx, config)
 	if err != nil {
@@ -50,8 +54,11 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	defer end() // the session's end ends it, too
 	others := lookAtParty(ctx, spec).others()
 	if len(others) == 0 {
-		return exitCode(withHint(errors.New("cannot restart FATE-Flow: no other one of this party is registered and answers, and so jobs would stop"),
-			"fate-installer svc status --all-hosts shows them; svc restart fateflow restarts it all the same"), exitNotReady)
+		return exitCode(withHint(
+			errors.New("cannot restart FATE-Flow: no other one of this party is registered and answers, and so jobs "+
+				"would stop"),
+			"fate-installer svc status --all-hosts shows them; svc restart fateflow restarts it all the same"),
+			exitNotReady)
 	}
 	g.printf("%s goes on running\n", strings.Join(others, ", "))
 	began := time.Now()

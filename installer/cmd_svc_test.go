@@ -26,15 +26,18 @@ func svc(t *testing.T, base string, args ...string) (stdout, stderr string, code
 func TestSvcWithoutSupervisor(t *testing.T) {
 	base := t.TempDir()
 	for _, args := range [][]string{
-		{"status"}, {"start", "all"}, {"stop", "mysql"}, {"restart", "mysql"}, {"logs", "mysql"}, {"update"}, {"reload"},
+		{"status"}, {"start", "all"}, {"stop", "mysql"}, {"restart", "mysql"}, {"logs", "mysql"}, {"update"},
+		{"reload"},
 		{"why", "mysql"}, {"shutdown"}, {"upgrade-self"}, {"metrics"},
 	} {
 		_, stderr, code := svc(t, base, args...)
-		if code != 4 || !strings.Contains(stderr, "the supervisor is not running") || !strings.Contains(stderr, "hint: systemctl start fate-supervisor") {
+		if code != 4 || !strings.Contains(stderr, "the supervisor is not running") ||
+			!strings.Contains(stderr, "hint: systemctl start fate-supervisor") {
 			t.Errorf("svc %v: exit %d\n%s", args, code, stderr)
 		}
 	}
-	for _, args := range [][]string{{"start"}, {"stop"}, {"restart"}, {"logs"}, {"logs", "a", "b"}, {"why"}, {"reload", "x"}, {"shutdown", "x"}} {
+	for _, args := range [][]string{{"start"}, {"stop"}, {"restart"}, {"logs"}, {"logs", "a", "b"}, {"why"},
+		{"reload", "x"}, {"shutdown", "x"}} {
 		if _, stderr, code := svc(t, base, args...); code != 2 {
 			t.Errorf("svc %v: exit %d, want 2 for wrong usage\n%s", args, code, stderr)
 		}
@@ -54,21 +57,25 @@ func TestSvcRunCheck(t *testing.T) {
 	}
 	write("[program:a]\ncommand=/bin/true\nstartsec=1\n")
 	out, stderr, code := svc(t, base, "run", "--check")
-	if code != 0 || !strings.Contains(out, "supervisord.conf:3: [program:a] startsec is not a key that means anything here; did you mean startsecs?") ||
+	if code != 0 || !strings.Contains(out,
+		"supervisord.conf:3: [program:a] startsec is not a key that means anything here; did you mean startsecs?") ||
 		!strings.Contains(out, "1 program, no problems") {
 		t.Errorf("exit %d\n%s%s", code, out, stderr)
 	}
 	write("[program:a]\ncommand=/bin/true\ndepends_on=b\n")
-	if _, stderr, code := svc(t, base, "run", "--check"); code != 2 || !strings.Contains(stderr, "program a depends on b, which is not defined") {
+	if _, stderr, code := svc(t, base, "run", "--check"); code != 2 ||
+		!strings.Contains(stderr, "program a depends on b, which is not defined") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }
 
 func someStatuses(now time.Time) []supervisor.Status {
 	return []supervisor.Status{
-		{Name: "fate-mysql", Group: "fate-mysql", State: supervisor.Running, Ready: true, PID: 4242, Started: now, UpSeconds: 50 * 3600,
-			Ports: []int{3306}, Memory: 400 << 20, Restarts: 1},
-		{Name: "fate-flow", Group: "fate", State: supervisor.Waiting, Since: now, StateSeconds: 90, Why: "waits for fate-mysql", Changed: true},
+		{Name: "fate-mysql", Group: "fate-mysql", State: supervisor.Running, Ready: true, PID: 4242, Started: now,
+			UpSeconds: 50 * 3600,
+			Ports:     []int{3306}, Memory: 400 << 20, Restarts: 1},
+		{Name: "fate-flow", Group: "fate", State: supervisor.Waiting, Since: now, StateSeconds: 90,
+			Why: "waits for fate-mysql", Changed: true},
 	}
 }
 
@@ -119,9 +126,11 @@ func TestWriteFindings(t *testing.T) {
 	var b bytes.Buffer
 	writeFindings(&b, []supervisor.Finding{
 		{Name: "fate-flow", Text: "waits to be started; it depends on fate-mysql, which is not ready"},
-		{Name: "fate-mysql", Text: "has failed 4 times in a row and was given up: exited with status 1", Exit: "exited with status 1 at 12:00",
+		{Name: "fate-mysql", Text: "has failed 4 times in a row and was given up: exited with status 1",
+			Exit:    "exited with status 1 at 12:00",
 			LogFile: "/data/logs/x", LastLog: []string{"cannot bind"}, Advice: "stop it", Root: true,
-			Ports: []supervisor.PortOwner{{Port: 3306, PID: 7, Command: "mysqld"}, {Port: 1, Program: "p", PID: 8}, {Port: 2},
+			Ports: []supervisor.PortOwner{{Port: 3306, PID: 7, Command: "mysqld"}, {Port: 1, Program: "p", PID: 8},
+				{Port: 2},
 				{Port: 3, PID: 9, Command: "curl", Peer: "10.0.0.2:443"}}},
 	}, strings.ToUpper)
 	want := `fate-flow waits to be started; it depends on fate-mysql, which is not ready
@@ -142,7 +151,8 @@ func TestWriteFindings(t *testing.T) {
 
 func TestShortDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0s", 12 * time.Second: "12s", 200 * time.Second: "3m20s", 302 * time.Minute: "5h2m", 195 * time.Hour: "8d3h",
+		-time.Second: "0s", 12 * time.Second: "12s", 200 * time.Second: "3m20s", 302 * time.Minute: "5h2m",
+		195 * time.Hour: "8d3h",
 	} {
 		if got := shortDuration(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
@@ -155,12 +165,15 @@ func TestSvcInstallIntoTree(t *testing.T) {
 	root := t.TempDir()
 	var out, errs bytes.Buffer
 	g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs}
-	if code := execute(context.Background(), g, []string{"--root", root, "--base", "/srv/x", "svc", "install"}); code != 0 {
+	if code := execute(context.Background(), g, []string{"--root", root, "--base",
+		"/srv/x", "svc", "install"}); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs.String())
 	}
 	unit := filepath.Join(root, supervisor.SystemdPath)
 	data, err := os.ReadFile(unit)
-	if err != nil || !strings.Contains(string(data), "ExecStart=/usr/local/bin/fate-installer --base /srv/x svc run\n") || !strings.Contains(string(data), "KillMode=process\n") {
+	if err != nil || !strings.Contains(string(data),
+		"ExecStart=/usr/local/bin/fate-installer --base /srv/x svc run\n") ||
+		!strings.Contains(string(data), "KillMode=process\n") {
 		t.Errorf("%v\n%s", err, data)
 	}
 	for range 2 {

@@ -25,7 +25,10 @@ EXIT STATUS
 		Example: `  fate-installer svc update
   fate-installer svc update fate-fateflow`,
 		ValidArgsFunction: completeNames(g),
-		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcUpdate(cmd.Context(), g, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcUpdate(cmd.Context(),
+				g, args)
+		},
 	}
 }
 

@@ -38,7 +38,10 @@ EXIT STATUS
 			return nil
 		},
 		ValidArgsFunction: completeNames(g),
-		RunE:              func(cmd *cobra.Command, args []string) error { return runSvcWhy(cmd.Context(), g, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSvcWhy(cmd.Context(), g,
+				args[0])
+		},
 	}
 }
 
@@ -68,8 +71,8 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 	})
 }
 
-// missingElsewhere looks for the root of the trouble on other hosts, of which the supervisor knows nothing. Where nothing
-// is installed from a cluster file, there are no other hosts.
+// missingElsewhere looks for the root of the trouble on other hosts, of which the supervisor knows nothing. Where
+// nothing is installed from a cluster file, there are no other hosts.
 func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Finding) []supervisor.Finding {
 	if len(chain) == 0 {
 		return nil
@@ -88,8 +91,9 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 		root.Root = false
 		out = append(out, supervisor.Finding{
 			Name: need.String(), Root: true,
-			Text:   fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name),
-			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " + need.Remedy() + "; nothing has to be done here when it is back",
+			Text: fmt.Sprintf("does not answer (%v), and %s needs it", failed[0], root.Name),
+			Advice: "look there (fate-installer svc status, a firewall in between); if nothing is installed yet, " +
+				need.Remedy() + "; nothing has to be done here when it is back",
 		})
 	}
 	return append(out, missingNodes(ctx, spec, root)...)
@@ -107,8 +111,10 @@ func missingNodes(ctx context.Context, spec *fate.Spec, root *supervisor.Finding
 		root.Root, root.Advice = false, ""
 		out = append(out, supervisor.Finding{
 			Name: a.Module.Program() + " at " + a.Address, Root: true,
-			Text: fmt.Sprintf("does not answer (%v): jobs that were planned on it hang, and no new ones are planned on it", a.Err),
-			Advice: "switch its host on, or look at the firewall in between; there: fate-installer svc status. It gets jobs again " +
+			Text: fmt.Sprintf(
+				"does not answer (%v): jobs that were planned on it hang, and no new ones are planned on it", a.Err),
+			Advice: "switch its host on, or look at the firewall in between; there: fate-installer svc status. It " +
+				"gets jobs again " +
 				"by itself; tables that it has partitions of can be read when it is back",
 		})
 	}
@@ -118,7 +124,8 @@ func missingNodes(ctx context.Context, spec *fate.Spec, root *supervisor.Finding
 	return out
 }
 
-// writeFindings prints a chain, each link indented below the one that depends on it. runnable completes the commands of an advice.
+// writeFindings prints a chain, each link indented below the one that depends on it. runnable completes the commands of
+// an advice.
 func writeFindings(w io.Writer, chain []supervisor.Finding, runnable func(string) string) {
 	indent := ""
 	for _, f := range chain {

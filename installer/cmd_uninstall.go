@@ -86,7 +86,9 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 			return err
 		}
 	} else if opts.purgeData && !g.Yes {
-		return exitCode(withHint(errors.New("cannot remove the party's data without consent: the database, trained models and keys would be lost for good"),
+		return exitCode(withHint(
+			errors.New("cannot remove the party's data without consent: the database, trained models and keys would "+
+				"be lost for good"),
 			"add --yes if that is what you want, or leave --purge-data out"), exitUsage)
 	}
 	unlock, err := d.lock()
@@ -149,7 +151,8 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 		return exitCode(err, exitStep)
 	}
 	if opts.purgeData {
-		for _, file := range []string{d.layout().SecretRecords(), d.layout().SecretHandover(), laterProgram(d.layout())} {
+		for _, file := range []string{d.layout().SecretRecords(), d.layout().SecretHandover(),
+			laterProgram(d.layout())} {
 			if err := d.host.Remove(file); err != nil {
 				return exitCode(err, exitStep)
 			}
@@ -192,8 +195,8 @@ func (d *deployment) printUndo(o engine.UndoOutcome) {
 	}
 }
 
-// tally counts what an undo did. Directories that are left for the data in them are kept like it; left is what could not
-// be removed for another reason.
+// tally counts what an undo did. Directories that are left for the data in them are kept like it; left is what could
+// not be removed for another reason.
 func (d *deployment) tally(report engine.UndoReport) (undone, kept, left int) {
 	for _, o := range report.Steps {
 		switch {
@@ -253,10 +256,12 @@ func (d *deployment) endUninstall(
 	removed, kept, left := d.tally(report)
 	d.g.printf("%d removed, %d kept, %d left for the reasons given\n", removed, kept, left)
 	if !opts.purgeData {
-		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again; this removes them:\n  %s\n",
+		d.g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again; this "+
+			"removes them:\n  %s\n",
 			d.layout().Data(), d.layout().Logs(), d.layout().State(), d.purgeCommand())
 	} else if len(named) > 0 {
-		d.g.printf("the journal %s stays, since it names what is left; remove that, then run the same command again\n", d.journalPath())
+		d.g.printf("the journal %s stays, since it names what is left; remove that, then run the same command again\n",
+			d.journalPath())
 	}
 	return nil
 }

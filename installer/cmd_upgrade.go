@@ -146,17 +146,22 @@ func (d *deployment) changes() []change {
 func (d *deployment) refuseDowngrade() error {
 	engine := d.spec.DatabaseEngine()
 	for _, other := range fate.DatabaseEngines {
-		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" && d.spec.Runs(fate.MySQL) {
+		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" &&
+			d.spec.Runs(fate.MySQL) {
 			return withHint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
-				other, engine), "take an appliance with "+other+", or dump the database, uninstall, install, and load it")
+				other, engine), "take an appliance with "+other+
+				", or dump the database, uninstall, install, and load it")
 		}
 	}
 	for _, c := range d.changes() {
 		switch {
 		case c.From == "":
 		case c.Name == engine && !sameSeries(c.From, c.To):
-			return withHint(fmt.Errorf("cannot upgrade %s from %s to %s: only a later version of the same series reads its files for sure", c.Name, c.From, c.To),
-				"take an appliance with "+c.Name+" "+series(c.From)+", or dump the database, uninstall, install, and load it")
+			return withHint(fmt.Errorf(
+				"cannot upgrade %s from %s to %s: only a later version of the same series reads its files for sure",
+				c.Name, c.From, c.To),
+				"take an appliance with "+c.Name+" "+series(c.From)+
+					", or dump the database, uninstall, install, and load it")
 		case host.CompareVersions(c.To, c.From) < 0 && c.Name != "jdk":
 			return withHint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To),
 				"fate-installer rollback brings back what an upgrade has replaced")

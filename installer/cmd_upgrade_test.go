@@ -12,7 +12,8 @@ import (
 // settings and what is remembered are those of the version, an edited file stays edited, and nothing piles up.
 func TestUpgradeAndBack(t *testing.T) {
 	root := machine(t)
-	old, next := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}), applianceOf(t, map[string]string{"jdk": "8u400", "eggroll": "2.5.3"})
+	old, next := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}),
+		applianceOf(t, map[string]string{"jdk": "8u400", "eggroll": "2.5.3"})
 	run := func(args ...string) (stdout, stderr string, code int) {
 		t.Helper()
 		return runCLI(t, root, "", args...)
@@ -25,11 +26,13 @@ func TestUpgradeAndBack(t *testing.T) {
 		}
 		return out
 	}
-	if _, stderr, code := run("upgrade", "--payload", next); code != exitUsage || !strings.Contains(stderr, "nothing is installed") {
+	if _, stderr, code := run("upgrade", "--payload", next); code != exitUsage ||
+		!strings.Contains(stderr, "nothing is installed") {
 		t.Errorf("before an install: exit code %d\n%s", code, stderr)
 	}
 	good("--payload", old, "--role", "exchange", "--ip", "192.168.0.88")
-	if _, stderr, code := run("rollback"); code != exitUsage || !strings.Contains(stderr, "there is no upgrade to roll back") {
+	if _, stderr, code := run("rollback"); code != exitUsage ||
+		!strings.Contains(stderr, "there is no upgrade to roll back") {
 		t.Errorf("rollback without an upgrade: exit code %d\n%s", code, stderr)
 	}
 	eggroll := filepath.Join(root, "data/projects/fate/eggroll")
@@ -46,7 +49,8 @@ func TestUpgradeAndBack(t *testing.T) {
 		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Fatal(err)
 		}
-		if string(have) != version || !strings.Contains(string(site), `"`+version+`"`) || !strings.Contains(string(site), `"`+jdk+`"`) {
+		if string(have) != version || !strings.Contains(string(site), `"`+version+`"`) ||
+			!strings.Contains(string(site), `"`+jdk+`"`) {
 			t.Errorf("%s: eggroll %s, site %s", when, have, site)
 		}
 		if string(kept) != string(edited) {
@@ -59,7 +63,8 @@ func TestUpgradeAndBack(t *testing.T) {
 		if out := good("plan"); onlyTheProgram(out) != nil {
 			t.Errorf("%s: something is left to do:\n%s", when, out)
 		}
-		if slots, err := os.ReadDir(filepath.Join(root, "data/projects/common/fate-installer/slots")); err != nil || len(slots) != 1 {
+		if slots, err := os.ReadDir(filepath.Join(root, "data/projects/common/fate-installer/slots")); err != nil ||
+			len(slots) != 1 {
 			t.Errorf("%s: slots %v, %v", when, slots, err)
 		}
 	}
@@ -71,7 +76,8 @@ func TestUpgradeAndBack(t *testing.T) {
 		t.Errorf("the second upgrade:\n%s", out)
 	}
 	check("after the second upgrade", "2.5.3", "8u400")
-	if _, stderr, code := run("upgrade", "--payload", old); code != exitUsage || !strings.Contains(stderr, "fate-installer rollback") {
+	if _, stderr, code := run("upgrade", "--payload", old); code != exitUsage ||
+		!strings.Contains(stderr, "fate-installer rollback") {
 		t.Errorf("downgrade: exit code %d\n%s", code, stderr)
 	}
 	good("rollback")
@@ -79,7 +85,8 @@ func TestUpgradeAndBack(t *testing.T) {
 	good("rollback")
 	check("after the second rollback", "2.5.3", "8u400")
 	good("uninstall")
-	for _, gone := range []string{eggroll + "/README", filepath.Join(root, "data/projects/fate/common/jdk"), filepath.Join(root, "data/projects/common/fate-installer/slots")} {
+	for _, gone := range []string{eggroll + "/README", filepath.Join(root, "data/projects/fate/common/jdk"),
+		filepath.Join(root, "data/projects/common/fate-installer/slots")} {
 		if _, err := os.Stat(gone); err == nil {
 			t.Errorf("uninstall left %s", gone)
 		}
@@ -89,7 +96,8 @@ func TestUpgradeAndBack(t *testing.T) {
 // onlyTheProgram wants a plan that changes nothing but the installed program: this test is another one.
 func onlyTheProgram(plan string) error {
 	for line := range strings.Lines(plan) {
-		if (strings.HasPrefix(line, "  + ") || strings.HasPrefix(line, "  ~ ")) && !strings.Contains(line, "/usr/local/bin/fate-installer") {
+		if (strings.HasPrefix(line, "  + ") || strings.HasPrefix(line, "  ~ ")) &&
+			!strings.Contains(line, "/usr/local/bin/fate-installer") {
 			return errors.New(line)
 		}
 	}
@@ -99,8 +107,10 @@ func onlyTheProgram(plan string) error {
 // TestFailedUpgradeIsUndone: what was installed is installed again, and no slot of the attempt stays.
 func TestFailedUpgradeIsUndone(t *testing.T) {
 	root := machine(t)
-	old, next := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}), applianceOf(t, map[string]string{"jdk": "8u400", "eggroll": "2.5.3"})
-	if _, stderr, code := runCLI(t, root, "", "--payload", old, "--role", "exchange", "--ip", "192.168.0.88"); code != exitOK {
+	old, next := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}),
+		applianceOf(t, map[string]string{"jdk": "8u400", "eggroll": "2.5.3"})
+	if _, stderr, code := runCLI(t, root, "", "--payload", old, "--role", "exchange",
+		"--ip", "192.168.0.88"); code != exitOK {
 		t.Fatal(stderr)
 	}
 	blocked := filepath.Join(root, "data/projects/fate/common/jdk/jdk-8u400/foreign")
@@ -127,7 +137,8 @@ func TestDatabaseServersAreReplacedWithinTheirSeries(t *testing.T) {
 	for _, c := range []struct {
 		from, to string
 		same     bool
-	}{{"8.0.28", "8.0.36", true}, {"8.0.28", "8.4.0", false}, {"10.11.6", "10.11.19", true}, {"10.11.6", "11.4.2", false}, {"8", "8", true}} {
+	}{{"8.0.28", "8.0.36", true}, {"8.0.28", "8.4.0", false}, {"10.11.6", "10.11.19", true},
+		{"10.11.6", "11.4.2", false}, {"8", "8", true}} {
 		if sameSeries(c.from, c.to) != c.same {
 			t.Errorf("%s and %s: %v", c.from, c.to, !c.same)
 		}

@@ -21,7 +21,8 @@ func (e *contradictionError) Error() string {
 
 // Hint says how to go on, either way.
 func (e *contradictionError) Hint() string {
-	return "use the file that this host was installed with, or one that only adds to it; or say that the change is meant: --change-cluster, which also changes passwords"
+	return "use the file that this host was installed with, or one that only adds to it; or say that the change is " +
+		"meant: --change-cluster, which also changes passwords"
 }
 
 // contradictions holds what is asked for against what is installed; without an installation there are none.
@@ -47,7 +48,8 @@ func (d *deployment) refuseContradictions(meant bool) error {
 		return nil
 	}
 	if err != nil {
-		return exitCode(withHint(err, "to install as the cluster file says, whatever was installed before: --change-cluster"), exitUsage)
+		return exitCode(withHint(err,
+			"to install as the cluster file says, whatever was installed before: --change-cluster"), exitUsage)
 	}
 	if len(problems) > 0 {
 		return exitCode(&contradictionError{problems}, exitUsage)
@@ -71,7 +73,8 @@ func (d *deployment) refuseOtherCluster() error {
 				"fate-installer install --config FILE --change-cluster"), exitUsage)
 	case !slices.Equal(d.site.Sources, d.stored.Sources):
 		d.remarks = append(d.remarks, problem.Problem{
-			Message: "the cluster file is another one than the installed one, and contradicts it in nothing: it replaces it"})
+			Message: "the cluster file is another one than the installed one, and contradicts it in nothing: it " +
+				"replaces it"})
 	}
 	return nil
 }
@@ -95,7 +98,8 @@ func (d *deployment) refuseReplacement() error {
 	if err := d.upgradeRefusal(); err != nil {
 		return exitCode(err, exitUsage)
 	}
-	return exitCode(withHint(fmt.Errorf("cannot install: this appliance would replace what is installed: %s", changesText(replaced)),
+	return exitCode(withHint(fmt.Errorf("cannot install: this appliance would replace what is installed: %s",
+		changesText(replaced)),
 		"replace it with a way back: "+d.g.program()+" upgrade"), exitUsage)
 }
 
@@ -135,7 +139,8 @@ func (d *deployment) refuseKeptData() error {
 	from.stored = d.site.WithRelease(d.state.Data)
 	if err := from.upgradeRefusal(); err != nil {
 		return exitCode(withHint(fmt.Errorf("cannot install over the data kept in %s: %w", d.layout().Data(), err),
-			"install "+d.state.Data.String()+" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exitUsage)
+			"install "+d.state.Data.String()+
+				" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exitUsage)
 	}
 	return nil
 }
@@ -154,7 +159,8 @@ func (d *deployment) refuseOtherInstallation() error {
 	if !other {
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("cannot install: %s as %s was interrupted, and this would be %s as %s", s.Doing(), sideName(s.Role, s.Party),
+	return exitCode(withHint(fmt.Errorf("cannot install: %s as %s was interrupted, and this would be %s as %s",
+		s.Doing(), sideName(s.Role, s.Party),
 		wanted, sideName(string(d.spec.Role), d.spec.PartyID)),
 		s.Remedy()+"\nor remove what it has installed: fate-installer uninstall"), exitUsage)
 }

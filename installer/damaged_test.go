@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// TestDamagedApplianceIsRefusedFirst changes one byte of an appliance, in the program, in a component that this host needs and
-// in one that it does not: neither install nor upgrade changes anything then, outside of what this installer remembers.
+// TestDamagedApplianceIsRefusedFirst changes one byte of an appliance, in the program, in a component that this host
+// needs and in one that it does not: neither install nor upgrade changes anything then, outside of what this installer
+// remembers.
 func TestDamagedApplianceIsRefusedFirst(t *testing.T) {
 	empty, installed := machine(t), machine(t)
 	old := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"})
@@ -39,7 +40,8 @@ func TestDamagedApplianceIsRefusedFirst(t *testing.T) {
 		}{{empty, install}, {installed, []string{"upgrade"}}} {
 			before := treeOf(t, c.root)
 			_, stderr, code := runCLI(t, c.root, "", append([]string{"--payload", damaged}, c.args...)...)
-			if code != exitPayload || !strings.Contains(stderr, "nothing was changed") || !strings.Contains(stderr, what) || !strings.Contains(stderr, "copy the file again") {
+			if code != exitPayload || !strings.Contains(stderr, "nothing was changed") ||
+				!strings.Contains(stderr, what) || !strings.Contains(stderr, "copy the file again") {
 				t.Errorf("%s damaged, %v: exit code %d\n%s", what, c.args, code, stderr)
 			}
 			if after := treeOf(t, c.root); after != before {
@@ -81,7 +83,8 @@ func treeOf(t *testing.T, root string) string {
 		}
 		info, err := d.Info()
 		if err == nil && !d.IsDir() {
-			list.WriteString(strings.TrimPrefix(path, root) + " " + info.Mode().String() + " " + info.ModTime().String() + "\n")
+			list.WriteString(strings.TrimPrefix(path, root) + " " + info.Mode().String() + " " +
+				info.ModTime().String() + "\n")
 		}
 		return err
 	})

@@ -49,8 +49,8 @@ type deployment struct {
 }
 
 // openDeployment reads everything an install needs and changes nothing. The caller closes it. Without needPayload a
-// program that carries none, on a host where nothing is installed, will do: then the versions and sizes of what would be
-// installed are not known.
+// program that carries none, on a host where nothing is installed, will do: then the versions and sizes of what would
+// be installed are not known.
 func openDeployment(ctx context.Context, g *globals, opts wantedOptions, needPayload bool) (*deployment, error) {
 	h, err := g.openHost()
 	if err != nil {
@@ -140,13 +140,14 @@ func (d *deployment) begin(verb string) (unlock func() error, err error) {
 
 func (d *deployment) needRoot(verb string) error {
 	if d.host.IsSystem() && os.Geteuid() != 0 {
-		return exitCode(withHint(fmt.Errorf("cannot %s: this needs root", verb), "run the same command with sudo"), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot %s: this needs root", verb), "run the same command with sudo"),
+			exitUsage)
 	}
 	return nil
 }
 
-// lock makes this the only run on the host, and removes the locks of the account files that an earlier run left: one that
-// was killed while useradd ran may have made the account, so that no step runs useradd again.
+// lock makes this the only run on the host, and removes the locks of the account files that an earlier run left: one
+// that was killed while useradd ran may have made the account, so that no step runs useradd again.
 func (d *deployment) lock() (unlock func() error, err error) {
 	surviveHangup()
 	unlock, err = engine.Lock(d.host, lockPath)
@@ -186,7 +187,8 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 		return engine.Plan{}, configError(err)
 	}
 	if !slices.Contains(fate.Modes, p.mode) {
-		return engine.Plan{}, configError(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config", p.mode))
+		return engine.Plan{}, configError(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config",
+			p.mode))
 	}
 	siteFile, err := d.site.Encode()
 	if err != nil {
@@ -198,8 +200,10 @@ func (d *deployment) plan(p part) (engine.Plan, error) {
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.layout().Binary(), Base: d.g.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
-		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.InstalledComponents(), SiteFile: d.siteFile(), Site: siteFile,
-		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit, BootScript: d.bootScript(),
+		Facts: d.facts, Modules: modules, Mode: p.mode, Components: d.site.InstalledComponents(),
+		SiteFile: d.siteFile(), Site: siteFile,
+		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
+		BootScript: d.bootScript(),
 	})
 	return plan, configError(err)
 }
@@ -271,15 +275,16 @@ func (d *deployment) unpackBytes() int64 {
 	return total
 }
 
-// verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is to
-// be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
+// verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is
+// to be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
 func (d *deployment) verifyPayload(ctx context.Context) error {
 	if d.payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
 		return nil
 	}
 	bar := longProgress(d.g, "checking the appliance", d.payload.Size())
 	defer bar.finish()
-	if _, err := d.payload.Verify(ctx, payload.VerifyOptions{Progress: func(done, _ int64) { bar.set(done) }}); err != nil {
+	if _, err := d.payload.Verify(ctx,
+		payload.VerifyOptions{Progress: func(done, _ int64) { bar.set(done) }}); err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	return nil
@@ -291,7 +296,8 @@ type extractor struct {
 	h *host.Host
 }
 
-func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
+func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int,
+	progress func(done, total int64)) error {
 	return e.into(target, component, func(t payload.Target) error {
 		return e.p.ExtractAll(ctx, []payload.Target{t}, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
 	})
@@ -306,8 +312,8 @@ func (e extractor) ExtractFiles(
 	})
 }
 
-// into calls extract with a target whose directory is opened by the host, which follows no link that the service user may
-// have put on the way to it.
+// into calls extract with a target whose directory is opened by the host, which follows no link that the service user
+// may have put on the way to it.
 func (e extractor) into(target, component string, extract func(payload.Target) error) error {
 	saveMemory()
 	parent, err := e.h.OpenDir(e.h.Within(filepath.Dir(target)))

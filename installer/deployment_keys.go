@@ -13,13 +13,14 @@ import (
 	"fate-installer/installer/problem"
 )
 
-// useKeys gives the plan the TLS keys of this side: those of an archive or directory, or, when no name is given, the ones
-// installed here, which is how a re-run remembers them. A host that needs keys and has none is refused before anything
-// is done: its rollsite could not start.
+// useKeys gives the plan the TLS keys of this side: those of an archive or directory, or, when no name is given, the
+// ones installed here, which is how a re-run remembers them. A host that needs keys and has none is refused before
+// anything is done: its rollsite could not start.
 func (d *deployment) useKeys(name string) error {
 	if !d.spec.NeedsKeys() {
 		if name != "" {
-			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + name + " are not installed: no rollsite that uses TLS runs on this host"})
+			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + name +
+				" are not installed: no rollsite that uses TLS runs on this host"})
 		}
 		return nil
 	}
@@ -55,8 +56,10 @@ func (d *deployment) keepKeys(names []string) error {
 		if len(files) > 0 {
 			where += ": it lacks " + strings.Join(missing, ", ")
 		}
-		return exitCode(withHint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s", d.spec.Role, where),
-			fmt.Sprintf("make them once for all sides: fate-installer keys --config cluster.yaml --out keys\nthen on this host: --keys keys/%s.tar.gz", d.spec.Role)), exitUsage)
+		return exitCode(withHint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s",
+			d.spec.Role, where),
+			fmt.Sprintf("make them once for all sides: fate-installer keys --config cluster.yaml --out keys\nthen on "+
+				"this host: --keys keys/%s.tar.gz", d.spec.Role)), exitUsage)
 	}
 	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	d.spec.Keys, d.remarks = files, append(problems, remarks...)
@@ -72,7 +75,8 @@ func (d *deployment) noteMissingKeys() error {
 	if len(missing) > 0 {
 		d.remarks = append(d.remarks, problem.Problem{
 			Message: fmt.Sprintf("the %s uses TLS, and its keys are not in %s", d.spec.Role, d.spec.Layout.Keys()),
-			Fix:     "give install the archive that fate-installer keys made: --keys " + string(d.spec.Role) + ".tar.gz",
+			Fix: "give install the archive that fate-installer keys made: --keys " + string(d.spec.Role) +
+				".tar.gz",
 		})
 	}
 	return err

@@ -19,46 +19,80 @@ var allowedImports = map[string]struct {
 	may    []string
 	reason string
 }{
-	"payload":                 {nil, "the format is read by the builder, the installer and by tests: it must not know who uses it"},
-	"payload/count":           {nil, "everyone counts"},
-	"payload/dynlink":         {nil, "the loader's rules are the same for who builds a component and for who checks a host"},
-	"bundle":                  {[]string{"payload", "payload/dynlink", "installer/problem"}, "building a file is independent of installing one"},
-	"supervisor":              {[]string{"supervisor/account", "supervisor/config", "supervisor/logfile", "supervisor/process", "supervisor/shim", "installer/host/beneath", "installer/host/tasks", "installer/host/tcptable"}, "it outlives the installer and is upgraded on its own"},
-	"supervisor/account":      {[]string{"supervisor/shim"}, "a user and its rights know nothing of what is done with them"},
-	"supervisor/config":       {nil, "a file format: who writes program files needs nothing of what runs them"},
-	"supervisor/logfile":      {[]string{"supervisor/account", "supervisor/config", "installer/host/beneath"}, "how a log is opened and rotated knows nothing of when"},
-	"supervisor/process":      {[]string{"supervisor/logfile", "supervisor/shim", "installer/host/beneath"}, "starting and reaping a process knows nothing of why"},
-	"supervisor/shim":         {nil, "it runs before every program, so nothing may be initialised before it"},
-	"supervisor/rpc":          {[]string{"supervisor", "supervisor/account", "supervisor/config", "supervisor/process"}, "server and client of one API, side by side"},
-	"installer/host":          {[]string{"installer/host/beneath", "installer/host/tasks", "installer/host/tcptable", "payload/dynlink"}, "the only code that touches the machine; who imports more than the standard library's OS calls hides a side effect"},
-	"installer/host/beneath":  {nil, "system calls below a directory descriptor: it knows nothing of what the files are"},
-	"installer/host/tasks":    {nil, "limits of the kernel, which a check reads before an installation and the supervisor after it"},
+	"payload": {nil,
+		"the format is read by the builder, the installer and by tests: it must not know who uses it"},
+	"payload/count": {nil, "everyone counts"},
+	"payload/dynlink": {nil,
+		"the loader's rules are the same for who builds a component and for who checks a host"},
+	"bundle": {[]string{"payload", "payload/dynlink", "installer/problem"},
+		"building a file is independent of installing one"},
+	"supervisor": {[]string{"supervisor/account", "supervisor/config", "supervisor/logfile",
+		"supervisor/process", "supervisor/shim", "installer/host/beneath", "installer/host/tasks",
+		"installer/host/tcptable"}, "it outlives the installer and is upgraded on its own"},
+	"supervisor/account": {[]string{"supervisor/shim"},
+		"a user and its rights know nothing of what is done with them"},
+	"supervisor/config": {nil, "a file format: who writes program files needs nothing of what runs them"},
+	"supervisor/logfile": {[]string{"supervisor/account", "supervisor/config", "installer/host/beneath"},
+		"how a log is opened and rotated knows nothing of when"},
+	"supervisor/process": {[]string{"supervisor/logfile", "supervisor/shim", "installer/host/beneath"},
+		"starting and reaping a process knows nothing of why"},
+	"supervisor/shim": {nil, "it runs before every program, so nothing may be initialised before it"},
+	"supervisor/rpc": {[]string{"supervisor", "supervisor/account", "supervisor/config", "supervisor/process"},
+		"server and client of one API, side by side"},
+	"installer/host": {[]string{"installer/host/beneath", "installer/host/tasks", "installer/host/tcptable",
+		"payload/dynlink"}, "the only code that touches the machine; who imports more than the standard library's OS " +
+		"calls hides a side effect"},
+	"installer/host/beneath": {nil,
+		"system calls below a directory descriptor: it knows nothing of what the files are"},
+	"installer/host/tasks": {nil,
+		"limits of the kernel, which a check reads before an installation and the supervisor after it"},
 	"installer/host/tcptable": {nil, "a format of the kernel, of use to anyone"},
 	"installer/flow":          {nil, "a client of FATE-Flow's API, of use to anyone"},
-	"installer/cause":         {nil, "a table of causes and a search in it; reading files and asking programs is the caller's"},
-	"installer/problem":       {nil, "texts from people are read the same way by the builder and the installer"},
-	"installer/answer":        {nil, "limits of what a database server sends know nothing of what is asked for"},
-	"installer/peer":          {nil, "what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is configured for them"},
-	"installer/registry":      {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
-	"installer/audit":         {[]string{"installer/host/beneath"}, "the record of who changed what says nothing of what they changed"},
-	"installer/redact":        {[]string{"installer/fate"}, "text in, text out: which secrets there are is the caller's to know"},
-	"installer/exit":          {[]string{"payload"}, "an error's code and hint say nothing of the command that ends with it; payload has errors with a code of their own"},
-	"installer/pyenv":         {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host", "payload"}, "a payload made of a payload: it sees nothing of the command that unpacks it"},
-	"installer/job":           {[]string{"installer/answer", "installer/cause", "installer/exit", "installer/fate", "installer/flow", "installer/host", "installer/peer", "installer/redact", "supervisor/rpc"}, "what is known of a job is data: flags and printing are the commands'"},
-	"installer/deploy":        {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host", "installer/problem", "installer/pyenv", "installer/state", "installer/step", "payload"}, "what a deployment is says nothing of flags and of what is printed"},
-	"installer/jsonshape":     {nil, "documents of any type"},
-	"installer/engine":        {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
-	"installer/state":         {nil, "a table and pure functions on one value; reading, writing and printing it is the caller's"},
-	"installer/schema":        {nil, "facts about upstream's databases, of use to anyone"},
-	"installer/step":          {[]string{"installer/engine", "installer/host"}, "steps are plain data; payload and supervisor reach them through engine.Env"},
-	"installer/database":      {[]string{"installer/answer", "installer/engine", "installer/host", "installer/schema"}, "steps as those of installer/step; what they know beyond them is a database server's protocol and upstream's tables"},
-	"installer/tools":         {nil, "small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
-	"installer/fate/keys":     {[]string{"installer/problem"}, "certificates follow from names and a clock; it knows no cluster file and installs nothing"},
-	"installer/fate":          {[]string{"installer/fate/keys", "installer/database", "installer/engine", "installer/schema", "installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload", "supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
-	"installer":               {[]string{"*"}, "main wires everything together"},
-	"scripts":                 {[]string{"*"}, "tools and tests around the product"},
+	"installer/cause": {nil,
+		"a table of causes and a search in it; reading files and asking programs is the caller's"},
+	"installer/problem": {nil, "texts from people are read the same way by the builder and the installer"},
+	"installer/answer":  {nil, "limits of what a database server sends know nothing of what is asked for"},
+	"installer/peer": {nil,
+		"what one rollsite's host can find out about another's; it tests networks, and so must not depend on what is " +
+			"configured for them"},
+	"installer/registry": {nil, "a client of what FATE-Flow keeps in ZooKeeper, of use to anyone"},
+	"installer/audit": {[]string{"installer/host/beneath"},
+		"the record of who changed what says nothing of what they changed"},
+	"installer/redact": {[]string{"installer/fate"},
+		"text in, text out: which secrets there are is the caller's to know"},
+	"installer/exit": {[]string{"payload"},
+		"an error's code and hint say nothing of the command that ends with it; payload has errors with a code of " +
+			"their own"},
+	"installer/pyenv": {[]string{"installer/engine", "installer/exit", "installer/fate",
+		"installer/host", "payload"}, "a payload made of a payload: it sees nothing of the command that unpacks it"},
+	"installer/job": {[]string{"installer/answer", "installer/cause", "installer/exit", "installer/fate",
+		"installer/flow", "installer/host", "installer/peer", "installer/redact", "supervisor/rpc"},
+		"what is known of a job is data: flags and printing are the commands'"},
+	"installer/deploy": {[]string{"installer/engine", "installer/exit", "installer/fate", "installer/host",
+		"installer/problem", "installer/pyenv", "installer/state", "installer/step", "payload"},
+		"what a deployment is says nothing of flags and of what is printed"},
+	"installer/jsonshape": {nil, "documents of any type"},
+	"installer/engine":    {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
+	"installer/state": {nil,
+		"a table and pure functions on one value; reading, writing and printing it is the caller's"},
+	"installer/schema": {nil, "facts about upstream's databases, of use to anyone"},
+	"installer/step": {[]string{"installer/engine", "installer/host"},
+		"steps are plain data; payload and supervisor reach them through engine.Env"},
+	"installer/database": {[]string{"installer/answer", "installer/engine", "installer/host", "installer/schema"},
+		"steps as those of installer/step; what they know beyond them is a database server's protocol and upstream's " +
+			"tables"},
+	"installer/tools": {nil,
+		"small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
+	"installer/fate/keys": {[]string{"installer/problem"},
+		"certificates follow from names and a clock; it knows no cluster file and installs nothing"},
+	"installer/fate": {[]string{"installer/fate/keys", "installer/database", "installer/engine", "installer/schema",
+		"installer/step", "installer/host", "installer/host/tasks", "installer/problem", "installer/tools", "payload",
+		"supervisor", "supervisor/config"}, "the product: pure functions from Spec, Facts and Manifest"},
+	"installer": {[]string{"*"}, "main wires everything together"},
+	"scripts":   {[]string{"*"}, "tools and tests around the product"},
 
-	"installer/database/databasetest": {[]string{"installer/answer", "installer/database", "installer/engine", "installer/host"}, "a server for tests of anyone"},
+	"installer/database/databasetest": {[]string{"installer/answer", "installer/database",
+		"installer/engine", "installer/host"}, "a server for tests of anyone"},
 }
 
 // forbiddenImports are standard packages that only their owner may use.
@@ -66,7 +100,9 @@ var forbiddenImports = map[string]struct {
 	owners []string
 	reason string
 }{
-	"os/exec": {[]string{"installer/host", "installer/tools", "supervisor", "supervisor/account", "scripts"}, "commands run through host.Runner, so that tests can see every one of them and none reaches the developer's machine"},
+	"os/exec": {[]string{"installer/host", "installer/tools", "supervisor", "supervisor/account", "scripts"},
+		"commands run through host.Runner, so that tests can see every one of them and none reaches the developer's " +
+			"machine"},
 }
 
 // TestImportDirections parses the sources, and so, unlike a test that asks the go command, is run again by the test
@@ -101,7 +137,8 @@ func checkImports(t *testing.T, file string) {
 	pkg := path.Dir(filepath.ToSlash(file))
 	rule, found := allowedImports[ownerOf(pkg)]
 	if !found {
-		t.Errorf("%s: package %s is in no folder of the design; name its place and its imports in deps_test.go", file, pkg)
+		t.Errorf("%s: package %s is in no folder of the design; name its place and its imports in deps_test.go", file,
+			pkg)
 		return
 	}
 	for _, spec := range parsed.Imports {

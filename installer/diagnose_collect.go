@@ -87,7 +87,8 @@ func (x *diagnosis) collect(ctx context.Context) error {
 }
 
 func (x *diagnosis) addVersion() error {
-	return x.addJSON("version.json", map[string]string{"version": buildVersion(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+	return x.addJSON("version.json", map[string]string{"version": buildVersion(), "go": runtime.Version(),
+		"platform": runtime.GOOS + "/" + runtime.GOARCH})
 }
 
 // addDeployment adds what an install would know before it begins.
@@ -125,7 +126,10 @@ func (x *diagnosis) addPlan(ctx context.Context, d *deployment) error {
 		x.missing("what install would repair", err)
 		return nil
 	}
-	return x.addJSON("plan.json", slices.DeleteFunc(survey, func(l engine.SurveyLine) bool { return l.Done && l.Note == "" && l.Error == "" }))
+	return x.addJSON("plan.json", slices.DeleteFunc(survey, func(l engine.SurveyLine) bool {
+		return l.Done &&
+			l.Note == "" && l.Error == ""
+	}))
 }
 
 // addPrograms adds what the supervisor says of its programs.

@@ -35,7 +35,8 @@ type endReport struct {
 	Notes     []string               `json:"notes"`                 // about the configuration, as text
 	Trees     []treeReport           `json:"component_trees"`       // what no component brought, by component
 	Steps     []engine.Outcome       `json:"steps"`                 // what became of each step
-	Critical  []string               `json:"critical_path"`         // IDs of the steps that made the run as long as it was
+	// IDs of the steps that made the run as long as it was
+	Critical []string `json:"critical_path"`
 }
 
 // printEnd reports a successful run.
@@ -137,11 +138,13 @@ func (d *deployment) printEndText(end endReport) {
 		d.g.printf("\n")
 	}
 	if end.Board != "" {
-		d.g.printf("fateboard  %s  (user %s, password: fateboard_admin in %s)\n", end.Board, d.spec.Side.FateBoard.User, d.layout().Secrets())
+		d.g.printf("fateboard  %s  (user %s, password: fateboard_admin in %s)\n", end.Board, d.spec.Side.FateBoard.User,
+			d.layout().Secrets())
 	}
 	if end.Owners != "" {
 		d.g.printf("owners     %s, in the tree\nnext       %s\n", end.Owners, end.Next)
 		return
 	}
-	d.g.printf("logs       %s\nprograms   %s\nnext       %s\n", end.Logs, d.g.runnable("fate-installer svc status"), end.Next)
+	d.g.printf("logs       %s\nprograms   %s\nnext       %s\n", end.Logs, d.g.runnable("fate-installer svc status"),
+		end.Next)
 }

@@ -7,8 +7,12 @@ import (
 )
 
 func TestBoardWithoutPage(t *testing.T) {
-	for status, want := range map[int]bool{http.StatusOK: false, http.StatusNotFound: true, http.StatusServiceUnavailable: false} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	for status, want := range map[int]bool{http.StatusOK: false, http.StatusNotFound: true,
+		http.StatusServiceUnavailable: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.WriteHeader(status)
+		}))
 		if got := lacksPage(t.Context(), server.URL); got != want {
 			t.Errorf("status %d: %v", status, got)
 		}

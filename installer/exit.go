@@ -43,5 +43,6 @@ const exitHelp = `  0    done, also when there was nothing to do
 `
 
 // replaceExitHelp is exitHelp for upgrade and rollback.
-var replaceExitHelp = strings.Replace(exitHelp, "  9 ", `  8    everything is ready, but the tables are wrong or the toy test failed; nothing is undone
+var replaceExitHelp = strings.Replace(exitHelp, "  9 ",
+	`  8    everything is ready, but the tables are wrong or the toy test failed; nothing is undone
   9 `, 1)

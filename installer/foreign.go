@@ -28,8 +28,8 @@ func (d *deployment) lookAtTree(component, tree string) (treeReport, error) {
 	return report, err
 }
 
-// staysInTree lists the paths in a component's tree that do not belong to its version: data, and what the component did not
-// bring. They stay in the present tree, whatever its version.
+// staysInTree lists the paths in a component's tree that do not belong to its version: data, and what the component did
+// not bring. They stay in the present tree, whatever its version.
 func (d *deployment) staysInTree(component, tree string) ([]string, error) {
 	report, err := d.lookAtTree(component, tree)
 	if err != nil {
@@ -42,7 +42,8 @@ func (d *deployment) staysInTree(component, tree string) ([]string, error) {
 	return kept, nil
 }
 
-// foreignFiles lists, for each component of this host, what its tree has that the component did not bring, or not like that.
+// foreignFiles lists, for each component of this host, what its tree has that the component did not bring, or not like
+// that.
 func (d *deployment) foreignFiles() ([]treeReport, error) {
 	out := []treeReport{}
 	for _, name := range d.spec.Components() {

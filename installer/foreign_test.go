@@ -43,7 +43,8 @@ func TestRepairNextToAVolume(t *testing.T) {
 	textIs(t, root, eggrollDir+"README", string(readme))
 	textIs(t, root, eggrollDir+"volume/precious", "rows")
 	textIs(t, root, eggrollDir+"conf/whitelist.json", "{}")
-	if !strings.Contains(out, "kept, not from the appliance: conf/whitelist.json") || !strings.Contains(out, "a mount point or a link: volume") {
+	if !strings.Contains(out, "kept, not from the appliance: conf/whitelist.json") ||
+		!strings.Contains(out, "a mount point or a link: volume") {
 		t.Errorf("what was kept is not reported:\n%s", out)
 	}
 	if err := syscall.Unmount(filepath.Join(root, eggrollDir, "volume"), 0); err != nil {
@@ -51,8 +52,8 @@ func TestRepairNextToAVolume(t *testing.T) {
 	}
 }
 
-// TestForeignFilesMoveAlong: what an operator added to a component's tree is there after an upgrade, after the rollback of
-// it and after a second one, with its mode, and the report names it.
+// TestForeignFilesMoveAlong: what an operator added to a component's tree is there after an upgrade, after the rollback
+// of it and after a second one, with its mode, and the report names it.
 func TestForeignFilesMoveAlong(t *testing.T) {
 	root := machine(t)
 	older, newer := smallAppliance(t), applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.4"})
@@ -70,18 +71,20 @@ func TestForeignFilesMoveAlong(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &report); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if len(report.Trees) != 1 || !slices.Equal(report.Trees[0].Foreign, []string{"conf/whitelist.json", "python/"}) {
+		if len(report.Trees) != 1 || !slices.Equal(report.Trees[0].Foreign,
+			[]string{"conf/whitelist.json", "python/"}) {
 			t.Errorf("%v: %+v", args, report.Trees)
 		}
 		textIs(t, root, eggrollDir+"python/plugins/mine.py", "mine")
-		if fi, err := os.Stat(filepath.Join(root, eggrollDir, "conf/whitelist.json")); err != nil || fi.Mode().Perm() != 0o640 {
+		if fi, err := os.Stat(filepath.Join(root, eggrollDir, "conf/whitelist.json")); err != nil ||
+			fi.Mode().Perm() != 0o640 {
 			t.Errorf("%v: %v, %v", args, fi, err)
 		}
 	}
 }
 
-// TestChangedFileIsNoFaultWithoutTheAppliance: the installed program, which carries no components, tells what was changed and
-// goes on.
+// TestChangedFileIsNoFaultWithoutTheAppliance: the installed program, which carries no components, tells what was
+// changed and goes on.
 func TestChangedFileIsNoFaultWithoutTheAppliance(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	install := []string{"install", "--role", "exchange", "--ip", "192.168.0.88"}
@@ -93,7 +96,8 @@ func TestChangedFileIsNoFaultWithoutTheAppliance(t *testing.T) {
 	}
 	textIs(t, root, eggrollDir+"README", "a fix")
 	out = mustRunCLI(t, root, "", append([]string{"--payload", appliance}, install...)...)
-	if found, err := filepath.Glob(filepath.Join(root, eggrollDir, ".fate-replaced/*/README")); err != nil || len(found) != 1 {
+	if found, err := filepath.Glob(filepath.Join(root, eggrollDir, ".fate-replaced/*/README")); err != nil ||
+		len(found) != 1 {
 		t.Errorf("the change is not kept aside: %v, %v\n%s", found, err, out)
 	}
 }

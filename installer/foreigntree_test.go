@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestForeignTreeIsNotWaivable: on the tree of an AnsibleFATE installation no waiver is offered for what it would overwrite,
-// and none is taken; nothing is changed.
+// TestForeignTreeIsNotWaivable: on the tree of an AnsibleFATE installation no waiver is offered for what it would
+// overwrite, and none is taken; nothing is changed.
 func TestForeignTreeIsNotWaivable(t *testing.T) {
 	appliance := smallAppliance(t)
 	for check, file := range map[string]string{

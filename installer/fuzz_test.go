@@ -16,7 +16,8 @@ func FuzzUnpackKeys(f *testing.F) {
 	z := gzip.NewWriter(&archive)
 	w := tar.NewWriter(z)
 	text := []byte("-----BEGIN CERTIFICATE-----\n")
-	err := w.WriteHeader(&tar.Header{Name: "../keys/host.pem", Typeflag: tar.TypeReg, Mode: 0o600, Size: int64(len(text))})
+	err := w.WriteHeader(&tar.Header{Name: "../keys/host.pem", Typeflag: tar.TypeReg, Mode: 0o600,
+		Size: int64(len(text))})
 	if err == nil {
 		_, err = w.Write(text)
 	}

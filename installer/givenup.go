@@ -33,7 +33,8 @@ type statuser interface {
 
 // unlessGivenUp runs do, and ends its context when the supervisor gives up a program without which do cannot succeed.
 // The error is then a [*notReadyError]. A supervisor that does not answer ends nothing.
-func unlessGivenUp(ctx context.Context, client statuser, concerns func(program string) bool, do func(context.Context) error) error {
+func unlessGivenUp(ctx context.Context, client statuser, concerns func(program string) bool,
+	do func(context.Context) error) error {
 	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {

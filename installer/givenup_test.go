@@ -29,7 +29,8 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 	} {
 		err := unlessGivenUp(t.Context(), statuses{st}, concernsJobs, untilEnd)
 		var lost *notReadyError
-		if !errors.As(err, &lost) || err.Error() != "fate-mysql is not ready: "+st.Why || lost.Hint() != "fate-installer svc why fate-mysql" {
+		if !errors.As(err, &lost) || err.Error() != "fate-mysql is not ready: "+st.Why ||
+			lost.Hint() != "fate-installer svc why fate-mysql" {
 			t.Errorf("%s: error %v", st.State, err)
 		}
 	}
@@ -37,9 +38,11 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 	for _, s := range []statuses{
 		nil,
 		{{Name: fate.FateBoard.Program(), State: supervisor.Fatal}},
-		{{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 1}, {Name: "fate-fateflow", State: supervisor.Stopped}},
+		{{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 1},
+			{Name: "fate-fateflow", State: supervisor.Stopped}},
 	} {
-		err := unlessGivenUp(t.Context(), s, concernsJobs, func(ctx context.Context) error { return errors.Join(ctx.Err(), want) })
+		err := unlessGivenUp(t.Context(), s, concernsJobs,
+			func(ctx context.Context) error { return errors.Join(ctx.Err(), want) })
 		if !errors.Is(err, want) {
 			t.Errorf("%v: error %v", s, err)
 		}

@@ -31,7 +31,8 @@ func TestUninstallIsRefusedByAnAttribute(t *testing.T) {
 	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, had); err != nil {
 		t.Fatal(err)
 	}
-	if code != exitPreflight || !strings.Contains(errOut, "cannot uninstall") || !strings.Contains(errOut, "chattr -i "+unit) {
+	if code != exitPreflight || !strings.Contains(errOut, "cannot uninstall") ||
+		!strings.Contains(errOut, "chattr -i "+unit) {
 		t.Errorf("exit status %d:\n%s", code, errOut)
 	}
 	if after := filesOf(t, root); after != before {
@@ -44,7 +45,8 @@ func TestUninstallIsRefusedByAnAttribute(t *testing.T) {
 func filesOf(t *testing.T, root string) int {
 	t.Helper()
 	n := 0
-	err := filepath.WalkDir(filepath.Join(root, "data/projects/fate"), func(string, os.DirEntry, error) error { n++; return nil })
+	err := filepath.WalkDir(filepath.Join(root, "data/projects/fate"),
+		func(string, os.DirEntry, error) error { n++; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

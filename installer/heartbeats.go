@@ -19,8 +19,8 @@ import (
 type heartbeats struct {
 	Boot string    `json:"boot"` // another boot of this host: nothing holds any more
 	Time time.Time `json:"time"` // of the last check
-	// OwnNode identifies the process of this host's nodemanager: with another one nothing holds. A nodemanager that is killed
-	// together with its clustermanager listens again before anything asks.
+	// OwnNode identifies the process of this host's nodemanager: with another one nothing holds. A nodemanager that is
+	// killed together with its clustermanager listens again before anything asks.
 	OwnNode string               `json:"own_node"`
 	Nodes   map[string]*nodeSeen `json:"nodes"`
 
@@ -55,7 +55,8 @@ func readHeartbeats(file, boot, ownNode string, now time.Time) *heartbeats {
 	return &h
 }
 
-// ownNode finds the process of this host's nodemanager in a value of [supervisor.DependantsVar]; blank when it has none.
+// ownNode finds the process of this host's nodemanager in a value of [supervisor.DependantsVar]; blank when it has
+// none.
 func ownNode(dependants string) string {
 	for _, process := range strings.Split(dependants, ",") {
 		if strings.HasPrefix(process, fate.NodeManager.Program()+":") {

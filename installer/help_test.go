@@ -59,7 +59,8 @@ func TestUsageErrorsHaveTheirExitCodeAndSayWhatToDo(t *testing.T) {
 		{"bad level", []string{"version", "--log-level", "loud"}, "--log-level"},
 		{"bad role", []string{"plan", "--root", root, "--role", "hots", "--party", "1"}, "host, guest or exchange"},
 		{"nothing to go on", []string{"plan", "--root", root}, "neither --role nor --config"},
-		{"missing cluster file", []string{"plan", "--root", root, "--config", "/nonexistent/cluster.yaml"}, "/nonexistent/cluster.yaml"},
+		{"missing cluster file", []string{"plan", "--root", root, "--config", "/nonexistent/cluster.yaml"},
+			"/nonexistent/cluster.yaml"},
 		{"no installation", []string{"test", "toy", "--root", root}, "nothing is installed"},
 		{"purge without consent", []string{"uninstall", "--root", root, "--purge-data"}, "--yes"},
 	} {
@@ -77,7 +78,8 @@ func TestUsageErrorsHaveTheirExitCodeAndSayWhatToDo(t *testing.T) {
 
 func TestErrorsAreOneJSONDocument(t *testing.T) {
 	stdout, stderr, code := run(t, "test", "toy", "--root", t.TempDir(), "-o", "json")
-	if code != exitUsage || stderr != "" || !strings.HasPrefix(stdout, `{"error":`) || strings.Count(stdout, "\n") != 1 {
+	if code != exitUsage || stderr != "" || !strings.HasPrefix(stdout, `{"error":`) ||
+		strings.Count(stdout, "\n") != 1 {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
@@ -90,7 +92,8 @@ func TestOneJSONDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	printError(g, &waitError{[]absence{{"fate-fateflow", "the database", "install it"}}}, exitNotReady)
-	if strings.Contains(out.String(), `"error"`) || !strings.HasPrefix(errs.String(), "error: this host is installed, but") {
+	if strings.Contains(out.String(), `"error"`) || !strings.HasPrefix(errs.String(),
+		"error: this host is installed, but") {
 		t.Errorf("stdout %s\nstderr %s", out.String(), errs.String())
 	}
 }

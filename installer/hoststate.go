@@ -53,7 +53,8 @@ func (d *deployment) enter(c state.Command, change state.Change) error {
 		return err
 	}
 	if !reflect.DeepEqual(now, d.state) {
-		return exitCode(withHint(errors.New("cannot start: another run has changed the host in this moment"), "run the same command again"), exitLocked)
+		return exitCode(withHint(errors.New("cannot start: another run has changed the host in this moment"),
+			"run the same command again"), exitLocked)
 	}
 	journal, err := engine.OpenJournal(d.host, d.journalPath())
 	if err != nil {
@@ -76,7 +77,8 @@ func (d *deployment) saveState(s state.State) error {
 		return err
 	}
 	if err := d.host.WriteFile(deploy.StatePath(d.layout()), data, rootOnly); err != nil {
-		return exitCode(withHint(fmt.Errorf("cannot store the state of the host: %w", err), "put the cause right and run the same command again"), exitStep)
+		return exitCode(withHint(fmt.Errorf("cannot store the state of the host: %w", err),
+			"put the cause right and run the same command again"), exitStep)
 	}
 	s.Schema = state.Schema
 	d.state = s

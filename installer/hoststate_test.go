@@ -95,9 +95,11 @@ func TestKilledRollbackGoesBack(t *testing.T) {
 		copied := copyOfTree(t, root)
 		cut := runKilled(t, copied, n, "rollback")
 		if s := storedState(t, copied); s.Phase == state.RollingBack {
-			for _, args := range [][]string{{"upgrade", "--payload", newer}, {"install"}, {"secrets", "rotate", "all"}} {
+			for _, args := range [][]string{{"upgrade", "--payload", newer}, {"install"},
+				{"secrets", "rotate", "all"}} {
 				_, stderr, code := runCLI(t, copied, "", args...)
-				if code != exitContradicts || !strings.Contains(stderr, "a rollback to FATE 1.11.4 was interrupted") || !strings.Contains(stderr, " rollback") {
+				if code != exitContradicts || !strings.Contains(stderr, "a rollback to FATE 1.11.4 was interrupted") ||
+					!strings.Contains(stderr, " rollback") {
 					t.Fatalf("%q after change %d: exit code %d\n%s", args, n, code, stderr)
 				}
 			}
@@ -121,8 +123,8 @@ func TestKilledRollbackGoesBack(t *testing.T) {
 	}
 }
 
-// TestInterruptedUpgradeIsTakenBack: rollback takes back an upgrade that was killed, at any moment, and what was the way
-// back before is the way back again.
+// TestInterruptedUpgradeIsTakenBack: rollback takes back an upgrade that was killed, at any moment, and what was the
+// way back before is the way back again.
 func TestInterruptedUpgradeIsTakenBack(t *testing.T) {
 	root, older, newer := machine(t), applianceOf(t, olderVersions), applianceOf(t, newerVersions)
 	mustRunCLI(t, root, "", "--payload", older, "--role", "exchange", "--ip", "192.168.0.88")
@@ -133,7 +135,8 @@ func TestInterruptedUpgradeIsTakenBack(t *testing.T) {
 		if storedState(t, copied).Phase == state.Upgrading {
 			mustRunCLI(t, copied, "", "rollback")
 			taken++
-			if have, s := eggrollOf(t, copied), storedState(t, copied); have != "2.5.2" || s.Phase != state.Installed || s.Slot != "" {
+			if have, s := eggrollOf(t, copied), storedState(t, copied); have != "2.5.2" || s.Phase != state.Installed ||
+				s.Slot != "" {
 				t.Fatalf("killed at change %d, and taken back: eggroll %s, %+v", n, have, s)
 			}
 			if out := mustRunCLI(t, copied, "", "plan"); onlyTheProgram(out) != nil {
@@ -156,8 +159,8 @@ func TestInterruptedUpgradeIsTakenBack(t *testing.T) {
 	}
 }
 
-// TestInstallReplacesNothing: an install of another appliance, newer, older, or with other bytes under the same version,
-// is refused and names upgrade, or what upgrade says of it. plan says so, too.
+// TestInstallReplacesNothing: an install of another appliance, newer, older, or with other bytes under the same
+// version, is refused and names upgrade, or what upgrade says of it. plan says so, too.
 func TestInstallReplacesNothing(t *testing.T) {
 	root, installed := machine(t), applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"})
 	mustRunCLI(t, root, "", "--payload", installed, "--role", "exchange", "--ip", "192.168.0.88")
@@ -165,12 +168,15 @@ func TestInstallReplacesNothing(t *testing.T) {
 		appliance string
 		want      []string
 	}{
-		"newer": {applianceOf(t, newerVersions), []string{"would replace what is installed", "eggroll 2.5.2 by 2.5.3", " upgrade"}},
-		"older": {applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.4.1"}), []string{"cannot upgrade eggroll from 2.5.2 to the older 2.4.1", "rollback"}},
+		"newer": {applianceOf(t, newerVersions), []string{"would replace what is installed",
+			"eggroll 2.5.2 by 2.5.3", " upgrade"}},
+		"older": {applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.4.1"}),
+			[]string{"cannot upgrade eggroll from 2.5.2 to the older 2.4.1", "rollback"}},
 		"other bytes": {applianceWith(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}, "changed"),
 			[]string{"eggroll 2.5.2 by another build of the same version", " upgrade"}},
 	} {
-		for _, args := range [][]string{{"install"}, {"install", "--only", "rollsite"}, {"--role", "exchange", "--ip", "192.168.0.88"}} {
+		for _, args := range [][]string{{"install"}, {"install", "--only", "rollsite"},
+			{"--role", "exchange", "--ip", "192.168.0.88"}} {
 			_, stderr, code := runCLI(t, root, "", append([]string{"--payload", c.appliance}, args...)...)
 			for _, want := range c.want {
 				if code != exitUsage || !strings.Contains(stderr, want) {
@@ -225,7 +231,8 @@ func TestStateOfAFormerRelease(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if s := storedState(t, root); s.Phase != state.Installed || s.Slot == "" || s.Release.Components["eggroll"].Version != "2.5.3" {
+	if s := storedState(t, root); s.Phase != state.Installed || s.Slot == "" ||
+		s.Release.Components["eggroll"].Version != "2.5.3" {
 		t.Fatalf("%+v", s)
 	}
 	mustRunCLI(t, root, "", "rollback")
@@ -246,7 +253,8 @@ func TestInterruptedStateIsShown(t *testing.T) {
 	}
 	for _, verb := range []string{"plan", "check"} {
 		out, stderr, _ := runCLI(t, root, "", verb)
-		if !strings.Contains(out, "a rollback to FATE 1.11.4 was interrupted") || !strings.Contains(out, "complete it: ") {
+		if !strings.Contains(out, "a rollback to FATE 1.11.4 was interrupted") ||
+			!strings.Contains(out, "complete it: ") {
 			t.Errorf("%s:\n%s%s", verb, out, stderr)
 		}
 	}
@@ -262,12 +270,13 @@ const (
 	serverMark = "data/projects/data/fate/mysql/fate-installer.json" // says that the files are a database of ours
 )
 
-// TestKilledRollbackBringsTheDatabase: a rollback that is killed at any moment and repeated brings the database of before
-// back and keeps the newer one, for a second rollback; an uninstall in between leaves a database in place.
+// TestKilledRollbackBringsTheDatabase: a rollback that is killed at any moment and repeated brings the database of
+// before back and keeps the newer one, for a second rollback; an uninstall in between leaves a database in place.
 func TestKilledRollbackBringsTheDatabase(t *testing.T) {
 	root, appliance, _ := partyTree(t)
 	newer := applianceOf(t, map[string]string{
-		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.36", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.2", "fateboard": "1.11.2",
+		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.36", "python": "3.8.13", "fate": "1.11.4",
+		"fateflow": "1.11.2", "fateboard": "1.11.2",
 	})
 	put(t, root, serverFile, "8.0.28")
 	put(t, root, serverMark, "{}")
@@ -318,8 +327,8 @@ func TestKilledRollbackBringsTheDatabase(t *testing.T) {
 	t.Logf("%d rollbacks were killed, %d of them between the two renames", swaps, halves)
 }
 
-// TestFailedRemovalLeavesNoDirectory: where the removal of one file failed, the directory that was made for it and others
-// is removed by the next uninstall.
+// TestFailedRemovalLeavesNoDirectory: where the removal of one file failed, the directory that was made for it and
+// others is removed by the next uninstall.
 func TestFailedRemovalLeavesNoDirectory(t *testing.T) {
 	root := machine(t)
 	mustRunCLI(t, root, "", "--payload", applianceOf(t, olderVersions), "--role", "exchange", "--ip", "192.168.0.88")

@@ -26,15 +26,16 @@ func failedInstall(t *testing.T, data map[string]string) (root, out string) {
 	for name, text := range data {
 		put(t, root, name, text)
 	}
-	out, stderr, code := runCLI(t, root, "", "--payload", smallAppliance(t), "--role", "exchange", "--ip", "192.168.0.88")
+	out, stderr, code := runCLI(t, root, "", "--payload", smallAppliance(t), "--role", "exchange",
+		"--ip", "192.168.0.88")
 	if code != exitStep {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	return root, out
 }
 
-// TestFailedRunKeepsWhatDataNeeds: the passwords and the account of a failed first run stay when data stays, and go with
-// everything else when there is none.
+// TestFailedRunKeepsWhatDataNeeds: the passwords and the account of a failed first run stay when data stays, and go
+// with everything else when there is none.
 func TestFailedRunKeepsWhatDataNeeds(t *testing.T) {
 	const secrets = "data/projects/common/fate-installer/secrets.json"
 	for _, tt := range []struct {
@@ -88,12 +89,14 @@ func TestFailedRunKeepsPasswordsOfAnOutsideDatabase(t *testing.T) {
 		}
 		defer journal.Close()
 		secrets := step.File{Path: d.layout().Secrets(), Content: []byte("{}"), Secret: true}
-		plan := engine.Plan{Nodes: []engine.Node{{Step: secrets}, {Step: brokenStep(id), After: []string{secrets.ID()}}}}
+		plan := engine.Plan{Nodes: []engine.Node{{Step: secrets},
+			{Step: brokenStep(id), After: []string{secrets.ID()}}}}
 		env := d.undoEnv()
 		if _, err := engine.Apply(t.Context(), plan, env, journal, nil); err == nil {
 			t.Fatal("the run did not fail")
 		}
-		if _, err := engine.Undo(t.Context(), env, journal, engine.LastAttempt, undoAttempt(d.host, d.layout(), journal.Ledger()), nil); err != nil {
+		if _, err := engine.Undo(t.Context(), env, journal, engine.LastAttempt,
+			undoAttempt(d.host, d.layout(), journal.Ledger()), nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := d.host.Exists(d.layout().Secrets()); got != kept {

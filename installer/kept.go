@@ -20,7 +20,8 @@ func (d *deployment) keptByUninstall() map[string]bool {
 	for _, e := range journal.Ledger().History() {
 		if target, ok := strings.CutPrefix(e.Step, step.Unpack{}.ID()); ok {
 			component := d.componentAt(target)
-			kept[target] = component != "" && (step.Unpack{Target: target, Keep: fate.KeptPaths(component)}).TakesUp(env)
+			kept[target] = component != "" && (step.Unpack{Target: target, Keep: fate.KeptPaths(component)}).TakesUp(
+				env)
 		}
 		if file, ok := strings.CutPrefix(e.Step, step.File{}.ID()); ok && e.Left {
 			kept[file] = true

@@ -49,7 +49,8 @@ func TestInstallTakesUpWhatUninstallKept(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	install := []string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}
 	mustRunCLI(t, root, "", install...)
-	edited := []string{"data/projects/fate/eggroll/conf/eggroll.properties", "data/projects/common/supervisord/supervisord.d/fate-rollsite.conf"}
+	edited := []string{"data/projects/fate/eggroll/conf/eggroll.properties",
+		"data/projects/common/supervisord/supervisord.d/fate-rollsite.conf"}
 	want := map[string]string{}
 	for _, name := range edited {
 		text, err := os.ReadFile(filepath.Join(root, name))
@@ -66,7 +67,8 @@ func TestInstallTakesUpWhatUninstallKept(t *testing.T) {
 		}
 	}
 	out = mustRunCLI(t, root, "", append([]string{"check", "--all"}, install...)...)
-	if !strings.Contains(out, "files of ours, which are kept, in /data/projects/fate/eggroll") || !strings.Contains(out, "fate-rollsite.conf, edited and kept") {
+	if !strings.Contains(out, "files of ours, which are kept, in /data/projects/fate/eggroll") ||
+		!strings.Contains(out, "fate-rollsite.conf, edited and kept") {
 		t.Errorf("check does not say what is kept:\n%s", out)
 	}
 	out = mustRunCLI(t, root, "", install...)
@@ -78,7 +80,8 @@ func TestInstallTakesUpWhatUninstallKept(t *testing.T) {
 	}
 	mustRunCLI(t, root, "", "uninstall", "--yes")
 	put(t, root, "data/projects/fate/eggroll/lib/of-another.jar", "x")
-	if out, stderr, code := runCLI(t, root, "", install...); code != exitPreflight || !strings.Contains(out, "/data/projects/fate/eggroll") {
+	if out, stderr, code := runCLI(t, root, "", install...); code != exitPreflight ||
+		!strings.Contains(out, "/data/projects/fate/eggroll") {
 		t.Errorf("a tree of another origin: exit code %d\n%s%s", code, out, stderr)
 	}
 }

@@ -134,7 +134,8 @@ EXIT STATUS
 				return cmd.Help()
 			case g.Role == "" && len(g.Config) == 0:
 				return exitCode(withHint(errors.New("cannot install: neither --role nor --config was given"),
-					"fate-installer --role host --party 10000, or --config with a cluster file; fate-installer install repairs what is installed"), exitUsage)
+					"fate-installer --role host --party 10000, or --config with a cluster file; fate-installer "+
+						"install repairs what is installed"), exitUsage)
 			}
 			return runInstall(cmd.Context(), g, install)
 		},
@@ -180,14 +181,18 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&g.Config, "config", nil, "cluster `file`; repeatable, a directory, or - for standard input")
 	f.StringVar(&g.Role, "role", "", "this host's `role`: host, guest or exchange")
 	f.IntVar(&g.Party, "party", 0, "party `id`, a number of at most 10 digits")
-	f.StringVar(&g.IP, "ip", "", "which `address` of the cluster file is this host (default: found among its own addresses)")
-	f.StringVar(&g.Base, "base", standardBase, "base `directory`; every path below it moves along, and base: of the cluster file is used when this is left out")
-	f.StringVar(&g.User, "user", "", "`user` that owns the files and runs the programs (default: what the cluster file says, else app)")
+	f.StringVar(&g.IP, "ip", "",
+		"which `address` of the cluster file is this host (default: found among its own addresses)")
+	f.StringVar(&g.Base, "base", standardBase,
+		"base `directory`; every path below it moves along, and base: of the cluster file is used when this is left out")
+	f.StringVar(&g.User, "user", "",
+		"`user` that owns the files and runs the programs (default: what the cluster file says, else app)")
 	f.StringVar(&g.Group, "group", "", "that user's `group` (default: what the cluster file says, else apps)")
 	f.StringVarP(&g.Output, "output", "o", "text", "output `format`: text or json; check also supports junit")
 	f.BoolVar(&g.Yes, "yes", false, "do not ask, go ahead")
 	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
-	f.StringVar(&g.Root, "root", "/", "operate on the tree below `DIR` instead of /: files only, no commands, no processes")
+	f.StringVar(&g.Root, "root", "/",
+		"operate on the tree below `DIR` instead of /: files only, no commands, no processes")
 	takesWords(f, "role", roleNames()...)
 	takesWords(f, "log-level", "debug", "info", "warn", "error")
 	f.StringVar(&g.Payload, "payload", "", "take the payload from `FILE` instead of this executable")
@@ -226,7 +231,8 @@ func (g *globals) check(cmd *cobra.Command) error {
 func (g *globals) logger(extra ...io.Writer) zerolog.Logger {
 	level, _ := zerolog.ParseLevel(g.LogLevel) // check has refused the others
 	console := zerolog.ConsoleWriter{Out: g.Stderr, NoColor: !isTerminal(g.Stderr), TimeFormat: "15:04:05"}
-	writers := []io.Writer{&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: console}, Level: level}}
+	writers := []io.Writer{&zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: console},
+		Level: level}}
 	writers = append(writers, extra...)
 	return zerolog.New(zerolog.MultiLevelWriter(writers...)).With().Timestamp().Logger()
 }

@@ -52,10 +52,13 @@ func TestMountsAreNotRemoved(t *testing.T) {
 		args        []string
 	}{
 		{"volume among the logs", "data/logs/fate/volume", false, []string{"uninstall", "--purge-data", "--yes"}},
-		{"bind mount among the data", "data/projects/data/fate/volume", true, []string{"uninstall", "--purge-data", "--yes"}},
-		{"volume on a directory of ours", "data/logs/fate/eggroll", false, []string{"uninstall", "--purge-data", "--yes"}},
+		{"bind mount among the data", "data/projects/data/fate/volume", true,
+			[]string{"uninstall", "--purge-data", "--yes"}},
+		{"volume on a directory of ours", "data/logs/fate/eggroll", false,
+			[]string{"uninstall", "--purge-data", "--yes"}},
 		{"volume in a component", "data/projects/fate/eggroll/volume", false, []string{"uninstall", "--yes"}},
-		{"volume in a component that is replaced", "data/projects/fate/eggroll/volume", true, []string{"--payload", newer, "upgrade"}},
+		{"volume in a component that is replaced", "data/projects/fate/eggroll/volume", true,
+			[]string{"--payload", newer, "upgrade"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := machine(t)
@@ -66,10 +69,12 @@ func TestMountsAreNotRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, stderr, code := runCLI(t, root, "", c.args...)
-			if code != exitPreflight || !strings.Contains(stderr, "/"+c.point) || !strings.Contains(stderr, "umount /"+c.point) {
+			if code != exitPreflight || !strings.Contains(stderr, "/"+c.point) ||
+				!strings.Contains(stderr, "umount /"+c.point) {
 				t.Errorf("exit code %d\n%s", code, stderr)
 			}
-			for _, kept := range []string{filepath.Join(point, "precious"), filepath.Join(root, "usr/local/bin/fate-installer"),
+			for _, kept := range []string{filepath.Join(point, "precious"),
+				filepath.Join(root, "usr/local/bin/fate-installer"),
 				filepath.Join(root, "data/projects/fate/eggroll/README")} {
 				if _, err := os.Stat(kept); err != nil {
 					t.Errorf("it was removed: %v", err)

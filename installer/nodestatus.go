@@ -80,14 +80,16 @@ func (a *nodeAnswers) note(node string, answers bool, now time.Time) {
 }
 
 // changes returns the new status of the nodes whose status is to change. The last node that is HEALTHY stays it:
-// without any, eggroll 2.4 throws a NullPointerException for each job, and no job could run on another one. INIT was left
-// by an eggroll 2.5 that was rolled back while the node started. Any other status was set by hand, and is left alone.
+// without any, eggroll 2.4 throws a NullPointerException for each job, and no job could run on another one. INIT was
+// left by an eggroll 2.5 that was rolled back while the node started. Any other status was set by hand, and is left
+// alone.
 func (a *nodeAnswers) changes(rows map[string]serverNode, nodes []string, now time.Time) map[string]string {
 	out := map[string]string{}
 	healthyLeft := 0
 	for _, node := range nodes {
 		seen, row := a.Nodes[node], rows[node]
-		if (row.status == lost || row.status == starting) && seen != nil && seen.lasts(true, answeringAfter, answersChecks, now) {
+		if (row.status == lost || row.status == starting) && seen != nil &&
+			seen.lasts(true, answeringAfter, answersChecks, now) {
 			out[node] = healthy
 		}
 		if row.status == healthy || out[node] == healthy {
@@ -96,7 +98,8 @@ func (a *nodeAnswers) changes(rows map[string]serverNode, nodes []string, now ti
 	}
 	for _, node := range nodes {
 		seen, row := a.Nodes[node], rows[node]
-		if row.status == healthy && healthyLeft > 1 && seen != nil && seen.lasts(false, silentAfter, silentChecks, now) {
+		if row.status == healthy && healthyLeft > 1 && seen != nil &&
+			seen.lasts(false, silentAfter, silentChecks, now) {
 			out[node] = lost
 			healthyLeft--
 		}
@@ -141,7 +144,8 @@ func setNodeStatus(ctx context.Context, db *sql.DB, rows map[string]serverNode, 
 		host, port, err := net.SplitHostPort(node)
 		if err == nil {
 			_, err = db.ExecContext(ctx, `UPDATE server_node SET status = ?
-				WHERE node_type = 'NODE_MANAGER' AND host = ? AND port = ? AND status = ?`, status, host, port, rows[node].status)
+				WHERE node_type = 'NODE_MANAGER' AND host = ? AND port = ? AND status = ?`,
+				status, host, port, rows[node].status)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("cannot set the status of nodemanager %s to %s: %w", node, status, err))

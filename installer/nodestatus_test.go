@@ -22,27 +22,39 @@ type nodeRound struct {
 // TestOwnNodeStatus: a node that is silent for long enough gets no work, and gets it again when it answers.
 func TestOwnNodeStatus(t *testing.T) {
 	const tick = 6 * time.Second
-	silence := []nodeRound{{tick, "ab", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "a"}}
+	silence := []nodeRound{{tick, "ab", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"},
+		{tick, "a", "ab"}, {tick, "a", "a"}}
 	for name, tt := range map[string]struct {
 		start  map[string]string
 		rounds []nodeRound
 	}{
-		"all answer":                  {nil, []nodeRound{{tick, "ab", "ab"}, {tick, "ab", "ab"}}},
-		"one lost probe":              {nil, []nodeRound{{tick, "ab", "ab"}, {tick, "a", "ab"}, {time.Minute, "ab", "ab"}}},
+		"all answer": {nil, []nodeRound{{tick, "ab", "ab"}, {tick, "ab", "ab"}}},
+		"one lost probe": {nil, []nodeRound{{tick, "ab", "ab"}, {tick, "a", "ab"},
+			{time.Minute, "ab", "ab"}}},
 		"silent for 24 s":             {nil, silence},
 		"silent, but looked at twice": {nil, []nodeRound{{tick, "a", "ab"}, {50 * time.Second, "a", "ab"}}},
-		"restarted":                   {nil, []nodeRound{{tick, "ab", "ab"}, {time.Second, "a", "ab"}, {time.Second, "a", "ab"}, {time.Second, "a", "ab"}, {time.Second, "ab", "ab"}}},
-		"answers in between":          {nil, []nodeRound{{tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "ab", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}}},
-		"back after a while":          {nil, append(slices.Clone(silence), nodeRound{tick, "ab", "a"}, nodeRound{time.Second, "ab", "a"}, nodeRound{tick, "ab", "ab"})},
-		"back only for a moment":      {nil, append(slices.Clone(silence), nodeRound{tick, "ab", "a"}, nodeRound{time.Second, "a", "a"}, nodeRound{tick, "ab", "a"})},
+		"restarted": {nil, []nodeRound{{tick, "ab", "ab"}, {time.Second, "a", "ab"},
+			{time.Second, "a", "ab"}, {time.Second, "a", "ab"}, {time.Second, "ab", "ab"}}},
+		"answers in between": {nil, []nodeRound{{tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "ab", "ab"},
+			{tick, "a", "ab"}, {tick, "a", "ab"}}},
+		"back after a while": {nil, append(slices.Clone(silence), nodeRound{tick, "ab", "a"},
+			nodeRound{time.Second, "ab", "a"}, nodeRound{tick, "ab", "ab"})},
+		"back only for a moment": {nil, append(slices.Clone(silence), nodeRound{tick, "ab", "a"},
+			nodeRound{time.Second, "a", "a"}, nodeRound{tick, "ab", "a"})},
 		"the last one stays": {nil, append(slices.Clone(silence),
-			nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"},
+			nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"}, nodeRound{tick, "", "a"},
+			nodeRound{tick, "", "a"},
 			nodeRound{tick, "b", "a"}, nodeRound{tick, "b", "b"})}, // b is back, and a may go
-		"both at once: one stays":  {nil, []nodeRound{{tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "b"}}},
-		"LOSS of a later release":  {map[string]string{"a": "LOSS", "b": "LOSS"}, []nodeRound{{0, "ab", ""}, {tick, "ab", "ab"}}},
-		"INIT of a later release":  {map[string]string{"a": "INIT", "b": "INIT"}, []nodeRound{{0, "a", ""}, {tick, "a", "a"}, {tick, "ab", "a"}, {tick, "ab", "ab"}}},
-		"set by hand":              {map[string]string{"b": "DRAINED"}, []nodeRound{{tick, "ab", "a"}, {tick, "ab", "a"}, {tick, "ab", "a"}}},
-		"the checks were long ago": {nil, []nodeRound{{tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"}, {2 * time.Minute, "a", "ab"}, {tick, "a", "ab"}}},
+		"both at once: one stays": {nil, []nodeRound{{tick, "", "ab"}, {tick, "", "ab"}, {tick, "", "ab"},
+			{tick, "", "ab"}, {tick, "", "b"}}},
+		"LOSS of a later release": {map[string]string{"a": "LOSS", "b": "LOSS"},
+			[]nodeRound{{0, "ab", ""}, {tick, "ab", "ab"}}},
+		"INIT of a later release": {map[string]string{"a": "INIT", "b": "INIT"},
+			[]nodeRound{{0, "a", ""}, {tick, "a", "a"}, {tick, "ab", "a"}, {tick, "ab", "ab"}}},
+		"set by hand": {map[string]string{"b": "DRAINED"},
+			[]nodeRound{{tick, "ab", "a"}, {tick, "ab", "a"}, {tick, "ab", "a"}}},
+		"the checks were long ago": {nil, []nodeRound{{tick, "a", "ab"}, {tick, "a", "ab"}, {tick, "a", "ab"},
+			{2 * time.Minute, "a", "ab"}, {tick, "a", "ab"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "answers.json")
@@ -101,7 +113,8 @@ type recordingConn struct {
 	executed *[]string
 }
 
-func (c recordingConn) ExecContext(_ context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {
+func (c recordingConn) ExecContext(_ context.Context, statement string, args []driver.NamedValue) (driver.Result,
+	error) {
 	var words []string
 	for _, a := range args {
 		words = append(words, a.Value.(string))
@@ -124,14 +137,16 @@ func TestOwnStatusIsWritten(t *testing.T) {
 	long := bootClock().Add(-time.Minute)
 	answers := &nodeAnswers{Nodes: map[string]*nodeAnswer{up: {true, long, 5}, down: {false, long, 5}}}
 	var executed []string
-	db := sql.OpenDB(recordedExec{nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", "1", "HEALTHY", ""}}, &executed})
+	db := sql.OpenDB(recordedExec{nodeTable{{"127.0.0.1", port, "LOSS", ""}, {"127.0.0.1", "1", "HEALTHY", ""}},
+		&executed})
 	defer db.Close()
 	err = checkNodes(t.Context(), db, []string{up, down}, nil, answers)
 	want := []string{"LOSS 127.0.0.1 1 HEALTHY", "HEALTHY 127.0.0.1 " + port + " LOSS"}
 	if !slices.Equal(executed, want) {
 		t.Errorf("executed %q, want %q", executed, want)
 	}
-	if err == nil || !strings.HasPrefix(err.Error(), "nodemanager "+down+" does not answer, and no job is planned on it (LOSS)") || strings.Contains(err.Error(), up) {
+	if err == nil || !strings.HasPrefix(err.Error(), "nodemanager "+down+
+		" does not answer, and no job is planned on it (LOSS)") || strings.Contains(err.Error(), up) {
 		t.Errorf("error %v", err)
 	}
 }

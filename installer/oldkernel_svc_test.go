@@ -53,7 +53,8 @@ func superviseOnOldKernel(k oldKernel) {
 	}
 	k.t.Cleanup(c.clean)
 	dir := filepath.Join(c.base, "projects/common/supervisord")
-	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "supervisord.conf"), []byte(twoPrograms), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "supervisord.conf"),
+		[]byte(twoPrograms), 0o600)); err != nil {
 		k.t.Fatal(err)
 	}
 	c.svc("run", "--check")
@@ -95,7 +96,8 @@ func superviseOnOldKernel(k oldKernel) {
 	c.until("the log is opened again", func() bool { _, err := os.Stat(log); return err == nil })
 
 	c.svc("stop", "all")
-	if out, _, code := c.try("fate-installer", "--base", c.base, "svc", "status"); code != 3 || !strings.Contains(out, "STOPPED") {
+	if out, _, code := c.try("fate-installer", "--base", c.base, "svc", "status"); code != 3 ||
+		!strings.Contains(out, "STOPPED") {
 		k.t.Errorf("svc status of what is stopped: exit code %d\n%s", code, out)
 	}
 	if left := c.left(); len(left) != 1 || left[0] != c.daemon.Process.Pid {
@@ -112,8 +114,8 @@ func superviseOnOldKernel(k oldKernel) {
 	}
 }
 
-// up starts the supervisor. Linux 3.10 has no control groups of version 2, and the supervisor shall not make any on this
-// machine: where a process may, it is started with nothing at their place.
+// up starts the supervisor. Linux 3.10 has no control groups of version 2, and the supervisor shall not make any on
+// this machine: where a process may, it is started with nothing at their place.
 func (c *cluster) up() {
 	c.t.Helper()
 	hide := []string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /sys/fs/cgroup && exec "$@"`, "sh"}

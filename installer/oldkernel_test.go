@@ -41,7 +41,8 @@ func TestOldKernel(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		test func(k oldKernel)
-	}{{"bundle", bundleOnOldKernel}, {"install", installOnOldKernel}, {"supervise", superviseOnOldKernel}, {"tools", toolsOnOldKernel}} {
+	}{{"bundle", bundleOnOldKernel}, {"install", installOnOldKernel}, {"supervise", superviseOnOldKernel},
+		{"tools", toolsOnOldKernel}} {
 		t.Run(part.name, func(t *testing.T) {
 			k := oldKernel{t, bin, t.TempDir()}
 			if out, stderr, code := k.try("oldkernel", "-check"); code != 0 {
@@ -56,7 +57,8 @@ func TestOldKernel(t *testing.T) {
 func (k oldKernel) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(k.bin, "oldkernel"), args...)
 	cmd.Dir = k.dir
-	cmd.Env = append(os.Environ(), "PATH="+k.bin+":"+os.Getenv("PATH"), "HOME="+k.dir, "XDG_CACHE_HOME="+filepath.Join(k.dir, ".cache"))
+	cmd.Env = append(os.Environ(), "PATH="+k.bin+":"+os.Getenv("PATH"), "HOME="+k.dir,
+		"XDG_CACHE_HOME="+filepath.Join(k.dir, ".cache"))
 	return cmd
 }
 
@@ -129,13 +131,15 @@ func bundleOnOldKernel(k oldKernel) {
 		k.t.Fatal(err)
 	}
 	k.want([]string{"locked jdk"}, "bundle", "lock", "demo.lock.yaml")
-	k.want([]string{"2 components", "verified"}, "bundle", "build", "--lock", "demo.lock.yaml", "--out", "fate-installer-demo", "--level", "1")
+	k.want([]string{"2 components", "verified"}, "bundle", "build", "--lock", "demo.lock.yaml", "--out",
+		"fate-installer-demo", "--level", "1")
 	k.want([]string{"FATE 1.11.4", "tools"}, "bundle", "inspect", "fate-installer-demo")
 	k.want([]string{"is whole"}, "bundle", "verify", "fate-installer-demo")
 	k.want([]string{"jdk 1.8: 1 file"}, "bundle", "extract", "--from", "fate-installer-demo", "all", "out")
 	k.wantFile("out/jdk/java", java)
 	k.wantFile("out/tools/bin/run.sh", "#!/bin/sh\n")
-	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from", "fate-installer-demo", "all", "out"); code != exitUsage || !strings.Contains(stderr, "it exists") {
+	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from",
+		"fate-installer-demo", "all", "out"); code != exitUsage || !strings.Contains(stderr, "it exists") {
 		k.t.Errorf("extract to what is there: exit code %d\n%s", code, stderr)
 	}
 	// The appliance is the program too.
@@ -153,7 +157,8 @@ func bundleOnOldKernel(k oldKernel) {
 	if err := os.WriteFile(file, data, 0o755); err != nil {
 		k.t.Fatal(err)
 	}
-	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from", "fate-installer-demo", "all", "damaged"); code != exitPayload {
+	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from",
+		"fate-installer-demo", "all", "damaged"); code != exitPayload {
 		k.t.Errorf("extract from a damaged file: exit code %d\n%s", code, stderr)
 	}
 	if _, err := os.Lstat(filepath.Join(k.dir, "damaged")); err == nil {
@@ -161,17 +166,21 @@ func bundleOnOldKernel(k oldKernel) {
 	}
 }
 
-// installOnOldKernel goes from a cluster file to an installation in a tree, to the next version and back, and to nothing.
+// installOnOldKernel goes from a cluster file to an installation in a tree, to the next version and back, and to
+// nothing.
 func installOnOldKernel(k oldKernel) {
 	k.want(nil, append(slices.Clone(threeSides), "--out", "cluster.yaml")...)
-	k.want([]string{"service_conf.yaml"}, "render", "--config", "cluster.yaml", "--ip", "192.168.0.1", "--fate-version", "1.11.4", "--out", "tree")
-	if info, err := os.Stat(filepath.Join(k.dir, "tree/data/projects/fate/conf/service_conf.yaml")); err != nil || info.Size() == 0 {
+	k.want([]string{"service_conf.yaml"}, "render", "--config", "cluster.yaml", "--ip", "192.168.0.1", "--fate-version",
+		"1.11.4", "--out", "tree")
+	if info, err := os.Stat(filepath.Join(k.dir, "tree/data/projects/fate/conf/service_conf.yaml")); err != nil ||
+		info.Size() == 0 {
 		k.t.Errorf("service_conf.yaml: %v", err)
 	}
 	k.want(nil, "keys", "--config", "cluster.yaml", "--out", "keys")
 
 	root := machine(k.t)
-	old, next := applianceOf(k.t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}), applianceOf(k.t, map[string]string{"jdk": "8u345", "eggroll": "2.5.3"})
+	old, next := applianceOf(k.t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}),
+		applianceOf(k.t, map[string]string{"jdk": "8u345", "eggroll": "2.5.3"})
 	on := func(verb, appliance string, args ...string) []string {
 		return append([]string{verb, "--root", root, "--payload", appliance}, args...)
 	}

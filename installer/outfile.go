@@ -10,8 +10,8 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// outFile is a report that a command writes where its user says. The directory may be one that others may write, such as
-// /tmp, so the file is reached through the directory's descriptor and no link at its name is followed.
+// outFile is a report that a command writes where its user says. The directory may be one that others may write, such
+// as /tmp, so the file is reached through the directory's descriptor and no link at its name is followed.
 type outFile struct {
 	*os.File
 	place *beneath.Place

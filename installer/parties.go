@@ -20,7 +20,8 @@ import (
 	"fate-installer/installer/step"
 )
 
-// partiesChange is a change of the route table of a site that runs: what is written, and which programs must read it again.
+// partiesChange is a change of the route table of a site that runs: what is written, and which programs must read it
+// again.
 type partiesChange struct {
 	*deployment
 	changes  []string // all of them, as they are stored until they are complete
@@ -90,11 +91,13 @@ func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 		return err
 	}
 	if !before.Runs(fate.Rollsite) {
-		return exitCode(withHint(fmt.Errorf("cannot change the parties here: the rollsite of this side does not run on %s", before.IP),
+		return exitCode(withHint(
+			fmt.Errorf("cannot change the parties here: the rollsite of this side does not run on %s", before.IP),
 			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exitUsage)
 	}
 	for _, change := range changes {
-		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties), func(o fate.PartyChange) bool { return o.Party == change.Party })
+		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties),
+			func(o fate.PartyChange) bool { return o.Party == change.Party })
 		c.site.Parties = append(c.site.Parties, change)
 	}
 	after, err := c.meaning()
@@ -128,7 +131,10 @@ func (c *partiesChange) compare(before, after *fate.Spec) error {
 		return err
 	}
 	for _, f := range is {
-		same := slices.ContainsFunc(was, func(o fate.File) bool { return o.Path == f.Path && string(o.Content) == string(f.Content) })
+		same := slices.ContainsFunc(was, func(o fate.File) bool {
+			return o.Path == f.Path &&
+				string(o.Content) == string(f.Content)
+		})
 		if same {
 			continue
 		}
@@ -186,7 +192,8 @@ func (c *partiesChange) refuseEdited(before []fate.File) error {
 	}
 	if string(now) != string(before[i].Content) {
 		return exitCode(withHint(fmt.Errorf("cannot change %s: it was edited on this host", table),
-			"say with party add and party remove what the edit says, and add --force-config, which overwrites it"), exitStep)
+			"say with party add and party remove what the edit says, and add --force-config, which overwrites it"),
+			exitStep)
 	}
 	return nil
 }

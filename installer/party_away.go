@@ -9,7 +9,8 @@ import (
 )
 
 // workersRemedy frees the workers of a FATE-Flow.
-const workersRemedy = "on the host of that FATE-Flow: fate-installer svc restart fateflow; the jobs that hang fail, and new ones " +
+const workersRemedy = "on the host of that FATE-Flow: fate-installer svc restart fateflow; the jobs that hang fail, " +
+	"and new ones " +
 	"run (heal: {fate_flow: true} in the cluster file does this without being asked)"
 
 // checkJobsCanRun says before a test's job is submitted what it would hang on. A nodemanager that is away is no reason

@@ -48,12 +48,16 @@ func TestWhyNamesTheNode(t *testing.T) {
 		node   bool
 		advice string // in the root's own; blank: none
 	}{
-		"clustermanager": {supervisor.Finding{Name: "fate-clustermanager", Text: "runs but is not ready: nodemanager x does not answer"}, true, ""},
-		"no worker":      {supervisor.Finding{Name: "fate-fateflow", Text: "runs but is not ready: error: no free worker: FATE-Flow at x"}, true, "svc restart fateflow"},
+		"clustermanager": {supervisor.Finding{Name: "fate-clustermanager",
+			Text: "runs but is not ready: nodemanager x does not answer"}, true, ""},
+		"no worker": {supervisor.Finding{Name: "fate-fateflow",
+			Text: "runs but is not ready: error: no free worker: FATE-Flow at x"}, true, "svc restart fateflow"},
 		"another trouble of FATE-Flow": {
-			supervisor.Finding{Name: "fate-fateflow", Text: "runs but is not ready: connection refused", Advice: "give it time"}, false, "give it time"},
-		"another program": {supervisor.Finding{Name: "fate-mysql", Text: "is stopped", Advice: "start it"}, false, "start it"},
-		"ready":           {supervisor.Finding{Name: "fate-clustermanager", Ready: true}, false, ""},
+			supervisor.Finding{Name: "fate-fateflow", Text: "runs but is not ready: connection refused",
+				Advice: "give it time"}, false, "give it time"},
+		"another program": {supervisor.Finding{Name: "fate-mysql", Text: "is stopped", Advice: "start it"},
+			false, "start it"},
+		"ready": {supervisor.Finding{Name: "fate-clustermanager", Ready: true}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := tt.root

@@ -29,8 +29,8 @@ func (t *partyTest) listener(heard func(remote, what string)) *peer.Listener {
 	}
 }
 
-// sockets opens the ports of the rollsite that is not there yet: the plain one, and the one for TLS when there are keys.
-// Those that are taken are left out.
+// sockets opens the ports of the rollsite that is not there yet: the plain one, and the one for TLS when there are
+// keys. Those that are taken are left out.
 func (t *partyTest) sockets(ctx context.Context) (plain, secure net.Listener) {
 	r := t.spec.Side.Rollsite
 	plain, _ = listenOn(ctx, r.Port)
@@ -50,7 +50,8 @@ func (t *partyTest) standIn(ctx context.Context) (stop func()) {
 	var group sync.WaitGroup
 	serve := func(socket net.Listener, config *tls.Config) {
 		if socket != nil {
-			group.Go(func() { _ = t.listener(nil).Serve(ctx, socket, config) }) // only the way back depends on it, and tells
+			// only the way back depends on it, and tells
+			group.Go(func() { _ = t.listener(nil).Serve(ctx, socket, config) })
 		}
 	}
 	plain, secure := t.sockets(ctx)

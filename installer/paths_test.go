@@ -13,19 +13,23 @@ import (
 
 // changingCalls are the functions that change files by their path, or open them.
 var changingCalls = map[string][]string{
-	"os": {"Chmod", "Chown", "Chtimes", "Create", "CreateTemp", "Lchown", "Link", "Mkdir", "MkdirAll", "MkdirTemp", "OpenFile", "Remove",
+	"os": {"Chmod", "Chown", "Chtimes", "Create", "CreateTemp", "Lchown", "Link", "Mkdir", "MkdirAll", "MkdirTemp",
+		"OpenFile", "Remove",
 		"RemoveAll", "Rename", "Symlink", "Truncate", "WriteFile"},
-	"syscall": {"Chmod", "Chown", "Lchown", "Link", "Mkdir", "Mkfifo", "Mknod", "Open", "Rename", "Rmdir", "Symlink", "Truncate", "Unlink"},
-	"unix":    {"Chmod", "Chown", "Lchown", "Link", "Mkdir", "Mkfifo", "Mknod", "Open", "Rename", "Rmdir", "Symlink", "Truncate", "Unlink"},
+	"syscall": {"Chmod", "Chown", "Lchown", "Link", "Mkdir", "Mkfifo", "Mknod", "Open", "Rename", "Rmdir", "Symlink",
+		"Truncate", "Unlink"},
+	"unix": {"Chmod", "Chown", "Lchown", "Link", "Mkdir", "Mkfifo", "Mknod", "Open", "Rename", "Rmdir", "Symlink",
+		"Truncate", "Unlink"},
 }
 
-// pathsAllowed are the files of the installer and the supervisor that may use them, and why root cannot be led elsewhere there.
-// All others go through host.Host or package beneath.
+// pathsAllowed are the files of the installer and the supervisor that may use them, and why root cannot be led
+// elsewhere there. All others go through host.Host or package beneath.
 var pathsAllowed = map[string]string{
 	"installer/cmd_bundle_extract.go": "a directory that the operator names",
 	"installer/nodestatus.go":         "a probe, which runs as the service user",
 	"installer/host/kernel.go":        "the kernel's log",
-	"installer/problem/read.go":       "files that operators name, and probes, which run as the service user; nothing is created",
+	"installer/problem/read.go": "files that operators name, and probes, which run as the service user; " +
+		"nothing is created",
 	"installer/host/facts_fs.go":      "facts: nothing is changed, and what is found decides no access",
 	"installer/secrets_handover.go":   "a file that the operator names; no link is followed",
 	"supervisor/process/cgroup.go":    "the kernel's control groups",
@@ -37,8 +41,8 @@ var pathsAllowed = map[string]string{
 	"supervisor/shim/shim.go":         "it runs as the program's user",
 }
 
-// TestNothingChangesFilesByPath parses the sources. A path is only looked up safely from a directory descriptor: between a
-// check of the path and its use, the owner of a directory on the way may put a link there.
+// TestNothingChangesFilesByPath parses the sources. A path is only looked up safely from a directory descriptor:
+// between a check of the path and its use, the owner of a directory on the way may put a link there.
 func TestNothingChangesFilesByPath(t *testing.T) {
 	used := map[string]bool{}
 	for _, top := range []string{"installer", "supervisor"} {
@@ -52,7 +56,8 @@ func TestNothingChangesFilesByPath(t *testing.T) {
 			}
 			for _, call := range callsByPath(t, file) {
 				if used[rel] = true; pathsAllowed[rel] == "" {
-					t.Errorf("%s calls %s: reach the file through host.Host or package beneath, or say in pathsAllowed why no other user can lead root elsewhere", rel, call)
+					t.Errorf("%s calls %s: reach the file through host.Host or package beneath, or say in "+
+						"pathsAllowed why no other user can lead root elsewhere", rel, call)
 				}
 			}
 			return nil

@@ -16,9 +16,10 @@ const programName = "fate-installer"
 // printedCommand is a command of ours in a text: the name, alone, before a verb or a flag.
 var printedCommand = regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName + ` ([a-z-])`)
 
-// runnable returns a text with commands that the operator can paste. The bare name is enough where the shell finds it. The
-// secure_path of sudo on RHEL and its relatives has no /usr/local/bin, and nothing is installed before the first install:
-// there a command has the path of the program. Where the base directory is not the default one, each command names it.
+// runnable returns a text with commands that the operator can paste. The bare name is enough where the shell finds it.
+// The secure_path of sudo on RHEL and its relatives has no /usr/local/bin, and nothing is installed before the first
+// install: there a command has the path of the program. Where the base directory is not the default one, each command
+// names it.
 func (g *globals) runnable(text string) string {
 	call := programPath()
 	if g.Base != "" && g.Base != standardBase && !strings.Contains(text, "--base ") {

@@ -23,8 +23,10 @@ func TestPrintedCommandsCanBeRun(t *testing.T) {
 		{"the shell finds another one", "/usr/bin:/opt/tools", []string{local, elsewhere}, local, "fate-installer"},
 		{"sudo's secure_path has no /usr/local/bin", "/sbin:/bin:/usr/sbin:/usr/bin", []string{local}, local, local},
 		{"a host that has one", "/usr/bin", []string{local}, "./fate-installer-1.11.4", local},
-		{"before the first install", "/usr/local/bin:/usr/bin", nil, "./fate-installer-1.11.4", "./fate-installer-1.11.4"},
-		{"the working directory does not count", ".::/usr/bin", []string{"fate-installer"}, "./fate-installer", "./fate-installer"},
+		{"before the first install", "/usr/local/bin:/usr/bin", nil, "./fate-installer-1.11.4",
+			"./fate-installer-1.11.4"},
+		{"the working directory does not count", ".::/usr/bin", []string{"fate-installer"}, "./fate-installer",
+			"./fate-installer"},
 		{"a path that a shell would take apart", "/usr/bin", nil, "./my stick/fate-installer", "fate-installer"},
 		{"under another name", "/usr/bin", nil, "/tmp/installer.test", "fate-installer"},
 	} {
@@ -60,7 +62,8 @@ func TestCommandsNameTheBase(t *testing.T) {
 	for _, tt := range []struct{ base, text, want string }{
 		{"/data", "run fate-installer svc start db", "run fate-installer svc start db"},
 		{"/srv/fate", "run fate-installer svc start db", "run fate-installer --base /srv/fate svc start db"},
-		{"/srv/my fate", "fate-installer --role host\nfate-installer check", "fate-installer --base '/srv/my fate' --role host\nfate-installer --base '/srv/my fate' check"},
+		{"/srv/my fate", "fate-installer --role host\nfate-installer check",
+			"fate-installer --base '/srv/my fate' --role host\nfate-installer --base '/srv/my fate' check"},
 		{"/srv/fate", "fate-installer --base /srv/old uninstall", "fate-installer --base /srv/old uninstall"},
 	} {
 		g := &globals{Base: tt.base}

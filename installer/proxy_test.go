@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestNoProxy holds that no request of ours goes through the proxy of the operator's environment, which leads out of the
-// cluster: every HTTP client has a transport of its own, and no transport has a proxy. Downloads for an appliance, which
-// package bundle makes on a connected machine, do use it.
+// TestNoProxy holds that no request of ours goes through the proxy of the operator's environment, which leads out of
+// the cluster: every HTTP client has a transport of its own, and no transport has a proxy. Downloads for an appliance,
+// which package bundle makes on a connected machine, do use it.
 func TestNoProxy(t *testing.T) {
 	clients := 0
 	for _, dir := range []string{".", "../supervisor", "../payload"} {
@@ -52,12 +52,14 @@ func usesProxy(n ast.Node) (bad string, client bool) {
 	case *ast.SelectorExpr:
 		switch pkg, ok := n.X.(*ast.Ident); {
 		case !ok || pkg.Name != "http":
-		case n.Sel.Name == "DefaultClient", n.Sel.Name == "DefaultTransport", n.Sel.Name == "ProxyFromEnvironment", n.Sel.Name == "Get",
+		case n.Sel.Name == "DefaultClient", n.Sel.Name == "DefaultTransport", n.Sel.Name == "ProxyFromEnvironment",
+			n.Sel.Name == "Get",
 			n.Sel.Name == "Head", n.Sel.Name == "Post", n.Sel.Name == "PostForm":
 			return "http." + n.Sel.Name + " uses the proxy of the environment", false
 		}
 	case *ast.CallExpr:
-		if name, ok := n.Fun.(*ast.Ident); ok && name.Name == "new" && len(n.Args) == 1 && isHTTPType(n.Args[0], "Client") {
+		if name, ok := n.Fun.(*ast.Ident); ok && name.Name == "new" && len(n.Args) == 1 &&
+			isHTTPType(n.Args[0], "Client") {
 			return "new(http.Client) uses the proxy of the environment", true
 		}
 	case *ast.ValueSpec:
@@ -79,7 +81,8 @@ func usesProxy(n ast.Node) (bad string, client bool) {
 			}
 			return "", true
 		}
-		if proxy, ok := keys["Proxy"].(*ast.Ident); isHTTPType(n.Type, "Transport") && keys["Proxy"] != nil && (!ok || proxy.Name != "nil") {
+		if proxy, ok := keys["Proxy"].(*ast.Ident); isHTTPType(n.Type, "Transport") && keys["Proxy"] != nil &&
+			(!ok || proxy.Name != "nil") {
 			return "an http.Transport with a proxy", false
 		}
 	}

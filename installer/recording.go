@@ -23,8 +23,8 @@ func historyOf(l fate.Layout) audit.Log { return audit.Open(historyDir(l)) }
 
 func historyDir(l fate.Layout) string { return path.Join(l.State(), "history") }
 
-// changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark: the
-// supervisor records what it is asked for.
+// changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark:
+// the supervisor records what it is asked for.
 const changesHost = "changes-host"
 
 func recorded(cmd *cobra.Command) *cobra.Command {
@@ -35,8 +35,8 @@ func recorded(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// recording is the entry in the history of a command that runs. On a host where nothing is installed yet it begins as soon
-// as the installation has made its directory: a refused installation leaves nothing.
+// recording is the entry in the history of a command that runs. On a host where nothing is installed yet it begins as
+// soon as the installation has made its directory: a refused installation leaves nothing.
 type recording struct {
 	began  time.Time // by the boot clock
 	g      *globals
@@ -144,7 +144,8 @@ func (t *teeWriter) Write(p []byte) (int, error) {
 func recordRequest(l fate.Layout, failed func(error)) func(r supervisor.Requester, action string) (done func(error)) {
 	log := historyOf(l)
 	add := func(e audit.Entry) {
-		if err := log.Append(e); err != nil && !errors.Is(err, fs.ErrNotExist) { // without an installation there is no history
+		// without an installation there is no history
+		if err := log.Append(e); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failed(err)
 		}
 	}

@@ -13,15 +13,16 @@ import (
 // loginPause is between two looks at a database server that is starting.
 const loginPause = time.Second
 
-// refusedLoginError is a database of this host that does not take the password that the host has for it. Waiting does not
-// help: a server reads its accounts before it lets anyone in.
+// refusedLoginError is a database of this host that does not take the password that the host has for it. Waiting does
+// not help: a server reads its accounts before it lets anyone in.
 type refusedLoginError struct {
 	file string // has the password
 	err  error
 }
 
 func (e *refusedLoginError) Error() string {
-	return fmt.Sprintf("the database refuses the password in %s, which was changed outside this program: %v", e.file, e.err)
+	return fmt.Sprintf("the database refuses the password in %s, which was changed outside this program: %v", e.file,
+		e.err)
 }
 
 func (e *refusedLoginError) Unwrap() error { return e.err }
@@ -50,7 +51,8 @@ func (d *deployment) databaseLogin() func(context.Context) error {
 			return nil
 		}
 		at := database.Address{Socket: login.Addr}
-		if err := database.CheckLogin(ctx, d.host, at, login.User, database.Password(login.Passwd)); database.LoginRefused(err) {
+		if err := database.CheckLogin(ctx, d.host, at, login.User,
+			database.Password(login.Passwd)); database.LoginRefused(err) {
 			return &refusedLoginError{file, err}
 		}
 		return nil

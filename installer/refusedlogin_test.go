@@ -9,8 +9,8 @@ import (
 	"fate-installer/installer/fate"
 )
 
-// TestStartEndsWhenTheDatabaseRefusesItsPassword: the start of the database server is not waited for to the end of its time
-// when a login shows that it can never become ready.
+// TestStartEndsWhenTheDatabaseRefusesItsPassword: the start of the database server is not waited for to the end of its
+// time when a login shows that it can never become ready.
 func TestStartEndsWhenTheDatabaseRefusesItsPassword(t *testing.T) {
 	refusal := &refusedLoginError{"probe.cnf", errors.New("Access denied")}
 	for _, tt := range []struct {
@@ -37,7 +37,8 @@ func TestStartEndsWhenTheDatabaseRefusesItsPassword(t *testing.T) {
 				return context.Cause(ctx)
 			}
 			err := s.unlessRefused(t.Context(), []string{tt.program}, wait)
-			if want := tt.refused && tt.program == fate.MySQL.Program(); errors.Is(err, refusal) != want || (err != nil) != want {
+			if want := tt.refused && tt.program == fate.MySQL.Program(); errors.Is(err, refusal) != want ||
+				(err != nil) != want {
 				t.Errorf("%v, want a refusal: %v", err, want)
 			}
 			if tt.program != fate.MySQL.Program() && looks > 0 {

@@ -272,8 +272,8 @@ func (r *replacement) stop(ctx context.Context) error {
 	return env.Services.Stop(ctx, names)
 }
 
-// unprepared ends a run that failed before its plan was begun. Where an earlier run had begun it, the host is left to the
-// next one.
+// unprepared ends a run that failed before its plan was begun. Where an earlier run had begun it, the host is left to
+// the next one.
 func (r *replacement) unprepared(ctx context.Context, failure error) error {
 	if r.resumes() || r.abandons() {
 		return exitCode(withDefaultHint(failure, "put the cause right and run the same command again"), exitStep)

@@ -56,10 +56,12 @@ func (r *replacement) unproven(ctx context.Context, failure error) error {
 		return failure
 	}
 	if r.verb == verbRollBack {
-		return withHint(exitCode(fmt.Errorf("the former versions are running and failed their test: %w", failure), exitUnproven),
+		return withHint(exitCode(fmt.Errorf("the former versions are running and failed their test: %w", failure),
+			exitUnproven),
 			"fate-installer svc status and svc logs say more; a second rollback returns to the newer versions")
 	}
-	return withHint(exitCode(fmt.Errorf("the new versions are running and failed their test: %w", failure), exitUnproven),
+	return withHint(exitCode(fmt.Errorf("the new versions are running and failed their test: %w", failure),
+		exitUnproven),
 		"run fate-installer rollback to bring the former versions and their database back")
 }
 
@@ -74,7 +76,8 @@ func (r *replacement) reportAgain(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	r.g.printf("the rollback to %s was completed, and its command ended before it said so; another rollback returns to the newer versions\n",
+	r.g.printf("the rollback to %s was completed, and its command ended before it said so; another rollback returns "+
+		"to the newer versions\n",
 		r.wanted())
 	return r.conclude(ctx, engine.Report{}, time.Now())
 }

@@ -32,15 +32,21 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 	if err != nil {
 		return nil, exitCode(err, exitUsage)
 	}
-	asked := deploy.Site{Schema: deploy.SiteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User, Group: g.Group, Peer: opts.peer, Sources: sources, SkipOS: skipped}
+	asked := deploy.Site{Schema: deploy.SiteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User,
+		Group: g.Group, Peer: opts.peer, Sources: sources, SkipOS: skipped}
 	if stored == nil {
 		if g.Role == "" && len(sources) == 0 {
-			return nil, exitCode(withHint(fmt.Errorf("cannot tell what this host is: %w below %s, and neither --role nor --config was given", deploy.ErrNotInstalled, g.Base),
-				"fate-installer --role host --party 10000, or --config with a cluster file"), exitUsage)
+			return nil, exitCode(
+				withHint(fmt.Errorf(
+					"cannot tell what this host is: %w below %s, and neither --role nor --config was given",
+					deploy.ErrNotInstalled, g.Base),
+					"fate-installer --role host --party 10000, or --config with a cluster file"), exitUsage)
 		}
 		if g.Party == 0 && len(sources) == 0 && g.Role != string(fate.RoleExchange) {
-			return nil, exitCode(withHint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party", g.Role),
-				"fate-installer --role "+g.Role+" --party 10000"), exitUsage)
+			return nil, exitCode(
+				withHint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party",
+					g.Role),
+					"fate-installer --role "+g.Role+" --party 10000"), exitUsage)
 		}
 		return &request{site: asked}, nil
 	}
@@ -63,7 +69,8 @@ func installed(g *globals) (*fate.Spec, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, exitCode(withHint(fmt.Errorf("cannot find an installation below %s: %w", g.Base, err), "install first, or name the base directory with --base"), exitUsage)
+		return nil, exitCode(withHint(fmt.Errorf("cannot find an installation below %s: %w", g.Base, err),
+			"install first, or name the base directory with --base"), exitUsage)
 	}
 	secrets, err := deploy.LoadSecrets(h, layout)
 	if err != nil {

@@ -17,10 +17,12 @@ func TestLostResult(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
-	for _, args := range [][]string{{"version"}, {"version", "-o", "json"}, {"--help"}, {"init", "--host", "10000:10.0.0.1", "--guest", "9999:10.0.0.2"}} {
+	for _, args := range [][]string{{"version"}, {"version", "-o", "json"}, {"--help"},
+		{"init", "--host", "10000:10.0.0.1", "--guest", "9999:10.0.0.2"}} {
 		var stderr bytes.Buffer
 		g := &globals{Stdin: strings.NewReader(""), Stdout: full, Stderr: &stderr}
-		if code := execute(t.Context(), g, args); code != exitUnexpected || !strings.Contains(stderr.String(), "no space left on device") {
+		if code := execute(t.Context(), g, args); code != exitUnexpected ||
+			!strings.Contains(stderr.String(), "no space left on device") {
 			t.Errorf("%q ends with %d and says %q", args, code, stderr.String())
 		}
 	}
@@ -43,7 +45,8 @@ func TestClosedPipe(t *testing.T) {
 	err = cmd.Run()
 	w.Close()
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if !ok || status.Signaled() || status.ExitStatus() != exitUnexpected || !strings.Contains(stderr.String(), "broken pipe") {
+	if !ok || status.Signaled() || status.ExitStatus() != exitUnexpected ||
+		!strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("%v, %q", err, stderr.String())
 	}
 }

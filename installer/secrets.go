@@ -31,7 +31,8 @@ func (d *deployment) writeSecretRecords() error {
 // while passwords change finds both. It must come before secrets.json is written.
 func (d *deployment) beginSecrets() error {
 	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.Kept)
-	if d.move == state.Resume && len(d.state.Release.Components) == 0 { // drawn by the first installation, which is completed now
+	// drawn by the first installation, which is completed now
+	if d.move == state.Resume && len(d.state.Release.Components) == 0 {
 		d.changedSecrets = d.spec.Secrets.Changed(fate.Secrets{})
 	}
 	if !d.secrets.Records.Begin(d.secrets.Kept, d.spec.Secrets) {
@@ -44,7 +45,8 @@ func (d *deployment) beginSecrets() error {
 // endSecrets forgets the replaced values when everything on this host has the present ones. In a directory tree no
 // server was changed, so that the next run on the machine itself ends it.
 func (d *deployment) endSecrets() error {
-	if !d.host.Live() && len(d.secrets.Records.Unfinished()) > 0 || !d.secrets.Records.End(time.Now(), d.changedSecrets) {
+	if !d.host.Live() && len(d.secrets.Records.Unfinished()) > 0 ||
+		!d.secrets.Records.End(time.Now(), d.changedSecrets) {
 		return nil
 	}
 	return d.writeSecretRecords()
@@ -58,7 +60,8 @@ func (d *deployment) passwordsChange() bool { return len(d.secrets.Records.Unfin
 func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
 	_, here := d.spec.Database()
 	was, is := d.secrets.Kept.MySQLUser, d.spec.Secrets.MySQLUser
-	if !here || !d.host.Live() || was.IsZero() || was.Equal(is) || d.spec.Runs(fate.MySQL) || d.spec.DatabaseHost() == "" {
+	if !here || !d.host.Live() || was.IsZero() || was.Equal(is) || d.spec.Runs(fate.MySQL) ||
+		d.spec.DatabaseHost() == "" {
 		return nil
 	}
 	db, _ := d.spec.Database()

@@ -131,6 +131,7 @@ func (h *handedSecrets) fits(spec *fate.Spec) error {
 	if h.Role == spec.Role && h.Party == spec.PartyID {
 		return nil
 	}
-	return exitCode(fmt.Errorf("cannot use these passwords here: they are those of %s of party %d, and this is %s of party %d",
+	return exitCode(fmt.Errorf(
+		"cannot use these passwords here: they are those of %s of party %d, and this is %s of party %d",
 		h.Role, h.Party, spec.Role, spec.PartyID), exitUsage)
 }

@@ -139,7 +139,8 @@ func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) 
 		}
 	}
 	if len(names) > 0 {
-		return nil, exitCode(withHint(fmt.Errorf("cannot change %s: this side does not use it", fate.SecretCommand(names[0])),
+		return nil, exitCode(withHint(fmt.Errorf("cannot change %s: this side does not use it",
+			fate.SecretCommand(names[0])),
 			"fate-installer secrets list shows what it uses"), exitUsage)
 	}
 	return out, nil
@@ -161,7 +162,8 @@ func (r *rotation) startable(use fate.SecretUse) error {
 	}
 	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
 	return exitCode(withHint(fmt.Errorf(why, use.Command),
-		"have it changed there, write the new password into the cluster file, and install with --change-cluster"), exitUsage)
+		"have it changed there, write the new password into the cluster file, and install with --change-cluster"),
+		exitUsage)
 }
 
 // refuseEdited stops a change whose files were edited by hand: their edits would be kept, and with them the former

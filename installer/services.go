@@ -67,16 +67,19 @@ func (s *services) Update(ctx context.Context, names []string) error {
 
 // Start implements engine.Services.
 func (s *services) Start(ctx context.Context, names []string, onEvent func(string)) error {
-	return s.bring(ctx, names, onEvent, func(ctx context.Context) error { return outcomeError(s.client.StartServing(ctx, names)) })
+	return s.bring(ctx, names, onEvent,
+		func(ctx context.Context) error { return outcomeError(s.client.StartServing(ctx, names)) })
 }
 
 // Restart implements engine.Services.
 func (s *services) Restart(ctx context.Context, names []string, onEvent func(string)) error {
-	return s.bring(ctx, names, onEvent, func(ctx context.Context) error { return outcomeError(s.client.RestartServing(ctx, names)) })
+	return s.bring(ctx, names, onEvent,
+		func(ctx context.Context) error { return outcomeError(s.client.RestartServing(ctx, names)) })
 }
 
 // bring starts programs, when other hosts allow it, and reports what happens to them.
-func (s *services) bring(ctx context.Context, names []string, onEvent func(string), start func(context.Context) error) error {
+func (s *services) bring(ctx context.Context, names []string, onEvent func(string),
+	start func(context.Context) error) error {
 	defer s.follow(ctx, names, onEvent)()
 	begin := func(ctx context.Context) error { return s.unlessRefused(ctx, names, start) }
 	if s.wait == nil {
@@ -116,7 +119,8 @@ func (s *services) Status(ctx context.Context) ([]engine.ServiceStatus, error) {
 	}
 	out := make([]engine.ServiceStatus, len(statuses))
 	for i, status := range statuses {
-		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready, Serving: status.Serving, Why: status.Why,
+		out[i] = engine.ServiceStatus{Name: status.Name, State: string(status.State), Ready: status.Ready,
+			Serving: status.Serving, Why: status.Why,
 			Overdue: status.TimedOut && status.State.Up()}
 		if s.wait != nil {
 			out[i].Elsewhere = s.wait.elsewhere(status.Name)

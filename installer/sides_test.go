@@ -116,7 +116,8 @@ func eachFile(t *testing.T, dirs []string, look func(name string, data []byte)) 
 // for itself, and looks on every disk of one for the secrets of the other.
 func TestNoSideHasTheOthersSecrets(t *testing.T) {
 	appliance := applianceOf(t, map[string]string{
-		"jdk": "8u345", "eggroll": "2.5.3", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.4", "fateboard": "1.11.2", "mysql": "8.0.28",
+		"jdk": "8u345", "eggroll": "2.5.3", "python": "3.8.13", "fate": "1.11.4", "fateflow": "1.11.4",
+		"fateboard": "1.11.2", "mysql": "8.0.28",
 	})
 	start := filepath.Join(t.TempDir(), "cluster")
 	mustRunCLI(t, machine(t), "", "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.3",

@@ -14,7 +14,8 @@ import (
 
 func storedSite() *deploy.Site {
 	return &deploy.Site{
-		Schema: deploy.SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps", Peer: "192.168.0.2:9370",
+		Schema: deploy.SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps",
+		Peer:       "192.168.0.2:9370",
 		Components: map[string]deploy.Component{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
 		Env:        map[string]string{"FATE": "1.11.4"}, Waivers: []fate.Waiver{{ID: "swap", Reason: "trial"}},
 	}
@@ -93,7 +94,8 @@ func TestOnlyAddress(t *testing.T) {
 }
 
 func TestReadinessLoginIsRead(t *testing.T) {
-	config, err := clientConfig([]byte("# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
+	config, err := clientConfig(
+		[]byte("# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
 	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" ||
 		config.Addr != "/run/mysql.sock" {
 		t.Errorf("got %+v, %v", config, err)

@@ -30,7 +30,8 @@ func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*deploy.S
 	if err != nil {
 		return nil, err
 	}
-	s := &deploy.Slot{Schema: deploy.SiteSchema, ID: time.Now().UTC().Format(deploy.SlotTime), Site: *d.stored, Trees: map[string]string{}}
+	s := &deploy.Slot{Schema: deploy.SiteSchema, ID: time.Now().UTC().Format(deploy.SlotTime), Site: *d.stored,
+		Trees: map[string]string{}}
 	if err := d.sweepSlots(); err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ func (d *deployment) findSlot(id string) (*deploy.Slot, error) {
 	return nil, nil
 }
 
-// sweepSlots removes slots that were cut off while they were made, and those that the state of the host does not name: a
-// command was killed before it had removed them.
+// sweepSlots removes slots that were cut off while they were made, and those that the state of the host does not name:
+// a command was killed before it had removed them.
 func (d *deployment) sweepSlots() error {
 	entries, err := d.host.ReadDir(deploy.SlotsDir(d.layout()))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,7 +87,8 @@ func (d *deployment) sweepSlots() error {
 	return d.dropSlots(slices.DeleteFunc(slots, func(s *deploy.Slot) bool { return slices.Contains(named, s.ID) })...)
 }
 
-func (d *deployment) fillSlot(ctx context.Context, s *deploy.Slot, staging string, was *fate.Spec, replaced []string) error {
+func (d *deployment) fillSlot(ctx context.Context, s *deploy.Slot, staging string, was *fate.Spec,
+	replaced []string) error {
 	for _, name := range replaced {
 		tree := was.UnpackTarget(name)
 		if !d.host.Exists(tree) || tree != d.spec.UnpackTarget(name) {
@@ -138,7 +140,10 @@ func (d *deployment) dropSlots(slots ...*deploy.Slot) error {
 	}
 	var errs []error
 	for _, s := range slots {
-		shared := slices.ContainsFunc(all, func(other *deploy.Slot) bool { return other.ID != s.ID && other.Database == s.Database })
+		shared := slices.ContainsFunc(all, func(other *deploy.Slot) bool {
+			return other.ID != s.ID &&
+				other.Database == s.Database
+		})
 		if s.Database != "" && !shared {
 			errs = append(errs, d.host.RemoveAll(s.Database))
 		}
@@ -158,9 +163,9 @@ func (d *deployment) copyOf(s *deploy.Slot) string {
 // discarded is where the database is that a failed upgrade has changed, until it is removed.
 func (d *deployment) discarded() string { return d.layout().DatabaseData() + discardInfix }
 
-// swapDatabase puts the database that is kept at kept in place, and the present one aside. Which of the two renames were
-// made shows in what is there, so that a swap that was cut off is completed by doing it again, and one that is complete
-// is left alone.
+// swapDatabase puts the database that is kept at kept in place, and the present one aside. Which of the two renames
+// were made shows in what is there, so that a swap that was cut off is completed by doing it again, and one that is
+// complete is left alone.
 func (d *deployment) swapDatabase(kept, aside string) error {
 	data := d.layout().DatabaseData()
 	if !d.host.Exists(kept) {
@@ -204,7 +209,8 @@ type slotPayload struct {
 }
 
 // Extract copies a tree out of the slot, so that the slot is whole until the run has succeeded.
-func (p slotPayload) Extract(ctx context.Context, component, target string, _, _ int, progress func(done, total int64)) error {
+func (p slotPayload) Extract(ctx context.Context, component, target string, _, _ int,
+	progress func(done, total int64)) error {
 	if _, ok := p.slot.Trees[component]; !ok {
 		return fmt.Errorf("cannot bring %s back: its tree was not kept", component)
 	}

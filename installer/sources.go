@@ -12,8 +12,8 @@ import (
 	"fate-installer/installer/problem"
 )
 
-// installOf returns the cluster files' settings for the installation itself. It is blank when there are none, and for files
-// with mistakes, which are reported when the files are used.
+// installOf returns the cluster files' settings for the installation itself. It is blank when there are none, and for
+// files with mistakes, which are reported when the files are used.
 func installOf(sources []deploy.Source) fate.Install {
 	if len(sources) == 0 {
 		return fate.Install{}
@@ -38,7 +38,8 @@ func (g *globals) useWrittenBase(given bool) error {
 	switch base := installOf(sources).Base; {
 	case base == "":
 	case !filepath.IsAbs(base):
-		return exitCode(fmt.Errorf("cannot use the base directory %q of the cluster file: it is not an absolute path", base), exitUsage)
+		return exitCode(fmt.Errorf("cannot use the base directory %q of the cluster file: it is not an absolute path",
+			base), exitUsage)
 	default:
 		g.Base = filepath.Clean(base)
 	}
@@ -53,7 +54,8 @@ func readSources(g *globals) ([]deploy.Source, error) {
 	var sources []deploy.Source
 	for _, name := range g.Config {
 		if name == "-" {
-			data, err := input(g, func() ([]byte, error) { return problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes) })
+			data, err := input(g,
+				func() ([]byte, error) { return problem.ReadAll(g.Stdin, problem.ClusterLimits.Bytes) })
 			if err != nil {
 				return nil, fmt.Errorf("cannot read the cluster file from standard input: %w", err)
 			}

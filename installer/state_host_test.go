@@ -71,7 +71,8 @@ func (m *model) copyOf(w *modelHost) *modelHost {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return &modelHost{t: m.t, root: root, appliances: m.appliances, history: slices.Clone(w.history), secrets: slices.Clone(w.secrets)}
+	return &modelHost{t: m.t, root: root, appliances: m.appliances, history: slices.Clone(w.history),
+		secrets: slices.Clone(w.secrets)}
 }
 
 func copyTree(from, to string) error {
@@ -191,9 +192,9 @@ func (w *modelHost) run(a act, what trouble, from int) (code int, output string)
 	return code, out.String()
 }
 
-// tearJournal takes a part of the last record from the journal, as a power cut does while it is written. Every other file
-// appears by a rename after its bytes are on disk, so that a power cut leaves of it what a kill does. Only the end of a step
-// is lost here: nothing depends on it yet.
+// tearJournal takes a part of the last record from the journal, as a power cut does while it is written. Every other
+// file appears by a rename after its bytes are on disk, so that a power cut leaves of it what a kill does. Only the end
+// of a step is lost here: nothing depends on it yet.
 func (w *modelHost) tearJournal(bytesLost int) {
 	w.t.Helper()
 	file := filepath.Join(w.root, stateDir, "journal")
@@ -211,10 +212,10 @@ func (w *modelHost) tearJournal(bytesLost int) {
 	}
 }
 
-// volatile matches text that differs from run to run: times, and IDs of slots, which are times. It begins with two digits, so that a
-// search passes over most bytes at once.
+// volatile matches text that differs from run to run: times, and IDs of slots, which are times. It begins with two
+// digits, so that a search passes over most bytes at once.
 var volatile = regexp.MustCompile(`20\d{6}T\d{6}\.\d{3}Z|20\d{2}-\d{2}-\d{2}T[0-9:.]+Z`)
 
-// notCompared are the lock of all runs, the owners, which are compared by themselves, and the backups: which former contents
-// they have depends on the way to a state.
+// notCompared are the lock of all runs, the owners, which are compared by themselves, and the backups: which former
+// contents they have depends on the way to a state.
 var notCompared = []string{"/run", "/.fate-installer", "/" + stateDir + "/backup"}

@@ -20,8 +20,8 @@ const (
 	historyVariable   = "FATE_TEST_HISTORY"   // one history, as a failed test prints it
 )
 
-// installation is the state of a host, for the model: the version that is installed, the one that rollback brings back, the one
-// that last used the data that an uninstall has kept, and the appliance that the installed program is from.
+// installation is the state of a host, for the model: the version that is installed, the one that rollback brings back,
+// the one that last used the data that an uninstall has kept, and the appliance that the installed program is from.
 type installation struct{ version, back, data, program string }
 
 // act is a command of the model.
@@ -37,35 +37,40 @@ type act struct {
 var acts = []act{
 	{"install old", installArgs("old"), installs("old")},
 	{"install new", installArgs("new"), installs("new")},
-	{"upgrade", func(w *modelHost) []string { return []string{"upgrade", "--payload", w.appliances["new"]} }, func(i installation) (installation, bool) {
-		switch i.version {
-		case "old":
-			return installation{version: "new", back: "old", program: "new"}, true
-		case "new":
-			i.program = "new"
-			return i, true
-		}
-		return i, false
-	}},
-	{"rollback", func(*modelHost) []string { return []string{"rollback", "--yes"} }, func(i installation) (installation, bool) {
-		if i.back == "" {
+	{"upgrade", func(w *modelHost) []string { return []string{"upgrade", "--payload", w.appliances["new"]} },
+		func(i installation) (installation, bool) {
+			switch i.version {
+			case "old":
+				return installation{version: "new", back: "old", program: "new"}, true
+			case "new":
+				i.program = "new"
+				return i, true
+			}
 			return i, false
-		}
-		return installation{version: i.back, back: i.version, program: i.program}, true
-	}},
-	{"uninstall", func(*modelHost) []string { return []string{"uninstall", "--yes"} }, func(i installation) (installation, bool) {
-		data := i.version
-		if data == "" {
-			data = i.data
-		}
-		return installation{data: data}, true
-	}},
-	{"purge", func(*modelHost) []string { return []string{"uninstall", "--yes", "--purge-data"} }, func(installation) (installation, bool) {
-		return installation{}, true
-	}},
-	{"rotate", func(*modelHost) []string { return []string{"secrets", "rotate", "all"} }, func(i installation) (installation, bool) {
-		return i, i.version != ""
-	}},
+		}},
+	{"rollback", func(*modelHost) []string { return []string{"rollback", "--yes"} },
+		func(i installation) (installation, bool) {
+			if i.back == "" {
+				return i, false
+			}
+			return installation{version: i.back, back: i.version, program: i.program}, true
+		}},
+	{"uninstall", func(*modelHost) []string { return []string{"uninstall", "--yes"} },
+		func(i installation) (installation, bool) {
+			data := i.version
+			if data == "" {
+				data = i.data
+			}
+			return installation{data: data}, true
+		}},
+	{"purge", func(*modelHost) []string { return []string{"uninstall", "--yes", "--purge-data"} },
+		func(installation) (installation, bool) {
+			return installation{}, true
+		}},
+	{"rotate", func(*modelHost) []string { return []string{"secrets", "rotate", "all"} },
+		func(i installation) (installation, bool) {
+			return i, i.version != ""
+		}},
 }
 
 func installArgs(version string) func(w *modelHost) []string {
@@ -167,18 +172,19 @@ type model struct {
 }
 
 func newModel(t *testing.T) *model {
-	m := &model{t: t, dir: fastDir(t), seen: map[installation][]string{}, lengths: map[string]int{}, counts: map[string]int{}, appliances: map[string]string{
-		"old": applianceOf(t, olderVersions),
-		"new": applianceOf(t, newerVersions),
-	}}
+	m := &model{t: t, dir: fastDir(t), seen: map[installation][]string{}, lengths: map[string]int{},
+		counts: map[string]int{}, appliances: map[string]string{
+			"old": applianceOf(t, olderVersions),
+			"new": applianceOf(t, newerVersions),
+		}}
 	w := m.host()
 	m.seen[installation{}] = w.tree() // a purge leaves nothing
 	w.remove()
 	return m
 }
 
-// TestHistories: a command that was cut off at any change of the host, once or twice, and is run again, leads to the tree
-// that it leads to undisturbed. In between, a command that contradicts it is refused and changes nothing.
+// TestHistories: a command that was cut off at any change of the host, once or twice, and is run again, leads to the
+// tree that it leads to undisturbed. In between, a command that contradicts it is refused and changes nothing.
 func TestHistories(t *testing.T) {
 	m := newModel(t)
 	if text := os.Getenv(historyVariable); text != "" {
@@ -217,8 +223,10 @@ func TestHistories(t *testing.T) {
 
 // onceWrong are histories that the model once judged wrong, each after one that leads to the same state in another way.
 var onceWrong = []string{
-	"install old/none/0/-1/1/rotate;upgrade/none/0/-1/1/rotate;rollback/none/0/-1/1/rotate;install old/none/0/-1/1/rotate",
-	"install old/none/0/-1/1/rotate;upgrade/none/0/-1/1/rotate;install old/none/0/-1/1/rotate;rollback/none/0/-1/1/rotate",
+	"install old/none/0/-1/1/rotate;upgrade/none/0/-1/1/rotate;rollback/none/0/-1/1/rotate;install " +
+		"old/none/0/-1/1/rotate",
+	"install old/none/0/-1/1/rotate;upgrade/none/0/-1/1/rotate;install " +
+		"old/none/0/-1/1/rotate;rollback/none/0/-1/1/rotate",
 }
 
 // TestHistoriesOnceWrong: a refused install leaves the program as it is, too.
@@ -261,7 +269,8 @@ func (m *model) history(random *rand.Rand) (events []event, wrong []string) {
 
 // event chooses a command and its trouble.
 func (m *model) event(w *modelHost, random *rand.Rand, at installation) event {
-	e := event{act: acts[random.IntN(len(acts))], other: acts[random.IntN(len(acts))], what: troubles[random.IntN(len(troubles))], second: -1}
+	e := event{act: acts[random.IntN(len(acts))], other: acts[random.IntN(len(acts))],
+		what: troubles[random.IntN(len(troubles))], second: -1}
 	if _, may := e.act.next(at); !may {
 		e.what = none
 	}
@@ -349,8 +358,8 @@ func simpler(events []event, i int) [][]event {
 	return out
 }
 
-// recorded wants the journal to have every step of an installed host as completed, and none of an absent one but what an
-// uninstall keeps.
+// recorded wants the journal to have every step of an installed host as completed, and none of an absent one but what
+// an uninstall keeps.
 func (m *model) recorded(w *modelHost, a act, at installation) {
 	h, err := host.New(w.root, nil)
 	if err != nil {

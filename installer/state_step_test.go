@@ -111,7 +111,8 @@ func (m *model) undisturbed(w *modelHost, a act, at, next installation, may bool
 // contradict runs another command, which is refused when the first one has left a change that it contradicts.
 func (m *model) contradict(w *modelHost, e event, at installation) {
 	a, other := e.act, e.other
-	if other.name == a.name || other.name == "uninstall" || other.name == "purge" || a.name == "upgrade" && other.name == "rollback" {
+	if other.name == a.name || other.name == "uninstall" || other.name == "purge" || a.name == "upgrade" &&
+		other.name == "rollback" {
 		return // these may be run, and lead elsewhere
 	}
 	s := m.stored(w)
@@ -120,7 +121,8 @@ func (m *model) contradict(w *modelHost, e event, at installation) {
 	}
 	before := w.tree()
 	code, out := w.run(other, none, -1)
-	missing := at.version == "" && code == exitUsage && strings.Contains(out, "nothing is installed") // it was cut off early
+	// it was cut off early
+	missing := at.version == "" && code == exitUsage && strings.Contains(out, "nothing is installed")
 	if !missing && (code != exitContradicts || !strings.Contains(out, "was interrupted")) {
 		w.wrongf("%s after %s was cut off: exit code %d\n%s", other.name, a.name, code, out)
 	}

@@ -27,8 +27,8 @@ const (
 	commandVariable = "FATE_TEST_COMMAND" // of one command only
 )
 
-// TestEveryChange cuts each command off at its changes, with each trouble, in each state, and runs it again: the host is
-// then as after the undisturbed command.
+// TestEveryChange cuts each command off at its changes, with each trouble, in each state, and runs it again: the host
+// is then as after the undisturbed command.
 func TestEveryChange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it tries one by one what TestHistories tries at random")
@@ -83,7 +83,8 @@ func (s *sweep) command(w *modelHost, way string, a act, at installation) {
 			s.step(copied, event{act: a, what: what, from: from, second: -1, torn: 10, other: a}, at)
 			if len(copied.wrong) > 0 {
 				s.wrong++
-				s.t.Errorf("after %q: %s\n%s", way, strings.Join(copied.wrong, "\n"), strings.Join(copied.history, "\n"))
+				s.t.Errorf("after %q: %s\n%s", way, strings.Join(copied.wrong, "\n"),
+					strings.Join(copied.history, "\n"))
 			}
 			copied.remove()
 		}
@@ -93,8 +94,8 @@ func (s *sweep) command(w *modelHost, way string, a act, at installation) {
 	}
 }
 
-// TestRollbackIsNotRepeatedForward: a rollback that has done its change, and is cut off before it has said so, only says so
-// when it is run again. The next one goes forward.
+// TestRollbackIsNotRepeatedForward: a rollback that has done its change, and is cut off before it has said so, only
+// says so when it is run again. The next one goes forward.
 func TestRollbackIsNotRepeatedForward(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it is long, and has one goroutine")
@@ -116,7 +117,8 @@ func TestRollbackIsNotRepeatedForward(t *testing.T) {
 		s := m.stored(copied)
 		if s.Unreported != "" {
 			again++
-			if _, out := copied.run(rollback, none, -1); !strings.Contains(out, "another rollback returns to the newer versions") {
+			if _, out := copied.run(rollback, none, -1); !strings.Contains(out,
+				"another rollback returns to the newer versions") {
 				t.Errorf("killed at change %d of %d, exit code %d, and again:\n%s", from, length, code, out)
 			}
 		}
@@ -135,8 +137,8 @@ func TestRollbackIsNotRepeatedForward(t *testing.T) {
 	}
 }
 
-// TestTakingBackEndsThere: a rollback that takes back an upgrade which was cut off, and is cut off, too, leads to what was
-// before the upgrade when it is run again, and not to what rollback brought back before.
+// TestTakingBackEndsThere: a rollback that takes back an upgrade which was cut off, and is cut off, too, leads to what
+// was before the upgrade when it is run again, and not to what rollback brought back before.
 func TestTakingBackEndsThere(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it is long, and has one goroutine")
@@ -171,7 +173,8 @@ func TestTakingBackEndsThere(t *testing.T) {
 			m.settle(copied, at)
 			m.compare(copied, rollback, at)
 			if len(copied.wrong) > 0 {
-				t.Errorf("upgrade killed at %d, rollback at %d of %d: %s\n%s", from, second, length, strings.Join(copied.wrong, "\n"), strings.Join(copied.history, "\n"))
+				t.Errorf("upgrade killed at %d, rollback at %d of %d: %s\n%s", from, second, length,
+					strings.Join(copied.wrong, "\n"), strings.Join(copied.history, "\n"))
 			}
 			copied.remove()
 		}

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// tree is everything below the root with type, mode and content. Of the installer's own records only that they are there
-// counts, but for the state, and copies of tables of accounts that tools leave do not count.
+// tree is everything below the root with type, mode and content. Of the installer's own records only that they are
+// there counts, but for the state, and copies of tables of accounts that tools leave do not count.
 func (w *modelHost) tree() []string {
 	w.t.Helper()
 	var out []string
@@ -38,13 +38,16 @@ func (w *modelHost) tree() []string {
 				return err
 			}
 			line += " -> " + target
-		case path == filepath.Join(w.root, stateDir, "fate-installer"): // the program that ran last, of either appliance
-		case d.Type().IsRegular() && !slices.Contains([]string{"journal", "site.json", "secrets.json", "secret-records.json", "slot.json", ".fate-component.files"}, base):
+		// the program that ran last, of either appliance
+		case path == filepath.Join(w.root, stateDir, "fate-installer"):
+		case d.Type().IsRegular() && !slices.Contains([]string{"journal", "site.json", "secrets.json",
+			"secret-records.json", "slot.json", ".fate-component.files"}, base):
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return err
 			}
-			line += fmt.Sprintf(" %x", sha256.Sum256([]byte(hide.Replace(volatile.ReplaceAllString(string(data), "TIME")))))[:17]
+			line += fmt.Sprintf(" %x",
+				sha256.Sum256([]byte(hide.Replace(volatile.ReplaceAllString(string(data), "TIME")))))[:17]
 		}
 		out = append(out, line)
 		return nil

@@ -19,9 +19,11 @@ func TestCheckLoadsTheSupervisorsDirectory(t *testing.T) {
 		"another program": {"site.conf", "[program:site]\ncommand=/bin/true\n", ""},
 		"not a .conf":     {"old.conf.bak", "[program:fate-rollsite]\ncommand=/bin/true\n", ""},
 		"one of ours": {"old.conf", "[program:fate-rollsite]\ncommand=/bin/true\n",
-			"old.conf:1: [program:fate-rollsite] is given twice, first in /data/projects/common/supervisord/supervisord.d/fate-rollsite.conf"},
+			"old.conf:1: [program:fate-rollsite] is given twice, first in " +
+				"/data/projects/common/supervisord/supervisord.d/fate-rollsite.conf"},
 		"ours by a group": {"z.conf",
-			"[program:fate-rollsite]\ncommand=/bin/true\n[group:fate]\nprograms=fate-rollsite\n", "fate-rollsite] is given twice"},
+			"[program:fate-rollsite]\ncommand=/bin/true\n[group:fate]\nprograms=fate-rollsite\n",
+			"fate-rollsite] is given twice"},
 		"a mistake":          {"bad.conf", "[program:site]\nautostart=true\n", "bad.conf"},
 		"no ini file at all": {"bad.conf", "hello\n", "bad.conf:1"},
 	} {

@@ -26,7 +26,8 @@ const noKey = "none"
 func (o *trustOptions) addFlags(f *pflag.FlagSet, kept string) {
 	f.StringVar(&o.pubkey, "pubkey", "", "public `KEY`, or a file with one, that must have signed the appliance"+kept)
 	f.BoolVar(&o.require, "require-signature", false, "refuse an appliance whose signature cannot be checked")
-	f.BoolVar(&o.allowOlder, "allow-older", false, "accept a signed appliance of a lower revision than one that was installed before")
+	f.BoolVar(&o.allowOlder, "allow-older", false,
+		"accept a signed appliance of a lower revision than one that was installed before")
 }
 
 // trusted returns the key that must have signed an appliance: the one that is asked for, the one this program was
@@ -37,7 +38,9 @@ func (o trustOptions) trusted(kept *deploy.Trust) (deploy.Trust, error) {
 	case err != nil:
 		return deploy.Trust{}, err
 	case o.pubkey == noKey && ok:
-		return deploy.Trust{}, exitCode(errors.New("cannot do without a key: this program was built to accept only what its maker signed"), exitUsage)
+		return deploy.Trust{},
+			exitCode(errors.New("cannot do without a key: this program was built to accept only what its maker signed"),
+				exitUsage)
 	case o.pubkey == noKey:
 		return deploy.Trust{}, nil
 	case o.pubkey != "":
@@ -76,7 +79,8 @@ func checkMaker(t deploy.Trust, p *payload.Payload, o trustOptions) (line string
 	}
 	if revision := p.Manifest().Release.Revision; revision < t.Revision && !o.allowOlder {
 		return "", exitCode(withHint(
-			fmt.Errorf("cannot accept %s: its revision is %d, and revision %d of the same maker was installed here", p.Path(), revision, t.Revision),
+			fmt.Errorf("cannot accept %s: its revision is %d, and revision %d of the same maker was installed here",
+				p.Path(), revision, t.Revision),
 			"use the latest appliance; if going back is intended: --allow-older"), exitPayload)
 	}
 	return fmt.Sprintf("signed with key %s: %s", s.KeyID, s.Comment), nil

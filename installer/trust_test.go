@@ -27,7 +27,8 @@ func TestTrustInAnAppliance(t *testing.T) {
 	foreign := signedAppliance(t, versions, otherKey, 9)
 	root := machine(t)
 	install := func(appliance string, more ...string) []string {
-		return append([]string{"install", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88", "--waive", "port:9370=test"}, more...)
+		return append([]string{"install", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88",
+			"--waive", "port:9370=test"}, more...)
 	}
 	verify := func(appliance string, more ...string) []string {
 		return append([]string{"bundle", "verify", appliance}, more...)
@@ -50,7 +51,8 @@ func TestTrustInAnAppliance(t *testing.T) {
 		{"unsigned later", install(unsigned), exitPayload, "it is not signed"},
 		{"of another maker later", install(foreign), exitPayload, "cannot trust"},
 		{"a higher revision", install(third), exitOK, "appliance: signed with key"},
-		{"a lower revision", install(second), exitPayload, "revision is 2, and revision 3 of the same maker was installed here"},
+		{"a lower revision", install(second), exitPayload,
+			"revision is 2, and revision 3 of the same maker was installed here"},
 		{"verify a lower revision", verify(second), exitPayload, "revision 3"},
 		{"a lower revision on purpose", install(second, "--allow-older"), exitOK, "appliance: signed with key"},
 		{"the key forgotten", install(unsigned, "--pubkey", "none"), exitOK, "appliance: not signed"},
@@ -74,7 +76,8 @@ func TestKeptKeyIsText(t *testing.T) {
 	if err := os.WriteFile(file, []byte(public.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (deploy.Trust{Key: file}).PublicKey(); err == nil || !strings.Contains(err.Error(), "kept with the installation") {
+	if _, err := (deploy.Trust{Key: file}).PublicKey(); err == nil ||
+		!strings.Contains(err.Error(), "kept with the installation") {
 		t.Errorf("a file's name is taken for a key: %v", err)
 	}
 	if key, err := (deploy.Trust{Key: public.String()}).PublicKey(); err != nil || !key.Equal(public) {

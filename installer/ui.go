@@ -42,8 +42,8 @@ func (g *globals) advisef(format string, args ...any) {
 	g.printf("%s", g.runnable(fmt.Sprintf(format, args...)))
 }
 
-// printJSON writes v as the one JSON document of this command. Its type is in the list of jsonoutputs_test.go, from which
-// release/docs/json.md is written.
+// printJSON writes v as the one JSON document of this command. Its type is in the list of jsonoutputs_test.go, from
+// which release/docs/json.md is written.
 func (g *globals) printJSON(v any) error {
 	g.printed = true
 	enc := json.NewEncoder(g.Stdout)
@@ -154,8 +154,9 @@ type errorOutput struct {
 }
 
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As
-// JSON, the mistakes of a configuration are a list as well, each with its file, line and column. A command that has printed
-// its document, as install does when programs wait for other hosts, prints no second one: the error goes to stderr.
+// JSON, the mistakes of a configuration are a list as well, each with its file, line and column. A command that has
+// printed its document, as install does when programs wait for other hosts, prints no second one: the error goes to
+// stderr.
 func printError(g *globals, err error, code int) {
 	if g.Output == outputJSON && !g.printed {
 		out := errorOutput{Error: err.Error(), Hint: g.runnable(hintOf(err)), Log: exit.LogPathOf(err), ExitCode: code}

@@ -103,9 +103,11 @@ func (d *deployment) askUninstall(opts *uninstallOptions) error {
 		return err
 	}
 	d.printForeignForeseen(f, opts)
-	q := fmt.Sprintf("remove the installation below %s (%s), and keep data, logs and passwords", d.layout().Base, count.Of(len(f.Steps), "step"))
+	q := fmt.Sprintf("remove the installation below %s (%s), and keep data, logs and passwords", d.layout().Base,
+		count.Of(len(f.Steps), "step"))
 	if opts.purgeData {
-		q = fmt.Sprintf("remove the installation below %s (%s) and its database, stores, models, keys, logs and passwords, for good",
+		q = fmt.Sprintf("remove the installation below %s (%s) and its database, stores, models, keys, logs and "+
+			"passwords, for good",
 			d.layout().Base, count.Of(len(f.Steps), "step"))
 	}
 	fmt.Fprintf(d.g.Stderr, "%s? [y/N] ", q)

@@ -27,7 +27,8 @@ func (d *deployment) remainsOnDisk() ([]engine.Remaining, error) {
 	l := d.layout()
 	places := []string{
 		l.Binary(), supervisor.SystemdPath, l.Project(), l.Data(), l.Supervisor(), l.State(), l.Tools(), l.Backups(),
-		l.ZooKeeper(), l.Nginx(), path.Join(l.Logs(), "fate"), path.Dir(l.SupervisorLog()), l.DatabaseTemp(), l.JavaTemp(),
+		l.ZooKeeper(), l.Nginx(), path.Join(l.Logs(), "fate"), path.Dir(l.SupervisorLog()), l.DatabaseTemp(),
+		l.JavaTemp(),
 	}
 	left, err := d.leftInTemp()
 	if err != nil {
@@ -58,7 +59,8 @@ func addUnnamed(named, found []engine.Remaining) []engine.Remaining {
 	for _, f := range found {
 		place := f.What[0]
 		if !slices.ContainsFunc(named, func(r engine.Remaining) bool {
-			return slices.ContainsFunc(r.What, func(what string) bool { return isNamedIn(place, what) }) || isNamedIn(place, r.ID)
+			return slices.ContainsFunc(r.What, func(what string) bool { return isNamedIn(place, what) }) ||
+				isNamedIn(place, r.ID)
 		}) {
 			named = append(named, f)
 		}
@@ -93,7 +95,8 @@ func (d *deployment) leftInTemp() ([]string, error) {
 	var out []string
 	for _, e := range entries {
 		ours := e.Name() == "hsperfdata_"+user || slices.ContainsFunc(ports, func(port string) bool {
-			return strings.HasPrefix(e.Name(), "tomcat."+port+".") || strings.HasPrefix(e.Name(), "tomcat-docbase."+port+".")
+			return strings.HasPrefix(e.Name(), "tomcat."+port+".") ||
+				strings.HasPrefix(e.Name(), "tomcat-docbase."+port+".")
 		})
 		at := path.Join(tempDir, e.Name())
 		if !ours || !e.IsDir() {
@@ -144,7 +147,8 @@ func (d *deployment) keepProgram() error {
 		return nil
 	}
 	defer file.Close()
-	return d.host.WriteFrom(laterProgram(d.layout()), host.FileMode{Perm: 0o755, Owner: "root", Group: "root"}, func(w io.Writer) error { _, err := io.Copy(w, file); return err })
+	return d.host.WriteFrom(laterProgram(d.layout()), host.FileMode{Perm: 0o755, Owner: "root", Group: "root"},
+		func(w io.Writer) error { _, err := io.Copy(w, file); return err })
 }
 
 // purgeCommand is the command that removes what an uninstall kept.
@@ -197,6 +201,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 			d.g.printf("  %s\n", what)
 		}
 	}
-	d.g.printf("%s %s on this host\n", count.Of(len(remaining), "installed item"), count.Noun(len(remaining), "remains", "remain"))
+	d.g.printf("%s %s on this host\n", count.Of(len(remaining), "installed item"),
+		count.Noun(len(remaining), "remains", "remain"))
 	return result
 }

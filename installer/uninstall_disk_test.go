@@ -51,7 +51,8 @@ func TestVerifyLooksAtTheDisk(t *testing.T) {
 		var report struct {
 			Remaining []engine.Remaining `json:"remaining"`
 		}
-		if err := json.Unmarshal([]byte(out), &report); err != nil || (code == exitPreflight) != (len(wanted) > 0) || code != exitOK && code != exitPreflight {
+		if err := json.Unmarshal([]byte(out), &report); err != nil || (code == exitPreflight) != (len(wanted) > 0) ||
+			code != exitOK && code != exitPreflight {
 			t.Errorf("%s: exit code %d, %v\n%s%s", when, code, err, out, stderr)
 		}
 		for _, path := range wanted {
@@ -68,10 +69,12 @@ func TestVerifyLooksAtTheDisk(t *testing.T) {
 	verify("uninstalled", "/data/projects/common/fate-installer/secrets.json")
 	mustRunCLI(t, root, "", "uninstall", "--purge-data", "--yes")
 	verify("purged")
-	for _, name := range []string{"data/projects/common/supervisord/run/supervisord.lock", "data/projects/data/fate/mysql/ibdata1", "etc/systemd/system/fate-supervisor.service"} {
+	for _, name := range []string{"data/projects/common/supervisord/run/supervisord.lock",
+		"data/projects/data/fate/mysql/ibdata1", "etc/systemd/system/fate-supervisor.service"} {
 		put(t, root, name, "")
 	}
-	verify("purged, and something is left", "/data/projects/common/supervisord", "/data/projects/data/fate", "/etc/systemd/system/fate-supervisor.service")
+	verify("purged, and something is left", "/data/projects/common/supervisord", "/data/projects/data/fate",
+		"/etc/systemd/system/fate-supervisor.service")
 }
 
 // TestUninstallDryRun changes nothing, and names what would go, what would stay, and what an operator added.
@@ -80,19 +83,22 @@ func TestUninstallDryRun(t *testing.T) {
 	put(t, root, eggrollDir+"plugins/mine.py", "mine")
 	before := treeOf(t, root)
 	out := mustRunCLI(t, root, "", "uninstall", "--dry-run")
-	for _, want := range []string{"would keep    passwords", "would remove  eggroll 2.5.3", "would keep    /data/projects/fate/eggroll/plugins/, which was added"} {
+	for _, want := range []string{"would keep    passwords", "would remove  eggroll 2.5.3",
+		"would keep    /data/projects/fate/eggroll/plugins/, which was added"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
 	out = mustRunCLI(t, root, "", "uninstall", "--dry-run", "--purge-data")
-	for _, want := range []string{"would remove  passwords", "would remove  /data/projects/fate/eggroll/plugins/, which was added"} {
+	for _, want := range []string{"would remove  passwords",
+		"would remove  /data/projects/fate/eggroll/plugins/, which was added"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
 	var report foreseenReport
-	if err := json.Unmarshal([]byte(mustRunCLI(t, root, "", "uninstall", "--dry-run", "-o", "json")), &report); err != nil || len(report.Steps) == 0 || len(report.Trees) != 1 {
+	if err := json.Unmarshal([]byte(mustRunCLI(t, root, "", "uninstall", "--dry-run", "-o", "json")),
+		&report); err != nil || len(report.Steps) == 0 || len(report.Trees) != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if diff := cmp.Diff(before, treeOf(t, root)); diff != "" {
@@ -100,8 +106,8 @@ func TestUninstallDryRun(t *testing.T) {
 	}
 }
 
-// TestPurgeKeepsTheJournalOfWhatIsLeft: a file that was there before the installation and that was edited since is left, and
-// so is the journal that names it, until the file is gone.
+// TestPurgeKeepsTheJournalOfWhatIsLeft: a file that was there before the installation and that was edited since is
+// left, and so is the journal that names it, until the file is gone.
 func TestPurgeKeepsTheJournalOfWhatIsLeft(t *testing.T) {
 	root := machine(t)
 	const script, journal = "data/projects/common/supervisord/service.sh", "data/projects/common/fate-installer/journal"
@@ -110,10 +116,12 @@ func TestPurgeKeepsTheJournalOfWhatIsLeft(t *testing.T) {
 	put(t, root, script, "edited")
 	out := mustRunCLI(t, root, "", "uninstall", "--purge-data", "--yes")
 	textIs(t, root, script, "edited")
-	if _, err := os.Stat(filepath.Join(root, journal)); err != nil || !strings.Contains(out, "stays, since it names what is left") {
+	if _, err := os.Stat(filepath.Join(root, journal)); err != nil ||
+		!strings.Contains(out, "stays, since it names what is left") {
 		t.Errorf("the journal is gone: %v\n%s", err, out)
 	}
-	if out, _, code := runCLI(t, root, "", "uninstall", "--verify"); code != exitPreflight || !strings.Contains(out, "/"+script) {
+	if out, _, code := runCLI(t, root, "", "uninstall", "--verify"); code != exitPreflight ||
+		!strings.Contains(out, "/"+script) {
 		t.Errorf("verify: %d\n%s", code, out)
 	}
 	if err := os.Remove(filepath.Join(root, script)); err != nil {
@@ -143,8 +151,8 @@ func TestUninstallLeavesAProgramForThePurge(t *testing.T) {
 	}
 }
 
-// TestUninstallClearsTemp removes the JVMs' directories in /tmp that are the service user's, and no links or directories of
-// another user or with a process that runs.
+// TestUninstallClearsTemp removes the JVMs' directories in /tmp that are the service user's, and no links or
+// directories of another user or with a process that runs.
 func TestUninstallClearsTemp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		owner string

@@ -63,7 +63,8 @@ func (d *deployment) refuseCarryOver() error {
 	if err != nil {
 		return err
 	}
-	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but the " +
+	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but " +
+		"the " +
 		"new release cannot use it"
 	old, next := was.Profile, d.spec.Profile
 	for _, part := range []struct {
@@ -82,8 +83,9 @@ func (d *deployment) refuseCarryOver() error {
 		}
 	}
 	if d.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
-		return withHint(fmt.Errorf("cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
-			"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
+		return withHint(fmt.Errorf(
+			"cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
+				"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
 	}
 	return nil
 }
@@ -131,9 +133,11 @@ func (r *replacement) refuseWithoutCopy() error {
 		if r.opts.databaseCopied {
 			return nil
 		}
-		return withHint(fmt.Errorf("cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a "+
-			"server that is not ours", db.Host, db.Port),
-			"have its administrator dump the schemas (mysqldump --single-transaction --routines), then add --database-copied")
+		return withHint(fmt.Errorf(
+			"cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a "+
+				"server that is not ours", db.Host, db.Port),
+			"have its administrator dump the schemas (mysqldump --single-transaction --routines), then add "+
+				"--database-copied")
 	}
 	data := r.layout().DatabaseData()
 	if !r.host.Exists(data) { // it is yet to be made
@@ -235,7 +239,8 @@ func (r *replacement) refuseRunningJobs(ctx context.Context) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	if (r.verb == verbRollBack || r.resumes()) && !r.opts.cancelJobs { // they may be the reason for it, or of before the kill
+	// they may be the reason for it, or of before the kill
+	if (r.verb == verbRollBack || r.resumes()) && !r.opts.cancelJobs {
 		r.g.printf("warning: these jobs end: %s\n", strings.Join(jobs, ", "))
 		return nil
 	}

@@ -29,7 +29,8 @@ func TestRefuseCarryOver(t *testing.T) {
 		{"host", [2]string{"1.11.4", "2.5.3"}, [2]string{"2.0.0", "3.0.0"}, "nothing in common"},
 		{"host", [2]string{"1.11.4", "2.5.3"}, [2]string{"1.9.1", "2.4.6"}, "to the older 1.9.1"},
 		{"host", [2]string{"1.4.4", "2.0.2"}, [2]string{"1.11.4", "2.5.3"}, "oldest known release is 1.5.0"},
-		{"host", [2]string{"1.6.1", "2.2.2"}, [2]string{"1.7.0", "2.4.0"}, "kept models and jobs in FATE's own directory"},
+		{"host", [2]string{"1.6.1", "2.2.2"}, [2]string{"1.7.0", "2.4.0"},
+			"kept models and jobs in FATE's own directory"},
 		{"exchange", [2]string{"1.11.4", "2.5.3"}, [2]string{"2.0.0", "3.0.0"}, ""},
 	} {
 		r := &replacement{deployment: &deployment{g: &globals{Base: "/data"}}, verb: verbUpgrade}
@@ -76,7 +77,8 @@ func TestSweepCopies(t *testing.T) {
 	}
 	cutOff := filepath.Join(filepath.Dir(data), ".mysql.before-20260103T000000.000Z.fate-tmp")
 	s := &deploy.Slot{
-		Schema: deploy.SiteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() + ".before-20260102T000000.000Z",
+		Schema: deploy.SiteSchema, ID: "20260102T000000.000Z", Database: d.layout().DatabaseData() +
+			".before-20260102T000000.000Z",
 	}
 	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.Dir(d.layout())), 0o755),
 		d.writeSlot(s, s.Dir(d.layout()))); err != nil {
@@ -169,7 +171,8 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 		}, ""},
 		{"no tables yet", []string{"CREATE DATABASE fate_flow CHARACTER SET utf8", "USE fate_flow"}, ""},
 		{"of 1.9.1", tablesOf(t, "1.9.1"), "the tables of fate_flow at 127.0.0.1:"},
-		{"halfway", []string{"ALTER TABLE t_task ADD f_is_deepspeed tinyint(1) NOT NULL DEFAULT 0"}, "1.11.4 needs others"},
+		{"halfway", []string{"ALTER TABLE t_task ADD f_is_deepspeed tinyint(1) NOT NULL DEFAULT 0"},
+			"1.11.4 needs others"},
 		{"of 1.11.4", []string{"ALTER TABLE t_task ADD f_deepspeed_id varchar(200) DEFAULT ''"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -205,7 +208,8 @@ func tablesOf(t *testing.T, release string) []string {
 func replacementOf(t *testing.T, cluster string) *replacement {
 	t.Helper()
 	r := &replacement{
-		deployment: &deployment{g: &globals{Base: "/data"}}, opts: &replaceOptions{}, verb: verbUpgrade, copyDatabase: true,
+		deployment: &deployment{g: &globals{Base: "/data"}}, opts: &replaceOptions{}, verb: verbUpgrade,
+		copyDatabase: true,
 	}
 	h, err := host.New(t.TempDir(), nil)
 	if err != nil {
@@ -235,7 +239,8 @@ func TestRefuseWithoutCopy(t *testing.T) {
 			data := r.layout().DatabaseData()
 			r.facts.Paths = []host.PathFact{{Path: data, Mount: "/data", Size: 1 << 40, Free: free}}
 			file := r.host.Path(data + "/fate_flow/t_job.ibd")
-			return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600), os.Truncate(file, size))
+			return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600),
+				os.Truncate(file, size))
 		}
 	}
 	for _, c := range []struct {
@@ -245,10 +250,12 @@ func TestRefuseWithoutCopy(t *testing.T) {
 	}{
 		{"not made yet", oneParty, func(*replacement) error { return nil }, "", ""},
 		{"room", oneParty, room(size + copyReserve), "", ""},
-		{"no room", oneParty, room(size + copyReserve - 1), "takes 300.0 MiB, and /data has 556.0 MiB free", "make room"},
+		{"no room", oneParty, room(size + copyReserve - 1), "takes 300.0 MiB, and /data has 556.0 MiB free",
+			"make room"},
 		{"outside", outsideCluster, func(*replacement) error { return nil },
 			"no copy can be made of a server that is not ours", "--database-copied"},
-		{"outside, copied", outsideCluster, func(r *replacement) error { r.opts.databaseCopied = true; return nil }, "", ""},
+		{"outside, copied", outsideCluster, func(r *replacement) error { r.opts.databaseCopied = true; return nil }, "",
+			""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := replacementOf(t, c.cluster)

@@ -15,9 +15,11 @@ import (
 
 // freeArguments are the commands that take any number of arguments, and what refuses a wrong one.
 var freeArguments = map[string]string{
-	"svc status": "the supervisor", "svc start": "the supervisor", "svc stop": "the supervisor", "svc restart": "the supervisor",
-	"svc update": "the supervisor", "party test": "the route table", "party add": "the route", "party remove": "the party",
-	"job clean": "FATE-Flow", "secrets rotate": "its words", "help": "its words", "svc probe-nodes": "the address",
+	"svc status": "the supervisor", "svc start": "the supervisor", "svc stop": "the supervisor",
+	"svc restart": "the supervisor",
+	"svc update":  "the supervisor", "party test": "the route table", "party add": "the route",
+	"party remove": "the party",
+	"job clean":    "FATE-Flow", "secrets rotate": "its words", "help": "its words", "svc probe-nodes": "the address",
 }
 
 // TestEveryCommandRefusesWhatItDoesNotKnow types wrong words and flags behind every command there is.

@@ -8,9 +8,9 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// runView shows a run of the engine: one line for each step that changed something, with the reason of a repair, or failed, and, while bytes are
-// being unpacked, how far that is. Steps that found nothing to do are only counted, and so are, on a new host, the many
-// small ones that every installation has.
+// runView shows a run of the engine: one line for each step that changed something, with the reason of a repair, or
+// failed, and, while bytes are being unpacked, how far that is. Steps that found nothing to do are only counted, and so
+// are, on a new host, the many small ones that every installation has.
 type runView struct {
 	g     *globals
 	small map[string]bool // steps that are only counted unless they repair something

@@ -18,7 +18,8 @@ type wantedOptions struct {
 
 func (o *wantedOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
-	f.StringSliceVar(&o.skipOS, "skip-os", nil, "leave `IDS` of the operating system as they are: "+strings.Join(fate.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
+	f.StringSliceVar(&o.skipOS, "skip-os", nil, "leave `IDS` of the operating system as they are: "+
+		strings.Join(fate.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
 	f.Lookup("skip-os").NoOptDefVal = skipAll
 	takesWords(f, "skip-os", append(fate.OSPolicies(), skipAll, skipNone)...)
 }
@@ -38,7 +39,8 @@ func (o wantedOptions) skipped() ([]string, error) {
 	}
 	for _, id := range o.skipOS {
 		if !slices.Contains(known, id) {
-			return nil, withHint(fmt.Errorf("cannot skip %q: there is no such part of the preparation", id), "--skip-os takes "+strings.Join(known, ", "))
+			return nil, withHint(fmt.Errorf("cannot skip %q: there is no such part of the preparation", id),
+				"--skip-os takes "+strings.Join(known, ", "))
 		}
 	}
 	return o.skipOS, nil

@@ -12,7 +12,8 @@ import (
 )
 
 // avoided are words at which readers stop; STYLE.md has what is written in their place.
-var avoided = regexp.MustCompile(`(?i)\b(whoe` + `ver|someb` + `ody|in va` + `in|ane` + `w|as ye` + `t|wis` + `h(es|ed)?|tol` + `d|besid` + `e|meanwhil` + `e)\b`)
+var avoided = regexp.MustCompile(`(?i)\b(whoe` + `ver|someb` + `ody|in va` + `in|ane` + `w|as ye` + `t|wis` +
+	`h(es|ed)?|tol` + `d|besid` + `e|meanwhil` + `e)\b`)
 
 // TestWords keeps avoided words out of code and documents.
 func TestWords(t *testing.T) {
@@ -21,12 +22,14 @@ func TestWords(t *testing.T) {
 			return err
 		}
 		if d.IsDir() {
-			if name := d.Name(); name != ".." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "dist", "testdata"}, name)) {
+			if name := d.Name(); name != ".." && (strings.HasPrefix(name, ".") ||
+				slices.Contains([]string{"bin", "dist", "testdata"}, name)) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if !slices.Contains([]string{".go", ".md", ".py", ".sh", ".java"}, filepath.Ext(file)) || d.Name() == "STYLE.md" {
+		if !slices.Contains([]string{".go", ".md", ".py", ".sh", ".java"}, filepath.Ext(file)) ||
+			d.Name() == "STYLE.md" {
 			return nil
 		}
 		data, err := os.ReadFile(file)
@@ -35,7 +38,8 @@ func TestWords(t *testing.T) {
 		}
 		for i, line := range bytes.Split(data, []byte("\n")) {
 			if word := avoided.Find(line); word != nil {
-				t.Errorf("%s:%d: %q; STYLE.md says what to write in its place", strings.TrimPrefix(file, "../"), i+1, word)
+				t.Errorf("%s:%d: %q; STYLE.md says what to write in its place", strings.TrimPrefix(file, "../"), i+1,
+					word)
 			}
 		}
 		return nil

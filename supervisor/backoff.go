@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// lastingRetries is how often a start that cannot succeed without help is tried again all the same: an operator may be just
-// about to put the file or the user in place. A waiting command learns the cause after two short pauses.
+// lastingRetries is how often a start that cannot succeed without help is tried again all the same: an operator may be
+// just about to put the file or the user in place. A waiting command learns the cause after two short pauses.
 const lastingRetries = 2
 
 // startFailed follows a process that could not be started or did not live for startsecs.

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Durations are differences of the boot clock, which counts from the start of the host, also while it sleeps, and which no
-// administrator and no time service sets. Points in time that are shown or written are the wall clock's. What is kept for
-// the next supervisor of the same boot has both.
+// Durations are differences of the boot clock, which counts from the start of the host, also while it sleeps, and which
+// no administrator and no time service sets. Points in time that are shown or written are the wall clock's. What is
+// kept for the next supervisor of the same boot has both.
 
 // BootClock is the time since the host was started; 0 when the kernel does not tell (clock_gettime(2), CLOCK_BOOTTIME).
 func BootClock() time.Duration {

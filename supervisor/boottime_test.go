@@ -51,7 +51,8 @@ func TestBackoffFollowsTheBootClock(t *testing.T) {
 		{"short, and the clock was set ahead", time.Second, wall.Round(0), wall.Round(0).Add(24 * time.Hour), 6},
 		{"long, and the clock was set back", time.Hour, wall.Round(0), wall.Round(0).Add(-24 * time.Hour), 1},
 	} {
-		s := &service{sup: &Supervisor{bootNow: BootClock}, state: Running, backoffs: 5, prog: config.NewProgram("a", "/bin/true")}
+		s := &service{sup: &Supervisor{bootNow: BootClock}, state: Running, backoffs: 5,
+			prog: config.NewProgram("a", "/bin/true")}
 		s.prog.RestartDelay = time.Hour
 		s.run.started, s.run.stopped = c.started, c.now
 		s.run.startedBoot, s.run.stoppedBoot = time.Hour, time.Hour+c.up

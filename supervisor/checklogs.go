@@ -17,7 +17,8 @@ func CheckLogs(c *config.Settings) error {
 	var problems config.Problems
 	add := func(err error, format string, args ...any) {
 		if err != nil {
-			problems = append(problems, config.Problem{File: c.Path, Text: fmt.Sprintf(format, args...) + ": " + err.Error()})
+			problems = append(problems, config.Problem{File: c.Path, Text: fmt.Sprintf(format, args...) +
+				": " + err.Error()})
 		}
 	}
 	if path := c.Daemon.LogFile; !logfile.IsDevice(path) {
@@ -41,8 +42,8 @@ func CheckLogs(c *config.Settings) error {
 	return problems
 }
 
-// madeLater reports whether a log cannot be opened only because its directory is not there yet: the supervisor makes that
-// of its own log.
+// madeLater reports whether a log cannot be opened only because its directory is not there yet: the supervisor makes
+// that of its own log.
 func madeLater(c *config.Settings, path string, err error) bool {
 	return errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) == filepath.Dir(c.Daemon.LogFile)
 }

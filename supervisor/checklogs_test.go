@@ -30,7 +30,8 @@ func TestCheckLogs(t *testing.T) {
 	} {
 		p := config.NewProgram("a", "/bin/true")
 		p.StdoutLogfile, p.RedirectStderr = tt.program, true
-		cfg := config.Settings{Path: at("supervisord.conf"), Daemon: config.Daemon{LogFile: tt.daemon, ChildLogDir: dir}, Programs: []config.Program{p}}
+		cfg := config.Settings{Path: at("supervisord.conf"),
+			Daemon: config.Daemon{LogFile: tt.daemon, ChildLogDir: dir}, Programs: []config.Program{p}}
 		err := CheckLogs(&cfg)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("logs %s and %s: %v, want %q", tt.daemon, tt.program, err, tt.want)

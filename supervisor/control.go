@@ -177,8 +177,8 @@ func (sup *Supervisor) each(names []string, f func(*service) error) error {
 	return errors.Join(errs...)
 }
 
-// settleDown waits until the program is down. A later request may start it again before that, which ends the wait; for a
-// restart, when the process that was to be stopped has ended.
+// settleDown waits until the program is down. A later request may start it again before that, which ends the wait; for
+// a restart, when the process that was to be stopped has ended.
 func (s *service) settleDown(ctx context.Context, restarts bool) error {
 	for {
 		st, changed := s.wait()

@@ -30,8 +30,8 @@ type DaemonOptions struct {
 	// CheckArgs are the arguments with which a new version of the executable checks that it can run in this one's
 	// place; see Upgrade.
 	CheckArgs []string
-	// Record is called when a client's request begins that changes something, and what it returns when it has ended; nil
-	// records nothing.
+	// Record is called when a client's request begins that changes something, and what it returns when it has ended;
+	// nil records nothing.
 	Record    func(r Requester, action string) (done func(error))
 	NoCgroups bool
 }
@@ -114,8 +114,10 @@ func (d *Daemon) serve(ctx context.Context, signals <-chan os.Signal) (again boo
 		return false, err
 	}
 	d.sup.Autostart()
-	d.log.Info().Int("pid", os.Getpid()).Str("config", d.cfg.Path).Int("programs", len(d.cfg.Programs)).Msg("supervising")
-	d.notify.send("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()), "STATUS=supervising "+count.Of(len(d.cfg.Programs), "program"))
+	d.log.Info().Int("pid", os.Getpid()).Str("config", d.cfg.Path).Int("programs",
+		len(d.cfg.Programs)).Msg("supervising")
+	d.notify.send("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()),
+		"STATUS=supervising "+count.Of(len(d.cfg.Programs), "program"))
 	for {
 		var r request
 		select {
@@ -244,8 +246,8 @@ func (d *Daemon) Shutdown(keep bool) {
 // Restart asks the daemon to stop all programs, read its configuration and start them again.
 func (d *Daemon) Restart() { d.ask(request{kind: requestRestart}) }
 
-// TakesOver is an environment variable of a check that is made before the daemon executes another version of itself. The
-// programs have their logs open, so that one that could not be opened now does no harm.
+// TakesOver is an environment variable of a check that is made before the daemon executes another version of itself.
+// The programs have their logs open, so that one that could not be opened now does no harm.
 const TakesOver = "FATE_SUPERVISOR_TAKES_OVER"
 
 // Upgrade asks the daemon to execute the file at path in its own place; "" is its own file. The programs keep their

@@ -99,7 +99,8 @@ func (d *Daemon) openLog() {
 // lineWriter makes lines for people. The time is that of writing, because an entry's own has no fractions of a second
 // unless a global of the library says so.
 func lineWriter(w io.Writer, layout string) zerolog.ConsoleWriter {
-	return zerolog.ConsoleWriter{Out: w, NoColor: true, FormatTimestamp: func(any) string { return time.Now().Format(layout) }}
+	return zerolog.ConsoleWriter{Out: w, NoColor: true,
+		FormatTimestamp: func(any) string { return time.Now().Format(layout) }}
 }
 
 // logLevelName translates supervisor's names for levels.

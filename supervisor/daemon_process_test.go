@@ -32,8 +32,9 @@ func listenDatagrams(t *testing.T, path string) *net.UnixConn {
 // runTestDaemon is the whole daemon with an API of one line per command, for tests that kill it.
 func runTestDaemon(dir string) {
 	err := Run(context.Background(), DaemonOptions{
-		Config: filepath.Join(dir, "supervisord.conf"), Stderr: os.Stderr, NoCgroups: os.Getenv("FATE_TEST_CGROUPS") == "",
-		Serve: serveLines, Keep: os.Getenv("FATE_TEST_KEEP") != "",
+		Config: filepath.Join(dir, "supervisord.conf"), Stderr: os.Stderr,
+		NoCgroups: os.Getenv("FATE_TEST_CGROUPS") == "",
+		Serve:     serveLines, Keep: os.Getenv("FATE_TEST_KEEP") != "",
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -201,7 +202,8 @@ func (b *bench) processes(name string) []int {
 	for _, pid := range process.AllPIDs() {
 		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		env := "\x00" + string(data)
-		if strings.Contains(env, "\x00TEST_DIR="+b.dir+"\x00") && strings.Contains(env, "\x00SUPERVISOR_PROCESS_NAME="+name+"\x00") && isAlive(pid) {
+		if strings.Contains(env, "\x00TEST_DIR="+b.dir+"\x00") &&
+			strings.Contains(env, "\x00SUPERVISOR_PROCESS_NAME="+name+"\x00") && isAlive(pid) {
 			out = append(out, pid)
 		}
 	}

@@ -96,7 +96,8 @@ func TestDaemonSingle(t *testing.T) {
 	b.write(b.child("a", "sleep"))
 	d := startDaemon(b)
 	d.until("a", "ready", isReady)
-	err := Run(context.Background(), DaemonOptions{Config: filepath.Join(b.dir, "supervisord.conf"), Serve: serveLines, NoCgroups: true})
+	err := Run(context.Background(), DaemonOptions{Config: filepath.Join(b.dir, "supervisord.conf"),
+		Serve: serveLines, NoCgroups: true})
 	var locked *LockedError
 	if !errors.As(err, &locked) || locked.PID != d.cmd.Process.Pid {
 		t.Errorf("%v", err)
@@ -162,7 +163,8 @@ func TestReusedPIDIsNotTouched(t *testing.T) {
 	b := newBench(t)
 	b.run(b.child("a", "sleep", func(p *config.Program) { p.AutoStart = false }))
 	b.start("a")
-	stranger, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
+	stranger, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"},
+		&os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +214,8 @@ func TestDaemonKilledOverAndOver(t *testing.T) {
 	}
 	for _, name := range []string{"busy0", "busy1"} {
 		programs = append(programs, b.child(name, "wait 30ms;exit 1", func(p *config.Program) {
-			p.AutoRestart, p.RestartDelay, p.RestartDelayMax, p.StartRetries = "true", time.Millisecond, 5*time.Millisecond, 1_000_000
+			p.AutoRestart, p.RestartDelay, p.RestartDelayMax, p.StartRetries = "true", time.Millisecond,
+				5*time.Millisecond, 1_000_000
 		}))
 	}
 	programs = append(programs, b.child("toggled", "sleep"))

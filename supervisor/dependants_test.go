@@ -11,15 +11,16 @@ import (
 	"fate-installer/supervisor/config"
 )
 
-// TestProbesKnowDependants: a probe gets the identities of the dependants' processes, so that what it keeps for the next probe
-// is not taken for true of other ones.
+// TestProbesKnowDependants: a probe gets the identities of the dependants' processes, so that what it keeps for the
+// next probe is not taken for true of other ones.
 func TestProbesKnowDependants(t *testing.T) {
 	b := newBench(t)
 	addr, seen := freeAddr(t), filepath.Join(b.dir, "seen")
 	b.run(
 		b.child("manager", "listen "+addr+";sleep", func(p *config.Program) {
 			p.ReadyTCP, p.DependantsAfter = addr, config.DependantsListening
-			p.ReadyExec = []string{"/bin/sh", "-c", "printenv " + DependantsVar + " >" + seen + ".new && mv " + seen + ".new " + seen}
+			p.ReadyExec = []string{"/bin/sh", "-c", "printenv " + DependantsVar + " >" + seen + ".new && mv " +
+				seen + ".new " + seen}
 		}),
 		b.child("node", "sleep", func(p *config.Program) { p.DependsOn = []string{"manager"} }),
 		b.child("other", "sleep"),
@@ -47,8 +48,8 @@ func TestProbesKnowDependants(t *testing.T) {
 	b.stop("node", "manager", "other")
 }
 
-// TestProbeOfAFormerDependant: a probe that is under way when a dependant's process is replaced has asked the former one. Its
-// answer does not make the program ready, although that is not ready yet.
+// TestProbeOfAFormerDependant: a probe that is under way when a dependant's process is replaced has asked the former
+// one. Its answer does not make the program ready, although that is not ready yet.
 func TestProbeOfAFormerDependant(t *testing.T) {
 	b := newBench(t)
 	addr, runs := freeAddr(t), filepath.Join(b.dir, "node-runs")

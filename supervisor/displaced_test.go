@@ -11,8 +11,8 @@ import (
 	"fate-installer/supervisor/config"
 )
 
-// TestLogThatLosesItsName removes, renames and replaces the log of a program that writes on. The path has its lines again,
-// the status says so, and a restart ends it.
+// TestLogThatLosesItsName removes, renames and replaces the log of a program that writes on. The path has its lines
+// again, the status says so, and a restart ends it.
 func TestLogThatLosesItsName(t *testing.T) {
 	for name, lose := range map[string]func(path string) error{
 		"removed": os.Remove,
@@ -27,7 +27,8 @@ func TestLogThatLosesItsName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			at := func(name string) string { return filepath.Join(b.dir, name) }
-			b.run(b.child("a", fmt.Sprintf("say one;for %s;say two;flood 4000;for %s;say three;sleep", at("go"), at("on")),
+			b.run(b.child("a", fmt.Sprintf("say one;for %s;say two;flood 4000;for %s;say three;sleep",
+				at("go"), at("on")),
 				func(p *config.Program) { p.StdoutLogfileMaxBytes, p.StdoutLogfileBackups = 20_000, 2 }))
 			b.start("a")
 			b.untilLog("a", "one")
@@ -102,7 +103,8 @@ func TestLogThatCannotBeMadeAgain(t *testing.T) {
 func TestOwnLogRemoved(t *testing.T) {
 	b := newBench(t)
 	own := filepath.Join(b.dir, "own.log")
-	b.run(b.child("a", "open "+own+";say open;sleep", func(p *config.Program) { p.LogFiles = []string{filepath.Join(b.dir, "own*.log")} }))
+	b.run(b.child("a", "open "+own+";say open;sleep",
+		func(p *config.Program) { p.LogFiles = []string{filepath.Join(b.dir, "own*.log")} }))
 	b.start("a")
 	b.untilLog("a", "open")
 	must(t, os.Remove(own))

@@ -128,7 +128,8 @@ func kernelKilled(pid int) bool {
 	for {
 		n, err := unix.Read(fd, buf)
 		switch {
-		case errors.Is(err, unix.EPIPE) || errors.Is(err, unix.EINTR): // messages were overwritten; go on with the oldest left
+		// messages were overwritten; go on with the oldest left
+		case errors.Is(err, unix.EPIPE) || errors.Is(err, unix.EINTR):
 		case err != nil || n <= 0:
 			return false
 		case bytes.Contains(buf[:n], want):

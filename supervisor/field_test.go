@@ -20,7 +20,8 @@ func TestFilesFromTheField(t *testing.T) {
 		check                func(p config.Program, dir string) string // what is wrong; "" is nothing
 		problem              string
 	}{
-		{"here in an included file is its directory", "", "[program:p]\ncommand=/bin/sleep 100\nstdout_logfile=%(here)s/p.log\n",
+		{"here in an included file is its directory", "",
+			"[program:p]\ncommand=/bin/sleep 100\nstdout_logfile=%(here)s/p.log\n",
 			func(p config.Program, dir string) string {
 				if want := filepath.Join(dir, "d", "p.log"); p.StdoutLogfile != want {
 					return p.StdoutLogfile
@@ -34,7 +35,8 @@ func TestFilesFromTheField(t *testing.T) {
 				}
 				return ""
 			}, ""},
-		{"a comment in a quoted command", "", "[program:p]\ncommand = bash -c 'while : ; do echo Hello; sleep 10; done'\n", nil,
+		{"a comment in a quoted command", "",
+			"[program:p]\ncommand = bash -c 'while : ; do echo Hello; sleep 10; done'\n", nil,
 			"a semicolon after a space begins a comment, also within quotes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,7 +53,8 @@ func TestFilesFromTheField(t *testing.T) {
 			}
 			cfg, _, err := config.Load(conf, os.Environ())
 			if tt.problem != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.problem) || !strings.Contains(err.Error(), "p.conf:2:") {
+				if err == nil || !strings.Contains(err.Error(), tt.problem) ||
+					!strings.Contains(err.Error(), "p.conf:2:") {
 					t.Errorf("error %v", err)
 				}
 				return
@@ -85,7 +88,8 @@ func TestLogWithoutBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
-	if err != nil || len(data) > 20<<10 || len(data) < 4<<10 || !strings.HasSuffix(string(data), "\nFATAL: why I die\n") {
+	if err != nil || len(data) > 20<<10 || len(data) < 4<<10 ||
+		!strings.HasSuffix(string(data), "\nFATAL: why I die\n") {
 		t.Errorf("%d bytes are left, %v", len(data), err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"fate-installer/supervisor/config"
 )
 
-// startOrder sorts names so that every program comes after those it depends on or needs; among programs that do not depend
-// on each other, by priority and then by name. There must be no cycle.
+// startOrder sorts names so that every program comes after those it depends on or needs; among programs that do not
+// depend on each other, by priority and then by name. There must be no cycle.
 func startOrder(programs map[string]*config.Program, names []string) []string {
 	sorted := slices.Clone(names)
 	slices.SortFunc(sorted, func(a, b string) int {

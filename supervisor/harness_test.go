@@ -47,7 +47,8 @@ func newBench(t testing.TB) *bench {
 	b := &bench{t: t, dir: dir}
 	b.opts = Options{StateDir: filepath.Join(dir, "state"), Environ: os.Environ(), NoCgroups: true, Log: zerolog.Nop()}
 	if testing.Verbose() {
-		b.opts.Log = zerolog.New(zerolog.ConsoleWriter{Out: testWriter{t}, NoColor: true, TimeFormat: "15:04:05.000"}).With().Timestamp().Logger()
+		b.opts.Log = zerolog.New(zerolog.ConsoleWriter{Out: testWriter{t}, NoColor: true,
+			TimeFormat: "15:04:05.000"}).With().Timestamp().Logger()
 	}
 	return b
 }

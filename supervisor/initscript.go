@@ -21,7 +21,8 @@ const (
 func (u Unit) Script(kind Init) (path string, content []byte, perm uint32) {
 	script := initScripts[kind]
 	var b strings.Builder
-	err := script.text.Execute(&b, map[string]string{"Name": UnitName, "Program": ShellWord(u.Executable), "Base": ShellWord(u.Base)})
+	err := script.text.Execute(&b, map[string]string{"Name": UnitName, "Program": ShellWord(u.Executable),
+		"Base": ShellWord(u.Base)})
 	if err != nil {
 		panic("supervisor: the template of an init script is broken: " + err.Error())
 	}

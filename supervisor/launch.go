@@ -150,7 +150,8 @@ func Inherited(name string) bool { return slices.Contains(inherited, name) }
 
 // notInherited are variables that speak to the daemon and are not passed on even when pass_environment names
 // them: on systemd's notification socket, a program could declare the supervisor ready or dead.
-var notInherited = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID",
+var notInherited = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC",
+	"WATCHDOG_PID",
 	"INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID"}
 
 // environment has [supervisord]'s variables and the program's. Of the daemon's own it has those of Inherited and those

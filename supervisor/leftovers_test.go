@@ -91,7 +91,8 @@ func TestClosesItsOutput(t *testing.T) {
 // TestDiesWhileStopping kills a program that ignores its stop signal while the stop goes on.
 func TestDiesWhileStopping(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs = 10_000; p.AutoRestart = "true"; p.ReadyLog = "deaf" }))
+	b.run(b.child("a", "ignore;say deaf;sleep",
+		func(p *config.Program) { p.StopWaitSecs = 10_000; p.AutoRestart = "true"; p.ReadyLog = "deaf" }))
 	b.start("a")
 	pid := b.status("a").PID
 	done := make(chan error, 1)

@@ -27,14 +27,18 @@ func (s *service) logs() []logfile.File {
 	}
 	var out []logfile.File
 	if run.paths.Out != "" {
-		out = append(out, logfile.File{Path: run.paths.Out, User: run.acct, PID: pid, Held: run.outMark.File, Limits: logfile.Limits{
-			Max: p.StdoutLogfileMaxBytes, Backups: p.StdoutLogfileBackups, Compress: p.LogCompress, Total: p.LogTotalMaxBytes,
-		}})
+		out = append(out, logfile.File{Path: run.paths.Out, User: run.acct, PID: pid, Held: run.outMark.File,
+			Limits: logfile.Limits{
+				Max: p.StdoutLogfileMaxBytes, Backups: p.StdoutLogfileBackups, Compress: p.LogCompress,
+				Total: p.LogTotalMaxBytes,
+			}})
 	}
 	if run.paths.Err != "" && run.paths.Err != run.paths.Out {
-		out = append(out, logfile.File{Path: run.paths.Err, User: run.acct, PID: pid, Held: run.errMark.File, Limits: logfile.Limits{
-			Max: p.StderrLogfileMaxBytes, Backups: p.StderrLogfileBackups, Compress: p.LogCompress, Total: p.LogTotalMaxBytes,
-		}})
+		out = append(out, logfile.File{Path: run.paths.Err, User: run.acct, PID: pid, Held: run.errMark.File,
+			Limits: logfile.Limits{
+				Max: p.StderrLogfileMaxBytes, Backups: p.StderrLogfileBackups, Compress: p.LogCompress,
+				Total: p.LogTotalMaxBytes,
+			}})
 	}
 	return out
 }
@@ -142,10 +146,12 @@ func (s *service) ownLogsRemoved() []string {
 	for _, e := range entries {
 		target, err := os.Readlink(filepath.Join(dir, e.Name()))
 		name, gone := strings.CutSuffix(target, " (deleted)")
-		if err != nil || !gone || !slices.ContainsFunc(patterns, func(p string) bool { m, _ := filepath.Match(p, name); return m }) {
+		if err != nil || !gone || !slices.ContainsFunc(patterns,
+			func(p string) bool { m, _ := filepath.Match(p, name); return m }) {
 			continue
 		}
-		note := fmt.Sprintf("%s was removed while the program holds it, and takes room without a name until the program is restarted", name)
+		note := fmt.Sprintf("%s was removed while the program holds it, and takes room without a name until the "+
+			"program is restarted", name)
 		if !slices.Contains(out, note) {
 			out = append(out, note)
 		}

@@ -109,12 +109,14 @@ func (m *model) compare(t *rapid.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if st.State == p.state && st.Ready == m.works(name) && (p.pid == 0 || p.pid == st.PID) && (st.PID == 0 || st.PID != p.gone) {
+			if st.State == p.state && st.Ready == m.works(name) && (p.pid == 0 || p.pid == st.PID) &&
+				(st.PID == 0 || st.PID != p.gone) {
 				p.pid = st.PID
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%s is %s (ready %v, pid %d), the model says %s (pid %d)", name, st.State, st.Ready, st.PID, p.state, p.pid)
+				t.Fatalf("%s is %s (ready %v, pid %d), the model says %s (pid %d)", name, st.State, st.Ready,
+					st.PID, p.state, p.pid)
 			}
 			time.Sleep(time.Millisecond)
 		}
@@ -288,7 +290,8 @@ func (m *model) moves() map[string]func(*rapid.T) {
 			if p.state != Running || p.pid == 0 {
 				t.Skip("has no process")
 			}
-			if err := syscall.Kill(p.pid, rapid.SampledFrom([]syscall.Signal{syscall.SIGKILL, syscall.SIGSEGV}).Draw(t, "signal")); err != nil {
+			if err := syscall.Kill(p.pid, rapid.SampledFrom([]syscall.Signal{syscall.SIGKILL, syscall.SIGSEGV}).Draw(t,
+				"signal")); err != nil {
 				t.Fatal(err)
 			}
 			m.killed(name)
@@ -307,7 +310,8 @@ func TestSameTimeStops(t *testing.T) {
 	var names []string
 	var programs []config.Program
 	for i := range 8 {
-		p := b.child(fmt.Sprintf("p%d", i), "fork-stubborn;sleep", func(p *config.Program) { p.AutoRestart = "true"; p.StopWaitSecs = 1 })
+		p := b.child(fmt.Sprintf("p%d", i), "fork-stubborn;sleep",
+			func(p *config.Program) { p.AutoRestart = "true"; p.StopWaitSecs = 1 })
 		names, programs = append(names, p.Name), append(programs, p)
 	}
 	b.run(programs...)

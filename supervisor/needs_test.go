@@ -32,7 +32,8 @@ func TestDegraded(t *testing.T) {
 	b.stop("db")
 	for _, name := range []string{"flow", "board"} {
 		st := b.status(name) // at once: a status that lags would be a wrong answer
-		if st.Ready || !st.Degraded || st.State != Running || !slices.Equal(st.DegradedBy, []string{"db"}) || st.Why != "degraded: db is stopped" {
+		if st.Ready || !st.Degraded || st.State != Running || !slices.Equal(st.DegradedBy, []string{"db"}) ||
+			st.Why != "degraded: db is stopped" {
 			t.Errorf("%+v", st)
 		}
 	}
@@ -85,7 +86,8 @@ func TestDependencyFlaps(t *testing.T) {
 func TestWhyOfADegradedProgram(t *testing.T) {
 	b := newBench(t)
 	b.party()
-	ctx := WithRequester(testContext(t), Requester{User: "root", Login: "alice", PID: 4711, Command: "fate-installer svc stop db"})
+	ctx := WithRequester(testContext(t), Requester{User: "root", Login: "alice", PID: 4711,
+		Command: "fate-installer svc stop db"})
 	if err := b.sup.Stop(ctx, []string{"db"}, true); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +125,8 @@ func TestStartWithoutWhatItNeeds(t *testing.T) {
 		b.child("board", "sleep", func(p *config.Program) { p.Needs = []string{"flow"} }),
 	)
 	err := b.sup.Start(testContext(t), []string{"board"}, true)
-	if err == nil || !strings.Contains(err.Error(), "board: depends on flow, which is not ready: exited with status 1") {
+	if err == nil || !strings.Contains(err.Error(),
+		"board: depends on flow, which is not ready: exited with status 1") {
 		t.Errorf("Start: %v", err)
 	}
 	if st := b.status("board"); st.State != Running || !st.Degraded {

@@ -107,7 +107,8 @@ func TestStartOrder(t *testing.T) {
 	add("cm", 3, "db")
 	add("db", 999)
 	add("other", 0)
-	if got := strings.Join(startOrder(programs, []string{"board", "db", "other", "flow", "cm"}), " "); got != "other db cm flow board" {
+	if got := strings.Join(startOrder(programs, []string{"board", "db", "other", "flow", "cm"}),
+		" "); got != "other db cm flow board" {
 		t.Error(got)
 	}
 	if got := strings.Join(withDependencies(programs, []string{"flow"}), " "); got != "cm db flow" {
@@ -124,7 +125,8 @@ func TestResolve(t *testing.T) {
 	b.write(b.child("fate-mysql", "sleep", off), b.child("fate-flow", "sleep", off), b.child("other", "sleep", off))
 	path := filepath.Join(b.dir, "supervisord.conf")
 	data, _ := os.ReadFile(path)
-	if err := os.WriteFile(path, append(data, config.GroupINI("fate", []string{"fate-mysql", "fate-flow"})...), 0o600); err != nil {
+	if err := os.WriteFile(path, append(data, config.GroupINI("fate", []string{"fate-mysql", "fate-flow"})...),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, _, err := config.Load(path, b.opts.Environ)
@@ -134,7 +136,8 @@ func TestResolve(t *testing.T) {
 	b.cfg = cfg
 	b.open()
 	for words, want := range map[string]string{
-		"mysql": "fate-mysql", "fate-mysql": "fate-mysql", "fate": "fate-flow fate-mysql", "fate:*": "fate-flow fate-mysql",
+		"mysql": "fate-mysql", "fate-mysql": "fate-mysql", "fate": "fate-flow fate-mysql",
+		"fate:*":         "fate-flow fate-mysql",
 		"fate:fate-flow": "fate-flow", "all": "fate-flow fate-mysql other", "other mysql other": "fate-mysql other",
 	} {
 		got, err := b.sup.Resolve(strings.Fields(words))

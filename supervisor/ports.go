@@ -16,9 +16,9 @@ import (
 	"fate-installer/supervisor/process"
 )
 
-// portOwners finds who listens on the given TCP ports, or, of a port on which no process listens, whose connection has it as
-// its own end: the kernel gives ports of ip_local_port_range to outgoing connections, and a server cannot listen on such a
-// port then. Only root sees the processes of other users.
+// portOwners finds who listens on the given TCP ports, or, of a port on which no process listens, whose connection has
+// it as its own end: the kernel gives ports of ip_local_port_range to outgoing connections, and a server cannot listen
+// on such a port then. Only root sees the processes of other users.
 func portOwners(ports []int) []PortOwner {
 	if len(ports) == 0 {
 		return nil
@@ -99,7 +99,8 @@ func socketsOf(sockets map[string]tcpSocket, port int) []string {
 	return out
 }
 
-// parseSocket reads a line of /proc/net/tcp. It leaves out sockets that no process has any more, such as those in TIME_WAIT.
+// parseSocket reads a line of /proc/net/tcp. It leaves out sockets that no process has any more, such as those in
+// TIME_WAIT.
 func parseSocket(line string) (tcpSocket, bool) {
 	s, ok := tcptable.Parse(line)
 	if !ok || s.Inode == tcptable.Orphan {
@@ -113,8 +114,8 @@ func parseSocket(line string) (tcpSocket, bool) {
 }
 
 // strangers checks that what answers on an address is the program itself. It returns an error when the address is this
-// host's and its port is held by processes that are all known and none of which belong to the program: what the probe has
-// spoken to is then something else, an older copy perhaps, and the program itself cannot have the port.
+// host's and its port is held by processes that are all known and none of which belong to the program: what the probe
+// has spoken to is then something else, an older copy perhaps, and the program itself cannot have the port.
 func strangers(p *process.Tree, addr string) error {
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil || !isLocal(host) {
@@ -133,7 +134,8 @@ func strangers(p *process.Tree, addr string) error {
 	if len(pids) == 0 {
 		return nil // its holder is not ours to see
 	}
-	return fmt.Errorf("something answers on %s, but it is not this program: pid %d holds the port (%s)", addr, pids[0], process.CommandLine(pids[0]))
+	return fmt.Errorf("something answers on %s, but it is not this program: pid %d holds the port (%s)", addr, pids[0],
+		process.CommandLine(pids[0]))
 }
 
 // isLocal reports whether a host name or address means this host.
@@ -172,7 +174,8 @@ func listenersOn(port int) []int {
 	return pids
 }
 
-// socketOwners looks through the descriptors of all processes for the sockets and returns the pids that have each, by inode.
+// socketOwners looks through the descriptors of all processes for the sockets and returns the pids that have each, by
+// inode.
 func socketOwners(sockets map[string]tcpSocket) map[string][]int {
 	owners := make(map[string][]int)
 	for _, pid := range process.AllPIDs() {

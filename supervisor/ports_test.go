@@ -12,12 +12,16 @@ import (
 
 func TestParseSocket(t *testing.T) {
 	for line, want := range map[string]tcpSocket{
-		"   0: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 23456 1 0": {3306, "", "23456"},
-		"   0: 00000000000000000000000001000000:24A2 0:0 0A 0:0 0:0 0 0 0 77 1":                         {9378, "", "77"},
-		"   1: 0100007F:0CEA 0200000A:01BB 01 00000000:00000000 00:00000000 00000000  1000 0 23457 1 0": {3306, "10.0.0.2:443", "23457"},
+		"   0: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 23456 1 0": {3306, "",
+			"23456"},
+		"   0: 00000000000000000000000001000000:24A2 0:0 0A 0:0 0:0 0 0 0 77 1": {9378, "",
+			"77"},
+		"   1: 0100007F:0CEA 0200000A:01BB 01 00000000:00000000 00:00000000 00000000  1000 0 23457 1 0": {3306,
+			"10.0.0.2:443", "23457"},
 		"   1: 0000000000000000FFFF00000100007F:24A2 0000000000000000FFFF00000200000A:01BB 06 0:0 0:0 0 0 0 78 1": {
 			9378, "10.0.0.2:443", "78"},
-		"   1: 0100007F:0CEA 0200000A:01BB 06 00000000:00000000 03:00000000 00000000     0 0 0 3 0":        {}, // TIME_WAIT
+		// TIME_WAIT
+		"   1: 0100007F:0CEA 0200000A:01BB 06 00000000:00000000 03:00000000 00000000     0 0 0 3 0":        {},
 		"   1: 0100007F:0CEA not an address 01 0:0 0:0 0 0 0 79 1":                                         {},
 		"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode": {},
 		"": {},
@@ -41,7 +45,10 @@ func TestPortOfAConnection(t *testing.T) {
 	}
 	defer conn.Close()
 	b := newBench(t)
-	b.run(b.child("a", "listen "+conn.LocalAddr().String(), func(p *config.Program) { p.StartSecs, p.StartRetries = 1000, 0 }))
+	b.run(b.child("a", "listen "+conn.LocalAddr().String(), func(p *config.Program) {
+		p.StartSecs,
+			p.StartRetries = 1000, 0
+	}))
 	var failed *FailedError
 	if err := b.sup.Start(testContext(t), []string{"a"}, true); !errors.As(err, &failed) {
 		t.Fatalf("Start: %v", err)

@@ -23,10 +23,11 @@ import (
 
 // How readiness is asked for.
 const (
-	firstProbeAfter  = 20 * time.Millisecond // a fast program is noticed fast; then twice as long each time, up to ready_interval
-	probeAttempt     = 5 * time.Second       // one attempt; a probe that hangs is a probe that failed
-	readyAgainFactor = 10                    // once ready, this many ready_intervals apart
-	readyLostAfter   = 3                     // failures in a row that take readiness away again
+	// a fast program is noticed fast; then twice as long each time, up to ready_interval
+	firstProbeAfter  = 20 * time.Millisecond
+	probeAttempt     = 5 * time.Second // one attempt; a probe that hangs is a probe that failed
+	readyAgainFactor = 10              // once ready, this many ready_intervals apart
+	readyLostAfter   = 3               // failures in a row that take readiness away again
 	probeBodyMax     = 64 << 10
 )
 

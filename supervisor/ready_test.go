@@ -17,14 +17,19 @@ func TestDependencies(t *testing.T) {
 	gate := filepath.Join(b.dir, "gate")
 	b.run(
 		b.child("db", "say up;sleep", func(p *config.Program) { p.ReadyLog = "^up$" }),
-		b.child("middle", "for "+gate+";say open;sleep", func(p *config.Program) { p.DependsOn = []string{"db"}; p.ReadyLog = "open" }),
+		b.child("middle", "for "+gate+";say open;sleep",
+			func(p *config.Program) { p.DependsOn = []string{"db"}; p.ReadyLog = "open" }),
 		b.child("top", "sleep", func(p *config.Program) { p.DependsOn = []string{"middle"} }),
 	)
 	done := make(chan error, 1)
 	go func() { done <- b.sup.Start(testContext(t), []string{"top"}, true) }()
 	b.until("db", "ready", func(st Status) bool { return st.Ready })
-	b.until("middle", "running and not ready", func(st Status) bool { return st.State == Running || st.State == Starting })
-	if st := b.until("top", "WAITING", func(st Status) bool { return st.State == Waiting }); st.Why != "waits for middle" {
+	b.until("middle", "running and not ready", func(st Status) bool {
+		return st.State == Running ||
+			st.State == Starting
+	})
+	if st := b.until("top", "WAITING",
+		func(st Status) bool { return st.State == Waiting }); st.Why != "waits for middle" {
 		t.Errorf("why is %q", st.Why)
 	}
 	touch(gate)
@@ -61,8 +66,8 @@ func TestDependencyFails(t *testing.T) {
 	b.stop("top")
 }
 
-// TestDependencyFailsDuringStart has a dependency given up while its dependant runs and is not ready: the dependant would
-// use up its ready_timeout otherwise.
+// TestDependencyFailsDuringStart has a dependency given up while its dependant runs and is not ready: the dependant
+// would use up its ready_timeout otherwise.
 func TestDependencyFailsDuringStart(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
@@ -97,7 +102,10 @@ func TestReadyTCPAndTimeout(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "a: not ready in time") {
 		t.Fatalf("Start: %v", err)
 	}
-	b.until("a", "says why", func(st Status) bool { return strings.HasPrefix(st.Why, "not ready in time: dial tcp "+addr) })
+	b.until("a", "says why", func(st Status) bool {
+		return strings.HasPrefix(st.Why,
+			"not ready in time: dial tcp "+addr)
+	})
 	touch(gate)
 	b.until("a", "ready after all", func(st Status) bool { return st.Ready && !st.TimedOut })
 }
@@ -130,7 +138,10 @@ func TestReadyExec(t *testing.T) {
 	if err := b.sup.Start(testContext(t), []string{"a"}, false); err != nil {
 		t.Fatal(err)
 	}
-	b.until("a", "says why", func(st Status) bool { return strings.Contains(st.Probe, "exited with status 7: no gate") })
+	b.until("a", "says why", func(st Status) bool {
+		return strings.Contains(st.Probe,
+			"exited with status 7: no gate")
+	})
 	touch(gate)
 	b.until("a", "ready", func(st Status) bool { return st.Ready })
 }
@@ -151,7 +162,8 @@ func TestListensBeforeItIsReady(t *testing.T) {
 	if err := b.sup.Start(testContext(t), []string{"node"}, false); err != nil {
 		t.Fatal(err)
 	}
-	if st := b.until("node", "WAITING", func(st Status) bool { return st.State == Waiting }); st.Why != "waits for manager" {
+	if st := b.until("node", "WAITING",
+		func(st Status) bool { return st.State == Waiting }); st.Why != "waits for manager" {
 		t.Errorf("why is %q", st.Why)
 	}
 	if st := b.status("manager"); st.Serving || st.Ready {
@@ -167,7 +179,8 @@ func TestListensBeforeItIsReady(t *testing.T) {
 		t.Errorf("it listens and is not ready: %+v", st)
 	}
 	chain, err := b.sup.Why("manager")
-	if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Text, "no node") || !strings.Contains(chain[0].Advice, "it listens") {
+	if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Text, "no node") ||
+		!strings.Contains(chain[0].Advice, "it listens") {
 		t.Errorf("why: %+v, %v", chain, err)
 	}
 	done := make(chan error, 1)
@@ -182,10 +195,14 @@ func TestListensBeforeItIsReady(t *testing.T) {
 	if err := b.sup.Restart(testContext(t), []string{"node"}, false, true); err != nil {
 		t.Fatal(err)
 	}
-	// Its next look would be a tenth of a second later, and a failure in three: the new process of a dependant counts at once.
+	// Its next look would be a tenth of a second later, and a failure in three: the new process of a dependant counts
+	// at once.
 	if st := b.status("manager"); st.Ready || !st.Serving {
 		t.Errorf("it rests on a process that has ended: %+v", st)
 	}
-	b.until("manager", "not ready again", func(st Status) bool { return !st.Ready && st.Serving && st.State == Running })
+	b.until("manager", "not ready again", func(st Status) bool {
+		return !st.Ready && st.Serving &&
+			st.State == Running
+	})
 	b.stop("node", "manager")
 }

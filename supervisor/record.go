@@ -69,7 +69,8 @@ func openRecords(dir string) (*recordStore, error) {
 		return nil, fmt.Errorf("cannot look at the state directory: %w", err)
 	}
 	if !info.IsDir() || !ownAlone(info) {
-		return nil, fmt.Errorf("cannot trust the state directory %s: it is not a directory that only uid %d can write", dir, os.Geteuid())
+		return nil, fmt.Errorf("cannot trust the state directory %s: it is not a directory that only uid %d can write",
+			dir, os.Geteuid())
 	}
 	return &recordStore{dir}, nil
 }

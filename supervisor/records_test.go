@@ -43,8 +43,9 @@ func TestDamagedRecords(t *testing.T) {
 	for name, text := range map[string]string{
 		"a.json": "{", "b.json": "", "c.json": `{"version":99,"name":"c","boot":"` + boot + `"}`,
 		"d.json": `{"version":1,"name":"other","boot":"` + boot + `"}`, "e.txt": "x",
-		"init.json": `{"version":1,"name":"init","boot":"` + boot + `","state":"RUNNING","identity":{"pid":1,"boot":"` + boot + `"}}`,
-		"f.json":    `{"version":1,"name":"f","boot":"another boot","identity":{"pid":` + strconv.Itoa(os.Getpid()) + `}}`,
+		"init.json": `{"version":1,"name":"init","boot":"` + boot + `","state":"RUNNING","identity":{"pid":1,"boot":"` +
+			boot + `"}}`,
+		"f.json": `{"version":1,"name":"f","boot":"another boot","identity":{"pid":` + strconv.Itoa(os.Getpid()) + `}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(state, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -57,7 +58,8 @@ func TestDamagedRecords(t *testing.T) {
 // TestOldNames reads the key of unready starts as supervisors before this one wrote it.
 func TestOldNames(t *testing.T) {
 	var st Status
-	if err := json.Unmarshal([]byte(`{"name":"a","vain":4,"restarts":2}`), &st); err != nil || st.UnreadyStarts != 4 || st.Restarts != 2 {
+	if err := json.Unmarshal([]byte(`{"name":"a","vain":4,"restarts":2}`), &st); err != nil || st.UnreadyStarts != 4 ||
+		st.Restarts != 2 {
 		t.Errorf("a status: %+v, %v", st, err)
 	}
 	b := newBench(t)

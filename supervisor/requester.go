@@ -22,8 +22,8 @@ type Requester struct {
 	Command string `json:"command,omitempty"` // without secrets
 }
 
-// RequesterOf describes the user of a process, without its command line. With a pid of zero or less, which is of another
-// pid namespace, it is not known who logged in.
+// RequesterOf describes the user of a process, without its command line. With a pid of zero or less, which is of
+// another pid namespace, it is not known who logged in.
 func RequesterOf(uid, pid int) Requester {
 	r := Requester{UID: uid, User: account.Name(uid), PID: pid}
 	if pid <= 0 {
@@ -94,13 +94,15 @@ func asked(ctx context.Context, what string) *Asked {
 const maxCommandText = 1000
 
 // secretFlag is a flag whose value is a secret: -p of supervisorctl and mysql, and every long flag that says so.
-var secretFlag = regexp.MustCompile(`(?i)^(-p|--?[a-z0-9-]*(password|passwd|passphrase|secret|token|app-key)[a-z0-9-]*)$`)
+var secretFlag = regexp.MustCompile(
+	`(?i)^(-p|--?[a-z0-9-]*(password|passwd|passphrase|secret|token|app-key)[a-z0-9-]*)$`)
 
 // secretWord is a word that carries its secret itself: --password=x, NAME_PASSWORD=x, or user:x@host of an address.
-var secretWord = regexp.MustCompile(`(?i)^([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|app-key)[a-z0-9_-]*=)|(//[^/@\s:]*:)[^/@\s]+@`)
+var secretWord = regexp.MustCompile(
+	`(?i)^([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|app-key)[a-z0-9_-]*=)|(//[^/@\s:]*:)[^/@\s]+@`)
 
-// CommandText joins the words of a command line for a record: without the values of secrets, in one line of at most 1000
-// bytes.
+// CommandText joins the words of a command line for a record: without the values of secrets, in one line of at most
+// 1000 bytes.
 func CommandText(words []string) string {
 	out := make([]string, 0, len(words))
 	hide := false

@@ -20,7 +20,8 @@ import (
 func TestLosesItsExecutable(t *testing.T) {
 	b := newBench(t)
 	exe := openTestBinary(t)
-	b.run(b.child("a", "sleep", func(p *config.Program) { p.Command[0] = exe; p.AutoRestart = "true"; p.StartRetries = 1 }))
+	b.run(b.child("a", "sleep",
+		func(p *config.Program) { p.Command[0] = exe; p.AutoRestart = "true"; p.StartRetries = 1 }))
 	b.start("a")
 	pid := b.status("a").PID
 	if err := os.Remove(exe); err != nil {
@@ -143,11 +144,15 @@ func TestFullDisk(t *testing.T) {
 // TestNoStartDuringShutdown asks for a start while everything is being stopped.
 func TestNoStartDuringShutdown(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }), b.child("a", "sleep", func(p *config.Program) { p.AutoStart = false }))
+	b.run(b.child("slow", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs = 5; p.ReadyLog = "deaf" }),
+		b.child("a", "sleep", func(p *config.Program) { p.AutoStart = false }))
 	b.start("slow")
 	done := make(chan error, 1)
 	go func() { done <- b.sup.Shutdown(testContext(t), false) }()
-	b.until("slow", "STOPPING", func(st Status) bool { return st.State == Stopping || st.State == Killing || st.State == Stopped })
+	b.until("slow", "STOPPING", func(st Status) bool {
+		return st.State == Stopping || st.State == Killing ||
+			st.State == Stopped
+	})
 	if err := b.sup.Start(testContext(t), []string{"a"}, true); !errors.Is(err, ErrShutdown) {
 		t.Errorf("Start: %v", err)
 	}

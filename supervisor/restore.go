@@ -13,7 +13,8 @@ import (
 // still the same one.
 func (s *service) restore(r *record) {
 	s.event(func() {
-		s.restarts, s.failures, s.unreadyStarts, s.backoffs = r.Restarts, r.Failures, max(r.UnreadyStarts, r.Vain), r.Backoffs
+		s.restarts, s.failures, s.unreadyStarts, s.backoffs = r.Restarts, r.Failures, max(r.UnreadyStarts, r.Vain),
+			r.Backoffs
 		s.exit, s.lastLog, s.lastFile, s.restored = r.Exit, r.LastLog, r.LastFile, true
 		s.asked = r.Asked
 		acct, err := account.Lookup(s.prog.User)
@@ -73,7 +74,8 @@ func (s *service) adopt(r *record) bool {
 	if !child {
 		s.watchAdopted(proc, number)
 	}
-	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", proc.ID.PID).Bool("child", child).Msg("took over the running process")
+	s.sup.log.Info().Str("program", s.prog.Name).Int("pid", proc.ID.PID).Bool("child",
+		child).Msg("took over the running process")
 	s.wanted, s.run.wasReady = r.Wanted, r.WasReady
 	if r.State == Stopping || r.State == Killing {
 		s.terminate()
@@ -128,7 +130,8 @@ func (s *service) missed(r *record) {
 // watchReadinessAgain starts the probes for an adopted process. A line in the log that once said "ready" may have
 // been rotated away since; that it was seen is enough.
 func (s *service) watchReadinessAgain(wasReady bool) {
-	if wasReady && s.prog.ReadyLog != "" && s.prog.ReadyTCP == "" && s.prog.ReadyHTTP == nil && len(s.prog.ReadyExec) == 0 {
+	if wasReady && s.prog.ReadyLog != "" && s.prog.ReadyTCP == "" && s.prog.ReadyHTTP == nil &&
+		len(s.prog.ReadyExec) == 0 {
 		ctx, cancel := context.WithCancel(s.sup.ctx)
 		s.run.cancel = cancel
 		p, number := s.prog.Clone(), s.run.number

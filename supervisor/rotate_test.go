@@ -133,7 +133,8 @@ func collapses(t testing.TB, dir string) bool {
 func TestRotationKeepsItsLimits(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.log")
-	l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1000, Backups: 3, Compress: false, Total: 20_000}}
+	l := logfile.File{Path: path, User: account.User{Self: true},
+		Limits: logfile.Limits{Max: 1000, Backups: 3, Compress: false, Total: 20_000}}
 	for i := range 12 {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
 		if err != nil {
@@ -169,7 +170,8 @@ func TestRotationTakesOverOldBackups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1, Backups: 5, Compress: true}}
+	l := logfile.File{Path: path, User: account.User{Self: true},
+		Limits: logfile.Limits{Max: 1, Backups: 5, Compress: true}}
 	if err := l.Rotate(); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +196,8 @@ func TestRotationDoesNotFollowLinks(t *testing.T) {
 	}
 }
 
-// TestRotationLeavesHolesOut has a program make its log 1 TiB long, which takes no space: only what was written is copied.
+// TestRotationLeavesHolesOut has a program make its log 1 TiB long, which takes no space: only what was written is
+// copied.
 func TestRotationLeavesHolesOut(t *testing.T) {
 	for _, compress := range []bool{true, false} {
 		dir := t.TempDir()
@@ -210,7 +213,8 @@ func TestRotationLeavesHolesOut(t *testing.T) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			t.Skipf("no files of that length here: %v", err)
 		}
-		l := logfile.File{Path: path, User: account.User{Self: true}, Limits: logfile.Limits{Max: 1, Backups: 2, Compress: compress}}
+		l := logfile.File{Path: path, User: account.User{Self: true},
+			Limits: logfile.Limits{Max: 1, Backups: 2, Compress: compress}}
 		if err := l.Rotate(); err != nil {
 			t.Fatal(err)
 		}

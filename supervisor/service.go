@@ -53,14 +53,15 @@ type service struct {
 	next          time.Time
 	after         func() // what follows when nothing of the process is left
 	startErr      error
-	notes         []string                 // what the last start could not do as defined
-	logNotes      []string                 // logs that were removed or renamed; written by the goroutine that rotates, read with mu
-	ownGone       []string                 // of them, those that the program opened by itself
-	looks         uint64                   // at the logs
-	keptOf        map[beneath.FileID]int64 // what such a file keeps of its bytes; only that goroutine uses it
-	lastLog       []string
-	lastFile      string // that lastLog is from, when it is not from a standard stream
-	exit          *ExitInfo
+	notes         []string // what the last start could not do as defined
+	// logs that were removed or renamed; written by the goroutine that rotates, read with mu
+	logNotes []string
+	ownGone  []string                 // of them, those that the program opened by itself
+	looks    uint64                   // at the logs
+	keptOf   map[beneath.FileID]int64 // what such a file keeps of its bytes; only that goroutine uses it
+	lastLog  []string
+	lastFile string // that lastLog is from, when it is not from a standard stream
+	exit     *ExitInfo
 
 	status  atomic.Pointer[Status]
 	changed chan struct{} // closed at each change, then replaced
@@ -92,7 +93,8 @@ type run struct {
 }
 
 func newService(sup *Supervisor, p config.Program) *service {
-	s := &service{sup: sup, prog: p, state: Stopped, changed: make(chan struct{}), since: time.Now(), sinceBoot: sup.bootNow()}
+	s := &service{sup: sup, prog: p, state: Stopped, changed: make(chan struct{}), since: time.Now(),
+		sinceBoot: sup.bootNow()}
 	s.run.cancel = func() {}
 	s.publish(Stopped)
 	return s
@@ -183,7 +185,8 @@ func (s *service) publish(before State) {
 	if old == nil {
 		return
 	}
-	happened := old.State != st.State || old.Ready != st.Ready || old.Serving != st.Serving || old.PID != st.PID || old.TimedOut != st.TimedOut ||
+	happened := old.State != st.State || old.Ready != st.Ready || old.Serving != st.Serving || old.PID != st.PID ||
+		old.TimedOut != st.TimedOut ||
 		(old.Why == "") != (st.Why == "")
 	if happened || old.Why != st.Why || old.Wanted != st.Wanted {
 		close(s.changed)
@@ -193,17 +196,21 @@ func (s *service) publish(before State) {
 		return
 	}
 	text := st.line()
-	s.sup.log.Info().Str("program", st.Name).Str("state", string(st.State)).Bool("ready", st.Ready).Int("pid", st.PID).Msg(text)
+	s.sup.log.Info().Str("program", st.Name).Str("state", string(st.State)).Bool("ready", st.Ready).Int("pid",
+		st.PID).Msg(text)
 	s.sup.events.add(Event{Time: time.Now(), Name: st.Name, Group: st.Group, From: before, State: st.State,
 		Ready: st.Ready, PID: st.PID, Text: text})
 }
 
 func (s *service) snapshot() *Status {
 	st := &Status{
-		Name: s.prog.Name, Group: s.prog.Group, State: s.state, own: s.ready, Serving: s.serves, Wanted: s.wanted, Since: s.since,
-		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures, UnreadyStarts: s.unreadyStarts,
-		Adopted: s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
-		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn), Needs: orEmpty(s.prog.Needs),
+		Name: s.prog.Name, Group: s.prog.Group, State: s.state, own: s.ready, Serving: s.serves, Wanted: s.wanted,
+		Since:   s.since,
+		Started: s.run.started, Stopped: s.run.stopped, Restarts: s.restarts, Failures: s.failures,
+		UnreadyStarts: s.unreadyStarts,
+		Adopted:       s.run.adopted && s.state.Up(), Exit: s.exit, Probe: s.run.probe, TimedOut: s.run.timedOut,
+		LastLog: orEmpty(s.lastLog), Ports: orEmpty(s.prog.Ports), Depends: orEmpty(s.prog.DependsOn),
+		Needs:    orEmpty(s.prog.Needs),
 		WaitsFor: []string{}, Asked: s.asked,
 		Stdout: s.run.paths.Out,
 	}
@@ -261,7 +268,8 @@ func (s *service) save() {
 		return
 	}
 	if err := s.sup.records.save(s.record()); err != nil {
-		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg("cannot write the state file: a new supervisor would not know this process")
+		s.sup.log.Error().Str("program", s.prog.Name).Err(err).Msg(
+			"cannot write the state file: a new supervisor would not know this process")
 	}
 }
 
@@ -275,7 +283,8 @@ func (s *service) runningPID() int {
 
 func (s *service) record() *record {
 	r := &record{
-		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, SinceBoot: s.sinceBoot, Wanted: s.wanted, Pending: s.pending,
+		Name: s.prog.Name, Boot: s.sup.boot, State: s.state, Since: s.since, SinceBoot: s.sinceBoot, Wanted: s.wanted,
+		Pending: s.pending,
 		Asked:   s.asked,
 		Program: s.run.program, Started: s.run.started, Stopped: s.run.stopped, WasReady: s.run.wasReady,
 		Restarts: s.restarts, Failures: s.failures, UnreadyStarts: s.unreadyStarts, Backoffs: s.backoffs,

@@ -26,8 +26,8 @@ const reserveShare = 20
 // reserveFiles is the reserve of inodes of a large file system.
 const reserveFiles = 2000
 
-// Reserve returns what should stay free on a file system of a size, both in bytes: 512 MiB, or 5 % of a smaller one than
-// 10 GiB.
+// Reserve returns what should stay free on a file system of a size, both in bytes: 512 MiB, or 5 % of a smaller one
+// than 10 GiB.
 func Reserve(size uint64) uint64 { return min(reserveBytes, size/reserveShare) }
 
 // spaceEvery is how often file systems are looked at.
@@ -51,7 +51,8 @@ func roomOf(dir string) room {
 			if block == 0 {
 				block = uint64(st.Bsize)
 			}
-			return room{size: st.Blocks * block, free: st.Bavail * block, files: st.Files, filesFree: st.Ffree, dir: dir}
+			return room{size: st.Blocks * block, free: st.Bavail * block, files: st.Files,
+				filesFree: st.Ffree, dir: dir}
 		}
 		if up := filepath.Dir(dir); err == unix.ENOENT && up != dir {
 			dir = up
@@ -61,8 +62,8 @@ func roomOf(dir string) room {
 	}
 }
 
-// below reports whether less is free than a reserve. What was low before has to have a quarter more than the reserve, so
-// that a program does not come and go with each line of a log, or each thread.
+// below reports whether less is free than a reserve. What was low before has to have a quarter more than the reserve,
+// so that a program does not come and go with each line of a log, or each thread.
 func below(free, reserve uint64, wasLow bool) bool {
 	if wasLow {
 		reserve += reserve / 4
@@ -77,7 +78,8 @@ func (r room) lack(wasLow bool) string {
 	case r.unknown || r.size == 0:
 		return ""
 	case below(r.free, Reserve(r.size), wasLow):
-		return fmt.Sprintf("the file system of %s is nearly full: %s are free, below the reserve of %s", r.dir, mebibytes(r.free), mebibytes(Reserve(r.size)))
+		return fmt.Sprintf("the file system of %s is nearly full: %s are free, below the reserve of %s", r.dir,
+			mebibytes(r.free), mebibytes(Reserve(r.size)))
 	case r.files > 0 && below(r.filesFree, files, wasLow):
 		return fmt.Sprintf("the file system of %s is nearly full: %d more files can be made, below the reserve of %d",
 			r.dir, r.filesFree, files)

@@ -22,12 +22,14 @@ func TestFullDiskDegrades(t *testing.T) {
 		}
 		return room{size: 100 << 30, free: 50 << 30, dir: dir}
 	}
-	sup := b.run(b.child("db", "sleep", func(p *config.Program) { p.DataDirs = []string{data} }), b.child("other", "sleep"))
+	sup := b.run(b.child("db", "sleep", func(p *config.Program) { p.DataDirs = []string{data} }),
+		b.child("other", "sleep"))
 	b.start("db", "other")
 	for _, c := range []struct {
 		free     uint64
 		degraded bool
-	}{{reserveBytes - 1, true}, {reserveBytes + 1, true}, {2 * reserveBytes, false}, {reserveBytes + 1, false}, {100 << 10, true}} {
+	}{{reserveBytes - 1, true}, {reserveBytes + 1, true}, {2 * reserveBytes, false}, {reserveBytes + 1, false},
+		{100 << 10, true}} {
 		free.Store(c.free)
 		sup.lookAtRoom()
 		st := b.status("db")
@@ -38,7 +40,8 @@ func TestFullDiskDegrades(t *testing.T) {
 			t.Errorf("other: %+v", st)
 		}
 	}
-	if st := b.status("db"); !strings.Contains(st.Why, "degraded: the file system of /data is nearly full: 100 KiB are free") || st.PID == 0 {
+	if st := b.status("db"); !strings.Contains(st.Why,
+		"degraded: the file system of /data is nearly full: 100 KiB are free") || st.PID == 0 {
 		t.Errorf("why: %q, pid %d", st.Why, st.PID)
 	}
 	chain, err := sup.Why("db")
@@ -46,7 +49,8 @@ func TestFullDiskDegrades(t *testing.T) {
 		t.Errorf("why: %+v, %v", chain, err)
 	}
 	var failed *FailedError
-	if err := sup.Start(testContext(t), []string{"db"}, true); !errors.As(err, &failed) || !strings.Contains(failed.Text, "nearly full") {
+	if err := sup.Start(testContext(t), []string{"db"}, true); !errors.As(err, &failed) ||
+		!strings.Contains(failed.Text, "nearly full") {
 		t.Errorf("start: %v", err)
 	}
 }

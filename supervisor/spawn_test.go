@@ -36,14 +36,18 @@ func TestSpawnErrors(t *testing.T) {
 		name, want string
 		change     func(*config.Program)
 	}{
-		{"missing", "cannot find the program /no/such/file", func(p *config.Program) { p.Command = []string{"/no/such/file"} }},
-		{"nopath", "cannot find the program nosuchprogram in ", func(p *config.Program) { p.Command = []string{"nosuchprogram"} }},
+		{"missing", "cannot find the program /no/such/file",
+			func(p *config.Program) { p.Command = []string{"/no/such/file"} }},
+		{"nopath", "cannot find the program nosuchprogram in ",
+			func(p *config.Program) { p.Command = []string{"nosuchprogram"} }},
 		{"mode", "has no execute bit", func(p *config.Program) { p.Command = []string{plain} }},
 		{"directory", "it is a directory", func(p *config.Program) { p.Command = []string{b.dir} }},
 		{"interpreter", "the interpreter in its first line", func(p *config.Program) { p.Command = []string{script} }},
 		{"user", "cannot find user nobody-has-this-name", func(p *config.Program) { p.User = "nobody-has-this-name" }},
-		{"cwd", "cannot change to the directory /no/such/dir: no such file", func(p *config.Program) { p.Directory = "/no/such/dir" }},
-		{"logdir", "cannot open the log file /no/such/dir/x.log: no such file", func(p *config.Program) { p.StdoutLogfile = "/no/such/dir/x.log" }},
+		{"cwd", "cannot change to the directory /no/such/dir: no such file",
+			func(p *config.Program) { p.Directory = "/no/such/dir" }},
+		{"logdir", "cannot open the log file /no/such/dir/x.log: no such file",
+			func(p *config.Program) { p.StdoutLogfile = "/no/such/dir/x.log" }},
 		{"logisdir", "cannot open the log file " + b.dir, func(p *config.Program) { p.StdoutLogfile = b.dir }},
 	}
 	var programs []config.Program
@@ -82,7 +86,8 @@ func TestSpawnErrorsAreFinal(t *testing.T) {
 		}
 	}
 	err := b.sup.Start(testContext(t), []string{"top"}, true)
-	if err == nil || !strings.Contains(err.Error(), "top: depends on missing, which is not ready: cannot find the program /no/such/file") {
+	if err == nil || !strings.Contains(err.Error(),
+		"top: depends on missing, which is not ready: cannot find the program /no/such/file") {
 		t.Errorf("what depends on it: %v", err)
 	}
 	b.stop("top")
@@ -132,19 +137,21 @@ func TestMayPass(t *testing.T) {
 	}
 }
 
-// TestUnreadyStarts ends the wait for a program that ends again and again before it is ready, each time after it counted
-// as running. The supervisor goes on all the same, and in the end has success.
+// TestUnreadyStarts ends the wait for a program that ends again and again before it is ready, each time after it
+// counted as running. The supervisor goes on all the same, and in the end has success.
 func TestUnreadyStarts(t *testing.T) {
 	b := newBench(t)
 	gate, addr := filepath.Join(b.dir, "gate"), freeAddr(t)
 	b.run(
 		b.child("a", "need "+gate+";listen "+addr+";sleep", func(p *config.Program) {
-			p.ReadyTCP, p.AutoRestart, p.RestartDelay, p.RestartDelayMax = addr, "true", 10*time.Millisecond, 10*time.Millisecond
+			p.ReadyTCP, p.AutoRestart, p.RestartDelay, p.RestartDelayMax = addr, "true", 10*time.Millisecond,
+				10*time.Millisecond
 		}),
 		b.child("top", "sleep", func(p *config.Program) { p.DependsOn = []string{"a"} }),
 	)
 	err := b.sup.Start(testContext(t), []string{"top"}, true)
-	for _, want := range []string{"top: depends on a, which is not ready: has failed ", " times in a row, and is tried again: exited with status 1"} {
+	for _, want := range []string{"top: depends on a, which is not ready: has failed ",
+		" times in a row, and is tried again: exited with status 1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Start: %v, want %q", err, want)
 		}
@@ -191,13 +198,15 @@ func TestLimitNotAllowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.untilLog("a", "mine")
-		b.until("a", "says why", func(st Status) bool { return strings.HasSuffix(st.Probe, "exited with status 1: the probe") })
+		b.until("a", "says why",
+			func(st Status) bool { return strings.HasSuffix(st.Probe, "exited with status 1: the probe") })
 		b.stop("a")
 		if err := os.Truncate(filepath.Join(b.dir, "a.log"), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if text := log.String(); strings.Count(text, "this machine does not allow unlimited") != 1 || strings.Contains(b.log("a"), "allow") {
+	if text := log.String(); strings.Count(text, "this machine does not allow unlimited") != 1 ||
+		strings.Contains(b.log("a"), "allow") {
 		t.Errorf("daemon's log:\n%s\nprogram's:\n%s", text, b.log("a"))
 	}
 }
@@ -207,18 +216,21 @@ func TestLimitsAndEnvironment(t *testing.T) {
 	score := 321
 	files := b.child("files", "")
 	files.Command, files.LimitNoFile = []string{"/bin/sh", "-c", "cat /proc/self/limits; exec sleep 1000"}, "123:456"
-	b.run(files, b.child("a", "limits;env HOME;env SUPERVISOR_PROCESS_NAME;env NOTIFY_SOCKET;sleep", func(p *config.Program) {
-		p.LimitCore, p.Umask, p.OOMScoreAdj = "0:4096", "037", &score
-		p.Environment["HOME"] = "/home/x y"
-	}))
+	b.run(files, b.child("a", "limits;env HOME;env SUPERVISOR_PROCESS_NAME;env NOTIFY_SOCKET;sleep",
+		func(p *config.Program) {
+			p.LimitCore, p.Umask, p.OOMScoreAdj = "0:4096", "037", &score
+			p.Environment["HOME"] = "/home/x y"
+		}))
 	b.sup.environ = append(b.sup.environ, "NOTIFY_SOCKET=/run/x")
 	b.start("a", "files")
 	b.untilLog("a", "NOTIFY_SOCKET=")
 	b.untilLog("files", "realtime priority") // the last line; a Go program would have raised the soft limit itself
-	if log := strings.Join(strings.Fields(b.log("files")), " "); !strings.Contains(log, "Max open files 123 456 files") {
+	if log := strings.Join(strings.Fields(b.log("files")), " "); !strings.Contains(log,
+		"Max open files 123 456 files") {
 		t.Errorf("limits are %s", log)
 	}
-	for _, want := range []string{"limits core 0 umask 037 oom 321", "HOME=/home/x y\n", "SUPERVISOR_PROCESS_NAME=a\n", "NOTIFY_SOCKET=\n"} {
+	for _, want := range []string{"limits core 0 umask 037 oom 321", "HOME=/home/x y\n", "SUPERVISOR_PROCESS_NAME=a\n",
+		"NOTIFY_SOCKET=\n"} {
 		if !strings.Contains(b.log("a"), want) {
 			t.Errorf("the log lacks %q:\n%s", want, b.log("a"))
 		}
@@ -230,20 +242,24 @@ func TestLimitsAndEnvironment(t *testing.T) {
 func TestCleanEnvironment(t *testing.T) {
 	b := newBench(t)
 	quiet := b.child("quiet", "")
-	quiet.Command, quiet.Environment = []string{"/bin/sh", "-c", "env; echo end; exec sleep 1000"}, map[string]string{"OWN": "1"}
+	quiet.Command, quiet.Environment = []string{"/bin/sh", "-c", "env; echo end; exec sleep 1000"},
+		map[string]string{"OWN": "1"}
 	some := quiet.Clone()
 	some.Name, some.Group, some.PassEnvironment = "some", "some", []string{"http_proxy", "NOTIFY_SOCKET", "ABSENT"}
 	some.StdoutLogfile, some.StderrLogfile = b.child("some", "").StdoutLogfile, b.child("some", "").StderrLogfile
 	b.run(quiet, some)
-	b.sup.environ = []string{"PATH=/usr/bin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8", "TZ=UTC",
-		"http_proxy=http://192.168.0.77:3128", "JAVA_TOOL_OPTIONS=-javaagent:/opt/apm/agent.jar", "PYTHONHOME=/opt/python",
+	b.sup.environ = []string{"PATH=/usr/bin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh",
+		"LANG=C.UTF-8", "TZ=UTC",
+		"http_proxy=http://192.168.0.77:3128", "JAVA_TOOL_OPTIONS=-javaagent:/opt/apm/agent.jar",
+		"PYTHONHOME=/opt/python",
 		"LD_LIBRARY_PATH=/opt/client/lib", "LC_ALL=zh_CN.GB18030", "CLASSPATH=/opt/x.jar", "NOTIFY_SOCKET=/run/x"}
 	names := func(program string) []string {
 		b.start(program)
 		b.untilLog(program, "end\n")
 		var out []string
 		for line := range strings.Lines(b.log(program)) {
-			if name, _, ok := strings.Cut(line, "="); ok && name != "PWD" && name != "SHLVL" && name != "_" { // the shell's own
+			// the shell's own
+			if name, _, ok := strings.Cut(line, "="); ok && name != "PWD" && name != "SHLVL" && name != "_" {
 				out = append(out, name)
 			}
 		}
@@ -271,7 +287,8 @@ func TestRunsAsUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.run(b.child("a", "id;limits;sleep", func(p *config.Program) { p.User = "nobody"; p.Command[0] = openTestBinary(t) }))
+	b.run(b.child("a", "id;limits;sleep",
+		func(p *config.Program) { p.User = "nobody"; p.Command[0] = openTestBinary(t) }))
 	b.start("a")
 	b.untilLog("a", "limits")
 	if !strings.HasPrefix(b.log("a"), "id 65534 65534 ") {
@@ -290,7 +307,8 @@ func TestRunsAsUser(t *testing.T) {
 	if err := errors.Join(os.Remove(link), os.Symlink(secret, link)); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.sup.Start(testContext(t), []string{"a"}, true); err == nil || !strings.Contains(err.Error(), "as user nobody: permission denied") {
+	if err := b.sup.Start(testContext(t), []string{"a"}, true); err == nil ||
+		!strings.Contains(err.Error(), "as user nobody: permission denied") {
 		t.Errorf("a log file that is a link to root's file: %v", err)
 	}
 }

@@ -47,31 +47,34 @@ type Status struct {
 	// Wanted is whether it is to be up, now or when its stop is complete.
 	Wanted bool `json:"wanted"`
 
-	Since         time.Time `json:"since"`                   // since when it is in this state
-	Started       time.Time `json:"started,omitzero"`        // start of the process, or of the last one
-	Stopped       time.Time `json:"stopped,omitzero"`        // end of the last process
-	Restarts      int       `json:"restarts"`                // times it was started again without being asked
-	Failures      int       `json:"failures"`                // starts that failed, in a row
-	UnreadyStarts int       `json:"unready_starts"`          // starts in a row after which it did not become ready
-	Next          time.Time `json:"next,omitzero"`           // when a program in backoff is started again
-	Adopted       bool      `json:"adopted"`                 // its process was started by an earlier daemon
-	Changed       bool      `json:"changed"`                 // the process runs an older definition than the one in force
-	WaitsFor      []string  `json:"waits_for"`               // dependencies that do not serve
-	Exit          *ExitInfo `json:"exit,omitempty"`          // how the last process ended
-	Error         string    `json:"error,omitempty"`         // why it could not be started
-	Probe         string    `json:"probe,omitempty"`         // what the last readiness attempt said, if it failed
-	TimedOut      bool      `json:"timed_out"`               // not ready within ready_timeout
-	LastLog       []string  `json:"last_log"`                // last lines before the last end that was a failure
-	LastFile      string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
-	Why           string    `json:"why"`                     // why it is not ready, in one line; empty when all is well
-	Notes         []string  `json:"notes,omitempty"`         // what is to be put right of a program that works
-	Ports         []int     `json:"ports"`                   // ports that its definition names
-	Memory        int64     `json:"memory"`                  // bytes resident, of the main process
-	Stdout        string    `json:"stdout,omitempty"`        // log of its standard output
-	Stderr        string    `json:"stderr,omitempty"`        // log of its standard error; empty when it goes where stdout goes
-	Depends       []string  `json:"depends_on"`              // programs that have to serve before it is started
-	Needs         []string  `json:"needs"`                   // programs that it needs to be ready, and does not wait for
-	Asked         *Asked    `json:"asked,omitempty"`         // the last request that concerned it
+	Since         time.Time `json:"since"`            // since when it is in this state
+	Started       time.Time `json:"started,omitzero"` // start of the process, or of the last one
+	Stopped       time.Time `json:"stopped,omitzero"` // end of the last process
+	Restarts      int       `json:"restarts"`         // times it was started again without being asked
+	Failures      int       `json:"failures"`         // starts that failed, in a row
+	UnreadyStarts int       `json:"unready_starts"`   // starts in a row after which it did not become ready
+	Next          time.Time `json:"next,omitzero"`    // when a program in backoff is started again
+	Adopted       bool      `json:"adopted"`          // its process was started by an earlier daemon
+	// the process runs an older definition than the one in force
+	Changed  bool      `json:"changed"`
+	WaitsFor []string  `json:"waits_for"`               // dependencies that do not serve
+	Exit     *ExitInfo `json:"exit,omitempty"`          // how the last process ended
+	Error    string    `json:"error,omitempty"`         // why it could not be started
+	Probe    string    `json:"probe,omitempty"`         // what the last readiness attempt said, if it failed
+	TimedOut bool      `json:"timed_out"`               // not ready within ready_timeout
+	LastLog  []string  `json:"last_log"`                // last lines before the last end that was a failure
+	LastFile string    `json:"last_log_file,omitempty"` // the log they are from, when that is not stdout or stderr
+	Why      string    `json:"why"`                     // why it is not ready, in one line; empty when all is well
+	Notes    []string  `json:"notes,omitempty"`         // what is to be put right of a program that works
+	Ports    []int     `json:"ports"`                   // ports that its definition names
+	Memory   int64     `json:"memory"`                  // bytes resident, of the main process
+	Stdout   string    `json:"stdout,omitempty"`        // log of its standard output
+	// log of its standard error; empty when it goes where stdout goes
+	Stderr  string   `json:"stderr,omitempty"`
+	Depends []string `json:"depends_on"` // programs that have to serve before it is started
+	// programs that it needs to be ready, and does not wait for
+	Needs []string `json:"needs"`
+	Asked *Asked   `json:"asked,omitempty"` // the last request that concerned it
 
 	// StateSeconds is the time in the state, by the boot clock.
 	StateSeconds float64 `json:"state_seconds"`

@@ -33,8 +33,8 @@ func TestStopSignalIsRepeated(t *testing.T) {
 	}
 }
 
-// TestStopWhileStarting stops a program that does not end while it starts: it has stopwaitsecs_starting seconds. Once it
-// was ready it has stopwaitsecs, also when the supervisor has been replaced during the stop.
+// TestStopWhileStarting stops a program that does not end while it starts: it has stopwaitsecs_starting seconds. Once
+// it was ready it has stopwaitsecs, also when the supervisor has been replaced during the stop.
 func TestStopWhileStarting(t *testing.T) {
 	b := newBench(t)
 	gate := filepath.Join(b.dir, "gate")
@@ -75,7 +75,8 @@ func TestStopWhileStarting(t *testing.T) {
 	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
 }
 
-// TestStopSignalIsNotRepeated sends a ready program one stop signal: some take a second for an order to drop everything.
+// TestStopSignalIsNotRepeated sends a ready program one stop signal: some take a second for an order to drop
+// everything.
 func TestStopSignalIsNotRepeated(t *testing.T) {
 	b := newBench(t)
 	b.run(b.child("a", "count;say counting;sleep", func(p *config.Program) {
@@ -88,8 +89,8 @@ func TestStopSignalIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestAdoptedStopSignalIsNotRepeated: of a supervisor that is replaced during a stop, the next one sends the signal once,
-// too: it cannot know whether the former one has.
+// TestAdoptedStopSignalIsNotRepeated: of a supervisor that is replaced during a stop, the next one sends the signal
+// once, too: it cannot know whether the former one has.
 func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
 	b := newBench(t)
 	b.run(b.child("a", "count;say counting;sleep", func(p *config.Program) {
@@ -109,11 +110,14 @@ func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestRestartWhileADependantRestarts: a program's restart is complete although that of a dependant, which starts what it
-// depends on, asked for it before it was down.
+// TestRestartWhileADependantRestarts: a program's restart is complete although that of a dependant, which starts what
+// it depends on, asked for it before it was down.
 func TestRestartWhileADependantRestarts(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "ignore;say deaf;sleep", func(p *config.Program) { p.ReadyLog, p.StopWaitSecs = "deaf", 10_000 }),
+	b.run(b.child("a", "ignore;say deaf;sleep", func(p *config.Program) {
+		p.ReadyLog,
+			p.StopWaitSecs = "deaf", 10_000
+	}),
 		b.child("b", "say up;sleep", func(p *config.Program) { p.ReadyLog, p.DependsOn = "up", []string{"a"} }))
 	b.start("a", "b")
 	before := b.status("a").PID

@@ -35,7 +35,8 @@ type Options struct {
 	tasksOf func() []tasks.Limit  // reads the limits on tasks; nil: taskLimits
 }
 
-// Supervisor keeps programs running. It is made by New, knows no sockets and no signals, and is safe for concurrent use.
+// Supervisor keeps programs running. It is made by New, knows no sockets and no signals, and is safe for concurrent
+// use.
 type Supervisor struct {
 	log     zerolog.Logger
 	environ []string
@@ -170,7 +171,8 @@ func (sup *Supervisor) Autostart() {
 	var names []string
 	for _, s := range sup.services() {
 		s.mu.Lock()
-		if !s.gone && s.pending == pendingNothing && s.state == Stopped && (s.resume || s.prog.AutoStart && !s.restored) {
+		if !s.gone && s.pending == pendingNothing && s.state == Stopped &&
+			(s.resume || s.prog.AutoStart && !s.restored) {
 			names = append(names, s.prog.Name)
 		}
 		s.mu.Unlock()
@@ -241,7 +243,8 @@ func (sup *Supervisor) beganToServe(name string) {
 	}
 }
 
-// dependantStarted makes the programs that a new process depends on prove their readiness, when it rests on that process.
+// dependantStarted makes the programs that a new process depends on prove their readiness, when it rests on that
+// process.
 func (sup *Supervisor) dependantStarted(name string, needs []string) {
 	for _, s := range sup.services() {
 		if slices.Contains(needs, s.status.Load().Name) {

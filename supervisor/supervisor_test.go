@@ -57,7 +57,10 @@ func TestRestartAfterCrash(t *testing.T) {
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	st := b.until("a", "running again", func(st Status) bool { return st.State == Running && st.PID != first && st.PID != 0 })
+	st := b.until("a", "running again", func(st Status) bool {
+		return st.State == Running &&
+			st.PID != first && st.PID != 0
+	})
 	if st.Restarts != 1 || st.Exit == nil || st.Exit.Signal != "SIGKILL" {
 		t.Errorf("%+v", st)
 	}
@@ -65,14 +68,16 @@ func TestRestartAfterCrash(t *testing.T) {
 
 func TestFatalKeepsLastLines(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "say first;complain the disk is on fire;exit 1", func(p *config.Program) { p.StartSecs = 1000; p.StartRetries = 2 }))
+	b.run(b.child("a", "say first;complain the disk is on fire;exit 1",
+		func(p *config.Program) { p.StartSecs = 1000; p.StartRetries = 2 }))
 	err := b.sup.Start(testContext(t), []string{"a"}, true)
 	var failed *FailedError
 	if !errors.As(err, &failed) || failed.Status.State != Fatal {
 		t.Fatalf("Start: %v", err)
 	}
 	st := b.status("a")
-	if st.Failures != 3 || strings.Join(st.LastLog, "|") != "first|the disk is on fire" || !strings.Contains(st.Why, "exited with status 1") {
+	if st.Failures != 3 || strings.Join(st.LastLog, "|") != "first|the disk is on fire" ||
+		!strings.Contains(st.Why, "exited with status 1") {
 		t.Errorf("%+v", st)
 	}
 }
@@ -87,16 +92,21 @@ func TestOwnLogs(t *testing.T) {
 		file   string
 		advice string
 	}{
-		"only there":    {"echo 'Unknown character set' >>own.log", []string{"own.log"}, "Unknown character set", "own.log", "its last lines say why"},
-		"in both":       {"echo printed; echo 'the reason' >>own.log", []string{"own.log"}, "printed|==> own.log <==|the reason", "", "its last lines say why"},
-		"the same":      {"echo reason; echo reason >>own.log", []string{"own.log"}, "reason", "", "its last lines say why"},
-		"nothing new":   {"true", []string{"own.log"}, "", "", "it wrote nothing into"},
-		"missing":       {"true", []string{"none.log"}, "", "", "none.log"},
-		"one for a day": {"mkdir -p 1 2; echo old >1/error.log; touch -d '2 hours ago' 1/error.log; echo new >2/error.log", []string{"*/error.log"}, "new", "2/error.log", "its last lines"},
+		"only there": {"echo 'Unknown character set' >>own.log", []string{"own.log"}, "Unknown character set",
+			"own.log", "its last lines say why"},
+		"in both": {"echo printed; echo 'the reason' >>own.log", []string{"own.log"},
+			"printed|==> own.log <==|the reason", "", "its last lines say why"},
+		"the same": {"echo reason; echo reason >>own.log", []string{"own.log"}, "reason", "",
+			"its last lines say why"},
+		"nothing new": {"true", []string{"own.log"}, "", "", "it wrote nothing into"},
+		"missing":     {"true", []string{"none.log"}, "", "", "none.log"},
+		"one for a day": {"mkdir -p 1 2; echo old >1/error.log; touch -d '2 hours ago' 1/error.log; echo new " +
+			">2/error.log", []string{"*/error.log"}, "new", "2/error.log", "its last lines"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			if err := os.WriteFile(filepath.Join(b.dir, "own.log"), []byte("[ERROR] of an earlier run\n"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(b.dir, "own.log"), []byte("[ERROR] of an earlier run\n"),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 			b.run(b.child("a", "", func(p *config.Program) {
@@ -112,7 +122,8 @@ func TestOwnLogs(t *testing.T) {
 			}
 			st := b.status("a")
 			inDir := strings.NewReplacer(b.dir+"/", "")
-			if got := inDir.Replace(strings.Join(st.LastLog, "|")); got != test.want || inDir.Replace(st.LastFile) != test.file {
+			if got := inDir.Replace(strings.Join(st.LastLog, "|")); got != test.want ||
+				inDir.Replace(st.LastFile) != test.file {
 				t.Errorf("last lines %q of %q, want %q of %q", got, st.LastFile, test.want, test.file)
 			}
 			chain, err := b.sup.Why("a")

@@ -25,7 +25,8 @@ func TestFewTasksDegrade(t *testing.T) {
 	b := newBench(t)
 	var used atomic.Uint64
 	b.opts.tasksOf = func() []tasks.Limit {
-		return []tasks.Limit{{Max: 60000, Used: 300, File: tasks.ThreadsMax}, {Max: 1000, Used: used.Load(), File: "/sys/fs/cgroup/x/pids.max"}}
+		return []tasks.Limit{{Max: 60000, Used: 300, File: tasks.ThreadsMax},
+			{Max: 1000, Used: used.Load(), File: "/sys/fs/cgroup/x/pids.max"}}
 	}
 	sup := b.run(b.child("db", "sleep"), b.child("other", "sleep"))
 	b.start("db", "other")
@@ -36,12 +37,14 @@ func TestFewTasksDegrade(t *testing.T) {
 		used.Store(c.used)
 		sup.lookAtRoom()
 		for _, name := range []string{"db", "other"} {
-			if st := b.status(name); st.Degraded != c.degraded || st.Ready == c.degraded || (st.LowTasks != "") != c.degraded || st.PID == 0 {
+			if st := b.status(name); st.Degraded != c.degraded || st.Ready == c.degraded ||
+				(st.LowTasks != "") != c.degraded || st.PID == 0 {
 				t.Errorf("%s with %d used: %+v", name, c.used, st)
 			}
 		}
 	}
-	want := "the limit on processes and threads is nearly reached: 1000 of 1000 are in use, limit in /sys/fs/cgroup/x/pids.max"
+	want := "the limit on processes and threads is nearly reached: 1000 of 1000 are in use, limit in " +
+		"/sys/fs/cgroup/x/pids.max"
 	if st := b.status("db"); st.Why != "degraded: "+want || st.LowTasks != want {
 		t.Errorf("why: %q, low_tasks %q", st.Why, st.LowTasks)
 	}
@@ -69,10 +72,14 @@ func TestStartNamesTheTaskLimit(t *testing.T) {
 		err    error
 		want   string
 	}{
-		"fork":           {full, nil, fmt.Errorf("cannot fork: %w", unix.EAGAIN), "resource temporarily unavailable: task limit 100 of /sys/fs/cgroup/x/pids.max reached"},
-		"a silent end":   {full, spec, fmt.Errorf("cannot execute x: %w", process.ErrEnded), "resource temporarily unavailable: task limit 100 of /sys/fs/cgroup/x/pids.max reached"},
-		"of the user":    {nil, spec, &shim.Error{Step: "execute x", Errno: unix.EAGAIN}, "task limit 50 of limit_nproc, which counts all that its user has reached"},
-		"killed":         {nil, spec, fmt.Errorf("cannot execute x: %w", process.ErrEnded), "cannot execute x: the new process ended before"},
+		"fork": {full, nil, fmt.Errorf("cannot fork: %w", unix.EAGAIN),
+			"resource temporarily unavailable: task limit 100 of /sys/fs/cgroup/x/pids.max reached"},
+		"a silent end": {full, spec, fmt.Errorf("cannot execute x: %w", process.ErrEnded),
+			"resource temporarily unavailable: task limit 100 of /sys/fs/cgroup/x/pids.max reached"},
+		"of the user": {nil, spec, &shim.Error{Step: "execute x", Errno: unix.EAGAIN},
+			"task limit 50 of limit_nproc, which counts all that its user has reached"},
+		"killed": {nil, spec, fmt.Errorf("cannot execute x: %w", process.ErrEnded),
+			"cannot execute x: the new process ended before"},
 		"another reason": {full, spec, errors.New("no such file"), "no such file"},
 	} {
 		sup := &Supervisor{tasksOf: func() []tasks.Limit { return c.limits }}
@@ -137,7 +144,8 @@ func TestThreadsMadeBeforeKeepTheDaemonAlive(t *testing.T) {
 		cmd.Dir = filepath.Dir(t.TempDir())
 		cmd.Env = append(os.Environ(), "FATE_TEST_CHILD=starve "+how, "GOMAXPROCS=2")
 		out, err := cmd.CombinedOutput()
-		lived := err == nil && strings.Contains(string(out), "alive: fork/exec /proc/self/exe: resource temporarily unavailable")
+		lived := err == nil && strings.Contains(string(out),
+			"alive: fork/exec /proc/self/exe: resource temporarily unavailable")
 		if lived != alive {
 			t.Errorf("%s: lived %v (%v):\n%.600s", how, lived, err, out)
 		}

@@ -18,8 +18,8 @@ import (
 	"fate-installer/supervisor/process"
 )
 
-// DependantsVar is the environment variable of a probe's command with the identities of the processes that the programs which
-// depend on this one have on this host. What a probe has kept of earlier processes is not true of these.
+// DependantsVar is the environment variable of a probe's command with the identities of the processes that the programs
+// which depend on this one have on this host. What a probe has kept of earlier processes is not true of these.
 const DependantsVar = "SUPERVISOR_DEPENDANTS"
 
 // runTool runs a probe's command as the program would run: same user, environment, directory and limits, and with
@@ -37,7 +37,8 @@ func (sup *Supervisor) runTool(ctx context.Context, p *config.Program, argv []st
 	return err
 }
 
-// dependantProcesses identifies the processes of the programs that depend on one: their names, process IDs and start times.
+// dependantProcesses identifies the processes of the programs that depend on one: their names, process IDs and start
+// times.
 func (sup *Supervisor) dependantProcesses(name string) string {
 	var out []string
 	for _, s := range sup.services() {

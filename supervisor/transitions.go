@@ -42,8 +42,8 @@ func (s *service) start(planned pending) {
 	})
 }
 
-// stop requests that the program does not run; planned is the step for which it was marked. It does nothing when a later
-// request has taken the place of that one.
+// stop requests that the program does not run; planned is the step for which it was marked. It does nothing when a
+// later request has taken the place of that one.
 func (s *service) stop(planned pending) {
 	s.event(func() {
 		if s.pending != planned {
@@ -64,8 +64,8 @@ func (s *service) stop(planned pending) {
 	})
 }
 
-// requestWhileStopping makes what follows the end of a process depend on what is wanted now: it had ended by itself, what it left
-// behind is being killed, and a start or a stop was requested while it ends.
+// requestWhileStopping makes what follows the end of a process depend on what is wanted now: it had ended by itself,
+// what it left behind is being killed, and a start or a stop was requested while it ends.
 func (s *service) requestWhileStopping() {
 	if s.after != nil {
 		s.after = s.stoppedNow
@@ -160,7 +160,8 @@ func (s *service) livenessFailed(number uint64, err error) {
 		if s.run.number != number || s.state != Running {
 			return
 		}
-		s.sup.log.Warn().Str("program", s.prog.Name).Str("action", s.prog.LivenessAction).Err(err).Msg("liveness failed")
+		s.sup.log.Warn().Str("program", s.prog.Name).Str("action",
+			s.prog.LivenessAction).Err(err).Msg("liveness failed")
 		s.run.probe = "liveness: " + logfile.Printable(err.Error())
 		s.ready, s.serves = false, false
 		switch s.prog.LivenessAction {
@@ -176,8 +177,8 @@ func (s *service) livenessFailed(number uint64, err error) {
 	})
 }
 
-// askAgain makes a program that becomes ready by what its dependants do prove it again: an earlier answer is not true of
-// the new process of a dependant.
+// askAgain makes a program that becomes ready by what its dependants do prove it again: an earlier answer is not true
+// of the new process of a dependant.
 func (s *service) askAgain(dependant string) {
 	s.event(func() {
 		if s.run.ended || s.run.again == nil || s.prog.DependantsAfter != config.DependantsListening {

@@ -16,7 +16,10 @@ import (
 // slowPair is a program that needs its whole stopwaitsecs to stop, and one that depends on it.
 func (b *bench) slowPair(stopWait int) []config.Program {
 	return []config.Program{
-		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs, p.ReadyLog = stopWait, "deaf" }),
+		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) {
+			p.StopWaitSecs,
+				p.ReadyLog = stopWait, "deaf"
+		}),
 		b.child("flow", "sleep", func(p *config.Program) { p.DependsOn = []string{"db"} }),
 	}
 }
@@ -69,7 +72,10 @@ func TestRestartBeginsAgainAfterAKill(t *testing.T) {
 	b := newBench(t)
 	b.write(
 		b.child("base", "sleep"),
-		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2, "deaf", []string{"base"} }),
+		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) {
+			p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2,
+				"deaf", []string{"base"}
+		}),
 	)
 	d := startDaemon(b)
 	base, db := d.until("base", "ready", isReady), d.until("db", "ready", isReady)
@@ -84,7 +90,10 @@ func TestStopIsFinishedAfterAKill(t *testing.T) {
 	b := newBench(t)
 	b.write(
 		b.child("base", "sleep"),
-		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) { p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2, "deaf", []string{"base"} }),
+		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) {
+			p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2,
+				"deaf", []string{"base"}
+		}),
 	)
 	d := startDaemon(b)
 	d.until("base", "ready", isReady)
@@ -179,7 +188,8 @@ func TestRecordsOfOlderVersions(t *testing.T) {
 	if err := os.MkdirAll(b.opts.StateDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf(`{"version":1,"name":"a","boot":%q,"state":"STOPPED","since":%q}`, boot, time.Now().Format(time.RFC3339))
+	text := fmt.Sprintf(`{"version":1,"name":"a","boot":%q,"state":"STOPPED","since":%q}`, boot,
+		time.Now().Format(time.RFC3339))
 	if err := os.WriteFile(filepath.Join(b.opts.StateDir, "a.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

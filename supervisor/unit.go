@@ -142,7 +142,8 @@ exec %[1]s --base %[2]s svc "$verb" "$@"
 // ShellWord quotes a word for a POSIX shell, unless the shell reads it as it is.
 func ShellWord(w string) string {
 	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+@%=:,", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("/._-+@%=:,", r)
 	}
 	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !safe(r) }) < 0 {
 		return w

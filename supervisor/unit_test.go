@@ -89,7 +89,8 @@ esac
 			return c == "" || strings.HasPrefix(c, "svc status")
 		})
 		if string(out) != tt.says || code != tt.code || strings.Join(asked, "|") != tt.want {
-			t.Errorf("%s: exit status %d, says %q, calls %q; want %d, %q, %q", tt.verb, code, out, asked, tt.code, tt.says, tt.want)
+			t.Errorf("%s: exit status %d, says %q, calls %q; want %d, %q, %q", tt.verb, code, out, asked,
+				tt.code, tt.says, tt.want)
 		}
 	}
 }

@@ -30,8 +30,9 @@ type Finding struct {
 
 // PortOwner says who has a port.
 type PortOwner struct {
-	Port    int    `json:"port"`              // the port
-	Peer    string `json:"peer,omitempty"`    // the other end, ADDRESS:PORT, of a connection that has it; empty for one who listens
+	Port int `json:"port"` // the port
+	// the other end, ADDRESS:PORT, of a connection that has it; empty for one who listens
+	Peer    string `json:"peer,omitempty"`
 	PID     int    `json:"pid"`               // 0: it belongs to a process we may not look at
 	Command string `json:"command"`           // of the process
 	Program string `json:"program,omitempty"` // the supervised program it belongs to
@@ -176,7 +177,8 @@ func stateText(st *Status) string {
 	case Fatal:
 		return fmt.Sprintf("has failed %s and was given up: %s", inARow(st.Failures), st.failure())
 	case Backoff:
-		return fmt.Sprintf("has failed (%s) and is tried again in %s", st.failure(), time.Until(st.Next).Round(100*time.Millisecond))
+		return fmt.Sprintf("has failed (%s) and is tried again in %s", st.failure(),
+			time.Until(st.Next).Round(100*time.Millisecond))
 	case Waiting:
 		return "waits to be started"
 	case Stopping, Killing:
@@ -202,7 +204,8 @@ func stoppedText(st *Status) string {
 }
 
 // inUse is how programs of all kinds say that a port is taken: C's strerror, Java, Python, nginx, and FATE's own.
-var inUse = regexp.MustCompile(`(?i)address already in use|bind failed|failed to bind|port .*(in use|already)|EADDRINUSE|errno 98`)
+var inUse = regexp.MustCompile(
+	`(?i)address already in use|bind failed|failed to bind|port .*(in use|already)|EADDRINUSE|errno 98`)
 
 // foreignPorts lists the ports that a program which is not up needs and another process has. A connection that has one
 // counts only where the log says that a port is taken: most connections keep no server from listening.
@@ -274,7 +277,8 @@ func connectionAdvice(p *config.Program, o PortOwner) string {
 	case o.PID != 0:
 		owner = fmt.Sprintf("pid %d (%s)", o.PID, o.Command)
 	}
-	return fmt.Sprintf("a connection of %s to %s has port %d as its own end: the kernel gave it one of ip_local_port_range. Keep "+
+	return fmt.Sprintf("a connection of %s to %s has port %d as its own end: the kernel gave it one of "+
+		"ip_local_port_range. Keep "+
 		"the kernel from that with net.ipv4.ip_local_reserved_ports = %d; %s starts when the connection has ended",
 		owner, o.Peer, o.Port, o.Port, p.Name)
 }
@@ -287,19 +291,24 @@ func advice(p *config.Program, st *Status, f *Finding) string {
 		case o.Peer != "":
 			return connectionAdvice(p, o)
 		case o.Program != "":
-			return fmt.Sprintf("port %d is held by the program %s (pid %d): give one of them another port", o.Port, o.Program, o.PID)
+			return fmt.Sprintf("port %d is held by the program %s (pid %d): give one of them another port",
+				o.Port, o.Program, o.PID)
 		case o.PID != 0:
-			return fmt.Sprintf("port %d is held by pid %d (%s): give %s another port, or stop that program with what started it "+
-				"(systemctl status %d names its unit); then: fate-installer svc start %s", o.Port, o.PID, o.Command, p.Name, o.PID, p.Name)
+			return fmt.Sprintf(
+				"port %d is held by pid %d (%s): give %s another port, or stop that program with what started it "+
+					"(systemctl status %d names its unit); then: fate-installer svc start %s", o.Port, o.PID, o.Command,
+				p.Name, o.PID, p.Name)
 		}
-		return fmt.Sprintf("port %d is held by another process: as root, ss -ltnp 'sport = :%d' tells which", o.Port, o.Port)
+		return fmt.Sprintf("port %d is held by another process: as root, ss -ltnp 'sport = :%d' tells which", o.Port,
+			o.Port)
 	}
 	again := "fate-installer svc start " + p.Name
 	switch {
 	case st.State == Stopped:
 		return again
 	case st.Exit != nil && st.Exit.OOM:
-		return "the host has too little memory for what runs on it: free some, or lower the program's own settings; then: " + again
+		return "the host has too little memory for what runs on it: free some, or lower the program's own settings; " +
+			"then: " + again
 	case strings.Contains(st.Error, "log file"):
 		return "make the directory of the log file writable for user " + userText(p) + "; then: " + again
 	case strings.Contains(st.Error, "cannot find user"):
@@ -307,14 +316,16 @@ func advice(p *config.Program, st *Status, f *Finding) string {
 	case st.Error != "":
 		return "put right what the message says; then: " + again
 	case (st.State == Fatal || st.State == Backoff || st.State == Exited) && len(f.LastLog) == 0:
-		return "it wrote nothing into " + logNames(p, st) + " since it was started; run its command by hand to see more: " +
+		return "it wrote nothing into " + logNames(p, st) +
+			" since it was started; run its command by hand to see more: " +
 			strings.Join(p.Command, " ") + "; then: " + again
 	case st.State == Fatal || st.State == Backoff || st.State == Exited:
 		return "its last lines say why; the whole log: fate-installer svc logs " + p.Name + "; then: " + again
 	case st.State == Running && st.Serving && st.Probe != "":
 		return "it listens, and becomes ready when what is said above has passed: give it time, or put it right"
 	case st.TimedOut:
-		return "it runs but does not answer in " + p.ReadyTimeout.String() + ": its log tells how far it came: fate-installer svc logs -f " + p.Name
+		return "it runs but does not answer in " + p.ReadyTimeout.String() +
+			": its log tells how far it came: fate-installer svc logs -f " + p.Name
 	case st.State == Running || st.State == Starting:
 		return "give it time: it has until " + st.Started.Add(p.ReadyTimeout).Format("15:04:05") + " to become ready"
 	}

@@ -57,8 +57,8 @@ type Entry struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
-// Took is how long the command took; false while no end is recorded. Of an entry without Seconds it is the difference of
-// the wall clock's times, which a correction of that clock falsifies.
+// Took is how long the command took; false while no end is recorded. Of an entry without Seconds it is the difference
+// of the wall clock's times, which a correction of that clock falsifies.
 func (e *Entry) Took() (time.Duration, bool) {
 	switch {
 	case e.Ended.IsZero():

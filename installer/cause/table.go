@@ -166,8 +166,8 @@ var workerCauses = []Cause{
 		// life.
 		ID: "node-away", Title: "a host of this party does not answer",
 		Explanation: "A job that was planned on a nodemanager whose host went off hangs, and cannot be stopped. New " +
-			"jobs are planned on the other nodemanagers from half a minute to a minute after it went away; those that " +
-			"read tables of which it has partitions fail until it is back.",
+			"jobs are planned on the other nodemanagers from half a minute to a minute after it went away; those " +
+			"that read tables of which it has partitions fail until it is back.",
 		Remedy: "switch the host on, or look at the firewall in between; there: fate-installer svc status. The " +
 			"nodemanager gets jobs again by itself. When the host is not to come back, take it out of " +
 			"nodemanager.ips of " +
@@ -325,8 +325,8 @@ var programCauses = []Cause{
 		ID: "flow-workers-taken", Title: "FATE-Flow has no free worker",
 		Explanation: "FATE-Flow has five workers for each processor. A job that hangs keeps one, also when what it " +
 			"waits for is back. Without a free one no job can be submitted, started or stopped.",
-		Remedy: "fate-installer svc restart fateflow ends the jobs that hang and frees the workers; heal: {fate_flow: " +
-			"true} in the cluster file does this without being asked",
+		Remedy: "fate-installer svc restart fateflow ends the jobs that hang and frees the workers; heal: " +
+			"{fate_flow: true} in the cluster file does this without being asked",
 		Patterns: []Pattern{
 			only(Program, `no free worker`),
 			anywhere(`number of max workers \d+ has been exceeded, worker queue size is (?:[3-9]|\d\d)`),

@@ -82,7 +82,8 @@ func inspectServer(ctx context.Context, db *sql.DB) (*administrator, error) {
 	}
 	a.mariaDB = strings.Contains(version, "MariaDB")
 	var status string
-	err := db.QueryRowContext(ctx, "SELECT plugin_status FROM information_schema.plugins WHERE plugin_name = ?", nativePasswordPlugin).Scan(&status)
+	err := db.QueryRowContext(ctx, "SELECT plugin_status FROM information_schema.plugins WHERE plugin_name = ?",
+		nativePasswordPlugin).Scan(&status)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("cannot ask the database server for its plugins: %w", err)
 	}
@@ -90,8 +91,8 @@ func inspectServer(ctx context.Context, db *sql.DB) (*administrator, error) {
 	return a, nil
 }
 
-// statementHook is the context key of a function that a test wants to be called before each statement; its error ends the
-// run there, as a kill would.
+// statementHook is the context key of a function that a test wants to be called before each statement; its error ends
+// the run there, as a kill would.
 type statementHook struct{}
 
 // exec runs a statement. The statement is not part of the error, because it may hold a password; a syntax error of the
@@ -115,7 +116,8 @@ func (a *administrator) exec(ctx context.Context, what, statement string, args .
 // dropDefaultAccounts removes what a fresh database has besides the administrator on this host: anonymous users, and
 // root by other ways, each without password.
 func (a *administrator) dropDefaultAccounts(ctx context.Context) error {
-	rows, err := a.db.QueryContext(ctx, "SELECT user, host FROM mysql.user WHERE user = '' OR (user = ? AND host <> ?)", rootAccount, rootHost)
+	rows, err := a.db.QueryContext(ctx, "SELECT user, host FROM mysql.user WHERE user = '' OR (user = ? AND host <> ?)",
+		rootAccount, rootHost)
 	if err != nil {
 		return fmt.Errorf("cannot list the accounts of the new database: %w", err)
 	}
@@ -132,7 +134,8 @@ func (a *administrator) dropDefaultAccounts(ctx context.Context) error {
 		return fmt.Errorf("cannot list the accounts of the new database: %w", err)
 	}
 	for _, f := range found {
-		if err := a.exec(ctx, fmt.Sprintf("remove the account %s@%s", f[0], f[1]), "DROP USER ?@?", f[0], f[1]); err != nil {
+		if err := a.exec(ctx, fmt.Sprintf("remove the account %s@%s", f[0], f[1]),
+			"DROP USER ?@?", f[0], f[1]); err != nil {
 			return err
 		}
 	}
@@ -159,7 +162,8 @@ func (a *administrator) identified() string {
 
 // setPassword gives an existing account another password.
 func (a *administrator) setPassword(ctx context.Context, user, from string, password Password) error {
-	return a.exec(ctx, fmt.Sprintf("set the password of %s@%s", user, from), "ALTER USER ?@?"+a.identified(), user, from, string(password))
+	return a.exec(ctx, fmt.Sprintf("set the password of %s@%s", user, from), "ALTER USER ?@?"+a.identified(), user,
+		from, string(password))
 }
 
 // putAccount makes an account with its rights, or repairs it.
@@ -209,7 +213,8 @@ func (a *administrator) accountRepairsAt(ctx context.Context, account Account, f
 		return nil, err
 	case !exists:
 		out = append(out, repair{"account " + name + " does not exist", func(ctx context.Context) error {
-			return a.exec(ctx, "create the account "+name, "CREATE USER ?@?"+a.identified(), account.Name, from, string(account.Password))
+			return a.exec(ctx, "create the account "+name, "CREATE USER ?@?"+a.identified(), account.Name, from,
+				string(account.Password))
 		}})
 	case !same:
 		out = append(out, repair{"password of " + name + " differs", func(ctx context.Context) error {
@@ -230,8 +235,8 @@ func (a *administrator) accountRepairsAt(ctx context.Context, account Account, f
 	return out, nil
 }
 
-// accountRights are the rights of an account on its schemas: on a server of ours every right, on an outside server those that
-// it needs, since the administrator there may be able to give no others.
+// accountRights are the rights of an account on its schemas: on a server of ours every right, on an outside server
+// those that it needs, since the administrator there may be able to give no others.
 func (a *administrator) accountRights() []string {
 	if a.outside != nil {
 		return ServiceRights()
@@ -258,13 +263,15 @@ func (a *administrator) grant(user, from, schema string) repair {
 }
 
 // passwordIs looks an account up and compares its stored hash.
-func (a *administrator) passwordIs(ctx context.Context, user, from string, password Password) (exists, same bool, err error) {
+func (a *administrator) passwordIs(ctx context.Context, user, from string, password Password) (exists,
+	same bool, err error) {
 	stored := "authentication_string"
 	if a.mariaDB { // before 10.4 it is in a column that MySQL has no more
 		stored = "IF(authentication_string = '', Password, authentication_string)"
 	}
 	var plugin, hash string
-	err = a.db.QueryRowContext(ctx, "SELECT plugin, "+stored+" FROM mysql.user WHERE user = ? AND host = ?", user, from).Scan(&plugin, &hash)
+	err = a.db.QueryRowContext(ctx, "SELECT plugin, "+stored+" FROM mysql.user WHERE user = ? AND host = ?", user,
+		from).Scan(&plugin, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, false, nil
 	}

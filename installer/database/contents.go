@@ -215,7 +215,8 @@ func (d Contents) connect(ctx context.Context, h *host.Host) (admin *administrat
 		}
 		_ = db.Close() // nothing was done with it
 		if !serverError(err, errAccessDenied, errAccessNoPassword) {
-			return nil, false, engine.WithHint(fmt.Errorf("cannot use the database at %s: %w", d.Address, err), d.unreachableHint())
+			return nil, false, engine.WithHint(fmt.Errorf("cannot use the database at %s: %w", d.Address, err),
+				d.unreachableHint())
 		}
 		var plain *withoutTLSError
 		if errors.As(err, &plain) { // the account may be one that requires TLS
@@ -223,7 +224,8 @@ func (d Contents) connect(ctx context.Context, h *host.Host) (admin *administrat
 		}
 	}
 	return nil, false, engine.WithHint(
-		fmt.Errorf("cannot use the database at %s: %w of its administrator %s%s", d.Address, errRefused, d.admin(), without),
+		fmt.Errorf("cannot use the database at %s: %w of its administrator %s%s", d.Address, errRefused,
+			d.admin(), without),
 		d.refusedHint(),
 	)
 }
@@ -232,8 +234,8 @@ func (d Contents) connect(ctx context.Context, h *host.Host) (admin *administrat
 // new password while the server is stopped, by a temporary server that needs none.
 func (d Contents) refusedHint() string {
 	if d.isSocket() {
-		return "give the password that the database has in the cluster file (secrets: mysql_root), or set a new one:\n" +
-			"fate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root"
+		return "give the password that the database has in the cluster file (secrets: mysql_root), or set " +
+			"a new one:\nfate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root"
 	}
 	return "give the password that the database has in the cluster file (mysql: passwd, next to mysql: user, which " +
 		"names the administrator)"
@@ -320,8 +322,9 @@ func (a *administrator) missingObject(ctx context.Context, schema string, script
 			return fmt.Sprintf("table %s.%s does not exist", schema, t), nil
 		}
 	}
-	indexes, err := a.names(ctx, "SELECT DISTINCT CONCAT(table_name, '.', index_name) FROM information_schema.statistics"+
-		" WHERE table_schema = ?", schema)
+	indexes, err := a.names(ctx,
+		"SELECT DISTINCT CONCAT(table_name, '.', index_name) FROM information_schema.statistics"+
+			" WHERE table_schema = ?", schema)
 	if err != nil {
 		return "", fmt.Errorf("cannot list the indexes of %s: %w", schema, err)
 	}
@@ -358,7 +361,8 @@ func (d Contents) runScript(ctx context.Context, h *host.Host, s Schema, script 
 	}
 	defer db.Close()
 	for i, statement := range script.statements {
-		if _, err := db.ExecContext(ctx, statement); err != nil && !serverError(err, errTableExists, errDuplicateKeyName) {
+		if _, err := db.ExecContext(ctx, statement); err != nil &&
+			!serverError(err, errTableExists, errDuplicateKeyName) {
 			return fmt.Errorf("cannot make the tables of %s: statement %d of %s: %w", s.Name, i+1, s.Script, err)
 		}
 	}

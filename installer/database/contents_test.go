@@ -19,12 +19,14 @@ func testDatabase(socket, script string) Contents {
 		AdminPassword: testRootPassword,
 		Schemas:       []Schema{{Name: "eggroll_meta", Script: script}, {Name: "fate_flow", Charset: "utf8"}},
 		Accounts: []Account{
-			{Name: "fate", Hosts: []string{"192.168.0.1", "localhost"}, Password: testUserPassword, Schemas: []string{"eggroll_meta", "fate_flow"}},
+			{Name: "fate", Hosts: []string{"192.168.0.1", "localhost"}, Password: testUserPassword,
+				Schemas: []string{"eggroll_meta", "fate_flow"}},
 		},
 		Rows: []Rows{{
 			Schema: "eggroll_meta", Table: "server_node", ID: "server_node_id", Scope: "node_type",
 			Key: []string{"host", "port", "node_type"}, Fill: []string{"status"},
-			Values: [][]string{{"192.168.0.1", "4670", "CLUSTER_MANAGER", "HEALTHY"}, {"192.168.0.1", "4671", "NODE_MANAGER", "HEALTHY"}},
+			Values: [][]string{{"192.168.0.1", "4670", "CLUSTER_MANAGER", "HEALTHY"},
+				{"192.168.0.1", "4671", "NODE_MANAGER", "HEALTHY"}},
 		}},
 	}
 }
@@ -38,7 +40,8 @@ func TestContents(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := testDatabase(filepath.Join(s.Data, "s.sock"), script)
-		if finding, err := d.Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, "does not run yet") {
+		if finding, err := d.Check(context.Background(), env); err != nil || finding.Done ||
+			!strings.Contains(finding.Why, "does not run yet") {
 			t.Errorf("before the server runs: %+v, %v", finding, err)
 		}
 		running(t, env, s)
@@ -51,15 +54,20 @@ func TestContents(t *testing.T) {
 		for _, c := range []struct{ breaks, why string }{
 			{"DROP DATABASE fate_flow", "schema fate_flow does not exist"},
 			{"ALTER DATABASE fate_flow CHARACTER SET latin1", "character set of schema fate_flow is latin1"},
-			{"DROP INDEX idx_server_node_h ON eggroll_meta.server_node", "index eggroll_meta.server_node.idx_server_node_h does not exist"},
+			{"DROP INDEX idx_server_node_h ON eggroll_meta.server_node",
+				"index eggroll_meta.server_node.idx_server_node_h does not exist"},
 			{"DROP TABLE eggroll_meta.store_locator", "table eggroll_meta.store_locator does not exist"},
 			{"DROP USER 'fate'@'192.168.0.1'", "account fate@192.168.0.1 does not exist"},
 			{"ALTER USER 'fate'@'localhost' IDENTIFIED BY 'Another1!'", "password of fate@localhost differs"},
-			{"REVOKE ALL PRIVILEGES ON fate_flow.* FROM 'fate'@'localhost'", "fate@localhost has no rights on fate_flow"},
+			{"REVOKE ALL PRIVILEGES ON fate_flow.* FROM 'fate'@'localhost'",
+				"fate@localhost has no rights on fate_flow"},
 			{"REVOKE DROP ON eggroll_meta.* FROM 'fate'@'localhost'", "fate@localhost has no rights on eggroll_meta"},
-			{"DELETE FROM eggroll_meta.server_node WHERE port = 4671", "eggroll_meta.server_node has no row 192.168.0.1 4671 NODE_MANAGER"},
-			{"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.1', 4671, 'NODE_MANAGER', 'HEALTHY')", "has row 192.168.0.1 4671 NODE_MANAGER twice"},
-			{"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.9', 4671, 'NODE_MANAGER', 'LOSS')", "has a row 192.168.0.9 4671 NODE_MANAGER too many"},
+			{"DELETE FROM eggroll_meta.server_node WHERE port = 4671",
+				"eggroll_meta.server_node has no row 192.168.0.1 4671 NODE_MANAGER"},
+			{"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.1', 4671, " +
+				"'NODE_MANAGER', 'HEALTHY')", "has row 192.168.0.1 4671 NODE_MANAGER twice"},
+			{"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.9', 4671, " +
+				"'NODE_MANAGER', 'LOSS')", "has a row 192.168.0.9 4671 NODE_MANAGER too many"},
 		} {
 			if _, err := root.Exec(c.breaks); err != nil {
 				t.Fatalf("%s: %v", c.breaks, err)
@@ -97,13 +105,16 @@ func TestDatabasePinsRows(t *testing.T) {
 		for _, c := range []struct {
 			breaks, why string
 		}{
-			{"UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE port = 4671", "row 192.168.0.1 4671 NODE_MANAGER of eggroll_meta.server_node has status LOSS, want HEALTHY"},
-			{"UPDATE eggroll_meta.server_node SET status = 'LOSS'", "4670 CLUSTER_MANAGER of eggroll_meta.server_node has status LOSS, want HEALTHY"},
+			{"UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE port = 4671",
+				"row 192.168.0.1 4671 NODE_MANAGER of eggroll_meta.server_node has status LOSS, want HEALTHY"},
+			{"UPDATE eggroll_meta.server_node SET status = 'LOSS'",
+				"4670 CLUSTER_MANAGER of eggroll_meta.server_node has status LOSS, want HEALTHY"},
 		} {
 			if _, err := root.Exec(c.breaks); err != nil {
 				t.Fatal(err)
 			}
-			if finding, err := d.Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, c.why) {
+			if finding, err := d.Check(context.Background(), env); err != nil || finding.Done ||
+				!strings.Contains(finding.Why, c.why) {
 				t.Errorf("%s: %+v, %v; want %q", c.breaks, finding, err, c.why)
 			}
 			applied(t, env, d)
@@ -127,18 +138,22 @@ func TestDatabaseOnlyAddsRows(t *testing.T) {
 		root := login(t, env, d.Address.Socket, rootAccount, testRootPassword)
 		for _, statement := range []string{
 			"UPDATE eggroll_meta.server_node SET status = 'LOSS' WHERE port = 4671",
-			"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.1', 4671, 'NODE_MANAGER', 'HEALTHY')",
-			"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.9', 4671, 'NODE_MANAGER', 'HEALTHY')",
+			"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.1', 4671, " +
+				"'NODE_MANAGER', 'HEALTHY')",
+			"INSERT INTO eggroll_meta.server_node (host, port, node_type, status) VALUES ('192.168.0.9', 4671, " +
+				"'NODE_MANAGER', 'HEALTHY')",
 		} {
 			if _, err := root.Exec(statement); err != nil {
 				t.Fatal(err)
 			}
 			isDone(t, env, d)
 		}
-		if _, err := root.Exec("DELETE FROM eggroll_meta.server_node WHERE host = '192.168.0.1' AND port = 4671"); err != nil {
+		if _, err := root.Exec(
+			"DELETE FROM eggroll_meta.server_node WHERE host = '192.168.0.1' AND port = 4671"); err != nil {
 			t.Fatal(err)
 		}
-		if finding, err := d.Check(context.Background(), env); err != nil || !strings.Contains(finding.Why, "has no row 192.168.0.1 4671") {
+		if finding, err := d.Check(context.Background(), env); err != nil ||
+			!strings.Contains(finding.Why, "has no row 192.168.0.1 4671") {
 			t.Errorf("%+v, %v", finding, err)
 		}
 		applied(t, env, d)
@@ -191,7 +206,8 @@ func TestDatabaseHalfImported(t *testing.T) {
 			if _, err := root.Exec("CREATE DATABASE " + schema.Name); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.runScript(context.Background(), env.Host, schema, schemaScript{statements: full.statements[:n]}); err != nil {
+			if err := d.runScript(context.Background(), env.Host, schema,
+				schemaScript{statements: full.statements[:n]}); err != nil {
 				t.Fatal(err)
 			}
 			applied(t, env, d)
@@ -204,14 +220,17 @@ func TestDatabaseRefusals(t *testing.T) {
 		applied(t, env, testInit(s))
 		socket := running(t, env, s)
 		wrong := Contents{Address: Address{Socket: socket}, AdminPassword: "wrong"}
-		if finding, err := wrong.Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, "refuses the password") {
+		if finding, err := wrong.Check(context.Background(), env); err != nil || finding.Done ||
+			!strings.Contains(finding.Why, "refuses the password") {
 			t.Errorf("wrong password: %+v, %v", finding, err)
 		}
 		if err := wrong.Apply(context.Background(), env); err == nil || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("wrong password: %v", err)
 		}
-		absent := Contents{Address: Address{Socket: socket}, AdminPassword: testRootPassword, Schemas: []Schema{{Name: "x", Script: "/nonexistent/x.sql"}}}
-		if err := absent.Apply(context.Background(), env); err == nil || !strings.Contains(err.Error(), "/nonexistent/x.sql") {
+		absent := Contents{Address: Address{Socket: socket}, AdminPassword: testRootPassword,
+			Schemas: []Schema{{Name: "x", Script: "/nonexistent/x.sql"}}}
+		if err := absent.Apply(context.Background(), env); err == nil ||
+			!strings.Contains(err.Error(), "/nonexistent/x.sql") {
 			t.Errorf("absent script: %v", err)
 		}
 		unreachable := Contents{Address: Address{Host: "127.0.0.1", Port: 1}, AdminPassword: "x"}
@@ -223,8 +242,10 @@ func TestDatabaseRefusals(t *testing.T) {
 		}
 
 		// The administrator's password is changed by way of the former one.
-		rotated := Contents{Address: Address{Socket: socket}, AdminPassword: "Rotated1!", FormerPasswords: []Password{"other", testRootPassword}}
-		if finding, err := rotated.Check(context.Background(), env); err != nil || finding.Done || !strings.Contains(finding.Why, "former password") {
+		rotated := Contents{Address: Address{Socket: socket}, AdminPassword: "Rotated1!",
+			FormerPasswords: []Password{"other", testRootPassword}}
+		if finding, err := rotated.Check(context.Background(), env); err != nil || finding.Done ||
+			!strings.Contains(finding.Why, "former password") {
 			t.Errorf("former password: %+v, %v", finding, err)
 		}
 		if err := rotated.Apply(context.Background(), env); err != nil {
@@ -251,7 +272,8 @@ func TestDatabaseOutside(t *testing.T) {
 		}
 		socket := running(t, env, s, "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port), "--skip-name-resolve")
 		root := login(t, env, socket, rootAccount, testRootPassword)
-		for _, statement := range []string{"CREATE USER 'dba'@'127.0.0.1' IDENTIFIED BY 'Outside1!'", "GRANT ALL PRIVILEGES ON *.* TO 'dba'@'127.0.0.1' WITH GRANT OPTION"} {
+		for _, statement := range []string{"CREATE USER 'dba'@'127.0.0.1' IDENTIFIED BY 'Outside1!'",
+			"GRANT ALL PRIVILEGES ON *.* TO 'dba'@'127.0.0.1' WITH GRANT OPTION"} {
 			if _, err := root.Exec(statement); err != nil {
 				t.Fatal(err)
 			}
@@ -260,7 +282,8 @@ func TestDatabaseOutside(t *testing.T) {
 		d.Address, d.Admin, d.AdminPassword, d.Rows = Address{Host: "127.0.0.1", Port: port}, "dba", "Outside1!", nil
 		applied(t, env, d)
 		d.AdminPassword, d.FormerPasswords = "Other1!", []Password{"Outside1!"}
-		if err := d.Apply(context.Background(), env); err == nil || !strings.Contains(err.Error(), "refuses the password") {
+		if err := d.Apply(context.Background(), env); err == nil ||
+			!strings.Contains(err.Error(), "refuses the password") {
 			t.Errorf("the password of an outside administrator: %v", err)
 		}
 	})
@@ -279,7 +302,9 @@ func TestRowsScope(t *testing.T) {
 	if r.Scope = ""; r.isStranger(storedRow{key: []string{"c", "NODE"}}) {
 		t.Error("without a scope nothing is strange")
 	}
-	if got := rowsWithKey([]storedRow{{id: "1", key: []string{"a"}}, {id: "2", key: []string{"b"}}, {id: "3", key: []string{"a"}}}, []string{"a"}); !slices.Equal([]string{got[0].id, got[1].id}, []string{"1", "3"}) {
+	if got := rowsWithKey([]storedRow{{id: "1", key: []string{"a"}}, {id: "2", key: []string{"b"}},
+		{id: "3", key: []string{"a"}}}, []string{"a"}); !slices.Equal([]string{got[0].id, got[1].id},
+		[]string{"1", "3"}) {
 		t.Errorf("rowsWithKey = %v", got)
 	}
 }

@@ -49,7 +49,8 @@ func servers(t *testing.T) map[Flavour]Server {
 		found[flavour] = Server{Flavour: flavour, Home: home, Program: program}
 	}
 	if len(found) == 0 {
-		t.Skipf("no mariadbd and no mysqld on this machine; install mariadb-server-core, or set %s or %s", mariaDBHomeVariable, mySQLHomeVariable)
+		t.Skipf("no mariadbd and no mysqld on this machine; install mariadb-server-core, or set %s or %s",
+			mariaDBHomeVariable, mySQLHomeVariable)
 	}
 	return found
 }
@@ -141,7 +142,8 @@ func running(t *testing.T, env *engine.Env, s Server, options ...string) string 
 
 // startServer is running for an administrator with any password; a blank one makes do with a refusal. The server is
 // stopped when the test ends, or by the returned function.
-func startServer(t *testing.T, env *engine.Env, s Server, root Password, options ...string) (socket string, stop func()) {
+func startServer(t *testing.T, env *engine.Env, s Server, root Password, options ...string) (socket string,
+	stop func()) {
 	t.Helper()
 	socket = filepath.Join(s.Data, "s.sock")
 	var log bytes.Buffer
@@ -210,7 +212,8 @@ func TestInit(t *testing.T) {
 		checkModes(t, s)
 
 		socket := running(t, env, s)
-		if err := login(t, env, socket, rootAccount, "").Ping(); !serverError(err, errAccessDenied, errAccessNoPassword) {
+		if err := login(t, env, socket, rootAccount, "").Ping(); !serverError(err, errAccessDenied,
+			errAccessNoPassword) {
 			t.Errorf("root without password: %v", err)
 		}
 		if err := login(t, env, socket, "probe", "probe").Ping(); err != nil {
@@ -225,7 +228,9 @@ func TestInit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		accounts, err := admin.names(context.Background(), "SELECT CONCAT(user, '@', host) FROM mysql.user WHERE user NOT LIKE 'mysql.%' AND user NOT LIKE 'mariadb.%' ORDER BY 1")
+		accounts, err := admin.names(context.Background(),
+			"SELECT CONCAT(user, '@', host) FROM mysql.user WHERE user NOT LIKE 'mysql.%' AND user NOT LIKE "+
+				"'mariadb.%' ORDER BY 1")
 		if want := []string{"probe@localhost", "root@localhost"}; err != nil || !slices.Equal(accounts, want) {
 			t.Errorf("accounts %q, want %q (%v)", accounts, want, err)
 		}
@@ -264,7 +269,8 @@ func TestInitTakesKeptDataUp(t *testing.T) {
 		first.RootPassword = "The former one 1!"
 		applied(t, env, first)
 		d := testInit(s)
-		if finding, err := d.Check(context.Background(), env); err != nil || !strings.Contains(finding.Why, "another password") {
+		if finding, err := d.Check(context.Background(), env); err != nil ||
+			!strings.Contains(finding.Why, "another password") {
 			t.Errorf("%+v, %v", finding, err)
 		}
 		applied(t, env, d)
@@ -292,7 +298,8 @@ func TestInitInterrupted(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if finding, checkErr := d.Check(context.Background(), env); checkErr != nil || finding.Done || finding.Why != "it is empty" {
+			if finding, checkErr := d.Check(context.Background(), env); checkErr != nil || finding.Done ||
+				finding.Why != "it is empty" {
 				t.Fatalf("after %v (%v): %+v, %v", delay, err, finding, checkErr)
 			}
 		}
@@ -311,7 +318,8 @@ func TestInitKilled(t *testing.T) {
 		d := testInit(s)
 		for delay := 20 * time.Millisecond; ; delay *= 2 {
 			child := exec.Command(os.Args[0], "-test.run=^TestInitKilled$")
-			child.Env = append(os.Environ(), "FATE_TEST_INIT_DATA="+s.Data, "FATE_TEST_INIT_FLAVOUR="+string(s.Flavour), "FATE_TEST_INIT_HOME="+s.Home,
+			child.Env = append(os.Environ(), "FATE_TEST_INIT_DATA="+s.Data, "FATE_TEST_INIT_FLAVOUR="+string(s.Flavour),
+				"FATE_TEST_INIT_HOME="+s.Home,
 				"FATE_TEST_INIT_USER="+s.User, "FATE_TEST_INIT_PROGRAM="+s.Program)
 			if err := child.Start(); err != nil {
 				t.Fatal(err)

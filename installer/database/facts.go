@@ -58,9 +58,11 @@ func (d Contents) Ask(ctx context.Context, h *host.Host) Facts {
 func (a *administrator) describe(ctx context.Context, f *Facts) error {
 	var seen string
 	row := a.db.QueryRowContext(ctx, "SELECT VERSION(), CURRENT_USER(), USER(), @@global.sql_mode, "+
-		"@@global.character_set_server, IF(@@global.time_zone = 'SYSTEM', @@global.system_time_zone, @@global.time_zone), "+
+		"@@global.character_set_server, IF(@@global.time_zone = 'SYSTEM', @@global.system_time_zone, "+
+		"@@global.time_zone), "+
 		"@@global.max_connections, @@global.lower_case_table_names")
-	err := row.Scan(&f.Version, &f.As, &seen, &f.SQLMode, &f.Charset, &f.Zone, &f.MaxConnections, &f.LowerCaseTableNames)
+	err := row.Scan(&f.Version, &f.As, &seen, &f.SQLMode, &f.Charset, &f.Zone, &f.MaxConnections,
+		&f.LowerCaseTableNames)
 	if err != nil {
 		return fmt.Errorf("cannot read the settings of the database server: %w", err)
 	}
@@ -71,7 +73,8 @@ func (a *administrator) describe(ctx context.Context, f *Facts) error {
 	if f.Grants, err = ownGrants(ctx, a.db); err != nil {
 		return fmt.Errorf("cannot list the rights of %s: %w", f.As, err)
 	}
-	rows, err := a.db.QueryContext(ctx, "SELECT schema_name, default_character_set_name FROM information_schema.schemata")
+	rows, err := a.db.QueryContext(ctx,
+		"SELECT schema_name, default_character_set_name FROM information_schema.schemata")
 	if err != nil {
 		return fmt.Errorf("cannot list the schemas: %w", err)
 	}

@@ -18,8 +18,8 @@ type Grant struct {
 // allPrivileges stands for every right.
 const allPrivileges = "ALL PRIVILEGES"
 
-// serviceRights are the rights on a schema that FATE-Flow and eggroll use: they make their tables themselves, and change them when
-// a release needs it.
+// serviceRights are the rights on a schema that FATE-Flow and eggroll use: they make their tables themselves, and
+// change them when a release needs it.
 var serviceRights = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER"}
 
 // grantLine takes GRANT rights ON scope TO account apart. The scope is *.* or `schema`.*; what names a table or a

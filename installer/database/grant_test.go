@@ -12,18 +12,24 @@ func TestParseGrant(t *testing.T) {
 		ok     bool
 		covers string // a schema
 	}{
-		{"GRANT ALL PRIVILEGES ON `fate_flow`.* TO `fate`@`192.168.0.1`", Grant{[]string{"ALL PRIVILEGES"}, "fate_flow", false}, true, "fate_flow"},
-		{"GRANT ALL PRIVILEGES ON `fate\\_%`.* TO 'dba'@'%' WITH GRANT OPTION", Grant{[]string{"ALL PRIVILEGES"}, `fate\_%`, true}, true, "fate_flow"},
-		{"GRANT SELECT, CREATE USER ON *.* TO 'dba'@'%' WITH GRANT OPTION", Grant{[]string{"SELECT", "CREATE USER"}, "", true}, true, "any"},
-		{"GRANT BACKUP_ADMIN,ROLE_ADMIN ON *.* TO `root`@`localhost`", Grant{[]string{"BACKUP_ADMIN", "ROLE_ADMIN"}, "", false}, true, ""},
-		{"GRANT USAGE ON *.* TO `fate`@`x` IDENTIFIED BY PASSWORD '*00'", Grant{[]string{"USAGE"}, "", false}, true, ""},
+		{"GRANT ALL PRIVILEGES ON `fate_flow`.* TO `fate`@`192.168.0.1`",
+			Grant{[]string{"ALL PRIVILEGES"}, "fate_flow", false}, true, "fate_flow"},
+		{"GRANT ALL PRIVILEGES ON `fate\\_%`.* TO 'dba'@'%' WITH GRANT OPTION",
+			Grant{[]string{"ALL PRIVILEGES"}, `fate\_%`, true}, true, "fate_flow"},
+		{"GRANT SELECT, CREATE USER ON *.* TO 'dba'@'%' WITH GRANT OPTION",
+			Grant{[]string{"SELECT", "CREATE USER"}, "", true}, true, "any"},
+		{"GRANT BACKUP_ADMIN,ROLE_ADMIN ON *.* TO `root`@`localhost`",
+			Grant{[]string{"BACKUP_ADMIN", "ROLE_ADMIN"}, "", false}, true, ""},
+		{"GRANT USAGE ON *.* TO `fate`@`x` IDENTIFIED BY PASSWORD '*00'", Grant{[]string{"USAGE"}, "", false}, true,
+			""},
 		{"GRANT SELECT ON `a``b`.* TO `x`@`%`", Grant{[]string{"SELECT"}, "a`b", false}, true, "a`b"},
 		{"GRANT SELECT ON `mysql`.`user` TO `x`@`%`", Grant{}, false, ""},
 		{"GRANT `dbas`@`%` TO `x`@`%`", Grant{}, false, ""},
 		{"REVOKE SELECT ON `mysql`.* FROM `x`@`%`", Grant{}, false, ""},
 	} {
 		g, ok := parseGrant(c.line)
-		if ok != c.ok || !slices.Equal(g.Rights, c.want.Rights) || g.Schema != c.want.Schema || g.Option != c.want.Option {
+		if ok != c.ok || !slices.Equal(g.Rights, c.want.Rights) || g.Schema != c.want.Schema ||
+			g.Option != c.want.Option {
 			t.Errorf("%s: %+v, %v", c.line, g, ok)
 		}
 		if ok && !g.covers(c.covers) {

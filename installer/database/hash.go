@@ -72,7 +72,8 @@ func newSHA2Hash(password Password) string {
 }
 
 // sha256Crypt is the SHA-256 variant of crypt(3), as specified in Ulrich Drepper's "Unix crypt using SHA-256 and
-// SHA-512"; the letters are from that paper. It gives the encoded digest alone. Unlike crypt, MySQL's salt has 20 bytes.
+// SHA-512"; the letters are from that paper. It gives the encoded digest alone. Unlike crypt, MySQL's salt has 20
+// bytes.
 func sha256Crypt(key, salt []byte, rounds int) string {
 	b := sha256.Sum256(bytes.Join([][]byte{key, salt, key}, nil))
 	h := sha256.New()
@@ -115,8 +116,8 @@ func repeatTo(block []byte, n int) []byte {
 	return bytes.Repeat(block, n/len(block)+1)[:n]
 }
 
-// cryptEncode writes a digest in crypt's alphabet and byte order: groups of three bytes that are ten apart, each rotated
-// by one more place, and the last two bytes by themselves.
+// cryptEncode writes a digest in crypt's alphabet and byte order: groups of three bytes that are ten apart, each
+// rotated by one more place, and the last two bytes by themselves.
 func cryptEncode(digest []byte) string {
 	const alphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var out strings.Builder

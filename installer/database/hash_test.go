@@ -12,7 +12,8 @@ func TestSHA256Crypt(t *testing.T) {
 		{"Hello world!", "saltstring", 5000, "5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"},
 		{"Hello world!", "saltstringsaltst", 10000, "3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"},
 		{"This is just a test", "toolongsaltstrin", 5000, "Un/5jzAHMgOGZ5.mWJpuVolil07guHPvOW8mGRcvxa5"},
-		{"a very much longer text to encrypt.  This one even stretches over morethan one line.", "shortsalt", 5000, "6nzSqKI47SlLYJJEy3x/CuE7kpqNvHAMywRtFsfhmK5"},
+		{"a very much longer text to encrypt.  This one even stretches over morethan one line.", "shortsalt", 5000,
+			"6nzSqKI47SlLYJJEy3x/CuE7kpqNvHAMywRtFsfhmK5"},
 	} {
 		if got := sha256Crypt([]byte(c.key), []byte(c.salt), c.rounds); got != c.want {
 			t.Errorf("sha256Crypt(%q, %q, %d) = %s, want %s", c.key, c.salt, c.rounds, got, c.want)

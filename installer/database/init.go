@@ -22,8 +22,8 @@ import (
 // in the staging directory is thrown away by the next.
 //
 // A data directory of ours that is there already is used again. When the mark in it says that the administrator or an
-// account has another password than the wanted one, the passwords are set: through the server that runs on it, or else by
-// way of a temporary server that needs no password. So they are right before anything logs in.
+// account has another password than the wanted one, the passwords are set: through the server that runs on it, or else
+// by way of a temporary server that needs no password. So they are right before anything logs in.
 //
 // The step has no Undo: a data directory is the user's data.
 type Init struct {
@@ -31,8 +31,8 @@ type Init struct {
 	RootPassword Password
 	Accounts     []Account // may have rights on schemas that a Database step makes later
 
-	// Socket is where the server listens when it runs. FormerRootPasswords are tried there when RootPassword is refused.
-	// With a blank Socket the passwords of a server that runs are left alone.
+	// Socket is where the server listens when it runs. FormerRootPasswords are tried there when RootPassword is
+	// refused. With a blank Socket the passwords of a server that runs are left alone.
 	Socket              string
 	FormerRootPasswords []Password
 
@@ -116,7 +116,9 @@ func (d Init) missing(h *host.Host, data string) (string, error) {
 	case len(entries) == 0:
 		return "it is empty", nil
 	case len(entries) == 1 && entries[0].Name() == "lost+found":
-		return "", engine.WithHint(&DatadirError{data, "it is the root of a filesystem, which cannot be replaced by a finished directory"}, "mount the filesystem on its parent directory")
+		return "", engine.WithHint(&DatadirError{data,
+			"it is the root of a filesystem, which cannot be replaced by a finished directory"},
+			"mount the filesystem on its parent directory")
 	}
 	mark, err := readMark(h, path.Join(data, datadirMark))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -173,7 +175,8 @@ func (d Init) dropStaging(h *host.Host, staging string) error {
 		return err
 	}
 	// Ours has the mark, or died before it was written and holds nothing but that file's temporary.
-	if len(entries) > 0 && !h.Exists(path.Join(staging, datadirMark)) && entries[0].Name() != path.Base(host.TempName(path.Join(staging, datadirMark))) {
+	if len(entries) > 0 && !h.Exists(path.Join(staging, datadirMark)) &&
+		entries[0].Name() != path.Base(host.TempName(path.Join(staging, datadirMark))) {
 		return &DatadirError{staging, "it is in the way and was not made by this installer"}
 	}
 	return removeStaging(h, staging)

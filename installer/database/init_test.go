@@ -9,8 +9,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// TestStagingIsKnownAgain kills the removal of a staging directory at each of its steps. What is left must still be known
-// for ours, or every later run would refuse to touch it.
+// TestStagingIsKnownAgain kills the removal of a staging directory at each of its steps. What is left must still be
+// known for ours, or every later run would refuse to touch it.
 func TestStagingIsKnownAgain(t *testing.T) {
 	const staging = "/data/mysql" + stagingSuffix
 	files := map[string]string{

@@ -43,5 +43,6 @@ func (d Init) writeMark(h *host.Host, dir string, m mark) error {
 	if err != nil {
 		return err
 	}
-	return h.WriteFile(path.Join(dir, datadirMark), append(data, '\n'), host.FileMode{Perm: 0o600, Owner: d.User, Group: d.Group})
+	return h.WriteFile(path.Join(dir, datadirMark), append(data, '\n'),
+		host.FileMode{Perm: 0o600, Owner: d.User, Group: d.Group})
 }

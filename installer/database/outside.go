@@ -29,7 +29,8 @@ func (a *administrator) tryAccount(ctx context.Context, account Account) Account
 		}
 		defer db.Close()
 		if err := db.QueryRowContext(ctx, "SELECT CURRENT_USER()").Scan(&fact.As); err != nil {
-			fact.Refused = serverError(err, errAccessDenied, errAccessNoPassword, errHostNotAllowed, errHostNotPrivileged,
+			fact.Refused = serverError(err, errAccessDenied, errAccessNoPassword, errHostNotAllowed,
+				errHostNotPrivileged,
 				errPluginNotAvailable)
 			return fmt.Errorf("cannot log in as %s: %w", account.Name, err)
 		}
@@ -62,7 +63,8 @@ func (a *administrator) outsideGrants(account Account, fact AccountFact) []repai
 func (a *administrator) unseenAccountRepairs(account Account, from string, refusal error) []repair {
 	name := account.Name + "@" + from
 	out := []repair{{fmt.Sprintf("%v", refusal), func(ctx context.Context) error {
-		if err := a.exec(ctx, "create the account "+name, "CREATE USER IF NOT EXISTS ?@?"+a.identified(), account.Name, from,
+		if err := a.exec(ctx, "create the account "+name, "CREATE USER IF NOT EXISTS ?@?"+a.identified(), account.Name,
+			from,
 			string(account.Password)); err != nil {
 			return err
 		}

@@ -22,7 +22,8 @@ func outsideServer(t *testing.T, s Server, env *engine.Env, options ...string) (
 	d.Accounts = nil
 	applied(t, env, d)
 	port := mysqlserver.FreePort(t)
-	socket := running(t, env, s, append(options, "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port), "--skip-name-resolve")...)
+	socket := running(t, env, s, append(options, "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port),
+		"--skip-name-resolve")...)
 	return Address{Host: "127.0.0.1", Port: port}, login(t, env, socket, rootAccount, testRootPassword)
 }
 
@@ -37,7 +38,8 @@ func outsideServers(t *testing.T, always bool, test func(t *testing.T, s Server,
 			t.Skip("long; make test-mysql, which sets " + allServersVariable + ", runs it")
 		}
 		home := mysqlserver.ForTest(t, mysqlserver.V8015)
-		onServer(t, Server{Flavour: FlavourMySQL, Home: home, Program: "bin/mysqld", LibraryPath: []string{mysqlserver.LibraryDir}}, test)
+		onServer(t, Server{Flavour: FlavourMySQL, Home: home, Program: "bin/mysqld",
+			LibraryPath: []string{mysqlserver.LibraryDir}}, test)
 	})
 }
 
@@ -59,18 +61,20 @@ func execAll(t *testing.T, db *sql.DB, statements ...string) {
 	}
 }
 
-// TestOutsideAdministrators fills an outside server by way of accounts with ever fewer rights. None but the first may read
-// the server's table of accounts.
+// TestOutsideAdministrators fills an outside server by way of accounts with ever fewer rights. None but the first may
+// read the server's table of accounts.
 func TestOutsideAdministrators(t *testing.T) {
 	outsideServers(t, false, func(t *testing.T, s Server, env *engine.Env) {
 		at, root := outsideServer(t, s, env)
 		reset := func() {
-			execAll(t, root, "DROP DATABASE IF EXISTS eggroll_meta", "DROP DATABASE IF EXISTS fate_flow", "DROP USER IF EXISTS fate@'127.0.0.1'",
+			execAll(t, root, "DROP DATABASE IF EXISTS eggroll_meta", "DROP DATABASE IF EXISTS fate_flow",
+				"DROP USER IF EXISTS fate@'127.0.0.1'",
 				"DROP USER IF EXISTS fate@'%'")
 		}
 		byHand := []string{
 			"CREATE DATABASE eggroll_meta CHARACTER SET latin1", "CREATE DATABASE fate_flow CHARACTER SET utf8mb3",
-			"CREATE USER fate@'%' IDENTIFIED BY '" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(string(testUserPassword)) + "'",
+			"CREATE USER fate@'%' IDENTIFIED BY '" + strings.NewReplacer(`\`, `\\`, `'`,
+				`''`).Replace(string(testUserPassword)) + "'",
 			"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER ON eggroll_meta.* TO fate@'%'",
 			"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER ON fate_flow.* TO fate@'%'",
 		}
@@ -93,12 +97,15 @@ func TestOutsideAdministrators(t *testing.T) {
 			{"no routines", []string{
 				"CREATE USER ON *.* TO dba@'%'", "ALL PRIVILEGES ON eggroll_meta.* TO dba@'%' WITH GRANT OPTION",
 				strings.Join(serviceRights, ", ") + " ON fate_flow.* TO dba@'%' WITH GRANT OPTION",
-			}, false, []string{"CREATE ROUTINE on fate_flow.*", "ALTER ROUTINE on fate_flow.*", "EXECUTE on fate_flow.*"}},
+			}, false, []string{"CREATE ROUTINE on fate_flow.*", "ALTER ROUTINE on fate_flow.*",
+				"EXECUTE on fate_flow.*"}},
 			{"both schemas", []string{
-				"ALL PRIVILEGES ON eggroll_meta.* TO dba@'%' WITH GRANT OPTION", "ALL PRIVILEGES ON fate_flow.* TO dba@'%' WITH GRANT OPTION",
+				"ALL PRIVILEGES ON eggroll_meta.* TO dba@'%' WITH GRANT OPTION",
+				"ALL PRIVILEGES ON fate_flow.* TO dba@'%' WITH GRANT OPTION",
 			}, false, []string{"CREATE USER on *.*"}},
 			{"no right to grant", []string{
-				"CREATE USER ON *.* TO dba@'%'", "ALL PRIVILEGES ON eggroll_meta.* TO dba@'%'", "ALL PRIVILEGES ON fate_flow.* TO dba@'%'",
+				"CREATE USER ON *.* TO dba@'%'", "ALL PRIVILEGES ON eggroll_meta.* TO dba@'%'",
+				"ALL PRIVILEGES ON fate_flow.* TO dba@'%'",
 			}, false, []string{"GRANT OPTION on eggroll_meta.*", "GRANT OPTION on fate_flow.*"}},
 			{"made by hand", nil, true, nil},
 		} {
@@ -148,8 +155,8 @@ func canFill(t *testing.T, env *engine.Env, d Contents) {
 	execAll(t, db, "CREATE TABLE t_x (a INT PRIMARY KEY)", "ALTER TABLE t_x ADD b INT", "DROP TABLE t_x")
 }
 
-// TestOutsideEncryption connects with TLS where the server has it, also with the key exchange of Oracle's builds of 8.0,
-// and says which.
+// TestOutsideEncryption connects with TLS where the server has it, also with the key exchange of Oracle's builds of
+// 8.0, and says which.
 func TestOutsideEncryption(t *testing.T) {
 	outsideServers(t, true, func(t *testing.T, s Server, env *engine.Env) {
 		at, root := outsideServer(t, s, env)
@@ -181,7 +188,8 @@ func TestHandshakeFails(t *testing.T) {
 			t.Skip("needs a server with RSA key exchange alone")
 		}
 		at, root := outsideServer(t, s, env, "--ssl-cipher=CAMELLIA256-SHA")
-		execAll(t, root, "CREATE USER dba@'%' IDENTIFIED BY 'Outside1!'", "CREATE USER strict@'%' IDENTIFIED BY 'Outside1!' REQUIRE SSL")
+		execAll(t, root, "CREATE USER dba@'%' IDENTIFIED BY 'Outside1!'",
+			"CREATE USER strict@'%' IDENTIFIED BY 'Outside1!' REQUIRE SSL")
 		facts := outsideParty(at, "dba", "Outside1!").Ask(context.Background(), env.Host)
 		if facts.Error != "" || facts.Encryption != "" {
 			t.Errorf("%+v", facts)

@@ -132,7 +132,8 @@ func TestRotationOfARunningServer(t *testing.T) {
 		unknown := passwordInit(s, "Another 1!", newFate)
 		err = unknown.Apply(context.Background(), env)
 		var hint interface{ Hint() string }
-		if !errors.Is(err, errRefused) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "svc stop fate-mysql") {
+		if !errors.Is(err, errRefused) || !errors.As(err, &hint) ||
+			!strings.Contains(hint.Hint(), "svc stop fate-mysql") {
 			t.Errorf("a running server with an unknown password: %v", err)
 		}
 	})

@@ -22,10 +22,12 @@ func TestInitLeavesForeignDataAlone(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a foreign database":     {map[string]string{"mysql/ibdata1": "precious"}, "not made by this installer"},
-		"root of a filesystem":   {map[string]string{"mysql/lost+found/.keep": ""}, "root of a filesystem"},
-		"the other flavour":      {map[string]string{"mysql/fate-installer.json": `{"flavour": "mysql"}`, "mysql/ibdata1": "precious"}, "belongs to mysql"},
-		"damaged":                {map[string]string{"mysql/fate-installer.json": `{"flavour": "mariadb"}`, "mysql/ibdata1": "precious"}, "mysql is missing"},
+		"a foreign database":   {map[string]string{"mysql/ibdata1": "precious"}, "not made by this installer"},
+		"root of a filesystem": {map[string]string{"mysql/lost+found/.keep": ""}, "root of a filesystem"},
+		"the other flavour": {map[string]string{"mysql/fate-installer.json": `{"flavour": "mysql"}`,
+			"mysql/ibdata1": "precious"}, "belongs to mysql"},
+		"damaged": {map[string]string{"mysql/fate-installer.json": `{"flavour": "mariadb"}`,
+			"mysql/ibdata1": "precious"}, "mysql is missing"},
 		"staging is not ours":    {map[string]string{"mysql.initialising/precious": "precious"}, "in the way"},
 		"file instead of a tree": {map[string]string{"mysql": "precious"}, "cannot look into"},
 	} {
@@ -33,7 +35,8 @@ func TestInitLeavesForeignDataAlone(t *testing.T) {
 			dir := t.TempDir()
 			for file, content := range c.files {
 				file = filepath.Join(dir, file)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(content), 0o644)); err != nil {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755),
+					os.WriteFile(file, []byte(content), 0o644)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -45,7 +45,8 @@ func (a *administrator) rowRepairs(ctx context.Context, r Rows) ([]repair, error
 	}
 	for _, row := range stored {
 		if r.isStranger(row) {
-			out = append(out, a.deletion(r, fmt.Sprintf("%s has a row %s too many", table, strings.Join(row.key, " ")), row))
+			out = append(out, a.deletion(r, fmt.Sprintf("%s has a row %s too many", table, strings.Join(row.key, " ")),
+				row))
 		}
 	}
 	return out, nil
@@ -72,7 +73,8 @@ func (a *administrator) pin(r Rows, row storedRow, want []string) repair {
 		}
 		statement := fmt.Sprintf("UPDATE %s.%s SET %s WHERE %s = ?",
 			quoteName(r.Schema), quoteName(r.Table), strings.Join(set, ", "), quoteName(r.ID))
-		return a.exec(ctx, fmt.Sprintf("set a row of %s.%s right", r.Schema, r.Table), statement, append(args, row.id)...)
+		return a.exec(ctx, fmt.Sprintf("set a row of %s.%s right", r.Schema, r.Table), statement,
+			append(args, row.id)...)
 	}}
 }
 
@@ -148,7 +150,8 @@ func (a *administrator) insertRow(ctx context.Context, r Rows, values []string) 
 
 func (a *administrator) deletion(r Rows, why string, row storedRow) repair {
 	return repair{why, func(ctx context.Context) error {
-		statement := fmt.Sprintf("DELETE FROM %s.%s WHERE %s = ?", quoteName(r.Schema), quoteName(r.Table), quoteName(r.ID))
+		statement := fmt.Sprintf("DELETE FROM %s.%s WHERE %s = ?", quoteName(r.Schema),
+			quoteName(r.Table), quoteName(r.ID))
 		return a.exec(ctx, fmt.Sprintf("remove a row from %s.%s", r.Schema, r.Table), statement, row.id)
 	}}
 }

@@ -33,10 +33,12 @@ func TestJobsSince(t *testing.T) {
 				insertJob+"('1', 'guest', 1, 500), ('3', 'guest', 1, 1200), ('3', 'host', 1, 1201),"+
 					" ('2', 'guest', 1, 1100), ('4', 'local', 0, 1300)",
 				insertModel+"('guest', 1, '1', 'm', '1', 500), ('guest', 1, '2', 'm', '2', 1101),"+
-					" ('guest', 1, '3', 'm', '3', 1201), ('host', 1, '3', 'm', '3', 1202), ('guest', 1, '5', 'm', '5', 1400)")
+					" ('guest', 1, '3', 'm', '3', 1201), ('host', 1, '3', 'm', '3', 1202), ('guest', 1, '5', 'm', "+
+					"'5', 1400)")
 			if c.release != "1.8.0" {
 				b.exec(insertMeta + "('m', '1', 'guest', 1, 'lr_0'), ('m', '2', 'guest', 1, 'pipeline')," +
-					" ('m', '3', 'guest', 1, 'pipeline'), ('m', '3', 'guest', 1, 'lr_0'), ('m', '3', 'host', 1, 'lr_0')," +
+					" ('m', '3', 'guest', 1, 'pipeline'), ('m', '3', 'guest', 1, 'lr_0'), ('m', '3', 'host', 1, " +
+					"'lr_0')," +
 					" ('m', '5', 'guest', 1, 'lr_0')") // 5 was deployed
 			}
 			jobs, models, err := up.JobsSince(context.Background(), env.Host, since)

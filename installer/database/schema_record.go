@@ -20,8 +20,8 @@ const (
 	stateBegun    = "begun"
 	stateDone     = "done"
 	statePassed   = "passed" // it failed, and the next ones were carried out
-	// stateCutOff is a statement whose outcome is not known, since the run ended first. The next run has carried it out,
-	// or has seen that it was.
+	// stateCutOff is a statement whose outcome is not known, since the run ended first. The next run has carried it
+	// out, or has seen that it was.
 	stateCutOff = "cut off"
 )
 

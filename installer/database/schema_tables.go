@@ -28,7 +28,8 @@ func readTables(ctx context.Context, db *sql.DB, name string) ([]schema.Table, e
 			out = append(out, schema.Table{Name: table})
 		}
 		c := schema.Column{
-			Name: column, Type: schema.Normal(kind), NotNull: nullable == "NO", Auto: strings.Contains(extra, "auto_increment"),
+			Name: column, Type: schema.Normal(kind), NotNull: nullable == "NO",
+			Auto: strings.Contains(extra, "auto_increment"),
 		}
 		if initial.Valid && initial.String != "NULL" { // MariaDB's word for none
 			c.Default = initial.String

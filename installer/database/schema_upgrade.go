@@ -56,7 +56,8 @@ func (s SchemaUpgrade) release() string {
 // Check implements [engine.Step]. A server that does not answer is no error while a plan is printed.
 func (s SchemaUpgrade) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
 	if !env.Host.Live() {
-		return engine.Finding{Done: true, Note: "the tables of " + s.Schema + " are compared on the running machine"}, nil
+		return engine.Finding{Done: true, Note: "the tables of " + s.Schema + " are compared on the running machine"},
+			nil
 	}
 	if s.Address.Socket != "" && !env.Host.Exists(s.Address.Socket) {
 		return engine.Finding{Why: "the database server does not run yet"}, nil
@@ -206,7 +207,8 @@ func prepareSession(ctx context.Context, db *sql.DB, name string) error {
 		return err
 	}
 	if locked.Int64 != 1 {
-		return errors.New("another host has been upgrading it for a minute; run the same command again when it has ended")
+		return errors.New("another host has been upgrading it for a minute; run the same command again when it has " +
+			"ended")
 	}
 	return nil
 }

@@ -87,14 +87,16 @@ func TestSchemaUpgrade(t *testing.T) {
 			to   string
 			from []string
 		}{
-			{schema.Flow, "1.11.4", []string{"1.5.0", "1.5.1", "1.6.1", "1.7.0", "1.7.1", "1.7.2", "1.8.0", "1.9.1", "1.11.2"}},
+			{schema.Flow, "1.11.4", []string{"1.5.0", "1.5.1", "1.6.1", "1.7.0", "1.7.1", "1.7.2", "1.8.0",
+				"1.9.1", "1.11.2"}},
 			{schema.Flow, "1.9.1", []string{"1.6.1", "1.8.0"}},
 			{schema.Eggroll, "2.5.3", []string{"2.2.0", "2.4.6", "2.5.1"}},
 		} {
 			for _, from := range c.from {
 				b.make(c.part, from)
 				if c.part == schema.Flow {
-					b.exec("INSERT INTO t_model_tag (f_m_id, f_t_id) VALUES (1, 2)", "INSERT INTO t_tags (f_name) VALUES ('kept')")
+					b.exec("INSERT INTO t_model_tag (f_m_id, f_t_id) VALUES (1, 2)",
+						"INSERT INTO t_tags (f_name) VALUES ('kept')")
 				}
 				up := b.step(c.part, c.to)
 				if schema.Changes(c.part, from, c.to) {
@@ -103,7 +105,8 @@ func TestSchemaUpgrade(t *testing.T) {
 				b.rightFor(up)
 				if c.part == schema.Flow {
 					var name string
-					if err := b.root.QueryRow("SELECT f_name FROM tables.t_tags").Scan(&name); err != nil || name != "kept" {
+					if err := b.root.QueryRow("SELECT f_name FROM tables.t_tags").Scan(&name); err != nil ||
+						name != "kept" {
 						t.Errorf("%s to %s: a row is now %q, %v", from, c.to, name, err)
 					}
 				}
@@ -254,13 +257,15 @@ func TestSchemaUpgradeCutOff(t *testing.T) {
 			}
 			b.rightFor(up)
 			var twice string
-			err := b.root.QueryRow("SELECT CONCAT(source, ' ', number) FROM tables.fate_installer_upgrade WHERE state = 'done'" +
-				" GROUP BY source, number, statement HAVING COUNT(*) > 1 LIMIT 1").Scan(&twice)
+			err := b.root.QueryRow(
+				"SELECT CONCAT(source, ' ', number) FROM tables.fate_installer_upgrade WHERE state = 'done'" +
+					" GROUP BY source, number, statement HAVING COUNT(*) > 1 LIMIT 1").Scan(&twice)
 			if err != sql.ErrNoRows {
 				t.Fatalf("after %d packets: carried out twice: %s, %v", n, twice, err)
 			}
 			var open int
-			err = b.root.QueryRow("SELECT COUNT(*) FROM tables.fate_installer_upgrade WHERE state = 'begun'").Scan(&open)
+			err = b.root.QueryRow("SELECT COUNT(*) FROM tables.fate_installer_upgrade WHERE state = 'begun'").Scan(
+				&open)
 			if err != nil || open != 0 {
 				t.Fatalf("after %d packets (%v): %d statements are recorded as begun (%v)", n, failed, open, err)
 			}
@@ -309,8 +314,10 @@ func TestSchemaUpgradeRepairs(t *testing.T) {
 		up := b.step(schema.Flow, "1.11.4")
 		isDone(t, env, up)
 		for breaks, why := range map[string]string{
-			"ALTER TABLE t_task MODIFY f_run_ip VARCHAR(10)":           "t_task.f_run_ip is varchar(10), want varchar(100)",
-			"ALTER TABLE t_task MODIFY f_cmd LONGTEXT NOT NULL":        "t_task.f_cmd is longtext NOT NULL, want longtext",
+			"ALTER TABLE t_task MODIFY f_run_ip VARCHAR(10)": "t_task.f_run_ip is varchar(10), want " +
+				"varchar(100)",
+			"ALTER TABLE t_task MODIFY f_cmd LONGTEXT NOT NULL": "t_task.f_cmd is longtext NOT NULL, want " +
+				"longtext",
 			"ALTER TABLE t_job ADD f_work_mode INT NOT NULL":           "f_work_mode (int NOT NULL) must be given",
 			"ALTER TABLE t_task DROP COLUMN f_is_deepspeed":            "t_task.f_is_deepspeed is missing",
 			"ALTER TABLE t_storage_table_meta MODIFY f_count SMALLINT": "f_count is smallint, want bigint",
@@ -345,7 +352,8 @@ func TestSchemaUpgradeRefuses(t *testing.T) {
 			b.make(schema.Flow, c.made)
 			b.exec(c.breaks)
 			up := b.step(schema.Flow, c.wanted)
-			if finding, err := up.Check(context.Background(), env); err == nil || !strings.Contains(err.Error(), c.want) {
+			if finding, err := up.Check(context.Background(), env); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s to %s: %+v, %v; want %q", c.made, c.wanted, finding, err, c.want)
 			}
 			if err := up.Apply(context.Background(), env); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -53,7 +53,8 @@ func (s Server) first(h *host.Host, candidates ...string) (string, bool) {
 func (s Server) command(h *host.Host, data string, args ...string) (host.Cmd, error) {
 	program, ok := s.first(h, s.Program)
 	if !ok {
-		return host.Cmd{}, engine.WithHint(fmt.Errorf("cannot find the %s server %s", s.Flavour, path.Join(s.Home, s.Program)),
+		return host.Cmd{}, engine.WithHint(fmt.Errorf("cannot find the %s server %s", s.Flavour,
+			path.Join(s.Home, s.Program)),
 			"the component is unpacked by an earlier step; run the same command again")
 	}
 	cmd := host.Cmd{Args: []string{program, "--no-defaults", "--basedir=" + s.Home, "--datadir=" + data}, Dir: s.Home}
@@ -133,7 +134,8 @@ func (s Server) initialise(ctx context.Context, h *host.Host, data string, log i
 			return err
 		}
 		// The options of mariadb-install-db, which does the same with a shell, sed and hostname from the machine.
-		args = []string{"--bootstrap", "--log-warnings=0", "--enforce-storage-engine=", "--max-allowed-packet=8M", "--net-buffer-length=16K"}
+		args = []string{"--bootstrap", "--log-warnings=0", "--enforce-storage-engine=", "--max-allowed-packet=8M",
+			"--net-buffer-length=16K"}
 		input = bytes.NewReader(script)
 	}
 	cmd, err := s.command(h, data, args...)
@@ -163,9 +165,11 @@ func (s Server) initialise(ctx context.Context, h *host.Host, data string, log i
 func (s Server) systemTables(h *host.Host) ([]byte, error) {
 	first, ok := s.first(h, "share/mysql/mysql_system_tables.sql", "share/mariadb/mysql_system_tables.sql",
 		"share/mysql_system_tables.sql",
-		"share/mariadb/mariadb_system_tables.sql", "share/mysql/mariadb_system_tables.sql", "share/mariadb_system_tables.sql")
+		"share/mariadb/mariadb_system_tables.sql", "share/mysql/mariadb_system_tables.sql",
+		"share/mariadb_system_tables.sql")
 	if !ok {
-		return nil, fmt.Errorf("cannot find mariadb_system_tables.sql or mysql_system_tables.sql below %s/share", s.Home)
+		return nil, fmt.Errorf("cannot find mariadb_system_tables.sql or mysql_system_tables.sql below %s/share",
+			s.Home)
 	}
 	prefix := strings.TrimSuffix(path.Base(first), "system_tables.sql") // mysql_, and mariadb_ in newer releases
 	script := []byte("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n")
@@ -202,8 +206,10 @@ const (
 
 // withServer runs a server on data that only this process can reach, calls use with a connection to it as an
 // administrator without password, and shuts it down cleanly. The extra arguments go to the server.
-func (s Server) withServer(ctx context.Context, h *host.Host, data string, log io.Writer, patience time.Duration, use func(context.Context, *sql.DB) error, extra ...string) (err error) {
-	args := []string{"--skip-networking", "--skip-name-resolve", "--socket=" + temporarySocket, "--pid-file=" + temporaryPID}
+func (s Server) withServer(ctx context.Context, h *host.Host, data string, log io.Writer, patience time.Duration,
+	use func(context.Context, *sql.DB) error, extra ...string) (err error) {
+	args := []string{"--skip-networking", "--skip-name-resolve", "--socket=" + temporarySocket,
+		"--pid-file=" + temporaryPID}
 	if s.Flavour == FlavourMySQL {
 		args = append(args, "--disable-log-bin")
 	}

@@ -12,8 +12,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// TestServerCommand looks at what is started, with the files where a distribution and where the makers put them. Only the
-// program that the supervisor starts later initialises a database.
+// TestServerCommand looks at what is started, with the files where a distribution and where the makers put them. Only
+// the program that the supervisor starts later initialises a database.
 func TestServerCommand(t *testing.T) {
 	home := t.TempDir()
 	for _, file := range []string{"bin/mysqld", "sbin/mysqld", "share/english/errmsg.sys", "lib64/plugin/x.so"} {
@@ -34,11 +34,14 @@ func TestServerCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{home + "/bin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d", "--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--tmpdir=/d", "--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
+	args := []string{home + "/bin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d",
+		"--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--tmpdir=/d",
+		"--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
 	if !slices.Equal(cmd.Args, args) {
 		t.Errorf("arguments %q, want %q", cmd.Args, args)
 	}
-	if want := []string{"LD_LIBRARY_PATH=" + home + "/lib:" + home + "/lib/private", "TZ=UTC"}; !slices.Equal(cmd.Env, want) {
+	if want := []string{"LD_LIBRARY_PATH=" + home + "/lib:" + home + "/lib/private", "TZ=UTC"}; !slices.Equal(cmd.Env,
+		want) {
 		t.Errorf("environment %q, want %q", cmd.Env, want)
 	}
 	if cmd.Credential == nil || *cmd.Credential != (host.Credential{UID: 65534, GID: 65533}) {

@@ -30,9 +30,10 @@ func TestSplitSQL(t *testing.T) {
 		"backslash is no escape in ``": {"a `\\`; b", []string{"a `\\`", "b"}},
 		"comment marks in quotes":      {"a '-- #/*'; b", []string{"a '-- #/*'", "b"}},
 		"division and minus":           {"SELECT 4/2-1; b", []string{"SELECT 4/2-1", "b"}},
-		"other delimiter":              {"a;\nDELIMITER //\nBEGIN\n b; c;\nEND //\n\nDELIMITER ;\nd;e", []string{"a", "BEGIN\n b; c;\nEND", "d", "e"}},
-		"other delimiter, to the end":  {"a;\n delimiter $$\nb; c$$\nd $$", []string{"a", "b; c", "d"}},
-		"delimiter as a name":          {"SELECT delimiter FROM a; b", []string{"SELECT delimiter FROM a", "b"}},
+		"other delimiter": {"a;\nDELIMITER //\nBEGIN\n b; c;\nEND //\n\nDELIMITER ;\nd;e",
+			[]string{"a", "BEGIN\n b; c;\nEND", "d", "e"}},
+		"other delimiter, to the end": {"a;\n delimiter $$\nb; c$$\nd $$", []string{"a", "b; c", "d"}},
+		"delimiter as a name":         {"SELECT delimiter FROM a; b", []string{"SELECT delimiter FROM a", "b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := splitSQL(c.script)
@@ -70,7 +71,8 @@ func TestParseSchema(t *testing.T) {
 	if want := []string{"server_node", "store_locator"}; !slices.Equal(s.tables, want) {
 		t.Errorf("tables %q, want %q", s.tables, want)
 	}
-	indexes := []tableIndex{{"server_node", "idx_server_node_h_p_nt"}, {"server_node", "idx_server_node_h"}, {"store_locator", "idx_u_store_locator_ns_n"}}
+	indexes := []tableIndex{{"server_node", "idx_server_node_h_p_nt"}, {"server_node", "idx_server_node_h"},
+		{"store_locator", "idx_u_store_locator_ns_n"}}
 	if !slices.Equal(s.indexes, indexes) {
 		t.Errorf("indexes %q, want %q", s.indexes, indexes)
 	}

@@ -58,7 +58,8 @@ func loadSecretRecords(h *host.Host, layout fate.Layout) (fate.SecretRecords, er
 	}
 	records, err := fate.DecodeSecretRecords(data)
 	if err != nil {
-		return nil, exit.Hint(fmt.Errorf("cannot use %s: %w", layout.SecretRecords(), err), "restore the file from a backup")
+		return nil, exit.Hint(fmt.Errorf("cannot use %s: %w", layout.SecretRecords(), err),
+			"restore the file from a backup")
 	}
 	return records, nil
 }

@@ -37,8 +37,8 @@ type Site struct {
 	Trust      *Trust               `json:"trust,omitempty"`   // who must have signed an appliance
 }
 
-// Component has the facts about a component that a host without the appliance file needs: enough to check and to configure
-// it, not enough to unpack it again.
+// Component has the facts about a component that a host without the appliance file needs: enough to check and to
+// configure it, not enough to unpack it again.
 type Component struct {
 	Version     string   `json:"version"`
 	Digest      string   `json:"digest"`
@@ -70,7 +70,8 @@ func LoadSite(h *host.Host, layout fate.Layout) (*Site, error) {
 		return nil, ErrNotInstalled
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, exit.With(exit.Hint(fmt.Errorf("cannot read what is installed: %w", err), "run the same command with sudo"), exit.Usage)
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot read what is installed: %w", err),
+			"run the same command with sudo"), exit.Usage)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read what is installed: %w", err)
@@ -80,7 +81,8 @@ func LoadSite(h *host.Host, layout fate.Layout) (*Site, error) {
 		return nil, fmt.Errorf("cannot understand %s: %w", path, err)
 	}
 	if s.Schema > SiteSchema {
-		return nil, fmt.Errorf("cannot use %s: it was written by a newer fate-installer (schema %d, this one knows %d)", path, s.Schema, SiteSchema)
+		return nil, fmt.Errorf("cannot use %s: it was written by a newer fate-installer (schema %d, this one knows %d)",
+			path, s.Schema, SiteSchema)
 	}
 	return &s, nil
 }
@@ -98,13 +100,15 @@ func (s *Site) Encode() ([]byte, error) {
 // Only what a flag or the cluster file says was asked for: a default is not.
 func (s *Site) FillFrom(stored *Site, written fate.Install) error {
 	if s.Role != "" && s.Role != stored.Role || s.Party != 0 && stored.Party != 0 && s.Party != stored.Party {
-		return exit.Hint(fmt.Errorf("cannot make this host %s of party %d: it is %s of party %d", s.Role, s.Party, stored.Role, stored.Party),
+		return exit.Hint(fmt.Errorf("cannot make this host %s of party %d: it is %s of party %d", s.Role, s.Party,
+			stored.Role, stored.Party),
 			"fate-installer uninstall first; data is kept unless you add --purge-data")
 	}
 	if len(s.Sources) == 0 {
 		s.Sources = stored.Sources
 	}
-	for _, field := range []struct{ mine, theirs *string }{{&s.Role, &stored.Role}, {&s.IP, &stored.IP}, {&s.Peer, &stored.Peer}} {
+	for _, field := range []struct{ mine, theirs *string }{{&s.Role, &stored.Role}, {&s.IP, &stored.IP},
+		{&s.Peer, &stored.Peer}} {
 		if *field.mine == "" {
 			*field.mine = *field.theirs
 		}
@@ -121,12 +125,13 @@ func (s *Site) FillFrom(stored *Site, written fate.Install) error {
 	if s.SkipOS == nil {
 		s.SkipOS = stored.SkipOS
 	}
-	s.Components, s.Env, s.Waivers, s.Parties, s.Trust = stored.Components, stored.Env, stored.Waivers, stored.Parties, stored.Trust
+	s.Components, s.Env, s.Waivers, s.Parties, s.Trust = stored.Components, stored.Env, stored.Waivers, stored.Parties,
+		stored.Trust
 	return nil
 }
 
-// Adopt lets a cluster file that names a party win over the route that party add gave it earlier. What party remove took
-// away stays away: an old copy of the file must not bring a party back.
+// Adopt lets a cluster file that names a party win over the route that party add gave it earlier. What party remove
+// took away stays away: an old copy of the file must not bring a party back.
 func (s *Site) Adopt(stored *Site, machine host.Identity) error {
 	if stored == nil || len(s.Parties) == 0 || slices.Equal(s.Sources, stored.Sources) {
 		return nil
@@ -190,7 +195,8 @@ func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) fa
 	return fate.Selection{
 		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
 		Base: base, User: s.User, Group: s.Group, SkipOS: s.SkipOS,
-		Versions: s.Versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets.Secrets, SecretRecords: secrets.Records,
+		Versions: s.Versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets.Secrets,
+		SecretRecords: secrets.Records,
 	}
 }
 
@@ -245,12 +251,17 @@ func OnlyAddress(addrs []string) (string, error) {
 		return usable[0], nil
 	case 0:
 		if len(addrs) > 0 {
-			return "", exit.Hint(fmt.Errorf("cannot use this host's addresses (%s): FATE's programs reach each other over IPv4 only", strings.Join(addrs, ", ")),
+			return "", exit.Hint(
+				fmt.Errorf("cannot use this host's addresses (%s): FATE's programs reach each other over IPv4 only",
+					strings.Join(addrs, ", ")),
 				"give the host an IPv4 address that the other hosts reach, and name it with --ip")
 		}
-		return "", exit.Hint(errors.New("cannot find this host's address: no network interface has an IPv4 address that others can reach"), "configure the network, or name the address with --ip")
+		return "", exit.Hint(errors.New(
+			"cannot find this host's address: no network interface has an IPv4 address that others can reach"),
+			"configure the network, or name the address with --ip")
 	}
-	return "", exit.Hint(fmt.Errorf("cannot tell which address is this host's: it has %s", strings.Join(usable, ", ")), "name the one that the other parties reach: --ip "+usable[0])
+	return "", exit.Hint(fmt.Errorf("cannot tell which address is this host's: it has %s", strings.Join(usable, ", ")),
+		"name the one that the other parties reach: --ip "+usable[0])
 }
 
 func usage(err error) error { return exit.With(err, exit.Usage) }
@@ -260,7 +271,8 @@ func (s *Site) InstalledComponents() []payload.Component {
 	var out []payload.Component
 	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
 		c := s.Components[name]
-		out = append(out, payload.Component{Name: name, Version: c.Version, Digest: c.Digest, Size: c.Size, LibraryPath: c.LibraryPath, StandIn: c.StandIn})
+		out = append(out, payload.Component{Name: name, Version: c.Version, Digest: c.Digest, Size: c.Size,
+			LibraryPath: c.LibraryPath, StandIn: c.StandIn})
 	}
 	return out
 }

@@ -12,19 +12,20 @@ import (
 	"fate-installer/installer/host"
 )
 
-// Slot is a state of the installation that can be brought back: what was asked for, and the trees of the components that
-// another version has taken the place of. A component whose directory has its version in the name stays there, next to
-// the new one.
+// Slot is a state of the installation that can be brought back: what was asked for, and the trees of the components
+// that another version has taken the place of. A component whose directory has its version in the name stays there,
+// next to the new one.
 //
 //	slots/20260102T030405Z/slot.json
 //	slots/20260102T030405Z/eggroll/...          shares its files' blocks with what was installed
 //	data/fate/mysql.before-20260102T030405Z/    the database, when its server or its tables were changed
 type Slot struct {
-	Schema   int               `json:"schema"`
-	ID       string            `json:"id"` // the time it was made
-	Site     Site              `json:"site"`
-	Trees    map[string]string `json:"trees"`              // component -> directory it was in
-	Database string            `json:"database,omitempty"` // where the database of then is, when its server or tables were changed
+	Schema int               `json:"schema"`
+	ID     string            `json:"id"` // the time it was made
+	Site   Site              `json:"site"`
+	Trees  map[string]string `json:"trees"` // component -> directory it was in
+	// where the database of then is, when its server or tables were changed
+	Database string `json:"database,omitempty"`
 }
 
 const SlotFile = "slot.json"

@@ -29,7 +29,8 @@ func LoadState(h *host.Host, l fate.Layout) (state.State, error) {
 	s, err := state.Decode(data)
 	if err != nil {
 		return state.State{}, exit.Hint(fmt.Errorf("cannot use %s: %w", StatePath(l), err),
-			"restore the file from a backup, or move it away: then the host counts as installed, and as if no command had been interrupted")
+			"restore the file from a backup, or move it away: then the host counts as installed, and as if no "+
+				"command had been interrupted")
 	}
 	return s, nil
 }

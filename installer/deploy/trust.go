@@ -12,7 +12,8 @@ type Trust struct {
 	Revision int64  `json:"revision,omitempty"` // of the signed appliance that was installed last
 }
 
-// RevisionOf returns the revision that an installation must accept from a key: revisions of different makers cannot be compared.
+// RevisionOf returns the revision that an installation must accept from a key: revisions of different makers cannot be
+// compared.
 func (t *Trust) RevisionOf(key string) Trust {
 	if t != nil && t.Key == key {
 		return *t
@@ -20,7 +21,8 @@ func (t *Trust) RevisionOf(key string) Trust {
 	return Trust{Key: key}
 }
 
-// PublicKey returns the key, or nil when there is none. What is kept is a key's text, never the name of a file with one.
+// PublicKey returns the key, or nil when there is none. What is kept is a key's text, never the name of a file with
+// one.
 func (t Trust) PublicKey() (*payload.PublicKey, error) {
 	if t.Key == "" {
 		return nil, nil

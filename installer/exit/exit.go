@@ -1,5 +1,5 @@
-// Package exit has the exit codes of fate-installer, and the errors that carry one of them or a hint: what ends a command
-// with a code of its own is found far below the command.
+// Package exit has the exit codes of fate-installer, and the errors that carry one of them or a hint: what ends a
+// command with a code of its own is found far below the command.
 package exit
 
 import (
@@ -9,13 +9,15 @@ import (
 	"fate-installer/payload"
 )
 
-// Exit codes of every command. They are a contract with scripts; EXIT STATUS in each command's help repeats the ones it uses.
+// Exit codes of every command. They are a contract with scripts; EXIT STATUS in each command's help repeats the ones it
+// uses.
 const (
-	OK          = 0   // done; also: there was nothing to do
-	Unexpected  = 1   // a bug or a failure with no code of its own
-	Usage       = 2   // bad flags or a bad cluster file
-	Preflight   = 3   // the host was refused by the checks; svc status: some program is not ready
-	Payload     = 4   // the payload is damaged, missing, or its signature is wrong; svc status: the daemon is not running
+	OK         = 0 // done; also: there was nothing to do
+	Unexpected = 1 // a bug or a failure with no code of its own
+	Usage      = 2 // bad flags or a bad cluster file
+	Preflight  = 3 // the host was refused by the checks; svc status: some program is not ready
+	// the payload is damaged, missing, or its signature is wrong; svc status: the daemon is not running
+	Payload     = 4
 	Step        = 5   // a step failed; running the same command again is safe
 	NotReady    = 6   // installed, but a program is not ready
 	Locked      = 7   // another run holds the lock

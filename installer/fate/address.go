@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-var hostName = regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
+var hostName = regexp.MustCompile(
+	`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
 
 // validAddress accepts an IPv4 address or a host name, which is what route tables, JDBC addresses and FATE-Flow
 // carry.
@@ -51,7 +52,8 @@ func addressFault(s string) (reason, fix string) {
 	case severalAddresses(s):
 		return fmt.Sprintf("%q is more than one address", s), "write one address"
 	case strings.Contains(s, "_") && validAddress(strings.ReplaceAll(s, "_", "-")):
-		return fmt.Sprintf("%q has an underscore, which no host name may have: Java's programs do not connect to it", s),
+		return fmt.Sprintf("%q has an underscore, which no host name may have: Java's programs do not connect to it",
+				s),
 			"write the IPv4 address of the host, or rename it, for example to " + strings.ReplaceAll(s, "_", "-")
 	}
 	return fmt.Sprintf("%q is no IPv4 address and no host name", s), "write an IPv4 address or a host name"

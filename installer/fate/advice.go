@@ -50,7 +50,8 @@ func (s *Spec) Advice() []Advice {
 	if s.CPUs > 0 && s.Role != RoleExchange {
 		add(string(s.Role)+".eggroll.egg", fmt.Sprint(EggsFor(s.CPUs, jobsAtOnce)), fmt.Sprint(s.Side.Eggroll.Egg),
 			fmt.Sprintf("%d cores * 0.8 / %d jobs at once", s.CPUs, jobsAtOnce))
-		add(string(s.Role)+".clustermanager.cores_per_node", fmt.Sprint(poolCores(s.CPUs)), fmt.Sprint(s.Side.ClusterManager.CoresPerNode),
+		add(string(s.Role)+".clustermanager.cores_per_node", fmt.Sprint(poolCores(s.CPUs)),
+			fmt.Sprint(s.Side.ClusterManager.CoresPerNode),
 			fmt.Sprintf("%d cores, and a default job asks for %d", s.CPUs, taskCores))
 	}
 	if s.Memory == 0 {

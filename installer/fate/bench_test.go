@@ -12,7 +12,8 @@ func exchangeOf(n int) []byte {
 	var b strings.Builder
 	b.WriteString("exchange:\n  ip: 192.168.0.88\n  rollsite:\n    route_tables:\n")
 	for i := range n {
-		fmt.Fprintf(&b, "      - id: %d\n        routes:\n          - name: default\n            ip: 10.%d.%d.%d\n            port: 9370\n            is_secure: false\n",
+		fmt.Fprintf(&b, "      - id: %d\n        routes:\n          - name: default\n            ip: 10.%d.%d.%d\n   "+
+			"         port: 9370\n            is_secure: false\n",
 			i+1, i/62500, i/250%250, i%250+1)
 	}
 	return []byte(b.String())

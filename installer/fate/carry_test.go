@@ -17,10 +17,14 @@ import (
 
 // awkward are texts that some format on the way is known to mangle.
 var awkward = []string{
-	`plain`, `p:a#s"s'\`, `a=b`, `=`, `#x`, `!x`, `x#y`, `x # y`, `a b`, ` lead`, `trail `, `100%`, `%(x)s`, `$HOME`, `${HOME}`, `#{1+1}`,
-	"`id`", `$(id)`, `'`, `''`, `"`, `""`, `\`, `\\`, `\n`, `C:\new`, `yes`, `no`, `on`, `null`, `~`, `true`, `0123`, `0x1F`, `1_000`, `1e3`, `12:30:45`,
-	`2020-01-01`, `.5`, `-`, `- x`, `? x`, `: x`, `x: y`, `x:`, `{a}`, `[a]`, `{`, `]`, `,`, `&a`, `*a`, `!tag`, `|`, `>`, `@a`, `<<`, `---`, `...`,
-	`密码`, `пароль`, `🔑`, `é`, `a;b`, `a;`, `;`, `user:pass@host/db?x=1&y=2`, `<script>`, `\u0041`, `{{ x }}`, `%%`, `a,b`, `end\`,
+	`plain`, `p:a#s"s'\`, `a=b`, `=`, `#x`, `!x`, `x#y`, `x # y`, `a b`, ` lead`, `trail `, `100%`, `%(x)s`, `$HOME`,
+	`${HOME}`, `#{1+1}`,
+	"`id`", `$(id)`, `'`, `''`, `"`, `""`, `\`, `\\`, `\n`, `C:\new`, `yes`, `no`, `on`, `null`, `~`, `true`, `0123`,
+	`0x1F`, `1_000`, `1e3`, `12:30:45`,
+	`2020-01-01`, `.5`, `-`, `- x`, `? x`, `: x`, `x: y`, `x:`, `{a}`, `[a]`, `{`, `]`, `,`, `&a`, `*a`, `!tag`, `|`,
+	`>`, `@a`, `<<`, `---`, `...`,
+	`密码`, `пароль`, `🔑`, `é`, `a;b`, `a;`, `;`, `user:pass@host/db?x=1&y=2`, `<script>`, `\u0041`, `{{ x }}`, `%%`,
+	`a,b`, `end\`,
 }
 
 // printable generates texts of any printable characters, with the difficult ones more often than others.
@@ -41,8 +45,8 @@ func manyTexts() []string {
 	return out
 }
 
-// lookReader prefers Debian's own programs: they have the modules that scripts/deps.sh installs, which another python that
-// comes first in PATH may lack.
+// lookReader prefers Debian's own programs: they have the modules that scripts/deps.sh installs, which another python
+// that comes first in PATH may lack.
 func lookReader(name string) (string, error) {
 	if program, err := exec.LookPath("/usr/bin/" + name); err == nil {
 		return program, nil
@@ -116,7 +120,8 @@ func readJava(t *testing.T, data []byte) map[string]string {
 		t.Fatal(err)
 	}
 	out := make(map[string]string)
-	for line := range strings.Lines(string(runReader(t, "java", "-XX:TieredStopAtLevel=1", "-cp", classes, "ReadProperties", temporary(t, "x.properties", data)))) {
+	for line := range strings.Lines(string(runReader(t, "java", "-XX:TieredStopAtLevel=1", "-cp", classes,
+		"ReadProperties", temporary(t, "x.properties", data)))) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		decode := func(s string) string {
 			b, err := hex.DecodeString(strings.TrimPrefix(s, "x"))
@@ -132,7 +137,8 @@ func readJava(t *testing.T, data []byte) map[string]string {
 
 func readPython(t *testing.T, kind string, data []byte, v any) {
 	t.Helper()
-	if err := json.Unmarshal(runReader(t, "python3", "testdata/readers/read.py", kind, temporary(t, "x."+kind, data)), v); err != nil {
+	if err := json.Unmarshal(runReader(t, "python3", "testdata/readers/read.py", kind, temporary(t, "x."+kind, data)),
+		v); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -263,7 +269,8 @@ func TestClusterFileCarriesEveryPassword(t *testing.T) {
 
 func TestRenderedFilesCarryPasswords(t *testing.T) {
 	const password = `p:a#s"s';$x=[y]{z}!&*|>@,~^?<(` // everything printable that all of the files can carry
-	c, err := parseText("host: {partyid: 10000, ip: 192.168.0.1, mysql: {dbpasswd: " + quoteYAML(password) + "}, fateboard: {passwd: " + quoteYAML(`\ü%`+password) + "}}")
+	c, err := parseText("host: {partyid: 10000, ip: 192.168.0.1, mysql: {dbpasswd: " + quoteYAML(password) +
+		"}, fateboard: {passwd: " + quoteYAML(`\ü%`+password) + "}}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,144 +298,11 @@ func TestRenderedFilesCarryPasswords(t *testing.T) {
 	if got := readJava(t, board)["server.board.login.password"]; got != `\ü%`+password {
 		t.Errorf("java reads the board's password as %q", got)
 	}
-	if got := readOptions([]byte(files["/data/projects/fate/common/mysql/mysql-8.0.28/conf/probe.cnf"]))["password"]; got != password {
+	if got := readOptions([]byte(
+		files["/data/projects/fate/common/mysql/mysql-8.0.28/conf/probe.cnf"]))["password"]; got != password {
 		t.Errorf("MySQL reads the password as %q", got)
 	}
 }
 
 // quoteYAML writes a text as a single-quoted YAML scalar.
 func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// readOptions reads an option file by the rules of MySQL's my_default.c: quotes at both ends go, a backslash escapes,
-// and a # outside quotes begins a comment.
-func readOptions(data []byte) map[string]string {
-	out := make(map[string]string)
-	for line := range strings.Lines(string(data)) {
-		line = strings.TrimSpace(stripOptionComment(line))
-		key, value, ok := strings.Cut(line, "=")
-		if !ok {
-			continue
-		}
-		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-			value = value[1 : n-1]
-		}
-		out[key] = unescapeOption(value)
-	}
-	return out
-}
-
-func stripOptionComment(line string) string {
-	var quote byte
-	escaped := false
-	for i := range len(line) {
-		c := line[i]
-		if (c == '"' || c == '\'') && !escaped {
-			if quote == 0 {
-				quote = c
-			} else if quote == c {
-				quote = 0
-			}
-		}
-		if quote == 0 && c == '#' {
-			return line[:i]
-		}
-		escaped = quote != 0 && c == '\\' && !escaped
-	}
-	return line
-}
-
-func unescapeOption(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		case 'b':
-			b.WriteByte('\b')
-		case 's':
-			b.WriteByte(' ')
-		case '"', '\'', '\\':
-			b.WriteByte(s[i])
-		default:
-			b.WriteByte('\\')
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
-}
-
-// TestOptionFileCarriesEverything holds the encoder against the parser above, and against the server's own where one
-// is on the PATH.
-func TestOptionFileCarriesEverything(t *testing.T) {
-	o := &optionFile{}
-	o.section("mysqld")
-	for i, s := range manyTexts() {
-		o.text(fmt.Sprintf("key%d", i), s)
-	}
-	got := readOptions([]byte(o.b.String()))
-	for i, s := range manyTexts() {
-		if key := fmt.Sprintf("key%d", i); got[key] != s {
-			t.Errorf("%q is read as %q", s, got[key])
-		}
-	}
-	for _, server := range []string{"my_print_defaults", "mariadbd", "mysqld"} {
-		program, err := exec.LookPath(server)
-		if err != nil {
-			continue
-		}
-		args := []string{"--defaults-file=" + temporary(t, "my.cnf", []byte(o.b.String())), "--print-defaults"}
-		if server == "my_print_defaults" {
-			args = []string{args[0], "mysqld"}
-		}
-		out, err := exec.Command(program, args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", server, err, out)
-		}
-		for i, s := range manyTexts() {
-			if !strings.Contains(string(out), fmt.Sprintf("--key%d=%s", i, s)) {
-				t.Errorf("%s does not read %q unchanged", server, s)
-			}
-		}
-	}
-}
-
-func TestTextsThatNoFileCanCarryAreRefused(t *testing.T) {
-	for _, tc := range []struct{ yaml, file, char string }{
-		{`mysql: {dbpasswd: 'a\b'}`, "eggroll.properties", `'\'`},
-		{`mysql: {dbpasswd: '100%'}`, "eggroll.properties", `'%'`},
-		{`mysql: {dbpasswd: '密码'}`, "eggroll.properties", `'密'`},
-		{`mysql: {dbpasswd: ' x'}`, "eggroll.properties", "a blank at its end"},
-		{`fateboard: {passwd: 'a${b}'}`, "application.properties", "${"},
-		{`fateboard: {passwd: '#{x}'}`, "application.properties", "#{"},
-		{`secrets: {mysql_root: "a\tb"}`, "no configuration file", "U+0009"},
-		{`rollsite: {coordinator: 'a\b'}`, "eggroll.properties", `'\'`},
-	} {
-		_, err := parseText("host:\n  partyid: 10000\n  ip: 192.168.0.1\n  " + tc.yaml + "\n")
-		wantProblem(t, err, "cluster.yaml:4:", tc.file, tc.char)
-	}
-}
-
-func TestBaseDirectoriesThatCannotBeUsed(t *testing.T) {
-	for base, reason := range map[string]string{
-		"/da:ta": "PATH", "/da%ta": "configparser", `/da\ta`: "backslash", "/da$ta": "nginx.conf", "/da,ta": "Spring", "/数据": "beyond ASCII",
-		"/da ta": "egg_pair_bootstrap.sh", "/da=ta": "egg_pair_bootstrap.sh", "/da[t]a": "pattern",
-		"data": "not absolute", "/da#ta": "comment", `/da"ta`: "quote",
-	} {
-		c := DefaultCluster(RoleHost, 10000, "192.168.0.1", "")
-		_, err := c.Spec(Selection{IP: "192.168.0.1", Base: base})
-		wantProblem(t, err, reason)
-	}
-	c := DefaultCluster(RoleHost, 10000, "192.168.0.1", "")
-	if _, err := c.Spec(Selection{IP: "192.168.0.1", Base: "/srv/fate-1.11_(new)+a@b~c&d"}); err != nil {
-		t.Errorf("a base directory that everything can carry: %v", err)
-	}
-}

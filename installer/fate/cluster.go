@@ -87,15 +87,16 @@ type Side struct {
 
 // RollsiteConf is the gateway between parties.
 type RollsiteConf struct {
-	Enable        bool          `yaml:"enable"`
-	Coordinator   string        `yaml:"coordinator"`
-	IPs           []string      `yaml:"ips"`
-	Port          int           `yaml:"port"`
-	SecurePort    int           `yaml:"secure_port"`
-	ServerSecure  bool          `yaml:"server_secure"`
-	ClientSecure  bool          `yaml:"client_secure"`
-	ClientAuth    bool          `yaml:"client_auth"`  // ours: refuse peers without a certificate
-	PublicNames   []string      `yaml:"public_names"` // ours: further addresses and names peers use, for the certificate
+	Enable       bool     `yaml:"enable"`
+	Coordinator  string   `yaml:"coordinator"`
+	IPs          []string `yaml:"ips"`
+	Port         int      `yaml:"port"`
+	SecurePort   int      `yaml:"secure_port"`
+	ServerSecure bool     `yaml:"server_secure"`
+	ClientSecure bool     `yaml:"client_secure"`
+	ClientAuth   bool     `yaml:"client_auth"` // ours: refuse peers without a certificate
+	// ours: further addresses and names peers use, for the certificate
+	PublicNames   []string      `yaml:"public_names"`
 	Polling       PollingConf   `yaml:"polling"`
 	RouteTableKey Secret        `yaml:"route_table_key"`
 	RouteTables   []PartyRoutes `yaml:"route_tables"`

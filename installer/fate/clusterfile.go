@@ -18,7 +18,8 @@ func (c *Cluster) write(title string) ([]byte, error) {
 	w := &clusterWriter{c: c, comments: yaml.CommentMap{}}
 	var top yamlMap
 	w.comment("$", title,
-		"Keys and meanings are AnsibleFATE's. A value that is left out has its default: fate-installer config show --origins")
+		"Keys and meanings are AnsibleFATE's. A value that is left out has its default: fate-installer config show "+
+			"--origins")
 	if c.Install.Base != "" && c.Install.Base != defaultBase {
 		top = append(top, item("base", c.Install.Base))
 	}
@@ -66,7 +67,8 @@ func (w *clusterWriter) block(m *yamlMap, key string, value yamlMap, comment ...
 
 func (w *clusterWriter) exchange(s *Side) yamlMap {
 	var m yamlMap
-	w.block(&m, "rollsite", rollsiteItems(s), "The gateway between the parties. Several addresses are several exchanges with the same routes.")
+	w.block(&m, "rollsite", rollsiteItems(s),
+		"The gateway between the parties. Several addresses are several exchanges with the same routes.")
 	return m
 }
 
@@ -75,13 +77,16 @@ func (w *clusterWriter) party(s *Side) yamlMap {
 	spark := s.FateFlow.DefaultEngines == "spark"
 	if !spark {
 		w.block(&m, "rollsite", rollsiteItems(s), "The gateway to the other parties.")
-		manager := append(modulesItems(s.ClusterManager.Enable, s.ClusterManager.IPs), item("port", s.ClusterManager.Port))
+		manager := append(modulesItems(s.ClusterManager.Enable, s.ClusterManager.IPs),
+			item("port", s.ClusterManager.Port))
 		if w.c.chosen(s, "clustermanager.cores_per_node", s.ClusterManager.CoresPerNode, defaultCoresPerNode) {
 			manager = append(manager, item("cores_per_node", s.ClusterManager.CoresPerNode))
 		}
 		w.block(&m, "clustermanager", manager,
-			"cores_per_node times the number of nodemanagers is what FATE-Flow hands out to jobs; left out, it follows the host.")
-		w.block(&m, "nodemanager", append(modulesItems(s.NodeManager.Enable, s.NodeManager.IPs), item("port", s.NodeManager.Port)),
+			"cores_per_node times the number of nodemanagers is what FATE-Flow hands out to jobs; left out, it "+
+				"follows the host.")
+		w.block(&m, "nodemanager", append(modulesItems(s.NodeManager.Enable, s.NodeManager.IPs),
+			item("port", s.NodeManager.Port)),
 			"Runs the workers; may be on several hosts.")
 		eggroll := yamlMap{item("dbname", s.Eggroll.DBName)}
 		if w.c.chosen(s, "eggroll.egg", s.Eggroll.Egg, defaultEgg) {
@@ -91,8 +96,10 @@ func (w *clusterWriter) party(s *Side) yamlMap {
 	}
 	w.block(&m, "fate_flow", flowItems(s), "Several addresses give high availability; it then needs zk and nginx.")
 	w.block(&m, "fateboard", append(modulesItems(s.FateBoard.Enable, s.FateBoard.IPs),
-		item("port", s.FateBoard.Port), item("dbname", s.FateBoard.DBName), item("user", s.FateBoard.User), secretItem("passwd", s.Secrets.FateBoardAdmin)))
-	database := append(yamlMap{item("enable", s.MySQL.Enable), item("type", s.MySQL.Type), item("ips", texts(s.MySQL.IPs))},
+		item("port", s.FateBoard.Port), item("dbname", s.FateBoard.DBName), item("user", s.FateBoard.User),
+		secretItem("passwd", s.Secrets.FateBoardAdmin)))
+	database := append(yamlMap{item("enable", s.MySQL.Enable), item("type", s.MySQL.Type),
+		item("ips", texts(s.MySQL.IPs))},
 		item("port", s.MySQL.Port), item("dbuser", s.MySQL.User), secretItem("dbpasswd", s.Secrets.MySQLUser))
 	if s.MySQL.BinaryLog {
 		database = append(database, item("binary_log", true))
@@ -103,17 +110,21 @@ func (w *clusterWriter) party(s *Side) yamlMap {
 		w.block(&m, "zk", zooKeeperItems(s), "The registry of several FATE-Flows. type: outside uses existing servers.")
 	}
 	if s.Nginx.Enable {
-		w.block(&m, "nginx", nginxItems(s), "In front of several FATE-Flows. host: an address that moves between several ips.")
+		w.block(&m, "nginx", nginxItems(s),
+			"In front of several FATE-Flows. host: an address that moves between several ips.")
 	}
-	w.block(&m, "servings", yamlMap{item("ips", texts(s.Servings.IPs)), item("port", s.Servings.Port)}, "FATE-Serving, where trained models can be published to.")
+	w.block(&m, "servings", yamlMap{item("ips", texts(s.Servings.IPs)), item("port", s.Servings.Port)},
+		"FATE-Serving, where trained models can be published to.")
 	if s.ModelStore.Enable {
-		w.block(&m, "model_store", yamlMap{item("enable", true), item("storage", s.ModelStore.Storage)}, "Trained models, for all FATE-Flows.")
+		w.block(&m, "model_store", yamlMap{item("enable", true), item("storage", s.ModelStore.Storage)},
+			"Trained models, for all FATE-Flows.")
 	}
 	if spark {
 		w.spark(&m, s)
 	}
 	if !s.Secrets.MySQLRoot.IsZero() {
-		w.block(&m, "secrets", yamlMap{secretItem("mysql_root", s.Secrets.MySQLRoot)}, "Passwords that are left out are generated during installation and kept on the host.")
+		w.block(&m, "secrets", yamlMap{secretItem("mysql_root", s.Secrets.MySQLRoot)},
+			"Passwords that are left out are generated during installation and kept on the host.")
 	}
 	return m
 }
@@ -127,13 +138,17 @@ func (w *clusterWriter) spark(m *yamlMap, s *Side) {
 		item("enable", s.Hive.Enable), item("host", s.Hive.Host), item("port", s.Hive.Port), item("auth", s.Hive.Auth),
 		item("username", s.Hive.User), secretItem("password", s.Hive.Password),
 	})
-	w.block(m, "hdfs", yamlMap{item("enable", s.HDFS.Enable), item("name_node", s.HDFS.NameNode), item("path_prefix", s.HDFS.PathPrefix)})
+	w.block(m, "hdfs", yamlMap{item("enable", s.HDFS.Enable), item("name_node", s.HDFS.NameNode),
+		item("path_prefix", s.HDFS.PathPrefix)})
 	w.block(m, "rabbitmq", yamlMap{
-		item("enable", s.RabbitMQ.Enable), item("host", s.RabbitMQ.Host), item("mng_port", s.RabbitMQ.MngPort), item("port", s.RabbitMQ.Port),
-		item("user", s.RabbitMQ.User), secretItem("password", s.RabbitMQ.Password), item("route_table", queueItems(s.RabbitMQ.RouteTable)),
+		item("enable", s.RabbitMQ.Enable), item("host", s.RabbitMQ.Host), item("mng_port", s.RabbitMQ.MngPort),
+		item("port", s.RabbitMQ.Port),
+		item("user", s.RabbitMQ.User), secretItem("password", s.RabbitMQ.Password),
+		item("route_table", queueItems(s.RabbitMQ.RouteTable)),
 	})
 	w.block(m, "pulsar", yamlMap{
-		item("enable", s.Pulsar.Enable), item("host", s.Pulsar.Host), item("port", s.Pulsar.Port), item("mng_port", s.Pulsar.MngPort),
+		item("enable", s.Pulsar.Enable), item("host", s.Pulsar.Host), item("port", s.Pulsar.Port),
+		item("mng_port", s.Pulsar.MngPort),
 		item("topic_ttl", s.Pulsar.TopicTTL), item("route_table", queueItems(s.Pulsar.RouteTable)),
 	})
 }
@@ -158,7 +173,8 @@ func secretItem(key string, s Secret) yaml.MapItem {
 func rollsiteItems(s *Side) yamlMap {
 	r := s.Rollsite
 	m := yamlMap{
-		item("enable", r.Enable), item("coordinator", r.Coordinator), item("ips", texts(r.IPs)), item("port", r.Port), item("secure_port", r.SecurePort),
+		item("enable", r.Enable), item("coordinator", r.Coordinator), item("ips", texts(r.IPs)), item("port", r.Port),
+		item("secure_port", r.SecurePort),
 		item("server_secure", r.ServerSecure), item("client_secure", r.ClientSecure),
 	}
 	if r.ClientAuth {

@@ -34,10 +34,12 @@ func (c *Cluster) complete(doc *document, problems *problem.Problems) {
 func (c *Cluster) modernise(s *Side, doc *document) {
 	r := &s.Rollsite
 	if len(r.DefaultRules) > 0 {
-		r.RouteTables = append(r.RouteTables, PartyRoutes{At: string(s.Role) + ".rollsite.default_rules", ID: partyDefault, Routes: r.DefaultRules})
+		r.RouteTables = append(r.RouteTables, PartyRoutes{At: string(s.Role) + ".rollsite.default_rules",
+			ID: partyDefault, Routes: r.DefaultRules})
 	}
 	if len(r.Rules) > 0 {
-		r.RouteTables = append(r.RouteTables, PartyRoutes{At: string(s.Role) + ".rollsite.rules", ID: s.id(), Routes: r.Rules})
+		r.RouteTables = append(r.RouteTables, PartyRoutes{At: string(s.Role) + ".rollsite.rules",
+			ID: s.id(), Routes: r.Rules})
 	}
 	if s.Role == RoleExchange && doc.Exchange != nil {
 		for _, p := range doc.Exchange.Partys {
@@ -101,7 +103,8 @@ func (c *Cluster) completeEngines(s *Side, doc *document) {
 	case doc.DefaultEngines == "standalone" && flow.DefaultEngines != "standalone":
 		// Upstream changes only the project's file, so that the choice never reaches FATE-Flow.
 		if c.written("%s.fate_flow.default_engines", s.Role) {
-			c.notes.Add(c.at("%s.fate_flow.default_engines", s.Role), "", "the project's default_engines standalone is taken, not %s", flow.DefaultEngines)
+			c.notes.Add(c.at("%s.fate_flow.default_engines", s.Role), "",
+				"the project's default_engines standalone is taken, not %s", flow.DefaultEngines)
 		}
 		flow.DefaultEngines = "standalone"
 	case flow.DefaultEngines == "" && doc.DefaultEngines != "":
@@ -172,7 +175,8 @@ func (c *Cluster) completeBalancer(s *Side) {
 // that host as rollsite, while its own party's routes name the rollsite that really runs elsewhere. The guide then has
 // the operator correct eggroll.rollsite.host and stop the surplus rollsite by hand.
 func (c *Cluster) followSecondFlow(s *Side) {
-	if s.Role == RoleExchange || !s.ZK.Enable || len(s.Rollsite.IPs) != 1 || !slices.Equal(s.Rollsite.IPs, s.FateFlow.IPs) {
+	if s.Role == RoleExchange || !s.ZK.Enable || len(s.Rollsite.IPs) != 1 ||
+		!slices.Equal(s.Rollsite.IPs, s.FateFlow.IPs) {
 		return
 	}
 	own, ok := s.route(s.id(), routeDefault)

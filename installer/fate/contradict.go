@@ -19,7 +19,8 @@ func Contradictions(installed, wanted *Spec) problem.Problems {
 		{"user", installed.User, wanted.User, "owner"}, {"group", installed.Group, wanted.Group, "group"},
 	} {
 		if v.was != v.is {
-			d.problems.Add(wanted.Cluster.at("supervisord.service.%s", v.path), "", "the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
+			d.problems.Add(wanted.Cluster.at("supervisord.service.%s", v.path), "",
+				"the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
 		}
 	}
 	for _, m := range installed.modules {
@@ -52,11 +53,13 @@ func (d *comparison) ends() {
 	}{{MySQL, ".mysql"}, {ClusterManager, ".clustermanager"}, {Rollsite, ".rollsite"}} {
 		was, is := d.was.Side.endsOf(m.module), d.is.Side.endsOf(m.module)
 		if len(was) == 1 && len(is) == 1 && (was[0].IP != is[0].IP || was[0].Port != is[0].Port) {
-			d.add(m.path, "%s is at %s:%d here, and at %s:%d in the cluster file", m.module, was[0].IP, was[0].Port, is[0].IP, is[0].Port)
+			d.add(m.path, "%s is at %s:%d here, and at %s:%d in the cluster file", m.module, was[0].IP, was[0].Port,
+				is[0].IP, is[0].Port)
 		}
 	}
 	for _, e := range d.was.Side.endsOf(ZooKeeper) {
-		if !slices.ContainsFunc(d.is.Side.endsOf(ZooKeeper), func(o Endpoint) bool { return o.IP == e.IP && o.Port == e.Port }) {
+		if !slices.ContainsFunc(d.is.Side.endsOf(ZooKeeper),
+			func(o Endpoint) bool { return o.IP == e.IP && o.Port == e.Port }) {
 			d.add(".zk.lists", "the registry includes %s:%d here, and not in the cluster file", e.IP, e.Port)
 		}
 	}
@@ -81,7 +84,8 @@ func (d *comparison) database() {
 		was, is    Secret
 	}{
 		{".mysql.dbpasswd", "the password of the database user", d.was.Secrets.MySQLUser, d.is.Secrets.MySQLUser},
-		{".secrets.mysql_root", "the password of the database's administrator", d.was.Secrets.MySQLRoot, d.is.Secrets.MySQLRoot},
+		{".secrets.mysql_root", "the password of the database's administrator", d.was.Secrets.MySQLRoot,
+			d.is.Secrets.MySQLRoot},
 		{".zk.passwd", "the password of the registry", d.was.Secrets.ZooKeeper, d.is.Secrets.ZooKeeper},
 	} {
 		if !v.was.Equal(v.is) {
@@ -107,9 +111,11 @@ func (d *comparison) routes() {
 			now, found := d.is.Side.route(p.ID, r.Name)
 			switch {
 			case !found:
-				d.add(".rollsite.route_tables", "party %s is routed to %s here, and the cluster file has no such route", p.ID, r.text())
+				d.add(".rollsite.route_tables", "party %s is routed to %s here, and the cluster file has no such route",
+					p.ID, r.text())
 			case now.text() != r.text():
-				d.add(".rollsite.route_tables", "party %s is routed to %s here, and to %s in the cluster file", p.ID, r.text(), now.text())
+				d.add(".rollsite.route_tables", "party %s is routed to %s here, and to %s in the cluster file", p.ID,
+					r.text(), now.text())
 			}
 		}
 	}

@@ -84,8 +84,8 @@ func (s *Spec) Database() (db Database, ok bool) {
 		db.Config, db.Socket = s.databaseConf(), s.databaseSocket()
 		db.Logs = s.Layout.ComponentLogs("mysql")
 	}
-	// Our own server's host creates everything. An outside server is reached from every host that needs it: each sees to
-	// its own accounts, and the clustermanager's host to eggroll's schema as well.
+	// Our own server's host creates everything. An outside server is reached from every host that needs it: each sees
+	// to its own accounts, and the clustermanager's host to eggroll's schema as well.
 	db.Manage = s.Runs(MySQL) || !db.Inside && (s.logsIn() || s.boardDatabase() && s.Runs(FateBoard))
 	s.fillDatabase(&db, func(ips []string) []string {
 		if db.Inside {
@@ -134,7 +134,8 @@ func (db *Database) addUsers(s *Spec, schema string, ips []string) {
 	for _, host := range hosts {
 		i := slices.IndexFunc(db.Users, func(u DatabaseUser) bool { return u.Host == host })
 		if i < 0 {
-			db.Users = append(db.Users, DatabaseUser{Name: s.Side.MySQL.User, Host: host, Password: s.Secrets.MySQLUser})
+			db.Users = append(db.Users, DatabaseUser{Name: s.Side.MySQL.User, Host: host,
+				Password: s.Secrets.MySQLUser})
 			i = len(db.Users) - 1
 		}
 		if !slices.Contains(db.Users[i].Schemas, schema) {
@@ -188,7 +189,8 @@ func (s *Spec) schemas(eggroll, flow bool) []database.SchemaUpgrade {
 	add := func(p schema.Part, name string, release Version, scripts string) {
 		if _, err := schema.Of(p, string(release)); err == nil {
 			out = append(out, database.SchemaUpgrade{
-				User: s.Side.MySQL.User, Password: database.Password(s.Secrets.MySQLUser.Reveal()), Part: p, Schema: name,
+				User: s.Side.MySQL.User, Password: database.Password(s.Secrets.MySQLUser.Reveal()), Part: p,
+				Schema:  name,
 				Release: string(release), Scripts: scripts,
 			})
 		}

@@ -43,7 +43,8 @@ func databaseSpecOf(t *testing.T, engine, release, file string) *Spec {
 // TestOptionsFollowTheRelease: an option that a server does not know ends it.
 func TestOptionsFollowTheRelease(t *testing.T) {
 	names := []string{
-		"default_authentication_plugin=", "mysql_native_password=", "mysqlx=", "skip-log-bin", "log-bin=", "expire_logs_days=",
+		"default_authentication_plugin=", "mysql_native_password=", "mysqlx=", "skip-log-bin", "log-bin=",
+		"expire_logs_days=",
 		"binlog_expire_logs_seconds=", "character-set-server=utf8mb3",
 	}
 	for _, c := range []struct{ engine, release, more, want string }{
@@ -56,7 +57,8 @@ func TestOptionsFollowTheRelease(t *testing.T) {
 		{"mariadb", "10.11.14", "", "character-set-server=utf8mb3"},
 		{"mariadb", "11.8.3", "", "character-set-server=utf8mb3"},
 		{"mysql", "5.7.44", ", binary_log: true", "default_authentication_plugin= log-bin= expire_logs_days="},
-		{"mysql", "9.7.4", ", binary_log: true", "mysqlx= log-bin= binlog_expire_logs_seconds= character-set-server=utf8mb3"},
+		{"mysql", "9.7.4", ", binary_log: true",
+			"mysqlx= log-bin= binlog_expire_logs_seconds= character-set-server=utf8mb3"},
 		{"mariadb", "11.8.3", ", binary_log: true", "log-bin= expire_logs_days= character-set-server=utf8mb3"},
 	} {
 		text := string(myCnf(databaseSpec(t, c.engine, c.release, c.more)))
@@ -121,7 +123,8 @@ func TestServersKnowTheirOptions(t *testing.T) {
 			dir := mysqlserver.ForTest(t, r)
 			// The paths of the file are those of an installation; those that --help opens are this test's.
 			check(t, "mysql", r.Version, filepath.Join(dir, "bin/mysqld"),
-				[]string{"--basedir=" + dir, "--datadir=" + t.TempDir(), "--log-error=" + filepath.Join(t.TempDir(), "log"), "--user=root"},
+				[]string{"--basedir=" + dir, "--datadir=" + t.TempDir(),
+					"--log-error=" + filepath.Join(t.TempDir(), "log"), "--user=root"},
 				"LD_LIBRARY_PATH="+filepath.Join(dir, mysqlserver.LibraryDir))
 		})
 	}

@@ -120,7 +120,8 @@ func (p *serverParty) place(t *testing.T, server mysqlserver.Server) {
 		t.Fatal(err)
 	}
 	mode := host.FileMode{Perm: 0o755, Owner: p.spec.User}
-	for _, dir := range []string{filepath.Dir(p.db.Socket), p.db.Logs, filepath.Dir(p.db.Data), p.spec.Layout.DatabaseTemp()} {
+	for _, dir := range []string{filepath.Dir(p.db.Socket), p.db.Logs, filepath.Dir(p.db.Data),
+		p.spec.Layout.DatabaseTemp()} {
 		if err := p.env.Host.MkdirAll(dir, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +170,8 @@ func (p *serverParty) logs() string {
 func (p *serverParty) init() database.Init {
 	return database.Init{
 		Server: database.Server{
-			Flavour: database.Flavour(p.db.Engine), Home: p.db.Home, Program: DatabaseServer(p.db.Engine), Data: p.db.Data, User: p.spec.User,
+			Flavour: database.Flavour(p.db.Engine), Home: p.db.Home, Program: DatabaseServer(p.db.Engine),
+			Data: p.db.Data, User: p.spec.User,
 			LibraryPath: p.spec.LibraryPaths[p.db.Engine],
 		},
 		RootPassword: database.Password(p.db.AdminPassword.Reveal()), Accounts: databaseAccounts(p.db),

@@ -32,7 +32,8 @@ func (s *Spec) DatabaseSQL(password string) (statements []string, ok bool) {
 			// In a GRANT the name is a pattern.
 			pattern := strings.NewReplacer("_", `\_`, "%", `\%`).Replace(schema)
 			statements = append(statements,
-				fmt.Sprintf("GRANT %s ON %s.* TO %s;", strings.Join(database.ServiceRights(), ", "), sqlName(pattern), account))
+				fmt.Sprintf("GRANT %s ON %s.* TO %s;", strings.Join(database.ServiceRights(), ", "),
+					sqlName(pattern), account))
 		}
 	}
 	return statements, true

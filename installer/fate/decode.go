@@ -38,7 +38,8 @@ func (d *decoder) exhausted(at ast.Node, n int) bool {
 	before := d.values
 	d.values += n
 	if before <= maxValues && d.values > maxValues {
-		d.problem(at, "write the values out where they are needed", "the file has more than %d values once its aliases are followed", maxValues)
+		d.problem(at, "write the values out where they are needed",
+			"the file has more than %d values once its aliases are followed", maxValues)
 	}
 	return d.values > maxValues
 }
@@ -103,7 +104,8 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 func (d *decoder) pointer(at, n ast.Node, v reflect.Value, path string) {
 	if !v.IsNil() {
 		if d.origins[path].File == d.file {
-			d.problem(at, "keep one of the two", "%s is described a second time; the first is at %s", path, d.origins[path])
+			d.problem(at, "keep one of the two", "%s is described a second time; the first is at %s",
+				path, d.origins[path])
 			return
 		}
 		d.value(n, v.Elem(), path) // several files may add up to a side, as its own and the public one do
@@ -292,7 +294,8 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 		v.SetBool(b)
 	case reflect.Int:
 		if !integer.MatchString(text) {
-			d.fail(at, path, "write digits only, without a leading zero", "%s must be a whole number, not %q", path, text)
+			d.fail(at, path, "write digits only, without a leading zero", "%s must be a whole number, not %q", path,
+				text)
 			return
 		}
 		i, _ := strconv.ParseInt(text, 10, 64) // 18 digits fit
@@ -365,8 +368,8 @@ func kindOf(n ast.Node) string {
 	return "a single value"
 }
 
-// fieldsOf maps the keys of a struct to its fields. Anonymous structs lend it their keys, and a struct with a yamlprefix
-// tag lends them with the prefix.
+// fieldsOf maps the keys of a struct to its fields. Anonymous structs lend it their keys, and a struct with a
+// yamlprefix tag lends them with the prefix.
 func (d *decoder) fieldsOf(t reflect.Type) map[string][]int {
 	if fields, ok := d.fields[t]; ok {
 		return fields

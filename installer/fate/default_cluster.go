@@ -46,7 +46,8 @@ func (c *Cluster) setPeer(side *Side, peer string) {
 	}
 	party, route, reason := parseSpecialRoute(partyDefault + ":" + peer)
 	if reason != "" {
-		c.problems.Add(problem.Pos{File: "--peer"}, "write it as 192.168.0.2:9370, with :secure behind it for TLS", "cannot use the peer %q: %s", peer, reason)
+		c.problems.Add(problem.Pos{File: "--peer"}, "write it as 192.168.0.2:9370, with :secure behind it for TLS",
+			"cannot use the peer %q: %s", peer, reason)
 		return
 	}
 	if route.IsSecure {

@@ -18,7 +18,8 @@ func TestPassEnvironment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.want == "" && bytes.Contains(files[0].Content, []byte("pass_environment")) || !bytes.Contains(files[0].Content, []byte(c.want)) {
+		if c.want == "" && bytes.Contains(files[0].Content, []byte("pass_environment")) ||
+			!bytes.Contains(files[0].Content, []byte(c.want)) {
 			t.Errorf("with %q the file is\n%s", c.names, files[0].Content)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 // The tests in this file hold what AnsibleFATE gets wrong about privileges and operation, by number, against what this
 // package makes of it; faults_test.go has what it gets wrong in its results.
 
-// TestFault05RightsAreGivenSparingly: no account gets sudo unasked, the firewall stays on with the ports open that other
-// hosts connect to, and what the operator wants kept is kept.
+// TestFault05RightsAreGivenSparingly: no account gets sudo unasked, the firewall stays on with the ports open that
+// other hosts connect to, and what the operator wants kept is kept.
 func TestFault05RightsAreGivenSparingly(t *testing.T) {
 	spec := planSpec(t, RoleHost, 10000)
 	for _, n := range planOf(t, spec).Nodes {
@@ -63,7 +63,8 @@ func TestFault20ModelsOutliveTheirComponent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range plan.Nodes {
-		if u, ok := n.Step.(step.Unpack); ok && u.Component == "fateflow" && !slices.Contains(u.Keep, "model_local_cache") {
+		if u, ok := n.Step.(step.Unpack); ok && u.Component == "fateflow" &&
+			!slices.Contains(u.Keep, "model_local_cache") {
 			t.Errorf("unpacking FATE-Flow keeps only %q", u.Keep)
 		}
 	}
@@ -74,7 +75,10 @@ func TestFault21EveryReleaseHasItsGrants(t *testing.T) {
 	for _, r := range releases {
 		db, ok := specOf(t, oneHost, "192.168.0.1", r.fate).Database()
 		for _, schema := range []string{"eggroll_meta", "fate_flow"} {
-			granted := slices.ContainsFunc(db.Users, func(u DatabaseUser) bool { return u.Name == "fate" && slices.Contains(u.Schemas, schema) })
+			granted := slices.ContainsFunc(db.Users, func(u DatabaseUser) bool {
+				return u.Name == "fate" &&
+					slices.Contains(u.Schemas, schema)
+			})
 			if !ok || !granted {
 				t.Errorf("FATE %s: no account may use %s", r.fate, schema)
 			}
@@ -107,10 +111,12 @@ func TestFault22TheSupervisorsFileRestartsNothing(t *testing.T) {
 func TestFault23ServiceScriptIsAScript(t *testing.T) {
 	s := specOf(t, oneHost, "192.168.0.1", "1.11.4")
 	script := rendered(t, s)[s.Layout.ServiceScript()]
-	if !strings.HasPrefix(script, "#!/bin/sh\n") || strings.Contains(script, "kill") || strings.Contains(script, "grep") {
+	if !strings.HasPrefix(script, "#!/bin/sh\n") || strings.Contains(script, "kill") ||
+		strings.Contains(script, "grep") {
 		t.Errorf("service.sh:\n%s", script)
 	}
-	if out, err := exec.Command("/bin/sh", "-n", temporary(t, "service.sh", []byte(script))).CombinedOutput(); err != nil {
+	if out, err := exec.Command("/bin/sh", "-n", temporary(t,
+		"service.sh", []byte(script))).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -122,7 +128,8 @@ func TestFault31KeysOfTwoInstallationsStayApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, base := range []string{"/data", "/srv/test"} {
-		s, err := c.Spec(Selection{IP: "192.168.0.1", Base: base, Versions: versions1113, Env: env1113, Keys: hostKeys(t)})
+		s, err := c.Spec(Selection{IP: "192.168.0.1", Base: base, Versions: versions1113, Env: env1113,
+			Keys: hostKeys(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +193,8 @@ func TestFault26NoDatabaseClientOnTheManagersHost(t *testing.T) {
 func TestFault27ProgramsAreExecutedWithoutAShell(t *testing.T) {
 	for _, release := range []string{"1.5.0", "1.8.0", "1.11.4"} {
 		for _, p := range Programs(specOf(t, haCluster9(release), "192.168.0.1", release)) {
-			if base := filepath.Base(p.Command[0]); !slices.Contains([]string{"java", "python", "mysqld", "nginx"}, base) {
+			if base := filepath.Base(p.Command[0]); !slices.Contains([]string{"java", "python", "mysqld", "nginx"},
+				base) {
 				t.Errorf("%s starts %s", p.Name, base)
 			}
 			if p.StdoutLogfile == "NONE" || p.StderrLogfile == "NONE" && !p.RedirectStderr {
@@ -213,7 +221,8 @@ func TestFault29EveryLogEnds(t *testing.T) {
 				t.Errorf("%s: its log never ends", p.Name)
 			}
 			line := strings.Join(p.Command, " ")
-			if strings.Contains(line, "gc.log") && !strings.Contains(line, "RotatingGC") && !strings.Contains(line, "UseGCLogFileRotation") && !strings.Contains(line, "filecount=5") {
+			if strings.Contains(line, "gc.log") && !strings.Contains(line, "RotatingGC") &&
+				!strings.Contains(line, "UseGCLogFileRotation") && !strings.Contains(line, "filecount=5") {
 				t.Errorf("%s: the collector's log never ends: %s", p.Name, line)
 			}
 			if jdk != "8u345" && (strings.Contains(line, "PrintGC") || strings.Contains(line, "-Xloggc")) {

@@ -44,7 +44,8 @@ const oneHost = "host: {partyid: 10000, ip: 192.168.0.1}"
 
 // TestFault02NoPasswordInAnArgument looks at every command line and environment of every program.
 func TestFault02NoPasswordInAnArgument(t *testing.T) {
-	for _, s := range []*Spec{specOf(t, oneHost, "192.168.0.1", "1.11.4"), specOf(t, haCluster, "192.168.0.1", "1.11.4"), specOf(t, oneHost, "192.168.0.1", "1.5.0")} {
+	for _, s := range []*Spec{specOf(t, oneHost, "192.168.0.1", "1.11.4"),
+		specOf(t, haCluster, "192.168.0.1", "1.11.4"), specOf(t, oneHost, "192.168.0.1", "1.5.0")} {
 		for _, p := range Programs(s) {
 			text := string(p.INI())
 			for _, f := range fixedSecrets.fields() {
@@ -64,7 +65,8 @@ func TestFault03And04SecretFilesArePrivate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range files {
-			has := slices.ContainsFunc(fixedSecrets.fields(), func(s secretField) bool { return strings.Contains(string(f.Content), s.secret.Reveal()) })
+			has := slices.ContainsFunc(fixedSecrets.fields(),
+				func(s secretField) bool { return strings.Contains(string(f.Content), s.secret.Reveal()) })
 			if has != f.Secret || f.Secret && f.Perm != 0o600 {
 				t.Errorf("%s: has a password %v, says so %v, mode %v", f.Path, has, f.Secret, f.Perm)
 			}
@@ -77,14 +79,17 @@ func TestFault03And04SecretFilesArePrivate(t *testing.T) {
 
 func TestFault07NodesAreKnownToTheClusterManager(t *testing.T) {
 	const text = "host: {partyid: 10000, ip: 192.168.0.1, nodemanager: {ips: [192.168.0.1, 192.168.0.7]}}"
-	for release, registers := range map[string]bool{"1.5.0": false, "1.9.0": false, "1.11.1": false, "1.11.2": true, "1.11.4": true} {
+	for release, registers := range map[string]bool{"1.5.0": false, "1.9.0": false, "1.11.1": false,
+		"1.11.2": true, "1.11.4": true} {
 		s := specOf(t, text, "192.168.0.1", release)
 		db, _ := s.Database()
 		want := []ServerNode{
-			{"192.168.0.1", 4670, "CLUSTER_MANAGER", "HEALTHY"}, {"192.168.0.1", 4671, "NODE_MANAGER", "HEALTHY"}, {"192.168.0.7", 4671, "NODE_MANAGER", "HEALTHY"},
+			{"192.168.0.1", 4670, "CLUSTER_MANAGER", "HEALTHY"}, {"192.168.0.1", 4671, "NODE_MANAGER", "HEALTHY"},
+			{"192.168.0.7", 4671, "NODE_MANAGER", "HEALTHY"},
 		}
 		if registers { // a node whose row is there is HEALTHY one heartbeat sooner
-			want = []ServerNode{{"192.168.0.1", 4671, "NODE_MANAGER", "INIT"}, {"192.168.0.7", 4671, "NODE_MANAGER", "INIT"}}
+			want = []ServerNode{{"192.168.0.1", 4671, "NODE_MANAGER", "INIT"},
+				{"192.168.0.7", 4671, "NODE_MANAGER", "INIT"}}
 		}
 		if diff := cmp.Diff(want, db.Nodes); diff != "" {
 			t.Errorf("%s: server_node:\n%s", release, diff)
@@ -100,7 +105,8 @@ func TestFault07NodesAreKnownToTheClusterManager(t *testing.T) {
 
 func TestFault08ModelStoreHasTheKeysItsFlowReads(t *testing.T) {
 	for release, want := range map[string][2]string{
-		"1.5.0": {"name", "passwd"}, "1.6.1": {"name", "passwd"}, "1.7.0": {"database", "passwd"}, "1.8.0": {"database", "passwd"},
+		"1.5.0": {"name", "passwd"}, "1.6.1": {"name", "passwd"}, "1.7.0": {"database", "passwd"},
+		"1.8.0": {"database", "passwd"},
 		"1.9.0": {"database", "password"}, "1.11.4": {"database", "password"},
 	} {
 		conf := serviceConfOf(t, specOf(t, oneHost, "192.168.0.1", release))
@@ -130,7 +136,8 @@ func TestFault08HiveKeysAndProxyOfTheOtherParty(t *testing.T) {
 
 func TestFault09BoardKnowsTheFlowsKeysAndItsEncoding(t *testing.T) {
 	const text = "host: {partyid: 10000, ip: 192.168.0.1, fate_flow: {http_app_key: key, http_secret_key: secret}}"
-	for release, encoding := range map[string]string{"1.8.0": "spring.http", "1.9.0": "spring.http", "1.9.1": "server.servlet", "1.11.4": "server.servlet"} {
+	for release, encoding := range map[string]string{"1.8.0": "spring.http", "1.9.0": "spring.http",
+		"1.9.1": "server.servlet", "1.11.4": "server.servlet"} {
 		s := specOf(t, text, "192.168.0.1", release)
 		p := flatten(t, "x.properties", []byte(rendered(t, s)[s.Layout.BoardProperties()]))
 		if p["fateflow.http_app_key"] != "key" || p["fateflow.http_secret_key"] != "secret" {
@@ -172,19 +179,23 @@ func TestFault11UnusableTLSIsRefused(t *testing.T) {
 	}
 }
 
-const setupHead = "modules: [mysql, eggroll, fate_flow, fateboard]\nroles: ['host:10000']\nhost_ips: ['default:192.168.0.1']\n"
+const setupHead = "modules: [mysql, eggroll, fate_flow, fateboard]\nroles: ['host:10000']\nhost_ips: " +
+	"['default:192.168.0.1']\n"
 
 func TestFault12SpecialRoutes(t *testing.T) {
 	_, err := parseText(setupHead + "host_special_routes: ['8888:192.168.2.1:9370', '8888:192.168.2.2:9370']\n")
 	wantProblem(t, err, "cluster.yaml:4:48", "two routes named default")
-	for _, route := range []string{"8888:192.168.2.1:9371:tls", "8888:192.168.2.1:9371:true", "8888:192.168.2.1", "x1:192.168.2.1:9370", "8888:192.168.2.999:9370", "8888:192.168.2.1:99999"} {
+	for _, route := range []string{"8888:192.168.2.1:9371:tls", "8888:192.168.2.1:9371:true", "8888:192.168.2.1",
+		"x1:192.168.2.1:9370", "8888:192.168.2.999:9370", "8888:192.168.2.1:99999"} {
 		if _, err := parseText(setupHead + "host_special_routes: ['" + route + "']\n"); err == nil {
 			t.Errorf("the route %s is accepted", route)
 		}
 	}
 	// A secure route before another of its party breaks upstream's rendering.
-	c, err := parseText("modules: [mysql, eggroll, fate_flow, fateboard]\nroles: ['host:10000']\nssl_roles: [host]\nhost_ips: ['default:192.168.0.1']\n" +
-		"host_special_routes: ['default:192.168.9.9:9371:secure', '8888:192.168.2.1:9372:secure', '7777:fate.example.com:9370']\n")
+	c, err := parseText("modules: [mysql, eggroll, fate_flow, fateboard]\nroles: ['host:10000']\nssl_roles: " +
+		"[host]\nhost_ips: ['default:192.168.0.1']\n" +
+		"host_special_routes: ['default:192.168.9.9:9371:secure', '8888:192.168.2.1:9372:secure', " +
+		"'7777:fate.example.com:9370']\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +237,8 @@ func TestFault18QuotesInSetupConfAreNotExecuted(t *testing.T) {
 	if err != nil || len(in.IPs) != 2 {
 		t.Errorf("two exchanges: %v %v", in, err)
 	}
-	_, err = parseText(setupHead[:strings.Index(setupHead, "host_ips")] + "host_ips: ['default:192.168.0.1', 'flow:192.168.0.2']\n")
+	_, err = parseText(setupHead[:strings.Index(setupHead, "host_ips")] +
+		"host_ips: ['default:192.168.0.1', 'flow:192.168.0.2']\n")
 	wantProblem(t, err, "flow")
 }
 
@@ -242,7 +254,8 @@ func TestExchangeHasNoPlaceholders(t *testing.T) {
 
 // TestEachOfSeveralExchangesKnowsItself: upstream writes the first address everywhere.
 func TestEachOfSeveralExchangesKnowsItself(t *testing.T) {
-	const text = "exchange: {rollsite: {ips: [192.168.0.88, 192.168.0.89], route_tables: [{id: 5, routes: [{name: default, ip: 10.0.0.5, port: 9370}]}]}}"
+	const text = "exchange: {rollsite: {ips: [192.168.0.88, 192.168.0.89], route_tables: [{id: 5, routes: [{name: " +
+		"default, ip: 10.0.0.5, port: 9370}]}]}}"
 	for _, ip := range []string{"192.168.0.88", "192.168.0.89"} {
 		if got := propertiesOf(t, specOf(t, text, ip, "1.11.4"))["eggroll.rollsite.host"]; got != ip {
 			t.Errorf("the exchange at %s takes itself for %s", ip, got)
@@ -252,9 +265,12 @@ func TestEachOfSeveralExchangesKnowsItself(t *testing.T) {
 
 // TestSecurePortIsAlwaysWrittenWithTLS: eggroll's own default is FATE-Flow's port.
 func TestSecurePortIsAlwaysWrittenWithTLS(t *testing.T) {
-	p := propertiesOf(t, specOf(t, "host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true, client_auth: true}}", "192.168.0.1", "1.11.4"))
+	p := propertiesOf(t, specOf(t,
+		"host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true, client_auth: "+
+			"true}}", "192.168.0.1", "1.11.4"))
 	if p["eggroll.rollsite.secure.port"] != "9371" || p["eggroll.core.security.secure.client.auth.enabled"] != "true" {
-		t.Errorf("secure.port is %q, client auth %q", p["eggroll.rollsite.secure.port"], p["eggroll.core.security.secure.client.auth.enabled"])
+		t.Errorf("secure.port is %q, client auth %q", p["eggroll.rollsite.secure.port"],
+			p["eggroll.core.security.secure.client.auth.enabled"])
 	}
 	if _, ok := p["eggroll.core.security.secure.cluster.enabled"]; ok {
 		t.Error("the managers would try TLS on their plain ports")
@@ -294,7 +310,8 @@ func TestInitEnvGivesUpstreamsVariables(t *testing.T) {
 			project := base + "/projects/fate"
 			jdk, venv := project+"/common/jdk/jdk-8u345", project+"/common/python/venv"
 			want := strings.Join([]string{
-				project, project, project + "/fate/python:" + project + "/fateflow/python:" + project + "/eggroll/python", project + "/eggroll",
+				project, project, project + "/fate/python:" + project + "/fateflow/python:" + project +
+					"/eggroll/python", project + "/eggroll",
 				"DEBUG", "0", jdk, "INFO", venv, venv + "/bin:/usr/bin:/bin:" + jdk + "/bin",
 			}, "\n") + "\n"
 			if string(out) != want {

@@ -36,7 +36,8 @@ func (r *reading) foreignText(src Source) bool {
 	case bytes.HasPrefix(text, vaultHeader):
 		r.unreadable = true
 		r.problems.Add(problem.Pos{File: src.Name, Line: 1, Col: 1},
-			"decrypt it first: ansible-vault view "+src.Name+" > plain.yaml, mode 0600", "the file is encrypted by ansible-vault")
+			"decrypt it first: ansible-vault view "+src.Name+" > plain.yaml, mode 0600",
+			"the file is encrypted by ansible-vault")
 		return true
 	}
 	return false
@@ -72,7 +73,8 @@ func ansibleOnly(n ast.Node, text string, secret bool) (reason, fix string) {
 	case literalTag:
 		return "", ""
 	case vaultTag:
-		return "is encrypted by ansible-vault", "write the value itself, for a password under secrets: in a further cluster file of mode 0600"
+		return "is encrypted by ansible-vault",
+			"write the value itself, for a password under secrets: in a further cluster file of mode 0600"
 	}
 	switch {
 	case secret && isTemplate(text):

@@ -80,7 +80,8 @@ func FuzzVarFiles17(f *testing.F) {
 	seedFiles(f, "/var-files-1.7/*/*", "/ha-fateflow/fate_host.second-flow")
 	f.Add([]byte(haCluster))
 	f.Add([]byte(tenMistakes))
-	f.Add([]byte("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, task_process_classpath: Off}}}"))
+	f.Add([]byte("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, task_process_classpath: " +
+		"Off}}}"))
 	f.Fuzz(checkParse)
 }
 

@@ -17,7 +17,8 @@ func clusterFiles(t *testing.T, name string) []string {
 	var out []string
 	for _, match := range yamlBlock.FindAllStringSubmatch(string(readFile(t, name)), -1) {
 		lines := strings.Split(match[1], "\n")
-		out = append(out, strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "#") }), "\n"))
+		out = append(out, strings.Join(slices.DeleteFunc(lines,
+			func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "#") }), "\n"))
 	}
 	return out
 }

@@ -88,7 +88,8 @@ func TestOneListGivesTheGuidesHighAvailability(t *testing.T) {
 
 func TestHighAvailabilityRunsEachModuleWhereListed(t *testing.T) {
 	first, second := haSpec(t, haCluster, "192.168.0.1"), haSpec(t, haCluster, "192.168.0.2")
-	if got := first.Modules(); !slices.Equal(got, []Module{MySQL, ClusterManager, NodeManager, Rollsite, ZooKeeper, Nginx, FateFlow, FateBoard}) {
+	if got := first.Modules(); !slices.Equal(got, []Module{MySQL, ClusterManager, NodeManager, Rollsite, ZooKeeper,
+		Nginx, FateFlow, FateBoard}) {
 		t.Errorf("the first host runs %v", got)
 	}
 	if got := second.Modules(); !slices.Equal(got, []Module{FateFlow}) {
@@ -126,7 +127,8 @@ func TestZooKeeperAndNginxAgreeWithTheGuide(t *testing.T) {
 	}
 	conf := files["/data/projects/nginx/conf/nginx.conf"]
 	const guide, ours = "max_fails=2 fail_timeout=60s", "max_fails=1 fail_timeout=5s"
-	if listed := string(readFile(t, "differences.md")); !strings.Contains(listed, guide) || !strings.Contains(listed, ours) {
+	if listed := string(readFile(t, "differences.md")); !strings.Contains(listed, guide) ||
+		!strings.Contains(listed, ours) {
 		t.Errorf("differences.md does not tell of %s", guide)
 	}
 	for line := range strings.Lines(string(readFile(t, upstream+"/ha-fateflow/nginx-ha.corrected.conf"))) {
@@ -159,7 +161,8 @@ func TestEnsembleAndSeveralBalancers(t *testing.T) {
 		}
 		conf := flatten(t, "x.yaml", []byte(files["/data/projects/fate/conf/service_conf.yaml"]))
 		if conf["fateflow.nginx.host"] != "192.168.0.100" || conf["zookeeper.hosts[2]"] != "192.168.0.3:2182" {
-			t.Errorf("%s: service_conf.yaml has nginx %s and zookeeper %s", ip, conf["fateflow.nginx.host"], conf["zookeeper.hosts[2]"])
+			t.Errorf("%s: service_conf.yaml has nginx %s and zookeeper %s", ip, conf["fateflow.nginx.host"],
+				conf["zookeeper.hosts[2]"])
 		}
 	}
 }
@@ -230,12 +233,14 @@ func TestNginxAcceptsItsConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Spec(Selection{IP: "192.168.0.1", Versions: merged(versions1113, map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}), Env: env1113})
+	s, err := c.Spec(Selection{IP: "192.168.0.1", Versions: merged(versions1113,
+		map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}), Env: env1113})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Layout.Base = t.TempDir() + "/a b"
-	for _, dir := range []string{s.Layout.ComponentLogs("nginx"), s.Layout.Nginx() + "/run", s.Layout.Nginx() + "/conf"} {
+	for _, dir := range []string{s.Layout.ComponentLogs("nginx"), s.Layout.Nginx() + "/run",
+		s.Layout.Nginx() + "/conf"} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +249,8 @@ func TestNginxAcceptsItsConfiguration(t *testing.T) {
 	if err := os.WriteFile(s.Layout.NginxConf(), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(nginx, "-t", "-p", s.Layout.Nginx(), "-c", s.Layout.NginxConf()).CombinedOutput(); err != nil {
+	if out, err := exec.Command(nginx, "-t", "-p", s.Layout.Nginx(), "-c",
+		s.Layout.NginxConf()).CombinedOutput(); err != nil {
 		t.Errorf("nginx -t: %v\n%s", err, out)
 	}
 }

@@ -24,7 +24,8 @@ const (
 // Hardened is one thing that hardening guides and monitoring do to hosts, and what was found of it on this one. It is
 // shown always: what keeps a program from its work is mostly something that was not known to be there.
 type Hardened struct {
-	ID       string  `json:"id"`               // stable: mounts, immutable, packet-filter, and those that the guide lists
+	// stable: mounts, immutable, packet-filter, and those that the guide lists
+	ID       string  `json:"id"`
 	LookedAt string  `json:"looked_at"`        // what was looked at, for people
 	Finding  Finding `json:"finding"`          // found, not found or not looked at
 	Detail   string  `json:"detail,omitempty"` // what was found, or why it was not looked at
@@ -37,15 +38,18 @@ var hardening = []struct {
 	facts        []string
 	find         func(*preflight) (detail string, finding Finding)
 }{
-	{"mounts", "noexec and nosuid of the file systems that are used", false, []string{"mounts"}, (*preflight).hardMounts},
+	{"mounts", "noexec and nosuid of the file systems that are used", false, []string{"mounts"},
+		(*preflight).hardMounts},
 	{"immutable", "attributes i and a of files and directories that are written", false, []string{"attributes"},
 		(*preflight).hardFiles},
 	{"packet-filter", "firewalld, ufw and the rules of the kernel's packet filter", true, []string{"filter"},
 		(*preflight).hardFilter},
 	{"hidepid", "option hidepid of /proc", true, []string{"hidepid"}, func(p *preflight) (string, Finding) {
-		return foundIf(p.f.Hardening.HidePID != "", "hidepid="+p.f.Hardening.HidePID+": users see their own processes only")
+		return foundIf(p.f.Hardening.HidePID != "", "hidepid="+p.f.Hardening.HidePID+
+			": users see their own processes only")
 	}},
-	{"environment", "proxies and options of agents in the environment of systemd's manager", true, []string{"environment"},
+	{"environment", "proxies and options of agents in the environment of systemd's manager", true,
+		[]string{"environment"},
 		(*preflight).hardEnvironment},
 	{"preload", "/etc/ld.so.preload", false, []string{"preload"}, func(p *preflight) (string, Finding) {
 		return foundIf(len(p.f.Hardening.Preload) > 0, "every program loads "+strings.Join(p.f.Hardening.Preload, ", "))
@@ -56,15 +60,18 @@ var hardening = []struct {
 		return foundIf(p.f.SELinux == "enforcing" || p.f.SELinux == "permissive", p.f.SELinux)
 	}},
 	{"apparmor", "AppArmor in the kernel", true, []string{"apparmor"}, func(p *preflight) (string, Finding) {
-		return foundIf(p.f.Hardening.AppArmor == "enabled", "enabled; programs of FATE have a profile only where one was made")
+		return foundIf(p.f.Hardening.AppArmor == "enabled",
+			"enabled; programs of FATE have a profile only where one was made")
 	}},
 	{"fips", "FIPS mode of the kernel", true, []string{"fips"}, func(p *preflight) (string, Finding) {
 		return foundIf(p.f.Hardening.FIPS, "on: programs may use approved ciphers only")
 	}},
-	{"umask", "umask of this session, stricter than 022", true, []string{"umask"}, func(p *preflight) (string, Finding) {
-		mask, err := strconv.ParseUint(p.f.Hardening.Umask, 8, 32)
-		return foundIf(err == nil && mask&^0o022 != 0, p.f.Hardening.Umask+"; what install writes has its own modes")
-	}},
+	{"umask", "umask of this session, stricter than 022", true, []string{"umask"},
+		func(p *preflight) (string, Finding) {
+			mask, err := strconv.ParseUint(p.f.Hardening.Umask, 8, 32)
+			return foundIf(err == nil && mask&^0o022 != 0, p.f.Hardening.Umask+
+				"; what install writes has its own modes")
+		}},
 }
 
 func foundIf(found bool, detail string) (string, Finding) {
@@ -164,7 +171,8 @@ func (p *preflight) hardEnvironment() (string, Finding) {
 			found = append(found, name)
 		}
 	}
-	return foundIf(len(found) > 0, strings.Join(found, ", ")+"; programs get them only where os.pass_environment names them")
+	return foundIf(len(found) > 0, strings.Join(found, ", ")+
+		"; programs get them only where os.pass_environment names them")
 }
 
 func (p *preflight) hardTasks() (string, Finding) {

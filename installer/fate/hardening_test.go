@@ -34,12 +34,18 @@ func TestHardening(t *testing.T) {
 		},
 			"immutable", "/etc/passwd (i)"},
 		"no filter": {func(*host.Facts) {}, "packet-filter", ""},
-		"firewalld": {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} }, "packet-filter", "firewalld is active"},
+		"firewalld": {func(f *host.Facts) { f.Firewall = host.Firewall{Name: "firewalld", Active: true} },
+			"packet-filter", "firewalld is active"},
 		"a filter": {func(f *host.Facts) {
-			f.Filter.Chains = []host.FilterChain{{Tool: "nft", Table: "inet site", Name: "in", Base: true, Policy: "drop"}}
-		}, "packet-filter", "iptables-save and nft shows chains for incoming packets: in of table inet site (policy drop, 0 rules)"},
+			f.Filter.Chains = []host.FilterChain{{Tool: "nft", Table: "inet site", Name: "in",
+				Base: true, Policy: "drop"}}
+		}, "packet-filter", "iptables-save and nft shows chains for incoming packets: in of table inet site (policy " +
+			"drop, 0 rules)"},
 		"hidepid": {func(f *host.Facts) { f.Hardening.HidePID = "2" }, "hidepid", "hidepid=2"},
-		"a proxy": {func(f *host.Facts) { f.Environment = []string{"LANG", "PATH", "HTTPS_PROXY", "JAVA_TOOL_OPTIONS"} },
+		"a proxy": {func(f *host.Facts) {
+			f.Environment = []string{"LANG", "PATH", "HTTPS_PROXY",
+				"JAVA_TOOL_OPTIONS"}
+		},
 			"environment", "HTTPS_PROXY, JAVA_TOOL_OPTIONS; programs get them only where"},
 		"no proxy": {func(f *host.Facts) { f.Environment = []string{"LANG", "PATH"} }, "environment", ""},
 		"preload":  {func(f *host.Facts) { f.Hardening.Preload = []string{"/opt/a.so"} }, "preload", "/opt/a.so"},
@@ -47,20 +53,22 @@ func TestHardening(t *testing.T) {
 		"few tasks": {func(f *host.Facts) {
 			f.Tasks = []tasks.Limit{{Max: 5000, Used: 30, File: "/sys/fs/cgroup/system.slice/pids.max"}}
 		}, "tasks", "/sys/fs/cgroup/system.slice/pids.max is 5000, 30 in use"},
-		"dead name server": {func(f *host.Facts) { f.Reverse[0].Late = true }, "name-service", "no answer within two seconds for 192.168.0.1"},
-		"enforcing":        {func(f *host.Facts) { f.SELinux = "enforcing" }, "selinux", "enforcing"},
-		"no SELinux":       {func(*host.Facts) {}, "selinux", ""},
-		"AppArmor":         {func(f *host.Facts) { f.Hardening.AppArmor = "enabled" }, "apparmor", "enabled"},
-		"FIPS":             {func(f *host.Facts) { f.Hardening.FIPS = true }, "fips", "on: "},
-		"strict umask":     {func(f *host.Facts) { f.Hardening.Umask = "0077" }, "umask", "0077"},
-		"usual umask":      {func(f *host.Facts) { f.Hardening.Umask = "0022" }, "umask", ""},
+		"dead name server": {func(f *host.Facts) { f.Reverse[0].Late = true }, "name-service",
+			"no answer within two seconds for 192.168.0.1"},
+		"enforcing":    {func(f *host.Facts) { f.SELinux = "enforcing" }, "selinux", "enforcing"},
+		"no SELinux":   {func(*host.Facts) {}, "selinux", ""},
+		"AppArmor":     {func(f *host.Facts) { f.Hardening.AppArmor = "enabled" }, "apparmor", "enabled"},
+		"FIPS":         {func(f *host.Facts) { f.Hardening.FIPS = true }, "fips", "on: "},
+		"strict umask": {func(f *host.Facts) { f.Hardening.Umask = "0077" }, "umask", "0077"},
+		"usual umask":  {func(f *host.Facts) { f.Hardening.Umask = "0022" }, "umask", ""},
 	} {
 		f := goodFacts(s)
 		f.Reverse = []host.Reverse{{Addr: f.Addresses[0].IP}}
 		c.change(f)
 		results := Hardening(s, f)
 		h := hardened(t, results, c.id)
-		if want := map[bool]Finding{true: NotFound, false: Found}[c.detail == ""]; h.Finding != want || !strings.Contains(h.Detail, c.detail) {
+		if want := map[bool]Finding{true: NotFound, false: Found}[c.detail == ""]; h.Finding != want ||
+			!strings.Contains(h.Detail, c.detail) {
 			t.Errorf("%s: %+v, want %s with %q", name, h, want, c.detail)
 		}
 		for _, h := range results {
@@ -92,7 +100,8 @@ func TestHardeningNotLookedAt(t *testing.T) {
 
 // TestGuidesNameWhatIsLookedAt: the guides have each row of the section.
 func TestGuidesNameWhatIsLookedAt(t *testing.T) {
-	for _, guide := range []string{"../../release/docs/operators-guide.md", "../../release/docs/operators-guide.zh.md"} {
+	for _, guide := range []string{"../../release/docs/operators-guide.md",
+		"../../release/docs/operators-guide.zh.md"} {
 		text := string(readFile(t, guide))
 		for _, h := range hardening {
 			if !strings.Contains(text, "| `"+h.id+"` |") {

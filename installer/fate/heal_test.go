@@ -13,7 +13,8 @@ import (
 func TestHeal(t *testing.T) {
 	const (
 		one   = "host: {partyid: 10000, ip: 192.168.0.1}\n"
-		flows = "host:\n  partyid: 10000\n  ip: 192.168.0.1\n  fate_flow: {ips: [192.168.0.1, 192.168.0.2]}\n  mysql: {dbpasswd: secret}\n" +
+		flows = "host:\n  partyid: 10000\n  ip: 192.168.0.1\n  fate_flow: {ips: [192.168.0.1, 192.168.0.2]}\n  " +
+			"mysql: {dbpasswd: secret}\n" +
 			"  zk: {lists: [{ip: 192.168.0.1}], passwd: secret}\n  nginx: {ips: [192.168.0.1]}\n"
 		heal = "heal: {fate_flow: true}\n"
 	)
@@ -30,11 +31,13 @@ func TestHeal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := haSpec(t, tt.text, "192.168.0.1")
 			programs := Programs(s)
-			p := programs[slices.IndexFunc(programs, func(p config.Program) bool { return p.Name == FateFlow.Program() })]
+			p := programs[slices.IndexFunc(programs,
+				func(p config.Program) bool { return p.Name == FateFlow.Program() })]
 			if p.HasLiveness() != tt.liveness || slices.Contains(p.LivenessExec, "--worker-state") != tt.workersToo {
 				t.Errorf("liveness %q", p.LivenessExec)
 			}
-			if state := p.ReadyExec[len(p.ReadyExec)-1]; tt.workersToo && p.LivenessExec[len(p.LivenessExec)-1] != state {
+			if state := p.ReadyExec[len(p.ReadyExec)-1]; tt.workersToo &&
+				p.LivenessExec[len(p.LivenessExec)-1] != state {
 				t.Errorf("readiness keeps %s, liveness reads %q", state, p.LivenessExec)
 			}
 			i := slices.IndexFunc(s.Cluster.Values(), func(v Value) bool { return v.Path == "heal.fate_flow" })
@@ -42,7 +45,8 @@ func TestHeal(t *testing.T) {
 				t.Fatal("config show has no heal.fate_flow")
 			}
 			v := s.Cluster.Values()[i]
-			if written := strings.Contains(tt.text, "heal"); (v.Value == "true") != tt.workersToo || (v.Origin != "default") != written {
+			if written := strings.Contains(tt.text, "heal"); (v.Value == "true") != tt.workersToo ||
+				(v.Origin != "default") != written {
 				t.Errorf("config show: %+v", v)
 			}
 		})

@@ -36,7 +36,8 @@ type InitSide struct {
 func PublishedSecrets() Secrets {
 	return Secrets{
 		MySQLRoot: NewSecret(publishedAdminPassword), MySQLUser: NewSecret(publishedUserPassword),
-		ZooKeeper: NewSecret("fate"), RouteTableKey: NewSecret(publishedRouteTableKey), FateBoardAdmin: NewSecret(publishedBoardPassword),
+		ZooKeeper: NewSecret("fate"), RouteTableKey: NewSecret(publishedRouteTableKey),
+		FateBoardAdmin: NewSecret(publishedBoardPassword),
 	}
 }
 
@@ -142,7 +143,9 @@ func ParseInitSide(role Role, text string) (*InitSide, error) {
 	if role != RoleExchange {
 		id, rest, found := strings.Cut(text, ":")
 		if !found || !partyID.MatchString(id) {
-			return nil, fmt.Errorf("cannot use %q for the %s: write the party id and the address, for example 10000:192.168.0.1", text, role)
+			return nil, fmt.Errorf(
+				"cannot use %q for the %s: write the party id and the address, for example 10000:192.168.0.1", text,
+				role)
 		}
 		if _, err := fmt.Sscan(id, &in.Party); err != nil {
 			return nil, fmt.Errorf("cannot read the party id of %q: %w", text, err)

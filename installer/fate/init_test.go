@@ -56,7 +56,8 @@ func sideDiff(a, b *Cluster) string {
 			if !sides[i].ModelStore.Enable {
 				sides[i].ModelStore = ModelStoreConf{}
 			}
-			sides[i].Rollsite.PoolSize, sides[i].Rollsite.DefaultRules, sides[i].Rollsite.Rules, sides[i].Rollsite.Polling.ID = 0, nil, nil, 0
+			rollsite := &sides[i].Rollsite
+			rollsite.PoolSize, rollsite.DefaultRules, rollsite.Rules, rollsite.Polling.ID = 0, nil, nil, 0
 			if !sides[i].Rollsite.Polling.Enable {
 				sides[i].Rollsite.Polling.IDs = nil
 			}
@@ -68,7 +69,8 @@ func sideDiff(a, b *Cluster) string {
 
 func TestClusterFileRoundTrip(t *testing.T) {
 	var sets []string
-	for _, pattern := range []string{"/setup-conf/*/setup.conf", "/var-files-*/*", "/ha-fateflow/fate_host.second-flow"} {
+	for _, pattern := range []string{"/setup-conf/*/setup.conf", "/var-files-*/*",
+		"/ha-fateflow/fate_host.second-flow"} {
 		more, err := filepath.Glob(upstream + pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -84,11 +86,13 @@ func TestClusterFileRoundTrip(t *testing.T) {
 			t.Errorf("%s changes on the way through the cluster file:\n%s", set, diff)
 		}
 	}
-	c, err := parseText("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, max_cores_percent_per_job: 0.5, default_component_provider_path: yes, task_process_classpath: off}}}")
+	c, err := parseText("host: {partyid: 1, ip: 10.0.0.1, fate_flow: {job_defaults: {task_cores: 2, " +
+		"max_cores_percent_per_job: 0.5, default_component_provider_path: yes, task_process_classpath: off}}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"task_cores": "2", "max_cores_percent_per_job": "0.5", "default_component_provider_path": "yes", "task_process_classpath": "false"}
+	want := map[string]string{"task_cores": "2", "max_cores_percent_per_job": "0.5",
+		"default_component_provider_path": "yes", "task_process_classpath": "false"}
 	if diff := cmp.Diff(want, reparse(t, c).Host.FateFlow.JobDefaults); diff != "" {
 		t.Errorf("defaults of jobs change on the way through the cluster file:\n%s", diff)
 	}
@@ -111,13 +115,16 @@ func TestInitMakesWhatItSays(t *testing.T) {
 		want []string // lines of the file
 	}{
 		{"one side", InitOptions{Host: side(RoleHost, "10000:192.168.0.1")}, []string{"partyid: 10000", "dbpasswd: "}},
-		{"two sides", InitOptions{Host: side(RoleHost, "10000:192.168.0.1"), Guest: side(RoleGuest, "9999:192.168.0.2")},
+		{"two sides", InitOptions{Host: side(RoleHost, "10000:192.168.0.1"),
+			Guest: side(RoleGuest, "9999:192.168.0.2")},
 			[]string{"- id: default", "ip: 192.168.0.2"}},
 		{"three sides, TLS host and exchange", InitOptions{
-			Host: side(RoleHost, "10000:192.168.0.1"), Guest: side(RoleGuest, "9999:192.168.0.2"), Exchange: side(RoleExchange, "192.168.0.88"),
-			TLS: []Role{RoleHost, RoleExchange},
+			Host: side(RoleHost, "10000:192.168.0.1"), Guest: side(RoleGuest, "9999:192.168.0.2"),
+			Exchange: side(RoleExchange, "192.168.0.88"),
+			TLS:      []Role{RoleHost, RoleExchange},
 		}, []string{"server_secure: true", "port: 9371", "is_secure: true"}},
-		{"polling", InitOptions{Host: side(RoleHost, "10000:192.168.0.1"), Exchange: side(RoleExchange, "192.168.0.88"), Polling: RoleHost},
+		{"polling", InitOptions{Host: side(RoleHost, "10000:192.168.0.1"), Exchange: side(RoleExchange, "192.168.0.88"),
+			Polling: RoleHost},
 			[]string{"ids:", "- 10000"}},
 		{"high availability", InitOptions{Host: flows}, []string{"zk:", "nginx:", "port: 9999", "model_store:"}},
 	} {
@@ -147,7 +154,9 @@ func TestInitMakesWhatItSays(t *testing.T) {
 			}
 			for _, s := range back.Sides() {
 				for _, ip := range s.Addresses() {
-					spec, err := back.Spec(Selection{IP: ip, Versions: merged(versions1113, map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}), Env: env1113})
+					spec, err := back.Spec(Selection{IP: ip,
+						Versions: merged(versions1113, map[string]string{"zookeeper": "3.5.8", "nginx": "1.26"}),
+						Env:      env1113})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -164,7 +173,8 @@ func TestInitRefusesWhatCannotWork(t *testing.T) {
 	host, _ := ParseInitSide(RoleHost, "10000:192.168.0.1")
 	guest, _ := ParseInitSide(RoleGuest, "9999:192.168.0.2")
 	exchange, _ := ParseInitSide(RoleExchange, "192.168.0.88")
-	_, err := NewCluster(InitOptions{Host: host, Guest: guest, Exchange: exchange, TLS: []Role{RoleHost, RoleGuest}, Secrets: drawn(t)})
+	_, err := NewCluster(InitOptions{Host: host, Guest: guest, Exchange: exchange, TLS: []Role{RoleHost, RoleGuest},
+		Secrets: drawn(t)})
 	wantProblem(t, err, "cannot work with an exchange between them")
 	_, err = NewCluster(InitOptions{Host: host, Polling: RoleHost, Secrets: drawn(t)})
 	wantProblem(t, err, "polling needs an exchange")
@@ -199,7 +209,8 @@ func TestFault01PasswordsAreDrawn(t *testing.T) {
 	}
 	files := rendered(t, s)
 	for name, content := range files {
-		for _, published := range []string{publishedAdminPassword, publishedUserPassword, "password=admin\n", "table.key=fate\n"} {
+		for _, published := range []string{publishedAdminPassword, publishedUserPassword, "password=admin\n",
+			"table.key=fate\n"} {
 			if strings.Contains(content, published) {
 				t.Errorf("%s has the published %q", name, published)
 			}

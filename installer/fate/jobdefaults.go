@@ -41,13 +41,18 @@ func plain(s string) any { return plainYAML(s) }
 
 var (
 	wholeFromZero = jobValue{func(s string) bool { return integer.MatchString(s) }, "a whole number", plain}
-	wholeFromOne  = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" }, "a whole number from 1", plain}
-	cores         = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" && number(s) <= maxCores }, "a whole number from 1 to a million", plain}
-	aboveZero     = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 }, "a number above 0; 1 stands for 100 percent", plain}
-	share         = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 && number(s) <= 1 }, "a number above 0 and up to 1, which stands for 100 percent", plain}
-	yesOrNo       = jobValue{func(s string) bool { _, ok := parseBool(s); return ok }, "true or false", plain}
-	pushOrPull    = jobValue{func(s string) bool { return s == "PUSH" || s == "PULL" }, "PUSH or PULL", text}
-	relativePath  = jobValue{regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`).MatchString, "a path below FATE's python directory", text}
+	wholeFromOne  = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" },
+		"a whole number from 1", plain}
+	cores = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" && number(s) <= maxCores },
+		"a whole number from 1 to a million", plain}
+	aboveZero = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 },
+		"a number above 0; 1 stands for 100 percent", plain}
+	share = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 && number(s) <= 1 },
+		"a number above 0 and up to 1, which stands for 100 percent", plain}
+	yesOrNo      = jobValue{func(s string) bool { _, ok := parseBool(s); return ok }, "true or false", plain}
+	pushOrPull   = jobValue{func(s string) bool { return s == "PUSH" || s == "PULL" }, "PUSH or PULL", text}
+	relativePath = jobValue{regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`).MatchString,
+		"a path below FATE's python directory", text}
 )
 
 // maxCores is more than any cluster has; it keeps the product of three such numbers within an integer.
@@ -137,7 +142,8 @@ func renderJobDefaults(s *Spec) ([]File, error) {
 		return nil, err
 	}
 	return []File{{
-		Path: s.Layout.jobDefaultsPath(), Content: content, Perm: permConfig, Component: "fateflow", Programs: s.running(FateFlow),
+		Path: s.Layout.jobDefaultsPath(), Content: content, Perm: permConfig, Component: "fateflow",
+		Programs: s.running(FateFlow),
 	}}, nil
 }
 
@@ -176,8 +182,8 @@ func (s *Side) jobLimit() int {
 	return int(min(math.Floor(total*number(s.jobDefault("max_cores_percent_per_job"))), math.MaxInt32))
 }
 
-// jobCores is how many cores a job asks this side for when its tasks are to have that many in all. FATE-Flow divides them
-// among the nodes, rounds down, and gives each node at least one.
+// jobCores is how many cores a job asks this side for when its tasks are to have that many in all. FATE-Flow divides
+// them among the nodes, rounds down, and gives each node at least one.
 func (s *Side) jobCores(taskCores, parallelism int) int {
 	nodes, _ := s.pool()
 	return max(1, taskCores/max(nodes, 1)) * nodes * parallelism
@@ -195,8 +201,8 @@ func (s *Side) jobNumber(key string) int {
 	return n
 }
 
-// taskCores is how many cores a task gets when a job does not say. The party that starts a job decides for all, so where
-// nothing is written it is the most, up to the shipped number, that no party of the cluster file refuses.
+// taskCores is how many cores a task gets when a job does not say. The party that starts a job decides for all, so
+// where nothing is written it is the most, up to the shipped number, that no party of the cluster file refuses.
 func (s *Spec) taskCores() int {
 	standard := s.Side.jobNumber("task_cores")
 	if s.Side.FateFlow.JobDefaults["task_cores"] != "" {
@@ -255,11 +261,13 @@ func (k *checker) jobDefaults(s *Side) {
 		return
 	}
 	if nodes, perNode := s.pool(); nodes > 0 && (perNode == 0 || max(nodes, perNode) > maxCores) {
-		k.bad(k.poolPath(s), "write the cores that FATE-Flow may hand out for a node", "the engine cannot have %d nodes with %d cores each", nodes, perNode)
+		k.bad(k.poolPath(s), "write the cores that FATE-Flow may hand out for a node",
+			"the engine cannot have %d nodes with %d cores each", nodes, perNode)
 		return
 	}
 	taskCores, path := 1, k.poolPath(s) // what is not written is made to fit
-	for _, key := range []string{"task_cores", "task_parallelism", "max_cores_percent_per_job", "total_cores_overweight_percent"} {
+	for _, key := range []string{"task_cores", "task_parallelism", "max_cores_percent_per_job",
+		"total_cores_overweight_percent"} {
 		if s.FateFlow.JobDefaults[key] != "" {
 			path = at + "." + key
 			break
@@ -270,7 +278,8 @@ func (k *checker) jobDefaults(s *Side) {
 	}
 	if asked := s.jobCores(taskCores, s.jobNumber("task_parallelism")); s.knowsPool() && asked > s.jobLimit() {
 		k.bad(path, "ask for less, or raise cores_per_node: it is a budget, not a measurement",
-			"a job with these defaults asks the %s for %d cores, and its FATE-Flow gives a job %d at most", s.Role, asked, s.jobLimit())
+			"a job with these defaults asks the %s for %d cores, and its FATE-Flow gives a job %d at most", s.Role,
+			asked, s.jobLimit())
 	}
 }
 
@@ -298,20 +307,25 @@ func (s *Spec) checkJobDefaults(problems *problem.Problems) {
 	}
 	if s.Profile.HasJobDefaults() {
 		for _, key := range slices.Sorted(maps.Keys(s.Side.FateFlow.JobDefaults)) {
-			i := slices.IndexFunc(jobDefaults, func(d jobDefault) bool { return d.key == key }) // validation has found it
+			// validation has found it
+			i := slices.IndexFunc(jobDefaults, func(d jobDefault) bool { return d.key == key })
 			if d := jobDefaults[i]; !d.readBy(flow) {
-				problems.Add(s.Cluster.at("%s.%s", at, key), "remove it: "+d.readers()+" knows it", "FATE-Flow %s has no default for jobs named %q", flow, key)
+				problems.Add(s.Cluster.at("%s.%s", at, key), "remove it: "+d.readers()+" knows it",
+					"FATE-Flow %s has no default for jobs named %q", flow, key)
 			}
 		}
 		return
 	}
 	if len(s.Side.FateFlow.JobDefaults) > 0 {
-		problems.Add(s.Cluster.at("%s", at), "remove it", "FATE-Flow %s has its defaults for jobs in its code, not in a file", flow)
+		problems.Add(s.Cluster.at("%s", at), "remove it",
+			"FATE-Flow %s has its defaults for jobs in its code, not in a file", flow)
 		return
 	}
 	if asked := s.Side.jobCores(s.Side.jobNumber("task_cores"), 1); s.Side.knowsPool() && asked > s.Side.jobLimit() {
-		problems.Add(s.Cluster.at("%s.clustermanager.cores_per_node", s.Role), "raise cores_per_node: it is a budget, not a measurement",
-			"a job with the defaults of FATE-Flow %s asks for %d cores, and it gives a job %d at most", flow, asked, s.Side.jobLimit())
+		problems.Add(s.Cluster.at("%s.clustermanager.cores_per_node", s.Role),
+			"raise cores_per_node: it is a budget, not a measurement",
+			"a job with the defaults of FATE-Flow %s asks for %d cores, and it gives a job %d at most", flow, asked,
+			s.Side.jobLimit())
 	}
 }
 
@@ -323,12 +337,16 @@ func (s *Spec) noteJobDefaults(notes *problem.Problems) {
 	cores, standard := s.taskCores(), s.Side.jobNumber("task_cores")
 	if cores != standard {
 		small := s.refusing(standard)[0]
-		notes.Add(s.Cluster.at("%s.clustermanager.cores_per_node", small.Role), "write fate_flow.job_defaults: {task_cores: ...} to choose another number",
-			"a task gets %d cores when its job does not say, not %d: the %s gives a job %d at most", cores, standard, small.Role, small.jobLimit())
+		notes.Add(s.Cluster.at("%s.clustermanager.cores_per_node", small.Role),
+			"write fate_flow.job_defaults: {task_cores: ...} to choose another number",
+			"a task gets %d cores when its job does not say, not %d: the %s gives a job %d at most", cores, standard,
+			small.Role, small.jobLimit())
 	}
 	for _, side := range s.refusing(cores) {
-		notes.Add(s.Cluster.at("%s.fate_flow.job_defaults.task_cores", s.Role), "lower task_cores, or raise cores_per_node of the "+string(side.Role),
-			"the %s refuses jobs of the %s that do not say how many cores they want: they ask for %d, and it gives a job %d at most",
+		notes.Add(s.Cluster.at("%s.fate_flow.job_defaults.task_cores", s.Role),
+			"lower task_cores, or raise cores_per_node of the "+string(side.Role),
+			"the %s refuses jobs of the %s that do not say how many cores they want: they ask for %d, and it gives a "+
+				"job %d at most",
 			side.Role, s.Role, side.jobCores(cores, s.Side.jobNumber("task_parallelism")), side.jobLimit())
 	}
 }

@@ -70,7 +70,8 @@ func (c *Cluster) KeyRequest() (keys.Request, error) {
 		}
 		add(s.Rollsite.IPs...)
 		add(s.Rollsite.PublicNames...)
-		for _, peer := range c.Sides() { // a balancer or a translated address in a peer's route is not among the side's own
+		// a balancer or a translated address in a peer's route is not among the side's own
+		for _, peer := range c.Sides() {
 			if peer != s && peer.secure() {
 				add(peer.securePeerAddress(s)...)
 			}

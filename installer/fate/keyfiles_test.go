@@ -14,7 +14,8 @@ import (
 func hostKeys(t *testing.T) []keys.File {
 	t.Helper()
 	set, err := keys.New(keys.Request{
-		Sides:    []keys.Side{{Role: "host", Names: []string{"192.168.0.1"}}, {Role: "exchange", Names: []string{"192.168.0.88"}}},
+		Sides: []keys.Side{{Role: "host", Names: []string{"192.168.0.1"}},
+			{Role: "exchange", Names: []string{"192.168.0.88"}}},
 		SharedCA: true, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Random: rand.Reader,
 	})
 	if err != nil {
@@ -23,10 +24,11 @@ func hostKeys(t *testing.T) []keys.File {
 	return set.Sides["host"]
 }
 
-// TestThreeSidesWithOneAuthority holds the routes of three sides and the keys that are made for them. A rollsite has one identity and one CA for all that it calls, which is enough when
-// everybody's is the same.
+// TestThreeSidesWithOneAuthority holds the routes of three sides and the keys that are made for them. A rollsite has
+// one identity and one CA for all that it calls, which is enough when everybody's is the same.
 func TestThreeSidesWithOneAuthority(t *testing.T) {
-	c, err := parseText(two(tlsOn, tlsOn) + "exchange: {ip: 192.168.0.88, rollsite: {server_secure: true, client_secure: true}}")
+	c, err := parseText(two(tlsOn, tlsOn) +
+		"exchange: {ip: 192.168.0.88, rollsite: {server_secure: true, client_secure: true}}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +39,8 @@ func TestThreeSidesWithOneAuthority(t *testing.T) {
 		side *Side
 		id   string
 	}{{c.Host, partyDefault}, {c.Guest, partyDefault}, {c.Exchange, c.Host.id()}, {c.Exchange, c.Guest.id()}} {
-		if r, ok := party.side.route(party.id, routeDefault); !ok || !r.IsSecure || r.Port != defaultRollsiteSecurePort {
+		if r, ok := party.side.route(party.id, routeDefault); !ok || !r.IsSecure ||
+			r.Port != defaultRollsiteSecurePort {
 			t.Errorf("the %s's route for %s is %+v", party.side.Role, party.id, r)
 		}
 	}
@@ -64,7 +67,8 @@ func TestThreeSidesWithOneAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if problems, _ := keys.Check(string(s.Role), names, set.Sides[string(s.Role)], now.Add(time.Hour)); len(problems) > 0 {
+		if problems, _ := keys.Check(string(s.Role), names, set.Sides[string(s.Role)],
+			now.Add(time.Hour)); len(problems) > 0 {
 			t.Errorf("%s: %v", s.Role, problems)
 		}
 	}

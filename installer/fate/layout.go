@@ -220,16 +220,16 @@ func (l Layout) ComponentLogs(component string) string {
 // Temp is scratch space of the size of a component.
 func (l Layout) Temp() string { return l.under("temp") }
 
-// DatabaseTemp is the database server's tmpdir. A server that starts removes the temporary tables of all others that use
-// the same directory, so it has one of its own.
+// DatabaseTemp is the database server's tmpdir. A server that starts removes the temporary tables of all others that
+// use the same directory, so it has one of its own.
 func (l Layout) DatabaseTemp() string { return path.Join(l.Temp(), "mysql") }
 
 // JavaTemp is the java.io.tmpdir of every JVM, from which it also loads native libraries: the host's /tmp may be full,
 // or mounted noexec.
 func (l Layout) JavaTemp() string { return path.Join(l.Temp(), "java") }
 
-// ProgramTemp is the TMPDIR of FATE-Flow, of eggroll's programs and of their workers: python's temporary files, and bash's
-// for the here-documents of eggroll's scripts.
+// ProgramTemp is the TMPDIR of FATE-Flow, of eggroll's programs and of their workers: python's temporary files, and
+// bash's for the here-documents of eggroll's scripts.
 func (l Layout) ProgramTemp() string { return path.Join(l.Temp(), "programs") }
 
 // Binary is the installed program without its payload. It is outside the base: $PATH is.

@@ -12,12 +12,13 @@ import (
 
 // FATE-Flow's model store locks each model with GET_LOCK(name, -1), which has no other setting (sync_model.py and
 // db_models.py up to 1.11.2). MySQL waits as long as it takes; MariaDB (seen with 10.11) answers NULL with warning
-// 1411, and the job that has trained fails with "failed to acquire lock". Nothing on the server's side helps: a function
-// of the server itself goes before a stored one of its name, and sql_mode does not change what it takes.
+// 1411, and the job that has trained fails with "failed to acquire lock". Nothing on the server's side helps: a
+// function of the server itself goes before a stored one of its name, and sql_mode does not change what it takes.
 const (
 	lockWhy = "FATE-Flow's model store, which several FATE-Flows share, locks models with GET_LOCK(name, -1): " +
 		"MariaDB refuses that, and every job that trains fails with \"failed to acquire lock\""
-	lockRemedy = "use MySQL 8: an appliance built with it (bundle import --with mysql@8.0.28=PATH) or an outside server " +
+	lockRemedy = "use MySQL 8: an appliance built with it (bundle import --with mysql@8.0.28=PATH) or an outside " +
+		"server " +
 		"(mysql: {type: outside}); or keep one fate_flow address and no model_store"
 )
 
@@ -35,7 +36,8 @@ func (c *Cluster) CheckDatabase(versions map[string]string) problem.Problems {
 	}
 	for _, s := range c.Sides() {
 		if s.storesModels() && s.MySQL.ours() {
-			problems.Add(c.at("%s.fate_flow.ips", s.Role), lockRemedy, "the %s cannot train with MariaDB: %s", s.Role, lockWhy)
+			problems.Add(c.at("%s.fate_flow.ips", s.Role), lockRemedy, "the %s cannot train with MariaDB: %s", s.Role,
+				lockWhy)
 		}
 	}
 	return problems

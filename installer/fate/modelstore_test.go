@@ -55,13 +55,16 @@ func TestHighAvailabilityNeedsMySQL(t *testing.T) {
 		want     Status
 		measured string
 	}{
-		"our MariaDB":                  {orderHA, mariadb, nil, true, StatusRefused, "mariadb 10.11.6"},
-		"our MySQL":                    {orderHA, nil, nil, false, StatusOK, "mysql 8.0.28"},
-		"an outside MariaDB":           {outsideHA, nil, greeting("5.5.5-10.6.16-MariaDB"), false, StatusRefused, "10.6.16-MariaDB"},
-		"an outside MySQL":             {outsideHA, mariadb, greeting("8.0.36"), false, StatusOK, "MySQL 8.0.36"},
-		"an outside one that is away":  {outsideHA, mariadb, nil, false, StatusSkipped, "192.168.0.9:3306 does not say"},
-		"one FATE-Flow":                {oneFlow, mariadb, nil, false, "", ""},
-		"one FATE-Flow, a model store": {oneFlow + "  model_store: {enable: true}\n", mariadb, nil, true, StatusRefused, "mariadb"},
+		"our MariaDB": {orderHA, mariadb, nil, true, StatusRefused, "mariadb 10.11.6"},
+		"our MySQL":   {orderHA, nil, nil, false, StatusOK, "mysql 8.0.28"},
+		"an outside MariaDB": {outsideHA, nil, greeting("5.5.5-10.6.16-MariaDB"), false, StatusRefused,
+			"10.6.16-MariaDB"},
+		"an outside MySQL": {outsideHA, mariadb, greeting("8.0.36"), false, StatusOK, "MySQL 8.0.36"},
+		"an outside one that is away": {outsideHA, mariadb, nil, false, StatusSkipped,
+			"192.168.0.9:3306 does not say"},
+		"one FATE-Flow": {oneFlow, mariadb, nil, false, "", ""},
+		"one FATE-Flow, a model store": {oneFlow + "  model_store: {enable: true}\n", mariadb, nil, true,
+			StatusRefused, "mariadb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := haSpec(t, tt.text, "192.168.0.1")
@@ -72,7 +75,8 @@ func TestHighAvailabilityNeedsMySQL(t *testing.T) {
 				t.Errorf("config check: %v", problems)
 			}
 			for _, p := range problems {
-				if text := p.String(); !strings.Contains(text, "GET_LOCK(name, -1)") || !strings.Contains(text, "MySQL 8") {
+				if text := p.String(); !strings.Contains(text, "GET_LOCK(name, -1)") ||
+					!strings.Contains(text, "MySQL 8") {
 					t.Errorf("config check says %q", text)
 				}
 			}
@@ -105,7 +109,8 @@ func checkModelStore(t *testing.T, results []CheckResult, want Status, measured 
 		if r.Status != want || !strings.Contains(r.Measured, measured) {
 			t.Errorf("status %s, measured %q; want %s, %q", r.Status, r.Measured, want, measured)
 		}
-		if want == StatusRefused && (!strings.Contains(r.Remedy, "MySQL 8") || !strings.Contains(r.Remedy, "GET_LOCK")) {
+		if want == StatusRefused && (!strings.Contains(r.Remedy, "MySQL 8") ||
+			!strings.Contains(r.Remedy, "GET_LOCK")) {
 			t.Errorf("remedy %q", r.Remedy)
 		}
 		return

@@ -9,9 +9,10 @@ import (
 // moduleEntry is what there is to know of one module. What a side's operator may say about it is in the block of its
 // name (cluster.go), and its configuration files have a renderer (render_*.go).
 type moduleEntry struct {
-	module     Module
-	addresses  func(*Side) []string       // where it is to be installed; empty when it is off or not ours
-	port       func(*Side) int            // of several the one that tells most; nil: it has none, or differs by instance
+	module    Module
+	addresses func(*Side) []string // where it is to be installed; empty when it is off or not ours
+	// of several the one that tells most; nil: it has none, or differs by instance
+	port       func(*Side) int
 	program    func(*Spec) config.Program // nil: nothing of ours runs it
 	components func(*Spec) []string       // what its program is made of, by their names in the payload
 	wants      func(*Spec) []Module       // what it cannot start without, wherever that runs

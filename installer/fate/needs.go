@@ -35,7 +35,8 @@ func (n Need) Remedy() string {
 	if !n.Inside {
 		return fmt.Sprintf("start the %s on %s: it is not installed by fate-installer", n.Module, where)
 	}
-	return fmt.Sprintf("on %s run the same file with the same cluster file: ./fate-installer --config cluster.yaml", where)
+	return fmt.Sprintf("on %s run the same file with the same cluster file: ./fate-installer --config cluster.yaml",
+		where)
 }
 
 // Needs lists what a program of this host waits for on other hosts. What it needs on this host is in its DependsOn.
@@ -61,8 +62,8 @@ func (s *Spec) wants(m Module) []Module {
 	return nil
 }
 
-// flowWants are those of FATE-Flow. It exits without its database or its registry; without the clustermanager it starts,
-// and every job fails.
+// flowWants are those of FATE-Flow. It exits without its database or its registry; without the clustermanager it
+// starts, and every job fails.
 func flowWants(s *Spec) []Module {
 	out := []Module{MySQL}
 	if s.Side.FateFlow.DefaultEngines == "eggroll" {

@@ -132,7 +132,8 @@ func parse(sources []Source, secrets map[Role]Secrets) (*Cluster, error) {
 			side.Secrets = side.Secrets.or(secrets[side.Role])
 		}
 		if len(c.Sides()) == 0 && len(problems) == 0 {
-			problems.Add(problem.Pos{File: firstName(sources)}, "describe at least one of host, guest and exchange", "no side is described")
+			problems.Add(problem.Pos{File: firstName(sources)}, "describe at least one of host, guest and exchange",
+				"no side is described")
 		}
 		c.validate(&problems)
 	}
@@ -216,7 +217,8 @@ func (d *decoder) bodies(data []byte) ([]ast.Node, error) {
 		}
 		if _, ok := mapping(doc.Body); !ok {
 			if kindOf(doc.Body) != "nothing" {
-				d.problem(doc.Body, "start with host:, guest: or exchange:", "%s is not a cluster file: it holds %s", d.file, kindOf(doc.Body))
+				d.problem(doc.Body, "start with host:, guest: or exchange:", "%s is not a cluster file: it holds %s",
+					d.file, kindOf(doc.Body))
 			}
 			continue
 		}
@@ -248,7 +250,8 @@ func newCluster(doc *document, origins map[string]problem.Pos) *Cluster {
 		c.Exchange = &Side{}
 		c.Exchange.setDefaults()
 		c.Exchange.Role = RoleExchange
-		c.Exchange.PartyID, c.Exchange.IP, c.Exchange.Rollsite, c.Exchange.Secrets = e.PartyID, e.IP, e.Rollsite, e.Secrets
+		c.Exchange.PartyID, c.Exchange.IP, c.Exchange.Rollsite, c.Exchange.Secrets = e.PartyID, e.IP, e.Rollsite,
+			e.Secrets
 	}
 	return c
 }

@@ -55,7 +55,8 @@ func (c *Cluster) ChangeParties(role Role, changes []PartyChange) error {
 	c.origins[partyOrigin] = problem.Pos{File: partyOrigin}
 	for _, change := range changes {
 		if change.Party == s.id() && s.Role != RoleExchange {
-			problems.Add(problem.Pos{File: partyOrigin}, "name another party", "the route of the own party %s follows from where its modules run", change.Party)
+			problems.Add(problem.Pos{File: partyOrigin}, "name another party",
+				"the route of the own party %s follows from where its modules run", change.Party)
 			continue
 		}
 		c.changeParty(s, change)
@@ -78,18 +79,21 @@ func unique(notes problem.Problems) problem.Problems {
 func (c *Cluster) changeParty(s *Side, change PartyChange) {
 	r := &s.Rollsite
 	i := slices.IndexFunc(r.RouteTables, hasID(change.Party))
-	r.Polling.IDs = slices.DeleteFunc(slices.Clone(r.Polling.IDs), func(id int) bool { return strconv.Itoa(id) == change.Party })
+	r.Polling.IDs = slices.DeleteFunc(slices.Clone(r.Polling.IDs),
+		func(id int) bool { return strconv.Itoa(id) == change.Party })
 	r.RouteTables = slices.DeleteFunc(slices.Clone(r.RouteTables), hasID(change.Party))
 	if change.Removed {
 		if i >= 0 {
-			c.notes.Add(problem.Pos{}, "take it out of the cluster file, too", "party %s is in the cluster file, and was removed on this host", change.Party)
+			c.notes.Add(problem.Pos{}, "take it out of the cluster file, too",
+				"party %s is in the cluster file, and was removed on this host", change.Party)
 		}
 		r.Polling.Enable = r.Polling.Enable && (s.Role != RoleExchange || len(r.Polling.IDs) > 0)
 		return
 	}
 	if i < 0 {
 		i = 0
-		c.notes.Add(problem.Pos{}, "write it into the cluster file, too", "party %s is not in the cluster file, and was added on this host", change.Party)
+		c.notes.Add(problem.Pos{}, "write it into the cluster file, too",
+			"party %s is not in the cluster file, and was added on this host", change.Party)
 	}
 	entry := PartyRoutes{At: partyOrigin, ID: change.Party, Routes: []Route{
 		{At: partyOrigin, Name: routeDefault, IP: change.IP, Port: change.Port, IsSecure: change.Secure},

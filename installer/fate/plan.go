@@ -54,8 +54,10 @@ type planner struct {
 // same input gives the same plan, and nothing is looked at or changed. Steps that do not wait for each other run at
 // the same time: the JDK is unpacked while the database is initialised.
 func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
-	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{}, filesOf: map[string][]string{}, started: map[string]string{}}
-	phases := []func() error{p.restrict, p.remember, p.addAccounts, p.prepare, p.addDirectories, p.addTrees, p.addProgramFile}
+	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{},
+		filesOf: map[string][]string{}, started: map[string]string{}}
+	phases := []func() error{p.restrict, p.remember, p.addAccounts, p.prepare, p.addDirectories,
+		p.addTrees, p.addProgramFile}
 	if in.Mode != ModeInstall {
 		phases = append(phases, p.addFiles, p.addSupervisor, p.addDatabase, p.addPrograms)
 	}
@@ -85,10 +87,13 @@ func (p *planner) remember() error {
 	if err != nil {
 		return err
 	}
-	state := p.add("installer", "state directory", 1, step.Dir{Path: p.spec.Layout.State(), Perm: permHidden, Owner: "root", Group: "root"})
+	state := p.add("installer", "state directory", 1, step.Dir{Path: p.spec.Layout.State(), Perm: permHidden,
+		Owner: "root", Group: "root"})
 	p.accounts = append(p.accounts,
-		p.add("installer", "passwords", 1, step.File{Path: p.spec.Layout.Secrets(), Content: encoded, Perm: permSecret, Owner: "root", Group: "root", Secret: true}, state),
-		p.add("installer", "what was asked for", 1, step.File{Path: p.in.SiteFile, Content: p.in.Site, Perm: permSecret, Owner: "root", Group: "root", Secret: true}, state))
+		p.add("installer", "passwords", 1, step.File{Path: p.spec.Layout.Secrets(), Content: encoded, Perm: permSecret,
+			Owner: "root", Group: "root", Secret: true}, state),
+		p.add("installer", "what was asked for", 1, step.File{Path: p.in.SiteFile, Content: p.in.Site, Perm: permSecret,
+			Owner: "root", Group: "root", Secret: true}, state))
 	return nil
 }
 
@@ -126,7 +131,8 @@ func (p *planner) addDirectories() error {
 		p.dirOf[d.Path] = p.add("directories", d.Path, 1, p.directory(d), after...)
 		p.dirs = append(p.dirs, p.dirOf[d.Path])
 	}
-	p.dirs = slices.DeleteFunc(p.dirs, func(id string) bool { return parents[id] }) // they are made when those in them are
+	// they are made when those in them are
+	p.dirs = slices.DeleteFunc(p.dirs, func(id string) bool { return parents[id] })
 	return nil
 }
 
@@ -191,7 +197,8 @@ func (p *planner) addTrees() error {
 		if name == "" {
 			after = append(after, p.trees["fate"])
 		}
-		p.inside[name] = append(p.inside[name], p.add(cmp.Or(name, "fate"), l.Path, 1, step.Symlink{Path: l.Path, Target: l.Target}, after...))
+		p.inside[name] = append(p.inside[name], p.add(cmp.Or(name, "fate"), l.Path, 1,
+			step.Symlink{Path: l.Path, Target: l.Target}, after...))
 	}
 	return nil
 }
@@ -213,7 +220,8 @@ func (e *MissingComponentError) Error() string {
 
 // Hint tells where the component has to come from.
 func (e *MissingComponentError) Hint() string {
-	return "fate-installer bundle inspect lists what the appliance carries; add " + e.Component + " to its lock file and build it again"
+	return "fate-installer bundle inspect lists what the appliance carries; add " + e.Component +
+		" to its lock file and build it again"
 }
 
 // treeOf names the component whose tree contains a path, or nothing.
@@ -274,25 +282,29 @@ func (p *planner) addFiles() error {
 func (p *planner) addFile(f File, after ...string) string {
 	owner, group := p.owner(f.Owner, f.Group)
 	return p.add(cmp.Or(f.Component, p.treeOf(f.Path), "config"), f.Path, 1, step.File{
-		Path: f.Path, Content: f.Content, Perm: f.Perm, Owner: owner, Group: group, Secret: f.Secret, KeepEdits: !f.Given,
+		Path: f.Path, Content: f.Content, Perm: f.Perm, Owner: owner, Group: group, Secret: f.Secret,
+		KeepEdits: !f.Given,
 	}, after...)
 }
 
 // addProgramFile installs this program, without its payload, for the commands that come later.
 func (p *planner) addProgramFile() error {
-	self := p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(), Digest: p.in.ProgramDigest}, p.accounts...)
+	self := p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(),
+		Digest: p.in.ProgramDigest}, p.accounts...)
 	for _, l := range p.part.ToolLinks(p.in.Facts) {
 		link := step.Symlink{Path: l.Path, Target: l.Target, Owner: "root", Group: "root"}
-		p.inside["installer"] = append(p.inside["installer"], p.add("installer", l.Path, 1, link, append(p.inDirectory(l.Path), self)...))
+		p.inside["installer"] = append(p.inside["installer"],
+			p.add("installer", l.Path, 1, link, append(p.inDirectory(l.Path), self)...))
 	}
 	return nil
 }
 
-// addSupervisor has the host's init start the supervisor. It starts while the payload is still being unpacked: it has no
-// programs yet.
+// addSupervisor has the host's init start the supervisor. It starts while the payload is still being unpacked: it has
+// no programs yet.
 func (p *planner) addSupervisor() error {
 	self, conf := step.Self{Path: p.spec.Layout.Binary()}.ID(), step.File{Path: p.spec.Layout.SupervisorConf()}.ID()
-	var unit engine.Step = step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit, Log: p.spec.Layout.SupervisorLog()}
+	var unit engine.Step = step.BootUnit{Name: p.in.UnitName, Path: p.in.UnitPath, Content: p.in.Unit,
+		Log: p.spec.Layout.SupervisorLog()}
 	title := "boot unit " + p.in.UnitName
 	if script := p.in.BootScript; script != nil {
 		unit, title = *script, "boot by "+script.Boot.Title()

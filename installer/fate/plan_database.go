@@ -24,14 +24,16 @@ func (p *planner) addDatabase() error {
 	accounts := databaseAccounts(db)
 	after := p.files
 	if db.Home != "" {
-		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data), p.inDirectory(path.Join(db.Logs, "init.log")),
+		ready := slices.Concat(p.afterTree(db.Engine), p.inDirectory(db.Data),
+			p.inDirectory(path.Join(db.Logs, "init.log")),
 			p.system)
 		initialised := p.add(db.Engine, "database in "+db.Data, 400, database.Init{
 			Server: database.Server{
 				Flavour: database.Flavour(db.Engine), Home: db.Home, Program: DatabaseServer(db.Engine), Data: db.Data,
 				User: p.spec.User, Group: p.spec.Group, LibraryPath: p.spec.LibraryPaths[db.Engine],
 			},
-			RootPassword: database.Password(db.AdminPassword.Reveal()), Accounts: accounts, Log: path.Join(db.Logs, "init.log"),
+			RootPassword: database.Password(db.AdminPassword.Reveal()), Accounts: accounts,
+			Log:    path.Join(db.Logs, "init.log"),
 			Socket: db.Socket, FormerRootPasswords: p.spec.formerAdminPasswords(),
 		}, ready...)
 		// The server need not wait for the files of other components, whose trees may take long to unpack.
@@ -106,7 +108,8 @@ func databaseAccounts(db Database) []database.Account {
 			return a.Name == u.Name && slices.Equal(a.Schemas, u.Schemas)
 		})
 		if i < 0 {
-			out = append(out, database.Account{Name: u.Name, Password: database.Password(u.Password.Reveal()), Schemas: u.Schemas})
+			out = append(out, database.Account{Name: u.Name, Password: database.Password(u.Password.Reveal()),
+				Schemas: u.Schemas})
 			i = len(out) - 1
 		}
 		out[i].Hosts = append(out[i].Hosts, u.Host)

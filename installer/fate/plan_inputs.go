@@ -49,7 +49,8 @@ func (p *planner) readBy(name string) []string {
 func (s *Spec) ProgramsUsing(components []string) []string {
 	var out []string
 	for _, p := range Programs(s) {
-		uses := slices.ContainsFunc(s.componentsOf(p.Name), func(c string) bool { return slices.Contains(components, c) })
+		uses := slices.ContainsFunc(s.componentsOf(p.Name),
+			func(c string) bool { return slices.Contains(components, c) })
 		depends := slices.ContainsFunc(p.DependsOn, func(name string) bool { return slices.Contains(out, name) })
 		if uses || depends {
 			out = append(out, p.Name)

@@ -104,7 +104,8 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 		}
 		for _, other := range program.DependsOn {
 			if id := (step.StartPrograms{Names: []string{other}}).ID(); steps[id] && !slices.Contains(before, id) {
-				t.Errorf("%s: %s is made known to the supervisor, and %s need not be ready by then", name, program.Name, other)
+				t.Errorf("%s: %s is made known to the supervisor, and %s need not be ready by then", name,
+					program.Name, other)
 			}
 		}
 		needed := makers(s, plan, program, files)
@@ -114,7 +115,8 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 		}
 		for _, maker := range needed {
 			if !slices.Contains(before, maker) {
-				t.Errorf("%s: %s is made known to the supervisor, and the step %s need not be done by then", name, program.Name, maker)
+				t.Errorf("%s: %s is made known to the supervisor, and the step %s need not be done by then", name,
+					program.Name, maker)
 			}
 		}
 	}
@@ -140,7 +142,8 @@ func checkReads(t *testing.T, name string, plan engine.Plan, program, start stri
 	for _, f := range files {
 		id := step.File{Path: f.Path}.ID()
 		inPlan := slices.ContainsFunc(plan.Nodes, func(n engine.Node) bool { return n.ID() == id })
-		if inPlan && slices.Contains(f.Programs, program) && !strings.HasSuffix(f.Path, "/"+program+".conf") && !slices.Contains(reads, id) {
+		if inPlan && slices.Contains(f.Programs, program) && !strings.HasSuffix(f.Path, "/"+program+".conf") &&
+			!slices.Contains(reads, id) {
 			t.Errorf("%s: %s does not know that it reads %s", name, program, f.Path)
 		}
 	}
@@ -155,7 +158,8 @@ func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d databa
 			unpack := step.Unpack{Target: s.UnpackTarget(component)}.ID()
 			inPlan := slices.ContainsFunc(plan.Nodes, func(n engine.Node) bool { return n.ID() == unpack })
 			if isBelow(schema.Script, s.UnpackTarget(component)) && inPlan && !slices.Contains(before, unpack) {
-				t.Errorf("%s: the schema %s is imported, and %s need not be unpacked by then", name, schema.Name, component)
+				t.Errorf("%s: the schema %s is imported, and %s need not be unpacked by then", name,
+					schema.Name, component)
 			}
 		}
 	}
@@ -257,15 +261,18 @@ func TestOrderSeesWhatADefinitionNames(t *testing.T) {
 	}
 	wanted := map[string][]string{
 		MySQL.Program(): {
-			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.ProbeConf()}.ID(), step.Self{Path: s.Layout.Binary()}.ID(),
+			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.ProbeConf()}.ID(),
+			step.Self{Path: s.Layout.Binary()}.ID(),
 			database.Init{Server: database.Server{Data: s.Layout.DatabaseData()}}.ID(),
-			step.Dir{Path: s.Layout.ComponentLogs("mysql")}.ID(), step.Dir{Path: path.Join(s.DatabaseHome(), "run")}.ID(),
+			step.Dir{Path: s.Layout.ComponentLogs("mysql")}.ID(),
+			step.Dir{Path: path.Join(s.DatabaseHome(), "run")}.ID(),
 		},
 		Rollsite.Program(): {
 			step.File{Path: s.Layout.EggrollProperties()}.ID(), step.File{Path: s.Layout.RouteTable()}.ID(),
 			step.Symlink{Path: path.Join(s.Layout.Eggroll(), "logs")}.ID(), step.Dir{Path: s.Layout.EggrollData()}.ID(),
 		},
-		FateFlow.Program(): {step.File{Path: s.Layout.ServiceConf()}.ID(), step.Unpack{Target: s.Layout.PythonHome()}.ID()},
+		FateFlow.Program(): {step.File{Path: s.Layout.ServiceConf()}.ID(),
+			step.Unpack{Target: s.Layout.PythonHome()}.ID()},
 	}
 	for _, program := range Programs(s) {
 		got := makers(s, plan, program, files)

@@ -23,7 +23,8 @@ const (
 // Modes lists them, the default first.
 var Modes = []Mode{ModeDeploy, ModeInstall, ModeConfig}
 
-// moduleGroups are the names that stand for modules: upstream's, which its setup.conf uses, and those of single modules.
+// moduleGroups are the names that stand for modules: upstream's, which its setup.conf uses, and those of single
+// modules.
 var moduleGroups = map[string][]Module{
 	"eggroll":   {ClusterManager, NodeManager, Rollsite},
 	"fate_flow": {FateFlow},
@@ -69,14 +70,16 @@ func ModuleNames() []string {
 	return names
 }
 
-// restrictTo is the Spec as if only these modules ran on this host. What it lists is planned; what is written into a file
-// or handed to the supervisor comes from the whole Spec, so that a part is the same as when it is installed with all.
+// restrictTo is the Spec as if only these modules ran on this host. What it lists is planned; what is written into a
+// file or handed to the supervisor comes from the whole Spec, so that a part is the same as when it is installed with
+// all.
 func (s *Spec) restrictTo(modules []Module) (*Spec, error) {
 	if len(modules) == 0 {
 		return s, nil
 	}
 	part := *s
-	part.modules = slices.DeleteFunc(slices.Clone(s.modules), func(m Module) bool { return !slices.Contains(modules, m) })
+	part.modules = slices.DeleteFunc(slices.Clone(s.modules),
+		func(m Module) bool { return !slices.Contains(modules, m) })
 	if len(part.modules) == 0 {
 		return nil, fmt.Errorf("none of the modules %v runs on this host, which has %v", modules, s.modules)
 	}
@@ -87,7 +90,8 @@ func (s *Spec) restrictTo(modules []Module) (*Spec, error) {
 func (p *planner) wantsFile(f File) bool {
 	switch {
 	case path.Dir(f.Path) == p.spec.Layout.SupervisorPrograms():
-		return slices.ContainsFunc(p.part.modules, func(m Module) bool { return slices.Contains(f.Programs, m.Program()) })
+		return slices.ContainsFunc(p.part.modules,
+			func(m Module) bool { return slices.Contains(f.Programs, m.Program()) })
 	case f.Component == "supervisor":
 		return true
 	}

@@ -43,8 +43,10 @@ func TestOnlySomeModules(t *testing.T) {
 		only, programs, trees string
 	}{
 		{"mysql", "fate-mysql", "common/mysql/mariadb-1.0 eggroll"}, // eggroll brings the schema
-		{"eggroll", "fate-clustermanager fate-nodemanager fate-rollsite", "common/jdk/jdk-1.0 common/python/venv eggroll fate fateflow"},
-		{"mysql,eggroll", "fate-clustermanager fate-mysql fate-nodemanager fate-rollsite", "common/jdk/jdk-1.0 common/mysql/mariadb-1.0 common/python/venv eggroll fate fateflow"},
+		{"eggroll", "fate-clustermanager fate-nodemanager fate-rollsite",
+			"common/jdk/jdk-1.0 common/python/venv eggroll fate fateflow"},
+		{"mysql,eggroll", "fate-clustermanager fate-mysql fate-nodemanager fate-rollsite",
+			"common/jdk/jdk-1.0 common/mysql/mariadb-1.0 common/python/venv eggroll fate fateflow"},
 		{"fate_flow", "fate-fateflow", "common/jdk/jdk-1.0 common/python/venv eggroll fate fateflow"},
 		{"fateboard", "fate-fateboard", "common/jdk/jdk-1.0 fateboard"},
 		{"rollsite", "fate-rollsite", "common/jdk/jdk-1.0 eggroll"},
@@ -101,12 +103,14 @@ func TestModulesAreNamedAsUpstreamDoes(t *testing.T) {
 			t.Errorf("%s: %v %v", name, m, err)
 		}
 	}
-	if _, err := ParseModules([]string{"mysql", "flow"}); err == nil || !strings.Contains(err.Error(), `"flow"`) || !strings.Contains(err.Error(), "fate_flow") {
+	if _, err := ParseModules([]string{"mysql", "flow"}); err == nil || !strings.Contains(err.Error(), `"flow"`) ||
+		!strings.Contains(err.Error(), "fate_flow") {
 		t.Errorf("error %v", err)
 	}
 	in := planInput()
 	in.Modules = []Module{MySQL}
-	if _, err := NewPlan(planSpec(t, RoleExchange, 0), in); err == nil || !strings.Contains(err.Error(), "runs on this host") {
+	if _, err := NewPlan(planSpec(t, RoleExchange, 0), in); err == nil ||
+		!strings.Contains(err.Error(), "runs on this host") {
 		t.Errorf("a part that is not here: %v", err)
 	}
 }

@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // planComponents is a payload with everything, as the demo's.
 func planComponents() []payload.Component {
 	var out []payload.Component
-	for _, name := range []string{"mariadb", "jdk", "python", "eggroll", "fate", "fateflow", "fateboard", "zookeeper", "nginx"} {
+	for _, name := range []string{"mariadb", "jdk", "python", "eggroll", "fate", "fateflow", "fateboard",
+		"zookeeper", "nginx"} {
 		out = append(out, payload.Component{Name: name, Version: "1.0", Digest: "sha256-of-" + name, Size: 10 << 20})
 	}
 	return out
@@ -41,8 +42,10 @@ func planSpec(t *testing.T, role Role, party int) *Spec {
 	}
 	cluster := DefaultCluster(role, party, "192.168.0.1", "192.168.0.2:9370")
 	spec, err := cluster.Spec(Selection{
-		Role: role, Party: party, IP: "192.168.0.1", LocalAddrs: []string{"192.168.0.1"}, Base: "/data", User: "app", Group: "apps",
-		Versions: versions, Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "FATEBoard": "1.11.2", "EGGROLL": "2.5.3"}, Secrets: secrets,
+		Role: role, Party: party, IP: "192.168.0.1", LocalAddrs: []string{"192.168.0.1"}, Base: "/data", User: "app",
+		Group:    "apps",
+		Versions: versions, Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "FATEBoard": "1.11.2",
+			"EGGROLL": "2.5.3"}, Secrets: secrets,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +55,10 @@ func planSpec(t *testing.T, role Role, party int) *Spec {
 
 func planInput() PlanInput {
 	return PlanInput{
-		Facts: &host.Facts{}, Components: planComponents(), SiteFile: "/data/projects/common/fate-installer/site.json", Site: []byte("{}"),
-		ProgramDigest: "sha256-of-program", UnitName: "fate-supervisor.service", UnitPath: "/etc/systemd/system/fate-supervisor.service", Unit: []byte("[Unit]\n"),
+		Facts: &host.Facts{}, Components: planComponents(), SiteFile: "/data/projects/common/fate-installer/site.json",
+		Site:          []byte("{}"),
+		ProgramDigest: "sha256-of-program", UnitName: "fate-supervisor.service",
+		UnitPath: "/etc/systemd/system/fate-supervisor.service", Unit: []byte("[Unit]\n"),
 	}
 }
 
@@ -160,15 +165,22 @@ func TestPlanOrder(t *testing.T) {
 	}
 	earlier := waitsFor(plan)
 	for _, tt := range []struct{ step, earlier, why string }{
-		{"database-init:/data/projects/data/fate/mysql", "file:/data/projects/common/fate-installer/secrets.json", "a run killed after the database took its password must know it"},
-		{"file:/data/projects/fate/common/mysql/mariadb-1.0/conf/probe.cnf", "database-init:/data/projects/data/fate/mysql", "the server must know the password before its readiness probe uses it"},
-		{"start:fate-mysql", "database-init:/data/projects/data/fate/mysql", "a server started on no data directory dies"},
+		{"database-init:/data/projects/data/fate/mysql", "file:/data/projects/common/fate-installer/secrets.json",
+			"a run killed after the database took its password must know it"},
+		{"file:/data/projects/fate/common/mysql/mariadb-1.0/conf/probe.cnf",
+			"database-init:/data/projects/data/fate/mysql",
+			"the server must know the password before its readiness probe uses it"},
+		{"start:fate-mysql", "database-init:/data/projects/data/fate/mysql",
+			"a server started on no data directory dies"},
 		{"start:fate-fateflow", "start:fate-mysql", "FATE-Flow exits when the database is not there"},
-		{"start:fate-clustermanager", "database:/data/projects/fate/common/mysql/mariadb-1.0/run/mysql.sock", "clustermanager logs in at start"},
+		{"start:fate-clustermanager", "database:/data/projects/fate/common/mysql/mariadb-1.0/run/mysql.sock",
+			"clustermanager logs in at start"},
 		{"start:fate-nodemanager", "start:fate-clustermanager", "a nodemanager registers itself"},
 		{"start:fate-fateflow", "link:/data/projects/fate/fate.env", "FATE-Flow looks up its own version at run time"},
-		{"file:/data/projects/fate/eggroll/conf/route_table.json", "unpack:/data/projects/fate/eggroll", "the tree appears by one rename and would replace the file"},
-		{"file:/data/projects/common/supervisord/supervisord.d/fate-fateflow.conf", "start:fate-mysql", "a program the supervisor knows is started"},
+		{"file:/data/projects/fate/eggroll/conf/route_table.json", "unpack:/data/projects/fate/eggroll",
+			"the tree appears by one rename and would replace the file"},
+		{"file:/data/projects/common/supervisord/supervisord.d/fate-fateflow.conf", "start:fate-mysql",
+			"a program the supervisor knows is started"},
 	} {
 		if !earlier[tt.step][tt.earlier] {
 			t.Errorf("%s does not wait for %s: %s", tt.step, tt.earlier, tt.why)

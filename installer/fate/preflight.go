@@ -29,10 +29,11 @@ const (
 	StatusRefused Status = "refused" // cannot work
 )
 
-// CheckResult is the result of one check of the preflight. A check that passed is listed, too, so that a report shows what
-// was looked at.
+// CheckResult is the result of one check of the preflight. A check that passed is listed, too, so that a report shows
+// what was looked at.
 type CheckResult struct {
-	ID       string `json:"id"`                 // stable: a kind, and the object after a colon where the kind has several, as in port:3306
+	// stable: a kind, and the object after a colon where the kind has several, as in port:3306
+	ID       string `json:"id"`
 	Title    string `json:"title"`              // what should be so
 	Status   Status `json:"status"`             // ok, skipped, planned, warning, waived or refused
 	Measured string `json:"measured"`           // what was found
@@ -56,9 +57,10 @@ func (r CheckResult) Bad() bool { return r.Status == StatusWarning || r.Status =
 type PreflightInput struct {
 	Components []payload.Component // of the payload; none: its sizes are not known
 	Platform   string              // what the payload is built for, as GOOS/GOARCH; blank: not known
-	Installed  bool                // this host has an installation of ours: its processes, files and ports are no obstacles
-	Unpacked   map[string]string   // component -> digest of the tree that is in place
-	Database   *database.Facts     // the answer to Spec.DatabaseQuestion; nil: it was not asked
+	// this host has an installation of ours: its processes, files and ports are no obstacles
+	Installed bool
+	Unpacked  map[string]string // component -> digest of the tree that is in place
+	Database  *database.Facts   // the answer to Spec.DatabaseQuestion; nil: it was not asked
 	// SupervisorFaults has the problems of the supervisor's files as they will be, with those of others that are there.
 	SupervisorFaults []string
 	Kept             map[string]bool // paths of trees and files that an uninstall of ours left, and installing takes up
@@ -67,7 +69,8 @@ type PreflightInput struct {
 // Questions lists the facts that Preflight needs about a host.
 func Questions(s *Spec) host.FactsQuery {
 	q := host.FactsQuery{
-		Paths:    []string{"/", systemdRun, s.Layout.Base, s.Layout.Temp(), s.Layout.Projects(), s.Layout.Data(), s.Layout.Logs(), s.Layout.State()},
+		Paths: []string{"/", systemdRun, s.Layout.Base, s.Layout.Temp(), s.Layout.Projects(), s.Layout.Data(),
+			s.Layout.Logs(), s.Layout.State()},
 		Programs: queriedPrograms(),
 		Users:    []string{s.User},
 		Groups:   []string{s.Group},
@@ -135,15 +138,16 @@ func (s *Spec) bindAddress(p ModulePort) netip.AddrPort {
 	return netip.AddrPortFrom(addr, uint16(p.Port))
 }
 
-// Preflight holds a host against what is to be installed on it. It is pure, and it finds everything at once: an operator
-// who has to walk to the machine room for each problem wants to go there once.
+// Preflight holds a host against what is to be installed on it. It is pure, and it finds everything at once: an
+// operator who has to walk to the machine room for each problem wants to go there once.
 func Preflight(s *Spec, f *host.Facts, in PreflightInput) []CheckResult {
 	p := &preflight{s: s, f: f, in: in, prepared: s.Preparations(f, in.Components)}
 	for _, check := range []func(){
 		p.root, p.platform, p.distribution, p.libc, p.bootSystem,
 		p.processors, p.memory, p.swap, p.tasks, p.limits, p.kernelSettings,
 		p.address, p.hostname, p.reverse, p.ports, p.portRange, p.peers,
-		p.database, p.space, p.reserve, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable, p.sockets, p.writable,
+		p.database, p.space, p.reserve, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable,
+		p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
 		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
 	} {
@@ -235,8 +239,8 @@ func (r *draft) unknown(fact string) bool {
 	return ok
 }
 
-// notMeasured adds a result for a fact that could not be learned, where a check has an ID of its own for each object that
-// it finds. It reports whether that is so.
+// notMeasured adds a result for a fact that could not be learned, where a check has an ID of its own for each object
+// that it finds. It reports whether that is so.
 func (p *preflight) notMeasured(id, title, fact string) bool {
 	why, unknown := p.f.Unknown[fact]
 	if unknown {
@@ -288,7 +292,8 @@ func Waive(results []CheckResult, waivers []Waiver) ([]CheckResult, error) {
 			known = true
 			switch {
 			case r.Status == StatusRefused && r.Final:
-				return nil, fmt.Errorf("cannot waive %s: %s (%s)", r.ID, cmp.Or(r.Protects, "nothing would run"), r.Measured)
+				return nil, fmt.Errorf("cannot waive %s: %s (%s)", r.ID, cmp.Or(r.Protects, "nothing would run"),
+					r.Measured)
 			case r.Status == StatusRefused:
 				r.Status, r.Reason = StatusWaived, w.Reason
 			}

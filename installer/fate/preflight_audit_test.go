@@ -17,7 +17,8 @@ func unreadableFacts(s *Spec) *host.Facts {
 	const why = "permission denied"
 	f := &host.Facts{UID: 1000, Init: "systemd", Unknown: host.Unknown{}}
 	for _, fact := range []string{"os", "kernel", "arch", "glibc", "init", "cpu", "memory", "swaps", "tasks", "limits",
-		"session limits", "mounts", "addresses", "hostname", "hosts", "listeners", "processes", "users", "groups", "locale",
+		"session limits", "mounts", "addresses", "hostname", "hosts", "listeners", "processes", "users", "groups",
+		"locale",
 		"selinux", "firewall", "filter", "time", "programs", "libraries", "environment", "supervisor files"} {
 		f.Unknown[fact] = why
 	}
@@ -35,7 +36,8 @@ func unreadableFacts(s *Spec) *host.Facts {
 	return f
 }
 
-// TestNothingIsOKThatWasNotLookedAt: where nothing could be learned, no check passes, and each that has a result says why.
+// TestNothingIsOKThatWasNotLookedAt: where nothing could be learned, no check passes, and each that has a result says
+// why.
 func TestNothingIsOKThatWasNotLookedAt(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
 	needing := slices.Clone(components)
@@ -66,7 +68,8 @@ func TestNothingIsOKThatWasNotLookedAt(t *testing.T) {
 	for _, r := range Preflight(s, goodFacts(s), PreflightInput{Components: needing, Platform: "linux/amd64"}) {
 		kind, _, _ := strings.Cut(r.ID, ":")
 		switch kind {
-		case "disk-data", "disk-root", "disk-logs", "reserve", "inodes", "writable": // "disk" says it for their file systems
+		// "disk" says it for their file systems
+		case "disk-data", "disk-root", "disk-logs", "reserve", "inodes", "writable":
 		case "reach", "cpu-flags": // what was not tried, and what only some processors have
 		default:
 			if !seen[kind] {

@@ -56,11 +56,14 @@ func (p *preflight) outsideDatabase(db Database) {
 		r.measured("%s", f.Error)
 		switch {
 		case f.Refused && db.AsService:
-			r.refuse("have the database's administrator run what this prints: fate-installer config sql --for-dba; or name an " +
+			r.refuse("have the database's administrator run what this prints: fate-installer config sql --for-dba; " +
+				"or name an " +
 				"administrator, at the top level of the cluster file: mysql: {user: NAME, passwd: PASSWORD}")
 		case f.Refused:
-			r.refuse("correct the administrator at the top level of the cluster file: mysql: {user: NAME, passwd: PASSWORD}; " +
-				"or leave it out, and have the database's administrator run what this prints: fate-installer config sql --for-dba")
+			r.refuse("correct the administrator at the top level of the cluster file: mysql: {user: NAME, passwd: " +
+				"PASSWORD}; " +
+				"or leave it out, and have the database's administrator run what this prints: fate-installer config " +
+				"sql --for-dba")
 		default:
 			r.refuse("check that the server at %s runs and that this host may connect to it", addr)
 		}
@@ -92,7 +95,8 @@ func (p *preflight) databaseSettings(f *database.Facts) {
 		measured("max_connections %d, character set %s, zone %s, lower_case_table_names %d, sql_mode %s",
 			f.MaxConnections, f.Charset, f.Zone, f.LowerCaseTableNames, orNone(f.SQLMode))
 	if f.MaxConnections < need {
-		r.warn("have its administrator raise it: SET GLOBAL max_connections = %d, and in the server's option file", need)
+		r.warn("have its administrator raise it: SET GLOBAL max_connections = %d, and in the server's option file",
+			need)
 		return
 	}
 	r.ok()
@@ -117,7 +121,8 @@ func byScope(rights []string) []string {
 
 // databaseRights refuses an account that cannot make what is not there yet.
 func (p *preflight) databaseRights(db Database, f *database.Facts) {
-	r := p.check("database-rights", "the schemas and accounts of the party are there, or can be made", "rights of "+f.As)
+	r := p.check("database-rights", "the schemas and accounts of the party are there, or can be made",
+		"rights of "+f.As)
 	if missing := p.s.databaseStep(db).Missing(*f); len(missing) > 0 {
 		r.measured("missing: %s", strings.Join(byScope(missing), "; ")).
 			refuse("give them to %s, or have the database's administrator run what this prints: "+

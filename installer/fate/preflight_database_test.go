@@ -33,11 +33,13 @@ func databaseTestSpec(t *testing.T, file string) *Spec {
 // goodAnswer is a server on which the database's administrator has made everything.
 func goodAnswer() *database.Facts {
 	grants := []database.Grant{
-		{Rights: database.ServiceRights(), Schema: `eggroll\_meta`}, {Rights: database.ServiceRights(), Schema: `fate\_flow`},
+		{Rights: database.ServiceRights(), Schema: `eggroll\_meta`},
+		{Rights: database.ServiceRights(), Schema: `fate\_flow`},
 	}
 	return &database.Facts{
-		As: "dba@%", Seen: "192.168.0.1", Encryption: "TLSv1.2 AES128-GCM-SHA256", Version: "8.0.15", Charset: "utf8mb4",
-		Zone: "CST", MaxConnections: 151, Schemas: map[string]string{"eggroll_meta": "latin1", "fate_flow": "utf8"},
+		As: "dba@%", Seen: "192.168.0.1", Encryption: "TLSv1.2 AES128-GCM-SHA256", Version: "8.0.15",
+		Charset: "utf8mb4",
+		Zone:    "CST", MaxConnections: 151, Schemas: map[string]string{"eggroll_meta": "latin1", "fate_flow": "utf8"},
 		Grants: []database.Grant{{Rights: []string{"ALL PRIVILEGES"}, Schema: "eggroll_meta"}},
 		Accounts: []database.AccountFact{
 			{Name: "fate", As: "fate@%", Grants: grants},
@@ -71,7 +73,8 @@ func TestPreflightOfAnOutsideDatabase(t *testing.T) {
 			nothingThere(f)
 			f.Grants = []database.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}
 		}, "database-rights", StatusOK, "enough", ""},
-		"few rights": {nothingThere, "database-rights", StatusRefused, "; CREATE USER on *.*; ", "config sql --for-dba"},
+		"few rights": {nothingThere, "database-rights", StatusRefused, "; CREATE USER on *.*; ",
+			"config sql --for-dba"},
 		"another address": {func(f *database.Facts) {
 			nothingThere(f)
 			f.Grants, f.Seen = []database.Grant{{Rights: []string{"ALL PRIVILEGES"}, Option: true}}, "10.0.0.9"
@@ -83,7 +86,8 @@ func TestPreflightOfAnOutsideDatabase(t *testing.T) {
 				c.change(facts)
 			}
 			s := databaseTestSpec(t, outsideCluster)
-			checkResult(t, Preflight(s, &host.Facts{}, PreflightInput{Database: facts}), c.id, c.status, c.measured, c.remedy)
+			checkResult(t, Preflight(s, &host.Facts{}, PreflightInput{Database: facts}), c.id, c.status,
+				c.measured, c.remedy)
 		})
 	}
 	s := databaseTestSpec(t, outsideCluster)
@@ -144,7 +148,8 @@ func TestDatabaseSQL(t *testing.T) {
 	if !ok {
 		t.Fatal("no outside database")
 	}
-	const rights = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE ROUTINE, ALTER ROUTINE, EXECUTE ON "
+	const rights = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE ROUTINE, ALTER ROUTINE, " +
+		"EXECUTE ON "
 	want := []string{
 		"CREATE DATABASE IF NOT EXISTS `eggroll_meta` CHARACTER SET latin1;",
 		"CREATE DATABASE IF NOT EXISTS `fate_flow` CHARACTER SET utf8mb3;",
@@ -158,7 +163,8 @@ func TestDatabaseSQL(t *testing.T) {
 	}
 	removal, _ := s.DatabaseRemovalSQL()
 	if want := []string{"DROP USER IF EXISTS 'fate'@'192.168.0.1';", "DROP USER IF EXISTS 'fate'@'192.168.0.2';",
-		"DROP DATABASE IF EXISTS `eggroll_meta`;", "DROP DATABASE IF EXISTS `fate_flow`;"}; !slices.Equal(removal, want) {
+		"DROP DATABASE IF EXISTS `eggroll_meta`;", "DROP DATABASE IF EXISTS `fate_flow`;"}; !slices.Equal(removal,
+		want) {
 		t.Errorf("removal %q", removal)
 	}
 	if _, ok := databaseTestSpec(t, "host: {partyid: 10000, ip: 192.168.0.1}\n").DatabaseSQL(""); ok {

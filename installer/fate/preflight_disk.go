@@ -27,8 +27,8 @@ type need struct {
 	what   []string
 }
 
-// needs sums up what goes where. A component that is unpacked already needs nothing, and one that replaces another needs
-// its whole size, because the old tree is kept until the new one is in place.
+// needs sums up what goes where. A component that is unpacked already needs nothing, and one that replaces another
+// needs its whole size, because the old tree is kept until the new one is in place.
 func (p *preflight) needs() []need {
 	var out []need
 	add := func(path, what string, bytes, inodes uint64) {
@@ -84,7 +84,8 @@ func (p *preflight) missingComponents() []payload.Component {
 func (p *preflight) space() {
 	p.unmeasuredDisks()
 	for _, n := range p.needs() {
-		r := p.check("disk:"+n.fs.Mount, fmt.Sprintf("enough space on %s for %s", orRoot(n.fs.Mount), strings.Join(n.what, ", ")), size(n.bytes)).
+		r := p.check("disk:"+n.fs.Mount, fmt.Sprintf("enough space on %s for %s", orRoot(n.fs.Mount),
+			strings.Join(n.what, ", ")), size(n.bytes)).
 			measured("%s free", size(n.fs.Free))
 		if n.fs.Free < n.bytes {
 			r.refuse("free %s more on %s, or move it all with --base", size(n.bytes-n.fs.Free), orRoot(n.fs.Mount))
@@ -102,12 +103,13 @@ func (p *preflight) space() {
 func (p *preflight) unmeasuredDisks() {
 	l := p.s.Layout
 	for _, dir := range []string{l.Base, l.Temp(), l.Projects(), l.Data(), l.Logs()} {
-		p.notMeasured("disk:"+dir, "enough room on the file system of "+dir+", which programs can be started from", "path "+dir)
+		p.notMeasured("disk:"+dir, "enough room on the file system of "+dir+", which programs can be started from",
+			"path "+dir)
 	}
 }
 
-// Space that jobs leave behind below the log directory, where nothing removes it: an allowance for a hundred jobs. FATE-Flow
-// and the workers log at level DEBUG, into a directory for each job and session.
+// Space that jobs leave behind below the log directory, where nothing removes it: an allowance for a hundred jobs.
+// FATE-Flow and the workers log at level DEBUG, into a directory for each job and session.
 const (
 	jobLogs     = 20 * mebibyte
 	allowedJobs = 100
@@ -116,8 +118,8 @@ const (
 // rotatedShare is the part of its size that a rotated log takes once it is compressed.
 const rotatedShare = 10
 
-// logSpace compares the free space with what logs may grow to: those of the programs, which are bounded by rotation, and
-// those of jobs, which are not.
+// logSpace compares the free space with what logs may grow to: those of the programs, which are bounded by rotation,
+// and those of jobs, which are not.
 func (p *preflight) logSpace() {
 	logs := p.s.Layout.Logs()
 	fs, ok := p.f.PathFact(logs)
@@ -140,16 +142,18 @@ func (p *preflight) logSpace() {
 	}
 	r := p.check("disk-logs", "space for logs of programs and jobs in "+logs, size(programs+jobs))
 	free := fs.Free - min(fs.Free, p.neededOn(fs))
-	r.measured("%s free, without what is still to be installed; programs may log %s, a hundred jobs about %s", size(free), size(programs), size(jobs))
+	r.measured("%s free, without what is still to be installed; programs may log %s, a hundred jobs about %s",
+		size(free), size(programs), size(jobs))
 	if free < programs+jobs {
-		r.warn("put %s on a larger filesystem, or remove the directories of old jobs there: nothing else removes them", logs)
+		r.warn("put %s on a larger filesystem, or remove the directories of old jobs there: nothing else removes them",
+			logs)
 		return
 	}
 	r.ok()
 }
 
-// reserve refuses a file system that would have less left than what the supervisor watches: programs on it are degraded,
-// and jobs fail when it is full.
+// reserve refuses a file system that would have less left than what the supervisor watches: programs on it are
+// degraded, and jobs fail when it is full.
 func (p *preflight) reserve() {
 	l := p.s.Layout
 	dirs := []string{l.Data(), l.Logs(), l.Temp(), l.Projects()}
@@ -172,7 +176,8 @@ func (p *preflight) reserve() {
 			free, text = free-needed, "free when all is installed"
 		}
 		wanted := supervisor.Reserve(fs.Size)
-		r := p.check("reserve:"+cmp.Or(fs.Mount, "/"), "room in reserve for data, logs and database on "+orRoot(fs.Mount),
+		r := p.check("reserve:"+cmp.Or(fs.Mount, "/"), "room in reserve for data, logs and database on "+
+			orRoot(fs.Mount),
 			size(wanted)+": 512 MiB, or 5 % of a small file system").measured("%s %s", size(free), text)
 		if free < wanted {
 			r.refuse("free %s more on %s: below the reserve programs are degraded, and on a full disk every job fails",
@@ -210,7 +215,8 @@ func (p *preflight) inodes() {
 		if n.fs.Inodes == 0 { // the filesystem makes them as needed
 			continue
 		}
-		r := p.check("inodes:"+n.fs.Mount, "enough inodes on "+orRoot(n.fs.Mount), fmt.Sprint(n.inodes)).measured("%d free", n.fs.InodesFree)
+		r := p.check("inodes:"+n.fs.Mount, "enough inodes on "+orRoot(n.fs.Mount),
+			fmt.Sprint(n.inodes)).measured("%d free", n.fs.InodesFree)
 		if n.fs.InodesFree < n.inodes {
 			r.refuse("remove small files there, or move it all with --base")
 		} else {
@@ -231,7 +237,8 @@ func (p *preflight) mountOptions() {
 			continue
 		}
 		seen[fs.Mount] = true
-		r := p.check("mount:"+fs.Mount, "programs can be written to and started from "+fs.Mount, "rw, exec").measured("%s, %s", fs.Type, strings.Join(fs.Options, ","))
+		r := p.check("mount:"+fs.Mount, "programs can be written to and started from "+fs.Mount,
+			"rw, exec").measured("%s, %s", fs.Type, strings.Join(fs.Options, ","))
 		switch {
 		case fs.ReadOnly():
 			r.final("mount -o remount,rw %s", fs.Mount)
@@ -244,13 +251,14 @@ func (p *preflight) mountOptions() {
 		}
 	}
 	if fs, ok := p.f.PathFact(p.s.Layout.Temp()); ok && fs.NoExec() && !seen[fs.Mount] && p.s.runsJava() {
-		p.check("mount:"+fs.Mount, "java can load its native libraries from "+p.s.Layout.Temp(), "exec").measured("noexec").
+		p.check("mount:"+fs.Mount, "java can load its native libraries from "+p.s.Layout.Temp(),
+			"exec").measured("noexec").
 			warn("compression in eggroll and rollsite may fail: mount -o remount,exec %s", fs.Mount)
 	}
 }
 
-// leastRun is the space that systemd needs on /run before it reads its units again (RELOAD_DISK_SPACE_MIN in its source):
-// with less, both the installation of the boot unit and its removal fail.
+// leastRun is the space that systemd needs on /run before it reads its units again (RELOAD_DISK_SPACE_MIN in its
+// source): with less, both the installation of the boot unit and its removal fail.
 const leastRun = 16 * mebibyte
 
 // runSpace is only of interest where systemd starts the supervisor.
@@ -262,12 +270,14 @@ func (p *preflight) runSpace() {
 	if !ok || fs.Size == 0 || p.f.Rooted || p.f.Init != "systemd" {
 		return
 	}
-	r := p.check("disk-run", "systemd has room to read its units", "16 MiB free on /run").measured("%s free on %s", size(fs.Free), fs.Mount)
+	r := p.check("disk-run", "systemd has room to read its units", "16 MiB free on /run").measured("%s free on %s",
+		size(fs.Free), fs.Mount)
 	if fs.Free >= leastRun {
 		r.ok()
 		return
 	}
-	r.refuse("systemd refuses daemon-reload otherwise: remove files from /run (du -xm /run | sort -n), or mount -o remount,size=64m %s", fs.Mount)
+	r.refuse("systemd refuses daemon-reload otherwise: remove files from /run (du -xm /run | sort -n), or mount -o "+
+		"remount,size=64m %s", fs.Mount)
 }
 
 const systemdRun = "/run"

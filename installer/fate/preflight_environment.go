@@ -10,7 +10,8 @@ import (
 // environment shows which variables of systemd's manager FATE's programs do not get. It is never bad: a proxy, or the
 // options of a monitoring agent, would keep jobs from running, and pass_environment is for those that are meant.
 func (p *preflight) environment() {
-	r := p.check("environment", "FATE's programs start with a clean environment", "no variables of systemd's manager but those that the cluster file names")
+	r := p.check("environment", "FATE's programs start with a clean environment",
+		"no variables of systemd's manager but those that the cluster file names")
 	r.Shown = true
 	if p.f.Rooted {
 		r.measured("a directory tree has no systemd to ask").end(StatusSkipped)
@@ -30,7 +31,8 @@ func (p *preflight) environment() {
 	}
 	var parts []string
 	if len(left) > 0 {
-		parts = append(parts, "of systemd's manager they do not get "+strings.Join(left, ", ")+" (os: {pass_environment: ["+left[0]+"]} passes one on)")
+		parts = append(parts, "of systemd's manager they do not get "+strings.Join(left, ", ")+
+			" (os: {pass_environment: ["+left[0]+"]} passes one on)")
 	}
 	if len(passed) > 0 {
 		parts = append(parts, "os.pass_environment passes on "+strings.Join(passed, ", "))

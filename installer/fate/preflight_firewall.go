@@ -21,15 +21,19 @@ func (p *preflight) firewall() {
 	case fw.Active:
 		command := "ufw allow proto tcp to any port " + portsText(p.s.openPorts(), ",")
 		if fw.Name == "firewalld" {
-			command = "firewall-cmd --permanent --add-port=" + portsText(p.s.openPorts(), "/tcp --add-port=") + "/tcp && firewall-cmd --reload"
+			command = "firewall-cmd --permanent --add-port=" + portsText(p.s.openPorts(), "/tcp --add-port=") +
+				"/tcp && firewall-cmd --reload"
 		}
 		r.measured("%s is active", fw.Name).prepare("firewall", "%s", command)
 	case p.f.Rooted:
-		r.measured("no active firewalld or ufw; the packet filter of a directory tree is not looked at").end(StatusSkipped)
+		r.measured("no active firewalld or ufw; the packet filter of a directory tree is not looked at").end(
+			StatusSkipped)
 	case p.f.Unknown["filter"] != "":
-		r.measured("no active firewalld or ufw; rules of the packet filter not looked at: %s", p.f.Unknown["filter"]).end(StatusSkipped)
+		r.measured("no active firewalld or ufw; rules of the packet filter not looked at: %s",
+			p.f.Unknown["filter"]).end(StatusSkipped)
 	case len(p.f.Filter.Looked) == 0:
-		r.measured("no active firewalld or ufw; rules of the packet filter not looked at: no tool showed them").end(StatusSkipped)
+		r.measured("no active firewalld or ufw; rules of the packet filter not looked at: no tool showed them").end(
+			StatusSkipped)
 	default:
 		p.filterRules(r)
 	}
@@ -52,10 +56,12 @@ func (p *preflight) filtered(r *draft) bool {
 		return false
 	}
 	open := "iptables -I INPUT -i lo -j ACCEPT, or: nft insert rule TABLE CHAIN iif lo accept"
-	if v, chain, _ := p.f.Filter.Verdict(host.Incoming{Loopback: true, Port: p.s.Ports()[0].Port}); v == host.VerdictDrop {
+	if v, chain, _ := p.f.Filter.Verdict(host.Incoming{Loopback: true,
+		Port: p.s.Ports()[0].Port}); v == host.VerdictDrop {
 		open = chain.OpenCommand(nil)
 	}
-	r.measured("a packet filter keeps this host from its own ports: %s (%s)", strings.Join(where, ", "), strings.Join(why, "; ")).
+	r.measured("a packet filter keeps this host from its own ports: %s (%s)", strings.Join(where, ", "),
+		strings.Join(why, "; ")).
 		refuse("let everything over lo in, now and in the file that the filter is loaded from: %s", open)
 	return true
 }
@@ -83,9 +89,11 @@ func (p *preflight) filterRules(r *draft) {
 	looked := strings.Join(p.f.Filter.Looked, " and ")
 	closed := slices.Concat(needed, useful)
 	if len(closed) > 0 {
-		r.measured("%s: chain %s of table %s drops connections from other hosts to ports %s (%s)", closedIn.Tool, closedIn.Name, closedIn.Table,
+		r.measured("%s: chain %s of table %s drops connections from other hosts to ports %s (%s)", closedIn.Tool,
+			closedIn.Name, closedIn.Table,
 			portsText(closed, ", "), closedBy)
-		remedy := fmt.Sprintf("let them in, now and in the file that the filter is loaded from: %s", closedIn.OpenCommand(closed))
+		remedy := fmt.Sprintf("let them in, now and in the file that the filter is loaded from: %s",
+			closedIn.OpenCommand(closed))
 		if len(needed) > 0 {
 			r.refuse("%s", remedy)
 			return
@@ -94,7 +102,8 @@ func (p *preflight) filterRules(r *draft) {
 		return
 	}
 	if unclearBy != "" {
-		r.measured("no active firewalld or ufw; whether the rules of %s let the other hosts in depends on more than was read: %s", looked, unclearBy).end(StatusSkipped)
+		r.measured("no active firewalld or ufw; whether the rules of %s let the other hosts in depends on more than "+
+			"was read: %s", looked, unclearBy).end(StatusSkipped)
 		return
 	}
 	own := ""

@@ -47,7 +47,8 @@ func TestKeptPoliciesWarn(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
 	s.OS = s.OS.without(OSPolicies())
 	f := goodFacts(s)
-	f.Memory.SwapTotal, f.SELinux, f.Firewall, f.Hostname.Addresses = 0, "enforcing", host.Firewall{Name: "ufw", Active: true}, nil
+	f.Memory.SwapTotal, f.SELinux, f.Firewall, f.Hostname.Addresses = 0, "enforcing",
+		host.Firewall{Name: "ufw", Active: true}, nil
 	f.Sysctls["kernel.pid_max"], f.Limits[0].Hard = "32768", 4096
 	results := Preflight(s, f, PreflightInput{Components: components, Platform: "linux/amd64"})
 	for _, id := range []string{"swap", "limit:nofile", "sysctl:kernel.pid_max", "hostname", "selinux", "firewall"} {

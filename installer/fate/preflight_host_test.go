@@ -59,19 +59,24 @@ func TestPreflightFindsWhatWouldFailLater(t *testing.T) {
 			f.Groups = []host.Group{{Name: "apps", GID: 6000}}
 		}, "base-access", StatusRefused, "mode 0750", "chmod o+x /data"},
 		"a link to nothing": {s, func(f *host.Facts) {
-			*pathOf(f, "/data/projects") = host.PathFact{Path: "/data/projects", Ancestor: "/", Broken: "/data", Target: "/disk2/data"}
-		}, "links", StatusRefused, "/data is a link to /disk2/data, which does not exist", "mount the disk that /disk2/data is on"},
+			*pathOf(f, "/data/projects") = host.PathFact{Path: "/data/projects", Ancestor: "/", Broken: "/data",
+				Target: "/disk2/data"}
+		}, "links", StatusRefused, "/data is a link to /disk2/data, which does not exist",
+			"mount the disk that /disk2/data is on"},
 		"a link through a closed directory": {s, func(f *host.Facts) {
 			*pathOf(f, "/data") = host.PathFact{Path: "/data", Exists: true, Mode: 0o755,
-				Way: []host.PathWay{{Path: "/mnt", Mode: 0o755}, {Path: "/mnt/own", Mode: 0o700}, {Path: "/mnt/own/data", Mode: 0o755}}}
-		}, "base-access", StatusRefused, "/data leads through /mnt/own, which belongs to uid 0, mode 0700", "chmod o+x /mnt/own"},
+				Way: []host.PathWay{{Path: "/mnt", Mode: 0o755}, {Path: "/mnt/own", Mode: 0o700},
+					{Path: "/mnt/own/data", Mode: 0o755}}}
+		}, "base-access", StatusRefused, "/data leads through /mnt/own, which belongs to uid 0, mode 0700",
+			"chmod o+x /mnt/own"},
 		"base long": {&long, func(*host.Facts) {}, "socket-path", StatusRefused, "has 1",
 			"choose a --base that is shorter by"},
 		"base as long as it may": {s, func(*host.Facts) {}, "socket-path", StatusOK, "bytes", ""},
 		"bin on a read-only disk": {s, func(f *host.Facts) {
 			*pathOf(f, "/usr/local/bin") = host.PathFact{Path: "/usr/local/bin", Ancestor: "/usr/local/bin",
 				Mount: "/usr", Options: []string{"ro"}, Unwritable: "read-only file system"}
-		}, "writable:/usr/local/bin", StatusRefused, "/usr/local/bin: read-only file system", "mount -o remount,rw /usr"},
+		}, "writable:/usr/local/bin", StatusRefused, "/usr/local/bin: read-only file system",
+			"mount -o remount,rw /usr"},
 		"bin immutable": {s, func(f *host.Facts) {
 			*pathOf(f, "/usr/local/bin") = host.PathFact{Path: "/usr/local/bin", Ancestor: "/usr/local", Mount: "/",
 				Unwritable: "operation not permitted"}
@@ -81,20 +86,24 @@ func TestPreflightFindsWhatWouldFailLater(t *testing.T) {
 				Ancestor: "/etc/systemd/system", Mount: "/etc", Options: []string{"ro"}}
 		}, "writable:/etc/systemd/system", StatusRefused, "read-only", "remount,rw /etc"},
 		"accounts immutable": {s, func(f *host.Facts) {
-			*pathOf(f, "/etc/shadow") = host.PathFact{Path: "/etc/shadow", Ancestor: "/etc/shadow", Exists: true, Guard: "i"}
+			*pathOf(f, "/etc/shadow") = host.PathFact{Path: "/etc/shadow", Ancestor: "/etc/shadow",
+				Exists: true, Guard: "i"}
 			f.Users = nil
 		}, "writable:/etc/shadow", StatusRefused, "/etc/shadow: immutable", "chattr -i /etc/shadow"},
 		"base immutable": {s, func(f *host.Facts) {
-			*pathOf(f, "/data") = host.PathFact{Path: "/data", Ancestor: "/data", Exists: true, Unwritable: "operation not permitted", Guard: "i"}
+			*pathOf(f, "/data") = host.PathFact{Path: "/data", Ancestor: "/data", Exists: true,
+				Unwritable: "operation not permitted", Guard: "i"}
 		}, "writable:/data", StatusRefused, "/data: immutable", "chattr -i /data"},
 		"hosts append-only": {s, func(f *host.Facts) {
-			*pathOf(f, "/etc/hosts") = host.PathFact{Path: "/etc/hosts", Ancestor: "/etc/hosts", Exists: true, Guard: "a"}
+			*pathOf(f, "/etc/hosts") = host.PathFact{Path: "/etc/hosts", Ancestor: "/etc/hosts",
+				Exists: true, Guard: "a"}
 			f.Hostname = host.Hostname{Name: "h"}
 		}, "writable:/etc/hosts", StatusRefused, "/etc/hosts: append-only", "chattr -a /etc/hosts"},
 		"bin fine": {s, func(*host.Facts) {}, "writable:/usr/local/bin", StatusOK, "", ""},
 
 		"a later file wins": {s, limits("/etc/security/limits.d/zz-site.conf app - nofile 4096"),
-			"limit:nofile", StatusWarning, `"app - nofile 4096" in /etc/security/limits.d/zz-site.conf, line 1, wins over what install writes to /etc/security/limits.d/90-fate.conf`, "write 65535 in that line"},
+			"limit:nofile", StatusWarning,
+			`"app - nofile 4096" in /etc/security/limits.d/zz-site.conf, line 1, wins over what install writes to /etc/security/limits.d/90-fate.conf`, "write 65535 in that line"},
 		"only its soft limit": {s, limits("/etc/security/limits.d/zz.conf app soft nofile 1024"),
 			"limit:nofile", StatusWarning, "app soft nofile 1024", "65535"},
 		"an earlier file loses": {s, limits("/etc/security/limits.d/20-site.conf app - nofile 4096"),

@@ -33,8 +33,9 @@ func (p *preflight) accounts() {
 	}
 }
 
-// remoteAccounts judges accounts of a directory service (LDAP, sssd). The supervisor asks for them as the host's programs
-// do, with getent, and so cannot start a program while the service does not answer; a membership cannot be changed here.
+// remoteAccounts judges accounts of a directory service (LDAP, sssd). The supervisor asks for them as the host's
+// programs do, with getent, and so cannot start a program while the service does not answer; a membership cannot be
+// changed here.
 func (p *preflight) remoteAccounts(r *draft, user host.User, group host.Group) {
 	var remote []string
 	if user.Remote {
@@ -47,16 +48,19 @@ func (p *preflight) remoteAccounts(r *draft, user host.User, group host.Group) {
 	switch {
 	case group.Name == "" || user.GID != group.GID && !slices.Contains(group.Members, p.s.User):
 		r.measured("%s is known to the name service only, and %s is not in group %s", what, p.s.User, p.s.Group).
-			refuse("add %s to %s in the directory service, name a group that it is in with --group, or name a local user with --user", p.s.User, p.s.Group)
+			refuse("add %s to %s in the directory service, name a group that it is in with --group, or name a local "+
+				"user with --user", p.s.User, p.s.Group)
 	default:
 		r.measured("uid %d, gid %d; %s is known to the name service only", user.UID, group.GID, what).
-			warn("programs cannot be started while the name service does not answer, as early at boot; a local account has no such need: --user, --group")
+			warn("programs cannot be started while the name service does not answer, as early at boot; a local " +
+				"account has no such need: --user, --group")
 	}
 }
 
 // directories finds trees of an earlier installation where our components will be.
 func (p *preflight) directories() {
-	r := p.check("directories", "no directory of another installation", "none below "+p.s.Layout.Project()+", or what an uninstall kept")
+	r := p.check("directories", "no directory of another installation", "none below "+p.s.Layout.Project()+
+		", or what an uninstall kept")
 	if p.in.Installed {
 		r.measured("this installation's own").ok()
 		return
@@ -84,17 +88,20 @@ func (p *preflight) directories() {
 		return
 	case len(kept) > 0:
 		// Moving the whole project away would take along what was kept.
-		r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "move each away, and leave %s, which has data or edited files of ours: mv %s %s.old",
+		r.measured("%s", strings.Join(found, ", ")).protect(harmsTree,
+			"move each away, and leave %s, which has data or edited files of ours: mv %s %s.old",
 			strings.Join(kept, ", "), found[0], found[0])
 		return
 	}
-	r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "move it away: mv %s %s.old", commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
+	r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "move it away: mv %s %s.old",
+		commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
 }
 
 // harmsTree is why a tree of another installation cannot be waived.
 const harmsTree = "another installation's files would be mixed with ours"
 
-// commonParent is the directory to move: the project when everything found is in it, as FATE's guide says, else the first.
+// commonParent is the directory to move: the project when everything found is in it, as FATE's guide says, else the
+// first.
 func commonParent(l Layout, found []string) string {
 	for _, f := range found {
 		if !strings.HasPrefix(f, l.Project()+"/") {
@@ -121,7 +128,9 @@ func (p *preflight) datadir() {
 	case marked && mark.Exists:
 		r.measured("a database of ours, which is kept").ok()
 	default:
-		r.measured("files that are not ours").protect("a database server would be started on files that are not its own", "keep them and move them away: mv %s %s.old", data, data)
+		r.measured("files that are not ours").protect(
+			"a database server would be started on files that are not its own",
+			"keep them and move them away: mv %s %s.old", data, data)
 	}
 }
 
@@ -152,7 +161,8 @@ func (p *preflight) optionFiles() {
 
 // programFiles finds program files that another supervisor would start besides ours.
 func (p *preflight) programFiles() {
-	r := p.check("supervisor-conf", "no program files of another installation", "none in "+p.s.Layout.SupervisorPrograms()+", or edited ones that an uninstall kept")
+	r := p.check("supervisor-conf", "no program files of another installation",
+		"none in "+p.s.Layout.SupervisorPrograms()+", or edited ones that an uninstall kept")
 	if p.in.Installed {
 		r.measured("this installation's own").ok()
 		return
@@ -179,5 +189,7 @@ func (p *preflight) programFiles() {
 		return
 	}
 	dir := p.s.Layout.Supervisor()
-	r.measured("%s", strings.Join(found, ", ")).protect("the files of another installation's supervisor would be replaced", "stop that supervisor and move its directory away: mv %s %s.old", dir, dir)
+	r.measured("%s", strings.Join(found, ", ")).protect(
+		"the files of another installation's supervisor would be replaced",
+		"stop that supervisor and move its directory away: mv %s %s.old", dir, dir)
 }

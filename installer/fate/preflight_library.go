@@ -26,8 +26,10 @@ type systemLibrary struct {
 var systemLibraries = []systemLibrary{
 	{"mysql", "libaio.so.1", "libaio", "libaio1 (libaio1t64)", []string{"libaio.so.1t64"}, true},
 	{"mysql", "libnuma.so.1", "numactl-libs", "libnuma1", nil, true},
-	{"python", "libssl.so.10", "openssl-libs (compat-openssl10)", "libssl1.0.0", []string{"libssl.so.1.0.0", "libssl.so.1.0.2"}, false},
-	{"python", "libcrypto.so.10", "openssl-libs (compat-openssl10)", "libssl1.0.0", []string{"libcrypto.so.1.0.0", "libcrypto.so.1.0.2"}, false},
+	{"python", "libssl.so.10", "openssl-libs (compat-openssl10)", "libssl1.0.0",
+		[]string{"libssl.so.1.0.0", "libssl.so.1.0.2"}, false},
+	{"python", "libcrypto.so.10", "openssl-libs (compat-openssl10)", "libssl1.0.0",
+		[]string{"libcrypto.so.1.0.0", "libcrypto.so.1.0.2"}, false},
 }
 
 // libraries looks for what components do not bring themselves. A stand-in needs nothing.
@@ -86,7 +88,8 @@ func (p *preflight) otherLibraries() {
 			r.measured("found: %s", count.Of(len(c.Needs.Programs), "library", "libraries")).ok()
 		case needed:
 			r.measured("not found: %s", strings.Join(missing, ", "))
-			r.refuse("install the packages that bring them from the distribution's medium, and run ldconfig if they are not in a default directory")
+			r.refuse("install the packages that bring them from the distribution's medium, and run ldconfig if they " +
+				"are not in a default directory")
 		default:
 			r.measured("not found: %s", strings.Join(missing, ", "))
 			r.warn("if a program of %s does not start, install what brings them from the distribution's medium", c.Name)
@@ -101,13 +104,17 @@ var started = map[string][]string{
 }
 
 func isStarted(component, program string) bool {
-	return slices.ContainsFunc(started[component], func(pattern string) bool { ok, err := path.Match(pattern, program); return ok && err == nil })
+	return slices.ContainsFunc(started[component], func(pattern string) bool {
+		ok, err := path.Match(pattern, program)
+		return ok && err == nil
+	})
 }
 
 func (p *preflight) missingLibrary(l systemLibrary, r *draft) {
 	r.measured("not found")
 	if link, ok := l.link(p.f); ok {
-		r.measured("only as %s", link.Candidates[0]).prepare("libraries:"+l.name, "ln -s %s %s", link.Candidates[0], link.Path)
+		r.measured("only as %s", link.Candidates[0]).prepare("libraries:"+l.name, "ln -s %s %s",
+			link.Candidates[0], link.Path)
 		return
 	}
 	if l.needed {
@@ -141,8 +148,8 @@ func (s *Spec) compatLibraries(f *host.Facts, components []payload.Component) []
 	return out
 }
 
-// isNeededBy reports whether a component takes the library from the host. Where that was not recorded when the appliance
-// was built, one that has library directories of its own is taken to have been packed with what it needs.
+// isNeededBy reports whether a component takes the library from the host. Where that was not recorded when the
+// appliance was built, one that has library directories of its own is taken to have been packed with what it needs.
 func (l systemLibrary) isNeededBy(c payload.Component) bool {
 	switch {
 	case !l.isOf(c.Name) || c.StandIn:
@@ -155,7 +162,8 @@ func (l systemLibrary) isNeededBy(c payload.Component) bool {
 
 // isOf reports whether a component is the one that the guide names, or takes its place.
 func (l systemLibrary) isOf(component string) bool {
-	return component == l.component || slices.Contains(DatabaseEngines, component) && slices.Contains(DatabaseEngines, l.component)
+	return component == l.component || slices.Contains(DatabaseEngines, component) &&
+		slices.Contains(DatabaseEngines, l.component)
 }
 
 // pkg names the package of the distribution's family.

@@ -147,7 +147,8 @@ func (p *preflight) limits() {
 				r.measured(`"%s %s %s %s" in %s, line %d, wins over what install writes to %s`, line.Domain,
 					line.Type, line.Item, line.Value,
 					line.File, line.Line, p.s.limits().Path).
-					warn("FATE's programs get %s from the supervisor, but sessions of %s do not: write %s in that line, or remove it", l.wanted, p.s.User, l.wanted)
+					warn("FATE's programs get %s from the supervisor, but sessions of %s do not: write %s in that "+
+						"line, or remove it", l.wanted, p.s.User, l.wanted)
 				continue
 			}
 		}
@@ -159,25 +160,32 @@ func (p *preflight) limits() {
 		case err != nil || !ok:
 			r.measured("not known").end(StatusSkipped)
 		case p.f.Unraisable[l.name] != "" && have.Hard < wanted:
-			r.measured("%s; raising it is not allowed here (%s), and FATE's programs have no more", limitText(have), p.f.Unraisable[l.name]).
-				warn("raise it where this container is started, as docker run --ulimit %s=%s or LimitNOFILE= of its unit do", l.name, l.wanted)
+			r.measured("%s; raising it is not allowed here (%s), and FATE's programs have no more", limitText(have),
+				p.f.Unraisable[l.name]).
+				warn("raise it where this container is started, as docker run --ulimit %s=%s or LimitNOFILE= of its "+
+					"unit do", l.name, l.wanted)
 		case l.name == "nofile" && p.fewFiles(wanted) != "":
-			r.measured("%s", p.fewFiles(wanted)).warn("raise the limit of the container, or of the supervisor's unit, and restart the programs: fate-installer svc restart all")
+			r.measured("%s", p.fewFiles(wanted)).warn(
+				"raise the limit of the container, or of the supervisor's unit, and restart the programs: " +
+					"fate-installer svc restart all")
 		case have.Hard >= wanted:
 			r.measured("%s", limitText(have)).ok()
 		case p.in.Installed && p.s.OS.Limits != policyKeep:
 			r.measured("%s, of this session; new ones of %s have %s", limitText(have), p.s.User, l.wanted).ok()
 		default:
 			r.measured("%s", limitText(have)).prepare("limits",
-				"FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in /etc/security/limits.conf", l.wanted, p.s.User)
+				"FATE's programs get %s from the supervisor, but sessions of %s do not: raise it in "+
+					"/etc/security/limits.conf", l.wanted, p.s.User)
 		}
 	}
 }
 
-// fewFiles names a running program of this installation that may open fewer files than wanted; blank when there is none.
+// fewFiles names a running program of this installation that may open fewer files than wanted; blank when there is
+// none.
 func (p *preflight) fewFiles(wanted uint64) string {
 	for _, process := range p.f.Processes {
-		if p.in.Installed && process.Files > 0 && process.Files < wanted && !process.Contained && !p.isSupervisor(process) && p.isOurs(process) {
+		if p.in.Installed && process.Files > 0 && process.Files < wanted && !process.Contained &&
+			!p.isSupervisor(process) && p.isOurs(process) {
 			return fmt.Sprintf("%s (pid %d) has %d", process.Name, process.PID, process.Files)
 		}
 	}

@@ -42,27 +42,32 @@ func (p *preflight) platform() {
 	case p.in.Platform != "linux/"+p.f.Arch:
 		r.final("bring the appliance for linux/%s", p.f.Arch)
 	case wrong != "":
-		r.measured("linux/%s, but %s", p.f.Arch, wrong).final("bring an appliance whose components are all for linux/%s", p.f.Arch)
+		r.measured("linux/%s, but %s", p.f.Arch, wrong).final(
+			"bring an appliance whose components are all for linux/%s", p.f.Arch)
 	default:
 		r.ok()
 	}
 }
 
-// distributions are the oldest versions on which FATE 1.x and what it brings are known to run. FATE's guide names CentOS
+// distributions are the oldest versions on which FATE 1.x and what it brings are known to run. FATE's guide names
+// CentOS
 // 7.2 and Ubuntu 16.04; the others have newer system libraries than those two.
 var distributions = []struct{ id, oldest string }{
-	{"centos", "7.2"}, {"rhel", "7.2"}, {"ubuntu", "16.04"}, {"debian", "9"}, {"openEuler", "20.03"}, {"kylin", ""}, {"uos", ""},
+	{"centos", "7.2"}, {"rhel", "7.2"}, {"ubuntu", "16.04"}, {"debian", "9"}, {"openEuler", "20.03"}, {"kylin", ""},
+	{"uos", ""},
 	{"anolis", ""}, {"tencentos", ""}, {"rocky", ""}, {"almalinux", ""},
 }
 
 func (p *preflight) distribution() {
-	r := p.check("os", "a Linux distribution that FATE is known to run on", "CentOS 7.2 or later, Ubuntu 16.04 or later, or of their families")
+	r := p.check("os", "a Linux distribution that FATE is known to run on",
+		"CentOS 7.2 or later, Ubuntu 16.04 or later, or of their families")
 	if r.unknown("os") {
 		return
 	}
 	os := p.f.OS
 	r.measured("%s", os.Pretty)
-	i := slices.IndexFunc(distributions, func(d struct{ id, oldest string }) bool { return strings.EqualFold(d.id, os.ID) })
+	i := slices.IndexFunc(distributions,
+		func(d struct{ id, oldest string }) bool { return strings.EqualFold(d.id, os.ID) })
 	switch {
 	case i < 0 && !os.Is("rhel") && !os.Is("debian"):
 		r.warn("untested distribution; glibc and kernel are checked separately")
@@ -73,8 +78,8 @@ func (p *preflight) distribution() {
 	}
 }
 
-// oldestGlibc is the glibc that manylinux2014 wheels and the el7 builds of MySQL and the JDK need, whatever the payload says of
-// itself; oldestKernel came with it.
+// oldestGlibc is the glibc that manylinux2014 wheels and the el7 builds of MySQL and the JDK need, whatever the payload
+// says of itself; oldestKernel came with it.
 const (
 	oldestGlibc  = "2.17"
 	oldestKernel = "3.10"
@@ -110,7 +115,8 @@ func (p *preflight) libc() {
 func (p *preflight) neededGlibc() (version, component string) {
 	version = oldestGlibc
 	for _, c := range p.in.Components {
-		if c.Needs != nil && slices.Contains(p.s.Components(), c.Name) && host.CompareVersions(c.Needs.Glibc, version) > 0 {
+		if c.Needs != nil && slices.Contains(p.s.Components(), c.Name) &&
+			host.CompareVersions(c.Needs.Glibc, version) > 0 {
 			version, component = c.Needs.Glibc, c.Name
 		}
 	}
@@ -136,7 +142,8 @@ func (p *preflight) bootSystem() {
 		r.measured("System V; it starts a supervisor that has ended only at the next boot").ok()
 	case host.BootNone:
 		r.measured("process 1 is %s, and starts nothing at boot", p.f.Init).
-			warn("install starts the supervisor; have this host, or the container's command, run at boot: %s", BootLine(p.s.Layout))
+			warn("install starts the supervisor; have this host, or the container's command, run at boot: %s",
+				BootLine(p.s.Layout))
 	default:
 		r.measured("%s", p.f.Boot).ok()
 	}
@@ -173,11 +180,14 @@ func (p *preflight) processors() {
 	case p.f.CPU.Has("avx"):
 		r.measured("avx").ok()
 	default:
-		r.measured("no avx").warn("neural network components of FATE will crash; others work. In a virtual machine, pass the host's processor through")
+		r.measured("no avx").warn(
+			"neural network components of FATE will crash; others work. In a virtual machine, pass the host's " +
+				"processor through")
 	}
 }
 
-// swap wants what FATE's guide asks for, less what the machine has in memory beyond its 16 GiB, as upstream's check does.
+// swap wants what FATE's guide asks for, less what the machine has in memory beyond its 16 GiB, as upstream's check
+// does.
 func (p *preflight) swap() {
 	r := p.check("swap", "swap space for computations in memory", "128 GiB of memory and swap together")
 	if r.unknown("swaps") || r.unknown("memory") {
@@ -193,7 +203,8 @@ func (p *preflight) swap() {
 		return
 	}
 	if p.f.Container != "" {
-		r.measured("%s, %s of memory, both of the machine that this %s container is on", swap, size(p.f.Memory.Total), p.f.Container).
+		r.measured("%s, %s of memory, both of the machine that this %s container is on", swap,
+			size(p.f.Memory.Total), p.f.Container).
 			warn("fine for a trial; for real data add swap space on that machine")
 		return
 	}
@@ -227,8 +238,10 @@ func (p *preflight) kernelSettings() {
 			p.notMeasured("sysctl:"+l.key, "kernel setting "+l.key+" is large enough", "sysctl "+l.key)
 			continue // this kernel, or this tree, has no such setting
 		}
-		r := p.check("sysctl:"+l.key, "kernel setting "+l.key+" is large enough", fmt.Sprintf("at least %d", l.want)).measured("%s", text)
-		// file-max may be larger than an int64 on a machine with much memory; what cannot be read as small is not small.
+		r := p.check("sysctl:"+l.key, "kernel setting "+l.key+" is large enough",
+			fmt.Sprintf("at least %d", l.want)).measured("%s", text)
+		// file-max may be larger than an int64 on a machine with much memory; what cannot be read as small is not
+		// small.
 		have, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || have >= int64(l.want) {
 			r.ok()
@@ -246,7 +259,8 @@ func (p *preflight) kernelSettings() {
 			p.notMeasured("sysctl:"+m.key, "kernel setting "+m.key+" keeps idle connections alive", "sysctl "+m.key)
 			continue
 		}
-		r := p.check("sysctl:"+m.key, "kernel setting "+m.key+" keeps idle connections between parties alive", fmt.Sprintf("at most %d", m.want)).measured("%s", text)
+		r := p.check("sysctl:"+m.key, "kernel setting "+m.key+" keeps idle connections between parties alive",
+			fmt.Sprintf("at most %d", m.want)).measured("%s", text)
 		if have, err := strconv.ParseInt(text, 10, 64); err == nil && have <= int64(m.want) {
 			r.ok()
 			continue
@@ -281,7 +295,8 @@ func orNone(s string) string {
 }
 
 func (p *preflight) selinux() {
-	r := p.check("selinux", "SELinux does not stop programs below "+p.s.Layout.Base, "permissive, disabled or absent").measured("%s", p.f.SELinux)
+	r := p.check("selinux", "SELinux does not stop programs below "+p.s.Layout.Base,
+		"permissive, disabled or absent").measured("%s", p.f.SELinux)
 	if r.unknown("selinux") {
 		return
 	}
@@ -306,5 +321,7 @@ func (p *preflight) clock() {
 		r.measured("synchronized (%s)", orNone(p.f.Time.Service)).ok()
 		return
 	}
-	r.measured("not synchronized (service: %s)", orNone(p.f.Time.Service)).warn("let chronyd or ntpd follow a time server of your network: requests between hosts whose clocks differ by a minute are refused")
+	r.measured("not synchronized (service: %s)", orNone(p.f.Time.Service)).warn(
+		"let chronyd or ntpd follow a time server of your network: requests between hosts whose clocks differ by a " +
+			"minute are refused")
 }

@@ -20,7 +20,8 @@ var (
 	}
 	// residentMiB24 has the values that differ with eggroll 2.4 and older.
 	residentMiB24 = map[Module]resident{
-		ClusterManager: {262, 348}, NodeManager: {204, 204}, Rollsite: {253, 336}, FateFlow: {125, 279}, FateBoard: {568, 568},
+		ClusterManager: {262, 348}, NodeManager: {204, 204}, Rollsite: {253, 336}, FateFlow: {125, 279},
+		FateBoard: {568, 568},
 	}
 	residentMariaDB = resident{111, 128}
 	residentMySQL   = resident{389, 510} // with performance_schema and 10,000 connections
@@ -89,7 +90,10 @@ func (s *Spec) mainComponent(m Module) string {
 // memoryNeeds lists what the modules of this host take. Stand-ins are left out: they are not what was measured.
 func (p *preflight) memoryNeeds() (modules []moduleMemory, idle, used, job uint64) {
 	standIn := func(m Module) bool {
-		return slices.ContainsFunc(p.in.Components, func(c payload.Component) bool { return c.StandIn && c.Name == p.s.mainComponent(m) })
+		return slices.ContainsFunc(p.in.Components, func(c payload.Component) bool {
+			return c.StandIn &&
+				c.Name == p.s.mainComponent(m)
+		})
 	}
 	for _, m := range p.s.modules {
 		r := p.s.residentOf(m)
@@ -138,9 +142,11 @@ func (p *preflight) memory() {
 	case m.Total < leastMemory:
 		r.refuse("the processes alone need more: give the machine at least %s", size(leastMemory))
 	case idle > room+m.SwapTotal:
-		r.refuse("give it %s more, or put modules on other hosts (%s)", size(idle-room-m.SwapTotal), memoryText(modules))
+		r.refuse("give it %s more, or put modules on other hosts (%s)", size(idle-room-m.SwapTotal),
+			memoryText(modules))
 	case used+job > room:
-		r.warn("it lacks %s for a job: the kernel may end programs and workers; add memory, or put modules on other hosts (%s)",
+		r.warn("it lacks %s for a job: the kernel may end programs and workers; add memory, or put modules on other "+
+			"hosts (%s)",
 			size(used+job-room), memoryText(modules))
 	case m.Total < wantedMemory:
 		r.warn("fine for a trial: java heaps and the database are made smaller to fit")

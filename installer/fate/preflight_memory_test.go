@@ -19,12 +19,18 @@ func TestMemoryNeeds(t *testing.T) {
 		memory          uint64
 		idle, used, job uint64 // MiB
 	}{
-		"1.11, MySQL":           {oneHost, "192.168.0.1", env1113, "mysql", 0, 262 + 237 + 253 + 125 + 586 + 389 + 40, 533 + 237 + 384 + 277 + 586 + 510 + 40, 2*255 + 94},
-		"1.11, MariaDB":         {oneHost, "192.168.0.1", env1113, "mariadb", 0, 262 + 237 + 253 + 125 + 586 + 111 + 40, 533 + 237 + 384 + 277 + 586 + 128 + 40, 2*255 + 94},
-		"1.9, MySQL":            {oneHost, "192.168.0.1", env19, "mysql", 0, 262 + 204 + 253 + 125 + 568 + 389 + 40, 348 + 204 + 336 + 279 + 568 + 510 + 40, 2*255 + 94},
-		"1.9, MariaDB":          {oneHost, "192.168.0.1", env19, "mariadb", 0, 262 + 204 + 253 + 125 + 568 + 111 + 40, 348 + 204 + 336 + 279 + 568 + 128 + 40, 2*255 + 94},
-		"exchange":              {"exchange: {ip: 192.168.0.88}", "192.168.0.88", env1113, "mysql", 0, 253 + 40, 384 + 40, 0},
-		"heaps of a small host": {oneHost, "192.168.0.1", env1113, "mysql", 2 << 30, 262 + 237 + 253 + 125 + 392 + 108 + 40, 392 + 237 + 384 + 277 + 392 + 128 + 40, 2*255 + 94},
+		"1.11, MySQL": {oneHost, "192.168.0.1", env1113, "mysql", 0, 262 + 237 + 253 + 125 + 586 + 389 + 40,
+			533 + 237 + 384 + 277 + 586 + 510 + 40, 2*255 + 94},
+		"1.11, MariaDB": {oneHost, "192.168.0.1", env1113, "mariadb", 0, 262 + 237 + 253 + 125 + 586 + 111 + 40,
+			533 + 237 + 384 + 277 + 586 + 128 + 40, 2*255 + 94},
+		"1.9, MySQL": {oneHost, "192.168.0.1", env19, "mysql", 0, 262 + 204 + 253 + 125 + 568 + 389 + 40,
+			348 + 204 + 336 + 279 + 568 + 510 + 40, 2*255 + 94},
+		"1.9, MariaDB": {oneHost, "192.168.0.1", env19, "mariadb", 0, 262 + 204 + 253 + 125 + 568 + 111 + 40,
+			348 + 204 + 336 + 279 + 568 + 128 + 40, 2*255 + 94},
+		"exchange": {"exchange: {ip: 192.168.0.88}", "192.168.0.88", env1113, "mysql", 0,
+			253 + 40, 384 + 40, 0},
+		"heaps of a small host": {oneHost, "192.168.0.1", env1113, "mysql", 2 << 30, 262 + 237 + 253 + 125 + 392 + 108 +
+			40, 392 + 237 + 384 + 277 + 392 + 128 + 40, 2*255 + 94},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := parseText(test.cluster)
@@ -39,11 +45,13 @@ func TestMemoryNeeds(t *testing.T) {
 			p := &preflight{s: s, f: goodFacts(s)}
 			modules, idle, used, job := p.memoryNeeds()
 			if idle != test.idle*mib || used != test.used*mib || job != test.job*mib {
-				t.Errorf("%d idle, %d used, %d for a job, want %d, %d, %d: %s", idle/mib, used/mib, job/mib, test.idle, test.used, test.job, memoryText(modules))
+				t.Errorf("%d idle, %d used, %d for a job, want %d, %d, %d: %s", idle/mib, used/mib, job/mib, test.idle,
+					test.used, test.job, memoryText(modules))
 			}
 			p.in.Components = []payload.Component{{Name: "eggroll", StandIn: true}, {Name: "fateflow", StandIn: true}}
 			modules, _, _, job = p.memoryNeeds()
-			if text := memoryText(modules); strings.Contains(text, "rollsite") || strings.Contains(text, "fate_flow") || job != 0 {
+			if text := memoryText(modules); strings.Contains(text, "rollsite") || strings.Contains(text, "fate_flow") ||
+				job != 0 {
 				t.Errorf("stand-ins are counted: %s, %d for a job", text, job)
 			}
 		})

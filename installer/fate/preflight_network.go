@@ -33,8 +33,10 @@ func (p *preflight) address() {
 	case p.f.HasAddress(ip):
 		r.ok()
 	default:
-		r.refuse("correct the cluster file, or say with --ip which address of it this host has. Behind address translation (NAT) the " +
-			"cluster file has the address that this host itself has, and only the routes of the other parties have the one that leads here")
+		r.refuse("correct the cluster file, or say with --ip which address of it this host has. Behind address " +
+			"translation (NAT) the " +
+			"cluster file has the address that this host itself has, and only the routes of the other parties have " +
+			"the one that leads here")
 	}
 }
 
@@ -53,10 +55,12 @@ func (p *preflight) hostname() {
 		has = fmt.Sprintf("%s, not the address of the cluster", name.Addresses[0])
 	}
 	if named := p.s.OS.Names[p.s.IP]; named != "" && p.s.OS.Hostname != policyKeep {
-		r.measured("%s has %s, and becomes %s", name.Name, has, named).prepare("hosts:names", "add the names of the cluster's hosts to /etc/hosts")
+		r.measured("%s has %s, and becomes %s", name.Name, has, named).prepare("hosts:names",
+			"add the names of the cluster's hosts to /etc/hosts")
 		return
 	}
-	r.measured("%s has %s", name.Name, has).prepare("hosts:own", "java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
+	r.measured("%s has %s", name.Name, has).prepare("hosts:own",
+		"java programs wait for a name server otherwise: echo '%s %s' >> /etc/hosts", p.s.IP, name.Name)
 }
 
 // reverse warns of name servers that do not answer: programs that ask them for the name of a client wait each time.
@@ -64,7 +68,8 @@ func (p *preflight) reverse() {
 	if len(p.f.Reverse) == 0 {
 		return
 	}
-	r := p.check("name-service", "the name service answers for the addresses of the cluster", "an answer within two seconds, which may be that there is no name")
+	r := p.check("name-service", "the name service answers for the addresses of the cluster",
+		"an answer within two seconds, which may be that there is no name")
 	var late []string
 	for _, a := range p.f.Reverse {
 		if a.Late {
@@ -76,7 +81,8 @@ func (p *preflight) reverse() {
 		return
 	}
 	r.measured("no answer within two seconds for %s", strings.Join(late, ", ")).
-		warn("remove name servers that cannot be reached from /etc/resolv.conf, or name the cluster's hosts with os: {names: {ADDRESS: NAME}}")
+		warn("remove name servers that cannot be reached from /etc/resolv.conf, or name the cluster's hosts with os: " +
+			"{names: {ADDRESS: NAME}}")
 }
 
 // ModulePort is a port and the module that listens on it.
@@ -111,17 +117,22 @@ func (p *preflight) ports() {
 			for i, l := range owners {
 				names[i] = listenerText(l)
 			}
-			r.measured("taken by %s", strings.Join(names, " and ")).refuse("give %s another port in the cluster file; or, if it need not run here, %s", port.Module, stopHint(owners[0]))
+			r.measured("taken by %s", strings.Join(names, " and ")).refuse(
+				"give %s another port in the cluster file; or, if it need not run here, %s", port.Module,
+				stopHint(owners[0]))
 		case tried && bind.InUse && len(p.f.ListenersOn(addr)) > 0:
 			r.measured("taken by this installation").ok()
 		case tried && bind.InUse && len(p.f.ConnectionsOn(addr)) > 0:
 			c := p.f.ConnectionsOn(addr)[0]
-			r.measured("held by a connection to %s of %s", c.Peer, listenerText(c)).refuse("wait until it is closed, or %s; install then reserves the port, so that "+
+			r.measured("held by a connection to %s of %s", c.Peer,
+				listenerText(c)).refuse("wait until it is closed, or %s; install then reserves the port, so that "+
 				"no connection is given it; or give %s another port in the cluster file", stopHint(c), port.Module)
 		case tried && bind.InUse:
-			r.measured("taken, by a process that cannot be seen from here").refuse("look outside this container, or give %s another port in the cluster file", port.Module)
+			r.measured("taken, by a process that cannot be seen from here").refuse(
+				"look outside this container, or give %s another port in the cluster file", port.Module)
 		case tried && bind.Error != "" && p.f.HasAddress(addr.Addr()):
-			r.measured("cannot be bound: %s", bind.Error).refuse("give %s another port in the cluster file", port.Module)
+			r.measured("cannot be bound: %s", bind.Error).refuse("give %s another port in the cluster file",
+				port.Module)
 		case !tried && r.unknown("listeners"):
 		case tried && bind.Error != "": // an address that is not ours is a matter of another check
 			r.measured("not looked at: %s cannot be bound here: %s", addr, bind.Error).end(StatusSkipped)
@@ -140,8 +151,8 @@ func listenerText(l host.Listener) string {
 	return fmt.Sprintf("%s (pid %d) on %s", l.Process, l.PID, l.Addr)
 }
 
-// stopHint says how another's program is stopped: by what started it. Killing it would lose its work, and what started it
-// may start it again.
+// stopHint says how another's program is stopped: by what started it. Killing it would lose its work, and what started
+// it may start it again.
 func stopHint(l host.Listener) string {
 	if l.PID == 0 {
 		return "stop that program with what started it"
@@ -158,8 +169,8 @@ func (p *preflight) isOurListener(l host.Listener) bool {
 	return ok && p.isOurs(process)
 }
 
-// isOurs reports whether a process runs a program of this installation, or for it: FATE-Flow's and eggroll's workers are
-// pythons and javas of our trees.
+// isOurs reports whether a process runs a program of this installation, or for it: FATE-Flow's and eggroll's workers
+// are pythons and javas of our trees.
 func (p *preflight) isOurs(process host.Process) bool {
 	base := p.s.Layout.Projects() + "/"
 	return strings.HasPrefix(process.Exe, base) || strings.HasPrefix(process.Command(), base)
@@ -174,13 +185,15 @@ func (p *preflight) portRange() {
 			"sysctl net.ipv4.ip_local_port_range")
 		return
 	}
-	r := p.check("port-range", "no port of ours is one that the kernel gives to outgoing connections", "outside of ip_local_port_range").measured("%d to %d", low, high)
+	r := p.check("port-range", "no port of ours is one that the kernel gives to outgoing connections",
+		"outside of ip_local_port_range").measured("%d to %d", low, high)
 	inside := p.s.unreservedPorts(p.f)
 	if len(inside) == 0 {
 		r.ok()
 		return
 	}
-	r.prepare("sysctl:"+reservedPorts, "reserve them: sysctl -w %s=%s", reservedPorts, withPorts(p.f.Sysctls[reservedPorts], inside))
+	r.prepare("sysctl:"+reservedPorts, "reserve them: sysctl -w %s=%s", reservedPorts,
+		withPorts(p.f.Sysctls[reservedPorts], inside))
 }
 
 // localPorts are the ports that the kernel gives to outgoing connections.
@@ -296,9 +309,11 @@ func (p *preflight) peers() {
 		r := p.check("reach:"+reach.Addr, fmt.Sprintf("%s at %s can be reached", reach.Name, reach.Addr), wanted)
 		switch {
 		case !reach.Connected:
-			r.measured("%s", reach.Error).warn("no matter if it is installed later; otherwise look for a firewall on the way")
+			r.measured("%s", reach.Error).warn(
+				"no matter if it is installed later; otherwise look for a firewall on the way")
 		case reach.TLS && !reach.Shaken:
-			r.measured("answers, but without TLS: %s", reach.Error).warn("one side has is_secure and the other has not, or the port is the plain one (9370 instead of 9371)")
+			r.measured("answers, but without TLS: %s", reach.Error).warn(
+				"one side has is_secure and the other has not, or the port is the plain one (9370 instead of 9371)")
 		default:
 			r.measured("answers").ok()
 		}
@@ -321,13 +336,16 @@ func (p *preflight) processes() {
 		r.measured("none").ok()
 		return
 	}
-	r.measured("%s", strings.Join(found, ", ")).refuse("use another host; or, if that installation is to end, stop its programs with its own supervisor (supervisorctl stop all, " +
-		"or service.sh stop all in the directory of its supervisord.conf), and then the supervisor")
+	r.measured("%s", strings.Join(found, ", ")).refuse(
+		"use another host; or, if that installation is to end, stop its programs with its own supervisor " +
+			"(supervisorctl stop all, " +
+			"or service.sh stop all in the directory of its supervisord.conf), and then the supervisor")
 }
 
 // processMarks are arguments by which FATE's and eggroll's processes are known wherever they are installed.
 var processMarks = []struct{ in, name string }{
-	{"com.webank.eggroll.core.Bootstrap", "eggroll"}, {"fate_flow_server.py", "FATE-Flow"}, {"fateboard.jar", "FATE-Board"},
+	{"com.webank.eggroll.core.Bootstrap", "eggroll"}, {"fate_flow_server.py", "FATE-Flow"},
+	{"fateboard.jar", "FATE-Board"},
 }
 
 // leftover names a process that would be in the way; empty for others.

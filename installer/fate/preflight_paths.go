@@ -52,7 +52,8 @@ func (p *preflight) passable() {
 		}
 		for _, w := range fact.Way {
 			if !p.canPass(w.UID, w.GID, w.Mode) {
-				r.measured("%s leads through %s, which belongs to %s, mode %04o", dir, w.Path, p.userName(w.UID), w.Mode).
+				r.measured("%s leads through %s, which belongs to %s, mode %04o", dir, w.Path,
+					p.userName(w.UID), w.Mode).
 					refuse("chmod o+x %s", w.Path)
 				return
 			}
@@ -68,7 +69,10 @@ func (p *preflight) canPass(uid, gid int, mode uint32) bool {
 	if exists && uid == user.UID {
 		return mode&forOwner != 0
 	}
-	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool { return g.GID == gid && p.inGroup(user, g.Name) })
+	inGroup := slices.ContainsFunc(p.f.Groups, func(g host.Group) bool {
+		return g.GID == gid &&
+			p.inGroup(user, g.Name)
+	})
 	if inGroup || exists && user.GID == gid {
 		return mode&forGroup != 0
 	}
@@ -81,13 +85,15 @@ func (p *preflight) links() {
 	r := p.check("links", "no directory of the installation is a link to nothing", "a directory, or nothing")
 	seen := map[string]bool{}
 	for _, fact := range p.f.Paths {
-		if fact.Broken == "" || seen[fact.Broken] || fact.Broken != p.s.Layout.Base && !strings.HasPrefix(fact.Path, p.s.Layout.Base+"/") &&
+		if fact.Broken == "" || seen[fact.Broken] || fact.Broken != p.s.Layout.Base &&
+			!strings.HasPrefix(fact.Path, p.s.Layout.Base+"/") &&
 			!slices.Contains(p.s.Layout.aboveBase(), fact.Broken) {
 			continue
 		}
 		seen[fact.Broken] = true
 		r.measured("%s is a link to %s, which does not exist", fact.Broken, fact.Target).
-			final("mount the disk that %s is on, or make that directory, or remove the link %s", fact.Target, fact.Broken)
+			final("mount the disk that %s is on, or make that directory, or remove the link %s",
+				fact.Target, fact.Broken)
 		return
 	}
 	for _, fact := range p.f.Paths {
@@ -109,9 +115,9 @@ func (s *Spec) written() []string {
 
 const systemdUnits = "/etc/systemd/system"
 
-// writable refuses files and directories in which not even root can write, before the first change. What is not to be done
-// there is not asked of them, and mountOptions refuses file systems of the base that are read-only. On an installed host
-// only a repair or the uninstall will write there.
+// writable refuses files and directories in which not even root can write, before the first change. What is not to be
+// done there is not asked of them, and mountOptions refuses file systems of the base that are read-only. On an
+// installed host only a repair or the uninstall will write there.
 func (p *preflight) writable() {
 	seen := map[string]bool{}
 	for _, file := range p.s.written() {
@@ -141,7 +147,8 @@ func (p *preflight) writable() {
 			}
 			continue
 		}
-		remedy := fmt.Sprintf("chattr -%s %s: it is marked so that root cannot change it", cmp.Or(fact.Guard, "i"), fact.Ancestor)
+		remedy := fmt.Sprintf("chattr -%s %s: it is marked so that root cannot change it",
+			cmp.Or(fact.Guard, "i"), fact.Ancestor)
 		if fact.ReadOnly() {
 			remedy = fmt.Sprintf("mount -o remount,rw %s (and in /etc/fstab); install needs it", fact.Mount)
 		}

@@ -10,8 +10,8 @@ import (
 	"fate-installer/installer/tools"
 )
 
-// workerPrograms are the programs that eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh) cannot do
-// without, what package tools does not have, and what is not on every host that boots, as coreutils are.
+// workerPrograms are the programs that eggroll's scripts (bin/eggroll_boot.sh, bin/roll_pair/egg_pair_bootstrap.sh)
+// cannot do without, what package tools does not have, and what is not on every host that boots, as coreutils are.
 var workerPrograms = []string{"bash"}
 
 // optionalPrograms are called by upstream's scripts, too, and what happens without each.
@@ -26,18 +26,21 @@ func (p *preflight) programs() {
 	if !p.s.callsTools() {
 		return
 	}
-	r := p.check("programs", "the programs that eggroll's scripts use", strings.Join(append(slices.Clone(workerPrograms), tools.Names()...), ", "))
+	r := p.check("programs", "the programs that eggroll's scripts use",
+		strings.Join(append(slices.Clone(workerPrograms), tools.Names()...), ", "))
 	if r.unknown("programs") {
 		return
 	}
 	missing := p.missingPrograms(workerPrograms)
 	if len(missing) > 0 {
-		r.measured("missing: %s", strings.Join(missing, ", ")).refuse("install them from the distribution's medium: without them no worker starts")
+		r.measured("missing: %s", strings.Join(missing, ", ")).refuse(
+			"install them from the distribution's medium: without them no worker starts")
 		return
 	}
 	notes := p.failingPrograms()
 	if own := p.missingPrograms(tools.Names()); len(own) > 0 {
-		notes = append(notes, fmt.Sprintf("%s not on this host, fate-installer's own serve instead", strings.Join(own, ", ")))
+		notes = append(notes, fmt.Sprintf("%s not on this host, fate-installer's own serve instead",
+			strings.Join(own, ", ")))
 	}
 	for _, o := range optionalPrograms {
 		if p.f.Programs[o.name] == "" {
@@ -52,7 +55,9 @@ func (p *preflight) failingPrograms() []string {
 	var notes []string
 	for _, name := range tools.Names() {
 		if fault := p.f.Failing[name]; fault != "" {
-			notes = append(notes, fmt.Sprintf("%s does not do what eggroll needs (%s), fate-installer's own serves instead", p.f.Programs[name], fault))
+			notes = append(notes,
+				fmt.Sprintf("%s does not do what eggroll needs (%s), fate-installer's own serves instead",
+					p.f.Programs[name], fault))
 		}
 	}
 	return notes

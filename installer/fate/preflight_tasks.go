@@ -112,8 +112,9 @@ func (p *preflight) taskLimits() (limits []taskLimit, unread []string) {
 	}
 	if process, found := p.fewTasks(); found {
 		source := fmt.Sprintf("%s of %s (pid %d) in /proc/%[3]d/limits", what, process.Name, process.PID)
-		limits = append(limits, of(source, process.Tasks, "raise LimitNPROC= of the supervisor's unit, or the limit of "+
-			"the container, and restart the programs: fate-installer svc restart all"))
+		limits = append(limits,
+			of(source, process.Tasks, "raise LimitNPROC= of the supervisor's unit, or the limit of "+
+				"the container, and restart the programs: fate-installer svc restart all"))
 	}
 	if why, unknown := p.f.Unknown["session limits"]; unknown {
 		return limits, append(unread, why)

@@ -29,22 +29,29 @@ func TestTasksComparesEveryLimit(t *testing.T) {
 	}{
 		"no limit": {s, func(*host.Facts) {}, in, StatusOK, "pids.max of the control groups is unlimited", ""},
 		"all are named": {s, limit("/proc/sys/kernel/threads-max", 90000, 300), in, StatusOK,
-			"/proc/sys/kernel/threads-max is 90000, 300 in use; pids.max of the control groups is unlimited; RLIMIT_NPROC of programs (limit_nproc of the supervisor) is 65535", ""},
-		"few in a group":  {s, limit("/sys/fs/cgroup/pids.max", 110, 30), in, StatusRefused, "/sys/fs/cgroup/pids.max is 110, 30 in use", "TasksMax="},
-		"some in a group": {s, limit("/sys/fs/cgroup/pids.max", 512, 0), in, StatusWarning, "/sys/fs/cgroup/pids.max is 512", "enough for a trial"},
-		"mostly ours":     {s, limit("/sys/fs/cgroup/pids.max", 4000, 3900), installed, StatusOK, "", ""},
+			"/proc/sys/kernel/threads-max is 90000, 300 in use; pids.max of the control groups is unlimited; " +
+				"RLIMIT_NPROC of programs (limit_nproc of the supervisor) is 65535", ""},
+		"few in a group": {s, limit("/sys/fs/cgroup/pids.max", 110, 30), in, StatusRefused,
+			"/sys/fs/cgroup/pids.max is 110, 30 in use", "TasksMax="},
+		"some in a group": {s, limit("/sys/fs/cgroup/pids.max", 512, 0), in, StatusWarning,
+			"/sys/fs/cgroup/pids.max is 512", "enough for a trial"},
+		"mostly ours": {s, limit("/sys/fs/cgroup/pids.max", 4000, 3900), installed, StatusOK, "", ""},
 		"few threads": {&keep, limit("/proc/sys/kernel/threads-max", 400, 300), in, StatusRefused,
 			"/proc/sys/kernel/threads-max is 400, 300 in use", "sysctl -w kernel.threads-max=65535"},
-		"few threads, raised by install": {s, limit("/proc/sys/kernel/threads-max", 400, 300), in, StatusOK, "65535, 300 in use", ""},
+		"few threads, raised by install": {s, limit("/proc/sys/kernel/threads-max", 400, 300), in, StatusOK,
+			"65535, 300 in use", ""},
 		"few threads in a container": {s, func(f *host.Facts) {
 			limit("/proc/sys/kernel/pid_max", 400, 300)(f)
 			f.Container = "docker"
-		}, in, StatusRefused, "/proc/sys/kernel/pid_max is 400", "on the machine that this docker container is on: sysctl -w kernel.pid_max="},
+		}, in, StatusRefused, "/proc/sys/kernel/pid_max is 400",
+			"on the machine that this docker container is on: sysctl -w kernel.pid_max="},
 		"limit of a container": {s, func(f *host.Facts) {
 			f.Limits[1].Hard, f.Unraisable = 200, map[string]string{"nproc": "operation not permitted"}
-		}, in, StatusRefused, "which cannot be raised: operation not permitted) is 200", "docker run --ulimit nproc=65535"},
+		}, in, StatusRefused, "which cannot be raised: operation not permitted) is 200",
+			"docker run --ulimit nproc=65535"},
 		"program with few": {s, func(f *host.Facts) {
-			f.Processes = append(f.Processes, host.Process{PID: 7, Name: "java", Exe: "/data/projects/fate/common/jdk/jdk-8u345/bin/java", Tasks: 100})
+			f.Processes = append(f.Processes, host.Process{PID: 7, Name: "java",
+				Exe: "/data/projects/fate/common/jdk/jdk-8u345/bin/java", Tasks: 100})
 		}, installed, StatusRefused, "RLIMIT_NPROC of java (pid 7) in /proc/7/limits is 100", "svc restart all"},
 		"few for logins": {s, func(f *host.Facts) {
 			f.SessionLimits = limitLines("/etc/security/limits.d/zz.conf app hard nproc 100")
@@ -52,8 +59,10 @@ func TestTasksComparesEveryLimit(t *testing.T) {
 		"loses to ours": {s, func(f *host.Facts) {
 			f.SessionLimits = limitLines("/etc/security/limits.d/20-nproc.conf * soft nproc 100")
 		}, in, StatusOK, "", ""},
-		"groups not read": {s, func(f *host.Facts) { f.Unknown["tasks"] = "permission denied" }, in, StatusSkipped, "not looked at: permission denied", ""},
-		"logins not read": {s, func(f *host.Facts) { f.Unknown["session limits"] = "permission denied" }, in, StatusSkipped, "not looked at: permission denied", ""},
+		"groups not read": {s, func(f *host.Facts) { f.Unknown["tasks"] = "permission denied" }, in, StatusSkipped,
+			"not looked at: permission denied", ""},
+		"logins not read": {s, func(f *host.Facts) { f.Unknown["session limits"] = "permission denied" }, in,
+			StatusSkipped, "not looked at: permission denied", ""},
 		"low and not read": {s, func(f *host.Facts) {
 			limit("/sys/fs/cgroup/pids.max", 110, 30)(f)
 			f.Unknown["session limits"] = "permission denied"

@@ -88,8 +88,8 @@ func (o OS) without(skip []string) OS {
 	return o
 }
 
-// machineName matches names that sethostname(2) accepts and /etc/hosts can hold. An underscore is in no domain name, and yet in the
-// examples of FATE's guide.
+// machineName matches names that sethostname(2) accepts and /etc/hosts can hold. An underscore is in no domain name,
+// and yet in the examples of FATE's guide.
 var machineName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$`)
 
 // variableName matches names that a shell accepts for a variable.
@@ -104,7 +104,8 @@ func (k *checker) osPolicies() {
 			continue
 		}
 		if _, ok := parseSize(o.Swap); !ok && !slices.Contains(p.words, o.Swap) {
-			k.bad(at, "write auto, keep, or a size such as 128G", "os.swap must be auto, keep or a size, not %q", o.Swap)
+			k.bad(at, "write auto, keep, or a size such as 128G", "os.swap must be auto, keep or a size, not %q",
+				o.Swap)
 		}
 	}
 	for i, name := range o.PassEnvironment {
@@ -116,10 +117,12 @@ func (k *checker) osPolicies() {
 	for _, address := range slices.Sorted(maps.Keys(o.Names)) {
 		at := "os.names." + address
 		if _, err := netip.ParseAddr(address); err != nil {
-			k.bad(at, "write the address of a host before its name, as in 192.168.0.1: party-a", "os.names has %q, which is no address", address)
+			k.bad(at, "write the address of a host before its name, as in 192.168.0.1: party-a",
+				"os.names has %q, which is no address", address)
 		}
 		if name := o.Names[address]; !machineName.MatchString(name) {
-			k.bad(at, "use letters, digits, dots and hyphens", "os.names gives %s the name %q, which no host can have", address, name)
+			k.bad(at, "use letters, digits, dots and hyphens", "os.names gives %s the name %q, which no host can have",
+				address, name)
 		}
 	}
 }
@@ -200,7 +203,8 @@ var leastSettings = []struct {
 	key  string
 	want int
 }{
-	{"kernel.threads-max", 65535}, {"kernel.pid_max", 65535}, {"vm.max_map_count", 65535}, {"fs.file-max", 65535}, {"fs.nr_open", 65535},
+	{"kernel.threads-max", 65535}, {"kernel.pid_max", 65535}, {"vm.max_map_count", 65535}, {"fs.file-max", 65535},
+	{"fs.nr_open", 65535},
 }
 
 // mostSettings keep idle connections between the parties in the memory of firewalls, which forget them after 5 to 60
@@ -233,7 +237,8 @@ func (s *Spec) kernelSettings(f *host.Facts) []step.SysctlValue {
 
 // setSysctl is a drop-in for one setting, so that each can be undone by itself.
 func setSysctl(v step.SysctlValue) step.Sysctl {
-	return step.Sysctl{Path: "/etc/sysctl.d/90-fate-" + strings.ReplaceAll(v.Key, ".", "-") + ".conf", Values: []step.SysctlValue{v}}
+	return step.Sysctl{Path: "/etc/sysctl.d/90-fate-" + strings.ReplaceAll(v.Key, ".", "-") + ".conf",
+		Values: []step.SysctlValue{v}}
 }
 
 // swapFile is the swap file to make: of the size that the cluster file asks for, or, by itself, of what is missing from
@@ -290,8 +295,8 @@ func (s *Spec) ownAddress(addresses []netip.Addr) bool {
 	return slices.Contains(addresses, own)
 }
 
-// ownName lets a host that has a name find its address. It is apart from the names of the cluster file, since it is only
-// wanted as long as nothing else has the name.
+// ownName lets a host that has a name find its address. It is apart from the names of the cluster file, since it is
+// only wanted as long as nothing else has the name.
 func ownName(ip, name string) step.Block {
 	return step.Block{Path: "/etc/hosts", Name: "hostname", Lines: []string{ip + " " + name}}
 }

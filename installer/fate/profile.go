@@ -68,7 +68,8 @@ func newProfile(env, versions map[string]string) Profile {
 		}
 		return Version(versions[component])
 	}
-	p := Profile{FATE: pick("FATE", "fate"), Flow: pick("FATEFlow", "fateflow"), Board: pick("FATEBoard", "fateboard"), Eggroll: pick("EGGROLL", "eggroll")}
+	p := Profile{FATE: pick("FATE", "fate"), Flow: pick("FATEFlow", "fateflow"), Board: pick("FATEBoard", "fateboard"),
+		Eggroll: pick("EGGROLL", "eggroll")}
 	if p.Flow == "" {
 		p.Flow = p.FATE // one package until 1.7
 	}

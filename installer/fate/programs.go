@@ -47,8 +47,8 @@ const (
 // retryForEver is the largest startretries there is; the pauses between them grow to half a minute.
 const retryForEver = 1_000_000
 
-// program has the values that all programs share. Upstream's supervisor gives up for good after three quick failures, which turns
-// a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.
+// program has the values that all programs share. Upstream's supervisor gives up for good after three quick failures,
+// which turns a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.
 func (s *Spec) program(m Module, logs string, command ...string) config.Program {
 	p := config.NewProgram(m.Program(), command...)
 	p.User = s.User
@@ -76,13 +76,15 @@ func databaseProgram(s *Spec) config.Program {
 	p := s.program(MySQL, "mysql", server, "--defaults-file="+s.databaseConf())
 	p.Directory = home
 	p.Environment = s.withLibraries(map[string]string{}, s.DatabaseEngine())
-	p.StdoutLogfile, p.StderrLogfile, p.RedirectStderr = path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"), "NONE", true
+	p.StdoutLogfile, p.StderrLogfile, p.RedirectStderr = path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"), "NONE",
+		true
 	// It says nothing on its output once it has opened this.
 	p.LogFiles = []string{s.databaseLog()}
 	p.StopWaitSecs = 300 // a clean shutdown flushes the buffer pool; killing it means a recovery
 	// While it starts, the server loses TERM, and a recovery cannot be interrupted otherwise. KILL is safe then: InnoDB
-	// applies the redo log from the last checkpoint, writes pages through the doublewrite buffer, and begins again at the
-	// same checkpoint. The directory of a new database gets its name only when it is complete, so none is made here.
+	// applies the redo log from the last checkpoint, writes pages through the doublewrite buffer, and begins again at
+	// the same checkpoint. The directory of a new database gets its name only when it is complete, so none is made
+	// here.
 	p.StopWaitStarting = 20
 	// The port opens before the server lets anyone in, so only a login tells.
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", s.ProbeConf()}
@@ -162,20 +164,21 @@ func clusterManagerProgram(s *Spec) config.Program {
 	if len(nodes) == 0 {
 		return p
 	}
-	// A job that begins before all nodemanagers are registered fails. They, and FATE-Flow, which needs no nodemanager to
-	// start, wait only for the port: a party works on when a host with a nodemanager is away.
+	// A job that begins before all nodemanagers are registered fails. They, and FATE-Flow, which needs no nodemanager
+	// to start, wait only for the port: a party works on when a host with a nodemanager is away.
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-nodes", "--conf", s.Layout.EggrollProperties()}
 	if s.Profile.NodesRegister() {
 		// A nodemanager that was killed is HEALTHY in the table until the next one has started and announced itself.
 		p.ReadyExec = append(p.ReadyExec, "--seen", path.Join(s.Layout.EggrollData(), "heartbeats-seen.json"))
 	} else {
-		// No eggroll before 2.5 looks whether its nodemanagers are there, and each job that is planned on one that is not
-		// hangs: the check takes it out, and back.
+		// No eggroll before 2.5 looks whether its nodemanagers are there, and each job that is planned on one that is
+		// not hangs: the check takes it out, and back.
 		p.ReadyExec = append(p.ReadyExec, "--own-status", path.Join(s.Layout.EggrollData(), "nodes-answering.json"))
 	}
 	p.ReadyExec = append(p.ReadyExec, nodes...)
 	p.DependantsAfter = config.DependantsListening
-	p.ReadyTimeout = 3 * time.Minute // a nodemanager is HEALTHY at its second heartbeat, after 10 s, and without a row at its third
+	// a nodemanager is HEALTHY at its second heartbeat, after 10 s, and without a row at its third
+	p.ReadyTimeout = 3 * time.Minute
 	return p
 }
 
@@ -236,7 +239,8 @@ func zooKeeperProgram(s *Spec) config.Program {
 
 func nginxProgram(s *Spec) config.Program {
 	home := s.Layout.Nginx()
-	p := s.program(Nginx, "nginx", path.Join(home, "sbin", "nginx"), "-p", home, "-c", s.Layout.NginxConf(), "-g", "daemon off;")
+	p := s.program(Nginx, "nginx", path.Join(home, "sbin", "nginx"), "-p", home, "-c", s.Layout.NginxConf(),
+		"-g", "daemon off;")
 	p.Directory = home
 	p.Environment = s.withLibraries(map[string]string{}, "nginx")
 	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("nginx"), "error.log")}
@@ -267,7 +271,8 @@ func flowProgram(s *Spec) config.Program {
 		Method: "POST", Body: body, Header: map[string]string{"Content-Type": "application/json"},
 		Status: 200, BodyContains: "retcode",
 	}
-	// Its web server has threads of its own: it answers also when jobs that hang hold all workers, and no job can start.
+	// Its web server has threads of its own: it answers also when jobs that hang hold all workers, and no job can
+	// start.
 	state := path.Join(s.Layout.ComponentLogs("fateflow"), "worker-probe.json")
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-worker", "--conf", s.Layout.ServiceConf(), "--state", state}
 	p.DependantsAfter = config.DependantsListening // liveness is asked for also when no worker is free
@@ -290,17 +295,20 @@ func (s *Spec) registers() bool { return s.Side.ZK.Enable && s.Profile.FATE.AtLe
 
 func boardProgram(s *Spec) config.Program {
 	home := s.Layout.Board()
-	command := append(s.java(), "-Dspring.config.location="+s.Layout.BoardProperties(), "-Dssh_config_file="+home+"/ssh/")
+	command := append(s.java(), "-Dspring.config.location="+s.Layout.BoardProperties(),
+		"-Dssh_config_file="+home+"/ssh/")
 	if !s.Profile.Board.AtLeast(1, 7) {
 		command = append(command, "-DFATE_DEPLOY_PREFIX="+path.Join(s.Layout.Project(), "logs")+"/")
 	}
 	command = append(command, s.heapOptions(FateBoard)...)
 	command = append(command, s.gcLogOptions("logs/gc.log")...)
-	command = append(command, "-XX:+HeapDumpOnOutOfMemoryError", "-XX:+ExitOnOutOfMemoryError", "-jar", path.Join(home, "fateboard.jar"))
+	command = append(command, "-XX:+HeapDumpOnOutOfMemoryError", "-XX:+ExitOnOutOfMemoryError", "-jar",
+		path.Join(home, "fateboard.jar"))
 	p := s.program(FateBoard, "fateboard", command...)
 	p.Directory = home // conf/ and logs/ are relative to it
 	p.Environment = s.withLibraries(map[string]string{"JAVA_HOME": s.JavaHome(), "LANG": "C.UTF-8"}, "jdk")
-	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("fateboard"), "*", "error.*.log"), path.Join(home, javaCrashLogs)}
+	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("fateboard"), "*", "error.*.log"),
+		path.Join(home, javaCrashLogs)}
 	p.ExitCodes = []int{0, 143} // a JVM's answer to TERM
 	p.ReadyTimeout = 5 * time.Minute
 	if s.Profile.BoardNeedsDatabase() {
@@ -338,9 +346,11 @@ minfds=1024
 %s
 [include]
 files = %s
-`, l.SupervisorSocket(), s.User+":"+s.Group, l.SupervisorLog(), path.Join(l.SupervisorRun(), "supervisord.pid"), pass, path.Join(l.SupervisorPrograms(), "*.conf"))
+`, l.SupervisorSocket(), s.User+":"+s.Group, l.SupervisorLog(), path.Join(l.SupervisorRun(), "supervisord.pid"), pass,
+		path.Join(l.SupervisorPrograms(), "*.conf"))
 	files := []File{{
-		Path: l.SupervisorConf(), Content: []byte(main), Perm: permConfig, Owner: "root", Group: "root", Component: "supervisor",
+		Path: l.SupervisorConf(), Content: []byte(main), Perm: permConfig, Owner: "root", Group: "root",
+		Component: "supervisor",
 	}}
 	for _, p := range Programs(s) {
 		if err := p.Validate(); err != nil {

@@ -59,9 +59,9 @@ func (p *properties) encodeBoth() []byte {
 	return []byte(b.String())
 }
 
-// uncarriable finds the first character of a value that eggroll.properties cannot bring unchanged to both of its readers:
-// a backslash is an escape to java only, a percent sign an expression to python only, a character beyond ASCII is
-// Latin-1 to java and UTF-8 to python, and python strips blanks at both ends.
+// uncarriable finds the first character of a value that eggroll.properties cannot bring unchanged to both of its
+// readers: a backslash is an escape to java only, a percent sign an expression to python only, a character beyond ASCII
+// is Latin-1 to java and UTF-8 to python, and python strips blanks at both ends.
 func uncarriable(value string) (char string, found bool) {
 	if value != strings.TrimSpace(value) {
 		return "a blank at its end", true

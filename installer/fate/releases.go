@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// release has the versions that upstream published together: fate.env of the tag, and the third-party versions of its offline package.
+// release has the versions that upstream published together: fate.env of the tag, and the third-party versions of its
+// offline package.
 type release struct {
 	fate, flow, board, eggroll, python, mysql, jdk string
 }
@@ -44,10 +45,12 @@ func Release(version string) (env, versions map[string]string, err error) {
 		for _, r := range releases {
 			known = append(known, r.fate)
 		}
-		return nil, nil, fmt.Errorf("cannot tell which components belong to FATE %s: the known releases are %s", version, strings.Join(known, ", "))
+		return nil, nil, fmt.Errorf("cannot tell which components belong to FATE %s: the known releases are %s",
+			version, strings.Join(known, ", "))
 	}
 	r := releases[i]
-	env = map[string]string{"FATE": r.fate, "FATEFlow": r.flow, "FATEBoard": r.board, "EGGROLL": r.eggroll, "PYTHON": r.python}
+	env = map[string]string{"FATE": r.fate, "FATEFlow": r.flow, "FATEBoard": r.board, "EGGROLL": r.eggroll,
+		"PYTHON": r.python}
 	versions = map[string]string{
 		"fate": r.fate, "fateflow": r.flow, "fateboard": r.board, "eggroll": r.eggroll, "python": r.python,
 		"mysql": r.mysql, "jdk": r.jdk, "zookeeper": "3.5.8", "nginx": "1.26",

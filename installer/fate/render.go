@@ -30,7 +30,8 @@ const (
 func Render(s *Spec) ([]File, error) {
 	var files []File
 	for _, render := range []func(*Spec) ([]File, error){
-		renderEggroll, renderFlow, renderJobDefaults, renderBoard, renderDatabase, renderZooKeeper, renderNginx, renderQueues,
+		renderEggroll, renderFlow, renderJobDefaults, renderBoard, renderDatabase, renderZooKeeper, renderNginx,
+		renderQueues,
 		renderEnvironment, renderClients, renderSupervisor,
 	} {
 		more, err := render(s)

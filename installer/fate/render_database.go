@@ -21,7 +21,8 @@ func renderDatabase(s *Spec) ([]File, error) {
 		return nil, nil
 	}
 	return []File{
-		{Path: s.databaseConf(), Content: myCnf(s), Perm: permConfig, Component: s.DatabaseEngine(), Programs: s.running(MySQL)},
+		{Path: s.databaseConf(), Content: myCnf(s), Perm: permConfig, Component: s.DatabaseEngine(),
+			Programs: s.running(MySQL)},
 		{Path: s.ProbeConf(), Content: probeCnf(s), Perm: permSecret, Secret: true, Component: s.DatabaseEngine()},
 	}, nil
 }
@@ -70,7 +71,8 @@ func myCnf(s *Spec) []byte {
 	o.set("bind-address", s.databaseBind())
 	o.set("skip_name_resolve", "ON") // accounts are by address: no client waits for a name server
 	for _, option := range s.databaseOptions() {
-		if engine == "mysql" && option.mysql.include(version) || engine == "mariadb" && option.mariadb.include(version) {
+		if engine == "mysql" && option.mysql.include(version) || engine == "mariadb" &&
+			option.mariadb.include(version) {
 			o.option(option)
 		}
 	}

@@ -40,7 +40,8 @@ func eggrollProperties(s *Spec) []byte {
 	const node = "eggroll.resourcemanager.nodemanager."
 	p.set(manager+"jdbc.driver.class.name", "com.mysql.cj.jdbc.Driver")
 	if s.Role == RoleExchange { // a rollsite without party reads none of these, and has nothing to put in
-		for _, key := range []string{manager + "jdbc.url", manager + "jdbc.username", manager + "jdbc.password", manager + "host", manager + "port", node + "port"} {
+		for _, key := range []string{manager + "jdbc.url", manager + "jdbc.username", manager + "jdbc.password",
+			manager + "host", manager + "port", node + "port"} {
 			p.set(key, "")
 		}
 	} else {
@@ -158,7 +159,8 @@ func workerProperties(s *Spec, p *properties) {
 	p.set(boot+"egg_pair.ld_library_path", "")
 	p.set(boot+"egg_frame.exepath", "bin/roll_frame/egg_frame_bootstrap.sh")
 	p.set(boot+"egg_frame.javahome", s.JavaHome())
-	p.set(boot+"egg_frame.classpath", "conf/:lib/*:./jvm/core/target/classes:./jvm/core/target/lib/*:./jvm/roll_frame/target/classes:./jvm/roll_frame/target/lib/*")
+	p.set(boot+"egg_frame.classpath",
+		"conf/:lib/*:./jvm/core/target/classes:./jvm/core/target/lib/*:./jvm/roll_frame/target/classes:./jvm/roll_frame/target/lib/*")
 	p.set(boot+"egg_frame.mainclass", "com.webank.eggroll.rollframe.EggFrameBootstrap")
 	p.set(boot+"egg_frame.jvm.options", "")
 }

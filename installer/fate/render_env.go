@@ -20,8 +20,10 @@ var serviceText string
 var shellFuncs = template.FuncMap{"quote": shellQuote, "join": strings.Join}
 
 var (
-	initEnvTemplate = template.Must(template.New("init_env.sh").Option("missingkey=error").Funcs(shellFuncs).Parse(initEnvText))
-	serviceTemplate = template.Must(template.New("service.sh").Option("missingkey=error").Funcs(shellFuncs).Parse(serviceText))
+	initEnvTemplate = template.Must(template.New("init_env.sh").Option("missingkey=error").Funcs(
+		shellFuncs).Parse(initEnvText))
+	serviceTemplate = template.Must(template.New("service.sh").Option("missingkey=error").Funcs(
+		shellFuncs).Parse(serviceText))
 )
 
 // shellQuote writes one word for any POSIX shell.
@@ -46,12 +48,14 @@ func renderEnvironment(s *Spec) ([]File, error) {
 	if err := initEnvTemplate.Execute(&env, data); err != nil {
 		return nil, fmt.Errorf("cannot write init_env.sh: %w", err)
 	}
-	if err := serviceTemplate.Execute(&service, struct{ Binary, Base string }{s.Layout.Binary(), s.Layout.Base}); err != nil {
+	if err := serviceTemplate.Execute(&service, struct{ Binary, Base string }{s.Layout.Binary(),
+		s.Layout.Base}); err != nil {
 		return nil, fmt.Errorf("cannot write service.sh: %w", err)
 	}
 	return []File{
 		{Path: s.Layout.InitEnv(), Content: env.Bytes(), Perm: permScript, Component: "fate", Programs: nil},
-		{Path: s.Layout.ServiceScript(), Content: service.Bytes(), Perm: permScript, Owner: "root", Group: "root", Component: "supervisor"},
+		{Path: s.Layout.ServiceScript(), Content: service.Bytes(), Perm: permScript, Owner: "root", Group: "root",
+			Component: "supervisor"},
 	}, nil
 }
 
@@ -73,7 +77,8 @@ func renderClients(s *Spec) ([]File, error) {
 		return nil, nil
 	}
 	flow := s.Side.FateFlow
-	address := yamlMap{item("ip", s.IP), item("port", flow.HTTPPort), item("app_key", flow.AppKey), item("secret_key", flow.SecretKey.Reveal())}
+	address := yamlMap{item("ip", s.IP), item("port", flow.HTTPPort), item("app_key", flow.AppKey),
+		item("secret_key", flow.SecretKey.Reveal())}
 	type client struct {
 		path   string
 		conf   yamlMap
@@ -84,7 +89,8 @@ func renderClients(s *Spec) ([]File, error) {
 		tools := path.Join(s.Layout.FatePython(), "fate_client")
 		// With server_conf_path, flow would look for the keys where FATE-Flow no longer has them.
 		settings := append(yamlMap{item("api_version", "v1"), item("server_conf_path", nil)}, address...)
-		pipeline := append(slices.Clone(address), item("log_directory", nil), item("console_display_log", nil), item("system_setting", yamlMap{item("role", nil)}))
+		pipeline := append(slices.Clone(address), item("log_directory", nil), item("console_display_log", nil),
+			item("system_setting", yamlMap{item("role", nil)}))
 		signed := !flow.SecretKey.IsZero()
 		clients = append(clients,
 			client{path.Join(tools, "flow_client", "settings.yaml"), settings, signed},

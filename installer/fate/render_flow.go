@@ -96,7 +96,8 @@ func flowBlock(s *Spec) yamlMap {
 	m := yamlMap{item("host", s.flowHost()), item("http_port", flow.HTTPPort), item("grpc_port", flow.GRPCPort)}
 	if side.Nginx.Enable { // used only for the address under which a model can be fetched
 		m = append(m, item("nginx", yamlMap{
-			item("host", side.Nginx.entry()), item("http_port", side.Nginx.HTTPPort), item("grpc_port", side.Nginx.GRPCPort),
+			item("host", side.Nginx.entry()), item("http_port", side.Nginx.HTTPPort),
+			item("grpc_port", side.Nginx.GRPCPort),
 		}))
 	}
 	m = append(m, item("proxy", flowProxy(s)))
@@ -160,7 +161,8 @@ func addEngine(m *yamlMap, s *Spec) {
 	nodes, perNode := side.pool()
 	switch side.FateFlow.DefaultEngines {
 	case "standalone":
-		*m = append(*m, item("fate_on_standalone", yamlMap{item("standalone", yamlMap{item("cores_per_node", perNode), item("nodes", nodes)})}))
+		*m = append(*m, item("fate_on_standalone",
+			yamlMap{item("standalone", yamlMap{item("cores_per_node", perNode), item("nodes", nodes)})}))
 	case "spark":
 		*m = append(*m, item("fate_on_spark", sparkBlock(s)))
 	}
@@ -177,7 +179,8 @@ func addEngine(m *yamlMap, s *Spec) {
 func sparkBlock(s *Spec) yamlMap {
 	side := s.Side
 	nodes, perNode := side.pool()
-	m := yamlMap{item("spark", yamlMap{item("home", side.Spark.Home), item("cores_per_node", perNode), item("nodes", nodes)})}
+	m := yamlMap{item("spark", yamlMap{item("home", side.Spark.Home), item("cores_per_node", perNode),
+		item("nodes", nodes)})}
 	if side.Hive.Enable {
 		m = append(m, item("hive", yamlMap{ // FATE reads auth_mechanism; upstream's template writes auth
 			item("host", side.Hive.Host), item("port", side.Hive.Port), item("auth_mechanism", side.Hive.Auth),
@@ -185,12 +188,14 @@ func sparkBlock(s *Spec) yamlMap {
 		}))
 	}
 	if side.HDFS.Enable {
-		m = append(m, item("hdfs", yamlMap{item("name_node", side.HDFS.NameNode), item("path_prefix", side.HDFS.PathPrefix)}))
+		m = append(m, item("hdfs", yamlMap{item("name_node", side.HDFS.NameNode),
+			item("path_prefix", side.HDFS.PathPrefix)}))
 	}
 	if side.RabbitMQ.Enable {
 		m = append(m, item("rabbitmq", yamlMap{
 			item("host", side.RabbitMQ.Host), item("mng_port", side.RabbitMQ.MngPort), item("port", side.RabbitMQ.Port),
-			item("user", side.RabbitMQ.User), item("password", side.RabbitMQ.Password.Reveal()), item("route_table", nil),
+			item("user", side.RabbitMQ.User), item("password", side.RabbitMQ.Password.Reveal()),
+			item("route_table", nil),
 		}))
 	}
 	if side.Pulsar.Enable {
@@ -202,7 +207,8 @@ func sparkBlock(s *Spec) yamlMap {
 	if side.Nginx.Enable {
 		if s.Profile.FATE.AtLeast(1, 7) {
 			return append(m, item("nginx", yamlMap{
-				item("host", side.Nginx.entry()), item("http_port", side.Nginx.HTTPPort), item("grpc_port", side.Nginx.GRPCPort),
+				item("host", side.Nginx.entry()), item("http_port", side.Nginx.HTTPPort),
+				item("grpc_port", side.Nginx.GRPCPort),
 			}))
 		}
 		return append(m, item("nginx", yamlMap{item("host", side.Nginx.entry()), item("port", side.Nginx.HTTPPort)}))

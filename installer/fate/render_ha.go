@@ -18,8 +18,10 @@ func renderZooKeeper(s *Spec) ([]File, error) {
 	programs := s.running(ZooKeeper)
 	id := 1 + slices.IndexFunc(s.Side.ZK.Lists, func(e Endpoint) bool { return e.IP == s.IP })
 	return []File{
-		{Path: s.Layout.ZooKeeperConf(), Content: zooCfg(s), Perm: permConfig, Component: "zookeeper", Programs: programs},
-		{Path: path.Join(s.Layout.ZooKeeperData(), "myid"), Content: []byte(strconv.Itoa(id) + "\n"), Perm: permConfig, Component: "zookeeper", Programs: programs},
+		{Path: s.Layout.ZooKeeperConf(), Content: zooCfg(s), Perm: permConfig, Component: "zookeeper",
+			Programs: programs},
+		{Path: path.Join(s.Layout.ZooKeeperData(), "myid"), Content: []byte(strconv.Itoa(id) + "\n"), Perm: permConfig,
+			Component: "zookeeper", Programs: programs},
 	}, nil
 }
 
@@ -78,5 +80,6 @@ func renderNginx(s *Spec) ([]File, error) {
 	if err := nginxTemplate.Execute(&b, data); err != nil {
 		return nil, fmt.Errorf("cannot write nginx.conf: %w", err)
 	}
-	return []File{{Path: s.Layout.NginxConf(), Content: b.Bytes(), Perm: permConfig, Component: "nginx", Programs: s.running(Nginx)}}, nil
+	return []File{{Path: s.Layout.NginxConf(), Content: b.Bytes(), Perm: permConfig, Component: "nginx",
+		Programs: s.running(Nginx)}}, nil
 }

@@ -34,11 +34,14 @@ func renderQueues(s *Spec) ([]File, error) {
 		table := yamlMap{}
 		for _, p := range s.Side.Pulsar.RouteTable {
 			for _, e := range p.Routes[:min(1, len(p.Routes))] {
-				table = append(table, item(p.ID, yamlMap{item("host", e.IP), item("port", e.Port), item("sslPort", 6651), item("proxy", "")}))
+				table = append(table,
+					item(p.ID, yamlMap{item("host", e.IP), item("port", e.Port), item("sslPort", 6651),
+						item("proxy", "")}))
 			}
 		}
 		table = append(table, item("default", yamlMap{
-			item("proxy", "proxy.fate.org:443"), item("domain", "fate.org"), item("brokerPort", 6650), item("brokerSslPort", 6651),
+			item("proxy", "proxy.fate.org:443"), item("domain", "fate.org"), item("brokerPort", 6650),
+			item("brokerSslPort", 6651),
 		}))
 		if err := add("pulsar_route_table.yaml", table); err != nil {
 			return nil, err

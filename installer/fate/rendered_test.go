@@ -20,7 +20,8 @@ import (
 // release1113 is the fate.env and payload that the reference files were rendered for.
 var (
 	env1113      = map[string]string{"FATE": "1.11.3", "FATEFlow": "1.11.2", "FATEBoard": "1.11.2", "EGGROLL": "2.5.2"}
-	versions1113 = map[string]string{"mysql": "8.0.28", "jdk": "8u345", "python": "3.8", "eggroll": "2.5.2", "fate": "1.11.3", "fateflow": "1.11.2", "fateboard": "1.11.2"}
+	versions1113 = map[string]string{"mysql": "8.0.28", "jdk": "8u345", "python": "3.8", "eggroll": "2.5.2",
+		"fate": "1.11.3", "fateflow": "1.11.2", "fateboard": "1.11.2"}
 )
 
 // difference is a row of differences.md.
@@ -118,7 +119,8 @@ func TestRenderedFilesAgreeWithUpstream(t *testing.T) {
 						}
 					}
 					if !explained {
-						t.Errorf("%s: %s is %q, upstream has %q: not in differences.md as file %q", name, key, have, ref, short)
+						t.Errorf("%s: %s is %q, upstream has %q: not in differences.md as file %q", name,
+							key, have, ref, short)
 					}
 				}
 			}

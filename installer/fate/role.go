@@ -2,7 +2,8 @@ package fate
 
 import "fmt"
 
-// Role says what a side does in a federation. The words are upstream's and appear in file names, certificates and flags.
+// Role says what a side does in a federation. The words are upstream's and appear in file names, certificates and
+// flags.
 type Role string
 
 // The three roles of a FATE 1.x federation.

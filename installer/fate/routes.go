@@ -43,7 +43,8 @@ func (c *Cluster) generateRoutes(s *Side, special []PartyRoutes, problems *probl
 			if len(next.Rollsite.IPs) > 1 {
 				problems.Add(c.at("%s.rollsite.ips", next.Role),
 					"give the "+string(s.Role)+" a default route to the balancer in front of them",
-					"the %s has %d rollsite addresses and the %s no default route of its own", next.Role, len(next.Rollsite.IPs), s.Role)
+					"the %s has %d rollsite addresses and the %s no default route of its own", next.Role,
+					len(next.Rollsite.IPs), s.Role)
 			} else if len(next.Rollsite.IPs) == 1 {
 				table = append(table, PartyRoutes{
 					At: string(s.Role) + ".rollsite", ID: partyDefault, Routes: []Route{c.routeTo(next, secure)},
@@ -86,7 +87,8 @@ func (c *Cluster) routeTo(s *Side, secure bool) Route {
 // the receiving rollsite reads the same entry to decide how it calls its own FATE-Flow.
 func (c *Cluster) ownParty(s *Side) PartyRoutes {
 	at := string(s.Role) + ".rollsite"
-	p := PartyRoutes{At: at, ID: s.id(), Routes: []Route{{At: at, Name: routeDefault, IP: first(s.Rollsite.IPs), Port: s.Rollsite.Port}}}
+	p := PartyRoutes{At: at, ID: s.id(), Routes: []Route{{At: at, Name: routeDefault, IP: first(s.Rollsite.IPs),
+		Port: s.Rollsite.Port}}}
 	if host, port := s.flowEntry(); host != "" {
 		p.Routes = append(p.Routes, Route{At: at, Name: routeFlow, IP: host, Port: port})
 	}

@@ -10,8 +10,8 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a password or key that shows itself only to Reveal. Printing, logging or marshalling it, alone or inside any
-// structure, gives a fixed text. The value is behind a pointer because fmt prints unexported fields without asking
+// Secret is a password or key that shows itself only to Reveal. Printing, logging or marshalling it, alone or inside
+// any structure, gives a fixed text. The value is behind a pointer because fmt prints unexported fields without asking
 // their String method.
 type Secret struct{ value *string }
 

@@ -57,7 +57,8 @@ func TestSecretRecords(t *testing.T) {
 
 // TestSecretRecordsStayHidden prints a Spec with former values in every careless way.
 func TestSecretRecordsStayHidden(t *testing.T) {
-	for _, text := range secretForms(t, Spec{SecretRecords: SecretRecords{"mysql_root": {Former: []Secret{NewSecret("hidden-away")}}}}.SecretRecords) {
+	for _, text := range secretForms(t,
+		Spec{SecretRecords: SecretRecords{"mysql_root": {Former: []Secret{NewSecret("hidden-away")}}}}.SecretRecords) {
 		if bytes.Contains([]byte(text), []byte("hidden-away")) {
 			t.Errorf("shown: %s", text)
 		}
@@ -143,7 +144,8 @@ func startInputs(t *testing.T, s *Spec) map[string]string {
 }
 
 func TestParseSecretName(t *testing.T) {
-	for text, want := range map[string]string{"mysql_fate": "mysql_user", "mysql_user": "mysql_user", "fateboard": "fateboard_admin", "zookeeper": "zookeeper"} {
+	for text, want := range map[string]string{"mysql_fate": "mysql_user", "mysql_user": "mysql_user",
+		"fateboard": "fateboard_admin", "zookeeper": "zookeeper"} {
 		if got, err := ParseSecretName(text); err != nil || got != want {
 			t.Errorf("%s gives %q, %v", text, got, err)
 		}

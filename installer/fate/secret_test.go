@@ -19,7 +19,8 @@ func secretForms(t *testing.T, v any) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{fmt.Sprint(v), fmt.Sprintf("%v", v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), string(data), log.String()}
+	return []string{fmt.Sprint(v), fmt.Sprintf("%v", v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v),
+		string(data), log.String()}
 }
 
 func TestSecretAlone(t *testing.T) {

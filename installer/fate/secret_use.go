@@ -105,7 +105,8 @@ func (s *Spec) ReplacedSecrets() problem.Problems {
 			continue
 		}
 		out.Add(s.Cluster.at("%s.secrets.%s", s.Role, name), "",
-			"the cluster file has a former %s; the one that replaced it on this host stays in force", SecretCommand(name))
+			"the cluster file has a former %s; the one that replaced it on this host stays in force",
+			SecretCommand(name))
 	}
 	return out
 }

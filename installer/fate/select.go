@@ -20,14 +20,16 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 		return nil, problems.Err()
 	}
 	if sel.Party != 0 && sel.Party != side.PartyID {
-		problems.Add(c.at("%s.partyid", side.Role), "correct one of them", "the cluster file gives the %s party id %d, the command line %d", side.Role, side.PartyID, sel.Party)
+		problems.Add(c.at("%s.partyid", side.Role), "correct one of them",
+			"the cluster file gives the %s party id %d, the command line %d", side.Role, side.PartyID, sel.Party)
 	}
 	own := *side // tuning for this host must not reach the other hosts' Specs
 	side = &own
 	c.agree(sel, &problems)
 	s := &Spec{
 		Role: side.Role, PartyID: side.PartyID, IP: ip, Side: side, Cluster: c, OS: c.OS.without(sel.SkipOS),
-		User: pickString(sel.User, c.Install.User, defaultUser), Group: pickString(sel.Group, c.Install.Group, defaultGroup),
+		User:     pickString(sel.User, c.Install.User, defaultUser),
+		Group:    pickString(sel.Group, c.Install.Group, defaultGroup),
 		Versions: maps.Clone(sel.Versions), LibraryPaths: maps.Clone(sel.LibraryPaths), Env: maps.Clone(sel.Env),
 		Keys: sel.Keys, Memory: sel.Memory, CPUs: sel.CPUs,
 	}
@@ -40,7 +42,8 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	s.Secrets = sel.SecretRecords.effective(Secrets(side.Secrets), sel.Secrets)
 	s.modules = side.modulesOn(ip)
 	if len(s.modules) == 0 {
-		problems.Add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip", "no module of the %s runs on %s", side.Role, ip)
+		problems.Add(c.at("%s", side.Role), "list the address in the ips of a module, or correct --ip",
+			"no module of the %s runs on %s", side.Role, ip)
 	}
 	s.tune()
 	s.check(&problems)
@@ -50,7 +53,8 @@ func (c *Cluster) Spec(sel Selection) (*Spec, error) {
 	return s, nil
 }
 
-// agree refuses a command line that contradicts base_init: neither can win silently, as the other was written on purpose.
+// agree refuses a command line that contradicts base_init: neither can win silently, as the other was written on
+// purpose.
 func (c *Cluster) agree(sel Selection, problems *problem.Problems) {
 	for _, v := range []struct{ flag, path, given, written string }{
 		{"--base", "base", sel.Base, c.Install.Base},
@@ -62,7 +66,8 @@ func (c *Cluster) agree(sel Selection, problems *problem.Problems) {
 			if at.IsZero() {
 				at = c.at("setup")
 			}
-			problems.Add(at, "give "+v.flag+" "+v.written+", or change the file", "the cluster file says %s, and %s is %s", v.written, v.flag, v.given)
+			problems.Add(at, "give "+v.flag+" "+v.written+", or change the file",
+				"the cluster file says %s, and %s is %s", v.written, v.flag, v.given)
 		}
 	}
 }
@@ -108,7 +113,8 @@ func (c *Cluster) locate(sel Selection, problems *problem.Problems) (*Side, stri
 		where, fix = sel.IP+" is none of the addresses", "correct --ip or the cluster file"
 	}
 	if v6 := onlyIPv6(sel.LocalAddrs); v6 != "" && sel.IP == "" {
-		where, fix = "this host has only IPv6 addresses ("+v6+"), FATE's programs reach each other over IPv4 only, and so it has none",
+		where, fix = "this host has only IPv6 addresses ("+v6+
+			"), FATE's programs reach each other over IPv4 only, and so it has none",
 			"give the host an IPv4 address, and write it into the cluster file"
 	}
 	if len(matches) > 1 {
@@ -116,7 +122,8 @@ func (c *Cluster) locate(sel Selection, problems *problem.Problems) (*Side, stri
 		for _, m := range matches {
 			found = append(found, m.ip+" ("+string(m.side.Role)+")")
 		}
-		problems.Add(problem.Pos{}, "choose with --ip, and --role if the address stands in both", "this host has several addresses of the cluster: %s", strings.Join(found, ", "))
+		problems.Add(problem.Pos{}, "choose with --ip, and --role if the address stands in both",
+			"this host has several addresses of the cluster: %s", strings.Join(found, ", "))
 		return nil, ""
 	}
 	problems.Add(problem.Pos{}, fix, "%s of the cluster: %s", where, strings.Join(all, ", "))

@@ -87,7 +87,8 @@ func (c *Cluster) fromSetup(setup *setupDoc, doc *document, problems *problem.Pr
 	}
 	for _, r := range Roles {
 		if c.Side(r) == nil && (len(setup.ips(r)) > 0 || len(setup.specialRoutes(r)) > 0) {
-			k.bad(fmt.Sprintf("setup.%s_ips", r), fmt.Sprintf("add %s to roles, or empty its lists", r), "%s has addresses or routes but is not in roles", r)
+			k.bad(fmt.Sprintf("setup.%s_ips", r), fmt.Sprintf("add %s to roles, or empty its lists", r),
+				"%s has addresses or routes but is not in roles", r)
 		}
 	}
 	c.setupTLS(k, setup)
@@ -139,7 +140,8 @@ func (c *Cluster) setupModules(k *checker, setup *setupDoc, s *Side) {
 		fallback = addresses["rollsite"]
 	}
 	if len(fallback) == 0 {
-		k.bad(fmt.Sprintf("setup.%s_ips", s.Role), "write default: and an address", "%s_ips names no default address", s.Role)
+		k.bad(fmt.Sprintf("setup.%s_ips", s.Role), "write default: and an address", "%s_ips names no default address",
+			s.Role)
 		return
 	}
 	for _, m := range s.moduleConfs() {
@@ -154,7 +156,8 @@ func (c *Cluster) setupModules(k *checker, setup *setupDoc, s *Side) {
 		if ips := addresses[m.key]; len(ips) > 0 {
 			*m.ips = ips
 		}
-		if i := slices.IndexFunc(setup.ips(s.Role), func(e string) bool { return strings.HasPrefix(e, m.key+":") }); i >= 0 {
+		if i := slices.IndexFunc(setup.ips(s.Role),
+			func(e string) bool { return strings.HasPrefix(e, m.key+":") }); i >= 0 {
 			c.originOf(path, fmt.Sprintf("setup.%s_ips[%d]", s.Role, i))
 		}
 	}
@@ -217,10 +220,12 @@ func (c *Cluster) setupPolling(k *checker, setup *setupDoc) {
 	}
 	switch {
 	case server != "exchange" || client != "host" && client != "guest":
-		k.bad("setup.polling", "write {server_role: exchange, client_role: host}, or guest", "polling needs the exchange as server_role and a party as client_role")
+		k.bad("setup.polling", "write {server_role: exchange, client_role: host}, or guest",
+			"polling needs the exchange as server_role and a party as client_role")
 		return
 	case c.Exchange == nil || c.Side(Role(client)) == nil:
-		k.bad("setup.polling", "add both to roles", "polling is between %s and exchange, and not both are in roles", client)
+		k.bad("setup.polling", "add both to roles", "polling is between %s and exchange, and not both are in roles",
+			client)
 		return
 	}
 	party := c.Side(Role(client))
@@ -238,7 +243,8 @@ func (c *Cluster) setupRoutes(k *checker, setup *setupDoc, s *Side) {
 		path := fmt.Sprintf("setup.%s_special_routes[%d]", s.Role, i)
 		party, route, reason := parseSpecialRoute(text)
 		if reason != "" {
-			k.bad(path, "write for example 8888:192.168.2.1:9370 or default:192.168.2.1:9371:secure", "cannot use the route %q: %s", text, reason)
+			k.bad(path, "write for example 8888:192.168.2.1:9370 or default:192.168.2.1:9371:secure",
+				"cannot use the route %q: %s", text, reason)
 			continue
 		}
 		route.At = path

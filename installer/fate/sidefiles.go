@@ -29,7 +29,9 @@ func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]keys.File, error) {
 		default:
 			one.Exchange = &own
 		}
-		content, err := one.write(fmt.Sprintf("The %s of a FATE cluster, for its own hosts only; fate-installer finds out which of them it is on.", s.Role))
+		content, err := one.write(
+			fmt.Sprintf("The %s of a FATE cluster, for its own hosts only; fate-installer finds out which of them it "+
+				"is on.", s.Role))
 		if err != nil {
 			return nil, err
 		}
@@ -77,12 +79,15 @@ func (s *Side) sharesRegistry() bool {
 // whole cluster as far as that side has to know it.
 func (c *Cluster) publicFile() ([]byte, error) {
 	w := &clusterWriter{c: c, comments: yaml.CommentMap{}}
-	w.comment("$", "What the sides of a FATE cluster need to know of each other. It has no secret: give it to every side, which uses it",
-		"in addition to its own file, as in fate-installer config check --config host.yaml --config public.yaml, and to sign keys.")
+	w.comment("$", "What the sides of a FATE cluster need to know of each other. It has no secret: give it to every "+
+		"side, which uses it",
+		"in addition to its own file, as in fate-installer config check --config host.yaml --config public.yaml, and "+
+			"to sign keys.")
 	var top yamlMap
 	for _, s := range c.Sides() {
 		if s.FateFlow.DefaultEngines == "spark" {
-			return nil, fmt.Errorf("cannot write a public part for the %s: with the engine spark parties share a cluster file", s.Role)
+			return nil, fmt.Errorf(
+				"cannot write a public part for the %s: with the engine spark parties share a cluster file", s.Role)
 		}
 		r := s.Rollsite
 		rollsite := yamlMap{

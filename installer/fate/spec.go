@@ -25,7 +25,8 @@ type Selection struct {
 
 	SkipOS []string // policies of os: that are to be keep, whatever the cluster file says
 
-	Keys []keys.File // key files of this side that keys.Check has accepted, to be installed with the configuration; optional
+	// key files of this side that keys.Check has accepted, to be installed with the configuration; optional
+	Keys []keys.File
 
 	Memory uint64 // bytes of RAM of the host, 0: unknown
 	CPUs   int    // 0: unknown

@@ -20,12 +20,17 @@ func TestJudgePS(t *testing.T) {
 	const heading = "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n"
 	const shell = `bash -c echo $$; "$1" aux; exit $? trial /usr/bin/ps `
 	for name, c := range map[string]struct{ out, want string }{
-		"procps": {"4711\n" + heading + "root           1  0.0  0.0   2500  1500 ?        Ss   10:00   0:00 /sbin/init\n" +
+		"procps": {"4711\n" + heading +
+			"root           1  0.0  0.0   2500  1500 ?        Ss   10:00   0:00 /sbin/init\n" +
 			"root        4711  0.0  0.0   2500  1500 ?        S    10:00   0:00 " + shell + trialMark + "\n", ""},
-		"procps that cuts":                   {"4711\n" + heading + "root        4711  0.0  0.0   2500  1500 ?        S    10:00   0:00 bash -c echo\n", "ps aux cuts long commands"},
-		"busybox":                            {"4711\nPID   USER     TIME  COMMAND\n    1 root      0:00 init\n 4711 root      0:00 " + shell + trialMark + "\n", "the second column of ps aux is not the process ID"},
-		"busybox, the user's name is the ID": {"4711\nPID   USER     TIME  COMMAND\n   12 4711      0:00 sleep 9\n", "ps aux cuts long commands"},
-		"nothing":                            {"", "the second column of ps aux is not the process ID"},
+		"procps that cuts": {"4711\n" + heading +
+			"root        4711  0.0  0.0   2500  1500 ?        S    10:00   0:00 bash -c echo\n",
+			"ps aux cuts long commands"},
+		"busybox": {"4711\nPID   USER     TIME  COMMAND\n    1 root      0:00 init\n 4711 " +
+			"root      0:00 " + shell + trialMark + "\n", "the second column of ps aux is not the process ID"},
+		"busybox, the user's name is the ID": {"4711\nPID   USER     TIME  COMMAND\n   12 4711      0:00 sleep 9\n",
+			"ps aux cuts long commands"},
+		"nothing": {"", "the second column of ps aux is not the process ID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := judgePS(c.out); got != c.want {
@@ -52,7 +57,8 @@ func TestToolTrials(t *testing.T) {
 		}
 	}
 	faults := tryTools(t, func(name string) (string, error) { return filepath.Join(dir, name), nil })
-	if diff := cmp.Diff(map[string]string{"ps": "the second column of ps aux is not the process ID"}, faults); diff != "" {
+	if diff := cmp.Diff(map[string]string{"ps": "the second column of ps aux is not the process ID"},
+		faults); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -107,9 +113,10 @@ func TestToolsComeFirstWhereTheHostsFail(t *testing.T) {
 		facts host.Facts
 		want  []string
 	}{
-		"all do":         {host.Facts{}, nil},
-		"ps of busybox":  {host.Facts{Failing: host.Failing{"ps": "the second column is another"}}, []string{"ps"}},
-		"two":            {host.Facts{Failing: host.Failing{"xargs": "status 1", "awk": "status 1"}}, []string{"awk", "xargs"}},
+		"all do":        {host.Facts{}, nil},
+		"ps of busybox": {host.Facts{Failing: host.Failing{"ps": "the second column is another"}}, []string{"ps"}},
+		"two": {host.Facts{Failing: host.Failing{"xargs": "status 1", "awk": "status 1"}},
+			[]string{"awk", "xargs"}},
 		"directory tree": {host.Facts{Rooted: true}, []string{"ps"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +126,8 @@ func TestToolsComeFirstWhereTheHostsFail(t *testing.T) {
 		})
 	}
 	dirs := filepath.SplitList(s.eggrollEnvironment("nodemanager")["PATH"])
-	before, host, after := slices.Index(dirs, s.Layout.ToolsFirst()), slices.Index(dirs, "/usr/local/bin"), slices.Index(dirs, s.Layout.Tools())
+	before, host, after := slices.Index(dirs, s.Layout.ToolsFirst()), slices.Index(dirs, "/usr/local/bin"),
+		slices.Index(dirs, s.Layout.Tools())
 	if before < 0 || host < before || after < host {
 		t.Errorf("PATH has another order: %s", dirs)
 	}
@@ -130,7 +138,8 @@ func TestFailingProgramIsReported(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
 	f := gatherTree(t, "debian12", s)
 	f.Programs["ps"], f.Failing = "/bin/ps", host.Failing{"ps": "the second column of ps aux is not the process ID"}
-	want := "/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID), fate-installer's own serves instead"
+	want := "/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID), " +
+		"fate-installer's own serves instead"
 	err := errors.New("there is no check of programs")
 	for _, r := range Preflight(s, f, PreflightInput{Components: components, Platform: "linux/amd64"}) {
 		if r.ID == "programs" {

@@ -66,7 +66,8 @@ func (s *Spec) Directories() []Directory {
 	if s.hasEggroll() {
 		// rollsite's JVM does not start when the directory of its log is missing.
 		own(permPrivate, l.ComponentLogs("eggroll"), path.Join(l.ComponentLogs("eggroll"), "eggroll"), l.EggrollData())
-		own(permPrivate, path.Dir(l.Backups()), l.Backups(), path.Join(l.Backups(), "eggroll"), path.Join(l.Backups(), "eggroll", "conf"))
+		own(permPrivate, path.Dir(l.Backups()), l.Backups(), path.Join(l.Backups(), "eggroll"),
+			path.Join(l.Backups(), "eggroll", "conf"))
 	}
 	if s.NeedsKeys() {
 		own(permPrivate, l.Keys())

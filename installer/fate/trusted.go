@@ -12,7 +12,8 @@ import (
 func (s *Spec) RootPaths() []string {
 	l := s.Layout
 	out := []string{
-		l.SupervisorConf(), l.SupervisorPrograms(), l.SupervisorRun(), l.SupervisorSocket(), path.Dir(l.SupervisorLog()),
+		l.SupervisorConf(), l.SupervisorPrograms(), l.SupervisorRun(), l.SupervisorSocket(),
+		path.Dir(l.SupervisorLog()),
 		l.ServiceScript(), l.State(), l.Secrets(),
 	}
 	if s.callsTools() { // links to the installed program, on the PATH of the service user's programs

@@ -23,7 +23,8 @@ func TestWhatRootRunsIsRoots(t *testing.T) {
 	for name, s := range specs {
 		t.Run(name, func(t *testing.T) {
 			in := planInput()
-			in.Components = append(in.Components, payload.Component{Name: "mysql", Version: "8.0.28", Digest: "sha256-of-mysql"})
+			in.Components = append(in.Components, payload.Component{Name: "mysql", Version: "8.0.28",
+				Digest: "sha256-of-mysql"})
 			plan, err := NewPlan(s, in)
 			if err != nil {
 				t.Fatal(err)
@@ -49,7 +50,8 @@ func TestWhatRootRunsIsRoots(t *testing.T) {
 				}
 			}
 			for p, isRoots := range owned {
-				if isRoots && strings.HasPrefix(p, s.Layout.Base+"/") && !expected[p] && path.Dir(p) != s.Layout.State() {
+				if isRoots && strings.HasPrefix(p, s.Layout.Base+"/") && !expected[p] &&
+					path.Dir(p) != s.Layout.State() {
 					t.Errorf("%s is root's, and not in RootPaths", p)
 				}
 			}
@@ -68,7 +70,8 @@ func TestRootPathsAreDocumented(t *testing.T) {
 		rel := strings.TrimPrefix(p, s.Layout.Base+"/")
 		named := strings.Contains(string(text), path.Base(rel))
 		for dir := rel; dir != "."; dir = path.Dir(dir) {
-			named = named || strings.Contains(string(text), "`"+dir+"/`") || strings.Contains(string(text), "`"+path.Base(dir)+"/*.conf`")
+			named = named || strings.Contains(string(text), "`"+dir+"/`") ||
+				strings.Contains(string(text), "`"+path.Base(dir)+"/*.conf`")
 		}
 		if !named {
 			t.Errorf("SECURITY.md does not name %s", rel)
@@ -90,10 +93,12 @@ func TestBaseMustBeRoots(t *testing.T) {
 		want  Status
 		fix   string
 	}{
-		"root's":          {[]host.PathFact{fact("/srv", 0, 0o755), fact("/srv/fate/data", 0, 0o750)}, StatusOK, ""},
-		"not there":       {nil, StatusOK, ""},
-		"service user's":  {[]host.PathFact{fact("/srv", 0, 0o755), fact("/srv/fate/data", 1000, 0o755)}, StatusRefused, "chown root:root /srv/fate/data"},
-		"open to a group": {[]host.PathFact{fact("/srv", 0, 0o775), fact("/srv/fate/data", 0, 0o755)}, StatusRefused, "chmod go-w /srv"},
+		"root's":    {[]host.PathFact{fact("/srv", 0, 0o755), fact("/srv/fate/data", 0, 0o750)}, StatusOK, ""},
+		"not there": {nil, StatusOK, ""},
+		"service user's": {[]host.PathFact{fact("/srv", 0, 0o755), fact("/srv/fate/data", 1000, 0o755)}, StatusRefused,
+			"chown root:root /srv/fate/data"},
+		"open to a group": {[]host.PathFact{fact("/srv", 0, 0o775), fact("/srv/fate/data", 0, 0o755)}, StatusRefused,
+			"chmod go-w /srv"},
 	} {
 		p := &preflight{s: s, f: &host.Facts{Paths: c.paths, Users: []host.User{{Name: "app", UID: 1000}}}}
 		p.baseOwner()

@@ -8,7 +8,8 @@ import (
 
 // TestEggFormula: the guide's formula gives both of upstream's defaults on the machines they were chosen for.
 func TestEggFormula(t *testing.T) {
-	for _, tc := range []struct{ cores, jobs, want int }{{16, 3, 4}, {8, 3, 2}, {64, 3, 17}, {2, 3, 1}, {1, 3, 1}, {16, 1, 12}, {16, 0, 12}} {
+	for _, tc := range []struct{ cores, jobs, want int }{{16, 3, 4}, {8, 3, 2}, {64, 3, 17}, {2, 3, 1}, {1, 3, 1},
+		{16, 1, 12}, {16, 0, 12}} {
 		if got := EggsFor(tc.cores, tc.jobs); got != tc.want {
 			t.Errorf("%d cores, %d jobs: %d, want %d", tc.cores, tc.jobs, got, tc.want)
 		}
@@ -39,9 +40,11 @@ func TestSizesFollowTheHostOnlyWhereNoneWasWritten(t *testing.T) {
 	if s.Cluster.Host.Eggroll.Egg != defaultEgg {
 		t.Error("tuning one host changes the cluster, and with it every other host")
 	}
-	s = tuned(t, "host: {partyid: 10000, ip: 192.168.0.1, eggroll: {egg: 7}, clustermanager: {cores_per_node: 9}, rollsite: {max_memory: 3G}}", 4<<30, 8)
+	s = tuned(t, "host: {partyid: 10000, ip: 192.168.0.1, eggroll: {egg: 7}, clustermanager: {cores_per_node: 9}, "+
+		"rollsite: {max_memory: 3G}}", 4<<30, 8)
 	if s.Side.Eggroll.Egg != 7 || s.Side.ClusterManager.CoresPerNode != 9 || s.heapOptions(Rollsite)[0] != "-Xmx3G" {
-		t.Errorf("written sizes are not kept: %d %d %v", s.Side.Eggroll.Egg, s.Side.ClusterManager.CoresPerNode, s.heapOptions(Rollsite))
+		t.Errorf("written sizes are not kept: %d %d %v", s.Side.Eggroll.Egg, s.Side.ClusterManager.CoresPerNode,
+			s.heapOptions(Rollsite))
 	}
 	for _, a := range s.Advice() {
 		written := strings.HasPrefix(a.Key, "host.")
@@ -51,7 +54,8 @@ func TestSizesFollowTheHostOnlyWhereNoneWasWritten(t *testing.T) {
 	}
 	for _, memory := range []uint64{0, 16 << 30, 128 << 30} {
 		s = tuned(t, oneHost, memory, 0)
-		if len(s.heapOptions(ClusterManager)) != 0 || !slices.Equal(s.heapOptions(FateBoard), []string{"-Xmx2048m", "-Xms2048m"}) {
+		if len(s.heapOptions(ClusterManager)) != 0 || !slices.Equal(s.heapOptions(FateBoard),
+			[]string{"-Xmx2048m", "-Xms2048m"}) {
 			t.Errorf("%d bytes of memory: upstream's heaps are changed", memory)
 		}
 		if s.Side.Eggroll.Egg != defaultEgg || s.databaseConnections() != 10000 {

@@ -51,7 +51,8 @@ func (k *checker) install() {
 	c := k.c
 	for i, role := range c.Install.SSLRoles {
 		if _, err := ParseRole(role); err != nil {
-			k.bad(fmt.Sprintf("ssl_roles[%d]", i), "name host, guest or exchange", "ssl_roles has the unknown role %q", role)
+			k.bad(fmt.Sprintf("ssl_roles[%d]", i), "name host, guest or exchange", "ssl_roles has the unknown role %q",
+				role)
 		}
 	}
 	k.osPolicies()
@@ -84,12 +85,14 @@ func (k *checker) sidesApart() {
 	for _, s := range k.c.Sides() {
 		for _, ip := range s.Addresses() {
 			if other, taken := owner[ip]; taken && other != s.Role {
-				k.bad(string(s.Role), "give each side its own host: ports and directories are the same", "%s is an address of both the %s and the %s", ip, other, s.Role)
+				k.bad(string(s.Role), "give each side its own host: ports and directories are the same",
+					"%s is an address of both the %s and the %s", ip, other, s.Role)
 			}
 			owner[ip] = s.Role
 		}
 		if other, taken := ids[s.PartyID]; taken && s.Role != RoleExchange {
-			k.bad(string(s.Role)+".partyid", "give each party its own id", "the %s and the %s have the same party id %d", other, s.Role, s.PartyID)
+			k.bad(string(s.Role)+".partyid", "give each party its own id",
+				"the %s and the %s have the same party id %d", other, s.Role, s.PartyID)
 		}
 		ids[s.PartyID] = s.Role
 	}
@@ -104,7 +107,8 @@ func (k *checker) identity(s *Side) {
 	case !k.c.written("%s", path) && s.PartyID == 0:
 		k.bad(path, "write partyid: and a number of at most 10 digits", "the %s has no party id", s.Role)
 	case !partyID.MatchString(s.id()):
-		k.bad(path, "choose a number from 1 to 9999999999", "the party id %d of the %s has to have 1 to 10 digits: FATE's tables hold no more", s.PartyID, s.Role)
+		k.bad(path, "choose a number from 1 to 9999999999",
+			"the party id %d of the %s has to have 1 to 10 digits: FATE's tables hold no more", s.PartyID, s.Role)
 	}
 	if s.IP != "" {
 		k.address(string(s.Role)+".ip", s.IP)
@@ -133,10 +137,12 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 func (k *checker) values(s *Side) {
 	r := string(s.Role)
 	if s.Rollsite.MaxMemory != "" && !sizeText.MatchString(s.Rollsite.MaxMemory) {
-		k.bad(r+".rollsite.max_memory", "write a size such as 12G", "rollsite.max_memory must be a java heap size, not %q", s.Rollsite.MaxMemory)
+		k.bad(r+".rollsite.max_memory", "write a size such as 12G",
+			"rollsite.max_memory must be a java heap size, not %q", s.Rollsite.MaxMemory)
 	}
 	if s.Rollsite.PoolSize != 0 && s.Rollsite.PoolSize != 600 {
-		k.c.notes.Add(k.c.at("%s.rollsite.pool_size", r), "", "rollsite.pool_size is not applied: the rollsites of eggroll 2.2 and later size their pools themselves")
+		k.c.notes.Add(k.c.at("%s.rollsite.pool_size", r), "",
+			"rollsite.pool_size is not applied: the rollsites of eggroll 2.2 and later size their pools themselves")
 	}
 	for i, name := range s.Rollsite.PublicNames {
 		k.address(fmt.Sprintf("%s.rollsite.public_names[%d]", r, i), name)
@@ -154,24 +160,29 @@ func (k *checker) values(s *Side) {
 		k.modelStore(s)
 	}
 	for _, db := range []struct{ path, name string }{
-		{"eggroll.dbname", s.Eggroll.DBName}, {"fate_flow.dbname", flow.DBName}, {"fateboard.dbname", s.FateBoard.DBName}, {"mysql.dbuser", s.MySQL.User},
+		{"eggroll.dbname", s.Eggroll.DBName}, {"fate_flow.dbname", flow.DBName},
+		{"fateboard.dbname", s.FateBoard.DBName}, {"mysql.dbuser", s.MySQL.User},
 	} {
 		if !identifier.MatchString(db.name) {
 			k.bad(r+"."+db.path, "use letters, digits and underscores, up to 64", "%s cannot be %q", db.path, db.name)
 		}
 	}
 	if len(s.MySQL.User) > 32 {
-		k.bad(r+".mysql.dbuser", "use at most 32 characters", "MySQL has no user names of %d characters", len(s.MySQL.User))
+		k.bad(r+".mysql.dbuser", "use at most 32 characters", "MySQL has no user names of %d characters",
+			len(s.MySQL.User))
 	}
 	if (flow.AppKey == "") != flow.SecretKey.IsZero() {
-		k.bad(r+".fate_flow.http_app_key", "give both http_app_key and http_secret_key, or neither", "authentication of clients needs a key and a secret")
+		k.bad(r+".fate_flow.http_app_key", "give both http_app_key and http_secret_key, or neither",
+			"authentication of clients needs a key and a secret")
 	}
 	if flow.DefaultEngines == "eggroll" && (flow.Proxy == "nginx" || flow.Proxy == "fateflow") {
-		k.bad(r+".fate_flow.proxy", "write rollsite", "fate_flow.proxy cannot be %s: with the engine eggroll the parties talk through rollsite", flow.Proxy)
+		k.bad(r+".fate_flow.proxy", "write rollsite",
+			"fate_flow.proxy cannot be %s: with the engine eggroll the parties talk through rollsite", flow.Proxy)
 	}
 	k.jobDefaults(s)
 	if s.FateFlow.DefaultEngines == "eggroll" && (s.Eggroll.Egg < 1 || s.Eggroll.Egg > 1024) {
-		k.bad(r+".eggroll.egg", "write the number of worker processes per node, 1 to 1024", "eggroll.egg cannot be %d", s.Eggroll.Egg)
+		k.bad(r+".eggroll.egg", "write the number of worker processes per node, 1 to 1024",
+			"eggroll.egg cannot be %d", s.Eggroll.Egg)
 	}
 	if flow.DefaultEngines == "spark" {
 		k.spark(s)
@@ -183,7 +194,8 @@ func (k *checker) modelStore(s *Side) {
 	switch s.ModelStore.Storage {
 	case "mysql":
 	case "tencent_cos":
-		k.bad(path, "use mysql", "model_store.storage tencent_cos is a service on the internet, which an air-gapped host does not reach")
+		k.bad(path, "use mysql",
+			"model_store.storage tencent_cos is a service on the internet, which an air-gapped host does not reach")
 	default:
 		k.choice(path, s.ModelStore.Storage, "mysql")
 	}
@@ -195,7 +207,8 @@ func (k *checker) spark(s *Side) {
 		k.bad("exchange", "remove the exchange, or use the engine eggroll", "the engine spark knows no exchange")
 	}
 	if s.Rollsite.Enable || s.ClusterManager.Enable || s.NodeManager.Enable {
-		k.bad(r+".fate_flow.default_engines", "switch rollsite, clustermanager and nodemanager off", "the engine spark runs without eggroll")
+		k.bad(r+".fate_flow.default_engines", "switch rollsite, clustermanager and nodemanager off",
+			"the engine spark runs without eggroll")
 	}
 	k.choice(r+".fate_flow.federation", flow.Federation, "rabbitmq", "pulsar")
 	k.choice(r+".fate_flow.storage", flow.Storage, "hdfs", "hive", "localfs")
@@ -204,21 +217,25 @@ func (k *checker) spark(s *Side) {
 		wanted  bool
 		enabled bool
 	}{
-		{"rabbitmq", flow.Federation == "rabbitmq", s.RabbitMQ.Enable}, {"pulsar", flow.Federation == "pulsar", s.Pulsar.Enable},
+		{"rabbitmq", flow.Federation == "rabbitmq", s.RabbitMQ.Enable},
+		{"pulsar", flow.Federation == "pulsar", s.Pulsar.Enable},
 		{"hive", flow.Storage == "hive", s.Hive.Enable}, {"hdfs", flow.Storage == "hdfs", s.HDFS.Enable},
 	} {
 		if need.wanted && !need.enabled {
-			k.bad(r+"."+need.name, "write enable: true in it", "fate_flow uses %s, but the block %s is not enabled", need.name, need.name)
+			k.bad(r+"."+need.name, "write enable: true in it", "fate_flow uses %s, but the block %s is not enabled",
+				need.name, need.name)
 		}
 	}
 	if flow.Proxy == "rollsite" {
-		k.bad(r+".fate_flow.proxy", "write nginx, or fateflow", "fate_flow.proxy cannot be rollsite: the engine spark has none")
+		k.bad(r+".fate_flow.proxy", "write nginx, or fateflow",
+			"fate_flow.proxy cannot be rollsite: the engine spark has none")
 	}
 	if flow.Proxy == "nginx" && !s.Nginx.Enable {
 		k.bad(r+".fate_flow.proxy", "enable the block nginx", "fate_flow.proxy is nginx, but no nginx is given")
 	}
 	if flow.Proxy == "fateflow" && (k.c.Host == nil || k.c.Guest == nil) {
-		k.bad(r+".fate_flow.proxy", "describe both parties, or use proxy: nginx", "with proxy fateflow each party calls the other's FATE-Flow, whose address is not in the cluster file")
+		k.bad(r+".fate_flow.proxy", "describe both parties, or use proxy: nginx",
+			"with proxy fateflow each party calls the other's FATE-Flow, whose address is not in the cluster file")
 	}
 	if s.Hive.Configuration != "" || s.Hive.Kerberos != "" {
 		k.bad(r+".hive", "leave configuration and kerberos_service_name blank", "FATE reads no such settings of hive")

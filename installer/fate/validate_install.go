@@ -21,8 +21,10 @@ func (k *checker) installFiles(doc *document, setup *setupDoc) {
 	for _, v := range []struct{ path, value, standard, why string }{
 		{"base_dir", doc.BaseDir, "/etc/ansible", "ansible is not used"},
 		{"supervisord.version", doc.Supervisord.Version, "1.1.4", "the supervisor is built in"},
-		{"supervisord.account.name", doc.Supervisord.Account.Name, "root", "the supervisor has no account: its socket is open to root and the service group"},
-		{"supervisord.account.password", doc.Supervisord.Account.Password.Reveal(), "fate", "the supervisor has no account: its socket is open to root and the service group"},
+		{"supervisord.account.name", doc.Supervisord.Account.Name, "root",
+			"the supervisor has no account: its socket is open to root and the service group"},
+		{"supervisord.account.password", doc.Supervisord.Account.Password.Reveal(), "fate",
+			"the supervisor has no account: its socket is open to root and the service group"},
 		{"supervisord.service.ip", doc.Supervisord.Service.IP, "127.0.0.1", "the supervisor opens no port"},
 		{"python.version", doc.Python.Version, "py38_4.12.0", "the payload's python is installed"},
 		{"python.dest", doc.Python.Dest, "miniconda3", "the payload's python is complete, no miniconda is needed"},
@@ -47,7 +49,8 @@ func (k *checker) installFiles(doc *document, setup *setupDoc) {
 		k.c.notes.Add(k.c.at("setup.ssh_port"), "", "ssh_port is not used: nothing is done over ssh")
 	}
 	if p := doc.Supervisord.Service.Port; p != 0 && p != 9001 {
-		k.c.notes.Add(k.c.at("supervisord.service.port"), "", "supervisord.service.port is not used: the supervisor opens no port")
+		k.c.notes.Add(k.c.at("supervisord.service.port"), "",
+			"supervisord.service.port is not used: the supervisor opens no port")
 	}
 	if dirs := doc.Init.Dirs; len(dirs) > 0 && !slices.Equal(dirs, []string{"common", "snmp"}) {
 		k.c.notes.Add(k.c.at("init.dirs"), "", "init.dirs is not used: the directories that FATE needs are made")
@@ -56,13 +59,16 @@ func (k *checker) installFiles(doc *document, setup *setupDoc) {
 
 func (k *checker) names(doc *document) {
 	if doc.PName != "" && doc.PName != "fate" {
-		k.bad(k.c.whereIs("pname", "setup.pname"), "write fate; for a second installation on a host use --base", "pname cannot be %q: FATE's own code has paths with fate in them", doc.PName)
+		k.bad(k.c.whereIs("pname", "setup.pname"), "write fate; for a second installation on a host use --base",
+			"pname cannot be %q: FATE's own code has paths with fate in them", doc.PName)
 	}
 	switch doc.DeployMode {
 	case "", "deploy":
 	case "install", "config", "uninstall":
-		verb := map[string]string{"install": "install, which configures too", "config": "install, which changes only what differs", "uninstall": "uninstall"}[doc.DeployMode]
-		k.bad(k.c.whereIs("deploy_mode", "setup.deploy_mode"), "write deploy, and run fate-installer "+verb, "deploy_mode %s is a command here, not a setting", doc.DeployMode)
+		verb := map[string]string{"install": "install, which configures too",
+			"config": "install, which changes only what differs", "uninstall": "uninstall"}[doc.DeployMode]
+		k.bad(k.c.whereIs("deploy_mode", "setup.deploy_mode"), "write deploy, and run fate-installer "+verb,
+			"deploy_mode %s is a command here, not a setting", doc.DeployMode)
 	default:
 		k.choice(k.c.whereIs("deploy_mode", "setup.deploy_mode"), doc.DeployMode, "deploy")
 	}
@@ -83,11 +89,13 @@ func (c *Cluster) whereIs(paths ...string) string {
 func (k *checker) paths(doc *document) {
 	base := pickString(doc.Base, defaultBase)
 	for _, v := range []struct{ path, value, below string }{
-		{"pbase", doc.PBase, "projects"}, {"dbase", doc.DBase, "projects/data"}, {"cbase", doc.CBase, "projects/common"}, {"sbase", doc.SBase, "projects/snmp"},
+		{"pbase", doc.PBase, "projects"}, {"dbase", doc.DBase, "projects/data"},
+		{"cbase", doc.CBase, "projects/common"}, {"sbase", doc.SBase, "projects/snmp"},
 		{"lbase", doc.LBase, "logs"}, {"tbase", doc.TBase, "temp"}, {"bbase", doc.BBase, "projects/backups"},
 	} {
 		if want := path.Join(base, v.below); v.value != "" && path.Clean(v.value) != want {
-			k.bad(v.path, "write "+want+", or move everything with base", "%s cannot be %s: all directories move together", v.path, v.value)
+			k.bad(v.path, "write "+want+", or move everything with base",
+				"%s cannot be %s: all directories move together", v.path, v.value)
 		}
 	}
 }

@@ -21,24 +21,29 @@ func (k *checker) modules(s *Side) {
 		}
 		several := m.key == "nodemanager" || m.key == "fate_flow" || m.key == "rollsite" && s.Role == RoleExchange
 		if len(*m.ips) > 1 && !several {
-			k.bad(path, "keep one; only nodemanager, fate_flow and the exchange's rollsite can run on several hosts", "%s runs on one host, and %d are listed", m.key, len(*m.ips))
+			k.bad(path, "keep one; only nodemanager, fate_flow and the exchange's rollsite can run on several hosts",
+				"%s runs on one host, and %d are listed", m.key, len(*m.ips))
 		}
 	}
 	if s.Role == RoleExchange {
 		return
 	}
 	if s.FateFlow.Enable && len(s.MySQL.IPs) == 0 {
-		k.bad(string(s.Role)+".mysql.ips", "name the host of the database; type: outside if it is not ours", "fate_flow needs a database, and mysql has no address")
+		k.bad(string(s.Role)+".mysql.ips", "name the host of the database; type: outside if it is not ours",
+			"fate_flow needs a database, and mysql has no address")
 	}
 	if s.FateFlow.Enable && s.FateFlow.DefaultEngines == "eggroll" {
 		for _, m := range s.moduleConfs() {
 			if m.group == "eggroll" && len(*m.ips) == 0 {
-				k.bad(fmt.Sprintf("%s.%s.ips", s.Role, m.key), "name its host, with enable: false if it is not installed here", "fate_flow needs eggroll, and %s has no address", m.key)
+				k.bad(fmt.Sprintf("%s.%s.ips", s.Role, m.key),
+					"name its host, with enable: false if it is not installed here",
+					"fate_flow needs eggroll, and %s has no address", m.key)
 			}
 		}
 	}
 	if s.FateBoard.Enable && len(s.FateFlow.IPs) == 0 {
-		k.bad(string(s.Role)+".fate_flow.ips", "name the host of fate_flow", "fateboard needs fate_flow, which has no address")
+		k.bad(string(s.Role)+".fate_flow.ips", "name the host of fate_flow",
+			"fateboard needs fate_flow, which has no address")
 	}
 }
 
@@ -83,13 +88,16 @@ func (k *checker) availability(s *Side) {
 		k.bad(at, "keep one", "several fate_flow addresses need the engine eggroll")
 	}
 	if !s.ZK.Enable {
-		k.bad(at, "add zk: {enable: true, lists: [{ip: ...}]}", "several fate_flow addresses need ZooKeeper, through which they know of each other")
+		k.bad(at, "add zk: {enable: true, lists: [{ip: ...}]}",
+			"several fate_flow addresses need ZooKeeper, through which they know of each other")
 	}
 	if !s.Nginx.Enable {
-		k.bad(at, "add nginx: {enable: true, ips: [...]}", "several fate_flow addresses need nginx in front of them, as a route has one address")
+		k.bad(at, "add nginx: {enable: true, ips: [...]}",
+			"several fate_flow addresses need nginx in front of them, as a route has one address")
 	}
 	if !s.ModelStore.Enable {
-		k.bad(r+".model_store.enable", "remove it, or write true", "several FATE-Flows need the model store: otherwise a model exists only on the host that trained it")
+		k.bad(r+".model_store.enable", "remove it, or write true",
+			"several FATE-Flows need the model store: otherwise a model exists only on the host that trained it")
 	}
 }
 
@@ -103,7 +111,8 @@ func (k *checker) ports(s *Side) {
 	r := string(s.Role)
 	listeners := []listener{{r + ".rollsite.port", s.Rollsite.Port, s.addressesOf(Rollsite)}}
 	if s.secure() {
-		listeners = append(listeners, listener{r + ".rollsite.secure_port", s.Rollsite.SecurePort, s.addressesOf(Rollsite)})
+		listeners = append(listeners, listener{r + ".rollsite.secure_port", s.Rollsite.SecurePort,
+			s.addressesOf(Rollsite)})
 	}
 	if s.Role != RoleExchange {
 		listeners = append(listeners,
@@ -120,10 +129,12 @@ func (k *checker) ports(s *Side) {
 				at := fmt.Sprintf("%s.zk.lists[%d].port", r, i)
 				listeners = append(listeners, listener{at, e.Port, nil})
 				if s.ZK.Type == "inside" {
-					listeners = append(listeners, listener{at, e.Port, []string{e.IP}}, listener{r + ".zk.admin_port", s.ZK.AdminPort, []string{e.IP}})
+					listeners = append(listeners, listener{at, e.Port, []string{e.IP}},
+						listener{r + ".zk.admin_port", s.ZK.AdminPort, []string{e.IP}})
 				}
 				if s.ZK.Type == "inside" && len(s.ZK.Lists) > 1 {
-					listeners = append(listeners, listener{at, zooKeeperQuorumPort, []string{e.IP}}, listener{at, zooKeeperElectionPort, []string{e.IP}})
+					listeners = append(listeners, listener{at, zooKeeperQuorumPort, []string{e.IP}},
+						listener{at, zooKeeperElectionPort, []string{e.IP}})
 				}
 			}
 		}
@@ -140,7 +151,8 @@ func (k *checker) ports(s *Side) {
 		for _, ip := range l.ips {
 			where := fmt.Sprintf("%s:%d", ip, l.port)
 			if other, clash := taken[where]; clash && other != l.path {
-				k.bad(l.path, "choose another port for one of them", "%s and %s both want port %d on %s", other, l.path, l.port, ip)
+				k.bad(l.path, "choose another port for one of them", "%s and %s both want port %d on %s", other,
+					l.path, l.port, ip)
 			}
 			taken[where] = l.path
 		}

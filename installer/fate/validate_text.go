@@ -21,25 +21,35 @@ func (k *checker) texts(s *Side) {
 	sec := s.Secrets
 	list := []carried{
 		{r + ".rollsite.coordinator", "coordinator", s.Rollsite.Coordinator, []string{"eggroll.properties"}},
-		{k.secretPath(s, "rollsite.route_table_key", "route_table_key"), "the key of the route table", sec.RouteTableKey.Reveal(), []string{"eggroll.properties"}},
+		{k.secretPath(s, "rollsite.route_table_key", "route_table_key"), "the key of the route table",
+			sec.RouteTableKey.Reveal(), []string{"eggroll.properties"}},
 	}
 	if s.Role != RoleExchange {
 		list = append(list,
-			carried{k.secretPath(s, "mysql.dbpasswd", "mysql_user"), "the database password", sec.MySQLUser.Reveal(), []string{"eggroll.properties", "service_conf.yaml", "my.cnf"}},
+			carried{k.secretPath(s, "mysql.dbpasswd", "mysql_user"), "the database password", sec.MySQLUser.Reveal(),
+				[]string{"eggroll.properties", "service_conf.yaml", "my.cnf"}},
 			carried{k.secretPath(s, "", "mysql_root"), "the administrator's password", sec.MySQLRoot.Reveal(), nil},
-			carried{k.secretPath(s, "zk.passwd", "zookeeper"), "the registry's password", sec.ZooKeeper.Reveal(), []string{"service_conf.yaml"}},
+			carried{k.secretPath(s, "zk.passwd", "zookeeper"), "the registry's password", sec.ZooKeeper.Reveal(),
+				[]string{"service_conf.yaml"}},
 			carried{r + ".zk.user", "the registry's user", s.ZK.User, []string{"service_conf.yaml"}},
-			carried{k.secretPath(s, "fateboard.passwd", "fateboard_admin"), "the password of FATE-Board", sec.FateBoardAdmin.Reveal(), []string{"application.properties"}},
-			carried{r + ".fateboard.user", "the user of FATE-Board", s.FateBoard.User, []string{"application.properties"}},
-			carried{r + ".fate_flow.http_app_key", "http_app_key", s.FateFlow.AppKey, []string{"service_conf.yaml", "application.properties"}},
-			carried{r + ".fate_flow.http_secret_key", "http_secret_key", s.FateFlow.SecretKey.Reveal(), []string{"service_conf.yaml", "application.properties"}},
+			carried{k.secretPath(s, "fateboard.passwd", "fateboard_admin"), "the password of FATE-Board",
+				sec.FateBoardAdmin.Reveal(), []string{"application.properties"}},
+			carried{r + ".fateboard.user", "the user of FATE-Board", s.FateBoard.User,
+				[]string{"application.properties"}},
+			carried{r + ".fate_flow.http_app_key", "http_app_key", s.FateFlow.AppKey,
+				[]string{"service_conf.yaml", "application.properties"}},
+			carried{r + ".fate_flow.http_secret_key", "http_secret_key", s.FateFlow.SecretKey.Reveal(),
+				[]string{"service_conf.yaml", "application.properties"}},
 			carried{r + ".spark.home", "spark.home", s.Spark.Home, []string{"service_conf.yaml"}},
 			carried{r + ".spark.hadoop_home", "spark.hadoop_home", s.Spark.HadoopHome, []string{"init_env.sh"}},
-			carried{r + ".hive.password", "the password of hive", s.Hive.Password.Reveal(), []string{"service_conf.yaml"}},
-			carried{r + ".rabbitmq.password", "the password of rabbitmq", s.RabbitMQ.Password.Reveal(), []string{"service_conf.yaml"}},
+			carried{r + ".hive.password", "the password of hive", s.Hive.Password.Reveal(),
+				[]string{"service_conf.yaml"}},
+			carried{r + ".rabbitmq.password", "the password of rabbitmq", s.RabbitMQ.Password.Reveal(),
+				[]string{"service_conf.yaml"}},
 		)
 		if strings.Contains(s.ZK.User, ":") {
-			k.bad(r+".zk.user", "use a name without it", "the registry's user cannot have a colon: ZooKeeper's digest scheme is user:password")
+			k.bad(r+".zk.user", "use a name without it",
+				"the registry's user cannot have a colon: ZooKeeper's digest scheme is user:password")
 		}
 	}
 	for _, t := range list {
@@ -49,7 +59,8 @@ func (k *checker) texts(s *Side) {
 
 // secretPath is where a password was written: the module's own key, the side's secrets block, or the top one.
 func (k *checker) secretPath(s *Side, moduleKey, secret string) string {
-	for _, path := range []string{string(s.Role) + "." + moduleKey, string(s.Role) + ".secrets." + secret, "secrets." + secret} {
+	for _, path := range []string{string(s.Role) + "." + moduleKey, string(s.Role) + ".secrets." + secret,
+		"secrets." + secret} {
 		if k.c.written("%s", path) {
 			return path
 		}
@@ -63,7 +74,8 @@ func (k *checker) secretPath(s *Side, moduleKey, secret string) string {
 func (k *checker) carries(t carried) {
 	for _, r := range t.value {
 		if !unicode.IsPrint(r) {
-			k.bad(t.path, "use printable characters", "%s has the character %U, which no configuration file can carry", t.what, r)
+			k.bad(t.path, "use printable characters", "%s has the character %U, which no configuration file can carry",
+				t.what, r)
 			return
 		}
 	}
@@ -123,7 +135,9 @@ func unfitPath(base string) (char, why string) {
 			return string(r), fmt.Sprintf("it has %s, and %s", quoted(r), reason)
 		}
 		if r < ' ' || r > '~' {
-			return string(r), fmt.Sprintf("it has %s, and java and python read a character beyond ASCII differently in eggroll.properties", quoted(r))
+			return string(r), fmt.Sprintf(
+				"it has %s, and java and python read a character beyond ASCII differently in eggroll.properties",
+				quoted(r))
 		}
 	}
 	return "", ""
@@ -137,16 +151,23 @@ func (k *checker) sharedSecrets(s *Side) {
 	if s.Role != RoleExchange {
 		const fix = "write it, or let init draw one"
 		if sec.MySQLUser.IsZero() && s.MySQL.Type == "outside" {
-			k.bad(r+".mysql", "write mysql.dbpasswd", "the database is outside, and the password of its user %s is not given", s.MySQL.User)
+			k.bad(r+".mysql", "write mysql.dbpasswd",
+				"the database is outside, and the password of its user %s is not given", s.MySQL.User)
 		} else if sec.MySQLUser.IsZero() && s.sharesDatabase() {
-			k.bad(r+".mysql", fix, "the %s has several hosts that log into the database: mysql.dbpasswd, or secrets.mysql_user, is needed", s.Role)
+			k.bad(r+".mysql", fix,
+				"the %s has several hosts that log into the database: mysql.dbpasswd, or secrets.mysql_user, is needed",
+				s.Role)
 		}
 		if sec.ZooKeeper.IsZero() && s.sharesRegistry() {
-			k.bad(r+".zk", fix, "ZooKeeper has an ACL, and its password is not given: zk.passwd, or secrets.zookeeper, is needed")
+			k.bad(r+".zk", fix,
+				"ZooKeeper has an ACL, and its password is not given: zk.passwd, or secrets.zookeeper, is needed")
 		}
 		if !s.MySQL.ours() && s.FateFlow.Enable && sec.MySQLRoot.IsZero() {
-			k.c.notes.Add(k.c.at("%s.mysql.type", r), "", "the schemas and accounts of the database have to exist: it is not installed with the side, and no administrator is "+
-				"named (mysql: {user, passwd} at the top level); fate-installer config sql --for-dba prints the statements")
+			k.c.notes.Add(k.c.at("%s.mysql.type", r), "",
+				"the schemas and accounts of the database have to exist: it is not installed with the side, and no "+
+					"administrator is "+
+					"named (mysql: {user, passwd} at the top level); fate-installer config sql --for-dba prints the "+
+					"statements")
 		}
 	}
 	for _, p := range []struct {
@@ -160,13 +181,14 @@ func (k *checker) sharedSecrets(s *Side) {
 		{k.secretPath(s, "rollsite.route_table_key", "route_table_key"), sec.RouteTableKey, publishedRouteTableKey},
 	} {
 		if p.value.Reveal() == p.published {
-			k.c.notes.Add(k.c.at("%s", p.path), "", "this password is published with AnsibleFATE; leave it out and one is drawn")
+			k.c.notes.Add(k.c.at("%s", p.path), "",
+				"this password is published with AnsibleFATE; leave it out and one is drawn")
 		}
 	}
 }
 
-// CheckSecret refuses a value that cannot be carried by the files which have the secret of that name. The error does not
-// show the value.
+// CheckSecret refuses a value that cannot be carried by the files which have the secret of that name. The error does
+// not show the value.
 func CheckSecret(name, value string) error {
 	files := map[string][]string{
 		"mysql_user": {"eggroll.properties", "service_conf.yaml", "my.cnf"}, "zookeeper": {"service_conf.yaml"},
@@ -174,12 +196,14 @@ func CheckSecret(name, value string) error {
 	}[name]
 	for _, r := range value {
 		if !unicode.IsPrint(r) {
-			return fmt.Errorf("the value of %s has the character %U, which no configuration file can carry", SecretCommand(name), r)
+			return fmt.Errorf("the value of %s has the character %U, which no configuration file can carry",
+				SecretCommand(name), r)
 		}
 	}
 	for _, file := range files {
 		if char, why := unfit(file, value); char != "" {
-			return fmt.Errorf("the value of %s has %s: %s cannot carry it, because %s", SecretCommand(name), char, file, why)
+			return fmt.Errorf("the value of %s has %s: %s cannot carry it, because %s",
+				SecretCommand(name), char, file, why)
 		}
 	}
 	return nil

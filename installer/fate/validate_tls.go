@@ -6,14 +6,16 @@ import (
 	"strings"
 )
 
-// tls checks which sides speak TLS with which. A rollsite has one client identity and one CA for all it calls. Upstream's
-// tools therefore join two sides, and the third, if any, stays plain; with one CA for all, three can be joined as well.
+// tls checks which sides speak TLS with which. A rollsite has one client identity and one CA for all it calls.
+// Upstream's tools therefore join two sides, and the third, if any, stays plain; with one CA for all, three can be
+// joined as well.
 func (k *checker) tls() {
 	var secure, plain []string
 	for _, s := range k.c.Sides() {
 		r := s.Rollsite
 		if r.ServerSecure != r.ClientSecure {
-			k.bad(string(s.Role)+".rollsite.server_secure", "write the same for both", "server_secure and client_secure of the %s differ: TLS works in both directions or not at all", s.Role)
+			k.bad(string(s.Role)+".rollsite.server_secure", "write the same for both",
+				"server_secure and client_secure of the %s differ: TLS works in both directions or not at all", s.Role)
 			return
 		}
 		if s.secure() {
@@ -22,7 +24,8 @@ func (k *checker) tls() {
 			plain = append(plain, string(s.Role))
 		}
 		if r.ClientAuth && !s.secure() {
-			k.bad(string(s.Role)+".rollsite.client_auth", "switch server_secure and client_secure on", "client_auth of the %s has no meaning without TLS", s.Role)
+			k.bad(string(s.Role)+".rollsite.client_auth", "switch server_secure and client_secure on",
+				"client_auth of the %s has no meaning without TLS", s.Role)
 		}
 	}
 	k.sslRoles(secure)
@@ -30,12 +33,15 @@ func (k *checker) tls() {
 		return
 	}
 	at := k.tlsPath(secure)
-	const fix = "use TLS between host and guest without an exchange, host and exchange, guest and exchange, or all three"
+	const fix = "use TLS between host and guest without an exchange, host and exchange, guest and exchange, or all " +
+		"three"
 	switch {
 	case len(secure) == 3:
-		k.c.notes.Add(k.c.at("%s", at), "", "TLS on all three sides takes keys of one CA, which upstream's own tools do not make")
+		k.c.notes.Add(k.c.at("%s", at), "",
+			"TLS on all three sides takes keys of one CA, which upstream's own tools do not make")
 	case len(secure) == 2 && k.c.Exchange != nil && !k.c.Exchange.secure():
-		k.bad(at, fix, "TLS of %s cannot work with an exchange between them that has none", strings.Join(secure, " and "))
+		k.bad(at, fix, "TLS of %s cannot work with an exchange between them that has none",
+			strings.Join(secure, " and "))
 	case len(secure) == 1 && len(plain) > 0:
 		k.bad(at, fix, "only the %s has TLS, and none of its peers (%s)", secure[0], strings.Join(plain, ", "))
 	}
@@ -67,7 +73,8 @@ func (k *checker) sslRoles(secure []string) {
 			if !in {
 				state = "TLS"
 			}
-			k.bad("ssl_roles", "make ssl_roles and the side's server_secure and client_secure agree", "ssl_roles says [%s], but the %s has %s", strings.Join(listed, ", "), role, state)
+			k.bad("ssl_roles", "make ssl_roles and the side's server_secure and client_secure agree",
+				"ssl_roles says [%s], but the %s has %s", strings.Join(listed, ", "), role, state)
 		}
 	}
 }
@@ -87,17 +94,21 @@ func (k *checker) polling() {
 func (k *checker) pollingClient(s *Side) {
 	at := string(s.Role) + ".rollsite.polling.enable"
 	if _, ok := s.route(partyDefault, routeDefault); !ok {
-		k.bad(at, "add a route for default that leads to the exchange", "the %s polls, but has no default route to poll", s.Role)
+		k.bad(at, "add a route for default that leads to the exchange",
+			"the %s polls, but has no default route to poll", s.Role)
 	}
 	e := k.c.Exchange
 	switch {
 	case e == nil && len(k.c.Sides()) > 1:
-		k.bad(at, "describe the exchange, or switch polling off", "the %s polls, but there is no exchange: only an exchange can be polled", s.Role)
+		k.bad(at, "describe the exchange, or switch polling off",
+			"the %s polls, but there is no exchange: only an exchange can be polled", s.Role)
 	case e == nil:
 	case !e.Rollsite.Polling.Enable:
-		k.bad(at, "switch the exchange's polling on with ids: ["+s.id()+"]", "the %s polls, but the exchange's polling is off", s.Role)
+		k.bad(at, "switch the exchange's polling on with ids: ["+s.id()+"]",
+			"the %s polls, but the exchange's polling is off", s.Role)
 	case !slices.Contains(e.Rollsite.Polling.IDs, s.PartyID):
-		k.bad("exchange.rollsite.polling.ids", "add "+s.id(), "the %s polls, but the exchange keeps no messages for party %s", s.Role, s.id())
+		k.bad("exchange.rollsite.polling.ids", "add "+s.id(),
+			"the %s polls, but the exchange keeps no messages for party %s", s.Role, s.id())
 	}
 	if s.secure() {
 		k.c.notes.Add(k.c.at("%s", at), "", "polling together with TLS is not known to have been tried upstream")
@@ -106,16 +117,19 @@ func (k *checker) pollingClient(s *Side) {
 
 func (k *checker) pollingServer(e *Side) {
 	if len(e.Rollsite.Polling.IDs) == 0 {
-		k.bad("exchange.rollsite.polling.enable", "list the parties that poll under ids", "the exchange's polling is on for no party")
+		k.bad("exchange.rollsite.polling.enable", "list the parties that poll under ids",
+			"the exchange's polling is on for no party")
 	}
 	for i, id := range e.Rollsite.Polling.IDs {
 		at := fmt.Sprintf("exchange.rollsite.polling.ids[%d]", i)
 		if !slices.ContainsFunc(e.Rollsite.RouteTables, hasID(fmt.Sprint(id))) {
-			k.bad(at, "add a route for it; its address is not used", "the party %d polls, but has no entry in the exchange's route table", id)
+			k.bad(at, "add a route for it; its address is not used",
+				"the party %d polls, but has no entry in the exchange's route table", id)
 		}
 		for _, s := range []*Side{k.c.Host, k.c.Guest} {
 			if s != nil && s.PartyID == id && !s.Rollsite.Polling.Enable {
-				k.bad(at, "write polling: {enable: true} for the "+string(s.Role), "the exchange keeps messages for the %s %d, which does not poll", s.Role, id)
+				k.bad(at, "write polling: {enable: true} for the "+string(s.Role),
+					"the exchange keeps messages for the %s %d, which does not poll", s.Role, id)
 			}
 		}
 	}

@@ -44,7 +44,8 @@ var oldWords = map[string]bool{"default_rules": true, "rules": true, "pool_size"
 // drawnSecrets are the passwords of a side that are drawn where the cluster file has none.
 var drawnSecrets = map[string]bool{
 	"rollsite.route_table_key": true, "fateboard.passwd": true, "mysql.dbpasswd": true, "zk.passwd": true,
-	"secrets.mysql_root": true, "secrets.mysql_user": true, "secrets.zookeeper": true, "secrets.route_table_key": true, "secrets.fateboard_admin": true,
+	"secrets.mysql_root": true, "secrets.mysql_user": true, "secrets.zookeeper": true, "secrets.route_table_key": true,
+	"secrets.fateboard_admin": true,
 }
 
 // sparkKeys are the blocks that only the engine spark uses, and eggrollKeys the ones it does not.

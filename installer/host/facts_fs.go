@@ -155,7 +155,8 @@ func statfs(real string, fact *PathFact) error {
 	fact.Size, fact.Free = sizes(&st)
 	fact.Inodes, fact.InodesFree = st.Files, st.Ffree
 	// The flags are this path's own even when the mount table is not to be read (chroot, hidepid).
-	for flag, option := range map[int64]string{unix.ST_RDONLY: "ro", unix.ST_NOEXEC: "noexec", unix.ST_NOSUID: "nosuid"} {
+	for flag, option := range map[int64]string{unix.ST_RDONLY: "ro", unix.ST_NOEXEC: "noexec",
+		unix.ST_NOSUID: "nosuid"} {
 		if int64(st.Flags)&flag != 0 && !slices.Contains(fact.Options, option) {
 			fact.Options = append(fact.Options, option)
 		}

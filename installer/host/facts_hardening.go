@@ -56,8 +56,8 @@ func (g *gatherer) hardening() {
 	}
 }
 
-// hidePID gives the value of the option hidepid of /proc from a table of mounts; blank where it hides nothing (proc(5): 0
-// or off).
+// hidePID gives the value of the option hidepid of /proc from a table of mounts; blank where it hides nothing (proc(5):
+// 0 or off).
 func hidePID(mountinfo string) string {
 	value := ""
 	for line := range strings.Lines(mountinfo) {

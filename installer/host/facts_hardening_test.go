@@ -43,7 +43,8 @@ func TestHidePIDOfTheMountOnTop(t *testing.T) {
 
 // TestUnreadableIsUnknown: that there is no such file is an answer, and that it cannot be read is none.
 func TestUnreadableIsUnknown(t *testing.T) {
-	for err, want := range map[error]bool{syscall.ENOENT: false, syscall.ENOTDIR: false, syscall.EACCES: true, syscall.EIO: true} {
+	for err, want := range map[error]bool{syscall.ENOENT: false, syscall.ENOTDIR: false, syscall.EACCES: true,
+		syscall.EIO: true} {
 		g := gatherer{f: &Facts{Unknown: Unknown{}}}
 		g.unreadable("x", err)
 		if _, unknown := g.f.Unknown["x"]; unknown != want {

@@ -63,7 +63,8 @@ func (g *gatherer) processes() {
 		return
 	}
 	if hide := g.f.Hardening.HidePID; hide != "" && g.f.UID != 0 && !g.f.Rooted {
-		g.f.Unknown["processes"] = "/proc is mounted with hidepid=" + hide + ", and shows this user its own processes only"
+		g.f.Unknown["processes"] = "/proc is mounted with hidepid=" + hide +
+			", and shows this user its own processes only"
 	}
 	own, err := g.h.Readlink("/proc/self/ns/pid")
 	for _, name := range g.pids() {

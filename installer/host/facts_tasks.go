@@ -7,8 +7,8 @@ import (
 	"fate-installer/installer/host/tasks"
 )
 
-// tasks reads the limits on processes and threads that the supervisor and its programs will have: those of the groups of
-// process 1 and of system services, and those of the machine. The session of the operator has others.
+// tasks reads the limits on processes and threads that the supervisor and its programs will have: those of the groups
+// of process 1 and of system services, and those of the machine. The session of the operator has others.
 func (g *gatherer) tasks() {
 	const fact = "tasks"
 	if !g.h.Exists("/sys/fs/cgroup") && !g.f.Rooted {

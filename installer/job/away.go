@@ -115,7 +115,8 @@ func flowAddress(spec *fate.Spec) string {
 func FlowClient(spec *fate.Spec) (*flow.Client, error) {
 	address := flowAddress(spec)
 	if address == "" {
-		return nil, exit.Hint(fmt.Errorf("cannot run a job: this side has no fate_flow"), "run it on a host of the guest party")
+		return nil, exit.Hint(fmt.Errorf("cannot run a job: this side has no fate_flow"),
+			"run it on a host of the guest party")
 	}
 	settings := spec.Side.FateFlow
 	return &flow.Client{

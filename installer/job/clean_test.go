@@ -35,10 +35,12 @@ func TestStaleJobsAreFoundAndEnded(t *testing.T) {
 	if err != nil || len(stale) != 1 || stale[0] != (Stale{testJob, 2}) {
 		t.Fatalf("%+v, %v", stale, err)
 	}
-	if err := x.RefuseUnfinished(context.Background(), []string{running}); err == nil || exit.CodeOf(context.Background(), err) != exit.Usage {
+	if err := x.RefuseUnfinished(context.Background(), []string{running}); err == nil ||
+		exit.CodeOf(context.Background(), err) != exit.Usage {
 		t.Errorf("a job that runs: %v", err)
 	}
-	if err := x.RefuseUnfinished(context.Background(), []string{"202611290000000000099"}); err == nil || exit.HintOf(err) == "" {
+	if err := x.RefuseUnfinished(context.Background(), []string{"202611290000000000099"}); err == nil ||
+		exit.HintOf(err) == "" {
 		t.Errorf("a job that is not there: %v", err)
 	}
 	if by, err := x.Clean(context.Background(), testJob); err != nil || by != fromFlow {

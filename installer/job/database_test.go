@@ -38,7 +38,8 @@ func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
 	t.Helper()
 	db := databasetest.Start(t, socket, "--skip-networking")
 	for _, statement := range append(slices.Clone(flowTables),
-		"CREATE USER fate@localhost IDENTIFIED BY '"+account.Reveal()+"'", "GRANT ALL ON fate_flow.* TO fate@localhost") {
+		"CREATE USER fate@localhost IDENTIFIED BY '"+account.Reveal()+"'",
+		"GRANT ALL ON fate_flow.* TO fate@localhost") {
 		if _, err := db.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
@@ -80,8 +81,10 @@ func insertJob(t *testing.T, db *sql.DB, id, status string, ended time.Duration)
 		end = ago(ended)
 	}
 	for _, role := range []string{"guest", "host"} {
-		if _, err := db.Exec("INSERT INTO t_job VALUES (?, ?, '10000', 'guest', '10000', ?, '', ?, 2, ?, ?, ?, ?)", id, role,
-			status, `{"guest": [10000], "host": [10000]}`, end == nil, ago(2*time.Hour), ago(2*time.Hour), end); err != nil {
+		if _, err := db.Exec("INSERT INTO t_job VALUES (?, ?, '10000', 'guest', '10000', ?, '', ?, 2, ?, ?, ?, ?)", id,
+			role,
+			status, `{"guest": [10000], "host": [10000]}`, end == nil, ago(2*time.Hour),
+			ago(2*time.Hour), end); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,8 +92,10 @@ func insertJob(t *testing.T, db *sql.DB, id, status string, ended time.Duration)
 
 func insertTask(t *testing.T, db *sql.DB, job, component string, version int, status string, report any) {
 	t.Helper()
-	if _, err := db.Exec("INSERT INTO t_task VALUES (?, ?, 'M', ?, ?, 'guest', '10000', ?, ?, '192.168.0.1', 9380, ?, ?, ?, NULL)",
-		job, component, job+"_"+component, version, status, status, report, ago(time.Hour), ago(time.Hour)); err != nil {
+	if _, err := db.Exec("INSERT INTO t_task VALUES (?, ?, 'M', ?, ?, 'guest', '10000', ?, ?, '192.168.0.1', 9380, "+
+		"?, ?, ?, NULL)",
+		job, component, job+"_"+component, version, status, status, report,
+		ago(time.Hour), ago(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -61,7 +61,8 @@ func (x *Inspector) coreHolders(ctx context.Context, r *Report) []string {
 		names = append(names, fmt.Sprintf("job %s (%s %s, %s)", h.ID, h.Role, h.Party, count.Of(h.Cores, "core")))
 	}
 	if used > 0 {
-		out = append(out, fmt.Sprintf("%d of %d cores are in use (cores_per_node %d, nodemanagers %d) by %s", used, pool,
+		out = append(out, fmt.Sprintf("%d of %d cores are in use (cores_per_node %d, nodemanagers %d) by %s", used,
+			pool,
 			x.spec.Side.ClusterManager.CoresPerNode, len(x.spec.Side.NodeManager.IPs), strings.Join(names, ", ")))
 	}
 	waiting, err := x.Jobs(ctx, map[string]any{"status": flow.StatusWaiting})

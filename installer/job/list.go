@@ -51,7 +51,8 @@ func (x *Inspector) List(ctx context.Context, limit int) (*Listing, error) {
 	listing.Stale, listing.Source = stale, x.source
 	if x.noAnswer != nil {
 		listing.Problems = append(listing.Problems,
-			redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from its database", x.client.BaseURL,
+			redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from its database",
+				x.client.BaseURL,
 				x.noAnswer)))
 	}
 	return listing, nil

@@ -293,7 +293,8 @@ var (
 // causesWithoutJob are those that lines may show that name no job. Others, such as a party that cannot be reached, may
 // be another job's.
 var causesWithoutJob = []string{
-	"processors-time-zone", "processors-tools", "disk-full", "out-of-memory", "database-away", "database-schema", "wrong-password",
+	"processors-time-zone", "processors-tools", "disk-full", "out-of-memory", "database-away", "database-schema",
+	"wrong-password",
 }
 
 // aboutJob picks the lines that name the job and look like an error, and those that name no job, were written while it

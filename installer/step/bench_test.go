@@ -38,7 +38,8 @@ func BenchmarkCheckOfALargeTree(b *testing.B) {
 	if err := writeInventory(env, u.staging(), inv); err != nil {
 		b.Fatal(err)
 	}
-	if err := h.WriteFile(filepath.Join(u.staging(), markerName), []byte(`{"digest":"d"}`), host.FileMode{}); err != nil {
+	if err := h.WriteFile(filepath.Join(u.staging(), markerName),
+		[]byte(`{"digest":"d"}`), host.FileMode{}); err != nil {
 		b.Fatal(err)
 	}
 	if err := h.Rename(u.staging(), u.Target); err != nil {

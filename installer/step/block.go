@@ -173,7 +173,8 @@ func (b Block) editable(content []byte, prior string, marks []string) error {
 	if text == prior || slices.Contains(marks, engine.Hash([]byte(text))) {
 		return nil
 	}
-	return &engine.LeftError{What: fmt.Sprintf("the lines %q in %s", b.Name, b.Path), Why: "they were changed after they were installed"}
+	return &engine.LeftError{What: fmt.Sprintf("the lines %q in %s", b.Name, b.Path),
+		Why: "they were changed after they were installed"}
 }
 
 func (b Block) dropIfEmpty(env *engine.Env, dirs []string) error {

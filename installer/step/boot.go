@@ -16,9 +16,9 @@ import (
 	"fate-installer/installer/host"
 )
 
-// BootScript is what [BootUnit] is on a host without systemd: a script of the host's init, registered there and started.
-// Where nothing starts programs at boot it only starts the program, by the same script, and a note has the line that is
-// to be run at boot.
+// BootScript is what [BootUnit] is on a host without systemd: a script of the host's init, registered there and
+// started. Where nothing starts programs at boot it only starts the program, by the same script, and a note has the
+// line that is to be run at boot.
 type BootScript struct {
 	Name    string // of the service
 	Boot    host.Boot
@@ -199,7 +199,8 @@ func (b bootBefore) running(ctx context.Context, env *engine.Env, script []byte)
 }
 
 // runLevels are the links that System V follows: what kardianos/service makes, too.
-var runLevels = []runLevel{{"0", "K02"}, {"1", "K02"}, {"2", "S50"}, {"3", "S50"}, {"4", "S50"}, {"5", "S50"}, {"6", "K02"}}
+var runLevels = []runLevel{{"0", "K02"}, {"1", "K02"}, {"2", "S50"}, {"3", "S50"}, {"4", "S50"},
+	{"5", "S50"}, {"6", "K02"}}
 
 // runLevel is a run level, and how the link to the service in it begins.
 type runLevel struct{ name, order string }
@@ -262,7 +263,8 @@ func (b bootBefore) enable(ctx context.Context, env *engine.Env) error {
 		_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"rc-update", "add", b.Name, "default"}})
 		return err
 	}
-	found, err := b.register(ctx, env, []string{"update-rc.d", b.Name, "defaults"}, []string{"chkconfig", "--add", b.Name})
+	found, err := b.register(ctx, env, []string{"update-rc.d", b.Name, "defaults"},
+		[]string{"chkconfig", "--add", b.Name})
 	if found || err != nil {
 		return err
 	}
@@ -282,7 +284,8 @@ func (b bootBefore) disable(ctx context.Context, env *engine.Env) error {
 		_, err := env.Host.Run(ctx, host.Cmd{Args: []string{"rc-update", "del", b.Name, "default"}})
 		return err
 	}
-	if _, err := b.register(ctx, env, []string{"update-rc.d", "-f", b.Name, "remove"}, []string{"chkconfig", "--del", b.Name}); err != nil {
+	if _, err := b.register(ctx, env, []string{"update-rc.d", "-f", b.Name, "remove"},
+		[]string{"chkconfig", "--del", b.Name}); err != nil {
 		return err
 	}
 	for _, l := range runLevels {

@@ -16,7 +16,8 @@ const bootScriptPath = "/etc/init.d/fate-supervisor"
 
 // bootScripts are the step for each kind of boot without systemd.
 func bootScript(boot host.Boot) BootScript {
-	b := BootScript{Name: "fate-supervisor", Boot: boot, Path: bootScriptPath, Content: []byte("#!/bin/sh\n"), Perm: 0o755, Line: "/usr/local/bin/fate-installer --base /data svc run"}
+	b := BootScript{Name: "fate-supervisor", Boot: boot, Path: bootScriptPath, Content: []byte("#!/bin/sh\n"),
+		Perm: 0o755, Line: "/usr/local/bin/fate-installer --base /data svc run"}
 	switch boot {
 	case host.BootUpstart:
 		b.Path, b.Perm = "/etc/init/fate-supervisor.conf", 0o644
@@ -26,28 +27,34 @@ func bootScript(boot host.Boot) BootScript {
 	return b
 }
 
-var runLevelTree = with("/etc/init.d/", "", "/etc/rc0.d/", "", "/etc/rc2.d/", "", "/etc/rc3.d/S10other", "-> ../init.d/other")
+var runLevelTree = with("/etc/init.d/", "", "/etc/rc0.d/", "", "/etc/rc2.d/", "", "/etc/rc3.d/S10other",
+	"-> ../init.d/other")
 
 var bootCases = []conformant{
-	{name: "boot by System V", live: true, files: runLevelTree, step: bootScript(host.BootSystemV), after: func(w *world) string {
-		if !w.exists("/etc/rc3.d/S50fate-supervisor") || !w.exists("/etc/rc0.d/K02fate-supervisor") || w.exists("/etc/rc1.d") {
-			return "it is not in the run levels"
-		}
-		return supervisorRuns(w)
-	}},
-	{name: "boot by OpenRC", live: true, files: with("/etc/init.d/", "", "/etc/runlevels/default/", ""), step: bootScript(host.BootOpenRC), after: func(w *world) string {
-		if !w.exists("/etc/runlevels/default/fate-supervisor") {
-			return "it is not in the default run level"
-		}
-		return supervisorRuns(w)
-	}},
-	{name: "boot by upstart", live: true, files: with("/etc/init/", ""), step: bootScript(host.BootUpstart), after: supervisorRuns},
-	{name: "boot by nothing", live: true, files: baseTree, step: bootScript(host.BootNone), after: func(w *world) string {
-		if w.exists("/etc/init.d") {
-			return "it has left a script"
-		}
-		return supervisorRuns(w)
-	}},
+	{name: "boot by System V", live: true, files: runLevelTree, step: bootScript(host.BootSystemV),
+		after: func(w *world) string {
+			if !w.exists("/etc/rc3.d/S50fate-supervisor") || !w.exists("/etc/rc0.d/K02fate-supervisor") ||
+				w.exists("/etc/rc1.d") {
+				return "it is not in the run levels"
+			}
+			return supervisorRuns(w)
+		}},
+	{name: "boot by OpenRC", live: true, files: with("/etc/init.d/", "", "/etc/runlevels/default/", ""),
+		step: bootScript(host.BootOpenRC), after: func(w *world) string {
+			if !w.exists("/etc/runlevels/default/fate-supervisor") {
+				return "it is not in the default run level"
+			}
+			return supervisorRuns(w)
+		}},
+	{name: "boot by upstart", live: true, files: with("/etc/init/", ""), step: bootScript(host.BootUpstart),
+		after: supervisorRuns},
+	{name: "boot by nothing", live: true, files: baseTree, step: bootScript(host.BootNone),
+		after: func(w *world) string {
+			if w.exists("/etc/init.d") {
+				return "it has left a script"
+			}
+			return supervisorRuns(w)
+		}},
 	{name: "boot script in a tree", files: with("/etc/init.d/", ""), step: bootScript(host.BootSystemV)},
 }
 
@@ -152,8 +159,10 @@ func (r registering) Run(ctx context.Context, c host.Cmd) (host.Result, error) {
 		return r.machine.Run(ctx, c)
 	}
 	r.calls = append(r.calls, strings.Join(c.Args, " "))
-	for _, link := range []string{"/etc/rc0.d/K05fate-supervisor", "/etc/rc2.d/S95fate-supervisor", "/etc/rc3.d/S95fate-supervisor"} {
-		if !slices.ContainsFunc([]string{"--del", "remove"}, func(w string) bool { return slices.Contains(c.Args, w) }) {
+	for _, link := range []string{"/etc/rc0.d/K05fate-supervisor", "/etc/rc2.d/S95fate-supervisor",
+		"/etc/rc3.d/S95fate-supervisor"} {
+		if !slices.ContainsFunc([]string{"--del", "remove"},
+			func(w string) bool { return slices.Contains(c.Args, w) }) {
 			if err := r.w.host.Symlink(bootScriptPath, link); err != nil {
 				return host.Result{}, err
 			}

@@ -4,15 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"fate-installer/installer/engine"
-	"fate-installer/installer/host"
 )
 
 // conformant is a case of the suite that holds every kind of step to the promises of the package.
@@ -51,7 +47,8 @@ func with(more ...string) map[string]string {
 }
 
 func eggroll(version string) Unpack {
-	return Unpack{Component: "eggroll " + version, Version: version, Digest: "digest-" + version, Target: "/data/projects/fate/eggroll", Owner: "app", Group: "apps", Keep: []string{"models", "logs/jobs"}}
+	return Unpack{Component: "eggroll " + version, Version: version, Digest: "digest-" + version,
+		Target: "/data/projects/fate/eggroll", Owner: "app", Group: "apps", Keep: []string{"models", "logs/jobs"}}
 }
 
 var limits = Limits{Path: "/etc/security/limits.d/99-fate.conf", Entries: []Limit{
@@ -59,38 +56,56 @@ var limits = Limits{Path: "/etc/security/limits.d/99-fate.conf", Entries: []Limi
 }}
 
 var sysctls = Sysctl{Path: "/etc/sysctl.d/90-fate.conf", Values: []SysctlValue{
-	{Key: "vm.max_map_count", Value: "262144", AtLeast: true}, {Key: "fs.file-max", Value: "65535", AtLeast: true}, {Key: "net.ipv4.tcp_keepalive_time", Value: "60", AtMost: true}, {Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"},
+	{Key: "vm.max_map_count", Value: "262144", AtLeast: true}, {Key: "fs.file-max", Value: "65535", AtLeast: true},
+	{Key: "net.ipv4.tcp_keepalive_time", Value: "60", AtMost: true},
+	{Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"},
 }}
 
 var unit = BootUnit{Name: "fate-supervisor.service", Content: []byte("[Service]\n")}
 
 var cases = []conformant{
-	{name: "dir new", files: baseTree, step: Dir{Path: "/data/projects/fate", Perm: 0o750, Owner: "app", Group: "apps"}},
+	{name: "dir new", files: baseTree, step: Dir{Path: "/data/projects/fate", Perm: 0o750,
+		Owner: "app", Group: "apps"}},
 	{name: "dir other mode", files: with("/data/logs/", ""), step: Dir{Path: "/data/logs", Perm: 0o700, Owner: "app"}},
-	{name: "dir behind link", files: with("/disk2/data/", "", "/data", "-> /disk2/data"), step: Dir{Path: "/data", Perm: 0o700, Owner: "app"}},
-	{name: "file new", files: baseTree, step: File{Path: "/data/conf/a.yaml", Content: []byte("a: 1\n"), Owner: "app", Group: "apps"}},
-	{name: "file replaces", files: with("/etc/my.cnf", "[mysqld]\n"), step: File{Path: "/etc/my.cnf", Content: []byte("[x]\n")}},
-	{name: "file replaces secret by secret", files: with("/etc/pw", secret+" old"), step: File{Path: "/etc/pw", Content: []byte(secret), Secret: true}},
-	{name: "file mode only", files: with("/etc/a", "same"), step: File{Path: "/etc/a", Content: []byte("same"), Perm: 0o600}},
-	{name: "file instead of link", files: with("/etc/a", "-> /etc/b", "/etc/b", "b"), step: File{Path: "/etc/a", Content: []byte("a")}},
+	{name: "dir behind link", files: with("/disk2/data/", "", "/data", "-> /disk2/data"),
+		step: Dir{Path: "/data", Perm: 0o700, Owner: "app"}},
+	{name: "file new", files: baseTree, step: File{Path: "/data/conf/a.yaml", Content: []byte("a: 1\n"),
+		Owner: "app", Group: "apps"}},
+	{name: "file replaces", files: with("/etc/my.cnf", "[mysqld]\n"),
+		step: File{Path: "/etc/my.cnf", Content: []byte("[x]\n")}},
+	{name: "file replaces secret by secret", files: with("/etc/pw", secret+" old"),
+		step: File{Path: "/etc/pw", Content: []byte(secret), Secret: true}},
+	{name: "file mode only", files: with("/etc/a", "same"), step: File{Path: "/etc/a",
+		Content: []byte("same"), Perm: 0o600}},
+	{name: "file instead of link", files: with("/etc/a", "-> /etc/b", "/etc/b", "b"),
+		step: File{Path: "/etc/a", Content: []byte("a")}},
 	{name: "file keeps edits", files: baseTree, step: File{Path: "/etc/a.conf", Content: []byte("a"), KeepEdits: true}},
 	{name: "file empty", files: baseTree, step: File{Path: "/etc/a.conf"}},
 	{name: "link new", files: baseTree, step: Symlink{Path: "/data/current", Target: "slots/1"}},
-	{name: "link moved", files: with("/data/current", "-> slots/0"), step: Symlink{Path: "/data/current", Target: "slots/1", Owner: "app", Group: "apps"}},
-	{name: "block new", files: baseTree, step: Hosts(HostsEntry{"10.0.0.1", []string{"party1", "p1"}}, HostsEntry{"10.0.0.2", []string{"party2"}})},
-	{name: "block without newline", files: with("/etc/hosts", "127.0.0.1 localhost"), step: Hosts(HostsEntry{"10.0.0.1", []string{"party1"}})},
-	{name: "block without file", files: baseTree, step: Block{Path: "/etc/new/fstab", Name: "swap", Lines: []string{"/swap none swap sw 0 0"}}},
+	{name: "link moved", files: with("/data/current", "-> slots/0"),
+		step: Symlink{Path: "/data/current", Target: "slots/1", Owner: "app", Group: "apps"}},
+	{name: "block new", files: baseTree, step: Hosts(HostsEntry{"10.0.0.1", []string{"party1", "p1"}},
+		HostsEntry{"10.0.0.2", []string{"party2"}})},
+	{name: "block without newline", files: with("/etc/hosts", "127.0.0.1 localhost"),
+		step: Hosts(HostsEntry{"10.0.0.1", []string{"party1"}})},
+	{name: "block without file", files: baseTree, step: Block{Path: "/etc/new/fstab", Name: "swap",
+		Lines: []string{"/swap none swap sw 0 0"}}},
 	{name: "group in a tree", files: with("/etc/gshadow", "root:::\n"), step: Group{Name: "fate"}},
 	{name: "group on a machine", files: baseTree, step: Group{Name: "fate", GID: 6001}, live: true},
 	{name: "user in a tree", files: baseTree, step: User{Name: "app", Group: "apps"}},
 	{name: "user on a machine", files: baseTree, step: User{Name: "app", Group: "apps", UID: 1234}, live: true},
-	{name: "user joins in a tree", files: with("/etc/passwd", "app:x:77:100::/home/app:/bin/sh\n"), step: User{Name: "app", Group: "apps"}},
-	{name: "user joins on a machine", files: with("/etc/passwd", "app:x:77:100::/home/app:/bin/sh\n"), step: User{Name: "app", Group: "apps"}, live: true},
+	{name: "user joins in a tree", files: with("/etc/passwd", "app:x:77:100::/home/app:/bin/sh\n"),
+		step: User{Name: "app", Group: "apps"}},
+	{name: "user joins on a machine", files: with("/etc/passwd", "app:x:77:100::/home/app:/bin/sh\n"),
+		step: User{Name: "app", Group: "apps"}, live: true},
 	{name: "unpack new", files: baseTree, step: eggroll("1")},
 	{name: "unpack into empty directory", files: with("/data/projects/fate/eggroll/", ""), step: eggroll("1")},
-	{name: "unpack over kept data", files: with("/data/projects/fate/eggroll/models/m1", "trained", "/data/projects/fate/eggroll/logs/jobs/1", "log"), step: eggroll("1")},
-	{name: "self new", files: with("/usr/local/bin/", ""), step: Self{Path: "/usr/local/bin/fate-installer", Digest: engine.Hash([]byte(selfContent))}},
-	{name: "self replaces", files: with("/usr/local/bin/fate-installer", "older"), step: Self{Path: "/usr/local/bin/fate-installer", Digest: engine.Hash([]byte(selfContent))}},
+	{name: "unpack over kept data", files: with("/data/projects/fate/eggroll/models/m1", "trained",
+		"/data/projects/fate/eggroll/logs/jobs/1", "log"), step: eggroll("1")},
+	{name: "self new", files: with("/usr/local/bin/", ""), step: Self{Path: "/usr/local/bin/fate-installer",
+		Digest: engine.Hash([]byte(selfContent))}},
+	{name: "self replaces", files: with("/usr/local/bin/fate-installer", "older"),
+		step: Self{Path: "/usr/local/bin/fate-installer", Digest: engine.Hash([]byte(selfContent))}},
 	{name: "unit in a tree", files: baseTree, step: unit},
 	{name: "unit on a machine", files: baseTree, step: unit, live: true, after: func(w *world) string {
 		if !w.exists(runDir + "/active/fate-supervisor.service") {
@@ -98,21 +113,27 @@ var cases = []conformant{
 		}
 		return ""
 	}},
-	{name: "start programs", files: baseTree, step: StartPrograms{Names: []string{"fate-mysql", "fate-fateflow"}, Inputs: "v1"}, live: true},
+	{name: "start programs", files: baseTree, step: StartPrograms{Names: []string{"fate-mysql", "fate-fateflow"},
+		Inputs: "v1"}, live: true},
 	{name: "limits", files: with("/etc/security/limits.d/", ""), step: limits},
-	{name: "limits against 20-nproc", files: with("/etc/security/limits.d/20-nproc.conf", "# Default limit\n*          soft    nproc     4096\nroot       soft    nproc     unlimited\n"), step: limits, after: func(w *world) string {
-		if got := w.read("/etc/security/limits.d/20-nproc.conf"); !strings.Contains(got, offPrefix+"*          soft    nproc     4096\nroot ") {
-			return got
-		}
-		return ""
-	}},
+	{name: "limits against 20-nproc", files: with("/etc/security/limits.d/20-nproc.conf",
+		"# Default limit\n*          soft    nproc     4096\nroot       soft    nproc     unlimited\n"), step: limits,
+		after: func(w *world) string {
+			if got := w.read("/etc/security/limits.d/20-nproc.conf"); !strings.Contains(got,
+				offPrefix+"*          soft    nproc     4096\nroot ") {
+				return got
+			}
+			return ""
+		}},
 	{name: "sysctl in a tree", files: baseTree, step: sysctls},
-	{name: "sysctl on a machine", live: true, files: with("/proc/sys/vm/max_map_count", "65530\n", "/proc/sys/fs/file-max", "9223372036854775807\n", "/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"), step: sysctls, after: func(w *world) string {
-		if got := w.read("/etc/sysctl.d/90-fate.conf"); strings.Contains(got, "file-max") {
-			return "it lowers fs.file-max: " + got
-		}
-		return ""
-	}},
+	{name: "sysctl on a machine", live: true, files: with("/proc/sys/vm/max_map_count", "65530\n",
+		"/proc/sys/fs/file-max", "9223372036854775807\n", "/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
+		step: sysctls, after: func(w *world) string {
+			if got := w.read("/etc/sysctl.d/90-fate.conf"); strings.Contains(got, "file-max") {
+				return "it lowers fs.file-max: " + got
+			}
+			return ""
+		}},
 }
 
 func swap(size int64) Swap { return Swap{Path: "/data/swapfile 1M", Size: size} }
@@ -122,28 +143,43 @@ const ext4Mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 // osCases are the kinds that prepare the operating system.
 var osCases = []conformant{
 	{name: "swap in a tree", files: with("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\n"), step: swap(1 << 20)},
-	{name: "swap on a machine", live: true, files: with("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1", "/proc/swaps", "Filename Type Size Used Priority\n", "/proc/self/mountinfo", ext4Mounts, "/proc/sys/kernel/osrelease", "6.1.0\n"), step: swap(1 << 20)},
-	{name: "swap written", live: true, files: with("/etc/fstab", "", "/proc/swaps", "", "/proc/self/mountinfo", strings.ReplaceAll(ext4Mounts, "ext4", "xfs"), "/proc/sys/kernel/osrelease", "3.10.0-1160.el7.x86_64\n"), step: swap(1 << 20)},
-	{name: "selinux", live: true, files: with("/etc/selinux/config", "# enforcing - policy is enforced.\nSELINUX=enforcing\nSELINUXTYPE=targeted\n", "/sys/fs/selinux/enforce", "1"), step: SELinux{}, after: func(w *world) string {
-		if got := w.read("/etc/selinux/config"); !strings.Contains(got, "# enforcing - policy is enforced.\nSELINUX=permissive\n") {
-			return got
-		}
-		return ""
-	}},
+	{name: "swap on a machine", live: true, files: with("/etc/fstab", "/dev/sda1 / ext4 defaults 0 1", "/proc/swaps",
+		"Filename Type Size Used Priority\n", "/proc/self/mountinfo", ext4Mounts,
+		"/proc/sys/kernel/osrelease", "6.1.0\n"), step: swap(1 << 20)},
+	{name: "swap written", live: true, files: with("/etc/fstab", "", "/proc/swaps", "", "/proc/self/mountinfo",
+		strings.ReplaceAll(ext4Mounts, "ext4", "xfs"), "/proc/sys/kernel/osrelease", "3.10.0-1160.el7.x86_64\n"),
+		step: swap(1 << 20)},
+	{name: "selinux", live: true, files: with("/etc/selinux/config",
+		"# enforcing - policy is enforced.\nSELINUX=enforcing\nSELINUXTYPE=targeted\n", "/sys/fs/selinux/enforce", "1"),
+		step: SELinux{}, after: func(w *world) string {
+			if got := w.read("/etc/selinux/config"); !strings.Contains(got,
+				"# enforcing - policy is enforced.\nSELINUX=permissive\n") {
+				return got
+			}
+			return ""
+		}},
 	{name: "selinux in a tree", files: with("/etc/selinux/config", "SELINUX=enforcing\n"), step: SELinux{}},
-	{name: "firewalld open", live: true, files: with(runDir+"/active/firewalld", "", portsNow, "22/tcp\n8000-8100/tcp\n", portsBoot, "9370/tcp\n"), step: Firewall{Ports: []int{8080, 9370, 9371}}, after: func(w *world) string {
-		if got := w.read(portsNow) + w.read(portsBoot); got != "22/tcp\n8000-8100/tcp\n9370/tcp\n9371/tcp\n"+"9370/tcp\n8080/tcp\n9371/tcp\n" {
-			return got
-		}
-		return ""
-	}},
-	{name: "firewalld off", live: true, files: with(runDir+"/active/firewalld", "", "/etc/systemd/system/multi-user.target.wants/firewalld", "-> /etc/systemd/system/firewalld"), step: Firewall{Disable: true}},
-	{name: "ufw open", live: true, files: with(ufwConfig, "ENABLED=yes\n", portsNow, "22/tcp\n8080/tcp\n"), step: Firewall{Ports: []int{8080, 9370, 9371}}},
+	{name: "firewalld open", live: true, files: with(runDir+"/active/firewalld", "", portsNow,
+		"22/tcp\n8000-8100/tcp\n", portsBoot, "9370/tcp\n"), step: Firewall{Ports: []int{8080, 9370, 9371}},
+		after: func(w *world) string {
+			if got := w.read(portsNow) + w.read(portsBoot); got != "22/tcp\n8000-8100/tcp\n9370/tcp\n9371/tcp\n"+
+				"9370/tcp\n8080/tcp\n9371/tcp\n" {
+				return got
+			}
+			return ""
+		}},
+	{name: "firewalld off", live: true, files: with(runDir+"/active/firewalld", "",
+		"/etc/systemd/system/multi-user.target.wants/firewalld", "-> /etc/systemd/system/firewalld"),
+		step: Firewall{Disable: true}},
+	{name: "ufw open", live: true, files: with(ufwConfig, "ENABLED=yes\n", portsNow, "22/tcp\n8080/tcp\n"),
+		step: Firewall{Ports: []int{8080, 9370, 9371}}},
 	{name: "ufw off", live: true, files: with(ufwConfig, "ENABLED=yes\n", portsNow, ""), step: Firewall{Disable: true}},
 	{name: "sudoers", live: true, files: with("/etc/sudoers.d/", ""), step: Sudoers{User: "app"}},
 	{name: "sudoers in a tree", files: baseTree, step: Sudoers{User: "app"}},
-	{name: "library", files: with("/usr/lib/libssl.so.1.0.0", "elf", "/usr/lib/libssl.so.10", "-> libssl.so.gone"), step: CompatLibrary{Path: "/usr/lib/libssl.so.10", Candidates: []string{"libssl.so.1.0.2", "libssl.so.1.0.0"}}},
-	{name: "hostname", live: true, files: with("/etc/hostname", "localhost\n", "/proc/sys/kernel/hostname", "localhost\n"), step: Hostname{Name: "party10000"}},
+	{name: "library", files: with("/usr/lib/libssl.so.1.0.0", "elf", "/usr/lib/libssl.so.10", "-> libssl.so.gone"),
+		step: CompatLibrary{Path: "/usr/lib/libssl.so.10", Candidates: []string{"libssl.so.1.0.2", "libssl.so.1.0.0"}}},
+	{name: "hostname", live: true, files: with("/etc/hostname", "localhost\n",
+		"/proc/sys/kernel/hostname", "localhost\n"), step: Hostname{Name: "party10000"}},
 	{name: "hostname in a tree", files: baseTree, step: Hostname{Name: "party10000"}},
 }
 
@@ -261,106 +297,4 @@ func (c conformant) cancelled(t *testing.T) {
 	}
 	sameTree(t, "after a dead context", before, w.snapshot())
 	c.undoes(t, w, before)
-}
-
-// diskErrors are the errors that a write can have; the suite uses each in turn.
-var diskErrors = []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EACCES}
-
-// failNth makes the n-th change of the host, counted from 1, fail, and reports whether it came to that.
-func failNth(w *world, n int) (failed func() bool) {
-	count := 0
-	w.host.InjectFaults(w.t, func(op host.Op, abs string) error {
-		if w.machine != nil && w.machine.busy.Load() {
-			return nil
-		}
-		count++
-		if count != n {
-			return nil
-		}
-		return fmt.Errorf("%s %s: %w", op, abs, diskErrors[n%len(diskErrors)])
-	})
-	return func() bool { return count >= n }
-}
-
-func noFaults(w *world) { w.host.InjectFaults(w.t, nil) }
-
-// faultsInApply makes each single change fail, and expects that a re-run, and as well an undo, put everything right.
-func (c conformant) faultsInApply(t *testing.T) {
-	good := c.world(t)
-	before := good.snapshot()
-	_, err := good.apply(t.Context(), c.step)
-	must(t, err)
-	want := good.snapshot()
-	for n := 1; ; n++ {
-		failed := false
-		for _, recovery := range []string{"run again", "undo"} {
-			w := c.world(t)
-			reached := failNth(w, n)
-			_, err := w.apply(t.Context(), c.step)
-			if failed = reached(); failed && err == nil {
-				w.reopenJournal() // the fault was in the journal's last record, or harmless
-			}
-			noFaults(w)
-			w.reopenJournal()
-			if recovery == "undo" {
-				c.undoes(t, w, before)
-				continue
-			}
-			_, err = w.apply(t.Context(), c.step)
-			if err != nil {
-				t.Fatalf("run again after fault %d: %v", n, err)
-			}
-			sameTree(t, fmt.Sprintf("run again after fault %d", n), want, w.snapshot())
-		}
-		if !failed {
-			return
-		}
-	}
-}
-
-// faultsInUndo is faultsInApply for the undo.
-func (c conformant) faultsInUndo(t *testing.T) {
-	for n := 1; ; n++ {
-		w := c.world(t)
-		before := w.snapshot()
-		_, err := w.apply(t.Context(), c.step)
-		must(t, err)
-		reached := failNth(w, n)
-		_, err = w.undo(t.Context(), engine.Everything)
-		failed := reached()
-		if failed && err == nil {
-			t.Fatalf("the undo reports no error for fault %d", n)
-		}
-		noFaults(w)
-		c.undoes(t, w, before)
-		if !failed {
-			return
-		}
-	}
-}
-
-// TestEveryKind makes sure that a new kind is in the suite and can be undone by its ID.
-func TestEveryKind(t *testing.T) {
-	seen := map[reflect.Type]bool{}
-	ids := map[string]string{}
-	for _, c := range slices.Concat(cases, osCases, bootCases) {
-		seen[reflect.TypeOf(c.step)] = true
-		u, ok := Undoer(c.step.ID())
-		if !ok || reflect.TypeOf(u) != reflect.TypeOf(c.step) {
-			t.Errorf("Undoer(%q) is %T, want %T", c.step.ID(), u, c.step)
-		}
-		kind, _, _ := strings.Cut(c.step.ID(), ":")
-		ids[kind] = c.name
-	}
-	for kind, u := range undoers {
-		if ids[kind] == "" || !seen[reflect.TypeOf(u)] {
-			t.Errorf("kind %s (%T) has no case in the conformance suite", kind, u)
-		}
-		if _, ok := u.(engine.Remainer); !ok {
-			t.Errorf("%T cannot tell what remains", u)
-		}
-	}
-	if _, ok := Undoer("database:/data"); ok {
-		t.Error("a database can be undone")
-	}
 }

@@ -8,11 +8,12 @@ import (
 )
 
 // nspawnMounts is the part of a systemd-nspawn container's mount table that matters here.
-const nspawnMounts = ext4Mounts + "40 22 0:33 / /proc rw - proc proc rw\n41 40 0:33 /sys /proc/sys ro - proc proc rw\n" +
+const nspawnMounts = ext4Mounts +
+	"40 22 0:33 / /proc rw - proc proc rw\n41 40 0:33 /sys /proc/sys ro - proc proc rw\n" +
 	"42 41 0:33 /sys/net /proc/sys/net rw - proc proc rw\n43 22 0:34 / /sys ro - sysfs sysfs ro\n"
 
-// TestContainersKeepWhatIsTheirMachines: what a container cannot change is left and reported, and no reason to fail; what it
-// can change is changed.
+// TestContainersKeepWhatIsTheirMachines: what a container cannot change is left and reported, and no reason to fail;
+// what it can change is changed.
 func TestContainersKeepWhatIsTheirMachines(t *testing.T) {
 	files := with("/run/systemd/container", "systemd-nspawn\n", "/proc/self/mountinfo", nspawnMounts,
 		"/proc/sys/vm/max_map_count", "65530\n", "/proc/sys/kernel/hostname", "bare\n", "/etc/hostname", "bare\n",
@@ -24,9 +25,11 @@ func TestContainersKeepWhatIsTheirMachines(t *testing.T) {
 		note    string
 		changed []string // files that differ afterwards
 	}{
-		{Sysctl{Path: "/etc/sysctl.d/90-fate.conf", Values: []SysctlValue{{Key: "vm.max_map_count", Value: "65535", AtLeast: true}}},
+		{Sysctl{Path: "/etc/sysctl.d/90-fate.conf",
+			Values: []SysctlValue{{Key: "vm.max_map_count", Value: "65535", AtLeast: true}}},
 			"vm.max_map_count is 65530, want 65535: " + mine, nil},
-		{Sysctl{Path: "/etc/sysctl.d/90-fate.conf", Values: []SysctlValue{{Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"}}},
+		{Sysctl{Path: "/etc/sysctl.d/90-fate.conf",
+			Values: []SysctlValue{{Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"}}},
 			"", []string{"/etc/sysctl.d", "/etc/sysctl.d/90-fate.conf", "/proc/sys/net/ipv4/ip_local_port_range"}},
 		{swap(1 << 20), "no swap file is made", nil},
 		{Hostname{Name: "party"}, `the host is called "bare" until its next boot: ` + mine, []string{"/etc/hostname"}},

@@ -41,13 +41,15 @@ func readState(env *engine.Env, path string) (prior, []byte, error) {
 		return engine.Hash(content), err
 	})
 	if errors.Is(err, host.ErrTooLong) {
-		err = engine.WithHint(err, fmt.Sprintf("if it is not needed, remove it, else rename it (mv %s %s.old); then run the same command again", path, path))
+		err = engine.WithHint(err,
+			fmt.Sprintf("if it is not needed, remove it, else rename it (mv %s %s.old); then run the same command again", path, path))
 	}
 	return p, content, err
 }
 
-// hashLimit is the longest file that is read for its hash, in bytes: four times what a step ever writes, programs too. The
-// user of a directory may put a file of any length there, which takes no space and would keep root reading for days.
+// hashLimit is the longest file that is read for its hash, in bytes: four times what a step ever writes, programs too.
+// The user of a directory may put a file of any length there, which takes no space and would keep root reading for
+// days.
 const hashLimit = 256 << 20
 
 // tooLong is the hash of a longer file: of none that a step has written.

@@ -40,7 +40,8 @@ func (f File) Describe() string {
 	if f.Secret {
 		secret = ", holds a secret"
 	}
-	return fmt.Sprintf("file %s, %s, mode %s%s%s", f.Path, count.Of(len(f.Content), "byte"), octal(f.mode().Perm), ownedBy(f.Owner, f.Group), secret)
+	return fmt.Sprintf("file %s, %s, mode %s%s%s", f.Path, count.Of(len(f.Content), "byte"), octal(f.mode().Perm),
+		ownedBy(f.Owner, f.Group), secret)
 }
 
 // mode is the mode of the file. Without one it is readable by all, and with a secret by the owner alone.
@@ -58,7 +59,8 @@ func (f File) mode() host.FileMode {
 // Check implements [engine.Step].
 func (f File) Check(_ context.Context, env *engine.Env) (engine.Finding, error) {
 	if f.Secret && f.mode().Perm&0o007 != 0 {
-		return engine.Finding{}, fmt.Errorf("cannot write %s with mode %s: it holds a secret", f.Path, octal(f.mode().Perm))
+		return engine.Finding{}, fmt.Errorf("cannot write %s with mode %s: it holds a secret", f.Path,
+			octal(f.mode().Perm))
 	}
 	now, content, err := readState(env, f.Path)
 	if err != nil {
@@ -80,7 +82,8 @@ func (f File) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 
 // isForeign reports whether what is there now is nothing that we ever wrote, although we completed the file once.
 func (f File) isForeign(env *engine.Env, now prior) bool {
-	return now.Hash != engine.Hash(f.Content) && env.Ledger.Completed(f.ID()) && !slices.Contains(env.Ledger.Wrote(f.ID()), now.Hash)
+	return now.Hash != engine.Hash(f.Content) && env.Ledger.Completed(f.ID()) &&
+		!slices.Contains(env.Ledger.Wrote(f.ID()), now.Hash)
 }
 
 // isEdited reports whether an operator's version of the file has to be respected.

@@ -13,8 +13,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// Firewall opens ports in the firewall that the host's distribution manages, firewalld or ufw, or switches that firewall
-// off. Where neither runs there is nothing to do. Rules made by other means are not touched.
+// Firewall opens ports in the firewall that the host's distribution manages, firewalld or ufw, or switches that
+// firewall off. Where neither runs there is nothing to do. Rules made by other means are not touched.
 type Firewall struct {
 	Ports   []int // TCP ports to open
 	Disable bool  // switch it off instead
@@ -73,7 +73,8 @@ func (f Firewall) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 		return engine.Finding{Done: true}, nil // neither firewalld nor ufw is running
 	}
 	if f.Disable {
-		before := firewallBefore{Tool: tool, Disable: true, Enabled: tool == ufw || is(ctx, env, "is-enabled", firewalld)}
+		before := firewallBefore{Tool: tool, Disable: true, Enabled: tool == ufw ||
+			is(ctx, env, "is-enabled", firewalld)}
 		return todo(tool+" is running", before, "disabled"), ctx.Err()
 	}
 	before, err := closedPorts(ctx, env, tool, f.Ports)
@@ -128,7 +129,8 @@ func closedPorts(ctx context.Context, env *engine.Env, tool string, ports []int)
 	var open []string
 	before.Zone, open = firewalldZone(string(res.Stdout))
 	before.Now = closed(open)
-	res, err = env.Host.Run(ctx, host.Cmd{Args: []string{"firewall-cmd", "--permanent", "--zone=" + before.Zone, "--list-ports"}})
+	res, err = env.Host.Run(ctx,
+		host.Cmd{Args: []string{"firewall-cmd", "--permanent", "--zone=" + before.Zone, "--list-ports"}})
 	before.Boot = closed(strings.Fields(string(res.Stdout)))
 	return before, err
 }

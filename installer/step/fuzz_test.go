@@ -10,8 +10,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// FuzzFilesOfTheServiceUser gives root the records that lie in directories of the service user, with any content: that of
-// an unpacked component, and that of the files a component brought.
+// FuzzFilesOfTheServiceUser gives root the records that lie in directories of the service user, with any content: that
+// of an unpacked component, and that of the files a component brought.
 func FuzzFilesOfTheServiceUser(f *testing.F) {
 	f.Add([]byte(`{"component":"eggroll","digest":"sha256:00"}`))
 	f.Add([]byte("bin/../../../../etc/passwd\n/etc/shadow\n\n"))

@@ -46,7 +46,8 @@ func (g Group) Check(_ context.Context, env *engine.Env) (engine.Finding, error)
 		return engine.Finding{}, err
 	}
 	if g.GID != 0 && have.GID != g.GID {
-		return engine.Finding{}, fmt.Errorf("cannot make group %s with gid %d: it exists with gid %d", g.Name, g.GID, have.GID)
+		return engine.Finding{}, fmt.Errorf("cannot make group %s with gid %d: it exists with gid %d",
+			g.Name, g.GID, have.GID)
 	}
 	return engine.Finding{Done: true}, nil
 }
@@ -173,7 +174,10 @@ func dropAccountLine(env *engine.Env, path, name string) error {
 	if err := env.Host.Remove(host.TempName(path)); err != nil || !env.Host.Exists(path) {
 		return err
 	}
-	return env.Host.EditFile(path, host.FileMode{}, func(old []byte) ([]byte, error) { return withoutAccount(old, name), nil })
+	return env.Host.EditFile(path, host.FileMode{}, func(old []byte) ([]byte, error) {
+		return withoutAccount(old, name),
+			nil
+	})
 }
 
 func withoutAccount(content []byte, name string) []byte {

@@ -90,7 +90,8 @@ func (n Hostname) Apply(_ context.Context, env *engine.Env) error {
 	if err := env.Host.WriteFile(hostnameFile, n.content(), host.FileMode{}); err != nil {
 		return err
 	}
-	if running, known, err := runningName(env); err != nil || !known || running == n.Name || env.Host.OutOfReach(hostnameKernel) != "" {
+	if running, known, err := runningName(env); err != nil || !known || running == n.Name ||
+		env.Host.OutOfReach(hostnameKernel) != "" {
 		return err
 	}
 	return env.Host.WriteFile(hostnameKernel, n.content(), host.FileMode{})

@@ -57,10 +57,13 @@ func wholePlan() engine.Plan {
 }
 
 func wholeTree() map[string]string {
-	return with("/etc/my.cnf", "[old]\n", "/etc/fstab", "", "/proc/swaps", "", "/proc/self/mountinfo", ext4Mounts, "/proc/sys/kernel/osrelease", "6.1.0\n",
+	return with("/etc/my.cnf", "[old]\n", "/etc/fstab", "", "/proc/swaps", "", "/proc/self/mountinfo", ext4Mounts,
+		"/proc/sys/kernel/osrelease", "6.1.0\n",
 		"/proc/sys/kernel/hostname", "bare\n", "/etc/hostname", "bare\n", "/proc/sys/vm/max_map_count", "65530\n",
-		"/etc/selinux/config", "SELINUX=enforcing\n", "/sys/fs/selinux/enforce", "1", "/usr/lib/libssl.so.1.0.0", "elf", "/usr/local/bin/", "",
-		"/etc/security/limits.d/20-nproc.conf", "* soft nproc 4096\n", runDir+"/active/firewalld", "", portsNow, "22/tcp\n", portsBoot, "22/tcp\n")
+		"/etc/selinux/config", "SELINUX=enforcing\n", "/sys/fs/selinux/enforce", "1", "/usr/lib/libssl.so.1.0.0", "elf",
+		"/usr/local/bin/", "",
+		"/etc/security/limits.d/20-nproc.conf", "* soft nproc 4096\n", runDir+"/active/firewalld", "", portsNow,
+		"22/tcp\n", portsBoot, "22/tcp\n")
 }
 
 // countChanges calls at with the number of each change, in the order in which they come. A command is no change of this
@@ -163,8 +166,8 @@ func TestKillChild(t *testing.T) {
 	must(t, err)
 	w := newWorld(t, dir, true, nil)
 	countChanges(w, func(n int64) {
-		// Not while a command runs, which a kill of this process would not end. To wait for the command here could be to
-		// wait for ever: it may need what is locked around this change.
+		// Not while a command runs, which a kill of this process would not end. To wait for the command here could be
+		// to wait for ever: it may need what is locked around this change.
 		if n >= at && w.machine.mu.TryLock() {
 			must(t, syscall.Kill(os.Getpid(), syscall.SIGKILL))
 			select {} // the signal is on its way

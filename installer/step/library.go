@@ -42,7 +42,8 @@ func (c CompatLibrary) Check(ctx context.Context, env *engine.Env) (engine.Findi
 	}
 	target := c.candidate(env)
 	if target == "" {
-		return engine.Finding{Done: true, Note: fmt.Sprintf("there is no library for %s: none of %s is installed", c.Path, strings.Join(c.Candidates, ", "))}, nil
+		return engine.Finding{Done: true, Note: fmt.Sprintf("there is no library for %s: none of %s is installed",
+			c.Path, strings.Join(c.Candidates, ", "))}, nil
 	}
 	return c.link(target).Check(ctx, env)
 }

@@ -14,8 +14,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// Limits are the resource limits of login sessions: a drop-in file for pam_limits, and the distribution's own lines that
-// would set the number of processes lower again.
+// Limits are the resource limits of login sessions: a drop-in file for pam_limits, and the distribution's own lines
+// that would set the number of processes lower again.
 //
 // pam_limits lets an entry for a user win over one for "*" wherever it stands, so entries for a user work with any
 // distribution file. Entries for "*" do not: CentOS ships 20-nproc.conf with "* soft nproc 4096". Such lines are turned
@@ -189,7 +189,8 @@ func (Limits) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) erro
 	for _, file := range before.Files {
 		errs = append(errs, env.Host.Remove(host.TempName(file)))
 		if env.Host.Exists(file) {
-			errs = append(errs, env.Host.EditFile(file, host.FileMode{}, func(old []byte) ([]byte, error) { return turnOn(old), nil }))
+			errs = append(errs, env.Host.EditFile(file, host.FileMode{},
+				func(old []byte) ([]byte, error) { return turnOn(old), nil }))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -61,12 +61,15 @@ var commands map[string]func(m *machine, args []string) (out string, code int, e
 
 func init() {
 	commands = map[string]func(*machine, []string) (string, int, error){
-		"groupadd": (*machine).groupadd, "groupdel": (*machine).groupdel, "useradd": (*machine).useradd, "userdel": (*machine).userdel,
+		"groupadd": (*machine).groupadd, "groupdel": (*machine).groupdel, "useradd": (*machine).useradd,
+		"userdel": (*machine).userdel,
 		"usermod": (*machine).usermod, "gpasswd": (*machine).gpasswd, "systemctl": (*machine).systemctl,
-		"swapon": (*machine).swapon, "swapoff": (*machine).swapoff, "firewall-cmd": (*machine).firewallCmd, "ufw": (*machine).ufw,
+		"swapon": (*machine).swapon, "swapoff": (*machine).swapoff, "firewall-cmd": (*machine).firewallCmd,
+		"ufw":    (*machine).ufw,
 		"visudo": (*machine).visudo, "journalctl": (*machine).journalctl,
-		bootScriptPath: (*machine).initScript, "rc-service": (*machine).initScript, "initctl": (*machine).initctl, "rc-update": (*machine).rcUpdate,
-		"/bin/sh": (*machine).shell,
+		bootScriptPath: (*machine).initScript, "rc-service": (*machine).initScript, "initctl": (*machine).initctl,
+		"rc-update": (*machine).rcUpdate,
+		"/bin/sh":   (*machine).shell,
 	}
 }
 
@@ -97,7 +100,8 @@ func (m *machine) useradd(args []string) (string, int, error) {
 	if err := m.w.host.WriteFile(path.Join(mailDir, name), nil, host.FileMode{Perm: 0o660}); err != nil {
 		return "", 0, err
 	}
-	return "", 0, addAccountLine(m.env(), "/etc/passwd", fmt.Sprintf("%s:x:%s:%d::%s:%s", name, option(args, "-u", "1000"), g.GID, home, option(args, "-s", "")), true)
+	return "", 0, addAccountLine(m.env(), "/etc/passwd", fmt.Sprintf("%s:x:%s:%d::%s:%s", name,
+		option(args, "-u", "1000"), g.GID, home, option(args, "-s", "")), true)
 }
 
 func (m *machine) userdel(args []string) (string, int, error) {
@@ -105,7 +109,8 @@ func (m *machine) userdel(args []string) (string, int, error) {
 }
 
 func (m *machine) usermod(args []string) (string, int, error) {
-	return "", 0, editMembers(m.env(), option(args, "-G", ""), func(l []string) []string { return append(l, args[len(args)-1]) })
+	return "", 0, editMembers(m.env(), option(args, "-G", ""),
+		func(l []string) []string { return append(l, args[len(args)-1]) })
 }
 
 func (m *machine) gpasswd(args []string) (string, int, error) {
@@ -149,7 +154,8 @@ func (m *machine) journalctl([]string) (string, int, error) {
 }
 
 func (m *machine) swapon(args []string) (string, int, error) {
-	return "", 0, m.edit("/proc/swaps", func(lines []string) []string { return append(lines, fstabField(args[0])+" file 1024 0 -2") })
+	return "", 0, m.edit("/proc/swaps",
+		func(lines []string) []string { return append(lines, fstabField(args[0])+" file 1024 0 -2") })
 }
 
 func (m *machine) swapoff(args []string) (string, int, error) {
@@ -172,7 +178,8 @@ func (m *machine) firewallCmd(args []string) (string, int, error) {
 	open := strings.Fields(m.w.read(file))
 	switch {
 	case slices.Contains(args, "--list-all"):
-		return "public (active)\n  target: default\n  interfaces: eth0\n  ports: " + strings.Join(open, " ") + "\n", 0, nil
+		return "public (active)\n  target: default\n  interfaces: eth0\n  ports: " + strings.Join(open, " ") + "\n", 0,
+			nil
 	case slices.Contains(args, "--list-ports"):
 		return strings.Join(open, " ") + "\n", 0, nil
 	case !slices.Contains(args, "--zone=public"):
@@ -195,9 +202,11 @@ func (m *machine) ufw(args []string) (string, int, error) {
 	switch strings.Join(args[:len(args)-1], " ") {
 	case "": // one argument
 		if args[0] == "status" {
-			out := "Status: active\n\nTo                         Action      From\n--                         ------      ----\n"
+			out := "Status: active\n\nTo                         Action      From\n--                         ------ " +
+				"     ----\n"
 			for _, p := range strings.Fields(m.w.read(portsNow)) {
-				out += p + "                   ALLOW       Anywhere\n" + p + " (v6)              ALLOW       Anywhere (v6)\n"
+				out += p + "                   ALLOW       Anywhere\n" + p +
+					" (v6)              ALLOW       Anywhere (v6)\n"
 			}
 			return out, 0, nil
 		}

@@ -31,7 +31,8 @@ func TestSwapAllocation(t *testing.T) {
 	} {
 		got, err := swapAllocation(c.fstype, c.kernel, 1<<30)
 		c.want.Size = 1 << 30
-		if c.err == "" && (err != nil || got != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+		if c.err == "" && (err != nil || got != c.want) || c.err != "" &&
+			(err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%s on %s: %+v, %v", c.fstype, c.kernel, got, err)
 		}
 	}
@@ -60,7 +61,8 @@ func TestSwapRefusesAForeignFile(t *testing.T) {
 
 // TestSwapCancelled: an interrupted write of a large file leaves nothing.
 func TestSwapCancelled(t *testing.T) {
-	w := newWorld(t, tempDir(t), true, with("/etc/fstab", "", "/proc/self/mountinfo", strings.ReplaceAll(ext4Mounts, "ext4", "ext3")))
+	w := newWorld(t, tempDir(t), true, with("/etc/fstab", "", "/proc/self/mountinfo",
+		strings.ReplaceAll(ext4Mounts, "ext4", "ext3")))
 	before := w.snapshot()
 	ctx, cancel := context.WithCancel(t.Context())
 	env := w.env()
@@ -76,16 +78,21 @@ func TestSwapCancelled(t *testing.T) {
 }
 
 func TestFirewallTables(t *testing.T) {
-	for entry, want := range map[string]bool{"9370/tcp": true, "9000-9400/tcp": true, "9370/udp": false, "937/tcp": false, "9371-9400/tcp": false, "OpenSSH": false, "": false} {
+	for entry, want := range map[string]bool{"9370/tcp": true, "9000-9400/tcp": true, "9370/udp": false,
+		"937/tcp": false, "9371-9400/tcp": false, "OpenSSH": false, "": false} {
 		if got := covers(entry, 9370); got != want {
 			t.Errorf("covers(%q, 9370) = %v", entry, got)
 		}
 	}
-	zone, open := firewalldZone("public (default, active)\n  target: default\n  services: ssh\n  ports: 22/tcp 9000-9100/tcp\n  forward-ports: \n")
+	zone, open := firewalldZone(
+		"public (default, active)\n  target: default\n  services: ssh\n  ports: 22/tcp 9000-9100/tcp\n  " +
+			"forward-ports: \n")
 	if zone != "public" || !slices.Equal(open, []string{"22/tcp", "9000-9100/tcp"}) {
 		t.Errorf("zone %s, open %v", zone, open)
 	}
-	open = ufwOpen("Status: active\n\nTo   Action   From\n--   ------   ----\n9370/tcp   ALLOW   Anywhere\n9000:9100/tcp ALLOW Anywhere\n22/tcp   DENY   Anywhere\n80/tcp   ALLOW   10.0.0.0/8\n9370/tcp (v6)   ALLOW   Anywhere (v6)\n")
+	open = ufwOpen("Status: active\n\nTo   Action   From\n--   ------   ----\n9370/tcp   ALLOW   " +
+		"Anywhere\n9000:9100/tcp ALLOW Anywhere\n22/tcp   DENY   Anywhere\n80/tcp   ALLOW   10.0.0.0/8\n9370/tcp " +
+		"(v6)   ALLOW   Anywhere (v6)\n")
 	if !slices.Equal(open, []string{"9370/tcp", "9000-9100/tcp"}) {
 		t.Errorf("ufw: %v", open)
 	}
@@ -93,7 +100,8 @@ func TestFirewallTables(t *testing.T) {
 
 // TestFirewallGrows: a later release opens more ports, and the uninstall closes them all.
 func TestFirewallGrows(t *testing.T) {
-	w := newWorld(t, tempDir(t), true, with(runDir+"/active/firewalld", "", portsNow, "22/tcp\n", portsBoot, "22/tcp\n"))
+	w := newWorld(t, tempDir(t), true, with(runDir+"/active/firewalld", "", portsNow, "22/tcp\n",
+		portsBoot, "22/tcp\n"))
 	before := w.snapshot()
 	for _, ports := range [][]int{{9370}, {9370, 9360}} {
 		w.run(t, Firewall{Ports: ports})
@@ -116,7 +124,8 @@ func TestBadSudoersIsNotInstalled(t *testing.T) {
 
 func TestAccountsThatClash(t *testing.T) {
 	w := newWorld(t, tempDir(t), true, with("/etc/passwd", "app:x:77:100::/home/app:/bin/sh\n"))
-	for want, s := range map[string]engine.Step{"it exists with uid 77": User{Name: "app", UID: 6000}, "it exists with gid 6000": Group{Name: "apps", GID: 7000}} {
+	for want, s := range map[string]engine.Step{"it exists with uid 77": User{Name: "app", UID: 6000},
+		"it exists with gid 6000": Group{Name: "apps", GID: 7000}} {
 		if _, err := w.apply(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
@@ -148,7 +157,8 @@ func TestUserWithProcessesOrFilesIsLeft(t *testing.T) {
 	w.write("/home/app/thesis.tex", "x")
 	r, err = w.undo(t.Context(), engine.Everything)
 	must(t, err)
-	if r.Count(engine.Left) != 1 || !strings.Contains(r.Steps[0].Why, "thesis.tex is in it") || !w.exists("/home/app/thesis.tex") {
+	if r.Count(engine.Left) != 1 || !strings.Contains(r.Steps[0].Why, "thesis.tex is in it") ||
+		!w.exists("/home/app/thesis.tex") {
 		t.Errorf("%+v", r.Steps)
 	}
 }

@@ -23,8 +23,8 @@ type StartPrograms struct {
 	// is not what they were last started with, they are restarted. A hash is best; "" never restarts.
 	Inputs string
 
-	// ReadFrom are the IDs of the steps that leave what the programs read when they start. When one of them repairs what
-	// others had changed, the programs are restarted: they may have been started with it.
+	// ReadFrom are the IDs of the steps that leave what the programs read when they start. When one of them repairs
+	// what others had changed, the programs are restarted: they may have been started with it.
 	ReadFrom []string
 
 	// PythonTrees are directories with Python code that the programs run. Python, at least up to 3.13, takes what a
@@ -123,8 +123,8 @@ func (s StartPrograms) outdated(env *engine.Env) string {
 
 // Apply implements [engine.Step].
 func (s StartPrograms) Apply(ctx context.Context, env *engine.Env) error {
-	// Only what ran before the update can run with something old: what the update makes known, it starts. It is asked for
-	// these programs alone, since others that are new are about to be started by steps of their own.
+	// Only what ran before the update can run with something old: what the update makes known, it starts. It is asked
+	// for these programs alone, since others that are new are about to be started by steps of their own.
 	ran, failed, err := s.look(ctx, env)
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ func (s Sudoers) ID() string { return kindSudoers + ":" + s.User }
 func (s Sudoers) Describe() string { return "sudo without a password for user " + s.User }
 
 func (s Sudoers) file() File {
-	content := fmt.Sprintf("# From fate-installer, on request.\n%[1]s ALL=(ALL) NOPASSWD: ALL\nDefaults:%[1]s !env_reset\n", s.User)
+	content := fmt.Sprintf("# From fate-installer, on request.\n%[1]s ALL=(ALL) NOPASSWD: ALL\nDefaults:%[1]s "+
+		"!env_reset\n", s.User)
 	return File{Path: sudoersPath(s.User), Content: []byte(content), Perm: 0o440, Owner: "root", Group: "root"}
 }
 

@@ -60,7 +60,8 @@ func fstabField(path string) string {
 // Check implements [engine.Step].
 func (s Swap) Check(ctx context.Context, env *engine.Env) (engine.Finding, error) {
 	if c := env.Host.Container(); c != "" && env.Host.Live() {
-		return engine.Finding{Done: true, Note: "no swap file is made: swap space belongs to the machine that this " + c + " container is on"}, nil
+		return engine.Finding{Done: true, Note: "no swap file is made: swap space belongs to the machine that this " +
+			c + " container is on"}, nil
 	}
 	before := swapBefore{Path: s.Path}
 	line, err := s.fstab().Check(ctx, env)
@@ -83,7 +84,8 @@ func (s Swap) Check(ctx context.Context, env *engine.Env) (engine.Finding, error
 	case err != nil:
 		return engine.Finding{}, err
 	case !have.ours:
-		return engine.Finding{}, fmt.Errorf("cannot make swap file %s: the file exists and is not from this installer", s.Path)
+		return engine.Finding{}, fmt.Errorf("cannot make swap file %s: the file exists and is not from this installer",
+			s.Path)
 	}
 	before.Exists = true
 	active, err := swapActive(env, s.Path)
@@ -235,7 +237,8 @@ func readSwap(env *engine.Env, path string) (swapFile, error) {
 	return swapFile{size: fi.Size(), ours: ours}, nil
 }
 
-// swapActive reports whether the kernel uses a file for swap. The kernel's table has its real path, escaped as in fstab.
+// swapActive reports whether the kernel uses a file for swap. The kernel's table has its real path, escaped as in
+// fstab.
 func swapActive(env *engine.Env, path string) (bool, error) {
 	table, err := env.Host.ReadFile("/proc/swaps")
 	if notExist(err) {

@@ -11,8 +11,8 @@ var accountFiles = []string{"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gs
 // AccountFiles lists the files that making a user or a group writes.
 func AccountFiles() []string { return append([]string{}, accountFiles...) }
 
-// Writes lists the files of the system that the undo of a step writes or removes, with the directories in which it does,
-// as far as the ID tells.
+// Writes lists the files of the system that the undo of a step writes or removes, with the directories in which it
+// does, as far as the ID tells.
 func Writes(stepID string) []string {
 	kind, object, _ := strings.Cut(stepID, ":")
 	switch kind {

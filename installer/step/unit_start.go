@@ -44,7 +44,8 @@ const (
 // or from the log file that it writes itself, where there is no journal.
 func UnitFailure(ctx context.Context, h *host.Host, unit, logFile string, began time.Time, err error) error {
 	failure := &UnitStartError{Unit: unit, Err: err}
-	journal := host.Cmd{Args: []string{"journalctl", "--unit=" + unit, "--since=@" + strconv.FormatInt(began.Unix(), 10),
+	journal := host.Cmd{Args: []string{"journalctl", "--unit=" + unit,
+		"--since=@" + strconv.FormatInt(began.Unix(), 10),
 		"--lines=" + strconv.Itoa(unitLines), "--output=cat", "--no-pager", "--quiet"}}
 	if out, err := h.Run(ctx, journal); err == nil {
 		failure.Lines, failure.Source = lastLinesOf(out.Stdout), "journalctl --unit="+unit

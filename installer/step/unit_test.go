@@ -19,7 +19,8 @@ func TestUnitThatDoesNotStart(t *testing.T) {
 		source             string
 	}{
 		{"journal", "supervisord.conf:3: command: there is no X\n\n\x1b[31mends\n", "other\n", false,
-			[]string{"supervisord.conf:3: command: there is no X", "[31mends"}, "journalctl --unit=fate-supervisor.service"},
+			[]string{"supervisord.conf:3: command: there is no X", "[31mends"},
+			"journalctl --unit=fate-supervisor.service"},
 		{"no journal", "", "one\ncannot listen\n", false, []string{"one", "cannot listen"}, log},
 		{"an old log", "", "of yesterday\n", true, nil, ""},
 	} {

@@ -18,9 +18,9 @@ import (
 const markerName = ".fate-component.json"
 
 // Unpack is a component of the payload as a directory. The directory appears complete, by one rename; a newer version
-// replaces it the same way, and the old one is dropped when the whole run has succeeded. What the component did not bring
-// moves along, and an undo leaves it. What is missing of the installed version, or was changed in it, is put back in its
-// place, and nothing else is touched.
+// replaces it the same way, and the old one is dropped when the whole run has succeeded. What the component did not
+// bring moves along, and an undo leaves it. What is missing of the installed version, or was changed in it, is put back
+// in its place, and nothing else is touched.
 //
 //	.name.fate-new   the tree that is being unpacked
 //	.name.fate-old   the version before, until Commit
@@ -147,7 +147,8 @@ func hasNothing(p engine.Payload) bool {
 // edited, and directories for them.
 func (u Unpack) onlyKept(env *engine.Env) bool {
 	left, err := readKept(env, u.Target)
-	return err == nil && u.only(env, u.Target, slices.Concat(u.Keep, []string{ReplacedFiles, keptName}, u.files(env), left))
+	return err == nil && u.only(env, u.Target, slices.Concat(u.Keep, []string{ReplacedFiles, keptName},
+		u.files(env), left))
 }
 
 func (u Unpack) only(env *engine.Env, dir string, keep []string) bool {
@@ -195,7 +196,8 @@ func (e foreignError) Error() string {
 
 // Hint says what to do.
 func (e foreignError) Hint() string {
-	return fmt.Sprintf("if it is not needed any more, rename it (mv %s %s.old), then run the same command again", e.target, e.target)
+	return fmt.Sprintf("if it is not needed any more, rename it (mv %s %s.old), then run the same command again",
+		e.target, e.target)
 }
 
 // readMarker returns the marker of a tree, or nil when there is none.
@@ -324,7 +326,8 @@ func (u Unpack) stage(ctx context.Context, env *engine.Env) error {
 	if err := u.clearForKept(env); err != nil {
 		return err
 	}
-	// The marker says "complete". Everything before it is on disk: Extract has seen to that, and each file written here.
+	// The marker says "complete". Everything before it is on disk: Extract has seen to that, and each file written
+	// here.
 	data, err := json.Marshal(marker{u.Component, u.Version, u.Digest})
 	if err != nil {
 		return err

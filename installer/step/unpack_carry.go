@@ -9,8 +9,8 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// dropForeign removes from a tree that was kept, as the slot of an earlier version, what did not come with its component:
-// the present tree has the present state of that.
+// dropForeign removes from a tree that was kept, as the slot of an earlier version, what did not come with its
+// component: the present tree has the present state of that.
 func (u Unpack) dropForeign(env *engine.Env, root string) error {
 	inv, err := readInventory(env, root)
 	if inv == nil || err != nil {
@@ -28,8 +28,8 @@ func (u Unpack) dropForeign(env *engine.Env, root string) error {
 	return nil
 }
 
-// carryEdits makes the new tree have the configuration files of the component that an operator edited, as they are now. The
-// version of the new component is put next to each that it has.
+// carryEdits makes the new tree have the configuration files of the component that an operator edited, as they are now.
+// The version of the new component is put next to each that it has.
 func (u Unpack) carryEdits(env *engine.Env) error {
 	edits, err := u.edits(env)
 	if err != nil {
@@ -60,7 +60,8 @@ func (u Unpack) carryEdits(env *engine.Env) error {
 	return nil
 }
 
-// edits lists the configuration files of the component that an operator edited, in its tree or in what an uninstall left.
+// edits lists the configuration files of the component that an operator edited, in its tree or in what an uninstall
+// left.
 func (u Unpack) edits(env *engine.Env) ([]string, error) {
 	inv, err := readInventory(env, u.Target)
 	if err != nil {
@@ -73,7 +74,8 @@ func (u Unpack) edits(env *engine.Env) ([]string, error) {
 	left, err := readKept(env, u.Target)
 	return slices.DeleteFunc(left, func(rel string) bool {
 		fi, err := env.Host.Lstat(path.Join(u.Target, rel))
-		return err != nil || !fi.Mode().IsRegular() || !isConfiguration(rel) || !env.Host.Exists(path.Join(u.staging(), rel))
+		return err != nil || !fi.Mode().IsRegular() || !isConfiguration(rel) ||
+			!env.Host.Exists(path.Join(u.staging(), rel))
 	}), err
 }
 

@@ -14,8 +14,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// listName is a file in the root of every unpacked tree: what the component brought, one path a line, and after a tab what
-// it is. With it a Check sees what is missing, changed or foreign for the price of reading the directories.
+// listName is a file in the root of every unpacked tree: what the component brought, one path a line, and after a tab
+// what it is. With it a Check sees what is missing, changed or foreign for the price of reading the directories.
 //
 //	bin/run<TAB>f 10240 1600000000 0755    a file: size, seconds since 1970, mode
 //	bin/tool<TAB>l ../lib/tool             a link and its target
@@ -109,8 +109,8 @@ func writeInventory(env *engine.Env, dir string, inv inventory) error {
 	return env.Host.WriteFile(path.Join(dir, listName), []byte(inv.String()), host.FileMode{Perm: 0o644})
 }
 
-// takeInventory lists a tree that has nothing but what a component brings. A tree that has a list already is one that was
-// kept, which may hold more.
+// takeInventory lists a tree that has nothing but what a component brings. A tree that has a list already is one that
+// was kept, which may hold more.
 func (u Unpack) takeInventory(env *engine.Env, root string) (inventory, error) {
 	if inv, err := readInventory(env, root); inv != nil || err != nil {
 		return inv, err

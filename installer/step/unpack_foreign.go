@@ -9,8 +9,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// keptName is a file in what an uninstall left of a tree: the entries that the component had not brought, one a line. The
-// next installation carries them into its tree.
+// keptName is a file in what an uninstall left of a tree: the entries that the component had not brought, one a line.
+// The next installation carries them into its tree.
 const keptName = ".fate-component.kept"
 
 // foreignIn lists what is in the tree at root and did not come with a component. A tree without a marker is what an

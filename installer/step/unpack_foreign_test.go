@@ -57,25 +57,29 @@ func (w *world) hasFiles(t *testing.T, when string, want map[string]string) {
 	}
 }
 
-// TestRepairTouchesNothingElse: one missing file and one that was changed come back, each in its place. What the component
-// did not bring and what an operator edited stays, and is named.
+// TestRepairTouchesNothingElse: one missing file and one that was changed come back, each in its place. What the
+// component did not bring and what an operator edited stays, and is named.
 func TestRepairTouchesNothingElse(t *testing.T) {
 	w := operated(t)
 	inodes := map[string]uint64{}
-	for _, name := range []string{"plugins", "plugins/mine.py", "examples", "conf/whitelist.json", "conf/ssh.properties", "plugins/README", "models/m1"} {
+	for _, name := range []string{"plugins", "plugins/mine.py", "examples", "conf/whitelist.json",
+		"conf/ssh.properties", "plugins/README", "models/m1"} {
 		inodes[name] = w.inode(eggrollTree + name)
 	}
 	f, err := eggroll("1").Check(t.Context(), w.env())
-	if want := "files of it are missing: lib/a.jar; files of it were changed: bin/run"; err != nil || f.Done || f.Why != want {
+	if want := "files of it are missing: lib/a.jar; files of it were changed: bin/run"; err != nil || f.Done ||
+		f.Why != want {
 		t.Fatalf("%+v, %v, want %q", f, err, want)
 	}
 	o := w.run(t, eggroll("1"))[eggroll("1").ID()]
-	want := "kept, not from the appliance: conf/whitelist.json, examples/, plugins/mine.py, plugins/taken.py; kept as edited: conf/ssh.properties"
+	want := "kept, not from the appliance: conf/whitelist.json, examples/, plugins/mine.py, plugins/taken.py; kept " +
+		"as edited: conf/ssh.properties"
 	if o.Note != want || !o.Drift {
 		t.Errorf("note %q, want %q: %+v", o.Note, want, o)
 	}
 	w.hasFiles(t, "after the repair", map[string]string{
-		"lib/a.jar": "a", "bin/run": "one", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "conf/whitelist.json": "{}",
+		"lib/a.jar": "a", "bin/run": "one", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows",
+		"conf/whitelist.json": "{}",
 		"conf/ssh.properties": "edited", "models/m1": "trained", ".fate-replaced/*/bin/run": "a fix of the operator",
 	})
 	for name, inode := range inodes {
@@ -89,7 +93,8 @@ func TestRepairTouchesNothingElse(t *testing.T) {
 	}
 }
 
-// TestRepairAfterAFault makes each change of a repair fail; the next run ends it, and nothing of the operator's is lost.
+// TestRepairAfterAFault makes each change of a repair fail; the next run ends it, and nothing of the operator's is
+// lost.
 func TestRepairAfterAFault(t *testing.T) {
 	for n := 1; ; n++ {
 		w := operated(t)
@@ -100,7 +105,8 @@ func TestRepairAfterAFault(t *testing.T) {
 		w.reopenJournal()
 		w.run(t, eggroll("1"))
 		w.hasFiles(t, "after the second run", map[string]string{
-			"lib/a.jar": "a", "bin/run": "one", "plugins/mine.py": "mine", ".fate-replaced/*/bin/run": "a fix of the operator",
+			"lib/a.jar": "a", "bin/run": "one", "plugins/mine.py": "mine",
+			".fate-replaced/*/bin/run": "a fix of the operator",
 		})
 		if !failed {
 			return
@@ -114,7 +120,8 @@ func TestRepairWithoutItsList(t *testing.T) {
 	must(t, os.Remove(filepath.Join(w.dir, eggrollTree, listName)))
 	w.run(t, eggroll("1"))
 	w.hasFiles(t, "after the repair", map[string]string{
-		"lib/a.jar": "a", "bin/run": "one", "plugins/mine.py": "mine", "conf/ssh.properties": "edited", "conf/eggroll.properties": "rendered=1\n",
+		"lib/a.jar": "a", "bin/run": "one", "plugins/mine.py": "mine", "conf/ssh.properties": "edited",
+		"conf/eggroll.properties":  "rendered=1\n",
 		".fate-replaced/*/bin/run": "a fix of the operator",
 	})
 }
@@ -144,7 +151,8 @@ func TestDirectoryInThePlaceOfAFile(t *testing.T) {
 	w.write(eggrollTree+"bin/run/mine", "mine")
 	_, err := w.apply(t.Context(), eggroll("1"))
 	var hinted interface{ Hint() string }
-	if err == nil || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), "mv /data/projects/fate/eggroll/bin/run") {
+	if err == nil || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(),
+		"mv /data/projects/fate/eggroll/bin/run") {
 		t.Errorf("%v", err)
 	}
 	w.hasFiles(t, "after the refusal", map[string]string{"bin/run/mine": "mine"})
@@ -158,23 +166,26 @@ func TestLinkedDirectoryIsLeft(t *testing.T) {
 	must(t, os.Symlink("/disk2/lib", filepath.Join(w.dir, eggrollTree, "lib")))
 	must(t, os.Remove(filepath.Join(w.dir, eggrollTree, "bin/run")))
 	o := w.run(t, eggroll("1"))[eggroll("1").ID()]
-	if target, err := os.Readlink(filepath.Join(w.dir, eggrollTree, "lib")); err != nil || target != "/disk2/lib" || !strings.Contains(o.Note, "a link: lib") {
+	if target, err := os.Readlink(filepath.Join(w.dir, eggrollTree, "lib")); err != nil || target != "/disk2/lib" ||
+		!strings.Contains(o.Note, "a link: lib") {
 		t.Errorf("%q, %v, note %q", target, err, o.Note)
 	}
 	w.hasFiles(t, "after the repair", map[string]string{"bin/run": "one"})
 }
 
-// TestUpgradeCarriesForeign: what the component did not bring is in the new tree, with owner and mode; where the new version
-// has a file of that name, the operator's is kept aside, as is what was changed in the former version.
+// TestUpgradeCarriesForeign: what the component did not bring is in the new tree, with owner and mode; where the new
+// version has a file of that name, the operator's is kept aside, as is what was changed in the former version.
 func TestUpgradeCarriesForeign(t *testing.T) {
 	w := operated(t)
 	inode := w.inode(eggrollTree + "examples/data/mine.csv")
 	w.run(t, eggroll("2"))
 	w.hasFiles(t, "after the upgrade", map[string]string{
 		"bin/run": "two", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "conf/whitelist.json": "{}",
-		"conf/ssh.properties": "edited", "conf/ssh.properties.fate-new": "shipped 2", "plugins/taken.py": "of version 2",
-		".fate-replaced/version-1/plugins/taken.py": "mine, too", ".fate-replaced/version-1/bin/run": "a fix of the operator",
-		"models/m1": "trained",
+		"conf/ssh.properties": "edited", "conf/ssh.properties.fate-new": "shipped 2",
+		"plugins/taken.py":                          "of version 2",
+		".fate-replaced/version-1/plugins/taken.py": "mine, too",
+		".fate-replaced/version-1/bin/run":          "a fix of the operator",
+		"models/m1":                                 "trained",
 	})
 	fi, err := os.Stat(filepath.Join(w.dir, eggrollTree, "conf/whitelist.json"))
 	if err != nil || fi.Mode().Perm() != 0o640 || w.inode(eggrollTree+"examples/data/mine.csv") != inode {
@@ -185,7 +196,8 @@ func TestUpgradeCarriesForeign(t *testing.T) {
 	}
 }
 
-// TestUninstallKeepsForeign: without a purge what was added stays, and the next installation takes it up; a purge removes it.
+// TestUninstallKeepsForeign: without a purge what was added stays, and the next installation takes it up; a purge
+// removes it.
 func TestUninstallKeepsForeign(t *testing.T) {
 	w := operated(t)
 	w.run(t, eggroll("1"))
@@ -195,12 +207,15 @@ func TestUninstallKeepsForeign(t *testing.T) {
 		if r.Count(engine.Left) == 0 || w.exists(eggrollTree+"lib") {
 			t.Errorf("%+v", r.Steps)
 		}
-		w.hasFiles(t, "after the uninstall", map[string]string{"plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "models/m1": "trained", "conf/ssh.properties": "edited"})
+		w.hasFiles(t, "after the uninstall", map[string]string{"plugins/mine.py": "mine",
+			"examples/data/mine.csv": "rows", "models/m1": "trained", "conf/ssh.properties": "edited"})
 		w.reopenJournal()
 	}
 	w.run(t, eggroll("2"))
-	w.hasFiles(t, "after a new install", map[string]string{"bin/run": "two", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "models/m1": "trained",
-		"conf/ssh.properties": "edited", "conf/ssh.properties.fate-new": "shipped 2", ".fate-replaced/*/plugins/taken.py": "mine, too"})
+	w.hasFiles(t, "after a new install", map[string]string{"bin/run": "two", "plugins/mine.py": "mine",
+		"examples/data/mine.csv": "rows", "models/m1": "trained",
+		"conf/ssh.properties": "edited", "conf/ssh.properties.fate-new": "shipped 2",
+		".fate-replaced/*/plugins/taken.py": "mine, too"})
 	env := w.env()
 	env.Purge = true
 	_, err := engine.Undo(t.Context(), env, w.journal, engine.Everything, Undoer, nil)
@@ -222,7 +237,8 @@ func TestUninstallKeepsForeignAfterAFault(t *testing.T) {
 		w.reopenJournal()
 		_, err := w.undo(t.Context(), engine.Everything)
 		must(t, err)
-		w.hasFiles(t, "after the second uninstall", map[string]string{"plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "models/m1": "trained"})
+		w.hasFiles(t, "after the second uninstall", map[string]string{"plugins/mine.py": "mine",
+			"examples/data/mine.csv": "rows", "models/m1": "trained"})
 		if w.exists(eggrollTree + "lib") {
 			t.Fatal("the component is still there")
 		}
@@ -234,8 +250,8 @@ func TestUninstallKeepsForeignAfterAFault(t *testing.T) {
 	}
 }
 
-// TestInstallAfterACutOffUninstall: an uninstall that was cut off at any change, and an install instead of its repetition.
-// Data and what an operator added are in the tree again.
+// TestInstallAfterACutOffUninstall: an uninstall that was cut off at any change, and an install instead of its
+// repetition. Data and what an operator added are in the tree again.
 func TestInstallAfterACutOffUninstall(t *testing.T) {
 	for n := 1; ; n++ {
 		w := operated(t)
@@ -247,7 +263,8 @@ func TestInstallAfterACutOffUninstall(t *testing.T) {
 		w.reopenJournal()
 		w.run(t, eggroll("1"))
 		w.hasFiles(t, "after the install", map[string]string{
-			"bin/run": "one", "lib/a.jar": "a", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows", "models/m1": "trained",
+			"bin/run": "one", "lib/a.jar": "a", "plugins/mine.py": "mine", "examples/data/mine.csv": "rows",
+			"models/m1":           "trained",
 			"conf/ssh.properties": "edited",
 		})
 		if !failed || t.Failed() {
@@ -261,7 +278,8 @@ func TestInstallAfterACutOffUninstall(t *testing.T) {
 func TestOtherVersionAfterACutOffUpgrade(t *testing.T) {
 	for n := 1; ; n++ {
 		w := operated(t)
-		w.payload.components["eggroll 3"] = map[string]string{"bin/run": "three", "conf/eggroll.properties": "default=3\n"}
+		w.payload.components["eggroll 3"] = map[string]string{"bin/run": "three",
+			"conf/eggroll.properties": "default=3\n"}
 		reached := failNth(w, n)
 		_, _ = w.apply(t.Context(), eggroll("2"))
 		failed := reached()
@@ -269,8 +287,9 @@ func TestOtherVersionAfterACutOffUpgrade(t *testing.T) {
 		w.reopenJournal()
 		w.run(t, eggroll("3"))
 		w.hasFiles(t, "after the other version", map[string]string{
-			"bin/run": "three", "plugins/mine.py": "mine", "models/m1": "trained", ".fate-replaced/version-1/bin/run": "a fix of the operator",
-			"conf/ssh.properties": "edited",
+			"bin/run": "three", "plugins/mine.py": "mine", "models/m1": "trained",
+			".fate-replaced/version-1/bin/run": "a fix of the operator",
+			"conf/ssh.properties":              "edited",
 		})
 		if !failed || t.Failed() {
 			return
@@ -292,6 +311,7 @@ func TestFailedInstallOverKeptFiles(t *testing.T) {
 	_, err = w.undo(t.Context(), engine.LastAttempt)
 	must(t, err)
 	w.hasFiles(t, "after the undo", map[string]string{
-		"plugins/mine.py": "mine", "models/m1": "trained", ".fate-replaced/kept-by-uninstall/plugins/taken.py": "mine, too",
+		"plugins/mine.py": "mine", "models/m1": "trained",
+		".fate-replaced/kept-by-uninstall/plugins/taken.py": "mine, too",
 	})
 }

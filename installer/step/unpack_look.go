@@ -11,14 +11,15 @@ import (
 	"fate-installer/installer/engine"
 )
 
-// TreeState lists the differences of a component's tree from the component. Paths are relative to the tree and sorted; a
-// directory ends with a slash. Data, files that other steps write, and Python's caches are not in it.
+// TreeState lists the differences of a component's tree from the component. Paths are relative to the tree and sorted;
+// a directory ends with a slash. Data, files that other steps write, and Python's caches are not in it.
 type TreeState struct {
 	Missing []string `json:"missing,omitempty"` // paths that the component brought and that are gone
 	Changed []string `json:"changed,omitempty"` // programs, libraries and code
 	Edited  []string `json:"edited,omitempty"`  // configuration, which stays as an operator edited it
 	Foreign []string `json:"foreign,omitempty"` // what the component did not bring
-	Passed  []string `json:"passed,omitempty"`  // mount points, and links to directories: what is in them is not looked at
+	// mount points, and links to directories: what is in them is not looked at
+	Passed []string `json:"passed,omitempty"`
 }
 
 // looker is a look at one tree.
@@ -37,7 +38,8 @@ type looker struct {
 // look compares a tree at root, which is u.Target or the tree of another version of it, with its list.
 func (u Unpack) look(env *engine.Env, root string, inv inventory) (TreeState, error) {
 	l := looker{
-		u: u, env: env, root: root, inv: inv, there: map[string]bool{}, steps: u.stepPaths(env), dirs: map[string]bool{},
+		u: u, env: env, root: root, inv: inv, there: map[string]bool{}, steps: u.stepPaths(env),
+		dirs: map[string]bool{},
 	}
 	mounts, err := env.Host.Mounts(root)
 	if err != nil {
@@ -179,12 +181,13 @@ func (l *looker) compare(at string, e fs.DirEntry, want listed) error {
 
 // configurationSuffixes end the names of files that operators and FATE's own tools edit in a component's tree, such as
 // FATE-Board's ssh.properties and the client's settings.yaml.
-var configurationSuffixes = []string{".properties", ".yaml", ".yml", ".json", ".conf", ".cnf", ".cfg", ".ini", ".toml", ".xml", ".env"}
+var configurationSuffixes = []string{".properties", ".yaml", ".yml", ".json", ".conf", ".cnf", ".cfg", ".ini",
+	".toml", ".xml", ".env"}
 
 func isConfiguration(name string) bool { return slices.Contains(configurationSuffixes, path.Ext(name)) }
 
-// findMissing lists what the component brought and is not there. What another step sees to is not looked for, nor what is
-// in a mounted file system or behind a link.
+// findMissing lists what the component brought and is not there. What another step sees to is not looked for, nor what
+// is in a mounted file system or behind a link.
 func (l *looker) findMissing() {
 	for name, what := range l.inv {
 		if l.there[name] || l.steps[name] || l.isHidden(name) {
@@ -206,8 +209,8 @@ func (l *looker) isHidden(name string) bool {
 	return false
 }
 
-// Look tells what of the installed tree is not as the component brought it. It changes nothing. Without a list of what the
-// component brought, as before the first installation, nothing is reported.
+// Look tells what of the installed tree is not as the component brought it. It changes nothing. Without a list of what
+// the component brought, as before the first installation, nothing is reported.
 func (u Unpack) Look(env *engine.Env) (TreeState, error) {
 	inv, err := readInventory(env, u.Target)
 	if inv == nil || err != nil {

@@ -15,8 +15,8 @@ import (
 	"fate-installer/installer/host"
 )
 
-// ReplacedFiles is a directory in a tree with the files that an operator had changed and that were replaced by those of the
-// component, below the time of the replacement. It is kept like data.
+// ReplacedFiles is a directory in a tree with the files that an operator had changed and that were replaced by those of
+// the component, below the time of the replacement. It is kept like data.
 const ReplacedFiles = ".fate-replaced"
 
 // replacedTime is the form of the names in ReplacedFiles, in UTC.

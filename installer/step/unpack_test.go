@@ -31,7 +31,8 @@ func TestUpgradeCarriesDataAndEdits(t *testing.T) {
 	w := upgrade(t)
 	w.run(t, eggroll("2"), inTree("conf/eggroll.properties", "rendered=2\n"), inTree("conf/route_table.json", "{2}"))
 	want := map[string]string{
-		"bin/run": "two", "lib/b.jar": "b", "conf/eggroll.properties": "rendered=2\n", "conf/route_table.json": "{operator}",
+		"bin/run": "two", "lib/b.jar": "b", "conf/eggroll.properties": "rendered=2\n",
+		"conf/route_table.json":          "{operator}",
 		"conf/route_table.json.fate-new": "{2}", "models/m1": "trained", "logs/jobs/j1": "log",
 	}
 	for name, content := range want {
@@ -132,7 +133,8 @@ func TestForeignDirectoryIsRefused(t *testing.T) {
 	before := w.snapshot()
 	_, err := w.apply(t.Context(), eggroll("1"))
 	var hinted interface{ Hint() string }
-	if err == nil || !strings.Contains(err.Error(), "is not from this installer") || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), "rename it") {
+	if err == nil || !strings.Contains(err.Error(), "is not from this installer") || !errors.As(err, &hinted) ||
+		!strings.Contains(hinted.Hint(), "rename it") {
 		t.Errorf("error %v", err)
 	}
 	sameTree(t, "after the refusal", before, w.snapshot())

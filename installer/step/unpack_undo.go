@@ -204,8 +204,8 @@ func (u Unpack) undoGone(env *engine.Env) error {
 	return u.moveForeign(env, u.gone(), u.Target)
 }
 
-// dropRestored removes what the undo of a File step has put back into a tree that is gone: the component's own file. That
-// is so after an undo that was cut off.
+// dropRestored removes what the undo of a File step has put back into a tree that is gone: the component's own file.
+// That is so after an undo that was cut off.
 func (u Unpack) dropRestored(env *engine.Env) error {
 	for _, rel := range u.restored(env, u.Target) {
 		at := path.Join(u.Target, rel)

@@ -93,7 +93,8 @@ func (u User) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 		return engine.Finding{}, fmt.Errorf("cannot use user %s: %w", u.Name, errIsRoot)
 	}
 	if u.UID != 0 && have.UID != u.UID {
-		return engine.Finding{}, fmt.Errorf("cannot make user %s with uid %d: it exists with uid %d", u.Name, u.UID, have.UID)
+		return engine.Finding{}, fmt.Errorf("cannot make user %s with uid %d: it exists with uid %d",
+			u.Name, u.UID, have.UID)
 	}
 	member, err := u.isMember(env, have)
 	if err != nil {

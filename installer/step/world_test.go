@@ -229,7 +229,8 @@ type fakePayload struct {
 func newFakePayload() *fakePayload {
 	return &fakePayload{tick: func() {}, components: map[string]map[string]string{
 		"eggroll 1": {"bin/run": "one", "conf/eggroll.properties": "default=1\n", "lib/a.jar": "a"},
-		"eggroll 2": {"bin/run": "two", "conf/eggroll.properties": "default=2\n", "lib/b.jar": "b", "models/README": "m"},
+		"eggroll 2": {"bin/run": "two", "conf/eggroll.properties": "default=2\n", "lib/b.jar": "b",
+			"models/README": "m"},
 	}}
 }
 
@@ -237,7 +238,8 @@ func newFakePayload() *fakePayload {
 var payloadTime = time.Unix(1_600_000_000, 0)
 
 // Extract takes the version from the name it is asked for, which plans of these tests make "name version".
-func (f *fakePayload) Extract(ctx context.Context, component, target string, _, _ int, progress func(done, total int64)) error {
+func (f *fakePayload) Extract(ctx context.Context, component, target string, _, _ int,
+	progress func(done, total int64)) error {
 	files, ok := f.components[component]
 	if !ok {
 		return fmt.Errorf("no component %s", component)

@@ -100,7 +100,9 @@ func TestWorkers(t *testing.T) {
 
 	b.step("a host without the programs", func(b bench) {
 		out, _, err := b.try("bare", installerFile, "check", "--all", "--role", "host", "--party", "10000")
-		if want := "awk, grep, kill, ps, which, xargs not on this host, fate-installer's own serve instead"; err != nil || !strings.Contains(out, want) {
+		want := "awk, grep, kill, ps, which, xargs not on this host, fate-installer's own serve instead"
+		if err != nil ||
+			!strings.Contains(out, want) {
 			b.t.Errorf("check does not say %q (%v):\n%s", want, err, out)
 		}
 		b.install("bare", "--role", "host", "--party", "10000")
@@ -137,7 +139,8 @@ func TestWorkers(t *testing.T) {
 func (b bench) busyboxHost(address string) {
 	b.addBusybox("bare")
 	out, _, err := b.try("bare", installerFile, "check", "--all", "--role", "host", "--party", "10000")
-	if want := "/usr/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID)"; err != nil ||
+	want := "/usr/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID)"
+	if err != nil ||
 		!strings.Contains(out, want) || strings.Contains(out, "/usr/bin/awk does not") {
 		b.t.Errorf("check does not say %q, and nothing else of the kind (%v):\n%s", want, err, out)
 	}

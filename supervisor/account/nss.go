@@ -125,7 +125,8 @@ func (n *nameService) run(database, key string) string {
 	defer cancel()
 	for _, program := range n.programs {
 		var out bytes.Buffer
-		cmd := exec.CommandContext(ctx, program[0], append(slices.Clone(program[1:]), database, key)...) // #nosec G204 -- getent, with a name of the configuration
+		// #nosec G204 -- getent, with a name of the configuration
+		cmd := exec.CommandContext(ctx, program[0], append(slices.Clone(program[1:]), database, key)...)
 		cmd.Env, cmd.Stdout, cmd.Dir = []string{"LC_ALL=C"}, &out, "/"
 		_ = cmd.Run()
 		if line, _, ok := strings.Cut(out.String(), "\n"); ok && line != "" {

@@ -20,7 +20,8 @@ func newNameService(t *testing.T, script string) (n *nameService, calls func() i
 		t.Fatal(err)
 	}
 	n = &nameService{
-		programs: [][]string{{filepath.Join(dir, "missing")}, {"/bin/sh", program}}, timeout: time.Minute, fresh: time.Hour, answers: map[string]nssAnswer{},
+		programs: [][]string{{filepath.Join(dir, "missing")}, {"/bin/sh", program}}, timeout: time.Minute,
+		fresh: time.Hour, answers: map[string]nssAnswer{},
 	}
 	return n, func() int {
 		data, _ := os.ReadFile(count)
@@ -40,7 +41,8 @@ func TestAccountsOfTheNameService(t *testing.T) {
 	n, calls := newNameService(t, ldap)
 	for _, name := range []string{"fate-ldap", "7654321"} {
 		u, err := n.user(name)
-		if err != nil || u.Username != "fate-ldap" || u.Uid != "7654321" || u.Gid != "7654300" || u.HomeDir != "/home/fate-ldap" {
+		if err != nil || u.Username != "fate-ldap" || u.Uid != "7654321" || u.Gid != "7654300" ||
+			u.HomeDir != "/home/fate-ldap" {
 			t.Fatalf("%s: %+v, %v", name, u, err)
 		}
 		groups, err := n.groups(u)

@@ -43,7 +43,8 @@ func Lookup(name string) (User, error) {
 	}
 	a.Self = a.UID == os.Geteuid()
 	if !a.Self && os.Geteuid() != 0 {
-		return User{}, fmt.Errorf("cannot run as user %s: the supervisor runs as uid %d, not as root", name, os.Geteuid())
+		return User{}, fmt.Errorf("cannot run as user %s: the supervisor runs as uid %d, not as root",
+			name, os.Geteuid())
 	}
 	return a, nil
 }

@@ -61,7 +61,8 @@ func parsed[V any](parse func(string) (V, error)) func(name, v string) error {
 func text[T any](field func(*T) *string) form[T] { return of(field, anyText, same, plain) }
 
 func umask[T any](field func(*T) *string) form[T] {
-	return of(field, func(v string) (string, error) { _, err := ParseUmask(v); return v, err }, same, parsed(ParseUmask))
+	return of(field, func(v string) (string, error) { _, err := ParseUmask(v); return v, err }, same,
+		parsed(ParseUmask))
 }
 
 func boolean[T any](field func(*T) *bool) form[T] {

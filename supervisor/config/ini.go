@@ -54,13 +54,14 @@ type iniKey struct {
 	cut   bool // a comment was taken off one of its lines
 }
 
-// hint says of a value that is wrong whether a comment has taken its end, which is easily overlooked in a quoted command.
+// hint says of a value that is wrong whether a comment has taken its end, which is easily overlooked in a quoted
+// command.
 func (k iniKey) hint() string {
 	if !k.cut {
 		return ""
 	}
-	return "; a semicolon after a space begins a comment, also within quotes, and ends the line: write it without the " +
-		"space, or put the command into a script"
+	return "; a semicolon after a space begins a comment, also within quotes, and ends the line: write it " +
+		"without the space, or put the command into a script"
 }
 
 // parseINI reads supervisor 4's dialect, which is Python's RawConfigParser with ; and # starting comments: "=" or ":"

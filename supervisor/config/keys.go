@@ -42,7 +42,8 @@ var programKeys = []key[Program]{
 
 	std("autostart", "true", "start it with the supervisor",
 		boolean(func(p *Program) *bool { return &p.AutoStart })),
-	std("autorestart", "unexpected", "restart it when it ends: true, false, or unexpected for an exit code not in exitcodes",
+	std("autorestart", "unexpected",
+		"restart it when it ends: true, false, or unexpected for an exit code not in exitcodes",
 		restarts(func(p *Program) *string { return &p.AutoRestart })),
 	std("startsecs", "1", "seconds that it has to live to count as started",
 		number(0, 86400, func(p *Program) *int { return &p.StartSecs })),
@@ -91,7 +92,8 @@ var programKeys = []key[Program]{
 
 	added("log_files", "", "logs that the program writes by itself, with wildcards, for status and why",
 		patterns(func(p *Program) *[]string { return &p.LogFiles })),
-	added("data_dirs", "", "other directories that it writes to: it is degraded while a file system of these or of its\n"+
+	added("data_dirs", "", "other directories that it writes to: it is degraded while a file system of these or of "+
+		"its\n"+
 		"logs has less than 512 MiB free, or than 5 % of its size",
 		paths(func(p *Program) *[]string { return &p.DataDirs })),
 
@@ -99,9 +101,11 @@ var programKeys = []key[Program]{
 		names(func(p *Program) *[]string { return &p.DependsOn }), dependsOnOthers),
 	added("needs", "", "programs without which it cannot work, and which it does not wait for at its start",
 		names(func(p *Program) *[]string { return &p.Needs }), needsOthers),
-	added("dependants_after", DependantsReady, "when programs that depend on it may start: ready, or listening when its\n"+
-		"ready_tcp and ready_http pass",
-		choice(func(p *Program) *string { return &p.DependantsAfter }, DependantsReady, DependantsListening), canListen),
+	added("dependants_after", DependantsReady,
+		"when programs that depend on it may start: ready, or listening when its\n"+
+			"ready_tcp and ready_http pass",
+		choice(func(p *Program) *string { return &p.DependantsAfter }, DependantsReady, DependantsListening),
+		canListen),
 	added("ready_tcp", "", "host:port that accepts a connection",
 		address(func(p *Program) *string { return &p.ReadyTCP })),
 	added("ready_http", "", `[METHOD] URL [status=N] [or_status=N] [header="K: V"] [body=...] [contains=...]`,

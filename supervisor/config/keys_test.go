@@ -35,8 +35,9 @@ func TestDefaults(t *testing.T) {
 	}
 	daemon := Daemon{
 		Socket: "run/supervisor.sock", SocketMode: 0o660,
-		LogFile: "logs/supervisord.log", LogMaxBytes: 50 << 20, LogBackups: 10, LogLevel: "info", Identifier: "supervisor",
-		PidFile: "run/supervisord.pid", MinFDs: 1024,
+		LogFile: "logs/supervisord.log", LogMaxBytes: 50 << 20, LogBackups: 10, LogLevel: "info",
+		Identifier: "supervisor",
+		PidFile:    "run/supervisord.pid", MinFDs: 1024,
 	}
 	if d := cmp.Diff(daemon, daemonDefaults()); d != "" {
 		t.Errorf("the daemon (-want +got):\n%s", d)

@@ -43,7 +43,8 @@ type Daemon struct {
 	Umask       string
 	Environment map[string]string // for every program
 
-	// PassEnvironment names variables of the daemon's own environment that every program gets, besides those of Inherited.
+	// PassEnvironment names variables of the daemon's own environment that every program gets, besides those of
+	// Inherited.
 	PassEnvironment []string
 }
 
@@ -74,7 +75,8 @@ func Load(confPath string, environ []string) (*Settings, []Problem, error) {
 
 // LoadFiles is Load for files, by their absolute names, that need not be on the machine.
 func LoadFiles(confPath string, files map[string][]byte) (*Settings, []Problem, error) {
-	l := &loader{path: confPath, here: filepath.Dir(confPath), vars: commonVars(os.Environ()), groups: config.NewProcessGroup(), files: files}
+	l := &loader{path: confPath, here: filepath.Dir(confPath), vars: commonVars(os.Environ()),
+		groups: config.NewProcessGroup(), files: files}
 	return l.load()
 }
 
@@ -241,7 +243,8 @@ func (l *loader) build() *Settings {
 		case "program":
 			for _, p := range l.programs(s, strings.TrimSpace(name)) {
 				if first, ok := positions[p.Name]; ok {
-					l.problem(s.file, s.line, "program %s is defined twice, first in %s:%d", p.Name, first.file, first.line)
+					l.problem(s.file, s.line, "program %s is defined twice, first in %s:%d", p.Name,
+						first.file, first.line)
 					continue
 				}
 				positions[p.Name] = position{s.file, s.line}
@@ -280,7 +283,8 @@ func (l *loader) buildGroups() {
 			case "programs":
 				for _, p := range splitList(k.value) {
 					if first, ok := l.groupLine[p]; ok {
-						l.problem(s.file, k.line, "program %s is in two groups, first in %s:%d", p, first.file, first.line)
+						l.problem(s.file, k.line, "program %s is in two groups, first in %s:%d", p,
+							first.file, first.line)
 					}
 					if l.section("program:"+p) == nil {
 						l.problem(s.file, k.line, "group %s names the program %s, which is not defined", name, p)
@@ -311,7 +315,8 @@ func (l *loader) checkGraph(programs []Program, positions map[string]position) {
 		// What it needs and does not wait for may be defined later: an installer writes one file after the other.
 		for _, d := range p.DependsOn {
 			if _, ok := positions[d]; !ok {
-				l.problem(at.file, at.line, "program %s depends on %s, which is not defined%s", p.Name, d, nearest(d, names))
+				l.problem(at.file, at.line, "program %s depends on %s, which is not defined%s", p.Name, d,
+					nearest(d, names))
 			}
 		}
 	}

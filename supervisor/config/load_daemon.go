@@ -68,8 +68,8 @@ func daemonDefaults() Daemon {
 	return d
 }
 
-// daemonEnvironment makes the variables of [supervisord]'s environment known to programs, as %(ENV_X)s. What is wrong with
-// it is reported with the section.
+// daemonEnvironment makes the variables of [supervisord]'s environment known to programs, as %(ENV_X)s. What is wrong
+// with it is reported with the section.
 func (l *loader) daemonEnvironment() {
 	s := l.section("supervisord")
 	if s == nil {

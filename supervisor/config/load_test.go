@@ -51,7 +51,8 @@ func TestLoadAnsibleFATE(t *testing.T) {
 		t.Errorf("programs are %s, want %s", got, want)
 	}
 	cm := cfg.Programs[0]
-	wantCM := NewProgram("fate-clustermanager", "/bin/bash", "/data/projects/fate/eggroll/bin/fate-eggroll.sh", "clustermanager", "starting")
+	wantCM := NewProgram("fate-clustermanager", "/bin/bash", "/data/projects/fate/eggroll/bin/fate-eggroll.sh",
+		"clustermanager", "starting")
 	wantCM.Directory, wantCM.User, wantCM.AutoRestart = "/data/projects/fate/eggroll/", "app", "true"
 	wantCM.RedirectStderr = true
 	wantCM.StdoutLogfile = "/data/logs/fate/eggroll/bootstrap.clustermanager.out"
@@ -63,7 +64,8 @@ func TestLoadAnsibleFATE(t *testing.T) {
 	if d := cmp.Diff(wantCM, cm); d != "" {
 		t.Errorf("fate-clustermanager (-want +got):\n%s", d)
 	}
-	if cfg.Daemon.Socket != "/data/projects/common/supervisord/run/supervisor.sock" || cfg.Daemon.SocketOwner != "app:apps" {
+	if cfg.Daemon.Socket != "/data/projects/common/supervisord/run/supervisor.sock" ||
+		cfg.Daemon.SocketOwner != "app:apps" {
 		t.Errorf("socket %s of %s", cfg.Daemon.Socket, cfg.Daemon.SocketOwner)
 	}
 	if cfg.Daemon.TCPAddr != "127.0.0.1:9001" || cfg.Daemon.TCPPassword != "fate" {
@@ -73,7 +75,8 @@ func TestLoadAnsibleFATE(t *testing.T) {
 	if len(warnings) != 18 {
 		t.Errorf("%d warnings, want 18: %v", len(warnings), warnings)
 	}
-	if w := warnings[0].String(); !strings.Contains(w, "fate-clustermanager.conf:8: ") || !strings.Contains(w, "stdout_logfile_maxbytes") {
+	if w := warnings[0].String(); !strings.Contains(w, "fate-clustermanager.conf:8: ") ||
+		!strings.Contains(w, "stdout_logfile_maxbytes") {
 		t.Errorf("the first warning is %q", w)
 	}
 }
@@ -149,15 +152,20 @@ func TestLoadProblems(t *testing.T) {
 			"depends on fate-msql, which is not defined; did you mean fate-mysql?"},
 		{"no command", "[program:a]\nuser=x", "supervisord.conf:1: program a: there is no command"},
 		{"number", "[program:a]\ncommand=x\nstartsecs=99999999999999999999", "supervisord.conf:3: startsecs: "},
-		{"size", "[program:a]\ncommand=x\nstdout_logfile_maxbytes=9999999999GB", "supervisord.conf:3: stdout_logfile_maxbytes: "},
-		{"numprocs", "[program:a]\ncommand=x\nnumprocs=1000000", "supervisord.conf:3: numprocs: 1000000 is not between 1 and 1000"},
+		{"size", "[program:a]\ncommand=x\nstdout_logfile_maxbytes=9999999999GB",
+			"supervisord.conf:3: stdout_logfile_maxbytes: "},
+		{"numprocs", "[program:a]\ncommand=x\nnumprocs=1000000",
+			"supervisord.conf:3: numprocs: 1000000 is not between 1 and 1000"},
 		{"process_name", "[program:a]\ncommand=x\nnumprocs=2", "process_name must contain %(process_num)"},
-		{"expression", "[program:a]\ncommand=x %(ENV_NOPE)s", "supervisord.conf:2: command: %(ENV_NOPE)s: there is no ENV_NOPE"},
-		{"expression in itself", "[program:a]\ncommand=%(ENV_A)s\nenvironment=A=\"%%(ENV_A)s\"", "is an expression itself"},
+		{"expression", "[program:a]\ncommand=x %(ENV_NOPE)s",
+			"supervisord.conf:2: command: %(ENV_NOPE)s: there is no ENV_NOPE"},
+		{"expression in itself", "[program:a]\ncommand=%(ENV_A)s\nenvironment=A=\"%%(ENV_A)s\"",
+			"is an expression itself"},
 		{"expression form", "[program:a]\ncommand=%(here)999999d", "is not an expression"},
 		{"quote", "[program:a]\ncommand=echo 'x", "supervisord.conf:2: command: a quote is not closed"},
 		{"twice", "[program:a]\ncommand=x\n[program:a]\ncommand=y", "[program:a] is given twice, first in"},
-		{"key twice", "[program:a]\ncommand=x\nCommand=y", "supervisord.conf:3: command is given twice, first in line 2"},
+		{"key twice", "[program:a]\ncommand=x\nCommand=y",
+			"supervisord.conf:3: command is given twice, first in line 2"},
 		{"bracket", "[program:a\ncommand=x", "supervisord.conf:1: the section title has no closing bracket"},
 		{"no section", "command=x", "stands before the first section"},
 		{"junk", "[program:a]\njunk", "is neither a section"},
@@ -205,7 +213,8 @@ func TestLoadWarnings(t *testing.T) {
 }
 
 func TestLoadUnreadable(t *testing.T) {
-	if _, _, err := Load(filepath.Join(t.TempDir(), "none.conf"), nil); err == nil || !strings.Contains(err.Error(), "cannot be read") {
+	if _, _, err := Load(filepath.Join(t.TempDir(), "none.conf"), nil); err == nil ||
+		!strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("missing file: %v", err)
 	}
 	if _, _, err := Load(t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "not a regular file") {
@@ -234,8 +243,9 @@ func drawProgram(t *rapid.T) Program {
 	p.RestartDelay = time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "delay"))
 	p.Directory = rapid.SampledFrom([]string{"", "/a b/100%/%(x)s", `/c\d"e'`}).Draw(t, "dir")
 	p.StdoutLogfileMaxBytes = rapid.Int64Range(0, 1<<40).Draw(t, "max")
-	p.ReadyHTTP = rapid.SampledFrom([]*HTTPProbe{nil, {URL: "http://h:1/%41?a=b", Method: "POST", Status: 200, OrStatus: 404,
-		Header: map[string]string{"Content-Type": "a; b=\"c\""}}}).Draw(t, "http").Clone()
+	p.ReadyHTTP = rapid.SampledFrom([]*HTTPProbe{nil, {URL: "http://h:1/%41?a=b", Method: "POST", Status: 200,
+		OrStatus: 404,
+		Header:   map[string]string{"Content-Type": "a; b=\"c\""}}}).Draw(t, "http").Clone()
 	if p.ReadyHTTP != nil {
 		p.ReadyHTTP.Body, p.ReadyHTTP.BodyContains = nasty.Draw(t, "body"), nasty.Draw(t, "contains")
 	}
@@ -279,7 +289,8 @@ func TestINIRoundTrip(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add("[program:a]\ncommand=/bin/x %(ENV_A)s \"b c\" ; comment\nenvironment=A=\"1\",B='2'\n  , C=3\n")
 	f.Add("[supervisord]\nlogfile=%(here)s/x\n[program:a]\ncommand=x\nnumprocs=3\nprocess_name=p%(process_num)02d\n[group:g]\nprograms=a\n")
-	f.Add("[program:a]\ncommand=x\ndepends_on=b\n[program:b]\ncommand=y\ndepends_on=a\nready_http=POST http://a:1 body={}\n")
+	f.Add("[program:a]\ncommand=x\ndepends_on=b\n[program:b]\ncommand=y\ndepends_on=a\nready_http=POST http://a:1 " +
+		"body={}\n")
 	f.Add("[program:a]\ncommand: x\\\n y\numask=022\nlimit_nofile=1:2\nready_log=\"a b\"\n")
 	path := filepath.Join(f.TempDir(), "f.conf")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -19,7 +19,8 @@ type Program struct {
 	Environment map[string]string // added to a clean environment and to [supervisord]'s
 	Umask       string            // octal, e.g. "027"; "" is the daemon's
 
-	// PassEnvironment names variables of the daemon's own environment that the program gets, besides those of Inherited.
+	// PassEnvironment names variables of the daemon's own environment that the program gets, besides those of
+	// Inherited.
 	PassEnvironment []string
 
 	AutoStart    bool
@@ -69,7 +70,8 @@ type Program struct {
 	ReadyInterval time.Duration // between two attempts; ten times as long once ready
 	ReadyTimeout  time.Duration // not ready this long after the start: reported as failed, though left running
 
-	LivenessTCP       string // as Ready..., asked for as long as the program is ready, or listens with DependantsListening
+	// as Ready..., asked for as long as the program is ready, or listens with DependantsListening
+	LivenessTCP       string
 	LivenessHTTP      *HTTPProbe
 	LivenessExec      []string
 	LivenessInterval  time.Duration

@@ -13,8 +13,8 @@ import (
 	"fate-installer/supervisor/account"
 )
 
-// ownOutput tells which of the supervisor's own output streams a log's name means. Its name leads to a terminal, a file,
-// a pipe or the journal's socket, of which only some can be opened by it; so the open stream is used.
+// ownOutput tells which of the supervisor's own output streams a log's name means. Its name leads to a terminal, a
+// file, a pipe or the journal's socket, of which only some can be opened by it; so the open stream is used.
 func ownOutput(path string) (fd int, ok bool) {
 	switch filepath.Clean(path) {
 	case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":

@@ -11,8 +11,8 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// Writer is the daemon's own log file. No other process holds it open, so it rotates by renaming. Reading and emptying it
-// go through the open file, whatever its name leads to by then.
+// Writer is the daemon's own log file. No other process holds it open, so it rotates by renaming. Reading and emptying
+// it go through the open file, whatever its name leads to by then.
 //
 // A log that cannot be opened does not stop the daemon: what is written is lost, and it is tried again with each entry.
 type Writer struct {
@@ -102,8 +102,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// keepName opens the log again when its name leads to another file or to none: an operator or the distribution's logrotate
-// has removed or renamed it. As long as it cannot be opened there, the held one is written.
+// keepName opens the log again when its name leads to another file or to none: an operator or the distribution's
+// logrotate has removed or renamed it. As long as it cannot be opened there, the held one is written.
 func (w *Writer) keepName() {
 	if w.f == nil || time.Since(w.looked) < time.Second {
 		return

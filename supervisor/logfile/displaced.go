@@ -11,10 +11,10 @@ import (
 	"fate-installer/installer/host/beneath"
 )
 
-// An operator, or the distribution's logrotate, may remove or rename a log. The program goes on writing to the file that
-// it holds, which has no name then, or another one: its lines are not seen, and nothing bounds it. The supervisor finds the
-// file through the program's descriptors, gives the path a file again, and moves what the program writes there, until the
-// program is started again and opens the path itself.
+// An operator, or the distribution's logrotate, may remove or rename a log. The program goes on writing to the file
+// that it holds, which has no name then, or another one: its lines are not seen, and nothing bounds it. The supervisor
+// finds the file through the program's descriptors, gives the path a file again, and moves what the program writes
+// there, until the program is started again and opens the path itself.
 
 // holds opens the file that the program writes to as its log, when the path leads to another file or to none. nil: the
 // path leads to it, or the program does not hold it any more.
@@ -36,9 +36,9 @@ func (l File) holds() (*os.File, error) {
 	return nil, nil
 }
 
-// openHeld opens a regular file by the descriptor of a program, when it is the one of this identity; nil when it is another.
-// A program can put anything in the place of its descriptor at any time, also a device that it may not open (O_PATH). So the
-// descriptor is copied first, which opens nothing, and what is opened is what was looked at.
+// openHeld opens a regular file by the descriptor of a program, when it is the one of this identity; nil when it is
+// another. A program can put anything in the place of its descriptor at any time, also a device that it may not open
+// (O_PATH). So the descriptor is copied first, which opens nothing, and what is opened is what was looked at.
 func openHeld(name string, held beneath.FileID) (*os.File, error) {
 	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -54,12 +54,14 @@ func openHeld(name string, held beneath.FileID) (*os.File, error) {
 }
 
 // Displaced moves what a program has written to a log that lost its name to the file at its path. kept is how long the
-// file was when that was noticed: what a renamed file had then stays in it. The note is blank when the log is in its place.
+// file was when that was noticed: what a renamed file had then stays in it. The note is blank when the log is in its
+// place.
 func (l File) Displaced(kept int64) (note string, keeps int64, err error) {
 	f, err := l.holds()
 	if f == nil {
 		if err != nil {
-			return l.Path + " was removed or replaced, and what the program writes cannot be read: " + err.Error(), kept, nil
+			return l.Path + " was removed or replaced, and what the program writes cannot be read: " + err.Error(),
+				kept, nil
 		}
 		return "", -1, nil
 	}
@@ -75,10 +77,12 @@ func (l File) Displaced(kept int64) (note string, keeps int64, err error) {
 	} else if kept < 0 {
 		from, kept = info.Size(), info.Size()
 	}
-	note = fmt.Sprintf("%s was %s while the program writes to it: its lines are copied there until it is restarted", l.Path, what)
+	note = fmt.Sprintf("%s was %s while the program writes to it: its lines are copied there until it is restarted",
+		l.Path, what)
 	to, err := Open(l.Path, l.User)
 	if err != nil {
-		note = fmt.Sprintf("%s was %s while the program writes to it, and cannot be made again: %v", l.Path, what, beneath.WithoutPath(err))
+		note = fmt.Sprintf("%s was %s while the program writes to it, and cannot be made again: %v", l.Path, what,
+			beneath.WithoutPath(err))
 		if limit := l.Limits.Threshold(); limit > 0 && info.Size() > limit+kept {
 			err = opened{File: l}.keepTail(f, info.Size())
 		} else {

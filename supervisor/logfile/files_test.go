@@ -23,8 +23,14 @@ func must(t *testing.T, err error) {
 func TestDaemonLogIsNotLedElsewhere(t *testing.T) {
 	const secret = "root:secret"
 	for name, plant := range map[string]func(t *testing.T, dir, victim string) error{
-		"link":      func(_ *testing.T, dir, victim string) error { return os.Symlink(victim, filepath.Join(dir, "d.log")) },
-		"pipe":      func(_ *testing.T, dir, _ string) error { return syscall.Mkfifo(filepath.Join(dir, "d.log"), 0o666) },
+		"link": func(_ *testing.T, dir, victim string) error {
+			return os.Symlink(victim,
+				filepath.Join(dir, "d.log"))
+		},
+		"pipe": func(_ *testing.T, dir, _ string) error {
+			return syscall.Mkfifo(filepath.Join(dir, "d.log"),
+				0o666)
+		},
 		"directory": func(_ *testing.T, dir, _ string) error { return os.Mkdir(filepath.Join(dir, "d.log"), 0o755) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,9 +101,11 @@ func TestLogsOfRootsPrograms(t *testing.T) {
 	dir := t.TempDir()
 	shared := filepath.Join(dir, "shared")
 	victim := filepath.Join(dir, "victim")
-	must(t, errors.Join(os.Mkdir(shared, 0o755), os.WriteFile(victim, []byte("secret"), 0o600), os.Chown(shared, 65533, 65533)))
+	must(t, errors.Join(os.Mkdir(shared, 0o755), os.WriteFile(victim, []byte("secret"), 0o600),
+		os.Chown(shared, 65533, 65533)))
 	at := func(name string) string { return filepath.Join(shared, name) }
-	must(t, errors.Join(os.Symlink(victim, at("link.log")), os.Link(victim, at("hard.log")), syscall.Mkfifo(at("pipe.log"), 0o666),
+	must(t, errors.Join(os.Symlink(victim, at("link.log")), os.Link(victim, at("hard.log")),
+		syscall.Mkfifo(at("pipe.log"), 0o666),
 		os.WriteFile(at("theirs.log"), nil, 0o666), os.Chown(at("theirs.log"), 65533, 65533)))
 	root := account.User{Self: true}
 	for _, name := range []string{"link.log", "hard.log", "pipe.log", "theirs.log"} {

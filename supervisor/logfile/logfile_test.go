@@ -37,7 +37,8 @@ func TestDaemonLogRotates(t *testing.T) {
 	if err := w.Reopen(); err != nil {
 		t.Errorf("reopen: %v", err)
 	}
-	for _, lose := range []func() error{func() error { return os.Remove(path) }, func() error { return os.Rename(path, path+"-20300101") }} {
+	for _, lose := range []func() error{func() error { return os.Remove(path) },
+		func() error { return os.Rename(path, path+"-20300101") }} {
 		if err := lose(); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +70,8 @@ func TestLastLines(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	info, _ := os.Stat(path)
-	if got := LastLines(path, self, Mark{beneath.IDOf(info), info.Size() - 11}, 20); strings.Join(got, "|") != "line 4999" {
+	if got := LastLines(path, self, Mark{beneath.IDOf(info), info.Size() - 11}, 20); strings.Join(got,
+		"|") != "line 4999" {
 		t.Errorf("since the mark: %q", got)
 	}
 	if got := LastLines(filepath.Join(t.TempDir(), "none"), self, Mark{}, 3); got != nil {

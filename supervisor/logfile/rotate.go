@@ -129,8 +129,8 @@ func (l opened) rotateOnce() error {
 	return l.cut(f, copied)
 }
 
-// keptTail is how much of a log without backups remains when it has grown too large, in bytes: what a program says before
-// it dies is at the end.
+// keptTail is how much of a log without backups remains when it has grown too large, in bytes: what a program says
+// before it dies is at the end.
 const keptTail = 64 << 10
 
 // keepTail cuts all but the end off a log that has no backups.
@@ -139,7 +139,8 @@ func (l opened) keepTail(f *os.File, size int64) error {
 	if l.Limits.Max > 0 {
 		keep = min(keep, max(1, l.Limits.Max/2))
 	}
-	if end := wholeBlocks(f, size-keep); end > 0 && unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0, end) == nil {
+	if end := wholeBlocks(f, size-keep); end > 0 && unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_COLLAPSE_RANGE, 0,
+		end) == nil {
 		return nil
 	}
 	tail, err := io.ReadAll(io.NewSectionReader(f, size-keep, keep))
@@ -266,7 +267,8 @@ func (l opened) cut(f *os.File, copied int64) error {
 		if info.Size() <= copied {
 			return f.Truncate(0)
 		}
-		if copied, err = l.copyOut(f, l.backup(1, l.Limits.Compress), copied, info.Size(), info.Mode().Perm()); err != nil {
+		if copied, err = l.copyOut(f, l.backup(1, l.Limits.Compress), copied, info.Size(),
+			info.Mode().Perm()); err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,5 @@
-// Package process starts the processes of programs, reaps them, finds them again after the supervisor was killed, and ends
-// them with all that they started.
+// Package process starts the processes of programs, reaps them, finds them again after the supervisor was killed, and
+// ends them with all that they started.
 //
 //	Host.Start  forks a shim, which waits for its orders (package shim)
 //	Host.Adopt  a process of an earlier supervisor, recognised by its Identity

@@ -32,7 +32,8 @@ func FindExecutable(name, path, dir string) (string, os.FileInfo, error) {
 			return file, info, nil
 		}
 	}
-	return "", nil, &ExecError{Path: name, Missing: true, Text: fmt.Sprintf("cannot find the program %s in %s", name, path)}
+	return "", nil, &ExecError{Path: name, Missing: true, Text: fmt.Sprintf("cannot find the program %s in %s", name,
+		path)}
 }
 
 // ExecError says that a program's executable is missing or cannot be executed.
@@ -51,11 +52,13 @@ func CheckExecutable(file string) (os.FileInfo, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return nil, &ExecError{Path: file, Missing: true, Text: fmt.Sprintf("cannot find the program %s: %v", file, beneath.WithoutPath(err)), Err: err}
+		return nil, &ExecError{Path: file, Missing: true, Text: fmt.Sprintf("cannot find the program %s: %v", file,
+			beneath.WithoutPath(err)), Err: err}
 	case info.IsDir():
 		return nil, &ExecError{Path: file, Text: fmt.Sprintf("cannot execute %s: it is a directory", file)}
 	case info.Mode()&0o111 == 0:
-		return nil, &ExecError{Path: file, Text: fmt.Sprintf("cannot execute %s: its mode %v has no execute bit", file, info.Mode().Perm())}
+		return nil, &ExecError{Path: file, Text: fmt.Sprintf("cannot execute %s: its mode %v has no execute bit", file,
+			info.Mode().Perm())}
 	}
 	return info, nil
 }

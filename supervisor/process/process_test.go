@@ -19,7 +19,8 @@ func TestParseStat(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("%+v %v", got, err)
 	}
-	for _, bad := range []string{"", "1 (x", "1 (x)", "1 (x) R 1 2", "x (y) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", ")("} {
+	for _, bad := range []string{"", "1 (x", "1 (x)", "1 (x) R 1 2",
+		"x (y) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", ")("} {
 		if _, err := parseStat([]byte(bad)); err == nil {
 			t.Errorf("%q was understood", bad)
 		}
@@ -81,7 +82,8 @@ func TestCgroupCandidates(t *testing.T) {
 
 // TestWithoutPidfd waits for, and signals, a process the way kernels before 5.3 need it.
 func TestWithoutPidfd(t *testing.T) {
-	other, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
+	other, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"},
+		&os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,8 @@ func TestStrangerIsRefused(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	d := startDaemon(t, "[inet_http_server]\nport=127.0.0.1:0\nusername=u\npassword=p\n", func(d *daemon) string { return d.program("a") })
+	d := startDaemon(t, "[inet_http_server]\nport=127.0.0.1:0\nusername=u\npassword=p\n",
+		func(d *daemon) string { return d.program("a") })
 	strange := strangers(t, d)
 	call := func(uid, gid uint32, groups ...uint32) string { return strange("", uid, gid, groups...) }
 	if got := call(65534, 65534); !strings.Contains(got, "only root and the group of") {
@@ -131,7 +132,8 @@ func TestTCPNeedsPassword(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	startDaemon(t, fmt.Sprintf("[inet_http_server]\nport=%s\nusername=u\npassword={SHA}%x\n", addr, sha1.Sum([]byte("right"))),
+	startDaemon(t, fmt.Sprintf("[inet_http_server]\nport=%s\nusername=u\npassword={SHA}%x\n", addr,
+		sha1.Sum([]byte("right"))),
 		func(d *daemon) string { return d.program("a") })
 	post := func(user, password, method string) (int, string) {
 		return postCall(t, addr, user, password, encodeCall(method, nil))
@@ -146,7 +148,8 @@ func TestTCPNeedsPassword(t *testing.T) {
 		t.Errorf("with the password: %d %s", code, body)
 	}
 	req := encodeCall("fate.upgrade", []any{"/bin/true"})
-	if code, body := postCall(t, addr, "u", "right", req); code != 200 || !strings.Contains(body, "only root may call fate.upgrade") {
+	if code, body := postCall(t, addr, "u", "right", req); code != 200 ||
+		!strings.Contains(body, "only root may call fate.upgrade") {
 		t.Errorf("upgrade over TCP: %d %s", code, body)
 	}
 }
@@ -188,21 +191,25 @@ func TestHostileClients(t *testing.T) {
 		return string(answer)
 	}
 	post := func(body string) string {
-		return send(fmt.Sprintf("POST /RPC2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+		return send(fmt.Sprintf("POST /RPC2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+			len(body), body))
 	}
 	for name, body := range map[string]string{
 		"too large": "<methodCall><methodName>" + strings.Repeat("x", maxRequestBytes),
-		"nested":    "<methodCall><methodName>x</methodName><params><param>" + strings.Repeat("<value><array><data>", 20000),
-		"bomb":      `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><methodCall><methodName>&b;</methodName></methodCall>`,
+		"nested": "<methodCall><methodName>x</methodName><params><param>" +
+			strings.Repeat("<value><array><data>", 20000),
+		"bomb": `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><methodCall><methodName>&b;</methodName></methodCall>`,
 	} {
 		if got := post(body); !strings.HasPrefix(got, "HTTP/1.1 400") {
 			t.Errorf("%s: %.200s", name, got)
 		}
 	}
-	if got := send("GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); strings.Contains(got, "root:") {
+	if got := send("GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); strings.Contains(got,
+		"root:") {
 		t.Error("served a file")
 	}
-	if got := send("GET /logtail/..%2f..%2fetc%2fpasswd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 404") {
+	got := send("GET /logtail/..%2f..%2fetc%2fpasswd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 404") {
 		t.Errorf("%.100s", got)
 	}
 	// Slow clients: they hold connections and say next to nothing.
@@ -213,7 +220,8 @@ func TestHostileClients(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 	for method, params := range map[string][]any{
-		"supervisor.startProcess": {}, "supervisor.getProcessInfo": {int64(1)}, "fate.status": {"x"}, "fate.events": {"x", "y"},
+		"supervisor.startProcess": {}, "supervisor.getProcessInfo": {int64(1)}, "fate.status": {"x"},
+		"fate.events":        {"x", "y"},
 		"supervisor.readLog": {int64(-1), int64(5)}, "supervisor.readProcessLog": {"a", int64(1), int64(-1)},
 	} {
 		if err := d.client.Call(testContext(t), nil, method, params...); err == nil {

@@ -28,8 +28,9 @@ func (a *answer) add(call func() (any, error)) {
 	var v any
 	var err error
 	if a.full {
-		err = &Fault{faults.Failed, fmt.Sprintf("FAILED: not called, since the answers to the calls before it have more than "+
-			"%d bytes: make fewer calls at once", maxAnswerBytes)}
+		err = &Fault{faults.Failed,
+			fmt.Sprintf("FAILED: not called, since the answers to the calls before it have more than "+
+				"%d bytes: make fewer calls at once", maxAnswerBytes)}
 	} else {
 		v, err = call()
 	}

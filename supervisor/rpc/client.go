@@ -88,7 +88,8 @@ const (
 // waits reports whether the answer to a method may take longer than callPatience.
 func waits(method string) bool {
 	switch method {
-	case "fate.start", "fate.stop", "fate.restart", "fate.update", "fate.events", "fate.upgrade", "fate.rotate", "system.multicall":
+	case "fate.start", "fate.stop", "fate.restart", "fate.update", "fate.events", "fate.upgrade", "fate.rotate",
+		"system.multicall":
 		return true
 	}
 	return strings.HasPrefix(method, "supervisor.st") // start and stop
@@ -101,7 +102,8 @@ func (e *BusyError) Error() string { return "cannot speak to the supervisor: " +
 
 // Hint returns the next thing to try.
 func (e *BusyError) Hint() string {
-	return "end what follows logs or waits for events (svc logs -f, supervisorctl tail -f), or run the command as root, for whom connections are kept free"
+	return "end what follows logs or waits for events (svc logs -f, supervisorctl tail -f), or run the command as " +
+		"root, for whom connections are kept free"
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
@@ -135,7 +137,8 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 func (c *Client) Call(ctx context.Context, out any, method string, params ...any) error {
 	if !waits(method) {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, callPatience, fmt.Errorf("the supervisor has not answered %s for %s", method, callPatience))
+		ctx, cancel = context.WithTimeoutCause(ctx, callPatience,
+			fmt.Errorf("the supervisor has not answered %s for %s", method, callPatience))
 		defer cancel()
 	}
 	resp, err := c.request(ctx, http.MethodPost, "/RPC2", bytes.NewReader(encodeCall(method, params)))

@@ -13,7 +13,8 @@ import (
 
 func TestCodecRoundTrip(t *testing.T) {
 	values := []any{
-		nil, true, false, int64(0), int64(-5), int64(1) << 40, 1.5, "", "a<b>&\"c\" \r\n\t 文", []any{}, []any{"x", []any{int64(1)}},
+		nil, true, false, int64(0), int64(-5), int64(1) << 40, 1.5, "", "a<b>&\"c\" \r\n\t 文", []any{},
+		[]any{"x", []any{int64(1)}},
 		map[string]any{"a": int64(1), "b": map[string]any{"c<": "d"}},
 	}
 	for _, v := range values {
@@ -59,11 +60,13 @@ func TestDecodeForeign(t *testing.T) {
 	if err != nil || method != "a.b" {
 		t.Fatal(method, err)
 	}
-	want := []any{"bare text", int64(7), []byte("hi"), time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), nil, map[string]any{"k": -1000.0}}
+	want := []any{"bare text", int64(7), []byte("hi"), time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), nil,
+		map[string]any{"k": -1000.0}}
 	if d := cmp.Diff(want, params); d != "" {
 		t.Error(d)
 	}
-	if _, params, err := decodeCall(strings.NewReader(`<methodCall><methodName>x</methodName></methodCall>`)); err != nil || len(params) != 0 {
+	if _, params, err := decodeCall(
+		strings.NewReader(`<methodCall><methodName>x</methodName></methodCall>`)); err != nil || len(params) != 0 {
 		t.Errorf("without params: %v %v", params, err)
 	}
 }

@@ -130,7 +130,8 @@ func (s *Server) clearLogs(c *call) (any, error) {
 }
 
 func (s *Server) clearAllLogs(c *call) (any, error) {
-	return s.eachProgram(s.all(), func(*supervisor.Status) bool { return true }, s.ofOwner(c.peer, s.sup.ClearLogs)), nil
+	return s.eachProgram(s.all(), func(*supervisor.Status) bool { return true }, s.ofOwner(c.peer, s.sup.ClearLogs)),
+		nil
 }
 
 // ofOwner is do for the programs of the peer only.

@@ -31,7 +31,8 @@ func TestWhatAMemberMayDo(t *testing.T) {
 	}
 	slices.Sort(listed)
 	if !slices.Equal(listed, allowed) {
-		t.Errorf("SECURITY.md lists\n%s\nthe table of methods allows\n%s", strings.Join(allowed, "\n"), strings.Join(listed, "\n"))
+		t.Errorf("SECURITY.md lists\n%s\nthe table of methods allows\n%s", strings.Join(allowed, "\n"),
+			strings.Join(listed, "\n"))
 	}
 }
 
@@ -71,10 +72,14 @@ func TestAMemberOnTheSocket(t *testing.T) {
 	d.untilReady("roots")
 	call := strangers(t, d)
 	got := call(strings.Join([]string{
-		`["supervisor.getAllProcessInfo"]`, `["fate.status"]`, `["supervisor.stopProcess", "roots", true]`, `["supervisor.startProcess", "roots", false]`,
-		`["supervisor.readLog", 0, 0]`, `["supervisor.clearLog"]`, `["supervisor.shutdown"]`, `["supervisor.restart"]`, `["supervisor.reloadConfig"]`,
-		`["supervisor.addProcessGroup", "roots"]`, `["supervisor.removeProcessGroup", "roots"]`, `["fate.update"]`, `["fate.shutdown", true]`, `["fate.upgrade", ""]`,
-		`["supervisor.readProcessLog", "roots", 0, 0]`, `["supervisor.tailProcessStdoutLog", "roots", 0, 10]`, `["supervisor.clearProcessLogs", "roots"]`,
+		`["supervisor.getAllProcessInfo"]`, `["fate.status"]`, `["supervisor.stopProcess", "roots", true]`,
+		`["supervisor.startProcess", "roots", false]`,
+		`["supervisor.readLog", 0, 0]`, `["supervisor.clearLog"]`, `["supervisor.shutdown"]`, `["supervisor.restart"]`,
+		`["supervisor.reloadConfig"]`,
+		`["supervisor.addProcessGroup", "roots"]`, `["supervisor.removeProcessGroup", "roots"]`, `["fate.update"]`,
+		`["fate.shutdown", true]`, `["fate.upgrade", ""]`,
+		`["supervisor.readProcessLog", "roots", 0, 0]`, `["supervisor.tailProcessStdoutLog", "roots", 0, 10]`,
+		`["supervisor.clearProcessLogs", "roots"]`,
 		`["supervisor.signalProcess", "roots", "TERM"]`, `["fate.rotate", ["roots"]]`,
 		`["supervisor.readProcessLog", "own", 0, 0]`, `["supervisor.signalProcess", "own", "CONT"]`,
 		`["system.multicall", [{"methodName": "supervisor.readLog", "params": [0, 0]}, {"methodName": "supervisor.getPID", "params": []}]]`,
@@ -82,7 +87,8 @@ func TestAMemberOnTheSocket(t *testing.T) {
 	for line := range strings.Lines(got) {
 		method, answer, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		refused := strings.Contains(answer, "only root may call") || strings.Contains(answer, "only that user and root")
-		own := strings.Contains(answer, "NO_FILE") || strings.Contains(answer, "NOT_RUNNING") // it never ran, but may be asked about
+		// it never ran, but may be asked about
+		own := strings.Contains(answer, "NO_FILE") || strings.Contains(answer, "NOT_RUNNING")
 		switch method {
 		case "supervisor.getAllProcessInfo", "fate.status", "supervisor.stopProcess", "supervisor.startProcess":
 			if !strings.HasPrefix(answer, "<nil>") {
@@ -115,7 +121,8 @@ func TestTheEndOfALogIsNotShownToOthers(t *testing.T) {
 		return d.program("roots", "autostart=false", "environment=LISTEN=no:such:address", "startretries=0")
 	})
 	call := strangers(t, d)
-	if out, err := d.client.Start(testContext(t), []string{"roots"}, true); err != nil || len(out.Failed) != 1 || len(out.Failed[0].Status.LastLog) == 0 {
+	if out, err := d.client.Start(testContext(t), []string{"roots"}, true); err != nil || len(out.Failed) != 1 ||
+		len(out.Failed[0].Status.LastLog) == 0 {
 		t.Fatalf("root: %+v, %v", out, err)
 	}
 	got := call(`["fate.status"]`+"\n"+`["fate.why", "roots"]`+"\n"+`["fate.start", ["roots"], true]`, testApp, testApp)
@@ -134,7 +141,8 @@ func TestMulticallIsBounded(t *testing.T) {
 	}
 	calls := make([]any, 0, maxMulticall)
 	for range maxMulticall - 1 {
-		calls = append(calls, map[string]any{"methodName": "supervisor.readProcessStdoutLog", "params": []any{"a", 0, 0}})
+		calls = append(calls, map[string]any{"methodName": "supervisor.readProcessStdoutLog",
+			"params": []any{"a", 0, 0}})
 	}
 	calls = append(calls, map[string]any{"methodName": "supervisor.stopProcess", "params": []any{"a"}})
 	before := d.memory("VmHWM:")

@@ -24,10 +24,12 @@ const (
 // State codes of supervisor. WAITING is a kind of STARTING to it, KILLING a kind of STOPPING.
 var stateCodes = map[supervisor.State]int{
 	supervisor.Stopped: 0, supervisor.Waiting: 10, supervisor.Starting: 10, supervisor.Running: 20,
-	supervisor.Backoff: 30, supervisor.Stopping: 40, supervisor.Killing: 40, supervisor.Exited: 100, supervisor.Fatal: 200,
+	supervisor.Backoff: 30, supervisor.Stopping: 40, supervisor.Killing: 40, supervisor.Exited: 100,
+	supervisor.Fatal: 200,
 }
 
-var stateNames = map[int]string{0: "STOPPED", 10: "STARTING", 20: "RUNNING", 30: "BACKOFF", 40: "STOPPING", 100: "EXITED", 200: "FATAL"}
+var stateNames = map[int]string{0: "STOPPED", 10: "STARTING", 20: "RUNNING", 30: "BACKOFF", 40: "STOPPING",
+	100: "EXITED", 200: "FATAL"}
 
 func (s *Server) apiVersion(*call) (any, error)        { return apiVersion, nil }
 func (s *Server) supervisorVersion(*call) (any, error) { return supervisorVersion, nil }

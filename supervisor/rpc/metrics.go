@@ -61,7 +61,8 @@ func metrics(statuses []supervisor.Status) []byte {
 		name, help string
 		value      int64
 	}{
-		{"fate_supervisor_resident_memory_bytes", "Resident memory of the supervisor.", process.ResidentBytes(os.Getpid())},
+		{"fate_supervisor_resident_memory_bytes", "Resident memory of the supervisor.",
+			process.ResidentBytes(os.Getpid())},
 		{"fate_supervisor_heap_bytes", "Live heap of the supervisor.", int64(mem.HeapAlloc)},
 		{"fate_supervisor_goroutines", "Goroutines of the supervisor.", int64(runtime.NumGoroutine())},
 	} {

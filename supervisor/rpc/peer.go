@@ -120,7 +120,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		name, password = g.config.Username, g.config.Password
 		if !p.may(g.uid, g.gid) {
 			w.Header().Set("Connection", "close")
-			http.Error(w, "only root and members of the socket's group may speak to the supervisor", http.StatusForbidden)
+			http.Error(w, "only root and members of the socket's group may speak to the supervisor",
+				http.StatusForbidden)
 			return
 		}
 	}

@@ -38,13 +38,19 @@ func (p peer) requester() supervisor.Requester {
 // changing are the methods that change what runs, what is configured or what was logged, by what they do. They are
 // recorded with who called them; all others only read.
 var changing = map[string]string{
-	"supervisor.clearLog": "clear the supervisor's log", "supervisor.shutdown": "shutdown", "supervisor.restart": "restart the supervisor",
+	"supervisor.clearLog": "clear the supervisor's log", "supervisor.shutdown": "shutdown",
+	"supervisor.restart":         "restart the supervisor",
 	"supervisor.addProcessGroup": "add", "supervisor.removeProcessGroup": "remove",
-	"supervisor.startProcess": "start", "supervisor.startProcessGroup": "start group", "supervisor.startAllProcesses": "start all",
-	"supervisor.stopProcess": "stop", "supervisor.stopProcessGroup": "stop group", "supervisor.stopAllProcesses": "stop all",
-	"supervisor.signalProcess": "signal", "supervisor.signalProcessGroup": "signal group", "supervisor.signalAllProcesses": "signal all",
-	"supervisor.clearProcessLog": "clear logs of", "supervisor.clearProcessLogs": "clear logs of", "supervisor.clearAllProcessLogs": "clear all logs",
-	"fate.start": "start", "fate.stop": "stop", "fate.restart": "restart", "fate.update": "update", "fate.rotate": "rotate logs of",
+	"supervisor.startProcess": "start", "supervisor.startProcessGroup": "start group",
+	"supervisor.startAllProcesses": "start all",
+	"supervisor.stopProcess":       "stop", "supervisor.stopProcessGroup": "stop group",
+	"supervisor.stopAllProcesses": "stop all",
+	"supervisor.signalProcess":    "signal", "supervisor.signalProcessGroup": "signal group",
+	"supervisor.signalAllProcesses": "signal all",
+	"supervisor.clearProcessLog":    "clear logs of", "supervisor.clearProcessLogs": "clear logs of",
+	"supervisor.clearAllProcessLogs": "clear all logs",
+	"fate.start":                     "start", "fate.stop": "stop", "fate.restart": "restart", "fate.update": "update",
+	"fate.rotate":   "rotate logs of",
 	"fate.shutdown": "shutdown", "fate.upgrade": "upgrade-self",
 }
 

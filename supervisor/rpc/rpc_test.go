@@ -21,7 +21,8 @@ import (
 
 func TestClient(t *testing.T) {
 	d := startDaemon(t, "", func(d *daemon) string {
-		return d.program("fate-a") + d.program("fate-b", "autostart=false", "depends_on=fate-a") + d.program("bad", "autostart=false", "directory=/no/such") +
+		return d.program("fate-a") + d.program("fate-b", "autostart=false", "depends_on=fate-a") +
+			d.program("bad", "autostart=false", "directory=/no/such") +
 			"[group:pair]\nprograms=fate-a,fate-b\n"
 	})
 	ctx := testContext(t)
@@ -33,11 +34,13 @@ func TestClient(t *testing.T) {
 		t.Fatalf("Start: %+v %v", out, err)
 	}
 	statuses, err := d.client.Status(ctx, "pair:*")
-	if err != nil || len(statuses) != 2 || !statuses[1].Ready || statuses[1].PID == 0 || statuses[1].Group != "pair" || statuses[1].Memory == 0 {
+	if err != nil || len(statuses) != 2 || !statuses[1].Ready || statuses[1].PID == 0 || statuses[1].Group != "pair" ||
+		statuses[1].Memory == 0 {
 		t.Errorf("Status: %+v %v", statuses, err)
 	}
 	out, err := d.client.Start(ctx, []string{"bad"}, true)
-	if err != nil || len(out.Failed) != 1 || !strings.Contains(out.Failed[0].Text, "cannot change to the directory /no/such") {
+	if err != nil || len(out.Failed) != 1 || !strings.Contains(out.Failed[0].Text,
+		"cannot change to the directory /no/such") {
 		t.Errorf("Start of a bad program: %+v %v", out, err)
 	}
 	_, err = d.client.Start(ctx, []string{"nosuch"}, true)
@@ -47,7 +50,8 @@ func TestClient(t *testing.T) {
 		t.Errorf("Log: %q %v", log.String(), err)
 	}
 	log.Reset()
-	if err := d.client.Metrics(ctx, &log); err != nil || !strings.Contains(log.String(), `fate_program_ready{name="fate-a",group="pair"} 1`) {
+	if err := d.client.Metrics(ctx, &log); err != nil || !strings.Contains(log.String(),
+		`fate_program_ready{name="fate-a",group="pair"} 1`) {
 		t.Errorf("Metrics: %s %v", log.String(), err)
 	}
 	last, err := d.client.LastEvent(ctx)
@@ -68,11 +72,15 @@ func TestClient(t *testing.T) {
 }
 
 func TestUpdate(t *testing.T) {
-	d := startDaemon(t, "", func(d *daemon) string { return d.program("keep") + d.program("change") + d.program("drop") })
+	d := startDaemon(t, "", func(d *daemon) string {
+		return d.program("keep") + d.program("change") +
+			d.program("drop")
+	})
 	d.untilReady("all")
 	ctx := testContext(t)
 	before, _ := d.client.Status(ctx)
-	d.write(d.program("keep", "ready_log=open", "priority=5") + d.program("change", "environment=X=1") + d.program("new"))
+	d.write(d.program("keep", "ready_log=open", "priority=5") + d.program("change", "environment=X=1") +
+		d.program("new"))
 	changes, err := d.client.Update(ctx)
 	if err != nil || changes.String() != "added new; changed change, keep; removed drop" {
 		t.Fatalf("%s %v", changes, err)
@@ -141,7 +149,8 @@ func TestWhyPortTaken(t *testing.T) {
 		}
 		if len(chain) == 2 && chain[1].State == supervisor.Fatal {
 			root := chain[1]
-			if !root.Root || chain[0].Root || len(root.Ports) != 1 || root.Ports[0].Port != port || root.Ports[0].PID != os.Getpid() {
+			if !root.Root || chain[0].Root || len(root.Ports) != 1 || root.Ports[0].Port != port ||
+				root.Ports[0].PID != os.Getpid() {
 				t.Errorf("%+v", chain)
 			}
 			if !strings.Contains(root.Advice, fmt.Sprintf("port %d is held by pid %d", port, os.Getpid())) ||
@@ -179,7 +188,8 @@ func TestCleanLogs(t *testing.T) {
 	if err != nil || len(chain) != 1 {
 		t.Fatalf("%+v, %v", chain, err)
 	}
-	for from, lines := range map[string][]string{"Start": outcome.Failed[0].Status.LastLog, "Status": statuses[0].LastLog, "Why": chain[0].LastLog} {
+	for from, lines := range map[string][]string{"Start": outcome.Failed[0].Status.LastLog,
+		"Status": statuses[0].LastLog, "Why": chain[0].LastLog} {
 		if text := strings.Join(lines, "\n"); text != "password=***" {
 			t.Errorf("%s: %q", from, text)
 		}
@@ -212,8 +222,8 @@ func TestFollowLog(t *testing.T) {
 	}
 }
 
-// TestUpgradeDaemon executes the daemon in its own place, which keeps its pid and its programs. When the call returns, it
-// is the new version that answers.
+// TestUpgradeDaemon executes the daemon in its own place, which keeps its pid and its programs. When the call returns,
+// it is the new version that answers.
 func TestUpgradeDaemon(t *testing.T) {
 	d := startDaemon(t, "", func(d *daemon) string { return d.program("a") })
 	d.untilReady("a")
@@ -241,7 +251,8 @@ func TestUpgradeDaemon(t *testing.T) {
 			t.Errorf("the program was %+v, is %+v: %v", before, after, err)
 		}
 	}
-	if err := d.client.Upgrade(ctx, "/no/such/version"); err == nil || !strings.Contains(err.Error(), "cannot find the program /no/such/version") {
+	if err := d.client.Upgrade(ctx, "/no/such/version"); err == nil ||
+		!strings.Contains(err.Error(), "cannot find the program /no/such/version") {
 		t.Errorf("upgrade to a file that is not there: %v", err)
 	}
 }

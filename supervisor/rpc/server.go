@@ -38,7 +38,8 @@ type Server struct {
 
 // Serve answers the API on a unix socket and, if tcp is not nil, on TCP. Its signature is that of DaemonOptions.Serve.
 func Serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.Closer, error) {
-	s := &Server{daemon: d, sup: d.Supervisor(), large: make(turns, largeAnswers), largeOfRoot: make(turns, largeAnswers)}
+	s := &Server{daemon: d, sup: d.Supervisor(), large: make(turns, largeAnswers),
+		largeOfRoot: make(turns, largeAnswers)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	handler := newGuard(&d.Config().Daemon, s.routes())
 	slots := newSlots()
@@ -104,7 +105,8 @@ func (s *Server) serveRPC(w http.ResponseWriter, r *http.Request) {
 		}
 		done := turns.take(r.Context())
 		if done == nil {
-			http.Error(w, "the supervisor is busy with other large answers: try again, or ask for less", http.StatusServiceUnavailable)
+			http.Error(w, "the supervisor is busy with other large answers: try again, or ask for less",
+				http.StatusServiceUnavailable)
 			return
 		}
 		defer done()
@@ -116,7 +118,8 @@ func (s *Server) serveRPC(w http.ResponseWriter, r *http.Request) {
 		body = encodeResponse(v)
 	}
 	if len(body) > maxAnswerBytes+maxAnswerBytes/16 { // what a multicall has around its parts is not counted there
-		body = encodeFault(&Fault{faults.Failed, fmt.Sprintf("FAILED: the answer has %d bytes, more than %d: ask for less", len(body), maxAnswerBytes)})
+		body = encodeFault(&Fault{faults.Failed,
+			fmt.Sprintf("FAILED: the answer has %d bytes, more than %d: ask for less", len(body), maxAnswerBytes)})
 	}
 	w.Header().Set("Content-Type", "text/xml")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))

@@ -17,7 +17,8 @@ func TestSupervisorctl(t *testing.T) {
 		t.Skip("supervisorctl is not installed")
 	}
 	d := startDaemon(t, "", func(d *daemon) string {
-		return d.program("a", "startsecs=0") + d.program("b", "startsecs=0", "autostart=false") + "[group:g]\nprograms=b\n"
+		return d.program("a", "startsecs=0") + d.program("b", "startsecs=0", "autostart=false") +
+			"[group:g]\nprograms=b\n"
 	})
 	d.untilReady("a")
 	run := func(args ...string) string {
@@ -52,7 +53,8 @@ func TestSupervisorctl(t *testing.T) {
 	}
 	d.followWith(ctl, "a")
 	d.write(d.program("a", "startsecs=0", "environment=X=2") + d.program("c", "startsecs=0"))
-	if got := run("update"); !strings.Contains(got, "a: updated process group") || !strings.Contains(got, "c: added process group") || !strings.Contains(got, "g: removed process group") {
+	if got := run("update"); !strings.Contains(got, "a: updated process group") ||
+		!strings.Contains(got, "c: added process group") || !strings.Contains(got, "g: removed process group") {
 		t.Errorf("update: %s", got)
 	}
 	pid, _ := d.client.PID(testContext(t))
@@ -69,7 +71,8 @@ func TestSupervisorctl(t *testing.T) {
 func (d *daemon) followWith(ctl, name string) {
 	d.t.Helper()
 	cmd := exec.CommandContext(testContext(d.t), ctl, "-c", d.conf, "tail", "-f", name)
-	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1") // its first line would wait for a buffer to fill, here on a pipe
+	// its first line would wait for a buffer to fill, here on a pipe
+	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)

@@ -49,7 +49,8 @@ func Start(t testing.TB, socket string, options ...string) *sql.DB {
 	}
 	t.Cleanup(func() { _ = child.Stop(context.Background(), time.Minute) })
 	config := mysql.NewConfig()
-	config.User, config.Passwd, config.Net, config.Addr, config.Logger = "root", "administrator", "unix", socket, answer.Silent{}
+	config.User, config.Passwd, config.Net, config.Addr, config.Logger = "root", "administrator", "unix", socket,
+		answer.Silent{}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,8 @@ const expirySoon = 30 * 24 * time.Hour
 func Check(role string, names []string, files []File, now time.Time) (problems, remarks problem.Problems) {
 	k := &checker{role: role, files: files, now: now}
 	if !slices.ContainsFunc(files, func(f File) bool { return strings.HasPrefix(f.Name, k.name("")) }) {
-		problems.Add(problem.Pos{}, "use the archive or directory of the "+role, "there are no keys of the %s: its files have names such as %s", role, k.name("server.pem"))
+		problems.Add(problem.Pos{}, "use the archive or directory of the "+role,
+			"there are no keys of the %s: its files have names such as %s", role, k.name("server.pem"))
 		return problems, nil
 	}
 	ca, peerCA := k.cert("ca.pem"), k.cert("client-ca.pem")
@@ -31,7 +32,8 @@ func Check(role string, names []string, files []File, now time.Time) (problems, 
 	if server != nil {
 		for _, name := range names {
 			if err := server.VerifyHostname(name); err != nil {
-				k.bad("server.pem", "issue it again with "+name+" among its subject alternative names", "it is not valid for %s, by which the peer calls this side", name)
+				k.bad("server.pem", "issue it again with "+name+" among its subject alternative names",
+					"it is not valid for %s, by which the peer calls this side", name)
 			}
 		}
 	}
@@ -76,7 +78,8 @@ func (k *checker) cert(file string) *x509.Certificate {
 	case k.now.Before(cert.NotBefore):
 		k.bad(file, "check the clock of this host", "it is valid only from %s", cert.NotBefore.Format(time.DateTime))
 	case left < expirySoon:
-		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew it", "it expires on %s", cert.NotAfter.Format(time.DateOnly))
+		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew it", "it expires on %s",
+			cert.NotAfter.Format(time.DateOnly))
 	}
 	return cert
 }
@@ -102,7 +105,8 @@ func (k *checker) authority(file string, ca *x509.Certificate) {
 	}
 }
 
-func (k *checker) chain(file string, cert *x509.Certificate, caFile string, ca *x509.Certificate, usage x509.ExtKeyUsage) {
+func (k *checker) chain(file string, cert *x509.Certificate, caFile string, ca *x509.Certificate,
+	usage x509.ExtKeyUsage) {
 	if cert == nil || ca == nil {
 		return
 	}
@@ -112,11 +116,13 @@ func (k *checker) chain(file string, cert *x509.Certificate, caFile string, ca *
 	if at.After(cert.NotAfter) || at.After(ca.NotAfter) || at.Before(cert.NotBefore) || at.Before(ca.NotBefore) {
 		at = cert.NotBefore
 	}
-	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}}); err != nil {
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: at,
+		KeyUsages: []x509.ExtKeyUsage{usage}}); err != nil {
 		k.bad(file, "use a certificate that "+k.name(caFile)+" issued for this purpose", "it does not verify: %v", err)
 	}
 	if cert.NotAfter.After(ca.NotAfter) {
-		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew the CA before", "it outlives its CA, which ends on %s", ca.NotAfter.Format(time.DateOnly))
+		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew the CA before", "it outlives its CA, which ends on %s",
+			ca.NotAfter.Format(time.DateOnly))
 	}
 }
 

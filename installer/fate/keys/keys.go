@@ -116,7 +116,8 @@ func New(req Request) (*Set, error) {
 		}
 		if client != nil {
 			out = append(out,
-				File{r + "-client-ca.pem", client.CA}, File{r + "-client-client.pem", client.Cert}, File{r + "-client-client.key", client.Key})
+				File{r + "-client-ca.pem", client.CA}, File{r + "-client-client.pem", client.Cert},
+				File{r + "-client-client.key", client.Key})
 		}
 		set.Sides[s.Role] = out
 	}
@@ -158,7 +159,8 @@ func (m *maker) authority(role string) (*signer, error) {
 				return nil, err
 			}
 			if m.req.Now.After(ca.cert.NotAfter) {
-				return nil, fmt.Errorf("cannot use the CA %s again: it expired on %s", name, ca.cert.NotAfter.Format(time.DateOnly))
+				return nil, fmt.Errorf("cannot use the CA %s again: it expired on %s", name,
+					ca.cert.NotAfter.Format(time.DateOnly))
 			}
 			m.made = append(m.made, ca)
 			return ca, nil
@@ -234,7 +236,8 @@ func (m *maker) leaf(ca *signer, cn string, names []string, usage x509.ExtKeyUsa
 }
 
 // certify makes the certificate of a key.
-func (m *maker) certify(ca *signer, cn string, names []string, usage x509.ExtKeyUsage, key crypto.PublicKey) ([]byte, error) {
+func (m *maker) certify(ca *signer, cn string, names []string, usage x509.ExtKeyUsage,
+	key crypto.PublicKey) ([]byte, error) {
 	template, err := m.template(cn, LeafValidity)
 	if err != nil {
 		return nil, err
@@ -320,9 +323,12 @@ func parseKey(data []byte) (crypto.Signer, error) {
 	case block == nil:
 		return nil, errors.New("it holds no PEM key")
 	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["Proc-Type"] != "":
-		return nil, errors.New("it is encrypted, and eggroll has no way to ask for the password; decrypt it with: openssl pkcs8 -topk8 -nocrypt")
+		return nil, errors.New(
+			"it is encrypted, and eggroll has no way to ask for the password; decrypt it with: openssl pkcs8 -topk8 " +
+				"-nocrypt")
 	case block.Type != "PRIVATE KEY":
-		return nil, fmt.Errorf("it is a %s, and eggroll reads only PKCS#8; convert it with: openssl pkcs8 -topk8 -nocrypt", block.Type)
+		return nil, fmt.Errorf(
+			"it is a %s, and eggroll reads only PKCS#8; convert it with: openssl pkcs8 -topk8 -nocrypt", block.Type)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

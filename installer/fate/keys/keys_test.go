@@ -60,7 +60,8 @@ func TestKeysHaveUpstreamsNames(t *testing.T) {
 			got = append(got, strings.TrimPrefix(f.Name, prefix))
 		}
 		slices.Sort(got)
-		want := []string{"ca.pem", "client-ca.pem", "client-client.key", "client-client.pem", "server.key", "server.pem"}
+		want := []string{"ca.pem", "client-ca.pem", "client-client.key", "client-client.pem",
+			"server.key", "server.pem"}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s gets %v", role, got)
 		}
@@ -97,7 +98,8 @@ func TestFault06CertificateParameters(t *testing.T) {
 	if len(client.DNSNames) != 1 || client.DNSNames[0] != "exchange-client.fate.fedai.org" {
 		t.Errorf("the client's names are %q", client.DNSNames)
 	}
-	if !slices.Equal(server.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) || !slices.Equal(client.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}) {
+	if !slices.Equal(server.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) ||
+		!slices.Equal(client.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}) {
 		t.Error("wrong usages")
 	}
 	for _, name := range []string{"host-server.key", "host-client-client.key"} {
@@ -129,7 +131,8 @@ func TestRollsitesShakeHands(t *testing.T) {
 		for _, dir := range []struct {
 			from, to, name string
 		}{
-			{"host", "exchange", "192.168.0.89"}, {"exchange", "host", "192.168.0.1"}, {"exchange", "host", "fate.example.com"},
+			{"host", "exchange", "192.168.0.89"}, {"exchange", "host", "192.168.0.1"},
+			{"exchange", "host", "fate.example.com"},
 		} {
 			if err := handshake(t, set, dir.from, dir.to, dir.name); err != nil {
 				t.Errorf("shared CA %v: %s calls %s as %s: %v", shared, dir.from, dir.to, dir.name, err)
@@ -141,18 +144,20 @@ func TestRollsitesShakeHands(t *testing.T) {
 	}
 }
 
-// TestThreeSidesShakeHands: a rollsite has one identity and one CA for all that it calls, which is enough when everybody's
-// is the same.
+// TestThreeSidesShakeHands: a rollsite has one identity and one CA for all that it calls, which is enough when
+// everybody's is the same.
 func TestThreeSidesShakeHands(t *testing.T) {
 	req := Request{
-		Sides:    []Side{{"host", []string{"192.168.0.1"}}, {"guest", []string{"192.168.0.2"}}, {"exchange", []string{"192.168.0.88"}}},
+		Sides: []Side{{"host", []string{"192.168.0.1"}}, {"guest", []string{"192.168.0.2"}},
+			{"exchange", []string{"192.168.0.88"}}},
 		SharedCA: true, Now: testNow, Random: rand.Reader,
 	}
 	set := mustKeys(t, req)
 	if len(set.Authorities) != 1 {
 		t.Errorf("%d CAs", len(set.Authorities))
 	}
-	for _, pair := range [][2]string{{"host", "exchange"}, {"guest", "exchange"}, {"exchange", "host"}, {"exchange", "guest"}} {
+	for _, pair := range [][2]string{{"host", "exchange"}, {"guest", "exchange"}, {"exchange", "host"},
+		{"exchange", "guest"}} {
 		to := slices.IndexFunc(req.Sides, func(s Side) bool { return s.Role == pair[1] })
 		if err := handshake(t, set, pair[0], pair[1], req.Sides[to].Names[0]); err != nil {
 			t.Errorf("%s calls %s: %v", pair[0], pair[1], err)
@@ -183,8 +188,10 @@ func handshake(t *testing.T, set *Set, from, to string, name string) error {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	server := tls.Server(a, &tls.Config{Certificates: []tls.Certificate{serverPair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, Time: clock})
-	client := tls.Client(b, &tls.Config{Certificates: []tls.Certificate{clientPair}, RootCAs: servers, ServerName: name, Time: clock})
+	server := tls.Server(a, &tls.Config{Certificates: []tls.Certificate{serverPair}, ClientCAs: clients,
+		ClientAuth: tls.RequireAndVerifyClientCert, Time: clock})
+	client := tls.Client(b, &tls.Config{Certificates: []tls.Certificate{clientPair}, RootCAs: servers,
+		ServerName: name, Time: clock})
 	result := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, server)
@@ -221,8 +228,10 @@ func TestOpenSSLVerifies(t *testing.T) {
 			path := func(name string) string { return filepath.Join(dir, role+"-"+name) }
 			at := []string{"-attime", "1772400000"} // 2026-03-01 21:20 UTC
 			for _, args := range [][]string{
-				append([]string{"verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", path("ca.pem")}, append(at, path("server.pem"))...),
-				append([]string{"verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", path("client-ca.pem")}, append(at, path("client-client.pem"))...),
+				append([]string{"verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", path("ca.pem")},
+					append(at, path("server.pem"))...),
+				append([]string{"verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", path("client-ca.pem")},
+					append(at, path("client-client.pem"))...),
 				{"pkey", "-in", path("server.key"), "-noout", "-check"},
 			} {
 				if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
@@ -270,7 +279,8 @@ func TestOneSideHandsOverAndTakesFromItsPeer(t *testing.T) {
 	if host.ForPeer == nil || len(host.Sides["host"]) != 3 {
 		t.Fatalf("the first side gets %d files and hands over %v", len(host.Sides["host"]), host.ForPeer)
 	}
-	guest := mustKeys(t, Request{Sides: []Side{{"guest", []string{"10.0.0.2"}}}, Now: testNow, Random: rand.Reader, FromPeer: host.ForPeer})
+	guest := mustKeys(t, Request{Sides: []Side{{"guest", []string{"10.0.0.2"}}}, Now: testNow, Random: rand.Reader,
+		FromPeer: host.ForPeer})
 	if problems, _ := Check("guest", []string{"10.0.0.2"}, guest.Sides["guest"], testNow); len(problems) > 0 {
 		t.Error(problems)
 	}
@@ -301,20 +311,26 @@ func TestCheckFindsEveryFault(t *testing.T) {
 		want  []string
 	}{
 		{"missing", good()[1:], names, testNow, []string{"host-ca.pem", "missing"}},
-		{"other CA", replace("host-server.pem", file(t, other.Sides["host"], "host-server.pem")), names, testNow, []string{"host-server.pem", "does not verify"}},
-		{"wrong key", replace("host-server.key", file(t, other.Sides["host"], "host-server.key")), names, testNow, []string{"host-server.key", "not the key of"}},
+		{"other CA", replace("host-server.pem", file(t, other.Sides["host"], "host-server.pem")), names, testNow,
+			[]string{"host-server.pem", "does not verify"}},
+		{"wrong key", replace("host-server.key", file(t, other.Sides["host"], "host-server.key")), names, testNow,
+			[]string{"host-server.key", "not the key of"}},
 		{"sec1 key", replace("host-server.key", sec1), names, testNow, []string{"host-server.key", "PKCS#8"}},
-		{"not PEM", replace("host-client-ca.pem", []byte("x")), names, testNow, []string{"host-client-ca.pem", "no PEM"}},
-		{"leaf as CA", replace("host-ca.pem", file(t, good(), "host-server.pem")), names, testNow, []string{"host-ca.pem", "not the certificate of a CA"}},
+		{"not PEM", replace("host-client-ca.pem", []byte("x")), names, testNow,
+			[]string{"host-client-ca.pem", "no PEM"}},
+		{"leaf as CA", replace("host-ca.pem", file(t, good(), "host-server.pem")), names, testNow,
+			[]string{"host-ca.pem", "not the certificate of a CA"}},
 		{"name", good(), []string{"10.9.9.9"}, testNow, []string{"host-server.pem", "not valid for 10.9.9.9"}},
 		{"expired", good(), names, testNow.Add(30 * 365 * 24 * time.Hour), []string{"host-ca.pem", "expired"}},
 		{"early", good(), names, testNow.Add(-48 * time.Hour), []string{"valid only from"}},
-		{"client as server", replace("host-server.pem", file(t, good(), "host-client-client.pem")), names, testNow, []string{"host-server.pem", "does not verify"}},
+		{"client as server", replace("host-server.pem", file(t, good(), "host-client-client.pem")), names, testNow,
+			[]string{"host-server.pem", "does not verify"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			problems, _ := Check("host", tc.names, tc.files, tc.now)
 			if !slices.ContainsFunc(problems, func(p problem.Problem) bool {
-				return !slices.ContainsFunc(tc.want, func(word string) bool { return !strings.Contains(p.String(), word) })
+				return !slices.ContainsFunc(tc.want,
+					func(word string) bool { return !strings.Contains(p.String(), word) })
 			}) {
 				t.Errorf("no problem with %q in:\n%v", tc.want, problems)
 			}

@@ -120,7 +120,8 @@ func ParsePeerRequest(data []byte) (*PeerRequest, error) {
 			break
 		}
 		if strings.Contains(block.Type, "PRIVATE KEY") {
-			return nil, errors.New("it has a private key, which must never be sent: have the peer make new keys, and use this one nowhere")
+			return nil, errors.New(
+				"it has a private key, which must never be sent: have the peer make new keys, and use this one nowhere")
 		}
 		csr, err := x509.ParseCertificateRequest(block.Bytes)
 		if err != nil {
@@ -219,7 +220,9 @@ func Complete(role string, files []File, answer []byte, shared bool) ([]File, er
 	}
 	switch signed := certs["server.pem"] != nil; {
 	case signed && !shared:
-		return nil, errors.New("cannot use the answer: the peer has signed this side's server, too, so that its CA would say whom this side accepts")
+		return nil, errors.New(
+			"cannot use the answer: the peer has signed this side's server, too, so that its CA would say whom this " +
+				"side accepts")
 	case !signed && shared:
 		return nil, errors.New("cannot use the answer: it has no certificate for this side's server")
 	case signed: // of the peer's CA, which then also signs the clients that this side accepts

@@ -10,10 +10,12 @@ import (
 
 func TestGroupsFromTheInnermost(t *testing.T) {
 	for text, want := range map[string][]string{
-		"":                             nil,
-		"0::/system.slice/x.service\n": {"/sys/fs/cgroup/system.slice/x.service", "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup"},
-		"3:cpu:/y\n4:pids:/docker/x\n": {"/sys/fs/cgroup/pids/docker/x", "/sys/fs/cgroup/pids/docker", "/sys/fs/cgroup/pids"},
-		"0::/../out\nnonsense\n":       nil,
+		"": nil,
+		"0::/system.slice/x.service\n": {"/sys/fs/cgroup/system.slice/x.service",
+			"/sys/fs/cgroup/system.slice", "/sys/fs/cgroup"},
+		"3:cpu:/y\n4:pids:/docker/x\n": {"/sys/fs/cgroup/pids/docker/x", "/sys/fs/cgroup/pids/docker",
+			"/sys/fs/cgroup/pids"},
+		"0::/../out\nnonsense\n": nil,
 	} {
 		if got := Groups(text); !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", text, got, want)
@@ -23,8 +25,9 @@ func TestGroupsFromTheInnermost(t *testing.T) {
 
 func TestReadAllLimits(t *testing.T) {
 	files := map[string]string{
-		"/sys/fs/cgroup/a/b/pids.max": "max\n", "/sys/fs/cgroup/a/pids.max": "100\n", "/sys/fs/cgroup/a/pids.current": "95\n",
-		ThreadsMax: "60000\n", PIDMax: "32768\n", loadavg: "0.20 0.18 0.12 1/80 11206\n",
+		"/sys/fs/cgroup/a/b/pids.max": "max\n", "/sys/fs/cgroup/a/pids.max": "100\n",
+		"/sys/fs/cgroup/a/pids.current": "95\n",
+		ThreadsMax:                      "60000\n", PIDMax: "32768\n", loadavg: "0.20 0.18 0.12 1/80 11206\n",
 	}
 	read := func(file string) ([]byte, error) {
 		if text, ok := files[file]; ok {
@@ -50,7 +53,8 @@ func TestReadAllLimits(t *testing.T) {
 	if limits, err := Read(groups, closed); err == nil || len(limits) != 0 {
 		t.Errorf("of closed files: %+v, %v", limits, err)
 	}
-	if limits, err := Read(groups, func(string) ([]byte, error) { return []byte("x y z"), nil }); err != nil || len(limits) != 0 {
+	if limits, err := Read(groups, func(string) ([]byte, error) { return []byte("x y z"), nil }); err != nil ||
+		len(limits) != 0 {
 		t.Errorf("of nonsense: %+v, %v", limits, err)
 	}
 }
