@@ -63,10 +63,24 @@ type historyOutput struct {
 	Entries []audit.Entry `json:"entries"` // the oldest first
 }
 
-func runHistory(g *globals, lines int) error {
-	entries, err := historyOf(g.layout()).Entries()
+// readHistory reads the entries of this host. Nothing is recorded for a directory tree (--root).
+func readHistory(g *globals) (audit.Log, []audit.Entry, error) {
+	log := historyOf(g.layout())
+	if g.Root != "/" {
+		return log, nil, exitCode(withHint(errors.New("cannot read the history: a tree has none, --root is "+g.Root),
+			"the history of this host: fate-installer history"), exitUsage)
+	}
+	entries, err := log.Entries()
 	if err != nil {
-		return fmt.Errorf("cannot read the history: %w", err)
+		return log, nil, fmt.Errorf("cannot read the history: %w", err)
+	}
+	return log, entries, nil
+}
+
+func runHistory(g *globals, lines int) error {
+	_, entries, err := readHistory(g)
+	if err != nil {
+		return err
 	}
 	if lines > 0 {
 		entries = entries[max(0, len(entries)-lines):]
@@ -123,10 +137,9 @@ type historyShowOutput struct {
 }
 
 func runHistoryShow(g *globals, id string) error {
-	log := historyOf(g.layout())
-	entries, err := log.Entries()
+	log, entries, err := readHistory(g)
 	if err != nil {
-		return fmt.Errorf("cannot read the history: %w", err)
+		return err
 	}
 	for _, e := range entries {
 		if e.ID != id {

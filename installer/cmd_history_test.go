@@ -94,6 +94,18 @@ func TestRecordingOfAnInstallation(t *testing.T) {
 	}
 }
 
+// TestTreesHaveNoHistory: with --root, the record of this machine is not shown as that of the tree.
+func TestTreesHaveNoHistory(t *testing.T) {
+	for _, args := range [][]string{{"history"}, {"history", "show", "20261129-142233-0a1b2c"}} {
+		var out bytes.Buffer
+		g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+		code := execute(t.Context(), g, append([]string{"--root", t.TempDir()}, args...))
+		if code != exitUsage || !strings.Contains(out.String(), "a tree has none") {
+			t.Errorf("%v: exit %d\n%s", args, code, out.String())
+		}
+	}
+}
+
 // TestCommandsThatAreRecorded keeps the list of commands that change the host.
 func TestCommandsThatAreRecorded(t *testing.T) {
 	root := newRootCommand(&globals{})

@@ -205,11 +205,11 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 	}
 	recordRequest(layout, func(err error) { t.Error(err) })(supervisor.Requester{User: "root"}, "stop fate-mysql")(nil)
 	var history historyOutput
-	text := here("--base", layout.Base, "history")
+	text := run("/", "", "--base", layout.Base, "history") // a tree has none
 	if err := json.Unmarshal([]byte(text), &history); err != nil || len(history.Entries) != 1 {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	here("--base", layout.Base, "history", "show", history.Entries[0].ID)
+	run("/", "", "--base", layout.Base, "history", "show", history.Entries[0].ID)
 	here("diagnose", "--out", in("diagnosis.tar.gz"))
 
 	here("bundle", "inspect", appliance)
