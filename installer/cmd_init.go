@@ -48,15 +48,18 @@ func newInitCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented cluster file for one, two or three sides",
-		Long: `Write a commented cluster file for one, two or three sides. Routes follow upstream's rules, passwords are drawn. On a
-terminal and without flags it asks.
+		Long: `Write a commented cluster file for one, two or three sides. Routes follow upstream's rules, passwords are generated.
+On a terminal and without flags it asks.
 
 Sides are different organisations: --out DIR writes a file for each side (host.yaml, guest.yaml, exchange.yaml), which only
-that side's hosts get, and public.yaml, which every side gets and which has no secret. Passwords are then drawn on the host
-that needs them, but for those that several hosts of a side share: they are in that side's file.
+that side's hosts get, and public.yaml, which every side gets and which has no secret. Passwords are then generated on
+the host that needs them, but for those that several hosts of a side share: they are in that side's file.
 
 For sides that are one organisation, one file for all goes to standard output, or with --out FILE.yaml to a new file that
 only its owner can read, for it has the passwords of all sides.
+
+An address is the one that the host itself has. With address translation (NAT) between the sides, change the routes to a
+side in the files of the others: they have the address that leads to its rollsite.
 
 EXIT STATUS
   0    the file was written
