@@ -60,7 +60,7 @@ var allowedImports = map[string]struct {
 		"the record of who changed what says nothing of what they changed"},
 	"installer/redact": {[]string{"installer/fate"},
 		"text in, text out: which secrets there are is the caller's to know"},
-	"installer/exit": {[]string{"payload"},
+	"installer/exit": {[]string{"installer/engine", "payload"},
 		"an error's code and hint say nothing of the command that ends with it; payload has errors with a code of " +
 			"their own"},
 	"installer/pyenv": {[]string{"installer/engine", "installer/exit", "installer/fate",

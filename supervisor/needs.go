@@ -16,8 +16,8 @@ func (sup *Supervisor) judge(st *Status) {
 		return
 	}
 	st.Why = ""
-	lacks := sup.lacks(st.Name)
-	st.DegradedBy, st.LowSpace, st.LowTasks = sup.missing(st), lacks.space, lacks.tasks
+	short := sup.short.Load()
+	st.DegradedBy, st.LowSpace, st.LowTasks = sup.missing(st), short.space[st.Name], short.tasks
 	if len(st.DegradedBy) == 0 && st.Lacks() == "" {
 		return
 	}

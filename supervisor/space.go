@@ -113,10 +113,10 @@ func writesTo(p *config.Program, paths logfile.Paths) []string {
 	return slices.Compact(dirs)
 }
 
-// shortage says what a program has too little of; blank: it has enough.
+// shortage says what programs have too little of.
 type shortage struct {
-	space string // the file system that is nearly full
-	tasks string // the limit on processes and threads that is nearly reached, the same for all programs
+	space map[string]string // by program, the file system that is nearly full
+	tasks string            // the limit on processes and threads that is nearly reached; blank: none
 }
 
 // watchRoom looks at file systems and limits until the supervisor is closed.
@@ -133,36 +133,30 @@ func (sup *Supervisor) watchRoom() {
 func (sup *Supervisor) lookAtRoom() {
 	sup.looking.Lock()
 	defer sup.looking.Unlock()
-	before, now := sup.short.Load(), map[string]shortage{}
-	limits := sup.tasksOf()
+	before := sup.short.Load()
+	now := &shortage{space: map[string]string{}, tasks: lackTasks(sup.tasksOf(), before.tasks != "")}
 	rooms := map[string]room{} // by directory
 	for _, s := range sup.services() {
 		s.mu.Lock()
 		p, paths := s.prog.Clone(), s.run.paths
 		s.mu.Unlock()
-		was := (*before)[p.Name]
-		lacks := shortage{tasks: lackTasks(limits, was.tasks != "")}
 		for _, dir := range writesTo(&p, paths) {
 			r, seen := rooms[dir]
 			if !seen {
 				r = sup.roomOf(dir)
 				rooms[dir] = r
 			}
-			if lacks.space = r.lack(was.space != ""); lacks.space != "" {
+			if lacks := r.lack(before.space[p.Name] != ""); lacks != "" {
+				now.space[p.Name] = lacks
 				break
 			}
 		}
-		now[p.Name] = lacks
 	}
-	sup.short.Store(&now)
+	sup.short.Store(now)
 	for _, s := range sup.services() {
 		name := s.status.Load().Name
-		was, is := (*before)[name], now[name]
-		if (was.space == "") != (is.space == "") || (was.tasks == "") != (is.tasks == "") {
+		if (before.space[name] == "") != (now.space[name] == "") || (before.tasks == "") != (now.tasks == "") {
 			s.event(func() {}) // publishes a new status
 		}
 	}
 }
-
-// lacks says what a program has too little of.
-func (sup *Supervisor) lacks(name string) shortage { return (*sup.short.Load())[name] }

@@ -64,9 +64,9 @@ type Supervisor struct {
 	closed   bool
 
 	bootNow func() time.Duration
-	roomOf  func(dir string) room               // asks a file system; another in tests
-	tasksOf func() []tasks.Limit                // reads the limits on processes and threads; another in tests
-	short   atomic.Pointer[map[string]shortage] // by program; never nil
+	roomOf  func(dir string) room    // asks a file system; another in tests
+	tasksOf func() []tasks.Limit     // reads the limits on processes and threads; another in tests
+	short   atomic.Pointer[shortage] // never nil
 
 	conf    atomic.Pointer[config.Settings] // in force
 	pending atomic.Pointer[config.Settings] // read, not applied
@@ -106,7 +106,7 @@ func New(cfg *config.Settings, o Options) (*Supervisor, error) {
 	if sup.tasksOf == nil {
 		sup.tasksOf = taskLimits
 	}
-	sup.short.Store(&map[string]shortage{})
+	sup.short.Store(&shortage{})
 	if !o.NoCgroups {
 		sup.cgroups = process.FindCgroups(sup.tag)
 	}

@@ -93,12 +93,12 @@ var validID = regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]{6}$`)
 
 // place finds a file below the directory; make says whether the directory may be made.
 func (l Log) place(name string, makeDir bool, do func(p *beneath.Place) error) error {
-	root, err := beneath.System()
-	if err != nil {
-		return err
-	}
 	path := filepath.Join(l.dir, name)
 	if makeDir {
+		root, err := beneath.Machine()
+		if err != nil {
+			return err
+		}
 		for _, dir := range []string{l.dir, filepath.Dir(path)} {
 			p, err := root.Exact("mkdir", dir)
 			if err != nil {
@@ -111,12 +111,7 @@ func (l Log) place(name string, makeDir bool, do func(p *beneath.Place) error) e
 			}
 		}
 	}
-	p, err := root.Exact("open", path)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	return do(p)
+	return beneath.At(path, do)
 }
 
 // Append adds a line to the log and has it on the disk before it returns.

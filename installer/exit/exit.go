@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"fate-installer/installer/engine"
 	"fate-installer/payload"
 )
 
@@ -51,22 +52,12 @@ func (e *silentError) Error() string { return "" }
 // Silently ends the command with code and prints nothing more.
 func Silently(code int) error { return &silentError{code} }
 
-// hintedError adds what to try next; any error may have a Hint method of its own.
-type hintedError struct {
-	err  error
-	hint string
-}
-
-func (e *hintedError) Error() string { return e.err.Error() }
-func (e *hintedError) Unwrap() error { return e.err }
-func (e *hintedError) Hint() string  { return e.hint }
-
 // Hint adds the next command to try to err; nil stays nil.
 func Hint(err error, hint string) error {
 	if err == nil {
 		return nil
 	}
-	return &hintedError{err, hint}
+	return engine.WithHint(err, hint)
 }
 
 // CodeOf finds the exit code for err: the outermost code given by a command, else what the error's type says.

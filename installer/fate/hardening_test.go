@@ -18,7 +18,7 @@ func hardened(t *testing.T, results []Hardened, id string) Hardened {
 	return results[i]
 }
 
-// TestHardening changes one thing at a time of a host that nobody has hardened.
+// TestHardening changes one thing at a time of a host without hardening.
 func TestHardening(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
 	for name, c := range map[string]struct {

@@ -192,7 +192,8 @@ func lacksDType(dir string) bool {
 // mount is one line of /proc/self/mountinfo.
 type mount struct {
 	point, fstype string
-	options       []string
+	options       []string // of the mount point, and ro of the super options
+	super         []string // of the file system as a whole
 }
 
 // parseMountInfo reads the format of proc(5): id, parent, device, root, mount point, options, optional fields, "-",
@@ -206,11 +207,15 @@ func parseMountInfo(text string) []mount {
 			continue
 		}
 		options := strings.Split(left[5], ",")
+		var super []string
+		if len(right) > 2 {
+			super = strings.Split(right[2], ",")
+		}
 		// A filesystem that is read-only as a whole says so only in the super options.
-		if len(right) > 2 && slices.Contains(strings.Split(right[2], ","), "ro") && !slices.Contains(options, "ro") {
+		if slices.Contains(super, "ro") && !slices.Contains(options, "ro") {
 			options = append(options, "ro")
 		}
-		mounts = append(mounts, mount{beneath.Unescape(left[4]), right[0], options})
+		mounts = append(mounts, mount{beneath.Unescape(left[4]), right[0], options, super})
 	}
 	return mounts
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -43,31 +44,27 @@ func (g *gatherer) hardening() {
 	g.unreadable("fips", err)
 	found.FIPS = strings.TrimSpace(string(data)) == "1"
 	status, err := g.h.ReadFile("/proc/self/status")
-	if err == nil && !strings.Contains(string(status), "\nUmask:") {
-		err = errors.New("this kernel does not tell it (it is older than 4.7)")
+	_, value, ok := strings.Cut(string(status), "\nUmask:")
+	if err == nil && !ok {
+		err = errors.New("this kernel does not show it (it is older than 4.7)")
 	}
 	if err != nil {
 		g.unknown("umask", err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "Umask:"); ok {
-			found.Umask = strings.TrimSpace(value)
-		}
-	}
+	value, _, _ = strings.Cut(value, "\n")
+	found.Umask = strings.TrimSpace(value)
 }
 
 // hidePID gives the value of the option hidepid of /proc from a table of mounts; blank where it hides nothing (proc(5):
 // 0 or off).
 func hidePID(mountinfo string) string {
 	value := ""
-	for line := range strings.Lines(mountinfo) {
-		before, after, _ := strings.Cut(line, " - ")
-		left, right := strings.Fields(before), strings.Fields(after)
-		if len(left) < 6 || len(right) < 3 || left[4] != "/proc" || right[0] != "proc" {
+	for _, m := range parseMountInfo(mountinfo) {
+		if m.point != "/proc" || m.fstype != "proc" {
 			continue
 		}
 		value = "" // what is mounted later is on top
-		for _, option := range strings.Split(left[5]+","+right[2], ",") {
+		for _, option := range slices.Concat(m.options, m.super) {
 			if v, ok := strings.CutPrefix(option, "hidepid="); ok && v != "0" && v != "off" {
 				value = v
 			}
