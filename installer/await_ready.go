@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
@@ -40,10 +41,10 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		}
 		here := func(program string) bool { return d.wait.elsewhere(program) == "" }
 		if lost := givenUp(statuses, here); lost != nil {
-			return exitCode(&notReadyError{[]rpc.Failure{*lost}}, exitNotReady)
+			return exit.With(&notReadyError{[]rpc.Failure{*lost}}, exit.NotReady)
 		}
 		if pending.Status.Lacks() != "" {
-			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)
+			return exit.With(&notReadyError{[]rpc.Failure{*pending}}, exit.NotReady)
 		}
 		if text := pending.Name + " is not ready: " + pending.Text; text != reported {
 			reported = text
@@ -56,12 +57,12 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 				Remedy: missing.Remedy()})
 			return nil
 		case missing == nil && (pending.Status.TimedOut || time.Since(began) > limits[pending.Name]):
-			return exitCode(&notReadyError{[]rpc.Failure{*pending}}, exitNotReady)
+			return exit.With(&notReadyError{[]rpc.Failure{*pending}}, exit.NotReady)
 		}
 		select {
 		case <-time.After(readyPause):
 		case <-ctx.Done():
-			return withHint(context.Cause(ctx), "fate-installer svc status tells when all is ready")
+			return exit.Hint(context.Cause(ctx), "fate-installer svc status tells when all is ready")
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // TestClusterFileSaysWhereAndAsWhom installs with a cluster file that names base directory, user and group, and
@@ -16,10 +18,10 @@ func TestClusterFileSaysWhereAndAsWhom(t *testing.T) {
 	install := []string{"install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}
 	out, stderr, code := runCLI(t, root, cluster, "check", "--payload", appliance, "--config", "-", "--ip",
 		"192.168.0.88", "--all")
-	if code != exitOK && code != exitPreflight || strings.Contains(out+stderr, "/data") {
+	if code != exit.OK && code != exit.Preflight || strings.Contains(out+stderr, "/data") {
 		t.Errorf("check: exit %d\n%s%s", code, out, stderr)
 	}
-	if out, stderr, code := runCLI(t, root, cluster, install...); code != exitOK {
+	if out, stderr, code := runCLI(t, root, cluster, install...); code != exit.OK {
 		t.Fatalf("exit %d\n%s%s", code, out, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(root, "srv/x/projects/common/fate-installer/site.json")); err != nil {
@@ -42,13 +44,13 @@ func TestClusterFileSaysWhereAndAsWhom(t *testing.T) {
 		{[]string{"uninstall", "--verify", "--config", "-"}, ""},
 	} {
 		stdout, stderr, code := runCLI(t, root, cluster, tt.args...)
-		if tt.want == "" && code == exitUsage || tt.want != "" && (code != exitUsage || !strings.Contains(stderr,
+		if tt.want == "" && code == exit.Usage || tt.want != "" && (code != exit.Usage || !strings.Contains(stderr,
 			tt.want)) {
 			t.Errorf("%v: exit %d, want %q\n%s%s", tt.args, code, tt.want, stdout, stderr)
 		}
 	}
 	if _, stderr, code := runCLI(t, root, strings.Replace(cluster, "owner: fate", "owner: other", 1),
-		install...); code != exitUsage ||
+		install...); code != exit.Usage ||
 		!strings.Contains(stderr, "the programs run as user fate here, and are to run as other") {
 		t.Errorf("another user: exit %d\n%s", code, stderr)
 	}

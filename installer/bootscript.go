@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
@@ -37,6 +38,6 @@ func noBoot(h *host.Host, l fate.Layout) error {
 	if host.BootOf(h) != host.BootNone {
 		return nil
 	}
-	return withHint(errors.New("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
+	return exit.Hint(errors.New("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
 		"have the host run at boot: "+fate.BootLine(l))
 }

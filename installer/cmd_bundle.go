@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/bundle"
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 )
 
@@ -68,12 +69,12 @@ func bundleError(err error) error {
 	var schema *payload.SchemaError
 	switch {
 	case errors.As(err, &mismatch), errors.As(err, &signature), errors.As(err, &schema):
-		return exitCode(err, exitPayload)
+		return exit.With(err, exit.Payload)
 	case errors.As(err, &problems), errors.As(err, &unlocked), errors.As(err, &archive), errors.As(err, &missing),
 		errors.As(err, &stub), errors.As(err, &library), errors.As(err, &server), isBadTarget(err),
 		// a file that the command line or a lock file names
 		errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EISDIR):
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	return err
 }
@@ -108,12 +109,12 @@ func (o *fetchOptions) addFlags(f *pflag.FlagSet) {
 func (o *fetchOptions) downloader(report bundle.Progress) (*bundle.Downloader, error) {
 	limit, err := parseBytes(o.cacheMax)
 	if err != nil {
-		return nil, exitCode(fmt.Errorf("cannot use --cache-max: %w", err), exitUsage)
+		return nil, exit.With(fmt.Errorf("cannot use --cache-max: %w", err), exit.Usage)
 	}
 	dir := o.cache
 	if dir == "" {
 		if dir, err = bundle.DefaultCacheDir(); err != nil {
-			return nil, exitCode(withHint(err, "name one with --cache"), exitUsage)
+			return nil, exit.With(exit.Hint(err, "name one with --cache"), exit.Usage)
 		}
 	}
 	return &bundle.Downloader{Cache: &bundle.Cache{Dir: dir, Max: limit}, Offline: o.offline, Report: report}, nil
@@ -187,7 +188,7 @@ func openAppliance(g *globals, args []string) (*payload.Payload, error) {
 		open = func() (*payload.Payload, error) { return payload.Open(args[0]) }
 	}
 	p, err := open()
-	return p, exitCode(err, exitPayload) // damaged, missing, a directory or not readable
+	return p, exit.With(err, exit.Payload) // damaged, missing, a directory or not readable
 }
 
 // saveMemory has garbage collected early for the rest of the run. Packing and unpacking hold a few large buffers for

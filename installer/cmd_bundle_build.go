@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/bundle"
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
 )
@@ -67,7 +68,7 @@ func runBundleLock(ctx context.Context, g *globals, o *bundleLockOptions, file s
 		if f.Changed {
 			what = "changed"
 		}
-		g.printf("%s %s: %s  sha256 %s, %s\n", what, f.Component, f.Source, f.SHA256, formatBytes(f.Size))
+		g.printf("%s %s: %s  sha256 %s, %s\n", what, f.Component, f.Source, f.SHA256, count.Bytes(f.Size))
 	}
 	if len(result.Filled) == 0 {
 		g.printf("%s is complete\n", file)
@@ -176,7 +177,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 		return err
 	}
 	if o.codec != payload.CodecZstd && o.codec != payload.CodecXZ {
-		return exitCode(fmt.Errorf("cannot use --codec %s: it is zstd or xz", o.codec), exitUsage)
+		return exit.With(fmt.Errorf("cannot use --codec %s: it is zstd or xz", o.codec), exit.Usage)
 	}
 	compressor, err := findCompressor(ctx, o.codec, o.compressor)
 	if err != nil {
@@ -184,7 +185,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	}
 	split, err := parseBytes(o.split)
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot use --split: %w", err), exitUsage)
+		return exit.With(fmt.Errorf("cannot use --split: %w", err), exit.Usage)
 	}
 	key, err := o.signKey.read(g)
 	if err != nil {
@@ -214,7 +215,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 		printNeeds(g, c)
 	}
 	g.printf("built %s: %s, %s, verified\n", strings.Join(result.Parts, " "),
-		count.Of(len(result.Manifest.Components), "component"), formatBytes(result.Size))
+		count.Of(len(result.Manifest.Components), "component"), count.Bytes(result.Size))
 	return nil
 }
 

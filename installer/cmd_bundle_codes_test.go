@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/bundle"
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 )
 
@@ -21,24 +22,24 @@ func TestBundleErrorCodes(t *testing.T) {
 		err  error
 		want int
 	}{
-		{&payload.CorruptError{}, exitPayload},
-		{&payload.SignatureError{Reason: "it is not signed"}, exitPayload}, // also by a program with a key of its own
-		{&payload.SchemaError{Got: 2}, exitPayload},
-		{&bundle.MismatchError{}, exitPayload},
-		{payload.ErrNoPayload, exitPayload},
-		{bundle.Problems{{Message: "x"}}, exitUsage},
-		{&bundle.UnlockedError{}, exitUsage},
-		{&bundle.ArchiveError{}, exitUsage},
-		{&bundle.MissingError{}, exitUsage},
-		{&bundle.StubError{Err: errors.New("x")}, exitUsage},
-		{&payload.SpaceError{}, exitUsage},
-		{&payload.NoExecError{}, exitUsage},
-		{unix.EROFS, exitUsage},
-		{unix.ENOSPC, exitUsage},
-		{unix.EIO, exitUnexpected},
-		{errors.New("a download that failed"), exitUnexpected},
+		{&payload.CorruptError{}, exit.Payload},
+		{&payload.SignatureError{Reason: "it is not signed"}, exit.Payload}, // also by a program with a key of its own
+		{&payload.SchemaError{Got: 2}, exit.Payload},
+		{&bundle.MismatchError{}, exit.Payload},
+		{payload.ErrNoPayload, exit.Payload},
+		{bundle.Problems{{Message: "x"}}, exit.Usage},
+		{&bundle.UnlockedError{}, exit.Usage},
+		{&bundle.ArchiveError{}, exit.Usage},
+		{&bundle.MissingError{}, exit.Usage},
+		{&bundle.StubError{Err: errors.New("x")}, exit.Usage},
+		{&payload.SpaceError{}, exit.Usage},
+		{&payload.NoExecError{}, exit.Usage},
+		{unix.EROFS, exit.Usage},
+		{unix.ENOSPC, exit.Usage},
+		{unix.EIO, exit.Unexpected},
+		{errors.New("a download that failed"), exit.Unexpected},
 	} {
-		if got := codeOf(t.Context(), bundleError(fmt.Errorf("cannot: %w", test.err))); got != test.want {
+		if got := exit.CodeOf(t.Context(), bundleError(fmt.Errorf("cannot: %w", test.err))); got != test.want {
 			t.Errorf("%T %v ends with exit code %d, want %d", test.err, test.err, got, test.want)
 		}
 	}

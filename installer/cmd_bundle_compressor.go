@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 )
@@ -33,7 +34,7 @@ func findCompressor(ctx context.Context, codec, who string) (*payload.Compressor
 		return nil, nil
 	case compressorAuto, compressorTool:
 	default:
-		return nil, exitCode(fmt.Errorf("cannot use --compressor %s: it is auto, built-in or tool", who), exitUsage)
+		return nil, exit.With(fmt.Errorf("cannot use --compressor %s: it is auto, built-in or tool", who), exit.Usage)
 	}
 	if who == compressorAuto && codec == payload.CodecZstd {
 		return nil, nil
@@ -43,8 +44,8 @@ func findCompressor(ctx context.Context, codec, who string) (*payload.Compressor
 		return nil, nil
 	}
 	if err != nil {
-		return nil, exitCode(withHint(fmt.Errorf("cannot compress with %s: %w", compressors[codec][0], err),
-			"install it, or say --compressor built-in"), exitUsage)
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot compress with %s: %w", compressors[codec][0], err),
+			"install it, or say --compressor built-in"), exit.Usage)
 	}
 	return c, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
 )
@@ -121,8 +122,8 @@ func planExtraction(p *payload.Payload, o *bundleExtractOptions, what, dir strin
 		for _, c := range p.Manifest().Components {
 			names = append(names, c.Name)
 		}
-		return nil, exitCode(withHint(fmt.Errorf("cannot extract %q: the appliance has no such component", what),
-			"it has: "+strings.Join(names, ", ")+"; or all"), exitUsage)
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot extract %q: the appliance has no such component", what),
+			"it has: "+strings.Join(names, ", ")+"; or all"), exit.Usage)
 	} else {
 		for _, c := range p.Manifest().Components {
 			list = append(list, extraction{c, filepath.Join(dir, c.Name)})
@@ -135,8 +136,9 @@ func planExtraction(p *payload.Payload, o *bundleExtractOptions, what, dir strin
 			continue
 		}
 		if !o.keep {
-			return nil, exitCode(withHint(fmt.Errorf("cannot extract %s to %s: it exists", e.component.Name, e.target),
-				"remove it, or leave alone what is there with --keep"), exitUsage)
+			return nil, exit.With(exit.Hint(
+				fmt.Errorf("cannot extract %s to %s: it exists", e.component.Name, e.target),
+				"remove it, or leave alone what is there with --keep"), exit.Usage)
 		}
 	}
 	return missing, nil
@@ -191,7 +193,7 @@ func printExtraction(g *globals, list []extraction) error {
 	}
 	for _, e := range list {
 		g.printf("%s %s: %s, %s in %s\n", e.component.Name, e.component.Version, count.Of(e.component.Files, "file"),
-			formatBytes(e.component.Size), e.target)
+			count.Bytes(e.component.Size), e.target)
 	}
 	if len(list) == 0 {
 		g.printf("nothing to do: every component is there\n")

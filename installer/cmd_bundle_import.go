@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/bundle"
+	"fate-installer/installer/exit"
+	"fate-installer/payload/count"
 )
 
 type bundleImportOptions struct {
@@ -72,12 +74,12 @@ EXIT STATUS
 
 func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, archive string) error {
 	if _, err := os.Lstat(o.lock); !o.force && !errors.Is(err, fs.ErrNotExist) {
-		return exitCode(withHint(fmt.Errorf("cannot write %s: it exists", o.lock), "replace it with --force"),
-			exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot write %s: it exists", o.lock), "replace it with --force"),
+			exit.Usage)
 	}
 	added, err := parseAdded(o.with)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	shown := &stageProgress{g: g}
 	defer shown.finish()
@@ -155,7 +157,7 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 			size += s.Size
 			from = append(from, filepath.Base(strings.TrimSuffix(s.Path+"/"+s.Member, "/")))
 		}
-		t.row(c.Name, c.Version, formatBytes(size), shorten(from))
+		t.row(c.Name, c.Version, count.Bytes(size), shorten(from))
 	}
 	if err := t.flush(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/problem"
 	"fate-installer/payload"
 )
@@ -35,7 +36,7 @@ func (o *signKeyOptions) read(g *globals) (*payload.PrivateKey, error) {
 	key, err := payload.ReadPrivateKey(o.file,
 		func() (string, error) { return readPassword(g, o.passwordFile, "Password of "+o.file+": ") })
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	return &key, nil
 }
@@ -55,7 +56,7 @@ func readPassword(g *globals, file, prompt string) (string, error) {
 	}
 	in, ok := g.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", withHint(errors.New("there is no terminal to ask for the password on"),
+		return "", exit.Hint(errors.New("there is no terminal to ask for the password on"),
 			"put it into a file and name that with --password-file")
 	}
 	before, err := term.GetState(int(in.Fd()))
@@ -116,7 +117,7 @@ type bundleKeygenOutput struct {
 func runBundleKeygen(g *globals, o *bundleKeygenOptions) error {
 	password, err := o.password(g)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	public, private, err := payload.GenerateKey()
 	if err != nil {
@@ -142,7 +143,7 @@ func (o *bundleKeygenOptions) password(g *globals) (string, error) {
 	case err != nil:
 		return "", err
 	case first == "":
-		return "", withHint(errors.New("cannot protect the key with an empty password"),
+		return "", exit.Hint(errors.New("cannot protect the key with an empty password"),
 			"give one, or say --no-password")
 	case o.passwordFile != "":
 		return first, nil
@@ -200,8 +201,8 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 		out = file
 	}
 	if info, err := os.Stat(file); o.out == "" && (err != nil || info.Size() != p.Size()) {
-		return exitCode(withHint(fmt.Errorf("cannot sign %s in place: it is in parts", file),
-			"name the file to write with --out"), exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot sign %s in place: it is in parts", file),
+			"name the file to write with --out"), exit.Usage)
 	}
 	key, err := o.signKey.read(g)
 	if err != nil {

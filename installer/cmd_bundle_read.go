@@ -13,6 +13,7 @@ import (
 
 	"fate-installer/bundle"
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
@@ -79,7 +80,7 @@ func printInspection(g *globals, p *payload.Payload) error {
 		release = fmt.Sprintf("%s, revision %d,", release, m.Release.Revision)
 	}
 	g.printf("file       %s, %s\nrelease    FATE %s for %s\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
-		p.Path(), formatBytes(p.Size()), release, m.Release.Platform, formatBytes(m.Stub.Size), signed, p.Digest())
+		p.Path(), count.Bytes(p.Size()), release, m.Release.Platform, count.Bytes(m.Stub.Size), signed, p.Digest())
 	t := newTable(g.Stdout, "COMPONENT", "VERSION", "PLATFORM", "FILES", "UNPACKED", "STORED", "LICENSE", "FROM")
 	for _, c := range m.Components {
 		platform, version := c.Platform, c.Version
@@ -93,7 +94,7 @@ func printInspection(g *globals, p *payload.Payload) error {
 		for _, origin := range c.Origins {
 			from = append(from, filepath.Base(origin.Name))
 		}
-		t.row(c.Name, version, platform, strconv.Itoa(c.Files), formatBytes(c.Size), formatBytes(c.StoredSize()),
+		t.row(c.Name, version, platform, strconv.Itoa(c.Files), count.Bytes(c.Size), count.Bytes(c.StoredSize()),
 			dash(c.License), shorten(from))
 	}
 	return t.flush()
@@ -241,7 +242,7 @@ func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p 
 			report.Files,
 			report.Signed, report.SignedBy})
 	}
-	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), formatBytes(report.Size),
+	g.printf("%s is whole: %s in %s, manifest sha256 %s\n", p.Path(), count.Bytes(report.Size),
 		count.Of(report.Components, "component"), report.Digest)
 	g.printf("%s\n", maker)
 	return nil
@@ -270,15 +271,15 @@ type bundleVerifyPartOutput struct {
 // runBundleVerifyPart checks one part of a split appliance alone.
 func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 	if len(args) == 0 {
-		return exitCode(errors.New("cannot check a part: name its file"), exitUsage)
+		return exit.With(errors.New("cannot check a part: name its file"), exit.Usage)
 	}
 	bar := longProgress(g, "verifying", fileSize(args[0]))
 	defer bar.finish()
 	if err := payload.VerifyPart(ctx, args[0], func(done, _ int64) { bar.set(done) }); err != nil {
 		if errors.Is(err, payload.ErrNoPart) {
-			return exitCode(err, exitUsage)
+			return exit.With(err, exit.Usage)
 		}
-		return exitCode(err, exitPayload)
+		return exit.With(err, exit.Payload)
 	}
 	bar.finish()
 	if g.Output == outputJSON {

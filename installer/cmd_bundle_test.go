@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 )
 
@@ -27,7 +28,7 @@ import (
 func init() {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "fate-installer") {
 		main()
-		os.Exit(exitOK)
+		os.Exit(exit.OK)
 	}
 }
 

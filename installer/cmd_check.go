@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -107,7 +108,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return err
 	}
 	if len(fate.Refused(results)) > 0 {
-		return exitSilently(exitPreflight)
+		return exit.Silently(exit.Preflight)
 	}
 	return nil
 }
@@ -161,7 +162,7 @@ func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]fate.
 func (d *deployment) waived(ctx context.Context, waivers []fate.Waiver) ([]fate.CheckResult, error) {
 	results, err := fate.Waive(d.check(ctx), waivers)
 	if err != nil {
-		return nil, exitCode(withHint(err, "fate-installer check --all lists the checks by their names"), exitUsage)
+		return nil, exit.With(exit.Hint(err, "fate-installer check --all lists the checks by their names"), exit.Usage)
 	}
 	return results, nil
 }
@@ -179,7 +180,7 @@ func (d *deployment) preflight(results []fate.CheckResult) error {
 	}
 	err := fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s",
 		len(refused), count.Noun(len(refused), "refuses", "refuse"), strings.Join(lines, "\n"))
-	return exitCode(withHint(err, refusalHint(refused)), exitPreflight)
+	return exit.With(exit.Hint(err, refusalHint(refused)), exit.Preflight)
 }
 
 // refusalHint says how to go on. A waiver is offered for a check that can be waived.
@@ -197,7 +198,7 @@ func parseWaivers(texts []string) ([]fate.Waiver, error) {
 	for i, text := range texts {
 		w, err := fate.ParseWaiver(text)
 		if err != nil {
-			return nil, exitCode(err, exitUsage)
+			return nil, exit.With(err, exit.Usage)
 		}
 		waivers[i] = w
 	}
@@ -234,7 +235,7 @@ func (d *deployment) fix(ctx context.Context) error {
 	defer journal.Close()
 	view := newRunView(d.g, 0)
 	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.event); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
 	return err
@@ -355,7 +356,7 @@ type junitMessage struct {
 func writeJUnit(file string, results []fate.CheckResult) error {
 	out, err := replaceOut(file)
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot write the JUnit report: %w", err), exitUsage)
+		return exit.With(fmt.Errorf("cannot write the JUnit report: %w", err), exit.Usage)
 	}
 	if err := out.finish(encodeJUnit(out, results)); err != nil {
 		return fmt.Errorf("cannot write the JUnit report: %w", err)

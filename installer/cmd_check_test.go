@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/problem"
 
@@ -65,8 +66,8 @@ func TestJUnit(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults); codeOf(t.Context(),
-		err) != exitUsage {
+	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults); exit.CodeOf(t.Context(),
+		err) != exit.Usage {
 		t.Errorf("unwritable file: %v", err)
 	}
 }
@@ -127,7 +128,7 @@ func TestParseWaivers(t *testing.T) {
 		got[0] != (fate.Waiver{ID: "port:1", Reason: "a=b"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := parseWaivers([]string{"port:1"}); codeOf(t.Context(), err) != exitUsage {
+	if _, err := parseWaivers([]string{"port:1"}); exit.CodeOf(t.Context(), err) != exit.Usage {
 		t.Errorf("waiver without a reason: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 )
 
@@ -25,7 +26,7 @@ func runCLI(t *testing.T, root, stdin string, args ...string) (stdout, stderr st
 func mustRunCLI(t *testing.T, root, stdin string, args ...string) string {
 	t.Helper()
 	stdout, stderr, code := runCLI(t, root, stdin, args...)
-	if code != exitOK {
+	if code != exit.OK {
 		t.Fatalf("%s: exit code %d\n%s", strings.Join(args, " "), code, stderr)
 	}
 	return stdout
@@ -120,13 +121,13 @@ func TestInitWritesANewPrivateFile(t *testing.T) {
 		t.Errorf("mode %v", info.Mode())
 	}
 	if _, stderr, code := runCLI(t, root, "", "init", "--host",
-		"10000:192.168.0.1", "--out", file); code != exitUsage || !strings.Contains(stderr, "it exists") {
+		"10000:192.168.0.1", "--out", file); code != exit.Usage || !strings.Contains(stderr, "it exists") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, "", "init"); code != exitUsage || !strings.Contains(stderr, "--host 10000:") {
+	if _, stderr, code := runCLI(t, root, "", "init"); code != exit.Usage || !strings.Contains(stderr, "--host 10000:") {
 		t.Errorf("without flags and terminal: exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, "", "init", "--host", "192.168.0.1"); code != exitUsage ||
+	if _, stderr, code := runCLI(t, root, "", "init", "--host", "192.168.0.1"); code != exit.Usage ||
 		!strings.Contains(stderr, "--host") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
@@ -152,7 +153,7 @@ func TestConfigCheckListsEveryMistake(t *testing.T) {
 	root := machine(t)
 	_, stderr, code := runCLI(t, root, "host:\n  partyid: x\n  rollsit: {}\n  ip: 127.0.0.1\n", "config",
 		"check", "--config", "-")
-	if code != exitUsage {
+	if code != exit.Usage {
 		t.Errorf("exit code %d", code)
 	}
 	for _, want := range []string{"-:2:12: ", "-:3:3: ", "-:4:7: "} {
@@ -171,7 +172,7 @@ func TestMistakesAreAListInJSON(t *testing.T) {
 			Line, Column       int
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != exitUsage {
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != exit.Usage {
 		t.Fatalf("exit code %d, %v:\n%s", code, err, stdout)
 	}
 	var found bool
@@ -221,10 +222,10 @@ func TestRenderDiffAgainstTheHost(t *testing.T) {
 		"missing: /data/projects/fate/conf/service_conf.yaml") {
 		t.Errorf("on an empty host: exit code %d\n%s", code, out)
 	}
-	if _, code := render("--out", root); code != exitOK {
+	if _, code := render("--out", root); code != exit.OK {
 		t.Fatalf("cannot write the tree: exit code %d", code)
 	}
-	if out, code := render("--diff"); code != exitOK {
+	if out, code := render("--diff"); code != exit.OK {
 		t.Errorf("nothing has changed: exit code %d\n%s", code, out)
 	}
 	edit := func(name, old, new string) {
@@ -252,12 +253,12 @@ func TestRenderDiffAgainstTheHost(t *testing.T) {
 func TestRenderNeedsToKnowTheVersion(t *testing.T) {
 	_, stderr, code := runCLI(t, machine(t), "host: {partyid: 1, ip: 10.0.0.1}", "render", "--config", "-", "--ip",
 		"10.0.0.1", "--out", t.TempDir())
-	if code != exitUsage || !strings.Contains(stderr, "--fate-version") {
+	if code != exit.Usage || !strings.Contains(stderr, "--fate-version") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	_, stderr, code = runCLI(t, machine(t), "host: {partyid: 1, ip: 10.0.0.1}", "render", "--config", "-", "--ip",
 		"10.0.0.1", "--fate-version", "3.1", "--out", t.TempDir())
-	if code != exitUsage || !strings.Contains(stderr, "the known releases are") {
+	if code != exit.Usage || !strings.Contains(stderr, "the known releases are") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -282,7 +283,7 @@ func TestKeysAreMadeCheckedAndInstalled(t *testing.T) {
 	archive := filepath.Join(dir, "host.tar.gz")
 	mustRunCLI(t, root, cluster, "keys", "check", "--config", "-", "--role", "host", archive)
 	if _, stderr, code := runCLI(t, root, cluster, "keys", "check", "--config", "-", "--role",
-		"exchange", archive); code != exitUsage || !strings.Contains(stderr, "there are no keys of the exchange") {
+		"exchange", archive); code != exit.Usage || !strings.Contains(stderr, "there are no keys of the exchange") {
 		t.Errorf("keys of the host for the exchange: exit code %d: %s", code, stderr)
 	}
 	mustRunCLI(t, root, cluster, "keys", "install", "--config", "-", "--ip", "192.168.0.1", archive)
@@ -290,7 +291,7 @@ func TestKeysAreMadeCheckedAndInstalled(t *testing.T) {
 	if info, err := os.Stat(installed); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info, err)
 	}
-	if _, stderr, code := runCLI(t, root, cluster, "keys", "--config", "-", "--out", dir); code != exitUsage ||
+	if _, stderr, code := runCLI(t, root, cluster, "keys", "--config", "-", "--out", dir); code != exit.Usage ||
 		!strings.Contains(stderr, "it exists") {
 		t.Errorf("keys are overwritten: exit code %d: %s", code, stderr)
 	}
@@ -327,7 +328,7 @@ func TestKeysBetweenTwoOrganisations(t *testing.T) {
 	mustRunCLI(t, root, one, "keys", "check", "--config", "-", "--role", "host",
 		filepath.Join(dir, "host2", "host.tar.gz"))
 	if _, stderr, code := runCLI(t, root, "host: {partyid: 1, ip: 10.0.0.1}", "keys", "--config", "-", "--out",
-		filepath.Join(dir, "none")); code != exitUsage || !strings.Contains(stderr,
+		filepath.Join(dir, "none")); code != exit.Usage || !strings.Contains(stderr,
 		"no side of the cluster file uses TLS") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}

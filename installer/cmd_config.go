@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -119,7 +120,7 @@ type wanted struct {
 func readWanted(g *globals, peer string) (*wanted, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	defer h.Close()
 	req, err := readRequest(g, h, wantedOptions{peer: peer})
@@ -150,7 +151,7 @@ func (w *wanted) versions(fateVersion string) error {
 	if fateVersion != "" {
 		env, versions, err := fate.Release(fateVersion)
 		if err != nil {
-			return exitCode(err, exitUsage)
+			return exit.With(err, exit.Usage)
 		}
 		w.site.Env, w.site.Components = env, map[string]deploy.Component{}
 		for name, version := range versions {
@@ -164,7 +165,7 @@ func (w *wanted) versions(fateVersion string) error {
 		w.site.UsePayload(p.Manifest())
 		return p.Close()
 	case !errors.Is(err, payload.ErrNoPayload):
-		return exitCode(err, exitPayload)
+		return exit.With(err, exit.Payload)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 
 	"github.com/spf13/cobra"
@@ -62,8 +63,9 @@ func runConfigSQL(g *globals, opts *configSQLOptions) error {
 	}
 	statements, ok := databaseStatements(spec, opts)
 	if !ok {
-		return exitCode(withHint(fmt.Errorf("cannot print statements for the %s: %w", spec.Role, errNoOutsideDatabase),
-			"write mysql: {type: outside, ips: [ADDRESS]} there when it has one; --role chooses the side"), exitUsage)
+		return exit.With(exit.Hint(
+			fmt.Errorf("cannot print statements for the %s: %w", spec.Role, errNoOutsideDatabase),
+			"write mysql: {type: outside, ips: [ADDRESS]} there when it has one; --role chooses the side"), exit.Usage)
 	}
 	if g.Output == outputJSON {
 		return g.printJSON(configSQLOutput{spec.Role, spec.PartyID, statements})

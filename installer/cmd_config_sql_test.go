@@ -9,6 +9,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 )
 
@@ -33,12 +34,12 @@ func TestConfigSQL(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for _, bad := range [][]string{{}, {"--for-dba", "--drop"}} {
-		if _, _, code := runCLI(t, root, outsideCluster, append(args, bad...)...); code != exitUsage {
+		if _, _, code := runCLI(t, root, outsideCluster, append(args, bad...)...); code != exit.Usage {
 			t.Errorf("%q: exit code %d", bad, code)
 		}
 	}
 	_, stderr, code := runCLI(t, root, "host: {partyid: 10000, ip: 192.168.0.1}\n", append(args, "--for-dba")...)
-	if code != exitUsage || !strings.Contains(stderr, "no outside database") {
+	if code != exit.Usage || !strings.Contains(stderr, "no outside database") {
 		t.Errorf("a database of ours: exit code %d\n%s", code, stderr)
 	}
 }

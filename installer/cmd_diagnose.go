@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
@@ -80,7 +81,7 @@ type diagnosisEntry struct {
 func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	defer h.Close()
 	bare := &deployment{g: g, host: h}
@@ -88,8 +89,8 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 		return err
 	}
 	if !h.Exists(bare.journalPath()) && !h.Exists(bare.siteFile()) {
-		return exitCode(withHint(fmt.Errorf("cannot diagnose: %w below %s", deploy.ErrNotInstalled, g.Base),
-			"name the base directory with --base, or see what check says"), exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot diagnose: %w below %s", deploy.ErrNotInstalled, g.Base),
+			"name the base directory with --base, or see what check says"), exit.Usage)
 	}
 	x := &diagnosis{
 		g: g, host: h, layout: g.layout(), now: time.Now().UTC(),

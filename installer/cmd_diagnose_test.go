@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/redact"
 
@@ -76,7 +77,7 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	cluster := "exchange: {ip: 192.168.0.88, rollsite: {route_table_key: '" + strings.ReplaceAll(written, "'", "''") +
 		"'}}\n"
 	if out, stderr, code := runCLI(t, root, cluster, "--payload", appliance, "--config", "-",
-		"--ip", "192.168.0.88"); code != exitOK {
+		"--ip", "192.168.0.88"); code != exit.OK {
 		t.Fatalf("install: exit code %d\n%s%s", code, out, stderr)
 	}
 	stored, err := os.ReadFile(filepath.Join(root, "data/projects/common/fate-installer/secrets.json"))
@@ -110,7 +111,7 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "out.tar.gz")
 	out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file, "-o", "json")
-	if code != exitOK {
+	if code != exit.OK {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -158,11 +159,11 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 // might hold them is taken.
 func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
-	if _, stderr, code := runCLI(t, root, "", "diagnose"); code != exitUsage {
+	if _, stderr, code := runCLI(t, root, "", "diagnose"); code != exit.Usage {
 		t.Errorf("nothing installed: exit code %d\n%s", code, stderr)
 	}
 	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange",
-		"--ip", "192.168.0.88"); code != exitOK {
+		"--ip", "192.168.0.88"); code != exit.OK {
 		t.Fatal(stderr)
 	}
 	state := filepath.Join(root, "data/projects/common/fate-installer")
@@ -182,7 +183,7 @@ func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "out.tar.gz")
 		out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file)
-		if code != exitOK || !strings.Contains(out, "missing: ") {
+		if code != exit.OK || !strings.Contains(out, "missing: ") {
 			t.Fatalf("%s: exit code %d\n%s%s", tt.broken, code, out, stderr)
 		}
 		files := untar(t, file)
@@ -199,7 +200,7 @@ func TestDiagnoseOfABrokenInstallation(t *testing.T) {
 func TestDiagnoseReadsNoPlantedFile(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	if _, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange",
-		"--ip", "192.168.0.88"); code != exitOK {
+		"--ip", "192.168.0.88"); code != exit.OK {
 		t.Fatal(stderr)
 	}
 	const canary = "c4nary-of-root"
@@ -229,7 +230,7 @@ func TestDiagnoseReadsNoPlantedFile(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "out.tar.gz")
 	out, stderr, code := runCLI(t, root, "", "diagnose", "--out", file)
-	if code != exitOK {
+	if code != exit.OK {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	for _, want := range []string{"eggroll.properties", "route_table.json", "nested too deep"} {
@@ -247,7 +248,7 @@ func TestDiagnoseReadsNoPlantedFile(t *testing.T) {
 	}
 	refuses := func(name string) {
 		t.Helper()
-		if _, stderr, code := runCLI(t, root, "", "diagnose", "--out", name); code != exitUsage ||
+		if _, stderr, code := runCLI(t, root, "", "diagnose", "--out", name); code != exit.Usage ||
 			!strings.Contains(stderr, name) {
 			t.Errorf("--out %s: exit code %d\n%s", name, code, stderr)
 		}

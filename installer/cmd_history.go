@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/audit"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/redact"
 )
 
@@ -49,7 +50,8 @@ EXIT STATUS
 		Example: `  fate-installer history show 20261129-142233-0a1b2c`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return exitCode(withHint(errors.New("name one entry"), "fate-installer history lists them"), exitUsage)
+				return exit.With(exit.Hint(errors.New("name one entry"), "fate-installer history lists them"),
+					exit.Usage)
 			}
 			return nil
 		},
@@ -67,8 +69,8 @@ type historyOutput struct {
 func readHistory(g *globals) (audit.Log, []audit.Entry, error) {
 	log := historyOf(g.layout())
 	if g.Root != "/" {
-		return log, nil, exitCode(withHint(errors.New("cannot read the history: a tree has none, --root is "+g.Root),
-			"the history of this host: fate-installer history"), exitUsage)
+		return log, nil, exit.With(exit.Hint(errors.New("cannot read the history: a tree has none, --root is "+g.Root),
+			"the history of this host: fate-installer history"), exit.Usage)
 	}
 	entries, err := log.Entries()
 	if err != nil {
@@ -168,6 +170,6 @@ func runHistoryShow(g *globals, id string) error {
 		}
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("there is no entry %q in the history", id),
-		"fate-installer history -n 0 lists all"), exitUsage)
+	return exit.With(exit.Hint(fmt.Errorf("there is no entry %q in the history", id),
+		"fate-installer history -n 0 lists all"), exit.Usage)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fate-installer/installer/audit"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
 )
@@ -82,9 +83,9 @@ func TestRecordingOfAnInstallation(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.printf("installing\n")
-	r.end(exitStep, errors.New("no space"))
+	r.end(exit.Step, errors.New("no space"))
 	entries, err := r.log.Entries()
-	if err != nil || len(entries) != 1 || entries[0].Result != audit.Failed || *entries[0].Exit != exitStep ||
+	if err != nil || len(entries) != 1 || entries[0].Result != audit.Failed || *entries[0].Exit != exit.Step ||
 		entries[0].Error != "no space" {
 		t.Fatalf("%+v, %v", entries, err)
 	}
@@ -100,7 +101,7 @@ func TestTreesHaveNoHistory(t *testing.T) {
 		var out bytes.Buffer
 		g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
 		code := execute(t.Context(), g, append([]string{"--root", t.TempDir()}, args...))
-		if code != exitUsage || !strings.Contains(out.String(), "a tree has none") {
+		if code != exit.Usage || !strings.Contains(out.String(), "a tree has none") {
 			t.Errorf("%v: exit %d\n%s", args, code, out.String())
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload/count"
@@ -122,7 +123,7 @@ EXIT STATUS
 func runInit(_ context.Context, g *globals, o *initOptions) error {
 	cluster, drawn, err := o.cluster(g)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	if isDirectoryName(o.out) {
 		return writeSides(g, o.out, cluster, drawn)
@@ -136,7 +137,7 @@ func runInit(_ context.Context, g *globals, o *initOptions) error {
 		return err
 	}
 	if err := writeNewFile(o.out, data); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	g.printf("%s: %s, with passwords: keep it safe\n", o.out, count.Of(len(cluster.Sides()), "side"))
 	return nil
@@ -157,16 +158,16 @@ type initOutput struct {
 func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Role]fate.Secrets) error {
 	files, err := cluster.SideFiles(drawn)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.Name)); err == nil {
-			return exitCode(withHint(fmt.Errorf("cannot write %s: it exists", filepath.Join(dir, f.Name)),
-				"choose another directory, or remove it; its passwords may be in use"), exitUsage)
+			return exit.With(exit.Hint(fmt.Errorf("cannot write %s: it exists", filepath.Join(dir, f.Name)),
+				"choose another directory, or remove it; its passwords may be in use"), exit.Usage)
 		}
 	}
 	if err := writeKeyFiles(dir, files, false); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	names := make([]string, len(files))
 	for i, f := range files {
@@ -206,7 +207,7 @@ func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) 
 	}
 	if in.Host == nil && in.Guest == nil && in.Exchange == nil {
 		if !canAsk(g) {
-			return nil, withHint(errors.New("no side given: use --host, --guest or --exchange"),
+			return nil, exit.Hint(errors.New("no side given: use --host, --guest or --exchange"),
 				"fate-installer init --host 10000:192.168.0.1 --guest 9999:192.168.0.2")
 		}
 		if err := ask(g, &in); err != nil {
@@ -250,7 +251,7 @@ func (o *initOptions) fromFlags() (fate.InitOptions, error) {
 func roleFlag(role fate.Role, text string) (*fate.InitSide, error) {
 	in, err := fate.ParseInitSide(role, text)
 	if err != nil {
-		return nil, exitCode(fmt.Errorf("--%s: %w", role, err), exitUsage)
+		return nil, exit.With(fmt.Errorf("--%s: %w", role, err), exit.Usage)
 	}
 	return in, nil
 }
@@ -297,7 +298,7 @@ func writeNewFile(name string, data []byte) error {
 	}
 	defer h.Close()
 	if h.Exists(abs) {
-		return withHint(fmt.Errorf("cannot write %s: it exists", name),
+		return exit.Hint(fmt.Errorf("cannot write %s: it exists", name),
 			"choose another name, or remove it; its passwords may be in use")
 	}
 	return h.WriteFile(abs, data, host.FileMode{Perm: 0o600})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
@@ -264,10 +265,10 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	if err := d.enter(state.Install, state.Change{To: d.wanted()}); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	if err := d.beginSecrets(); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	replaced := d.secrets.Records.Unfinished()
 	report, err := d.apply(ctx, opts)
@@ -279,11 +280,11 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	}
 	if fate.Mode(opts.mode) != fate.ModeInstall && len(opts.only) == 0 {
 		if err := d.endSecrets(); err != nil {
-			return exitCode(err, exitStep)
+			return exit.With(err, exit.Step)
 		}
 	}
 	if err := d.host.Remove(laterProgram(d.layout())); err != nil { // the installed program does the purge from now on
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	if err := d.done(); err != nil {
 		return err
@@ -337,25 +338,25 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 		return report, err
 	}
 	view.close()
-	code := exitStep
+	code := exit.Step
 	var notReady *step.NotReadyError
 	switch {
 	case ctx.Err() != nil:
-		return report, withHint(err, "run the same command again: it goes on where it stopped")
+		return report, exit.Hint(err, "run the same command again: it goes on where it stopped")
 	case errors.As(err, &notReady):
 		// Everything is installed; taking it away again would take away the evidence.
-		return report, exitCode(err, exitNotReady)
+		return report, exit.With(err, exit.NotReady)
 	case d.passwordsChange():
 		// The database may have new passwords already, which are not taken back: the files must go on to them.
-		return report, exitCode(withDefaultHint(err,
+		return report, exit.With(exit.DefaultHint(err,
 			"passwords are being changed, so the host is left as it is: put the cause right and run the same "+
 				"command again"), code)
 	case opts.noUndo:
-		return report, exitCode(withDefaultHint(err,
+		return report, exit.With(exit.DefaultHint(err,
 			"the host is left as it is; run the same command again to go on"), code)
 	}
 	d.undoFailed(context.WithoutCancel(ctx), env, journal)
-	return report, exitCode(withDefaultHint(err, "put the cause right and run the same command again"), code)
+	return report, exit.With(exit.DefaultHint(err, "put the cause right and run the same command again"), code)
 }
 
 // undoFailed puts back what a failed run changed.

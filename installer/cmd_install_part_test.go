@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // TestModesOnATree: config needs what install unpacked, both together make what deploy makes, and uninstall takes
@@ -18,30 +20,30 @@ func TestModesOnATree(t *testing.T) {
 		return runCLI(t, root, "",
 			append([]string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}, args...)...)
 	}
-	if _, stderr, code := install("--mode", "config"); code != exitPreflight ||
+	if _, stderr, code := install("--mode", "config"); code != exit.Preflight ||
 		!strings.Contains(stderr, "eggroll 2.5.3: it is not installed") ||
 		!strings.Contains(stderr, "--mode install first") {
 		t.Errorf("config before install: exit code %d\n%s", code, stderr)
 	}
 	out, stderr, code := install("--mode", "install")
-	if code != exitOK || !strings.Contains(out, "--mode config") {
+	if code != exit.OK || !strings.Contains(out, "--mode config") {
 		t.Fatalf("install: exit code %d\n%s%s", code, out, stderr)
 	}
 	properties := filepath.Join(root, "data/projects/fate/eggroll/conf/eggroll.properties")
 	if _, err := os.Stat(properties); err == nil {
 		t.Error("mode install writes configuration")
 	}
-	if out, stderr, code := install("--mode", "config"); code != exitOK {
+	if out, stderr, code := install("--mode", "config"); code != exit.OK {
 		t.Fatalf("config: exit code %d\n%s%s", code, out, stderr)
 	}
 	if _, err := os.Stat(properties); err != nil {
 		t.Error(err)
 	}
-	if out, stderr, code := install(); code != exitOK || !strings.Contains(out, "nothing to do") {
+	if out, stderr, code := install(); code != exit.OK || !strings.Contains(out, "nothing to do") {
 		t.Errorf("deploy after both: exit code %d\n%s%s", code, out, stderr)
 	}
 	for _, args := range [][]string{{"--mode", "half"}, {"--only", "mysql"}, {"--only", "flow"}, {"--skip-os=swop"}} {
-		if _, stderr, code := install(args...); code != exitUsage {
+		if _, stderr, code := install(args...); code != exit.Usage {
 			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
 		}
 	}
@@ -56,7 +58,7 @@ func TestSkipOSIsRemembered(t *testing.T) {
 		want bool
 	}{{[]string{"--skip-os"}, false}, {nil, false}, {[]string{"--skip-os=none"}, true}} {
 		args := slices.Concat([]string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}, tt.args)
-		if out, stderr, code := runCLI(t, root, "", args...); code != exitOK {
+		if out, stderr, code := runCLI(t, root, "", args...); code != exit.OK {
 			t.Fatalf("run %d: exit code %d\n%s%s", i, code, out, stderr)
 		}
 		if _, err := os.Stat(limits); (err == nil) != tt.want {
@@ -74,7 +76,7 @@ func TestFailedRunIsUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88")
-	if code != exitStep || !strings.Contains(stderr, "neither a file nor a link") {
+	if code != exit.Step || !strings.Contains(stderr, "neither a file nor a link") {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	if !strings.Contains(out, "0 left for the reasons given") {
@@ -89,12 +91,12 @@ func TestCheckPrintsJUnit(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	out, stderr, code := runCLI(t, root, "", "check", "--payload", appliance, "--role", "exchange", "--ip",
 		"192.168.0.88", "-o", "junit")
-	if code != exitOK || !strings.HasPrefix(out, "<?xml") ||
+	if code != exit.OK || !strings.HasPrefix(out, "<?xml") ||
 		!strings.Contains(out,
 			`<testcase classname="preflight.port" name="port:9370: port 9370 is free for rollsite">`) {
 		t.Errorf("exit code %d\n%s%s", code, out, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, "", "plan", "-o", "junit"); code != exitUsage {
+	if _, stderr, code := runCLI(t, root, "", "plan", "-o", "junit"); code != exit.Usage {
 		t.Errorf("plan -o junit: exit code %d\n%s", code, stderr)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 )
 
@@ -120,7 +121,7 @@ func TestInstallTakesKeysAndRemembersThem(t *testing.T) {
 	_, stderr, code := install()
 	for _, want := range []string{"cannot install: the exchange uses TLS", "fate-installer keys --config",
 		"--keys keys/exchange.tar.gz"} {
-		if code != exitUsage || !strings.Contains(stderr, want) {
+		if code != exit.Usage || !strings.Contains(stderr, want) {
 			t.Errorf("without keys: exit code %d, no %q in\n%s", code, want, stderr)
 		}
 	}
@@ -128,28 +129,28 @@ func TestInstallTakesKeysAndRemembersThem(t *testing.T) {
 		t.Error("something was done before the keys were missed")
 	}
 	for _, bad := range []string{filepath.Join(dir, "first", "host.tar.gz"), filepath.Join(dir, "nothing"), appliance} {
-		if _, stderr, code := install("--keys", bad); code != exitUsage {
+		if _, stderr, code := install("--keys", bad); code != exit.Usage {
 			t.Errorf("%s: exit code %d\n%s", bad, code, stderr)
 		}
 	}
 
-	if out, stderr, code := install("--keys", first); code != exitOK {
+	if out, stderr, code := install("--keys", first); code != exit.OK {
 		t.Fatalf("with keys: exit code %d\n%s%s", code, out, stderr)
 	}
 	keysAre(t, root, filepath.Join(dir, "first", "exchange"))
 
 	out, stderr, code := install()
-	if code != exitOK || !strings.Contains(out, "nothing to do") {
+	if code != exit.OK || !strings.Contains(out, "nothing to do") {
 		t.Errorf("a re-run without --keys: exit code %d\n%s%s", code, out, stderr)
 	}
 	edited := filepath.Join(root, installedKeysDir, "exchange-server.key")
 	if err := os.WriteFile(edited, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, stderr, code := install(); code != exitOK || !strings.Contains(out, "note: exchange-server.key") {
+	if out, stderr, code := install(); code != exit.OK || !strings.Contains(out, "note: exchange-server.key") {
 		t.Errorf("with a damaged key: exit code %d\n%s%s", code, out, stderr)
 	}
-	if out, stderr, code := install("--keys", second); code != exitOK {
+	if out, stderr, code := install("--keys", second); code != exit.OK {
 		t.Errorf("with new keys: exit code %d\n%s%s", code, out, stderr)
 	}
 	keysAre(t, root, second)
@@ -186,7 +187,7 @@ func TestNotesAreShownWhereverThePlanIs(t *testing.T) {
 	for _, verb := range []string{"plan", "check"} {
 		args := []string{verb, "--payload", appliance, "--config", "-", "--ip", "192.168.0.88"}
 		out, stderr, code := runCLI(t, root, text, args...)
-		if code == exitUsage || !strings.Contains(out, "note: -:1:") ||
+		if code == exit.Usage || !strings.Contains(out, "note: -:1:") ||
 			!strings.Contains(out, "pool_size is not applied") {
 			t.Errorf("%s: exit code %d\n%s%s", verb, code, out, stderr)
 		}

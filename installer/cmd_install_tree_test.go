@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestInstallIntoATreeSaysWhatIsLeft(t *testing.T) {
 	root, appliance := machine(t), smallAppliance(t)
 	out, stderr, code := runCLI(t, root, "", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88")
-	if code != exitOK {
+	if code != exit.OK {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	for _, want := range []string{"owners     " + host.OwnersFile,

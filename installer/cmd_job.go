@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 	"fate-installer/installer/job"
@@ -59,7 +60,7 @@ EXIT STATUS
   fate-installer job why 202611290938001234560 -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return exitCode(withHint(errors.New("name one job"), "fate-installer job list"), exitUsage)
+				return exit.With(exit.Hint(errors.New("name one job"), "fate-installer job list"), exit.Usage)
 			}
 			return job.CheckID(args[0])
 		},
@@ -80,7 +81,7 @@ type partyJobs struct {
 func openJobs(g *globals) (*partyJobs, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	spec, err := installed(g)
 	if err != nil {
@@ -88,7 +89,7 @@ func openJobs(g *globals) (*partyJobs, error) {
 	}
 	x, err := job.New(spec, h, redact.New(hostSecrets(g)))
 	if err != nil {
-		return nil, exitCode(errors.Join(err, h.Close()), exitUsage)
+		return nil, exit.With(errors.Join(err, h.Close()), exit.Usage)
 	}
 	return &partyJobs{x, g, h}, nil
 }
@@ -136,10 +137,10 @@ func runJobWhy(ctx context.Context, g *globals, id string, follow bool) error {
 }
 
 func exitSilentlyUnless0(code int) error {
-	if code == exitOK {
+	if code == exit.OK {
 		return nil
 	}
-	return exitSilently(code)
+	return exit.Silently(code)
 }
 
 // followInterval is the time between two looks at a job.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/job"
 	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
@@ -37,7 +38,7 @@ EXIT STATUS
 
 func runJobList(ctx context.Context, g *globals, limit int) error {
 	if limit < 1 || limit > 1000 {
-		return exitCode(fmt.Errorf("cannot list %d jobs: --limit takes 1 to 1000", limit), exitUsage)
+		return exit.With(fmt.Errorf("cannot list %d jobs: --limit takes 1 to 1000", limit), exit.Usage)
 	}
 	x, err := openJobs(g)
 	if err != nil {

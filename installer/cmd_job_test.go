@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
 )
@@ -55,7 +56,7 @@ func TestReportOfForeignNames(t *testing.T) {
 // TestJobWhyTakesIdentifiers: they are names of directories.
 func TestJobWhyTakesIdentifiers(t *testing.T) {
 	for _, bad := range []string{"", "../../etc", "12x", strings.Repeat("1", 40)} {
-		if _, _, code := run(t, "job", "why", bad); code != exitUsage {
+		if _, _, code := run(t, "job", "why", bad); code != exit.Usage {
 			t.Errorf("job why %q: exit status %d", bad, code)
 		}
 	}

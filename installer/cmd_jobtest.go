@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/cause"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
@@ -111,7 +112,7 @@ func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOpti
 	toy.Guest, toy.Host = opts.parties(spec)
 	client, err := job.FlowClient(spec)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	g.printf("guest %d, host %d, through %s\n", toy.Guest, toy.Host, client.BaseURL)
 	if err := checkJobsCanRun(ctx, g, spec); err != nil {
@@ -196,7 +197,7 @@ func (e *explainedError) Hint() string {
 	if len(e.report.Causes) > 0 {
 		return "fate-installer job why " + e.report.Job + " shows this again"
 	}
-	return hintOf(e.err)
+	return exit.HintOf(e.err)
 }
 
 // explainedRefusal says what the answer to a refused submission means.
@@ -214,12 +215,12 @@ func explainedRefusal(failure error, refused *flow.Error) error {
 	findings := cause.Find(evidence)
 	if len(findings) == 0 {
 		if refused.Job != "" {
-			return withDefaultHint(failure, "fate-installer job why "+refused.Job)
+			return exit.DefaultHint(failure, "fate-installer job why "+refused.Job)
 		}
 		return failure
 	}
 	first := findings[0]
-	return withHint(fmt.Errorf("%w\n%s (%s): %s", failure, first.Title, first.ID, first.Explanation), first.Remedy)
+	return exit.Hint(fmt.Errorf("%w\n%s (%s): %s", failure, first.Title, first.ID, first.Explanation), first.Remedy)
 }
 
 // diagnosed adds to the failure of a test what is wrong with the programs that it went through, since that is nearly
@@ -229,7 +230,7 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 	defer cancel()
 	statuses, err := rpc.NewClient(spec.Layout.SupervisorSocket()).Status(ctx)
 	if err != nil {
-		return withDefaultHint(fmt.Errorf("%w\nthe supervisor of this host does not answer: %w", failure, err),
+		return exit.DefaultHint(fmt.Errorf("%w\nthe supervisor of this host does not answer: %w", failure, err),
 			"fate-installer svc status")
 	}
 	var sick []string
@@ -248,8 +249,8 @@ func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) 
 		return failure
 	}
 	if first == "" {
-		return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")),
+		return exit.Hint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")),
 			"fate-installer svc status --all-hosts")
 	}
-	return withHint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc why "+first)
+	return exit.Hint(fmt.Errorf("%w\n%s", failure, strings.Join(sick, "\n")), "fate-installer svc why "+first)
 }

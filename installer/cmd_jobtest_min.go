@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
@@ -72,11 +73,11 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 		return err
 	}
 	if err := minRunsOn(spec); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	client, err := job.FlowClient(spec)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	test := flow.Min{Boost: opts.boost, TaskCores: opts.taskCores, Partitions: 4}
 	test.Guest, test.Host = opts.parties(spec)
@@ -85,7 +86,7 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 		test.Arbiter = test.Host
 	}
 	if test.Data, err = minData(opts.data); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	if test.Timeout = opts.timeout; test.Timeout == 0 {
 		test.Timeout = test.Data.Timeout
@@ -154,7 +155,7 @@ func haveData(spec *fate.Spec, tables []flow.Table) error {
 	defer h.Close()
 	for _, t := range tables {
 		if !h.Exists(t.File) {
-			return withHint(fmt.Errorf("cannot upload %s: the file is not there", t.File),
+			return exit.Hint(fmt.Errorf("cannot upload %s: the file is not there", t.File),
 				"the examples belong to FATE's own package: see that the appliance's component fate has examples/data")
 		}
 	}
@@ -164,7 +165,7 @@ func haveData(spec *fate.Spec, tables []flow.Table) error {
 // minRunsOn refuses releases whose components have other names.
 func minRunsOn(spec *fate.Spec) error {
 	if spec.Layout.Flat {
-		return withHint(errors.New("cannot run the minimal test on FATE 1.5 and 1.6: their jobs have other components"),
+		return exit.Hint(errors.New("cannot run the minimal test on FATE 1.5 and 1.6: their jobs have other components"),
 			"run FATE's own as user "+spec.User+": source "+spec.Layout.InitEnv()+
 				"; cd examples/scripts; python upload_default_data.py -m 1; cd ../min_test_task; python run_task.py "+
 				"-m 1 -gid GUEST -hid HOST -aid HOST -f fast")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
 )
@@ -16,7 +17,7 @@ func TestExplainedFailureIsInTheDocument(t *testing.T) {
 	var out bytes.Buffer
 	err := &explainedError{&flow.JobError{Test: "toy test", Job: listedTestJob, Reason: "x"},
 		&job.Report{Job: listedTestJob, Status: "failed"}, "why"}
-	printError(&globals{Stdout: &out, Output: outputJSON}, err, exitUnexpected)
+	printError(&globals{Stdout: &out, Output: outputJSON}, err, exit.Unexpected)
 	var doc struct {
 		Job job.Report `json:"job"`
 	}
@@ -34,12 +35,12 @@ func TestRefusedSubmissionIsExplained(t *testing.T) {
 		"host 9999 answers with retcode 104: The routing table") || strings.Contains(text, "Traceback") {
 		t.Errorf("%s", text)
 	}
-	if !strings.Contains(hintOf(err), "party add") {
-		t.Errorf("hint %q", hintOf(err))
+	if !strings.Contains(exit.HintOf(err), "party add") {
+		t.Errorf("hint %q", exit.HintOf(err))
 	}
 	other := &flow.Error{Path: "/v1/job/submit", Retcode: 103, Job: listedTestJob, Message: "ValueError: x"}
-	if err := explained(context.Background(), &globals{}, nil, other); !strings.Contains(hintOf(err),
+	if err := explained(context.Background(), &globals{}, nil, other); !strings.Contains(exit.HintOf(err),
 		"job why "+listedTestJob) {
-		t.Errorf("hint %q", hintOf(err))
+		t.Errorf("hint %q", exit.HintOf(err))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
@@ -119,24 +120,24 @@ func runKeys(g *globals, o *keysOptions) error {
 	}
 	req, err := w.cluster.KeyRequest()
 	if err != nil {
-		return exitCode(withHint(err, "set server_secure and client_secure of the two sides, or use init --tls"),
-			exitUsage)
+		return exit.With(exit.Hint(err, "set server_secure and client_secure of the two sides, or use init --tls"),
+			exit.Usage)
 	}
 	req.SharedCA = req.SharedCA && !o.perRole
 	req.Now, req.Random = time.Now(), rand.Reader
 	if o.renew != "" {
 		if req.Existing, err = readAuthorities(o.renew); err != nil {
-			return exitCode(err, exitUsage)
+			return exit.With(err, exit.Usage)
 		}
 	}
 	if o.fromPeer != "" {
 		if req.FromPeer, err = readHandover(o.fromPeer); err != nil {
-			return exitCode(err, exitUsage)
+			return exit.With(err, exit.Usage)
 		}
 	}
 	set, err := keys.New(req)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	return writeKeys(g, o.out, req, set)
 }
@@ -295,7 +296,7 @@ func readHandover(dir string) (*keys.Handover, error) {
 	for name, target := range map[string]*[]byte{"ca.pem": &p.CA, "client.pem": &p.Cert, "client.key": &p.Key} {
 		data, err := problem.ReadFile(filepath.Join(dir, name), keyFileLimit)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, withHint(fmt.Errorf("cannot find %s in %s", name, dir),
+			return nil, exit.Hint(fmt.Errorf("cannot find %s in %s", name, dir),
 				"ask the peer for the directory for-peer of its keys")
 		}
 		if err != nil {
@@ -314,7 +315,7 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []keys.File, error) {
 	}
 	files, err := input(g, func() ([]keys.File, error) { return readKeyFiles(name) })
 	if err != nil {
-		return nil, nil, exitCode(err, exitUsage)
+		return nil, nil, exit.With(err, exit.Usage)
 	}
 	spec, specErr := w.spec(deploy.Secrets{})
 	role := fate.Role(w.site.Role)
@@ -326,12 +327,12 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []keys.File, error) {
 	}
 	names, err := w.cluster.KeyNames(role)
 	if err != nil {
-		return nil, nil, exitCode(err, exitUsage)
+		return nil, nil, exit.With(err, exit.Usage)
 	}
 	problems, remarks := keys.Check(string(role), names, files, time.Now())
 	printNotes(g, remarks)
 	if len(problems) > 0 {
-		return nil, nil, exitCode(problems, exitUsage)
+		return nil, nil, exit.With(problems, exit.Usage)
 	}
 	return spec, files, nil
 }
@@ -345,7 +346,7 @@ func runKeysInstall(g *globals, name string) error {
 		return err
 	}
 	if spec == nil {
-		return exitCode(withHint(errors.New("cannot tell which host this is"), "name its address: --ip"), exitUsage)
+		return exit.With(exit.Hint(errors.New("cannot tell which host this is"), "name its address: --ip"), exit.Usage)
 	}
 	h, err := g.openHost()
 	if err != nil {
@@ -368,7 +369,7 @@ func runKeysInstall(g *globals, name string) error {
 	}
 	if err := h.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User,
 		Group: spec.Group}); err != nil {
-		return withHint(err, "install first, which makes the user "+spec.User)
+		return exit.Hint(err, "install first, which makes the user "+spec.User)
 	}
 	for _, f := range spec.InstalledKeys(files) {
 		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
@@ -108,8 +109,8 @@ func ownKeySide(g *globals) (keys.Side, error) {
 	}
 	req, err := w.cluster.KeyRequest()
 	if err != nil {
-		return keys.Side{}, exitCode(withHint(err,
-			"set server_secure and client_secure of the two sides, or use init --tls"), exitUsage)
+		return keys.Side{}, exit.With(exit.Hint(err,
+			"set server_secure and client_secure of the two sides, or use init --tls"), exit.Usage)
 	}
 	role := fate.Role(w.site.Role)
 	if spec, err := w.spec(deploy.Secrets{}); err == nil {
@@ -120,9 +121,9 @@ func ownKeySide(g *globals) (keys.Side, error) {
 			return side, nil
 		}
 	}
-	return keys.Side{}, exitCode(withHint(errors.New("cannot tell whose keys these are: "+
+	return keys.Side{}, exit.With(exit.Hint(errors.New("cannot tell whose keys these are: "+
 		"the cluster files describe several sides, or no TLS for this one"),
-		"give this side's own file alone, or name the side: --role"), exitUsage)
+		"give this side's own file alone, or name the side: --role"), exit.Usage)
 }
 
 // keysRequestOutput is the JSON document of keys request.
@@ -179,11 +180,11 @@ type keysSignOutput struct {
 func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 	data, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyFileLimit) })
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot read the request: %w", err), exitUsage)
+		return exit.With(fmt.Errorf("cannot read the request: %w", err), exit.Usage)
 	}
 	request, err := keys.ParsePeerRequest(data)
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot use the request %s: %w", name, err), exitUsage)
+		return exit.With(fmt.Errorf("cannot use the request %s: %w", name, err), exit.Usage)
 	}
 	var known []string
 	if o.shared {
@@ -192,24 +193,24 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 			return err
 		}
 		if known, err = w.cluster.KeyNames(fate.Role(request.Role)); err != nil {
-			return exitCode(withHint(err, "name the public part of the cluster, too: --config "+fate.PublicFile),
-				exitUsage)
+			return exit.With(exit.Hint(err, "name the public part of the cluster, too: --config "+fate.PublicFile),
+				exit.Usage)
 		}
 	}
 	authorities, err := readAuthorities(filepath.Join(o.keys, "ca"))
 	if err != nil {
-		return exitCode(withHint(err, "--keys is the directory that this side's own keys request made"), exitUsage)
+		return exit.With(exit.Hint(err, "--keys is the directory that this side's own keys request made"), exit.Usage)
 	}
 	answer, err := request.Sign(authorities[0], o.shared, known, time.Now(), rand.Reader)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	out := o.out
 	if out == "" {
 		out = request.Role + "-answer.pem"
 	}
 	if err := writeNewFile(out, answer); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	if g.Output == outputJSON {
 		return g.printJSON(keysSignOutput{fate.Role(request.Role), out})
@@ -235,20 +236,20 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	}
 	own, err := input(g, func() ([]keys.File, error) { return readKeyFiles(o.keys) })
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	answer, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyFileLimit) })
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot read the answer: %w", err), exitUsage)
+		return exit.With(fmt.Errorf("cannot read the answer: %w", err), exit.Usage)
 	}
 	files, err := keys.Complete(side.Role, own, answer, o.shared)
 	if err != nil {
-		return exitCode(withHint(err,
-			"--shared-ca is said by both: the exchange that signs, and the side that completes"), exitUsage)
+		return exit.With(exit.Hint(err,
+			"--shared-ca is said by both: the exchange that signs, and the side that completes"), exit.Usage)
 	}
 	problems, remarks := keys.Check(side.Role, side.Names, files, time.Now())
 	if len(problems) > 0 {
-		return exitCode(problems, exitUsage)
+		return exit.With(problems, exit.Usage)
 	}
 	archive, err := packKeys(files)
 	if err != nil {
@@ -280,8 +281,8 @@ func writeKeyFiles(dir string, files []keys.File, isNew bool) error {
 	}
 	defer h.Close()
 	if isNew && h.Exists(abs) {
-		return exitCode(withHint(fmt.Errorf("cannot write keys to %s: it exists", dir),
-			"choose a new directory: keys in use are not overwritten"), exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot write keys to %s: it exists", dir),
+			"choose a new directory: keys in use are not overwritten"), exit.Usage)
 	}
 	for _, f := range files {
 		name := path.Join(abs, f.Name)

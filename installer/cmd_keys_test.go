@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // zeros reads as that many zero bytes.
@@ -84,11 +86,11 @@ func TestHostileClusterFileIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := runCLI(t, t.TempDir(), "", "config", "check", "--config", file)
-	if code != exitUsage || !strings.Contains(stderr,
+	if code != exit.Usage || !strings.Contains(stderr,
 		"cluster.yaml:1:33: not YAML: more than 32 collections are inside one another") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, t.TempDir(), "", "config", "check", "--config", "/dev/zero"); code != exitUsage ||
+	if _, stderr, code := runCLI(t, t.TempDir(), "", "config", "check", "--config", "/dev/zero"); code != exit.Usage ||
 		!strings.Contains(stderr, "longer than") {
 		t.Errorf("an endless device: exit %d: %s", code, stderr)
 	}

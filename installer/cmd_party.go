@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 
@@ -130,7 +131,7 @@ without a route of its own.
 			for _, arg := range args {
 				change, err := fate.ParsePartyChange(arg)
 				if err != nil {
-					return exitCode(err, exitUsage)
+					return exit.With(err, exit.Usage)
 				}
 				change.Polling = o.polling
 				changes = append(changes, change)
@@ -171,7 +172,7 @@ func (o *partyChangeOptions) addFlags(cmd *cobra.Command) {
 
 func needParties(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return exitCode(withHint(errors.New("no party is named"), "fate-installer party list shows them"), exitUsage)
+		return exit.With(exit.Hint(errors.New("no party is named"), "fate-installer party list shows them"), exit.Usage)
 	}
 	return nil
 }
@@ -197,8 +198,8 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 		return err
 	}
 	if o.polling && c.spec.Role != fate.RoleExchange {
-		return exitCode(withHint(errors.New("cannot keep messages for a party: only an exchange does that"),
-			"run it on the exchange's host, or leave --polling out"), exitUsage)
+		return exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
+			"run it on the exchange's host, or leave --polling out"), exit.Usage)
 	}
 	unlock, err := c.begin("change the parties")
 	if err != nil {
@@ -236,8 +237,8 @@ func (c *partiesChange) known(changes []fate.PartyChange) error {
 		gone := slices.ContainsFunc(c.stored.Parties,
 			func(o fate.PartyChange) bool { return o.Party == change.Party && o.Removed })
 		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
-			return exitCode(withHint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
-				"fate-installer party list shows the routes"), exitUsage)
+			return exit.With(exit.Hint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
+				"fate-installer party list shows the routes"), exit.Usage)
 		}
 	}
 	return nil

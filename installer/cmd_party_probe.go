@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
@@ -84,7 +85,7 @@ type partyTest struct {
 
 func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties []string) error {
 	if o.idle < 0 || o.idle > maxIdle {
-		return exitCode(fmt.Errorf("--idle %s is not between 0 and %s", o.idle, maxIdle), exitUsage)
+		return exit.With(fmt.Errorf("--idle %s is not between 0 and %s", o.idle, maxIdle), exit.Usage)
 	}
 	t, err := openPartyTest(g, o)
 	if err != nil {
@@ -122,9 +123,9 @@ func openPartyTest(g *globals, o *partyTestOptions) (*partyTest, error) {
 		return nil, err
 	}
 	if !spec.Runs(fate.Rollsite) {
-		return nil, exitCode(withHint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere",
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere",
 			spec.IP),
-			"run the same command on "+strings.Join(spec.Side.Rollsite.IPs, " and on ")), exitUsage)
+			"run the same command on "+strings.Join(spec.Side.Rollsite.IPs, " and on ")), exit.Usage)
 	}
 	t := &partyTest{g: g, spec: spec, prober: &peer.Prober{Now: time.Now}}
 	if spec.Role != fate.RoleExchange {
@@ -146,7 +147,7 @@ func (t *partyTest) useKeys(name string) error {
 		files, err = t.installedKeys()
 	}
 	if err != nil || len(files) == 0 {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	content := func(file string) []byte {
 		want := string(t.spec.Role) + "-" + file
@@ -158,17 +159,17 @@ func (t *partyTest) useKeys(name string) error {
 	}
 	id := &peer.Identity{Roots: x509.NewCertPool()}
 	if !id.Roots.AppendCertsFromPEM(content("client-ca.pem")) {
-		return exitCode(errors.New("cannot use the keys: there is no certificate of the peer's CA among them"),
-			exitUsage)
+		return exit.With(errors.New("cannot use the keys: there is no certificate of the peer's CA among them"),
+			exit.Usage)
 	}
 	client, err := tls.X509KeyPair(content("client-client.pem"), content("client-client.key"))
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot use the identity that this side shows: %w", err), exitUsage)
+		return exit.With(fmt.Errorf("cannot use the identity that this side shows: %w", err), exit.Usage)
 	}
 	id.Certificate = &client
 	server, err := tls.X509KeyPair(content("server.pem"), content("server.key"))
 	if err != nil {
-		return exitCode(fmt.Errorf("cannot use the certificate of this side's rollsite: %w", err), exitUsage)
+		return exit.With(fmt.Errorf("cannot use the certificate of this side's rollsite: %w", err), exit.Usage)
 	}
 	// As a rollsite does: who shows a certificate has to show a good one, and client_auth demands one.
 	t.server = &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12,
@@ -200,12 +201,12 @@ func (t *partyTest) targets(parties []string) ([]peer.Target, error) {
 	var out []peer.Target
 	for _, want := range parties {
 		if want == t.prober.Party {
-			return nil, exitCode(fmt.Errorf("cannot test the way to party %s: it is this one", want), exitUsage)
+			return nil, exit.With(fmt.Errorf("cannot test the way to party %s: it is this one", want), exit.Usage)
 		}
 		r, ok := t.routeOf(want)
 		if !ok {
-			return nil, exitCode(withHint(fmt.Errorf("cannot test the way to party %s: it has no route", want),
-				"fate-installer party list shows the routes"), exitUsage)
+			return nil, exit.With(exit.Hint(fmt.Errorf("cannot test the way to party %s: it has no route", want),
+				"fate-installer party list shows the routes"), exit.Usage)
 		}
 		if !r.Polling {
 			out = append(out, t.target(r, want))
@@ -319,7 +320,7 @@ func (t *partyTest) print(results []peer.Result) error {
 		return err
 	}
 	if failed {
-		return exitSilently(exitPreflight) // 3: some check failed
+		return exit.Silently(exit.Preflight) // 3: some check failed
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/peer"
 )
 
@@ -16,7 +17,7 @@ func TestPartyTestBeforeInstall(t *testing.T) {
 		"192.0.2.88", "--polling", "guest")
 	stdout, stderr, code := runCLI(t, root, cluster, "party", "test", "--config", "-", "--ip",
 		"192.0.2.88", "-o", "json")
-	if code != exitPreflight {
+	if code != exit.Preflight {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	var report struct {
@@ -54,7 +55,7 @@ func TestPartyTestRefusesWhatItCannotTest(t *testing.T) {
 		{"the rollsite of this side is elsewhere", []string{"--ip", "192.0.2.3"}},
 	} {
 		_, stderr, code := runCLI(t, root, cluster, append([]string{"party", "test", "--config", "-"}, c.args...)...)
-		if code != exitUsage || !strings.Contains(stderr, c.want) {
+		if code != exit.Usage || !strings.Contains(stderr, c.want) {
 			t.Errorf("party test %v: exit code %d, no %q in\n%s", c.args, code, c.want, stderr)
 		}
 	}

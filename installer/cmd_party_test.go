@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // exchangeTree is a tree with an exchange of a host and a guest installed.
@@ -107,7 +109,7 @@ func TestPartiesThatCannotBe(t *testing.T) {
 		{"it has no route", []string{"remove", "777"}},
 	} {
 		_, stderr, code := runCLI(t, root, "", append([]string{"party"}, c.args...)...)
-		if code != exitUsage || !strings.Contains(stderr, c.want) {
+		if code != exit.Usage || !strings.Contains(stderr, c.want) {
 			t.Errorf("party %v: exit code %d, no %q in\n%s", c.args, code, c.want, stderr)
 		}
 	}
@@ -131,7 +133,7 @@ func TestEditedRouteTableIsNotOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := runCLI(t, root, "", "party", "add", "9998:192.168.2.1")
-	if code != exitStep || !strings.Contains(stderr, "it was edited on this host") ||
+	if code != exit.Step || !strings.Contains(stderr, "it was edited on this host") ||
 		!strings.Contains(stderr, "--force-config") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
@@ -147,7 +149,7 @@ func TestEditedRouteTableIsNotOverwritten(t *testing.T) {
 // TestPartyChangeNeedsAnInstallation names what to do instead.
 func TestPartyChangeNeedsAnInstallation(t *testing.T) {
 	_, stderr, code := runCLI(t, machine(t), "", "party", "add", "9998:192.168.2.1")
-	if code != exitUsage || !strings.Contains(stderr, "nothing is installed here") {
+	if code != exit.Usage || !strings.Contains(stderr, "nothing is installed here") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -161,16 +163,16 @@ func TestAnEditedClusterFileWinsOverPartyAdd(t *testing.T) {
 			"--ip", "192.168.0.88"}, args...)...)
 	}
 	mustRunCLI(t, root, "", "party", "add", "9999:192.168.5.5")
-	if _, stderr, code := install(cluster); code != exitOK || routesOf(t, root)["9999"] != "192.168.5.5" {
+	if _, stderr, code := install(cluster); code != exit.OK || routesOf(t, root)["9999"] != "192.168.5.5" {
 		t.Errorf("the same file again: exit code %d, %v: %s", code, routesOf(t, root), stderr)
 	}
 	edited := cluster + "# looked at on Monday\n"
 	_, stderr, code := install(edited)
-	if code != exitUsage || !strings.Contains(stderr,
+	if code != exit.Usage || !strings.Contains(stderr,
 		"party 9999 is routed to 192.168.5.5:9370 in plain here, and to 192.168.0.2:9370") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := install(edited, "--change-cluster"); code != exitOK ||
+	if _, stderr, code := install(edited, "--change-cluster"); code != exit.OK ||
 		routesOf(t, root)["9999"] != "192.168.0.2" {
 		t.Errorf("exit code %d, %v: %s", code, routesOf(t, root), stderr)
 	}

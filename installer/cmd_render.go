@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload/count"
@@ -62,10 +63,10 @@ func runRender(g *globals, opts *renderOptions) error {
 		return err
 	}
 	if len(w.site.Components) == 0 && len(w.site.Env) == 0 {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			errors.New("cannot tell which FATE to render for: this file carries no payload and nothing is installed "+
 				"here"),
-			"name a published release: --fate-version 1.11.4"), exitUsage)
+			"name a published release: --fate-version 1.11.4"), exit.Usage)
 	}
 	files, err := fate.Render(spec)
 	if err != nil {
@@ -111,7 +112,7 @@ func treeHost(dir string) (*host.Host, error) {
 	defer here.Close()
 	abs, err := absolute(dir)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	if err := here.MkdirAll(abs, host.FileMode{Perm: 0o755}); err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ type renderDiffOutput struct {
 func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	defer h.Close()
 	var differ []string
@@ -180,7 +181,7 @@ func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
 		}
 	}
 	if len(differ) > 0 {
-		return exitSilently(exitPreflight)
+		return exit.Silently(exit.Preflight)
 	}
 	g.printf("%s right\n", count.Of(len(files), "file is", "files are"))
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 
@@ -45,9 +46,9 @@ EXIT STATUS
 
 func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if len(g.Config) > 0 {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			errors.New("cannot roll back to a cluster file: what was installed before comes back, with its own"),
-			"run it without --config"), exitUsage)
+			"run it without --config"), exit.Usage)
 	}
 	if taken, err := takeBackUnbegun(ctx, g); taken || err != nil {
 		return err
@@ -88,9 +89,9 @@ func (r *replacement) consent(ctx context.Context) error {
 		since = t.UTC().Format(time.DateTime) + " UTC"
 	}
 	if !r.g.Yes {
-		return exitCode(withHint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and %s",
+		return exit.With(exit.Hint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and %s",
 			since, what),
-			"add --yes to lose them; a second rollback would bring them back"), exitUsage)
+			"add --yes to lose them; a second rollback would bring them back"), exit.Usage)
 	}
 	r.g.printf("the database goes back to %s; %s\n", since, what)
 	return nil
@@ -120,8 +121,8 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 	if env := d.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
 		g.printf("starting %s again\n", strings.Join(change.Programs, ", "))
 		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
-			return false, exitCode(withDefaultHint(err, "fate-installer svc status says which program is not ready"),
-				exitNotReady)
+			return false, exit.With(exit.DefaultHint(err, "fate-installer svc status says which program is not ready"),
+				exit.NotReady)
 		}
 	}
 	g.printf("%s had not replaced anything; it is taken back\n", d.state.Doing())
@@ -146,9 +147,9 @@ func (d *deployment) wayBack() (*deploy.Slot, error) {
 	}
 	s, err := d.findSlot(id)
 	if err == nil && s == nil {
-		err = exitCode(withHint(errors.New("cannot roll back: there is no upgrade to roll back"),
+		err = exit.With(exit.Hint(errors.New("cannot roll back: there is no upgrade to roll back"),
 			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"),
-			exitUsage)
+			exit.Usage)
 	}
 	return s, err
 }
@@ -162,7 +163,7 @@ func openSlot(ctx context.Context, g *globals) (*deployment, error) {
 	d := &deployment{g: g, host: h}
 	fail := func(err error) (*deployment, error) { return nil, errors.Join(err, d.close()) }
 	if d.stored, err = deploy.LoadSite(h, d.layout()); err != nil {
-		return fail(exitCode(fmt.Errorf("cannot roll back: %w", err), exitUsage))
+		return fail(exit.With(fmt.Errorf("cannot roll back: %w", err), exit.Usage))
 	}
 	if err := d.decide(state.Rollback); err != nil {
 		return fail(err)
@@ -179,7 +180,7 @@ func openSlot(ctx context.Context, g *globals) (*deployment, error) {
 		return fail(err)
 	}
 	if d.payload, err = openPayload(g); err != nil && !errors.Is(err, payload.ErrNoPayload) { // for the program itself
-		return fail(exitCode(err, exitPayload))
+		return fail(exit.With(err, exit.Payload))
 	}
 	d.site = d.slot.Site
 	d.site.Components = maps.Clone(d.slot.Site.Components)

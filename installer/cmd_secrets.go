@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 
@@ -75,12 +76,12 @@ type listedSecret struct {
 func requireInstalled(g *globals, act string) error {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	defer h.Close()
 	if _, err := deploy.LoadSite(h, g.layout()); errors.Is(err, deploy.ErrNotInstalled) {
-		return exitCode(withHint(fmt.Errorf("cannot %s: %w below %s", act, err, g.Base),
-			"install first, or name the base directory with --base"), exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot %s: %w below %s", act, err, g.Base),
+			"install first, or name the base directory with --base"), exit.Usage)
 	}
 	return nil // another error is that of the act
 }

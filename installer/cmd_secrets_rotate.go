@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 
@@ -57,8 +58,8 @@ EXIT STATUS
 				return err
 			}
 			if len(args) == 0 && o.from == "" {
-				return exitCode(withHint(errors.New("no secret is named"),
-					"fate-installer secrets list shows them; all means every one"), exitUsage)
+				return exit.With(exit.Hint(errors.New("no secret is named"),
+					"fate-installer secrets list shows them; all means every one"), exit.Usage)
 			}
 			return nil
 		},
@@ -74,7 +75,7 @@ EXIT STATUS
 func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []string) error {
 	given, err := readHandedSecrets(g, o.from)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	if err := g.decide(state.Secrets); err != nil {
 		return err
@@ -163,6 +164,6 @@ func orNone(items []string) string {
 
 // errElsewhere is a secret that has to be changed on another host first.
 func errElsewhere(use fate.SecretUse, host string) error {
-	return exitCode(withHint(fmt.Errorf("cannot change %s here: it is changed on %s first", use.Command, host),
-		"on "+host+": fate-installer secrets rotate "+use.Command+"; it writes a file for this host"), exitUsage)
+	return exit.With(exit.Hint(fmt.Errorf("cannot change %s here: it is changed on %s first", use.Command, host),
+		"on "+host+": fate-installer secrets rotate "+use.Command+"; it writes a file for this host"), exit.Usage)
 }

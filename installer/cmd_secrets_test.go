@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
@@ -222,7 +223,7 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 		mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", ip)
 	}
 	was := keptSecrets(t, main)
-	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "mysql_fate"); code != exitUsage ||
+	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "mysql_fate"); code != exit.Usage ||
 		!strings.Contains(stderr, "it is changed on 192.168.0.2 first") {
 		t.Errorf("away from the database: %d %s", code, stderr)
 	}
@@ -249,7 +250,7 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 	if err := os.Chmod(handover, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "--from", handover); code != exitUsage ||
+	if _, stderr, code := runCLI(t, main, "", "secrets", "rotate", "--from", handover); code != exit.Usage ||
 		!strings.Contains(stderr, "chmod 600") {
 		t.Errorf("a file that others can read: %d %s", code, stderr)
 	}
@@ -270,7 +271,7 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 func TestSecretsNeedAnInstallation(t *testing.T) {
 	for _, args := range [][]string{{"list"}, {"rotate", "all"}} {
 		_, stderr, code := runCLI(t, t.TempDir(), "", append([]string{"secrets"}, args...)...)
-		if code != exitUsage || !strings.Contains(stderr, "nothing is installed here below /data") ||
+		if code != exit.Usage || !strings.Contains(stderr, "nothing is installed here below /data") ||
 			!strings.Contains(stderr, "install first") {
 			t.Errorf("%q: exit code %d, %s", args, code, stderr)
 		}
@@ -302,7 +303,7 @@ func TestSecretsRotateRefusals(t *testing.T) {
 		{[]string{"rotate", "--from", foreign}, "guest of party 9999"},
 		{[]string{"rotate", "--from", "/nonexistent"}, "/nonexistent"},
 	} {
-		if _, stderr, code := runCLI(t, root, "", append([]string{"secrets"}, tt.args...)...); code != exitUsage ||
+		if _, stderr, code := runCLI(t, root, "", append([]string{"secrets"}, tt.args...)...); code != exit.Usage ||
 			!strings.Contains(stderr, tt.want) {
 			t.Errorf("%q: exit code %d, %s", tt.args, code, stderr)
 		}
@@ -316,7 +317,7 @@ func TestSecretsRotateRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := keptSecrets(t, root)
-	if _, stderr, code := runCLI(t, root, "", "secrets", "rotate", "route_table_key"); code != exitUsage ||
+	if _, stderr, code := runCLI(t, root, "", "secrets", "rotate", "route_table_key"); code != exit.Usage ||
 		!strings.Contains(stderr, "--force-config") {
 		t.Errorf("an edited file: exit code %d, %s", code, stderr)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ochinchina/supervisord/faults"
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
@@ -68,7 +69,7 @@ func (g *globals) layout() fate.Layout { return fate.Layout{Base: g.Base} }
 // supervisorClient returns a client of the supervisor below --base. Nothing is connected yet.
 func (g *globals) supervisorClient() (*rpc.Client, error) {
 	if g.Root != "" && g.Root != "/" {
-		return nil, exitCode(errors.New("cannot speak to a supervisor below --root: there are only files"), exitUsage)
+		return nil, exit.With(errors.New("cannot speak to a supervisor below --root: there are only files"), exit.Usage)
 	}
 	d := config.LoadDaemon(g.layout().SupervisorConf())
 	c := newClient(g, d.Socket)
@@ -84,9 +85,9 @@ func svcError(err error) error {
 	var fault *rpc.Fault
 	switch {
 	case errors.As(err, &notRunning):
-		return exitCode(err, exitPayload) // 4: for svc commands, the daemon is not running
+		return exit.With(err, exit.Payload) // 4: for svc commands, the daemon is not running
 	case errors.As(err, &fault):
-		return exitCode(fault, exitUsage)
+		return exit.With(fault, exit.Usage)
 	}
 	return err
 }
@@ -116,7 +117,7 @@ func nameNear(ctx context.Context, c *rpc.Client, err error) error {
 	}
 	slices.Sort(known)
 	unknown := withNear(fmt.Errorf("there is no program or group %q", name), "", name, slices.Compact(known))
-	return exitCode(withDefaultHint(unknown, "fate-installer svc status lists them"), exitUsage)
+	return exit.With(exit.DefaultHint(unknown, "fate-installer svc status lists them"), exit.Usage)
 }
 
 // completeNames offers the names of programs to the shell.
@@ -137,8 +138,8 @@ func completeNames(g *globals) func(*cobra.Command, []string, string) ([]string,
 // needNames refuses a command line without names: "all" has to be said.
 func needNames(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return exitCode(withHint(errors.New("no program is named"),
-			`name programs, or "all": fate-installer svc status lists them`), exitUsage)
+		return exit.With(exit.Hint(errors.New("no program is named"),
+			`name programs, or "all": fate-installer svc status lists them`), exit.Usage)
 	}
 	return nil
 }

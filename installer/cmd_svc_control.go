@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -175,7 +176,7 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 		stop()
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
-				return withHint(cause, "it goes on by itself: fate-installer svc status")
+				return exit.Hint(cause, "it goes on by itself: fate-installer svc status")
 			}
 			return err
 		}
@@ -244,7 +245,7 @@ func reportOutcome(ctx context.Context, g *globals, c *rpc.Client, o rpc.Outcome
 			return err
 		}
 		if len(o.Failed) > 0 {
-			return exitSilently(exitNotReady)
+			return exit.Silently(exit.NotReady)
 		}
 		return nil
 	}
@@ -260,6 +261,6 @@ func reportOutcome(ctx context.Context, g *globals, c *rpc.Client, o rpc.Outcome
 		}
 	}
 	slices.Sort(failed)
-	return exitCode(withHint(fmt.Errorf("not ready: %s\n%s", strings.Join(failed, ", "), strings.Join(lines, "\n")),
-		"fate-installer svc why "+failed[0]), exitNotReady)
+	return exit.With(exit.Hint(fmt.Errorf("not ready: %s\n%s", strings.Join(failed, ", "), strings.Join(lines, "\n")),
+		"fate-installer svc why "+failed[0]), exit.NotReady)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/peer"
@@ -52,7 +53,7 @@ func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
 		err = state.print(g)
 	}
 	if err == nil && !state.well() {
-		err = exitSilently(exitPreflight) // 3: something does not answer
+		err = exit.Silently(exit.Preflight) // 3: something does not answer
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/registry"
 )
@@ -87,7 +88,7 @@ func TestRollingNeedsAnotherFateFlow(t *testing.T) {
 	root, _, _ := exchangeTree(t)
 	for _, args := range [][]string{{"mysql"}, {"fateflow"}} {
 		_, stderr, code := runCLI(t, root, "", append([]string{"svc", "restart", "--rolling"}, args...)...)
-		if code != exitUsage || stderr == "" {
+		if code != exit.Usage || stderr == "" {
 			t.Errorf("%v: exit code %d: %s", args, code, stderr)
 		}
 	}

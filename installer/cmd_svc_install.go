@@ -12,6 +12,7 @@ import (
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
@@ -104,7 +105,7 @@ func newBootService(l fate.Layout) (*bootService, error) {
 	if platform != systemdPlatform {
 		other, ok := otherInits[platform]
 		if !ok {
-			return nil, withHint(fmt.Errorf("cannot start the supervisor at boot: this host's init is %q", platform),
+			return nil, exit.Hint(fmt.Errorf("cannot start the supervisor at boot: this host's init is %q", platform),
 				"have the host run at boot: "+fate.BootLine(l))
 		}
 		b.file.Path, b.file.Content, b.file.Perm = unitOf(l).Script(other.kind)
@@ -172,7 +173,7 @@ func installSupervisor(ctx context.Context, g *globals) error {
 	if !s.running() {
 		began := time.Now().Truncate(time.Second)
 		if err := s.Start(); err != nil {
-			return withHint(step.UnitFailure(ctx, h, supervisor.UnitName, l.SupervisorLog(), began, err), s.logHint())
+			return exit.Hint(step.UnitFailure(ctx, h, supervisor.UnitName, l.SupervisorLog(), began, err), s.logHint())
 		}
 	}
 	g.printf("the supervisor is running and starts at boot (%s)\n", s.Platform())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -35,7 +36,7 @@ EXIT STATUS
   fate-installer svc logs --stderr clustermanager`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return exitCode(errors.New("name one program"), exitUsage)
+				return exit.With(errors.New("name one program"), exit.Usage)
 			}
 			return nil
 		},
@@ -59,7 +60,7 @@ func runSvcLogs(ctx context.Context, g *globals, o *svcLogsOptions, name string)
 			return err
 		}
 		if len(names) != 1 {
-			return exitCode(fmt.Errorf("%s stands for %d programs; name one", name, len(names)), exitUsage)
+			return exit.With(fmt.Errorf("%s stands for %d programs; name one", name, len(names)), exit.Usage)
 		}
 		if o.Rotate {
 			return c.Rotate(ctx, names)

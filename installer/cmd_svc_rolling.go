@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/registry"
 )
@@ -27,9 +28,9 @@ const registerTimeout = 2 * time.Minute
 // that do it at the same time take turns.
 func runSvcRolling(ctx context.Context, g *globals, words []string, restart func(context.Context) error) error {
 	if len(words) != 1 || strings.TrimPrefix(words[0], "fate-") != string(fate.FateFlow) {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			errors.New("cannot restart these in turns: only FATE-Flow runs on several hosts behind one address"),
-			"fate-installer svc restart --rolling fateflow"), exitUsage)
+			"fate-installer svc restart --rolling fateflow"), exit.Usage)
 	}
 	spec, err := installed(g)
 	if err != nil {
@@ -37,28 +38,28 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	}
 	config, ok := registryConfig(spec)
 	if !ok || !spec.Runs(fate.FateFlow) || len(spec.Side.FateFlow.IPs) < 2 {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			fmt.Errorf("cannot restart FATE-Flow in turns: this host has none, or it is the only one of its party"),
-			"fate-installer svc restart fateflow"), exitUsage)
+			"fate-installer svc restart fateflow"), exit.Usage)
 	}
 	r, err := openRegistry(ctx, config)
 	if err != nil {
-		return exitCode(err, exitNotReady)
+		return exit.With(err, exit.NotReady)
 	}
 	defer r.Close()
 	g.printf("waiting for this host's turn\n")
 	end, err := r.Lock(ctx, turnName)
 	if err != nil {
-		return exitCode(err, exitNotReady)
+		return exit.With(err, exit.NotReady)
 	}
 	defer end() // the session's end ends it, too
 	others := lookAtParty(ctx, spec).others()
 	if len(others) == 0 {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			errors.New("cannot restart FATE-Flow: no other one of this party is registered and answers, and so jobs "+
 				"would stop"),
 			"fate-installer svc status --all-hosts shows them; svc restart fateflow restarts it all the same"),
-			exitNotReady)
+			exit.NotReady)
 	}
 	g.printf("%s goes on running\n", strings.Join(others, ", "))
 	began := time.Now()
@@ -70,7 +71,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 		return awaitRegistered(ctx, r, flowNode(spec, spec.IP), began)
 	})
 	if err != nil {
-		return exitCode(err, exitNotReady)
+		return exit.With(err, exit.NotReady)
 	}
 	select {
 	case <-time.After(settleTime):
@@ -97,7 +98,7 @@ func awaitRegistered(ctx context.Context, r *registry.Registry, node string, beg
 			return nil
 		}
 		if time.Now().After(until) {
-			return withHint(fmt.Errorf("FATE-Flow is restarted, but has not registered as %s within %s",
+			return exit.Hint(fmt.Errorf("FATE-Flow is restarted, but has not registered as %s within %s",
 				node, registerTimeout), "fate-installer svc why fateflow")
 		}
 		select {

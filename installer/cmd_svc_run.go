@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/payload/count"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/config"
@@ -63,7 +64,7 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 			err = supervisor.CheckLogs(cfg)
 		}
 		if err != nil {
-			return exitCode(err, exitUsage)
+			return exit.With(err, exit.Usage)
 		}
 		g.printf("%s: %s, no problems\n", conf, count.Of(len(cfg.Programs), "program"))
 		return nil
@@ -80,9 +81,9 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 	var problems config.Problems
 	switch {
 	case errors.As(err, &locked):
-		return exitCode(withHint(err, "fate-installer svc status shows what it supervises"), exitLocked)
+		return exit.With(exit.Hint(err, "fate-installer svc status shows what it supervises"), exit.Locked)
 	case errors.As(err, &problems):
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	return err
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/state"
+	"fate-installer/payload/count"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -60,7 +62,8 @@ EXIT STATUS
 				return runSvcStatus(cmd.Context(), g, o, args)
 			}
 			if o.Watch || len(args) > 0 {
-				return exitCode(errors.New("cannot narrow or repeat --all-hosts: it shows everything, once"), exitUsage)
+				return exit.With(errors.New("cannot narrow or repeat --all-hosts: it shows everything, once"),
+					exit.Usage)
 			}
 			return runSvcStatusAllHosts(cmd.Context(), g)
 		},
@@ -102,7 +105,7 @@ func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []
 func statusCode(statuses []supervisor.Status) error {
 	for _, st := range statuses {
 		if !st.Ready {
-			return exitSilently(exitPreflight) // 3: some program is not ready
+			return exit.Silently(exit.Preflight) // 3: some program is not ready
 		}
 	}
 	return nil
@@ -197,7 +200,7 @@ func memoryText(n int64) string {
 	if n == 0 {
 		return "-"
 	}
-	return formatBytes(n)
+	return count.Bytes(n)
 }
 
 // shortDuration shows a time span in its two largest units: 12s, 3m20s, 5h2m, 8d3h.

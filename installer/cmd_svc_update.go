@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -106,7 +107,7 @@ EXIT STATUS
   fate-installer svc upgrade-self /usr/local/bin/fate-installer`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return exitCode(errors.New("name one file at most"), exitUsage)
+				return exit.With(errors.New("name one file at most"), exit.Usage)
 			}
 			return nil
 		},
@@ -127,7 +128,7 @@ func runSvcUpgradeSelf(ctx context.Context, g *globals, c *rpc.Client, args []st
 	if err := c.Upgrade(ctx, path); err != nil {
 		var fault *rpc.Fault
 		if errors.As(err, &fault) {
-			return exitCode(fault, exitUnexpected)
+			return exit.With(fault, exit.Unexpected)
 		}
 		return err
 	}

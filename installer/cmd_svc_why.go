@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
@@ -33,7 +34,7 @@ EXIT STATUS
   fate-installer svc why fateflow -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return exitCode(errors.New("name one program"), exitUsage)
+				return exit.With(errors.New("name one program"), exit.Usage)
 			}
 			return nil
 		},
@@ -65,7 +66,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 			writeFindings(g.Stdout, chain, g.runnable)
 		}
 		if len(chain) > 0 && (!chain[0].Ready || chain[len(chain)-1].Root) {
-			return exitSilently(exitPreflight)
+			return exit.Silently(exit.Preflight)
 		}
 		return nil
 	})

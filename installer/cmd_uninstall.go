@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
@@ -86,10 +87,10 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 			return err
 		}
 	} else if opts.purgeData && !g.Yes {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			errors.New("cannot remove the party's data without consent: the database, trained models and keys would "+
 				"be lost for good"),
-			"add --yes if that is what you want, or leave --purge-data out"), exitUsage)
+			"add --yes if that is what you want, or leave --purge-data out"), exit.Usage)
 	}
 	unlock, err := d.lock()
 	if err != nil {
@@ -105,7 +106,7 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) error {
 	if !d.host.Exists(d.journalPath()) {
 		if err := engine.SweepDestroyed(d.host, d.journalPath()); err != nil {
-			return exitCode(err, exitStep)
+			return exit.With(err, exit.Step)
 		}
 		if d.g.Output == outputJSON {
 			return d.g.printJSON(uninstallReport{UndoReport: engine.UndoReport{Steps: []engine.UndoOutcome{}}})
@@ -129,7 +130,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 		return err
 	}
 	if err := d.settleDatabase(); err != nil { // before what was interrupted is forgotten
-		return exitCode(fmt.Errorf("cannot put the database back: %w", err), exitStep)
+		return exit.With(fmt.Errorf("cannot put the database back: %w", err), exit.Step)
 	}
 	if err := d.enter(state.Uninstall, state.Change{To: d.state.InUse()}); err != nil {
 		return err
@@ -137,38 +138,38 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 	outside := d.leftOutside()
 	inTemp, err := d.leftInTemp()
 	if err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	if !opts.purgeData {
 		if err := d.keepProgram(); err != nil {
-			return exitCode(err, exitStep)
+			return exit.With(err, exit.Step)
 		}
 	}
 	env := d.undoEnv()
 	env.Purge = opts.purgeData
 	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
 	if err := d.host.RemoveAll(deploy.SlotsDir(d.layout())); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	if opts.purgeData {
 		for _, file := range []string{d.layout().SecretRecords(), d.layout().SecretHandover(),
 			laterProgram(d.layout())} {
 			if err := d.host.Remove(file); err != nil {
-				return exitCode(err, exitStep)
+				return exit.With(err, exit.Step)
 			}
 		}
 	}
 	if err := d.clearRun(ctx, journal); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, d.printUndo)
 	if err != nil {
-		return exitCode(withDefaultHint(err,
-			"put the cause right and run the same command again; it goes on with what is left"), exitStep)
+		return exit.With(exit.DefaultHint(err,
+			"put the cause right and run the same command again; it goes on with what is left"), exit.Step)
 	}
 	// Programs have ended now, and the supervisor has written its last state.
 	if err := errors.Join(d.clearTemp(inTemp), d.clearRun(ctx, journal)); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	return d.endUninstall(journal, report, outside, opts)
 }
@@ -243,10 +244,10 @@ func (d *deployment) endUninstall(
 	named := d.stillNamed(report)
 	if opts.purgeData && len(named) == 0 {
 		if err := d.host.RemoveAll(historyDir(d.layout())); err != nil {
-			return exitCode(err, exitStep)
+			return exit.With(err, exit.Step)
 		}
 		if err := journal.Destroy(); err != nil {
-			return exitCode(err, exitStep)
+			return exit.With(err, exit.Step)
 		}
 	}
 	if d.g.Output == outputJSON {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
@@ -88,11 +89,11 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	defer d.close()
 	switch {
 	case d.stored == nil:
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w below %s", deploy.ErrNotInstalled, g.Base),
-			"install first: fate-installer --role ROLE --party ID"), exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w below %s", deploy.ErrNotInstalled, g.Base),
+			"install first: fate-installer --role ROLE --party ID"), exit.Usage)
 	case d.payload == nil:
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),
-			"run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exitPayload)
+		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),
+			"run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exit.Payload)
 	}
 	if err := d.decide(state.Upgrade); err != nil {
 		return err
@@ -108,7 +109,7 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 		return err
 	}
 	if err := r.upgradeRefusal(); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	return r.run(ctx)
 }
@@ -148,7 +149,7 @@ func (d *deployment) refuseDowngrade() error {
 	for _, other := range fate.DatabaseEngines {
 		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" &&
 			d.spec.Runs(fate.MySQL) {
-			return withHint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
+			return exit.Hint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
 				other, engine), "take an appliance with "+other+
 				", or dump the database, uninstall, install, and load it")
 		}
@@ -157,13 +158,13 @@ func (d *deployment) refuseDowngrade() error {
 		switch {
 		case c.From == "":
 		case c.Name == engine && !sameSeries(c.From, c.To):
-			return withHint(fmt.Errorf(
+			return exit.Hint(fmt.Errorf(
 				"cannot upgrade %s from %s to %s: only a later version of the same series reads its files for sure",
 				c.Name, c.From, c.To),
 				"take an appliance with "+c.Name+" "+series(c.From)+
 					", or dump the database, uninstall, install, and load it")
 		case host.CompareVersions(c.To, c.From) < 0 && c.Name != "jdk":
-			return withHint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To),
+			return exit.Hint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To),
 				"fate-installer rollback brings back what an upgrade has replaced")
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // TestUpgradeAndBack upgrades an exchange in a tree, rolls it back, and forth again: each time the components, the
@@ -21,17 +23,17 @@ func TestUpgradeAndBack(t *testing.T) {
 	good := func(args ...string) string {
 		t.Helper()
 		out, stderr, code := run(args...)
-		if code != exitOK {
+		if code != exit.OK {
 			t.Fatalf("%v: exit code %d\n%s%s", args, code, out, stderr)
 		}
 		return out
 	}
-	if _, stderr, code := run("upgrade", "--payload", next); code != exitUsage ||
+	if _, stderr, code := run("upgrade", "--payload", next); code != exit.Usage ||
 		!strings.Contains(stderr, "nothing is installed") {
 		t.Errorf("before an install: exit code %d\n%s", code, stderr)
 	}
 	good("--payload", old, "--role", "exchange", "--ip", "192.168.0.88")
-	if _, stderr, code := run("rollback"); code != exitUsage ||
+	if _, stderr, code := run("rollback"); code != exit.Usage ||
 		!strings.Contains(stderr, "there is no upgrade to roll back") {
 		t.Errorf("rollback without an upgrade: exit code %d\n%s", code, stderr)
 	}
@@ -76,7 +78,7 @@ func TestUpgradeAndBack(t *testing.T) {
 		t.Errorf("the second upgrade:\n%s", out)
 	}
 	check("after the second upgrade", "2.5.3", "8u400")
-	if _, stderr, code := run("upgrade", "--payload", old); code != exitUsage ||
+	if _, stderr, code := run("upgrade", "--payload", old); code != exit.Usage ||
 		!strings.Contains(stderr, "fate-installer rollback") {
 		t.Errorf("downgrade: exit code %d\n%s", code, stderr)
 	}
@@ -110,7 +112,7 @@ func TestFailedUpgradeIsUndone(t *testing.T) {
 	old, next := applianceOf(t, map[string]string{"jdk": "8u345", "eggroll": "2.5.2"}),
 		applianceOf(t, map[string]string{"jdk": "8u400", "eggroll": "2.5.3"})
 	if _, stderr, code := runCLI(t, root, "", "--payload", old, "--role", "exchange",
-		"--ip", "192.168.0.88"); code != exitOK {
+		"--ip", "192.168.0.88"); code != exit.OK {
 		t.Fatal(stderr)
 	}
 	blocked := filepath.Join(root, "data/projects/fate/common/jdk/jdk-8u400/foreign")
@@ -118,7 +120,7 @@ func TestFailedUpgradeIsUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, stderr, code := runCLI(t, root, "", "upgrade", "--payload", next)
-	if code != exitStep {
+	if code != exit.Step {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	have, err := os.ReadFile(filepath.Join(root, "data/projects/fate/eggroll/README"))
@@ -128,7 +130,7 @@ func TestFailedUpgradeIsUndone(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "data/projects/common/fate-installer/slots")); err == nil {
 		t.Error("the slot of the failed upgrade is still there")
 	}
-	if out, stderr, code := runCLI(t, root, "", "plan"); code != exitOK || onlyTheProgram(out) != nil {
+	if out, stderr, code := runCLI(t, root, "", "plan"); code != exit.OK || onlyTheProgram(out) != nil {
 		t.Errorf("plan afterwards: exit code %d\n%s%s", code, out, stderr)
 	}
 }

@@ -48,11 +48,11 @@ func (d *deployment) refuseContradictions(meant bool) error {
 		return nil
 	}
 	if err != nil {
-		return exitCode(withHint(err,
-			"to install as the cluster file says, whatever was installed before: --change-cluster"), exitUsage)
+		return exit.With(exit.Hint(err,
+			"to install as the cluster file says, whatever was installed before: --change-cluster"), exit.Usage)
 	}
 	if len(problems) > 0 {
-		return exitCode(&contradictionError{problems}, exitUsage)
+		return exit.With(&contradictionError{problems}, exit.Usage)
 	}
 	return nil
 }
@@ -66,11 +66,11 @@ func (d *deployment) refuseOtherCluster() error {
 	problems, err := d.contradictions()
 	switch {
 	case err != nil:
-		return exitCode(withHint(err, "upgrade without --config: the installed cluster file is kept"), exitUsage)
+		return exit.With(exit.Hint(err, "upgrade without --config: the installed cluster file is kept"), exit.Usage)
 	case len(problems) > 0:
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: %w", &contradictionError{problems}),
+		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w", &contradictionError{problems}),
 			"upgrade without --config, which keeps the installed file; to change it, run afterwards: "+
-				"fate-installer install --config FILE --change-cluster"), exitUsage)
+				"fate-installer install --config FILE --change-cluster"), exit.Usage)
 	case !slices.Equal(d.site.Sources, d.stored.Sources):
 		d.remarks = append(d.remarks, problem.Problem{
 			Message: "the cluster file is another one than the installed one, and contradicts it in nothing: it " +
@@ -96,11 +96,11 @@ func (d *deployment) refuseReplacement() error {
 		return nil
 	}
 	if err := d.upgradeRefusal(); err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
-	return exitCode(withHint(fmt.Errorf("cannot install: this appliance would replace what is installed: %s",
+	return exit.With(exit.Hint(fmt.Errorf("cannot install: this appliance would replace what is installed: %s",
 		changesText(replaced)),
-		"replace it with a way back: "+d.g.program()+" upgrade"), exitUsage)
+		"replace it with a way back: "+d.g.program()+" upgrade"), exit.Usage)
 }
 
 // replaces lists the installed components of this host that the appliance has with another content.
@@ -138,9 +138,9 @@ func (d *deployment) refuseKeptData() error {
 	from := *d
 	from.stored = d.site.WithRelease(d.state.Data)
 	if err := from.upgradeRefusal(); err != nil {
-		return exitCode(withHint(fmt.Errorf("cannot install over the data kept in %s: %w", d.layout().Data(), err),
+		return exit.With(exit.Hint(fmt.Errorf("cannot install over the data kept in %s: %w", d.layout().Data(), err),
 			"install "+d.state.Data.String()+
-				" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exitUsage)
+				" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exit.Usage)
 	}
 	return nil
 }
@@ -159,10 +159,10 @@ func (d *deployment) refuseOtherInstallation() error {
 	if !other {
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("cannot install: %s as %s was interrupted, and this would be %s as %s",
+	return exit.With(exit.Hint(fmt.Errorf("cannot install: %s as %s was interrupted, and this would be %s as %s",
 		s.Doing(), sideName(s.Role, s.Party),
 		wanted, sideName(string(d.spec.Role), d.spec.PartyID)),
-		s.Remedy()+"\nor remove what it has installed: fate-installer uninstall"), exitUsage)
+		s.Remedy()+"\nor remove what it has installed: fate-installer uninstall"), exit.Usage)
 }
 
 func sideName(role string, party int) string {
@@ -186,7 +186,7 @@ func (d *deployment) planVerdict() (planVerdict, error) {
 	if d.payload == nil {
 		return v, nil
 	}
-	if err := d.decide(state.Install); err != nil && exitContradicts != exit.Given(err) {
+	if err := d.decide(state.Install); err != nil && exit.Contradicts != exit.Given(err) {
 		return v, err
 	}
 	if v.Changes = d.replaces(); len(v.Changes) > 0 && len(d.state.Release.Components) > 0 {

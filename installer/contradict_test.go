@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // TestInstallRefusesAContradictingClusterFile installs an exchange into a tree, and then again with files that differ.
@@ -26,16 +28,16 @@ func TestInstallRefusesAContradictingClusterFile(t *testing.T) {
 		}
 		return string(data)
 	}
-	if _, stderr, code := install(cluster); code != exitOK {
+	if _, stderr, code := install(cluster); code != exit.OK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := install(cluster); code != exitOK {
+	if _, stderr, code := install(cluster); code != exit.OK {
 		t.Errorf("the same file again: exit code %d: %s", code, stderr)
 	}
 	moved := strings.ReplaceAll(cluster, "192.168.0.2\n", "192.168.9.9\n")
 	before := table()
 	_, stderr, code := install(moved)
-	if code != exitUsage || !strings.Contains(stderr,
+	if code != exit.Usage || !strings.Contains(stderr,
 		"party 9999 is routed to 192.168.0.2:9370 in plain here, and to 192.168.9.9:9370") ||
 		!strings.Contains(stderr, "--change-cluster") {
 		t.Errorf("exit code %d: %s", code, stderr)
@@ -43,7 +45,7 @@ func TestInstallRefusesAContradictingClusterFile(t *testing.T) {
 	if table() != before {
 		t.Error("the route table was changed by a run that was refused")
 	}
-	if stdout, stderr, code := install(moved, "--change-cluster"); code != exitOK ||
+	if stdout, stderr, code := install(moved, "--change-cluster"); code != exit.OK ||
 		!strings.Contains(stdout, "it is changed") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
@@ -61,21 +63,21 @@ func TestUpgradeRefusesAContradictingClusterFile(t *testing.T) {
 	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.0.2",
 		"--exchange", "192.168.0.88")
 	if _, stderr, code := runCLI(t, root, cluster, "install", "--payload", old, "--config", "-",
-		"--ip", "192.168.0.88"); code != exitOK {
+		"--ip", "192.168.0.88"); code != exit.OK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	moved := strings.ReplaceAll(cluster, "192.168.0.2\n", "192.168.9.9\n")
 	stdout, stderr, code := runCLI(t, root, moved, "upgrade", "--payload", next, "--config", "-")
-	if code != exitUsage || stdout != "" || !strings.Contains(stderr,
+	if code != exit.Usage || stdout != "" || !strings.Contains(stderr,
 		"party 9999 is routed to 192.168.0.2:9370 in plain here, and to 192.168.9.9:9370") ||
 		!strings.Contains(stderr, "upgrade without --config") {
 		t.Errorf("exit code %d, stdout %q: %s", code, stdout, stderr)
 	}
 	stdout, stderr, code = runCLI(t, root, "# a comment\n"+cluster, "upgrade", "--payload", next, "--config", "-")
-	if code != exitOK || !strings.Contains(stdout, "contradicts it in nothing") {
+	if code != exit.OK || !strings.Contains(stdout, "contradicts it in nothing") {
 		t.Errorf("a file that contradicts nothing: exit code %d: %s%s", code, stdout, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, moved, "rollback", "--config", "-"); code != exitUsage ||
+	if _, stderr, code := runCLI(t, root, moved, "rollback", "--config", "-"); code != exit.Usage ||
 		!strings.Contains(stderr, "run it without --config") {
 		t.Errorf("rollback: exit code %d: %s", code, stderr)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // TestDamagedApplianceIsRefusedFirst changes one byte of an appliance, in the program, in a component that this host
@@ -40,7 +42,7 @@ func TestDamagedApplianceIsRefusedFirst(t *testing.T) {
 		}{{empty, install}, {installed, []string{"upgrade"}}} {
 			before := treeOf(t, c.root)
 			_, stderr, code := runCLI(t, c.root, "", append([]string{"--payload", damaged}, c.args...)...)
-			if code != exitPayload || !strings.Contains(stderr, "nothing was changed") ||
+			if code != exit.Payload || !strings.Contains(stderr, "nothing was changed") ||
 				!strings.Contains(stderr, what) || !strings.Contains(stderr, "copy the file again") {
 				t.Errorf("%s damaged, %v: exit code %d\n%s", what, c.args, code, stderr)
 			}

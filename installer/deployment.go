@@ -15,6 +15,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -70,14 +71,14 @@ func (d *deployment) read(ctx context.Context, opts wantedOptions, needPayload b
 	}
 	d.site, d.stored = request.site, request.stored
 	if d.payload, err = openPayload(d.g); err != nil && !errors.Is(err, payload.ErrNoPayload) {
-		return exitCode(err, exitPayload)
+		return exit.With(err, exit.Payload)
 	}
 	switch {
 	case d.payload != nil:
 		d.site.UsePayload(d.payload.Manifest())
 	case d.stored == nil && needPayload:
-		return exitCode(withHint(fmt.Errorf("cannot install: %w", err),
-			"run the appliance file that was carried to this host, or name it with --payload"), exitPayload)
+		return exit.With(exit.Hint(fmt.Errorf("cannot install: %w", err),
+			"run the appliance file that was carried to this host, or name it with --payload"), exit.Payload)
 	}
 	return d.resolve(ctx)
 }
@@ -140,8 +141,8 @@ func (d *deployment) begin(verb string) (unlock func() error, err error) {
 
 func (d *deployment) needRoot(verb string) error {
 	if d.host.IsSystem() && os.Geteuid() != 0 {
-		return exitCode(withHint(fmt.Errorf("cannot %s: this needs root", verb), "run the same command with sudo"),
-			exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot %s: this needs root", verb), "run the same command with sudo"),
+			exit.Usage)
 	}
 	return nil
 }
@@ -153,7 +154,7 @@ func (d *deployment) lock() (unlock func() error, err error) {
 	unlock, err = engine.Lock(d.host, lockPath)
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {
-		return nil, exitCode(err, exitLocked)
+		return nil, exit.With(err, exit.Locked)
 	}
 	if err != nil || !d.host.Live() {
 		return unlock, err
@@ -223,8 +224,8 @@ func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("cannot configure what is not unpacked:\n%s", strings.Join(missing, "\n")),
-		"run the same command with --mode install first, or with --mode deploy to do both"), exitPreflight)
+	return exit.With(exit.Hint(fmt.Errorf("cannot configure what is not unpacked:\n%s", strings.Join(missing, "\n")),
+		"run the same command with --mode install first, or with --mode deploy to do both"), exit.Preflight)
 }
 
 // env gives the steps what they work with.
@@ -331,8 +332,8 @@ type noPayload struct{}
 func (noPayload) IsEmpty() bool { return true }
 
 func (noPayload) Extract(_ context.Context, component, _ string, _, _ int, _ func(done, total int64)) error {
-	return exitCode(withHint(fmt.Errorf("cannot unpack %s: %w", component, payload.ErrNoPayload),
-		"run the appliance file itself instead of the installed program, or name it with --payload"), exitPayload)
+	return exit.With(exit.Hint(fmt.Errorf("cannot unpack %s: %w", component, payload.ErrNoPayload),
+		"run the appliance file itself instead of the installed program, or name it with --payload"), exit.Payload)
 }
 
 // selfProgram is this program without its payload, for the copy in /usr/local/bin.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/problem"
 )
@@ -33,12 +34,12 @@ func (d *deployment) useKeys(name string) error {
 	}
 	files, err := input(d.g, func() ([]keys.File, error) { return readKeyFiles(name) })
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	if len(problems) > 0 {
-		return exitCode(withHint(fmt.Errorf("cannot use the keys in %s:\n%w", name, problems),
-			"fate-installer keys makes keys that fit the cluster file"), exitUsage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot use the keys in %s:\n%w", name, problems),
+			"fate-installer keys makes keys that fit the cluster file"), exit.Usage)
 	}
 	d.spec.Keys, d.remarks = files, remarks
 	return nil
@@ -56,10 +57,10 @@ func (d *deployment) keepKeys(names []string) error {
 		if len(files) > 0 {
 			where += ": it lacks " + strings.Join(missing, ", ")
 		}
-		return exitCode(withHint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s",
+		return exit.With(exit.Hint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s",
 			d.spec.Role, where),
 			fmt.Sprintf("make them once for all sides: fate-installer keys --config cluster.yaml --out keys\nthen on "+
-				"this host: --keys keys/%s.tar.gz", d.spec.Role)), exitUsage)
+				"this host: --keys keys/%s.tar.gz", d.spec.Role)), exit.Usage)
 	}
 	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	d.spec.Keys, d.remarks = files, append(problems, remarks...)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/payload/count"
@@ -71,7 +72,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		d.printEndText(end)
 	}
 	if len(end.Waiting) > 0 {
-		return exitCode(&waitError{end.Waiting}, exitNotReady)
+		return exit.With(&waitError{end.Waiting}, exit.NotReady)
 	}
 	return nil
 }

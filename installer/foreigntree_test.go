@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,11 +24,11 @@ func TestForeignTreeIsNotWaivable(t *testing.T) {
 			before := treeOf(t, root)
 			install := []string{"--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88"}
 			_, stderr, code := runCLI(t, root, "", install...)
-			if code != exitPreflight || !strings.Contains(stderr, check) || strings.Contains(stderr, "--waive") {
+			if code != exit.Preflight || !strings.Contains(stderr, check) || strings.Contains(stderr, "--waive") {
 				t.Errorf("exit code %d, or a waiver is offered:\n%s", code, stderr)
 			}
 			_, stderr, code = runCLI(t, root, "", append(install, "--waive", check+"=overwrite it")...)
-			if code != exitUsage || !strings.Contains(stderr, "cannot waive "+check) {
+			if code != exit.Usage || !strings.Contains(stderr, "cannot waive "+check) {
 				t.Errorf("with a waiver: exit code %d\n%s", code, stderr)
 			}
 			textIs(t, root, file, "of another installation")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/step"
 )
 
@@ -36,5 +37,5 @@ func (d *deployment) guardsInTheWay(journal *engine.Journal, resolve engine.Reso
 	slices.Sort(guarded)
 	slices.Sort(remedies)
 	err := fmt.Errorf("cannot uninstall: not even root can change %s; nothing was changed", strings.Join(guarded, ", "))
-	return exitCode(withHint(err, strings.Join(remedies, "; ")+"; then run the same command again"), exitPreflight)
+	return exit.With(exit.Hint(err, strings.Join(remedies, "; ")+"; then run the same command again"), exit.Preflight)
 }

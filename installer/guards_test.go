@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +33,7 @@ func TestUninstallIsRefusedByAnAttribute(t *testing.T) {
 	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, had); err != nil {
 		t.Fatal(err)
 	}
-	if code != exitPreflight || !strings.Contains(errOut, "cannot uninstall") ||
+	if code != exit.Preflight || !strings.Contains(errOut, "cannot uninstall") ||
 		!strings.Contains(errOut, "chattr -i "+unit) {
 		t.Errorf("exit status %d:\n%s", code, errOut)
 	}

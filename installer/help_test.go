@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -66,8 +68,8 @@ func TestUsageErrorsHaveTheirExitCodeAndSayWhatToDo(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stdout, stderr, code := run(t, tt.args...)
-			if code != exitUsage || !strings.Contains(stderr, tt.want) {
-				t.Errorf("exit %d, want %d; stderr %q, want %q in it", code, exitUsage, stderr, tt.want)
+			if code != exit.Usage || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit %d, want %d; stderr %q, want %q in it", code, exit.Usage, stderr, tt.want)
 			}
 			if stdout != "" {
 				t.Errorf("an error went to stdout: %q", stdout)
@@ -78,7 +80,7 @@ func TestUsageErrorsHaveTheirExitCodeAndSayWhatToDo(t *testing.T) {
 
 func TestErrorsAreOneJSONDocument(t *testing.T) {
 	stdout, stderr, code := run(t, "test", "toy", "--root", t.TempDir(), "-o", "json")
-	if code != exitUsage || stderr != "" || !strings.HasPrefix(stdout, `{"error":`) ||
+	if code != exit.Usage || stderr != "" || !strings.HasPrefix(stdout, `{"error":`) ||
 		strings.Count(stdout, "\n") != 1 {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
@@ -91,7 +93,7 @@ func TestOneJSONDocument(t *testing.T) {
 	if err := g.printJSON(endReport{Waiting: []absence{{"fate-fateflow", "the database", "install it"}}}); err != nil {
 		t.Fatal(err)
 	}
-	printError(g, &waitError{[]absence{{"fate-fateflow", "the database", "install it"}}}, exitNotReady)
+	printError(g, &waitError{[]absence{{"fate-fateflow", "the database", "install it"}}}, exit.NotReady)
 	if strings.Contains(out.String(), `"error"`) || !strings.HasPrefix(errs.String(),
 		"error: this host is installed, but") {
 		t.Errorf("stdout %s\nstderr %s", out.String(), errs.String())
@@ -100,14 +102,14 @@ func TestOneJSONDocument(t *testing.T) {
 
 func TestUninstallOfNothingIsDone(t *testing.T) {
 	stdout, stderr, code := run(t, "uninstall", "--root", t.TempDir())
-	if code != exitOK || !strings.Contains(stdout, "nothing is installed") {
+	if code != exit.OK || !strings.Contains(stdout, "nothing is installed") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
 
 func TestVersionNeedsNoPayload(t *testing.T) {
 	stdout, _, code := run(t, "version")
-	if code != exitOK || !strings.HasPrefix(stdout, "fate-installer ") {
+	if code != exit.OK || !strings.HasPrefix(stdout, "fate-installer ") {
 		t.Errorf("exit %d, stdout %q", code, stdout)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
@@ -30,7 +31,7 @@ func (d *deployment) decide(c state.Command) error {
 	}
 	d.state = s
 	d.move, err = s.Decide(c)
-	return exitCode(err, exitContradicts)
+	return exit.With(err, exit.Contradicts)
 }
 
 // decide refuses a command before anything else about the host is looked at: the files that would be looked at may be
@@ -53,8 +54,8 @@ func (d *deployment) enter(c state.Command, change state.Change) error {
 		return err
 	}
 	if !reflect.DeepEqual(now, d.state) {
-		return exitCode(withHint(errors.New("cannot start: another run has changed the host in this moment"),
-			"run the same command again"), exitLocked)
+		return exit.With(exit.Hint(errors.New("cannot start: another run has changed the host in this moment"),
+			"run the same command again"), exit.Locked)
 	}
 	journal, err := engine.OpenJournal(d.host, d.journalPath())
 	if err != nil {
@@ -77,8 +78,8 @@ func (d *deployment) saveState(s state.State) error {
 		return err
 	}
 	if err := d.host.WriteFile(deploy.StatePath(d.layout()), data, rootOnly); err != nil {
-		return exitCode(withHint(fmt.Errorf("cannot store the state of the host: %w", err),
-			"put the cause right and run the same command again"), exitStep)
+		return exit.With(exit.Hint(fmt.Errorf("cannot store the state of the host: %w", err),
+			"put the cause right and run the same command again"), exit.Step)
 	}
 	s.Schema = state.Schema
 	d.state = s
@@ -96,7 +97,7 @@ func (d *deployment) finished() error {
 // saveGone stores that nothing is installed, or, with the data, removes what is stored.
 func (d *deployment) saveGone(purged bool) error {
 	if purged {
-		return exitCode(d.host.Remove(deploy.StatePath(d.layout())), exitStep)
+		return exit.With(d.host.Remove(deploy.StatePath(d.layout())), exit.Step)
 	}
 	return d.saveState(d.state.Gone(true))
 }

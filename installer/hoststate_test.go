@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
@@ -35,7 +36,7 @@ func runKilled(t *testing.T, root string, n int, args ...string) (cut bool) {
 		})
 	}
 	code := execute(context.Background(), g, append([]string{"--root", root}, args...))
-	return cut && code != exitOK
+	return cut && code != exit.OK
 }
 
 // storedState is the state of the host in a tree.
@@ -98,7 +99,7 @@ func TestKilledRollbackGoesBack(t *testing.T) {
 			for _, args := range [][]string{{"upgrade", "--payload", newer}, {"install"},
 				{"secrets", "rotate", "all"}} {
 				_, stderr, code := runCLI(t, copied, "", args...)
-				if code != exitContradicts || !strings.Contains(stderr, "a rollback to FATE 1.11.4 was interrupted") ||
+				if code != exit.Contradicts || !strings.Contains(stderr, "a rollback to FATE 1.11.4 was interrupted") ||
 					!strings.Contains(stderr, " rollback") {
 					t.Fatalf("%q after change %d: exit code %d\n%s", args, n, code, stderr)
 				}
@@ -179,7 +180,7 @@ func TestInstallReplacesNothing(t *testing.T) {
 			{"--role", "exchange", "--ip", "192.168.0.88"}} {
 			_, stderr, code := runCLI(t, root, "", append([]string{"--payload", c.appliance}, args...)...)
 			for _, want := range c.want {
-				if code != exitUsage || !strings.Contains(stderr, want) {
+				if code != exit.Usage || !strings.Contains(stderr, want) {
 					t.Errorf("%s, %q: exit code %d, no %q in\n%s", name, args, code, want, stderr)
 				}
 			}
@@ -207,11 +208,11 @@ func TestInterruptedInstallIsCompletedByItsAppliance(t *testing.T) {
 		{"--payload", own, "--role", "host", "--party", "10000", "--ip", "192.168.0.88"},
 	} {
 		_, stderr, code := runCLI(t, root, "", args...)
-		if code != exitUsage {
+		if code != exit.Usage {
 			t.Errorf("%q: exit code %d\n%s", args, code, stderr)
 		}
 	}
-	if _, stderr, code := runCLI(t, root, "", "upgrade", "--payload", other); code != exitContradicts {
+	if _, stderr, code := runCLI(t, root, "", "upgrade", "--payload", other); code != exit.Contradicts {
 		t.Errorf("upgrade: exit code %d\n%s", code, stderr)
 	}
 	mustRunCLI(t, root, "", append([]string{"--payload", own}, install...)...)
@@ -343,7 +344,7 @@ func TestFailedRemovalLeavesNoDirectory(t *testing.T) {
 			return nil
 		})
 	}
-	if code := execute(context.Background(), g, []string{"--root", root, "uninstall", "--yes"}); code != exitStep {
+	if code := execute(context.Background(), g, []string{"--root", root, "uninstall", "--yes"}); code != exit.Step {
 		t.Fatalf("exit code %d\n%s", code, &out)
 	}
 	mustRunCLI(t, root, "", "uninstall", "--yes")

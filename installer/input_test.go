@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fate-installer/installer/exit"
 )
 
 // A signal ends a command that waits for input which never comes, from standard input or the other end of a pipe.
@@ -37,7 +39,7 @@ func TestWaitForInputEnds(t *testing.T) {
 		interrupt()
 		select {
 		case code := <-ended:
-			if code != exitInterrupted || !strings.Contains(errs.String(), "interrupted") {
+			if code != exit.Interrupted || !strings.Contains(errs.String(), "interrupted") {
 				t.Errorf("%q: exit code %d: %s", args, code, &errs)
 			}
 		case <-time.After(time.Minute):

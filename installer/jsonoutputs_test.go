@@ -5,6 +5,7 @@ import (
 
 	"fate-installer/installer/audit"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
@@ -45,7 +46,7 @@ var jsonDocuments = []jsonDocument{
 		sentence: "It prints this document on one line. A command that has printed its own document before it " +
 			"fails prints the error to standard error, as text. The exit code says why it failed.",
 		example: errorOutput{
-			Error: "cluster.yaml:7:3: unknown key \"ipz\"", Hint: "fate-installer config check", ExitCode: exitUsage,
+			Error: "cluster.yaml:7:3: unknown key \"ipz\"", Hint: "fate-installer config check", ExitCode: exit.Usage,
 			Problems: problem.Problems{{
 				Pos:     problem.Pos{File: "cluster.yaml", Line: 7, Col: 3},
 				Message: "unknown key \"ipz\"", Fix: "did you mean ips?",

@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 )
@@ -28,7 +29,7 @@ func failedInstall(t *testing.T, data map[string]string) (root, out string) {
 	}
 	out, stderr, code := runCLI(t, root, "", "--payload", smallAppliance(t), "--role", "exchange",
 		"--ip", "192.168.0.88")
-	if code != exitStep {
+	if code != exit.Step {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	return root, out

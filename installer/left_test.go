@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // put writes a file below a root, with its directories.
@@ -80,7 +82,7 @@ func TestInstallTakesUpWhatUninstallKept(t *testing.T) {
 	}
 	mustRunCLI(t, root, "", "uninstall", "--yes")
 	put(t, root, "data/projects/fate/eggroll/lib/of-another.jar", "x")
-	if out, stderr, code := runCLI(t, root, "", install...); code != exitPreflight ||
+	if out, stderr, code := runCLI(t, root, "", install...); code != exit.Preflight ||
 		!strings.Contains(out, "/data/projects/fate/eggroll") {
 		t.Errorf("a tree of another origin: exit code %d\n%s%s", code, out, stderr)
 	}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/installer/tools"
 
@@ -63,7 +64,7 @@ type globals struct {
 func (g *globals) openHost() (*host.Host, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	if g.opened != nil {
 		g.opened(h)
@@ -100,7 +101,7 @@ func execute(ctx context.Context, g *globals, args []string) int {
 			err = lost
 		}
 	}
-	code := codeOf(ctx, err)
+	code := exit.CodeOf(ctx, err)
 	if err != nil && err.Error() != "" {
 		printError(g, err, code)
 	}
@@ -133,9 +134,9 @@ EXIT STATUS
 			case cmd.Flags().NFlag() == 0:
 				return cmd.Help()
 			case g.Role == "" && len(g.Config) == 0:
-				return exitCode(withHint(errors.New("cannot install: neither --role nor --config was given"),
+				return exit.With(exit.Hint(errors.New("cannot install: neither --role nor --config was given"),
 					"fate-installer --role host --party 10000, or --config with a cluster file; fate-installer "+
-						"install repairs what is installed"), exitUsage)
+						"install repairs what is installed"), exit.Usage)
 			}
 			return runInstall(cmd.Context(), g, install)
 		},

@@ -8,6 +8,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
@@ -40,10 +41,10 @@ func mountsRefused(errs []error) error {
 	slices.Sort(points)
 	points = slices.Compact(points)
 	slices.Reverse(points) // the deepest first
-	return exitCode(withHint(
+	return exit.With(exit.Hint(
 		fmt.Errorf("file systems are mounted in what would be removed or replaced: %s; nothing was changed",
 			strings.Join(points, ", ")),
-		"umount "+strings.Join(points, " ")+", then run the same command again"), exitPreflight)
+		"umount "+strings.Join(points, " ")+", then run the same command again"), exit.Preflight)
 }
 
 // mountsInTheWay is noMounts for an uninstall. A directory that was there before the installation may be a mount point

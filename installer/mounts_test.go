@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // inMountNamespace runs the calling test again as a process with mounts of its own, where it returns true. What is
@@ -69,7 +71,7 @@ func TestMountsAreNotRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, stderr, code := runCLI(t, root, "", c.args...)
-			if code != exitPreflight || !strings.Contains(stderr, "/"+c.point) ||
+			if code != exit.Preflight || !strings.Contains(stderr, "/"+c.point) ||
 				!strings.Contains(stderr, "umount /"+c.point) {
 				t.Errorf("exit code %d\n%s", code, stderr)
 			}

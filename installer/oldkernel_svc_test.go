@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/supervisor"
 )
 
@@ -148,7 +149,7 @@ func (c *cluster) untilReady(before map[string]supervisor.Status, again ...strin
 	c.until("the programs are ready", func() bool {
 		out, _, code := c.try("fate-installer", "--base", c.base, "svc", "status", "-o", "json")
 		var doc struct{ Programs []supervisor.Status }
-		if code != exitOK || json.Unmarshal([]byte(out), &doc) != nil {
+		if code != exit.OK || json.Unmarshal([]byte(out), &doc) != nil {
 			return false
 		}
 		for _, st := range doc.Programs {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/tools"
 	"fate-installer/scripts/oldkernel/seccomp"
 )
@@ -78,7 +79,7 @@ func (k oldKernel) try(args ...string) (stdout, stderr string, code int) {
 func (k oldKernel) want(texts []string, args ...string) string {
 	k.t.Helper()
 	out, stderr, code := k.try(append([]string{"fate-installer"}, args...)...)
-	if code != exitOK {
+	if code != exit.OK {
 		k.t.Fatalf("fate-installer %s: exit code %d\n%s%s", strings.Join(args, " "), code, out, stderr)
 	}
 	for _, text := range texts {
@@ -139,11 +140,11 @@ func bundleOnOldKernel(k oldKernel) {
 	k.wantFile("out/jdk/java", java)
 	k.wantFile("out/tools/bin/run.sh", "#!/bin/sh\n")
 	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from",
-		"fate-installer-demo", "all", "out"); code != exitUsage || !strings.Contains(stderr, "it exists") {
+		"fate-installer-demo", "all", "out"); code != exit.Usage || !strings.Contains(stderr, "it exists") {
 		k.t.Errorf("extract to what is there: exit code %d\n%s", code, stderr)
 	}
 	// The appliance is the program too.
-	if out, stderr, code := k.try("./fate-installer-demo", "bundle", "extract", "tools", "own"); code != exitOK {
+	if out, stderr, code := k.try("./fate-installer-demo", "bundle", "extract", "tools", "own"); code != exit.OK {
 		k.t.Errorf("exit code %d\n%s%s", code, out, stderr)
 	}
 	k.wantFile("own/bin/run.sh", "#!/bin/sh\n")
@@ -158,7 +159,7 @@ func bundleOnOldKernel(k oldKernel) {
 		k.t.Fatal(err)
 	}
 	if _, stderr, code := k.try("fate-installer", "bundle", "extract", "--from",
-		"fate-installer-demo", "all", "damaged"); code != exitPayload {
+		"fate-installer-demo", "all", "damaged"); code != exit.Payload {
 		k.t.Errorf("extract from a damaged file: exit code %d\n%s", code, stderr)
 	}
 	if _, err := os.Lstat(filepath.Join(k.dir, "damaged")); err == nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host/beneath"
 )
 
@@ -21,7 +22,7 @@ type outFile struct {
 func createOut(name string) (*outFile, error) {
 	out, err := openOut(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, exitCode(withHint(err, "name a file that does not exist"), exitUsage)
+		return nil, exit.With(exit.Hint(err, "name a file that does not exist"), exit.Usage)
 	}
 	return out, err
 }

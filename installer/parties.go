@@ -14,6 +14,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/peer"
 	"fate-installer/installer/state"
@@ -81,8 +82,9 @@ func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
 // prepare finds out what the changes come to, and refuses those that cannot work.
 func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 	if c.stored == nil {
-		return exitCode(withHint(fmt.Errorf("cannot change the parties: %w below %s", deploy.ErrNotInstalled, c.g.Base),
-			"write the routes into the cluster file, and install with it"), exitUsage)
+		return exit.With(exit.Hint(
+			fmt.Errorf("cannot change the parties: %w below %s", deploy.ErrNotInstalled, c.g.Base),
+			"write the routes into the cluster file, and install with it"), exit.Usage)
 	}
 	// Whatever file this is run from, what is installed stays as it is.
 	c.site.Components, c.site.Env = c.stored.Components, c.stored.Env
@@ -91,9 +93,9 @@ func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 		return err
 	}
 	if !before.Runs(fate.Rollsite) {
-		return exitCode(withHint(
+		return exit.With(exit.Hint(
 			fmt.Errorf("cannot change the parties here: the rollsite of this side does not run on %s", before.IP),
-			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exitUsage)
+			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exit.Usage)
 	}
 	for _, change := range changes {
 		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties),
@@ -174,7 +176,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	env.Force = force
 	_, err = engine.Apply(ctx, whole.Only(func(n engine.Node) bool { return wanted[n.ID()] }), env, journal, view.event)
 	if err != nil {
-		return exitCode(withDefaultHint(err, "put the cause right and run the same command again"), exitStep)
+		return exit.With(exit.DefaultHint(err, "put the cause right and run the same command again"), exit.Step)
 	}
 	return nil
 }
@@ -191,9 +193,9 @@ func (c *partiesChange) refuseEdited(before []fate.File) error {
 		return fmt.Errorf("cannot read the route table: %w", err)
 	}
 	if string(now) != string(before[i].Content) {
-		return exitCode(withHint(fmt.Errorf("cannot change %s: it was edited on this host", table),
+		return exit.With(exit.Hint(fmt.Errorf("cannot change %s: it was edited on this host", table),
 			"say with party add and party remove what the edit says, and add --force-config, which overwrites it"),
-			exitStep)
+			exit.Step)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/job"
 )
@@ -28,5 +29,5 @@ func checkJobsCanRun(ctx context.Context, g *globals, spec *fate.Spec) error {
 	for _, a := range away {
 		err = fmt.Errorf("%w\n%s", err, a)
 	}
-	return withHint(err, workersRemedy)
+	return exit.Hint(err, workersRemedy)
 }

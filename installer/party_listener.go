@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/peer"
 )
 
@@ -77,7 +78,7 @@ func (t *partyTest) listen(ctx context.Context, port int) error {
 			if !errors.Is(err, syscall.EADDRINUSE) {
 				hint = ""
 			}
-			return exitCode(withHint(fmt.Errorf("cannot listen on port %d: %w", port, err), hint), exitUsage)
+			return exit.With(exit.Hint(fmt.Errorf("cannot listen on port %d: %w", port, err), hint), exit.Usage)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // plants are the entries that the service user can put in the place of a file, by their names.
@@ -66,12 +68,12 @@ func TestPlantedFiles(t *testing.T) {
 			run := func(args ...string) (string, int) {
 				t.Helper()
 				out, stderr, code := runCLI(t, root, "", args...)
-				if code != exitOK && !strings.Contains(stderr, "error: ") {
+				if code != exit.OK && !strings.Contains(stderr, "error: ") {
 					t.Errorf("%q: exit code %d without a sentence:\n%s%s", args, code, out, stderr)
 				}
 				return out + stderr, code
 			}
-			if out, code := run(install...); code != exitOK {
+			if out, code := run(install...); code != exit.OK {
 				t.Fatal(out)
 			}
 			files := filesOfServiceUser(t, root)
@@ -81,17 +83,17 @@ func TestPlantedFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 				out, code := run(install...)
-				if fi, err := os.Lstat(file); code == exitOK && (err != nil || !fi.Mode().IsRegular()) {
+				if fi, err := os.Lstat(file); code == exit.OK && (err != nil || !fi.Mode().IsRegular()) {
 					t.Errorf("a %s in the place of %s is there after an install: %v, %v", kind, file, fi, err)
 				}
-				if code != exitOK && !strings.Contains(out, filepath.Base(file)) {
+				if code != exit.OK && !strings.Contains(out, filepath.Base(file)) {
 					t.Errorf("the refusal of a %s does not name %s:\n%s", kind, file, out)
 				}
 				t.Logf("%s for %s: exit code %d, %s", kind, strings.TrimPrefix(file, root), code, lastLine(out))
 				if err := errors.Join(os.RemoveAll(file), os.Rename(kept, file)); err != nil {
 					t.Fatal(err)
 				}
-				if out, code := run(install...); code != exitOK {
+				if out, code := run(install...); code != exit.OK {
 					t.Fatalf("the repair of %s: exit code %d\n%s", file, code, out)
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 func TestPrintedCommandsCanBeRun(t *testing.T) {
@@ -72,7 +74,7 @@ func TestCommandsNameTheBase(t *testing.T) {
 		}
 	}
 	_, stderr, code := runCLI(t, machine(t), "", "--base", "/srv/fate", "--party", "10000")
-	if code != exitUsage || !strings.Contains(stderr, "fate-installer --base /srv/fate --role host --party 10000") {
+	if code != exit.Usage || !strings.Contains(stderr, "fate-installer --base /srv/fate --role host --party 10000") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/audit"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/supervisor"
 )
@@ -114,7 +115,7 @@ func (r *recording) end(code int, err error) {
 		_ = r.out.Close()
 		e := audit.Entry{ID: r.entry.ID, UID: r.entry.UID, Ended: time.Now(), Exit: &code, Result: audit.Done,
 			Seconds: bootClock().Sub(r.began).Seconds()}
-		if code != exitOK {
+		if code != exit.OK {
 			e.Result = audit.Failed
 		}
 		if err != nil {

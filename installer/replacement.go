@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/state"
@@ -114,10 +115,10 @@ func (r *replacement) refuse(ctx context.Context) error {
 	var err error
 	if r.verb == verbUpgrade && (r.host.Live() || r.replacesServer()) { // in a tree no table is changed
 		if r.copyDatabase, err = r.needsDatabaseCopy(ctx); err != nil {
-			return exitCode(fmt.Errorf("cannot upgrade: %w", err), exitPreflight)
+			return exit.With(fmt.Errorf("cannot upgrade: %w", err), exit.Preflight)
 		}
 		if err := r.refuseWithoutCopy(); err != nil {
-			return exitCode(err, exitPreflight)
+			return exit.With(err, exit.Preflight)
 		}
 	}
 	if r.verb == verbUpgrade && r.host.Live() {
@@ -160,7 +161,7 @@ func (r *replacement) takeUp() error {
 		r.stored = r.slot.Site.WithRelease(from)
 	case r.resumes():
 		if !change.To.Equal(r.wanted()) {
-			return exitCode(&state.RefusedError{State: r.state, Command: state.Upgrade}, exitContradicts)
+			return exit.With(&state.RefusedError{State: r.state, Command: state.Upgrade}, exit.Contradicts)
 		}
 		if err := r.takeUpKept(); err != nil {
 			return err
@@ -276,9 +277,9 @@ func (r *replacement) stop(ctx context.Context) error {
 // the next one.
 func (r *replacement) unprepared(ctx context.Context, failure error) error {
 	if r.resumes() || r.abandons() {
-		return exitCode(withDefaultHint(failure, "put the cause right and run the same command again"), exitStep)
+		return exit.With(exit.DefaultHint(failure, "put the cause right and run the same command again"), exit.Step)
 	}
-	return exitCode(errors.Join(failure, r.takeBack(ctx)), exitStep)
+	return exit.With(errors.Join(failure, r.takeBack(ctx)), exit.Step)
 }
 
 // failed ends a run whose plan could not be carried out. What is installed but not ready is left for a look; anything
@@ -290,7 +291,7 @@ func (r *replacement) failed(ctx context.Context, failure error) error {
 		if r.verb == verbRollBack {
 			hint = "run the same command again; fate-installer svc status says which program is not ready"
 		}
-		return withDefaultHint(failure, hint)
+		return exit.DefaultHint(failure, hint)
 	}
 	return errors.Join(failure, r.takeBack(ctx))
 }

@@ -24,7 +24,7 @@ func (r *replacement) conclude(ctx context.Context, report engine.Report, starte
 	} else {
 		err = r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
 	}
-	if ctx.Err() == nil && (err == nil || exit.Given(err) == exitUnproven) {
+	if ctx.Err() == nil && (err == nil || exit.Given(err) == exit.Unproven) {
 		r.reported()
 	}
 	return err
@@ -56,12 +56,12 @@ func (r *replacement) unproven(ctx context.Context, failure error) error {
 		return failure
 	}
 	if r.verb == verbRollBack {
-		return withHint(exitCode(fmt.Errorf("the former versions are running and failed their test: %w", failure),
-			exitUnproven),
+		return exit.Hint(exit.With(fmt.Errorf("the former versions are running and failed their test: %w", failure),
+			exit.Unproven),
 			"fate-installer svc status and svc logs say more; a second rollback returns to the newer versions")
 	}
-	return withHint(exitCode(fmt.Errorf("the new versions are running and failed their test: %w", failure),
-		exitUnproven),
+	return exit.Hint(exit.With(fmt.Errorf("the new versions are running and failed their test: %w", failure),
+		exit.Unproven),
 		"run fate-installer rollback to bring the former versions and their database back")
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 )
@@ -26,32 +27,32 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 	}
 	sources, err := readSources(g)
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	skipped, err := opts.skipped()
 	if err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	asked := deploy.Site{Schema: deploy.SiteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User,
 		Group: g.Group, Peer: opts.peer, Sources: sources, SkipOS: skipped}
 	if stored == nil {
 		if g.Role == "" && len(sources) == 0 {
-			return nil, exitCode(
-				withHint(fmt.Errorf(
+			return nil, exit.With(
+				exit.Hint(fmt.Errorf(
 					"cannot tell what this host is: %w below %s, and neither --role nor --config was given",
 					deploy.ErrNotInstalled, g.Base),
-					"fate-installer --role host --party 10000, or --config with a cluster file"), exitUsage)
+					"fate-installer --role host --party 10000, or --config with a cluster file"), exit.Usage)
 		}
 		if g.Party == 0 && len(sources) == 0 && g.Role != string(fate.RoleExchange) {
-			return nil, exitCode(
-				withHint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party",
+			return nil, exit.With(
+				exit.Hint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party",
 					g.Role),
-					"fate-installer --role "+g.Role+" --party 10000"), exitUsage)
+					"fate-installer --role "+g.Role+" --party 10000"), exit.Usage)
 		}
 		return &request{site: asked}, nil
 	}
 	if err := asked.FillFrom(stored, installOf(sources)); err != nil {
-		return nil, exitCode(err, exitUsage)
+		return nil, exit.With(err, exit.Usage)
 	}
 	return &request{site: asked, stored: stored}, nil
 }
@@ -69,8 +70,8 @@ func installed(g *globals) (*fate.Spec, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, exitCode(withHint(fmt.Errorf("cannot find an installation below %s: %w", g.Base, err),
-			"install first, or name the base directory with --base"), exitUsage)
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot find an installation below %s: %w", g.Base, err),
+			"install first, or name the base directory with --base"), exit.Usage)
 	}
 	secrets, err := deploy.LoadSecrets(h, layout)
 	if err != nil {
@@ -79,4 +80,4 @@ func installed(g *globals) (*fate.Spec, error) {
 	return stored.Spec(g.Base, host.Identify(h), secrets)
 }
 
-func configError(err error) error { return exitCode(err, exitUsage) }
+func configError(err error) error { return exit.With(err, exit.Usage) }

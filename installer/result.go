@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"fate-installer/installer/exit"
 )
 
 // resultWriter is standard output, and remembers the first write that failed, so that a command whose result was lost
@@ -42,7 +44,7 @@ func (r *resultWriter) lost() error {
 	if errors.As(cause, &errno) {
 		cause = errno
 	}
-	return withHint(fmt.Errorf("cannot write the result to standard output: %w", cause),
+	return exit.Hint(fmt.Errorf("cannot write the result to standard output: %w", cause),
 		"the command itself was successful; run it again with output to a terminal or a file on a disk with room")
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // TestLostResult holds that a command whose result cannot be written fails, in each format.
@@ -21,7 +23,7 @@ func TestLostResult(t *testing.T) {
 		{"init", "--host", "10000:10.0.0.1", "--guest", "9999:10.0.0.2"}} {
 		var stderr bytes.Buffer
 		g := &globals{Stdin: strings.NewReader(""), Stdout: full, Stderr: &stderr}
-		if code := execute(t.Context(), g, args); code != exitUnexpected ||
+		if code := execute(t.Context(), g, args); code != exit.Unexpected ||
 			!strings.Contains(stderr.String(), "no space left on device") {
 			t.Errorf("%q ends with %d and says %q", args, code, stderr.String())
 		}
@@ -45,7 +47,7 @@ func TestClosedPipe(t *testing.T) {
 	err = cmd.Run()
 	w.Close()
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if !ok || status.Signaled() || status.ExitStatus() != exitUnexpected ||
+	if !ok || status.Signaled() || status.ExitStatus() != exit.Unexpected ||
 		!strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("%v, %q", err, stderr.String())
 	}

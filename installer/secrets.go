@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
@@ -71,8 +72,8 @@ func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
 		return nil // also an unreachable one: the programs wait for it
 	}
 	const why = "cannot change the password of the database user here: the database on %s has another one"
-	return exitCode(withHint(fmt.Errorf(why, db.Host),
-		"change it on "+db.Host+" first, then repeat this command here"), exitUsage)
+	return exit.With(exit.Hint(fmt.Errorf(why, db.Host),
+		"change it on "+db.Host+" first, then repeat this command here"), exit.Usage)
 }
 
 // secretsElsewhere says which other hosts of the side still have former values of changed secrets.

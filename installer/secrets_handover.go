@@ -9,6 +9,7 @@ import (
 	"slices"
 	"syscall"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/problem"
 )
@@ -86,11 +87,11 @@ func readHandedSecrets(g *globals, name string) (*handedSecrets, error) {
 	}
 	out, err := decodeHandedSecrets(data)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("cannot use %s: %w", name, err),
+		return nil, exit.Hint(fmt.Errorf("cannot use %s: %w", name, err),
 			"carry the file that secrets rotate names on the host where the passwords were changed")
 	}
 	if public != "" { // only now: nothing else is to be made private because it was named by mistake
-		return nil, withHint(fmt.Errorf("cannot use %s: %s", name, public),
+		return nil, exit.Hint(fmt.Errorf("cannot use %s: %s", name, public),
 			"others may know or have changed these passwords. If not: chown root "+name+"; chmod 600 "+name)
 	}
 	return out, nil
@@ -131,7 +132,7 @@ func (h *handedSecrets) fits(spec *fate.Spec) error {
 	if h.Role == spec.Role && h.Party == spec.PartyID {
 		return nil
 	}
-	return exitCode(fmt.Errorf(
+	return exit.With(fmt.Errorf(
 		"cannot use these passwords here: they are those of %s of party %d, and this is %s of party %d",
-		h.Role, h.Party, spec.Role, spec.PartyID), exitUsage)
+		h.Role, h.Party, spec.Role, spec.PartyID), exit.Usage)
 }

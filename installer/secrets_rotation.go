@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
@@ -116,7 +117,7 @@ func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) 
 		}
 		name, err := fate.ParseSecretName(arg)
 		if err != nil {
-			return nil, exitCode(err, exitUsage)
+			return nil, exit.With(err, exit.Usage)
 		}
 		names = append(names, name)
 	}
@@ -139,9 +140,9 @@ func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) 
 		}
 	}
 	if len(names) > 0 {
-		return nil, exitCode(withHint(fmt.Errorf("cannot change %s: this side does not use it",
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot change %s: this side does not use it",
 			fate.SecretCommand(names[0])),
-			"fate-installer secrets list shows what it uses"), exitUsage)
+			"fate-installer secrets list shows what it uses"), exit.Usage)
 	}
 	return out, nil
 }
@@ -161,9 +162,9 @@ func (r *rotation) startable(use fate.SecretUse) error {
 		return nil // every host sees to its own account
 	}
 	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
-	return exitCode(withHint(fmt.Errorf(why, use.Command),
+	return exit.With(exit.Hint(fmt.Errorf(why, use.Command),
 		"have it changed there, write the new password into the cluster file, and install with --change-cluster"),
-		exitUsage)
+		exit.Usage)
 }
 
 // refuseEdited stops a change whose files were edited by hand: their edits would be kept, and with them the former
@@ -189,9 +190,9 @@ func (r *rotation) refuseEdited(ctx context.Context, force bool) error {
 	if len(edited) == 0 {
 		return nil
 	}
-	return exitCode(withHint(fmt.Errorf("cannot change passwords: edited on this host, and kept so: %s",
+	return exit.With(exit.Hint(fmt.Errorf("cannot change passwords: edited on this host, and kept so: %s",
 		strings.Join(edited, ", ")),
-		"write what the edits say into the cluster file, and add --force-config, which overwrites them"), exitUsage)
+		"write what the edits say into the cluster file, and add --force-config, which overwrites them"), exit.Usage)
 }
 
 func (r *rotation) isFile(id string) bool {
@@ -210,7 +211,7 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 		return err
 	}
 	if err := r.remember(); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	plan, err := r.plan(part{mode: fate.ModeDeploy})
 	if err != nil {
@@ -221,7 +222,7 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 		return err
 	}
 	if err := r.shareRegistry(ctx); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	report, err := r.apply(ctx, plan.Only(r.concerns()), force)
 	if err != nil {
@@ -233,10 +234,10 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 		}
 	}
 	if err := r.finishRegistry(ctx); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	if err := r.endSecrets(); err != nil {
-		return exitCode(err, exitStep)
+		return exit.With(err, exit.Step)
 	}
 	return r.finished()
 }
@@ -316,7 +317,7 @@ const otherHostsTime = time.Minute
 func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (engine.Report, error) {
 	journal, err := engine.OpenJournal(r.host, r.journalPath())
 	if err != nil {
-		return engine.Report{}, exitCode(err, exitStep)
+		return engine.Report{}, exit.With(err, exit.Step)
 	}
 	defer journal.Close()
 	view := newRunView(r.g, 0)
@@ -331,9 +332,9 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	case err == nil:
 		return report, nil
 	case ctx.Err() != nil:
-		return report, withHint(err, again)
+		return report, exit.Hint(err, again)
 	case errors.As(err, &notReady):
-		return report, exitCode(withDefaultHint(err, again), exitNotReady)
+		return report, exit.With(exit.DefaultHint(err, again), exit.NotReady)
 	}
-	return report, exitCode(withDefaultHint(err, "put the cause right, and "+again), exitStep)
+	return report, exit.With(exit.DefaultHint(err, "put the cause right, and "+again), exit.Step)
 }

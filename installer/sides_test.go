@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/exit"
 )
 
 // organisation is one side with disks of its own: a directory for what it makes and receives, and a tree for each
@@ -184,14 +186,14 @@ func TestKeysOfAnExchange(t *testing.T) {
 		mustRunCLI(t, root, "", "keys", "request", "--config", config(role), "--out", keys(role))
 		request := filepath.Join(keys(role), role+"-request.pem")
 		if _, stderr, code := runCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"),
-			"--keys", keys("exchange"), request); code != exitUsage ||
+			"--keys", keys("exchange"), request); code != exit.Usage ||
 			!strings.Contains(stderr, "public.yaml") {
 			t.Errorf("without the public part: exit %d\n%s", code, stderr)
 		}
 		mustRunCLI(t, root, "", "keys", "sign", "--shared-ca", "--config", config("exchange"), "--config",
 			config("public"), "--keys", keys("exchange"), "--out", answer, request)
 		if _, stderr, code := runCLI(t, root, "", "keys", "complete", "--config", config(role), "--keys",
-			keys(role), answer); code != exitUsage ||
+			keys(role), answer); code != exit.Usage ||
 			!strings.Contains(stderr, "its CA would say whom this side accepts") {
 			t.Errorf("a server's certificate that was not asked for: exit %d\n%s", code, stderr)
 		}
@@ -239,7 +241,7 @@ func TestKeyRequestsThatAreRefused(t *testing.T) {
 			request}, "cannot use the answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if stdout, stderr, code := runCLI(t, root, "", tt.args...); code != exitUsage ||
+			if stdout, stderr, code := runCLI(t, root, "", tt.args...); code != exit.Usage ||
 				!strings.Contains(stderr, tt.want) {
 				t.Errorf("exit %d, want %q\n%s%s", code, tt.want, stdout, stderr)
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/pyenv"
@@ -34,8 +35,8 @@ func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
 	for _, asked := range []deploy.Site{{Role: "guest"}, {Role: "host", Party: 9999}} {
 		err := asked.FillFrom(storedSite(), fate.Install{})
-		if err == nil || !strings.Contains(hintOf(err), "uninstall") {
-			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, hintOf(err))
+		if err == nil || !strings.Contains(exit.HintOf(err), "uninstall") {
+			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, exit.HintOf(err))
 		}
 	}
 }

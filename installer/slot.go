@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 )
@@ -126,7 +127,7 @@ func (d *deployment) guardDatabase(ctx context.Context, s *deploy.Slot) error {
 	}
 	guard := d.copyOf(s)
 	if err := d.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
-		return withHint(err, "make room for a copy of the database, then run the same command again")
+		return exit.Hint(err, "make room for a copy of the database, then run the same command again")
 	}
 	s.Database = guard
 	return d.writeSlot(s, s.Dir(d.layout()))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -33,13 +34,13 @@ func (g *globals) useWrittenBase(given bool) error {
 	}
 	sources, err := readSources(g)
 	if err != nil {
-		return exitCode(err, exitUsage)
+		return exit.With(err, exit.Usage)
 	}
 	switch base := installOf(sources).Base; {
 	case base == "":
 	case !filepath.IsAbs(base):
-		return exitCode(fmt.Errorf("cannot use the base directory %q of the cluster file: it is not an absolute path",
-			base), exitUsage)
+		return exit.With(fmt.Errorf("cannot use the base directory %q of the cluster file: it is not an absolute path",
+			base), exit.Usage)
 	default:
 		g.Base = filepath.Clean(base)
 	}

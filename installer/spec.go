@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 
@@ -48,7 +49,7 @@ func (w *wanted) knownSecrets() (deploy.Secrets, error) {
 	out := deploy.Secrets{Secrets: placeholders}
 	h, err := host.New(w.g.Root, nil)
 	if err != nil {
-		return out, exitCode(err, exitUsage)
+		return out, exit.With(err, exit.Usage)
 	}
 	defer h.Close()
 	stored, err := deploy.LoadSecrets(h, fate.Layout{Base: w.g.Base})

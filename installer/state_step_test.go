@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
@@ -20,7 +21,7 @@ func (m *model) step(w *modelHost, e event, at installation) installation {
 	}
 	m.counts[string(e.what)]++
 	code, out := m.cutOff(w, e, e.from)
-	if code == exitOK && e.act.name == "rollback" {
+	if code == exit.OK && e.act.name == "rollback" {
 		m.settle(w, next)
 		return next // again it would go forward; what could not be removed goes with the next command
 	}
@@ -28,13 +29,13 @@ func (m *model) step(w *modelHost, e event, at installation) installation {
 	if e.second >= 0 && len(w.wrong) == 0 {
 		m.counts["twice"]++
 		code, second := m.cutOff(w, e, e.second)
-		if out += second; code == exitOK && e.act.name == "rollback" {
+		if out += second; code == exit.OK && e.act.name == "rollback" {
 			m.settle(w, next)
 			return next
 		}
 	}
 	code, again := w.run(e.act, none, -1)
-	if code != exitOK {
+	if code != exit.OK {
 		w.wrongf("%s again: exit code %d\n%s\n-- before:\n%s", e.act.name, code, again, out)
 		return next
 	}
@@ -68,7 +69,7 @@ func (m *model) stored(w *modelHost) state.State {
 // cutOff runs the command of an event with its trouble.
 func (m *model) cutOff(w *modelHost, e event, from int) (code int, out string) {
 	code, out = w.run(e.act, e.what, from)
-	if code == exitOK { // what failed was not needed, or the command had ended
+	if code == exit.OK { // what failed was not needed, or the command had ended
 		m.counts["not met"]++
 	} else if e.what == powerCut {
 		w.tearJournal(e.torn)
@@ -97,11 +98,11 @@ func (m *model) undisturbed(w *modelHost, a act, at, next installation, may bool
 	}
 	code, out := w.run(a, none, -1)
 	switch {
-	case may && code != exitOK:
+	case may && code != exit.OK:
 		w.wrongf("%s: exit code %d\n%s", a.name, code, out)
 	case may:
 		m.compare(w, a, next)
-	case code != exitUsage:
+	case code != exit.Usage:
 		w.wrongf("%s on %+v is not refused: exit code %d\n%s", a.name, at, code, out)
 	default:
 		w.same(a.name+", which is refused,", before, w.tree())
@@ -122,8 +123,8 @@ func (m *model) contradict(w *modelHost, e event, at installation) {
 	before := w.tree()
 	code, out := w.run(other, none, -1)
 	// it was cut off early
-	missing := at.version == "" && code == exitUsage && strings.Contains(out, "nothing is installed")
-	if !missing && (code != exitContradicts || !strings.Contains(out, "was interrupted")) {
+	missing := at.version == "" && code == exit.Usage && strings.Contains(out, "nothing is installed")
+	if !missing && (code != exit.Contradicts || !strings.Contains(out, "was interrupted")) {
 		w.wrongf("%s after %s was cut off: exit code %d\n%s", other.name, a.name, code, out)
 	}
 	w.same(other.name+", which contradicts,", before, w.tree())

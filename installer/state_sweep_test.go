@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/state"
 )
 
@@ -167,7 +168,7 @@ func TestTakingBackEndsThere(t *testing.T) {
 		for second := max(0, length-20); second < length; second++ {
 			tried++
 			copied := m.copyOf(cut)
-			if code, _ := copied.run(rollback, killed, second); code != exitOK {
+			if code, _ := copied.run(rollback, killed, second); code != exit.OK {
 				copied.run(rollback, none, -1)
 			}
 			m.settle(copied, at)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 
 	"github.com/spf13/pflag"
@@ -39,14 +40,14 @@ func (o trustOptions) trusted(kept *deploy.Trust) (deploy.Trust, error) {
 		return deploy.Trust{}, err
 	case o.pubkey == noKey && ok:
 		return deploy.Trust{},
-			exitCode(errors.New("cannot do without a key: this program was built to accept only what its maker signed"),
-				exitUsage)
+			exit.With(errors.New("cannot do without a key: this program was built to accept only what its maker signed"),
+				exit.Usage)
 	case o.pubkey == noKey:
 		return deploy.Trust{}, nil
 	case o.pubkey != "":
 		key, err := payload.ReadPublicKey(o.pubkey)
 		if err != nil {
-			return deploy.Trust{}, exitCode(err, exitUsage)
+			return deploy.Trust{}, exit.With(err, exit.Usage)
 		}
 		return kept.RevisionOf(key.String()), nil
 	case ok:
@@ -70,18 +71,19 @@ func checkMaker(t deploy.Trust, p *payload.Payload, o trustOptions) (line string
 			return "", err
 		}
 	case o.require:
-		return "", exitCode(withHint(fmt.Errorf("cannot check the signature of %s: no public key is known", p.Path()),
-			"give the key of the appliance's maker, which must not come from the same medium: --pubkey KEY"), exitUsage)
+		return "", exit.With(exit.Hint(fmt.Errorf("cannot check the signature of %s: no public key is known", p.Path()),
+			"give the key of the appliance's maker, which must not come from the same medium: --pubkey KEY"),
+			exit.Usage)
 	case signed:
 		return fmt.Sprintf("signed with key %s, not checked: give the public key with --pubkey", s.KeyID), nil
 	default:
 		return "not signed: nothing proves who made this appliance", nil
 	}
 	if revision := p.Manifest().Release.Revision; revision < t.Revision && !o.allowOlder {
-		return "", exitCode(withHint(
+		return "", exit.With(exit.Hint(
 			fmt.Errorf("cannot accept %s: its revision is %d, and revision %d of the same maker was installed here",
 				p.Path(), revision, t.Revision),
-			"use the latest appliance; if going back is intended: --allow-older"), exitPayload)
+			"use the latest appliance; if going back is intended: --allow-older"), exit.Payload)
 	}
 	return fmt.Sprintf("signed with key %s: %s", s.KeyID, s.Comment), nil
 }

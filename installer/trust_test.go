@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 )
 
@@ -39,25 +40,25 @@ func TestTrustInAnAppliance(t *testing.T) {
 		code int
 		want string
 	}{
-		{"verify unsigned", verify(unsigned), exitOK, "not signed: nothing proves who made this appliance"},
-		{"verify unsigned, required", verify(unsigned, "--require-signature"), exitUsage, "no public key is known"},
-		{"verify signed without a key", verify(second), exitOK, "not checked: give the public key with --pubkey"},
-		{"verify signed", verify(second, "--pubkey", maker, "--require-signature"), exitOK, "signed with key"},
-		{"verify unsigned with a key", verify(unsigned, "--pubkey", maker), exitPayload, "it is not signed"},
-		{"install of another maker", install(foreign, "--pubkey", maker), exitPayload, "cannot trust"},
-		{"install", install(second, "--pubkey", maker), exitOK, "appliance: signed with key"},
-		{"verify with the kept key", verify(unsigned), exitPayload, "it is not signed"},
-		{"again without the key", install(second, "--require-signature"), exitOK, "appliance: signed with key"},
-		{"unsigned later", install(unsigned), exitPayload, "it is not signed"},
-		{"of another maker later", install(foreign), exitPayload, "cannot trust"},
-		{"a higher revision", install(third), exitOK, "appliance: signed with key"},
-		{"a lower revision", install(second), exitPayload,
+		{"verify unsigned", verify(unsigned), exit.OK, "not signed: nothing proves who made this appliance"},
+		{"verify unsigned, required", verify(unsigned, "--require-signature"), exit.Usage, "no public key is known"},
+		{"verify signed without a key", verify(second), exit.OK, "not checked: give the public key with --pubkey"},
+		{"verify signed", verify(second, "--pubkey", maker, "--require-signature"), exit.OK, "signed with key"},
+		{"verify unsigned with a key", verify(unsigned, "--pubkey", maker), exit.Payload, "it is not signed"},
+		{"install of another maker", install(foreign, "--pubkey", maker), exit.Payload, "cannot trust"},
+		{"install", install(second, "--pubkey", maker), exit.OK, "appliance: signed with key"},
+		{"verify with the kept key", verify(unsigned), exit.Payload, "it is not signed"},
+		{"again without the key", install(second, "--require-signature"), exit.OK, "appliance: signed with key"},
+		{"unsigned later", install(unsigned), exit.Payload, "it is not signed"},
+		{"of another maker later", install(foreign), exit.Payload, "cannot trust"},
+		{"a higher revision", install(third), exit.OK, "appliance: signed with key"},
+		{"a lower revision", install(second), exit.Payload,
 			"revision is 2, and revision 3 of the same maker was installed here"},
-		{"verify a lower revision", verify(second), exitPayload, "revision 3"},
-		{"a lower revision on purpose", install(second, "--allow-older"), exitOK, "appliance: signed with key"},
-		{"the key forgotten", install(unsigned, "--pubkey", "none"), exitOK, "appliance: not signed"},
-		{"of another maker, unchecked", install(foreign), exitOK, "not checked"},
-		{"no key", install(unsigned, "--pubkey", "RWQbad"), exitUsage, "cannot read the public key"},
+		{"verify a lower revision", verify(second), exit.Payload, "revision 3"},
+		{"a lower revision on purpose", install(second, "--allow-older"), exit.OK, "appliance: signed with key"},
+		{"the key forgotten", install(unsigned, "--pubkey", "none"), exit.OK, "appliance: not signed"},
+		{"of another maker, unchecked", install(foreign), exit.OK, "not checked"},
+		{"no key", install(unsigned, "--pubkey", "RWQbad"), exit.Usage, "cannot read the public key"},
 	} {
 		stdout, stderr, code := runCLI(t, root, "", c.args...)
 		if code != c.code || !strings.Contains(stdout+stderr, c.want) {

@@ -119,7 +119,7 @@ func (p *progress) set(done int64) {
 	}
 	if tenth := done * 10 / p.total; tenth > p.tenth {
 		p.tenth = tenth
-		fmt.Fprintf(p.out, "%s %d%% of %s\n", p.title, tenth*10, formatBytes(p.total))
+		fmt.Fprintf(p.out, "%s %d%% of %s\n", p.title, tenth*10, count.Bytes(p.total))
 	}
 }
 
@@ -141,8 +141,6 @@ func (p *progress) finish() {
 	}
 }
 
-func formatBytes(n int64) string { return count.Bytes(n) }
-
 // errorOutput is the JSON document of every command that fails, on one line.
 type errorOutput struct {
 	Error    string           `json:"error"`              // what happened, where, and why
@@ -159,7 +157,8 @@ type errorOutput struct {
 // stderr.
 func printError(g *globals, err error, code int) {
 	if g.Output == outputJSON && !g.printed {
-		out := errorOutput{Error: err.Error(), Hint: g.runnable(hintOf(err)), Log: exit.LogPathOf(err), ExitCode: code}
+		out := errorOutput{Error: err.Error(), Hint: g.runnable(exit.HintOf(err)), Log: exit.LogPathOf(err),
+			ExitCode: code}
 		_ = errors.As(err, &out.Problems)
 		var job *explainedError
 		if errors.As(err, &job) {
@@ -173,7 +172,7 @@ func printError(g *globals, err error, code int) {
 	for _, line := range lines[1:] {
 		fmt.Fprintf(g.Stderr, "       %s\n", redact.Printable(line)) // lines of logs, for example
 	}
-	if hint := hintOf(err); hint != "" {
+	if hint := exit.HintOf(err); hint != "" {
 		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(g.runnable(hint), "\n", "\n       "))
 	}
 	if path := exit.LogPathOf(err); path != "" {

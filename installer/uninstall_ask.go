@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 )
@@ -116,7 +117,7 @@ func (d *deployment) askUninstall(opts *uninstallOptions) error {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	if err != nil || !isYes(answer) {
-		return exitCode(errors.New("nothing was changed: not confirmed"), exitUsage)
+		return exit.With(errors.New("nothing was changed: not confirmed"), exit.Usage)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
@@ -184,7 +185,7 @@ func (d *deployment) verifyUninstalled(ctx context.Context) error {
 	remaining = addUnnamed(remaining, found)
 	var result error
 	if len(remaining) > 0 {
-		result = exitSilently(exitPreflight)
+		result = exit.Silently(exit.Preflight)
 	}
 	if d.g.Output == outputJSON {
 		if remaining == nil {

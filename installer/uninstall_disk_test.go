@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/step"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,8 +52,8 @@ func TestVerifyLooksAtTheDisk(t *testing.T) {
 		var report struct {
 			Remaining []engine.Remaining `json:"remaining"`
 		}
-		if err := json.Unmarshal([]byte(out), &report); err != nil || (code == exitPreflight) != (len(wanted) > 0) ||
-			code != exitOK && code != exitPreflight {
+		if err := json.Unmarshal([]byte(out), &report); err != nil || (code == exit.Preflight) != (len(wanted) > 0) ||
+			code != exit.OK && code != exit.Preflight {
 			t.Errorf("%s: exit code %d, %v\n%s%s", when, code, err, out, stderr)
 		}
 		for _, path := range wanted {
@@ -120,7 +121,7 @@ func TestPurgeKeepsTheJournalOfWhatIsLeft(t *testing.T) {
 		!strings.Contains(out, "stays, since it names what is left") {
 		t.Errorf("the journal is gone: %v\n%s", err, out)
 	}
-	if out, _, code := runCLI(t, root, "", "uninstall", "--verify"); code != exitPreflight ||
+	if out, _, code := runCLI(t, root, "", "uninstall", "--verify"); code != exit.Preflight ||
 		!strings.Contains(out, "/"+script) {
 		t.Errorf("verify: %d\n%s", code, out)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
@@ -50,9 +51,9 @@ func (r *replacement) refuseOldTables(ctx context.Context) error {
 		if err != nil || !state.Needed() {
 			continue // a server that does not answer may be stopped for its own upgrade
 		}
-		return exitCode(withHint(fmt.Errorf("cannot upgrade: the tables of %s at %s are those of release %s, and %s "+
+		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: the tables of %s at %s are those of release %s, and %s "+
 			"needs others", u.Schema, u.Address, state.From, u.Release),
-			"upgrade "+db.Host+" first, the host of the database"), exitPreflight)
+			"upgrade "+db.Host+" first, the host of the database"), exit.Preflight)
 	}
 	return nil
 }
@@ -79,11 +80,11 @@ func (d *deployment) refuseCarryOver() error {
 			continue
 		}
 		if err := schema.CarryOver(part.part, string(part.from), string(part.to)); err != nil {
-			return withHint(fmt.Errorf("cannot upgrade: %w", err), hint)
+			return exit.Hint(fmt.Errorf("cannot upgrade: %w", err), hint)
 		}
 	}
 	if d.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
-		return withHint(fmt.Errorf(
+		return exit.Hint(fmt.Errorf(
 			"cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
 				"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
 	}
@@ -133,7 +134,7 @@ func (r *replacement) refuseWithoutCopy() error {
 		if r.opts.databaseCopied {
 			return nil
 		}
-		return withHint(fmt.Errorf(
+		return exit.Hint(fmt.Errorf(
 			"cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a "+
 				"server that is not ours", db.Host, db.Port),
 			"have its administrator dump the schemas (mysqldump --single-transaction --routines), then add "+
@@ -155,7 +156,7 @@ func (r *replacement) refuseWithoutCopy() error {
 	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
 		return nil
 	}
-	return withHint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
+	return exit.Hint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
 		byteSize(need), fact.Mount, byteSize(fact.Free)),
 		"make room there, then run the same command again")
 }
@@ -245,8 +246,8 @@ func (r *replacement) refuseRunningJobs(ctx context.Context) error {
 		return nil
 	}
 	if !r.opts.cancelJobs {
-		return exitCode(withHint(fmt.Errorf("cannot %s while jobs run: %s", r.verb, strings.Join(jobs, ", ")),
-			"wait until they have ended, or add --cancel-jobs"), exitPreflight)
+		return exit.With(exit.Hint(fmt.Errorf("cannot %s while jobs run: %s", r.verb, strings.Join(jobs, ", ")),
+			"wait until they have ended, or add --cancel-jobs"), exit.Preflight)
 	}
 	if err := r.cancel(ctx, client, jobs); err != nil {
 		r.g.printf("warning: %v; they end with the programs that are stopped now\n", err)

@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/database/databasetest"
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/installer/schema"
 	"fate-installer/scripts/mysqlserver"
@@ -55,7 +56,7 @@ func TestRefuseCarryOver(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s %v to %v: %v, want %q", c.role, c.from, c.to, err, c.want)
 		}
-		if err != nil && hintOf(err) == "" {
+		if err != nil && exit.HintOf(err) == "" {
 			t.Errorf("%s %v to %v: no hint", c.role, c.from, c.to)
 		}
 	}
@@ -125,9 +126,9 @@ func TestFailedTestIsNoUndo(t *testing.T) {
 	} {
 		r := &replacement{verb: verb}
 		err := r.unproven(t.Context(), errors.New("no sum"))
-		if codeOf(t.Context(), err) != exitUnproven || !strings.Contains(hintOf(err), want) ||
+		if exit.CodeOf(t.Context(), err) != exit.Unproven || !strings.Contains(exit.HintOf(err), want) ||
 			!strings.Contains(err.Error(), "no sum") {
-			t.Errorf("%s: %v, exit code %d, hint %q", verb, err, codeOf(t.Context(), err), hintOf(err))
+			t.Errorf("%s: %v, exit code %d, hint %q", verb, err, exit.CodeOf(t.Context(), err), exit.HintOf(err))
 		}
 	}
 	if !strings.Contains(replaceExitHelp, "\n  8    ") {
@@ -186,9 +187,10 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 			case c.want == "" && err != nil:
 				t.Error(err)
 			case c.want == "":
-			case err == nil || !strings.Contains(err.Error(), c.want) || codeOf(t.Context(), err) != exitPreflight ||
-				!strings.Contains(hintOf(err), "upgrade 127.0.0.1 first"):
-				t.Errorf("%v, hint %q; want %q", err, hintOf(err), c.want)
+			case err == nil || !strings.Contains(err.Error(), c.want) ||
+				exit.CodeOf(t.Context(), err) != exit.Preflight ||
+				!strings.Contains(exit.HintOf(err), "upgrade 127.0.0.1 first"):
+				t.Errorf("%v, hint %q; want %q", err, exit.HintOf(err), c.want)
 			}
 		})
 	}
@@ -267,8 +269,8 @@ func TestRefuseWithoutCopy(t *testing.T) {
 			case c.want == "" && err != nil:
 				t.Error(err)
 			case c.want == "":
-			case err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(hintOf(err), c.hint):
-				t.Errorf("%v, hint %q; want %q and %q", err, hintOf(err), c.want, c.hint)
+			case err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(exit.HintOf(err), c.hint):
+				t.Errorf("%v, hint %q; want %q and %q", err, exit.HintOf(err), c.want, c.hint)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/problem"
 
 	"github.com/spf13/cobra"
@@ -14,8 +15,8 @@ import (
 
 // usageError is a command line that cannot be used: exit code 2, and how the command is called as its hint.
 func usageError(cmd *cobra.Command, err error) error {
-	return exitCode(withDefaultHint(err, "usage: "+strings.TrimSuffix(cmd.UseLine(), " [flags]")+
-		"; see "+cmd.CommandPath()+" --help"), exitUsage)
+	return exit.With(exit.DefaultHint(err, "usage: "+strings.TrimSuffix(cmd.UseLine(), " [flags]")+
+		"; see "+cmd.CommandPath()+" --help"), exit.Usage)
 }
 
 // refuseMistypedCommands makes every wrong command line of the tree below root an error with exit code 2. cobra
@@ -94,7 +95,7 @@ func withNear(err error, prefix, word string, known []string) error {
 	if len(near) == 0 {
 		return err
 	}
-	return withHint(err, problem.DidYouMean(near))
+	return exit.Hint(err, problem.DidYouMean(near))
 }
 
 // choice refuses a word that is none of the known ones, naming the flag or thing that takes it.
@@ -102,8 +103,8 @@ func choice(what, word string, known []string) error {
 	if slices.Contains(known, word) {
 		return nil
 	}
-	return exitCode(withNear(fmt.Errorf("cannot use %s %q: it takes %s", what, word, problem.Or(known)), "", word,
-		known), exitUsage)
+	return exit.With(withNear(fmt.Errorf("cannot use %s %q: it takes %s", what, word, problem.Or(known)), "", word,
+		known), exit.Usage)
 }
 
 // knownSubcommand refuses arguments of a command that only gathers others.
@@ -138,7 +139,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	err := fmt.Errorf("unexpected argument %q for %q", args[0], cmd.CommandPath())
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.NoOptDefVal != "" && f.Value.Type() != "bool" {
-			err = withHint(err, "the value of this flag follows after an equals sign: --"+f.Name+"="+args[0])
+			err = exit.Hint(err, "the value of this flag follows after an equals sign: --"+f.Name+"="+args[0])
 		}
 	})
 	return err

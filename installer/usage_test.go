@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/exit"
+
 	"github.com/spf13/cobra"
 )
 
@@ -28,9 +30,9 @@ func TestEveryCommandRefusesWhatItDoesNotKnow(t *testing.T) {
 	refused := func(t *testing.T, args ...string) {
 		t.Helper()
 		stdout, stderr, code := run(t, append(args, "--root", root)...)
-		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "error: ") || !strings.Contains(stderr,
+		if code != exit.Usage || stdout != "" || !strings.HasPrefix(stderr, "error: ") || !strings.Contains(stderr,
 			" hint: ") {
-			t.Errorf("%v: exit %d, want %d and a hint\nstdout %q\nstderr %q", args, code, exitUsage, stdout, stderr)
+			t.Errorf("%v: exit %d, want %d and a hint\nstdout %q\nstderr %q", args, code, exit.Usage, stdout, stderr)
 		}
 	}
 	var walk func(cmd *cobra.Command, words []string)
@@ -89,7 +91,7 @@ func TestUsageErrorsComeFirst(t *testing.T) {
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			stdout, stderr, code := run(t, append(tt.args, "--root", root)...)
-			if code != exitUsage || !strings.Contains(stderr, tt.want) || stdout != "" {
+			if code != exit.Usage || !strings.Contains(stderr, tt.want) || stdout != "" {
 				t.Errorf("exit %d, stdout %q, stderr %q, want %q in it", code, stdout, stderr, tt.want)
 			}
 		})
@@ -99,14 +101,14 @@ func TestUsageErrorsComeFirst(t *testing.T) {
 func TestUnknownCheckIsNotWaived(t *testing.T) {
 	_, stderr, code := run(t, "check", "--root", machine(t), "--role", "host", "--party", "10000", "--ip",
 		"192.168.0.1", "--waive", "limit:nofiles=x")
-	if code != exitUsage || !strings.Contains(stderr, "did you mean limit:nofile") {
+	if code != exit.Usage || !strings.Contains(stderr, "did you mean limit:nofile") {
 		t.Errorf("exit %d, stderr %q", code, stderr)
 	}
 	root, _, _ := upgradedExchange(t)
 	next := applianceOf(t, map[string]string{"jdk": "8u500", "eggroll": "2.5.9"})
 	for _, args := range [][]string{{"install"}, {"upgrade", "--payload", next}, {"rollback"}} {
 		stdout, stderr, code := runCLI(t, root, "", append(args, "--waive", "limit:nofiles=x")...)
-		if code != exitUsage || stdout != "" || !strings.Contains(stderr, "did you mean limit:nofile") {
+		if code != exit.Usage || stdout != "" || !strings.Contains(stderr, "did you mean limit:nofile") {
 			t.Errorf("%q: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
@@ -123,8 +125,8 @@ func TestApplianceThatCannotBeOpened(t *testing.T) {
 			missing + ".part001"},
 		{"plan", "--root", dir, "--payload", missing, "--role", "host", "--party", "1", "--ip", "192.168.0.1"},
 	} {
-		if stdout, stderr, code := run(t, args...); code != exitPayload || stdout != "" || stderr == "" {
-			t.Errorf("%v: exit %d, want %d\n%s%s", args, code, exitPayload, stdout, stderr)
+		if stdout, stderr, code := run(t, args...); code != exit.Payload || stdout != "" || stderr == "" {
+			t.Errorf("%v: exit %d, want %d\n%s%s", args, code, exit.Payload, stdout, stderr)
 		}
 	}
 }
@@ -150,13 +152,13 @@ func TestSvcNamesThatDoNotExist(t *testing.T) {
 		ended <- execute(context.Background(), g, []string{"--base", base, "svc", "run"})
 	}()
 	t.Cleanup(func() {
-		if _, stderr, code := svc(t, base, "shutdown"); code != exitOK {
+		if _, stderr, code := svc(t, base, "shutdown"); code != exit.OK {
 			t.Errorf("svc shutdown: exit %d\n%s", code, stderr)
 		}
 		<-ended
 	})
 	for {
-		if _, _, code := svc(t, base, "status"); code == exitPreflight { // it answers: fate-mysql is stopped
+		if _, _, code := svc(t, base, "status"); code == exit.Preflight { // it answers: fate-mysql is stopped
 			break
 		}
 		select {
@@ -167,13 +169,13 @@ func TestSvcNamesThatDoNotExist(t *testing.T) {
 	}
 	for _, args := range [][]string{{"update", "mysq"}, {"start", "mysq"}, {"status", "fate-mysq"}, {"logs",
 		"mysq"}, {"why", "mysq"}, {"stop", "mysq"}} {
-		if stdout, stderr, code := svc(t, base, args...); code != exitUsage || stdout != "" ||
+		if stdout, stderr, code := svc(t, base, args...); code != exit.Usage || stdout != "" ||
 			!strings.Contains(stderr, "did you mean") || !strings.Contains(stderr, "mysql") {
 			t.Errorf("svc %v: exit %d\n%s%s", args, code, stdout, stderr)
 		}
 	}
 	for _, words := range [][]string{{}, {"mysql"}, {"fate-mysql"}, {"all"}} {
-		if _, stderr, code := svc(t, base, append([]string{"update"}, words...)...); code != exitOK {
+		if _, stderr, code := svc(t, base, append([]string{"update"}, words...)...); code != exit.OK {
 			t.Errorf("svc update %v: exit %d\n%s", words, code, stderr)
 		}
 	}

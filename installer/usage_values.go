@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,7 @@ func checkValue(f *pflag.Flag) error {
 	}
 	if f.Value.Type() == "duration" {
 		if d, err := time.ParseDuration(values[0]); err == nil && d < 0 {
-			return exitCode(fmt.Errorf("cannot use --%s %s: a time cannot be negative", f.Name, values[0]), exitUsage)
+			return exit.With(fmt.Errorf("cannot use --%s %s: a time cannot be negative", f.Name, values[0]), exit.Usage)
 		}
 	}
 	if f.Name == "waive" {

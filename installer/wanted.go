@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 
 	"github.com/spf13/pflag"
@@ -39,7 +40,7 @@ func (o wantedOptions) skipped() ([]string, error) {
 	}
 	for _, id := range o.skipOS {
 		if !slices.Contains(known, id) {
-			return nil, withHint(fmt.Errorf("cannot skip %q: there is no such part of the preparation", id),
+			return nil, exit.Hint(fmt.Errorf("cannot skip %q: there is no such part of the preparation", id),
 				"--skip-os takes "+strings.Join(known, ", "))
 		}
 	}

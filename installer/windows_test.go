@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/payload"
 )
 
@@ -22,11 +23,11 @@ func TestTextFilesOfWindows(t *testing.T) {
 		return path
 	}
 	cluster := "host:\r\n  partyid: 10000\r\n  ip: 192.168.0.1\r\n"
-	if stdout, stderr, code := runCLI(t, dir, mark+cluster, "config", "check", "--config", "-"); code != exitOK {
+	if stdout, stderr, code := runCLI(t, dir, mark+cluster, "config", "check", "--config", "-"); code != exit.OK {
 		t.Errorf("from standard input: exit %d\n%s%s", code, stdout, stderr)
 	}
 	if stdout, stderr, code := runCLI(t, dir, "", "config", "check", "--config", write("cluster.yaml",
-		cluster)); code != exitOK {
+		cluster)); code != exit.OK {
 		t.Errorf("from a file: exit %d\n%s%s", code, stdout, stderr)
 	}
 	if password, err := readPassword(&globals{}, write("password", "secret\r\n"), ""); err != nil ||
@@ -42,7 +43,7 @@ func TestTextFilesOfWindows(t *testing.T) {
 		t.Errorf("public key %v, %v", got, err)
 	}
 	if stdout, stderr, code := runCLI(t, dir, "\xff\xfeh\x00o\x00s\x00t\x00:\x00", "config", "check", "--config",
-		"-"); code != exitUsage ||
+		"-"); code != exit.Usage ||
 		!strings.Contains(stderr, "UTF-16") {
 		t.Errorf("UTF-16: exit %d\n%s%s", code, stdout, stderr)
 	}
