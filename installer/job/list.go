@@ -49,13 +49,17 @@ func (x *Inspector) List(ctx context.Context, limit int) (*Listing, error) {
 		listing.Problems = append(listing.Problems, "tasks that only seem to run: "+redact.Printable(err.Error()))
 	}
 	listing.Stale, listing.Source = stale, x.source
-	if x.noAnswer != nil {
-		listing.Problems = append(listing.Problems,
-			redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from its database",
-				x.client.BaseURL,
-				x.noAnswer)))
-	}
+	listing.Problems = append(listing.Problems, x.sourceProblems()...)
 	return listing, nil
+}
+
+// sourceProblems says that the records are from the database, and why; it is empty when FATE-Flow answered.
+func (x *Inspector) sourceProblems() []string {
+	if x.noAnswer == nil {
+		return nil
+	}
+	return []string{redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from its database",
+		x.client.BaseURL, x.noAnswer))}
 }
 
 // mergeRoles makes one line of the rows that a party has for its roles in a job.
@@ -68,8 +72,8 @@ func mergeRoles(rows []flow.Job, limit int, now time.Time) []Listed {
 				continue
 			}
 			l := Listed{
-				Job: string(j.ID), Status: j.Status, Initiator: j.InitiatorRole + " " +
-					string(j.InitiatorParty), Submitted: j.Created.Time,
+				Job: string(j.ID), Status: j.Status, Submitted: j.Created.Time,
+				Initiator: j.InitiatorRole + " " + string(j.InitiatorParty),
 			}
 			if !j.Started.IsZero() {
 				end := j.Ended.Time

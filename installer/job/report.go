@@ -119,11 +119,7 @@ func (x *Inspector) Inspect(ctx context.Context, id string) (*Report, error) {
 	case len(r.Causes) == 0 && flow.Finished(r.Status) && r.Status != flow.StatusSuccess:
 		r.Lines = lastErrors(append(workers, evidence...), mostLines)
 	}
-	if x.noAnswer != nil {
-		r.Problems = append(r.Problems,
-			redact.Printable(fmt.Sprintf("FATE-Flow at %s does not answer (%v); this is from "+
-				"its database", x.client.BaseURL, x.noAnswer)))
-	}
+	r.Problems = append(r.Problems, x.sourceProblems()...)
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
 	for i := range r.Causes {
