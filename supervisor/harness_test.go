@@ -3,6 +3,9 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,9 +192,11 @@ func openTestBinary(t testing.TB) string {
 	return path
 }
 
+// freeAddr gives an address of its own for a server that starts later. On 127.0.0.1 a connection of another test could
+// be given the port in between.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := listenLocal()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)))
 	if err != nil {
 		t.Fatal(err)
 	}
