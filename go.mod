@@ -21,6 +21,7 @@ require (
 	github.com/ochinchina/supervisord/faults v0.0.0-20250610070102-16cb640325b3
 	github.com/ochinchina/supervisord/signals v0.0.0-20250610070102-16cb640325b3
 	github.com/ochinchina/supervisord/types v0.0.0-20250610070102-16cb640325b3
+	github.com/rivo/uniseg v0.4.7
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/rs/zerolog v1.35.1
 	github.com/schollz/progressbar/v3 v3.19.1
@@ -45,7 +46,6 @@ require (
 	github.com/ochinchina/go-ini v1.0.1 // indirect
 	github.com/ochinchina/gorilla-xmlrpc v0.0.0-20171012055324-ecf2fe693a2c // indirect
 	github.com/ochinchina/supervisord/util v0.0.0-20250610070102-16cb640325b3 // indirect
-	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/rogpeppe/go-charset v0.0.0-20190617161244-0dc95cdf6f31 // indirect
 	github.com/sirupsen/logrus v1.9.3 // indirect
 	golang.org/x/crypto v0.58.0 // indirect

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/xml"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -301,24 +299,31 @@ func printHardening(g *globals, hardening []fate.Hardened) {
 		case h.Finding == fate.NotLookedAt:
 			detail = h.LookedAt + ": " + detail
 		}
-		g.printf("%-14s %s: %s\n", h.Finding, h.ID, detail)
+		printLabelled(g, 14, string(h.Finding), h.ID+": "+detail)
 	}
 	g.printf("\n")
 }
 
-// printProblems shows what is not as it should be, each with its remedy on a line of its own, ready to be copied.
+// printProblems shows what is not as it should be, each with its remedy on a line of its own. The remedy is not
+// wrapped, so that a command in it can be copied.
 func printProblems(g *globals, results []fate.CheckResult) {
 	for _, r := range results {
 		switch {
 		case r.Status == fate.StatusWaived:
-			g.printf("%-8s %s: %s\n         waived: %s\n", r.Status, r.ID, r.Measured, r.Reason)
+			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
+			g.printf("         waived: %s\n", r.Reason)
 		case r.Status == fate.StatusOK && r.Shown:
-			g.printf("%-8s %s: %s\n", r.Status, r.ID, r.Measured)
+			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
 		case r.Bad(), r.Status == fate.StatusPlanned:
-			g.printf("%-8s %s: %s; wanted: %s\n         -> %s\n", r.Status, r.ID, r.Measured, r.Wanted,
-				g.runnable(r.Remedy))
+			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured+"; wanted: "+r.Wanted)
+			g.printf("         -> %s\n", g.runnable(r.Remedy))
 		}
 	}
+}
+
+// printLabelled prints a status word, as wide as width, and a text that is wrapped to the right of it.
+func printLabelled(g *globals, width int, status, text string) {
+	g.printf("%s\n", deviceOf(g.Stdout).Labelled(width, status, text))
 }
 
 func countStatus(results []fate.CheckResult) map[fate.Status]int {
@@ -327,71 +332,4 @@ func countStatus(results []fate.CheckResult) map[fate.Status]int {
 		number[r.Status]++
 	}
 	return number
-}
-
-// JUnit's XML, as far as the servers that show it agree on it.
-type junitSuite struct {
-	XMLName  xml.Name    `xml:"testsuite"`
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Skipped  int         `xml:"skipped,attr"`
-	Cases    []junitCase `xml:"testcase"`
-}
-
-type junitCase struct {
-	Class   string        `xml:"classname,attr"`
-	Name    string        `xml:"name,attr"`
-	Failure *junitMessage `xml:"failure"`
-	Skipped *junitMessage `xml:"skipped"`
-	Output  string        `xml:"system-out,omitempty"`
-}
-
-type junitMessage struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
-// writeJUnit writes a test case for each check. A warning passes, with its text as output.
-func writeJUnit(file string, results []fate.CheckResult) error {
-	out, err := replaceOut(file)
-	if err != nil {
-		return exit.With(fmt.Errorf("cannot write the JUnit report: %w", err), exit.Usage)
-	}
-	if err := out.finish(encodeJUnit(out, results)); err != nil {
-		return fmt.Errorf("cannot write the JUnit report: %w", err)
-	}
-	return nil
-}
-
-func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
-	number := countStatus(results)
-	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[fate.StatusRefused],
-		Skipped: number[fate.StatusSkipped] + number[fate.StatusWaived]}
-	for _, r := range results {
-		kind, _, _ := strings.Cut(r.ID, ":")
-		c := junitCase{Class: "preflight." + kind, Name: r.ID + ": " + r.Title}
-		text := fmt.Sprintf("measured: %s\nwanted: %s\nremedy: %s", r.Measured, r.Wanted, r.Remedy)
-		switch r.Status {
-		case fate.StatusRefused:
-			c.Failure = &junitMessage{r.Measured, text}
-		case fate.StatusSkipped:
-			c.Skipped = &junitMessage{Message: r.Measured}
-		case fate.StatusWaived:
-			c.Skipped = &junitMessage{Message: "waived: " + r.Reason, Text: text}
-		case fate.StatusWarning, fate.StatusPlanned:
-			c.Output = string(r.Status) + "\n" + text
-		}
-		suite.Cases = append(suite.Cases, c)
-	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(suite); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
 }

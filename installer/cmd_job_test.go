@@ -44,7 +44,7 @@ func TestReportOfForeignNames(t *testing.T) {
 		Tasks:  []job.Task{{Component: name, Status: "failed"}},
 		Failed: &job.FailedTask{Component: name, Role: "guest", Party: "9999"},
 	}
-	out.WriteString(r.Text())
+	out.WriteString(r.Text(0))
 	v := newTaskView(&globals{Stdout: &out, Output: outputText})
 	v.show(listedTestJob, []flow.Task{{Component: name, Role: "guest", Party: "9999", PartyStatus: "failed"}})
 	printError(&globals{Stderr: &out, Output: outputText}, fmt.Errorf("failed: %s\n%s", name, name), 1)

@@ -200,6 +200,9 @@ func memoryText(n int64) string {
 	if n == 0 {
 		return "-"
 	}
+	if n < 1<<30 {
+		return strconv.FormatInt((n+1<<19)>>20, 10) + " MiB" // a tenth of it means nothing
+	}
 	return count.Bytes(n)
 }
 

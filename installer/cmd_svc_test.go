@@ -85,9 +85,9 @@ func TestWriteStatuses(t *testing.T) {
 	if err := writeStatuses(&b, someStatuses(now)); err != nil {
 		t.Fatal(err)
 	}
-	want := `NAME            STATE    READY  PID   SINCE  RESTARTS  PORTS  MEMORY     WHY
-fate-mysql      RUNNING  yes    4242  2d2h   1         3306   400.0 MiB  
-fate:fate-flow  WAITING  no     -     1m30s  0         -      -          waits for fate-mysql; its definition has changed: fate-installer svc update
+	want := `NAME            STATE    READY  PID   SINCE  RESTARTS  PORTS  MEMORY   WHY
+fate-mysql      RUNNING  yes    4242  2d2h   1         3306   400 MiB  -
+fate:fate-flow  WAITING  no     -     1m30s  0         -      -        waits for fate-mysql; its definition has changed: fate-installer svc update
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

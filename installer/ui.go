@@ -8,11 +8,11 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/job"
+	"fate-installer/installer/output"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
@@ -52,17 +52,14 @@ func (g *globals) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// table collects rows and prints them with aligned columns.
+// table is an output.Table for one writer.
 type table struct {
-	w *tabwriter.Writer
+	*output.Table
+	w io.Writer
 }
 
 // newTable starts a table on w with a header row.
-func newTable(w io.Writer, header ...string) *table {
-	t := &table{tabwriter.NewWriter(w, 2, 8, 2, ' ', 0)}
-	t.row(header...)
-	return t
-}
+func newTable(w io.Writer, header ...string) *table { return &table{output.NewTable(header...), w} }
 
 // row adds a row. Cells may hold what another party has chosen, such as the name of a component.
 func (t *table) row(cells ...string) {
@@ -70,10 +67,16 @@ func (t *table) row(cells ...string) {
 	for i, cell := range cells {
 		safe[i] = redact.Printable(cell)
 	}
-	fmt.Fprintln(t.w, strings.Join(safe, "\t"))
+	t.Row(safe...)
 }
 
-func (t *table) flush() error { return t.w.Flush() }
+func (t *table) flush() error { return t.Write(t.w, deviceOf(t.w)) }
+
+// deviceOf says how wide the terminal behind a writer is, and whether it has colours.
+func deviceOf(w io.Writer) output.Device {
+	f, _ := unwrapped(w).(*os.File)
+	return output.DeviceOf(f)
+}
 
 // progress shows how far a long piece of work is: a bar when stderr is a terminal, otherwise one line at every tenth.
 // Its methods may be called from several goroutines.
@@ -168,12 +171,16 @@ func printError(g *globals, err error, code int) {
 		return
 	}
 	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
-	fmt.Fprintf(g.Stderr, "error: %s\n", redact.Printable(lines[0]))
-	for _, line := range lines[1:] {
-		fmt.Fprintf(g.Stderr, "       %s\n", redact.Printable(line)) // lines of logs, for example
+	d := deviceOf(g.Stderr)
+	for i, line := range lines { // the others are lines of logs, for example
+		if line = redact.Printable(line); i == 0 {
+			fmt.Fprintf(g.Stderr, "%s\n", d.Labelled(0, "error:", line))
+		} else {
+			fmt.Fprintf(g.Stderr, "%s\n", output.Indented("       ", line, d.Columns))
+		}
 	}
-	if hint := exit.HintOf(err); hint != "" {
-		fmt.Fprintf(g.Stderr, " hint: %s\n", strings.ReplaceAll(g.runnable(hint), "\n", "\n       "))
+	if hint := exit.HintOf(err); hint != "" { // not wrapped: it has commands, which are copied
+		fmt.Fprintf(g.Stderr, " %s %s\n", d.Status("hint:"), strings.ReplaceAll(g.runnable(hint), "\n", "\n       "))
 	}
 	if path := exit.LogPathOf(err); path != "" {
 		fmt.Fprintf(g.Stderr, "  log: %s\n", path)

@@ -88,7 +88,7 @@ func TestWorkersThatDoNotStartShowTheirLastLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := r.Text()
+	text := r.Text(0)
 	if r.Causes[0].ID != "processors-not-started" || !strings.Contains(text,
 		"bootstrap-egg_pair-1.out: last words") {
 		t.Errorf("%s", text)

@@ -4,25 +4,26 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"fate-installer/installer/cause"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/output"
 	"fate-installer/installer/redact"
 )
 
-// Text is the report for people. Names in it may be another party's choice.
-func (r *Report) Text() string {
+// Text is the report for people, in lines that fit a terminal of that many columns; 0 stands for a file. Names in it
+// may be another party's choice.
+func (r *Report) Text(columns int) string {
 	var composed, out strings.Builder
-	r.compose(&composed)
+	r.compose(&composed, columns)
 	for line := range strings.Lines(composed.String()) {
 		out.WriteString(redact.Printable(strings.TrimSuffix(line, "\n")) + "\n")
 	}
 	return out.String()
 }
 
-func (r *Report) compose(w io.Writer) {
+func (r *Report) compose(w io.Writer, columns int) {
 	fmt.Fprintf(w, "job %s %s: submitted by %s", r.Job, verbOf(r.Status), r.Initiator)
 	if roles := r.Roles.String(); roles != "" {
 		fmt.Fprintf(w, ", with %s", roles)
@@ -36,7 +37,7 @@ func (r *Report) compose(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	r.writeTasks(w)
+	r.writeTasks(w, columns)
 	if f := r.Failed; f != nil {
 		side := ""
 		if !f.Here {
@@ -47,7 +48,7 @@ func (r *Report) compose(w io.Writer) {
 			fmt.Fprintf(w, "  %s\n", f.Reason)
 		}
 	}
-	r.writeCauses(w)
+	r.writeCauses(w, columns)
 	if len(r.Lines) > 0 && len(r.Causes) > 0 {
 		fmt.Fprintf(w, "the last lines of the workers:\n")
 	}
@@ -73,30 +74,23 @@ func verbOf(status string) string {
 	return "is " + status
 }
 
-func (r *Report) writeTasks(w io.Writer) {
+func (r *Report) writeTasks(w io.Writer, columns int) {
 	if len(r.Tasks) == 0 {
 		return
 	}
 	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 2, 8, 2, ' ', 0)
-	row := func(cells ...string) {
-		for i := range cells {
-			cells[i] = redact.Printable(cells[i])
-		}
-		fmt.Fprintln(table, strings.Join(cells, "\t"))
-	}
-	row("COMPONENT", "ROLE", "PARTY", "STATUS", "TIME", "RAN ON")
+	table := output.NewTable("COMPONENT", "ROLE", "PARTY", "STATUS", "TIME", "RAN ON")
 	for _, t := range r.Tasks {
 		took := ""
 		if t.Seconds > 0 {
 			took = time.Duration(t.Seconds * float64(time.Second)).Round(time.Second).String()
 		}
-		row(t.Component, t.Role, t.Party, t.Status, took, t.RunIP)
+		table.Row(t.Component, t.Role, t.Party, t.Status, took, t.RunIP)
 	}
-	_ = table.Flush() // w is a text
+	_ = table.Write(w, output.Device{Columns: columns}) // w is a text
 }
 
-func (r *Report) writeCauses(w io.Writer) {
+func (r *Report) writeCauses(w io.Writer, columns int) {
 	for i, c := range r.Causes {
 		word := "cause"
 		switch {
@@ -109,11 +103,11 @@ func (r *Report) writeCauses(w io.Writer) {
 		if i > 2 {
 			continue // what is that far down is mostly brought about by the first
 		}
-		writeWrapped(w, "  ", c.Explanation)
+		writeWrapped(w, "  ", c.Explanation, columns)
 		for _, e := range c.Evidence {
 			fmt.Fprintf(w, "  | %s%s\n", placeOf(e), e.Text)
 		}
-		writeWrapped(w, "  what to do: ", c.Remedy)
+		writeWrapped(w, "  what to do: ", c.Remedy, columns)
 	}
 	if len(r.Causes) == 0 && flow.Finished(r.Status) && r.Status != flow.StatusSuccess {
 		fmt.Fprintf(w, "\nno known cause: the last errors of its logs are\n")
@@ -132,22 +126,17 @@ func placeOf(e cause.Evidence) string {
 	return place + ": "
 }
 
-// writeWrapped prints a paragraph in lines of at most 110 columns, the first one after label and the rest as deep.
-func writeWrapped(w io.Writer, label, text string) {
-	const columns = 110
-	line := label
-	indent := strings.Repeat(" ", len(label)-len(strings.TrimLeft(label, " ")))
-	empty := true
-	for _, word := range strings.Fields(text) {
-		if !empty && len(line)+1+len(word) > columns {
-			fmt.Fprintln(w, line)
-			line, empty = indent, true
-		}
-		if !empty {
-			line += " "
-		}
-		line += word
-		empty = false
+// inFile is the width of the paragraphs of a report that goes to a file.
+const inFile = 110
+
+// writeWrapped prints a paragraph, the first line after label and the rest as deep as the label begins.
+func writeWrapped(w io.Writer, label, text string, columns int) {
+	if columns == 0 {
+		columns = inFile
 	}
-	fmt.Fprintln(w, line)
+	indent := strings.Repeat(" ", len(label)-len(strings.TrimLeft(label, " ")))
+	text = strings.TrimLeft(label, " ") + text
+	for _, line := range output.Wrap(text, columns-len(indent)) {
+		fmt.Fprintln(w, indent+line)
+	}
 }

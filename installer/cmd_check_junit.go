@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate"
+)
+
+// JUnit's XML, as far as the servers that show it agree on it.
+type junitSuite struct {
+	XMLName  xml.Name    `xml:"testsuite"`
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Skipped  int         `xml:"skipped,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Class   string        `xml:"classname,attr"`
+	Name    string        `xml:"name,attr"`
+	Failure *junitMessage `xml:"failure"`
+	Skipped *junitMessage `xml:"skipped"`
+	Output  string        `xml:"system-out,omitempty"`
+}
+
+type junitMessage struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// writeJUnit writes a test case for each check. A warning passes, with its text as output.
+func writeJUnit(file string, results []fate.CheckResult) error {
+	out, err := replaceOut(file)
+	if err != nil {
+		return exit.With(fmt.Errorf("cannot write the JUnit report: %w", err), exit.Usage)
+	}
+	if err := out.finish(encodeJUnit(out, results)); err != nil {
+		return fmt.Errorf("cannot write the JUnit report: %w", err)
+	}
+	return nil
+}
+
+func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
+	number := countStatus(results)
+	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[fate.StatusRefused],
+		Skipped: number[fate.StatusSkipped] + number[fate.StatusWaived]}
+	for _, r := range results {
+		kind, _, _ := strings.Cut(r.ID, ":")
+		c := junitCase{Class: "preflight." + kind, Name: r.ID + ": " + r.Title}
+		text := fmt.Sprintf("measured: %s\nwanted: %s\nremedy: %s", r.Measured, r.Wanted, r.Remedy)
+		switch r.Status {
+		case fate.StatusRefused:
+			c.Failure = &junitMessage{r.Measured, text}
+		case fate.StatusSkipped:
+			c.Skipped = &junitMessage{Message: r.Measured}
+		case fate.StatusWaived:
+			c.Skipped = &junitMessage{Message: "waived: " + r.Reason, Text: text}
+		case fate.StatusWarning, fate.StatusPlanned:
+			c.Output = string(r.Status) + "\n" + text
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(suite); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
