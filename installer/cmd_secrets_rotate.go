@@ -25,9 +25,10 @@ const allSecrets = "all"
 func newSecretsRotateCommand(g *globals) *cobra.Command {
 	o := &rotateOptions{}
 	cmd := &cobra.Command{
-		Use:   "rotate mysql_root|mysql_fate|fateboard|route_table_key|zookeeper|all...",
+		Use:   "rotate SECRET...",
 		Short: "Replace passwords by new ones, everywhere on this host",
-		Long: `Replace passwords by new ones: in the database or ZooKeeper, in every configuration file that has them, and
+		Long: `Replace passwords by new ones: mysql_root, mysql_fate, fateboard, route_table_key, zookeeper, or all. They change in the
+database or ZooKeeper, in every configuration file that has them, and
 in the programs that read them. Only those programs are restarted; jobs that run in them are lost, so wait until none
 runs.
 

@@ -91,9 +91,9 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 // addedKeys explains the keys of program files that supervisor 4 does not have.
 func addedKeys() string {
 	var b strings.Builder
-	indent := "\n" + strings.Repeat(" ", 24)
+	indent := "\n" + strings.Repeat(" ", 25)
 	for _, k := range config.AddedKeys() {
-		fmt.Fprintf(&b, "  %-21s %s", k.Name, strings.ReplaceAll(k.About, "\n", indent))
+		fmt.Fprintf(&b, "  %-21s  %s", k.Name, strings.ReplaceAll(k.About, "\n", indent))
 		if k.Default != "" {
 			fmt.Fprintf(&b, " (%s)", k.Default)
 		}

@@ -173,6 +173,7 @@ EXIT STATUS
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	refuseMistypedCommands(root)
+	useHelp(root)
 	return root
 }
 

@@ -15,6 +15,7 @@ import (
 	"fate-installer/supervisor"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 )
 
 // screens are what people see, each printed with fixed data. Their golden files are in testdata/screens, for terminals
@@ -33,12 +34,21 @@ var screens = map[string]func(g *globals) error{
 		return printChecks(g, "host of party 10000 at 192.168.0.1, FATE 1.11.4", nil, checksOfHost(), hardenedHost(),
 			true)
 	},
+	"help":        func(g *globals) error { return helpOf(g) },
+	"help-status": func(g *globals) error { return helpOf(g, "svc", "status") },
 	"error": func(g *globals) error {
 		printError(g, exit.Hint(fmt.Errorf("cannot install on this host, 1 of its checks refuses:\n%s",
 			"port:3306: held by process 812 (mysqld, user mysql) on 0.0.0.0:3306 (wanted: free)"),
 			"apply the remedies marked ->, or override with --waive port:3306='reason'"), exit.Preflight)
 		return nil
 	},
+}
+
+func helpOf(g *globals, words ...string) error {
+	root := newRootCommand(g)
+	root.SetOut(g.Stdout)
+	root.SetArgs(append(words, "--help"))
+	return root.Execute()
 }
 
 // partyStatuses are the programs of a party of which one waits for another host.
@@ -89,6 +99,34 @@ func hardenedHost() []fate.Hardened {
 		{ID: "preload", LookedAt: "/etc/ld.so.preload", Finding: fate.NotFound},
 		{ID: "packet-filter", LookedAt: "firewalld, ufw and the rules of the kernel's packet filter",
 			Finding: fate.NotLookedAt, Detail: "nft is not installed"},
+	}
+}
+
+// TestHelpFits holds the help of every command to the width of the terminal, but for its examples, which are copied.
+func TestHelpFits(t *testing.T) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, columns := range []int{80, 120} {
+			section := ""
+			for line := range strings.Lines(helpText(cmd, columns)) {
+				if line = strings.TrimSuffix(line, "\n"); strings.HasSuffix(line, ":") && !strings.HasPrefix(line, " ") {
+					section = line
+				}
+				if output.Width(line) > columns && section != "Examples:" {
+					t.Errorf("%s: %d of %d columns: %s", cmd.CommandPath(), output.Width(line), columns, line)
+				}
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	root := newRootCommand(&globals{})
+	walk(root)
+	for _, cmd := range root.Commands() {
+		if _, ok := commonFlags[cmd.Name()]; !ok {
+			t.Errorf("commonFlags does not say which common flags mean something for %s", cmd.Name())
+		}
 	}
 }
 
@@ -180,5 +218,13 @@ func TestNoColour(t *testing.T) {
 	t.Setenv("CLICOLOR_FORCE", "1")
 	if got := shownOn(t, 0, show); !strings.Contains(got, "\x1b[32m") {
 		t.Errorf("no colours in a file with CLICOLOR_FORCE:\n%s", got)
+	}
+}
+
+// TestErrorOnATerminal types a wrong command on a terminal.
+func TestErrorOnATerminal(t *testing.T) {
+	t.Setenv("TERM", "dumb")
+	if got := onTerminal(t, 80, "svc", "statu"); !strings.Contains(got, "\n hint: did you mean") {
+		t.Error(got)
 	}
 }

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/output"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The groups in which the root command lists the others.
+const (
+	groupInstall = "install"
+	groupOperate = "operate"
+	groupBuild   = "build"
+)
+
+// groupOf says in which group each command is; the others are listed last.
+var groupOf = map[string]string{
+	"init": groupInstall, "config": groupInstall, "keys": groupInstall, "check": groupInstall, "plan": groupInstall,
+	"install": groupInstall, "render": groupInstall,
+	"svc": groupOperate, "party": groupOperate, "test": groupOperate, "job": groupOperate, "secrets": groupOperate,
+	"upgrade": groupOperate, "rollback": groupOperate, "uninstall": groupOperate, "history": groupOperate,
+	"diagnose": groupOperate,
+	"bundle":   groupBuild,
+}
+
+// Sets of common flags, for commonFlags.
+var (
+	describing = []string{"config", "role", "party", "ip", "base", "user", "group"} // what this host is to be
+	onHost     = []string{"base"}                                                   // where to find what is installed
+	always     = []string{"output", "log-level"}
+)
+
+// commonFlags are, for each command below the root, the common flags that mean something there. Help shows these only.
+var commonFlags = map[string][]string{
+	"init":       nil,
+	"config":     slices.Concat(describing, []string{"payload", "root"}),
+	"keys":       slices.Concat(describing, []string{"root"}),
+	"check":      slices.Concat(describing, []string{"payload", "root"}),
+	"plan":       slices.Concat(describing, []string{"payload", "root"}),
+	"install":    slices.Concat(describing, []string{"payload", "root"}),
+	"render":     slices.Concat(describing, []string{"payload", "root"}),
+	"svc":        onHost,
+	"party":      slices.Concat(onHost, []string{"config", "role", "party", "ip", "root"}),
+	"test":       onHost,
+	"job":        onHost,
+	"secrets":    slices.Concat(onHost, []string{"root"}),
+	"upgrade":    slices.Concat(onHost, []string{"config", "payload", "root"}),
+	"rollback":   slices.Concat(onHost, []string{"payload", "root", "yes"}),
+	"uninstall":  slices.Concat(onHost, []string{"user", "root", "yes"}),
+	"history":    onHost,
+	"diagnose":   slices.Concat(onHost, []string{"root"}),
+	"bundle":     {"payload"},
+	"version":    nil,
+	"help":       nil,
+	"completion": nil,
+}
+
+// useHelp makes the commands below root write their help for the width of the terminal, in groups.
+func useHelp(root *cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: groupInstall, Title: "Prepare and install"},
+		&cobra.Group{ID: groupOperate, Title: "Operate"}, &cobra.Group{ID: groupBuild, Title: "Build appliances"})
+	for _, cmd := range root.Commands() {
+		cmd.GroupID = groupOf[cmd.Name()]
+	}
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		w := cmd.OutOrStdout()
+		columns := deviceOf(w).Columns
+		if columns == 0 {
+			columns = output.StandardColumns
+		}
+		_, _ = io.WriteString(w, helpText(cmd, min(columns, widestHelp))) // resultWriter keeps the error
+	})
+}
+
+// widestHelp is the width above which lines of help are hard to read.
+const widestHelp = 120
+
+// helpText is the help of a command in lines of at most so many columns, but for the examples, which are copied.
+func helpText(cmd *cobra.Command, columns int) string {
+	long, status, _ := strings.Cut(cmd.Long, exitStatus)
+	if long == "" {
+		long = cmd.Short + "\n"
+	}
+	var out strings.Builder
+	out.WriteString(reflow(strings.TrimSpace(long), columns) + "\n\nUsage:\n")
+	usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+	if cmd.HasAvailableFlags() {
+		usage += " [FLAGS]"
+	}
+	if !cmd.HasAvailableSubCommands() || !cmd.HasParent() { // the others only print this
+		out.WriteString("  " + usage + "\n")
+	}
+	if cmd.HasAvailableSubCommands() {
+		out.WriteString("  " + cmd.CommandPath() + " COMMAND\n")
+	}
+	if cmd.Example != "" {
+		out.WriteString("\nExamples:\n" + cmd.Example + "\n")
+	}
+	if cmd.HasAvailableSubCommands() {
+		writeCommands(&out, cmd, columns)
+	}
+	writeFlags(&out, "Flags", ownFlags(cmd), columns)
+	writeFlags(&out, "Common flags", sharedFlags(cmd), columns)
+	if status != "" {
+		out.WriteString("\nExit status:\n" + reflow(strings.Trim(status, "\n"), columns) + "\n")
+	}
+	if cmd.HasAvailableSubCommands() {
+		out.WriteString("\n" + output.Indented("", cmd.CommandPath()+" COMMAND --help says more about a command.", columns) +
+			"\n")
+	}
+	return out.String()
+}
+
+const exitStatus = "EXIT STATUS\n"
+
+// writeCommands lists the subcommands, in groups where there are some.
+func writeCommands(out *strings.Builder, cmd *cobra.Command, columns int) {
+	width := 0
+	for _, sub := range cmd.Commands() {
+		width = max(width, len(sub.Name()))
+	}
+	list := func(title, group string) {
+		var lines strings.Builder
+		for _, sub := range cmd.Commands() {
+			if sub.GroupID == group && sub.IsAvailableCommand() {
+				label := "  " + sub.Name() + strings.Repeat(" ", width-len(sub.Name())+2)
+				lines.WriteString(output.Indented(label, sub.Short, columns) + "\n")
+			}
+		}
+		if lines.Len() > 0 {
+			out.WriteString("\n" + title + ":\n" + lines.String())
+		}
+	}
+	for _, group := range cmd.Groups() {
+		list(group.Title, group.ID)
+	}
+	rest := "Commands"
+	if len(cmd.Groups()) > 0 {
+		rest = "Other commands"
+	}
+	list(rest, "")
+}
+
+// ownFlags are the flags that only this command, or those below it, has.
+func ownFlags(cmd *cobra.Command) []*pflag.Flag {
+	var flags []*pflag.Flag
+	common := cmd.Root().PersistentFlags()
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && common.Lookup(f.Name) == nil {
+			flags = append(flags, f)
+		}
+	})
+	return flags
+}
+
+// sharedFlags are the common flags that mean something for the command. The root command installs.
+func sharedFlags(cmd *cobra.Command) []*pflag.Flag {
+	top := cmd
+	for top.HasParent() && top.Parent().HasParent() {
+		top = top.Parent()
+	}
+	names := commonFlags["install"]
+	if top.HasParent() {
+		names = commonFlags[top.Name()]
+	}
+	var flags []*pflag.Flag
+	for _, name := range slices.Concat(names, always) {
+		if f := cmd.Root().PersistentFlags().Lookup(name); f != nil {
+			flags = append(flags, f)
+		}
+	}
+	return flags
+}
+
+// flagColumn is where the texts of flags begin.
+const flagColumn = 27
+
+func writeFlags(out *strings.Builder, title string, flags []*pflag.Flag, columns int) {
+	if len(flags) == 0 {
+		return
+	}
+	out.WriteString("\n" + title + ":\n")
+	for _, f := range flags {
+		name, usage := flagUsage(f)
+		label := "      --"
+		if f.Shorthand != "" {
+			label = "  -" + f.Shorthand + ", --"
+		}
+		label += name
+		if width := output.Width(label); width+2 > flagColumn {
+			out.WriteString(label + "\n")
+			label = strings.Repeat(" ", flagColumn)
+		} else {
+			label += strings.Repeat(" ", flagColumn-width)
+		}
+		out.WriteString(output.Indented(label, usage, columns) + "\n")
+	}
+}
+
+// flagUsage is a flag with the name of its value, and its text with its default.
+func flagUsage(f *pflag.Flag) (name, usage string) {
+	value, usage := pflag.UnquoteUsage(f)
+	if value = placeholder(f, value); value == "" {
+		return f.Name, usage
+	}
+	name = f.Name + " " + value
+	if f.NoOptDefVal != "" {
+		name = f.Name + "[=" + strings.TrimSuffix(strings.TrimPrefix(value, "["), "]") + "]"
+	}
+	zero := f.DefValue == "" || f.DefValue == "0" || f.DefValue == "0s" || f.DefValue == "[]" || f.DefValue == "false"
+	if !zero && !strings.Contains(usage, "(default") {
+		usage += " (default " + strings.TrimSuffix(f.DefValue, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(
+			f.DefValue, "m0s")] + ")"
+	}
+	return name, usage
+}
+
+// placeholder is the word for the value of a flag: in capitals, and by its kind where the flag has none.
+func placeholder(f *pflag.Flag, word string) string {
+	switch {
+	case f.Value.Type() == "bool":
+		return ""
+	case f.Value.Type() == "duration":
+		return "DURATION"
+	case word == "int", word == "int64":
+		return "N"
+	case word == "string", word == "strings", word == "stringArray":
+		return "TEXT"
+	}
+	if strings.ContainsAny(word, ":=[") { // a form, such as ID=reason
+		return word
+	}
+	return strings.ToUpper(word)
+}
+
+// item is a line of a list: a label, two spaces or more, and a text.
+var item = regexp.MustCompile(`^( +\S+(?: \S+)*  +)(\S.*)$`)
+
+// reflow wraps the paragraphs of a text, and the items of its lists. Other lines that are indented stay as they are.
+func reflow(text string, columns int) string {
+	var out, paragraph []string
+	label := ""
+	end := func() {
+		if len(paragraph) > 0 {
+			out = append(out, output.Indented(label, strings.Join(paragraph, " "), columns))
+		}
+		paragraph, label = nil, ""
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		found := item.FindStringSubmatch(line)
+		deep := len(line) - len(strings.TrimLeft(line, " "))
+		switch {
+		case line == "":
+			end()
+			out = append(out, "")
+		case found != nil && (label == "" || deep < len(label)):
+			end()
+			label, paragraph = found[1], []string{found[2]}
+		case deep > 0 && deep == len(label): // goes on
+			paragraph = append(paragraph, strings.TrimSpace(line))
+		case deep > 0:
+			end()
+			out = append(out, line)
+		default:
+			if label != "" {
+				end()
+			}
+			paragraph = append(paragraph, line)
+		}
+	}
+	end()
+	return strings.Join(out, "\n")
+}
