@@ -141,8 +141,7 @@ func (d *deployment) begin(verb string) (unlock func() error, err error) {
 
 func (d *deployment) needRoot(verb string) error {
 	if d.host.IsSystem() && os.Geteuid() != 0 {
-		return exit.With(exit.Hint(fmt.Errorf("cannot %s: this needs root", verb), "run the same command with sudo"),
-			exit.Usage)
+		return exit.With(exit.Hint(fmt.Errorf("cannot %s: this needs root", verb), d.g.withSudo()), exit.Usage)
 	}
 	return nil
 }

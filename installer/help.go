@@ -111,8 +111,8 @@ func helpText(cmd *cobra.Command, columns int) string {
 		out.WriteString("\nExit status:\n" + reflow(strings.Trim(status, "\n"), columns) + "\n")
 	}
 	if cmd.HasAvailableSubCommands() {
-		out.WriteString("\n" + output.Indented("", cmd.CommandPath()+" COMMAND --help says more about a command.", columns) +
-			"\n")
+		more := cmd.CommandPath() + " COMMAND --help says more about a command."
+		out.WriteString("\n" + output.Indented("", more, columns) + "\n")
 	}
 	return out.String()
 }

@@ -127,6 +127,7 @@ EXIT STATUS
   ./fate-installer --config cluster.yaml --ip 192.168.0.1
   fate-installer svc status`,
 		Args:          noArgs,
+		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -148,6 +149,7 @@ EXIT STATUS
 			return err
 		},
 	}
+	root.SetVersionTemplate(programName + " {{.Version}}\n")
 	g.addFlags(root)
 	install.addFlags(root.Flags())
 	root.AddCommand(

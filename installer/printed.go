@@ -59,3 +59,17 @@ func findProgram(searched string, stat func(string) (os.FileInfo, error), arg0 s
 	}
 	return programName
 }
+
+// withSudo is the command line of this run, for the same as root. The secure_path of sudo may lack the directory of the
+// program, so that it has its whole path.
+func (g *globals) withSudo() string {
+	program, err := os.Executable()
+	if err != nil {
+		program = programPath()
+	}
+	words := []string{"sudo", supervisor.ShellWord(program)}
+	for _, arg := range g.args {
+		words = append(words, supervisor.ShellWord(arg))
+	}
+	return strings.Join(words, " ")
+}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/problem"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,10 +43,11 @@ func refuseMistypedCommands(root *cobra.Command) {
 		}
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := accepts(cmd, args); err != nil {
-				return usageError(cmd, err)
+				return usageError(cmd, explainArguments(cmd, args, err))
 			}
 			return nil
 		}
+		completeWords(cmd)
 		for _, sub := range cmd.Commands() {
 			walk(sub)
 		}
@@ -68,8 +71,43 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &value):
 		err = fmt.Errorf("cannot use --%s %s: it takes %s", value.GetFlag().Name, value.GetValue(),
 			valueKind(value.GetFlag()))
+		if errors.Is(value, strconv.ErrRange) {
+			err = fmt.Errorf("cannot use --%s %s: the number is too large", value.GetFlag().Name, value.GetValue())
+		}
 	}
 	return usageError(cmd, err)
+}
+
+// explainArguments says which arguments a command takes, in place of cobra's numbers of them.
+func explainArguments(cmd *cobra.Command, args []string, err error) error {
+	if text := err.Error(); !strings.HasPrefix(text, "accepts ") && !strings.HasPrefix(text, "requires at least ") {
+		return err
+	}
+	var takes []string
+	optional := 0
+	words := strings.Fields(cmd.Use)[1:]
+	for i := 0; i < len(words); i++ {
+		switch {
+		case strings.HasPrefix(words[i], "[") && !strings.HasPrefix(words[i], "[-"):
+			takes = append(takes, strings.Trim(words[i], "[]"))
+			optional++
+		case strings.HasPrefix(words[i], "["): // an option with its value
+			for i < len(words)-1 && !strings.HasSuffix(words[i], "]") {
+				i++
+			}
+		case strings.HasPrefix(words[i], "--"):
+			i++
+		default:
+			takes = append(takes, words[i])
+		}
+	}
+	switch {
+	case len(args) > len(takes) && len(takes) == 0:
+		return fmt.Errorf("unexpected argument %q for %q", args[0], cmd.CommandPath())
+	case len(args) > len(takes):
+		return fmt.Errorf("unexpected argument %q after %s", args[len(takes)], strings.Join(args[:len(takes)], " "))
+	}
+	return fmt.Errorf("missing argument: %s", strings.Join(takes[len(args):len(takes)-optional], " "))
 }
 
 // valueKind says in words what the value of a flag looks like.
@@ -147,7 +185,17 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // checkGroups does cobra's checks of flags that belong together, with an exit code.
 func checkGroups(cmd *cobra.Command) error {
-	if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+	var missing []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if len(f.Annotations[cobra.BashCompOneRequiredFlag]) > 0 && !f.Changed {
+			missing = append(missing, "--"+f.Name)
+		}
+	})
+	if missing != nil {
+		return usageError(cmd, fmt.Errorf("missing %s: %s", count.Noun(len(missing), "option", "options"),
+			strings.Join(missing, ", ")))
+	}
+	if err := cmd.ValidateFlagGroups(); err != nil {
 		return usageError(cmd, err)
 	}
 	return nil

@@ -69,7 +69,13 @@ func TestUsageErrorsComeFirst(t *testing.T) {
 		{[]string{"--party", "10000"}, "neither --role nor --config"},
 		{[]string{"plan", "--role", "host"}, "without --party"},
 		{[]string{"render"}, "[out diff]"},
-		{[]string{"bundle", "build"}, `"lock", "out"`},
+		{[]string{"bundle", "build"}, "missing options: --lock, --out"},
+		{[]string{"bundle", "extract"}, "missing argument: COMPONENT|all DIR"},
+		{[]string{"bundle", "extract", "all"}, "missing argument: DIR"},
+		{[]string{"bundle", "lock", "x", "y"}, `unexpected argument "y" after x`},
+		{[]string{"bundle", "inspect", "x", "y"}, `unexpected argument "y"`},
+		{[]string{"plan", "--role", "host", "--party", "99999999999999999999"}, "the number is too large"},
+		{[]string{"history", "--lines", "-1"}, "cannot be negative"},
 		{[]string{"keys", "check"}, "usage: fate-installer keys check PATH"},
 		{append([]string{"install", "--only", "mysq"}, host...), "did you mean mysql?"},
 		{append([]string{"--only", "mysql,foo"}, host...), `cannot use --only "foo"`},
@@ -95,6 +101,39 @@ func TestUsageErrorsComeFirst(t *testing.T) {
 				t.Errorf("exit %d, stdout %q, stderr %q, want %q in it", code, stdout, stderr, tt.want)
 			}
 		})
+	}
+}
+
+// TestCompletionOfWords asks for the words of flags as a shell does.
+func TestCompletionOfWords(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"plan", "--role", ""}, "exchange\n"}, {[]string{"plan", "--mode", ""}, "deploy\n"},
+		{[]string{"install", "--only", "my"}, "mysql\n"}, {[]string{"version", "-o", ""}, "json\n"},
+		{[]string{"secrets", "rotate", "my"}, "mysql_root\n"},
+	} {
+		if stdout, _, code := run(t, append([]string{"__complete"}, tt.args...)...); code != exit.OK ||
+			!strings.Contains(stdout, tt.want) {
+			t.Errorf("%q: exit %d\n%s", tt.args, code, stdout)
+		}
+	}
+}
+
+// TestSudoLine holds that the line for root can be pasted: with the program's whole path and quoted words.
+func TestSudoLine(t *testing.T) {
+	g := &globals{args: []string{"uninstall", "--base", "/data x"}}
+	line := g.withSudo()
+	if !strings.HasPrefix(line, "sudo /") || !strings.HasSuffix(line, " uninstall --base '/data x'") {
+		t.Error(line)
+	}
+}
+
+func TestNoApplianceIsNotDamaged(t *testing.T) {
+	_, stderr, code := run(t, "bundle", "inspect", "/etc/passwd")
+	if code != exit.Payload || !strings.Contains(stderr, "/etc/passwd is not an appliance") {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
 

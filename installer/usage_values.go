@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,21 @@ func takesWords(f *pflag.FlagSet, name string, words ...string) {
 	if err := f.SetAnnotation(name, wordsAnnotation, words); err != nil {
 		panic(err) // there is no such flag: a mistake in this program
 	}
+}
+
+// completeWords offers the words of a command's flags to the shell.
+func completeWords(cmd *cobra.Command) {
+	add := func(f *pflag.Flag) {
+		words := f.Annotations[wordsAnnotation]
+		if f.Name == "output" {
+			words = []string{outputText, outputJSON}
+		}
+		if words != nil { // a flag that has a function already keeps it
+			complete := cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, complete)
+		}
+	}
+	cmd.LocalFlags().VisitAll(add)
 }
 
 // checkValues refuses values of flags that no command can use, before anything is printed or looked at.
@@ -50,6 +66,9 @@ func checkValue(f *pflag.Flag) error {
 		if d, err := time.ParseDuration(values[0]); err == nil && d < 0 {
 			return exit.With(fmt.Errorf("cannot use --%s %s: a time cannot be negative", f.Name, values[0]), exit.Usage)
 		}
+	}
+	if n, err := strconv.ParseInt(values[0], 10, 64); err == nil && n < 0 && strings.HasPrefix(f.Value.Type(), "int") {
+		return exit.With(fmt.Errorf("cannot use --%s %s: it cannot be negative", f.Name, values[0]), exit.Usage)
 	}
 	if f.Name == "waive" {
 		_, err := parseWaivers(values)

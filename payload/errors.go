@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"errors"
 	"fmt"
 )
 
@@ -29,6 +30,9 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
+	if errors.Is(e.Err, errNotELF) {
+		return e.Path + " is not an appliance: it does not begin with a program for Linux on 64-bit processors"
+	}
 	s := fmt.Sprintf("%s is damaged: %s", e.Path, e.Component)
 	if e.Offset >= 0 {
 		s += fmt.Sprintf(" at offset %d", e.Offset)

@@ -229,7 +229,8 @@ func diagnose(src *source, tail []byte, cause error) error {
 	end, _, err := elfEnd(src)
 	switch {
 	case errors.Is(err, errNotELF):
-		return bad("program", 0, err.Error(), "name the appliance itself; it begins with the installer program")
+		return &CorruptError{Path: src.path, Component: "program", Part: src.partsOf(0, 1), Err: err,
+			hint: "name the appliance itself; it begins with the installer program"}
 	case err != nil && end <= src.size:
 		return bad("program", 0, err.Error(), "")
 	case errors.Is(cause, errTrailer) && err == nil && end == src.size && len(src.parts) == 1:
