@@ -25,6 +25,9 @@ type installOptions struct {
 	only        []string
 	mode        string
 	dryRun      bool
+	brief       bool   // plan: without the steps
+	out         string // plan: the file to write
+	plan        string // install: the file of plan --out
 	noUndo      bool
 	forceConfig bool
 	waive       []string
@@ -38,6 +41,8 @@ func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	o.addWanted(f)
 	o.trust.addFlags(f, keptForLater)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
+	f.StringVar(&o.plan, "plan", "",
+		"refuse when the installation would differ from the `FILE` that plan --out wrote")
 	f.BoolVar(&o.noUndo, "no-undo", false, "leave a failed installation as it is, as evidence")
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
 	f.BoolVar(&o.change, "change-cluster", false,
@@ -116,67 +121,6 @@ EXIT STATUS
 	return cmd
 }
 
-// newPlanCommand shows what install would do.
-func newPlanCommand(g *globals) *cobra.Command {
-	opts := &installOptions{dryRun: true}
-	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "Show what install would do, step by step, and change nothing",
-		Long: `Show what install would do on this host, step by step. The steps are the very ones that install carries out; each is
-checked against the host, so on a finished host the plan is empty.
-
-EXIT STATUS
-  0    the plan was printed
-  2    wrong usage or configuration
-  4    payload damaged or missing`,
-		Example: `  ./fate-installer plan --role host --party 10000
-  ./fate-installer plan --config cluster.yaml -o json`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), g, opts) },
-	}
-	opts.addWanted(cmd.Flags())
-	return cmd
-}
-
-func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
-	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	if err := d.useKeys(opts.keys); err != nil {
-		return err
-	}
-	return d.printPlan(ctx, opts)
-}
-
-// planReport is the JSON document of plan and of install --dry-run.
-type planReport struct {
-	planVerdict
-	Todo  int           `json:"todo"`  // number of steps that would change something
-	Steps engine.Survey `json:"steps"` // every step of the plan, in its order
-	Notes []string      `json:"notes"` // about the configuration, as text
-}
-
-func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error {
-	survey, err := d.survey(ctx, opts.part(), opts.forceConfig)
-	if err != nil {
-		return err
-	}
-	verdict, err := d.planVerdict()
-	if err != nil {
-		return err
-	}
-	if d.g.Output == outputJSON {
-		return d.g.printJSON(planReport{verdict, survey.Todo(), survey, noteTexts(d.notes())})
-	}
-	d.g.printf("%s\n", d.headline())
-	printNotes(d.g, d.notes())
-	verdict.print(d.g)
-	d.g.printf("\n")
-	return survey.WriteText(d.g.Stdout, false)
-}
-
 // survey checks every step of the plan and changes nothing.
 func (d *deployment) survey(ctx context.Context, p part, forceConfig bool) (engine.Survey, error) {
 	plan, err := d.plan(p)
@@ -240,6 +184,11 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	}
 	if err := d.refuseUnknownPassword(ctx); err != nil {
 		return err
+	}
+	if opts.plan != "" {
+		if err := d.refuseOtherPlan(ctx, opts); err != nil {
+			return err
+		}
 	}
 	unlock, err := d.begin("install")
 	if err != nil {

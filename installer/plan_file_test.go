@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fate-installer/installer/exit"
+)
+
+// TestInstallByPlan installs by a plan that was reviewed, and refuses when the host, the appliance or the cluster
+// changed since then, without changing anything.
+func TestInstallByPlan(t *testing.T) {
+	appliance := applianceOf(t, olderVersions)
+	other := applianceOf(t, newerVersions)
+	exchange := []string{"--role", "exchange", "--ip", "192.168.0.88"}
+	for _, tt := range []struct {
+		name   string
+		change func(root string) []string // and the flags of the installation
+		want   string
+	}{
+		{"the same", func(string) []string { return append(exchange, "--payload", appliance) }, ""},
+		{"another appliance", func(string) []string { return append(exchange, "--payload", other) }, "appliance: "},
+		{"another role", func(string) []string {
+			return []string{"--role", "exchange", "--ip", "192.168.0.89", "--payload", appliance}
+		}, "the cluster file or the flags are others"},
+		{"another host", func(root string) []string {
+			if err := os.MkdirAll(filepath.Join(root, "data/projects"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			return append(exchange, "--payload", appliance)
+		}, "dir:/data/projects"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			root := machine(t)
+			file := filepath.Join(t.TempDir(), "plan.json")
+			brief := mustRunCLI(t, root, "", append([]string{"plan", "--brief", "--out", file, "--payload", appliance},
+				exchange...)...)
+			if !strings.Contains(brief, "\nsteps      ") || !strings.Contains(brief, "\nunpacks    ") ||
+				strings.Contains(brief, "  + ") {
+				t.Errorf("plan --brief:\n%s", brief)
+			}
+			stdout, stderr, code := runCLI(t, root, "", append(tt.change(root), "--plan", file)...)
+			if tt.want == "" {
+				if code != exit.OK {
+					t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+				}
+				return
+			}
+			if code != exit.Preflight || stdout != "" || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit %d, want %d and %q\n%s%s", code, exit.Preflight, tt.want, stdout, stderr)
+			}
+			if _, err := os.Stat(filepath.Join(root, "data/projects/common/fate-installer/site.json")); err == nil {
+				t.Error("it was installed")
+			}
+		})
+	}
+	notAPlan := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(notAPlan, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := runCLI(t, machine(t), "", append(exchange, "--payload", appliance, "--plan", notAPlan)...)
+	if code != exit.Usage || !strings.Contains(stderr, "it is no plan") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestPlanSaysThingsOnce holds that a component is a heading once, and that nothing new is said to be missing.
+func TestPlanSaysThingsOnce(t *testing.T) {
+	text := mustRunCLI(t, machine(t), "", "plan", "--payload", applianceOf(t, olderVersions), "--role", "exchange", "--ip",
+		"192.168.0.88")
+	seen := map[string]bool{}
+	_, steps, _ := strings.Cut(text, "\n\n")
+	for line := range strings.Lines(steps) {
+		if strings.Contains(line, "it does not exist") {
+			t.Errorf("%q", line)
+		}
+		if line != "\n" && !strings.HasPrefix(line, " ") && strings.Count(line, " ") == 0 {
+			if seen[line] {
+				t.Errorf("%q is a heading twice", line)
+			}
+			seen[line] = true
+		}
+	}
+	if len(seen) < 3 {
+		t.Errorf("%v\n%s", seen, text)
+	}
+}
