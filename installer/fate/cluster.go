@@ -197,6 +197,9 @@ type MySQLConf struct {
 	// BinaryLog keeps binary logs of a server of ours for a week, for those who replicate it or restore to a point in
 	// time.
 	BinaryLog bool `yaml:"binary_log"`
+
+	// PerformanceSchema has a server of ours collect statistics about its statements, for who looks for slow ones.
+	PerformanceSchema bool `yaml:"performance_schema"`
 }
 
 // ours reports whether the server is installed with the side. One that is not is used like an outside one.

@@ -104,6 +104,9 @@ func (w *clusterWriter) party(s *Side) yamlMap {
 	if s.MySQL.BinaryLog {
 		database = append(database, item("binary_log", true))
 	}
+	if s.MySQL.PerformanceSchema {
+		database = append(database, item("performance_schema", true))
+	}
 	w.block(&m, "mysql", database,
 		"type: outside uses an existing server; secrets.mysql_root is then its administrator's password.")
 	if s.ZK.Enable {

@@ -45,6 +45,13 @@ func (s *Spec) databaseOptions() []serverOption {
 		{"secure-file-priv", "NULL", versions{from: "5.7.6"}, none},
 		{"log-timestamps", "SYSTEM", versions{from: "5.7.2"}, none},
 	}
+	if s.Side.MySQL.PerformanceSchema {
+		options = append(options, serverOption{"performance_schema", "ON", versions{}, versions{}})
+	} else {
+		// MySQL collects by default since 5.6.6, in memory for each possible connection. MariaDB does not, and a build
+		// of it without the collector does not know the option.
+		options = append(options, serverOption{"performance_schema", "OFF", versions{}, none})
+	}
 	if !s.Side.MySQL.BinaryLog {
 		// MySQL writes binary logs by default since 8.0.
 		return append(options, serverOption{"skip-log-bin", nil, versions{from: "8.0"}, none})

@@ -45,21 +45,24 @@ func TestOptionsFollowTheRelease(t *testing.T) {
 	names := []string{
 		"default_authentication_plugin=", "mysql_native_password=", "mysqlx=", "skip-log-bin", "log-bin=",
 		"expire_logs_days=",
-		"binlog_expire_logs_seconds=", "character-set-server=utf8mb3",
+		"binlog_expire_logs_seconds=", "character-set-server=utf8mb3", "performance_schema=OFF", "performance_schema=ON",
 	}
 	for _, c := range []struct{ engine, release, more, want string }{
-		{"mysql", "5.7.44", "", "default_authentication_plugin="},
-		{"mysql", "8.0.12", "", "default_authentication_plugin= mysqlx= skip-log-bin"},
-		{"mysql", "8.0.36", "", "default_authentication_plugin= mysqlx= skip-log-bin character-set-server=utf8mb3"},
-		{"mysql", "8.4.3", "", "mysql_native_password= mysqlx= skip-log-bin character-set-server=utf8mb3"},
-		{"mysql", "9.7.4", "", "mysqlx= skip-log-bin character-set-server=utf8mb3"},
+		{"mysql", "5.7.44", "", "default_authentication_plugin= performance_schema=OFF"},
+		{"mysql", "8.0.12", "", "default_authentication_plugin= mysqlx= skip-log-bin performance_schema=OFF"},
+		{"mysql", "8.0.36", "", "default_authentication_plugin= mysqlx= skip-log-bin character-set-server=utf8mb3 performance_schema=OFF"},
+		{"mysql", "8.4.3", "", "mysql_native_password= mysqlx= skip-log-bin character-set-server=utf8mb3 performance_schema=OFF"},
+		{"mysql", "9.7.4", "", "mysqlx= skip-log-bin character-set-server=utf8mb3 performance_schema=OFF"},
 		{"mariadb", "10.5.29", "", ""},
 		{"mariadb", "10.11.14", "", "character-set-server=utf8mb3"},
 		{"mariadb", "11.8.3", "", "character-set-server=utf8mb3"},
-		{"mysql", "5.7.44", ", binary_log: true", "default_authentication_plugin= log-bin= expire_logs_days="},
+		{"mysql", "5.7.44", ", binary_log: true", "default_authentication_plugin= log-bin= expire_logs_days= performance_schema=OFF"},
 		{"mysql", "9.7.4", ", binary_log: true",
-			"mysqlx= log-bin= binlog_expire_logs_seconds= character-set-server=utf8mb3"},
+			"mysqlx= log-bin= binlog_expire_logs_seconds= character-set-server=utf8mb3 performance_schema=OFF"},
 		{"mariadb", "11.8.3", ", binary_log: true", "log-bin= expire_logs_days= character-set-server=utf8mb3"},
+		{"mysql", "8.0.15", ", performance_schema: true",
+			"default_authentication_plugin= mysqlx= skip-log-bin performance_schema=ON"},
+		{"mariadb", "10.11.14", ", performance_schema: true", "character-set-server=utf8mb3 performance_schema=ON"},
 	} {
 		text := string(myCnf(databaseSpec(t, c.engine, c.release, c.more)))
 		var got []string
@@ -99,7 +102,7 @@ func TestServersListenWhereTheyAreNeeded(t *testing.T) {
 // print all values, and end.
 func TestServersKnowTheirOptions(t *testing.T) {
 	check := func(t *testing.T, engine, release, program string, more []string, env ...string) {
-		for _, keys := range []string{"", ", binary_log: true"} {
+		for _, keys := range []string{"", ", binary_log: true", ", performance_schema: true"} {
 			file := filepath.Join(t.TempDir(), "my.cnf")
 			if err := os.WriteFile(file, myCnf(databaseSpec(t, engine, release, keys)), 0o600); err != nil {
 				t.Fatal(err)

@@ -24,8 +24,8 @@ var (
 		FateBoard: {568, 568},
 	}
 	residentMariaDB = resident{111, 128}
-	residentMySQL   = resident{389, 510} // with performance_schema and 10,000 connections
-	residentMySQLPS = resident{108, 128} // without performance_schema, as on small hosts
+	residentMySQL   = resident{108, 128}
+	residentMySQLPS = resident{389, 510} // with performance_schema and 10,000 connections
 )
 
 const (
@@ -59,7 +59,7 @@ func (s *Spec) residentOf(m Module) resident {
 		switch {
 		case s.DatabaseEngine() == "mariadb":
 			r = residentMariaDB
-		case s.smallHost():
+		case s.Side.MySQL.PerformanceSchema:
 			r = residentMySQLPS
 		default:
 			r = residentMySQL

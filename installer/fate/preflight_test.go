@@ -156,7 +156,7 @@ func TestPreflight(t *testing.T) {
 		"memory not for idle": {func(f *host.Facts) { f.Memory = host.Memory{Total: 1 << 30} }, in, "memory",
 			StatusRefused, "1.0 GiB; the programs of this host take"},
 		"memory used by others": {func(f *host.Facts) { f.Memory = host.Memory{Total: 16 << 30, Available: 1 << 30} },
-			in, "memory", StatusRefused, "16.0 GiB, 1.0 GiB of it free; the programs of this host take 1.8 GiB idle"},
+			in, "memory", StatusRefused, "16.0 GiB, 1.0 GiB of it free; the programs of this host take 1.6 GiB idle"},
 		"memory of a group": {func(f *host.Facts) { f.Memory = host.Memory{Total: 1 << 30, Limit: 1 << 30} }, in,
 			"memory", StatusRefused, "1.0 GiB granted by the control group; the programs"},
 		"no space for logs": {func(f *host.Facts) {

@@ -76,9 +76,6 @@ func myCnf(s *Spec) []byte {
 			o.option(option)
 		}
 	}
-	if s.smallHost() {
-		o.set("performance_schema", "OFF")
-	}
 	o.section("mysql")
 	o.set("default-character-set", charset)
 	o.section("client")
