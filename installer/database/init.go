@@ -19,7 +19,8 @@ import (
 //
 // All work is done in a staging directory next to the data directory, which then becomes it by one rename. So at any
 // moment there is either nothing or a finished data directory, whatever is killed or loses power; what a dead run left
-// in the staging directory is thrown away by the next.
+// in the staging directory is thrown away by the next. It begins with a copy of the one that the component carries
+// ([TemplateFile]), or the server makes it.
 //
 // A data directory of ours that is there already is used again. When the mark in it says that the administrator or an
 // account has another password than the wanted one, the passwords are set: through the server that runs on it, or else
@@ -243,16 +244,64 @@ func (d Init) openLog(h *host.Host) (io.Writer, func() error, error) {
 func (d Init) fillLogged(ctx context.Context, h *host.Host, data string, log io.Writer) (mark, error) {
 	m := mark{Flavour: d.Flavour}
 	m.remember(d.RootPassword, d.Accounts)
-	if err := d.initialise(ctx, h, data, log); err != nil {
+	copied, err := d.copyOrInitialise(ctx, h, data, log)
+	if err != nil {
 		return m, err
 	}
-	err := d.withServer(ctx, h, data, log, d.patience(), func(ctx context.Context, db *sql.DB) error {
+	if err := d.start(ctx, h, data, log, &m); err == nil || !copied || ctx.Err() != nil {
+		return m, err
+	}
+	// The reason is in the log. Where the server makes its own database it may run all the same.
+	if err := d.initialiseAgain(ctx, h, data, log); err != nil {
+		return m, err
+	}
+	return m, d.start(ctx, h, data, log, &m)
+}
+
+// copyOrInitialise makes a database whose administrator has no password, from the one that the component carries if
+// that can be used.
+func (d Init) copyOrInitialise(ctx context.Context, h *host.Host, data string, log io.Writer) (copied bool, err error) {
+	err = d.copyTemplate(ctx, h, data)
+	switch {
+	case err == nil:
+		note(log, "copied the data directory that the component carries")
+		return true, nil
+	case errors.Is(err, errNoTemplate):
+		return false, d.initialise(ctx, h, data, log)
+	case ctx.Err() != nil:
+		return false, fmt.Errorf("cannot initialise the database: %w", context.Cause(ctx))
+	}
+	note(log, "%v", err)
+	return false, d.initialiseAgain(ctx, h, data, log)
+}
+
+// initialiseAgain throws away what was tried.
+func (d Init) initialiseAgain(ctx context.Context, h *host.Host, data string, log io.Writer) error {
+	note(log, "the server makes a database of its own")
+	if err := h.RemoveAll(data); err != nil {
+		return err
+	}
+	if err := h.Mkdir(data, host.FileMode{Perm: datadirMode, Owner: d.User, Group: d.Group}); err != nil {
+		return err
+	}
+	return d.initialise(ctx, h, data, log)
+}
+
+// note writes a line of ours to the log, which has the output of the server.
+func note(log io.Writer, format string, args ...any) {
+	if log != nil {
+		fmt.Fprintf(log, "fate-installer: "+format+"\n", args...)
+	}
+}
+
+// start runs a server on the new database that no other process can reach, and gives the database its passwords.
+func (d Init) start(ctx context.Context, h *host.Host, data string, log io.Writer, m *mark) error {
+	return d.withServer(ctx, h, data, log, d.patience(), func(ctx context.Context, db *sql.DB) error {
 		if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&m.Version); err != nil {
 			return fmt.Errorf("cannot ask the database server for its version: %w", err)
 		}
 		return d.secure(ctx, db)
 	})
-	return m, err
 }
 
 func (d Init) patience() time.Duration {

@@ -36,6 +36,10 @@ type Server struct {
 	User, Group string   // who the server runs as; blank: as this process
 	LibraryPath []string // directories below Home that its programs need on LD_LIBRARY_PATH
 	Env         []string // NAME=value, added to the environment of its programs
+
+	// Format lists options, such as --innodb-page-size=8192, that a data directory keeps for all of its life: it is
+	// made with them, and no server without them can use it.
+	Format []string
 }
 
 // first gives the first of the candidates below Home that exists.
@@ -74,7 +78,10 @@ func (s Server) command(h *host.Host, data string, args ...string) (host.Cmd, er
 		// X plugin off, which 5.7 does not have. Distributions compile in a directory for exports that their packages
 		// would have made.
 		cmd.Args = append(cmd.Args, "--loose-mysqlx=OFF", "--secure-file-priv=NULL")
+		// Nothing asks a server that runs for some seconds for statistics, and it starts faster without.
+		cmd.Args = append(cmd.Args, "--loose-performance-schema=OFF")
 	}
+	cmd.Args = append(cmd.Args, s.Format...)
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Env = s.Env
 	if len(s.LibraryPath) > 0 {

@@ -61,6 +61,32 @@ func (h *Host) WriteFrom(abs string, mode FileMode, write func(io.Writer) error)
 	})
 }
 
+// WriteNew makes a file that is not there yet, with content that is produced while it is written. The caller calls
+// [Host.SyncAll] when all files of a tree are written, which is faster than to wait for each. When write fails, a part
+// of the file is left.
+func (h *Host) WriteNew(abs string, mode FileMode, write func(io.Writer) error) error {
+	if err := h.mayChange("write", abs); err != nil {
+		return err
+	}
+	return h.files.at("write", abs, func(p *beneath.Place) (err error) {
+		f, err := h.create(p, abs)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if err := h.setOwner(abs, f, mode); err != nil {
+			return err
+		}
+		if err := h.setPerm(f, abs, mode.Perm); err != nil {
+			return err
+		}
+		if refused := h.try(OpWrite, abs); refused != nil {
+			return errors.Join(write(&halfWriter{w: f, err: refused}), refused)
+		}
+		return write(f)
+	})
+}
+
 // EditFile replaces the content of a file by what edit makes of it; a missing file is empty. Edits of one Host wait
 // for each other, so that steps which run at the same time can share a file such as /etc/fstab. A link at abs is
 // followed. When edit returns the content unchanged, nothing is written.
