@@ -18,9 +18,6 @@ import (
 	"fate-installer/scripts/mysqlserver"
 )
 
-// allServersVariable has the tests of templates try MySQL, too, which takes minutes.
-const allServersVariable = "FATE_TEST_ALL_DATABASES"
-
 // eachOwnServer runs a test against servers in directories of the test's own, in which it may write.
 func eachOwnServer(t *testing.T, test func(t *testing.T, s Server, env *engine.Env)) {
 	if os.Geteuid() != 0 {
