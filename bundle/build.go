@@ -37,6 +37,11 @@ type BuildOptions struct {
 	Split      int64               // bytes of a part; 0 writes one file
 	Fetch      Fetcher             // for url sources; may be nil when there are none
 	Report     Progress            // may be nil
+
+	// Template makes the data directories of database servers. With nil none is carried.
+	Template TemplateMaker
+	// TemplateCache is a directory with data directories of earlier builds; blank keeps none.
+	TemplateCache string
 }
 
 // BuildResult describes the files that a build made.
@@ -45,6 +50,8 @@ type BuildResult struct {
 	Size     int64    // of the appliance, all parts together
 	Parts    []string // the files, in order
 	Warnings []string // about the components, such as links to nothing
+	// Templates lists the data directories that the build added.
+	Templates []Template
 }
 
 // builder is one run of Build.

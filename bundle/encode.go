@@ -89,6 +89,9 @@ func (w *lockWriter) component(c *Component) {
 	if c.StandIn {
 		w.line(4, "stand_in: true")
 	}
+	if c.NoTemplate {
+		w.line(4, "database: {template: no}")
+	}
 	w.line(4, "sources:")
 	for i := range c.Sources {
 		w.source(&c.Sources[i])

@@ -20,6 +20,7 @@
 //	    library_path: [lib]            # optional: directories for LD_LIBRARY_PATH of the component's programs (see Libraries)
 //	    host_libraries: [libaio.so.1]  # optional: shared libraries that its programs need and every host is to have
 //	    stand_in: true                 # optional: not the real software, and shown as such
+//	    database: {template: no}       # optional: carry no data directory of a database server (see Databases)
 //	    sources:                       # merged in this order into one tree
 //	      - path: jdk-8u345.tar.xz     # file or directory, relative to the lock file
 //	        member: a/b.tar.gz         # optional: take this member of the tar at path instead of all of it
@@ -58,6 +59,14 @@
 // a library, names the two, and says what to do. host_libraries lists, with patterns of one path element, what is left
 // to the host; libcrypt.so.1, libgcc_s.so.1, libstdc++.so.6 and libz.so.1 always are. Check looks for them there before
 // anything is installed.
+//
+// # Databases
+//
+// Build starts the server of a component mysql or mariadb and has it make a data directory, which the component carries
+// as share/fate-installer/datadir.tar.zst, and which hosts copy instead of making one. A server never makes the same
+// bytes twice. What was made is kept in the cache under the digest of the component's tree: with that cache a second
+// build gives the same bytes, and without it the component's digest is another one. A machine that cannot run the
+// server, such as one of another platform, builds the component without, and says so.
 //
 // # Patterns
 //
@@ -103,6 +112,7 @@ type Component struct {
 	// HostLibraries are patterns for the shared libraries that its programs take from the host.
 	HostLibraries []string
 	StandIn       bool // replaces the real software in a demonstration
+	NoTemplate    bool // Build adds no data directory to a database server
 	Sources       []Source
 
 	line int

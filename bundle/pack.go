@@ -87,8 +87,10 @@ func (b *builder) merge(ctx context.Context, index int) (p *packed, err error) {
 		return nil, err
 	}
 	p.tree.warnBoardPage(c)
-	p.Needs, p.LibraryPath, err = p.tree.link(c, p.Component.Platform)
-	return p, err
+	if p.Needs, p.LibraryPath, err = p.tree.link(c, p.Component.Platform); err != nil {
+		return nil, err
+	}
+	return p, b.addTemplate(ctx, p, c)
 }
 
 // store writes a component and forgets what was set aside of it.

@@ -144,6 +144,7 @@ func (p *lockParser) component(n ast.Node, seen map[string]int) {
 		"library_path":   p.texts(&c.LibraryPath, "library_path", treePath),
 		"host_libraries": p.texts(&c.HostLibraries, "host_libraries", libraryPattern),
 		"stand_in":       p.boolean(&c.StandIn, "stand_in"),
+		"database":       func(n ast.Node) { p.database(n, &c) },
 		"sources": func(n ast.Node) {
 			p.sequence(n, "sources", func(item ast.Node) {
 				c.Sources = append(c.Sources, p.source(item))
@@ -164,6 +165,16 @@ func (p *lockParser) component(n ast.Node, seen map[string]int) {
 	seen[c.Name] = c.line
 	p.lock.Components = append(p.lock.Components, c)
 	p.nodes = append(p.nodes, nodes)
+}
+
+// database reads what is to be done with a component that is a database server. YAML 1.1, which people know, takes no
+// and yes for booleans.
+func (p *lockParser) database(n ast.Node, c *Component) {
+	var template string
+	p.mapping(n, "database", map[string]reader{
+		"template": p.text(&template, "template", is("yes", "no", "true", "false")),
+	})
+	c.NoTemplate = template == "no" || template == "false"
 }
 
 func (p *lockParser) source(n ast.Node) Source {

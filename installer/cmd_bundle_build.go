@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -116,7 +117,7 @@ func newBundleBuildCommand(g *globals) *cobra.Command {
 		Short: "Build an appliance from a complete lock file",
 		Long: `Fetch the sources of the lock file that are not in the cache yet, check each against its digest, pack every component,
 put the result behind this program, sign it if a key is given, and read all of it back. The file appears under its name
-only when it is whole and verified. The same lock, program and flags give the same bytes.
+only when it is whole and verified. The same lock, program, flags and cache give the same bytes.
 
 With --split the result is FILE.part001, FILE.part002, ... and FILE.sha256, which sha256sum -c checks on the other side.
 The parts need not be joined: FILE.part001 runs when it is made executable and finds the others next to it.
@@ -126,6 +127,11 @@ DT_RUNPATH and the library_path of the lock file, which it computes where the lo
 program that would not find a library on a host with little more than the C library is refused; what the hosts are to
 have is listed by the lock file as host_libraries. The end of the output names what each component takes from the host,
 and for which program; check looks for it there.
+
+Build starts the database server that it packs, and has it make a data directory, which hosts copy instead of making one;
+"database: {template: no}" of the component in the lock file turns that off. A server never makes the same bytes twice:
+they are kept in the cache, and a build with another cache differs in them. A machine that cannot run the server, such as
+one of another platform, builds without, and warns.
 
 The built-in zstd encoder is fast, and within a few per cent of zstd -19; --compressor tool takes that, for ten times the
 time. --codec xz is the smallest and unpacks some twenty times slower; xz of the machine, if there is one, packs tighter
@@ -200,6 +206,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 		Lock: lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor,
 		Workers: o.workers,
 		Key:     key, Split: split, Fetch: fetch, Report: shown.report,
+		Template: makeTemplate, TemplateCache: filepath.Join(fetch.Cache.Dir, "templates"),
 	})
 	shown.finish()
 	if err != nil {
@@ -214,6 +221,13 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	for _, c := range result.Manifest.Components {
 		printNeeds(g, c)
 	}
+	for _, t := range result.Templates {
+		from := "made here"
+		if !t.Made {
+			from = "from the cache"
+		}
+		g.printf("%s carries a data directory that hosts copy, %s\n", t.Component, from)
+	}
 	g.printf("built %s: %s, %s, verified\n", strings.Join(result.Parts, " "),
 		count.Of(len(result.Manifest.Components), "component"), count.Bytes(result.Size))
 	return nil
@@ -227,12 +241,17 @@ type bundleBuildOutput struct {
 	Components int                       `json:"components"` // number of components
 	Signed     bool                      `json:"signed"`     // a key was given
 	Warnings   []string                  `json:"warnings"`   // what may not work, as text
+	Templates  []string                  `json:"templates"`  // components that carry a data directory, which hosts copy
 }
 
 func buildOutput(result bundle.BuildResult, signed bool) bundleBuildOutput {
 	out := bundleBuildOutput{
 		Needs: map[string]*payload.Needs{}, Files: result.Parts, Size: result.Size,
 		Components: len(result.Manifest.Components), Signed: signed, Warnings: append([]string{}, result.Warnings...),
+		Templates: []string{},
+	}
+	for _, t := range result.Templates {
+		out.Templates = append(out.Templates, t.Component)
 	}
 	for _, c := range result.Manifest.Components {
 		if c.Needs != nil {

@@ -31,6 +31,7 @@ func (p *planner) addDatabase() error {
 			Server: database.Server{
 				Flavour: database.Flavour(db.Engine), Home: db.Home, Program: DatabaseServer(db.Engine), Data: db.Data,
 				User: p.spec.User, Group: p.spec.Group, LibraryPath: p.spec.LibraryPaths[db.Engine],
+				Format: databaseFormat(myCnf(p.spec)),
 			},
 			RootPassword: database.Password(db.AdminPassword.Reveal()), Accounts: accounts,
 			Log:    path.Join(db.Logs, "init.log"),
