@@ -52,8 +52,9 @@ func (h Host) Start(stdout, stderr *os.File, onExit func(Exit)) (*Waiting, error
 	sh := &Waiting{orders: ordersW, report: reportR}
 	attr := &os.ProcAttr{
 		Files: []*os.File{null, stdout, stderr, ordersR, reportW},
-		Env:   []string{"GOGC=off", "GOTRACEBACK=none"},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+		// One processor: with more the runtime starts threads for work that a shim does not have.
+		Env: []string{"GOGC=off", "GOTRACEBACK=none", "GOMAXPROCS=1"},
+		Sys: &syscall.SysProcAttr{Setsid: true},
 	}
 	// /proc/self/exe is this very program even when its file was replaced by another version.
 	pid, err := h.Reaper.start(func() (int, error) { return forkExec("/proc/self/exe", attr) }, onExit)

@@ -17,7 +17,6 @@ package shim
 
 import (
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -71,8 +70,8 @@ func init() {
 
 func run() {
 	// Credentials are set with raw system calls, which change one thread only; exec from that thread then carries
-	// them to the program and ends the others.
-	runtime.LockOSThread()
+	// them to the program and ends the others. All init functions run on the thread that the process began with, so
+	// there is no need for LockOSThread, which would start another one.
 	syscall.CloseOnExec(Orders)
 	syscall.CloseOnExec(Report)
 	spec, ok := decode(readAll(Orders))
