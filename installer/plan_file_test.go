@@ -38,6 +38,7 @@ func TestInstallByPlan(t *testing.T) {
 			brief := mustRunCLI(t, root, "", append([]string{"plan", "--brief", "--out", file, "--payload", appliance},
 				exchange...)...)
 			if !strings.Contains(brief, "\nsteps      ") || !strings.Contains(brief, "\nunpacks    ") ||
+				!strings.Contains(brief, "\nexpected   about 1 minute: ") ||
 				strings.Contains(brief, "  + ") {
 				t.Errorf("plan --brief:\n%s", brief)
 			}

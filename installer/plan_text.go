@@ -78,8 +78,9 @@ func (s planSummary) write(w io.Writer, device output.Device, total int) {
 	if len(s.components) > 0 {
 		line("unpacks", count.Bytes(s.bytes)+": "+strings.Join(s.components, ", "))
 		took := time.Duration(s.bytes/unpackRate)*time.Second + startTime
-		line("expected", fmt.Sprintf("about %s: %s a second to unpack, and %s for the programs",
-			shortDuration(took), count.Bytes(unpackRate), shortDuration(startTime)))
+		minutes := int((took + time.Minute - 1) / time.Minute)
+		line("expected", fmt.Sprintf("about %s: %s a second to unpack, and a minute for the programs",
+			count.Of(minutes, "minute"), count.Bytes(unpackRate)))
 	}
 	if len(s.programs) > 0 {
 		line("starts", strings.Join(s.programs, ", "))
