@@ -42,6 +42,10 @@ type BuildOptions struct {
 	Template TemplateMaker
 	// TemplateCache is a directory with data directories of earlier builds; blank keeps none.
 	TemplateCache string
+
+	// Python runs the interpreter of the component python on this machine, to compile the code of it and of FATE's
+	// components. With nil none is compiled.
+	Python PythonRunner
 }
 
 // BuildResult describes the files that a build made.
@@ -52,6 +56,9 @@ type BuildResult struct {
 	Warnings []string // about the components, such as links to nothing
 	// Templates lists the data directories that the build added.
 	Templates []Template
+	Compiled  int // python files that were compiled
+	// NotCompiled says why none was although BuildOptions.Python was given; empty when some were, or there are none.
+	NotCompiled string
 }
 
 // builder is one run of Build.

@@ -3,6 +3,7 @@ package bundle
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -26,19 +27,7 @@ func (b *builder) pack(ctx context.Context, w *payload.Writer) error {
 	ready := make(chan *packed)
 	g.Go(func() error {
 		defer close(ready)
-		for i := range b.lock.Components {
-			p, err := b.merge(ctx, i)
-			if err != nil {
-				return fmt.Errorf("cannot pack component %s: %w", b.lock.Components[i].Name, err)
-			}
-			select {
-			case ready <- p:
-			case <-ctx.Done():
-				p.tree.spool.close()
-				return ctx.Err()
-			}
-		}
-		return nil
+		return b.mergeAll(ctx, ready)
 	})
 	g.Go(func() error {
 		for p := range ready {
@@ -49,6 +38,52 @@ func (b *builder) pack(ctx context.Context, w *payload.Writer) error {
 		return ctx.Err()
 	})
 	return g.Wait()
+}
+
+// mergeAll gives the components to ready in the order of the lock. The component python is merged first when its
+// interpreter is to compile the code of others, and then waits for its turn.
+func (b *builder) mergeAll(ctx context.Context, ready chan<- *packed) (err error) {
+	compiler, python, err := b.startCompiler(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if python != nil {
+			python.tree.spool.close()
+		}
+		err = errors.Join(err, compiler.close())
+	}()
+	for i, c := range b.lock.Components {
+		p := python
+		if p != nil && p.index == i {
+			python = nil
+		} else if p, err = b.mergeNamed(ctx, i); err != nil {
+			return err
+		}
+		if compiler != nil && compilable(c) {
+			var files int
+			if files, err = compiler.add(ctx, p.tree); err != nil {
+				p.tree.spool.close()
+				return fmt.Errorf("cannot pack component %s: %w", c.Name, err)
+			}
+			b.result.Compiled += files
+		}
+		select {
+		case ready <- p:
+		case <-ctx.Done():
+			p.tree.spool.close()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (b *builder) mergeNamed(ctx context.Context, index int) (*packed, error) {
+	p, err := b.merge(ctx, index)
+	if err != nil {
+		return nil, fmt.Errorf("cannot pack component %s: %w", b.lock.Components[index].Name, err)
+	}
+	return p, nil
 }
 
 // merge reads the sources of a component into one tree, which owns a spool that the caller closes.

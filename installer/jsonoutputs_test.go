@@ -165,7 +165,7 @@ var jsonDocuments = []jsonDocument{
 		example: bundleBuildOutput{
 			map[string]*payload.Needs{"mysql": {Programs: []string{"libaio.so.1"},
 				By: map[string][]string{"libaio.so.1": {"bin/mysqld"}}, Glibc: "2.28"}},
-			[]string{"fate-installer-1.11.4-amd64"}, 2147483648, 7, true, []string{}, []string{"mysql"}},
+			[]string{"fate-installer-1.11.4-amd64"}, 2147483648, 7, true, []string{}, []string{"mysql"}, 6726, ""},
 	},
 	{
 		commands: []string{"bundle import"},
