@@ -51,6 +51,7 @@ func TestOperate(t *testing.T) {
 		b.checkReady("host", modulesOfParty...)
 	})
 	b.step("a repair touches nothing of the operator's", func(b bench) { b.repairKeepsOperatorFiles("host") })
+	b.step("an edit of compiled code takes effect", func(b bench) { b.editCompiledCode("host") })
 	b.step("a database that refuses its password", func(b bench) { b.refusedPassword("host") })
 	var jobs int
 	b.step("upgrade", func(b bench) {
