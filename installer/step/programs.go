@@ -193,7 +193,7 @@ func (s StartPrograms) look(ctx context.Context, env *engine.Env) (ran, failed b
 	return ran, failed, err
 }
 
-// dropCompiled removes what Python has compiled.
+// dropCompiled removes what Python has compiled on this host.
 func (s StartPrograms) dropCompiled(env *engine.Env) error {
 	for _, dir := range s.PythonTrees {
 		if err := dropCompiledBelow(env, dir); err != nil {
@@ -216,10 +216,7 @@ func dropCompiledBelow(env *engine.Env, dir string) error {
 		switch {
 		case !e.IsDir():
 		case e.Name() == pythonCache:
-			err = env.Host.RemoveAll(at)
-			if errors.Is(err, syscall.ENOTEMPTY) { // what has come is of a program that runs
-				err = nil
-			}
+			err = dropCache(env, at)
 		default:
 			err = dropCompiledBelow(env, at)
 		}
@@ -228,6 +225,44 @@ func dropCompiledBelow(env *engine.Env, dir string) error {
 		}
 	}
 	return nil
+}
+
+// dropCache removes the compiled code in one directory. What came with the component stays: it was checked when it was
+// unpacked, and without it each process compiles until the caches are written again. It has the time of its source, and
+// what Python writes is later.
+func dropCache(env *engine.Env, dir string) error {
+	entries, err := env.Host.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	drop := slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return cameWithSource(env, dir, e) })
+	if len(drop) == len(entries) {
+		err := env.Host.RemoveAll(dir)
+		if errors.Is(err, syscall.ENOTEMPTY) { // what has come is of a program that runs
+			return nil
+		}
+		return err
+	}
+	for _, e := range drop {
+		if err := env.Host.RemoveAll(path.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cameWithSource reports whether an entry of a directory of caches is compiled code with the time of its source.
+func cameWithSource(env *engine.Env, dir string, e fs.DirEntry) bool {
+	module, _, ok := strings.Cut(e.Name(), ".")
+	if !ok || !e.Type().IsRegular() {
+		return false
+	}
+	compiled, err := e.Info()
+	if err != nil {
+		return false
+	}
+	source, err := env.Host.Lstat(path.Join(path.Dir(dir), module+".py"))
+	return err == nil && source.Mode().IsRegular() && source.ModTime().Equal(compiled.ModTime())
 }
 
 // NotReadyError means that everything is in place for a program and yet it does not get ready.
