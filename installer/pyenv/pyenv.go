@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -196,12 +197,33 @@ func (m making) names(uid, gid int) (user, group string, err error) {
 	return user, group, err
 }
 
-// installWheels lets pip install what requirements.txt names, from the wheels alone.
+// installWheels lets pip install what requirements.txt names, from the wheels alone, and compiles what it installed.
 func (m making) installWheels(ctx context.Context, requirements string) error {
-	return m.command(ctx, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
+	err := m.command(ctx, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "pip", "install",
 		"--no-index", "--find-links", m.host.Path(path.Join(m.sources, wheelsComponent)), "--requirement",
 		m.host.Path(requirements),
-		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location")
+		"--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location", "--no-compile")
+	if err != nil {
+		return err
+	}
+	return m.compile(ctx)
+}
+
+// notLoaded matches what no program and no job loads, as bundle build leaves it out, below the environment's library.
+const notLoaded = `/(.*/)?(test|tests|idlelib|lib2to3|turtledemo|ensurepip)/`
+
+// compile makes .pyc files of the kind that bundle build makes: an edit is seen whatever its time and size. What
+// Miniconda has compiled fits its files, and stays. -d is where the code will be found.
+func (m making) compile(ctx context.Context) error {
+	library := m.host.Path(path.Join(m.target, "lib"))
+	err := m.command(ctx, m.host.Path(path.Join(m.target, "bin", "python")), "-m", "compileall", "-qq",
+		"--invalidation-mode", "checked-hash", "-d", m.host.Path(path.Join(m.final, "lib")),
+		"-x", "^"+regexp.QuoteMeta(library)+notLoaded, library)
+	var failed *host.ExitError
+	if errors.As(err, &failed) && failed.Code == 1 {
+		return nil // a template, or code for another version: it is never loaded, or else says itself what is wrong
+	}
+	return err
 }
 
 // Wheels and Miniconda's packages are compressed to a third or less: this is how many times larger than an ingredient

@@ -19,6 +19,7 @@ import (
 type fakeConda struct {
 	calls   [][]string
 	failPip bool
+	fails   int            // what compileall ends with
 	waits   func(call int) // for what is reported while a command runs
 }
 
@@ -31,6 +32,9 @@ func (f *fakeConda) Run(_ context.Context, c host.Cmd) (host.Result, error) {
 	} else if f.failPip {
 		return host.Result{Stdout: []byte("Processing a.whl\nNo matching distribution found for b")},
 			&host.ExitError{Name: "python", Code: 1}
+	}
+	if slices.Contains(c.Args, "compileall") && f.fails > 0 {
+		return host.Result{}, &host.ExitError{Name: "python", Code: f.fails}
 	}
 	script := "#!" + prefix + "/bin/python\nimport sys\n"
 	err := errors.Join(os.MkdirAll(filepath.Join(prefix, "bin"), 0o755),
@@ -68,9 +72,9 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 		t.Fatal(err)
 	}
 	running := make(chan int64) // what is reported while a command runs
-	machine := &fakeConda{waits: func(call int) {
+	machine := &fakeConda{fails: 1, waits: func(call int) {
 		// The two files of each command are small; what is done before is 2000, and 5000 with Miniconda's part.
-		before := []int64{2000, 5000}[call-1]
+		before := []int64{2000, 5000, 5000}[call-1]
 		for done := range running {
 			if done > before && done < before+1000 {
 				return
@@ -106,8 +110,9 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 	if err := builder.Extract(t.Context(), "python", staging, -1, -1, progress); err != nil {
 		t.Fatal(err)
 	}
-	if len(machine.calls) != 2 || !slices.Contains(machine.calls[1], "--no-index") ||
-		!slices.Contains(machine.calls[0], "-b") || reports[len(reports)-1] != made.Size {
+	if len(machine.calls) != 3 || !slices.Contains(machine.calls[1], "--no-index") ||
+		!slices.Contains(machine.calls[1], "--no-compile") || !slices.Contains(machine.calls[2], "checked-hash") ||
+		!slices.Contains(machine.calls[2], filepath.Join(root, "base/venv/lib")) || !slices.Contains(machine.calls[0], "-b") || reports[len(reports)-1] != made.Size {
 		t.Errorf("calls %q, progress %v", machine.calls, reports)
 	}
 	for _, name := range []string{"pip", "flow"} {
@@ -120,7 +125,16 @@ func TestPythonIsMadeOfMinicondaAndWheels(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 
-	machine.failPip, machine.waits = true, nil
+	machine.fails, machine.waits = 137, nil
+	if err := os.RemoveAll(staging); err != nil {
+		t.Fatal(err)
+	}
+	var failed *host.ExitError
+	if err := builder.Extract(t.Context(), "python", staging, -1, -1, func(int64, int64) {}); !errors.As(err, &failed) {
+		t.Errorf("compiling was killed: %v", err)
+	}
+
+	machine.failPip = true
 	if err := os.RemoveAll(staging); err != nil {
 		t.Fatal(err)
 	}
