@@ -1,15 +1,20 @@
-// Command install measures an installation of a whole party on a lab host, and prints a table in Markdown:
+// Command install measures an installation of a whole party on a lab host, and prints tables in Markdown:
 //
-//   - the run that changes nothing, compared with the first run;
-//   - what the installer adds to the time in which the database is initialised and the programs start, as far as these
-//     make the run as long as it is;
-//   - the memory that the installer needs.
+//   - the run that changes nothing, compared with the first run; what the installer adds to the time in which the
+//     database is initialised and the programs start; the memory that the installer needs;
+//   - when each step began and ended, and which of them made the run as long as it was;
+//   - the lower bound, ours, and the way of AnsibleFATE with the same payload (see bound.go).
 //
 // It takes root and the demo's appliance, as make demo does:
 //
 //	go run ./scripts/bench/install -runs 3
 //
-// Times of different machines cannot be compared; ratios can.
+// With -against another appliance is installed in turns with the first, and the ratios of the pairs are printed, also
+// of the first and the second job. What compiled python code saves:
+//
+//	go run ./scripts/bench/install -runs 5 -against no-compile
+//
+// Times of different machines cannot be compared, nor those of a machine that does other work; ratios of pairs can.
 package main
 
 import (
@@ -26,9 +31,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
+	"fate-installer/scripts/cache"
 	"fate-installer/scripts/demo/appliance"
 	"fate-installer/scripts/lab/lab"
 )
@@ -37,10 +42,13 @@ func main() {
 	lab.Main()
 	program := flag.String("program", "bin/fate-installer", "the `program` to put the payload behind")
 	runs := flag.Int("runs", 3, "`how` often a party is installed")
+	file := flag.String("appliance", "", "the appliance `file` to install (default: the demo's, built with -program)")
+	against := flag.String("against", "",
+		"another appliance `file` to install in turns, or no-compile: the demo's without compiled python code")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if err := run(ctx, *program, *runs); err != nil {
+	if err := run(ctx, *program, *file, *against, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
@@ -50,6 +58,7 @@ const (
 	hostName  = "bench"
 	address   = "192.168.0.1"
 	installer = "/root/fate-installer"
+	other     = "/root/other"
 	// Bounds that the product is held to.
 	mostOfFirst   = 3.0   // per cent of the first run, for one that changes nothing
 	mostOverhead  = 10.0  // per cent of the first run
@@ -62,17 +71,20 @@ type measured struct {
 	first, again time.Duration
 	overhead     time.Duration // of the first, without the components' own work on its critical path
 	memory       float64       // MiB, the most of both
+	jobs         [2]time.Duration
+	steps        installReport // of the first
 }
 
-func run(ctx context.Context, program string, runs int) (err error) {
+func run(ctx context.Context, program, file, against string, runs int) (err error) {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("cannot boot a lab host: this takes root")
 	}
-	if out, err := exec.CommandContext(ctx, "make", "-s", "build").CombinedOutput(); err != nil {
-		return fmt.Errorf("make build: %w: %s", err, out)
-	}
-	file, err := appliance.Build(ctx, program, appliance.MariaDB, os.Stderr)
+	scratch, err := os.MkdirTemp("", "bench-install-")
 	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	if file, against, err = appliances(ctx, program, file, against, scratch); err != nil {
 		return err
 	}
 	hosts, err := lab.ParseHosts([]string{hostName + "=" + address})
@@ -91,25 +103,105 @@ func run(ctx context.Context, program string, runs int) (err error) {
 	if err := l.CopyTo(ctx, file, hostName, installer); err != nil {
 		return err
 	}
-	all := make([]measured, runs)
-	for i := range all {
-		if all[i], err = measure(ctx, l); err != nil {
+	if against != "" {
+		if err := l.CopyTo(ctx, against, hostName, other); err != nil {
 			return err
 		}
 	}
-	report(all)
-	return nil
+	return bench{ctx: ctx, lab: l, scratch: scratch, pairs: against != ""}.run(runs)
 }
 
-// measure installs a party, runs the same command again, and removes everything.
-func measure(ctx context.Context, l *lab.Lab) (measured, error) {
+// appliances builds those that are not given.
+func appliances(ctx context.Context, program, file, against, dir string) (first, second string, err error) {
+	if file != "" && against != noCompile {
+		return file, against, nil
+	}
+	if out, err := exec.CommandContext(ctx, "make", "-s", "build").CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("make build: %w: %s", err, out)
+	}
+	if file == "" {
+		if file, err = appliance.Build(ctx, program, appliance.MariaDB, os.Stderr); err != nil {
+			return "", "", err
+		}
+	}
+	if against != noCompile {
+		return file, against, nil
+	}
+	demo, err := cache.Dir("demo")
+	if err != nil {
+		return "", "", err
+	}
+	out := filepath.Join(dir, noCompile)
+	if text, err := exec.CommandContext(ctx, program, "bundle", "build", "--no-compile", "--out", out, "--lock",
+		filepath.Join(demo, "demo-mariadb.lock.yaml")).CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("cannot build the other appliance: %w: %s", err, text)
+	}
+	return file, out, nil
+}
+
+// noCompile stands for the demo's appliance without compiled python code.
+const noCompile = "no-compile"
+
+// bench is a benchmark on a host that is up.
+type bench struct {
+	ctx     context.Context
+	lab     *lab.Lab
+	scratch string // a directory on the machine
+	pairs   bool   // there is another appliance
+}
+
+// run installs the appliances in turns, and at last the first one again, on which the bounds are measured.
+func (b bench) run(runs int) error {
+	var ours, others []measured
+	for i := range runs {
+		turns := []string{installer}
+		if b.pairs {
+			turns = []string{installer, other}
+		}
+		if i%2 == 1 { // what the first leaves in the machine's caches helps each as often
+			slices.Reverse(turns)
+		}
+		for _, file := range turns {
+			m, err := b.measure(file)
+			if err != nil {
+				return err
+			}
+			if file == installer {
+				ours = append(ours, m)
+			} else {
+				others = append(others, m)
+			}
+			fmt.Fprintf(os.Stderr, "%s: first run %.1f s, jobs %.1f s and %.1f s\n", filepath.Base(file),
+				m.first.Seconds(), m.jobs[0].Seconds(), m.jobs[1].Seconds())
+		}
+	}
+	report(ours)
+	if b.pairs {
+		reportPairs(ours, others)
+	}
+	reportSteps(ours[len(ours)-1].steps)
+	if _, _, err := b.install(installer); err != nil {
+		return err
+	}
+	return b.reportBounds(ours)
+}
+
+// measure installs a party, runs two jobs and the same command again, and removes everything.
+func (b bench) measure(file string) (measured, error) {
 	var m measured
-	first, memory, err := install(ctx, l)
+	first, memory, err := b.install(file)
 	if err != nil {
 		return m, err
 	}
-	m.first, m.overhead, m.memory = first.elapsed(), first.overhead(), memory
-	again, memory, err := install(ctx, l)
+	m.first, m.overhead, m.memory, m.steps = first.elapsed(), first.overhead(), memory, first
+	for i := range m.jobs {
+		began := time.Now()
+		if err := b.on(file, "test", "toy"); err != nil {
+			return m, err
+		}
+		m.jobs[i] = time.Since(began)
+	}
+	again, memory, err := b.install(file)
 	if err != nil {
 		return m, err
 	}
@@ -117,18 +209,30 @@ func measure(ctx context.Context, l *lab.Lab) (measured, error) {
 		return m, fmt.Errorf("the second run changed %d things", again.Changed)
 	}
 	m.again, m.memory = again.elapsed(), max(m.memory, memory)
-	return m, l.Run(ctx, hostName, lab.Cmd{Args: []string{installer, "uninstall", "--purge-data", "--yes"}})
+	return m, b.on(file, "uninstall", "--purge-data", "--yes")
+}
+
+// on runs a program on the host.
+func (b bench) on(args ...string) error {
+	var out bytes.Buffer
+	if err := b.lab.Run(b.ctx, hostName, lab.Cmd{Args: args, Stdout: &out, Stderr: &out}); err != nil {
+		return fmt.Errorf("%w: %s", err, out.String())
+	}
+	return nil
 }
 
 // installReport is the part of install's JSON document that matters here.
 type installReport struct {
-	Changed  int      `json:"changed"`
-	Elapsed  float64  `json:"elapsed_seconds"`
-	Critical []string `json:"critical_path"`
-	Steps    []struct {
-		ID      string        `json:"id"`
-		Elapsed time.Duration `json:"elapsed_ns"`
-	} `json:"steps"`
+	Changed  int          `json:"changed"`
+	Elapsed  float64      `json:"elapsed_seconds"`
+	Critical []string     `json:"critical_path"`
+	Steps    []stepReport `json:"steps"`
+}
+
+type stepReport struct {
+	ID      string        `json:"id"`
+	Start   time.Duration `json:"start_ns"` // since the run began
+	Elapsed time.Duration `json:"elapsed_ns"`
 }
 
 func (r installReport) elapsed() time.Duration {
@@ -165,10 +269,10 @@ echo $most
 cat /root/out.json
 `
 
-func install(ctx context.Context, l *lab.Lab) (report installReport, memory float64, err error) {
+func (b bench) install(file string) (report installReport, memory float64, err error) {
 	var out bytes.Buffer
-	script := fmt.Sprintf(watched, installer)
-	if err := l.Run(ctx, hostName, lab.Cmd{Args: []string{"sh", "-c", script}, Stdout: &out,
+	script := fmt.Sprintf(watched, file)
+	if err := b.lab.Run(b.ctx, hostName, lab.Cmd{Args: []string{"sh", "-c", script}, Stdout: &out,
 		Stderr: os.Stderr}); err != nil {
 		return report, 0, fmt.Errorf("cannot install: %w", err)
 	}
@@ -178,44 +282,7 @@ func install(ctx context.Context, l *lab.Lab) (report installReport, memory floa
 		return report, 0, fmt.Errorf("cannot read the memory from %q: %w", line, err)
 	}
 	if err := json.Unmarshal([]byte(document), &report); err != nil {
-		return report, 0, fmt.Errorf("cannot read the report of %s: %w", filepath.Base(installer), err)
+		return report, 0, fmt.Errorf("cannot read the report of %s: %w", filepath.Base(file), err)
 	}
 	return report, kibibytes / 1024, nil
-}
-
-// report prints the medians.
-func report(all []measured) {
-	median := func(of func(measured) float64) float64 {
-		var values []float64
-		for _, m := range all {
-			values = append(values, of(m))
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
-	first := median(func(m measured) float64 { return m.first.Seconds() })
-	again := median(func(m measured) float64 { return m.again.Seconds() })
-	noop := median(func(m measured) float64 { return 100 * m.again.Seconds() / m.first.Seconds() })
-	overhead := median(func(m measured) float64 { return 100 * m.overhead.Seconds() / m.first.Seconds() })
-	memory := median(func(m measured) float64 { return m.memory })
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	row := func(what, value, bound string, kept bool) {
-		verdict := "kept"
-		if !kept {
-			verdict = "NOT KEPT"
-		}
-		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", what, value, bound, verdict)
-	}
-	fmt.Printf("medians of %d installations of a party with all modules (stand-ins for FATE's own parts)\n\n", len(all))
-	fmt.Fprintf(w, "| what\t| measured\t| bound\t| \t|\n|---\t|---\t|---\t|---\t|\n")
-	fmt.Fprintf(w, "| first run\t| %.1f s\t| \t| \t|\n", first)
-	row("run that changes nothing", fmt.Sprintf("%.2f s", again), fmt.Sprintf("< %.0f s", longestSecond.Seconds()),
-		again < longestSecond.Seconds())
-	row("the same, of the first run", fmt.Sprintf("%.1f %%", noop), fmt.Sprintf("< %.0f %%", mostOfFirst),
-		noop < mostOfFirst)
-	row("the installer's own part of the first run", fmt.Sprintf("%.1f %%", overhead),
-		fmt.Sprintf("< %.0f %%", mostOverhead), overhead < mostOverhead)
-	row("most memory of the installer", fmt.Sprintf("%.0f MiB", memory), fmt.Sprintf("< %.0f MiB", mostMemory),
-		memory < mostMemory)
-	w.Flush()
 }

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"fate-installer/scripts/lab/lab"
+)
+
+// The scripts print lines of a name, a time in seconds, and what a program depends on.
+//
+// bound.sh measures what no installer can be faster than: the bytes of all components at the speed of tar, and each
+// program's start alone, warm, with what it depends on ready.
+//
+// ansible.sh goes the way of AnsibleFATE: archives unpacked one after the other, wheels installed and compiled by the
+// carried python, programs started by the python supervisor in the order of its roles and each waited for.
+var (
+	//go:embed bound.sh
+	boundScript string
+	//go:embed ansible.sh
+	ansibleScript string
+)
+
+// programs are those of a party with the port of each, in the order of AnsibleFATE's roles, which is one in which each
+// comes after what it depends on.
+const programs = `fate-mysql 3306
+fate-clustermanager 4670
+fate-nodemanager 4671
+fate-rollsite 9370
+fate-fateflow 9380
+fate-fateboard 8080`
+
+// reportBounds measures the lower bound and the way of AnsibleFATE on the host where the party is installed, and prints
+// them with ours. The party is stopped afterwards.
+func (b bench) reportBounds(ours []measured) error {
+	bound, err := b.times(boundScript)
+	if err != nil {
+		return err
+	}
+	chain, path := longestChain(bound)
+	median := spreadOf(ours, func(m measured) float64 { return m.first.Seconds() }).median
+	database := spreadOf(ours, func(m measured) float64 { return m.steps.database().Seconds() }).median
+	fmt.Printf("\nthe lower bound, ours, and the way of AnsibleFATE, with the same payload on the same host\n\n")
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
+	defer w.Flush()
+	fmt.Fprintf(w, "| \t| time\t| of ours\t| \t|\n|---\t|---\t|---\t|---\t|\n")
+	row := func(what string, seconds float64, parts string) {
+		fmt.Fprintf(w, "| %s\t| %.1f s\t| %.2f\t| %s\t|\n", what, seconds, seconds/median, parts)
+	}
+	tar := bound.of("tar")
+	row("lower bound", max(tar, chain), fmt.Sprintf("the longer of: tar -xf %.1f s; starts, alone and warm: %s = %.1f s",
+		tar, path, chain))
+	row("ours", median, fmt.Sprintf("the database is made in %.1f s of it", database))
+	if err := b.copySupervisor(); err != nil {
+		fmt.Fprintf(w, "| AnsibleFATE's way\t| \t| \t| not measured: %v\t|\n", err)
+		return nil
+	}
+	theirs, err := b.times(ansibleScript)
+	if err != nil {
+		return err
+	}
+	total, text := database, fmt.Sprintf("database %.1f s", database)
+	for _, p := range theirs {
+		total += p.seconds
+		text += fmt.Sprintf(", %s %.1f s", p.name, p.seconds)
+	}
+	row("AnsibleFATE's way", total, text)
+	return nil
+}
+
+// database is the time of the steps in which the database is made. AnsibleFATE makes it with the same programs.
+func (r installReport) database() (sum time.Duration) {
+	for _, s := range r.Steps {
+		if strings.HasPrefix(s.ID, "database") {
+			sum += s.Elapsed
+		}
+	}
+	return sum
+}
+
+// part is a time that a script has measured.
+type part struct {
+	name    string
+	seconds float64
+	needs   []string // of a program
+}
+
+type parts []part
+
+func (all parts) of(name string) float64 {
+	for _, p := range all {
+		if p.name == name {
+			return p.seconds
+		}
+	}
+	return 0
+}
+
+// longestChain is the longest series of starts of which each depends on the one before.
+func longestChain(all parts) (longest float64, path string) {
+	ends, paths := map[string]float64{}, map[string]string{}
+	for _, p := range all { // what a program needs comes before it
+		if p.name == "tar" {
+			continue
+		}
+		before := ""
+		for _, n := range p.needs {
+			if ends[n] > ends[before] {
+				before = n
+			}
+		}
+		ends[p.name] = ends[before] + p.seconds
+		paths[p.name] = strings.TrimPrefix(paths[before]+" + ", " + ") + fmt.Sprintf("%s %.1f", p.name, p.seconds)
+		if ends[p.name] > longest {
+			longest, path = ends[p.name], paths[p.name]
+		}
+	}
+	return longest, path
+}
+
+// times runs a script on the host and reads what it has measured.
+func (b bench) times(script string) (parts, error) {
+	var out, errOut bytes.Buffer
+	if err := b.lab.Run(b.ctx, hostName, lab.Cmd{Args: []string{"bash", "-c", script}, Stdout: &out,
+		Env: []string{"ADDRESS=" + address, "PROGRAMS=" + programs}, Stderr: &errOut}); err != nil {
+		return nil, fmt.Errorf("cannot measure the bounds: %s%s", out.String(), errOut.String())
+	}
+	var all parts
+	for line := range strings.Lines(out.String()) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			return nil, fmt.Errorf("cannot read what was measured: %q", line)
+		}
+		seconds, err := strconv.ParseFloat(fields[1], 64)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read what was measured: %w", err)
+		}
+		all = append(all, part{fields[0], seconds, fields[2:]})
+	}
+	return all, nil
+}
+
+// copySupervisor brings the machine's python supervisor to the host, where the carried python runs it.
+func (b bench) copySupervisor() error {
+	const packages = "/usr/lib/python3/dist-packages"
+	archive := filepath.Join(b.scratch, "supervisor.tar")
+	if out, err := exec.CommandContext(b.ctx, "tar", "-C", packages, "-cf", archive, "supervisor",
+		"pkg_resources").CombinedOutput(); err != nil {
+		return fmt.Errorf("the machine has no python supervisor: %s", bytes.TrimSpace(out))
+	}
+	if err := b.lab.CopyTo(b.ctx, archive, hostName, "/root/supervisor.tar"); err != nil {
+		return err
+	}
+	return b.on("sh", "-c",
+		"rm -rf /root/supervisor; mkdir /root/supervisor && tar -C /root/supervisor -xf /root/supervisor.tar")
+}
