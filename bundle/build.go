@@ -73,7 +73,8 @@ type builder struct {
 	components []described // as given to the writer
 }
 
-// Build makes an appliance from a whole lock. The same lock, program and options give the same bytes. Everything is
+// Build makes an appliance from a whole lock. The same lock, program and options give the same bytes, on any machine
+// unless BuildOptions.Python is given, and then on those where the interpreter runs. Everything is
 // written to temporary files next to Out, read back and verified, and then renamed; a failed build leaves nothing.
 func Build(ctx context.Context, o BuildOptions) (BuildResult, error) {
 	if missing := o.Lock.Unlocked(); len(missing) > 0 {

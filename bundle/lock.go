@@ -68,6 +68,12 @@
 // build gives the same bytes, and without it the component's digest is another one. A machine that cannot run the
 // server, such as one of another platform, builds the component without, and says so.
 //
+// # Compiled code
+//
+// With a component python for this machine's platform, Build compiles the .py files of python, fate, fateflow and eggroll
+// with its interpreter, to __pycache__/NAME.TAG.pyc of the kind that PEP 552 calls checked-hash, except tests and what
+// else no program loads. The bytes depend on nothing but the sources and the interpreter.
+//
 // # Patterns
 //
 // A pattern is matched against the path as the source stores it, element by element: * ? [a-z] stay within an element,
