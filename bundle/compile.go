@@ -23,7 +23,7 @@ import (
 // directory, and env is all that its environment has beyond what every program needs.
 type PythonRunner func(ctx context.Context, dir string, env, args []string) error
 
-// pythonName is the component whose interpreter compiles; compiledNames are the components whose code its programs load.
+// pythonName is the component whose interpreter compiles; compiledNames are those whose code its programs load.
 const pythonName = "python"
 
 var compiledNames = []string{pythonName, "fate", "fateflow", "eggroll"}
@@ -41,9 +41,9 @@ const maxCompiled = 256 << 20
 //go:embed compile.py
 var compileScript []byte
 
-// pythonCompiler makes .pyc files with the interpreter that an appliance carries. They are of the kind that PEP 552 calls
-// checked-hash: the interpreter compares a hash of the source when it loads one. Those with the time of the source would
-// fit as well, since everything in a component is dated [Epoch], but an edit that keeps time and size would be missed.
+// pythonCompiler makes .pyc files with the interpreter that an appliance carries. They are of the kind that PEP 552
+// calls checked-hash: the interpreter compares a hash of the source when it loads one. Those with the time of the source
+// would fit as well, since everything in a component is dated [Epoch], but miss an edit that keeps time and size.
 type pythonCompiler struct {
 	run    PythonRunner
 	dir    string // holds the interpreter, the script, and what goes in and out
@@ -276,8 +276,7 @@ func (b *builder) unable(i int) string {
 	return ""
 }
 
-// startCompiler merges the component python, which is wanted before its turn. Without a
-// compiler the result says why.
+// startCompiler merges the component python, which is wanted before its turn. Without a compiler the result says why.
 func (b *builder) startCompiler(ctx context.Context) (c *pythonCompiler, python *packed, err error) {
 	if b.o.Python == nil || !slices.ContainsFunc(b.lock.Components, compilable) {
 		return nil, nil, nil

@@ -224,7 +224,8 @@ func TestNotCompiled(t *testing.T) {
 					o.Stub = makeStub(t, filepath.Join(dir, "stub-riscv64"), elf.EM_RISCV)
 				}
 			})
-			if err != nil || !strings.Contains(result.NotCompiled, tt.want) || (tt.want == "") != (result.NotCompiled == "") {
+			if err != nil || !strings.Contains(result.NotCompiled, tt.want) ||
+				(tt.want == "") != (result.NotCompiled == "") {
 				t.Fatalf("%q, %v, want %q", result.NotCompiled, err, tt.want)
 			}
 			if found := caches(t, out, "fate"); len(found) != 1 || result.Compiled != 0 {

@@ -70,9 +70,9 @@
 //
 // # Compiled code
 //
-// With a component python for this machine's platform, Build compiles the .py files of python, fate, fateflow and eggroll
-// with its interpreter, to __pycache__/NAME.TAG.pyc of the kind that PEP 552 calls checked-hash, except tests and what
-// else no program loads. The bytes depend on nothing but the sources and the interpreter.
+// With a component python for this machine's platform, Build compiles the .py files of python, fate, fateflow and
+// eggroll with its interpreter, to __pycache__/NAME.TAG.pyc of the kind that PEP 552 calls checked-hash, except tests
+// and what else no program loads. The bytes depend on nothing but the sources and the interpreter.
 //
 // # Patterns
 //

@@ -31,8 +31,8 @@ func TestCompiledCodeOfTheComponentStays(t *testing.T) {
 }
 
 // TestCompiledCodeIsNoEdit: compiled code that came with a component and is gone, or that Python has written again, is
-// neither missing nor changed nor foreign. An edit of its source is replaced, whatever is compiled of it, and nothing of
-// it outlives another version or an uninstall.
+// neither missing nor changed nor foreign. An edit of its source is replaced, whatever is compiled of it, and nothing
+// of it outlives another version or an uninstall.
 func TestCompiledCodeIsNoEdit(t *testing.T) {
 	const cache = "bin/__pycache__/"
 	w := newWorld(t, tempDir(t), false, baseTree)
