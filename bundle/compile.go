@@ -42,8 +42,9 @@ const maxCompiled = 256 << 20
 var compileScript []byte
 
 // pythonCompiler makes .pyc files with the interpreter that an appliance carries. They are of the kind that PEP 552
-// calls checked-hash: the interpreter compares a hash of the source when it loads one. Those with the time of the source
-// would fit as well, since everything in a component is dated [Epoch], but miss an edit that keeps time and size.
+// calls checked-hash: the interpreter compares a hash of the source when it loads one. Those with the time of the
+// source would fit as well, since everything in a component is dated [Epoch], but miss an edit that keeps time and
+// size.
 type pythonCompiler struct {
 	run    PythonRunner
 	dir    string // holds the interpreter, the script, and what goes in and out
