@@ -23,7 +23,7 @@ func Contradictions(installed, wanted *Spec) problem.Problems {
 				"the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
 		}
 	}
-	for _, m := range installed.modules {
+	for _, m := range installed.Modules() {
 		if !wanted.Runs(m) {
 			d.add("", "%s runs on this host, and the cluster file does not have it here", m)
 		}

@@ -48,9 +48,9 @@ func TestFault02NoPasswordInAnArgument(t *testing.T) {
 		specOf(t, haCluster, "192.168.0.1", "1.11.4"), specOf(t, oneHost, "192.168.0.1", "1.5.0")} {
 		for _, p := range Programs(s) {
 			text := string(p.INI())
-			for _, f := range fixedSecrets.fields() {
-				if strings.Contains(text, f.secret.Reveal()) {
-					t.Errorf("%s shows %s", p.Name, f.name)
+			for _, name := range SecretNames() {
+				if strings.Contains(text, fixedSecrets.Get(name).Reveal()) {
+					t.Errorf("%s shows %s", p.Name, name)
 				}
 			}
 		}
@@ -65,8 +65,8 @@ func TestFault03And04SecretFilesArePrivate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range files {
-			has := slices.ContainsFunc(fixedSecrets.fields(),
-				func(s secretField) bool { return strings.Contains(string(f.Content), s.secret.Reveal()) })
+			has := slices.ContainsFunc(fixedSecrets.All(),
+				func(s Secret) bool { return strings.Contains(string(f.Content), s.Reveal()) })
 			if has != f.Secret || f.Secret && f.Perm != 0o600 {
 				t.Errorf("%s: has a password %v, says so %v, mode %v", f.Path, has, f.Secret, f.Perm)
 			}

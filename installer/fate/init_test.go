@@ -143,7 +143,8 @@ func TestInitMakesWhatItSays(t *testing.T) {
 					t.Errorf("no %q in\n%s", line, data)
 				}
 			}
-			for _, published := range []string{publishedAdminPassword, publishedUserPassword} {
+			for _, published := range []string{PublishedSecrets().MySQLRoot.Reveal(),
+				PublishedSecrets().MySQLUser.Reveal()} {
 				if strings.Contains(string(data), published) {
 					t.Errorf("a new cluster has the published password %s", published)
 				}
@@ -194,10 +195,10 @@ func TestFault01PasswordsAreDrawn(t *testing.T) {
 	first, second := drawn(t)[RoleHost], drawn(t)[RoleHost]
 	seen := make(map[string]bool)
 	for _, s := range []Secrets{first, second} {
-		for _, f := range s.fields() {
-			v := f.secret.Reveal()
+		for _, name := range SecretNames() {
+			v := s.Get(name).Reveal()
 			if len(v) < 20 || seen[v] {
-				t.Errorf("%s is %q", f.name, v)
+				t.Errorf("%s is %q", name, v)
 			}
 			seen[v] = true
 		}
@@ -209,7 +210,8 @@ func TestFault01PasswordsAreDrawn(t *testing.T) {
 	}
 	files := rendered(t, s)
 	for name, content := range files {
-		for _, published := range []string{publishedAdminPassword, publishedUserPassword, "password=admin\n",
+		for _, published := range []string{PublishedSecrets().MySQLRoot.Reveal(),
+			PublishedSecrets().MySQLUser.Reveal(), "password=admin\n",
 			"table.key=fate\n"} {
 			if strings.Contains(content, published) {
 				t.Errorf("%s has the published %q", name, published)

@@ -131,13 +131,7 @@ func renderJobDefaults(s *Spec) ([]File, error) {
 	if !s.Runs(FateFlow) || !s.Profile.HasJobDefaults() {
 		return nil, nil
 	}
-	var m yamlMap
-	for _, d := range jobDefaults {
-		if d.readBy(s.Profile.Flow) {
-			m = append(m, item(d.key, d.kind.yaml(s.jobDefault(d.key))))
-		}
-	}
-	content, err := encodeYAML(m)
+	content, err := encodeYAML(s.jobSettings())
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +139,17 @@ func renderJobDefaults(s *Spec) ([]File, error) {
 		Path: s.Layout.jobDefaultsPath(), Content: content, Perm: permConfig, Component: "fateflow",
 		Programs: s.running(FateFlow),
 	}}, nil
+}
+
+// jobSettings is what FATE-Flow's file of defaults for jobs holds on this host.
+func (s *Spec) jobSettings() yamlMap {
+	var m yamlMap
+	for _, d := range jobDefaults {
+		if d.readBy(s.Profile.Flow) {
+			m = append(m, item(d.key, d.kind.yaml(s.jobDefault(d.key))))
+		}
+	}
+	return m
 }
 
 // jobDefault is the value of a key on this host.

@@ -2,23 +2,20 @@ package fate
 
 import (
 	"slices"
-
-	"fate-installer/supervisor/config"
 )
 
 // moduleEntry is what there is to know of one module. What a side's operator may say about it is in the block of its
-// name (cluster.go), and its configuration files have a renderer (render_*.go).
+// name (cluster.go); its process is described in programs.go, and its configuration files have a renderer (render_*.go).
 type moduleEntry struct {
 	module    Module
 	addresses func(*Side) []string // where it is to be installed; empty when it is off or not ours
 	// of several the one that tells most; nil: it has none, or differs by instance
 	port       func(*Side) int
-	program    func(*Spec) config.Program // nil: nothing of ours runs it
-	components func(*Spec) []string       // what its program is made of, by their names in the payload
-	wants      func(*Spec) []Module       // what it cannot start without, wherever that runs
-	dataDirs   func(Layout) []string      // what it writes to besides the directories of its logs
-	outward    bool                       // hosts that are not of the side connect to it
-	heap       heapShare                  // of a JVM; zero: it is none
+	components func(*Spec) []string  // what its program is made of, by their names in the payload
+	wants      func(*Spec) []Module  // what it cannot start without, wherever that runs
+	dataDirs   func(Layout) []string // what it writes to besides the directories of its logs
+	outward    bool                  // hosts that are not of the side connect to it
+	heap       heapShare             // of a JVM; zero: it is none
 }
 
 // moduleTable has the modules in the order of Modules. It is a function because what it names asks it, too.
@@ -31,7 +28,6 @@ func moduleTable() []moduleEntry {
 			module:     MySQL,
 			addresses:  func(s *Side) []string { return when(s.MySQL.ours(), s.MySQL.IPs) },
 			port:       func(s *Side) int { return s.MySQL.Port },
-			program:    databaseProgram,
 			components: func(s *Spec) []string { return []string{s.DatabaseEngine()} },
 			dataDirs:   func(l Layout) []string { return []string{l.DatabaseData(), l.DatabaseTemp()} },
 		},
@@ -39,7 +35,6 @@ func moduleTable() []moduleEntry {
 			module:     ClusterManager,
 			addresses:  func(s *Side) []string { return when(s.ClusterManager.Enable, s.ClusterManager.IPs) },
 			port:       func(s *Side) int { return s.ClusterManager.Port },
-			program:    clusterManagerProgram,
 			components: made("jdk", "eggroll"),
 			wants:      func(*Spec) []Module { return []Module{MySQL} },
 			dataDirs:   func(l Layout) []string { return []string{l.EggrollData(), l.ProgramTemp()} },
@@ -49,7 +44,6 @@ func moduleTable() []moduleEntry {
 			module:     NodeManager,
 			addresses:  func(s *Side) []string { return when(s.NodeManager.Enable, s.NodeManager.IPs) },
 			port:       func(s *Side) int { return s.NodeManager.Port },
-			program:    nodeManagerProgram,
 			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
 			wants:      func(*Spec) []Module { return []Module{ClusterManager} },
 			dataDirs:   func(l Layout) []string { return []string{l.EggrollData(), l.ProgramTemp()} },
@@ -59,7 +53,6 @@ func moduleTable() []moduleEntry {
 			module:     Rollsite,
 			addresses:  func(s *Side) []string { return when(s.Rollsite.Enable, s.Rollsite.IPs) },
 			port:       func(s *Side) int { return s.Rollsite.Port },
-			program:    rollsiteProgram,
 			components: made("jdk", "eggroll"),
 			outward:    true,
 			heap:       heapShare{8, 256, 2048},
@@ -73,7 +66,6 @@ func moduleTable() []moduleEntry {
 				}
 				return when(s.ZK.Enable && s.ZK.Type == "inside", ips)
 			},
-			program:    zooKeeperProgram,
 			components: made("jdk", "zookeeper"),
 			// A majority has to talk to each other before any of them serves.
 			wants:    func(*Spec) []Module { return []Module{ZooKeeper} },
@@ -84,7 +76,6 @@ func moduleTable() []moduleEntry {
 			module:     Nginx,
 			addresses:  func(s *Side) []string { return when(s.balanced() && s.Nginx.Type == "inside", s.Nginx.IPs) },
 			port:       func(s *Side) int { return s.Nginx.GRPCPort },
-			program:    nginxProgram,
 			components: made("nginx"),
 			outward:    true,
 		},
@@ -93,7 +84,6 @@ func moduleTable() []moduleEntry {
 			module:     FateFlow,
 			addresses:  func(s *Side) []string { return when(s.FateFlow.Enable, s.FateFlow.IPs) },
 			port:       func(s *Side) int { return s.FateFlow.HTTPPort },
-			program:    flowProgram,
 			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
 			wants:      flowWants,
 			dataDirs:   func(l Layout) []string { return []string{l.Flow(), l.Data(), l.ProgramTemp()} },
@@ -103,7 +93,6 @@ func moduleTable() []moduleEntry {
 			module:     FateBoard,
 			addresses:  func(s *Side) []string { return when(s.FateBoard.Enable, s.FateBoard.IPs) },
 			port:       func(s *Side) int { return s.FateBoard.Port },
-			program:    boardProgram,
 			components: made("jdk", "fateboard"),
 			wants:      func(s *Spec) []Module { return when(s.Profile.BoardNeedsDatabase(), []Module{MySQL}) },
 			outward:    true,
@@ -121,6 +110,9 @@ func (m Module) entry() moduleEntry {
 	}
 	return table[i]
 }
+
+// outward reports whether hosts that are not of the side connect to the module.
+func (m Module) outward() bool { return m.entry().outward }
 
 // isJVM reports whether the module's process is a JVM with a heap that we size.
 func (m Module) isJVM() bool { return m.entry().heap.part > 0 }

@@ -90,7 +90,7 @@ func (s *Spec) restrictTo(modules []Module) (*Spec, error) {
 func (p *planner) wantsFile(f File) bool {
 	switch {
 	case path.Dir(f.Path) == p.spec.Layout.SupervisorPrograms():
-		return slices.ContainsFunc(p.part.modules,
+		return slices.ContainsFunc(p.part.Modules(),
 			func(m Module) bool { return slices.Contains(f.Programs, m.Program()) })
 	case f.Component == "supervisor":
 		return true
@@ -100,7 +100,7 @@ func (p *planner) wantsFile(f File) bool {
 
 // runs reports whether a program is in the part that is planned.
 func (p *planner) runs(program string) bool {
-	return slices.ContainsFunc(p.part.modules, func(m Module) bool { return m.Program() == program })
+	return slices.ContainsFunc(p.part.Modules(), func(m Module) bool { return m.Program() == program })
 }
 
 // Unpacking is the part of a plan that unpacks components.

@@ -87,7 +87,7 @@ func TestPlansOnMachines(t *testing.T) {
 		t.Run(machine, func(t *testing.T) {
 			s := preflightSpec(t, ip)
 			in := planInput()
-			in.Components, in.Facts = components, gatherTree(t, machine, s)
+			in.Components, in.Facts = components, gatherTree(t, machine, Questions(s))
 			plan, err := NewPlan(s, in)
 			if err != nil {
 				t.Fatal(err)
@@ -208,9 +208,9 @@ func TestPlanShowsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := planText(plan) + fmt.Sprintf("%v %+v", plan, plan)
-	for _, f := range spec.Secrets.fields() {
-		if secret := f.secret.Reveal(); secret != "" && strings.Contains(text, secret) {
-			t.Errorf("the plan shows %s", f.name)
+	for _, name := range SecretNames() {
+		if secret := spec.Secrets.Get(name).Reveal(); secret != "" && strings.Contains(text, secret) {
+			t.Errorf("the plan shows %s", name)
 		}
 	}
 }

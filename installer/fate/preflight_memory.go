@@ -95,7 +95,7 @@ func (p *preflight) memoryNeeds() (modules []moduleMemory, idle, used, job uint6
 				c.Name == p.s.mainComponent(m)
 		})
 	}
-	for _, m := range p.s.modules {
+	for _, m := range p.s.Modules() {
 		r := p.s.residentOf(m)
 		if r.used == 0 || standIn(m) {
 			continue

@@ -94,10 +94,11 @@ type ModulePort struct {
 // Ports lists every TCP port this host listens on, by module in start order.
 func (s *Spec) Ports() []ModulePort {
 	var out []ModulePort
+	modules := s.Modules()
 	for _, program := range Programs(s) {
-		i := slices.IndexFunc(s.modules, func(m Module) bool { return m.Program() == program.Name })
+		i := slices.IndexFunc(modules, func(m Module) bool { return m.Program() == program.Name })
 		for _, port := range program.Ports {
-			out = append(out, ModulePort{s.modules[i], port})
+			out = append(out, ModulePort{modules[i], port})
 		}
 	}
 	return out
@@ -282,7 +283,7 @@ func (s *Spec) targets() []host.Target {
 			}
 		}
 	}
-	for _, m := range s.modules {
+	for _, m := range s.Modules() {
 		wanted := s.wants(m)
 		if m == FateFlow || m == Rollsite { // needed for jobs, though not to start
 			wanted = append(wanted, ClusterManager, Rollsite)

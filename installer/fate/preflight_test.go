@@ -51,14 +51,14 @@ func preflightSpec(t *testing.T, ip string) *Spec {
 }
 
 // gatherTree reads one of the machines that package host has as directory trees, with a disk of a known size.
-func gatherTree(t *testing.T, machine string, s *Spec) *host.Facts {
+func gatherTree(t *testing.T, machine string, query host.FactsQuery) *host.Facts {
 	t.Helper()
 	h, err := host.New(filepath.Join("../host/testdata/hosts", machine), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	f, err := host.Gather(context.Background(), h, Questions(s))
+	f, err := host.Gather(context.Background(), h, query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestPreflightOnMachines(t *testing.T) {
 	for machine, ip := range machines {
 		t.Run(machine, func(t *testing.T) {
 			s := preflightSpec(t, ip)
-			results := Preflight(s, gatherTree(t, machine, s),
+			results := Preflight(s, gatherTree(t, machine, Questions(s)),
 				PreflightInput{Components: components, Platform: "linux/amd64"})
 			var b strings.Builder
 			for _, r := range results {

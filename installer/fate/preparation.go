@@ -269,7 +269,7 @@ func (s *Spec) openPorts() []int {
 	several := len(s.Side.Addresses()) > 1
 	var out []int
 	for _, p := range s.Ports() {
-		if several || p.Module.entry().outward {
+		if several || p.Module.outward() {
 			out = append(out, p.Port)
 		}
 	}

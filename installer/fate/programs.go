@@ -16,9 +16,9 @@ import (
 // supervisor and java, python or the database server, so signals, exit codes and pids are the program's own.
 func Programs(s *Spec) []config.Program {
 	var out []config.Program
-	for i, m := range s.modules {
-		if f := m.entry().program; f != nil {
-			p := f(s)
+	for i, m := range s.Modules() {
+		if describe := programs[m]; describe != nil {
+			p := describe(s)
 			p.Priority = 100 + 10*i
 			p.DataDirs = s.dataDirs(m)
 			if len(s.Needs(p.Name)) > 0 {
@@ -28,6 +28,18 @@ func Programs(s *Spec) []config.Program {
 		}
 	}
 	return out
+}
+
+// programs describes the process of each module that has one.
+var programs = map[Module]func(*Spec) config.Program{
+	MySQL:          databaseProgram,
+	ClusterManager: clusterManagerProgram,
+	NodeManager:    nodeManagerProgram,
+	Rollsite:       rollsiteProgram,
+	ZooKeeper:      zooKeeperProgram,
+	Nginx:          nginxProgram,
+	FateFlow:       flowProgram,
+	FateBoard:      boardProgram,
 }
 
 // dataDirs lists the directories that a module writes to besides those of its logs.

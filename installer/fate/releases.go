@@ -37,16 +37,21 @@ var releases = []release{
 	{"1.11.4", "1.11.2", "1.11.2", "2.5.3", "3.8", "8.0.28", "8u345"},
 }
 
+// Releases lists the versions of FATE that [Release] knows, the oldest first.
+func Releases() []string {
+	versions := make([]string, len(releases))
+	for i, r := range releases {
+		versions[i] = r.fate
+	}
+	return versions
+}
+
 // Release gives fate.env and the component versions of a published FATE.
 func Release(version string) (env, versions map[string]string, err error) {
 	i := slices.IndexFunc(releases, func(r release) bool { return r.fate == version })
 	if i < 0 {
-		var known []string
-		for _, r := range releases {
-			known = append(known, r.fate)
-		}
 		return nil, nil, fmt.Errorf("cannot tell which components belong to FATE %s: the known releases are %s",
-			version, strings.Join(known, ", "))
+			version, strings.Join(Releases(), ", "))
 	}
 	r := releases[i]
 	env = map[string]string{"FATE": r.fate, "FATEFlow": r.flow, "FATEBoard": r.board, "EGGROLL": r.eggroll,

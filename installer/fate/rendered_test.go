@@ -199,7 +199,7 @@ func flattenValue(out map[string]string, key string, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, inner := range v {
-			flattenValue(out, join(key, k), inner)
+			flattenValue(out, strings.TrimPrefix(key+"."+k, "."), inner)
 		}
 	case []any:
 		if len(v) == 0 {

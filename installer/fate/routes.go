@@ -118,6 +118,7 @@ func hasID(id string) func(PartyRoutes) bool {
 	return func(p PartyRoutes) bool { return p.ID == id }
 }
 
+// first is the first address of a list, or blank.
 func first(list []string) string {
 	if len(list) == 0 {
 		return ""

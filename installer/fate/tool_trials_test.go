@@ -136,7 +136,7 @@ func TestToolsComeFirstWhereTheHostsFail(t *testing.T) {
 // TestFailingProgramIsReported: check says which program of the host is not used, and why.
 func TestFailingProgramIsReported(t *testing.T) {
 	s := preflightSpec(t, "192.168.0.1")
-	f := gatherTree(t, "debian12", s)
+	f := gatherTree(t, "debian12", Questions(s))
 	f.Programs["ps"], f.Failing = "/bin/ps", host.Failing{"ps": "the second column of ps aux is not the process ID"}
 	want := "/bin/ps does not do what eggroll needs (the second column of ps aux is not the process ID), " +
 		"fate-installer's own serves instead"

@@ -135,7 +135,7 @@ func (s *Spec) Links() []Link {
 
 // runsJava reports whether a program of this host is a JVM.
 func (s *Spec) runsJava() bool {
-	return slices.ContainsFunc(s.modules, Module.isJVM)
+	return slices.ContainsFunc(s.Modules(), Module.isJVM)
 }
 
 // callsTools reports whether a program of this host starts or stops workers by eggroll's scripts.
