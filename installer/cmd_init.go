@@ -121,14 +121,14 @@ EXIT STATUS
 }
 
 func runInit(_ context.Context, g *globals, o *initOptions) error {
-	cluster, drawn, err := o.cluster(g)
+	c, drawn, err := o.cluster(g)
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
 	if isDirectoryName(o.out) {
-		return writeSides(g, o.out, cluster, drawn)
+		return writeSides(g, o.out, c, drawn)
 	}
-	data, err := cluster.ClusterFile()
+	data, err := c.ClusterFile()
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func runInit(_ context.Context, g *globals, o *initOptions) error {
 	if err := writeNewFile(o.out, data); err != nil {
 		return exit.With(err, exit.Usage)
 	}
-	g.printf("%s: %s, with passwords: keep it safe\n", o.out, count.Of(len(cluster.Sides()), "side"))
+	g.printf("%s: %s, with passwords: keep it safe\n", o.out, count.Of(len(c.Sides()), "side"))
 	return nil
 }
 
@@ -155,8 +155,8 @@ type initOutput struct {
 }
 
 // writeSides writes a file for each side, with the passwords that its hosts share, and the public part.
-func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Role]fate.Secrets) error {
-	files, err := cluster.SideFiles(drawn)
+func writeSides(g *globals, dir string, c *fate.Cluster, drawn map[fate.Role]fate.Secrets) error {
+	files, err := c.SideFiles(drawn)
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
@@ -176,7 +176,7 @@ func writeSides(g *globals, dir string, cluster *fate.Cluster, drawn map[fate.Ro
 	if g.Output == outputJSON {
 		return g.printJSON(initOutput{names})
 	}
-	for _, s := range cluster.Sides() {
+	for _, s := range c.Sides() {
 		g.printf("%s.yaml: the side %s, for its own hosts only, with the passwords that they share\n",
 			filepath.Join(dir, string(s.Role)), s.Role)
 	}
@@ -190,11 +190,11 @@ func (o *initOptions) cluster(g *globals) (*fate.Cluster, map[fate.Role]fate.Sec
 	if err != nil {
 		return nil, nil, err
 	}
-	cluster, err := o.clusterWith(g, drawn)
+	c, err := o.clusterWith(g, drawn)
 	if o.published {
 		drawn = nil // they were asked for
 	}
-	return cluster, drawn, err
+	return c, drawn, err
 }
 
 func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) (*fate.Cluster, error) {

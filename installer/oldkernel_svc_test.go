@@ -38,8 +38,8 @@ autorestart=true
 startsecs=0
 `
 
-// cluster is a supervisor on an old kernel, with its programs.
-type cluster struct {
+// supervised is a supervisor on an old kernel, with its programs.
+type supervised struct {
 	oldKernel
 	base   string
 	daemon *exec.Cmd
@@ -47,7 +47,7 @@ type cluster struct {
 
 // superviseOnOldKernel lets a supervisor run two programs, and ends programs and supervisor in every way.
 func superviseOnOldKernel(k oldKernel) {
-	c := &cluster{oldKernel: k}
+	c := &supervised{oldKernel: k}
 	var err error
 	if c.base, err = os.MkdirTemp("", "base"); err != nil { // the path of a socket is short
 		k.t.Fatal(err)
@@ -117,7 +117,7 @@ func superviseOnOldKernel(k oldKernel) {
 
 // up starts the supervisor. Linux 3.10 has no control groups of version 2, and the supervisor shall not make any on
 // this machine: where a process may, it is started with nothing at their place.
-func (c *cluster) up() {
+func (c *supervised) up() {
 	c.t.Helper()
 	hide := []string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /sys/fs/cgroup && exec "$@"`, "sh"}
 	c.daemon = c.command("fate-installer", "--base", c.base, "svc", "run")
@@ -136,14 +136,14 @@ func (c *cluster) up() {
 }
 
 // svc runs a command that has to succeed.
-func (c *cluster) svc(args ...string) string {
+func (c *supervised) svc(args ...string) string {
 	c.t.Helper()
 	return c.want(nil, append([]string{"--base", c.base, "svc"}, args...)...)
 }
 
 // untilReady waits until both programs are ready, and returns them. Those that are named have another process than
 // before, the others the same.
-func (c *cluster) untilReady(before map[string]supervisor.Status, again ...string) map[string]supervisor.Status {
+func (c *supervised) untilReady(before map[string]supervisor.Status, again ...string) map[string]supervisor.Status {
 	c.t.Helper()
 	now := make(map[string]supervisor.Status)
 	c.until("the programs are ready", func() bool {
@@ -169,7 +169,7 @@ func (c *cluster) untilReady(before map[string]supervisor.Status, again ...strin
 }
 
 // until waits for what happens soon.
-func (c *cluster) until(what string, ok func() bool) {
+func (c *supervised) until(what string, ok func() bool) {
 	c.t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -179,7 +179,7 @@ func (c *cluster) until(what string, ok func() bool) {
 	}
 }
 
-func (c *cluster) kill(pid int, sig syscall.Signal) {
+func (c *supervised) kill(pid int, sig syscall.Signal) {
 	c.t.Helper()
 	if err := syscall.Kill(pid, sig); err != nil {
 		c.t.Fatal(err)
@@ -187,7 +187,7 @@ func (c *cluster) kill(pid int, sig syscall.Signal) {
 }
 
 // wantFiltered makes sure that a process is under the filter.
-func (c *cluster) wantFiltered(name string, pid int) {
+func (c *supervised) wantFiltered(name string, pid int) {
 	c.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil || !strings.Contains(string(status), "Seccomp:\t2\n") {
@@ -196,7 +196,7 @@ func (c *cluster) wantFiltered(name string, pid int) {
 }
 
 // left lists the processes of the supervisor and of all it has started.
-func (c *cluster) left() (pids []int) {
+func (c *supervised) left() (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
 		env, err := os.ReadFile(file)
@@ -210,7 +210,7 @@ func (c *cluster) left() (pids []int) {
 }
 
 // clean removes what a failed test has left.
-func (c *cluster) clean() {
+func (c *supervised) clean() {
 	for _, pid := range c.left() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}

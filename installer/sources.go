@@ -19,11 +19,11 @@ func installOf(sources []deploy.Source) fate.Install {
 	if len(sources) == 0 {
 		return fate.Install{}
 	}
-	cluster, err := (&deploy.Site{Sources: sources}).WrittenCluster(host.Identity{})
+	c, err := (&deploy.Site{Sources: sources}).WrittenCluster(host.Identity{})
 	if err != nil {
 		return fate.Install{}
 	}
-	return cluster.Install
+	return c.Install
 }
 
 // useWrittenBase takes the base directory from the cluster files when there is no --base: where the installation is

@@ -176,13 +176,13 @@ func (s *Site) libraryPaths() map[string][]string {
 
 // Spec resolves the site against this host's addresses and its secrets.
 func (s *Site) Spec(base string, machine host.Identity, secrets Secrets) (*fate.Spec, error) {
-	cluster, err := s.Cluster(machine)
+	c, err := s.Cluster(machine)
 	if err != nil {
 		return nil, err
 	}
 	selection := s.Selection(base, machine, secrets)
 	selection.Memory, selection.CPUs = machine.Memory, machine.CPUs
-	spec, err := cluster.Spec(selection)
+	spec, err := c.Spec(selection)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -202,11 +202,11 @@ func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) fa
 
 // Cluster reads the cluster files, or makes the cluster of --role alone, and applies the changes made since.
 func (s *Site) Cluster(machine host.Identity) (*fate.Cluster, error) {
-	cluster, err := s.WrittenCluster(machine)
+	c, err := s.WrittenCluster(machine)
 	if err != nil {
 		return nil, err
 	}
-	return cluster, usage(cluster.ChangeParties(fate.Role(s.Role), s.Parties))
+	return c, usage(c.ChangeParties(fate.Role(s.Role), s.Parties))
 }
 
 // WrittenCluster is the cluster as it was asked for.
@@ -216,8 +216,8 @@ func (s *Site) WrittenCluster(machine host.Identity) (*fate.Cluster, error) {
 		for i, source := range s.Sources {
 			sources[i] = fate.Source{Name: source.Name, Data: []byte(source.Data)}
 		}
-		cluster, err := fate.Parse(sources)
-		return cluster, usage(err)
+		c, err := fate.Parse(sources)
+		return c, usage(err)
 	}
 	role, err := fate.ParseRole(s.Role)
 	if err != nil {

@@ -38,9 +38,9 @@ func TestThreeSidesWithOneAuthority(t *testing.T) {
 	for _, party := range []struct {
 		side *Side
 		id   string
-	}{{c.Host, partyDefault}, {c.Guest, partyDefault}, {c.Exchange, c.Host.id()}, {c.Exchange, c.Guest.id()}} {
+	}{{c.Host, "default"}, {c.Guest, "default"}, {c.Exchange, c.Host.id()}, {c.Exchange, c.Guest.id()}} {
 		if r, ok := party.side.route(party.id, routeDefault); !ok || !r.IsSecure ||
-			r.Port != defaultRollsiteSecurePort {
+			r.Port != 9371 {
 			t.Errorf("the %s's route for %s is %+v", party.side.Role, party.id, r)
 		}
 	}

@@ -40,8 +40,8 @@ func planSpec(t *testing.T, role Role, party int) *Spec {
 	for _, c := range planComponents() {
 		versions[c.Name] = c.Version
 	}
-	cluster := DefaultCluster(role, party, "192.168.0.1", "192.168.0.2:9370")
-	spec, err := cluster.Spec(Selection{
+	c := DefaultCluster(role, party, "192.168.0.1", "192.168.0.2:9370")
+	spec, err := c.Spec(Selection{
 		Role: role, Party: party, IP: "192.168.0.1", LocalAddrs: []string{"192.168.0.1"}, Base: "/data", User: "app",
 		Group:    "apps",
 		Versions: versions, Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "FATEBoard": "1.11.2",

@@ -171,7 +171,7 @@ func TestDefaultClusterOfOneLine(t *testing.T) {
 		if len(s.Modules()) != tc.modules {
 			t.Errorf("%s runs %v", tc.role, s.Modules())
 		}
-		if r, ok := s.Side.route(partyDefault, routeDefault); ok != (tc.route != "") || ok && r.endpoint() != tc.route {
+		if r, ok := s.Side.route("default", routeDefault); ok != (tc.route != "") || ok && r.endpoint() != tc.route {
 			t.Errorf("%s %q: default route %v", tc.role, tc.peer, r)
 		}
 	}
