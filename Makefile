@@ -52,7 +52,7 @@ fuzz: ## run every fuzz target for a few seconds
 	@scripts/fuzz.sh 2s
 
 test-mysql: ## make and use a database with every server that can be had: MySQL 8.0 and 9, MariaDB 10.11 and 11
-	FATE_TEST_ALL_DATABASES=1 go test -count=1 -timeout 30m -v -run 'TestDatabaseServers|TestOutside|TestHandshake|TestTemplate' ./installer/fate ./installer/database
+	FATE_TEST_ALL_DATABASES=1 go test -count=1 -timeout 30m -v -run 'TestDatabaseServers|TestOutside|TestHandshake|TestTemplate' ./installer/fate/render ./installer/fate/preflight ./installer/database
 
 e2e: build ## install, break, reboot and uninstall on lab hosts with a real systemd (as root)
 	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 90m -v ./scripts/lab/... ./scripts/e2e/...

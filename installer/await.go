@@ -10,7 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
@@ -20,10 +21,10 @@ import (
 // time is left to the supervisor, which goes on trying: the hosts of a party can be installed in any order, one after
 // the other even, and no command has to be repeated.
 type depWaiter struct {
-	programs []config.Program                 // of this host, in start order
-	needs    func(program string) []fate.Need // on other hosts
-	limit    time.Duration                    // for all waiting of a run together
-	tell     func(string)                     // shown to the operator who waits
+	programs []config.Program                    // of this host, in start order
+	needs    func(program string) []cluster.Need // on other hosts
+	limit    time.Duration                       // for all waiting of a run together
+	tell     func(string)                        // shown to the operator who waits
 
 	mu      sync.Mutex
 	until   time.Time
@@ -39,8 +40,8 @@ type absence struct {
 
 func (a absence) String() string { return "waits for " + a.Needs }
 
-func newDepWaiter(spec *fate.Spec, limit time.Duration, tell func(string)) *depWaiter {
-	return &depWaiter{programs: fate.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
+func newDepWaiter(spec *cluster.Spec, limit time.Duration, tell func(string)) *depWaiter {
+	return &depWaiter{programs: render.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
 		waiting: map[string]absence{}}
 }
 
@@ -97,7 +98,7 @@ func mayBecomeReady(err error) bool {
 }
 
 // missing is the first need of the programs that is not met; needy, whether they have any.
-func (p *depWaiter) missing(ctx context.Context, names []string) (missing *fate.Need, needy bool) {
+func (p *depWaiter) missing(ctx context.Context, names []string) (missing *cluster.Need, needy bool) {
 	for _, name := range names {
 		for _, need := range p.needs(name) {
 			needy = true
@@ -113,7 +114,7 @@ func (p *depWaiter) missing(ctx context.Context, names []string) (missing *fate.
 const needTimeout = 3 * time.Second
 
 // unreachable tries all addresses of a need at once, and returns why each that does not answer does not.
-func unreachable(ctx context.Context, need fate.Need) []error {
+func unreachable(ctx context.Context, need cluster.Need) []error {
 	ctx, cancel := context.WithTimeout(ctx, needTimeout)
 	defer cancel()
 	failed := make([]error, len(need.Addrs))

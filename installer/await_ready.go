@@ -10,7 +10,8 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
@@ -68,9 +69,9 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 }
 
 // readyLimits is how long each program may take to become ready.
-func readyLimits(spec *fate.Spec) map[string]time.Duration {
+func readyLimits(spec *cluster.Spec) map[string]time.Duration {
 	limits := map[string]time.Duration{}
-	for _, p := range fate.Programs(spec) {
+	for _, p := range render.Programs(spec) {
 		limits[p.Name] = p.ReadyTimeout
 	}
 	return limits
@@ -88,11 +89,11 @@ func servingUnready(statuses []supervisor.Status) *rpc.Failure {
 
 // unreachableNodes is the need for nodemanagers on other hosts that do not answer; nothing when all do, or when the
 // program is another than the clustermanager.
-func unreachableNodes(ctx context.Context, spec *fate.Spec, program string) *fate.Need {
-	if program != fate.ClusterManager.Program() {
+func unreachableNodes(ctx context.Context, spec *cluster.Spec, program string) *cluster.Need {
+	if program != cluster.ClusterManager.Program() {
 		return nil
 	}
-	need := fate.Need{Module: fate.NodeManager, Inside: true}
+	need := cluster.Need{Module: cluster.NodeManager, Inside: true}
 	for _, ip := range spec.Side.NodeManager.IPs {
 		addr := net.JoinHostPort(ip, strconv.Itoa(spec.Side.NodeManager.Port))
 		if ip == spec.IP {

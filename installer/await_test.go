@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
@@ -19,11 +19,11 @@ func patient(addr string, limit time.Duration, reports *[]string) *depWaiter {
 	flow.DependsOn = []string{"manager"}
 	return &depWaiter{
 		programs: []config.Program{config.NewProgram("manager", "/bin/true"), flow},
-		needs: func(program string) []fate.Need {
+		needs: func(program string) []cluster.Need {
 			if program != "manager" {
 				return nil
 			}
-			return []fate.Need{{Module: fate.MySQL, Addrs: []string{addr}, AtLeast: 1, Inside: true}}
+			return []cluster.Need{{Module: cluster.MySQL, Addrs: []string{addr}, AtLeast: 1, Inside: true}}
 		},
 		limit: limit, tell: func(s string) { *reports = append(*reports, s) }, waiting: map[string]absence{},
 	}

@@ -4,7 +4,8 @@ import (
 	"errors"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/supervisor"
@@ -25,7 +26,7 @@ func (d *deployment) bootScript() *step.BootScript {
 		return nil
 	}
 	l := d.layout()
-	b := &step.BootScript{Name: supervisor.UnitName, Boot: boot, Line: fate.BootLine(l), Log: l.SupervisorLog()}
+	b := &step.BootScript{Name: supervisor.UnitName, Boot: boot, Line: preflight.BootLine(l), Log: l.SupervisorLog()}
 	b.Path, b.Content, b.Perm = unitOf(l).Script(kind)
 	if boot == host.BootNone {
 		b.Path, b.Perm = "", 0
@@ -34,10 +35,11 @@ func (d *deployment) bootScript() *step.BootScript {
 }
 
 // noBoot refuses to register the supervisor where nothing starts programs at boot.
-func noBoot(h *host.Host, l fate.Layout) error {
+func noBoot(h *host.Host, l cluster.Layout) error {
 	if host.BootOf(h) != host.BootNone {
 		return nil
 	}
-	return exit.Hint(errors.New("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
-		"have the host run at boot: "+fate.BootLine(l))
+	return exit.Hint(
+		errors.New("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
+		"have the host run at boot: "+preflight.BootLine(l))
 }

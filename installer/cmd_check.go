@@ -9,7 +9,8 @@ import (
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/pyenv"
@@ -79,7 +80,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	}
 	defer d.close()
 	// install on an installed host asks less
-	if d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec)); err != nil {
+	if d.facts, err = host.Gather(ctx, d.host, preflight.Questions(d.spec)); err != nil {
 		return err
 	}
 	if opts.fix {
@@ -102,18 +103,19 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
-	if err := printChecks(g, d.headline(), d.notes(), results, fate.Hardening(d.spec, d.facts), opts.all); err != nil {
+	if err := printChecks(g, d.headline(), d.notes(), results, preflight.Hardening(d.spec, d.facts),
+		opts.all); err != nil {
 		return err
 	}
-	if len(fate.Refused(results)) > 0 {
+	if len(preflight.Refused(results)) > 0 {
 		return exit.Silently(exit.Preflight)
 	}
 	return nil
 }
 
 // check makes every check on the facts at hand.
-func (d *deployment) check(ctx context.Context) []fate.CheckResult {
-	in := fate.PreflightInput{Installed: d.stored != nil, Unpacked: map[string]string{}}
+func (d *deployment) check(ctx context.Context) []preflight.CheckResult {
+	in := preflight.Input{Installed: d.stored != nil, Unpacked: map[string]string{}}
 	if d.payload != nil && d.slot == nil {
 		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components),
 			d.payload.Manifest().Release.Platform
@@ -131,13 +133,13 @@ func (d *deployment) check(ctx context.Context) []fate.CheckResult {
 	if in.SupervisorFaults, err = d.supervisorFaults(); err != nil {
 		d.facts.Unknown["supervisor files"] = err.Error()
 	}
-	return fate.Preflight(d.spec, d.facts, in)
+	return preflight.Run(d.spec, d.facts, in)
 }
 
 // askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already.
 // It is nil when there is none to ask.
 func (d *deployment) askDatabase(ctx context.Context) *database.Facts {
-	question, ok := d.spec.DatabaseQuestion()
+	question, ok := render.DatabaseQuestion(d.spec)
 	if !ok || !d.host.Live() || question.Address.Socket != "" &&
 		(d.stored == nil || !d.host.Exists(question.Address.Socket)) {
 		return nil
@@ -148,7 +150,7 @@ func (d *deployment) askDatabase(ctx context.Context) *database.Facts {
 
 // checkAndWaive makes every check and lets those pass that are waived. A waiver for what is no check is a usage error,
 // so this is called before anything is printed.
-func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]fate.CheckResult, error) {
+func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]preflight.CheckResult, error) {
 	waivers, err := parseWaivers(waive)
 	if err != nil {
 		return nil, err
@@ -157,8 +159,8 @@ func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]fate.
 }
 
 // waived makes every check and lets those pass that are waived.
-func (d *deployment) waived(ctx context.Context, waivers []fate.Waiver) ([]fate.CheckResult, error) {
-	results, err := fate.Waive(d.check(ctx), waivers)
+func (d *deployment) waived(ctx context.Context, waivers []preflight.Waiver) ([]preflight.CheckResult, error) {
+	results, err := preflight.Waive(d.check(ctx), waivers)
 	if err != nil {
 		return nil, exit.With(exit.Hint(err, "fate-installer check --all lists the checks by their names"), exit.Usage)
 	}
@@ -166,9 +168,9 @@ func (d *deployment) waived(ctx context.Context, waivers []fate.Waiver) ([]fate.
 }
 
 // preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
-func (d *deployment) preflight(results []fate.CheckResult) error {
+func (d *deployment) preflight(results []preflight.CheckResult) error {
 	printProblems(d.g, results)
-	refused := fate.Refused(results)
+	refused := preflight.Refused(results)
 	if len(refused) == 0 {
 		return nil
 	}
@@ -182,19 +184,19 @@ func (d *deployment) preflight(results []fate.CheckResult) error {
 }
 
 // refusalHint says how to go on. A waiver is offered for a check that can be waived.
-func refusalHint(refused []fate.CheckResult) string {
+func refusalHint(refused []preflight.CheckResult) string {
 	hint := "apply the remedies marked ->"
-	i := slices.IndexFunc(refused, func(r fate.CheckResult) bool { return !r.Final })
+	i := slices.IndexFunc(refused, func(r preflight.CheckResult) bool { return !r.Final })
 	if i < 0 {
 		return hint
 	}
 	return hint + ", or override with --waive " + refused[i].ID + "='reason'"
 }
 
-func parseWaivers(texts []string) ([]fate.Waiver, error) {
-	waivers := make([]fate.Waiver, len(texts))
+func parseWaivers(texts []string) ([]preflight.Waiver, error) {
+	waivers := make([]preflight.Waiver, len(texts))
 	for i, text := range texts {
-		w, err := fate.ParseWaiver(text)
+		w, err := preflight.ParseWaiver(text)
 		if err != nil {
 			return nil, exit.With(err, exit.Usage)
 		}
@@ -235,31 +237,32 @@ func (d *deployment) fix(ctx context.Context) error {
 	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.event); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	d.facts, err = host.Gather(ctx, d.host, fate.Questions(d.spec))
+	d.facts, err = host.Gather(ctx, d.host, preflight.Questions(d.spec))
 	return err
 }
 
 // checkReport is the JSON document of check.
 type checkReport struct {
-	Host     string             `json:"host"`     // what this host is going to be, for people
-	Refused  int                `json:"refused"`  // number of checks that refuse the host
-	Warnings int                `json:"warnings"` // number of checks that warn
-	Planned  int                `json:"planned"`  // number of checks that install puts right by itself
-	Checks   []fate.CheckResult `json:"checks"`   // every check, in a stable order
-	Notes    []string           `json:"notes"`    // about the configuration, as text
+	Host     string                  `json:"host"`     // what this host is going to be, for people
+	Refused  int                     `json:"refused"`  // number of checks that refuse the host
+	Warnings int                     `json:"warnings"` // number of checks that warn
+	Planned  int                     `json:"planned"`  // number of checks that install puts right by itself
+	Checks   []preflight.CheckResult `json:"checks"`   // every check, in a stable order
+	Notes    []string                `json:"notes"`    // about the configuration, as text
 
-	Hardening []fate.Hardened `json:"hardening"` // what hardening guides and monitoring did to this host
+	Hardening []preflight.Hardened `json:"hardening"` // what hardening guides and monitoring did to this host
 }
 
-func printChecks(g *globals, headline string, notes problem.Problems, results []fate.CheckResult,
-	hardening []fate.Hardened, all bool) error {
+func printChecks(g *globals, headline string, notes problem.Problems, results []preflight.CheckResult,
+	hardening []preflight.Hardened, all bool) error {
 	number := countStatus(results)
 	switch g.Output {
 	case outputJUnit:
 		return encodeJUnit(g.Stdout, results)
 	case outputJSON:
 		return g.printJSON(checkReport{
-			headline, number[fate.StatusRefused], number[fate.StatusWarning], number[fate.StatusPlanned], results,
+			headline, number[preflight.StatusRefused], number[preflight.StatusWarning],
+			number[preflight.StatusPlanned], results,
 			noteTexts(notes), hardening,
 		})
 	}
@@ -279,14 +282,15 @@ func printChecks(g *globals, headline string, notes problem.Problems, results []
 	printProblems(g, results)
 	printHardening(g, hardening)
 	g.printf("%s: %d ok, %d planned, %s, %d refused, %d waived, %d skipped\n", count.Of(len(results), "check"),
-		number[fate.StatusOK],
-		number[fate.StatusPlanned], count.Of(number[fate.StatusWarning], "warning"), number[fate.StatusRefused],
-		number[fate.StatusWaived], number[fate.StatusSkipped])
+		number[preflight.StatusOK],
+		number[preflight.StatusPlanned], count.Of(number[preflight.StatusWarning], "warning"),
+		number[preflight.StatusRefused],
+		number[preflight.StatusWaived], number[preflight.StatusSkipped])
 	return nil
 }
 
 // printHardening shows what hardening guides and monitoring did to this host, also where that is nothing.
-func printHardening(g *globals, hardening []fate.Hardened) {
+func printHardening(g *globals, hardening []preflight.Hardened) {
 	if len(hardening) == 0 {
 		return
 	}
@@ -296,7 +300,7 @@ func printHardening(g *globals, hardening []fate.Hardened) {
 		switch {
 		case detail == "":
 			detail = h.LookedAt
-		case h.Finding == fate.NotLookedAt:
+		case h.Finding == preflight.NotLookedAt:
 			detail = h.LookedAt + ": " + detail
 		}
 		printLabelled(g, 14, string(h.Finding), h.ID+": "+detail)
@@ -306,15 +310,15 @@ func printHardening(g *globals, hardening []fate.Hardened) {
 
 // printProblems shows what is not as it should be, each with its remedy on a line of its own. The remedy is not
 // wrapped, so that a command in it can be copied.
-func printProblems(g *globals, results []fate.CheckResult) {
+func printProblems(g *globals, results []preflight.CheckResult) {
 	for _, r := range results {
 		switch {
-		case r.Status == fate.StatusWaived:
+		case r.Status == preflight.StatusWaived:
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
 			g.printf("         waived: %s\n", r.Reason)
-		case r.Status == fate.StatusOK && r.Shown:
+		case r.Status == preflight.StatusOK && r.Shown:
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
-		case r.Bad(), r.Status == fate.StatusPlanned:
+		case r.Bad(), r.Status == preflight.StatusPlanned:
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured+"; wanted: "+r.Wanted)
 			g.printf("         -> %s\n", g.runnable(r.Remedy))
 		}
@@ -326,8 +330,8 @@ func printLabelled(g *globals, width int, status, text string) {
 	g.printf("%s\n", deviceOf(g.Stdout).Labelled(width, status, text))
 }
 
-func countStatus(results []fate.CheckResult) map[fate.Status]int {
-	number := map[fate.Status]int{}
+func countStatus(results []preflight.CheckResult) map[preflight.Status]int {
+	number := map[preflight.Status]int{}
 	for _, r := range results {
 		number[r.Status]++
 	}

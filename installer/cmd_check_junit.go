@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/preflight"
 )
 
 // JUnit's XML, as far as the servers that show it agree on it.
@@ -34,7 +34,7 @@ type junitMessage struct {
 }
 
 // writeJUnit writes a test case for each check. A warning passes, with its text as output.
-func writeJUnit(file string, results []fate.CheckResult) error {
+func writeJUnit(file string, results []preflight.CheckResult) error {
 	out, err := replaceOut(file)
 	if err != nil {
 		return exit.With(fmt.Errorf("cannot write the JUnit report: %w", err), exit.Usage)
@@ -45,22 +45,22 @@ func writeJUnit(file string, results []fate.CheckResult) error {
 	return nil
 }
 
-func encodeJUnit(w io.Writer, results []fate.CheckResult) error {
+func encodeJUnit(w io.Writer, results []preflight.CheckResult) error {
 	number := countStatus(results)
-	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[fate.StatusRefused],
-		Skipped: number[fate.StatusSkipped] + number[fate.StatusWaived]}
+	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[preflight.StatusRefused],
+		Skipped: number[preflight.StatusSkipped] + number[preflight.StatusWaived]}
 	for _, r := range results {
 		kind, _, _ := strings.Cut(r.ID, ":")
 		c := junitCase{Class: "preflight." + kind, Name: r.ID + ": " + r.Title}
 		text := fmt.Sprintf("measured: %s\nwanted: %s\nremedy: %s", r.Measured, r.Wanted, r.Remedy)
 		switch r.Status {
-		case fate.StatusRefused:
+		case preflight.StatusRefused:
 			c.Failure = &junitMessage{r.Measured, text}
-		case fate.StatusSkipped:
+		case preflight.StatusSkipped:
 			c.Skipped = &junitMessage{Message: r.Measured}
-		case fate.StatusWaived:
+		case preflight.StatusWaived:
 			c.Skipped = &junitMessage{Message: "waived: " + r.Reason, Text: text}
-		case fate.StatusWarning, fate.StatusPlanned:
+		case preflight.StatusWarning, preflight.StatusPlanned:
 			c.Output = string(r.Status) + "\n" + text
 		}
 		suite.Cases = append(suite.Cases, c)

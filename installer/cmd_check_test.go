@@ -10,24 +10,24 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/problem"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // someResults has one check of each outcome.
-var someResults = []fate.CheckResult{
-	{ID: "root", Title: "run as root", Status: fate.StatusOK, Measured: "uid 0", Wanted: "uid 0"},
-	{ID: "swap", Title: "swap space", Status: fate.StatusWarning, Measured: "none", Wanted: "128 GiB",
+var someResults = []preflight.CheckResult{
+	{ID: "root", Title: "run as root", Status: preflight.StatusOK, Measured: "uid 0", Wanted: "uid 0"},
+	{ID: "swap", Title: "swap space", Status: preflight.StatusWarning, Measured: "none", Wanted: "128 GiB",
 		Remedy: "add some", Fixable: true},
-	{ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused, Measured: "taken by mysqld (pid 1)",
+	{ID: "port:3306", Title: "port 3306 is free", Status: preflight.StatusRefused, Measured: "taken by mysqld (pid 1)",
 		Wanted: "free", Remedy: "kill 1"},
-	{ID: "port:80", Title: "port 80 is free", Status: fate.StatusWaived, Measured: "taken", Wanted: "free",
+	{ID: "port:80", Title: "port 80 is free", Status: preflight.StatusWaived, Measured: "taken", Wanted: "free",
 		Reason: "it stops at six"},
-	{ID: "selinux", Title: "SELinux", Status: fate.StatusPlanned, Measured: "enforcing", Wanted: "permissive",
+	{ID: "selinux", Title: "SELinux", Status: preflight.StatusPlanned, Measured: "enforcing", Wanted: "permissive",
 		Remedy: "install does this", Fixable: true},
-	{ID: "time", Title: "the clock", Status: fate.StatusSkipped, Measured: "not known"},
+	{ID: "time", Title: "the clock", Status: preflight.StatusSkipped, Measured: "not known"},
 }
 
 var someNotes = problem.Problems{{Pos: problem.Pos{File: "cluster.yaml", Line: 1, Col: 2},
@@ -72,10 +72,10 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
-var someHardening = []fate.Hardened{
-	{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: fate.Found, Detail: "hidepid=2"},
-	{ID: "fips", LookedAt: "FIPS mode of the kernel", Finding: fate.NotFound},
-	{ID: "umask", LookedAt: "umask of this session", Finding: fate.NotLookedAt, Detail: "the kernel is too old"},
+var someHardening = []preflight.Hardened{
+	{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: preflight.Found, Detail: "hidepid=2"},
+	{ID: "fips", LookedAt: "FIPS mode of the kernel", Finding: preflight.NotFound},
+	{ID: "umask", LookedAt: "umask of this session", Finding: preflight.NotLookedAt, Detail: "the kernel is too old"},
 }
 
 func TestPrintChecks(t *testing.T) {
@@ -125,7 +125,7 @@ not looked at  umask: umask of this session: the kernel is too old
 
 func TestParseWaivers(t *testing.T) {
 	if got, err := parseWaivers([]string{"port:1=a=b"}); err != nil ||
-		got[0] != (fate.Waiver{ID: "port:1", Reason: "a=b"}) {
+		got[0] != (preflight.Waiver{ID: "port:1", Reason: "a=b"}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := parseWaivers([]string{"port:1"}); exit.CodeOf(t.Context(), err) != exit.Usage {

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 )
 
 // runCLI runs one command line on a temporary machine and returns what it printed and its exit code.
@@ -124,7 +124,8 @@ func TestInitWritesANewPrivateFile(t *testing.T) {
 		"10000:192.168.0.1", "--out", file); code != exit.Usage || !strings.Contains(stderr, "it exists") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := runCLI(t, root, "", "init"); code != exit.Usage || !strings.Contains(stderr, "--host 10000:") {
+	if _, stderr, code := runCLI(t, root, "", "init"); code != exit.Usage || !strings.Contains(stderr,
+		"--host 10000:") {
 		t.Errorf("without flags and terminal: exit code %d: %s", code, stderr)
 	}
 	if _, stderr, code := runCLI(t, root, "", "init", "--host", "192.168.0.1"); code != exit.Usage ||
@@ -338,7 +339,7 @@ func TestQuestionsOfInit(t *testing.T) {
 	var asked bytes.Buffer
 	g := &globals{Stdin: strings.NewReader(
 		"10000\n10000:192.168.0.1\n9999:192.168.0.2\n\n192.168.0.1, 192.168.0.3\n\nhost, guest\n"), Stderr: &asked}
-	var in fate.InitOptions
+	var in cluster.InitOptions
 	if err := ask(g, &in); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,8 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/payload"
@@ -92,7 +93,7 @@ EXIT STATUS
 			if err := w.versions(""); err != nil {
 				return err
 			}
-			if problems := w.cluster.CheckDatabase(w.site.Versions()); len(problems) > 0 {
+			if problems := preflight.CheckDatabase(w.cluster, w.site.Versions()); len(problems) > 0 {
 				return configError(problems)
 			}
 			notes := w.cluster.Notes()
@@ -113,7 +114,7 @@ type wanted struct {
 	g       *globals
 	site    deploy.Site
 	machine host.Identity
-	cluster *fate.Cluster
+	cluster *cluster.Cluster
 }
 
 // readWanted reads cluster files, or makes the cluster of --role alone, or takes what is installed here.
@@ -136,7 +137,7 @@ func readWanted(g *globals, peer string) (*wanted, error) {
 }
 
 // spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
-func (w *wanted) spec(secrets deploy.Secrets) (*fate.Spec, error) {
+func (w *wanted) spec(secrets deploy.Secrets) (*cluster.Spec, error) {
 	sel := w.site.Selection(w.g.Base, w.machine, secrets)
 	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
 		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
@@ -149,7 +150,7 @@ func (w *wanted) spec(secrets deploy.Secrets) (*fate.Spec, error) {
 // installed.
 func (w *wanted) versions(fateVersion string) error {
 	if fateVersion != "" {
-		env, versions, err := fate.Release(fateVersion)
+		env, versions, err := cluster.Release(fateVersion)
 		if err != nil {
 			return exit.With(err, exit.Usage)
 		}
@@ -172,18 +173,18 @@ func (w *wanted) versions(fateVersion string) error {
 
 // configShowOutput is the JSON document of config show.
 type configShowOutput struct {
-	Values []fate.Value    `json:"values"`         // every setting of the cluster files
+	Values []cluster.Value `json:"values"`         // every setting of the cluster files
 	Notes  []string        `json:"notes"`          // about the configuration, as text
 	Host   *configuredHost `json:"host,omitempty"` // what this host is; absent when it is none of the cluster
 }
 
 // configuredHost has the cluster files' values for this host.
 type configuredHost struct {
-	Role    fate.Role     `json:"role"`    // host, guest or exchange
-	Party   int           `json:"party"`   // party ID; 0 for an exchange without one
-	IP      string        `json:"ip"`      // the address of this host in the cluster
-	Modules []fate.Module `json:"modules"` // the modules that run here
-	Advice  []fate.Advice `json:"advice"`  // sizes that fit this host; null for none
+	Role    cluster.Role     `json:"role"`    // host, guest or exchange
+	Party   int              `json:"party"`   // party ID; 0 for an exchange without one
+	IP      string           `json:"ip"`      // the address of this host in the cluster
+	Modules []cluster.Module `json:"modules"` // the modules that run here
+	Advice  []cluster.Advice `json:"advice"`  // sizes that fit this host; null for none
 }
 
 func runConfigShow(g *globals, opts *configShowOptions) error {
@@ -230,7 +231,7 @@ func runConfigShow(g *globals, opts *configShowOptions) error {
 	return printAdvice(g, spec.Advice())
 }
 
-func printAdvice(g *globals, advice []fate.Advice) error {
+func printAdvice(g *globals, advice []cluster.Advice) error {
 	if len(advice) == 0 {
 		return nil
 	}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 
 	"github.com/spf13/cobra"
 )
@@ -51,9 +52,9 @@ EXIT STATUS
 
 // configSQLOutput is the JSON document of config sql.
 type configSQLOutput struct {
-	Role       fate.Role `json:"role"`       // the side whose database it is: host or guest
-	Party      int       `json:"party"`      // its party ID
-	Statements []string  `json:"statements"` // SQL statements, each with its semicolon, in their order
+	Role       cluster.Role `json:"role"`       // the side whose database it is: host or guest
+	Party      int          `json:"party"`      // its party ID
+	Statements []string     `json:"statements"` // SQL statements, each with its semicolon, in their order
 }
 
 func runConfigSQL(g *globals, opts *configSQLOptions) error {
@@ -78,13 +79,13 @@ func runConfigSQL(g *globals, opts *configSQLOptions) error {
 
 var errNoOutsideDatabase = errors.New("it has no outside database")
 
-func databaseStatements(spec *fate.Spec, opts *configSQLOptions) ([]string, bool) {
+func databaseStatements(spec *cluster.Spec, opts *configSQLOptions) ([]string, bool) {
 	if opts.drop {
-		return spec.DatabaseRemovalSQL()
+		return render.DatabaseRemovalSQL(spec)
 	}
 	password := ""
 	if opts.showSecrets {
 		password = spec.Secrets.MySQLUser.Reveal()
 	}
-	return spec.DatabaseSQL(password)
+	return render.DatabaseSQL(spec, password)
 }

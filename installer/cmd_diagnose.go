@@ -13,7 +13,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
@@ -56,7 +56,7 @@ EXIT STATUS
 type diagnosis struct {
 	g       *globals
 	host    *host.Host
-	layout  fate.Layout
+	layout  cluster.Layout
 	redact  redact.Redactor
 	name    string // of the directory inside the archive
 	now     time.Time

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/redact"
 
 	javaprops "github.com/magiconair/properties"
@@ -277,7 +277,7 @@ func FuzzRedact(f *testing.F) {
 	f.Add("-----BEGIN PRIVATE KEY-----\n", "a", "\n")
 	f.Fuzz(func(t *testing.T, before, between, after string) {
 		const known = "kn0wn-p:a#s\"s'"
-		r := redact.New([]fate.Secret{fate.NewSecret(known), fate.NewSecret("short")})
+		r := redact.New([]cluster.Secret{cluster.NewSecret(known), cluster.NewSecret("short")})
 		text := before + known + between + known + after
 		for _, got := range []string{r.Text(text), r.Settings(text), r.Known(text)} {
 			if strings.Contains(got, known) {

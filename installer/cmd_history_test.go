@@ -13,14 +13,14 @@ import (
 
 	"fate-installer/installer/audit"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
 )
 
 // TestHistoryOfRequests lists what the supervisor was asked for, by whom, and how it ended.
 func TestHistoryOfRequests(t *testing.T) {
 	base := t.TempDir()
-	l := fate.Layout{Base: base}
+	l := cluster.Layout{Base: base}
 	record := recordRequest(l, func(err error) { t.Error(err) })
 	// nothing is installed: no history, no error
 	record(supervisor.Requester{UID: 0, User: "root"}, "stop fate-mysql")(nil)
@@ -69,7 +69,7 @@ func TestHistoryOfRequests(t *testing.T) {
 
 // TestRecordingOfAnInstallation begins when the installation has made its directory, and keeps what was printed before.
 func TestRecordingOfAnInstallation(t *testing.T) {
-	l := fate.Layout{Base: t.TempDir()}
+	l := cluster.Layout{Base: t.TempDir()}
 	var out bytes.Buffer
 	g := &globals{Stdout: &out, Stderr: &out}
 	r := &recording{g: g, log: historyOf(l), entry: audit.Entry{ID: audit.NewID(time.Now()), Began: time.Now(),

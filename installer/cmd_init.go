@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/payload/count"
 
@@ -21,14 +21,14 @@ import (
 )
 
 type initOptions struct {
-	sides     map[fate.Role]*string
-	nodes     map[fate.Role]*[]string
-	flows     map[fate.Role]*[]string
-	zookeeper map[fate.Role]*[]string
-	nginx     map[fate.Role]*[]string
-	database  map[fate.Role]*string
-	defaults  map[fate.Role]*string
-	public    map[fate.Role]*[]string
+	sides     map[cluster.Role]*string
+	nodes     map[cluster.Role]*[]string
+	flows     map[cluster.Role]*[]string
+	zookeeper map[cluster.Role]*[]string
+	nginx     map[cluster.Role]*[]string
+	database  map[cluster.Role]*string
+	defaults  map[cluster.Role]*string
+	public    map[cluster.Role]*[]string
 
 	tls       []string
 	polling   string
@@ -42,9 +42,10 @@ type initOptions struct {
 // newInitCommand writes a cluster file.
 func newInitCommand(g *globals) *cobra.Command {
 	o := &initOptions{
-		sides: map[fate.Role]*string{}, nodes: map[fate.Role]*[]string{}, flows: map[fate.Role]*[]string{},
-		zookeeper: map[fate.Role]*[]string{}, nginx: map[fate.Role]*[]string{}, database: map[fate.Role]*string{},
-		defaults: map[fate.Role]*string{}, public: map[fate.Role]*[]string{},
+		sides: map[cluster.Role]*string{}, nodes: map[cluster.Role]*[]string{}, flows: map[cluster.Role]*[]string{},
+		zookeeper: map[cluster.Role]*[]string{}, nginx: map[cluster.Role]*[]string{},
+		database: map[cluster.Role]*string{},
+		defaults: map[cluster.Role]*string{}, public: map[cluster.Role]*[]string{},
 	}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -75,10 +76,10 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), g, o) },
 	}
 	f := cmd.Flags()
-	for _, r := range fate.Roles {
+	for _, r := range cluster.Roles {
 		o.sides[r], o.defaults[r], o.public[r] = new(string), new(string), new([]string)
 		form := "the " + string(r) + " as `ID:ADDRESS`"
-		if r == fate.RoleExchange {
+		if r == cluster.RoleExchange {
 			form = "the exchange's `ADDRESS`, or several separated by commas"
 		}
 		f.StringVar(o.sides[r], string(r), "", form)
@@ -86,7 +87,7 @@ EXIT STATUS
 			"default route of the "+string(r)+", `ADDRESS:PORT[:secure]`, instead of the generated one")
 		f.StringSliceVar(o.public[r], string(r)+"-public", nil,
 			"further `addresses` and names by which peers call the "+string(r)+", for its certificate")
-		if r == fate.RoleExchange {
+		if r == cluster.RoleExchange {
 			continue
 		}
 		o.nodes[r], o.flows[r], o.zookeeper[r], o.nginx[r] = new([]string), new([]string), new([]string), new([]string)
@@ -105,7 +106,7 @@ EXIT STATUS
 		"the `roles` that use TLS with each other: two, for example host,exchange, or all three")
 	takesWords(f, "tls", roleNames()...)
 	f.StringVar(&o.polling, "polling", "", "the party `role` that opens all connections to the exchange itself")
-	takesWords(f, "polling", string(fate.RoleHost), string(fate.RoleGuest))
+	takesWords(f, "polling", string(cluster.RoleHost), string(cluster.RoleGuest))
 	f.StringVar(&o.engine, "engine", "eggroll", "computing `engine`: eggroll or standalone")
 	takesWords(f, "engine", "eggroll", "standalone")
 	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")
@@ -114,7 +115,7 @@ EXIT STATUS
 	f.StringVar(&o.from, "from", "", "start from AnsibleFATE's setup.conf or var files: a `file` or directory")
 	f.StringVar(&o.out, "out", "",
 		"write a file for each side into this `path`, a directory; a name that ends in .yaml is one file for all sides")
-	for _, r := range fate.Roles {
+	for _, r := range cluster.Roles {
 		cmd.MarkFlagsMutuallyExclusive("from", string(r))
 	}
 	return cmd
@@ -155,7 +156,7 @@ type initOutput struct {
 }
 
 // writeSides writes a file for each side, with the passwords that its hosts share, and the public part.
-func writeSides(g *globals, dir string, c *fate.Cluster, drawn map[fate.Role]fate.Secrets) error {
+func writeSides(g *globals, dir string, c *cluster.Cluster, drawn map[cluster.Role]cluster.Secrets) error {
 	files, err := c.SideFiles(drawn)
 	if err != nil {
 		return exit.With(err, exit.Usage)
@@ -180,12 +181,12 @@ func writeSides(g *globals, dir string, c *fate.Cluster, drawn map[fate.Role]fat
 		g.printf("%s.yaml: the side %s, for its own hosts only, with the passwords that they share\n",
 			filepath.Join(dir, string(s.Role)), s.Role)
 	}
-	g.printf("%s: for every side, without any secret\n", filepath.Join(dir, fate.PublicFile))
+	g.printf("%s: for every side, without any secret\n", filepath.Join(dir, cluster.PublicFile))
 	return nil
 }
 
 // cluster makes the cluster from another file, from flags, or from answers, and gives the passwords that were drawn.
-func (o *initOptions) cluster(g *globals) (*fate.Cluster, map[fate.Role]fate.Secrets, error) {
+func (o *initOptions) cluster(g *globals) (*cluster.Cluster, map[cluster.Role]cluster.Secrets, error) {
 	drawn, err := drawSecrets(o.published)
 	if err != nil {
 		return nil, nil, err
@@ -197,7 +198,7 @@ func (o *initOptions) cluster(g *globals) (*fate.Cluster, map[fate.Role]fate.Sec
 	return c, drawn, err
 }
 
-func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) (*fate.Cluster, error) {
+func (o *initOptions) clusterWith(g *globals, drawn map[cluster.Role]cluster.Secrets) (*cluster.Cluster, error) {
 	if o.from != "" {
 		return clusterFrom(o.from, drawn)
 	}
@@ -215,20 +216,21 @@ func (o *initOptions) clusterWith(g *globals, drawn map[fate.Role]fate.Secrets) 
 		}
 	}
 	in.Secrets = drawn
-	return fate.NewCluster(in)
+	return cluster.NewCluster(in)
 }
 
-func (o *initOptions) fromFlags() (fate.InitOptions, error) {
-	in := fate.InitOptions{Engine: o.engine, NoFateBoard: o.noBoard, Polling: fate.Role(o.polling)}
+func (o *initOptions) fromFlags() (cluster.InitOptions, error) {
+	in := cluster.InitOptions{Engine: o.engine, NoFateBoard: o.noBoard, Polling: cluster.Role(o.polling)}
 	for _, name := range o.tls {
-		role, err := fate.ParseRole(name)
+		role, err := cluster.ParseRole(name)
 		if err != nil {
 			return in, fmt.Errorf("--tls: %w", err)
 		}
 		in.TLS = append(in.TLS, role)
 	}
-	for role, target := range map[fate.Role]**fate.InitSide{fate.RoleHost: &in.Host, fate.RoleGuest: &in.Guest,
-		fate.RoleExchange: &in.Exchange} {
+	for role, target := range map[cluster.Role]**cluster.InitSide{cluster.RoleHost: &in.Host,
+		cluster.RoleGuest:    &in.Guest,
+		cluster.RoleExchange: &in.Exchange} {
 		if *o.sides[role] == "" {
 			continue
 		}
@@ -237,7 +239,7 @@ func (o *initOptions) fromFlags() (fate.InitOptions, error) {
 			return in, err
 		}
 		side.Default, side.Public = *o.defaults[role], *o.public[role]
-		if role != fate.RoleExchange {
+		if role != cluster.RoleExchange {
 			side.Nodes, side.Flows, side.ZooKeeper, side.Nginx = *o.nodes[role], *o.flows[role], *o.zookeeper[role],
 				*o.nginx[role]
 			side.Database = *o.database[role]
@@ -248,8 +250,8 @@ func (o *initOptions) fromFlags() (fate.InitOptions, error) {
 }
 
 // roleFlag explains a side on a command line, such as --host 10000:192.168.0.1.
-func roleFlag(role fate.Role, text string) (*fate.InitSide, error) {
-	in, err := fate.ParseInitSide(role, text)
+func roleFlag(role cluster.Role, text string) (*cluster.InitSide, error) {
+	in, err := cluster.ParseInitSide(role, text)
 	if err != nil {
 		return nil, exit.With(fmt.Errorf("--%s: %w", role, err), exit.Usage)
 	}
@@ -257,14 +259,14 @@ func roleFlag(role fate.Role, text string) (*fate.InitSide, error) {
 }
 
 // drawSecrets draws passwords for every role.
-func drawSecrets(published bool) (map[fate.Role]fate.Secrets, error) {
-	out := make(map[fate.Role]fate.Secrets)
-	for _, r := range fate.Roles {
+func drawSecrets(published bool) (map[cluster.Role]cluster.Secrets, error) {
+	out := make(map[cluster.Role]cluster.Secrets)
+	for _, r := range cluster.Roles {
 		if published {
-			out[r] = fate.PublishedSecrets()
+			out[r] = cluster.PublishedSecrets()
 			continue
 		}
-		s, err := fate.NewSecrets(rand.Reader)
+		s, err := cluster.NewSecrets(rand.Reader)
 		if err != nil {
 			return nil, err
 		}
@@ -274,16 +276,16 @@ func drawSecrets(published bool) (map[fate.Role]fate.Secrets, error) {
 }
 
 // clusterFrom reads AnsibleFATE's files. Passwords they lack are drawn.
-func clusterFrom(name string, secrets map[fate.Role]fate.Secrets) (*fate.Cluster, error) {
+func clusterFrom(name string, secrets map[cluster.Role]cluster.Secrets) (*cluster.Cluster, error) {
 	files, err := readConfigFiles(name)
 	if err != nil {
 		return nil, err
 	}
-	var sources []fate.Source
+	var sources []cluster.Source
 	for _, file := range files {
-		sources = append(sources, fate.Source{Name: file.Name, Data: []byte(file.Data)})
+		sources = append(sources, cluster.Source{Name: file.Name, Data: []byte(file.Data)})
 	}
-	return fate.ParseWith(sources, secrets)
+	return cluster.ParseWith(sources, secrets)
 }
 
 // writeNewFile refuses to overwrite: the file would take its passwords along.
@@ -319,22 +321,22 @@ func canAsk(g *globals) bool {
 }
 
 // ask puts the questions of init, each with an answer in brackets that Enter accepts.
-func ask(g *globals, in *fate.InitOptions) error {
+func ask(g *globals, in *cluster.InitOptions) error {
 	q := &questions{g: g, in: bufio.NewScanner(g.Stdin), out: g.Stderr}
 	for _, party := range []struct {
-		role   fate.Role
-		target **fate.InitSide
-	}{{fate.RoleHost, &in.Host}, {fate.RoleGuest, &in.Guest}} {
+		role   cluster.Role
+		target **cluster.InitSide
+	}{{cluster.RoleHost, &in.Host}, {cluster.RoleGuest, &in.Guest}} {
 		if err := q.side(party.role,
 			fmt.Sprintf("party id and address of the %s, for example 10000:192.168.0.1; blank for none", party.role),
 			party.target); err != nil {
 			return err
 		}
 	}
-	if err := q.side(fate.RoleExchange, "address of the exchange; blank for none", &in.Exchange); err != nil {
+	if err := q.side(cluster.RoleExchange, "address of the exchange; blank for none", &in.Exchange); err != nil {
 		return err
 	}
-	for _, s := range []*fate.InitSide{in.Host, in.Guest} {
+	for _, s := range []*cluster.InitSide{in.Host, in.Guest} {
 		if s == nil {
 			continue
 		}
@@ -350,7 +352,7 @@ func ask(g *globals, in *fate.InitOptions) error {
 		return err
 	}
 	for _, name := range strings.Split(tls, ",") {
-		role, err := fate.ParseRole(strings.TrimSpace(name))
+		role, err := cluster.ParseRole(strings.TrimSpace(name))
 		if err != nil {
 			return err
 		}
@@ -366,13 +368,13 @@ type questions struct {
 	out io.Writer
 }
 
-func (q *questions) side(role fate.Role, question string, target **fate.InitSide) error {
+func (q *questions) side(role cluster.Role, question string, target **cluster.InitSide) error {
 	for {
 		text, err := q.answer(question, "")
 		if err != nil || text == "" {
 			return err
 		}
-		side, err := fate.ParseInitSide(role, text)
+		side, err := cluster.ParseInitSide(role, text)
 		if err == nil {
 			*target = side
 			return nil

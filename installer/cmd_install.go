@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
@@ -59,13 +60,13 @@ const defaultWait = 10 * time.Minute
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	o.wantedOptions.addFlags(f)
 	f.StringSliceVar(&o.only, "only", nil,
-		"install these `MODULES` of this host only: "+strings.Join(fate.ModuleNames(), ", "))
+		"install these `MODULES` of this host only: "+strings.Join(cluster.ModuleNames(), ", "))
 	f.StringVar(&o.mode, "mode", string(fate.ModeDeploy),
 		"`MODE`: install (unpack, nothing is configured or started), config (configure and start what was "+
 			"unpacked), or deploy (both)")
 	f.StringVar(&o.keys, "keys", "",
 		"TLS keys of this side: the archive or directory at `path` that fate-installer keys made")
-	takesWords(f, "only", fate.ModuleWords()...)
+	takesWords(f, "only", cluster.ModuleWords()...)
 	takesWords(f, "mode", modeNames()...)
 }
 
@@ -143,7 +144,7 @@ func (d *deployment) look(ctx context.Context, plan engine.Plan, forceConfig boo
 // headline says who this host is going to be.
 func (d *deployment) headline() string {
 	text := fmt.Sprintf("%s of party %d at %s", d.spec.Role, d.spec.PartyID, d.spec.IP)
-	if d.spec.Role == fate.RoleExchange {
+	if d.spec.Role == cluster.RoleExchange {
 		text = "exchange at " + d.spec.IP
 	}
 	if release := d.site.Env["FATE"]; release != "" {

@@ -10,7 +10,7 @@ import (
 
 	"fate-installer/installer/cause"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
 	"fate-installer/installer/redact"
@@ -35,7 +35,7 @@ func (o *jobTestOptions) addFlags(f *pflag.FlagSet, timeout time.Duration) {
 }
 
 // parties fills in this party for the ids that were not given.
-func (o *jobTestOptions) parties(spec *fate.Spec) (guest, host int) {
+func (o *jobTestOptions) parties(spec *cluster.Spec) (guest, host int) {
 	return cmp.Or(o.guest, spec.PartyID), cmp.Or(o.host, spec.PartyID)
 }
 
@@ -105,7 +105,7 @@ func runToy(ctx context.Context, g *globals, opts *jobTestOptions) error {
 }
 
 // toyTest runs the toy job on an installation, with live output.
-func toyTest(ctx context.Context, g *globals, spec *fate.Spec, opts *jobTestOptions) (*flow.ToyResult, error) {
+func toyTest(ctx context.Context, g *globals, spec *cluster.Spec, opts *jobTestOptions) (*flow.ToyResult, error) {
 	view := newTaskView(g)
 	defer view.clear()
 	toy := flow.Toy{TaskCores: opts.taskCores, Timeout: opts.timeout, Watcher: view.watcher("toy test")}
@@ -225,7 +225,7 @@ func explainedRefusal(failure error, refused *flow.Error) error {
 
 // diagnosed adds to the failure of a test what is wrong with the programs that it went through, since that is nearly
 // always the reason.
-func diagnosed(ctx context.Context, g *globals, spec *fate.Spec, failure error) error {
+func diagnosed(ctx context.Context, g *globals, spec *cluster.Spec, failure error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	statuses, err := rpc.NewClient(spec.Layout.SupervisorSocket()).Status(ctx)

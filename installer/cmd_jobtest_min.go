@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 	"fate-installer/installer/job"
@@ -115,7 +115,7 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 }
 
 // run uploads the halves that are this party's, and, unless that was all, trains.
-func (o *minOptions) run(ctx context.Context, spec *fate.Spec, test flow.Min, client *flow.Client) (*flow.MinResult,
+func (o *minOptions) run(ctx context.Context, spec *cluster.Spec, test flow.Min, client *flow.Client) (*flow.MinResult,
 	error) {
 	guest, host := test.Data.Tables(path.Join(spec.Layout.Fate(), "examples"))
 	var upload []flow.Table
@@ -144,8 +144,8 @@ func (o *minOptions) run(ctx context.Context, spec *fate.Spec, test flow.Min, cl
 
 // haveData says which file is missing before Flow does in its own words. Flow reads on its own host, so that another
 // host cannot tell.
-func haveData(spec *fate.Spec, tables []flow.Table) error {
-	if !spec.Runs(fate.FateFlow) {
+func haveData(spec *cluster.Spec, tables []flow.Table) error {
+	if !spec.Runs(cluster.FateFlow) {
 		return nil
 	}
 	h, err := host.New("/", nil)
@@ -163,9 +163,10 @@ func haveData(spec *fate.Spec, tables []flow.Table) error {
 }
 
 // minRunsOn refuses releases whose components have other names.
-func minRunsOn(spec *fate.Spec) error {
+func minRunsOn(spec *cluster.Spec) error {
 	if spec.Layout.Flat {
-		return exit.Hint(errors.New("cannot run the minimal test on FATE 1.5 and 1.6: their jobs have other components"),
+		return exit.Hint(
+			errors.New("cannot run the minimal test on FATE 1.5 and 1.6: their jobs have other components"),
 			"run FATE's own as user "+spec.User+": source "+spec.Layout.InitEnv()+
 				"; cd examples/scripts; python upload_default_data.py -m 1; cd ../min_test_task; python run_task.py "+
 				"-m 1 -gid GUEST -hid HOST -aid HOST -f fast")

@@ -16,8 +16,9 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
@@ -308,7 +309,7 @@ func readHandover(dir string) (*keys.Handover, error) {
 }
 
 // checkedKeys reads and checks the keys of this host's side.
-func checkedKeys(g *globals, name string) (*fate.Spec, []keys.File, error) {
+func checkedKeys(g *globals, name string) (*cluster.Spec, []keys.File, error) {
 	w, err := readWanted(g, "")
 	if err != nil {
 		return nil, nil, err
@@ -318,7 +319,7 @@ func checkedKeys(g *globals, name string) (*fate.Spec, []keys.File, error) {
 		return nil, nil, exit.With(err, exit.Usage)
 	}
 	spec, specErr := w.spec(deploy.Secrets{})
-	role := fate.Role(w.site.Role)
+	role := cluster.Role(w.site.Role)
 	switch {
 	case specErr == nil:
 		role = spec.Role
@@ -371,7 +372,7 @@ func runKeysInstall(g *globals, name string) error {
 		Group: spec.Group}); err != nil {
 		return exit.Hint(err, "install first, which makes the user "+spec.User)
 	}
-	for _, f := range spec.InstalledKeys(files) {
+	for _, f := range render.InstalledKeys(spec, files) {
 		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,
 			Group: spec.Group}); err != nil {
 			return err

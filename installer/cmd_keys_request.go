@@ -11,7 +11,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -112,7 +112,7 @@ func ownKeySide(g *globals) (keys.Side, error) {
 		return keys.Side{}, exit.With(exit.Hint(err,
 			"set server_secure and client_secure of the two sides, or use init --tls"), exit.Usage)
 	}
-	role := fate.Role(w.site.Role)
+	role := cluster.Role(w.site.Role)
 	if spec, err := w.spec(deploy.Secrets{}); err == nil {
 		role = spec.Role
 	}
@@ -173,8 +173,8 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 
 // keysSignOutput is the JSON document of keys sign.
 type keysSignOutput struct {
-	Role   fate.Role `json:"role"`   // the side that asked
-	Answer string    `json:"answer"` // the file that goes back to it
+	Role   cluster.Role `json:"role"`   // the side that asked
+	Answer string       `json:"answer"` // the file that goes back to it
 }
 
 func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
@@ -192,8 +192,8 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 		if err != nil {
 			return err
 		}
-		if known, err = w.cluster.KeyNames(fate.Role(request.Role)); err != nil {
-			return exit.With(exit.Hint(err, "name the public part of the cluster, too: --config "+fate.PublicFile),
+		if known, err = w.cluster.KeyNames(cluster.Role(request.Role)); err != nil {
+			return exit.With(exit.Hint(err, "name the public part of the cluster, too: --config "+cluster.PublicFile),
 				exit.Usage)
 		}
 	}
@@ -213,7 +213,7 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 		return exit.With(err, exit.Usage)
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(keysSignOutput{fate.Role(request.Role), out})
+		return g.printJSON(keysSignOutput{cluster.Role(request.Role), out})
 	}
 	takes := "fate-installer keys complete"
 	if o.shared {

@@ -11,7 +11,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
@@ -57,9 +57,9 @@ EXIT STATUS
 
 // partyListOutput is the JSON document of party list.
 type partyListOutput struct {
-	Role   fate.Role         `json:"role"`   // of this side: host, guest or exchange
-	Party  int               `json:"party"`  // of this side; 0 for an exchange without one
-	Routes []fate.PartyRoute `json:"routes"` // the rows of its route table
+	Role   cluster.Role         `json:"role"`   // of this side: host, guest or exchange
+	Party  int                  `json:"party"`  // of this side; 0 for an exchange without one
+	Routes []cluster.PartyRoute `json:"routes"` // the rows of its route table
 }
 
 func runPartyList(g *globals) error {
@@ -86,7 +86,7 @@ func runPartyList(g *globals) error {
 	return t.flush()
 }
 
-func routeManner(r fate.PartyRoute) string {
+func routeManner(r cluster.PartyRoute) string {
 	switch {
 	case r.Polling:
 		return "fetched by the party"
@@ -127,9 +127,9 @@ without a route of its own.
   fate-installer party add 9998:192.168.2.1:9371:secure
   fate-installer party add 9997:192.168.3.1 --polling      # on an exchange, for a party that accepts no connections`,
 		Args: needParties, RunE: func(cmd *cobra.Command, args []string) error {
-			var changes []fate.PartyChange
+			var changes []cluster.PartyChange
 			for _, arg := range args {
-				change, err := fate.ParsePartyChange(arg)
+				change, err := cluster.ParsePartyChange(arg)
 				if err != nil {
 					return exit.With(err, exit.Usage)
 				}
@@ -155,9 +155,9 @@ such route, as on an exchange.
 		Example: `  fate-installer party remove 9998`,
 		Args:    needParties,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var changes []fate.PartyChange
+			var changes []cluster.PartyChange
 			for _, arg := range args {
-				changes = append(changes, fate.PartyChange{Party: arg, Removed: true})
+				changes = append(changes, cluster.PartyChange{Party: arg, Removed: true})
 			}
 			return runPartyChange(cmd.Context(), g, o, changes)
 		},
@@ -179,13 +179,13 @@ func needParties(_ *cobra.Command, args []string) error {
 
 // partyChangeOutput is the JSON document of party add and party remove.
 type partyChangeOutput struct {
-	Changes   []fate.PartyChange `json:"changes"`   // what the command line asked for
-	Files     []string           `json:"files"`     // files that were written; empty when nothing has changed
-	Restarted []string           `json:"restarted"` // programs that were restarted
-	Active    string             `json:"active"`    // since when the change is in force, as text
+	Changes   []cluster.PartyChange `json:"changes"`   // what the command line asked for
+	Files     []string              `json:"files"`     // files that were written; empty when nothing has changed
+	Restarted []string              `json:"restarted"` // programs that were restarted
+	Active    string                `json:"active"`    // since when the change is in force, as text
 }
 
-func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, changes []fate.PartyChange) error {
+func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, changes []cluster.PartyChange) error {
 	if err := g.decide(state.Parties); err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 	if err := c.known(changes); err != nil {
 		return err
 	}
-	if o.polling && c.spec.Role != fate.RoleExchange {
+	if o.polling && c.spec.Role != cluster.RoleExchange {
 		return exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
 			"run it on the exchange's host, or leave --polling out"), exit.Usage)
 	}
@@ -228,14 +228,14 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 }
 
 // known refuses to remove what is not there: a mistyped id would look like success.
-func (c *partiesChange) known(changes []fate.PartyChange) error {
+func (c *partiesChange) known(changes []cluster.PartyChange) error {
 	written, err := c.stored.Cluster(c.machine)
 	if err != nil {
 		return err
 	}
 	for _, change := range changes {
 		gone := slices.ContainsFunc(c.stored.Parties,
-			func(o fate.PartyChange) bool { return o.Party == change.Party && o.Removed })
+			func(o cluster.PartyChange) bool { return o.Party == change.Party && o.Removed })
 		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
 			return exit.With(exit.Hint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
 				"fate-installer party list shows the routes"), exit.Usage)
@@ -244,7 +244,7 @@ func (c *partiesChange) known(changes []fate.PartyChange) error {
 	return nil
 }
 
-func changeText(c fate.PartyChange) string {
+func changeText(c cluster.PartyChange) string {
 	if c.Removed {
 		return "party " + c.Party + " has no route of its own any more"
 	}

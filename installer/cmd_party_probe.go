@@ -14,7 +14,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/host"
 	"fate-installer/installer/peer"
@@ -78,7 +78,7 @@ const maxIdle = 24 * time.Hour
 // partyTest is a test of the ways from one host.
 type partyTest struct {
 	g      *globals
-	spec   *fate.Spec
+	spec   *cluster.Spec
 	prober *peer.Prober
 	server *tls.Config // for a listener in the place of a rollsite with TLS; nil: none
 }
@@ -122,13 +122,14 @@ func openPartyTest(g *globals, o *partyTestOptions) (*partyTest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !spec.Runs(fate.Rollsite) {
-		return nil, exit.With(exit.Hint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere",
-			spec.IP),
-			"run the same command on "+strings.Join(spec.Side.Rollsite.IPs, " and on ")), exit.Usage)
+	if !spec.Runs(cluster.Rollsite) {
+		return nil,
+			exit.With(exit.Hint(fmt.Errorf("cannot test the ways from %s: the rollsite of this side is elsewhere",
+				spec.IP),
+				"run the same command on "+strings.Join(spec.Side.Rollsite.IPs, " and on ")), exit.Usage)
 	}
 	t := &partyTest{g: g, spec: spec, prober: &peer.Prober{Now: time.Now}}
-	if spec.Role != fate.RoleExchange {
+	if spec.Role != cluster.RoleExchange {
 		t.prober.Party = strconv.Itoa(spec.PartyID)
 	}
 	return t, t.useKeys(o.keys)
@@ -229,8 +230,8 @@ func (t *partyTest) targets(parties []string) ([]peer.Target, error) {
 }
 
 // routeOf is the route that a party's messages take: its own, or the one for all others.
-func (t *partyTest) routeOf(party string) (fate.PartyRoute, bool) {
-	var other *fate.PartyRoute
+func (t *partyTest) routeOf(party string) (cluster.PartyRoute, bool) {
+	var other *cluster.PartyRoute
 	for _, r := range t.spec.PartyRoutes() {
 		if r.Route != "default" {
 			continue
@@ -243,12 +244,12 @@ func (t *partyTest) routeOf(party string) (fate.PartyRoute, bool) {
 		}
 	}
 	if other == nil {
-		return fate.PartyRoute{}, false
+		return cluster.PartyRoute{}, false
 	}
 	return *other, true
 }
 
-func (t *partyTest) target(r fate.PartyRoute, parties ...string) peer.Target {
+func (t *partyTest) target(r cluster.PartyRoute, parties ...string) peer.Target {
 	target := peer.Target{Label: r.Party, Parties: parties, Addr: net.JoinHostPort(r.IP, strconv.Itoa(r.Port)),
 		Secure: r.Secure}
 	if r.Secure {
@@ -272,7 +273,7 @@ func (t *partyTest) unrouted() []string {
 	var out []string
 	for _, side := range t.spec.Cluster.Sides() {
 		id := strconv.Itoa(side.PartyID)
-		if side.Role == fate.RoleExchange || side.Role == t.spec.Role {
+		if side.Role == cluster.RoleExchange || side.Role == t.spec.Role {
 			continue
 		}
 		if r, ok := t.routeOf(id); ok && r.Party == "default" {
@@ -299,7 +300,7 @@ func (t *partyTest) polled(parties []string) []peer.Result {
 // partyTestReport is the JSON document of party test.
 type partyTestReport struct {
 	Time    time.Time     `json:"time"`    // of the test, in UTC
-	Role    fate.Role     `json:"role"`    // of the side that tested
+	Role    cluster.Role  `json:"role"`    // of the side that tested
 	Party   int           `json:"party"`   // of the side that tested; 0 for an exchange without one
 	IP      string        `json:"ip"`      // of the host that tested
 	Version string        `json:"version"` // of fate-installer
@@ -348,7 +349,7 @@ func (t *partyTest) printTable(results []peer.Result, now time.Time) error {
 }
 
 func (t *partyTest) who() string {
-	if t.spec.Role == fate.RoleExchange {
+	if t.spec.Role == cluster.RoleExchange {
 		return "the exchange"
 	}
 	return fmt.Sprintf("%s %d", t.spec.Role, t.spec.PartyID)

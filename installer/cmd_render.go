@@ -8,7 +8,7 @@ import (
 	"path"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/payload/count"
 
@@ -68,7 +68,7 @@ func runRender(g *globals, opts *renderOptions) error {
 				"here"),
 			"name a published release: --fate-version 1.11.4"), exit.Usage)
 	}
-	files, err := fate.Render(spec)
+	files, err := render.Files(spec)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func runRender(g *globals, opts *renderOptions) error {
 
 // writeTree writes files below a directory that is made if needed. Files with passwords are readable by their owner
 // only.
-func writeTree(g *globals, dir string, files []fate.File) error {
+func writeTree(g *globals, dir string, files []render.File) error {
 	h, err := treeHost(dir)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ type fileSummary struct {
 	Programs  []string `json:"programs,omitempty"`  // the programs that read it
 }
 
-func describeFiles(files []fate.File) []fileSummary {
+func describeFiles(files []render.File) []fileSummary {
 	out := make([]fileSummary, len(files))
 	for i, f := range files {
 		out[i] = fileSummary{f.Path, fmt.Sprintf("%04o", f.Perm), f.Secret, f.Component, f.Programs}
@@ -149,7 +149,7 @@ type renderDiffOutput struct {
 }
 
 // printDifferences compares each file with the host's own.
-func printDifferences(g *globals, files []fate.File, showSecrets bool) error {
+func printDifferences(g *globals, files []render.File, showSecrets bool) error {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return exit.With(err, exit.Usage)

@@ -10,7 +10,8 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,7 @@ EXIT STATUS
 
 // secretsListOutput is the JSON document of secrets list.
 type secretsListOutput struct {
-	Role    fate.Role      `json:"role"`    // of this side: host, guest or exchange
+	Role    cluster.Role   `json:"role"`    // of this side: host, guest or exchange
 	Party   int            `json:"party"`   // of this side; 0 for an exchange without one
 	Secrets []listedSecret `json:"secrets"` // those that this host uses; never their values
 }
@@ -115,7 +116,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	}
 	if unfinished := d.secrets.Records.Unfinished(); len(unfinished) > 0 {
 		g.advisef("a change was cut off: fate-installer secrets rotate %s completes it\n",
-			fate.SecretCommand(unfinished[0]))
+			cluster.SecretCommand(unfinished[0]))
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 func (d *deployment) listSecrets() []listedSecret {
 	unfinished := d.secrets.Records.Unfinished()
 	list := []listedSecret{}
-	for _, use := range d.spec.SecretUses() {
+	for _, use := range render.SecretUses(d.spec) {
 		if !use.Here {
 			continue
 		}

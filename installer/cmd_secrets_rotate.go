@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
@@ -121,7 +122,7 @@ func (r *rotation) report() error {
 	left := append([]secretsLeft{}, r.left...)
 	commands := []string{}
 	for _, name := range r.names {
-		commands = append(commands, fate.SecretCommand(name))
+		commands = append(commands, cluster.SecretCommand(name))
 	}
 	if r.g.Output == outputJSON {
 		return r.g.printJSON(secretsRotateOutput{
@@ -164,7 +165,7 @@ func orNone(items []string) string {
 }
 
 // errElsewhere is a secret that has to be changed on another host first.
-func errElsewhere(use fate.SecretUse, host string) error {
+func errElsewhere(use render.SecretUse, host string) error {
 	return exit.With(exit.Hint(fmt.Errorf("cannot change %s here: it is changed on %s first", use.Command, host),
 		"on "+host+": fate-installer secrets rotate "+use.Command+"; it writes a file for this host"), exit.Usage)
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
@@ -48,13 +48,13 @@ func addPrograms(t *testing.T, root string) {
 const stateDir = "data/projects/common/fate-installer"
 
 // keptSecrets reads secrets.json.
-func keptSecrets(t *testing.T, root string) fate.Secrets {
+func keptSecrets(t *testing.T, root string) cluster.Secrets {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, stateDir, "secrets.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := fate.DecodeSecrets(data)
+	s, err := cluster.DecodeSecrets(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func filesWith(t *testing.T, root, text string) []string {
 }
 
 // checkRotated makes sure that the files of a tree have the kept passwords and none of the former ones.
-func checkRotated(t *testing.T, root string, was fate.Secrets) {
+func checkRotated(t *testing.T, root string, was cluster.Secrets) {
 	t.Helper()
 	now := keptSecrets(t, root)
 	for name, want := range map[string][]string{
@@ -107,7 +107,7 @@ func checkRotated(t *testing.T, root string, was fate.Secrets) {
 // TestSecretsRotate changes every password of a party, and installs again with the cluster file that has the former
 // ones.
 func TestSecretsRotate(t *testing.T) {
-	root, appliance, cluster := partyTree(t)
+	root, appliance, text := partyTree(t)
 	was := keptSecrets(t, root)
 	out := mustRunCLI(t, root, "", "secrets", "rotate", "all")
 	for _, want := range []string{"changed    mysql_root, mysql_fate, route_table_key, fateboard",
@@ -118,12 +118,12 @@ func TestSecretsRotate(t *testing.T) {
 	}
 	checkRotated(t, root, was)
 	now := keptSecrets(t, root)
-	for _, name := range fate.SecretNames() {
+	for _, name := range cluster.SecretNames() {
 		if strings.Contains(out, now.Get(name).Reveal()) {
 			t.Errorf("%s is printed", name)
 		}
 	}
-	again := mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
+	again := mustRunCLI(t, root, text, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
 	if !strings.Contains(again, "nothing to do") || !strings.Contains(again,
 		"the cluster file has a former mysql_fate") {
 		t.Errorf("the cluster file of before changes something, or is not noted:\n%s", again)

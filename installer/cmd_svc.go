@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ochinchina/supervisord/faults"
-	"github.com/spf13/cobra"
-
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
+
+	"github.com/ochinchina/supervisord/faults"
+	"github.com/spf13/cobra"
 )
 
 // newSvcCommand gathers everything about the programs of this host.
@@ -64,7 +64,7 @@ EXIT STATUS
 }
 
 // layout gives the paths below --base.
-func (g *globals) layout() fate.Layout { return fate.Layout{Base: g.Base} }
+func (g *globals) layout() cluster.Layout { return cluster.Layout{Base: g.Base} }
 
 // supervisorClient returns a client of the supervisor below --base. Nothing is connected yet.
 func (g *globals) supervisorClient() (*rpc.Client, error) {

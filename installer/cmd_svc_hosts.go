@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/peer"
 	"fate-installer/installer/registry"
@@ -19,15 +19,16 @@ import (
 
 // moduleState is one instance of a module, as it is seen from this host.
 type moduleState struct {
-	Host       string      `json:"host"`                 // its address
-	Module     fate.Module `json:"module"`               // the module
-	Address    string      `json:"address"`              // IP:PORT at which it listens
-	Answers    bool        `json:"answers"`              // it does its work
-	State      string      `json:"state"`                // what it answers: a version, leader, follower
-	Registered *time.Time  `json:"registered,omitempty"` // since when a FATE-Flow is in the registry
-	Missing    bool        `json:"missing,omitempty"`    // it is a FATE-Flow that should be in the registry, and is not
-	Own        bool        `json:"own"`                  // it is on this host
-	Why        string      `json:"why,omitempty"`        // why it does not answer
+	Host       string         `json:"host"`                 // its address
+	Module     cluster.Module `json:"module"`               // the module
+	Address    string         `json:"address"`              // IP:PORT at which it listens
+	Answers    bool           `json:"answers"`              // it does its work
+	State      string         `json:"state"`                // what it answers: a version, leader, follower
+	Registered *time.Time     `json:"registered,omitempty"` // since when a FATE-Flow is in the registry
+	// it is a FATE-Flow that should be in the registry, and is not
+	Missing bool   `json:"missing,omitempty"`
+	Own     bool   `json:"own"`           // it is on this host
+	Why     string `json:"why,omitempty"` // why it does not answer
 }
 
 // svcHostsReport is every instance of every module of a side. It is the JSON document of svc status --all-hosts.
@@ -58,7 +59,7 @@ func runSvcStatusAllHosts(ctx context.Context, g *globals) error {
 	return err
 }
 
-func lookAtParty(ctx context.Context, spec *fate.Spec) *svcHostsReport {
+func lookAtParty(ctx context.Context, spec *cluster.Spec) *svcHostsReport {
 	state := &svcHostsReport{}
 	var group sync.WaitGroup
 	ends := spec.Ends()
@@ -73,16 +74,16 @@ func lookAtParty(ctx context.Context, spec *fate.Spec) *svcHostsReport {
 }
 
 // askModule speaks to one module in its own language where it has a simple one.
-func askModule(ctx context.Context, spec *fate.Spec, end fate.ModuleEnd) moduleState {
+func askModule(ctx context.Context, spec *cluster.Spec, end cluster.ModuleEnd) moduleState {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	addr := net.JoinHostPort(end.IP, strconv.Itoa(end.Port))
 	s := moduleState{Host: end.IP, Module: end.Module, Address: addr, Own: end.IP == spec.IP}
 	var err error
 	switch end.Module {
-	case fate.ZooKeeper:
+	case cluster.ZooKeeper:
 		s.State, err = registry.ServerMode(ctx, addr)
-	case fate.FateFlow:
+	case cluster.FateFlow:
 		s.State, err = flowVersion(ctx, addr)
 		grpc := net.JoinHostPort(end.IP, strconv.Itoa(spec.Side.FateFlow.GRPCPort))
 		if noWorker := askWorker(ctx, grpc); err == nil && errors.Is(noWorker, peer.ErrNoWorker) {
@@ -109,7 +110,7 @@ func flowVersion(ctx context.Context, addr string) (string, error) {
 	return v, err
 }
 
-func (s *svcHostsReport) readRegistry(ctx context.Context, spec *fate.Spec) {
+func (s *svcHostsReport) readRegistry(ctx context.Context, spec *cluster.Spec) {
 	config, ok := registryConfig(spec)
 	if !ok {
 		return
@@ -124,23 +125,23 @@ func (s *svcHostsReport) readRegistry(ctx context.Context, spec *fate.Spec) {
 	}
 }
 
-func registryConfig(spec *fate.Spec) (registry.Config, bool) {
+func registryConfig(spec *cluster.Spec) (registry.Config, bool) {
 	servers, user, password, ok := spec.Registry()
 	return registry.Config{Servers: servers, User: user, Password: password}, ok
 }
 
 // compare holds what is registered against what the cluster file lists.
-func (s *svcHostsReport) compare(spec *fate.Spec) {
+func (s *svcHostsReport) compare(spec *cluster.Spec) {
 	if _, _, _, ok := spec.Registry(); !ok || s.Problem != "" {
 		return
 	}
 	listed := func(node string) bool {
 		return slices.ContainsFunc(s.Modules,
-			func(m moduleState) bool { return m.Module == fate.FateFlow && flowNode(spec, m.Host) == node })
+			func(m moduleState) bool { return m.Module == cluster.FateFlow && flowNode(spec, m.Host) == node })
 	}
 	for i := range s.Modules {
 		m := &s.Modules[i]
-		if m.Module != fate.FateFlow {
+		if m.Module != cluster.FateFlow {
 			continue
 		}
 		at := slices.IndexFunc(s.Registry, func(r registry.Instance) bool { return r.Node == flowNode(spec, m.Host) })
@@ -162,7 +163,7 @@ func (s *svcHostsReport) compare(spec *fate.Spec) {
 }
 
 // flowNode is the name under which the FATE-Flow of a host registers.
-func flowNode(spec *fate.Spec, host string) string {
+func flowNode(spec *cluster.Spec, host string) string {
 	return net.JoinHostPort(host, strconv.Itoa(spec.Side.FateFlow.GRPCPort))
 }
 
@@ -208,7 +209,7 @@ func (s *svcHostsReport) print(g *globals) error {
 func (s *svcHostsReport) others() []string {
 	var out []string
 	for _, m := range s.Modules {
-		if m.Module == fate.FateFlow && !m.Own && m.Answers && m.Registered != nil {
+		if m.Module == cluster.FateFlow && !m.Own && m.Answers && m.Registered != nil {
 			out = append(out, fmt.Sprintf("%s (FATE %s)", m.Host, m.State))
 		}
 	}

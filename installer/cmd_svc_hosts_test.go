@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/registry"
 )
 
-func twoFlows(t *testing.T) *fate.Spec {
+func twoFlows(t *testing.T) *cluster.Spec {
 	t.Helper()
-	cluster, err := fate.Parse([]fate.Source{{Name: "cluster.yaml", Data: []byte(`
+	c, err := cluster.Parse([]cluster.Source{{Name: "cluster.yaml", Data: []byte(`
 host:
   partyid: 10000
   ip: 192.0.2.1
@@ -23,7 +23,7 @@ host:
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := cluster.Spec(fate.Selection{IP: "192.0.2.1", Env: map[string]string{"FATE": "1.11.4"}})
+	spec, err := c.Spec(cluster.Selection{IP: "192.0.2.1", Env: map[string]string{"FATE": "1.11.4"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +35,9 @@ func TestRegistryIsComparedWithTheClusterFile(t *testing.T) {
 	spec := twoFlows(t)
 	state := &svcHostsReport{
 		Modules: []moduleState{
-			{Host: "192.0.2.1", Module: fate.FateFlow, Answers: true, Own: true},
-			{Host: "192.0.2.2", Module: fate.FateFlow, Answers: true, State: "1.11.4"},
-			{Host: "192.0.2.1", Module: fate.MySQL, Answers: true},
+			{Host: "192.0.2.1", Module: cluster.FateFlow, Answers: true, Own: true},
+			{Host: "192.0.2.2", Module: cluster.FateFlow, Answers: true, State: "1.11.4"},
+			{Host: "192.0.2.1", Module: cluster.MySQL, Answers: true},
 		},
 		Registry: []registry.Instance{{Node: "192.0.2.1:9360", Since: time.Now()},
 			{Node: "192.0.2.7:9360", ID: "flow-192.0.2.7-9380"}},

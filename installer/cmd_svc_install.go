@@ -9,14 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kardianos/service"
-	"github.com/spf13/cobra"
-
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/supervisor"
+
+	"github.com/kardianos/service"
+	"github.com/spf13/cobra"
 )
 
 // bootUnit is the file by which the host's init runs the supervisor.
@@ -28,12 +29,12 @@ type bootUnit struct {
 }
 
 // supervisorUnit describes the supervisor's unit of systemd for the paths of an installation.
-func supervisorUnit(l fate.Layout) bootUnit {
+func supervisorUnit(l cluster.Layout) bootUnit {
 	file, content := unitOf(l).Systemd()
 	return bootUnit{Name: supervisor.UnitName + ".service", Path: file, Content: content, Perm: 0o644}
 }
 
-func unitOf(l fate.Layout) supervisor.Unit {
+func unitOf(l cluster.Layout) supervisor.Unit {
 	return supervisor.Unit{Executable: l.Binary(), Base: l.Base}
 }
 
@@ -98,7 +99,7 @@ var otherInits = map[string]struct {
 }
 
 // newBootService finds out which init the host has.
-func newBootService(l fate.Layout) (*bootService, error) {
+func newBootService(l cluster.Layout) (*bootService, error) {
 	b := &bootService{file: supervisorUnit(l)}
 	options := service.KeyValue{"SystemdScript": string(b.file.Content)}
 	platform := service.Platform()
@@ -106,7 +107,7 @@ func newBootService(l fate.Layout) (*bootService, error) {
 		other, ok := otherInits[platform]
 		if !ok {
 			return nil, exit.Hint(fmt.Errorf("cannot start the supervisor at boot: this host's init is %q", platform),
-				"have the host run at boot: "+fate.BootLine(l))
+				"have the host run at boot: "+preflight.BootLine(l))
 		}
 		b.file.Path, b.file.Content, b.file.Perm = unitOf(l).Script(other.kind)
 		options[other.option] = string(b.file.Content)

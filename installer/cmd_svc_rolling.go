@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/registry"
 )
 
@@ -27,7 +27,7 @@ const registerTimeout = 2 * time.Minute
 // runSvcRolling restarts this host's FATE-Flow when another one can take its place, and returns when it is back. Hosts
 // that do it at the same time take turns.
 func runSvcRolling(ctx context.Context, g *globals, words []string, restart func(context.Context) error) error {
-	if len(words) != 1 || strings.TrimPrefix(words[0], "fate-") != string(fate.FateFlow) {
+	if len(words) != 1 || strings.TrimPrefix(words[0], "fate-") != string(cluster.FateFlow) {
 		return exit.With(exit.Hint(
 			errors.New("cannot restart these in turns: only FATE-Flow runs on several hosts behind one address"),
 			"fate-installer svc restart --rolling fateflow"), exit.Usage)
@@ -37,7 +37,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 		return err
 	}
 	config, ok := registryConfig(spec)
-	if !ok || !spec.Runs(fate.FateFlow) || len(spec.Side.FateFlow.IPs) < 2 {
+	if !ok || !spec.Runs(cluster.FateFlow) || len(spec.Side.FateFlow.IPs) < 2 {
 		return exit.With(exit.Hint(
 			fmt.Errorf("cannot restart FATE-Flow in turns: this host has none, or it is the only one of its party"),
 			"fate-installer svc restart fateflow"), exit.Usage)
@@ -66,7 +66,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 	if err := restart(ctx); err != nil {
 		return err
 	}
-	isFlow := func(program string) bool { return program == fate.FateFlow.Program() }
+	isFlow := func(program string) bool { return program == cluster.FateFlow.Program() }
 	err = unlessGivenUp(ctx, newClient(g, spec.Layout.SupervisorSocket()), isFlow, func(ctx context.Context) error {
 		return awaitRegistered(ctx, r, flowNode(spec, spec.IP), began)
 	})

@@ -7,14 +7,14 @@ import (
 	"io"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
+
+	"github.com/spf13/cobra"
 )
 
 func newSvcWhyCommand(g *globals) *cobra.Command {
@@ -102,13 +102,13 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 
 // missingNodes explains a clustermanager whose nodemanagers on other hosts do not answer, and a FATE-Flow whose workers
 // are held by jobs that hang, for which that is the usual reason.
-func missingNodes(ctx context.Context, spec *fate.Spec, root *supervisor.Finding) []supervisor.Finding {
-	noWorker := root.Name == fate.FateFlow.Program() && strings.Contains(root.Text, peer.ErrNoWorker.Error())
-	if root.Ready || root.Name != fate.ClusterManager.Program() && !noWorker {
+func missingNodes(ctx context.Context, spec *cluster.Spec, root *supervisor.Finding) []supervisor.Finding {
+	noWorker := root.Name == cluster.FateFlow.Program() && strings.Contains(root.Text, peer.ErrNoWorker.Error())
+	if root.Ready || root.Name != cluster.ClusterManager.Program() && !noWorker {
 		return nil
 	}
 	var out []supervisor.Finding
-	for _, a := range job.ProgramsAway(ctx, spec, fate.NodeManager) {
+	for _, a := range job.ProgramsAway(ctx, spec, cluster.NodeManager) {
 		root.Root, root.Advice = false, ""
 		out = append(out, supervisor.Finding{
 			Name: a.Module.Program() + " at " + a.Address, Root: true,

@@ -12,7 +12,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
@@ -287,7 +287,7 @@ func (d *deployment) stillNamed(report engine.UndoReport) []string {
 
 // keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the
 // database would be lost, and without the account its files would belong to the next user with that uid.
-func keepData(layout fate.Layout) engine.Resolver {
+func keepData(layout cluster.Layout) engine.Resolver {
 	inner := emptying(layout.SupervisorRun())
 	return func(id string) (engine.Undoer, bool) {
 		if deploy.NeededByData(layout, id) {
@@ -299,7 +299,7 @@ func keepData(layout fate.Layout) engine.Resolver {
 
 // purgeData resolves steps to an undo that also empties the directories that data and logs live in. A database of this
 // host is removed with its data directory; what is in one outside stays.
-func purgeData(layout fate.Layout) engine.Resolver {
+func purgeData(layout cluster.Layout) engine.Resolver {
 	inner := emptying(append(purgedRoots(layout), layout.SupervisorRun())...)
 	return func(id string) (engine.Undoer, bool) {
 		if dir, ok := strings.CutPrefix(id, database.Init{}.ID()); ok {

@@ -8,7 +8,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
@@ -146,9 +146,9 @@ func (d *deployment) changes() []change {
 // refuseDowngrade refuses what would leave the database unreadable, and what rollback is for.
 func (d *deployment) refuseDowngrade() error {
 	engine := d.spec.DatabaseEngine()
-	for _, other := range fate.DatabaseEngines {
+	for _, other := range cluster.DatabaseEngines {
 		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" &&
-			d.spec.Runs(fate.MySQL) {
+			d.spec.Runs(cluster.MySQL) {
 			return exit.Hint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
 				other, engine), "take an appliance with "+other+
 				", or dump the database, uninstall, install, and load it")

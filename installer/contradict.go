@@ -8,6 +8,7 @@ import (
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
 )
@@ -132,7 +133,7 @@ func (d *deployment) upgradeRefusal() error {
 
 // refuseKeptData refuses an appliance that cannot use the database which an uninstall has kept.
 func (d *deployment) refuseKeptData() error {
-	if len(d.state.Data.Components) == 0 || !d.spec.Runs(fate.MySQL) || !d.host.Exists(d.layout().DatabaseData()) {
+	if len(d.state.Data.Components) == 0 || !d.spec.Runs(cluster.MySQL) || !d.host.Exists(d.layout().DatabaseData()) {
 		return nil
 	}
 	from := *d

@@ -17,6 +17,8 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/pyenv"
@@ -36,7 +38,7 @@ type deployment struct {
 	slot    *deploy.Slot     // what the components are taken from instead, when an earlier state is brought back
 	site    deploy.Site
 	stored  *deploy.Site // what is installed, or nil
-	spec    *fate.Spec
+	spec    *cluster.Spec
 	facts   *host.Facts
 	machine host.Identity
 	remarks problem.Problems // about the TLS keys
@@ -96,7 +98,7 @@ func (d *deployment) resolve(ctx context.Context) error {
 	}
 	d.site.Role, d.site.Party, d.site.IP = string(d.spec.Role), d.spec.PartyID, d.spec.IP
 	d.site.User, d.site.Group = d.spec.User, d.spec.Group
-	questions := fate.Questions(d.spec)
+	questions := preflight.Questions(d.spec)
 	if d.stored != nil {
 		questions.Peers = nil // a re-run repairs this host; waiting for hosts that are away would only delay it
 	}
@@ -105,7 +107,7 @@ func (d *deployment) resolve(ctx context.Context) error {
 }
 
 // specOf resolves a site, the desired or the installed one, on this host.
-func (d *deployment) specOf(s *deploy.Site) (*fate.Spec, error) {
+func (d *deployment) specOf(s *deploy.Site) (*cluster.Spec, error) {
 	if d.secrets.Records == nil { // once: what is drawn must not differ between the Specs of a run
 		secrets, err := deploy.LoadSecrets(d.host, d.layout())
 		if err != nil {
@@ -164,7 +166,7 @@ func (d *deployment) lock() (unlock func() error, err error) {
 	return unlock, nil
 }
 
-func (d *deployment) layout() fate.Layout { return d.g.layout() }
+func (d *deployment) layout() cluster.Layout { return d.g.layout() }
 
 // openPayload opens the file named by --payload, or this executable.
 func openPayload(g *globals) (*payload.Payload, error) {
@@ -182,7 +184,7 @@ type part struct {
 
 // plan computes what install would do.
 func (d *deployment) plan(p part) (engine.Plan, error) {
-	modules, err := fate.ParseModules(p.only)
+	modules, err := cluster.ParseModules(p.only)
 	if err != nil {
 		return engine.Plan{}, configError(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/problem"
 )
 
@@ -101,5 +102,5 @@ func (d *deployment) installedKeys() (files []keys.File, missing []string, err e
 
 // notes are remarks about the configuration that stop nothing.
 func (d *deployment) notes() problem.Problems {
-	return slices.Concat(d.spec.Warnings(), d.remarks, d.spec.ReplacedSecrets())
+	return slices.Concat(d.spec.Warnings(), d.remarks, render.ReplacedSecrets(d.spec))
 }

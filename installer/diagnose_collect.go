@@ -14,6 +14,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/redact"
 	"fate-installer/supervisor/rpc"
 )
@@ -168,7 +169,7 @@ func (x *diagnosis) addConfig(d *deployment) error {
 	if d == nil {
 		return nil
 	}
-	files, err := fate.Render(d.spec)
+	files, err := render.Files(d.spec)
 	if err != nil {
 		x.missing("configuration", err)
 		return nil

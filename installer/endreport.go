@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/payload/count"
 )
@@ -19,7 +20,7 @@ import (
 // endReport says what a finished install did, what runs here, and what to do next. It is the JSON document of install,
 // upgrade and rollback.
 type endReport struct {
-	Role      fate.Role              `json:"role"`                  // of this host: host, guest or exchange
+	Role      cluster.Role           `json:"role"`                  // of this host: host, guest or exchange
 	Party     int                    `json:"party"`                 // party ID; 0 for an exchange without one
 	IP        string                 `json:"ip"`                    // the address of this host in the cluster
 	Changed   int                    `json:"changed"`               // number of steps that changed something
@@ -85,13 +86,13 @@ func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
 		return fmt.Errorf("cannot tell what runs now: %w", err)
 	}
 	end.Programs = programs
-	runs := func(m fate.Module) bool {
+	runs := func(m cluster.Module) bool {
 		return slices.ContainsFunc(programs, func(s engine.ServiceStatus) bool { return s.Name == m.Program() })
 	}
-	if runs(fate.FateFlow) {
+	if runs(cluster.FateFlow) {
 		end.Next = d.g.runnable("fate-installer test toy")
 	}
-	if runs(fate.FateBoard) {
+	if runs(cluster.FateBoard) {
 		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
 		if lacksPage(ctx, end.Board) {
 			end.Warnings = append(end.Warnings, "FATE-Board has no page: its API answers, and "+end.Board+

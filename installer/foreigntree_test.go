@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/preflight"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -41,11 +41,11 @@ func TestForeignTreeIsNotWaivable(t *testing.T) {
 
 // TestWaiverIsOfferedForWhatCanBeWaived: the first refusal may be one that cannot be.
 func TestWaiverIsOfferedForWhatCanBeWaived(t *testing.T) {
-	final, port := fate.CheckResult{ID: "directories", Final: true}, fate.CheckResult{ID: "port:3306"}
-	if hint := refusalHint([]fate.CheckResult{final, port}); !strings.Contains(hint, "--waive port:3306=") {
+	final, port := preflight.CheckResult{ID: "directories", Final: true}, preflight.CheckResult{ID: "port:3306"}
+	if hint := refusalHint([]preflight.CheckResult{final, port}); !strings.Contains(hint, "--waive port:3306=") {
 		t.Error(hint)
 	}
-	if hint := refusalHint([]fate.CheckResult{final}); strings.Contains(hint, "--waive") {
+	if hint := refusalHint([]preflight.CheckResult{final}); strings.Contains(hint, "--waive") {
 		t.Error(hint)
 	}
 }

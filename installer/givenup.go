@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
@@ -60,12 +60,12 @@ func unlessGivenUp(ctx context.Context, client statuser, concerns func(program s
 }
 
 // whileProgramsRun waits for a job, as long as no program of this host that jobs need is given up.
-func whileProgramsRun(ctx context.Context, g *globals, spec *fate.Spec, do func(context.Context) error) error {
+func whileProgramsRun(ctx context.Context, g *globals, spec *cluster.Spec, do func(context.Context) error) error {
 	return unlessGivenUp(ctx, newClient(g, spec.Layout.SupervisorSocket()), concernsJobs, do)
 }
 
 // concernsJobs reports whether jobs need a program: all but the page that shows them.
-func concernsJobs(program string) bool { return program != fate.FateBoard.Program() }
+func concernsJobs(program string) bool { return program != cluster.FateBoard.Program() }
 
 // dependenciesOf reports of a program whether one of names depends on it, directly or not.
 func dependenciesOf(programs []config.Program, names []string) func(program string) bool {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/config"
 )
@@ -37,7 +37,7 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 	want := errors.New("the job failed")
 	for _, s := range []statuses{
 		nil,
-		{{Name: fate.FateBoard.Program(), State: supervisor.Fatal}},
+		{{Name: cluster.FateBoard.Program(), State: supervisor.Fatal}},
 		{{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 1},
 			{Name: "fate-fateflow", State: supervisor.Stopped}},
 	} {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/problem"
 )
 
@@ -59,7 +59,7 @@ func readHeartbeats(file, boot, ownNode string, now time.Time) *heartbeats {
 // none.
 func ownNode(dependants string) string {
 	for _, process := range strings.Split(dependants, ",") {
-		if strings.HasPrefix(process, fate.NodeManager.Program()+":") {
+		if strings.HasPrefix(process, cluster.NodeManager.Program()+":") {
 			return process
 		}
 	}

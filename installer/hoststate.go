@@ -13,7 +13,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
@@ -106,13 +106,13 @@ func (d *deployment) saveGone(purged bool) error {
 func (d *deployment) takenBack() error { return d.saveState(d.state.Undone()) }
 
 // stateNote says which change was interrupted, how far it had come, and what completes it; blank: none was.
-func stateNote(h *host.Host, l fate.Layout) string {
+func stateNote(h *host.Host, l cluster.Layout) string {
 	_, note := interruption(h, l)
 	return note
 }
 
 // interruption is the change that was interrupted, with its note; both are blank when none was.
-func interruption(h *host.Host, l fate.Layout) (phase state.Phase, note string) {
+func interruption(h *host.Host, l cluster.Layout) (phase state.Phase, note string) {
 	s, err := deploy.LoadState(h, l)
 	if err != nil || !s.Interrupted() {
 		return "", "" // who may not read it, or a damaged one, which every command that changes something reports

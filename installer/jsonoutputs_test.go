@@ -6,7 +6,8 @@ import (
 	"fate-installer/installer/audit"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
@@ -57,7 +58,7 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"install", "upgrade", "rollback"},
 		sentence: "What was done, what runs here, and what to do next.",
 		example: endReport{
-			Role: fate.RoleHost, Party: 10000, IP: "192.168.0.1", Changed: 81, Unchanged: 3, Elapsed: 94.2,
+			Role: cluster.RoleHost, Party: 10000, IP: "192.168.0.1", Changed: 81, Unchanged: 3, Elapsed: 94.2,
 			Programs: []engine.ServiceStatus{{Name: "fate-mysql", State: "RUNNING", Ready: true, Serving: true}},
 			Board:    "http://192.168.0.1:8080", Logs: "/data/logs",
 			Journal: "/data/projects/common/fate-installer/journal",
@@ -94,10 +95,10 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"config show"},
 		sentence: "Every setting of the cluster, and what this host is.",
 		example: configShowOutput{
-			[]fate.Value{{Path: "host.eggroll.dbname", Value: "eggroll_meta", Origin: "default"}}, []string{},
+			[]cluster.Value{{Path: "host.eggroll.dbname", Value: "eggroll_meta", Origin: "default"}}, []string{},
 			&configuredHost{
-				fate.RoleHost, 10000, "192.168.0.1", []fate.Module{fate.MySQL, fate.FateFlow},
-				[]fate.Advice{{
+				cluster.RoleHost, 10000, "192.168.0.1", []cluster.Module{cluster.MySQL, cluster.FateFlow},
+				[]cluster.Advice{{
 					Key: "host.mysql.buffer_pool", Value: "4G", Used: "4G", Why: "a quarter of 16.0 GiB of memory",
 					Applied: true,
 				}},
@@ -108,7 +109,7 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"config sql"},
 		sentence: "SQL statements for the administrator of an outside database.",
 		example: configSQLOutput{
-			fate.RoleHost, 10000, []string{"CREATE DATABASE IF NOT EXISTS `fate_flow`;"}},
+			cluster.RoleHost, 10000, []string{"CREATE DATABASE IF NOT EXISTS `fate_flow`;"}},
 	},
 	{
 		commands: []string{"render --out"},
@@ -134,7 +135,7 @@ var jsonDocuments = []jsonDocument{
 	{
 		commands: []string{"keys sign"},
 		sentence: "The answer to the request of a peer.",
-		example:  keysSignOutput{fate.RoleGuest, "guest-answer.pem"},
+		example:  keysSignOutput{cluster.RoleGuest, "guest-answer.pem"},
 	},
 	{
 		commands: []string{"keys complete"},
@@ -145,11 +146,11 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"check"},
 		sentence: "What the preflight found. The exit code is 3 when the host is refused.",
 		example: checkReport{
-			"host of party 10000 at 192.168.0.1", 1, 0, 0, []fate.CheckResult{{
-				ID: "port:3306", Title: "port 3306 is free", Status: fate.StatusRefused,
+			"host of party 10000 at 192.168.0.1", 1, 0, 0, []preflight.CheckResult{{
+				ID: "port:3306", Title: "port 3306 is free", Status: preflight.StatusRefused,
 				Measured: "mariadbd (pid 812) listens", Wanted: "nothing listens",
 				Remedy: "systemctl disable --now mariadb"}}, []string{},
-			[]fate.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: fate.NotFound}},
+			[]preflight.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: preflight.NotFound}},
 		},
 	},
 	{
@@ -234,7 +235,7 @@ var jsonDocuments = []jsonDocument{
 		sentence: "Every instance of every module of this side, asked over the network. The exit code is 3 when " +
 			"one does not answer.",
 		example: svcHostsReport{Modules: []moduleState{{
-			Host: "192.168.0.1", Module: fate.FateFlow, Address: "192.168.0.1:9380", Answers: true, State: "1.11.2",
+			Host: "192.168.0.1", Module: cluster.FateFlow, Address: "192.168.0.1:9380", Answers: true, State: "1.11.2",
 			Registered: &exampleTime, Own: true}}},
 	},
 	{
@@ -260,21 +261,21 @@ var jsonDocuments = []jsonDocument{
 	{
 		commands: []string{"party list"},
 		sentence: "The route table of this side.",
-		example: partyListOutput{fate.RoleExchange, 0, []fate.PartyRoute{{
+		example: partyListOutput{cluster.RoleExchange, 0, []cluster.PartyRoute{{
 			Party: "10000", Route: "default", IP: "192.168.0.1", Port: 9370, Secure: true, From: "cluster.yaml:12"}}},
 	},
 	{
 		commands: []string{"party add", "party remove"},
 		sentence: "The routes that were changed.",
 		example: partyChangeOutput{
-			[]fate.PartyChange{{Party: "10000", IP: "192.168.0.1", Port: 9370, Secure: true}},
+			[]cluster.PartyChange{{Party: "10000", IP: "192.168.0.1", Port: 9370, Secure: true}},
 			[]string{"/data/projects/fate/eggroll/conf/route_table.json"}, []string{}, "the rollsite has read it"},
 	},
 	{
 		commands: []string{"party test"},
 		sentence: "Whether messages get to the other parties. The exit code is 3 when a check failed.",
 		example: partyTestReport{
-			exampleTime, fate.RoleHost, 10000, "192.168.0.1", "1.0.0", true, []peer.Result{{
+			exampleTime, cluster.RoleHost, 10000, "192.168.0.1", "1.0.0", true, []peer.Result{{
 				Party: "9999", Direction: peer.Out, Address: "192.168.1.1:9370", Check: "tcp",
 				Status: peer.OK, Measured: "0.4 ms"}}},
 	},
@@ -282,7 +283,7 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"secrets list"},
 		sentence: "The passwords that this host uses, without their values.",
 		example: secretsListOutput{
-			fate.RoleHost, 10000, []listedSecret{{"mysql_fate", "mysql_user", "drawn", &exampleTime, false,
+			cluster.RoleHost, 10000, []listedSecret{{"mysql_fate", "mysql_user", "drawn", &exampleTime, false,
 				[]string{"fate-fateflow"}, []string{"192.168.0.1"}}}},
 	},
 	{

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/jsonshape"
 	"fate-installer/supervisor"
 
@@ -154,7 +154,7 @@ var notRunHere = []string{
 
 // TestCommandsPrintTheirDocuments runs the other commands on a host in a tree.
 func TestCommandsPrintTheirDocuments(t *testing.T) {
-	root, appliance, cluster := partyTree(t)
+	root, appliance, text := partyTree(t)
 	dir, fresh := t.TempDir(), machine(t)
 	in := func(name string) string { return filepath.Join(dir, name) }
 	seen := map[string]bool{}
@@ -165,7 +165,7 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 		seen[checkDocument(t, args, stdout)] = true
 		return stdout
 	}
-	here := func(args ...string) string { t.Helper(); return run(root, cluster, args...) }
+	here := func(args ...string) string { t.Helper(); return run(root, text, args...) }
 
 	here("version")
 	here("version", "--role", "hots")
@@ -180,7 +180,7 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 		"--fate-version", "1.11.4")
 	here("render", "--out", in("rendered"), "--config", "-", "--ip", "192.168.0.1")
 	here("render", "--diff", "--config", "-", "--ip", "192.168.0.1")
-	run(fresh, cluster, "render", "--diff", "--config", "-", "--ip", "192.168.0.1", "--fate-version", "1.11.4")
+	run(fresh, text, "render", "--diff", "--config", "-", "--ip", "192.168.0.1", "--fate-version", "1.11.4")
 	host, guest := in("sides/host.yaml"), in("sides/guest.yaml")
 	public := in("sides/public.yaml")
 	run(fresh, "", "keys", "--config", host, "--config", guest, "--config", public, "--out", in("keys"))
@@ -193,21 +193,21 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 	here("check", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
 	here("plan", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
 	here("install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
-	run(fresh, cluster, "install", "--dry-run", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
+	run(fresh, text, "install", "--dry-run", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")
 	here("party", "list")
 	here("party", "add", "10001:192.168.3.1:9370")
 	here("party", "remove", "10001")
 	here("secrets", "list")
 	here("secrets", "rotate", "mysql_fate")
-	layout := fate.Layout{Base: in("base")}
+	layout := cluster.Layout{Base: in("base")}
 	if err := os.MkdirAll(layout.State(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	recordRequest(layout, func(err error) { t.Error(err) })(supervisor.Requester{User: "root"}, "stop fate-mysql")(nil)
 	var history historyOutput
-	text := run("/", "", "--base", layout.Base, "history") // a tree has none
-	if err := json.Unmarshal([]byte(text), &history); err != nil || len(history.Entries) != 1 {
-		t.Fatalf("%v\n%s", err, text)
+	printed := run("/", "", "--base", layout.Base, "history") // a tree has none
+	if err := json.Unmarshal([]byte(printed), &history); err != nil || len(history.Entries) != 1 {
+		t.Fatalf("%v\n%s", err, printed)
 	}
 	run("/", "", "--base", layout.Base, "history", "show", history.Entries[0].ID)
 	here("diagnose", "--out", in("diagnosis.tar.gz"))

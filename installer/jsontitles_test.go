@@ -6,7 +6,7 @@ import (
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
 	"fate-installer/installer/engine"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
 	"fate-installer/payload"
@@ -30,7 +30,7 @@ var objectTitles = map[reflect.Type]string{
 	reflect.TypeFor[engine.ServiceStatus](): "installed program",
 	reflect.TypeFor[audit.Entry]():          "history entry",
 	reflect.TypeFor[payload.File]():         "stored file",
-	reflect.TypeFor[fate.Value]():           "setting",
+	reflect.TypeFor[cluster.Value]():        "setting",
 	reflect.TypeFor[absence]():              "waiting program",
 	reflect.TypeFor[change]():               "component change",
 	reflect.TypeFor[treeReport]():           "component tree",

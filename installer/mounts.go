@@ -9,7 +9,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 )
@@ -83,7 +83,7 @@ func (d *deployment) mountsInTheWay(journal *engine.Journal, purge bool) error {
 }
 
 // purgedRoots are the directories whose content --purge-data removes.
-func purgedRoots(l fate.Layout) []string { return []string{l.Data(), l.Logs(), l.Temp()} }
+func purgedRoots(l cluster.Layout) []string { return []string{l.Data(), l.Logs(), l.Temp()} }
 
 func isAtOrBelow(dir string, roots []string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return dir == root || strings.HasPrefix(dir, root+"/") })

@@ -16,6 +16,8 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/peer"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
@@ -26,13 +28,13 @@ import (
 type partiesChange struct {
 	*deployment
 	changes  []string // all of them, as they are stored until they are complete
-	before   []fate.File
+	before   []render.File
 	files    []string // rendered files that come out differently, in order
 	programs []string // programs that read them only when they start
 }
 
 // openParties opens the installation here for a change of its route table.
-func openParties(ctx context.Context, g *globals, changes []fate.PartyChange) (*partiesChange, error) {
+func openParties(ctx context.Context, g *globals, changes []cluster.PartyChange) (*partiesChange, error) {
 	d, err := openDeployment(ctx, g, wantedOptions{}, false)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func openParties(ctx context.Context, g *globals, changes []fate.PartyChange) (*
 }
 
 // takeUp puts the changes that an interrupted command has stored before those of this one.
-func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
+func (c *partiesChange) takeUp(changes *[]cluster.PartyChange) error {
 	if err := c.decide(state.Parties); err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
 	if c.move == state.Resume {
 		all = nil
 		for _, text := range c.state.Change.Parties {
-			var change fate.PartyChange
+			var change cluster.PartyChange
 			if err := json.Unmarshal([]byte(text), &change); err != nil {
 				return fmt.Errorf("cannot understand %s: %w", deploy.StatePath(c.layout()), err)
 			}
@@ -80,7 +82,7 @@ func (c *partiesChange) takeUp(changes *[]fate.PartyChange) error {
 }
 
 // prepare finds out what the changes come to, and refuses those that cannot work.
-func (c *partiesChange) prepare(changes []fate.PartyChange) error {
+func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 	if c.stored == nil {
 		return exit.With(exit.Hint(
 			fmt.Errorf("cannot change the parties: %w below %s", deploy.ErrNotInstalled, c.g.Base),
@@ -92,14 +94,14 @@ func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 	if err != nil {
 		return err
 	}
-	if !before.Runs(fate.Rollsite) {
+	if !before.Runs(cluster.Rollsite) {
 		return exit.With(exit.Hint(
 			fmt.Errorf("cannot change the parties here: the rollsite of this side does not run on %s", before.IP),
 			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exit.Usage)
 	}
 	for _, change := range changes {
 		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties),
-			func(o fate.PartyChange) bool { return o.Party == change.Party })
+			func(o cluster.PartyChange) bool { return o.Party == change.Party })
 		c.site.Parties = append(c.site.Parties, change)
 	}
 	after, err := c.meaning()
@@ -110,7 +112,7 @@ func (c *partiesChange) prepare(changes []fate.PartyChange) error {
 }
 
 // meaning resolves c.spec again after a change to the site, with the installed keys, and returns it.
-func (c *partiesChange) meaning() (*fate.Spec, error) {
+func (c *partiesChange) meaning() (*cluster.Spec, error) {
 	spec, err := c.specOf(&c.site)
 	if err != nil {
 		return nil, err
@@ -122,18 +124,18 @@ func (c *partiesChange) meaning() (*fate.Spec, error) {
 	return spec, err
 }
 
-func (c *partiesChange) compare(before, after *fate.Spec) error {
-	was, err := fate.Render(before)
+func (c *partiesChange) compare(before, after *cluster.Spec) error {
+	was, err := render.Files(before)
 	if err != nil {
 		return err
 	}
 	c.before = was
-	is, err := fate.Render(after)
+	is, err := render.Files(after)
 	if err != nil {
 		return err
 	}
 	for _, f := range is {
-		same := slices.ContainsFunc(was, func(o fate.File) bool {
+		same := slices.ContainsFunc(was, func(o render.File) bool {
 			return o.Path == f.Path &&
 				string(o.Content) == string(f.Content)
 		})
@@ -182,9 +184,9 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 }
 
 // refuseEdited stops a change of a route table that was edited by hand: ours would be put next to it, not in its place.
-func (c *partiesChange) refuseEdited(before []fate.File) error {
+func (c *partiesChange) refuseEdited(before []render.File) error {
 	table := c.spec.Layout.RouteTable()
-	i := slices.IndexFunc(before, func(f fate.File) bool { return f.Path == table })
+	i := slices.IndexFunc(before, func(f render.File) bool { return f.Path == table })
 	now, err := c.host.ReadFile(table)
 	if errors.Is(err, fs.ErrNotExist) || i < 0 {
 		return nil // it is rewritten
@@ -205,7 +207,7 @@ const reloadTimeout = 5 * time.Second
 
 // activate has rollsite read the new table, and says from when on it holds.
 func (c *partiesChange) activate(ctx context.Context) string {
-	rollsite := fate.Rollsite.Program()
+	rollsite := cluster.Rollsite.Program()
 	switch {
 	case !c.host.Live():
 		return "when " + rollsite + " starts"
@@ -213,7 +215,7 @@ func (c *partiesChange) activate(ctx context.Context) string {
 		return "already"
 	case slices.Contains(c.programs, rollsite):
 		return "now, " + rollsite + " was restarted"
-	case c.spec.Role == fate.RoleExchange: // an exchange has no party ID
+	case c.spec.Role == cluster.RoleExchange: // an exchange has no party ID
 		return "within a minute, when " + rollsite + " reads its route table again"
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
 )
 
@@ -16,8 +16,8 @@ const workersRemedy = "on the host of that FATE-Flow: fate-installer svc restart
 
 // checkJobsCanRun says before a test's job is submitted what it would hang on. A nodemanager that is away is no reason
 // not to try: eggroll, or the check of the clustermanager, stops planning jobs on it.
-func checkJobsCanRun(ctx context.Context, g *globals, spec *fate.Spec) error {
-	away := job.ProgramsAway(ctx, spec, fate.NodeManager)
+func checkJobsCanRun(ctx context.Context, g *globals, spec *cluster.Spec) error {
+	away := job.ProgramsAway(ctx, spec, cluster.NodeManager)
 	for _, a := range away {
 		g.printf("%s\n", a)
 	}

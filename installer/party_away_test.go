@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
 	"fate-installer/supervisor"
 )
 
 // spreadParty is a party with a nodemanager here, one on another host that answers, and one on a port that nothing
 // serves.
-func spreadParty(t *testing.T) *fate.Spec {
+func spreadParty(t *testing.T) *cluster.Spec {
 	t.Helper()
 	spec := twoFlows(t)
 	l, err := net.Listen("tcp", "127.0.0.2:0")
@@ -31,7 +31,7 @@ func spreadParty(t *testing.T) *fate.Spec {
 
 func TestProgramsAway(t *testing.T) {
 	spec := spreadParty(t)
-	away := job.ProgramsAway(t.Context(), spec, fate.NodeManager)
+	away := job.ProgramsAway(t.Context(), spec, cluster.NodeManager)
 	want := "fate-nodemanager is away: 127.0.0.3:" + strconv.Itoa(spec.Side.NodeManager.Port) + " does not answer: "
 	if len(away) != 1 || !strings.HasPrefix(away[0].String(), want) {
 		t.Errorf("away: %v, want %q", away, want)

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
 )
 
@@ -50,7 +50,7 @@ func findProgram(searched string, stat func(string) (os.FileInfo, error), arg0 s
 			return programName
 		}
 	}
-	if installed := (fate.Layout{}).Binary(); isProgram(installed) {
+	if installed := (cluster.Layout{}).Binary(); isProgram(installed) {
 		return installed
 	}
 	if strings.Contains(arg0, "/") && strings.HasPrefix(filepath.Base(arg0), programName) &&

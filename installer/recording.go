@@ -11,18 +11,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"fate-installer/installer/audit"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
+
+	"github.com/spf13/cobra"
 )
 
 // historyOf is the record of who changed what on this host.
-func historyOf(l fate.Layout) audit.Log { return audit.Open(historyDir(l)) }
+func historyOf(l cluster.Layout) audit.Log { return audit.Open(historyDir(l)) }
 
-func historyDir(l fate.Layout) string { return path.Join(l.State(), "history") }
+func historyDir(l cluster.Layout) string { return path.Join(l.State(), "history") }
 
 // changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark:
 // the supervisor records what it is asked for.
@@ -142,7 +142,8 @@ func (t *teeWriter) Write(p []byte) (int, error) {
 }
 
 // recordRequest is how the supervisor of a layout records what its clients ask for.
-func recordRequest(l fate.Layout, failed func(error)) func(r supervisor.Requester, action string) (done func(error)) {
+func recordRequest(l cluster.Layout, failed func(error)) func(r supervisor.Requester,
+	action string) (done func(error)) {
 	log := historyOf(l)
 	add := func(e audit.Entry) {
 		// without an installation there is no history

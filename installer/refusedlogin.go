@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"fate-installer/installer/database"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 )
 
 // loginPause is between two looks at a database server that is starting.
@@ -37,10 +38,10 @@ func (e *refusedLoginError) Hint() string {
 // [*refusedLoginError] when the server answers and refuses the password. Any other failure is nil: the server may be
 // starting. The function is nil on a host without a database server.
 func (d *deployment) databaseLogin() func(context.Context) error {
-	if !d.spec.Runs(fate.MySQL) {
+	if !d.spec.Runs(cluster.MySQL) {
 		return nil
 	}
-	file := d.spec.ProbeConf()
+	file := render.ProbeConf(d.spec)
 	return func(ctx context.Context) error {
 		text, err := d.host.ReadPlain(file, maxLoginFile)
 		if err != nil {
@@ -64,7 +65,7 @@ const maxLoginFile = 64 << 10
 
 // unlessRefused starts programs and waits, and stops waiting when the database server among them refuses its password.
 func (s *services) unlessRefused(ctx context.Context, names []string, start func(context.Context) error) error {
-	if s.login == nil || !slices.Contains(names, fate.MySQL.Program()) {
+	if s.login == nil || !slices.Contains(names, cluster.MySQL.Program()) {
 		return start(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 )
 
 // TestStartEndsWhenTheDatabaseRefusesItsPassword: the start of the database server is not waited for to the end of its
@@ -17,9 +17,9 @@ func TestStartEndsWhenTheDatabaseRefusesItsPassword(t *testing.T) {
 		name, program string
 		refused       bool
 	}{
-		{"refused", fate.MySQL.Program(), true},
-		{"not ready yet", fate.MySQL.Program(), false},
-		{"another program", fate.Rollsite.Program(), true},
+		{"refused", cluster.MySQL.Program(), true},
+		{"not ready yet", cluster.MySQL.Program(), false},
+		{"another program", cluster.Rollsite.Program(), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			looks := 0
@@ -30,18 +30,18 @@ func TestStartEndsWhenTheDatabaseRefusesItsPassword(t *testing.T) {
 				return nil
 			}}
 			wait := func(ctx context.Context) error {
-				if !tt.refused || tt.program != fate.MySQL.Program() {
+				if !tt.refused || tt.program != cluster.MySQL.Program() {
 					return nil // it got ready
 				}
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}
 			err := s.unlessRefused(t.Context(), []string{tt.program}, wait)
-			if want := tt.refused && tt.program == fate.MySQL.Program(); errors.Is(err, refusal) != want ||
+			if want := tt.refused && tt.program == cluster.MySQL.Program(); errors.Is(err, refusal) != want ||
 				(err != nil) != want {
 				t.Errorf("%v, want a refusal: %v", err, want)
 			}
-			if tt.program != fate.MySQL.Program() && looks > 0 {
+			if tt.program != cluster.MySQL.Program() && looks > 0 {
 				t.Error("the database was asked for another program")
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
@@ -131,7 +132,7 @@ func (r *replacement) refuse(ctx context.Context) error {
 
 // replacesServer reports whether the database server of this host is replaced.
 func (r *replacement) replacesServer() bool {
-	return slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(fate.MySQL)
+	return slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(cluster.MySQL)
 }
 
 // The two kinds of a replacement, as what cannot be done when it fails.
@@ -212,7 +213,7 @@ func (r *replacement) prepare(ctx context.Context) error {
 		return r.swapDatabase(r.database, r.discarded())
 	case r.database != "":
 		return r.swapDatabase(r.database, r.kept.Database)
-	case r.copyDatabase && r.spec.Runs(fate.MySQL) && r.kept.Database == "":
+	case r.copyDatabase && r.spec.Runs(cluster.MySQL) && r.kept.Database == "":
 		r.g.printf("keeping a copy of the database\n")
 		return r.guardDatabase(ctx, r.kept)
 	}
@@ -353,7 +354,7 @@ func (r *replacement) prove(ctx context.Context) error {
 	if err := r.compareTables(ctx); err != nil {
 		return err
 	}
-	if r.opts.noTest || !r.host.IsSystem() || !r.spec.Runs(fate.FateFlow) {
+	if r.opts.noTest || !r.host.IsSystem() || !r.spec.Runs(cluster.FateFlow) {
 		return nil
 	}
 	test := &jobTestOptions{taskCores: 2, timeout: r.opts.timeout}

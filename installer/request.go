@@ -7,7 +7,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 )
 
@@ -43,7 +43,7 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 					deploy.ErrNotInstalled, g.Base),
 					"fate-installer --role host --party 10000, or --config with a cluster file"), exit.Usage)
 		}
-		if g.Party == 0 && len(sources) == 0 && g.Role != string(fate.RoleExchange) {
+		if g.Party == 0 && len(sources) == 0 && g.Role != string(cluster.RoleExchange) {
 			return nil, exit.With(
 				exit.Hint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party",
 					g.Role),
@@ -58,7 +58,7 @@ func readRequest(g *globals, h *host.Host, opts wantedOptions) (*request, error)
 }
 
 // installed gives the Spec of the installation on this host, for the commands that work on one.
-func installed(g *globals) (*fate.Spec, error) {
+func installed(g *globals) (*cluster.Spec, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return nil, err

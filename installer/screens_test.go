@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/output"
 	"fate-installer/supervisor"
 
@@ -71,34 +71,34 @@ func partyStatuses() []supervisor.Status {
 	return statuses
 }
 
-func checksOfHost() []fate.CheckResult {
-	return []fate.CheckResult{
-		{ID: "os", Title: "system", Status: fate.StatusOK, Measured: "debian 12",
+func checksOfHost() []preflight.CheckResult {
+	return []preflight.CheckResult{
+		{ID: "os", Title: "system", Status: preflight.StatusOK, Measured: "debian 12",
 			Wanted: "CentOS 7.2 or later, Ubuntu 16.04 or later, or of their families"},
-		{ID: "memory", Title: "memory", Status: fate.StatusWarning,
+		{ID: "memory", Title: "memory", Status: preflight.StatusWarning,
 			Measured: "7.6 GiB; the programs of this host take 1.8 GiB idle, 2.5 GiB after jobs", Wanted: "16 GiB",
 			Remedy: "add memory, or run at most two jobs at a time"},
-		{ID: "limit:nofile", Title: "open files", Status: fate.StatusPlanned, Measured: "1024", Wanted: "65535",
+		{ID: "limit:nofile", Title: "open files", Status: preflight.StatusPlanned, Measured: "1024", Wanted: "65535",
 			Remedy: "install writes /etc/security/limits.d/fate.conf"},
-		{ID: "port:3306", Title: "port of mysql", Status: fate.StatusRefused,
+		{ID: "port:3306", Title: "port of mysql", Status: preflight.StatusRefused,
 			Measured: "held by process 812 (mysqld, user mysql) on 0.0.0.0:3306", Wanted: "free",
 			Remedy: "stop it: systemctl disable --now mysqld, or give mysql another port in the cluster file"},
-		{ID: "disk-data", Title: "disk", Status: fate.StatusWaived, Measured: "60.6 GiB free of 252.0 GiB",
+		{ID: "disk-data", Title: "disk", Status: preflight.StatusWaived, Measured: "60.6 GiB free of 252.0 GiB",
 			Wanted: "500.0 GiB", Reason: "a trial"},
-		{ID: "supervisor-conf", Title: "files", Status: fate.StatusOK, Measured: "none",
+		{ID: "supervisor-conf", Title: "files", Status: preflight.StatusOK, Measured: "none",
 			Wanted: "none in /data/projects/common/supervisord/supervisord.d, or edited ones that an uninstall kept"},
-		{ID: "time", Title: "clock", Status: fate.StatusSkipped, Measured: "a directory tree has no clock",
+		{ID: "time", Title: "clock", Status: preflight.StatusSkipped, Measured: "a directory tree has no clock",
 			Wanted: "synchronized"},
 	}
 }
 
-func hardenedHost() []fate.Hardened {
-	return []fate.Hardened{
-		{ID: "mounts", LookedAt: "noexec and nosuid of the file systems that are used", Finding: fate.Found,
+func hardenedHost() []preflight.Hardened {
+	return []preflight.Hardened{
+		{ID: "mounts", LookedAt: "noexec and nosuid of the file systems that are used", Finding: preflight.Found,
 			Detail: "/tmp is mounted noexec; the programs of this party run nothing there"},
-		{ID: "preload", LookedAt: "/etc/ld.so.preload", Finding: fate.NotFound},
+		{ID: "preload", LookedAt: "/etc/ld.so.preload", Finding: preflight.NotFound},
 		{ID: "packet-filter", LookedAt: "firewalld, ufw and the rules of the kernel's packet filter",
-			Finding: fate.NotLookedAt, Detail: "nft is not installed"},
+			Finding: preflight.NotLookedAt, Detail: "nft is not installed"},
 	}
 }
 
@@ -109,7 +109,8 @@ func TestHelpFits(t *testing.T) {
 		for _, columns := range []int{80, 120} {
 			section := ""
 			for line := range strings.Lines(helpText(cmd, columns)) {
-				if line = strings.TrimSuffix(line, "\n"); strings.HasSuffix(line, ":") && !strings.HasPrefix(line, " ") {
+				if line = strings.TrimSuffix(line, "\n"); strings.HasSuffix(line, ":") && !strings.HasPrefix(line,
+					" ") {
 					section = line
 				}
 				if output.Width(line) > columns && section != "Examples:" {

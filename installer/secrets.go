@@ -12,7 +12,8 @@ import (
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
@@ -34,7 +35,7 @@ func (d *deployment) beginSecrets() error {
 	d.changedSecrets = d.spec.Secrets.Changed(d.secrets.Kept)
 	// drawn by the first installation, which is completed now
 	if d.move == state.Resume && len(d.state.Release.Components) == 0 {
-		d.changedSecrets = d.spec.Secrets.Changed(fate.Secrets{})
+		d.changedSecrets = d.spec.Secrets.Changed(cluster.Secrets{})
 	}
 	if !d.secrets.Records.Begin(d.secrets.Kept, d.spec.Secrets) {
 		return nil
@@ -59,13 +60,13 @@ func (d *deployment) passwordsChange() bool { return len(d.secrets.Records.Unfin
 // refuseUnknownPassword stops a change of the database user's password on a host that does not run the database, as
 // long as the database has not got the new one: the programs here could not log in.
 func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
-	_, here := d.spec.Database()
+	_, here := render.DatabaseOf(d.spec)
 	was, is := d.secrets.Kept.MySQLUser, d.spec.Secrets.MySQLUser
-	if !here || !d.host.Live() || was.IsZero() || was.Equal(is) || d.spec.Runs(fate.MySQL) ||
+	if !here || !d.host.Live() || was.IsZero() || was.Equal(is) || d.spec.Runs(cluster.MySQL) ||
 		d.spec.DatabaseHost() == "" {
 		return nil
 	}
-	db, _ := d.spec.Database()
+	db, _ := render.DatabaseOf(d.spec)
 	at := database.Address{Host: db.Host, Port: db.Port}
 	err := database.CheckLogin(ctx, d.host, at, d.spec.Side.MySQL.User, database.Password(is.Reveal()))
 	if !database.LoginRefused(err) {
@@ -79,7 +80,7 @@ func (d *deployment) refuseUnknownPassword(ctx context.Context) error {
 // secretsElsewhere says which other hosts of the side still have former values of changed secrets.
 func (d *deployment) secretsElsewhere(names []string) []secretsLeft {
 	var out []secretsLeft
-	for _, use := range d.spec.SecretUses() {
+	for _, use := range render.SecretUses(d.spec) {
 		if !slices.Contains(names, use.Name) {
 			continue
 		}
@@ -117,14 +118,14 @@ func (d *deployment) warnSecretsElsewhere(replaced []string) []string {
 }
 
 // hostSecrets lists the secrets of the installation on this host that this process may read: without root, none.
-func hostSecrets(g *globals) []fate.Secret {
+func hostSecrets(g *globals) []cluster.Secret {
 	secrets, _ := knownSecrets(g) // what is known is better than nothing
 	return secrets
 }
 
 // knownSecrets lists the secrets of the installation on this host: those in force, those that a change of passwords has
 // replaced, and those that it has made and not set yet. An error says that there may be others.
-func knownSecrets(g *globals) ([]fate.Secret, error) {
+func knownSecrets(g *globals) ([]cluster.Secret, error) {
 	h, err := host.New(g.Root, nil)
 	if err != nil {
 		return nil, err

@@ -10,21 +10,21 @@ import (
 	"syscall"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/problem"
 )
 
 // handedSecrets is the file that carries changed passwords to the other hosts of a side.
 type handedSecrets struct {
-	Role    fate.Role
+	Role    cluster.Role
 	Party   int
-	Secrets fate.Secrets // only the shared ones
+	Secrets cluster.Secrets // only the shared ones
 }
 
 // handedFile is its JSON form.
 type handedFile struct {
 	Schema  int               `json:"schema"`
-	Role    fate.Role         `json:"role"`
+	Role    cluster.Role      `json:"role"`
 	Party   int               `json:"party"`
 	Secrets map[string]string `json:"secrets"` // in clear text, by the cluster file's names
 }
@@ -37,7 +37,7 @@ const handedLimit = 64 << 10
 
 func (h handedSecrets) encode() ([]byte, error) {
 	f := handedFile{Schema: handedSchema, Role: h.Role, Party: h.Party, Secrets: map[string]string{}}
-	for _, name := range fate.SecretNames() {
+	for _, name := range cluster.SecretNames() {
 		if value := h.Secrets.Get(name); !value.IsZero() {
 			f.Secrets[name] = value.Reveal()
 		}
@@ -65,13 +65,13 @@ func decodeHandedSecrets(data []byte) (*handedSecrets, error) {
 	}
 	out := &handedSecrets{Role: f.Role, Party: f.Party}
 	for name, value := range f.Secrets {
-		if !slices.Contains(fate.SecretNames(), name) {
+		if !slices.Contains(cluster.SecretNames(), name) {
 			return nil, fmt.Errorf("it has an unknown secret %q", name)
 		}
-		if err := fate.CheckSecret(name, value); err != nil {
+		if err := cluster.CheckSecret(name, value); err != nil {
 			return nil, err
 		}
-		out.Secrets.Set(name, fate.NewSecret(value))
+		out.Secrets.Set(name, cluster.NewSecret(value))
 	}
 	return out, nil
 }
@@ -128,7 +128,7 @@ func readHandedFile(g *globals, name string) (data []byte, public string, err er
 }
 
 // fits refuses passwords of another side.
-func (h *handedSecrets) fits(spec *fate.Spec) error {
+func (h *handedSecrets) fits(spec *cluster.Spec) error {
 	if h.Role == spec.Role && h.Party == spec.PartyID {
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/registry"
 )
 
@@ -61,7 +61,7 @@ func (r *rotation) registryConfig() (config registry.Config, former []string) {
 
 // keepLeft makes missing the hosts that are named for one secret.
 func (r *rotation) keepLeft(name string, missing []string) {
-	command := fate.SecretCommand(name)
+	command := cluster.SecretCommand(name)
 	for i := range r.left {
 		if !slices.Contains(missing, r.left[i].Host) {
 			r.left[i].Secrets = slices.DeleteFunc(r.left[i].Secrets, func(s string) bool { return s == command })

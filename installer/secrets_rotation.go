@@ -14,6 +14,8 @@ import (
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 )
@@ -29,13 +31,13 @@ import (
 // A run that finds former values in the records draws no further ones if secrets.json has new ones already.
 type rotation struct {
 	*deployment
-	received  bool         // the values come from another host
-	was       fate.Secrets // in force before
-	names     []string     // what is changed or completed, by the cluster file's names
-	completed []string     // of these, what an earlier run had begun, by the command line's names
-	files     []string     // rendered files that have one of them
-	restarted []string     // programs
-	handover  string       // file for the other hosts; blank: none
+	received  bool            // the values come from another host
+	was       cluster.Secrets // in force before
+	names     []string        // what is changed or completed, by the cluster file's names
+	completed []string        // of these, what an earlier run had begun, by the command line's names
+	files     []string        // rendered files that have one of them
+	restarted []string        // programs
+	handover  string          // file for the other hosts; blank: none
 	left      []secretsLeft
 }
 
@@ -73,7 +75,7 @@ func (r *rotation) choose(ctx context.Context, args []string, given *handedSecre
 	if err != nil {
 		return err
 	}
-	fresh, err := fate.NewSecrets(rand.Reader)
+	fresh, err := cluster.NewSecrets(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func (r *rotation) choose(ctx context.Context, args []string, given *handedSecre
 	}
 	r.was = r.spec.Secrets
 	unfinished := r.secrets.Records.Unfinished()
-	for _, use := range r.spec.SecretUses() {
+	for _, use := range render.SecretUses(r.spec) {
 		pending := slices.Contains(unfinished, use.Name)
 		if !use.Here || !pending && !slices.Contains(asked, use.Name) {
 			continue
@@ -104,7 +106,7 @@ func (r *rotation) choose(ctx context.Context, args []string, given *handedSecre
 	if err := r.refuseUnknownPassword(ctx); given != nil && err != nil {
 		return err
 	}
-	r.files, err = r.spec.FilesWithSecrets(r.names)
+	r.files, err = render.FilesWithSecrets(r.spec, r.names)
 	return err
 }
 
@@ -115,7 +117,7 @@ func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) 
 		if arg == allSecrets {
 			continue
 		}
-		name, err := fate.ParseSecretName(arg)
+		name, err := cluster.ParseSecretName(arg)
 		if err != nil {
 			return nil, exit.With(err, exit.Usage)
 		}
@@ -123,7 +125,7 @@ func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) 
 	}
 	all := len(names) < len(args) || len(args) == 0
 	var out []string
-	for _, use := range r.spec.SecretUses() {
+	for _, use := range render.SecretUses(r.spec) {
 		wanted := slices.Contains(names, use.Name)
 		names = slices.DeleteFunc(names, func(n string) bool { return n == use.Name })
 		if given != nil {
@@ -141,24 +143,24 @@ func (r *rotation) asked(args []string, given *handedSecrets) ([]string, error) 
 	}
 	if len(names) > 0 {
 		return nil, exit.With(exit.Hint(fmt.Errorf("cannot change %s: this side does not use it",
-			fate.SecretCommand(names[0])),
+			cluster.SecretCommand(names[0])),
 			"fate-installer secrets list shows what it uses"), exit.Usage)
 	}
 	return out, nil
 }
 
 // startable refuses a secret whose change has to begin on another host, or is not ours to change.
-func (r *rotation) startable(use fate.SecretUse) error {
+func (r *rotation) startable(use render.SecretUse) error {
 	if !use.Here {
 		return errElsewhere(use, strings.Join(use.Hosts, " or "))
 	}
-	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.spec.Runs(fate.MySQL) {
+	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.spec.Runs(cluster.MySQL) {
 		return nil
 	}
 	if at := r.spec.DatabaseHost(); at != "" {
 		return errElsewhere(use, at)
 	}
-	if db, ok := r.spec.Database(); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
+	if db, ok := render.DatabaseOf(r.spec); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
 		return nil // every host sees to its own account
 	}
 	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
@@ -247,7 +249,7 @@ func (r *rotation) remember() error {
 	records := r.secrets.Records
 	records.Begin(r.secrets.Kept, r.spec.Secrets)
 	records.Begin(r.was, r.spec.Secrets)
-	inFile := fate.Secrets(r.spec.Side.Secrets)
+	inFile := cluster.Secrets(r.spec.Side.Secrets)
 	for _, name := range r.names {
 		if value := inFile.Get(name); !value.Equal(r.spec.Secrets.Get(name)) {
 			records.Replace(name, value)
@@ -273,9 +275,9 @@ func (r *rotation) remember() error {
 }
 
 // shared are the changed secrets that other hosts have, too.
-func (r *rotation) shared() fate.Secrets {
-	var out fate.Secrets
-	for _, use := range r.spec.SecretUses() {
+func (r *rotation) shared() cluster.Secrets {
+	var out cluster.Secrets
+	for _, use := range render.SecretUses(r.spec) {
 		if slices.Contains(r.names, use.Name) && len(use.Hosts) > 1 {
 			out.Set(use.Name, r.spec.Secrets.Get(use.Name))
 		}
@@ -286,7 +288,7 @@ func (r *rotation) shared() fate.Secrets {
 // concerns selects the steps of an installation that a change of these secrets comes down to.
 func (r *rotation) concerns() func(engine.Node) bool {
 	programs := map[string]bool{}
-	for _, use := range r.spec.SecretUses() {
+	for _, use := range render.SecretUses(r.spec) {
 		if !slices.Contains(r.names, use.Name) {
 			continue
 		}
@@ -294,7 +296,7 @@ func (r *rotation) concerns() func(engine.Node) bool {
 			programs[p] = true
 		}
 		if use.Name == "mysql_root" || use.Name == "mysql_user" {
-			programs[fate.MySQL.Program()] = true // not restarted, but its readiness probe logs in
+			programs[cluster.MySQL.Program()] = true // not restarted, but its readiness probe logs in
 		}
 	}
 	return func(n engine.Node) bool {
@@ -304,7 +306,7 @@ func (r *rotation) concerns() func(engine.Node) bool {
 		case step.StartPrograms:
 			return programs[s.Names[0]]
 		case database.Init, database.Contents:
-			return programs[fate.MySQL.Program()]
+			return programs[cluster.MySQL.Program()]
 		}
 		return false
 	}

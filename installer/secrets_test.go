@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/redact"
 )
 
@@ -12,21 +12,21 @@ import (
 func TestSecretsOfAnUnfinishedChangeAreKnown(t *testing.T) {
 	root := t.TempDir()
 	g := &globals{Root: root, Base: "/data"}
-	if got, err := knownSecrets(g); err != nil || len(got) > len(fate.SecretNames()) {
+	if got, err := knownSecrets(g); err != nil || len(got) > len(cluster.SecretNames()) {
 		t.Errorf("nothing is installed: %d, %v", len(got), err)
 	}
-	handed := handedSecrets{Role: fate.RoleHost, Party: 10000}
-	handed.Secrets.Set("mysql_user", fate.NewSecret("handed-over-value"))
+	handed := handedSecrets{Role: cluster.RoleHost, Party: 10000}
+	handed.Secrets.Set("mysql_user", cluster.NewSecret("handed-over-value"))
 	data, err := handed.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	layout := g.layout()
 	put(t, root, layout.SecretHandover(), string(data))
-	var was, is fate.Secrets
-	was.Set("mysql_user", fate.NewSecret("the-former-value"))
-	is.Set("mysql_user", fate.NewSecret("the-present-value"))
-	records := fate.SecretRecords{}
+	var was, is cluster.Secrets
+	was.Set("mysql_user", cluster.NewSecret("the-former-value"))
+	is.Set("mysql_user", cluster.NewSecret("the-present-value"))
+	records := cluster.SecretRecords{}
 	records.Begin(was, is)
 	if data, err = records.Encode(); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/redact"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
@@ -188,7 +188,7 @@ func (s *services) tell(e supervisor.Event, names []string, onEvent func(string)
 
 // newClient returns a client of a supervisor that takes secrets out of the lines of logs: the given ones, and those of
 // the installation on this host.
-func newClient(g *globals, socket string, secrets ...fate.Secret) *rpc.Client {
+func newClient(g *globals, socket string, secrets ...cluster.Secret) *rpc.Client {
 	c := rpc.NewClient(socket)
 	known := sync.OnceValue(func() redact.Redactor { return redact.New(append(hostSecrets(g), secrets...)) })
 	c.CleanLogs(func(lines []string) []string {

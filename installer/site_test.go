@@ -7,7 +7,8 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/installer/pyenv"
 	"fate-installer/payload"
@@ -18,13 +19,13 @@ func storedSite() *deploy.Site {
 		Schema: deploy.SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps",
 		Peer:       "192.168.0.2:9370",
 		Components: map[string]deploy.Component{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
-		Env:        map[string]string{"FATE": "1.11.4"}, Waivers: []fate.Waiver{{ID: "swap", Reason: "trial"}},
+		Env:        map[string]string{"FATE": "1.11.4"}, Waivers: []preflight.Waiver{{ID: "swap", Reason: "trial"}},
 	}
 }
 
 func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 	asked := deploy.Site{Schema: deploy.SiteSchema, User: "app", Group: "apps"}
-	if err := asked.FillFrom(storedSite(), fate.Install{}); err != nil {
+	if err := asked.FillFrom(storedSite(), cluster.Install{}); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(asked, *storedSite()) {
@@ -34,7 +35,7 @@ func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 
 func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
 	for _, asked := range []deploy.Site{{Role: "guest"}, {Role: "host", Party: 9999}} {
-		err := asked.FillFrom(storedSite(), fate.Install{})
+		err := asked.FillFrom(storedSite(), cluster.Install{})
 		if err == nil || !strings.Contains(exit.HintOf(err), "uninstall") {
 			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, exit.HintOf(err))
 		}
@@ -47,7 +48,7 @@ func TestSiteFileSurvivesARoundTripAndRefusesANewerOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	layout := fate.Layout{Base: "/data"}
+	layout := cluster.Layout{Base: "/data"}
 	write := func(s *deploy.Site) {
 		t.Helper()
 		data, err := s.Encode()
@@ -96,7 +97,8 @@ func TestOnlyAddress(t *testing.T) {
 
 func TestReadinessLoginIsRead(t *testing.T) {
 	config, err := clientConfig(
-		[]byte("# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
+		[]byte(
+			"# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
 	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" ||
 		config.Addr != "/run/mysql.sock" {
 		t.Errorf("got %+v, %v", config, err)
@@ -114,12 +116,12 @@ func TestSiteKeepsTheAccountThatIsInstalled(t *testing.T) {
 	stored.User, stored.Group = "fate", "fates"
 	for _, tt := range []struct {
 		asked     deploy.Site
-		written   fate.Install
+		written   cluster.Install
 		user, grp string
 	}{
-		{deploy.Site{}, fate.Install{}, "fate", "fates"},
-		{deploy.Site{User: "other"}, fate.Install{}, "other", "fates"},
-		{deploy.Site{}, fate.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
+		{deploy.Site{}, cluster.Install{}, "fate", "fates"},
+		{deploy.Site{User: "other"}, cluster.Install{}, "other", "fates"},
+		{deploy.Site{}, cluster.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
 	} {
 		if err := tt.asked.FillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
 			tt.asked.Group != tt.grp {

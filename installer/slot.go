@@ -13,7 +13,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 )
 
@@ -88,7 +88,7 @@ func (d *deployment) sweepSlots() error {
 	return d.dropSlots(slices.DeleteFunc(slots, func(s *deploy.Slot) bool { return slices.Contains(named, s.ID) })...)
 }
 
-func (d *deployment) fillSlot(ctx context.Context, s *deploy.Slot, staging string, was *fate.Spec,
+func (d *deployment) fillSlot(ctx context.Context, s *deploy.Slot, staging string, was *cluster.Spec,
 	replaced []string) error {
 	for _, name := range replaced {
 		tree := was.UnpackTarget(name)
@@ -205,7 +205,7 @@ func (d *deployment) settleDatabase() error {
 // slotPayload gives the components of a slot to the steps that unpack them.
 type slotPayload struct {
 	host   *host.Host
-	layout fate.Layout
+	layout cluster.Layout
 	slot   *deploy.Slot
 }
 

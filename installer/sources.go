@@ -8,20 +8,20 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 )
 
 // installOf returns the cluster files' settings for the installation itself. It is blank when there are none, and for
 // files with mistakes, which are reported when the files are used.
-func installOf(sources []deploy.Source) fate.Install {
+func installOf(sources []deploy.Source) cluster.Install {
 	if len(sources) == 0 {
-		return fate.Install{}
+		return cluster.Install{}
 	}
 	c, err := (&deploy.Site{Sources: sources}).WrittenCluster(host.Identity{})
 	if err != nil {
-		return fate.Install{}
+		return cluster.Install{}
 	}
 	return c.Install
 }

@@ -6,7 +6,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 
 	"github.com/spf13/pflag"
@@ -24,7 +24,7 @@ func (o *specOptions) addFlags(f *pflag.FlagSet) {
 }
 
 // read gives the host's Spec, with the versions and the passwords that are known here.
-func (o *specOptions) read(g *globals) (*wanted, *fate.Spec, error) {
+func (o *specOptions) read(g *globals) (*wanted, *cluster.Spec, error) {
 	w, err := readWanted(g, o.peer)
 	if err != nil {
 		return nil, nil, err
@@ -43,8 +43,8 @@ func (o *specOptions) read(g *globals) (*wanted, *fate.Spec, error) {
 // knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place:
 // two renderings of the same cluster have to be equal.
 func (w *wanted) knownSecrets() (deploy.Secrets, error) {
-	unknown := fate.NewSecret("drawn-at-installation")
-	placeholders := fate.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown,
+	unknown := cluster.NewSecret("drawn-at-installation")
+	placeholders := cluster.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown,
 		FateBoardAdmin: unknown}
 	out := deploy.Secrets{Secrets: placeholders}
 	h, err := host.New(w.g.Root, nil)
@@ -52,7 +52,7 @@ func (w *wanted) knownSecrets() (deploy.Secrets, error) {
 		return out, exit.With(err, exit.Usage)
 	}
 	defer h.Close()
-	stored, err := deploy.LoadSecrets(h, fate.Layout{Base: w.g.Base})
+	stored, err := deploy.LoadSecrets(h, cluster.Layout{Base: w.g.Base})
 	if errors.Is(err, fs.ErrPermission) {
 		return out, nil
 	}

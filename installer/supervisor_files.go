@@ -4,7 +4,7 @@ import (
 	"errors"
 	"path"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/render"
 	"fate-installer/supervisor/config"
 )
 
@@ -16,7 +16,7 @@ func (d *deployment) supervisorFaults() ([]string, error) {
 	if err != nil {
 		return nil, nil // it does not exist, or the checks of directories say why not
 	}
-	files, err := fate.Render(d.spec)
+	files, err := render.Files(d.spec)
 	if err != nil {
 		return nil, err
 	}

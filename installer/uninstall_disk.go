@@ -12,7 +12,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
@@ -139,7 +139,7 @@ func (d *deployment) isProcess(name string) bool {
 }
 
 // laterProgram is a copy of the installed program that an uninstall leaves with the data, for the purge of the data.
-func laterProgram(l fate.Layout) string { return path.Join(l.State(), "fate-installer") }
+func laterProgram(l cluster.Layout) string { return path.Join(l.State(), "fate-installer") }
 
 // keepProgram copies the installed program to where the data's passwords are. Without one there is nothing to copy.
 func (d *deployment) keepProgram() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 )
 
@@ -23,11 +24,11 @@ func (d *deployment) leftOutside() *outsideLeft {
 	if err != nil {
 		return nil
 	}
-	statements, ok := spec.DatabaseRemovalSQL()
+	statements, ok := render.DatabaseRemovalSQL(spec)
 	if !ok {
 		return nil
 	}
-	db, _ := spec.Database()
+	db, _ := render.DatabaseOf(spec)
 	return &outsideLeft{db.Server(), statements}
 }
 

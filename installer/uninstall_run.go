@@ -9,7 +9,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/supervisor/rpc"
@@ -19,7 +19,7 @@ import (
 // goes with the directory; a directory that was there before keeps what is in it. The passwords and the account stay
 // when data stays. They were made first and are undone last, so that what stays is known by then; when it is not,
 // they stay.
-func undoAttempt(h *host.Host, layout fate.Layout, ledger *engine.Ledger) engine.Resolver {
+func undoAttempt(h *host.Host, layout cluster.Layout, ledger *engine.Ledger) engine.Resolver {
 	return func(id string) (engine.Undoer, bool) {
 		if deploy.NeededByData(layout, id) {
 			if keeps, err := deploy.KeepsData(h, layout, ledger); keeps || err != nil {

@@ -14,6 +14,8 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 	"fate-installer/installer/job"
@@ -24,11 +26,11 @@ import (
 // schemaUpgrades are the databases whose tables this host sees to, for the release that is wanted, with their server's
 // address.
 func (d *deployment) schemaUpgrades() []database.SchemaUpgrade {
-	db, ok := d.spec.Database()
+	db, ok := render.DatabaseOf(d.spec)
 	if !ok {
 		return nil
 	}
-	out := d.spec.SchemaUpgrades()
+	out := render.SchemaUpgrades(d.spec)
 	for i := range out {
 		out[i].Address = database.Address{Host: db.Host, Port: db.Port}
 		if db.Socket != "" {
@@ -41,11 +43,11 @@ func (d *deployment) schemaUpgrades() []database.SchemaUpgrade {
 // refuseOldTables refuses a host whose programs would use tables that their own host has not brought to the new
 // release.
 func (r *replacement) refuseOldTables(ctx context.Context) error {
-	db, ok := r.spec.Database()
+	db, ok := render.DatabaseOf(r.spec)
 	if !ok {
 		return nil
 	}
-	for _, u := range r.spec.SchemasElsewhere() {
+	for _, u := range render.SchemasElsewhere(r.spec) {
 		u.Address = database.Address{Host: db.Host, Port: db.Port}
 		state, err := u.State(ctx, r.host)
 		if err != nil || !state.Needed() {
@@ -70,11 +72,11 @@ func (d *deployment) refuseCarryOver() error {
 	old, next := was.Profile, d.spec.Profile
 	for _, part := range []struct {
 		part     schema.Part
-		from, to fate.Version
+		from, to cluster.Version
 		used     bool
 	}{
-		{schema.Flow, old.FATE, next.FATE, d.spec.Role != fate.RoleExchange},
-		{schema.Eggroll, old.Eggroll, next.Eggroll, d.spec.Role != fate.RoleExchange},
+		{schema.Flow, old.FATE, next.FATE, d.spec.Role != cluster.RoleExchange},
+		{schema.Eggroll, old.Eggroll, next.Eggroll, d.spec.Role != cluster.RoleExchange},
 	} {
 		if !part.used || part.from == "" || part.to == "" || part.from == part.to {
 			continue
@@ -83,7 +85,7 @@ func (d *deployment) refuseCarryOver() error {
 			return exit.Hint(fmt.Errorf("cannot upgrade: %w", err), hint)
 		}
 	}
-	if d.spec.Runs(fate.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
+	if d.spec.Runs(cluster.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
 		return exit.Hint(fmt.Errorf(
 			"cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
 				"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
@@ -126,11 +128,11 @@ func (r *replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
 
 // refuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept.
 func (r *replacement) refuseWithoutCopy() error {
-	db, ok := r.spec.Database()
+	db, ok := render.DatabaseOf(r.spec)
 	if !ok || !r.copyDatabase || r.kept != nil && r.kept.Database != "" {
 		return nil
 	}
-	if !r.spec.Runs(fate.MySQL) {
+	if !r.spec.Runs(cluster.MySQL) {
 		if r.opts.databaseCopied {
 			return nil
 		}
@@ -223,7 +225,7 @@ func treeSize(h *host.Host, dir string) (uint64, error) {
 // refuseRunningJobs makes sure that no job of the party runs, or cancels those that do. A FATE-Flow that does not
 // answer is no reason to keep a broken party from being upgraded.
 func (r *replacement) refuseRunningJobs(ctx context.Context) error {
-	if r.spec.Role == fate.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
+	if r.spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
 		return nil
 	}
 	client, err := job.FlowClient(r.spec)
@@ -293,7 +295,7 @@ func (r *replacement) compareTables(ctx context.Context) error {
 			return fmt.Errorf("cannot compare the tables of %s: %w", u.Schema, err)
 		}
 		for _, d := range found {
-			if d.Column == "" && u.Part == schema.Flow && !r.spec.Runs(fate.FateFlow) {
+			if d.Column == "" && u.Part == schema.Flow && !r.spec.Runs(cluster.FateFlow) {
 				continue // FATE-Flow makes it when it starts, on another host
 			}
 			lacks = append(lacks, u.Schema+": "+d.String())
@@ -358,8 +360,8 @@ func (d *deployment) lost(ctx context.Context) (*loss, error) {
 // copy of the database its server with all its clients.
 func (r *replacement) stopNames() []string {
 	names := r.names()
-	if r.copyDatabase && r.spec.Runs(fate.MySQL) || r.database != "" {
+	if r.copyDatabase && r.spec.Runs(cluster.MySQL) || r.database != "" {
 		names = append(names, r.spec.DatabaseEngine())
 	}
-	return r.spec.ProgramsUsing(names)
+	return fate.ProgramsUsing(r.spec, names)
 }

@@ -9,6 +9,7 @@ import (
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -80,7 +81,7 @@ func checkValue(f *pflag.Flag) error {
 // roleNames are the words of --role.
 func roleNames() []string {
 	var names []string
-	for _, r := range fate.Roles {
+	for _, r := range cluster.Roles {
 		names = append(names, string(r))
 	}
 	return names

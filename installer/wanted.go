@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 
 	"github.com/spf13/pflag"
 )
@@ -20,16 +20,16 @@ type wantedOptions struct {
 func (o *wantedOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
 	f.StringSliceVar(&o.skipOS, "skip-os", nil, "leave `IDS` of the operating system as they are: "+
-		strings.Join(fate.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
+		strings.Join(cluster.OSPolicies(), ", ")+"; alone it means all of them, and none takes an earlier one back")
 	f.Lookup("skip-os").NoOptDefVal = skipAll
-	takesWords(f, "skip-os", append(fate.OSPolicies(), skipAll, skipNone)...)
+	takesWords(f, "skip-os", append(cluster.OSPolicies(), skipAll, skipNone)...)
 }
 
 const skipAll, skipNone = "all", "none"
 
 // skipped checks and resolves the words of --skip-os. It is nil when the flag was not given.
 func (o wantedOptions) skipped() ([]string, error) {
-	known := fate.OSPolicies()
+	known := cluster.OSPolicies()
 	switch {
 	case o.skipOS == nil:
 		return nil, nil

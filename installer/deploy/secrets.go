@@ -8,22 +8,22 @@ import (
 	"io/fs"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 )
 
 // Secrets are the passwords in force on a host that the cluster file does not give, and their history.
 type Secrets struct {
-	fate.Secrets                    // kept, and drawn ones where none is kept
-	Kept         fate.Secrets       // what secrets.json has
-	Records      fate.SecretRecords // not nil
+	cluster.Secrets                       // kept, and drawn ones where none is kept
+	Kept            cluster.Secrets       // what secrets.json has
+	Records         cluster.SecretRecords // not nil
 }
 
 // LoadSecrets reads the stored passwords; where none is stored it draws a new one, which nothing keeps until a step
 // writes it.
-func LoadSecrets(h *host.Host, layout fate.Layout) (Secrets, error) {
-	out := Secrets{Records: fate.SecretRecords{}}
-	fresh, err := fate.NewSecrets(rand.Reader)
+func LoadSecrets(h *host.Host, layout cluster.Layout) (Secrets, error) {
+	out := Secrets{Records: cluster.SecretRecords{}}
+	fresh, err := cluster.NewSecrets(rand.Reader)
 	if err != nil {
 		return out, err
 	}
@@ -38,7 +38,7 @@ func LoadSecrets(h *host.Host, layout fate.Layout) (Secrets, error) {
 	if err != nil {
 		return out, fmt.Errorf("cannot read the stored passwords: %w", err)
 	}
-	if out.Kept, err = fate.DecodeSecrets(bytes.TrimSpace(data)); err != nil {
+	if out.Kept, err = cluster.DecodeSecrets(bytes.TrimSpace(data)); err != nil {
 		return out, exit.Hint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err),
 			"restore the file from a backup, or move it away: then new passwords are drawn,\n"+
 				"and set while the database is stopped (fate-installer svc stop fate-mysql)")
@@ -48,15 +48,15 @@ func LoadSecrets(h *host.Host, layout fate.Layout) (Secrets, error) {
 }
 
 // loadSecretRecords reads the history of the passwords. Without it nothing is lost but the dates.
-func loadSecretRecords(h *host.Host, layout fate.Layout) (fate.SecretRecords, error) {
+func loadSecretRecords(h *host.Host, layout cluster.Layout) (cluster.SecretRecords, error) {
 	data, err := h.ReadFile(layout.SecretRecords())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fate.SecretRecords{}, nil
+		return cluster.SecretRecords{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the records of the passwords: %w", err)
 	}
-	records, err := fate.DecodeSecretRecords(data)
+	records, err := cluster.DecodeSecretRecords(data)
 	if err != nil {
 		return nil, exit.Hint(fmt.Errorf("cannot use %s: %w", layout.SecretRecords(), err),
 			"restore the file from a backup")

@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/installer/pyenv"
 	"fate-installer/payload"
@@ -28,13 +29,13 @@ type Site struct {
 	Group  string `json:"group"`
 	Peer   string `json:"peer,omitempty"`
 
-	SkipOS     []string             `json:"skip_os,omitempty"` // what of the operating system is not touched
-	Sources    []Source             `json:"sources,omitempty"`
-	Components map[string]Component `json:"components"`
-	Env        map[string]string    `json:"env,omitempty"`     // the payload's fate.env
-	Waivers    []fate.Waiver        `json:"waivers,omitempty"` // checks that were let pass, and why
-	Parties    []fate.PartyChange   `json:"parties,omitempty"` // by party add and party remove, since the cluster file
-	Trust      *Trust               `json:"trust,omitempty"`   // who must have signed an appliance
+	SkipOS     []string              `json:"skip_os,omitempty"` // what of the operating system is not touched
+	Sources    []Source              `json:"sources,omitempty"`
+	Components map[string]Component  `json:"components"`
+	Env        map[string]string     `json:"env,omitempty"`     // the payload's fate.env
+	Waivers    []preflight.Waiver    `json:"waivers,omitempty"` // checks that were let pass, and why
+	Parties    []cluster.PartyChange `json:"parties,omitempty"` // by party add and party remove, since the cluster file
+	Trust      *Trust                `json:"trust,omitempty"`   // who must have signed an appliance
 }
 
 // Component has the facts about a component that a host without the appliance file needs: enough to check and to
@@ -63,7 +64,7 @@ const SiteName = "site.json"
 var ErrNotInstalled = errors.New("nothing is installed here")
 
 // LoadSite reads the site file of the installation below base.
-func LoadSite(h *host.Host, layout fate.Layout) (*Site, error) {
+func LoadSite(h *host.Host, layout cluster.Layout) (*Site, error) {
 	path := filepath.Join(layout.State(), SiteName)
 	data, err := h.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +99,7 @@ func (s *Site) Encode() ([]byte, error) {
 
 // FillFrom takes from the stored site what was not asked for, and refuses what would make this host another party.
 // Only what a flag or the cluster file says was asked for: a default is not.
-func (s *Site) FillFrom(stored *Site, written fate.Install) error {
+func (s *Site) FillFrom(stored *Site, written cluster.Install) error {
 	if s.Role != "" && s.Role != stored.Role || s.Party != 0 && stored.Party != 0 && s.Party != stored.Party {
 		return exit.Hint(fmt.Errorf("cannot make this host %s of party %d: it is %s of party %d", s.Role, s.Party,
 			stored.Role, stored.Party),
@@ -140,8 +141,8 @@ func (s *Site) Adopt(stored *Site, machine host.Identity) error {
 	if err != nil {
 		return err
 	}
-	s.Parties = slices.DeleteFunc(slices.Clone(s.Parties), func(c fate.PartyChange) bool {
-		return !c.Removed && written.HasParty(fate.Role(s.Role), c.Party)
+	s.Parties = slices.DeleteFunc(slices.Clone(s.Parties), func(c cluster.PartyChange) bool {
+		return !c.Removed && written.HasParty(cluster.Role(s.Role), c.Party)
 	})
 	return nil
 }
@@ -175,7 +176,7 @@ func (s *Site) libraryPaths() map[string][]string {
 }
 
 // Spec resolves the site against this host's addresses and its secrets.
-func (s *Site) Spec(base string, machine host.Identity, secrets Secrets) (*fate.Spec, error) {
+func (s *Site) Spec(base string, machine host.Identity, secrets Secrets) (*cluster.Spec, error) {
 	c, err := s.Cluster(machine)
 	if err != nil {
 		return nil, err
@@ -191,9 +192,9 @@ func (s *Site) Spec(base string, machine host.Identity, secrets Secrets) (*fate.
 
 // Selection says which host the site is about, and what goes into its configuration, but for the sizes that follow the
 // machine.
-func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) fate.Selection {
-	return fate.Selection{
-		Role: fate.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
+func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) cluster.Selection {
+	return cluster.Selection{
+		Role: cluster.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
 		Base: base, User: s.User, Group: s.Group, SkipOS: s.SkipOS,
 		Versions: s.Versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets.Secrets,
 		SecretRecords: secrets.Records,
@@ -201,25 +202,25 @@ func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) fa
 }
 
 // Cluster reads the cluster files, or makes the cluster of --role alone, and applies the changes made since.
-func (s *Site) Cluster(machine host.Identity) (*fate.Cluster, error) {
+func (s *Site) Cluster(machine host.Identity) (*cluster.Cluster, error) {
 	c, err := s.WrittenCluster(machine)
 	if err != nil {
 		return nil, err
 	}
-	return c, usage(c.ChangeParties(fate.Role(s.Role), s.Parties))
+	return c, usage(c.ChangeParties(cluster.Role(s.Role), s.Parties))
 }
 
 // WrittenCluster is the cluster as it was asked for.
-func (s *Site) WrittenCluster(machine host.Identity) (*fate.Cluster, error) {
+func (s *Site) WrittenCluster(machine host.Identity) (*cluster.Cluster, error) {
 	if len(s.Sources) > 0 {
-		sources := make([]fate.Source, len(s.Sources))
+		sources := make([]cluster.Source, len(s.Sources))
 		for i, source := range s.Sources {
-			sources[i] = fate.Source{Name: source.Name, Data: []byte(source.Data)}
+			sources[i] = cluster.Source{Name: source.Name, Data: []byte(source.Data)}
 		}
-		c, err := fate.Parse(sources)
+		c, err := cluster.Parse(sources)
 		return c, usage(err)
 	}
-	role, err := fate.ParseRole(s.Role)
+	role, err := cluster.ParseRole(s.Role)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -229,7 +230,7 @@ func (s *Site) WrittenCluster(machine host.Identity) (*fate.Cluster, error) {
 			return nil, usage(err)
 		}
 	}
-	return fate.DefaultCluster(role, s.Party, ip, s.Peer), nil
+	return cluster.DefaultCluster(role, s.Party, ip, s.Peer), nil
 }
 
 // localAddrs lists the host's own addresses that another host could use.

@@ -8,7 +8,7 @@ import (
 	"path"
 	"strings"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 )
 
@@ -34,13 +34,13 @@ const SlotFile = "slot.json"
 const SlotTime = "20060102T150405.000Z"
 
 // SlotsDir is the directory of all slots.
-func SlotsDir(l fate.Layout) string { return path.Join(l.State(), "slots") }
+func SlotsDir(l cluster.Layout) string { return path.Join(l.State(), "slots") }
 
 // Dir is the directory of the slot.
-func (s *Slot) Dir(l fate.Layout) string { return path.Join(SlotsDir(l), s.ID) }
+func (s *Slot) Dir(l cluster.Layout) string { return path.Join(SlotsDir(l), s.ID) }
 
 // LoadSlots lists the slots of an installation, the newest last.
-func LoadSlots(h *host.Host, l fate.Layout) ([]*Slot, error) {
+func LoadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
 	entries, err := h.ReadDir(SlotsDir(l))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -8,17 +8,17 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/state"
 )
 
 // StatePath is where the state of the host is stored.
-func StatePath(l fate.Layout) string { return path.Join(l.State(), state.FileName) }
+func StatePath(l cluster.Layout) string { return path.Join(l.State(), state.FileName) }
 
 // LoadState reads the state of the host. Of an installation by a release that stored none it is derived from what there
 // is.
-func LoadState(h *host.Host, l fate.Layout) (state.State, error) {
+func LoadState(h *host.Host, l cluster.Layout) (state.State, error) {
 	data, err := h.ReadFile(StatePath(l))
 	if errors.Is(err, fs.ErrNotExist) {
 		return deriveState(h, l)
@@ -35,7 +35,7 @@ func LoadState(h *host.Host, l fate.Layout) (state.State, error) {
 	return s, nil
 }
 
-func deriveState(h *host.Host, l fate.Layout) (state.State, error) {
+func deriveState(h *host.Host, l cluster.Layout) (state.State, error) {
 	stored, err := LoadSite(h, l)
 	if errors.Is(err, ErrNotInstalled) {
 		return state.Derive(state.Traces{}), nil

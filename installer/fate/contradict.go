@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/problem"
 )
 
 // Contradictions lists where a cluster file says something else than what is installed on this host: what moves a
 // module or its data, changes a password that is in use, switches TLS, or sends a party's messages elsewhere. Additions
 // are no contradictions. One file is carried to many hosts, and an old copy of it must not undo what a newer one did.
-func Contradictions(installed, wanted *Spec) problem.Problems {
+func Contradictions(installed, wanted *cluster.Spec) problem.Problems {
 	d := &comparison{was: installed, is: wanted}
 	if installed.IP != wanted.IP {
 		d.add("", "this host is %s here, and %s in the cluster file", installed.IP, wanted.IP)
@@ -19,7 +20,7 @@ func Contradictions(installed, wanted *Spec) problem.Problems {
 		{"user", installed.User, wanted.User, "owner"}, {"group", installed.Group, wanted.Group, "group"},
 	} {
 		if v.was != v.is {
-			d.problems.Add(wanted.Cluster.at("supervisord.service.%s", v.path), "",
+			d.problems.Add(wanted.Cluster.At("supervisord.service.%s", v.path), "",
 				"the programs run as %s %s here, and are to run as %s", v.what, v.was, v.is)
 		}
 	}
@@ -36,30 +37,30 @@ func Contradictions(installed, wanted *Spec) problem.Problems {
 }
 
 type comparison struct {
-	was, is  *Spec
+	was, is  *cluster.Spec
 	problems problem.Problems
 }
 
 // add complains at a path of the new cluster file, relative to the side.
 func (d *comparison) add(path, format string, args ...any) {
-	d.problems.Add(d.is.Cluster.at("%s%s", d.is.Role, path), "", format, args...)
+	d.problems.Add(d.is.Cluster.At("%s%s", d.is.Role, path), "", format, args...)
 }
 
 // ends compares where clients of this host find the modules they use.
 func (d *comparison) ends() {
 	for _, m := range []struct {
-		module Module
+		module cluster.Module
 		path   string
-	}{{MySQL, ".mysql"}, {ClusterManager, ".clustermanager"}, {Rollsite, ".rollsite"}} {
-		was, is := d.was.Side.endsOf(m.module), d.is.Side.endsOf(m.module)
+	}{{cluster.MySQL, ".mysql"}, {cluster.ClusterManager, ".clustermanager"}, {cluster.Rollsite, ".rollsite"}} {
+		was, is := d.was.Side.EndsOf(m.module), d.is.Side.EndsOf(m.module)
 		if len(was) == 1 && len(is) == 1 && (was[0].IP != is[0].IP || was[0].Port != is[0].Port) {
 			d.add(m.path, "%s is at %s:%d here, and at %s:%d in the cluster file", m.module, was[0].IP, was[0].Port,
 				is[0].IP, is[0].Port)
 		}
 	}
-	for _, e := range d.was.Side.endsOf(ZooKeeper) {
-		if !slices.ContainsFunc(d.is.Side.endsOf(ZooKeeper),
-			func(o Endpoint) bool { return o.IP == e.IP && o.Port == e.Port }) {
+	for _, e := range d.was.Side.EndsOf(cluster.ZooKeeper) {
+		if !slices.ContainsFunc(d.is.Side.EndsOf(cluster.ZooKeeper),
+			func(o cluster.Endpoint) bool { return o.IP == e.IP && o.Port == e.Port }) {
 			d.add(".zk.lists", "the registry includes %s:%d here, and not in the cluster file", e.IP, e.Port)
 		}
 	}
@@ -67,7 +68,7 @@ func (d *comparison) ends() {
 
 // database compares what the data is stored under.
 func (d *comparison) database() {
-	if !d.was.logsIn() || !d.is.logsIn() {
+	if !d.was.LogsIn() || !d.is.LogsIn() {
 		return
 	}
 	for _, v := range []struct{ path, was, is string }{
@@ -81,7 +82,7 @@ func (d *comparison) database() {
 	}
 	for _, v := range []struct {
 		path, name string
-		was, is    Secret
+		was, is    cluster.Secret
 	}{
 		{".mysql.dbpasswd", "the password of the database user", d.was.Secrets.MySQLUser, d.is.Secrets.MySQLUser},
 		{".secrets.mysql_root", "the password of the database's administrator", d.was.Secrets.MySQLRoot,
@@ -96,7 +97,7 @@ func (d *comparison) database() {
 
 func (d *comparison) tls() {
 	words := map[bool]string{true: "TLS", false: "no TLS"}
-	if was, is := d.was.Side.secure(), d.is.Side.secure(); was != is {
+	if was, is := d.was.Side.Secure(), d.is.Side.Secure(); was != is {
 		d.add(".rollsite.server_secure", "the rollsite has %s here, and %s in the cluster file", words[was], words[is])
 	}
 }
@@ -104,28 +105,28 @@ func (d *comparison) tls() {
 // routes compares where other parties' messages go; the own party's follow from where its modules are.
 func (d *comparison) routes() {
 	for _, p := range d.was.Side.Rollsite.RouteTables {
-		if p.ID == d.was.Side.id() && d.was.Role != RoleExchange {
+		if p.ID == d.was.Side.ID() && d.was.Role != cluster.RoleExchange {
 			continue
 		}
 		for _, r := range p.Routes {
-			now, found := d.is.Side.route(p.ID, r.Name)
+			now, found := d.is.Side.Route(p.ID, r.Name)
 			switch {
 			case !found:
 				d.add(".rollsite.route_tables", "party %s is routed to %s here, and the cluster file has no such route",
-					p.ID, r.text())
-			case now.text() != r.text():
+					p.ID, text(r))
+			case text(now) != text(r):
 				d.add(".rollsite.route_tables", "party %s is routed to %s here, and to %s in the cluster file", p.ID,
-					r.text(), now.text())
+					text(r), text(now))
 			}
 		}
 	}
 }
 
 // text is address:port, with how it is called.
-func (r Route) text() string {
+func text(r cluster.Route) string {
 	how := "in plain"
 	if r.IsSecure {
 		how = "with TLS"
 	}
-	return fmt.Sprintf("%s %s", r.endpoint(), how)
+	return fmt.Sprintf("%s %s", r.Endpoint(), how)
 }

@@ -1,16 +1,20 @@
-// Package fate is the product: it knows what a FATE 1.x side is made of and nothing about how a machine is changed.
+// Package fate plans the installation of one host: the steps that turn a machine into what a cluster file says, and
+// where the file says something else than what is installed.
 //
-// The way of an operator's words to the files of one host:
+// The packages below it have the parts, and their imports go one way:
 //
-//	[]Source --Parse--> *Cluster --Spec(Selection)--> *Spec --Render-->   []File
-//	 (YAML)             every side                    one    --Programs--> []config.Program
-//	                    of the cluster                host   --Database--> Database
+//	cluster     the cluster file, read and checked; the Spec of one host; the table of modules
+//	keys        certificates and keys of rollsites
+//	render      what a Spec becomes on a host: files, programs, directories, database accounts
+//	preflight   whether a machine can take it, and what is done to its operating system
+//	yamltext    YAML that every reader takes for the same
+//	fatetest    what the tests of all of them share
 //
-// A Cluster is read from AnsibleFATE's var files of both generations, from setup.conf, or from our own single file,
-// and every value in it knows where it was written. All mistakes are collected and returned together as Problems.
-// Where the rendered files differ from AnsibleFATE's, and why, is the table in differences.md, which a test keeps true.
+// The way of an operator's words to the steps of one host:
 //
-// A Spec is a Cluster seen from one address: which modules run here, where they live, which generation of FATE,
-// eggroll and FATE-Board they belong to. Rendering is a pure function of a Spec: the package never touches a file,
-// a clock, the network or a random source that it was not handed.
+//	[]Source --cluster.Parse--> *Cluster --Spec(Selection)--> *Spec --render.Files--> []File --NewPlan--> engine.Plan
+//	 (YAML)                      every side                    one host
+//
+// All of it is pure: nothing below this folder touches a file, a clock, the network or a random source that it was not
+// handed.
 package fate

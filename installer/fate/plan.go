@@ -8,6 +8,9 @@ import (
 	"slices"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
@@ -17,7 +20,7 @@ import (
 type PlanInput struct {
 	Components    []payload.Component // name, version, digest and size of what is installed or will be
 	Facts         *host.Facts         // about the host, for the preparation of its system
-	Modules       []Module            // only these of the host's; none: all
+	Modules       []cluster.Module    // only these of the host's; none: all
 	Mode          Mode                // blank: deploy
 	SiteFile      string              // path of the file that remembers what was asked for
 	Site          []byte              // its content, which may hold passwords
@@ -30,8 +33,8 @@ type PlanInput struct {
 
 // planner collects the nodes of a plan and remembers which step made what, so that edges can be named by purpose.
 type planner struct {
-	spec *Spec
-	part *Spec // spec with the modules that are planned
+	spec *cluster.Spec
+	part *cluster.Spec // spec with the modules that are planned
 	in   PlanInput
 	plan engine.Plan
 
@@ -43,17 +46,17 @@ type planner struct {
 	inside   map[string][]string // component -> IDs of the steps that complete its tree
 	files    []string            // ... after which every configuration file is written
 	filesOf  map[string][]string // component -> IDs of the steps that write its configuration files
-	programs []File              // the supervisor's program files, which are written when their programs may start
+	programs []render.File       // the supervisor's program files, which are written when their programs may start
 	boot     []string            // ... after which the supervisor runs
 	database []string            // ... after which the database has all that its clients need
-	rendered []File              // every rendered file
+	rendered []render.File       // every rendered file
 	started  map[string]string   // program -> ID of the step that starts it
 }
 
 // NewPlan computes everything that has to be so on this host, as steps and the order between them. It is pure: the
 // same input gives the same plan, and nothing is looked at or changed. Steps that do not wait for each other run at
 // the same time: the JDK is unpacked while the database is initialised.
-func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
+func NewPlan(s *cluster.Spec, in PlanInput) (engine.Plan, error) {
 	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{},
 		filesOf: map[string][]string{}, started: map[string]string{}}
 	phases := []func() error{p.restrict, p.remember, p.addAccounts, p.prepare, p.addDirectories,
@@ -70,7 +73,7 @@ func NewPlan(s *Spec, in PlanInput) (engine.Plan, error) {
 }
 
 func (p *planner) restrict() (err error) {
-	p.part, err = p.spec.restrictTo(p.in.Modules)
+	p.part, err = p.spec.RestrictTo(p.in.Modules)
 	return err
 }
 
@@ -87,12 +90,14 @@ func (p *planner) remember() error {
 	if err != nil {
 		return err
 	}
-	state := p.add("installer", "state directory", 1, step.Dir{Path: p.spec.Layout.State(), Perm: permHidden,
+	state := p.add("installer", "state directory", 1, step.Dir{Path: p.spec.Layout.State(), Perm: render.PermHidden,
 		Owner: "root", Group: "root"})
 	p.accounts = append(p.accounts,
-		p.add("installer", "passwords", 1, step.File{Path: p.spec.Layout.Secrets(), Content: encoded, Perm: permSecret,
+		p.add("installer", "passwords", 1, step.File{Path: p.spec.Layout.Secrets(), Content: encoded,
+			Perm:  render.PermSecret,
 			Owner: "root", Group: "root", Secret: true}, state),
-		p.add("installer", "what was asked for", 1, step.File{Path: p.in.SiteFile, Content: p.in.Site, Perm: permSecret,
+		p.add("installer", "what was asked for", 1, step.File{Path: p.in.SiteFile, Content: p.in.Site,
+			Perm:  render.PermSecret,
 			Owner: "root", Group: "root", Secret: true}, state))
 	return nil
 }
@@ -107,7 +112,7 @@ func (p *planner) addAccounts() error {
 // prepare sees to the operating system. The programs wait for what they find there when they start; a swap file, which
 // may take minutes to write, they do not wait for.
 func (p *planner) prepare() error {
-	for _, prep := range p.spec.Preparations(p.in.Facts, p.in.Components) {
+	for _, prep := range preflight.Preparations(p.spec, p.in.Facts, p.in.Components) {
 		id := p.add("os", prep.Title, 1, prep.Step, p.accounts...)
 		if prep.Policy != "swap" {
 			p.system = append(p.system, id)
@@ -120,7 +125,7 @@ func (p *planner) prepare() error {
 func (p *planner) addDirectories() error {
 	p.dirOf = map[string]string{}
 	parents := map[string]bool{}
-	for _, d := range p.part.Directories() {
+	for _, d := range render.Directories(p.part) {
 		if d.Path == p.spec.Layout.State() { // made by remember
 			continue
 		}
@@ -146,7 +151,7 @@ func (p *planner) inDirectory(file string) []string {
 	return slices.Clone(p.accounts)
 }
 
-func (p *planner) directory(d Directory) step.Dir {
+func (p *planner) directory(d render.Directory) step.Dir {
 	owner, group := p.owner(d.Owner, d.Group)
 	return step.Dir{Path: d.Path, Perm: d.Perm, Owner: owner, Group: group}
 }
@@ -187,11 +192,11 @@ func (p *planner) addTrees() error {
 			Owner: s.User, Group: s.Group, Keep: kept[name],
 		}, p.inDirectory(s.UnpackTarget(name))...)
 	}
-	for _, d := range s.InsideDirectories() {
+	for _, d := range render.InsideDirectories(s) {
 		name := p.treeOf(d.Path)
 		p.inside[name] = append(p.inside[name], p.add(name, d.Path, 1, p.directory(d), p.afterTree(name)...))
 	}
-	for _, l := range s.Links() {
+	for _, l := range render.Links(s) {
 		name := p.treeOf(l.Path)
 		after := p.afterPlace(l.Path)
 		if name == "" {
@@ -252,7 +257,7 @@ func (p *planner) afterTree(name string) []string {
 
 // addFiles writes every rendered file. One that an operator has edited is kept.
 func (p *planner) addFiles() error {
-	files, err := Render(p.spec)
+	files, err := render.Files(p.spec)
 	if err != nil {
 		return err
 	}
@@ -279,7 +284,7 @@ func (p *planner) addFiles() error {
 	return nil
 }
 
-func (p *planner) addFile(f File, after ...string) string {
+func (p *planner) addFile(f render.File, after ...string) string {
 	owner, group := p.owner(f.Owner, f.Group)
 	return p.add(cmp.Or(f.Component, p.treeOf(f.Path), "config"), f.Path, 1, step.File{
 		Path: f.Path, Content: f.Content, Perm: f.Perm, Owner: owner, Group: group, Secret: f.Secret,
@@ -291,7 +296,7 @@ func (p *planner) addFile(f File, after ...string) string {
 func (p *planner) addProgramFile() error {
 	self := p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(),
 		Digest: p.in.ProgramDigest}, p.accounts...)
-	for _, l := range p.part.ToolLinks(p.in.Facts) {
+	for _, l := range preflight.ToolLinks(p.part, p.in.Facts) {
 		link := step.Symlink{Path: l.Path, Target: l.Target, Owner: "root", Group: "root"}
 		p.inside["installer"] = append(p.inside["installer"],
 			p.add("installer", l.Path, 1, link, append(p.inDirectory(l.Path), self)...))
@@ -323,7 +328,7 @@ func (p *planner) addPrograms() error {
 		after = append(after, tree...)
 	}
 	slices.Sort(after)
-	for _, program := range Programs(p.spec) {
+	for _, program := range render.Programs(p.spec) {
 		if _, started := p.started[program.Name]; started || !p.runs(program.Name) {
 			continue
 		}
@@ -349,7 +354,7 @@ func (p *planner) addProgram(name string, after []string) string {
 		}
 	}
 	start := step.StartPrograms{Names: []string{name}, Inputs: p.inputs(name), ReadFrom: p.readBy(name)}
-	if name == FateFlow.Program() {
+	if name == cluster.FateFlow.Program() {
 		start.PythonTrees = append([]string{p.spec.Layout.PythonHome()}, p.spec.Layout.PythonPath()...)
 	}
 	p.started[name] = p.add("programs", "start "+name, 60, start, slices.Concat(after, p.boot)...)

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/step"
 )
 
@@ -15,13 +17,13 @@ func (p *planner) inputs(name string) string {
 	hash := sha256.New()
 	for _, f := range p.rendered {
 		if slices.Contains(f.Programs, name) {
-			content := p.spec.contentFor(f, name)
+			content := render.ContentFor(p.spec, f, name)
 			fmt.Fprintf(hash, "%s %d\n", f.Path, len(content))
 			hash.Write(content)
 		}
 	}
 	for _, c := range p.in.Components {
-		if slices.Contains(p.spec.componentsOf(name), c.Name) {
+		if slices.Contains(p.spec.ComponentsOf(name), c.Name) {
 			fmt.Fprintf(hash, "%s %s\n", c.Name, c.Digest)
 		}
 	}
@@ -36,7 +38,7 @@ func (p *planner) readBy(name string) []string {
 			ids = append(ids, step.File{Path: f.Path}.ID())
 		}
 	}
-	for _, c := range p.spec.componentsOf(name) {
+	for _, c := range p.spec.ComponentsOf(name) {
 		if tree := p.trees[c]; tree != "" {
 			ids = append(ids, tree)
 		}
@@ -46,10 +48,10 @@ func (p *planner) readBy(name string) []string {
 
 // ProgramsUsing lists the programs of this host that are made of one of the components, and those that depend on
 // such a program, in start order.
-func (s *Spec) ProgramsUsing(components []string) []string {
+func ProgramsUsing(s *cluster.Spec, components []string) []string {
 	var out []string
-	for _, p := range Programs(s) {
-		uses := slices.ContainsFunc(s.componentsOf(p.Name),
+	for _, p := range render.Programs(s) {
+		uses := slices.ContainsFunc(s.ComponentsOf(p.Name),
 			func(c string) bool { return slices.Contains(components, c) })
 		depends := slices.ContainsFunc(p.DependsOn, func(name string) bool { return slices.Contains(out, name) })
 		if uses || depends {
@@ -57,14 +59,4 @@ func (s *Spec) ProgramsUsing(components []string) []string {
 		}
 	}
 	return out
-}
-
-// componentsOf lists the components a program is made of.
-func (s *Spec) componentsOf(program string) []string {
-	for _, e := range moduleTable() {
-		if e.components != nil && e.module.Program() == program {
-			return e.components(s)
-		}
-	}
-	return nil
 }

@@ -10,21 +10,13 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/fatetest"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
 	"fate-installer/supervisor/config"
 )
-
-const orderHA = `
-host:
-  partyid: 10000
-  ip: 192.168.0.1
-  nodemanager: {ips: [192.168.0.1, 192.168.0.3]}
-  fate_flow: {ips: [192.168.0.1, 192.168.0.2]}
-  mysql: {dbpasswd: secret}
-  zk: {lists: [{ip: 192.168.0.1}, {ip: 192.168.0.2}, {ip: 192.168.0.3}], passwd: secret}
-  nginx: {ips: [192.168.0.1]}
-`
 
 const orderOutside = `
 host:
@@ -38,7 +30,7 @@ host:
 // before that file.
 func TestNoProgramStartsBeforeWhatItReads(t *testing.T) {
 	for name, s := range orderSpecs(t) {
-		for _, modules := range append([][]Module{nil}, singles(s)...) {
+		for _, modules := range append([][]cluster.Module{nil}, singles(s)...) {
 			in := planInput()
 			in.Components = append(in.Components, payload.Component{Name: "mysql", Version: "8.0.28"})
 			in.Modules = modules
@@ -54,32 +46,32 @@ func TestNoProgramStartsBeforeWhatItReads(t *testing.T) {
 }
 
 // orderSpecs are hosts of all roles, layouts and databases.
-func orderSpecs(t *testing.T) map[string]*Spec {
-	specs := map[string]*Spec{
-		"host":             planSpec(t, RoleHost, 10000),
-		"guest":            planSpec(t, RoleGuest, 9999),
-		"exchange":         planSpec(t, RoleExchange, 0),
-		"outside database": haSpec(t, orderOutside, "192.168.0.1"),
+func orderSpecs(t *testing.T) map[string]*cluster.Spec {
+	specs := map[string]*cluster.Spec{
+		"host":             fatetest.PlanSpec(t, cluster.RoleHost, 10000),
+		"guest":            fatetest.PlanSpec(t, cluster.RoleGuest, 9999),
+		"exchange":         fatetest.PlanSpec(t, cluster.RoleExchange, 0),
+		"outside database": fatetest.HASpec(t, orderOutside, "192.168.0.1"),
 	}
 	for _, ip := range []string{"192.168.0.1", "192.168.0.2", "192.168.0.3"} {
-		specs["high availability "+ip] = haSpec(t, orderHA, ip)
+		specs["high availability "+ip] = fatetest.HASpec(t, fatetest.OrderHA, ip)
 	}
 	return specs
 }
 
 // singles lists each module of a host that is a program as a selection of its own.
-func singles(s *Spec) [][]Module {
-	var out [][]Module
+func singles(s *cluster.Spec) [][]cluster.Module {
+	var out [][]cluster.Module
 	for _, m := range s.Modules() {
-		out = append(out, []Module{m})
+		out = append(out, []cluster.Module{m})
 	}
 	return out
 }
 
 // checkOrder compares the order of a plan with what each of its programs names.
-func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
+func checkOrder(t *testing.T, name string, s *cluster.Spec, plan engine.Plan) {
 	t.Helper()
-	files, err := Render(s)
+	files, err := render.Files(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +84,7 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 			checkScripts(t, name, s, plan, d)
 		}
 	}
-	for _, program := range Programs(s) {
+	for _, program := range render.Programs(s) {
 		start := step.StartPrograms{Names: []string{program.Name}}.ID()
 		if !steps[start] {
 			continue
@@ -110,7 +102,7 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 		}
 		needed := makers(s, plan, program, files)
 		checkReads(t, name, plan, program.Name, start, files)
-		if program.Name == ClusterManager.Program() || program.Name == FateFlow.Program() {
+		if program.Name == cluster.ClusterManager.Program() || program.Name == cluster.FateFlow.Program() {
 			needed = append(needed, schemas...)
 		}
 		for _, maker := range needed {
@@ -123,7 +115,7 @@ func checkOrder(t *testing.T, name string, s *Spec, plan engine.Plan) {
 }
 
 // checkReads: a program's start knows the steps that leave what the program reads, and comes after each.
-func checkReads(t *testing.T, name string, plan engine.Plan, program, start string, files []File) {
+func checkReads(t *testing.T, name string, plan engine.Plan, program, start string, files []render.File) {
 	t.Helper()
 	i := slices.IndexFunc(plan.Nodes, func(n engine.Node) bool { return n.ID() == start })
 	reads, before := plan.Nodes[i].Step.(step.StartPrograms).ReadFrom, predecessors(plan, start)
@@ -150,7 +142,7 @@ func checkReads(t *testing.T, name string, plan engine.Plan, program, start stri
 }
 
 // checkScripts: a schema's script is imported when the component that has it is unpacked.
-func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d database.Contents) {
+func checkScripts(t *testing.T, name string, s *cluster.Spec, plan engine.Plan, d database.Contents) {
 	t.Helper()
 	before := predecessors(plan, d.ID())
 	for _, schema := range d.Schemas {
@@ -166,9 +158,9 @@ func checkScripts(t *testing.T, name string, s *Spec, plan engine.Plan, d databa
 }
 
 // makers lists the steps of a plan that make what a program needs.
-func makers(s *Spec, plan engine.Plan, program config.Program, files []File) []string {
+func makers(s *cluster.Spec, plan engine.Plan, program config.Program, files []render.File) []string {
 	needs := map[string]bool{}
-	components := s.componentsOf(program.Name)
+	components := s.ComponentsOf(program.Name)
 	for _, f := range files {
 		// It reads the files that it is restarted for, and may read the others of its components.
 		reads := slices.Contains(f.Programs, program.Name) && path.Dir(f.Path) != s.Layout.SupervisorPrograms()
@@ -180,10 +172,10 @@ func makers(s *Spec, plan engine.Plan, program config.Program, files []File) []s
 		needs[p] = true
 	}
 	for _, component := range components {
-		for _, d := range s.InsideDirectories() {
+		for _, d := range render.InsideDirectories(s) {
 			needs[d.Path] = needs[d.Path] || isBelow(d.Path, s.UnpackTarget(component))
 		}
-		for _, l := range s.Links() {
+		for _, l := range render.Links(s) {
 			needs[l.Path] = needs[l.Path] || isBelow(l.Path, s.UnpackTarget(component))
 		}
 	}
@@ -250,31 +242,31 @@ func makes(s engine.Step, file string) bool {
 
 // TestOrderSeesWhatADefinitionNames holds the test above to account: it must see paths wherever a definition has them.
 func TestOrderSeesWhatADefinitionNames(t *testing.T) {
-	s := planSpec(t, RoleHost, 10000)
+	s := fatetest.PlanSpec(t, cluster.RoleHost, 10000)
 	plan, err := NewPlan(s, planInput())
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := Render(s)
+	files, err := render.Files(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wanted := map[string][]string{
-		MySQL.Program(): {
-			step.File{Path: s.databaseConf()}.ID(), step.File{Path: s.ProbeConf()}.ID(),
+		cluster.MySQL.Program(): {
+			step.File{Path: render.DatabaseConf(s)}.ID(), step.File{Path: render.ProbeConf(s)}.ID(),
 			step.Self{Path: s.Layout.Binary()}.ID(),
 			database.Init{Server: database.Server{Data: s.Layout.DatabaseData()}}.ID(),
 			step.Dir{Path: s.Layout.ComponentLogs("mysql")}.ID(),
 			step.Dir{Path: path.Join(s.DatabaseHome(), "run")}.ID(),
 		},
-		Rollsite.Program(): {
+		cluster.Rollsite.Program(): {
 			step.File{Path: s.Layout.EggrollProperties()}.ID(), step.File{Path: s.Layout.RouteTable()}.ID(),
 			step.Symlink{Path: path.Join(s.Layout.Eggroll(), "logs")}.ID(), step.Dir{Path: s.Layout.EggrollData()}.ID(),
 		},
-		FateFlow.Program(): {step.File{Path: s.Layout.ServiceConf()}.ID(),
+		cluster.FateFlow.Program(): {step.File{Path: s.Layout.ServiceConf()}.ID(),
 			step.Unpack{Target: s.Layout.PythonHome()}.ID()},
 	}
-	for _, program := range Programs(s) {
+	for _, program := range render.Programs(s) {
 		got := makers(s, plan, program, files)
 		for _, id := range wanted[program.Name] {
 			if !slices.Contains(got, id) {

@@ -7,6 +7,8 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/fatetest"
 	"fate-installer/installer/step"
 )
 
@@ -14,11 +16,11 @@ func partOf(t *testing.T, mode Mode, modules ...string) engine.Plan {
 	t.Helper()
 	in := planInput()
 	var err error
-	if in.Modules, err = ParseModules(modules); err != nil {
+	if in.Modules, err = cluster.ParseModules(modules); err != nil {
 		t.Fatal(err)
 	}
 	in.Mode = mode
-	plan, err := NewPlan(planSpec(t, RoleHost, 10000), in)
+	plan, err := NewPlan(fatetest.PlanSpec(t, cluster.RoleHost, 10000), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,18 +100,19 @@ func TestModesDivideTheWork(t *testing.T) {
 }
 
 func TestModulesAreNamedAsUpstreamDoes(t *testing.T) {
-	for _, name := range ModuleNames() {
-		if m, err := ParseModules([]string{name}); err != nil || len(m) == 0 {
+	for _, name := range cluster.ModuleNames() {
+		if m, err := cluster.ParseModules([]string{name}); err != nil || len(m) == 0 {
 			t.Errorf("%s: %v %v", name, m, err)
 		}
 	}
-	if _, err := ParseModules([]string{"mysql", "flow"}); err == nil || !strings.Contains(err.Error(), `"flow"`) ||
+	if _, err := cluster.ParseModules([]string{"mysql", "flow"}); err == nil || !strings.Contains(err.Error(),
+		`"flow"`) ||
 		!strings.Contains(err.Error(), "fate_flow") {
 		t.Errorf("error %v", err)
 	}
 	in := planInput()
-	in.Modules = []Module{MySQL}
-	if _, err := NewPlan(planSpec(t, RoleExchange, 0), in); err == nil ||
+	in.Modules = []cluster.Module{cluster.MySQL}
+	if _, err := NewPlan(fatetest.PlanSpec(t, cluster.RoleExchange, 0), in); err == nil ||
 		!strings.Contains(err.Error(), "runs on this host") {
 		t.Errorf("a part that is not here: %v", err)
 	}

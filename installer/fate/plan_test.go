@@ -1,8 +1,6 @@
 package fate
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -12,50 +10,19 @@ import (
 	"testing"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/fatetest"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// planComponents is a payload with everything, as the demo's.
-func planComponents() []payload.Component {
-	var out []payload.Component
-	for _, name := range []string{"mariadb", "jdk", "python", "eggroll", "fate", "fateflow", "fateboard",
-		"zookeeper", "nginx"} {
-		out = append(out, payload.Component{Name: name, Version: "1.0", Digest: "sha256-of-" + name, Size: 10 << 20})
-	}
-	return out
-}
-
-func planSpec(t *testing.T, role Role, party int) *Spec {
-	t.Helper()
-	secrets, err := NewSecrets(bytes.NewReader(make([]byte, 1024)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	versions := map[string]string{}
-	for _, c := range planComponents() {
-		versions[c.Name] = c.Version
-	}
-	c := DefaultCluster(role, party, "192.168.0.1", "192.168.0.2:9370")
-	spec, err := c.Spec(Selection{
-		Role: role, Party: party, IP: "192.168.0.1", LocalAddrs: []string{"192.168.0.1"}, Base: "/data", User: "app",
-		Group:    "apps",
-		Versions: versions, Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "FATEBoard": "1.11.2",
-			"EGGROLL": "2.5.3"}, Secrets: secrets,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return spec
-}
-
 func planInput() PlanInput {
 	return PlanInput{
-		Facts: &host.Facts{}, Components: planComponents(), SiteFile: "/data/projects/common/fate-installer/site.json",
+		Facts: &host.Facts{}, Components: fatetest.PlanComponents(),
+		SiteFile:      "/data/projects/common/fate-installer/site.json",
 		Site:          []byte("{}"),
 		ProgramDigest: "sha256-of-program", UnitName: "fate-supervisor.service",
 		UnitPath: "/etc/systemd/system/fate-supervisor.service", Unit: []byte("[Unit]\n"),
@@ -64,16 +31,16 @@ func planInput() PlanInput {
 
 func TestPlansOfTheRoles(t *testing.T) {
 	for _, tt := range []struct {
-		role  Role
+		role  cluster.Role
 		party int
-	}{{RoleHost, 10000}, {RoleGuest, 9999}, {RoleExchange, 0}} {
+	}{{cluster.RoleHost, 10000}, {cluster.RoleGuest, 9999}, {cluster.RoleExchange, 0}} {
 		t.Run(string(tt.role), func(t *testing.T) {
-			plan, err := NewPlan(planSpec(t, tt.role, tt.party), planInput())
+			plan, err := NewPlan(fatetest.PlanSpec(t, tt.role, tt.party), planInput())
 			if err != nil {
 				t.Fatal(err)
 			}
 			compareGolden(t, filepath.Join("testdata", "plans", string(tt.role)+".golden"), planText(plan))
-			again, err := NewPlan(planSpec(t, tt.role, tt.party), planInput())
+			again, err := NewPlan(fatetest.PlanSpec(t, tt.role, tt.party), planInput())
 			if err != nil || planText(again) != planText(plan) {
 				t.Errorf("the same input gave another plan (%v)", err)
 			}
@@ -83,11 +50,11 @@ func TestPlansOfTheRoles(t *testing.T) {
 
 // TestPlansOnMachines: what each distribution is prepared with, and before what.
 func TestPlansOnMachines(t *testing.T) {
-	for machine, ip := range machines {
+	for machine, ip := range fatetest.Machines {
 		t.Run(machine, func(t *testing.T) {
-			s := preflightSpec(t, ip)
+			s := fatetest.PreflightSpec(t, ip)
 			in := planInput()
-			in.Components, in.Facts = components, gatherTree(t, machine, Questions(s))
+			in.Components, in.Facts = fatetest.Components, fatetest.GatherTree(t, machine, preflight.Questions(s))
 			plan, err := NewPlan(s, in)
 			if err != nil {
 				t.Fatal(err)
@@ -140,7 +107,7 @@ func waitsFor(plan engine.Plan) map[string]map[string]bool {
 
 func compareGolden(t *testing.T, file, got string) {
 	t.Helper()
-	if *update {
+	if *fatetest.Update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +126,7 @@ func compareGolden(t *testing.T, file, got string) {
 
 // The order that the documented faults of hand-made installations come from: each is a step that ran too early.
 func TestPlanOrder(t *testing.T) {
-	plan, err := NewPlan(planSpec(t, RoleHost, 10000), planInput())
+	plan, err := NewPlan(fatetest.PlanSpec(t, cluster.RoleHost, 10000), planInput())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +161,7 @@ func TestPlanOrder(t *testing.T) {
 func TestPlanNamesAMissingComponent(t *testing.T) {
 	in := planInput()
 	in.Components = slices.DeleteFunc(in.Components, func(c payload.Component) bool { return c.Name == "eggroll" })
-	_, err := NewPlan(planSpec(t, RoleHost, 10000), in)
+	_, err := NewPlan(fatetest.PlanSpec(t, cluster.RoleHost, 10000), in)
 	if err == nil || !strings.Contains(err.Error(), "eggroll") {
 		t.Errorf("got %v, want an error that names eggroll", err)
 	}
@@ -202,13 +169,13 @@ func TestPlanNamesAMissingComponent(t *testing.T) {
 
 // No plan may show a password: plans are printed, logged and mailed around.
 func TestPlanShowsNoSecret(t *testing.T) {
-	spec := planSpec(t, RoleHost, 10000)
+	spec := fatetest.PlanSpec(t, cluster.RoleHost, 10000)
 	plan, err := NewPlan(spec, planInput())
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := planText(plan) + fmt.Sprintf("%v %+v", plan, plan)
-	for _, name := range SecretNames() {
+	for _, name := range cluster.SecretNames() {
 		if secret := spec.Secrets.Get(name).Reveal(); secret != "" && strings.Contains(text, secret) {
 			t.Errorf("the plan shows %s", name)
 		}

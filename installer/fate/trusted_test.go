@@ -1,13 +1,13 @@
 package fate
 
 import (
-	"os"
 	"path"
-	"slices"
 	"strings"
 	"testing"
 
-	"fate-installer/installer/host"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/fatetest"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
 )
@@ -17,8 +17,9 @@ import (
 // else below the base is root's: it would be something that root uses and the list does not have.
 func TestWhatRootRunsIsRoots(t *testing.T) {
 	specs := orderSpecs(t)
-	for _, role := range []Role{RoleHost, RoleGuest, RoleExchange} {
-		specs[string(role)] = planSpec(t, role, map[Role]int{RoleHost: 10000, RoleGuest: 9999}[role])
+	for _, role := range []cluster.Role{cluster.RoleHost, cluster.RoleGuest, cluster.RoleExchange} {
+		specs[string(role)] = fatetest.PlanSpec(t, role, map[cluster.Role]int{cluster.RoleHost: 10000,
+			cluster.RoleGuest: 9999}[role])
 	}
 	for name, s := range specs {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +42,7 @@ func TestWhatRootRunsIsRoots(t *testing.T) {
 				}
 			}
 			expected := map[string]bool{s.Layout.Base: true}
-			for _, p := range s.RootPaths() {
+			for _, p := range preflight.RootPaths(s) {
 				for at := p; at != path.Dir(s.Layout.Base); at = path.Dir(at) {
 					expected[at] = true
 					if isRoots, planned := owned[at]; planned && !isRoots || !planned && at != p {
@@ -56,54 +57,5 @@ func TestWhatRootRunsIsRoots(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestRootPathsAreDocumented compares the list with SECURITY.md.
-func TestRootPathsAreDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../SECURITY.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := planSpec(t, RoleHost, 10000)
-	for _, p := range s.RootPaths() {
-		rel := strings.TrimPrefix(p, s.Layout.Base+"/")
-		named := strings.Contains(string(text), path.Base(rel))
-		for dir := rel; dir != "."; dir = path.Dir(dir) {
-			named = named || strings.Contains(string(text), "`"+dir+"/`") ||
-				strings.Contains(string(text), "`"+path.Base(dir)+"/*.conf`")
-		}
-		if !named {
-			t.Errorf("SECURITY.md does not name %s", rel)
-		}
-	}
-}
-
-func TestBaseMustBeRoots(t *testing.T) {
-	s := planSpec(t, RoleHost, 10000)
-	s.Layout.Base = "/srv/fate/data"
-	if got := s.Layout.aboveBase(); !slices.Equal(got, []string{"/srv", "/srv/fate", "/srv/fate/data"}) {
-		t.Errorf("above the base: %v", got)
-	}
-	fact := func(p string, uid int, mode uint32) host.PathFact {
-		return host.PathFact{Path: p, Exists: true, Directory: true, UID: uid, Mode: mode}
-	}
-	for name, c := range map[string]struct {
-		paths []host.PathFact
-		want  Status
-		fix   string
-	}{
-		"root's":    {[]host.PathFact{fact("/srv", 0, 0o755), fact("/srv/fate/data", 0, 0o750)}, StatusOK, ""},
-		"not there": {nil, StatusOK, ""},
-		"service user's": {[]host.PathFact{fact("/srv", 0, 0o755), fact("/srv/fate/data", 1000, 0o755)}, StatusRefused,
-			"chown root:root /srv/fate/data"},
-		"open to a group": {[]host.PathFact{fact("/srv", 0, 0o775), fact("/srv/fate/data", 0, 0o755)}, StatusRefused,
-			"chmod go-w /srv"},
-	} {
-		p := &preflight{s: s, f: &host.Facts{Paths: c.paths, Users: []host.User{{Name: "app", UID: 1000}}}}
-		p.baseOwner()
-		if r := p.results[0]; r.Status != c.want || !strings.Contains(r.Remedy, c.fix) {
-			t.Errorf("%s: %+v", name, r)
-		}
 	}
 }

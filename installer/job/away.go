@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/peer"
 )
 
 // AwayProgram is a program of this party on another host that takes no connection.
 type AwayProgram struct {
-	Module  fate.Module
+	Module  cluster.Module
 	Address string // host:port
 	Err     error
 }
@@ -28,20 +28,20 @@ func (a AwayProgram) String() string {
 
 // ProgramsAway asks the programs of this party on other hosts that jobs need, all at once, and returns those that take
 // no connection: their host is off, or a firewall is between. With modules only these are asked.
-func ProgramsAway(ctx context.Context, spec *fate.Spec, modules ...fate.Module) []AwayProgram {
+func ProgramsAway(ctx context.Context, spec *cluster.Spec, modules ...cluster.Module) []AwayProgram {
 	if len(modules) == 0 {
-		modules = []fate.Module{fate.MySQL, fate.ClusterManager, fate.NodeManager, fate.Rollsite}
+		modules = []cluster.Module{cluster.MySQL, cluster.ClusterManager, cluster.NodeManager, cluster.Rollsite}
 	}
 	side := spec.Side
 	var asked []AwayProgram
 	for _, m := range modules {
 		ips, port := side.MySQL.IPs, side.MySQL.Port
 		switch m {
-		case fate.ClusterManager:
+		case cluster.ClusterManager:
 			ips, port = side.ClusterManager.IPs, side.ClusterManager.Port
-		case fate.NodeManager:
+		case cluster.NodeManager:
 			ips, port = side.NodeManager.IPs, side.NodeManager.Port
-		case fate.Rollsite:
+		case cluster.Rollsite:
 			ips, port = side.Rollsite.IPs, side.Rollsite.Port
 		}
 		for _, ip := range ips {
@@ -72,7 +72,7 @@ const flowWorkerTimeout = 10 * time.Second
 
 // AskFlowWorker returns an error that wraps [peer.ErrNoWorker] when jobs that hang hold all workers of the FATE-Flow
 // that jobs of this host are given to. What else is wrong with it is left to the next client.
-func AskFlowWorker(ctx context.Context, spec *fate.Spec) error {
+func AskFlowWorker(ctx context.Context, spec *cluster.Spec) error {
 	address := flowAddress(spec)
 	if address == "" {
 		return nil
@@ -100,19 +100,19 @@ func dial(ctx context.Context, addr string) error {
 
 // flowAddress is the address of the FATE-Flow that this host runs, or else of the first one of its side; blank when the
 // side has none.
-func flowAddress(spec *fate.Spec) string {
+func flowAddress(spec *cluster.Spec) string {
 	ips := spec.Side.FateFlow.IPs
 	switch {
-	case spec.Role == fate.RoleExchange || len(ips) == 0:
+	case spec.Role == cluster.RoleExchange || len(ips) == 0:
 		return ""
-	case spec.Runs(fate.FateFlow):
+	case spec.Runs(cluster.FateFlow):
 		return spec.IP
 	}
 	return ips[0]
 }
 
 // FlowClient reaches the FATE-Flow that this host runs, or else the first one of its side.
-func FlowClient(spec *fate.Spec) (*flow.Client, error) {
+func FlowClient(spec *cluster.Spec) (*flow.Client, error) {
 	address := flowAddress(spec)
 	if address == "" {
 		return nil, exit.Hint(fmt.Errorf("cannot run a job: this side has no fate_flow"),

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 )
 
 // TestStaleJobsAreFoundAndEnded: a job that has ended, and whose tasks FATE-Flow left as running.
@@ -62,7 +62,7 @@ func TestCleanSaysWhenItCannot(t *testing.T) {
 		deafStop: true,
 	}
 	x := newInspector(t, f, nil)
-	x.spec.Secrets = fate.Secrets{}
+	x.spec.Secrets = cluster.Secrets{}
 	if _, err := x.Clean(context.Background(), testJob); err == nil || exit.HintOf(err) == "" {
 		t.Errorf("%v", err)
 	}

@@ -13,7 +13,8 @@ import (
 
 	"fate-installer/installer/database/databasetest"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 
@@ -34,7 +35,7 @@ var flowTables = []string{
 }
 
 // mariaDB starts a real server with FATE-Flow's tables and account at a socket, and returns its administrator's login.
-func mariaDB(t *testing.T, socket string, account fate.Secret) *sql.DB {
+func mariaDB(t *testing.T, socket string, account cluster.Secret) *sql.DB {
 	t.Helper()
 	db := databasetest.Start(t, socket, "--skip-networking")
 	for _, statement := range append(slices.Clone(flowTables),
@@ -62,8 +63,8 @@ func inspectorOfDatabase(t *testing.T) (*Inspector, *sql.DB) {
 	}
 	_ = x.host.Close()
 	x.host = h
-	x.spec.Secrets.Set("mysql_user", fate.NewSecret("password-of-fate"))
-	db, ok := x.spec.Database()
+	x.spec.Secrets.Set("mysql_user", cluster.NewSecret("password-of-fate"))
+	db, ok := render.DatabaseOf(x.spec)
 	if !ok || db.Socket == "" {
 		t.Fatalf("no database here: %+v", db)
 	}
@@ -165,7 +166,7 @@ func TestJobsNeedADatabase(t *testing.T) {
 		t.Errorf("a wrong password: %v", err)
 	}
 	off := newInspector(t, &recordedFlow{away: true}, nil)
-	off.spec.Secrets.Set("mysql_user", fate.NewSecret("x"))
+	off.spec.Secrets.Set("mysql_user", cluster.NewSecret("x"))
 	_, err = off.List(t.Context(), 20)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "mysql.sock") || exit.HintOf(err) == "" {
 		t.Errorf("no server: %v", err)

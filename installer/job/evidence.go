@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"fate-installer/installer/cause"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
@@ -184,11 +185,11 @@ var eggrollTools = []string{"ps", "kill", "xargs", "awk", "grep"}
 
 // toolEvidence looks for eggroll's tools where the programs find them: in their PATH.
 func (x *Inspector) toolEvidence() []cause.Evidence {
-	if !x.spec.Runs(fate.NodeManager) {
+	if !x.spec.Runs(cluster.NodeManager) {
 		return nil
 	}
 	var dirs []string
-	for _, p := range fate.Programs(x.spec) {
+	for _, p := range render.Programs(x.spec) {
 		if p.Name == "fate-nodemanager" {
 			dirs = filepath.SplitList(p.Environment["PATH"])
 		}

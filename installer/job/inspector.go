@@ -12,7 +12,8 @@ import (
 
 	"fate-installer/installer/answer"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
@@ -23,7 +24,7 @@ import (
 // Inspector finds out about jobs on a host of a party: from FATE-Flow, from its database when FATE-Flow does not
 // answer, and from the logs and programs of this host.
 type Inspector struct {
-	spec   *fate.Spec
+	spec   *cluster.Spec
 	host   *host.Host
 	client *flow.Client
 	redact redact.Redactor
@@ -45,7 +46,7 @@ const recordTimeout = 15 * time.Second
 
 // New prepares an inspection of the party of spec on its host, which stays the caller's to close. A side without a
 // FATE-Flow is an error.
-func New(spec *fate.Spec, h *host.Host, secrets redact.Redactor) (*Inspector, error) {
+func New(spec *cluster.Spec, h *host.Host, secrets redact.Redactor) (*Inspector, error) {
 	client, err := FlowClient(spec)
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (x *Inspector) database() (flow.Database, error) {
 	config := mysql.NewConfig()
 	config.User, config.Passwd, config.DBName = side.MySQL.User, x.spec.Secrets.MySQLUser.Reveal(), side.FateFlow.DBName
 	config.Net, config.Addr = "tcp", net.JoinHostPort(side.MySQL.IPs[0], strconv.Itoa(side.MySQL.Port))
-	if db, ok := x.spec.Database(); ok && db.Socket != "" {
+	if db, ok := render.DatabaseOf(x.spec); ok && db.Socket != "" {
 		config.Net, config.Addr = "unix", db.Socket
 		config.DialFunc = func(ctx context.Context, _, addr string) (net.Conn, error) {
 			return x.host.DialUnix(ctx, addr) // the socket is in a directory of the service user

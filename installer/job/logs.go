@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"fate-installer/installer/cause"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/redact"
 )
@@ -183,7 +183,7 @@ func (l *logReader) otherFlows(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
 	for _, ip := range l.x.spec.Side.FateFlow.IPs {
-		if l.x.spec.Runs(fate.FateFlow) && ip == l.x.spec.IP {
+		if l.x.spec.Runs(cluster.FateFlow) && ip == l.x.spec.IP {
 			continue
 		}
 		port := l.x.spec.Side.FateFlow.HTTPPort

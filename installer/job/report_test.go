@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
@@ -119,15 +119,15 @@ func newInspector(t *testing.T, f *recordedFlow, logs map[string]string) *Inspec
 	}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	cluster := fate.DefaultCluster(fate.RoleHost, 10000, "192.168.0.1", "")
-	spec, err := cluster.Spec(fate.Selection{Role: fate.RoleHost, Party: 10000, IP: "192.168.0.1",
+	c := cluster.DefaultCluster(cluster.RoleHost, 10000, "192.168.0.1", "")
+	spec, err := c.Spec(cluster.Selection{Role: cluster.RoleHost, Party: 10000, IP: "192.168.0.1",
 		LocalAddrs: []string{"192.168.0.1"}, Base: "/data"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	x := &Inspector{
 		spec: spec, host: h, client: &flow.Client{BaseURL: server.URL}, source: fromFlow, now: time.Now,
-		redact: redact.New([]fate.Secret{fate.NewSecret("a-long-password")}),
+		redact: redact.New([]cluster.Secret{cluster.NewSecret("a-long-password")}),
 	}
 	t.Cleanup(func() { x.Close(); _ = x.host.Close() })
 	return x
@@ -336,7 +336,7 @@ func TestInspectOfUnknownJobs(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	x := newInspector(t, &recordedFlow{away: true}, nil)
-	x.spec.Secrets = fate.Secrets{}
+	x.spec.Secrets = cluster.Secrets{}
 	if _, err := x.Inspect(context.Background(), testJob); err == nil || exit.HintOf(err) == "" ||
 		!strings.Contains(err.Error(), "database") {
 		t.Errorf("%v", err)

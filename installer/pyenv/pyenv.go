@@ -16,7 +16,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 )
@@ -69,7 +69,7 @@ type builder struct {
 
 // Payload gives what source does, and the environment made of its ingredients where it has none; when nothing can be
 // made it is source itself.
-func Payload(source engine.Payload, h *host.Host, m *payload.Manifest, spec *fate.Spec) engine.Payload {
+func Payload(source engine.Payload, h *host.Host, m *payload.Manifest, spec *cluster.Spec) engine.Payload {
 	made, ok := describe(m.Components)
 	if !ok {
 		return source

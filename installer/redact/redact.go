@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 )
 
 // Hidden replaces a secret in text.
@@ -16,7 +16,7 @@ const Hidden = "[redacted]"
 type Redactor struct{ values []matcher }
 
 // New returns a redactor for some known secrets.
-func New(secrets []fate.Secret) Redactor {
+func New(secrets []cluster.Secret) Redactor {
 	var r Redactor
 	seen := map[string]bool{}
 	for _, s := range secrets {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 )
 
 // awkward has a character of each kind that some file or protocol writes in its own way.
@@ -64,7 +64,7 @@ func encodings(clear string) map[string]string {
 func TestRedactEncodings(t *testing.T) {
 	for _, clear := range []string{awkward, "9kd_-Qpl0TrE4xWzAb1cD2eF", "pass word;drop", "%25%2525%25",
 		`\\\\\\\\`, "''''''''"} {
-		r := New([]fate.Secret{fate.NewSecret(clear)})
+		r := New([]cluster.Secret{cluster.NewSecret(clear)})
 		for name, form := range encodings(clear) {
 			text := "before [" + form + "] after"
 			got := r.Known(text)
@@ -93,7 +93,7 @@ func shortRest(got string) bool {
 
 // TestRedactShort: a short value is found as a word of its own, one of letters only by the name of its setting alone.
 func TestRedactShort(t *testing.T) {
-	r := New([]fate.Secret{fate.NewSecret("Fa8#x"), fate.NewSecret("fate"), fate.NewSecret("12")})
+	r := New([]cluster.Secret{cluster.NewSecret("Fa8#x"), cluster.NewSecret("fate"), cluster.NewSecret("12")})
 	for text, want := range map[string]string{
 		"login as u with Fa8#x failed":              "login as u with " + Hidden + " failed",
 		"see xFa8#xy":                               "see xFa8#xy",
@@ -116,7 +116,8 @@ func TestRedactTail(t *testing.T) {
 	const clear = "S3cr3t-that-is-not-known-by-value"
 	key := "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("TUlJRXZRSUJBREFOQmdrcWhraUc5dzBC\n", 4) +
 		"-----END PRIVATE KEY-----\n"
-	for name, r := range map[string]Redactor{"by name": {}, "by value": New([]fate.Secret{fate.NewSecret(clear)})} {
+	for name, r := range map[string]Redactor{"by name": {}, "by value": New(
+		[]cluster.Secret{cluster.NewSecret(clear)})} {
 		for _, ends := range []string{"\n", ", "} { // lines, and one line that fills everything
 			text := "eggroll.jdbc.password=" + clear + ends
 			if ends == "\n" {
@@ -136,7 +137,7 @@ func TestRedactTail(t *testing.T) {
 func FuzzRedactTail(f *testing.F) {
 	f.Add("config key password=", "\n", 3)
 	f.Fuzz(func(t *testing.T, before, after string, cut int) {
-		r := New([]fate.Secret{fate.NewSecret(awkward)})
+		r := New([]cluster.Secret{cluster.NewSecret(awkward)})
 		for name, form := range encodings(awkward) {
 			if strings.HasPrefix(name, "HTTP") || strings.HasPrefix(name, "base64") {
 				continue // a part of a group may stay
