@@ -78,7 +78,9 @@ bench: ## Go benchmarks and the comparisons under scripts/bench
 	go test -run '^$$' -bench . -benchmem ./...
 	@scripts/bench/run.sh
 
-lint: ## gofmt, go vet, staticcheck, gosec
+lint: ## gofmt, go vet, staticcheck, gosec, and no file over 1 MiB in the repository
+	@big="$$(git ls-files -z | xargs -0 sh -c 'find "$$@" -maxdepth 0 -type f -size +1024k' _)"; \
+	test -z "$$big" || { echo "larger than 1 MiB:"; echo "$$big"; exit 1; }
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./... && go vet -tags e2e ./...
 	go run $(STATICCHECK) ./...

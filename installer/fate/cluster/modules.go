@@ -7,8 +7,7 @@ import (
 )
 
 // moduleEntry is what there is to know of one module. What a side's operator may say about it is in the block of its
-// name (cluster.go); its process is described in package render (programs.go), where its configuration files have a
-// renderer (render_*.go).
+// name (cluster.go); its process (programs.go) and its configuration files are described in package render.
 type moduleEntry struct {
 	module    Module
 	addresses func(*Side) []string // where it is to be installed; empty when it is off or not ours
