@@ -136,7 +136,7 @@ func TestInitWritesANewPrivateFile(t *testing.T) {
 
 func TestInitFromAnsibleFATE(t *testing.T) {
 	root := machine(t)
-	setup := "fate/testdata/upstream/setup-conf/scenario6-three-sides-tls-host-exchange/setup.conf"
+	setup := "fate/fatetest/testdata/upstream/setup-conf/scenario6-three-sides-tls-host-exchange/setup.conf"
 	cluster := mustRunCLI(t, root, "", "init", "--from", setup)
 	for _, want := range []string{"partyid: 10000", "partyid: 9999", "exchange:", "server_secure: true", "dbpasswd: "} {
 		if !strings.Contains(cluster, want) {
