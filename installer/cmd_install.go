@@ -239,7 +239,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := d.done(); err != nil {
 		return err
 	}
-	report.Warnings = append(report.Warnings, d.warnSecretsElsewhere(replaced)...)
+	report.Warnings = append(append(report.Warnings, d.sweep()...), d.warnSecretsElsewhere(replaced)...)
 	return d.printEnd(ctx, report, time.Since(started), fate.Mode(opts.mode))
 }
 

@@ -26,6 +26,7 @@ func newRollbackCommand(g *globals) *cobra.Command {
 the last upgrade. What changes is stopped, put back, configured, started and proved by the toy test. The state that is left
 is kept in turn, so that a second rollback returns to it. The program itself stays the new one. A rollback that was cut off
 is completed by running it again; one that was complete and had only not said so says so then, and does not go forward.
+Former states that cannot be removed are named in a warning; the next command that changes this host tries again.
 
 When the database goes back, too, what was written since the upgrade is not in it any more. The jobs that are lost are
 listed, and it takes --yes. Models in files stay.
@@ -128,7 +129,7 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 	g.printf("%s had not replaced anything; it is taken back\n", d.state.Doing())
 	s := d.state.Undone()
 	s.Unreported = state.Rollback // again it would go back further
-	if err := errors.Join(d.saveState(s), d.sweepSlots(), d.sweepCopies()); err != nil {
+	if err := errors.Join(d.settle(s), d.sweepCopies()); err != nil {
 		return true, err
 	}
 	d.reported()

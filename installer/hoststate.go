@@ -90,8 +90,15 @@ func (d *deployment) saveState(s state.State) error {
 func (d *deployment) done() error { return d.saveState(d.state.Done(d.wanted(), d.state.Slot)) }
 
 // finished stores that a change which replaced no component is complete.
-func (d *deployment) finished() error {
-	return d.saveState(d.state.Done(d.state.Release, d.state.Slot))
+func (d *deployment) finished() error { return d.settle(d.state.Done(d.state.Release, d.state.Slot)) }
+
+// settle stores the state after a change, and removes what it does not name any more.
+func (d *deployment) settle(s state.State) error {
+	if err := d.saveState(s); err != nil {
+		return err
+	}
+	d.warn(d.sweep())
+	return nil
 }
 
 // saveGone stores that nothing is installed, or, with the data, removes what is stored.
@@ -99,11 +106,11 @@ func (d *deployment) saveGone(purged bool) error {
 	if purged {
 		return exit.With(d.host.Remove(deploy.StatePath(d.layout())), exit.Step)
 	}
-	return d.saveState(d.state.Gone(true))
+	return d.settle(d.state.Gone(true))
 }
 
 // takenBack stores that a failed change was taken back.
-func (d *deployment) takenBack() error { return d.saveState(d.state.Undone()) }
+func (d *deployment) takenBack() error { return d.settle(d.state.Undone()) }
 
 // stateNote says which change was interrupted, how far it had come, and what completes it; blank: none was.
 func stateNote(h *host.Host, l cluster.Layout) string {

@@ -210,7 +210,7 @@ func (r *replacement) prepare(ctx context.Context) error {
 	}
 	switch {
 	case r.abandons() && r.database != "":
-		return r.swapDatabase(r.database, r.discarded())
+		return r.discardDatabase(r.database)
 	case r.database != "":
 		return r.swapDatabase(r.database, r.kept.Database)
 	case r.copyDatabase && r.spec.Runs(cluster.MySQL) && r.kept.Database == "":
@@ -305,7 +305,7 @@ func (r *replacement) takeBack(ctx context.Context) error {
 	return r.takenBack()
 }
 
-// goBack puts the database back, drops the slot, and starts what was stopped.
+// goBack puts the database back, and starts what was stopped.
 func (r *replacement) goBack(ctx context.Context) error {
 	env := r.env(newRunView(r.g, 0))
 	if r.kept != nil {
@@ -316,9 +316,6 @@ func (r *replacement) goBack(ctx context.Context) error {
 		}
 		if err := r.returnDatabase(); err != nil {
 			return fmt.Errorf("cannot put the database back: %w", err)
-		}
-		if err := r.dropSlots(r.kept); err != nil {
-			return err
 		}
 	}
 	ran := r.state.Change.Programs
@@ -340,13 +337,7 @@ func (r *replacement) returnDatabase() error {
 		}
 		return r.swapDatabase(r.kept.Database, r.database)
 	}
-	if err := r.host.RemoveAll(r.discarded()); err != nil {
-		return err
-	}
-	if err := r.swapDatabase(r.kept.Database, r.discarded()); err != nil {
-		return err
-	}
-	return r.host.RemoveAll(r.discarded())
+	return r.discardDatabase(r.kept.Database)
 }
 
 // prove compares the tables of the database, and runs the toy test where a FATE-Flow is at hand.

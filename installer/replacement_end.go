@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +16,10 @@ func (r *replacement) conclude(ctx context.Context, report engine.Report, starte
 	if err := r.complete(); err != nil {
 		return err
 	}
-	report.Warnings = append(report.Warnings, r.formerFiles()...)
+	report.Warnings = append(append(report.Warnings, r.sweep()...), r.formerFiles()...)
 	err := r.prove(ctx)
 	if err != nil {
+		r.warn(report.Warnings)
 		err = r.unproven(ctx, err)
 	} else {
 		err = r.printEnd(ctx, report, time.Since(started), fate.ModeDeploy)
@@ -30,8 +30,8 @@ func (r *replacement) conclude(ctx context.Context, report engine.Report, starte
 	return err
 }
 
-// complete stores that the replacement is done, and then removes the ways back that the one of this run has replaced. A
-// run that had nothing to replace has none of its own.
+// complete stores that the replacement is done. From then on the ways back that the one of this run has replaced are not
+// needed. A run that had nothing to replace has none of its own.
 func (r *replacement) complete() error {
 	way := r.state.Slot
 	if r.kept != nil {
@@ -41,13 +41,7 @@ func (r *replacement) complete() error {
 	if r.verb == verbRollBack {
 		done.Unreported = state.Rollback // again it would go forward
 	}
-	if err := r.saveState(done); err != nil {
-		return err
-	}
-	if err := errors.Join(r.sweepSlots(), r.host.RemoveAll(r.discarded())); err != nil {
-		r.g.printf("warning: cannot remove what was kept before: %v\n", err)
-	}
-	return nil
+	return r.saveState(done)
 }
 
 // unproven ends a run after which the programs are ready, but the tables are wrong or the toy test fails.

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"fate-installer/installer/deploy"
@@ -33,9 +31,7 @@ func (d *deployment) keepSlot(ctx context.Context, replaced []string) (*deploy.S
 	}
 	s := &deploy.Slot{Schema: deploy.SiteSchema, ID: time.Now().UTC().Format(deploy.SlotTime), Site: *d.stored,
 		Trees: map[string]string{}}
-	if err := d.sweepSlots(); err != nil {
-		return nil, err
-	}
+	d.warn(d.sweep()) // what is left of earlier ones takes room
 	staging := path.Join(deploy.SlotsDir(d.layout()), "."+s.ID)
 	if err := d.host.MkdirAll(staging, host.FileMode{Perm: 0o700}); err != nil {
 		return nil, err
@@ -60,32 +56,6 @@ func (d *deployment) findSlot(id string) (*deploy.Slot, error) {
 		return slots[i], nil
 	}
 	return nil, nil
-}
-
-// sweepSlots removes slots that were cut off while they were made, and those that the state of the host does not name:
-// a command was killed before it had removed them.
-func (d *deployment) sweepSlots() error {
-	entries, err := d.host.ReadDir(deploy.SlotsDir(d.layout()))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			err = errors.Join(err, d.host.RemoveAll(path.Join(deploy.SlotsDir(d.layout()), e.Name())))
-		}
-	}
-	if err != nil {
-		return err
-	}
-	slots, err := deploy.LoadSlots(d.host, d.layout())
-	if err != nil {
-		return err
-	}
-	named := []string{d.state.Slot}
-	if c := d.state.Change; c != nil {
-		named = append(named, c.Slot, c.Kept)
-	}
-	return d.dropSlots(slices.DeleteFunc(slots, func(s *deploy.Slot) bool { return slices.Contains(named, s.ID) })...)
 }
 
 func (d *deployment) fillSlot(ctx context.Context, s *deploy.Slot, staging string, was *cluster.Spec,
@@ -133,29 +103,6 @@ func (d *deployment) guardDatabase(ctx context.Context, s *deploy.Slot) error {
 	return d.writeSlot(s, s.Dir(d.layout()))
 }
 
-// dropSlots removes slots, the databases they keep among them. A database that another slot has, too, stays.
-func (d *deployment) dropSlots(slots ...*deploy.Slot) error {
-	all, err := deploy.LoadSlots(d.host, d.layout())
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, s := range slots {
-		shared := slices.ContainsFunc(all, func(other *deploy.Slot) bool {
-			return other.ID != s.ID &&
-				other.Database == s.Database
-		})
-		if s.Database != "" && !shared {
-			errs = append(errs, d.host.RemoveAll(s.Database))
-		}
-		errs = append(errs, d.host.RemoveAll(s.Dir(d.layout())))
-	}
-	if left, err := d.host.ReadDir(deploy.SlotsDir(d.layout())); err == nil && len(left) == 0 {
-		errs = append(errs, d.host.Remove(deploy.SlotsDir(d.layout())))
-	}
-	return errors.Join(errs...)
-}
-
 // copyOf is where the database of a slot is kept.
 func (d *deployment) copyOf(s *deploy.Slot) string {
 	return d.layout().DatabaseData() + copyInfix + s.ID
@@ -181,6 +128,16 @@ func (d *deployment) swapDatabase(kept, aside string) error {
 		}
 	}
 	return d.host.Rename(kept, data)
+}
+
+// discardDatabase puts the database that is kept at kept in place of the present one, which is not needed any more.
+func (d *deployment) discardDatabase(kept string) error {
+	if d.host.Exists(kept) && d.host.Exists(d.layout().DatabaseData()) { // a discarded one is of an earlier change
+		if err := d.host.RemoveAll(d.discarded()); err != nil {
+			return err
+		}
+	}
+	return d.swapDatabase(kept, d.discarded())
 }
 
 // settleDatabase completes a swap that was cut off between its renames, for commands other than the interrupted one:

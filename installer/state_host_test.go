@@ -48,6 +48,8 @@ type modelHost struct {
 	changes    []string // of the last run, each with its path
 	secrets    []string // all that were ever in force, each before its replacement
 	wrong      []string
+
+	refuse host.Fault // of changes, besides the trouble of a run; nil refuses none
 }
 
 // host makes a host on which nothing is installed.
@@ -166,6 +168,11 @@ func (w *modelHost) run(a act, what trouble, from int) (code int, output string)
 			defer mu.Unlock()
 			w.changes = append(w.changes, string(op)+" "+path)
 			changes := len(w.changes)
+			if w.refuse != nil {
+				if err := w.refuse(op, path); err != nil {
+					return err
+				}
+			}
 			if changes == from+1 {
 				at = w.changes[from]
 			}

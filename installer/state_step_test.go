@@ -21,17 +21,15 @@ func (m *model) step(w *modelHost, e event, at installation) installation {
 	}
 	m.counts[string(e.what)]++
 	code, out := m.cutOff(w, e, e.from)
-	if code == exit.OK && e.act.name == "rollback" {
-		m.settle(w, next)
-		return next // again it would go forward; what could not be removed goes with the next command
+	if code == exit.OK && e.act.name == "rollback" { // again it would go forward
+		return m.settle(w, next)
 	}
 	m.contradict(w, e, at)
 	if e.second >= 0 && len(w.wrong) == 0 {
 		m.counts["twice"]++
 		code, second := m.cutOff(w, e, e.second)
 		if out += second; code == exit.OK && e.act.name == "rollback" {
-			m.settle(w, next)
-			return next
+			return m.settle(w, next)
 		}
 	}
 	code, again := w.run(e.act, none, -1)
@@ -43,13 +41,24 @@ func (m *model) step(w *modelHost, e event, at installation) installation {
 	return next
 }
 
-// settle runs a rollback again that could not store that it has said so: it says so again, and changes nothing else.
-func (m *model) settle(w *modelHost, next installation) {
-	if s := m.stored(w); s.Unreported == "" {
-		return
+// settle compares after a rollback that has succeeded with its trouble, and returns the state that it has led to. One
+// that could not store that it has said so says so again when it is repeated, and changes nothing else. What could not
+// be removed goes with the next command that has the whole plan.
+func (m *model) settle(w *modelHost, at installation) installation {
+	name := "install " + at.version
+	if s := m.stored(w); s.Unreported != "" {
+		name = "rollback"
 	}
-	a, _ := actNamed("rollback")
-	m.undisturbed(w, a, next, next, true)
+	a, err := actNamed(name)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	next := at
+	if name != "rollback" {
+		next, _ = a.next(at)
+	}
+	m.undisturbed(w, a, at, next, true)
+	return next
 }
 
 // stored is the state of a host.

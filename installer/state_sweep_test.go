@@ -171,8 +171,7 @@ func TestTakingBackEndsThere(t *testing.T) {
 			if code, _ := copied.run(rollback, killed, second); code != exit.OK {
 				copied.run(rollback, none, -1)
 			}
-			m.settle(copied, at)
-			m.compare(copied, rollback, at)
+			m.compare(copied, rollback, m.settle(copied, at))
 			if len(copied.wrong) > 0 {
 				t.Errorf("upgrade killed at %d, rollback at %d of %d: %s\n%s", from, second, length,
 					strings.Join(copied.wrong, "\n"), strings.Join(copied.history, "\n"))

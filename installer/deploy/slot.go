@@ -50,11 +50,14 @@ func LoadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
 	}
 	var out []*Slot
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // cut off while it was made
+		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() {
+			continue // cut off while it was made or removed, or not ours
 		}
 		file := path.Join(SlotsDir(l), e.Name(), SlotFile)
 		data, err := h.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its removal was cut off
+		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot read an earlier state: %w", err)
 		}

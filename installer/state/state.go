@@ -174,15 +174,15 @@ func Derive(t Traces) State {
 		return s
 	}
 	s.Role, s.Party = t.Role, t.Party
+	if len(t.Slots) > 0 {
+		s.Slot = slices.Max(t.Slots) // also of an interrupted run: what no state names is removed in the end
+	}
 	if !t.Succeeded {
 		s.Phase = Installing
 		s.Change = &Change{Command: "fate-installer install", To: t.Release}
 		return s
 	}
 	s.Phase, s.Release = Installed, t.Release
-	if len(t.Slots) > 0 {
-		s.Slot = slices.Max(t.Slots)
-	}
 	return s
 }
 

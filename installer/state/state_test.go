@@ -122,6 +122,7 @@ func TestDerive(t *testing.T) {
 		"upgraded": {Traces{Site: true, Succeeded: true, Release: older, Slots: []string{"2", "1"}},
 			Installed, "2"},
 		"first install was killed": {Traces{Site: true, Release: older}, Installing, ""},
+		"without its journal":      {Traces{Site: true, Release: older, Slots: []string{"1", "2"}}, Installing, "2"},
 	} {
 		s := Derive(c.traces)
 		if s.Phase != c.phase || s.Slot != c.slot || s.Interrupted() != (c.phase == Installing) {
