@@ -103,7 +103,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
-	if err := printChecks(g, d.headline(), d.notes(), results, preflight.Hardening(d.spec, d.facts),
+	if err := printChecks(g, d.headline(), d.notes(), results, preflight.Hardening(d.spec, d.facts, d.stored != nil),
 		opts.all); err != nil {
 		return err
 	}

@@ -83,8 +83,9 @@ func foundIf(found bool, detail string) (string, Finding) {
 }
 
 // Hardening says what of a host's hardening is there, what is not, and what was not looked at, with the reason.
-func Hardening(s *cluster.Spec, f *host.Facts) []Hardened {
-	p := &preflight{s: s, f: f, prepared: Preparations(s, f, nil)}
+// On an installed host the tasks of the programs are ours, as in the checks.
+func Hardening(s *cluster.Spec, f *host.Facts, installed bool) []Hardened {
+	p := &preflight{s: s, f: f, in: Input{Installed: installed}, prepared: Preparations(s, f, nil)}
 	out := make([]Hardened, 0, len(hardening))
 	for _, h := range hardening {
 		result := Hardened{ID: h.id, LookedAt: h.lookedAt, Finding: NotLookedAt}

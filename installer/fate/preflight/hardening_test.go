@@ -66,7 +66,7 @@ func TestHardening(t *testing.T) {
 		f := goodFacts(s)
 		f.Reverse = []host.Reverse{{Addr: f.Addresses[0].IP}}
 		c.change(f)
-		results := Hardening(s, f)
+		results := Hardening(s, f, false)
 		h := hardened(t, results, c.id)
 		if want := map[bool]Finding{true: NotFound, false: Found}[c.detail == ""]; h.Finding != want ||
 			!strings.Contains(h.Detail, c.detail) {
@@ -87,14 +87,14 @@ func TestHardeningNotLookedAt(t *testing.T) {
 	for _, fact := range []string{"attributes", "hidepid", "preload", "apparmor", "fips", "umask"} {
 		f.Unknown[fact] = "permission denied"
 	}
-	for _, h := range Hardening(s, f) {
+	for _, h := range Hardening(s, f, false) {
 		if h.Finding != NotLookedAt || h.Detail == "" {
 			t.Errorf("%+v", h)
 		}
 	}
 	f = goodFacts(s)
 	f.Rooted = true
-	if h := hardened(t, Hardening(s, f), "hidepid"); h.Finding != NotLookedAt {
+	if h := hardened(t, Hardening(s, f, false), "hidepid"); h.Finding != NotLookedAt {
 		t.Errorf("of a tree: %+v", h)
 	}
 }

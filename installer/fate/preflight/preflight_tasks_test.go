@@ -79,5 +79,23 @@ func TestTasksComparesEveryLimit(t *testing.T) {
 		if r.Status != c.status || !strings.Contains(r.Measured, c.measured) || !strings.Contains(r.Remedy, c.remedy) {
 			t.Errorf("%s: %+v\nwant %s with %q and the remedy %q", name, r, c.status, c.measured, c.remedy)
 		}
+		sameLimits(t, name, r, hardened(t, Hardening(c.s, f, c.in.Installed), "tasks"))
+	}
+}
+
+// sameLimits wants the section of the hardening to judge the limits as the check does.
+func sameLimits(t *testing.T, name string, r CheckResult, h Hardened) {
+	t.Helper()
+	within, text := h.Detail, r.Measured // a check that refuses or warns measures only what is low
+	switch {
+	case h.Finding == NotLookedAt:
+		return
+	case r.Status == StatusOK:
+		within, text = r.Measured, h.Detail
+	}
+	for limit := range strings.SplitSeq(text, "; ") {
+		if !strings.Contains(within, limit) {
+			t.Errorf("%s: %q is not in %q", name, limit, within)
+		}
 	}
 }
