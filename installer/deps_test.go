@@ -67,7 +67,7 @@ var allowedImports = map[string]struct {
 		"installer/host", "payload"}, "a payload made of a payload: it sees nothing of the command that unpacks it"},
 	"installer/job": {[]string{"installer/answer", "installer/cause", "installer/exit",
 		"installer/fate/cluster", "installer/fate/render", "installer/flow", "installer/host", "installer/output",
-		"installer/peer", "installer/redact", "supervisor/rpc"},
+		"installer/peer", "installer/redact", "supervisor", "supervisor/rpc"},
 		"what is known of a job is data: flags and printing are the commands'"},
 	"installer/deploy": {[]string{"installer/engine", "installer/exit", "installer/fate/cluster",
 		"installer/fate/preflight", "installer/host",

@@ -297,6 +297,18 @@ var partyCauses = []Cause{
 // programCauses lie in FATE's own programs; their evidence often goes with that of causes above.
 var programCauses = []Cause{
 	{
+		// The supervisor's words, and those of this program. It comes after what lines of the job show: a job writes until
+		// the last block is taken, and then it says so itself.
+		ID: "disk-nearly-full", Title: "a disk is nearly full",
+		Explanation: "Less is free than the reserve of a file system, 512 MiB or 5 % of a small one. A job that " +
+			"writes more fails, and leaves room again when its tables are removed, so that the disk is not full " +
+			"afterwards.",
+		Remedy: "df -h /data, then make room: old job logs are in /data/logs/fate/fateflow and " +
+			"/data/logs/fate/eggroll, one directory for each job or session. fate-installer check shows the reserve, " +
+			"fate-installer svc status whether it is free again",
+		Patterns: []Pattern{only(Machine, `^(?:the )?file system of .* is nearly full`)},
+	},
+	{
 		// SessionManager.scala and eggroll/core/session.py.
 		ID: "processors-not-started", Title: "eggroll's workers did not start",
 		Explanation: "eggroll waits 180 s for the workers of a session. They did not start, ended at once, or " +

@@ -18,6 +18,9 @@ var known = []struct {
 	{"disk-full", Task, `peewee.InternalError: (3675, "Create table/tablespace 'x' failed, as disk is full")`},
 	{"disk-full", Eggroll, `java.sql.SQLException: The table 'session_main' is full`},
 	{"disk-full", Machine, `file system of /data/logs is full: 0 B are free`},
+	{"disk-nearly-full", Machine, `file system of /data is nearly full: 101.5 MiB are free, below the reserve of 512 MiB`},
+	{"disk-nearly-full", Machine,
+		`the file system of /data is nearly full: 1200 more files can be made, below the reserve of 2000`},
 	{"out-of-memory", Session, `OSError: [Errno 12] Cannot allocate memory`},
 	{"out-of-memory", Eggroll, `java.lang.OutOfMemoryError: Java heap space`},
 	{"out-of-memory", Machine,
@@ -142,6 +145,14 @@ func TestWhatBringsAboutOthersIsFirst(t *testing.T) {
 			{Kind: Task, Text: `(2013, 'Lost connection to MySQL server during query')`},
 			{Kind: Machine, Text: "file system of /data/projects/data/fate is full: 0 B are free"},
 			{Kind: Program, Text: "fate-mysql is BACKOFF: not ready"},
+		}},
+		{"little room is no reason for a refused password", "wrong-password", []Evidence{
+			{Kind: Machine, Text: "file system of /data is nearly full: 101 MiB are free, below the reserve of 512 MiB"},
+			{Kind: Log, Text: `(1045, "Access denied for user 'fate'@'x' (using password: YES)")`},
+		}},
+		{"little room, and no line of the job", "disk-nearly-full", []Evidence{
+			{Kind: Machine, Text: "file system of /data is nearly full: 101 MiB are free, below the reserve of 512 MiB"},
+			{Kind: State, Text: "it is recorded as timeout"},
 		}},
 		{"a job is stopped since its workers were taken for old", "processors-time-zone", []Evidence{
 			{Kind: State, Text: "it is recorded as canceled"},

@@ -13,8 +13,10 @@ import (
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/flow"
+	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
+	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -133,11 +135,20 @@ func (x *Inspector) programEvidence(ctx context.Context, r *Report) []cause.Evid
 	var out []cause.Evidence
 	for _, s := range statuses {
 		if !s.Ready {
-			text := fmt.Sprintf("%s is %s: %s", s.Name, s.State, cmp.Or(s.Why, "not ready"))
-			out = append(out, cause.Evidence{Kind: cause.Program, Where: "the supervisor", Text: text})
+			out = append(out, programState(s))
 		}
 	}
 	return out
+}
+
+// programState is what the supervisor says of a program that is not ready. One that lacks room answers, so that its
+// file system is at fault and not the program.
+func programState(s supervisor.Status) cause.Evidence {
+	if strings.Contains(s.Why, "is nearly full") {
+		return cause.Evidence{Kind: cause.Machine, Where: "the supervisor, of " + s.Name, Text: s.Why}
+	}
+	text := fmt.Sprintf("%s is %s: %s", s.Name, s.State, cmp.Or(s.Why, "not ready"))
+	return cause.Evidence{Kind: cause.Program, Where: "the supervisor", Text: text}
 }
 
 // awayEvidence names what keeps jobs from running although every program of this host is ready: programs of this party
@@ -161,23 +172,38 @@ const leastSpace, leastFiles = 32 << 20, 256
 
 func (x *Inspector) diskEvidence() []cause.Evidence {
 	var out []cause.Evidence
-	for _, dir := range []string{x.spec.Layout.Data(), x.spec.Layout.Logs(), x.spec.Layout.Project(), "/tmp"} {
+	for _, dir := range []string{x.spec.Layout.Data(), x.spec.Layout.Logs(), x.spec.Layout.Project(), tempDir} {
 		s, err := x.host.Space(dir)
 		if err != nil {
 			continue // a directory that is not there is on no disk
 		}
-		text := ""
-		switch {
-		case s.Free < leastSpace:
-			text = fmt.Sprintf("file system of %s is full: %s are free", dir, count.Bytes(int64(s.Free)))
-		case s.Files > 0 && s.FilesFree < leastFiles:
-			text = fmt.Sprintf("file system of %s is full: %d more files can be made", dir, s.FilesFree)
-		}
+		text := spaceText(dir, s)
 		if text != "" && !slices.ContainsFunc(out, func(e cause.Evidence) bool { return e.Text == text }) {
 			out = append(out, cause.Evidence{Kind: cause.Machine, Where: "this host", Text: text})
 		}
 	}
 	return out
+}
+
+// tempDir is used by tools of the system. Programs have a directory of their own below the base.
+const tempDir = "/tmp"
+
+// spaceText says that the file system of a directory is full, or has less left than the reserve that the supervisor
+// watches; blank: it has room.
+func spaceText(dir string, s host.Space) string {
+	reserve := supervisor.Reserve(s.Size)
+	switch {
+	case s.Size == 0: // it has no limit of its own
+		return ""
+	case s.Free < leastSpace:
+		return fmt.Sprintf("file system of %s is full: %s are free", dir, count.Bytes(int64(s.Free)))
+	case s.Files > 0 && s.FilesFree < leastFiles:
+		return fmt.Sprintf("file system of %s is full: %d more files can be made", dir, s.FilesFree)
+	case s.Free < reserve && dir != tempDir:
+		return fmt.Sprintf("file system of %s is nearly full: %s are free, below the reserve of %s", dir,
+			count.Bytes(int64(s.Free)), count.Bytes(int64(reserve)))
+	}
+	return ""
 }
 
 // eggrollTools are the programs that eggroll's scripts stop and look for workers with.
