@@ -35,37 +35,42 @@ func TestSlotThatCannotBeRemoved(t *testing.T) {
 		t.Skip("it is long, and has one goroutine")
 	}
 	m := newModel(t)
-	for name, refused := range map[string]host.Op{"its name": host.OpRename, "its files": host.OpRemove} {
-		for _, next := range []string{"rotate", "install old", "rollback", "uninstall"} {
-			t.Run(name+", then "+next, func(t *testing.T) {
-				w, at := m.after("install old", "upgrade")
-				defer w.remove()
-				former := "/slots/." + m.slots(w)[0]
-				w.refuse = func(op host.Op, path string) error {
-					if op == refused && strings.HasSuffix(path, former) {
-						return syscall.EIO
-					}
-					return nil
+	upgraded, from := m.after("install old", "upgrade")
+	defer upgraded.remove()
+	for _, c := range []struct {
+		refused host.Op // on the name of a slot that is to be removed: its rename, or the removal of its files
+		next    string
+	}{
+		{host.OpRename, "rotate"}, {host.OpRename, "uninstall"}, {host.OpRemove, "install old"}, {host.OpRemove, "rollback"},
+	} {
+		t.Run(string(c.refused)+", then "+c.next, func(t *testing.T) {
+			w, at := m.copyOf(upgraded), from
+			defer w.remove()
+			former := "/slots/." + m.slots(w)[0]
+			w.refuse = func(op host.Op, path string) error {
+				if op == c.refused && strings.HasSuffix(path, former) {
+					return syscall.EIO
 				}
-				rollback, _ := actNamed("rollback")
-				code, out := w.run(rollback, none, -1)
-				w.refuse = nil
-				if slots := m.slots(w); code != exit.OK || len(slots) != 2 ||
-					!strings.Contains(out, "warning: cannot remove /data/projects/common/fate-installer/slots/") ||
-					!strings.Contains(out, "input/output error") {
-					t.Fatalf("exit code %d, slots %q\n%s", code, slots, out)
-				}
-				at, _ = rollback.next(at)
-				a, err := actNamed(next)
-				if err != nil {
-					t.Fatal(err)
-				}
-				after, may := a.next(at)
-				if m.undisturbed(w, a, at, after, may); len(w.wrong) > 0 {
-					t.Error(strings.Join(w.wrong, "\n"))
-				}
-			})
-		}
+				return nil
+			}
+			rollback, _ := actNamed("rollback")
+			code, out := w.run(rollback, none, -1)
+			w.refuse = nil
+			if slots := m.slots(w); code != exit.OK || len(slots) != 2 ||
+				!strings.Contains(out, "warning: cannot remove /data/projects/common/fate-installer/slots/") ||
+				!strings.Contains(out, "input/output error") {
+				t.Fatalf("exit code %d, slots %q\n%s", code, slots, out)
+			}
+			at, _ = rollback.next(at)
+			a, err := actNamed(c.next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, may := a.next(at)
+			if m.undisturbed(w, a, at, after, may); len(w.wrong) > 0 {
+				t.Error(strings.Join(w.wrong, "\n"))
+			}
+		})
 	}
 }
 
