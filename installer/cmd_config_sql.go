@@ -58,6 +58,9 @@ type configSQLOutput struct {
 }
 
 func runConfigSQL(g *globals, opts *configSQLOptions) error {
+	if opts.forDBA == opts.drop { // one of them was given as false
+		return exit.With(errors.New("cannot tell what to print: give --for-dba or --drop"), exit.Usage)
+	}
 	_, spec, err := opts.read(g)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func TestConfigSQL(t *testing.T) {
 	if err != nil || !slices.Contains(document.Statements, "DROP DATABASE IF EXISTS `fate_flow`;") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	for _, bad := range [][]string{{}, {"--for-dba", "--drop"}} {
+	for _, bad := range [][]string{{}, {"--for-dba", "--drop"}, {"--for-dba=false"}} {
 		if _, _, code := runCLI(t, root, outsideCluster, append(args, bad...)...); code != exit.Usage {
 			t.Errorf("%q: exit code %d", bad, code)
 		}

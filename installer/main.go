@@ -225,6 +225,9 @@ func (g *globals) check(cmd *cobra.Command) error {
 	if err := choice("--output", output, formats); err != nil {
 		return err
 	}
+	if err := checkUnread(cmd); err != nil {
+		return err
+	}
 	if err := checkValues(cmd); err != nil {
 		return err
 	}
