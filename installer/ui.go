@@ -160,7 +160,7 @@ type errorOutput struct {
 // stderr.
 func printError(g *globals, err error, code int) {
 	if g.Output == outputJSON && !g.printed {
-		out := errorOutput{Error: err.Error(), Hint: g.runnable(exit.HintOf(err)), Log: exit.LogPathOf(err),
+		out := errorOutput{Error: err.Error(), Hint: g.hint(err), Log: exit.LogPathOf(err),
 			ExitCode: code}
 		_ = errors.As(err, &out.Problems)
 		var job *explainedError
@@ -179,8 +179,8 @@ func printError(g *globals, err error, code int) {
 			fmt.Fprintf(g.Stderr, "%s\n", output.Indented("       ", line, d.Columns))
 		}
 	}
-	if hint := exit.HintOf(err); hint != "" { // not wrapped: it has commands, which are copied
-		fmt.Fprintf(g.Stderr, " %s %s\n", d.Status("hint:"), strings.ReplaceAll(g.runnable(hint), "\n", "\n       "))
+	if hint := g.hint(err); hint != "" { // not wrapped: it has commands, which are copied
+		fmt.Fprintf(g.Stderr, " %s %s\n", d.Status("hint:"), strings.ReplaceAll(hint, "\n", "\n       "))
 	}
 	if path := exit.LogPathOf(err); path != "" {
 		fmt.Fprintf(g.Stderr, "  log: %s\n", path)

@@ -105,6 +105,22 @@ var secretWord = regexp.MustCompile(
 // 1000 bytes.
 func CommandText(words []string) string {
 	out := make([]string, 0, len(words))
+	for _, w := range WithoutSecrets(words) {
+		if w == "" || strings.ContainsAny(w, " \t\n'\"") {
+			w = ShellWord(w)
+		}
+		out = append(out, logfile.Printable(strings.ReplaceAll(w, "\n", " ")))
+	}
+	text := strings.Join(out, " ")
+	if len(text) > maxCommandText {
+		text = strings.ToValidUTF8(text[:maxCommandText], "") + "..."
+	}
+	return text
+}
+
+// WithoutSecrets returns the words of a command line with [redacted] in place of the values of secrets.
+func WithoutSecrets(words []string) []string {
+	out := make([]string, 0, len(words))
 	hide := false
 	for _, w := range words {
 		switch {
@@ -120,14 +136,7 @@ func CommandText(words []string) string {
 			w = "-p[redacted]" // as mysql takes it
 		}
 		hide = !hide && secretFlag.MatchString(w)
-		if w == "" || strings.ContainsAny(w, " \t\n'\"") {
-			w = ShellWord(w)
-		}
-		out = append(out, logfile.Printable(strings.ReplaceAll(w, "\n", " ")))
+		out = append(out, w)
 	}
-	text := strings.Join(out, " ")
-	if len(text) > maxCommandText {
-		text = strings.ToValidUTF8(text[:maxCommandText], "") + "..."
-	}
-	return text
+	return out
 }
