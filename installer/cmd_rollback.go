@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/fate"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 
@@ -126,14 +128,33 @@ func takeBackUnbegun(ctx context.Context, g *globals) (taken bool, err error) {
 				exit.NotReady)
 		}
 	}
-	g.printf("%s had not replaced anything; it is taken back\n", d.state.Doing())
+	text := d.state.Doing() + " had not replaced anything; it is taken back"
+	g.printf("%s\n", text)
 	s := d.state.Undone()
 	s.Unreported = state.Rollback // again it would go back further
 	if err := errors.Join(d.settle(s), d.sweepCopies()); err != nil {
 		return true, err
 	}
+	if d.g.Output == outputJSON {
+		if err := d.printUnbegun(text); err != nil {
+			return true, err
+		}
+	}
 	d.reported()
 	return true, nil
+}
+
+// printUnbegun prints the document of a rollback that had nothing to bring back.
+func (d *deployment) printUnbegun(text string) error {
+	stored, err := deploy.LoadSite(d.host, d.layout())
+	if err != nil {
+		return err
+	}
+	return d.g.printJSON(endReport{
+		Role: fate.Role(d.state.Role), Party: d.state.Party, IP: stored.IP, Logs: d.layout().Logs(), Journal: d.journalPath(),
+		Next: d.g.runnable("fate-installer svc status"), Notes: []string{text},
+		Trees: []treeReport{}, Steps: []engine.Outcome{}, Critical: []string{},
+	})
 }
 
 // wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"fate-installer/installer/deploy"
@@ -95,6 +96,9 @@ func execute(ctx context.Context, g *globals, args []string) int {
 	root.SetOut(g.Stdout)
 	root.SetErr(g.Stderr)
 	err := root.ExecuteContext(ctx)
+	if err != nil && asksForJSON(args) {
+		g.Output = outputJSON // a wrong flag before it ended the parsing
+	}
 	if lost := result.lost(); lost != nil {
 		g.Output = outputText // standard output takes no document
 		if err == nil {
@@ -109,6 +113,27 @@ func execute(ctx context.Context, g *globals, args []string) int {
 		g.recording.end(code, err)
 	}
 	return code
+}
+
+// asksForJSON reports whether a command line that may have wrong flags has -o json.
+func asksForJSON(args []string) (asks bool) {
+	for i, arg := range args {
+		next := ""
+		if i+1 < len(args) {
+			next = args[i+1]
+		}
+		switch {
+		case arg == "--":
+			return asks
+		case arg == "-o" || arg == "--output":
+			asks = next == outputJSON
+		case strings.HasPrefix(arg, "--output="):
+			asks = arg == "--output="+outputJSON
+		case strings.HasPrefix(arg, "-o"):
+			asks = strings.TrimPrefix(strings.TrimPrefix(arg, "-o"), "=") == outputJSON
+		}
+	}
+	return asks
 }
 
 // newRootCommand builds the command tree. The bare command is install, so that one line on a new host is enough.
