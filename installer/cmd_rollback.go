@@ -11,7 +11,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 
@@ -151,7 +151,7 @@ func (d *deployment) printUnbegun(text string) error {
 		return err
 	}
 	return d.g.printJSON(endReport{
-		Role: fate.Role(d.state.Role), Party: d.state.Party, IP: stored.IP, Logs: d.layout().Logs(), Journal: d.journalPath(),
+		Role: cluster.Role(d.state.Role), Party: d.state.Party, IP: stored.IP, Logs: d.layout().Logs(), Journal: d.journalPath(),
 		Next: d.g.runnable("fate-installer svc status"), Notes: []string{text},
 		Trees: []treeReport{}, Steps: []engine.Outcome{}, Critical: []string{},
 	})

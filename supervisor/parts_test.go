@@ -125,7 +125,7 @@ func TestResolve(t *testing.T) {
 	b.write(b.child("fate-mysql", "sleep", off), b.child("fate-flow", "sleep", off), b.child("other", "sleep", off))
 	path := filepath.Join(b.dir, "supervisord.conf")
 	data, _ := os.ReadFile(path)
-	if err := os.WriteFile(path, append(data, config.GroupINI("fate", []string{"fate-mysql", "fate-flow"})...),
+	if err := os.WriteFile(path, append(data, "[group:fate]\nprograms = fate-mysql,fate-flow\n"...),
 		0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"strings"
 	"text/template"
 )
@@ -112,31 +111,6 @@ func systemdCommand(argv []string) string {
 		words[i] = w
 	}
 	return strings.Join(words, " ")
-}
-
-// ServiceScript returns the content of service.sh, which gives operators the commands they know from AnsibleFATE:
-// service.sh start|stop|restart|status|update all|NAME.
-func ServiceScript(executable, base string) []byte {
-	return fmt.Appendf(nil, `#!/bin/sh
-# The programs of this host, by the commands of habit. Everything is done by: %[1]s svc
-usage() {
-	echo "usage: $0 start|stop|restart|status|update|logs|why all|NAME..." >&2
-	exit 2
-}
-[ $# -ge 1 ] || usage
-verb=$1
-shift
-case $verb in
-start|stop|restart)
-	[ $# -ge 1 ] || usage ;;
-status|update) ;;
-logs|why)
-	[ $# -ge 1 ] || usage ;;
-*)
-	usage ;;
-esac
-exec %[1]s --base %[2]s svc "$verb" "$@"
-`, ShellWord(executable), ShellWord(base))
 }
 
 // ShellWord quotes a word for a POSIX shell, unless the shell reads it as it is.

@@ -94,37 +94,3 @@ esac
 		}
 	}
 }
-
-// TestServiceScript runs the script with a stand-in for our program that shows its arguments.
-func TestServiceScript(t *testing.T) {
-	dir := t.TempDir()
-	program := filepath.Join(dir, "the program")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	script := filepath.Join(dir, "service.sh")
-	if err := os.WriteFile(script, ServiceScript(program, "/data/it's"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	run := func(args ...string) (string, int) {
-		cmd := exec.Command("/bin/sh", append([]string{script}, args...)...)
-		out, _ := cmd.CombinedOutput()
-		return string(out), cmd.ProcessState.ExitCode()
-	}
-	for _, tt := range []struct {
-		args []string
-		want string
-		code int
-	}{
-		{[]string{"status", "all"}, "<--base></data/it's><svc><status><all>", 0},
-		{[]string{"status"}, "<--base></data/it's><svc><status>", 0},
-		{[]string{"restart", "a b", "c"}, "<--base></data/it's><svc><restart><a b><c>", 0},
-		{[]string{"start"}, "usage:", 2},
-		{[]string{"explode", "all"}, "usage:", 2},
-		{nil, "usage:", 2},
-	} {
-		if got, code := run(tt.args...); !strings.HasPrefix(got, tt.want) || code != tt.code {
-			t.Errorf("%q: %s, exit %d", tt.args, got, code)
-		}
-	}
-}

@@ -101,15 +101,6 @@ func (c *Cause) shows(e Evidence) bool {
 	})
 }
 
-// Known lists the identifiers of all causes, most likely first.
-func Known() []string {
-	out := make([]string, len(table))
-	for i, c := range table {
-		out[i] = c.ID
-	}
-	return out
-}
-
 // Lines splits a text into lines. What gRPC's Python library says of a call, a line each for its status and its
 // details, becomes one line with what was called.
 func Lines(text string) []string {

@@ -262,9 +262,6 @@ func (j *Journal) load(data []byte) (good int, err error) {
 // Ledger has the steps that the journal records.
 func (j *Journal) Ledger() *Ledger { return j.ledger }
 
-// Path is where the journal is on the host.
-func (j *Journal) Path() string { return j.path }
-
 // Close closes the file.
 func (j *Journal) Close() error {
 	j.mu.Lock()

@@ -128,15 +128,6 @@ func mustParse(name string) *history {
 	return h
 }
 
-// Releases lists the known releases of a part, the oldest first.
-func Releases(p Part) []string {
-	var out []string
-	for _, r := range versions[p].releases {
-		out = append(out, r.name)
-	}
-	return out
-}
-
 // Of gives the tables of a release: those of the newest known release that is not later. It fails for a release of
 // another major number or before the oldest known one.
 func Of(p Part, release string) (Version, error) {

@@ -21,11 +21,20 @@ func made(t *testing.T, p Part, release string) []Table {
 	return tables
 }
 
+// releasesOf lists the known releases of a part, the oldest first.
+func releasesOf(p Part) []string {
+	var out []string
+	for _, r := range versions[p].releases {
+		out = append(out, r.name)
+	}
+	return out
+}
+
 // TestEveryWay goes from each release to each later one: afterwards nothing is missing.
 func TestEveryWay(t *testing.T) {
 	for _, p := range []Part{Flow, Eggroll} {
-		for i, from := range Releases(p) {
-			for _, to := range Releases(p)[i:] {
+		for i, from := range releasesOf(p) {
+			for _, to := range releasesOf(p)[i:] {
 				u, err := Between(p, from, to)
 				if err != nil {
 					t.Fatal(err)

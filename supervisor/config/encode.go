@@ -11,7 +11,7 @@ import (
 // INI writes the program as a [program:NAME] section. Loading the section gives an equal Program back, whatever
 // quotes, percent signs, semicolons, backslashes or spaces its words contain, provided Validate accepts it. Only keys
 // that differ from NewProgram are written, so that the file shows what is particular about the program. Group is not
-// part of the section: see GroupINI.
+// part of the section: a section [group:NAME] lists its programs.
 func (p Program) INI() []byte {
 	d := NewProgram(p.Name)
 	b := fmt.Appendf(nil, "[program:%s]\n", p.Name)
@@ -22,11 +22,6 @@ func (p Program) INI() []byte {
 		}
 	}
 	return b
-}
-
-// GroupINI writes a [group:NAME] section that gathers the programs under one name.
-func GroupINI(name string, programs []string) []byte {
-	return fmt.Appendf(nil, "[group:%s]\nprograms = %s\n", name, strings.Join(programs, ","))
 }
 
 // text writes the probe for parseHTTPProbe.

@@ -61,6 +61,30 @@ func TestFault23ServiceScriptIsAScript(t *testing.T) {
 		"service.sh", []byte(script))).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+	// With a program in place of ours that shows its arguments:
+	program := "exec '" + s.Layout.Binary() + "' --base "
+	if !strings.Contains(script, program) {
+		t.Fatalf("service.sh does not call %s:\n%s", s.Layout.Binary(), script)
+	}
+	script = strings.ReplaceAll(script, program, "exec printf '<%s>' --base ")
+	file := fatetest.Temporary(t, "service.sh", []byte(script))
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"status", "all"}, "<--base></data><svc><status><all>"},
+		{[]string{"restart", "a b", "c"}, "<--base></data><svc><restart><a b><c>"},
+		{[]string{"update", "all"}, "<--base></data><svc><update>"},
+		{[]string{"explode", "all"}, "usage: " + file + " start|stop|restart|status|update NAME|all\n"},
+		{nil, "usage: " + file + " start|stop|restart|status|update NAME|all\n"},
+	} {
+		cmd := exec.Command("/bin/sh", append([]string{file}, c.args...)...)
+		out, _ := cmd.CombinedOutput()
+		wrong, code := strings.HasPrefix(c.want, "usage"), cmd.ProcessState.ExitCode()
+		if string(out) != c.want || (code == 2) != wrong {
+			t.Errorf("service.sh %q: %s, exit status %d, want %s", c.args, out, code, c.want)
+		}
+	}
 }
 
 // TestFault31KeysOfTwoInstallationsStayApart: each base directory has its own.
