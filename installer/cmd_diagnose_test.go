@@ -84,12 +84,12 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var drawn map[string]string
-	if err := json.Unmarshal(stored, &drawn); err != nil {
+	var generated map[string]string
+	if err := json.Unmarshal(stored, &generated); err != nil {
 		t.Fatal(err)
 	}
 	log := filepath.Join(root, "data/logs/fate/eggroll/rollsite.log")
-	text := "jdbc:mysql://h/db?user=u&password=hunter2&x=1\nlogin with " + drawn["mysql_root"] +
+	text := "jdbc:mysql://h/db?user=u&password=hunter2&x=1\nlogin with " + generated["mysql_root"] +
 		"\n-----BEGIN PRIVATE KEY-----\nMIIabc\n" + strings.Repeat("line\n", 20_000) + "token: t0ps3cret, the reason\n"
 	if err := errors.Join(os.WriteFile(log, []byte(text), 0o644),
 		os.WriteFile(log+".1.gz", []byte("old"), 0o644)); err != nil {
@@ -120,7 +120,7 @@ func TestDiagnoseHoldsNoSecret(t *testing.T) {
 	files := untar(t, file)
 	forbidden := []string{written, written[4:], strings.ReplaceAll(written, "'", "''"), "hunter2",
 		"t0ps3cret", "MIIabc"}
-	for _, s := range drawn {
+	for _, s := range generated {
 		forbidden = append(forbidden, s)
 	}
 	for name, text := range files {

@@ -111,7 +111,7 @@ EXIT STATUS
 	takesWords(f, "engine", "eggroll", "standalone")
 	f.BoolVar(&o.noBoard, "no-fateboard", false, "without FATE-Board")
 	f.BoolVar(&o.published, "upstream-passwords", false,
-		"use the passwords that AnsibleFATE publishes instead of drawing them")
+		"use the passwords that AnsibleFATE publishes instead of generating new ones")
 	f.StringVar(&o.from, "from", "", "start from AnsibleFATE's setup.conf or var files: a `file` or directory")
 	f.StringVar(&o.out, "out", "",
 		"write a file for each side into this `path`, a directory; a name that ends in .yaml is one file for all sides")
@@ -122,12 +122,12 @@ EXIT STATUS
 }
 
 func runInit(_ context.Context, g *globals, o *initOptions) error {
-	c, drawn, err := o.cluster(g)
+	c, generated, err := o.cluster(g)
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
 	if isDirectoryName(o.out) {
-		return writeSides(g, o.out, c, drawn)
+		return writeSides(g, o.out, c, generated)
 	}
 	data, err := c.ClusterFile()
 	if err != nil {
@@ -156,8 +156,8 @@ type initOutput struct {
 }
 
 // writeSides writes a file for each side, with the passwords that its hosts share, and the public part.
-func writeSides(g *globals, dir string, c *cluster.Cluster, drawn map[cluster.Role]cluster.Secrets) error {
-	files, err := c.SideFiles(drawn)
+func writeSides(g *globals, dir string, c *cluster.Cluster, generated map[cluster.Role]cluster.Secrets) error {
+	files, err := c.SideFiles(generated)
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
@@ -185,22 +185,22 @@ func writeSides(g *globals, dir string, c *cluster.Cluster, drawn map[cluster.Ro
 	return nil
 }
 
-// cluster makes the cluster from another file, from flags, or from answers, and gives the passwords that were drawn.
+// cluster makes the cluster from another file, from flags, or from answers, and gives the passwords that were generated.
 func (o *initOptions) cluster(g *globals) (*cluster.Cluster, map[cluster.Role]cluster.Secrets, error) {
-	drawn, err := drawSecrets(o.published)
+	generated, err := generateSecrets(o.published)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := o.clusterWith(g, drawn)
+	c, err := o.clusterWith(g, generated)
 	if o.published {
-		drawn = nil // they were asked for
+		generated = nil // they were asked for
 	}
-	return c, drawn, err
+	return c, generated, err
 }
 
-func (o *initOptions) clusterWith(g *globals, drawn map[cluster.Role]cluster.Secrets) (*cluster.Cluster, error) {
+func (o *initOptions) clusterWith(g *globals, generated map[cluster.Role]cluster.Secrets) (*cluster.Cluster, error) {
 	if o.from != "" {
-		return clusterFrom(o.from, drawn)
+		return clusterFrom(o.from, generated)
 	}
 	in, err := o.fromFlags()
 	if err != nil {
@@ -215,7 +215,7 @@ func (o *initOptions) clusterWith(g *globals, drawn map[cluster.Role]cluster.Sec
 			return nil, err
 		}
 	}
-	in.Secrets = drawn
+	in.Secrets = generated
 	return cluster.NewCluster(in)
 }
 
@@ -258,8 +258,8 @@ func roleFlag(role cluster.Role, text string) (*cluster.InitSide, error) {
 	return in, nil
 }
 
-// drawSecrets draws passwords for every role.
-func drawSecrets(published bool) (map[cluster.Role]cluster.Secrets, error) {
+// generateSecrets generates passwords for every role.
+func generateSecrets(published bool) (map[cluster.Role]cluster.Secrets, error) {
 	out := make(map[cluster.Role]cluster.Secrets)
 	for _, r := range cluster.Roles {
 		if published {
@@ -275,7 +275,7 @@ func drawSecrets(published bool) (map[cluster.Role]cluster.Secrets, error) {
 	return out, nil
 }
 
-// clusterFrom reads AnsibleFATE's files. Passwords they lack are drawn.
+// clusterFrom reads AnsibleFATE's files. Passwords they lack are generated.
 func clusterFrom(name string, secrets map[cluster.Role]cluster.Secrets) (*cluster.Cluster, error) {
 	files, err := readConfigFiles(name)
 	if err != nil {

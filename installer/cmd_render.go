@@ -33,8 +33,8 @@ func newRenderCommand(g *globals) *cobra.Command {
 files differ from what install would write. --ip chooses the host, which need not be this one; no root is needed.
 
 The versions of FATE's components decide what is written. They come from the payload of this file, from --fate-version,
-or from what is installed here. Passwords that the cluster file leaves out are generated during installation; where they are not
-known, the files have the words drawn-at-installation in their place.
+or from what is installed here. Passwords that the cluster file leaves out are generated during installation; where they
+are not known, the files have the words generated-at-installation in their place.
 
 EXIT STATUS
   0    the files were written; with --diff: nothing differs

@@ -64,7 +64,7 @@ type secretsListOutput struct {
 type listedSecret struct {
 	Name string `json:"name"` // as secrets rotate takes it
 	Key  string `json:"key"`  // in the cluster file's secrets block
-	// "cluster file", or "drawn" when it was generated during installation
+	// "cluster file", or "generated" when it was generated during installation
 	From string `json:"from"`
 	// since when it is in use; unknown when an older release installed it
 	Since      *time.Time `json:"since,omitempty"`
@@ -129,7 +129,7 @@ func (d *deployment) listSecrets() []listedSecret {
 			continue
 		}
 		s := listedSecret{
-			Name: use.Command, Key: use.Name, From: "drawn", Unfinished: slices.Contains(unfinished, use.Name),
+			Name: use.Command, Key: use.Name, From: "generated", Unfinished: slices.Contains(unfinished, use.Name),
 			Programs: append([]string{}, use.Programs...), Hosts: use.Hosts,
 		}
 		if use.FromFile {

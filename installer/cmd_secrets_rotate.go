@@ -33,10 +33,10 @@ database or ZooKeeper, in every configuration file that has them, and
 in the programs that read them. Only those programs are restarted; jobs that run in them are lost, so wait until none
 runs.
 
-New passwords are drawn, and stored before anything else is changed. A run that is killed at any moment is completed by
-the same command; it then draws no further one. The cluster file is not touched: where it has a replaced password, the
-new one stays in force here. To choose a password yourself, write it into the cluster file and install with
---change-cluster, which changes it in the same way.
+New passwords are generated, and stored before anything else is changed. A run that is killed at any moment is completed
+by the same command, which then generates no further one. The cluster file is not touched: where it has a replaced
+password, the new one stays in force here. To choose a password yourself, write it into the cluster file and install
+with --change-cluster, which changes it in the same way.
 
 Some passwords are shared by several hosts of the side. Then the new ones are also written to a file for those hosts,
 mode 0600, and the output names the hosts that have the former ones. Carry the file there and run secrets rotate

@@ -144,7 +144,7 @@ func TestSecretsRotate(t *testing.T) {
 }
 
 // TestSecretsRotateCutOff ends a rotation at each change of a file in turn, as a kill would: the same command again
-// reaches the end state, and draws no second password once the first is stored.
+// reaches the end state, and generates no second password once the first is stored.
 func TestSecretsRotateCutOff(t *testing.T) {
 	installed, _, _ := partyTree(t)
 	was := keptSecrets(t, installed)
@@ -171,11 +171,11 @@ func TestSecretsRotateCutOff(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), killed.Error()) {
 			t.Fatalf("after %d changes: %v", n, err)
 		}
-		drawn := keptSecrets(t, root)
+		generated := keptSecrets(t, root)
 		mustRunCLI(t, root, "", "secrets", "rotate", "all")
 		checkRotated(t, root, was)
-		if now := keptSecrets(t, root); !drawn.MySQLUser.Equal(was.MySQLUser) && len(now.Changed(drawn)) > 0 {
-			t.Errorf("after %d changes: %q are drawn again", n, now.Changed(drawn))
+		if now := keptSecrets(t, root); !generated.MySQLUser.Equal(was.MySQLUser) && len(now.Changed(generated)) > 0 {
+			t.Errorf("after %d changes: %q are generated again", n, now.Changed(generated))
 		}
 		if err == nil {
 			if n < 12 {

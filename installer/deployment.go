@@ -108,7 +108,7 @@ func (d *deployment) resolve(ctx context.Context) error {
 
 // specOf resolves a site, the desired or the installed one, on this host.
 func (d *deployment) specOf(s *deploy.Site) (*cluster.Spec, error) {
-	if d.secrets.Records == nil { // once: what is drawn must not differ between the Specs of a run
+	if d.secrets.Records == nil { // once: what is generated must not differ between the Specs of a run
 		secrets, err := deploy.LoadSecrets(d.host, d.layout())
 		if err != nil {
 			return nil, err

@@ -283,7 +283,7 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"secrets list"},
 		sentence: "The passwords that this host uses, without their values.",
 		example: secretsListOutput{
-			cluster.RoleHost, 10000, []listedSecret{{"mysql_fate", "mysql_user", "drawn", &exampleTime, false,
+			cluster.RoleHost, 10000, []listedSecret{{"mysql_fate", "mysql_user", "generated", &exampleTime, false,
 				[]string{"fate-fateflow"}, []string{"192.168.0.1"}}}},
 	},
 	{

@@ -28,7 +28,7 @@ import (
 //  4. Files are written, and the programs that read them are restarted.
 //  5. The former values leave the records.
 //
-// A run that finds former values in the records draws no further ones if secrets.json has new ones already.
+// A run that finds former values in the records generates no further ones if secrets.json has new ones already.
 type rotation struct {
 	*deployment
 	received  bool            // the values come from another host
@@ -328,7 +328,7 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	env.Force = force
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
 	view.close()
-	const again = "run the same command again: it goes on with the passwords that this one has drawn"
+	const again = "run the same command again: it goes on with the passwords that this one has generated"
 	var notReady *step.NotReadyError
 	switch {
 	case err == nil:

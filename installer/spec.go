@@ -43,7 +43,7 @@ func (o *specOptions) read(g *globals) (*wanted, *cluster.Spec, error) {
 // knownSecrets are the installation's own passwords when there is one to read, and otherwise a text in their place:
 // two renderings of the same cluster have to be equal.
 func (w *wanted) knownSecrets() (deploy.Secrets, error) {
-	unknown := cluster.NewSecret("drawn-at-installation")
+	unknown := cluster.NewSecret("generated-at-installation")
 	placeholders := cluster.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown,
 		FateBoardAdmin: unknown}
 	out := deploy.Secrets{Secrets: placeholders}

@@ -14,12 +14,12 @@ import (
 
 // Secrets are the passwords in force on a host that the cluster file does not give, and their history.
 type Secrets struct {
-	cluster.Secrets                       // kept, and drawn ones where none is kept
+	cluster.Secrets                       // kept, and generated ones where none is kept
 	Kept            cluster.Secrets       // what secrets.json has
 	Records         cluster.SecretRecords // not nil
 }
 
-// LoadSecrets reads the stored passwords; where none is stored it draws a new one, which nothing keeps until a step
+// LoadSecrets reads the stored passwords; where none is stored it generates a new one, which nothing keeps until a step
 // writes it.
 func LoadSecrets(h *host.Host, layout cluster.Layout) (Secrets, error) {
 	out := Secrets{Records: cluster.SecretRecords{}}
@@ -40,7 +40,7 @@ func LoadSecrets(h *host.Host, layout cluster.Layout) (Secrets, error) {
 	}
 	if out.Kept, err = cluster.DecodeSecrets(bytes.TrimSpace(data)); err != nil {
 		return out, exit.Hint(fmt.Errorf("cannot use %s: %w", layout.Secrets(), err),
-			"restore the file from a backup, or move it away: then new passwords are drawn,\n"+
+			"restore the file from a backup, or move it away: then new passwords are generated,\n"+
 				"and set while the database is stopped (fate-installer svc stop fate-mysql)")
 	}
 	out.Secrets = out.Kept.Or(fresh)

@@ -39,8 +39,8 @@ func (s *Spec) check(problems *problem.Problems) {
 	}
 	k := &checker{c: s.Cluster, problems: problems}
 	for _, t := range []carried{
-		{string(s.Role), "the drawn database password", s.Secrets.MySQLUser.Reveal(), []string{"eggroll.properties"}},
-		{string(s.Role), "the drawn password of FATE-Board", s.Secrets.FateBoardAdmin.Reveal(),
+		{string(s.Role), "the generated database password", s.Secrets.MySQLUser.Reveal(), []string{"eggroll.properties"}},
+		{string(s.Role), "the generated password of FATE-Board", s.Secrets.FateBoardAdmin.Reveal(),
 			[]string{"application.properties"}},
 	} {
 		k.carries(t)

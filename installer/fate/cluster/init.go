@@ -15,7 +15,7 @@ type InitOptions struct {
 	Polling               Role   // the party that opens all connections; blank: none
 	Engine                string // eggroll or standalone
 	Base                  string
-	Secrets               map[Role]Secrets // drawn, or the published ones
+	Secrets               map[Role]Secrets // generated, or the published ones
 	NoFateBoard           bool
 }
 

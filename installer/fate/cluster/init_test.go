@@ -49,9 +49,9 @@ func TestInitRefusesWhatCannotWork(t *testing.T) {
 	exchange, _ := cluster.ParseInitSide(cluster.RoleExchange, "192.168.0.88")
 	_, err := cluster.NewCluster(cluster.InitOptions{Host: host, Guest: guest, Exchange: exchange,
 		TLS:     []cluster.Role{cluster.RoleHost, cluster.RoleGuest},
-		Secrets: fatetest.Drawn(t)})
+		Secrets: fatetest.Generated(t)})
 	fatetest.WantProblem(t, err, "cannot work with an exchange between them")
-	_, err = cluster.NewCluster(cluster.InitOptions{Host: host, Polling: cluster.RoleHost, Secrets: fatetest.Drawn(t)})
+	_, err = cluster.NewCluster(cluster.InitOptions{Host: host, Polling: cluster.RoleHost, Secrets: fatetest.Generated(t)})
 	fatetest.WantProblem(t, err, "polling needs an exchange")
 	var ps problem.Problems
 	if !errors.As(err, &ps) {

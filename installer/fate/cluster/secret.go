@@ -65,13 +65,13 @@ type Secrets struct {
 // dialect on the way carries without quoting.
 const secretBytes = 18
 
-// NewSecrets draws every secret from r, normally crypto/rand.Reader.
+// NewSecrets generates every secret from r, normally crypto/rand.Reader.
 func NewSecrets(r io.Reader) (Secrets, error) {
 	var s Secrets
 	for _, f := range s.fields() {
 		b := make([]byte, secretBytes)
 		if _, err := io.ReadFull(r, b); err != nil {
-			return Secrets{}, fmt.Errorf("cannot draw the secret %s: %w", f.name, err)
+			return Secrets{}, fmt.Errorf("cannot generate the secret %s: %w", f.name, err)
 		}
 		*f.secret = NewSecret(base64.RawURLEncoding.EncodeToString(b))
 	}

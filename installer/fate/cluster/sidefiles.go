@@ -13,13 +13,13 @@ import (
 const PublicFile = "public.yaml"
 
 // SideFiles writes a cluster as one file for each side, for that side's hosts only, and [PublicFile], which has no
-// secret. A side's file has the passwords that were written for it and, of the drawn ones, those that several of
-// its hosts have to agree on; the others are drawn on the host that needs them.
-func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]keys.File, error) {
+// secret. A side's file has the passwords that were written for it and, of the generated ones, those that several of
+// its hosts have to agree on; the others are generated on the host that needs them.
+func (c *Cluster) SideFiles(generated map[Role]Secrets) ([]keys.File, error) {
 	var out []keys.File
 	for _, s := range c.Sides() {
 		own := *s
-		own.Secrets = SecretsConf(s.agreedSecrets(drawn[s.Role]))
+		own.Secrets = SecretsConf(s.agreedSecrets(generated[s.Role]))
 		one := *c
 		one.Host, one.Guest, one.Exchange = nil, nil, nil
 		switch s.Role {
@@ -45,11 +45,11 @@ func (c *Cluster) SideFiles(drawn map[Role]Secrets) ([]keys.File, error) {
 	return append(out, keys.File{Name: PublicFile, Content: public}), nil
 }
 
-// agreedSecrets are a side's secrets without the drawn ones that one host alone needs.
-func (s *Side) agreedSecrets(drawn Secrets) Secrets {
+// agreedSecrets are a side's secrets without the generated ones that one host alone needs.
+func (s *Side) agreedSecrets(generated Secrets) Secrets {
 	out := Secrets(s.Secrets)
 	needed := map[string]bool{"mysql_user": s.sharesDatabase(), "zookeeper": s.sharesRegistry()}
-	theirs := drawn.fields()
+	theirs := generated.fields()
 	for i, f := range out.fields() {
 		if !needed[f.name] && f.secret.Equal(*theirs[i].secret) {
 			*f.secret = Secret{}

@@ -144,12 +144,12 @@ func unfitPath(base string) (char, why string) {
 }
 
 // sharedSecrets asks for the passwords that several hosts of a side have to agree on, and that therefore cannot be
-// drawn on each of them; and it points out the published ones.
+// generated on each of them; and it points out the published ones.
 func (k *checker) sharedSecrets(s *Side) {
 	r := string(s.Role)
 	sec := s.Secrets
 	if s.Role != RoleExchange {
-		const fix = "write it, or let init draw one"
+		const fix = "write it, or let init generate one"
 		if sec.MySQLUser.IsZero() && s.MySQL.Type == "outside" {
 			k.bad(r+".mysql", "write mysql.dbpasswd",
 				"the database is outside, and the password of its user %s is not given", s.MySQL.User)
@@ -182,7 +182,7 @@ func (k *checker) sharedSecrets(s *Side) {
 	} {
 		if p.value.Reveal() == p.published {
 			k.c.notes.Add(k.c.At("%s", p.path), "",
-				"this password is published with AnsibleFATE; leave it out and one is drawn")
+				"this password is published with AnsibleFATE; leave it out and one is generated")
 		}
 	}
 }

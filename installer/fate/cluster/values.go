@@ -41,8 +41,8 @@ type valueWalker struct {
 // oldWords are keys of the 1.5 form: what they say is listed under the keys it became.
 var oldWords = map[string]bool{"default_rules": true, "rules": true, "pool_size": true, "id": true}
 
-// drawnSecrets are the passwords of a side that are drawn where the cluster file has none.
-var drawnSecrets = map[string]bool{
+// generatedSecrets are the passwords of a side that are generated where the cluster file has none.
+var generatedSecrets = map[string]bool{
 	"rollsite.route_table_key": true, "fateboard.passwd": true, "mysql.dbpasswd": true, "zk.passwd": true,
 	"secrets.mysql_root": true, "secrets.mysql_user": true, "secrets.zookeeper": true, "secrets.route_table_key": true,
 	"secrets.fateboard_admin": true,
@@ -73,7 +73,7 @@ func (w *valueWalker) walk(v reflect.Value, path, source string) {
 		shown := s.String()
 		switch {
 		case !s.IsZero():
-		case drawnSecrets[path[strings.Index(path, ".")+1:]]:
+		case generatedSecrets[path[strings.Index(path, ".")+1:]]:
 			shown = "(generated during installation)"
 		default:
 			shown = ""

@@ -38,8 +38,8 @@ func Comparable(c *cluster.Cluster) []cluster.Side {
 	return out
 }
 
-// Drawn are new passwords for every side.
-func Drawn(t *testing.T) map[cluster.Role]cluster.Secrets {
+// Generated are new passwords for every side.
+func Generated(t *testing.T) map[cluster.Role]cluster.Secrets {
 	t.Helper()
 	out := make(map[cluster.Role]cluster.Secrets)
 	for _, r := range cluster.Roles {

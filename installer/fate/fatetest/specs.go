@@ -10,11 +10,11 @@ import (
 	"fate-installer/payload"
 )
 
-// FixedSecrets stand for drawn ones, so that a rendering can be compared.
+// FixedSecrets stand for generated ones, so that a rendering can be compared.
 var FixedSecrets = cluster.Secrets{
-	MySQLRoot: cluster.NewSecret("drawn-root"), MySQLUser: cluster.NewSecret("drawn-user"),
-	ZooKeeper:     cluster.NewSecret("drawn-registry"),
-	RouteTableKey: cluster.NewSecret("drawn-route-key"), FateBoardAdmin: cluster.NewSecret("drawn-board"),
+	MySQLRoot: cluster.NewSecret("generated-root"), MySQLUser: cluster.NewSecret("generated-user"),
+	ZooKeeper:     cluster.NewSecret("generated-registry"),
+	RouteTableKey: cluster.NewSecret("generated-route-key"), FateBoardAdmin: cluster.NewSecret("generated-board"),
 }
 
 // Env1113 and Versions1113 are the fate.env and payload that the reference files were rendered for.

@@ -203,7 +203,7 @@ func (m *maker) newAuthority(name string) (*signer, error) {
 func (m *maker) template(cn string, validity time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(m.req.Random, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
-		return nil, fmt.Errorf("cannot draw a serial number: %w", err)
+		return nil, fmt.Errorf("cannot generate a serial number: %w", err)
 	}
 	return &x509.Certificate{
 		SerialNumber: serial,

@@ -42,7 +42,7 @@ func TestInitMakesWhatItSays(t *testing.T) {
 			[]string{"zk:", "nginx:", "port: 9999", "model_store:"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.o.Secrets = fatetest.Drawn(t)
+			tc.o.Secrets = fatetest.Generated(t)
 			c, err := cluster.NewCluster(tc.o)
 			if err != nil {
 				t.Fatal(err)
@@ -86,7 +86,7 @@ func TestInitMakesWhatItSays(t *testing.T) {
 
 // TestFault01PasswordsAreDrawn holds the defaults of a file without passwords against the published ones.
 func TestFault01PasswordsAreDrawn(t *testing.T) {
-	first, second := fatetest.Drawn(t)[cluster.RoleHost], fatetest.Drawn(t)[cluster.RoleHost]
+	first, second := fatetest.Generated(t)[cluster.RoleHost], fatetest.Generated(t)[cluster.RoleHost]
 	seen := make(map[string]bool)
 	for _, s := range []cluster.Secrets{first, second} {
 		for _, name := range cluster.SecretNames() {
@@ -114,6 +114,6 @@ func TestFault01PasswordsAreDrawn(t *testing.T) {
 		}
 	}
 	if !strings.Contains(files["/data/projects/fate/eggroll/conf/eggroll.properties"], first.MySQLUser.Reveal()) {
-		t.Error("the drawn password does not reach eggroll.properties")
+		t.Error("the generated password does not reach eggroll.properties")
 	}
 }
