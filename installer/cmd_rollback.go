@@ -151,8 +151,9 @@ func (d *deployment) printUnbegun(text string) error {
 		return err
 	}
 	return d.g.printJSON(endReport{
-		Role: cluster.Role(d.state.Role), Party: d.state.Party, IP: stored.IP, Logs: d.layout().Logs(), Journal: d.journalPath(),
-		Next: d.g.runnable("fate-installer svc status"), Notes: []string{text},
+		Role: cluster.Role(d.state.Role), Party: d.state.Party, IP: stored.IP, Logs: d.layout().Logs(),
+		Journal: d.journalPath(),
+		Next:    d.g.runnable("fate-installer svc status"), Notes: []string{text},
 		Trees: []treeReport{}, Steps: []engine.Outcome{}, Critical: []string{},
 	})
 }

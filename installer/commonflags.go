@@ -15,8 +15,8 @@ import (
 var siteFlags = []string{"role", "party", "ip", "user", "group"}
 
 // unreadFlags lists the common flags that commands do not read, each command with those below it. They are refused: one
-// that was accepted would seem to have had its effect. --config is not among them where the base directory is taken from
-// the cluster file.
+// that was accepted would seem to have had its effect. --config is not among them where the base directory is taken
+// from the cluster file.
 var unreadFlags = map[string][]string{
 	"svc":           append([]string{"payload"}, siteFlags...),
 	"svc run":       {"config"},
@@ -50,7 +50,8 @@ func checkUnread(cmd *cobra.Command) (err error) {
 			if hint == "" {
 				hint = "leave it out; fate-installer " + path + " --help lists what the command reads"
 			}
-			err = exit.With(exit.Hint(fmt.Errorf("cannot use --%s: %s does not read it", f.Name, path), hint), exit.Usage)
+			err = exit.With(exit.Hint(fmt.Errorf("cannot use --%s: %s does not read it", f.Name, path), hint),
+				exit.Usage)
 		}
 	})
 	return err

@@ -148,8 +148,8 @@ func (g *globals) warnInterrupted() (state.Phase, string) {
 	return phase, note
 }
 
-// commandLine is the running command as it can be repeated in a shell. No flag has a secret as its value; what looks like
-// one, as the password of a URL, is left out.
+// commandLine is the running command as it can be repeated in a shell. No flag has a secret as its value; what looks
+// like one, as the password of a URL, is left out.
 func (g *globals) commandLine() string {
 	words := []string{g.program()}
 	for _, word := range supervisor.WithoutSecrets(g.args) {

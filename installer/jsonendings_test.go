@@ -41,12 +41,13 @@ func runForDocument(t *testing.T, opened func(*host.Host), args ...string) (code
 	return code, out.String()
 }
 
-// TestOneDocumentInEachEnding: with -o json each command that has a document prints one, also when it fails and when its
-// command line is wrong, wherever the flag is.
+// TestOneDocumentInEachEnding: with -o json each command that has a document prints one, also when it fails and when
+// its command line is wrong, wherever the flag is.
 func TestOneDocumentInEachEnding(t *testing.T) {
 	t.Chdir(t.TempDir())
 	empty, installed := machine(t), machine(t)
-	mustRunCLI(t, installed, "", "--payload", applianceOf(t, olderVersions), "--role", "exchange", "--ip", "192.168.0.88")
+	mustRunCLI(t, installed, "", "--payload", applianceOf(t, olderVersions), "--role", "exchange", "--ip",
+		"192.168.0.88")
 	for name, cmd := range commandTree() {
 		if _, none := commandsWithoutJSON[name]; none || cmd.HasSubCommands() && name != "history" && name != "keys" {
 			continue
@@ -67,8 +68,8 @@ func TestOneDocumentInEachEnding(t *testing.T) {
 	runForDocument(t, nil, "svc", "statu", "-o", "json")
 }
 
-// TestOneDocumentOfRollback: one that is refused, that succeeds, that repeats its report, and that takes back an upgrade
-// which had not replaced anything.
+// TestOneDocumentOfRollback: one that is refused, that succeeds, that repeats its report, and that takes back an
+// upgrade which had not replaced anything.
 func TestOneDocumentOfRollback(t *testing.T) {
 	root := machine(t)
 	appliances := map[string]string{"old": applianceOf(t, olderVersions), "new": applianceOf(t, newerVersions)}
@@ -92,13 +93,15 @@ func TestOneDocumentOfRollback(t *testing.T) {
 			return nil
 		})
 	}
-	if code, _ := runForDocument(t, begun, upgrade...); code == exit.OK || storedState(t, root).Phase != state.Upgrading {
-		t.Fatalf("cut off: exit code %d, %+v", code, storedState(t, root))
+	code, _ := runForDocument(t, begun, upgrade...)
+	if s := storedState(t, root); code == exit.OK || s.Phase != state.Upgrading {
+		t.Fatalf("cut off: exit code %d, %+v", code, s)
 	}
 	for _, what := range []string{"taken back", "repeated"} {
 		code, document := runForDocument(t, func(h *host.Host) { // that it was reported cannot be stored
 			h.InjectFaults(t, func(_ host.Op, path string) error {
-				if filepath.Base(path) == state.FileName && storedState(t, root).Unreported != "" && what == "taken back" {
+				reports := what == "taken back" && storedState(t, root).Unreported != ""
+				if reports && filepath.Base(path) == state.FileName {
 					return context.Canceled
 				}
 				return nil

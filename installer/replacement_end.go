@@ -30,8 +30,8 @@ func (r *replacement) conclude(ctx context.Context, report engine.Report, starte
 	return err
 }
 
-// complete stores that the replacement is done. From then on the ways back that the one of this run has replaced are not
-// needed. A run that had nothing to replace has none of its own.
+// complete stores that the replacement is done. From then on the ways back that the one of this run has replaced are
+// not needed. A run that had nothing to replace has none of its own.
 func (r *replacement) complete() error {
 	way := r.state.Slot
 	if r.kept != nil {

@@ -14,8 +14,8 @@ import (
 )
 
 // sweep removes the slots and databases that no way back needs, at the end of every change, when the state of the host
-// names the ones that are needed. It is no failure of the change when something cannot be removed: the warnings name it,
-// and the end of the next change tries again.
+// names the ones that are needed. It is no failure of the change when something cannot be removed: the warnings name
+// it, and the end of the next change tries again.
 func (d *deployment) sweep() (warnings []string) {
 	errs := d.sweepSlots()
 	if d.state.Change == nil {

@@ -297,8 +297,8 @@ var partyCauses = []Cause{
 // programCauses lie in FATE's own programs; their evidence often goes with that of causes above.
 var programCauses = []Cause{
 	{
-		// The supervisor's words, and those of this program. It comes after what lines of the job show: a job writes until
-		// the last block is taken, and then it says so itself.
+		// The supervisor's words, and those of this program. It comes after what lines of the job show: a job writes
+		// until the last block is taken, and then it says so itself.
 		ID: "disk-nearly-full", Title: "a disk is nearly full",
 		Explanation: "Less is free than the reserve of a file system, 512 MiB or 5 % of a small one. A job that " +
 			"writes more fails, and leaves room again when its tables are removed, so that the disk is not full " +

@@ -12,9 +12,9 @@ import (
 
 // FixedSecrets stand for generated ones, so that a rendering can be compared.
 var FixedSecrets = cluster.Secrets{
-	MySQLRoot: cluster.NewSecret("generated-root"), MySQLUser: cluster.NewSecret("generated-user"),
-	ZooKeeper:     cluster.NewSecret("generated-registry"),
-	RouteTableKey: cluster.NewSecret("generated-route-key"), FateBoardAdmin: cluster.NewSecret("generated-board"),
+	MySQLRoot: cluster.NewSecret("drawn-root"), MySQLUser: cluster.NewSecret("drawn-user"),
+	ZooKeeper:     cluster.NewSecret("drawn-registry"),
+	RouteTableKey: cluster.NewSecret("drawn-route-key"), FateBoardAdmin: cluster.NewSecret("drawn-board"),
 }
 
 // Env1113 and Versions1113 are the fate.env and payload that the reference files were rendered for.
