@@ -185,7 +185,7 @@ func writeSides(g *globals, dir string, c *cluster.Cluster, generated map[cluste
 	return nil
 }
 
-// cluster makes the cluster from another file, from flags, or from answers, and gives the passwords that were generated.
+// cluster makes the cluster from another file, from flags, or from answers, and gives the passwords it generated.
 func (o *initOptions) cluster(g *globals) (*cluster.Cluster, map[cluster.Role]cluster.Secrets, error) {
 	generated, err := generateSecrets(o.published)
 	if err != nil {

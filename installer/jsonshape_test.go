@@ -110,7 +110,7 @@ func TestDocumentsHaveTheirShape(t *testing.T) {
 }
 
 // goNames are objects whose keys were the names of Go fields before there was this test. They stay: keys are stable.
-var goNames = []string{"supervisor.Changes", "engine.ServiceStatus", "fate.Advice"}
+var goNames = []string{"supervisor.Changes", "engine.ServiceStatus", "cluster.Advice"}
 
 // TestKeysAreSnakeCase holds the form of every key.
 func TestKeysAreSnakeCase(t *testing.T) {

@@ -121,7 +121,7 @@ components:
 // bundleOnOldKernel builds an appliance and reads it in every way.
 func bundleOnOldKernel(k oldKernel) {
 	k.want([]string{"fate-installer"}, "version")
-	k.want([]string{"EXIT STATUS", "bundle"}, "--help")
+	k.want([]string{"Exit status:", "bundle"}, "--help")
 
 	// One file of more than a frame is written by several workers, in a different way.
 	java := strings.Repeat("a line of a large file\n", 1<<20)

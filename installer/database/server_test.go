@@ -36,7 +36,8 @@ func TestServerCommand(t *testing.T) {
 	}
 	args := []string{home + "/bin/mysqld", "--no-defaults", "--basedir=" + home, "--datadir=/d",
 		"--lc-messages-dir=" + home + "/share", "--plugin-dir=" + home + "/lib64/plugin", "--tmpdir=/d",
-		"--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--initialize-insecure"}
+		"--loose-mysqlx=OFF", "--secure-file-priv=NULL", "--loose-performance-schema=OFF",
+		"--initialize-insecure"}
 	if !slices.Equal(cmd.Args, args) {
 		t.Errorf("arguments %q, want %q", cmd.Args, args)
 	}

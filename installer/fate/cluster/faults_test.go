@@ -54,8 +54,7 @@ func TestFault18QuotesInSetupConfAreNotExecuted(t *testing.T) {
 	text := strings.Replace(setupHead, "default:192.168.0.1", "default:192.168.0.1; touch /tmp/owned", 1)
 	_, err := fatetest.ParseText(text)
 	fatetest.WantProblem(t, err, "no IPv4 address")
-	_,
-		err = fatetest.ParseText(
+	_, err = fatetest.ParseText(
 		"modules: [mysql]\nroles: ['exchange:0']\nexchange_ips: ['default:192.168.0.88|192.168.0.89']\n")
 	fatetest.WantProblem(t, err, "default takes one address")
 	// upstream's init crashes on two exchanges

@@ -51,7 +51,8 @@ func TestInitRefusesWhatCannotWork(t *testing.T) {
 		TLS:     []cluster.Role{cluster.RoleHost, cluster.RoleGuest},
 		Secrets: fatetest.Generated(t)})
 	fatetest.WantProblem(t, err, "cannot work with an exchange between them")
-	_, err = cluster.NewCluster(cluster.InitOptions{Host: host, Polling: cluster.RoleHost, Secrets: fatetest.Generated(t)})
+	_, err = cluster.NewCluster(cluster.InitOptions{Host: host, Polling: cluster.RoleHost,
+		Secrets: fatetest.Generated(t)})
 	fatetest.WantProblem(t, err, "polling needs an exchange")
 	var ps problem.Problems
 	if !errors.As(err, &ps) {

@@ -89,8 +89,7 @@ func TestFault23ServiceScriptIsAScript(t *testing.T) {
 
 // TestFault31KeysOfTwoInstallationsStayApart: each base directory has its own.
 func TestFault31KeysOfTwoInstallationsStayApart(t *testing.T) {
-	c,
-		err := fatetest.ParseText(
+	c, err := fatetest.ParseText(
 		"host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true}}")
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,7 @@ import (
 // clients to its own.
 func TestWhoSeesToTables(t *testing.T) {
 	outside := cluster.Source{Name: "secrets.yaml", Data: []byte("secrets: {mysql_user: theirs, mysql_root: admins}\n")}
-	c,
-		err := cluster.Parse(append(fatetest.Sources(t,
+	c, err := cluster.Parse(append(fatetest.Sources(t,
 		fatetest.Upstream+"/setup-conf/extra-modules-subset/setup.conf"), outside))
 	if err != nil {
 		t.Fatal(err)

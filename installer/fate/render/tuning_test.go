@@ -53,8 +53,7 @@ func TestSizesFollowTheHostOnlyWhereNoneWasWritten(t *testing.T) {
 }
 
 func TestKeysAreRenderedWithTheConfiguration(t *testing.T) {
-	c,
-		err := fatetest.ParseText(
+	c, err := fatetest.ParseText(
 		"host: {partyid: 10000, ip: 192.168.0.1, rollsite: {server_secure: true, client_secure: true}}")
 	if err != nil {
 		t.Fatal(err)
