@@ -23,6 +23,9 @@ func eachOwnServer(t *testing.T, test func(t *testing.T, s Server, env *engine.E
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start a server as another user")
 	}
+	if testing.Short() {
+		t.Skip("long: it makes and starts a database several times")
+	}
 	for _, source := range mysqlserver.Sources() {
 		mariaDB := source.Name == "MariaDB of this machine"
 		if !mariaDB && source.Name != "MySQL "+mysqlserver.V8012.Version &&
