@@ -92,7 +92,7 @@ func TestFault08ModelStoreHasTheKeysItsFlowReads(t *testing.T) {
 		"1.9.0": {"database", "password"}, "1.11.4": {"database", "password"},
 	} {
 		conf := serviceConfOf(t, fatetest.SpecOf(t, fatetest.OneHost, "192.168.0.1", release))
-		if conf["model_store_address."+want[0]] != "fate_flow" || conf["model_store_address."+want[1]] != "generated-user" {
+		if conf["model_store_address."+want[0]] != "fate_flow" || conf["model_store_address."+want[1]] != "drawn-user" {
 			t.Errorf("%s: model_store_address lacks %v", release, want)
 		}
 	}
