@@ -43,13 +43,14 @@ type record struct {
 	from, to string
 	state    string
 	done     map[string]bool // statements of it, by their key
+	cutOff   map[string]bool // those that were begun, and of which it is not known whether they were carried out
 }
 
 // begun reports whether the upgrade has not ended.
 func (r *record) begun() bool { return r.state == stateBegun }
 
 func readRecord(ctx context.Context, db *sql.DB, schemaName string) (record, error) {
-	r := record{done: map[string]bool{}}
+	r := record{done: map[string]bool{}, cutOff: map[string]bool{}}
 	var tables int
 	err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables"+
 		" WHERE table_schema = ? AND table_name = ?", schemaName, recordTable).Scan(&tables)
@@ -64,18 +65,23 @@ func readRecord(ctx context.Context, db *sql.DB, schemaName string) (record, err
 	if err != nil {
 		return r, err
 	}
-	rows, err := db.QueryContext(ctx, "SELECT source, number FROM "+recordTable+" WHERE id > ? AND state IN (?, ?)",
-		r.id, stateDone, statePassed)
+	rows, err := db.QueryContext(ctx, "SELECT source, number, state FROM "+recordTable+" WHERE id > ?", r.id)
 	if err != nil {
 		return r, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var s statement
-		if err := rows.Scan(&s.source, &s.number); err != nil {
+		var state string
+		if err := rows.Scan(&s.source, &s.number, &state); err != nil {
 			return r, err
 		}
-		r.done[s.key()] = true
+		switch state {
+		case stateDone, statePassed:
+			r.done[s.key()] = true
+		case stateBegun, stateCutOff:
+			r.cutOff[s.key()] = true
+		}
 	}
 	return r, rows.Err()
 }
@@ -94,7 +100,7 @@ func (r *record) begin(ctx context.Context, db *sql.DB, from, to string) error {
 	if err != nil {
 		return err
 	}
-	*r = record{id: id, from: from, to: to, state: stateBegun, done: map[string]bool{}}
+	*r = record{id: id, from: from, to: to, state: stateBegun, done: map[string]bool{}, cutOff: map[string]bool{}}
 	return nil
 }
 
@@ -136,6 +142,9 @@ func (r *record) carryOut(ctx context.Context, db *sql.DB, s statement) error {
 			return failure
 		}
 		state, message = statePassed, sql.NullString{String: failure.Error(), Valid: true}
+		if r.cutOff[s.key()] && serverError(failure, errsAlreadySo...) {
+			state, failure = stateDone, nil // by the run that was cut off
+		}
 	}
 	_, err = db.ExecContext(ctx, "UPDATE "+recordTable+" SET state = ?, message = ? WHERE id = ?", state, message, id)
 	if err != nil {
