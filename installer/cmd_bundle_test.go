@@ -30,6 +30,10 @@ func init() {
 		main()
 		os.Exit(exit.OK)
 	}
+	// What a test prints depends on no variable of the shell that runs it.
+	for _, name := range []string{"NO_COLOR", "CLICOLOR_FORCE"} {
+		_ = os.Unsetenv(name)
+	}
 }
 
 var updateScripts = flag.Bool("update-scripts", false, "rewrite the expected output in the scripts under testdata")
