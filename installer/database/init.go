@@ -248,7 +248,8 @@ func (d Init) fillLogged(ctx context.Context, h *host.Host, data string, log io.
 	if err != nil {
 		return m, err
 	}
-	if err := d.start(ctx, h, data, log, &m); err == nil || !copied || ctx.Err() != nil {
+	var full *FullError
+	if err := d.start(ctx, h, data, log, &m); err == nil || !copied || ctx.Err() != nil || errors.As(err, &full) {
 		return m, err
 	}
 	// The reason is in the log. Where the server makes its own database it may run all the same.

@@ -155,6 +155,8 @@ func (s Server) initialise(ctx context.Context, h *host.Host, data string, log i
 	if err != nil {
 		return err
 	}
+	ctx, enough := whileRoom(ctx, h, data)
+	defer enough()
 	select {
 	case <-child.Done():
 	case <-ctx.Done():
@@ -230,6 +232,8 @@ func (s Server) withServer(ctx context.Context, h *host.Host, data string, log i
 	if err != nil {
 		return err
 	}
+	ctx, enough := whileRoom(ctx, h, data)
+	defer enough()
 	ready := false
 	defer func() {
 		if server.Err() != nil && err != nil { // it died, and err has the reason
@@ -239,7 +243,14 @@ func (s Server) withServer(ctx context.Context, h *host.Host, data string, log i
 			_ = server.Stop(context.WithoutCancel(ctx), min(patience, startPatience))
 			return
 		}
-		// Also after an error or an interruption: what use has done should not be left to crash recovery.
+		// Also after an error or an interruption: what use has done should not be left to crash recovery. On a full
+		// file system a server does not end by itself.
+		var full *FullError
+		if errors.As(context.Cause(ctx), &full) {
+			_ = server.Stop(context.WithoutCancel(ctx), min(patience, fullPatience))
+			err = errors.Join(err, full)
+			return
+		}
 		stopErr := server.Stop(context.WithoutCancel(ctx), patience)
 		if stopErr != nil {
 			stopErr = tail.explain(fmt.Errorf("cannot shut down the temporary database server: %w", stopErr))
