@@ -52,15 +52,7 @@ func build(t testing.TB, file string, change func(*BuildOptions)) (BuildResult, 
 // contentOf unpacks one component of the appliance and lists it like find -ls: mode, type, path, content or target.
 func contentOf(t testing.TB, appliance, component string) string {
 	t.Helper()
-	p, err := payload.Open(appliance)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	dir := filepath.Join(t.TempDir(), "tree")
-	if err := p.Extract(context.Background(), component, dir, payload.ExtractOptions{UID: -1, GID: -1}); err != nil {
-		t.Fatal(err)
-	}
+	dir := extracted(t, appliance, component)
 	var out bytes.Buffer
 	if err := writeDirTar(context.Background(), &out, dir, newFilters(&Source{})); err != nil {
 		t.Fatal(err)

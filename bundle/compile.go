@@ -67,7 +67,8 @@ func newPythonCompiler(ctx context.Context, run PythonRunner, dir string, p *pac
 	if err := os.WriteFile(filepath.Join(dir, "compile.py"), compileScript, 0o600); err != nil {
 		return nil, err
 	}
-	if err := p.tree.placeInterpreter(filepath.Join(dir, "tree"), p.LibraryPath); err != nil {
+	needed := func(n *node) bool { return n.isOfInterpreter(p.LibraryPath) }
+	if err := p.tree.place(ctx, filepath.Join(dir, "tree"), needed); err != nil {
 		return nil, err
 	}
 	_, err := c.compile(ctx, newTree(p.tree.spool), nil)
@@ -86,63 +87,34 @@ func (t *tree) interpreter() string {
 	}
 	for _, name := range names {
 		n := t.nodes[name]
-		if n == nil {
-			continue
+		if n != nil && n.kind == kindSymlink {
+			end, err := t.follow(n)
+			if err != nil {
+				continue
+			}
+			n = t.nodes[end]
 		}
-		end, err := t.follow(n)
-		if n.kind != kindSymlink {
-			end, err = name, nil
-		}
-		if file := t.nodes[end]; err == nil && file != nil && file.kind == kindFile {
+		if n != nil && n.kind == kindFile {
 			return name
 		}
 	}
 	return ""
 }
 
-// placeInterpreter writes what the interpreter itself needs of its tree to dir: its programs and its library, not what
-// is installed into it.
-func (t *tree) placeInterpreter(dir string, libraryPath []string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+// isOfInterpreter reports whether the interpreter itself needs a node of its tree: its programs and its library, not
+// what is installed into it.
+func (n *node) isOfInterpreter(libraryPath []string) bool {
+	elements := strings.Split(n.path, "/")
+	if slices.ContainsFunc(elements, func(e string) bool {
+		return e == "site-packages" || e == "dist-packages" || slices.Contains(notLoaded, e)
+	}) {
+		return false
 	}
-	for _, n := range t.sorted() {
-		top, _, _ := strings.Cut(n.path, "/")
-		needed := path.Dir(n.path) == "bin" && strings.HasPrefix(path.Base(n.path), "python") || n.path == "bin" ||
-			top == "lib" || top == "lib64" ||
-			slices.ContainsFunc(libraryPath, func(l string) bool {
-				return strings.HasPrefix(n.path+"/", l+"/") || strings.HasPrefix(l+"/", n.path+"/")
-			})
-		installed := slices.ContainsFunc(strings.Split(n.path, "/"), func(part string) bool {
-			return part == "site-packages" || part == "dist-packages" || slices.Contains(notLoaded, part)
+	return path.Dir(n.path) == "bin" && strings.HasPrefix(path.Base(n.path), "python") || n.path == "bin" ||
+		elements[0] == "lib" || elements[0] == "lib64" ||
+		slices.ContainsFunc(libraryPath, func(l string) bool {
+			return strings.HasPrefix(n.path+"/", l+"/") || strings.HasPrefix(l+"/", n.path+"/")
 		})
-		if !needed || installed {
-			continue
-		}
-		at := filepath.Join(dir, n.path)
-		var err error
-		switch n.kind {
-		case kindDir:
-			err = os.MkdirAll(at, 0o700)
-		case kindSymlink:
-			err = os.Symlink(n.target, at)
-		default:
-			err = writeNew(at, t.spool.open(n.blob), os.FileMode(n.mode&0o111|0o600))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func writeNew(name string, r io.Reader, mode os.FileMode) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, r)
-	return errors.Join(err, f.Close())
 }
 
 // add compiles the code of a component, and puts the result into its tree in the place of caches that are there: those
@@ -289,11 +261,10 @@ func (b *builder) startCompiler(ctx context.Context) (c *pythonCompiler, python 
 	if python, err = b.mergeNamed(ctx, i); err != nil {
 		return nil, nil, err
 	}
-	// As the name of the output's temporary file: what a killed build left is removed by the next one.
-	dir := filepath.Join(b.spoolDir, "."+filepath.Base(b.o.Out)+".python")
-	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+	dir, err := b.scratch("python")
+	if err != nil {
 		python.tree.spool.close()
-		return nil, nil, fmt.Errorf("cannot make a temporary directory: %w", err)
+		return nil, nil, err
 	}
 	c, err = newPythonCompiler(ctx, b.o.Python, dir, python)
 	if err == nil {

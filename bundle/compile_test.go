@@ -89,7 +89,7 @@ func caches(t *testing.T, appliance, component string) map[string][]byte {
 	return found
 }
 
-func extracted(t *testing.T, appliance, component string) string {
+func extracted(t testing.TB, appliance, component string) string {
 	t.Helper()
 	p, err := payload.Open(appliance)
 	if err != nil {
@@ -101,6 +101,18 @@ func extracted(t *testing.T, appliance, component string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// TestCompileBelowWorkingDirectory: the interpreter, which has another working directory, is found when the output is
+// named by a relative path.
+func TestCompileBelowWorkingDirectory(t *testing.T) {
+	dir := t.TempDir()
+	file := pythonLock(t, dir, machinePython(t))
+	t.Chdir(dir)
+	result, _, err := build(t, file, func(o *BuildOptions) { o.Python, o.Out = runHere, "out.bin" })
+	if err != nil || result.NotCompiled != "" || result.Compiled != 4 {
+		t.Fatalf("%d files, %q, %v", result.Compiled, result.NotCompiled, err)
+	}
 }
 
 // TestCompile: the code of python and of FATE's components is compiled, whatever their order, what is never loaded is

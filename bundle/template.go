@@ -165,23 +165,30 @@ func trimTemplates(dir string) error {
 	return nil
 }
 
-// makeTemplate unpacks the component into a directory next to the output, whose lock keeps other builds away from it,
-// and has its server make the data.
+// scratch makes a directory next to the output, whose lock keeps other builds away from it, for programs of a component
+// that run while the appliance is built. What a killed build left in it is removed. The path is absolute: the programs
+// have working directories of their own.
+func (b *builder) scratch(purpose string) (string, error) {
+	dir, err := filepath.Abs(filepath.Join(b.spoolDir, "."+filepath.Base(b.o.Out)+"."+purpose))
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+		return "", fmt.Errorf("cannot make a temporary directory: %w", err)
+	}
+	return dir, nil
+}
+
+// makeTemplate unpacks the component into a temporary directory, and has its server make the data.
 func (b *builder) makeTemplate(ctx context.Context, p *packed, program string, out io.Writer) (err error) {
-	dir := filepath.Join(filepath.Dir(b.o.Out), "."+filepath.Base(b.o.Out)+".database")
-	if dir, err = filepath.Abs(dir); err != nil {
+	dir, err := b.scratch("database")
+	if err != nil {
 		return err
-	}
-	if err := os.RemoveAll(dir); err != nil { // of a build that was killed
-		return fmt.Errorf("cannot remove an interrupted build: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return fmt.Errorf("cannot make a temporary directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r := TemplateRequest{Component: p.Name, Program: program, Tree: filepath.Join(dir, "tree"),
 		LibraryPath: p.LibraryPath, Dir: filepath.Join(dir, "data")}
-	if err := p.tree.place(ctx, r.Tree); err != nil {
+	if err := p.tree.place(ctx, r.Tree, func(*node) bool { return true }); err != nil {
 		return err
 	}
 	if err := os.Mkdir(r.Dir, 0o700); err != nil {
@@ -193,14 +200,18 @@ func (b *builder) makeTemplate(ctx context.Context, p *packed, program string, o
 	return b.o.Template(ctx, r, out)
 }
 
-// place writes a finished tree into a new directory. No path of it leads through a link, and no link leads out of it.
-func (t *tree) place(ctx context.Context, dir string) error {
+// place writes the wanted nodes of a finished tree, with a node the directories above it, into a new directory. No path
+// of a tree leads through a link, and no link leads out of it.
+func (t *tree) place(ctx context.Context, dir string, wanted func(*node) bool) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make a temporary directory: %w", err)
 	}
 	for _, n := range t.sorted() {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if !wanted(n) {
+			continue
 		}
 		at := filepath.Join(dir, n.path)
 		var err error
