@@ -285,27 +285,32 @@ func TestInitTakesKeptDataUp(t *testing.T) {
 // TestInitInterrupted ends the context at every stage that the log shows, and finds nothing half-done.
 func TestInitInterrupted(t *testing.T) {
 	eachServer(t, func(t *testing.T, s Server, env *engine.Env) {
-		d := testInit(s)
 		if err := os.MkdirAll(s.Data, 0o755); err != nil { // an empty one may be there already
 			t.Fatal(err)
 		}
-		// However long an attempt takes, each is cut off at another point, until one is not.
-		delay := 10 * time.Millisecond
-		for ; ; delay *= 2 {
-			ctx, cancel := context.WithTimeout(context.Background(), delay)
-			err := d.Apply(ctx, env)
-			cancel()
-			if err == nil {
-				break
-			}
-			if finding, checkErr := d.Check(context.Background(), env); checkErr != nil || finding.Done ||
-				finding.Why != "it is empty" {
-				t.Fatalf("after %v (%v): %+v, %v", delay, err, finding, checkErr)
-			}
-		}
-		isDone(t, env, d)
-		running(t, env, s)
+		interrupt(t, env, s, 10*time.Millisecond, "it is empty")
 	})
+}
+
+// interrupt ends attempts to make a database after longer and longer times, until one is complete. However long an
+// attempt takes, each is cut off at another point, and leaves nothing half-done: the data directory is as at first.
+func interrupt(t *testing.T, env *engine.Env, s Server, delay time.Duration, asAtFirst string) {
+	t.Helper()
+	d := testInit(s)
+	for ; ; delay *= 2 {
+		ctx, cancel := context.WithTimeout(context.Background(), delay)
+		err := d.Apply(ctx, env)
+		cancel()
+		if err == nil {
+			break
+		}
+		if finding, checkErr := d.Check(context.Background(), env); checkErr != nil || finding.Done ||
+			finding.Why != asAtFirst {
+			t.Fatalf("after %v (%v): %+v, %v", delay, err, finding, checkErr)
+		}
+	}
+	isDone(t, env, d)
+	running(t, env, s)
 }
 
 // TestInitKilled kills a process while it applies the step; the next attempt must not mind what it left.

@@ -3,7 +3,6 @@ package database
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -163,21 +162,7 @@ func checkIdentity(t *testing.T, env *engine.Env, s Server) {
 func TestTemplateInterrupted(t *testing.T) {
 	eachOwnServer(t, func(t *testing.T, s Server, env *engine.Env) {
 		carry(t, env, s)
-		d := testInit(s)
-		for delay := time.Millisecond; ; delay *= 2 {
-			ctx, cancel := context.WithTimeout(context.Background(), delay)
-			err := d.Apply(ctx, env)
-			cancel()
-			if err == nil {
-				break
-			}
-			if finding, checkErr := d.Check(context.Background(), env); checkErr != nil || finding.Done ||
-				finding.Why != "it does not exist" {
-				t.Fatalf("after %v (%v): %+v, %v", delay, err, finding, checkErr)
-			}
-		}
-		isDone(t, env, d)
-		running(t, env, s)
+		interrupt(t, env, s, time.Millisecond, "it does not exist")
 	})
 }
 
