@@ -159,8 +159,11 @@ func (d *deployment) headline() string {
 }
 
 func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
+	if opts.dryRun {
+		return runPlan(ctx, g, opts)
+	}
 	started := time.Now()
-	if err := g.decide(state.Install); err != nil && !opts.dryRun {
+	if err := g.decide(state.Install); err != nil {
 		return err
 	}
 	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
@@ -170,9 +173,6 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	defer d.close()
 	if err := d.useKeys(opts.keys); err != nil {
 		return err
-	}
-	if opts.dryRun {
-		return d.printPlan(ctx, opts)
 	}
 	if err := d.decide(state.Install); err != nil {
 		return err

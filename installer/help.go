@@ -36,7 +36,8 @@ var (
 	always     = []string{"output", "log-level"}
 )
 
-// commonFlags are, for each command below the root, the common flags that mean something there. Help shows these only.
+// commonFlags are, for each command below the root, the common flags that mean something there. Help shows these only,
+// without those that a command below refuses ([unreadFlags]).
 var commonFlags = map[string][]string{
 	"init":       nil,
 	"config":     slices.Concat(describing, []string{"payload", "root"}),
@@ -171,7 +172,7 @@ func sharedFlags(cmd *cobra.Command) []*pflag.Flag {
 	}
 	var flags []*pflag.Flag
 	for _, name := range slices.Concat(names, always) {
-		if f := cmd.Root().PersistentFlags().Lookup(name); f != nil {
+		if f := cmd.Root().PersistentFlags().Lookup(name); f != nil && !isUnread(cmd, name) {
 			flags = append(flags, f)
 		}
 	}
@@ -213,10 +214,12 @@ func flagUsage(f *pflag.Flag) (name, usage string) {
 	if f.NoOptDefVal != "" {
 		name = f.Name + "[=" + strings.TrimSuffix(strings.TrimPrefix(value, "["), "]") + "]"
 	}
-	zero := f.DefValue == "" || f.DefValue == "0" || f.DefValue == "0s" || f.DefValue == "[]" || f.DefValue == "false"
-	if !zero && !strings.Contains(usage, "(default") {
-		usage += " (default " + strings.TrimSuffix(f.DefValue, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(
-			f.DefValue, "m0s")] + ")"
+	zero := []string{"", "0", "0s", "[]", "false"}
+	if value := f.DefValue; !slices.Contains(zero, value) && !strings.Contains(usage, "(default") {
+		if strings.HasSuffix(value, "m0s") { // a duration in whole minutes
+			value = strings.TrimSuffix(value, "0s")
+		}
+		usage += " (default " + value + ")"
 	}
 	return name, usage
 }
