@@ -36,8 +36,10 @@ type statuser interface {
 func unlessGivenUp(ctx context.Context, client statuser, concerns func(program string) bool,
 	do func(context.Context) error) error {
 	watched, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ended := make(chan struct{})
+	defer func() { cancel(nil); <-ended }()
 	go func() {
+		defer close(ended)
 		for {
 			if statuses, err := client.Status(watched); err == nil {
 				if f := givenUp(statuses, concerns); f != nil {

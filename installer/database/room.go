@@ -23,25 +23,36 @@ func (e *FullError) Error() string {
 	return fmt.Sprintf("the file system of %s is full, and the database server waits for room", e.Path)
 }
 
-// whileRoom returns a context that ends with a [FullError] when the file system of data stays full.
-func whileRoom(ctx context.Context, h *host.Host, data string) (context.Context, context.CancelFunc) {
+// whileRoom returns a context that ends with a [FullError] when the file system of data stays full, and the end of the
+// looks. When that has returned, h is not used any more.
+func whileRoom(ctx context.Context, h *host.Host, data string) (context.Context, func()) {
+	return whileNotFull(ctx, data, roomInterval, func() bool {
+		space, err := h.Space(data)
+		return err == nil && space.Free < leastRoom
+	})
+}
+
+func whileNotFull(ctx context.Context, data string, interval time.Duration, full func() bool) (context.Context,
+	func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
 	go func() {
-		tick := time.NewTicker(roomInterval)
+		defer close(ended)
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
-		for full := 0; ; {
+		for looks := 0; ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 			}
-			if space, err := h.Space(data); err != nil || space.Free >= leastRoom {
-				full = 0
-			} else if full++; full == 2 {
+			if !full() {
+				looks = 0
+			} else if looks++; looks == 2 {
 				cancel(&FullError{Path: data})
 				return
 			}
 		}
 	}()
-	return ctx, func() { cancel(context.Canceled) }
+	return ctx, func() { cancel(context.Canceled); <-ended }
 }
