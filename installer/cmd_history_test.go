@@ -101,7 +101,7 @@ func TestTreesHaveNoHistory(t *testing.T) {
 		var out bytes.Buffer
 		g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
 		code := execute(t.Context(), g, append([]string{"--root", t.TempDir()}, args...))
-		if code != exit.Usage || !strings.Contains(out.String(), "a tree has none") {
+		if code != exit.Usage || !strings.Contains(out.String(), "is a tree of files") {
 			t.Errorf("%v: exit %d\n%s", args, code, out.String())
 		}
 	}

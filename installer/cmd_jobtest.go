@@ -14,7 +14,6 @@ import (
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
 	"fate-installer/installer/redact"
-	"fate-installer/supervisor/rpc"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -119,7 +118,7 @@ func toyTest(ctx context.Context, g *globals, spec *cluster.Spec, opts *jobTestO
 		return nil, err
 	}
 	var result *flow.ToyResult
-	err = whileProgramsRun(ctx, g, spec, func(ctx context.Context) (err error) {
+	err = whileProgramsRun(ctx, g, func(ctx context.Context) (err error) {
 		result, err = toy.Run(ctx, client)
 		return err
 	})
@@ -228,7 +227,12 @@ func explainedRefusal(failure error, refused *flow.Error) error {
 func diagnosed(ctx context.Context, g *globals, spec *cluster.Spec, failure error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	statuses, err := rpc.NewClient(spec.Layout.SupervisorSocket()).Status(ctx)
+	client, err := g.supervisorClient()
+	if err != nil {
+		return failure
+	}
+	defer client.Close()
+	statuses, err := client.Status(ctx)
 	if err != nil {
 		return exit.DefaultHint(fmt.Errorf("%w\nthe supervisor of this host does not answer: %w", failure, err),
 			"fate-installer svc status")

@@ -103,7 +103,7 @@ func runMin(ctx context.Context, g *globals, opts *minOptions) error {
 		return err
 	}
 	var result *flow.MinResult
-	err = whileProgramsRun(ctx, g, spec, func(ctx context.Context) (err error) {
+	err = whileProgramsRun(ctx, g, func(ctx context.Context) (err error) {
 		result, err = opts.run(ctx, spec, test, client)
 		return err
 	})

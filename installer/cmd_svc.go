@@ -68,11 +68,16 @@ func (g *globals) layout() cluster.Layout { return cluster.Layout{Base: g.Base} 
 
 // supervisorClient returns a client of the supervisor below --base. Nothing is connected yet.
 func (g *globals) supervisorClient() (*rpc.Client, error) {
-	if g.Root != "" && g.Root != "/" {
-		return nil, exit.With(errors.New("cannot speak to a supervisor below --root: there are only files"), exit.Usage)
+	h, err := g.openHost()
+	if err != nil {
+		return nil, err
 	}
-	d := config.LoadDaemon(g.layout().SupervisorConf())
-	c := newClient(g, d.Socket)
+	defer h.Close()
+	d := config.LoadDaemon(h.Path(g.layout().SupervisorConf()))
+	c, err := newClient(g, h, d.Socket)
+	if err != nil {
+		return nil, err
+	}
 	if d.Username != "" {
 		c.Authenticate(d.Username, d.Password)
 	}

@@ -87,9 +87,9 @@ func TestEndsListsEveryInstance(t *testing.T) {
 func TestRollingNeedsAnotherFateFlow(t *testing.T) {
 	root, _, _ := exchangeTree(t)
 	for _, args := range [][]string{{"mysql"}, {"fateflow"}} {
-		_, stderr, code := runCLI(t, root, "", append([]string{"svc", "restart", "--rolling"}, args...)...)
-		if code != exit.Usage || stderr == "" {
-			t.Errorf("%v: exit code %d: %s", args, code, stderr)
+		err := runSvcRolling(t.Context(), &globals{Root: root, Base: standardBase}, args, nil)
+		if exit.CodeOf(t.Context(), err) != exit.Usage || exit.HintOf(err) == "" {
+			t.Errorf("%v: %v", args, err)
 		}
 	}
 }

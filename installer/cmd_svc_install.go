@@ -153,7 +153,7 @@ func installSupervisor(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer h.Close()
-	if g.Root != "/" {
+	if !h.IsSystem() {
 		return writeUnit(h, supervisorUnit(l))
 	}
 	if err := noBoot(h, l); err != nil {
@@ -217,7 +217,7 @@ func uninstallSupervisor(g *globals) error {
 		return err
 	}
 	defer h.Close()
-	if g.Root != "/" {
+	if !h.IsSystem() {
 		if err := h.Remove(supervisorUnit(l).Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove the boot unit: %w", err)
 		}

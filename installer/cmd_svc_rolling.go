@@ -62,12 +62,17 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 			exit.NotReady)
 	}
 	g.printf("%s goes on running\n", strings.Join(others, ", "))
+	client, err := g.supervisorClient()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
 	began := time.Now()
 	if err := restart(ctx); err != nil {
 		return err
 	}
 	isFlow := func(program string) bool { return program == cluster.FateFlow.Program() }
-	err = unlessGivenUp(ctx, newClient(g, spec.Layout.SupervisorSocket()), isFlow, func(ctx context.Context) error {
+	err = unlessGivenUp(ctx, client, isFlow, func(ctx context.Context) error {
 		return awaitRegistered(ctx, r, flowNode(spec, spec.IP), began)
 	})
 	if err != nil {

@@ -177,8 +177,8 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 // undoEnv is env for an installation whose Spec need not be known any more.
 func (d *deployment) undoEnv() *engine.Env {
 	env := &engine.Env{Host: d.host, StateDir: d.layout().State(), Log: d.g.logger()}
-	if d.host.Live() {
-		env.Services = &services{client: newClient(d.g, d.host.Path(d.layout().SupervisorSocket()))}
+	if client, err := newClient(d.g, d.host, d.layout().SupervisorSocket()); err == nil { // not of a tree
+		env.Services = &services{client: client}
 	}
 	return env
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"fate-installer/installer/exit"
 
@@ -45,7 +44,7 @@ var instead = map[string]string{
 func checkUnread(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if err == nil && f == cmd.Root().PersistentFlags().Lookup(f.Name) && isUnread(cmd, f.Name) {
-			path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+			path := wordsOf(cmd)
 			hint := instead[path+" --"+f.Name]
 			if hint == "" {
 				hint = "leave it out; fate-installer " + path + " --help lists what the command reads"
@@ -59,8 +58,7 @@ func checkUnread(cmd *cobra.Command) (err error) {
 
 func isUnread(cmd *cobra.Command, flag string) bool {
 	for c := cmd; c.HasParent(); c = c.Parent() {
-		path := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
-		if slices.Contains(unreadFlags[path], flag) {
+		if slices.Contains(unreadFlags[wordsOf(c)], flag) {
 			return true
 		}
 	}

@@ -232,11 +232,7 @@ func (d *deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 // env gives the steps what they work with.
 func (d *deployment) env(view *runView) *engine.Env {
 	env := &engine.Env{
-		Host: d.host,
-		Services: &services{
-			client:  newClient(d.g, d.host.Path(d.layout().SupervisorSocket()), d.spec.AllSecrets()...),
-			onEvent: view.service, wait: d.wait, login: d.databaseLogin(),
-		},
+		Host:     d.host,
 		Self:     selfProgram{d.payload, d.g},
 		StateDir: d.layout().State(),
 		Parallel: d.g.parallel,
@@ -251,8 +247,9 @@ func (d *deployment) env(view *runView) *engine.Env {
 	default:
 		env.Payload = noPayload{}
 	}
-	if !d.host.Live() {
-		env.Services = nil
+	client, err := newClient(d.g, d.host, d.layout().SupervisorSocket(), d.spec.AllSecrets()...)
+	if err == nil { // not of a tree
+		env.Services = &services{client: client, onEvent: view.service, wait: d.wait, login: d.databaseLogin()}
 	}
 	return env
 }

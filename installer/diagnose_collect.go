@@ -135,10 +135,11 @@ func (x *diagnosis) addPlan(ctx context.Context, d *deployment) error {
 
 // addPrograms adds what the supervisor says of its programs.
 func (x *diagnosis) addPrograms(ctx context.Context) error {
-	if !x.host.Live() {
-		return nil
+	client, err := rpc.ClientOf(x.host, x.layout.SupervisorSocket())
+	if err != nil {
+		return nil // it is a tree, in which nothing runs
 	}
-	client := rpc.NewClient(x.host.Path(x.layout.SupervisorSocket()))
+	defer client.Close()
 	client.CleanLogs(x.redact.Lines)
 	statuses, err := client.Status(ctx)
 	if err != nil {

@@ -62,8 +62,13 @@ func unlessGivenUp(ctx context.Context, client statuser, concerns func(program s
 }
 
 // whileProgramsRun waits for a job, as long as no program of this host that jobs need is given up.
-func whileProgramsRun(ctx context.Context, g *globals, spec *cluster.Spec, do func(context.Context) error) error {
-	return unlessGivenUp(ctx, newClient(g, spec.Layout.SupervisorSocket()), concernsJobs, do)
+func whileProgramsRun(ctx context.Context, g *globals, do func(context.Context) error) error {
+	client, err := g.supervisorClient()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return unlessGivenUp(ctx, client, concernsJobs, do)
 }
 
 // concernsJobs reports whether jobs need a program: all but the page that shows them.

@@ -172,7 +172,8 @@ func sharedFlags(cmd *cobra.Command) []*pflag.Flag {
 	}
 	var flags []*pflag.Flag
 	for _, name := range slices.Concat(names, always) {
-		if f := cmd.Root().PersistentFlags().Lookup(name); f != nil && !isUnread(cmd, name) {
+		if f := cmd.Root().PersistentFlags().Lookup(name); f != nil && !isUnread(cmd, name) &&
+			(name != "root" || !needsMachine(cmd)) {
 			flags = append(flags, f)
 		}
 	}

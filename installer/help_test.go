@@ -63,7 +63,7 @@ func TestUsageErrorsHaveTheirExitCodeAndSayWhatToDo(t *testing.T) {
 		{"nothing to go on", []string{"plan", "--root", root}, "neither --role nor --config"},
 		{"missing cluster file", []string{"plan", "--root", root, "--config", "/nonexistent/cluster.yaml"},
 			"/nonexistent/cluster.yaml"},
-		{"no installation", []string{"test", "toy", "--root", root}, "nothing is installed"},
+		{"no installation", []string{"test", "toy", "--base", root}, "nothing is installed"},
 		{"purge without consent", []string{"uninstall", "--root", root, "--purge-data"}, "--yes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -55,10 +55,6 @@ func TestOneDocumentInEachEnding(t *testing.T) {
 		words := strings.Fields(name)
 		for _, root := range []string{empty, installed} {
 			args := slices.Concat(words, []string{"-o", "json", "--root", root})
-			if slices.Contains([]string{"svc", "test", "job", "party"}, words[0]) {
-				// no supervisor of this machine is asked
-				args = append(args, "--base", filepath.Join(root, "nothing"))
-			}
 			runForDocument(t, nil, args...)
 		}
 		for _, wrong := range [][]string{{"-o", "json", "--nosuchflag"}, {"--nosuchflag", "-o", "json"},

@@ -256,6 +256,9 @@ func (g *globals) check(cmd *cobra.Command) error {
 	if err := checkValues(cmd); err != nil {
 		return err
 	}
+	if err := g.checkTree(cmd); err != nil {
+		return err
+	}
 	return g.useWrittenBase(cmd.Flags().Changed("base"))
 }
 

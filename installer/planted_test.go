@@ -104,7 +104,7 @@ func TestPlantedFiles(t *testing.T) {
 			}
 			run(append([]string{"check"}, installation...)...)
 			run(append([]string{"plan"}, installation...)...)
-			for i, args := range [][]string{{"config", "show"}, {"svc", "status"}, {"job", "list"}, {"secrets", "list"},
+			for i, args := range [][]string{{"config", "show"}, {"secrets", "list"},
 				{"diagnose", "--out", filepath.Join(t.TempDir(), "d.tar.gz")}, {"uninstall", "--yes"}} {
 				out, code := run(args...)
 				t.Logf("%d %q: exit code %d, %s", i, args, code, lastLine(out))

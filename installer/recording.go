@@ -55,7 +55,7 @@ const maxBefore = 64 << 10
 // record begins the entry of a command that changes the host, and keeps what it prints from now on.
 func (g *globals) record(cmd *cobra.Command) {
 	install := !cmd.HasParent() && (g.Role != "" || len(g.Config) > 0) // without a command
-	if cmd.Annotations[changesHost] == "" && !install || g.Root != "/" || os.Geteuid() != 0 {
+	if cmd.Annotations[changesHost] == "" && !install || g.inTree() || os.Geteuid() != 0 {
 		return
 	}
 	if dry := cmd.Flags().Lookup("dry-run"); dry != nil && dry.Value.String() == "true" {

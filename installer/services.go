@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
@@ -186,10 +188,13 @@ func (s *services) tell(e supervisor.Event, names []string, onEvent func(string)
 	}
 }
 
-// newClient returns a client of a supervisor that takes secrets out of the lines of logs: the given ones, and those of
-// the installation on this host.
-func newClient(g *globals, socket string, secrets ...cluster.Secret) *rpc.Client {
-	c := rpc.NewClient(socket)
+// newClient returns a client of a host's supervisor that takes secrets out of the lines of logs: the given ones, and
+// those of the installation on this host.
+func newClient(g *globals, h *host.Host, socket string, secrets ...cluster.Secret) (*rpc.Client, error) {
+	c, err := rpc.ClientOf(h, socket)
+	if err != nil {
+		return nil, exit.With(err, exit.Usage)
+	}
 	known := sync.OnceValue(func() redact.Redactor { return redact.New(append(hostSecrets(g), secrets...)) })
 	c.CleanLogs(func(lines []string) []string {
 		if len(lines) == 0 {
@@ -197,5 +202,5 @@ func newClient(g *globals, socket string, secrets ...cluster.Secret) *rpc.Client
 		}
 		return known().Lines(lines)
 	})
-	return c
+	return c, nil
 }

@@ -86,11 +86,11 @@ func (d *deployment) clearRun(ctx context.Context, journal *engine.Journal) erro
 
 // supervisorRuns reports whether a supervisor answers.
 func (d *deployment) supervisorRuns(ctx context.Context) bool {
-	if !d.host.Live() {
+	client, err := rpc.ClientOf(d.host, d.layout().SupervisorSocket())
+	if err != nil {
 		return false
 	}
-	client := rpc.NewClient(d.host.Path(d.layout().SupervisorSocket()))
 	defer client.Close()
-	_, err := client.PID(ctx)
+	_, err = client.PID(ctx)
 	return err == nil
 }

@@ -122,12 +122,14 @@ func (x *Inspector) hostEvidence(ctx context.Context, r *Report, now time.Time) 
 
 // programEvidence names the programs of this host that are not ready.
 func (x *Inspector) programEvidence(ctx context.Context, r *Report) []cause.Evidence {
-	if !x.host.Live() {
-		return nil
+	client, err := rpc.ClientOf(x.host, x.spec.Layout.SupervisorSocket())
+	if err != nil {
+		return nil // it is a tree, in which nothing runs
 	}
+	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	statuses, err := rpc.NewClient(x.host.Path(x.spec.Layout.SupervisorSocket())).Status(ctx)
+	statuses, err := client.Status(ctx)
 	if err != nil {
 		r.Problems = append(r.Problems, "the supervisor of this host does not answer: "+redact.Printable(err.Error()))
 		return nil

@@ -35,6 +35,25 @@ func NewClient(socket string) *Client {
 	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
+// Host is where a supervisor runs. It is live unless it is a tree of files only, and Path is where a file of it is for
+// this process.
+type Host interface {
+	Live() bool
+	Path(abs string) string
+}
+
+// ErrTree is the error of [ClientOf] for a tree of files.
+var ErrTree = errors.New("cannot speak to a supervisor: in a directory tree nothing runs")
+
+// ClientOf returns a client of the supervisor that listens on socket of a host. For a tree of files the error is
+// [ErrTree]: what listens there on this machine is another supervisor.
+func ClientOf(h Host, socket string) (*Client, error) {
+	if !h.Live() {
+		return nil, ErrTree
+	}
+	return NewClient(h.Path(socket)), nil
+}
+
 // Authenticate makes the client send a name and password, for a socket that asks for them.
 func (c *Client) Authenticate(username string, password config.Password) {
 	c.username, c.password = username, string(password)
