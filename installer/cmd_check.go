@@ -27,6 +27,7 @@ type checkOptions struct {
 	waive []string
 	junit string
 	wantedOptions
+	report reportOptions
 }
 
 // newCheckCommand holds the host against what is to be installed on it.
@@ -44,21 +45,30 @@ host, as found, not found, or not looked at and why.
 A warning means that it works, but worse than it should; a refusal that it cannot work. --waive lets a refusal pass, with
 a reason that is recorded. What is planned is not so yet, and install sees to it, unless os: in the cluster file or
 --skip-os keeps it as it is; --fix does that part of install now. It is undone by uninstall.
-
+` + reportHelp + `
 EXIT STATUS
-  0    nothing forbids to install, though there may be warnings
+  0    nothing forbids to install, though there may be warnings; the report is unchanged and signed by the key
   2    wrong usage or configuration
   3    refused
-  4    payload damaged
+  4    payload damaged, or its signature is wrong; the report was changed, or is not signed by the key
   5    a remedy of --fix could not be carried out
-  7    another run holds the lock`,
+  7    another run holds the lock
+  8    the report has the digest that it names, but no signature of it was checked`,
 		Example: `  ./fate-installer check --role host --party 10000
   ./fate-installer check --config cluster.yaml --fix
   ./fate-installer check --config cluster.yaml --waive port:3306='the old database stops tonight'
   ./fate-installer check --config cluster.yaml -o junit > preflight.xml
-  ./fate-installer check --config cluster.yaml --junit preflight.xml -o json`,
+  ./fate-installer check --config cluster.yaml --junit preflight.xml -o json
+  ./fate-installer check --config cluster.yaml --report check.html --report check.json --report-lang zh
+  ./fate-installer check --config cluster.yaml --report check.json --report-key officer.key
+  ./fate-installer check --verify-report check.json --pubkey officer.pub`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), g, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.report.verify != "" {
+				return runVerifyReport(g, opts.report)
+			}
+			return runCheck(cmd.Context(), g, opts)
+		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opts.fix, "fix", false, "do now what install would do to the operating system, then check again")
@@ -66,6 +76,7 @@ EXIT STATUS
 	f.StringArrayVar(&opts.waive, "waive", nil, "let check `ID=reason` pass although it refuses this host; repeatable")
 	f.StringVar(&opts.junit, "junit", "", "also write the results as JUnit XML to `FILE`")
 	opts.wantedOptions.addFlags(f)
+	opts.report.addFlags(cmd)
 	return cmd
 }
 
@@ -74,11 +85,18 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := opts.report.check(); err != nil {
+		return err
+	}
 	d, err := openDeployment(ctx, g, opts.wantedOptions, false)
 	if err != nil {
 		return err
 	}
 	defer d.close()
+	reporter, err := newReporter(d, opts.report)
+	if err != nil {
+		return err
+	}
 	// install on an installed host asks less
 	if d.facts, err = host.Gather(ctx, d.host, preflight.Questions(d.spec)); err != nil {
 		return err
@@ -103,10 +121,14 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
-	if err := printChecks(g, d.headline(), d.notes(), results, preflight.Hardening(d.spec, d.facts, d.stored != nil),
-		opts.all); err != nil {
+	hardening := preflight.Hardening(d.spec, d.facts, d.stored != nil)
+	if err := reporter.write(results, hardening); err != nil {
 		return err
 	}
+	if err := printChecks(g, d.headline(), d.notes(), results, hardening, opts.all); err != nil {
+		return err
+	}
+	reporter.announce()
 	if len(preflight.Refused(results)) > 0 {
 		return exit.Silently(exit.Preflight)
 	}

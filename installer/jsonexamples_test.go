@@ -5,8 +5,10 @@ import (
 
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
+	"fate-installer/installer/report"
 	"fate-installer/installer/step"
 	"fate-installer/supervisor"
 )
@@ -41,6 +43,29 @@ var (
 			}},
 		}},
 		Lines: []cause.Evidence{}, Problems: []string{},
+	}
+	exampleReport = report.Report{
+		Kind: report.Kind, Time: exampleTime, Version: "1.0.0", Command: "fate-installer check --report check.json",
+		By: report.Person{User: "root", Login: "wang"},
+		Host: report.Host{Name: "node1", OS: "CentOS Linux 7 (Core)", Kernel: "3.10.0-1160.el7.x86_64", Arch: "amd64",
+			CPUs: 16, Memory: 68719476736, Addresses: []string{"192.168.0.1"}},
+		Role: "host", Party: 10000, Address: "192.168.0.1", FATE: "1.11.4",
+		Appliance: &report.Appliance{Path: "fate-installer-1.11.4-amd64", FATE: "1.11.4", Platform: "linux/amd64",
+			Revision: 3, Digest: exampleDigest, Signature: report.Good, KeyID: "F3B5A1C2D4E6F708",
+			Comment: "FATE 1.11.4"},
+		Summary: report.Summary{Total: 1, Waived: 1},
+		Checks: []report.Check{{CheckResult: preflight.CheckResult{
+			ID: "disk-data", Title: "space for data and models", Status: preflight.StatusWaived,
+			Measured: "60.6 GiB free", Wanted: "500.0 GiB", Reason: "a trial",
+		}, WaivedBy: &report.Person{User: "root", Login: "wang"}}},
+		Hardening: []preflight.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc",
+			Finding: preflight.NotFound}},
+		Notes: []string{},
+	}
+	exampleVerified = verifyReportOutput{
+		Path: "check.json", Digest: exampleDigest, Signature: report.Good, KeyID: "F3B5A1C2D4E6F708", Time: exampleTime,
+		Host: "node1", Role: "host", Party: 10000, Address: "192.168.0.1", By: "wang (root)",
+		Summary: exampleReport.Summary,
 	}
 	exampleEntry = audit.Entry{
 		ID: "20261129-142233-0a1b2c", Began: exampleTime, UID: 0, User: "root", Login: "admin", PID: 812,

@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/job"
 	"fate-installer/installer/peer"
 	"fate-installer/installer/problem"
+	"fate-installer/installer/report"
 	"fate-installer/installer/state"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
@@ -152,6 +153,18 @@ var jsonDocuments = []jsonDocument{
 				Remedy: "systemctl disable --now mariadb"}}, []string{},
 			[]preflight.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: preflight.NotFound}},
 		},
+	},
+	{
+		commands: []string{"check --report"},
+		sentence: "The report in a file that ends in .json; standard output has the document of check. Digest and " +
+			"signature are of the value of `report`, without blanks and line ends between its parts.",
+		example: report.File{Format: 1, Digest: exampleDigest, Report: exampleReport},
+	},
+	{
+		commands: []string{"check --verify-report"},
+		sentence: "What a report proves. The exit code is 8 when no signature was checked, and 4 with an error when " +
+			"the report was changed or is not signed by the key.",
+		example: exampleVerified,
 	},
 	{
 		commands: []string{"bundle lock"},

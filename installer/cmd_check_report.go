@@ -1,0 +1,272 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/problem"
+	"fate-installer/installer/report"
+	"fate-installer/payload"
+	"fate-installer/supervisor"
+
+	"github.com/spf13/cobra"
+)
+
+// reportOptions are the flags of check that are about its report.
+type reportOptions struct {
+	files    []string
+	language string
+	links    string
+	verify   string
+	key      signKeyOptions
+	trust    trustOptions
+}
+
+// reportHelp is about them in the help of check.
+const reportHelp = `
+--report writes the results, with the host, the appliance and the waivers, to a new file that its user alone can read: one
+that ends in .html is a page for people, which needs no network and no script and has a block for signatures on paper, and
+one that ends in .json has the same data. Both have a digest of the data. No key is kept on a host, so that a report is
+not signed unless --report-key names a key of "fate-installer bundle keygen"; --verify-report with its public key then
+proves on any machine that the data is unchanged. Without a key a digest that matches proves nothing by itself: compare
+it with the one on a page that was signed by hand.
+`
+
+// reportKinds are the ends of names of reports.
+var reportKinds = []string{".html", ".json"}
+
+func (o *reportOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.files, "report", nil,
+		"also write a report to the new `FILE`, whose name ends in .html or .json; repeatable")
+	f.StringVar(&o.language, "report-lang", report.Languages[0], "`LANGUAGE` of the HTML report: "+
+		problem.Or(report.Languages))
+	f.StringVar(&o.links, "report-links", "",
+		"add to the report what fate-installer party test -o json has printed to `FILE`")
+	o.key.addFlags(f, "report-key", "private key `FILE` to sign the JSON report with")
+	f.StringVar(&o.verify, "verify-report", "", "only prove that the JSON report in `FILE` is unchanged")
+	f.StringVar(&o.trust.pubkey, "pubkey", "",
+		"public `KEY`, or a file with one, that must have signed the appliance, or the report of --verify-report")
+	takesWords(f, "report-lang", report.Languages...)
+	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit"} {
+		cmd.MarkFlagsMutuallyExclusive("verify-report", other)
+	}
+}
+
+// kind is the end of a report's name that says what it is; blank for another one.
+func kindOfReport(file string) string {
+	if end := strings.ToLower(filepath.Ext(file)); slices.Contains(reportKinds, end) {
+		return end
+	}
+	return ""
+}
+
+// check refuses options that would have no effect, before anything is looked at.
+func (o reportOptions) check() error {
+	var html, data bool
+	for _, file := range o.files {
+		switch kindOfReport(file) {
+		case ".html":
+			html = true
+		case ".json":
+			data = true
+		default:
+			return exit.With(fmt.Errorf("cannot write the report %s: its name has to end in %s", file,
+				problem.Or(reportKinds)), exit.Usage)
+		}
+	}
+	needs := func(flag, kind string) error {
+		return exit.With(exit.Hint(fmt.Errorf("cannot use --%s without a report that it is for", flag),
+			"add --report FILE"+kind), exit.Usage)
+	}
+	switch {
+	case o.key.file != "" && !data:
+		return needs("report-key", ".json")
+	case o.language != report.Languages[0] && !html:
+		return needs("report-lang", ".html")
+	case o.links != "" && len(o.files) == 0:
+		return needs("report-links", ".html")
+	}
+	return nil
+}
+
+// reporter writes the reports of a check.
+type reporter struct {
+	d         *deployment
+	options   reportOptions
+	key       *payload.PrivateKey
+	links     *report.Links
+	appliance *report.Appliance
+	seal      *report.Seal // nil until the reports are written
+}
+
+// newReporter reads what the reports need, and refuses an appliance that the given key has not signed.
+func newReporter(d *deployment, o reportOptions) (*reporter, error) {
+	r := &reporter{d: d, options: o}
+	var err error
+	if r.appliance, err = d.describeAppliance(o.trust); err != nil {
+		return nil, err
+	}
+	if r.links, err = readLinks(d.g, o.links); err != nil {
+		return nil, err
+	}
+	if r.key, err = o.key.read(d.g); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// describeAppliance says what the appliance is, and what its signature proves: with a key that was given, kept with the
+// installation, or built into this program.
+func (d *deployment) describeAppliance(o trustOptions) (*report.Appliance, error) {
+	if d.payload == nil {
+		return nil, nil
+	}
+	var kept *deploy.Trust
+	if d.stored != nil {
+		kept = d.stored.Trust
+	}
+	t, err := o.trusted(kept)
+	if err != nil {
+		return nil, err
+	}
+	key, err := t.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	m := d.payload.Manifest()
+	a := &report.Appliance{
+		Path: d.payload.Path(), FATE: m.Release.FATE, Platform: m.Release.Platform, Revision: m.Release.Revision,
+		Digest: d.payload.Digest(), Signature: report.Unsigned,
+	}
+	if s, signed := d.payload.Signature(); signed {
+		a.Signature, a.KeyID, a.Comment = report.Unchecked, s.KeyID, s.Comment
+	}
+	if key == nil {
+		return a, nil
+	}
+	switch err := d.payload.CheckSignature(*key); {
+	case err == nil:
+		a.Signature = report.Good
+	case o.pubkey != "":
+		return nil, bundleError(err)
+	case a.Signature != report.Unsigned:
+		a.Signature = report.Wrong
+	}
+	return a, nil
+}
+
+// linksLimit bounds the results of a party test, in bytes.
+const linksLimit = 4 << 20
+
+// readLinks reads what party test -o json has printed; nil when no file is named.
+func readLinks(g *globals, file string) (*report.Links, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := input(g, func() ([]byte, error) { return problem.ReadFile(file, linksLimit) })
+	if err != nil {
+		return nil, exit.With(fmt.Errorf("cannot read the results of party test: %w", err), exit.Usage)
+	}
+	var links report.Links
+	err = json.Unmarshal(data, &links)
+	if err == nil && (links.Time.IsZero() || links.IP == "") {
+		err = errors.New("it names no time and no host")
+	}
+	if err != nil {
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot use the results of party test in %s: %w", file, err),
+			"write them with fate-installer party test -o json"), exit.Usage)
+	}
+	return &links, nil
+}
+
+// content is the report of these results.
+func (r *reporter) content(results []preflight.CheckResult, hardening []preflight.Hardened) *report.Report {
+	d, f := r.d, r.d.facts
+	who := supervisor.RequesterOf(os.Getuid(), os.Getpid())
+	out := &report.Report{
+		Kind: report.Kind, Time: time.Now().UTC().Truncate(time.Second), Version: buildVersion(),
+		Command: supervisor.CommandText(append([]string{programName}, d.g.args...)),
+		By:      report.Person{UID: who.UID, User: who.User, Login: who.Login},
+		Host: report.Host{
+			Name: f.Hostname.Name, OS: f.OS.Pretty, Kernel: f.Kernel, Arch: f.Arch, CPUs: f.CPU.Count,
+			Memory: f.Memory.Total, Addresses: []string{}, Tree: f.Rooted,
+		},
+		Role: string(d.spec.Role), Party: d.spec.PartyID, Address: d.spec.IP, FATE: d.site.Env["FATE"],
+		Appliance: r.appliance, Installed: d.stored != nil, Checks: []report.Check{},
+		Hardening: hardening, Links: r.links, Notes: noteTexts(d.notes()),
+	}
+	if out.Host.OS == "" {
+		out.Host.OS = strings.TrimSpace(f.OS.ID + " " + f.OS.Version)
+	}
+	for _, a := range f.Addresses {
+		out.Host.Addresses = append(out.Host.Addresses, a.IP.String())
+	}
+	for _, c := range d.site.Components {
+		out.StandIns = out.StandIns || c.StandIn
+	}
+	out.Add(results, out.By)
+	return out
+}
+
+// write writes the reports that were asked for: all of them, or none.
+func (r *reporter) write(results []preflight.CheckResult, hardening []preflight.Hardened) (err error) {
+	if len(r.options.files) == 0 {
+		return nil
+	}
+	content := r.content(results, hardening)
+	seal, err := report.NewSeal(content, r.key)
+	if err != nil {
+		return err
+	}
+	var outs []*outFile
+	defer func() {
+		for _, out := range outs {
+			err = out.finish(err)
+		}
+		if err != nil {
+			err = fmt.Errorf("cannot write the report: %w", err)
+		}
+	}()
+	for _, file := range r.options.files {
+		out, err := createOut(file)
+		if err != nil {
+			return exit.With(err, exit.Usage)
+		}
+		outs = append(outs, out)
+		if kindOfReport(file) == ".json" {
+			err = seal.WriteJSON(out)
+		} else {
+			err = report.WritePage(out, content, seal, r.options.language)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.seal = seal
+	return nil
+}
+
+// announce names the reports that were written.
+func (r *reporter) announce() {
+	if r.seal == nil {
+		return
+	}
+	signed := "not signed"
+	if r.seal.KeyID != "" {
+		signed = "signed with key " + r.seal.KeyID
+	}
+	for _, file := range r.options.files {
+		r.d.g.printf("report %s\n", file)
+	}
+	r.d.g.printf("digest of its data %s, %s\n", r.seal.Digest, signed)
+}
