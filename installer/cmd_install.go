@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
@@ -15,6 +16,7 @@ import (
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
+	"fate-installer/supervisor/rpc"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -277,13 +279,13 @@ func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Re
 	if d.stored == nil {
 		view.countSmall(plan)
 	}
-	d.wait = newDepWaiter(d.spec, opts.wait, view.service)
+	d.wait = programs.NewWaiter(d.spec, opts.wait, view.service)
 	env := d.env(view)
 	env.Force = opts.forceConfig
 	d.g.printf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.journalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)
 	if err == nil {
-		err = d.awaitReady(ctx, env)
+		err = d.awaitReady(ctx)
 		view.close()
 		return report, err
 	}
@@ -325,4 +327,12 @@ func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *e
 	if err != nil {
 		d.g.printf("  not everything could be undone; uninstall tries again: %v\n", err)
 	}
+}
+
+// AwaitReady waits, when every step is done, for programs that become ready by what other hosts do.
+func (d *deployment) awaitReady(ctx context.Context) error {
+	if !d.host.Live() {
+		return nil
+	}
+	return d.wait.AwaitReady(ctx, rpc.NewClient(d.host.Path(d.layout().SupervisorSocket())), d.spec)
 }

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
-	"fate-installer/installer/answer"
+	"fate-installer/installer/database"
 	"fate-installer/installer/problem"
 )
 
@@ -44,7 +40,7 @@ func runProbeMySQL(ctx context.Context, file string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the login: %w", err)
 	}
-	config, err := clientConfig(data)
+	config, err := database.ClientConfig(data)
 	if err != nil {
 		return fmt.Errorf("cannot use %s: %w", file, err)
 	}
@@ -64,46 +60,4 @@ func selectOne(ctx context.Context, config *mysql.Config) error {
 	defer db.Close()
 	var one int
 	return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
-}
-
-// clientConfig reads the [client] section of an option file as this program writes it: one key=value a line, values
-// that need it in double quotes with backslash escapes (MySQL's manual, "Using Option Files").
-func clientConfig(data []byte) (*mysql.Config, error) {
-	config := mysql.NewConfig()
-	config.Timeout, config.ReadTimeout = 5*time.Second, 5*time.Second
-	config.Logger = answer.Silent{}
-	section := ""
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if name, ok := strings.CutPrefix(line, "["); ok {
-			section = strings.TrimSuffix(name, "]")
-			continue
-		}
-		key, value, found := strings.Cut(line, "=")
-		if section != "client" || !found || strings.HasPrefix(line, "#") {
-			continue
-		}
-		value = optionValue(strings.TrimSpace(value))
-		switch strings.TrimSpace(key) {
-		case "user":
-			config.User = value
-		case "password":
-			config.Passwd = value
-		case "socket":
-			config.Net, config.Addr = "unix", value
-		}
-	}
-	if config.User == "" || config.Net != "unix" {
-		return nil, fmt.Errorf("its [client] section has no user or no socket")
-	}
-	return config, lines.Err()
-}
-
-// optionValue takes the quotes and escapes off a value.
-func optionValue(s string) string {
-	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-		return s
-	}
-	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
 }

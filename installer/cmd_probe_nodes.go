@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/answer"
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/problem"
 	"fate-installer/supervisor"
 )
@@ -191,7 +192,7 @@ func reachNodes(ctx context.Context, nodes []string) []error {
 	out := make([]error, len(nodes))
 	var group sync.WaitGroup
 	for i, node := range nodes {
-		group.Go(func() { out[i] = dialTCP(ctx, node) })
+		group.Go(func() { out[i] = programs.DialTCP(ctx, node) })
 	}
 	group.Wait()
 	return out

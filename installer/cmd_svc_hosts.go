@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
@@ -90,7 +91,7 @@ func askModule(ctx context.Context, spec *cluster.Spec, end cluster.ModuleEnd) m
 			err = noWorker
 		}
 	default:
-		err = dialTCP(ctx, addr)
+		err = programs.DialTCP(ctx, addr)
 	}
 	s.Answers = err == nil
 	if err != nil {

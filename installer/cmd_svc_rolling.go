@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/registry"
@@ -72,7 +73,7 @@ func runSvcRolling(ctx context.Context, g *globals, words []string, restart func
 		return err
 	}
 	isFlow := func(program string) bool { return program == cluster.FateFlow.Program() }
-	err = unlessGivenUp(ctx, client, isFlow, func(ctx context.Context) error {
+	err = programs.UnlessGivenUp(ctx, client, isFlow, func(ctx context.Context) error {
 		return awaitRegistered(ctx, r, flowNode(spec, spec.IP), began)
 	})
 	if err != nil {
@@ -107,9 +108,12 @@ func awaitRegistered(ctx context.Context, r *registry.Registry, node string, beg
 				node, registerTimeout), "fate-installer svc why fateflow")
 		}
 		select {
-		case <-time.After(needPause):
+		case <-time.After(rollingPause):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
+
+// rollingPause is between two looks at what is waited for before the next program is restarted.
+const rollingPause = time.Second

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
@@ -85,7 +86,7 @@ func missingElsewhere(ctx context.Context, g *globals, chain []supervisor.Findin
 	root := &chain[len(chain)-1]
 	var out []supervisor.Finding
 	for _, need := range spec.Needs(root.Name) {
-		failed := unreachable(ctx, need)
+		failed := programs.Unreachable(ctx, need)
 		if len(failed) <= len(need.Addrs)-need.AtLeast {
 			continue
 		}

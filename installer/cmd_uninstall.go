@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
@@ -178,7 +179,7 @@ func (d *deployment) uninstall(ctx context.Context, opts *uninstallOptions) erro
 func (d *deployment) undoEnv() *engine.Env {
 	env := &engine.Env{Host: d.host, StateDir: d.layout().State(), Log: d.g.logger()}
 	if client, err := newClient(d.g, d.host, d.layout().SupervisorSocket()); err == nil { // not of a tree
-		env.Services = &services{client: client}
+		env.Services = programs.NewServices(client, nil, nil, nil)
 	}
 	return env
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
@@ -45,7 +46,7 @@ type deployment struct {
 	state   state.State      // of the host, as stored
 	move    state.Move       // what the command does in it
 	undone  bool             // a failed run was taken back, all of it
-	wait    *depWaiter       // for other hosts, of an installing run
+	wait    *programs.Waiter // for other hosts, of an installing run
 
 	secrets        deploy.Secrets // what is stored here
 	changedSecrets []string       // names of those that this run changes, also from none
@@ -249,7 +250,8 @@ func (d *deployment) env(view *runView) *engine.Env {
 	}
 	client, err := newClient(d.g, d.host, d.layout().SupervisorSocket(), d.spec.AllSecrets()...)
 	if err == nil { // not of a tree
-		env.Services = &services{client: client, onEvent: view.service, wait: d.wait, login: d.databaseLogin()}
+		env.Services = programs.NewServices(client, view.service, d.wait,
+			programs.DatabaseLogin(d.host, d.spec))
 	}
 	return env
 }

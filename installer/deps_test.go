@@ -73,6 +73,10 @@ var allowedImports = map[string]struct {
 		"installer/fate/preflight", "installer/host",
 		"installer/problem", "installer/pyenv", "installer/state", "installer/step", "payload"},
 		"what a deployment is says nothing of flags and of what is printed"},
+	"installer/deploy/programs": {[]string{"installer/database", "installer/engine", "installer/exit",
+		"installer/fate/cluster", "installer/fate/render", "installer/host", "supervisor", "supervisor/config",
+		"supervisor/rpc"}, "starting programs and waiting for them is the supervisor's client's: it knows nothing of " +
+		"why they are started"},
 	"installer/jsonshape": {nil, "documents of any type"},
 	"installer/output":    {nil, "layout knows nothing of what is laid out"},
 	"installer/engine":    {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
@@ -32,7 +33,7 @@ type endReport struct {
 	Owners    string                 `json:"owners_file,omitempty"` // in a tree: lists the owners of its files
 	Journal   string                 `json:"journal"`               // the file of the journal
 	Next      string                 `json:"next"`                  // what to do next, as text
-	Waiting   []absence              `json:"waiting,omitempty"`     // programs that wait for other hosts
+	Waiting   []programs.Absence     `json:"waiting,omitempty"`     // programs that wait for other hosts
 	Warnings  []string               `json:"warnings,omitempty"`    // what needs attention, as text
 	Notes     []string               `json:"notes"`                 // about the configuration, as text
 	Trees     []treeReport           `json:"component_trees"`       // what no component brought, by component
@@ -47,7 +48,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: d.g.runnable("fate-installer svc status"),
-		Waiting:  d.wait.absences(),
+		Waiting:  d.wait.Absences(),
 		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps, Critical: report.Critical,
 	}
 	switch {
@@ -73,7 +74,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		d.printEndText(end)
 	}
 	if len(end.Waiting) > 0 {
-		return exit.With(&waitError{end.Waiting}, exit.NotReady)
+		return exit.With(&programs.WaitError{Absences: end.Waiting}, exit.NotReady)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/exit"
 
 	"github.com/spf13/cobra"
@@ -90,10 +91,11 @@ func TestErrorsAreOneJSONDocument(t *testing.T) {
 func TestOneJSONDocument(t *testing.T) {
 	var out, errs bytes.Buffer
 	g := &globals{Stdout: &out, Stderr: &errs, Output: outputJSON}
-	if err := g.printJSON(endReport{Waiting: []absence{{"fate-fateflow", "the database", "install it"}}}); err != nil {
+	waiting := []programs.Absence{{Program: "fate-fateflow", Needs: "the database", Remedy: "install it"}}
+	if err := g.printJSON(endReport{Waiting: waiting}); err != nil {
 		t.Fatal(err)
 	}
-	printError(g, &waitError{[]absence{{"fate-fateflow", "the database", "install it"}}}, exit.NotReady)
+	printError(g, &programs.WaitError{Absences: waiting}, exit.NotReady)
 	if strings.Contains(out.String(), `"error"`) || !strings.HasPrefix(errs.String(),
 		"error: this host is installed, but") {
 		t.Errorf("stdout %s\nstderr %s", out.String(), errs.String())

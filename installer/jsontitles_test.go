@@ -5,6 +5,7 @@ import (
 
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
@@ -31,7 +32,7 @@ var objectTitles = map[reflect.Type]string{
 	reflect.TypeFor[audit.Entry]():          "history entry",
 	reflect.TypeFor[payload.File]():         "stored file",
 	reflect.TypeFor[cluster.Value]():        "setting",
-	reflect.TypeFor[absence]():              "waiting program",
+	reflect.TypeFor[programs.Absence]():     "waiting program",
 	reflect.TypeFor[change]():               "component change",
 	reflect.TypeFor[treeReport]():           "component tree",
 	reflect.TypeFor[outsideLeft]():          "outside database",

@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
@@ -323,7 +324,7 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	}
 	defer journal.Close()
 	view := newRunView(r.g, 0)
-	r.wait = newDepWaiter(r.spec, otherHostsTime, view.service)
+	r.wait = programs.NewWaiter(r.spec, otherHostsTime, view.service)
 	env := r.env(view)
 	env.Force = force
 	report, err := engine.Apply(ctx, plan, env, journal, view.event)

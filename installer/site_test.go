@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/database"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
@@ -96,7 +97,7 @@ func TestOnlyAddress(t *testing.T) {
 }
 
 func TestReadinessLoginIsRead(t *testing.T) {
-	config, err := clientConfig(
+	config, err := database.ClientConfig(
 		[]byte(
 			"# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
 	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" ||
@@ -104,7 +105,7 @@ func TestReadinessLoginIsRead(t *testing.T) {
 		t.Errorf("got %+v, %v", config, err)
 	}
 	for _, bad := range []string{"", "[client]\nuser=fate\n", "[mysqld]\nuser=fate\nsocket=/s\n"} {
-		if _, err := clientConfig([]byte(bad)); err == nil {
+		if _, err := database.ClientConfig([]byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package programs
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"fate-installer/installer/database"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
+	"fate-installer/installer/host"
 )
 
 // loginPause is between two looks at a database server that is starting.
@@ -34,25 +35,25 @@ func (e *refusedLoginError) Hint() string {
 		"fate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root mysql_fate"
 }
 
-// databaseLogin logs in to the database server of this host as its readiness probe does, and returns a
+// DatabaseLogin logs in to the database server of this host as its readiness probe does, and returns a
 // [*refusedLoginError] when the server answers and refuses the password. Any other failure is nil: the server may be
 // starting. The function is nil on a host without a database server.
-func (d *deployment) databaseLogin() func(context.Context) error {
-	if !d.spec.Runs(cluster.MySQL) {
+func DatabaseLogin(h *host.Host, spec *cluster.Spec) func(context.Context) error {
+	if !spec.Runs(cluster.MySQL) {
 		return nil
 	}
-	file := render.ProbeConf(d.spec)
+	file := render.ProbeConf(spec)
 	return func(ctx context.Context) error {
-		text, err := d.host.ReadPlain(file, maxLoginFile)
+		text, err := h.ReadPlain(file, maxLoginFile)
 		if err != nil {
 			return nil // it is written before the program is started, and the probe says what is wrong with it
 		}
-		login, err := clientConfig(text)
+		login, err := database.ClientConfig(text)
 		if err != nil {
 			return nil
 		}
 		at := database.Address{Socket: login.Addr}
-		if err := database.CheckLogin(ctx, d.host, at, login.User,
+		if err := database.CheckLogin(ctx, h, at, login.User,
 			database.Password(login.Passwd)); database.LoginRefused(err) {
 			return &refusedLoginError{file, err}
 		}

@@ -1,4 +1,4 @@
-package main
+package programs
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// depWaiter waits for modules on other hosts that a program of this host needs. A program whose needs are not met in
+// Waiter waits for modules on other hosts that a program of this host needs. A program whose needs are not met in
 // time is left to the supervisor, which goes on trying: the hosts of a party can be installed in any order, one after
 // the other even, and no command has to be repeated.
-type depWaiter struct {
+type Waiter struct {
 	programs []config.Program                    // of this host, in start order
 	needs    func(program string) []cluster.Need // on other hosts
 	limit    time.Duration                       // for all waiting of a run together
@@ -28,21 +28,21 @@ type depWaiter struct {
 
 	mu      sync.Mutex
 	until   time.Time
-	waiting map[string]absence // by program
+	waiting map[string]Absence // by program
 }
 
-// absence is a dependency that is still missing when --wait has expired.
-type absence struct {
+// Absence is a dependency that is still missing when --wait has expired.
+type Absence struct {
 	Program string `json:"program"` // the program that waits
 	Needs   string `json:"needs"`   // what it waits for, as text
 	Remedy  string `json:"remedy"`  // what to do
 }
 
-func (a absence) String() string { return "waits for " + a.Needs }
+func (a Absence) String() string { return "waits for " + a.Needs }
 
-func newDepWaiter(spec *cluster.Spec, limit time.Duration, tell func(string)) *depWaiter {
-	return &depWaiter{programs: render.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
-		waiting: map[string]absence{}}
+func NewWaiter(spec *cluster.Spec, limit time.Duration, tell func(string)) *Waiter {
+	return &Waiter{programs: render.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
+		waiting: map[string]Absence{}}
 }
 
 // completeTime is how long a database that answers may take until it has every schema and account.
@@ -53,7 +53,7 @@ const needPause = time.Second
 
 // bring starts programs when other hosts are ready for it. start is tried again as long as there is time, because an
 // address that answers is not yet a database with all its accounts.
-func (p *depWaiter) bring(ctx context.Context, names []string, start func() error) error {
+func (p *Waiter) bring(ctx context.Context, names []string, start func() error) error {
 	if a, ok := p.held(names); ok {
 		p.leave(names, a)
 		return nil
@@ -74,7 +74,7 @@ func (p *depWaiter) bring(ctx context.Context, names []string, start func() erro
 		}
 		switch late := !p.deadline().After(time.Now()); {
 		case late && missing != nil:
-			p.leave(names, absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
+			p.leave(names, Absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
 			return nil
 		case missing != nil && reported != missing.String():
 			reported = missing.String()
@@ -98,11 +98,11 @@ func mayBecomeReady(err error) bool {
 }
 
 // missing is the first need of the programs that is not met; needy, whether they have any.
-func (p *depWaiter) missing(ctx context.Context, names []string) (missing *cluster.Need, needy bool) {
+func (p *Waiter) missing(ctx context.Context, names []string) (missing *cluster.Need, needy bool) {
 	for _, name := range names {
 		for _, need := range p.needs(name) {
 			needy = true
-			if len(unreachable(ctx, need)) > len(need.Addrs)-need.AtLeast {
+			if len(Unreachable(ctx, need)) > len(need.Addrs)-need.AtLeast {
 				return &need, true
 			}
 		}
@@ -113,21 +113,21 @@ func (p *depWaiter) missing(ctx context.Context, names []string) (missing *clust
 // needTimeout is for one connection; a firewall that swallows packets costs as much.
 const needTimeout = 3 * time.Second
 
-// unreachable tries all addresses of a need at once, and returns why each that does not answer does not.
-func unreachable(ctx context.Context, need cluster.Need) []error {
+// Unreachable tries all addresses of a need at once, and returns why each that does not answer does not.
+func Unreachable(ctx context.Context, need cluster.Need) []error {
 	ctx, cancel := context.WithTimeout(ctx, needTimeout)
 	defer cancel()
 	failed := make([]error, len(need.Addrs))
 	var group sync.WaitGroup
 	for i, addr := range need.Addrs {
-		group.Go(func() { failed[i] = dialTCP(ctx, addr) })
+		group.Go(func() { failed[i] = DialTCP(ctx, addr) })
 	}
 	group.Wait()
 	return slices.DeleteFunc(failed, func(err error) bool { return err == nil })
 }
 
-// dialTCP reports whether an address accepts TCP connections.
-func dialTCP(ctx context.Context, addr string) error {
+// DialTCP reports whether an address accepts TCP connections.
+func DialTCP(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func dialTCP(ctx context.Context, addr string) error {
 }
 
 // deadline is when waiting ends; it runs from the first wait.
-func (p *depWaiter) deadline() time.Time {
+func (p *Waiter) deadline() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.until.IsZero() {
@@ -146,7 +146,7 @@ func (p *depWaiter) deadline() time.Time {
 }
 
 // held reports whether one of the programs depends on a program of this host that waits for another host.
-func (p *depWaiter) held(names []string) (absence, bool) {
+func (p *Waiter) held(names []string) (Absence, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, program := range p.programs {
@@ -160,11 +160,11 @@ func (p *depWaiter) held(names []string) (absence, bool) {
 			}
 		}
 	}
-	return absence{}, false
+	return Absence{}, false
 }
 
 // leave gives programs into the supervisor's care.
-func (p *depWaiter) leave(names []string, a absence) {
+func (p *Waiter) leave(names []string, a Absence) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, name := range names {
@@ -173,7 +173,7 @@ func (p *depWaiter) leave(names []string, a absence) {
 }
 
 // elsewhere says what a program was left waiting for; blank when it was not.
-func (p *depWaiter) elsewhere(name string) string {
+func (p *Waiter) elsewhere(name string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a, ok := p.waiting[name]; ok {
@@ -182,14 +182,14 @@ func (p *depWaiter) elsewhere(name string) string {
 	return ""
 }
 
-// absences lists the programs that wait for other hosts, in start order. A run that starts nothing has no depWaiter.
-func (p *depWaiter) absences() []absence {
+// Absences lists the programs that wait for other hosts, in start order. A run that starts nothing has no Waiter.
+func (p *Waiter) Absences() []Absence {
 	if p == nil {
 		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var out []absence
+	var out []Absence
 	for _, program := range p.programs {
 		if a, ok := p.waiting[program.Name]; ok {
 			out = append(out, a)
@@ -198,21 +198,21 @@ func (p *depWaiter) absences() []absence {
 	return out
 }
 
-// waitError says that this host is done and others are not.
-type waitError struct{ absences []absence }
+// WaitError says that this host is done and others are not.
+type WaitError struct{ Absences []Absence }
 
-func (e *waitError) Error() string {
+func (e *WaitError) Error() string {
 	var lines []string
-	for _, a := range e.absences {
+	for _, a := range e.Absences {
 		lines = append(lines, fmt.Sprintf("%s waits for %s", a.Program, a.Needs))
 	}
 	return "this host is installed, but other hosts are missing: " + strings.Join(lines, "; ")
 }
 
 // Hint names what to run, and where. Nothing has to be repeated here.
-func (e *waitError) Hint() string {
+func (e *WaitError) Hint() string {
 	var lines []string
-	for _, a := range e.absences {
+	for _, a := range e.Absences {
 		if !slices.Contains(lines, a.Remedy) {
 			lines = append(lines, a.Remedy)
 		}

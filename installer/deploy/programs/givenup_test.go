@@ -1,4 +1,4 @@
-package main
+package programs
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 		{Name: "fate-mysql", State: supervisor.Fatal, Why: "cannot open the log file"},
 		{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 5, Why: "exited with status 1"},
 	} {
-		err := unlessGivenUp(t.Context(), statuses{st}, concernsJobs, untilEnd)
+		err := UnlessGivenUp(t.Context(), statuses{st}, NeededByJobs, untilEnd)
 		var lost *notReadyError
 		if !errors.As(err, &lost) || err.Error() != "fate-mysql is not ready: "+st.Why ||
 			lost.Hint() != "fate-installer svc why fate-mysql" {
@@ -41,7 +41,7 @@ func TestGivenUpProgramEndsAWait(t *testing.T) {
 		{{Name: "fate-mysql", State: supervisor.Backoff, UnreadyStarts: 1},
 			{Name: "fate-fateflow", State: supervisor.Stopped}},
 	} {
-		err := unlessGivenUp(t.Context(), s, concernsJobs,
+		err := UnlessGivenUp(t.Context(), s, NeededByJobs,
 			func(ctx context.Context) error { return errors.Join(ctx.Err(), want) })
 		if !errors.Is(err, want) {
 			t.Errorf("%v: error %v", s, err)

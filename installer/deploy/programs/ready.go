@@ -1,4 +1,4 @@
-package main
+package programs
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
@@ -19,19 +18,11 @@ import (
 // readyPause is between two looks at programs that serve and are not ready.
 const readyPause = 500 * time.Millisecond
 
-// awaitReady waits, when every step is done, for programs that serve and become ready by what others do: for the
+// AwaitReady waits, when every step is done, for programs that serve and become ready by what others do: for the
 // clustermanager, until all nodemanagers are registered. One whose nodemanagers are on hosts that are not installed yet
 // is left to the supervisor when --wait is over.
-func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
-	if !d.host.Live() || env.Services == nil {
-		return nil
-	}
-	client, err := rpc.ClientOf(d.host, d.layout().SupervisorSocket())
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	reported, limits := "", readyLimits(d.spec)
+func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *cluster.Spec) error {
+	reported, limits := "", readyLimits(spec)
 	for began := time.Now(); ; {
 		statuses, err := client.Status(ctx)
 		if errors.As(err, new(*rpc.NotRunningError)) {
@@ -44,7 +35,7 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		if pending == nil {
 			return nil
 		}
-		here := func(program string) bool { return d.wait.elsewhere(program) == "" }
+		here := func(program string) bool { return p.elsewhere(program) == "" }
 		if lost := givenUp(statuses, here); lost != nil {
 			return exit.With(&notReadyError{[]rpc.Failure{*lost}}, exit.NotReady)
 		}
@@ -53,12 +44,12 @@ func (d *deployment) awaitReady(ctx context.Context, env *engine.Env) error {
 		}
 		if text := pending.Name + " is not ready: " + pending.Text; text != reported {
 			reported = text
-			d.wait.tell(text)
+			p.tell(text)
 		}
-		missing := unreachableNodes(ctx, d.spec, pending.Name)
+		missing := unreachableNodes(ctx, spec, pending.Name)
 		switch {
-		case missing != nil && !d.wait.deadline().After(time.Now()):
-			d.wait.leave([]string{pending.Name}, absence{Program: pending.Name, Needs: missing.String(),
+		case missing != nil && !p.deadline().After(time.Now()):
+			p.leave([]string{pending.Name}, Absence{Program: pending.Name, Needs: missing.String(),
 				Remedy: missing.Remedy()})
 			return nil
 		case missing == nil && (pending.Status.TimedOut || time.Since(began) > limits[pending.Name]):
@@ -104,7 +95,7 @@ func unreachableNodes(ctx context.Context, spec *cluster.Spec, program string) *
 			continue
 		}
 		attempt, cancel := context.WithTimeout(ctx, needTimeout)
-		if dialTCP(attempt, addr) != nil {
+		if DialTCP(attempt, addr) != nil {
 			need.Addrs = append(need.Addrs, addr)
 		}
 		cancel()

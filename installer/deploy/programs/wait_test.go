@@ -1,4 +1,4 @@
-package main
+package programs
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// patient returns a depWaiter whose program "manager" needs a database at addr, and whose "flow" needs the manager.
-func patient(addr string, limit time.Duration, reports *[]string) *depWaiter {
+// patient returns a Waiter whose program "manager" needs a database at addr, and whose "flow" needs the manager.
+func patient(addr string, limit time.Duration, reports *[]string) *Waiter {
 	flow := config.NewProgram("flow", "/bin/true")
 	flow.DependsOn = []string{"manager"}
-	return &depWaiter{
+	return &Waiter{
 		programs: []config.Program{config.NewProgram("manager", "/bin/true"), flow},
 		needs: func(program string) []cluster.Need {
 			if program != "manager" {
@@ -25,7 +25,7 @@ func patient(addr string, limit time.Duration, reports *[]string) *depWaiter {
 			}
 			return []cluster.Need{{Module: cluster.MySQL, Addrs: []string{addr}, AtLeast: 1, Inside: true}}
 		},
-		limit: limit, tell: func(s string) { *reports = append(*reports, s) }, waiting: map[string]absence{},
+		limit: limit, tell: func(s string) { *reports = append(*reports, s) }, waiting: map[string]Absence{},
 	}
 }
 
@@ -57,7 +57,7 @@ func TestProgramsAreLeftToTheSupervisorWhenAnotherHostIsMissing(t *testing.T) {
 	if started {
 		t.Error("a program was waited for although its database is missing")
 	}
-	err := &waitError{p.absences()}
+	err := &WaitError{p.Absences()}
 	for _, want := range []string{"manager waits for mysql at " + addr, "flow waits for"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %q", want, err)
@@ -80,8 +80,8 @@ func TestAProgramIsStartedAgainUntilTheOtherHostIsComplete(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || starts != 2 || len(p.absences()) != 0 {
-		t.Errorf("%d starts, error %v, absences %v", starts, err, p.absences())
+	if err != nil || starts != 2 || len(p.Absences()) != 0 {
+		t.Errorf("%d starts, error %v, absences %v", starts, err, p.Absences())
 	}
 }
 
