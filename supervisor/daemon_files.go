@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -67,7 +68,7 @@ func (d *Daemon) open(h handover) error {
 // writePidFile replaces what is there instead of writing into it: it may be a link to somewhere else.
 func writePidFile(path string) error {
 	return beneath.At(path, func(p *beneath.Place) error {
-		_ = p.Remove()
+		_ = p.Remove() // if it stays, it cannot be made
 		f, err := p.Open(os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
 			return err
@@ -169,14 +170,14 @@ func (d *Daemon) closeAPI() {
 func (d *Daemon) closeFiles() {
 	d.closeAPI()
 	if d.unix != nil {
-		removeFile(d.cfg.Daemon.Socket) // still ours: the lock is not released yet
+		d.removeFile(d.cfg.Daemon.Socket) // still ours: the lock is not released yet
 		d.unix.Close()
 	}
 	if d.tcp != nil {
 		d.tcp.Close()
 	}
 	if d.lock != nil {
-		removeFile(d.cfg.Daemon.PidFile)
+		d.removeFile(d.cfg.Daemon.PidFile)
 		d.lock.Close()
 	}
 	if d.file != nil {
@@ -233,6 +234,15 @@ func trimDeleted(exe string) string {
 }
 
 // removeFile removes a file of the daemon, if it is there.
-func removeFile(path string) {
-	_ = beneath.At(path, (*beneath.Place).Remove)
+func (d *Daemon) removeFile(path string) {
+	if err := removeIfThere(path); err != nil {
+		d.log.Warn().Err(err).Msg("cannot remove a file that only a running supervisor has")
+	}
+}
+
+func removeIfThere(path string) error {
+	if err := beneath.At(path, (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -93,7 +93,7 @@ func acquireLock(path string, h handover) (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
-	_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0) // only the message of another supervisor has it
 	return f, nil
 }
 
@@ -117,7 +117,7 @@ func listenUnix(c *config.Daemon, h handover) (*net.UnixListener, error) {
 	var l *net.UnixListener
 	tmp := filepath.Join(stateDir(c), fmt.Sprintf("sock.%d", os.Getpid()))
 	err = beneath.At(tmp, func(p *beneath.Place) error {
-		_ = p.Remove()
+		_ = p.Remove() // of a supervisor that was killed; if it stays, the address is in use
 		// Its directory is open: what the path leads to by now makes no difference.
 		if l, err = net.ListenUnix("unix", &net.UnixAddr{Name: p.ProcPath(), Net: "unix"}); err != nil {
 			return fmt.Errorf("cannot listen on %s: %w", c.Socket, err)
@@ -125,8 +125,7 @@ func listenUnix(c *config.Daemon, h handover) (*net.UnixListener, error) {
 		l.SetUnlinkOnClose(false)
 		if err := publishSocket(p, c, uid, gid); err != nil {
 			l.Close()
-			_ = p.Remove()
-			return fmt.Errorf("cannot make the socket %s: %w", c.Socket, err)
+			return errors.Join(fmt.Errorf("cannot make the socket %s: %w", c.Socket, err), removeIfThere(tmp))
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -55,7 +56,13 @@ type record struct {
 const recordVersion = 1
 
 // recordStore is the state directory.
-type recordStore struct{ dir string }
+type recordStore struct {
+	dir   string
+	fault func(op, path string) error // nil but in tests, which make changes fail
+
+	mu   sync.Mutex
+	left map[string]bool // records that could not be removed; it is tried again with each later change
+}
 
 // openRecords opens the state directory, and makes it. What is in it decides which processes this daemon takes for its
 // own and may kill, so no other user may write it: the directory above it belongs to the programs' user in
@@ -72,7 +79,7 @@ func openRecords(dir string) (*recordStore, error) {
 		return nil, fmt.Errorf("cannot trust the state directory %s: it is not a directory that only uid %d can write",
 			dir, os.Geteuid())
 	}
-	return &recordStore{dir}, nil
+	return &recordStore{dir: dir, left: make(map[string]bool)}, nil
 }
 
 // ownAlone reports whether a file belongs to this process's user and no other user may write it.
@@ -83,28 +90,79 @@ func ownAlone(info os.FileInfo) bool {
 
 func (s *recordStore) path(name string) string { return filepath.Join(s.dir, name+".json") }
 
+// change makes a change to a file of the directory.
+func (s *recordStore) change(op, path string, f func(p *beneath.Place) error) error {
+	if s.fault != nil {
+		if err := s.fault(op, path); err != nil {
+			return err
+		}
+	}
+	return beneath.At(path, f)
+}
+
 func (s *recordStore) save(r *record) error {
 	r.Version = recordVersion
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	return beneath.At(s.path(r.Name), func(p *beneath.Place) error {
-		tmp := p.Sibling(r.Name + ".json.tmp")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.left, r.Name) // the program is there again
+	if err := s.replace(r.Name, data); err != nil {
+		return err
+	}
+	_ = s.removeLeft() // remove has returned why they are left
+	return nil
+}
+
+// replace writes a record under another name and gives it its own when it is complete.
+func (s *recordStore) replace(name string, data []byte) error {
+	half := s.path(name) + ".tmp"
+	err := s.change("write", half, func(tmp *beneath.Place) error {
 		f, err := tmp.Open(os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
 			return err
 		}
 		_, err = f.Write(data)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		return tmp.Rename(p)
+		return errors.Join(err, f.Close())
 	})
+	if err == nil {
+		err = s.change("rename", half, func(tmp *beneath.Place) error {
+			return tmp.Rename(tmp.Sibling(name + ".json"))
+		})
+	}
+	if err != nil {
+		return errors.Join(err, s.unlink(half)) // a full disk needs its room
+	}
+	return nil
 }
 
+// remove removes a program's record. When that fails it is tried again with each later change of any record: the record
+// of a program that is defined again would say that it is to stay stopped.
 func (s *recordStore) remove(name string) error {
-	if err := beneath.At(s.path(name), (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left[name] = true
+	return s.removeLeft()
+}
+
+// removeLeft removes the records of programs that are gone. The lock is held.
+func (s *recordStore) removeLeft() error {
+	var errs []error
+	for name := range s.left {
+		if err := s.unlink(s.path(name)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		delete(s.left, name)
+	}
+	return errors.Join(errs...)
+}
+
+// unlink removes a file of the directory, if it is there.
+func (s *recordStore) unlink(path string) error {
+	if err := s.change("remove", path, (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

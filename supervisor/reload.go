@@ -284,9 +284,17 @@ func (sup *Supervisor) forget(name string) {
 
 // clear removes what is kept outside of a program that is down: its record and its control group.
 func (sup *Supervisor) clear(name string) {
-	_ = sup.records.remove(name)
+	sup.removeRecord(name)
 	if sup.cgroups != nil {
 		sup.cgroups.Remove(name)
+	}
+}
+
+// removeRecord removes the record of a program that is gone. That it stays is no reason to keep the program.
+func (sup *Supervisor) removeRecord(name string) {
+	if err := sup.records.remove(name); err != nil {
+		sup.log.Error().Str("program", name).Err(err).Msg(
+			"cannot remove the state file, and tries again: with it, a next supervisor keeps the program down")
 	}
 }
 

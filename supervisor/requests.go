@@ -73,7 +73,7 @@ func (sup *Supervisor) Stop(ctx context.Context, names []string, wait bool) erro
 	p := planFor(pendingStop, chosen)
 	sup.mark(p, asked(ctx, "stop"))
 	if !wait {
-		sup.background(func() { _ = sup.stopInOrder(sup.ctx, p) })
+		sup.background(func() { sup.unawaited("stop", sup.stopInOrder(sup.ctx, p)) })
 		return nil
 	}
 	return sup.carryOut(ctx, func(ctx context.Context) error { return sup.stopInOrder(ctx, p) })
@@ -132,7 +132,7 @@ func (sup *Supervisor) restart(ctx context.Context, names []string, dependants b
 	p := planFor(pendingRestart, chosen)
 	sup.mark(p, asked(ctx, "restart"))
 	if wait == atOnce {
-		sup.background(func() { _ = sup.restartPlanned(sup.ctx, p, wait) })
+		sup.background(func() { sup.unawaited("restart", sup.restartPlanned(sup.ctx, p, wait)) })
 		return nil
 	}
 	return sup.carryOut(ctx, func(ctx context.Context) error { return sup.restartPlanned(ctx, p, wait) })
@@ -153,6 +153,14 @@ func (sup *Supervisor) restartPlanned(ctx context.Context, p plan, wait goal) er
 		return stopped
 	}
 	return errors.Join(stopped, sup.settle(ctx, p.names(), wait))
+}
+
+// unawaited logs the error of a request whose outcome no client waits for. At the supervisor's end there is none: the
+// next one goes on.
+func (sup *Supervisor) unawaited(request string, err error) {
+	if err != nil && sup.ctx.Err() == nil && !errors.Is(err, ErrShutdown) {
+		sup.log.Info().Err(err).Msg("a " + request + " did not end as requested")
+	}
 }
 
 // finishRequests goes on with what the daemon before this one was doing when it ended.
@@ -177,10 +185,10 @@ func (sup *Supervisor) finishRequests() {
 		sup.log.Info().Str("program", name).Msg("goes on with the stop that was under way")
 	}
 	if len(restart) > 0 {
-		sup.background(func() { _ = sup.restartPlanned(sup.ctx, restart, atOnce) })
+		sup.background(func() { sup.unawaited("restart", sup.restartPlanned(sup.ctx, restart, atOnce)) })
 	}
 	if len(stop) > 0 {
-		sup.background(func() { _ = sup.stopInOrder(sup.ctx, stop) })
+		sup.background(func() { sup.unawaited("stop", sup.stopInOrder(sup.ctx, stop)) })
 	}
 }
 

@@ -264,7 +264,7 @@ func signalName(sig syscall.Signal) string {
 // save writes the program's record. That it cannot be written is no reason to let the program down.
 func (s *service) save() {
 	if s.gone && s.state.Down() {
-		_ = s.sup.records.remove(s.prog.Name)
+		s.sup.removeRecord(s.prog.Name)
 		return
 	}
 	if err := s.sup.records.save(s.record()); err != nil {

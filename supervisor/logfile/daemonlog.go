@@ -3,6 +3,7 @@ package logfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -24,6 +25,7 @@ type Writer struct {
 	f       *os.File       // nil when it is not open
 	size    int64
 	looked  time.Time // when the name was last looked at
+	noted   bool      // in the log: that it could not be rotated
 }
 
 // NewWriter returns the log and why it could not be opened, if so.
@@ -120,30 +122,51 @@ func (w *Writer) keepName() {
 	}
 }
 
-// rotate works in the directory that is open.
+// rotate works in the directory that is open. What fails is noted in the log itself, once until it succeeds.
 func (w *Writer) rotate() {
+	failure := w.rotateFiles()
+	if failure == nil {
+		w.noted = false
+		return
+	}
+	if w.noted || w.f == nil {
+		return
+	}
+	n, err := fmt.Fprintf(w.f, "%s WRN cannot rotate this log: %v\n",
+		time.Now().Format("2006-01-02 15:04:05.000"), failure)
+	w.size += int64(n)
+	w.noted = err == nil
+}
+
+// rotateFiles moves the backups and the log. A backup that cannot be moved is replaced by a newer one.
+func (w *Writer) rotateFiles() error {
 	if w.backups == 0 {
-		if w.f.Truncate(0) == nil {
+		err := w.f.Truncate(0)
+		if err == nil {
 			w.size = 0
 		}
-		return
+		return err
 	}
 	backup := func(i int) *beneath.Place {
 		return w.dir.Sibling(fmt.Sprintf("%s.%d", filepath.Base(w.path), i))
 	}
+	var errs []error
 	for i := w.backups - 1; i >= 1; i-- {
-		_ = backup(i).Rename(backup(i + 1))
+		if err := backup(i).Rename(backup(i + 1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	if w.dir.Rename(backup(1)) != nil {
-		return
+	if err := w.dir.Rename(backup(1)); err != nil {
+		return errors.Join(append(errs, err)...)
 	}
 	f, size, err := openOwnLog(w.dir, os.O_CREATE)
 	if err != nil {
 		w.close()
-		return
+		return err
 	}
 	w.f.Close()
 	w.f, w.size = f, size
+	return errors.Join(errs...)
 }
 
 // Reopen opens the file again by its name, for a log rotated by another program.

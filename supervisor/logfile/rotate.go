@@ -73,9 +73,9 @@ type opened struct {
 }
 
 func (l opened) rotate() error {
-	err := l.rotateOnce()
+	moved, err := l.rotateOnce()
 	for errors.Is(err, unix.ENOSPC) && l.dropOldest() {
-		err = l.rotateOnce()
+		moved, err = l.rotateOnce()
 	}
 	if errors.Is(err, unix.ENOSPC) {
 		return errors.Join(fmt.Errorf("%s was emptied: %w", l.Path, err), l.empty())
@@ -84,6 +84,9 @@ func (l opened) rotate() error {
 		return fmt.Errorf("%s: %w", l.Path, beneath.WithoutPath(err))
 	}
 	l.enforceTotal()
+	if moved != nil {
+		return fmt.Errorf("%s was rotated, and lines of its backups may be lost: %w", l.Path, moved)
+	}
 	return nil
 }
 
@@ -95,38 +98,49 @@ func (l opened) empty() error {
 	return errors.Join(f.Truncate(0), f.Close())
 }
 
-func (l opened) rotateOnce() error {
+// rotateOnce tries to rotate the log. moved says which older backups could not be moved.
+func (l opened) rotateOnce() (moved, err error) {
 	f, err := openPlace(l.at, l.User, os.O_RDWR)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if info.Size() == 0 {
-		return nil
+		return nil, nil
 	}
 	if l.Limits.Backups == 0 {
-		return l.keepTail(f, info.Size())
+		return nil, l.keepTail(f, info.Size())
 	}
 	tmp := l.sibling(".rotating")
-	_ = tmp.Remove() // of a supervisor that was killed
+	// Of a supervisor that was killed. What is in it must not become the beginning of this backup.
+	if err := removeIfThere(tmp); err != nil {
+		return nil, err
+	}
 	end := wholeBlocks(f, info.Size())
 	if end == 0 {
 		end = info.Size()
 	}
 	copied, err := l.copyOut(f, tmp, 0, end, info.Mode().Perm())
 	if err != nil {
-		_ = tmp.Remove()
-		return err
+		return nil, errors.Join(err, removeIfThere(tmp))
 	}
-	if err := l.shift(tmp); err != nil {
-		return err
+	moved = l.shift()
+	if err := tmp.Rename(l.backup(1, l.Limits.Compress)); err != nil {
+		return moved, errors.Join(err, removeIfThere(tmp))
 	}
 	// From here on the copy has its place: whatever happens next, nothing is lost, at worst something is there twice.
-	return l.cut(f, copied)
+	return moved, l.cut(f, copied)
+}
+
+func removeIfThere(p *beneath.Place) error {
+	if err := p.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // keptTail is how much of a log without backups remains when it has grown too large, in bytes: what a program says
@@ -237,20 +251,24 @@ func written(f *os.File, from, end int64) (data, hole int64) {
 	return min(data, end), min(hole, end)
 }
 
-// shift makes room for a new first backup and puts it there. Backups that were made with another setting of
-// log_compress move along.
-func (l opened) shift(tmp *beneath.Place) error {
+// shift makes room for a new first backup. Backups that were made with another setting of log_compress move along. One
+// that cannot be moved does not keep the log from being rotated, since the log has to stay below its limit: a newer one
+// takes its place, and the error says so.
+func (l opened) shift() error {
+	var errs []error
 	for i := l.Limits.Backups; i >= 1; i-- {
 		for _, compressed := range []bool{true, false} {
 			backup := l.backup(i, compressed)
-			if i == l.Limits.Backups {
-				_ = backup.Remove()
-			} else {
-				_ = backup.Rename(l.backup(i+1, compressed))
+			change := backup.Remove
+			if i < l.Limits.Backups {
+				change = func() error { return backup.Rename(l.backup(i+1, compressed)) }
+			}
+			if err := change(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
 			}
 		}
 	}
-	return tmp.Rename(l.backup(1, l.Limits.Compress))
+	return errors.Join(errs...)
 }
 
 // cut takes what was copied off the front of the log: by collapsing it, or by emptying the file once its end has been
