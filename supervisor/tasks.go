@@ -118,7 +118,11 @@ type TaskLimitError struct {
 }
 
 func (e *TaskLimitError) Error() string {
-	return fmt.Sprintf("%v: %v: task limit %d of %s reached", e.Err, unix.EAGAIN, e.Max, e.By)
+	cause := e.Err.Error()
+	if !errors.Is(e.Err, unix.EAGAIN) { // the process ended without a word
+		cause += ": " + unix.EAGAIN.Error()
+	}
+	return fmt.Sprintf("%s: task limit %d of %s reached", cause, e.Max, e.By)
 }
 
 // Unwrap gives the cause, and EAGAIN: the start is tried again.
