@@ -111,7 +111,7 @@ func TestTreesHaveNoHistory(t *testing.T) {
 func TestCommandsThatAreRecorded(t *testing.T) {
 	root := newRootCommand(&globals{})
 	for _, path := range []string{
-		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate",
+		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate", "secrets show",
 		"job clean",
 		"svc install", "svc uninstall",
 	} {

@@ -21,18 +21,19 @@ import (
 func newSecretsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
-		Short: "List and change the passwords of this side",
+		Short: "List and change the passwords of this side, and show the login of FATE-Board",
 		Long: `List and change the passwords of this side: those of the database's administrator and user, of FATE-Board, of
-the route table and of ZooKeeper. No value is ever printed.
+the route table and of ZooKeeper. No value is printed but that of FATE-Board, by secrets show.
 
 EXIT STATUS
 ` + exitHelp,
 		Example: `  fate-installer secrets list
+  fate-installer secrets show fateboard
   fate-installer secrets rotate mysql_fate`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSecretsListCommand(g), recorded(newSecretsRotateCommand(g)))
+	cmd.AddCommand(newSecretsListCommand(g), recorded(newSecretsShowCommand(g)), recorded(newSecretsRotateCommand(g)))
 	return cmd
 }
 

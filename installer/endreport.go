@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -33,11 +32,16 @@ type endReport struct {
 	Owners    string                 `json:"owners_file,omitempty"` // in a tree: lists the owners of its files
 	Journal   string                 `json:"journal"`               // the file of the journal
 	Next      string                 `json:"next"`                  // what to do next, as text
-	Waiting   []programs.Absence     `json:"waiting,omitempty"`     // programs that wait for other hosts
-	Warnings  []string               `json:"warnings,omitempty"`    // what needs attention, as text
-	Notes     []string               `json:"notes"`                 // about the configuration, as text
-	Trees     []treeReport           `json:"component_trees"`       // what no component brought, by component
-	Steps     []engine.Outcome       `json:"steps"`                 // what became of each step
+	Login     string                 `json:"login,omitempty"`       // the command that shows FATE-Board's login
+	// ports that others connect to, with those to let in; null where nothing is started
+	Ports      []openPort         `json:"open_ports"`
+	OtherHosts []string           `json:"other_hosts,omitempty"` // of the side, which have to be installed, too
+	Client     *client            `json:"client,omitempty"`      // how people use FATE's tools here
+	Waiting    []programs.Absence `json:"waiting,omitempty"`     // programs that wait for other hosts
+	Warnings   []string           `json:"warnings,omitempty"`    // what needs attention, as text
+	Notes      []string           `json:"notes"`                 // about the configuration, as text
+	Trees      []treeReport       `json:"component_trees"`       // what no component brought, by component
+	Steps      []engine.Outcome   `json:"steps"`                 // what became of each step
 	// IDs of the steps that made the run as long as it was
 	Critical []string `json:"critical_path"`
 }
@@ -58,6 +62,9 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 		if err := d.addPrograms(ctx, &end); err != nil {
 			return err
 		}
+		if err := d.addNext(&end); err != nil {
+			return err
+		}
 	default:
 		end.Owners = host.OwnersFile
 		end.Next = "give the files these owners, boot it, and run the same command there without --root"
@@ -71,7 +78,7 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 			return err
 		}
 	} else {
-		d.printEndText(end)
+		printEndText(d.g, end)
 	}
 	if len(end.Waiting) > 0 {
 		return exit.With(&programs.WaitError{Absences: end.Waiting}, exit.NotReady)
@@ -94,7 +101,7 @@ func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
 		end.Next = d.g.runnable("fate-installer test toy")
 	}
 	if runs(cluster.FateBoard) {
-		end.Board = "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
+		end.Board, end.Login = d.boardURL(), d.g.runnable(showLogin)
 		if lacksPage(ctx, end.Board) {
 			end.Warnings = append(end.Warnings, "FATE-Board has no page: its API answers, and "+end.Board+
 				"/ is not found; the jar was built without its front end")
@@ -123,31 +130,34 @@ func lacksPage(ctx context.Context, board string) bool {
 	return resp.StatusCode == http.StatusNotFound
 }
 
-func (d *deployment) printEndText(end endReport) {
+// printEndText prints the report for people.
+func printEndText(g *globals, end endReport) {
 	for _, w := range end.Warnings {
-		d.g.printf("warning: %s\n", w)
+		g.printf("warning: %s\n", w)
 	}
 	if end.Changed == 0 {
-		d.g.printf("nothing to do: %s unchanged (%.1fs)\n", count.Of(end.Unchanged, "step"), end.Elapsed)
+		g.printf("nothing to do: %s unchanged (%.1fs)\n", count.Of(end.Unchanged, "step"), end.Elapsed)
 		return
 	}
-	d.g.printf("done: %d changed, %d unchanged (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
+	g.printf("done: %d changed, %d unchanged (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
 	if len(end.Programs) > 0 {
-		t := newTable(d.g.Stdout, "PROGRAM", "STATE", "READY")
+		t := newTable(g.Stdout, "PROGRAM", "STATE", "READY")
 		for _, p := range end.Programs {
 			t.row(p.Name, p.State, strconv.FormatBool(p.Ready))
 		}
 		_ = t.flush() // a report that cannot be printed changes nothing about what was done
-		d.g.printf("\n")
+		g.printf("\n")
 	}
 	if end.Board != "" {
-		d.g.printf("fateboard  %s  (user %s, password: fateboard_admin in %s)\n", end.Board, d.spec.Side.FateBoard.User,
-			d.layout().Secrets())
+		g.printf("fateboard  %s\n           user and password: %s\n", end.Board, end.Login)
 	}
 	if end.Owners != "" {
-		d.g.printf("owners     %s, in the tree\nnext       %s\n", end.Owners, end.Next)
+		g.printf("owners     %s, in the tree\nnext       %s\n", end.Owners, end.Next)
 		return
 	}
-	d.g.printf("logs       %s\nprograms   %s\nnext       %s\n", end.Logs, d.g.runnable("fate-installer svc status"),
-		end.Next)
+	g.printf("logs       %s\nprograms   %s\n", end.Logs, g.runnable("fate-installer svc status"))
+	if end.Ports != nil {
+		printNext(g, end)
+	}
+	g.printf("next       %s\n", end.Next)
 }

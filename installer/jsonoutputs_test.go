@@ -63,7 +63,11 @@ var jsonDocuments = []jsonDocument{
 			Programs: []engine.ServiceStatus{{Name: "fate-mysql", State: "RUNNING", Ready: true, Serving: true}},
 			Board:    "http://192.168.0.1:8080", Logs: "/data/logs",
 			Journal: "/data/projects/common/fate-installer/journal",
-			Next:    "fate-installer test toy", Notes: []string{}, Trees: []treeReport{},
+			Next:    "fate-installer test toy", Login: "fate-installer secrets show fateboard", Ports: []openPort{{
+				8080, cluster.FateBoard, forViewers, []string{}}},
+			Client: &client{User: "app", InitEnv: "/data/projects/fate/bin/init_env.sh", IP: "192.168.0.1", Port: 9380,
+				Files: []string{"/data/projects/fate/fate/python/fate_client/pipeline/config.yaml"}},
+			Notes: []string{}, Trees: []treeReport{},
 			Steps: []engine.Outcome{{
 				ID: "user:app", Title: "user app", Status: engine.Changed, Why: "there is no such user",
 				Start: 2 * time.Millisecond, Elapsed: 30 * time.Millisecond,
@@ -300,6 +304,12 @@ var jsonDocuments = []jsonDocument{
 				[]string{"fate-fateflow"}, []string{"192.168.0.1"}}}},
 	},
 	{
+		commands: []string{"secrets show"},
+		sentence: "The login of FATE-Board. It is not kept in the history.",
+		example: secretsShowOutput{Secret: "fateboard", URL: "http://192.168.0.1:8080", User: "admin",
+			Password: "correct horse"},
+	},
+	{
 		commands: []string{"secrets rotate"},
 		sentence: "The passwords that were changed.",
 		example: secretsRotateOutput{
@@ -384,17 +394,4 @@ var jsonDocuments = []jsonDocument{
 		sentence: "The version of this program.",
 		example:  versionOutput{"1.0.0", "go1.25.4", "linux/amd64"},
 	},
-}
-
-// commandsWithoutJSON lists the other commands, with what they print.
-var commandsWithoutJSON = map[string]string{
-	"keys check":       "prints nothing; its exit code says whether the keys can be used",
-	"keys install":     "prints nothing; its exit code says whether it is done",
-	"svc run":          "is the supervisor itself, and prints its log",
-	"svc logs":         "prints the log as it is",
-	"svc metrics":      "prints the text format of Prometheus",
-	"svc shutdown":     "prints nothing; its exit code says whether it is done",
-	"svc upgrade-self": "prints nothing; its exit code says whether it is done",
-	"svc install":      "prints nothing; its exit code says whether it is done",
-	"svc uninstall":    "prints nothing; its exit code says whether it is done",
 }

@@ -45,3 +45,16 @@ var objectTitles = map[reflect.Type]string{
 	reflect.TypeFor[job.Stale]():            "stale job",
 	reflect.TypeFor[moduleState]():          "module instance",
 }
+
+// commandsWithoutJSON lists the other commands, with what they print.
+var commandsWithoutJSON = map[string]string{
+	"keys check":       "prints nothing; its exit code says whether the keys can be used",
+	"keys install":     "prints nothing; its exit code says whether it is done",
+	"svc run":          "is the supervisor itself, and prints its log",
+	"svc logs":         "prints the log as it is",
+	"svc metrics":      "prints the text format of Prometheus",
+	"svc shutdown":     "prints nothing; its exit code says whether it is done",
+	"svc upgrade-self": "prints nothing; its exit code says whether it is done",
+	"svc install":      "prints nothing; its exit code says whether it is done",
+	"svc uninstall":    "prints nothing; its exit code says whether it is done",
+}

@@ -106,6 +106,16 @@ func (r *recording) keep(p []byte) {
 	}
 }
 
+// lost says why what the command does is not recorded; nil: it is.
+func (r *recording) lost() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil && r.out == nil {
+		return errors.New("there is no history")
+	}
+	return r.failed
+}
+
 // end writes how the command ended.
 func (r *recording) end(code int, err error) {
 	r.mu.Lock()

@@ -94,6 +94,14 @@ func TestSecretsRotateKilled(t *testing.T) {
 			b.t.Error("an old copy of the cluster file brought the former password back")
 		}
 		b.t.Logf("secrets list:\n%s", b.run("main", "fate-installer", "secrets", "list"))
+		password := b.secrets("main")["fateboard_admin"]
+		shown := b.run("main", "fate-installer", "secrets", "show", "fateboard")
+		b.t.Logf("secrets show fateboard:\n%s", strings.ReplaceAll(shown, password, "PASSWORD"))
+		history := b.run("main", "fate-installer", "history", "-n", "1")
+		kept, code, err := b.try("main", "grep", "-rlF", password, "/data/projects/common/fate-installer/history")
+		if !strings.Contains(shown, password) || !strings.Contains(history, "secrets show fateboard") || code != 1 {
+			b.t.Errorf("the history has %s; the password is in %q (%v)", history, kept, err)
+		}
 		b.toy("main")
 	})
 	b.step("by the cluster file", func(b bench) {

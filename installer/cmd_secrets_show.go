@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
+
+	"github.com/spf13/cobra"
+)
+
+// shownSecrets are the words of secrets show: the login of people. Programs read the other ones from their files.
+var shownSecrets = []string{cluster.SecretCommand(boardSecret)}
+
+// boardSecret is the name of FATE-Board's password in the cluster file.
+const boardSecret = "fateboard_admin"
+
+// showLogin is the command that shows how to log in to FATE-Board.
+const showLogin = "fate-installer secrets show fateboard"
+
+func newSecretsShowCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show fateboard",
+		Short: "Show address, user and password of FATE-Board",
+		Long: `Show address, user and password of FATE-Board, on the host that runs it, as root. That they were shown is recorded
+(fate-installer history), without the password. The passwords of databases and of other programs are not shown.
+
+EXIT STATUS
+  0    shown
+  2    wrong usage, nothing is installed here, this host does not run FATE-Board, or you are not root
+  1    unexpected error, as when it cannot be recorded; nothing is shown then`,
+		Example: `  fate-installer secrets show fateboard
+  fate-installer secrets show fateboard -o json`,
+		ValidArgs: shownSecrets,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return exit.Hint(errors.New("missing argument: fateboard"), showLogin)
+			}
+			if len(args) > 1 {
+				return fmt.Errorf("unexpected argument %q after %s", args[1], args[0])
+			}
+			if _, err := cluster.ParseSecretName(args[0]); err == nil && args[0] != shownSecrets[0] {
+				return exit.Hint(fmt.Errorf("cannot show %s: it is for programs, not for people", args[0]),
+					"fate-installer secrets list shows what uses it")
+			}
+			return oneOf("secret", args, shownSecrets)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSecretsShow(cmd.Context(), g) },
+	}
+}
+
+// secretsShowOutput is the JSON document of secrets show.
+type secretsShowOutput struct {
+	Secret   string `json:"secret"`         // always fateboard
+	URL      string `json:"url"`            // address of FATE-Board
+	User     string `json:"user"`           // that logs in
+	Password string `json:"password"`       // of that user
+	Note     string `json:"note,omitempty"` // why the login may be another one, as text
+}
+
+func runSecretsShow(ctx context.Context, g *globals) error {
+	if err := requireInstalled(g, "show a password"); err != nil {
+		return err
+	}
+	d, err := openDeployment(ctx, g, wantedOptions{}, false)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.needRoot("show a password"); err != nil {
+		return err
+	}
+	uses := render.SecretUses(d.spec)
+	i := slices.IndexFunc(uses, func(u render.SecretUse) bool { return u.Name == boardSecret })
+	switch {
+	case i < 0:
+		return exit.With(errors.New("cannot show the login of FATE-Board: this side has none"), exit.Usage)
+	case !uses[i].Here:
+		return exit.With(exit.Hint(fmt.Errorf("cannot show the login of FATE-Board: it runs on %s",
+			strings.Join(uses[i].Hosts, ", ")), "run the same there: "+showLogin), exit.Usage)
+	}
+	out := secretsShowOutput{
+		Secret: shownSecrets[0], URL: d.boardURL(), User: d.spec.Side.FateBoard.User,
+		Password: d.spec.Secrets.FateBoardAdmin.Reveal(),
+	}
+	if out.Note, err = d.boardEdited(); err != nil {
+		return err
+	}
+	return g.unrecorded("user and password of FATE-Board were shown\n", func() error {
+		if g.Output == outputJSON {
+			return g.printJSON(out)
+		}
+		g.printf("address   %s\nuser      %s\npassword  %s\n", out.URL, out.User, out.Password)
+		if out.Note != "" {
+			g.printf("note      %s\n", out.Note)
+		}
+		return nil
+	})
+}
+
+// boardURL is the address of FATE-Board on this host.
+func (d *deployment) boardURL() string {
+	return "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
+}
+
+// boardEdited says that the file of FATE-Board has another login than the one that was installed; blank: it has not.
+func (d *deployment) boardEdited() (string, error) {
+	files, err := render.Files(d.spec)
+	if err != nil {
+		return "", err
+	}
+	name := d.layout().BoardProperties()
+	i := slices.IndexFunc(files, func(f render.File) bool { return f.Path == name })
+	if i < 0 {
+		return "", nil
+	}
+	there, err := d.host.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("cannot tell how FATE-Board lets people in: %w", err)
+	}
+	login := func(content []byte) (lines []string) {
+		for line := range bytes.Lines(content) {
+			if line = bytes.TrimSpace(line); bytes.HasPrefix(line, []byte("server.board.login.")) {
+				lines = append(lines, string(line))
+			}
+		}
+		return lines
+	}
+	if slices.Equal(login(there), login(files[i].Content)) {
+		return "", nil
+	}
+	return name + " has another login: it was edited, and what it says is in force since FATE-Board was restarted", nil
+}
+
+// unrecorded prints something that the history must not keep, after the record says instead that it was shown. Nothing
+// is printed when that cannot be recorded.
+func (g *globals) unrecorded(instead string, show func() error) error {
+	tee, ok := g.Stdout.(*teeWriter)
+	if !ok { // in a tree, or without root's rights: there is no record
+		return show()
+	}
+	tee.recording.keep([]byte(instead))
+	if err := tee.recording.lost(); err != nil {
+		return fmt.Errorf("cannot show what would not be recorded: %w", err)
+	}
+	defer func(w io.Writer) { g.Stdout = w }(g.Stdout)
+	g.Stdout = tee.Writer
+	return show()
+}
