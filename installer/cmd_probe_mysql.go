@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/go-sql-driver/mysql"
@@ -20,8 +21,9 @@ func newProbeMySQLCommand() *cobra.Command {
 		Use:    "probe-mysql",
 		Short:  "Log in to the database and run SELECT 1",
 		Hidden: true,
-		Long: `Log in to the database with the [client] section of an option file and run SELECT 1. The password is read from the
-file, so it is on no command line.
+		Long: `Log in to the database with the [client] section of an option file and run SELECT 1, over its socket and then at the
+address that its clients use. A server that has no account for this host there has answered, too. The password is read
+from the file, so it is on no command line.
 
 EXIT STATUS
   0    the database answered
@@ -30,7 +32,7 @@ EXIT STATUS
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runProbeMySQL(cmd.Context(), file) },
 	}
-	cmd.Flags().StringVar(&file, "defaults-file", "", "option `file` with user, password and socket")
+	cmd.Flags().StringVar(&file, "defaults-file", "", "option `file` with user, password, socket, host and port")
 	_ = cmd.MarkFlagRequired("defaults-file")
 	return cmd
 }
@@ -40,15 +42,33 @@ func runProbeMySQL(ctx context.Context, file string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the login: %w", err)
 	}
-	config, err := database.ClientConfig(data)
+	config, address, err := database.ClientConfig(data)
 	if err != nil {
 		return fmt.Errorf("cannot use %s: %w", file, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, probeFlowTimeout)
+	defer cancel()
 	if err := selectOne(ctx, config); err != nil {
 		return fmt.Errorf("cannot log in to the database at %s as %s: %w", config.Addr, config.User, err)
 	}
+	if address == "" { // the file is of an older release
+		return nil
+	}
+	config.Net, config.Addr = "tcp", address
+	err = selectOne(ctx, config)
+	if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == errHostNotAllowed {
+		return nil // all clients are on other hosts
+	}
+	if err != nil {
+		return fmt.Errorf("cannot log in to the database at %s, where its clients do, as %s: %w", address, config.User,
+			err)
+	}
 	return nil
 }
+
+// errHostNotAllowed is the server's error for a host that has no account (MySQL's and MariaDB's
+// ER_HOST_NOT_PRIVILEGED).
+const errHostNotAllowed = 1130
 
 // selectOne logs in to a database and has it answer a query.
 func selectOne(ctx context.Context, config *mysql.Config) error {

@@ -55,7 +55,7 @@ func FuzzProbeSettings(f *testing.F) {
 	f.Add([]byte("[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c\"\nsocket=/run/mysql.sock\n"))
 	f.Add([]byte("eggroll.resourcemanager.clustermanager.jdbc.url=jdbc:mysql://192.168.0.1:3306/eggroll_meta?useSSL=false\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if c, err := database.ClientConfig(data); err == nil && (c.User == "" || c.Net != "unix") {
+		if c, _, err := database.ClientConfig(data); err == nil && (c.User == "" || c.Net != "unix") {
 			t.Errorf("a login without user or socket: %+v", c)
 		}
 		if c, err := metaDatabase(data); err == nil && c.Net != "tcp" {

@@ -97,15 +97,19 @@ func TestOnlyAddress(t *testing.T) {
 }
 
 func TestReadinessLoginIsRead(t *testing.T) {
-	config, err := database.ClientConfig(
+	config, address, err := database.ClientConfig(
 		[]byte(
-			"# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n"))
+			"# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n" +
+				"host=192.168.0.1\nport=3306\n"))
+	if address != "192.168.0.1:3306" {
+		t.Errorf("address %q", address)
+	}
 	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" ||
 		config.Addr != "/run/mysql.sock" {
 		t.Errorf("got %+v, %v", config, err)
 	}
 	for _, bad := range []string{"", "[client]\nuser=fate\n", "[mysqld]\nuser=fate\nsocket=/s\n"} {
-		if _, err := database.ClientConfig([]byte(bad)); err == nil {
+		if _, _, err := database.ClientConfig([]byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}

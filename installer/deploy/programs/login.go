@@ -48,7 +48,7 @@ func DatabaseLogin(h *host.Host, spec *cluster.Spec) func(context.Context) error
 		if err != nil {
 			return nil // it is written before the program is started, and the probe says what is wrong with it
 		}
-		login, err := database.ClientConfig(text)
+		login, _, err := database.ClientConfig(text)
 		if err != nil {
 			return nil
 		}

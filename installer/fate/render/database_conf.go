@@ -112,13 +112,15 @@ func databaseConnections(s *cluster.Spec) int {
 	return 10000
 }
 
-// probeCnf is the login of the readiness probe: the unprivileged service account over the socket, so that "ready"
-// means that the programs which depend on the database can log in.
+// probeCnf is the login of the readiness probe: the unprivileged service account over the socket, and the address that
+// the server's clients use, so that "ready" means that the programs which depend on the database can log in.
 func probeCnf(s *cluster.Spec) []byte {
 	o := &optionFile{}
 	o.section("client")
 	o.text("user", s.Side.MySQL.User)
 	o.text("password", s.Secrets.MySQLUser.Reveal())
 	o.text("socket", DatabaseSocket(s))
+	o.text("host", cluster.FirstAddress(s.Side.MySQL.IPs))
+	o.set("port", s.Side.MySQL.Port)
 	return []byte(o.b.String())
 }
