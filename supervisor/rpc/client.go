@@ -168,7 +168,15 @@ func (c *Client) Call(ctx context.Context, out any, method string, params ...any
 		return err
 	}
 	defer resp.Body.Close()
-	v, err := decodeResponse(resp.Body)
+	// Read before it is decoded, which takes longer: the supervisor waits for who reads, and not for ever.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes))
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("the supervisor's answer to %s is incomplete: %w", method, err)
+	}
+	v, err := decodeResponse(bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

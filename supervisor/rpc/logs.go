@@ -238,8 +238,8 @@ func (t *tail) copy() error {
 	if info.Size() < t.pos {
 		t.pos = 0 // truncated
 	}
-	_ = t.control.SetWriteDeadline(time.Now().Add(writePatience))
-	n, err := io.Copy(t.w, io.NewSectionReader(t.f, t.pos, info.Size()-t.pos))
+	out := pace(t.w, 0)
+	n, err := io.Copy(out, io.NewSectionReader(t.f, t.pos, info.Size()-t.pos))
 	t.pos += n
 	if err != nil {
 		return err
@@ -252,6 +252,7 @@ func (t *tail) copy() error {
 			f.Close()
 		}
 	}
+	out.renew()
 	return t.control.Flush()
 }
 
