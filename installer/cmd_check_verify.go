@@ -77,6 +77,14 @@ func damagedReport(file string, err error) error {
 	return err
 }
 
+// describeSide is a role with its party, where it has one.
+func describeSide(role string, party int) string {
+	if party == 0 {
+		return role
+	}
+	return fmt.Sprintf("%s of party %d", role, party)
+}
+
 // printVerified says first what is proved. What a report says of itself may have any characters.
 func printVerified(g *globals, v verifyReportOutput) {
 	switch v.Signature {
@@ -89,10 +97,7 @@ func printVerified(g *globals, v verifyReportOutput) {
 		g.printf("%s is unsigned; its data has the digest that it names, which proves nothing by itself:\n"+
 			"compare the digest with the one on the page that was signed by hand\n", v.Path)
 	}
-	side := v.Role
-	if v.Party != 0 {
-		side = fmt.Sprintf("%s of party %d", side, v.Party)
-	}
+	side := describeSide(v.Role, v.Party)
 	safe := redact.Printable
 	g.printf("digest   %s\nhost     %s, %s at %s\nchecked  %s by %s\n", v.Digest, safe(v.Host), safe(side),
 		safe(v.Address), v.Time.UTC().Format("2006-01-02 15:04:05 MST"), safe(v.By))

@@ -129,7 +129,9 @@ func nameNear(ctx context.Context, c *rpc.Client, err error) error {
 func completeNames(g *globals) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		var names []string
-		_ = withSupervisor(cmd.Context(), g, func(ctx context.Context, c *rpc.Client) error {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+		defer cancel()
+		_ = withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
 			statuses, err := c.Status(ctx)
 			for _, st := range statuses {
 				names = append(names, st.Name)

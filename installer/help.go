@@ -57,7 +57,7 @@ var commonFlags = map[string][]string{
 	"history":    onHost,
 	"diagnose":   slices.Concat(onHost, []string{"root"}),
 	"bundle":     {"payload"},
-	"version":    nil,
+	"version":    slices.Concat(onHost, []string{"payload", "root"}),
 	"help":       nil,
 	"completion": nil,
 }

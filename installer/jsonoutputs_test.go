@@ -392,6 +392,8 @@ var jsonDocuments = []jsonDocument{
 	{
 		commands: []string{"version"},
 		sentence: "The version of this program.",
-		example:  versionOutput{"1.0.0", "go1.25.4", "linux/amd64"},
+		example: versionOutput{Version: "1.0.0", Go: "go1.25.4", Platform: "linux/amd64",
+			Carried:   &carriedFATE{"1.11.4", "linux/amd64", 3},
+			Installed: &installedFATE{"1.11.3", "host", 10000, "/data"}},
 	},
 }

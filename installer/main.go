@@ -200,6 +200,7 @@ EXIT STATUS
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	refuseMistypedCommands(root)
+	completeValues(g, root)
 	useHelp(root)
 	return root
 }

@@ -1,5 +1,10 @@
 package report
 
+import (
+	"maps"
+	"slices"
+)
+
 // english has the texts of the template that are not written as they are shown.
 var english = map[string]string{
 	"signature none":      "not signed",
@@ -92,6 +97,9 @@ var chinese = map[string]string{
 	"signature by hand": "签字",
 	"rejected":          "不同意",
 }
+
+// Kinds lists the kinds of checks: what is before the colon of a check's ID, or the ID itself.
+func Kinds() []string { return slices.Sorted(maps.Keys(chineseTitles)) }
 
 // chineseTitles has the titles of checks by their kind.
 var chineseTitles = map[string]string{
