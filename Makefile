@@ -59,7 +59,7 @@ e2e: build ## install, break, reboot and uninstall on lab hosts with a real syst
 
 test-hosts: export FATE_E2E_HOSTS = 1
 test-hosts: build ## the party on every kind of host that hardening guides and reports describe (as root)
-	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 90m -v -run 'TestHostKinds|TestForgettingMiddle|TestHostsThatCannotWork' ./scripts/e2e
+	go test -tags e2e -count=1 -p 1 -parallel 2 -timeout 90m -v -run 'TestHostKinds|TestForgettingMiddle|TestHostsThatCannotWork|TestUserlands' ./scripts/e2e
 
 e2e-long: export FATE_E2E_LONG = 1
 e2e-long: build ## the same, with many more kills at random moments (as root)

@@ -98,6 +98,13 @@ func newBench(t *testing.T, hosts ...string) bench {
 // newBenchWith boots hosts and copies a file to them.
 func newBenchWith(t *testing.T, build func() (string, error), target string, hosts ...string) bench {
 	t.Helper()
+	return newBenchOn(t, "", build, target, hosts...)
+}
+
+// newBenchOn boots hosts with a release of Debian, and copies a file to them. The test is skipped where the machine's
+// package source does not have the release.
+func newBenchOn(t *testing.T, suite string, build func() (string, error), target string, hosts ...string) bench {
+	t.Helper()
 	file, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +113,10 @@ func newBenchWith(t *testing.T, build func() (string, error), target string, hos
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := lab.Up(t.Context(), lab.Config{Name: labName(t), Hosts: list, Log: os.Stderr})
+	l, err := lab.Up(t.Context(), lab.Config{Name: labName(t), Hosts: list, Suite: suite, Log: os.Stderr})
+	if errors.Is(err, lab.ErrNoSuite) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

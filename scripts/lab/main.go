@@ -73,6 +73,7 @@ EXIT STATUS
 
 func newUp(name *string) *cobra.Command {
 	var hosts []string
+	suite := ""
 	cmd := &cobra.Command{
 		Use:     "up --hosts NAME=ADDRESS,...",
 		Short:   "Make a lab and boot its hosts",
@@ -83,7 +84,7 @@ func newUp(name *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l, err := lab.Up(cmd.Context(), lab.Config{Name: *name, Hosts: list, Log: cmd.ErrOrStderr()})
+			l, err := lab.Up(cmd.Context(), lab.Config{Name: *name, Hosts: list, Suite: suite, Log: cmd.ErrOrStderr()})
 			if err != nil {
 				return err
 			}
@@ -91,6 +92,7 @@ func newUp(name *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&hosts, "hosts", nil, "hosts as NAME=ADDRESS[/BITS], separated by commas")
+	cmd.Flags().StringVar(&suite, "suite", "", suiteUsage)
 	_ = cmd.MarkFlagRequired("hosts") // fails only for an unknown flag
 	return cmd
 }
@@ -257,12 +259,13 @@ func printLabs(w io.Writer, labs []lab.Info) error {
 }
 
 func newBase() *cobra.Command {
-	return &cobra.Command{
+	suite := ""
+	cmd := &cobra.Command{
 		Use:   "base",
 		Short: "Make the base system if the cache has none, and print where it is",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, lock, err := lab.Base(cmd.Context(), cmd.ErrOrStderr())
+			dir, lock, err := lab.Base(cmd.Context(), suite, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -271,4 +274,8 @@ func newBase() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&suite, "suite", "", suiteUsage)
+	return cmd
 }
+
+const suiteUsage = "`release` of Debian that the hosts have (default bookworm)"

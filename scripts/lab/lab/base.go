@@ -3,12 +3,15 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"fate-installer/scripts/cache"
 
@@ -23,8 +27,7 @@ import (
 )
 
 const (
-	baseSuite  = "bookworm"
-	basePrefix = "rootfs-" + baseSuite + "-"
+	baseSuite = "bookworm" // of hosts, unless their lab says another
 	// baseLayout changes when trim does, so that an older cached base is not used.
 	baseLayout = "1"
 )
@@ -34,24 +37,31 @@ const (
 // is installed on it.
 var basePackages = []string{"systemd", "systemd-sysv", "dbus", "iproute2"}
 
-// Base returns the directory of the shared root file system, making it first when
-// the cache has none (30 to 60 s). The directory is not to be changed. Progress goes
-// to log. The returned lock keeps the base from being removed; close it when done.
-func Base(ctx context.Context, log io.Writer) (dir string, lock io.Closer, err error) {
-	f, dir, err := lockBase(ctx, log)
+// ErrNoSuite means that the machine's package source does not have a release of Debian.
+var ErrNoSuite = errors.New("the package source of this machine does not have it")
+
+// Base returns the directory of the shared root file system of a release of Debian,
+// blank for the common one, making it first when the cache has none (30 to 60 s). The
+// directory is not to be changed. Progress goes to log. The returned lock keeps the base
+// from being removed; close it when done.
+func Base(ctx context.Context, suite string, log io.Writer) (dir string, lock io.Closer, err error) {
+	f, dir, err := lockBase(ctx, cmp.Or(suite, baseSuite), log)
 	if err != nil {
 		return "", nil, err
 	}
 	return dir, f, nil
 }
 
-func lockBase(ctx context.Context, log io.Writer) (*os.File, string, error) {
+// basePrefix is how the directories of a suite begin. Each suite has one in the cache.
+func basePrefix(suite string) string { return "rootfs-" + suite + "-" }
+
+func lockBase(ctx context.Context, suite string, log io.Writer) (*os.File, string, error) {
 	top, err := cache.Dir()
 	if err != nil {
 		return nil, "", err
 	}
 	key := fmt.Sprintf("%x", sha256.Sum256([]byte(baseLayout+" "+strings.Join(basePackages, " "))))[:12]
-	dir := filepath.Join(top, basePrefix+key)
+	dir := filepath.Join(top, basePrefix(suite)+key)
 	for {
 		lock, err := cache.Lock(dir+".lock", unix.LOCK_SH)
 		if err != nil {
@@ -64,13 +74,13 @@ func lockBase(ctx context.Context, log io.Writer) (*os.File, string, error) {
 			return nil, "", fmt.Errorf("cannot look at the base system: %w", err)
 		}
 		lock.Close()
-		if err := makeBase(ctx, dir, log); err != nil {
+		if err := makeBase(ctx, suite, dir, log); err != nil {
 			return nil, "", err
 		}
 	}
 }
 
-func makeBase(ctx context.Context, dir string, log io.Writer) error {
+func makeBase(ctx context.Context, suite, dir string, log io.Writer) error {
 	lock, err := cache.Lock(dir+".lock", unix.LOCK_EX)
 	if err != nil {
 		return err
@@ -79,15 +89,15 @@ func makeBase(ctx context.Context, dir string, log io.Writer) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil // another process made it while we waited
 	}
-	if err := removeOldBases(filepath.Dir(dir), dir); err != nil {
+	if err := removeOldBases(filepath.Dir(dir), suite, dir); err != nil {
 		return err
 	}
 	part := dir + ".part"
 	if err := os.RemoveAll(part); err != nil {
 		return fmt.Errorf("cannot remove a half-made base system: %w", err)
 	}
-	fmt.Fprintf(log, "making the base system of the lab hosts (once, about a minute)\n")
-	if err := debootstrap(ctx, part); err != nil {
+	fmt.Fprintf(log, "making the base system of lab hosts with Debian %s (once, about a minute)\n", suite)
+	if err := debootstrap(ctx, suite, part); err != nil {
 		return errors.Join(err, os.RemoveAll(part))
 	}
 	if err := trim(part); err != nil {
@@ -99,10 +109,10 @@ func makeBase(ctx context.Context, dir string, log io.Writer) error {
 	return nil
 }
 
-// removeOldBases keeps the cache at one base: those of other keys go unless a lab
+// removeOldBases keeps the cache at one base of a suite: those of other keys go unless a lab
 // uses them.
-func removeOldBases(top, keep string) error {
-	dirs, err := filepath.Glob(filepath.Join(top, basePrefix+"*"))
+func removeOldBases(top, suite, keep string) error {
+	dirs, err := filepath.Glob(filepath.Join(top, basePrefix(suite)+"*"))
 	if err != nil {
 		return fmt.Errorf("cannot list the cache: %w", err)
 	}
@@ -128,7 +138,7 @@ func removeOldBases(top, keep string) error {
 
 // debootstrap runs in pid and mount namespaces of its own: it mounts /proc and /sys
 // in its target, and interrupted it must not leave them on the machine.
-func debootstrap(ctx context.Context, dir string) error {
+func debootstrap(ctx context.Context, suite, dir string) error {
 	mirror, keyring, err := mirrorFromApt(ctx)
 	if err != nil {
 		return err
@@ -137,8 +147,13 @@ func debootstrap(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	if suite != baseSuite {
+		if err := served(ctx, mirror, proxy, suite); err != nil {
+			return fmt.Errorf("cannot make hosts with Debian %s: %w", suite, err)
+		}
+	}
 	cmd := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "--force-check-gpg", "--keyring="+keyring,
-		"--include="+strings.Join(basePackages, ","), baseSuite, dir, mirror)
+		"--include="+strings.Join(basePackages, ","), suite, dir, mirror)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
 	if proxy != "" {
 		cmd.Env = append(cmd.Env, "http_proxy="+proxy)
@@ -185,6 +200,33 @@ func mirrorFromApt(ctx context.Context) (mirror, keyring string, err error) {
 	}
 	return "", "", fmt.Errorf(
 		"cannot find a package source with Debian %s main in /etc/apt (the lab's hosts are made from it)", baseSuite)
+}
+
+// served asks an archive whether it has a suite.
+func served(ctx context.Context, mirror, proxy, suite string) error {
+	through := &http.Transport{}
+	if proxy != "" {
+		address, err := url.Parse(proxy)
+		if err != nil {
+			return fmt.Errorf("cannot read apt's proxy: %w", err)
+		}
+		through.Proxy = http.ProxyURL(address)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, mirror+"/dists/"+suite+"/InRelease", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := (&http.Client{Transport: through}).Do(request)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSuite, err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%w: %s: %s", ErrNoSuite, request.URL, answer.Status)
+	}
+	return nil
 }
 
 func aptProxy(ctx context.Context) (string, error) {

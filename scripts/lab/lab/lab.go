@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 type Config struct {
 	Name  string
 	Hosts []Host
+	Suite string    // release of Debian that the hosts have; blank for the common one
 	Log   io.Writer // progress of what takes long; nil for none
 }
 
@@ -62,7 +64,7 @@ func Up(ctx context.Context, c Config) (*Lab, error) {
 	if err := clear(c.Name, dir); err != nil {
 		return nil, err
 	}
-	baseLock, base, err := lockBase(ctx, c.Log)
+	baseLock, base, err := lockBase(ctx, cmp.Or(c.Suite, baseSuite), c.Log)
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(lock.Name()))
 	}
