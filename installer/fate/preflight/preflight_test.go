@@ -307,6 +307,9 @@ func TestPreflight(t *testing.T) {
 			if name == "read-only" && !r.Final {
 				t.Error("a waiver is offered, with which nothing could be written all the same")
 			}
+			if name == "not our address" && !strings.Contains(r.Remedy, "address translation (NAT)") {
+				t.Errorf("the remedy does not say what to write behind NAT: %s", r.Remedy)
+			}
 			if r.Status != c.status || !strings.Contains(r.Measured, c.measured) || r.Bad() && r.Remedy == "" {
 				t.Errorf("%+v; want %s with %q", r, c.status, c.measured)
 			}
