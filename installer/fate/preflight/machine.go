@@ -72,6 +72,9 @@ func (p *preflight) distribution() {
 	switch {
 	case i < 0 && !os.Is("rhel") && !os.Is("debian"):
 		r.warn("untested distribution; glibc and kernel are checked separately")
+	case i >= 0 && distributions[i].oldest != "" && os.Version == "":
+		r.warn("/etc/os-release has no VERSION_ID, as on Debian testing and sid; glibc and kernel are checked " +
+			"separately")
 	case i >= 0 && distributions[i].oldest != "" && host.CompareVersions(os.Version, distributions[i].oldest) < 0:
 		r.refuse("%s is too old: upgrade to %s or later", os.Version, distributions[i].oldest)
 	default:

@@ -77,6 +77,8 @@ func TestPreflight(t *testing.T) {
 		"not root":    {func(f *host.Facts) { f.UID = 1000 }, in, "root", StatusRefused, "uid 1000"},
 		"other processor": {func(f *host.Facts) { f.Arch = "arm64" }, in, "platform",
 			StatusRefused, "linux/arm64"},
+		"no version": {func(f *host.Facts) { f.OS = host.OSRelease{ID: "debian", Pretty: "Debian sid"} }, in, "os",
+			StatusWarning, "Debian sid"},
 		"old distribution": {func(f *host.Facts) { f.OS = host.OSRelease{ID: "centos", Version: "7.1"} }, in, "os",
 			StatusRefused, ""},
 		"unknown distribution": {func(f *host.Facts) { f.OS = host.OSRelease{ID: "gentoo", Pretty: "Gentoo"} }, in,
