@@ -8,13 +8,14 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"fate-installer/bundle"
+	"fate-installer/installer/deploy"
+	"fate-installer/installer/exit"
+	"fate-installer/payload"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
-
-	"fate-installer/bundle"
-	"fate-installer/installer/exit"
-	"fate-installer/payload"
 )
 
 // newBundleCommand groups the commands about appliance files: making them, on a connected machine, and looking into
@@ -151,7 +152,7 @@ func (s *stageProgress) report(stage bundle.Stage, name string, done, total int6
 		s.end()
 		s.title, s.total, s.current = title, total, newProgress(s.g, title, total)
 	}
-	s.current.set(done)
+	s.current.Set(done)
 }
 
 func stageTitle(stage bundle.Stage, name string) string {
@@ -170,7 +171,7 @@ func stageTitle(stage bundle.Stage, name string) string {
 
 func (s *stageProgress) end() {
 	if s.current != nil {
-		s.current.finish()
+		s.current.Finish()
 		s.current = nil
 	}
 }
@@ -183,7 +184,7 @@ func (s *stageProgress) finish() {
 
 // openAppliance opens the file given as an argument, else the one of --payload, else this program's own.
 func openAppliance(g *globals, args []string) (*payload.Payload, error) {
-	open := func() (*payload.Payload, error) { return openPayload(g) }
+	open := func() (*payload.Payload, error) { return deploy.OpenPayload(g.Payload) }
 	if len(args) > 0 {
 		open = func() (*payload.Payload, error) { return payload.Open(args[0]) }
 	}

@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"fate-installer/installer/exit"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
+
+	"github.com/spf13/cobra"
 )
 
 type bundleExtractOptions struct {
@@ -100,11 +100,11 @@ func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions,
 			if bar == nil {
 				bar = longProgress(g, "unpacking", total)
 			}
-			bar.set(done)
+			bar.Set(done)
 		},
 	})
 	if bar != nil {
-		bar.finish()
+		bar.Finish()
 	}
 	if err != nil {
 		return err

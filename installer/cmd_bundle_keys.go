@@ -7,13 +7,13 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-	"golang.org/x/term"
-
 	"fate-installer/installer/exit"
 	"fate-installer/installer/problem"
 	"fate-installer/payload"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 // signKeyOptions name a private key and where its password comes from: a file or the terminal, never the command line,
@@ -210,11 +210,11 @@ func runBundleSign(ctx context.Context, g *globals, o *bundleSignOptions, p *pay
 	}
 	// A file that has rotted since it was built must not be signed.
 	bar := longProgress(g, "verifying", p.Size())
-	defer bar.finish()
-	if _, err := p.Verify(ctx, payload.VerifyOptions{Progress: func(done, _ int64) { bar.set(done) }}); err != nil {
+	defer bar.Finish()
+	if _, err := p.Verify(ctx, payload.VerifyOptions{Progress: func(done, _ int64) { bar.Set(done) }}); err != nil {
 		return err
 	}
-	bar.finish()
+	bar.Finish()
 	if err := payload.Sign(ctx, file, out, *key); err != nil {
 		return err
 	}

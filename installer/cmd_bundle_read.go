@@ -9,14 +9,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"fate-installer/bundle"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
 	"fate-installer/payload/count"
+
+	"github.com/spf13/cobra"
 )
 
 type bundleInspectOptions struct {
@@ -160,7 +160,7 @@ func inspectOutput(p *payload.Payload) bundleInspectOutput {
 }
 
 type bundleVerifyOptions struct {
-	trust   trustOptions
+	trust   deploy.TrustOptions
 	part    bool
 	workers int
 }
@@ -196,7 +196,7 @@ EXIT STATUS
 				func(ctx context.Context, p *payload.Payload) error { return runBundleVerify(ctx, g, o, p) })
 		},
 	}
-	o.trust.addFlags(cmd.Flags(), "")
+	addTrustFlags(cmd.Flags(), &o.trust, "")
 	cmd.Flags().BoolVar(&o.part, "part", false, "check only FILE, one part of a split appliance")
 	for _, flag := range []string{"pubkey", "require-signature", "allow-older"} {
 		cmd.MarkFlagsMutuallyExclusive("part", flag)
@@ -218,22 +218,22 @@ type bundleVerifyOutput struct {
 }
 
 func runBundleVerify(ctx context.Context, g *globals, o *bundleVerifyOptions, p *payload.Payload) error {
-	t, err := o.trust.trusted(keptTrust(g))
+	t, err := o.trust.Trusted(keptTrust(g))
 	if err != nil {
 		return err
 	}
-	maker, err := checkMaker(t, p, o.trust)
+	maker, err := o.trust.CheckMaker(t, p)
 	if err != nil {
 		return err
 	}
 	bar := longProgress(g, "verifying", p.Size())
-	defer bar.finish()
-	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.set(done) }}
+	defer bar.Finish()
+	v := payload.VerifyOptions{Workers: o.workers, Progress: func(done, _ int64) { bar.Set(done) }}
 	if v.PublicKey, err = t.PublicKey(); err != nil {
 		return err
 	}
 	report, err := p.Verify(ctx, v)
-	bar.finish()
+	bar.Finish()
 	if err != nil {
 		return err
 	}
@@ -274,14 +274,14 @@ func runBundleVerifyPart(ctx context.Context, g *globals, args []string) error {
 		return exit.With(errors.New("cannot check a part: name its file"), exit.Usage)
 	}
 	bar := longProgress(g, "verifying", fileSize(args[0]))
-	defer bar.finish()
-	if err := payload.VerifyPart(ctx, args[0], func(done, _ int64) { bar.set(done) }); err != nil {
+	defer bar.Finish()
+	if err := payload.VerifyPart(ctx, args[0], func(done, _ int64) { bar.Set(done) }); err != nil {
 		if errors.Is(err, payload.ErrNoPart) {
 			return exit.With(err, exit.Usage)
 		}
 		return exit.With(err, exit.Payload)
 	}
-	bar.finish()
+	bar.Finish()
 	if g.Output == outputJSON {
 		return g.printJSON(bundleVerifyPartOutput{args[0], true})
 	}

@@ -2,19 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
-	"fate-installer/installer/database"
-	"fate-installer/installer/engine"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
-	"fate-installer/installer/fate/render"
-	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
-	"fate-installer/installer/pyenv"
-	"fate-installer/installer/state"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -81,186 +73,54 @@ EXIT STATUS
 }
 
 func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
-	waivers, err := parseWaivers(opts.waive)
+	waivers, err := deploy.ParseWaivers(opts.waive)
 	if err != nil {
 		return err
 	}
 	if err := opts.report.check(); err != nil {
 		return err
 	}
-	d, err := openDeployment(ctx, g, opts.wantedOptions, false)
+	d, err := g.openDeployment(ctx, opts.wantedOptions, false)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	reporter, err := newReporter(d, opts.report)
+	defer d.Close()
+	reporter, err := newReporter(g, d, opts.report)
 	if err != nil {
 		return err
 	}
-	// install on an installed host asks less
-	if d.facts, err = host.Gather(ctx, d.host, preflight.Questions(d.spec)); err != nil {
+	if err := d.GatherAll(ctx); err != nil { // install on an installed host asks less
 		return err
 	}
 	if opts.fix {
-		if err := d.fix(ctx); err != nil {
+		if err := d.Fix(ctx); err != nil {
 			return err
 		}
 	}
-	if err := d.noteMissingKeys(); err != nil {
+	if err := d.NoteAhead(); err != nil {
 		return err
 	}
-	results, err := d.waived(ctx, waivers)
+	results, err := d.Check(ctx, waivers)
 	if err != nil {
 		return err
-	}
-	if note := stateNote(d.host, d.layout()); note != "" {
-		d.remarks = append(d.remarks, problem.Problem{Message: note})
 	}
 	if opts.junit != "" {
 		if err := writeJUnit(opts.junit, results); err != nil {
 			return err
 		}
 	}
-	hardening := preflight.Hardening(d.spec, d.facts, d.stored != nil)
+	hardening := preflight.Hardening(d.Spec, d.Facts, d.IsInstalled())
 	if err := reporter.write(results, hardening); err != nil {
 		return err
 	}
-	if err := printChecks(g, d.headline(), d.notes(), results, hardening, opts.all); err != nil {
+	if err := printChecks(g, d.Headline(), d.Notes(), results, hardening, opts.all); err != nil {
 		return err
 	}
-	reporter.announce()
+	reporter.announce(g)
 	if len(preflight.Refused(results)) > 0 {
 		return exit.Silently(exit.Preflight)
 	}
 	return nil
-}
-
-// check makes every check on the facts at hand.
-func (d *deployment) check(ctx context.Context) []preflight.CheckResult {
-	in := preflight.Input{Installed: d.stored != nil, Unpacked: map[string]string{}}
-	if d.payload != nil && d.slot == nil {
-		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components),
-			d.payload.Manifest().Release.Platform
-	}
-	if d.stored != nil {
-		for name, c := range d.stored.Components {
-			in.Unpacked[name] = c.Digest
-		}
-	}
-	if d.stored == nil {
-		in.Kept = d.keptByUninstall()
-	}
-	in.Database = d.askDatabase(ctx)
-	var err error
-	if in.SupervisorFaults, err = d.supervisorFaults(); err != nil {
-		d.facts.Unknown["supervisor files"] = err.Error()
-	}
-	return preflight.Run(d.spec, d.facts, in)
-}
-
-// askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already.
-// It is nil when there is none to ask.
-func (d *deployment) askDatabase(ctx context.Context) *database.Facts {
-	question, ok := render.DatabaseQuestion(d.spec)
-	if !ok || !d.host.Live() || question.Address.Socket != "" &&
-		(d.stored == nil || !d.host.Exists(question.Address.Socket)) {
-		return nil
-	}
-	answer := question.Ask(ctx, d.host)
-	return &answer
-}
-
-// checkAndWaive makes every check and lets those pass that are waived. A waiver for what is no check is a usage error,
-// so this is called before anything is printed.
-func (d *deployment) checkAndWaive(ctx context.Context, waive []string) ([]preflight.CheckResult, error) {
-	waivers, err := parseWaivers(waive)
-	if err != nil {
-		return nil, err
-	}
-	return d.waived(ctx, waivers)
-}
-
-// waived makes every check and lets those pass that are waived.
-func (d *deployment) waived(ctx context.Context, waivers []preflight.Waiver) ([]preflight.CheckResult, error) {
-	results, err := preflight.Waive(d.check(ctx), waivers)
-	if err != nil {
-		return nil, exit.With(exit.Hint(err, "fate-installer check --all lists the checks by their names"), exit.Usage)
-	}
-	return results, nil
-}
-
-// preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
-func (d *deployment) preflight(results []preflight.CheckResult) error {
-	printProblems(d.g, results)
-	refused := preflight.Refused(results)
-	if len(refused) == 0 {
-		return nil
-	}
-	lines := make([]string, len(refused))
-	for i, r := range refused {
-		lines[i] = fmt.Sprintf("%s: %s (wanted: %s)", r.ID, r.Measured, r.Wanted)
-	}
-	err := fmt.Errorf("cannot install on this host, %d of its checks %s:\n%s",
-		len(refused), count.Noun(len(refused), "refuses", "refuse"), strings.Join(lines, "\n"))
-	return exit.With(exit.Hint(err, refusalHint(refused)), exit.Preflight)
-}
-
-// refusalHint says how to go on. A waiver is offered for a check that can be waived.
-func refusalHint(refused []preflight.CheckResult) string {
-	hint := "apply the remedies marked ->"
-	i := slices.IndexFunc(refused, func(r preflight.CheckResult) bool { return !r.Final })
-	if i < 0 {
-		return hint
-	}
-	return hint + ", or override with --waive " + refused[i].ID + "='reason'"
-}
-
-func parseWaivers(texts []string) ([]preflight.Waiver, error) {
-	waivers := make([]preflight.Waiver, len(texts))
-	for i, text := range texts {
-		w, err := preflight.ParseWaiver(text)
-		if err != nil {
-			return nil, exit.With(err, exit.Usage)
-		}
-		waivers[i] = w
-	}
-	return waivers, nil
-}
-
-// fix applies the steps of the checks that have some and looks at the host again.
-func (d *deployment) fix(ctx context.Context) error {
-	if err := d.needRoot("fix anything"); err != nil {
-		return err
-	}
-	if err := d.decide(state.Prepare); err != nil {
-		return err
-	}
-	var plan engine.Plan
-	for _, r := range d.check(ctx) {
-		for _, s := range r.Fix {
-			plan.Add(engine.Node{Step: s, Title: r.Title, Component: "os"})
-		}
-	}
-	if len(plan.Nodes) == 0 {
-		d.g.printf("there is nothing that --fix could do\n")
-		return nil
-	}
-	unlock, err := d.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	journal, err := engine.OpenJournal(d.host, d.journalPath())
-	if err != nil {
-		return err
-	}
-	defer journal.Close()
-	view := newRunView(d.g, 0)
-	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.event); err != nil {
-		return exit.With(err, exit.Step)
-	}
-	d.facts, err = host.Gather(ctx, d.host, preflight.Questions(d.spec))
-	return err
 }
 
 // checkReport is the JSON document of check.

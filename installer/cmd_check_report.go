@@ -28,7 +28,7 @@ type reportOptions struct {
 	links    string
 	verify   string
 	key      signKeyOptions
-	trust    trustOptions
+	trust    deploy.TrustOptions
 }
 
 // reportHelp is about them in the help of check.
@@ -54,7 +54,7 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 		"add to the report what fate-installer party test -o json has printed to `FILE`")
 	o.key.addFlags(f, "report-key", "private key `FILE` to sign the JSON report with")
 	f.StringVar(&o.verify, "verify-report", "", "only prove that the JSON report in `FILE` is unchanged")
-	f.StringVar(&o.trust.pubkey, "pubkey", "",
+	f.StringVar(&o.trust.Key, "pubkey", "",
 		"public `KEY`, or a file with one, that must have signed the appliance, or the report of --verify-report")
 	takesWords(f, "report-lang", report.Languages...)
 	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit"} {
@@ -101,7 +101,8 @@ func (o reportOptions) check() error {
 
 // reporter writes the reports of a check.
 type reporter struct {
-	d         *deployment
+	d         *deploy.Deployment
+	args      []string // the command line
 	options   reportOptions
 	key       *payload.PrivateKey
 	links     *report.Links
@@ -110,16 +111,16 @@ type reporter struct {
 }
 
 // newReporter reads what the reports need, and refuses an appliance that the given key has not signed.
-func newReporter(d *deployment, o reportOptions) (*reporter, error) {
-	r := &reporter{d: d, options: o}
+func newReporter(g *globals, d *deploy.Deployment, o reportOptions) (*reporter, error) {
+	r := &reporter{d: d, args: g.args, options: o}
 	var err error
-	if r.appliance, err = d.describeAppliance(o.trust); err != nil {
+	if r.appliance, err = describeAppliance(d, o.trust); err != nil {
 		return nil, err
 	}
-	if r.links, err = readLinks(d.g, o.links); err != nil {
+	if r.links, err = readLinks(g, o.links); err != nil {
 		return nil, err
 	}
-	if r.key, err = o.key.read(d.g); err != nil {
+	if r.key, err = o.key.read(g); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -127,15 +128,11 @@ func newReporter(d *deployment, o reportOptions) (*reporter, error) {
 
 // describeAppliance says what the appliance is, and what its signature proves: with a key that was given, kept with the
 // installation, or built into this program.
-func (d *deployment) describeAppliance(o trustOptions) (*report.Appliance, error) {
-	if d.payload == nil {
+func describeAppliance(d *deploy.Deployment, o deploy.TrustOptions) (*report.Appliance, error) {
+	if d.Payload == nil {
 		return nil, nil
 	}
-	var kept *deploy.Trust
-	if d.stored != nil {
-		kept = d.stored.Trust
-	}
-	t, err := o.trusted(kept)
+	t, err := o.Trusted(d.Site.Trust)
 	if err != nil {
 		return nil, err
 	}
@@ -143,21 +140,21 @@ func (d *deployment) describeAppliance(o trustOptions) (*report.Appliance, error
 	if err != nil {
 		return nil, err
 	}
-	m := d.payload.Manifest()
+	m := d.Payload.Manifest()
 	a := &report.Appliance{
-		Path: d.payload.Path(), FATE: m.Release.FATE, Platform: m.Release.Platform, Revision: m.Release.Revision,
-		Digest: d.payload.Digest(), Signature: report.Unsigned,
+		Path: d.Payload.Path(), FATE: m.Release.FATE, Platform: m.Release.Platform, Revision: m.Release.Revision,
+		Digest: d.Payload.Digest(), Signature: report.Unsigned,
 	}
-	if s, signed := d.payload.Signature(); signed {
+	if s, signed := d.Payload.Signature(); signed {
 		a.Signature, a.KeyID, a.Comment = report.Unchecked, s.KeyID, s.Comment
 	}
 	if key == nil {
 		return a, nil
 	}
-	switch err := d.payload.CheckSignature(*key); {
+	switch err := d.Payload.CheckSignature(*key); {
 	case err == nil:
 		a.Signature = report.Good
-	case o.pubkey != "":
+	case o.Key != "":
 		return nil, bundleError(err)
 	case a.Signature != report.Unsigned:
 		a.Signature = report.Wrong
@@ -191,19 +188,19 @@ func readLinks(g *globals, file string) (*report.Links, error) {
 
 // content is the report of these results.
 func (r *reporter) content(results []preflight.CheckResult, hardening []preflight.Hardened) *report.Report {
-	d, f := r.d, r.d.facts
+	d, f := r.d, r.d.Facts
 	who := supervisor.RequesterOf(os.Getuid(), os.Getpid())
 	out := &report.Report{
 		Kind: report.Kind, Time: time.Now().UTC().Truncate(time.Second), Version: buildVersion(),
-		Command: supervisor.CommandText(append([]string{programName}, d.g.args...)),
+		Command: supervisor.CommandText(append([]string{programName}, r.args...)),
 		By:      report.Person{UID: who.UID, User: who.User, Login: who.Login},
 		Host: report.Host{
 			Name: f.Hostname.Name, OS: f.OS.Pretty, Kernel: f.Kernel, Arch: f.Arch, CPUs: f.CPU.Count,
 			Memory: f.Memory.Total, Addresses: []string{}, Tree: f.Rooted,
 		},
-		Role: string(d.spec.Role), Party: d.spec.PartyID, Address: d.spec.IP, FATE: d.site.Env["FATE"],
-		Appliance: r.appliance, Installed: d.stored != nil, Checks: []report.Check{},
-		Hardening: hardening, Links: r.links, Notes: noteTexts(d.notes()),
+		Role: string(d.Spec.Role), Party: d.Spec.PartyID, Address: d.Spec.IP, FATE: d.Site.Env["FATE"],
+		Appliance: r.appliance, Installed: d.IsInstalled(), Checks: []report.Check{},
+		Hardening: hardening, Links: r.links, Notes: noteTexts(d.Notes()),
 	}
 	if out.Host.OS == "" {
 		out.Host.OS = strings.TrimSpace(f.OS.ID + " " + f.OS.Version)
@@ -211,7 +208,7 @@ func (r *reporter) content(results []preflight.CheckResult, hardening []prefligh
 	for _, a := range f.Addresses {
 		out.Host.Addresses = append(out.Host.Addresses, a.IP.String())
 	}
-	for _, c := range d.site.Components {
+	for _, c := range d.Site.Components {
 		out.StandIns = out.StandIns || c.StandIn
 	}
 	out.Add(results, out.By)
@@ -257,7 +254,7 @@ func (r *reporter) write(results []preflight.CheckResult, hardening []preflight.
 }
 
 // announce names the reports that were written.
-func (r *reporter) announce() {
+func (r *reporter) announce(g *globals) {
 	if r.seal == nil {
 		return
 	}
@@ -266,7 +263,7 @@ func (r *reporter) announce() {
 		signed = "signed with key " + r.seal.KeyID
 	}
 	for _, file := range r.options.files {
-		r.d.g.printf("report %s\n", file)
+		g.printf("report %s\n", file)
 	}
-	r.d.g.printf("digest of its data %s, %s\n", r.seal.Digest, signed)
+	g.printf("digest of its data %s, %s\n", r.seal.Digest, signed)
 }

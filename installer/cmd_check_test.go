@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/problem"
@@ -124,11 +125,11 @@ not looked at  umask: umask of this session: the kernel is too old
 }
 
 func TestParseWaivers(t *testing.T) {
-	if got, err := parseWaivers([]string{"port:1=a=b"}); err != nil ||
+	if got, err := deploy.ParseWaivers([]string{"port:1=a=b"}); err != nil ||
 		got[0] != (preflight.Waiver{ID: "port:1", Reason: "a=b"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := parseWaivers([]string{"port:1"}); exit.CodeOf(t.Context(), err) != exit.Usage {
+	if _, err := deploy.ParseWaivers([]string{"port:1"}); exit.CodeOf(t.Context(), err) != exit.Usage {
 		t.Errorf("waiver without a reason: %v", err)
 	}
 }

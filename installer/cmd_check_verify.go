@@ -44,8 +44,8 @@ func runVerifyReport(g *globals, o reportOptions) error {
 		Host: r.Host.Name, Role: r.Role, Party: r.Party, Address: r.Address, By: r.By.String(), Summary: r.Summary,
 	}
 	switch {
-	case o.trust.pubkey != "":
-		key, err := payload.ReadPublicKey(o.trust.pubkey)
+	case o.trust.Key != "":
+		key, err := payload.ReadPublicKey(o.trust.Key)
 		if err != nil {
 			return exit.With(err, exit.Usage)
 		}

@@ -124,16 +124,17 @@ func readWanted(g *globals, peer string) (*wanted, error) {
 		return nil, exit.With(err, exit.Usage)
 	}
 	defer h.Close()
-	req, err := readRequest(g, h, wantedOptions{peer: peer})
+	asked := func() (deploy.Site, error) { return wantedOptions{peer: peer}.asked(g) }
+	site, _, err := deploy.ReadRequest(h, g.Base, asked)
 	if err != nil {
 		return nil, err
 	}
 	machine := host.Identify(h)
-	cluster, err := req.site.Cluster(machine)
+	cluster, err := site.Cluster(machine)
 	if err != nil {
 		return nil, err
 	}
-	return &wanted{g: g, site: req.site, machine: machine, cluster: cluster}, nil
+	return &wanted{g: g, site: site, machine: machine, cluster: cluster}, nil
 }
 
 // spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
@@ -160,7 +161,7 @@ func (w *wanted) versions(fateVersion string) error {
 		}
 		return nil
 	}
-	p, err := openPayload(w.g)
+	p, err := deploy.OpenPayload(w.g.Payload)
 	switch {
 	case err == nil:
 		w.site.UsePayload(p.Manifest())
@@ -256,3 +257,5 @@ func noteTexts(notes problem.Problems) []string {
 	}
 	return out
 }
+
+func configError(err error) error { return exit.With(err, exit.Usage) }

@@ -84,11 +84,11 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 		return exit.With(err, exit.Usage)
 	}
 	defer h.Close()
-	bare := &deployment{g: g, host: h}
-	if err := bare.needRoot("read everything that belongs to the installation"); err != nil {
+	bare := deploy.NewInstallation(h, g.command())
+	if err := bare.NeedRoot("read everything that belongs to the installation"); err != nil {
 		return err
 	}
-	if !h.Exists(bare.journalPath()) && !h.Exists(bare.siteFile()) {
+	if !h.Exists(bare.JournalPath()) && !h.Exists(bare.SiteFile()) {
 		return exit.With(exit.Hint(fmt.Errorf("cannot diagnose: %w below %s", deploy.ErrNotInstalled, g.Base),
 			"name the base directory with --base, or see what check says"), exit.Usage)
 	}

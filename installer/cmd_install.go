@@ -2,21 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"fate-installer/installer/deploy/programs"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
-	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/state"
-	"fate-installer/installer/step"
-	"fate-installer/payload/count"
-	"fate-installer/supervisor/rpc"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,12 +31,12 @@ type installOptions struct {
 	keys        string
 	wait        time.Duration
 	change      bool // what is installed, into what the cluster file says
-	trust       trustOptions
+	trust       deploy.TrustOptions
 }
 
 func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	o.addWanted(f)
-	o.trust.addFlags(f, keptForLater)
+	addTrustFlags(f, &o.trust, keptForLater)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be done and stop, like plan")
 	f.StringVar(&o.plan, "plan", "",
 		"refuse when the installation would differ from the `FILE` that plan --out wrote")
@@ -50,13 +44,10 @@ func (o *installOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.forceConfig, "force-config", false, "overwrite configuration files that were edited on this host")
 	f.BoolVar(&o.change, "change-cluster", false,
 		"go on although the cluster file contradicts what is installed here; changes passwords, too")
-	f.DurationVar(&o.wait, "wait", defaultWait, "`time` to wait for modules on other hosts that programs here need")
+	f.DurationVar(&o.wait, "wait", deploy.DefaultWait, "`time` to wait for modules on other hosts that programs here need")
 	f.StringArrayVar(&o.waive, "waive", nil,
 		"go on although check `ID=reason` refuses this host; repeatable, and recorded")
 }
-
-// defaultWait is enough for an administrator to walk from one host to the next.
-const defaultWait = 10 * time.Minute
 
 // addWanted adds the flags that say what is to be installed.
 func (o *installOptions) addWanted(f *pflag.FlagSet) {
@@ -73,7 +64,15 @@ func (o *installOptions) addWanted(f *pflag.FlagSet) {
 }
 
 // part is the part of the installation that --only and --mode name, before it is checked.
-func (o *installOptions) part() part { return part{o.only, fate.Mode(o.mode)} }
+func (o *installOptions) part() deploy.Part {
+	return deploy.Part{Only: o.only, Mode: fate.Mode(o.mode)}
+}
+
+// request is what the flags ask of an installation.
+func (o *installOptions) request() deploy.InstallOptions {
+	return deploy.InstallOptions{Part: o.part(), Wait: o.wait, NoUndo: o.noUndo, Force: o.forceConfig, Change: o.change,
+		Waive: o.waive, Trust: o.trust, Plan: o.plan}
+}
 
 // newInstallCommand installs this host's share of a party.
 func newInstallCommand(g *globals) *cobra.Command {
@@ -124,42 +123,6 @@ EXIT STATUS
 	return cmd
 }
 
-// survey checks every step of the plan and changes nothing.
-func (d *deployment) survey(ctx context.Context, p part, forceConfig bool) (engine.Survey, error) {
-	plan, err := d.plan(p)
-	if err != nil {
-		return nil, err
-	}
-	return d.look(ctx, plan, forceConfig)
-}
-
-func (d *deployment) look(ctx context.Context, plan engine.Plan, forceConfig bool) (engine.Survey, error) {
-	journal, err := engine.ReadJournal(d.host, d.journalPath())
-	if err != nil {
-		return nil, err
-	}
-	env := d.env(newRunView(d.g, 0))
-	env.Force = forceConfig
-	return engine.Look(ctx, plan, env, journal)
-}
-
-// headline says who this host is going to be.
-func (d *deployment) headline() string {
-	text := fmt.Sprintf("%s of party %d at %s", d.spec.Role, d.spec.PartyID, d.spec.IP)
-	if d.spec.Role == cluster.RoleExchange {
-		text = "exchange at " + d.spec.IP
-	}
-	if release := d.site.Env["FATE"]; release != "" {
-		text += ", FATE " + release
-	}
-	for _, c := range d.site.Components {
-		if c.StandIn {
-			return text + " (STAND-INS: this appliance carries test doubles of FATE, not FATE)"
-		}
-	}
-	return text
-}
-
 func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if opts.dryRun {
 		return runPlan(ctx, g, opts)
@@ -168,171 +131,22 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := g.decide(state.Install); err != nil {
 		return err
 	}
-	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
+	d, err := g.openDeployment(ctx, opts.wantedOptions, true)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	if err := d.useKeys(opts.keys); err != nil {
+	defer d.Close()
+	if err := useKeys(g, d, opts.keys); err != nil {
 		return err
 	}
-	if err := d.decide(state.Install); err != nil {
-		return err
-	}
-	if err := d.refuseReplacement(); err != nil {
-		return err
-	}
-	if err := d.refuseContradictions(opts.change); err != nil {
-		return err
-	}
-	if err := d.refuseUnknownPassword(ctx); err != nil {
-		return err
-	}
-	if opts.plan != "" {
-		if err := d.refuseOtherPlan(ctx, opts); err != nil {
-			return err
-		}
-	}
-	unlock, err := d.begin("install")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	checks, err := d.checkAndWaive(ctx, opts.waive)
-	if err != nil {
-		return err
-	}
-	g.printf("%s\n", d.headline())
-	printNotes(g, d.notes())
-	if err := d.checkTrust(opts.trust); err != nil {
-		return err
-	}
-	if err := d.preflight(checks); err != nil {
-		return err
-	}
-	if err := d.verifyPayload(ctx); err != nil {
-		return err
-	}
-	if err := d.recordWaivers(opts.waive); err != nil {
-		return err
-	}
-	if err := d.enter(state.Install, state.Change{To: d.wanted()}); err != nil {
-		return exit.With(err, exit.Step)
-	}
-	if err := d.beginSecrets(); err != nil {
-		return exit.With(err, exit.Step)
-	}
-	replaced := d.secrets.Records.Unfinished()
-	report, err := d.apply(ctx, opts)
-	if err != nil {
-		if d.undone {
-			err = errors.Join(err, d.takenBack())
-		}
-		return err
-	}
-	if fate.Mode(opts.mode) != fate.ModeInstall && len(opts.only) == 0 {
-		if err := d.endSecrets(); err != nil {
-			return exit.With(err, exit.Step)
-		}
-	}
-	if err := d.host.Remove(laterProgram(d.layout())); err != nil { // the installed program does the purge from now on
-		return exit.With(err, exit.Step)
-	}
-	if err := d.done(); err != nil {
-		return err
-	}
-	report.Warnings = append(append(report.Warnings, d.sweep()...), d.warnSecretsElsewhere(replaced)...)
-	return d.printEnd(ctx, report, time.Since(started), fate.Mode(opts.mode))
+	return d.Install(ctx, opts.request(), func(ctx context.Context, report engine.Report) error {
+		return printEnd(ctx, g, d, report, time.Since(started), fate.Mode(opts.mode))
+	})
 }
 
-// recordWaivers keeps in the site file who let which check pass, and why. Reasons of earlier runs stay.
-func (d *deployment) recordWaivers(waive []string) error {
-	waivers, err := parseWaivers(waive)
-	if err != nil {
-		return err
-	}
-	for _, w := range waivers {
-		if !slices.Contains(d.site.Waivers, w) {
-			d.site.Waivers = append(d.site.Waivers, w)
-		}
-	}
-	return nil
-}
-
-// apply carries out the plan; a failed run is undone as far as it is ours and not data.
-func (d *deployment) apply(ctx context.Context, opts *installOptions) (engine.Report, error) {
-	plan, err := d.plan(opts.part())
-	if err != nil {
-		return engine.Report{}, err
-	}
-	if fate.Mode(opts.mode) == fate.ModeConfig {
-		if err := d.needUnpacked(ctx, plan); err != nil {
-			return engine.Report{}, err
-		}
-	}
-	journal, err := engine.OpenJournal(d.host, d.journalPath())
-	if err != nil {
-		return engine.Report{}, err
-	}
-	defer journal.Close()
-	view := newRunView(d.g, d.unpackBytes())
-	if d.stored == nil {
-		view.countSmall(plan)
-	}
-	d.wait = programs.NewWaiter(d.spec, opts.wait, view.service)
-	env := d.env(view)
-	env.Force = opts.forceConfig
-	d.g.printf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.journalPath())
-	report, err := engine.Apply(ctx, plan, env, journal, view.event)
-	if err == nil {
-		err = d.awaitReady(ctx)
-		view.close()
-		return report, err
-	}
-	view.close()
-	code := exit.Step
-	var notReady *step.NotReadyError
-	switch {
-	case ctx.Err() != nil:
-		return report, exit.Hint(err, "run the same command again: it goes on where it stopped")
-	case errors.As(err, &notReady):
-		// Everything is installed; taking it away again would take away the evidence.
-		return report, exit.With(err, exit.NotReady)
-	case d.passwordsChange():
-		// The database may have new passwords already, which are not taken back: the files must go on to them.
-		return report, exit.With(exit.DefaultHint(err,
-			"passwords are being changed, so the host is left as it is: put the cause right and run the same "+
-				"command again"), code)
-	case opts.noUndo:
-		return report, exit.With(exit.DefaultHint(err,
-			"the host is left as it is; run the same command again to go on"), code)
-	}
-	d.undoFailed(context.WithoutCancel(ctx), env, journal)
-	return report, exit.With(exit.DefaultHint(err, "put the cause right and run the same command again"), code)
-}
-
-// undoFailed puts back what a failed run changed.
-func (d *deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
-	d.g.printf("undoing what this run changed\n")
-	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt,
-		undoAttempt(d.host, d.layout(), journal.Ledger()), nil)
-	for _, o := range report.Steps {
-		if o.Status == engine.UndoFailed || o.Status == engine.Left && !d.holdsData(o) {
-			d.printUndo(o)
-		}
-	}
-	undone, kept, left := d.tally(report)
-	d.g.printf("  %d undone, %d kept with data, %d left for the reasons given\n", undone, kept, left)
-	d.undone = err == nil
-	if err != nil {
-		d.g.printf("  not everything could be undone; uninstall tries again: %v\n", err)
-	}
-}
-
-// AwaitReady waits, when every step is done, for programs that become ready by what other hosts do.
-func (d *deployment) awaitReady(ctx context.Context) error {
-	if !d.host.Live() {
-		return nil
-	}
-	return d.wait.AwaitReady(ctx, rpc.NewClient(d.host.Path(d.layout().SupervisorSocket())), d.spec)
+// useKeys gives a deployment the TLS keys that --keys names, or those that are installed.
+func useKeys(g *globals, d *deploy.Deployment, name string) error {
+	return d.UseKeys(name, func() ([]keys.File, error) {
+		return input(g, func() ([]keys.File, error) { return readKeyFiles(name) })
+	})
 }

@@ -18,8 +18,6 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
-	"fate-installer/installer/fate/render"
-	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
 
@@ -349,39 +347,10 @@ func runKeysInstall(g *globals, name string) error {
 	if spec == nil {
 		return exit.With(exit.Hint(errors.New("cannot tell which host this is"), "name its address: --ip"), exit.Usage)
 	}
-	h, err := g.openHost()
+	i, err := g.installation()
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	d := &deployment{g: g, host: h, spec: spec}
-	if err := d.decide(state.Keys); err != nil {
-		return err
-	}
-	unlock, err := d.begin("install keys")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if d.move != state.Nothing {
-		if err := d.enter(state.Keys, state.Change{}); err != nil {
-			return err
-		}
-	}
-	if err := h.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User,
-		Group: spec.Group}); err != nil {
-		return exit.Hint(err, "install first, which makes the user "+spec.User)
-	}
-	for _, f := range render.InstalledKeys(spec, files) {
-		if err := h.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,
-			Group: spec.Group}); err != nil {
-			return err
-		}
-		g.printf("%s\n", f.Path)
-	}
-	g.advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
-	if d.move == state.Nothing {
-		return nil
-	}
-	return d.finished()
+	defer i.Close()
+	return i.InstallKeys(spec, files)
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -189,58 +187,23 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 	if err := g.decide(state.Parties); err != nil {
 		return err
 	}
-	c, err := openParties(ctx, g, changes)
+	i, err := g.installation()
 	if err != nil {
 		return err
 	}
-	defer c.close()
-	if err := c.known(changes); err != nil {
-		return err
-	}
-	if o.polling && c.spec.Role != cluster.RoleExchange {
-		return exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
-			"run it on the exchange's host, or leave --polling out"), exit.Usage)
-	}
-	unlock, err := c.begin("change the parties")
+	asked := func() (deploy.Site, error) { return wantedOptions{}.asked(g) }
+	done, err := deploy.ChangeParties(ctx, i, asked, changes, o.polling, o.force)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	if err := c.enter(state.Parties, state.Change{Parties: c.changes}); err != nil {
-		return err
-	}
-	if err := c.apply(ctx, o.force); err != nil {
-		return err
-	}
-	if err := c.finished(); err != nil {
-		return err
-	}
-	active := c.activate(ctx)
 	if g.Output == outputJSON {
-		return g.printJSON(partyChangeOutput{changes, append([]string{}, c.files...),
-			append([]string{}, c.programs...), active})
+		return g.printJSON(partyChangeOutput{changes, append([]string{}, done.Files...),
+			append([]string{}, done.Programs...), done.Active})
 	}
 	for _, change := range changes {
 		g.printf("%s\n", changeText(change))
 	}
-	g.printf("active %s\n", active)
-	return nil
-}
-
-// known refuses to remove what is not there: a mistyped id would look like success.
-func (c *partiesChange) known(changes []cluster.PartyChange) error {
-	written, err := c.stored.Cluster(c.machine)
-	if err != nil {
-		return err
-	}
-	for _, change := range changes {
-		gone := slices.ContainsFunc(c.stored.Parties,
-			func(o cluster.PartyChange) bool { return o.Party == change.Party && o.Removed })
-		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
-			return exit.With(exit.Hint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
-				"fate-installer party list shows the routes"), exit.Usage)
-		}
-	}
+	g.printf("active %s\n", done.Active)
 	return nil
 }
 

@@ -189,8 +189,7 @@ func (t *partyTest) installedKeys() ([]keys.File, error) {
 		return nil, err
 	}
 	defer h.Close()
-	d := &deployment{g: t.g, host: h, spec: t.spec}
-	files, missing, err := d.installedKeys()
+	files, missing, err := deploy.InstalledKeys(h, t.spec)
 	if len(missing) > 0 {
 		return nil, err // an incomplete key set counts as none
 	}

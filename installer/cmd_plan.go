@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
 )
@@ -40,49 +44,76 @@ EXIT STATUS
 }
 
 func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
-	d, err := openDeployment(ctx, g, opts.wantedOptions, true)
+	d, err := g.openDeployment(ctx, opts.wantedOptions, true)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	if err := d.useKeys(opts.keys); err != nil {
+	defer d.Close()
+	if err := useKeys(g, d, opts.keys); err != nil {
 		return err
 	}
-	return d.printPlan(ctx, opts)
+	return printPlan(ctx, g, d, opts)
 }
 
 // planReport is the JSON document of plan and of install --dry-run.
 type planReport struct {
-	planVerdict
+	deploy.Verdict
 	Todo  int           `json:"todo"`  // number of steps that would change something
 	Steps engine.Survey `json:"steps"` // every step of the plan, in its order
 	Notes []string      `json:"notes"` // about the configuration, as text
 }
 
-func (d *deployment) printPlan(ctx context.Context, opts *installOptions) error {
-	survey, err := d.survey(ctx, opts.part(), opts.forceConfig)
+func printPlan(ctx context.Context, g *globals, d *deploy.Deployment, opts *installOptions) error {
+	survey, err := d.Survey(ctx, opts.part(), opts.forceConfig)
 	if err != nil {
 		return err
 	}
-	verdict, err := d.planVerdict()
+	verdict, err := d.Verdict()
 	if err != nil {
 		return err
 	}
 	if opts.out != "" {
-		if err := writePlanFile(opts.out, d.planFile(survey)); err != nil {
+		if err := writePlanFile(opts.out, d.PlanFile(survey)); err != nil {
 			return err
 		}
 	}
-	if d.g.Output == outputJSON {
-		return d.g.printJSON(planReport{verdict, survey.Todo(), survey, noteTexts(d.notes())})
+	if g.Output == outputJSON {
+		return g.printJSON(planReport{verdict, survey.Todo(), survey, noteTexts(d.Notes())})
 	}
-	d.g.printf("%s\n", d.headline())
-	printNotes(d.g, d.notes())
-	verdict.print(d.g)
-	device := deviceOf(d.g.Stdout)
-	d.summarize(survey).write(d.g.Stdout, device, len(survey))
+	g.printf("%s\n", d.Headline())
+	printNotes(g, d.Notes())
+	printVerdict(g, verdict)
+	device := deviceOf(g.Stdout)
+	summarize(survey, d.Brought()).write(g.Stdout, device, len(survey))
 	if !opts.brief {
-		writeSteps(d.g.Stdout, device, survey)
+		writeSteps(g.Stdout, device, survey)
+	}
+	return nil
+}
+
+func printVerdict(g *globals, v deploy.Verdict) {
+	if v.Interrupted != "" {
+		g.printf("note: %s\n", v.Interrupted)
+	}
+	switch {
+	case v.Refused != "":
+		g.printf("refused: %s\n", v.Refused)
+	case v.Command == string(state.Upgrade):
+		g.printf("upgrade: %s; install refuses this, run %s upgrade\n", v.Replaces(), g.program())
+	}
+}
+
+// writePlanFile writes a new plan file, mode 0600: it tells how the host is set up.
+func writePlanFile(name string, p deploy.PlanFile) error {
+	out, err := createOut(name)
+	if err != nil {
+		return fmt.Errorf("cannot write the plan: %w", err)
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := out.finish(enc.Encode(p)); err != nil {
+		return fmt.Errorf("cannot write the plan: %w", err)
 	}
 	return nil
 }

@@ -92,14 +92,14 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	if err := requireInstalled(g, "list the passwords"); err != nil {
 		return err
 	}
-	d, err := openDeployment(ctx, g, wantedOptions{}, false)
+	d, err := g.openDeployment(ctx, wantedOptions{}, false)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	list := d.listSecrets()
+	defer d.Close()
+	list := listSecrets(d)
 	if g.Output == outputJSON {
-		return g.printJSON(secretsListOutput{d.spec.Role, d.spec.PartyID, list})
+		return g.printJSON(secretsListOutput{d.Spec.Role, d.Spec.PartyID, list})
 	}
 	t := newTable(g.Stdout, "SECRET", "FROM", "SINCE", "PROGRAMS HERE", "HOSTS")
 	for _, s := range list {
@@ -115,17 +115,17 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if unfinished := d.secrets.Records.Unfinished(); len(unfinished) > 0 {
+	if unfinished := d.Secrets.Records.Unfinished(); len(unfinished) > 0 {
 		g.advisef("a change was cut off: fate-installer secrets rotate %s completes it\n",
 			cluster.SecretCommand(unfinished[0]))
 	}
 	return nil
 }
 
-func (d *deployment) listSecrets() []listedSecret {
-	unfinished := d.secrets.Records.Unfinished()
+func listSecrets(d *deploy.Deployment) []listedSecret {
+	unfinished := d.Secrets.Records.Unfinished()
 	list := []listedSecret{}
-	for _, use := range render.SecretUses(d.spec) {
+	for _, use := range render.SecretUses(d.Spec) {
 		if !use.Here {
 			continue
 		}
@@ -136,7 +136,7 @@ func (d *deployment) listSecrets() []listedSecret {
 		if use.FromFile {
 			s.From = "cluster file"
 		}
-		if since := d.secrets.Records[use.Name].Since; !since.IsZero() {
+		if since := d.Secrets.Records[use.Name].Since; !since.IsZero() {
 			s.Since = &since
 		}
 		list = append(list, s)

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate/cluster"
-	"fate-installer/installer/fate/render"
 	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
@@ -19,9 +17,6 @@ type rotateOptions struct {
 	from  string
 	force bool
 }
-
-// allSecrets stands for every secret that can be changed on this host.
-const allSecrets = "all"
 
 func newSecretsRotateCommand(g *globals) *cobra.Command {
 	o := &rotateOptions{}
@@ -54,7 +49,7 @@ EXIT STATUS
 		Example: `  fate-installer secrets rotate mysql_fate
   fate-installer secrets rotate all -o json
   fate-installer secrets rotate --from secrets-handover.json   # on the other hosts of the side`,
-		ValidArgs: []string{"mysql_root", "mysql_fate", "fateboard", "route_table_key", "zookeeper", allSecrets},
+		ValidArgs: []string{"mysql_root", "mysql_fate", "fateboard", "route_table_key", "zookeeper", deploy.AllSecrets},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("secret", args, cmd.ValidArgs); err != nil {
 				return err
@@ -82,78 +77,65 @@ func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []
 	if err := g.decide(state.Secrets); err != nil {
 		return err
 	}
-	r, err := openRotation(ctx, g)
+	if err := requireInstalled(g, "change passwords"); err != nil {
+		return err
+	}
+	i, err := g.installation()
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	if err := r.decide(state.Secrets); err != nil {
-		return err
-	}
-	unlock, err := r.begin("change passwords")
+	asked := func() (deploy.Site, error) { return wantedOptions{}.asked(g) }
+	r, err := deploy.Rotate(ctx, i, asked, args, given, o.force)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	if err := r.choose(ctx, args, given); err != nil {
-		return err
-	}
-	if err := r.refuseEdited(ctx, o.force); err != nil {
-		return err
-	}
-	if err := r.run(ctx, o.force); err != nil {
-		return err
-	}
-	return r.report()
+	return printRotated(g, r)
 }
 
 // secretsRotateOutput is the JSON document of secrets rotate.
 type secretsRotateOutput struct {
-	Secrets   []string      `json:"secrets"`    // names of the secrets that were changed
-	Completed []string      `json:"completed"`  // names of those whose interrupted change was completed
-	Files     []string      `json:"files"`      // files that were written
-	Restarted []string      `json:"restarted"`  // programs that were restarted
-	Handover  string        `json:"handover"`   // the file for the other hosts of the side; blank: none is needed
-	HostsLeft []secretsLeft `json:"hosts_left"` // hosts that have former values
+	Secrets   []string `json:"secrets"`   // names of the secrets that were changed
+	Completed []string `json:"completed"` // names of those whose interrupted change was completed
+	Files     []string `json:"files"`     // files that were written
+	Restarted []string `json:"restarted"` // programs that were restarted
+	// the file for the other hosts of the side; blank: none is needed
+	Handover  string               `json:"handover"`
+	HostsLeft []deploy.SecretsLeft `json:"hosts_left"` // hosts that have former values
 }
 
-// report says what was changed, and which hosts have former values.
-func (r *rotation) report() error {
-	left := append([]secretsLeft{}, r.left...)
-	commands := []string{}
-	for _, name := range r.names {
-		commands = append(commands, cluster.SecretCommand(name))
-	}
-	if r.g.Output == outputJSON {
-		return r.g.printJSON(secretsRotateOutput{
-			commands, append([]string{}, r.completed...), append([]string{}, r.files...),
-			append([]string{}, r.restarted...),
-			r.handover, left,
+// printRotated says what was changed, and which hosts have former values.
+func printRotated(g *globals, r *deploy.Rotated) error {
+	left, commands := append([]deploy.SecretsLeft{}, r.Left...), append([]string{}, r.Secrets...)
+	if g.Output == outputJSON {
+		return g.printJSON(secretsRotateOutput{
+			commands, append([]string{}, r.Completed...), append([]string{}, r.Files...),
+			append([]string{}, r.Restarted...),
+			r.Handover, left,
 		})
 	}
-	if len(r.names) == 0 {
-		r.g.printf("nothing to do: this host has these values already\n")
+	if len(r.Secrets) == 0 {
+		g.printf("nothing to do: this host has these values already\n")
 		return nil
 	}
-	r.g.printf("changed    %s\n", strings.Join(commands, ", "))
-	if len(r.completed) > 0 {
-		r.g.printf("completed  the interrupted change of %s\n", strings.Join(r.completed, ", "))
+	g.printf("changed    %s\n", strings.Join(commands, ", "))
+	if len(r.Completed) > 0 {
+		g.printf("completed  the interrupted change of %s\n", strings.Join(r.Completed, ", "))
 	}
-	r.g.printf("files      %s\n", orNone(r.files))
-	r.g.printf("restarted  %s\n", orNone(r.restarted))
-	if !r.host.Live() {
-		r.g.printf("next       boot the tree, and run the same command there: servers are not changed in a directory " +
+	g.printf("files      %s\n", orNone(r.Files))
+	g.printf("restarted  %s\n", orNone(r.Restarted))
+	if r.InTree {
+		g.printf("next       boot the tree, and run the same command there: servers are not changed in a directory " +
 			"tree\n")
 	}
 	if len(left) == 0 {
 		return nil
 	}
-	r.g.printf("\nThese hosts have the former ones:\n")
+	g.printf("\nThese hosts have the former ones:\n")
 	for _, l := range left {
-		r.g.printf("  %-15s  %s\n", l.Host, strings.Join(l.Secrets, ", "))
+		g.printf("  %-15s  %s\n", l.Host, strings.Join(l.Secrets, ", "))
 	}
-	r.g.advisef("On each of them, as root: fate-installer secrets rotate --from FILE\n")
-	r.g.printf("FILE is a copy of %s, readable by root alone.\n", r.handover)
+	g.advisef("On each of them, as root: fate-installer secrets rotate --from FILE\n")
+	g.printf("FILE is a copy of %s, readable by root alone.\n", r.Handover)
 	return nil
 }
 
@@ -162,10 +144,4 @@ func orNone(items []string) string {
 		return "none"
 	}
 	return strings.Join(items, ", ")
-}
-
-// errElsewhere is a secret that has to be changed on another host first.
-func errElsewhere(use render.SecretUse, host string) error {
-	return exit.With(exit.Hint(fmt.Errorf("cannot change %s here: it is changed on %s first", use.Command, host),
-		"on "+host+": fate-installer secrets rotate "+use.Command+"; it writes a file for this host"), exit.Usage)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,15 +70,15 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 	if err := requireInstalled(g, "show a password"); err != nil {
 		return err
 	}
-	d, err := openDeployment(ctx, g, wantedOptions{}, false)
+	d, err := g.openDeployment(ctx, wantedOptions{}, false)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	if err := d.needRoot("show a password"); err != nil {
+	defer d.Close()
+	if err := d.NeedRoot("show a password"); err != nil {
 		return err
 	}
-	uses := render.SecretUses(d.spec)
+	uses := render.SecretUses(d.Spec)
 	i := slices.IndexFunc(uses, func(u render.SecretUse) bool { return u.Name == boardSecret })
 	switch {
 	case i < 0:
@@ -89,10 +88,10 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 			strings.Join(uses[i].Hosts, ", ")), "run the same there: "+showLogin), exit.Usage)
 	}
 	out := secretsShowOutput{
-		Secret: shownSecrets[0], URL: d.boardURL(), User: d.spec.Side.FateBoard.User,
-		Password: d.spec.Secrets.FateBoardAdmin.Reveal(),
+		Secret: shownSecrets[0], URL: boardURL(d.Spec), User: d.Spec.Side.FateBoard.User,
+		Password: d.Spec.Secrets.FateBoardAdmin.Reveal(),
 	}
-	if out.Note, err = d.boardEdited(); err != nil {
+	if out.Note, err = d.BoardEdited(); err != nil {
 		return err
 	}
 	return g.unrecorded("user and password of FATE-Board were shown\n", func() error {
@@ -107,38 +106,9 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 	})
 }
 
-// boardURL is the address of FATE-Board on this host.
-func (d *deployment) boardURL() string {
-	return "http://" + net.JoinHostPort(d.spec.IP, strconv.Itoa(d.spec.Side.FateBoard.Port))
-}
-
-// boardEdited says that the file of FATE-Board has another login than the one that was installed; blank: it has not.
-func (d *deployment) boardEdited() (string, error) {
-	files, err := render.Files(d.spec)
-	if err != nil {
-		return "", err
-	}
-	name := d.layout().BoardProperties()
-	i := slices.IndexFunc(files, func(f render.File) bool { return f.Path == name })
-	if i < 0 {
-		return "", nil
-	}
-	there, err := d.host.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("cannot tell how FATE-Board lets people in: %w", err)
-	}
-	login := func(content []byte) (lines []string) {
-		for line := range bytes.Lines(content) {
-			if line = bytes.TrimSpace(line); bytes.HasPrefix(line, []byte("server.board.login.")) {
-				lines = append(lines, string(line))
-			}
-		}
-		return lines
-	}
-	if slices.Equal(login(there), login(files[i].Content)) {
-		return "", nil
-	}
-	return name + " has another login: it was edited, and what it says is in force since FATE-Board was restarted", nil
+// boardURL is the address of FATE-Board on a host.
+func boardURL(spec *cluster.Spec) string {
+	return "http://" + net.JoinHostPort(spec.IP, strconv.Itoa(spec.Side.FateBoard.Port))
 }
 
 // unrecorded prints something that the history must not keep, after the record says instead that it was shown. Nothing

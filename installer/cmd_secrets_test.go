@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -13,10 +12,10 @@ import (
 	"sync"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
-	"fate-installer/installer/state"
 )
 
 // partyTree is a tree with a whole host installed from a cluster file that has its passwords.
@@ -196,19 +195,10 @@ func TestSecretsRotateCutOff(t *testing.T) {
 // rotateWith is secrets rotate all with faults.
 func rotateWith(t *testing.T, root string, fault host.Fault) error {
 	t.Helper()
-	ctx := context.Background()
 	g := &globals{Root: root, Base: "/data", User: "app", Group: "apps", Output: outputText, LogLevel: "error",
-		Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
-	r, err := openRotation(ctx, g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	if err := errors.Join(r.decide(state.Secrets), r.choose(ctx, []string{allSecrets}, nil)); err != nil {
-		t.Fatal(err)
-	}
-	r.host.InjectFaults(t, fault)
-	return r.run(ctx, false)
+		Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{},
+		opened: func(h *host.Host) { h.InjectFaults(t, fault) }}
+	return runSecretsRotate(t.Context(), g, &rotateOptions{}, []string{deploy.AllSecrets})
 }
 
 // TestSecretsRotateOnTwoHosts changes the shared passwords where the database is, and brings them to the other host.
@@ -228,8 +218,8 @@ func TestSecretsRotateOnTwoHosts(t *testing.T) {
 		t.Errorf("away from the database: %d %s", code, stderr)
 	}
 	var report struct {
-		Handover string        `json:"handover"`
-		Left     []secretsLeft `json:"hosts_left"`
+		Handover string               `json:"handover"`
+		Left     []deploy.SecretsLeft `json:"hosts_left"`
 	}
 	out := mustRunCLI(t, second, "", "secrets", "rotate", "all", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
@@ -360,15 +350,15 @@ func FuzzDecodeHandedSecrets(f *testing.F) {
 	f.Add([]byte(`{"schema": 1, "role": "host", "party": 10000, "secrets": {"mysql_user": "x", "zookeeper": "y"}}`))
 	f.Add([]byte(`{"schema": 1, "secrets": {"mysql_user": "\u0000"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		h, err := decodeHandedSecrets(data)
+		h, err := deploy.DecodeHandover(data)
 		if err != nil {
 			return
 		}
-		once, err := h.encode()
+		once, err := h.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := decodeHandedSecrets(once)
+		again, err := deploy.DecodeHandover(once)
 		if err != nil && len(h.Secrets.All()) > 0 {
 			t.Fatalf("cannot read %s: %v", once, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/registry"
@@ -87,7 +88,7 @@ func TestEndsListsEveryInstance(t *testing.T) {
 func TestRollingNeedsAnotherFateFlow(t *testing.T) {
 	root, _, _ := exchangeTree(t)
 	for _, args := range [][]string{{"mysql"}, {"fateflow"}} {
-		err := runSvcRolling(t.Context(), &globals{Root: root, Base: standardBase}, args, nil)
+		err := runSvcRolling(t.Context(), &globals{Root: root, Base: deploy.StandardBase}, args, nil)
 		if exit.CodeOf(t.Context(), err) != exit.Usage || exit.HintOf(err) == "" {
 			t.Errorf("%v: %v", args, err)
 		}

@@ -259,3 +259,13 @@ func removeRunLevelLinks(h *host.Host) error {
 	}
 	return nil
 }
+
+// noBoot refuses to register the supervisor where nothing starts programs at boot.
+func noBoot(h *host.Host, l cluster.Layout) error {
+	if host.BootOf(h) != host.BootNone {
+		return nil
+	}
+	return exit.Hint(
+		errors.New("cannot have the supervisor started at boot: process 1 of this host starts no programs"),
+		"have the host run at boot: "+preflight.BootLine(l))
+}

@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"errors"
 	"time"
 
 	"fate-installer/installer/deploy"
-	"fate-installer/installer/exit"
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
-	"fate-installer/installer/host"
+	"fate-installer/installer/flow"
 	"fate-installer/installer/state"
-	"fate-installer/payload"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,7 +23,7 @@ type replaceOptions struct {
 	waive          []string
 	cancelJobs     bool
 	databaseCopied bool // upgrade only
-	trust          trustOptions
+	trust          deploy.TrustOptions
 }
 
 func (o *replaceOptions) addFlags(f *pflag.FlagSet) {
@@ -72,109 +71,58 @@ EXIT STATUS
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUpgrade(cmd.Context(), g, opts) },
 	}
 	opts.addFlags(cmd.Flags())
-	opts.trust.addFlags(cmd.Flags(), keptForLater)
+	addTrustFlags(cmd.Flags(), &opts.trust, keptForLater)
 	cmd.Flags().BoolVar(&opts.databaseCopied, "database-copied", false,
 		"the administrator of a database server that is not ours has a copy of the schemas")
 	return cmd
 }
 
 func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
+	started := time.Now()
 	if err := g.decide(state.Upgrade); err != nil {
 		return err
 	}
-	d, err := openDeployment(ctx, g, wantedOptions{}, true)
+	d, err := g.openDeployment(ctx, wantedOptions{}, true)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	switch {
-	case d.stored == nil:
-		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w below %s", deploy.ErrNotInstalled, g.Base),
-			"install first: fate-installer --role ROLE --party ID"), exit.Usage)
-	case d.payload == nil:
-		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),
-			"run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exit.Payload)
-	}
-	if err := d.decide(state.Upgrade); err != nil {
+	defer d.Close()
+	r, err := d.Upgrade(opts.request(g))
+	if err != nil {
 		return err
 	}
-	if err := d.useKeys(""); err != nil {
-		return err
-	}
-	if err := d.refuseOtherCluster(); err != nil {
-		return err
-	}
-	r := &replacement{deployment: d, opts: opts, verb: verbUpgrade}
-	if err := r.takeUp(); err != nil {
-		return err
-	}
-	if err := r.upgradeRefusal(); err != nil {
-		return exit.With(err, exit.Usage)
-	}
-	return r.run(ctx)
+	return r.Run(ctx, tellEnd(g, d, started))
 }
 
-// change is a component whose tree is replaced.
-type change struct {
-	Name string `json:"name"` // the component
-	From string `json:"from"` // the version that is installed; blank: it is new
-	To   string `json:"to"`   // the version that replaces it; blank: it is removed
-}
-
-func (c change) String() string {
-	switch c.From {
-	case "":
-		return c.Name + " " + c.To + " (new)"
-	case c.To:
-		return c.Name + " " + c.To + " by another build of the same version"
+// tellEnd reports the end of a replacement.
+func tellEnd(g *globals, d *deploy.Deployment, started time.Time) deploy.Tell {
+	return func(ctx context.Context, report engine.Report) error {
+		return printEnd(ctx, g, d, report, time.Since(started), fate.ModeDeploy)
 	}
-	return c.Name + " " + c.From + " by " + c.To
 }
 
-// changes lists the components of this host that are not installed as they are wanted.
-func (d *deployment) changes() []change {
-	var out []change
-	for _, name := range d.spec.Components() {
-		was, is := d.stored.Components[name], d.site.Components[name]
-		if was.Digest != is.Digest || was.Version != is.Version {
-			out = append(out, change{name, was.Version, is.Version})
-		}
+// request is what the flags ask of an upgrade or a rollback.
+func (o *replaceOptions) request(g *globals) deploy.ReplaceOptions {
+	out := deploy.ReplaceOptions{Waive: o.waive, CancelJobs: o.cancelJobs, DatabaseCopied: o.databaseCopied,
+		Trust: o.trust}
+	if !o.noTest {
+		out.Test = func(ctx context.Context, spec *cluster.Spec) error { return proveByToy(ctx, g, spec, o.timeout) }
 	}
 	return out
 }
 
-// refuseDowngrade refuses what would leave the database unreadable, and what rollback is for.
-func (d *deployment) refuseDowngrade() error {
-	engine := d.spec.DatabaseEngine()
-	for _, other := range cluster.DatabaseEngines {
-		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" &&
-			d.spec.Runs(cluster.MySQL) {
-			return exit.Hint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
-				other, engine), "take an appliance with "+other+
-				", or dump the database, uninstall, install, and load it")
-		}
+// proveByToy runs the toy test, once more when its job fails.
+func proveByToy(ctx context.Context, g *globals, spec *cluster.Spec, timeout time.Duration) error {
+	test := &jobTestOptions{taskCores: 2, timeout: timeout}
+	result, err := toyTest(ctx, g, spec, test)
+	var failed *flow.JobError
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		// A node that has just been started may not have reported to the clustermanager yet that it takes work.
+		g.printf("once more, since everything was just started: %s\n", failed.Reason)
+		result, err = toyTest(ctx, g, spec, test)
 	}
-	for _, c := range d.changes() {
-		switch {
-		case c.From == "":
-		case c.Name == engine && !sameSeries(c.From, c.To):
-			return exit.Hint(fmt.Errorf(
-				"cannot upgrade %s from %s to %s: only a later version of the same series reads its files for sure",
-				c.Name, c.From, c.To),
-				"take an appliance with "+c.Name+" "+series(c.From)+
-					", or dump the database, uninstall, install, and load it")
-		case host.CompareVersions(c.To, c.From) < 0 && c.Name != "jdk":
-			return exit.Hint(fmt.Errorf("cannot upgrade %s from %s to the older %s", c.Name, c.From, c.To),
-				"fate-installer rollback brings back what an upgrade has replaced")
-		}
+	if err == nil {
+		g.printf("toy test passed in %s: %s\n", result.Elapsed.Round(time.Second), result.Line)
 	}
-	return nil
+	return err
 }
-
-// series is the part of a database server's version that says which files it reads: 8.0 of 8.0.28, 10.11 of 10.11.6.
-func series(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
-}
-
-func sameSeries(a, b string) bool { return series(a) == series(b) }

@@ -80,7 +80,7 @@ EXIT STATUS
 // versions looks at what is carried and at what is installed. What cannot be learned is a note: version never fails.
 func (g *globals) versions() versionOutput {
 	v := versionOutput{Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	p, err := openPayload(g)
+	p, err := deploy.OpenPayload(g.Payload)
 	switch {
 	case err == nil:
 		r := p.Manifest().Release

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/report"
 
@@ -103,7 +104,7 @@ func offerComponents(g *globals, cmd *cobra.Command) []string {
 	if file := cmd.Flags().Lookup("from").Value.String(); file != "" {
 		from.Payload = file
 	}
-	p, err := openPayload(&from)
+	p, err := deploy.OpenPayload(from.Payload)
 	if err != nil {
 		return nil
 	}

@@ -69,10 +69,13 @@ var allowedImports = map[string]struct {
 		"installer/fate/cluster", "installer/fate/render", "installer/flow", "installer/host", "installer/output",
 		"installer/peer", "installer/redact", "supervisor", "supervisor/rpc"},
 		"what is known of a job is data: flags and printing are the commands'"},
-	"installer/deploy": {[]string{"installer/engine", "installer/exit", "installer/fate/cluster",
-		"installer/fate/preflight", "installer/host",
-		"installer/problem", "installer/pyenv", "installer/state", "installer/step", "payload"},
-		"what a deployment is says nothing of flags and of what is printed"},
+	"installer/deploy": {[]string{"installer/database", "installer/deploy/programs", "installer/engine",
+		"installer/exit", "installer/fate", "installer/fate/cluster", "installer/fate/keys",
+		"installer/fate/preflight", "installer/fate/render", "installer/flow", "installer/host", "installer/job",
+		"installer/peer", "installer/problem", "installer/pyenv", "installer/registry", "installer/schema",
+		"installer/state", "installer/step", "payload", "supervisor", "supervisor/config", "supervisor/rpc"},
+		"what a deployment is and its operations say nothing of flags and of how anything is printed; they stop and " +
+			"start programs through the supervisor's client, and look for jobs before they do"},
 	"installer/deploy/programs": {[]string{"installer/database", "installer/engine", "installer/exit",
 		"installer/fate/cluster", "installer/fate/render", "installer/host", "supervisor", "supervisor/config",
 		"supervisor/rpc"}, "starting programs and waiting for them is the supervisor's client's: it knows nothing of " +

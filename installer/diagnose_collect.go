@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/render"
@@ -53,19 +54,19 @@ const (
 
 // collect fills the archive. Only what prevents writing it is an error.
 func (x *diagnosis) collect(ctx context.Context) error {
-	secrets, err := knownSecrets(x.g)
+	secrets, err := deploy.KnownSecrets(x.host, x.g.Base)
 	if err != nil {
 		// Without knowing the passwords nothing that might hold them can be handed on.
 		x.missing("configuration and logs, since the passwords to take out are not known", err)
 		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
 	}
 	x.redact = redact.New(secrets)
-	d, err := openDeployment(ctx, x.g, wantedOptions{}, false)
+	d, err := x.g.openDeployment(ctx, wantedOptions{}, false)
 	if err != nil {
 		x.missing("site, facts, checks and configuration", err)
 	} else {
-		defer d.close()
-		x.redact = redact.New(append(secrets, d.spec.AllSecrets()...))
+		defer d.Close()
+		x.redact = redact.New(append(secrets, d.Spec.AllSecrets()...))
 	}
 	for _, add := range []func() error{
 		func() error { return x.add("README.txt", diagnoseReadme) },
@@ -93,11 +94,11 @@ func (x *diagnosis) addVersion() error {
 }
 
 // addDeployment adds what an install would know before it begins.
-func (x *diagnosis) addDeployment(ctx context.Context, d *deployment) error {
+func (x *diagnosis) addDeployment(ctx context.Context, d *deploy.Deployment) error {
 	if d == nil {
 		return nil
 	}
-	site := d.site
+	site := d.Site
 	site.Sources = slices.Clone(site.Sources)
 	for i := range site.Sources {
 		site.Sources[i].Data = x.redact.Settings(site.Sources[i].Data)
@@ -105,7 +106,7 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deployment) error {
 	if err := x.addJSON("site.json", site); err != nil {
 		return err
 	}
-	facts := *d.facts
+	facts := *d.Facts
 	facts.Processes = slices.Clone(facts.Processes)
 	for i, p := range facts.Processes {
 		if len(p.Args) > 0 && !strings.HasPrefix(p.Exe, x.layout.Projects()+"/") {
@@ -115,14 +116,18 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deployment) error {
 	if err := x.addJSON("facts.json", facts); err != nil {
 		return err
 	}
-	if err := x.addJSON("check.json", d.check(ctx)); err != nil {
+	results, err := d.Check(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := x.addJSON("check.json", results); err != nil {
 		return err
 	}
 	return x.addPlan(ctx, d)
 }
 
-func (x *diagnosis) addPlan(ctx context.Context, d *deployment) error {
-	survey, err := d.survey(ctx, part{mode: fate.ModeDeploy}, false)
+func (x *diagnosis) addPlan(ctx context.Context, d *deploy.Deployment) error {
+	survey, err := d.Survey(ctx, deploy.Part{Mode: fate.ModeDeploy}, false)
 	if err != nil {
 		x.missing("what install would repair", err)
 		return nil
@@ -166,11 +171,11 @@ func (x *diagnosis) addPrograms(ctx context.Context) error {
 }
 
 // addConfig adds the files that are rendered for this host, as they are there now.
-func (x *diagnosis) addConfig(d *deployment) error {
+func (x *diagnosis) addConfig(d *deploy.Deployment) error {
 	if d == nil {
 		return nil
 	}
-	files, err := render.Files(d.spec)
+	files, err := render.Files(d.Spec)
 	if err != nil {
 		x.missing("configuration", err)
 		return nil

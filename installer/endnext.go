@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/fate/render"
@@ -88,11 +89,11 @@ func clientOf(s *cluster.Spec) (*client, error) {
 }
 
 // addNext adds what has to be done outside this host, and by whom.
-func (d *deployment) addNext(end *endReport) error {
-	end.Ports = portsToOpen(d.spec)
-	end.OtherHosts = slices.DeleteFunc(d.spec.Side.Addresses(), func(ip string) bool { return ip == d.spec.IP })
+func addNext(d *deploy.Deployment, end *endReport) error {
+	end.Ports = portsToOpen(d.Spec)
+	end.OtherHosts = slices.DeleteFunc(d.Spec.Side.Addresses(), func(ip string) bool { return ip == d.Spec.IP })
 	var err error
-	end.Client, err = clientOf(d.spec)
+	end.Client, err = clientOf(d.Spec)
 	return err
 }
 

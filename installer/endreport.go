@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
@@ -40,45 +41,46 @@ type endReport struct {
 	Waiting    []programs.Absence `json:"waiting,omitempty"`     // programs that wait for other hosts
 	Warnings   []string           `json:"warnings,omitempty"`    // what needs attention, as text
 	Notes      []string           `json:"notes"`                 // about the configuration, as text
-	Trees      []treeReport       `json:"component_trees"`       // what no component brought, by component
+	Trees      []deploy.Tree      `json:"component_trees"`       // what no component brought, by component
 	Steps      []engine.Outcome   `json:"steps"`                 // what became of each step
 	// IDs of the steps that made the run as long as it was
 	Critical []string `json:"critical_path"`
 }
 
 // printEnd reports a successful run.
-func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed time.Duration, mode fate.Mode) error {
+func printEnd(ctx context.Context, g *globals, d *deploy.Deployment, report engine.Report, elapsed time.Duration,
+	mode fate.Mode) error {
 	end := endReport{
-		Role: d.spec.Role, Party: d.spec.PartyID, IP: d.spec.IP,
+		Role: d.Spec.Role, Party: d.Spec.PartyID, IP: d.Spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
-		Logs: d.layout().Logs(), Journal: d.journalPath(), Next: d.g.runnable("fate-installer svc status"),
-		Waiting:  d.wait.Absences(),
-		Warnings: report.Warnings, Notes: noteTexts(d.notes()), Steps: report.Steps, Critical: report.Critical,
+		Logs: d.Layout().Logs(), Journal: d.JournalPath(), Next: g.runnable("fate-installer svc status"),
+		Waiting:  d.Waiting(),
+		Warnings: report.Warnings, Notes: noteTexts(d.Notes()), Steps: report.Steps, Critical: report.Critical,
 	}
 	switch {
 	case mode == fate.ModeInstall:
-		end.Next = d.g.runnable("fate-installer install --mode config")
-	case d.host.Live():
-		if err := d.addPrograms(ctx, &end); err != nil {
+		end.Next = g.runnable("fate-installer install --mode config")
+	case d.Live():
+		if err := addRunning(ctx, g, d, &end); err != nil {
 			return err
 		}
-		if err := d.addNext(&end); err != nil {
+		if err := addNext(d, &end); err != nil {
 			return err
 		}
 	default:
 		end.Owners = host.OwnersFile
 		end.Next = "give the files these owners, boot it, and run the same command there without --root"
 	}
-	if d.g.Output == outputJSON {
+	if g.Output == outputJSON {
 		var err error
-		if end.Trees, err = d.foreignFiles(); err != nil {
+		if end.Trees, err = d.ForeignFiles(); err != nil {
 			return err
 		}
-		if err := d.g.printJSON(end); err != nil {
+		if err := g.printJSON(end); err != nil {
 			return err
 		}
 	} else {
-		printEndText(d.g, end)
+		printEndText(g, end)
 	}
 	if len(end.Waiting) > 0 {
 		return exit.With(&programs.WaitError{Absences: end.Waiting}, exit.NotReady)
@@ -86,10 +88,9 @@ func (d *deployment) printEnd(ctx context.Context, report engine.Report, elapsed
 	return nil
 }
 
-// addPrograms adds what runs on this host now.
-func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
-	env := d.env(newRunView(d.g, 0))
-	programs, err := env.Services.Status(ctx)
+// addRunning adds what runs on this host now.
+func addRunning(ctx context.Context, g *globals, d *deploy.Deployment, end *endReport) error {
+	programs, err := d.Programs(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot tell what runs now: %w", err)
 	}
@@ -98,10 +99,10 @@ func (d *deployment) addPrograms(ctx context.Context, end *endReport) error {
 		return slices.ContainsFunc(programs, func(s engine.ServiceStatus) bool { return s.Name == m.Program() })
 	}
 	if runs(cluster.FateFlow) {
-		end.Next = d.g.runnable("fate-installer test toy")
+		end.Next = g.runnable("fate-installer test toy")
 	}
 	if runs(cluster.FateBoard) {
-		end.Board, end.Login = d.boardURL(), d.g.runnable(showLogin)
+		end.Board, end.Login = boardURL(d.Spec), g.runnable(showLogin)
 		if lacksPage(ctx, end.Board) {
 			end.Warnings = append(end.Warnings, "FATE-Board has no page: its API answers, and "+end.Board+
 				"/ is not found; the jar was built without its front end")

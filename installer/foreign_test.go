@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fate-installer/installer/deploy"
 )
 
 const eggrollDir = "data/projects/fate/eggroll/"
@@ -65,7 +67,7 @@ func TestForeignFilesMoveAlong(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--payload", newer, "upgrade"}, {"rollback"}, {"rollback"}} {
 		var report struct {
-			Trees []treeReport `json:"component_trees"`
+			Trees []deploy.Tree `json:"component_trees"`
 		}
 		out := mustRunCLI(t, root, "", append(args, "-o", "json")...)
 		if err := json.Unmarshal([]byte(out), &report); err != nil {

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate/preflight"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -36,16 +35,5 @@ func TestForeignTreeIsNotWaivable(t *testing.T) {
 				t.Errorf("something was changed:\n%s", diff)
 			}
 		})
-	}
-}
-
-// TestWaiverIsOfferedForWhatCanBeWaived: the first refusal may be one that cannot be.
-func TestWaiverIsOfferedForWhatCanBeWaived(t *testing.T) {
-	final, port := preflight.CheckResult{ID: "directories", Final: true}, preflight.CheckResult{ID: "port:3306"}
-	if hint := refusalHint([]preflight.CheckResult{final, port}); !strings.Contains(hint, "--waive port:3306=") {
-		t.Error(hint)
-	}
-	if hint := refusalHint([]preflight.CheckResult{final}); strings.Contains(hint, "--waive") {
-		t.Error(hint)
 	}
 }

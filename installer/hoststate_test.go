@@ -261,7 +261,7 @@ func TestInterruptedStateIsShown(t *testing.T) {
 		}
 	}
 	var errs bytes.Buffer
-	g := &globals{Root: root, Base: standardBase, Stdout: io.Discard, Stderr: &errs}
+	g := &globals{Root: root, Base: deploy.StandardBase, Stdout: io.Discard, Stderr: &errs}
 	if _, interrupted := g.warnInterrupted(); interrupted == "" || // as svc status does
 		!strings.Contains(errs.String(), "a rollback to FATE 1.11.4 was interrupted") {
 		t.Errorf("%q\n%s", interrupted, errs.String())

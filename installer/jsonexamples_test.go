@@ -5,6 +5,8 @@ import (
 
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
+	"fate-installer/installer/deploy"
+	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
@@ -72,6 +74,12 @@ var (
 		Command: "fate-installer install --config cluster.yaml", Version: "1.0.0", Ended: exampleTime.Add(time.Minute),
 		Exit: &exampleExit, Result: "done",
 	}
-	exampleTree = treeReport{Component: "eggroll", Tree: "/data/projects/fate/eggroll",
+	exampleTree = deploy.Tree{Component: "eggroll", Tree: "/data/projects/fate/eggroll",
 		TreeState: step.TreeState{Foreign: []string{"plugins/"}}}
+	exampleForeseen = deploy.Foreseen{
+		Steps: []engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Kept}},
+		Trees: []deploy.Tree{exampleTree},
+	}
+	exampleOutside = &deploy.OutsideLeft{Server: "db.example.org:3306",
+		Statements: []string{"DROP DATABASE `fate_flow`;"}}
 )

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"fate-installer/installer/audit"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
@@ -67,7 +68,7 @@ var jsonDocuments = []jsonDocument{
 				8080, cluster.FateBoard, forViewers, []string{}}},
 			Client: &client{User: "app", InitEnv: "/data/projects/fate/bin/init_env.sh", IP: "192.168.0.1", Port: 9380,
 				Files: []string{"/data/projects/fate/fate/python/fate_client/pipeline/config.yaml"}},
-			Notes: []string{}, Trees: []treeReport{},
+			Notes: []string{}, Trees: []deploy.Tree{},
 			Steps: []engine.Outcome{{
 				ID: "user:app", Title: "user app", Status: engine.Changed, Why: "there is no such user",
 				Start: 2 * time.Millisecond, Elapsed: 30 * time.Millisecond,
@@ -79,7 +80,8 @@ var jsonDocuments = []jsonDocument{
 		commands: []string{"plan", "install --dry-run"},
 		sentence: "What install would do on this host.",
 		example: planReport{
-			planVerdict{Command: "upgrade", Changes: []change{{"eggroll", "2.5.2", "2.5.3"}}}, 1,
+			deploy.Verdict{Command: "upgrade",
+				Changes: []deploy.ComponentChange{{Name: "eggroll", From: "2.5.2", To: "2.5.3"}}}, 1,
 			engine.Survey{{
 				ID: "user:app", Title: "user app", Why: "there is no such user", Describe: "create it", Undoable: true,
 			}},
@@ -314,21 +316,19 @@ var jsonDocuments = []jsonDocument{
 		sentence: "The passwords that were changed.",
 		example: secretsRotateOutput{
 			[]string{"mysql_fate"}, []string{}, []string{"/data/projects/fate/conf/service_conf.yaml"},
-			[]string{"fate-fateflow"}, "", []secretsLeft{}},
+			[]string{"fate-fateflow"}, "", []deploy.SecretsLeft{}},
 	},
 	{
 		commands: []string{"uninstall"},
 		sentence: "What became of each step.",
 		example: uninstallReport{
 			engine.UndoReport{Steps: []engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Undone}}},
-			&outsideLeft{"db.example.org:3306", []string{"DROP DATABASE `fate_flow`;"}}},
+			exampleOutside},
 	},
 	{
 		commands: []string{"uninstall --dry-run"},
 		sentence: "What an uninstall would do.",
-		example: foreseenReport{
-			[]engine.UndoOutcome{{ID: "user:app", Title: "user app", Status: engine.Kept}},
-			[]treeReport{exampleTree}, nil},
+		example:  exampleForeseen,
 	},
 	{
 		commands: []string{"uninstall --verify"},

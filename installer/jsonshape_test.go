@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/jsonshape"
 	"fate-installer/supervisor"
@@ -144,12 +145,12 @@ func TestKeysAreSnakeCase(t *testing.T) {
 	}
 }
 
-// notRunHere are the documents of commands that need a supervisor, FATE-Flow, or another party, and of those that the
-// scripts below testdata/bundle run.
+// notRunHere are the documents of commands that need a supervisor, FATE-Flow, or another party, of those that the
+// scripts below testdata/bundle run, and the report of check, which is a file.
 var notRunHere = []string{
 	"bundle lock", "bundle build", "bundle import", "party test", "svc status", "svc status --all-hosts",
 	"svc start", "svc update", "svc why", "test toy", "test min", "test min --upload", "job why", "job list",
-	"job clean",
+	"job clean", "check --report",
 }
 
 // TestCommandsPrintTheirDocuments runs the other commands on a host in a tree.
@@ -198,6 +199,12 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 	here("party", "add", "10001:192.168.3.1:9370")
 	here("party", "remove", "10001")
 	here("secrets", "list")
+	here("secrets", "show", "fateboard")
+	if _, stderr, code := runCLI(t, root, text, "check", "--report", in("report.json")); code != exit.OK &&
+		code != exit.Preflight {
+		t.Fatalf("check --report: exit code %d\n%s", code, stderr)
+	}
+	here("check", "--verify-report", in("report.json"))
 	here("secrets", "rotate", "mysql_fate")
 	layout := cluster.Layout{Base: in("base")}
 	if err := os.MkdirAll(layout.State(), 0o700); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
@@ -17,33 +18,33 @@ import (
 
 // objectTitles names objects whose types have the same name as another one.
 var objectTitles = map[reflect.Type]string{
-	reflect.TypeFor[supervisor.Status]():    "program status",
-	reflect.TypeFor[supervisor.Finding]():   "link of a chain",
-	reflect.TypeFor[supervisor.ExitInfo]():  "exit of a process",
-	reflect.TypeFor[supervisor.Asked]():     "request",
-	reflect.TypeFor[rpc.Failure]():          "failed program",
-	reflect.TypeFor[cause.Finding]():        "cause",
-	reflect.TypeFor[cause.Evidence]():       "evidence",
-	reflect.TypeFor[peer.Result]():          "result of a connection check",
-	reflect.TypeFor[engine.Outcome]():       "step outcome",
-	reflect.TypeFor[engine.SurveyLine]():    "planned step",
-	reflect.TypeFor[engine.Remaining]():     "remaining item",
-	reflect.TypeFor[engine.ServiceStatus](): "installed program",
-	reflect.TypeFor[audit.Entry]():          "history entry",
-	reflect.TypeFor[payload.File]():         "stored file",
-	reflect.TypeFor[cluster.Value]():        "setting",
-	reflect.TypeFor[programs.Absence]():     "waiting program",
-	reflect.TypeFor[change]():               "component change",
-	reflect.TypeFor[treeReport]():           "component tree",
-	reflect.TypeFor[outsideLeft]():          "outside database",
-	reflect.TypeFor[job.Report]():           "job report",
-	reflect.TypeFor[job.Task]():             "task",
-	reflect.TypeFor[job.FailedTask]():       "failed task",
-	reflect.TypeFor[secretsLeft]():          "host with former secrets",
-	reflect.TypeFor[listedSecret]():         "secret",
-	reflect.TypeFor[job.Listed]():           "job",
-	reflect.TypeFor[job.Stale]():            "stale job",
-	reflect.TypeFor[moduleState]():          "module instance",
+	reflect.TypeFor[supervisor.Status]():      "program status",
+	reflect.TypeFor[supervisor.Finding]():     "link of a chain",
+	reflect.TypeFor[supervisor.ExitInfo]():    "exit of a process",
+	reflect.TypeFor[supervisor.Asked]():       "request",
+	reflect.TypeFor[rpc.Failure]():            "failed program",
+	reflect.TypeFor[cause.Finding]():          "cause",
+	reflect.TypeFor[cause.Evidence]():         "evidence",
+	reflect.TypeFor[peer.Result]():            "result of a connection check",
+	reflect.TypeFor[engine.Outcome]():         "step outcome",
+	reflect.TypeFor[engine.SurveyLine]():      "planned step",
+	reflect.TypeFor[engine.Remaining]():       "remaining item",
+	reflect.TypeFor[engine.ServiceStatus]():   "installed program",
+	reflect.TypeFor[audit.Entry]():            "history entry",
+	reflect.TypeFor[payload.File]():           "stored file",
+	reflect.TypeFor[cluster.Value]():          "setting",
+	reflect.TypeFor[programs.Absence]():       "waiting program",
+	reflect.TypeFor[deploy.ComponentChange](): "component change",
+	reflect.TypeFor[deploy.Tree]():            "component tree",
+	reflect.TypeFor[deploy.OutsideLeft]():     "outside database",
+	reflect.TypeFor[job.Report]():             "job report",
+	reflect.TypeFor[job.Task]():               "task",
+	reflect.TypeFor[job.FailedTask]():         "failed task",
+	reflect.TypeFor[deploy.SecretsLeft]():     "host with former secrets",
+	reflect.TypeFor[listedSecret]():           "secret",
+	reflect.TypeFor[job.Listed]():             "job",
+	reflect.TypeFor[job.Stale]():              "stale job",
+	reflect.TypeFor[moduleState]():            "module instance",
 }
 
 // commandsWithoutJSON lists the other commands, with what they print.

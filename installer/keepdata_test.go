@@ -1,19 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"fate-installer/installer/database"
-	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/host"
-	"fate-installer/installer/step"
 )
 
 // failedInstall installs an exchange into a tree with a directory in the place of a file, so that the run fails and is
@@ -64,56 +57,4 @@ func TestFailedRunKeepsWhatDataNeeds(t *testing.T) {
 			}
 		})
 	}
-}
-
-// brokenStep is a step that fails after it has begun, such as one that fills a database.
-type brokenStep string
-
-func (b brokenStep) ID() string { return string(b) }
-func (brokenStep) Check(context.Context, *engine.Env) (engine.Finding, error) {
-	return engine.Finding{Why: "not done", Before: []byte(`{"path":"/data/other","kind":"absent"}`)}, nil
-}
-func (brokenStep) Apply(context.Context, *engine.Env) error { return errors.New("cut off") }
-
-// TestFailedRunKeepsPasswordsOfAnOutsideDatabase: accounts on a server elsewhere have the passwords, too.
-func TestFailedRunKeepsPasswordsOfAnOutsideDatabase(t *testing.T) {
-	for id, kept := range map[string]bool{
-		database.Contents{Address: database.Address{Host: "db", Port: 3306}}.ID(): true,
-		"database-init:/data/projects/data/fate/mysql":                            true,
-		"link:/data/other": false,
-	} {
-		root := machine(t)
-		d := openTree(t, root)
-		journal, err := engine.OpenJournal(d.host, d.journalPath())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer journal.Close()
-		secrets := step.File{Path: d.layout().Secrets(), Content: []byte("{}"), Secret: true}
-		plan := engine.Plan{Nodes: []engine.Node{{Step: secrets},
-			{Step: brokenStep(id), After: []string{secrets.ID()}}}}
-		env := d.undoEnv()
-		if _, err := engine.Apply(t.Context(), plan, env, journal, nil); err == nil {
-			t.Fatal("the run did not fail")
-		}
-		if _, err := engine.Undo(t.Context(), env, journal, engine.LastAttempt,
-			undoAttempt(d.host, d.layout(), journal.Ledger()), nil); err != nil {
-			t.Fatal(err)
-		}
-		if got := d.host.Exists(d.layout().Secrets()); got != kept {
-			t.Errorf("after %s: passwords kept: %v, want %v", id, got, kept)
-		}
-	}
-}
-
-// openTree opens a deployment on a tree, with the default base.
-func openTree(t *testing.T, root string) *deployment {
-	t.Helper()
-	h, err := host.New(root, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = h.Close() })
-	return &deployment{host: h, g: &globals{Root: root, Base: "/data", User: "app", Group: "apps", Output: outputText,
-		LogLevel: "error", Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}}
 }

@@ -25,9 +25,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// standardBase is the base directory without --base.
-const standardBase = "/data"
-
 // globals are the flags common to all commands and the streams they use. Tests make their own.
 type globals struct {
 	Config   []string // cluster files, in order; "-" is stdin
@@ -213,7 +210,7 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.IntVar(&g.Party, "party", 0, "party `id`, a number of at most 10 digits")
 	f.StringVar(&g.IP, "ip", "",
 		"which `address` of the cluster file is this host (default: found among its own addresses)")
-	f.StringVar(&g.Base, "base", standardBase,
+	f.StringVar(&g.Base, "base", deploy.StandardBase,
 		"base `directory`; every path below it moves along, and base: of the cluster file is used when this is left out")
 	f.StringVar(&g.User, "user", "",
 		"`user` that owns the files and runs the programs (default: what the cluster file says, else app)")

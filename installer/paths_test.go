@@ -32,7 +32,7 @@ var pathsAllowed = map[string]string{
 	"installer/problem/read.go": "files that operators name, and probes, which run as the service user; " +
 		"nothing is created",
 	"installer/host/facts_fs.go":      "facts: nothing is changed, and what is found decides no access",
-	"installer/secrets_handover.go":   "a file that the operator names; no link is followed",
+	"installer/secrets_from.go":       "a file that the operator names; no link is followed",
 	"supervisor/process/cgroup.go":    "the kernel's control groups",
 	"supervisor/explain.go":           "the kernel's log",
 	"supervisor/logfile/open.go":      "devices",

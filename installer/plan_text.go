@@ -9,7 +9,7 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/output"
-	"fate-installer/installer/pyenv"
+	"fate-installer/payload"
 	"fate-installer/payload/count"
 )
 
@@ -29,13 +29,12 @@ type planSummary struct {
 	system                 []string // titles of the steps that change the operating system
 }
 
-func (d *deployment) summarize(survey engine.Survey) planSummary {
+// summarize says what the steps of a survey come to, with the sizes of the components that an appliance brings.
+func summarize(survey engine.Survey, brought []payload.Component) planSummary {
 	s := planSummary{}
 	sizes := map[string]int64{}
-	if d.payload != nil {
-		for _, c := range pyenv.WithMade(d.payload.Manifest().Components) {
-			sizes[c.Name] = c.Size
-		}
+	for _, c := range brought {
+		sizes[c.Name] = c.Size
 	}
 	for _, line := range survey {
 		if line.Done {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
@@ -23,7 +24,7 @@ var printedCommand = regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName +
 // names it.
 func (g *globals) runnable(text string) string {
 	call := programPath()
-	if g.Base != "" && g.Base != standardBase && !strings.Contains(text, "--base ") {
+	if g.Base != "" && g.Base != deploy.StandardBase && !strings.Contains(text, "--base ") {
 		call += " --base " + supervisor.ShellWord(g.Base)
 	}
 	return runnableAs(call, text)

@@ -7,11 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"sync"
 	"time"
 
 	"fate-installer/installer/audit"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/supervisor"
@@ -20,9 +20,7 @@ import (
 )
 
 // historyOf is the record of who changed what on this host.
-func historyOf(l cluster.Layout) audit.Log { return audit.Open(historyDir(l)) }
-
-func historyDir(l cluster.Layout) string { return path.Join(l.State(), "history") }
+func historyOf(l cluster.Layout) audit.Log { return audit.Open(deploy.HistoryDir(l)) }
 
 // changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark:
 // the supervisor records what it is asked for.

@@ -65,6 +65,3 @@ func unwrapped(w io.Writer) io.Writer {
 // surviveClosedPipes makes writes to a pipe whose reader is gone fail, instead of ending the process: "install | head"
 // would stop half way. A handler, other than ignoring the signal, is not inherited by programs that are started.
 func surviveClosedPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
-
-// surviveHangup lets a command that changes the host go on when its terminal is closed; what it did is in the journal.
-func surviveHangup() { signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) }

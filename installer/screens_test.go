@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/output"
@@ -161,7 +162,7 @@ func TestScreens(t *testing.T) {
 func shownOn(t *testing.T, columns int, show func(g *globals) error) string {
 	t.Helper()
 	var file bytes.Buffer
-	g := &globals{Stdout: &file, Stderr: &file, Output: outputText, Base: standardBase}
+	g := &globals{Stdout: &file, Stderr: &file, Output: outputText, Base: deploy.StandardBase}
 	read := func() string { return file.String() }
 	if columns > 0 {
 		var terminal *os.File

@@ -8,23 +8,8 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate/cluster"
-	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 )
-
-// installOf returns the cluster files' settings for the installation itself. It is blank when there are none, and for
-// files with mistakes, which are reported when the files are used.
-func installOf(sources []deploy.Source) cluster.Install {
-	if len(sources) == 0 {
-		return cluster.Install{}
-	}
-	c, err := (&deploy.Site{Sources: sources}).WrittenCluster(host.Identity{})
-	if err != nil {
-		return cluster.Install{}
-	}
-	return c.Install
-}
 
 // useWrittenBase takes the base directory from the cluster files when there is no --base: where the installation is
 // has to be known before anything of it is read.
@@ -36,7 +21,7 @@ func (g *globals) useWrittenBase(given bool) error {
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
-	switch base := installOf(sources).Base; {
+	switch base := deploy.WrittenInstall(sources).Base; {
 	case base == "":
 	case !filepath.IsAbs(base):
 		return exit.With(fmt.Errorf("cannot use the base directory %q of the cluster file: it is not an absolute path",

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
@@ -140,7 +141,7 @@ func TestNoClientOfATree(t *testing.T) {
 	if c, err := rpc.ClientOf(h, "/data/supervisor.sock"); c != nil || !errors.Is(err, rpc.ErrTree) {
 		t.Errorf("%v, %v", c, err)
 	}
-	g := &globals{Root: root, Base: standardBase}
+	g := &globals{Root: root, Base: deploy.StandardBase}
 	if _, err := g.supervisorClient(); exit.CodeOf(context.Background(), err) != exit.Usage {
 		t.Errorf("%v", err)
 	}

@@ -109,8 +109,8 @@ func newProgress(g *globals, title string, total int64) *progress {
 	return p
 }
 
-// set moves the display to done bytes.
-func (p *progress) set(done int64) {
+// Set moves the display to done bytes.
+func (p *progress) Set(done int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {
@@ -126,7 +126,7 @@ func (p *progress) set(done int64) {
 	}
 }
 
-// clear takes the bar off the terminal's last line, so that a line can be printed; the next set draws it again.
+// clear takes the bar off the terminal's last line, so that a line can be printed; the next Set draws it again.
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,8 +135,8 @@ func (p *progress) clear() {
 	}
 }
 
-// finish removes the bar, or leaves the plain lines as they are.
-func (p *progress) finish() {
+// Finish removes the bar, or leaves the plain lines as they are.
+func (p *progress) Finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -8,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"fate-installer/installer/database"
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/step"
+	"fate-installer/installer/host"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,25 +23,6 @@ func installedTree(t *testing.T) (root string, install []string) {
 	root, install = machine(t), []string{"--payload", smallAppliance(t), "--role", "exchange", "--ip", "192.168.0.88"}
 	mustRunCLI(t, root, "", install...)
 	return root, install
-}
-
-// TestPurgeSaysWhatBecomesOfTheDatabase: what is in a database of this host goes with its directory, and what is in one
-// elsewhere is kept.
-func TestPurgeSaysWhatBecomesOfTheDatabase(t *testing.T) {
-	here, there := database.Address{Socket: "/data/run/mysql.sock"}, database.Address{Host: "192.168.0.2", Port: 3306}
-	resolve := purgeData(openTree(t, machine(t)).layout())
-	for id, removed := range map[string]bool{
-		database.Contents{Address: here}.ID():                               true,
-		database.Contents{Address: there}.ID():                              false,
-		database.SchemaUpgrade{Schema: "fate_flow", Address: here}.ID():     true,
-		database.SchemaUpgrade{Schema: "eggroll_meta", Address: there}.ID(): false,
-		database.Init{Server: database.Server{}}.ID():                       true,
-		step.File{Path: openTree(t, machine(t)).layout().Secrets()}.ID():    true,
-	} {
-		if _, ok := resolve(id); ok != removed {
-			t.Errorf("%s: removed %v, want %v", id, ok, removed)
-		}
-	}
 }
 
 // TestVerifyLooksAtTheDisk: what remains is found with and without a journal, and ends the command with 3.
@@ -97,7 +79,7 @@ func TestUninstallDryRun(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	var report foreseenReport
+	var report deploy.Foreseen
 	if err := json.Unmarshal([]byte(mustRunCLI(t, root, "", "uninstall", "--dry-run", "-o", "json")),
 		&report); err != nil || len(report.Steps) == 0 || len(report.Trees) != 1 {
 		t.Errorf("%+v, %v", report, err)
@@ -164,8 +146,7 @@ func TestUninstallClearsTemp(t *testing.T) {
 	} {
 		root, _ := installedTree(t)
 		put(t, root, "tmp/"+name+"/123", "")
-		d := openTree(t, root)
-		if err := d.host.Chown("/tmp/"+name, tt.owner, ""); err != nil {
+		if err := hostIn(t, root).Chown("/tmp/"+name, tt.owner, ""); err != nil {
 			t.Fatal(err)
 		}
 		out := mustRunCLI(t, root, "", "uninstall")
@@ -181,7 +162,7 @@ func TestUninstallClearsTemp(t *testing.T) {
 	}
 	put(t, root, "proc/123/stat", "")
 	put(t, root, "tmp/tomcat.8080.1/123", "")
-	if err := openTree(t, root).host.Chown("/tmp/tomcat.8080.1", "app", ""); err != nil {
+	if err := hostIn(t, root).Chown("/tmp/tomcat.8080.1", "app", ""); err != nil {
 		t.Fatal(err)
 	}
 	mustRunCLI(t, root, "", "uninstall")
@@ -197,15 +178,31 @@ func TestUninstallAsks(t *testing.T) {
 	root, _ := installedTree(t)
 	put(t, root, eggrollDir+"plugins/mine.py", "mine")
 	for answer, goesOn := range map[string]bool{"y\n": true, "yes\n": true, "n\n": false, "\n": false, "": false} {
-		d := openTree(t, root)
-		d.g.Stdin = strings.NewReader(answer)
-		err := d.askUninstall(&uninstallOptions{purgeData: true})
+		var shown bytes.Buffer
+		g := &globals{Root: root, Base: "/data", Stdin: strings.NewReader(answer), Stdout: &shown, Stderr: &shown}
+		i, err := g.installation()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer i.Close()
+		err = askUninstall(g, i, &uninstallOptions{purgeData: true})
 		if (err == nil) != goesOn || err != nil && !strings.Contains(err.Error(), "nothing was changed") {
 			t.Errorf("%q: %v", answer, err)
 		}
-		shown := d.g.Stdout.(interface{ String() string }).String() + d.g.Stderr.(interface{ String() string }).String()
-		if !strings.Contains(shown, "plugins/, which was added") || !strings.Contains(shown, "for good? [y/N]") {
-			t.Errorf("it asks:\n%s", shown)
+		if text := shown.String(); !strings.Contains(text, "plugins/, which was added") ||
+			!strings.Contains(text, "for good? [y/N]") {
+			t.Errorf("it asks:\n%s", text)
 		}
 	}
+}
+
+// hostIn is the host in a tree.
+func hostIn(t *testing.T, root string) *host.Host {
+	t.Helper()
+	h, err := host.New(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close() })
+	return h
 }

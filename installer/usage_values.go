@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
@@ -72,7 +73,7 @@ func checkValue(f *pflag.Flag) error {
 		return exit.With(fmt.Errorf("cannot use --%s %s: it cannot be negative", f.Name, values[0]), exit.Usage)
 	}
 	if f.Name == "waive" {
-		_, err := parseWaivers(values)
+		_, err := deploy.ParseWaivers(values)
 		return err
 	}
 	return nil

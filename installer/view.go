@@ -29,16 +29,16 @@ func newRunView(g *globals, total int64) *runView {
 	return v
 }
 
-// countSmall makes the view only count the steps of the plan that take no time.
-func (v *runView) countSmall(plan engine.Plan) {
+// CountSmall makes the view only count the steps of the plan that take no time.
+func (v *runView) CountSmall(plan engine.Plan) {
 	v.small = map[string]bool{}
 	for _, n := range plan.Nodes {
 		v.small[n.ID()] = n.Cost <= 1
 	}
 }
 
-// progress is engine.Env's Progress: it sums what the steps report.
-func (v *runView) progress(stepID string, done, _ int64) {
+// Progress is engine.Env's Progress: it sums what the steps report.
+func (v *runView) Progress(stepID string, done, _ int64) {
 	if v.bar == nil {
 		return
 	}
@@ -49,11 +49,11 @@ func (v *runView) progress(stepID string, done, _ int64) {
 		sum += n
 	}
 	v.mu.Unlock()
-	v.bar.set(min(sum, v.total)) // what is read has headers, which the sizes do not count
+	v.bar.Set(min(sum, v.total)) // what is read has headers, which the sizes do not count
 }
 
-// event is the engine's onEvent.
-func (v *runView) event(e engine.Event) {
+// Event is the engine's onEvent.
+func (v *runView) Event(e engine.Event) {
 	switch e.Kind {
 	case engine.Changed:
 		if v.small[e.ID] && !e.Drift && e.Note == "" {
@@ -81,8 +81,8 @@ func (v *runView) event(e engine.Event) {
 	}
 }
 
-// service is engine.Services' onEvent: programs on their way to ready.
-func (v *runView) service(text string) { v.line("            %s\n", text) }
+// Service is engine.Services' onEvent: programs on their way to ready.
+func (v *runView) Service(text string) { v.line("            %s\n", text) }
 
 func (v *runView) line(format string, args ...any) {
 	v.mu.Lock()
@@ -93,10 +93,10 @@ func (v *runView) line(format string, args ...any) {
 	v.g.printf(format, args...)
 }
 
-// close removes what is not a result from the terminal.
-func (v *runView) close() {
+// Close removes what is not a result from the terminal.
+func (v *runView) Close() {
 	if v.bar != nil {
-		v.bar.finish()
+		v.bar.Finish()
 	}
 }
 

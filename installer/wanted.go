@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 
@@ -45,4 +46,18 @@ func (o wantedOptions) skipped() ([]string, error) {
 		}
 	}
 	return o.skipOS, nil
+}
+
+// asked is what the common flags and o say about this host. It reads the cluster files.
+func (o wantedOptions) asked(g *globals) (deploy.Site, error) {
+	sources, err := readSources(g)
+	if err != nil {
+		return deploy.Site{}, err
+	}
+	skipped, err := o.skipped()
+	if err != nil {
+		return deploy.Site{}, err
+	}
+	return deploy.Site{Schema: deploy.SiteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User,
+		Group: g.Group, Peer: o.peer, Sources: sources, SkipOS: skipped}, nil
 }

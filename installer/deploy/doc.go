@@ -1,4 +1,12 @@
-// Package deploy reads and writes the records that a host keeps of its installation: the site, which is the stored
-// request, the passwords, the key that appliances must be signed with, the state of the host, and the slots with
-// earlier states. It changes nothing else, and prints nothing.
+// Package deploy is what a deployment of FATE on a host is, and its operations: install, which also repairs, upgrade,
+// rollback, uninstall, and the changes of passwords, keys and parties.
+//
+// An [Installation] is what a host keeps of what is installed: the site, which is the stored request, the passwords,
+// the key that appliances must be signed with, the state of the host, the journal, and the slots with earlier states.
+// A [Deployment] adds what is wanted, from flags and cluster files, and the plan between the two. Both are made by
+// functions that read all they need. A [Replacement] is an upgrade or a rollback that was prepared.
+//
+// Nothing here knows a flag, prints, or ends the process: a [Reporter] shows what an operation does, and errors carry
+// exit codes and hints (package exit). Each operation takes the lock of the host, and refuses what contradicts a change
+// that was interrupted (package state).
 package deploy

@@ -10,16 +10,16 @@ import (
 	"fate-installer/installer/step"
 )
 
-// NeededByData reports whether data that is kept is lost or misused without the result of a step: the passwords open
+// neededByData reports whether data that is kept is lost or misused without the result of a step: the passwords open
 // the database, and without the account its files belong to the next user that gets the uid.
-func NeededByData(layout cluster.Layout, id string) bool {
+func neededByData(layout cluster.Layout, id string) bool {
 	return id == step.File{Path: layout.Secrets()}.ID() ||
 		strings.HasPrefix(id, step.User{}.ID()) || strings.HasPrefix(id, step.Group{}.ID())
 }
 
-// KeepsData reports whether data of the installation stays when a failed run is undone: in a database, of which no step
+// keepsData reports whether data of the installation stays when a failed run is undone: in a database, of which no step
 // is undone, on the disk, or in the tree of a component. Logs count, too: they belong to the account.
-func KeepsData(h *host.Host, layout cluster.Layout, ledger *engine.Ledger) (bool, error) {
+func keepsData(h *host.Host, layout cluster.Layout, ledger *engine.Ledger) (bool, error) {
 	for _, e := range ledger.Entries() {
 		if _, undoable := step.Undoer(e.Step); !undoable || e.Left && strings.HasPrefix(e.Step, step.Unpack{}.ID()) {
 			return true, nil

@@ -28,20 +28,20 @@ type Slot struct {
 	Database string `json:"database,omitempty"`
 }
 
-const SlotFile = "slot.json"
+const slotFile = "slot.json"
 
-// SlotTime is the form of a slot's ID, in UTC.
-const SlotTime = "20060102T150405.000Z"
+// slotTime is the form of a slot's ID, in UTC.
+const slotTime = "20060102T150405.000Z"
 
-// SlotsDir is the directory of all slots.
-func SlotsDir(l cluster.Layout) string { return path.Join(l.State(), "slots") }
+// slotsDir is the directory of all slots.
+func slotsDir(l cluster.Layout) string { return path.Join(l.State(), "slots") }
 
 // Dir is the directory of the slot.
-func (s *Slot) Dir(l cluster.Layout) string { return path.Join(SlotsDir(l), s.ID) }
+func (s *Slot) Dir(l cluster.Layout) string { return path.Join(slotsDir(l), s.ID) }
 
-// LoadSlots lists the slots of an installation, the newest last.
-func LoadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
-	entries, err := h.ReadDir(SlotsDir(l))
+// loadSlots lists the slots of an installation, the newest last.
+func loadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
+	entries, err := h.ReadDir(slotsDir(l))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -53,7 +53,7 @@ func LoadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
 		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() {
 			continue // cut off while it was made or removed, or not ours
 		}
-		file := path.Join(SlotsDir(l), e.Name(), SlotFile)
+		file := path.Join(slotsDir(l), e.Name(), slotFile)
 		data, err := h.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // its removal was cut off

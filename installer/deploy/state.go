@@ -13,13 +13,13 @@ import (
 	"fate-installer/installer/state"
 )
 
-// StatePath is where the state of the host is stored.
-func StatePath(l cluster.Layout) string { return path.Join(l.State(), state.FileName) }
+// statePath is where the state of the host is stored.
+func statePath(l cluster.Layout) string { return path.Join(l.State(), state.FileName) }
 
 // LoadState reads the state of the host. Of an installation by a release that stored none it is derived from what there
 // is.
 func LoadState(h *host.Host, l cluster.Layout) (state.State, error) {
-	data, err := h.ReadFile(StatePath(l))
+	data, err := h.ReadFile(statePath(l))
 	if errors.Is(err, fs.ErrNotExist) {
 		return deriveState(h, l)
 	}
@@ -28,7 +28,7 @@ func LoadState(h *host.Host, l cluster.Layout) (state.State, error) {
 	}
 	s, err := state.Decode(data)
 	if err != nil {
-		return state.State{}, exit.Hint(fmt.Errorf("cannot use %s: %w", StatePath(l), err),
+		return state.State{}, exit.Hint(fmt.Errorf("cannot use %s: %w", statePath(l), err),
 			"restore the file from a backup, or move it away: then the host counts as installed, and as if no "+
 				"command had been interrupted")
 	}
@@ -44,12 +44,12 @@ func deriveState(h *host.Host, l cluster.Layout) (state.State, error) {
 		return state.State{}, err
 	}
 	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.Release(nil)}
-	journal, err := engine.ReadJournal(h, path.Join(l.State(), JournalName))
+	journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName))
 	if err != nil {
 		return state.State{}, err
 	}
 	traces.Succeeded = journal.Ledger().LastRun().Succeeded
-	slots, err := LoadSlots(h, l)
+	slots, err := loadSlots(h, l)
 	if err != nil {
 		return state.State{}, err
 	}
@@ -91,5 +91,5 @@ func (s *Site) WithRelease(r state.Release) *Site {
 	return &out
 }
 
-// JournalName is the journal's name in the state directory.
-const JournalName = "journal"
+// journalName is the journal's name in the state directory.
+const journalName = "journal"

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fate-installer/installer/deploy"
+	"fate-installer/installer/engine"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
+	"fate-installer/installer/state"
+	"fate-installer/supervisor"
+	"fate-installer/supervisor/rpc"
+)
+
+// command is the running command, as operations on an installation see it.
+func (g *globals) command() deploy.Command {
+	return deploy.Command{
+		Base: g.Base, User: g.User, Line: g.commandLine(), Program: g.program(), Sudo: g.withSudo(),
+		OwnCluster: len(g.Config) > 0, Payload: g.Payload, Executable: g.executable, Parallel: g.parallel,
+		Log: g.logger(), Reporter: console{g},
+		Client: func(h *host.Host, socket string, secrets ...cluster.Secret) (*rpc.Client, error) {
+			return newClient(g, h, socket, secrets...)
+		},
+	}
+}
+
+// installation opens the machine, or the tree that --root names, with what is installed there. The caller closes it.
+func (g *globals) installation() (*deploy.Installation, error) {
+	h, err := g.openHost()
+	if err != nil {
+		return nil, err
+	}
+	return deploy.NewInstallation(h, g.command()), nil
+}
+
+// openDeployment opens the installation, and what the command line asks for. The caller closes it.
+func (g *globals) openDeployment(ctx context.Context, opts wantedOptions,
+	needPayload bool) (*deploy.Deployment, error) {
+	i, err := g.installation()
+	if err != nil {
+		return nil, err
+	}
+	return deploy.Open(ctx, i, func() (deploy.Site, error) { return opts.asked(g) }, needPayload)
+}
+
+// decide refuses a command before anything else about the host is looked at: the files that would be looked at may be
+// those that an interrupted command was changing.
+func (g *globals) decide(c state.Command) error {
+	i, err := g.installation()
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	return i.Decide(c)
+}
+
+// console prints what operations do.
+type console struct{ g *globals }
+
+// Printf implements deploy.Reporter.
+func (r console) Printf(format string, args ...any) { r.g.printf(format, args...) }
+
+// Advisef implements deploy.Reporter.
+func (r console) Advisef(format string, args ...any) { r.g.advisef(format, args...) }
+
+// Warn implements deploy.Reporter.
+func (r console) Warn(text string) { fmt.Fprintf(r.g.Stderr, "warning: %s\n", text) }
+
+// Notes implements deploy.Reporter.
+func (r console) Notes(notes problem.Problems) { printNotes(r.g, notes) }
+
+// Checks implements deploy.Reporter.
+func (r console) Checks(results []preflight.CheckResult) { printProblems(r.g, results) }
+
+// Undo implements deploy.Reporter. Directories that data and logs are in are left because they are not empty, which is
+// what an uninstall without --purge-data is asked for.
+func (r console) Undo(o engine.UndoOutcome, data bool) {
+	switch {
+	case o.Status == engine.Undone:
+		r.g.printf("  removed   %s\n", o.Title)
+	case o.Status == engine.Kept, data:
+		r.g.printf("  kept      %s\n", o.Title)
+	default:
+		r.g.printf("  %-9s %s: %s\n", strings.ToUpper(string(o.Status)), o.Title, o.Why)
+	}
+}
+
+// Run implements deploy.Reporter.
+func (r console) Run(unpacks int64) deploy.View { return newRunView(r.g, unpacks) }
+
+// Bar implements deploy.Reporter.
+func (r console) Bar(title string, total int64) deploy.Bar { return longProgress(r.g, title, total) }
+
+// warnInterrupted says on the error output, which scripts do not parse, that a change of this host was interrupted. It
+// returns which one, and what it has said.
+func (g *globals) warnInterrupted() (state.Phase, string) {
+	h, err := g.openHost()
+	if err != nil {
+		return "", "" // the command at hand says so
+	}
+	defer h.Close()
+	phase, note := deploy.Interruption(h, g.layout())
+	if note != "" {
+		fmt.Fprintf(g.Stderr, "note: %s\n", note)
+	}
+	return phase, note
+}
+
+// commandLine is the running command as it can be repeated in a shell. No flag has a secret as its value; what looks
+// like one, as the password of a URL, is left out.
+func (g *globals) commandLine() string {
+	words := []string{g.program()}
+	for _, word := range supervisor.WithoutSecrets(g.args) {
+		words = append(words, supervisor.ShellWord(word))
+	}
+	return strings.Join(words, " ")
+}
+
+// program is this program as a shell finds it.
+func (g *globals) program() string {
+	program, err := os.Executable()
+	if err != nil || filepath.Dir(program) == "/usr/local/bin" {
+		return "fate-installer"
+	}
+	return supervisor.ShellWord(program)
+}

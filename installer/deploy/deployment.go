@@ -1,0 +1,327 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/deploy/programs"
+	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
+	"fate-installer/installer/pyenv"
+	"fate-installer/payload"
+	"fate-installer/supervisor"
+)
+
+// Deployment is the desired state of a host, its installed state, and the plan between them.
+type Deployment struct {
+	*Installation
+	Payload *payload.Payload // nil when this program carries none
+	slot    *Slot            // what the components are taken from instead, when an earlier state is brought back
+	Site    Site
+	stored  *Site // what is installed, or nil
+	Spec    *cluster.Spec
+	Facts   *host.Facts
+	machine host.Identity
+	remarks problem.Problems // about the TLS keys
+	undone  bool             // a failed run was taken back, all of it
+	wait    *programs.Waiter // for other hosts, of an installing run
+
+	Secrets        Secrets  // what is stored here
+	changedSecrets []string // names of those that this run changes, also from none
+}
+
+// Open reads everything an install needs and changes nothing. asked is what the command line and the cluster files say
+// of the host; it is called when what is installed is known. The caller closes the deployment, and with it the
+// installation. Without needPayload a program that carries none, on a host where nothing is installed, will do: then
+// the versions and sizes of what would be installed are not known.
+func Open(ctx context.Context, i *Installation, asked func() (Site, error), needPayload bool) (*Deployment, error) {
+	d := &Deployment{Installation: i}
+	if err := d.read(ctx, asked, needPayload); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Deployment) read(ctx context.Context, asked func() (Site, error), needPayload bool) error {
+	var err error
+	if d.Site, d.stored, err = ReadRequest(d.host, d.cmd.Base, asked); err != nil {
+		return err
+	}
+	if d.Payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
+		return exit.With(err, exit.Payload)
+	}
+	switch {
+	case d.Payload != nil:
+		d.Site.UsePayload(d.Payload.Manifest())
+	case d.stored == nil && needPayload:
+		return exit.With(exit.Hint(fmt.Errorf("cannot install: %w", err),
+			"run the appliance file that was carried to this host, or name it with --payload"), exit.Payload)
+	}
+	return d.resolve(ctx)
+}
+
+// resolve finds out what the site means on this host.
+func (d *Deployment) resolve(ctx context.Context) error {
+	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
+	d.machine = host.Identify(d.host)
+	err := d.Site.Adopt(d.stored, d.machine)
+	if err != nil {
+		return err
+	}
+	if d.Spec, err = d.specOf(&d.Site); err != nil {
+		return err
+	}
+	d.Site.Role, d.Site.Party, d.Site.IP = string(d.Spec.Role), d.Spec.PartyID, d.Spec.IP
+	d.Site.User, d.Site.Group = d.Spec.User, d.Spec.Group
+	questions := preflight.Questions(d.Spec)
+	if d.stored != nil {
+		questions.Peers = nil // a re-run repairs this host; waiting for hosts that are away would only delay it
+	}
+	d.Facts, err = host.Gather(ctx, d.host, questions)
+	return err
+}
+
+// specOf resolves a site, the desired or the installed one, on this host.
+func (d *Deployment) specOf(s *Site) (*cluster.Spec, error) {
+	if d.Secrets.Records == nil { // once: what is generated must not differ between the Specs of a run
+		secrets, err := LoadSecrets(d.host, d.Layout())
+		if err != nil {
+			return nil, err
+		}
+		d.Secrets = secrets
+	}
+	return s.Spec(d.cmd.Base, d.machine, d.Secrets)
+}
+
+// Close closes the appliance and the host.
+func (d *Deployment) Close() error {
+	var err error
+	if d.Payload != nil {
+		err = d.Payload.Close()
+	}
+	return errors.Join(err, d.host.Close())
+}
+
+// OpenPayload opens an appliance, or, when no file is named, the running program.
+func OpenPayload(file string) (*payload.Payload, error) {
+	if file != "" {
+		return payload.Open(file)
+	}
+	return payload.OpenSelf()
+}
+
+// Part is how much of an installation is asked for.
+type Part struct {
+	Only []string // names of modules; none: all
+	Mode fate.Mode
+}
+
+// plan computes what install would do.
+func (d *Deployment) plan(p Part) (engine.Plan, error) {
+	modules, err := cluster.ParseModules(p.Only)
+	if err != nil {
+		return engine.Plan{}, usage(err)
+	}
+	if !slices.Contains(fate.Modes, p.Mode) {
+		return engine.Plan{}, usage(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config",
+			p.Mode))
+	}
+	siteFile, err := d.Site.Encode()
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	program, err := d.programDigest()
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	unitPath, unit := supervisor.Unit{Executable: d.Layout().Binary(), Base: d.cmd.Base}.Systemd()
+	plan, err := fate.NewPlan(d.Spec, fate.PlanInput{
+		Facts: d.Facts, Modules: modules, Mode: p.Mode, Components: d.Site.InstalledComponents(),
+		SiteFile: d.SiteFile(), Site: siteFile,
+		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
+		BootScript: d.bootScript(),
+	})
+	return plan, usage(err)
+}
+
+// needUnpacked refuses to configure what is not there: a configuration without its programs is of no use.
+func (d *Deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
+	survey, err := d.look(ctx, fate.Unpacking(plan), false)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, line := range survey {
+		if !line.Done {
+			missing = append(missing, fmt.Sprintf("%s: %s", line.Title, cmp.Or(line.Error, line.Why)))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return exit.With(exit.Hint(fmt.Errorf("cannot configure what is not unpacked:\n%s", strings.Join(missing, "\n")),
+		"run the same command with --mode install first, or with --mode deploy to do both"), exit.Preflight)
+}
+
+// env gives the steps what they work with.
+func (d *Deployment) env(view View) *engine.Env {
+	env := &engine.Env{
+		Host:     d.host,
+		Self:     selfProgram{d.Payload, d.cmd.Executable},
+		StateDir: d.Layout().State(),
+		Parallel: d.cmd.Parallel,
+		Log:      d.cmd.Log,
+		Progress: view.Progress,
+	}
+	switch {
+	case d.slot != nil:
+		env.Payload = slotPayload{d.host, d.Layout(), d.slot}
+	case d.Payload != nil:
+		env.Payload = pyenv.Payload(extractor{d.Payload, d.host}, d.host, d.Payload.Manifest(), d.Spec)
+	default:
+		env.Payload = noPayload{}
+	}
+	client, err := d.cmd.Client(d.host, d.Layout().SupervisorSocket(), d.Spec.AllSecrets()...)
+	if err == nil { // not of a tree
+		env.Services = programs.NewServices(client, view.Service, d.wait,
+			programs.DatabaseLogin(d.host, d.Spec))
+	}
+	return env
+}
+
+// unpackBytes is how much of the payload this host will unpack when nothing is there yet.
+func (d *Deployment) unpackBytes() int64 {
+	if d.Payload == nil || d.slot != nil {
+		return 0
+	}
+	total := int64(0)
+	for _, c := range pyenv.WithMade(d.Payload.Manifest().Components) {
+		if slices.Contains(d.Spec.Components(), c.Name) {
+			total += c.Size
+		}
+	}
+	return total
+}
+
+// IsInstalled reports whether the host had an installation when it was opened.
+func (d *Deployment) IsInstalled() bool { return d.stored != nil }
+
+// Programs lists what Programs on the host now.
+func (d *Deployment) Programs(ctx context.Context) ([]engine.ServiceStatus, error) {
+	return d.env(d.cmd.Run(0)).Services.Status(ctx)
+}
+
+// Waiting lists the programs that an installing run has left Waiting for other hosts.
+func (d *Deployment) Waiting() []programs.Absence { return d.wait.Absences() }
+
+// Brought lists the components that the appliance brings; none without one.
+func (d *Deployment) Brought() []payload.Component {
+	if d.Payload == nil {
+		return nil
+	}
+	return pyenv.WithMade(d.Payload.Manifest().Components)
+}
+
+// verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is
+// to be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
+func (d *Deployment) verifyPayload(ctx context.Context) error {
+	if d.Payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
+		return nil
+	}
+	bar := d.cmd.Bar("checking the appliance", d.Payload.Size())
+	defer bar.Finish()
+	if _, err := d.Payload.Verify(ctx,
+		payload.VerifyOptions{Progress: func(done, _ int64) { bar.Set(done) }}); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	return nil
+}
+
+// extractor gives payload.Payload the shape engine wants.
+type extractor struct {
+	p *payload.Payload
+	h *host.Host
+}
+
+func (e extractor) Extract(ctx context.Context, component, target string, uid, gid int,
+	progress func(done, total int64)) error {
+	return e.into(target, component, func(t payload.Target) error {
+		return e.p.ExtractAll(ctx, []payload.Target{t}, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+	})
+}
+
+// ExtractFiles implements engine.PartPayload.
+func (e extractor) ExtractFiles(
+	ctx context.Context, component, target string, names []string, uid, gid int, progress func(done, total int64),
+) error {
+	return e.into(target, component, func(t payload.Target) error {
+		return e.p.ExtractFiles(ctx, t, names, payload.ExtractOptions{UID: uid, GID: gid, Progress: progress})
+	})
+}
+
+// into calls extract with a target whose directory is opened by the host, which follows no link that the service user
+// may have put on the way to it.
+func (e extractor) into(target, component string, extract func(payload.Target) error) error {
+	debug.SetGCPercent(20) // buffers of frames are large, and there are few of them
+	parent, err := e.h.OpenDir(e.h.Within(filepath.Dir(target)))
+	if err != nil {
+		return fmt.Errorf("cannot unpack %s: %w", component, err)
+	}
+	defer parent.Close()
+	return extract(payload.Target{Component: component, Path: target, Parent: parent})
+}
+
+// noPayload stands in for the payload when the installed program, which carries none, repairs a host.
+type noPayload struct{}
+
+// IsEmpty implements engine.EmptyPayload.
+func (noPayload) IsEmpty() bool { return true }
+
+func (noPayload) Extract(_ context.Context, component, _ string, _, _ int, _ func(done, total int64)) error {
+	return exit.With(exit.Hint(fmt.Errorf("cannot unpack %s: %w", component, payload.ErrNoPayload),
+		"run the appliance file itself instead of the installed program, or name it with --payload"), exit.Payload)
+}
+
+// selfProgram is this program without its payload, for the copy in /usr/local/bin.
+type selfProgram struct {
+	p          *payload.Payload // nil: without one
+	executable string           // the file of the program, where it carries none; blank: the running one
+}
+
+func (s selfProgram) CopyStub(w io.Writer) error {
+	if s.p != nil {
+		return s.p.CopyStub(w)
+	}
+	file, err := os.Open(cmp.Or(s.executable, "/proc/self/exe"))
+	if err != nil {
+		return fmt.Errorf("cannot read this program: %w", err)
+	}
+	defer file.Close()
+	_, err = io.Copy(w, file)
+	return err
+}
+
+// programDigest is the sha256 of what selfProgram copies.
+func (d *Deployment) programDigest() (string, error) {
+	if d.Payload != nil {
+		return d.Payload.Manifest().Stub.SHA256, nil
+	}
+	hash := sha256.New()
+	err := selfProgram{nil, d.cmd.Executable}.CopyStub(hash)
+	return hex.EncodeToString(hash.Sum(nil)), err
+}

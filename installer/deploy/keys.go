@@ -1,0 +1,152 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/render"
+	"fate-installer/installer/host"
+	"fate-installer/installer/problem"
+	"fate-installer/installer/state"
+)
+
+// UseKeys gives the plan the TLS keys of this side: those that read returns, from what is called name, or, when no
+// name is given, the ones installed here, which is how a re-run remembers them. A host that needs keys and has none is
+// refused before anything is done: its rollsite could not start.
+func (d *Deployment) UseKeys(name string, read func() ([]keys.File, error)) error {
+	if !d.Spec.NeedsKeys() {
+		if name != "" {
+			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + name +
+				" are not installed: no rollsite that uses TLS runs on this host"})
+		}
+		return nil
+	}
+	names, err := d.Spec.Cluster.KeyNames(d.Spec.Role)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return d.keepKeys(names)
+	}
+	files, err := read()
+	if err != nil {
+		return exit.With(err, exit.Usage)
+	}
+	problems, remarks := keys.Check(string(d.Spec.Role), names, files, time.Now())
+	if len(problems) > 0 {
+		return exit.With(exit.Hint(fmt.Errorf("cannot use the keys in %s:\n%w", name, problems),
+			"fate-installer keys makes keys that fit the cluster file"), exit.Usage)
+	}
+	d.Spec.Keys, d.remarks = files, remarks
+	return nil
+}
+
+// keepKeys takes the keys that are installed. What is wrong with them by now is only noted: a re-run may be there to
+// repair something else.
+func (d *Deployment) keepKeys(names []string) error {
+	files, missing, err := InstalledKeys(d.host, d.Spec)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		where := "in " + d.Spec.Layout.Keys()
+		if len(files) > 0 {
+			where += ": it lacks " + strings.Join(missing, ", ")
+		}
+		return exit.With(exit.Hint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s",
+			d.Spec.Role, where),
+			fmt.Sprintf("make them once for all sides: fate-installer keys --config cluster.yaml --out keys\nthen on "+
+				"this host: --keys keys/%s.tar.gz", d.Spec.Role)), exit.Usage)
+	}
+	problems, remarks := keys.Check(string(d.Spec.Role), names, files, time.Now())
+	d.Spec.Keys, d.remarks = files, append(problems, remarks...)
+	return nil
+}
+
+// NoteAhead adds remarks about what install will want: keys, and the end of a change that was interrupted.
+func (d *Deployment) NoteAhead() error {
+	if err := d.noteMissingKeys(); err != nil {
+		return err
+	}
+	if note := stateNote(d.host, d.Layout()); note != "" {
+		d.remarks = append(d.remarks, problem.Problem{Message: note})
+	}
+	return nil
+}
+
+func (d *Deployment) noteMissingKeys() error {
+	if !d.Spec.NeedsKeys() {
+		return nil
+	}
+	_, missing, err := InstalledKeys(d.host, d.Spec)
+	if len(missing) > 0 {
+		d.remarks = append(d.remarks, problem.Problem{
+			Message: fmt.Sprintf("the %s uses TLS, and its keys are not in %s", d.Spec.Role, d.Spec.Layout.Keys()),
+			Fix: "give install the archive that fate-installer keys made: --keys " + string(d.Spec.Role) +
+				".tar.gz",
+		})
+	}
+	return err
+}
+
+// InstalledKeys reads the key files of a host, and lists the ones that are not there.
+func InstalledKeys(h *host.Host, spec *cluster.Spec) (files []keys.File, missing []string, err error) {
+	for _, file := range spec.KeyFiles().Paths() {
+		content, err := h.ReadFile(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, filepath.Base(file))
+		case err != nil:
+			return nil, nil, fmt.Errorf("cannot read the installed keys: %w", err)
+		default:
+			files = append(files, keys.File{Name: filepath.Base(file), Content: content})
+		}
+	}
+	return files, missing, nil
+}
+
+// Notes are remarks about the configuration that stop nothing.
+func (d *Deployment) Notes() problem.Problems {
+	return slices.Concat(d.Spec.Warnings(), d.remarks, render.ReplacedSecrets(d.Spec))
+}
+
+// InstallKeys writes the keys of this side, which are checked, on a host that is installed or is going to be.
+func (d *Installation) InstallKeys(spec *cluster.Spec, files []keys.File) error {
+	if err := d.Decide(state.Keys); err != nil {
+		return err
+	}
+	unlock, err := d.begin("install keys")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if d.move != state.Nothing {
+		if err := d.enter(state.Keys, state.Change{}, spec); err != nil {
+			return err
+		}
+	}
+	if err := d.host.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User,
+		Group: spec.Group}); err != nil {
+		return exit.Hint(err, "install first, which makes the user "+spec.User)
+	}
+	for _, f := range render.InstalledKeys(spec, files) {
+		if err := d.host.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,
+			Group: spec.Group}); err != nil {
+			return err
+		}
+		d.cmd.Printf("%s\n", f.Path)
+	}
+	d.cmd.Advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
+	if d.move == state.Nothing {
+		return nil
+	}
+	return d.finished()
+}

@@ -1,0 +1,172 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/state"
+	"fate-installer/payload"
+)
+
+// OpenRollback prepares the return to the state before the last upgrade. With consent the database may go back, too.
+// The caller closes it, and with it the installation.
+func OpenRollback(ctx context.Context, i *Installation, opts ReplaceOptions, consent bool) (*Replacement, error) {
+	d, err := openSlot(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	r, err := d.rollback(ctx, opts, consent)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return r, nil
+}
+
+func (d *Deployment) rollback(ctx context.Context, opts ReplaceOptions, consent bool) (*Replacement, error) {
+	if err := d.UseKeys("", nil); err != nil {
+		return nil, err
+	}
+	r := &Replacement{Deployment: d, opts: opts, verb: verbRollBack}
+	if d.unreported() {
+		return r, nil
+	}
+	if err := r.takeUp(); err != nil {
+		return nil, err
+	}
+	if r.database = d.slot.Database; r.database != "" && !(r.resumes() && d.state.Change.Consented) {
+		if err := r.consent(ctx, consent); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// consent says what a rollback of the database takes away, before it does, and wants consent.
+func (r *Replacement) consent(ctx context.Context, given bool) error {
+	what := "what was written since cannot be listed, because the database does not answer"
+	if lost, err := r.lost(ctx); err == nil {
+		what = lost.String()
+	} else if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	since := r.slot.ID
+	if t, err := time.Parse(slotTime, since); err == nil {
+		since = t.UTC().Format(time.DateTime) + " UTC"
+	}
+	if !given {
+		return exit.With(exit.Hint(fmt.Errorf("cannot roll back without consent: the database goes back to %s, and %s",
+			since, what),
+			"add --yes to lose them; a second rollback would bring them back"), exit.Usage)
+	}
+	r.cmd.Printf("the database goes back to %s; %s\n", since, what)
+	return nil
+}
+
+// TakeBackUnbegun takes back an upgrade that was interrupted before it had replaced anything: it starts the programs
+// that the upgrade had stopped. tell reports it while no other run can change the host.
+func (d *Installation) TakeBackUnbegun(ctx context.Context, tell func(text string,
+	side func() (UnbegunSide, error)) error) (taken bool, err error) {
+	if err := d.Decide(state.Rollback); err != nil || d.move != state.Abandon || d.state.Change.Kept != "" {
+		return false, err
+	}
+	if err := d.NeedRoot(verbRollBack); err != nil {
+		return false, err
+	}
+	unlock, err := d.lock()
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	change := *d.state.Change
+	if env := d.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
+		d.cmd.Printf("starting %s again\n", strings.Join(change.Programs, ", "))
+		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
+			return false, exit.With(exit.DefaultHint(err, "fate-installer svc status says which program is not ready"),
+				exit.NotReady)
+		}
+	}
+	text := d.state.Doing() + " had not replaced anything; it is taken back"
+	d.cmd.Printf("%s\n", text)
+	s := d.state.Undone()
+	s.Unreported = state.Rollback // again it would go back further
+	if err := errors.Join(d.settle(s), d.sweepCopies()); err != nil {
+		return true, err
+	}
+	side := func() (UnbegunSide, error) {
+		stored, err := LoadSite(d.host, d.Layout())
+		if err != nil {
+			return UnbegunSide{}, err
+		}
+		return UnbegunSide{cluster.Role(d.state.Role), d.state.Party, stored.IP}, nil
+	}
+	if err := tell(text, side); err != nil {
+		return true, err
+	}
+	d.reported()
+	return true, nil
+}
+
+// UnbegunSide is the host whose upgrade was taken back.
+type UnbegunSide struct {
+	Role  cluster.Role
+	Party int
+	IP    string
+}
+
+// wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted,
+// or of the upgrade that is abandoned.
+func (d *Deployment) wayBack() (*Slot, error) {
+	id := d.state.Slot
+	switch {
+	case d.move == state.Resume:
+		id = d.state.Change.Slot
+	case d.move == state.Abandon:
+		id = d.state.Change.Kept
+	}
+	s, err := d.findSlot(id)
+	if err == nil && s == nil {
+		err = exit.With(exit.Hint(errors.New("cannot roll back: there is no upgrade to roll back"),
+			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"),
+			exit.Usage)
+	}
+	return s, err
+}
+
+// openSlot is Open for a slot: the desired state is that of the slot.
+func openSlot(ctx context.Context, i *Installation) (d *Deployment, err error) {
+	d = &Deployment{Installation: i}
+	fail := func(err error) (*Deployment, error) { return nil, errors.Join(err, d.Close()) }
+	if d.stored, err = LoadSite(d.host, d.Layout()); err != nil {
+		return fail(exit.With(fmt.Errorf("cannot roll back: %w", err), exit.Usage))
+	}
+	if err := d.Decide(state.Rollback); err != nil {
+		return fail(err)
+	}
+	if d.unreported() {
+		d.Site = *d.stored
+		d.Site.Components = maps.Clone(d.stored.Components)
+		if err := d.resolve(ctx); err != nil {
+			return fail(err)
+		}
+		return d, nil
+	}
+	if d.slot, err = d.wayBack(); err != nil {
+		return fail(err)
+	}
+	// for the program itself
+	if d.Payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
+		return fail(exit.With(err, exit.Payload))
+	}
+	d.Site = d.slot.Site
+	d.Site.Components = maps.Clone(d.slot.Site.Components)
+	if err := d.resolve(ctx); err != nil {
+		return fail(err)
+	}
+	return d, nil
+}

@@ -1,0 +1,385 @@
+package deploy
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/database"
+	"fate-installer/installer/deploy/programs"
+	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
+	"fate-installer/installer/state"
+	"fate-installer/installer/step"
+)
+
+// rotation is a change of passwords on an installed host. Its order survives a kill between any two steps:
+//
+//  1. The present values go into the records, as former ones, and so does what they replace in the cluster file.
+//  2. The new values go into the file for the other hosts, and then into secrets.json.
+//  3. The database and ZooKeeper get the new ones; the new and the former ones are tried.
+//  4. Files are written, and the programs that read them are restarted.
+//  5. The former values leave the records.
+//
+// A run that finds former values in the records generates no further ones if secrets.json has new ones already.
+type rotation struct {
+	*Deployment
+	received  bool            // the values come from another host
+	was       cluster.Secrets // in force before
+	names     []string        // what is changed or completed, by the cluster file's names
+	completed []string        // of these, what an earlier run had begun, by the command line's names
+	files     []string        // rendered files that have one of them
+	restarted []string        // programs
+	handover  string          // file for the other hosts; blank: none
+	left      []SecretsLeft
+}
+
+// Rotated is what a change of passwords has done.
+type Rotated struct {
+	Secrets   []string      // what was changed or completed, by the command line's names
+	Completed []string      // of these, what an earlier run had begun
+	Files     []string      // rendered files that have one of them
+	Restarted []string      // programs
+	Handover  string        // file for the other hosts; blank: none
+	Left      []SecretsLeft // hosts that have former values
+	InTree    bool          // no server was changed
+}
+
+// Rotate changes the secrets that args name, by the command line's names, to generated values or to the given ones.
+// Files that were edited by hand are overwritten only with force. asked is as for Open.
+func Rotate(ctx context.Context, i *Installation, asked func() (Site, error), args []string,
+	given *Handover, force bool) (out *Rotated, err error) {
+	d, err := Open(ctx, i, asked, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = d.Close() }()
+	r := &rotation{Deployment: d}
+	if err := r.Decide(state.Secrets); err != nil {
+		return nil, err
+	}
+	unlock, err := r.begin("change passwords")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := r.choose(ctx, args, given); err != nil {
+		return nil, err
+	}
+	if err := r.refuseEdited(ctx, force); err != nil {
+		return nil, err
+	}
+	if err := r.run(ctx, force); err != nil {
+		return nil, err
+	}
+	out = &Rotated{Completed: r.completed, Files: r.files, Restarted: r.restarted, Handover: r.handover,
+		Left: r.left, InTree: !r.host.Live()}
+	for _, name := range r.names {
+		out.Secrets = append(out.Secrets, cluster.SecretCommand(name))
+	}
+	return out, nil
+}
+
+// choose reads the installation, now that no other run changes it, and decides which secrets get which values.
+func (r *rotation) choose(ctx context.Context, args []string, given *Handover) error {
+	r.Secrets, r.received = Secrets{}, given != nil
+	// Whatever file this is run from, what is installed stays as it is.
+	r.Site.Components, r.Site.Env = r.stored.Components, r.stored.Env
+	if err := r.resolve(ctx); err != nil {
+		return err
+	}
+	if r.Spec.NeedsKeys() {
+		if err := r.UseKeys("", nil); err != nil {
+			return err
+		}
+	}
+	if given != nil {
+		if err := given.fits(r.Spec); err != nil {
+			return err
+		}
+	}
+	asked, err := r.asked(args, given)
+	if err != nil {
+		return err
+	}
+	fresh, err := cluster.NewSecrets(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		fresh = given.Secrets
+	}
+	r.was = r.Spec.Secrets
+	unfinished := r.Secrets.Records.Unfinished()
+	for _, use := range render.SecretUses(r.Spec) {
+		pending := slices.Contains(unfinished, use.Name)
+		if !use.Here || !pending && !slices.Contains(asked, use.Name) {
+			continue
+		}
+		now, value := r.was.Get(use.Name), fresh.Get(use.Name)
+		former := slices.ContainsFunc(r.Secrets.Records[use.Name].Former, now.Equal)
+		switch {
+		case value.IsZero() || pending && !former && given == nil: // to be completed with the value that it has
+			value = now
+		case value.Equal(now) && !pending:
+			continue
+		}
+		r.Spec.Secrets.Set(use.Name, value)
+		r.names = append(r.names, use.Name)
+		if pending {
+			r.completed = append(r.completed, use.Command)
+		}
+	}
+	if err := r.refuseUnknownPassword(ctx); given != nil && err != nil {
+		return err
+	}
+	r.files, err = render.FilesWithSecrets(r.Spec, r.names)
+	return err
+}
+
+// asked lists the secrets that the command line names, by the cluster file's names.
+func (r *rotation) asked(args []string, given *Handover) ([]string, error) {
+	var names []string
+	for _, arg := range args {
+		if arg == AllSecrets {
+			continue
+		}
+		name, err := cluster.ParseSecretName(arg)
+		if err != nil {
+			return nil, exit.With(err, exit.Usage)
+		}
+		names = append(names, name)
+	}
+	all := len(names) < len(args) || len(args) == 0
+	var out []string
+	for _, use := range render.SecretUses(r.Spec) {
+		wanted := slices.Contains(names, use.Name)
+		names = slices.DeleteFunc(names, func(n string) bool { return n == use.Name })
+		if given != nil {
+			if use.Here && (wanted || all) && !given.Secrets.Get(use.Name).IsZero() {
+				out = append(out, use.Name)
+			}
+			continue
+		}
+		switch err := r.startable(use); {
+		case wanted && err != nil:
+			return nil, err
+		case err == nil && (wanted || all):
+			out = append(out, use.Name)
+		}
+	}
+	if len(names) > 0 {
+		return nil, exit.With(exit.Hint(fmt.Errorf("cannot change %s: this side does not use it",
+			cluster.SecretCommand(names[0])),
+			"fate-installer secrets list shows what it uses"), exit.Usage)
+	}
+	return out, nil
+}
+
+// startable refuses a secret whose change has to begin on another host, or is not ours to change.
+func (r *rotation) startable(use render.SecretUse) error {
+	if !use.Here {
+		return errElsewhere(use, strings.Join(use.Hosts, " or "))
+	}
+	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.Spec.Runs(cluster.MySQL) {
+		return nil
+	}
+	if at := r.Spec.DatabaseHost(); at != "" {
+		return errElsewhere(use, at)
+	}
+	if db, ok := render.DatabaseOf(r.Spec); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
+		return nil // every host sees to its own account
+	}
+	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
+	return exit.With(exit.Hint(fmt.Errorf(why, use.Command),
+		"have it changed there, write the new password into the cluster file, and install with --change-cluster"),
+		exit.Usage)
+}
+
+// refuseEdited stops a change whose files were edited by hand: their edits would be kept, and with them the former
+// passwords.
+func (r *rotation) refuseEdited(ctx context.Context, force bool) error {
+	if force || len(r.names) == 0 {
+		return nil
+	}
+	plan, err := r.plan(Part{Mode: fate.ModeDeploy})
+	if err != nil {
+		return err
+	}
+	survey, err := r.look(ctx, plan.Only(func(n engine.Node) bool { return r.isFile(n.ID()) }), false)
+	if err != nil {
+		return err
+	}
+	var edited []string
+	for _, line := range survey {
+		if line.Note != "" {
+			edited = append(edited, line.Title)
+		}
+	}
+	if len(edited) == 0 {
+		return nil
+	}
+	return exit.With(exit.Hint(fmt.Errorf("cannot change passwords: edited on this host, and kept so: %s",
+		strings.Join(edited, ", ")),
+		"write what the edits say into the cluster file, and add --force-config, which overwrites them"), exit.Usage)
+}
+
+func (r *rotation) isFile(id string) bool {
+	return slices.ContainsFunc(r.files, func(file string) bool { return step.File{Path: file}.ID() == id })
+}
+
+// run changes what choose has chosen.
+func (r *rotation) run(ctx context.Context, force bool) error {
+	if len(r.names) == 0 {
+		if r.move == state.Resume { // all but the end of it was stored
+			return r.finished()
+		}
+		return nil
+	}
+	if err := r.enter(state.Secrets, state.Change{}, r.Spec); err != nil {
+		return err
+	}
+	if err := r.remember(); err != nil {
+		return exit.With(err, exit.Step)
+	}
+	plan, err := r.plan(Part{Mode: fate.ModeDeploy})
+	if err != nil {
+		return err
+	}
+	secrets := step.File{Path: r.Layout().Secrets()}.ID()
+	if _, err := r.apply(ctx, plan.Only(func(n engine.Node) bool { return n.ID() == secrets }), force); err != nil {
+		return err
+	}
+	if err := r.shareRegistry(ctx); err != nil {
+		return exit.With(err, exit.Step)
+	}
+	report, err := r.apply(ctx, plan.Only(r.concerns()), force)
+	if err != nil {
+		return err
+	}
+	for _, o := range report.Steps {
+		if name, ok := strings.CutPrefix(o.ID, step.StartPrograms{}.ID()); ok && o.Status == engine.Changed {
+			r.restarted = append(r.restarted, name)
+		}
+	}
+	if err := r.finishRegistry(ctx); err != nil {
+		return exit.With(err, exit.Step)
+	}
+	if err := r.endSecrets(); err != nil {
+		return exit.With(err, exit.Step)
+	}
+	return r.finished()
+}
+
+// remember makes the records and the file for the other hosts, before anything has a new value.
+func (r *rotation) remember() error {
+	records := r.Secrets.Records
+	records.Begin(r.Secrets.Kept, r.Spec.Secrets)
+	records.Begin(r.was, r.Spec.Secrets)
+	inFile := cluster.Secrets(r.Spec.Side.Secrets)
+	for _, name := range r.names {
+		if value := inFile.Get(name); !value.Equal(r.Spec.Secrets.Get(name)) {
+			records.Replace(name, value)
+		}
+	}
+	r.changedSecrets, r.Spec.SecretRecords = r.names, records
+	if err := r.writeSecretRecords(); err != nil {
+		return err
+	}
+	if r.received {
+		return nil
+	}
+	r.left = r.secretsElsewhere(r.names)
+	if len(r.left) == 0 {
+		return nil
+	}
+	r.handover = r.Layout().SecretHandover()
+	data, err := Handover{Role: r.Spec.Role, Party: r.Spec.PartyID, Secrets: r.shared()}.Encode()
+	if err != nil {
+		return err
+	}
+	return r.host.WriteFile(r.handover, data, rootOnly)
+}
+
+// shared are the changed secrets that other hosts have, too.
+func (r *rotation) shared() cluster.Secrets {
+	var out cluster.Secrets
+	for _, use := range render.SecretUses(r.Spec) {
+		if slices.Contains(r.names, use.Name) && len(use.Hosts) > 1 {
+			out.Set(use.Name, r.Spec.Secrets.Get(use.Name))
+		}
+	}
+	return out
+}
+
+// concerns selects the steps of an installation that a change of these secrets comes down to.
+func (r *rotation) concerns() func(engine.Node) bool {
+	programs := map[string]bool{}
+	for _, use := range render.SecretUses(r.Spec) {
+		if !slices.Contains(r.names, use.Name) {
+			continue
+		}
+		for _, p := range use.Programs {
+			programs[p] = true
+		}
+		if use.Name == "mysql_root" || use.Name == "mysql_user" {
+			programs[cluster.MySQL.Program()] = true // not restarted, but its readiness probe logs in
+		}
+	}
+	return func(n engine.Node) bool {
+		switch s := n.Step.(type) {
+		case step.File:
+			return r.isFile(n.ID())
+		case step.StartPrograms:
+			return programs[s.Names[0]]
+		case database.Init, database.Contents:
+			return programs[cluster.MySQL.Program()]
+		}
+		return false
+	}
+}
+
+// AllSecrets stands for every secret that can be changed on a host.
+const AllSecrets = "all"
+
+// otherHostsTime is how long programs wait for modules on other hosts, which are expected to run.
+const otherHostsTime = time.Minute
+
+// apply carries out a part of the plan. Nothing is undone when it fails: the new passwords are wanted.
+func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (engine.Report, error) {
+	journal, err := engine.OpenJournal(r.host, r.JournalPath())
+	if err != nil {
+		return engine.Report{}, exit.With(err, exit.Step)
+	}
+	defer journal.Close()
+	view := r.cmd.Run(0)
+	r.wait = programs.NewWaiter(r.Spec, otherHostsTime, view.Service)
+	env := r.env(view)
+	env.Force = force
+	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
+	view.Close()
+	const again = "run the same command again: it goes on with the passwords that this one has generated"
+	var notReady *step.NotReadyError
+	switch {
+	case err == nil:
+		return report, nil
+	case ctx.Err() != nil:
+		return report, exit.Hint(err, again)
+	case errors.As(err, &notReady):
+		return report, exit.With(exit.DefaultHint(err, again), exit.NotReady)
+	}
+	return report, exit.With(exit.DefaultHint(err, "put the cause right, and "+again), exit.Step)
+}
+
+// errElsewhere is a secret that has to be changed on another host first.
+func errElsewhere(use render.SecretUse, host string) error {
+	return exit.With(exit.Hint(fmt.Errorf("cannot change %s here: it is changed on %s first", use.Command, host),
+		"on "+host+": fate-installer secrets rotate "+use.Command+"; it writes a file for this host"), exit.Usage)
+}

@@ -1,0 +1,273 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"fate-installer/installer/database"
+	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/host"
+	"fate-installer/installer/state"
+	"fate-installer/installer/step"
+)
+
+// Removal is what an uninstall did.
+type Removal struct {
+	Nothing bool              // there was nothing to remove
+	Undone  engine.UndoReport // what became of each step
+	Outside *OutsideLeft      // what is left on a database server that is not ours; nil: nothing
+	Named   []string          // IDs of the steps that the journal is kept for, after a purge
+	Purge   string            // the command that removes the data that is kept
+
+	Removed, Kept, Left int // number of steps; those kept for their data count as kept
+}
+
+// WasBegun reports whether an installation was begun here.
+func (d *Installation) WasBegun() bool { return d.host.Exists(d.JournalPath()) }
+
+// Uninstall removes what is installed, or what is left of it; purge also removes the data.
+func (d *Installation) Uninstall(ctx context.Context, purge bool) (*Removal, error) {
+	unlock, err := d.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := d.Decide(state.Uninstall); err != nil {
+		return nil, err
+	}
+	if !d.WasBegun() {
+		if err := engine.SweepDestroyed(d.host, d.JournalPath()); err != nil {
+			return nil, exit.With(err, exit.Step)
+		}
+		return &Removal{Nothing: true, Undone: engine.UndoReport{Steps: []engine.UndoOutcome{}}}, nil
+	}
+	return d.remove(ctx, purge)
+}
+
+// remove undoes the steps of the journal, which is there.
+func (d *Installation) remove(ctx context.Context, purge bool) (*Removal, error) {
+	journal, err := engine.OpenJournal(d.host, d.JournalPath())
+	if err != nil {
+		return nil, err
+	}
+	defer journal.Close()
+	resolve := keepData(d.Layout())
+	if purge {
+		resolve = purgeData(d.Layout())
+	}
+	if err := d.mountsInTheWay(journal, purge); err != nil {
+		return nil, err
+	}
+	if err := d.guardsInTheWay(journal, resolve); err != nil {
+		return nil, err
+	}
+	if err := d.settleDatabase(); err != nil { // before what was interrupted is forgotten
+		return nil, exit.With(fmt.Errorf("cannot put the database back: %w", err), exit.Step)
+	}
+	if err := d.enter(state.Uninstall, state.Change{To: d.state.InUse()}, nil); err != nil {
+		return nil, err
+	}
+	outside := d.leftOutside()
+	inTemp, err := d.leftInTemp()
+	if err != nil {
+		return nil, exit.With(err, exit.Step)
+	}
+	if !purge {
+		if err := d.keepProgram(); err != nil {
+			return nil, exit.With(err, exit.Step)
+		}
+	}
+	env := d.undoEnv()
+	env.Purge = purge
+	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
+	if err := d.host.RemoveAll(slotsDir(d.Layout())); err != nil {
+		return nil, exit.With(err, exit.Step)
+	}
+	if purge {
+		for _, file := range []string{d.Layout().SecretRecords(), d.Layout().SecretHandover(),
+			laterProgram(d.Layout())} {
+			if err := d.host.Remove(file); err != nil {
+				return nil, exit.With(err, exit.Step)
+			}
+		}
+	}
+	if err := d.clearRun(ctx, journal); err != nil {
+		return nil, exit.With(err, exit.Step)
+	}
+	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, func(o engine.UndoOutcome) {
+		d.cmd.Undo(o, d.holdsData(o))
+	})
+	if err != nil {
+		return nil, exit.With(exit.DefaultHint(err,
+			"put the cause right and run the same command again; it goes on with what is left"), exit.Step)
+	}
+	// Programs have ended now, and the supervisor has written its last state.
+	if err := errors.Join(d.clearTemp(inTemp), d.clearRun(ctx, journal)); err != nil {
+		return nil, exit.With(err, exit.Step)
+	}
+	named, err := d.endUninstall(journal, report, purge)
+	if err != nil {
+		return nil, err
+	}
+	r := &Removal{Undone: report, Outside: outside, Named: named, Purge: d.purgeCommand()}
+	r.Removed, r.Kept, r.Left = d.tally(report)
+	return r, nil
+}
+
+// endUninstall removes the installer's own traces when nothing needs them any more, and lists the steps that the
+// journal still names.
+func (d *Installation) endUninstall(journal *engine.Journal, report engine.UndoReport, purge bool) ([]string, error) {
+	if err := d.saveGone(purge); err != nil {
+		return nil, err
+	}
+	named := d.stillNamed(report)
+	if purge && len(named) == 0 {
+		if err := d.host.RemoveAll(HistoryDir(d.Layout())); err != nil {
+			return nil, exit.With(err, exit.Step)
+		}
+		if err := journal.Destroy(); err != nil {
+			return nil, exit.With(err, exit.Step)
+		}
+	}
+	return named, nil
+}
+
+// tally counts what an undo did. Directories that are left for the data in them are kept like it; left is what could
+// not be removed for another reason.
+func (d *Installation) tally(report engine.UndoReport) (undone, kept, left int) {
+	for _, o := range report.Steps {
+		switch {
+		case o.Status == engine.Undone:
+			undone++
+		case o.Status == engine.Kept, d.holdsData(o):
+			kept++
+		case o.Status == engine.Left:
+			left++
+		}
+	}
+	return undone, kept, left
+}
+
+func (d *Installation) holdsData(o engine.UndoOutcome) bool {
+	if o.Data {
+		return true
+	}
+	path, isDir := strings.CutPrefix(o.ID, step.Dir{}.ID())
+	if !isDir || o.Status != engine.Left {
+		return false
+	}
+	for _, root := range []string{d.Layout().Data(), d.Layout().Logs(), d.Layout().State()} {
+		if path == root || strings.HasPrefix(path, root+"/") || strings.HasPrefix(root, path+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// stillNamed lists what an undo left and that is there, but for directories that the installer's own state is in, which
+// goes last.
+func (d *Installation) stillNamed(report engine.UndoReport) []string {
+	var out []string
+	for _, o := range report.Steps {
+		path, isDir := strings.CutPrefix(o.ID, step.Dir{}.ID())
+		state := d.Layout().State()
+		if o.Status != engine.Left || isDir && (path == state || strings.HasPrefix(state, path+"/")) {
+			continue
+		}
+		if _, at, _ := strings.Cut(o.ID, ":"); strings.HasPrefix(at, "/") && !d.host.Exists(at) {
+			continue
+		}
+		out = append(out, o.ID)
+	}
+	return out
+}
+
+// keepData resolves steps to their undo, but not those whose result the kept data needs: without the passwords the
+// database would be lost, and without the account its files would belong to the next user with that uid.
+func keepData(layout cluster.Layout) engine.Resolver {
+	inner := emptying(layout.SupervisorRun())
+	return func(id string) (engine.Undoer, bool) {
+		if neededByData(layout, id) {
+			return nil, false
+		}
+		return inner(id)
+	}
+}
+
+// purgeData resolves steps to an undo that also empties the directories that data and logs live in. A database of this
+// host is removed with its data directory; what is in one outside stays.
+func purgeData(layout cluster.Layout) engine.Resolver {
+	inner := emptying(append(purgedRoots(layout), layout.SupervisorRun())...)
+	return func(id string) (engine.Undoer, bool) {
+		if dir, ok := strings.CutPrefix(id, database.Init{}.ID()); ok {
+			return removedDatabase{dir}, true
+		}
+		if database.OnThisHost(id) {
+			return removedDatabase{}, true // its schemas, accounts and tables
+		}
+		return inner(id)
+	}
+}
+
+// removedDatabase removes what is in a database's data directory, which has a step of its own.
+type removedDatabase struct{ dir string }
+
+// Undo implements engine.Undoer.
+func (r removedDatabase) Undo(_ context.Context, env *engine.Env, _ json.RawMessage) error {
+	if r.dir == "" {
+		return nil
+	}
+	return removeEntries(env.Host, r.dir)
+}
+
+func removeEntries(h *host.Host, dir string) error {
+	entries, err := h.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remove data: %w", err)
+	}
+	for _, entry := range entries {
+		if err := h.RemoveAll(dir + "/" + entry.Name()); err != nil {
+			return fmt.Errorf("cannot remove data: %w", err)
+		}
+	}
+	return nil
+}
+
+// emptying empties the directories at and below the roots before the steps that made them are undone.
+func emptying(roots ...string) engine.Resolver {
+	return func(id string) (engine.Undoer, bool) {
+		undoer, ok := step.Undoer(id)
+		path, isDir := strings.CutPrefix(id, step.Dir{}.ID())
+		if isDir && isAtOrBelow(path, roots) {
+			return emptied{Undoer: undoer, path: path}, true
+		}
+		return undoer, ok
+	}
+}
+
+// emptied empties a directory before the step that made it is undone.
+type emptied struct {
+	engine.Undoer
+	path string
+	made bool // only when that step made the directory
+}
+
+// Undo implements engine.Undoer.
+func (e emptied) Undo(ctx context.Context, env *engine.Env, before json.RawMessage) error {
+	if _, err := env.Host.ReadDir(e.path); err != nil || e.made && len(madeBy(before)) == 0 {
+		return e.Undoer.Undo(ctx, env, before)
+	}
+	if err := removeEntries(env.Host, e.path); err != nil {
+		return err
+	}
+	return e.Undoer.Undo(ctx, env, before)
+}

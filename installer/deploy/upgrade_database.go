@@ -1,0 +1,366 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"fate-installer/installer/database"
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
+	"fate-installer/installer/flow"
+	"fate-installer/installer/host"
+	"fate-installer/installer/job"
+	"fate-installer/installer/schema"
+	"fate-installer/payload/count"
+)
+
+// schemaUpgrades are the databases whose tables this host sees to, for the release that is wanted, with their server's
+// address.
+func (d *Deployment) schemaUpgrades() []database.SchemaUpgrade {
+	db, ok := render.DatabaseOf(d.Spec)
+	if !ok {
+		return nil
+	}
+	out := render.SchemaUpgrades(d.Spec)
+	for i := range out {
+		out[i].Address = database.Address{Host: db.Host, Port: db.Port}
+		if db.Socket != "" {
+			out[i].Address = database.Address{Socket: db.Socket}
+		}
+	}
+	return out
+}
+
+// refuseOldTables refuses a host whose programs would use tables that their own host has not brought to the new
+// release.
+func (r *Replacement) refuseOldTables(ctx context.Context) error {
+	db, ok := render.DatabaseOf(r.Spec)
+	if !ok {
+		return nil
+	}
+	for _, u := range render.SchemasElsewhere(r.Spec) {
+		u.Address = database.Address{Host: db.Host, Port: db.Port}
+		state, err := u.State(ctx, r.host)
+		if err != nil || !state.Needed() {
+			continue // a server that does not answer may be stopped for its own upgrade
+		}
+		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: the tables of %s at %s are those of release %s, and %s "+
+			"needs others", u.Schema, u.Address, state.From, u.Release),
+			"upgrade "+db.Host+" first, the host of the database"), exit.Preflight)
+	}
+	return nil
+}
+
+// refuseCarryOver refuses releases whose data cannot become that of the wanted ones.
+func (d *Deployment) refuseCarryOver() error {
+	was, err := d.specOf(d.stored)
+	if err != nil {
+		return err
+	}
+	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but " +
+		"the " +
+		"new release cannot use it"
+	old, next := was.Profile, d.Spec.Profile
+	for _, part := range []struct {
+		part     schema.Part
+		from, to cluster.Version
+		used     bool
+	}{
+		{schema.Flow, old.FATE, next.FATE, d.Spec.Role != cluster.RoleExchange},
+		{schema.Eggroll, old.Eggroll, next.Eggroll, d.Spec.Role != cluster.RoleExchange},
+	} {
+		if !part.used || part.from == "" || part.to == "" || part.from == part.to {
+			continue
+		}
+		if err := schema.CarryOver(part.part, string(part.from), string(part.to)); err != nil {
+			return exit.Hint(fmt.Errorf("cannot upgrade: %w", err), hint)
+		}
+	}
+	if d.Spec.Runs(cluster.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
+		return exit.Hint(fmt.Errorf(
+			"cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
+				"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
+	}
+	return nil
+}
+
+// needsDatabaseCopy finds out, before anything is stopped, whether the tables of the database will be changed. Where
+// the server does not answer, the releases decide.
+func (r *Replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
+	if r.replacesServer() || r.kept != nil && r.kept.Database != "" {
+		return true, nil
+	}
+	was, err := r.specOf(r.stored)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range r.schemaUpgrades() {
+		state, err := u.State(ctx, r.host)
+		switch {
+		case err == nil && state.Refused != nil:
+			return false, state.Refused
+		case err == nil && state.Needed():
+			return true, nil
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		}
+		from := was.Profile.FATE
+		if u.Part == schema.Eggroll {
+			from = was.Profile.Eggroll
+		}
+		if from != "" && schema.Changes(u.Part, string(from), u.Release) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// refuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept.
+func (r *Replacement) refuseWithoutCopy() error {
+	db, ok := render.DatabaseOf(r.Spec)
+	if !ok || !r.copyDatabase || r.kept != nil && r.kept.Database != "" {
+		return nil
+	}
+	if !r.Spec.Runs(cluster.MySQL) {
+		if r.opts.DatabaseCopied {
+			return nil
+		}
+		return exit.Hint(fmt.Errorf(
+			"cannot upgrade: the tables at %s:%d have to be changed, and no copy can be made of a "+
+				"server that is not ours", db.Host, db.Port),
+			"have its administrator dump the schemas (mysqldump --single-transaction --routines), then add "+
+				"--database-copied")
+	}
+	data := r.Layout().DatabaseData()
+	if !r.host.Exists(data) { // it is yet to be made
+		r.copyDatabase = false
+		return nil
+	}
+	if err := r.sweepCopies(); err != nil {
+		return err
+	}
+	need, err := treeSize(r.host, data)
+	if err != nil {
+		return fmt.Errorf("cannot tell how large the database is: %w", err)
+	}
+	fact, ok := r.Facts.PathFact(data)
+	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
+		return nil
+	}
+	return exit.Hint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
+		byteSize(need), fact.Mount, byteSize(fact.Free)),
+		"make room there, then run the same command again")
+}
+
+// sweepCopies removes copies of the database that a run made and was killed before it noted them.
+func (d *Installation) sweepCopies() error {
+	slots, err := loadSlots(d.host, d.Layout())
+	if err != nil {
+		return err
+	}
+	data := d.Layout().DatabaseData()
+	entries, err := d.host.ReadDir(path.Dir(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot look for copies of the database: %w", err)
+	}
+	for _, e := range entries {
+		file := path.Join(path.Dir(data), e.Name())
+		if strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), path.Base(data)+copyInfix) &&
+			!slices.ContainsFunc(slots, func(s *Slot) bool { return s.Database == file }) {
+			if err := d.host.RemoveAll(file); err != nil {
+				return fmt.Errorf("cannot remove a copy of the database that was cut off: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// copyReserve is the space that must stay free beyond the copy, in bytes, for the programs that go on writing.
+const copyReserve = 256 << 20
+
+func byteSize(n uint64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// treeSize adds up the files of a directory.
+func treeSize(h *host.Host, dir string) (uint64, error) {
+	entries, err := h.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	total := uint64(0)
+	for _, e := range entries {
+		if e.IsDir() {
+			below, err := treeSize(h, path.Join(dir, e.Name()))
+			if err != nil {
+				return 0, err
+			}
+			total += below
+			continue
+		}
+		if info, err := e.Info(); err == nil { // one that is gone by now takes no room
+			total += uint64(info.Size())
+		}
+	}
+	return total, nil
+}
+
+// refuseRunningJobs makes sure that no job of the party runs, or cancels those that do. A FATE-Flow that does not
+// answer is no reason to keep a broken party from being upgraded.
+func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
+	if r.Spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
+		return nil
+	}
+	client, err := job.FlowClient(r.Spec)
+	if err != nil {
+		return nil // a side without FATE-Flow has no jobs
+	}
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	jobs, err := client.Unfinished(ctx)
+	if err != nil {
+		r.cmd.Printf("warning: cannot tell whether jobs run: %v\n", err)
+		return nil
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	// they may be the reason for it, or of before the kill
+	if (r.verb == verbRollBack || r.resumes()) && !r.opts.CancelJobs {
+		r.cmd.Printf("warning: these jobs end: %s\n", strings.Join(jobs, ", "))
+		return nil
+	}
+	if !r.opts.CancelJobs {
+		return exit.With(exit.Hint(fmt.Errorf("cannot %s while jobs run: %s", r.verb, strings.Join(jobs, ", ")),
+			"wait until they have ended, or add --cancel-jobs"), exit.Preflight)
+	}
+	if err := r.cancel(ctx, client, jobs); err != nil {
+		r.cmd.Printf("warning: %v; they end with the programs that are stopped now\n", err)
+	}
+	return nil
+}
+
+// cancel cancels jobs and waits until none is left.
+func (r *Replacement) cancel(ctx context.Context, client *flow.Client, jobs []string) error {
+	for _, job := range jobs {
+		r.cmd.Printf("canceling job %s\n", job)
+		if err := client.Stop(ctx, job, flow.StatusCanceled); err != nil {
+			return fmt.Errorf("cannot cancel job %s: %w", job, err)
+		}
+	}
+	for len(jobs) > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot cancel jobs: %s still run", strings.Join(jobs, ", "))
+		case <-time.After(time.Second):
+		}
+		left, err := client.Unfinished(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot tell whether jobs run: %w", err)
+		}
+		jobs = left
+	}
+	return nil
+}
+
+// cancelTimeout is for looking for jobs and for their end.
+const cancelTimeout = 2 * time.Minute
+
+// compareTables compares the tables of the database with what the release expects, once its programs have run.
+func (r *Replacement) compareTables(ctx context.Context) error {
+	if !r.host.Live() {
+		return nil
+	}
+	var lacks []string
+	for _, u := range r.schemaUpgrades() {
+		found, err := u.Differences(ctx, r.host)
+		if err != nil {
+			return fmt.Errorf("cannot compare the tables of %s: %w", u.Schema, err)
+		}
+		for _, d := range found {
+			if d.Column == "" && u.Part == schema.Flow && !r.Spec.Runs(cluster.FateFlow) {
+				continue // FATE-Flow makes it when it starts, on another host
+			}
+			lacks = append(lacks, u.Schema+": "+d.String())
+		}
+	}
+	if len(lacks) > 0 {
+		return errors.New("the tables are not as the new release needs them:\n" + strings.Join(lacks, "\n"))
+	}
+	return nil
+}
+
+// loss lists the rows that a rollback of the database removes.
+type loss struct {
+	Since  string   `json:"since"`
+	Jobs   []string `json:"jobs"`
+	Models int      `json:"models"`
+}
+
+// lostShown is how many jobs are listed by name.
+const lostShown = 10
+
+func (l *loss) String() string {
+	if len(l.Jobs) == 0 && l.Models == 0 {
+		return "no job was made since"
+	}
+	shown := l.Jobs
+	more := ""
+	if n := len(shown) - lostShown; n > 0 {
+		more, shown = fmt.Sprintf(" and %d more", n), shown[:lostShown]
+	}
+	made := fmt.Sprintf("%s and %s were made since", count.Of(len(l.Jobs), "job"), count.Of(l.Models, "model"))
+	if len(shown) == 0 {
+		return made
+	}
+	return made + ": " + strings.Join(shown, ", ") + more
+}
+
+// lost tells what was written since the upgrade, for a rollback of the database.
+func (d *Deployment) lost(ctx context.Context) (*loss, error) {
+	since, err := time.Parse(slotTime, d.slot.ID)
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell when %s was made: %w", d.slot.ID, err)
+	}
+	l := &loss{Since: since.UTC().Format(time.DateTime)}
+	was, err := d.specOf(d.stored)
+	if err != nil {
+		return nil, err
+	}
+	now := *d
+	now.Spec = was
+	for _, u := range now.schemaUpgrades() {
+		if u.Part == schema.Flow {
+			if l.Jobs, l.Models, err = u.JobsSince(ctx, d.host, since); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// stopNames are the programs to stop: those made of the replaced components, those that depend on them, and with a
+// copy of the database its server with all its clients.
+func (r *Replacement) stopNames() []string {
+	names := r.names()
+	if r.copyDatabase && r.Spec.Runs(cluster.MySQL) || r.database != "" {
+		names = append(names, r.Spec.DatabaseEngine())
+	}
+	return fate.ProgramsUsing(r.Spec, names)
+}

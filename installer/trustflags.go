@@ -1,0 +1,18 @@
+package main
+
+import (
+	"fate-installer/installer/deploy"
+
+	"github.com/spf13/pflag"
+)
+
+// keptForLater ends the description of --pubkey where the key is kept with the installation.
+const keptForLater = "; later runs need it too, until --pubkey " + deploy.NoKey
+
+// addTrustFlags adds the flags of the commands that install from an appliance.
+func addTrustFlags(f *pflag.FlagSet, o *deploy.TrustOptions, kept string) {
+	f.StringVar(&o.Key, "pubkey", "", "public `KEY`, or a file with one, that must have signed the appliance"+kept)
+	f.BoolVar(&o.Require, "require-signature", false, "refuse an appliance whose signature cannot be checked")
+	f.BoolVar(&o.AllowOlder, "allow-older", false,
+		"accept a signed appliance of a lower revision than one that was installed before")
+}
