@@ -39,6 +39,14 @@ func (h *Host) InjectFaults(t TestingT, f Fault) {
 	t.Cleanup(func() { h.fault = nil })
 }
 
+// InjectSpace has [Host.Space] answer what f makes of its answer, until the test ends, for file systems that are full.
+// It changes nothing on the running machine.
+func (h *Host) InjectSpace(t TestingT, f func(abs string, s Space) Space) {
+	t.Helper()
+	h.room = f
+	t.Cleanup(func() { h.room = nil })
+}
+
 func (h *Host) try(op Op, abs string) error {
 	if h.fault == nil {
 		return nil

@@ -48,6 +48,8 @@ type Host struct {
 	dirs   sync.Mutex // held by Mkdir: steps that run at the same time make the same parents
 	owners *owners    // nil for "/"
 	fault  Fault      // nil but in tests
+
+	room func(abs string, s Space) Space // nil but in tests
 }
 
 // ErrNoCommands is returned by [Host.Run] for a tree that has no Runner.

@@ -82,5 +82,9 @@ func (h *Host) Space(abs string) (Space, error) {
 	if block == 0 {
 		block = uint64(st.Bsize)
 	}
-	return Space{st.Blocks * block, st.Bavail * block, st.Files, st.Ffree}, nil
+	space := Space{st.Blocks * block, st.Bavail * block, st.Files, st.Ffree}
+	if h.room != nil {
+		space = h.room(abs, space)
+	}
+	return space, nil
 }
