@@ -188,6 +188,15 @@ func (h *Host) ReadDir(abs string) ([]fs.DirEntry, error) {
 	return readDir(f)
 }
 
+// EachEntry calls visit for the entries of a directory, sorted by name. While visit runs, the Info of its entry is read
+// through the open directory, whatever its path leads to by then.
+func (h *Host) EachEntry(abs string, visit func(fs.DirEntry) error) error {
+	if err := checkAbs("open", abs); err != nil {
+		return err
+	}
+	return h.files.eachEntry(abs, visit)
+}
+
 // Readlink returns the target of a symbolic link as it is written.
 func (h *Host) Readlink(abs string) (string, error) {
 	if err := checkAbs("readlink", abs); err != nil {

@@ -116,29 +116,25 @@ func (u Unpack) takeInventory(env *engine.Env, root string) (inventory, error) {
 		return inv, err
 	}
 	inv := inventory{}
-	var walk func(rel string) error
-	walk = func(rel string) error {
-		entries, err := env.Host.ReadDir(path.Join(root, rel))
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
+	for dirs := []string{""}; len(dirs) > 0; {
+		rel := dirs[len(dirs)-1]
+		dirs = dirs[:len(dirs)-1]
+		err := env.Host.EachEntry(path.Join(root, rel), func(e fs.DirEntry) (err error) {
 			at := path.Join(rel, e.Name())
 			if u.isOwn(at) || e.IsDir() && e.Name() == pythonCache || strings.ContainsAny(at, "\n\t") {
-				continue
-			}
-			if inv[at], err = listEntry(env, path.Join(root, at), e); err != nil {
-				return err
+				return nil
 			}
 			if e.IsDir() {
-				if err := walk(at); err != nil {
-					return err
-				}
+				dirs = append(dirs, at)
 			}
+			inv[at], err = listEntry(env, path.Join(root, at), e)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
 	}
-	return inv, walk("")
+	return inv, nil
 }
 
 // listEntry describes an entry of a directory.

@@ -32,6 +32,7 @@ type looker struct {
 	dirs   map[string]bool // directories that the component or another step has
 	mounts []string
 	there  map[string]bool
+	later  []string // directories that are not looked into yet
 	state  TreeState
 }
 
@@ -60,8 +61,12 @@ func (u Unpack) look(env *engine.Env, root string, inv inventory) (TreeState, er
 			}
 		}
 	}
-	if err := l.walk(""); err != nil {
-		return TreeState{}, err
+	for l.later = []string{""}; len(l.later) > 0; {
+		dir := l.later[len(l.later)-1]
+		l.later = l.later[:len(l.later)-1]
+		if err := l.list(dir); err != nil {
+			return TreeState{}, err
+		}
 	}
 	l.findMissing()
 	for _, list := range [][]string{l.state.Missing, l.state.Changed, l.state.Edited, l.state.Foreign, l.state.Passed} {
@@ -83,21 +88,20 @@ func (u Unpack) stepPaths(env *engine.Env) map[string]bool {
 	return out
 }
 
-func (l *looker) walk(rel string) error {
-	entries, err := l.env.Host.ReadDir(path.Join(l.root, rel))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		at := path.Join(rel, e.Name())
+// list looks at the entries of a directory. Those in it are looked into later, so that no more than one is open.
+func (l *looker) list(dir string) error {
+	err := l.env.Host.EachEntry(path.Join(l.root, dir), func(e fs.DirEntry) error {
+		at := path.Join(dir, e.Name())
 		if l.u.isOwn(at) || isTemporary(e.Name()) || e.IsDir() && e.Name() == pythonCache {
-			continue
+			return nil
 		}
-		if err := l.entry(at, e); err != nil {
-			return err
-		}
+		return l.entry(at, e)
+	})
+	if dir != "" && notExist(err) { // removed since its parent was read
+		delete(l.there, dir)
+		return nil
 	}
-	return nil
+	return err
 }
 
 // isTemporary reports whether a name is one that a write or a copy of ours has before it is complete.
@@ -112,11 +116,11 @@ func (l *looker) entry(at string, e fs.DirEntry) error {
 	case slices.Contains(l.mounts, at):
 		l.state.Passed = append(l.state.Passed, at)
 	case e.IsDir() && l.dirs[at]:
-		return l.walk(at)
+		l.later = append(l.later, at)
 	case e.IsDir() && known:
 		l.state.Changed = append(l.state.Changed, at+"/")
 	case e.IsDir() && l.steps[at]:
-		return l.walk(at)
+		l.later = append(l.later, at)
 	case e.IsDir():
 		l.state.Foreign = append(l.state.Foreign, at+"/")
 	case l.steps[at]:

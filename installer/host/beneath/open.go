@@ -117,6 +117,21 @@ func (r *Root) OpenRead(path string) (*os.File, error) {
 	return followed.Open(unix.O_RDONLY, 0)
 }
 
+// OpenReadDir opens a directory for reading; a trusted link at the last element is followed. It takes fewer system
+// calls than [Root.OpenRead], which must find out what it has opened.
+func (r *Root) OpenReadDir(path string) (*os.File, error) {
+	f, err, done := r.once("open", path, unix.O_RDONLY|unix.O_DIRECTORY)
+	if done {
+		return f, err
+	}
+	p, err := r.Follow("open", path)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return p.Open(unix.O_RDONLY|unix.O_DIRECTORY, 0)
+}
+
 // hasOtherNames reports whether an open regular file is a hard link.
 func hasOtherNames(f *os.File) bool {
 	var st unix.Stat_t
