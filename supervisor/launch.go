@@ -57,7 +57,7 @@ func (s *service) launch() error {
 	s.run.proc.ID.Exe = exe
 	s.run.proc.Marker = s.sup.marker(s.prog.Name)
 	if s.sup.cgroups != nil {
-		s.joinCgroup()
+		s.joinCgroup(spec)
 	}
 	s.saveStarting()
 	notes, err := sh.Execute(spec)
@@ -90,16 +90,26 @@ func (s *service) saveStarting() {
 	s.state = state
 }
 
-func (s *service) joinCgroup() {
+// joinCgroup makes the program's control group, and puts the shim into it or has it enter before all else. A shim that
+// then cannot enter executes nothing: the record says that the program is in the group.
+func (s *service) joinCgroup(spec *shim.Spec) {
 	g, err := s.sup.cgroups.Create(s.prog.Name)
+	tasks := ""
 	if err == nil {
+		tasks = g.Tasks()
+	}
+	switch {
+	case err != nil:
+	case tasks == "":
 		err = g.Add(s.run.proc.ID.PID)
+	default:
+		err = unix.Access(tasks, unix.W_OK)
 	}
 	if err != nil {
 		s.sup.log.Warn().Str("program", s.prog.Name).Err(err).Msg("no control group; stops rely on the process group")
 		return
 	}
-	s.run.proc.Cgroup = g
+	s.run.proc.Cgroup, spec.Tasks = g, tasks
 	s.run.oomKills = g.OOMKills()
 }
 
@@ -206,7 +216,7 @@ func (sup *Supervisor) marker(program string) string {
 // passing are the causes of a failed start that may be gone at the next one: something is short or busy for the moment.
 var passing = []error{
 	unix.EAGAIN, unix.ENOMEM, unix.EMFILE, unix.ENFILE, unix.ENOSPC, unix.EDQUOT, unix.ETXTBSY, unix.EBUSY, unix.EINTR,
-	unix.EIO, unix.ESTALE, unix.ETIMEDOUT, unix.EPIPE, os.ErrDeadlineExceeded, process.ErrEnded,
+	unix.EIO, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT, unix.EPIPE, os.ErrDeadlineExceeded, process.ErrEnded,
 }
 
 // mayPass reports whether a start that failed with err may succeed without anybody's help. A file, user or directory

@@ -116,6 +116,16 @@ func (g *Cgroup) write(file, text string) error {
 	return os.WriteFile(filepath.Join(g.Dir, file), []byte(text), 0)
 }
 
+// Tasks is the file by which a thread enters the group itself; "" where none can. That takes a tenth of a millisecond.
+// To move another process, the kernel waits until no thread of the machine forks or ends, which takes ten milliseconds
+// and more. Only v1 has such a file in a group with processes.
+func (g *Cgroup) Tasks() string {
+	if !g.v1 {
+		return ""
+	}
+	return filepath.Join(g.Dir, "tasks")
+}
+
 // Add puts a process into the group.
 func (g *Cgroup) Add(pid int) error { return g.write("cgroup.procs", strconv.Itoa(pid)) }
 

@@ -36,6 +36,7 @@ type Spec struct {
 	Path        string
 	Argv        []string
 	Env         []string
+	Tasks       string // file of a control group to enter; "" stays in the daemon's
 	Dir         string // "" keeps it
 	Umask       int    // -1 keeps it
 	Limits      []Limit
@@ -103,6 +104,12 @@ func readAll(fd int) []byte {
 
 // become turns the shim into the program. It returns only if something fails.
 func (s *Spec) become() *Error {
+	if s.Tasks != "" {
+		// 0 is the calling thread, the one that executes the program. The runtime's others end with that.
+		if err := writeFile(s.Tasks, "0"); err != nil {
+			return failure("enter the control group of "+s.Tasks, err)
+		}
+	}
 	if s.OOMScoreAdj != nil {
 		if err := writeFile("/proc/self/oom_score_adj", strconv.Itoa(*s.OOMScoreAdj)); err != nil {
 			return failure("set oom_score_adj to "+strconv.Itoa(*s.OOMScoreAdj), err)

@@ -3,6 +3,7 @@ package shim
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,6 +49,24 @@ func become(t *testing.T, orders []byte) (output string, report []byte) {
 		t.Fatal(err)
 	}
 	return string(out), report
+}
+
+// TestControlGroupIsEntered: the thread that executes the program enters, and without that nothing is executed.
+func TestControlGroupIsEntered(t *testing.T) {
+	tasks := filepath.Join(t.TempDir(), "tasks")
+	if err := os.WriteFile(tasks, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{Path: "/bin/cat", Argv: []string{"cat", tasks}, Tasks: tasks, Umask: -1}
+	output, report := become(t, spec.Encode())
+	if o, ok := DecodeOutcome(report); !ok || o.Err != nil || !o.Last || output != "0" {
+		t.Errorf("the program has %q, reported %+v", output, o)
+	}
+	spec.Tasks += ".none"
+	output, report = become(t, spec.Encode())
+	if o, ok := DecodeOutcome(report); !ok || o.Err == nil || o.Err.Errno != syscall.ENOENT || o.Last || output != "" {
+		t.Errorf("outside of its group it has %q, reported %+v", output, o)
+	}
 }
 
 // TestLimitBeyondTheMachine asks for more files than any process may have: not even root can raise a limit above

@@ -15,6 +15,7 @@ func (s *Spec) Encode() []byte {
 	e.text(s.Path)
 	e.list(s.Argv)
 	e.list(s.Env)
+	e.text(s.Tasks)
 	e.text(s.Dir)
 	e.number(int64(s.Umask))
 	e.number(int64(len(s.Limits)))
@@ -43,7 +44,8 @@ func (s *Spec) Encode() []byte {
 // decode reads orders; it reports false if they are not whole.
 func decode(data []byte) (*Spec, bool) {
 	d := decoder{rest: data, ok: true}
-	s := &Spec{Path: d.text(), Argv: d.list(), Env: d.list(), Dir: d.text(), Umask: int(d.number())}
+	s := &Spec{Path: d.text(), Argv: d.list(), Env: d.list(), Tasks: d.text(), Dir: d.text(),
+		Umask: int(d.number())}
 	for n := d.count(); n > 0; n-- {
 		s.Limits = append(s.Limits, Limit{d.text(), int(d.number()), uint64(d.number()), uint64(d.number())})
 	}

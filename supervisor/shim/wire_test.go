@@ -10,7 +10,8 @@ import (
 func fullSpec() *Spec {
 	score := -17
 	return &Spec{
-		Path: "/bin/x y", Argv: []string{"x", "", "a\nb", "文"}, Env: []string{"A=1", "B="}, Dir: "/d", Umask: 0o27,
+		Path: "/bin/x y", Argv: []string{"x", "", "a\nb", "文"}, Env: []string{"A=1", "B="}, Tasks: "/t", Dir: "/d",
+		Umask: 0o27,
 		Limits: []Limit{{"limit_core", syscall.RLIMIT_CORE, 0, ^uint64(0)},
 			{"limit_nofile", syscall.RLIMIT_NOFILE, 1, 2}},
 		OOMScoreAdj: &score, SetUser: true, UID: 1000, GID: 100, Groups: []int{4, 5},
