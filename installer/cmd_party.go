@@ -192,10 +192,12 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 		return err
 	}
 	asked := func() (deploy.Site, error) { return wantedOptions{}.asked(g) }
-	done, err := deploy.ChangeParties(ctx, i, asked, changes, o.polling, o.force)
-	if err != nil {
-		return err
-	}
+	return deploy.ChangeParties(ctx, i, asked, changes, o.polling, o.force,
+		func(done *deploy.PartiesChanged) error { return printPartyChange(g, changes, done) })
+}
+
+// printPartyChange says what was changed, and since when that holds.
+func printPartyChange(g *globals, changes []cluster.PartyChange, done *deploy.PartiesChanged) error {
 	if g.Output == outputJSON {
 		return g.printJSON(partyChangeOutput{changes, append([]string{}, done.Files...),
 			append([]string{}, done.Programs...), done.Active})

@@ -85,11 +85,8 @@ func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []
 		return err
 	}
 	asked := func() (deploy.Site, error) { return wantedOptions{}.asked(g) }
-	r, err := deploy.Rotate(ctx, i, asked, args, given, o.force)
-	if err != nil {
-		return err
-	}
-	return printRotated(g, r)
+	return deploy.Rotate(ctx, i, asked, args, given, o.force,
+		func(r *deploy.Rotated) error { return printRotated(g, r) })
 }
 
 // secretsRotateOutput is the JSON document of secrets rotate.

@@ -84,11 +84,7 @@ func runUninstall(ctx context.Context, g *globals, opts *uninstallOptions) error
 				"be lost for good"),
 			"add --yes if that is what you want, or leave --purge-data out"), exit.Usage)
 	}
-	removed, err := i.Uninstall(ctx, opts.purgeData)
-	if err != nil {
-		return err
-	}
-	return printRemoval(g, i, removed, opts)
+	return i.Uninstall(ctx, opts.purgeData, func(r *deploy.Removal) error { return printRemoval(g, i, r, opts) })
 }
 
 // printRemoval says what an uninstall removed, and what is left.

@@ -62,7 +62,7 @@ func (d *Deployment) checkAndWaive(ctx context.Context, waive []string) ([]prefl
 	return d.Check(ctx, waivers)
 }
 
-// Check makes every Check and lets those pass that are waived.
+// Check makes every check and lets those pass that are waived.
 func (d *Deployment) Check(ctx context.Context, waivers []preflight.Waiver) ([]preflight.CheckResult, error) {
 	results, err := preflight.Waive(d.runChecks(ctx), waivers)
 	if err != nil {

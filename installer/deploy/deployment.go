@@ -221,12 +221,16 @@ func (d *Deployment) unpackBytes() int64 {
 // IsInstalled reports whether the host had an installation when it was opened.
 func (d *Deployment) IsInstalled() bool { return d.stored != nil }
 
-// Programs lists what Programs on the host now.
+// Programs lists the programs of the host with their states; in a tree nothing runs.
 func (d *Deployment) Programs(ctx context.Context) ([]engine.ServiceStatus, error) {
-	return d.env(d.cmd.Run(0)).Services.Status(ctx)
+	services := d.env(d.cmd.Run(0)).Services
+	if services == nil {
+		return nil, nil
+	}
+	return services.Status(ctx)
 }
 
-// Waiting lists the programs that an installing run has left Waiting for other hosts.
+// Waiting lists the programs that an installing run has left to wait for other hosts.
 func (d *Deployment) Waiting() []programs.Absence { return d.wait.Absences() }
 
 // Brought lists the components that the appliance brings; none without one.

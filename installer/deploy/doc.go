@@ -3,10 +3,10 @@
 //
 // An [Installation] is what a host keeps of what is installed: the site, which is the stored request, the passwords,
 // the key that appliances must be signed with, the state of the host, the journal, and the slots with earlier states.
-// A [Deployment] adds what is wanted, from flags and cluster files, and the plan between the two. Both are made by
-// functions that read all they need. A [Replacement] is an upgrade or a rollback that was prepared.
+// A [Deployment] adds what is wanted, from flags and cluster files, and the plan between the two; [Open]
+// reads all of it. A [Replacement] is an upgrade or a rollback that was prepared.
 //
-// Nothing here knows a flag, prints, or ends the process: a [Reporter] shows what an operation does, and errors carry
-// exit codes and hints (package exit). Each operation takes the lock of the host, and refuses what contradicts a change
+// Nothing here reads a flag, prints, or ends the process: a [Reporter] shows what an operation does, and errors carry
+// exit codes and hints (package exit), which name the flags of the commands. Each operation takes the lock of the host, and refuses what contradicts a change
 // that was interrupted (package state).
 package deploy

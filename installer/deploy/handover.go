@@ -47,7 +47,7 @@ func (h Handover) Encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// DecodeHandover reads what encode wrote. No error quotes the content.
+// DecodeHandover reads what [Handover.Encode] wrote. No error quotes the content.
 func DecodeHandover(data []byte) (*Handover, error) {
 	var f handedFile
 	decoder := json.NewDecoder(bytes.NewReader(data))

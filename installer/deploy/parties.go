@@ -41,32 +41,31 @@ type PartiesChanged struct {
 
 // ChangeParties changes the route table of the installation here, also where polling is set for a party, and says from
 // when on that holds. A table that was edited by hand is overwritten only with force. asked is as for Open.
+// tell reports it, while no other run can change anything. It closes the installation.
 func ChangeParties(ctx context.Context, i *Installation, asked func() (Site, error),
-	changes []cluster.PartyChange, polling, force bool) (*PartiesChanged, error) {
+	changes []cluster.PartyChange, polling, force bool, tell func(*PartiesChanged) error) error {
 	d, err := Open(ctx, i, asked, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = d.Close() }()
 	c, all := &partiesChange{Deployment: d}, slices.Clone(changes)
 	if err := c.takeUp(&all); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.prepare(all); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.known(changes); err != nil {
-		return nil, err
+		return err
 	}
 	if polling && c.Spec.Role != cluster.RoleExchange {
-		return nil, exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
+		return exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
 			"run it on the exchange's host, or leave --polling out"), exit.Usage)
 	}
-	active, err := c.change(ctx, force)
-	if err != nil {
-		return nil, err
-	}
-	return &PartiesChanged{Files: c.files, Programs: c.programs, Active: active}, nil
+	return c.change(ctx, force, func(active string) error {
+		return tell(&PartiesChanged{Files: c.files, Programs: c.programs, Active: active})
+	})
 }
 
 // takeUp puts the changes that an interrupted command has stored before those of this one.
@@ -129,7 +128,7 @@ func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 	return c.compare(before, after)
 }
 
-// meaning resolves c.spec again after a change to the site, with the installed keys, and returns it.
+// meaning resolves c.Spec again after a change to the site, with the installed keys, and returns it.
 func (c *partiesChange) meaning() (*cluster.Spec, error) {
 	spec, err := c.specOf(&c.Site)
 	if err != nil {
@@ -170,24 +169,24 @@ func (c *partiesChange) compare(before, after *cluster.Spec) error {
 	return nil
 }
 
-// change makes the changes, and says from when on they hold. A route table that was edited by hand is overwritten only
+// change makes the changes, and tells from when on they hold. A route table that was edited by hand is overwritten only
 // with force.
-func (c *partiesChange) change(ctx context.Context, force bool) (active string, err error) {
+func (c *partiesChange) change(ctx context.Context, force bool, tell func(active string) error) error {
 	unlock, err := c.begin("change the parties")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer unlock()
 	if err := c.enter(state.Parties, state.Change{Parties: c.changes}, c.Spec); err != nil {
-		return "", err
+		return err
 	}
 	if err := c.apply(ctx, force); err != nil {
-		return "", err
+		return err
 	}
 	if err := c.finished(); err != nil {
-		return "", err
+		return err
 	}
-	return c.activate(ctx), nil
+	return tell(c.activate(ctx))
 }
 
 // known refuses to remove what is not there: a mistyped id would look like success.

@@ -46,7 +46,7 @@ type ReplaceOptions struct {
 	Test func(context.Context, *cluster.Spec) error
 }
 
-// Run replaces, proves, and goes back when it fails. tell reports a Run that was successful.
+// Run replaces, proves, and goes back when it fails. tell reports a run that was successful.
 func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 	if r.verb == verbRollBack && r.unreported() {
 		return r.reportAgain(ctx, tell)

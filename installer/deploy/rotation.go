@@ -53,38 +53,39 @@ type Rotated struct {
 }
 
 // Rotate changes the secrets that args name, by the command line's names, to generated values or to the given ones.
-// Files that were edited by hand are overwritten only with force. asked is as for Open.
+// Files that were edited by hand are overwritten only with force. asked is as for Open. tell
+// reports it, while no other run can change anything. It closes the installation.
 func Rotate(ctx context.Context, i *Installation, asked func() (Site, error), args []string,
-	given *Handover, force bool) (out *Rotated, err error) {
+	given *Handover, force bool, tell func(*Rotated) error) error {
 	d, err := Open(ctx, i, asked, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = d.Close() }()
 	r := &rotation{Deployment: d}
 	if err := r.Decide(state.Secrets); err != nil {
-		return nil, err
+		return err
 	}
 	unlock, err := r.begin("change passwords")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unlock()
 	if err := r.choose(ctx, args, given); err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.refuseEdited(ctx, force); err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.run(ctx, force); err != nil {
-		return nil, err
+		return err
 	}
-	out = &Rotated{Completed: r.completed, Files: r.files, Restarted: r.restarted, Handover: r.handover,
+	out := &Rotated{Completed: r.completed, Files: r.files, Restarted: r.restarted, Handover: r.handover,
 		Left: r.left, InTree: !r.host.Live()}
 	for _, name := range r.names {
 		out.Secrets = append(out.Secrets, cluster.SecretCommand(name))
 	}
-	return out, nil
+	return tell(out)
 }
 
 // choose reads the installation, now that no other run changes it, and decides which secrets get which values.

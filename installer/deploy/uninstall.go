@@ -31,23 +31,28 @@ type Removal struct {
 // WasBegun reports whether an installation was begun here.
 func (d *Installation) WasBegun() bool { return d.host.Exists(d.JournalPath()) }
 
-// Uninstall removes what is installed, or what is left of it; purge also removes the data.
-func (d *Installation) Uninstall(ctx context.Context, purge bool) (*Removal, error) {
+// Uninstall removes what is installed, or what is left of it; purge also removes the data. tell reports it, while no
+// other run can change anything.
+func (d *Installation) Uninstall(ctx context.Context, purge bool, tell func(*Removal) error) error {
 	unlock, err := d.lock()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unlock()
 	if err := d.Decide(state.Uninstall); err != nil {
-		return nil, err
+		return err
 	}
 	if !d.WasBegun() {
 		if err := engine.SweepDestroyed(d.host, d.JournalPath()); err != nil {
-			return nil, exit.With(err, exit.Step)
+			return exit.With(err, exit.Step)
 		}
-		return &Removal{Nothing: true, Undone: engine.UndoReport{Steps: []engine.UndoOutcome{}}}, nil
+		return tell(&Removal{Nothing: true, Undone: engine.UndoReport{Steps: []engine.UndoOutcome{}}})
 	}
-	return d.remove(ctx, purge)
+	removed, err := d.remove(ctx, purge)
+	if err != nil {
+		return err
+	}
+	return tell(removed)
 }
 
 // remove undoes the steps of the journal, which is there.
@@ -78,28 +83,14 @@ func (d *Installation) remove(ctx context.Context, purge bool) (*Removal, error)
 	if err != nil {
 		return nil, exit.With(err, exit.Step)
 	}
-	if !purge {
-		if err := d.keepProgram(); err != nil {
-			return nil, exit.With(err, exit.Step)
-		}
-	}
-	env := d.undoEnv()
-	env.Purge = purge
-	// A way back to another version leads nowhere without this one. The databases that it kept are among the data.
-	if err := d.host.RemoveAll(slotsDir(d.Layout())); err != nil {
+	if err := d.clearFiles(purge); err != nil {
 		return nil, exit.With(err, exit.Step)
-	}
-	if purge {
-		for _, file := range []string{d.Layout().SecretRecords(), d.Layout().SecretHandover(),
-			laterProgram(d.Layout())} {
-			if err := d.host.Remove(file); err != nil {
-				return nil, exit.With(err, exit.Step)
-			}
-		}
 	}
 	if err := d.clearRun(ctx, journal); err != nil {
 		return nil, exit.With(err, exit.Step)
 	}
+	env := d.undoEnv()
+	env.Purge = purge
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, func(o engine.UndoOutcome) {
 		d.cmd.Undo(o, d.holdsData(o))
 	})
@@ -118,6 +109,26 @@ func (d *Installation) remove(ctx context.Context, purge bool) (*Removal, error)
 	r := &Removal{Undone: report, Outside: outside, Named: named, Purge: d.purgeCommand()}
 	r.Removed, r.Kept, r.Left = d.tally(report)
 	return r, nil
+}
+
+// clearFiles removes what no step has made: the ways back to other versions, which lead nowhere without this one and
+// whose databases are among the data, and with purge what only the data needs. Without purge the program stays for
+// those.
+func (d *Installation) clearFiles(purge bool) error {
+	l := d.Layout()
+	if !purge {
+		if err := d.keepProgram(); err != nil {
+			return err
+		}
+		return d.host.RemoveAll(slotsDir(l))
+	}
+	err := d.host.RemoveAll(slotsDir(l))
+	for _, file := range []string{l.SecretRecords(), l.SecretHandover(), laterProgram(l)} {
+		if err == nil {
+			err = d.host.Remove(file)
+		}
+	}
+	return err
 }
 
 // endUninstall removes the installer's own traces when nothing needs them any more, and lists the steps that the

@@ -26,14 +26,14 @@ func givenUp(statuses []supervisor.Status, concerns func(program string) bool) *
 	return nil
 }
 
-// statuser tells the states of programs, as [*rpc.Client] does.
-type statuser interface {
+// Statuser tells the states of programs, as [*rpc.Client] does.
+type Statuser interface {
 	Status(ctx context.Context, names ...string) ([]supervisor.Status, error)
 }
 
 // UnlessGivenUp runs do, and ends its context when the supervisor gives up a program without which do cannot succeed.
-// The error is then a [*notReadyError]. A supervisor that does not answer ends nothing.
-func UnlessGivenUp(ctx context.Context, client statuser, concerns func(program string) bool,
+// The error then names the program and why. A supervisor that does not answer ends nothing.
+func UnlessGivenUp(ctx context.Context, client Statuser, concerns func(program string) bool,
 	do func(context.Context) error) error {
 	watched, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})

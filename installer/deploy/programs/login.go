@@ -35,8 +35,8 @@ func (e *refusedLoginError) Hint() string {
 		"fate-installer svc stop fate-mysql && fate-installer secrets rotate mysql_root mysql_fate"
 }
 
-// DatabaseLogin logs in to the database server of this host as its readiness probe does, and returns a
-// [*refusedLoginError] when the server answers and refuses the password. Any other failure is nil: the server may be
+// DatabaseLogin logs in to the database server of this host as its readiness probe does, and returns an
+// error with a hint when the server answers and refuses the password. Any other failure is nil: the server may be
 // starting. The function is nil on a host without a database server.
 func DatabaseLogin(h *host.Host, spec *cluster.Spec) func(context.Context) error {
 	if !spec.Runs(cluster.MySQL) {

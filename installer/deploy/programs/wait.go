@@ -31,15 +31,18 @@ type Waiter struct {
 	waiting map[string]Absence // by program
 }
 
-// Absence is a dependency that is still missing when --wait has expired.
+// Absence is a dependency that is still missing when the time to wait is over.
 type Absence struct {
 	Program string `json:"program"` // the program that waits
 	Needs   string `json:"needs"`   // what it waits for, as text
 	Remedy  string `json:"remedy"`  // what to do
 }
 
+// String is the absence as text.
 func (a Absence) String() string { return "waits for " + a.Needs }
 
+// NewWaiter returns a Waiter for the programs of spec, whose waits together take at most limit. tell shows what it waits
+// for.
 func NewWaiter(spec *cluster.Spec, limit time.Duration, tell func(string)) *Waiter {
 	return &Waiter{programs: render.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
 		waiting: map[string]Absence{}}
