@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/go-sql-driver/mysql"
@@ -56,7 +55,7 @@ func runProbeMySQL(ctx context.Context, file string) error {
 	}
 	config.Net, config.Addr = "tcp", address
 	err = selectOne(ctx, config)
-	if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == errHostNotAllowed {
+	if database.NoAccountHere(err) {
 		return nil // all clients are on other hosts
 	}
 	if err != nil {
@@ -65,10 +64,6 @@ func runProbeMySQL(ctx context.Context, file string) error {
 	}
 	return nil
 }
-
-// errHostNotAllowed is the server's error for a host that has no account (MySQL's and MariaDB's
-// ER_HOST_NOT_PRIVILEGED).
-const errHostNotAllowed = 1130
 
 // selectOne logs in to a database and has it answer a query.
 func selectOne(ctx context.Context, config *mysql.Config) error {

@@ -65,8 +65,8 @@ func TestRecordOfAProgramThatIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := true
-	s.fault = func(op, _ string) error {
-		if broken && op == "remove" {
+	s.fault = func(op, path string) error {
+		if broken && op == "remove" && filepath.Base(path) == "a.json" {
 			return syscall.EIO
 		}
 		return nil
@@ -80,6 +80,10 @@ func TestRecordOfAProgramThatIsBack(t *testing.T) {
 	save("a")
 	if err := s.remove("a"); !errors.Is(err, syscall.EIO) {
 		t.Errorf("%v", err)
+	}
+	save("c")
+	if err := s.remove("c"); err != nil {
+		t.Errorf("it is removed, and the error is of another one: %v", err)
 	}
 	save("a")
 	broken = false

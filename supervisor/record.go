@@ -108,11 +108,11 @@ func (s *recordStore) save(r *record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.left, r.Name) // the program is there again
 	if err := s.replace(r.Name, data); err != nil {
 		return err
 	}
-	_ = s.removeLeft() // remove has returned why they are left
+	delete(s.left, r.Name) // the program is there again
+	s.removeLeft()
 	return nil
 }
 
@@ -144,20 +144,20 @@ func (s *recordStore) remove(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.left[name] = true
-	return s.removeLeft()
+	return s.removeLeft()[name]
 }
 
-// removeLeft removes the records of programs that are gone. The lock is held.
-func (s *recordStore) removeLeft() error {
-	var errs []error
+// removeLeft removes the records of programs that are gone, and returns why some are still there. The lock is held.
+func (s *recordStore) removeLeft() map[string]error {
+	errs := make(map[string]error)
 	for name := range s.left {
 		if err := s.unlink(s.path(name)); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			errs[name] = err
 			continue
 		}
 		delete(s.left, name)
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // unlink removes a file of the directory, if it is there.

@@ -169,3 +169,6 @@ func CheckLogin(ctx context.Context, h *host.Host, at Address, user string, pass
 func LoginRefused(err error) bool {
 	return errors.Is(err, errRefused) || serverError(err, errAccessDenied, errAccessNoPassword)
 }
+
+// NoAccountHere reports whether a server has no account for any login from the client's address.
+func NoAccountHere(err error) bool { return serverError(err, errHostNotAllowed) }

@@ -7,6 +7,6 @@
 // reads all of it. A [Replacement] is an upgrade or a rollback that was prepared.
 //
 // Nothing here reads a flag, prints, or ends the process: a [Reporter] shows what an operation does, and errors carry
-// exit codes and hints (package exit), which name the flags of the commands. Each operation takes the lock of the host, and refuses what contradicts a change
-// that was interrupted (package state).
+// exit codes and hints (package exit), which name flags of the commands. Each operation takes the lock of the host, and
+// refuses what contradicts a change that was interrupted (package state).
 package deploy

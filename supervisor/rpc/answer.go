@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ochinchina/supervisord/faults"
 )
@@ -55,10 +54,10 @@ func encodePart(v any, err error) []byte {
 }
 
 // Large answers are made and kept only so many at a time, for root and for all others apart. Others wait, and while
-// they wait they hold a request, which is bounded too.
+// they wait they hold a request, which is bounded too. They wait as long as a slow client may take for its answer.
 const (
 	largeAnswers  = 2
-	largePatience = 30 * time.Second
+	largePatience = answerPatience
 )
 
 // isLarge reports whether the answer of a method may be large.

@@ -149,6 +149,7 @@ const (
 	followInterval = 100 * time.Millisecond
 	followHead     = 1024 // bytes shown before, as supervisor does
 	maxTailLines   = 100_000
+	maxTailBytes   = 64 << 20
 )
 
 // serveLog streams a program's log: its end, then what is added, until the client goes. With ?follow=0 only the end;
@@ -256,7 +257,8 @@ func (t *tail) copy() error {
 	return t.control.Flush()
 }
 
-// lastLines finds where the last n lines of a file begin.
+// lastLines finds where the last n lines of a file begin, or its last maxTailBytes: a file without an end of a line may
+// have any length and use no space.
 func lastLines(f *os.File, n int) int64 {
 	info, err := f.Stat()
 	if err != nil {
@@ -276,8 +278,9 @@ func lastLines(f *os.File, n int) int64 {
 	if n < 0 {
 		return end
 	}
-	for end > 0 {
-		from := max(0, end-block)
+	least := max(0, info.Size()-maxTailBytes)
+	for end > least {
+		from := max(least, end-block)
 		part := buf[:end-from]
 		if _, err := f.ReadAt(part, from); err != nil {
 			return 0
@@ -290,5 +293,5 @@ func lastLines(f *os.File, n int) int64 {
 		}
 		end = from
 	}
-	return 0
+	return least
 }

@@ -11,7 +11,7 @@ import (
 const (
 	pieceBytes     = 64 << 10 // fits into the buffer of a unix socket
 	writePatience  = 30 * time.Second
-	answerPatience = 2 * time.Minute
+	answerPatience = 45 * time.Second
 )
 
 // paced writes an answer in pieces, each with a deadline of its own.

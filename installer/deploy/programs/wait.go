@@ -41,8 +41,8 @@ type Absence struct {
 // String is the absence as text.
 func (a Absence) String() string { return "waits for " + a.Needs }
 
-// NewWaiter returns a Waiter for the programs of spec, whose waits together take at most limit. tell shows what it waits
-// for.
+// NewWaiter returns a Waiter for the programs of spec, whose waits together take at most limit. tell shows what it
+// waits for.
 func NewWaiter(spec *cluster.Spec, limit time.Duration, tell func(string)) *Waiter {
 	return &Waiter{programs: render.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
 		waiting: map[string]Absence{}}

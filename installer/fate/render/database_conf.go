@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"fate-installer/installer/fate/cluster"
@@ -113,14 +114,19 @@ func databaseConnections(s *cluster.Spec) int {
 }
 
 // probeCnf is the login of the readiness probe: the unprivileged service account over the socket, and the address that
-// the server's clients use, so that "ready" means that the programs which depend on the database can log in.
+// the server's clients use, so that "ready" means that the programs which depend on the database can log in. Without
+// clients on this host there is no account for a login at that address, and any account of the operator may match it.
 func probeCnf(s *cluster.Spec) []byte {
 	o := &optionFile{}
 	o.section("client")
 	o.text("user", s.Side.MySQL.User)
 	o.text("password", s.Secrets.MySQLUser.Reveal())
 	o.text("socket", DatabaseSocket(s))
-	o.text("host", cluster.FirstAddress(s.Side.MySQL.IPs))
-	o.set("port", s.Side.MySQL.Port)
+	address := cluster.FirstAddress(s.Side.MySQL.IPs)
+	if db, ok := DatabaseOf(s); ok && slices.ContainsFunc(db.Users,
+		func(u DatabaseUser) bool { return u.Host == address }) {
+		o.text("host", address)
+		o.set("port", s.Side.MySQL.Port)
+	}
 	return []byte(o.b.String())
 }
