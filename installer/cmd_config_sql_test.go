@@ -48,9 +48,11 @@ func TestConfigSQL(t *testing.T) {
 func TestUninstallNamesWhatStaysOutside(t *testing.T) {
 	for _, args := range [][]string{{"uninstall"}, {"uninstall", "-o", "json"}} {
 		root := machine(t)
-		s := storedSite()
-		s.Sources = []deploy.Source{{Name: "cluster.yaml", Data: outsideCluster}}
-		s.Role, s.Party, s.IP = "host", 10000, "192.168.0.1"
+		s := deploy.Site{
+			Schema: deploy.SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps",
+			Sources: []deploy.Source{{Name: "cluster.yaml", Data: outsideCluster}},
+			Env:     map[string]string{"FATE": "1.11.4"},
+		}
 		h, err := host.New(root, nil)
 		if err != nil {
 			t.Fatal(err)

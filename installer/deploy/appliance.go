@@ -36,9 +36,9 @@ func (o TrustOptions) Trusted(kept *Trust) (Trust, error) {
 		if err != nil {
 			return Trust{}, exit.With(err, exit.Usage)
 		}
-		return kept.RevisionOf(key.String()), nil
+		return kept.revisionOf(key.String()), nil
 	case ok:
-		return kept.RevisionOf(compiled.String()), nil
+		return kept.revisionOf(compiled.String()), nil
 	case kept != nil:
 		return *kept, nil
 	}

@@ -140,7 +140,7 @@ func (d *Deployment) refuseKeptData() error {
 		return nil
 	}
 	from := *d
-	from.stored = d.Site.WithRelease(d.state.Data)
+	from.stored = d.Site.withRelease(d.state.Data)
 	if err := from.upgradeRefusal(); err != nil {
 		return exit.With(exit.Hint(fmt.Errorf("cannot install over the data kept in %s: %w", d.Layout().Data(), err),
 			"install "+d.state.Data.String()+

@@ -151,7 +151,7 @@ func (d *Deployment) plan(p Part) (engine.Plan, error) {
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.Layout().Binary(), Base: d.cmd.Base}.Systemd()
 	plan, err := fate.NewPlan(d.Spec, fate.PlanInput{
-		Facts: d.Facts, Modules: modules, Mode: p.Mode, Components: d.Site.InstalledComponents(),
+		Facts: d.Facts, Modules: modules, Mode: p.Mode, Components: d.Site.installedComponents(),
 		SiteFile: d.SiteFile(), Site: siteFile,
 		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
 		BootScript: d.bootScript(),

@@ -165,7 +165,7 @@ func (r *Replacement) takeUp() error {
 		if r.resumes() {
 			from = change.From
 		}
-		r.stored = r.slot.Site.WithRelease(from)
+		r.stored = r.slot.Site.withRelease(from)
 	case r.resumes():
 		if !change.To.Equal(r.wanted()) {
 			return exit.With(&state.RefusedError{State: r.state, Command: state.Upgrade}, exit.Contradicts)

@@ -50,7 +50,7 @@ func WrittenInstall(sources []Source) cluster.Install {
 	if len(sources) == 0 {
 		return cluster.Install{}
 	}
-	c, err := (&Site{Sources: sources}).WrittenCluster(host.Identity{})
+	c, err := (&Site{Sources: sources}).writtenCluster(host.Identity{})
 	if err != nil {
 		return cluster.Install{}
 	}

@@ -137,7 +137,7 @@ func (s *Site) Adopt(stored *Site, machine host.Identity) error {
 	if stored == nil || len(s.Parties) == 0 || slices.Equal(s.Sources, stored.Sources) {
 		return nil
 	}
-	written, err := s.WrittenCluster(machine)
+	written, err := s.writtenCluster(machine)
 	if err != nil {
 		return err
 	}
@@ -203,15 +203,15 @@ func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) cl
 
 // Cluster reads the cluster files, or makes the cluster of --role alone, and applies the changes made since.
 func (s *Site) Cluster(machine host.Identity) (*cluster.Cluster, error) {
-	c, err := s.WrittenCluster(machine)
+	c, err := s.writtenCluster(machine)
 	if err != nil {
 		return nil, err
 	}
 	return c, usage(c.ChangeParties(cluster.Role(s.Role), s.Parties))
 }
 
-// WrittenCluster is the cluster as it was asked for.
-func (s *Site) WrittenCluster(machine host.Identity) (*cluster.Cluster, error) {
+// writtenCluster is the cluster as it was asked for.
+func (s *Site) writtenCluster(machine host.Identity) (*cluster.Cluster, error) {
 	if len(s.Sources) > 0 {
 		sources := make([]cluster.Source, len(s.Sources))
 		for i, source := range s.Sources {
@@ -267,8 +267,8 @@ func OnlyAddress(addrs []string) (string, error) {
 
 func usage(err error) error { return exit.With(err, exit.Usage) }
 
-// InstalledComponents lists what is, or will be, installed, in a fixed order.
-func (s *Site) InstalledComponents() []payload.Component {
+// installedComponents lists what is, or will be, installed, in a fixed order.
+func (s *Site) installedComponents() []payload.Component {
 	var out []payload.Component
 	for _, name := range slices.Sorted(maps.Keys(s.Components)) {
 		c := s.Components[name]

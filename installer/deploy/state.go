@@ -78,8 +78,8 @@ func (s *Site) Release(names []string) state.Release {
 	return out
 }
 
-// WithRelease is the site with the components of another release.
-func (s *Site) WithRelease(r state.Release) *Site {
+// withRelease is the site with the components of another release.
+func (s *Site) withRelease(r state.Release) *Site {
 	out := *s
 	out.Components = map[string]Component{}
 	if r.FATE != "" {

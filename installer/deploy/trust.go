@@ -12,9 +12,9 @@ type Trust struct {
 	Revision int64  `json:"revision,omitempty"` // of the signed appliance that was installed last
 }
 
-// RevisionOf returns the revision that an installation must accept from a key: revisions of different makers cannot be
+// revisionOf returns the revision that an installation must accept from a key: revisions of different makers cannot be
 // compared.
-func (t *Trust) RevisionOf(key string) Trust {
+func (t *Trust) revisionOf(key string) Trust {
 	if t != nil && t.Key == key {
 		return *t
 	}

@@ -20,7 +20,7 @@ const readyPause = 500 * time.Millisecond
 
 // AwaitReady waits, when every step is done, for programs that serve and become ready by what others do: for the
 // clustermanager, until all nodemanagers are registered. One whose nodemanagers are on hosts that are not installed yet
-// is left to the supervisor when --wait is over.
+// is left to the supervisor when the time to wait is over.
 func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *cluster.Spec) error {
 	reported, limits := "", readyLimits(spec)
 	for began := time.Now(); ; {

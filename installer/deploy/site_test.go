@@ -1,12 +1,10 @@
-package main
+package deploy
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
-	"fate-installer/installer/database"
-	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/preflight"
@@ -15,17 +13,17 @@ import (
 	"fate-installer/payload"
 )
 
-func storedSite() *deploy.Site {
-	return &deploy.Site{
-		Schema: deploy.SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps",
+func storedSite() *Site {
+	return &Site{
+		Schema: SiteSchema, Role: "host", Party: 10000, IP: "192.168.0.1", User: "app", Group: "apps",
 		Peer:       "192.168.0.2:9370",
-		Components: map[string]deploy.Component{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
+		Components: map[string]Component{"jdk": {Version: "8u345", Digest: "d", LibraryPath: []string{"lib"}}},
 		Env:        map[string]string{"FATE": "1.11.4"}, Waivers: []preflight.Waiver{{ID: "swap", Reason: "trial"}},
 	}
 }
 
 func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
-	asked := deploy.Site{Schema: deploy.SiteSchema, User: "app", Group: "apps"}
+	asked := Site{Schema: SiteSchema, User: "app", Group: "apps"}
 	if err := asked.FillFrom(storedSite(), cluster.Install{}); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +33,7 @@ func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 }
 
 func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
-	for _, asked := range []deploy.Site{{Role: "guest"}, {Role: "host", Party: 9999}} {
+	for _, asked := range []Site{{Role: "guest"}, {Role: "host", Party: 9999}} {
 		err := asked.FillFrom(storedSite(), cluster.Install{})
 		if err == nil || !strings.Contains(exit.HintOf(err), "uninstall") {
 			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, exit.HintOf(err))
@@ -50,7 +48,7 @@ func TestSiteFileSurvivesARoundTripAndRefusesANewerOne(t *testing.T) {
 	}
 	defer h.Close()
 	layout := cluster.Layout{Base: "/data"}
-	write := func(s *deploy.Site) {
+	write := func(s *Site) {
 		t.Helper()
 		data, err := s.Encode()
 		if err != nil {
@@ -59,22 +57,22 @@ func TestSiteFileSurvivesARoundTripAndRefusesANewerOne(t *testing.T) {
 		if err := h.MkdirAll(layout.State(), host.FileMode{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.WriteFile(layout.State()+"/"+deploy.SiteName, data, host.FileMode{Perm: 0o600}); err != nil {
+		if err := h.WriteFile(layout.State()+"/"+SiteName, data, host.FileMode{Perm: 0o600}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := deploy.LoadSite(h, layout); err != deploy.ErrNotInstalled {
+	if _, err := LoadSite(h, layout); err != ErrNotInstalled {
 		t.Errorf("without a file: %v", err)
 	}
 	write(storedSite())
-	back, err := deploy.LoadSite(h, layout)
+	back, err := LoadSite(h, layout)
 	if err != nil || !reflect.DeepEqual(back, storedSite()) {
 		t.Errorf("got %+v, %v", back, err)
 	}
 	newer := storedSite()
-	newer.Schema = deploy.SiteSchema + 1
+	newer.Schema = SiteSchema + 1
 	write(newer)
-	if _, err := deploy.LoadSite(h, layout); err == nil || !strings.Contains(err.Error(), "newer") {
+	if _, err := LoadSite(h, layout); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("a newer file: %v", err)
 	}
 }
@@ -89,28 +87,9 @@ func TestOnlyAddress(t *testing.T) {
 		{nil, "", "no network interface"},
 		{[]string{"192.168.0.1", "10.0.0.1"}, "", "192.168.0.1, 10.0.0.1"},
 	} {
-		got, err := deploy.OnlyAddress(tt.addrs)
+		got, err := OnlyAddress(tt.addrs)
 		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%v: got %q, %v", tt.addrs, got, err)
-		}
-	}
-}
-
-func TestReadinessLoginIsRead(t *testing.T) {
-	config, address, err := database.ClientConfig(
-		[]byte(
-			"# ours\n[mysqld]\nuser=other\n[client]\nuser=\"fate\"\npassword=\"a\\\\b\\\"c#d\"\nsocket=\"/run/mysql.sock\"\n" +
-				"host=192.168.0.1\nport=3306\n"))
-	if address != "192.168.0.1:3306" {
-		t.Errorf("address %q", address)
-	}
-	if err != nil || config.User != "fate" || config.Passwd != `a\b"c#d` || config.Net != "unix" ||
-		config.Addr != "/run/mysql.sock" {
-		t.Errorf("got %+v, %v", config, err)
-	}
-	for _, bad := range []string{"", "[client]\nuser=fate\n", "[mysqld]\nuser=fate\nsocket=/s\n"} {
-		if _, _, err := database.ClientConfig([]byte(bad)); err == nil {
-			t.Errorf("%q was accepted", bad)
 		}
 	}
 }
@@ -120,13 +99,13 @@ func TestSiteKeepsTheAccountThatIsInstalled(t *testing.T) {
 	stored := storedSite()
 	stored.User, stored.Group = "fate", "fates"
 	for _, tt := range []struct {
-		asked     deploy.Site
+		asked     Site
 		written   cluster.Install
 		user, grp string
 	}{
-		{deploy.Site{}, cluster.Install{}, "fate", "fates"},
-		{deploy.Site{User: "other"}, cluster.Install{}, "other", "fates"},
-		{deploy.Site{}, cluster.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
+		{Site{}, cluster.Install{}, "fate", "fates"},
+		{Site{User: "other"}, cluster.Install{}, "other", "fates"},
+		{Site{}, cluster.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
 	} {
 		if err := tt.asked.FillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
 			tt.asked.Group != tt.grp {
@@ -146,7 +125,7 @@ func TestHostsOwnAddress(t *testing.T) {
 		{[]string{"fd00::1", "2001:db8::1"}, "",
 			"cannot use this host's addresses (fd00::1, 2001:db8::1): FATE's programs reach each other over IPv4 only"},
 	} {
-		got, err := deploy.OnlyAddress(tt.addrs)
+		got, err := OnlyAddress(tt.addrs)
 		if got != tt.want || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(),
 			tt.says) {
 			t.Errorf("%v: %q, %v; want %q, %q", tt.addrs, got, err, tt.want, tt.says)
@@ -158,7 +137,7 @@ func TestHostsOwnAddress(t *testing.T) {
 func TestSiteHasThePythonThatIsMade(t *testing.T) {
 	components := []payload.Component{{Name: "miniconda", Version: "py38_4.12.0", Digest: "c", Size: 1000},
 		{Name: "pypi", Version: "1.11.4", Digest: "w", Size: 1000}, {Name: "eggroll", Version: "2.5.3", Digest: "e"}}
-	var s deploy.Site
+	var s Site
 	s.UsePayload(&payload.Manifest{Components: components})
 	all := pyenv.WithMade(components)
 	made := all[len(all)-1]
