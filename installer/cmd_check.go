@@ -39,10 +39,11 @@ a reason that is recorded. What is planned is not so yet, and install sees to it
 --skip-os keeps it as it is; --fix does that part of install now. It is undone by uninstall.
 ` + reportHelp + `
 EXIT STATUS
-  0    nothing forbids to install, though there may be warnings; the report is unchanged and signed by the key
+  0    nothing forbids the installation, though there may be warnings; the report is unchanged and signed by the key
   2    wrong usage or configuration
   3    refused
-  4    payload damaged, or its signature is wrong; the report was changed, or is not signed by the key
+  4    payload damaged, its signature is wrong, or its revision is lower than the installed one: install refuses it, too;
+       the report was changed, or is not signed by the key
   5    a remedy of --fix could not be carried out
   7    another run holds the lock
   8    the report has the digest that it names, but no signature of it was checked`,
@@ -85,14 +86,14 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return err
 	}
 	defer d.Close()
-	reporter, err := newReporter(g, d, opts.report)
+	reporter, err := newReporter(g, d, opts.report, opts.junit)
 	if err != nil {
 		return err
 	}
 	if err := d.GatherAll(ctx); err != nil { // install on an installed host asks less
 		return err
 	}
-	if opts.fix {
+	if opts.fix && reporter.refusal == nil { // install, too, changes nothing then
 		if err := d.Fix(ctx); err != nil {
 			return err
 		}
@@ -105,7 +106,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 		return err
 	}
 	if opts.junit != "" {
-		if err := writeJUnit(opts.junit, results); err != nil {
+		if err := writeJUnit(opts.junit, results, reporter.refused()); err != nil {
 			return err
 		}
 	}
@@ -113,10 +114,13 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	if err := reporter.write(results, hardening); err != nil {
 		return err
 	}
-	if err := printChecks(g, d.Headline(), d.Notes(), results, hardening, opts.all); err != nil {
+	if err := printChecks(g, d.Headline(), d.Notes(), results, hardening, reporter.refused(), opts.all); err != nil {
 		return err
 	}
 	reporter.announce(g)
+	if reporter.refusal != nil {
+		return reporter.refusal
+	}
 	if len(preflight.Refused(results)) > 0 {
 		return exit.Silently(exit.Preflight)
 	}
@@ -132,20 +136,22 @@ type checkReport struct {
 	Checks   []preflight.CheckResult `json:"checks"`   // every check, in a stable order
 	Notes    []string                `json:"notes"`    // about the configuration, as text
 
+	// why install refuses the appliance, as text; blank: it does not
+	Appliance string               `json:"appliance_refused,omitempty"`
 	Hardening []preflight.Hardened `json:"hardening"` // what hardening guides and monitoring did to this host
 }
 
 func printChecks(g *globals, headline string, notes problem.Problems, results []preflight.CheckResult,
-	hardening []preflight.Hardened, all bool) error {
+	hardening []preflight.Hardened, refused string, all bool) error {
 	number := countStatus(results)
 	switch g.Output {
 	case outputJUnit:
-		return encodeJUnit(g.Stdout, results)
+		return encodeJUnit(g.Stdout, results, refused)
 	case outputJSON:
 		return g.printJSON(checkReport{
 			headline, number[preflight.StatusRefused], number[preflight.StatusWarning],
 			number[preflight.StatusPlanned], results,
-			noteTexts(notes), hardening,
+			noteTexts(notes), refused, hardening,
 		})
 	}
 	g.printf("%s\n", headline)

@@ -34,18 +34,19 @@ type junitMessage struct {
 }
 
 // writeJUnit writes a test case for each check. A warning passes, with its text as output.
-func writeJUnit(file string, results []preflight.CheckResult) error {
+func writeJUnit(file string, results []preflight.CheckResult, refused string) error {
 	out, err := replaceOut(file)
 	if err != nil {
 		return exit.With(fmt.Errorf("cannot write the JUnit report: %w", err), exit.Usage)
 	}
-	if err := out.finish(encodeJUnit(out, results)); err != nil {
+	if err := out.finish(encodeJUnit(out, results, refused)); err != nil {
 		return fmt.Errorf("cannot write the JUnit report: %w", err)
 	}
 	return nil
 }
 
-func encodeJUnit(w io.Writer, results []preflight.CheckResult) error {
+// encodeJUnit adds a case that fails when install refuses the appliance for the reason refused.
+func encodeJUnit(w io.Writer, results []preflight.CheckResult, refused string) error {
 	number := countStatus(results)
 	suite := junitSuite{Name: "fate-installer check", Tests: len(results), Failures: number[preflight.StatusRefused],
 		Skipped: number[preflight.StatusSkipped] + number[preflight.StatusWaived]}
@@ -64,6 +65,11 @@ func encodeJUnit(w io.Writer, results []preflight.CheckResult) error {
 			c.Output = string(r.Status) + "\n" + text
 		}
 		suite.Cases = append(suite.Cases, c)
+	}
+	if refused != "" {
+		suite.Tests, suite.Failures = suite.Tests+1, suite.Failures+1
+		suite.Cases = append(suite.Cases, junitCase{Class: "preflight.appliance",
+			Name: "appliance: by the maker that is trusted", Failure: &junitMessage{refused, refused}})
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err

@@ -56,8 +56,11 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.verify, "verify-report", "", "only prove that the JSON report in `FILE` is unchanged")
 	f.StringVar(&o.trust.Key, "pubkey", "",
 		"public `KEY`, or a file with one, that must have signed the appliance, or the report of --verify-report")
+	f.BoolVar(&o.trust.AllowOlder, "allow-older", false,
+		"accept a signed appliance of a lower revision than one that was installed before")
 	takesWords(f, "report-lang", report.Languages...)
-	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit"} {
+	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit",
+		"allow-older"} {
 		cmd.MarkFlagsMutuallyExclusive("verify-report", other)
 	}
 }
@@ -107,15 +110,23 @@ type reporter struct {
 	key       *payload.PrivateKey
 	links     *report.Links
 	appliance *report.Appliance
+	refusal   error        // why install does not use the appliance
 	seal      *report.Seal // nil until the reports are written
 }
 
-// newReporter reads what the reports need, and refuses an appliance that the given key has not signed.
-func newReporter(g *globals, d *deploy.Deployment, o reportOptions) (*reporter, error) {
+// newReporter reads what the reports need, judges the appliance, and refuses files that could not be written.
+func newReporter(g *globals, d *deploy.Deployment, o reportOptions, junit string) (*reporter, error) {
 	r := &reporter{d: d, args: g.args, options: o}
-	var err error
-	if r.appliance, err = describeAppliance(d, o.trust); err != nil {
+	if err := r.judge(); err != nil {
 		return nil, err
+	}
+	var replaced []string
+	if junit != "" {
+		replaced = []string{junit}
+	}
+	err := checkOuts(o.files, replaced)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the report: %w", err)
 	}
 	if r.links, err = readLinks(g, o.links); err != nil {
 		return nil, err
@@ -126,19 +137,20 @@ func newReporter(g *globals, d *deploy.Deployment, o reportOptions) (*reporter, 
 	return r, nil
 }
 
-// describeAppliance says what the appliance is, and what its signature proves: with a key that was given, kept with the
-// installation, or built into this program.
-func describeAppliance(d *deploy.Deployment, o deploy.TrustOptions) (*report.Appliance, error) {
-	if d.Payload == nil {
-		return nil, nil
+// judge says what the appliance is, what its signature proves, and whether install would use it: with a key that was
+// given, kept with the installation, or built into this program.
+func (r *reporter) judge() error {
+	d, o := r.d, r.options.trust
+	switch {
+	case d.Payload == nil && o.Key != "":
+		return exit.With(exit.Hint(errors.New("cannot check a signature: this program carries no appliance"),
+			"name it with --payload FILE"), exit.Usage)
+	case d.Payload == nil:
+		return nil
 	}
-	t, err := o.Trusted(d.Site.Trust)
+	t, _, refusal, err := d.JudgeMaker(o)
 	if err != nil {
-		return nil, err
-	}
-	key, err := t.PublicKey()
-	if err != nil {
-		return nil, err
+		return err
 	}
 	m := d.Payload.Manifest()
 	a := &report.Appliance{
@@ -147,19 +159,26 @@ func describeAppliance(d *deploy.Deployment, o deploy.TrustOptions) (*report.App
 	}
 	if s, signed := d.Payload.Signature(); signed {
 		a.Signature, a.KeyID, a.Comment = report.Unchecked, s.KeyID, s.Comment
+		if key, err := t.PublicKey(); err == nil && key != nil {
+			a.Signature = report.Good
+			if d.Payload.CheckSignature(*key) != nil {
+				a.Signature = report.Wrong
+			}
+		}
 	}
-	if key == nil {
-		return a, nil
+	if refusal != nil {
+		a.Refused = refusal.Error()
 	}
-	switch err := d.Payload.CheckSignature(*key); {
-	case err == nil:
-		a.Signature = report.Good
-	case o.Key != "":
-		return nil, bundleError(err)
-	case a.Signature != report.Unsigned:
-		a.Signature = report.Wrong
+	r.appliance, r.refusal = a, refusal
+	return nil
+}
+
+// refused is why install does not use the appliance, as text; blank: it does.
+func (r *reporter) refused() string {
+	if r.appliance == nil {
+		return ""
 	}
-	return a, nil
+	return r.appliance.Refused
 }
 
 // linksLimit bounds the results of a party test, in bytes.

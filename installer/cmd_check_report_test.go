@@ -134,6 +134,130 @@ func TestReportOfASignedAppliance(t *testing.T) {
 	}
 }
 
+// TestCheckJudgesTheApplianceAsInstallDoes: the report of an appliance that install would not use is written and says
+// so, and check exits as install would, also without a report.
+func TestCheckJudgesTheApplianceAsInstallDoes(t *testing.T) {
+	public, private, err := payload.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, otherKey, err := payload.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := map[string]string{"jdk": "8u345", "eggroll": "2.5.3"}
+	root := machine(t)
+	side := []string{"--role", "exchange", "--ip", "192.168.0.88", "--waive", "port:9370=test"}
+	installed := signedAppliance(t, versions, &private, 3)
+	mustRunCLI(t, root, "", append(side, "install", "--payload", installed, "--pubkey", public.String())...)
+	for _, tt := range []struct {
+		name, appliance, says string
+		code                  int
+		signature             report.Signature
+	}{
+		{"installed", installed, "", exit.OK, report.Good},
+		{"unsigned", applianceOf(t, versions), "it is not signed", exit.Payload, report.Unsigned},
+		{"other key", signedAppliance(t, versions, &otherKey, 9), "cannot trust", exit.Payload, report.Wrong},
+		{"lower revision", signedAppliance(t, versions, &private, 2), "revision 3 of the same maker", exit.Payload,
+			report.Good},
+	} {
+		check := append([]string{"check", "--payload", tt.appliance}, side...)
+		if tt.code != exit.OK {
+			_, _, code := runCLI(t, root, "", append([]string{"install", "--payload", tt.appliance}, side...)...)
+			if code != tt.code {
+				t.Errorf("%s: install: exit %d, want %d", tt.name, code, tt.code)
+			}
+		}
+		stdout, stderr, code := runCLI(t, root, "", check...)
+		if code != tt.code || !strings.Contains(stderr, tt.says) {
+			t.Errorf("%s: exit %d, want %d with %q\n%s%s", tt.name, code, tt.code, tt.says, stdout, stderr)
+		}
+		base := filepath.Join(t.TempDir(), "a")
+		stdout, stderr, code = runCLI(t, root, "", append(check, "--report", base+".json", "--report", base+".html",
+			"--junit", base+".xml", "-o", "json")...)
+		if code != tt.code || !strings.Contains(stderr, tt.says) {
+			t.Errorf("%s: with a report: exit %d, want %d\n%s%s", tt.name, code, tt.code, stdout, stderr)
+		}
+		var printed checkReport
+		var got report.File
+		if err := json.Unmarshal([]byte(stdout), &printed); err != nil {
+			t.Fatalf("%s: %v\n%s", tt.name, err, stdout)
+		}
+		if err := json.Unmarshal([]byte(readText(t, base+".json")), &got); err != nil {
+			t.Fatal(err)
+		}
+		a, refused := got.Report.Appliance, tt.says != ""
+		if a == nil || a.Signature != tt.signature || (a.Refused != "") != refused ||
+			!strings.Contains(a.Refused, tt.says) || printed.Appliance != a.Refused {
+			t.Errorf("%s: %+v, %q", tt.name, a, printed.Appliance)
+		}
+		if page := readText(t, base+".html"); strings.Contains(page, "verdict good") == refused ||
+			!strings.Contains(page, tt.says) {
+			t.Errorf("%s: the page has another verdict:\n%s", tt.name, page)
+		}
+		if text := readText(t, base+".xml"); strings.Contains(text, "<failure") != refused {
+			t.Errorf("%s: the JUnit report:\n%s", tt.name, text)
+		}
+	}
+	older := append(side, "check", "--payload", signedAppliance(t, versions, &private, 2), "--allow-older")
+	if stdout, stderr, code := runCLI(t, root, "", older...); code != exit.OK {
+		t.Errorf("--allow-older: exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestCheckOfASignatureNeedsAnAppliance: a key without anything to check with it is an error, whatever it is.
+func TestCheckOfASignatureNeedsAnAppliance(t *testing.T) {
+	_, public := keyPair(t)
+	for _, key := range []string{public, filepath.Join(t.TempDir(), "none.pub")} {
+		stdout, stderr, code := runCLI(t, machine(t), "", "check", "--role", "exchange", "--ip", "192.168.0.88",
+			"--pubkey", key)
+		if code != exit.Usage || !strings.Contains(stderr, "this program carries no appliance") ||
+			!strings.Contains(stderr, "name it with --payload FILE") {
+			t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+		}
+	}
+}
+
+// TestFixAfterTheReportsAreKnownToFit: check --fix changes nothing when a report cannot be written.
+func TestFixAfterTheReportsAreKnownToFit(t *testing.T) {
+	dir := t.TempDir()
+	there, link, page := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.html"), filepath.Join(dir, "c.html")
+	if err := os.WriteFile(there, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "target"), link); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "none", "a.html")
+	for _, tt := range []struct {
+		says string // blank: the run is not refused
+		args []string
+	}{
+		{"", nil},
+		{"name a file that does not exist", []string{"--report", there}},
+		{"name a file that does not exist", []string{"--report", link}},
+		{"no such file or directory", []string{"--report", page, "--report", missing}},
+		{"two reports", []string{"--report", page, "--report", page}},
+		{"two reports", []string{"--report", page, "--junit", page}},
+		{"no such file or directory", []string{"--junit", missing}},
+		{"symbolic link", []string{"--junit", link}},
+		{"directory", []string{"--junit", dir}},
+	} {
+		stdout, stderr, code := runCLI(t, machine(t), "", append([]string{"check", "--fix", "--payload",
+			smallAppliance(t), "--role", "exchange", "--ip", "192.168.0.88"}, tt.args...)...)
+		if (code == exit.Usage) != (tt.says != "") || !strings.Contains(stderr, tt.says) {
+			t.Errorf("%v: exit %d, want %q\n%s%s", tt.args, code, tt.says, stdout, stderr)
+		}
+		if fixed := strings.Contains(stdout, "nothing that --fix could do"); fixed != (tt.says == "") {
+			t.Errorf("%v: --fix was run: %v\n%s%s", tt.args, fixed, stdout, stderr)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 || readText(t, there) != "kept" {
+		t.Errorf("a refused report left %v, %v", entries, err)
+	}
+}
+
 func TestReportOptions(t *testing.T) {
 	root, dir := machine(t), t.TempDir()
 	private, _ := keyPair(t)

@@ -36,7 +36,7 @@ var someNotes = problem.Problems{{Pos: problem.Pos{File: "cluster.yaml", Line: 1
 
 func TestJUnit(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "preflight.xml")
-	if err := writeJUnit(file, someResults); err != nil {
+	if err := writeJUnit(file, someResults, ""); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(file)
@@ -67,7 +67,7 @@ func TestJUnit(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults); exit.CodeOf(t.Context(),
+	if err := writeJUnit(filepath.Join(t.TempDir(), "no", "such", "dir.xml"), someResults, ""); exit.CodeOf(t.Context(),
 		err) != exit.Usage {
 		t.Errorf("unwritable file: %v", err)
 	}
@@ -82,7 +82,7 @@ var someHardening = []preflight.Hardened{
 func TestPrintChecks(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Output: "text", Stdout: &out}
-	if err := printChecks(g, "host of party 1", someNotes, someResults, someHardening, false); err != nil {
+	if err := printChecks(g, "host of party 1", someNotes, someResults, someHardening, "", false); err != nil {
 		t.Fatal(err)
 	}
 	want := `host of party 1
@@ -108,13 +108,13 @@ not looked at  umask: umask of this session: the kernel is too old
 		t.Error(diff)
 	}
 	out.Reset()
-	if err := printChecks(g, "", nil, someResults, nil, true); err != nil ||
+	if err := printChecks(g, "", nil, someResults, nil, "", true); err != nil ||
 		!strings.Contains(out.String(), "ok       root       uid 0") {
 		t.Errorf("table: %v\n%s", err, out.String())
 	}
 	out.Reset()
 	g.Output = "json"
-	if err := printChecks(g, "host", nil, someResults, someHardening, true); err != nil {
+	if err := printChecks(g, "host", nil, someResults, someHardening, "", true); err != nil {
 		t.Fatal(err)
 	}
 	var report checkReport

@@ -151,13 +151,13 @@ var jsonDocuments = []jsonDocument{
 	},
 	{
 		commands: []string{"check"},
-		sentence: "What the preflight found. The exit code is 3 when the host is refused.",
+		sentence: "What the preflight found. The exit code is 3 when the host is refused, and 4 when install refuses the appliance.",
 		example: checkReport{
 			"host of party 10000 at 192.168.0.1", 1, 0, 0, []preflight.CheckResult{{
 				ID: "port:3306", Title: "port 3306 is free", Status: preflight.StatusRefused,
 				Measured: "mariadbd (pid 812) listens", Wanted: "nothing listens",
 				Remedy: "systemctl disable --now mariadb"}}, []string{},
-			[]preflight.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: preflight.NotFound}},
+			"", []preflight.Hardened{{ID: "hidepid", LookedAt: "option hidepid of /proc", Finding: preflight.NotFound}},
 		},
 	},
 	{

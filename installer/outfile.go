@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/host/beneath"
@@ -22,7 +24,7 @@ type outFile struct {
 func createOut(name string) (*outFile, error) {
 	out, err := openOut(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, exit.With(exit.Hint(err, "name a file that does not exist"), exit.Usage)
+		return nil, takenName(err)
 	}
 	return out, err
 }
@@ -33,7 +35,47 @@ func replaceOut(name string) (*outFile, error) {
 	return openOut(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 }
 
-func openOut(name string, flag int, perm fs.FileMode) (*outFile, error) {
+// checkOuts refuses, before anything is done, files that createOut and replaceOut could not open. Both decide again:
+// what is there can change.
+func checkOuts(create, replace []string) error {
+	seen := map[string]bool{}
+	for i, name := range slices.Concat(create, replace) {
+		place, err := placeOf(name)
+		if err != nil {
+			return exit.With(err, exit.Usage)
+		}
+		_, err = place.Lstat()
+		there, path := err == nil, place.Path()
+		switch {
+		case i < len(create) && there:
+			err = takenName(&fs.PathError{Op: "open", Path: path, Err: syscall.EEXIST})
+		case there: // a link, a pipe and a directory are refused
+			var file *os.File
+			if file, err = place.Open(os.O_WRONLY, 0); err == nil {
+				err = file.Close()
+			}
+		case errors.Is(err, fs.ErrNotExist):
+			err = nil
+		}
+		err = errors.Join(err, place.Close())
+		if err == nil && seen[path] {
+			err = fmt.Errorf("cannot write two reports to %s", path)
+		}
+		if err != nil {
+			return exit.With(err, exit.Usage)
+		}
+		seen[path] = true
+	}
+	return nil
+}
+
+// takenName is the error of a new file whose name something has.
+func takenName(err error) error {
+	return exit.With(exit.Hint(err, "name a file that does not exist"), exit.Usage)
+}
+
+// placeOf finds where a file is to be. Its directory has to exist.
+func placeOf(name string) (*beneath.Place, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -43,7 +85,11 @@ func openOut(name string, flag int, perm fs.FileMode) (*outFile, error) {
 		return nil, err
 	}
 	defer root.Close()
-	place, err := root.Exact("create", abs)
+	return root.Exact("create", abs)
+}
+
+func openOut(name string, flag int, perm fs.FileMode) (*outFile, error) {
+	place, err := placeOf(name)
 	if err != nil {
 		return nil, err
 	}

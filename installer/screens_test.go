@@ -33,7 +33,7 @@ var screens = map[string]func(g *globals) error{
 	},
 	"check": func(g *globals) error {
 		return printChecks(g, "host of party 10000 at 192.168.0.1, FATE 1.11.4", nil, checksOfHost(), hardenedHost(),
-			true)
+			"", true)
 	},
 	"help":        func(g *globals) error { return helpOf(g) },
 	"help-status": func(g *globals) error { return helpOf(g, "svc", "status") },

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -75,23 +76,29 @@ func (o TrustOptions) CheckMaker(t Trust, p *payload.Payload) (line string, err 
 	return fmt.Sprintf("signed with key %s: %s", s.KeyID, s.Comment), nil
 }
 
+// JudgeMaker holds the appliance against the key that must have signed it, as install does before it uses anything of
+// it: line says who made it, and refusal why install does not use it. The error says why that cannot be judged.
+func (d *Deployment) JudgeMaker(o TrustOptions) (t Trust, line string, refusal, err error) {
+	var kept *Trust
+	if d.stored != nil {
+		kept = d.stored.Trust
+	}
+	if t, err = o.Trusted(kept); err != nil {
+		return Trust{}, "", nil, err
+	}
+	line, refusal = o.CheckMaker(t, d.Payload)
+	return t, line, payloadError(refusal), nil
+}
+
 // checkTrust proves who made the appliance before anything of it is used, says so, and has the key kept with the
 // installation. A run without an appliance changes nothing about it.
 func (d *Deployment) checkTrust(o TrustOptions) error {
 	if d.Payload == nil {
 		return nil
 	}
-	var kept *Trust
-	if d.stored != nil {
-		kept = d.stored.Trust
-	}
-	t, err := o.Trusted(kept)
-	if err != nil {
+	t, line, refusal, err := d.JudgeMaker(o)
+	if err = cmp.Or(err, refusal); err != nil {
 		return err
-	}
-	line, err := o.CheckMaker(t, d.Payload)
-	if err != nil {
-		return payloadError(err)
 	}
 	d.cmd.Printf("appliance: %s\n", line)
 	if t.Key == "" {

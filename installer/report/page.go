@@ -33,6 +33,17 @@ type page struct {
 	Signers   []string
 }
 
+// ApplianceRefused is why install refuses the appliance; blank: it does not.
+func (p page) ApplianceRefused() string {
+	if p.Appliance == nil {
+		return ""
+	}
+	return p.Appliance.Refused
+}
+
+// Refused reports whether install would refuse the host or the appliance.
+func (p page) Refused() bool { return p.Summary.Refused > 0 || p.ApplianceRefused() != "" }
+
 // WritePage writes the report as one HTML page that needs no other file, no network and no script, for a screen and for
 // A4 paper. All that comes from the host is escaped.
 func WritePage(w io.Writer, r *Report, s *Seal, language string) error {

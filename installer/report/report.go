@@ -74,6 +74,7 @@ type Appliance struct {
 	Signature Signature `json:"signature"`         // what is known of it: none, unchecked, good or wrong
 	KeyID     string    `json:"key_id,omitempty"`  // of the key that it names
 	Comment   string    `json:"comment,omitempty"` // that it covers
+	Refused   string    `json:"refused,omitempty"` // why install refuses the appliance, as text; blank: it does not
 }
 
 // Signature is what is known of a signature.

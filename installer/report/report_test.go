@@ -76,7 +76,7 @@ func spoiled(text string) *Report {
 	r := sample()
 	r.Host = Host{Name: text, OS: text, Kernel: text, Arch: text, Addresses: []string{text}}
 	r.Appliance = &Appliance{Path: text, FATE: text, Platform: text, Digest: text, Signature: Signature(text),
-		KeyID: text, Comment: text}
+		KeyID: text, Comment: text, Refused: text}
 	r.Command, r.Version, r.Role, r.Address, r.FATE, r.Notes = text, text, text, text, text, []string{text}
 	r.By = Person{User: text, Login: text + text}
 	for i := range r.Checks {
@@ -245,7 +245,7 @@ func TestPageShowsEverything(t *testing.T) {
 // TestEveryTextIsTranslated holds the tables of Chinese texts against the template, the checks and the hardening.
 func TestEveryTextIsTranslated(t *testing.T) {
 	sources := readAll(t, "../fate/preflight/*.go")
-	texts := found(pageText, `\{\{-?\s*(?:if \S+\}\}\{\{)?t "([^"]+)"`)
+	texts := found(pageText, `\{\{-?\s*(?:(?:if|with|if not) \S+\}\}\{\{)?t "([^"]+)"`)
 	for _, text := range []string{"ok", "planned", "warning", "waived", "refused", "skipped", "failed", "found",
 		"not found", "not looked at", "signature none", "signature unchecked", "signature good", "signature wrong",
 		"Operator", "Security officer"} {
