@@ -71,10 +71,22 @@ func TestCheckReport(t *testing.T) {
 		0o600); err != nil {
 		t.Fatal(err)
 	}
+	format := filepath.Join(dir, "format.json")
+	if err := os.WriteFile(format, []byte(strings.Replace(readText(t, data), `"format": 1`, `"format": 2`, 1)),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	const compare = "compare the key with the fingerprint that its owner publishes"
 	for _, tt := range []struct {
 		file, key, says string
 		code            int
 	}{
+		{data, other, compare, exit.Payload},
+		{plain, public, compare, exit.Payload},
+		{plain, public, "the report is not proved: it is not signed", exit.Payload},
+		{format, public, "the report is not proved: its format is 2", exit.Payload},
+		{format, public, "of another version", exit.Payload},
+		{changed, public, "get the report again", exit.Payload},
 		{data, "", "was not checked", exit.Unproven},
 		{data, public, "is unchanged: signed with key", exit.OK},
 		{data, other, "not with", exit.Payload},

@@ -36,7 +36,7 @@ func runVerifyReport(g *globals, o reportOptions) error {
 	}
 	opened, err := report.Open(data)
 	if err != nil {
-		return damagedReport(o.verify, err)
+		return untrusted(o.verify, err)
 	}
 	r := opened.Report
 	out := verifyReportOutput{
@@ -50,7 +50,7 @@ func runVerifyReport(g *globals, o reportOptions) error {
 			return exit.With(err, exit.Usage)
 		}
 		if err := opened.SignedBy(key); err != nil {
-			return damagedReport(o.verify, err)
+			return untrusted(o.verify, err)
 		}
 		out.Signature = report.Good
 	case opened.KeyID != "":
@@ -67,14 +67,20 @@ func runVerifyReport(g *globals, o reportOptions) error {
 	return err
 }
 
-// damagedReport is the error of a report that is not as it was made.
-func damagedReport(file string, err error) error {
+// untrusted is the error of a report that is not as it was made, or that nothing proves to be.
+func untrusted(file string, err error) error {
 	var damaged *report.DamagedError
-	if errors.As(err, &damaged) {
-		err = exit.With(exit.Hint(fmt.Errorf("cannot trust %s: %w", file, err),
-			"get the report again from where it was made, or repeat the check there"), exit.Payload)
+	var unproven *report.UnprovenError
+	hint := "compare the key with the fingerprint that its owner publishes"
+	switch {
+	case errors.As(err, &damaged):
+		hint = "get the report again from where it was made, or repeat the check there"
+	case !errors.As(err, &unproven):
+		return err
+	case unproven.Program:
+		hint = "the report was made by a program of another version: verify it with that one"
 	}
-	return err
+	return exit.With(exit.Hint(fmt.Errorf("cannot trust %s: %w", file, err), hint), exit.Payload)
 }
 
 // describeSide is a role with its party, where it has one.

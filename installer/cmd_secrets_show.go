@@ -35,8 +35,8 @@ func newSecretsShowCommand(g *globals) *cobra.Command {
 
 EXIT STATUS
   0    shown
-  2    wrong usage, nothing is installed here, this host does not run FATE-Board, or you are not root
-  1    unexpected error, as when it cannot be recorded; nothing is shown then`,
+  1    unexpected error, as when it cannot be recorded; nothing is shown then
+  2    wrong usage, nothing is installed here, this host does not run FATE-Board, or you are not root`,
 		Example: `  fate-installer secrets show fateboard
   fate-installer secrets show fateboard -o json`,
 		ValidArgs: shownSecrets,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"runtime"
@@ -52,7 +53,8 @@ and the one that is installed on this host, which only root can read. What else 
 fate-installer bundle inspect.
 
 EXIT STATUS
-  0    always`,
+  0    printed, also when something is not known
+  2    wrong usage`,
 		Example: `  fate-installer version
   fate-installer version -o json
   sudo fate-installer version --base /srv/fate`,
@@ -90,7 +92,7 @@ func (g *globals) versions() versionOutput {
 		err = nil
 	}
 	if err != nil {
-		v.Notes = append(v.Notes, "what this file carries is not known: "+err.Error())
+		v.Notes = append(v.Notes, "what "+cmp.Or(g.Payload, "this file")+" carries is not known: "+err.Error())
 	}
 	h, err := g.openHost()
 	if err == nil {

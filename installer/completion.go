@@ -116,8 +116,11 @@ func offerComponents(g *globals, cmd *cobra.Command) []string {
 	return names
 }
 
-// offerHistory lists the entries of the history, the latest first.
+// offerHistory lists the entries of the history, the latest first. A tree has none.
 func offerHistory(g *globals, _ *cobra.Command) []string {
+	if g.inTree() {
+		return nil
+	}
 	_, entries, err := readHistory(g)
 	if err != nil {
 		return nil

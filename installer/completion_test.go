@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"fate-installer/installer/audit"
 	"fate-installer/installer/exit"
 )
 
@@ -98,6 +100,25 @@ func filesWithTimes(t *testing.T, root string) (files []string) {
 	return files
 }
 
+// TestCompletionOfHistoryInATree: the history of this machine is none of a tree.
+func TestCompletionOfHistoryInATree(t *testing.T) {
+	g := &globals{Base: t.TempDir()}
+	r := &recording{g: g, log: historyOf(g.layout()), entry: audit.Entry{ID: audit.NewID(time.Now()), Began: time.Now(),
+		Command: showLogin}}
+	if err := os.MkdirAll(g.layout().State(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.keep([]byte("kept\n"))
+	r.end(exit.OK, nil)
+	if ids := offerHistory(g, nil); !slices.Equal(ids, []string{r.entry.ID}) {
+		t.Errorf("of this machine: %q", ids)
+	}
+	g.Root = t.TempDir()
+	if ids := offerHistory(g, nil); len(ids) > 0 {
+		t.Errorf("of a tree: %q", ids)
+	}
+}
+
 // TestVersionSaysWhichFATE is carried and installed.
 func TestVersionSaysWhichFATE(t *testing.T) {
 	root, appliance, _ := partyTree(t)
@@ -117,7 +138,8 @@ func TestVersionSaysWhichFATE(t *testing.T) {
 	if v := version("--payload", appliance, "--base", "/srv"); v.Installed != nil || len(v.Notes) > 0 {
 		t.Errorf("%+v", v)
 	}
-	if v := version("--payload", filepath.Join(root, "etc/passwd")); v.Carried != nil || len(v.Notes) != 1 {
+	if v := version("--payload", filepath.Join(root, "etc/passwd")); v.Carried != nil || len(v.Notes) != 1 ||
+		!strings.HasPrefix(v.Notes[0], "what "+filepath.Join(root, "etc/passwd")+" carries is not known") {
 		t.Errorf("%+v", v)
 	}
 	out := mustRunCLI(t, root, "", "version", "--payload", appliance)

@@ -33,7 +33,7 @@ const (
 // is for two groups is listed twice.
 func portsToOpen(s *cluster.Spec) []openPort {
 	own := slices.DeleteFunc(s.Side.Addresses(), func(ip string) bool { return ip == s.IP })
-	var away []string
+	away := []string{}
 	for _, r := range s.PartyRoutes() {
 		if !r.Own && r.IP != s.IP && !slices.Contains(own, r.IP) && !slices.Contains(away, r.IP) {
 			away = append(away, r.IP)
@@ -53,7 +53,7 @@ func portsToOpen(s *cluster.Spec) []openPort {
 			add(forJobs, []string{})
 		// with TLS, other parties have a port of their own
 		case p.Module == cluster.Rollsite && (!s.Side.Secure() || p.Port == s.Side.Rollsite.SecurePort):
-			add(forOthers, slices.Clone(away))
+			add(forOthers, away)
 		}
 	}
 	return out

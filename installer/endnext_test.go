@@ -54,6 +54,7 @@ func init() {
 // TestPortsToOpen says for whom each port is: with one host and with several, plain and with TLS.
 func TestPortsToOpen(t *testing.T) {
 	alone := mustRunCLI(t, t.TempDir(), "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1")
+	lone := mustRunCLI(t, t.TempDir(), "", "init", "--host", "10000:192.168.0.1")
 	two := mustRunCLI(t, t.TempDir(), "", "init", "--host", "10000:192.168.0.1", "--host-database", "192.168.0.2",
 		"--guest", "9999:192.168.1.1")
 	secure := mustRunCLI(t, t.TempDir(), "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1",
@@ -76,10 +77,19 @@ func TestPortsToOpen(t *testing.T) {
 8080: those who look at jobs`},
 		{secure, "192.168.9.9", `open these TCP ports, to these only:
 9371: other parties (192.168.0.1, 192.168.1.1)`},
+		{lone, "192.168.0.1", `open these TCP ports, to these only:
+9370: other parties
+9380: those who submit jobs
+8080: those who look at jobs`},
 	} {
 		s := specOfFile(t, tt.text, tt.ip)
 		if diff := cmp.Diff(tt.want, strings.Join(portLines(portsToOpen(s)), "\n")); diff != "" {
 			t.Errorf("%s: %s", tt.ip, diff)
+		}
+		for _, p := range portsToOpen(s) {
+			if p.Hosts == nil {
+				t.Errorf("%s: the JSON of port %d for %s has no list of hosts", tt.ip, p.Port, p.For)
+			}
 		}
 		c, err := clientOf(s)
 		if flow := s.Runs(cluster.FateFlow); err != nil || (c != nil) != flow || flow && len(c.Files) != 2 {
@@ -126,6 +136,13 @@ func TestSecretsShow(t *testing.T) {
 	}
 	if out := mustRunCLI(t, root, "", "secrets", "show", "fateboard"); !strings.Contains(out, "it was edited") {
 		t.Errorf("after an edit:\n%s", out)
+	}
+	if err := os.Remove(board); err != nil {
+		t.Fatal(err)
+	}
+	out = mustRunCLI(t, root, "", "secrets", "show", "fateboard")
+	if !strings.Contains(out, password) || !strings.Contains(out, "application.properties is missing: install puts it") {
+		t.Errorf("without its file:\n%s", out)
 	}
 	for _, tt := range []struct {
 		says string

@@ -2,13 +2,16 @@ package deploy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"fate-installer/installer/fate/render"
 )
 
-// BoardEdited says that the file of FATE-Board has another login than the one that was installed; blank: it has not.
+// BoardEdited says that the file of FATE-Board is missing, or has another login than the one that was installed; blank:
+// neither.
 func (d *Deployment) BoardEdited() (string, error) {
 	files, err := render.Files(d.Spec)
 	if err != nil {
@@ -20,7 +23,10 @@ func (d *Deployment) BoardEdited() (string, error) {
 		return "", nil
 	}
 	there, err := d.host.ReadFile(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return name + " is missing: install puts it back", nil
+	case err != nil:
 		return "", fmt.Errorf("cannot tell how FATE-Board lets people in: %w", err)
 	}
 	login := func(content []byte) (lines []string) {

@@ -89,6 +89,13 @@ func functions(language string) template.FuncMap {
 	}
 	return template.FuncMap{
 		"t": func(text string) string { return translated(chinese, text, cmp.Or(english[text], text)) },
+		"number": func(n int, one string) string {
+			noun := count.Noun(n, one)
+			if language == "zh" {
+				noun = chinese[count.Noun(2, one)]
+			}
+			return fmt.Sprint(n, " ", noun)
+		},
 		"title": func(id, title string) string {
 			kind, _, _ := strings.Cut(id, ":")
 			return translated(chineseTitles, kind, title)

@@ -242,12 +242,52 @@ func TestPageShowsEverything(t *testing.T) {
 	}
 }
 
+// TestPageCounts: one check and one warning, and several of them.
+func TestPageCounts(t *testing.T) {
+	one := preflight.CheckResult{ID: "memory", Status: preflight.StatusWarning}
+	for _, tt := range []struct {
+		results  []preflight.CheckResult
+		language string
+		says     []string
+	}{
+		{[]preflight.CheckResult{one}, "en", []string{"1 check: 0 ok", "1 warning, 0 refused"}},
+		{[]preflight.CheckResult{one, one}, "en", []string{"2 checks: 0 ok", "2 warnings, 0 refused"}},
+		{nil, "en", []string{"0 checks: 0 ok", "0 warnings, 0 refused", "Nothing forbids the installation."}},
+		{[]preflight.CheckResult{one, one}, "zh", []string{"2 项检查: 0 通过", "2 警告, 0 不通过"}},
+	} {
+		r := sample()
+		r.Checks, r.Summary = nil, Summary{}
+		r.Add(tt.results, r.By)
+		page := strings.Join(strings.Fields(parsePage(t, pageOf(t, r, tt.language), func(xml.StartElement) {})), " ")
+		for _, want := range tt.says {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s, %d results: the page does not say %q", tt.language, len(tt.results), want)
+			}
+		}
+	}
+}
+
+// TestPageSaysWhatCannotBeWaived: only of refusals that are final.
+func TestPageSaysWhatCannotBeWaived(t *testing.T) {
+	for language, want := range map[string]string{"en": "Cannot be waived", "zh": "不能放行"} {
+		for _, final := range []bool{false, true} {
+			r := sample()
+			r.Checks = nil
+			r.Add([]preflight.CheckResult{{ID: "root", Status: preflight.StatusRefused, Final: final}}, r.By)
+			if got := strings.Contains(pageOf(t, r, language), want); got != final {
+				t.Errorf("%s: final %v: the page says %q: %v", language, final, want, got)
+			}
+		}
+	}
+}
+
 // TestEveryTextIsTranslated holds the tables of Chinese texts against the template, the checks and the hardening.
 func TestEveryTextIsTranslated(t *testing.T) {
 	sources := readAll(t, "../fate/preflight/*.go")
 	texts := found(pageText, `\{\{-?\s*(?:(?:if|with|if not) \S+\}\}\{\{)?t "([^"]+)"`)
 	for _, text := range []string{"ok", "planned", "warning", "waived", "refused", "skipped", "failed", "found",
 		"not found", "not looked at", "signature none", "signature unchecked", "signature good", "signature wrong",
+		"checks", "warnings",
 		"Operator", "Security officer"} {
 		texts[text] = true
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"fate-installer/payload"
 
@@ -98,8 +99,16 @@ type DamagedError struct{ Reason string }
 
 func (e *DamagedError) Error() string { return "the report is damaged or was changed: " + e.Reason }
 
+// UnprovenError says that a report, which may be whole, is not proved to be what its owner made.
+type UnprovenError struct {
+	Reason  string
+	Program bool // a program of another version may prove it
+}
+
+func (e *UnprovenError) Error() string { return "the report is not proved: " + e.Reason }
+
 // Open reads a JSON report. Its layout may have changed, as by a program that formats JSON; its data may not. The error
-// is a *DamagedError.
+// is a *DamagedError, or of a format that this program does not read an *UnprovenError.
 func Open(data []byte) (*Opened, error) {
 	if len(data) > MaxSize {
 		return nil, &DamagedError{fmt.Sprintf("it is longer than %d MiB", MaxSize>>20)}
@@ -107,6 +116,14 @@ func Open(data []byte) (*Opened, error) {
 	keys, err := checkKeys(data)
 	if err != nil {
 		return nil, &DamagedError{err.Error()}
+	}
+	var number struct {
+		Format json.Number `json:"format"`
+	}
+	if slices.Contains(keys, "format") && json.Unmarshal(data, &number) == nil &&
+		number.Format.String() != strconv.Itoa(format) {
+		return nil, &UnprovenError{fmt.Sprintf("its format is %s, this program reads format %d", number.Format, format),
+			true}
 	}
 	for _, key := range keys { // encoding/json would take "Report" for report
 		if !slices.Contains([]string{"format", "digest", "report", "signature"}, key) {
@@ -118,7 +135,7 @@ func Open(data []byte) (*Opened, error) {
 		return nil, &DamagedError{err.Error()}
 	}
 	if f.Format != format {
-		return nil, &DamagedError{fmt.Sprintf("its format is %d, this program reads format %d", f.Format, format)}
+		return nil, &DamagedError{"it has no format"}
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, f.Report); err != nil {
@@ -144,15 +161,16 @@ func Open(data []byte) (*Opened, error) {
 	return o, nil
 }
 
-// SignedBy reports whether the owner of the key signed the data. The error says why not, and is a *DamagedError.
+// SignedBy reports whether the owner of the key signed the data. The error says why not: it is an *UnprovenError,
+// or a *DamagedError when the signature is by this key and of other data.
 func (o *Opened) SignedBy(key payload.PublicKey) error {
 	switch {
 	case o.sign == nil:
-		return &DamagedError{"it is not signed"}
+		return &UnprovenError{Reason: "it is not signed"}
 	case minisign.Verify(key, o.text, o.sign):
 		return nil
 	case o.KeyID != payload.KeyID(key):
-		return &DamagedError{fmt.Sprintf("it is signed with key %s, not with %s", o.KeyID, payload.KeyID(key))}
+		return &UnprovenError{Reason: fmt.Sprintf("it is signed with key %s, not with %s", o.KeyID, payload.KeyID(key))}
 	}
 	return &DamagedError{fmt.Sprintf("its signature with key %s is wrong", o.KeyID)}
 }
