@@ -65,7 +65,7 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 	}
 }
 
-// kind is the end of a report's name that says what it is; blank for another one.
+// kindOfReport is the end of a report's name that says what it is; blank for another one.
 func kindOfReport(file string) string {
 	if end := strings.ToLower(filepath.Ext(file)); slices.Contains(reportKinds, end) {
 		return end
