@@ -82,7 +82,7 @@ func TestCheckReport(t *testing.T) {
 		code            int
 	}{
 		{data, other, compare, exit.Payload},
-		{plain, public, compare, exit.Payload},
+		{plain, public, "compare the digest with the one on the page that was signed by hand", exit.Payload},
 		{plain, public, "the report is not proved: it is not signed", exit.Payload},
 		{format, public, "the report is not proved: its format is 2", exit.Payload},
 		{format, public, "of another version", exit.Payload},

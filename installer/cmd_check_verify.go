@@ -77,6 +77,8 @@ func untrusted(file string, err error) error {
 		hint = "get the report again from where it was made, or repeat the check there"
 	case !errors.As(err, &unproven):
 		return err
+	case unproven.NotSigned:
+		hint = "leave --pubkey out, and compare the digest with the one on the page that was signed by hand"
 	case unproven.Program:
 		hint = "the report was made by a program of another version: verify it with that one"
 	}

@@ -101,8 +101,9 @@ func (e *DamagedError) Error() string { return "the report is damaged or was cha
 
 // UnprovenError says that a report, which may be whole, is not proved to be what its owner made.
 type UnprovenError struct {
-	Reason  string
-	Program bool // a program of another version may prove it
+	Reason    string
+	Program   bool // a program of another version may prove it
+	NotSigned bool // no key can prove it
 }
 
 func (e *UnprovenError) Error() string { return "the report is not proved: " + e.Reason }
@@ -122,8 +123,8 @@ func Open(data []byte) (*Opened, error) {
 	}
 	if slices.Contains(keys, "format") && json.Unmarshal(data, &number) == nil &&
 		number.Format.String() != strconv.Itoa(format) {
-		return nil, &UnprovenError{fmt.Sprintf("its format is %s, this program reads format %d", number.Format, format),
-			true}
+		return nil, &UnprovenError{Program: true,
+			Reason: fmt.Sprintf("its format is %s, this program reads format %d", number.Format, format)}
 	}
 	for _, key := range keys { // encoding/json would take "Report" for report
 		if !slices.Contains([]string{"format", "digest", "report", "signature"}, key) {
@@ -166,7 +167,7 @@ func Open(data []byte) (*Opened, error) {
 func (o *Opened) SignedBy(key payload.PublicKey) error {
 	switch {
 	case o.sign == nil:
-		return &UnprovenError{Reason: "it is not signed"}
+		return &UnprovenError{Reason: "it is not signed", NotSigned: true}
 	case minisign.Verify(key, o.text, o.sign):
 		return nil
 	case o.KeyID != payload.KeyID(key):
