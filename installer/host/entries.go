@@ -77,12 +77,14 @@ func (i *entryInfo) Mode() fs.FileMode {
 	case syscall.S_IFCHR:
 		mode |= fs.ModeDevice | fs.ModeCharDevice
 	}
-	for bit, is := range map[uint32]fs.FileMode{
-		syscall.S_ISUID: fs.ModeSetuid, syscall.S_ISGID: fs.ModeSetgid, syscall.S_ISVTX: fs.ModeSticky,
-	} {
-		if i.st.Mode&bit != 0 {
-			mode |= is
-		}
+	if i.st.Mode&syscall.S_ISUID != 0 {
+		mode |= fs.ModeSetuid
+	}
+	if i.st.Mode&syscall.S_ISGID != 0 {
+		mode |= fs.ModeSetgid
+	}
+	if i.st.Mode&syscall.S_ISVTX != 0 {
+		mode |= fs.ModeSticky
 	}
 	return mode
 }
