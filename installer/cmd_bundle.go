@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime/debug"
 	"sync"
 
 	"fate-installer/bundle"
@@ -191,10 +190,6 @@ func openAppliance(g *globals, args []string) (*payload.Payload, error) {
 	p, err := open()
 	return p, exit.With(err, exit.Payload) // damaged, missing, a directory or not readable
 }
-
-// saveMemory has garbage collected early for the rest of the run. Packing and unpacking hold a few large buffers for
-// all of their time: to wait until there is as much garbage as that would double the memory.
-func saveMemory() { debug.SetGCPercent(20) }
 
 // withAppliance runs use on the appliance that args or the common flags name.
 func withAppliance(ctx context.Context, g *globals, args []string,

@@ -214,7 +214,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 	if o.noCompile {
 		python = nil
 	}
-	saveMemory()
+	payload.SaveMemory()
 	result, err := bundle.Build(ctx, bundle.BuildOptions{
 		Python: python,
 		Lock:   lock, Out: o.out, Stub: o.stub, Codec: o.codec, Level: o.level, Compressor: compressor,

@@ -88,7 +88,7 @@ func runBundleExtract(ctx context.Context, g *globals, o *bundleExtractOptions,
 			}
 		}()
 	}
-	saveMemory()
+	payload.SaveMemory()
 	var bar *progress // made by the first call, which knows the total
 	var targets []payload.Target
 	for _, e := range list {

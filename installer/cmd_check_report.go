@@ -56,8 +56,7 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.verify, "verify-report", "", "only prove that the JSON report in `FILE` is unchanged")
 	f.StringVar(&o.trust.Key, "pubkey", "",
 		"public `KEY`, or a file with one, that must have signed the appliance, or the report of --verify-report")
-	f.BoolVar(&o.trust.AllowOlder, "allow-older", false,
-		"accept a signed appliance of a lower revision than one that was installed before")
+	addAllowOlder(f, &o.trust)
 	takesWords(f, "report-lang", report.Languages...)
 	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit",
 		"allow-older"} {

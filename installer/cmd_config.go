@@ -94,7 +94,7 @@ EXIT STATUS
 				return err
 			}
 			if problems := preflight.CheckDatabase(w.cluster, w.site.Versions()); len(problems) > 0 {
-				return configError(problems)
+				return exit.With(problems, exit.Usage)
 			}
 			notes := w.cluster.Notes()
 			if g.Output == outputJSON {
@@ -144,7 +144,7 @@ func (w *wanted) spec(secrets deploy.Secrets) (*cluster.Spec, error) {
 		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
 	}
 	spec, err := w.cluster.Spec(sel)
-	return spec, configError(err)
+	return spec, exit.With(err, exit.Usage)
 }
 
 // versions takes the component versions from --fate-version, else from this file's payload, else from what is
@@ -257,5 +257,3 @@ func noteTexts(notes problem.Problems) []string {
 	}
 	return out
 }
-
-func configError(err error) error { return exit.With(err, exit.Usage) }

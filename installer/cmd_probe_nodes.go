@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -150,7 +149,7 @@ func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbea
 	if err != nil {
 		return err
 	}
-	refused := reachNodes(ctx, nodes)
+	refused := programs.DialAll(ctx, nodes, nodeTimeout)
 	if answers != nil {
 		now := bootClock()
 		for i, node := range nodes {
@@ -183,19 +182,6 @@ func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbea
 		return errors.New(strings.Join(texts, "; ")) // in one line, for the status
 	}
 	return nil
-}
-
-// reachNodes connects to each nodemanager, and returns for each why that failed.
-func reachNodes(ctx context.Context, nodes []string) []error {
-	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
-	defer cancel()
-	out := make([]error, len(nodes))
-	var group sync.WaitGroup
-	for i, node := range nodes {
-		group.Go(func() { out[i] = programs.DialTCP(ctx, node) })
-	}
-	group.Wait()
-	return out
 }
 
 // registeredNodes reads the row of each nodemanager by HOST:PORT.

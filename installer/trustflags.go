@@ -13,6 +13,11 @@ const keptForLater = "; later runs need it too, until --pubkey " + deploy.NoKey
 func addTrustFlags(f *pflag.FlagSet, o *deploy.TrustOptions, kept string) {
 	f.StringVar(&o.Key, "pubkey", "", "public `KEY`, or a file with one, that must have signed the appliance"+kept)
 	f.BoolVar(&o.Require, "require-signature", false, "refuse an appliance whose signature cannot be checked")
+	addAllowOlder(f, o)
+}
+
+// addAllowOlder adds --allow-older, of the commands that judge an appliance.
+func addAllowOlder(f *pflag.FlagSet, o *deploy.TrustOptions) {
 	f.BoolVar(&o.AllowOlder, "allow-older", false,
 		"accept a signed appliance of a lower revision than one that was installed before")
 }

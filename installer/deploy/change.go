@@ -3,7 +3,6 @@ package deploy
 import (
 	"errors"
 	"fmt"
-	"path"
 	"reflect"
 	"strings"
 	"time"
@@ -110,7 +109,7 @@ func Interruption(h *host.Host, l cluster.Layout) (phase state.Phase, note strin
 		return "", "" // who may not read it, or a damaged one, which every command that changes something reports
 	}
 	text := s.Doing() + " was interrupted"
-	if journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName)); err == nil {
+	if journal, err := engine.ReadJournal(h, journalPath(l)); err == nil {
 		if last := journal.Ledger().LastRun(); last.Changes > 0 && !last.Ended {
 			text += fmt.Sprintf(" after %s, in %q", count.Of(last.Changes, "change"), last.Step)
 		}

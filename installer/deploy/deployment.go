@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -281,7 +280,7 @@ func (e extractor) ExtractFiles(
 // into calls extract with a target whose directory is opened by the host, which follows no link that the service user
 // may have put on the way to it.
 func (e extractor) into(target, component string, extract func(payload.Target) error) error {
-	debug.SetGCPercent(20) // buffers of frames are large, and there are few of them
+	payload.SaveMemory()
 	parent, err := e.h.OpenDir(e.h.Within(filepath.Dir(target)))
 	if err != nil {
 		return fmt.Errorf("cannot unpack %s: %w", component, err)

@@ -113,9 +113,7 @@ func (d *Installation) Live() bool { return d.host.Live() }
 func (d *Installation) SiteFile() string { return filepath.Join(d.Layout().State(), SiteName) }
 
 // JournalPath is where the engine keeps what it did.
-func (d *Installation) JournalPath() string {
-	return filepath.Join(d.Layout().State(), journalName)
-}
+func (d *Installation) JournalPath() string { return journalPath(d.Layout()) }
 
 // begin takes the lock for a command that changes the host; verb is what it cannot do without root.
 func (d *Installation) begin(verb string) (unlock func() error, err error) {
@@ -168,15 +166,6 @@ func (d *Installation) undoEnv() *engine.Env {
 		env.Services = programs.NewServices(client, nil, nil, nil)
 	}
 	return env
-}
-
-// installedSpec is the Spec of what is stored as installed, with the passwords that are stored.
-func (d *Installation) installedSpec(stored *Site) (*cluster.Spec, error) {
-	secrets, err := LoadSecrets(d.host, d.Layout())
-	if err != nil {
-		return nil, err
-	}
-	return stored.Spec(d.cmd.Base, host.Identify(d.host), secrets)
 }
 
 // HistoryDir is where the record of who changed what on a host is.

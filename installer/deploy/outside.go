@@ -17,7 +17,7 @@ func (d *Installation) leftOutside() *OutsideLeft {
 	if err != nil || stored == nil {
 		return nil
 	}
-	spec, err := d.installedSpec(stored)
+	spec, err := storedSpec(d.host, d.cmd.Base, stored)
 	if err != nil {
 		return nil
 	}

@@ -81,7 +81,7 @@ func (d *Installation) leftInTemp() ([]string, error) {
 	user, ports := d.cmd.User, []string{"8080"}
 	if stored, err := LoadSite(d.host, d.Layout()); err == nil && stored != nil {
 		user = stored.User
-		if spec, err := d.installedSpec(stored); err == nil {
+		if spec, err := storedSpec(d.host, d.cmd.Base, stored); err == nil {
 			ports = append(ports, strconv.Itoa(spec.Side.FateBoard.Port))
 		}
 	}

@@ -59,8 +59,7 @@ func WrittenInstall(sources []Source) cluster.Install {
 
 // InstalledSpec gives the Spec of the installation below a base directory, for what works on one.
 func InstalledSpec(h *host.Host, base string) (*cluster.Spec, error) {
-	layout := cluster.Layout{Base: base}
-	stored, err := LoadSite(h, layout)
+	stored, err := LoadSite(h, cluster.Layout{Base: base})
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
@@ -68,9 +67,14 @@ func InstalledSpec(h *host.Host, base string) (*cluster.Spec, error) {
 		return nil, exit.With(exit.Hint(fmt.Errorf("cannot find an installation below %s: %w", base, err),
 			"install first, or name the base directory with --base"), exit.Usage)
 	}
-	secrets, err := LoadSecrets(h, layout)
+	return storedSpec(h, base, stored)
+}
+
+// storedSpec is the Spec of a site on a host, with the passwords that are stored there.
+func storedSpec(h *host.Host, base string, s *Site) (*cluster.Spec, error) {
+	secrets, err := LoadSecrets(h, cluster.Layout{Base: base})
 	if err != nil {
 		return nil, err
 	}
-	return stored.Spec(base, host.Identify(h), secrets)
+	return s.Spec(base, host.Identify(h), secrets)
 }

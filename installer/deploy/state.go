@@ -44,7 +44,7 @@ func deriveState(h *host.Host, l cluster.Layout) (state.State, error) {
 		return state.State{}, err
 	}
 	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.Release(nil)}
-	journal, err := engine.ReadJournal(h, path.Join(l.State(), journalName))
+	journal, err := engine.ReadJournal(h, journalPath(l))
 	if err != nil {
 		return state.State{}, err
 	}
@@ -91,5 +91,5 @@ func (s *Site) withRelease(r state.Release) *Site {
 	return &out
 }
 
-// journalName is the journal's name in the state directory.
-const journalName = "journal"
+// journalPath is where the engine keeps what it did.
+func journalPath(l cluster.Layout) string { return path.Join(l.State(), "journal") }

@@ -118,15 +118,20 @@ const needTimeout = 3 * time.Second
 
 // Unreachable tries all addresses of a need at once, and returns why each that does not answer does not.
 func Unreachable(ctx context.Context, need cluster.Need) []error {
-	ctx, cancel := context.WithTimeout(ctx, needTimeout)
+	return slices.DeleteFunc(DialAll(ctx, need.Addrs, needTimeout), func(err error) bool { return err == nil })
+}
+
+// DialAll connects to addresses at once, each for at most limit, and returns for each why that failed.
+func DialAll(ctx context.Context, addrs []string, limit time.Duration) []error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	failed := make([]error, len(need.Addrs))
+	out := make([]error, len(addrs))
 	var group sync.WaitGroup
-	for i, addr := range need.Addrs {
-		group.Go(func() { failed[i] = DialTCP(ctx, addr) })
+	for i, addr := range addrs {
+		group.Go(func() { out[i] = DialTCP(ctx, addr) })
 	}
 	group.Wait()
-	return slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+	return out
 }
 
 // DialTCP reports whether an address accepts TCP connections.
