@@ -233,8 +233,6 @@ func (s *service) snapshot() *Status {
 	if s.state.Up() {
 		st.Notes = s.logNotes
 	}
-	st.Ready = st.own
-	st.Why = st.explain()
 	s.sup.judge(st)
 	return st
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/tasks"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/process"
 	"fate-installer/supervisor/shim"
 )
@@ -51,6 +52,59 @@ func TestFewTasksDegrade(t *testing.T) {
 	chain, err := sup.Why("db")
 	if err != nil || len(chain) != 1 || !strings.Contains(chain[0].Advice, "TasksMax=") || !chain[0].Root {
 		t.Errorf("why: %+v, %v", chain, err)
+	}
+}
+
+// TestShortageIsNamedOfWhatIsNotReady looks at programs that are not ready while the host has too little of something.
+// Each may lack just that: a probe that is a command cannot be started without a free task.
+func TestShortageIsNamedOfWhatIsNotReady(t *testing.T) {
+	b := newBench(t)
+	var used atomic.Uint64
+	b.opts.tasksOf = func() []tasks.Limit {
+		return []tasks.Limit{{Max: 1000, Used: used.Load(), File: "/sys/fs/cgroup/x/pids.max"}}
+	}
+	sup := b.run(
+		b.child("unready", "sleep", func(p *config.Program) {
+			p.ReadyTCP, p.ReadyTimeout = "127.0.0.1:1", time.Hour
+		}),
+		b.child("behind", "sleep", func(p *config.Program) { p.Needs = []string{"unready"} }),
+		b.child("failed", "exit 3", func(p *config.Program) { p.StartRetries, p.StartSecs = 0, 60 }),
+		b.child("stopped", "sleep"))
+	if err := sup.Start(testContext(t), []string{"unready", "behind", "failed"}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.until("failed", "FATAL", func(st Status) bool { return st.State == Fatal })
+	b.until("behind", "RUNNING", func(st Status) bool { return st.State == Running })
+	b.until("unready", "probed", func(st Status) bool { return st.State == Running && st.Probe != "" })
+	used.Store(1000)
+	sup.lookAtRoom()
+	const lacks = "the limit on processes and threads is nearly reached: 1000 of 1000 are in use, limit in " +
+		"/sys/fs/cgroup/x/pids.max"
+	for _, name := range []string{"unready", "failed"} {
+		if st := b.status(name); st.Ready || st.Degraded || st.LowTasks != lacks {
+			t.Errorf("%s: %+v", name, st)
+		}
+	}
+	if st := b.status("unready"); !strings.HasPrefix(st.Why, "not ready yet: ") || !strings.HasSuffix(st.Why, "; "+lacks) {
+		t.Errorf("why of unready: %q", st.Why)
+	}
+	if st := b.status("stopped"); st.LowTasks != "" || strings.Contains(st.Why, lacks) {
+		t.Errorf("a program that is not to run lacks nothing: %+v", st)
+	}
+	for _, name := range []string{"unready", "behind", "failed"} {
+		chain, err := sup.Why(name)
+		if err != nil || len(chain) == 0 {
+			t.Fatalf("why %s: %+v, %v", name, chain, err)
+		}
+		last := chain[len(chain)-1]
+		if !last.Root || !strings.Contains(last.Text, lacks) || !strings.Contains(last.Advice, "TasksMax=") {
+			t.Errorf("why %s: %+v", name, chain)
+		}
+	}
+	used.Store(10)
+	sup.lookAtRoom()
+	if st := b.status("unready"); st.LowTasks != "" || strings.Contains(st.Why, lacks) {
+		t.Errorf("the limit is named when there is room again: %+v", st)
 	}
 }
 

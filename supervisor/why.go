@@ -88,10 +88,7 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 	}
 	if st.Degraded && len(st.DegradedBy) == 0 {
 		f.Text = fmt.Sprintf("runs (pid %d, up %s), but %s", st.PID, uptime(st.Up()), st.Lacks())
-		f.Advice = adviceRoom
-		if st.LowSpace == "" {
-			f.Advice = adviceTasks
-		}
+		f.Advice = lackAdvice(&st)
 		return f, ""
 	}
 	if st.Degraded {
@@ -124,7 +121,22 @@ func (sup *Supervisor) finding(s *service) (f Finding, next string) {
 	}
 	f.Ports = sup.foreignPorts(&prog, &st, f.LastLog)
 	f.Advice = advice(&prog, &st, &f)
+	if lacks := st.Lacks(); lacks != "" {
+		f.Text += "; " + lacks
+		f.Advice = strings.TrimSuffix(lackAdvice(&st)+"; "+f.Advice, "; ")
+	}
 	return f, ""
+}
+
+// lackAdvice says what to do about that which the host has too little of.
+func lackAdvice(st *Status) string {
+	switch {
+	case st.LowSpace == "":
+		return adviceTasks
+	case st.LowTasks == "":
+		return adviceRoom
+	}
+	return adviceRoom + "; " + adviceTasks
 }
 
 func (s *service) recentLog() (lines []string, file string) {
