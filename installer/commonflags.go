@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"fate-installer/installer/exit"
 
@@ -10,57 +11,118 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// siteFlags are the common flags that say what is to be installed on a host.
-var siteFlags = []string{"role", "party", "ip", "user", "group"}
+// The groups in which the root command lists the others.
+const (
+	groupInstall = "install"
+	groupOperate = "operate"
+	groupBuild   = "build"
+)
 
-// unreadFlags lists the common flags that commands do not read, each command with those below it. They are refused: one
-// that was accepted would seem to have had its effect. --config is not among them where the base directory is taken
-// from the cluster file.
-var unreadFlags = map[string][]string{
-	"svc":           append([]string{"payload"}, siteFlags...),
-	"svc run":       {"config"},
-	"test":          append([]string{"payload"}, siteFlags...),
-	"job":           append([]string{"payload"}, siteFlags...),
-	"history":       append([]string{"payload"}, siteFlags...),
-	"init":          append([]string{"payload", "config"}, siteFlags...),
-	"rollback":      siteFlags,
-	"uninstall":     {"payload", "role", "party", "ip", "group"},
-	"bundle":        siteFlags,
-	"bundle build":  {"payload"},
-	"bundle import": {"payload"},
-	"bundle keygen": {"payload"},
-	"bundle lock":   {"payload"},
-	"version":       siteFlags,
-	"completion":    append([]string{"payload", "config"}, siteFlags...),
+// A commandEntry is what this program knows of a command apart from the command itself. It holds for the commands
+// below it, too, but for those that have an entry of their own.
+//
+// A common flag that an entry does not name is refused: accepted without being read, it would seem to have had its
+// effect. --root is among the names where the command works in a directory tree, that is with files alone.
+type commandEntry struct {
+	group   string // of the root's help; blank: listed last
+	shows   string // the common flags that the command reads, in the order of its help
+	accepts string // those that help leaves out: they do something in special cases only
 }
 
-// instead says what does the work of an unread flag, where that is known.
+// What commands take to describe a host, to find an installation, and what each takes.
+const (
+	site       = "role party ip user group"
+	describing = "config role party ip base user group" // what this host is to be
+	onTree     = describing + " payload root"
+	always     = "output log-level"
+	everywhere = "yes" // scripts give it to each command
+)
+
+// commandTable has an entry for each command below the root. The root installs, as install does. Where --config is
+// accepted and not shown, it only says which the base directory is.
+var commandTable = map[string]commandEntry{
+	"init":                {groupInstall, "", "base root"},
+	"config":              {groupInstall, onTree, ""},
+	"keys":                {groupInstall, describing + " root", "payload"},
+	"check":               {groupInstall, onTree, ""},
+	"plan":                {groupInstall, onTree, ""},
+	"install":             {groupInstall, onTree, ""},
+	"render":              {groupInstall, onTree, ""},
+	"svc":                 {groupOperate, "base", "config"},
+	"svc run":             {"", "base", ""},
+	"svc install":         {"", "base", "config root"},
+	"svc uninstall":       {"", "base", "config root"},
+	"svc probe-flow":      {"", "", "base config"},
+	"svc probe-mysql":     {"", "", "base config"},
+	"svc probe-nodes":     {"", "", "base config"},
+	"svc probe-worker":    {"", "", "base config"},
+	"svc probe-zookeeper": {"", "", "base config"},
+	"party":               {groupOperate, "base config role party ip root", "user group payload"},
+	"test":                {groupOperate, "base", "config"},
+	"job":                 {groupOperate, "base", "config"},
+	"secrets":             {groupOperate, "base root", "config payload " + site},
+	"upgrade":             {groupOperate, "base config payload root", site},
+	"rollback":            {groupOperate, "base payload root yes", "config"},
+	"uninstall":           {groupOperate, "base user root yes", "config"},
+	"history":             {groupOperate, "base", "config"},
+	"diagnose":            {groupOperate, "base root", "config payload " + site},
+	"bundle":              {groupBuild, "payload", "base config root"},
+	"bundle build":        {"", "", "base config root"},
+	"bundle import":       {"", "", "base config root"},
+	"bundle keygen":       {"", "", "base config root"},
+	"bundle lock":         {"", "", "base config root"},
+	"version":             {"", "base payload root", "config"},
+	"help":                {"", "", onTree},
+	"completion":          {"", "", "base root"},
+}
+
+// entryOf is the entry of a command: its own, or the one of the command that it is below. One that has none takes no
+// common flag.
+func entryOf(cmd *cobra.Command) commandEntry {
+	if !cmd.HasParent() {
+		return commandTable["install"]
+	}
+	for c := cmd; c.HasParent(); c = c.Parent() {
+		if entry, ok := commandTable[wordsOf(c)]; ok {
+			return entry
+		}
+	}
+	return commandEntry{}
+}
+
+// shown lists the common flags of the command's help.
+func (e commandEntry) shown() []string { return strings.Fields(e.shows + " " + always) }
+
+// takes reports whether the command can be called with a common flag.
+func (e commandEntry) takes(flag string) bool {
+	return slices.Contains(strings.Fields(e.accepts+" "+everywhere), flag) || slices.Contains(e.shown(), flag)
+}
+
+// wordsOf is how a command is called, without the name of the program.
+func wordsOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// instead says what does the work of a refused flag, where that is known.
 var instead = map[string]string{
 	"svc run --config": "the configuration is projects/common/supervisord/supervisord.conf below --base",
 	"init --config":    "--from reads an AnsibleFATE configuration; install --config reads a cluster file",
 }
 
-// checkUnread refuses common flags that the command does not read.
+// checkUnread refuses common flags that the command does not read. --root is checked apart: that of the running machine
+// has no effect anywhere.
 func checkUnread(cmd *cobra.Command) (err error) {
+	entry := entryOf(cmd)
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if err == nil && f == cmd.Root().PersistentFlags().Lookup(f.Name) && isUnread(cmd, f.Name) {
-			path := wordsOf(cmd)
-			hint := instead[path+" --"+f.Name]
-			if hint == "" {
-				hint = "leave it out; fate-installer " + path + " --help lists what the command reads"
-			}
-			err = exit.With(exit.Hint(fmt.Errorf("cannot use --%s: %s does not read it", f.Name, path), hint),
-				exit.Usage)
+		if err != nil || f != cmd.Root().PersistentFlags().Lookup(f.Name) || entry.takes(f.Name) || f.Name == "root" {
+			return
 		}
+		path := wordsOf(cmd)
+		hint := instead[path+" --"+f.Name]
+		if hint == "" {
+			hint = "leave it out; fate-installer " + path + " --help lists what the command reads"
+		}
+		err = exit.With(exit.Hint(fmt.Errorf("cannot use --%s: %s does not read it", f.Name, path), hint), exit.Usage)
 	})
 	return err
-}
-
-func isUnread(cmd *cobra.Command, flag string) bool {
-	for c := cmd; c.HasParent(); c = c.Parent() {
-		if slices.Contains(unreadFlags[wordsOf(c)], flag) {
-			return true
-		}
-	}
-	return false
 }

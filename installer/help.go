@@ -12,62 +12,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The groups in which the root command lists the others.
-const (
-	groupInstall = "install"
-	groupOperate = "operate"
-	groupBuild   = "build"
-)
-
-// groupOf says in which group each command is; the others are listed last.
-var groupOf = map[string]string{
-	"init": groupInstall, "config": groupInstall, "keys": groupInstall, "check": groupInstall, "plan": groupInstall,
-	"install": groupInstall, "render": groupInstall,
-	"svc": groupOperate, "party": groupOperate, "test": groupOperate, "job": groupOperate, "secrets": groupOperate,
-	"upgrade": groupOperate, "rollback": groupOperate, "uninstall": groupOperate, "history": groupOperate,
-	"diagnose": groupOperate,
-	"bundle":   groupBuild,
-}
-
-// Sets of common flags, for commonFlags.
-var (
-	describing = []string{"config", "role", "party", "ip", "base", "user", "group"} // what this host is to be
-	onHost     = []string{"base"}                                                   // where to find what is installed
-	always     = []string{"output", "log-level"}
-)
-
-// commonFlags are, for each command below the root, the common flags that mean something there. Help shows these only,
-// without those that a command below refuses ([unreadFlags]).
-var commonFlags = map[string][]string{
-	"init":       nil,
-	"config":     slices.Concat(describing, []string{"payload", "root"}),
-	"keys":       slices.Concat(describing, []string{"root"}),
-	"check":      slices.Concat(describing, []string{"payload", "root"}),
-	"plan":       slices.Concat(describing, []string{"payload", "root"}),
-	"install":    slices.Concat(describing, []string{"payload", "root"}),
-	"render":     slices.Concat(describing, []string{"payload", "root"}),
-	"svc":        onHost,
-	"party":      slices.Concat(onHost, []string{"config", "role", "party", "ip", "root"}),
-	"test":       onHost,
-	"job":        onHost,
-	"secrets":    slices.Concat(onHost, []string{"root"}),
-	"upgrade":    slices.Concat(onHost, []string{"config", "payload", "root"}),
-	"rollback":   slices.Concat(onHost, []string{"payload", "root", "yes"}),
-	"uninstall":  slices.Concat(onHost, []string{"user", "root", "yes"}),
-	"history":    onHost,
-	"diagnose":   slices.Concat(onHost, []string{"root"}),
-	"bundle":     {"payload"},
-	"version":    slices.Concat(onHost, []string{"payload", "root"}),
-	"help":       nil,
-	"completion": nil,
-}
-
 // useHelp makes the commands below root write their help for the width of the terminal, in groups.
 func useHelp(root *cobra.Command) {
 	root.AddGroup(&cobra.Group{ID: groupInstall, Title: "Prepare and install"},
 		&cobra.Group{ID: groupOperate, Title: "Operate"}, &cobra.Group{ID: groupBuild, Title: "Build appliances"})
 	for _, cmd := range root.Commands() {
-		cmd.GroupID = groupOf[cmd.Name()]
+		cmd.GroupID = commandTable[cmd.Name()].group
 	}
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		w := cmd.OutOrStdout()
@@ -160,22 +110,11 @@ func ownFlags(cmd *cobra.Command) []*pflag.Flag {
 	return flags
 }
 
-// sharedFlags are the common flags that mean something for the command. The root command installs.
+// sharedFlags are the common flags that mean something for the command.
 func sharedFlags(cmd *cobra.Command) []*pflag.Flag {
-	top := cmd
-	for top.HasParent() && top.Parent().HasParent() {
-		top = top.Parent()
-	}
-	names := commonFlags["install"]
-	if top.HasParent() {
-		names = commonFlags[top.Name()]
-	}
 	var flags []*pflag.Flag
-	for _, name := range slices.Concat(names, always) {
-		if f := cmd.Root().PersistentFlags().Lookup(name); f != nil && !isUnread(cmd, name) &&
-			(name != "root" || !needsMachine(cmd)) {
-			flags = append(flags, f)
-		}
+	for _, name := range entryOf(cmd).shown() {
+		flags = append(flags, cmd.Root().PersistentFlags().Lookup(name))
 	}
 	return flags
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A callGraph has the bodies of the functions of this package, by name, and those of its methods, by name after a dot.
+// Methods of one name are taken for one.
+type callGraph struct {
+	bodies  map[string]*ast.BlockStmt
+	imports map[string]bool // the names of packages
+}
+
+func readCallGraph(t *testing.T) callGraph {
+	t.Helper()
+	packages, err := parser.ParseDir(token.NewFileSet(), ".", func(info fs.FileInfo) bool {
+		return !strings.HasSuffix(info.Name(), "_test.go")
+	}, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := callGraph{map[string]*ast.BlockStmt{}, map[string]bool{}}
+	for _, file := range packages["main"].Files {
+		for _, spec := range file.Imports {
+			graph.imports[path.Base(strings.Trim(spec.Path.Value, `"`))] = true
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			name := f.Name.Name
+			if f.Recv != nil {
+				name = "." + name
+			}
+			if other := graph.bodies[name]; other != nil {
+				f.Body.List = slices.Concat(f.Body.List, other.List)
+			}
+			graph.bodies[name] = f.Body
+		}
+	}
+	return graph
+}
+
+// reads adds to out the fields of globals, as g.Role, that a node and all that it names read.
+func (graph callGraph) reads(node ast.Node, seen, out map[string]bool) {
+	ast.Inspect(node, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			x, named := n.X.(*ast.Ident)
+			if named && graph.imports[x.Name] {
+				return false
+			}
+			if named && (x.Name == "g" || x.Name == "asked") || isField(n.X, "g") {
+				out[n.Sel.Name] = true
+			}
+			graph.follow("."+n.Sel.Name, seen, out)
+			graph.reads(n.X, seen, out)
+			return false
+		case *ast.KeyValueExpr: // its key is a field
+			graph.reads(n.Value, seen, out)
+			return false
+		case *ast.Ident:
+			graph.follow(n.Name, seen, out)
+		}
+		return true
+	})
+}
+
+func (graph callGraph) follow(name string, seen, out map[string]bool) {
+	if body := graph.bodies[name]; body != nil && !seen[name] {
+		seen[name] = true
+		graph.reads(body, seen, out)
+	}
+}
+
+// isField reports whether a node is a field of that name, as w.g.
+func isField(n ast.Node, name string) bool {
+	selector, ok := n.(*ast.SelectorExpr)
+	return ok && selector.Sel.Name == name
+}
+
+// commandsOf finds the commands that a constructor makes: those that it adds, below path, and its own.
+func (graph callGraph) commandsOf(constructor, words string, out map[string]string) {
+	ast.Inspect(graph.bodies[constructor], func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.KeyValueExpr:
+			key, _ := n.Key.(*ast.Ident)
+			use, ok := n.Value.(*ast.BasicLit)
+			if ok && key != nil && key.Name == "Use" {
+				text, _ := strconv.Unquote(use.Value)
+				words = strings.TrimSpace(words + " " + strings.Fields(text)[0])
+				out[strings.TrimPrefix(strings.TrimPrefix(words, programName), " ")] = constructor
+			}
+		case *ast.CallExpr:
+			if name, ok := n.Fun.(*ast.Ident); ok && name.Name != constructor &&
+				strings.HasPrefix(name.Name, "new") && strings.HasSuffix(name.Name, "Command") {
+				graph.commandsOf(name.Name, words, out)
+			}
+		}
+		return true
+	})
+}
+
+// TestCommandsReadWhatTheyShow: what --help of a command lists among the common flags, its code reads. The flags of
+// each command (output, log-level) are read by what all of them share.
+func TestCommandsReadWhatTheyShow(t *testing.T) {
+	fields := map[string]string{"config": "Config", "role": "Role", "party": "Party", "ip": "IP", "base": "Base",
+		"user": "User", "group": "Group", "yes": "Yes", "root": "Root", "payload": "Payload"}
+	graph := readCallGraph(t)
+	constructors := map[string]string{}
+	graph.commandsOf("newRootCommand", "", constructors)
+	root := newRootCommand(&globals{})
+	for _, words := range runnable(root) {
+		command := strings.Join(words, " ")
+		cmd, _, err := root.Find(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if command == "help" || cmd.HasSubCommands() || strings.HasPrefix(command, "completion") {
+			continue // cobra's own, and those that print their help
+		}
+		if constructors[command] == "" {
+			t.Errorf("the constructor of %s was not found among %q", command, slices.Sorted(maps.Keys(constructors)))
+			continue
+		}
+		read := map[string]bool{}
+		graph.reads(graph.bodies[constructors[command]], map[string]bool{}, read)
+		for _, flag := range strings.Fields(entryOf(cmd).shows) {
+			if !read[fields[flag]] {
+				t.Errorf("%s shows --%s, and nothing that %s calls reads g.%s", command, flag, constructors[command],
+					fields[flag])
+			}
+		}
+	}
+}
