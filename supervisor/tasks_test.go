@@ -85,7 +85,8 @@ func TestShortageIsNamedOfWhatIsNotReady(t *testing.T) {
 			t.Errorf("%s: %+v", name, st)
 		}
 	}
-	if st := b.status("unready"); !strings.HasPrefix(st.Why, "not ready yet: ") || !strings.HasSuffix(st.Why, "; "+lacks) {
+	if st := b.status("unready"); !strings.HasPrefix(st.Why, "not ready yet: ") ||
+		!strings.HasSuffix(st.Why, "; "+lacks) {
 		t.Errorf("why of unready: %q", st.Why)
 	}
 	if st := b.status("stopped"); st.LowTasks != "" || strings.Contains(st.Why, lacks) {
