@@ -81,7 +81,7 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	if err := opts.report.check(); err != nil {
 		return err
 	}
-	d, err := g.openDeployment(ctx, opts.wantedOptions, false)
+	d, err := g.openDeployment(ctx, opts.wantedOptions, deploy.Needs{Peers: true})
 	if err != nil {
 		return err
 	}
@@ -90,15 +90,13 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := d.GatherAll(ctx); err != nil { // install on an installed host asks less
-		return err
-	}
 	if opts.fix && reporter.refusal == nil { // install, too, changes nothing then
 		if err := d.Fix(ctx); err != nil {
 			return err
 		}
 	}
-	if err := d.NoteAhead(); err != nil {
+	notes, err := d.NotesAhead()
+	if err != nil {
 		return err
 	}
 	results, err := d.Check(ctx, waivers)
@@ -110,11 +108,11 @@ func runCheck(ctx context.Context, g *globals, opts *checkOptions) error {
 			return err
 		}
 	}
-	hardening := preflight.Hardening(d.Spec, d.Facts, d.IsInstalled())
-	if err := reporter.write(results, hardening); err != nil {
+	hardening := preflight.Hardening(d.Spec(), d.Facts(), d.IsInstalled())
+	if err := reporter.write(results, hardening, notes); err != nil {
 		return err
 	}
-	if err := printChecks(g, d.Headline(), d.Notes(), results, hardening, reporter.refused(), opts.all); err != nil {
+	if err := printChecks(g, d.Headline(), notes, results, hardening, reporter.refused(), opts.all); err != nil {
 		return err
 	}
 	reporter.announce(g)

@@ -139,28 +139,28 @@ func newReporter(g *globals, d *deploy.Deployment, o reportOptions, junit string
 // judge says what the appliance is, what its signature proves, and whether install would use it: with a key that was
 // given, kept with the installation, or built into this program.
 func (r *reporter) judge() error {
-	d, o := r.d, r.options.trust
+	p, o := r.d.Payload(), r.options.trust
 	switch {
-	case d.Payload == nil && o.Key != "":
+	case p == nil && o.Key != "":
 		return exit.With(exit.Hint(errors.New("cannot check a signature: this program carries no appliance"),
 			"name it with --payload FILE"), exit.Usage)
-	case d.Payload == nil:
+	case p == nil:
 		return nil
 	}
-	t, _, refusal, err := d.JudgeMaker(o)
+	t, _, refusal, err := r.d.JudgeMaker(o)
 	if err != nil {
 		return err
 	}
-	m := d.Payload.Manifest()
+	m := p.Manifest()
 	a := &report.Appliance{
-		Path: d.Payload.Path(), FATE: m.Release.FATE, Platform: m.Release.Platform, Revision: m.Release.Revision,
-		Digest: d.Payload.Digest(), Signature: report.Unsigned,
+		Path: p.Path(), FATE: m.Release.FATE, Platform: m.Release.Platform, Revision: m.Release.Revision,
+		Digest: p.Digest(), Signature: report.Unsigned,
 	}
-	if s, signed := d.Payload.Signature(); signed {
+	if s, signed := p.Signature(); signed {
 		a.Signature, a.KeyID, a.Comment = report.Unchecked, s.KeyID, s.Comment
 		if key, err := t.PublicKey(); err == nil && key != nil {
 			a.Signature = report.Good
-			if d.Payload.CheckSignature(*key) != nil {
+			if p.CheckSignature(*key) != nil {
 				a.Signature = report.Wrong
 			}
 		}
@@ -205,8 +205,9 @@ func readLinks(g *globals, file string) (*report.Links, error) {
 }
 
 // content is the report of these results.
-func (r *reporter) content(results []preflight.CheckResult, hardening []preflight.Hardened) *report.Report {
-	d, f := r.d, r.d.Facts
+func (r *reporter) content(results []preflight.CheckResult, hardening []preflight.Hardened,
+	notes problem.Problems) *report.Report {
+	spec, site, f := r.d.Spec(), r.d.Site(), r.d.Facts()
 	who := supervisor.RequesterOf(os.Getuid(), os.Getpid())
 	out := &report.Report{
 		Kind: report.Kind, Time: time.Now().UTC().Truncate(time.Second), Version: buildVersion(),
@@ -216,9 +217,9 @@ func (r *reporter) content(results []preflight.CheckResult, hardening []prefligh
 			Name: f.Hostname.Name, OS: f.OS.Pretty, Kernel: f.Kernel, Arch: f.Arch, CPUs: f.CPU.Count,
 			Memory: f.Memory.Total, Addresses: []string{}, Tree: f.Rooted,
 		},
-		Role: string(d.Spec.Role), Party: d.Spec.PartyID, Address: d.Spec.IP, FATE: d.Site.Env["FATE"],
-		Appliance: r.appliance, Installed: d.IsInstalled(), Checks: []report.Check{},
-		Hardening: hardening, Links: r.links, Notes: noteTexts(d.Notes()),
+		Role: string(spec.Role), Party: spec.PartyID, Address: spec.IP, FATE: site.Env["FATE"],
+		StandIns: site.HasStandIns(), Appliance: r.appliance, Installed: r.d.IsInstalled(), Checks: []report.Check{},
+		Hardening: hardening, Links: r.links, Notes: noteTexts(notes),
 	}
 	if out.Host.OS == "" {
 		out.Host.OS = strings.TrimSpace(f.OS.ID + " " + f.OS.Version)
@@ -226,19 +227,17 @@ func (r *reporter) content(results []preflight.CheckResult, hardening []prefligh
 	for _, a := range f.Addresses {
 		out.Host.Addresses = append(out.Host.Addresses, a.IP.String())
 	}
-	for _, c := range d.Site.Components {
-		out.StandIns = out.StandIns || c.StandIn
-	}
 	out.Add(results, out.By)
 	return out
 }
 
 // write writes the reports that were asked for: all of them, or none.
-func (r *reporter) write(results []preflight.CheckResult, hardening []preflight.Hardened) (err error) {
+func (r *reporter) write(results []preflight.CheckResult, hardening []preflight.Hardened,
+	notes problem.Problems) (err error) {
 	if len(r.options.files) == 0 {
 		return nil
 	}
-	content := r.content(results, hardening)
+	content := r.content(results, hardening, notes)
 	seal, err := report.NewSeal(content, r.key)
 	if err != nil {
 		return err

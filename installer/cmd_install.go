@@ -131,7 +131,7 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 	if err := g.decide(state.Install); err != nil {
 		return err
 	}
-	d, err := g.openDeployment(ctx, opts.wantedOptions, true)
+	d, err := g.openDeployment(ctx, opts.wantedOptions, deploy.Needs{Payload: true})
 	if err != nil {
 		return err
 	}

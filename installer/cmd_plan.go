@@ -44,7 +44,7 @@ EXIT STATUS
 }
 
 func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
-	d, err := g.openDeployment(ctx, opts.wantedOptions, true)
+	d, err := g.openDeployment(ctx, opts.wantedOptions, deploy.Needs{Payload: true})
 	if err != nil {
 		return err
 	}

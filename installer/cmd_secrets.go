@@ -92,14 +92,14 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	if err := requireInstalled(g, "list the passwords"); err != nil {
 		return err
 	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, false)
+	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	list := listSecrets(d)
 	if g.Output == outputJSON {
-		return g.printJSON(secretsListOutput{d.Spec.Role, d.Spec.PartyID, list})
+		return g.printJSON(secretsListOutput{d.Spec().Role, d.Spec().PartyID, list})
 	}
 	t := newTable(g.Stdout, "SECRET", "FROM", "SINCE", "PROGRAMS HERE", "HOSTS")
 	for _, s := range list {
@@ -115,7 +115,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if unfinished := d.Secrets.Records.Unfinished(); len(unfinished) > 0 {
+	if unfinished := d.Spec().SecretRecords.Unfinished(); len(unfinished) > 0 {
 		g.advisef("a change was cut off: fate-installer secrets rotate %s completes it\n",
 			cluster.SecretCommand(unfinished[0]))
 	}
@@ -123,9 +123,9 @@ func runSecretsList(ctx context.Context, g *globals) error {
 }
 
 func listSecrets(d *deploy.Deployment) []listedSecret {
-	unfinished := d.Secrets.Records.Unfinished()
+	unfinished := d.Spec().SecretRecords.Unfinished()
 	list := []listedSecret{}
-	for _, use := range render.SecretUses(d.Spec) {
+	for _, use := range render.SecretUses(d.Spec()) {
 		if !use.Here {
 			continue
 		}
@@ -136,7 +136,7 @@ func listSecrets(d *deploy.Deployment) []listedSecret {
 		if use.FromFile {
 			s.From = "cluster file"
 		}
-		if since := d.Secrets.Records[use.Name].Since; !since.IsZero() {
+		if since := d.Spec().SecretRecords[use.Name].Since; !since.IsZero() {
 			s.Since = &since
 		}
 		list = append(list, s)

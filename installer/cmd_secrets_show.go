@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
@@ -70,7 +71,7 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 	if err := requireInstalled(g, "show a password"); err != nil {
 		return err
 	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, false)
+	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,8 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 	if err := d.NeedRoot("show a password"); err != nil {
 		return err
 	}
-	uses := render.SecretUses(d.Spec)
+	spec := d.Spec()
+	uses := render.SecretUses(spec)
 	i := slices.IndexFunc(uses, func(u render.SecretUse) bool { return u.Name == boardSecret })
 	switch {
 	case i < 0:
@@ -88,8 +90,8 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 			strings.Join(uses[i].Hosts, ", ")), "run the same there: "+showLogin), exit.Usage)
 	}
 	out := secretsShowOutput{
-		Secret: shownSecrets[0], URL: boardURL(d.Spec), User: d.Spec.Side.FateBoard.User,
-		Password: d.Spec.Secrets.FateBoardAdmin.Reveal(),
+		Secret: shownSecrets[0], URL: boardURL(spec), User: spec.Side.FateBoard.User,
+		Password: spec.Secrets.FateBoardAdmin.Reveal(),
 	}
 	if out.Note, err = d.BoardEdited(); err != nil {
 		return err

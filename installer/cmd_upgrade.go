@@ -82,7 +82,7 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if err := g.decide(state.Upgrade); err != nil {
 		return err
 	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, true)
+	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{Payload: true})
 	if err != nil {
 		return err
 	}

@@ -41,12 +41,12 @@ func (g *globals) installation() (*deploy.Installation, error) {
 
 // openDeployment opens the installation, and what the command line asks for. The caller closes it.
 func (g *globals) openDeployment(ctx context.Context, opts wantedOptions,
-	needPayload bool) (*deploy.Deployment, error) {
+	needs deploy.Needs) (*deploy.Deployment, error) {
 	i, err := g.installation()
 	if err != nil {
 		return nil, err
 	}
-	return deploy.Open(ctx, i, func() (deploy.Site, error) { return opts.asked(g) }, needPayload)
+	return deploy.Open(ctx, i, func() (deploy.Site, error) { return opts.asked(g) }, needs)
 }
 
 // decide refuses a command before anything else about the host is looked at: the files that would be looked at may be

@@ -61,12 +61,12 @@ func (x *diagnosis) collect(ctx context.Context) error {
 		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
 	}
 	x.redact = redact.New(secrets)
-	d, err := x.g.openDeployment(ctx, wantedOptions{}, false)
+	d, err := x.g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
 	if err != nil {
 		x.missing("site, facts, checks and configuration", err)
 	} else {
 		defer d.Close()
-		x.redact = redact.New(append(secrets, d.Spec.AllSecrets()...))
+		x.redact = redact.New(append(secrets, d.Spec().AllSecrets()...))
 	}
 	for _, add := range []func() error{
 		func() error { return x.add("README.txt", diagnoseReadme) },
@@ -98,7 +98,7 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deploy.Deployment) err
 	if d == nil {
 		return nil
 	}
-	site := d.Site
+	site := d.Site()
 	site.Sources = slices.Clone(site.Sources)
 	for i := range site.Sources {
 		site.Sources[i].Data = x.redact.Settings(site.Sources[i].Data)
@@ -106,7 +106,7 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deploy.Deployment) err
 	if err := x.addJSON("site.json", site); err != nil {
 		return err
 	}
-	facts := *d.Facts
+	facts := *d.Facts()
 	facts.Processes = slices.Clone(facts.Processes)
 	for i, p := range facts.Processes {
 		if len(p.Args) > 0 && !strings.HasPrefix(p.Exe, x.layout.Projects()+"/") {
@@ -175,7 +175,7 @@ func (x *diagnosis) addConfig(d *deploy.Deployment) error {
 	if d == nil {
 		return nil
 	}
-	files, err := render.Files(d.Spec)
+	files, err := render.Files(d.Spec())
 	if err != nil {
 		x.missing("configuration", err)
 		return nil

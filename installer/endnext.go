@@ -90,10 +90,11 @@ func clientOf(s *cluster.Spec) (*client, error) {
 
 // addNext adds what has to be done outside this host, and by whom.
 func addNext(d *deploy.Deployment, end *endReport) error {
-	end.Ports = portsToOpen(d.Spec)
-	end.OtherHosts = slices.DeleteFunc(d.Spec.Side.Addresses(), func(ip string) bool { return ip == d.Spec.IP })
+	spec := d.Spec()
+	end.Ports = portsToOpen(spec)
+	end.OtherHosts = slices.DeleteFunc(spec.Side.Addresses(), func(ip string) bool { return ip == spec.IP })
 	var err error
-	end.Client, err = clientOf(d.Spec)
+	end.Client, err = clientOf(spec)
 	return err
 }
 

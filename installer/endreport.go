@@ -50,8 +50,9 @@ type endReport struct {
 // printEnd reports a successful run.
 func printEnd(ctx context.Context, g *globals, d *deploy.Deployment, report engine.Report, elapsed time.Duration,
 	mode fate.Mode) error {
+	spec := d.Spec()
 	end := endReport{
-		Role: d.Spec.Role, Party: d.Spec.PartyID, IP: d.Spec.IP,
+		Role: spec.Role, Party: spec.PartyID, IP: spec.IP,
 		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.Layout().Logs(), Journal: d.JournalPath(), Next: g.runnable("fate-installer svc status"),
 		Waiting:  d.Waiting(),
@@ -102,7 +103,7 @@ func addRunning(ctx context.Context, g *globals, d *deploy.Deployment, end *endR
 		end.Next = g.runnable("fate-installer test toy")
 	}
 	if runs(cluster.FateBoard) {
-		end.Board, end.Login = boardURL(d.Spec), g.runnable(showLogin)
+		end.Board, end.Login = boardURL(d.Spec()), g.runnable(showLogin)
 		if lacksPage(ctx, end.Board) {
 			end.Warnings = append(end.Warnings, "FATE-Board has no page: its API answers, and "+end.Board+
 				"/ is not found; the jar was built without its front end")

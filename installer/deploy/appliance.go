@@ -86,14 +86,14 @@ func (d *Deployment) JudgeMaker(o TrustOptions) (t Trust, line string, refusal, 
 	if t, err = o.Trusted(kept); err != nil {
 		return Trust{}, "", nil, err
 	}
-	line, refusal = o.CheckMaker(t, d.Payload)
+	line, refusal = o.CheckMaker(t, d.payload)
 	return t, line, payloadError(refusal), nil
 }
 
 // checkTrust proves who made the appliance before anything of it is used, says so, and has the key kept with the
 // installation. A run without an appliance changes nothing about it.
 func (d *Deployment) checkTrust(o TrustOptions) error {
-	if d.Payload == nil {
+	if d.payload == nil {
 		return nil
 	}
 	t, line, refusal, err := d.JudgeMaker(o)
@@ -102,11 +102,11 @@ func (d *Deployment) checkTrust(o TrustOptions) error {
 	}
 	d.cmd.Printf("appliance: %s\n", line)
 	if t.Key == "" {
-		d.Site.Trust = nil
+		d.site.Trust = nil
 		return nil
 	}
-	t.Revision = d.Payload.Manifest().Release.Revision
-	d.Site.Trust = &t
+	t.Revision = d.payload.Manifest().Release.Revision
+	d.site.Trust = &t
 	return nil
 }
 

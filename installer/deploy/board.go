@@ -13,7 +13,7 @@ import (
 // BoardEdited says that the file of FATE-Board is missing, or has another login than the one that was installed; blank:
 // neither.
 func (d *Deployment) BoardEdited() (string, error) {
-	files, err := render.Files(d.Spec)
+	files, err := render.Files(d.spec)
 	if err != nil {
 		return "", err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // wanted is the release that a run leads to, as far as this host has its components.
-func (d *Deployment) wanted() state.Release { return d.Site.Release(d.Spec.Components()) }
+func (d *Deployment) wanted() state.Release { return d.site.Release(d.spec.Components()) }
 
 // Decide refuses a command that contradicts what another one has begun and not completed.
 func (d *Installation) Decide(c state.Command) error {

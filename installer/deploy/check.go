@@ -11,7 +11,6 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/fate/render"
-	"fate-installer/installer/host"
 	"fate-installer/installer/pyenv"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
@@ -20,9 +19,9 @@ import (
 // runChecks makes every check on the facts at hand.
 func (d *Deployment) runChecks(ctx context.Context) []preflight.CheckResult {
 	in := preflight.Input{Installed: d.stored != nil, Unpacked: map[string]string{}}
-	if d.Payload != nil && d.slot == nil {
-		in.Components, in.Platform = pyenv.WithMade(d.Payload.Manifest().Components),
-			d.Payload.Manifest().Release.Platform
+	if d.payload != nil && d.slot == nil {
+		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components),
+			d.payload.Manifest().Release.Platform
 	}
 	if d.stored != nil {
 		for name, c := range d.stored.Components {
@@ -35,15 +34,15 @@ func (d *Deployment) runChecks(ctx context.Context) []preflight.CheckResult {
 	in.Database = d.askDatabase(ctx)
 	var err error
 	if in.SupervisorFaults, err = d.supervisorFaults(); err != nil {
-		d.Facts.Unknown["supervisor files"] = err.Error()
+		d.facts.Unknown["supervisor files"] = err.Error()
 	}
-	return preflight.Run(d.Spec, d.Facts, in)
+	return preflight.Run(d.spec, d.facts, in)
 }
 
 // askDatabase logs in to the database server that this host sees to: an outside one, or one of ours that runs already.
 // It is nil when there is none to ask.
 func (d *Deployment) askDatabase(ctx context.Context) *database.Facts {
-	question, ok := render.DatabaseQuestion(d.Spec)
+	question, ok := render.DatabaseQuestion(d.spec)
 	if !ok || !d.host.Live() || question.Address.Socket != "" &&
 		(d.stored == nil || !d.host.Exists(question.Address.Socket)) {
 		return nil
@@ -142,11 +141,5 @@ func (d *Deployment) Fix(ctx context.Context) error {
 	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.Event); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	return d.GatherAll(ctx)
-}
-
-// GatherAll looks at the host for every check, also for those that only a first installation needs.
-func (d *Deployment) GatherAll(ctx context.Context) (err error) {
-	d.Facts, err = host.Gather(ctx, d.host, preflight.Questions(d.Spec))
-	return err
+	return d.gather(ctx, true)
 }

@@ -36,7 +36,7 @@ func (d *Deployment) contradictions() (problem.Problems, error) {
 		// It was understood when it was installed, by an older program perhaps: nothing to compare with.
 		return nil, fmt.Errorf("cannot read what this host was installed with: %w", err)
 	}
-	return fate.Contradictions(was, d.Spec), nil
+	return fate.Contradictions(was, d.spec), nil
 }
 
 // refuseContradictions stops an install that would contradict the installed cluster file, unless the change is meant.
@@ -72,7 +72,7 @@ func (d *Deployment) refuseOtherCluster() error {
 		return exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w", &contradictionError{problems}),
 			"upgrade without --config, which keeps the installed file; to change it, run afterwards: "+
 				"fate-installer install --config FILE --change-cluster"), exit.Usage)
-	case !slices.Equal(d.Site.Sources, d.stored.Sources):
+	case !slices.Equal(d.site.Sources, d.stored.Sources):
 		d.remarks = append(d.remarks, problem.Problem{
 			Message: "the cluster file is another one than the installed one, and contradicts it in nothing: it " +
 				"replaces it"})
@@ -83,7 +83,7 @@ func (d *Deployment) refuseOtherCluster() error {
 // refuseReplacement stops an install that would replace what another appliance has installed here: only upgrade keeps
 // the way back and a copy of the database. What upgrade refuses is refused with its reason.
 func (d *Deployment) refuseReplacement() error {
-	if d.Payload == nil {
+	if d.payload == nil {
 		return nil
 	}
 	switch {
@@ -136,11 +136,11 @@ func (d *Deployment) upgradeRefusal() error {
 
 // refuseKeptData refuses an appliance that cannot use the database which an uninstall has kept.
 func (d *Deployment) refuseKeptData() error {
-	if len(d.state.Data.Components) == 0 || !d.Spec.Runs(cluster.MySQL) || !d.host.Exists(d.Layout().DatabaseData()) {
+	if len(d.state.Data.Components) == 0 || !d.spec.Runs(cluster.MySQL) || !d.host.Exists(d.Layout().DatabaseData()) {
 		return nil
 	}
 	from := *d
-	from.stored = d.Site.withRelease(d.state.Data)
+	from.stored = d.site.withRelease(d.state.Data)
 	if err := from.upgradeRefusal(); err != nil {
 		return exit.With(exit.Hint(fmt.Errorf("cannot install over the data kept in %s: %w", d.Layout().Data(), err),
 			"install "+d.state.Data.String()+
@@ -153,7 +153,7 @@ func (d *Deployment) refuseKeptData() error {
 // side: half of each would be installed.
 func (d *Deployment) refuseOtherInstallation() error {
 	s := d.state
-	other := s.Role != string(d.Spec.Role) || s.Party != d.Spec.PartyID
+	other := s.Role != string(d.spec.Role) || s.Party != d.spec.PartyID
 	wanted := d.wanted()
 	for name, c := range s.Change.To.Components {
 		if now, ok := wanted.Components[name]; ok && now != c {
@@ -165,7 +165,7 @@ func (d *Deployment) refuseOtherInstallation() error {
 	}
 	return exit.With(exit.Hint(fmt.Errorf("cannot install: %s as %s was interrupted, and this would be %s as %s",
 		s.Doing(), sideName(s.Role, s.Party),
-		wanted, sideName(string(d.Spec.Role), d.Spec.PartyID)),
+		wanted, sideName(string(d.spec.Role), d.spec.PartyID)),
 		s.Remedy()+"\nor remove what it has installed: fate-installer uninstall"), exit.Usage)
 }
 
@@ -187,7 +187,7 @@ type Verdict struct {
 // Verdict says whether install would carry out the plan, or upgrade, or neither.
 func (d *Deployment) Verdict() (Verdict, error) {
 	v := Verdict{Command: string(state.Install), Interrupted: stateNote(d.host, d.Layout())}
-	if d.Payload == nil {
+	if d.payload == nil {
 		return v, nil
 	}
 	if err := d.Decide(state.Install); err != nil && exit.Contradicts != exit.Given(err) {

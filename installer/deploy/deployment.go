@@ -26,92 +26,108 @@ import (
 	"fate-installer/supervisor"
 )
 
-// Deployment is the desired state of a host, its installed state, and the plan between them.
+// Deployment is the desired state of a host, its installed state, and the plan between them. [Open] makes it with all
+// that it has; what its methods return is for reading only.
 type Deployment struct {
 	*Installation
-	Payload *payload.Payload // nil when this program carries none
+	payload *payload.Payload // nil when this program carries none
 	slot    *Slot            // what the components are taken from instead, when an earlier state is brought back
-	Site    Site
-	stored  *Site // what is installed, or nil
-	Spec    *cluster.Spec
-	Facts   *host.Facts
+	site    Site             // what is wanted
+	stored  *Site            // what is installed, or nil
+	spec    *cluster.Spec    // of site on this host
+	facts   *host.Facts
 	machine host.Identity
-	remarks problem.Problems // about the TLS keys
+	remarks problem.Problems // about the TLS keys and the cluster file
 	undone  bool             // a failed run was taken back, all of it
 	wait    *programs.Waiter // for other hosts, of an installing run
 
-	Secrets        Secrets  // what is stored here
+	secrets        Secrets  // what is stored here
 	changedSecrets []string // names of those that this run changes, also from none
+}
+
+// Needs is what a command needs of a deployment that not every one does.
+type Needs struct {
+	// Payload refuses a program that carries no appliance where nothing is installed: the versions and sizes of what
+	// would be installed are not known then.
+	Payload bool
+	// Peers looks also for the other parties of a host that is installed. Waiting for those that are away delays a
+	// command that only repairs this host.
+	Peers bool
 }
 
 // Open reads everything an install needs and changes nothing. asked is what the command line and the cluster files say
 // of the host; it is called when what is installed is known. The caller closes the deployment, and with it the
-// installation. Without needPayload a program that carries none, on a host where nothing is installed, will do: then
-// the versions and sizes of what would be installed are not known.
-func Open(ctx context.Context, i *Installation, asked func() (Site, error), needPayload bool) (*Deployment, error) {
+// installation, which is closed when Open fails, too.
+func Open(ctx context.Context, i *Installation, asked func() (Site, error), needs Needs) (*Deployment, error) {
 	d := &Deployment{Installation: i}
-	if err := d.read(ctx, asked, needPayload); err != nil {
+	if err := d.read(ctx, asked, needs); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func (d *Deployment) read(ctx context.Context, asked func() (Site, error), needPayload bool) error {
+func (d *Deployment) read(ctx context.Context, asked func() (Site, error), needs Needs) error {
 	var err error
-	if d.Site, d.stored, err = ReadRequest(d.host, d.cmd.Base, asked); err != nil {
+	if d.site, d.stored, err = ReadRequest(d.host, d.cmd.Base, asked); err != nil {
 		return err
 	}
-	if d.Payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
+	if d.payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
 		return exit.With(err, exit.Payload)
 	}
 	switch {
-	case d.Payload != nil:
-		d.Site.UsePayload(d.Payload.Manifest())
-	case d.stored == nil && needPayload:
+	case d.payload != nil:
+		d.site.UsePayload(d.payload.Manifest())
+	case d.stored == nil && needs.Payload:
 		return exit.With(exit.Hint(fmt.Errorf("cannot install: %w", err),
 			"run the appliance file that was carried to this host, or name it with --payload"), exit.Payload)
 	}
-	return d.resolve(ctx)
+	return d.resolve(ctx, needs.Peers)
 }
 
-// resolve finds out what the site means on this host.
-func (d *Deployment) resolve(ctx context.Context) error {
+// resolve finds out what the site means on this host. Without peers, other parties of an installed host are not looked
+// for.
+func (d *Deployment) resolve(ctx context.Context, peers bool) error {
 	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
 	d.machine = host.Identify(d.host)
-	err := d.Site.Adopt(d.stored, d.machine)
+	err := d.site.Adopt(d.stored, d.machine)
 	if err != nil {
 		return err
 	}
-	if d.Spec, err = d.specOf(&d.Site); err != nil {
+	if d.spec, err = d.specOf(&d.site); err != nil {
 		return err
 	}
-	d.Site.Role, d.Site.Party, d.Site.IP = string(d.Spec.Role), d.Spec.PartyID, d.Spec.IP
-	d.Site.User, d.Site.Group = d.Spec.User, d.Spec.Group
-	questions := preflight.Questions(d.Spec)
-	if d.stored != nil {
-		questions.Peers = nil // a re-run repairs this host; waiting for hosts that are away would only delay it
+	d.site.Role, d.site.Party, d.site.IP = string(d.spec.Role), d.spec.PartyID, d.spec.IP
+	d.site.User, d.site.Group = d.spec.User, d.spec.Group
+	return d.gather(ctx, peers || d.stored == nil)
+}
+
+// gather looks at the host, and with peers for other parties.
+func (d *Deployment) gather(ctx context.Context, peers bool) (err error) {
+	questions := preflight.Questions(d.spec)
+	if !peers {
+		questions.Peers = nil
 	}
-	d.Facts, err = host.Gather(ctx, d.host, questions)
+	d.facts, err = host.Gather(ctx, d.host, questions)
 	return err
 }
 
 // specOf resolves a site, the desired or the installed one, on this host.
 func (d *Deployment) specOf(s *Site) (*cluster.Spec, error) {
-	if d.Secrets.Records == nil { // once: what is generated must not differ between the Specs of a run
+	if d.secrets.Records == nil { // once: what is generated must not differ between the Specs of a run
 		secrets, err := LoadSecrets(d.host, d.Layout())
 		if err != nil {
 			return nil, err
 		}
-		d.Secrets = secrets
+		d.secrets = secrets
 	}
-	return s.Spec(d.cmd.Base, d.machine, d.Secrets)
+	return s.Spec(d.cmd.Base, d.machine, d.secrets)
 }
 
 // Close closes the appliance and the host.
 func (d *Deployment) Close() error {
 	var err error
-	if d.Payload != nil {
-		err = d.Payload.Close()
+	if d.payload != nil {
+		err = d.payload.Close()
 	}
 	return errors.Join(err, d.host.Close())
 }
@@ -140,7 +156,7 @@ func (d *Deployment) plan(p Part) (engine.Plan, error) {
 		return engine.Plan{}, usage(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config",
 			p.Mode))
 	}
-	siteFile, err := d.Site.Encode()
+	siteFile, err := d.site.Encode()
 	if err != nil {
 		return engine.Plan{}, err
 	}
@@ -149,8 +165,8 @@ func (d *Deployment) plan(p Part) (engine.Plan, error) {
 		return engine.Plan{}, err
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.Layout().Binary(), Base: d.cmd.Base}.Systemd()
-	plan, err := fate.NewPlan(d.Spec, fate.PlanInput{
-		Facts: d.Facts, Modules: modules, Mode: p.Mode, Components: d.Site.installedComponents(),
+	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
+		Facts: d.facts, Modules: modules, Mode: p.Mode, Components: d.site.installedComponents(),
 		SiteFile: d.SiteFile(), Site: siteFile,
 		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
 		BootScript: d.bootScript(),
@@ -181,7 +197,7 @@ func (d *Deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 func (d *Deployment) env(view View) *engine.Env {
 	env := &engine.Env{
 		Host:     d.host,
-		Self:     selfProgram{d.Payload, d.cmd.Executable},
+		Self:     selfProgram{d.payload, d.cmd.Executable},
 		StateDir: d.Layout().State(),
 		Parallel: d.cmd.Parallel,
 		Log:      d.cmd.Log,
@@ -190,32 +206,44 @@ func (d *Deployment) env(view View) *engine.Env {
 	switch {
 	case d.slot != nil:
 		env.Payload = slotPayload{d.host, d.Layout(), d.slot}
-	case d.Payload != nil:
-		env.Payload = pyenv.Payload(extractor{d.Payload, d.host}, d.host, d.Payload.Manifest(), d.Spec)
+	case d.payload != nil:
+		env.Payload = pyenv.Payload(extractor{d.payload, d.host}, d.host, d.payload.Manifest(), d.spec)
 	default:
 		env.Payload = noPayload{}
 	}
-	client, err := d.cmd.Client(d.host, d.Layout().SupervisorSocket(), d.Spec.AllSecrets()...)
+	client, err := d.cmd.Client(d.host, d.Layout().SupervisorSocket(), d.spec.AllSecrets()...)
 	if err == nil { // not of a tree
 		env.Services = programs.NewServices(client, view.Service, d.wait,
-			programs.DatabaseLogin(d.host, d.Spec))
+			programs.DatabaseLogin(d.host, d.spec))
 	}
 	return env
 }
 
 // unpackBytes is how much of the payload this host will unpack when nothing is there yet.
 func (d *Deployment) unpackBytes() int64 {
-	if d.Payload == nil || d.slot != nil {
+	if d.payload == nil || d.slot != nil {
 		return 0
 	}
 	total := int64(0)
-	for _, c := range pyenv.WithMade(d.Payload.Manifest().Components) {
-		if slices.Contains(d.Spec.Components(), c.Name) {
+	for _, c := range pyenv.WithMade(d.payload.Manifest().Components) {
+		if slices.Contains(d.spec.Components(), c.Name) {
 			total += c.Size
 		}
 	}
 	return total
 }
+
+// Payload is the appliance; nil when this program carries none. The deployment closes it.
+func (d *Deployment) Payload() *payload.Payload { return d.payload }
+
+// Site is the request as it will be stored: what is asked for, completed by what is installed.
+func (d *Deployment) Site() Site { return d.site }
+
+// Spec is what this host is to be.
+func (d *Deployment) Spec() *cluster.Spec { return d.spec }
+
+// Facts is what was found on this host.
+func (d *Deployment) Facts() *host.Facts { return d.facts }
 
 // IsInstalled reports whether the host had an installation when it was opened.
 func (d *Deployment) IsInstalled() bool { return d.stored != nil }
@@ -234,21 +262,21 @@ func (d *Deployment) Waiting() []programs.Absence { return d.wait.Absences() }
 
 // Brought lists the components that the appliance brings; none without one.
 func (d *Deployment) Brought() []payload.Component {
-	if d.Payload == nil {
+	if d.payload == nil {
 		return nil
 	}
-	return pyenv.WithMade(d.Payload.Manifest().Components)
+	return pyenv.WithMade(d.payload.Manifest().Components)
 }
 
 // verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is
 // to be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
 func (d *Deployment) verifyPayload(ctx context.Context) error {
-	if d.Payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
+	if d.payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
 		return nil
 	}
-	bar := d.cmd.Bar("checking the appliance", d.Payload.Size())
+	bar := d.cmd.Bar("checking the appliance", d.payload.Size())
 	defer bar.Finish()
-	if _, err := d.Payload.Verify(ctx,
+	if _, err := d.payload.Verify(ctx,
 		payload.VerifyOptions{Progress: func(done, _ int64) { bar.Set(done) }}); err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
@@ -321,8 +349,8 @@ func (s selfProgram) CopyStub(w io.Writer) error {
 
 // programDigest is the sha256 of what selfProgram copies.
 func (d *Deployment) programDigest() (string, error) {
-	if d.Payload != nil {
-		return d.Payload.Manifest().Stub.SHA256, nil
+	if d.payload != nil {
+		return d.payload.Manifest().Stub.SHA256, nil
 	}
 	hash := sha256.New()
 	err := selfProgram{nil, d.cmd.Executable}.CopyStub(hash)

@@ -46,8 +46,8 @@ func (d *Installation) staysInTree(component, tree string) ([]string, error) {
 // that.
 func (d *Deployment) ForeignFiles() ([]Tree, error) {
 	out := []Tree{}
-	for _, name := range d.Spec.Components() {
-		report, err := d.lookAtTree(name, d.Spec.UnpackTarget(name))
+	for _, name := range d.spec.Components() {
+		report, err := d.lookAtTree(name, d.spec.UnpackTarget(name))
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (r *Replacement) formerTrees() ([]Tree, error) {
 	var out []Tree
 	for _, c := range r.changes {
 		former := was.UnpackTarget(c.Name)
-		if c.From == "" || former == r.Spec.UnpackTarget(c.Name) {
+		if c.From == "" || former == r.spec.UnpackTarget(c.Name) {
 			continue
 		}
 		report, err := r.lookAtTree(c.Name, former)
@@ -89,7 +89,7 @@ func (r *Replacement) formerFiles() []string {
 	}
 	var out []string
 	for _, t := range former {
-		out = append(out, t.warning(r.Spec.UnpackTarget(t.Component)))
+		out = append(out, t.warning(r.spec.UnpackTarget(t.Component)))
 	}
 	return out
 }

@@ -61,13 +61,13 @@ func (d *Deployment) Install(ctx context.Context, opts InstallOptions, tell Tell
 	if err := d.recordWaivers(opts.Waive); err != nil {
 		return err
 	}
-	if err := d.enter(state.Install, state.Change{To: d.wanted()}, d.Spec); err != nil {
+	if err := d.enter(state.Install, state.Change{To: d.wanted()}, d.spec); err != nil {
 		return exit.With(err, exit.Step)
 	}
 	if err := d.beginSecrets(); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	replaced := d.Secrets.Records.Unfinished()
+	replaced := d.secrets.Records.Unfinished()
 	report, err := d.apply(ctx, opts)
 	if err != nil {
 		if d.undone {
@@ -147,17 +147,15 @@ func (d *Deployment) look(ctx context.Context, plan engine.Plan, forceConfig boo
 
 // Headline says who this host is going to be.
 func (d *Deployment) Headline() string {
-	text := fmt.Sprintf("%s of party %d at %s", d.Spec.Role, d.Spec.PartyID, d.Spec.IP)
-	if d.Spec.Role == cluster.RoleExchange {
-		text = "exchange at " + d.Spec.IP
+	text := fmt.Sprintf("%s of party %d at %s", d.spec.Role, d.spec.PartyID, d.spec.IP)
+	if d.spec.Role == cluster.RoleExchange {
+		text = "exchange at " + d.spec.IP
 	}
-	if release := d.Site.Env["FATE"]; release != "" {
+	if release := d.site.Env["FATE"]; release != "" {
 		text += ", FATE " + release
 	}
-	for _, c := range d.Site.Components {
-		if c.StandIn {
-			return text + " (STAND-INS: this appliance carries test doubles of FATE, not FATE)"
-		}
+	if d.site.HasStandIns() {
+		text += " (STAND-INS: this appliance carries test doubles of FATE, not FATE)"
 	}
 	return text
 }
@@ -169,8 +167,8 @@ func (d *Deployment) recordWaivers(waive []string) error {
 		return err
 	}
 	for _, w := range waivers {
-		if !slices.Contains(d.Site.Waivers, w) {
-			d.Site.Waivers = append(d.Site.Waivers, w)
+		if !slices.Contains(d.site.Waivers, w) {
+			d.site.Waivers = append(d.site.Waivers, w)
 		}
 	}
 	return nil
@@ -196,7 +194,7 @@ func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (engine.Rep
 	if d.stored == nil {
 		view.CountSmall(plan)
 	}
-	d.wait = programs.NewWaiter(d.Spec, opts.Wait, view.Service)
+	d.wait = programs.NewWaiter(d.spec, opts.Wait, view.Service)
 	env := d.env(view)
 	env.Force = opts.Force
 	d.cmd.Printf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.JournalPath())
@@ -253,5 +251,5 @@ func (d *Deployment) awaitReady(ctx context.Context) error {
 		return nil // in a tree nothing is started
 	}
 	defer client.Close()
-	return d.wait.AwaitReady(ctx, client, d.Spec)
+	return d.wait.AwaitReady(ctx, client, d.spec)
 }

@@ -61,7 +61,7 @@ func (d *Deployment) fillSlot(ctx context.Context, s *Slot, staging string, was 
 	replaced []string) error {
 	for _, name := range replaced {
 		tree := was.UnpackTarget(name)
-		if !d.host.Exists(tree) || tree != d.Spec.UnpackTarget(name) {
+		if !d.host.Exists(tree) || tree != d.spec.UnpackTarget(name) {
 			continue
 		}
 		kept, err := d.staysInTree(name, tree)

@@ -32,8 +32,8 @@ func (d *Deployment) keptByUninstall() map[string]bool {
 
 // componentAt is the component of this host that is unpacked into a directory.
 func (d *Deployment) componentAt(target string) string {
-	for _, name := range d.Spec.Components() {
-		if d.Spec.UnpackTarget(name) == target {
+	for _, name := range d.spec.Components() {
+		if d.spec.UnpackTarget(name) == target {
 			return name
 		}
 	}

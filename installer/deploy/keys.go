@@ -22,14 +22,14 @@ import (
 // name is given, the ones installed here, which is how a re-run remembers them. A host that needs keys and has none is
 // refused before anything is done: its rollsite could not start.
 func (d *Deployment) UseKeys(name string, read func() ([]keys.File, error)) error {
-	if !d.Spec.NeedsKeys() {
+	if !d.spec.NeedsKeys() {
 		if name != "" {
 			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + name +
 				" are not installed: no rollsite that uses TLS runs on this host"})
 		}
 		return nil
 	}
-	names, err := d.Spec.Cluster.KeyNames(d.Spec.Role)
+	names, err := d.spec.Cluster.KeyNames(d.spec.Role)
 	if err != nil {
 		return err
 	}
@@ -40,61 +40,69 @@ func (d *Deployment) UseKeys(name string, read func() ([]keys.File, error)) erro
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
-	problems, remarks := keys.Check(string(d.Spec.Role), names, files, time.Now())
+	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	if len(problems) > 0 {
 		return exit.With(exit.Hint(fmt.Errorf("cannot use the keys in %s:\n%w", name, problems),
 			"fate-installer keys makes keys that fit the cluster file"), exit.Usage)
 	}
-	d.Spec.Keys, d.remarks = files, remarks
+	d.spec.Keys, d.remarks = files, remarks
 	return nil
 }
 
 // keepKeys takes the keys that are installed. What is wrong with them by now is only noted: a re-run may be there to
 // repair something else.
 func (d *Deployment) keepKeys(names []string) error {
-	files, missing, err := InstalledKeys(d.host, d.Spec)
+	files, missing, err := InstalledKeys(d.host, d.spec)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
-		where := "in " + d.Spec.Layout.Keys()
+		where := "in " + d.spec.Layout.Keys()
 		if len(files) > 0 {
 			where += ": it lacks " + strings.Join(missing, ", ")
 		}
 		return exit.With(exit.Hint(fmt.Errorf("cannot install: the %s uses TLS, and its keys are not %s",
-			d.Spec.Role, where),
+			d.spec.Role, where),
 			fmt.Sprintf("make them once for all sides: fate-installer keys --config cluster.yaml --out keys\nthen on "+
-				"this host: --keys keys/%s.tar.gz", d.Spec.Role)), exit.Usage)
+				"this host: --keys keys/%s.tar.gz", d.spec.Role)), exit.Usage)
 	}
-	problems, remarks := keys.Check(string(d.Spec.Role), names, files, time.Now())
-	d.Spec.Keys, d.remarks = files, append(problems, remarks...)
+	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
+	d.spec.Keys, d.remarks = files, append(problems, remarks...)
 	return nil
 }
 
-// NoteAhead adds remarks about what install will want: keys, and the end of a change that was interrupted.
-func (d *Deployment) NoteAhead() error {
-	if err := d.noteMissingKeys(); err != nil {
-		return err
+// Notes are remarks about the configuration that stop nothing.
+func (d *Deployment) Notes() problem.Problems { return d.notesWith(nil) }
+
+// NotesAhead are Notes with what install will want: keys, and the end of a change that was interrupted.
+func (d *Deployment) NotesAhead() (problem.Problems, error) {
+	ahead, err := d.missingKeys()
+	if err != nil {
+		return nil, err
 	}
 	if note := stateNote(d.host, d.Layout()); note != "" {
-		d.remarks = append(d.remarks, problem.Problem{Message: note})
+		ahead = append(ahead, problem.Problem{Message: note})
 	}
-	return nil
+	return d.notesWith(ahead), nil
 }
 
-func (d *Deployment) noteMissingKeys() error {
-	if !d.Spec.NeedsKeys() {
-		return nil
+func (d *Deployment) notesWith(more problem.Problems) problem.Problems {
+	return slices.Concat(d.spec.Warnings(), d.remarks, more, render.ReplacedSecrets(d.spec))
+}
+
+// missingKeys is a remark when this host needs TLS keys and does not have all of them.
+func (d *Deployment) missingKeys() (problem.Problems, error) {
+	if !d.spec.NeedsKeys() {
+		return nil, nil
 	}
-	_, missing, err := InstalledKeys(d.host, d.Spec)
-	if len(missing) > 0 {
-		d.remarks = append(d.remarks, problem.Problem{
-			Message: fmt.Sprintf("the %s uses TLS, and its keys are not in %s", d.Spec.Role, d.Spec.Layout.Keys()),
-			Fix: "give install the archive that fate-installer keys made: --keys " + string(d.Spec.Role) +
-				".tar.gz",
-		})
+	_, missing, err := InstalledKeys(d.host, d.spec)
+	if err != nil || len(missing) == 0 {
+		return nil, err
 	}
-	return err
+	return problem.Problems{{
+		Message: fmt.Sprintf("the %s uses TLS, and its keys are not in %s", d.spec.Role, d.spec.Layout.Keys()),
+		Fix:     "give install the archive that fate-installer keys made: --keys " + string(d.spec.Role) + ".tar.gz",
+	}}, nil
 }
 
 // InstalledKeys reads the key files of a host, and lists the ones that are not there.
@@ -111,11 +119,6 @@ func InstalledKeys(h *host.Host, spec *cluster.Spec) (files []keys.File, missing
 		}
 	}
 	return files, missing, nil
-}
-
-// Notes are remarks about the configuration that stop nothing.
-func (d *Deployment) Notes() problem.Problems {
-	return slices.Concat(d.Spec.Warnings(), d.remarks, render.ReplacedSecrets(d.Spec))
 }
 
 // InstallKeys writes the keys of this side, which are checked, on a host that is installed or is going to be.

@@ -44,7 +44,7 @@ type PartiesChanged struct {
 // tell reports it, while no other run can change anything. It closes the installation.
 func ChangeParties(ctx context.Context, i *Installation, asked func() (Site, error),
 	changes []cluster.PartyChange, polling, force bool, tell func(*PartiesChanged) error) error {
-	d, err := Open(ctx, i, asked, false)
+	d, err := Open(ctx, i, asked, Needs{})
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func ChangeParties(ctx context.Context, i *Installation, asked func() (Site, err
 	if err := c.known(changes); err != nil {
 		return err
 	}
-	if polling && c.Spec.Role != cluster.RoleExchange {
+	if polling && c.spec.Role != cluster.RoleExchange {
 		return exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
 			"run it on the exchange's host, or leave --polling out"), exit.Usage)
 	}
@@ -106,7 +106,7 @@ func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 			"write the routes into the cluster file, and install with it"), exit.Usage)
 	}
 	// Whatever file this is run from, what is installed stays as it is.
-	c.Site.Components, c.Site.Env = c.stored.Components, c.stored.Env
+	c.site.Components, c.site.Env = c.stored.Components, c.stored.Env
 	before, err := c.meaning()
 	if err != nil {
 		return err
@@ -117,9 +117,9 @@ func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exit.Usage)
 	}
 	for _, change := range changes {
-		c.Site.Parties = slices.DeleteFunc(slices.Clone(c.Site.Parties),
+		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties),
 			func(o cluster.PartyChange) bool { return o.Party == change.Party })
-		c.Site.Parties = append(c.Site.Parties, change)
+		c.site.Parties = append(c.site.Parties, change)
 	}
 	after, err := c.meaning()
 	if err != nil {
@@ -130,11 +130,11 @@ func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 
 // meaning resolves c.Spec again after a change to the site, with the installed keys, and returns it.
 func (c *partiesChange) meaning() (*cluster.Spec, error) {
-	spec, err := c.specOf(&c.Site)
+	spec, err := c.specOf(&c.site)
 	if err != nil {
 		return nil, err
 	}
-	c.Spec = spec
+	c.spec = spec
 	if spec.NeedsKeys() {
 		err = c.UseKeys("", nil)
 	}
@@ -177,7 +177,7 @@ func (c *partiesChange) change(ctx context.Context, force bool, tell func(active
 		return err
 	}
 	defer unlock()
-	if err := c.enter(state.Parties, state.Change{Parties: c.changes}, c.Spec); err != nil {
+	if err := c.enter(state.Parties, state.Change{Parties: c.changes}, c.spec); err != nil {
 		return err
 	}
 	if err := c.apply(ctx, force); err != nil {
@@ -198,7 +198,7 @@ func (c *partiesChange) known(changes []cluster.PartyChange) error {
 	for _, change := range changes {
 		gone := slices.ContainsFunc(c.stored.Parties,
 			func(o cluster.PartyChange) bool { return o.Party == change.Party && o.Removed })
-		if change.Removed && !gone && !written.HasParty(c.Spec.Role, change.Party) {
+		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
 			return exit.With(exit.Hint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
 				"fate-installer party list shows the routes"), exit.Usage)
 		}
@@ -216,7 +216,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 		return err
 	}
 	wanted := map[string]bool{}
-	for _, file := range append([]string{c.SiteFile(), c.Spec.Layout.RouteTable()}, c.files...) {
+	for _, file := range append([]string{c.SiteFile(), c.spec.Layout.RouteTable()}, c.files...) {
 		wanted[step.File{Path: file}.ID()] = true
 	}
 	for _, program := range c.programs {
@@ -239,7 +239,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 
 // refuseEdited stops a change of a route table that was edited by hand: ours would be put next to it, not in its place.
 func (c *partiesChange) refuseEdited(before []render.File) error {
-	table := c.Spec.Layout.RouteTable()
+	table := c.spec.Layout.RouteTable()
 	i := slices.IndexFunc(before, func(f render.File) bool { return f.Path == table })
 	now, err := c.host.ReadFile(table)
 	if errors.Is(err, fs.ErrNotExist) || i < 0 {
@@ -269,14 +269,14 @@ func (c *partiesChange) activate(ctx context.Context) string {
 		return "already"
 	case slices.Contains(c.programs, rollsite):
 		return "now, " + rollsite + " was restarted"
-	case c.Spec.Role == cluster.RoleExchange: // an exchange has no party ID
+	case c.spec.Role == cluster.RoleExchange: // an exchange has no party ID
 		return "within a minute, when " + rollsite + " reads its route table again"
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
-	party := strconv.Itoa(c.Spec.PartyID)
-	r := &peer.Rollsite{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Spec.Side.Rollsite.Port)), From: party}
-	if err := r.Reload(ctx, party, c.Spec.Secrets.RouteTableKey.Reveal()); err != nil {
+	party := strconv.Itoa(c.spec.PartyID)
+	r := &peer.Rollsite{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.spec.Side.Rollsite.Port)), From: party}
+	if err := r.Reload(ctx, party, c.spec.Secrets.RouteTableKey.Reveal()); err != nil {
 		log := c.cmd.Log
 		log.Debug().Err(err).Msg("the rollsite reads its routes by itself")
 		return "within a minute, when " + rollsite + " reads its route table again"

@@ -42,7 +42,7 @@ const mostPlanBytes = 16 << 20
 
 // PlanFile is the document for a survey of the whole plan.
 func (d *Deployment) PlanFile(survey engine.Survey) PlanFile {
-	asked := d.Site
+	asked := d.site
 	asked.Waivers, asked.Trust = nil, nil // they change no step
 	asked.Sources = slices.Clone(asked.Sources)
 	for i := range asked.Sources {
@@ -55,8 +55,8 @@ func (d *Deployment) PlanFile(survey engine.Survey) PlanFile {
 		p.Addresses = append(p.Addresses, fmt.Sprint(a))
 	}
 	slices.Sort(p.Addresses)
-	if d.Payload != nil {
-		p.Appliance = d.Payload.Digest()
+	if d.payload != nil {
+		p.Appliance = d.payload.Digest()
 	}
 	for _, l := range survey {
 		why := l.Why

@@ -99,7 +99,7 @@ func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 func (r *Replacement) noMountsInTheWay() error {
 	trees := make([]string, 0, len(r.changes)+2)
 	for _, c := range r.changes {
-		trees = append(trees, r.Spec.UnpackTarget(c.Name))
+		trees = append(trees, r.spec.UnpackTarget(c.Name))
 	}
 	if r.database != "" {
 		trees = append(trees, r.Layout().DatabaseData(), r.database)
@@ -138,7 +138,7 @@ func (r *Replacement) refuse(ctx context.Context) error {
 
 // replacesServer reports whether the database server of this host is replaced.
 func (r *Replacement) replacesServer() bool {
-	return slices.Contains(r.names(), r.Spec.DatabaseEngine()) && r.Spec.Runs(cluster.MySQL)
+	return slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(cluster.MySQL)
 }
 
 // The two kinds of a replacement, as what cannot be done when it fails.
@@ -197,10 +197,10 @@ func (r *Replacement) begins() error {
 		command = state.Rollback
 		change.Slot, change.Consented, change.Abandons = r.slot.ID, r.database != "", r.abandons()
 		if r.abandons() {
-			change.From, change.Programs = r.stored.Release(r.Spec.Components()), r.state.Change.Programs
+			change.From, change.Programs = r.stored.Release(r.spec.Components()), r.state.Change.Programs
 		}
 	}
-	return r.enter(command, change, r.Spec)
+	return r.enter(command, change, r.spec)
 }
 
 // prepare keeps the present state and stops what is about to change.
@@ -219,7 +219,7 @@ func (r *Replacement) prepare(ctx context.Context) error {
 		return r.discardDatabase(r.database)
 	case r.database != "":
 		return r.swapDatabase(r.database, r.kept.Database)
-	case r.copyDatabase && r.Spec.Runs(cluster.MySQL) && r.kept.Database == "":
+	case r.copyDatabase && r.spec.Runs(cluster.MySQL) && r.kept.Database == "":
 		r.cmd.Printf("keeping a copy of the database\n")
 		return r.guardDatabase(ctx, r.kept)
 	}
@@ -351,8 +351,8 @@ func (r *Replacement) prove(ctx context.Context) error {
 	if err := r.compareTables(ctx); err != nil {
 		return err
 	}
-	if r.opts.Test == nil || !r.host.IsSystem() || !r.Spec.Runs(cluster.FateFlow) {
+	if r.opts.Test == nil || !r.host.IsSystem() || !r.spec.Runs(cluster.FateFlow) {
 		return nil
 	}
-	return r.opts.Test(ctx, r.Spec)
+	return r.opts.Test(ctx, r.spec)
 }

@@ -149,9 +149,9 @@ func openSlot(ctx context.Context, i *Installation) (d *Deployment, err error) {
 		return fail(err)
 	}
 	if d.unreported() {
-		d.Site = *d.stored
-		d.Site.Components = maps.Clone(d.stored.Components)
-		if err := d.resolve(ctx); err != nil {
+		d.site = *d.stored
+		d.site.Components = maps.Clone(d.stored.Components)
+		if err := d.resolve(ctx, false); err != nil {
 			return fail(err)
 		}
 		return d, nil
@@ -160,12 +160,12 @@ func openSlot(ctx context.Context, i *Installation) (d *Deployment, err error) {
 		return fail(err)
 	}
 	// for the program itself
-	if d.Payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
+	if d.payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
 		return fail(exit.With(err, exit.Payload))
 	}
-	d.Site = d.slot.Site
-	d.Site.Components = maps.Clone(d.slot.Site.Components)
-	if err := d.resolve(ctx); err != nil {
+	d.site = d.slot.Site
+	d.site.Components = maps.Clone(d.slot.Site.Components)
+	if err := d.resolve(ctx, false); err != nil {
 		return fail(err)
 	}
 	return d, nil

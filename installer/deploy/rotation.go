@@ -57,7 +57,7 @@ type Rotated struct {
 // reports it, while no other run can change anything. It closes the installation.
 func Rotate(ctx context.Context, i *Installation, asked func() (Site, error), args []string,
 	given *Handover, force bool, tell func(*Rotated) error) error {
-	d, err := Open(ctx, i, asked, false)
+	d, err := Open(ctx, i, asked, Needs{})
 	if err != nil {
 		return err
 	}
@@ -90,19 +90,19 @@ func Rotate(ctx context.Context, i *Installation, asked func() (Site, error), ar
 
 // choose reads the installation, now that no other run changes it, and decides which secrets get which values.
 func (r *rotation) choose(ctx context.Context, args []string, given *Handover) error {
-	r.Secrets, r.received = Secrets{}, given != nil
+	r.secrets, r.received = Secrets{}, given != nil
 	// Whatever file this is run from, what is installed stays as it is.
-	r.Site.Components, r.Site.Env = r.stored.Components, r.stored.Env
-	if err := r.resolve(ctx); err != nil {
+	r.site.Components, r.site.Env = r.stored.Components, r.stored.Env
+	if err := r.resolve(ctx, false); err != nil {
 		return err
 	}
-	if r.Spec.NeedsKeys() {
+	if r.spec.NeedsKeys() {
 		if err := r.UseKeys("", nil); err != nil {
 			return err
 		}
 	}
 	if given != nil {
-		if err := given.fits(r.Spec); err != nil {
+		if err := given.fits(r.spec); err != nil {
 			return err
 		}
 	}
@@ -117,22 +117,22 @@ func (r *rotation) choose(ctx context.Context, args []string, given *Handover) e
 	if given != nil {
 		fresh = given.Secrets
 	}
-	r.was = r.Spec.Secrets
-	unfinished := r.Secrets.Records.Unfinished()
-	for _, use := range render.SecretUses(r.Spec) {
+	r.was = r.spec.Secrets
+	unfinished := r.secrets.Records.Unfinished()
+	for _, use := range render.SecretUses(r.spec) {
 		pending := slices.Contains(unfinished, use.Name)
 		if !use.Here || !pending && !slices.Contains(asked, use.Name) {
 			continue
 		}
 		now, value := r.was.Get(use.Name), fresh.Get(use.Name)
-		former := slices.ContainsFunc(r.Secrets.Records[use.Name].Former, now.Equal)
+		former := slices.ContainsFunc(r.secrets.Records[use.Name].Former, now.Equal)
 		switch {
 		case value.IsZero() || pending && !former && given == nil: // to be completed with the value that it has
 			value = now
 		case value.Equal(now) && !pending:
 			continue
 		}
-		r.Spec.Secrets.Set(use.Name, value)
+		r.spec.Secrets.Set(use.Name, value)
 		r.names = append(r.names, use.Name)
 		if pending {
 			r.completed = append(r.completed, use.Command)
@@ -141,7 +141,7 @@ func (r *rotation) choose(ctx context.Context, args []string, given *Handover) e
 	if err := r.refuseUnknownPassword(ctx); given != nil && err != nil {
 		return err
 	}
-	r.files, err = render.FilesWithSecrets(r.Spec, r.names)
+	r.files, err = render.FilesWithSecrets(r.spec, r.names)
 	return err
 }
 
@@ -160,7 +160,7 @@ func (r *rotation) asked(args []string, given *Handover) ([]string, error) {
 	}
 	all := len(names) < len(args) || len(args) == 0
 	var out []string
-	for _, use := range render.SecretUses(r.Spec) {
+	for _, use := range render.SecretUses(r.spec) {
 		wanted := slices.Contains(names, use.Name)
 		names = slices.DeleteFunc(names, func(n string) bool { return n == use.Name })
 		if given != nil {
@@ -189,13 +189,13 @@ func (r *rotation) startable(use render.SecretUse) error {
 	if !use.Here {
 		return errElsewhere(use, strings.Join(use.Hosts, " or "))
 	}
-	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.Spec.Runs(cluster.MySQL) {
+	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.spec.Runs(cluster.MySQL) {
 		return nil
 	}
-	if at := r.Spec.DatabaseHost(); at != "" {
+	if at := r.spec.DatabaseHost(); at != "" {
 		return errElsewhere(use, at)
 	}
-	if db, ok := render.DatabaseOf(r.Spec); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
+	if db, ok := render.DatabaseOf(r.spec); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
 		return nil // every host sees to its own account
 	}
 	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
@@ -244,7 +244,7 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 		}
 		return nil
 	}
-	if err := r.enter(state.Secrets, state.Change{}, r.Spec); err != nil {
+	if err := r.enter(state.Secrets, state.Change{}, r.spec); err != nil {
 		return err
 	}
 	if err := r.remember(); err != nil {
@@ -281,16 +281,16 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 
 // remember makes the records and the file for the other hosts, before anything has a new value.
 func (r *rotation) remember() error {
-	records := r.Secrets.Records
-	records.Begin(r.Secrets.Kept, r.Spec.Secrets)
-	records.Begin(r.was, r.Spec.Secrets)
-	inFile := cluster.Secrets(r.Spec.Side.Secrets)
+	records := r.secrets.Records
+	records.Begin(r.secrets.Kept, r.spec.Secrets)
+	records.Begin(r.was, r.spec.Secrets)
+	inFile := cluster.Secrets(r.spec.Side.Secrets)
 	for _, name := range r.names {
-		if value := inFile.Get(name); !value.Equal(r.Spec.Secrets.Get(name)) {
+		if value := inFile.Get(name); !value.Equal(r.spec.Secrets.Get(name)) {
 			records.Replace(name, value)
 		}
 	}
-	r.changedSecrets, r.Spec.SecretRecords = r.names, records
+	r.changedSecrets, r.spec.SecretRecords = r.names, records
 	if err := r.writeSecretRecords(); err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (r *rotation) remember() error {
 		return nil
 	}
 	r.handover = r.Layout().SecretHandover()
-	data, err := Handover{Role: r.Spec.Role, Party: r.Spec.PartyID, Secrets: r.shared()}.Encode()
+	data, err := Handover{Role: r.spec.Role, Party: r.spec.PartyID, Secrets: r.shared()}.Encode()
 	if err != nil {
 		return err
 	}
@@ -312,9 +312,9 @@ func (r *rotation) remember() error {
 // shared are the changed secrets that other hosts have, too.
 func (r *rotation) shared() cluster.Secrets {
 	var out cluster.Secrets
-	for _, use := range render.SecretUses(r.Spec) {
+	for _, use := range render.SecretUses(r.spec) {
 		if slices.Contains(r.names, use.Name) && len(use.Hosts) > 1 {
-			out.Set(use.Name, r.Spec.Secrets.Get(use.Name))
+			out.Set(use.Name, r.spec.Secrets.Get(use.Name))
 		}
 	}
 	return out
@@ -323,7 +323,7 @@ func (r *rotation) shared() cluster.Secrets {
 // concerns selects the steps of an installation that a change of these secrets comes down to.
 func (r *rotation) concerns() func(engine.Node) bool {
 	programs := map[string]bool{}
-	for _, use := range render.SecretUses(r.Spec) {
+	for _, use := range render.SecretUses(r.spec) {
 		if !slices.Contains(r.names, use.Name) {
 			continue
 		}
@@ -361,7 +361,7 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	}
 	defer journal.Close()
 	view := r.cmd.Run(0)
-	r.wait = programs.NewWaiter(r.Spec, otherHostsTime, view.Service)
+	r.wait = programs.NewWaiter(r.spec, otherHostsTime, view.Service)
 	env := r.env(view)
 	env.Force = force
 	report, err := engine.Apply(ctx, plan, env, journal, view.Event)

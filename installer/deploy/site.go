@@ -156,13 +156,24 @@ func (s *Site) UsePayload(m *payload.Manifest) {
 	s.Env = m.Release.Env
 }
 
-// Versions and libraryPaths are the two things about components that configuration files depend on.
+// Versions returns the versions of the components by name. With libraryPaths it is all that configuration files depend
+// on.
 func (s *Site) Versions() map[string]string {
 	out := map[string]string{}
 	for name, c := range s.Components {
 		out[name] = c.Version
 	}
 	return out
+}
+
+// HasStandIns reports whether components are test doubles of FATE's.
+func (s *Site) HasStandIns() bool {
+	for _, c := range s.Components {
+		if c.StandIn {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Site) libraryPaths() map[string][]string {

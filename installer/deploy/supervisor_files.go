@@ -16,7 +16,7 @@ func (d *Deployment) supervisorFaults() ([]string, error) {
 	if err != nil {
 		return nil, nil // it does not exist, or the checks of directories say why not
 	}
-	files, err := render.Files(d.Spec)
+	files, err := render.Files(d.spec)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func (d *Deployment) Upgrade(opts ReplaceOptions) (*Replacement, error) {
 	case d.stored == nil:
 		return nil, exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w below %s", ErrNotInstalled, d.cmd.Base),
 			"install first: fate-installer --role ROLE --party ID"), exit.Usage)
-	case d.Payload == nil:
+	case d.payload == nil:
 		return nil, exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),
 			"run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exit.Payload)
 	}
@@ -61,8 +61,8 @@ func (c ComponentChange) String() string {
 // changes lists the components of this host that are not installed as they are wanted.
 func (d *Deployment) changes() []ComponentChange {
 	var out []ComponentChange
-	for _, name := range d.Spec.Components() {
-		was, is := d.stored.Components[name], d.Site.Components[name]
+	for _, name := range d.spec.Components() {
+		was, is := d.stored.Components[name], d.site.Components[name]
 		if was.Digest != is.Digest || was.Version != is.Version {
 			out = append(out, ComponentChange{name, was.Version, is.Version})
 		}
@@ -72,10 +72,10 @@ func (d *Deployment) changes() []ComponentChange {
 
 // refuseDowngrade refuses what would leave the database unreadable, and what rollback is for.
 func (d *Deployment) refuseDowngrade() error {
-	engine := d.Spec.DatabaseEngine()
+	engine := d.spec.DatabaseEngine()
 	for _, other := range cluster.DatabaseEngines {
-		if other != engine && d.stored.Components[other].Version != "" && d.Site.Components[other].Version == "" &&
-			d.Spec.Runs(cluster.MySQL) {
+		if other != engine && d.stored.Components[other].Version != "" && d.site.Components[other].Version == "" &&
+			d.spec.Runs(cluster.MySQL) {
 			return exit.Hint(fmt.Errorf("cannot upgrade from %s to %s: their data files are incompatible",
 				other, engine), "take an appliance with "+other+
 				", or dump the database, uninstall, install, and load it")

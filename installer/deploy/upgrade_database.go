@@ -25,11 +25,11 @@ import (
 // schemaUpgrades are the databases whose tables this host sees to, for the release that is wanted, with their server's
 // address.
 func (d *Deployment) schemaUpgrades() []database.SchemaUpgrade {
-	db, ok := render.DatabaseOf(d.Spec)
+	db, ok := render.DatabaseOf(d.spec)
 	if !ok {
 		return nil
 	}
-	out := render.SchemaUpgrades(d.Spec)
+	out := render.SchemaUpgrades(d.spec)
 	for i := range out {
 		out[i].Address = database.Address{Host: db.Host, Port: db.Port}
 		if db.Socket != "" {
@@ -42,11 +42,11 @@ func (d *Deployment) schemaUpgrades() []database.SchemaUpgrade {
 // refuseOldTables refuses a host whose programs would use tables that their own host has not brought to the new
 // release.
 func (r *Replacement) refuseOldTables(ctx context.Context) error {
-	db, ok := render.DatabaseOf(r.Spec)
+	db, ok := render.DatabaseOf(r.spec)
 	if !ok {
 		return nil
 	}
-	for _, u := range render.SchemasElsewhere(r.Spec) {
+	for _, u := range render.SchemasElsewhere(r.spec) {
 		u.Address = database.Address{Host: db.Host, Port: db.Port}
 		state, err := u.State(ctx, r.host)
 		if err != nil || !state.Needed() {
@@ -68,14 +68,14 @@ func (d *Deployment) refuseCarryOver() error {
 	const hint = "install the new release next to it under another --base, or uninstall first; the data is kept, but " +
 		"the " +
 		"new release cannot use it"
-	old, next := was.Profile, d.Spec.Profile
+	old, next := was.Profile, d.spec.Profile
 	for _, part := range []struct {
 		part     schema.Part
 		from, to cluster.Version
 		used     bool
 	}{
-		{schema.Flow, old.FATE, next.FATE, d.Spec.Role != cluster.RoleExchange},
-		{schema.Eggroll, old.Eggroll, next.Eggroll, d.Spec.Role != cluster.RoleExchange},
+		{schema.Flow, old.FATE, next.FATE, d.spec.Role != cluster.RoleExchange},
+		{schema.Eggroll, old.Eggroll, next.Eggroll, d.spec.Role != cluster.RoleExchange},
 	} {
 		if !part.used || part.from == "" || part.to == "" || part.from == part.to {
 			continue
@@ -84,7 +84,7 @@ func (d *Deployment) refuseCarryOver() error {
 			return exit.Hint(fmt.Errorf("cannot upgrade: %w", err), hint)
 		}
 	}
-	if d.Spec.Runs(cluster.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
+	if d.spec.Runs(cluster.FateFlow) && old.FATE != "" && old.FlatPython() && !next.FlatPython() {
 		return exit.Hint(fmt.Errorf(
 			"cannot upgrade FATE from %s to %s: before 1.7 FATE-Flow kept models and jobs in FATE's "+
 				"own directory, and upstream has no way to bring them into its new one", old.FATE, next.FATE), hint)
@@ -127,11 +127,11 @@ func (r *Replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
 
 // refuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept.
 func (r *Replacement) refuseWithoutCopy() error {
-	db, ok := render.DatabaseOf(r.Spec)
+	db, ok := render.DatabaseOf(r.spec)
 	if !ok || !r.copyDatabase || r.kept != nil && r.kept.Database != "" {
 		return nil
 	}
-	if !r.Spec.Runs(cluster.MySQL) {
+	if !r.spec.Runs(cluster.MySQL) {
 		if r.opts.DatabaseCopied {
 			return nil
 		}
@@ -153,7 +153,7 @@ func (r *Replacement) refuseWithoutCopy() error {
 	if err != nil {
 		return fmt.Errorf("cannot tell how large the database is: %w", err)
 	}
-	fact, ok := r.Facts.PathFact(data)
+	fact, ok := r.facts.PathFact(data)
 	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
 		return nil
 	}
@@ -224,10 +224,10 @@ func treeSize(h *host.Host, dir string) (uint64, error) {
 // refuseRunningJobs makes sure that no job of the party runs, or cancels those that do. A FATE-Flow that does not
 // answer is no reason to keep a broken party from being upgraded.
 func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
-	if r.Spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
+	if r.spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
 		return nil
 	}
-	client, err := job.FlowClient(r.Spec)
+	client, err := job.FlowClient(r.spec)
 	if err != nil {
 		return nil // a side without FATE-Flow has no jobs
 	}
@@ -294,7 +294,7 @@ func (r *Replacement) compareTables(ctx context.Context) error {
 			return fmt.Errorf("cannot compare the tables of %s: %w", u.Schema, err)
 		}
 		for _, d := range found {
-			if d.Column == "" && u.Part == schema.Flow && !r.Spec.Runs(cluster.FateFlow) {
+			if d.Column == "" && u.Part == schema.Flow && !r.spec.Runs(cluster.FateFlow) {
 				continue // FATE-Flow makes it when it starts, on another host
 			}
 			lacks = append(lacks, u.Schema+": "+d.String())
@@ -344,7 +344,7 @@ func (d *Deployment) lost(ctx context.Context) (*loss, error) {
 		return nil, err
 	}
 	now := *d
-	now.Spec = was
+	now.spec = was
 	for _, u := range now.schemaUpgrades() {
 		if u.Part == schema.Flow {
 			if l.Jobs, l.Models, err = u.JobsSince(ctx, d.host, since); err != nil {
@@ -359,8 +359,8 @@ func (d *Deployment) lost(ctx context.Context) (*loss, error) {
 // copy of the database its server with all its clients.
 func (r *Replacement) stopNames() []string {
 	names := r.names()
-	if r.copyDatabase && r.Spec.Runs(cluster.MySQL) || r.database != "" {
-		names = append(names, r.Spec.DatabaseEngine())
+	if r.copyDatabase && r.spec.Runs(cluster.MySQL) || r.database != "" {
+		names = append(names, r.spec.DatabaseEngine())
 	}
-	return fate.ProgramsUsing(r.Spec, names)
+	return fate.ProgramsUsing(r.spec, names)
 }

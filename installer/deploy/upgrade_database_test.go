@@ -44,7 +44,7 @@ func TestRefuseCarryOver(t *testing.T) {
 		}
 		r.stored = site(c.from)
 		var err error
-		if r.Spec, err = r.specOf(site(c.to)); err != nil {
+		if r.spec, err = r.specOf(site(c.to)); err != nil {
 			t.Fatal(err)
 		}
 		err = r.refuseCarryOver()
@@ -142,10 +142,10 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 		Sources: []Source{{Name: "cluster.yaml", Data: fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1,\n"+
 			"  mysql: {port: %d, dbpasswd: Service1}, fate_flow: {ips: [192.168.0.2]}}\n", port)}},
 	}
-	if r.Spec, err = r.specOf(site); err != nil {
+	if r.spec, err = r.specOf(site); err != nil {
 		t.Fatal(err)
 	}
-	r.Spec.Side.MySQL.IPs = []string{"127.0.0.1"} // which a cluster file may not say
+	r.spec.Side.MySQL.IPs = []string{"127.0.0.1"} // which a cluster file may not say
 	for _, c := range []struct {
 		name   string
 		tables []string
@@ -195,7 +195,7 @@ func tablesOf(t *testing.T, release string) []string {
 func replacementOf(t *testing.T, cluster string) *Replacement {
 	t.Helper()
 	r := &Replacement{
-		Deployment: &Deployment{Installation: openTree(t, t.TempDir()), Facts: &host.Facts{}}, verb: verbUpgrade,
+		Deployment: &Deployment{Installation: openTree(t, t.TempDir()), facts: &host.Facts{}}, verb: verbUpgrade,
 		copyDatabase: true,
 	}
 	site := func(fateVersion, eggroll string) *Site {
@@ -204,9 +204,9 @@ func replacementOf(t *testing.T, cluster string) *Replacement {
 			Env:     map[string]string{"FATE": fateVersion, "FATEFlow": fateVersion, "EGGROLL": eggroll}}
 	}
 	r.stored = site("1.9.1", "2.4.6")
-	r.Deployment.Site = *site("1.11.4", "2.5.3")
+	r.Deployment.site = *site("1.11.4", "2.5.3")
 	var err error
-	if r.Spec, err = r.specOf(&r.Deployment.Site); err != nil {
+	if r.spec, err = r.specOf(&r.Deployment.site); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -219,7 +219,7 @@ func TestRefuseWithoutCopy(t *testing.T) {
 	room := func(free uint64) func(*Replacement) error {
 		return func(r *Replacement) error {
 			data := r.Layout().DatabaseData()
-			r.Facts.Paths = []host.PathFact{{Path: data, Mount: "/data", Size: 1 << 40, Free: free}}
+			r.facts.Paths = []host.PathFact{{Path: data, Mount: "/data", Size: 1 << 40, Free: free}}
 			file := r.host.Path(data + "/fate_flow/t_job.ibd")
 			return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600),
 				os.Truncate(file, size))
