@@ -72,8 +72,8 @@ var allowedImports = map[string]struct {
 	"installer/deploy": {[]string{"installer/database", "installer/deploy/programs", "installer/engine",
 		"installer/exit", "installer/fate", "installer/fate/cluster", "installer/fate/keys",
 		"installer/fate/preflight", "installer/fate/render", "installer/flow", "installer/host", "installer/job",
-		"installer/peer", "installer/problem", "installer/pyenv", "installer/registry", "installer/schema",
-		"installer/state", "installer/step", "payload", "supervisor", "supervisor/config", "supervisor/rpc"},
+		"installer/peer", "installer/problem", "installer/pyenv", "installer/redact", "installer/registry",
+		"installer/schema", "installer/state", "installer/step", "payload", "supervisor", "supervisor/config", "supervisor/rpc"},
 		"what a deployment is and its operations say nothing of flags and of how anything is printed; they stop and " +
 			"start programs through the supervisor's client, and look for jobs before they do"},
 	"installer/deploy/programs": {[]string{"installer/database", "installer/engine", "installer/exit",

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +66,35 @@ func TestInstallByPlan(t *testing.T) {
 	_, stderr, code := runCLI(t, machine(t), "", append(exchange, "--payload", appliance, "--plan", notAPlan)...)
 	if code != exit.Usage || !strings.Contains(stderr, "it is no plan") {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestPlanFileHasNoDigestOfPasswords plans by cluster files that differ. Those that differ in a password only have the
+// same digest in the plan file, so that nobody can try passwords with it.
+func TestPlanFileHasNoDigestOfPasswords(t *testing.T) {
+	root, appliance := machine(t), applianceOf(t, olderVersions)
+	asked := func(password, port string) string {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "plan.json")
+		mustRunCLI(t, root, "exchange: {ip: 192.168.0.88, rollsite: {port: "+port+"}}\n"+
+			"host: {partyid: 10000, ip: 192.168.0.1, mysql: {dbpasswd: "+password+"}}\n",
+			"plan", "--payload", appliance, "--role", "exchange", "--ip", "192.168.0.88", "--config", "-",
+			"--out", file)
+		var plan struct {
+			Asked string `json:"asked"`
+		}
+		text, err := os.ReadFile(file)
+		if err := errors.Join(err, json.Unmarshal(text, &plan)); err != nil || plan.Asked == "" {
+			t.Fatalf("%q, %v", text, err)
+		}
+		return plan.Asked
+	}
+	first := asked("Winter-2026", "9370")
+	if got := asked("Summer-2026", "9370"); got != first {
+		t.Error("the digest depends on a password")
+	}
+	if got := asked("Winter-2026", "9372"); got == first {
+		t.Error("the digest does not depend on a port")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
+	"fate-installer/installer/redact"
 )
 
 // PlanFile is the document of plan --out, which install --plan compares with what it would do.
@@ -21,7 +22,7 @@ type PlanFile struct {
 	Addresses []string      `json:"addresses"`           // of the host
 	Base      string        `json:"base"`                // directory
 	Appliance string        `json:"appliance,omitempty"` // digest of the payload
-	Asked     string        `json:"asked"`               // digest of the cluster files and flags
+	Asked     string        `json:"asked"`               // digest of the cluster files and flags, without passwords
 	Steps     []plannedStep `json:"steps"`               // every step, in its order
 }
 
@@ -45,8 +46,11 @@ func (d *Deployment) PlanFile(survey engine.Survey) PlanFile {
 	asked := d.site
 	asked.Waivers, asked.Trust = nil, nil // they change no step
 	asked.Sources = slices.Clone(asked.Sources)
+	// Reviewers get the plan file, and a digest would let them try passwords.
+	hide := redact.New(d.spec.AllSecrets())
 	for i := range asked.Sources {
 		asked.Sources[i].Name = "" // of the copy at hand
+		asked.Sources[i].Data = hide.Text(asked.Sources[i].Data)
 	}
 	text, _ := json.Marshal(asked) // it has no value that JSON cannot say
 	p := PlanFile{Schema: planSchema, Host: d.Headline(), Base: d.cmd.Base,
