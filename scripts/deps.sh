@@ -13,6 +13,8 @@ packages=(
 	mariadb-server-core openssl             # tests on a real database and with another TLS
 	maven                                   # real MySQL servers and its JDBC driver for tests
 	nginx python3-yaml zsh                  # tests that what we render is read as it is meant
+	chromium-headless-shell                 # tests that look at the report of check in a browser
+	fonts-wqy-microhei                      # and at its Chinese
 	supervisor unzip xz-utils zstd          # tests that others' tools understand us
 )
 
