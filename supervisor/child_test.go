@@ -55,6 +55,14 @@ func runChild(script []string) {
 			}()
 		case "ignore":
 			signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		case "linger": // after a TERM until a file appears
+			terms := make(chan os.Signal, 1)
+			signal.Notify(terms, syscall.SIGTERM)
+			go func() {
+				<-terms
+				awaitFile(arg)
+				os.Exit(0)
+			}()
 		case "lose": // every TERM until "heed"
 			signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
 		case "heed":
@@ -71,9 +79,7 @@ func runChild(script []string) {
 			d, _ := time.ParseDuration(arg)
 			time.Sleep(d)
 		case "for": // a file to appear
-			for !exists(arg) {
-				time.Sleep(2 * time.Millisecond)
-			}
+			awaitFile(arg)
 		case "starve": // of threads, with those that makeThreads has made before, or without
 			starve(arg == "prepared")
 		case "once": // exit 1 the first time only
@@ -139,6 +145,12 @@ func runChild(script []string) {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+func awaitFile(path string) {
+	for !exists(path) {
+		time.Sleep(2 * time.Millisecond)
+	}
 }
 
 func touch(path string) { _ = os.WriteFile(path, nil, 0o600) }

@@ -75,39 +75,46 @@ func TestStopWhileStarting(t *testing.T) {
 	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
 }
 
+// counting is a program that counts the stop signals it gets, and has more time to end than any test takes.
+func (b *bench) counting() config.Program {
+	return b.child("a", "count;say counting;sleep", func(p *config.Program) {
+		p.ReadyLog, p.StopWaitSecs = "counting", 10_000
+	})
+}
+
+// wantSignals waits for a number of stop signals, then for as long as further ones would take, and ends the program.
+func (b *bench) wantSignals(n int) {
+	b.t.Helper()
+	b.untilLog("a", strings.Repeat("term\n", n))
+	time.Sleep(10 * b.sup.seconds(stopAgainAfter))
+	_ = b.sup.Signal("a", syscall.SIGKILL)
+	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
+	if got := strings.Count(b.log("a"), "term\n"); got != n {
+		b.t.Errorf("it got %d signals, want %d; its log:\n%s", got, n, b.log("a"))
+	}
+}
+
 // TestStopSignalIsNotRepeated sends a ready program one stop signal: some take a second for an order to drop
 // everything.
 func TestStopSignalIsNotRepeated(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "count;say counting;sleep", func(p *config.Program) {
-		p.ReadyLog, p.StopWaitSecs = "counting", 10*stopAgainAfter
-	}))
+	b.run(b.counting())
 	b.start("a")
-	b.stop("a")
-	if st := b.status("a"); st.Exit == nil || st.Exit.Signal != "SIGKILL" || strings.Count(b.log("a"), "term\n") != 1 {
-		t.Errorf("it ended by %+v, its log:\n%s", st.Exit, b.log("a"))
-	}
+	must(t, b.sup.Stop(testContext(t), []string{"a"}, false))
+	b.wantSignals(1)
 }
 
 // TestAdoptedStopSignalIsNotRepeated: of a supervisor that is replaced during a stop, the next one sends the signal
 // once, too: it cannot know whether the former one has.
 func TestAdoptedStopSignalIsNotRepeated(t *testing.T) {
 	b := newBench(t)
-	b.run(b.child("a", "count;say counting;sleep", func(p *config.Program) {
-		p.ReadyLog, p.StopWaitSecs, p.StartSecs = "counting", 3*stopAgainAfter, 0
-	}))
-	b.sup.second = time.Hour // the first one kills nothing
+	b.run(b.counting())
 	b.start("a")
-	if err := b.sup.Stop(testContext(t), []string{"a"}, false); err != nil {
-		t.Fatal(err)
-	}
+	must(t, b.sup.Stop(testContext(t), []string{"a"}, false))
 	b.untilLog("a", "term")
 	b.sup.Close()
 	b.open()
-	b.until("a", "STOPPED", func(st Status) bool { return st.State == Stopped })
-	if n := strings.Count(b.log("a"), "term\n"); n != 2 {
-		t.Errorf("it got %d signals, its log:\n%s", n, b.log("a"))
-	}
+	b.wantSignals(2)
 }
 
 // TestRestartWhileADependantRestarts: a program's restart is complete although that of a dependant, which starts what

@@ -178,11 +178,16 @@ func starve(prepared bool) {
 		fmt.Println(err)
 		return
 	}
+	// The runtime gives each of them a thread when it sees that the one before waits in the kernel.
+	var begun atomic.Int32
 	for range threadsKept - 6 {
-		go func() { _, _ = unix.Read(pipe[0], make([]byte, 1)) }()
+		go func() {
+			begun.Add(1)
+			_, _ = unix.Read(pipe[0], make([]byte, 1))
+		}()
 	}
-	for range 20 { // the runtime gives each of them a thread when it sees it wait
-		time.Sleep(10 * time.Millisecond)
+	for begun.Load() < threadsKept-6 {
+		time.Sleep(time.Millisecond)
 	}
 	_, err = os.StartProcess("/proc/self/exe", []string{"x"}, &os.ProcAttr{Env: []string{}})
 	fmt.Println("alive:", err)

@@ -13,23 +13,52 @@ import (
 	"fate-installer/supervisor/process"
 )
 
-// slowPair is a program that needs its whole stopwaitsecs to stop, and one that depends on it.
+// slowStop is far more than any of these tests takes: what is being stopped stays so until the test ends it. The
+// daemon's seconds are whole ones, and those of a supervisor in this process are hundredths.
+const slowStop = 60
+
+// lingering is a program that ends only when endStop is called.
+func (b *bench) lingering(name string, stopWait int, change ...func(*config.Program)) config.Program {
+	return b.child(name, "linger "+b.endFile()+";say up;sleep", append(change, func(p *config.Program) {
+		p.StopWaitSecs, p.ReadyLog = stopWait, "up"
+	})...)
+}
+
+func (b *bench) endFile() string { return filepath.Join(b.dir, "end") }
+
+// endStop ends the programs that linger, and lets those that are started later end at once.
+func (b *bench) endStop() { touch(b.endFile()) }
+
+// slowPair is a program that lingers, and one that depends on it.
 func (b *bench) slowPair(stopWait int) []config.Program {
 	return []config.Program{
-		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) {
-			p.StopWaitSecs,
-				p.ReadyLog = stopWait, "deaf"
-		}),
+		b.lingering("db", stopWait),
 		b.child("flow", "sleep", func(p *config.Program) { p.DependsOn = []string{"db"} }),
 	}
 }
 
-// killDuring starts a request, waits until db is in the state and kills the daemon.
-func (d *testDaemon) killDuring(request string, in State) {
+// slowDependant is a program, and one that depends on it and lingers.
+func (b *bench) slowDependant() []config.Program {
+	return []config.Program{
+		b.child("base", "sleep"),
+		b.lingering("db", slowStop, func(p *config.Program) { p.DependsOn = []string{"base"} }),
+	}
+}
+
+// killDuring starts a request, waits until db is being stopped and kills the daemon. The next one takes it over so.
+func (d *testDaemon) killDuring(request string) {
 	d.b.t.Helper()
 	go func() { _, _ = d.try(request) }()
-	d.until("db", string(in), func(s brief) bool { return s.state == in })
+	d.untilStopping()
 	d.stop(syscall.SIGKILL)
+	d.up()
+	d.until("db", "taken over", func(s brief) bool { return s.adopted })
+	d.b.endStop()
+}
+
+func (d *testDaemon) untilStopping() {
+	d.b.t.Helper()
+	d.until("db", "STOPPING", func(s brief) bool { return s.state == Stopping })
 }
 
 // TestRestartIsFinishedAfterAKill kills the daemon while it restarts a program with its dependant. The next one brings
@@ -38,7 +67,7 @@ func TestRestartIsFinishedAfterAKill(t *testing.T) {
 	for _, request := range []string{"restart db", "reload", "again"} {
 		t.Run(request, func(t *testing.T) {
 			b := newBench(t)
-			programs := b.slowPair(2)
+			programs := b.slowPair(slowStop)
 			b.write(programs...)
 			d := startDaemon(b)
 			db, flow := d.until("db", "ready", isReady), d.until("flow", "ready", isReady)
@@ -46,8 +75,7 @@ func TestRestartIsFinishedAfterAKill(t *testing.T) {
 				programs[i].Environment["CHANGED"] = "1" // of no concern to a plain restart
 			}
 			b.write(programs...)
-			d.killDuring(request, Stopping)
-			d.up()
+			d.killDuring(request)
 			d.until("db", "ready with a new process", func(s brief) bool { return isReady(s) && s.pid != db.pid })
 			d.until("flow", "ready with a new process", func(s brief) bool { return isReady(s) && s.pid != flow.pid })
 		})
@@ -57,11 +85,14 @@ func TestRestartIsFinishedAfterAKill(t *testing.T) {
 // TestRestartIsFinishedWhereTheProcessEnded is the same when the process ends while no daemon runs.
 func TestRestartIsFinishedWhereTheProcessEnded(t *testing.T) {
 	b := newBench(t)
-	b.write(b.slowPair(3)...)
+	b.write(b.slowPair(slowStop)...)
 	d := startDaemon(b)
 	db := d.until("db", "ready", isReady)
-	d.killDuring("restart db", Stopping)
+	go func() { _, _ = d.try("restart db") }()
+	d.untilStopping()
+	d.stop(syscall.SIGKILL)
 	_ = syscall.Kill(db.pid, syscall.SIGKILL)
+	b.endStop()
 	d.up()
 	d.until("db", "ready with a new process", func(s brief) bool { return isReady(s) && s.pid != db.pid })
 	d.until("flow", "ready", isReady)
@@ -70,17 +101,10 @@ func TestRestartIsFinishedWhereTheProcessEnded(t *testing.T) {
 // TestRestartBeginsAgainAfterAKill kills the daemon while the dependant stops: db has not got its stop signal.
 func TestRestartBeginsAgainAfterAKill(t *testing.T) {
 	b := newBench(t)
-	b.write(
-		b.child("base", "sleep"),
-		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) {
-			p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2,
-				"deaf", []string{"base"}
-		}),
-	)
+	b.write(b.slowDependant()...)
 	d := startDaemon(b)
 	base, db := d.until("base", "ready", isReady), d.until("db", "ready", isReady)
-	d.killDuring("restart base", Stopping)
-	d.up()
+	d.killDuring("restart base")
 	d.until("base", "ready with a new process", func(s brief) bool { return isReady(s) && s.pid != base.pid })
 	d.until("db", "ready with a new process", func(s brief) bool { return isReady(s) && s.pid != db.pid })
 }
@@ -88,18 +112,11 @@ func TestRestartBeginsAgainAfterAKill(t *testing.T) {
 // TestStopIsFinishedAfterAKill kills the daemon while the first of two programs stops: the next one stops the second.
 func TestStopIsFinishedAfterAKill(t *testing.T) {
 	b := newBench(t)
-	b.write(
-		b.child("base", "sleep"),
-		b.child("db", "ignore;say deaf;sleep", func(p *config.Program) {
-			p.StopWaitSecs, p.ReadyLog, p.DependsOn = 2,
-				"deaf", []string{"base"}
-		}),
-	)
+	b.write(b.slowDependant()...)
 	d := startDaemon(b)
 	d.until("base", "ready", isReady)
 	d.until("db", "ready", isReady)
-	d.killDuring("stop base db", Stopping)
-	d.up()
+	d.killDuring("stop base db")
 	for _, name := range []string{"db", "base"} {
 		d.until(name, "STOPPED", func(s brief) bool { return s.state == Stopped })
 	}
@@ -109,14 +126,15 @@ func TestStopIsFinishedAfterAKill(t *testing.T) {
 // what the next daemon is to start.
 func TestShutdownKilledHalfway(t *testing.T) {
 	b := newBench(t)
-	b.write(b.slowPair(3)...)
+	b.write(b.slowPair(slowStop)...)
 	d := startDaemon(b)
 	db := d.until("db", "ready", isReady)
 	d.until("flow", "ready", isReady)
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	d.until("db", "STOPPING", func(s brief) bool { return s.state == Stopping })
+	d.untilStopping()
 	d.stop(syscall.SIGKILL)
 	_ = syscall.Kill(db.pid, syscall.SIGKILL)
+	b.endStop()
 	d.up()
 	d.until("db", "ready", isReady)
 	d.until("flow", "ready", isReady)
@@ -125,7 +143,7 @@ func TestShutdownKilledHalfway(t *testing.T) {
 // TestRequestOutlivesItsClient gives up waiting for a restart, and for a stop of two programs: both go on.
 func TestRequestOutlivesItsClient(t *testing.T) {
 	b := newBench(t)
-	b.run(b.slowPair(20)...)
+	b.run(b.slowPair(100 * slowStop)...)
 	b.start("db", "flow")
 	pid := b.status("db").PID
 	giveUp := func(request func(ctx context.Context) error) {
@@ -140,8 +158,10 @@ func TestRequestOutlivesItsClient(t *testing.T) {
 		}
 	}
 	giveUp(func(ctx context.Context) error { return b.sup.Restart(ctx, []string{"db"}, true, true) })
+	b.endStop()
 	b.until("db", "ready again", func(st Status) bool { return st.Ready && st.PID != pid })
 	b.until("flow", "ready again", func(st Status) bool { return st.Ready })
+	must(t, os.Remove(b.endFile()))
 	giveUp(func(ctx context.Context) error {
 		_, err := b.sup.Update(ctx)
 		if err == nil {
@@ -149,33 +169,36 @@ func TestRequestOutlivesItsClient(t *testing.T) {
 		}
 		return err
 	})
+	b.endStop()
 	b.until("db", "STOPPED", func(st Status) bool { return st.State == Stopped })
 }
 
 // TestLastRequestWins has a stop come while a restart goes on, and a start while a stop does.
 func TestLastRequestWins(t *testing.T) {
 	b := newBench(t)
-	b.run(b.slowPair(10)...)
+	b.run(b.slowPair(100 * slowStop)...)
 	b.start("db", "flow")
 	done := make(chan error, 1)
 	stopping := func(st Status) bool { return st.State == Stopping }
 	go func() { done <- b.sup.Restart(testContext(t), []string{"db"}, false, true) }()
 	b.until("db", "STOPPING", stopping)
-	b.stop("db")
+	must(t, b.sup.Stop(testContext(t), []string{"db"}, false))
+	b.endStop()
 	if err := <-done; err == nil {
 		t.Error("a restart that was overtaken by a stop is reported as done")
 	}
-	if st := b.status("db"); st.State != Stopped {
-		t.Fatalf("%+v", st)
-	}
+	b.until("db", "STOPPED", func(st Status) bool { return st.State == Stopped })
+	must(t, os.Remove(b.endFile()))
 	b.start("db")
+	pid := b.status("db").PID
 	go func() { done <- b.sup.Stop(testContext(t), []string{"db"}, true) }()
 	b.until("db", "STOPPING", stopping)
-	b.start("db")
+	must(t, b.sup.Start(testContext(t), []string{"db"}, false))
+	b.endStop()
 	if err := <-done; err == nil {
 		t.Error("a stop that was overtaken by a start is reported as done")
 	}
-	b.until("db", "ready", func(st Status) bool { return st.Ready })
+	b.until("db", "ready", func(st Status) bool { return st.Ready && st.PID != pid })
 }
 
 // TestRecordsOfOlderVersions takes over a program whose record has no word of unfinished requests.
