@@ -336,7 +336,7 @@ func TestFetchStalled(t *testing.T) {
 		return true
 	}
 	d := downloader(t)
-	d.Stall = 50 * time.Millisecond
+	d.Stall = time.Second // longer than a machine under load leaves this process waiting: the first bytes are to arrive
 	file, err := d.Fetch(context.Background(), []string{s.URL + "/f"}, blobOf(data))
 	if err != nil {
 		t.Fatal(err)
