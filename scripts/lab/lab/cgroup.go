@@ -18,18 +18,19 @@ func cgroupName(lab string) string { return "fate-lab." + lab }
 // removeCgroup removes a cgroup and those below it. The kernel empties a cgroup a
 // moment after the last process in it has died, hence the second tries.
 func removeCgroup(dir string) error {
-	var err error
-	for range 40 {
-		if err = removeCgroupOnce(dir); !errors.Is(err, unix.EBUSY) {
-			break
+	for deadline := time.Now().Add(cgroupPatience); ; time.Sleep(50 * time.Millisecond) {
+		err := removeCgroupOnce(dir)
+		if err == nil {
+			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return fmt.Errorf("cannot remove cgroup %s: %w", dir, err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("cannot remove cgroup %s: %w", dir, err)
-	}
-	return nil
 }
+
+// cgroupPatience is for processes that have been killed and need the processor to end, on a machine under load.
+const cgroupPatience = time.Minute
 
 func removeCgroupOnce(dir string) error {
 	var dirs []string

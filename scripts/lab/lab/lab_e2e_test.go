@@ -148,6 +148,20 @@ func TestHosts(t *testing.T) {
 			t.Errorf("they run:\n%s", out)
 		}
 	})
+	t.Run("killed before it has begun, on a slow host", func(t *testing.T) {
+		const slow = "/usr/local/sbin/systemd-run"
+		output(t, l, "a", "sh", "-c", "printf '#!/bin/sh\nsleep 3\nexec /usr/bin/systemd-run \"$@\"\n' >"+slow+
+			" && chmod 755 "+slow)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if err := l.Run(ctx, "a", Cmd{Args: []string{"sleep", "4713"}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error = %v, want context.DeadlineExceeded", err)
+		}
+		if out, _ := l.Output(t.Context(), "a", "sh", "-c", "grep -lzx 471[3] /proc/[0-9]*/cmdline"); out != "" {
+			t.Errorf("it runs:\n%s", out)
+		}
+		output(t, l, "a", "rm", slow)
+	})
 	t.Run("swap of the machine is out of reach", func(t *testing.T) {
 		const script = "dd if=/dev/zero of=/swap bs=1M count=1 status=none; chmod 600 /swap; mkswap -q /swap; swapon " +
 			"/swap"

@@ -42,11 +42,20 @@ func (l *Lab) Run(ctx context.Context, host string, c Cmd) error {
 		return err
 	}
 	unit := "lab-run-" + rand.Text()
-	cmd := enterHost(ctx, keeper, init, runArgs(unit, c)...)
+	cmd := enterHost(context.WithoutCancel(ctx), keeper, init, runArgs(unit, c)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	cmd.Cancel = func() error { return errors.Join(killUnit(keeper, init, unit), cmd.Process.Kill()) }
 	cmd.WaitDelay = 5 * time.Second // for a daemon that keeps our pipe open
-	if err := cmd.Run(); err != nil {
+	if err = ctx.Err(); err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		ended := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() { killUnit(keeper, init, unit, cmd, ended) })
+		err = cmd.Wait()
+		close(ended)
+		stop()
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -55,21 +64,23 @@ func (l *Lab) Run(ctx context.Context, host string, c Cmd) error {
 	return nil
 }
 
-// killUnit kills what a unit of a host runs, until the host no longer knows the unit. One
-// that is only about to be started, by a systemd-run that we have just started, is waited
-// for: it would run unseen.
-func killUnit(keeper, init int, unit string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // that of the command is over
+// killPatience is for a host whose systemd does not answer.
+const killPatience = time.Minute
+
+// killUnit kills what a unit of a host runs, again and again until cmd, the systemd-run that waits for the unit, has
+// ended. One that has not yet asked for its unit is waited for: what it starts would run unseen.
+func killUnit(keeper, init int, unit string, cmd *exec.Cmd, ended <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), killPatience) // that of the command is over
 	defer cancel()
-	for known := false; ; {
-		err := enterHost(ctx, keeper, init, "systemctl", "kill", "--signal=KILL", unit).Run()
-		if err != nil && known {
-			return nil
-		}
-		known = err == nil
+	for {
+		// fails while the host does not know the unit yet, or no more
+		_ = enterHost(ctx, keeper, init, "systemctl", "kill", "--signal=KILL", unit).Run()
 		select {
-		case <-ctx.Done(): // it has ended by itself
-			return err
+		case <-ended:
+			return
+		case <-ctx.Done():
+			_ = cmd.Process.Kill()
+			return
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
