@@ -176,8 +176,12 @@ func TestPartyOnThreeHosts(t *testing.T) {
 	})
 	b.step("a FATE-Flow that falls out of the registry comes back", func(b bench) {
 		before := b.checkReady("second", modulesOfThree["second"]...)["fate-fateflow"].PID
-		// a session lasts 10 s
-		b.run("second", "sh", "-c", fmt.Sprintf("kill -STOP %d; sleep 14; kill -CONT %d", before, before))
+		b.run("second", "sh", "-c", fmt.Sprintf("kill -STOP %d", before))
+		b.await("its session has ended", func() bool {
+			modules, _ := b.party("main")
+			return modules["fateflow 192.168.0.2"].Registered == nil
+		})
+		b.run("second", "sh", "-c", fmt.Sprintf("kill -CONT %d; true", before)) // unless it has been killed
 		b.await("the supervisor has restarted it", func() bool {
 			now, _ := b.status("second")
 			modules, _ := b.party("main")

@@ -72,7 +72,8 @@ func (b bench) refusedPassword(host string) {
 		return
 	}
 	b.run(host, "fate-installer", "svc", "stop", "fate-mysql")
-	out, code, err := b.try(host, "timeout", "60", installerFile, "install")
+	// A database that does not get ready is waited for during 5 minutes.
+	out, code, err := b.try(host, "timeout", "240", installerFile, "install")
 	if err != nil || code != 6 || !strings.Contains(out, "refuses the password") ||
 		!strings.Contains(out, "secrets rotate mysql_root mysql_fate") {
 		b.t.Errorf("install with a changed password: exit status %d, %v\n%s", code, err, out)

@@ -98,9 +98,10 @@ func TestSupervisor(t *testing.T) {
 	}
 	b.step("a restart that is interrupted by SIGKILL is finished", func(b bench) {
 		before := b.checkReady("host", chained...)
+		const end = "/run/slow-may-end" // until then slow is being stopped, and ends at once after that
 		b.write("host", supervisorDir+"supervisord.d/slow.conf",
-			"[program:slow]\ncommand=/bin/sh -c \"trap '' TERM; echo deaf; while :; do sleep 1; "+
-				"done\"\nready_log=deaf\nstopwaitsecs=5\n")
+			"[program:slow]\ncommand=/bin/sh -c \"trap 'until [ -e "+end+" ]; do sleep 0.1; done; exit' TERM; "+
+				"echo up; while :; do sleep 0.1; done\"\nready_log=up\nstopwaitsecs=600\n")
 		b.run("host", "fate-installer", "svc", "update")
 		pid := b.awaitReady("host", append([]string{"slow"}, chained...)...)["slow"].PID
 		b.run("host", "systemd-run", "--unit=restart", "fate-installer", "svc", "restart", "slow")
@@ -109,6 +110,7 @@ func TestSupervisor(t *testing.T) {
 			return programs["slow"].State == "STOPPING"
 		})
 		b.run("host", "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "fate-supervisor")
+		b.run("host", "touch", end)
 		b.await("slow has a new process", func() bool {
 			programs, _ := b.status("host")
 			return programs["slow"].Ready && programs["slow"].PID != pid
