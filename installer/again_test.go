@@ -4,8 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,7 +61,7 @@ func TestCommandLineHasNoSecret(t *testing.T) {
 	if line := g.commandLine(); strings.Contains(line, "hunter2") || !strings.Contains(line, "mirror.example/x") {
 		t.Error(line)
 	}
-	if text := g.hint(exit.Hint(errors.New("x"), sameCommand)); strings.Contains(text, "hunter2") {
+	if text := g.hint(exit.Repeat(errors.New("x"), "", "")); strings.Contains(text, "hunter2") {
 		t.Error(text)
 	}
 	if text := g.hint(exit.Hint(errors.New("x"), "free some space")); text != "free some space" {
@@ -61,5 +69,87 @@ func TestCommandLineHasNoSecret(t *testing.T) {
 	}
 	if executable, err := os.Executable(); err != nil || !strings.HasPrefix(g.commandLine(), executable) {
 		t.Errorf("%s, %v", g.commandLine(), err)
+	}
+}
+
+// helpTexts has what help says about repeating a command. What is printed of a command that was run has exit.Advice.
+var helpTexts = []string{"cmd_secrets_rotate.go", "cmd_upgrade.go", "exithelp.go"}
+
+// TestRepetitionIsTyped: no text of the product says itself that the command is to be run again. exit.Repeat, or an
+// error with a method Repeat, does: only they are followed by the command.
+func TestRepetitionIsTyped(t *testing.T) {
+	written := 0
+	for _, dir := range []string{".", "../bundle", "../payload", "../supervisor"} {
+		err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") ||
+				slices.Contains(helpTexts, file) {
+				return err
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				text, ok := literal(n)
+				switch {
+				case !ok || !strings.Contains(text, "same command again"):
+					return !ok
+				case file == filepath.Join("exit", "exit.go"):
+					written++
+				default:
+					t.Errorf("%s: %q; use exit.Repeat", file, text)
+				}
+				return false
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if written != 1 {
+		t.Errorf("package exit says it %d times", written)
+	}
+}
+
+// literal is the text of a string literal, or of a sum in which literals and blanks for other things are.
+func literal(n ast.Node) (text string, ok bool) {
+	switch n := n.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(n.Value)
+		return text, err == nil && n.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, ok1 := literal(n.X)
+		right, ok2 := literal(n.Y)
+		return left + right, n.Op == token.ADD && (ok1 || ok2)
+	}
+	return "", false
+}
+
+// TestAdviceIsTheOutermost: an advice around another one holds, in each shape of a chain.
+func TestAdviceIsTheOutermost(t *testing.T) {
+	inner := exit.Repeat(errors.New("x"), "umount /data, then", "")
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{inner, "umount /data, then run the same command again"},
+		{fmt.Errorf("y: %w", exit.With(inner, exit.Step)), "umount /data, then run the same command again"},
+		{errors.Join(errors.New("y"), inner), "umount /data, then run the same command again"},
+		{exit.Hint(inner, "free some space"), "free some space"},
+		{exit.Repeat(exit.Hint(errors.New("x"), "free some space"), "", ": it goes on"),
+			"run the same command again: it goes on"},
+		{exit.DefaultRepeat(inner, "put the cause right and", ""), "umount /data, then run the same command again"},
+		{exit.DefaultRepeat(errors.New("x"), "put the cause right and", ""),
+			"put the cause right and run the same command again"},
+		{errors.New("x"), ""},
+		{nil, ""},
+	} {
+		if got := exit.HintOf(test.err); got != test.want {
+			t.Errorf("%v: %q, want %q", test.err, got, test.want)
+		}
+	}
+	if exit.Repeat(nil, "", "") != nil || exit.DefaultRepeat(nil, "", "") != nil {
+		t.Error("an error was made of none")
 	}
 }

@@ -103,8 +103,8 @@ func printRemoval(g *globals, i *deploy.Installation, r *deploy.Removal, opts *u
 			"removes them:\n  %s\n",
 			l.Data(), l.Logs(), l.State(), r.Purge)
 	} else if len(r.Named) > 0 {
-		g.printf("the journal %s stays, since it names what is left; remove that, then run the same command again\n",
-			i.JournalPath())
+		g.printf("the journal %s stays, since it names what is left; %s\n", i.JournalPath(),
+			exit.Advice{Before: "remove that, then", Repeat: true})
 	}
 	return nil
 }

@@ -30,21 +30,19 @@ func (g *globals) runnable(text string) string {
 	return runnableAs(call, text)
 }
 
-// sameCommand is how hints call the command at hand.
-const sameCommand = "run the same command again"
-
-// hint is the hint of an error as it is printed. Where that is to run the same command again, the command follows on a
-// line of its own, with all its flags.
+// hint is the hint of an error as it is printed. Where that is to repeat the command, the command follows on a line of
+// its own, with all its flags.
 func (g *globals) hint(err error) string {
-	text := exit.HintOf(err)
-	if !strings.Contains(text, sameCommand) || len(g.args) == 0 {
-		return g.runnable(text)
+	advice := exit.AdviceOf(err)
+	text := g.runnable(advice.String())
+	if !advice.Repeat || len(g.args) == 0 {
+		return text
 	}
 	call := g.commandLine()
 	if rest, found := strings.CutPrefix(call, programName+" "); found {
 		call = programPath() + " " + rest
 	}
-	return g.runnable(text) + "\n" + call
+	return text + "\n" + call
 }
 
 // runnableAs puts a call of the program into a text in place of the program's name.

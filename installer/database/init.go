@@ -63,9 +63,9 @@ func (e *DatadirError) Error() string {
 	return fmt.Sprintf("cannot use %s as data directory: %s", e.Path, e.Why)
 }
 
-// Hint tells how to go on without losing anything.
-func (e *DatadirError) Hint() string {
-	return fmt.Sprintf("keep it and move it away: mv %s %s.old; then run the same command again", e.Path, e.Path)
+// Repeat tells how to go on without losing anything.
+func (e *DatadirError) Repeat() (before, after string) {
+	return fmt.Sprintf("keep it and move it away: mv %s %s.old; then", e.Path, e.Path), ""
 }
 
 // ID implements [engine.Step].

@@ -207,8 +207,8 @@ func prepareSession(ctx context.Context, db *sql.DB, name string) error {
 		return err
 	}
 	if locked.Int64 != 1 {
-		return errors.New("another host has been upgrading it for a minute; run the same command again when it has " +
-			"ended")
+		return engine.WithRepeat(errors.New("another host has been upgrading it for a minute"),
+			"when it has ended,", "")
 	}
 	return nil
 }

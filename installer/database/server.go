@@ -57,9 +57,8 @@ func (s Server) first(h *host.Host, candidates ...string) (string, bool) {
 func (s Server) command(h *host.Host, data string, args ...string) (host.Cmd, error) {
 	program, ok := s.first(h, s.Program)
 	if !ok {
-		return host.Cmd{}, engine.WithHint(fmt.Errorf("cannot find the %s server %s", s.Flavour,
-			path.Join(s.Home, s.Program)),
-			"the component is unpacked by an earlier step; run the same command again")
+		return host.Cmd{}, engine.WithRepeat(fmt.Errorf("cannot find the %s server %s", s.Flavour,
+			path.Join(s.Home, s.Program)), "the component is unpacked by an earlier step;", "")
 	}
 	cmd := host.Cmd{Args: []string{program, "--no-defaults", "--basedir=" + s.Home, "--datadir=" + data}, Dir: s.Home}
 	if dir, ok := s.first(h, "share/mysql/english", "share/mariadb/english", "share/english"); ok {

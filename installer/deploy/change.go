@@ -37,8 +37,8 @@ func (d *Installation) enter(c state.Command, change state.Change, spec *cluster
 		return err
 	}
 	if !reflect.DeepEqual(now, d.state) {
-		return exit.With(exit.Hint(errors.New("cannot start: another run has changed the host in this moment"),
-			"run the same command again"), exit.Locked)
+		return exit.With(exit.Repeat(errors.New("cannot start: another run has changed the host in this moment"),
+			"", ""), exit.Locked)
 	}
 	journal, err := engine.OpenJournal(d.host, d.JournalPath())
 	if err != nil {
@@ -61,8 +61,8 @@ func (d *Installation) saveState(s state.State) error {
 		return err
 	}
 	if err := d.host.WriteFile(statePath(d.Layout()), data, rootOnly); err != nil {
-		return exit.With(exit.Hint(fmt.Errorf("cannot store the state of the host: %w", err),
-			"put the cause right and run the same command again"), exit.Step)
+		return exit.With(exit.Repeat(fmt.Errorf("cannot store the state of the host: %w", err),
+			"put the cause right and", ""), exit.Step)
 	}
 	s.Schema = state.Schema
 	d.state = s

@@ -37,5 +37,5 @@ func (d *Installation) guardsInTheWay(journal *engine.Journal, resolve engine.Re
 	slices.Sort(guarded)
 	slices.Sort(remedies)
 	err := fmt.Errorf("cannot uninstall: not even root can change %s; nothing was changed", strings.Join(guarded, ", "))
-	return exit.With(exit.Hint(err, strings.Join(remedies, "; ")+"; then run the same command again"), exit.Preflight)
+	return exit.With(exit.Repeat(err, strings.Join(remedies, "; ")+"; then", ""), exit.Preflight)
 }

@@ -209,21 +209,19 @@ func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (engine.Rep
 	var notReady *step.NotReadyError
 	switch {
 	case ctx.Err() != nil:
-		return report, exit.Hint(err, "run the same command again: it goes on where it stopped")
+		return report, exit.Repeat(err, "", ": it goes on where it stopped")
 	case errors.As(err, &notReady):
 		// Everything is installed; taking it away again would take away the evidence.
 		return report, exit.With(err, exit.NotReady)
 	case d.passwordsChange():
 		// The database may have new passwords already, which are not taken back: the files must go on to them.
-		return report, exit.With(exit.DefaultHint(err,
-			"passwords are being changed, so the host is left as it is: put the cause right and run the same "+
-				"command again"), code)
+		return report, exit.With(exit.DefaultRepeat(err,
+			"passwords are being changed, so the host is left as it is: put the cause right and", ""), code)
 	case opts.NoUndo:
-		return report, exit.With(exit.DefaultHint(err,
-			"the host is left as it is; run the same command again to go on"), code)
+		return report, exit.With(exit.DefaultRepeat(err, "the host is left as it is;", " to go on"), code)
 	}
 	d.undoFailed(context.WithoutCancel(ctx), env, journal)
-	return report, exit.With(exit.DefaultHint(err, "put the cause right and run the same command again"), code)
+	return report, exit.With(exit.DefaultRepeat(err, "put the cause right and", ""), code)
 }
 
 // undoFailed puts back what a failed run changed.

@@ -96,7 +96,7 @@ func (d *Installation) guardDatabase(ctx context.Context, s *Slot) error {
 	}
 	guard := d.copyOf(s)
 	if err := d.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
-		return exit.Hint(err, "make room for a copy of the database, then run the same command again")
+		return exit.Repeat(err, "make room for a copy of the database, then", "")
 	}
 	s.Database = guard
 	return d.writeSlot(s, s.Dir(d.Layout()))

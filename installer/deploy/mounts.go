@@ -40,10 +40,10 @@ func mountsRefused(errs []error) error {
 	slices.Sort(points)
 	points = slices.Compact(points)
 	slices.Reverse(points) // the deepest first
-	return exit.With(exit.Hint(
+	return exit.With(exit.Repeat(
 		fmt.Errorf("file systems are mounted in what would be removed or replaced: %s; nothing was changed",
 			strings.Join(points, ", ")),
-		"umount "+strings.Join(points, " ")+", then run the same command again"), exit.Preflight)
+		"umount "+strings.Join(points, " ")+", then", ""), exit.Preflight)
 }
 
 // mountsInTheWay is noMounts for an uninstall. A directory that was there before the installation may be a mount point

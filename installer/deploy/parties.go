@@ -232,7 +232,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	env.Force = force
 	_, err = engine.Apply(ctx, whole.Only(func(n engine.Node) bool { return wanted[n.ID()] }), env, journal, view.Event)
 	if err != nil {
-		return exit.With(exit.DefaultHint(err, "put the cause right and run the same command again"), exit.Step)
+		return exit.With(exit.DefaultRepeat(err, "put the cause right and", ""), exit.Step)
 	}
 	return nil
 }

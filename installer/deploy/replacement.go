@@ -284,7 +284,7 @@ func (r *Replacement) stop(ctx context.Context) error {
 // the next one.
 func (r *Replacement) unprepared(ctx context.Context, failure error) error {
 	if r.resumes() || r.abandons() {
-		return exit.With(exit.DefaultHint(failure, "put the cause right and run the same command again"), exit.Step)
+		return exit.With(exit.DefaultRepeat(failure, "put the cause right and", ""), exit.Step)
 	}
 	return exit.With(errors.Join(failure, r.takeBack(ctx)), exit.Step)
 }
@@ -294,11 +294,11 @@ func (r *Replacement) unprepared(ctx context.Context, failure error) error {
 func (r *Replacement) failed(ctx context.Context, failure error) error {
 	var notReady *step.NotReadyError
 	if errors.As(failure, &notReady) || ctx.Err() != nil || !r.undone {
-		hint := "run the same command again, or fate-installer rollback to bring the former versions back"
+		after := ", or fate-installer rollback to bring the former versions back"
 		if r.verb == verbRollBack {
-			hint = "run the same command again; fate-installer svc status says which program is not ready"
+			after = "; fate-installer svc status says which program is not ready"
 		}
-		return exit.DefaultHint(failure, hint)
+		return exit.DefaultRepeat(failure, "", after)
 	}
 	return errors.Join(failure, r.takeBack(ctx))
 }

@@ -366,17 +366,17 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	env.Force = force
 	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
 	view.Close()
-	const again = "run the same command again: it goes on with the passwords that this one has generated"
+	const goesOn = ": it goes on with the passwords that this one has generated"
 	var notReady *step.NotReadyError
 	switch {
 	case err == nil:
 		return report, nil
 	case ctx.Err() != nil:
-		return report, exit.Hint(err, again)
+		return report, exit.Repeat(err, "", goesOn)
 	case errors.As(err, &notReady):
-		return report, exit.With(exit.DefaultHint(err, again), exit.NotReady)
+		return report, exit.With(exit.DefaultRepeat(err, "", goesOn), exit.NotReady)
 	}
-	return report, exit.With(exit.DefaultHint(err, "put the cause right, and "+again), exit.Step)
+	return report, exit.With(exit.DefaultRepeat(err, "put the cause right, and", goesOn), exit.Step)
 }
 
 // errElsewhere is a secret that has to be changed on another host first.

@@ -95,8 +95,8 @@ func (d *Installation) remove(ctx context.Context, purge bool) (*Removal, error)
 		d.cmd.Undo(o, d.holdsData(o))
 	})
 	if err != nil {
-		return nil, exit.With(exit.DefaultHint(err,
-			"put the cause right and run the same command again; it goes on with what is left"), exit.Step)
+		return nil, exit.With(exit.DefaultRepeat(err, "put the cause right and",
+			"; it goes on with what is left"), exit.Step)
 	}
 	// Programs have ended now, and the supervisor has written its last state.
 	if err := errors.Join(d.clearTemp(inTemp), d.clearRun(ctx, journal)); err != nil {

@@ -157,9 +157,8 @@ func (r *Replacement) refuseWithoutCopy() error {
 	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
 		return nil
 	}
-	return exit.Hint(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
-		byteSize(need), fact.Mount, byteSize(fact.Free)),
-		"make room there, then run the same command again")
+	return exit.Repeat(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
+		byteSize(need), fact.Mount, byteSize(fact.Free)), "make room there, then", "")
 }
 
 // sweepCopies removes copies of the database that a run made and was killed before it noted them.

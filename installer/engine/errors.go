@@ -65,12 +65,12 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("cannot start: process %d is at work (it holds %s)", e.PID, e.Path)
 }
 
-// Hint says what to do.
-func (e *LockedError) Hint() string {
+// Repeat says what to do before the command is run again.
+func (e *LockedError) Repeat() (before, after string) {
 	if e.PID == 0 {
-		return "wait until it ends, then run the same command again"
+		return "wait until it ends, then", ""
 	}
-	return fmt.Sprintf("wait until it ends (ps -fp %d shows it), then run the same command again", e.PID)
+	return fmt.Sprintf("wait until it ends (ps -fp %d shows it), then", e.PID), ""
 }
 
 // WithHint adds to an error what to do about it: the error that it returns has a method Hint.
@@ -84,3 +84,16 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
 func (e *hintedError) Hint() string  { return e.hint }
+
+// WithRepeat adds to an error that the same command is to be run again, with the words before and after that: the error
+// that it returns has a method Repeat. What prints the error knows the command.
+func WithRepeat(err error, before, after string) error { return &repeatedError{err, before, after} }
+
+type repeatedError struct {
+	err           error
+	before, after string
+}
+
+func (e *repeatedError) Error() string                  { return e.err.Error() }
+func (e *repeatedError) Unwrap() error                  { return e.err }
+func (e *repeatedError) Repeat() (before, after string) { return e.before, e.after }

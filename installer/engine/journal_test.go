@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -257,8 +258,11 @@ func TestOneRunAtATime(t *testing.T) {
 	}
 	_, err = Lock(h, "/run/lock")
 	var locked *LockedError
-	if !errors.As(err, &locked) || locked.PID != child.Process.Pid || locked.Hint() == "" {
+	if !errors.As(err, &locked) || locked.PID != child.Process.Pid {
 		t.Errorf("error %v, want one that names process %d", err, child.Process.Pid)
+	}
+	if before, _ := locked.Repeat(); !strings.Contains(before, fmt.Sprintf("ps -fp %d", child.Process.Pid)) {
+		t.Errorf("before the repetition: %s", before)
 	}
 	// The lock ends with its process, however that ends.
 	if err := errors.Join(child.Process.Kill(), in.Close()); err != nil {

@@ -5,6 +5,7 @@ package exit
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"fate-installer/installer/engine"
 	"fate-installer/payload"
@@ -80,14 +81,56 @@ func CodeOf(ctx context.Context, err error) int {
 	return Unexpected
 }
 
-// HintOf finds the outermost hint in err's chain.
-func HintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
+// Repeat adds to err that the same command is to be run again, between the words before and after; nil stays nil.
+func Repeat(err error, before, after string) error {
+	if err == nil {
+		return nil
 	}
-	return ""
+	return engine.WithRepeat(err, before, after)
 }
+
+// Advice is what an error says to do about it.
+type Advice struct {
+	Before string // the whole hint where Repeat is false
+	Repeat bool   // run the same command again
+	After  string
+}
+
+// String is the advice as it is printed.
+func (a Advice) String() string {
+	if !a.Repeat {
+		return a.Before
+	}
+	return strings.TrimPrefix(a.Before+" run the same command again"+a.After, " ")
+}
+
+// AdviceOf finds the outermost advice in err's chain: that of an error with a method Hint, or with a method Repeat.
+func AdviceOf(err error) Advice {
+	a, _ := adviceOf(err)
+	return a
+}
+
+func adviceOf(err error) (Advice, bool) {
+	switch e := err.(type) {
+	case interface{ Repeat() (before, after string) }:
+		before, after := e.Repeat()
+		return Advice{before, true, after}, true
+	case interface{ Hint() string }:
+		return Advice{Before: e.Hint()}, true
+	case interface{ Unwrap() error }:
+		return adviceOf(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if a, ok := adviceOf(err); ok {
+				return a, true
+			}
+		}
+	}
+	return Advice{}, false
+}
+
+// HintOf is the text of [AdviceOf].
+func HintOf(err error) string { return AdviceOf(err).String() }
 
 // LogPathOf finds the path of the log that has the details, when the error knows one.
 func LogPathOf(err error) string {
@@ -104,6 +147,14 @@ func DefaultHint(err error, hint string) error {
 		return err
 	}
 	return Hint(err, hint)
+}
+
+// DefaultRepeat adds to err what [Repeat] does, unless err has a hint.
+func DefaultRepeat(err error, before, after string) error {
+	if HintOf(err) != "" {
+		return err
+	}
+	return Repeat(err, before, after)
 }
 
 // Given is the exit code that was given to err by [With]; 0: none.

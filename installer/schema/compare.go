@@ -197,7 +197,7 @@ func (e *StrangeError) Error() string {
 		e.Part.program(), e.Closest, strings.Join(text, "; "), more)
 }
 
-// Hint says how to go on.
-func (e *StrangeError) Hint() string {
-	return "add what is missing by hand, or restore the database from a backup, then run the same command again"
+// Repeat says how to go on.
+func (e *StrangeError) Repeat() (before, after string) {
+	return "add what is missing by hand, or restore the database from a backup, then", ""
 }

@@ -41,8 +41,8 @@ func readState(env *engine.Env, path string) (prior, []byte, error) {
 		return engine.Hash(content), err
 	})
 	if errors.Is(err, host.ErrTooLong) {
-		err = engine.WithHint(err,
-			fmt.Sprintf("if it is not needed, remove it, else rename it (mv %s %s.old); then run the same command again", path, path))
+		err = engine.WithRepeat(err,
+			fmt.Sprintf("if it is not needed, remove it, else rename it (mv %s %s.old); then", path, path), "")
 	}
 	return p, content, err
 }

@@ -194,10 +194,9 @@ func (e foreignError) Error() string {
 	return fmt.Sprintf("cannot install %s: %s exists and is not from this installer", e.component, e.target)
 }
 
-// Hint says what to do.
-func (e foreignError) Hint() string {
-	return fmt.Sprintf("if it is not needed any more, rename it (mv %s %s.old), then run the same command again",
-		e.target, e.target)
+// Repeat says what to do before the command is run again.
+func (e foreignError) Repeat() (before, after string) {
+	return fmt.Sprintf("if it is not needed any more, rename it (mv %s %s.old), then", e.target, e.target), ""
 }
 
 // readMarker returns the marker of a tree, or nil when there is none.

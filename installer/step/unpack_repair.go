@@ -29,9 +29,9 @@ func (e inTheWayError) Error() string {
 	return fmt.Sprintf("cannot put %s back: a directory is in its place", e.at)
 }
 
-// Hint says what to do.
-func (e inTheWayError) Hint() string {
-	return fmt.Sprintf("move it away: mv %s %s.old; then run the same command again", e.at, e.at)
+// Repeat says what to do before the command is run again.
+func (e inTheWayError) Repeat() (before, after string) {
+	return fmt.Sprintf("move it away: mv %s %s.old; then", e.at, e.at), ""
 }
 
 // repair puts what is missing or changed of the installed version back in its place, file by file, and touches nothing

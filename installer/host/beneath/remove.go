@@ -23,9 +23,9 @@ func (e *MountError) Error() string {
 	return fmt.Sprintf("cannot remove %s: a file system is mounted there: %s", e.Path, strings.Join(e.Mounts, ", "))
 }
 
-// Hint says what to do.
-func (e *MountError) Hint() string {
-	return fmt.Sprintf("umount %s, then run the same command again", strings.Join(e.Mounts, " "))
+// Repeat says what to do before the command is run again.
+func (e *MountError) Repeat() (before, after string) {
+	return fmt.Sprintf("umount %s, then", strings.Join(e.Mounts, " ")), ""
 }
 
 // RemoveAll removes the entry and everything below it. Nothing is no error. When a file system is mounted at or below
