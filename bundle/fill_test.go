@@ -3,7 +3,6 @@ package bundle
 import (
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,29 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"fate-installer/installer/golden"
 	"fate-installer/payload"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares got with testdata/name, or rewrites that with -update.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got), -update accepts:\n%s", file, diff)
-	}
-}
 
 // testdata/fill.yaml is written in every way that YAML allows a source to be; fill.golden.yaml is what becomes of it.
 func TestFillKeepsTheText(t *testing.T) {
@@ -61,7 +40,7 @@ func TestFillKeepsTheText(t *testing.T) {
 			t.Fatal(err)
 		}
 		if newline == "\n" {
-			golden(t, "fill.golden.yaml", got)
+			golden.Compare(t, "testdata/fill.golden.yaml", got)
 		} else if strings.Count(string(got), "\n") != strings.Count(string(got), "\r\n") {
 			t.Errorf("line ends are mixed:\n%q", got)
 		}

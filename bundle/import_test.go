@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/golden"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -90,7 +92,7 @@ func TestImportAndBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := result.Lock.Encode("Made from AnsibleFATE_1.11.3_release_offline.tar.gz.")
-	golden(t, "import.golden.yaml", withoutDigests(text))
+	golden.Compare(t, "testdata/import.golden.yaml", withoutDigests(text))
 	if len(result.Missing) > 0 || !cmp.Equal(result.Skipped, []string{"rabbitmq"}) {
 		t.Errorf("missing %v, skipped %v", result.Missing, result.Skipped)
 	}

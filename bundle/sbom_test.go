@@ -6,6 +6,7 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
+	"fate-installer/installer/golden"
 	"fate-installer/payload"
 )
 
@@ -25,7 +26,7 @@ func TestSBOM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "sbom.golden.json", text)
+	golden.Compare(t, "testdata/sbom.golden.json", text)
 	again, err := sbom(release, components)
 	if err != nil || !bytes.Equal(text, again) {
 		t.Errorf("a second time it is different, %v", err)

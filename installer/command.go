@@ -112,10 +112,23 @@ func (g *globals) warnInterrupted() (state.Phase, string) {
 	return phase, note
 }
 
-// commandLine is the running command as it can be repeated in a shell. No flag has a secret as its value; what looks
-// like one, as the password of a URL, is left out.
-func (g *globals) commandLine() string {
-	words := []string{g.program()}
+// commandLine is the running command as it can be repeated in a shell.
+func (g *globals) commandLine() string { return g.calledAs(g.program()) }
+
+// withSudo is the running command, for the same as root. The secure_path of sudo may lack the directory of the program,
+// so that it has its whole path.
+func (g *globals) withSudo() string {
+	program, err := os.Executable()
+	if err != nil {
+		program = programPath()
+	}
+	return "sudo " + g.calledAs(supervisor.ShellWord(program))
+}
+
+// calledAs is the running command with the program in these words. No flag has a secret as its value; what looks like
+// one, as the password of a URL, is left out.
+func (g *globals) calledAs(program string) string {
+	words := []string{program}
 	for _, word := range supervisor.WithoutSecrets(g.args) {
 		words = append(words, supervisor.ShellWord(word))
 	}

@@ -81,6 +81,7 @@ var allowedImports = map[string]struct {
 		"supervisor/rpc"}, "starting programs and waiting for them is the supervisor's client's: it knows nothing of " +
 		"why they are started"},
 	"installer/jsonshape": {nil, "documents of any type"},
+	"installer/golden":    {nil, "tests of any package"},
 	"installer/output":    {nil, "layout knows nothing of what is laid out"},
 	"installer/engine":    {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state": {nil,

@@ -5,14 +5,12 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -21,12 +19,11 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/golden"
 	"fate-installer/installer/jsonshape"
 
 	"github.com/spf13/cobra"
 )
-
-var updateJSONDoc = flag.Bool("update", false, "write release/docs/json.md")
 
 const jsonDocFile = "../release/docs/json.md"
 
@@ -34,19 +31,7 @@ const jsonDocFile = "../release/docs/json.md"
 // go test ./installer -run TestDocsOfJSON -update writes it.
 func TestDocsOfJSON(t *testing.T) {
 	got := newJSONDoc(t).write()
-	if *updateJSONDoc {
-		if err := os.WriteFile(jsonDocFile, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(jsonDocFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the code says: run go test ./installer -run TestDocsOfJSON -update, "+
-			"and read the difference", jsonDocFile)
-	}
+	golden.Compare(t, jsonDocFile, got)
 }
 
 // TestEveryCommandSaysItsDocument holds that each command is in one of the two lists.

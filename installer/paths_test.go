@@ -28,6 +28,7 @@ var pathsAllowed = map[string]string{
 	"installer/cmd_bundle_extract.go":    "a directory that the operator names",
 	"installer/nodestatus.go":            "a probe, which runs as the service user",
 	"installer/fate/fatetest/readers.go": "temporary files of tests",
+	"installer/golden/golden.go":         "golden files, which a developer writes in a checkout",
 	"installer/host/kernel.go":           "the kernel's log",
 	"installer/problem/read.go": "files that operators name, and probes, which run as the service user; " +
 		"nothing is created",

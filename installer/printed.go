@@ -38,11 +38,11 @@ func (g *globals) hint(err error) string {
 	if !advice.Repeat || len(g.args) == 0 {
 		return text
 	}
-	call := g.commandLine()
-	if rest, found := strings.CutPrefix(call, programName+" "); found {
-		call = programPath() + " " + rest
+	program := g.program()
+	if program == programName {
+		program = programPath()
 	}
-	return text + "\n" + call
+	return text + "\n" + g.calledAs(program)
 }
 
 // runnableAs puts a call of the program into a text in place of the program's name.
@@ -75,18 +75,4 @@ func findProgram(searched string, stat func(string) (os.FileInfo, error), arg0 s
 		return arg0
 	}
 	return programName
-}
-
-// withSudo is the command line of this run, for the same as root. The secure_path of sudo may lack the directory of the
-// program, so that it has its whole path.
-func (g *globals) withSudo() string {
-	program, err := os.Executable()
-	if err != nil {
-		program = programPath()
-	}
-	words := []string{"sudo", supervisor.ShellWord(program)}
-	for _, arg := range g.args {
-		words = append(words, supervisor.ShellWord(arg))
-	}
-	return strings.Join(words, " ")
 }

@@ -12,10 +12,10 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/golden"
 	"fate-installer/installer/output"
 	"fate-installer/supervisor"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 )
 
@@ -174,23 +174,8 @@ func shownOn(t *testing.T, columns int, show func(g *globals) error) string {
 // compareScreen holds a screen against its golden file, in which colours are visible.
 func compareScreen(t *testing.T, name string, columns int, got string) {
 	t.Helper()
-	got = strings.ReplaceAll(got, "\x1b", "^[")
-	file := filepath.Join("testdata", "screens", fmt.Sprintf("%s.%d.txt", name, columns))
-	if *updateJSONDoc {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", file, diff)
-	}
+	golden.Compare(t, filepath.Join("testdata", "screens", fmt.Sprintf("%s.%d.txt", name, columns)),
+		strings.ReplaceAll(got, "\x1b", "^["))
 }
 
 // TestNoColour holds that each of the ways to forbid colours works on a terminal.

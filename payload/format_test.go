@@ -3,7 +3,6 @@ package payload
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/golden"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // The same input gives the same bytes, however many workers there are and however often a Writer is used.
 func TestDeterministic(t *testing.T) {
@@ -45,7 +44,7 @@ func TestDeterministic(t *testing.T) {
 // A change of the format would make appliances unreadable that are in the field: the file of today must be readable for
 // ever, and a file written today must be that file.
 func TestFormatIsStable(t *testing.T) {
-	const golden = "testdata/appliance.golden"
+	const file = "testdata/appliance.golden"
 	var key PrivateKey
 	if err := key.UnmarshalText([]byte(testKey)); err != nil {
 		t.Fatal(err)
@@ -54,16 +53,16 @@ func TestFormatIsStable(t *testing.T) {
 		"tree": makeTar(t, []testEntry{{name: "bin/run", body: "#!/bin/sh\n", mode: 0o755},
 			{name: "big", body: strings.Repeat("0123456789", 20_000)}}),
 	})
-	if *update {
+	if *golden.Update {
 		b, err := os.ReadFile(a.path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(golden, b, 0o644); err != nil {
+		if err := os.WriteFile(file, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p, err := Open(golden)
+	p, err := Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +75,11 @@ func TestFormatIsStable(t *testing.T) {
 		t.Errorf("the manifest of the same input has changed: %s", diff)
 	}
 	got, _ := os.ReadFile(a.path)
-	want, _ := os.ReadFile(golden)
+	want, _ := os.ReadFile(file)
 	if !bytes.Equal(got, want) {
 		t.Error("the file for the same input has changed; if a codec now compresses better, run the test with -update")
 	}
-	dir, err := extractTo(t, golden, "tree", ExtractOptions{})
+	dir, err := extractTo(t, file, "tree", ExtractOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -235,14 +234,7 @@ func trimDeleted(exe string) string {
 
 // removeFile removes a file of the daemon, if it is there.
 func (d *Daemon) removeFile(path string) {
-	if err := removeIfThere(path); err != nil {
+	if err := beneath.Drop(path); err != nil {
 		d.log.Warn().Err(err).Msg("cannot remove a file that only a running supervisor has")
 	}
-}
-
-func removeIfThere(path string) error {
-	if err := beneath.At(path, (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

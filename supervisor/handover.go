@@ -125,7 +125,7 @@ func listenUnix(c *config.Daemon, h handover) (*net.UnixListener, error) {
 		l.SetUnlinkOnClose(false)
 		if err := publishSocket(p, c, uid, gid); err != nil {
 			l.Close()
-			return errors.Join(fmt.Errorf("cannot make the socket %s: %w", c.Socket, err), removeIfThere(tmp))
+			return errors.Join(fmt.Errorf("cannot make the socket %s: %w", c.Socket, err), beneath.Drop(tmp))
 		}
 		return nil
 	})

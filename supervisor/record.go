@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,10 +161,7 @@ func (s *recordStore) removeLeft() map[string]error {
 
 // unlink removes a file of the directory, if it is there.
 func (s *recordStore) unlink(path string) error {
-	if err := s.change("remove", path, (*beneath.Place).Remove); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return beneath.IgnoreAbsent(s.change("remove", path, (*beneath.Place).Remove))
 }
 
 // load reads all records of this boot. A damaged one is dropped: a half-written file cannot occur (rename), so it

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/golden"
 )
 
 func TestSystemdUnit(t *testing.T) {
@@ -17,7 +19,7 @@ func TestSystemdUnit(t *testing.T) {
 	if path != "/etc/systemd/system/fate-supervisor.service" {
 		t.Error(path)
 	}
-	golden(t, "fate-supervisor.service", content)
+	golden.Compare(t, "testdata/fate-supervisor.service", content)
 	_, odd := Unit{Executable: "/opt/a b/x", Base: `/srv/100%/$x`}.Systemd()
 	if want := `ExecStart="/opt/a b/x" --base /srv/100%%/$$x svc run`; !strings.Contains(string(odd), want) {
 		t.Errorf("%s\nlacks %s", odd, want)
@@ -29,7 +31,7 @@ func TestInitScripts(t *testing.T) {
 	u := Unit{Executable: "/usr/local/bin/fate-installer", Base: "/data"}
 	for name, kind := range map[string]Init{"sysv": SystemV, "openrc": OpenRC, "upstart": Upstart} {
 		path, content, _ := u.Script(kind)
-		golden(t, name, append([]byte(path+"\n"), content...))
+		golden.Compare(t, "testdata/"+name, append([]byte(path+"\n"), content...))
 		if kind == Upstart {
 			continue
 		}

@@ -3,7 +3,6 @@ package fate
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,10 +12,9 @@ import (
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/fatetest"
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/golden"
 	"fate-installer/installer/host"
 	"fate-installer/payload"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func planInput() PlanInput {
@@ -39,7 +37,7 @@ func TestPlansOfTheRoles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, filepath.Join("testdata", "plans", string(tt.role)+".golden"), planText(plan))
+			golden.Compare(t, filepath.Join("testdata", "plans", string(tt.role)+".golden"), planText(plan))
 			again, err := NewPlan(fatetest.PlanSpec(t, tt.role, tt.party), planInput())
 			if err != nil || planText(again) != planText(plan) {
 				t.Errorf("the same input gave another plan (%v)", err)
@@ -59,7 +57,7 @@ func TestPlansOnMachines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, filepath.Join("testdata", "plans", machine+".golden"), planText(plan))
+			golden.Compare(t, filepath.Join("testdata", "plans", machine+".golden"), planText(plan))
 		})
 	}
 }
@@ -103,25 +101,6 @@ func waitsFor(plan engine.Plan) map[string]map[string]bool {
 		of(id)
 	}
 	return all
-}
-
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *fatetest.Update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("not as in %s (run the test with -update if it should be so):\n%s", file, diff)
-	}
 }
 
 // The order that the documented faults of hand-made installations come from: each is a step that ran too early.

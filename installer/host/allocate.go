@@ -48,7 +48,7 @@ func (h *Host) allocatePlace(
 			err = cerr
 		}
 		if err != nil {
-			err = errors.Join(err, dropPlace(p))
+			err = errors.Join(err, p.Drop())
 		}
 	}()
 	if err := f.Chmod(0o600); err != nil {

@@ -27,7 +27,7 @@ func (h *Host) Mkdir(abs string, mode FileMode) error {
 	return h.files.at("mkdir", abs, func(p *beneath.Place) error {
 		temp := p.Sibling(filepath.Base(TempName(abs)))
 		if err := h.makeTemp(temp, p, abs, mode); err != nil {
-			return errors.Join(err, dropPlace(temp))
+			return errors.Join(err, temp.Drop())
 		}
 		return h.syncPlace(p, abs)
 	})
@@ -37,7 +37,7 @@ func (h *Host) makeTemp(temp, p *beneath.Place, abs string, mode FileMode) error
 	if err := h.try(OpMkdir, abs); err != nil {
 		return err
 	}
-	if err := dropPlace(temp); err != nil { // of a run that was cut off
+	if err := temp.Drop(); err != nil { // of a run that was cut off
 		return err
 	}
 	if err := temp.Mkdir(0o700); err != nil {
@@ -139,14 +139,14 @@ func (h *Host) Symlink(target, abs string) error {
 	}
 	return h.files.at("symlink", abs, func(p *beneath.Place) error {
 		temp := p.Sibling(filepath.Base(TempName(abs)))
-		if err := dropPlace(temp); err != nil {
+		if err := temp.Drop(); err != nil {
 			return err
 		}
 		if err := temp.Symlink(target); err != nil {
 			return err
 		}
 		if err := h.renamePlace(temp, TempName(abs), p, abs); err != nil {
-			return errors.Join(err, dropPlace(temp))
+			return errors.Join(err, temp.Drop())
 		}
 		return h.syncPlace(p, abs)
 	})
@@ -166,7 +166,7 @@ func (h *Host) removeWith(abs string, remove func(*beneath.Place) error) error {
 	if filepath.Clean(abs) == "/" {
 		return fmt.Errorf("cannot remove /: it is the root of the host")
 	}
-	return ignoreAbsent(h.files.at("remove", abs, func(p *beneath.Place) error {
+	return beneath.IgnoreAbsent(h.files.at("remove", abs, func(p *beneath.Place) error {
 		if _, err := p.Lstat(); err != nil {
 			return err
 		}

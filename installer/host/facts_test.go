@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"maps"
 	"net"
 	"net/netip"
@@ -14,10 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"fate-installer/installer/golden"
 )
-
-var updateFacts = flag.Bool("update-facts", false, "rewrite the golden facts of the machines in testdata/hosts")
 
 // TestGatherOnMachines reads directory trees that stand for the machines we meet, and compares what is learned with the
 // golden file next to each.
@@ -46,7 +43,7 @@ func TestGatherOnMachines(t *testing.T) {
 				want) {
 				t.Errorf("Identify: %+v, want what Gather found: %+v", got, want)
 			}
-			compareGolden(t, tree+".facts.json", stable(t, f))
+			golden.Compare(t, tree+".facts.json", stable(t, f))
 		})
 	}
 }
@@ -72,23 +69,6 @@ func stable(t *testing.T, f *Facts) []byte {
 		t.Fatal(err)
 	}
 	return append(data, '\n')
-}
-
-func compareGolden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *updateFacts {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }
 
 func TestGatherThisMachine(t *testing.T) {

@@ -55,7 +55,7 @@ func (h *Host) WriteFrom(abs string, mode FileMode, write func(io.Writer) error)
 			err = copyInPlace(temp, p)
 		}
 		if err != nil {
-			return errors.Join(err, dropPlace(temp))
+			return errors.Join(err, temp.Drop())
 		}
 		return h.syncPlace(p, abs)
 	})
@@ -110,7 +110,7 @@ func (h *Host) EditFile(abs string, mode FileMode, edit func(old []byte) ([]byte
 
 // writeNew makes the file temp, complete and durable, with the mode and label that abs is to have.
 func (h *Host) writeNew(temp, p *beneath.Place, abs string, mode FileMode, write func(io.Writer) error) (err error) {
-	if err := dropPlace(temp); err != nil {
+	if err := temp.Drop(); err != nil {
 		return err
 	}
 	f, err := h.create(temp, abs)
@@ -119,7 +119,7 @@ func (h *Host) writeNew(temp, p *beneath.Place, abs string, mode FileMode, write
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close(), dropPlace(temp))
+			err = errors.Join(err, f.Close(), temp.Drop())
 		}
 	}()
 	// Owner first: chown clears the set-uid bits, and a secret is never readable by a wrong owner.
@@ -215,15 +215,6 @@ func (h *Host) copyLabel(f *os.File, p *beneath.Place) {
 	}
 }
 
-func dropPlace(temp *beneath.Place) error { return ignoreAbsent(temp.Remove()) }
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
 // isKernelFile reports whether a file is an interface of the kernel, where there is no rename.
 func isKernelFile(abs string) bool {
 	abs = filepath.Clean(abs)
@@ -261,7 +252,7 @@ func copyInPlace(from, to *beneath.Place) error {
 	if err == nil {
 		err = dst.Sync()
 	}
-	return errors.Join(err, dst.Close(), dropPlace(from))
+	return errors.Join(err, dst.Close(), from.Drop())
 }
 
 // Append opens a file for appending, creating it with perm and durably linking it into its directory.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,12 +14,9 @@ import (
 	"time"
 
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/golden"
 	"fate-installer/installer/peer"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // hostile acts on pages that insert it as it is.
 const hostile = `</td><script src="http://192.0.2.1/x.js"></script><img src=//192.0.2.1/p onerror=alert(1)>"'{{.}}` +
@@ -121,20 +117,7 @@ func TestGolden(t *testing.T) {
 		"report.en.html": pageOf(t, sample(), "en"),
 		"report.zh.html": pageOf(t, sample(), "zh"),
 	} {
-		path := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s differs; go test ./installer/report -run TestGolden -update writes it (-want +got):\n%s", path,
-				diff)
-		}
+		golden.Compare(t, filepath.Join("testdata", name), got)
 	}
 }
 

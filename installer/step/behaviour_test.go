@@ -2,7 +2,6 @@ package step
 
 import (
 	"errors"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,10 +11,9 @@ import (
 	"testing"
 
 	"fate-installer/installer/engine"
+	"fate-installer/installer/golden"
 	"fate-installer/installer/host"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func conf(content string) File {
 	return File{Path: "/data/conf/eggroll.properties", Content: []byte(content), KeepEdits: true}
@@ -376,18 +374,5 @@ func TestPlanText(t *testing.T) {
 	must(t, survey.WriteText(&out, false))
 	out.WriteString("\n--- all\n")
 	must(t, survey.WriteText(&out, true))
-	golden(t, "testdata/plan.golden", out.String())
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
-		must(t, os.WriteFile(file, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	must(t, err)
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s", file, got)
-	}
+	golden.Compare(t, "testdata/plan.golden", out.String())
 }

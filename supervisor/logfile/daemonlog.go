@@ -3,7 +3,6 @@ package logfile
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -152,7 +151,7 @@ func (w *Writer) rotateFiles() error {
 	}
 	var errs []error
 	for i := w.backups - 1; i >= 1; i-- {
-		if err := backup(i).Rename(backup(i + 1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := beneath.IgnoreAbsent(backup(i).Rename(backup(i + 1))); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -117,7 +117,7 @@ func (l opened) rotateOnce() (moved, err error) {
 	}
 	tmp := l.sibling(".rotating")
 	// Of a supervisor that was killed. What is in it must not become the beginning of this backup.
-	if err := removeIfThere(tmp); err != nil {
+	if err := tmp.Drop(); err != nil {
 		return nil, err
 	}
 	end := wholeBlocks(f, info.Size())
@@ -126,21 +126,14 @@ func (l opened) rotateOnce() (moved, err error) {
 	}
 	copied, err := l.copyOut(f, tmp, 0, end, info.Mode().Perm())
 	if err != nil {
-		return nil, errors.Join(err, removeIfThere(tmp))
+		return nil, errors.Join(err, tmp.Drop())
 	}
 	moved = l.shift()
 	if err := tmp.Rename(l.backup(1, l.Limits.Compress)); err != nil {
-		return moved, errors.Join(err, removeIfThere(tmp))
+		return moved, errors.Join(err, tmp.Drop())
 	}
 	// From here on the copy has its place: whatever happens next, nothing is lost, at worst something is there twice.
 	return moved, l.cut(f, copied)
-}
-
-func removeIfThere(p *beneath.Place) error {
-	if err := p.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // keptTail is how much of a log without backups remains when it has grown too large, in bytes: what a program says
@@ -263,7 +256,7 @@ func (l opened) shift() error {
 			if i < l.Limits.Backups {
 				change = func() error { return backup.Rename(l.backup(i+1, compressed)) }
 			}
-			if err := change(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := beneath.IgnoreAbsent(change()); err != nil {
 				errs = append(errs, err)
 			}
 		}

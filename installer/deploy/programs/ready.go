@@ -88,22 +88,20 @@ func unreachableNodes(ctx context.Context, spec *cluster.Spec, program string) *
 	if program != cluster.ClusterManager.Program() {
 		return nil
 	}
-	need := cluster.Need{Module: cluster.NodeManager, Inside: true}
+	var nodes, silent []string
 	for _, ip := range spec.Side.NodeManager.IPs {
-		addr := net.JoinHostPort(ip, strconv.Itoa(spec.Side.NodeManager.Port))
-		if ip == spec.IP {
-			continue
+		if ip != spec.IP {
+			nodes = append(nodes, net.JoinHostPort(ip, strconv.Itoa(spec.Side.NodeManager.Port)))
 		}
-		attempt, cancel := context.WithTimeout(ctx, needTimeout)
-		if DialTCP(attempt, addr) != nil {
-			need.Addrs = append(need.Addrs, addr)
-		}
-		cancel()
 	}
-	if len(need.Addrs) == 0 {
+	slices.Sort(nodes)
+	for i, err := range DialAll(ctx, nodes, needTimeout) {
+		if err != nil {
+			silent = append(silent, nodes[i])
+		}
+	}
+	if len(silent) == 0 {
 		return nil
 	}
-	need.AtLeast = len(need.Addrs)
-	slices.Sort(need.Addrs)
-	return &need
+	return &cluster.Need{Module: cluster.NodeManager, Inside: true, Addrs: silent, AtLeast: len(silent)}
 }

@@ -3,13 +3,9 @@
 package fatetest
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 )
-
-// Update is the flag with which a test rewrites its golden files.
-var Update = flag.Bool("update", false, "rewrite the golden files")
 
 // Repository is the path of a file of the repository, whichever package the test is of.
 func Repository(name string) string {

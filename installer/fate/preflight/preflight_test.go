@@ -1,19 +1,16 @@
 package preflight
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"fate-installer/installer/fate/fatetest"
+	"fate-installer/installer/golden"
 	"fate-installer/installer/host"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestPreflightOnMachines holds each machine against a party of all modules and compares the whole report.
@@ -30,20 +27,7 @@ func TestPreflightOnMachines(t *testing.T) {
 					fmt.Fprintf(&b, "         -> %s\n", r.Remedy)
 				}
 			}
-			golden := filepath.Join("testdata/preflight", machine+".txt")
-			if *fatetest.Update {
-				if err := errors.Join(os.MkdirAll(filepath.Dir(golden), 0o755),
-					os.WriteFile(golden, []byte(b.String()), 0o644)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Error(diff)
-			}
+			golden.Compare(t, filepath.Join("testdata/preflight", machine+".txt"), b.String())
 		})
 	}
 }

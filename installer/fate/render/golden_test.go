@@ -1,15 +1,13 @@
 package render
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/fatetest"
+	"fate-installer/installer/golden"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
@@ -104,26 +102,7 @@ func TestGoldenTrees(t *testing.T) {
 				}
 				got.Files = append(got.Files, txtar.File{Name: f.Path + " " + f.Perm.String(), Data: f.Content})
 			}
-			compareTree(t, "testdata/golden/"+tc.name+".txtar", txtar.Format(got))
+			golden.Compare(t, "testdata/golden/"+tc.name+".txtar", txtar.Format(got))
 		})
-	}
-}
-
-func compareTree(t *testing.T, name string, got []byte) {
-	t.Helper()
-	if *fatetest.Update {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("%s (-kept +rendered):\n%s", name, diff)
 	}
 }

@@ -27,6 +27,9 @@ func At(path string, do func(p *Place) error) error {
 	return do(p)
 }
 
+// Drop removes a file, a link or an empty directory of the machine. Nothing is no error.
+func Drop(path string) error { return IgnoreAbsent(At(path, (*Place).Remove)) }
+
 // MkdirAll makes a directory of the machine, with those above it.
 func MkdirAll(path string, perm fs.FileMode) error {
 	root, err := Machine()

@@ -150,6 +150,9 @@ func (p *Place) Mkdir(perm fs.FileMode) error {
 // Remove removes a file, a link or an empty directory.
 func (p *Place) Remove() error { return p.fail("remove", unlink(p.fd(), p.name)) }
 
+// Drop is Remove, where nothing is no error.
+func (p *Place) Drop() error { return IgnoreAbsent(p.Remove()) }
+
 // unlink removes what is not a directory, or an empty directory.
 func unlink(dir int, name string) error {
 	err := unix.Unlinkat(dir, name, 0)

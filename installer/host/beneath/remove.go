@@ -70,7 +70,7 @@ const maxDepth = 100
 func (r *remover) tree(dir int, name, path string) error {
 	fd, err := r.enter(dir, name, path)
 	if err != nil {
-		return ignoreAbsent(err)
+		return IgnoreAbsent(err)
 	}
 	r.top = fd
 	f := os.NewFile(uintptr(fd), path)
@@ -133,7 +133,7 @@ func (r *remover) entry(dir int, name, path string, depth int) error {
 	}
 	fd, err := r.enter(dir, name, path)
 	if err != nil {
-		return ignoreAbsent(err)
+		return IgnoreAbsent(err)
 	}
 	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
@@ -184,7 +184,8 @@ func (r *remover) enter(dir int, name, path string) (int, error) {
 	return fd, nil
 }
 
-func ignoreAbsent(err error) error {
+// IgnoreAbsent is the error of a change for which nothing has to be there: nil where nothing was.
+func IgnoreAbsent(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
