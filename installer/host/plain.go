@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"fate-installer/installer/host/beneath"
 )
 
 // ErrNotPlain is the cause when a file that was to be read is a link, a pipe, a device or anything else that a log is
@@ -28,6 +30,9 @@ func readAll(f *os.File, limit int64) ([]byte, error) {
 	}
 	return data, err
 }
+
+// ClockGrain is how much earlier than the clock the times of files may be.
+const ClockGrain = beneath.ClockGrain
 
 // OpenPlain opens a regular file for reading in a directory that another user may write. It follows no link but those
 // of root above it, none at the last element, and does not wait for a pipe's writer: what such a user puts in the place

@@ -64,7 +64,7 @@ func tailSince(h *host.Host, file string, since time.Time) []string {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || info.ModTime().Before(since) {
+	if err != nil || info.ModTime().Before(since.Add(-host.ClockGrain)) {
 		return nil
 	}
 	from := max(0, info.Size()-unitLogTail)

@@ -26,9 +26,12 @@ func TestUnitThatDoesNotStart(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, tempDir(t), true, with(unitFails, tt.journal, log, tt.log))
+			written := time.Now().Add(time.Hour) // by the start, which is to come
 			if tt.old {
-				yesterday := time.Now().Add(-24 * time.Hour)
-				must(t, os.Chtimes(w.host.Root()+log, yesterday, yesterday))
+				written = time.Now().Add(-24 * time.Hour)
+			}
+			if tt.log != "" {
+				must(t, os.Chtimes(w.host.Root()+log, written, written))
 			}
 			failing := unit
 			failing.Log = log
@@ -48,5 +51,19 @@ func TestUnitThatDoesNotStart(t *testing.T) {
 				t.Errorf("error %v", failure)
 			}
 		})
+	}
+}
+
+// TestLogOfTheTickBefore: the time of a file is the kernel's last tick, and so a little before that of the write.
+func TestLogOfTheTickBefore(t *testing.T) {
+	const log = "/data/logs/supervisord.log"
+	w := newWorld(t, tempDir(t), true, with(log, "cannot listen\n"))
+	began := time.Now().Truncate(time.Second)
+	for before, lines := range map[time.Duration]int{10 * time.Millisecond: 1, time.Second: 0} {
+		written := began.Add(-before)
+		must(t, os.Chtimes(w.host.Root()+log, written, written))
+		if got := tailSince(w.host, log, began); len(got) != lines {
+			t.Errorf("written %v before: %q", before, got)
+		}
 	}
 }

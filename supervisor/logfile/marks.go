@@ -38,13 +38,10 @@ func match(patterns []string, a account.User) []string {
 	return out
 }
 
-// clockGrain is how much earlier than the clock the times of files may be: the kernel takes them from its last tick.
-const clockGrain = 20 * time.Millisecond
-
 // Newest returns the file that matches and was written to last, if that was after a time and changed what was marked
 // then; "" if there is none.
 func Newest(pattern string, a account.User, since time.Time, marks map[string]Mark) string {
-	newest, at := "", since.Add(-clockGrain)
+	newest, at := "", since.Add(-beneath.ClockGrain)
 	for _, path := range match([]string{pattern}, a) {
 		var info os.FileInfo
 		err := a.Do(func() (err error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,6 +48,9 @@ func WithoutPath(err error) error {
 	}
 	return err
 }
+
+// ClockGrain is how much earlier than the clock the times of files may be: the kernel takes them from its last tick.
+const ClockGrain = 20 * time.Millisecond
 
 // FileID is a file's device and inode.
 type FileID struct {
