@@ -42,11 +42,11 @@ func portsToOpen(s *cluster.Spec) []openPort {
 	out := []openPort{}
 	for _, p := range preflight.Ports(s) {
 		add := func(who string, hosts []string) { out = append(out, openPort{p.Port, p.Module, who, hosts}) }
-		if len(own) > 0 && p.Module != cluster.FateBoard {
+		if len(own) > 0 && !p.Module.ForPeople() {
 			add(forParty, own)
 		}
 		switch {
-		case p.Module == cluster.FateBoard:
+		case p.Module.ForPeople():
 			add(forViewers, []string{})
 		case p.Module == cluster.FateFlow && p.Port == s.Side.FateFlow.HTTPPort,
 			p.Module == cluster.Nginx && p.Port == s.Side.Nginx.HTTPPort:

@@ -61,8 +61,12 @@ func UnlessGivenUp(ctx context.Context, client Statuser, concerns func(program s
 	return err
 }
 
-// NeededByJobs reports whether jobs need a program: all but the page that shows them.
-func NeededByJobs(program string) bool { return program != cluster.FateBoard.Program() }
+// NeededByJobs reports whether jobs need a program: all but those for people, such as the page that shows the jobs.
+func NeededByJobs(program string) bool {
+	return !slices.ContainsFunc(cluster.Modules, func(m cluster.Module) bool {
+		return m.ForPeople() && m.Program() == program
+	})
+}
 
 // dependenciesOf reports of a program whether one of names depends on it, directly or not.
 func dependenciesOf(programs []config.Program, names []string) func(program string) bool {

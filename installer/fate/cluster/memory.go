@@ -11,21 +11,22 @@ import (
 const (
 	mebibyte     = 1 << 20
 	AmplyMemory  = 15 << 30 // what a machine sold as 16 GB reports
-	BoardHeapMiB = 2048     // upstream's -Xmx and -Xms
+	boardHeapMiB = 2048     // upstream's -Xmx and -Xms
 )
 
-// heapShare is the part of a small host's memory that a JVM may take, with bounds in MiB.
-type heapShare struct{ part, min, max uint64 }
+// heapShare is the part of a small host's memory that a JVM may take, with bounds in MiB. A JVM may have a heap of its
+// own, ample, where memory is no concern; 0 is the JVM's choice.
+type heapShare struct{ part, min, max, ample uint64 }
+
+// AmpleHeapMiB is the heap in MiB that a module has from its start where memory is no concern; 0: it has none.
+func (m Module) AmpleHeapMiB() uint64 { return m.entry().heap.ample }
 
 // HeapMiB is the -Xmx of a module in MiB, 0 for the JVM's own choice.
 func (s *Spec) HeapMiB(m Module) uint64 {
-	if s.Memory == 0 || s.Memory >= AmplyMemory {
-		if m == FateBoard {
-			return BoardHeapMiB
-		}
-		return 0
-	}
 	share := m.entry().heap
+	if s.Memory == 0 || s.Memory >= AmplyMemory {
+		return share.ample
+	}
 	return min(max(s.Memory/share.part/mebibyte, share.min), share.max)
 }
 

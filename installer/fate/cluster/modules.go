@@ -17,6 +17,7 @@ type moduleEntry struct {
 	wants      func(*Spec) []Module  // what it cannot start without, wherever that runs
 	dataDirs   func(Layout) []string // what it writes to besides the directories of its logs
 	outward    bool                  // hosts that are not of the side connect to it
+	forPeople  bool                  // only people connect to it, and no job needs it
 	heap       heapShare             // of a JVM; zero: it is none
 }
 
@@ -40,7 +41,7 @@ func moduleTable() []moduleEntry {
 			components: made("jdk", "eggroll"),
 			wants:      func(*Spec) []Module { return []Module{MySQL} },
 			dataDirs:   func(l Layout) []string { return []string{l.EggrollData(), l.ProgramTemp()} },
-			heap:       heapShare{16, 192, 1024},
+			heap:       heapShare{16, 192, 1024, 0},
 		},
 		{
 			module:     NodeManager,
@@ -49,7 +50,7 @@ func moduleTable() []moduleEntry {
 			components: made("jdk", "eggroll", "python", "fate", "fateflow"),
 			wants:      func(*Spec) []Module { return []Module{ClusterManager} },
 			dataDirs:   func(l Layout) []string { return []string{l.EggrollData(), l.ProgramTemp()} },
-			heap:       heapShare{16, 192, 1024},
+			heap:       heapShare{16, 192, 1024, 0},
 		},
 		{
 			module:     Rollsite,
@@ -57,7 +58,7 @@ func moduleTable() []moduleEntry {
 			port:       func(s *Side) int { return s.Rollsite.Port },
 			components: made("jdk", "eggroll"),
 			outward:    true,
-			heap:       heapShare{8, 256, 2048},
+			heap:       heapShare{8, 256, 2048, 0},
 		},
 		{
 			module: ZooKeeper,
@@ -72,7 +73,7 @@ func moduleTable() []moduleEntry {
 			// A majority has to talk to each other before any of them serves.
 			wants:    func(*Spec) []Module { return []Module{ZooKeeper} },
 			dataDirs: func(l Layout) []string { return []string{l.ZooKeeperData(), l.ZooKeeperLogs()} },
-			heap:     heapShare{32, 128, 1024},
+			heap:     heapShare{32, 128, 1024, 0},
 		},
 		{
 			module:     Nginx,
@@ -98,7 +99,8 @@ func moduleTable() []moduleEntry {
 			components: made("jdk", "fateboard"),
 			wants:      func(s *Spec) []Module { return when(s.Profile.BoardNeedsDatabase(), []Module{MySQL}) },
 			outward:    true,
-			heap:       heapShare{16, 192, BoardHeapMiB},
+			forPeople:  true,
+			heap:       heapShare{16, 192, boardHeapMiB, boardHeapMiB},
 		},
 	}
 }
@@ -115,6 +117,9 @@ func (m Module) entry() moduleEntry {
 
 // Outward reports whether hosts that are not of the side connect to the module.
 func (m Module) Outward() bool { return m.entry().outward }
+
+// ForPeople reports whether only people connect to the module, and no job needs it.
+func (m Module) ForPeople() bool { return m.entry().forPeople }
 
 // IsJVM reports whether the module's process is a JVM with a heap that we size.
 func (m Module) IsJVM() bool { return m.entry().heap.part > 0 }

@@ -81,7 +81,7 @@ func (p *preflight) filterRules(r *draft) {
 		case v == host.VerdictUnclear:
 			unclearBy = rule
 		case v != host.VerdictDrop:
-		case port.Module == cluster.FateBoard || port.Module == cluster.FateFlow && len(p.s.Side.Addresses()) == 1:
+		case port.Module.ForPeople() || port.Module == cluster.FateFlow && len(p.s.Side.Addresses()) == 1:
 			useful, closedIn, closedBy = append(useful, port.Port), chain, rule
 		default:
 			needed, closedIn, closedBy = append(needed, port.Port), chain, rule

@@ -16,7 +16,7 @@ func heapOptions(s *cluster.Spec, m cluster.Module) []string {
 		return nil
 	}
 	options := []string{fmt.Sprintf("-Xmx%dm", mib)}
-	if m == cluster.FateBoard && mib == cluster.BoardHeapMiB {
+	if mib == m.AmpleHeapMiB() {
 		options = append(options, fmt.Sprintf("-Xms%dm", mib))
 	}
 	return options
