@@ -1,0 +1,118 @@
+// Package outputtest has a terminal for tests: it interprets what is written to it.
+package outputtest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// Terminal is a terminal of a number of columns and rows. It knows line breaks, carriage returns, movements up,
+// deletions to the end of the line and of the screen, colours, and wraps what is too wide. It keeps the lines that left
+// the screen at its top, which no cursor reaches any more.
+type Terminal struct {
+	columns, rows int
+	lines         [][]string // cells; the second one of a wide character is blank
+	row, col      int
+	unknown       []string // sequences that it does not know
+}
+
+// NewTerminal makes an empty terminal.
+func NewTerminal(columns, rows int) *Terminal {
+	return &Terminal{columns: columns, rows: rows, lines: [][]string{nil}}
+}
+
+// Interpreted is what a terminal of that many columns shows after a text, with the lines that left the screen.
+func Interpreted(columns int, text string) string {
+	t := NewTerminal(columns, 25)
+	_, _ = t.Write([]byte(text))
+	return t.String()
+}
+
+var sequence = regexp.MustCompile(`^\x1b\[([0-9;]*)([A-Za-z])`)
+
+// Write implements [io.Writer]. A line break leads to the beginning of the next line, as a terminal is set up.
+func (t *Terminal) Write(p []byte) (int, error) {
+	for text := string(p); text != ""; {
+		if found := sequence.FindStringSubmatch(text); found != nil {
+			t.obey(found[1], found[2])
+			text = text[len(found[0]):]
+			continue
+		}
+		switch r, size := utf8.DecodeRuneInString(text); r {
+		case '\n':
+			t.down()
+			text = text[size:]
+		case '\r':
+			t.col = 0
+			text = text[size:]
+		default:
+			if r < ' ' {
+				t.unknown = append(t.unknown, fmt.Sprintf("%q", r))
+			}
+			cluster, _, width, _ := uniseg.FirstGraphemeClusterInString(text, -1)
+			t.put(cluster, width)
+			text = text[len(cluster):]
+		}
+	}
+	return len(p), nil
+}
+
+func (t *Terminal) obey(parameter, command string) {
+	n, _ := strconv.Atoi(parameter)
+	switch command {
+	case "A":
+		t.row = max(t.row-max(n, 1), t.top())
+	case "J":
+		t.lines = t.lines[:t.row+1]
+		fallthrough
+	case "K":
+		t.lines[t.row] = t.lines[t.row][:min(t.col, len(t.lines[t.row]))]
+	case "m":
+	default:
+		t.unknown = append(t.unknown, "ESC ["+parameter+command)
+	}
+}
+
+// top is the first line on the screen.
+func (t *Terminal) top() int { return max(0, len(t.lines)-t.rows) }
+
+func (t *Terminal) down() {
+	t.row, t.col = t.row+1, 0
+	if t.row == len(t.lines) {
+		t.lines = append(t.lines, nil)
+	}
+}
+
+func (t *Terminal) put(cluster string, width int) {
+	if t.col+width > t.columns {
+		t.down()
+	}
+	line := t.lines[t.row]
+	for len(line) < t.col+width {
+		line = append(line, " ")
+	}
+	line[t.col] = cluster
+	for i := 1; i < width; i++ {
+		line[t.col+i] = ""
+	}
+	t.lines[t.row] = line
+	t.col += width
+}
+
+// Unknown lists what was written that the terminal does not know.
+func (t *Terminal) Unknown() []string { return slices.Clone(t.unknown) }
+
+// String is all lines, without the spaces at their ends.
+func (t *Terminal) String() string {
+	var out strings.Builder
+	for _, line := range t.lines {
+		out.WriteString(strings.TrimRight(strings.Join(line, ""), " ") + "\n")
+	}
+	return strings.TrimRight(out.String(), "\n") + "\n"
+}
