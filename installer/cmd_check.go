@@ -204,7 +204,7 @@ func printProblems(g *globals, results []preflight.CheckResult) {
 			g.printf("         waived: %s\n", r.Reason)
 		case r.Status == preflight.StatusOK && r.Shown:
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
-		case r.Bad(), r.Status == preflight.StatusPlanned:
+		case r.Bad(), r.Status == preflight.StatusPlanned && !g.quiet:
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured+"; wanted: "+r.Wanted)
 			g.printf("         -> %s\n", g.runnable(r.Remedy))
 		}

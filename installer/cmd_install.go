@@ -104,6 +104,10 @@ A side that uses TLS needs --keys the first time, and again when they are renewe
 The operating system is prepared, too: limits, kernel settings, swap space, SELinux, firewall, names, libraries. os: in the
 cluster file says how, --skip-os leaves it alone, plan shows it, uninstall puts it back.
 
+On a terminal, each step and program at work has a line that is rewritten in place; elsewhere, and with TERM=dumb, there are
+plain lines. They go to standard error and the result to standard output; --quiet leaves them out. Ctrl-C ends what is at
+work, and says what is done and which command completes it; a second Ctrl-C ends the command at once.
+
 --only and --mode do a part: some modules, or only the unpacking, or only what comes after it. A later run without them
 completes the host.
 

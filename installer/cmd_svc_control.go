@@ -186,7 +186,7 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 
 // followEvents prints what happens to the programs as it happens, until the returned function is called.
 func followEvents(ctx context.Context, g *globals, c *rpc.Client) (stop func()) {
-	if g.Output == outputJSON {
+	if !g.showsProgress() {
 		return func() {}
 	}
 	last, err := c.LastEvent(ctx)

@@ -66,6 +66,9 @@ type console struct{ g *globals }
 // Printf implements deploy.Reporter.
 func (r console) Printf(format string, args ...any) { r.g.printf(format, args...) }
 
+// Progressf implements deploy.Reporter.
+func (r console) Progressf(format string, args ...any) { r.g.progressf(format, args...) }
+
 // Advisef implements deploy.Reporter.
 func (r console) Advisef(format string, args ...any) { r.g.advisef(format, args...) }
 
@@ -83,7 +86,9 @@ func (r console) Checks(results []preflight.CheckResult) { printProblems(r.g, re
 func (r console) Undo(o engine.UndoOutcome, data bool) {
 	switch {
 	case o.Status == engine.Undone:
-		r.g.printf("  removed   %s\n", o.Title)
+		if !r.g.quiet {
+			r.g.printf("  removed   %s\n", o.Title)
+		}
 	case o.Status == engine.Kept, data:
 		r.g.printf("  kept      %s\n", o.Title)
 	default:

@@ -115,6 +115,7 @@ var allowedImports = map[string]struct {
 	"installer": {[]string{"*"}, "main wires everything together"},
 	"scripts":   {[]string{"*"}, "tools and tests around the product"},
 
+	"installer/output/outputtest": {nil, "a terminal for tests of anyone"},
 	"installer/database/databasetest": {[]string{"installer/answer", "installer/database",
 		"installer/engine", "installer/host"}, "a server for tests of anyone"},
 }

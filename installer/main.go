@@ -11,10 +11,8 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
@@ -46,8 +44,11 @@ type globals struct {
 	Stdout io.Writer
 	Stderr io.Writer
 
-	recording *recording // of this command in the history; nil when it changes nothing
-	printed   bool       // the JSON document was printed
+	display      *display      // of what is being done, on standard error; nil: see shows
+	quiet        bool          // print results, warnings and errors only
+	interruption *interruption // of this command, by a signal; nil in tests that execute none
+	recording    *recording    // of this command in the history; nil when it changes nothing
+	printed      bool          // the JSON document was printed
 
 	args        []string         // the command line, without the program
 	interrupted <-chan struct{}  // closed by a signal
@@ -74,9 +75,9 @@ func main() {
 	if status, ok := tools.Run(os.Args); ok { // called by the name of a tool, see package tools
 		os.Exit(status)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	surviveClosedPipes()
 	g := &globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	ctx, stop := g.untilSignal(context.Background())
 	code := execute(ctx, g, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -85,8 +86,10 @@ func main() {
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, g *globals, args []string) int {
 	g.args, g.interrupted = args, ctx.Done()
-	result := &resultWriter{Writer: forTerminal(g.Stdout)}
-	g.Stdout, g.Stderr = result, forTerminal(g.Stderr)
+	if g.interruption == nil {
+		g.interruption = &interruption{}
+	}
+	result := g.useStreams()
 	root := newRootCommand(g)
 	root.SetArgs(args)
 	root.SetIn(g.Stdin)
@@ -102,7 +105,11 @@ func execute(ctx context.Context, g *globals, args []string) int {
 			err = lost
 		}
 	}
+	g.display.end()
 	code := exit.CodeOf(ctx, err)
+	if code == exit.Interrupted {
+		err = g.withInterruption(err)
+	}
 	if err != nil && err.Error() != "" {
 		printError(g, err, code)
 	}
@@ -167,6 +174,7 @@ EXIT STATUS
 			err := g.check(cmd)
 			if err == nil {
 				g.record(cmd)
+				g.watchInterruption(cmd)
 			}
 			return err
 		},
@@ -197,6 +205,7 @@ EXIT STATUS
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	refuseMistypedCommands(root)
+	addQuiet(g, root)
 	completeValues(g, root)
 	useHelp(root)
 	return root

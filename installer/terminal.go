@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"unicode/utf8"
 
+	"fate-installer/installer/output"
+
 	"golang.org/x/term"
 )
 
@@ -14,22 +16,52 @@ import (
 // colours and movements of the cursor pass, and all other control characters are shown, as ^[ or the like.
 type terminalWriter struct {
 	*os.File
-	rest []byte // the beginning of a character whose end comes with the next write
+	screen *output.Screen // through which it writes; nil: the file alone
+	rest   []byte         // the beginning of a character whose end comes with the next write
 }
 
-// forTerminal is w, or what writes to it when it is a terminal.
-func forTerminal(w io.Writer) io.Writer {
+// forTerminal is w, or what writes to it when it is a terminal. On the terminal of screen, what is written removes live
+// lines.
+func forTerminal(w io.Writer, screen *output.Screen) io.Writer {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &terminalWriter{File: f}
+		return &terminalWriter{File: f, screen: screen}
 	}
 	return w
+}
+
+// useStreams makes the streams of a command ready for what they lead to, and returns standard output.
+func (g *globals) useStreams() *resultWriter {
+	f, _ := g.Stderr.(*os.File)
+	screen := output.ScreenOf(f)
+	g.shows().screen = screen
+	g.Stderr = forTerminal(g.Stderr, screen)
+	if out, _ := g.Stdout.(*os.File); !isSameFile(out, f) {
+		screen = nil
+	}
+	result := &resultWriter{Writer: forTerminal(g.Stdout, screen)}
+	g.Stdout = result
+	return result
+}
+
+// isSameFile reports whether two files, which may be nil, lead to the same terminal.
+func isSameFile(a, b *os.File) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	infoA, errA := a.Stat()
+	infoB, errB := b.Stat()
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 // Write implements [io.Writer].
 func (t *terminalWriter) Write(p []byte) (int, error) {
 	text, rest := shown(append(t.rest, p...))
 	t.rest = rest
-	if _, err := t.File.Write(text); err != nil {
+	out := io.Writer(t.File)
+	if t.screen != nil {
+		out = t.screen
+	}
+	if _, err := out.Write(text); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -7,17 +7,13 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
-	"time"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/job"
 	"fate-installer/installer/output"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/redact"
-	"fate-installer/payload/count"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
@@ -35,6 +31,19 @@ func (g *globals) printf(format string, args ...any) {
 	if g.Output != outputJSON && g.Output != outputJUnit {
 		fmt.Fprintf(g.Stdout, format, args...)
 	}
+}
+
+// progressf writes, to standard error, what is being done. It is silent with --quiet, and where standard output belongs
+// to one document.
+func (g *globals) progressf(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); text != "" && g.showsProgress() {
+		fmt.Fprint(g.Stderr, text)
+	}
+}
+
+// showsProgress reports whether the command shows what it is doing.
+func (g *globals) showsProgress() bool {
+	return !g.quiet && g.Output != outputJSON && g.Output != outputJUnit
 }
 
 // advisef is as printf, for a text with commands of this program.
@@ -76,72 +85,6 @@ func (t *table) flush() error { return t.Write(t.w, deviceOf(t.w)) }
 func deviceOf(w io.Writer) output.Device {
 	f, _ := unwrapped(w).(*os.File)
 	return output.DeviceOf(f)
-}
-
-// progress shows how far a long piece of work is: a bar when stderr is a terminal, otherwise one line at every tenth.
-// Its methods may be called from several goroutines.
-type progress struct {
-	mu      sync.Mutex
-	title   string
-	total   int64
-	bar     *progressbar.ProgressBar
-	out     io.Writer
-	tenth   int64
-	started time.Time
-}
-
-// newProgress starts a progress display of total bytes. It shows nothing with -o json.
-func newProgress(g *globals, title string, total int64) *progress {
-	p := &progress{title: title, total: total, out: g.Stderr, started: time.Now()}
-	if g.Output == outputJSON {
-		p.out = io.Discard
-		return p
-	}
-	if isTerminal(g.Stderr) && total > 0 {
-		p.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(g.Stderr),
-			progressbar.OptionSetDescription(title),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionSetWidth(28),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish())
-	}
-	return p
-}
-
-// Set moves the display to done bytes.
-func (p *progress) Set(done int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Set64(min(done, p.total)) // a display that cannot be drawn is no reason to fail the work
-		return
-	}
-	if p.total <= 0 {
-		return
-	}
-	if tenth := done * 10 / p.total; tenth > p.tenth {
-		p.tenth = tenth
-		fmt.Fprintf(p.out, "%s %d%% of %s\n", p.title, tenth*10, count.Bytes(p.total))
-	}
-}
-
-// clear takes the bar off the terminal's last line, so that a line can be printed; the next Set draws it again.
-func (p *progress) clear() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
-}
-
-// Finish removes the bar, or leaves the plain lines as they are.
-func (p *progress) Finish() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Finish()
-	}
 }
 
 // errorOutput is the JSON document of every command that fails, on one line.

@@ -2,101 +2,258 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/output"
+	"fate-installer/installer/step"
 )
 
 // runView shows a run of the engine: one line for each step that changed something, with the reason of a repair, or
-// failed, and, while bytes are being unpacked, how far that is. Steps that found nothing to do are only counted, and so
-// are, on a new host, the many small ones that every installation has.
+// failed, and, on a terminal, a live line for each step and program that is at work. Steps that found nothing to do are
+// only counted, and so are, on a new host, the many small ones that every installation has.
 type runView struct {
-	g     *globals
-	small map[string]bool // steps that are only counted unless they repair something
-	mu    sync.Mutex
-	bar   *progress
-	total int64
-	bytes map[string]int64 // per step, what it has unpacked so far
+	g       *globals
+	display *display
+	mu      sync.Mutex
+
+	small   map[string]bool     // steps that are only counted unless they repair something
+	started map[string][]string // programs by the step that starts them
+	all     int                 // number of steps; 0: not known
+	begun   int                 // how many were begun
+	ended   int                 // how many were changed or unchanged
+
+	steps    []*runningStep
+	programs []*startingProgram
+	unpacked map[string]int64 // bytes by step
+	tenth    tenths
 }
 
-// newRunView shows progress against total bytes; 0 shows none.
+// runningStep is a step that is at work.
+type runningStep struct {
+	id, title string
+	number    int
+	began     time.Time
+	applying  bool // and no longer looking whether there is something to do
+	bytes     byteCount
+}
+
+// newRunView shows a run that unpacks total bytes when nothing is there yet; 0: it unpacks nothing.
 func newRunView(g *globals, total int64) *runView {
-	v := &runView{g: g, total: total, bytes: map[string]int64{}}
-	if total > 0 {
-		v.bar = newProgress(g, "unpacking", total)
-	}
-	return v
+	return &runView{g: g, display: g.shows(), unpacked: map[string]int64{},
+		tenth: tenths{title: "unpacking", total: total}}
 }
 
-// CountSmall makes the view only count the steps of the plan that take no time.
-func (v *runView) CountSmall(plan engine.Plan) {
-	v.small = map[string]bool{}
-	for _, n := range plan.Nodes {
-		v.small[n.ID()] = n.Cost <= 1
-	}
-}
-
-// Progress is engine.Env's Progress: it sums what the steps report.
-func (v *runView) Progress(stepID string, done, _ int64) {
-	if v.bar == nil {
-		return
-	}
+// Plan implements deploy.View.
+func (v *runView) Plan(plan engine.Plan, countSmall bool) {
 	v.mu.Lock()
-	v.bytes[stepID] = done
+	defer v.mu.Unlock()
+	v.all, v.small, v.started = len(plan.Nodes), map[string]bool{}, map[string][]string{}
+	for _, n := range plan.Nodes {
+		v.small[n.ID()] = countSmall && n.Cost <= 1
+		if s, ok := n.Step.(step.StartPrograms); ok {
+			v.started[n.ID()] = s.Names
+		}
+	}
+}
+
+// Progress is engine.Env's Progress.
+func (v *runView) Progress(id string, done, total int64) {
+	v.mu.Lock()
+	if s := v.step(id); s != nil {
+		s.bytes.done, s.bytes.total = done, total
+	}
+	v.unpacked[id] = done
 	sum := int64(0)
-	for _, n := range v.bytes {
+	for _, n := range v.unpacked {
 		sum += n
 	}
+	line := v.tenth.line(sum)
 	v.mu.Unlock()
-	v.bar.Set(min(sum, v.total)) // what is read has headers, which the sizes do not count
+	if line != "" && v.display.screen == nil {
+		v.g.progressf("%s", line)
+	}
+}
+
+// step is the step with that ID if it is at work, else nil.
+func (v *runView) step(id string) *runningStep {
+	if i := slices.IndexFunc(v.steps, func(s *runningStep) bool { return s.id == id }); i >= 0 {
+		return v.steps[i]
+	}
+	return nil
 }
 
 // Event is the engine's onEvent.
 func (v *runView) Event(e engine.Event) {
+	v.update(func(now time.Time) { v.follow(e, now) })
 	switch e.Kind {
 	case engine.Changed:
-		if v.small[e.ID] && !e.Drift && e.Note == "" {
-			return
-		}
-		verb := "done"
-		switch {
-		case e.Drift:
-			verb = "repaired"
-		case e.Kept:
-			verb = "kept"
-		}
-		why := ""
-		if e.Drift && e.Why != "" { // a repair without its reason would not be believed
-			why = ": " + e.Why
-		}
-		v.line("  %-8s  %-14s  %s%s%s\n", verb, e.Component, e.Title, why, seconds(e.Elapsed))
+		v.changed(e)
 	case engine.Failed:
-		v.line("  %-8s  %-14s  %s%s\n", "FAILED", e.Component, e.Title, seconds(e.Elapsed))
+		v.sayHeld(v.started[e.ID])
+		v.say(v.g.progressf, "FAILED", e.Component, e.Title+seconds(e.Elapsed))
 	case engine.Interrupted:
-		v.line("  %-8s  %-14s  %s%s\n", "stopped", e.Component, e.Title, seconds(e.Elapsed))
+		v.say(v.g.progressf, "stopped", e.Component, e.Title+seconds(e.Elapsed))
 	}
 	if e.Note != "" {
-		v.line("  %-8s  %-14s  %s\n", "note", e.Component, e.Note)
+		v.say(v.g.printf, "note", e.Component, e.Note)
 	}
 }
 
-// Service is engine.Services' onEvent: programs on their way to ready.
-func (v *runView) Service(text string) { v.line("            %s\n", text) }
+// update changes what is shown live. A line that is printed after it has the new live lines below it.
+func (v *runView) update(change func(now time.Time)) {
+	v.mu.Lock()
+	change(v.display.now())
+	v.mu.Unlock()
+	v.g.interruption.running(v)
+	if v.g.showsProgress() {
+		v.display.begin(v)
+		v.display.refresh()
+	}
+}
 
-func (v *runView) line(format string, args ...any) {
+// follow keeps in mind what is at work.
+func (v *runView) follow(e engine.Event, now time.Time) {
+	switch e.Kind {
+	case engine.Started:
+		v.begun++
+		v.steps = append(v.steps, &runningStep{id: e.ID, title: e.Title, number: v.begun, began: now})
+	case engine.Applying:
+		if s := v.step(e.ID); s != nil {
+			s.applying = true
+		}
+		for _, name := range v.started[e.ID] {
+			v.program(name, now).began = now
+			if v.display.screen == nil {
+				v.g.progressf("            %s starting\n", name)
+			}
+		}
+	default:
+		if e.Kind == engine.Changed || e.Kind == engine.Unchanged {
+			v.ended++
+		}
+		v.steps = slices.DeleteFunc(v.steps, func(s *runningStep) bool { return s.id == e.ID })
+	}
+}
+
+// changed shows a step that changed something. What a run repaired and what it kept are results, as notes are.
+func (v *runView) changed(e engine.Event) {
+	switch {
+	case e.Drift && e.Why != "": // a repair without its reason would not be believed
+		v.say(v.g.printf, "repaired", e.Component, e.Title+": "+e.Why+seconds(e.Elapsed))
+	case e.Drift:
+		v.say(v.g.printf, "repaired", e.Component, e.Title+seconds(e.Elapsed))
+	case e.Kept && (!v.small[e.ID] || e.Note != ""):
+		v.say(v.g.printf, "kept", e.Component, e.Title+seconds(e.Elapsed))
+	case v.small[e.ID] && e.Note == "":
+	case v.allReady(v.started[e.ID]):
+		v.say(v.g.progressf, "ready", e.Component, strings.Join(v.started[e.ID], ", ")+seconds(e.Elapsed))
+	default:
+		v.say(v.g.progressf, "done", e.Component, e.Title+seconds(e.Elapsed))
+	}
+}
+
+// columnsOfLabels is the width of a terminal below which finished lines have no column for the component.
+const columnsOfLabels = 60
+
+// say prints a finished line, wrapped to the right of its label.
+func (v *runView) say(printf func(format string, args ...any), verb, component, text string) {
+	label, columns := fmt.Sprintf("  %-8s  %-14s  ", verb, component), 0
+	if v.display.screen != nil {
+		columns = v.display.screen.Columns()
+	}
+	if columns > 0 && columns < columnsOfLabels {
+		label = fmt.Sprintf("  %-8s  ", verb)
+	}
+	printf("%s\n", output.Indented(label, text, columns))
+}
+
+// Service implements deploy.View.
+func (v *runView) Service(e programs.Event) {
+	line, ready := "", notReady
+	v.update(func(now time.Time) { line, ready = v.heard(e, now) })
+	v.g.progressf("%s", line)
+	if ready != notReady {
+		v.say(v.g.progressf, "ready", "programs", e.Program+seconds(ready))
+	}
+}
+
+// interruption says how far the run is; blank when it has not begun.
+func (v *runView) interruption() (done string, atWork []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.bar != nil {
-		v.bar.clear()
+	if v.begun == 0 {
+		return "", nil
 	}
-	v.g.printf(format, args...)
+	for _, s := range v.steps {
+		atWork = append(atWork, s.title)
+	}
+	return fmt.Sprintf("%d of %d steps are done", v.ended, v.all), atWork
 }
 
 // Close removes what is not a result from the terminal.
 func (v *runView) Close() {
-	if v.bar != nil {
-		v.bar.Finish()
+	v.g.interruption.running(nil)
+	v.display.finish(v)
+}
+
+// shownAfter is how long a step is at work before it has a live line: most take less, and would only flicker.
+const shownAfter = 250 * time.Millisecond
+
+func (v *runView) live(now time.Time, columns int) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var lines []string
+	starting := map[string]bool{}
+	for _, s := range v.steps {
+		if now.Sub(s.began) < shownAfter {
+			continue
+		}
+		head := fmt.Sprintf("  %*d  ", len(fmt.Sprint(v.all)), s.number)
+		if v.all > 0 {
+			head = fmt.Sprintf("  %*d/%d  ", len(fmt.Sprint(v.all)), s.number, v.all)
+		}
+		if names := v.started[s.id]; s.applying && len(names) > 0 {
+			for _, name := range names {
+				starting[name] = true
+				lines = append(lines, v.program(name, now).line(head, now))
+			}
+			continue
+		}
+		lines = append(lines, fitted(head+s.title, s.details(now), columns))
+	}
+	for _, p := range v.programs { // those that are waited for when all steps are done
+		if p.awaited && !p.ready && !starting[p.name] {
+			lines = append(lines, p.line(strings.Repeat(" ", 4), now))
+		}
+	}
+	return lines
+}
+
+// details says how far a step is.
+func (s *runningStep) details(now time.Time) []string {
+	switch waited := now.Sub(s.began); {
+	case s.bytes.total > 0:
+		return s.bytes.details(now)
+	case !s.applying:
+		return []string{"checking" + wholeSeconds(waited)}
+	default:
+		return []string{strings.TrimSpace(wholeSeconds(waited))}
+	}
+}
+
+func (v *runView) passed(now time.Time) {
+	if v.display.screen != nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, p := range v.programs {
+		v.g.progressf("%s", p.overdue(now))
 	}
 }
 
@@ -106,4 +263,12 @@ func seconds(d time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf("  (%.1fs)", d.Seconds())
+}
+
+// wholeSeconds prints how long something lasts by now, when that is worth a look.
+func wholeSeconds(d time.Duration) string {
+	if d < 2*time.Second {
+		return ""
+	}
+	return fmt.Sprintf(" %d s", int(d.Seconds()))
 }

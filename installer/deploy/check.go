@@ -138,6 +138,8 @@ func (d *Deployment) Fix(ctx context.Context) error {
 	}
 	defer journal.Close()
 	view := d.cmd.Run(0)
+	defer view.Close()
+	view.Plan(plan, false)
 	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.Event); err != nil {
 		return exit.With(err, exit.Step)
 	}

@@ -191,18 +191,15 @@ func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (engine.Rep
 	}
 	defer journal.Close()
 	view := d.cmd.Run(d.unpackBytes())
-	if d.stored == nil {
-		view.CountSmall(plan)
-	}
+	defer view.Close()
+	view.Plan(plan, d.stored == nil)
 	d.wait = programs.NewWaiter(d.spec, opts.Wait, view.Service)
 	env := d.env(view)
 	env.Force = opts.Force
-	d.cmd.Printf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.JournalPath())
+	d.cmd.Progressf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.JournalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
 	if err == nil {
-		err = d.awaitReady(ctx)
-		view.Close()
-		return report, err
+		return report, d.awaitReady(ctx)
 	}
 	view.Close()
 	code := exit.Step
@@ -226,7 +223,7 @@ func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (engine.Rep
 
 // undoFailed puts back what a failed run changed.
 func (d *Deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
-	d.cmd.Printf("undoing what this run changed\n")
+	d.cmd.Progressf("undoing what this run changed\n")
 	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt,
 		undoAttempt(d.host, d.Layout(), journal.Ledger()), nil)
 	for _, o := range report.Steps {

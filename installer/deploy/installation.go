@@ -44,6 +44,8 @@ type Command struct {
 type Reporter interface {
 	// Printf shows a line of the result.
 	Printf(format string, args ...any)
+	// Progressf shows a line about what is being done, which is no result.
+	Progressf(format string, args ...any)
 	// Advisef is as Printf, for a text with commands of this program.
 	Advisef(format string, args ...any)
 	// Warn shows what scripts do not parse.
@@ -62,12 +64,13 @@ type Reporter interface {
 
 // View shows a run of the engine. Its methods may be called from several goroutines.
 type View interface {
-	// CountSmall only counts the steps of a plan that take no time.
-	CountSmall(engine.Plan)
+	// Plan says what the run is about to do. With countSmall, steps that take no time are only counted.
+	Plan(plan engine.Plan, countSmall bool)
 	Event(engine.Event)
 	// Service shows what happens to a program.
-	Service(text string)
+	Service(programs.Event)
 	Progress(stepID string, done, total int64)
+	// Close ends the display. A view without an event need not be closed.
 	Close()
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/database"
+	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/preflight"
@@ -91,6 +92,7 @@ func openTree(t *testing.T, root string) *Installation {
 type silent struct{}
 
 func (silent) Printf(string, ...any)          {}
+func (silent) Progressf(string, ...any)       {}
 func (silent) Advisef(string, ...any)         {}
 func (silent) Warn(string)                    {}
 func (silent) Notes(problem.Problems)         {}
@@ -98,9 +100,9 @@ func (silent) Checks([]preflight.CheckResult) {}
 func (silent) Undo(engine.UndoOutcome, bool)  {}
 func (silent) Run(int64) View                 { return silent{} }
 func (silent) Bar(string, int64) Bar          { return silent{} }
-func (silent) CountSmall(engine.Plan)         {}
+func (silent) Plan(engine.Plan, bool)         {}
 func (silent) Event(engine.Event)             {}
-func (silent) Service(string)                 {}
+func (silent) Service(programs.Event)         {}
 func (silent) Progress(string, int64, int64)  {}
 func (silent) Close()                         {}
 func (silent) Set(int64)                      {}

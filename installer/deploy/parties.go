@@ -227,10 +227,13 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 		return err
 	}
 	defer journal.Close()
+	plan := whole.Only(func(n engine.Node) bool { return wanted[n.ID()] })
 	view := c.cmd.Run(0)
+	defer view.Close()
+	view.Plan(plan, false)
 	env := c.env(view)
 	env.Force = force
-	_, err = engine.Apply(ctx, whole.Only(func(n engine.Node) bool { return wanted[n.ID()] }), env, journal, view.Event)
+	_, err = engine.Apply(ctx, plan, env, journal, view.Event)
 	if err != nil {
 		return exit.With(exit.DefaultRepeat(err, "put the cause right and", ""), exit.Step)
 	}

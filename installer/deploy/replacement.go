@@ -276,7 +276,7 @@ func (r *Replacement) stop(ctx context.Context) error {
 	if err := r.note(func(c *state.Change) { c.Programs = ran }); err != nil {
 		return err
 	}
-	r.cmd.Printf("stopping %s\n", strings.Join(names, ", "))
+	r.cmd.Progressf("stopping %s\n", strings.Join(names, ", "))
 	return env.Services.Stop(ctx, names)
 }
 
@@ -313,7 +313,9 @@ func (r *Replacement) takeBack(ctx context.Context) error {
 
 // goBack puts the database back, and starts what was stopped.
 func (r *Replacement) goBack(ctx context.Context) error {
-	env := r.env(r.cmd.Run(0))
+	view := r.cmd.Run(0)
+	defer view.Close()
+	env := r.env(view)
 	if r.kept != nil {
 		if r.kept.Database != "" && env.Services != nil {
 			if err := env.Services.Stop(ctx, r.stopNames()); err != nil && !errors.Is(err, engine.ErrNoSupervisor) {
@@ -328,7 +330,7 @@ func (r *Replacement) goBack(ctx context.Context) error {
 	if env.Services == nil || len(ran) == 0 {
 		return nil
 	}
-	r.cmd.Printf("starting %s again\n", strings.Join(ran, ", "))
+	r.cmd.Progressf("starting %s again\n", strings.Join(ran, ", "))
 	return errors.Join(env.Services.Update(ctx, ran), env.Services.Start(ctx, ran, func(string) {}))
 }
 

@@ -85,7 +85,7 @@ func (d *Installation) TakeBackUnbegun(ctx context.Context, tell func(text strin
 	defer unlock()
 	change := *d.state.Change
 	if env := d.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
-		d.cmd.Printf("starting %s again\n", strings.Join(change.Programs, ", "))
+		d.cmd.Progressf("starting %s again\n", strings.Join(change.Programs, ", "))
 		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
 			return false, exit.With(exit.DefaultHint(err, "fate-installer svc status says which program is not ready"),
 				exit.NotReady)

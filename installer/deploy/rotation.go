@@ -361,6 +361,7 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	}
 	defer journal.Close()
 	view := r.cmd.Run(0)
+	view.Plan(plan, false)
 	r.wait = programs.NewWaiter(r.spec, otherHostsTime, view.Service)
 	env := r.env(view)
 	env.Force = force

@@ -14,8 +14,8 @@ import (
 // Screen is a terminal with live lines: they are at its end, below everything that is written, and are rewritten in
 // place. Its methods may be called from several goroutines.
 //
-// The cursor is left at the beginning of the first live line. So one deletion from there on removes all of them, also when
-// the terminal has become narrower and has wrapped them, and after it has echoed ^C.
+// The cursor is left at the beginning of the first live line. So one deletion from there on removes all of them, also
+// when the terminal has become narrower and has wrapped them, and after it has echoed ^C.
 type Screen struct {
 	out  io.Writer
 	size func() (columns, rows int)
@@ -28,7 +28,9 @@ type Screen struct {
 }
 
 // NewScreen makes a screen of what out leads to. size is called for each change of the live lines.
-func NewScreen(out io.Writer, size func() (columns, rows int)) *Screen { return &Screen{out: out, size: size} }
+func NewScreen(out io.Writer, size func() (columns, rows int)) *Screen {
+	return &Screen{out: out, size: size}
+}
 
 // ScreenOf makes a screen of a terminal; nil: f is none, or TERM says that it cannot move its cursor.
 func ScreenOf(f *os.File) *Screen {

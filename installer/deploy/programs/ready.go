@@ -22,7 +22,7 @@ const readyPause = 500 * time.Millisecond
 // clustermanager, until all nodemanagers are registered. One whose nodemanagers are on hosts that are not installed yet
 // is left to the supervisor when the time to wait is over.
 func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *cluster.Spec) error {
-	reported, limits := "", readyLimits(spec)
+	reported, limits := Event{}, readyLimits(spec)
 	for began := time.Now(); ; {
 		statuses, err := client.Status(ctx)
 		if errors.As(err, new(*rpc.NotRunningError)) {
@@ -32,6 +32,9 @@ func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *clust
 			return err
 		}
 		pending := servingUnready(statuses)
+		if reported.Program != "" && (pending == nil || pending.Name != reported.Program) {
+			p.tell(Event{Program: reported.Program, State: supervisor.Running, Ready: true})
+		}
 		if pending == nil {
 			return nil
 		}
@@ -42,9 +45,9 @@ func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *clust
 		if pending.Status.Lacks() != "" {
 			return exit.With(&notReadyError{[]rpc.Failure{*pending}}, exit.NotReady)
 		}
-		if text := pending.Name + " is not ready: " + pending.Text; text != reported {
-			reported = text
-			p.tell(text)
+		if e := (Event{Program: pending.Name, State: supervisor.Running, Text: pending.Text}); e != reported {
+			reported = e
+			p.tell(e)
 		}
 		missing := unreachableNodes(ctx, spec, pending.Name)
 		switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,16 +16,24 @@ import (
 // services is the supervisor as the steps of a plan see it.
 type services struct {
 	client  *rpc.Client
-	onEvent func(string) // shown while programs are on their way; may be nil
-	wait    *Waiter      // for other hosts; nil: never
+	onEvent func(Event) // shown while programs are on their way; may be nil
+	wait    *Waiter     // for other hosts; nil: never
 
 	login func(context.Context) error // an error when the database server of this host refuses its password; may be nil
+}
+
+// Event is what happens to a program on its way to ready.
+type Event struct {
+	Program string
+	State   supervisor.State // blank: the program is not started, because it waits for another host
+	Ready   bool
+	Text    string // one line for people, without the name
 }
 
 // NewServices returns the supervisor behind client as the steps of a plan see it. onEvent is shown what happens to
 // programs on their way, wait waits for other hosts, and login is asked while the database server starts. Each may be
 // nil.
-func NewServices(client *rpc.Client, onEvent func(string), wait *Waiter,
+func NewServices(client *rpc.Client, onEvent func(Event), wait *Waiter,
 	login func(context.Context) error) engine.Services {
 	return &services{client: client, onEvent: onEvent, wait: wait, login: login}
 }
@@ -85,7 +94,17 @@ func (s *services) Restart(ctx context.Context, names []string, onEvent func(str
 // bring starts programs, when other hosts allow it, and reports what happens to them.
 func (s *services) bring(ctx context.Context, names []string, onEvent func(string),
 	start func(context.Context) error) error {
-	defer s.follow(ctx, names, onEvent)()
+	stop := s.follow(ctx, names, onEvent)
+	err := s.whenPossible(ctx, names, start)
+	stop()
+	if err == nil {
+		s.tellOutcome(ctx, names)
+	}
+	return err
+}
+
+// whenPossible starts programs when other hosts allow it.
+func (s *services) whenPossible(ctx context.Context, names []string, start func(context.Context) error) error {
 	begin := func(ctx context.Context) error { return s.unlessRefused(ctx, names, start) }
 	if s.wait == nil {
 		return begin(ctx)
@@ -94,6 +113,23 @@ func (s *services) bring(ctx context.Context, names []string, onEvent func(strin
 	return UnlessGivenUp(ctx, s.client, dependenciesOf(s.wait.programs, names), func(ctx context.Context) error {
 		return s.wait.bring(ctx, names, func() error { return begin(ctx) })
 	})
+}
+
+// tellOutcome reports how programs are that were started: their last events may have been missed. The outcome of the
+// start does not depend on it.
+func (s *services) tellOutcome(ctx context.Context, names []string) {
+	if s.onEvent == nil {
+		return
+	}
+	statuses, err := s.client.Status(ctx)
+	if err != nil {
+		return
+	}
+	for _, st := range statuses {
+		if slices.Contains(names, st.Name) && st.State.Up() {
+			s.onEvent(Event{Program: st.Name, State: st.State, Ready: st.Ready, Text: st.Why})
+		}
+	}
 }
 
 // Stop implements engine.Services. Names the supervisor does not know have nothing to stop.
@@ -179,14 +215,11 @@ func (s *services) follow(ctx context.Context, names []string, onEvent func(stri
 }
 
 func (s *services) tell(e supervisor.Event, names []string, onEvent func(string)) {
-	for _, name := range names {
-		if e.Name != name {
-			continue
-		}
-		text := e.Name + " " + e.Text
-		onEvent(text)
-		if s.onEvent != nil {
-			s.onEvent(text)
-		}
+	if !slices.Contains(names, e.Name) {
+		return
+	}
+	onEvent(e.Name + " " + e.Text)
+	if s.onEvent != nil {
+		s.onEvent(Event{Program: e.Name, State: e.State, Ready: e.Ready, Text: e.Text})
 	}
 }

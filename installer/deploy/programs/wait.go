@@ -24,7 +24,7 @@ type Waiter struct {
 	programs []config.Program                    // of this host, in start order
 	needs    func(program string) []cluster.Need // on other hosts
 	limit    time.Duration                       // for all waiting of a run together
-	tell     func(string)                        // shown to the operator who waits
+	tell     func(Event)                         // shown to the operator who waits
 
 	mu      sync.Mutex
 	until   time.Time
@@ -43,7 +43,7 @@ func (a Absence) String() string { return "waits for " + a.Needs }
 
 // NewWaiter returns a Waiter for the programs of spec, whose waits together take at most limit. tell shows what it
 // waits for.
-func NewWaiter(spec *cluster.Spec, limit time.Duration, tell func(string)) *Waiter {
+func NewWaiter(spec *cluster.Spec, limit time.Duration, tell func(Event)) *Waiter {
 	return &Waiter{programs: render.Programs(spec), needs: spec.Needs, limit: limit, tell: tell,
 		waiting: map[string]Absence{}}
 }
@@ -81,8 +81,8 @@ func (p *Waiter) bring(ctx context.Context, names []string, start func() error) 
 			return nil
 		case missing != nil && reported != missing.String():
 			reported = missing.String()
-			p.tell(fmt.Sprintf("%s waits for %s, until %s; %s", strings.Join(names, ", "), missing,
-				p.deadline().Format(time.TimeOnly), missing.Remedy()))
+			p.tell(Event{Program: strings.Join(names, ", "), Text: fmt.Sprintf("waits for %s, until %s; %s", missing,
+				p.deadline().Format(time.TimeOnly), missing.Remedy())})
 		}
 		select {
 		case <-time.After(needPause):

@@ -25,7 +25,9 @@ func patient(addr string, limit time.Duration, reports *[]string) *Waiter {
 			}
 			return []cluster.Need{{Module: cluster.MySQL, Addrs: []string{addr}, AtLeast: 1, Inside: true}}
 		},
-		limit: limit, tell: func(s string) { *reports = append(*reports, s) }, waiting: map[string]Absence{},
+		limit:   limit,
+		tell:    func(e Event) { *reports = append(*reports, e.Program+" "+e.Text) },
+		waiting: map[string]Absence{},
 	}
 }
 

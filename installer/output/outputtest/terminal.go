@@ -54,6 +54,8 @@ func (t *Terminal) Write(p []byte) (int, error) {
 		default:
 			if r < ' ' {
 				t.unknown = append(t.unknown, fmt.Sprintf("%q", r))
+				text = text[size:]
+				continue
 			}
 			cluster, _, width, _ := uniseg.FirstGraphemeClusterInString(text, -1)
 			t.put(cluster, width)
