@@ -179,7 +179,8 @@ func TestPartyOnThreeHosts(t *testing.T) {
 		b.run("second", "sh", "-c", fmt.Sprintf("kill -STOP %d", before))
 		b.await("its session has ended", func() bool {
 			modules, _ := b.party("main")
-			return modules["fateflow 192.168.0.2"].Registered == nil
+			return modules["fateflow 192.168.0.1"].Registered != nil &&
+				modules["fateflow 192.168.0.2"].Registered == nil
 		})
 		b.run("second", "sh", "-c", fmt.Sprintf("kill -CONT %d; true", before)) // unless it has been killed
 		b.await("the supervisor has restarted it", func() bool {
