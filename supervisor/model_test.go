@@ -96,12 +96,12 @@ func (m *model) killed(name string) {
 	}
 }
 
-// modelPatience is how long the supervisor may take to do what the model says.
-const modelPatience = 60 * time.Second
+// modelTimeout is how long the supervisor may take to do what the model says.
+const modelTimeout = 60 * time.Second
 
 // compare waits until the supervisor agrees with the model, and then counts processes.
 func (m *model) compare(t *rapid.T) {
-	deadline := time.Now().Add(modelPatience)
+	deadline := time.Now().Add(modelTimeout)
 	for _, name := range modelNames {
 		p := m.programs[name]
 		for {

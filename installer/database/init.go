@@ -37,8 +37,8 @@ type Init struct {
 	Socket              string
 	FormerRootPasswords []Password
 
-	Log      string        // file that gets the output of the server's programs; blank for none
-	Patience time.Duration // for a start or a shutdown; 0 means 5 minutes
+	Log     string        // file that gets the output of the server's programs; blank for none
+	Timeout time.Duration // for a start or a shutdown; 0 means 5 minutes
 }
 
 const kindInit = "database-init"
@@ -297,7 +297,7 @@ func note(log io.Writer, format string, args ...any) {
 
 // start runs a server on the new database that no other process can reach, and gives the database its passwords.
 func (d Init) start(ctx context.Context, h *host.Host, data string, log io.Writer, m *mark) error {
-	return d.withServer(ctx, h, data, log, d.patience(), func(ctx context.Context, db *sql.DB) error {
+	return d.withServer(ctx, h, data, log, d.timeout(), func(ctx context.Context, db *sql.DB) error {
 		if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&m.Version); err != nil {
 			return fmt.Errorf("cannot ask the database server for its version: %w", err)
 		}
@@ -305,9 +305,9 @@ func (d Init) start(ctx context.Context, h *host.Host, data string, log io.Write
 	})
 }
 
-func (d Init) patience() time.Duration {
-	if d.Patience > 0 {
-		return d.Patience
+func (d Init) timeout() time.Duration {
+	if d.Timeout > 0 {
+		return d.Timeout
 	}
 	return 5 * time.Minute
 }

@@ -85,7 +85,7 @@ func (d Init) renewStopped(ctx context.Context, h *host.Host, data string) error
 	if err != nil {
 		return err
 	}
-	err = d.withServer(ctx, h, data, log, d.patience(), func(ctx context.Context, db *sql.DB) error {
+	err = d.withServer(ctx, h, data, log, d.timeout(), func(ctx context.Context, db *sql.DB) error {
 		admin, err := inspectServer(ctx, db)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (d Init) renewRunning(ctx context.Context, h *host.Host, data string) error
 		Address:       Address{Socket: d.Socket},
 		AdminPassword: d.RootPassword, FormerPasswords: d.FormerRootPasswords,
 	}
-	deadline := time.Now().Add(d.patience())
+	deadline := time.Now().Add(d.timeout())
 	for {
 		admin, _, err := database.connect(ctx, h)
 		if err == nil {

@@ -13,7 +13,7 @@ import (
 const (
 	leastRoom    = 1 << 20     // bytes that a file system has left when it is taken for full
 	roomInterval = time.Second // between two looks; two in a row end what runs
-	fullPatience = 10 * time.Second
+	fullTimeout  = 10 * time.Second
 )
 
 // FullError is a file system without room for the database.

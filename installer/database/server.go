@@ -214,7 +214,7 @@ const (
 
 // withServer runs a server on data that only this process can reach, calls use with a connection to it as an
 // administrator without password, and shuts it down cleanly. The extra arguments go to the server.
-func (s Server) withServer(ctx context.Context, h *host.Host, data string, log io.Writer, patience time.Duration,
+func (s Server) withServer(ctx context.Context, h *host.Host, data string, log io.Writer, timeout time.Duration,
 	use func(context.Context, *sql.DB) error, extra ...string) (err error) {
 	args := []string{"--skip-networking", "--skip-name-resolve", "--socket=" + temporarySocket,
 		"--pid-file=" + temporaryPID}
@@ -239,18 +239,18 @@ func (s Server) withServer(ctx context.Context, h *host.Host, data string, log i
 			return
 		}
 		if !ready { // err has the reason
-			_ = server.Stop(context.WithoutCancel(ctx), min(patience, startPatience))
+			_ = server.Stop(context.WithoutCancel(ctx), min(timeout, startTimeout))
 			return
 		}
 		// Also after an error or an interruption: what use has done should not be left to crash recovery. On a full
 		// file system a server does not end by itself.
 		var full *FullError
 		if errors.As(context.Cause(ctx), &full) {
-			_ = server.Stop(context.WithoutCancel(ctx), min(patience, fullPatience))
+			_ = server.Stop(context.WithoutCancel(ctx), min(timeout, fullTimeout))
 			err = errors.Join(err, full)
 			return
 		}
-		stopErr := server.Stop(context.WithoutCancel(ctx), patience)
+		stopErr := server.Stop(context.WithoutCancel(ctx), timeout)
 		if stopErr != nil {
 			stopErr = tail.explain(fmt.Errorf("cannot shut down the temporary database server: %w", stopErr))
 		}
@@ -261,7 +261,7 @@ func (s Server) withServer(ctx context.Context, h *host.Host, data string, log i
 		return err
 	}
 	defer db.Close()
-	starting, cancel := context.WithTimeout(ctx, patience)
+	starting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := waitReady(starting, db, server); err != nil {
 		return tail.explain(fmt.Errorf("cannot start a temporary database server: %w", err))
@@ -270,9 +270,9 @@ func (s Server) withServer(ctx context.Context, h *host.Host, data string, log i
 	return use(ctx, db)
 }
 
-// startPatience is for the end of a server that is still starting. MariaDB, asked to end in the wrong moment, waits for
+// startTimeout is for the end of a server that is still starting. MariaDB, asked to end in the wrong moment, waits for
 // itself for ever. Nothing of ours is in its data by then, and what it has written it recovers from its log.
-const startPatience = 3 * time.Second
+const startTimeout = 3 * time.Second
 
 // pollInterval is short, because a start takes about a second and nothing else can be done until then.
 const pollInterval = 50 * time.Millisecond

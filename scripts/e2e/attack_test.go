@@ -72,8 +72,8 @@ func pacesFrom(i int) int {
 	return 2 + i%2
 }
 
-// commandPatience is longer than any program has to become ready.
-const commandPatience = "420"
+// commandTimeout is longer than any program has to become ready.
+const commandTimeout = "420"
 
 // siege is a host on which root works under attack.
 type siege struct {
@@ -360,7 +360,7 @@ func (s *siege) reset() {
 // inCalm runs a command of root's while the attacker pauses.
 func (s *siege) inCalm(args ...string) (string, int) {
 	s.t.Helper()
-	out, code, err := s.try(s.host, append([]string{"timeout", commandPatience}, args...)...)
+	out, code, err := s.try(s.host, append([]string{"timeout", commandTimeout}, args...)...)
 	if err != nil {
 		s.t.Fatal(err)
 	}

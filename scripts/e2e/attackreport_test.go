@@ -12,7 +12,7 @@ import (
 // underAttack runs a command of root's, which may fail but neither hang nor crash.
 func (b bench) underAttack(host, what string, args ...string) int {
 	b.t.Helper()
-	out, code, err := b.try(host, append([]string{"timeout", "--signal=QUIT", "--kill-after=5", commandPatience},
+	out, code, err := b.try(host, append([]string{"timeout", "--signal=QUIT", "--kill-after=5", commandTimeout},
 		args...)...)
 	switch {
 	case err != nil:

@@ -16,7 +16,7 @@ import (
 )
 
 // longJob submits a toy job whose workers compute for longer than eggroll's watchers need to notice a fault (two looks
-// at a processor that are 10 s apart, and 20 s of patience), and prints the status it ends with, or the one it has
+// at a processor that are 10 s apart, and 20 s of timeout), and prints the status it ends with, or the one it has
 // after the given seconds. Arguments: address of FATE-Flow, party, seconds to compute, seconds to wait.
 const longJob = `import json, sys, time, urllib.request
 address, party, compute, wait = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])

@@ -56,8 +56,8 @@ func encodePart(v any, err error) []byte {
 // Large answers are made and kept only so many at a time, for root and for all others apart. Others wait, and while
 // they wait they hold a request, which is bounded too. They wait as long as a slow client may take for its answer.
 const (
-	largeAnswers  = 2
-	largePatience = answerPatience
+	largeAnswers = 2
+	largeTimeout = answerTimeout
 )
 
 // isLarge reports whether the answer of a method may be large.
@@ -68,9 +68,9 @@ func isLarge(method string) bool {
 // turns are the large answers that may be made now.
 type turns chan struct{}
 
-// take waits for a turn. It returns nil after largePatience, or when the client has gone.
+// take waits for a turn. It returns nil after largeTimeout, or when the client has gone.
 func (t turns) take(ctx context.Context) (done func()) {
-	ctx, cancel := context.WithTimeout(ctx, largePatience)
+	ctx, cancel := context.WithTimeout(ctx, largeTimeout)
 	defer cancel()
 	select {
 	case t <- struct{}{}:

@@ -29,7 +29,7 @@ type Client struct {
 // NewClient returns a client of the daemon behind a socket. Nothing is connected before the first call.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		d := net.Dialer{Timeout: dialPatience}
+		d := net.Dialer{Timeout: dialTimeout}
 		return d.DialContext(ctx, "unix", socket)
 	}
 	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
@@ -98,13 +98,13 @@ func (e *NotRunningError) Hint() string {
 	return "systemctl start fate-supervisor, or in the foreground: fate-installer svc run"
 }
 
-// Patience of the client. A call that waits for programs, or for an event, takes as long as its context.
+// Timeouts of the client. A call that waits for programs, or for an event, takes as long as its context.
 const (
-	dialPatience = 10 * time.Second // also while the daemon accepts nothing
-	callPatience = 60 * time.Second
+	dialTimeout = 10 * time.Second // also while the daemon accepts nothing
+	callTimeout = 60 * time.Second
 )
 
-// waits reports whether the answer to a method may take longer than callPatience.
+// waits reports whether the answer to a method may take longer than callTimeout.
 func waits(method string) bool {
 	switch method {
 	case "fate.start", "fate.stop", "fate.restart", "fate.update", "fate.events", "fate.upgrade", "fate.rotate",
@@ -156,8 +156,8 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 func (c *Client) Call(ctx context.Context, out any, method string, params ...any) error {
 	if !waits(method) {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, callPatience,
-			fmt.Errorf("the supervisor has not answered %s for %s", method, callPatience))
+		ctx, cancel = context.WithTimeoutCause(ctx, callTimeout,
+			fmt.Errorf("the supervisor has not answered %s for %s", method, callTimeout))
 		defer cancel()
 	}
 	resp, err := c.request(ctx, http.MethodPost, "/RPC2", bytes.NewReader(encodeCall(method, params)))
@@ -290,8 +290,8 @@ func (c *Client) Shutdown(ctx context.Context, keep bool) error {
 	return c.Call(ctx, nil, "fate.shutdown", keep)
 }
 
-// upgradePatience bounds the wait for a new version to answer.
-const upgradePatience = 30 * time.Second
+// upgradeTimeout bounds the wait for a new version to answer.
+const upgradeTimeout = 30 * time.Second
 
 // Upgrade makes the daemon execute a new version of itself, and returns when that answers; "" is the file it was
 // started from.
@@ -303,7 +303,7 @@ func (c *Client) Upgrade(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, upgradePatience)
+	ctx, cancel := context.WithTimeout(ctx, upgradeTimeout)
 	defer cancel()
 	for {
 		// A connection to the old version ends with it, at any moment: one more reason to ask again.

@@ -17,7 +17,7 @@ import (
 // format is a line per value; the client library would bring protobuf and its start-up time into every program start.
 func (s *Server) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = pace(w, answerPatience).Write(metrics(s.sup.Statuses()))
+	_, _ = pace(w, answerTimeout).Write(metrics(s.sup.Statuses()))
 }
 
 // family is one metric of all programs. A program for which value reports false has no such value now.

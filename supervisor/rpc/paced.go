@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Time for a client that reads an answer. Each piece has writePatience: a slow client gets the whole answer, and one
-// that reads nothing is left. An answer of any size has answerPatience at most, since a large one holds a turn; what
+// Time for a client that reads an answer. Each piece has writeTimeout: a slow client gets the whole answer, and one
+// that reads nothing is left. An answer of any size has answerTimeout at most, since a large one holds a turn; what
 // follows a log has no such end.
 const (
-	pieceBytes     = 64 << 10 // fits into the buffer of a unix socket
-	writePatience  = 30 * time.Second
-	answerPatience = 45 * time.Second
+	pieceBytes    = 64 << 10 // fits into the buffer of a unix socket
+	writeTimeout  = 30 * time.Second
+	answerTimeout = 45 * time.Second
 )
 
 // paced writes an answer in pieces, each with a deadline of its own.
@@ -44,7 +44,7 @@ func (p *paced) Write(data []byte) (written int, err error) {
 
 // renew sets the deadline of the next piece. Without deadlines, as in tests, a client may take as long as it likes.
 func (p *paced) renew() {
-	deadline := p.now().Add(writePatience)
+	deadline := p.now().Add(writeTimeout)
 	if !p.end.IsZero() && p.end.Before(deadline) {
 		deadline = p.end
 	}

@@ -34,9 +34,9 @@ func TestSlowClient(t *testing.T) {
 		pieces int // that arrive
 		fails  bool
 	}{
-		{"a slow one gets all of it", 3 * time.Second, answerPatience, 12, false},
-		{"one that reads nothing is left", writePatience + 1, answerPatience, 0, true},
-		{"an answer has an end", 29 * time.Second, answerPatience, 1, true},
+		{"a slow one gets all of it", 3 * time.Second, answerTimeout, 12, false},
+		{"one that reads nothing is left", writeTimeout + 1, answerTimeout, 0, true},
+		{"an answer has an end", 29 * time.Second, answerTimeout, 1, true},
 		{"what follows a log has none", 29 * time.Second, 0, 12, false},
 	}
 	for _, tt := range tests {

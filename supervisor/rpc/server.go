@@ -15,12 +15,12 @@ import (
 	"fate-installer/supervisor"
 )
 
-// Patience with clients. A call may take long because a program does; a client may not.
+// Timeouts of clients. A call may take long because a program does; a client may not.
 const (
-	headerPatience = 10 * time.Second
-	bodyPatience   = 30 * time.Second
-	idlePatience   = 60 * time.Second
-	closePatience  = 2 * time.Second
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	idleTimeout   = 60 * time.Second
+	closeTimeout  = 2 * time.Second
 )
 
 // Server answers the API until it is closed.
@@ -49,7 +49,7 @@ func Serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.C
 		hs := &http.Server{
 			Handler: handler, ConnContext: withPeer,
 			BaseContext:       func(net.Listener) context.Context { return s.ctx },
-			ReadHeaderTimeout: headerPatience, ReadTimeout: bodyPatience, IdleTimeout: idlePatience,
+			ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 			MaxHeaderBytes: 16 << 10, ErrorLog: nil,
 		}
 		s.servers = append(s.servers, hs)
@@ -77,7 +77,7 @@ func (s *Server) routes() http.Handler {
 // Close ends the listeners and gives calls in progress a moment to end.
 func (s *Server) Close() error {
 	s.cancel()
-	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	var errs []error
 	for _, hs := range s.servers {
@@ -121,5 +121,5 @@ func (s *Server) serveRPC(w http.ResponseWriter, r *http.Request) {
 			fmt.Sprintf("FAILED: the answer has %d bytes, more than %d: ask for less", len(body), maxAnswerBytes)})
 	}
 	w.Header().Set("Content-Type", "text/xml")
-	_, _ = pace(w, answerPatience).Write(body) // a client that has gone misses nothing
+	_, _ = pace(w, answerTimeout).Write(body) // a client that has gone misses nothing
 }

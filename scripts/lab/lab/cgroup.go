@@ -18,7 +18,7 @@ func cgroupName(lab string) string { return "fate-lab." + lab }
 // removeCgroup removes a cgroup and those below it. The kernel empties a cgroup a
 // moment after the last process in it has died, hence the second tries.
 func removeCgroup(dir string) error {
-	for deadline := time.Now().Add(cgroupPatience); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(cgroupTimeout); ; time.Sleep(50 * time.Millisecond) {
 		err := removeCgroupOnce(dir)
 		if err == nil {
 			return nil
@@ -29,8 +29,8 @@ func removeCgroup(dir string) error {
 	}
 }
 
-// cgroupPatience is for processes that have been killed and need the processor to end, on a machine under load.
-const cgroupPatience = time.Minute
+// cgroupTimeout is for processes that have been killed and need the processor to end, on a machine under load.
+const cgroupTimeout = time.Minute
 
 func removeCgroupOnce(dir string) error {
 	var dirs []string

@@ -64,13 +64,13 @@ func (l *Lab) Run(ctx context.Context, host string, c Cmd) error {
 	return nil
 }
 
-// killPatience is for a host whose systemd does not answer.
-const killPatience = time.Minute
+// killTimeout is for a host whose systemd does not answer.
+const killTimeout = time.Minute
 
 // killUnit kills what a unit of a host runs, again and again until cmd, the systemd-run that waits for the unit, has
 // ended. One that has not yet asked for its unit is waited for: what it starts would run unseen.
 func killUnit(keeper, init int, unit string, cmd *exec.Cmd, ended <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), killPatience) // that of the command is over
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout) // that of the command is over
 	defer cancel()
 	for {
 		// fails while the host does not know the unit yet, or no more
