@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
-	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
@@ -63,15 +62,15 @@ func (o *installOptions) addWanted(f *pflag.FlagSet) {
 	takesWords(f, "mode", modeNames()...)
 }
 
-// part is the part of the installation that --only and --mode name, before it is checked.
-func (o *installOptions) part() deploy.Part {
-	return deploy.Part{Only: o.only, Mode: fate.Mode(o.mode)}
-}
-
 // request is what the flags ask of an installation.
-func (o *installOptions) request() deploy.InstallOptions {
-	return deploy.InstallOptions{Part: o.part(), Wait: o.wait, NoUndo: o.noUndo, Force: o.forceConfig, Change: o.change,
-		Waive: o.waive, Trust: o.trust, Plan: o.plan}
+func (o *installOptions) request(g *globals) deploy.InstallOptions {
+	read := func() ([]keys.File, error) { return readKeyFiles(o.keys) }
+	return deploy.InstallOptions{
+		Part: deploy.Part{Only: o.only, Mode: fate.Mode(o.mode)},
+		Keys: deploy.Keys{Name: o.keys, Read: func() ([]keys.File, error) { return input(g, read) }},
+		Wait: o.wait, NoUndo: o.noUndo, Force: o.forceConfig, Change: o.change, Waive: o.waive, Trust: o.trust,
+		Plan: o.plan,
+	}
 }
 
 // newInstallCommand installs this host's share of a party.
@@ -140,17 +139,5 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	defer d.Close()
-	if err := useKeys(g, d, opts.keys); err != nil {
-		return err
-	}
-	return d.Install(ctx, opts.request(), func(ctx context.Context, report engine.Report) error {
-		return printEnd(ctx, g, d, report, time.Since(started), fate.Mode(opts.mode))
-	})
-}
-
-// useKeys gives a deployment the TLS keys that --keys names, or those that are installed.
-func useKeys(g *globals, d *deploy.Deployment, name string) error {
-	return d.UseKeys(name, func() ([]keys.File, error) {
-		return input(g, func() ([]keys.File, error) { return readKeyFiles(name) })
-	})
+	return d.Install(ctx, opts.request(g), tellEnd(g, d, started, fate.Mode(opts.mode)))
 }

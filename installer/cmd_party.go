@@ -187,12 +187,12 @@ func runPartyChange(ctx context.Context, g *globals, o *partyChangeOptions, chan
 	if err := g.decide(state.Parties); err != nil {
 		return err
 	}
-	i, err := g.installation()
+	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
 	if err != nil {
 		return err
 	}
-	asked := func() (deploy.Site, error) { return wantedOptions{}.asked(g) }
-	return deploy.ChangeParties(ctx, i, asked, changes, o.polling, o.force,
+	defer d.Close()
+	return d.ChangeParties(ctx, deploy.PartyOptions{Changes: changes, Polling: o.polling, Force: o.force},
 		func(done *deploy.PartiesChanged) error { return printPartyChange(g, changes, done) })
 }
 

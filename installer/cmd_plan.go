@@ -49,9 +49,6 @@ func runPlan(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	defer d.Close()
-	if err := useKeys(g, d, opts.keys); err != nil {
-		return err
-	}
 	return printPlan(ctx, g, d, opts)
 }
 
@@ -64,29 +61,25 @@ type planReport struct {
 }
 
 func printPlan(ctx context.Context, g *globals, d *deploy.Deployment, opts *installOptions) error {
-	survey, err := d.Survey(ctx, opts.part(), opts.forceConfig)
-	if err != nil {
-		return err
-	}
-	verdict, err := d.Verdict()
+	p, err := d.Preview(ctx, opts.request(g))
 	if err != nil {
 		return err
 	}
 	if opts.out != "" {
-		if err := writePlanFile(opts.out, d.PlanFile(survey)); err != nil {
+		if err := writePlanFile(opts.out, p.File); err != nil {
 			return err
 		}
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(planReport{verdict, survey.Todo(), survey, noteTexts(d.Notes())})
+		return g.printJSON(planReport{p.Verdict, p.Survey.Todo(), p.Survey, noteTexts(p.Notes)})
 	}
 	g.printf("%s\n", d.Headline())
-	printNotes(g, d.Notes())
-	printVerdict(g, verdict)
+	printNotes(g, p.Notes)
+	printVerdict(g, p.Verdict)
 	device := deviceOf(g.Stdout)
-	summarize(survey, d.Brought()).write(g.Stdout, device, len(survey))
+	summarize(p.Survey, d.Brought()).write(g.Stdout, device, len(p.Survey))
 	if !opts.brief {
-		writeSteps(g.Stdout, device, survey)
+		writeSteps(g.Stdout, device, p.Survey)
 	}
 	return nil
 }

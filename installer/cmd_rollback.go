@@ -8,6 +8,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/fate"
 
 	"github.com/spf13/cobra"
 )
@@ -60,7 +61,7 @@ func runRollback(ctx context.Context, g *globals, opts *replaceOptions) error {
 		return err
 	}
 	defer r.Close()
-	return r.Run(ctx, tellEnd(g, r.Deployment, started))
+	return r.Run(ctx, tellEnd(g, r.Deployment(), started, fate.ModeDeploy))
 }
 
 // takeBackUnbegun takes back an upgrade that had not replaced anything, if one was interrupted.

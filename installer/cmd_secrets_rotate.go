@@ -80,12 +80,12 @@ func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []
 	if err := requireInstalled(g, "change passwords"); err != nil {
 		return err
 	}
-	i, err := g.installation()
+	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
 	if err != nil {
 		return err
 	}
-	asked := func() (deploy.Site, error) { return wantedOptions{}.asked(g) }
-	return deploy.Rotate(ctx, i, asked, args, given, o.force,
+	defer d.Close()
+	return d.Rotate(ctx, deploy.RotateOptions{Secrets: args, Given: given, Force: o.force},
 		func(r *deploy.Rotated) error { return printRotated(g, r) })
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"fate-installer/installer/deploy"
-	"fate-installer/installer/engine"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
@@ -91,13 +90,13 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	if err != nil {
 		return err
 	}
-	return r.Run(ctx, tellEnd(g, d, started))
+	return r.Run(ctx, tellEnd(g, d, started, fate.ModeDeploy))
 }
 
-// tellEnd reports the end of a replacement.
-func tellEnd(g *globals, d *deploy.Deployment, started time.Time) deploy.Tell {
-	return func(ctx context.Context, report engine.Report) error {
-		return printEnd(ctx, g, d, report, time.Since(started), fate.ModeDeploy)
+// tellEnd reports the end of a run that was successful.
+func tellEnd(g *globals, d *deploy.Deployment, started time.Time, mode fate.Mode) deploy.Tell {
+	return func(ctx context.Context, result *deploy.Result) error {
+		return printEnd(ctx, g, d, result, time.Since(started), mode)
 	}
 }
 

@@ -57,7 +57,7 @@ func (g *globals) decide(c state.Command) error {
 		return err
 	}
 	defer i.Close()
-	return i.Decide(c)
+	return i.Allows(c)
 }
 
 // console prints what operations do.

@@ -14,7 +14,6 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
-	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/redact"
 	"fate-installer/supervisor/rpc"
@@ -127,7 +126,7 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deploy.Deployment) err
 }
 
 func (x *diagnosis) addPlan(ctx context.Context, d *deploy.Deployment) error {
-	survey, err := d.Survey(ctx, deploy.Part{Mode: fate.ModeDeploy}, false)
+	survey, err := d.Survey(ctx)
 	if err != nil {
 		x.missing("what install would repair", err)
 		return nil

@@ -48,21 +48,21 @@ type endReport struct {
 }
 
 // printEnd reports a successful run.
-func printEnd(ctx context.Context, g *globals, d *deploy.Deployment, report engine.Report, elapsed time.Duration,
+func printEnd(ctx context.Context, g *globals, d *deploy.Deployment, result *deploy.Result, elapsed time.Duration,
 	mode fate.Mode) error {
 	spec := d.Spec()
 	end := endReport{
 		Role: spec.Role, Party: spec.PartyID, IP: spec.IP,
-		Changed: report.Count(engine.Changed), Unchanged: report.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
+		Changed: result.Count(engine.Changed), Unchanged: result.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.Layout().Logs(), Journal: d.JournalPath(), Next: g.runnable("fate-installer svc status"),
-		Waiting:  d.Waiting(),
-		Warnings: report.Warnings, Notes: noteTexts(d.Notes()), Steps: report.Steps, Critical: report.Critical,
+		Waiting: result.Waiting, Warnings: result.Warnings, Notes: noteTexts(d.Notes()), Steps: result.Steps,
+		Critical: result.Critical,
 	}
 	switch {
 	case mode == fate.ModeInstall:
 		end.Next = g.runnable("fate-installer install --mode config")
 	case d.Live():
-		if err := addRunning(ctx, g, d, &end); err != nil {
+		if err := addRunning(ctx, g, spec, result, &end); err != nil {
 			return err
 		}
 		if err := addNext(d, &end); err != nil {
@@ -90,8 +90,8 @@ func printEnd(ctx context.Context, g *globals, d *deploy.Deployment, report engi
 }
 
 // addRunning adds what runs on this host now.
-func addRunning(ctx context.Context, g *globals, d *deploy.Deployment, end *endReport) error {
-	programs, err := d.Programs(ctx)
+func addRunning(ctx context.Context, g *globals, spec *cluster.Spec, result *deploy.Result, end *endReport) error {
+	programs, err := result.Programs(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot tell what runs now: %w", err)
 	}
@@ -103,7 +103,7 @@ func addRunning(ctx context.Context, g *globals, d *deploy.Deployment, end *endR
 		end.Next = g.runnable("fate-installer test toy")
 	}
 	if runs(cluster.FateBoard) {
-		end.Board, end.Login = boardURL(d.Spec()), g.runnable(showLogin)
+		end.Board, end.Login = boardURL(spec), g.runnable(showLogin)
 		if lacksPage(ctx, end.Board) {
 			end.Warnings = append(end.Warnings, "FATE-Board has no page: its API answers, and "+end.Board+
 				"/ is not found; the jar was built without its front end")

@@ -114,7 +114,7 @@ func (d *Deployment) Fix(ctx context.Context) error {
 	if err := d.NeedRoot("fix anything"); err != nil {
 		return err
 	}
-	if err := d.Decide(state.Prepare); err != nil {
+	if _, err := d.decide(state.Prepare); err != nil {
 		return err
 	}
 	var plan engine.Plan
@@ -140,7 +140,7 @@ func (d *Deployment) Fix(ctx context.Context) error {
 	view := d.cmd.Run(0)
 	defer view.Close()
 	view.Plan(plan, false)
-	if _, err := engine.Apply(ctx, plan, d.env(view), journal, view.Event); err != nil {
+	if _, err := engine.Apply(ctx, plan, d.env(view, nil), journal, view.Event); err != nil {
 		return exit.With(err, exit.Step)
 	}
 	return d.gather(ctx, true)

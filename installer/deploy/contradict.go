@@ -82,15 +82,15 @@ func (d *Deployment) refuseOtherCluster() error {
 
 // refuseReplacement stops an install that would replace what another appliance has installed here: only upgrade keeps
 // the way back and a copy of the database. What upgrade refuses is refused with its reason.
-func (d *Deployment) refuseReplacement() error {
+func (d *Deployment) refuseReplacement(t *transition) error {
 	if d.payload == nil {
 		return nil
 	}
 	switch {
-	case d.state.Phase == state.Absent:
-		return d.refuseKeptData()
-	case d.move == state.Resume && len(d.state.Release.Components) == 0:
-		return d.refuseOtherInstallation()
+	case t.state.Phase == state.Absent:
+		return d.refuseKeptData(t)
+	case t.firstInstall():
+		return d.refuseOtherInstallation(t)
 	}
 	replaced := d.replaces()
 	if len(replaced) == 0 {
@@ -135,15 +135,15 @@ func (d *Deployment) upgradeRefusal() error {
 }
 
 // refuseKeptData refuses an appliance that cannot use the database which an uninstall has kept.
-func (d *Deployment) refuseKeptData() error {
-	if len(d.state.Data.Components) == 0 || !d.spec.Runs(cluster.MySQL) || !d.host.Exists(d.Layout().DatabaseData()) {
+func (d *Deployment) refuseKeptData(t *transition) error {
+	if len(t.state.Data.Components) == 0 || !d.spec.Runs(cluster.MySQL) || !d.host.Exists(d.Layout().DatabaseData()) {
 		return nil
 	}
 	from := *d
-	from.stored = d.site.withRelease(d.state.Data)
+	from.stored = d.site.withRelease(t.state.Data)
 	if err := from.upgradeRefusal(); err != nil {
 		return exit.With(exit.Hint(fmt.Errorf("cannot install over the data kept in %s: %w", d.Layout().Data(), err),
-			"install "+d.state.Data.String()+
+			"install "+t.state.Data.String()+
 				" or a later release; or give the data up: fate-installer uninstall --purge-data --yes"), exit.Usage)
 	}
 	return nil
@@ -151,8 +151,8 @@ func (d *Deployment) refuseKeptData() error {
 
 // refuseOtherInstallation refuses to complete an interrupted first installation with another appliance, or as another
 // side: half of each would be installed.
-func (d *Deployment) refuseOtherInstallation() error {
-	s := d.state
+func (d *Deployment) refuseOtherInstallation(t *transition) error {
+	s := t.state
 	other := s.Role != string(d.spec.Role) || s.Party != d.spec.PartyID
 	wanted := d.wanted()
 	for name, c := range s.Change.To.Components {
@@ -184,19 +184,20 @@ type Verdict struct {
 	Interrupted string            `json:"interrupted,omitempty"` // the change that has to be completed first
 }
 
-// Verdict says whether install would carry out the plan, or upgrade, or neither.
-func (d *Deployment) Verdict() (Verdict, error) {
+// verdict says whether install would carry out the plan, or upgrade, or neither.
+func (d *Deployment) verdict() (Verdict, error) {
 	v := Verdict{Command: string(state.Install), Interrupted: stateNote(d.host, d.Layout())}
 	if d.payload == nil {
 		return v, nil
 	}
-	if err := d.Decide(state.Install); err != nil && exit.Contradicts != exit.Given(err) {
+	t, err := d.decide(state.Install)
+	if t == nil {
 		return v, err
 	}
-	if v.Changes = d.replaces(); len(v.Changes) > 0 && len(d.state.Release.Components) > 0 {
+	if v.Changes = d.replaces(); len(v.Changes) > 0 && len(t.state.Release.Components) > 0 {
 		v.Command = string(state.Upgrade)
 	}
-	if err := d.refuseReplacement(); err != nil && (v.Command == string(state.Install) || d.upgradeRefusal() != nil) {
+	if err := d.refuseReplacement(t); err != nil && (v.Command == string(state.Install) || d.upgradeRefusal() != nil) {
 		v.Refused = err.Error()
 	}
 	return v, nil

@@ -22,6 +22,7 @@ import (
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/pyenv"
+	"fate-installer/installer/state"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
 )
@@ -29,7 +30,7 @@ import (
 // Deployment is the desired state of a host, its installed state, and the plan between them. [Open] makes it with all
 // that it has; what its methods return is for reading only.
 type Deployment struct {
-	*Installation
+	*place
 	payload *payload.Payload // nil when this program carries none
 	slot    *Slot            // what the components are taken from instead, when an earlier state is brought back
 	site    Site             // what is wanted
@@ -38,11 +39,7 @@ type Deployment struct {
 	facts   *host.Facts
 	machine host.Identity
 	remarks problem.Problems // about the TLS keys and the cluster file
-	undone  bool             // a failed run was taken back, all of it
-	wait    *programs.Waiter // for other hosts, of an installing run
-
-	secrets        Secrets  // what is stored here
-	changedSecrets []string // names of those that this run changes, also from none
+	secrets Secrets          // what is stored here
 }
 
 // Needs is what a command needs of a deployment that not every one does.
@@ -59,7 +56,7 @@ type Needs struct {
 // of the host; it is called when what is installed is known. The caller closes the deployment, and with it the
 // installation, which is closed when Open fails, too.
 func Open(ctx context.Context, i *Installation, asked func() (Site, error), needs Needs) (*Deployment, error) {
-	d := &Deployment{Installation: i}
+	d := &Deployment{place: i.place}
 	if err := d.read(ctx, asked, needs); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -193,8 +190,8 @@ func (d *Deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 		"run the same command with --mode install first, or with --mode deploy to do both"), exit.Preflight)
 }
 
-// env gives the steps what they work with.
-func (d *Deployment) env(view View) *engine.Env {
+// env gives the steps what they work with. wait is for programs that need other hosts; nil: they are not waited for.
+func (d *Deployment) env(view View, wait *programs.Waiter) *engine.Env {
 	env := &engine.Env{
 		Host:     d.host,
 		Self:     selfProgram{d.payload, d.cmd.Executable},
@@ -213,7 +210,7 @@ func (d *Deployment) env(view View) *engine.Env {
 	}
 	client, err := d.cmd.Client(d.host, d.Layout().SupervisorSocket(), d.spec.AllSecrets()...)
 	if err == nil { // not of a tree
-		env.Services = programs.NewServices(client, view.Service, d.wait,
+		env.Services = programs.NewServices(client, view.Service, wait,
 			programs.DatabaseLogin(d.host, d.spec))
 	}
 	return env
@@ -248,18 +245,6 @@ func (d *Deployment) Facts() *host.Facts { return d.facts }
 // IsInstalled reports whether the host had an installation when it was opened.
 func (d *Deployment) IsInstalled() bool { return d.stored != nil }
 
-// Programs lists the programs of the host with their states; in a tree nothing runs.
-func (d *Deployment) Programs(ctx context.Context) ([]engine.ServiceStatus, error) {
-	services := d.env(d.cmd.Run(0)).Services
-	if services == nil {
-		return nil, nil
-	}
-	return services.Status(ctx)
-}
-
-// Waiting lists the programs that an installing run has left to wait for other hosts.
-func (d *Deployment) Waiting() []programs.Absence { return d.wait.Absences() }
-
 // Brought lists the components that the appliance brings; none without one.
 func (d *Deployment) Brought() []payload.Component {
 	if d.payload == nil {
@@ -267,6 +252,9 @@ func (d *Deployment) Brought() []payload.Component {
 	}
 	return pyenv.WithMade(d.payload.Manifest().Components)
 }
+
+// wanted is the release that a run leads to, as far as this host has its components.
+func (d *Deployment) wanted() state.Release { return d.site.Release(d.spec.Components()) }
 
 // verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is
 // to be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.

@@ -17,21 +17,21 @@ type Tree struct {
 }
 
 // lookAtTree looks at the tree of a component. It changes nothing.
-func (d *Installation) lookAtTree(component, tree string) (Tree, error) {
+func (p *place) lookAtTree(component, tree string) (Tree, error) {
 	report := Tree{Component: component, Tree: tree}
-	journal, err := engine.ReadJournal(d.host, d.JournalPath())
+	journal, err := engine.ReadJournal(p.host, p.JournalPath())
 	if err != nil {
 		return report, err
 	}
-	env := &engine.Env{Host: d.host, Ledger: journal.Ledger(), StateDir: d.Layout().State(), Log: d.cmd.Log}
+	env := &engine.Env{Host: p.host, Ledger: journal.Ledger(), StateDir: p.Layout().State(), Log: p.cmd.Log}
 	report.TreeState, err = (step.Unpack{Component: component, Target: tree, Keep: fate.KeptPaths(component)}).Look(env)
 	return report, err
 }
 
 // staysInTree lists the paths in a component's tree that do not belong to its version: data, and what the component did
 // not bring. They stay in the present tree, whatever its version.
-func (d *Installation) staysInTree(component, tree string) ([]string, error) {
-	report, err := d.lookAtTree(component, tree)
+func (p *place) staysInTree(component, tree string) ([]string, error) {
+	report, err := p.lookAtTree(component, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +60,14 @@ func (d *Deployment) ForeignFiles() ([]Tree, error) {
 
 // formerTrees looks at the trees that stay next to those of another version, because the version is in their names.
 func (r *Replacement) formerTrees() ([]Tree, error) {
-	was, err := r.specOf(r.stored)
+	was, err := r.d.specOf(r.d.stored)
 	if err != nil {
 		return nil, err
 	}
 	var out []Tree
 	for _, c := range r.changes {
 		former := was.UnpackTarget(c.Name)
-		if c.From == "" || former == r.spec.UnpackTarget(c.Name) {
+		if c.From == "" || former == r.d.spec.UnpackTarget(c.Name) {
 			continue
 		}
 		report, err := r.lookAtTree(c.Name, former)
@@ -89,7 +89,7 @@ func (r *Replacement) formerFiles() []string {
 	}
 	var out []string
 	for _, t := range former {
-		out = append(out, t.warning(r.spec.UnpackTarget(t.Component)))
+		out = append(out, t.warning(r.d.spec.UnpackTarget(t.Component)))
 	}
 	return out
 }

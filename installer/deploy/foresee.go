@@ -15,18 +15,18 @@ type Foreseen struct {
 }
 
 // Foresee lists what an uninstall would do, and changes nothing.
-func (d *Installation) Foresee(purge bool) (Foreseen, error) {
+func (i *Installation) Foresee(purge bool) (Foreseen, error) {
 	out := Foreseen{Steps: []engine.UndoOutcome{}, Trees: []Tree{}}
-	journal, err := engine.ReadJournal(d.host, d.JournalPath())
+	journal, err := engine.ReadJournal(i.host, i.JournalPath())
 	if err != nil {
 		return out, err
 	}
-	if err := d.mountsInTheWay(journal, purge); err != nil {
+	if err := i.mountsInTheWay(journal, purge); err != nil {
 		return out, err
 	}
-	resolve := keepData(d.Layout())
+	resolve := keepData(i.Layout())
 	if purge {
-		resolve = purgeData(d.Layout())
+		resolve = purgeData(i.Layout())
 	}
 	out.Steps = append(out.Steps, engine.Foresee(journal, engine.Everything, resolve)...)
 	for _, o := range out.Steps {
@@ -35,7 +35,7 @@ func (d *Installation) Foresee(purge bool) (Foreseen, error) {
 			continue
 		}
 		component, _, _ := strings.Cut(o.Title, " ")
-		report, err := d.lookAtTree(component, tree)
+		report, err := i.lookAtTree(component, tree)
 		if err != nil {
 			return out, err
 		}
@@ -43,6 +43,6 @@ func (d *Installation) Foresee(purge bool) (Foreseen, error) {
 			out.Trees = append(out.Trees, report)
 		}
 	}
-	out.Temp, err = d.leftInTemp()
+	out.Temp, err = i.leftInTemp()
 	return out, err
 }

@@ -13,7 +13,7 @@ import (
 
 // guardsInTheWay refuses an uninstall before its first change when an attribute keeps root from changing a file of the
 // system that it has to put back.
-func (d *Installation) guardsInTheWay(journal *engine.Journal, resolve engine.Resolver) error {
+func (i *Installation) guardsInTheWay(journal *engine.Journal, resolve engine.Resolver) error {
 	var guarded, remedies []string
 	seen := map[string]bool{}
 	for _, e := range journal.Ledger().Entries() {
@@ -25,7 +25,7 @@ func (d *Installation) guardsInTheWay(journal *engine.Journal, resolve engine.Re
 				continue
 			}
 			seen[file] = true
-			if guard := d.host.Guard(file); guard != "" {
+			if guard := i.host.Guard(file); guard != "" {
 				guarded = append(guarded, file)
 				remedies = append(remedies, "chattr -"+guard+" "+file)
 			}

@@ -13,6 +13,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/problem"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
@@ -26,6 +27,7 @@ const DefaultWait = 10 * time.Minute
 // InstallOptions are what an installation is asked for beyond what the host is to be.
 type InstallOptions struct {
 	Part   Part
+	Keys   Keys
 	Wait   time.Duration // for modules on other hosts
 	NoUndo bool          // leave a failed run as it is
 	Force  bool          // overwrite configuration files that were edited here
@@ -36,11 +38,34 @@ type InstallOptions struct {
 }
 
 // Tell reports the end of a run that was successful, while no other run can change the host.
-type Tell func(context.Context, engine.Report) error
+type Tell func(context.Context, *Result) error
+
+// Result is what a successful run has done.
+type Result struct {
+	engine.Report
+	Waiting []programs.Absence // programs that were left to wait for other hosts
+
+	services engine.Services // nil in a tree
+}
+
+// Programs lists the programs of the host with their states; in a tree nothing runs.
+func (r *Result) Programs(ctx context.Context) ([]engine.ServiceStatus, error) {
+	if r.services == nil {
+		return nil, nil
+	}
+	return r.services.Status(ctx)
+}
 
 // Install makes the host what is wanted, or repairs it. What a failed run has done is undone, but for data.
 func (d *Deployment) Install(ctx context.Context, opts InstallOptions, tell Tell) error {
-	if err := d.refuseInstall(ctx, opts); err != nil {
+	if err := d.useKeys(opts.Keys); err != nil {
+		return err
+	}
+	t, err := d.decide(state.Install)
+	if err != nil {
+		return err
+	}
+	if err := d.refuseInstall(ctx, t, opts); err != nil {
 		return err
 	}
 	unlock, err := d.begin("install")
@@ -61,33 +86,31 @@ func (d *Deployment) Install(ctx context.Context, opts InstallOptions, tell Tell
 	if err := d.recordWaivers(opts.Waive); err != nil {
 		return err
 	}
-	if err := d.enter(state.Install, state.Change{To: d.wanted()}, d.spec); err != nil {
+	if err := t.enter(state.Change{To: d.wanted()}, d.spec); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	if err := d.beginSecrets(); err != nil {
+	changed, err := d.beginSecrets(t)
+	if err != nil {
 		return exit.With(err, exit.Step)
 	}
 	replaced := d.secrets.Records.Unfinished()
-	report, err := d.apply(ctx, opts)
+	result, undone, err := d.apply(ctx, opts)
+	if undone {
+		err = errors.Join(err, t.takenBack())
+	}
 	if err != nil {
-		if d.undone {
-			err = errors.Join(err, d.takenBack())
-		}
 		return err
 	}
-	if err := d.installed(opts.Part); err != nil {
+	if err := d.installed(t, opts.Part, changed); err != nil {
 		return err
 	}
-	report.Warnings = append(append(report.Warnings, d.sweep()...), d.warnSecretsElsewhere(replaced)...)
-	return tell(ctx, report)
+	result.Warnings = slices.Concat(result.Warnings, t.sweep(), d.warnSecretsElsewhere(replaced))
+	return tell(ctx, result)
 }
 
 // refuseInstall refuses an installation that contradicts what is installed, or the plan that was reviewed.
-func (d *Deployment) refuseInstall(ctx context.Context, opts InstallOptions) error {
-	if err := d.Decide(state.Install); err != nil {
-		return err
-	}
-	if err := d.refuseReplacement(); err != nil {
+func (d *Deployment) refuseInstall(ctx context.Context, t *transition, opts InstallOptions) error {
+	if err := d.refuseReplacement(t); err != nil {
 		return err
 	}
 	if err := d.refuseContradictions(opts.Change); err != nil {
@@ -113,21 +136,49 @@ func (d *Deployment) present(checks []preflight.CheckResult, trust TrustOptions)
 	return d.preflight(checks)
 }
 
-// installed ends an installation whose steps are done.
-func (d *Deployment) installed(p Part) error {
+// installed ends an installation whose steps are done. changed are the names of the secrets that it has changed.
+func (d *Deployment) installed(t *transition, p Part, changed []string) error {
 	if p.Mode != fate.ModeInstall && len(p.Only) == 0 {
-		if err := d.endSecrets(); err != nil {
+		if err := d.endSecrets(changed); err != nil {
 			return exit.With(err, exit.Step)
 		}
 	}
 	if err := d.host.Remove(laterProgram(d.Layout())); err != nil { // the installed program does the purge from now on
 		return exit.With(err, exit.Step)
 	}
-	return d.done()
+	return t.save(t.state.Done(d.wanted(), t.state.Slot))
 }
 
-// Survey checks every step of the plan and changes nothing.
-func (d *Deployment) Survey(ctx context.Context, p Part, forceConfig bool) (engine.Survey, error) {
+// Preview is what Install would do with the same options.
+type Preview struct {
+	Survey  engine.Survey    // every step of the plan, in its order
+	Verdict Verdict          // which command would carry it out
+	Notes   problem.Problems // about the configuration
+	File    PlanFile         // what install --plan compares with; of use only for a whole plan
+}
+
+// Preview says what Install would do, and changes nothing.
+func (d *Deployment) Preview(ctx context.Context, opts InstallOptions) (*Preview, error) {
+	if err := d.useKeys(opts.Keys); err != nil {
+		return nil, err
+	}
+	survey, err := d.survey(ctx, opts.Part, opts.Force)
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := d.verdict()
+	if err != nil {
+		return nil, err
+	}
+	return &Preview{survey, verdict, d.Notes(), d.planFile(survey)}, nil
+}
+
+// Survey checks every step of the whole plan, but for those of TLS keys, and changes nothing.
+func (d *Deployment) Survey(ctx context.Context) (engine.Survey, error) {
+	return d.survey(ctx, Part{Mode: fate.ModeDeploy}, false)
+}
+
+func (d *Deployment) survey(ctx context.Context, p Part, forceConfig bool) (engine.Survey, error) {
 	plan, err := d.plan(p)
 	if err != nil {
 		return nil, err
@@ -140,7 +191,7 @@ func (d *Deployment) look(ctx context.Context, plan engine.Plan, forceConfig boo
 	if err != nil {
 		return nil, err
 	}
-	env := d.env(d.cmd.Run(0))
+	env := d.env(d.cmd.Run(0), nil)
 	env.Force = forceConfig
 	return engine.Look(ctx, plan, env, journal)
 }
@@ -174,55 +225,64 @@ func (d *Deployment) recordWaivers(waive []string) error {
 	return nil
 }
 
-// apply carries out the plan; a failed run is undone as far as it is ours and not data.
-func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (engine.Report, error) {
+// apply carries out the plan; a failed run is undone as far as it is ours and not data. undone reports that all of it
+// was.
+func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (result *Result, undone bool, err error) {
 	plan, err := d.plan(opts.Part)
 	if err != nil {
-		return engine.Report{}, err
+		return nil, false, err
 	}
 	if opts.Part.Mode == fate.ModeConfig {
 		if err := d.needUnpacked(ctx, plan); err != nil {
-			return engine.Report{}, err
+			return nil, false, err
 		}
 	}
 	journal, err := engine.OpenJournal(d.host, d.JournalPath())
 	if err != nil {
-		return engine.Report{}, err
+		return nil, false, err
 	}
 	defer journal.Close()
 	view := d.cmd.Run(d.unpackBytes())
 	defer view.Close()
 	view.Plan(plan, d.stored == nil)
-	d.wait = programs.NewWaiter(d.spec, opts.Wait, view.Service)
-	env := d.env(view)
+	wait := programs.NewWaiter(d.spec, opts.Wait, view.Service)
+	env := d.env(view, wait)
 	env.Force = opts.Force
 	d.cmd.Progressf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.JournalPath())
 	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
 	if err == nil {
-		return report, d.awaitReady(ctx)
+		err = d.awaitReady(ctx, wait)
+		return &Result{report, wait.Absences(), env.Services}, false, err
 	}
 	view.Close()
-	code := exit.Step
+	if kept := d.leftAsItIs(ctx, err, opts.NoUndo); kept != nil {
+		return nil, false, kept
+	}
+	undone = d.undoFailed(context.WithoutCancel(ctx), env, journal)
+	return nil, undone, exit.With(exit.DefaultRepeat(err, "put the cause right and", ""), exit.Step)
+}
+
+// leftAsItIs is the error of a failed run that is not undone; nil: it is.
+func (d *Deployment) leftAsItIs(ctx context.Context, failure error, noUndo bool) error {
 	var notReady *step.NotReadyError
 	switch {
 	case ctx.Err() != nil:
-		return report, exit.Repeat(err, "", ": it goes on where it stopped")
-	case errors.As(err, &notReady):
+		return exit.Repeat(failure, "", ": it goes on where it stopped")
+	case errors.As(failure, &notReady):
 		// Everything is installed; taking it away again would take away the evidence.
-		return report, exit.With(err, exit.NotReady)
+		return exit.With(failure, exit.NotReady)
 	case d.passwordsChange():
 		// The database may have new passwords already, which are not taken back: the files must go on to them.
-		return report, exit.With(exit.DefaultRepeat(err,
-			"passwords are being changed, so the host is left as it is: put the cause right and", ""), code)
-	case opts.NoUndo:
-		return report, exit.With(exit.DefaultRepeat(err, "the host is left as it is;", " to go on"), code)
+		return exit.With(exit.DefaultRepeat(failure,
+			"passwords are being changed, so the host is left as it is: put the cause right and", ""), exit.Step)
+	case noUndo:
+		return exit.With(exit.DefaultRepeat(failure, "the host is left as it is;", " to go on"), exit.Step)
 	}
-	d.undoFailed(context.WithoutCancel(ctx), env, journal)
-	return report, exit.With(exit.DefaultRepeat(err, "put the cause right and", ""), code)
+	return nil
 }
 
-// undoFailed puts back what a failed run changed.
-func (d *Deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) {
+// undoFailed puts back what a failed run changed, and reports whether all of it was.
+func (d *Deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) bool {
 	d.cmd.Progressf("undoing what this run changed\n")
 	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt,
 		undoAttempt(d.host, d.Layout(), journal.Ledger()), nil)
@@ -233,18 +293,18 @@ func (d *Deployment) undoFailed(ctx context.Context, env *engine.Env, journal *e
 	}
 	undone, kept, left := d.tally(report)
 	d.cmd.Printf("  %d undone, %d kept with data, %d left for the reasons given\n", undone, kept, left)
-	d.undone = err == nil
 	if err != nil {
 		d.cmd.Printf("  not everything could be undone; uninstall tries again: %v\n", err)
 	}
+	return err == nil
 }
 
 // awaitReady waits, when every step is done, for programs that become ready by what other hosts do.
-func (d *Deployment) awaitReady(ctx context.Context) error {
+func (d *Deployment) awaitReady(ctx context.Context, wait *programs.Waiter) error {
 	client, err := rpc.ClientOf(d.host, d.Layout().SupervisorSocket())
 	if err != nil {
 		return nil // in a tree nothing is started
 	}
 	defer client.Close()
-	return d.wait.AwaitReady(ctx, client, d.spec)
+	return wait.AwaitReady(ctx, client, d.spec)
 }

@@ -22,32 +22,32 @@ const discardInfix = ".discarded"
 
 // keepSlot keeps the present state of the installation aside, with the trees of the components in replaced. The slot
 // appears by one rename. The database is kept apart, by guardDatabase.
-func (d *Deployment) keepSlot(ctx context.Context, replaced []string) (*Slot, error) {
+func (r *Replacement) keepSlot(ctx context.Context, replaced []string) (*Slot, error) {
 	// The installed components are where the present configuration says, which may not be where the new one has them.
-	was, err := d.specOf(d.stored)
+	was, err := r.d.specOf(r.d.stored)
 	if err != nil {
 		return nil, err
 	}
-	s := &Slot{Schema: SiteSchema, ID: time.Now().UTC().Format(slotTime), Site: *d.stored,
+	s := &Slot{Schema: SiteSchema, ID: time.Now().UTC().Format(slotTime), Site: *r.d.stored,
 		Trees: map[string]string{}}
-	d.warn(d.sweep()) // what is left of earlier ones takes room
-	staging := path.Join(slotsDir(d.Layout()), "."+s.ID)
-	if err := d.host.MkdirAll(staging, host.FileMode{Perm: 0o700}); err != nil {
+	r.warn(r.sweep()) // what is left of earlier ones takes room
+	staging := path.Join(slotsDir(r.Layout()), "."+s.ID)
+	if err := r.host.MkdirAll(staging, host.FileMode{Perm: 0o700}); err != nil {
 		return nil, err
 	}
-	err = d.fillSlot(ctx, s, staging, was, replaced)
+	err = r.fillSlot(ctx, s, staging, was, replaced)
 	if err == nil {
-		err = d.host.Rename(staging, s.Dir(d.Layout()))
+		err = r.host.Rename(staging, s.Dir(r.Layout()))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot keep the present state: %w", err), d.host.RemoveAll(staging))
+		return nil, errors.Join(fmt.Errorf("cannot keep the present state: %w", err), r.host.RemoveAll(staging))
 	}
 	return s, nil
 }
 
 // findSlot returns the slot with an ID, or nil when there is none.
-func (d *Installation) findSlot(id string) (*Slot, error) {
-	slots, err := loadSlots(d.host, d.Layout())
+func (p *place) findSlot(id string) (*Slot, error) {
+	slots, err := loadSlots(p.host, p.Layout())
 	if err != nil {
 		return nil, err
 	}
@@ -57,102 +57,102 @@ func (d *Installation) findSlot(id string) (*Slot, error) {
 	return nil, nil
 }
 
-func (d *Deployment) fillSlot(ctx context.Context, s *Slot, staging string, was *cluster.Spec,
+func (r *Replacement) fillSlot(ctx context.Context, s *Slot, staging string, was *cluster.Spec,
 	replaced []string) error {
 	for _, name := range replaced {
 		tree := was.UnpackTarget(name)
-		if !d.host.Exists(tree) || tree != d.spec.UnpackTarget(name) {
+		if !r.host.Exists(tree) || tree != r.d.spec.UnpackTarget(name) {
 			continue
 		}
-		kept, err := d.staysInTree(name, tree)
+		kept, err := r.staysInTree(name, tree)
 		if err != nil {
 			return err
 		}
 		skip := func(rel string) bool { return slices.Contains(kept, rel) }
-		err = d.host.CopyTree(ctx, tree, path.Join(staging, name), host.CopyOptions{Link: true, Skip: skip})
+		err = r.host.CopyTree(ctx, tree, path.Join(staging, name), host.CopyOptions{Link: true, Skip: skip})
 		if err != nil {
 			return err
 		}
 		s.Trees[name] = tree
 	}
-	return d.writeSlot(s, staging)
+	return r.writeSlot(s, staging)
 }
 
-func (d *Installation) writeSlot(s *Slot, dir string) error {
+func (p *place) writeSlot(s *Slot, dir string) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("cannot encode %s: %w", slotFile, err)
 	}
-	return d.host.WriteFile(path.Join(dir, slotFile), append(data, '\n'), host.FileMode{Perm: 0o600})
+	return p.host.WriteFile(path.Join(dir, slotFile), append(data, '\n'), host.FileMode{Perm: 0o600})
 }
 
 // guardDatabase copies the data of the stopped database server: a newer server, or a newer release with its tables,
 // changes it so that the older one cannot use it any more. The programs of the newer release have not run yet, so that
 // a copy that was cut off can be made again.
-func (d *Installation) guardDatabase(ctx context.Context, s *Slot) error {
-	data := d.Layout().DatabaseData()
-	if pid, running, err := d.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
+func (p *place) guardDatabase(ctx context.Context, s *Slot) error {
+	data := p.Layout().DatabaseData()
+	if pid, running, err := p.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
 		return errors.Join(err, fmt.Errorf("cannot copy the database: a server still runs on it (pid %d)", pid))
 	}
-	guard := d.copyOf(s)
-	if err := d.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
+	guard := p.copyOf(s)
+	if err := p.host.CopyTree(ctx, data, guard, host.CopyOptions{}); err != nil {
 		return exit.Repeat(err, "make room for a copy of the database, then", "")
 	}
 	s.Database = guard
-	return d.writeSlot(s, s.Dir(d.Layout()))
+	return p.writeSlot(s, s.Dir(p.Layout()))
 }
 
 // copyOf is where the database of a slot is kept.
-func (d *Installation) copyOf(s *Slot) string {
-	return d.Layout().DatabaseData() + copyInfix + s.ID
+func (p *place) copyOf(s *Slot) string {
+	return p.Layout().DatabaseData() + copyInfix + s.ID
 }
 
 // discarded is where the database is that a failed upgrade has changed, until it is removed.
-func (d *Installation) discarded() string { return d.Layout().DatabaseData() + discardInfix }
+func (p *place) discarded() string { return p.Layout().DatabaseData() + discardInfix }
 
 // swapDatabase puts the database that is kept at kept in place, and the present one aside. Which of the two renames
 // were made shows in what is there, so that a swap that was cut off is completed by doing it again, and one that is
 // complete is left alone.
-func (d *Installation) swapDatabase(kept, aside string) error {
-	data := d.Layout().DatabaseData()
-	if !d.host.Exists(kept) {
-		if d.host.Exists(data) {
+func (p *place) swapDatabase(kept, aside string) error {
+	data := p.Layout().DatabaseData()
+	if !p.host.Exists(kept) {
+		if p.host.Exists(data) {
 			return nil
 		}
 		return fmt.Errorf("cannot exchange the database: neither %s nor %s is there", data, kept)
 	}
-	if d.host.Exists(data) {
-		if err := d.host.Rename(data, aside); err != nil {
+	if p.host.Exists(data) {
+		if err := p.host.Rename(data, aside); err != nil {
 			return err
 		}
 	}
-	return d.host.Rename(kept, data)
+	return p.host.Rename(kept, data)
 }
 
 // discardDatabase puts the database that is kept at kept in place of the present one, which is not needed any more.
-func (d *Installation) discardDatabase(kept string) error {
-	if d.host.Exists(kept) && d.host.Exists(d.Layout().DatabaseData()) { // a discarded one is of an earlier change
-		if err := d.host.RemoveAll(d.discarded()); err != nil {
+func (p *place) discardDatabase(kept string) error {
+	if p.host.Exists(kept) && p.host.Exists(p.Layout().DatabaseData()) { // a discarded one is of an earlier change
+		if err := p.host.RemoveAll(p.discarded()); err != nil {
 			return err
 		}
 	}
-	return d.swapDatabase(kept, d.discarded())
+	return p.swapDatabase(kept, p.discarded())
 }
 
 // settleDatabase completes a swap that was cut off between its renames, for commands other than the interrupted one:
 // without its directory a database would be taken for one that is yet to be made.
-func (d *Installation) settleDatabase() error {
-	data := d.Layout().DatabaseData()
-	if d.state.Change == nil || d.host.Exists(data) {
+func (t *transition) settleDatabase() error {
+	data := t.Layout().DatabaseData()
+	if t.state.Change == nil || t.host.Exists(data) {
 		return nil
 	}
-	for _, id := range []string{d.state.Change.Slot, d.state.Change.Kept} {
-		s, err := d.findSlot(id)
+	for _, id := range []string{t.state.Change.Slot, t.state.Change.Kept} {
+		s, err := t.findSlot(id)
 		if err != nil {
 			return err
 		}
-		if s != nil && s.Database != "" && d.host.Exists(s.Database) {
-			return d.host.Rename(s.Database, data)
+		if s != nil && s.Database != "" && t.host.Exists(s.Database) {
+			return t.host.Rename(s.Database, data)
 		}
 	}
 	return nil

@@ -18,13 +18,19 @@ import (
 	"fate-installer/installer/state"
 )
 
-// UseKeys gives the plan the TLS keys of this side: those that read returns, from what is called name, or, when no
-// name is given, the ones installed here, which is how a re-run remembers them. A host that needs keys and has none is
-// refused before anything is done: its rollsite could not start.
-func (d *Deployment) UseKeys(name string, read func() ([]keys.File, error)) error {
+// Keys are the TLS keys that a side gets. The zero value is those that are installed, which is how a re-run remembers
+// them.
+type Keys struct {
+	Name string                      // what they are read from, for messages; blank: the installed ones
+	Read func() ([]keys.File, error) // not called without a name, or where no rollsite uses TLS
+}
+
+// useKeys gives the plan the TLS keys of this side. A host that needs keys and has none is refused before anything is
+// done: its rollsite could not start.
+func (d *Deployment) useKeys(k Keys) error {
 	if !d.spec.NeedsKeys() {
-		if name != "" {
-			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + name +
+		if k.Name != "" {
+			d.remarks = append(d.remarks, problem.Problem{Message: "the keys in " + k.Name +
 				" are not installed: no rollsite that uses TLS runs on this host"})
 		}
 		return nil
@@ -33,16 +39,16 @@ func (d *Deployment) UseKeys(name string, read func() ([]keys.File, error)) erro
 	if err != nil {
 		return err
 	}
-	if name == "" {
+	if k.Name == "" {
 		return d.keepKeys(names)
 	}
-	files, err := read()
+	files, err := k.Read()
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
 	problems, remarks := keys.Check(string(d.spec.Role), names, files, time.Now())
 	if len(problems) > 0 {
-		return exit.With(exit.Hint(fmt.Errorf("cannot use the keys in %s:\n%w", name, problems),
+		return exit.With(exit.Hint(fmt.Errorf("cannot use the keys in %s:\n%w", k.Name, problems),
 			"fate-installer keys makes keys that fit the cluster file"), exit.Usage)
 	}
 	d.spec.Keys, d.remarks = files, remarks
@@ -122,34 +128,35 @@ func InstalledKeys(h *host.Host, spec *cluster.Spec) (files []keys.File, missing
 }
 
 // InstallKeys writes the keys of this side, which are checked, on a host that is installed or is going to be.
-func (d *Installation) InstallKeys(spec *cluster.Spec, files []keys.File) error {
-	if err := d.Decide(state.Keys); err != nil {
+func (i *Installation) InstallKeys(spec *cluster.Spec, files []keys.File) error {
+	t, err := i.decide(state.Keys)
+	if err != nil {
 		return err
 	}
-	unlock, err := d.begin("install keys")
+	unlock, err := i.begin("install keys")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if d.move != state.Nothing {
-		if err := d.enter(state.Keys, state.Change{}, spec); err != nil {
+	if t.move != state.Nothing {
+		if err := t.enter(state.Change{}, spec); err != nil {
 			return err
 		}
 	}
-	if err := d.host.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User,
+	if err := i.host.MkdirAll(spec.Layout.Keys(), host.FileMode{Perm: 0o750, Owner: spec.User,
 		Group: spec.Group}); err != nil {
 		return exit.Hint(err, "install first, which makes the user "+spec.User)
 	}
 	for _, f := range render.InstalledKeys(spec, files) {
-		if err := d.host.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,
+		if err := i.host.WriteFile(f.Path, f.Content, host.FileMode{Perm: f.Perm, Owner: spec.User,
 			Group: spec.Group}); err != nil {
 			return err
 		}
-		d.cmd.Printf("%s\n", f.Path)
+		i.cmd.Printf("%s\n", f.Path)
 	}
-	d.cmd.Advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
-	if d.move == state.Nothing {
+	i.cmd.Advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
+	if t.move == state.Nothing {
 		return nil
 	}
-	return d.finished()
+	return t.finished()
 }

@@ -49,12 +49,12 @@ func mountsRefused(errs []error) error {
 // mountsInTheWay is noMounts for an uninstall. A directory that was there before the installation may be a mount point
 // of its own: with --purge-data it is emptied, and stays. Anything else that is mounted in what will be removed is
 // refused.
-func (d *Installation) mountsInTheWay(journal *engine.Journal, purge bool) error {
-	roots := []string{d.Layout().SupervisorRun()}
+func (i *Installation) mountsInTheWay(journal *engine.Journal, purge bool) error {
+	roots := []string{i.Layout().SupervisorRun()}
 	if purge {
-		roots = append(roots, purgedRoots(d.Layout())...)
+		roots = append(roots, purgedRoots(i.Layout())...)
 	}
-	trees := []string{slotsDir(d.Layout())}
+	trees := []string{slotsDir(i.Layout())}
 	var errs []error
 	for _, e := range journal.Ledger().Entries() {
 		if target, ok := strings.CutPrefix(e.Step, step.Unpack{}.ID()); ok {
@@ -64,7 +64,7 @@ func (d *Installation) mountsInTheWay(journal *engine.Journal, purge bool) error
 		if !ok || !isAtOrBelow(dir, roots) {
 			continue
 		}
-		mounts, err := d.host.Mounts(dir)
+		mounts, err := i.host.Mounts(dir)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (d *Installation) mountsInTheWay(journal *engine.Journal, purge bool) error
 		}
 	}
 	for _, tree := range trees {
-		errs = append(errs, d.host.NoMounts(tree))
+		errs = append(errs, i.host.NoMounts(tree))
 	}
 	return mountsRefused(errs)
 }

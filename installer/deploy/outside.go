@@ -12,12 +12,12 @@ type OutsideLeft struct {
 
 // leftOutside reads from what is stored of the installation whether it uses an outside database. It is nil when it does
 // not, or when too little is left of a broken installation to know.
-func (d *Installation) leftOutside() *OutsideLeft {
-	stored, err := LoadSite(d.host, d.Layout())
+func (i *Installation) leftOutside() *OutsideLeft {
+	stored, err := LoadSite(i.host, i.Layout())
 	if err != nil || stored == nil {
 		return nil
 	}
-	spec, err := storedSpec(d.host, d.cmd.Base, stored)
+	spec, err := storedSpec(i.host, i.cmd.Base, stored)
 	if err != nil {
 		return nil
 	}

@@ -25,7 +25,8 @@ import (
 // partiesChange is a change of the route table of a site that runs: what is written, and which programs must read it
 // again.
 type partiesChange struct {
-	*Deployment
+	*transition
+	d        *Deployment
 	changes  []string // all of them, as they are stored until they are complete
 	before   []render.File
 	files    []string // rendered files that come out differently, in order
@@ -39,74 +40,74 @@ type PartiesChanged struct {
 	Active   string   // since when the change is in force, as text
 }
 
-// ChangeParties changes the route table of the installation here, also where polling is set for a party, and says from
-// when on that holds. A table that was edited by hand is overwritten only with force. asked is as for Open.
-// tell reports it, while no other run can change anything. It closes the installation.
-func ChangeParties(ctx context.Context, i *Installation, asked func() (Site, error),
-	changes []cluster.PartyChange, polling, force bool, tell func(*PartiesChanged) error) error {
-	d, err := Open(ctx, i, asked, Needs{})
+// PartyOptions say how the route table is changed.
+type PartyOptions struct {
+	Changes []cluster.PartyChange
+	Polling bool // the changes keep messages for a party until it asks for them
+	Force   bool // overwrite a table that was edited by hand
+}
+
+// ChangeParties changes the route table of an installed host, and says from when on that holds. tell reports it, while
+// no other run can change anything.
+func (d *Deployment) ChangeParties(ctx context.Context, opts PartyOptions, tell func(*PartiesChanged) error) error {
+	t, err := d.decide(state.Parties)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.Close() }()
-	c, all := &partiesChange{Deployment: d}, slices.Clone(changes)
-	if err := c.takeUp(&all); err != nil {
+	c := &partiesChange{transition: t, d: d}
+	all, err := c.takeUp(opts.Changes)
+	if err != nil {
 		return err
 	}
 	if err := c.prepare(all); err != nil {
 		return err
 	}
-	if err := c.known(changes); err != nil {
+	if err := c.known(opts.Changes); err != nil {
 		return err
 	}
-	if polling && c.spec.Role != cluster.RoleExchange {
+	if opts.Polling && d.spec.Role != cluster.RoleExchange {
 		return exit.With(exit.Hint(errors.New("cannot keep messages for a party: only an exchange does that"),
 			"run it on the exchange's host, or leave --polling out"), exit.Usage)
 	}
-	return c.change(ctx, force, func(active string) error {
+	return c.change(ctx, opts.Force, func(active string) error {
 		return tell(&PartiesChanged{Files: c.files, Programs: c.programs, Active: active})
 	})
 }
 
 // takeUp puts the changes that an interrupted command has stored before those of this one.
-func (c *partiesChange) takeUp(changes *[]cluster.PartyChange) error {
-	if err := c.Decide(state.Parties); err != nil {
-		return err
-	}
-	all := *changes
-	if c.move == state.Resume {
-		all = nil
+func (c *partiesChange) takeUp(changes []cluster.PartyChange) ([]cluster.PartyChange, error) {
+	var all []cluster.PartyChange
+	if c.resumes() {
 		for _, text := range c.state.Change.Parties {
 			var change cluster.PartyChange
 			if err := json.Unmarshal([]byte(text), &change); err != nil {
-				return fmt.Errorf("cannot understand %s: %w", statePath(c.Layout()), err)
+				return nil, fmt.Errorf("cannot understand %s: %w", statePath(c.Layout()), err)
 			}
 			all = append(all, change)
 		}
-		all = append(all, *changes...)
 	}
+	all = append(all, changes...)
 	for _, change := range all {
 		text, err := json.Marshal(change)
 		if err != nil {
-			return fmt.Errorf("cannot store a change of the parties: %w", err)
+			return nil, fmt.Errorf("cannot store a change of the parties: %w", err)
 		}
 		if !slices.Contains(c.changes, string(text)) {
 			c.changes = append(c.changes, string(text))
 		}
 	}
-	*changes = all
-	return nil
+	return all, nil
 }
 
 // prepare finds out what the changes come to, and refuses those that cannot work.
 func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
-	if c.stored == nil {
+	if c.d.stored == nil {
 		return exit.With(exit.Hint(
 			fmt.Errorf("cannot change the parties: %w below %s", ErrNotInstalled, c.cmd.Base),
 			"write the routes into the cluster file, and install with it"), exit.Usage)
 	}
 	// Whatever file this is run from, what is installed stays as it is.
-	c.site.Components, c.site.Env = c.stored.Components, c.stored.Env
+	c.d.site.Components, c.d.site.Env = c.d.stored.Components, c.d.stored.Env
 	before, err := c.meaning()
 	if err != nil {
 		return err
@@ -117,9 +118,9 @@ func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 			"run the same command on "+strings.Join(before.Side.Rollsite.IPs, " and on ")), exit.Usage)
 	}
 	for _, change := range changes {
-		c.site.Parties = slices.DeleteFunc(slices.Clone(c.site.Parties),
+		c.d.site.Parties = slices.DeleteFunc(slices.Clone(c.d.site.Parties),
 			func(o cluster.PartyChange) bool { return o.Party == change.Party })
-		c.site.Parties = append(c.site.Parties, change)
+		c.d.site.Parties = append(c.d.site.Parties, change)
 	}
 	after, err := c.meaning()
 	if err != nil {
@@ -130,15 +131,12 @@ func (c *partiesChange) prepare(changes []cluster.PartyChange) error {
 
 // meaning resolves c.Spec again after a change to the site, with the installed keys, and returns it.
 func (c *partiesChange) meaning() (*cluster.Spec, error) {
-	spec, err := c.specOf(&c.site)
+	spec, err := c.d.specOf(&c.d.site)
 	if err != nil {
 		return nil, err
 	}
-	c.spec = spec
-	if spec.NeedsKeys() {
-		err = c.UseKeys("", nil)
-	}
-	return spec, err
+	c.d.spec = spec
+	return spec, c.d.useKeys(Keys{})
 }
 
 func (c *partiesChange) compare(before, after *cluster.Spec) error {
@@ -177,7 +175,7 @@ func (c *partiesChange) change(ctx context.Context, force bool, tell func(active
 		return err
 	}
 	defer unlock()
-	if err := c.enter(state.Parties, state.Change{Parties: c.changes}, c.spec); err != nil {
+	if err := c.enter(state.Change{Parties: c.changes}, c.d.spec); err != nil {
 		return err
 	}
 	if err := c.apply(ctx, force); err != nil {
@@ -191,14 +189,14 @@ func (c *partiesChange) change(ctx context.Context, force bool, tell func(active
 
 // known refuses to remove what is not there: a mistyped id would look like success.
 func (c *partiesChange) known(changes []cluster.PartyChange) error {
-	written, err := c.stored.Cluster(c.machine)
+	written, err := c.d.stored.Cluster(c.d.machine)
 	if err != nil {
 		return err
 	}
 	for _, change := range changes {
-		gone := slices.ContainsFunc(c.stored.Parties,
+		gone := slices.ContainsFunc(c.d.stored.Parties,
 			func(o cluster.PartyChange) bool { return o.Party == change.Party && o.Removed })
-		if change.Removed && !gone && !written.HasParty(c.spec.Role, change.Party) {
+		if change.Removed && !gone && !written.HasParty(c.d.spec.Role, change.Party) {
 			return exit.With(exit.Hint(fmt.Errorf("cannot remove party %s: it has no route", change.Party),
 				"fate-installer party list shows the routes"), exit.Usage)
 		}
@@ -211,12 +209,12 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	if err := c.refuseEdited(c.before); err != nil && !force {
 		return err
 	}
-	whole, err := c.plan(Part{Mode: fate.ModeDeploy})
+	whole, err := c.d.plan(Part{Mode: fate.ModeDeploy})
 	if err != nil {
 		return err
 	}
 	wanted := map[string]bool{}
-	for _, file := range append([]string{c.SiteFile(), c.spec.Layout.RouteTable()}, c.files...) {
+	for _, file := range append([]string{c.SiteFile(), c.d.spec.Layout.RouteTable()}, c.files...) {
 		wanted[step.File{Path: file}.ID()] = true
 	}
 	for _, program := range c.programs {
@@ -231,7 +229,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	view := c.cmd.Run(0)
 	defer view.Close()
 	view.Plan(plan, false)
-	env := c.env(view)
+	env := c.d.env(view, nil)
 	env.Force = force
 	_, err = engine.Apply(ctx, plan, env, journal, view.Event)
 	if err != nil {
@@ -242,7 +240,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 
 // refuseEdited stops a change of a route table that was edited by hand: ours would be put next to it, not in its place.
 func (c *partiesChange) refuseEdited(before []render.File) error {
-	table := c.spec.Layout.RouteTable()
+	table := c.d.spec.Layout.RouteTable()
 	i := slices.IndexFunc(before, func(f render.File) bool { return f.Path == table })
 	now, err := c.host.ReadFile(table)
 	if errors.Is(err, fs.ErrNotExist) || i < 0 {
@@ -272,14 +270,14 @@ func (c *partiesChange) activate(ctx context.Context) string {
 		return "already"
 	case slices.Contains(c.programs, rollsite):
 		return "now, " + rollsite + " was restarted"
-	case c.spec.Role == cluster.RoleExchange: // an exchange has no party ID
+	case c.d.spec.Role == cluster.RoleExchange: // an exchange has no party ID
 		return "within a minute, when " + rollsite + " reads its route table again"
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
-	party := strconv.Itoa(c.spec.PartyID)
-	r := &peer.Rollsite{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.spec.Side.Rollsite.Port)), From: party}
-	if err := r.Reload(ctx, party, c.spec.Secrets.RouteTableKey.Reveal()); err != nil {
+	party := strconv.Itoa(c.d.spec.PartyID)
+	r := &peer.Rollsite{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.d.spec.Side.Rollsite.Port)), From: party}
+	if err := r.Reload(ctx, party, c.d.spec.Secrets.RouteTableKey.Reveal()); err != nil {
 		log := c.cmd.Log
 		log.Debug().Err(err).Msg("the rollsite reads its routes by itself")
 		return "within a minute, when " + rollsite + " reads its route table again"

@@ -41,8 +41,8 @@ const planSchema = 1
 // mostPlanBytes is the size above which a plan file is not read.
 const mostPlanBytes = 16 << 20
 
-// PlanFile is the document for a survey of the whole plan.
-func (d *Deployment) PlanFile(survey engine.Survey) PlanFile {
+// planFile is the document for a survey of the whole plan.
+func (d *Deployment) planFile(survey engine.Survey) PlanFile {
 	asked := d.site
 	asked.Waivers, asked.Trust = nil, nil // they change no step
 	asked.Sources = slices.Clone(asked.Sources)
@@ -79,11 +79,11 @@ func (d *Deployment) refuseOtherPlan(ctx context.Context, opts InstallOptions) e
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
-	survey, err := d.Survey(ctx, opts.Part, opts.Force)
+	survey, err := d.survey(ctx, opts.Part, opts.Force)
 	if err != nil {
 		return err
 	}
-	differences := reviewed.differences(d.PlanFile(survey))
+	differences := reviewed.differences(d.planFile(survey))
 	if len(differences) == 0 {
 		return nil
 	}

@@ -21,25 +21,25 @@ const onDisk = "disk:"
 
 // remainsOnDisk looks for what an installation leaves, also when its journal is gone. A directory counts when there is
 // something in it.
-func (d *Installation) remainsOnDisk() ([]engine.Remaining, error) {
-	l := d.Layout()
+func (i *Installation) remainsOnDisk() ([]engine.Remaining, error) {
+	l := i.Layout()
 	places := []string{
 		l.Binary(), supervisor.SystemdPath, l.Project(), l.Data(), l.Supervisor(), l.State(), l.Tools(), l.Backups(),
 		l.ZooKeeper(), l.Nginx(), path.Join(l.Logs(), "fate"), path.Dir(l.SupervisorLog()), l.DatabaseTemp(),
 		l.JavaTemp(),
 	}
-	left, err := d.leftInTemp()
+	left, err := i.leftInTemp()
 	if err != nil {
 		return nil, err
 	}
 	var out []engine.Remaining
 	for _, place := range append(places, left...) {
-		fi, err := d.host.Lstat(place)
+		fi, err := i.host.Lstat(place)
 		if err != nil {
 			continue // it is not there, or it cannot be seen; root sees all
 		}
 		if fi.IsDir() {
-			entries, err := d.host.ReadDir(place)
+			entries, err := i.host.ReadDir(place)
 			if err != nil {
 				return nil, err
 			}
@@ -77,15 +77,15 @@ func isNamedIn(place, text string) bool {
 const tempDir = "/tmp"
 
 // leftInTemp lists what the installation's JVMs left in /tmp: directories of the service user, and no links.
-func (d *Installation) leftInTemp() ([]string, error) {
-	user, ports := d.cmd.User, []string{"8080"}
-	if stored, err := LoadSite(d.host, d.Layout()); err == nil && stored != nil {
+func (i *Installation) leftInTemp() ([]string, error) {
+	user, ports := i.cmd.User, []string{"8080"}
+	if stored, err := LoadSite(i.host, i.Layout()); err == nil && stored != nil {
 		user = stored.User
-		if spec, err := storedSpec(d.host, d.cmd.Base, stored); err == nil {
+		if spec, err := storedSpec(i.host, i.cmd.Base, stored); err == nil {
 			ports = append(ports, strconv.Itoa(spec.Side.FateBoard.Port))
 		}
 	}
-	entries, err := d.host.ReadDir(tempDir)
+	entries, err := i.host.ReadDir(tempDir)
 	if err != nil {
 		return nil, nil // a tree has none
 	}
@@ -99,7 +99,7 @@ func (d *Installation) leftInTemp() ([]string, error) {
 		if !ours || !e.IsDir() {
 			continue
 		}
-		owner, _, err := d.host.Owner(at)
+		owner, _, err := i.host.Owner(at)
 		if err != nil {
 			return nil, err
 		}
@@ -112,16 +112,16 @@ func (d *Installation) leftInTemp() ([]string, error) {
 
 // clearTemp removes what leftInTemp found, when no JVM of the user runs any more: such a directory has a file for each,
 // named by its process.
-func (d *Installation) clearTemp(found []string) error {
+func (i *Installation) clearTemp(found []string) error {
 	for _, dir := range found {
-		entries, err := d.host.ReadDir(dir)
+		entries, err := i.host.ReadDir(dir)
 		if err != nil {
 			continue // it is gone
 		}
-		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return d.isProcess(e.Name()) }) {
+		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return i.isProcess(e.Name()) }) {
 			continue
 		}
-		if err := d.host.RemoveAll(dir); err != nil {
+		if err := i.host.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
@@ -129,48 +129,48 @@ func (d *Installation) clearTemp(found []string) error {
 }
 
 // isProcess reports whether a name is the number of a process that runs.
-func (d *Installation) isProcess(name string) bool {
+func (i *Installation) isProcess(name string) bool {
 	pid, err := strconv.Atoi(name)
-	return err == nil && d.host.Exists(path.Join("/proc", strconv.Itoa(pid)))
+	return err == nil && i.host.Exists(path.Join("/proc", strconv.Itoa(pid)))
 }
 
 // laterProgram is a copy of the installed program that an uninstall leaves with the data, for the purge of the data.
 func laterProgram(l cluster.Layout) string { return path.Join(l.State(), "fate-installer") }
 
 // keepProgram copies the installed program to where the data's passwords are. Without one there is nothing to copy.
-func (d *Installation) keepProgram() error {
-	file, err := d.host.Open(d.Layout().Binary())
+func (i *Installation) keepProgram() error {
+	file, err := i.host.Open(i.Layout().Binary())
 	if err != nil {
 		return nil
 	}
 	defer file.Close()
-	return d.host.WriteFrom(laterProgram(d.Layout()), host.FileMode{Perm: 0o755, Owner: "root", Group: "root"},
+	return i.host.WriteFrom(laterProgram(i.Layout()), host.FileMode{Perm: 0o755, Owner: "root", Group: "root"},
 		func(w io.Writer) error { _, err := io.Copy(w, file); return err })
 }
 
 // purgeCommand is the command that removes what an uninstall kept.
-func (d *Installation) purgeCommand() string {
+func (i *Installation) purgeCommand() string {
 	command := "fate-installer"
-	if d.host.Exists(laterProgram(d.Layout())) {
-		command = laterProgram(d.Layout())
+	if i.host.Exists(laterProgram(i.Layout())) {
+		command = laterProgram(i.Layout())
 	}
-	if base := d.Layout().Base; base != StandardBase {
+	if base := i.Layout().Base; base != StandardBase {
 		command += " --base " + base
 	}
 	return command + " uninstall --purge-data --yes"
 }
 
 // Remaining lists what of the installation is still on the host, by its journal and by a look at the disk.
-func (d *Installation) Remaining(ctx context.Context) ([]engine.Remaining, error) {
-	journal, err := engine.ReadJournal(d.host, d.JournalPath())
+func (i *Installation) Remaining(ctx context.Context) ([]engine.Remaining, error) {
+	journal, err := engine.ReadJournal(i.host, i.JournalPath())
 	if err != nil {
 		return nil, err
 	}
-	remaining, err := engine.Verify(ctx, d.undoEnv(), journal, step.Undoer)
+	remaining, err := engine.Verify(ctx, i.undoEnv(), journal, step.Undoer)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.remainsOnDisk()
+	found, err := i.remainsOnDisk()
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 
 // Replacement is an upgrade or a rollback under way.
 type Replacement struct {
-	*Deployment
+	*transition
+	d       *Deployment
 	opts    ReplaceOptions
 	verb    string
 	changes []ComponentChange
@@ -27,6 +28,13 @@ type Replacement struct {
 	kept         *Slot  // the state before
 }
 
+// Deployment is what the replacement leads to.
+func (r *Replacement) Deployment() *Deployment { return r.d }
+
+// Close closes the deployment.
+func (r *Replacement) Close() error { return r.d.Close() }
+
+// names lists the components that are replaced.
 func (r *Replacement) names() []string {
 	var out []string
 	for _, c := range r.changes {
@@ -56,11 +64,11 @@ func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 		return err
 	}
 	defer unlock()
-	checks, err := r.checkAndWaive(ctx, r.opts.Waive)
+	checks, err := r.d.checkAndWaive(ctx, r.opts.Waive)
 	if err != nil {
 		return err
 	}
-	if err := r.present(checks, r.opts.Trust); err != nil {
+	if err := r.d.present(checks, r.opts.Trust); err != nil {
 		return err
 	}
 	if err := r.noMountsInTheWay(); err != nil {
@@ -69,10 +77,10 @@ func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 	if err := r.refuse(ctx); err != nil {
 		return err
 	}
-	if err := r.verifyPayload(ctx); err != nil {
+	if err := r.d.verifyPayload(ctx); err != nil {
 		return err
 	}
-	if err := r.recordWaivers(r.opts.Waive); err != nil {
+	if err := r.d.recordWaivers(r.opts.Waive); err != nil {
 		return err
 	}
 	if r.resumes() {
@@ -87,19 +95,19 @@ func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 	if err := r.prepare(ctx); err != nil {
 		return r.unprepared(ctx, err)
 	}
-	report, err := r.apply(ctx, InstallOptions{Part: Part{Mode: fate.ModeDeploy}, Wait: DefaultWait,
+	result, undone, err := r.d.apply(ctx, InstallOptions{Part: Part{Mode: fate.ModeDeploy}, Wait: DefaultWait,
 		NoUndo: r.abandons()})
 	if err != nil {
-		return r.failed(ctx, err)
+		return r.failed(ctx, err, undone)
 	}
-	return r.conclude(ctx, report, tell)
+	return r.conclude(ctx, result, tell)
 }
 
 // noMountsInTheWay looks at what will be replaced before the first program is stopped.
 func (r *Replacement) noMountsInTheWay() error {
 	trees := make([]string, 0, len(r.changes)+2)
 	for _, c := range r.changes {
-		trees = append(trees, r.spec.UnpackTarget(c.Name))
+		trees = append(trees, r.d.spec.UnpackTarget(c.Name))
 	}
 	if r.database != "" {
 		trees = append(trees, r.Layout().DatabaseData(), r.database)
@@ -138,7 +146,7 @@ func (r *Replacement) refuse(ctx context.Context) error {
 
 // replacesServer reports whether the database server of this host is replaced.
 func (r *Replacement) replacesServer() bool {
-	return slices.Contains(r.names(), r.spec.DatabaseEngine()) && r.spec.Runs(cluster.MySQL)
+	return slices.Contains(r.names(), r.d.spec.DatabaseEngine()) && r.d.spec.Runs(cluster.MySQL)
 }
 
 // The two kinds of a replacement, as what cannot be done when it fails.
@@ -146,9 +154,6 @@ const (
 	verbUpgrade  = "upgrade"
 	verbRollBack = "roll back"
 )
-
-// resumes reports whether the run completes one that was interrupted.
-func (r *Replacement) resumes() bool { return r.move == state.Resume }
 
 // abandons reports whether the run takes back an upgrade that was not completed.
 func (r *Replacement) abandons() bool {
@@ -165,16 +170,16 @@ func (r *Replacement) takeUp() error {
 		if r.resumes() {
 			from = change.From
 		}
-		r.stored = r.slot.Site.withRelease(from)
+		r.d.stored = r.d.slot.Site.withRelease(from)
 	case r.resumes():
-		if !change.To.Equal(r.wanted()) {
+		if !change.To.Equal(r.d.wanted()) {
 			return exit.With(&state.RefusedError{State: r.state, Command: state.Upgrade}, exit.Contradicts)
 		}
 		if err := r.takeUpKept(); err != nil {
 			return err
 		}
 	}
-	r.changes = r.Deployment.changes()
+	r.changes = r.d.changes()
 	return nil
 }
 
@@ -183,7 +188,7 @@ func (r *Replacement) takeUpKept() (err error) {
 	if r.kept, err = r.findSlot(r.state.Change.Kept); err != nil || r.kept == nil {
 		return err
 	}
-	r.stored = &r.kept.Site
+	r.d.stored = &r.kept.Site
 	if r.verb == verbUpgrade && r.kept.Database != "" && !r.host.Exists(r.kept.Database) {
 		r.kept.Database = "" // it was put back when the run failed, and has to be copied again
 	}
@@ -192,15 +197,14 @@ func (r *Replacement) takeUpKept() (err error) {
 
 // begins stores what is about to be done.
 func (r *Replacement) begins() error {
-	command, change := state.Upgrade, state.Change{To: r.wanted()}
+	change := state.Change{To: r.d.wanted()}
 	if r.verb == verbRollBack {
-		command = state.Rollback
-		change.Slot, change.Consented, change.Abandons = r.slot.ID, r.database != "", r.abandons()
+		change.Slot, change.Consented, change.Abandons = r.d.slot.ID, r.database != "", r.abandons()
 		if r.abandons() {
-			change.From, change.Programs = r.stored.Release(r.spec.Components()), r.state.Change.Programs
+			change.From, change.Programs = r.d.stored.Release(r.d.spec.Components()), r.state.Change.Programs
 		}
 	}
-	return r.enter(command, change, r.spec)
+	return r.enter(change, r.d.spec)
 }
 
 // prepare keeps the present state and stops what is about to change.
@@ -219,7 +223,7 @@ func (r *Replacement) prepare(ctx context.Context) error {
 		return r.discardDatabase(r.database)
 	case r.database != "":
 		return r.swapDatabase(r.database, r.kept.Database)
-	case r.copyDatabase && r.spec.Runs(cluster.MySQL) && r.kept.Database == "":
+	case r.copyDatabase && r.d.spec.Runs(cluster.MySQL) && r.kept.Database == "":
 		r.cmd.Printf("keeping a copy of the database\n")
 		return r.guardDatabase(ctx, r.kept)
 	}
@@ -243,19 +247,10 @@ func (r *Replacement) keep(ctx context.Context) (err error) {
 	return r.note(func(c *state.Change) { c.Kept = r.kept.ID })
 }
 
-// note adds to what is stored of the change in progress.
-func (r *Replacement) note(edit func(*state.Change)) error {
-	change := *r.state.Change
-	edit(&change)
-	s := r.state
-	s.Change = &change
-	return r.saveState(s)
-}
-
 // stop stops the programs whose components are replaced, and those that depend on them, dependents first. Which ran
 // before is stored, so that a later run can start them again.
 func (r *Replacement) stop(ctx context.Context) error {
-	env := r.env(r.cmd.Run(0))
+	env := r.d.env(r.cmd.Run(0), nil)
 	names := r.stopNames()
 	if env.Services == nil || len(names) == 0 {
 		return nil
@@ -291,9 +286,9 @@ func (r *Replacement) unprepared(ctx context.Context, failure error) error {
 
 // failed ends a run whose plan could not be carried out. What is installed but not ready is left for a look; anything
 // else has been undone by then, and the programs of before are started again.
-func (r *Replacement) failed(ctx context.Context, failure error) error {
+func (r *Replacement) failed(ctx context.Context, failure error, undone bool) error {
 	var notReady *step.NotReadyError
-	if errors.As(failure, &notReady) || ctx.Err() != nil || !r.undone {
+	if errors.As(failure, &notReady) || ctx.Err() != nil || !undone {
 		after := ", or fate-installer rollback to bring the former versions back"
 		if r.verb == verbRollBack {
 			after = "; fate-installer svc status says which program is not ready"
@@ -315,7 +310,7 @@ func (r *Replacement) takeBack(ctx context.Context) error {
 func (r *Replacement) goBack(ctx context.Context) error {
 	view := r.cmd.Run(0)
 	defer view.Close()
-	env := r.env(view)
+	env := r.d.env(view, nil)
 	if r.kept != nil {
 		if r.kept.Database != "" && env.Services != nil {
 			if err := env.Services.Stop(ctx, r.stopNames()); err != nil && !errors.Is(err, engine.ErrNoSupervisor) {
@@ -353,8 +348,8 @@ func (r *Replacement) prove(ctx context.Context) error {
 	if err := r.compareTables(ctx); err != nil {
 		return err
 	}
-	if r.opts.Test == nil || !r.host.IsSystem() || !r.spec.Runs(cluster.FateFlow) {
+	if r.opts.Test == nil || !r.host.IsSystem() || !r.d.spec.Runs(cluster.FateFlow) {
 		return nil
 	}
-	return r.opts.Test(ctx, r.spec)
+	return r.opts.Test(ctx, r.d.spec)
 }

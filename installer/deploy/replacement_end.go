@@ -3,24 +3,24 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"slices"
 
-	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/state"
 )
 
 // conclude stores that the replacement is done, proves it, and says so.
-func (r *Replacement) conclude(ctx context.Context, report engine.Report, tell Tell) error {
+func (r *Replacement) conclude(ctx context.Context, result *Result, tell Tell) error {
 	if err := r.complete(); err != nil {
 		return err
 	}
-	report.Warnings = append(append(report.Warnings, r.sweep()...), r.formerFiles()...)
+	result.Warnings = slices.Concat(result.Warnings, r.sweep(), r.formerFiles())
 	err := r.prove(ctx)
 	if err != nil {
-		r.warn(report.Warnings)
+		r.warn(result.Warnings)
 		err = r.unproven(ctx, err)
 	} else {
-		err = tell(ctx, report)
+		err = tell(ctx, result)
 	}
 	if ctx.Err() == nil && (err == nil || exit.Given(err) == exit.Unproven) {
 		r.reported()
@@ -35,11 +35,11 @@ func (r *Replacement) complete() error {
 	if r.kept != nil {
 		way = r.kept.ID
 	}
-	done := r.state.Done(r.wanted(), way)
+	done := r.state.Done(r.d.wanted(), way)
 	if r.verb == verbRollBack {
 		done.Unreported = state.Rollback // again it would go forward
 	}
-	return r.saveState(done)
+	return r.save(done)
 }
 
 // unproven ends a run after which the programs are ready, but the tables are wrong or the toy test fails.
@@ -59,7 +59,7 @@ func (r *Replacement) unproven(ctx context.Context, failure error) error {
 
 // unreported reports whether the last rollback was completed, and its command ended before it said so. The same command
 // again then completes that rollback, and does not return to the newer versions.
-func (d *Installation) unreported() bool { return d.state.Unreported == state.Rollback }
+func (t *transition) unreported() bool { return t.state.Unreported == state.Rollback }
 
 // reportAgain ends a completed rollback whose command ended before.
 func (r *Replacement) reportAgain(ctx context.Context, tell Tell) error {
@@ -70,18 +70,18 @@ func (r *Replacement) reportAgain(ctx context.Context, tell Tell) error {
 	defer unlock()
 	r.cmd.Printf("the rollback to %s was completed, and its command ended before it said so; another rollback returns "+
 		"to the newer versions\n",
-		r.wanted())
-	return r.conclude(ctx, engine.Report{}, tell)
+		r.d.wanted())
+	return r.conclude(ctx, &Result{services: r.d.env(r.cmd.Run(0), nil).Services}, tell)
 }
 
 // reported stores that the end of the rollback was reported.
-func (d *Installation) reported() {
-	if !d.unreported() {
+func (t *transition) reported() {
+	if !t.unreported() {
 		return
 	}
-	s := d.state
+	s := t.state
 	s.Unreported = ""
-	if err := d.saveState(s); err != nil {
-		d.cmd.Printf("warning: the next rollback only says again that this one is complete: %v\n", err)
+	if err := t.save(s); err != nil {
+		t.cmd.Printf("warning: the next rollback only says again that this one is complete: %v\n", err)
 	}
 }

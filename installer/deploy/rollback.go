@@ -15,12 +15,9 @@ import (
 )
 
 // OpenRollback prepares the return to the state before the last upgrade. With consent the database may go back, too.
-// The caller closes it, and with it the installation.
+// The caller closes it, and with it the installation, which is closed when OpenRollback fails, too.
 func OpenRollback(ctx context.Context, i *Installation, opts ReplaceOptions, consent bool) (*Replacement, error) {
-	d, err := openSlot(ctx, i)
-	if err != nil {
-		return nil, err
-	}
+	d := &Deployment{place: i.place}
 	r, err := d.rollback(ctx, opts, consent)
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -29,17 +26,21 @@ func OpenRollback(ctx context.Context, i *Installation, opts ReplaceOptions, con
 }
 
 func (d *Deployment) rollback(ctx context.Context, opts ReplaceOptions, consent bool) (*Replacement, error) {
-	if err := d.UseKeys("", nil); err != nil {
+	t, err := d.readSlot(ctx)
+	if err != nil {
 		return nil, err
 	}
-	r := &Replacement{Deployment: d, opts: opts, verb: verbRollBack}
-	if d.unreported() {
+	if err := d.useKeys(Keys{}); err != nil {
+		return nil, err
+	}
+	r := &Replacement{transition: t, d: d, opts: opts, verb: verbRollBack}
+	if r.unreported() {
 		return r, nil
 	}
 	if err := r.takeUp(); err != nil {
 		return nil, err
 	}
-	if r.database = d.slot.Database; r.database != "" && !(r.resumes() && d.state.Change.Consented) {
+	if r.database = d.slot.Database; r.database != "" && !(r.resumes() && r.state.Change.Consented) {
 		if err := r.consent(ctx, consent); err != nil {
 			return nil, err
 		}
@@ -55,7 +56,7 @@ func (r *Replacement) consent(ctx context.Context, given bool) error {
 	} else if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	since := r.slot.ID
+	since := r.d.slot.ID
 	if t, err := time.Parse(slotTime, since); err == nil {
 		since = t.UTC().Format(time.DateTime) + " UTC"
 	}
@@ -70,45 +71,46 @@ func (r *Replacement) consent(ctx context.Context, given bool) error {
 
 // TakeBackUnbegun takes back an upgrade that was interrupted before it had replaced anything: it starts the programs
 // that the upgrade had stopped. tell reports it while no other run can change the host.
-func (d *Installation) TakeBackUnbegun(ctx context.Context, tell func(text string,
+func (i *Installation) TakeBackUnbegun(ctx context.Context, tell func(text string,
 	side func() (UnbegunSide, error)) error) (taken bool, err error) {
-	if err := d.Decide(state.Rollback); err != nil || d.move != state.Abandon || d.state.Change.Kept != "" {
+	t, err := i.decide(state.Rollback)
+	if err != nil || t.move != state.Abandon || t.state.Change.Kept != "" {
 		return false, err
 	}
-	if err := d.NeedRoot(verbRollBack); err != nil {
+	if err := i.NeedRoot(verbRollBack); err != nil {
 		return false, err
 	}
-	unlock, err := d.lock()
+	unlock, err := i.lock()
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	change := *d.state.Change
-	if env := d.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
-		d.cmd.Progressf("starting %s again\n", strings.Join(change.Programs, ", "))
+	change := *t.state.Change
+	if env := i.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
+		i.cmd.Progressf("starting %s again\n", strings.Join(change.Programs, ", "))
 		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
 			return false, exit.With(exit.DefaultHint(err, "fate-installer svc status says which program is not ready"),
 				exit.NotReady)
 		}
 	}
-	text := d.state.Doing() + " had not replaced anything; it is taken back"
-	d.cmd.Printf("%s\n", text)
-	s := d.state.Undone()
+	text := t.state.Doing() + " had not replaced anything; it is taken back"
+	i.cmd.Printf("%s\n", text)
+	s := t.state.Undone()
 	s.Unreported = state.Rollback // again it would go back further
-	if err := errors.Join(d.settle(s), d.sweepCopies()); err != nil {
+	if err := errors.Join(t.settle(s), i.sweepCopies()); err != nil {
 		return true, err
 	}
 	side := func() (UnbegunSide, error) {
-		stored, err := LoadSite(d.host, d.Layout())
+		stored, err := LoadSite(i.host, i.Layout())
 		if err != nil {
 			return UnbegunSide{}, err
 		}
-		return UnbegunSide{cluster.Role(d.state.Role), d.state.Party, stored.IP}, nil
+		return UnbegunSide{cluster.Role(t.state.Role), t.state.Party, stored.IP}, nil
 	}
 	if err := tell(text, side); err != nil {
 		return true, err
 	}
-	d.reported()
+	t.reported()
 	return true, nil
 }
 
@@ -121,15 +123,15 @@ type UnbegunSide struct {
 
 // wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted,
 // or of the upgrade that is abandoned.
-func (d *Deployment) wayBack() (*Slot, error) {
-	id := d.state.Slot
-	switch {
-	case d.move == state.Resume:
-		id = d.state.Change.Slot
-	case d.move == state.Abandon:
-		id = d.state.Change.Kept
+func (t *transition) wayBack() (*Slot, error) {
+	id := t.state.Slot
+	switch t.move {
+	case state.Resume:
+		id = t.state.Change.Slot
+	case state.Abandon:
+		id = t.state.Change.Kept
 	}
-	s, err := d.findSlot(id)
+	s, err := t.findSlot(id)
 	if err == nil && s == nil {
 		err = exit.With(exit.Hint(errors.New("cannot roll back: there is no upgrade to roll back"),
 			"to install an older appliance, uninstall first with --purge-data: it cannot use the data of a newer one"),
@@ -138,35 +140,26 @@ func (d *Deployment) wayBack() (*Slot, error) {
 	return s, err
 }
 
-// openSlot is Open for a slot: the desired state is that of the slot.
-func openSlot(ctx context.Context, i *Installation) (d *Deployment, err error) {
-	d = &Deployment{Installation: i}
-	fail := func(err error) (*Deployment, error) { return nil, errors.Join(err, d.Close()) }
+// readSlot is read for a rollback: the desired state is that of the slot. Where the last rollback was not reported, it
+// is what is installed.
+func (d *Deployment) readSlot(ctx context.Context) (t *transition, err error) {
 	if d.stored, err = LoadSite(d.host, d.Layout()); err != nil {
-		return fail(exit.With(fmt.Errorf("cannot roll back: %w", err), exit.Usage))
+		return nil, exit.With(fmt.Errorf("cannot roll back: %w", err), exit.Usage)
 	}
-	if err := d.Decide(state.Rollback); err != nil {
-		return fail(err)
+	if t, err = d.decide(state.Rollback); err != nil {
+		return nil, err
 	}
-	if d.unreported() {
-		d.site = *d.stored
-		d.site.Components = maps.Clone(d.stored.Components)
-		if err := d.resolve(ctx, false); err != nil {
-			return fail(err)
+	d.site = *d.stored
+	if !t.unreported() {
+		if d.slot, err = t.wayBack(); err != nil {
+			return nil, err
 		}
-		return d, nil
+		// for the program itself
+		if d.payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
+			return nil, exit.With(err, exit.Payload)
+		}
+		d.site = d.slot.Site
 	}
-	if d.slot, err = d.wayBack(); err != nil {
-		return fail(err)
-	}
-	// for the program itself
-	if d.payload, err = OpenPayload(d.cmd.Payload); err != nil && !errors.Is(err, payload.ErrNoPayload) {
-		return fail(exit.With(err, exit.Payload))
-	}
-	d.site = d.slot.Site
-	d.site.Components = maps.Clone(d.slot.Site.Components)
-	if err := d.resolve(ctx, false); err != nil {
-		return fail(err)
-	}
-	return d, nil
+	d.site.Components = maps.Clone(d.site.Components)
+	return t, d.resolve(ctx, false)
 }

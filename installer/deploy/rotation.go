@@ -30,7 +30,8 @@ import (
 //
 // A run that finds former values in the records generates no further ones if secrets.json has new ones already.
 type rotation struct {
-	*Deployment
+	*transition
+	d         *Deployment
 	received  bool            // the values come from another host
 	was       cluster.Secrets // in force before
 	names     []string        // what is changed or completed, by the cluster file's names
@@ -52,32 +53,32 @@ type Rotated struct {
 	InTree    bool          // no server was changed
 }
 
-// Rotate changes the secrets that args name, by the command line's names, to generated values or to the given ones.
-// Files that were edited by hand are overwritten only with force. asked is as for Open. tell
-// reports it, while no other run can change anything. It closes the installation.
-func Rotate(ctx context.Context, i *Installation, asked func() (Site, error), args []string,
-	given *Handover, force bool, tell func(*Rotated) error) error {
-	d, err := Open(ctx, i, asked, Needs{})
+// RotateOptions say which passwords are changed, and to what.
+type RotateOptions struct {
+	Secrets []string  // by the command line's names, or AllSecrets
+	Given   *Handover // the values; nil: generated ones
+	Force   bool      // overwrite files that were edited by hand
+}
+
+// Rotate changes passwords on an installed host. tell reports it, while no other run can change anything.
+func (d *Deployment) Rotate(ctx context.Context, opts RotateOptions, tell func(*Rotated) error) error {
+	t, err := d.decide(state.Secrets)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.Close() }()
-	r := &rotation{Deployment: d}
-	if err := r.Decide(state.Secrets); err != nil {
-		return err
-	}
+	r := &rotation{transition: t, d: d}
 	unlock, err := r.begin("change passwords")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := r.choose(ctx, args, given); err != nil {
+	if err := r.choose(ctx, opts.Secrets, opts.Given); err != nil {
 		return err
 	}
-	if err := r.refuseEdited(ctx, force); err != nil {
+	if err := r.refuseEdited(ctx, opts.Force); err != nil {
 		return err
 	}
-	if err := r.run(ctx, force); err != nil {
+	if err := r.run(ctx, opts.Force); err != nil {
 		return err
 	}
 	out := &Rotated{Completed: r.completed, Files: r.files, Restarted: r.restarted, Handover: r.handover,
@@ -90,19 +91,17 @@ func Rotate(ctx context.Context, i *Installation, asked func() (Site, error), ar
 
 // choose reads the installation, now that no other run changes it, and decides which secrets get which values.
 func (r *rotation) choose(ctx context.Context, args []string, given *Handover) error {
-	r.secrets, r.received = Secrets{}, given != nil
+	r.d.secrets, r.received = Secrets{}, given != nil
 	// Whatever file this is run from, what is installed stays as it is.
-	r.site.Components, r.site.Env = r.stored.Components, r.stored.Env
-	if err := r.resolve(ctx, false); err != nil {
+	r.d.site.Components, r.d.site.Env = r.d.stored.Components, r.d.stored.Env
+	if err := r.d.resolve(ctx, false); err != nil {
 		return err
 	}
-	if r.spec.NeedsKeys() {
-		if err := r.UseKeys("", nil); err != nil {
-			return err
-		}
+	if err := r.d.useKeys(Keys{}); err != nil {
+		return err
 	}
 	if given != nil {
-		if err := given.fits(r.spec); err != nil {
+		if err := given.fits(r.d.spec); err != nil {
 			return err
 		}
 	}
@@ -117,31 +116,31 @@ func (r *rotation) choose(ctx context.Context, args []string, given *Handover) e
 	if given != nil {
 		fresh = given.Secrets
 	}
-	r.was = r.spec.Secrets
-	unfinished := r.secrets.Records.Unfinished()
-	for _, use := range render.SecretUses(r.spec) {
+	r.was = r.d.spec.Secrets
+	unfinished := r.d.secrets.Records.Unfinished()
+	for _, use := range render.SecretUses(r.d.spec) {
 		pending := slices.Contains(unfinished, use.Name)
 		if !use.Here || !pending && !slices.Contains(asked, use.Name) {
 			continue
 		}
 		now, value := r.was.Get(use.Name), fresh.Get(use.Name)
-		former := slices.ContainsFunc(r.secrets.Records[use.Name].Former, now.Equal)
+		former := slices.ContainsFunc(r.d.secrets.Records[use.Name].Former, now.Equal)
 		switch {
 		case value.IsZero() || pending && !former && given == nil: // to be completed with the value that it has
 			value = now
 		case value.Equal(now) && !pending:
 			continue
 		}
-		r.spec.Secrets.Set(use.Name, value)
+		r.d.spec.Secrets.Set(use.Name, value)
 		r.names = append(r.names, use.Name)
 		if pending {
 			r.completed = append(r.completed, use.Command)
 		}
 	}
-	if err := r.refuseUnknownPassword(ctx); given != nil && err != nil {
+	if err := r.d.refuseUnknownPassword(ctx); given != nil && err != nil {
 		return err
 	}
-	r.files, err = render.FilesWithSecrets(r.spec, r.names)
+	r.files, err = render.FilesWithSecrets(r.d.spec, r.names)
 	return err
 }
 
@@ -160,7 +159,7 @@ func (r *rotation) asked(args []string, given *Handover) ([]string, error) {
 	}
 	all := len(names) < len(args) || len(args) == 0
 	var out []string
-	for _, use := range render.SecretUses(r.spec) {
+	for _, use := range render.SecretUses(r.d.spec) {
 		wanted := slices.Contains(names, use.Name)
 		names = slices.DeleteFunc(names, func(n string) bool { return n == use.Name })
 		if given != nil {
@@ -189,13 +188,13 @@ func (r *rotation) startable(use render.SecretUse) error {
 	if !use.Here {
 		return errElsewhere(use, strings.Join(use.Hosts, " or "))
 	}
-	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.spec.Runs(cluster.MySQL) {
+	if use.Name != "mysql_root" && use.Name != "mysql_user" || r.d.spec.Runs(cluster.MySQL) {
 		return nil
 	}
-	if at := r.spec.DatabaseHost(); at != "" {
+	if at := r.d.spec.DatabaseHost(); at != "" {
 		return errElsewhere(use, at)
 	}
-	if db, ok := render.DatabaseOf(r.spec); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
+	if db, ok := render.DatabaseOf(r.d.spec); use.Name == "mysql_user" && ok && db.Manage && !db.AsService {
 		return nil // every host sees to its own account
 	}
 	const why = "cannot change %s: the database is outside, and its accounts are its administrator's"
@@ -210,11 +209,11 @@ func (r *rotation) refuseEdited(ctx context.Context, force bool) error {
 	if force || len(r.names) == 0 {
 		return nil
 	}
-	plan, err := r.plan(Part{Mode: fate.ModeDeploy})
+	plan, err := r.d.plan(Part{Mode: fate.ModeDeploy})
 	if err != nil {
 		return err
 	}
-	survey, err := r.look(ctx, plan.Only(func(n engine.Node) bool { return r.isFile(n.ID()) }), false)
+	survey, err := r.d.look(ctx, plan.Only(func(n engine.Node) bool { return r.isFile(n.ID()) }), false)
 	if err != nil {
 		return err
 	}
@@ -239,18 +238,18 @@ func (r *rotation) isFile(id string) bool {
 // run changes what choose has chosen.
 func (r *rotation) run(ctx context.Context, force bool) error {
 	if len(r.names) == 0 {
-		if r.move == state.Resume { // all but the end of it was stored
+		if r.resumes() { // all but the end of it was stored
 			return r.finished()
 		}
 		return nil
 	}
-	if err := r.enter(state.Secrets, state.Change{}, r.spec); err != nil {
+	if err := r.enter(state.Change{}, r.d.spec); err != nil {
 		return err
 	}
 	if err := r.remember(); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	plan, err := r.plan(Part{Mode: fate.ModeDeploy})
+	plan, err := r.d.plan(Part{Mode: fate.ModeDeploy})
 	if err != nil {
 		return err
 	}
@@ -273,7 +272,7 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 	if err := r.finishRegistry(ctx); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	if err := r.endSecrets(); err != nil {
+	if err := r.d.endSecrets(r.names); err != nil {
 		return exit.With(err, exit.Step)
 	}
 	return r.finished()
@@ -281,28 +280,28 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 
 // remember makes the records and the file for the other hosts, before anything has a new value.
 func (r *rotation) remember() error {
-	records := r.secrets.Records
-	records.Begin(r.secrets.Kept, r.spec.Secrets)
-	records.Begin(r.was, r.spec.Secrets)
-	inFile := cluster.Secrets(r.spec.Side.Secrets)
+	records := r.d.secrets.Records
+	records.Begin(r.d.secrets.Kept, r.d.spec.Secrets)
+	records.Begin(r.was, r.d.spec.Secrets)
+	inFile := cluster.Secrets(r.d.spec.Side.Secrets)
 	for _, name := range r.names {
-		if value := inFile.Get(name); !value.Equal(r.spec.Secrets.Get(name)) {
+		if value := inFile.Get(name); !value.Equal(r.d.spec.Secrets.Get(name)) {
 			records.Replace(name, value)
 		}
 	}
-	r.changedSecrets, r.spec.SecretRecords = r.names, records
-	if err := r.writeSecretRecords(); err != nil {
+	r.d.spec.SecretRecords = records
+	if err := r.d.writeSecretRecords(); err != nil {
 		return err
 	}
 	if r.received {
 		return nil
 	}
-	r.left = r.secretsElsewhere(r.names)
+	r.left = r.d.secretsElsewhere(r.names)
 	if len(r.left) == 0 {
 		return nil
 	}
 	r.handover = r.Layout().SecretHandover()
-	data, err := Handover{Role: r.spec.Role, Party: r.spec.PartyID, Secrets: r.shared()}.Encode()
+	data, err := Handover{Role: r.d.spec.Role, Party: r.d.spec.PartyID, Secrets: r.shared()}.Encode()
 	if err != nil {
 		return err
 	}
@@ -312,9 +311,9 @@ func (r *rotation) remember() error {
 // shared are the changed secrets that other hosts have, too.
 func (r *rotation) shared() cluster.Secrets {
 	var out cluster.Secrets
-	for _, use := range render.SecretUses(r.spec) {
+	for _, use := range render.SecretUses(r.d.spec) {
 		if slices.Contains(r.names, use.Name) && len(use.Hosts) > 1 {
-			out.Set(use.Name, r.spec.Secrets.Get(use.Name))
+			out.Set(use.Name, r.d.spec.Secrets.Get(use.Name))
 		}
 	}
 	return out
@@ -323,7 +322,7 @@ func (r *rotation) shared() cluster.Secrets {
 // concerns selects the steps of an installation that a change of these secrets comes down to.
 func (r *rotation) concerns() func(engine.Node) bool {
 	programs := map[string]bool{}
-	for _, use := range render.SecretUses(r.spec) {
+	for _, use := range render.SecretUses(r.d.spec) {
 		if !slices.Contains(r.names, use.Name) {
 			continue
 		}
@@ -362,8 +361,7 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 	defer journal.Close()
 	view := r.cmd.Run(0)
 	view.Plan(plan, false)
-	r.wait = programs.NewWaiter(r.spec, otherHostsTime, view.Service)
-	env := r.env(view)
+	env := r.d.env(view, programs.NewWaiter(r.d.spec, otherHostsTime, view.Service))
 	env.Force = force
 	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
 	view.Close()

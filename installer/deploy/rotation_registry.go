@@ -39,7 +39,7 @@ func (r *rotation) finishRegistry(ctx context.Context) error {
 	if err := registry.Grant(ctx, config, former); err != nil { // the restarted FATE-Flow made a node of its own
 		return fmt.Errorf("cannot change the password of ZooKeeper: %w", err)
 	}
-	missing, err := registry.Confirm(ctx, config, r.spec.IP, r.spec.Side.FateFlow.IPs)
+	missing, err := registry.Confirm(ctx, config, r.d.spec.IP, r.d.spec.Side.FateFlow.IPs)
 	if err != nil {
 		return fmt.Errorf("cannot note that this host has the new password of ZooKeeper: %w", err)
 	}
@@ -52,8 +52,8 @@ func (r *rotation) finishRegistry(ctx context.Context) error {
 
 // registryConfig is how to log in with the new password, and the former ones.
 func (r *rotation) registryConfig() (config registry.Config, former []string) {
-	servers, user, password, _ := r.spec.Registry()
-	for _, secret := range r.spec.SecretRecords["zookeeper"].Former {
+	servers, user, password, _ := r.d.spec.Registry()
+	for _, secret := range r.d.spec.SecretRecords["zookeeper"].Former {
 		former = append(former, secret.Reveal())
 	}
 	return registry.Config{Servers: servers, User: user, Password: password}, former

@@ -15,11 +15,11 @@ import (
 // sweep removes the slots and databases that no way back needs, at the end of every change, when the state of the host
 // names the ones that are needed. It is no failure of the change when something cannot be removed: the warnings name
 // it, and the end of the next change tries again.
-func (d *Installation) sweep() (warnings []string) {
-	errs := d.sweepSlots()
-	if d.state.Change == nil {
-		if err := d.host.RemoveAll(d.discarded()); err != nil {
-			errs = append(errs, cannotSweep(d.discarded(), err))
+func (t *transition) sweep() (warnings []string) {
+	errs := t.sweepSlots()
+	if t.state.Change == nil {
+		if err := t.host.RemoveAll(t.discarded()); err != nil {
+			errs = append(errs, cannotSweep(t.discarded(), err))
 		}
 	}
 	for _, err := range errs {
@@ -29,9 +29,9 @@ func (d *Installation) sweep() (warnings []string) {
 }
 
 // warn shows warnings of a command whose report has no place for them.
-func (d *Installation) warn(warnings []string) {
+func (p *place) warn(warnings []string) {
 	for _, w := range warnings {
-		d.cmd.Warn(w)
+		p.cmd.Warn(w)
 	}
 }
 
@@ -46,21 +46,21 @@ func cannotSweep(what string, err error) error {
 
 // sweepSlots removes slots that were cut off while they were made or removed, and those that the state of the host does
 // not name.
-func (d *Installation) sweepSlots() (errs []error) {
-	dir := slotsDir(d.Layout())
-	slots, err := loadSlots(d.host, d.Layout())
+func (t *transition) sweepSlots() (errs []error) {
+	dir := slotsDir(t.Layout())
+	slots, err := loadSlots(t.host, t.Layout())
 	if err != nil {
 		return []error{err} // which one is needed is not known
 	}
-	entries, err := d.host.ReadDir(dir)
+	entries, err := t.host.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return []error{fmt.Errorf("cannot look for earlier states: %w", err)}
 	}
-	needed := []string{d.state.Slot}
-	if c := d.state.Change; c != nil {
+	needed := []string{t.state.Slot}
+	if c := t.state.Change; c != nil {
 		needed = append(needed, c.Slot, c.Kept)
 	}
 	for _, e := range entries {
@@ -69,17 +69,17 @@ func (d *Installation) sweepSlots() (errs []error) {
 			continue // it is not ours, or needed
 		}
 		at := path.Join(dir, e.Name())
-		if i := slices.IndexFunc(slots, func(s *Slot) bool { return s.Dir(d.Layout()) == at }); i >= 0 {
-			err = d.dropSlot(slots[i], slots)
-		} else if cutOff || !d.host.Exists(path.Join(at, slotFile)) {
-			err = d.removeSwept(at)
+		if i := slices.IndexFunc(slots, func(s *Slot) bool { return s.Dir(t.Layout()) == at }); i >= 0 {
+			err = t.dropSlot(slots[i], slots)
+		} else if cutOff || !t.host.Exists(path.Join(at, slotFile)) {
+			err = t.removeSwept(at)
 		}
 		if err != nil {
 			errs = append(errs, err)
 		}
 	}
-	if left, err := d.host.ReadDir(dir); err == nil && len(left) == 0 {
-		if err := d.host.Remove(dir); err != nil {
+	if left, err := t.host.ReadDir(dir); err == nil && len(left) == 0 {
+		if err := t.host.Remove(dir); err != nil {
 			errs = append(errs, cannotSweep(dir, err))
 		}
 	}
@@ -89,24 +89,24 @@ func (d *Installation) sweepSlots() (errs []error) {
 // dropSlot removes a slot. The database that it keeps goes first, since only the slot says where that is; a database
 // that another slot has, too, stays. The slot itself goes by one rename before it is removed: at no moment is there one
 // without its description.
-func (d *Installation) dropSlot(s *Slot, all []*Slot) error {
+func (t *transition) dropSlot(s *Slot, all []*Slot) error {
 	shared := slices.ContainsFunc(all, func(other *Slot) bool {
 		return other.ID != s.ID && other.Database == s.Database
 	})
 	if s.Database != "" && !shared {
-		if err := d.removeSwept(s.Database); err != nil {
+		if err := t.removeSwept(s.Database); err != nil {
 			return err
 		}
 	}
-	gone := path.Join(slotsDir(d.Layout()), "."+s.ID)
-	if err := d.host.Rename(s.Dir(d.Layout()), gone); err != nil {
-		return cannotSweep(s.Dir(d.Layout()), err)
+	gone := path.Join(slotsDir(t.Layout()), "."+s.ID)
+	if err := t.host.Rename(s.Dir(t.Layout()), gone); err != nil {
+		return cannotSweep(s.Dir(t.Layout()), err)
 	}
-	return d.removeSwept(gone)
+	return t.removeSwept(gone)
 }
 
-func (d *Installation) removeSwept(what string) error {
-	if err := d.host.RemoveAll(what); err != nil {
+func (p *place) removeSwept(what string) error {
+	if err := p.host.RemoveAll(what); err != nil {
 		return cannotSweep(what, err)
 	}
 	return nil

@@ -49,9 +49,9 @@ var runFiles = []string{"supervisord.lock", "supervisord.pid", "supervisor.sock"
 
 // clearRun removes what a supervisor that is gone left in its run directory after the step that made the directory was
 // undone: a failed run stops its supervisor, which writes its last state on the way out.
-func (d *Installation) clearRun(ctx context.Context, journal *engine.Journal) error {
-	dir := d.Layout().SupervisorRun()
-	entries, err := d.host.ReadDir(dir)
+func (i *Installation) clearRun(ctx context.Context, journal *engine.Journal) error {
+	dir := i.Layout().SupervisorRun()
+	entries, err := i.host.ReadDir(dir)
 	if err != nil {
 		return nil // there is none
 	}
@@ -61,7 +61,7 @@ func (d *Installation) clearRun(ctx context.Context, journal *engine.Journal) er
 			made = append(made, madeBy(e.Before)...)
 		}
 	}
-	if !slices.Contains(made, dir) || d.supervisorRuns(ctx) {
+	if !slices.Contains(made, dir) || i.supervisorRuns(ctx) {
 		return nil
 	}
 	for _, e := range entries {
@@ -69,14 +69,14 @@ func (d *Installation) clearRun(ctx context.Context, journal *engine.Journal) er
 			return nil
 		}
 	}
-	if err := d.host.RemoveAll(dir); err != nil {
+	if err := i.host.RemoveAll(dir); err != nil {
 		return err
 	}
 	for up := filepath.Dir(dir); slices.Contains(made, up); up = filepath.Dir(up) {
-		if entries, err := d.host.ReadDir(up); err != nil || len(entries) > 0 {
+		if entries, err := i.host.ReadDir(up); err != nil || len(entries) > 0 {
 			break
 		}
-		if err := d.host.Remove(up); err != nil {
+		if err := i.host.Remove(up); err != nil {
 			return err
 		}
 	}
@@ -84,8 +84,8 @@ func (d *Installation) clearRun(ctx context.Context, journal *engine.Journal) er
 }
 
 // supervisorRuns reports whether a supervisor answers.
-func (d *Installation) supervisorRuns(ctx context.Context) bool {
-	client, err := rpc.ClientOf(d.host, d.Layout().SupervisorSocket())
+func (i *Installation) supervisorRuns(ctx context.Context) bool {
+	client, err := rpc.ClientOf(i.host, i.Layout().SupervisorSocket())
 	if err != nil {
 		return false
 	}

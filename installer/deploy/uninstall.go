@@ -29,26 +29,27 @@ type Removal struct {
 }
 
 // WasBegun reports whether an installation was begun here.
-func (d *Installation) WasBegun() bool { return d.host.Exists(d.JournalPath()) }
+func (i *Installation) WasBegun() bool { return i.host.Exists(i.JournalPath()) }
 
 // Uninstall removes what is installed, or what is left of it; purge also removes the data. tell reports it, while no
 // other run can change anything.
-func (d *Installation) Uninstall(ctx context.Context, purge bool, tell func(*Removal) error) error {
-	unlock, err := d.lock()
+func (i *Installation) Uninstall(ctx context.Context, purge bool, tell func(*Removal) error) error {
+	unlock, err := i.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := d.Decide(state.Uninstall); err != nil {
+	t, err := i.decide(state.Uninstall)
+	if err != nil {
 		return err
 	}
-	if !d.WasBegun() {
-		if err := engine.SweepDestroyed(d.host, d.JournalPath()); err != nil {
+	if !i.WasBegun() {
+		if err := engine.SweepDestroyed(i.host, i.JournalPath()); err != nil {
 			return exit.With(err, exit.Step)
 		}
 		return tell(&Removal{Nothing: true, Undone: engine.UndoReport{Steps: []engine.UndoOutcome{}}})
 	}
-	removed, err := d.remove(ctx, purge)
+	removed, err := i.remove(ctx, t, purge)
 	if err != nil {
 		return err
 	}
@@ -56,90 +57,90 @@ func (d *Installation) Uninstall(ctx context.Context, purge bool, tell func(*Rem
 }
 
 // remove undoes the steps of the journal, which is there.
-func (d *Installation) remove(ctx context.Context, purge bool) (*Removal, error) {
-	journal, err := engine.OpenJournal(d.host, d.JournalPath())
+func (i *Installation) remove(ctx context.Context, t *transition, purge bool) (*Removal, error) {
+	journal, err := engine.OpenJournal(i.host, i.JournalPath())
 	if err != nil {
 		return nil, err
 	}
 	defer journal.Close()
-	resolve := keepData(d.Layout())
+	resolve := keepData(i.Layout())
 	if purge {
-		resolve = purgeData(d.Layout())
+		resolve = purgeData(i.Layout())
 	}
-	if err := d.mountsInTheWay(journal, purge); err != nil {
+	if err := i.mountsInTheWay(journal, purge); err != nil {
 		return nil, err
 	}
-	if err := d.guardsInTheWay(journal, resolve); err != nil {
+	if err := i.guardsInTheWay(journal, resolve); err != nil {
 		return nil, err
 	}
-	if err := d.settleDatabase(); err != nil { // before what was interrupted is forgotten
+	if err := t.settleDatabase(); err != nil { // before what was interrupted is forgotten
 		return nil, exit.With(fmt.Errorf("cannot put the database back: %w", err), exit.Step)
 	}
-	if err := d.enter(state.Uninstall, state.Change{To: d.state.InUse()}, nil); err != nil {
+	if err := t.enter(state.Change{To: t.state.InUse()}, nil); err != nil {
 		return nil, err
 	}
-	outside := d.leftOutside()
-	inTemp, err := d.leftInTemp()
+	outside := i.leftOutside()
+	inTemp, err := i.leftInTemp()
 	if err != nil {
 		return nil, exit.With(err, exit.Step)
 	}
-	if err := d.clearFiles(purge); err != nil {
+	if err := i.clearFiles(purge); err != nil {
 		return nil, exit.With(err, exit.Step)
 	}
-	if err := d.clearRun(ctx, journal); err != nil {
+	if err := i.clearRun(ctx, journal); err != nil {
 		return nil, exit.With(err, exit.Step)
 	}
-	env := d.undoEnv()
+	env := i.undoEnv()
 	env.Purge = purge
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, func(o engine.UndoOutcome) {
-		d.cmd.Undo(o, d.holdsData(o))
+		i.cmd.Undo(o, i.holdsData(o))
 	})
 	if err != nil {
 		return nil, exit.With(exit.DefaultRepeat(err, "put the cause right and",
 			"; it goes on with what is left"), exit.Step)
 	}
 	// Programs have ended now, and the supervisor has written its last state.
-	if err := errors.Join(d.clearTemp(inTemp), d.clearRun(ctx, journal)); err != nil {
+	if err := errors.Join(i.clearTemp(inTemp), i.clearRun(ctx, journal)); err != nil {
 		return nil, exit.With(err, exit.Step)
 	}
-	named, err := d.endUninstall(journal, report, purge)
+	if err := t.gone(purge); err != nil {
+		return nil, err
+	}
+	named, err := i.clearTraces(journal, report, purge)
 	if err != nil {
 		return nil, err
 	}
-	r := &Removal{Undone: report, Outside: outside, Named: named, Purge: d.purgeCommand()}
-	r.Removed, r.Kept, r.Left = d.tally(report)
+	r := &Removal{Undone: report, Outside: outside, Named: named, Purge: i.purgeCommand()}
+	r.Removed, r.Kept, r.Left = i.tally(report)
 	return r, nil
 }
 
 // clearFiles removes what no step has made: the ways back to other versions, which lead nowhere without this one and
 // whose databases are among the data, and with purge what only the data needs. Without purge the program stays for
 // those.
-func (d *Installation) clearFiles(purge bool) error {
-	l := d.Layout()
+func (i *Installation) clearFiles(purge bool) error {
+	l := i.Layout()
 	if !purge {
-		if err := d.keepProgram(); err != nil {
+		if err := i.keepProgram(); err != nil {
 			return err
 		}
-		return d.host.RemoveAll(slotsDir(l))
+		return i.host.RemoveAll(slotsDir(l))
 	}
-	err := d.host.RemoveAll(slotsDir(l))
+	err := i.host.RemoveAll(slotsDir(l))
 	for _, file := range []string{l.SecretRecords(), l.SecretHandover(), laterProgram(l)} {
 		if err == nil {
-			err = d.host.Remove(file)
+			err = i.host.Remove(file)
 		}
 	}
 	return err
 }
 
-// endUninstall removes the installer's own traces when nothing needs them any more, and lists the steps that the
-// journal still names.
-func (d *Installation) endUninstall(journal *engine.Journal, report engine.UndoReport, purge bool) ([]string, error) {
-	if err := d.saveGone(purge); err != nil {
-		return nil, err
-	}
-	named := d.stillNamed(report)
+// clearTraces removes the installer's own traces when nothing needs them any more, and lists the steps that the journal
+// still names.
+func (i *Installation) clearTraces(journal *engine.Journal, report engine.UndoReport, purge bool) ([]string, error) {
+	named := i.stillNamed(report)
 	if purge && len(named) == 0 {
-		if err := d.host.RemoveAll(HistoryDir(d.Layout())); err != nil {
+		if err := i.host.RemoveAll(HistoryDir(i.Layout())); err != nil {
 			return nil, exit.With(err, exit.Step)
 		}
 		if err := journal.Destroy(); err != nil {
@@ -151,12 +152,12 @@ func (d *Installation) endUninstall(journal *engine.Journal, report engine.UndoR
 
 // tally counts what an undo did. Directories that are left for the data in them are kept like it; left is what could
 // not be removed for another reason.
-func (d *Installation) tally(report engine.UndoReport) (undone, kept, left int) {
+func (p *place) tally(report engine.UndoReport) (undone, kept, left int) {
 	for _, o := range report.Steps {
 		switch {
 		case o.Status == engine.Undone:
 			undone++
-		case o.Status == engine.Kept, d.holdsData(o):
+		case o.Status == engine.Kept, p.holdsData(o):
 			kept++
 		case o.Status == engine.Left:
 			left++
@@ -165,7 +166,7 @@ func (d *Installation) tally(report engine.UndoReport) (undone, kept, left int) 
 	return undone, kept, left
 }
 
-func (d *Installation) holdsData(o engine.UndoOutcome) bool {
+func (p *place) holdsData(o engine.UndoOutcome) bool {
 	if o.Data {
 		return true
 	}
@@ -173,7 +174,7 @@ func (d *Installation) holdsData(o engine.UndoOutcome) bool {
 	if !isDir || o.Status != engine.Left {
 		return false
 	}
-	for _, root := range []string{d.Layout().Data(), d.Layout().Logs(), d.Layout().State()} {
+	for _, root := range []string{p.Layout().Data(), p.Layout().Logs(), p.Layout().State()} {
 		if path == root || strings.HasPrefix(path, root+"/") || strings.HasPrefix(root, path+"/") {
 			return true
 		}
@@ -183,15 +184,15 @@ func (d *Installation) holdsData(o engine.UndoOutcome) bool {
 
 // stillNamed lists what an undo left and that is there, but for directories that the installer's own state is in, which
 // goes last.
-func (d *Installation) stillNamed(report engine.UndoReport) []string {
+func (i *Installation) stillNamed(report engine.UndoReport) []string {
 	var out []string
 	for _, o := range report.Steps {
 		path, isDir := strings.CutPrefix(o.ID, step.Dir{}.ID())
-		state := d.Layout().State()
+		state := i.Layout().State()
 		if o.Status != engine.Left || isDir && (path == state || strings.HasPrefix(state, path+"/")) {
 			continue
 		}
-		if _, at, _ := strings.Cut(o.ID, ":"); strings.HasPrefix(at, "/") && !d.host.Exists(at) {
+		if _, at, _ := strings.Cut(o.ID, ":"); strings.HasPrefix(at, "/") && !i.host.Exists(at) {
 			continue
 		}
 		out = append(out, o.ID)

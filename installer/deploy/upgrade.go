@@ -21,20 +21,21 @@ func (d *Deployment) Upgrade(opts ReplaceOptions) (*Replacement, error) {
 		return nil, exit.With(exit.Hint(fmt.Errorf("cannot upgrade: %w", payload.ErrNoPayload),
 			"run the new appliance's own file: ./NEW-APPLIANCE upgrade"), exit.Payload)
 	}
-	if err := d.Decide(state.Upgrade); err != nil {
+	t, err := d.decide(state.Upgrade)
+	if err != nil {
 		return nil, err
 	}
-	if err := d.UseKeys("", nil); err != nil {
+	if err := d.useKeys(Keys{}); err != nil {
 		return nil, err
 	}
 	if err := d.refuseOtherCluster(); err != nil {
 		return nil, err
 	}
-	r := &Replacement{Deployment: d, opts: opts, verb: verbUpgrade}
+	r := &Replacement{transition: t, d: d, opts: opts, verb: verbUpgrade}
 	if err := r.takeUp(); err != nil {
 		return nil, err
 	}
-	if err := r.upgradeRefusal(); err != nil {
+	if err := d.upgradeRefusal(); err != nil {
 		return nil, exit.With(err, exit.Usage)
 	}
 	return r, nil

@@ -42,11 +42,11 @@ func (d *Deployment) schemaUpgrades() []database.SchemaUpgrade {
 // refuseOldTables refuses a host whose programs would use tables that their own host has not brought to the new
 // release.
 func (r *Replacement) refuseOldTables(ctx context.Context) error {
-	db, ok := render.DatabaseOf(r.spec)
+	db, ok := render.DatabaseOf(r.d.spec)
 	if !ok {
 		return nil
 	}
-	for _, u := range render.SchemasElsewhere(r.spec) {
+	for _, u := range render.SchemasElsewhere(r.d.spec) {
 		u.Address = database.Address{Host: db.Host, Port: db.Port}
 		state, err := u.State(ctx, r.host)
 		if err != nil || !state.Needed() {
@@ -98,11 +98,11 @@ func (r *Replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
 	if r.replacesServer() || r.kept != nil && r.kept.Database != "" {
 		return true, nil
 	}
-	was, err := r.specOf(r.stored)
+	was, err := r.d.specOf(r.d.stored)
 	if err != nil {
 		return false, err
 	}
-	for _, u := range r.schemaUpgrades() {
+	for _, u := range r.d.schemaUpgrades() {
 		state, err := u.State(ctx, r.host)
 		switch {
 		case err == nil && state.Refused != nil:
@@ -127,11 +127,11 @@ func (r *Replacement) needsDatabaseCopy(ctx context.Context) (bool, error) {
 
 // refuseWithoutCopy refuses an upgrade that changes tables of which no copy can be kept.
 func (r *Replacement) refuseWithoutCopy() error {
-	db, ok := render.DatabaseOf(r.spec)
+	db, ok := render.DatabaseOf(r.d.spec)
 	if !ok || !r.copyDatabase || r.kept != nil && r.kept.Database != "" {
 		return nil
 	}
-	if !r.spec.Runs(cluster.MySQL) {
+	if !r.d.spec.Runs(cluster.MySQL) {
 		if r.opts.DatabaseCopied {
 			return nil
 		}
@@ -153,7 +153,7 @@ func (r *Replacement) refuseWithoutCopy() error {
 	if err != nil {
 		return fmt.Errorf("cannot tell how large the database is: %w", err)
 	}
-	fact, ok := r.facts.PathFact(data)
+	fact, ok := r.d.facts.PathFact(data)
 	if !ok || fact.Size == 0 || fact.Free >= need+copyReserve {
 		return nil
 	}
@@ -162,13 +162,13 @@ func (r *Replacement) refuseWithoutCopy() error {
 }
 
 // sweepCopies removes copies of the database that a run made and was killed before it noted them.
-func (d *Installation) sweepCopies() error {
-	slots, err := loadSlots(d.host, d.Layout())
+func (p *place) sweepCopies() error {
+	slots, err := loadSlots(p.host, p.Layout())
 	if err != nil {
 		return err
 	}
-	data := d.Layout().DatabaseData()
-	entries, err := d.host.ReadDir(path.Dir(data))
+	data := p.Layout().DatabaseData()
+	entries, err := p.host.ReadDir(path.Dir(data))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (d *Installation) sweepCopies() error {
 		file := path.Join(path.Dir(data), e.Name())
 		if strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), path.Base(data)+copyInfix) &&
 			!slices.ContainsFunc(slots, func(s *Slot) bool { return s.Database == file }) {
-			if err := d.host.RemoveAll(file); err != nil {
+			if err := p.host.RemoveAll(file); err != nil {
 				return fmt.Errorf("cannot remove a copy of the database that was cut off: %w", err)
 			}
 		}
@@ -223,10 +223,10 @@ func treeSize(h *host.Host, dir string) (uint64, error) {
 // refuseRunningJobs makes sure that no job of the party runs, or cancels those that do. A FATE-Flow that does not
 // answer is no reason to keep a broken party from being upgraded.
 func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
-	if r.spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
+	if r.d.spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
 		return nil
 	}
-	client, err := job.FlowClient(r.spec)
+	client, err := job.FlowClient(r.d.spec)
 	if err != nil {
 		return nil // a side without FATE-Flow has no jobs
 	}
@@ -287,13 +287,13 @@ func (r *Replacement) compareTables(ctx context.Context) error {
 		return nil
 	}
 	var lacks []string
-	for _, u := range r.schemaUpgrades() {
+	for _, u := range r.d.schemaUpgrades() {
 		found, err := u.Differences(ctx, r.host)
 		if err != nil {
 			return fmt.Errorf("cannot compare the tables of %s: %w", u.Schema, err)
 		}
 		for _, d := range found {
-			if d.Column == "" && u.Part == schema.Flow && !r.spec.Runs(cluster.FateFlow) {
+			if d.Column == "" && u.Part == schema.Flow && !r.d.spec.Runs(cluster.FateFlow) {
 				continue // FATE-Flow makes it when it starts, on another host
 			}
 			lacks = append(lacks, u.Schema+": "+d.String())
@@ -332,21 +332,21 @@ func (l *loss) String() string {
 }
 
 // lost tells what was written since the upgrade, for a rollback of the database.
-func (d *Deployment) lost(ctx context.Context) (*loss, error) {
-	since, err := time.Parse(slotTime, d.slot.ID)
+func (r *Replacement) lost(ctx context.Context) (*loss, error) {
+	since, err := time.Parse(slotTime, r.d.slot.ID)
 	if err != nil {
-		return nil, fmt.Errorf("cannot tell when %s was made: %w", d.slot.ID, err)
+		return nil, fmt.Errorf("cannot tell when %s was made: %w", r.d.slot.ID, err)
 	}
 	l := &loss{Since: since.UTC().Format(time.DateTime)}
-	was, err := d.specOf(d.stored)
+	was, err := r.d.specOf(r.d.stored)
 	if err != nil {
 		return nil, err
 	}
-	now := *d
+	now := *r.d
 	now.spec = was
 	for _, u := range now.schemaUpgrades() {
 		if u.Part == schema.Flow {
-			if l.Jobs, l.Models, err = u.JobsSince(ctx, d.host, since); err != nil {
+			if l.Jobs, l.Models, err = u.JobsSince(ctx, r.host, since); err != nil {
 				return nil, err
 			}
 		}
@@ -358,8 +358,8 @@ func (d *Deployment) lost(ctx context.Context) (*loss, error) {
 // copy of the database its server with all its clients.
 func (r *Replacement) stopNames() []string {
 	names := r.names()
-	if r.copyDatabase && r.spec.Runs(cluster.MySQL) || r.database != "" {
-		names = append(names, r.spec.DatabaseEngine())
+	if r.copyDatabase && r.d.spec.Runs(cluster.MySQL) || r.database != "" {
+		names = append(names, r.d.spec.DatabaseEngine())
 	}
-	return fate.ProgramsUsing(r.spec, names)
+	return fate.ProgramsUsing(r.d.spec, names)
 }

@@ -33,7 +33,7 @@ func TestRefuseCarryOver(t *testing.T) {
 			"kept models and jobs in FATE's own directory"},
 		{"exchange", [2]string{"1.11.4", "2.5.3"}, [2]string{"2.0.0", "3.0.0"}, ""},
 	} {
-		r := &Replacement{Deployment: &Deployment{Installation: openTree(t, t.TempDir())}, verb: verbUpgrade}
+		d := &Deployment{place: openTree(t, t.TempDir()).place}
 		site := func(versions [2]string) *Site {
 			party := 10000
 			if c.role == "exchange" {
@@ -42,12 +42,12 @@ func TestRefuseCarryOver(t *testing.T) {
 			return &Site{Role: c.role, Party: party, IP: "192.168.0.1",
 				Env: map[string]string{"FATE": versions[0], "FATEFlow": versions[0], "EGGROLL": versions[1]}}
 		}
-		r.stored = site(c.from)
+		d.stored = site(c.from)
 		var err error
-		if r.spec, err = r.specOf(site(c.to)); err != nil {
+		if d.spec, err = d.specOf(site(c.to)); err != nil {
 			t.Fatal(err)
 		}
-		err = r.refuseCarryOver()
+		err = d.refuseCarryOver()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s %v to %v: %v, want %q", c.role, c.from, c.to, err, c.want)
 		}
@@ -135,17 +135,17 @@ func TestOldTablesOfAnotherHost(t *testing.T) {
 	port := mysqlserver.FreePort(t)
 	db := databasetest.Start(t, filepath.Join(dir, "s"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", port),
 		"--skip-name-resolve")
-	r := &Replacement{Deployment: &Deployment{Installation: openTree(t, t.TempDir())}, verb: verbUpgrade}
+	r := openUpgrade(t)
 	site := &Site{
 		Role: "host", Party: 10000, IP: "192.168.0.2",
 		Env: map[string]string{"FATE": "1.11.4", "FATEFlow": "1.11.2", "EGGROLL": "2.5.3"},
 		Sources: []Source{{Name: "cluster.yaml", Data: fmt.Sprintf("host: {partyid: 10000, ip: 192.168.0.1,\n"+
 			"  mysql: {port: %d, dbpasswd: Service1}, fate_flow: {ips: [192.168.0.2]}}\n", port)}},
 	}
-	if r.spec, err = r.specOf(site); err != nil {
+	if r.d.spec, err = r.d.specOf(site); err != nil {
 		t.Fatal(err)
 	}
-	r.spec.Side.MySQL.IPs = []string{"127.0.0.1"} // which a cluster file may not say
+	r.d.spec.Side.MySQL.IPs = []string{"127.0.0.1"} // which a cluster file may not say
 	for _, c := range []struct {
 		name   string
 		tables []string
@@ -190,23 +190,28 @@ func tablesOf(t *testing.T, release string) []string {
 	return v.Create("20260102")
 }
 
+// openUpgrade is an upgrade in a tree, of which only the place is known.
+func openUpgrade(t *testing.T) *Replacement {
+	t.Helper()
+	p := openTree(t, t.TempDir()).place
+	return &Replacement{transition: &transition{place: p}, d: &Deployment{place: p}, verb: verbUpgrade}
+}
+
 // replacementOf is an upgrade of a host of party 10000 from FATE 1.9.1 to 1.11.4, with a database server that does not
 // run.
 func replacementOf(t *testing.T, cluster string) *Replacement {
 	t.Helper()
-	r := &Replacement{
-		Deployment: &Deployment{Installation: openTree(t, t.TempDir()), facts: &host.Facts{}}, verb: verbUpgrade,
-		copyDatabase: true,
-	}
+	r := openUpgrade(t)
+	r.d.facts, r.copyDatabase = &host.Facts{}, true
 	site := func(fateVersion, eggroll string) *Site {
 		return &Site{Role: "host", Party: 10000, IP: "192.168.0.1",
 			Sources: []Source{{Name: "cluster.yaml", Data: cluster}},
 			Env:     map[string]string{"FATE": fateVersion, "FATEFlow": fateVersion, "EGGROLL": eggroll}}
 	}
-	r.stored = site("1.9.1", "2.4.6")
-	r.Deployment.site = *site("1.11.4", "2.5.3")
+	r.d.stored = site("1.9.1", "2.4.6")
+	r.d.site = *site("1.11.4", "2.5.3")
 	var err error
-	if r.spec, err = r.specOf(&r.Deployment.site); err != nil {
+	if r.d.spec, err = r.d.specOf(&r.d.site); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -219,7 +224,7 @@ func TestRefuseWithoutCopy(t *testing.T) {
 	room := func(free uint64) func(*Replacement) error {
 		return func(r *Replacement) error {
 			data := r.Layout().DatabaseData()
-			r.facts.Paths = []host.PathFact{{Path: data, Mount: "/data", Size: 1 << 40, Free: free}}
+			r.d.facts.Paths = []host.PathFact{{Path: data, Mount: "/data", Size: 1 << 40, Free: free}}
 			file := r.host.Path(data + "/fate_flow/t_job.ibd")
 			return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600),
 				os.Truncate(file, size))
@@ -265,7 +270,7 @@ const outsideDatabase = "host: {partyid: 10000, ip: 192.168.0.1,\n" +
 func TestNeedsDatabaseCopy(t *testing.T) {
 	for from, want := range map[string]bool{"1.9.1": true, "1.11.1": true, "1.11.2": false, "1.11.4": false} {
 		r := replacementOf(t, oneParty)
-		r.stored.Env["FATE"], r.stored.Env["EGGROLL"] = from, "2.5.3"
+		r.d.stored.Env["FATE"], r.d.stored.Env["EGGROLL"] = from, "2.5.3"
 		if got, err := r.needsDatabaseCopy(t.Context()); err != nil || got != want {
 			t.Errorf("from FATE %s: %v, %v; want %v", from, got, err, want)
 		}
