@@ -84,7 +84,7 @@ func runDiagnose(ctx context.Context, g *globals, opts *diagnoseOptions) (err er
 		return exit.With(err, exit.Usage)
 	}
 	defer h.Close()
-	bare := deploy.NewInstallation(h, g.command())
+	bare := deploy.NewInstallation(h, g.command(), console{g})
 	if err := bare.NeedRoot("read everything that belongs to the installation"); err != nil {
 		return err
 	}

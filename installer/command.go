@@ -23,7 +23,7 @@ func (g *globals) command() deploy.Command {
 	return deploy.Command{
 		Base: g.Base, User: g.User, Line: g.commandLine(), Program: g.program(), Sudo: g.withSudo(),
 		OwnCluster: len(g.Config) > 0, Payload: g.Payload, Executable: g.executable, Parallel: g.parallel,
-		Log: g.logger(), Reporter: console{g},
+		Log: g.logger(),
 		Client: func(h *host.Host, socket string, secrets ...cluster.Secret) (*rpc.Client, error) {
 			return newClient(g, h, socket, secrets...)
 		},
@@ -36,7 +36,7 @@ func (g *globals) installation() (*deploy.Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return deploy.NewInstallation(h, g.command()), nil
+	return deploy.NewInstallation(h, g.command(), console{g}), nil
 }
 
 // openDeployment opens the installation, and what the command line asks for. The caller closes it.
@@ -72,18 +72,18 @@ func (r console) Progressf(format string, args ...any) { r.g.progressf(format, a
 // Advisef implements deploy.Reporter.
 func (r console) Advisef(format string, args ...any) { r.g.advisef(format, args...) }
 
-// Warn implements deploy.Reporter.
-func (r console) Warn(text string) { fmt.Fprintf(r.g.Stderr, "warning: %s\n", text) }
+// Warning implements deploy.Reporter.
+func (r console) Warning(text string) { fmt.Fprintf(r.g.Stderr, "warning: %s\n", text) }
 
 // Notes implements deploy.Reporter.
 func (r console) Notes(notes problem.Problems) { printNotes(r.g, notes) }
 
-// Checks implements deploy.Reporter.
-func (r console) Checks(results []preflight.CheckResult) { printProblems(r.g, results) }
+// CheckResults implements deploy.Reporter.
+func (r console) CheckResults(results []preflight.CheckResult) { printProblems(r.g, results) }
 
-// Undo implements deploy.Reporter. Directories that data and logs are in are left because they are not empty, which is
-// what an uninstall without --purge-data is asked for.
-func (r console) Undo(o engine.UndoOutcome, data bool) {
+// UndoOutcome implements deploy.Reporter. Directories that data and logs are in are left because they are not empty,
+// which is what an uninstall without --purge-data is asked for.
+func (r console) UndoOutcome(o engine.UndoOutcome, data bool) {
 	switch {
 	case o.Status == engine.Undone:
 		if !r.g.quiet {
@@ -96,11 +96,13 @@ func (r console) Undo(o engine.UndoOutcome, data bool) {
 	}
 }
 
-// Run implements deploy.Reporter.
-func (r console) Run(unpacks int64) deploy.View { return newRunView(r.g, unpacks) }
+// StepsBegin implements deploy.Reporter.
+func (r console) StepsBegin(unpacks int64) deploy.StepsView { return newRunView(r.g, unpacks) }
 
-// Bar implements deploy.Reporter.
-func (r console) Bar(title string, total int64) deploy.Bar { return longProgress(r.g, title, total) }
+// WorkBegins implements deploy.Reporter.
+func (r console) WorkBegins(title string, total int64) deploy.Bar {
+	return longProgress(r.g, title, total)
+}
 
 // warnInterrupted says on the error output, which scripts do not parse, that a change of this host was interrupted. It
 // returns which one, and what it has said.

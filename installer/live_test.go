@@ -48,14 +48,14 @@ func TestNoLeftoverOfLiveLines(t *testing.T) {
 				r.service(rapid.SampledFrom([]string{"fate-mysql", "fate-fateflow"}).Draw(t, "program"),
 					state.Draw(t, "state"), text.Draw(t, "text"))
 			case 2:
-				r.Progress(r.nodes[title].ID(), rapid.Int64Range(0, 1<<40).Draw(t, "done"), 1<<39)
+				r.StepProgress(r.nodes[title].ID(), rapid.Int64Range(0, 1<<40).Draw(t, "done"), 1<<39)
 			case 3:
 				r.wait(time.Duration(rapid.IntRange(1, 20).Draw(t, "seconds")) * time.Second / 2)
 			case 4:
 				fmt.Fprintf(g.Stderr, "warning: %s\n", text.Draw(t, "warning"))
 			}
 		}
-		r.Close()
+		r.StepsEnd()
 		g.display.end()
 		if got, want := terminal.String(), printed.String(); got != want || len(terminal.Unknown()) > 0 {
 			t.Errorf("got\n%s\nwant\n%s\nunknown: %q", got, want, terminal.Unknown())

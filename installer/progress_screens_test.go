@@ -64,7 +64,7 @@ func newShownRun(g *globals) *shownRun {
 		plan.Add(n)
 		r.nodes[n.Title] = n
 	}
-	r.Plan(plan, true)
+	r.PlanKnown(plan, true)
 	return r
 }
 
@@ -75,7 +75,7 @@ func (r *shownRun) event(kind engine.EventKind, title string, elapsed time.Durat
 	if kind == engine.Failed {
 		e.Err = errors.New("it failed")
 	}
-	r.Event(e)
+	r.StepEvent(e)
 }
 
 func (r *shownRun) apply(titles ...string) {
@@ -96,14 +96,14 @@ func (r *shownRun) wait(d time.Duration) {
 // unpack unpacks for so many seconds, at 20 MiB/s.
 func (r *shownRun) unpack(title string, seconds int) {
 	for i := range 2 * seconds {
-		r.Progress(r.nodes[title].ID(), int64(i+1)*10<<20, 200<<20)
+		r.StepProgress(r.nodes[title].ID(), int64(i+1)*10<<20, 200<<20)
 		r.wait(time.Second / 2)
 	}
 }
 
 // service is what the supervisor says of a program.
 func (r *shownRun) service(program string, state supervisor.State, text string) {
-	r.Service(programs.Event{Program: program, State: state, Ready: text == "ready", Text: text})
+	r.ProgramEvent(programs.Event{Program: program, State: state, Ready: text == "ready", Text: text})
 }
 
 // start has both programs begin to start.
@@ -145,7 +145,7 @@ var progressStages = map[string]func(r *shownRun){
 		r.service("fate-mysql", supervisor.Backoff, "backoff: exited with status 1")
 		r.event(engine.Failed, "start fate-mysql", 4*time.Second)
 		r.event(engine.Interrupted, "start fate-fateflow", 4*time.Second)
-		r.Close()
+		r.StepsEnd()
 	},
 	"end": func(r *shownRun) {
 		r.startAll()
@@ -156,7 +156,7 @@ var progressStages = map[string]func(r *shownRun){
 		r.service("fate-fateflow", supervisor.Running, "not ready yet: 1 of 2 workers is registered")
 		r.wait(time.Second)
 		r.service("fate-fateflow", supervisor.Running, "ready")
-		r.Close()
+		r.StepsEnd()
 		r.g.printf("done: 6 changed, 0 unchanged (16.0s)\n")
 	},
 }

@@ -48,8 +48,8 @@ func newRunView(g *globals, total int64) *runView {
 		tenth: tenths{title: "unpacking", total: total}}
 }
 
-// Plan implements deploy.View.
-func (v *runView) Plan(plan engine.Plan, countSmall bool) {
+// PlanKnown implements deploy.StepsView.
+func (v *runView) PlanKnown(plan engine.Plan, countSmall bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.all, v.small, v.started = len(plan.Nodes), map[string]bool{}, map[string][]string{}
@@ -61,8 +61,8 @@ func (v *runView) Plan(plan engine.Plan, countSmall bool) {
 	}
 }
 
-// Progress is engine.Env's Progress.
-func (v *runView) Progress(id string, done, total int64) {
+// StepProgress implements deploy.StepsView.
+func (v *runView) StepProgress(id string, done, total int64) {
 	v.mu.Lock()
 	if s := v.step(id); s != nil {
 		s.bytes.done, s.bytes.total = done, total
@@ -87,8 +87,8 @@ func (v *runView) step(id string) *runningStep {
 	return nil
 }
 
-// Event is the engine's onEvent.
-func (v *runView) Event(e engine.Event) {
+// StepEvent implements deploy.StepsView.
+func (v *runView) StepEvent(e engine.Event) {
 	v.update(func(now time.Time) { v.follow(e, now) })
 	switch e.Kind {
 	case engine.Changed:
@@ -172,8 +172,8 @@ func (v *runView) say(printf func(format string, args ...any), verb, component, 
 	printf("%s\n", output.Indented(label, text, columns))
 }
 
-// Service implements deploy.View.
-func (v *runView) Service(e programs.Event) {
+// ProgramEvent implements deploy.StepsView.
+func (v *runView) ProgramEvent(e programs.Event) {
 	line, ready := "", notReady
 	v.update(func(now time.Time) { line, ready = v.heard(e, now) })
 	v.g.progressf("%s", line)
@@ -195,8 +195,8 @@ func (v *runView) interruption() (done string, atWork []string) {
 	return fmt.Sprintf("%d of %d steps are done", v.ended, v.all), atWork
 }
 
-// Close removes what is not a result from the terminal.
-func (v *runView) Close() {
+// StepsEnd implements deploy.StepsView: it removes what is not a result from the terminal.
+func (v *runView) StepsEnd() {
 	v.g.interruption.running(nil)
 	v.display.finish(v)
 }

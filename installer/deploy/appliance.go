@@ -100,7 +100,7 @@ func (d *Deployment) checkTrust(o TrustOptions) error {
 	if err = cmp.Or(err, refusal); err != nil {
 		return err
 	}
-	d.cmd.Printf("appliance: %s\n", line)
+	d.report.Printf("appliance: %s\n", line)
 	if t.Key == "" {
 		d.site.Trust = nil
 		return nil

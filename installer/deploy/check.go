@@ -72,7 +72,7 @@ func (d *Deployment) Check(ctx context.Context, waivers []preflight.Waiver) ([]p
 
 // preflight refuses an installation that cannot work, after showing everything that is wrong with the host.
 func (d *Deployment) preflight(results []preflight.CheckResult) error {
-	d.cmd.Checks(results)
+	d.report.CheckResults(results)
 	refused := preflight.Refused(results)
 	if len(refused) == 0 {
 		return nil
@@ -124,7 +124,7 @@ func (d *Deployment) Fix(ctx context.Context) error {
 		}
 	}
 	if len(plan.Nodes) == 0 {
-		d.cmd.Printf("there is nothing that --fix could do\n")
+		d.report.Printf("there is nothing that --fix could do\n")
 		return nil
 	}
 	unlock, err := d.lock()
@@ -137,10 +137,10 @@ func (d *Deployment) Fix(ctx context.Context) error {
 		return err
 	}
 	defer journal.Close()
-	view := d.cmd.Run(0)
-	defer view.Close()
-	view.Plan(plan, false)
-	if _, err := engine.Apply(ctx, plan, d.env(view, nil), journal, view.Event); err != nil {
+	view := d.report.StepsBegin(0)
+	defer view.StepsEnd()
+	view.PlanKnown(plan, false)
+	if _, err := engine.Apply(ctx, plan, d.env(view, nil), journal, view.StepEvent); err != nil {
 		return exit.With(err, exit.Step)
 	}
 	return d.gather(ctx, true)

@@ -32,7 +32,7 @@ import (
 type Deployment struct {
 	*place
 	payload *payload.Payload // nil when this program carries none
-	slot    *Slot            // what the components are taken from instead, when an earlier state is brought back
+	slot    *slot            // what the components are taken from instead, when an earlier state is brought back
 	site    Site             // what is wanted
 	stored  *Site            // what is installed, or nil
 	spec    *cluster.Spec    // of site on this host
@@ -86,7 +86,7 @@ func (d *Deployment) read(ctx context.Context, asked func() (Site, error), needs
 func (d *Deployment) resolve(ctx context.Context, peers bool) error {
 	// Which addresses and ports matter is known only with the Spec, and the Spec needs the addresses: hence two looks.
 	d.machine = host.Identify(d.host)
-	err := d.site.Adopt(d.stored, d.machine)
+	err := d.site.adopt(d.stored, d.machine)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (d *Deployment) specOf(s *Site) (*cluster.Spec, error) {
 		}
 		d.secrets = secrets
 	}
-	return s.Spec(d.cmd.Base, d.machine, d.secrets)
+	return s.spec(d.cmd.Base, d.machine, d.secrets)
 }
 
 // Close closes the appliance and the host.
@@ -191,14 +191,14 @@ func (d *Deployment) needUnpacked(ctx context.Context, plan engine.Plan) error {
 }
 
 // env gives the steps what they work with. wait is for programs that need other hosts; nil: they are not waited for.
-func (d *Deployment) env(view View, wait *programs.Waiter) *engine.Env {
+func (d *Deployment) env(view StepsView, wait *programs.Waiter) *engine.Env {
 	env := &engine.Env{
 		Host:     d.host,
 		Self:     selfProgram{d.payload, d.cmd.Executable},
 		StateDir: d.Layout().State(),
 		Parallel: d.cmd.Parallel,
 		Log:      d.cmd.Log,
-		Progress: view.Progress,
+		Progress: view.StepProgress,
 	}
 	switch {
 	case d.slot != nil:
@@ -210,7 +210,7 @@ func (d *Deployment) env(view View, wait *programs.Waiter) *engine.Env {
 	}
 	client, err := d.cmd.Client(d.host, d.Layout().SupervisorSocket(), d.spec.AllSecrets()...)
 	if err == nil { // not of a tree
-		env.Services = programs.NewServices(client, view.Service, wait,
+		env.Services = programs.NewServices(client, view.ProgramEvent, wait,
 			programs.DatabaseLogin(d.host, d.spec))
 	}
 	return env
@@ -254,7 +254,7 @@ func (d *Deployment) Brought() []payload.Component {
 }
 
 // wanted is the release that a run leads to, as far as this host has its components.
-func (d *Deployment) wanted() state.Release { return d.site.Release(d.spec.Components()) }
+func (d *Deployment) wanted() state.Release { return d.site.release(d.spec.Components()) }
 
 // verifyPayload reads all of the appliance if anything of it is to be installed: a copy that was damaged on its way is
 // to be found before anything is stopped or changed, not halfway. Unpacking checks again what it reads.
@@ -262,7 +262,7 @@ func (d *Deployment) verifyPayload(ctx context.Context) error {
 	if d.payload == nil || d.slot != nil || d.stored != nil && len(d.changes()) == 0 {
 		return nil
 	}
-	bar := d.cmd.Bar("checking the appliance", d.payload.Size())
+	bar := d.report.WorkBegins("checking the appliance", d.payload.Size())
 	defer bar.Finish()
 	if _, err := d.payload.Verify(ctx,
 		payload.VerifyOptions{Progress: func(done, _ int64) { bar.Set(done) }}); err != nil {

@@ -128,8 +128,8 @@ func (d *Deployment) refuseInstall(ctx context.Context, t *transition, opts Inst
 // present shows what the host is going to be, who made the appliance, and what the checks have found. It refuses an
 // appliance that is not trusted, and a host that cannot be installed on.
 func (d *Deployment) present(checks []preflight.CheckResult, trust TrustOptions) error {
-	d.cmd.Printf("%s\n", d.Headline())
-	d.cmd.Notes(d.Notes())
+	d.report.Printf("%s\n", d.Headline())
+	d.report.Notes(d.Notes())
 	if err := d.checkTrust(trust); err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (d *Deployment) look(ctx context.Context, plan engine.Plan, forceConfig boo
 	if err != nil {
 		return nil, err
 	}
-	env := d.env(d.cmd.Run(0), nil)
+	env := d.env(d.report.StepsBegin(0), nil)
 	env.Force = forceConfig
 	return engine.Look(ctx, plan, env, journal)
 }
@@ -242,19 +242,19 @@ func (d *Deployment) apply(ctx context.Context, opts InstallOptions) (result *Re
 		return nil, false, err
 	}
 	defer journal.Close()
-	view := d.cmd.Run(d.unpackBytes())
-	defer view.Close()
-	view.Plan(plan, d.stored == nil)
-	wait := programs.NewWaiter(d.spec, opts.Wait, view.Service)
+	view := d.report.StepsBegin(d.unpackBytes())
+	defer view.StepsEnd()
+	view.PlanKnown(plan, d.stored == nil)
+	wait := programs.NewWaiter(d.spec, opts.Wait, view.ProgramEvent)
 	env := d.env(view, wait)
 	env.Force = opts.Force
-	d.cmd.Progressf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.JournalPath())
-	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
+	d.report.Progressf("applying %s, journal in %s\n", count.Of(len(plan.Nodes), "step"), d.JournalPath())
+	report, err := engine.Apply(ctx, plan, env, journal, view.StepEvent)
 	if err == nil {
 		err = d.awaitReady(ctx, wait)
 		return &Result{report, wait.Absences(), env.Services}, false, err
 	}
-	view.Close()
+	view.StepsEnd()
 	if kept := d.leftAsItIs(ctx, err, opts.NoUndo); kept != nil {
 		return nil, false, kept
 	}
@@ -283,18 +283,18 @@ func (d *Deployment) leftAsItIs(ctx context.Context, failure error, noUndo bool)
 
 // undoFailed puts back what a failed run changed, and reports whether all of it was.
 func (d *Deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) bool {
-	d.cmd.Progressf("undoing what this run changed\n")
+	d.report.Progressf("undoing what this run changed\n")
 	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt,
 		undoAttempt(d.host, d.Layout(), journal.Ledger()), nil)
 	for _, o := range report.Steps {
 		if o.Status == engine.UndoFailed || o.Status == engine.Left && !d.holdsData(o) {
-			d.cmd.Undo(o, d.holdsData(o))
+			d.report.UndoOutcome(o, d.holdsData(o))
 		}
 	}
 	undone, kept, left := d.tally(report)
-	d.cmd.Printf("  %d undone, %d kept with data, %d left for the reasons given\n", undone, kept, left)
+	d.report.Printf("  %d undone, %d kept with data, %d left for the reasons given\n", undone, kept, left)
 	if err != nil {
-		d.cmd.Printf("  not everything could be undone; uninstall tries again: %v\n", err)
+		d.report.Printf("  not everything could be undone; uninstall tries again: %v\n", err)
 	}
 	return err == nil
 }

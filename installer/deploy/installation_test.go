@@ -85,25 +85,25 @@ func openTree(t *testing.T, root string) *Installation {
 	client := func(h *host.Host, socket string, _ ...cluster.Secret) (*rpc.Client, error) {
 		return rpc.ClientOf(h, socket)
 	}
-	return NewInstallation(h, Command{Base: StandardBase, User: "app", Reporter: silent{}, Client: client})
+	return NewInstallation(h, Command{Base: StandardBase, User: "app", Client: client}, silent{})
 }
 
 // silent shows nothing.
 type silent struct{}
 
-func (silent) Printf(string, ...any)          {}
-func (silent) Progressf(string, ...any)       {}
-func (silent) Advisef(string, ...any)         {}
-func (silent) Warn(string)                    {}
-func (silent) Notes(problem.Problems)         {}
-func (silent) Checks([]preflight.CheckResult) {}
-func (silent) Undo(engine.UndoOutcome, bool)  {}
-func (silent) Run(int64) View                 { return silent{} }
-func (silent) Bar(string, int64) Bar          { return silent{} }
-func (silent) Plan(engine.Plan, bool)         {}
-func (silent) Event(engine.Event)             {}
-func (silent) Service(programs.Event)         {}
-func (silent) Progress(string, int64, int64)  {}
-func (silent) Close()                         {}
-func (silent) Set(int64)                      {}
-func (silent) Finish()                        {}
+func (silent) Printf(string, ...any)                {}
+func (silent) Progressf(string, ...any)             {}
+func (silent) Advisef(string, ...any)               {}
+func (silent) Warning(string)                       {}
+func (silent) Notes(problem.Problems)               {}
+func (silent) CheckResults([]preflight.CheckResult) {}
+func (silent) UndoOutcome(engine.UndoOutcome, bool) {}
+func (silent) StepsBegin(int64) StepsView           { return silent{} }
+func (silent) WorkBegins(string, int64) Bar         { return silent{} }
+func (silent) PlanKnown(engine.Plan, bool)          {}
+func (silent) StepEvent(engine.Event)               {}
+func (silent) ProgramEvent(programs.Event)          {}
+func (silent) StepProgress(string, int64, int64)    {}
+func (silent) StepsEnd()                            {}
+func (silent) Set(int64)                            {}
+func (silent) Finish()                              {}

@@ -22,13 +22,13 @@ const discardInfix = ".discarded"
 
 // keepSlot keeps the present state of the installation aside, with the trees of the components in replaced. The slot
 // appears by one rename. The database is kept apart, by guardDatabase.
-func (r *Replacement) keepSlot(ctx context.Context, replaced []string) (*Slot, error) {
+func (r *Replacement) keepSlot(ctx context.Context, replaced []string) (*slot, error) {
 	// The installed components are where the present configuration says, which may not be where the new one has them.
 	was, err := r.d.specOf(r.d.stored)
 	if err != nil {
 		return nil, err
 	}
-	s := &Slot{Schema: SiteSchema, ID: time.Now().UTC().Format(slotTime), Site: *r.d.stored,
+	s := &slot{Schema: SiteSchema, ID: time.Now().UTC().Format(slotTime), Site: *r.d.stored,
 		Trees: map[string]string{}}
 	r.warn(r.sweep()) // what is left of earlier ones takes room
 	staging := path.Join(slotsDir(r.Layout()), "."+s.ID)
@@ -37,7 +37,7 @@ func (r *Replacement) keepSlot(ctx context.Context, replaced []string) (*Slot, e
 	}
 	err = r.fillSlot(ctx, s, staging, was, replaced)
 	if err == nil {
-		err = r.host.Rename(staging, s.Dir(r.Layout()))
+		err = r.host.Rename(staging, s.dir(r.Layout()))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot keep the present state: %w", err), r.host.RemoveAll(staging))
@@ -46,18 +46,18 @@ func (r *Replacement) keepSlot(ctx context.Context, replaced []string) (*Slot, e
 }
 
 // findSlot returns the slot with an ID, or nil when there is none.
-func (p *place) findSlot(id string) (*Slot, error) {
+func (p *place) findSlot(id string) (*slot, error) {
 	slots, err := loadSlots(p.host, p.Layout())
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(slots, func(s *Slot) bool { return s.ID == id }); i >= 0 {
+	if i := slices.IndexFunc(slots, func(s *slot) bool { return s.ID == id }); i >= 0 {
 		return slots[i], nil
 	}
 	return nil, nil
 }
 
-func (r *Replacement) fillSlot(ctx context.Context, s *Slot, staging string, was *cluster.Spec,
+func (r *Replacement) fillSlot(ctx context.Context, s *slot, staging string, was *cluster.Spec,
 	replaced []string) error {
 	for _, name := range replaced {
 		tree := was.UnpackTarget(name)
@@ -78,7 +78,7 @@ func (r *Replacement) fillSlot(ctx context.Context, s *Slot, staging string, was
 	return r.writeSlot(s, staging)
 }
 
-func (p *place) writeSlot(s *Slot, dir string) error {
+func (p *place) writeSlot(s *slot, dir string) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return fmt.Errorf("cannot encode %s: %w", slotFile, err)
@@ -89,7 +89,7 @@ func (p *place) writeSlot(s *Slot, dir string) error {
 // guardDatabase copies the data of the stopped database server: a newer server, or a newer release with its tables,
 // changes it so that the older one cannot use it any more. The programs of the newer release have not run yet, so that
 // a copy that was cut off can be made again.
-func (p *place) guardDatabase(ctx context.Context, s *Slot) error {
+func (p *place) guardDatabase(ctx context.Context, s *slot) error {
 	data := p.Layout().DatabaseData()
 	if pid, running, err := p.host.LockHolder(path.Join(data, "ibdata1")); err != nil || running {
 		return errors.Join(err, fmt.Errorf("cannot copy the database: a server still runs on it (pid %d)", pid))
@@ -99,11 +99,11 @@ func (p *place) guardDatabase(ctx context.Context, s *Slot) error {
 		return exit.Repeat(err, "make room for a copy of the database, then", "")
 	}
 	s.Database = guard
-	return p.writeSlot(s, s.Dir(p.Layout()))
+	return p.writeSlot(s, s.dir(p.Layout()))
 }
 
 // copyOf is where the database of a slot is kept.
-func (p *place) copyOf(s *Slot) string {
+func (p *place) copyOf(s *slot) string {
 	return p.Layout().DatabaseData() + copyInfix + s.ID
 }
 
@@ -162,7 +162,7 @@ func (t *transition) settleDatabase() error {
 type slotPayload struct {
 	host   *host.Host
 	layout cluster.Layout
-	slot   *Slot
+	slot   *slot
 }
 
 // Extract copies a tree out of the slot, so that the slot is whole until the run has succeeded.
@@ -172,7 +172,7 @@ func (p slotPayload) Extract(ctx context.Context, component, target string, _, _
 		return fmt.Errorf("cannot bring %s back: its tree was not kept", component)
 	}
 	size := p.slot.Site.Components[component].Size
-	return p.host.CopyTree(ctx, path.Join(p.slot.Dir(p.layout), component), p.host.Within(target), host.CopyOptions{
+	return p.host.CopyTree(ctx, path.Join(p.slot.dir(p.layout), component), p.host.Within(target), host.CopyOptions{
 		Link: true, Progress: func(done int64) { progress(done, max(done, size)) },
 	})
 }

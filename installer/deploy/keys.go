@@ -152,9 +152,9 @@ func (i *Installation) InstallKeys(spec *cluster.Spec, files []keys.File) error 
 			Group: spec.Group}); err != nil {
 			return err
 		}
-		i.cmd.Printf("%s\n", f.Path)
+		i.report.Printf("%s\n", f.Path)
 	}
-	i.cmd.Advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
+	i.report.Advisef("fate-installer svc restart fate-rollsite makes rollsite read them\n")
 	if t.move == state.Nothing {
 		return nil
 	}

@@ -226,12 +226,12 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	}
 	defer journal.Close()
 	plan := whole.Only(func(n engine.Node) bool { return wanted[n.ID()] })
-	view := c.cmd.Run(0)
-	defer view.Close()
-	view.Plan(plan, false)
+	view := c.report.StepsBegin(0)
+	defer view.StepsEnd()
+	view.PlanKnown(plan, false)
 	env := c.d.env(view, nil)
 	env.Force = force
-	_, err = engine.Apply(ctx, plan, env, journal, view.Event)
+	_, err = engine.Apply(ctx, plan, env, journal, view.StepEvent)
 	if err != nil {
 		return exit.With(exit.DefaultRepeat(err, "put the cause right and", ""), exit.Step)
 	}

@@ -18,8 +18,9 @@ import (
 // place is a base directory of a host, as the command at hand works on it. It is what an [Installation] and a
 // [Deployment] have in common.
 type place struct {
-	cmd  Command
-	host *host.Host
+	cmd    Command
+	host   *host.Host
+	report Reporter
 }
 
 // lockPath is held by the command that changes the installation. It is in /run, which a reboot empties.

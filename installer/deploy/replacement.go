@@ -25,7 +25,7 @@ type Replacement struct {
 
 	copyDatabase bool   // the tables or the server of the database will be changed
 	database     string // of the versions that are brought back; blank: it stays
-	kept         *Slot  // the state before
+	kept         *slot  // the state before
 }
 
 // Deployment is what the replacement leads to.
@@ -84,10 +84,10 @@ func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 		return err
 	}
 	if r.resumes() {
-		r.cmd.Printf("completing %s, which was interrupted\n", r.state.Doing())
+		r.report.Printf("completing %s, which was interrupted\n", r.state.Doing())
 	}
 	for _, c := range r.changes {
-		r.cmd.Printf("  %-14s %s -> %s\n", c.Name, orNew(c.From), c.To)
+		r.report.Printf("  %-14s %s -> %s\n", c.Name, orNew(c.From), c.To)
 	}
 	if err := r.begins(); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (r *Replacement) begins() error {
 	if r.verb == verbRollBack {
 		change.Slot, change.Consented, change.Abandons = r.d.slot.ID, r.database != "", r.abandons()
 		if r.abandons() {
-			change.From, change.Programs = r.d.stored.Release(r.d.spec.Components()), r.state.Change.Programs
+			change.From, change.Programs = r.d.stored.release(r.d.spec.Components()), r.state.Change.Programs
 		}
 	}
 	return r.enter(change, r.d.spec)
@@ -224,7 +224,7 @@ func (r *Replacement) prepare(ctx context.Context) error {
 	case r.database != "":
 		return r.swapDatabase(r.database, r.kept.Database)
 	case r.copyDatabase && r.d.spec.Runs(cluster.MySQL) && r.kept.Database == "":
-		r.cmd.Printf("keeping a copy of the database\n")
+		r.report.Printf("keeping a copy of the database\n")
 		return r.guardDatabase(ctx, r.kept)
 	}
 	return nil
@@ -240,7 +240,7 @@ func (r *Replacement) keep(ctx context.Context) (err error) {
 	}
 	if r.database != "" {
 		r.kept.Database = r.copyOf(r.kept)
-		if err := r.writeSlot(r.kept, r.kept.Dir(r.Layout())); err != nil {
+		if err := r.writeSlot(r.kept, r.kept.dir(r.Layout())); err != nil {
 			return err
 		}
 	}
@@ -250,7 +250,7 @@ func (r *Replacement) keep(ctx context.Context) (err error) {
 // stop stops the programs whose components are replaced, and those that depend on them, dependents first. Which ran
 // before is stored, so that a later run can start them again.
 func (r *Replacement) stop(ctx context.Context) error {
-	env := r.d.env(r.cmd.Run(0), nil)
+	env := r.d.env(r.report.StepsBegin(0), nil)
 	names := r.stopNames()
 	if env.Services == nil || len(names) == 0 {
 		return nil
@@ -271,7 +271,7 @@ func (r *Replacement) stop(ctx context.Context) error {
 	if err := r.note(func(c *state.Change) { c.Programs = ran }); err != nil {
 		return err
 	}
-	r.cmd.Progressf("stopping %s\n", strings.Join(names, ", "))
+	r.report.Progressf("stopping %s\n", strings.Join(names, ", "))
 	return env.Services.Stop(ctx, names)
 }
 
@@ -308,8 +308,8 @@ func (r *Replacement) takeBack(ctx context.Context) error {
 
 // goBack puts the database back, and starts what was stopped.
 func (r *Replacement) goBack(ctx context.Context) error {
-	view := r.cmd.Run(0)
-	defer view.Close()
+	view := r.report.StepsBegin(0)
+	defer view.StepsEnd()
 	env := r.d.env(view, nil)
 	if r.kept != nil {
 		if r.kept.Database != "" && env.Services != nil {
@@ -325,7 +325,7 @@ func (r *Replacement) goBack(ctx context.Context) error {
 	if env.Services == nil || len(ran) == 0 {
 		return nil
 	}
-	r.cmd.Progressf("starting %s again\n", strings.Join(ran, ", "))
+	r.report.Progressf("starting %s again\n", strings.Join(ran, ", "))
 	return errors.Join(env.Services.Update(ctx, ran), env.Services.Start(ctx, ran, func(string) {}))
 }
 

@@ -68,10 +68,10 @@ func (r *Replacement) reportAgain(ctx context.Context, tell Tell) error {
 		return err
 	}
 	defer unlock()
-	r.cmd.Printf("the rollback to %s was completed, and its command ended before it said so; another rollback returns "+
+	r.report.Printf("the rollback to %s was completed, and its command ended before it said so; another rollback returns "+
 		"to the newer versions\n",
 		r.d.wanted())
-	return r.conclude(ctx, &Result{services: r.d.env(r.cmd.Run(0), nil).Services}, tell)
+	return r.conclude(ctx, &Result{services: r.d.env(r.report.StepsBegin(0), nil).Services}, tell)
 }
 
 // reported stores that the end of the rollback was reported.
@@ -82,6 +82,6 @@ func (t *transition) reported() {
 	s := t.state
 	s.Unreported = ""
 	if err := t.save(s); err != nil {
-		t.cmd.Printf("warning: the next rollback only says again that this one is complete: %v\n", err)
+		t.report.Printf("warning: the next rollback only says again that this one is complete: %v\n", err)
 	}
 }

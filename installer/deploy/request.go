@@ -38,7 +38,7 @@ func ReadRequest(h *host.Host, base string, asked func() (Site, error)) (site Si
 		}
 		return site, nil, nil
 	}
-	if err := site.FillFrom(stored, WrittenInstall(site.Sources)); err != nil {
+	if err := site.fillFrom(stored, WrittenInstall(site.Sources)); err != nil {
 		return site, nil, exit.With(err, exit.Usage)
 	}
 	return site, stored, nil
@@ -76,5 +76,5 @@ func storedSpec(h *host.Host, base string, s *Site) (*cluster.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Spec(base, host.Identify(h), secrets)
+	return s.spec(base, host.Identify(h), secrets)
 }

@@ -65,7 +65,7 @@ func (r *Replacement) consent(ctx context.Context, given bool) error {
 			since, what),
 			"add --yes to lose them; a second rollback would bring them back"), exit.Usage)
 	}
-	r.cmd.Printf("the database goes back to %s; %s\n", since, what)
+	r.report.Printf("the database goes back to %s; %s\n", since, what)
 	return nil
 }
 
@@ -87,14 +87,14 @@ func (i *Installation) TakeBackUnbegun(ctx context.Context, tell func(text strin
 	defer unlock()
 	change := *t.state.Change
 	if env := i.undoEnv(); env.Services != nil && len(change.Programs) > 0 {
-		i.cmd.Progressf("starting %s again\n", strings.Join(change.Programs, ", "))
+		i.report.Progressf("starting %s again\n", strings.Join(change.Programs, ", "))
 		if err := env.Services.Start(ctx, change.Programs, func(string) {}); err != nil {
 			return false, exit.With(exit.DefaultHint(err, "fate-installer svc status says which program is not ready"),
 				exit.NotReady)
 		}
 	}
 	text := t.state.Doing() + " had not replaced anything; it is taken back"
-	i.cmd.Printf("%s\n", text)
+	i.report.Printf("%s\n", text)
 	s := t.state.Undone()
 	s.Unreported = state.Rollback // again it would go back further
 	if err := errors.Join(t.settle(s), i.sweepCopies()); err != nil {
@@ -123,7 +123,7 @@ type UnbegunSide struct {
 
 // wayBack finds the slot that a rollback brings back: that of the last upgrade, of the rollback that was interrupted,
 // or of the upgrade that is abandoned.
-func (t *transition) wayBack() (*Slot, error) {
+func (t *transition) wayBack() (*slot, error) {
 	id := t.state.Slot
 	switch t.move {
 	case state.Resume:

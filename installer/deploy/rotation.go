@@ -359,12 +359,12 @@ func (r *rotation) apply(ctx context.Context, plan engine.Plan, force bool) (eng
 		return engine.Report{}, exit.With(err, exit.Step)
 	}
 	defer journal.Close()
-	view := r.cmd.Run(0)
-	view.Plan(plan, false)
-	env := r.d.env(view, programs.NewWaiter(r.d.spec, otherHostsTime, view.Service))
+	view := r.report.StepsBegin(0)
+	view.PlanKnown(plan, false)
+	env := r.d.env(view, programs.NewWaiter(r.d.spec, otherHostsTime, view.ProgramEvent))
 	env.Force = force
-	report, err := engine.Apply(ctx, plan, env, journal, view.Event)
-	view.Close()
+	report, err := engine.Apply(ctx, plan, env, journal, view.StepEvent)
+	view.StepsEnd()
 	const goesOn = ": it goes on with the passwords that this one has generated"
 	var notReady *step.NotReadyError
 	switch {

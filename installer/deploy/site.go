@@ -97,9 +97,9 @@ func (s *Site) Encode() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// FillFrom takes from the stored site what was not asked for, and refuses what would make this host another party.
+// fillFrom takes from the stored site what was not asked for, and refuses what would make this host another party.
 // Only what a flag or the cluster file says was asked for: a default is not.
-func (s *Site) FillFrom(stored *Site, written cluster.Install) error {
+func (s *Site) fillFrom(stored *Site, written cluster.Install) error {
 	if s.Role != "" && s.Role != stored.Role || s.Party != 0 && stored.Party != 0 && s.Party != stored.Party {
 		return exit.Hint(fmt.Errorf("cannot make this host %s of party %d: it is %s of party %d", s.Role, s.Party,
 			stored.Role, stored.Party),
@@ -131,9 +131,9 @@ func (s *Site) FillFrom(stored *Site, written cluster.Install) error {
 	return nil
 }
 
-// Adopt lets a cluster file that names a party win over the route that party add gave it earlier. What party remove
+// adopt lets a cluster file that names a party win over the route that party add gave it earlier. What party remove
 // took away stays away: an old copy of the file must not bring a party back.
-func (s *Site) Adopt(stored *Site, machine host.Identity) error {
+func (s *Site) adopt(stored *Site, machine host.Identity) error {
 	if stored == nil || len(s.Parties) == 0 || slices.Equal(s.Sources, stored.Sources) {
 		return nil
 	}
@@ -186,8 +186,8 @@ func (s *Site) libraryPaths() map[string][]string {
 	return out
 }
 
-// Spec resolves the site against this host's addresses and its secrets.
-func (s *Site) Spec(base string, machine host.Identity, secrets Secrets) (*cluster.Spec, error) {
+// spec resolves the site against this host's addresses and its secrets.
+func (s *Site) spec(base string, machine host.Identity, secrets Secrets) (*cluster.Spec, error) {
 	c, err := s.Cluster(machine)
 	if err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func (s *Site) writtenCluster(machine host.Identity) (*cluster.Cluster, error) {
 	}
 	ip := s.IP
 	if ip == "" {
-		if ip, err = OnlyAddress(localAddrs(machine)); err != nil {
+		if ip, err = onlyAddress(localAddrs(machine)); err != nil {
 			return nil, usage(err)
 		}
 	}
@@ -255,8 +255,8 @@ func localAddrs(machine host.Identity) []string {
 	return out
 }
 
-// OnlyAddress picks the host's address when it has just one that others can reach.
-func OnlyAddress(addrs []string) (string, error) {
+// onlyAddress picks the host's address when it has just one that others can reach.
+func onlyAddress(addrs []string) (string, error) {
 	usable := slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return strings.Contains(a, ":") })
 	switch len(usable) {
 	case 1:

@@ -24,7 +24,7 @@ func storedSite() *Site {
 
 func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 	asked := Site{Schema: SiteSchema, User: "app", Group: "apps"}
-	if err := asked.FillFrom(storedSite(), cluster.Install{}); err != nil {
+	if err := asked.fillFrom(storedSite(), cluster.Install{}); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(asked, *storedSite()) {
@@ -34,7 +34,7 @@ func TestSiteFillsInWhatWasNotAskedFor(t *testing.T) {
 
 func TestSiteRefusesToBecomeSomebodyElse(t *testing.T) {
 	for _, asked := range []Site{{Role: "guest"}, {Role: "host", Party: 9999}} {
-		err := asked.FillFrom(storedSite(), cluster.Install{})
+		err := asked.fillFrom(storedSite(), cluster.Install{})
 		if err == nil || !strings.Contains(exit.HintOf(err), "uninstall") {
 			t.Errorf("%s of party %d: got %v with hint %q", asked.Role, asked.Party, err, exit.HintOf(err))
 		}
@@ -87,7 +87,7 @@ func TestOnlyAddress(t *testing.T) {
 		{nil, "", "no network interface"},
 		{[]string{"192.168.0.1", "10.0.0.1"}, "", "192.168.0.1, 10.0.0.1"},
 	} {
-		got, err := OnlyAddress(tt.addrs)
+		got, err := onlyAddress(tt.addrs)
 		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%v: got %q, %v", tt.addrs, got, err)
 		}
@@ -107,7 +107,7 @@ func TestSiteKeepsTheAccountThatIsInstalled(t *testing.T) {
 		{Site{User: "other"}, cluster.Install{}, "other", "fates"},
 		{Site{}, cluster.Install{User: "written"}, "", "fates"}, // the cluster file's own is taken later
 	} {
-		if err := tt.asked.FillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
+		if err := tt.asked.fillFrom(stored, tt.written); err != nil || tt.asked.User != tt.user ||
 			tt.asked.Group != tt.grp {
 			t.Errorf("%+v: %q %q %v, want %q %q", tt.written, tt.asked.User, tt.asked.Group, err, tt.user, tt.grp)
 		}
@@ -125,7 +125,7 @@ func TestHostsOwnAddress(t *testing.T) {
 		{[]string{"fd00::1", "2001:db8::1"}, "",
 			"cannot use this host's addresses (fd00::1, 2001:db8::1): FATE's programs reach each other over IPv4 only"},
 	} {
-		got, err := OnlyAddress(tt.addrs)
+		got, err := onlyAddress(tt.addrs)
 		if got != tt.want || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(),
 			tt.says) {
 			t.Errorf("%v: %q, %v; want %q, %q", tt.addrs, got, err, tt.want, tt.says)

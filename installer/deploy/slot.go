@@ -12,14 +12,14 @@ import (
 	"fate-installer/installer/host"
 )
 
-// Slot is a state of the installation that can be brought back: what was asked for, and the trees of the components
+// slot is a state of the installation that can be brought back: what was asked for, and the trees of the components
 // that another version has taken the place of. A component whose directory has its version in the name stays there,
 // next to the new one.
 //
 //	slots/20260102T030405Z/slot.json
 //	slots/20260102T030405Z/eggroll/...          shares its files' blocks with what was installed
 //	data/fate/mysql.before-20260102T030405Z/    the database, when its server or its tables were changed
-type Slot struct {
+type slot struct {
 	Schema int               `json:"schema"`
 	ID     string            `json:"id"` // the time it was made
 	Site   Site              `json:"site"`
@@ -36,11 +36,11 @@ const slotTime = "20060102T150405.000Z"
 // slotsDir is the directory of all slots.
 func slotsDir(l cluster.Layout) string { return path.Join(l.State(), "slots") }
 
-// Dir is the directory of the slot.
-func (s *Slot) Dir(l cluster.Layout) string { return path.Join(slotsDir(l), s.ID) }
+// dir is the directory of the slot.
+func (s *slot) dir(l cluster.Layout) string { return path.Join(slotsDir(l), s.ID) }
 
 // loadSlots lists the slots of an installation, the newest last.
-func loadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
+func loadSlots(h *host.Host, l cluster.Layout) ([]*slot, error) {
 	entries, err := h.ReadDir(slotsDir(l))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -48,7 +48,7 @@ func loadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the earlier states: %w", err)
 	}
-	var out []*Slot
+	var out []*slot
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() {
 			continue // cut off while it was made or removed, or not ours
@@ -61,7 +61,7 @@ func loadSlots(h *host.Host, l cluster.Layout) ([]*Slot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read an earlier state: %w", err)
 		}
-		s := &Slot{}
+		s := &slot{}
 		if err := json.Unmarshal(data, s); err != nil {
 			return nil, fmt.Errorf("cannot understand %s: %w", file, err)
 		}

@@ -43,7 +43,7 @@ func deriveState(h *host.Host, l cluster.Layout) (state.State, error) {
 	if err != nil {
 		return state.State{}, err
 	}
-	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.Release(nil)}
+	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.release(nil)}
 	journal, err := engine.ReadJournal(h, journalPath(l))
 	if err != nil {
 		return state.State{}, err
@@ -59,8 +59,8 @@ func deriveState(h *host.Host, l cluster.Layout) (state.State, error) {
 	return state.Derive(traces), nil
 }
 
-// Release returns the site's versions of the named components; nil means all.
-func (s *Site) Release(names []string) state.Release {
+// release returns the site's versions of the named components; nil means all.
+func (s *Site) release(names []string) state.Release {
 	out := state.Release{FATE: s.Env["FATE"], Components: map[string]state.Component{}}
 	add := func(name string) {
 		if c, ok := s.Components[name]; ok {

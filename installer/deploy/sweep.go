@@ -31,7 +31,7 @@ func (t *transition) sweep() (warnings []string) {
 // warn shows warnings of a command whose report has no place for them.
 func (p *place) warn(warnings []string) {
 	for _, w := range warnings {
-		p.cmd.Warn(w)
+		p.report.Warning(w)
 	}
 }
 
@@ -69,7 +69,7 @@ func (t *transition) sweepSlots() (errs []error) {
 			continue // it is not ours, or needed
 		}
 		at := path.Join(dir, e.Name())
-		if i := slices.IndexFunc(slots, func(s *Slot) bool { return s.Dir(t.Layout()) == at }); i >= 0 {
+		if i := slices.IndexFunc(slots, func(s *slot) bool { return s.dir(t.Layout()) == at }); i >= 0 {
 			err = t.dropSlot(slots[i], slots)
 		} else if cutOff || !t.host.Exists(path.Join(at, slotFile)) {
 			err = t.removeSwept(at)
@@ -89,8 +89,8 @@ func (t *transition) sweepSlots() (errs []error) {
 // dropSlot removes a slot. The database that it keeps goes first, since only the slot says where that is; a database
 // that another slot has, too, stays. The slot itself goes by one rename before it is removed: at no moment is there one
 // without its description.
-func (t *transition) dropSlot(s *Slot, all []*Slot) error {
-	shared := slices.ContainsFunc(all, func(other *Slot) bool {
+func (t *transition) dropSlot(s *slot, all []*slot) error {
+	shared := slices.ContainsFunc(all, func(other *slot) bool {
 		return other.ID != s.ID && other.Database == s.Database
 	})
 	if s.Database != "" && !shared {
@@ -99,8 +99,8 @@ func (t *transition) dropSlot(s *Slot, all []*Slot) error {
 		}
 	}
 	gone := path.Join(slotsDir(t.Layout()), "."+s.ID)
-	if err := t.host.Rename(s.Dir(t.Layout()), gone); err != nil {
-		return cannotSweep(s.Dir(t.Layout()), err)
+	if err := t.host.Rename(s.dir(t.Layout()), gone); err != nil {
+		return cannotSweep(s.dir(t.Layout()), err)
 	}
 	return t.removeSwept(gone)
 }

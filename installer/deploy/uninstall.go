@@ -93,7 +93,7 @@ func (i *Installation) remove(ctx context.Context, t *transition, purge bool) (*
 	env := i.undoEnv()
 	env.Purge = purge
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, func(o engine.UndoOutcome) {
-		i.cmd.Undo(o, i.holdsData(o))
+		i.report.UndoOutcome(o, i.holdsData(o))
 	})
 	if err != nil {
 		return nil, exit.With(exit.DefaultRepeat(err, "put the cause right and",

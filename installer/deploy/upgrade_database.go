@@ -178,7 +178,7 @@ func (p *place) sweepCopies() error {
 	for _, e := range entries {
 		file := path.Join(path.Dir(data), e.Name())
 		if strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), path.Base(data)+copyInfix) &&
-			!slices.ContainsFunc(slots, func(s *Slot) bool { return s.Database == file }) {
+			!slices.ContainsFunc(slots, func(s *slot) bool { return s.Database == file }) {
 			if err := p.host.RemoveAll(file); err != nil {
 				return fmt.Errorf("cannot remove a copy of the database that was cut off: %w", err)
 			}
@@ -234,7 +234,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 	defer cancel()
 	jobs, err := client.Unfinished(ctx)
 	if err != nil {
-		r.cmd.Printf("warning: cannot tell whether jobs run: %v\n", err)
+		r.report.Printf("warning: cannot tell whether jobs run: %v\n", err)
 		return nil
 	}
 	if len(jobs) == 0 {
@@ -242,7 +242,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 	}
 	// they may be the reason for it, or of before the kill
 	if (r.verb == verbRollBack || r.resumes()) && !r.opts.CancelJobs {
-		r.cmd.Printf("warning: these jobs end: %s\n", strings.Join(jobs, ", "))
+		r.report.Printf("warning: these jobs end: %s\n", strings.Join(jobs, ", "))
 		return nil
 	}
 	if !r.opts.CancelJobs {
@@ -250,7 +250,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 			"wait until they have ended, or add --cancel-jobs"), exit.Preflight)
 	}
 	if err := r.cancel(ctx, client, jobs); err != nil {
-		r.cmd.Printf("warning: %v; they end with the programs that are stopped now\n", err)
+		r.report.Printf("warning: %v; they end with the programs that are stopped now\n", err)
 	}
 	return nil
 }
@@ -258,7 +258,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 // cancel cancels jobs and waits until none is left.
 func (r *Replacement) cancel(ctx context.Context, client *flow.Client, jobs []string) error {
 	for _, job := range jobs {
-		r.cmd.Printf("canceling job %s\n", job)
+		r.report.Printf("canceling job %s\n", job)
 		if err := client.Stop(ctx, job, flow.StatusCanceled); err != nil {
 			return fmt.Errorf("cannot cancel job %s: %w", job, err)
 		}

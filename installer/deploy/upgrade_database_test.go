@@ -68,12 +68,12 @@ func TestSweepCopies(t *testing.T) {
 		}
 	}
 	cutOff := filepath.Join(filepath.Dir(data), ".mysql.before-20260103T000000.000Z.fate-tmp")
-	s := &Slot{
+	s := &slot{
 		Schema: SiteSchema, ID: "20260102T000000.000Z", Database: d.Layout().DatabaseData() +
 			".before-20260102T000000.000Z",
 	}
-	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.Dir(d.Layout())), 0o755),
-		d.writeSlot(s, s.Dir(d.Layout()))); err != nil {
+	if err := errors.Join(os.Mkdir(cutOff, 0o755), os.MkdirAll(filepath.Join(root, s.dir(d.Layout())), 0o755),
+		d.writeSlot(s, s.dir(d.Layout()))); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.sweepCopies(); err != nil {

@@ -21,7 +21,7 @@ const readyPause = 500 * time.Millisecond
 // AwaitReady waits, when every step is done, for programs that serve and become ready by what others do: for the
 // clustermanager, until all nodemanagers are registered. One whose nodemanagers are on hosts that are not installed yet
 // is left to the supervisor when the time to wait is over.
-func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *cluster.Spec) error {
+func (w *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *cluster.Spec) error {
 	reported, limits := Event{}, readyLimits(spec)
 	for began := time.Now(); ; {
 		statuses, err := client.Status(ctx)
@@ -33,12 +33,12 @@ func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *clust
 		}
 		pending := servingUnready(statuses)
 		if reported.Program != "" && (pending == nil || pending.Name != reported.Program) {
-			p.tell(Event{Program: reported.Program, State: supervisor.Running, Ready: true})
+			w.tell(Event{Program: reported.Program, State: supervisor.Running, Ready: true})
 		}
 		if pending == nil {
 			return nil
 		}
-		here := func(program string) bool { return p.elsewhere(program) == "" }
+		here := func(program string) bool { return w.elsewhere(program) == "" }
 		if lost := givenUp(statuses, here); lost != nil {
 			return exit.With(&notReadyError{[]rpc.Failure{*lost}}, exit.NotReady)
 		}
@@ -47,12 +47,12 @@ func (p *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *clust
 		}
 		if e := (Event{Program: pending.Name, State: supervisor.Running, Text: pending.Text}); e != reported {
 			reported = e
-			p.tell(e)
+			w.tell(e)
 		}
 		missing := unreachableNodes(ctx, spec, pending.Name)
 		switch {
-		case missing != nil && !p.deadline().After(time.Now()):
-			p.leave([]string{pending.Name}, Absence{Program: pending.Name, Needs: missing.String(),
+		case missing != nil && !w.deadline().After(time.Now()):
+			w.leave([]string{pending.Name}, Absence{Program: pending.Name, Needs: missing.String(),
 				Remedy: missing.Remedy()})
 			return nil
 		case missing == nil && (pending.Status.TimedOut || time.Since(began) > limits[pending.Name]):

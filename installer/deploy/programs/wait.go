@@ -56,17 +56,17 @@ const needPause = time.Second
 
 // bring starts programs when other hosts are ready for it. start is tried again as long as there is time, because an
 // address that answers is not yet a database with all its accounts.
-func (p *Waiter) bring(ctx context.Context, names []string, start func() error) error {
-	if a, ok := p.held(names); ok {
-		p.leave(names, a)
+func (w *Waiter) bring(ctx context.Context, names []string, start func() error) error {
+	if a, ok := w.held(names); ok {
+		w.leave(names, a)
 		return nil
 	}
 	reported, complete := "", time.Time{} // until when the other hosts may complete what they have begun
 	for {
-		missing, needy := p.missing(ctx, names)
+		missing, needy := w.missing(ctx, names)
 		if missing == nil {
 			if complete.IsZero() {
-				complete = time.Now().Add(min(completeTime, p.limit))
+				complete = time.Now().Add(min(completeTime, w.limit))
 			}
 			if err := start(); err == nil || !needy || !mayBecomeReady(err) || time.Now().After(complete) {
 				return err
@@ -75,14 +75,14 @@ func (p *Waiter) bring(ctx context.Context, names []string, start func() error) 
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		switch late := !p.deadline().After(time.Now()); {
+		switch late := !w.deadline().After(time.Now()); {
 		case late && missing != nil:
-			p.leave(names, Absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
+			w.leave(names, Absence{Program: names[0], Needs: missing.String(), Remedy: missing.Remedy()})
 			return nil
 		case missing != nil && reported != missing.String():
 			reported = missing.String()
-			p.tell(Event{Program: strings.Join(names, ", "), Text: fmt.Sprintf("waits for %s, until %s; %s", missing,
-				p.deadline().Format(time.TimeOnly), missing.Remedy())})
+			w.tell(Event{Program: strings.Join(names, ", "), Text: fmt.Sprintf("waits for %s, until %s; %s", missing,
+				w.deadline().Format(time.TimeOnly), missing.Remedy())})
 		}
 		select {
 		case <-time.After(needPause):
@@ -101,9 +101,9 @@ func mayBecomeReady(err error) bool {
 }
 
 // missing is the first need of the programs that is not met; needy, whether they have any.
-func (p *Waiter) missing(ctx context.Context, names []string) (missing *cluster.Need, needy bool) {
+func (w *Waiter) missing(ctx context.Context, names []string) (missing *cluster.Need, needy bool) {
 	for _, name := range names {
-		for _, need := range p.needs(name) {
+		for _, need := range w.needs(name) {
 			needy = true
 			if len(Unreachable(ctx, need)) > len(need.Addrs)-need.AtLeast {
 				return &need, true
@@ -144,25 +144,25 @@ func DialTCP(ctx context.Context, addr string) error {
 }
 
 // deadline is when waiting ends; it runs from the first wait.
-func (p *Waiter) deadline() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.until.IsZero() {
-		p.until = time.Now().Add(p.limit)
+func (w *Waiter) deadline() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.until.IsZero() {
+		w.until = time.Now().Add(w.limit)
 	}
-	return p.until
+	return w.until
 }
 
 // held reports whether one of the programs depends on a program of this host that waits for another host.
-func (p *Waiter) held(names []string) (Absence, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, program := range p.programs {
+func (w *Waiter) held(names []string) (Absence, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, program := range w.programs {
 		if !slices.Contains(names, program.Name) {
 			continue
 		}
 		for _, dependency := range program.DependsOn {
-			if a, ok := p.waiting[dependency]; ok {
+			if a, ok := w.waiting[dependency]; ok {
 				a.Program = names[0]
 				return a, true
 			}
@@ -172,34 +172,34 @@ func (p *Waiter) held(names []string) (Absence, bool) {
 }
 
 // leave gives programs into the supervisor's care.
-func (p *Waiter) leave(names []string, a Absence) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (w *Waiter) leave(names []string, a Absence) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, name := range names {
-		p.waiting[name] = a
+		w.waiting[name] = a
 	}
 }
 
 // elsewhere says what a program was left waiting for; blank when it was not.
-func (p *Waiter) elsewhere(name string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if a, ok := p.waiting[name]; ok {
+func (w *Waiter) elsewhere(name string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a, ok := w.waiting[name]; ok {
 		return a.String()
 	}
 	return ""
 }
 
 // Absences lists the programs that wait for other hosts, in start order. A run that starts nothing has no Waiter.
-func (p *Waiter) Absences() []Absence {
-	if p == nil {
+func (w *Waiter) Absences() []Absence {
+	if w == nil {
 		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var out []Absence
-	for _, program := range p.programs {
-		if a, ok := p.waiting[program.Name]; ok {
+	for _, program := range w.programs {
+		if a, ok := w.waiting[program.Name]; ok {
 			out = append(out, a)
 		}
 	}
