@@ -41,6 +41,7 @@ func (g *globals) untilSignal(parent context.Context) (ctx context.Context, stop
 	ctx, cancel := context.WithCancelCause(parent)
 	signals, done := make(chan os.Signal, 2), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var announced sync.WaitGroup
 	go func() {
 		for first := true; ; first = false {
 			select {
@@ -52,11 +53,12 @@ func (g *globals) untilSignal(parent context.Context) (ctx context.Context, stop
 					continue
 				}
 				cancel(&signalError{s})
-				g.interruption.announce()
+				announced.Go(g.interruption.announce) // standard error may take nothing: the second signal ends that
 			}
 		}
 	}()
 	return ctx, func() {
+		announced.Wait()
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)
@@ -87,10 +89,10 @@ func (i *interruption) running(v *runView) {
 // announce says what the first signal does.
 func (i *interruption) announce() {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.g != nil {
-		fmt.Fprintf(i.g.Stderr, "interrupted%s; ending what is at work; a second Ctrl-C ends it at once\n",
-			i.progress())
+	g, progress := i.g, i.progress()
+	i.mu.Unlock()
+	if g != nil {
+		fmt.Fprintf(g.Stderr, "interrupted%s; ending what is at work; a second Ctrl-C ends it at once\n", progress)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
@@ -36,8 +37,11 @@ func interruptedTree(t *testing.T) string {
 	return root
 }
 
-// treeOfSignals is set for the process that TestSignals sends signals to.
-const treeOfSignals = "FATE_TEST_SIGNALS"
+// treeOfSignals is set for a process that gets signals, and deafTerminal if its standard error takes nothing then.
+const (
+	treeOfSignals = "FATE_TEST_SIGNALS"
+	deafTerminal  = "FATE_TEST_DEAF_TERMINAL"
+)
 
 // installForSignals stands for an install that does not end.
 func installForSignals(root string) {
@@ -48,6 +52,9 @@ func installForSignals(root string) {
 	r := newShownRun(g)
 	r.apply("jdk 8.345", "python 3.8.13", "start fate-mysql")
 	r.event(engine.Changed, "jdk 8.345", 0)
+	if os.Getenv(deafTerminal) != "" {
+		_, g.Stderr = io.Pipe()
+	}
 	g.printf("at work\n")
 	<-ctx.Done()
 	select {}
@@ -91,6 +98,37 @@ func TestSignals(t *testing.T) {
 	} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("no %q in\n%s", want, &all)
+		}
+	}
+}
+
+// TestSignalsEndWhatCannotBeSaid sends signals to a process whose standard error takes nothing, as that of a pager that
+// waits for its user. The first cannot be announced, and the others end the process all the same.
+func TestSignalsEndWhatCannotBeSaid(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSignals$")
+	cmd.Env = append(os.Environ(), treeOfSignals+"="+interruptedTree(t), deafTerminal+"=1")
+	out, err := cmd.StdoutPipe()
+	if err := errors.Join(err, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "at work"; {
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	deadline := time.After(time.Minute)
+	for {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		select {
+		case err := <-ended:
+			var status *exec.ExitError
+			if !errors.As(err, &status) || status.ExitCode() != exit.Interrupted {
+				t.Errorf("ended with %v", err)
+			}
+			return
+		case <-deadline:
+			_ = cmd.Process.Kill()
+			t.Fatalf("signals do not end it, which does %v", <-ended)
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
