@@ -96,6 +96,31 @@ func TestRecordingOfAnInstallation(t *testing.T) {
 }
 
 // TestTreesHaveNoHistory: with --root, the record of this machine is not shown as that of the tree.
+// TestHistoryThatCannotBeWritten ends a command whose entry, or the end of it, cannot be written: it says so.
+func TestHistoryThatCannotBeWritten(t *testing.T) {
+	for _, began := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "history")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		g := &globals{}
+		r := &recording{g: g, log: audit.Open(dir), entry: audit.Entry{ID: audit.NewID(time.Now())}}
+		g.Stderr = &teeWriter{&stderr, r}
+		if began {
+			r.begin()
+		}
+		log := filepath.Join(dir, "log")
+		if err := errors.Join(os.RemoveAll(log), os.Mkdir(log, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		r.end(exit.OK, nil)
+		if !strings.HasPrefix(stderr.String(), "warning: this command is not in the history: ") {
+			t.Errorf("begun: %v: %q", began, &stderr)
+		}
+	}
+}
+
 func TestTreesHaveNoHistory(t *testing.T) {
 	for _, args := range [][]string{{"history"}, {"history", "show", "20261129-142233-0a1b2c"}} {
 		var out bytes.Buffer
@@ -111,7 +136,8 @@ func TestTreesHaveNoHistory(t *testing.T) {
 func TestCommandsThatAreRecorded(t *testing.T) {
 	root := newRootCommand(&globals{})
 	for _, path := range []string{
-		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate", "secrets show",
+		"install", "upgrade", "rollback", "uninstall", "check", "party add", "party remove", "secrets rotate",
+		"secrets show", "keys install",
 		"job clean",
 		"svc install", "svc uninstall",
 	} {

@@ -67,7 +67,7 @@ EXIT STATUS
 	f.StringVar(&o.fromPeer, "from-peer", "", "`directory` with the peer's ca.pem, client.pem and client.key")
 	_ = cmd.MarkFlagRequired("out")
 	cmd.AddCommand(newKeysRequestCommand(g), newKeysSignCommand(g), newKeysCompleteCommand(g), newKeysCheckCommand(g),
-		newKeysInstallCommand(g))
+		recorded(newKeysInstallCommand(g)))
 	return cmd
 }
 

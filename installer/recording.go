@@ -116,26 +116,33 @@ func (r *recording) lost() error {
 
 // end writes how the command ended.
 func (r *recording) end(code int, err error) {
+	if failed := r.finish(code, err); failed != nil {
+		// What is written to standard error is to be recorded, too: this must not hold the lock.
+		fmt.Fprintf(r.g.Stderr, "warning: this command is not in the history: %v\n", failed)
+	}
+}
+
+// finish ends the entry, and returns why the command is not recorded.
+func (r *recording) finish(code int, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.begin()
-	if r.out != nil {
-		_ = r.out.Close()
-		e := audit.Entry{ID: r.entry.ID, UID: r.entry.UID, Ended: time.Now(), Exit: &code, Result: audit.Done,
-			Seconds: bootClock().Sub(r.began).Seconds()}
-		if code != exit.OK {
-			e.Result = audit.Failed
-		}
-		if err != nil {
-			e.Error = err.Error()
-		}
-		if err := r.log.Append(e); err != nil && !errors.Is(err, fs.ErrNotExist) { // a purge has removed it
-			r.failed = err
-		}
+	if r.out == nil {
+		return r.failed
 	}
-	if r.failed != nil {
-		fmt.Fprintf(r.g.Stderr, "warning: this command is not in the history: %v\n", r.failed)
+	_ = r.out.Close()
+	e := audit.Entry{ID: r.entry.ID, UID: r.entry.UID, Ended: time.Now(), Exit: &code, Result: audit.Done,
+		Seconds: bootClock().Sub(r.began).Seconds()}
+	if code != exit.OK {
+		e.Result = audit.Failed
 	}
+	if err != nil {
+		e.Error = err.Error()
+	}
+	if err := r.log.Append(e); err != nil && !errors.Is(err, fs.ErrNotExist) { // a purge has removed it
+		r.failed = err
+	}
+	return r.failed
 }
 
 // teeWriter writes to a stream, and to the history.
