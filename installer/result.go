@@ -56,6 +56,9 @@ func unwrapped(w io.Writer) io.Writer {
 	if r, ok := w.(*resultWriter); ok {
 		w = r.Writer
 	}
+	if s, ok := w.(*sharedWriter); ok {
+		w = s.Writer
+	}
 	if t, ok := w.(*terminalWriter); ok {
 		w = t.File
 	}

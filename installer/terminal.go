@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"sync"
 	"unicode/utf8"
 
 	"fate-installer/installer/output"
@@ -34,13 +35,27 @@ func (g *globals) useStreams() *resultWriter {
 	f, _ := g.Stderr.(*os.File)
 	screen := output.ScreenOf(f)
 	g.shows().screen = screen
-	g.Stderr = forTerminal(g.Stderr, screen)
+	one := new(sync.Mutex) // both streams may lead to the same place
+	g.Stderr = &sharedWriter{forTerminal(g.Stderr, screen), one}
 	if out, _ := g.Stdout.(*os.File); !isSameFile(out, f) {
 		screen = nil
 	}
-	result := &resultWriter{Writer: forTerminal(g.Stdout, screen)}
+	result := &resultWriter{Writer: &sharedWriter{forTerminal(g.Stdout, screen), one}}
 	g.Stdout = result
 	return result
+}
+
+// sharedWriter is a stream that several goroutines write to: steps, events of programs, and signals.
+type sharedWriter struct {
+	io.Writer
+	mu *sync.Mutex
+}
+
+// Write implements [io.Writer].
+func (s *sharedWriter) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Writer.Write(p)
 }
 
 // isSameFile reports whether two files, which may be nil, lead to the same terminal.

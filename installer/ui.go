@@ -110,6 +110,7 @@ func printError(g *globals, err error, code int) {
 		if errors.As(err, &job) {
 			out.Job = job.report
 		}
+		g.printed = true
 		_ = json.NewEncoder(g.Stdout).Encode(out)
 		return
 	}
