@@ -150,6 +150,23 @@ func TestPace(t *testing.T) {
 
 // TestPaceDoesNotJump works at any rates: what is shown of the rest never grows, and shrinks at most twice as fast as
 // time passes, as long as it is shown.
+func TestPaceOfWorkThatStandsStill(t *testing.T) {
+	now, p, done := time.Unix(0, 0), &pace{}, int64(0)
+	for i := range 3000 {
+		if i < 100 {
+			done += 10_000_000
+		}
+		p.look(now, done, 2_000_000_000)
+		if text := p.rest(); strings.Contains(text, "-") {
+			t.Fatalf("after %v: %s", now.Sub(time.Unix(0, 0)), text)
+		}
+		now = now.Add(100 * time.Millisecond)
+	}
+	if p.rest() != "" {
+		t.Errorf("after 290 s without progress: %s", p.rest())
+	}
+}
+
 func TestPaceDoesNotJump(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now, p, done := time.Unix(0, 0), &pace{}, int64(0)

@@ -47,7 +47,7 @@ func (p *pace) look(now time.Time, done, total int64) {
 // estimate moves what is shown towards the new estimate. It counts down with the clock, at most twice as fast, and
 // never up. Where the estimate is far from what was shown, nothing is shown until the work was measured again.
 func (p *pace) estimate(now time.Time, passed float64, rest int64) {
-	if p.rate <= 0 || rest <= 0 || now.Sub(p.began) < paceHonest {
+	if p.rate < 1 || rest <= 0 || now.Sub(p.began) < paceHonest {
 		p.left = 0
 		return
 	}
@@ -65,9 +65,10 @@ func (p *pace) estimate(now time.Time, passed float64, rest int64) {
 
 // rest says how long the rest takes; blank when that is not known.
 func (p *pace) rest() string {
-	switch seconds := int(math.Ceil(p.left)); {
-	case p.left <= 0 || seconds > 100*3600:
+	if p.left <= 0 || p.left > 100*3600 {
 		return ""
+	}
+	switch seconds := int(math.Ceil(p.left)); {
 	case seconds < 20:
 		return fmt.Sprintf("about %d s left", seconds)
 	case seconds < 90:

@@ -32,9 +32,13 @@ func NewScreen(out io.Writer, size func() (columns, rows int)) *Screen {
 	return &Screen{out: out, size: size}
 }
 
-// ScreenOf makes a screen of a terminal; nil: f is none, or TERM says that it cannot move its cursor.
+// ScreenOf makes a screen of a terminal; nil: f is none, TERM says that it cannot move its cursor, or it is too narrow
+// for anything that is laid out.
 func ScreenOf(f *os.File) *Screen {
 	if f == nil || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && columns < narrowest {
 		return nil
 	}
 	return NewScreen(f, func() (columns, rows int) {
