@@ -12,19 +12,19 @@ import (
 // judge completes a status by what other programs are at this moment.
 func (sup *Supervisor) judge(st *Status) {
 	st.Ready, st.Degraded, st.DegradedBy, st.LowSpace, st.LowTasks = st.own, false, []string{}, "", ""
-	st.Why = st.explain()
 	if st.own || st.Wanted || st.State == Fatal {
 		short := sup.short.Load()
 		st.LowSpace, st.LowTasks = short.space[st.Name], short.tasks
 	}
 	if !st.own {
+		st.Why = st.explain()
 		if lacks := st.Lacks(); lacks != "" && st.State.Up() {
 			// It may be the cause: a probe that is a command needs a process, too.
 			st.Why = strings.TrimPrefix(st.Why+"; "+lacks, "; ")
 		}
 		return
 	}
-	st.DegradedBy = sup.missing(st)
+	st.Why, st.DegradedBy = "", sup.missing(st)
 	if len(st.DegradedBy) == 0 && st.Lacks() == "" {
 		return
 	}
