@@ -43,7 +43,7 @@ type work interface {
 // display shows what runs: on a terminal in lines that are rewritten in place, elsewhere in none. Its goroutine runs
 // while there is something to show.
 type display struct {
-	clock  clock          // nil: that of the machine
+	clock  clock
 	screen *output.Screen // nil: standard error is no terminal that can show live lines
 
 	mu      sync.Mutex
@@ -59,17 +59,9 @@ var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 // shows is the display of the command.
 func (g *globals) shows() *display {
 	if g.display == nil {
-		g.display = &display{}
+		g.display = &display{clock: realClock{}}
 	}
 	return g.display
-}
-
-// now is the time by the clock of the display.
-func (d *display) now() time.Time {
-	if d.clock == nil {
-		return time.Now()
-	}
-	return d.clock.Now()
 }
 
 // begin shows w until finish is called with it.
@@ -83,9 +75,6 @@ func (d *display) begin(w work) {
 		return
 	}
 	d.stop, d.stopped = make(chan struct{}), make(chan struct{})
-	if d.clock == nil {
-		d.clock = realClock{}
-	}
 	ticks, end := d.clock.Ticks(liveInterval)
 	go d.run(d.stop, d.stopped, ticks, end)
 }
@@ -107,7 +96,7 @@ func (d *display) run(stop <-chan struct{}, stopped chan<- struct{}, ticks <-cha
 func (d *display) refresh() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := d.now()
+	now := d.clock.Now()
 	for _, w := range d.shown {
 		w.passed(now)
 	}
@@ -134,7 +123,7 @@ func (d *display) finish(w work) {
 	d.mu.Lock()
 	d.shown = slices.DeleteFunc(d.shown, func(s work) bool { return s == w })
 	stopped := d.halt(len(d.shown) == 0)
-	d.draw(d.now())
+	d.draw(d.clock.Now())
 	d.mu.Unlock()
 	if stopped != nil {
 		<-stopped
@@ -146,7 +135,7 @@ func (d *display) end() {
 	d.mu.Lock()
 	d.shown = nil
 	stopped := d.halt(true)
-	d.draw(d.now())
+	d.draw(d.clock.Now())
 	d.ended = true
 	d.mu.Unlock()
 	if stopped != nil {

@@ -23,7 +23,7 @@ func TestNoLeftoverOfLiveLines(t *testing.T) {
 		terminal := outputtest.NewTerminal(columns, rows)
 		printed := outputtest.NewTerminal(columns, 25)
 		screen := output.NewScreen(terminal, func() (int, int) { return columns, rows })
-		g := &globals{Output: outputText, display: &display{screen: screen}}
+		g := &globals{Output: outputText, display: &display{clock: realClock{}, screen: screen}}
 		g.Stdout = withoutControls{io.MultiWriter(screen, printed)}
 		g.Stderr = g.Stdout
 		r := newShownRun(g)
@@ -75,7 +75,7 @@ func (w withoutControls) Write(p []byte) (int, error) {
 func TestDisplayEnds(t *testing.T) {
 	var out strings.Builder
 	screen := output.NewScreen(&out, func() (int, int) { return 80, 25 })
-	d := &display{screen: screen}
+	d := &display{clock: realClock{}, screen: screen}
 	shown := make(chan struct{})
 	w := &countedWork{shown: shown}
 	d.begin(w)
@@ -88,7 +88,7 @@ func TestDisplayEnds(t *testing.T) {
 	if out.Len() != before || !strings.HasSuffix(out.String(), "\x1b[J") {
 		t.Errorf("shown after the end: %q", out.String())
 	}
-	again := &display{screen: screen}
+	again := &display{clock: realClock{}, screen: screen}
 	for range 3 {
 		w := &countedWork{shown: make(chan struct{})}
 		again.begin(w)

@@ -107,7 +107,7 @@ func (v *runView) StepEvent(e engine.Event) {
 // update changes what is shown live. A line that is printed after it has the new live lines below it.
 func (v *runView) update(change func(now time.Time)) {
 	v.mu.Lock()
-	change(v.display.now())
+	change(v.display.clock.Now())
 	v.mu.Unlock()
 	v.g.interruption.running(v)
 	if v.g.showsProgress() {
