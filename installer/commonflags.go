@@ -29,13 +29,13 @@ type commandEntry struct {
 	accepts string // those that help leaves out: they do something in special cases only
 }
 
-// What commands take to describe a host, to find an installation, and what each takes.
+// Common flags that several entries have.
 const (
 	site       = "role party ip user group"
 	describing = "config role party ip base user group" // what this host is to be
 	onTree     = describing + " payload root"
-	always     = "output log-level"
-	everywhere = "yes" // scripts give it to each command
+	always     = "output log-level" // every command shows them
+	everywhere = "yes"              // every command accepts it: scripts give it to each
 )
 
 // commandTable has an entry for each command below the root. The root installs, as install does. Where --config is

@@ -71,7 +71,7 @@ func (g *globals) watchInterruption(cmd *cobra.Command) {
 	g.interruption.mu.Lock()
 	defer g.interruption.mu.Unlock()
 	g.interruption.atOnce = wordsOf(cmd) != "svc run"
-	if !cmd.HasParent() || cmd.Annotations[changesHost] != "" {
+	if mayChangeHost(cmd) {
 		g.interruption.g = g
 	}
 }

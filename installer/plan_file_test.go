@@ -70,7 +70,7 @@ func TestInstallByPlan(t *testing.T) {
 }
 
 // TestPlanFileHasNoDigestOfPasswords plans by cluster files that differ. Those that differ in a password only have the
-// same digest in the plan file, so that nobody can try passwords with it.
+// same digest in the plan file, so that no password can be found by trying.
 func TestPlanFileHasNoDigestOfPasswords(t *testing.T) {
 	root, appliance := machine(t), applianceOf(t, olderVersions)
 	asked := func(password, port string) string {

@@ -34,6 +34,11 @@ func recorded(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// mayChangeHost reports whether a command is marked so. The bare command installs, unless it prints its help.
+func mayChangeHost(cmd *cobra.Command) bool {
+	return !cmd.HasParent() || cmd.Annotations[changesHost] != ""
+}
+
 // recording is the entry in the history of a command that runs. On a host where nothing is installed yet it begins as
 // soon as the installation has made its directory: a refused installation leaves nothing.
 type recording struct {
