@@ -23,7 +23,8 @@ func (g *globals) command() deploy.Command {
 	return deploy.Command{
 		Base: g.Base, User: g.User, Line: g.commandLine(), Program: g.program(), Sudo: g.withSudo(),
 		OwnCluster: len(g.Config) > 0, Payload: g.Payload, Executable: g.executable, Parallel: g.parallel,
-		Log: g.logger(),
+		Docs: g.docsOf,
+		Log:  g.logger(),
 		Client: func(h *host.Host, socket string, secrets ...cluster.Secret) (*rpc.Client, error) {
 			return newClient(g, h, socket, secrets...)
 		},

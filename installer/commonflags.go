@@ -74,6 +74,7 @@ var commandTable = map[string]commandEntry{
 	"version":             {"", "base payload root", "config"},
 	"help":                {"", "", onTree},
 	"completion":          {"", "", "base root"},
+	"man":                 {"", "", "base root"},
 }
 
 // entryOf is the entry of a command: its own, or the one of the command that it is below. One that has none takes no

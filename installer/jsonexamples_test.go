@@ -15,6 +15,18 @@ import (
 	"fate-installer/supervisor"
 )
 
+const jsonDocHead = `# JSON output
+
+<!-- Written by go test ./installer -run TestDocsOfJSON -update: change the comments of the types instead. -->
+
+With ` + "`-o json`" + ` a command prints one JSON document to standard output, and nothing else there; warnings and
+progress go to standard error. Exit codes are those of the text output. Keys are stable: new ones may come, so ignore those you
+do not know; the removal of one is announced in [CHANGELOG.md](../../CHANGELOG.md).
+
+A time is a string as in RFC 3339. An array may be null where its meaning says so. A key that is omitted when empty is
+absent instead of null, 0, false or blank.
+`
+
 // What several examples have.
 var (
 	exampleTime   = time.Date(2026, 11, 29, 14, 22, 33, 0, time.UTC)

@@ -15,22 +15,11 @@ import (
 	"fate-installer/installer/problem"
 	"fate-installer/installer/report"
 	"fate-installer/installer/state"
+	"fate-installer/installer/step"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
-
-const jsonDocHead = `# JSON output
-
-<!-- Written by go test ./installer -run TestDocsOfJSON -update: change the comments of the types instead. -->
-
-With ` + "`-o json`" + ` a command prints one JSON document to standard output, and nothing else there; warnings and
-progress go to standard error. Exit codes are those of the text output. Keys are stable: new ones may come, so ignore those you
-do not know; the removal of one is announced in [CHANGELOG.md](../../CHANGELOG.md).
-
-A time is a string as in RFC 3339. An array may be null where its meaning says so. A key that is omitted when empty is
-absent instead of null, 0, false or blank.
-`
 
 // everyCommand heads the document of errors.
 const everyCommand = "Every command that fails"
@@ -395,5 +384,10 @@ var jsonDocuments = []jsonDocument{
 		example: versionOutput{Version: "1.0.0", Go: "go1.25.4", Platform: "linux/amd64",
 			Carried:   &carriedFATE{"1.11.4", "linux/amd64", 3},
 			Installed: &installedFATE{"1.11.3", "host", 10000, "/data"}},
+	},
+	{
+		commands: []string{"man"},
+		sentence: "A manual page, or with --all those of all commands and the completion for bash.",
+		example:  manOutput{[]step.Doc{{Path: "/usr/local/share/man/man1/fate-installer.1", Content: ".TH"}}},
 	},
 }

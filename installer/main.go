@@ -17,6 +17,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 	"fate-installer/installer/tools"
 
 	"github.com/rs/zerolog"
@@ -55,8 +56,9 @@ type globals struct {
 	opened      func(*host.Host) // nil but in tests, which make changes fail
 
 	// Zero but in tests, which repeat a run change by change:
-	executable string // the file of this program; blank: that of the process
-	parallel   int    // how many steps run at once; 0: as many as the engine likes
+	executable string                         // the file of this program; blank: that of the process
+	parallel   int                            // how many steps run at once; 0: as many as the engine likes
+	docs       func(digest string) []step.Doc // manual pages of any program; nil: see docsOf
 }
 
 // openHost opens the machine, or the tree that --root names.
@@ -202,6 +204,7 @@ EXIT STATUS
 		newJobCommand(g),
 		newDiagnoseCommand(g),
 		newVersionCommand(g),
+		newManCommand(g),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	refuseMistypedCommands(root)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 )
 
 // fastDir is a directory in memory where there is one with room: histories make many small durable writes.
@@ -152,6 +153,11 @@ func (w *modelHost) program() string {
 	return file
 }
 
+// docsOfAny are the pages of the program with a digest.
+func docsOfAny(digest string) []step.Doc {
+	return []step.Doc{{Path: step.ManDir + "/fate-installer.1", Content: "page of " + digest}}
+}
+
 // run runs a command whose changes are listed, and cut off from a change on; below zero they are not.
 func (w *modelHost) run(a act, what trouble, from int) (code int, output string) {
 	var mu sync.Mutex
@@ -159,7 +165,8 @@ func (w *modelHost) run(a act, what trouble, from int) (code int, output string)
 	w.changes = nil
 	s := &scope{T: w.t}
 	defer s.end()
-	g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, executable: w.program(), parallel: 1}
+	g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, executable: w.program(), parallel: 1,
+		docs: docsOfAny}
 	defer os.Remove(g.executable)
 	at := "after its end"
 	g.opened = func(h *host.Host) {

@@ -15,7 +15,7 @@ packages=(
 	nginx python3-yaml zsh                  # tests that what we render is read as it is meant
 	chromium-headless-shell                 # tests that look at the report of check in a browser
 	fonts-wqy-microhei                      # and at its Chinese
-	supervisor unzip xz-utils zstd          # tests that others' tools understand us
+	supervisor unzip xz-utils zstd man-db   # tests that others' tools understand us
 )
 
 main() {

@@ -23,6 +23,7 @@ import (
 	"fate-installer/installer/problem"
 	"fate-installer/installer/pyenv"
 	"fate-installer/installer/state"
+	"fate-installer/installer/step"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
 )
@@ -161,11 +162,17 @@ func (d *Deployment) plan(p Part) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
+	var docs []step.Doc
+	known := false
+	if d.cmd.Docs != nil {
+		docs, known = d.cmd.Docs(program)
+	}
 	unitPath, unit := supervisor.Unit{Executable: d.Layout().Binary(), Base: d.cmd.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
 		Facts: d.facts, Modules: modules, Mode: p.Mode, Components: d.site.installedComponents(),
 		SiteFile: d.SiteFile(), Site: siteFile,
-		ProgramDigest: program, UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
+		ProgramDigest: program, Docs: docs, DocsKnown: known,
+		UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,
 		BootScript: d.bootScript(),
 	})
 	return plan, usage(err)
@@ -340,7 +347,26 @@ func (d *Deployment) programDigest() (string, error) {
 	if d.payload != nil {
 		return d.payload.Manifest().Stub.SHA256, nil
 	}
+	return digestOf(d.cmd.Executable)
+}
+
+// digestOf is the sha256 of the file of a program that carries no payload; blank: the running one.
+func digestOf(executable string) (string, error) {
 	hash := sha256.New()
-	err := selfProgram{nil, d.cmd.Executable}.CopyStub(hash)
+	err := selfProgram{nil, executable}.CopyStub(hash)
 	return hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// IsRunning reports whether a digest is that of the running program, or of executable in its place, without a payload.
+func IsRunning(digest, executable string) bool {
+	own, err := digestOf(executable)
+	if err == nil && own == digest {
+		return true
+	}
+	p, err := payload.OpenSelf()
+	if err != nil {
+		return false
+	}
+	defer p.Close()
+	return p.Manifest().Stub.SHA256 == digest
 }

@@ -5,6 +5,7 @@ import (
 
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
+	"fate-installer/installer/step"
 	"fate-installer/supervisor/rpc"
 
 	"github.com/rs/zerolog"
@@ -20,8 +21,13 @@ type Command struct {
 	OwnCluster bool   // it names a cluster file
 	Payload    string // file of the appliance; blank: the running program
 	Executable string // file of this program; blank: the running one
-	Parallel   int    // how many steps run at once; 0: as many as the engine likes
-	Log        zerolog.Logger
+
+	// Docs gives the manual pages and the completion of the program with a digest, if the running one knows them; nil:
+	// it knows none.
+	Docs func(digest string) (docs []step.Doc, known bool)
+
+	Parallel int // how many steps run at once; 0: as many as the engine likes
+	Log      zerolog.Logger
 
 	// Client returns a client of the supervisor at a socket of a host, which fails for a tree. It takes secrets out of
 	// what it shows of logs: the given ones, and those of the installation on this host.

@@ -25,6 +25,8 @@ type PlanInput struct {
 	SiteFile      string              // path of the file that remembers what was asked for
 	Site          []byte              // its content, which may hold passwords
 	ProgramDigest string              // sha256 of this program without its payload, hexadecimal
+	Docs          []step.Doc          // the manual pages and the completion of that program
+	DocsKnown     bool                // Docs has them: it is the running program
 	UnitPath      string              // the supervisor's boot unit, as the supervisor package writes it
 	Unit          []byte
 	UnitName      string
@@ -296,6 +298,9 @@ func (p *planner) addFile(f render.File, after ...string) string {
 func (p *planner) addProgramFile() error {
 	self := p.add("installer", p.spec.Layout.Binary(), 30, step.Self{Path: p.spec.Layout.Binary(),
 		Digest: p.in.ProgramDigest}, p.accounts...)
+	docs := step.Docs{Program: p.spec.Layout.Binary(), Digest: p.in.ProgramDigest, Files: p.in.Docs,
+		Known: p.in.DocsKnown}
+	p.add("installer", "manual pages and completion of "+docs.Program, 1, docs, self)
 	for _, l := range preflight.ToolLinks(p.part, p.in.Facts) {
 		link := step.Symlink{Path: l.Path, Target: l.Target, Owner: "root", Group: "root"}
 		p.inside["installer"] = append(p.inside["installer"],

@@ -61,6 +61,18 @@ var sysctls = Sysctl{Path: "/etc/sysctl.d/90-fate.conf", Values: []SysctlValue{
 	{Key: "net.ipv4.ip_local_port_range", Value: "10000 60000"},
 }}
 
+var docs = docsOf("1", "/fate-installer.1", "/fate-installer-svc.1")
+
+// docsOf are the pages of a program.
+func docsOf(version string, pages ...string) Docs {
+	d := Docs{Program: "/usr/local/bin/fate-installer", Digest: "digest-" + version, Known: true,
+		Files: []Doc{{CompletionDir + "/fate-installer", "complete"}}}
+	for _, page := range pages {
+		d.Files = append(d.Files, Doc{ManDir + page, "page of " + version})
+	}
+	return d
+}
+
 var unit = BootUnit{Name: "fate-supervisor.service", Content: []byte("[Service]\n")}
 
 var cases = []conformant{
@@ -106,6 +118,21 @@ var cases = []conformant{
 		Digest: engine.Hash([]byte(selfContent))}},
 	{name: "self replaces", files: with("/usr/local/bin/fate-installer", "older"),
 		step: Self{Path: "/usr/local/bin/fate-installer", Digest: engine.Hash([]byte(selfContent))}},
+	{name: "docs new", files: with("/etc/bash_completion.d/", ""), step: docs},
+	{name: "docs next to an operator's", files: with(ManDir+"/fate-installer.1", "operator's"), step: docs,
+		after: func(w *world) string {
+			if got := w.read(ManDir + "/fate-installer.1"); got != "operator's" {
+				return "it replaced the operator's page by " + got
+			}
+			return ""
+		}},
+	{name: "docs by the installed program", files: with("/usr/local/bin/fate-installer", "older"), live: true,
+		step: Docs{Program: "/usr/local/bin/fate-installer", Digest: "d"}, after: func(w *world) string {
+			if got := w.read(ManDir + "/fate-installer.1"); got != "printed" {
+				return "the page of the installed program is " + got
+			}
+			return ""
+		}},
 	{name: "unit in a tree", files: baseTree, step: unit},
 	{name: "unit on a machine", files: baseTree, step: unit, live: true, after: func(w *world) string {
 		if !w.exists(runDir + "/active/fate-supervisor.service") {

@@ -39,6 +39,7 @@ const (
 	kindSudoers    = "sudoers"
 	kindLibrary    = "library"
 	kindHostname   = "hostname"
+	kindDocs       = "docs"
 )
 
 // Undoer is the [engine.Resolver] of this package: the zero value of the kind that the ID begins with. Kinds that
@@ -70,6 +71,7 @@ var undoers = map[string]engine.Undoer{
 	kindSudoers:    Sudoers{},
 	kindLibrary:    CompatLibrary{},
 	kindHostname:   Hostname{},
+	kindDocs:       Docs{},
 }
 
 // pack encodes what an Undo needs. The types given to it hold strings and numbers, so that it cannot fail.
