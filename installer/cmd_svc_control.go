@@ -10,14 +10,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/exit"
+	"fate-installer/payload/count"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
 
 type svcControlOptions struct {
 	NoWait         bool
-	Dependants     bool // of restart
-	WithDependants bool // of stop
+	Result         string // what the programs are in the end: ready or stopped
+	Dependants     bool   // of restart
+	WithDependants bool   // of stop
 	Timeout        time.Duration
 }
 
@@ -36,7 +38,7 @@ EXIT STATUS
   6    a program did not become ready, or did not stop`
 
 func newSvcStartCommand(g *globals) *cobra.Command {
-	o := &svcControlOptions{}
+	o := &svcControlOptions{Result: "ready"}
 	cmd := &cobra.Command{
 		Use:   "start NAME...|GROUP|all",
 		Short: "Start programs and wait until they are ready",
@@ -59,7 +61,7 @@ here; the supervisor itself goes on, as startretries says.` + controlExitStatus,
 }
 
 func newSvcStopCommand(g *globals) *cobra.Command {
-	o := &svcControlOptions{}
+	o := &svcControlOptions{Result: "stopped"}
 	cmd := &cobra.Command{
 		Use:   "stop NAME...|GROUP|all",
 		Short: "Stop programs with everything they started",
@@ -93,7 +95,7 @@ them first.` + controlExitStatus,
 }
 
 func newSvcRestartCommand(g *globals) *cobra.Command {
-	o := &svcControlOptions{}
+	o := &svcControlOptions{Result: "ready"}
 	rolling := false
 	cmd := &cobra.Command{
 		Use:   "restart NAME...|GROUP|all",
@@ -170,7 +172,7 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 		}
 		stop := func() {}
 		if !o.NoWait {
-			stop = followEvents(ctx, g, c)
+			stop = followPrograms(ctx, g, c)
 		}
 		outcome, err := do(ctx, c, names)
 		stop()
@@ -180,52 +182,16 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 			}
 			return err
 		}
-		return reportOutcome(ctx, g, c, outcome, names)
+		if err := reportOutcome(ctx, g, c, outcome, names); err != nil || o.NoWait {
+			return err
+		}
+		if len(names) == 1 {
+			g.printf("%s is %s\n", names[0], o.Result)
+		} else {
+			g.printf("%s %s\n", count.Of(len(names), "program is", "programs are"), o.Result)
+		}
+		return nil
 	})
-}
-
-// followEvents prints what happens to the programs as it happens, until the returned function is called.
-func followEvents(ctx context.Context, g *globals, c *rpc.Client) (stop func()) {
-	if !g.showsProgress() {
-		return func() {}
-	}
-	last, err := c.LastEvent(ctx)
-	if err != nil {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			events, next, err := c.Events(ctx, last, time.Minute)
-			if err != nil {
-				return
-			}
-			printEvents(g, events)
-			last = next
-		}
-	}()
-	return func() {
-		cancel()
-		<-done
-		// What happened between the last answer and the end.
-		final, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if events, _, err := c.Events(final, last, 0); err == nil {
-			printEvents(g, events)
-		}
-	}
-}
-
-func printEvents(g *globals, events []supervisor.Event) {
-	for _, e := range events {
-		text := e.Text
-		if e.PID != 0 {
-			text += fmt.Sprintf(" (pid %d)", e.PID)
-		}
-		g.printf("%s %-22s %s\n", e.Time.Local().Format("15:04:05"), e.Name, text)
-	}
 }
 
 // svcControlOutput is the JSON document of svc start, stop and restart.

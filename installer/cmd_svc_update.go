@@ -53,7 +53,7 @@ EXIT STATUS
 
 func runSvcUpdate(ctx context.Context, g *globals, groups []string) error {
 	return withSupervisor(ctx, g, func(ctx context.Context, c *rpc.Client) error {
-		stop := followEvents(ctx, g, c)
+		stop := followPrograms(ctx, g, c)
 		changes, err := c.Update(ctx, groups...)
 		stop()
 		if err != nil {

@@ -27,6 +27,7 @@ type runView struct {
 	begun   int                 // how many were begun
 	ended   int                 // how many were changed or unchanged
 
+	alone    bool // no steps: programs are started and stopped by themselves
 	steps    []*runningStep
 	programs []*startingProgram
 	unpacked map[string]int64 // bytes by step
@@ -174,11 +175,17 @@ func (v *runView) say(printf func(format string, args ...any), verb, component, 
 
 // ProgramEvent implements deploy.StepsView.
 func (v *runView) ProgramEvent(e programs.Event) {
-	line, ready := "", notReady
-	v.update(func(now time.Time) { line, ready = v.heard(e, now) })
+	line, end, took := "", "ready", notReady
+	v.update(func(now time.Time) {
+		if v.alone {
+			line, end, took = v.heardAlone(e, now)
+			return
+		}
+		line, took = v.heard(e, now)
+	})
 	v.g.progressf("%s", line)
-	if ready != notReady {
-		v.say(v.g.progressf, "ready", "programs", e.Program+seconds(ready))
+	if took != notReady {
+		v.say(v.g.progressf, end, "programs", e.Program+seconds(took))
 	}
 }
 
@@ -193,6 +200,20 @@ func (v *runView) interruption() (done string, atWork []string) {
 		atWork = append(atWork, s.title)
 	}
 	return fmt.Sprintf("%d of %d steps are done", v.ended, v.all), atWork
+}
+
+// UndoBegins implements deploy.StepsView.
+func (v *runView) UndoBegins(stepID, title string, total int) {
+	v.update(func(now time.Time) {
+		v.all = total
+		v.follow(engine.Event{Kind: engine.Started, ID: stepID, Title: title}, now)
+		v.follow(engine.Event{Kind: engine.Applying, ID: stepID}, now)
+	})
+}
+
+// UndoEnds implements deploy.StepsView. What became of the step is a result, which is printed elsewhere.
+func (v *runView) UndoEnds(stepID string) {
+	v.update(func(now time.Time) { v.follow(engine.Event{Kind: engine.Unchanged, ID: stepID}, now) })
 }
 
 // StepsEnd implements deploy.StepsView: it removes what is not a result from the terminal.
@@ -226,8 +247,8 @@ func (v *runView) live(now time.Time, columns int) []string {
 		}
 		lines = append(lines, fitted(head+s.title, s.details(now), columns))
 	}
-	for _, p := range v.programs { // those that are waited for when all steps are done
-		if p.awaited && !p.ready && !starting[p.name] {
+	for _, p := range v.programs { // those that are waited for when all steps are done, or without steps
+		if (p.awaited || v.alone) && !p.ready && !p.settled && !starting[p.name] {
 			lines = append(lines, p.line(strings.Repeat(" ", 4), now))
 		}
 	}

@@ -16,6 +16,7 @@ type startingProgram struct {
 	began   time.Time
 	ready   bool
 	awaited bool     // it is not ready although it serves, and the run waits for it
+	settled bool     // without steps: it is stopped or has failed, and nothing is waited for
 	state   string   // what it does, for its live line
 	probe   string   // why it is not ready
 	held    []string // lines that are shown only if it fails
@@ -35,9 +36,19 @@ func (v *runView) program(name string, now time.Time) *startingProgram {
 	i := slices.IndexFunc(v.programs, func(p *startingProgram) bool { return p.name == name })
 	if i < 0 {
 		i = len(v.programs)
-		v.programs = append(v.programs, &startingProgram{name: name, began: now, state: "starting"})
+		v.programs = append(v.programs, &startingProgram{name: name, began: now, state: stateStarting})
 	}
 	return v.programs[i]
+}
+
+// stateStarting is the state of a program whose process has begun.
+const stateStarting = "starting"
+
+// hold keeps what a probe has answered, for the case that the program fails.
+func (p *startingProgram) hold(line string) {
+	if !slices.Contains(p.held, line) && len(p.held) < mostHeld && p.probe != "" {
+		p.held = append(p.held, line)
+	}
 }
 
 // notReady stands for no time in which a program became ready.
@@ -55,11 +66,9 @@ func (v *runView) heard(e programs.Event, now time.Time) (lines string, ready ti
 	case e.Ready:
 		return "", v.becameReady(p, now)
 	case e.State == supervisor.Starting, e.State == supervisor.Running:
-		p.ready, p.state, p.probe = false, "starting", probeOf(e.Text)
+		p.ready, p.state, p.probe = false, stateStarting, probeOf(e.Text)
 		p.awaited = !v.isStarting(p.name)
-		if !slices.Contains(p.held, line) && len(p.held) < mostHeld && p.probe != "" {
-			p.held = append(p.held, line)
-		}
+		p.hold(line)
 		return "", notReady
 	case e.State == supervisor.Waiting:
 		e.Text = strings.TrimPrefix(e.Text, "waiting: ")

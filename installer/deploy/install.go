@@ -284,8 +284,11 @@ func (d *Deployment) leftAsItIs(ctx context.Context, failure error, noUndo bool)
 // undoFailed puts back what a failed run changed, and reports whether all of it was.
 func (d *Deployment) undoFailed(ctx context.Context, env *engine.Env, journal *engine.Journal) bool {
 	d.report.Progressf("undoing what this run changed\n")
+	view := d.report.StepsBegin(0)
+	env.UndoBegins = view.UndoBegins
 	report, err := engine.Undo(ctx, env, journal, engine.LastAttempt,
-		undoAttempt(d.host, d.Layout(), journal.Ledger()), nil)
+		undoAttempt(d.host, d.Layout(), journal.Ledger()), func(o engine.UndoOutcome) { view.UndoEnds(o.ID) })
+	view.StepsEnd()
 	for _, o := range report.Steps {
 		if o.Status == engine.UndoFailed || o.Status == engine.Left && !d.holdsData(o) {
 			d.report.UndoOutcome(o, d.holdsData(o))

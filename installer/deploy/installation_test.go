@@ -99,6 +99,8 @@ func (silent) Notes(problem.Problems)               {}
 func (silent) CheckResults([]preflight.CheckResult) {}
 func (silent) UndoOutcome(engine.UndoOutcome, bool) {}
 func (silent) StepsBegin(int64) StepsView           { return silent{} }
+func (silent) UndoBegins(string, string, int)       {}
+func (silent) UndoEnds(string)                      {}
 func (silent) WorkBegins(string, int64) Bar         { return silent{} }
 func (silent) PlanKnown(engine.Plan, bool)          {}
 func (silent) StepEvent(engine.Event)               {}

@@ -40,6 +40,9 @@ type StepsView interface {
 	StepProgress(stepID string, done, total int64)
 	// ProgramEvent is what happens to a program that a step starts or stops.
 	ProgramEvent(programs.Event)
+	// UndoBegins says that one of a number of steps begins to be undone, and UndoEnds that this has ended.
+	UndoBegins(stepID, title string, total int)
+	UndoEnds(stepID string)
 	// StepsEnd says that no more steps follow. It may be left out when nothing else was reported.
 	StepsEnd()
 }

@@ -92,9 +92,13 @@ func (i *Installation) remove(ctx context.Context, t *transition, purge bool) (*
 	}
 	env := i.undoEnv()
 	env.Purge = purge
+	view := i.report.StepsBegin(0)
+	env.UndoBegins = view.UndoBegins
 	report, err := engine.Undo(ctx, env, journal, engine.Everything, resolve, func(o engine.UndoOutcome) {
+		view.UndoEnds(o.ID)
 		i.report.UndoOutcome(o, i.holdsData(o))
 	})
+	view.StepsEnd()
 	if err != nil {
 		return nil, exit.With(exit.DefaultRepeat(err, "put the cause right and",
 			"; it goes on with what is left"), exit.Step)

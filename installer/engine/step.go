@@ -139,6 +139,9 @@ type Env struct {
 	// Progress, when set, is called during long steps, by several goroutines at once.
 	Progress func(stepID string, done, total int64)
 
+	// UndoBegins, when set, is called before each step that an undo of total steps puts back.
+	UndoBegins func(stepID, title string, total int)
+
 	// Ledger has the steps that the journal records. The engine sets it.
 	Ledger *Ledger
 }

@@ -69,10 +69,14 @@ func Undo(ctx context.Context, env *Env, journal *Journal, scope Scope, resolve 
 	var report UndoReport
 	var errs []error
 	var undone []undoable
-	for _, t := range journal.ledger.toUndo(scope) {
+	all := journal.ledger.toUndo(scope)
+	for _, t := range all {
 		if ctx.Err() != nil {
 			errs = append(errs, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
 			break
+		}
+		if env.UndoBegins != nil {
+			env.UndoBegins(t.Step, nameOf(t.Entry), len(all))
 		}
 		o, err := undoOne(ctx, &work, journal, scope, resolve, t)
 		if err != nil {
