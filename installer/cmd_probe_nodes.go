@@ -33,9 +33,10 @@ func newProbeNodesCommand() *cobra.Command {
 		Long: `Check that each of the nodemanagers is HEALTHY in eggroll's table server_node, and accepts a connection. The
 database and its account are read from eggroll.properties.
 
-A nodemanager of eggroll 2.5 registers itself and is HEALTHY 10 seconds after its start. After it was killed its
-row is HEALTHY until the new one announces itself. With --seen a nodemanager counts only when it has sent a heartbeat
-since it began to answer; the file keeps what earlier checks have seen.
+A nodemanager of eggroll 2.5 registers itself: its first heartbeat says INIT, and the second, 10 seconds later, HEALTHY,
+which no job needs to wait for. After it was killed its row is HEALTHY until the new one announces itself. With --seen
+a nodemanager counts only when it has sent a heartbeat since it began to answer, and its first one makes it HEALTHY; the
+file keeps what earlier checks have seen.
 
 A nodemanager of eggroll before 2.5 sends no heartbeats, and its row is the one that the installer wrote. With --own-status
 this check owns the status: a nodemanager that has not answered for 20 s becomes LOSS, so that eggroll plans no job on
@@ -142,8 +143,8 @@ const healthy = "HEALTHY"
 type serverNode struct{ status, heartbeat string }
 
 // checkNodes names the nodemanagers that are not registered as HEALTHY or do not accept a connection, and with beats
-// those that have sent no heartbeat since they did. With answers it first sets the status of those that have answered,
-// or have not, for long enough.
+// those that have sent no heartbeat since they did. First it sets the status: with beats that of those that have sent
+// their first heartbeat, with answers that of those that have answered, or have not, for long enough.
 func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbeats, answers *nodeAnswers) error {
 	rows, err := registeredNodes(ctx, db)
 	if err != nil {
@@ -159,10 +160,15 @@ func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbea
 			return err
 		}
 	}
+	announced := beats.announced(rows, nodes, refused)
+	if beats != nil {
+		if err := setNodeStatus(ctx, db, rows, announced.changes(rows)); err != nil {
+			return err
+		}
+	}
 	var texts []string
 	for i, node := range nodes {
 		row, registered := rows[node]
-		announced := beats.note(node, refused[i] == nil, row.heartbeat)
 		switch {
 		case !registered:
 			texts = append(texts, fmt.Sprintf("nodemanager %s is not registered: server_node has no row for it", node))
@@ -174,7 +180,7 @@ func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbea
 				node, row.status, refused[i]))
 		case row.status != healthy:
 			texts = append(texts, fmt.Sprintf("nodemanager %s is %s in server_node, not %s", node, row.status, healthy))
-		case !announced:
+		case beats != nil && !announced[node]:
 			texts = append(texts, fmt.Sprintf("nodemanager %s has sent no heartbeat since it began to answer", node))
 		}
 	}

@@ -144,6 +144,66 @@ func TestProbeWantsAHeartbeat(t *testing.T) {
 	}
 }
 
+// TestFirstHeartbeatMakesHealthy: a nodemanager of eggroll 2.5 can be given work from its first heartbeat on, and says
+// so in its row by the second only, 10 s later.
+func TestFirstHeartbeatMakesHealthy(t *testing.T) {
+	const host = "127.7.9.11" // where nothing else gets the port while it is closed
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	type seen struct {
+		answers           bool
+		status, heartbeat string // of its row; no status: no row
+	}
+	for name, tt := range map[string]struct {
+		checks  []seen // of one nodemanager
+		changes int    // how many checks make it HEALTHY
+	}{
+		"a new one": {[]seen{{false, "INIT", ""}, {true, "INIT", ""}, {true, "INIT", "10:00:00"}}, 1},
+		"one that answers and has announced itself": {[]seen{{false, "INIT", ""}, {true, "INIT", "10:00:00"}}, 1},
+		"restarted": {[]seen{{false, "HEALTHY", "10:00:00"}, {true, "HEALTHY", "10:00:00"},
+			{true, "INIT", "10:00:20"}}, 1},
+		"stopped and started":           {[]seen{{false, "LOSS", "10:00:00"}, {true, "INIT", "10:00:20"}}, 1},
+		"nothing is known of before":    {[]seen{{true, "INIT", "10:00:00"}, {true, "INIT", "10:00:00"}}, 0},
+		"no heartbeat":                  {[]seen{{false, "INIT", ""}, {true, "INIT", ""}}, 0},
+		"one that died after it":        {[]seen{{false, "INIT", ""}, {false, "INIT", "10:00:00"}}, 0},
+		"its heartbeat made the row":    {[]seen{{false, "", ""}, {true, "INIT", "10:00:00"}}, 0},
+		"the heartbeat after that":      {[]seen{{false, "", ""}, {true, "INIT", "10:00:00"}, {true, "INIT", "10:00:10"}}, 1},
+		"its own second heartbeat":      {[]seen{{false, "INIT", ""}, {true, "HEALTHY", "10:00:10"}}, 0},
+		"a status that was set by hand": {[]seen{{false, "INIT", ""}, {true, "LOSS", "10:00:10"}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			beats := readHeartbeats(filepath.Join(t.TempDir(), "none"), "a", "", time.Now())
+			var executed []string
+			ready := false
+			for _, c := range tt.checks {
+				var rows nodeTable
+				if c.status != "" {
+					rows = nodeTable{{host, port, c.status, c.heartbeat}}
+				}
+				l.Close() // the row has one address; whether it answers is what changes
+				if c.answers {
+					if l, err = net.Listen("tcp", host+":"+port); err != nil {
+						t.Fatal(err)
+					}
+				}
+				db := sql.OpenDB(recordedExec{rows, &executed})
+				ready = checkNodes(t.Context(), db, []string{host + ":" + port}, beats, nil) == nil
+				db.Close()
+			}
+			if len(executed) != tt.changes {
+				t.Errorf("%d changes: %q", len(executed), executed)
+			}
+			if tt.changes == 1 && (executed[0] != "HEALTHY "+host+" "+port+" INIT" || !ready) {
+				t.Errorf("executed %q, ready %v", executed, ready)
+			}
+		})
+	}
+}
+
 func must0(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -27,10 +27,10 @@ type heartbeats struct {
 	mu sync.Mutex
 }
 
-// nodeSeen is a nodemanager that answers.
+// nodeSeen is a nodemanager that has a row.
 type nodeSeen struct {
-	Heartbeat string `json:"heartbeat"` // in its row when it was first seen to answer
-	Announced bool   `json:"announced"` // there was another one since
+	Heartbeat string `json:"heartbeat"` // in its row when it last did not answer, or was first seen to
+	Announced bool   `json:"announced"` // it answers, and there was another heartbeat since
 }
 
 // seenFor is how long a check holds for the next one. A nodemanager cannot be killed, started and be HEALTHY again
@@ -73,7 +73,8 @@ func bootID() string {
 }
 
 // note takes down whether a nodemanager answers and the heartbeat in its row, and reports whether there was a heartbeat
-// since it answers. Without a memory every nodemanager counts as announced.
+// since it began to answer. A nodemanager listens before it sends its first one, so that a heartbeat that was not there
+// while it was silent is its own. Without a memory every nodemanager counts as announced.
 func (h *heartbeats) note(node string, answers bool, heartbeat string) (announced bool) {
 	if h == nil {
 		return true
@@ -81,7 +82,7 @@ func (h *heartbeats) note(node string, answers bool, heartbeat string) (announce
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !answers {
-		delete(h.Nodes, node)
+		h.Nodes[node] = &nodeSeen{Heartbeat: heartbeat}
 		return false
 	}
 	seen := h.Nodes[node]
@@ -91,6 +92,45 @@ func (h *heartbeats) note(node string, answers bool, heartbeat string) (announce
 	}
 	seen.Announced = seen.Announced || heartbeat != seen.Heartbeat
 	return seen.Announced
+}
+
+// forget drops what was seen of a nodemanager that has no row. The heartbeat that makes its row is not the one by which
+// it learns the row's ID.
+func (h *heartbeats) forget(node string) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.Nodes, node)
+}
+
+// announcedNodes are nodemanagers that answer and have sent a heartbeat since they do.
+type announcedNodes map[string]bool
+
+// announced notes what a check has seen, and returns which nodemanagers are announced.
+func (h *heartbeats) announced(rows map[string]serverNode, nodes []string, refused []error) announcedNodes {
+	out := announcedNodes{}
+	for i, node := range nodes {
+		if row, registered := rows[node]; registered {
+			out[node] = h.note(node, refused[i] == nil, row.heartbeat)
+		} else {
+			h.forget(node)
+		}
+	}
+	return out
+}
+
+// changes makes nodemanagers HEALTHY that are announced and INIT: with its first heartbeat a nodemanager has learned
+// its ID and registered what it offers, and the second, which would say HEALTHY, does no more. It comes 10 s later.
+func (a announcedNodes) changes(rows map[string]serverNode) map[string]string {
+	out := map[string]string{}
+	for node, announced := range a {
+		if announced && rows[node].status == starting {
+			out[node] = healthy
+		}
+	}
+	return out
 }
 
 // write keeps what was seen for the next check.

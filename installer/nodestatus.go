@@ -45,7 +45,7 @@ const (
 // lost is the status of a node that gets no work: the word that eggroll 2.5 writes.
 const lost = "LOSS"
 
-// starting is the status of a node of eggroll 2.5 until its second heartbeat.
+// starting is the status of a node of eggroll 2.5 until its second heartbeat, or until the check has seen the first.
 const starting = "INIT"
 
 // readNodeAnswers reads what the last check has kept. What cannot be read, is old, or is of another boot counts as
@@ -136,14 +136,16 @@ func writeProbeState(file string, state any) error {
 	return err
 }
 
-// setNodeStatus writes the status of nodes, each only where the row still has the status that was read.
+// setNodeStatus writes the status of nodes, each only where the row still has the status that was read. The time of the
+// last heartbeat stays: the column would take the time of any change by itself, and in the server's time zone.
 func setNodeStatus(ctx context.Context, db *sql.DB, rows map[string]serverNode, changes map[string]string) error {
 	var errs []error
 	for _, node := range slices.Sorted(maps.Keys(changes)) {
 		status := changes[node]
 		host, port, err := net.SplitHostPort(node)
 		if err == nil {
-			_, err = db.ExecContext(ctx, `UPDATE server_node SET status = ?
+			_, err = db.ExecContext(ctx, `UPDATE server_node
+				SET status = ?, last_heartbeat_at = last_heartbeat_at
 				WHERE node_type = 'NODE_MANAGER' AND host = ? AND port = ? AND status = ?`,
 				status, host, port, rows[node].status)
 		}

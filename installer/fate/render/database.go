@@ -147,9 +147,9 @@ func (db *Database) addUsers(s *cluster.Spec, schema string, ips []string) {
 
 // addNodes lists the rows of nodes that have to be there before eggroll starts. eggroll before 2.5 has no others. From
 // 2.5 on a nodemanager registers itself: its first heartbeat adds its row, the second learns the row's ID, and the
-// third makes it HEALTHY; they are 10 s apart. Where the row is there, the first heartbeat learns the ID, so that the
-// node is HEALTHY after 10 s instead of 20 s. Until then the row says, as eggroll's own would, that the node is
-// starting.
+// third makes it HEALTHY; they are 10 s apart. Where the row is there, the first heartbeat learns the ID, and the
+// readiness probe of the clustermanager makes the node HEALTHY at once. Until then the row says, as eggroll's own
+// would, that the node is starting.
 func (db *Database) addNodes(side *cluster.Side, register bool) {
 	db.NodesDB, db.NodesRegister = side.Eggroll.DBName, register
 	if register {

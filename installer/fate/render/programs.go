@@ -181,7 +181,7 @@ func clusterManagerProgram(s *cluster.Spec) config.Program {
 	}
 	p.ReadyExec = append(p.ReadyExec, nodes...)
 	p.DependantsAfter = config.DependantsListening
-	// a nodemanager is HEALTHY at its second heartbeat, after 10 s, and without a row at its third
+	// a nodemanager is HEALTHY at its first heartbeat, and without a row 10 s later
 	p.ReadyTimeout = 3 * time.Minute
 	return p
 }
