@@ -146,11 +146,13 @@ type serverNode struct{ status, heartbeat string }
 // those that have sent no heartbeat since they did. First it sets the status: with beats that of those that have sent
 // their first heartbeat, with answers that of those that have answered, or have not, for long enough.
 func checkNodes(ctx context.Context, db *sql.DB, nodes []string, beats *heartbeats, answers *nodeAnswers) error {
+	// The rows are read last: the other way round the last heartbeat of a nodemanager that dies in between would count
+	// as the first one of the next.
+	refused := programs.DialAll(ctx, nodes, nodeTimeout)
 	rows, err := registeredNodes(ctx, db)
 	if err != nil {
 		return err
 	}
-	refused := programs.DialAll(ctx, nodes, nodeTimeout)
 	if answers != nil {
 		now := bootClock()
 		for i, node := range nodes {

@@ -204,6 +204,49 @@ func TestFirstHeartbeatMakesHealthy(t *testing.T) {
 	}
 }
 
+// TestRowsAreReadLast: between the attempt to reach a nodemanager and the reading of its row it may send its last
+// heartbeat and die, and that one counts for nothing.
+func TestRowsAreReadLast(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	reached := false
+	db := sql.OpenDB(queried{nodeTable{{host, port, "HEALTHY", ""}}, func() {
+		must0(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(5*time.Second)))
+		conn, err := l.Accept()
+		if reached = err == nil; reached {
+			conn.Close()
+		}
+	}})
+	defer db.Close()
+	if err := checkNodes(t.Context(), db, []string{l.Addr().String()}, nil, nil); err != nil || !reached {
+		t.Errorf("the nodemanager was reached before its row was read: %v; %v", reached, err)
+	}
+}
+
+// queried is a table of nodes that calls a function before it is read.
+type queried struct {
+	nodeTable
+	before func()
+}
+
+func (q queried) Connect(context.Context) (driver.Conn, error) {
+	return queriedConn{nodeConn{q.nodeTable}, q.before}, nil
+}
+
+type queriedConn struct {
+	nodeConn
+	before func()
+}
+
+func (c queriedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.before()
+	return c.nodeConn.QueryContext(ctx, query, args)
+}
+
 func must0(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
