@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
 	"fate-installer/supervisor"
@@ -43,6 +45,10 @@ system with less than 512 MiB free, or 5 % of one below 10 GiB; "low_space" says
 threads-max, pid_max); "low_tasks" says which. When a command that changes the host was interrupted, "phase" says which,
 and "interrupted" what completes it; root sees these.
 
+Certificates of rollsite that end within 30 days, or cannot be used, are in a line below the table, and all of them are in
+"certificates" with -o json; root sees these, too. One that has expired is as a program that is not ready: the exit code
+is 3.
+
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.
 
@@ -50,7 +56,7 @@ EXIT STATUS
   0    all shown programs are ready
   1    unexpected error
   2    there is no such program
-  3    some are not
+  3    some are not, or a certificate of rollsite has expired or cannot be used
   4    the supervisor is not running`,
 		Example: `  fate-installer svc status
   fate-installer svc status mysql fateflow -o json
@@ -86,11 +92,13 @@ func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []
 			if o.Watch && isTerminal(g.Stdout) {
 				fmt.Fprint(g.Stdout, "\x1b[H\x1b[2J") // home, clear
 			}
-			if err := printStatuses(g, statuses, phase, interrupted); err != nil {
+			r := svcStatusReport{Programs: statuses, Phase: phase, Interrupted: interrupted}
+			r.lookAtCertificates(g, names, time.Now())
+			if err := printStatuses(g, r); err != nil {
 				return err
 			}
 			if !o.Watch {
-				return statusCode(statuses)
+				return statusCode(r)
 			}
 			select {
 			case <-time.After(o.Interval):
@@ -101,12 +109,12 @@ func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []
 	})
 }
 
-// statusCode ends the command with 3 when a program that is shown is not ready.
-func statusCode(statuses []supervisor.Status) error {
-	for _, st := range statuses {
-		if !st.Ready {
-			return exit.Silently(exit.Preflight) // 3: some program is not ready
-		}
+// statusCode ends the command with 3 when a program that is shown is not ready, or a certificate lets no message
+// through.
+func statusCode(r svcStatusReport) error {
+	if slices.ContainsFunc(r.Programs, func(st supervisor.Status) bool { return !st.Ready }) ||
+		slices.ContainsFunc(r.Certificates, keys.Certificate.Bad) {
+		return exit.Silently(exit.Preflight)
 	}
 	return nil
 }
@@ -116,16 +124,24 @@ type svcStatusReport struct {
 	Programs    []supervisor.Status `json:"programs"`              // the programs that were named, or all
 	Phase       state.Phase         `json:"phase,omitempty"`       // of the host, when a change was interrupted
 	Interrupted string              `json:"interrupted,omitempty"` // how far it had come, and what completes it
+
+	Certificates []keys.Certificate `json:"certificates"` // that rollsite uses on this host; none without TLS
+	// why certificates are not known; those of the array are
+	CertificatesProblem string `json:"certificates_problem,omitempty"`
+
+	hidden bool // only root may read the certificates, as members of the group know
 }
 
-func printStatuses(g *globals, statuses []supervisor.Status, phase state.Phase, interrupted string) error {
+func printStatuses(g *globals, r svcStatusReport) error {
 	if g.Output == outputJSON {
-		if statuses == nil {
-			statuses = []supervisor.Status{}
-		}
-		return g.printJSON(svcStatusReport{statuses, phase, interrupted})
+		r.Programs = append([]supervisor.Status{}, r.Programs...) // not null
+		r.Certificates = append([]keys.Certificate{}, r.Certificates...)
+		return g.printJSON(r)
 	}
-	return writeStatuses(g.Stdout, statuses)
+	if err := writeStatuses(g.Stdout, r.Programs); err != nil {
+		return err
+	}
+	return g.writeCertificates(r)
 }
 
 func writeStatuses(w io.Writer, statuses []supervisor.Status) error {

@@ -98,7 +98,8 @@ fate:fate-flow  WAITING  no     -     1m30s  0         -      -        waits for
 func TestStatusJSON(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Output: "json", Stdout: &out}
-	if err := printStatuses(g, someStatuses(time.Now()), state.Upgrading, "an upgrade was interrupted"); err != nil {
+	if err := printStatuses(g, svcStatusReport{Programs: someStatuses(time.Now()), Phase: state.Upgrading,
+		Interrupted: "an upgrade was interrupted"}); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {

@@ -14,7 +14,6 @@ import (
 	"fate-installer/installer/peer"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/report"
-	"fate-installer/installer/state"
 	"fate-installer/installer/step"
 	"fate-installer/payload"
 	"fate-installer/supervisor"
@@ -233,10 +232,9 @@ var jsonDocuments = []jsonDocument{
 	},
 	{
 		commands: []string{"svc status"},
-		sentence: "The programs of this host. The exit code is 3 when one is not ready. With `--watch` there is a " +
-			"document for each look.",
-		example: svcStatusReport{[]supervisor.Status{exampleStatus}, state.Upgrading,
-			"an upgrade was interrupted; fate-installer upgrade completes it"},
+		sentence: "The programs of this host. The exit code is 3 when one is not ready or a certificate cannot be " +
+			"used. With `--watch` there is a document for each look.",
+		example: exampleStatusReport,
 	},
 	{
 		commands: []string{"svc status --all-hosts"},

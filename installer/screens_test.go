@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/golden"
 	"fate-installer/installer/output"
@@ -23,6 +25,18 @@ import (
 // of 80 and 120 columns and for a file.
 var screens = map[string]func(g *globals) error{
 	"status": func(g *globals) error { return writeStatuses(g.Stdout, partyStatuses()) },
+	"certificates": func(g *globals) error {
+		at := time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC)
+		return printStatuses(g, svcStatusReport{Programs: partyStatuses()[:1], Certificates: []keys.Certificate{
+			{File: "/data/projects/data/fate/keys/host-ca.pem", Subject: "fate_host", NotAfter: at,
+				Validity: keys.Valid},
+			{File: "/data/projects/data/fate/keys/host-server.pem", Subject: "host-server", Validity: keys.Expiring,
+				NotAfter: at},
+			{File: "/data/projects/data/fate/keys/host-client-client.pem", Subject: "guest-client",
+				Validity: keys.Expired, NotAfter: at.AddDate(0, -1, 0)},
+			{File: "/data/projects/data/fate/keys/host-client-ca.pem", Validity: keys.Unreadable,
+				Problem: "it holds no PEM certificate"}}})
+	},
 	"ready": func(g *globals) error {
 		statuses := partyStatuses()
 		for i := range statuses {

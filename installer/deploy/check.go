@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
@@ -18,7 +19,7 @@ import (
 
 // runChecks makes every check on the facts at hand.
 func (d *Deployment) runChecks(ctx context.Context) []preflight.CheckResult {
-	in := preflight.Input{Installed: d.stored != nil, Unpacked: map[string]string{}}
+	in := preflight.Input{Installed: d.stored != nil, Unpacked: map[string]string{}, Rollback: d.slot != nil}
 	if d.payload != nil && d.slot == nil {
 		in.Components, in.Platform = pyenv.WithMade(d.payload.Manifest().Components),
 			d.payload.Manifest().Release.Platform
@@ -35,6 +36,9 @@ func (d *Deployment) runChecks(ctx context.Context) []preflight.CheckResult {
 	var err error
 	if in.SupervisorFaults, err = d.supervisorFaults(); err != nil {
 		d.facts.Unknown["supervisor files"] = err.Error()
+	}
+	if in.Certificates, err = d.certificates(time.Now()); err != nil {
+		d.facts.Unknown["certificates"] = err.Error()
 	}
 	return preflight.Run(d.spec, d.facts, in)
 }

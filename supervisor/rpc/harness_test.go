@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		callAsStranger(os.Getenv("FATE_TEST_CALL"))
 	case os.Getenv("FATE_TEST_DAEMON") != "":
 		err := supervisor.Run(context.Background(), supervisor.DaemonOptions{
-			Config: os.Getenv("FATE_TEST_DAEMON"), Serve: Serve, NoCgroups: true, Stderr: os.Stderr,
+			Config: os.Getenv("FATE_TEST_DAEMON"), Serve: ServeWith(testGauges), NoCgroups: true, Stderr: os.Stderr,
 			Record: func(r supervisor.Requester, action string) func(error) {
 				return func(err error) {
 					_ = os.WriteFile(os.Getenv("FATE_TEST_DAEMON")+".record",

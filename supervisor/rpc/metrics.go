@@ -17,7 +17,45 @@ import (
 // format is a line per value; the client library would bring protobuf and its start-up time into every program start.
 func (s *Server) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = pace(w, answerTimeout).Write(metrics(s.sup.Statuses()))
+	text := metrics(s.sup.Statuses())
+	if s.gauges != nil {
+		text = append(text, gaugesText(s.gauges())...)
+	}
+	_, _ = pace(w, answerTimeout).Write(text)
+}
+
+// Gauge is a metric of the host that is not of a program.
+type Gauge struct {
+	Name, Help string
+	Samples    []Sample
+}
+
+// Sample is a value of a gauge with what tells it from the others.
+type Sample struct {
+	Labels []Label
+	Value  float64
+}
+
+// Label is a name of Prometheus and any text.
+type Label struct{ Name, Value string }
+
+func gaugesText(gauges []Gauge) []byte {
+	var b bytes.Buffer
+	for _, g := range gauges {
+		if len(g.Samples) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s gauge\n", g.Name, g.Help, g.Name)
+		for _, s := range g.Samples {
+			labels := make([]string, len(s.Labels))
+			for i, l := range s.Labels {
+				labels[i] = l.Name + "=" + quoteLabel(strings.ToValidUTF8(l.Value, "?"))
+			}
+			fmt.Fprintf(&b, "%s{%s} %s\n", g.Name, strings.Join(labels, ","),
+				strconv.FormatFloat(s.Value, 'f', -1, 64))
+		}
+	}
+	return b.Bytes()
 }
 
 // family is one metric of all programs. A program for which value reports false has no such value now.

@@ -33,12 +33,26 @@ type Server struct {
 	running sync.WaitGroup
 
 	large, largeOfRoot turns
+
+	gauges func() []Gauge // see ServeWith
 }
 
 // Serve answers the API on a unix socket and, if tcp is not nil, on TCP. Its signature is that of DaemonOptions.Serve.
 func Serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.Closer, error) {
+	return ServeWith(nil)(d, unix, tcp)
+}
+
+// ServeWith returns a function as Serve, whose metrics have those gauges, too: what the host has besides programs. They
+// are asked for at each call of the metrics, by several goroutines at once.
+func ServeWith(gauges func() []Gauge) func(*supervisor.Daemon, *net.UnixListener, net.Listener) (io.Closer, error) {
+	return func(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener) (io.Closer, error) {
+		return serve(d, unix, tcp, gauges)
+	}
+}
+
+func serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener, gauges func() []Gauge) (io.Closer, error) {
 	s := &Server{daemon: d, sup: d.Supervisor(), large: make(turns, largeAnswers),
-		largeOfRoot: make(turns, largeAnswers)}
+		largeOfRoot: make(turns, largeAnswers), gauges: gauges}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	handler := newGuard(&d.Config().Daemon, s.routes())
 	slots := newSlots()

@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
@@ -66,6 +67,10 @@ type Input struct {
 	// SupervisorFaults has the problems of the supervisor's files as they will be, with those of others that are there.
 	SupervisorFaults []string
 	Kept             map[string]bool // paths of trees and files that an uninstall of ours left, and installing takes up
+	// Certificates are those that rollsite uses here, or will use.
+	Certificates []keys.Certificate
+	// Rollback: the former version comes back with the certificates that are there, which it cannot renew.
+	Rollback bool
 }
 
 // Questions lists the facts that Preflight needs about a host.
@@ -151,7 +156,7 @@ func Run(s *cluster.Spec, f *host.Facts, in Input) []CheckResult {
 		p.database, p.space, p.reserve, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable,
 		p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
-		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.programs, p.libraries, p.modelStore,
+		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.certificates, p.programs, p.libraries, p.modelStore,
 	} {
 		check()
 	}
