@@ -56,10 +56,11 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.verify, "verify-report", "", "only prove that the JSON report in `FILE` is unchanged")
 	f.StringVar(&o.trust.Key, "pubkey", "",
 		"public `KEY`, or a file with one, that must have signed the appliance, or the report of --verify-report")
+	addRequireSignature(f, &o.trust)
 	addAllowOlder(f, &o.trust)
 	takesWords(f, "report-lang", report.Languages...)
 	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit",
-		"allow-older"} {
+		"allow-older", "require-signature"} {
 		cmd.MarkFlagsMutuallyExclusive("verify-report", other)
 	}
 }
@@ -141,7 +142,7 @@ func newReporter(g *globals, d *deploy.Deployment, o reportOptions, junit string
 func (r *reporter) judge() error {
 	p, o := r.d.Payload(), r.options.trust
 	switch {
-	case p == nil && o.Key != "":
+	case p == nil && (o.Key != "" || o.Require):
 		return exit.With(exit.Hint(errors.New("cannot check a signature: this program carries no appliance"),
 			"name it with --payload FILE"), exit.Usage)
 	case p == nil:

@@ -89,6 +89,7 @@ func TestCheckReport(t *testing.T) {
 		{changed, public, "get the report again", exit.Payload},
 		{data, "", "was not checked", exit.Unproven},
 		{data, public, "is unchanged: signed with key", exit.OK},
+		{data, public, "host     name not known (a directory tree), exchange at 192.168.0.88", exit.OK},
 		{data, other, "not with", exit.Payload},
 		{plain, "", "is unsigned; its data has the digest", exit.Unproven},
 		{plain, public, "it is not signed", exit.Payload},
@@ -227,6 +228,22 @@ func TestCheckOfASignatureNeedsAnAppliance(t *testing.T) {
 			!strings.Contains(stderr, "name it with --payload FILE") {
 			t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 		}
+	}
+}
+
+// TestRequireSignature: check refuses as install does what nothing proves, and needs something to judge.
+func TestRequireSignature(t *testing.T) {
+	side := []string{"--role", "exchange", "--ip", "192.168.0.88", "--require-signature"}
+	unsigned := smallAppliance(t)
+	for _, command := range []string{"check", "install"} {
+		_, stderr, code := runCLI(t, machine(t), "", append([]string{command, "--payload", unsigned}, side...)...)
+		if code != exit.Usage || !strings.Contains(stderr, "no public key is known") {
+			t.Errorf("%s: exit %d: %s", command, code, stderr)
+		}
+	}
+	_, stderr, code := runCLI(t, machine(t), "", append([]string{"check"}, side...)...)
+	if code != exit.Usage || !strings.Contains(stderr, "this program carries no appliance") {
+		t.Errorf("without an appliance: exit %d: %s", code, stderr)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -20,7 +21,8 @@ type verifyReportOutput struct {
 	Signature report.Signature `json:"signature"`        // none, unchecked or good
 	KeyID     string           `json:"key_id,omitempty"` // of the key that the signature names
 	Time      time.Time        `json:"time"`             // of the checks
-	Host      string           `json:"host"`             // name of the host that was checked
+	Host      string           `json:"host"`             // name of the host that was checked; blank: not known
+	Tree      bool             `json:"tree,omitempty"`   // it was a directory tree, and no machine that runs
 	Role      string           `json:"role"`             // of the host: host, guest or exchange
 	Party     int              `json:"party"`            // party ID; 0 for an exchange without one
 	Address   string           `json:"address"`          // of the host in the cluster
@@ -41,7 +43,8 @@ func runVerifyReport(g *globals, o reportOptions) error {
 	r := opened.Report
 	out := verifyReportOutput{
 		Path: o.verify, Digest: opened.Digest, Signature: report.Unsigned, KeyID: opened.KeyID, Time: r.Time,
-		Host: r.Host.Name, Role: r.Role, Party: r.Party, Address: r.Address, By: r.By.String(), Summary: r.Summary,
+		Host: r.Host.Name, Tree: r.Host.Tree, Role: r.Role, Party: r.Party, Address: r.Address, By: r.By.String(),
+		Summary: r.Summary,
 	}
 	switch {
 	case o.trust.Key != "":
@@ -107,7 +110,11 @@ func printVerified(g *globals, v verifyReportOutput) {
 	}
 	side := describeSide(v.Role, v.Party)
 	safe := redact.Printable
-	g.printf("digest   %s\nhost     %s, %s at %s\nchecked  %s by %s\n", v.Digest, safe(v.Host), safe(side),
+	name := cmp.Or(v.Host, "name not known")
+	if v.Tree {
+		name += " (a directory tree)"
+	}
+	g.printf("digest   %s\nhost     %s, %s at %s\nchecked  %s by %s\n", v.Digest, safe(name), safe(side),
 		safe(v.Address), v.Time.UTC().Format("2006-01-02 15:04:05 MST"), safe(v.By))
 	g.printf("result   %s: %d refused, %d waived, %s\n", count.Of(v.Summary.Total, "check"), v.Summary.Refused,
 		v.Summary.Waived, count.Of(v.Summary.Warnings, "warning"))

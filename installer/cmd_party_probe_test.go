@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ func TestPartyTestBeforeInstall(t *testing.T) {
 	root := machine(t)
 	cluster := mustRunCLI(t, root, "", "init", "--host", "10000:192.0.2.1", "--guest", "9999:192.0.2.2", "--exchange",
 		"192.0.2.88", "--polling", "guest")
-	stdout, stderr, code := runCLI(t, root, cluster, "party", "test", "--config", "-", "--ip",
+	stdout, stderr, code := runHere(t, cluster, "party", "test", "--config", "-", "--ip",
 		"192.0.2.88", "-o", "json")
 	if code != exit.Preflight {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -54,9 +55,26 @@ func TestPartyTestRefusesWhatItCannotTest(t *testing.T) {
 		{"it has no route", []string{"9999", "--ip", "192.0.2.1"}},
 		{"the rollsite of this side is elsewhere", []string{"--ip", "192.0.2.3"}},
 	} {
-		_, stderr, code := runCLI(t, root, cluster, append([]string{"party", "test", "--config", "-"}, c.args...)...)
+		_, stderr, code := runHere(t, cluster, append([]string{"party", "test", "--config", "-"}, c.args...)...)
 		if code != exit.Usage || !strings.Contains(stderr, c.want) {
 			t.Errorf("party test %v: exit code %d, no %q in\n%s", c.args, code, c.want, stderr)
 		}
+	}
+}
+
+// runHere executes a command line without --root: the command looks at networks, which a tree does not have.
+func runHere(t *testing.T, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	g := &globals{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs}
+	code = execute(t.Context(), g, args)
+	return out.String(), errs.String(), code
+}
+
+// TestPartyTestRefusesATree: it would test the networks of this machine, and not those of the tree's host.
+func TestPartyTestRefusesATree(t *testing.T) {
+	_, stderr, code := runCLI(t, machine(t), "", "party", "test", "--config", "-", "--ip", "192.0.2.1")
+	if code != exit.Usage || !strings.Contains(stderr, "cannot use --root") || !strings.Contains(stderr, "boot it") {
+		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -58,6 +58,7 @@ var commandTable = map[string]commandEntry{
 	"svc probe-worker":    {"", "", "base config"},
 	"svc probe-zookeeper": {"", "", "base config"},
 	"party":               {groupOperate, "base config role party ip root", "user group payload"},
+	"party test":          {"", "base config role party ip", "user group payload"},
 	"test":                {groupOperate, "base", "config"},
 	"job":                 {groupOperate, "base", "config"},
 	"secrets":             {groupOperate, "base root", "config payload " + site},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"fate-installer/installer/exit"
+	"fate-installer/installer/host"
 )
 
 // TestInstallByPlan installs by a plan that was reviewed, and refuses when the host, the appliance or the cluster
@@ -117,5 +119,33 @@ func TestPlanSaysThingsOnce(t *testing.T) {
 	}
 	if len(seen) < 3 {
 		t.Errorf("%v\n%s", seen, text)
+	}
+}
+
+// TestPlanIsComparedUnderTheLock: what another run changes until this one has the lock is seen, too.
+func TestPlanIsComparedUnderTheLock(t *testing.T) {
+	root, appliance, file := machine(t), applianceOf(t, olderVersions), filepath.Join(t.TempDir(), "plan.json")
+	exchange := []string{"--root", root, "--role", "exchange", "--ip", "192.168.0.88", "--payload", appliance}
+	if _, stderr, code := run(t, append([]string{"plan", "--out", file}, exchange...)...); code != exit.OK {
+		t.Fatal(stderr)
+	}
+	var out bytes.Buffer
+	g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+	locked := false
+	g.opened = func(h *host.Host) {
+		h.InjectFaults(t, func(_ host.Op, path string) error {
+			if locked || !strings.HasPrefix(path, "/run") {
+				return nil
+			}
+			locked = true
+			return os.MkdirAll(filepath.Join(root, "data/projects"), 0o755) // as the other run leaves it
+		})
+	}
+	code := execute(t.Context(), g, append([]string{"install", "--plan", file}, exchange...))
+	if code != exit.Preflight || !locked || !strings.Contains(out.String(), "dir:/data/projects") {
+		t.Errorf("exit %d, locked: %v\n%s", code, locked, out.String())
+	}
+	if _, err := os.Stat(filepath.Join(root, "data/projects/common")); err == nil {
+		t.Error("something was installed")
 	}
 }

@@ -73,6 +73,9 @@ func (d *Deployment) Install(ctx context.Context, opts InstallOptions, tell Tell
 		return err
 	}
 	defer unlock()
+	if err := d.refuseOtherPlan(ctx, opts); err != nil { // another run may have changed the host since the first look
+		return err
+	}
 	checks, err := d.checkAndWaive(ctx, opts.Waive)
 	if err != nil {
 		return err
@@ -118,9 +121,6 @@ func (d *Deployment) refuseInstall(ctx context.Context, t *transition, opts Inst
 	}
 	if err := d.refuseUnknownPassword(ctx); err != nil {
 		return err
-	}
-	if opts.Plan == "" {
-		return nil
 	}
 	return d.refuseOtherPlan(ctx, opts)
 }

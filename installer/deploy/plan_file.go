@@ -72,8 +72,11 @@ func (d *Deployment) planFile(survey engine.Survey) PlanFile {
 	return p
 }
 
-// refuseOtherPlan refuses an installation that would do something else than the plan file says.
+// refuseOtherPlan refuses an installation that would do something else than the plan file says, if one is given.
 func (d *Deployment) refuseOtherPlan(ctx context.Context, opts InstallOptions) error {
+	if opts.Plan == "" {
+		return nil
+	}
 	name := opts.Plan
 	reviewed, err := readPlanFile(name)
 	if err != nil {
