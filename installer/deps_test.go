@@ -69,6 +69,10 @@ var allowedImports = map[string]struct {
 		"installer/fate/cluster", "installer/fate/render", "installer/flow", "installer/host", "installer/output",
 		"installer/peer", "installer/redact", "supervisor", "supervisor/rpc"},
 		"what is known of a job is data: flags and printing are the commands'"},
+	"installer/adopt": {[]string{"installer/fate/cluster", "installer/fate/keys", "installer/fate/render",
+		"installer/host", "installer/host/beneath", "installer/problem", "installer/redact", "supervisor/config"},
+		"what another installer left on a host is data: it is read and compared with what would be rendered; flags " +
+			"and printing are the command's"},
 	"installer/deploy": {[]string{"installer/database", "installer/deploy/programs", "installer/engine",
 		"installer/exit", "installer/fate", "installer/fate/cluster", "installer/fate/keys",
 		"installer/fate/preflight", "installer/fate/render", "installer/flow", "installer/host", "installer/job",

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -75,6 +76,15 @@ func (g *gatherer) processes() {
 		}
 	}
 	slices.SortFunc(g.f.Processes, func(a, b Process) int { return a.PID - b.PID })
+}
+
+// Processes lists the running processes as [Gather] does, and nothing else. unknown says why they, or those of other
+// users, could not be seen.
+func Processes(h *Host) (list []Process, unknown string) {
+	g := gatherer{h: h, f: &Facts{Unknown: Unknown{}, Rooted: !h.IsSystem(), UID: os.Geteuid()}}
+	g.hardening()
+	g.processes()
+	return g.f.Processes, g.f.Unknown["processes"]
 }
 
 func (g *gatherer) process(name string) (Process, bool) {

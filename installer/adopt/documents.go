@@ -1,0 +1,230 @@
+package adopt
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/supervisor/config"
+)
+
+// kind is a kind of configuration file that AnsibleFATE renders.
+type kind string
+
+const (
+	kindEggroll    kind = "eggroll"
+	kindRoutes     kind = "routes"
+	kindFlow       kind = "flow"
+	kindBoard      kind = "board"
+	kindDatabase   kind = "database"
+	kindShell      kind = "environment"
+	kindTest       kind = "test"
+	kindSupervisor kind = "supervisor"
+	kindProgram    kind = "program"
+)
+
+// parse is how each kind is read.
+func (k kind) parse(data []byte) ([]entry, error) {
+	switch k {
+	case kindEggroll, kindBoard:
+		return readProperties(data)
+	case kindRoutes:
+		return readJSON(data)
+	case kindFlow, kindTest:
+		return readYAML(data)
+	case kindDatabase:
+		return readOptions(data)
+	case kindShell:
+		return readShell(data)
+	}
+	return readSections(data)
+}
+
+// readSections reads supervisord's dialect. The key of an entry is section.key.
+func readSections(data []byte) ([]entry, error) {
+	sections, problems := config.Sections("", data)
+	if len(problems) > 0 {
+		return nil, notAt(problems[0].Line, "%s", problems[0].Text)
+	}
+	var out []entry
+	for _, s := range sections {
+		if len(s.Keys) == 0 {
+			out = append(out, entry{s.Name, "", s.Line})
+		}
+		for _, k := range s.Keys {
+			out = append(out, entry{s.Name + "." + k.Name, k.Value, k.Line})
+		}
+	}
+	return out, nil
+}
+
+// document is a configuration file of the installation.
+type document struct {
+	kind    kind
+	file    string // as it is named; its directory may be a link
+	program string // of a program file
+	entries []entry
+	index   map[string]int // key -> its last entry, which is the one that counts
+}
+
+// newDocument indexes entries. A key that a file has several times counts as its last value, as the programs that read
+// such files take it.
+func newDocument(k kind, file string, entries []entry) *document {
+	d := &document{kind: k, file: file, entries: entries, index: make(map[string]int, len(entries))}
+	for i, e := range entries {
+		d.index[e.key] = i
+	}
+	return d
+}
+
+// get finds a key. A document that is not there has none.
+func (d *document) get(key string) (entry, bool) {
+	if d == nil {
+		return entry{}, false
+	}
+	i, ok := d.index[key]
+	if !ok {
+		return entry{}, false
+	}
+	return d.entries[i], true
+}
+
+func (d *document) value(key string) string {
+	e, _ := d.get(key)
+	return e.value
+}
+
+// keys lists the keys in the order of the file.
+func (d *document) keys() []string {
+	if d == nil {
+		return nil
+	}
+	var out []string
+	for i, e := range d.entries {
+		if d.index[e.key] == i {
+			out = append(out, e.key)
+		}
+	}
+	return out
+}
+
+// documents are the files of an installation that AnsibleFATE renders.
+type documents struct {
+	list    []*document
+	skipped []Skipped
+}
+
+func (ds *documents) of(k kind) *document {
+	i := slices.IndexFunc(ds.list, func(d *document) bool { return d.kind == k })
+	if i < 0 {
+		return nil
+	}
+	return ds.list[i]
+}
+
+// programs lists the program files.
+func (ds *documents) programs() []*document {
+	var out []*document
+	for _, d := range ds.list {
+		if d.kind == kindProgram {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (ds *documents) program(name string) *document {
+	for _, d := range ds.programs() {
+		if d.program == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// get finds a key of a program file.
+func (d *document) setting(key string) string {
+	if d == nil {
+		return ""
+	}
+	return d.value("program:" + d.program + "." + key)
+}
+
+// load reads a file if it is there.
+func (ds *documents) load(r *reader, k kind, file string) *document {
+	data, err := r.read(file)
+	if absent(err) {
+		return nil
+	}
+	var entries []entry
+	if err == nil {
+		entries, err = k.parse(data)
+	}
+	if err != nil {
+		ds.skipped = append(ds.skipped, Skipped{file, rootCause(err).Error()})
+		return nil
+	}
+	d := newDocument(k, file, entries)
+	ds.list = append(ds.list, d)
+	return d
+}
+
+// loadDocuments reads every file of the installation. l has the generation of its tree.
+func loadDocuments(r *reader, l cluster.Layout) *documents {
+	ds := &documents{}
+	for _, f := range []struct {
+		kind kind
+		file string
+	}{
+		{kindEggroll, l.EggrollProperties()}, {kindRoutes, l.RouteTable()}, {kindFlow, l.ServiceConf()},
+		{kindBoard, l.BoardProperties()}, {kindShell, l.InitEnv()}, {kindTest, l.TestConfig()},
+		{kindSupervisor, l.SupervisorConf()},
+	} {
+		ds.load(r, f.kind, f.file)
+	}
+	names, err := r.names(l.SupervisorPrograms())
+	if err != nil {
+		ds.skipped = append(ds.skipped, Skipped{l.SupervisorPrograms(), rootCause(err).Error()})
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".conf") {
+			continue
+		}
+		d := ds.load(r, kindProgram, path.Join(l.SupervisorPrograms(), name))
+		if d == nil {
+			continue
+		}
+		d.program = strings.TrimSuffix(name, ".conf")
+		for _, e := range d.entries { // the section says what it is, whatever the file is called
+			if section, _, ok := strings.Cut(e.key, "."); ok && strings.HasPrefix(section, "program:") {
+				d.program = strings.TrimPrefix(section, "program:")
+				break
+			}
+		}
+	}
+	if conf := databaseConf(r, ds, l); conf != "" {
+		ds.load(r, kindDatabase, conf)
+	}
+	return ds
+}
+
+// databaseConf is the option file of the database server: the one of its command line, or the one in its place.
+func databaseConf(r *reader, ds *documents, l cluster.Layout) string {
+	for _, word := range strings.Fields(ds.program("fate-mysql").setting("command")) {
+		if file, ok := strings.CutPrefix(word, "--defaults-file="); ok && path.IsAbs(file) {
+			return file
+		}
+	}
+	dir := path.Join(l.ProjectCommon(), "mysql")
+	names, err := r.names(dir)
+	if err != nil {
+		return ""
+	}
+	for _, name := range names {
+		if file := path.Join(dir, name, "conf", "my.cnf"); r.exists(file) {
+			return file
+		}
+	}
+	return ""
+}

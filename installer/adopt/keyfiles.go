@@ -1,0 +1,77 @@
+package adopt
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"path"
+	"time"
+
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/keys"
+)
+
+// Keys are the TLS keys of the rollsite.
+type Keys struct {
+	Files    []KeyFile `json:"files"`
+	Problems []string  `json:"problems"` // what makes connections fail
+	Remarks  []string  `json:"remarks"`  // what will make them fail later
+}
+
+// KeyFile is a certificate or a private key.
+type KeyFile struct {
+	File    string    `json:"file"`
+	Expires time.Time `json:"expires,omitzero"` // of a certificate
+}
+
+// findKeys reads the keys that eggroll.properties names and checks them as keys check does.
+func findKeys(r *reader, s *cluster.Spec, ds *documents, now time.Time) *Keys {
+	if !s.NeedsKeys() {
+		return nil
+	}
+	out := &Keys{Files: []KeyFile{}, Problems: []string{}, Remarks: []string{}}
+	doc := ds.of(kindEggroll)
+	var files []keys.File
+	for _, k := range []string{"ca.crt", "crt", "key", "client.ca.crt", "client.crt", "client.key"} {
+		e, ok := doc.get(keySecurity + k + ".path")
+		if !ok {
+			continue // its absence is a problem of the check
+		}
+		data, err := r.read(e.value)
+		if err != nil {
+			out.Problems = append(out.Problems, e.value+" cannot be read: "+rootCause(err).Error())
+			continue
+		}
+		out.Files = append(out.Files, KeyFile{e.value, expiry(data)})
+		files = append(files, keys.File{Name: path.Base(e.value), Content: data})
+	}
+	names, err := s.Cluster.KeyNames(s.Role)
+	if err != nil {
+		names = []string{s.IP}
+	}
+	problems, remarks := keys.Check(string(s.Role), names, files, now)
+	for _, p := range problems {
+		out.Problems = append(out.Problems, p.String())
+	}
+	for _, p := range remarks {
+		out.Remarks = append(out.Remarks, p.String())
+	}
+	return out
+}
+
+// expiry is the end of the first certificate of a file; zero for a file without one.
+func expiry(data []byte) time.Time {
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return time.Time{}
+		}
+		if block.Type == "CERTIFICATE" {
+			c, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return time.Time{}
+			}
+			return c.NotAfter
+		}
+		data = rest
+	}
+}

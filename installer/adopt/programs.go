@@ -1,0 +1,280 @@
+package adopt
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/host"
+)
+
+// Program is a program of the old supervisor, and how it would be taken over.
+type Program struct {
+	Name    string `json:"name"`
+	File    string `json:"file"`    // its program file
+	Command string `json:"command"` // as the file has it
+	User    string `json:"user"`    // that the file names
+	// keep: it goes on running; restart: it is stopped and started once; start: it does not run; leave: it is none of
+	// FATE's, and stays with the old supervisor; unknown: the processes were not looked at
+	Takeover  string    `json:"takeover"`
+	Why       string    `json:"why"`
+	Processes []Process `json:"processes"` // that run it: the program itself first, then what stands between
+}
+
+// The values of Program.Takeover.
+const (
+	TakeoverKeep    = "keep"
+	TakeoverRestart = "restart"
+	TakeoverStart   = "start"
+	TakeoverLeave   = "leave"
+	TakeoverUnknown = "unknown"
+)
+
+// Process is a running process of the installation.
+type Process struct {
+	PID       int               `json:"pid"`
+	Parent    int               `json:"parent"` // its pid
+	User      string            `json:"user"`   // its name, or its number where it has none
+	Command   []string          `json:"command"`
+	Exe       string            `json:"exe"`       // the file that it runs
+	Directory string            `json:"directory"` // its working directory
+	Started   uint64            `json:"started"`   // in ticks since the host was started, as /proc has it
+	Output    string            `json:"output"`    // where its standard output goes
+	Variables map[string]string `json:"variables"` // of its environment: those that FATE's programs read
+}
+
+// OldSupervisor is the python supervisor.
+type OldSupervisor struct {
+	PID  int    `json:"pid"`  // 0: it does not run
+	Conf string `json:"conf"` // its main file
+	HTTP string `json:"http"` // the address of its control interface; blank: none
+}
+
+// variables are those of the environment that FATE's programs and the loader of their processes read.
+var variables = []string{"CLASSPATH", "EGGROLL_HOME", "EGGROLL_LOG_DIR", "EGGROLL_LOG_FILE", "EGGROLL_LOG_LEVEL",
+	"FATE_DEPLOY_BASE", "FATE_LOG_LEVEL", "FATE_PROFILE_LOG_ENABLED", "FATE_PROJECT_BASE", "HADOOP_HOME", "JAVA_HOME",
+	"JAVA_TOOL_OPTIONS", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LD_PRELOAD", "OMP_NUM_THREADS", "PATH",
+	"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV"}
+
+// watcher finds what runs.
+type watcher struct {
+	r         *reader
+	processes []host.Process
+	unknown   string // why the processes are not known
+	users     map[int]string
+	sec       *secrets
+}
+
+func newWatcher(r *reader, processes []host.Process, unknown string, sec *secrets) *watcher {
+	w := &watcher{r: r, processes: processes, unknown: unknown, sec: sec, users: map[int]string{}}
+	if users, err := r.h.Users(); err == nil {
+		for _, u := range users {
+			w.users[u.UID] = u.Name
+		}
+	}
+	return w
+}
+
+// programs describes every program file.
+func (w *watcher) programs(ds *documents, l cluster.Layout) []Program {
+	out := []Program{}
+	for _, doc := range ds.programs() {
+		p := Program{Name: doc.program, File: doc.file, Command: w.sec.shown(doc.setting("command")),
+			User: doc.setting("user"), Processes: []Process{}}
+		m := cluster.Module(strings.TrimPrefix(doc.program, "fate-"))
+		if !slices.Contains(cluster.Modules, m) || m.Program() != doc.program {
+			p.Takeover, p.Why = TakeoverLeave, "it is no program of FATE"
+			out = append(out, p)
+			continue
+		}
+		main := w.find(m, l, ds)
+		for _, found := range main {
+			p.Processes = append(p.Processes, w.describe(found))
+		}
+		if len(main) == 1 {
+			for _, between := range w.between(main[0]) {
+				p.Processes = append(p.Processes, w.describe(between))
+			}
+		}
+		p.Takeover, p.Why = w.judge(p, len(main))
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b Program) int { return order(a.Name) - order(b.Name) })
+	return out
+}
+
+// order is the place of a program in the order of starting; others come last.
+func order(program string) int {
+	i := slices.IndexFunc(cluster.Modules, func(m cluster.Module) bool { return m.Program() == program })
+	if i < 0 {
+		return len(cluster.Modules)
+	}
+	return i
+}
+
+// find lists the processes that are a module's program itself.
+func (w *watcher) find(m cluster.Module, l cluster.Layout, ds *documents) []host.Process {
+	var out []host.Process
+	conf := ""
+	if doc := ds.of(kindDatabase); doc != nil {
+		conf = doc.file
+	}
+	for _, p := range w.processes {
+		if !p.Contained && isModule(m, p, l, conf) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// classes are the main classes of eggroll's programs, as the end of an argument.
+var classes = map[cluster.Module]string{cluster.ClusterManager: "ClusterManagerBootstrap",
+	cluster.NodeManager: "NodeManagerBootstrap", cluster.Rollsite: "EggSiteBootstrap"}
+
+func isModule(m cluster.Module, p host.Process, l cluster.Layout, databaseConf string) bool {
+	has := func(match func(arg string) bool) bool { return slices.ContainsFunc(p.Args, match) }
+	shell := slices.Contains([]string{"bash", "sh", "dash"}, path.Base(p.Command()))
+	switch m {
+	case cluster.ClusterManager, cluster.NodeManager, cluster.Rollsite:
+		return !shell && has(func(a string) bool { return strings.HasSuffix(a, classes[m]) }) &&
+			has(func(a string) bool { return a == l.EggrollProperties() || a == "conf/eggroll.properties" })
+	case cluster.FateFlow:
+		return !shell && has(func(a string) bool { return a == l.FlowServer() || a == "fate_flow_server.py" })
+	case cluster.FateBoard:
+		return !shell && has(func(a string) bool { return strings.HasPrefix(path.Base(a), "fateboard") }) &&
+			slices.Contains(p.Args, "-jar")
+	case cluster.MySQL:
+		name := path.Base(p.Command())
+		return (name == "mysqld" || name == "mariadbd") &&
+			has(func(a string) bool { return a == "--defaults-file="+databaseConf || a == "--defaults-file=conf/my.cnf" })
+	}
+	return false
+}
+
+// between lists the processes from a program up to the supervisor, both left out.
+func (w *watcher) between(p host.Process) []host.Process {
+	var out []host.Process
+	for range 10 {
+		i := slices.IndexFunc(w.processes, func(o host.Process) bool { return o.PID == p.PPID })
+		if i < 0 || p.PPID <= 1 || isSupervisor(w.processes[i]) {
+			return out
+		}
+		p = w.processes[i]
+		out = append(out, p)
+	}
+	return out
+}
+
+func isSupervisor(p host.Process) bool {
+	return slices.ContainsFunc(p.Args, func(a string) bool { return path.Base(a) == "supervisord" }) &&
+		slices.ContainsFunc(p.Args, func(a string) bool { return strings.Contains(a, supervisorSuffix) })
+}
+
+func (w *watcher) describe(p host.Process) Process {
+	dir := path.Join("/proc", strconv.Itoa(p.PID))
+	out := Process{PID: p.PID, Parent: p.PPID, User: w.user(p.UID), Exe: p.Exe, Command: []string{},
+		Variables: map[string]string{}}
+	for _, arg := range p.Args {
+		out.Command = append(out.Command, w.sec.shown(arg))
+	}
+	out.Directory, _ = w.r.h.Readlink(path.Join(dir, "cwd")) // blank when it is not ours to see
+	out.Output, _ = w.r.h.Readlink(path.Join(dir, "fd", "1"))
+	if stat, err := w.r.h.ReadFile(path.Join(dir, "stat")); err == nil {
+		out.Started = startTime(string(stat))
+	}
+	environ, err := w.r.h.ReadFile(path.Join(dir, "environ"))
+	if err != nil {
+		return out
+	}
+	for _, variable := range strings.Split(string(environ), "\x00") {
+		name, value, _ := strings.Cut(variable, "=")
+		if slices.Contains(variables, name) {
+			out.Variables[name] = w.sec.shown(value)
+		}
+	}
+	return out
+}
+
+func (w *watcher) user(uid int) string {
+	if name := w.users[uid]; name != "" {
+		return name
+	}
+	return strconv.Itoa(uid)
+}
+
+// startTime is field 22 of /proc/PID/stat. The name of the process, in parentheses, may have blanks and parentheses.
+func startTime(stat string) uint64 {
+	end := strings.LastIndexByte(stat, ')')
+	if end < 0 {
+		return 0
+	}
+	fields := strings.Fields(stat[end+1:])
+	const index = 22 - 3 // the fields after the name begin with the third
+	if len(fields) <= index {
+		return 0
+	}
+	n, err := strconv.ParseUint(fields[index], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// judge decides whether a program can go on running under another supervisor. mains is how many processes are the
+// program itself.
+func (w *watcher) judge(p Program, mains int) (takeover, why string) {
+	switch {
+	case w.unknown != "":
+		return TakeoverUnknown, "processes were not looked at: " + w.unknown
+	case mains == 0:
+		return TakeoverStart, "it does not run"
+	case mains > 1:
+		return TakeoverRestart, fmt.Sprintf("%d processes of it run", mains)
+	}
+	main := p.Processes[0]
+	switch {
+	case p.User != "" && main.User != p.User:
+		return TakeoverRestart, fmt.Sprintf("process %d runs as %s, and the program file says %s", main.PID, main.User,
+			p.User)
+	case len(p.Processes) > 1:
+		return TakeoverRestart, fmt.Sprintf("%s (process %d) stands between it and the supervisor, and may start it "+
+			"again when it ends", baseCommand(p.Processes[1]), p.Processes[1].PID)
+	case main.Output == "":
+		return TakeoverRestart, "it cannot be seen where its output goes"
+	case strings.HasPrefix(main.Output, "pipe:") || strings.HasPrefix(main.Output, "socket:"):
+		return TakeoverRestart, "its output goes to the old supervisor, and it would end at its next line"
+	}
+	return TakeoverKeep, fmt.Sprintf("process %d is the program itself, and writes to %s", main.PID, main.Output)
+}
+
+// baseCommand names what a process runs: the script where an interpreter runs one.
+func baseCommand(p Process) string {
+	for _, arg := range p.Command {
+		name := path.Base(arg)
+		interpreter := strings.HasPrefix(name, "python") || name == "sh" || name == "bash"
+		if !interpreter && !strings.HasPrefix(arg, "-") {
+			return name
+		}
+	}
+	return p.Exe
+}
+
+// supervisor finds the python supervisor.
+func (w *watcher) supervisor(ds *documents) *OldSupervisor {
+	doc := ds.of(kindSupervisor)
+	if doc == nil {
+		return nil
+	}
+	out := &OldSupervisor{Conf: doc.file, HTTP: doc.value("inet_http_server.port")}
+	for _, p := range w.processes {
+		if !p.Contained && isSupervisor(p) && slices.ContainsFunc(p.Args, func(a string) bool {
+			return strings.HasSuffix(a, doc.file)
+		}) {
+			out.PID = p.PID
+		}
+	}
+	return out
+}

@@ -1,0 +1,191 @@
+package adopt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"syscall"
+
+	"fate-installer/installer/host"
+	"fate-installer/installer/host/beneath"
+)
+
+// readLimit is how much of a configuration file is read, in bytes. The longest, the route table of an exchange with
+// 10,000 parties, has 2 MB.
+const readLimit = 8 << 20
+
+// maxLinks is how many links one path may have.
+const maxLinks = 40
+
+// reader reads files that the service user may change. Sites move trees to other disks by links that this user made,
+// so these are followed, but only to files of the owner of the link: root is not led to a file of anyone else.
+type reader struct {
+	h     *host.Host
+	links map[string]string // the links that were followed, with what they lead to
+}
+
+// linkRefused is a link that leads to a file of another owner.
+type linkRefused struct{ path, link, target string }
+
+func (e *linkRefused) Error() string {
+	return fmt.Sprintf("cannot read %s: the link %s leads to %s, which does not belong to the owner of the link",
+		e.path, e.link, e.target)
+}
+
+// followed is a path without links, and who must own the file there.
+type followed struct {
+	path  string
+	links []walkedLink
+}
+
+type walkedLink struct {
+	path   string
+	owners []uint32 // any of them; empty: the link is root's, in a directory of root's
+}
+
+// resolve follows the links of a path. What does not exist is an fs.ErrNotExist.
+func (r *reader) resolve(name string) (followed, error) {
+	todo := strings.Split(strings.Trim(path.Clean(name), "/"), "/")
+	at := followed{path: "/"}
+	trusted := true // whether only root may change the directory that at.path is
+	count := 0
+	for len(todo) > 0 && todo[0] != "" {
+		next := path.Join(at.path, todo[0])
+		info, err := r.h.Lstat(next)
+		if err != nil {
+			return at, err
+		}
+		todo = todo[1:]
+		if info.Mode()&fs.ModeSymlink == 0 {
+			trusted = trusted && onlyRootChanges(info)
+			at.path = next
+			continue
+		}
+		if count++; count > maxLinks {
+			return at, fmt.Errorf("cannot read %s: it has more than %d links", name, maxLinks)
+		}
+		target, err := r.h.Readlink(next)
+		if err != nil {
+			return at, err
+		}
+		link := walkedLink{path: next}
+		if !trusted || owner(info) != 0 {
+			dir, err := r.h.Lstat(at.path)
+			if err != nil {
+				return at, err
+			}
+			link.owners = []uint32{owner(info)}
+			if owner(info) == 0 { // who may write to the directory may have moved it there
+				link.owners = []uint32{owner(dir)}
+			}
+		}
+		at.links = append(at.links, link)
+		if !path.IsAbs(target) {
+			target = path.Join(at.path, target)
+		}
+		r.note(next, target)
+		at.path, trusted = "/", true
+		todo = append(strings.Split(strings.Trim(path.Clean(target), "/"), "/"), todo...)
+	}
+	return at, nil
+}
+
+func (r *reader) note(link, target string) {
+	if r.links == nil {
+		r.links = map[string]string{}
+	}
+	r.links[link] = target
+}
+
+func onlyRootChanges(info fs.FileInfo) bool { return owner(info) == 0 && info.Mode().Perm()&0o022 == 0 }
+
+func owner(info fs.FileInfo) uint32 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Uid
+	}
+	return 0
+}
+
+// check holds what was opened against the links that led to it.
+func (f followed) check(name string, info fs.FileInfo) error {
+	for _, l := range f.links {
+		if len(l.owners) > 0 && owner(info) != l.owners[0] {
+			return &linkRefused{name, l.path, f.path}
+		}
+	}
+	return nil
+}
+
+// read gives the content of a regular file.
+func (r *reader) read(name string) ([]byte, error) {
+	at, err := r.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.h.OpenPlain(at.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := at.check(name, info); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, readLimit+1))
+	if err == nil && len(data) > readLimit {
+		err = &fs.PathError{Op: "read", Path: name,
+			Err: fmt.Errorf("%w: more than %d bytes", host.ErrTooLong, readLimit)}
+	}
+	return data, err
+}
+
+// names lists a directory. One that is not there is empty.
+func (r *reader) names(dir string) ([]string, error) {
+	at, err := r.resolve(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := r.h.Lstat(at.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := at.check(dir, info); err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, nil
+	}
+	entries, err := r.h.ReadDir(at.path)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out, nil
+}
+
+// exists reports whether something is at a path, links followed.
+func (r *reader) exists(name string) bool {
+	_, err := r.resolve(name)
+	return err == nil
+}
+
+// absent reports that an error says that a file is not there.
+func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
+
+// untrusted reports that an error is a link that is not followed.
+func untrusted(err error) bool {
+	var refused *linkRefused
+	return errors.As(err, &refused) || errors.Is(err, beneath.ErrUntrustedLink)
+}

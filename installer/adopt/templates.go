@@ -1,0 +1,220 @@
+package adopt
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/render"
+)
+
+// templates knows what AnsibleFATE's templates write where it is not what is rendered here. It tells whether a
+// difference is one of theirs or an edit of an operator.
+type templates struct {
+	s   *cluster.Spec
+	sec *secrets
+}
+
+// gcOptions are the JVM options of rollsite in every generation.
+const gcOptions = "-XX:+UseG1GC -XX:+PrintGCDetails -XX:+PrintGCDateStamps -Xloggc:logs/eggroll/rollsite.gc.log"
+
+// wrote reports whether a template has the value that is in the file; theirs is nil when the file does not have the key
+// at all.
+func (t *templates) wrote(doc *document, key string, theirs, ours *string) bool {
+	value := ""
+	if theirs != nil {
+		value = *theirs
+	}
+	switch doc.kind {
+	case kindEggroll:
+		return t.eggroll(key, value, theirs == nil, ours)
+	case kindFlow:
+		return t.flow(key, value, theirs == nil, ours)
+	case kindBoard:
+		return t.board(key, value, theirs == nil, ours)
+	case kindDatabase:
+		return t.database(key, value, theirs == nil)
+	case kindShell:
+		return t.shell(key, value, theirs == nil)
+	case kindTest: // with both parties known, it lists both
+		return theirs != nil && (strings.HasPrefix(key, "parties.") || strings.Contains(key, ".flow_services["))
+	case kindSupervisor, kindProgram:
+		want, known := t.supervisor(doc)[key]
+		return theirs == nil && !known || theirs != nil && known && want == value
+	}
+	return false
+}
+
+func (t *templates) eggroll(key, value string, absent bool, ours *string) bool {
+	if !absent && t.s.Role == cluster.RoleExchange && placeholder.MatchString(value) {
+		return true
+	}
+	old := !t.s.Profile.FATE.AtLeast(1, 9)
+	switch key {
+	case keyManager + "jdbc.url":
+		for _, zone := range []string{"UTC", "Asia/Shanghai"} {
+			if ours != nil && value == strings.Replace(*ours, t.s.Profile.JDBCTimeZone(), "serverTimezone="+zone, 1) {
+				return true
+			}
+		}
+	case keyManager + "jdbc.password": // a host that has only a nodemanager gets none here
+		return value == t.sec.values["mysql_user"]
+	case keyRollsite + "jvm.options":
+		if max := t.s.Side.Rollsite.MaxMemory; max != "" {
+			value = strings.TrimSpace(strings.Replace(value, "-Xmx"+max, "", 1))
+		}
+		return value == gcOptions
+	case keyNode + "host", keyManager + "node.heartbeat.expire.count":
+		return absent
+	case keyManager + "jdbc.password.decryptor", keyManager + "jdbc.password.decryptor.args",
+		"eggroll.core.grpc.channel.keepalive.timeout.sec", keyNode + "containers.data.dir":
+		return absent && old
+	}
+	return false
+}
+
+func (t *templates) flow(key, value string, absent bool, ours *string) bool {
+	switch key {
+	case "model_store_address.password": // upstream's template has passwd in every generation
+		return absent
+	case "model_store_address.passwd", "database.passwd":
+		return value == t.sec.values["mysql_user"]
+	case "zookeeper.password":
+		return ours != nil && *ours == "" && value == t.sec.values["zookeeper"]
+	}
+	return false
+}
+
+func (t *templates) board(key, value string, absent bool, ours *string) bool {
+	switch key {
+	case "fateflow.url": // a balancer in front of it is written there by hand
+		for _, ip := range t.s.Side.FateFlow.IPs {
+			if value == fmt.Sprintf("http://%s:%d", ip, t.s.Side.FateFlow.HTTPPort) {
+				return true
+			}
+		}
+	case "spring.http.encoding.charset":
+		return value == "UTF-8"
+	case "spring.http.encoding.enabled":
+		return value == "true"
+	case "server.servlet.encoding.charset", "server.servlet.encoding.enabled":
+		return absent
+	case "fateboard.datasource.jdbc-url":
+		m := jdbc.FindString(value)
+		return ours != nil && m != "" && m == jdbc.FindString(*ours)
+	}
+	return false
+}
+
+// addedOptions are options of the database server that AnsibleFATE's file does not have.
+var addedOptions = []string{"tmpdir", "log_error", "pid_file", "bind_address", "skip_name_resolve", "secure_file_priv",
+	"performance_schema", "skip_log_bin", "mysql_native_password"}
+
+func (t *templates) database(key, value string, absent bool) bool {
+	switch key {
+	case "mysqld.max_connections":
+		return value == "10000"
+	case "mysqld_safe.log_error":
+		return value == path.Join(t.s.Layout.ComponentLogs("mysql"), "mysqld.log")
+	case "mysqld_safe.pid_file":
+		return value == path.Join(path.Dir(render.DatabaseSocket(t.s)), "mysqld.pid")
+	}
+	for _, name := range addedOptions {
+		if key == "mysqld."+name {
+			return absent
+		}
+	}
+	return false
+}
+
+func (t *templates) shell(key, value string, absent bool) bool {
+	switch key {
+	case "fate_project_base":
+		return !absent
+	case "venv":
+		return value == t.s.Layout.PythonHome()
+	case "source ${venv}/bin/activate":
+		return !absent
+	case "VIRTUAL_ENV", "LD_LIBRARY_PATH":
+		return absent
+	case "PATH":
+		return value == "$PATH:$JAVA_HOME/bin"
+	case "PYTHONPATH":
+		return value == strings.Join(t.s.Layout.PythonPath(), ":")
+	}
+	return false
+}
+
+// supervisor gives what a template writes into a file of the supervisor, by section.key.
+func (t *templates) supervisor(doc *document) map[string]string {
+	if doc.kind == kindSupervisor {
+		return t.daemon()
+	}
+	out := map[string]string{}
+	name, program := strings.CutPrefix(doc.program, "fate-")
+	if !program {
+		return out
+	}
+	set := func(key, value string) { out["program:"+doc.program+"."+key] = value }
+	for key, value := range t.program(name) {
+		set(key, value)
+	}
+	for _, pair := range [][2]string{{"user", t.s.User}, {"autorestart", "true"}, {"redirect_stderr", "true"},
+		{"logfile_maxbytes", "50MB"}, {"logfile_backups", "10"}, {"loglevel", "info"}} {
+		set(pair[0], pair[1])
+	}
+	return out
+}
+
+// daemon gives what is in supervisord.conf.
+func (t *templates) daemon() map[string]string {
+	l := t.s.Layout
+	const address = "127.0.0.1:9001"
+	return map[string]string{
+		"unix_http_server.file": l.SupervisorSocket(), "unix_http_server.chown": t.s.User + ":" + t.s.Group,
+		"inet_http_server.port": address, "inet_http_server.username": "root",
+		"inet_http_server.password": published[secretSupervisor],
+		"supervisord.logfile":       l.SupervisorLog(), "supervisord.logfile_maxbytes": "50MB",
+		"supervisord.logfile_backups": "10", "supervisord.loglevel": "info",
+		"supervisord.pidfile":  path.Join(l.SupervisorRun(), "supervisord.pid"),
+		"supervisord.nodaemon": "false", "supervisord.minfds": "1024", "supervisord.minprocs": "200",
+		"rpcinterface:supervisor.supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
+		"supervisorctl.serverurl":                                 "http://" + address, "supervisorctl.username": "root",
+		"supervisorctl.password": published[secretSupervisor],
+		"include.files":          path.Join(l.SupervisorPrograms(), "*.conf"),
+	}
+}
+
+// program gives the keys that differ by program.
+func (t *templates) program(name string) map[string]string {
+	l := t.s.Layout
+	const inherited = `PATH="%(ENV_PATH)s",CLASSPATH="$CLASSPATH:$CLASSPATH"`
+	script := func(file, dir, logs string) map[string]string {
+		return map[string]string{"command": "/bin/bash " + file + " starting", "environment": inherited,
+			"directory": dir, "stdout_logfile": path.Join(l.ComponentLogs(logs), "info.log"),
+			"stderr_logfile": path.Join(l.ComponentLogs(logs), "error.log")}
+	}
+	switch name {
+	case "mysql":
+		home := t.s.DatabaseHome()
+		return map[string]string{"directory": home, "stdout_logfile": path.Join(l.ComponentLogs("mysql"), "boot.log"),
+			"command": fmt.Sprintf("%s %s/run/mysqld.pid %s/bin/mysqld_safe --defaults-file=%s/conf/my.cnf --user=%s",
+				path.Join(l.Common(), "miniconda3/bin/pidproxy"), home, home, home, t.s.User)}
+	case "fateflow":
+		if l.Flat {
+			return script(path.Join(l.FatePython(), "fate_flow", "service.sh"), l.Flow(), name)
+		}
+		return script(path.Join(l.Flow(), "bin", "service.sh"), l.Flow(), name)
+	case "fateboard":
+		return script(path.Join(l.Board(), "service.sh"), l.Board(), name)
+	case "clustermanager", "nodemanager", "rollsite":
+		logs := path.Join(l.ComponentLogs("eggroll"), "bootstrap."+name)
+		return map[string]string{
+			"command": "/bin/bash " + path.Join(l.Eggroll(), "bin/fate-eggroll.sh") + " " + name + " starting",
+			"environment": fmt.Sprintf(`PATH="%s/bin:%s/bin:%%(ENV_PATH)s",CLASSPATH="$CLASSPATH:$CLASSPATH"`,
+				t.s.JavaHome(), l.PythonHome()),
+			"directory": l.Eggroll() + "/", "stdout_logfile": logs + ".out", "stderr_logfile": logs + ".err"}
+	}
+	return nil
+}
