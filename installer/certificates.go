@@ -72,12 +72,17 @@ func (r *svcStatusReport) lookAtCertificates(g *globals, names []string, now tim
 	}
 }
 
+// aCertificate is before a line about one.
+//
+//language:labels
+const aCertificate = "certificate"
+
 // writeCertificates writes a line for each certificate that needs attention, and nothing when none does.
 func (g *globals) writeCertificates(r svcStatusReport) error {
 	w := g.Stdout
 	columns := deviceOf(w).Columns
 	line := func(text string) error {
-		_, err := fmt.Fprintln(w, output.Indented("certificate ", text, columns))
+		_, err := fmt.Fprintln(w, output.Indented(g.language.Label(aCertificate)+" ", g.text(text), columns))
 		return err
 	}
 	renew := false
@@ -100,7 +105,7 @@ func (g *globals) writeCertificates(r svcStatusReport) error {
 		}
 	}
 	if renew {
-		_, err := fmt.Fprintln(w, output.Indented("-> ", g.runnable("make new ones with fate-installer keys --renew CA, "+
+		_, err := fmt.Fprintln(w, output.Indented("-> ", g.advice("make new ones with fate-installer keys --renew CA, "+
 			"then fate-installer install --keys; the other party needs its part of them, too"), columns))
 		return err
 	}

@@ -227,7 +227,7 @@ func runBundleBuild(ctx context.Context, g *globals, o *bundleBuildOptions) erro
 		return bundleError(err)
 	}
 	for _, warning := range result.Warnings {
-		fmt.Fprintf(g.Stderr, "warning: %s\n", warning)
+		g.errorf("warning: %s\n", warning)
 	}
 	if g.Output == outputJSON {
 		return g.printJSON(buildOutput(result, key != nil))

@@ -107,7 +107,7 @@ func runBundleImport(ctx context.Context, g *globals, o *bundleImportOptions, ar
 		return bundleError(err)
 	}
 	for _, warning := range warnings {
-		fmt.Fprintln(g.Stderr, "warning: "+warning)
+		g.errorf("warning: %s\n", warning)
 	}
 	return printImport(g, o.lock, result, filled.Lock, warnings)
 }
@@ -149,7 +149,7 @@ func printImport(g *globals, file string, result bundle.ImportResult, lock *bund
 	if g.Output == outputJSON {
 		return g.printJSON(importOutput(file, result, lock, warnings))
 	}
-	t := newTable(g.Stdout, "COMPONENT", "VERSION", "SIZE", "FROM")
+	t := g.newTable("COMPONENT", "VERSION", "SIZE", "FROM")
 	for _, c := range lock.Components {
 		var size int64
 		var from []string

@@ -63,7 +63,7 @@ func readPassword(g *globals, file, prompt string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot ask for the password: %w", err)
 	}
-	fmt.Fprint(g.Stderr, prompt)
+	fmt.Fprint(g.Stderr, g.text(prompt))
 	secret, err := input(g, func() ([]byte, error) { return term.ReadPassword(int(in.Fd())) })
 	if errors.Is(err, context.Canceled) {
 		err = errors.Join(err, term.Restore(int(in.Fd()), before)) // so that the terminal shows again what is typed

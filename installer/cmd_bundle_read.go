@@ -81,7 +81,7 @@ func printInspection(g *globals, p *payload.Payload) error {
 	}
 	g.printf("file       %s, %s\nrelease    FATE %s for %s\nprogram    %s\nsigned     %s\ndigest     %s\n\n",
 		p.Path(), count.Bytes(p.Size()), release, m.Release.Platform, count.Bytes(m.Stub.Size), signed, p.Digest())
-	t := newTable(g.Stdout, "COMPONENT", "VERSION", "PLATFORM", "FILES", "UNPACKED", "STORED", "LICENSE", "FROM")
+	t := g.newTable("COMPONENT", "VERSION", "PLATFORM", "FILES", "UNPACKED", "STORED", "LICENSE", "FROM")
 	for _, c := range m.Components {
 		platform, version := c.Platform, c.Version
 		if platform == "" {

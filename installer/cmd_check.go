@@ -156,7 +156,7 @@ func printChecks(g *globals, headline string, notes problem.Problems, results []
 	printNotes(g, notes)
 	g.printf("\n")
 	if all {
-		t := newTable(g.Stdout, "STATUS", "CHECK", "MEASURED", "WANTED")
+		t := g.newTable("STATUS", "CHECK", "MEASURED", "WANTED")
 		for _, r := range results {
 			t.row(string(r.Status), r.ID, r.Measured, r.Wanted)
 		}
@@ -206,14 +206,14 @@ func printProblems(g *globals, results []preflight.CheckResult) {
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
 		case r.Bad(), r.Status == preflight.StatusPlanned && !g.quiet:
 			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured+"; wanted: "+r.Wanted)
-			g.printf("         -> %s\n", g.runnable(r.Remedy))
+			g.raw("         -> " + g.advice(r.Remedy) + "\n")
 		}
 	}
 }
 
 // printLabelled prints a status word, as wide as width, and a text that is wrapped to the right of it.
 func printLabelled(g *globals, width int, status, text string) {
-	g.printf("%s\n", deviceOf(g.Stdout).Labelled(width, status, text))
+	g.raw(g.device(g.Stdout).Labelled(width, status, g.text(text)) + "\n")
 }
 
 func countStatus(results []preflight.CheckResult) map[preflight.Status]int {

@@ -212,7 +212,7 @@ func runConfigShow(g *globals, opts *configShowOptions) error {
 	if opts.origins {
 		header = append(header, "FROM")
 	}
-	t := newTable(g.Stdout, header...)
+	t := g.newTable(header...)
 	for _, v := range values {
 		cells := []string{v.Path, v.Value}
 		if opts.origins {
@@ -237,7 +237,7 @@ func printAdvice(g *globals, advice []cluster.Advice) error {
 		return nil
 	}
 	g.printf("\n")
-	t := newTable(g.Stdout, "SIZE", "FITS", "USED", "BECAUSE")
+	t := g.newTable("SIZE", "FITS", "USED", "BECAUSE")
 	for _, a := range advice {
 		t.row(a.Key, a.Value, a.Used, a.Why)
 	}

@@ -75,7 +75,7 @@ func runConfigSQL(g *globals, opts *configSQLOptions) error {
 		return g.printJSON(configSQLOutput{spec.Role, spec.PartyID, statements})
 	}
 	for _, s := range statements {
-		g.printf("%s\n", s)
+		g.raw(s + "\n")
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func runHistory(g *globals, lines int) error {
 		}
 		return g.printJSON(historyOutput{entries})
 	}
-	t := newTable(g.Stdout, "ID", "BEGAN", "TOOK", "WHO", "RESULT", "WHAT")
+	t := g.newTable("ID", "BEGAN", "TOOK", "WHO", "RESULT", "WHAT")
 	for _, e := range entries {
 		took := "-"
 		if d, ended := e.Took(); ended {
@@ -162,7 +162,7 @@ func runHistoryShow(g *globals, id string) error {
 			g.printf("error:   %s\n", redact.Printable(e.Error))
 		}
 		if len(output) > 0 {
-			g.printf("\n%s", output)
+			g.raw("\n" + string(output))
 		}
 		return nil
 	}

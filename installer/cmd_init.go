@@ -379,12 +379,12 @@ func (q *questions) side(role cluster.Role, question string, target **cluster.In
 			*target = side
 			return nil
 		}
-		fmt.Fprintln(q.out, err)
+		fmt.Fprintln(q.out, q.g.text(err.Error()))
 	}
 }
 
 func (q *questions) answer(question, standard string) (string, error) {
-	fmt.Fprintf(q.out, "%s [%s]: ", question, standard)
+	fmt.Fprintf(q.out, "%s [%s]: ", q.g.text(question), standard)
 	some, err := input(q.g, func() (bool, error) { return q.in.Scan(), nil })
 	if err != nil {
 		return "", err

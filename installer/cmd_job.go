@@ -131,7 +131,7 @@ func runJobWhy(ctx context.Context, g *globals, id string, follow bool) error {
 			return err
 		}
 	} else {
-		g.printf("%s", report.Text(deviceOf(g.Stdout).Columns))
+		g.raw(report.Text(g.device(g.Stdout)))
 	}
 	return exitSilentlyUnless0(report.ExitCode())
 }

@@ -59,7 +59,7 @@ func writeJobs(g *globals, l *job.Listing) error {
 	if len(l.Jobs) == 0 {
 		g.printf("no jobs\n")
 	} else {
-		table := newTable(g.Stdout, "JOB", "STATUS", "ROLES HERE", "INITIATOR", "SUBMITTED", "TIME", "CORES")
+		table := g.newTable("JOB", "STATUS", "ROLES HERE", "INITIATOR", "SUBMITTED", "TIME", "CORES")
 		for _, j := range l.Jobs {
 			took, cores, submitted := "", "", ""
 			if j.Seconds > 0 {

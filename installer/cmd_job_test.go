@@ -9,6 +9,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
+	"fate-installer/installer/output"
 )
 
 const listedTestJob = "202611290000000000010"
@@ -44,7 +45,7 @@ func TestReportOfForeignNames(t *testing.T) {
 		Tasks:  []job.Task{{Component: name, Status: "failed"}},
 		Failed: &job.FailedTask{Component: name, Role: "guest", Party: "9999"},
 	}
-	out.WriteString(r.Text(0))
+	out.WriteString(r.Text(output.Device{}))
 	v := newTaskView(&globals{Stdout: &out, Output: outputText})
 	v.show(listedTestJob, []flow.Task{{Component: name, Role: "guest", Party: "9999", PartyStatus: "failed"}})
 	printError(&globals{Stderr: &out, Output: outputText}, fmt.Errorf("failed: %s\n%s", name, name), 1)

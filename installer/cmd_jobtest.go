@@ -178,7 +178,7 @@ func explained(ctx context.Context, g *globals, view *taskView, failure error) e
 	if len(report.Causes) > 0 {
 		failed.LogTail = nil // the lines that show the cause are in the report
 	}
-	return &explainedError{failure, report, strings.TrimRight(report.Text(deviceOf(g.Stderr).Columns), "\n")}
+	return &explainedError{failure, report, strings.TrimRight(report.Text(deviceOf(g.Stderr)), "\n")}
 }
 
 // explainedError is the failure of a job with what was found out about it.

@@ -73,7 +73,7 @@ func runMan(g *globals, root *cobra.Command, words []string, all bool) error {
 		return g.printJSON(manOutput{docs})
 	}
 	for _, d := range docs {
-		g.printf("%s", d.Content)
+		g.raw(d.Content)
 	}
 	return nil
 }

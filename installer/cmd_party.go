@@ -73,7 +73,7 @@ func runPartyList(g *globals) error {
 	if g.Output == outputJSON {
 		return g.printJSON(partyListOutput{spec.Role, spec.PartyID, routes})
 	}
-	t := newTable(g.Stdout, "PARTY", "MESSAGES", "GO TO", "HOW", "FROM")
+	t := g.newTable("PARTY", "MESSAGES", "GO TO", "HOW", "FROM")
 	for _, r := range routes {
 		name := r.Party
 		if r.Own {

@@ -102,7 +102,7 @@ func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties 
 	defer stop()
 	t.prober.Idle = o.idle
 	if o.idle > 0 && g.Output != outputJSON {
-		fmt.Fprintf(g.Stderr, "holding a connection to each of %s silent for %s\n", count.Of(len(targets), "target"),
+		g.errorf("holding a connection to each of %s silent for %s\n", count.Of(len(targets), "target"),
 			o.idle)
 	}
 	results := t.prober.TestAll(ctx, targets)
@@ -328,7 +328,7 @@ func (t *partyTest) print(results []peer.Result) error {
 func (t *partyTest) printTable(results []peer.Result, now time.Time) error {
 	t.g.printf("from %s at %s, %s, fate-installer %s\n\n", t.who(), t.spec.IP, now.Format("2006-01-02 15:04:05 MST"),
 		buildVersion())
-	table := newTable(t.g.Stdout, "PARTY", "WAY", "ADDRESS", "CHECK", "RESULT", "MEASURED")
+	table := t.g.newTable("PARTY", "WAY", "ADDRESS", "CHECK", "RESULT", "MEASURED")
 	number := map[peer.Status]int{}
 	for _, r := range results {
 		number[r.Status]++

@@ -76,7 +76,7 @@ func printPlan(ctx context.Context, g *globals, d *deploy.Deployment, opts *inst
 	g.printf("%s\n", d.Headline())
 	printNotes(g, p.Notes)
 	printVerdict(g, p.Verdict)
-	device := deviceOf(g.Stdout)
+	device := g.device(g.Stdout)
 	summarize(p.Survey, d.Brought()).write(g.Stdout, device, len(p.Survey))
 	if !opts.brief {
 		writeSteps(g.Stdout, device, p.Survey)

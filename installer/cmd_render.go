@@ -172,7 +172,7 @@ func printDifferences(g *globals, files []render.File, showSecrets bool) error {
 		case f.Secret && !showSecrets:
 			g.printf("differs: %s (holds passwords; --show-secrets shows how)\n", f.Path)
 		default:
-			g.printf("%s", diff.Diff("host"+f.Path, have, "rendered"+f.Path, f.Content))
+			g.raw(string(diff.Diff("host"+f.Path, have, "rendered"+f.Path, f.Content)))
 		}
 	}
 	if g.Output == outputJSON {

@@ -101,7 +101,7 @@ func runSecretsList(ctx context.Context, g *globals) error {
 	if g.Output == outputJSON {
 		return g.printJSON(secretsListOutput{d.Spec().Role, d.Spec().PartyID, list})
 	}
-	t := newTable(g.Stdout, "SECRET", "FROM", "SINCE", "PROGRAMS HERE", "HOSTS")
+	t := g.newTable("SECRET", "FROM", "SINCE", "PROGRAMS HERE", "HOSTS")
 	for _, s := range list {
 		since := "unknown"
 		if s.Since != nil {

@@ -174,11 +174,11 @@ func (s *svcHostsReport) well() bool {
 }
 
 func (s *svcHostsReport) print(g *globals) error {
-	t := newTable(g.Stdout, "HOST", "MODULE", "ADDRESS", "ANSWERS", "STATE", "REGISTERED", "WHY")
+	t := g.newTable("HOST", "MODULE", "ADDRESS", "ANSWERS", "STATE", "REGISTERED", "WHY")
 	for _, m := range s.Modules {
 		host := m.Host
 		if m.Own {
-			host += " (this)"
+			host = fmt.Sprintf("%s (this)", host)
 		}
 		registered := "-"
 		switch {

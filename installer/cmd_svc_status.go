@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,14 +137,14 @@ func printStatuses(g *globals, r svcStatusReport) error {
 		r.Certificates = append([]keys.Certificate{}, r.Certificates...)
 		return g.printJSON(r)
 	}
-	if err := writeStatuses(g.Stdout, r.Programs); err != nil {
+	if err := writeStatuses(g, r.Programs); err != nil {
 		return err
 	}
 	return g.writeCertificates(r)
 }
 
-func writeStatuses(w io.Writer, statuses []supervisor.Status) error {
-	t := newTable(w, "NAME", "STATE", "READY", "PID", "SINCE", "RESTARTS", "PORTS", "MEMORY", "WHY")
+func writeStatuses(g *globals, statuses []supervisor.Status) error {
+	t := g.newTable("NAME", "STATE", "READY", "PID", "SINCE", "RESTARTS", "PORTS", "MEMORY", "WHY")
 	for _, st := range statuses {
 		t.row(displayName(&st), string(st.State), readyText(&st), orDash(st.PID), shortDuration(since(&st)),
 			strconv.Itoa(st.Restarts), joinInts(st.Ports), memoryText(st.Memory), whyText(&st))

@@ -82,7 +82,7 @@ func someStatuses(now time.Time) []supervisor.Status {
 func TestWriteStatuses(t *testing.T) {
 	now := time.Now()
 	var b bytes.Buffer
-	if err := writeStatuses(&b, someStatuses(now)); err != nil {
+	if err := writeStatuses(&globals{Stdout: &b}, someStatuses(now)); err != nil {
 		t.Fatal(err)
 	}
 	want := `NAME            STATE    READY  PID   SINCE  RESTARTS  PORTS  MEMORY   WHY
@@ -125,15 +125,17 @@ func TestStatusJSON(t *testing.T) {
 
 func TestWriteFindings(t *testing.T) {
 	var b bytes.Buffer
-	writeFindings(&b, []supervisor.Finding{
+	g := &globals{Stdout: &b, Base: "/srv/x"}
+	advice := "stop it: fate-installer svc stop x"
+	writeFindings(g, []supervisor.Finding{
 		{Name: "fate-flow", Text: "waits to be started; it depends on fate-mysql, which is not ready"},
 		{Name: "fate-mysql", Text: "has failed 4 times in a row and was given up: exited with status 1",
 			Exit:    "exited with status 1 at 12:00",
-			LogFile: "/data/logs/x", LastLog: []string{"cannot bind"}, Advice: "stop it", Root: true,
+			LogFile: "/data/logs/x", LastLog: []string{"cannot bind"}, Advice: advice, Root: true,
 			Ports: []supervisor.PortOwner{{Port: 3306, PID: 7, Command: "mysqld"}, {Port: 1, Program: "p", PID: 8},
 				{Port: 2},
 				{Port: 3, PID: 9, Command: "curl", Peer: "10.0.0.2:443"}}},
-	}, strings.ToUpper)
+	})
 	want := `fate-flow waits to be started; it depends on fate-mysql, which is not ready
   fate-mysql has failed 4 times in a row and was given up: exited with status 1
     last process: exited with status 1 at 12:00
@@ -143,8 +145,7 @@ func TestWriteFindings(t *testing.T) {
     port 3: held by pid 9: curl, for a connection to 10.0.0.2:443
     last lines (/data/logs/x):
       | cannot bind
-    what to do: STOP IT
-`
+    what to do: ` + g.runnable(advice) + "\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"fate-installer/installer/deploy/programs"
@@ -64,7 +63,7 @@ func runSvcWhy(ctx context.Context, g *globals, name string) error {
 				return err
 			}
 		} else {
-			writeFindings(g.Stdout, chain, g.runnable)
+			writeFindings(g, chain)
 		}
 		if len(chain) > 0 && (!chain[0].Ready || chain[len(chain)-1].Root) {
 			return exit.Silently(exit.Preflight)
@@ -126,27 +125,26 @@ func missingNodes(ctx context.Context, spec *cluster.Spec, root *supervisor.Find
 	return out
 }
 
-// writeFindings prints a chain, each link indented below the one that depends on it. runnable completes the commands of
-// an advice.
-func writeFindings(w io.Writer, chain []supervisor.Finding, runnable func(string) string) {
+// writeFindings prints a chain, each link indented below the one that depends on it.
+func writeFindings(g *globals, chain []supervisor.Finding) {
 	indent := ""
 	for _, f := range chain {
-		fmt.Fprintf(w, "%s%s %s\n", indent, f.Name, f.Text)
+		g.raw(indent + f.Name + " " + g.text(f.Text) + "\n")
 		indent += "  "
 		if f.Exit != "" {
-			fmt.Fprintf(w, "%slast process: %s\n", indent, f.Exit)
+			g.printf("%slast process: %s\n", indent, f.Exit)
 		}
 		for _, o := range f.Ports {
-			fmt.Fprintf(w, "%sport %d: %s\n", indent, o.Port, ownerText(o))
+			g.printf("%sport %d: %s\n", indent, o.Port, ownerText(o))
 		}
 		if len(f.LastLog) > 0 {
-			fmt.Fprintf(w, "%slast lines (%s):\n", indent, f.LogFile)
+			g.printf("%slast lines (%s):\n", indent, f.LogFile)
 			for _, line := range f.LastLog {
-				fmt.Fprintf(w, "%s  | %s\n", indent, line)
+				g.raw(indent + "  | " + line + "\n")
 			}
 		}
 		if f.Advice != "" {
-			fmt.Fprintf(w, "%swhat to do: %s\n", indent, runnable(f.Advice))
+			g.advisef("%swhat to do: %s\n", indent, f.Advice)
 		}
 	}
 }

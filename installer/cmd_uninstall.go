@@ -123,7 +123,7 @@ func printOutside(g *globals, left *deploy.OutsideLeft) {
 	g.printf("left on the database server at %s: the schemas and accounts of the whole side, which other hosts of\n"+
 		"it may still use. These statements remove them, with all jobs and models:\n", left.Server)
 	for _, s := range left.Statements {
-		g.printf("  %s\n", s)
+		g.raw("  " + s + "\n")
 	}
 }
 

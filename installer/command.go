@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,13 +73,21 @@ func (r console) Progressf(format string, args ...any) { r.g.progressf(format, a
 func (r console) Advisef(format string, args ...any) { r.g.advisef(format, args...) }
 
 // Warning implements deploy.Reporter.
-func (r console) Warning(text string) { fmt.Fprintf(r.g.Stderr, "warning: %s\n", text) }
+func (r console) Warning(text string) { r.g.errorf("warning: %s\n", text) }
 
 // Notes implements deploy.Reporter.
 func (r console) Notes(notes problem.Problems) { printNotes(r.g, notes) }
 
 // CheckResults implements deploy.Reporter.
 func (r console) CheckResults(results []preflight.CheckResult) { printProblems(r.g, results) }
+
+// What is said of steps that could not be undone: their status in capitals.
+//
+//language:labels
+const (
+	_ = "LEFT"
+	_ = "UNDO FAILED"
+)
 
 // UndoOutcome implements deploy.Reporter. Directories that data and logs are in are left because they are not empty,
 // which is what an uninstall without --purge-data is asked for.
@@ -93,7 +100,7 @@ func (r console) UndoOutcome(o engine.UndoOutcome, data bool) {
 	case o.Status == engine.Kept, data:
 		r.g.printf("  kept      %s\n", o.Title)
 	default:
-		r.g.printf("  %-9s %s: %s\n", strings.ToUpper(string(o.Status)), o.Title, o.Why)
+		r.g.printf("  %s %s: %s\n", r.g.language.Padded(strings.ToUpper(string(o.Status)), 9), o.Title, o.Why)
 	}
 }
 
@@ -115,7 +122,7 @@ func (g *globals) warnInterrupted() (state.Phase, string) {
 	defer h.Close()
 	phase, note := deploy.Interruption(h, g.layout())
 	if note != "" {
-		fmt.Fprintf(g.Stderr, "note: %s\n", note)
+		g.errorf("note: %s\n", note)
 	}
 	return phase, note
 }

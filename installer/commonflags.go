@@ -34,8 +34,8 @@ const (
 	site       = "role party ip user group"
 	describing = "config role party ip base user group" // what this host is to be
 	onTree     = describing + " payload root"
-	always     = "output log-level" // every command shows them
-	everywhere = "yes"              // every command accepts it: scripts give it to each
+	always     = "output log-level lang" // every command shows them
+	everywhere = "yes"                   // every command accepts it: scripts give it to each
 )
 
 // commandTable has an entry for each command below the root. The root installs, as install does. Where --config is

@@ -98,6 +98,15 @@ func addNext(d *deploy.Deployment, end *endReport) error {
 	return err
 }
 
+// What the lines of the end of an install are about.
+//
+//language:labels
+const (
+	endFirewall = "firewall"
+	endJobs     = "jobs"
+	endHosts    = "hosts"
+)
+
 // endLabel is the width of the words before the lines of the end of an install.
 const endLabel = 11
 
@@ -105,17 +114,17 @@ const endLabel = 11
 func printNext(g *globals, end endReport) {
 	columns := deviceOf(g.Stdout).Columns
 	label := ""
-	begin := func(word string) { label = word + strings.Repeat(" ", endLabel-len(word)) }
+	begin := func(word string) { label = g.language.Padded(word, endLabel) }
 	line := func(text string, width int) {
-		g.printf("%s\n", output.Indented(label, text, width))
+		g.raw(output.Indented(label, g.text(text), width) + "\n")
 		label = strings.Repeat(" ", endLabel)
 	}
-	begin("firewall")
+	begin(endFirewall)
 	for _, text := range portLines(end.Ports) {
 		line(text, columns)
 	}
 	if c := end.Client; c != nil {
-		begin("jobs")
+		begin(endJobs)
 		line(fmt.Sprintf("as user %s, before FATE's tools:", c.User), columns)
 		line(". "+c.InitEnv, 0)
 		if len(c.Files) > 0 {
@@ -131,7 +140,7 @@ func printNext(g *globals, end endReport) {
 		line(fmt.Sprintf("pipeline init --ip %s --port %d%s", c.IP, c.Port, keys), 0)
 	}
 	if len(end.OtherHosts) > 0 {
-		begin("hosts")
+		begin(endHosts)
 		line("install on "+strings.Join(end.OtherHosts, ", ")+", too, where that is not done: the same file with the "+
 			"same cluster file", columns)
 	}

@@ -143,7 +143,7 @@ func printEndText(g *globals, end endReport) {
 	}
 	g.printf("done: %d changed, %d unchanged (%.1fs)\n\n", end.Changed, end.Unchanged, end.Elapsed)
 	if len(end.Programs) > 0 {
-		t := newTable(g.Stdout, "PROGRAM", "STATE", "READY")
+		t := g.newTable("PROGRAM", "STATE", "READY")
 		for _, p := range end.Programs {
 			t.row(p.Name, p.State, strconv.FormatBool(p.Ready))
 		}

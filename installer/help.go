@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/language"
 	"fate-installer/installer/output"
 
 	"github.com/spf13/cobra"
@@ -13,9 +14,10 @@ import (
 )
 
 // useHelp makes the commands below root write their help for the width of the terminal, in groups.
-func useHelp(root *cobra.Command) {
-	root.AddGroup(&cobra.Group{ID: groupInstall, Title: "Prepare and install"},
-		&cobra.Group{ID: groupOperate, Title: "Operate"}, &cobra.Group{ID: groupBuild, Title: "Build appliances"})
+func useHelp(g *globals, root *cobra.Command) {
+	for _, group := range groups {
+		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
+	}
 	for _, cmd := range root.Commands() {
 		cmd.GroupID = commandTable[cmd.Name()].group
 	}
@@ -25,21 +27,54 @@ func useHelp(root *cobra.Command) {
 		if columns == 0 {
 			columns = output.StandardColumns
 		}
-		_, _ = io.WriteString(w, helpText(cmd, min(columns, widestHelp))) // resultWriter keeps the error
+		_, _ = io.WriteString(w, helpText(g.language, cmd, min(columns, widestHelp))) // resultWriter keeps the error
 	})
+}
+
+// groups are those of the root command.
+//
+//language:labels
+var groups = []struct{ id, title string }{
+	{groupInstall, "Prepare and install"}, {groupOperate, "Operate"}, {groupBuild, "Build appliances"},
 }
 
 // widestHelp is the width above which lines of help are hard to read.
 const widestHelp = 120
 
+// help is the help of a command that is being written.
+type help struct {
+	strings.Builder
+	language *language.Language
+	columns  int
+}
+
+// Titles of the sections of a help.
+//
+//language:labels
+const (
+	usageTitle    = "Usage"
+	examplesTitle = "Examples"
+	flagsTitle    = "Flags"
+	commonTitle   = "Common flags"
+	statusTitle   = "Exit status"
+	commandsTitle = "Commands"
+	othersTitle   = "Other commands"
+)
+
+// section begins a section. A colon ends its title in each language, so that it is seen to be one.
+func (h *help) section(title string) {
+	h.WriteString("\n" + h.language.Label(title) + strings.TrimSpace(h.language.Colon()) + "\n")
+}
+
 // helpText is the help of a command in lines of at most so many columns, but for the examples, which are copied.
-func helpText(cmd *cobra.Command, columns int) string {
+func helpText(l *language.Language, cmd *cobra.Command, columns int) string {
 	long, status, _ := strings.Cut(cmd.Long, exitStatus)
 	if long == "" {
 		long = cmd.Short + "\n"
 	}
-	var out strings.Builder
-	out.WriteString(reflow(strings.TrimSpace(long), columns) + "\n\nUsage:\n")
+	out := &help{language: l, columns: columns}
+	out.WriteString(reflow(l.Text(strings.TrimSpace(long)), columns) + "\n")
+	out.section(usageTitle)
 	usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
 	if cmd.HasAvailableFlags() {
 		usage += " [FLAGS]"
@@ -51,18 +86,21 @@ func helpText(cmd *cobra.Command, columns int) string {
 		out.WriteString("  " + cmd.CommandPath() + " COMMAND\n")
 	}
 	if cmd.Example != "" {
-		out.WriteString("\nExamples:\n" + cmd.Example + "\n")
+		out.section(examplesTitle)
+		out.WriteString(l.Text(cmd.Example) + "\n")
 	}
 	if cmd.HasAvailableSubCommands() {
-		writeCommands(&out, cmd, columns)
+		out.commands(cmd)
 	}
-	writeFlags(&out, "Flags", ownFlags(cmd), columns)
-	writeFlags(&out, "Common flags", sharedFlags(cmd), columns)
+	out.flags(flagsTitle, ownFlags(cmd))
+	out.flags(commonTitle, sharedFlags(cmd))
 	if status != "" {
-		out.WriteString("\nExit status:\n" + reflow(strings.Trim(status, "\n"), columns) + "\n")
+		out.section(statusTitle)
+		_, status, _ = strings.Cut(l.Text(exitStatus+strings.TrimRight(status, "\n")), "\n")
+		out.WriteString(reflow(status, columns) + "\n")
 	}
 	if cmd.HasAvailableSubCommands() {
-		more := cmd.CommandPath() + " COMMAND --help says more about a command."
+		more := l.Text(cmd.CommandPath() + " COMMAND --help says more about a command.")
 		out.WriteString("\n" + output.Indented("", more, columns) + "\n")
 	}
 	return out.String()
@@ -70,8 +108,8 @@ func helpText(cmd *cobra.Command, columns int) string {
 
 const exitStatus = "EXIT STATUS\n"
 
-// writeCommands lists the subcommands, in groups where there are some.
-func writeCommands(out *strings.Builder, cmd *cobra.Command, columns int) {
+// commands lists the subcommands, in groups where there are some.
+func (h *help) commands(cmd *cobra.Command) {
 	width := 0
 	for _, sub := range cmd.Commands() {
 		width = max(width, len(sub.Name()))
@@ -81,19 +119,20 @@ func writeCommands(out *strings.Builder, cmd *cobra.Command, columns int) {
 		for _, sub := range cmd.Commands() {
 			if sub.GroupID == group && sub.IsAvailableCommand() {
 				label := "  " + sub.Name() + strings.Repeat(" ", width-len(sub.Name())+2)
-				lines.WriteString(output.Indented(label, sub.Short, columns) + "\n")
+				lines.WriteString(output.Indented(label, h.language.Text(sub.Short), h.columns) + "\n")
 			}
 		}
 		if lines.Len() > 0 {
-			out.WriteString("\n" + title + ":\n" + lines.String())
+			h.section(title)
+			h.WriteString(lines.String())
 		}
 	}
 	for _, group := range cmd.Groups() {
 		list(group.Title, group.ID)
 	}
-	rest := "Commands"
+	rest := commandsTitle
 	if len(cmd.Groups()) > 0 {
-		rest = "Other commands"
+		rest = othersTitle
 	}
 	list(rest, "")
 }
@@ -122,31 +161,33 @@ func sharedFlags(cmd *cobra.Command) []*pflag.Flag {
 // flagColumn is where the texts of flags begin.
 const flagColumn = 27
 
-func writeFlags(out *strings.Builder, title string, flags []*pflag.Flag, columns int) {
+func (h *help) flags(title string, flags []*pflag.Flag) {
 	if len(flags) == 0 {
 		return
 	}
-	out.WriteString("\n" + title + ":\n")
+	h.section(title)
 	for _, f := range flags {
-		name, usage := flagUsage(f)
+		name, usage := flagUsage(h.language, f)
 		label := "      --"
 		if f.Shorthand != "" {
 			label = "  -" + f.Shorthand + ", --"
 		}
 		label += name
 		if width := output.Width(label); width+2 > flagColumn {
-			out.WriteString(label + "\n")
+			h.WriteString(label + "\n")
 			label = strings.Repeat(" ", flagColumn)
 		} else {
 			label += strings.Repeat(" ", flagColumn-width)
 		}
-		out.WriteString(output.Indented(label, usage, columns) + "\n")
+		h.WriteString(output.Indented(label, usage, h.columns) + "\n")
 	}
 }
 
 // flagUsage is a flag with the name of its value, and its text with its default.
-func flagUsage(f *pflag.Flag) (name, usage string) {
-	value, usage := pflag.UnquoteUsage(f)
+func flagUsage(l *language.Language, f *pflag.Flag) (name, usage string) {
+	translated := *f
+	translated.Usage = l.Text(f.Usage)
+	value, usage := pflag.UnquoteUsage(&translated)
 	if value = placeholder(f, value); value == "" {
 		return f.Name, usage
 	}
@@ -155,11 +196,11 @@ func flagUsage(f *pflag.Flag) (name, usage string) {
 		name = f.Name + "[=" + strings.TrimSuffix(strings.TrimPrefix(value, "["), "]") + "]"
 	}
 	zero := []string{"", "0", "0s", "[]", "false"}
-	if value := f.DefValue; !slices.Contains(zero, value) && !strings.Contains(usage, "(default") {
+	if value := f.DefValue; !slices.Contains(zero, value) && !strings.Contains(f.Usage, "(default") {
 		if strings.HasSuffix(value, "m0s") { // a duration in whole minutes
 			value = strings.TrimSuffix(value, "0s")
 		}
-		usage += " (default " + value + ")"
+		usage += l.Text(" (default " + value + ")")
 	}
 	return name, usage
 }
@@ -191,7 +232,7 @@ func reflow(text string, columns int) string {
 	label := ""
 	end := func() {
 		if len(paragraph) > 0 {
-			out = append(out, output.Indented(label, strings.Join(paragraph, " "), columns))
+			out = append(out, output.Indented(label, output.Join(paragraph), columns))
 		}
 		paragraph, label = nil, ""
 	}

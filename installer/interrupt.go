@@ -92,7 +92,7 @@ func (i *interruption) announce() {
 	g, progress := i.g, i.progress()
 	i.mu.Unlock()
 	if g != nil {
-		fmt.Fprintf(g.Stderr, "interrupted%s; ending what is at work; a second Ctrl-C ends it at once\n", progress)
+		g.errorf("interrupted%s; ending what is at work; a second Ctrl-C ends it at once\n", progress)
 	}
 }
 

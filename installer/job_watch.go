@@ -8,6 +8,7 @@ import (
 
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
+	"fate-installer/installer/output"
 	"fate-installer/installer/redact"
 )
 
@@ -99,7 +100,7 @@ func ifLonger(d time.Duration) string {
 // line prints a line that stays.
 func (v *taskView) line(format string, args ...any) {
 	v.clear()
-	v.g.printf("%7s %s\n", "", redact.Printable(fmt.Sprintf(format, args...)))
+	v.g.raw(fmt.Sprintf("%7s %s\n", "", redact.Printable(v.g.language.Sprintf(format, args...))))
 }
 
 // draw replaces the living line.
@@ -112,15 +113,15 @@ func (v *taskView) draw(text string) {
 		return
 	}
 	const columns = 78 // a longer line would wrap, and could not be cleared
-	text = redact.Printable(text)
-	v.g.printf("%7s %.*s", "", columns-8, text)
+	text = output.Cut(redact.Printable(v.g.text(text)), columns-8)
+	v.g.raw(fmt.Sprintf("%7s %s", "", text))
 	v.drawn = true
 }
 
 // clear takes the living line off the terminal, before anything else is printed.
 func (v *taskView) clear() {
 	if v.drawn {
-		v.g.printf("\r\x1b[K")
+		v.g.raw("\r\x1b[K")
 		v.drawn = false
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
+	"fate-installer/installer/language"
 	"fate-installer/installer/step"
 	"fate-installer/installer/tools"
 
@@ -38,6 +39,7 @@ type globals struct {
 	LogLevel string
 	Root     string
 	Payload  string
+	Lang     string
 
 	sources []deploy.Source // what Config names, once it was read
 
@@ -50,6 +52,10 @@ type globals struct {
 	interruption *interruption // of this command, by a signal; nil in tests that execute none
 	recording    *recording    // of this command in the history; nil when it changes nothing
 	printed      bool          // the JSON document was printed
+
+	language *language.Language                            // of what people see; nil: English
+	getenv   func(name string) string                      // for the locale; nil in tests, which have none
+	speech   func(l *language.Language) *language.Language // nil but in tests, which listen to what is said
 
 	args        []string         // the command line, without the program
 	interrupted <-chan struct{}  // closed by a signal
@@ -78,7 +84,7 @@ func main() {
 		os.Exit(status)
 	}
 	surviveClosedPipes()
-	g := &globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	g := &globals{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, getenv: os.Getenv}
 	ctx, stop := g.untilSignal(context.Background())
 	code := execute(ctx, g, os.Args[1:])
 	stop()
@@ -93,6 +99,7 @@ func execute(ctx context.Context, g *globals, args []string) int {
 	}
 	result := g.useStreams()
 	root := newRootCommand(g)
+	g.chooseLanguage(root, args)
 	root.SetArgs(args)
 	root.SetIn(g.Stdin)
 	root.SetOut(g.Stdout)
@@ -122,7 +129,10 @@ func execute(ctx context.Context, g *globals, args []string) int {
 }
 
 // asksForJSON reports whether a command line that may have wrong flags has -o json.
-func asksForJSON(args []string) (asks bool) {
+func asksForJSON(args []string) bool { return formatOf(args) == outputJSON }
+
+// formatOf is the value of the last --output of a command line that may have wrong flags.
+func formatOf(args []string) (format string) {
 	for i, arg := range args {
 		next := ""
 		if i+1 < len(args) {
@@ -130,16 +140,16 @@ func asksForJSON(args []string) (asks bool) {
 		}
 		switch {
 		case arg == "--":
-			return asks
+			return format
 		case arg == "-o" || arg == "--output":
-			asks = next == outputJSON
+			format = next
 		case strings.HasPrefix(arg, "--output="):
-			asks = arg == "--output="+outputJSON
+			format = strings.TrimPrefix(arg, "--output=")
 		case strings.HasPrefix(arg, "-o"):
-			asks = strings.TrimPrefix(strings.TrimPrefix(arg, "-o"), "=") == outputJSON
+			format = strings.TrimPrefix(strings.TrimPrefix(arg, "-o"), "=")
 		}
 	}
-	return asks
+	return format
 }
 
 // newRootCommand builds the command tree. The bare command is install, so that one line on a new host is enough.
@@ -210,7 +220,7 @@ EXIT STATUS
 	refuseMistypedCommands(root)
 	addQuiet(g, root)
 	completeValues(g, root)
-	useHelp(root)
+	useHelp(g, root)
 	return root
 }
 
@@ -232,7 +242,9 @@ func (g *globals) addFlags(cmd *cobra.Command) {
 	f.StringVar(&g.LogLevel, "log-level", "warn", "`level` of the log on standard error: debug, info, warn, error")
 	f.StringVar(&g.Root, "root", "/",
 		"operate on the tree below `DIR` instead of /: files only, no commands, no processes")
+	f.StringVar(&g.Lang, langFlag, "", "`language` of messages and help: en or zh (default: that of the locale)")
 	takesWords(f, "role", roleNames()...)
+	takesWords(f, langFlag, language.Names...)
 	takesWords(f, "log-level", "debug", "info", "warn", "error")
 	f.StringVar(&g.Payload, "payload", "", "take the payload from `FILE` instead of this executable")
 }

@@ -162,7 +162,7 @@ func (p *page) flags(title string, flags []*pflag.Flag) {
 	}
 	p.section(title)
 	for _, f := range flags {
-		name, usage := flagUsage(f)
+		name, usage := flagUsage(nil, f)
 		label := `\fB\-\-` + roff(f.Name) + `\fR` + roff(strings.TrimPrefix(name, f.Name))
 		if f.Shorthand != "" {
 			label = `\fB\-` + f.Shorthand + `\fR, ` + label

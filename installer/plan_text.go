@@ -61,10 +61,22 @@ func summarize(survey engine.Survey, brought []payload.Component) planSummary {
 	return s
 }
 
+// What the lines of the summary are about.
+//
+//language:labels
+const (
+	planSteps    = "steps"
+	planUnpacks  = "unpacks"
+	planExpected = "expected"
+	planStarts   = "starts"
+	planSystem   = "system"
+)
+
 // write prints the summary in a few lines.
 func (s planSummary) write(w io.Writer, device output.Device, total int) {
 	line := func(label, text string) {
-		fmt.Fprintln(w, output.Indented(fmt.Sprintf("%-10s ", label), text, device.Columns))
+		label = device.Language.Padded(label, 10) + " "
+		fmt.Fprintln(w, output.Indented(label, device.Language.Text(text), device.Columns))
 	}
 	todo := fmt.Sprintf("%d of %s to do", s.todo, count.Of(total, "step"))
 	if s.repairs > 0 {
@@ -73,19 +85,19 @@ func (s planSummary) write(w io.Writer, device output.Device, total int) {
 	if s.unknown > 0 {
 		todo += fmt.Sprintf(", %d cannot be checked", s.unknown)
 	}
-	line("steps", todo)
+	line(planSteps, todo)
 	if len(s.components) > 0 {
-		line("unpacks", count.Bytes(s.bytes)+": "+strings.Join(s.components, ", "))
+		line(planUnpacks, count.Bytes(s.bytes)+": "+strings.Join(s.components, ", "))
 		took := time.Duration(s.bytes/unpackRate)*time.Second + startTime
 		minutes := int((took + time.Minute - 1) / time.Minute)
-		line("expected", fmt.Sprintf("about %s: %s a second to unpack, and a minute for the programs",
+		line(planExpected, fmt.Sprintf("about %s: %s a second to unpack, and a minute for the programs",
 			count.Of(minutes, "minute"), count.Bytes(unpackRate)))
 	}
 	if len(s.programs) > 0 {
-		line("starts", strings.Join(s.programs, ", "))
+		line(planStarts, strings.Join(s.programs, ", "))
 	}
 	if len(s.system) > 0 {
-		line("system", strings.Join(s.system, "; "))
+		line(planSystem, strings.Join(s.system, "; "))
 	}
 }
 
@@ -123,14 +135,15 @@ func writeStep(w io.Writer, device output.Device, line engine.SurveyLine) {
 	if !line.Done && !line.Undoable && line.Error == "" {
 		now = strings.TrimSpace(now + " (not undone by uninstall)")
 	}
-	fmt.Fprintln(w, output.Indented("  "+sign+" ", line.Title, device.Columns))
+	l := device.Language
+	fmt.Fprintln(w, output.Indented("  "+sign+" ", l.Text(line.Title), device.Columns))
 	note := line.Note
 	if note != "" {
 		note = "note: " + note
 	}
 	for _, detail := range []string{line.Describe, now, note} {
 		if detail != "" {
-			fmt.Fprintln(w, output.Indented("      ", detail, device.Columns))
+			fmt.Fprintln(w, output.Indented("      ", l.Text(detail), device.Columns))
 		}
 	}
 }

@@ -24,17 +24,26 @@ var printedCommand = regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName +
 // names it.
 func (g *globals) runnable(text string) string {
 	call := programPath()
-	if g.Base != "" && g.Base != deploy.StandardBase && !strings.Contains(text, "--base ") {
-		call += " --base " + supervisor.ShellWord(g.Base)
+	if !strings.Contains(text, "--base ") {
+		call = g.call()
 	}
 	return runnableAs(call, text)
+}
+
+// call is how the shell finds this program, with the base directory where that is not the default one.
+func (g *globals) call() string {
+	call := programPath()
+	if g.Base != "" && g.Base != deploy.StandardBase {
+		call += " --base " + supervisor.ShellWord(g.Base)
+	}
+	return call
 }
 
 // hint is the hint of an error as it is printed. Where that is to repeat the command, the command follows on a line of
 // its own, with all its flags.
 func (g *globals) hint(err error) string {
 	advice := exit.AdviceOf(err)
-	text := g.runnable(advice.String())
+	text := g.advice(advice.String())
 	if !advice.Repeat || len(g.args) == 0 {
 		return text
 	}

@@ -47,7 +47,7 @@ func (p *progress) Finish() { p.display.finish(p) }
 func (p *progress) live(now time.Time, columns int) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return []string{fitted(p.title, p.bytes.details(now), columns)}
+	return []string{fitted(p.g.text(p.title), p.g.texts(p.bytes.details(now)), columns)}
 }
 
 func (p *progress) passed(time.Time) {}

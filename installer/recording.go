@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -123,7 +122,7 @@ func (r *recording) lost() error {
 func (r *recording) end(code int, err error) {
 	if failed := r.finish(code, err); failed != nil {
 		// What is written to standard error is to be recorded, too: this must not hold the lock.
-		fmt.Fprintf(r.g.Stderr, "warning: this command is not in the history: %v\n", failed)
+		r.g.errorf("warning: this command is not in the history: %v\n", failed)
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 // screens are what people see, each printed with fixed data. Their golden files are in testdata/screens, for terminals
 // of 80 and 120 columns and for a file.
 var screens = map[string]func(g *globals) error{
-	"status": func(g *globals) error { return writeStatuses(g.Stdout, partyStatuses()) },
+	"status": func(g *globals) error { return writeStatuses(g, partyStatuses()) },
 	"certificates": func(g *globals) error {
 		at := time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC)
 		return printStatuses(g, svcStatusReport{Programs: partyStatuses()[:1], Certificates: []keys.Certificate{
@@ -43,7 +43,7 @@ var screens = map[string]func(g *globals) error{
 			s := &statuses[i]
 			s.State, s.Ready, s.Degraded, s.Why = supervisor.Running, true, false, ""
 		}
-		return writeStatuses(g.Stdout, statuses)
+		return writeStatuses(g, statuses)
 	},
 	"check": func(g *globals) error {
 		return printChecks(g, "host of party 10000 at 192.168.0.1, FATE 1.11.4", nil, checksOfHost(), hardenedHost(),
@@ -123,7 +123,7 @@ func TestHelpFits(t *testing.T) {
 	walk = func(cmd *cobra.Command) {
 		for _, columns := range []int{80, 120} {
 			section := ""
-			for line := range strings.Lines(helpText(cmd, columns)) {
+			for line := range strings.Lines(helpText(nil, cmd, columns)) {
 				if line = strings.TrimSuffix(line, "\n"); strings.HasSuffix(line, ":") && !strings.HasPrefix(line,
 					" ") {
 					section = line

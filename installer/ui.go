@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/job"
+	"fate-installer/installer/language"
 	"fate-installer/installer/output"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/redact"
@@ -29,14 +30,14 @@ func isTerminal(w io.Writer) bool {
 // printf writes human output; it is silent where stdout belongs to one document.
 func (g *globals) printf(format string, args ...any) {
 	if g.Output != outputJSON && g.Output != outputJUnit {
-		fmt.Fprintf(g.Stdout, format, args...)
+		fmt.Fprint(g.Stdout, g.language.Sprintf(format, args...))
 	}
 }
 
 // progressf writes, to standard error, what is being done. It is silent with --quiet, and where standard output belongs
 // to one document.
 func (g *globals) progressf(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); text != "" && g.showsProgress() {
+	if text := g.language.Sprintf(format, args...); text != "" && g.showsProgress() {
 		fmt.Fprint(g.Stderr, text)
 	}
 }
@@ -48,7 +49,7 @@ func (g *globals) showsProgress() bool {
 
 // advisef is as printf, for a text with commands of this program.
 func (g *globals) advisef(format string, args ...any) {
-	g.printf("%s", g.runnable(fmt.Sprintf(format, args...)))
+	g.raw(g.runnable(g.language.Sprintf(format, args...)))
 }
 
 // printJSON writes v as the one JSON document of this command. Its type is in the list of jsonoutputs_test.go, from
@@ -64,11 +65,14 @@ func (g *globals) printJSON(v any) error {
 // table is an output.Table for one writer.
 type table struct {
 	*output.Table
-	w io.Writer
+	w        io.Writer
+	language *language.Language
 }
 
-// newTable starts a table on w with a header row.
-func newTable(w io.Writer, header ...string) *table { return &table{output.NewTable(header...), w} }
+// newTable starts a table on standard output with a header row.
+func (g *globals) newTable(header ...string) *table {
+	return &table{output.NewTable(header...), g.Stdout, g.language}
+}
 
 // row adds a row. Cells may hold what another party has chosen, such as the name of a component.
 func (t *table) row(cells ...string) {
@@ -79,7 +83,18 @@ func (t *table) row(cells ...string) {
 	t.Row(safe...)
 }
 
-func (t *table) flush() error { return t.Write(t.w, deviceOf(t.w)) }
+func (t *table) flush() error {
+	d := deviceOf(t.w)
+	d.Language = t.language
+	return t.Write(t.w, d)
+}
+
+// device says what a stream of the command leads to.
+func (g *globals) device(w io.Writer) output.Device {
+	d := deviceOf(w)
+	d.Language = g.language
+	return d
+}
 
 // deviceOf says how wide the terminal behind a writer is, and whether it has colours.
 func deviceOf(w io.Writer) output.Device {
@@ -114,19 +129,33 @@ func printError(g *globals, err error, code int) {
 		_ = json.NewEncoder(g.Stdout).Encode(out)
 		return
 	}
-	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
-	d := deviceOf(g.Stderr)
+	d := g.device(g.Stderr)
+	lines := strings.Split(strings.TrimRight(g.text(errorText(err, d)), "\n"), "\n")
+	width := output.Width(g.language.Label("error:"))
+	margin := strings.Repeat(" ", width+1)
+	label := func(word string) string { // ends where error: does
+		return strings.Repeat(" ", max(0, width-output.Width(g.language.Label(word)))) + d.Status(word)
+	}
 	for i, line := range lines { // the others are lines of logs, for example
 		if line = redact.Printable(line); i == 0 {
 			fmt.Fprintf(g.Stderr, "%s\n", d.Labelled(0, "error:", line))
 		} else {
-			fmt.Fprintf(g.Stderr, "%s\n", output.Indented("       ", line, d.Columns))
+			fmt.Fprintf(g.Stderr, "%s\n", output.Indented(margin, line, d.Columns))
 		}
 	}
 	if hint := g.hint(err); hint != "" { // not wrapped: it has commands, which are copied
-		fmt.Fprintf(g.Stderr, " %s %s\n", d.Status("hint:"), strings.ReplaceAll(hint, "\n", "\n       "))
+		fmt.Fprintf(g.Stderr, "%s %s\n", label("hint:"), strings.ReplaceAll(hint, "\n", "\n"+margin))
 	}
 	if path := exit.LogPathOf(err); path != "" {
-		fmt.Fprintf(g.Stderr, "  log: %s\n", path)
+		fmt.Fprintf(g.Stderr, "%s %s\n", label("log:"), path)
 	}
+}
+
+// errorText is the text of an error, in English but for the report of a job in it, which has been laid out already.
+func errorText(err error, d output.Device) string {
+	var job *explainedError
+	if d.Language == nil || !errors.As(err, &job) {
+		return err.Error()
+	}
+	return d.Language.Text(job.err.Error()) + "\n" + strings.TrimRight(job.report.Text(d), "\n")
 }

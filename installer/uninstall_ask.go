@@ -57,6 +57,11 @@ func printForeignForeseen(g *globals, f deploy.Foreseen, opts *uninstallOptions)
 	}
 }
 
+// confirm ends a question.
+//
+//language:labels
+const confirm = "? [y/N]"
+
 // askUninstall shows what will go, and wants a yes.
 func askUninstall(g *globals, i *deploy.Installation, opts *uninstallOptions) error {
 	f, err := i.Foresee(opts.purgeData)
@@ -71,7 +76,7 @@ func askUninstall(g *globals, i *deploy.Installation, opts *uninstallOptions) er
 			"passwords, for good",
 			g.Base, count.Of(len(f.Steps), "step"))
 	}
-	fmt.Fprintf(g.Stderr, "%s? [y/N] ", q)
+	fmt.Fprint(g.Stderr, g.text(q)+g.language.Label(confirm)+" ")
 	answer, err := input(g, func() (string, error) { return bufio.NewReader(g.Stdin).ReadString('\n') })
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("nothing was changed: %w", err)

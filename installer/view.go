@@ -46,7 +46,7 @@ type runningStep struct {
 // newRunView shows a run that unpacks total bytes when nothing is there yet; 0: it unpacks nothing.
 func newRunView(g *globals, total int64) *runView {
 	return &runView{g: g, display: g.shows(), unpacked: map[string]int64{},
-		tenth: tenths{title: "unpacking", total: total}}
+		tenth: tenths{title: g.language.Label(saidUnpacking), total: total}}
 }
 
 // PlanKnown implements deploy.StepsView.
@@ -96,12 +96,12 @@ func (v *runView) StepEvent(e engine.Event) {
 		v.changed(e)
 	case engine.Failed:
 		v.sayHeld(v.started[e.ID])
-		v.say(v.g.progressf, "FAILED", e.Component, e.Title+seconds(e.Elapsed))
+		v.say(v.g.progressf, saidFailed, e.Component, e.Title+seconds(e.Elapsed))
 	case engine.Interrupted:
-		v.say(v.g.progressf, "stopped", e.Component, e.Title+seconds(e.Elapsed))
+		v.say(v.g.progressf, saidStopped, e.Component, e.Title+seconds(e.Elapsed))
 	}
 	if e.Note != "" {
-		v.say(v.g.printf, "note", e.Component, e.Note)
+		v.say(v.g.printf, saidNote, e.Component, e.Note)
 	}
 }
 
@@ -145,37 +145,55 @@ func (v *runView) follow(e engine.Event, now time.Time) {
 func (v *runView) changed(e engine.Event) {
 	switch {
 	case e.Drift && e.Why != "": // a repair without its reason would not be believed
-		v.say(v.g.printf, "repaired", e.Component, e.Title+": "+e.Why+seconds(e.Elapsed))
+		v.say(v.g.printf, saidRepaired, e.Component, e.Title+": "+e.Why+seconds(e.Elapsed))
 	case e.Drift:
-		v.say(v.g.printf, "repaired", e.Component, e.Title+seconds(e.Elapsed))
+		v.say(v.g.printf, saidRepaired, e.Component, e.Title+seconds(e.Elapsed))
 	case e.Kept && (!v.small[e.ID] || e.Note != ""):
-		v.say(v.g.printf, "kept", e.Component, e.Title+seconds(e.Elapsed))
+		v.say(v.g.printf, saidKept, e.Component, e.Title+seconds(e.Elapsed))
 	case v.small[e.ID] && e.Note == "":
 	case v.allReady(v.started[e.ID]):
-		v.say(v.g.progressf, "ready", e.Component, strings.Join(v.started[e.ID], ", ")+seconds(e.Elapsed))
+		v.say(v.g.progressf, saidReady, e.Component, strings.Join(v.started[e.ID], ", ")+seconds(e.Elapsed))
 	default:
-		v.say(v.g.progressf, "done", e.Component, e.Title+seconds(e.Elapsed))
+		v.say(v.g.progressf, saidDone, e.Component, e.Title+seconds(e.Elapsed))
 	}
 }
+
+// What is said before a finished line, and of what is at work.
+//
+//language:labels
+const (
+	saidDone      = "done"
+	saidFailed    = "FAILED"
+	saidKept      = "kept"
+	saidNote      = "note"
+	saidReady     = "ready"
+	saidRepaired  = "repaired"
+	saidStopped   = "stopped"
+	saidChecking  = "checking"
+	saidStarting  = "starting" // the process of a program has begun
+	saidStopping  = "stopping" // a program has its stop signal
+	saidUnpacking = "unpacking"
+)
 
 // columnsOfLabels is the width of a terminal below which finished lines have no column for the component.
 const columnsOfLabels = 60
 
 // say prints a finished line, wrapped to the right of its label.
 func (v *runView) say(printf func(format string, args ...any), verb, component, text string) {
-	label, columns := fmt.Sprintf("  %-8s  %-14s  ", verb, component), 0
+	verb = v.g.language.Padded(verb, 8)
+	label, columns := fmt.Sprintf("  %s  %-14s  ", verb, component), 0
 	if v.display.screen != nil {
 		columns = v.display.screen.Columns()
 	}
 	if columns > 0 && columns < columnsOfLabels {
-		label = fmt.Sprintf("  %-8s  ", verb)
+		label = fmt.Sprintf("  %s  ", verb)
 	}
-	printf("%s\n", output.Indented(label, text, columns))
+	printf("%s\n", output.Indented(label, v.g.text(text), columns))
 }
 
 // ProgramEvent implements deploy.StepsView.
 func (v *runView) ProgramEvent(e programs.Event) {
-	line, end, took := "", "ready", notReady
+	line, end, took := "", saidReady, notReady
 	v.update(func(now time.Time) {
 		if v.alone {
 			line, end, took = v.heardAlone(e, now)
@@ -241,27 +259,27 @@ func (v *runView) live(now time.Time, columns int) []string {
 		if names := v.started[s.id]; s.applying && len(names) > 0 {
 			for _, name := range names {
 				starting[name] = true
-				lines = append(lines, v.program(name, now).line(head, now))
+				lines = append(lines, v.program(name, now).line(v.g, head, now))
 			}
 			continue
 		}
-		lines = append(lines, fitted(head+s.title, s.details(now), columns))
+		lines = append(lines, fitted(head+v.g.text(s.title), s.details(v.g, now), columns))
 	}
 	for _, p := range v.programs { // those that are waited for when all steps are done, or without steps
 		if (p.awaited || v.alone) && !p.ready && !p.settled && !starting[p.name] {
-			lines = append(lines, p.line(strings.Repeat(" ", 4), now))
+			lines = append(lines, p.line(v.g, strings.Repeat(" ", 4), now))
 		}
 	}
 	return lines
 }
 
 // details says how far a step is.
-func (s *runningStep) details(now time.Time) []string {
+func (s *runningStep) details(g *globals, now time.Time) []string {
 	switch waited := now.Sub(s.began); {
 	case s.bytes.total > 0:
-		return s.bytes.details(now)
+		return g.texts(s.bytes.details(now))
 	case !s.applying:
-		return []string{"checking" + wholeSeconds(waited)}
+		return []string{g.language.Label(saidChecking) + wholeSeconds(waited)}
 	default:
 		return []string{strings.TrimSpace(wholeSeconds(waited))}
 	}

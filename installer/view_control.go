@@ -61,35 +61,32 @@ func (v *runView) heardAll(events []supervisor.Event) {
 	}
 }
 
-// stateStopping is the state of a program that has its stop signal.
-const stateStopping = "stopping"
-
 // heardAlone is heard for programs without steps. end is what the program has become, in the time that it took, or else
 // took is notReady.
 func (v *runView) heardAlone(e programs.Event, now time.Time) (lines, end string, took time.Duration) {
 	known := len(v.programs)
 	p := v.program(e.Program, now)
 	first := len(v.programs) > known
-	line := fmt.Sprintf("            %s %s\n", p.name, e.Text)
+	line := fmt.Sprintf("            %s %s\n", p.name, v.g.text(e.Text))
 	switch e.State {
 	case supervisor.Stopping, supervisor.Killing:
-		return v.begins(p, stateStopping, first || p.state != stateStopping, now), "", notReady
+		return v.begins(p, saidStopping, first || p.state != saidStopping, now), "", notReady
 	case supervisor.Stopped:
 		if p.settled {
 			return "", "", notReady
 		}
-		p.ready, p.settled, p.state = false, true, "stopped"
+		p.ready, p.settled, p.state = false, true, saidStopped
 		return "", p.state, now.Sub(p.began)
 	case supervisor.Starting, supervisor.Running:
 		switch {
 		case e.Ready:
 			p.settled = false
-			return "", "ready", v.becameReady(p, now)
+			return "", saidReady, v.becameReady(p, now)
 		case e.State == supervisor.Running && (first || p.ready || p.settled): // it lacks what it needs, and goes on
 			p.ready, p.settled, p.began = false, true, now
 			return line, "", notReady
 		}
-		lines = v.begins(p, stateStarting, first || p.state != stateStarting, now)
+		lines = v.begins(p, saidStarting, first || p.state != saidStarting, now)
 		p.probe = probeOf(e.Text)
 		p.hold(line)
 		return lines, "", notReady
@@ -109,12 +106,12 @@ func (v *runView) begins(p *startingProgram, state string, isNew bool, now time.
 	if !isNew {
 		return ""
 	}
-	if p.ready || p.settled || state == stateStarting || p.state == stateStopping {
+	if p.ready || p.settled || state == saidStarting || p.state == saidStopping {
 		p.began = now
 	}
 	p.ready, p.settled, p.state, p.probe = false, false, state, ""
 	if v.display.screen != nil {
 		return ""
 	}
-	return fmt.Sprintf("            %s %s\n", p.name, state)
+	return fmt.Sprintf("            %s %s\n", p.name, v.g.word(state))
 }

@@ -36,13 +36,10 @@ func (v *runView) program(name string, now time.Time) *startingProgram {
 	i := slices.IndexFunc(v.programs, func(p *startingProgram) bool { return p.name == name })
 	if i < 0 {
 		i = len(v.programs)
-		v.programs = append(v.programs, &startingProgram{name: name, began: now, state: stateStarting})
+		v.programs = append(v.programs, &startingProgram{name: name, began: now, state: saidStarting})
 	}
 	return v.programs[i]
 }
-
-// stateStarting is the state of a program whose process has begun.
-const stateStarting = "starting"
 
 // hold keeps what a probe has answered, for the case that the program fails.
 func (p *startingProgram) hold(line string) {
@@ -57,7 +54,7 @@ const notReady = time.Duration(-1)
 // heard keeps in mind what happened to a program, and returns the lines that are to be shown of it at once. ready is
 // the time in which a program became ready that no step starts at the moment.
 func (v *runView) heard(e programs.Event, now time.Time) (lines string, ready time.Duration) {
-	line := fmt.Sprintf("            %s %s\n", e.Program, e.Text)
+	line := fmt.Sprintf("            %s %s\n", e.Program, v.g.text(e.Text))
 	p := v.program(e.Program, now)
 	switch {
 	case e.State == "": // with what to do on another host
@@ -66,13 +63,13 @@ func (v *runView) heard(e programs.Event, now time.Time) (lines string, ready ti
 	case e.Ready:
 		return "", v.becameReady(p, now)
 	case e.State == supervisor.Starting, e.State == supervisor.Running:
-		p.ready, p.state, p.probe = false, stateStarting, probeOf(e.Text)
+		p.ready, p.state, p.probe = false, saidStarting, probeOf(e.Text)
 		p.awaited = !v.isStarting(p.name)
 		p.hold(line)
 		return "", notReady
 	case e.State == supervisor.Waiting:
 		e.Text = strings.TrimPrefix(e.Text, "waiting: ")
-		line = fmt.Sprintf("            %s %s\n", p.name, e.Text)
+		line = fmt.Sprintf("            %s %s\n", p.name, v.g.text(e.Text))
 	}
 	known := p.state == e.Text
 	p.ready, p.state, p.probe = false, e.Text, ""
@@ -146,14 +143,14 @@ func probeOf(text string) string {
 }
 
 // line is the live line of a program.
-func (p *startingProgram) line(head string, now time.Time) string {
+func (p *startingProgram) line(g *globals, head string, now time.Time) string {
 	waited := now.Sub(p.began)
-	text := head + p.name + "  " + p.state
+	text := head + p.name + "  " + g.word(p.state)
 	if !p.ready {
 		text += wholeSeconds(waited)
 	}
 	if p.probe != "" && waited >= quietStart {
-		text += ", not ready: " + p.probe
+		text += g.text(", not ready: " + p.probe)
 	}
 	return text
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"fate-installer/installer/output"
 )
 
 // TestLogsOfTheOtherFlowsAreRead: of several FATE-Flows any may have scheduled the job, or run its tasks.
@@ -88,7 +90,7 @@ func TestWorkersThatDoNotStartShowTheirLastLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := r.Text(0)
+	text := r.Text(output.Device{})
 	if r.Causes[0].ID != "processors-not-started" || !strings.Contains(text,
 		"bootstrap-egg_pair-1.out: last words") {
 		t.Errorf("%s", text)

@@ -19,6 +19,7 @@ import (
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/host"
+	"fate-installer/installer/output"
 	"fate-installer/installer/redact"
 )
 
@@ -272,7 +273,7 @@ func TestInspectExplainsFailures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := r.Text(0)
+			text := r.Text(output.Device{})
 			if len(r.Causes) == 0 || r.Causes[0].ID != tt.cause {
 				t.Errorf("causes %+v, want %s first", r.Causes, tt.cause)
 			}
@@ -308,7 +309,7 @@ func TestInspectOfWhatHasNoKnownCause(t *testing.T) {
 	if err != nil || r.ExitCode() != ExitUnknown || len(r.Causes) != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	text := r.Text(0)
+	text := r.Text(output.Device{})
 	if !strings.Contains(text, "no known cause") || !strings.Contains(text,
 		"ValueError: [redacted] is ?[31mwrong") {
 		t.Errorf("%s", text)

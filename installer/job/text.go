@@ -1,8 +1,6 @@
 package job
 
 import (
-	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,73 +10,94 @@ import (
 	"fate-installer/installer/redact"
 )
 
-// Text is the report for people, in lines that fit a terminal of that many columns; 0 stands for a file. Names in it
-// may be another party's choice.
-func (r *Report) Text(columns int) string {
+// Text is the report for people, in lines that fit a device and in its language. Names in it may be another party's
+// choice.
+func (r *Report) Text(d output.Device) string {
 	var composed, out strings.Builder
-	r.compose(&composed, columns)
+	r.compose(writer{&composed, d})
 	for line := range strings.Lines(composed.String()) {
 		out.WriteString(redact.Printable(strings.TrimSuffix(line, "\n")) + "\n")
 	}
 	return out.String()
 }
 
-func (r *Report) compose(w io.Writer, columns int) {
-	fmt.Fprintf(w, "job %s %s: submitted by %s", r.Job, verbOf(r.Status), r.Initiator)
+// writer writes a report to a device.
+type writer struct {
+	out    *strings.Builder
+	device output.Device
+}
+
+func (w writer) printf(format string, args ...any) {
+	w.out.WriteString(w.device.Language.Sprintf(format, args...))
+}
+
+// evidence writes a line of a log, which stays as it is.
+func (w writer) evidence(e cause.Evidence) { w.out.WriteString("  | " + placeOf(e) + e.Text + "\n") }
+
+func (r *Report) compose(w writer) {
+	w.printf("job %s %s: submitted by %s", r.Job, w.verbOf(r.Status), r.Initiator)
 	if roles := r.Roles.String(); roles != "" {
-		fmt.Fprintf(w, ", with %s", roles)
+		w.printf(", with %s", roles)
 	}
-	fmt.Fprintln(w)
+	w.printf("\n")
 	if !r.Started.IsZero() {
-		fmt.Fprintf(w, "  started %s", r.Started.Format(time.DateTime))
+		w.printf("  started %s", r.Started.Format(time.DateTime))
 		if !r.Ended.IsZero() {
-			fmt.Fprintf(w, ", ended %s (%s)", r.Ended.Format(time.DateTime),
+			w.printf(", ended %s (%s)", r.Ended.Format(time.DateTime),
 				max(0, r.Ended.Sub(r.Started)).Round(time.Second))
 		}
-		fmt.Fprintln(w)
+		w.printf("\n")
 	}
-	r.writeTasks(w, columns)
+	r.writeTasks(w)
 	if f := r.Failed; f != nil {
 		side := ""
 		if !f.Here {
 			side = ", the other side"
 		}
-		fmt.Fprintf(w, "\nfailed: %s at %s %s%s\n", f.Component, f.Role, f.Party, side)
+		w.printf("\nfailed: %s at %s %s%s\n", f.Component, f.Role, f.Party, side)
 		if f.Reason != "" {
-			fmt.Fprintf(w, "  %s\n", f.Reason)
+			w.printf("  %s\n", f.Reason)
 		}
 	}
-	r.writeCauses(w, columns)
+	r.writeCauses(w)
 	if len(r.Lines) > 0 && len(r.Causes) > 0 {
-		fmt.Fprintf(w, "the last lines of the workers:\n")
+		w.printf("the last lines of the workers:\n")
 	}
 	for _, e := range r.Lines {
-		fmt.Fprintf(w, "  | %s%s\n", placeOf(e), e.Text)
+		w.evidence(e)
 	}
 	for _, p := range r.Problems {
-		fmt.Fprintf(w, "note: %s\n", p)
+		w.printf("note: %s\n", p)
 	}
 }
 
-func verbOf(status string) string {
-	switch status {
-	case flow.StatusSuccess:
-		return "succeeded"
-	case flow.StatusFailed:
-		return "failed"
-	case flow.StatusCanceled:
-		return "was canceled"
-	case flow.StatusTimeout:
-		return "timed out"
+// verbs says how a job has ended.
+//
+//language:labels
+var verbs = map[string]string{flow.StatusSuccess: "succeeded", flow.StatusFailed: "failed",
+	flow.StatusCanceled: "was canceled", flow.StatusTimeout: "timed out"}
+
+func (w writer) verbOf(status string) string {
+	if verb := verbs[status]; verb != "" {
+		return w.device.Language.Label(verb)
 	}
-	return "is " + status
+	return w.device.Language.Sprintf("is %s", status)
 }
 
-func (r *Report) writeTasks(w io.Writer, columns int) {
+// What is said before a cause.
+//
+//language:labels
+const (
+	theCause     = "cause"
+	anotherCause = "also possible"
+	likelyCause  = "likely cause"
+)
+
+func (r *Report) writeTasks(w writer) {
 	if len(r.Tasks) == 0 {
 		return
 	}
-	fmt.Fprintln(w)
+	w.printf("\n")
 	table := output.NewTable("COMPONENT", "ROLE", "PARTY", "STATUS", "TIME", "RAN ON")
 	for _, t := range r.Tasks {
 		took := ""
@@ -87,30 +106,32 @@ func (r *Report) writeTasks(w io.Writer, columns int) {
 		}
 		table.Row(t.Component, t.Role, t.Party, t.Status, took, t.RunIP)
 	}
-	_ = table.Write(w, output.Device{Columns: columns}) // w is a text
+	d := w.device
+	d.Colour = false          // the text may be part of an error
+	_ = table.Write(w.out, d) // a text takes everything
 }
 
-func (r *Report) writeCauses(w io.Writer, columns int) {
+func (r *Report) writeCauses(w writer) {
 	for i, c := range r.Causes {
-		word := "cause"
+		word := theCause
 		switch {
 		case i > 0:
-			word = "also possible"
+			word = anotherCause
 		case !flow.Finished(r.Status):
-			word = "likely cause"
+			word = likelyCause
 		}
-		fmt.Fprintf(w, "\n%s: %s (%s)\n", word, c.Title, c.ID)
+		w.printf("\n%s: %s (%s)\n", w.device.Language.Label(word), c.Title, c.ID)
 		if i > 2 {
 			continue // what is that far down is mostly brought about by the first
 		}
-		writeWrapped(w, "  ", c.Explanation, columns)
+		w.paragraph("", c.Explanation)
 		for _, e := range c.Evidence {
-			fmt.Fprintf(w, "  | %s%s\n", placeOf(e), e.Text)
+			w.evidence(e)
 		}
-		writeWrapped(w, "  what to do: ", c.Remedy, columns)
+		w.paragraph("what to do:", c.Remedy)
 	}
 	if len(r.Causes) == 0 && flow.Finished(r.Status) && r.Status != flow.StatusSuccess {
-		fmt.Fprintf(w, "\nno known cause: the last errors of its logs are\n")
+		w.printf("\nno known cause: the last errors of its logs are\n")
 	}
 }
 
@@ -129,14 +150,15 @@ func placeOf(e cause.Evidence) string {
 // inFile is the width of the paragraphs of a report that goes to a file.
 const inFile = 110
 
-// writeWrapped prints a paragraph, the first line after label and the rest as deep as the label begins.
-func writeWrapped(w io.Writer, label, text string, columns int) {
+// paragraph prints a text after a label, with all lines below the label.
+func (w writer) paragraph(label, text string) {
+	columns := w.device.Columns
 	if columns == 0 {
 		columns = inFile
 	}
-	indent := strings.Repeat(" ", len(label)-len(strings.TrimLeft(label, " ")))
-	text = strings.TrimLeft(label, " ") + text
+	const indent = "  "
+	text = w.device.Language.Lead(label) + w.device.Language.Text(text)
 	for _, line := range output.Wrap(text, columns-len(indent)) {
-		fmt.Fprintln(w, indent+line)
+		w.out.WriteString(indent + line + "\n")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/rivo/uniseg"
 )
 
 // Language translates from English. A nil Language is English. Its methods may be called from several goroutines.
@@ -62,6 +64,31 @@ func (l *Language) Label(text string) string {
 		return label
 	}
 	return text
+}
+
+// Colon is what is between a label and what it is for.
+func (l *Language) Colon() string {
+	if l == nil {
+		return ": "
+	}
+	return joined[": "]
+}
+
+// Lead is a text that ends with a colon, with the space that is after it in English; blank for none.
+func (l *Language) Lead(text string) string {
+	if text == "" {
+		return ""
+	}
+	if text = l.Text(text); strings.HasSuffix(text, joined[": "]) {
+		return text
+	}
+	return text + " "
+}
+
+// Padded is a label in at least so many cells.
+func (l *Language) Padded(text string, cells int) string {
+	label := l.Label(text)
+	return label + strings.Repeat(" ", max(0, cells-uniseg.StringWidth(label)))
 }
 
 // FromEnvironment is the name of the language that the locale asks for, as gettext reads it: LC_ALL, else

@@ -13,6 +13,8 @@ const (
 
 // colours has the status words of all commands. The same word has the same colour everywhere. A word that is also an
 // ordinary one in a cell, such as yes, is here for the columns that only say how something is.
+//
+//language:labels
 var colours = map[string]string{
 	"ok": good, "done": good, "ready": good, "RUNNING": good, "success": good, "yes": good, "true": good,
 	"repaired": good,
@@ -24,17 +26,22 @@ var colours = map[string]string{
 	"not found": unasked, "hint:": unasked, "log:": unasked,
 }
 
-// Status is a text in the colour of the status that it names; another text as it is.
-func (d Device) Status(text string) string {
+// Status is a text in the colour of the status that it names, and in the language; another text as it is.
+func (d Device) Status(text string) string { return d.coloured(text, d.Language.Label(text)) }
+
+// coloured is what is shown of a text, in the colour of the status that the text names.
+func (d Device) coloured(text, shown string) string {
 	colour := colours[text]
 	if !d.Colour || colour == "" {
-		return text
+		return shown
 	}
-	return colour + text + plainly
+	return colour + shown + plainly
 }
 
-// Labelled is a paragraph to the right of a status word, which takes at least width cells, wrapped for the device.
+// Labelled is a paragraph to the right of a status word, which takes at least width cells, wrapped for the device. The
+// paragraph is in the language already.
 func (d Device) Labelled(width int, status, text string) string {
-	label := status + strings.Repeat(" ", max(0, width-Width(status))+1)
-	return d.Status(status) + Indented(label, text, d.Columns)[len(status):]
+	shown := d.Language.Label(status)
+	label := shown + strings.Repeat(" ", max(0, width-Width(shown))+1)
+	return d.coloured(status, shown) + Indented(label, text, d.Columns)[len(shown):]
 }

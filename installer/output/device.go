@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 
+	"fate-installer/installer/language"
+
 	"github.com/rivo/uniseg"
 	"golang.org/x/term"
 )
@@ -18,6 +20,8 @@ const StandardColumns = 80
 type Device struct {
 	// Columns is the width of a terminal in cells, and 0 where a text goes to no terminal.
 	Columns int
+	// Language is that of what is laid out: names of columns, statuses and cells are given in English.
+	Language *language.Language
 	// Colour is set when status words may be coloured. A word is never the colour alone.
 	Colour bool
 }

@@ -4,12 +4,15 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"fate-installer/installer/language"
 )
 
 // Table collects rows of cells and writes them in columns.
 type Table struct {
 	header []string
 	rows   [][]string
+	words  map[string]string // the English of cells that are statuses, which colours go by
 }
 
 // NewTable begins a table. Each word of the header names a column.
@@ -35,6 +38,7 @@ const gap = "  "
 // than it: cells are wrapped, and where that would make narrow columns, the longest get a line of their own below
 // their row. Elsewhere a record is one line, each column is there, and an empty cell is a dash.
 func (t *Table) Write(w io.Writer, d Device) error {
+	t = t.in(d.Language)
 	var out strings.Builder
 	if d.Columns == 0 {
 		t.plain(&out, d)
@@ -43,6 +47,29 @@ func (t *Table) Write(w io.Writer, d Device) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// in is the table in a language.
+func (t *Table) in(l *language.Language) *Table {
+	if l == nil {
+		return t
+	}
+	out := &Table{words: map[string]string{}}
+	for _, name := range t.header {
+		out.header = append(out.header, l.Label(name))
+	}
+	for _, row := range t.rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			if cells[i] = l.Label(cell); cells[i] != cell {
+				out.words[cells[i]] = cell
+			} else {
+				cells[i] = l.Text(cell)
+			}
+		}
+		out.rows = append(out.rows, cells)
+	}
+	return out
 }
 
 func (t *Table) plain(out *strings.Builder, d Device) {
@@ -61,9 +88,9 @@ func (t *Table) plain(out *strings.Builder, d Device) {
 		all[j] = j
 		widths[j] = t.width(rows, j)
 	}
-	writeLine(out, t.header, all, widths, Device{})
+	t.writeLine(out, t.header, all, widths, Device{})
 	for _, row := range rows {
-		writeLine(out, row, all, widths, d)
+		t.writeLine(out, row, all, widths, d)
 	}
 }
 
@@ -110,7 +137,7 @@ func (t *Table) fitted(out *strings.Builder, d Device) {
 		below = append(below, inRow[longest])
 		inRow = slices.Delete(inRow, longest, longest+1)
 	}
-	writeLine(out, t.header, inRow, widths, Device{})
+	t.writeLine(out, t.header, inRow, widths, Device{})
 	for _, row := range t.rows {
 		t.writeRow(out, row, inRow, widths, d)
 		for j := range row {
@@ -118,7 +145,7 @@ func (t *Table) fitted(out *strings.Builder, d Device) {
 				continue
 			}
 			if row[j] != "" && row[j] != "-" {
-				out.WriteString(Indented("  "+strings.ToLower(t.header[j])+": ", row[j], d.Columns) + "\n")
+				out.WriteString(Indented("  "+strings.ToLower(t.header[j])+d.Language.Colon(), row[j], d.Columns) + "\n")
 			}
 		}
 	}
@@ -196,19 +223,23 @@ func (t *Table) writeRow(out *strings.Builder, row []string, columns, widths []i
 				line[j] = wrapped[j][n]
 			}
 		}
-		writeLine(out, line, columns, widths, d)
+		t.writeLine(out, line, columns, widths, d)
 	}
 }
 
 // writeLine writes the cells of some columns, each as wide as its column, without spaces at the end.
-func writeLine(out *strings.Builder, cells []string, columns, widths []int, d Device) {
+func (t *Table) writeLine(out *strings.Builder, cells []string, columns, widths []int, d Device) {
 	pending := ""
 	for i, j := range columns {
 		if i > 0 {
 			pending += gap
 		}
 		if cells[j] != "" {
-			out.WriteString(pending + d.Status(cells[j]))
+			word := cells[j]
+			if english, ok := t.words[word]; ok {
+				word = english
+			}
+			out.WriteString(pending + d.coloured(word, cells[j]))
 			pending = ""
 		}
 		pending += strings.Repeat(" ", max(0, widths[j]-Width(cells[j])))

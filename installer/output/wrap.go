@@ -2,6 +2,7 @@ package output
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 )
@@ -31,6 +32,22 @@ func Wrap(text string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// Join makes one text of lines that were broken: with a space between them, but for Chinese, which has none.
+func Join(lines []string) string {
+	var out strings.Builder
+	for i, line := range lines {
+		if i > 0 {
+			before, _ := utf8.DecodeLastRuneInString(lines[i-1])
+			after, _ := utf8.DecodeRuneInString(line)
+			if Width(string(before)) < 2 || Width(string(after)) < 2 {
+				out.WriteByte(' ')
+			}
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // word is what a line is not broken in.

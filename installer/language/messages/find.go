@@ -322,7 +322,7 @@ func (c *collector) counted(args []ast.Expr) {
 var (
 	article  = regexp.MustCompile(`(?:^|[\s("])(?:a|A) [a-z]{2,}`)
 	words    = regexp.MustCompile(`[A-Za-z]{2,}[,;:.)"'%\]]* +["'(%\[]?[a-zA-Z]`)
-	withVerb = regexp.MustCompile(`(?:%[-+#0-9.]*[sdvqw][,:;]? +[a-z]{2,}(?:[,:;.]|\s|$))`)
+	withVerb = regexp.MustCompile(`(?:%[-+#0-9.]*[sdvqw][,:;]? +\(?[a-z]{2,}(?:[,:;.)]|\s|$)|[A-Za-z]{3,} +%[-+#0-9.]+[a-z])`)
 )
 
 func (c *collector) add(text string) {
