@@ -21,32 +21,26 @@ import (
 )
 
 type initOptions struct {
-	sides     map[cluster.Role]*string
-	nodes     map[cluster.Role]*[]string
-	flows     map[cluster.Role]*[]string
-	zookeeper map[cluster.Role]*[]string
-	nginx     map[cluster.Role]*[]string
-	database  map[cluster.Role]*string
-	defaults  map[cluster.Role]*string
-	public    map[cluster.Role]*[]string
+	sides map[cluster.Role]*initSide
 
 	tls       []string
 	polling   string
 	engine    string
-	noBoard   bool
 	published bool
+	noBoard   bool
 	from      string
 	out       string
 }
 
+// initSide has the flags of one side.
+type initSide struct {
+	where string // party and address, as ParseInitSide reads them
+	more  cluster.InitSide
+}
+
 // newInitCommand writes a cluster file.
 func newInitCommand(g *globals) *cobra.Command {
-	o := &initOptions{
-		sides: map[cluster.Role]*string{}, nodes: map[cluster.Role]*[]string{}, flows: map[cluster.Role]*[]string{},
-		zookeeper: map[cluster.Role]*[]string{}, nginx: map[cluster.Role]*[]string{},
-		database: map[cluster.Role]*string{},
-		defaults: map[cluster.Role]*string{}, public: map[cluster.Role]*[]string{},
-	}
+	o := &initOptions{sides: map[cluster.Role]*initSide{}}
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented cluster file for one, two or three sides",
@@ -77,29 +71,28 @@ EXIT STATUS
 	}
 	f := cmd.Flags()
 	for _, r := range cluster.Roles {
-		o.sides[r], o.defaults[r], o.public[r] = new(string), new(string), new([]string)
+		side := &initSide{}
+		o.sides[r] = side
 		form := "the " + string(r) + " as `ID:ADDRESS`"
 		if r == cluster.RoleExchange {
 			form = "the exchange's `ADDRESS`, or several separated by commas"
 		}
-		f.StringVar(o.sides[r], string(r), "", form)
-		f.StringVar(o.defaults[r], string(r)+"-default", "",
+		f.StringVar(&side.where, string(r), "", form)
+		f.StringVar(&side.more.Default, string(r)+"-default", "",
 			"default route of the "+string(r)+", `ADDRESS:PORT[:secure]`, instead of the generated one")
-		f.StringSliceVar(o.public[r], string(r)+"-public", nil,
+		f.StringSliceVar(&side.more.Public, string(r)+"-public", nil,
 			"further `addresses` and names by which peers call the "+string(r)+", for its certificate")
 		if r == cluster.RoleExchange {
 			continue
 		}
-		o.nodes[r], o.flows[r], o.zookeeper[r], o.nginx[r] = new([]string), new([]string), new([]string), new([]string)
-		o.database[r] = new(string)
-		f.StringVar(o.database[r], string(r)+"-database", "",
+		f.StringVar(&side.more.Database, string(r)+"-database", "",
 			"the `address` of the host that runs the "+string(r)+"'s database (default: its main address)")
-		f.StringSliceVar(o.nodes[r], string(r)+"-nodes", nil, "the "+string(r)+"'s nodemanager `addresses`")
-		f.StringSliceVar(o.flows[r], string(r)+"-flows", nil,
+		f.StringSliceVar(&side.more.Nodes, string(r)+"-nodes", nil, "the "+string(r)+"'s nodemanager `addresses`")
+		f.StringSliceVar(&side.more.Flows, string(r)+"-flows", nil,
 			"the "+string(r)+"'s FATE-Flow `addresses`; several give high availability")
-		f.StringSliceVar(o.zookeeper[r], string(r)+"-zookeeper", nil,
+		f.StringSliceVar(&side.more.ZooKeeper, string(r)+"-zookeeper", nil,
 			"the "+string(r)+"'s ZooKeeper `addresses` (default: from its FATE-Flows)")
-		f.StringSliceVar(o.nginx[r], string(r)+"-nginx", nil,
+		f.StringSliceVar(&side.more.Nginx, string(r)+"-nginx", nil,
 			"the "+string(r)+"'s nginx `addresses` (default: its main address)")
 	}
 	f.StringSliceVar(&o.tls, "tls", nil,
@@ -220,7 +213,8 @@ func (o *initOptions) clusterWith(g *globals, generated map[cluster.Role]cluster
 }
 
 func (o *initOptions) fromFlags() (cluster.InitOptions, error) {
-	in := cluster.InitOptions{Engine: o.engine, NoFateBoard: o.noBoard, Polling: cluster.Role(o.polling)}
+	in := cluster.InitOptions{Engine: o.engine, Polling: cluster.Role(o.polling),
+		Without: map[cluster.Module]bool{cluster.FateBoard: o.noBoard}}
 	for _, name := range o.tls {
 		role, err := cluster.ParseRole(name)
 		if err != nil {
@@ -231,20 +225,17 @@ func (o *initOptions) fromFlags() (cluster.InitOptions, error) {
 	for role, target := range map[cluster.Role]**cluster.InitSide{cluster.RoleHost: &in.Host,
 		cluster.RoleGuest:    &in.Guest,
 		cluster.RoleExchange: &in.Exchange} {
-		if *o.sides[role] == "" {
+		flags := o.sides[role]
+		if flags.where == "" {
 			continue
 		}
-		side, err := roleFlag(role, *o.sides[role])
+		given, err := roleFlag(role, flags.where)
 		if err != nil {
 			return in, err
 		}
-		side.Default, side.Public = *o.defaults[role], *o.public[role]
-		if role != cluster.RoleExchange {
-			side.Nodes, side.Flows, side.ZooKeeper, side.Nginx = *o.nodes[role], *o.flows[role], *o.zookeeper[role],
-				*o.nginx[role]
-			side.Database = *o.database[role]
-		}
-		*target = side
+		side := flags.more
+		side.Party, side.IPs = given.Party, given.IPs
+		*target = &side
 	}
 	return in, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ EXIT STATUS
 		Example: `  fate-installer secrets rotate mysql_fate
   fate-installer secrets rotate all -o json
   fate-installer secrets rotate --from secrets-handover.json   # on the other hosts of the side`,
-		ValidArgs: []string{"mysql_root", "mysql_fate", "fateboard", "route_table_key", "zookeeper", deploy.AllSecrets},
+		ValidArgs: append(cluster.SecretCommands(), deploy.AllSecrets),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("secret", args, cmd.ValidArgs); err != nil {
 				return err

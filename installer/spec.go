@@ -44,8 +44,10 @@ func (o *specOptions) read(g *globals) (*wanted, *cluster.Spec, error) {
 // two renderings of the same cluster have to be equal.
 func (w *wanted) knownSecrets() (deploy.Secrets, error) {
 	unknown := cluster.NewSecret("generated-at-installation")
-	placeholders := cluster.Secrets{MySQLRoot: unknown, MySQLUser: unknown, ZooKeeper: unknown, RouteTableKey: unknown,
-		FateBoardAdmin: unknown}
+	var placeholders cluster.Secrets
+	for _, name := range cluster.SecretNames() {
+		placeholders.Set(name, unknown)
+	}
 	out := deploy.Secrets{Secrets: placeholders}
 	h, err := host.New(w.g.Root, nil)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/engine"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/step"
 	"fate-installer/payload/count"
 )
@@ -24,7 +24,8 @@ func (p *place) lookAtTree(component, tree string) (Tree, error) {
 		return report, err
 	}
 	env := &engine.Env{Host: p.host, Ledger: journal.Ledger(), StateDir: p.Layout().State(), Log: p.cmd.Log}
-	report.TreeState, err = (step.Unpack{Component: component, Target: tree, Keep: fate.KeptPaths(component)}).Look(env)
+	unpack := step.Unpack{Component: component, Target: tree, Keep: cluster.KeptPaths(component)}
+	report.TreeState, err = unpack.Look(env)
 	return report, err
 }
 
@@ -35,7 +36,7 @@ func (p *place) staysInTree(component, tree string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := append(fate.KeptPaths(component), step.ReplacedFiles)
+	kept := append(cluster.KeptPaths(component), step.ReplacedFiles)
 	for _, rel := range report.Foreign {
 		kept = append(kept, strings.TrimSuffix(rel, "/"))
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"fate-installer/installer/engine"
-	"fate-installer/installer/fate"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/step"
 )
 
@@ -20,7 +20,7 @@ func (d *Deployment) keptByUninstall() map[string]bool {
 	for _, e := range journal.Ledger().History() {
 		if target, ok := strings.CutPrefix(e.Step, step.Unpack{}.ID()); ok {
 			component := d.componentAt(target)
-			kept[target] = component != "" && (step.Unpack{Target: target, Keep: fate.KeptPaths(component)}).TakesUp(
+			kept[target] = component != "" && (step.Unpack{Target: target, Keep: cluster.KeptPaths(component)}).TakesUp(
 				env)
 		}
 		if file, ok := strings.CutPrefix(e.Step, step.File{}.ID()); ok && e.Left {

@@ -72,8 +72,8 @@ func isNamedIn(place, text string) bool {
 	return found && (after == "" || strings.ContainsAny(after[:1], "/ :,"))
 }
 
-// tempDir is where a JVM makes its directory for jps, whatever java.io.tmpdir is, and where FATE-Board's Tomcat of an
-// installation by an older release has its work directory.
+// tempDir is where a JVM makes its directory for jps, whatever java.io.tmpdir is, and where a Tomcat of an installation
+// by an older release has its work directory.
 const tempDir = "/tmp"
 
 // leftInTemp lists what the installation's JVMs left in /tmp: directories of the service user, and no links.
@@ -82,7 +82,11 @@ func (i *Installation) leftInTemp() ([]string, error) {
 	if stored, err := LoadSite(i.host, i.Layout()); err == nil && stored != nil {
 		user = stored.User
 		if spec, err := storedSpec(i.host, i.cmd.Base, stored); err == nil {
-			ports = append(ports, strconv.Itoa(spec.Side.FateBoard.Port))
+			for _, m := range cluster.Modules() {
+				if m.ForPeople() {
+					ports = append(ports, strconv.Itoa(spec.Side.Port(m)))
+				}
+			}
 		}
 	}
 	entries, err := i.host.ReadDir(tempDir)

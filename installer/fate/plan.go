@@ -166,16 +166,6 @@ func (p *planner) owner(owner, group string) (string, string) {
 	return owner, group
 }
 
-// kept names what a component's own programs write into its tree: it survives an upgrade and an uninstall.
-var kept = map[string][]string{
-	"fateflow":  {"model_local_cache", "jobs"}, // trained models
-	"zookeeper": {"data", "logs"},              // the transaction log is among the "logs"
-}
-
-// KeptPaths are the paths inside a component's tree that hold data. They stay where they are when the component is
-// replaced.
-func KeptPaths(component string) []string { return slices.Clone(kept[component]) }
-
 // addTrees unpacks this host's components and completes their trees with directories and links.
 func (p *planner) addTrees() error {
 	s := p.part
@@ -191,7 +181,7 @@ func (p *planner) addTrees() error {
 		// A mebibyte takes about as long to unpack as a small step takes altogether.
 		p.trees[name] = p.add(name, title, 1+c.Size>>20, step.Unpack{
 			Component: name, Version: c.Version, Digest: c.Digest, Target: s.UnpackTarget(name),
-			Owner: s.User, Group: s.Group, Keep: kept[name],
+			Owner: s.User, Group: s.Group, Keep: cluster.KeptPaths(name),
 		}, p.inDirectory(s.UnpackTarget(name))...)
 	}
 	for _, d := range render.InsideDirectories(s) {

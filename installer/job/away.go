@@ -30,23 +30,13 @@ func (a AwayProgram) String() string {
 // no connection: their host is off, or a firewall is between. With modules only these are asked.
 func ProgramsAway(ctx context.Context, spec *cluster.Spec, modules ...cluster.Module) []AwayProgram {
 	if len(modules) == 0 {
-		modules = []cluster.Module{cluster.MySQL, cluster.ClusterManager, cluster.NodeManager, cluster.Rollsite}
+		modules = cluster.ModulesForJobs()
 	}
-	side := spec.Side
 	var asked []AwayProgram
 	for _, m := range modules {
-		ips, port := side.MySQL.IPs, side.MySQL.Port
-		switch m {
-		case cluster.ClusterManager:
-			ips, port = side.ClusterManager.IPs, side.ClusterManager.Port
-		case cluster.NodeManager:
-			ips, port = side.NodeManager.IPs, side.NodeManager.Port
-		case cluster.Rollsite:
-			ips, port = side.Rollsite.IPs, side.Rollsite.Port
-		}
-		for _, ip := range ips {
-			if ip != spec.IP {
-				asked = append(asked, AwayProgram{Module: m, Address: net.JoinHostPort(ip, strconv.Itoa(port))})
+		for _, e := range spec.Side.InstancesOf(m) {
+			if e.IP != spec.IP {
+				asked = append(asked, AwayProgram{Module: m, Address: net.JoinHostPort(e.IP, strconv.Itoa(e.Port))})
 			}
 		}
 	}

@@ -192,7 +192,7 @@ func (h *Hello) get(ctx context.Context, method, path string, into any) error {
 	return json.NewDecoder(io.LimitReader(resp.Body, maxReport)).Decode(into)
 }
 
-// Clocks that are further apart fail: FATE-Flow refuses signed requests that are a minute off, FATE-Board logins.
+// Clocks that are further apart fail: FATE-Flow refuses signed requests that are a minute off.
 const (
 	clockWarn = 5 * time.Second
 	clockFail = time.Minute

@@ -184,7 +184,7 @@ func (l *looker) compare(at string, e fs.DirEntry, want listed) error {
 }
 
 // configurationSuffixes end the names of files that operators and FATE's own tools edit in a component's tree, such as
-// FATE-Board's ssh.properties and the client's settings.yaml.
+// an ssh.properties and the client's settings.yaml.
 var configurationSuffixes = []string{".properties", ".yaml", ".yml", ".json", ".conf", ".cnf", ".cfg", ".ini",
 	".toml", ".xml", ".env"}
 

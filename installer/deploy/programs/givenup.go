@@ -63,7 +63,7 @@ func UnlessGivenUp(ctx context.Context, client Statuser, concerns func(program s
 
 // NeededByJobs reports whether jobs need a program: all but those for people, such as the page that shows the jobs.
 func NeededByJobs(program string) bool {
-	return !slices.ContainsFunc(cluster.Modules, func(m cluster.Module) bool {
+	return !slices.ContainsFunc(cluster.Modules(), func(m cluster.Module) bool {
 		return m.ForPeople() && m.Program() == program
 	})
 }

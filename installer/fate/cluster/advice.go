@@ -58,8 +58,8 @@ func (s *Spec) Advice() []Advice {
 		return out
 	}
 	why := fmt.Sprintf("the host has %d MiB of memory", s.Memory/mebibyte)
-	for _, m := range []Module{ClusterManager, NodeManager, Rollsite, FateBoard, ZooKeeper} {
-		if !s.Runs(m) {
+	for _, m := range s.modules {
+		if !m.IsJVM() {
 			continue
 		}
 		value, used := "the JVM's choice", "the JVM's choice"

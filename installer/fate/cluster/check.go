@@ -33,17 +33,16 @@ func (s *Spec) check(problems *problem.Problems) {
 			"the database is not installed with the %s, and the password of its user %s is not given", s.Role,
 			s.Side.MySQL.User)
 	}
-	if s.Runs(FateBoard) && s.Profile.BoardNeedsDatabase() && !s.LogsIn() && s.Side.Secrets.MySQLUser.IsZero() {
-		problems.Add(s.Cluster.At("%s.mysql", s.Role), "write mysql.dbpasswd",
-			"FATE-Board %s logs into the database from a host of its own: mysql.dbpasswd is needed", s.Profile.Board)
+	for _, m := range s.modules {
+		if check := m.entry().check; check != nil {
+			check(s, problems)
+		}
 	}
 	k := &checker{c: s.Cluster, problems: problems}
-	for _, t := range []carried{
-		{string(s.Role), "the generated database password", s.Secrets.MySQLUser.Reveal(), []string{"eggroll.properties"}},
-		{string(s.Role), "the generated password of FATE-Board", s.Secrets.FateBoardAdmin.Reveal(),
-			[]string{"application.properties"}},
-	} {
-		k.carries(t)
+	for _, e := range secretTable {
+		if e.generated != "" {
+			k.carries(carried{string(s.Role), e.generated, e.of(&s.Secrets).Reveal(), e.files})
+		}
 	}
 }
 

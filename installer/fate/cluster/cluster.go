@@ -85,27 +85,6 @@ type Side struct {
 	Secrets        SecretsConf    `yaml:"secrets"` // ours
 }
 
-// RollsiteConf is the gateway between parties.
-type RollsiteConf struct {
-	Enable       bool     `yaml:"enable"`
-	Coordinator  string   `yaml:"coordinator"`
-	IPs          []string `yaml:"ips"`
-	Port         int      `yaml:"port"`
-	SecurePort   int      `yaml:"secure_port"`
-	ServerSecure bool     `yaml:"server_secure"`
-	ClientSecure bool     `yaml:"client_secure"`
-	ClientAuth   bool     `yaml:"client_auth"` // ours: refuse peers without a certificate
-	// ours: further addresses and names peers use, for the certificate
-	PublicNames   []string      `yaml:"public_names"`
-	Polling       PollingConf   `yaml:"polling"`
-	RouteTableKey Secret        `yaml:"route_table_key"`
-	RouteTables   []PartyRoutes `yaml:"route_tables"`
-	PoolSize      int           `yaml:"pool_size"`     // 1.5
-	MaxMemory     string        `yaml:"max_memory"`    // 1.5: rollsite's -Xmx, for example 12G
-	DefaultRules  []Route       `yaml:"default_rules"` // 1.5
-	Rules         []Route       `yaml:"rules"`         // 1.5
-}
-
 // PollingConf lets a party open all connections itself; the exchange is the server.
 type PollingConf struct {
 	Enable bool  `yaml:"enable"`
@@ -136,101 +115,11 @@ type Route struct {
 	IsSecure bool   `yaml:"is_secure"`
 }
 
-// ManagerConf is eggroll's clustermanager.
-type ManagerConf struct {
-	Enable       bool     `yaml:"enable"`
-	IPs          []string `yaml:"ips"`
-	Port         int      `yaml:"port"`
-	CoresPerNode int      `yaml:"cores_per_node"` // resource pool of FATE-Flow, per nodemanager
-}
-
-// NodeConf is eggroll's nodemanager; a party may have several.
-type NodeConf struct {
-	Enable bool     `yaml:"enable"`
-	IPs    []string `yaml:"ips"`
-	Port   int      `yaml:"port"`
-}
-
-// EggrollConf has the settings that all eggroll processes share.
-type EggrollConf struct {
-	DBName string `yaml:"dbname"`
-	Egg    int    `yaml:"egg"` // worker processes per node and session
-}
-
-// FlowConf is FATE-Flow. Several addresses switch high availability on.
-type FlowConf struct {
-	Enable         bool     `yaml:"enable"`
-	IPs            []string `yaml:"ips"`
-	GRPCPort       int      `yaml:"grpcPort"`
-	HTTPPort       int      `yaml:"httpPort"`
-	DBName         string   `yaml:"dbname"`
-	Proxy          string   `yaml:"proxy"`
-	AppKey         string   `yaml:"http_app_key"`
-	SecretKey      Secret   `yaml:"http_secret_key"`
-	SafeModule     bool     `yaml:"use_deserialize_safe_module"`
-	DefaultEngines string   `yaml:"default_engines"`
-	Federation     string   `yaml:"federation"` // spark
-	Storage        string   `yaml:"storage"`    // spark
-
-	JobDefaults map[string]string `yaml:"job_defaults"` // ours: what jobs get that do not say otherwise
-}
-
-// BoardConf is FATE-Board.
-type BoardConf struct {
-	Enable   bool     `yaml:"enable"`
-	IPs      []string `yaml:"ips"`
-	Port     int      `yaml:"port"`
-	DBName   string   `yaml:"dbname"`
-	User     string   `yaml:"user"`   // ours: web login
-	Password Secret   `yaml:"passwd"` // ours
-}
-
-// MySQLConf is the database server of a party.
-type MySQLConf struct {
-	Enable   bool     `yaml:"enable"`
-	Type     string   `yaml:"type"` // inside or outside
-	IPs      []string `yaml:"ips"`
-	Port     int      `yaml:"port"`
-	User     string   `yaml:"dbuser"`
-	Password Secret   `yaml:"dbpasswd"`
-
-	// BinaryLog keeps binary logs of a server of ours for a week, for those who replicate it or restore to a point in
-	// time.
-	BinaryLog bool `yaml:"binary_log"`
-
-	// PerformanceSchema has a server of ours collect statistics about its statements, for who looks for slow ones.
-	PerformanceSchema bool `yaml:"performance_schema"`
-}
-
-// Ours reports whether the server is installed with the side. One that is not is used like an outside one.
-func (m MySQLConf) Ours() bool { return m.Enable && m.Type == "inside" }
-
-// ZooKeeperConf is the registry of FATE-Flow.
-type ZooKeeperConf struct {
-	Enable    bool       `yaml:"enable"`
-	Lists     []Endpoint `yaml:"lists"`
-	Type      string     `yaml:"type"` // ours: inside or outside, as for mysql
-	UseACL    bool       `yaml:"use_acl"`
-	User      string     `yaml:"user"`
-	Password  Secret     `yaml:"passwd"`
-	AdminPort int        `yaml:"admin_port"` // ours
-}
-
 // Endpoint is an address and port.
 type Endpoint struct {
 	At   string `yaml:"-"`
 	IP   string `yaml:"ip"`
 	Port int    `yaml:"port"`
-}
-
-// NginxConf is the balancer in front of several FATE-Flows, or the proxy of the spark engine.
-type NginxConf struct {
-	Enable   bool     `yaml:"enable"`
-	Type     string   `yaml:"type"` // ours: inside or outside
-	IPs      []string `yaml:"ips"`  // ours
-	Host     string   `yaml:"host"`
-	HTTPPort int      `yaml:"http_port"`
-	GRPCPort int      `yaml:"grpc_port"`
 }
 
 // ServingsConf lists FATE-Serving instances.

@@ -76,66 +76,53 @@ func (w *clusterWriter) exchange(s *Side) yamltext.Map {
 
 func (w *clusterWriter) party(s *Side) yamltext.Map {
 	m := yamltext.Map{yamltext.Item("partyid", s.PartyID)}
-	spark := s.FateFlow.DefaultEngines == "spark"
-	if !spark {
-		w.block(&m, "rollsite", rollsiteItems(s), "The gateway to the other parties.")
-		manager := append(modulesItems(s.ClusterManager.Enable, s.ClusterManager.IPs),
-			yamltext.Item("port", s.ClusterManager.Port))
-		if w.c.chosen(s, "clustermanager.cores_per_node", s.ClusterManager.CoresPerNode, defaultCoresPerNode) {
-			manager = append(manager, yamltext.Item("cores_per_node", s.ClusterManager.CoresPerNode))
+	for _, key := range sideKeys() {
+		if s.shows(key) {
+			w.sideBlock(&m, s, key)
 		}
-		w.block(&m, "clustermanager", manager,
-			"cores_per_node times the number of nodemanagers is what FATE-Flow hands out to jobs; left out, it "+
-				"follows the host.")
-		w.block(&m, "nodemanager", append(modulesItems(s.NodeManager.Enable, s.NodeManager.IPs),
-			yamltext.Item("port", s.NodeManager.Port)),
-			"Runs the workers; may be on several hosts.")
+	}
+	return m
+}
+
+// sideBlock adds the block of a key, unless it says nothing.
+func (w *clusterWriter) sideBlock(m *yamltext.Map, s *Side, key string) {
+	for _, e := range moduleTable {
+		if e.key != key || e.block == nil {
+			continue
+		}
+		if block := e.block(w.c, s); len(block) > 0 {
+			var comment []string
+			if e.comment != "" {
+				comment = []string{e.comment}
+			}
+			w.block(m, key, block, comment...)
+		}
+	}
+	switch key {
+	case "eggroll":
 		eggroll := yamltext.Map{yamltext.Item("dbname", s.Eggroll.DBName)}
 		if w.c.chosen(s, "eggroll.egg", s.Eggroll.Egg, DefaultEgg) {
 			eggroll = append(eggroll, yamltext.Item("egg", s.Eggroll.Egg))
 		}
-		w.block(&m, "eggroll", eggroll, "egg: worker processes per session and node; left out, it is cores * 0.8 / 3.")
+		w.block(m, key, eggroll, "egg: worker processes per session and node; left out, it is cores * 0.8 / 3.")
+	case "servings":
+		w.block(m, key, yamltext.Map{yamltext.Item("ips", yamltext.Texts(s.Servings.IPs)),
+			yamltext.Item("port", s.Servings.Port)},
+			"FATE-Serving, where trained models can be published to.")
+	case "model_store":
+		if s.ModelStore.Enable {
+			w.block(m, key, yamltext.Map{yamltext.Item("enable", true),
+				yamltext.Item("storage", s.ModelStore.Storage)},
+				"Trained models, for all FATE-Flows.")
+		}
+	case "spark":
+		w.spark(m, s)
+	case "secrets":
+		if !s.Secrets.MySQLRoot.IsZero() {
+			w.block(m, key, yamltext.Map{secretItem("mysql_root", s.Secrets.MySQLRoot)},
+				"Passwords that are left out are generated during installation and kept on the host.")
+		}
 	}
-	w.block(&m, "fate_flow", flowItems(s), "Several addresses give high availability; it then needs zk and nginx.")
-	w.block(&m, "fateboard", append(modulesItems(s.FateBoard.Enable, s.FateBoard.IPs),
-		yamltext.Item("port", s.FateBoard.Port), yamltext.Item("dbname", s.FateBoard.DBName), yamltext.Item("user",
-			s.FateBoard.User),
-		secretItem("passwd", s.Secrets.FateBoardAdmin)))
-	database := append(yamltext.Map{yamltext.Item("enable", s.MySQL.Enable), yamltext.Item("type", s.MySQL.Type),
-		yamltext.Item("ips", yamltext.Texts(s.MySQL.IPs))},
-		yamltext.Item("port", s.MySQL.Port), yamltext.Item("dbuser", s.MySQL.User), secretItem("dbpasswd",
-			s.Secrets.MySQLUser))
-	if s.MySQL.BinaryLog {
-		database = append(database, yamltext.Item("binary_log", true))
-	}
-	if s.MySQL.PerformanceSchema {
-		database = append(database, yamltext.Item("performance_schema", true))
-	}
-	w.block(&m, "mysql", database,
-		"type: outside uses an existing server; secrets.mysql_root is then its administrator's password.")
-	if s.ZK.Enable {
-		w.block(&m, "zk", zooKeeperItems(s), "The registry of several FATE-Flows. type: outside uses existing servers.")
-	}
-	if s.Nginx.Enable {
-		w.block(&m, "nginx", nginxItems(s),
-			"In front of several FATE-Flows. host: an address that moves between several ips.")
-	}
-	w.block(&m, "servings", yamltext.Map{yamltext.Item("ips", yamltext.Texts(s.Servings.IPs)),
-		yamltext.Item("port", s.Servings.Port)},
-		"FATE-Serving, where trained models can be published to.")
-	if s.ModelStore.Enable {
-		w.block(&m, "model_store", yamltext.Map{yamltext.Item("enable", true),
-			yamltext.Item("storage", s.ModelStore.Storage)},
-			"Trained models, for all FATE-Flows.")
-	}
-	if spark {
-		w.spark(&m, s)
-	}
-	if !s.Secrets.MySQLRoot.IsZero() {
-		w.block(&m, "secrets", yamltext.Map{secretItem("mysql_root", s.Secrets.MySQLRoot)},
-			"Passwords that are left out are generated during installation and kept on the host.")
-	}
-	return m
 }
 
 func (w *clusterWriter) spark(m *yamltext.Map, s *Side) {
@@ -181,93 +168,6 @@ func secretItem(key string, s Secret) yaml.MapItem {
 		return yaml.MapItem{}
 	}
 	return yamltext.Item(key, s.Reveal())
-}
-
-func rollsiteItems(s *Side) yamltext.Map {
-	r := s.Rollsite
-	m := yamltext.Map{
-		yamltext.Item("enable", r.Enable), yamltext.Item("coordinator", r.Coordinator), yamltext.Item("ips",
-			yamltext.Texts(r.IPs)), yamltext.Item("port", r.Port),
-		yamltext.Item("secure_port", r.SecurePort),
-		yamltext.Item("server_secure", r.ServerSecure), yamltext.Item("client_secure", r.ClientSecure),
-	}
-	if r.ClientAuth {
-		m = append(m, yamltext.Item("client_auth", true))
-	}
-	if len(r.PublicNames) > 0 {
-		m = append(m, yamltext.Item("public_names", yamltext.Texts(r.PublicNames)))
-	}
-	if r.MaxMemory != "" {
-		m = append(m, yamltext.Item("max_memory", r.MaxMemory))
-	}
-	polling := yamltext.Map{yamltext.Item("enable", r.Polling.Enable)}
-	if len(r.Polling.IDs) > 0 {
-		polling = append(polling, yamltext.Item("ids", r.Polling.IDs))
-	}
-	m = append(m, yamltext.Item("polling", polling), secretItem("route_table_key", s.Secrets.RouteTableKey))
-	var tables []any
-	for _, p := range r.RouteTables {
-		var routes []any
-		for _, route := range p.Routes {
-			entry := yamltext.Map{yamltext.Item("name", route.Name), yamltext.Item("ip", route.IP),
-				yamltext.Item("port", route.Port)}
-			if route.Name == RouteDefault {
-				entry = append(entry, yamltext.Item("is_secure", route.IsSecure))
-			}
-			routes = append(routes, entry)
-		}
-		tables = append(tables, yamltext.Map{yamltext.Item("id", yamltext.Plain(p.ID)),
-			yamltext.Item("routes", routes)})
-	}
-	return append(m, yamltext.Item("route_tables", tables))
-}
-
-func flowItems(s *Side) yamltext.Map {
-	f := s.FateFlow
-	m := append(modulesItems(f.Enable, f.IPs),
-		yamltext.Item("grpcPort", f.GRPCPort), yamltext.Item("httpPort", f.HTTPPort), yamltext.Item("dbname",
-			f.DBName), yamltext.Item("proxy", f.Proxy))
-	if f.AppKey != "" {
-		m = append(m, yamltext.Item("http_app_key", f.AppKey), secretItem("http_secret_key", f.SecretKey))
-	}
-	m = append(m, yamltext.Item("use_deserialize_safe_module", f.SafeModule),
-		yamltext.Item("default_engines", f.DefaultEngines))
-	if f.DefaultEngines == "spark" {
-		m = append(m, yamltext.Item("federation", f.Federation), yamltext.Item("storage", f.Storage))
-	}
-	if len(f.JobDefaults) > 0 {
-		var defaults yamltext.Map
-		for _, d := range jobDefaults {
-			if value := f.JobDefaults[d.key]; value != "" {
-				defaults = append(defaults, yamltext.Item(d.key, d.kind.yaml(value)))
-			}
-		}
-		m = append(m, yamltext.Item("job_defaults", defaults))
-	}
-	return m
-}
-
-func zooKeeperItems(s *Side) yamltext.Map {
-	var lists []any
-	for _, e := range s.ZK.Lists {
-		lists = append(lists, yamltext.Map{yamltext.Item("ip", e.IP), yamltext.Item("port", e.Port)})
-	}
-	return yamltext.Map{
-		yamltext.Item("enable", true), yamltext.Item("type", s.ZK.Type), yamltext.Item("lists", lists),
-		yamltext.Item("use_acl", s.ZK.UseACL),
-		yamltext.Item("user", s.ZK.User), secretItem("passwd", s.Secrets.ZooKeeper),
-	}
-}
-
-func nginxItems(s *Side) yamltext.Map {
-	m := yamltext.Map{yamltext.Item("enable", true), yamltext.Item("type", s.Nginx.Type)}
-	if len(s.Nginx.IPs) > 0 {
-		m = append(m, yamltext.Item("ips", yamltext.Texts(s.Nginx.IPs)))
-	}
-	if s.Nginx.Host != "" {
-		m = append(m, yamltext.Item("host", s.Nginx.Host))
-	}
-	return append(m, yamltext.Item("http_port", s.Nginx.HTTPPort), yamltext.Item("grpc_port", s.Nginx.GRPCPort))
 }
 
 func queueItems(table []MQRoutes) []any {

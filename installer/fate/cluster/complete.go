@@ -51,29 +51,6 @@ func (c *Cluster) modernise(s *Side, doc *document) {
 	}
 }
 
-// moduleConf gives uniform access to the modules of a side that have an enable switch and a list of addresses.
-type moduleConf struct {
-	key    string // in the cluster file
-	group  string // in setup.conf's modules and fate_init's deploy_modules
-	enable *bool
-	ips    *[]string
-}
-
-func (s *Side) moduleConfs() []moduleConf {
-	rollsite := moduleConf{"rollsite", "eggroll", &s.Rollsite.Enable, &s.Rollsite.IPs}
-	if s.Role == RoleExchange {
-		return []moduleConf{rollsite}
-	}
-	return []moduleConf{
-		rollsite,
-		{"clustermanager", "eggroll", &s.ClusterManager.Enable, &s.ClusterManager.IPs},
-		{"nodemanager", "eggroll", &s.NodeManager.Enable, &s.NodeManager.IPs},
-		{"fate_flow", "fate_flow", &s.FateFlow.Enable, &s.FateFlow.IPs},
-		{"fateboard", "fateboard", &s.FateBoard.Enable, &s.FateBoard.IPs},
-		{"mysql", "mysql", &s.MySQL.Enable, &s.MySQL.IPs},
-	}
-}
-
 // completeModules decides which modules are deployed. A module whose switch was left out is on when its address is
 // known; one outside fate_init's deploy_modules or deploy_roles is off, as ansible would not run its tasks.
 func (c *Cluster) completeModules(s *Side, doc *document) {
@@ -228,10 +205,12 @@ func (c *Cluster) completeSecrets(s *Side, top SecretsConf) {
 		}
 		return Secret{}
 	}
-	own := &s.Secrets
-	own.MySQLRoot = pick(own.MySQLRoot, c.Install.AdminPass, top.MySQLRoot)
-	own.MySQLUser = pick(s.MySQL.Password, own.MySQLUser, top.MySQLUser)
-	own.ZooKeeper = pick(s.ZK.Password, own.ZooKeeper, top.ZooKeeper)
-	own.RouteTableKey = pick(s.Rollsite.RouteTableKey, own.RouteTableKey, top.RouteTableKey)
-	own.FateBoardAdmin = pick(s.FateBoard.Password, own.FateBoardAdmin, top.FateBoardAdmin)
+	s.Secrets.MySQLRoot = pick(s.Secrets.MySQLRoot, c.Install.AdminPass)
+	for _, e := range secretTable {
+		own, module := e.of((*Secrets)(&s.Secrets)), Secret{}
+		if e.own != nil {
+			module = e.own(s)
+		}
+		*own = pick(module, *own, *e.of((*Secrets)(&top)))
+	}
 }

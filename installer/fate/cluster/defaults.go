@@ -12,7 +12,6 @@ const (
 	defaultNodeManagerPort    = 4671
 	defaultFlowGRPCPort       = 9360
 	defaultFlowHTTPPort       = 9380
-	defaultBoardPort          = 8080
 	defaultMySQLPort          = 3306
 	DefaultZooKeeperPort      = 2181
 	defaultNginxHTTPPort      = 9998 // of upstream's high availability guide
@@ -23,7 +22,7 @@ const (
 	defaultCoresPerNode = 16
 	DefaultEgg          = 4
 
-	// ZooKeeper's admin server would take 8080, which is FATE-Board's.
+	// ZooKeeper's admin server would take 8080, which is taken.
 	defaultZooKeeperAdminPort = 8081
 	ZooKeeperQuorumPort       = 2888
 	ZooKeeperElectionPort     = 3888
@@ -38,22 +37,12 @@ const (
 )
 
 func (s *Side) setDefaults() {
-	s.Rollsite.setDefaults()
-	s.ClusterManager.Port = defaultClusterManagerPort
-	s.ClusterManager.CoresPerNode = defaultCoresPerNode
-	s.NodeManager.Port = defaultNodeManagerPort
+	for _, e := range moduleTable {
+		if e.defaults != nil {
+			e.defaults(s)
+		}
+	}
 	s.Eggroll = EggrollConf{DBName: "eggroll_meta", Egg: DefaultEgg}
-	s.FateFlow.GRPCPort = defaultFlowGRPCPort
-	s.FateFlow.HTTPPort = defaultFlowHTTPPort
-	s.FateFlow.DBName = "fate_flow"
-	s.FateBoard.Port = defaultBoardPort
-	s.FateBoard.DBName = "fate_flow"
-	s.FateBoard.User = "admin"
-	s.MySQL.Type = "inside"
-	s.MySQL.Port = defaultMySQLPort
-	s.MySQL.User = "fate"
-	s.ZK.User = "fate"
-	s.ZK.AdminPort = defaultZooKeeperAdminPort
 	s.Servings = ServingsConf{IPs: []string{"127.0.0.1"}, Port: 8000}
 	s.ModelStore.Storage = "mysql"
 	s.Spark.CoresPerNode = 20

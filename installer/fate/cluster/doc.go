@@ -4,7 +4,7 @@
 // and every value in it knows where it was written. All mistakes are collected and returned together as
 // problem.Problems.
 //
-// A Spec is a Cluster seen from one address: which modules run here, where they live, which generation of FATE,
-// eggroll and FATE-Board they belong to. Modules has every module there is in start order, and one entry of a table in
-// modules.go has what there is to know of each.
+// A Spec is a Cluster seen from one address: which modules run here, where they live, which generation of
+// each part of FATE they belong to. One entry of moduleTable has all that is known of a module; what the block of a
+// module in the cluster file is, and which paths it has, is next to it in module_NAME.go.
 package cluster

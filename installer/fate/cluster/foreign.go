@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"fate-installer/installer/fate/yamltext"
@@ -86,7 +87,7 @@ type kubeCluster struct {
 	party    string
 	peers    []string // as party add takes them
 	exchange string   // address:port
-	disabled bool     // FATE-Board is not among the modules
+	without  []string // modules for people that are not among its own
 }
 
 // looksLikeKube tells KubeFATE's cluster.yaml by keys that only it has.
@@ -105,24 +106,33 @@ func looksLikeKube(body ast.Node) bool {
 // kube reports KubeFATE's cluster.yaml, with the command that makes a cluster file of its values.
 func (d *decoder) kube(body ast.Node) {
 	k := kubeCluster{party: "PARTY"}
-	boards := false
 	for _, e := range entriesOf(body) {
 		switch e.Key.GetToken().Value {
 		case "partyId":
 			k.party, _ = scalarText(e.Value)
 		case "modules":
 			if list, ok := e.Value.(*ast.SequenceNode); ok {
-				for _, item := range list.Values {
-					name, _ := scalarText(item)
-					boards = boards || name == "fateboard"
-				}
-				k.disabled = !boards
+				k.lacks(list)
 			}
 		case "rollsite":
 			k.rollsite(e.Value)
 		}
 	}
 	d.problem(body, k.advice(), "this is KubeFATE's cluster.yaml, which installs FATE into Kubernetes")
+}
+
+// lacks notes the modules for people that a list of modules does not have.
+func (k *kubeCluster) lacks(list *ast.SequenceNode) {
+	var names []string
+	for _, item := range list.Values {
+		name, _ := scalarText(item)
+		names = append(names, name)
+	}
+	for _, m := range Modules() {
+		if m.ForPeople() && !slices.Contains(names, string(m)) {
+			k.without = append(k.without, string(m))
+		}
+	}
 }
 
 func entriesOf(n ast.Node) []*ast.MappingValueNode {
@@ -176,8 +186,8 @@ func (k *kubeCluster) advice() string {
 		command += " --guest-default " + end
 		peers = peers[1:]
 	}
-	if k.disabled {
-		command += " --no-fateboard"
+	for _, name := range k.without {
+		command += " --no-" + name
 	}
 	command += " --out cluster.yaml"
 	text := "make a cluster file of its values: " + command + ", with ADDRESS for this host's " +

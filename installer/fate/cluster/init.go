@@ -16,7 +16,7 @@ type InitOptions struct {
 	Engine                string // eggroll or standalone
 	Base                  string
 	Secrets               map[Role]Secrets // generated, or the published ones
-	NoFateBoard           bool
+	Without               map[Module]bool  // those that the parties are to lack
 }
 
 // InitSide is one side.
@@ -34,11 +34,13 @@ type InitSide struct {
 
 // PublishedSecrets are AnsibleFATE's passwords. Everybody knows them.
 func PublishedSecrets() Secrets {
-	return Secrets{
-		MySQLRoot: NewSecret(publishedAdminPassword), MySQLUser: NewSecret(publishedUserPassword),
-		ZooKeeper: NewSecret("fate"), RouteTableKey: NewSecret(publishedRouteTableKey),
-		FateBoardAdmin: NewSecret(publishedBoardPassword),
+	s := Secrets{ZooKeeper: NewSecret("fate")}
+	for _, e := range secretTable {
+		if e.published != "" {
+			*e.of(&s) = NewSecret(e.published)
+		}
 	}
+	return s
 }
 
 // NewCluster makes the cluster that the options describe, with the default routes of upstream's rules. The error is
@@ -98,7 +100,8 @@ func newSide(role Role, in *InitSide, o InitOptions) *Side {
 	if role == RoleExchange {
 		return s
 	}
-	s.Secrets = SecretsConf{sec.MySQLRoot, sec.MySQLUser, Secret{}, sec.RouteTableKey, sec.FateBoardAdmin}
+	s.Secrets = SecretsConf(sec)
+	s.Secrets.ZooKeeper = Secret{}
 	main := in.IPs[:min(1, len(in.IPs))]
 	or := func(ips []string) []string {
 		if len(ips) > 0 {
@@ -106,12 +109,14 @@ func newSide(role Role, in *InitSide, o InitOptions) *Side {
 		}
 		return main
 	}
-	s.ClusterManager.IPs, s.NodeManager.IPs, s.FateFlow.IPs, s.MySQL.IPs = main, or(in.Nodes), or(in.Flows), main
+	for _, m := range s.moduleConfs() {
+		if m.module != Rollsite && !o.Without[m.module] {
+			*m.ips = main
+		}
+	}
+	s.NodeManager.IPs, s.FateFlow.IPs = or(in.Nodes), or(in.Flows)
 	if in.Database != "" {
 		s.MySQL.IPs = []string{in.Database}
-	}
-	if !o.NoFateBoard {
-		s.FateBoard.IPs = main
 	}
 	if len(s.FateFlow.IPs) > 1 {
 		s.Nginx.IPs = or(in.Nginx)

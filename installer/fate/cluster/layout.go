@@ -39,14 +39,6 @@ func (l Layout) FateEnv() string { return path.Join(l.Project(), "fate.env") }
 // ProjectCommon is the parent of the third-party software of the project (mysql, jdk, python).
 func (l Layout) ProjectCommon() string { return path.Join(l.Project(), "common") }
 
-// DatabaseHome is the basedir of the database server, which is named "mysql" or "mariadb".
-func (l Layout) DatabaseHome(engine, version string) string {
-	return path.Join(l.ProjectCommon(), "mysql", engine+"-"+version)
-}
-
-// DatabaseData is the database server's datadir. It is data: nothing removes it unasked.
-func (l Layout) DatabaseData() string { return path.Join(l.Data(), "mysql") }
-
 // JavaHome is $JAVA_HOME.
 func (l Layout) JavaHome(version string) string {
 	return path.Join(l.ProjectCommon(), "jdk", "jdk-"+version)
@@ -60,21 +52,6 @@ func (l Layout) RabbitMQHome(version string) string {
 	return path.Join(l.ProjectCommon(), "rabbitmq", "rabbitmq_server-"+version)
 }
 
-// Eggroll is $EGGROLL_HOME, the working directory of clustermanager, nodemanager and rollsite.
-func (l Layout) Eggroll() string { return path.Join(l.Project(), "eggroll") }
-
-// EggrollConf holds eggroll.properties and route_table.json.
-func (l Layout) EggrollConf() string { return path.Join(l.Eggroll(), "conf") }
-
-// EggrollProperties is the configuration of every eggroll process and of FATE's eggroll client.
-func (l Layout) EggrollProperties() string { return path.Join(l.EggrollConf(), "eggroll.properties") }
-
-// RouteTable is the table rollsite reloads every minute.
-func (l Layout) RouteTable() string { return path.Join(l.EggrollConf(), "route_table.json") }
-
-// EggrollData holds the stores of the computing engine and the node's identity. It is data.
-func (l Layout) EggrollData() string { return path.Join(l.Data(), "eggroll") }
-
 // Fate is the tree of FATE's python code and examples; in the flat layout it is the project itself.
 func (l Layout) Fate() string {
 	if l.Flat {
@@ -86,27 +63,6 @@ func (l Layout) Fate() string {
 // FatePython is the python path entry of FATE's algorithms.
 func (l Layout) FatePython() string { return path.Join(l.Fate(), "python") }
 
-// Flow is the home of FATE-Flow.
-func (l Layout) Flow() string {
-	if l.Flat {
-		return path.Join(l.Project(), "python")
-	}
-	return path.Join(l.Project(), "fateflow")
-}
-
-// FlowPython is the python path entry of FATE-Flow.
-func (l Layout) FlowPython() string {
-	if l.Flat {
-		return l.Flow()
-	}
-	return path.Join(l.Flow(), "python")
-}
-
-// FlowServer is the script that is FATE-Flow.
-func (l Layout) FlowServer() string {
-	return path.Join(l.FlowPython(), "fate_flow", "fate_flow_server.py")
-}
-
 // PythonPath is $PYTHONPATH of everything python: FATE-Flow and the workers of the nodemanager.
 func (l Layout) PythonPath() []string {
 	eggroll := path.Join(l.Eggroll(), "python")
@@ -114,14 +70,6 @@ func (l Layout) PythonPath() []string {
 		return []string{l.FatePython(), eggroll}
 	}
 	return []string{l.FatePython(), l.FlowPython(), eggroll}
-}
-
-// Board is the home and working directory of FATE-Board.
-func (l Layout) Board() string { return path.Join(l.Project(), "fateboard") }
-
-// BoardProperties is FATE-Board's configuration.
-func (l Layout) BoardProperties() string {
-	return path.Join(l.Board(), "conf", "application.properties")
 }
 
 // TestConfig is the configuration of fate_test.
@@ -135,34 +83,11 @@ func (l Layout) TestConfig() string {
 // SQL holds the database schemas that are imported once.
 func (l Layout) SQL() string { return path.Join(l.Project(), "sql") }
 
-// MetaSchema is the schema of eggroll's metadata database as it is shipped inside the eggroll component.
-func (l Layout) MetaSchema() string {
-	return path.Join(l.EggrollConf(), "create-eggroll-meta-tables.sql")
-}
-
 // Data is the parent of everything that must survive an upgrade or uninstall.
 func (l Layout) Data() string { return l.under("projects", "data", "fate") }
 
 // Keys holds certificates and private keys of the rollsites.
 func (l Layout) Keys() string { return path.Join(l.Data(), "keys") }
-
-// ZooKeeper is the home of ZooKeeper; its data and transaction logs live below it, as in upstream's guide.
-func (l Layout) ZooKeeper() string { return l.under("projects", "zookeeper") }
-
-// ZooKeeperConf is zoo.cfg.
-func (l Layout) ZooKeeperConf() string { return path.Join(l.ZooKeeper(), "conf", "zoo.cfg") }
-
-// ZooKeeperData holds snapshots and myid.
-func (l Layout) ZooKeeperData() string { return path.Join(l.ZooKeeper(), "data", "zookeeper") }
-
-// ZooKeeperLogs holds ZooKeeper's transaction log, which is data despite its name.
-func (l Layout) ZooKeeperLogs() string { return path.Join(l.ZooKeeper(), "logs") }
-
-// Nginx is the prefix of nginx.
-func (l Layout) Nginx() string { return l.under("projects", "nginx") }
-
-// NginxConf is nginx.conf.
-func (l Layout) NginxConf() string { return path.Join(l.Nginx(), "conf", "nginx.conf") }
 
 // Common is the parent of what is shared by all projects of a machine.
 func (l Layout) Common() string { return l.under("projects", "common") }
@@ -212,17 +137,13 @@ func (l Layout) Backups() string { return l.under("projects", "backups", "fate")
 // Logs is the parent of every log directory.
 func (l Layout) Logs() string { return l.under("logs") }
 
-// ComponentLogs is the log directory of one component: mysql, eggroll, fateflow, fateboard, zookeeper or nginx.
+// ComponentLogs is the log directory of a module by the name that its entry has.
 func (l Layout) ComponentLogs(component string) string {
 	return path.Join(l.Logs(), "fate", component)
 }
 
 // Temp is scratch space of the size of a component.
 func (l Layout) Temp() string { return l.under("temp") }
-
-// DatabaseTemp is the database server's tmpdir. A server that starts removes the temporary tables of all others that
-// use the same directory, so it has one of its own.
-func (l Layout) DatabaseTemp() string { return path.Join(l.Temp(), "mysql") }
 
 // JavaTemp is the java.io.tmpdir of every JVM, from which it also loads native libraries: the host's /tmp may be full,
 // or mounted noexec.

@@ -1,22 +1,44 @@
 package cluster
 
 import (
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
-// TestModuleTable holds that every module has an entry, in start order, and that what is installed has all that is
-// asked of it.
+// TestModuleTable holds that what is installed has all that is asked of it, and that a module needs only modules before
+// it, as they start in the order of the table.
 func TestModuleTable(t *testing.T) {
-	var got []Module
-	for _, e := range moduleTable() {
-		got = append(got, e.module)
-		if e.module != RabbitMQ &&
-			(e.addresses == nil || e.components == nil || e.port == nil && e.module != ZooKeeper) {
+	before := []Module{}
+	for _, e := range moduleTable {
+		if slices.Contains(before, e.module) {
+			t.Errorf("%s has two entries", e.module)
+		}
+		before = append(before, e.module)
+		for _, m := range e.jobsWant {
+			if m.entry().port == nil {
+				t.Errorf("%s needs %s for jobs, which has no entry", e.module, m)
+			}
+		}
+		if e.module == RabbitMQ {
+			continue
+		}
+		if e.conf == nil && e.addresses == nil || e.components == nil || e.port == nil && e.instances == nil {
 			t.Errorf("the entry of %s is not complete", e.module)
 		}
+		if e.home == nil || e.logs == "" || e.memory == nil {
+			t.Errorf("the process of %s is not described", e.module)
+		}
 	}
-	if !slices.Equal(got, Modules) {
-		t.Errorf("the table has %v, Modules %v", got, Modules)
+}
+
+func TestKeptPathsAreInsideTrees(t *testing.T) {
+	for _, c := range allComponents() {
+		for _, p := range c.kept {
+			if filepath.IsAbs(p) || strings.HasPrefix(p, "..") {
+				t.Errorf("%s: %s is not a path inside the tree", c.name, p)
+			}
+		}
 	}
 }

@@ -54,25 +54,15 @@ func (s *Spec) Needs(program string) []Need {
 	return out
 }
 
+// WantsForJobs are the modules that a module needs, wherever they run: to start, and for jobs.
+func (s *Spec) WantsForJobs(m Module) []Module { return append(s.Wants(m), m.entry().jobsWant...) }
+
 // Wants are the modules that a module cannot start without, wherever they run.
 func (s *Spec) Wants(m Module) []Module {
 	if wants := m.entry().wants; wants != nil {
 		return wants(s)
 	}
 	return nil
-}
-
-// flowWants are those of FATE-Flow. It exits without its database or its registry; without the clustermanager it
-// starts, and every job fails.
-func flowWants(s *Spec) []Module {
-	out := []Module{MySQL}
-	if s.Side.FateFlow.DefaultEngines == "eggroll" {
-		out = append(out, ClusterManager)
-	}
-	if s.Side.ZK.Enable {
-		out = append(out, ZooKeeper)
-	}
-	return out
 }
 
 // elsewhere is the need for a module as far as other hosts have to meet it; AtLeast is 0 when this host suffices.
@@ -92,27 +82,33 @@ func (s *Spec) elsewhere(m Module) Need {
 	return n
 }
 
-// EndsOf lists where a module's clients find it, installed by us or not.
-func (s *Side) EndsOf(m Module) []Endpoint {
-	one := func(ips []string, port int) []Endpoint {
-		if len(ips) == 0 {
-			return nil
-		}
-		return []Endpoint{{IP: ips[0], Port: port}}
-	}
-	switch m {
-	case MySQL:
-		return one(s.MySQL.IPs, s.MySQL.Port)
-	case ClusterManager:
-		return one(s.ClusterManager.IPs, s.ClusterManager.Port)
-	case Rollsite:
-		return one(s.Rollsite.IPs, s.Rollsite.Port)
-	case ZooKeeper:
-		if s.ZK.Enable {
-			return s.ZK.Lists
-		}
+// InstancesOf lists every instance of a module in the order of the cluster file, installed by us or not.
+func (s *Side) InstancesOf(m Module) []Endpoint {
+	e := m.entry()
+	switch {
+	case e.instances != nil:
+		return e.instances(s)
+	case e.conf != nil && e.port != nil:
+		return endpoints(*e.conf(s).ips, e.port(s))
 	}
 	return nil
+}
+
+func endpoints(ips []string, port int) []Endpoint {
+	var out []Endpoint
+	for _, ip := range ips {
+		out = append(out, Endpoint{IP: ip, Port: port})
+	}
+	return out
+}
+
+// EndsOf lists where a module's clients find it, installed by us or not.
+func (s *Side) EndsOf(m Module) []Endpoint {
+	all := s.InstancesOf(m)
+	if !m.entry().allEnds {
+		return all[:min(1, len(all))]
+	}
+	return all
 }
 
 // ModuleEnd is where one instance of a module of the side is found.
@@ -126,27 +122,19 @@ type ModuleEnd struct {
 // Ends lists every instance of every module of the side, on all hosts, in start order. Of modules with several ports it
 // is the one that tells most.
 func (s *Spec) Ends() []ModuleEnd {
-	side := s.Side
 	var out []ModuleEnd
-	for _, m := range Modules {
-		ips, port := side.AddressesOf(m), 0
-		if of := m.entry().port; of != nil {
-			port = of(side)
-		}
+	for _, e := range moduleTable {
+		ips := s.Side.AddressesOf(e.module)
 		inside := len(ips) > 0
-		switch {
-		case m == ZooKeeper:
-			for _, e := range side.EndsOf(ZooKeeper) {
-				out = append(out, ModuleEnd{m, e.IP, e.Port, inside})
-			}
-			continue
-		case m == MySQL && !inside && s.Role != RoleExchange:
-			ips = side.MySQL.IPs
-		case m == Nginx && !inside && side.Balanced():
-			ips = []string{side.Nginx.Entry()}
+		ends := s.Side.InstancesOf(e.module)
+		if inside && e.port != nil {
+			ends = endpoints(ips, e.port(s.Side))
 		}
-		for _, ip := range ips {
-			out = append(out, ModuleEnd{m, ip, port, inside})
+		if !inside && !e.outside {
+			continue
+		}
+		for _, end := range ends {
+			out = append(out, ModuleEnd{e.module, end.IP, end.Port, inside})
 		}
 	}
 	return out

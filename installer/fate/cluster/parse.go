@@ -97,11 +97,11 @@ type projectInit struct {
 		User     string `yaml:"user"`
 		Password Secret `yaml:"passwd"`
 	} `yaml:"mysql"`
-	Redis    component `yaml:"redis"`
-	RabbitMQ component `yaml:"rabbitmq"`
+	Redis    placed `yaml:"redis"`
+	RabbitMQ placed `yaml:"rabbitmq"`
 }
 
-type component struct {
+type placed struct {
 	Version string `yaml:"version"`
 	Path    string `yaml:"path"`
 }

@@ -57,19 +57,17 @@ func (p Profile) NodesRegister() bool { return p.Eggroll.AtLeast(2, 5) }
 // FlatPython reports the tree of FATE 1.5 and 1.6, with fate_flow inside FATE's python directory.
 func (p Profile) FlatPython() bool { return !p.FATE.AtLeast(1, 7) }
 
-// BoardNeedsDatabase reports whether FATE-Board logs into MySQL itself (before 1.8).
-func (p Profile) BoardNeedsDatabase() bool { return !p.Board.AtLeast(1, 8) }
-
 // newProfile reads the generations from fate.env, and what it lacks from the versions of the payload's components.
 func newProfile(env, versions map[string]string) Profile {
-	pick := func(key, component string) Version {
-		if v := env[key]; v != "" {
-			return Version(v)
+	of := func(name string) Version {
+		for _, c := range allComponents() {
+			if v := env[c.envKey]; c.name == name && v != "" {
+				return Version(v)
+			}
 		}
-		return Version(versions[component])
+		return Version(versions[name])
 	}
-	p := Profile{FATE: pick("FATE", "fate"), Flow: pick("FATEFlow", "fateflow"), Board: pick("FATEBoard", "fateboard"),
-		Eggroll: pick("EGGROLL", "eggroll")}
+	p := Profile{FATE: of("fate"), Flow: of("fateflow"), Board: of(boardComponent), Eggroll: of("eggroll")}
 	if p.Flow == "" {
 		p.Flow = p.FATE // one package until 1.7
 	}

@@ -54,13 +54,16 @@ func Release(version string) (env, versions map[string]string, err error) {
 			version, strings.Join(Releases(), ", "))
 	}
 	r := releases[i]
-	env = map[string]string{"FATE": r.fate, "FATEFlow": r.flow, "FATEBoard": r.board, "EGGROLL": r.eggroll,
-		"PYTHON": r.python}
 	versions = map[string]string{
-		"fate": r.fate, "fateflow": r.flow, "fateboard": r.board, "eggroll": r.eggroll, "python": r.python,
+		"fate": r.fate, "fateflow": r.flow, boardComponent: r.board, "eggroll": r.eggroll, "python": r.python,
 		"mysql": r.mysql, "jdk": r.jdk, "zookeeper": "3.5.8", "nginx": "1.26",
 	}
-	maps.DeleteFunc(env, func(_, v string) bool { return v == "" })
 	maps.DeleteFunc(versions, func(_, v string) bool { return v == "" })
+	env = map[string]string{}
+	for _, c := range allComponents() {
+		if v := versions[c.name]; v != "" && c.envKey != "" {
+			env[c.envKey] = v
+		}
+	}
 	return env, versions, nil
 }

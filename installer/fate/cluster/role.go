@@ -25,25 +25,3 @@ func ParseRole(s string) (Role, error) {
 	}
 	return "", fmt.Errorf("cannot use role %q: it must be host, guest or exchange", s)
 }
-
-// Module is one kind of process of a side. A host runs any subset of them.
-type Module string
-
-// The modules, in the order in which they start.
-const (
-	MySQL          Module = "mysql"
-	ClusterManager Module = "clustermanager"
-	NodeManager    Module = "nodemanager"
-	Rollsite       Module = "rollsite"
-	ZooKeeper      Module = "zookeeper"
-	Nginx          Module = "nginx"
-	RabbitMQ       Module = "rabbitmq"
-	FateFlow       Module = "fateflow"
-	FateBoard      Module = "fateboard"
-)
-
-// Modules lists every module in start order: a module needs only modules before it.
-var Modules = []Module{MySQL, ClusterManager, NodeManager, Rollsite, ZooKeeper, Nginx, RabbitMQ, FateFlow, FateBoard}
-
-// Program is the name of the module's process under the supervisor. Upstream's names, so that runbooks keep working.
-func (m Module) Program() string { return "fate-" + string(m) }

@@ -84,13 +84,11 @@ type secretField struct {
 }
 
 func (s *Secrets) fields() []secretField {
-	return []secretField{
-		{"mysql_root", &s.MySQLRoot},
-		{"mysql_user", &s.MySQLUser},
-		{"zookeeper", &s.ZooKeeper},
-		{"route_table_key", &s.RouteTableKey},
-		{"fateboard_admin", &s.FateBoardAdmin},
+	var out []secretField
+	for _, e := range secretTable {
+		out = append(out, secretField{e.name, e.of(s)})
 	}
+	return out
 }
 
 // All lists the secrets that have a value.

@@ -149,7 +149,7 @@ func (c *Cluster) roleList() string {
 // Addresses lists every address of the side on which a module is to run, without repetition.
 func (s *Side) Addresses() []string {
 	var out []string
-	for _, m := range Modules {
+	for _, m := range Modules() {
 		for _, ip := range s.AddressesOf(m) {
 			if !slices.Contains(out, ip) {
 				out = append(out, ip)
@@ -161,7 +161,7 @@ func (s *Side) Addresses() []string {
 
 func (s *Side) modulesOn(ip string) []Module {
 	var out []Module
-	for _, m := range Modules {
+	for _, m := range Modules() {
 		if slices.Contains(s.AddressesOf(m), ip) {
 			out = append(out, m)
 		}

@@ -74,7 +74,7 @@ func (c *Cluster) fromSetup(setup *setupDoc, doc *document, problems *problem.Pr
 	doc.Supervisord.Service.Group = pickString(setup.DeployGroup, doc.Supervisord.Service.Group)
 	k.choice("setup.default_engines", setup.DefaultEngines, "", "eggroll", "standalone", "spark")
 	for i, m := range setup.Modules {
-		k.choice(fmt.Sprintf("setup.modules[%d]", i), m, setupModules...)
+		k.choice(fmt.Sprintf("setup.modules[%d]", i), m, setupModules()...)
 	}
 	for i, entry := range setup.Roles {
 		c.setupRole(k, setup, fmt.Sprintf("setup.roles[%d]", i), entry)
@@ -128,7 +128,7 @@ func (c *Cluster) originOf(path, source string) { c.origins[path] = c.At("%s", s
 
 // setupModules gives each module its address and switch.
 func (c *Cluster) setupModules(k *checker, setup *setupDoc, s *Side) {
-	addresses := c.setupAddresses(k, setup, s.Role)
+	addresses := c.setupAddresses(k, setup, s)
 	fallback := addresses["default"]
 	if len(fallback) == 0 {
 		fallback = addresses["rollsite"]
@@ -158,11 +158,8 @@ func (c *Cluster) setupModules(k *checker, setup *setupDoc, s *Side) {
 }
 
 // setupAddresses reads entries such as nodemanager:192.168.0.1|192.168.0.2.
-func (c *Cluster) setupAddresses(k *checker, setup *setupDoc, role Role) map[string][]string {
-	names := setupAddresses
-	if role == RoleExchange {
-		names = []string{"default", "rollsite"}
-	}
+func (c *Cluster) setupAddresses(k *checker, setup *setupDoc, s *Side) map[string][]string {
+	names, role := setupAddresses(s), s.Role
 	out := make(map[string][]string)
 	for i, entry := range setup.ips(role) {
 		path := fmt.Sprintf("setup.%s_ips[%d]", role, i)

@@ -19,7 +19,7 @@ type Selection struct {
 
 	Versions     map[string]string   // component -> version, from the payload
 	LibraryPaths map[string][]string // component -> directories inside it for LD_LIBRARY_PATH, from the payload
-	Env          map[string]string   // fate.env: FATE, FATEFlow, FATEBoard, EGGROLL, ...
+	Env          map[string]string   // the payload's fate.env
 	Secrets      Secrets             // used where the cluster file gives none, or one that a rotation replaced
 
 	SecretRecords SecretRecords // the history of the secrets on this host
@@ -66,83 +66,6 @@ func (s *Spec) Runs(m Module) bool { return slices.Contains(s.modules, m) }
 // Modules lists the modules that run on this host in start order.
 func (s *Spec) Modules() []Module { return slices.Clone(s.modules) }
 
-// Components lists the payload components to unpack on this host, by their names in the manifest.
-func (s *Spec) Components() []string {
-	var out []string
-	add := func(names ...string) {
-		for _, n := range names {
-			if !slices.Contains(out, n) {
-				out = append(out, n)
-			}
-		}
-	}
-	if s.Runs(MySQL) {
-		add(s.DatabaseEngine())
-	}
-	eggroll := s.runsEggroll()
-	if eggroll || s.Runs(FateBoard) || s.Runs(ZooKeeper) || s.Runs(FateFlow) {
-		add("jdk")
-	}
-	// FATE-Flow talks to eggroll through eggroll's python client, and the workers of a nodemanager run FATE's code.
-	if s.Runs(FateFlow) || s.Runs(NodeManager) {
-		add("python")
-	}
-	// The schema of eggroll's metadata comes with eggroll, and the database's host imports it.
-	if s.HasEggroll() || s.Runs(MySQL) && s.Side.ClusterManager.Enable {
-		add("eggroll")
-	}
-	if s.Runs(FateFlow) || s.Runs(NodeManager) {
-		add("fate")
-		if !s.Layout.Flat {
-			add("fateflow")
-		}
-	}
-	if s.Runs(FateBoard) {
-		add("fateboard")
-	}
-	if s.Runs(ZooKeeper) {
-		add("zookeeper")
-	}
-	if s.Runs(Nginx) {
-		add("nginx")
-	}
-	if s.Runs(RabbitMQ) {
-		add("rabbitmq")
-	}
-	return out
-}
-
-// UnpackTarget is the directory that a component's tree becomes.
-func (s *Spec) UnpackTarget(component string) string {
-	v := s.Versions[component]
-	switch component {
-	case "mysql", "mariadb":
-		return s.Layout.DatabaseHome(component, v)
-	case "jdk":
-		return s.Layout.JavaHome(v)
-	case "python":
-		return s.Layout.PythonHome()
-	case "eggroll":
-		return s.Layout.Eggroll()
-	case "fate":
-		if s.Layout.Flat {
-			return s.Layout.FatePython()
-		}
-		return s.Layout.Fate()
-	case "fateflow":
-		return s.Layout.Flow()
-	case "fateboard":
-		return s.Layout.Board()
-	case "zookeeper":
-		return s.Layout.ZooKeeper()
-	case "nginx":
-		return s.Layout.Nginx()
-	case "rabbitmq":
-		return s.Layout.RabbitMQHome(v)
-	}
-	return ""
-}
-
 // DatabaseEngines are the components that can serve the database, the preferred one first.
 var DatabaseEngines = []string{"mysql", "mariadb"}
 
@@ -177,9 +100,7 @@ func (s *Spec) DatabaseHome() string {
 // JavaHome is $JAVA_HOME on this host.
 func (s *Spec) JavaHome() string { return s.Layout.JavaHome(s.Versions["jdk"]) }
 
-func (s *Spec) runsEggroll() bool {
-	return s.Runs(ClusterManager) || s.Runs(NodeManager) || s.Runs(Rollsite)
-}
+func (s *Spec) runsEggroll() bool { return slices.ContainsFunc(s.modules, Module.IsEggroll) }
 
 // HasEggroll reports whether eggroll is configured on this host: where its processes run, and where FATE-Flow uses its
 // python client.
@@ -191,6 +112,11 @@ func (s *Spec) HasEggroll() bool {
 // nodemanager gets the same files, but not the passwords in them.
 func (s *Spec) LogsIn() bool {
 	return s.Runs(MySQL) || s.Runs(ClusterManager) || s.Runs(FateFlow)
+}
+
+// UsesDatabase reports whether a program of this host logs into the database.
+func (s *Spec) UsesDatabase() bool {
+	return slices.ContainsFunc(s.modules, func(m Module) bool { return slices.Contains(s.Wants(m), MySQL) })
 }
 
 // DatabasePassword is the clear text with which programs of this host log in; blank where none does.

@@ -159,12 +159,15 @@ func (k *checker) values(s *Side) {
 	if s.ModelStore.Enable {
 		k.modelStore(s)
 	}
-	for _, db := range []struct{ path, name string }{
-		{"eggroll.dbname", s.Eggroll.DBName}, {"fate_flow.dbname", flow.DBName},
-		{"fateboard.dbname", s.FateBoard.DBName}, {"mysql.dbuser", s.MySQL.User},
-	} {
-		if !identifier.MatchString(db.name) {
-			k.bad(r+"."+db.path, "use letters, digits and underscores, up to 64", "%s cannot be %q", db.path, db.name)
+	names := []databaseUse{}
+	for _, e := range moduleTable {
+		if e.database != nil {
+			names = append(names, e.database(s))
+		}
+	}
+	for _, n := range append(names, databaseUse{"mysql.dbuser", s.MySQL.User}) {
+		if !identifier.MatchString(n.name) {
+			k.bad(r+"."+n.key, "use letters, digits and underscores, up to 64", "%s cannot be %q", n.key, n.name)
 		}
 	}
 	if len(s.MySQL.User) > 32 {

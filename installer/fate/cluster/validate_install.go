@@ -12,7 +12,7 @@ func (k *checker) installFiles(doc *document, setup *setupDoc) {
 	k.names(doc)
 	k.paths(doc)
 	for i, m := range doc.DeployModules {
-		k.choice(fmt.Sprintf("deploy_modules[%d]", i), m, setupModules...)
+		k.choice(fmt.Sprintf("deploy_modules[%d]", i), m, setupModules()...)
 	}
 	for i, r := range doc.DeployRoles {
 		k.choice(fmt.Sprintf("deploy_roles[%d]", i), r, "host", "guest", "exchange")

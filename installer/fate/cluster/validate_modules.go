@@ -19,7 +19,7 @@ func (k *checker) modules(s *Side) {
 				k.bad(at, "list it once", "%s lists %s twice", m.key, ip)
 			}
 		}
-		several := m.key == "nodemanager" || m.key == "fate_flow" || m.key == "rollsite" && s.Role == RoleExchange
+		several := m.several || s.Role == RoleExchange
 		if len(*m.ips) > 1 && !several {
 			k.bad(path, "keep one; only nodemanager, fate_flow and the exchange's rollsite can run on several hosts",
 				"%s runs on one host, and %d are listed", m.key, len(*m.ips))
@@ -41,9 +41,10 @@ func (k *checker) modules(s *Side) {
 			}
 		}
 	}
-	if s.FateBoard.Enable && len(s.FateFlow.IPs) == 0 {
-		k.bad(string(s.Role)+".fate_flow.ips", "name the host of fate_flow",
-			"fateboard needs fate_flow, which has no address")
+	for _, e := range moduleTable {
+		if e.validate != nil {
+			e.validate(k, s)
+		}
 	}
 }
 
@@ -103,58 +104,33 @@ func (k *checker) availability(s *Side) {
 
 // ports checks port numbers and that no two listeners of one host want the same.
 func (k *checker) ports(s *Side) {
-	type listener struct {
-		path string
-		port int
-		ips  []string
-	}
-	r := string(s.Role)
-	listeners := []listener{{r + ".rollsite.port", s.Rollsite.Port, s.AddressesOf(Rollsite)}}
-	if s.Secure() {
-		listeners = append(listeners, listener{r + ".rollsite.secure_port", s.Rollsite.SecurePort,
-			s.AddressesOf(Rollsite)})
-	}
-	if s.Role != RoleExchange {
-		listeners = append(listeners,
-			listener{r + ".clustermanager.port", s.ClusterManager.Port, s.AddressesOf(ClusterManager)},
-			listener{r + ".nodemanager.port", s.NodeManager.Port, s.AddressesOf(NodeManager)},
-			listener{r + ".fate_flow.grpcPort", s.FateFlow.GRPCPort, s.AddressesOf(FateFlow)},
-			listener{r + ".fate_flow.httpPort", s.FateFlow.HTTPPort, s.AddressesOf(FateFlow)},
-			listener{r + ".fateboard.port", s.FateBoard.Port, s.AddressesOf(FateBoard)},
-			listener{r + ".mysql.port", s.MySQL.Port, s.AddressesOf(MySQL)},
-			listener{r + ".nginx.http_port", s.Nginx.HTTPPort, s.AddressesOf(Nginx)},
-			listener{r + ".nginx.grpc_port", s.Nginx.GRPCPort, s.AddressesOf(Nginx)})
-		if s.ZK.Enable {
-			for i, e := range s.ZK.Lists {
-				at := fmt.Sprintf("%s.zk.lists[%d].port", r, i)
-				listeners = append(listeners, listener{at, e.Port, nil})
-				if s.ZK.Type == "inside" {
-					listeners = append(listeners, listener{at, e.Port, []string{e.IP}},
-						listener{r + ".zk.admin_port", s.ZK.AdminPort, []string{e.IP}})
-				}
-				if s.ZK.Type == "inside" && len(s.ZK.Lists) > 1 {
-					listeners = append(listeners, listener{at, ZooKeeperQuorumPort, []string{e.IP}},
-						listener{at, ZooKeeperElectionPort, []string{e.IP}})
-				}
-			}
+	var listeners []listener
+	for _, e := range inFileOrder() {
+		switch {
+		case s.Role == RoleExchange && !e.exchange:
+		case e.listeners != nil:
+			listeners = append(listeners, e.listeners(s)...)
+		case e.port != nil:
+			listeners = append(listeners, listener{e.key + ".port", e.port(s), s.AddressesOf(e.module)})
 		}
-		if len(s.Servings.IPs) > 0 {
-			listeners = append(listeners, listener{r + ".servings.port", s.Servings.Port, nil})
-		}
+	}
+	if s.Role != RoleExchange && len(s.Servings.IPs) > 0 {
+		listeners = append(listeners, listener{"servings.port", s.Servings.Port, nil})
 	}
 	taken := make(map[string]string) // address:port -> who
 	for _, l := range listeners {
+		l.key = string(s.Role) + "." + l.key
 		if l.port < 1 || l.port > 65535 {
-			k.bad(l.path, "choose a port from 1 to 65535", "%s cannot be %d", l.path, l.port)
+			k.bad(l.key, "choose a port from 1 to 65535", "%s cannot be %d", l.key, l.port)
 			continue
 		}
 		for _, ip := range l.ips {
 			where := fmt.Sprintf("%s:%d", ip, l.port)
-			if other, clash := taken[where]; clash && other != l.path {
-				k.bad(l.path, "choose another port for one of them", "%s and %s both want port %d on %s", other,
-					l.path, l.port, ip)
+			if other, clash := taken[where]; clash && other != l.key {
+				k.bad(l.key, "choose another port for one of them", "%s and %s both want port %d on %s", other,
+					l.key, l.port, ip)
 			}
-			taken[where] = l.path
+			taken[where] = l.key
 		}
 	}
 }

@@ -18,24 +18,27 @@ type carried struct {
 // unchanged, because the encoders know each format's escapes.
 func (k *checker) texts(s *Side) {
 	r := string(s.Role)
-	sec := s.Secrets
+	sec := Secrets(s.Secrets)
 	list := []carried{
 		{r + ".rollsite.coordinator", "coordinator", s.Rollsite.Coordinator, []string{"eggroll.properties"}},
-		{k.secretPath(s, "rollsite.route_table_key", "route_table_key"), "the key of the route table",
-			sec.RouteTableKey.Reveal(), []string{"eggroll.properties"}},
+	}
+	for _, e := range secretTable {
+		if e.exchange || s.Role != RoleExchange {
+			list = append(list, carried{k.secretPath(s, e), e.what, e.of(&sec).Reveal(), e.files})
+		}
 	}
 	if s.Role != RoleExchange {
+		for _, e := range moduleTable {
+			if e.texts == nil {
+				continue
+			}
+			for _, t := range e.texts(s) {
+				t.path = r + "." + t.path
+				list = append(list, t)
+			}
+		}
 		list = append(list,
-			carried{k.secretPath(s, "mysql.dbpasswd", "mysql_user"), "the database password", sec.MySQLUser.Reveal(),
-				[]string{"eggroll.properties", "service_conf.yaml", "my.cnf"}},
-			carried{k.secretPath(s, "", "mysql_root"), "the administrator's password", sec.MySQLRoot.Reveal(), nil},
-			carried{k.secretPath(s, "zk.passwd", "zookeeper"), "the registry's password", sec.ZooKeeper.Reveal(),
-				[]string{"service_conf.yaml"}},
 			carried{r + ".zk.user", "the registry's user", s.ZK.User, []string{"service_conf.yaml"}},
-			carried{k.secretPath(s, "fateboard.passwd", "fateboard_admin"), "the password of FATE-Board",
-				sec.FateBoardAdmin.Reveal(), []string{"application.properties"}},
-			carried{r + ".fateboard.user", "the user of FATE-Board", s.FateBoard.User,
-				[]string{"application.properties"}},
 			carried{r + ".fate_flow.http_app_key", "http_app_key", s.FateFlow.AppKey,
 				[]string{"service_conf.yaml", "application.properties"}},
 			carried{r + ".fate_flow.http_secret_key", "http_secret_key", s.FateFlow.SecretKey.Reveal(),
@@ -58,14 +61,14 @@ func (k *checker) texts(s *Side) {
 }
 
 // secretPath is where a password was written: the module's own key, the side's secrets block, or the top one.
-func (k *checker) secretPath(s *Side, moduleKey, secret string) string {
-	for _, path := range []string{string(s.Role) + "." + moduleKey, string(s.Role) + ".secrets." + secret,
-		"secrets." + secret} {
+func (k *checker) secretPath(s *Side, e secretEntry) string {
+	for _, path := range []string{string(s.Role) + "." + e.key, string(s.Role) + ".secrets." + e.name,
+		"secrets." + e.name} {
 		if k.c.written("%s", path) {
 			return path
 		}
 	}
-	if secret == "mysql_root" {
+	if e.name == "mysql_root" {
 		return "mysql.passwd"
 	}
 	return string(s.Role)
@@ -170,18 +173,9 @@ func (k *checker) sharedSecrets(s *Side) {
 					"statements")
 		}
 	}
-	for _, p := range []struct {
-		path      string
-		value     Secret
-		published string
-	}{
-		{k.secretPath(s, "mysql.dbpasswd", "mysql_user"), sec.MySQLUser, publishedUserPassword},
-		{k.secretPath(s, "", "mysql_root"), sec.MySQLRoot, publishedAdminPassword},
-		{k.secretPath(s, "fateboard.passwd", "fateboard_admin"), sec.FateBoardAdmin, publishedBoardPassword},
-		{k.secretPath(s, "rollsite.route_table_key", "route_table_key"), sec.RouteTableKey, publishedRouteTableKey},
-	} {
-		if p.value.Reveal() == p.published {
-			k.c.notes.Add(k.c.At("%s", p.path), "",
+	for _, e := range secretTable {
+		if e.published != "" && e.of((*Secrets)(&s.Secrets)).Reveal() == e.published {
+			k.c.notes.Add(k.c.At("%s", k.secretPath(s, e)), "",
 				"this password is published with AnsibleFATE; leave it out and one is generated")
 		}
 	}
@@ -190,20 +184,21 @@ func (k *checker) sharedSecrets(s *Side) {
 // CheckSecret refuses a value that cannot be carried by the files which have the secret of that name. The error does
 // not show the value.
 func CheckSecret(name, value string) error {
-	files := map[string][]string{
-		"mysql_user": {"eggroll.properties", "service_conf.yaml", "my.cnf"}, "zookeeper": {"service_conf.yaml"},
-		"route_table_key": {"eggroll.properties"}, "fateboard_admin": {"application.properties"},
-	}[name]
 	for _, r := range value {
 		if !unicode.IsPrint(r) {
 			return fmt.Errorf("the value of %s has the character %U, which no configuration file can carry",
 				SecretCommand(name), r)
 		}
 	}
-	for _, file := range files {
-		if char, why := Unfit(file, value); char != "" {
-			return fmt.Errorf("the value of %s has %s: %s cannot carry it, because %s",
-				SecretCommand(name), char, file, why)
+	for _, e := range secretTable {
+		if e.name != name {
+			continue
+		}
+		for _, file := range e.files {
+			if char, why := Unfit(file, value); char != "" {
+				return fmt.Errorf("the value of %s has %s: %s cannot carry it, because %s",
+					SecretCommand(name), char, file, why)
+			}
 		}
 	}
 	return nil

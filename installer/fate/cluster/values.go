@@ -41,11 +41,11 @@ type valueWalker struct {
 // oldWords are keys of the 1.5 form: what they say is listed under the keys it became.
 var oldWords = map[string]bool{"default_rules": true, "rules": true, "pool_size": true, "id": true}
 
-// generatedSecrets are the passwords of a side that are generated where the cluster file has none.
-var generatedSecrets = map[string]bool{
-	"rollsite.route_table_key": true, "fateboard.passwd": true, "mysql.dbpasswd": true, "zk.passwd": true,
-	"secrets.mysql_root": true, "secrets.mysql_user": true, "secrets.zookeeper": true, "secrets.route_table_key": true,
-	"secrets.fateboard_admin": true,
+// isGenerated reports whether a key of a side is for a password that is generated where the cluster file has none.
+func isGenerated(key string) bool {
+	return slices.ContainsFunc(secretTable, func(e secretEntry) bool {
+		return key == e.key || key == "secrets."+e.name
+	})
 }
 
 // sparkKeys are the blocks that only the engine spark uses, and eggrollKeys the ones it does not.
@@ -53,6 +53,18 @@ var (
 	sparkKeys   = map[string]bool{"spark": true, "hive": true, "hdfs": true, "rabbitmq": true, "pulsar": true}
 	eggrollKeys = map[string]bool{"rollsite": true, "clustermanager": true, "nodemanager": true, "eggroll": true}
 )
+
+// sideKeys are the keys of a side in the order of the cluster file.
+func sideKeys() []string {
+	var out []string
+	side := reflect.TypeFor[Side]()
+	for i := range side.NumField() {
+		if key := side.Field(i).Tag.Get("yaml"); key != "-" {
+			out = append(out, key)
+		}
+	}
+	return out
+}
 
 // shows reports whether a block of a side means anything for it.
 func (s *Side) shows(key string) bool {
@@ -73,7 +85,7 @@ func (w *valueWalker) walk(v reflect.Value, path, source string) {
 		shown := s.String()
 		switch {
 		case !s.IsZero():
-		case generatedSecrets[path[strings.Index(path, ".")+1:]]:
+		case isGenerated(path[strings.Index(path, ".")+1:]):
 			shown = "(generated during installation)"
 		default:
 			shown = ""

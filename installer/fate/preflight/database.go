@@ -110,7 +110,7 @@ func (p *preflight) outsideDatabase(db render.Database) {
 }
 
 // Connections that the programs of a party keep: each FATE-Flow's pools are rendered with 100 and 10, the rest is for
-// clustermanager and FATE-Board.
+// other modules.
 const (
 	connectionsPerFlow = 110
 	connectionsOfRest  = 40

@@ -9,85 +9,15 @@ import (
 	"fate-installer/payload"
 )
 
-// resident is the memory of a module's process in MiB: idle some time after the start, and used after jobs have run.
-type resident struct{ idle, used uint64 }
-
-// Resident memory of real programs, the largest that was seen of each: FATE 1.11.4 with eggroll 2.5.3 and FATE 1.9.1
-// with eggroll 2.4.6, JDK 8 with upstream's heaps, MariaDB 10.11, MySQL 8.0.15 and 9.7.4, on hosts of 23 GiB.
-var (
-	residentMiB = map[cluster.Module]resident{
-		cluster.ClusterManager: {262, 533}, cluster.NodeManager: {237, 237}, cluster.Rollsite: {253, 384},
-		cluster.FateFlow: {125, 277}, cluster.FateBoard: {586, 586}, cluster.ZooKeeper: {167, 167}, cluster.Nginx: {6,
-			6},
-	}
-	// residentMiB24 has the values that differ with eggroll 2.4 and older.
-	residentMiB24 = map[cluster.Module]resident{
-		cluster.ClusterManager: {262, 348}, cluster.NodeManager: {204, 204}, cluster.Rollsite: {253, 336},
-		cluster.FateFlow:  {125, 279},
-		cluster.FateBoard: {568, 568},
-	}
-	residentMariaDB = resident{111, 128}
-	residentMySQL   = resident{108, 128}
-	residentMySQLPS = resident{389, 510} // with performance_schema and 10,000 connections
-)
-
 const (
 	// supervisorMiB is for the supervisor itself and a shell.
 	supervisorMiB = 40
-	// jvmMiB is the memory of a JVM of these programs besides its heap: classes, compiled code, threads, buffers.
-	jvmMiB = 200
-	// eggPairMiB and executorMiB are the processes of one job: each egg_pair takes up to this on a nodemanager's host,
-	// the task's executor on that of FATE-Flow.
-	eggPairMiB  = 255
-	executorMiB = 94
-	// pairsPerJob is the number of egg_pairs that the toy job and small trainings start on a node.
-	pairsPerJob = 2
 )
 
 // moduleMemory is the memory of one module of this host.
 type moduleMemory struct {
 	module cluster.Module
-	resident
-}
-
-// residentOf is the memory of a module on this host. A heap that was made smaller bounds what its JVM takes.
-func residentOf(s *cluster.Spec, m cluster.Module) resident {
-	r := residentMiB[m]
-	if s.Profile.Eggroll != "" && !s.Profile.NodesRegister() {
-		if older, ok := residentMiB24[m]; ok {
-			r = older
-		}
-	}
-	if m == cluster.MySQL {
-		switch {
-		case s.DatabaseEngine() == "mariadb":
-			r = residentMariaDB
-		case s.Side.MySQL.PerformanceSchema:
-			r = residentMySQLPS
-		default:
-			r = residentMySQL
-		}
-	}
-	if !m.IsJVM() {
-		return r // it is no JVM
-	}
-	if heap := s.HeapMiB(m); heap > 0 {
-		r.idle, r.used = min(r.idle, heap+jvmMiB), min(r.used, heap+jvmMiB)
-	}
-	return r
-}
-
-// mainComponent is the component whose being a stand-in makes a module one.
-func mainComponent(s *cluster.Spec, m cluster.Module) string {
-	switch m {
-	case cluster.ClusterManager, cluster.NodeManager, cluster.Rollsite:
-		return "eggroll"
-	case cluster.FateFlow:
-		return "fateflow"
-	case cluster.MySQL:
-		return s.DatabaseEngine()
-	}
-	return string(m)
+	cluster.Resident
 }
 
 // memoryNeeds lists what the modules of this host take. Stand-ins are left out: they are not what was measured.
@@ -95,22 +25,16 @@ func (p *preflight) memoryNeeds() (modules []moduleMemory, idle, used, job uint6
 	standIn := func(m cluster.Module) bool {
 		return slices.ContainsFunc(p.in.Components, func(c payload.Component) bool {
 			return c.StandIn &&
-				c.Name == mainComponent(p.s, m)
+				c.Name == p.s.MainComponent(m)
 		})
 	}
 	for _, m := range p.s.Modules() {
-		r := residentOf(p.s, m)
-		if r.used == 0 || standIn(m) {
+		r := p.s.Resident(m)
+		if r.Used == 0 || standIn(m) {
 			continue
 		}
 		modules = append(modules, moduleMemory{m, r})
-		idle, used = idle+r.idle, used+r.used
-		switch m {
-		case cluster.NodeManager:
-			job += pairsPerJob * eggPairMiB
-		case cluster.FateFlow:
-			job += executorMiB
-		}
+		idle, used, job = idle+r.Idle, used+r.Used, job+m.JobMiB()
 	}
 	if len(modules) > 0 {
 		idle, used = idle+supervisorMiB, used+supervisorMiB
@@ -162,7 +86,7 @@ func (p *preflight) memory() {
 func memoryText(modules []moduleMemory) string {
 	var parts []string
 	for _, m := range modules {
-		parts = append(parts, fmt.Sprintf("%s %d MiB", m.module, m.used))
+		parts = append(parts, fmt.Sprintf("%s %d MiB", m.module, m.Used))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -286,11 +286,7 @@ func targets(s *cluster.Spec) []host.Target {
 		}
 	}
 	for _, m := range s.Modules() {
-		wanted := s.Wants(m)
-		if m == cluster.FateFlow || m == cluster.Rollsite { // needed for jobs, though not to start
-			wanted = append(wanted, cluster.ClusterManager, cluster.Rollsite)
-		}
-		for _, need := range wanted {
+		for _, need := range s.WantsForJobs(m) {
 			for _, e := range s.Side.EndsOf(need) {
 				add(string(need), e.IP, e.Port, false)
 				if need == cluster.MySQL && len(out) > 0 && out[len(out)-1].Name == string(cluster.MySQL) {
@@ -345,12 +341,6 @@ func (p *preflight) processes() {
 			"or service.sh stop all in the directory of its supervisord.conf), and then the supervisor")
 }
 
-// processMarks are arguments by which FATE's and eggroll's processes are known wherever they are installed.
-var processMarks = []struct{ in, name string }{
-	{"com.webank.eggroll.core.Bootstrap", "eggroll"}, {"fate_flow_server.py", "FATE-Flow"},
-	{"fateboard.jar", "FATE-Board"},
-}
-
 // leftover names a process that would be in the way; empty for others.
 func (p *preflight) leftover(process host.Process) string {
 	if process.Contained {
@@ -363,10 +353,8 @@ func (p *preflight) leftover(process host.Process) string {
 		return path.Base(process.Command())
 	}
 	for _, arg := range process.Args {
-		for _, m := range processMarks {
-			if strings.Contains(arg, m.in) {
-				return m.name
-			}
+		if name := cluster.ProcessMark(arg); name != "" {
+			return name
 		}
 		if strings.HasPrefix(arg, p.s.Layout.Supervisor()+"/") {
 			return "supervisord"

@@ -136,10 +136,10 @@ func programFile(s *cluster.Spec, program string) string {
 	return path.Join(s.Layout.SupervisorPrograms(), program+".conf")
 }
 
-// bindAddress is the address that a module binds: FATE-Flow its own address, all others every address.
+// bindAddress is the address that a module binds.
 func bindAddress(s *cluster.Spec, p ModulePort) netip.AddrPort {
 	addr := netip.IPv4Unspecified()
-	if own, err := netip.ParseAddr(s.IP); err == nil && p.Module == cluster.FateFlow {
+	if own, err := netip.ParseAddr(s.IP); err == nil && p.Module.BindsOwn() {
 		addr = own
 	}
 	return netip.AddrPortFrom(addr, uint16(p.Port))

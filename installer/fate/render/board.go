@@ -2,18 +2,56 @@ package render
 
 import (
 	"fmt"
+	"net/http"
+	"path"
 	"strings"
+	"time"
 
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/yamltext"
+	"fate-installer/supervisor/config"
 )
 
+const boardModule = cluster.FateBoard
+
+func boardProgram(s *cluster.Spec) config.Program {
+	home := s.Layout.Board()
+	command := append(java(s), "-Dspring.config.location="+s.Layout.BoardProperties(),
+		"-Dssh_config_file="+home+"/ssh/")
+	if !s.Profile.Board.AtLeast(1, 7) {
+		command = append(command, "-DFATE_DEPLOY_PREFIX="+path.Join(s.Layout.Project(), "logs")+"/")
+	}
+	command = append(command, heapOptions(s, boardModule)...)
+	command = append(command, gcLogOptions(s, "logs/gc.log")...)
+	command = append(command, "-XX:+HeapDumpOnOutOfMemoryError", "-XX:+ExitOnOutOfMemoryError", "-jar",
+		path.Join(home, "fateboard.jar"))
+	p := program(s, boardModule, command...)
+	p.Environment = withLibraries(s, map[string]string{"JAVA_HOME": s.JavaHome(), "LANG": "C.UTF-8"}, "jdk")
+	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs(boardModule.LogDir()), "*", "error.*.log"),
+		path.Join(home, javaCrashLogs)}
+	p.ExitCodes = []int{0, 143} // a JVM's answer to TERM
+	p.ReadyTimeout = 5 * time.Minute
+	p.Needs = running(s, cluster.FateFlow) // it starts without, and shows nothing then
+	// A jar without a page answers its API all the same, and 404 here.
+	p.ReadyHTTP = &config.HTTPProbe{
+		URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: http.StatusOK, OrStatus: http.StatusNotFound,
+	}
+	return p
+}
+
+// boardBlock names the board in the configuration of FATE-Flow.
+func boardBlock(side *cluster.Side) yamltext.Map {
+	return yamltext.Map{yamltext.Item("host", cluster.FirstAddress(side.FateBoard.IPs)),
+		yamltext.Item("port", side.FateBoard.Port)}
+}
+
 func renderBoard(s *cluster.Spec) ([]File, error) {
-	if !s.Runs(cluster.FateBoard) {
+	if !s.Runs(boardModule) {
 		return nil, nil
 	}
 	return []File{{
 		Path: s.Layout.BoardProperties(), Content: boardProperties(s), Perm: PermSecret, Secret: true,
-		Component: "fateboard", Programs: running(s, cluster.FateBoard),
+		Component: s.MainComponent(boardModule), Programs: running(s, boardModule),
 	}}, nil
 }
 

@@ -87,7 +87,7 @@ func DatabaseOf(s *cluster.Spec) (db Database, ok bool) {
 	}
 	// Our own server's host creates everything. An outside server is reached from every host that needs it: each sees
 	// to its own accounts, and the clustermanager's host to eggroll's schema as well.
-	db.Manage = s.Runs(cluster.MySQL) || !db.Inside && (s.LogsIn() || boardDatabase(s) && s.Runs(cluster.FateBoard))
+	db.Manage = s.Runs(cluster.MySQL) || !db.Inside && s.UsesDatabase()
 	fillDatabase(s, &db, func(ips []string) []string {
 		if db.Inside {
 			return ips
@@ -99,25 +99,22 @@ func DatabaseOf(s *cluster.Spec) (db Database, ok bool) {
 
 // fillDatabase adds the schemas and the accounts of the clients that mine leaves of a module's addresses.
 func fillDatabase(s *cluster.Spec, db *Database, mine func(ips []string) []string) {
-	side := s.Side
-	flow := side.FateFlow.DBName
-	if managers := mine(side.ClusterManager.IPs); side.ClusterManager.Enable && len(managers) > 0 {
-		db.Schemas = append(db.Schemas, Schema{
-			Name: side.Eggroll.DBName, Charset: "latin1", // the only one under which the schema's index prefixes fit
-			ImportFile: s.Layout.MetaSchema(), ImportMark: "server_node",
-		})
-		db.addUsers(s, side.Eggroll.DBName, managers)
-		db.addNodes(side, s.Profile.NodesRegister())
-	}
-	if flows := mine(side.FateFlow.IPs); side.FateFlow.Enable && len(flows) > 0 {
-		db.Schemas = append(db.Schemas, Schema{Name: flow, Charset: charsetUTF8})
-		db.addUsers(s, flow, flows)
-	}
-	if boards := mine(side.FateBoard.IPs); boardDatabase(s) && len(boards) > 0 {
-		if side.FateBoard.DBName != flow {
-			db.Schemas = append(db.Schemas, Schema{Name: side.FateBoard.DBName, Charset: charsetUTF8})
+	for _, m := range cluster.Modules() {
+		name, clients := s.Database(m), mine(s.Side.AddressesOf(m))
+		if name == "" || len(clients) == 0 {
+			continue
 		}
-		db.addUsers(s, side.FateBoard.DBName, boards)
+		switch {
+		case m == cluster.ClusterManager:
+			db.Schemas = append(db.Schemas, Schema{
+				Name: name, Charset: "latin1", // the only one under which the schema's index prefixes fit
+				ImportFile: s.Layout.MetaSchema(), ImportMark: "server_node",
+			})
+			db.addNodes(s.Side, s.Profile.NodesRegister())
+		case m == cluster.FateFlow, name != s.Side.FateFlow.DBName:
+			db.Schemas = append(db.Schemas, Schema{Name: name, Charset: charsetUTF8})
+		}
+		db.addUsers(s, name, clients)
 	}
 }
 
@@ -203,8 +200,4 @@ func schemas(s *cluster.Spec, eggroll, flow bool) []database.SchemaUpgrade {
 		add(schema.Flow, s.Side.FateFlow.DBName, s.Profile.FATE, path.Join(s.Layout.Fate(), "deploy", "upgrade", "sql"))
 	}
 	return out
-}
-
-func boardDatabase(s *cluster.Spec) bool {
-	return s.Profile.BoardNeedsDatabase() && s.Side.FateBoard.Enable
 }

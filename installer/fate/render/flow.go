@@ -60,8 +60,7 @@ func serviceConf(s *cluster.Spec) yamltext.Map {
 		add("default_engines", enginesBlock(side))
 	}
 	addEngine(&m, s)
-	add("fateboard", yamltext.Map{yamltext.Item("host", cluster.FirstAddress(side.FateBoard.IPs)),
-		yamltext.Item("port", side.FateBoard.Port)})
+	add(string(boardModule), boardBlock(side))
 	add("enable_model_store", side.ModelStore.Enable)
 	add("model_store_address", modelStoreBlock(s))
 	add("servings", yamltext.Map{yamltext.Item("hosts", servingHosts(side))})

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"net/http"
 	"path"
 	"strconv"
 	"strings"
@@ -17,20 +16,26 @@ import (
 func Programs(s *cluster.Spec) []config.Program {
 	var out []config.Program
 	for i, m := range s.Modules() {
-		if describe := programs[m]; describe != nil {
-			p := describe(s)
-			p.Priority = 100 + 10*i
-			p.DataDirs = s.DataDirs(m)
-			if len(s.Needs(p.Name)) > 0 {
-				p.StartRetries = retryForEver // the other host may be away for a day, and its return needs no operator
-			}
-			out = append(out, p)
+		var p config.Program
+		switch describe := programs[m]; {
+		case describe != nil:
+			p = describe(s)
+		case s.Command(m) != nil:
+			p = plainProgram(s, m)
+		default:
+			continue // others start it
 		}
+		p.Priority = 100 + 10*i
+		p.DataDirs = s.DataDirs(m)
+		if len(s.Needs(p.Name)) > 0 {
+			p.StartRetries = retryForEver // the other host may be away for a day, and its return needs no operator
+		}
+		out = append(out, p)
 	}
 	return out
 }
 
-// programs describes the process of each module that has one.
+// programs describes the processes that need more than the table of modules has.
 var programs = map[cluster.Module]func(*cluster.Spec) config.Program{
 	cluster.MySQL:          databaseProgram,
 	cluster.ClusterManager: clusterManagerProgram,
@@ -39,7 +44,7 @@ var programs = map[cluster.Module]func(*cluster.Spec) config.Program{
 	cluster.ZooKeeper:      zooKeeperProgram,
 	cluster.Nginx:          nginxProgram,
 	cluster.FateFlow:       flowProgram,
-	cluster.FateBoard:      boardProgram,
+	boardModule:            boardProgram,
 }
 
 // The limits of upstream's guide, for the processes that hold a connection, store or worker per task.
@@ -51,17 +56,38 @@ const (
 // retryForEver is the largest startretries there is; the pauses between them grow to half a minute.
 const retryForEver = 1_000_000
 
-// program has the values that all programs share. Upstream's supervisor gives up for good after three quick failures,
-// which turns a database that is slow to start into a dead FATE-Flow; here the pauses grow and the attempts go on.
-func program(s *cluster.Spec, m cluster.Module, logs string, command ...string) config.Program {
+// program has the values that all programs share, and what the table of modules has. Upstream's supervisor gives up for
+// good after three quick failures, which turns a database that is slow to start into a dead FATE-Flow; here the pauses
+// grow and the attempts go on.
+func program(s *cluster.Spec, m cluster.Module, command ...string) config.Program {
 	p := config.NewProgram(m.Program(), command...)
 	p.User = s.User
+	p.Directory = s.Home(m)
 	p.AutoRestart = "true"
 	p.StartRetries = 20
 	p.StopWaitSecs = 30
-	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs(logs), string(m)+".out")
-	p.StderrLogfile = path.Join(s.Layout.ComponentLogs(logs), string(m)+".err")
+	logs := s.Layout.ComponentLogs(m.LogDir())
+	p.StdoutLogfile = path.Join(logs, string(m)+".out")
+	p.StderrLogfile = path.Join(logs, string(m)+".err")
 	p.LimitNoFile, p.LimitNProc = LimitFiles, LimitProcesses
+	for _, name := range running(s, s.Wants(m)...) {
+		if name != p.Name { // an ensemble wants its like on other hosts
+			p.DependsOn = append(p.DependsOn, name)
+		}
+	}
+	if port := s.Side.Port(m); port != 0 {
+		p.Ports = []int{port}
+	}
+	return p
+}
+
+// plainProgram is a process that the table of modules describes. It is ready when its port accepts connections.
+func plainProgram(s *cluster.Spec, m cluster.Module) config.Program {
+	p := program(s, m, s.Command(m)...)
+	p.Environment = withLibraries(s, map[string]string{}, s.ComponentsOf(p.Name)...)
+	if len(p.Ports) > 0 {
+		p.ReadyTCP = loopback(p.Ports[0])
+	}
 	return p
 }
 
@@ -75,10 +101,8 @@ func withLibraries(s *cluster.Spec, env map[string]string, components ...string)
 func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
 func databaseProgram(s *cluster.Spec) config.Program {
-	home := s.DatabaseHome()
-	server := path.Join(home, cluster.DatabaseServer(s.DatabaseEngine()))
-	p := program(s, cluster.MySQL, "mysql", server, "--defaults-file="+DatabaseConf(s))
-	p.Directory = home
+	server := path.Join(s.DatabaseHome(), cluster.DatabaseServer(s.DatabaseEngine()))
+	p := program(s, cluster.MySQL, server, "--defaults-file="+DatabaseConf(s))
 	p.Environment = withLibraries(s, map[string]string{}, s.DatabaseEngine())
 	p.StdoutLogfile, p.StderrLogfile, p.RedirectStderr = path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"), "NONE",
 		true
@@ -93,7 +117,6 @@ func databaseProgram(s *cluster.Spec) config.Program {
 	// The port opens before the server lets anyone in, so only a login tells.
 	p.ReadyExec = []string{s.Layout.Binary(), "svc", "probe-mysql", "--defaults-file", ProbeConf(s)}
 	p.ReadyTimeout = 5 * time.Minute
-	p.Ports = []int{s.Side.MySQL.Port}
 	return p
 }
 
@@ -135,8 +158,8 @@ func java(s *cluster.Spec) []string {
 
 // eggrollProgram runs one of eggroll's three bootstraps. The working directory has to be EGGROLL_HOME: configuration
 // and code use paths relative to it. The JVM, not a shell, expands the star of the class path.
-func eggrollProgram(s *cluster.Spec, m cluster.Module, class string, port int, jvm []string) config.Program {
-	home := s.Layout.Eggroll()
+func eggrollProgram(s *cluster.Spec, m cluster.Module, class string, jvm []string) config.Program {
+	home, port := s.Layout.Eggroll(), s.Side.Port(m)
 	command := append(java(s), jvm...)
 	command = append(command,
 		"-XX:+ExitOnOutOfMemoryError", // a JVM out of memory answers probes but does no work; a restarted one does
@@ -144,15 +167,13 @@ func eggrollProgram(s *cluster.Spec, m cluster.Module, class string, port int, j
 		"-cp", path.Join(home, "lib")+"/*:",
 		"com.webank.eggroll.core.Bootstrap", "--bootstraps", class,
 		"-c", s.Layout.EggrollProperties(), "-p", strconv.Itoa(port), "-s", processTag)
-	p := program(s, m, "eggroll", command...)
-	p.Directory = home
+	p := program(s, m, command...)
 	p.Environment = EggrollEnvironment(s, string(m))
 	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs("eggroll"), "bootstrap."+string(m)+".out")
 	p.StderrLogfile = path.Join(s.Layout.ComponentLogs("eggroll"), "bootstrap."+string(m)+".err")
 	logs := path.Join(s.Layout.ComponentLogs("eggroll"), "eggroll", string(m))
 	p.LogFiles = []string{logs + ".jvm.err.log", logs + ".jvm.log", path.Join(home, javaCrashLogs)}
 	p.ReadyTCP = loopback(port)
-	p.Ports = []int{port}
 	return p
 }
 
@@ -161,8 +182,7 @@ const javaCrashLogs = "hs_err_pid*.log"
 
 func clusterManagerProgram(s *cluster.Spec) config.Program {
 	p := eggrollProgram(s, cluster.ClusterManager, "com.webank.eggroll.core.resourcemanager.ClusterManagerBootstrap",
-		s.Side.ClusterManager.Port, heapOptions(s, cluster.ClusterManager))
-	p.DependsOn = running(s, cluster.MySQL)
+		heapOptions(s, cluster.ClusterManager))
 	p.StopWaitSecs = 60 // it ends all sessions first
 	nodes := s.Side.NodeAddresses()
 	if len(nodes) == 0 {
@@ -187,15 +207,13 @@ func clusterManagerProgram(s *cluster.Spec) config.Program {
 }
 
 func nodeManagerProgram(s *cluster.Spec) config.Program {
-	p := eggrollProgram(s, cluster.NodeManager, "com.webank.eggroll.core.resourcemanager.NodeManagerBootstrap",
-		s.Side.NodeManager.Port, heapOptions(s, cluster.NodeManager))
-	p.DependsOn = running(s, cluster.ClusterManager)
-	return p
+	return eggrollProgram(s, cluster.NodeManager, "com.webank.eggroll.core.resourcemanager.NodeManagerBootstrap",
+		heapOptions(s, cluster.NodeManager))
 }
 
 func rollsiteProgram(s *cluster.Spec) config.Program {
 	r := s.Side.Rollsite
-	p := eggrollProgram(s, cluster.Rollsite, "com.webank.eggroll.rollsite.EggSiteBootstrap", r.Port, rollsiteJVM(s))
+	p := eggrollProgram(s, cluster.Rollsite, "com.webank.eggroll.rollsite.EggSiteBootstrap", rollsiteJVM(s))
 	if s.Side.Secure() {
 		p.ReadyTCP = loopback(r.SecurePort) // opened after the plain one
 		p.Ports = append(p.Ports, r.SecurePort)
@@ -210,8 +228,7 @@ func zooKeeperProgram(s *cluster.Spec) config.Program {
 		"-Dzookeeper.log.dir="+s.Layout.ComponentLogs("zookeeper"), "-Dzookeeper.root.logger=INFO,CONSOLE",
 		"-cp", path.Join(home, "lib")+"/*:"+path.Join(home, "conf"),
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", s.Layout.ZooKeeperConf())
-	p := program(s, cluster.ZooKeeper, "zookeeper", command...)
-	p.Directory = home
+	p := program(s, cluster.ZooKeeper, command...)
 	p.Environment = withLibraries(s, map[string]string{"JAVA_HOME": s.JavaHome()}, "jdk")
 	p.LogFiles = []string{path.Join(home, javaCrashLogs)}
 	own := cluster.DefaultZooKeeperPort
@@ -230,23 +247,16 @@ func zooKeeperProgram(s *cluster.Spec) config.Program {
 }
 
 func nginxProgram(s *cluster.Spec) config.Program {
-	home := s.Layout.Nginx()
-	p := program(s, cluster.Nginx, "nginx", path.Join(home, "sbin", "nginx"), "-p", home, "-c", s.Layout.NginxConf(),
-		"-g", "daemon off;")
-	p.Directory = home
-	p.Environment = withLibraries(s, map[string]string{}, "nginx")
+	p := plainProgram(s, cluster.Nginx)
 	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("nginx"), "error.log")}
 	p.StopSignal = "QUIT" // lets requests finish; TERM cuts them
-	p.ReadyTCP = loopback(s.Side.Nginx.GRPCPort)
 	p.Ports = []int{s.Side.Nginx.HTTPPort, s.Side.Nginx.GRPCPort}
 	return p
 }
 
 func flowProgram(s *cluster.Spec) config.Program {
 	flow := s.Side.FateFlow
-	p := program(s, cluster.FateFlow, "fateflow", path.Join(s.Layout.PythonHome(), "bin", "python"),
-		s.Layout.FlowServer())
-	p.Directory = s.Layout.Flow()
+	p := program(s, cluster.FateFlow, path.Join(s.Layout.PythonHome(), "bin", "python"), s.Layout.FlowServer())
 	p.Environment = withLibraries(s, pythonEnvironment(s), "python", "eggroll", "jdk")
 	p.StdoutLogfile = path.Join(s.Layout.ComponentLogs("fateflow"), "console.log")
 	p.StderrLogfile = path.Join(s.Layout.ComponentLogs("fateflow"), "error.log")
@@ -279,36 +289,6 @@ func flowProgram(s *cluster.Spec) config.Program {
 		p.LivenessExec = append(p.LivenessExec, "--worker-state", state)
 	}
 	p.Ports = []int{flow.GRPCPort, flow.HTTPPort}
-	return p
-}
-
-func boardProgram(s *cluster.Spec) config.Program {
-	home := s.Layout.Board()
-	command := append(java(s), "-Dspring.config.location="+s.Layout.BoardProperties(),
-		"-Dssh_config_file="+home+"/ssh/")
-	if !s.Profile.Board.AtLeast(1, 7) {
-		command = append(command, "-DFATE_DEPLOY_PREFIX="+path.Join(s.Layout.Project(), "logs")+"/")
-	}
-	command = append(command, heapOptions(s, cluster.FateBoard)...)
-	command = append(command, gcLogOptions(s, "logs/gc.log")...)
-	command = append(command, "-XX:+HeapDumpOnOutOfMemoryError", "-XX:+ExitOnOutOfMemoryError", "-jar",
-		path.Join(home, "fateboard.jar"))
-	p := program(s, cluster.FateBoard, "fateboard", command...)
-	p.Directory = home // conf/ and logs/ are relative to it
-	p.Environment = withLibraries(s, map[string]string{"JAVA_HOME": s.JavaHome(), "LANG": "C.UTF-8"}, "jdk")
-	p.LogFiles = []string{path.Join(s.Layout.ComponentLogs("fateboard"), "*", "error.*.log"),
-		path.Join(home, javaCrashLogs)}
-	p.ExitCodes = []int{0, 143} // a JVM's answer to TERM
-	p.ReadyTimeout = 5 * time.Minute
-	if s.Profile.BoardNeedsDatabase() {
-		p.DependsOn = running(s, cluster.MySQL)
-	}
-	p.Needs = running(s, cluster.FateFlow) // it starts without, and shows nothing then
-	// A jar without a page answers its API all the same, and 404 here.
-	p.ReadyHTTP = &config.HTTPProbe{
-		URL: "http://" + loopback(s.Side.FateBoard.Port) + "/", Status: http.StatusOK, OrStatus: http.StatusNotFound,
-	}
-	p.Ports = []int{s.Side.FateBoard.Port}
 	return p
 }
 

@@ -18,23 +18,12 @@ type SecretUse struct {
 	FromFile bool     // the cluster file gives the value in force
 }
 
-// secretReaders are the modules whose programs read a secret when they start. The database server itself stores the
-// first two; the password of the administrator is in no file that a program reads.
+// secretReaders are the modules whose programs read a secret when they start. The database server itself stores its
+// two; the password of the administrator is in no file that a program reads.
 func secretReaders(s *cluster.Spec, name string) []cluster.Module {
-	switch name {
-	case "mysql_user":
-		if boardDatabase(s) {
-			return []cluster.Module{cluster.ClusterManager, cluster.FateFlow, cluster.FateBoard}
-		}
-		return []cluster.Module{cluster.ClusterManager, cluster.FateFlow}
-	case "zookeeper":
-		return []cluster.Module{cluster.FateFlow}
-	case "route_table_key":
-		return []cluster.Module{cluster.Rollsite}
-	case "fateboard_admin":
-		return []cluster.Module{cluster.FateBoard}
-	}
-	return nil
+	return slices.DeleteFunc(cluster.Modules(), func(m cluster.Module) bool {
+		return !slices.Contains(s.SecretsOf(m), name)
+	})
 }
 
 // SecretUses lists the secrets that the side uses, in the order of [SecretNames].
@@ -128,8 +117,5 @@ func ContentFor(s *cluster.Spec, f File, program string) []byte {
 
 // eggrollReaders are the programs that read a secret from eggroll.properties.
 func eggrollReaders(s *cluster.Spec, name string) []cluster.Module {
-	return slices.DeleteFunc(secretReaders(s, name), func(m cluster.Module) bool {
-		return m == cluster.FateFlow ||
-			m == cluster.FateBoard
-	})
+	return slices.DeleteFunc(secretReaders(s, name), func(m cluster.Module) bool { return !m.IsEggroll() })
 }

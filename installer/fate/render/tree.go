@@ -71,17 +71,10 @@ func Directories(s *cluster.Spec) []Directory {
 	if s.NeedsKeys() {
 		own(permPrivate, l.Keys())
 	}
-	if s.Runs(cluster.FateFlow) {
-		own(permPrivate, l.ComponentLogs("fateflow"))
-	}
-	if s.Runs(cluster.FateBoard) {
-		own(permPrivate, l.ComponentLogs("fateboard"))
-	}
-	if s.Runs(cluster.ZooKeeper) {
-		own(permPrivate, l.ComponentLogs("zookeeper"))
-	}
-	if s.Runs(cluster.Nginx) {
-		own(permPrivate, l.ComponentLogs("nginx"))
+	for _, logs := range s.LogDirs() {
+		if !slices.ContainsFunc(out, func(d Directory) bool { return d.Path == logs }) {
+			own(permPrivate, logs)
+		}
 	}
 	return out
 }
@@ -111,24 +104,28 @@ func InsideDirectories(s *cluster.Spec) []Directory {
 func Links(s *cluster.Spec) []Link {
 	l := s.Layout
 	var out []Link
+	add := func(place, target string) {
+		if link := (Link{place, target}); !slices.Contains(out, link) {
+			out = append(out, link)
+		}
+	}
 	if s.HasEggroll() {
-		out = append(out, Link{path.Join(l.Eggroll(), "logs"), l.ComponentLogs("eggroll")})
+		add(path.Join(l.Eggroll(), "logs"), l.ComponentLogs("eggroll"))
 	}
-	if s.Runs(cluster.FateFlow) {
-		if l.Flat {
-			out = append(out, Link{path.Join(l.Project(), "logs"), l.ComponentLogs("fateflow")})
-		} else {
-			out = append(out, Link{path.Join(l.Flow(), "logs"), l.ComponentLogs("fateflow")})
+	addProject := func() {
+		if hasFlowConf(s) && !l.Flat {
+			for _, name := range []string{"fate.env", "RELEASE.md", "examples"} {
+				add(path.Join(l.Project(), name), path.Join("fate", name))
+			}
 		}
 	}
-	if hasFlowConf(s) && !l.Flat {
-		for _, name := range []string{"fate.env", "RELEASE.md", "examples"} {
-			out = append(out, Link{path.Join(l.Project(), name), path.Join("fate", name)})
+	for _, link := range s.LogLinks() {
+		add(link.Path, link.Logs)
+		if link.Module == cluster.FateFlow {
+			addProject()
 		}
 	}
-	if s.Runs(cluster.FateBoard) {
-		out = append(out, Link{path.Join(l.Board(), "logs"), l.ComponentLogs("fateboard")})
-	}
+	addProject()
 	return out
 }
 
