@@ -23,7 +23,6 @@ import (
 
 // How readiness is asked for.
 const (
-	// a fast program is noticed fast; then twice as long each time, up to ready_interval
 	firstProbeAfter  = 20 * time.Millisecond
 	probeAttempt     = 5 * time.Second // one attempt; a probe that hangs is a probe that failed
 	readyAgainFactor = 10              // once ready, this many ready_intervals apart
@@ -54,15 +53,17 @@ func (s *service) probeReadiness(
 	ctx context.Context, p *config.Program, proc *process.Tree, number uint64,
 	probe func(context.Context) (bool, error), again <-chan struct{},
 ) {
-	wait, failed, ready := min(firstProbeAfter, p.ReadyInterval), 0, false
+	began := time.Now()
+	wait, failed, ready := probePause(0, 0, p.ReadyInterval), 0, false
 	for {
 		asked, ok := sleepUntil(ctx, wait, again)
 		if !ok {
 			return
 		}
 		if asked {
-			ready, failed = false, 0
+			ready, failed, began = false, 0, time.Now()
 		}
+		asks := time.Now()
 		attempt, cancel := context.WithTimeout(ctx, probeAttempt)
 		listens, err := probe(attempt)
 		cancel()
@@ -87,10 +88,17 @@ func (s *service) probeReadiness(
 		case ready:
 			ready, wait = false, p.ReadyInterval
 		default:
-			wait = min(2*wait, p.ReadyInterval)
+			wait = probePause(asks.Sub(began), time.Since(asks), p.ReadyInterval)
 		}
 		s.probed(number, listens, err)
 	}
+}
+
+// probePause is the time until the next attempt at a program that has not been ready for some time. It is noticed late
+// by at most a tenth of that, and an attempt that takes long, as one that starts a command, takes a sixth of the time
+// at most: the processor is what the program needs to become ready.
+func probePause(unready, took, interval time.Duration) time.Duration {
+	return min(max(firstProbeAfter, unready/10, 5*took), interval)
 }
 
 func (s *service) probeLiveness(ctx context.Context, p *config.Program, number uint64) {

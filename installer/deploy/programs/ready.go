@@ -15,7 +15,7 @@ import (
 	"fate-installer/supervisor/rpc"
 )
 
-// readyPause is between two looks at programs that serve and are not ready.
+// readyPause is between two looks at programs that serve and are not ready, when nothing happens to any.
 const readyPause = 500 * time.Millisecond
 
 // AwaitReady waits, when every step is done, for programs that serve and become ready by what others do: for the
@@ -24,6 +24,14 @@ const readyPause = 500 * time.Millisecond
 func (w *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *cluster.Spec) error {
 	reported, limits := Event{}, readyLimits(spec)
 	for began := time.Now(); ; {
+		// An event that comes after this number ends the pause.
+		last, err := client.LastEvent(ctx)
+		if errors.As(err, new(*rpc.NotRunningError)) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		statuses, err := client.Status(ctx)
 		if errors.As(err, new(*rpc.NotRunningError)) {
 			return nil
@@ -58,9 +66,13 @@ func (w *Waiter) AwaitReady(ctx context.Context, client *rpc.Client, spec *clust
 		case missing == nil && (pending.Status.TimedOut || time.Since(began) > limits[pending.Name]):
 			return exit.With(&notReadyError{[]rpc.Failure{*pending}}, exit.NotReady)
 		}
-		select {
-		case <-time.After(readyPause):
-		case <-ctx.Done():
+		if _, _, err := client.Events(ctx, last, readyPause); err != nil { // the next look says what is wrong
+			select {
+			case <-time.After(readyPause):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
 			return exit.Hint(context.Cause(ctx), "fate-installer svc status tells when all is ready")
 		}
 	}
