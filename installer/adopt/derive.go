@@ -172,7 +172,7 @@ func (d *deriver) place(m cluster.Module, elsewhere found) found {
 
 // modules finds what runs here: what has a program file, and without any what the files of the tree are for.
 func (d *deriver) modules() {
-	for _, m := range cluster.Modules {
+	for _, m := range cluster.Modules() {
 		if d.ds.program(m.Program()) != nil {
 			d.here = append(d.here, m)
 		}

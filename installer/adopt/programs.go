@@ -85,7 +85,7 @@ func (w *watcher) programs(ds *documents, l cluster.Layout) []Program {
 		p := Program{Name: doc.program, File: doc.file, Command: w.sec.shown(doc.setting("command")),
 			User: doc.setting("user"), Processes: []Process{}}
 		m := cluster.Module(strings.TrimPrefix(doc.program, "fate-"))
-		if !slices.Contains(cluster.Modules, m) || m.Program() != doc.program {
+		if !slices.Contains(cluster.Modules(), m) || m.Program() != doc.program {
 			p.Takeover, p.Why = TakeoverLeave, "it is no program of FATE"
 			out = append(out, p)
 			continue
@@ -108,9 +108,9 @@ func (w *watcher) programs(ds *documents, l cluster.Layout) []Program {
 
 // order is the place of a program in the order of starting; others come last.
 func order(program string) int {
-	i := slices.IndexFunc(cluster.Modules, func(m cluster.Module) bool { return m.Program() == program })
+	i := slices.IndexFunc(cluster.Modules(), func(m cluster.Module) bool { return m.Program() == program })
 	if i < 0 {
-		return len(cluster.Modules)
+		return len(cluster.Modules())
 	}
 	return i
 }
