@@ -73,9 +73,13 @@ var allowedImports = map[string]struct {
 		"installer/host", "installer/host/beneath", "installer/problem", "installer/redact", "supervisor/config"},
 		"what another installer left on a host is data: it is read and compared with what would be rendered; flags " +
 			"and printing are the command's"},
-	"installer/deploy": {[]string{"installer/database", "installer/deploy/programs", "installer/engine",
+	"installer/backup": {[]string{"installer/host", "installer/host/beneath", "payload"},
+		"the format of a backup, and how its content is read and put back, say nothing of locks, programs and flags"},
+	"installer/deploy": {[]string{"installer/backup", "installer/database", "installer/deploy/programs",
+		"installer/engine",
 		"installer/exit", "installer/fate", "installer/fate/cluster", "installer/fate/keys",
-		"installer/fate/preflight", "installer/fate/render", "installer/flow", "installer/host", "installer/job",
+		"installer/fate/preflight", "installer/fate/render", "installer/flow", "installer/host",
+		"installer/host/beneath", "installer/job",
 		"installer/peer", "installer/problem", "installer/pyenv", "installer/redact", "installer/registry",
 		"installer/schema", "installer/state", "installer/step", "payload", "supervisor", "supervisor/config", "supervisor/rpc"},
 		"what a deployment is and its operations say nothing of flags and of how anything is printed; they stop and " +

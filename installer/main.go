@@ -209,6 +209,8 @@ EXIT STATUS
 		recorded(newUpgradeCommand(g)),
 		recorded(newRollbackCommand(g)),
 		recorded(newUninstallCommand(g)),
+		newBackupCommand(g),
+		recorded(newRestoreCommand(g)),
 		newHistoryCommand(g),
 		newTestCommand(g),
 		newJobCommand(g),

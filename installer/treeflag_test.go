@@ -26,6 +26,7 @@ import (
 
 // treeArguments complete the command lines that cannot be run without arguments.
 var treeArguments = map[string][]string{
+	"backup inspect": {"backup"}, "backup list": {"backups"}, "backup verify": {"backup"}, "restore": {"backup"},
 	"svc start": {"all"}, "svc stop": {"all"}, "svc restart": {"all"}, "svc logs": {"mysql"}, "svc why": {"mysql"},
 	"svc probe-zookeeper": {"127.0.0.1:1"}, "svc probe-nodes": {"127.0.0.1:1", "--conf", "x"},
 	"svc probe-flow": {"--conf", "x"}, "svc probe-worker": {"--conf", "x"}, "svc probe-mysql": {"--defaults-file", "x"},

@@ -76,7 +76,12 @@ func askUninstall(g *globals, i *deploy.Installation, opts *uninstallOptions) er
 			"passwords, for good",
 			g.Base, count.Of(len(f.Steps), "step"))
 	}
-	fmt.Fprint(g.Stderr, g.text(q)+g.language.Label(confirm)+" ")
+	return askYes(g, q)
+}
+
+// askYes puts a question on the terminal, and returns an error unless the answer is yes.
+func askYes(g *globals, question string) error {
+	fmt.Fprint(g.Stderr, g.text(question)+g.language.Label(confirm)+" ")
 	answer, err := input(g, func() (string, error) { return bufio.NewReader(g.Stdin).ReadString('\n') })
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("nothing was changed: %w", err)

@@ -50,13 +50,24 @@ type region struct {
 // What it does not do is unpack. The error is a *CorruptError for the lowest offset that is wrong, a *SignatureError,
 // or one from reading.
 func (p *Payload) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
-	r := Report{Size: p.src.size, Digest: p.Digest(), Components: len(p.manifest.Components),
-		Files: len(p.manifest.Files), Signed: p.signature != nil}
 	signedBy, err := p.signedBy(o.PublicKey)
 	if err != nil {
-		return r, err
+		return p.report(), err
 	}
+	r, err := p.VerifyContent(ctx, o)
 	r.SignedBy = signedBy
+	return r, err
+}
+
+// report is what is known of the file before its content was read.
+func (p *Payload) report() Report {
+	return Report{Size: p.src.size, Digest: p.Digest(), Components: len(p.manifest.Components),
+		Files: len(p.manifest.Files), Signed: p.signature != nil}
+}
+
+// VerifyContent is Verify without the signature: for files in this format whose origin is proved in another way.
+func (p *Payload) VerifyContent(ctx context.Context, o VerifyOptions) (Report, error) {
+	r := p.report()
 	regions := p.regions()
 	for _, c := range p.manifest.Components {
 		r.Frames += len(c.Frames)
@@ -67,7 +78,7 @@ func (p *Payload) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 		sum += x.size
 	}
 	progress.add(p.src.size - sum) // checked by Open
-	err = inOrder(ctx, workers(o.Workers), len(regions), func() (func(int) error, error) {
+	err := inOrder(ctx, workers(o.Workers), len(regions), func() (func(int) error, error) {
 		buf := make([]byte, verifyBuffer)
 		return func(i int) error { return p.verifyRegion(ctx, regions[i], buf, progress) }, nil
 	})

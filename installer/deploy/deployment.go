@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"fate-installer/installer/backup"
 	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
@@ -116,6 +117,7 @@ func (d *Deployment) specOf(s *Site) (*cluster.Spec, error) {
 		if err != nil {
 			return nil, err
 		}
+		secrets.Secrets = secrets.Kept.Or(d.cmd.Adopted).Or(secrets.Secrets)
 		d.secrets = secrets
 	}
 	return s.spec(d.cmd.Base, d.machine, d.secrets)
@@ -132,10 +134,16 @@ func (d *Deployment) Close() error {
 
 // OpenPayload opens an appliance, or, when no file is named, the running program.
 func OpenPayload(file string) (*payload.Payload, error) {
-	if file != "" {
-		return payload.Open(file)
+	if file == "" {
+		return payload.OpenSelf()
 	}
-	return payload.OpenSelf()
+	p, err := payload.Open(file)
+	if err == nil && backup.IsBackup(p.Manifest()) {
+		err = exit.Hint(fmt.Errorf("cannot use %s: it is a backup, and not an appliance", file),
+			"fate-installer restore "+file)
+		return nil, errors.Join(exit.With(err, exit.Payload), p.Close())
+	}
+	return p, err
 }
 
 // Part is how much of an installation is asked for.

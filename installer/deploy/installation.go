@@ -29,6 +29,9 @@ type Command struct {
 	Parallel int // how many steps run at once; 0: as many as the engine likes
 	Log      zerolog.Logger
 
+	// Adopted are passwords that a restored backup brings: they are used where none is stored.
+	Adopted cluster.Secrets
+
 	// Client returns a client of the supervisor at a socket of a host, which fails for a tree. It takes secrets out of
 	// what it shows of logs: the given ones, and those of the installation on this host.
 	Client func(h *host.Host, socket string, secrets ...cluster.Secret) (*rpc.Client, error)

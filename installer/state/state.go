@@ -5,7 +5,7 @@
 //
 //	absent ── install ──> installing ──> installed ── upgrade ───> upgrading ────────────┐
 //	   ^                                     ^ │ ── rollback ──> rolling back ───────────┤
-//	   │                                     │ │ ── install, secrets, party, keys ──> … ─┤
+//	   │                                     │ │ ── install, secrets, party, keys, … ──> ┤
 //	   └──── uninstalling <── uninstall ─────┼─┘                                         │
 //	                                         └───────────────────────────────────────────┘
 //
@@ -43,6 +43,7 @@ const (
 	ChangingSecrets Phase = "changing passwords"
 	ChangingParties Phase = "changing parties"
 	ChangingKeys    Phase = "changing keys"
+	Restoring       Phase = "restoring a backup"
 )
 
 // Command is a kind of command that changes the host.
@@ -58,6 +59,8 @@ const (
 	Parties   Command = "party"
 	Keys      Command = "keys install"
 	Prepare   Command = "check --fix"
+	Backup    Command = "backup create"
+	Restore   Command = "restore"
 )
 
 // Component identifies the content of a component.
@@ -120,7 +123,18 @@ type Change struct {
 	Consented bool     `json:"consented,omitempty"` // of rollback: to the loss of what was written since
 	Programs  []string `json:"programs,omitempty"`  // of upgrade and rollback: programs that ran before
 	Parties   []string `json:"parties,omitempty"`   // of party: the changes, as JSON
+	Backup    string   `json:"backup,omitempty"`    // of restore: the digest of the backup
+	Restored  Restored `json:"restored,omitempty"`  // of restore: how far it is
 }
+
+// Restored is how far a restore is.
+type Restored string
+
+// How far a restore is; blank: what is in use was not touched.
+const (
+	Staged  Restored = "staged"  // everything is loaded, and takes the place of what is in use
+	Swapped Restored = "swapped" // what was restored is in use, and what was in use before is removed
+)
 
 // Interrupted reports whether a change is in progress.
 func (s State) Interrupted() bool { return s.Change != nil }

@@ -19,6 +19,7 @@ const (
 var phaseOf = map[Command]Phase{
 	Install: Installing, Upgrade: Upgrading, Rollback: RollingBack, Uninstall: Uninstalling,
 	Secrets: ChangingSecrets, Parties: ChangingParties, Keys: ChangingKeys,
+	Restore: Restoring,
 }
 
 // table has the action of each command in each phase. What is not in a row is refused.
@@ -29,10 +30,11 @@ var table = map[Phase]map[Command]Move{
 	Absent: {
 		Install: Start, Uninstall: Start, Prepare: Nothing, Keys: Nothing,
 		Upgrade: Missing, Rollback: Missing, Secrets: Missing, Parties: Missing,
+		Backup: Missing, Restore: Missing,
 	},
 	Installed: {
 		Install: Start, Upgrade: Start, Rollback: Start, Uninstall: Start, Secrets: Start, Parties: Start, Keys: Start,
-		Prepare: Nothing,
+		Prepare: Nothing, Backup: Nothing, Restore: Start,
 	},
 	Installing:      {Install: Resume, Uninstall: Start, Prepare: Nothing},
 	Upgrading:       {Upgrade: Resume, Rollback: Abandon, Uninstall: Start},
@@ -41,6 +43,7 @@ var table = map[Phase]map[Command]Move{
 	ChangingSecrets: {Secrets: Resume, Uninstall: Start},
 	ChangingParties: {Parties: Resume, Uninstall: Start},
 	ChangingKeys:    {Keys: Resume, Uninstall: Start},
+	Restoring:       {Restore: Resume, Uninstall: Start},
 }
 
 // Decide says what a command does on the host, or refuses it with a [*RefusedError].
@@ -61,7 +64,7 @@ type RefusedError struct {
 var wanted = map[Command]string{
 	Install: "install", Upgrade: "upgrade", Rollback: "roll back", Secrets: "change passwords",
 	Parties: "change the parties",
-	Keys:    "install keys", Prepare: "prepare the system",
+	Keys:    "install keys", Prepare: "prepare the system", Backup: "back up", Restore: "restore",
 }
 
 func (e *RefusedError) Error() string {
@@ -96,6 +99,8 @@ func (s State) Doing() string {
 		return "a change of the parties"
 	case ChangingKeys:
 		return "an installation of keys"
+	case Restoring:
+		return "a restore"
 	}
 	return "no change"
 }

@@ -1,0 +1,356 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"fate-installer/installer/host"
+	"fate-installer/installer/host/beneath"
+)
+
+// treeNames are the directories that a backup may have, in the home of FATE-Flow.
+var treeNames = map[string]bool{"model_local_cache": true, "jobs": true}
+
+// TreeNames lists the directories of FATE-Flow that a backup has: trained models, and the files of jobs.
+func TreeNames() []string { return []string{"model_local_cache", "jobs"} }
+
+type treeHead struct {
+	Name string `json:"name"`
+}
+
+// entryHead begins a file or a directory.
+type entryHead struct {
+	Path string      `json:"path"` // below the tree
+	Mode fs.FileMode `json:"mode"` // permission
+}
+
+// Trees are the directories of FATE-Flow on a host. They belong to the service user, who may change them at any moment:
+// no link in them is followed.
+type Trees struct {
+	Host  *host.Host
+	Home  string // the directory that they are in
+	Owner string // of the files
+	Group string
+}
+
+// entriesLimit is how many entries a directory may have.
+const entriesLimit = 1 << 21
+
+// Size adds up the files.
+func (t Trees) Size(ctx context.Context) (bytes int64, err error) {
+	for _, name := range TreeNames() {
+		err := t.walk(ctx, path.Join(t.Home, name), "", func(_ string, info fs.FileInfo) error {
+			if info.Mode().IsRegular() {
+				bytes += info.Size()
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, err
+		}
+	}
+	return bytes, nil
+}
+
+// walk calls visit for everything below a directory, a directory before what is in it. What is removed by then is
+// left out.
+func (t Trees) walk(ctx context.Context, root, rel string, visit func(rel string, info fs.FileInfo) error) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	entries, err := t.Host.ListPlain(path.Join(root, rel), entriesLimit)
+	if err != nil {
+		if rel != "" && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	for _, e := range entries {
+		name := path.Join(rel, e.Name())
+		info, err := t.Host.Lstat(path.Join(root, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(name, info); err != nil {
+			return err
+		}
+		if info.IsDir() {
+			if err := t.walk(ctx, root, name, visit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Write writes all trees. A file that changes while it is read is read again; one that goes on changing is named in the
+// manifest, and so is what is no file.
+func (t Trees) Write(ctx context.Context, m *Manifest, w *RecordWriter, progress func(int64)) error {
+	for _, name := range TreeNames() {
+		root := path.Join(t.Home, name)
+		if !t.Host.Exists(root) {
+			continue
+		}
+		tree := Tree{Name: name}
+		if err := w.json(recordTree, treeHead{name}); err != nil {
+			return err
+		}
+		err := t.walk(ctx, root, "", func(rel string, info fs.FileInfo) error {
+			if err := checkPath(rel); err != nil {
+				m.leaveOut(name, rel, err)
+				return nil
+			}
+			head := entryHead{rel, info.Mode().Perm()}
+			switch {
+			case info.IsDir():
+				return w.json(recordDir, head)
+			case !info.Mode().IsRegular():
+				m.leaveOut(name, rel, errNotRegular)
+				return nil
+			}
+			size, err := t.writeFile(ctx, root, head, w)
+			var left *leftOutError
+			switch {
+			case errors.As(err, &left):
+				m.leaveOut(name, rel, left.why)
+				return nil
+			case err != nil:
+				return err
+			case size >= 0:
+				tree.Files++
+				tree.Bytes += size
+				progress(size)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("cannot back up %s: %w", root, err)
+		}
+		m.Trees = append(m.Trees, tree)
+	}
+	return nil
+}
+
+var errNotRegular = errors.New("it is neither a file nor a directory")
+
+// leaveOut names a file that is not in the backup.
+func (m *Manifest) leaveOut(tree, rel string, why error) {
+	text := fmt.Sprintf("%s: %v", path.Join(tree, rel), beneath.WithoutPath(why))
+	if len(text) > maxText {
+		text = text[:maxText/2] + "..."
+	}
+	if checkText(text) != nil {
+		text = fmt.Sprintf("%q", text)
+	}
+	m.Unread = append(m.Unread, text)
+}
+
+// leftOutError is a file that cannot be had.
+type leftOutError struct{ why error }
+
+func (e *leftOutError) Error() string { return e.why.Error() }
+
+// A file that changes is read this many times, with a pause between.
+const (
+	readTries = 4
+	readPause = 250 * time.Millisecond
+)
+
+// writeFile writes a file. The size is -1 when it was removed before it was read.
+func (t Trees) writeFile(ctx context.Context, root string, head entryHead, w *RecordWriter) (size int64, err error) {
+	for range readTries {
+		f, err := t.Host.OpenPlain(path.Join(root, head.Path))
+		if errors.Is(err, fs.ErrNotExist) {
+			return -1, nil
+		}
+		if err != nil {
+			return 0, &leftOutError{err}
+		}
+		size, same, err := writeOpen(ctx, f, head, w)
+		if err = errors.Join(err, f.Close()); err != nil || same {
+			return size, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(readPause):
+		}
+	}
+	return 0, &leftOutError{errors.New("it changes all the time")}
+}
+
+// writeOpen writes an open file, and reports whether it stayed the same.
+func writeOpen(ctx context.Context, f *os.File, head entryHead, w *RecordWriter) (size int64, same bool, err error) {
+	before, err := f.Stat()
+	if err != nil {
+		return 0, false, &leftOutError{err}
+	}
+	head.Mode = before.Mode().Perm()
+	if err := w.json(recordFile, head); err != nil {
+		return 0, false, err
+	}
+	buf := make([]byte, min(chunkSize, before.Size()+1))
+	var failed error
+	for failed == nil && size <= before.Size() {
+		if ctx.Err() != nil {
+			return 0, false, context.Cause(ctx)
+		}
+		var n int
+		n, failed = f.Read(buf)
+		size += int64(n)
+		if n > 0 {
+			if err := w.put(recordChunk, buf[:n]); err != nil {
+				return 0, false, err
+			}
+		}
+	}
+	after, err := f.Stat()
+	if failed != nil && !errors.Is(failed, io.EOF) || err != nil {
+		return 0, false, errors.Join(w.put(recordVoid, nil), &leftOutError{errors.Join(failed, err)})
+	}
+	if size != before.Size() || after.Size() != size || !after.ModTime().Equal(before.ModTime()) {
+		return 0, false, w.put(recordVoid, nil)
+	}
+	return size, true, w.put(recordWhole, nil)
+}
+
+// checkPath accepts a relative path that stays below its directory.
+func checkPath(p string) error {
+	if p == "" || len(p) > maxText || path.Clean(p) != p || path.IsAbs(p) || p == ".." || strings.HasPrefix(p, "../") {
+		return fmt.Errorf("the path %.80q is impossible", p)
+	}
+	return checkText(p)
+}
+
+// treeSink takes trees as they are read.
+type treeSink interface {
+	tree(name string) error
+	dir(entryHead) error
+	// file is called with what copies the content of the file, and reports whether the file is whole. One that is not
+	// does not count: it may come again.
+	file(head entryHead, content func(io.Writer) (whole bool, err error)) error
+}
+
+// readTrees reads the stream of the files.
+func readTrees(r *recordReader, sink treeSink) error {
+	inTree := false
+	for {
+		kind, content, err := r.next()
+		if err != nil {
+			return err
+		}
+		switch {
+		case kind == recordEnd:
+			return nil
+		case kind == recordTree:
+			var t treeHead
+			if err = decode(content, &t); err == nil && !treeNames[t.Name] {
+				err = fmt.Errorf("the directory %.40q is none of FATE-Flow's", t.Name)
+			}
+			if err == nil {
+				err = sink.tree(t.Name)
+			}
+			inTree = true
+		case (kind == recordDir || kind == recordFile) && inTree:
+			err = readEntry(r, kind, content, sink)
+		default:
+			err = unexpected(kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func readEntry(r *recordReader, kind byte, content []byte, sink treeSink) error {
+	var head entryHead
+	if err := decode(content, &head); err != nil {
+		return err
+	}
+	if err := checkPath(head.Path); err != nil {
+		return err
+	}
+	if head.Mode&^fs.ModePerm != 0 {
+		return fmt.Errorf("the mode of %.80q is impossible", head.Path)
+	}
+	if kind == recordDir {
+		return sink.dir(head)
+	}
+	read := false
+	err := sink.file(head, func(w io.Writer) (whole bool, err error) {
+		read = true
+		return readContent(r, w)
+	})
+	if err == nil && !read {
+		_, err = readContent(r, io.Discard)
+	}
+	return err
+}
+
+// readContent copies the content of a file, up to the record that ends it.
+func readContent(r *recordReader, w io.Writer) (whole bool, err error) {
+	for {
+		kind, content, err := r.next()
+		if err != nil {
+			return false, err
+		}
+		switch kind {
+		case recordChunk:
+			if _, err := w.Write(content); err != nil {
+				return false, err
+			}
+		case recordWhole, recordVoid:
+			return kind == recordWhole, nil
+		default:
+			return false, unexpected(kind)
+		}
+	}
+}
+
+// treeCount counts what it is given.
+type treeCount struct{ trees []Tree }
+
+func (c *treeCount) tree(name string) error { c.trees = append(c.trees, Tree{Name: name}); return nil }
+func (c *treeCount) dir(entryHead) error    { return nil }
+func (c *treeCount) file(_ entryHead, content func(io.Writer) (bool, error)) error {
+	var n countWriter
+	whole, err := content(&n)
+	if whole && err == nil {
+		last := &c.trees[len(c.trees)-1]
+		last.Files++
+		last.Bytes += int64(n)
+	}
+	return err
+}
+
+// countWriter counts bytes.
+type countWriter int64
+
+func (n *countWriter) Write(p []byte) (int, error) {
+	*n += countWriter(len(p))
+	return len(p), nil
+}
+
+// compare refuses trees that are not those of the manifest.
+func (c *treeCount) compare(want []Tree) error {
+	if len(want) != len(c.trees) {
+		return fmt.Errorf("the backup has %d directories, and should have %d", len(c.trees), len(want))
+	}
+	for i, t := range want {
+		if c.trees[i] != t {
+			return fmt.Errorf("the backup has %s with %d files and %d bytes, and should have %s with %d and %d",
+				c.trees[i].Name, c.trees[i].Files, c.trees[i].Bytes, t.Name, t.Files, t.Bytes)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package backup
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Extension ends the name of a backup's file.
+const Extension = ".fatebackup"
+
+// TimeFormat is how names have the time.
+const TimeFormat = "20060102T150405Z"
+
+// FileName is how the file of a backup is called when its user says nothing else.
+func (m *Manifest) FileName() string {
+	return fmt.Sprintf("fate-%s-%d-%s-%s%s", m.Role, m.Party, m.Host, m.Made.UTC().Format(TimeFormat), Extension)
+}
+
+// SameHost reports whether two backups are of the same machine and party.
+func (m *Manifest) SameHost(other *Manifest) bool {
+	return m.Host == other.Host && m.Role == other.Role && m.Party == other.Party
+}
+
+// Found is a file that is called as a backup is.
+type Found struct {
+	File     string
+	Size     int64
+	Split    bool      // into parts
+	Manifest *Manifest // nil: it cannot be read
+	Err      error     // why
+}
+
+// List finds the backups in a directory, the latest first. It looks at what they say of themselves and not at the rest.
+func List(dir string) ([]Found, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list backups: %w", err)
+	}
+	var out []Found
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), ".part001")
+		if !strings.HasSuffix(name, Extension) || strings.HasPrefix(name, ".") || !e.Type().IsRegular() {
+			continue
+		}
+		f := Found{File: filepath.Join(dir, name), Split: name != e.Name()}
+		a, err := Open(f.File)
+		if err != nil {
+			f.Err = err
+		} else {
+			f.Size, f.Manifest = a.Size(), a.Manifest()
+			_ = a.Close()
+		}
+		out = append(out, f)
+	}
+	slices.SortStableFunc(out, func(a, b Found) int {
+		switch {
+		case a.Manifest == nil || b.Manifest == nil:
+			return cmp.Compare(b.File, a.File)
+		case !a.Manifest.Made.Equal(b.Manifest.Made):
+			return b.Manifest.Made.Compare(a.Manifest.Made)
+		}
+		return cmp.Compare(b.File, a.File)
+	})
+	return out, nil
+}

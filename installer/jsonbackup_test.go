@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fate-installer/installer/backup"
+)
+
+func init() { jsonDocuments = append(jsonDocuments, backupDocuments...) }
+
+// backupDocuments are those of backup and restore.
+var backupDocuments = []jsonDocument{
+	{
+		commands: []string{"backup create"},
+		sentence: "The backup that was made.",
+		example:  backupCreateOutput{exampleBackup, []string{}},
+	},
+	{
+		commands: []string{"backup verify"},
+		sentence: "A backup that is whole. The exit code is 4 when it is not.",
+		example:  backupVerifyOutput{exampleBackup, true},
+	},
+	{
+		commands: []string{"backup inspect"},
+		sentence: "What a backup says of itself.",
+		example:  exampleBackup,
+	},
+	{
+		commands: []string{"backup list"},
+		sentence: "The backups in a directory.",
+		example: backupListOutput{"/var/backups/fate",
+			[]listedBackup{{exampleBackup.File, exampleBackup.Bytes, "", exampleBackup.Contents}}},
+	},
+	{
+		commands: []string{"restore"},
+		sentence: "What was restored.",
+		example:  restoreOutput{exampleBackup.Contents, true, false, 1, []string{}},
+	},
+}
+
+// exampleBackup describes a backup.
+var exampleBackup = backupOutput{
+	File: "/var/backups/fate/fate-host-10000-node1-20261129T142233Z.fatebackup", Bytes: 73400320, Digest: exampleDigest,
+	Contents: &backup.Manifest{
+		Schema: backup.Schema, ID: "20261129T142233Z-5f3a9c01", Made: exampleTime, Program: "1.2.0", Host: "node1",
+		Role: "host", Party: 10000, IP: "192.168.0.1", FATE: "1.11.4", Components: map[string]string{"fate": "1.11.4"},
+		Encryption: backup.ByPassphrase,
+		Database: &backup.Database{Flavour: "mariadb", Version: "10.11.14", Schema: "fate_flow",
+			Tables: []backup.Table{{Name: "t_job", Rows: 12}}, Jobs: 12, Models: 3},
+		Trees:     []backup.Tree{{Name: "model_local_cache", Files: 42, Bytes: 1048576}},
+		Unread:    []string{},
+		NotBacked: []string{"logs"},
+	},
+}
