@@ -63,14 +63,18 @@ func (o *installOptions) addWanted(f *pflag.FlagSet) {
 }
 
 // request is what the flags ask of an installation.
-func (o *installOptions) request(g *globals) deploy.InstallOptions {
+func (o *installOptions) request(g *globals) (deploy.InstallOptions, error) {
+	part, err := deploy.ParsePart(o.only, o.mode)
+	if err != nil {
+		return deploy.InstallOptions{}, err
+	}
 	read := func() ([]keys.File, error) { return readKeyFiles(o.keys) }
 	return deploy.InstallOptions{
-		Part: deploy.Part{Only: o.only, Mode: fate.Mode(o.mode)},
+		Part: part,
 		Keys: deploy.Keys{Name: o.keys, Read: func() ([]keys.File, error) { return input(g, read) }},
 		Wait: o.wait, NoUndo: o.noUndo, Force: o.forceConfig, Change: o.change, Waive: o.waive, Trust: o.trust,
 		Plan: o.plan,
-	}
+	}, nil
 }
 
 // newInstallCommand installs this host's share of a party.
@@ -139,5 +143,9 @@ func runInstall(ctx context.Context, g *globals, opts *installOptions) error {
 		return err
 	}
 	defer d.Close()
-	return d.Install(ctx, opts.request(g), tellEnd(g, d, started, fate.Mode(opts.mode)))
+	request, err := opts.request(g)
+	if err != nil {
+		return err
+	}
+	return d.Install(ctx, request, tellEnd(g, d, started, request.Part.Mode))
 }

@@ -317,7 +317,7 @@ func checkedKeys(g *globals, name string) (*cluster.Spec, []keys.File, error) {
 		return nil, nil, exit.With(err, exit.Usage)
 	}
 	spec, specErr := w.spec(deploy.Secrets{})
-	role := cluster.Role(w.site.Role)
+	role := w.site.Role
 	switch {
 	case specErr == nil:
 		role = spec.Role

@@ -112,7 +112,7 @@ func ownKeySide(g *globals) (keys.Side, error) {
 		return keys.Side{}, exit.With(exit.Hint(err,
 			"set server_secure and client_secure of the two sides, or use init --tls"), exit.Usage)
 	}
-	role := cluster.Role(w.site.Role)
+	role := w.site.Role
 	if spec, err := w.spec(deploy.Secrets{}); err == nil {
 		role = spec.Role
 	}

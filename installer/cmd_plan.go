@@ -61,12 +61,16 @@ type planReport struct {
 }
 
 func printPlan(ctx context.Context, g *globals, d *deploy.Deployment, opts *installOptions) error {
-	p, err := d.Preview(ctx, opts.request(g))
+	request, err := opts.request(g)
+	if err != nil {
+		return err
+	}
+	p, err := d.Preview(ctx, request)
 	if err != nil {
 		return err
 	}
 	if opts.out != "" {
-		if err := writePlanFile(opts.out, p.File); err != nil {
+		if err := writePlanFile(opts.out, d.PlanFile(p.Survey)); err != nil {
 			return err
 		}
 	}

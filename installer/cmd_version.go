@@ -99,7 +99,7 @@ func (g *globals) versions() versionOutput {
 		defer h.Close()
 		var site *deploy.Site
 		if site, err = deploy.LoadSite(h, g.layout()); err == nil {
-			v.Installed = &installedFATE{site.Env["FATE"], site.Role, site.Party, g.Base}
+			v.Installed = &installedFATE{site.Env["FATE"], string(site.Role), site.Party, g.Base}
 		}
 	}
 	switch {

@@ -58,6 +58,6 @@ func (o wantedOptions) asked(g *globals) (deploy.Site, error) {
 	if err != nil {
 		return deploy.Site{}, err
 	}
-	return deploy.Site{Schema: deploy.SiteSchema, Role: g.Role, Party: g.Party, IP: g.IP, User: g.User,
+	return deploy.Site{Schema: deploy.SiteSchema, Role: cluster.Role(g.Role), Party: g.Party, IP: g.IP, User: g.User,
 		Group: g.Group, Peer: o.peer, Sources: sources, SkipOS: skipped}, nil
 }

@@ -95,7 +95,7 @@ func (d *Deployment) resolve(ctx context.Context, peers bool) error {
 	if d.spec, err = d.specOf(&d.site); err != nil {
 		return err
 	}
-	d.site.Role, d.site.Party, d.site.IP = string(d.spec.Role), d.spec.PartyID, d.spec.IP
+	d.site.Role, d.site.Party, d.site.IP = d.spec.Role, d.spec.PartyID, d.spec.IP
 	d.site.User, d.site.Group = d.spec.User, d.spec.Group
 	return d.gather(ctx, peers || d.stored == nil)
 }
@@ -146,22 +146,25 @@ func OpenPayload(file string) (*payload.Payload, error) {
 	return p, err
 }
 
-// Part is how much of an installation is asked for.
+// Part is how much of an installation is asked for. The zero value is all of it.
 type Part struct {
-	Only []string // names of modules; none: all
-	Mode fate.Mode
+	Modules []cluster.Module // of this host; none: all
+	Mode    fate.Mode        // blank: everything
+}
+
+// ParsePart reads the names of modules, upstream's groups among them, and a mode.
+func ParsePart(modules []string, mode string) (p Part, err error) {
+	if p.Modules, err = cluster.ParseModules(modules); err != nil {
+		return Part{}, usage(err)
+	}
+	if p.Mode = fate.Mode(mode); !slices.Contains(fate.Modes, p.Mode) {
+		return Part{}, usage(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config", p.Mode))
+	}
+	return p, nil
 }
 
 // plan computes what install would do.
 func (d *Deployment) plan(p Part) (engine.Plan, error) {
-	modules, err := cluster.ParseModules(p.Only)
-	if err != nil {
-		return engine.Plan{}, usage(err)
-	}
-	if !slices.Contains(fate.Modes, p.Mode) {
-		return engine.Plan{}, usage(fmt.Errorf("cannot use mode %q: --mode takes deploy, install or config",
-			p.Mode))
-	}
 	siteFile, err := d.site.Encode()
 	if err != nil {
 		return engine.Plan{}, err
@@ -177,7 +180,7 @@ func (d *Deployment) plan(p Part) (engine.Plan, error) {
 	}
 	unitPath, unit := supervisor.Unit{Executable: d.Layout().Binary(), Base: d.cmd.Base}.Systemd()
 	plan, err := fate.NewPlan(d.spec, fate.PlanInput{
-		Facts: d.facts, Modules: modules, Mode: p.Mode, Components: d.site.installedComponents(),
+		Facts: d.facts, Modules: p.Modules, Mode: p.Mode, Components: d.site.installedComponents(),
 		SiteFile: d.SiteFile(), Site: siteFile,
 		ProgramDigest: program, Docs: docs, DocsKnown: known,
 		UnitName: filepath.Base(unitPath), UnitPath: unitPath, Unit: unit,

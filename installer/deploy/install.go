@@ -138,7 +138,7 @@ func (d *Deployment) present(checks []preflight.CheckResult, trust TrustOptions)
 
 // installed ends an installation whose steps are done. changed are the names of the secrets that it has changed.
 func (d *Deployment) installed(t *transition, p Part, changed []string) error {
-	if p.Mode != fate.ModeInstall && len(p.Only) == 0 {
+	if p.Mode != fate.ModeInstall && len(p.Modules) == 0 {
 		if err := d.endSecrets(changed); err != nil {
 			return exit.With(err, exit.Step)
 		}
@@ -154,7 +154,6 @@ type Preview struct {
 	Survey  engine.Survey    // every step of the plan, in its order
 	Verdict Verdict          // which command would carry it out
 	Notes   problem.Problems // about the configuration
-	File    PlanFile         // what install --plan compares with; of use only for a whole plan
 }
 
 // Preview says what Install would do, and changes nothing.
@@ -170,12 +169,12 @@ func (d *Deployment) Preview(ctx context.Context, opts InstallOptions) (*Preview
 	if err != nil {
 		return nil, err
 	}
-	return &Preview{survey, verdict, d.Notes(), d.planFile(survey)}, nil
+	return &Preview{survey, verdict, d.Notes()}, nil
 }
 
 // Survey checks every step of the whole plan, but for those of TLS keys, and changes nothing.
 func (d *Deployment) Survey(ctx context.Context) (engine.Survey, error) {
-	return d.survey(ctx, Part{Mode: fate.ModeDeploy}, false)
+	return d.survey(ctx, Part{}, false)
 }
 
 func (d *Deployment) survey(ctx context.Context, p Part, forceConfig bool) (engine.Survey, error) {

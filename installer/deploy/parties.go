@@ -14,7 +14,6 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/peer"
@@ -209,7 +208,7 @@ func (c *partiesChange) apply(ctx context.Context, force bool) error {
 	if err := c.refuseEdited(c.before); err != nil && !force {
 		return err
 	}
-	whole, err := c.d.plan(Part{Mode: fate.ModeDeploy})
+	whole, err := c.d.plan(Part{})
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,8 @@ const planSchema = 1
 // mostPlanBytes is the size above which a plan file is not read.
 const mostPlanBytes = 16 << 20
 
-// planFile is the document for a survey of the whole plan.
-func (d *Deployment) planFile(survey engine.Survey) PlanFile {
+// PlanFile is what install --plan compares with, for the survey of a whole plan.
+func (d *Deployment) PlanFile(survey engine.Survey) PlanFile {
 	asked := d.site
 	asked.Waivers, asked.Trust = nil, nil // they change no step
 	asked.Sources = slices.Clone(asked.Sources)
@@ -86,7 +86,7 @@ func (d *Deployment) refuseOtherPlan(ctx context.Context, opts InstallOptions) e
 	if err != nil {
 		return err
 	}
-	differences := reviewed.differences(d.planFile(survey))
+	differences := reviewed.differences(d.PlanFile(survey))
 	if len(differences) == 0 {
 		return nil
 	}

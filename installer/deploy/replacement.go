@@ -9,7 +9,6 @@ import (
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/state"
 	"fate-installer/installer/step"
@@ -95,7 +94,7 @@ func (r *Replacement) Run(ctx context.Context, tell Tell) error {
 	if err := r.prepare(ctx); err != nil {
 		return r.unprepared(ctx, err)
 	}
-	result, undone, err := r.d.apply(ctx, InstallOptions{Part: Part{Mode: fate.ModeDeploy}, Wait: DefaultWait,
+	result, undone, err := r.d.apply(ctx, InstallOptions{Wait: DefaultWait,
 		NoUndo: r.abandons()})
 	if err != nil {
 		return r.failed(ctx, err, undone)

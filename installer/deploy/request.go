@@ -30,11 +30,11 @@ func ReadRequest(h *host.Host, base string, asked func() (Site, error)) (site Si
 					ErrNotInstalled, base),
 					"fate-installer --role host --party 10000, or --config with a cluster file"), exit.Usage)
 		}
-		if site.Party == 0 && len(site.Sources) == 0 && site.Role != string(cluster.RoleExchange) {
+		if site.Party == 0 && len(site.Sources) == 0 && site.Role != cluster.RoleExchange {
 			return site, nil, exit.With(
 				exit.Hint(fmt.Errorf("cannot tell which party this host is: --role %s was given without --party",
 					site.Role),
-					"fate-installer --role "+site.Role+" --party 10000"), exit.Usage)
+					"fate-installer --role "+string(site.Role)+" --party 10000"), exit.Usage)
 		}
 		return site, nil, nil
 	}

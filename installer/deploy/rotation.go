@@ -13,7 +13,6 @@ import (
 	"fate-installer/installer/deploy/programs"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
-	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/state"
@@ -209,7 +208,7 @@ func (r *rotation) refuseEdited(ctx context.Context, force bool) error {
 	if force || len(r.names) == 0 {
 		return nil
 	}
-	plan, err := r.d.plan(Part{Mode: fate.ModeDeploy})
+	plan, err := r.d.plan(Part{})
 	if err != nil {
 		return err
 	}
@@ -249,7 +248,7 @@ func (r *rotation) run(ctx context.Context, force bool) error {
 	if err := r.remember(); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	plan, err := r.d.plan(Part{Mode: fate.ModeDeploy})
+	plan, err := r.d.plan(Part{})
 	if err != nil {
 		return err
 	}

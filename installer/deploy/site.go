@@ -21,13 +21,13 @@ import (
 // Site is the stored request for an installation, so that later commands on the host need no flags and
 // a re-run can tell whether it is asked for the same. It may hold passwords of the cluster file: 0600, root only.
 type Site struct {
-	Schema int    `json:"schema"`
-	Role   string `json:"role"`
-	Party  int    `json:"party"`
-	IP     string `json:"ip"`
-	User   string `json:"user"`
-	Group  string `json:"group"`
-	Peer   string `json:"peer,omitempty"`
+	Schema int          `json:"schema"`
+	Role   cluster.Role `json:"role"`
+	Party  int          `json:"party"`
+	IP     string       `json:"ip"`
+	User   string       `json:"user"`
+	Group  string       `json:"group"`
+	Peer   string       `json:"peer,omitempty"`
 
 	SkipOS     []string              `json:"skip_os,omitempty"` // what of the operating system is not touched
 	Sources    []Source              `json:"sources,omitempty"`
@@ -108,8 +108,8 @@ func (s *Site) fillFrom(stored *Site, written cluster.Install) error {
 	if len(s.Sources) == 0 {
 		s.Sources = stored.Sources
 	}
-	for _, field := range []struct{ mine, theirs *string }{{&s.Role, &stored.Role}, {&s.IP, &stored.IP},
-		{&s.Peer, &stored.Peer}} {
+	for _, field := range []struct{ mine, theirs *string }{{(*string)(&s.Role), (*string)(&stored.Role)},
+		{&s.IP, &stored.IP}, {&s.Peer, &stored.Peer}} {
 		if *field.mine == "" {
 			*field.mine = *field.theirs
 		}
@@ -142,7 +142,7 @@ func (s *Site) adopt(stored *Site, machine host.Identity) error {
 		return err
 	}
 	s.Parties = slices.DeleteFunc(slices.Clone(s.Parties), func(c cluster.PartyChange) bool {
-		return !c.Removed && written.HasParty(cluster.Role(s.Role), c.Party)
+		return !c.Removed && written.HasParty(s.Role, c.Party)
 	})
 	return nil
 }
@@ -205,7 +205,7 @@ func (s *Site) spec(base string, machine host.Identity, secrets Secrets) (*clust
 // machine.
 func (s *Site) Selection(base string, machine host.Identity, secrets Secrets) cluster.Selection {
 	return cluster.Selection{
-		Role: cluster.Role(s.Role), Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
+		Role: s.Role, Party: s.Party, IP: s.IP, LocalAddrs: localAddrs(machine),
 		Base: base, User: s.User, Group: s.Group, SkipOS: s.SkipOS,
 		Versions: s.Versions(), LibraryPaths: s.libraryPaths(), Env: s.Env, Secrets: secrets.Secrets,
 		SecretRecords: secrets.Records,
@@ -218,7 +218,7 @@ func (s *Site) Cluster(machine host.Identity) (*cluster.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, usage(c.ChangeParties(cluster.Role(s.Role), s.Parties))
+	return c, usage(c.ChangeParties(s.Role, s.Parties))
 }
 
 // writtenCluster is the cluster as it was asked for.
@@ -231,7 +231,7 @@ func (s *Site) writtenCluster(machine host.Identity) (*cluster.Cluster, error) {
 		c, err := cluster.Parse(sources)
 		return c, usage(err)
 	}
-	role, err := cluster.ParseRole(s.Role)
+	role, err := cluster.ParseRole(string(s.Role))
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -43,7 +43,7 @@ func deriveState(h *host.Host, l cluster.Layout) (state.State, error) {
 	if err != nil {
 		return state.State{}, err
 	}
-	traces := state.Traces{Site: true, Role: stored.Role, Party: stored.Party, Release: stored.release(nil)}
+	traces := state.Traces{Site: true, Role: string(stored.Role), Party: stored.Party, Release: stored.release(nil)}
 	journal, err := engine.ReadJournal(h, journalPath(l))
 	if err != nil {
 		return state.State{}, err

@@ -11,6 +11,7 @@ import (
 
 	"fate-installer/installer/database/databasetest"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
 	"fate-installer/installer/schema"
 	"fate-installer/scripts/mysqlserver"
@@ -19,7 +20,7 @@ import (
 // TestRefuseCarryOver refuses releases between which upstream has no way, with the reason.
 func TestRefuseCarryOver(t *testing.T) {
 	for _, c := range []struct {
-		role     string
+		role     cluster.Role
 		from, to [2]string // FATE, eggroll
 		want     string
 	}{
