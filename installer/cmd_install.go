@@ -9,6 +9,7 @@ import (
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/keys/keyfile"
 	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ func (o *installOptions) request(g *globals) (deploy.InstallOptions, error) {
 	if err != nil {
 		return deploy.InstallOptions{}, err
 	}
-	read := func() ([]keys.File, error) { return readKeyFiles(o.keys) }
+	read := func() ([]keys.File, error) { return keyfile.Read(o.keys) }
 	return deploy.InstallOptions{
 		Part: part,
 		Keys: deploy.Keys{Name: o.keys, Read: func() ([]keys.File, error) { return input(g, read) }},

@@ -1,24 +1,16 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"time"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
-	"fate-installer/installer/problem"
+	"fate-installer/installer/fate/keys/keyfile"
 	"fate-installer/installer/state"
 
 	"github.com/spf13/cobra"
@@ -125,12 +117,12 @@ func runKeys(g *globals, o *keysOptions) error {
 	req.SharedCA = req.SharedCA && !o.perRole
 	req.Now, req.Random = time.Now(), rand.Reader
 	if o.renew != "" {
-		if req.Existing, err = readAuthorities(o.renew); err != nil {
+		if req.Existing, err = keyfile.ReadAuthorities(o.renew); err != nil {
 			return exit.With(err, exit.Usage)
 		}
 	}
 	if o.fromPeer != "" {
-		if req.FromPeer, err = readHandover(o.fromPeer); err != nil {
+		if req.FromPeer, err = keyfile.ReadHandover(o.fromPeer); err != nil {
 			return exit.With(err, exit.Usage)
 		}
 	}
@@ -146,28 +138,11 @@ type keysOutput struct {
 	Files []string `json:"files"` // the files that were written
 }
 
-// writeKeys lays a key set out: DIR/ca with what signs, DIR/<role> and DIR/<role>.tar.gz for each side, DIR/for-peer.
+// writeKeys writes a key set to a new directory.
 func writeKeys(g *globals, dir string, req keys.Request, set *keys.Set) error {
-	var files []keys.File
-	add := func(name string, content []byte) { files = append(files, keys.File{Name: name, Content: content}) }
-	for _, a := range set.Authorities {
-		add("ca/"+a.Name+".pem", a.Cert)
-		add("ca/"+a.Name+".key", a.Key)
-	}
-	for _, side := range req.Sides {
-		archive, err := packKeys(set.Sides[side.Role])
-		if err != nil {
-			return err
-		}
-		for _, f := range set.Sides[side.Role] {
-			add(side.Role+"/"+f.Name, f.Content)
-		}
-		add(side.Role+".tar.gz", archive)
-	}
-	if p := set.ForPeer; p != nil {
-		add("for-peer/ca.pem", p.CA)
-		add("for-peer/client.pem", p.Cert)
-		add("for-peer/client.key", p.Key)
+	files, err := keyfile.Layout(req, set)
+	if err != nil {
+		return err
 	}
 	if err := writeKeyFiles(dir, files, true); err != nil {
 		return err
@@ -195,124 +170,13 @@ func writeKeys(g *globals, dir string, req keys.Request, set *keys.Set) error {
 	return nil
 }
 
-// packKeys makes the archive of a side. It has no times, so that the same keys give the same archive.
-func packKeys(files []keys.File) ([]byte, error) {
-	var b bytes.Buffer
-	zw := gzip.NewWriter(&b)
-	tw := tar.NewWriter(zw)
-	for _, f := range files {
-		h := &tar.Header{Name: f.Name, Mode: 0o600, Size: int64(len(f.Content)), Format: tar.FormatUSTAR}
-		err := tw.WriteHeader(h)
-		if err == nil {
-			_, err = tw.Write(f.Content)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot pack %s: %w", f.Name, err)
-		}
-	}
-	if err := errors.Join(tw.Close(), zw.Close()); err != nil {
-		return nil, fmt.Errorf("cannot pack keys: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// keyFileLimit is far above any certificate or key.
-const keyFileLimit = 1 << 20
-
-// keyArchiveLimit and keyArchiveEntries bound an archive of keys: one role has at most a dozen files.
-const (
-	keyArchiveLimit   = 16 << 20 // bytes once unpacked, its headers and what is skipped included
-	keyArchiveEntries = 256
-)
-
-// readKeyFiles reads a directory or an archive of keys.
-func readKeyFiles(name string) ([]keys.File, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read keys: %w", err)
-	}
-	if !info.IsDir() {
-		return unpackKeys(name)
-	}
-	entries, err := os.ReadDir(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read keys: %w", err)
-	}
-	var out []keys.File
-	for _, e := range entries {
-		if !e.Type().IsRegular() {
-			continue
-		}
-		data, err := problem.ReadFile(filepath.Join(name, e.Name()), keyFileLimit)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read keys: %w", err)
-		}
-		out = append(out, keys.File{Name: e.Name(), Content: data})
-	}
-	return out, nil
-}
-
-func unpackKeys(name string) ([]keys.File, error) {
-	fail := func(err error) ([]keys.File, error) {
-		return nil, fmt.Errorf("cannot read the archive %s: %w", name, err)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return fail(err)
-	}
-	defer f.Close()
-	zr, err := gzip.NewReader(f)
-	if err != nil {
-		return fail(err)
-	}
-	var out []keys.File
-	// The reader ends at the bound, which tar reports as an archive that is cut off.
-	tr := tar.NewReader(io.LimitReader(zr, keyArchiveLimit))
-	for entries := 0; ; entries++ {
-		header, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return fail(err)
-		}
-		if entries == keyArchiveEntries {
-			return fail(fmt.Errorf("it has more than %d entries", keyArchiveEntries))
-		}
-		if header.Typeflag != tar.TypeReg {
-			continue
-		}
-		data, err := problem.ReadAll(tr, keyFileLimit)
-		if err != nil {
-			return fail(err)
-		}
-		out = append(out, keys.File{Name: path.Base(header.Name), Content: data})
-	}
-}
-
-func readHandover(dir string) (*keys.Handover, error) {
-	var p keys.Handover
-	for name, target := range map[string]*[]byte{"ca.pem": &p.CA, "client.pem": &p.Cert, "client.key": &p.Key} {
-		data, err := problem.ReadFile(filepath.Join(dir, name), keyFileLimit)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, exit.Hint(fmt.Errorf("cannot find %s in %s", name, dir),
-				"ask the peer for the directory for-peer of its keys")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot read what the peer gave: %w", err)
-		}
-		*target = data
-	}
-	return &p, nil
-}
-
 // checkedKeys reads and checks the keys of this host's side.
 func checkedKeys(g *globals, name string) (*cluster.Spec, []keys.File, error) {
 	w, err := readWanted(g, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := input(g, func() ([]keys.File, error) { return readKeyFiles(name) })
+	files, err := input(g, func() ([]keys.File, error) { return keyfile.Read(name) })
 	if err != nil {
 		return nil, nil, exit.With(err, exit.Usage)
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/keys/keyfile"
 	"fate-installer/installer/host"
 	"fate-installer/installer/problem"
 
@@ -147,7 +147,7 @@ func runKeysRequest(g *globals, o *keyRequestOptions) error {
 		files = append(files, keys.File{Name: name, Content: request})
 	}
 	if o.shared {
-		archive, err := packKeys(files[2:]) // without what signs
+		archive, err := keyfile.Pack(files[2:]) // without what signs
 		if err != nil {
 			return err
 		}
@@ -178,7 +178,7 @@ type keysSignOutput struct {
 }
 
 func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
-	data, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyFileLimit) })
+	data, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyfile.Limit) })
 	if err != nil {
 		return exit.With(fmt.Errorf("cannot read the request: %w", err), exit.Usage)
 	}
@@ -197,7 +197,7 @@ func runKeysSign(g *globals, o *keyRequestOptions, name string) error {
 				exit.Usage)
 		}
 	}
-	authorities, err := readAuthorities(filepath.Join(o.keys, "ca"))
+	authorities, err := keyfile.ReadAuthorities(filepath.Join(o.keys, "ca"))
 	if err != nil {
 		return exit.With(exit.Hint(err, "--keys is the directory that this side's own keys request made"), exit.Usage)
 	}
@@ -234,11 +234,11 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	own, err := input(g, func() ([]keys.File, error) { return readKeyFiles(o.keys) })
+	own, err := input(g, func() ([]keys.File, error) { return keyfile.Read(o.keys) })
 	if err != nil {
 		return exit.With(err, exit.Usage)
 	}
-	answer, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyFileLimit) })
+	answer, err := input(g, func() ([]byte, error) { return problem.ReadFile(name, keyfile.Limit) })
 	if err != nil {
 		return exit.With(fmt.Errorf("cannot read the answer: %w", err), exit.Usage)
 	}
@@ -251,7 +251,7 @@ func runKeysComplete(g *globals, o *keyRequestOptions, name string) error {
 	if len(problems) > 0 {
 		return exit.With(problems, exit.Usage)
 	}
-	archive, err := packKeys(files)
+	archive, err := keyfile.Pack(files)
 	if err != nil {
 		return err
 	}
@@ -294,24 +294,4 @@ func writeKeyFiles(dir string, files []keys.File, isNew bool) error {
 		}
 	}
 	return nil
-}
-
-func readAuthorities(dir string) ([]keys.Authority, error) {
-	files, err := readKeyFiles(dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []keys.Authority
-	for _, cert := range files {
-		name, isCert := strings.CutSuffix(cert.Name, ".pem")
-		for _, key := range files {
-			if isCert && key.Name == name+".key" {
-				out = append(out, keys.Authority{Name: name, Cert: cert.Content, Key: key.Content})
-			}
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("cannot find a CA in %s: it has no pair of files NAME.pem and NAME.key", dir)
-	}
-	return out, nil
 }

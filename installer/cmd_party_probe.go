@@ -16,6 +16,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/keys/keyfile"
 	"fate-installer/installer/host"
 	"fate-installer/installer/peer"
 	"fate-installer/payload/count"
@@ -143,7 +144,7 @@ func (t *partyTest) useKeys(name string) error {
 	var files []keys.File
 	var err error
 	if name != "" {
-		files, err = readKeyFiles(name)
+		files, err = keyfile.Read(name)
 	} else {
 		files, err = t.installedKeys()
 	}

@@ -12,6 +12,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate"
 	"fate-installer/installer/fate/keys"
+	"fate-installer/installer/fate/keys/keyfile"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -161,7 +162,7 @@ func installRestored(ctx context.Context, g *globals, o *restoreOptions, file st
 	from := deploy.RestoredKeys(sealed, file)
 	if o.keys != "" {
 		from = deploy.Keys{Name: o.keys, Read: func() ([]keys.File, error) {
-			return input(g, func() ([]keys.File, error) { return readKeyFiles(o.keys) })
+			return input(g, func() ([]keys.File, error) { return keyfile.Read(o.keys) })
 		}}
 	}
 	return d.Install(ctx, deploy.InstallOptions{Part: deploy.Part{Mode: fate.ModeDeploy}, Keys: from,
