@@ -48,6 +48,7 @@ var commandTable = map[string]commandEntry{
 	"plan":                {groupInstall, onTree, ""},
 	"install":             {groupInstall, onTree, ""},
 	"render":              {groupInstall, onTree, ""},
+	"adopt":               {groupInstall, "role ip base root", "config"},
 	"svc":                 {groupOperate, "base", "config"},
 	"svc run":             {"", "base", ""},
 	"svc install":         {"", "base", "config root"},

@@ -264,6 +264,7 @@ var jsonDocuments = []jsonDocument{
 				Ports:  []supervisor.PortOwner{{Port: 3306, PID: 812, Command: "/usr/sbin/mariadbd"}},
 				Advice: "stop it, then fate-installer svc start mysql", Root: true}}},
 	},
+	adoptDocument,
 	{
 		commands: []string{"party list"},
 		sentence: "The route table of this side.",

@@ -3,6 +3,7 @@ package main
 import (
 	"reflect"
 
+	"fate-installer/installer/adopt"
 	"fate-installer/installer/audit"
 	"fate-installer/installer/cause"
 	"fate-installer/installer/deploy"
@@ -18,6 +19,7 @@ import (
 
 // objectTitles names objects whose types have the same name as another one.
 var objectTitles = map[reflect.Type]string{
+	reflect.TypeFor[adopt.Origin]():           "value with its place",
 	reflect.TypeFor[supervisor.Status]():      "program status",
 	reflect.TypeFor[supervisor.Finding]():     "link of a chain",
 	reflect.TypeFor[supervisor.ExitInfo]():    "exit of a process",

@@ -200,6 +200,7 @@ EXIT STATUS
 		newInitCommand(g),
 		newConfigCommand(g),
 		newRenderCommand(g),
+		newAdoptCommand(g),
 		newKeysCommand(g),
 		recorded(newCheckCommand(g)),
 		newBundleCommand(g),

@@ -12,7 +12,7 @@ import (
 // Difference is a key of a configuration file that is not as the cluster file would have it rendered. The file is kept
 // as it is, and the difference with it.
 type Difference struct {
-	File   string  `json:"file"`
+	File   string  `json:"file"`           // its path
 	Line   int     `json:"line,omitempty"` // of the key in the file; 0: the file does not have the key
 	Key    string  `json:"key"`            // with those above it, joined by dots
 	Theirs *string `json:"theirs"`         // the value in the file; null: the file does not have the key
@@ -29,7 +29,7 @@ const (
 
 // FileState tells what adopt will do to a file.
 type FileState struct {
-	File string `json:"file"`
+	File string `json:"file"` // its path
 	// keep: it stays as it is; replace: ours takes its place, a copy of it is kept for the way back; add: it does not
 	// exist yet
 	Action      string `json:"action"`

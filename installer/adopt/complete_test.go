@@ -165,7 +165,7 @@ func say(p *Plan) saying {
 		s.taken += v.Component + " " + v.Version + "\n"
 	}
 	for _, name := range append(cluster.SecretNames(), secretHTTP) {
-		s.taken += name + "=" + p.secrets.values[name] + "\n"
+		s.taken += name + "=" + p.secrets.values[name].Reveal() + "\n"
 	}
 	return s
 }

@@ -103,7 +103,7 @@ func TestReadFaults(t *testing.T) {
 		words string
 	}{
 		{readJSON, "{\"a\":\n1,}", "line 2"}, {readJSON, "{} x", "after the document"}, {readJSON, "", "EOF"},
-		{readJSON, strings.Repeat("[", 100) + strings.Repeat("]", 100), "inside one another"},
+		{readJSON, strings.Repeat("[", 100) + strings.Repeat("]", 100), "more than 64 levels"},
 		{readYAML, "a: [", "1:"}, {readOptions, "[mysqld", "line 1"}, {readSections, "x=1", "line 1"},
 		{readProperties, "a=\xff", "not UTF-8"}, {readShell, "a=\x00", "NUL"},
 	} {

@@ -12,14 +12,14 @@ import (
 
 // Keys are the TLS keys of the rollsite.
 type Keys struct {
-	Files    []KeyFile `json:"files"`
+	Files    []KeyFile `json:"files"`    // that eggroll.properties names
 	Problems []string  `json:"problems"` // what makes connections fail
 	Remarks  []string  `json:"remarks"`  // what will make them fail later
 }
 
 // KeyFile is a certificate or a private key.
 type KeyFile struct {
-	File    string    `json:"file"`
+	File    string    `json:"file"`             // its path
 	Expires time.Time `json:"expires,omitzero"` // of a certificate
 }
 

@@ -62,35 +62,35 @@ type Plan struct {
 	documents *documents
 }
 
-// Link is a symbolic link.
+// Link is a symbolic link that was followed.
 type Link struct {
-	Path   string `json:"path"`
-	Target string `json:"target"`
+	Path   string `json:"path"`   // of the link
+	Target string `json:"target"` // where it leads
 }
 
 // Skipped is a file that was not read, with the reason.
 type Skipped struct {
-	File string `json:"file"`
-	Why  string `json:"why"`
+	File string `json:"file"` // its path
+	Why  string `json:"why"`  // the error
 }
 
 // Assumption is a value that no file has.
 type Assumption struct {
 	What string `json:"what"` // the value
-	Why  string `json:"why"`
+	Why  string `json:"why"`  // nothing says so
 	Next string `json:"next"` // how to say another one
 }
 
 // Obstacle is a part of the installation that cannot be taken over as it is.
 type Obstacle struct {
-	What string `json:"what"`
+	What string `json:"what"` // what it is
 	Next string `json:"next"` // what to do
 }
 
 // Dropped is a value that is in a file and that a cluster file cannot have.
 type Dropped struct {
 	Origin
-	Why string `json:"why"`
+	Why string `json:"why"` // the cluster file cannot have it
 }
 
 // Spec is the host as the cluster file describes it, with the secrets that were found.
@@ -184,7 +184,9 @@ func assemble(r *reader, in installation, o Options, v *versions, ds *documents,
 	p.Keys = findKeys(r, p.spec, ds, o.Now)
 	p.obstacles(ds)
 	for _, n := range p.spec.Warnings() {
-		p.Notes = append(p.Notes, n.String())
+		if !strings.Contains(n.Message, "is published") { // the secrets say so, and are none of the cluster file's
+			p.Notes = append(p.Notes, n.String())
+		}
 	}
 	for link, target := range r.links {
 		p.Links = append(p.Links, Link{link, target})
@@ -268,8 +270,8 @@ func (d *deriver) spec(data []byte, v *versions) (*cluster.Spec, error) {
 		return nil, err
 	}
 	if side := c.Side(d.role); side != nil {
-		if secret := d.secrets.values[secretHTTP]; secret != "" {
-			side.FateFlow.AppKey, side.FateFlow.SecretKey = d.secrets.appKey, cluster.NewSecret(secret)
+		if secret := d.secrets.values[secretHTTP]; !secret.IsZero() {
+			side.FateFlow.AppKey, side.FateFlow.SecretKey = d.secrets.appKey, secret
 		}
 	}
 	return c.Spec(cluster.Selection{Role: d.role, IP: d.ip, Versions: v.components(), Env: v.env,

@@ -13,14 +13,14 @@ import (
 
 // Program is a program of the old supervisor, and how it would be taken over.
 type Program struct {
-	Name    string `json:"name"`
+	Name    string `json:"name"`    // as the supervisor knows it
 	File    string `json:"file"`    // its program file
 	Command string `json:"command"` // as the file has it
 	User    string `json:"user"`    // that the file names
 	// keep: it goes on running; restart: it is stopped and started once; start: it does not run; leave: it is none of
 	// FATE's, and stays with the old supervisor; unknown: the processes were not looked at
 	Takeover  string    `json:"takeover"`
-	Why       string    `json:"why"`
+	Why       string    `json:"why"`       // what decides it
 	Processes []Process `json:"processes"` // that run it: the program itself first, then what stands between
 }
 
@@ -35,10 +35,10 @@ const (
 
 // Process is a running process of the installation.
 type Process struct {
-	PID       int               `json:"pid"`
-	Parent    int               `json:"parent"` // its pid
-	User      string            `json:"user"`   // its name, or its number where it has none
-	Command   []string          `json:"command"`
+	PID       int               `json:"pid"`       // its id
+	Parent    int               `json:"parent"`    // its pid
+	User      string            `json:"user"`      // its name, or its number where it has none
+	Command   []string          `json:"command"`   // its arguments
 	Exe       string            `json:"exe"`       // the file that it runs
 	Directory string            `json:"directory"` // its working directory
 	Started   uint64            `json:"started"`   // in ticks since the host was started, as /proc has it

@@ -29,9 +29,9 @@ const (
 // secrets are those of the installation, with their values.
 type secrets struct {
 	list   []FoundSecret
-	values map[string]string // by name
-	all    []cluster.Secret  // every value, for redaction
-	appKey string            // http_app_key, which goes with the secret key
+	values map[string]cluster.Secret // by name
+	all    []cluster.Secret          // every value, for redaction
+	appKey string                    // http_app_key, which goes with the secret key
 }
 
 // secretPlaces are the keys that have a secret, the one that counts first.
@@ -63,14 +63,14 @@ func (s *secrets) add(name, value, file string, line int, key string) {
 		return
 	}
 	if s.values == nil {
-		s.values = map[string]string{}
+		s.values = map[string]cluster.Secret{}
 	}
-	taken, known := s.values[name]
-	if !known {
-		s.values[name], taken = value, value
+	secret := cluster.NewSecret(value)
+	if _, known := s.values[name]; !known {
+		s.values[name] = secret
 	}
-	s.all = append(s.all, cluster.NewSecret(value))
-	s.list = append(s.list, FoundSecret{name, file, line, key, published[name] == value, taken == value})
+	s.all = append(s.all, secret)
+	s.list = append(s.list, FoundSecret{name, file, line, key, published[name] == value, s.values[name].Equal(secret)})
 }
 
 // find looks for secrets in the configuration, and in what deploying left next to the database.
@@ -105,9 +105,15 @@ func (s *secrets) find(r *reader, ds *documents) {
 func (s *secrets) cluster() cluster.Secrets {
 	var out cluster.Secrets
 	for _, name := range cluster.SecretNames() {
-		out.Set(name, cluster.NewSecret(s.values[name]))
+		out.Set(name, s.values[name])
 	}
 	return out
+}
+
+// is reports whether a text is the secret of a name that was found.
+func (s *secrets) is(name, text string) bool {
+	secret, found := s.values[name]
+	return found && secret.Reveal() == text
 }
 
 // shown takes the values out of a text.

@@ -179,7 +179,7 @@ func (r *jsonReader) failed(err error) error { return notAt(r.lineNow(), "%v", e
 
 func (r *jsonReader) value(path string, depth int) error {
 	if depth > jsonDepth {
-		return fmt.Errorf("more than %d collections are inside one another", jsonDepth)
+		return fmt.Errorf("it has more than %d levels", jsonDepth)
 	}
 	if len(r.out) > maxEntries {
 		return fmt.Errorf("it has more than %d values", maxEntries)

@@ -59,7 +59,7 @@ func (t *templates) eggroll(key, value string, absent bool, ours *string) bool {
 			}
 		}
 	case keyManager + "jdbc.password": // a host that has only a nodemanager gets none here
-		return value == t.sec.values["mysql_user"]
+		return t.sec.is("mysql_user", value)
 	case keyRollsite + "jvm.options":
 		if max := t.s.Side.Rollsite.MaxMemory; max != "" {
 			value = strings.TrimSpace(strings.Replace(value, "-Xmx"+max, "", 1))
@@ -79,9 +79,9 @@ func (t *templates) flow(key, value string, absent bool, ours *string) bool {
 	case "model_store_address.password": // upstream's template has passwd in every generation
 		return absent
 	case "model_store_address.passwd", "database.passwd":
-		return value == t.sec.values["mysql_user"]
+		return t.sec.is("mysql_user", value)
 	case "zookeeper.password":
-		return ours != nil && *ours == "" && value == t.sec.values["zookeeper"]
+		return ours != nil && *ours == "" && t.sec.is("zookeeper", value)
 	}
 	return false
 }

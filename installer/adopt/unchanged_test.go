@@ -123,8 +123,11 @@ func TestNoSecretIsShown(t *testing.T) {
 			t.Errorf("the secret %s was not found", name)
 		}
 	}
-	if got := p.secrets.values["mysql_user"]; got != values[0] {
-		t.Errorf("the database password that is taken over is %q, not the one of eggroll.properties", got)
+	if !p.secrets.is("mysql_user", values[0]) {
+		t.Error("the database password that is taken over is not the one of eggroll.properties")
+	}
+	if text := fmt.Sprintf("%+v %#v", *p, *p); strings.Contains(text, values[0]) {
+		t.Error("printing the plan shows a password")
 	}
 	if strings.Contains(p.ClusterFile, "passw") && !strings.Contains(p.ClusterFile, "Passwords are not") {
 		t.Error("the cluster file has a password")

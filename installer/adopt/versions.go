@@ -10,8 +10,8 @@ import (
 // Version is the version of a component that was found.
 type Version struct {
 	Component string `json:"component"` // fate, fateflow, fateboard, eggroll, python, jdk, mysql or mariadb
-	Version   string `json:"version"`
-	From      string `json:"from"` // file and line, or the name that it is part of
+	Version   string `json:"version"`   // its number
+	From      string `json:"from"`      // file and line, or the name that it is part of
 }
 
 // versions are what the components are, by name.
@@ -148,8 +148,8 @@ func (v *versions) checkVersion() *Refusal {
 
 // Upgrade tells whether the data of the installation can be brought to a later FATE.
 type Upgrade struct {
-	Possible bool   `json:"possible"`
-	Why      string `json:"why"` // what upstream has for it
+	Possible bool   `json:"possible"` // there is a way
+	Why      string `json:"why"`      // what upstream has for it
 }
 
 // upgrade judges by the SQL that FATE brings in deploy/upgrade/sql: it begins with the step from 1.6.0 to 1.6.1, and

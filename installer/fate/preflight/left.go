@@ -95,8 +95,17 @@ func (p *preflight) directories() {
 			strings.Join(kept, ", "), found[0], found[0])
 		return
 	}
-	r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "move it away: mv %s %s.old",
-		commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
+	r.measured("%s", strings.Join(found, ", ")).protect(harmsTree, "%s; to install in its place, move it away: mv %s %s.old",
+		p.adoption(), commonParent(p.s.Layout, found), commonParent(p.s.Layout, found))
+}
+
+// adoption names the command that shows how an installation of AnsibleFATE would be taken over.
+func (p *preflight) adoption() string {
+	base := ""
+	if p.s.Layout.Base != "/data" {
+		base = " --base " + p.s.Layout.Base
+	}
+	return "if AnsibleFATE installed it, see how it would be taken over: fate-installer adopt --plan" + base
 }
 
 // harmsTree is why a tree of another installation cannot be waived.
@@ -193,5 +202,6 @@ func (p *preflight) programFiles() {
 	dir := p.s.Layout.Supervisor()
 	r.measured("%s", strings.Join(found, ", ")).protect(
 		"the files of another installation's supervisor would be replaced",
-		"stop that supervisor and move its directory away: mv %s %s.old", dir, dir)
+		"%s; to install in its place, stop that supervisor and move its directory away: mv %s %s.old", p.adoption(),
+		dir, dir)
 }
