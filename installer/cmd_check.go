@@ -6,6 +6,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/language"
 	"fate-installer/installer/problem"
 	"fate-installer/payload/count"
 
@@ -181,15 +182,19 @@ func printHardening(g *globals, hardening []preflight.Hardened) {
 		return
 	}
 	g.printf("\nhardening of this host:\n")
+	colon := ": "
+	if g.language.Name() == language.Chinese {
+		colon = "："
+	}
 	for _, h := range hardening {
-		detail := h.Detail
+		detail := g.text(h.Detail)
 		switch {
 		case detail == "":
-			detail = h.LookedAt
+			detail = g.text(h.LookedAt)
 		case h.Finding == preflight.NotLookedAt:
-			detail = h.LookedAt + ": " + detail
+			detail = g.text(h.LookedAt) + colon + detail
 		}
-		printLabelled(g, 14, string(h.Finding), h.ID+": "+detail)
+		g.raw(g.device(g.Stdout).Labelled(14, string(h.Finding), h.ID+colon+detail) + "\n")
 	}
 	g.printf("\n")
 }

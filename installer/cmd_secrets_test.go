@@ -18,13 +18,16 @@ import (
 	"fate-installer/installer/host"
 )
 
+// partyVersions are the components of a party on one host.
+var partyVersions = map[string]string{
+	"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.28", "python": "3.8.13", "fate": "1.11.4",
+	"fateflow": "1.11.2", "fateboard": "1.11.2",
+}
+
 // partyTree is a tree with a whole host installed from a cluster file that has its passwords.
 func partyTree(t *testing.T) (root, appliance, cluster string) {
 	t.Helper()
-	root, appliance = machine(t), applianceOf(t, map[string]string{
-		"jdk": "8u345", "eggroll": "2.5.3", "mysql": "8.0.28", "python": "3.8.13", "fate": "1.11.4",
-		"fateflow": "1.11.2", "fateboard": "1.11.2",
-	})
+	root, appliance = machine(t), applianceOf(t, partyVersions)
 	addPrograms(t, root)
 	cluster = mustRunCLI(t, root, "", "init", "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1")
 	mustRunCLI(t, root, cluster, "install", "--payload", appliance, "--config", "-", "--ip", "192.168.0.1")

@@ -10,6 +10,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
+	"fate-installer/installer/output"
 	"fate-installer/installer/peer"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
@@ -129,7 +130,7 @@ func missingNodes(ctx context.Context, spec *cluster.Spec, root *supervisor.Find
 func writeFindings(g *globals, chain []supervisor.Finding) {
 	indent := ""
 	for _, f := range chain {
-		g.raw(indent + f.Name + " " + g.text(f.Text) + "\n")
+		g.raw(output.Indented(indent, f.Name+" "+g.text(f.Text), deviceOf(g.Stdout).Columns) + "\n")
 		indent += "  "
 		if f.Exit != "" {
 			g.printf("%slast process: %s\n", indent, f.Exit)

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/output"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -99,9 +101,9 @@ func printRemoval(g *globals, i *deploy.Installation, r *deploy.Removal, opts *u
 	defer printOutside(g, r.Outside)
 	g.printf("%d removed, %d kept, %d left for the reasons given\n", r.Removed, r.Kept, r.Left)
 	if l := g.layout(); !opts.purgeData {
-		g.printf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again; this "+
-			"removes them:\n  %s\n",
-			l.Data(), l.Logs(), l.State(), r.Purge)
+		text := fmt.Sprintf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again; this "+
+			"removes them:", l.Data(), l.Logs(), l.State())
+		g.raw(output.Indented("", g.text(text), deviceOf(g.Stdout).Columns) + "\n  " + r.Purge + "\n")
 	} else if len(r.Named) > 0 {
 		g.printf("the journal %s stays, since it names what is left; %s\n", i.JournalPath(),
 			exit.Advice{Before: "remove that, then", Repeat: true})

@@ -97,7 +97,11 @@ func (s planSummary) write(w io.Writer, device output.Device, total int) {
 		line(planStarts, strings.Join(s.programs, ", "))
 	}
 	if len(s.system) > 0 {
-		line(planSystem, strings.Join(s.system, "; "))
+		var titles []string
+		for _, title := range s.system {
+			titles = append(titles, device.Language.Text(title))
+		}
+		line(planSystem, strings.Join(titles, "; "))
 	}
 }
 

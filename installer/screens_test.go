@@ -77,12 +77,12 @@ func partyStatuses() []supervisor.Status {
 		running("fate-fateflow", 4390, 288, 9360, 9380), running("fate-mysql", 4101, 400, 3306),
 		running("fate-nodemanager", 4250, 298, 4671), running("fate-rollsite", 4261, 304, 9370),
 	}
-	statuses[0].Ready, statuses[0].Why = false,
-		"1 of 2 nodemanagers is registered; 192.168.0.2:4671 does not answer: connection refused"
+	statuses[0].Ready, statuses[0].Why = false, "not ready yet: nodemanager 192.168.0.2:4671 is not registered: "+
+		"server_node has no row for it"
 	statuses[2].Ready, statuses[2].Degraded, statuses[2].Why, statuses[2].Restarts = false, true,
-		"needs fate-clustermanager, which is not ready", 2
+		"degraded: fate-clustermanager is not ready", 2
 	statuses = append(statuses, supervisor.Status{Name: "fate-nginx", Group: "fate-nginx", State: supervisor.Fatal,
-		StateSeconds: 42, Restarts: 3, Why: "exited with status 1 within 5 s, 3 times"})
+		StateSeconds: 42, Restarts: 3, Why: "exited with status 1"})
 	return statuses
 }
 

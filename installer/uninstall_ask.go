@@ -10,6 +10,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/exit"
+	"fate-installer/installer/output"
 	"fate-installer/payload/count"
 )
 
@@ -81,7 +82,8 @@ func askUninstall(g *globals, i *deploy.Installation, opts *uninstallOptions) er
 
 // askYes puts a question on the terminal, and returns an error unless the answer is yes.
 func askYes(g *globals, question string) error {
-	fmt.Fprint(g.Stderr, g.text(question)+g.language.Label(confirm)+" ")
+	question = output.Indented("", g.text(question)+g.language.Label(confirm), deviceOf(g.Stderr).Columns)
+	fmt.Fprint(g.Stderr, question+" ")
 	answer, err := input(g, func() (string, error) { return bufio.NewReader(g.Stdin).ReadString('\n') })
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("nothing was changed: %w", err)

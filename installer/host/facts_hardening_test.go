@@ -45,7 +45,7 @@ func TestHidePIDOfTheMountOnTop(t *testing.T) {
 func TestUnreadableIsUnknown(t *testing.T) {
 	for err, want := range map[error]bool{syscall.ENOENT: false, syscall.ENOTDIR: false, syscall.EACCES: true,
 		syscall.EIO: true} {
-		g := gatherer{f: &Facts{Unknown: Unknown{}}}
+		g := gatherer{h: &Host{root: "/"}, f: &Facts{Unknown: Unknown{}}}
 		g.unreadable("x", err)
 		if _, unknown := g.f.Unknown["x"]; unknown != want {
 			t.Errorf("%v: unknown is %v", err, unknown)

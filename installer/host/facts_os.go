@@ -39,7 +39,10 @@ type gatherer struct {
 }
 
 // unknown records that the named fact could not be learned.
-func (g *gatherer) unknown(fact string, err error) { g.f.Unknown[fact] = err.Error() }
+// It names paths as the host does, also in a tree.
+func (g *gatherer) unknown(fact string, err error) {
+	g.f.Unknown[fact] = strings.ReplaceAll(err.Error(), strings.TrimSuffix(g.h.Root(), "/")+"/", "/")
+}
 
 // unreadable records that the named fact could not be learned, unless err is that there is no such file: that is an
 // answer.

@@ -17,14 +17,18 @@ import (
 // the screen at its top, which no cursor reaches any more.
 type Terminal struct {
 	columns, rows int
-	lines         [][]string // cells; the second one of a wide character is blank
+	lines         [][]cell
+	style         string // of what is written next: the parameter of SGR; blank: none
 	row, col      int
 	unknown       []string // sequences that it does not know
 }
 
+// cell is a place of a terminal. The second one of a wide character has no text.
+type cell struct{ text, style string }
+
 // NewTerminal makes an empty terminal.
 func NewTerminal(columns, rows int) *Terminal {
-	return &Terminal{columns: columns, rows: rows, lines: [][]string{nil}}
+	return &Terminal{columns: columns, rows: rows, lines: [][]cell{nil}}
 }
 
 // Interpreted is what a terminal of that many columns shows after a text, with the lines that left the screen.
@@ -76,6 +80,9 @@ func (t *Terminal) obey(parameter, command string) {
 	case "K":
 		t.lines[t.row] = t.lines[t.row][:min(t.col, len(t.lines[t.row]))]
 	case "m":
+		if t.style = parameter; parameter == "0" {
+			t.style = ""
+		}
 	default:
 		t.unknown = append(t.unknown, "ESC ["+parameter+command)
 	}
@@ -97,11 +104,11 @@ func (t *Terminal) put(cluster string, width int) {
 	}
 	line := t.lines[t.row]
 	for len(line) < t.col+width {
-		line = append(line, " ")
+		line = append(line, cell{" ", ""})
 	}
-	line[t.col] = cluster
+	line[t.col] = cell{cluster, t.style}
 	for i := 1; i < width; i++ {
-		line[t.col+i] = ""
+		line[t.col+i] = cell{"", t.style}
 	}
 	t.lines[t.row] = line
 	t.col += width
@@ -114,7 +121,37 @@ func (t *Terminal) Unknown() []string { return slices.Clone(t.unknown) }
 func (t *Terminal) String() string {
 	var out strings.Builder
 	for _, line := range t.lines {
-		out.WriteString(strings.TrimRight(strings.Join(line, ""), " ") + "\n")
+		var text strings.Builder
+		for _, c := range line {
+			text.WriteString(c.text)
+		}
+		out.WriteString(strings.TrimRight(text.String(), " ") + "\n")
+	}
+	return strings.TrimRight(out.String(), "\n") + "\n"
+}
+
+// Styled is String with colours: each text in one begins with its SGR sequence, and ends with that of none.
+func (t *Terminal) Styled() string {
+	var out strings.Builder
+	for _, line := range t.lines {
+		for len(line) > 0 && line[len(line)-1] == (cell{" ", ""}) {
+			line = line[:len(line)-1]
+		}
+		style := ""
+		for _, c := range line {
+			if c.style != style && style != "" {
+				out.WriteString("\x1b[0m")
+			}
+			if c.style != style && c.style != "" {
+				out.WriteString("\x1b[" + c.style + "m")
+			}
+			style = c.style
+			out.WriteString(c.text)
+		}
+		if style != "" {
+			out.WriteString("\x1b[0m")
+		}
+		out.WriteString("\n")
 	}
 	return strings.TrimRight(out.String(), "\n") + "\n"
 }
