@@ -39,6 +39,13 @@ var sessions = map[string][]typed{
 		{line: "fate-installer plan --brief --root host1 --payload appliance --config cluster.yaml --ip 192.168.0.1"},
 		{line: "fate-installer install --root host1 --payload appliance --config cluster.yaml --ip 192.168.0.1"},
 	},
+	"demo": { // of the README
+		{line: "fate-installer init --host 10000:192.168.0.1 --out host.yaml"},
+		{line: "fate-installer plan --brief --config host.yaml --ip 192.168.0.1 --root host1 --payload appliance"},
+		{line: "fate-installer install --quiet --config host.yaml --ip 192.168.0.1 --root host1 --payload appliance"},
+		{line: "fate-installer svc status", code: 3},
+		{line: "fate-installer svc why fateflow", code: 3},
+	},
 	"operate": {
 		{line: "fate-installer svc status", code: 3},
 		{line: "fate-installer svc why fateflow", code: 3},
