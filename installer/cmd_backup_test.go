@@ -26,7 +26,7 @@ func emptyBackup(t *testing.T) (file, passphrase string) {
 		t.Fatal(err)
 	}
 	to.SetWorkFactor(10)
-	m := exampleBackup.Contents
+	m := *exampleBackup.Contents
 	m.Database, m.Trees = nil, []backup.Tree{}
 	file = filepath.Join(dir, m.FileName())
 	out, err := os.Create(file)
@@ -34,7 +34,7 @@ func emptyBackup(t *testing.T) (file, passphrase string) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if err := backup.Create(t.Context(), out, m, &backup.Sealed{Site: []byte("{}")}, backup.Content{},
+	if err := backup.Create(t.Context(), out, &m, &backup.Sealed{Site: []byte("{}")}, backup.Content{},
 		[]age.Recipient{to}); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +92,15 @@ func TestBackupCommands(t *testing.T) {
 		if code != c.code || !strings.Contains(text, c.want) {
 			t.Errorf("%q: exit code %d, want %d, and %q in\n%s", c.args, code, c.code, c.want, text)
 		}
+	}
+	for _, args := range [][]string{{"backup", "inspect", file}, {"backup", "list", dir}, {"backup", "verify", file}} {
+		args = append(args, "-o", "json")
+		var out strings.Builder
+		g := &globals{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &strings.Builder{}}
+		if code := execute(context.Background(), g, args); code != exit.OK {
+			t.Errorf("%q: exit code %d", args, code)
+		}
+		checkDocument(t, args, out.String())
 	}
 	appliance := applianceOf(t, olderVersions)
 	if code, text := run("backup", "inspect", appliance); code != exit.Payload ||

@@ -44,7 +44,7 @@ var exampleBackup = backupOutput{
 		Role: "host", Party: 10000, IP: "192.168.0.1", FATE: "1.11.4", Components: map[string]string{"fate": "1.11.4"},
 		Encryption: backup.ByPassphrase,
 		Database: &backup.Database{Flavour: "mariadb", Version: "10.11.14", Schema: "fate_flow",
-			Tables: []backup.Table{{Name: "t_job", Rows: 12}}, Jobs: 12, Models: 3},
+			Tables: []backup.Table{{Name: "t_job", Rows: 12}}, Bytes: 20480, Jobs: 12, Models: 3},
 		Trees:     []backup.Tree{{Name: "model_local_cache", Files: 42, Bytes: 1048576}},
 		Unread:    []string{},
 		NotBacked: []string{"logs"},

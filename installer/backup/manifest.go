@@ -46,6 +46,7 @@ type Database struct {
 	Version string  `json:"version"` // of the server
 	Schema  string  `json:"schema"`  // name of the database
 	Tables  []Table `json:"tables"`  // with their rows
+	Bytes   int64   `json:"bytes"`   // of all values
 	Jobs    int64   `json:"jobs"`    // jobs in the tables
 	Models  int64   `json:"models"`  // trained models in the tables
 }
@@ -63,13 +64,15 @@ type Tree struct {
 	Bytes int64  `json:"bytes"` // of all files
 }
 
-// Bytes is the size of all files in the backup, as they are on the disk.
-func (m *Manifest) Bytes() int64 {
-	total := int64(0)
+// Bytes is the size of what is in the backup, as it is on the disk: of all files, and of the values of all tables.
+func (m *Manifest) Bytes() (files, tables int64) {
 	for _, t := range m.Trees {
-		total += t.Bytes
+		files += t.Bytes
 	}
-	return total
+	if m.Database != nil {
+		tables = m.Database.Bytes
+	}
+	return files, tables
 }
 
 // encode gives the text of the manifest.
@@ -138,7 +141,7 @@ func (m *Manifest) check() error {
 	}
 	texts = append(texts, m.Unread...)
 	if db := m.Database; db != nil {
-		if len(db.Tables) > maxTables {
+		if len(db.Tables) > maxTables || db.Bytes < 0 {
 			return errors.New("it has too many tables")
 		}
 		texts = append(texts, db.Flavour, db.Version, db.Schema)

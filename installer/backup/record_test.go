@@ -97,7 +97,7 @@ func FuzzStreams(f *testing.F) {
 
 func FuzzManifest(f *testing.F) {
 	m := newManifest()
-	m.Database = &Database{"mysql", "8.0.28", "fate_flow", []Table{{"t_job", 3}}, 3, 1}
+	m.Database = &Database{"mysql", "8.0.28", "fate_flow", []Table{{"t_job", 3}}, 99, 3, 1}
 	m.Trees = []Tree{{"jobs", 1, 2}}
 	m.Unread = []string{"jobs/x: it changes all the time"}
 	text, err := m.encode()

@@ -98,7 +98,10 @@ func (t Tables) Dump(ctx context.Context, m *Manifest, w *RecordWriter, progress
 		return err
 	}
 	for _, name := range names {
-		rows, err := t.dumpTable(ctx, conn, name, w, progress)
+		rows, err := t.dumpTable(ctx, conn, name, w, func(n int64) {
+			db.Bytes += n
+			progress(n)
+		})
 		if err != nil {
 			return fmt.Errorf("cannot back up the table %s.%s: %w", t.Schema, name, err)
 		}

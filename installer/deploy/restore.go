@@ -18,6 +18,7 @@ import (
 	"fate-installer/installer/fate/keys"
 	"fate-installer/installer/job"
 	"fate-installer/installer/state"
+	"fate-installer/payload/count"
 )
 
 // RestoreOptions say what is restored.
@@ -160,7 +161,12 @@ func (d *Deployment) Restore(ctx context.Context, opts RestoreOptions, tell func
 	if end != nil {
 		defer func() { _ = end() }()
 	}
-	if err := r.restore.Fits(ctx); err != nil {
+	if r.restore.Tables != nil {
+		if _, _, err := r.restore.Tables.Server(ctx); err != nil {
+			return databaseAway(err)
+		}
+	}
+	if err := errors.Join(r.restore.Fits(ctx), r.room()); err != nil {
 		return exit.With(fmt.Errorf("cannot restore this backup here: %w", err), exit.Preflight)
 	}
 	if err := r.refuseJobs(ctx); err != nil {
@@ -188,6 +194,33 @@ func (r *restoring) refuseOther() error {
 	}
 	return exit.With(exit.Hint(errors.New("cannot restore: the restore of another backup was interrupted, and has to be "+
 		"completed first"), r.state.Remedy()), exit.Contradicts)
+}
+
+// room refuses file systems without room for what is loaded next to what is in use. A database server does not fail on
+// a full one: it waits.
+func (r *restoring) room() error {
+	if r.resumes() && r.state.Change.Restored != "" {
+		return nil // everything is loaded
+	}
+	files, tables := r.opts.Archive.Manifest().Bytes()
+	need := map[string]int64{} // by directory
+	if r.restore.Trees != nil {
+		need[r.restore.Trees.Home] = files
+	}
+	if r.restore.Tables != nil {
+		need[r.Layout().DatabaseData()] = 3 * tables // with indexes and logs
+	}
+	for dir, bytes := range need {
+		space, err := r.host.Space(dir)
+		if err != nil {
+			return err
+		}
+		if space.Size > 0 && space.Free < uint64(bytes)+backupReserve {
+			return fmt.Errorf("it may take %s in %s, and %s is free there", count.Bytes(bytes), dir,
+				count.Bytes(int64(space.Free)))
+		}
+	}
+	return nil
 }
 
 // refuseJobs refuses jobs that run here: they would end.
@@ -249,7 +282,8 @@ func (r *restoring) stage(ctx context.Context) error {
 	if r.state.Change.Restored != "" {
 		return nil
 	}
-	bar := r.report.WorkBegins("restoring", r.opts.Archive.Manifest().Bytes())
+	files, tables := r.opts.Archive.Manifest().Bytes()
+	bar := r.report.WorkBegins("restoring", files+tables)
 	r.restore.Bytes = bar.Set
 	err := r.restore.Stage(ctx)
 	bar.Finish()
