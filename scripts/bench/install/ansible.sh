@@ -86,4 +86,14 @@ while read -r name port; do
 	done
 done <<<"$PROGRAMS"
 echo programs "$(since "$began")"
+
+# Here its playbooks end. A job that begins before the nodemanager is HEALTHY fails.
+began=$(now)
+tries=0
+until fate-installer svc probe-nodes --conf $base/eggroll/conf/eggroll.properties "$ADDRESS:4671" 2>/dev/null; do
+	sleep 0.2
+	tries=$((tries + 1))
+	[ $tries -lt 600 ] || { echo "the nodemanager is not HEALTHY" >&2; exit 1; }
+done
+echo nodemanager "$(since "$began")"
 ctl shutdown >/dev/null

@@ -28,7 +28,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -71,6 +70,7 @@ type measured struct {
 	first, again time.Duration
 	overhead     time.Duration // of the first, without the components' own work on its critical path
 	memory       float64       // MiB, the most of both
+	processor    time.Duration // of the first
 	jobs         [2]time.Duration
 	steps        installReport // of the first
 }
@@ -189,11 +189,11 @@ func (b bench) run(runs int) error {
 // measure installs a party, runs two jobs and the same command again, and removes everything.
 func (b bench) measure(file string) (measured, error) {
 	var m measured
-	first, memory, err := b.install(file)
+	first, used, err := b.install(file)
 	if err != nil {
 		return m, err
 	}
-	m.first, m.overhead, m.memory, m.steps = first.elapsed(), first.overhead(), memory, first
+	m.first, m.overhead, m.processor, m.steps = first.elapsed(), first.overhead(), used.processor, first
 	for i := range m.jobs {
 		began := time.Now()
 		if err := b.on(file, "test", "toy"); err != nil {
@@ -201,14 +201,14 @@ func (b bench) measure(file string) (measured, error) {
 		}
 		m.jobs[i] = time.Since(began)
 	}
-	again, memory, err := b.install(file)
+	again, usedAgain, err := b.install(file)
 	if err != nil {
 		return m, err
 	}
 	if again.Changed != 0 {
 		return m, fmt.Errorf("the second run changed %d things", again.Changed)
 	}
-	m.again, m.memory = again.elapsed(), max(m.memory, memory)
+	m.again, m.memory = again.elapsed(), max(used.memory, usedAgain.memory)
 	return m, b.on(file, "uninstall", "--purge-data", "--yes")
 }
 
@@ -227,6 +227,8 @@ type installReport struct {
 	Elapsed  float64      `json:"elapsed_seconds"`
 	Critical []string     `json:"critical_path"`
 	Steps    []stepReport `json:"steps"`
+
+	outside outside
 }
 
 type stepReport struct {
@@ -253,36 +255,57 @@ func (r installReport) overhead() time.Duration {
 	return left
 }
 
-// watched runs the installer and prints, at the end, the most memory it had: a host of the lab has no other tool for
-// it.
-const watched = `%s install --role host --party 10000 -o json >/root/out.json 2>/root/err.txt & pid=$!
+// watched runs the installer and prints, at the end, a line with the most memory it had, the processor time that the
+// host needed, when it began and ended, and the host's zone; its document in a line; when the steps began, from the
+// journal; and what the supervisor has logged. A host of the lab has no other tool for it.
+const watched = `used() { while read -r name value; do
+	if [ "$name" = usage_usec ]; then echo "$value"; fi
+done </sys/fs/cgroup/cpu.stat; }
+before=$(used)
+began=$(date +%%s.%%N)
+%s install --role host --party 10000 -o json >/root/out.json 2>/root/err.txt & pid=$!
 most=0
 while read -r name value _ 2>/dev/null </proc/$pid/stat && [ -d /proc/$pid ]; do
 	while read -r name value _; do
 		if [ "$name" = VmHWM: ] && [ "$value" -gt $most ]; then most=$value; fi
 	done </proc/$pid/status 2>/dev/null
-	sleep 0.05
+	sleep 0.2
 	kill -0 $pid 2>/dev/null || break
 done
 wait $pid || { cat /root/err.txt >&2; exit 1; }
-echo $most
-cat /root/out.json
+echo $most $(($(used) - before)) $began $(date +%%s.%%N) $(date +%%z)
+tr -d '\n' </root/out.json; echo
+grep '"op":"run"' /data/projects/common/fate-installer/journal | tail -n 1
+cat /data/logs/supervisord/supervisord.log
 `
 
-func (b bench) install(file string) (report installReport, memory float64, err error) {
+// usage is what an installation needed of the host.
+type usage struct {
+	memory    float64 // MiB, the most of the installer
+	processor time.Duration
+}
+
+func (b bench) install(file string) (report installReport, used usage, err error) {
 	var out bytes.Buffer
 	script := fmt.Sprintf(watched, file)
 	if err := b.lab.Run(b.ctx, hostName, lab.Cmd{Args: []string{"sh", "-c", script}, Stdout: &out,
 		Stderr: os.Stderr}); err != nil {
-		return report, 0, fmt.Errorf("cannot install: %w", err)
+		return report, used, fmt.Errorf("cannot install: %w", err)
 	}
-	line, document, _ := strings.Cut(out.String(), "\n")
-	kibibytes, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
-	if err != nil {
-		return report, 0, fmt.Errorf("cannot read the memory from %q: %w", line, err)
+	line, rest, _ := strings.Cut(out.String(), "\n")
+	var kibibytes, micros int64
+	var began, ended float64
+	var zone string
+	if _, err := fmt.Sscan(line, &kibibytes, &micros, &began, &ended, &zone); err != nil {
+		return report, used, fmt.Errorf("cannot read what the host measured from %q: %w", line, err)
 	}
+	document, rest, _ := strings.Cut(rest, "\n")
 	if err := json.Unmarshal([]byte(document), &report); err != nil {
-		return report, 0, fmt.Errorf("cannot read the report of %s: %w", filepath.Base(file), err)
+		return report, used, fmt.Errorf("cannot read the report of %s: %w", filepath.Base(file), err)
 	}
-	return report, kibibytes / 1024, nil
+	journal, log, _ := strings.Cut(rest, "\n")
+	if err := report.place(began, ended, journal, log, zone); err != nil {
+		return report, used, err
+	}
+	return report, usage{float64(kibibytes) / 1024, time.Duration(micros) * time.Microsecond}, nil
 }

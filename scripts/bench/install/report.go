@@ -68,6 +68,7 @@ func reportPairs(ours, others []measured) {
 		of   func(measured) time.Duration
 	}{
 		{"first run", func(m measured) time.Duration { return m.first }},
+		{"processor time of it", func(m measured) time.Duration { return m.processor }},
 		{"start of FATE-Flow", func(m measured) time.Duration { return m.steps.elapsedOf("start:fate-fateflow") }},
 		{"first job", func(m measured) time.Duration { return m.jobs[0] }},
 		{"second job", func(m measured) time.Duration { return m.jobs[1] }},
@@ -97,24 +98,30 @@ const shortest = 100 * time.Millisecond
 func reportSteps(r installReport) {
 	steps := slices.Clone(r.Steps)
 	slices.SortStableFunc(steps, func(a, b stepReport) int { return cmp.Compare(a.Start, b.Start) })
-	var end time.Duration
-	for _, s := range steps {
-		end = max(end, s.Start+s.Elapsed)
-	}
-	fmt.Printf("\nthe steps of the last first run that took %v or are on its critical path (*); of its %.1f s, %.1f s are "+
-		"outside of the steps: reading the appliance, and waiting until all programs work\n\n", shortest,
-		r.elapsed().Seconds(), (r.elapsed() - end).Seconds())
+	fmt.Printf("\nthe last first run, %.1f s: the steps that took %v or are on its critical path (*), and what lies "+
+		"outside of them\n\n", r.elapsed().Seconds(), shortest)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	fmt.Fprintf(w, "| \t| step\t| began\t| ended\t| took\t|\n|---\t|---\t|---\t|---\t|---\t|\n")
+	o := r.outside
+	row := func(mark, what string, began, took time.Duration) {
+		fmt.Fprintf(w, "| %s\t| %s\t| %.2f s\t| %.2f s\t| %.2f s\t|\n", mark, what, began.Seconds(),
+			(began + took).Seconds(), took.Seconds())
+	}
+	row("*", "before the steps: the appliance is read, the host looked at", 0, o.before)
+	var end time.Duration
 	for _, s := range steps {
 		mark := ""
 		if slices.Contains(r.Critical, s.ID) {
 			mark = "*"
 		}
 		if mark != "" || s.Elapsed >= shortest {
-			fmt.Fprintf(w, "| %s\t| %s\t| %.2f s\t| %.2f s\t| %.2f s\t|\n", mark, s.ID, s.Start.Seconds(),
-				(s.Start + s.Elapsed).Seconds(), s.Elapsed.Seconds())
+			row(mark, s.ID, o.before+s.Start, s.Elapsed)
 		}
+		end = max(end, o.before+s.Start+s.Elapsed)
 	}
+	for _, p := range o.late {
+		row("", fmt.Sprintf("after the steps: until %s is ready (%s)", p.name, p.why), end, p.after)
+	}
+	row("*", "after the steps, until the command ends", end, o.after)
 	w.Flush()
 }
