@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"fate-installer/payload/count"
 )
@@ -75,13 +76,15 @@ func newPythonCompiler(ctx context.Context, run PythonRunner, dir string, p *pac
 	return c, err
 }
 
-var interpreterPattern = regexp.MustCompile(`^bin/python3\.[0-9]+$`)
+var interpreterPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^bin/python3\.[0-9]+$`)
+})
 
 // interpreter is the path of the Python in a tree, blank when there is none.
 func (t *tree) interpreter() string {
 	names := []string{"bin/python3", "bin/python"}
 	for _, n := range t.sorted() {
-		if interpreterPattern.MatchString(n.path) {
+		if interpreterPattern().MatchString(n.path) {
 			names = append(names, n.path)
 		}
 	}
@@ -171,7 +174,7 @@ func (c *pythonCompiler) compile(ctx context.Context, t *tree, sources []*node) 
 	defer f.Close()
 	r := bufio.NewReaderSize(f, 1<<20)
 	tag, err := r.ReadString('\n')
-	if tag = strings.TrimSuffix(tag, "\n"); err != nil || !cacheTagPattern.MatchString(tag) {
+	if tag = strings.TrimSuffix(tag, "\n"); err != nil || !cacheTagPattern().MatchString(tag) {
 		return 0, fmt.Errorf("it names its caches %q: %w", tag, err)
 	}
 	for _, n := range sources {
@@ -186,7 +189,9 @@ func (c *pythonCompiler) compile(ctx context.Context, t *tree, sources []*node) 
 	return files, nil
 }
 
-var cacheTagPattern = regexp.MustCompile(`^[a-z]+-[a-z0-9]+$`)
+var cacheTagPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z]+-[a-z0-9]+$`)
+})
 
 func writeSources(name string, t *tree, sources []*node) (err error) {
 	f, err := os.Create(name)

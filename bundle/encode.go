@@ -7,18 +7,21 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // plainScalar matches strings that YAML reads unchanged without quotes, in a block and in a flow. Numbers need none
 // either: the lock is read by spelling.
-var plainScalar = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+@~=-]*( [A-Za-z0-9_./+@~=-]+)*$`)
+var plainScalar = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./+@~=-]*( [A-Za-z0-9_./+@~=-]+)*$`)
+})
 
 // scalarText writes a string as YAML; JSON strings are YAML too.
 func scalarText(s string) string {
 	switch strings.ToLower(s) {
 	case "null", "true", "false", "yes", "no", "on", "off", ".nan", ".inf":
 	default:
-		if plainScalar.MatchString(s) {
+		if plainScalar().MatchString(s) {
 			return s
 		}
 	}

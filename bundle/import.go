@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"fate-installer/payload"
 )
@@ -145,7 +146,7 @@ func (i *importer) finish() (ImportResult, error) {
 	if lock.Release.Platform == "" {
 		lock.Release.Platform = "linux/amd64"
 	}
-	if m := packageVersion.FindStringSubmatch(filepath.Base(i.o.Archive)); lock.Release.FATE == "" && m != nil {
+	if m := packageVersion().FindStringSubmatch(filepath.Base(i.o.Archive)); lock.Release.FATE == "" && m != nil {
 		lock.Release.FATE = m[1]
 	}
 	if lock.Release.FATE == "" {
@@ -192,7 +193,7 @@ func (i *importer) addWheels(lock *Lock) error {
 	refuse := func(format string, args ...any) error {
 		return Problems{{File: i.o.Archive, Message: fmt.Sprintf(format, args...)}}
 	}
-	want := pythonMinor.FindString(i.env["PYTHON"])
+	want := pythonMinor().FindString(i.env["PYTHON"])
 	n := slices.IndexFunc(lock.Components, func(c Component) bool { return c.Name == "python" })
 	wheels := slices.IndexFunc(i.parts, func(p part) bool { return p.component == "pypi" && p.archive })
 	switch {
@@ -202,7 +203,7 @@ func (i *importer) addWheels(lock *Lock) error {
 		return refuse("has no wheels: there is no roles/python/files/pypi.tar.gz in it")
 	case want == "":
 		return refuse("does not say which Python its wheels are for: there is no PYTHON=3.x in its fate.env")
-	case pythonMinor.FindString(lock.Components[n].Version) != want:
+	case pythonMinor().FindString(lock.Components[n].Version) != want:
 		return refuse("has wheels for Python %s, but the component python is %s", want, lock.Components[n].Version)
 	}
 	c, p := &lock.Components[n], &i.parts[wheels]
@@ -273,13 +274,15 @@ func (i *importer) sourcePath(file string) string {
 }
 
 // addedVersion finds the version in a file name such as mysql-8.0.28.tar.gz or Miniconda3-py38_4.12.0-Linux-x86_64.sh.
-var addedVersion = regexp.MustCompile(
-	`^(?:[A-Za-z][A-Za-z0-9_]*-)*((?:py)?v?[0-9][A-Za-z0-9.+~_]*?)(?:-[A-Za-z].*)?(?:\.tar(?:\.[a-z0-9]+)?|\.tgz|\.zip|\.sh|\.deb)?$`)
+var addedVersion = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^(?:[A-Za-z][A-Za-z0-9_]*-)*((?:py)?v?[0-9][A-Za-z0-9.+~_]*?)(?:-[A-Za-z].*)?(?:\.tar(?:\.[a-z0-9]+)?|\.tgz|\.zip|\.sh|\.deb)?$`)
+})
 
 // add makes a component of a file or directory that is not in the package. Fill gives it its digest.
 func (i *importer) add(lock *Lock, a Added) error {
 	if a.Version == "" {
-		if m := addedVersion.FindStringSubmatch(filepath.Base(a.Path)); m != nil {
+		if m := addedVersion().FindStringSubmatch(filepath.Base(a.Path)); m != nil {
 			a.Version = m[1]
 		}
 	}
@@ -297,7 +300,7 @@ func (i *importer) add(lock *Lock, a Added) error {
 	c.Version = a.Version
 	c.Sources = append(c.Sources, Source{Path: i.sourcePath(a.Path), Format: FormatAuto,
 		Setuid: SetuidRefuse, Strip: strip})
-	for _, row := range officials {
+	for _, row := range officials() {
 		if row.component == a.Component && !row.extra {
 			c.License, c.Platform, c.HostLibraries = row.license, row.platform, row.host
 		}

@@ -21,7 +21,7 @@ func TestAddedVersion(t *testing.T) {
 		"nginx.tar.gz": "",
 	} {
 		got := ""
-		if m := addedVersion.FindStringSubmatch(name); m != nil {
+		if m := addedVersion().FindStringSubmatch(name); m != nil {
 			got = m[1]
 		}
 		if got != want {

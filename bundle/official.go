@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // official describes what AnsibleFATE's offline package has of a component. The package is a tar with one root
@@ -46,44 +47,47 @@ var mysqlHost = []string{"libaio.so.1", "libnuma.so.1", "libncurses.so.5", "libt
 
 // officials lists the rows in the order a lock has its components when the package stores them in no better one. What
 // is left out is AnsibleFATE itself and what its playbooks need: supervisor, PyMySQL, yq, cfssl.
-var officials = []official{
-	// Miniconda has to be run to be installed, and pip after it; the installer does that on the host, when an appliance
-	// has both of these and no python.
-	{component: "miniconda", optional: true,
-		files:   regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`),
-		license: "BSD-3-Clause"},
-	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`),
-		envKey: "FATE", archive: true},
-	{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`),
-		envKey: "FATE", extra: true},
-	{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`),
-		license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
-	{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`),
-		license: "GPL-2.0-only", archive: true, host: mysqlHost},
-	{component: "rabbitmq", optional: true,
-		files:   regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`),
-		license: "MPL-2.0", platform: PlatformAny, archive: true},
-	// The playbook replaces a logs directory in these by a link to the log directory; so does the installer.
-	{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`),
-		envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
-	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/fate(?:-([0-9].*))?\.tar\.gz$`),
-		envKey: "FATE", license: "Apache-2.0", platform: PlatformAny, archive: true},
-	{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/(?:fate\.env|RELEASE\.md)$`),
-		envKey: "FATE", extra: true},
-	{component: "fateflow", files: regexp.MustCompile(`^roles/fateflow/files/fateflow(?:-([0-9].*))?\.tar\.gz$`),
-		envKey: "FATEFlow", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
-	{component: "fateboard", files: regexp.MustCompile(`^roles/fateboard/files/fateboard(?:-([0-9].*))?\.tar\.gz$`),
-		envKey: "FATEBoard", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
-}
+var officials = sync.OnceValue(func() []official {
+	return []official{
+		// Miniconda has to be run to be installed, and pip after it; the installer does that on the host, when an
+		// appliance has both of these and no python.
+		{component: "miniconda", optional: true,
+			files:   regexp.MustCompile(`^roles/python/files/Miniconda3-(.+)-Linux-[a-z0-9_]+\.sh$`),
+			license: "BSD-3-Clause"},
+		{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/pypi\.tar\.gz$`),
+			envKey: "FATE", archive: true},
+		{component: "pypi", optional: true, files: regexp.MustCompile(`^roles/python/files/requirements\.txt$`),
+			envKey: "FATE", extra: true},
+		{component: "jdk", files: regexp.MustCompile(`^roles/java/files/jdk-(.+)\.tar\.[gx]z$`),
+			license: "GPL-2.0-only WITH Classpath-exception-2.0", archive: true},
+		{component: "mysql", files: regexp.MustCompile(`^roles/mysql/files/mysql-([0-9].*)\.tar\.[gx]z$`),
+			license: "GPL-2.0-only", archive: true, host: mysqlHost},
+		{component: "rabbitmq", optional: true,
+			files:   regexp.MustCompile(`^roles/rabbitmq/files/rabbitmq-server-generic-unix-(.+)\.tar\.[gx]z$`),
+			license: "MPL-2.0", platform: PlatformAny, archive: true},
+		// The playbook replaces a logs directory in these by a link to the log directory; so does the installer.
+		{component: "eggroll", files: regexp.MustCompile(`^roles/eggroll/files/eggroll(?:-([0-9].*))?\.tar\.gz$`),
+			envKey: "EGGROLL", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+		{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/fate(?:-([0-9].*))?\.tar\.gz$`),
+			envKey: "FATE", license: "Apache-2.0", platform: PlatformAny, archive: true},
+		{component: "fate", files: regexp.MustCompile(`^roles/fateflow/files/(?:fate\.env|RELEASE\.md)$`),
+			envKey: "FATE", extra: true},
+		{component: "fateflow", files: regexp.MustCompile(`^roles/fateflow/files/fateflow(?:-([0-9].*))?\.tar\.gz$`),
+			envKey: "FATEFlow", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+		{component: "fateboard", files: regexp.MustCompile(`^roles/fateboard/files/fateboard(?:-([0-9].*))?\.tar\.gz$`),
+			envKey: "FATEBoard", license: "Apache-2.0", platform: PlatformAny, archive: true, exclude: []string{"*/logs"}},
+	}
+})
 
 // findOfficial returns the row for a path of the package below its root, and the version its name has.
 func findOfficial(name string) (row *official, version string) {
-	for i := range officials {
-		if m := officials[i].files.FindStringSubmatch(name); m != nil {
+	rows := officials()
+	for i := range rows {
+		if m := rows[i].files.FindStringSubmatch(name); m != nil {
 			if len(m) > 1 {
 				version = m[1]
 			}
-			return &officials[i], version
+			return &rows[i], version
 		}
 	}
 	return nil, ""
@@ -143,7 +147,11 @@ func parseFateEnv(text string) map[string]string {
 }
 
 // pythonMinor is the part of a Python version that wheels are made for.
-var pythonMinor = regexp.MustCompile(`^3\.[0-9]+`)
+var pythonMinor = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^3\.[0-9]+`)
+})
 
 // packageVersion is in the name of the official package: AnsibleFATE_1.11.3_release_offline.tar.gz.
-var packageVersion = regexp.MustCompile(`_([0-9]+(?:\.[0-9]+)+)_`)
+var packageVersion = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`_([0-9]+(?:\.[0-9]+)+)_`)
+})

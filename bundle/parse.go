@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
@@ -109,8 +110,8 @@ func (p *lockParser) document(root ast.Node) {
 func (p *lockParser) release(n ast.Node) {
 	r := &p.lock.Release
 	p.mapping(n, "release", map[string]reader{
-		"fate":     p.text(&r.FATE, "release.fate", matches(versionPattern, "is not a version")),
-		"platform": p.text(&r.Platform, "release.platform", matches(platformPattern, "is not like linux/amd64")),
+		"fate":     p.text(&r.FATE, "release.fate", matches(versionPattern(), "is not a version")),
+		"platform": p.text(&r.Platform, "release.platform", matches(platformPattern(), "is not like linux/amd64")),
 		"revision": p.number(&r.Revision, "release.revision"),
 		"env":      p.env,
 	})
@@ -136,9 +137,9 @@ func (p *lockParser) component(n ast.Node, seen map[string]int) {
 	c := Component{line: lineOf(n)}
 	var nodes []ast.Node
 	p.mapping(n, "a component", map[string]reader{
-		"name": p.text(&c.Name, "component name", matches(namePattern,
+		"name": p.text(&c.Name, "component name", matches(namePattern(),
 			"must be lower-case letters, digits, dot, dash and underscore")),
-		"version":        p.text(&c.Version, "version", matches(versionPattern, "is not a version")),
+		"version":        p.text(&c.Version, "version", matches(versionPattern(), "is not a version")),
 		"license":        p.text(&c.License, "license", oneLine),
 		"platform":       p.text(&c.Platform, "platform", platformOrAny),
 		"library_path":   p.texts(&c.LibraryPath, "library_path", treePath),
@@ -186,8 +187,8 @@ func (p *lockParser) source(n ast.Node) Source {
 		"url":      p.texts(&s.URL, "url", sourceURL),
 		"member":   p.text(&s.Member, "member", treePath),
 		"format":   p.text((*string)(&s.Format), "format", is("auto", "tar", "zip", "deb", "dir", "file", "wheels")),
-		"python":   p.text(&s.Python, "python", matches(pythonPattern, "is not a version such as 3.8")),
-		"sha256":   p.text(&s.SHA256, "sha256", matches(digestPattern, "is not 64 lower-case hexadecimal digits")),
+		"python":   p.text(&s.Python, "python", matches(pythonPattern(), "is not a version such as 3.8")),
+		"sha256":   p.text(&s.SHA256, "sha256", matches(digestPattern(), "is not 64 lower-case hexadecimal digits")),
 		"size":     p.number(&s.Size, "size"),
 		"include":  p.texts(&s.Include, "include", validPattern),
 		"exclude":  p.texts(&s.Exclude, "exclude", validPattern),
@@ -237,7 +238,7 @@ func (p *lockParser) mode(n ast.Node, s *Source) {
 	var octal string
 	p.mapping(n, "a mode", map[string]reader{
 		"match": p.text(&rule.Match, "match", validPattern),
-		"mode":  p.text(&octal, "mode", matches(modePattern, "is not like \"0755\"")),
+		"mode":  p.text(&octal, "mode", matches(modePattern(), "is not like \"0755\"")),
 	})
 	if rule.Match == "" || octal == "" {
 		p.problemf(n, "a mode needs match and mode")
@@ -262,12 +263,24 @@ func position(n ast.Node) *token.Position {
 func lineOf(n ast.Node) int { return position(n).Line }
 
 var (
-	namePattern     = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-	versionPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,127}$`)
-	platformPattern = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
-	digestPattern   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	pythonPattern   = regexp.MustCompile(`^3\.[0-9]{1,2}$`)
-	modePattern     = regexp.MustCompile(`^0?[0-7]{3}$`)
+	namePattern = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+	})
+	versionPattern = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,127}$`)
+	})
+	platformPattern = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
+	})
+	digestPattern = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[0-9a-f]{64}$`)
+	})
+	pythonPattern = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^3\.[0-9]{1,2}$`)
+	})
+	modePattern = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^0?[0-7]{3}$`)
+	})
 )
 
 // The validators below say what is wrong with a value, or nothing.
@@ -301,7 +314,7 @@ func platformOrAny(s string) string {
 	if s == PlatformAny {
 		return ""
 	}
-	return matches(platformPattern, `is not "any" or like linux/amd64`)(s)
+	return matches(platformPattern(), `is not "any" or like linux/amd64`)(s)
 }
 
 func treePath(s string) string {

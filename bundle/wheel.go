@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A wheel is a Python distribution that is installed by unpacking (PEP 427, "Binary distribution format"): a ZIP whose
@@ -18,8 +19,10 @@ import (
 
 // wheelName is the file name of a wheel: project, version, an optional build number, and the tags for which Python
 // implementations, binary interfaces and platforms it is made, each possibly several joined by dots (PEP 425).
-var wheelName = regexp.MustCompile(
-	`^([A-Za-z0-9._]+)-([A-Za-z0-9._+!]+)(?:-[0-9][A-Za-z0-9._]*)?-([a-z0-9._]+)-([a-z0-9._]+)-([A-Za-z0-9._]+)\.whl$`)
+var wheelName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^([A-Za-z0-9._]+)-([A-Za-z0-9._+!]+)(?:-[0-9][A-Za-z0-9._]*)?-([a-z0-9._]+)-([a-z0-9._]+)-([A-Za-z0-9._]+)\.whl$`)
+})
 
 // wheelTarget is where wheels go: a Python environment of one version on one platform.
 type wheelTarget struct {
@@ -103,7 +106,7 @@ func (s *wheelSet) install(archive, file string, r io.ReaderAt, size int64) erro
 	refuse := func(reason string) error {
 		return &ArchiveError{Archive: archive, Entry: file, Reason: reason, hint: excludeHint}
 	}
-	name := wheelName.FindStringSubmatch(path.Base(file))
+	name := wheelName().FindStringSubmatch(path.Base(file))
 	switch {
 	case name == nil:
 		return refuse("is not named like a wheel")
@@ -202,8 +205,10 @@ func (w *wheel) addScript(e entry, name string, body io.Reader) error {
 }
 
 // entryPoint is "name = package.module:object.attribute [extras]" (entry points specification, PyPA).
-var entryPoint = regexp.MustCompile(
-	`^([A-Za-z0-9._-]+)\s*=\s*([A-Za-z_][\w.]*)\s*:\s*([A-Za-z_]\w*)([\w.]*)\s*(?:\[.*\])?$`)
+var entryPoint = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^([A-Za-z0-9._-]+)\s*=\s*([A-Za-z_][\w.]*)\s*:\s*([A-Za-z_]\w*)([\w.]*)\s*(?:\[.*\])?$`)
+})
 
 // addPrograms generates the programs that entry_points.txt names.
 func (w *wheel) addPrograms(refuse func(string) error) error {
@@ -219,7 +224,7 @@ func (w *wheel) addPrograms(refuse func(string) error) error {
 		case !slices.Contains([]string{"console_scripts", "gui_scripts"}, section):
 			continue
 		}
-		m := entryPoint.FindStringSubmatch(line)
+		m := entryPoint().FindStringSubmatch(line)
 		if m == nil {
 			return refuse(fmt.Sprintf("has the entry point %q", line))
 		}

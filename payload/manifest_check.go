@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -25,9 +26,15 @@ const (
 )
 
 var (
-	componentName = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]{0,63}$`)
-	memberName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
-	platformName  = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
+	componentName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]{0,63}$`)
+	})
+	memberName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
+	})
+	platformName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
+	})
 )
 
 // check reports the first rule of the format that the manifest breaks.
@@ -69,7 +76,7 @@ func (m *Manifest) check() error {
 		}
 	}
 	for _, f := range m.Files {
-		if !memberName.MatchString(f.Name) {
+		if !memberName().MatchString(f.Name) {
 			return fmt.Errorf("the manifest lists a member with the name %q", f.Name)
 		}
 		if !claim(seen, f.Name) {
@@ -92,7 +99,7 @@ func claim(seen map[string]bool, name string) bool {
 }
 
 func (r *Release) check() error {
-	if !platformName.MatchString(r.Platform) {
+	if !platformName().MatchString(r.Platform) {
 		return fmt.Errorf("the platform %q in the manifest is not of the form linux/amd64", r.Platform)
 	}
 	texts := []string{r.FATE}
@@ -120,10 +127,10 @@ func (n *Needs) check() error {
 }
 
 func (c *Component) check() error {
-	if !componentName.MatchString(c.Name) {
+	if !componentName().MatchString(c.Name) {
 		return errors.New("the name may only have lower-case letters, digits and . _ + -")
 	}
-	if c.Platform != "" && !platformName.MatchString(c.Platform) {
+	if c.Platform != "" && !platformName().MatchString(c.Platform) {
 		return fmt.Errorf("the platform %q is not of the form linux/amd64", c.Platform)
 	}
 	if err := checkTexts(c.Version, c.License, c.Encoder); err != nil {

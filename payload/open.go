@@ -50,7 +50,7 @@ func OpenSelf() (*Payload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program's own file: %w", err)
 	}
-	if partSuffix.MatchString(path) {
+	if partSuffix().MatchString(path) {
 		return Open(path)
 	}
 	src, err := openSource("/proc/self/exe")

@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
+	"sync"
 )
 
 // maxParts is the highest number of three digits.
 const maxParts = 999
 
-var partSuffix = regexp.MustCompile(`^(.+)\.part[0-9]{3}$`)
+var partSuffix = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(.+)\.part[0-9]{3}$`)
+})
 
 // partName names part n, counted from 1, of the file path.
 func partName(path string, n int) string { return fmt.Sprintf("%s.part%03d", path, n) }
@@ -38,7 +41,7 @@ type part struct {
 
 // openSource opens path, or all parts of a split file if path names it or one of its parts.
 func openSource(path string) (*source, error) {
-	if m := partSuffix.FindStringSubmatch(path); m != nil {
+	if m := partSuffix().FindStringSubmatch(path); m != nil {
 		return openParts(path, m[1])
 	}
 	f, err := os.Open(path)

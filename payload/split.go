@@ -137,7 +137,7 @@ var ErrNoPart = errors.New("it is not named like a part of a split appliance")
 // VerifyPart checks one part of a split appliance against the digest in the .sha256 file next to it, without the other
 // parts. It finds damage of the medium; who made the parts is shown only by the signature of the whole.
 func VerifyPart(ctx context.Context, path string, progress func(done, total int64)) error {
-	m := partSuffix.FindStringSubmatch(path)
+	m := partSuffix().FindStringSubmatch(path)
 	if m == nil {
 		return fmt.Errorf("cannot check %s: %w", path, ErrNoPart)
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"fate-installer/supervisor/account"
@@ -94,12 +95,16 @@ func asked(ctx context.Context, what string) *Asked {
 const maxCommandText = 1000
 
 // secretFlag is a flag whose value is a secret: -p of supervisorctl and mysql, and every long flag that says so.
-var secretFlag = regexp.MustCompile(
-	`(?i)^(-p|--?[a-z0-9-]*(password|passwd|passphrase|secret|token|app-key)[a-z0-9-]*)$`)
+var secretFlag = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`(?i)^(-p|--?[a-z0-9-]*(password|passwd|passphrase|secret|token|app-key)[a-z0-9-]*)$`)
+})
 
 // secretWord is a word that carries its secret itself: --password=x, NAME_PASSWORD=x, or user:x@host of an address.
-var secretWord = regexp.MustCompile(
-	`(?i)^([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|app-key)[a-z0-9_-]*=)|(//[^/@\s:]*:)[^/@\s]+@`)
+var secretWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`(?i)^([a-z0-9_-]*(?:password|passwd|passphrase|secret|token|app-key)[a-z0-9_-]*=)|(//[^/@\s:]*:)[^/@\s]+@`)
+})
 
 // CommandText joins the words of a command line for a record: without the values of secrets, in one line of at most
 // 1000 bytes.
@@ -126,16 +131,16 @@ func WithoutSecrets(words []string) []string {
 		switch {
 		case hide:
 			w = "[redacted]"
-		case secretWord.MatchString(w):
-			if key, _, ok := strings.Cut(w, "="); ok && secretWord.MatchString(key+"=") {
+		case secretWord().MatchString(w):
+			if key, _, ok := strings.Cut(w, "="); ok && secretWord().MatchString(key+"=") {
 				w = key + "=[redacted]"
 			} else {
-				w = secretWord.ReplaceAllString(w, "${2}[redacted]@")
+				w = secretWord().ReplaceAllString(w, "${2}[redacted]@")
 			}
 		case len(w) > 2 && strings.HasPrefix(w, "-p") && w[2] != '-' && !strings.Contains(w, "="):
 			w = "-p[redacted]" // as mysql takes it
 		}
-		hide = !hide && secretFlag.MatchString(w)
+		hide = !hide && secretFlag().MatchString(w)
 		out = append(out, w)
 	}
 	return out

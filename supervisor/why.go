@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"fate-installer/supervisor/config"
@@ -216,8 +217,10 @@ func stoppedText(st *Status) string {
 }
 
 // inUse is how programs of all kinds say that a port is taken: C's strerror, Java, Python, nginx, and FATE's own.
-var inUse = regexp.MustCompile(
-	`(?i)address already in use|bind failed|failed to bind|port .*(in use|already)|EADDRINUSE|errno 98`)
+var inUse = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`(?i)address already in use|bind failed|failed to bind|port .*(in use|already)|EADDRINUSE|errno 98`)
+})
 
 // foreignPorts lists the ports that a program which is not up needs and another process has. A connection that has one
 // counts only where the log says that a port is taken: most connections keep no server from listening.
@@ -230,7 +233,7 @@ func (sup *Supervisor) foreignPorts(p *config.Program, st *Status, log []string)
 			}
 		}
 	}
-	refused := slices.ContainsFunc(log, inUse.MatchString)
+	refused := slices.ContainsFunc(log, inUse().MatchString)
 	if refused {
 		ports = append(ports, portsIn(log)...)
 	}
@@ -248,16 +251,18 @@ func (sup *Supervisor) foreignPorts(p *config.Program, st *Status, log []string)
 	return out
 }
 
-var portNumber = regexp.MustCompile(`(?:[:\s'"(]|port[ =:]+)(\d{2,5})\b`)
+var portNumber = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:[:\s'"(]|port[ =:]+)(\d{2,5})\b`)
+})
 
 // portsIn finds numbers that may be ports in lines that complain of one in use.
 func portsIn(log []string) []int {
 	var ports []int
 	for _, line := range log {
-		if !inUse.MatchString(line) {
+		if !inUse().MatchString(line) {
 			continue
 		}
-		for _, m := range portNumber.FindAllStringSubmatch(line, 8) {
+		for _, m := range portNumber().FindAllStringSubmatch(line, 8) {
 			if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && n < 65536 {
 				ports = append(ports, n)
 			}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Kind says what a piece of evidence is, so that a line that means something in one place is not taken for it in
@@ -49,7 +50,7 @@ type Cause struct {
 // Pattern is a line that shows a cause.
 type Pattern struct {
 	Kinds []Kind // where it means that; empty: anywhere but in State, Program and Machine
-	Line  *regexp.Regexp
+	Line  func() *regexp.Regexp
 }
 
 // Finding is a cause with the evidence for it.
@@ -97,7 +98,7 @@ func (c *Cause) shows(e Evidence) bool {
 		} else if !slices.Contains(p.Kinds, e.Kind) {
 			return false
 		}
-		return p.Line.MatchString(e.Text)
+		return p.Line().MatchString(e.Text)
 	})
 }
 
@@ -125,10 +126,10 @@ func Lines(text string) []string {
 // Interesting reports whether a line of a log could show a cause or looks like an error, so that of long logs only such
 // lines need be kept.
 func Interesting(kind Kind, line string) bool {
-	if code.MatchString(line) {
+	if code().MatchString(line) {
 		return false
 	}
-	if suspicious.MatchString(line) {
+	if suspicious().MatchString(line) {
 		return true
 	}
 	e := Evidence{Kind: kind, Text: line}
@@ -136,8 +137,12 @@ func Interesting(kind Kind, line string) bool {
 }
 
 // code is a line of a program that a traceback quotes, which has the words of an error without being one.
-var code = regexp.MustCompile(`^\s*(?:raise |return |File "|at [\w.$]+\()`)
+var code = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(?:raise |return |File "|at [\w.$]+\()`)
+})
 
 // suspicious matches errors in the logs of FATE, eggroll and Python.
-var suspicious = regexp.MustCompile(`\[ERROR|\[CRITICAL|Traceback|^\s*[\w.]+(?:Error|Exception)\b|` +
-	`of RPC that terminated with|details = "|Caused by: `)
+var suspicious = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\[ERROR|\[CRITICAL|Traceback|^\s*[\w.]+(?:Error|Exception)\b|` +
+		`of RPC that terminated with|details = "|Caused by: `)
+})

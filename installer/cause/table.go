@@ -3,14 +3,20 @@ package cause
 import (
 	"regexp"
 	"slices"
+	"sync"
 )
 
 // anywhere is a line that means the same in every log and answer of the job.
-func anywhere(lines string) Pattern { return Pattern{Line: regexp.MustCompile(lines)} }
+func anywhere(lines string) Pattern { return Pattern{Line: expression(lines)} }
 
 // only is a line that means something in evidence of one kind.
 func only(kind Kind, lines string) Pattern {
-	return Pattern{Kinds: []Kind{kind}, Line: regexp.MustCompile(lines)}
+	return Pattern{Kinds: []Kind{kind}, Line: expression(lines)}
+}
+
+// expression is compiled when it is first needed: most commands look for no cause.
+func expression(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // table has every cause that is known, most likely first: what brings about other failures is before them.

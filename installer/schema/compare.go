@@ -135,7 +135,7 @@ func (c Column) definition() string {
 // oldest, since a later one of them may have carried out nothing yet. A database without any of the tables is of no
 // release: "".
 func Recognise(p Part, have []Table) (string, error) {
-	h := versions[p]
+	h := versions()[p]
 	known := slices.ContainsFunc(h.tables, func(tables []Table) bool {
 		return slices.ContainsFunc(tables, func(t Table) bool { return len(find(have, t.Name)) > 0 })
 	})

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed flow.txt eggroll.txt
@@ -103,7 +104,9 @@ type Version struct {
 
 // versions holds the tables of every release of both parts. The texts are part of the program: a mistake in them is
 // found by the tests.
-var versions = map[Part]*history{Flow: mustParse("flow.txt"), Eggroll: mustParse("eggroll.txt")}
+var versions = sync.OnceValue(func() map[Part]*history {
+	return map[Part]*history{Flow: mustParse("flow.txt"), Eggroll: mustParse("eggroll.txt")}
+})
 
 // history is a file of this package: the releases of a part, the oldest first.
 type history struct {
@@ -131,7 +134,7 @@ func mustParse(name string) *history {
 // Of gives the tables of a release: those of the newest known release that is not later. It fails for a release of
 // another major number or before the oldest known one.
 func Of(p Part, release string) (Version, error) {
-	h := versions[p]
+	h := versions()[p]
 	oldest := h.releases[0].name
 	if major(release) != major(oldest) {
 		return Version{}, &UnknownError{p, release, fmt.Sprintf("only releases %s.x are known", major(oldest))}
@@ -182,7 +185,7 @@ func Changes(p Part, from, to string) bool {
 	if errA != nil || errB != nil {
 		return from != to
 	}
-	for _, r := range versions[p].releases {
+	for _, r := range versions()[p].releases {
 		if compare(r.name, a.Release) > 0 && compare(r.name, b.Release) <= 0 && len(r.changes) > 0 {
 			return true
 		}

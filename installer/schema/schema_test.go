@@ -24,7 +24,7 @@ func made(t *testing.T, p Part, release string) []Table {
 // releasesOf lists the known releases of a part, the oldest first.
 func releasesOf(p Part) []string {
 	var out []string
-	for _, r := range versions[p].releases {
+	for _, r := range versions()[p].releases {
 		out = append(out, r.name)
 	}
 	return out

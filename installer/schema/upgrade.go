@@ -28,7 +28,7 @@ func Between(p Part, from, to string) (*Upgrade, error) {
 		return nil, err
 	}
 	u := &Upgrade{Part: p, From: a.Release, To: b.Release}
-	for _, r := range versions[p].releases {
+	for _, r := range versions()[p].releases {
 		if compare(r.name, a.Release) > 0 && compare(r.name, b.Release) <= 0 {
 			u.releases = append(u.releases, r)
 		}

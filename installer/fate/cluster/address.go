@@ -7,10 +7,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
-var hostName = regexp.MustCompile(
-	`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
+var hostName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`)
+})
 
 // validAddress accepts an IPv4 address or a host name, which is what route tables, JDBC addresses and FATE-Flow
 // carry.
@@ -22,7 +25,7 @@ func validAddress(s string) bool {
 	if strings.Trim(last, "0123456789") == "" { // 192.168.1.300 is a mistyped address, not a name
 		return false
 	}
-	return len(s) <= 253 && hostName.MatchString(s)
+	return len(s) <= 253 && hostName().MatchString(s)
 }
 
 // isLoopback reports an address that means something else on every host.

@@ -3,11 +3,14 @@ package cluster
 import (
 	"regexp"
 	"slices"
+	"sync"
 
 	"fate-installer/installer/problem"
 )
 
-var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+var accountName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+})
 
 // check applies the rules that need to know which host it is and what the payload brings.
 func (s *Spec) check(problems *problem.Problems) {
@@ -16,7 +19,7 @@ func (s *Spec) check(problems *problem.Problems) {
 			s.Layout.Base, why)
 	}
 	for _, n := range []struct{ flag, value string }{{"--user", s.User}, {"--group", s.Group}} {
-		if !accountName.MatchString(n.value) {
+		if !accountName().MatchString(n.value) {
 			problems.Add(problem.Pos{}, "use lower-case letters, digits, - and _", "%s cannot be %q", n.flag, n.value)
 		}
 		if n.value == "root" {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/problem"
 
@@ -263,7 +264,9 @@ func (d *decoder) dictionary(n ast.Node, v reflect.Value, path string) {
 	}
 }
 
-var integer = regexp.MustCompile(`^(0|[1-9][0-9]{0,17})$`)
+var integer = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(0|[1-9][0-9]{0,17})$`)
+})
 
 func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 	text, ok := scalarText(n)
@@ -293,7 +296,7 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, path string) {
 		}
 		v.SetBool(b)
 	case reflect.Int:
-		if !integer.MatchString(text) {
+		if !integer().MatchString(text) {
 			d.fail(at, path, "write digits only, without a leading zero", "%s must be a whole number, not %q", path,
 				text)
 			return

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/yamltext"
 	"fate-installer/installer/problem"
@@ -23,7 +24,9 @@ var vaultHeader = []byte("$ANSIBLE_VAULT;")
 const vaultTag = "!vault"
 
 // jinja is a value that ansible would replace.
-var jinja = regexp.MustCompile(`\{\{.*\}\}|\{%.*%\}`)
+var jinja = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\{\{.*\}\}|\{%.*%\}`)
+})
 
 // foreignText recognises a text that is not to be parsed. It reports whether it did.
 func (r *reading) foreignText(src Source) bool {
@@ -31,7 +34,7 @@ func (r *reading) foreignText(src Source) bool {
 	switch {
 	case err != nil:
 		return false // the parser says so
-	case inventory.Match(text):
+	case inventory().Match(text):
 		r.notes.Add(problem.Pos{File: src.Name}, "",
 			"an ansible inventory is not used: the addresses come from the other files")
 		return true
@@ -73,7 +76,7 @@ func ansibleOnly(n ast.Node, text string, secret bool) (reason, fix string) {
 	case secret && yamltext.IsTemplate(text):
 		return fmt.Sprintf("is %s, a template that only ansible fills in", text),
 			"write the value itself, or " + yamltext.LiteralTag + " before a password that is so"
-	case jinja.MatchString(text) && !secret:
+	case jinja().MatchString(text) && !secret:
 		return fmt.Sprintf("is %s, a template that only ansible fills in", text), "write the value itself"
 	}
 	return "", ""

@@ -147,7 +147,7 @@ func ParseInitSide(role Role, text string) (*InitSide, error) {
 	in := &InitSide{}
 	if role != RoleExchange {
 		id, rest, found := strings.Cut(text, ":")
-		if !found || !partyID.MatchString(id) {
+		if !found || !partyID().MatchString(id) {
 			return nil, fmt.Errorf(
 				"cannot use %q for the %s: write the party id and the address, for example 10000:192.168.0.1", text,
 				role)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/yamltext"
 	"fate-installer/installer/problem"
@@ -41,14 +42,14 @@ type jobValue struct {
 func plain(s string) any { return yamltext.Plain(s) }
 
 var (
-	wholeFromZero = jobValue{func(s string) bool { return integer.MatchString(s) }, "a whole number", plain}
-	wholeFromOne  = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" },
+	wholeFromZero = jobValue{func(s string) bool { return integer().MatchString(s) }, "a whole number", plain}
+	wholeFromOne  = jobValue{func(s string) bool { return integer().MatchString(s) && s != "0" },
 		"a whole number from 1", plain}
-	cores = jobValue{func(s string) bool { return integer.MatchString(s) && s != "0" && number(s) <= maxCores },
+	cores = jobValue{func(s string) bool { return integer().MatchString(s) && s != "0" && number(s) <= maxCores },
 		"a whole number from 1 to a million", plain}
-	aboveZero = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 },
+	aboveZero = jobValue{func(s string) bool { return decimal().MatchString(s) && number(s) > 0 },
 		"a number above 0; 1 stands for 100 percent", plain}
-	share = jobValue{func(s string) bool { return decimal.MatchString(s) && number(s) > 0 && number(s) <= 1 },
+	share = jobValue{func(s string) bool { return decimal().MatchString(s) && number(s) > 0 && number(s) <= 1 },
 		"a number above 0 and up to 1, which stands for 100 percent", plain}
 	yesOrNo      = jobValue{func(s string) bool { _, ok := parseBool(s); return ok }, "true or false", plain}
 	pushOrPull   = jobValue{func(s string) bool { return s == "PUSH" || s == "PULL" }, "PUSH or PULL", yamltext.Text}
@@ -59,7 +60,9 @@ var (
 // maxCores is more than any cluster has; it keeps the product of three such numbers within an integer.
 const maxCores = 1_000_000
 
-var decimal = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$`)
+var decimal = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$`)
+})
 
 // number is the value of a text that decimal matches; python's arithmetic is the same.
 func number(s string) float64 {

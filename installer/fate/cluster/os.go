@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // OS are the policies for what an installation changes on the machine itself: the keys of os: in the cluster file. A
@@ -84,10 +85,14 @@ func (o OS) Without(skip []string) OS {
 
 // machineName matches names that sethostname(2) accepts and /etc/hosts can hold. An underscore is in no domain name,
 // and yet in the examples of FATE's guide.
-var machineName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$`)
+var machineName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$`)
+})
 
 // variableName matches names that a shell accepts for a variable.
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+var variableName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+})
 
 func (k *checker) osPolicies() {
 	o := &k.c.OS
@@ -103,7 +108,7 @@ func (k *checker) osPolicies() {
 		}
 	}
 	for i, name := range o.PassEnvironment {
-		if !variableName.MatchString(name) {
+		if !variableName().MatchString(name) {
 			k.bad(fmt.Sprintf("os.pass_environment[%d]", i), "write names of environment variables, as in [http_proxy]",
 				"os.pass_environment has %q, which no variable is called", name)
 		}
@@ -114,7 +119,7 @@ func (k *checker) osPolicies() {
 			k.bad(at, "write the address of a host before its name, as in 192.168.0.1: party-a",
 				"os.names has %q, which is no address", address)
 		}
-		if name := o.Names[address]; !machineName.MatchString(name) {
+		if name := o.Names[address]; !machineName().MatchString(name) {
 			k.bad(at, "use letters, digits, dots and hyphens", "os.names gives %s the name %q, which no host can have",
 				address, name)
 		}
@@ -129,7 +134,7 @@ func (o *OS) Keeps(key string) bool {
 
 // ParseSize reads what sizeText allows: a number with an optional unit, as in 128G.
 func ParseSize(text string) (bytes int64, ok bool) {
-	if !sizeText.MatchString(text) {
+	if !sizeText().MatchString(text) {
 		return 0, false
 	}
 	shift := 0

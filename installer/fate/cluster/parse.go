@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/problem"
 
@@ -189,7 +190,9 @@ func (r *reading) read(src Source) {
 }
 
 // inventory recognises ansible's hosts file, which lies next to the var files, by the title of its first section.
-var inventory = regexp.MustCompile(`^(\s*([#;].*)?\n)*\[[\w:.-]+\][ \t]*\r?\n`)
+var inventory = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\s*([#;].*)?\n)*\[[\w:.-]+\][ \t]*\r?\n`)
+})
 
 func firstName(sources []Source) string {
 	if len(sources) == 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/problem"
 )
@@ -130,7 +131,9 @@ func FirstAddress(list []string) string {
 }
 
 var (
-	partyID = regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
+	partyID = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[1-9][0-9]{0,9}$`)
+	})
 )
 
 // parseSpecialRoute reads party:target:port[:secure], upstream's notation. Unlike upstream it refuses any other fourth
@@ -140,7 +143,7 @@ func parseSpecialRoute(s string) (party string, r Route, reason string) {
 	if len(parts) < 3 || len(parts) > 4 {
 		return "", r, "it must be party:address:port or party:address:port:secure"
 	}
-	if parts[0] != partyDefault && !partyID.MatchString(parts[0]) {
+	if parts[0] != partyDefault && !partyID().MatchString(parts[0]) {
 		return "", r, "the party must be a number of at most 10 digits, or default"
 	}
 	if reason, _ := addressFault(parts[1]); reason != "" {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/problem"
 )
@@ -63,7 +64,9 @@ func (k *checker) install() {
 	}
 }
 
-var sizeText = regexp.MustCompile(`^[1-9][0-9]*[KMGTkmgt]?$`)
+var sizeText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[1-9][0-9]*[KMGTkmgt]?$`)
+})
 
 // choice checks a word against the ones that are understood; the first may be blank for a default.
 func (k *checker) choice(path, value string, allowed ...string) {
@@ -106,7 +109,7 @@ func (k *checker) identity(s *Side) {
 	case s.Role == RoleExchange:
 	case !k.c.written("%s", path) && s.PartyID == 0:
 		k.bad(path, "write partyid: and a number of at most 10 digits", "the %s has no party id", s.Role)
-	case !partyID.MatchString(s.ID()):
+	case !partyID().MatchString(s.ID()):
 		k.bad(path, "choose a number from 1 to 9999999999",
 			"the party id %d of the %s has to have 1 to 10 digits: FATE's tables hold no more", s.PartyID, s.Role)
 	}
@@ -131,12 +134,14 @@ func (k *checker) address(path, ip string) {
 	k.bad(path, fix, "%s", reason)
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+var identifier = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+})
 
 // values checks single values against what can be honoured.
 func (k *checker) values(s *Side) {
 	r := string(s.Role)
-	if s.Rollsite.MaxMemory != "" && !sizeText.MatchString(s.Rollsite.MaxMemory) {
+	if s.Rollsite.MaxMemory != "" && !sizeText().MatchString(s.Rollsite.MaxMemory) {
 		k.bad(r+".rollsite.max_memory", "write a size such as 12G",
 			"rollsite.max_memory must be a java heap size, not %q", s.Rollsite.MaxMemory)
 	}
@@ -166,7 +171,7 @@ func (k *checker) values(s *Side) {
 		}
 	}
 	for _, n := range append(names, databaseUse{"mysql.dbuser", s.MySQL.User}) {
-		if !identifier.MatchString(n.name) {
+		if !identifier().MatchString(n.name) {
 			k.bad(r+"."+n.key, "use letters, digits and underscores, up to 64", "%s cannot be %q", n.key, n.name)
 		}
 	}

@@ -12,7 +12,7 @@ func (k *checker) routes(s *Side) {
 	}
 	seen := make(map[string]bool, len(s.Rollsite.RouteTables))
 	for _, p := range s.Rollsite.RouteTables {
-		if p.ID != partyDefault && p.ID != s.ID() && !partyID.MatchString(p.ID) {
+		if p.ID != partyDefault && p.ID != s.ID() && !partyID().MatchString(p.ID) {
 			k.bad(p.At+".id", "write a party id of at most 10 digits, or default", "a route is for the party %q", p.ID)
 		}
 		if seen[p.ID] {
