@@ -120,7 +120,7 @@ func reportSteps(r installReport) {
 		end = max(end, o.before+s.Start+s.Elapsed)
 	}
 	for _, p := range o.late {
-		row("", fmt.Sprintf("after the steps: until %s is ready (%s)", p.name, p.why), end, p.after)
+		row("", fmt.Sprintf("after the steps: until %s is ready (%.120s)", p.name, p.why), end, p.after)
 	}
 	row("*", "after the steps, until the command ends", end, o.after)
 	w.Flush()
