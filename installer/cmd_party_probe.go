@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,7 +94,7 @@ func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties 
 	if o.listen {
 		return t.listen(ctx, o.port)
 	}
-	targets, err := t.targets(parties)
+	targets, err := deploy.Ways(t.spec, t.prober.Party, parties)
 	if err != nil {
 		return err
 	}
@@ -107,7 +106,7 @@ func runPartyTest(ctx context.Context, g *globals, o *partyTestOptions, parties 
 			o.idle)
 	}
 	results := t.prober.TestAll(ctx, targets)
-	results = append(results, t.polled(parties)...)
+	results = append(results, deploy.PolledWays(t.spec, parties)...)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -195,106 +194,6 @@ func (t *partyTest) installedKeys() ([]keys.File, error) {
 		return nil, err // an incomplete key set counts as none
 	}
 	return files, err
-}
-
-// targets lists the next hops of the parties that are asked for, or of all.
-func (t *partyTest) targets(parties []string) ([]peer.Target, error) {
-	var out []peer.Target
-	for _, want := range parties {
-		if want == t.prober.Party {
-			return nil, exit.With(fmt.Errorf("cannot test the way to party %s: it is this one", want), exit.Usage)
-		}
-		r, ok := t.routeOf(want)
-		if !ok {
-			return nil, exit.With(exit.Hint(fmt.Errorf("cannot test the way to party %s: it has no route", want),
-				"fate-installer party list shows the routes"), exit.Usage)
-		}
-		if !r.Polling {
-			out = append(out, t.target(r, want))
-		}
-	}
-	if len(parties) > 0 {
-		return out, nil
-	}
-	for _, r := range t.spec.PartyRoutes() {
-		if r.Own || r.Polling || r.Route != "default" {
-			continue
-		}
-		ids := []string{r.Party}
-		if r.Party == "default" {
-			ids = t.unrouted()
-		}
-		out = append(out, t.target(r, ids...))
-	}
-	return out, nil
-}
-
-// routeOf is the route that a party's messages take: its own, or the one for all others.
-func (t *partyTest) routeOf(party string) (cluster.PartyRoute, bool) {
-	var other *cluster.PartyRoute
-	for _, r := range t.spec.PartyRoutes() {
-		if r.Route != "default" {
-			continue
-		}
-		if r.Party == party {
-			return r, true
-		}
-		if r.Party == "default" {
-			other = &r
-		}
-	}
-	if other == nil {
-		return cluster.PartyRoute{}, false
-	}
-	return *other, true
-}
-
-func (t *partyTest) target(r cluster.PartyRoute, parties ...string) peer.Target {
-	target := peer.Target{Label: r.Party, Parties: parties, Addr: net.JoinHostPort(r.IP, strconv.Itoa(r.Port)),
-		Secure: r.Secure}
-	if r.Secure {
-		target.Plain = net.JoinHostPort(r.IP, strconv.Itoa(t.plainPort(r.IP)))
-	}
-	return target
-}
-
-// plainPort is the clear-text port of the rollsite at an address, upstream's if it is not in the cluster file.
-func (t *partyTest) plainPort(ip string) int {
-	for _, side := range t.spec.Cluster.Sides() {
-		if slices.Contains(side.Rollsite.IPs, ip) {
-			return side.Rollsite.Port
-		}
-	}
-	return t.spec.Side.Rollsite.Port
-}
-
-// unrouted are the parties of the cluster file that have no route of their own.
-func (t *partyTest) unrouted() []string {
-	var out []string
-	for _, side := range t.spec.Cluster.Sides() {
-		id := strconv.Itoa(side.PartyID)
-		if side.Role == cluster.RoleExchange || side.Role == t.spec.Role {
-			continue
-		}
-		if r, ok := t.routeOf(id); ok && r.Party == "default" {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// polled tells of the parties that accept no connections.
-func (t *partyTest) polled(parties []string) []peer.Result {
-	var out []peer.Result
-	for _, r := range t.spec.PartyRoutes() {
-		if r.Polling && r.Route == "default" && (len(parties) == 0 || slices.Contains(parties, r.Party)) {
-			out = append(out, peer.Result{
-				Party: r.Party, Direction: peer.Out, Address: "-", Check: "tcp", Status: peer.Skipped,
-				Measured: "the party fetches its messages; no connection is made to it", Remedy: "run the test there",
-			})
-		}
-	}
-	return out
 }
 
 // partyTestReport is the JSON document of party test.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/peer"
 )
@@ -21,11 +22,11 @@ func (t *partyTest) listener(heard func(remote, what string)) *peer.Listener {
 		Hello: peer.Hello{Role: string(t.spec.Role), Party: t.prober.Party, Version: buildVersion()},
 		Heard: heard, Now: time.Now,
 		Back: func(ctx context.Context, party string) []peer.Result {
-			r, ok := t.routeOf(party)
+			r, ok := deploy.RouteTo(t.spec, party)
 			if !ok || r.Own || r.Polling {
 				return nil
 			}
-			return t.prober.TestOneWay(ctx, t.target(r, party))
+			return t.prober.TestOneWay(ctx, deploy.WayBy(t.spec, r, party))
 		},
 	}
 }
