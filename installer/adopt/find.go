@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fate-installer/installer/fate/cluster"
@@ -182,7 +183,7 @@ var containerData = []string{"shared_dir/data/mysql", "shared_dir/data/model_loc
 // containers finds a party that KubeFATE's docker-compose files run: in its own directory, or as processes in
 // containers. A host with an AnsibleFATE installation may run other containers.
 func containers(r *reader, processes []host.Process, bases []string, installed bool) *Refusal {
-	var where, data []string
+	var compose, running, data []string
 	for _, b := range bases {
 		project := cluster.Layout{Base: b}.Project()
 		names, err := r.names(project)
@@ -194,7 +195,7 @@ func containers(r *reader, processes []host.Process, bases []string, installed b
 			if !strings.HasPrefix(name, "confs-") || !r.exists(path.Join(dir, "docker-compose.yml")) {
 				continue
 			}
-			where = append(where, path.Join(dir, "docker-compose.yml"))
+			compose = append(compose, path.Join(dir, "docker-compose.yml"))
 			for _, sub := range containerData {
 				if r.exists(path.Join(dir, sub)) {
 					data = append(data, path.Join(dir, sub))
@@ -204,10 +205,14 @@ func containers(r *reader, processes []host.Process, bases []string, installed b
 	}
 	for _, p := range processes {
 		if p.Contained && !installed && slices.ContainsFunc(p.Args, isFATE) {
-			where = append(where, fmt.Sprintf("process %d (%s) in a container", p.PID, p.Name))
+			running = append(running, strconv.Itoa(p.PID))
 		}
 	}
-	if len(where) == 0 {
+	what := "programs of FATE run here in containers (processes " + strings.Join(running, ", ") + ")"
+	switch {
+	case len(compose) > 0:
+		what = "KubeFATE runs the party in containers (" + strings.Join(compose, ", ") + ")"
+	case len(running) == 0:
 		return nil
 	}
 	next := "install a party of its own on another host, and stop the containers when it works"
@@ -216,8 +221,7 @@ func containers(r *reader, processes []host.Process, bases []string, installed b
 			" have: the databases by a dump, trained models by a copy of their directory"
 	}
 	return &Refusal{Reason: Containers, Data: data, Next: next,
-		What: "KubeFATE runs the party in containers (" + strings.Join(where, ", ") +
-			"), and such parties are not taken over"}
+		What: what + ", and such parties are not taken over"}
 }
 
 // isFATE reports whether an argument is one by which a program of FATE is started.

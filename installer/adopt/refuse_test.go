@@ -49,6 +49,25 @@ func TestRefusals(t *testing.T) {
 			put(t, dir, "data/projects/fate/confs-10000/shared_dir/data/model_local_cache/m", "")
 		}, reason: Containers, words: []string{"KubeFATE", "not taken over",
 			"/data/projects/fate/confs-10000/shared_dir/data/mysql", "model_local_cache"}},
+		"containers of others": {change: func(t *testing.T, dir string) {
+			for _, d := range []string{"data", "var"} {
+				if err := os.RemoveAll(filepath.Join(dir, d)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put(t, dir, "proc/1/cmdline", "init\x00")
+			put(t, dir, "proc/70/cmdline", "java\x00com.webank.eggroll.rollsite.EggSiteBootstrap\x00")
+			put(t, dir, "proc/70/status", "Name:\tjava\nPPid:\t1\nUid:\t0\t0\t0\t0\n")
+			for name, target := range map[string]string{"proc/self": "1", "proc/1/ns/pid": "pid:[1]",
+				"proc/70/ns/pid": "pid:[2]"} {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, reason: Containers, words: []string{"programs of FATE run here in containers (processes 70)"}},
 		"FATE 2": {change: func(t *testing.T, dir string) {
 			edit(t, dir, "data/projects/fate/fate/fate.env", "FATE=1.11.3", "FATE=2.0.0")
 		}, reason: WrongVersion, words: []string{"FATE 2.0.0"}},
