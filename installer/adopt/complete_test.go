@@ -16,13 +16,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// mutation is an edit of one key of one file.
-type mutation struct {
-	file, key string // the key as the plan names it
-	text      string // of the whole file
-	value     string // the new value; blank: the key was removed
-}
-
 // editable are the files that are edited, with how.
 var editable = map[kind]func(t *rapid.T, d *document, lines []string) (key, value string, out []string){
 	kindEggroll: editAssignment, kindBoard: editAssignment, kindDatabase: editAssignment, kindShell: editAssignment,

@@ -157,12 +157,11 @@ func readJSON(data []byte) ([]entry, error) {
 }
 
 type jsonReader struct {
-	data   []byte
-	d      *json.Decoder
-	out    []entry
-	at     int64 // offset up to which line counts
-	line   int
-	nested int
+	data []byte
+	d    *json.Decoder
+	out  []entry
+	at   int64 // offset up to which line counts
+	line int
 }
 
 // jsonDepth is how many collections may be inside one another; a route table has five.

@@ -131,7 +131,7 @@ func (m *Manifest) check() error {
 	}
 	seen := map[string]bool{}
 	for _, t := range m.Trees {
-		if t.Files < 0 || t.Bytes < 0 || treeNames[t.Name] == false || seen[t.Name] {
+		if t.Files < 0 || t.Bytes < 0 || !treeNames[t.Name] || seen[t.Name] {
 			return fmt.Errorf("the directory %.40q is impossible", t.Name)
 		}
 		seen[t.Name] = true
