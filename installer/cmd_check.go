@@ -6,7 +6,6 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
-	"fate-installer/installer/language"
 	"fate-installer/installer/problem"
 	"fate-installer/payload/count"
 
@@ -182,10 +181,7 @@ func printHardening(g *globals, hardening []preflight.Hardened) {
 		return
 	}
 	g.printf("\nhardening of this host:\n")
-	colon := ": "
-	if g.language.Name() == language.Chinese {
-		colon = "："
-	}
+	colon := g.language.Colon()
 	for _, h := range hardening {
 		detail := g.text(h.Detail)
 		switch {
@@ -205,12 +201,13 @@ func printProblems(g *globals, results []preflight.CheckResult) {
 	for _, r := range results {
 		switch {
 		case r.Status == preflight.StatusWaived:
-			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
+			printLabelled(g, 8, string(r.Status), r.ID+g.language.Colon()+g.word(r.Measured))
 			g.printf("         waived: %s\n", r.Reason)
 		case r.Status == preflight.StatusOK && r.Shown:
-			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured)
+			printLabelled(g, 8, string(r.Status), r.ID+g.language.Colon()+g.word(r.Measured))
 		case r.Bad(), r.Status == preflight.StatusPlanned && !g.quiet:
-			printLabelled(g, 8, string(r.Status), r.ID+": "+r.Measured+"; wanted: "+r.Wanted)
+			printLabelled(g, 8, string(r.Status), g.language.Sprintf("%v: %v; wanted: %v", r.ID, g.word(r.Measured),
+				g.word(r.Wanted)))
 			g.raw("         -> " + g.advice(r.Remedy) + "\n")
 		}
 	}
@@ -218,7 +215,7 @@ func printProblems(g *globals, results []preflight.CheckResult) {
 
 // printLabelled prints a status word, as wide as width, and a text that is wrapped to the right of it.
 func printLabelled(g *globals, width int, status, text string) {
-	g.raw(g.device(g.Stdout).Labelled(width, status, g.text(text)) + "\n")
+	g.raw(g.device(g.Stdout).Labelled(width, status, text) + "\n")
 }
 
 func countStatus(results []preflight.CheckResult) map[preflight.Status]int {

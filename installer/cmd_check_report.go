@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/language"
 	"fate-installer/installer/problem"
 	"fate-installer/installer/report"
 	"fate-installer/payload"
@@ -48,8 +50,8 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.files, "report", nil,
 		"also write a report to the new `FILE`, whose name ends in .html or .json; repeatable")
-	f.StringVar(&o.language, "report-lang", report.Languages[0], "`LANGUAGE` of the HTML report: "+
-		problem.Or(report.Languages))
+	f.StringVar(&o.language, "report-lang", "", "`LANGUAGE` of the HTML report: "+problem.Or(language.Names)+
+		" (default: that of messages)")
 	f.StringVar(&o.links, "report-links", "",
 		"add to the report what fate-installer party test -o json has printed to `FILE`")
 	o.key.addFlags(f, "report-key", "private key `FILE` to sign the JSON report with")
@@ -58,7 +60,7 @@ func (o *reportOptions) addFlags(cmd *cobra.Command) {
 		"public `KEY`, or a file with one, that must have signed the appliance, or the report of --verify-report")
 	addRequireSignature(f, &o.trust)
 	addAllowOlder(f, &o.trust)
-	takesWords(f, "report-lang", report.Languages...)
+	takesWords(f, "report-lang", language.Names...)
 	for _, other := range []string{"report", "report-lang", "report-links", "report-key", "fix", "all", "waive", "junit",
 		"allow-older", "require-signature"} {
 		cmd.MarkFlagsMutuallyExclusive("verify-report", other)
@@ -94,7 +96,7 @@ func (o reportOptions) check() error {
 	switch {
 	case o.key.file != "" && !data:
 		return needs("report-key", ".json")
-	case o.language != report.Languages[0] && !html:
+	case o.language != "" && !html:
 		return needs("report-lang", ".html")
 	case o.links != "" && len(o.files) == 0:
 		return needs("report-links", ".html")
@@ -116,6 +118,7 @@ type reporter struct {
 
 // newReporter reads what the reports need, judges the appliance, and refuses files that could not be written.
 func newReporter(g *globals, d *deploy.Deployment, o reportOptions, junit string) (*reporter, error) {
+	o.language = cmp.Or(o.language, g.spoken, language.English)
 	r := &reporter{d: d, args: g.args, options: o}
 	if err := r.judge(); err != nil {
 		return nil, err

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
-	"strings"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
@@ -213,13 +213,12 @@ func changeText(c cluster.PartyChange) string {
 	if c.Removed {
 		return "party " + c.Party + " has no route of its own any more"
 	}
-	words := []string{"messages for party", c.Party}
-	if c.Polling {
-		return strings.Join(append(words, "are kept until it fetches them"), " ")
+	to := net.JoinHostPort(c.IP, strconv.Itoa(c.Port))
+	switch {
+	case c.Polling:
+		return fmt.Sprintf("messages for party %s are kept until it fetches them", c.Party)
+	case c.Secure:
+		return fmt.Sprintf("messages for party %s go to %s with TLS", c.Party, to)
 	}
-	words = append(words, "go to", net.JoinHostPort(c.IP, strconv.Itoa(c.Port)))
-	if c.Secure {
-		words = append(words, "with TLS")
-	}
-	return strings.Join(words, " ")
+	return fmt.Sprintf("messages for party %s go to %s", c.Party, to)
 }

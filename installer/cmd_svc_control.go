@@ -186,9 +186,9 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 			return err
 		}
 		if len(names) == 1 {
-			g.printf("%s is %s\n", names[0], o.Result)
+			g.printf("%s is %s\n", names[0], g.word(o.Result))
 		} else {
-			g.printf("%s %s\n", count.Of(len(names), "program is", "programs are"), o.Result)
+			g.printf("%s %s\n", count.Of(len(names), "program is", "programs are"), g.word(o.Result))
 		}
 		return nil
 	})

@@ -97,7 +97,7 @@ var allowedImports = map[string]struct {
 	"installer/engine": {[]string{"installer/host"}, "the engine runs steps of any kind and knows nothing of FATE"},
 	"installer/state": {nil,
 		"a table and pure functions on one value; reading, writing and printing it is the caller's"},
-	"installer/report": {[]string{"installer/fate/preflight", "installer/peer", "payload"},
+	"installer/report": {[]string{"installer/fate/preflight", "installer/language", "installer/peer", "payload"},
 		"a document of results: who makes the checks, and where the document is kept, is the caller's"},
 	"installer/schema": {nil, "facts about upstream's databases, of use to anyone"},
 	"installer/step": {[]string{"installer/engine", "installer/host"},

@@ -186,7 +186,11 @@ func (h *help) flags(title string, flags []*pflag.Flag) {
 // flagUsage is a flag with the name of its value, and its text with its default.
 func flagUsage(l *language.Language, f *pflag.Flag) (name, usage string) {
 	translated := *f
-	translated.Usage = l.Text(f.Usage)
+	if command, ok := strings.CutPrefix(f.Usage, "help for "); ok {
+		translated.Usage = l.Sprintf("help for %s", command)
+	} else {
+		translated.Usage = l.Text(f.Usage)
+	}
 	value, usage := pflag.UnquoteUsage(&translated)
 	if value = placeholder(f, value); value == "" {
 		return f.Name, usage
@@ -200,7 +204,7 @@ func flagUsage(l *language.Language, f *pflag.Flag) (name, usage string) {
 		if strings.HasSuffix(value, "m0s") { // a duration in whole minutes
 			value = strings.TrimSuffix(value, "0s")
 		}
-		usage += l.Text(" (default " + value + ")")
+		usage += strings.TrimPrefix(l.Sprintf(" (default %v)", value), l.Glue())
 	}
 	return name, usage
 }

@@ -55,6 +55,7 @@ type globals struct {
 
 	language *language.Language                            // of what people see; nil: English
 	getenv   func(name string) string                      // for the locale; nil in tests, which have none
+	spoken   string                                        // its name, also where the command speaks English
 	speech   func(l *language.Language) *language.Language // nil but in tests, which listen to what is said
 
 	args        []string         // the command line, without the program
@@ -100,6 +101,7 @@ func execute(ctx context.Context, g *globals, args []string) int {
 	result := g.useStreams()
 	root := newRootCommand(g)
 	g.chooseLanguage(root, args)
+	g.describe(root, args)
 	root.SetArgs(args)
 	root.SetIn(g.Stdin)
 	root.SetOut(g.Stdout)

@@ -8,6 +8,7 @@ import (
 	"fate-installer/installer/language"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // langFlag is the flag that chooses the language.
@@ -21,9 +22,10 @@ func (g *globals) chooseLanguage(root *cobra.Command, args []string) {
 	if g.getenv != nil {
 		name = language.FromEnvironment(g.getenv)
 	}
-	if asked, given := lastValue(args, langFlag); given {
+	if asked, given := lastValue(args, langFlag); given && slices.Contains(language.Names, asked) {
 		name = asked
 	}
+	g.spoken = name
 	if format := formatOf(args); format == outputJSON || format == outputJUnit || forPrograms(root, args) {
 		name = language.English
 	}
@@ -31,6 +33,24 @@ func (g *globals) chooseLanguage(root *cobra.Command, args []string) {
 	if g.speech != nil {
 		g.language = g.speech(g.language)
 	}
+}
+
+// describe translates what the shell shows next to the words that it completes.
+func (g *globals) describe(root *cobra.Command, args []string) {
+	if g.language == nil || len(args) == 0 || args[0] != cobra.ShellCompRequestCmd {
+		return
+	}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		cmd.Short = g.language.Text(cmd.Short)
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			f.Usage = g.language.Text(f.Usage)
+		})
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
 }
 
 // forPrograms reports whether a command line is one that other programs write: those of the supervisor and its probes.

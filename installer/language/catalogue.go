@@ -53,6 +53,7 @@ func load(name string) *catalogue {
 }
 
 func newCatalogue(entries []Entry) *catalogue {
+	entries = additions(entries)
 	c := &catalogue{labels: map[string]string{}, exact: make(map[string]string, len(entries)),
 		formats: map[string]*template{}, anchors: map[string][]*template{}}
 	frequency := map[string]int{}
@@ -96,6 +97,26 @@ func newCatalogue(entries []Entry) *catalogue {
 		c.addLines(e)
 	}
 	return c
+}
+
+// additions are entries, and those that begin with a joint also without it: a text that is cut at its joints has the
+// rest alone.
+func additions(entries []Entry) []Entry {
+	known := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		known[e.English] = true
+	}
+	out := entries
+	for _, e := range entries {
+		for _, at := range []string{"; ", ", ", ": "} {
+			english, cut := strings.CutPrefix(e.English, at)
+			text, also := strings.CutPrefix(e.Text, joined[at])
+			if cut && also && !known[english] && len(piecesOf(english)) > 0 && letters(english) > 0 {
+				out = append(out, Entry{English: english, Text: text})
+			}
+		}
+	}
+	return out
 }
 
 // addLines makes the lines of a text known: tables of exit codes and the like are put together of parts.
@@ -240,6 +261,17 @@ func (t *template) match(text string) map[int]string {
 func (t *template) print(values map[int]string) string {
 	t.compile()
 	return printed(t.target, values)
+}
+
+// hides reports whether the translation does without an argument.
+func (t *template) hides(arg int) bool {
+	for _, p := range t.target {
+		if p.verb != 0 && p.arg == arg {
+			_, _, nothing := layout(p.flags)
+			return nothing
+		}
+	}
+	return false
 }
 
 // printFound is print for a text that was found, without the space before it.

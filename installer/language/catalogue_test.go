@@ -158,7 +158,7 @@ func FuzzText(f *testing.F) {
 		}
 		for _, line := range strings.Split(text, "\n") {
 			tr := newTranslation(l.catalogue())
-			if tr.best(strings.TrimSpace(line), 0); tr.effort > efforts+longest/128*deepest {
+			if tr.line(strings.TrimSpace(line)); tr.effort > efforts+longest/128*deepest {
 				t.Fatalf("%d looks for %q", tr.effort, line)
 			}
 		}

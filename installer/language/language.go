@@ -74,6 +74,14 @@ func (l *Language) Colon() string {
 	return joined[": "]
 }
 
+// Glue is the space before a parenthesis that the language does without; blank: it has that space.
+func (l *Language) Glue() string {
+	if l == nil {
+		return ""
+	}
+	return " "
+}
+
 // Lead is a text that ends with a colon, with the space that is after it in English; blank for none.
 func (l *Language) Lead(text string) string {
 	if text == "" {

@@ -137,6 +137,8 @@ func TestText(t *testing.T) {
 		"  cannot read /a: x\n":                       "  无法读取 /a：x\n",
 		"the party 7 has 3 steps":                     "party 7 有 3 步",
 		"the party x has 3 steps":                     "the party x has 3 steps",
+		"bits of wisdom":                              "bits of wisdom",
+		"1 of 2 MiB":                                  "2 MiB 的 1",
 		"fate-mysql: it runs; is not ready":           "fate-mysql：正在运行；未就绪",
 		"a.b: c; d":                                   "a.b: c; d",
 		"cannot read /a: cannot read /b: it runs":     "无法读取 /a：无法读取 /b：正在运行",
@@ -148,9 +150,9 @@ func TestText(t *testing.T) {
 		"  0    it is done\n  9    it runs":           "  0    完成\n  9    正在运行",
 		"fateboard  x\n           login: y here":      "FATE-Board x\n           登录：y",
 		"more than 90 % of it":                        "超过 90 %",
-		"100% of it":                                  "it 的 100%",
+		"100% of /a":                                  "/a 的 100%",
 		"some words of a foreign log":                 "some words of a foreign log",
-		"port of mysql":                               "mysql 的 port",
+		"rollsite of mysql":                           "mysql 的 rollsite",
 		`look at "a\"b", it runs`:                     `请看 "a\"b"`,
 	} {
 		if want := strings.Replace(want, "FATE-Board x", "FATE-Board  x", 1); small(nil).Text(text) != want {

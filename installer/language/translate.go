@@ -38,43 +38,47 @@ func (l *Language) paragraph(text string) string {
 	if letters(core) < 2 {
 		return text
 	}
-	if !strings.Contains(core, "\n") {
-		return head + l.line(core) + tail
-	}
-	c := l.catalogue()
-	if len(core) <= longest {
-		if known, ok := c.exact[core]; ok {
-			return head + known + tail
-		}
-		t := newTranslation(c)
-		if whole := t.whole(core, 0); whole.covered*2 > letters(core) {
-			l.report(whole.left)
-			return head + whole.text + tail
-		}
-	}
-	lines := strings.Split(core, "\n")
-	for i, line := range lines {
-		head, core, tail := trimmed(line)
-		lines[i] = head + l.line(core) + tail
-	}
-	return head + strings.Join(lines, "\n") + tail
-}
-
-// line translates one line without space around it.
-func (l *Language) line(text string) string {
-	if letters(text) < 2 || len(text) > longest {
-		return text
-	}
 	t := newTranslation(l.catalogue())
-	best := t.best(text, 0)
-	if found := item.FindStringSubmatch(text); found != nil && best.covered < letters(text) { // an item of a list
-		if rest := t.best(found[2], 0); rest.covered > best.covered {
-			l.report(rest.left)
-			return found[1] + rest.text
+	lines := strings.Split(core, "\n")
+	best := t.lines(lines)
+	if len(lines) > 1 && len(core) <= longest {
+		if whole := t.whole(core, 0); whole.covered >= best.covered {
+			best = whole
 		}
 	}
 	l.report(best.left)
-	return best.text
+	return head + best.text + tail
+}
+
+// lines translates each line of a text.
+func (t *translation) lines(lines []string) (sum result) {
+	out := make([]string, len(lines))
+	for i, text := range lines {
+		head, core, tail := trimmed(text)
+		t.effort = 0
+		r := t.line(core)
+		out[i] = head + r.text + tail
+		sum.covered += r.covered
+		sum.odd = sum.odd || r.odd
+		sum.left = append(sum.left, r.left...)
+	}
+	sum.text = strings.Join(out, "\n")
+	return sum
+}
+
+// line translates one line without space around it.
+func (t *translation) line(text string) result {
+	if letters(text) < 2 || len(text) > longest {
+		return result{text: text}
+	}
+	best := t.best(text, 0)
+	if found := item.FindStringSubmatch(text); found != nil && best.covered < letters(text) { // an item of a list
+		if rest := t.best(found[2], 0); rest.covered > best.covered {
+			rest.text = found[1] + rest.text
+			return rest
+		}
+	}
+	return best
 }
 
 func (l *Language) report(left []string) {
@@ -98,6 +102,7 @@ func trimmed(text string) (head, core, tail string) {
 type result struct {
 	text    string
 	covered int      // letters that were recognised
+	odd     bool     // a word was not, and is no name
 	left    []string // what reads as English and was not
 }
 
@@ -134,10 +139,32 @@ func isProse(text string) bool {
 }
 
 func asIs(text string) result {
+	r := result{text: text, odd: !isNames(text)}
 	if isProse(text) {
-		return result{text: text, left: []string{text}}
+		r.left = []string{text}
 	}
-	return result{text: text}
+	return r
+}
+
+// names are names in small letters that texts have.
+var names = regexp.MustCompile(`^(host|guest|exchange|arbiter|local|mysql|mysqld|mariadb|eggroll|rollsite|nodemanager|` +
+	`clustermanager|fateflow|fateboard|fate|flow|board|zookeeper|nginx|rabbitmq|spark|python|jdk|java|supervisord?|root|` +
+	`apps?|linux|systemd|firewalld|ufw|iptables|nft|selinux|sysctl|swap|limits|hostname|hosts|libraries|sudoers|bash|toy|` +
+	`fast|normal|json|text|install|upgrade|rollback|uninstall|init|plan|check|config|render|svc|job|party|secrets)$`)
+
+// isNames reports whether each word of a text is a name or a number, as far as that can be seen: it has another
+// character than small letters in it, or is known.
+func isNames(text string) bool {
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" ,;()[]\t", r) }) {
+		small := true
+		for i := range len(word) {
+			small = small && word[i] >= 'a' && word[i] <= 'z'
+		}
+		if small && len(word) > 1 && !names.MatchString(word) {
+			return false
+		}
+	}
+	return true
 }
 
 // best translates a text as a whole, or its parts where that recognises more of it.
@@ -149,7 +176,11 @@ func (t *translation) best(text string, depth int) result {
 		return asIs(text)
 	}
 	best := t.whole(text, depth)
-	if best.covered == 0 || len(best.left) > 0 {
+	if lines := strings.Split(text, "\n"); len(lines) > 1 {
+		if each := t.lines(lines); each.covered > best.covered {
+			best = each
+		}
+	} else if best.covered == 0 || len(best.left) > 0 {
 		if parts := t.parts(text, depth); parts.covered > best.covered {
 			best = parts
 		}
@@ -186,18 +217,17 @@ func (t *translation) whole(text string, depth int) result {
 			continue
 		}
 		r := result{covered: c.letters}
-		plain := true
 		for _, p := range c.captures {
-			if !p.isText() {
+			if !p.isText() || c.hides(p.arg) {
 				continue
 			}
 			inner := t.best(captured[p.arg], depth+1)
 			captured[p.arg] = inner.text
 			r.covered += inner.covered
 			r.left = append(r.left, inner.left...)
-			plain = plain && len(inner.left) == 0
+			r.odd = r.odd || inner.odd
 		}
-		if c.letters < weak && !plain {
+		if c.letters < weak && r.odd {
 			continue
 		}
 		r.text = c.printFound(captured)
@@ -294,7 +324,11 @@ func (t *translation) parts(text string, depth int) result {
 		b.WriteString(c.text)
 		out.covered += c.covered
 		out.left = append(out.left, c.left...)
+		out.odd = out.odd || c.odd
 		before = c.covered > 0
+	}
+	if out.odd && out.covered*3 < letters(text) {
+		return asIs(text) // a text of others with a few words of ours
 	}
 	out.text = b.String()
 	return out

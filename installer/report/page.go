@@ -13,12 +13,10 @@ import (
 	"unicode"
 
 	"fate-installer/installer/fate/preflight"
+	"fate-installer/installer/language"
 	"fate-installer/installer/peer"
 	"fate-installer/payload/count"
 )
-
-// Languages lists the languages of the page. The texts of checks are those of the program, in English.
-var Languages = []string{"en", "zh"}
 
 //go:embed page.html
 var pageText string
@@ -46,13 +44,13 @@ func (p page) Refused() bool { return p.Summary.Refused > 0 || p.ApplianceRefuse
 
 // WritePage writes the report as one HTML page that needs no other file, no network and no script, for a screen and for
 // A4 paper. All that comes from the host is escaped.
-func WritePage(w io.Writer, r *Report, s *Seal, language string) error {
-	if !slices.Contains(Languages, language) {
-		return fmt.Errorf("cannot write the report in language %q: there are %s", language,
-			strings.Join(Languages, ", "))
+func WritePage(w io.Writer, r *Report, s *Seal, name string) error {
+	if !slices.Contains(language.Names, name) {
+		return fmt.Errorf("cannot write the report in language %q: there are %s", name,
+			strings.Join(language.Names, ", "))
 	}
 	p := page{Report: r, Seal: s, Lang: "en", Signers: []string{"Operator", "Security officer"}}
-	if language == "zh" {
+	if name == language.Chinese {
 		p.Lang = "zh-CN"
 	}
 	for _, c := range r.Checks {
@@ -67,22 +65,22 @@ func WritePage(w io.Writer, r *Report, s *Seal, language string) error {
 	slices.SortStableFunc(p.Attention, func(a, b Check) int {
 		return slices.Index(order, a.Status) - slices.Index(order, b.Status)
 	})
-	return templates()[language].Execute(w, p)
+	return templates()[name].Execute(w, p)
 }
 
 // templates are those of the languages. They are made when the first page is written.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, language := range Languages {
-		all[language] = template.Must(template.New("page").Funcs(functions(language)).Parse(pageText))
+	for _, name := range language.Names {
+		all[name] = template.Must(template.New("page").Funcs(functions(name)).Parse(pageText))
 	}
 	return all
 })
 
 // functions are those of the template, for one language.
-func functions(language string) template.FuncMap {
+func functions(name string) template.FuncMap {
 	translated := func(table map[string]string, key, text string) string {
-		if language == "zh" && table[key] != "" {
+		if name == language.Chinese && table[key] != "" {
 			return table[key]
 		}
 		return visible(text)
@@ -91,7 +89,7 @@ func functions(language string) template.FuncMap {
 		"t": func(text string) string { return translated(chinese, text, cmp.Or(english[text], text)) },
 		"number": func(n int, one string) string {
 			noun := count.Noun(n, one)
-			if language == "zh" {
+			if name == language.Chinese {
 				noun = chinese[count.Noun(2, one)]
 			}
 			return fmt.Sprint(n, " ", noun)
@@ -102,7 +100,14 @@ func functions(language string) template.FuncMap {
 		},
 		"hardening": func(id, lookedAt string) string { return translated(chineseHardening, id, lookedAt) },
 		"see":       visible,
-		"date":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
+		"say": func(text string) string {
+			l := language.Of(name)
+			if label := l.Label(text); label != text {
+				return visible(label)
+			}
+			return visible(l.Text(text))
+		},
+		"date": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
 		"memory": func(bytes uint64) string {
 			if bytes == 0 || bytes > 1<<62 {
 				return "?"

@@ -109,6 +109,7 @@ var chineseTitles = map[string]string{
 	"address":           "集群文件中的地址属于本主机",
 	"base-access":       "服务用户可以进入基础目录",
 	"base-owner":        "基础目录属于 root，其他用户不可写",
+	"certificates":      "rollsite 的证书有效",
 	"cpu":               "处理器数量",
 	"cpu-flags":         "处理器支持 AVX（tensorflow 需要）",
 	"database":          "数据库服务器允许本主机登录",

@@ -169,18 +169,18 @@ func (p *preflight) reserve() {
 			continue
 		}
 		seen[fs.Device] = true
-		free, text := fs.Free, "free"
+		free, text := fs.Free, "%s free"
 		needed := p.neededOn(fs)
 		if needed > free {
 			continue // the check of the space for it refuses already
 		}
 		if needed > 0 {
-			free, text = free-needed, "free when all is installed"
+			free, text = free-needed, "%s free when all is installed"
 		}
 		wanted := supervisor.Reserve(fs.Size)
 		r := p.check("reserve:"+cmp.Or(fs.Mount, "/"), "room in reserve for data, logs and database on "+
 			orRoot(fs.Mount),
-			size(wanted)+": 512 MiB, or 5 % of a small file system").measured("%s %s", size(free), text)
+			size(wanted)+": 512 MiB, or 5 % of a small file system").measured(text, size(free))
 		if free < wanted {
 			r.refuse("free %s more on %s: below the reserve programs are degraded, and on a full disk every job fails",
 				size(wanted-free), orRoot(fs.Mount))

@@ -291,15 +291,25 @@ func (c *collector) call(x *ast.CallExpr) bool {
 			c.counted(x.Args)
 		}
 	}
-	if name == "newTable" || name == "NewTable" {
-		for _, arg := range x.Args {
-			if s, ok := c.constant(arg); ok {
+	if wordCalls.MatchString(name) {
+		for i, arg := range x.Args {
+			if name == "check" && i == 0 { // the ID of the check
+				continue
+			}
+			if s, ok := c.constant(arg); ok && (strings.HasSuffix(name, "Table") || word.MatchString(s)) {
 				c.keys[Key{language.Label, s}] = true
 			}
 		}
 	}
 	return true
 }
+
+// wordCalls are functions of which an argument may be a word that is shown alone: names of columns, what a check
+// measures and wants.
+var (
+	wordCalls = regexp.MustCompile(`^(newTable|NewTable|measured|check)$`)
+	word      = regexp.MustCompile(`^[a-z]{2,}$`)
+)
 
 // counted adds what count.Of prints.
 func (c *collector) counted(args []ast.Expr) {
