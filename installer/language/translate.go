@@ -2,7 +2,6 @@ package language
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -147,15 +146,19 @@ func asIs(text string) result {
 }
 
 // names are names in small letters that texts have.
-var names = regexp.MustCompile(`^(host|guest|exchange|arbiter|local|mysql|mysqld|mariadb|eggroll|rollsite|nodemanager|` +
-	`clustermanager|fateflow|fateboard|fate|flow|board|zookeeper|nginx|rabbitmq|spark|python|jdk|java|supervisord?|root|` +
-	`apps?|linux|systemd|firewalld|ufw|iptables|nft|selinux|sysctl|swap|limits|hostname|hosts|libraries|sudoers|bash|toy|` +
-	`fast|normal|json|text|install|upgrade|rollback|uninstall|init|plan|check|config|render|svc|job|party|secrets)$`)
+var names = regexp.MustCompile(`^(` + strings.Join([]string{
+	`host|guest|exchange|arbiter|local|party|root|apps?|user|linux`,
+	`mysqld?|mariadb|eggroll|rollsite|nodemanager|clustermanager|fateflow|fateboard|fate|flow|board|zookeeper|nginx`,
+	`rabbitmq|spark|python|jdk|java|supervisord?|systemd|firewalld|ufw|iptables|nft|selinux|sysctl|swap|limits|bash`,
+	`hostname|hosts|libraries|sudoers|toy|fast|normal|json|text|job|secrets`,
+	`install|upgrade|rollback|uninstall|init|plan|check|config|render|svc`,
+}, "|") + `)$`)
 
 // isNames reports whether each word of a text is a name or a number, as far as that can be seen: it has another
 // character than small letters in it, or is known.
 func isNames(text string) bool {
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" ,;()[]\t", r) }) {
+	isGap := func(r rune) bool { return strings.ContainsRune(" ,;()[]\t", r) }
+	for _, word := range strings.FieldsFunc(text, isGap) {
 		small := true
 		for i := range len(word) {
 			small = small && word[i] >= 'a' && word[i] <= 'z'
@@ -345,64 +348,4 @@ func listed(text string) (string, bool) {
 	and := map[string]string{" or ": " 或 ", " and ": " 和 "}[found[1]]
 	at := strings.LastIndex(text, found[1])
 	return strings.ReplaceAll(text[:at], ", ", "、") + and + text[at+len(found[1]):], true
-}
-
-// Sprintf is [fmt.Sprintf] in the language. The format is found in the catalogue as it is written; what its verbs
-// print is translated as [Language.Text] does.
-func (l *Language) Sprintf(format string, args ...any) string {
-	if l == nil {
-		return fmt.Sprintf(format, args...)
-	}
-	var out strings.Builder
-	at := 0 // the first argument of the paragraph
-	for i, paragraph := range strings.Split(format, "\n\n") {
-		if i > 0 {
-			out.WriteString("\n\n")
-		}
-		text, used, ok := l.formatted(paragraph, args[min(at, len(args)):])
-		if !ok {
-			return l.Text(fmt.Sprintf(format, args...))
-		}
-		out.WriteString(text)
-		at += used
-	}
-	if at != len(args) {
-		return l.Text(fmt.Sprintf(format, args...))
-	}
-	return out.String()
-}
-
-// formatted is a paragraph of a format with its arguments, and how many these were. It is not ok where the arguments
-// have numbers, or are none.
-func (l *Language) formatted(format string, args []any) (text string, used int, ok bool) {
-	head, core, tail := trimmed(format)
-	pieces := piecesOf(core)
-	values := map[int]string{}
-	plain := true // the literals are no text
-	for _, p := range pieces {
-		if p.verb == 0 {
-			plain = plain && letters(p.literal) == 0
-			continue
-		}
-		stars := strings.Count(p.flags, "*")
-		if strings.Contains(p.source, "[") || p.arg >= len(args) {
-			return "", 0, false
-		}
-		value := fmt.Sprintf(p.source, args[p.arg-stars:p.arg+1]...)
-		if p.isText() {
-			value = l.Text(value)
-		}
-		values[p.arg] = value
-		used = p.arg + 1
-	}
-	c := l.catalogue()
-	switch t := c.formats[core]; {
-	case t != nil:
-		core = t.print(values)
-	case plain:
-		core = printed(pieces, values)
-	default:
-		core = l.Text(fmt.Sprintf(core, args[:used]...))
-	}
-	return head + core + tail, used, true
 }
