@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/golden"
@@ -119,11 +120,9 @@ func TestChineseScreens(t *testing.T) {
 // checkLineStart holds that no line begins with a character that ends something.
 func checkLineStart(t *testing.T, line string) {
 	t.Helper()
-	for _, r := range strings.TrimSpace(line) {
-		if strings.ContainsRune("，。；：、！？）】》”", r) {
-			t.Errorf("a line begins with %c: %s", r, line)
-		}
-		return
+	r, _ := utf8.DecodeRuneInString(strings.TrimSpace(line))
+	if strings.ContainsRune("，。；：、！？）】》”", r) {
+		t.Errorf("a line begins with %c: %s", r, line)
 	}
 }
 

@@ -146,13 +146,19 @@ func asIs(text string) result {
 }
 
 // names are names in small letters that texts have.
-var names = regexp.MustCompile(`^(` + strings.Join([]string{
-	`host|guest|exchange|arbiter|local|party|root|apps?|user|linux`,
-	`mysqld?|mariadb|eggroll|rollsite|nodemanager|clustermanager|fateflow|fateboard|fate|flow|board|zookeeper|nginx`,
-	`rabbitmq|spark|python|jdk|java|supervisord?|systemd|firewalld|ufw|iptables|nft|selinux|sysctl|swap|limits|bash`,
-	`hostname|hosts|libraries|sudoers|toy|fast|normal|json|text|job|secrets`,
-	`install|upgrade|rollback|uninstall|init|plan|check|config|render|svc`,
-}, "|") + `)$`)
+var names = wordSet(`host guest exchange arbiter local party root app apps user linux
+	mysql mysqld mariadb eggroll rollsite nodemanager clustermanager fateflow fateboard fate flow board zookeeper nginx
+	rabbitmq spark python jdk java supervisor supervisord systemd firewalld ufw iptables nft selinux sysctl swap limits
+	bash hostname hosts libraries sudoers toy fast normal json text job secrets
+	install upgrade rollback uninstall init plan check config render svc`)
+
+func wordSet(words string) map[string]bool {
+	out := map[string]bool{}
+	for _, word := range strings.Fields(words) {
+		out[word] = true
+	}
+	return out
+}
 
 // isNames reports whether each word of a text is a name or a number, as far as that can be seen: it has another
 // character than small letters in it, or is known.
@@ -163,7 +169,7 @@ func isNames(text string) bool {
 		for i := range len(word) {
 			small = small && word[i] >= 'a' && word[i] <= 'z'
 		}
-		if small && len(word) > 1 && !names.MatchString(word) {
+		if small && len(word) > 1 && !names[word] {
 			return false
 		}
 	}
