@@ -4,22 +4,22 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/exit"
-	"fate-installer/payload/count"
 	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 )
 
 type svcControlOptions struct {
 	NoWait         bool
-	Result         string // what the programs are in the end: ready or stopped
-	Dependants     bool   // of restart
-	WithDependants bool   // of stop
+	Stops          bool // the programs are stopped in the end, and not ready
+	Dependants     bool // of restart
+	WithDependants bool // of stop
 	Timeout        time.Duration
 }
 
@@ -38,7 +38,7 @@ EXIT STATUS
   6    a program did not become ready, or did not stop`
 
 func newSvcStartCommand(g *globals) *cobra.Command {
-	o := &svcControlOptions{Result: "ready"}
+	o := &svcControlOptions{}
 	cmd := &cobra.Command{
 		Use:   "start NAME...|GROUP|all",
 		Short: "Start programs and wait until they are ready",
@@ -61,7 +61,7 @@ here; the supervisor itself goes on, as startretries says.` + controlExitStatus,
 }
 
 func newSvcStopCommand(g *globals) *cobra.Command {
-	o := &svcControlOptions{Result: "stopped"}
+	o := &svcControlOptions{Stops: true}
 	cmd := &cobra.Command{
 		Use:   "stop NAME...|GROUP|all",
 		Short: "Stop programs with everything they started",
@@ -95,7 +95,7 @@ them first.` + controlExitStatus,
 }
 
 func newSvcRestartCommand(g *globals) *cobra.Command {
-	o := &svcControlOptions{Result: "ready"}
+	o := &svcControlOptions{}
 	rolling := false
 	cmd := &cobra.Command{
 		Use:   "restart NAME...|GROUP|all",
@@ -185,13 +185,22 @@ func runSvcControl(ctx context.Context, g *globals, o *svcControlOptions, words 
 		if err := reportOutcome(ctx, g, c, outcome, names); err != nil || o.NoWait {
 			return err
 		}
-		if len(names) == 1 {
-			g.printf("%s is %s\n", names[0], g.word(o.Result))
-		} else {
-			g.printf("%s %s\n", count.Of(len(names), "program is", "programs are"), g.word(o.Result))
-		}
+		o.printEnd(g, names)
 		return nil
 	})
+}
+
+// printEnd says what the programs are in the end, in whole sentences for the catalogue of Chinese.
+func (o *svcControlOptions) printEnd(g *globals, names []string) {
+	one, many := "%s is ready\n", "%s programs are ready\n"
+	if o.Stops {
+		one, many = "%s is stopped\n", "%s programs are stopped\n"
+	}
+	if len(names) == 1 {
+		g.printf(one, names[0])
+	} else {
+		g.printf(many, strconv.Itoa(len(names)))
+	}
 }
 
 // svcControlOutput is the JSON document of svc start, stop and restart.

@@ -17,6 +17,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/jsonshape"
+	"fate-installer/scripts/ansiblefate"
 	"fate-installer/supervisor"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -171,6 +172,8 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 
 	here("version")
 	here("version", "--role", "hots")
+	here("man", "--all")
+	run(ansibleHost(t, ansiblefate.Options{}), "", "adopt", "--plan", "--ip", "192.168.0.1")
 	here("config", "check", "--config", in("missing.yaml"))
 	run(root, "host: {partyid: 10000, ipz: 192.168.0.1}\n", "config", "check", "--config", "-")
 	here("init", "--out", in("sides"), "--host", "10000:192.168.0.1", "--guest", "9999:192.168.1.1",

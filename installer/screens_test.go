@@ -80,7 +80,7 @@ func partyStatuses() []supervisor.Status {
 	statuses[0].Ready, statuses[0].Why = false, "not ready yet: nodemanager 192.168.0.2:4671 is not registered: "+
 		"server_node has no row for it"
 	statuses[2].Ready, statuses[2].Degraded, statuses[2].Why, statuses[2].Restarts = false, true,
-		"degraded: fate-clustermanager is not ready", 2
+		"degraded: fate-clustermanager is running, and not ready", 2
 	statuses = append(statuses, supervisor.Status{Name: "fate-nginx", Group: "fate-nginx", State: supervisor.Fatal,
 		StateSeconds: 42, Restarts: 3, Why: "exited with status 1"})
 	return statuses

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -31,7 +32,7 @@ func (sup *Supervisor) judge(st *Status) {
 	st.Ready, st.Degraded = false, true
 	var parts []string
 	for _, name := range st.DegradedBy {
-		parts = append(parts, name+" "+sup.stateOf(name))
+		parts = append(parts, sup.stateOf(name))
 	}
 	if lacks := st.Lacks(); lacks != "" {
 		parts = append(parts, lacks)
@@ -39,12 +40,25 @@ func (sup *Supervisor) judge(st *Status) {
 	st.Why = "degraded: " + strings.Join(parts, ", ")
 }
 
+// stateTexts say why a program does not serve. They are whole sentences for the catalogue of Chinese.
+var stateTexts = map[State]string{
+	Stopped:  "%s is stopped",
+	Waiting:  "%s waits for what it needs",
+	Starting: "%s is starting",
+	Running:  "%s is running, and not ready",
+	Stopping: "%s is stopping",
+	Killing:  "%s is being killed",
+	Backoff:  "%s failed, and is started again after a pause",
+	Exited:   "%s has ended",
+	Fatal:    "%s has failed too often",
+}
+
 func (sup *Supervisor) stateOf(name string) string {
 	s := sup.service(name)
 	if s == nil {
-		return "is not defined"
+		return name + " is not defined"
 	}
-	return "is " + strings.ToLower(string(s.status.Load().State))
+	return fmt.Sprintf(stateTexts[s.status.Load().State], name)
 }
 
 // missing lists what a program needs, directly or not, and what does not serve. A program that is ready, or listens

@@ -155,3 +155,12 @@ func TestDependants(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestStateTexts: each state has a sentence.
+func TestStateTexts(t *testing.T) {
+	for _, s := range []State{Stopped, Waiting, Starting, Running, Stopping, Killing, Backoff, Exited, Fatal} {
+		if strings.Count(stateTexts[s], "%s") != 1 {
+			t.Errorf("%s: %q", s, stateTexts[s])
+		}
+	}
+}
