@@ -41,7 +41,7 @@ func (c *shownControl) heard(program string, state supervisor.State, text string
 func (c *shownControl) stopAll() {
 	c.heard("fate-mysql", supervisor.Stopping, "stopping")
 	c.wait(3 * time.Second)
-	c.heard("fate-fateflow", supervisor.Running, "needs fate-mysql, which is not ready")
+	c.heard("fate-fateflow", supervisor.Running, "degraded: fate-mysql is stopped")
 }
 
 // restartAll is in the middle of a restart.

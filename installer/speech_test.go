@@ -32,9 +32,9 @@ var foreign = regexp.MustCompile(`^(` + strings.Join([]string{
 	`\[.*\]`, `in /etc/security/limits.d/.*`, `app (soft|hard) n(ofile|proc) 65535`, `(fate-installer )?svc [a-z]+`,
 	`source <\(.*`, `fate-installer completion .*`, `a trial`, `.*GiB; the programs of this host take .*`,
 	`nft is not installed`, `.*held by process 812.*`, `(add memory, )?or run at most two jobs at a time`,
-	`install writes /etc/.*`, `.*; the programs of this party run nothing there`, `2 programs are ready`,
-	`stop it: systemctl disable --now mysqld, or give mysql another port in the cluster file`, `fate-mysql is stopped`,
-	`1 of 2 (nodemanagers|workers) is registered.*`, `.*:4671 does not answer`, `.*needs fate-.*`,
+	`install writes /etc/.*`, `.*; the programs of this party run nothing there`,
+	`stop it: systemctl disable --now mysqld, or give mysql another port in the cluster file`,
+	`1 of 2 (nodemanagers|workers) is registered.*`, `.*:4671 does not answer`,
 	`exited with status 1 within 5 s, 3 times`,
 }, "|") + `)$`)
 
