@@ -71,7 +71,7 @@ func runBundleInspect(g *globals, o *bundleInspectOptions, p *payload.Payload) e
 
 func printInspection(g *globals, p *payload.Payload) error {
 	m := p.Manifest()
-	signed := "no"
+	signed := "it is not signed"
 	if s, ok := p.Signature(); ok {
 		signed = "by key " + s.KeyID + ", not checked here"
 	}

@@ -22,7 +22,7 @@ type FoundSecret struct {
 
 // Names of secrets that are none of the cluster file's secrets block.
 const (
-	secretHTTP       = "fate_flow.http_secret_key"
+	secretHTTP       = "fate_flow.http_secret_key" // #nosec G101 -- the name of a secret
 	secretSupervisor = "supervisor"
 )
 

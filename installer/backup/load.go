@@ -101,6 +101,7 @@ func (l *tableLoader) flush() error {
 	if l.rows == 0 {
 		return nil
 	}
+	// #nosec G202 -- quoted names, and question marks for the values
 	statement := l.insert + l.places + strings.Repeat(", "+l.places, l.rows-1)
 	if _, err := l.tables.Admin.ExecContext(l.ctx, statement, l.values...); err != nil {
 		return err
@@ -163,8 +164,8 @@ func (t Tables) settle(ctx context.Context) (jobs int64, err error) {
 
 // tablesOf lists the tables of a database; one that does not exist has none.
 func (t Tables) tablesOf(ctx context.Context, schema string) ([]string, error) {
-	rows, err := t.Admin.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = '"+
-		schema+"' AND table_type = 'BASE TABLE' ORDER BY table_name")
+	rows, err := t.Admin.QueryContext(ctx, `SELECT table_name FROM information_schema.tables
+		WHERE table_schema = ? AND table_type = 'BASE TABLE' ORDER BY table_name`, schema)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the tables of %s: %w", schema, err)
 	}

@@ -205,7 +205,7 @@ func (d *Deployment) Headline() string {
 		text += ", FATE " + release
 	}
 	if d.site.HasStandIns() {
-		text += " (STAND-INS: this appliance carries test doubles of FATE, not FATE)"
+		text = fmt.Sprintf("%s (STAND-INS: this appliance carries test doubles of FATE, not FATE)", text)
 	}
 	return text
 }
