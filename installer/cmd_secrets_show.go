@@ -100,13 +100,20 @@ func runSecretsShow(ctx context.Context, g *globals) error {
 		if g.Output == outputJSON {
 			return g.printJSON(out)
 		}
-		g.printf("address   %s\nuser      %s\npassword  %s\n", out.URL, out.User, out.Password)
+		for i, value := range []string{out.URL, out.User, out.Password} {
+			g.raw(g.language.Padded(loginLabels[i], 8) + "  " + value + "\n") // a value is no text
+		}
 		if out.Note != "" {
 			g.printf("note      %s\n", out.Note)
 		}
 		return nil
 	})
 }
+
+// loginLabels name what a login consists of.
+//
+//language:labels
+var loginLabels = []string{"address", "user", "password"}
 
 // boardURL is the address of FATE-Board on a host.
 func boardURL(spec *cluster.Spec) string {

@@ -71,8 +71,16 @@ type table struct {
 
 // newTable starts a table on standard output with a header row.
 func (g *globals) newTable(header ...string) *table {
-	return &table{output.NewTable(header...), g.Stdout, g.language}
+	t := output.NewTable(header...)
+	t.Keep(valueColumns...)
+	return &table{t, g.Stdout, g.language}
 }
+
+// valueColumns are the columns of names, values and commands. They are copied and searched for: a true that became 是
+// would be another value.
+var valueColumns = []string{"ADDRESS", "COMPONENT", "FILE", "FOUND IN", "GO TO", "HOST", "ID", "JOB", "KEPT IN", "KEY",
+	"KEY FILE", "LICENSE", "MODULE", "NAME", "PARTY", "PASSWORD", "PID", "PLATFORM", "PORTS", "PROGRAM", "RENDERED",
+	"SECRET", "TABLE", "THERE", "VALUE", "VERSION", "WHAT", "WHO"}
 
 // row adds a row. Cells may hold what another party has chosen, such as the name of a component.
 func (t *table) row(cells ...string) {
@@ -112,6 +120,28 @@ type errorOutput struct {
 	Job      *job.Report      `json:"job,omitempty"`      // test toy, test min: the job that failed, as in job why
 }
 
+// logLine begins a line of a log in an error.
+const logLine = "  | "
+
+// withoutLogs translates an error but for the lines of logs in it, which are searched for in the log.
+func (g *globals) withoutLogs(text string) string {
+	var out []string
+	rest := text
+	for rest != "" {
+		begin := strings.Index("\n"+rest, "\n"+logLine)
+		if begin < 0 {
+			out = append(out, g.text(rest))
+			break
+		}
+		if begin > 0 {
+			out = append(out, g.text(rest[:begin-1]))
+		}
+		line, after, _ := strings.Cut(rest[begin:], "\n")
+		out, rest = append(out, line), after
+	}
+	return strings.Join(out, "\n")
+}
+
 // printError shows a failed command's error in at most four parts: what, why, what to do next, where to read more. As
 // JSON, the mistakes of a configuration are a list as well, each with its file, line and column. A command that has
 // printed its document, as install does when programs wait for other hosts, prints no second one: the error goes to
@@ -130,7 +160,7 @@ func printError(g *globals, err error, code int) {
 		return
 	}
 	d := g.device(g.Stderr)
-	lines := strings.Split(strings.TrimRight(g.text(errorText(err, d)), "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(g.withoutLogs(errorText(err, d)), "\n"), "\n")
 	width := output.Width(g.language.Label("error:"))
 	margin := strings.Repeat(" ", width+1)
 	label := func(word string) string { // ends where error: does

@@ -53,6 +53,9 @@ func Certificates(h *host.Host, l cluster.Layout, now time.Time) ([]keys.Certifi
 	return keys.Expiries(files, now), errors.Join(errs...)
 }
 
+// mostCertificates is how many files are read: a rollsite names six. The service user writes the configuration.
+const mostCertificates = 16
+
 // certificateNames are the names of the certificate files that a text of eggroll.properties refers to. Their directory
 // is known; how its path is escaped there is of no matter.
 func certificateNames(settings string) []string {
@@ -65,6 +68,9 @@ func certificateNames(settings string) []string {
 		name := path.Base(line)
 		if !slices.Contains(names, name) {
 			names = append(names, name)
+		}
+		if len(names) == mostCertificates {
+			break
 		}
 	}
 	return names

@@ -115,7 +115,8 @@ func FromEnvironment(getenv func(string) string) string {
 		return English
 	}
 	encoding, _, _ = strings.Cut(encoding, "@")
-	if encoded && encoding != "utf-8" && encoding != "utf8" {
+	territory := strings.Contains(base, "_") // zh_CN alone is GB2312
+	if (encoded || territory) && encoding != "utf-8" && encoding != "utf8" {
 		return English
 	}
 	for _, wanted := range append(strings.Split(strings.ToLower(getenv("LANGUAGE")), ":"), base) {

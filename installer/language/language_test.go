@@ -10,8 +10,8 @@ import (
 func TestFromEnvironment(t *testing.T) {
 	for _, tt := range []struct{ environment, want string }{
 		{"", English}, {"LANG=C", English}, {"LANG=POSIX", English}, {"LANG=C.UTF-8", English},
-		{"LANG=zh_CN.UTF-8", Chinese}, {"LANG=zh_CN.utf8", Chinese}, {"LANG=zh_CN", Chinese}, {"LANG=zh", Chinese},
-		{"LANG=zh_CN.UTF-8@pinyin", Chinese}, {"LANG=zh_CN@pinyin", Chinese}, {"LANG=zh-Hans", English},
+		{"LANG=zh_CN.UTF-8", Chinese}, {"LANG=zh_CN.utf8", Chinese}, {"LANG=zh_CN", English}, {"LANG=zh", Chinese},
+		{"LANG=zh_CN.UTF-8@pinyin", Chinese}, {"LANG=zh_CN@pinyin", English}, {"LANG=zh-Hans", English},
 		{"LANG=zh_CN.GB18030", English}, {"LANG=zh_CN.GBK", English}, {"LANG=de_DE.UTF-8", English},
 		{"LANG=en_US.UTF-8 LC_MESSAGES=zh_CN.UTF-8", Chinese},
 		{"LANG=zh_CN.UTF-8 LC_MESSAGES=en_US.UTF-8", English},

@@ -13,10 +13,14 @@ type Table struct {
 	header []string
 	rows   [][]string
 	words  map[string]string // the English of cells that are statuses, which colours go by
+	kept   []string          // columns whose cells are the same in every language
 }
 
 // NewTable begins a table. Each word of the header names a column.
 func NewTable(header ...string) *Table { return &Table{header: header} }
+
+// Keep names columns whose cells are no texts, but names and values, which stay as they are in every language.
+func (t *Table) Keep(columns ...string) { t.kept = append(t.kept, columns...) }
 
 // Row adds a row. Missing cells are empty; a line break or a tab in a cell becomes a space.
 func (t *Table) Row(cells ...string) {
@@ -61,7 +65,9 @@ func (t *Table) in(l *language.Language) *Table {
 	for _, row := range t.rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			if cells[i] = l.Label(cell); cells[i] != cell {
+			if slices.Contains(t.kept, t.header[i]) {
+				cells[i] = cell
+			} else if cells[i] = l.Label(cell); cells[i] != cell {
 				out.words[cells[i]] = cell
 			} else {
 				cells[i] = l.Text(cell)

@@ -281,6 +281,9 @@ func (c *Client) events(ctx context.Context, after int64, wait time.Duration) ([
 		Events []supervisor.Event `json:"events"`
 		Last   uint64             `json:"last"`
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, wait+callTimeout,
+		fmt.Errorf("the supervisor has not answered fate.events for %s", wait+callTimeout))
+	defer cancel()
 	err := c.Call(ctx, &out, "fate.events", after, wait.Seconds())
 	return out.Events, out.Last, err
 }
