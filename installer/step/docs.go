@@ -39,8 +39,10 @@ type Docs struct {
 
 // docsRecord is what a host has of Docs: every file that is ours, with the hashes that it may have.
 type docsRecord struct {
-	Program string              `json:"program"` // digest of the program that they are of; blank: a run was cut off
-	Files   map[string][]string `json:"files"`
+	Program string                 `json:"program"` // digest of the program that they are of; blank: a run was cut off
+	Files   map[string][]string    `json:"files"`
+	Left    map[string]docsLeftDir `json:"left,omitempty"`    // directories whose files were left out
+	Refused string                 `json:"refused,omitempty"` // why the program printed none
 }
 
 // docsPrior is the state before a change. The contents of the files are in the backups, as one JSON document.
@@ -68,15 +70,10 @@ func (d Docs) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	if err != nil {
 		return engine.Finding{}, err
 	}
-	why, kept, err := d.differs(env, record, ours, edited)
-	if err != nil {
-		return engine.Finding{}, err
-	}
-	note := ""
-	if len(kept) > 0 {
-		note = fmt.Sprintf("%s kept, since others wrote or edited it; remove it to get ours",
-			strings.Join(kept, ", "))
-	}
+	left, again := record.leftDirs(env, d)
+	why, kept, lacking := d.differs(env, record, ours, edited, left)
+	why = firstOf(why, again)
+	note := d.note(record, kept, left, lacking)
 	if why == "" {
 		return engine.Finding{Done: true, Note: note}, nil
 	}
@@ -89,38 +86,50 @@ func (d Docs) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	return finding, nil
 }
 
-// differs says what is not as it has to be; blank: nothing. kept are the files in the place of ours that others wrote.
-func (d Docs) differs(env *engine.Env, record docsRecord, ours []Doc, edited []string) (why string, kept []string,
-	err error) {
-	missing := slices.DeleteFunc(slices.Sorted(maps.Keys(record.Files)), func(file string) bool {
-		return slices.Contains(edited, file) || slices.ContainsFunc(ours, func(o Doc) bool { return o.Path == file })
-	})
+// differs says what is not as it has to be, but for the files of directories that are left out; blank: nothing. kept
+// are the files in the place of ours that others wrote, lacking the directories without some that they should have.
+func (d Docs) differs(env *engine.Env, record docsRecord, ours []Doc, edited []string,
+	left map[string]string) (why string, kept []string, lacking map[string]bool) {
+	lacking = map[string]bool{}
+	differ := func(file, how string) {
+		dir := path.Dir(file)
+		if left[dir] == "" {
+			why = firstOf(why, how)
+		} else {
+			lacking[dir] = true
+		}
+	}
 	switch {
 	case record.Program == "" && len(record.Files) == 0:
 		why = "there are none"
 	case record.Program != d.Digest:
 		why = "they are of another version"
-	case len(missing) > 0:
-		why = missing[0] + " does not exist"
+	}
+	for _, file := range slices.Sorted(maps.Keys(record.Files)) {
+		if !slices.Contains(edited, file) && !slices.ContainsFunc(ours, func(o Doc) bool { return o.Path == file }) {
+			differ(file, file+" does not exist")
+		}
 	}
 	if !d.Known {
-		if !env.Host.Live() && why == "" && len(record.Files) > 0 {
-			why = "they are of another version" // nothing runs in a tree that could print those of this one
+		for _, o := range ours {
+			if !env.Host.Live() { // nothing runs in a tree that could print those of this one; what was edited stays
+				differ(o.Path, "they are of another version")
+			}
 		}
-		return why, edited, nil
+		return why, edited, lacking
 	}
 	for _, f := range d.Files {
 		i := slices.IndexFunc(ours, func(o Doc) bool { return o.Path == f.Path })
 		switch {
 		case i >= 0 && ours[i].Content != f.Content:
-			why = firstOf(why, f.Path+" is of another version")
+			differ(f.Path, f.Path+" is of another version")
 		case i < 0 && env.Host.Exists(f.Path):
 			kept = append(kept, f.Path)
 		case i < 0:
-			why = firstOf(why, f.Path+" does not exist")
+			differ(f.Path, f.Path+" does not exist")
 		}
 	}
-	return why, kept, nil
+	return why, kept, lacking
 }
 
 func firstOf(a, b string) string {
@@ -132,7 +141,7 @@ func firstOf(a, b string) string {
 
 // Apply implements [engine.Step].
 func (d Docs) Apply(ctx context.Context, env *engine.Env) error {
-	files, err := d.files(ctx, env)
+	files, refused, err := d.files(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -147,23 +156,26 @@ func (d Docs) Apply(ctx context.Context, env *engine.Env) error {
 	if err := backupDocs(env, ours); err != nil {
 		return err
 	}
-	return replaceDocs(env, record, ours, files, docsRecord{Program: d.Digest}, edited)
+	return replaceDocs(env, record, ours, files, docsRecord{Program: d.Digest, Refused: refused}, edited)
 }
 
-// files are those of the installed program.
-func (d Docs) files(ctx context.Context, env *engine.Env) ([]Doc, error) {
+// files are those of the installed program. One that does not print them, be it an older release, which has none, or
+// one that crashes, has none for us: refused says why. No run fails for the sake of its documentation.
+func (d Docs) files(ctx context.Context, env *engine.Env) (files []Doc, refused string, err error) {
 	if d.Known || !env.Host.Live() {
-		return d.Files, nil
+		return d.Files, "", nil
 	}
 	result, err := env.Host.Run(ctx, host.Cmd{Args: []string{d.Program, "man", "--all", "-o", "json"}})
-	var refused *host.ExitError
-	if errors.As(err, &refused) && refused.Code == 2 { // an older release, which has none
-		return nil, nil
+	if ctx.Err() != nil {
+		return nil, "", fmt.Errorf("cannot get the manual pages of %s: %w", d.Program, context.Cause(ctx))
+	}
+	if err == nil {
+		files, err = parseDocs(result.Stdout)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot get the manual pages of %s: %w", d.Program, err)
+		return nil, oneLine(err), nil
 	}
-	return parseDocs(result.Stdout)
+	return files, "", nil
 }
 
 // mostDocs and mostDocBytes bound what a program prints.
@@ -199,44 +211,6 @@ func parseDocs(text []byte) ([]Doc, error) {
 	return out.Files, nil
 }
 
-// replaceDocs puts files in the place of ours and records them in the end as next. Files of others stay. A run that is
-// cut off leaves a record of all that may be ours.
-func replaceDocs(env *engine.Env, record docsRecord, ours, files []Doc, next docsRecord, edited []string) error {
-	files = slices.DeleteFunc(slices.Clone(files), func(f Doc) bool {
-		return env.Host.Exists(f.Path) && !slices.ContainsFunc(ours, func(o Doc) bool { return o.Path == f.Path })
-	})
-	next.Files = map[string][]string{}
-	for _, f := range files {
-		next.Files[f.Path] = []string{engine.Hash([]byte(f.Content))}
-	}
-	for _, file := range edited { // an uninstall says that it stays
-		next.Files[file] = record.Files[file]
-	}
-	both := docsRecord{Files: maps.Clone(next.Files)}
-	for file, hashes := range record.Files {
-		both.Files[file] = union(hashes, both.Files[file])
-	}
-	if err := both.write(env); err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := makeParents(env, f.Path); err != nil {
-			return err
-		}
-		if err := env.Host.WriteFile(f.Path, []byte(f.Content), host.FileMode{Perm: 0o644}); err != nil {
-			return err
-		}
-	}
-	for _, o := range ours {
-		if _, stays := next.Files[o.Path]; !stays {
-			if err := env.Host.Remove(o.Path); err != nil {
-				return err
-			}
-		}
-	}
-	return next.write(env)
-}
-
 // Undo implements [engine.Undoer].
 func (Docs) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error {
 	before, err := decode[docsPrior](raw)
@@ -248,6 +222,9 @@ func (Docs) Undo(_ context.Context, env *engine.Env, raw json.RawMessage) error 
 		return err
 	}
 	for file := range record.Files {
+		if unusable(env, path.Dir(file)) != "" {
+			continue // nothing can be written or removed there
+		}
 		if err := env.Host.Remove(host.TempName(file)); err != nil { // of a run that was cut off
 			return err
 		}
@@ -334,13 +311,14 @@ func (r docsRecord) write(env *engine.Env) error {
 }
 
 // look finds those of the recorded files that are as they were written, in the order of their paths, and the paths of
-// those that others have edited. Some may be gone.
+// those that others have edited. Some may be gone, or not to be reached in a directory that is left out.
 func (r docsRecord) look(env *engine.Env) (ours []Doc, edited []string, err error) {
 	for _, file := range slices.Sorted(maps.Keys(r.Files)) {
 		now, content, err := readState(env, file)
 		switch {
-		case errors.Is(err, errNotFile):
+		case errors.Is(err, errNotFile), errors.Is(err, host.ErrTooLong):
 			edited = append(edited, file)
+		case err != nil && unusable(env, path.Dir(file)) != "":
 		case err != nil:
 			return nil, nil, err
 		case now.Kind == absent:
@@ -359,7 +337,10 @@ func docsBefore(env *engine.Env, record docsRecord, ours []Doc) (docsPrior, erro
 	if len(ours) > 0 {
 		before.Backup = engine.Hash(pack(ours))
 	}
-	for _, dir := range []string{ManDir, CompletionDir} {
+	for _, dir := range docDirs {
+		if unusable(env, dir) != "" {
+			continue // it is not made
+		}
 		parents, err := env.Host.MissingParents(dir)
 		if err != nil {
 			return before, err

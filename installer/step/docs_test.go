@@ -1,6 +1,7 @@
 package step
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -100,17 +101,58 @@ func TestDocsOfAnUnknownProgramInATree(t *testing.T) {
 	sameTree(t, "after undo", before, w.snapshot())
 }
 
-// TestDocsOfAnOlderRelease: one that has no manual pages is no failure.
-func TestDocsOfAnOlderRelease(t *testing.T) {
-	w := newWorld(t, tempDir(t), true, baseTree)
-	s := Docs{Program: "/usr/local/bin/fate-installer", Digest: "d"}
-	w.machine.fail = map[string]int{s.Program: 2}
-	_, err := w.apply(t.Context(), s)
+// TestEditedDocsOfAnUnknownProgramInATree: a page that was edited stays, and the step ends.
+func TestEditedDocsOfAnUnknownProgramInATree(t *testing.T) {
+	w := newWorld(t, tempDir(t), false, baseTree)
+	unknown := Docs{Program: "/usr/local/bin/fate-installer", Digest: "x"}
+	_, err := w.apply(t.Context(), docsOf("1", "/fate-installer.1", "/fate-installer-a.1"))
 	must(t, err)
-	w.machine.fail[s.Program] = 1
-	s.Digest = "e"
-	if _, err := w.apply(t.Context(), s); err == nil || !strings.Contains(err.Error(), "manual pages of "+s.Program) {
-		t.Errorf("a program that fails: %v", err)
+	w.write(ManDir+"/fate-installer.1", "edited")
+	for range 2 {
+		_, err = w.apply(t.Context(), unknown)
+		must(t, err)
+		if w.read(ManDir+"/fate-installer.1") != "edited" || w.exists(ManDir+"/fate-installer-a.1") {
+			t.Errorf("the pages: %s", pagesOf(w))
+		}
+	}
+	f, err := unknown.Check(t.Context(), w.env())
+	if err != nil || !f.Done || !strings.Contains(f.Note, ManDir+"/fate-installer.1 kept") {
+		t.Errorf("again: %+v, %v", f, err)
+	}
+}
+
+// TestDocsOfAProgramThatPrintsNone: an older release has no manual pages, and one that fails has none for us. Neither
+// fails the run; the pages of the former program go.
+func TestDocsOfAProgramThatPrintsNone(t *testing.T) {
+	for _, code := range []int{1, 2, 3, 134, 137} {
+		w := newWorld(t, tempDir(t), true, baseTree)
+		s := Docs{Program: "/usr/local/bin/fate-installer", Digest: "d"}
+		_, err := w.apply(t.Context(), s)
+		must(t, err)
+		if !w.exists(ManDir + "/fate-installer.1") {
+			t.Fatal("there are no pages")
+		}
+		w.machine.fail = map[string]int{s.Program: code}
+		s.Digest = "e"
+		for range 2 {
+			_, err = w.apply(t.Context(), s)
+			must(t, err)
+			if got := pagesOf(w); got != "" {
+				t.Errorf("exit %d: the former pages stay: %s", code, got)
+			}
+		}
+		f, err := s.Check(t.Context(), w.env())
+		if err != nil || !f.Done || !strings.Contains(f.Note, "the installed program prints none") ||
+			!strings.Contains(f.Note, fmt.Sprintf("status %d", code)) {
+			t.Errorf("exit %d: %+v, %v", code, f, err)
+		}
+		w.machine.fail, s.Digest = nil, "f"
+		_, err = w.apply(t.Context(), s)
+		must(t, err)
+		f, err = s.Check(t.Context(), w.env())
+		if err != nil || !f.Done || f.Note != "" || !w.exists(ManDir+"/fate-installer.1") {
+			t.Errorf("a later program: %+v, %v, %s", f, err, pagesOf(w))
+		}
 	}
 }
 
