@@ -20,9 +20,9 @@ func (m *Manifest) FileName() string {
 	return fmt.Sprintf("fate-%s-%d-%s-%s%s", m.Role, m.Party, m.Host, m.Made.UTC().Format(TimeFormat), Extension)
 }
 
-// SameHost reports whether two backups are of the same machine and party.
+// SameHost reports whether two backups are of the same machine and party. Machines of one name differ by their address.
 func (m *Manifest) SameHost(other *Manifest) bool {
-	return m.Host == other.Host && m.Role == other.Role && m.Party == other.Party
+	return m.Host == other.Host && m.IP == other.IP && m.Role == other.Role && m.Party == other.Party
 }
 
 // Found is a file that is called as a backup is.
@@ -32,6 +32,22 @@ type Found struct {
 	Split    bool      // into parts
 	Manifest *Manifest // nil: it cannot be read
 	Err      error     // why
+}
+
+// Older picks the backups that leave when keep of one host stay, from what [List] has found. The one that was just made,
+// in file, is the first to stay, whatever the times of the others are: the clock may have been ahead when they were made.
+func Older(found []Found, file string, made *Manifest, keep int) []Found {
+	kept := 1
+	var out []Found
+	for _, f := range found { // the latest first
+		if f.File == file || f.Split || f.Manifest == nil || !f.Manifest.SameHost(made) {
+			continue
+		}
+		if kept++; kept > keep {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // List finds the backups in a directory, the latest first. It looks at what they say of themselves and not at the rest.

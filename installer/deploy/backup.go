@@ -333,14 +333,7 @@ func (b *backupRun) prune() (removed []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := 0
-	for _, f := range found { // the latest first
-		if f.Split || f.Manifest == nil || !f.Manifest.SameHost(b.done.Manifest) {
-			continue
-		}
-		if kept++; kept <= b.opts.Keep {
-			continue
-		}
+	for _, f := range backup.Older(found, b.done.File, b.done.Manifest, b.opts.Keep) {
 		if err := b.place.Sibling(filepath.Base(f.File)).Remove(); err != nil {
 			return removed, err
 		}
