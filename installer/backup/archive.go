@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 
 	"filippo.io/age"
 )
@@ -45,6 +46,36 @@ type Sealed struct {
 type Content struct {
 	Database func(context.Context, *Manifest, *RecordWriter) error
 	Files    func(context.Context, *Manifest, *RecordWriter) error
+
+	Total int64 // about how many bytes they write, see CheckTotal
+}
+
+// What a file in the format of an appliance can have: its manifest is at most manifestSize bytes long, and lists all
+// frames.
+const (
+	manifestSize = 16 << 20
+	frameListed  = 192     // bytes of a frame in the manifest
+	usualFrame   = 4 << 20 // needs less memory than a larger one
+	mostFrames   = manifestSize / frameListed / 8 * 7
+	usualTotal   = mostFrames * usualFrame
+	largestTotal = mostFrames * payload.MaxFrame
+)
+
+// CheckTotal refuses what is too large for one backup, even when nothing of it can be compressed.
+func CheckTotal(total int64) error {
+	if total > largestTotal {
+		return fmt.Errorf("there are %s to back up, and a backup can have %s", count.Bytes(total),
+			count.Bytes(largestTotal))
+	}
+	return nil
+}
+
+// frameSize is how much of a backup of this size is compressed together: so much that the manifest can list all of it.
+func frameSize(total int64) int {
+	if total > usualTotal {
+		return payload.MaxFrame
+	}
+	return usualFrame
 }
 
 // RecordWriter takes the records of a stream.
@@ -72,7 +103,7 @@ var machines = map[string]elf.Machine{
 func Create(ctx context.Context, out *os.File, m *Manifest, s *Sealed, c Content, to []age.Recipient) error {
 	w, err := payload.NewWriter(out, bytes.NewReader(stub(machines[runtime.GOARCH])), payload.WriterOptions{
 		Release: payload.Release{FATE: m.FATE, Platform: "linux/" + runtime.GOARCH},
-		Level:   1, FrameSize: 4 << 20, // it is encrypted, and no encoder makes it smaller
+		Level:   1, FrameSize: frameSize(c.Total), // it is encrypted, and no encoder makes it smaller
 		Workers: min(2, runtime.GOMAXPROCS(0)),
 	})
 	if err != nil {

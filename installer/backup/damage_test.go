@@ -157,7 +157,7 @@ func TestFilesThatChange(t *testing.T) {
 			if changes > readTries {
 				want, named = 1, 1
 			}
-			if c.trees[0].Files != want || len(m.Unread) != named {
+			if c.trees[0].Files != want || len(m.Unread) != named || m.Missing() != named {
 				t.Errorf("%d files are in the backup and %v is named", c.trees[0].Files, m.Unread)
 			}
 		})

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"fate-installer/installer/host"
-	"fate-installer/installer/host/beneath"
 )
 
 // treeNames are the directories that a backup may have, in the home of FATE-Flow.
@@ -38,17 +38,31 @@ type Trees struct {
 	Home  string // the directory that they are in
 	Owner string // of the files
 	Group string
+
+	limit int // of the entries of a directory; 0: entriesLimit
 }
 
 // entriesLimit is how many entries a directory may have.
 const entriesLimit = 1 << 21
 
-// Size adds up the files.
+// Size adds up the files that will be written.
 func (t Trees) Size(ctx context.Context) (bytes int64, err error) {
 	for _, name := range TreeNames() {
-		err := t.walk(ctx, path.Join(t.Home, name), "", func(_ string, info fs.FileInfo) error {
-			if info.Mode().IsRegular() {
-				bytes += info.Size()
+		root := path.Join(t.Home, name)
+		top, err := t.Host.Lstat(root)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		owner := t.ownerOf(top)
+		err = t.walk(ctx, root, "", func(rel string, info fs.FileInfo) error {
+			if err := checkEntry(rel, info.IsDir()); err != nil {
+				return skip(info)
+			}
+			if info.Mode().IsRegular() && checkFile(info, owner) == nil {
+				bytes = Sum(bytes, info.Size())
 			}
 			return nil
 		})
@@ -59,18 +73,30 @@ func (t Trees) Size(ctx context.Context) (bytes int64, err error) {
 	return bytes, nil
 }
 
-// walk calls visit for everything below a directory, a directory before what is in it. What is removed by then is
-// left out.
+// skip leaves out what is in a directory.
+func skip(info fs.FileInfo) error {
+	if info.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// walk calls visit for everything below a directory, a directory before what is in it, which is left out when visit
+// returns [fs.SkipDir]. What is removed by then is left out.
 func (t Trees) walk(ctx context.Context, root, rel string, visit func(rel string, info fs.FileInfo) error) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	entries, err := t.Host.ListPlain(path.Join(root, rel), entriesLimit)
+	limit := cmp.Or(t.limit, entriesLimit)
+	entries, err := t.Host.ListPlain(path.Join(root, rel), limit)
 	if err != nil {
 		if rel != "" && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		return err
+	}
+	if len(entries) >= limit {
+		return fmt.Errorf("the directory %.200q has %d entries or more", path.Join(root, rel), limit)
 	}
 	for _, e := range entries {
 		name := path.Join(rel, e.Name())
@@ -81,7 +107,11 @@ func (t Trees) walk(ctx context.Context, root, rel string, visit func(rel string
 		if err != nil {
 			return err
 		}
-		if err := visit(name, info); err != nil {
+		err = visit(name, info)
+		if info.IsDir() && errors.Is(err, fs.SkipDir) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if info.IsDir() {
@@ -98,67 +128,71 @@ func (t Trees) walk(ctx context.Context, root, rel string, visit func(rel string
 func (t Trees) Write(ctx context.Context, m *Manifest, w *RecordWriter, progress func(int64)) error {
 	for _, name := range TreeNames() {
 		root := path.Join(t.Home, name)
-		if !t.Host.Exists(root) {
+		top, err := t.Host.Lstat(root)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		tree := Tree{Name: name}
-		if err := w.json(recordTree, treeHead{name}); err != nil {
-			return err
-		}
-		err := t.walk(ctx, root, "", func(rel string, info fs.FileInfo) error {
-			if err := checkPath(rel); err != nil {
-				m.leaveOut(name, rel, err)
-				return nil
-			}
-			head := entryHead{rel, info.Mode().Perm()}
-			switch {
-			case info.IsDir():
-				return w.json(recordDir, head)
-			case !info.Mode().IsRegular():
-				m.leaveOut(name, rel, errNotRegular)
-				return nil
-			}
-			size, err := t.writeFile(ctx, root, head, w)
-			var left *leftOutError
-			switch {
-			case errors.As(err, &left):
-				m.leaveOut(name, rel, left.why)
-				return nil
-			case err != nil:
-				return err
-			case size >= 0:
-				tree.Files++
-				tree.Bytes += size
-				progress(size)
-			}
-			return nil
-		})
 		if err != nil {
 			return fmt.Errorf("cannot back up %s: %w", root, err)
 		}
-		m.Trees = append(m.Trees, tree)
+		if err := w.json(recordTree, treeHead{name}); err != nil {
+			return err
+		}
+		d := treeDump{ctx: ctx, trees: t, root: root, owner: t.ownerOf(top), m: m, w: w, tree: Tree{Name: name},
+			progress: progress}
+		if err := t.walk(ctx, root, "", d.entry); err != nil {
+			return fmt.Errorf("cannot back up %s: %w", root, err)
+		}
+		m.Trees = append(m.Trees, d.tree)
 	}
 	return nil
 }
 
-var errNotRegular = errors.New("it is neither a file nor a directory")
-
-// leaveOut names a file that is not in the backup.
-func (m *Manifest) leaveOut(tree, rel string, why error) {
-	text := fmt.Sprintf("%s: %v", path.Join(tree, rel), beneath.WithoutPath(why))
-	if len(text) > maxText {
-		text = text[:maxText/2] + "..."
-	}
-	if checkText(text) != nil {
-		text = fmt.Sprintf("%q", text)
-	}
-	m.Unread = append(m.Unread, text)
+// treeDump writes one tree.
+type treeDump struct {
+	ctx      context.Context
+	trees    Trees
+	root     string
+	owner    uint32 // of the files
+	m        *Manifest
+	w        *RecordWriter
+	tree     Tree
+	progress func(int64)
 }
 
-// leftOutError is a file that cannot be had.
-type leftOutError struct{ why error }
-
-func (e *leftOutError) Error() string { return e.why.Error() }
+func (d *treeDump) entry(rel string, info fs.FileInfo) error {
+	regular := info.Mode().IsRegular()
+	if err := checkEntry(rel, info.IsDir()); err != nil {
+		if (regular || info.IsDir()) && !errors.Is(err, errMarker) {
+			d.m.lack(d.tree.Name, rel, err)
+		} else {
+			d.m.leaveOut(d.tree.Name, rel, err)
+		}
+		return skip(info)
+	}
+	head := entryHead{rel, info.Mode().Perm()}
+	switch {
+	case info.IsDir():
+		return d.w.json(recordDir, head)
+	case !regular:
+		d.m.leaveOut(d.tree.Name, rel, errNotRegular)
+		return nil
+	}
+	size, err := d.writeFile(head)
+	var left *leftOutError
+	switch {
+	case errors.As(err, &left):
+		d.m.lack(d.tree.Name, rel, left.why)
+		return nil
+	case err != nil:
+		return err
+	case size >= 0:
+		d.tree.Files++
+		d.tree.Bytes += size
+		d.progress(size)
+	}
+	return nil
+}
 
 // A file that changes is read this many times, with a pause between.
 const (
@@ -167,22 +201,22 @@ const (
 )
 
 // writeFile writes a file. The size is -1 when it was removed before it was read.
-func (t Trees) writeFile(ctx context.Context, root string, head entryHead, w *RecordWriter) (size int64, err error) {
+func (d *treeDump) writeFile(head entryHead) (size int64, err error) {
 	for range readTries {
-		f, err := t.Host.OpenPlain(path.Join(root, head.Path))
+		f, err := d.trees.Host.OpenPlain(path.Join(d.root, head.Path))
 		if errors.Is(err, fs.ErrNotExist) {
 			return -1, nil
 		}
 		if err != nil {
 			return 0, &leftOutError{err}
 		}
-		size, same, err := writeOpen(ctx, f, head, w)
+		size, same, err := d.writeOpen(f, head)
 		if err = errors.Join(err, f.Close()); err != nil || same {
 			return size, err
 		}
 		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+		case <-d.ctx.Done():
+			return 0, context.Cause(d.ctx)
 		case <-time.After(readPause):
 		}
 	}
@@ -190,38 +224,41 @@ func (t Trees) writeFile(ctx context.Context, root string, head entryHead, w *Re
 }
 
 // writeOpen writes an open file, and reports whether it stayed the same.
-func writeOpen(ctx context.Context, f *os.File, head entryHead, w *RecordWriter) (size int64, same bool, err error) {
+func (d *treeDump) writeOpen(f *os.File, head entryHead) (size int64, same bool, err error) {
 	before, err := f.Stat()
 	if err != nil {
 		return 0, false, &leftOutError{err}
 	}
+	if err := checkFile(before, d.owner); err != nil {
+		return 0, false, &leftOutError{err}
+	}
 	head.Mode = before.Mode().Perm()
-	if err := w.json(recordFile, head); err != nil {
+	if err := d.w.json(recordFile, head); err != nil {
 		return 0, false, err
 	}
 	buf := make([]byte, min(chunkSize, before.Size()+1))
 	var failed error
 	for failed == nil && size <= before.Size() {
-		if ctx.Err() != nil {
-			return 0, false, context.Cause(ctx)
+		if d.ctx.Err() != nil {
+			return 0, false, context.Cause(d.ctx)
 		}
 		var n int
 		n, failed = f.Read(buf)
 		size += int64(n)
 		if n > 0 {
-			if err := w.put(recordChunk, buf[:n]); err != nil {
+			if err := d.w.put(recordChunk, buf[:n]); err != nil {
 				return 0, false, err
 			}
 		}
 	}
 	after, err := f.Stat()
 	if failed != nil && !errors.Is(failed, io.EOF) || err != nil {
-		return 0, false, errors.Join(w.put(recordVoid, nil), &leftOutError{errors.Join(failed, err)})
+		return 0, false, errors.Join(d.w.put(recordVoid, nil), &leftOutError{errors.Join(failed, err)})
 	}
 	if size != before.Size() || after.Size() != size || !after.ModTime().Equal(before.ModTime()) {
-		return 0, false, w.put(recordVoid, nil)
+		return 0, false, d.w.put(recordVoid, nil)
 	}
-	return size, true, w.put(recordWhole, nil)
+	return size, true, d.w.put(recordWhole, nil)
 }
 
 // checkPath accepts a relative path that stays below its directory.
@@ -277,8 +314,8 @@ func readEntry(r *recordReader, kind byte, content []byte, sink treeSink) error 
 	if err := decode(content, &head); err != nil {
 		return err
 	}
-	if err := checkPath(head.Path); err != nil {
-		return err
+	if err := checkEntry(head.Path, kind == recordDir); err != nil {
+		return fmt.Errorf("%.80q is out of place: %w", head.Path, err)
 	}
 	if head.Mode&^fs.ModePerm != 0 {
 		return fmt.Errorf("the mode of %.80q is impossible", head.Path)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Extension ends the name of a backup's file.
@@ -18,6 +19,20 @@ const TimeFormat = "20060102T150405Z"
 // FileName is how the file of a backup is called when its user says nothing else.
 func (m *Manifest) FileName() string {
 	return fmt.Sprintf("fate-%s-%d-%s-%s%s", m.Role, m.Party, m.Host, m.Made.UTC().Format(TimeFormat), Extension)
+}
+
+// TempName is how the file is called until it is complete.
+func TempName(name string) string { return "." + name + tempSuffix }
+
+// OwnsTemp reports whether a name is that of an incomplete backup of the same host.
+func (m *Manifest) OwnsTemp(name string) bool {
+	at, ok := strings.CutPrefix(name, fmt.Sprintf(".fate-%s-%d-%s-", m.Role, m.Party, m.Host))
+	if !ok {
+		return false
+	}
+	at, ok = strings.CutSuffix(at, Extension+tempSuffix)
+	_, err := time.Parse(TimeFormat, at)
+	return ok && err == nil
 }
 
 // SameHost reports whether two backups are of the same machine and party. Machines of one name differ by their address.

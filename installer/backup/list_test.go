@@ -42,3 +42,32 @@ func TestOlder(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnsTemp knows the temporary files of a host by their names.
+func TestOwnsTemp(t *testing.T) {
+	m := newManifest()
+	if name := TempName(m.FileName()); !m.OwnsTemp(name) {
+		t.Errorf("%s is not its own", name)
+	}
+	for _, name := range []string{m.FileName(), ".fate-host-10000-h1-.fatebackup.fate-tmp",
+		".fate-host-10000-h1-b-20261130T120000Z.fatebackup.fate-tmp", // of the host h1-b
+		".fate-host-9999-h1-20261130T120000Z.fatebackup.fate-tmp",
+		".fate-host-10000-h1-20261130T120000Z.fatebackup", ".mine.fatebackup.fate-tmp"} {
+		if m.OwnsTemp(name) {
+			t.Errorf("%s is its own", name)
+		}
+	}
+}
+
+// TestTotal refuses what the manifest of a file cannot list, and takes larger frames before that.
+func TestTotal(t *testing.T) {
+	const gib = 1 << 30
+	for total, want := range map[int64]int{0: 4 << 20, 200 * gib: 4 << 20, 400 * gib: 16 << 20, 1000 * gib: 16 << 20} {
+		if err := CheckTotal(total); err != nil || frameSize(total) != want {
+			t.Errorf("%d: %v, frames of %d bytes", total, err, frameSize(total))
+		}
+	}
+	if err := CheckTotal(1400 * gib); err == nil {
+		t.Error("accepted")
+	}
+}

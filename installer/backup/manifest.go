@@ -38,6 +38,8 @@ type Manifest struct {
 	Trees      []Tree            `json:"trees"`              // directories of models and jobs
 	Unread     []string          `json:"unread"`             // files that are not in the backup, each with the reason
 	NotBacked  []string          `json:"not_backed_up"`      // what of this host no backup has
+
+	missing int // see Missing
 }
 
 // Database describes the tables in a backup.
