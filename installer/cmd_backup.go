@@ -60,13 +60,15 @@ Everything is encrypted in the format of age (age-encryption.org), to a passphra
 backup cannot be read, not even by you: keep it apart from the backup, and from this host. The file has mode 0600 and appears under
 its name when it is complete and on the disk. A directory that others than root may write is refused.
 
-With --keep, older backups of this host in the same directory are removed when the new one is complete.
+With --keep, older backups of this host in the same directory are removed when the new one is complete. When files are
+missing in it, all older ones stay.
 
 EXIT STATUS
   0    the backup is complete
   2    wrong usage, nothing is installed here, or the file to write exists already
   5    no backup was made, for the reason given; it is safe to run the same command again
   7    another run holds the lock
+  8    the backup is made, but files are missing in it, which it names; no older backup was removed
   9    another command was interrupted, and has to be completed first
   130  interrupted; there is no backup`,
 		Example: `  fate-installer backup create --out /var/backups/fate
@@ -134,7 +136,11 @@ func printBacked(g *globals, b *deploy.Backed) error {
 		return g.printJSON(backupCreateOutput{backupOutput{b.File, b.Size, b.Digest, b.Manifest},
 			append([]string{}, b.Removed...)})
 	}
-	g.printf("%s, %s, is complete\n", b.File, count.Bytes(b.Size))
+	if n := b.Manifest.Missing(); n > 0 {
+		g.printf("%s, %s, is made, but lacks %s\n", b.File, count.Bytes(b.Size), count.Of(n, "file"))
+	} else {
+		g.printf("%s, %s, is complete\n", b.File, count.Bytes(b.Size))
+	}
 	printContents(g, b.Manifest)
 	for _, f := range b.Removed {
 		g.printf("removed  %s\n", f)

@@ -68,13 +68,7 @@ func (d *Deployment) Backup(ctx context.Context, opts BackupOptions, tell func(*
 		return exit.With(exit.DefaultRepeat(fmt.Errorf("no backup was made: %w", err), "put the cause right and", ""),
 			exit.Step)
 	}
-	if opts.Keep > 0 {
-		if b.done.Removed, err = b.prune(); err != nil {
-			return exit.With(fmt.Errorf("%s is complete, but older backups could not be removed: %w", b.done.File, err),
-				exit.Step)
-		}
-	}
-	return tell(&b.done)
+	return b.finish(tell)
 }
 
 // backupRun is a backup that is being made.
@@ -195,10 +189,13 @@ func databaseAway(err error) error {
 	return exit.With(exit.Hint(err, "start it: fate-installer svc start "+cluster.MySQL.Program()), exit.Step)
 }
 
-// run writes the file under another name, and gives it its own when it is on the disk.
-func (b *backupRun) run(ctx context.Context) (err error) {
+// run writes the backup.
+func (b *backupRun) run(ctx context.Context) error {
 	total, err := b.size(ctx)
 	if err != nil {
+		return err
+	}
+	if err := backup.CheckTotal(total); err != nil {
 		return err
 	}
 	if err := b.room(total); err != nil {
@@ -208,42 +205,11 @@ func (b *backupRun) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	temp := b.place.Sibling("." + filepath.Base(b.done.File) + ".fate-tmp")
-	if err := temp.Drop(); err != nil {
-		return err
-	}
-	out, err := temp.Open(os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, temp.Drop())
-		}
-	}()
-	defer func() { err = errors.Join(err, out.Close()) }()
 	bar := b.d.report.WorkBegins("backing up", total)
 	defer bar.Finish()
-	if err := backup.Create(ctx, out, b.done.Manifest, sealed, b.content(bar), b.opts.To); err != nil {
-		return err
-	}
-	info, err := out.Stat()
-	if err != nil {
-		return err
-	}
-	b.done.Size = info.Size()
-	if err := temp.Rename(b.place); err != nil {
-		return err
-	}
-	if err := b.place.SyncDir(); err != nil {
-		return err
-	}
-	a, err := backup.Open(b.done.File)
-	if err != nil {
-		return err
-	}
-	b.done.Digest = a.Digest()
-	return a.Close()
+	c := b.content(bar)
+	c.Total = total
+	return b.write(ctx, sealed, c)
 }
 
 // content is what is written.
@@ -278,7 +244,7 @@ func (b *backupRun) size(ctx context.Context) (total int64, err error) {
 		return total, nil
 	}
 	files, err := b.trees.Size(ctx)
-	return total + files, err
+	return backup.Sum(total, files), err
 }
 
 // backupReserve must stay free beyond a backup, in bytes.
@@ -325,19 +291,4 @@ func (d *Deployment) sealed() (*backup.Sealed, error) {
 		s.Keys[f.Name] = f.Content
 	}
 	return s, nil
-}
-
-// prune removes the oldest backups of this host and party from the directory of the new one.
-func (b *backupRun) prune() (removed []string, err error) {
-	found, err := backup.List(filepath.Dir(b.done.File))
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range backup.Older(found, b.done.File, b.done.Manifest, b.opts.Keep) {
-		if err := b.place.Sibling(filepath.Base(f.File)).Remove(); err != nil {
-			return removed, err
-		}
-		removed = append(removed, f.File)
-	}
-	return removed, b.place.SyncDir()
 }

@@ -19,11 +19,13 @@ const (
 	Usage      = 2 // bad flags or a bad cluster file
 	Preflight  = 3 // the host was refused by the checks; svc status: some program is not ready
 	// the payload is damaged, missing, or its signature is wrong; svc status: the daemon is not running
-	Payload     = 4
-	Step        = 5   // a step failed; running the same command again is safe
-	NotReady    = 6   // installed, but a program is not ready
-	Locked      = 7   // another run holds the lock
-	Unproven    = 8   // upgrade, rollback: everything is ready, but the tables are wrong or the toy test failed
+	Payload  = 4
+	Step     = 5 // a step failed; running the same command again is safe
+	NotReady = 6 // installed, but a program is not ready
+	Locked   = 7 // another run holds the lock
+	// upgrade, rollback: everything is ready, but the tables are wrong or the toy test failed; backup create: the backup
+	// is made, but lacks files
+	Unproven    = 8
 	Contradicts = 9   // another command was interrupted and has to be completed first
 	Interrupted = 130 // stopped by SIGINT or SIGTERM
 )
