@@ -49,8 +49,8 @@ type Found struct {
 	Err      error     // why
 }
 
-// Older picks the backups that leave when keep of one host stay, from what [List] has found. The one that was just made,
-// in file, is the first to stay, whatever the times of the others are: the clock may have been ahead when they were made.
+// Older picks the backups that leave when keep of one host stay, from what [List] has found. The one in file was just
+// made, and is the first to stay, whatever the times of the others are: the clock may have been ahead for them.
 func Older(found []Found, file string, made *Manifest, keep int) []Found {
 	kept := 1
 	var out []Found
