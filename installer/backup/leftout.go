@@ -60,8 +60,8 @@ var (
 	errSparse     = errors.New("it is sparse: nearly nothing of its size is on the disk")
 )
 
-// What a restore can put back. The path of a file is at most 4095 bytes long. What the path below the tree does not take
-// is for the directory of FATE-Flow and the name of the tree while it is staged.
+// What a restore can put back. The path of a file is at most 4095 bytes long. What the path below the tree does not
+// take is for the directory of FATE-Flow and the name of the tree while it is staged.
 const (
 	longestName = 255
 	longestPath = 4095 - 512
