@@ -153,7 +153,7 @@ func (t Trees) swap(name string) error {
 		return err
 	}
 	if t.Host.Exists(path.Join(live, marker)) {
-		return nil
+		return t.Host.EndExchange(live, staged)
 	}
 	if !t.Host.Exists(path.Join(staged, marker)) {
 		return errors.New("what was staged is not there any more")
@@ -161,12 +161,13 @@ func (t Trees) swap(name string) error {
 	if !t.Host.Exists(live) {
 		return t.Host.Rename(staged, live)
 	}
-	return t.Host.Exchange(staged, live)
+	return t.Host.Exchange(live, staged)
 }
 
 // clean removes the former tree, and then the marker: without the marker a run would swap again.
 func (t Trees) clean(name string) error {
-	if err := t.Host.RemoveAll(t.staged(name)); err != nil {
+	err := t.Host.EndExchange(path.Join(t.Home, name), t.staged(name))
+	if err = errors.Join(err, t.Host.RemoveAll(t.staged(name))); err != nil {
 		return fmt.Errorf("cannot remove the former %s: %w", name, err)
 	}
 	return t.Host.Remove(path.Join(t.Home, name, marker))

@@ -74,6 +74,9 @@ func (h *Host) recordCopy(from, to string) error {
 	return h.RecordOwners(to, owner, group)
 }
 
+// OpExchange is the exchange of two entries at once. A fault that answers EINVAL makes the kernel one that cannot.
+const OpExchange Op = "exchange"
+
 // Exchange lets two files or directories on one file system change places, durably and, where the kernel can do that
 // (ext4 since Linux 3.15, xfs since 4.0), at once. Elsewhere it takes three renames.
 func (h *Host) Exchange(a, b string) error {
@@ -81,6 +84,9 @@ func (h *Host) Exchange(a, b string) error {
 		return err
 	}
 	err := h.files.both("exchange", a, b, func(first, second *beneath.Place) error {
+		if err := h.try(OpExchange, a); err != nil {
+			return err
+		}
 		if err := first.Exchange(second); err != nil {
 			return err
 		}
@@ -112,6 +118,15 @@ func (h *Host) exchangeByRenames(a, b string) error {
 func (h *Host) MendExchange(a string) error {
 	if temp := exchangeName(a); !h.Exists(a) && h.Exists(temp) {
 		return h.Rename(temp, a)
+	}
+	return nil
+}
+
+// EndExchange completes Exchange(a, b) where a power cut came before the last of its renames: b is at a, and nothing is
+// at b.
+func (h *Host) EndExchange(a, b string) error {
+	if temp := exchangeName(a); h.Exists(a) && !h.Exists(b) && h.Exists(temp) {
+		return h.Rename(temp, b)
 	}
 	return nil
 }
