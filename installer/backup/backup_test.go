@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"fate-installer/installer/host"
 	"fate-installer/payload"
 
 	"filippo.io/age"
@@ -73,7 +74,19 @@ func TestRoundTrip(t *testing.T) {
 	}
 	trees.put(t, "model_local_cache/later", "x")
 	r := &Restore{Archive: a, Sealed: sealed, Tables: &tables, Trees: &trees}
-	if err := errors.Join(r.Fits(t.Context()), r.Stage(t.Context())); err != nil {
+	if n, err := tables.Unfinished(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d jobs have not ended, %v, want 1", n, err)
+	}
+	if err := errors.Join(r.Fits(t.Context()), r.Stage(t.Context()), r.Drop(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, db, map[string]int{
+		"SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE 'fate_flow%'": 1,
+		"SELECT COUNT(*) FROM fate_flow.later":                                                 0})
+	if entries, err := trees.Host.ReadDir(trees.Home); err != nil || len(entries) != 1 {
+		t.Errorf("%v is left of what was staged, %v", entries, err)
+	}
+	if err := r.Stage(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if r.Jobs != 1 {
@@ -81,6 +94,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if err := errors.Join(r.Swap(t.Context()), r.Compare(t.Context()), r.Clean(t.Context())); err != nil {
 		t.Fatal(err)
+	}
+	if n, err := tables.Unfinished(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d jobs have not ended, %v, want 0", n, err)
 	}
 	sameContent(t, trees.content(t, "model_local_cache"), models)
 	sameContent(t, trees.content(t, "jobs"), jobs)
@@ -104,6 +120,24 @@ func TestRoundTrip(t *testing.T) {
 	entries, err := trees.Host.ReadDir(trees.Home)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%v is left in FATE-Flow's directory, %v", entries, err)
+	}
+}
+
+// TestOwnFileSystem refuses a tree on a file system of its own: it cannot change places with another directory.
+func TestOwnFileSystem(t *testing.T) {
+	h, err := host.New("/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	trees := Trees{Host: h, Home: "/"}
+	if err := trees.exchangeable("proc"); err == nil || !strings.Contains(err.Error(), "file system of its own") {
+		t.Errorf("the error is %v", err)
+	}
+	trees = newTree(t)
+	trees.put(t, "jobs/a", "1")
+	if err := errors.Join(trees.exchangeable("jobs"), trees.exchangeable("missing")); err != nil {
+		t.Error(err)
 	}
 }
 

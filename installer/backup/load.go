@@ -135,10 +135,26 @@ const (
 	errNoColumn = 1054
 )
 
+// unfinished are the states of jobs that have not ended.
+const unfinished = "('running', 'waiting', 'ready', 'start', 'created')"
+
+// Unfinished counts the jobs in use that have not ended.
+func (t Tables) Unfinished(ctx context.Context) (jobs int64, err error) {
+	have, err := t.tablesOf(ctx, t.Schema)
+	if err != nil || !slices.Contains(have, "t_job") {
+		return 0, err
+	}
+	err = t.Admin.QueryRowContext(ctx, "SELECT COUNT(DISTINCT f_job_id) FROM "+quote(t.Schema)+
+		".t_job WHERE f_status IN "+unfinished).Scan(&jobs)
+	if err != nil {
+		return 0, fmt.Errorf("cannot count the jobs that have not ended: %w", err)
+	}
+	return jobs, nil
+}
+
 // settle ends, in the staging database, what was under way when the backup was made: no process works on those jobs any
 // more, and the sessions and cores that they held are free. It returns how many jobs it has ended.
 func (t Tables) settle(ctx context.Context) (jobs int64, err error) {
-	const unfinished = "('running', 'waiting', 'ready', 'start', 'created')"
 	for i, s := range []string{
 		"UPDATE t_job SET f_status = 'canceled' WHERE f_status IN " + unfinished,
 		"UPDATE t_job SET f_resource_in_use = 0",
@@ -224,6 +240,11 @@ func (t Tables) clean(ctx context.Context) error {
 	return t.exec(ctx, "DROP DATABASE IF EXISTS "+quote(t.former()), "DROP DATABASE IF EXISTS "+quote(t.staged()))
 }
 
+// DifferentError means that tables in use have not what was restored.
+type DifferentError struct{ why error }
+
+func (e *DifferentError) Error() string { return e.why.Error() }
+
 // compare counts the rows in use and compares them with what was loaded. The tables that settle empties, and those that
 // programs fill when they start, may differ.
 func (t Tables) compare(ctx context.Context, want []Table) error {
@@ -233,7 +254,7 @@ func (t Tables) compare(ctx context.Context, want []Table) error {
 	}
 	for _, table := range want {
 		if !slices.Contains(have, table.Name) {
-			return fmt.Errorf("the table %s.%s is not there after the restore", t.Schema, table.Name)
+			return &DifferentError{fmt.Errorf("the table %s.%s is not there after the restore", t.Schema, table.Name)}
 		}
 		if !slices.Contains(historic, table.Name) {
 			continue
@@ -244,8 +265,8 @@ func (t Tables) compare(ctx context.Context, want []Table) error {
 			return fmt.Errorf("cannot count the rows of %s: %w", table.Name, err)
 		}
 		if n < table.Rows {
-			return fmt.Errorf("the table %s.%s has %d rows after the restore, and should have %d", t.Schema, table.Name,
-				n, table.Rows)
+			return &DifferentError{fmt.Errorf("the table %s.%s has %d rows after the restore, and should have %d", t.Schema,
+				table.Name, n, table.Rows)}
 		}
 	}
 	return nil

@@ -32,6 +32,13 @@ type Restore struct {
 
 // Fits refuses a backup whose content the programs of this host cannot use.
 func (r *Restore) Fits(ctx context.Context) error {
+	if _, trees := r.has(); trees {
+		for _, t := range r.Archive.manifest.Trees {
+			if err := r.Trees.exchangeable(t.Name); err != nil {
+				return err
+			}
+		}
+	}
 	db := r.Archive.manifest.Database
 	if db == nil || r.Tables == nil {
 		return nil
@@ -97,6 +104,21 @@ func (r *Restore) Stage(ctx context.Context) error {
 	return err
 }
 
+// Drop removes what an earlier run has staged. It is for a restore that has swapped nothing.
+func (r *Restore) Drop(ctx context.Context) error {
+	if r.Trees != nil {
+		for _, name := range TreeNames() {
+			if err := r.Trees.Host.RemoveAll(r.Trees.staged(name)); err != nil {
+				return err
+			}
+		}
+	}
+	if r.Tables != nil {
+		return r.Tables.exec(ctx, "DROP DATABASE IF EXISTS "+quote(r.Tables.staged()))
+	}
+	return nil
+}
+
 // Swap lets what is staged take the place of what is in use.
 func (r *Restore) Swap(ctx context.Context) error {
 	tables, trees := r.has()
@@ -142,6 +164,32 @@ func (r *Restore) Clean(ctx context.Context) error {
 
 // staged is where a tree is until it takes its place, and where the former one is after that.
 func (t Trees) staged(name string) string { return path.Join(t.Home, "."+name+".fate-restore") }
+
+// exchangeable refuses a tree that cannot change places with a staged one, because it is on a file system of its own or
+// has one in it.
+func (t Trees) exchangeable(name string) error {
+	live := path.Join(t.Home, name)
+	if !t.Host.Exists(live) {
+		return nil
+	}
+	home, err := t.Host.Device(t.Home)
+	if err != nil {
+		return err
+	}
+	own, err := t.Host.Device(live)
+	if err != nil {
+		return err
+	}
+	mounts, err := t.Host.Mounts(live)
+	if err != nil {
+		return err
+	}
+	if own == home && len(mounts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has a file system of its own, and cannot change places with what is loaded: mount that file "+
+		"system at %s or above it instead", live, t.Home)
+}
 
 // marker is a file in a restored tree, by which a later run tells it from the former one.
 const marker = ".fate-restored"

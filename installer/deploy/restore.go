@@ -16,9 +16,7 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/keys"
-	"fate-installer/installer/job"
 	"fate-installer/installer/state"
-	"fate-installer/payload/count"
 )
 
 // RestoreOptions say what is restored.
@@ -121,6 +119,7 @@ type restoring struct {
 	opts    RestoreOptions
 	restore backup.Restore
 	env     *engine.Env
+	swapped bool // by an earlier run: what was restored has been in use since
 	done    Restored
 }
 
@@ -166,11 +165,11 @@ func (d *Deployment) Restore(ctx context.Context, opts RestoreOptions, tell func
 			return databaseAway(err)
 		}
 	}
+	if err := r.beginAgain(ctx); err != nil {
+		return err
+	}
 	if err := errors.Join(r.restore.Fits(ctx), r.room()); err != nil {
 		return exit.With(fmt.Errorf("cannot restore this backup here: %w", err), exit.Preflight)
-	}
-	if err := r.refuseJobs(ctx); err != nil {
-		return err
 	}
 	if err := r.run(ctx); err != nil {
 		return err
@@ -187,82 +186,38 @@ func (p *place) RefuseTree() error {
 		exit.Usage)
 }
 
-// refuseOther refuses another backup than the one whose restore was interrupted.
+// refuseOther refuses another backup than the one whose restore was interrupted, once that may be in use in part.
 func (r *restoring) refuseOther() error {
-	if !r.resumes() || r.state.Change.Backup == r.opts.Archive.Digest() {
+	if !r.resumes() || r.state.Change.Restored == "" || r.state.Change.Backup == r.opts.Archive.Digest() {
 		return nil
 	}
 	return exit.With(exit.Hint(errors.New("cannot restore: the restore of another backup was interrupted, and has to be "+
 		"completed first"), r.state.Remedy()), exit.Contradicts)
 }
 
-// room refuses file systems without room for what is loaded next to what is in use. A database server does not fail on
-// a full one: it waits.
-func (r *restoring) room() error {
-	if r.resumes() && r.state.Change.Restored != "" {
-		return nil // everything is loaded
-	}
-	files, tables := r.opts.Archive.Manifest().Bytes()
-	need := map[string]int64{} // by directory
-	if r.restore.Trees != nil {
-		need[r.restore.Trees.Home] = files
-	}
-	if r.restore.Tables != nil {
-		need[r.Layout().DatabaseData()] = 3 * tables // with indexes and logs
-	}
-	for dir, bytes := range need {
-		space, err := r.host.Space(dir)
-		if err != nil {
-			return err
-		}
-		if space.Size > 0 && space.Free < uint64(bytes)+backupReserve {
-			return fmt.Errorf("it may take %s in %s, and %s is free there", count.Bytes(bytes), dir,
-				count.Bytes(int64(space.Free)))
-		}
-	}
-	return nil
-}
-
-// refuseJobs refuses jobs that run here: they would end.
-func (r *restoring) refuseJobs(ctx context.Context) error {
-	if r.opts.CancelJobs || r.resumes() || !r.d.spec.Runs(cluster.FateFlow) {
-		return nil
-	}
-	client, err := job.FlowClient(r.d.spec)
-	if err != nil {
-		return nil // a side without FATE-Flow has no jobs
-	}
-	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
-	defer cancel()
-	jobs, err := client.Unfinished(ctx)
-	if err != nil {
-		r.done.Warnings = append(r.done.Warnings, fmt.Sprintf("cannot tell whether jobs run: %v", err))
-		return nil
-	}
-	if len(jobs) == 0 {
-		return nil
-	}
-	return exit.With(exit.Hint(fmt.Errorf("cannot restore while jobs run: %s", strings.Join(jobs, ", ")),
-		"wait until they have ended, or add --cancel-jobs, which ends them"), exit.Preflight)
-}
-
 func (r *restoring) run(ctx context.Context) error {
+	view := r.report.StepsBegin(0)
+	defer view.StepsEnd()
+	r.env = r.d.env(view, programs.NewWaiter(r.d.spec, otherHostsTime, view.ProgramEvent))
+	if err := r.refuseJobs(ctx); err != nil {
+		return err
+	}
 	if r.resumes() {
 		r.report.Printf("completing a restore, which was interrupted\n")
-		r.done.Completed = true
+		r.done.Completed, r.swapped = true, r.state.Change.Restored == state.Swapped
 	} else if err := r.enter(state.Change{Backup: r.opts.Archive.Digest()}, r.d.spec); err != nil {
 		return exit.With(err, exit.Step)
 	}
-	view := r.report.StepsBegin(0)
-	defer view.StepsEnd()
-	wait := programs.NewWaiter(r.d.spec, otherHostsTime, view.ProgramEvent)
-	r.env = r.d.env(view, wait)
 	for _, step := range []func(context.Context) error{r.stage, r.swap, r.end} {
 		if err := step(ctx); err != nil {
-			if ctx.Err() != nil {
-				return exit.Repeat(err, "", ": it goes on where it stopped")
+			after := ": it goes on where it stopped"
+			if r.state.Change.Restored == "" {
+				err, after = errors.Join(err, r.giveUp(ctx)), ""
 			}
-			err, code := exit.DefaultRepeat(err, "put the cause right and", ": it goes on where it stopped"), exit.Step
+			if ctx.Err() != nil {
+				return exit.Repeat(err, "", after)
+			}
+			err, code := exit.DefaultRepeat(err, "put the cause right and", after), exit.Step
 			if exit.CodeOf(ctx, err) == exit.NotReady {
 				code = exit.NotReady
 			}
@@ -310,6 +265,9 @@ func (r *restoring) swap(ctx context.Context) error {
 	if r.state.Change.Restored != state.Staged {
 		return nil
 	}
+	if err := r.refuseJobs(ctx); err != nil { // that were begun while the backup was loaded
+		return err
+	}
 	names, err := r.users(ctx)
 	if err != nil {
 		return err
@@ -338,7 +296,12 @@ func (r *restoring) end(ctx context.Context) error {
 			return exit.With(err, exit.NotReady)
 		}
 	}
-	if err := r.restore.Compare(ctx); err != nil {
+	err = r.restore.Compare(ctx)
+	if different := (*backup.DifferentError)(nil); r.swapped && errors.As(err, &different) {
+		r.done.Warnings = append(r.done.Warnings, err.Error())
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	if r.restore.Tables != nil && r.restore.Archive.Manifest().Database != nil && !r.d.spec.Runs(cluster.FateFlow) {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"fate-installer/installer/host/beneath"
+
+	"golang.org/x/sys/unix"
 )
 
 // CopyOptions say how [Host.CopyTree] copies.
@@ -72,6 +74,15 @@ func (h *Host) recordCopy(from, to string) error {
 		return err
 	}
 	return h.RecordOwners(to, owner, group)
+}
+
+// Device tells file systems apart: two paths with the same one are on one file system.
+func (h *Host) Device(abs string) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(h.Path(abs), &st); err != nil {
+		return 0, fmt.Errorf("cannot find the file system of %s: %w", abs, err)
+	}
+	return uint64(st.Dev), nil
 }
 
 // OpExchange is the exchange of two entries at once. A fault that answers EINVAL makes the kernel one that cannot.
