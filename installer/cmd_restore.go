@@ -80,12 +80,12 @@ func runRestore(ctx context.Context, g *globals, o *restoreOptions, file string,
 	if err = errors.Join(err, stateErr, i.Close()); err != nil {
 		return err
 	}
-	if !install && (g.IP != "" || len(g.Config) > 0 || o.keys != "") {
-		return exit.With(exit.Hint(errors.New("cannot use --ip, --config and --keys here: this host is installed, and its "+
-			"configuration stays as it is"), "leave them out, or change the configuration with fate-installer install"),
-			exit.Usage)
+	if !install {
+		if err := refuseRequest(ctx, g, o); err != nil {
+			return err
+		}
 	}
-	sealed, err := unlockBackup(ctx, g, &o.unsealOptions, a, false)
+	sealed, err := unlockBackup(ctx, g, &o.unsealOptions, a, install)
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,33 @@ func runRestore(ctx context.Context, g *globals, o *restoreOptions, file string,
 	defer d.Close()
 	return d.Restore(ctx, deploy.RestoreOptions{Archive: a, Sealed: sealed, CancelJobs: o.cancelJobs},
 		func(r *deploy.Restored) error { return printRestored(g, a.Manifest(), r, install) })
+}
+
+// refuseRequest refuses flags that ask for another installation than the one that is there.
+func refuseRequest(ctx context.Context, g *globals, o *restoreOptions) (err error) {
+	if g.IP == "" && len(g.Config) == 0 && o.keys == "" {
+		return nil
+	}
+	q := deploy.RestoreRequest{IP: g.IP}
+	if len(g.Config) > 0 {
+		if q.Sources, err = readSources(g); err != nil {
+			return err
+		}
+	}
+	if o.keys != "" {
+		if q.Keys, err = readRestoredKeys(g, o); err != nil {
+			return err
+		}
+	}
+	d, err := g.openRestored(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.RefuseRequest(q), d.Close())
+}
+
+func readRestoredKeys(g *globals, o *restoreOptions) ([]keys.File, error) {
+	return input(g, func() ([]keys.File, error) { return keyfile.Read(o.keys) })
 }
 
 // openRestored opens the installation as it is, whatever the flags asked of it before it was there.
@@ -156,14 +183,12 @@ func installRestored(ctx context.Context, g *globals, o *restoreOptions, file st
 		return err
 	}
 	defer d.Close()
-	if err := d.RefuseBackup(a.Manifest()); err != nil {
+	if err := errors.Join(d.RefuseBackup(a.Manifest()), d.RefuseServer(a.Manifest())); err != nil {
 		return err
 	}
 	from := deploy.RestoredKeys(sealed, file)
 	if o.keys != "" {
-		from = deploy.Keys{Name: o.keys, Read: func() ([]keys.File, error) {
-			return input(g, func() ([]keys.File, error) { return keyfile.Read(o.keys) })
-		}}
+		from = deploy.Keys{Name: o.keys, Read: func() ([]keys.File, error) { return readRestoredKeys(g, o) }}
 	}
 	return d.Install(ctx, deploy.InstallOptions{Part: deploy.Part{Mode: fate.ModeDeploy}, Keys: from,
 		Wait: deploy.DefaultWait, Waive: o.waive}, func(_ context.Context, r *deploy.Result) error {

@@ -53,6 +53,14 @@ func (r *Restore) Fits(ctx context.Context) error {
 	return db.fits(flavour, version)
 }
 
+// FitsServer refuses a backup whose tables a server of this flavour, mysql or mariadb, and version cannot have.
+func (m *Manifest) FitsServer(flavour, version string) error {
+	if m.Database == nil {
+		return nil
+	}
+	return m.Database.fits(flavour, version)
+}
+
 // has reports which parts of the backup have a place on this host.
 func (r *Restore) has() (tables, trees bool) {
 	return r.Tables != nil && r.Archive.manifest.Database != nil, r.Trees != nil && len(r.Archive.manifest.Trees) > 0
