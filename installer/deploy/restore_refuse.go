@@ -150,8 +150,8 @@ func (r *restoring) recordedJobs(ctx context.Context) (int64, error) {
 	return -1, nil
 }
 
-// judgeJobs refuses or warns where this host's FATE-Flow could not say that no job runs. away is why; nil: another host's
-// has said so, and goes on using the tables.
+// judgeJobs refuses or warns where this host's FATE-Flow could not say that no job runs. away is why; nil: that of
+// another host has said so, and goes on using the tables.
 func (r *restoring) judgeJobs(away error, unfinished int64) error {
 	here := r.d.spec.Runs(cluster.FateFlow)
 	if unfinished == 0 {

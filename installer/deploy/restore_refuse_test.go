@@ -84,8 +84,8 @@ func (r *restoring) decided(t *testing.T) {
 // stagedJobs is where the tree of jobs is loaded.
 func (r *restoring) stagedJobs() string { return path.Join(r.restore.Trees.Home, ".jobs.fate-restore") }
 
-// TestFailedLoadIsTakenBack: a restore that fails while it loads leaves the host installed, so that it stands in the way
-// of no other command, and nothing of what it has loaded.
+// TestFailedLoadIsTakenBack: a restore that fails while it loads leaves the host installed, so that it stands in the
+// way of no other command, and nothing of what it has loaded.
 func TestFailedLoadIsTakenBack(t *testing.T) {
 	r := restoreInTree(t)
 	full := func(op host.Op, abs string) error {
@@ -117,8 +117,8 @@ func TestFailedLoadIsTakenBack(t *testing.T) {
 	}
 }
 
-// TestKilledLoadIsTakenBack: after a kill while it was loaded any backup may be restored, and what was loaded is removed
-// before room is asked for. Once it may be in use, only the same backup completes it.
+// TestKilledLoadIsTakenBack: after a kill while it was loaded any backup may be restored, and what was loaded is
+// removed before room is asked for. Once it may be in use, only the same backup completes it.
 func TestKilledLoadIsTakenBack(t *testing.T) {
 	r := restoreInTree(t)
 	if err := r.enter(state.Change{Backup: "another"}, nil); err != nil {
