@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"fate-installer/installer/adopt"
+	"fate-installer/installer/redact"
 	"fate-installer/payload/count"
 )
 
-// printAdoption prints a plan for people.
+// printAdoption prints a plan for people. It reaches root's terminal, and the service user chose many of its texts.
 func printAdoption(g *globals, p *adopt.Plan, o *adoptOptions) error {
+	p.Clean(redact.Printable)
 	party := fmt.Sprintf("%s of party %d", p.Role, p.Party)
 	if p.Party == 0 {
 		party = p.Role

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"fate-installer/installer/adopt"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
+	"fate-installer/installer/redact"
 
 	"github.com/spf13/cobra"
 )
@@ -99,6 +101,7 @@ func runAdopt(g *globals, o *adoptOptions) error {
 		}
 	}
 	if g.Output == outputJSON {
+		p.Clean(printableInJSON)
 		err = g.printJSON(adoptOutput{*p, o.out})
 	} else {
 		err = printAdoption(g, p, o)
@@ -107,6 +110,16 @@ func runAdopt(g *globals, o *adoptOptions) error {
 		return exit.Silently(exit.Preflight)
 	}
 	return err
+}
+
+// printableInJSON replaces the characters on which a terminal acts and which JSON does not escape.
+func printableInJSON(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 0x7f && redact.Printable(string(r)) == "?" {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 func planAdoption(g *globals, o *adoptOptions) (*adopt.Plan, error) {

@@ -21,25 +21,24 @@ var (
 	crontabFiles = []string{"/etc/crontab", "/etc/rc.local", "/etc/rc.d/rc.local"}
 )
 
-// cronEntries lists the lines of crontabs and of rc.local that name a supervisor's directory. What cannot be read is
-// added to skipped.
-func cronEntries(r *reader, skipped *[]Skipped) []Boot {
+// cronEntries lists the lines of crontabs and of rc.local that name a supervisor's directory, and the files that
+// cannot be read.
+func cronEntries(r *reader) (out []Boot, skipped []Skipped) {
 	files := append([]string{}, crontabFiles...)
 	for _, dir := range crontabDirs {
 		names, err := r.names(dir)
-		if err != nil && skipped != nil {
-			*skipped = append(*skipped, Skipped{dir, rootCause(err).Error()})
+		if err != nil {
+			skipped = append(skipped, Skipped{dir, rootCause(err).Error()})
 		}
 		for _, name := range names {
 			files = append(files, path.Join(dir, name))
 		}
 	}
-	var out []Boot
 	for _, file := range files {
 		data, err := r.read(file)
 		if err != nil {
-			if info, statErr := r.h.Stat(file); skipped != nil && !absent(err) && (statErr != nil || !info.IsDir()) {
-				*skipped = append(*skipped, Skipped{file, rootCause(err).Error()})
+			if info, statErr := r.h.Stat(file); !absent(err) && (statErr != nil || !info.IsDir()) {
+				skipped = append(skipped, Skipped{file, rootCause(err).Error()})
 			}
 			continue
 		}
@@ -55,5 +54,5 @@ func cronEntries(r *reader, skipped *[]Skipped) []Boot {
 			out = append(out, Boot{file, number, text, starts})
 		}
 	}
-	return out
+	return out, skipped
 }

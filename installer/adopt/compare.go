@@ -122,8 +122,8 @@ func (c *comparison) add(doc, ours *document, t *templates, sec *secrets) {
 		if ours != nil && t.wrote(doc, key, theirs, mine) {
 			by = byTemplate
 		}
-		c.differences = append(c.differences, Difference{doc.file, line, key, sec.value(key, theirs),
-			sec.value(key, mine), by})
+		c.differences = append(c.differences, Difference{doc.file, line, sec.key(doc, key),
+			sec.value(doc, key, theirs), sec.value(doc, key, mine), by})
 		state.Differences++
 	}
 	for _, key := range doc.keys() {
@@ -146,15 +146,3 @@ func (c *comparison) add(doc, ours *document, t *templates, sec *secrets) {
 
 // hidden stands for the value of a secret.
 const hidden = "[redacted]"
-
-// value is what is shown of a value.
-func (s *secrets) value(key string, value *string) *string {
-	if value == nil {
-		return nil
-	}
-	shown := s.shown(*value)
-	if isSecret(key) && *value != blank {
-		shown = hidden
-	}
-	return &shown
-}

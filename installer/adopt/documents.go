@@ -154,6 +154,11 @@ func (d *document) setting(key string) string {
 // load reads a file if it is there.
 func (ds *documents) load(r *reader, k kind, file string) *document {
 	data, err := r.read(file)
+	return ds.take(k, file, data, err)
+}
+
+// take parses what was read of a file.
+func (ds *documents) take(k kind, file string, data []byte, err error) *document {
 	if absent(err) {
 		return nil
 	}
@@ -162,7 +167,7 @@ func (ds *documents) load(r *reader, k kind, file string) *document {
 		entries, err = k.parse(data)
 	}
 	if err != nil {
-		ds.skipped = append(ds.skipped, Skipped{file, rootCause(err).Error()})
+		ds.skipped = append(ds.skipped, Skipped{file, hideQuoted(k, (&secrets{}).message(rootCause(err).Error()))})
 		return nil
 	}
 	d := newDocument(k, file, entries)
@@ -183,26 +188,7 @@ func loadDocuments(r *reader, l cluster.Layout) *documents {
 	} {
 		ds.load(r, f.kind, f.file)
 	}
-	names, err := r.names(l.SupervisorPrograms())
-	if err != nil {
-		ds.skipped = append(ds.skipped, Skipped{l.SupervisorPrograms(), rootCause(err).Error()})
-	}
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".conf") {
-			continue
-		}
-		d := ds.load(r, kindProgram, path.Join(l.SupervisorPrograms(), name))
-		if d == nil {
-			continue
-		}
-		d.program = strings.TrimSuffix(name, ".conf")
-		for _, e := range d.entries { // the section says what it is, whatever the file is called
-			if section, _, ok := strings.Cut(e.key, "."); ok && strings.HasPrefix(section, "program:") {
-				d.program = strings.TrimPrefix(section, "program:")
-				break
-			}
-		}
-	}
+	ds.loadPrograms(r, l.SupervisorPrograms())
 	if conf := databaseConf(r, ds, l); conf != "" {
 		ds.load(r, kindDatabase, conf)
 	}

@@ -51,8 +51,8 @@ const supervisorSuffix = "/projects/common/supervisord/"
 
 // find looks for the installation: below base, or where running processes, cron entries and the standard place show
 // one.
-func find(r *reader, processes []host.Process, base string) (installation, error) {
-	bases := candidates(r, processes, base)
+func find(r *reader, processes []host.Process, boot []Boot, base string) (installation, error) {
+	bases := candidates(processes, boot, base)
 	var installed []installation
 	for _, b := range bases {
 		if r.exists(path.Join(cluster.Layout{Base: b}.State(), "state.json")) {
@@ -88,7 +88,7 @@ func find(r *reader, processes []host.Process, base string) (installation, error
 }
 
 // candidates lists the base directories in which an installation may be.
-func candidates(r *reader, processes []host.Process, base string) []string {
+func candidates(processes []host.Process, boot []Boot, base string) []string {
 	if base != "" {
 		return []string{path.Clean(base)}
 	}
@@ -108,7 +108,7 @@ func candidates(r *reader, processes []host.Process, base string) []string {
 			}
 		}
 	}
-	for _, c := range cronEntries(r, nil) {
+	for _, c := range boot {
 		for _, word := range strings.Fields(c.Text) {
 			if b, ok := baseOf(word); ok {
 				add(b)

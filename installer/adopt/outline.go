@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/redact"
 )
 
 // Origin is a value of the cluster file with the place that it comes from.
@@ -106,7 +108,7 @@ func (o *outline) writeItem(b *bytes.Buffer, i *item, indent string) {
 		b.WriteString(lead + i.key + ": " + i.value)
 	}
 	if i.from != "" {
-		b.WriteString(" # " + i.from)
+		b.WriteString(" # " + redact.Printable(i.from)) // a name of a file may have the end of a line
 	}
 	b.WriteByte('\n')
 	for _, sub := range i.below {

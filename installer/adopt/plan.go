@@ -106,7 +106,8 @@ func (p *Plan) Operators() []Difference {
 func New(h *host.Host, o Options) (*Plan, error) {
 	r := &reader{h: h}
 	processes, unknown := host.Processes(h)
-	in, err := find(r, processes, o.Base)
+	boot, unread := cronEntries(r)
+	in, err := find(r, processes, boot, o.Base)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,16 @@ func New(h *host.Host, o Options) (*Plan, error) {
 	if refusal := checkEngine(ds); refusal != nil {
 		return nil, refusal
 	}
-	return assemble(r, in, o, v, ds, l, processes, unknown)
+	p, err := assemble(r, in, o, v, ds, l, processes, unknown)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range boot {
+		b.Text = p.secrets.shown(b.Text)
+		p.Boot = append(p.Boot, b)
+	}
+	p.Skipped = append(p.Skipped, unread...)
+	return p, nil
 }
 
 // flat tells which generation the tree is of where fate.env does not.
@@ -172,15 +182,10 @@ func assemble(r *reader, in installation, o Options, v *versions, ds *documents,
 	p.Files = c.files
 	w := newWatcher(r, processes, unknown, p.secrets)
 	p.Programs, p.Supervisor = w.programs(ds, l), w.supervisor(ds)
-	var unread []Skipped
-	for _, b := range cronEntries(r, &unread) {
-		b.Text = p.secrets.shown(b.Text)
-		p.Boot = append(p.Boot, b)
-	}
 	p.Secrets = append([]FoundSecret{}, d.secrets.list...)
 	p.Leftovers = append([]string{}, leftovers(r, l)...)
 	p.Assumptions = append([]Assumption{}, d.assumptions...)
-	p.Skipped = append(append(p.Skipped, ds.skipped...), unread...)
+	p.Skipped = append(p.Skipped, ds.skipped...)
 	p.Keys = findKeys(r, p.spec, ds, o.Now)
 	p.obstacles(ds)
 	for _, n := range p.spec.Warnings() {
@@ -214,7 +219,7 @@ func (p *Plan) settle(d *deriver, v *versions) error {
 		var problems problem.Problems
 		if !errors.As(err, &problems) || !p.drop(d, problems) {
 			return &Refusal{Reason: NoCluster, Next: "correct the files that it names",
-				What: "what was found does not make a cluster file: " + d.secrets.shown(err.Error()) +
+				What: "what was found does not make a cluster file: " + d.secrets.message(err.Error()) +
 					p.withoutDropped()}
 		}
 	}
@@ -247,7 +252,8 @@ func (p *Plan) drop(d *deriver, problems problem.Problems) bool {
 		if i.value == "" || i.key == "partyid" {
 			continue
 		}
-		p.Dropped = append(p.Dropped, Dropped{Origin{i.path(), d.secrets.shown(i.value), i.from}, x.Message})
+		p.Dropped = append(p.Dropped, Dropped{Origin{i.path(), d.secrets.shown(i.value), i.from},
+			d.secrets.message(x.Message)})
 		d.o.drop(i)
 		return true
 	}

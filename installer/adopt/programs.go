@@ -82,14 +82,14 @@ func newWatcher(r *reader, processes []host.Process, unknown string, sec *secret
 func (w *watcher) programs(ds *documents, l cluster.Layout) []Program {
 	out := []Program{}
 	for _, doc := range ds.programs() {
-		p := Program{Name: doc.program, File: doc.file, Command: w.sec.shown(doc.setting("command")),
-			User: doc.setting("user"), Processes: []Process{}}
-		m := cluster.Module(strings.TrimPrefix(doc.program, "fate-"))
-		if !slices.Contains(cluster.Modules(), m) || m.Program() != doc.program {
+		p := Program{Name: doc.program, File: doc.file, User: doc.setting("user"), Processes: []Process{}}
+		if !isFATEProgram(doc.program) { // its command may have passwords of others, in ways that are not known here
 			p.Takeover, p.Why = TakeoverLeave, "it is no program of FATE"
 			out = append(out, p)
 			continue
 		}
+		p.Command = w.sec.shown(doc.setting("command"))
+		m := cluster.Module(strings.TrimPrefix(doc.program, "fate-"))
 		main := w.find(m, l, ds)
 		for _, found := range main {
 			p.Processes = append(p.Processes, w.describe(found))
@@ -175,11 +175,8 @@ func isSupervisor(p host.Process) bool {
 
 func (w *watcher) describe(p host.Process) Process {
 	dir := path.Join("/proc", strconv.Itoa(p.PID))
-	out := Process{PID: p.PID, Parent: p.PPID, User: w.user(p.UID), Exe: p.Exe, Command: []string{},
-		Variables: map[string]string{}}
-	for _, arg := range p.Args {
-		out.Command = append(out.Command, w.sec.shown(arg))
-	}
+	out := Process{PID: p.PID, Parent: p.PPID, User: w.user(p.UID), Exe: p.Exe,
+		Command: w.sec.arguments(p.Args), Variables: map[string]string{}}
 	out.Directory, _ = w.r.h.Readlink(path.Join(dir, "cwd")) // blank when it is not ours to see
 	out.Output, _ = w.r.h.Readlink(path.Join(dir, "fd", "1"))
 	if stat, err := w.r.h.ReadFile(path.Join(dir, "stat")); err == nil {
@@ -268,7 +265,7 @@ func (w *watcher) supervisor(ds *documents) *OldSupervisor {
 	if doc == nil {
 		return nil
 	}
-	out := &OldSupervisor{Conf: doc.file, HTTP: doc.value("inet_http_server.port")}
+	out := &OldSupervisor{Conf: doc.file, HTTP: w.sec.shown(doc.value("inet_http_server.port"))}
 	for _, p := range w.processes {
 		if !p.Contained && isSupervisor(p) && slices.ContainsFunc(p.Args, func(a string) bool {
 			return strings.HasSuffix(a, doc.file)

@@ -120,7 +120,10 @@ func (f followed) check(name string, info fs.FileInfo) error {
 }
 
 // read gives the content of a regular file.
-func (r *reader) read(name string) ([]byte, error) {
+func (r *reader) read(name string) ([]byte, error) { return r.readUpTo(name, readLimit) }
+
+// readUpTo gives the content of a regular file of at most limit bytes.
+func (r *reader) readUpTo(name string, limit int) ([]byte, error) {
 	at, err := r.resolve(name)
 	if err != nil {
 		return nil, err
@@ -137,12 +140,15 @@ func (r *reader) read(name string) ([]byte, error) {
 	if err := at.check(name, info); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, readLimit+1))
-	if err == nil && len(data) > readLimit {
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(data) > limit {
 		err = &fs.PathError{Op: "read", Path: name,
-			Err: fmt.Errorf("%w: more than %d bytes", host.ErrTooLong, readLimit)}
+			Err: fmt.Errorf("%w: more than %d bytes", host.ErrTooLong, limit)}
 	}
-	return data, err
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 // names lists a directory. One that is not there is empty.

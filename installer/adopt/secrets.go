@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"fate-installer/installer/fate/cluster"
-	"fate-installer/installer/redact"
 )
 
 // FoundSecret is a password or key that was found, without its value.
@@ -116,11 +115,8 @@ func (s *secrets) is(name, text string) bool {
 	return found && secret.Reveal() == text
 }
 
-// shown takes the values out of a text.
-func (s *secrets) shown(text string) string { return redact.New(s.all).Text(text) }
-
 // secretKeys are parts of the names of keys whose values are secrets.
-var secretKeys = []string{"passw", "secret", "private_key", "route.table.key", "app_key", "token", "credential"}
+var secretKeys = []string{"pass", "pwd", "secret", "private_key", "route.table.key", "app_key", "token", "credential"}
 
 // isSecret reports whether a key has a secret as its value.
 func isSecret(key string) bool {
@@ -134,7 +130,7 @@ func isSecret(key string) bool {
 			return true
 		}
 	}
-	return false
+	return strings.HasSuffix(key, "key")
 }
 
 // leftovers are files that deploying wrote with the passwords of the administrator, and never removed.
