@@ -15,7 +15,7 @@ import (
 type Program struct {
 	Name    string `json:"name"`    // as the supervisor knows it
 	File    string `json:"file"`    // its program file
-	Command string `json:"command"` // as the file has it
+	Command string `json:"command"` // without passwords; blank for programs that are not of FATE
 	User    string `json:"user"`    // that the file names
 	// keep: it goes on running; restart: it is stopped and started once; start: it does not run; leave: it is none of
 	// FATE's, and stays with the old supervisor; unknown: the processes were not looked at
