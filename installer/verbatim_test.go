@@ -8,7 +8,8 @@ import (
 	"fate-installer/installer/language"
 )
 
-// TestValuesAreVerbatim: in Chinese, names, values and lines of logs are as they are: they are copied, and searched for.
+// TestValuesAreVerbatim: in Chinese, names, values and lines of logs are as they are: they are copied, and searched
+// for.
 func TestValuesAreVerbatim(t *testing.T) {
 	var out bytes.Buffer
 	g := &globals{Stdout: &out, language: language.Of(language.Chinese)}

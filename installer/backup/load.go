@@ -265,8 +265,8 @@ func (t Tables) compare(ctx context.Context, want []Table) error {
 			return fmt.Errorf("cannot count the rows of %s: %w", table.Name, err)
 		}
 		if n < table.Rows {
-			return &DifferentError{fmt.Errorf("the table %s.%s has %d rows after the restore, and should have %d", t.Schema,
-				table.Name, n, table.Rows)}
+			return &DifferentError{fmt.Errorf("the table %s.%s has %d rows after the restore, and should have %d",
+				t.Schema, table.Name, n, table.Rows)}
 		}
 	}
 	return nil

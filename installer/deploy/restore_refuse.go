@@ -156,7 +156,8 @@ func (r *restoring) judgeJobs(away error, unfinished int64) error {
 	here := r.d.spec.Runs(cluster.FateFlow)
 	if unfinished == 0 {
 		if away != nil && here {
-			r.warnOnce(fmt.Sprintf("FATE-Flow could not say whether jobs run, and none is recorded as running: %v", away))
+			r.warnOnce(fmt.Sprintf("FATE-Flow could not say whether jobs run, and none is recorded as running: %v",
+				away))
 		}
 		return nil
 	}

@@ -46,8 +46,8 @@ func (d *Deployment) RefuseRequest(q RestoreRequest) error {
 	if flag == "" {
 		return nil
 	}
-	return exit.With(exit.Hint(fmt.Errorf("cannot use %s here: this host is installed otherwise, and its configuration "+
-		"and keys stay as they are", flag), "leave it out, or change the configuration with fate-installer install"),
+	return exit.With(exit.Hint(fmt.Errorf("cannot use %s here: this host is installed otherwise, and its "+
+		"configuration and keys stay as they are", flag), "leave it out, or change the configuration with fate-installer install"),
 		exit.Usage)
 }
 

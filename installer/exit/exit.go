@@ -23,8 +23,8 @@ const (
 	Step     = 5 // a step failed; running the same command again is safe
 	NotReady = 6 // installed, but a program is not ready
 	Locked   = 7 // another run holds the lock
-	// upgrade, rollback: everything is ready, but the tables are wrong or the toy test failed; backup create: the backup
-	// is made, but lacks files
+	// upgrade, rollback: everything is ready, but the tables are wrong or the toy test failed; backup create: the
+	// backup is made, but lacks files
 	Unproven    = 8
 	Contradicts = 9   // another command was interrupted and has to be completed first
 	Interrupted = 130 // stopped by SIGINT or SIGTERM
