@@ -163,34 +163,47 @@ func socketsOn(sockets []Listener, addr netip.AddrPort) []Listener {
 }
 
 // A port that is taken, with no owner to be seen, may be one that a program got, or gave back, while we looked. So the
-// look is repeated, a few times with a pause; behind the wall of a container the answer stays the same.
-const (
-	socketLooks = 3
-	socketPause = 50 * time.Millisecond
+// look is repeated after pauses. Where the kernel lists the socket and only its process is unknown, as behind the wall
+// of a container, the first pauses settle it. A socket in no list is one that is bound and does not listen: a program
+// that starts on a busy host can stay between the two for a second, so that look goes on for three.
+var (
+	ownerPauses  = []time.Duration{50 * time.Millisecond, 50 * time.Millisecond}
+	listenPauses = append(slices.Clone(ownerPauses), 200*time.Millisecond, 400*time.Millisecond, 800*time.Millisecond,
+		1600*time.Millisecond)
 )
 
 // sockets finds out which ports can be had, who listens where, and what processes there are. In this order each look
 // explains the one before: who has a port listens, and who listens is a process.
 func (g *gatherer) sockets(ctx context.Context, addrs []netip.AddrPort) {
-	for look := range socketLooks {
-		if look > 0 {
-			time.Sleep(socketPause)
-		}
+	for look := 0; ; look++ {
 		g.f.Binds, g.f.Listeners, g.f.Connections, g.f.Processes = nil, nil, nil, nil
 		g.binds(ctx, addrs)
 		g.listeners()
 		g.processes()
 		g.socketOwners()
-		if !slices.ContainsFunc(g.f.Binds, g.f.ownerUnknown) {
+		pauses := ownerPauses
+		if slices.ContainsFunc(g.f.Binds, g.f.unlisted) {
+			pauses = listenPauses
+		}
+		if look >= len(pauses) || !slices.ContainsFunc(g.f.Binds, g.f.ownerUnknown) {
 			return
 		}
+		time.Sleep(pauses[look])
 	}
 }
 
+// ownersOf are the sockets that keep others from binding addr.
+func (f *Facts) ownersOf(addr netip.AddrPort) []Listener {
+	return append(f.ListenersOn(addr), f.ConnectionsOn(addr)...)
+}
+
+// unlisted reports whether a port is taken by a socket that the kernel does not list.
+func (f *Facts) unlisted(b Bind) bool { return b.InUse && len(f.ownersOf(b.Addr)) == 0 }
+
 // ownerUnknown reports whether a port is taken and no process is seen to have it.
 func (f *Facts) ownerUnknown(b Bind) bool {
-	owners := append(f.ListenersOn(b.Addr), f.ConnectionsOn(b.Addr)...)
-	return b.InUse && (len(owners) == 0 || slices.ContainsFunc(owners, func(l Listener) bool { return l.PID == 0 }))
+	return f.unlisted(b) ||
+		b.InUse && slices.ContainsFunc(f.ownersOf(b.Addr), func(l Listener) bool { return l.PID == 0 })
 }
 
 func (g *gatherer) listeners() {
