@@ -215,6 +215,9 @@ func checkEdit(t *rapid.T, h *host.Host, dir string, o Options, before *Plan) {
 		}
 	}()
 	after, err := New(h, o)
+	if err != nil && isSecret(key) && strings.Contains(err.Error(), "password") {
+		return // one that FATE's files cannot carry: the host is refused for it
+	}
 	if err != nil {
 		t.Fatalf("%s %s = %q: %v", doc.file, key, value, err)
 	}

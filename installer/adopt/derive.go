@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/cluster"
 )
@@ -41,14 +42,16 @@ const (
 )
 
 // placeholder is what AnsibleFATE leaves in the exchange's file for values that an exchange has not.
-var placeholder = regexp.MustCompile(`\$\{[a-z_]+\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\$\{[a-z_]+\}`)
+})
 
 // first finds the first of some keys that has a value.
 func (d *deriver) first(keys ...located) found {
 	for _, k := range keys {
 		doc := d.ds.of(k.kind)
 		e, ok := doc.get(k.key)
-		if ok && e.value != "" && !placeholder.MatchString(e.value) {
+		if ok && e.value != "" && !placeholder().MatchString(e.value) {
 			return found{e.value, at(doc.file, e.line), true}
 		}
 	}
@@ -80,14 +83,16 @@ func (d *deriver) number(keys ...located) found {
 // address finds the first of some keys that is an address or a name of a host.
 func (d *deriver) address(keys ...located) found {
 	for _, k := range keys {
-		if f := d.first(k); isAddress(f.value) || hostName.MatchString(f.value) {
+		if f := d.first(k); isAddress(f.value) || hostName().MatchString(f.value) {
 			return f
 		}
 	}
 	return found{}
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*$`)
+var hostName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*$`)
+})
 
 func isWhole(s string) bool {
 	n, err := strconv.Atoi(s)
@@ -133,13 +138,15 @@ func addresses(i *item, f found) {
 }
 
 // jdbc takes the parts of a JDBC URL of MySQL: jdbc:mysql://HOST:PORT/DATABASE?OPTIONS.
-var jdbc = regexp.MustCompile(`^jdbc:mysql://([^:/?]+)(?::([0-9]+))?/([^?]*)`)
+var jdbc = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^jdbc:mysql://([^:/?]+)(?::([0-9]+))?/([^?]*)`)
+})
 
 // url finds the parts of the JDBC URL of a key: host, port and database.
 func (d *deriver) url(k located) (host, port, database found) {
 	f := d.first(k)
-	m := jdbc.FindStringSubmatch(f.value)
-	if m == nil || !isAddress(m[1]) && !hostName.MatchString(m[1]) {
+	m := jdbc().FindStringSubmatch(f.value)
+	if m == nil || !isAddress(m[1]) && !hostName().MatchString(m[1]) {
 		return
 	}
 	part := func(s string) found { return found{s, f.from, s != ""} }
@@ -182,7 +189,7 @@ func (d *deriver) modules() {
 // decideRole finds out which side the host is. The exchange has no party; that a party is host or guest is in the
 // names of its TLS keys alone.
 func (d *deriver) decideRole() {
-	party := d.first(eggroll(keyRollsite+"party.id"), flow("party_id"))
+	party := d.ownID()
 	key := d.first(eggroll(keySecurity+"crt.path"), eggroll(keySecurity+"client.crt.path"))
 	name := key.value[strings.LastIndex(key.value, "/")+1:]
 	for _, r := range cluster.Roles {

@@ -11,7 +11,7 @@ import (
 // party writes the blocks of a host or guest.
 func (d *deriver) party() {
 	side := d.o.root.block(string(d.role))
-	d.number(eggroll(keyRollsite+"party.id"), flow("party_id")).put(side, "partyid")
+	d.partyID().put(side, "partyid")
 	d.rollsite(side)
 	manager := d.place(cluster.ClusterManager, d.address(eggroll(keyManager+"host")))
 	if manager.ok {
@@ -153,7 +153,10 @@ func (d *deriver) availability(side *item) {
 				lists.element("", "{ip: "+text(host)+", port: "+numberOr(port, "0")+"}", at(doc.file, e.line))
 			}
 		}
-		d.boolean(flow("zookeeper.use_acl")).put(b, "use_acl")
+		// An ACL without a password lets FATE-Flow in nowhere, and is a kept edit.
+		if !d.secrets.values["zookeeper"].IsZero() {
+			d.boolean(flow("zookeeper.use_acl")).put(b, "use_acl")
+		}
 		d.first(flow("zookeeper.user")).putText(b, "user")
 	}
 	if host := d.address(flow("fateflow.nginx.host")); host.ok {

@@ -3,13 +3,17 @@ package adopt
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/cluster"
 )
 
 // heap finds -Xmx among the options of a JVM.
-var heap = regexp.MustCompile(`(?:^| )-Xmx([0-9]+[kKmMgG]?)(?: |$)`)
+var heap = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^| )-Xmx([0-9]+[kKmMgG]?)(?: |$)`)
+})
 
 // rollsite writes the gateway to the other parties and its routes.
 func (d *deriver) rollsite(side *item) {
@@ -22,16 +26,17 @@ func (d *deriver) rollsite(side *item) {
 	d.first(eggroll(keyRollsite+"coordinator")).putText(b, "coordinator")
 	d.number(eggroll(keyRollsite+"port")).put(b, "port")
 	d.number(eggroll(keyRollsite+"secure.port")).put(b, "secure_port")
-	for _, s := range [][2]string{{"crt.path", "server_secure"}, {"client.crt.path", "client_secure"}} {
-		if f := d.first(eggroll(keySecurity + s[0])); f.ok {
-			b.set(s[1], "true", f.from)
-		}
+	// TLS works in both directions or not at all: where one has no certificate, its keys are kept edits.
+	server, client := d.first(eggroll(keySecurity+"crt.path")), d.first(eggroll(keySecurity+"client.crt.path"))
+	if server.ok || client.ok {
+		b.set("server_secure", "true", server.or(client).from)
+		b.set("client_secure", "true", client.or(server).from)
 	}
 	if f := d.boolean(eggroll(keySecurity + "secure.client.auth.enabled")); f.value == "true" {
 		f.put(b, "client_auth")
 	}
 	jvm := d.first(eggroll(keyRollsite + "jvm.options"))
-	if m := heap.FindStringSubmatch(jvm.value); m != nil {
+	if m := heap().FindStringSubmatch(jvm.value); m != nil {
 		b.set("max_memory", m[1], jvm.from)
 	}
 	d.polling(b)
@@ -132,11 +137,52 @@ func numberOr(s, other string) string {
 	return other
 }
 
+// portOr is a port that a route can have, or else another one.
+func portOr(s, other string) string {
+	if n, err := strconv.Atoi(s); err != nil || n < 1 || n > 65535 {
+		return other
+	}
+	return s
+}
+
 // isRoutes reports whether an item is the list of parties in a route table.
 func (i *item) isRoutes() bool { return i.key == "route_tables" }
 
-func (d *deriver) partyID() string {
-	return d.number(eggroll(keyRollsite+"party.id"), flow("party_id")).value
+// ownID is the id of the party by its own keys.
+func (d *deriver) ownID() found {
+	for _, k := range []located{eggroll(keyRollsite + "party.id"), flow("party_id")} {
+		if f := d.first(k); isPartyID(f.value) {
+			return f
+		}
+	}
+	return found{}
+}
+
+// isPartyID reports whether a cluster file can have the id of a party.
+func isPartyID(s string) bool { return isWhole(s) && s != "0" && len(s) <= 10 }
+
+// partyID is the id of the party, by its own keys, or else by the route table, which has it with the address of the own
+// rollsite. FATE goes by the keys: they stay as kept edits.
+func (d *deriver) partyID() found {
+	if f := d.ownID(); f.ok || d.role == cluster.RoleExchange { // which is no party
+		return f
+	}
+	rollsite, port := d.address(eggroll(keyRollsite+"host")), d.number(eggroll(keyRollsite+"port"))
+	doc := d.ds.of(kindRoutes)
+	var out found
+	for _, key := range doc.keys() {
+		party, rest, _ := routeKey(key)
+		if rest != "default[0].ip" || !isPartyID(party) || doc.value(key) != rollsite.value ||
+			doc.value(routePrefix+party+".default[0].port") != port.value {
+			continue
+		}
+		if out.ok {
+			return found{} // two parties have it
+		}
+		e, _ := doc.get(key)
+		out = found{party, at(doc.file, e.line), true}
+	}
+	return out
 }
 
 // ownRoutes writes the routes of the own party as they follow from where its modules are, in the place of routes that
@@ -150,12 +196,12 @@ func (d *deriver) ownRoutes(i *item) bool {
 	if !i.isRoutes() {
 		tables = i.parent
 	}
-	tables.below = slices.DeleteFunc(tables.below, func(p *item) bool { return p.value == d.partyID() })
+	tables.below = slices.DeleteFunc(tables.below, func(p *item) bool { return p.value == d.partyID().value })
 	const from = "follows from rollsite and fate_flow"
-	routes := tables.element("id", d.partyID(), from).withRoutes()
+	routes := tables.element("id", d.partyID().value, from).withRoutes()
 	add := func(name string, host, port found, standard string) {
 		if host.ok {
-			value := "{name: " + name + ", ip: " + text(host.value) + ", port: " + numberOr(port.value, standard) + "}"
+			value := "{name: " + name + ", ip: " + text(host.value) + ", port: " + portOr(port.value, standard) + "}"
 			routes.element("", value, from)
 		}
 	}

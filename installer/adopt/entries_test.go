@@ -139,6 +139,6 @@ func FuzzReaders(f *testing.F) {
 		}
 		startTime(string(data))
 		baseOf(string(data))
-		jdbc.FindStringSubmatch(string(data))
+		jdbc().FindStringSubmatch(string(data))
 	})
 }

@@ -3,6 +3,7 @@ package adopt
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/redact"
@@ -19,28 +20,42 @@ const (
 )
 
 var (
-	namedValue = regexp.MustCompile(`(?is)((?:` + assignedName + `|` + namedOption + `)(?:(?:basic|bearer)\s+)?)` +
-		shellValue)
+	namedValue = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?is)((?:` + assignedName + `|` + namedOption + `)(?:(?:basic|bearer)\s+)?)` +
+			shellValue)
+	})
 	// userInfo is the password of a URL, and userOption what curl and wget take.
-	userInfo   = regexp.MustCompile(`(://[^\s/:@]*:)[^\s/]+@`)
-	userOption = regexp.MustCompile(`((?:^|\s)(?:-u|--user)[ =]?[^\s:]+:)` + shellValue)
+	userInfo = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(://[^\s/:@]*:)[^\s/]+@`)
+	})
+	userOption = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`((?:^|\s)(?:-u|--user)[ =]?[^\s:]+:)` + shellValue)
+	})
 	// passwordTool is a program that takes a password directly after -p, and shortPassword such an option. The
 	// letters before the p are the options of mysql that have no value.
-	passwordTool  = regexp.MustCompile(`(?i)mysql|mariadb|mydumper|myloader|backupex|xtrabackup|sshpass`)
-	shortPassword = regexp.MustCompile(`(?s)((?:^|[\s"'])-[ABCEGHILNTVXbcfijklmnoqrstvw]*p)` + shellValue)
+	passwordTool = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)mysql|mariadb|mydumper|myloader|backupex|xtrabackup|sshpass`)
+	})
+	shortPassword = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)((?:^|[\s"'])-[ABCEGHILNTVXbcfijklmnoqrstvw]*p)` + shellValue)
+	})
 	// secretOption is an option whose value is the next argument.
-	secretOption = regexp.MustCompile(`(?i)^-.*(?:pass\w*|pwd|secret|token|key)$`)
+	secretOption = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)^-.*(?:pass\w*|pwd|secret|token|key)$`)
+	})
 	// quoted is what a message about a file quotes of it.
-	quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	quoted = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	})
 )
 
 // hideNamed takes out of a text the values whose names or options say that they are secrets.
 func hideNamed(text string) string {
-	text = namedValue.ReplaceAllString(text, "${1}"+hidden)
-	text = userInfo.ReplaceAllString(text, "${1}"+hidden+"@")
-	text = userOption.ReplaceAllString(text, "${1}"+hidden)
-	if passwordTool.MatchString(text) {
-		text = shortPassword.ReplaceAllString(text, "${1}"+hidden)
+	text = namedValue().ReplaceAllString(text, "${1}"+hidden)
+	text = userInfo().ReplaceAllString(text, "${1}"+hidden+"@")
+	text = userOption().ReplaceAllString(text, "${1}"+hidden)
+	if passwordTool().MatchString(text) {
+		text = shortPassword().ReplaceAllString(text, "${1}"+hidden)
 	}
 	return text
 }
@@ -56,18 +71,18 @@ func (s *secrets) message(text string) string { return redact.New(s.all).Text(te
 
 // arguments takes secrets out of the arguments of a process. The value of an option may be an argument of its own.
 func (s *secrets) arguments(args []string) []string {
-	tool := passwordTool.MatchString(strings.Join(args, " "))
+	tool := passwordTool().MatchString(strings.Join(args, " "))
 	out := []string{}
 	for i, arg := range args {
 		text := s.shown(arg)
 		switch {
-		case i > 0 && secretOption.MatchString(args[i-1]):
+		case i > 0 && secretOption().MatchString(args[i-1]):
 			text = hidden
 		case i > 0 && (args[i-1] == "-u" || args[i-1] == "--user") && strings.Contains(arg, ":"):
 			user, _, _ := strings.Cut(text, ":")
 			text = user + ":" + hidden
 		case tool:
-			text = shortPassword.ReplaceAllString(text, "${1}"+hidden)
+			text = shortPassword().ReplaceAllString(text, "${1}"+hidden)
 		}
 		out = append(out, text)
 	}
@@ -121,7 +136,7 @@ func (s *secrets) key(doc *document, key string) string {
 // hideQuoted takes out of a message about a file of the supervisor what it quotes of the file.
 func hideQuoted(k kind, text string) string {
 	if k == kindProgram || k == kindSupervisor {
-		return quoted.ReplaceAllString(text, `"`+hidden+`"`)
+		return quoted().ReplaceAllString(text, `"`+hidden+`"`)
 	}
 	return text
 }

@@ -243,7 +243,7 @@ func (p *Plan) drop(d *deriver, problems problem.Problems) bool {
 		if i == nil || i.parent == nil || i.parent == d.o.root {
 			continue
 		}
-		if i.isRoutes() || i.parent.isRoutes() && i.value == d.partyID() {
+		if i.isRoutes() || i.parent.isRoutes() && i.value == d.partyID().value {
 			if !d.ownRoutes(i) { // they are as they have to be, and something else is wrong
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/cluster"
 )
@@ -55,10 +56,12 @@ var published = map[string]string{ // #nosec G101 -- they are published, and loo
 	"fateboard_admin": "admin", secretSupervisor: "fate"}
 
 // rootPassword is the statement of grant.sql that gives the administrator a password.
-var rootPassword = regexp.MustCompile(`(?i)alter\s+user\s+'root'@'localhost'\s+identified\b.*\bby\s+'([^']*)'`)
+var rootPassword = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)alter\s+user\s+'root'@'localhost'\s+identified\b.*\bby\s+'([^']*)'`)
+})
 
 func (s *secrets) add(name, value, file string, line int, key string) {
-	if value == "" || placeholder.MatchString(value) {
+	if value == "" || placeholder().MatchString(value) {
 		return
 	}
 	if s.values == nil {
@@ -90,7 +93,7 @@ func (s *secrets) find(r *reader, ds *documents) {
 		number := 0
 		for line := range strings.Lines(string(data)) {
 			number++
-			if m := rootPassword.FindStringSubmatch(line); m != nil {
+			if m := rootPassword().FindStringSubmatch(line); m != nil {
 				s.add("mysql_root", m[1], path.Join(home, "sql", "grant.sql"), number, "root@localhost")
 			}
 		}

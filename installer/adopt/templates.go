@@ -46,8 +46,20 @@ func (t *templates) wrote(doc *document, key string, theirs, ours *string) bool 
 	return false
 }
 
+// exchangeLeft are the values with placeholders that AnsibleFATE leaves in the eggroll.properties of an exchange.
+var exchangeLeft = map[string]string{
+	keyManager + "jdbc.url": "jdbc:mysql://${eggroll_db_ip}:${eggroll_db_port}/${eggroll_db_name}" +
+		"?useSSL=false&serverTimezone=UTC&characterEncoding=utf8&allowPublicKeyRetrieval=true",
+	keyManager + "jdbc.username": "${eggroll_db_username}",
+	keyManager + "jdbc.password": "${eggroll_db_passwd}",
+	keyManager + "host":          "${clustermanager_ip}",
+	keyManager + "port":          "${clustermanager_port}",
+	keyNode + "port":             "${nodemanager_port}",
+	keyRollsite + "party.id":     "${id}",
+}
+
 func (t *templates) eggroll(key, value string, absent bool, ours *string) bool {
-	if !absent && t.s.Role == cluster.RoleExchange && placeholder.MatchString(value) {
+	if left, ok := exchangeLeft[key]; ok && !absent && t.s.Role == cluster.RoleExchange && value == left {
 		return true
 	}
 	old := !t.s.Profile.FATE.AtLeast(1, 9)
@@ -101,8 +113,8 @@ func (t *templates) board(key, value string, absent bool, ours *string) bool {
 	case "server.servlet.encoding.charset", "server.servlet.encoding.enabled":
 		return absent
 	case "fateboard.datasource.jdbc-url":
-		m := jdbc.FindString(value)
-		return ours != nil && m != "" && m == jdbc.FindString(*ours)
+		m := jdbc().FindString(value)
+		return ours != nil && m != "" && m == jdbc().FindString(*ours)
 	}
 	return false
 }

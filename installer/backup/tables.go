@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/host"
 )
@@ -29,10 +30,12 @@ type rowCount struct {
 }
 
 // tableName is what FATE-Flow and eggroll call their tables and columns: nothing that has to be quoted with care.
-var tableName = regexp.MustCompile(`^[A-Za-z0-9_$]{1,64}$`)
+var tableName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_$]{1,64}$`)
+})
 
 func checkName(name string) error {
-	if !tableName.MatchString(name) {
+	if !tableName().MatchString(name) {
 		return fmt.Errorf("the name %.80q of a table or column is unusual", name)
 	}
 	return nil

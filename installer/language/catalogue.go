@@ -129,7 +129,7 @@ func (c *catalogue) addLines(e Entry) {
 		return
 	}
 	for i, line := range from {
-		a, b := item.FindStringSubmatch(line), item.FindStringSubmatch(to[i])
+		a, b := item().FindStringSubmatch(line), item().FindStringSubmatch(to[i])
 		for _, pair := range [][2]string{{line, to[i]}, {part(a, 2), part(b, 2)}} {
 			english, text := strings.TrimSpace(pair[0]), strings.TrimSpace(pair[1])
 			if english == "" || text == "" || len(piecesOf(english)) > 1 || !strings.Contains(english, " ") {
@@ -143,7 +143,9 @@ func (c *catalogue) addLines(e Entry) {
 }
 
 // item is a line of a list: a label, two spaces or more, and a text.
-var item = regexp.MustCompile(`^( *[^\s%]+(?: [^\s%]+)*  +)(\S.*)$`)
+var item = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^( *[^\s%]+(?: [^\s%]+)*  +)(\S.*)$`)
+})
 
 func part(match []string, n int) string {
 	if match == nil {
@@ -163,7 +165,7 @@ func aligned(english, text string) string {
 		return text
 	}
 	for i := range from {
-		a, b := item.FindStringSubmatch(from[i]), item.FindStringSubmatch(to[i])
+		a, b := item().FindStringSubmatch(from[i]), item().FindStringSubmatch(to[i])
 		if a == nil || b == nil {
 			continue
 		}

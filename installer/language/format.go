@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // piece is a part of a format of package fmt: a literal, or a verb.
@@ -17,7 +18,9 @@ type piece struct {
 
 // verbPattern finds verbs. The flag of a space is left out: "5 % of it" is a text with a percent sign, and no verb is
 // written so here.
-var verbPattern = regexp.MustCompile(`%(?:%|(?:\[(\d+)\])?([-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?)([a-zA-Z]))`)
+var verbPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`%(?:%|(?:\[(\d+)\])?([-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?)([a-zA-Z]))`)
+})
 
 // piecesOf splits a format.
 func piecesOf(format string) []piece {
@@ -33,7 +36,7 @@ func piecesOf(format string) []piece {
 		out = append(out, piece{literal: text})
 	}
 	at, arg := 0, 0
-	for _, m := range verbPattern.FindAllStringSubmatchIndex(format, -1) {
+	for _, m := range verbPattern().FindAllStringSubmatchIndex(format, -1) {
 		literal(format[at:m[0]])
 		at = m[1]
 		if m[6] < 0 {

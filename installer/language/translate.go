@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Limits of what is recognised. Texts may come from logs and from other parties, and may be made to take long.
@@ -71,7 +72,7 @@ func (t *translation) line(text string) result {
 		return result{text: text}
 	}
 	best := t.best(text, 0)
-	if found := item.FindStringSubmatch(text); found != nil && best.covered < letters(text) { // an item of a list
+	if found := item().FindStringSubmatch(text); found != nil && best.covered < letters(text) { // an item of a list
 		if rest := t.best(found[2], 0); rest.covered > best.covered {
 			rest.text = found[1] + rest.text
 			return rest
@@ -282,7 +283,9 @@ func (t *translation) candidates(text string) []*template {
 }
 
 // joint is where texts are put together.
-var joint = regexp.MustCompile(`: |; |, and |, |\. | \(| <- |\)$`)
+var joint = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`: |; |, and |, |\. | \(| <- |\)$`)
+})
 
 // joined has what is between texts in Chinese.
 var joined = map[string]string{": ": "：", "; ": "；", ", and ": "，", ", ": "，", ". ": "。", " (": "（", ")": "）",
@@ -290,7 +293,7 @@ var joined = map[string]string{": ": "：", "; ": "；", ", and ": "，", ", ": 
 
 // parts translates a text that was put together: the parts between joints, as long as they can be.
 func (t *translation) parts(text string, depth int) result {
-	cuts := joint.FindAllStringIndex(text, mostCut)
+	cuts := joint().FindAllStringIndex(text, mostCut)
 	if len(cuts) == 0 {
 		return asIs(text)
 	}
@@ -344,10 +347,12 @@ func (t *translation) parts(text string, depth int) result {
 }
 
 // list is words that were put together: a, b or c.
-var list = regexp.MustCompile(`^[^\s,]+(?:, [^\s,]+)*( or | and )[^\s,]+$`)
+var list = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[^\s,]+(?:, [^\s,]+)*( or | and )[^\s,]+$`)
+})
 
 func listed(text string) (string, bool) {
-	found := list.FindStringSubmatch(text)
+	found := list().FindStringSubmatch(text)
 	if found == nil {
 		return "", false
 	}
