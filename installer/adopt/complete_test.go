@@ -230,7 +230,11 @@ func checkEdit(t *rapid.T, h *host.Host, dir string, o Options, before *Plan) {
 		return // what follows from another value is another difference in each file that has it
 	}
 	for other, d := range is.differences {
-		if other != place && d != was.differences[other] && !strings.HasPrefix(place, other+".") {
+		before := was.differences[other]
+		if isSecret(key) && value != "" { // it is hidden wherever it is
+			before = strings.ReplaceAll(before, value, hidden)
+		}
+		if other != place && d != before && d != was.differences[other] && !strings.HasPrefix(place, other+".") {
 			t.Fatalf("the edit of %s to %q is also one of %s: %s", place, value, other, d)
 		}
 	}
