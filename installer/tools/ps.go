@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fate-installer/installer/host/procstat"
 )
 
 // ps prints all processes in the columns of procps's "ps aux". Lines are not cut: eggroll looks for a session's ID far
@@ -30,10 +32,6 @@ func ps(s streams, args []string) int {
 	}
 	return 0
 }
-
-// ticksPerSecond is USER_HZ, the unit of times in /proc/PID/stat; it is 100 on every platform that Linux's user space
-// has.
-const ticksPerSecond = 100
 
 // procFS is a mounted proc file system.
 type procFS struct {
@@ -94,35 +92,26 @@ type process struct {
 	started   time.Time
 }
 
-// read reads /proc/PID/stat, status and cmdline; see proc(5) for the fields.
+// read reads /proc/PID/stat, status and cmdline.
 func (p procFS) read(pid int) (process, error) {
 	dir := path.Join(p.dir, strconv.Itoa(pid))
 	stat, err := os.ReadFile(path.Join(dir, "stat"))
 	if err != nil {
 		return process{}, err
 	}
-	// The name is in parentheses and may have some of its own.
-	first, last := strings.IndexByte(string(stat), '('), strings.LastIndexByte(string(stat), ')')
-	if first < 0 || last < first {
-		return process{}, fmt.Errorf("cannot read %s/stat", dir)
+	st, err := procstat.Parse(stat)
+	if err != nil {
+		return process{}, fmt.Errorf("cannot read %s/stat: %w", dir, err)
 	}
-	name := string(stat[first+1 : last])
-	fields := strings.Fields(string(stat[last+1:]))
-	if len(fields) < 22 {
-		return process{}, fmt.Errorf("cannot read %s/stat", dir)
-	}
-	number := func(field int) int64 { // counted from 1 as in proc(5); the state is field 3
-		n, _ := strconv.ParseInt(fields[field-3], 10, 64)
-		return n
-	}
-	out := process{state: fields[0], tty: int(number(7)), size: number(23), rss: number(24) * int64(os.Getpagesize())}
-	out.busy = time.Duration(number(14)+number(15)) * time.Second / ticksPerSecond
-	out.started = p.booted.Add(time.Duration(number(22)) * time.Second / ticksPerSecond)
+	const tick = time.Second / procstat.TicksPerSecond
+	out := process{state: string(st.State), tty: st.TTY, size: st.Size, rss: st.Resident * int64(os.Getpagesize())}
+	out.busy = time.Duration(st.Busy) * tick
+	out.started = p.booted.Add(time.Duration(st.Start) * tick)
 	out.uid = p.owner(dir)
 	cmdline, _ := os.ReadFile(path.Join(dir, "cmdline")) // empty for kernel threads and the dead
 	out.command = printable(strings.TrimRight(strings.ReplaceAll(string(cmdline), "\x00", " "), " "))
 	if out.command == "" {
-		out.command = "[" + printable(name) + "]"
+		out.command = "[" + printable(st.Name) + "]"
 		if out.state == "Z" {
 			out.command += " <defunct>"
 		}

@@ -12,28 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestParseStat(t *testing.T) {
-	line := "123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 20 21\n"
-	got, err := parseStat([]byte(line))
-	want := Stat{PID: 123, PPID: 1, PGRP: 2, Session: 3, State: 'R', Threads: 21, Start: 4711}
-	if err != nil || got != want {
-		t.Errorf("%+v %v", got, err)
-	}
-	for _, bad := range []string{"", "1 (x", "1 (x)", "1 (x) R 1 2",
-		"x (y) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", ")("} {
-		if _, err := parseStat([]byte(bad)); err == nil {
-			t.Errorf("%q was understood", bad)
-		}
-	}
+func TestReadStat(t *testing.T) {
 	self, err := ReadStat(os.Getpid())
 	if err != nil || self.PPID != os.Getppid() || self.Dead() {
 		t.Errorf("%+v %v", self, err)
 	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 20 21\n"))
-	f.Fuzz(func(t *testing.T, line []byte) { _, _ = parseStat(line) })
 }
 
 // TestCommandLine shows a process that has put line ends and a terminal's orders into its arguments.

@@ -2,7 +2,6 @@ package process
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -12,20 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/host/beneath"
+	"fate-installer/installer/host/procstat"
 	"fate-installer/supervisor/logfile"
 )
-
-// Stat are the fields of /proc/PID/stat that matter here.
-type Stat struct {
-	PID, PPID, PGRP, Session int
-	State                    byte // R, S, D, Z, ...
-	Threads                  int
-	Start                    uint64 // clock ticks from boot to the start of the process
-}
-
-// Dead reports whether nothing of the process runs any more. One whose first thread has ended is shown as a zombie
-// while others go on.
-func (st *Stat) Dead() bool { return (st.State == 'Z' || st.State == 'X') && st.Threads <= 1 }
 
 // readProc reads a file of /proc, or of a control group. It does without os.ReadFile, which offers each file to the
 // runtime's poller: looking at all processes takes three system calls for each instead of eight.
@@ -54,40 +42,12 @@ func readProc(path string) ([]byte, error) {
 }
 
 // ReadStat reads /proc/PID/stat. A process that does not exist gives an error.
-func ReadStat(pid int) (Stat, error) {
+func ReadStat(pid int) (procstat.Stat, error) {
 	data, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return Stat{}, err
+		return procstat.Stat{}, err
 	}
-	return parseStat(data)
-}
-
-var errStat = errors.New("the process's stat file has an unknown form")
-
-// parseStat reads proc(5)'s stat line. The second field is the command in parentheses and may itself contain spaces
-// and parentheses, so the fields are counted from the last one.
-func parseStat(data []byte) (Stat, error) {
-	open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
-	if open < 1 || end < open {
-		return Stat{}, errStat
-	}
-	fields := strings.Fields(string(data[end+1:]))
-	if len(fields) < 20 {
-		return Stat{}, errStat
-	}
-	var st Stat
-	st.State = fields[0][0]
-	var errs [6]error
-	st.PID, errs[0] = strconv.Atoi(string(bytes.TrimSpace(data[:open])))
-	st.PPID, errs[1] = strconv.Atoi(fields[1])
-	st.PGRP, errs[2] = strconv.Atoi(fields[2])
-	st.Session, errs[3] = strconv.Atoi(fields[3])
-	st.Threads, errs[5] = strconv.Atoi(fields[17])
-	st.Start, errs[4] = strconv.ParseUint(fields[19], 10, 64)
-	if errors.Join(errs[:]...) != nil {
-		return Stat{}, errStat
-	}
-	return st, nil
+	return procstat.Parse(data)
 }
 
 // BootID tells one boot of the machine from another.
@@ -151,7 +111,7 @@ func AllPIDs() []int {
 
 // row is the table's record of a process.
 type row struct {
-	Stat
+	procstat.Stat
 	marker string
 	blank  bool // see markerOf; threads of the kernel are not blank
 }

@@ -1,11 +1,12 @@
 package lab
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"fate-installer/installer/host/procstat"
 )
 
 // process is a line of the process table as the reader's /proc shows it.
@@ -22,17 +23,9 @@ func processes() []process {
 		if err != nil {
 			continue // it has ended
 		}
-		// The name in parentheses may hold anything; state and parent follow it.
-		f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil || len(f) < 2 {
-			continue
+		if st, err := procstat.Parse(data); err == nil {
+			list = append(list, process{pid: st.PID, parent: st.PPID, dead: st.Dead()})
 		}
-		parent, err := strconv.Atoi(f[1])
-		if err != nil {
-			continue
-		}
-		list = append(list, process{pid: pid, parent: parent, dead: f[0] == "Z" || f[0] == "X"})
 	}
 	return list
 }
