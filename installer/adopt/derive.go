@@ -267,9 +267,6 @@ func (d *deriver) derive(base string) {
 	d.party()
 }
 
-// accountName is what a cluster file can have as the name of a user.
-var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-
 // service writes the account that the programs run as, where it is not the standard one.
 func (d *deriver) service() {
 	for _, p := range d.ds.programs() {
@@ -277,7 +274,7 @@ func (d *deriver) service() {
 		if !ok || !strings.HasPrefix(p.program, "fate-") {
 			continue
 		}
-		if e.value != "app" && e.value != "root" && accountName.MatchString(e.value) {
+		if e.value != "app" && e.value != "root" && cluster.IsAccountName(e.value) {
 			d.o.root.block("supervisord").block("service").set("owner", text(e.value), at(p.file, e.line))
 		}
 		return

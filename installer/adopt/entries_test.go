@@ -137,7 +137,6 @@ func FuzzReaders(f *testing.F) {
 				t.Fatalf("%s: a key is listed twice: %q", k, keys)
 			}
 		}
-		startTime(string(data))
 		baseOf(string(data))
 		jdbc().FindStringSubmatch(string(data))
 	})

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/redact"
 )
 
@@ -89,28 +88,18 @@ func (s *secrets) arguments(args []string) []string {
 	return out
 }
 
-// isFATEProgram reports whether a program of the supervisor is one of FATE's.
-func isFATEProgram(name string) bool {
-	for _, m := range cluster.Modules() {
-		if m.Program() == name {
-			return true
-		}
-	}
-	return false
-}
-
 // foreign reports whether a key is one of another software's program. Its values are none of ours to show.
 func foreign(doc *document, key string) bool {
 	if doc.kind != kindProgram && doc.kind != kindSupervisor {
 		return false
 	}
-	for _, m := range cluster.Modules() {
-		if section := "program:" + m.Program(); key == section || strings.HasPrefix(key, section+".") {
-			return false
-		}
+	section, _, _ := strings.Cut(key, ".")
+	program, ok := strings.CutPrefix(section, "program:")
+	if ok && isFATEProgram(program) {
+		return false
 	}
-	return doc.kind == kindProgram || strings.HasPrefix(key, "program:") ||
-		strings.HasPrefix(key, "fcgi-program:") || strings.HasPrefix(key, "eventlistener:")
+	return doc.kind == kindProgram || ok || strings.HasPrefix(key, "fcgi-program:") ||
+		strings.HasPrefix(key, "eventlistener:")
 }
 
 // value is what is shown of the value of a key.

@@ -1,8 +1,6 @@
 package adopt
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"path"
 	"time"
 
@@ -41,7 +39,11 @@ func findKeys(r *reader, s *cluster.Spec, ds *documents, now time.Time) *Keys {
 			out.Problems = append(out.Problems, e.value+" cannot be read: "+rootCause(err).Error())
 			continue
 		}
-		out.Files = append(out.Files, KeyFile{e.value, expiry(data)})
+		file := KeyFile{File: e.value}
+		if cert, err := keys.FirstToEnd(data); err == nil {
+			file.Expires = cert.NotAfter
+		}
+		out.Files = append(out.Files, file)
 		files = append(files, keys.File{Name: path.Base(e.value), Content: data})
 	}
 	names, err := s.Cluster.KeyNames(s.Role)
@@ -56,22 +58,4 @@ func findKeys(r *reader, s *cluster.Spec, ds *documents, now time.Time) *Keys {
 		out.Remarks = append(out.Remarks, p.String())
 	}
 	return out
-}
-
-// expiry is the end of the first certificate of a file; zero for a file without one.
-func expiry(data []byte) time.Time {
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			return time.Time{}
-		}
-		if block.Type == "CERTIFICATE" {
-			c, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				return time.Time{}
-			}
-			return c.NotAfter
-		}
-		data = rest
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
+	"fate-installer/installer/host/procstat"
 )
 
 // Program is a program of the old supervisor, and how it would be taken over.
@@ -83,13 +84,13 @@ func (w *watcher) programs(ds *documents, l cluster.Layout) []Program {
 	out := []Program{}
 	for _, doc := range ds.programs() {
 		p := Program{Name: doc.program, File: doc.file, User: doc.setting("user"), Processes: []Process{}}
-		if !isFATEProgram(doc.program) { // its command may have passwords of others, in ways that are not known here
+		m, ok := cluster.ModuleOf(doc.program)
+		if !ok { // its command may have passwords of others, in ways that are not known here
 			p.Takeover, p.Why = TakeoverLeave, "it is no program of FATE"
 			out = append(out, p)
 			continue
 		}
 		p.Command = w.sec.shown(doc.setting("command"))
-		m := cluster.Module(strings.TrimPrefix(doc.program, "fate-"))
 		main := w.find(m, l, ds)
 		for _, found := range main {
 			p.Processes = append(p.Processes, w.describe(found))
@@ -108,11 +109,16 @@ func (w *watcher) programs(ds *documents, l cluster.Layout) []Program {
 
 // order is the place of a program in the order of starting; others come last.
 func order(program string) int {
-	i := slices.IndexFunc(cluster.Modules(), func(m cluster.Module) bool { return m.Program() == program })
-	if i < 0 {
-		return len(cluster.Modules())
+	if m, ok := cluster.ModuleOf(program); ok {
+		return slices.Index(cluster.Modules(), m)
 	}
-	return i
+	return len(cluster.Modules())
+}
+
+// isFATEProgram reports whether a program of the supervisor is one of FATE's.
+func isFATEProgram(name string) bool {
+	_, ok := cluster.ModuleOf(name)
+	return ok
 }
 
 // find lists the processes that are a module's program itself.
@@ -180,7 +186,9 @@ func (w *watcher) describe(p host.Process) Process {
 	out.Directory, _ = w.r.h.Readlink(path.Join(dir, "cwd")) // blank when it is not ours to see
 	out.Output, _ = w.r.h.Readlink(path.Join(dir, "fd", "1"))
 	if stat, err := w.r.h.ReadFile(path.Join(dir, "stat")); err == nil {
-		out.Started = startTime(string(stat))
+		if st, err := procstat.Parse(stat); err == nil {
+			out.Started = st.Start
+		}
 	}
 	environ, err := w.r.h.ReadFile(path.Join(dir, "environ"))
 	if err != nil {
@@ -200,24 +208,6 @@ func (w *watcher) user(uid int) string {
 		return name
 	}
 	return strconv.Itoa(uid)
-}
-
-// startTime is field 22 of /proc/PID/stat. The name of the process, in parentheses, may have blanks and parentheses.
-func startTime(stat string) uint64 {
-	end := strings.LastIndexByte(stat, ')')
-	if end < 0 {
-		return 0
-	}
-	fields := strings.Fields(stat[end+1:])
-	const index = 22 - 3 // the fields after the name begin with the third
-	if len(fields) <= index {
-		return 0
-	}
-	n, err := strconv.ParseUint(fields[index], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // judge decides whether a program can go on running under another supervisor. mains is how many processes are the

@@ -42,8 +42,9 @@ type followed struct {
 }
 
 type walkedLink struct {
-	path   string
-	owners []uint32 // any of them; empty: the link is root's, in a directory of root's
+	path  string
+	owner uint32 // who could have made it lead elsewhere
+	free  bool   // only root could: it may lead to anyone's file
 }
 
 // resolve follows the links of a path. What does not exist is an fs.ErrNotExist.
@@ -71,16 +72,13 @@ func (r *reader) resolve(name string) (followed, error) {
 		if err != nil {
 			return at, err
 		}
-		link := walkedLink{path: next}
-		if !trusted || owner(info) != 0 {
+		link := walkedLink{path: next, owner: owner(info), free: trusted && owner(info) == 0}
+		if !link.free && link.owner == 0 { // who may write to the directory may have moved it there
 			dir, err := r.h.Lstat(at.path)
 			if err != nil {
 				return at, err
 			}
-			link.owners = []uint32{owner(info)}
-			if owner(info) == 0 { // who may write to the directory may have moved it there
-				link.owners = []uint32{owner(dir)}
-			}
+			link.owner = owner(dir)
 		}
 		at.links = append(at.links, link)
 		if !path.IsAbs(target) {
@@ -112,7 +110,7 @@ func owner(info fs.FileInfo) uint32 {
 // check holds what was opened against the links that led to it.
 func (f followed) check(name string, info fs.FileInfo) error {
 	for _, l := range f.links {
-		if len(l.owners) > 0 && owner(info) != l.owners[0] {
+		if !l.free && owner(info) != l.owner {
 			return &linkRefused{name, l.path, f.path}
 		}
 	}
@@ -154,7 +152,7 @@ func (r *reader) readUpTo(name string, limit int) ([]byte, error) {
 // names lists a directory. One that is not there is empty.
 func (r *reader) names(dir string) ([]string, error) {
 	at, err := r.resolve(dir)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if absent(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -50,10 +50,13 @@ var secretPlaces = []struct {
 	{secretSupervisor, located{kindSupervisor, "supervisorctl.password"}},
 }
 
-// published are the passwords that AnsibleFATE publishes.
-var published = map[string]string{ // #nosec G101 -- they are published, and looked for in order to say so
-	"mysql_user": "fate_deV2999", "mysql_root": "fatE168dev", "zookeeper": "fate", "route_table_key": "fate",
-	"fateboard_admin": "admin", secretSupervisor: "fate"}
+// published is the value of a secret that AnsibleFATE publishes; blank: there is none.
+func published(name string) string {
+	if name == secretSupervisor {
+		return "fate" // the old supervisor's own, which no cluster file has
+	}
+	return cluster.PublishedSecrets().Get(name).Reveal()
+}
 
 // rootPassword is the statement of grant.sql that gives the administrator a password.
 var rootPassword = sync.OnceValue(func() *regexp.Regexp {
@@ -72,7 +75,7 @@ func (s *secrets) add(name, value, file string, line int, key string) {
 		s.values[name] = secret
 	}
 	s.all = append(s.all, secret)
-	s.list = append(s.list, FoundSecret{name, file, line, key, published[name] == value, s.values[name].Equal(secret)})
+	s.list = append(s.list, FoundSecret{name, file, line, key, published(name) == value, s.values[name].Equal(secret)})
 }
 
 // find looks for secrets in the configuration, and in what deploying left next to the database.

@@ -186,14 +186,14 @@ func (t *templates) daemon() map[string]string {
 	return map[string]string{
 		"unix_http_server.file": l.SupervisorSocket(), "unix_http_server.chown": t.s.User + ":" + t.s.Group,
 		"inet_http_server.port": address, "inet_http_server.username": "root",
-		"inet_http_server.password": published[secretSupervisor],
+		"inet_http_server.password": published(secretSupervisor),
 		"supervisord.logfile":       l.SupervisorLog(), "supervisord.logfile_maxbytes": "50MB",
 		"supervisord.logfile_backups": "10", "supervisord.loglevel": "info",
 		"supervisord.pidfile":  path.Join(l.SupervisorRun(), "supervisord.pid"),
 		"supervisord.nodaemon": "false", "supervisord.minfds": "1024", "supervisord.minprocs": "200",
 		"rpcinterface:supervisor.supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
 		"supervisorctl.serverurl":                                 "http://" + address, "supervisorctl.username": "root",
-		"supervisorctl.password": published[secretSupervisor],
+		"supervisorctl.password": published(secretSupervisor),
 		"include.files":          path.Join(l.SupervisorPrograms(), "*.conf"),
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 const rendered = "installer/fate/fatetest/testdata/upstream/rendered"
 
-// TestRealFiles plans hosts with the very files that AnsibleFATE's templates gave. Nobody has edited them.
+// TestRealFiles plans hosts with the very files that AnsibleFATE's templates gave, unedited.
 func TestRealFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		dir   string

@@ -37,7 +37,8 @@ func (p *planner) wantsFile(f render.File) bool {
 
 // runs reports whether a program is in the part that is planned.
 func (p *planner) runs(program string) bool {
-	return slices.ContainsFunc(p.part.Modules(), func(m cluster.Module) bool { return m.Program() == program })
+	m, _ := cluster.ModuleOf(program)
+	return slices.Contains(p.part.Modules(), m)
 }
 
 // Unpacking is the part of a plan that unpacks components.

@@ -63,9 +63,8 @@ func UnlessGivenUp(ctx context.Context, client Statuser, concerns func(program s
 
 // NeededByJobs reports whether jobs need a program: all but those for people, such as the page that shows the jobs.
 func NeededByJobs(program string) bool {
-	return !slices.ContainsFunc(cluster.Modules(), func(m cluster.Module) bool {
-		return m.ForPeople() && m.Program() == program
-	})
+	m, _ := cluster.ModuleOf(program)
+	return !m.ForPeople()
 }
 
 // dependenciesOf reports of a program whether one of names depends on it, directly or not.

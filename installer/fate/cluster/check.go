@@ -12,6 +12,9 @@ var accountName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 })
 
+// IsAccountName reports whether a text can be the name of the user or the group that programs run as.
+func IsAccountName(text string) bool { return accountName().MatchString(text) }
+
 // check applies the rules that need to know which host it is and what the payload brings.
 func (s *Spec) check(problems *problem.Problems) {
 	if char, why := unfitPath(s.Layout.Base); char != "" {
@@ -19,7 +22,7 @@ func (s *Spec) check(problems *problem.Problems) {
 			s.Layout.Base, why)
 	}
 	for _, n := range []struct{ flag, value string }{{"--user", s.User}, {"--group", s.Group}} {
-		if !accountName().MatchString(n.value) {
+		if !IsAccountName(n.value) {
 			problems.Add(problem.Pos{}, "use lower-case letters, digits, - and _", "%s cannot be %q", n.flag, n.value)
 		}
 		if n.value == "root" {

@@ -80,10 +80,9 @@ func (s *Spec) Components() []string {
 
 // ComponentsOf lists the components a program is made of.
 func (s *Spec) ComponentsOf(program string) []string {
-	for _, e := range moduleTable {
-		if e.components != nil && e.module.Program() == program {
-			return e.components(s)
-		}
+	m, _ := ModuleOf(program)
+	if components := m.entry().components; components != nil {
+		return components(s)
 	}
 	return nil
 }

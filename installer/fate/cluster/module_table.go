@@ -103,6 +103,15 @@ func Modules() []Module {
 	return out
 }
 
+// ModuleOf gives the module whose process has a name under the supervisor.
+func ModuleOf(program string) (m Module, ok bool) {
+	i := slices.IndexFunc(moduleTable, func(e moduleEntry) bool { return e.module.Program() == program })
+	if i < 0 {
+		return "", false
+	}
+	return moduleTable[i].module, true
+}
+
 // entry is the module's place in the table; a module that has none has an empty one.
 func (m Module) entry() moduleEntry {
 	i := slices.IndexFunc(moduleTable, func(e moduleEntry) bool { return e.module == m })

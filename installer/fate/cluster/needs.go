@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,12 +40,12 @@ func (n Need) Remedy() string {
 
 // Needs lists what a program of this host waits for on other hosts. What it needs on this host is in its DependsOn.
 func (s *Spec) Needs(program string) []Need {
-	i := slices.IndexFunc(s.modules, func(m Module) bool { return m.Program() == program })
-	if i < 0 {
+	needing, ok := ModuleOf(program)
+	if !ok || !s.Runs(needing) {
 		return nil
 	}
 	var out []Need
-	for _, m := range s.Wants(s.modules[i]) {
+	for _, m := range s.Wants(needing) {
 		if n := s.elsewhere(m); n.AtLeast > 0 {
 			out = append(out, n)
 		}

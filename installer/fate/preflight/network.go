@@ -96,11 +96,10 @@ type ModulePort struct {
 // Ports lists every TCP port this host listens on, by module in start order.
 func Ports(s *cluster.Spec) []ModulePort {
 	var out []ModulePort
-	modules := s.Modules()
 	for _, program := range render.Programs(s) {
-		i := slices.IndexFunc(modules, func(m cluster.Module) bool { return m.Program() == program.Name })
+		m, _ := cluster.ModuleOf(program.Name)
 		for _, port := range program.Ports {
-			out = append(out, ModulePort{modules[i], port})
+			out = append(out, ModulePort{m, port})
 		}
 	}
 	return out
