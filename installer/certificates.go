@@ -105,8 +105,7 @@ func (g *globals) writeCertificates(r svcStatusReport) error {
 		}
 	}
 	if renew {
-		_, err := fmt.Fprintln(w, output.Indented("-> ", g.advice("make new ones with fate-installer keys --renew CA, "+
-			"then fate-installer install --keys; the other party needs its part of them, too"), columns))
+		_, err := fmt.Fprintln(w, output.Indented("-> ", g.advice(keys.Renewal), columns))
 		return err
 	}
 	return nil

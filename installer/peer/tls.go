@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"fate-installer/installer/fate/keys"
 )
 
 // tls shakes hands with a port that is to speak TLS, and returns the configuration for what follows.
@@ -49,7 +51,7 @@ func (p *Prober) tls(ctx context.Context, r *report) (config *tls.Config, ok boo
 	case p.Identity == nil:
 		r.add("tls", Warning, "give the keys of this side, with --keys, or install them",
 			text+"; not verified: there are no keys here")
-	case leaf.NotAfter.Sub(p.Now()) < expirySoon:
+	case leaf.NotAfter.Sub(p.Now()) < keys.ExpirySoon:
 		r.add("tls", Warning, "the other side has to renew its certificate", text)
 	default:
 		r.add("tls", OK, "", text)
@@ -57,9 +59,6 @@ func (p *Prober) tls(ctx context.Context, r *report) (config *tls.Config, ok boo
 	p.clientCertificate(ctx, r, config, asked)
 	return config, true
 }
-
-// expirySoon is how long before its end a certificate is worth a remark.
-const expirySoon = 30 * 24 * time.Hour
 
 func handshake(ctx context.Context, addr string, config *tls.Config) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)

@@ -10,8 +10,12 @@ import (
 	"fate-installer/installer/problem"
 )
 
-// expirySoon is how long before its end a certificate is worth a remark.
-const expirySoon = 30 * 24 * time.Hour
+// ExpirySoon is how long before its end a certificate is worth a remark.
+const ExpirySoon = 30 * 24 * time.Hour
+
+// Renewal is the remedy for certificates that have ended or end soon.
+const Renewal = "make new ones with fate-installer keys --renew CA, then fate-installer install --keys; the other party " +
+	"needs its part of them, too"
 
 // Check examines the key files of a side, from any source, before they are installed: each is there and readable,
 // keys belong to certificates, chains end at the right CA, dates hold, usages fit, and the server's certificate is
@@ -77,7 +81,7 @@ func (k *checker) cert(file string) *x509.Certificate {
 		k.bad(file, "renew it", "it expired on %s", cert.NotAfter.Format(time.DateOnly))
 	case k.now.Before(cert.NotBefore):
 		k.bad(file, "check the clock of this host", "it is valid only from %s", cert.NotBefore.Format(time.DateTime))
-	case left < expirySoon:
+	case left < ExpirySoon:
 		k.remarks.Add(problem.Pos{File: k.name(file)}, "renew it", "it expires on %s",
 			cert.NotAfter.Format(time.DateOnly))
 	}

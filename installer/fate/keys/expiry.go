@@ -63,7 +63,7 @@ func Expiries(files []File, now time.Time) []Certificate {
 
 func expiryOf(f File, now time.Time) Certificate {
 	c := Certificate{File: f.Name}
-	cert, err := firstToEnd(f.Content)
+	cert, err := FirstToEnd(f.Content)
 	if err != nil {
 		c.Validity, c.Problem = Unreadable, err.Error()
 		return c
@@ -84,15 +84,15 @@ func (c *Certificate) judge(now time.Time) {
 		c.DaysLeft = min(c.DaysLeft, -1)
 	case now.Before(c.NotBefore):
 		c.Validity = NotYet
-	case left < expirySoon:
+	case left < ExpirySoon:
 		c.Validity = Expiring
 	default:
 		c.Validity = Valid
 	}
 }
 
-// firstToEnd returns the certificate of a PEM file that ends first.
-func firstToEnd(data []byte) (*x509.Certificate, error) {
+// FirstToEnd returns the certificate of a PEM file that ends first.
+func FirstToEnd(data []byte) (*x509.Certificate, error) {
 	var first *x509.Certificate
 	for {
 		block, rest := pem.Decode(data)

@@ -28,18 +28,16 @@ func (p *preflight) certificates() {
 			first = c
 		}
 	}
-	const renew = "make new ones with fate-installer keys --renew CA, then install --keys; the other party needs its " +
-		"part of them, too"
 	switch {
 	case len(bad) > 0:
 		r.measured("%s", strings.Join(append(bad, soon...), "; "))
 		if p.in.Rollback {
-			r.warn("%s", renew)
+			r.warn("%s", keys.Renewal)
 			return
 		}
-		r.refuse("%s", renew)
+		r.refuse("%s", keys.Renewal)
 	case len(soon) > 0:
-		r.measured("%s", strings.Join(soon, "; ")).warn("%s", renew)
+		r.measured("%s", strings.Join(soon, "; ")).warn("%s", keys.Renewal)
 	default:
 		r.measured("%s: %s", path.Base(first.File), first).ok()
 	}
