@@ -22,10 +22,14 @@ type sealOptions struct {
 }
 
 func (o *sealOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.passphraseFile, "passphrase-file", "",
-		"`file` of root, mode 0600, with the passphrase on its first line (default: asked on the terminal)")
+	addPassphraseFile(f, &o.passphraseFile)
 	f.StringArrayVar(&o.recipients, "recipient", nil,
 		"encrypt to this age `key` (age1...) instead of a passphrase; repeatable")
+}
+
+func addPassphraseFile(f *pflag.FlagSet, file *string) {
+	f.StringVar(file, "passphrase-file", "",
+		"`file` of root, mode 0600, with the passphrase on its first line (default: asked on the terminal)")
 }
 
 // leastPassphrase is the length of the shortest passphrase that a backup is made with.
@@ -80,8 +84,7 @@ type unsealOptions struct {
 }
 
 func (o *unsealOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.passphraseFile, "passphrase-file", "",
-		"`file` of root, mode 0600, with the passphrase on its first line (default: asked on the terminal)")
+	addPassphraseFile(f, &o.passphraseFile)
 	f.StringVar(&o.identity, "identity", "", "`file` with the age secret key of a recipient")
 }
 

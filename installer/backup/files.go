@@ -9,16 +9,15 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"fate-installer/installer/host"
 )
 
-// treeNames are the directories that a backup may have, in the home of FATE-Flow.
-var treeNames = map[string]bool{"model_local_cache": true, "jobs": true}
-
-// TreeNames lists the directories of FATE-Flow that a backup has: trained models, and the files of jobs.
+// TreeNames lists the directories that a backup may have, in the home of FATE-Flow: trained models, and the files of
+// jobs.
 func TreeNames() []string { return []string{"model_local_cache", "jobs"} }
 
 type treeHead struct {
@@ -291,7 +290,7 @@ func readTrees(r *recordReader, sink treeSink) error {
 			return nil
 		case kind == recordTree:
 			var t treeHead
-			if err = decode(content, &t); err == nil && !treeNames[t.Name] {
+			if err = decode(content, &t); err == nil && !slices.Contains(TreeNames(), t.Name) {
 				err = fmt.Errorf("the directory %.40q is none of FATE-Flow's", t.Name)
 			}
 			if err == nil {

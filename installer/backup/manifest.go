@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode"
 )
@@ -133,7 +134,7 @@ func (m *Manifest) check() error {
 	}
 	seen := map[string]bool{}
 	for _, t := range m.Trees {
-		if t.Files < 0 || t.Bytes < 0 || !treeNames[t.Name] || seen[t.Name] {
+		if t.Files < 0 || t.Bytes < 0 || !slices.Contains(TreeNames(), t.Name) || seen[t.Name] {
 			return fmt.Errorf("the directory %.40q is impossible", t.Name)
 		}
 		seen[t.Name] = true

@@ -271,9 +271,9 @@ func (w *treeWriter) dir(head entryHead) error {
 	return w.r.Trees.Host.Mkdir(path.Join(w.root, head.Path), w.mode(head))
 }
 
-// inside refuses an entry whose directory did not come before it, and one that is called as the marker is.
+// inside refuses an entry whose directory did not come before it.
 func (w *treeWriter) inside(head entryHead) error {
-	if !w.seen[path.Dir(head.Path)] || head.Path == marker {
+	if !w.seen[path.Dir(head.Path)] {
 		return fmt.Errorf("%.80q is out of place", head.Path)
 	}
 	return nil
