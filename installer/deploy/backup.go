@@ -19,7 +19,6 @@ import (
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host/beneath"
 	"fate-installer/installer/state"
-	"fate-installer/payload/count"
 
 	"filippo.io/age"
 )
@@ -198,8 +197,8 @@ func (b *backupRun) run(ctx context.Context) error {
 	if err := backup.CheckTotal(total); err != nil {
 		return err
 	}
-	if err := b.room(total); err != nil {
-		return err
+	if err := refuseFull(b.d.host, []need{{path.Dir(b.place.Path()), total}}); err != nil {
+		return fmt.Errorf("cannot write the backup: %w", err) // which may be that large if nothing of it can be compressed
 	}
 	sealed, err := b.d.sealed()
 	if err != nil {
@@ -245,23 +244,6 @@ func (b *backupRun) size(ctx context.Context) (total int64, err error) {
 	}
 	files, err := b.trees.Size(ctx)
 	return backup.Sum(total, files), err
-}
-
-// backupReserve must stay free beyond a backup, in bytes.
-const backupReserve = 64 << 20
-
-// room refuses a file system that is too small for the backup even if nothing of it can be compressed.
-func (b *backupRun) room(total int64) error {
-	dir := path.Dir(b.place.Path())
-	space, err := b.d.host.Space(dir)
-	if err != nil {
-		return err
-	}
-	if space.Size == 0 || space.Free >= uint64(total)+backupReserve {
-		return nil
-	}
-	return fmt.Errorf("the backup may take %s, and %s has %s free", count.Bytes(total), dir,
-		count.Bytes(int64(space.Free)))
 }
 
 // sealed is what a backup has encrypted with the passphrase.

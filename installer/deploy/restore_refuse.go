@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
-	"fate-installer/installer/job"
 	"fate-installer/installer/state"
 	"fate-installer/payload/count"
 	"fate-installer/supervisor"
@@ -79,6 +79,9 @@ func (r *restoring) room() error {
 	return refuseFull(r.host, needs)
 }
 
+// backupReserve must stay free beyond what is put on a file system, in bytes.
+const backupReserve = 64 << 20
+
 // refuseFull refuses file systems without room for all that is to be put on each of them.
 func refuseFull(h *host.Host, needs []need) error {
 	var devices []uint64
@@ -112,17 +115,15 @@ func (r *restoring) refuseJobs(ctx context.Context) error {
 	if r.opts.CancelJobs || r.resumes() && r.state.Change.Restored == state.Swapped {
 		return nil
 	}
-	client, err := job.FlowClient(r.d.spec)
-	if err != nil || r.restore.Tables == nil && r.restore.Trees == nil {
-		return nil // a side without FATE-Flow has no jobs, and a host without its data takes nothing from them
+	if r.restore.Tables == nil && r.restore.Trees == nil {
+		return nil // a host without the data of jobs takes nothing from them
 	}
-	asking, cancel := context.WithTimeout(ctx, cancelTimeout)
-	defer cancel()
-	jobs, away := client.Unfinished(asking)
+	client, jobs, away := r.d.unfinishedJobs(ctx)
 	switch {
-	case away == nil && len(jobs) > 0:
-		return exit.With(exit.Hint(fmt.Errorf("cannot restore while jobs run: %s", strings.Join(jobs, ", ")),
-			"wait until they have ended, or add --cancel-jobs, which ends them"), exit.Preflight)
+	case client == nil:
+		return nil
+	case len(jobs) > 0:
+		return jobsRun("restore", jobs)
 	case away == nil && r.d.spec.Runs(cluster.FateFlow):
 		return nil
 	}
@@ -168,20 +169,16 @@ func (r *restoring) judgeJobs(away error, unfinished int64) error {
 	} else if unfinished > 0 {
 		why = "FATE-Flow does not answer, and jobs are recorded as running"
 	}
+	err := errors.New("cannot restore: " + why)
 	if away != nil {
-		return exit.With(exit.Hint(fmt.Errorf("cannot restore: %s: %w", why, away), hint+
-			", or add --cancel-jobs, which ends its jobs"), exit.Preflight)
+		err = fmt.Errorf("%w: %w", err, away)
 	}
-	return exit.With(exit.Hint(errors.New("cannot restore: "+why), hint+", or add --cancel-jobs, which ends its jobs"),
-		exit.Preflight)
+	return exit.With(exit.Hint(err, hint+", or add --cancel-jobs, which ends its jobs"), exit.Preflight)
 }
 
 // warnOnce adds a warning that is not there.
 func (r *restoring) warnOnce(text string) {
-	for _, w := range r.done.Warnings {
-		if w == text {
-			return
-		}
+	if !slices.Contains(r.done.Warnings, text) {
+		r.done.Warnings = append(r.done.Warnings, text)
 	}
-	r.done.Warnings = append(r.done.Warnings, text)
 }

@@ -158,7 +158,7 @@ func (r *Replacement) refuseWithoutCopy() error {
 		return nil
 	}
 	return exit.Repeat(fmt.Errorf("cannot upgrade: a copy of the database takes %s, and %s has %s free",
-		byteSize(need), fact.Mount, byteSize(fact.Free)), "make room there, then", "")
+		count.Bytes(int64(need)), fact.Mount, count.Bytes(int64(fact.Free))), "make room there, then", "")
 }
 
 // sweepCopies removes copies of the database that a run made and was killed before it noted them.
@@ -190,13 +190,6 @@ func (p *place) sweepCopies() error {
 // copyReserve is the space that must stay free beyond the copy, in bytes, for the programs that go on writing.
 const copyReserve = 256 << 20
 
-func byteSize(n uint64) string {
-	if n >= 1<<30 {
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-}
-
 // treeSize adds up the files of a directory.
 func treeSize(h *host.Host, dir string) (uint64, error) {
 	entries, err := h.ReadDir(dir)
@@ -226,13 +219,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 	if r.d.spec.Role == cluster.RoleExchange || len(r.changes) == 0 || !r.host.IsSystem() {
 		return nil
 	}
-	client, err := job.FlowClient(r.d.spec)
-	if err != nil {
-		return nil // a side without FATE-Flow has no jobs
-	}
-	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
-	defer cancel()
-	jobs, err := client.Unfinished(ctx)
+	client, jobs, err := r.d.unfinishedJobs(ctx)
 	if err != nil {
 		r.report.Printf("warning: cannot tell whether jobs run: %v\n", err)
 		return nil
@@ -246,8 +233,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 		return nil
 	}
 	if !r.opts.CancelJobs {
-		return exit.With(exit.Hint(fmt.Errorf("cannot %s while jobs run: %s", r.verb, strings.Join(jobs, ", ")),
-			"wait until they have ended, or add --cancel-jobs"), exit.Preflight)
+		return jobsRun(string(r.verb), jobs)
 	}
 	if err := r.cancel(ctx, client, jobs); err != nil {
 		r.report.Printf("warning: %v; they end with the programs that are stopped now\n", err)
@@ -255,8 +241,28 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 	return nil
 }
 
+// unfinishedJobs asks FATE-Flow which jobs of the party have not ended. A side without FATE-Flow has none, and no client.
+func (d *Deployment) unfinishedJobs(ctx context.Context) (client *flow.Client, jobs []string, err error) {
+	client, err = job.FlowClient(d.spec)
+	if err != nil {
+		return nil, nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	jobs, err = client.Unfinished(ctx)
+	return client, jobs, err
+}
+
+// jobsRun refuses what would end jobs.
+func jobsRun(verb string, jobs []string) error {
+	return exit.With(exit.Hint(fmt.Errorf("cannot %s while jobs run: %s", verb, strings.Join(jobs, ", ")),
+		"wait until they have ended, or add --cancel-jobs, which ends them"), exit.Preflight)
+}
+
 // cancel cancels jobs and waits until none is left.
 func (r *Replacement) cancel(ctx context.Context, client *flow.Client, jobs []string) error {
+	ctx, stop := context.WithTimeout(ctx, cancelTimeout)
+	defer stop()
 	for _, job := range jobs {
 		r.report.Printf("canceling job %s\n", job)
 		if err := client.Stop(ctx, job, flow.StatusCanceled); err != nil {
