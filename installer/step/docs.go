@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ func (d Docs) Check(_ context.Context, env *engine.Env) (engine.Finding, error) 
 	}
 	left, again := record.leftDirs(env, d)
 	why, kept, lacking := d.differs(env, record, ours, edited, left)
-	why = firstOf(why, again)
+	why = cmp.Or(why, again)
 	note := d.note(record, kept, left, lacking)
 	if why == "" {
 		return engine.Finding{Done: true, Note: note}, nil
@@ -94,7 +95,7 @@ func (d Docs) differs(env *engine.Env, record docsRecord, ours []Doc, edited []s
 	differ := func(file, how string) {
 		dir := path.Dir(file)
 		if left[dir] == "" {
-			why = firstOf(why, how)
+			why = cmp.Or(why, how)
 		} else {
 			lacking[dir] = true
 		}
@@ -130,13 +131,6 @@ func (d Docs) differs(env *engine.Env, record docsRecord, ours []Doc, edited []s
 		}
 	}
 	return why, kept, lacking
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // Apply implements [engine.Step].

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"fate-installer/installer/engine"
 	"fate-installer/installer/host"
@@ -52,8 +55,7 @@ func unwritable(env *engine.Env, dir string) string {
 		return oneLine(err)
 	}
 	defer f.Close()
-	const mayWrite = 2
-	if err := syscall.Faccessat(int(f.Fd()), ".", mayWrite, 0); err != nil {
+	if err := unix.Faccessat(int(f.Fd()), ".", unix.W_OK, 0); err != nil {
 		return fmt.Sprintf("cannot write to %s: %v", dir, err)
 	}
 	return ""
@@ -78,7 +80,7 @@ func (r docsRecord) leftDirs(env *engine.Env, d Docs) (left map[string]string, a
 		case known && was.Failed:
 			left[dir] = was.Why
 		case known:
-			again = firstOf(again, dir+" can be written now")
+			again = cmp.Or(again, dir+" can be written now")
 		}
 	}
 	return left, again
@@ -136,7 +138,7 @@ func replaceDocs(env *engine.Env, record docsRecord, ours, files []Doc, next doc
 		if !stop && make() != nil {
 			if err := make(); err != nil {
 				why := unusable(env, dir)
-				left, stop = docsLeftDir{Why: firstOf(why, oneLine(err)), Failed: why == ""}, true
+				left, stop = docsLeftDir{Why: cmp.Or(why, oneLine(err)), Failed: why == ""}, true
 			}
 		}
 		if stop {
