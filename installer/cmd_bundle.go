@@ -11,6 +11,7 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/payload"
+	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -107,7 +108,7 @@ func (o *fetchOptions) addFlags(f *pflag.FlagSet) {
 
 // downloader makes the fetcher for url sources.
 func (o *fetchOptions) downloader(report bundle.Progress) (*bundle.Downloader, error) {
-	limit, err := parseBytes(o.cacheMax)
+	limit, err := count.ParseBytes(o.cacheMax)
 	if err != nil {
 		return nil, exit.With(fmt.Errorf("cannot use --cache-max: %w", err), exit.Usage)
 	}

@@ -149,7 +149,7 @@ func printChecks(g *globals, headline string, notes problem.Problems, results []
 		return g.printJSON(checkReport{
 			headline, number[preflight.StatusRefused], number[preflight.StatusWarning],
 			number[preflight.StatusPlanned], results,
-			noteTexts(notes), refused, hardening,
+			notes.Texts(), refused, hardening,
 		})
 	}
 	g.printf("%s\n", headline)

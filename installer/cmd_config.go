@@ -1,16 +1,10 @@
 package main
 
 import (
-	"errors"
-	"slices"
-
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/preflight"
-	"fate-installer/installer/host"
-	"fate-installer/installer/problem"
-	"fate-installer/payload"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
@@ -98,7 +92,7 @@ EXIT STATUS
 			}
 			notes := w.cluster.Notes()
 			if g.Output == outputJSON {
-				return g.printJSON(configCheckOutput{true, noteTexts(notes)})
+				return g.printJSON(configCheckOutput{true, notes.Texts()})
 			}
 			printNotes(g, notes)
 			g.printf("ok: %s\n", count.Of(len(w.cluster.Sides()), "side"))
@@ -107,69 +101,6 @@ EXIT STATUS
 	}
 	cmd.Flags().StringVar(&peer, "peer", "", "default route `IP:PORT[:secure]`, when there is no cluster file")
 	return cmd
-}
-
-// wanted combines the command line and the stored site, before it is known which host is meant.
-type wanted struct {
-	g       *globals
-	site    deploy.Site
-	machine host.Identity
-	cluster *cluster.Cluster
-}
-
-// readWanted reads cluster files, or makes the cluster of --role alone, or takes what is installed here.
-func readWanted(g *globals, peer string) (*wanted, error) {
-	h, err := host.New(g.Root, nil)
-	if err != nil {
-		return nil, exit.With(err, exit.Usage)
-	}
-	defer h.Close()
-	asked := func() (deploy.Site, error) { return wantedOptions{peer: peer}.asked(g) }
-	site, _, err := deploy.ReadRequest(h, g.Base, asked)
-	if err != nil {
-		return nil, err
-	}
-	machine := host.Identify(h)
-	cluster, err := site.Cluster(machine)
-	if err != nil {
-		return nil, err
-	}
-	return &wanted{g: g, site: site, machine: machine, cluster: cluster}, nil
-}
-
-// spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
-func (w *wanted) spec(secrets deploy.Secrets) (*cluster.Spec, error) {
-	sel := w.site.Selection(w.g.Base, w.machine, secrets)
-	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
-		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
-	}
-	spec, err := w.cluster.Spec(sel)
-	return spec, exit.With(err, exit.Usage)
-}
-
-// versions takes the component versions from --fate-version, else from this file's payload, else from what is
-// installed.
-func (w *wanted) versions(fateVersion string) error {
-	if fateVersion != "" {
-		env, versions, err := cluster.Release(fateVersion)
-		if err != nil {
-			return exit.With(err, exit.Usage)
-		}
-		w.site.Env, w.site.Components = env, map[string]deploy.Component{}
-		for name, version := range versions {
-			w.site.Components[name] = deploy.Component{Version: version}
-		}
-		return nil
-	}
-	p, err := deploy.OpenPayload(w.g.Payload)
-	switch {
-	case err == nil:
-		w.site.UsePayload(p.Manifest())
-		return p.Close()
-	case !errors.Is(err, payload.ErrNoPayload):
-		return exit.With(err, exit.Payload)
-	}
-	return nil
 }
 
 // configShowOutput is the JSON document of config show.
@@ -202,7 +133,7 @@ func runConfigShow(g *globals, opts *configShowOptions) error {
 		notes = spec.Warnings()
 	}
 	if g.Output == outputJSON {
-		out := configShowOutput{Values: values, Notes: noteTexts(notes)}
+		out := configShowOutput{Values: values, Notes: notes.Texts()}
 		if specErr == nil {
 			out.Host = &configuredHost{spec.Role, spec.PartyID, spec.IP, spec.Modules(), spec.Advice()}
 		}
@@ -242,18 +173,4 @@ func printAdvice(g *globals, advice []cluster.Advice) error {
 		t.row(a.Key, a.Value, a.Used, a.Why)
 	}
 	return t.flush()
-}
-
-func printNotes(g *globals, notes problem.Problems) {
-	for _, n := range notes {
-		g.printf("note: %s\n", n)
-	}
-}
-
-func noteTexts(notes problem.Problems) []string {
-	out := []string{}
-	for _, n := range notes {
-		out = append(out, n.String())
-	}
-	return out
 }

@@ -1,23 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
-	"fate-installer/installer/host"
+	"fate-installer/installer/fate/keys/keyfile"
 	"fate-installer/payload/count"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 type initOptions struct {
@@ -160,7 +157,7 @@ func writeSides(g *globals, dir string, c *cluster.Cluster, generated map[cluste
 				"choose another directory, or remove it; its passwords may be in use"), exit.Usage)
 		}
 	}
-	if err := writeKeyFiles(dir, files, false); err != nil {
+	if err := keyfile.Write(dir, files, false); err != nil {
 		return exit.With(err, exit.Usage)
 	}
 	names := make([]string, len(files))
@@ -180,7 +177,7 @@ func writeSides(g *globals, dir string, c *cluster.Cluster, generated map[cluste
 
 // cluster makes the cluster from another file, from flags, or from answers, and gives the passwords it generated.
 func (o *initOptions) cluster(g *globals) (*cluster.Cluster, map[cluster.Role]cluster.Secrets, error) {
-	generated, err := generateSecrets(o.published)
+	generated, err := cluster.InitSecrets(rand.Reader, o.published)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -222,48 +219,19 @@ func (o *initOptions) fromFlags() (cluster.InitOptions, error) {
 		}
 		in.TLS = append(in.TLS, role)
 	}
-	for role, target := range map[cluster.Role]**cluster.InitSide{cluster.RoleHost: &in.Host,
-		cluster.RoleGuest:    &in.Guest,
-		cluster.RoleExchange: &in.Exchange} {
-		flags := o.sides[role]
+	for role, flags := range o.sides {
 		if flags.where == "" {
 			continue
 		}
-		given, err := roleFlag(role, flags.where)
+		given, err := cluster.ParseInitSide(role, flags.where)
 		if err != nil {
-			return in, err
+			return in, fmt.Errorf("--%s: %w", role, err)
 		}
 		side := flags.more
 		side.Party, side.IPs = given.Party, given.IPs
-		*target = &side
+		*in.Side(role) = &side
 	}
 	return in, nil
-}
-
-// roleFlag explains a side on a command line, such as --host 10000:192.168.0.1.
-func roleFlag(role cluster.Role, text string) (*cluster.InitSide, error) {
-	in, err := cluster.ParseInitSide(role, text)
-	if err != nil {
-		return nil, exit.With(fmt.Errorf("--%s: %w", role, err), exit.Usage)
-	}
-	return in, nil
-}
-
-// generateSecrets generates passwords for every role.
-func generateSecrets(published bool) (map[cluster.Role]cluster.Secrets, error) {
-	out := make(map[cluster.Role]cluster.Secrets)
-	for _, r := range cluster.Roles {
-		if published {
-			out[r] = cluster.PublishedSecrets()
-			continue
-		}
-		s, err := cluster.NewSecrets(rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		out[r] = s
-	}
-	return out, nil
 }
 
 // clusterFrom reads AnsibleFATE's files. Passwords they lack are generated.
@@ -277,115 +245,4 @@ func clusterFrom(name string, secrets map[cluster.Role]cluster.Secrets) (*cluste
 		sources = append(sources, cluster.Source{Name: file.Name, Data: []byte(file.Data)})
 	}
 	return cluster.ParseWith(sources, secrets)
-}
-
-// writeNewFile refuses to overwrite: the file would take its passwords along.
-func writeNewFile(name string, data []byte) error {
-	abs, err := absolute(name)
-	if err != nil {
-		return err
-	}
-	h, err := host.New("/", nil)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	if h.Exists(abs) {
-		return exit.Hint(fmt.Errorf("cannot write %s: it exists", name),
-			"choose another name, or remove it; its passwords may be in use")
-	}
-	return h.WriteFile(abs, data, host.FileMode{Perm: 0o600})
-}
-
-func absolute(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", fmt.Errorf("cannot find the directory of %s: %w", name, err)
-	}
-	return abs, nil
-}
-
-// canAsk reports whether a person sits at both ends.
-func canAsk(g *globals) bool {
-	in, ok := g.Stdin.(*os.File)
-	return ok && term.IsTerminal(int(in.Fd())) && isTerminal(g.Stderr)
-}
-
-// ask puts the questions of init, each with an answer in brackets that Enter accepts.
-func ask(g *globals, in *cluster.InitOptions) error {
-	q := &questions{g: g, in: bufio.NewScanner(g.Stdin), out: g.Stderr}
-	for _, party := range []struct {
-		role   cluster.Role
-		target **cluster.InitSide
-	}{{cluster.RoleHost, &in.Host}, {cluster.RoleGuest, &in.Guest}} {
-		if err := q.side(party.role,
-			fmt.Sprintf("party id and address of the %s, for example 10000:192.168.0.1; blank for none", party.role),
-			party.target); err != nil {
-			return err
-		}
-	}
-	if err := q.side(cluster.RoleExchange, "address of the exchange; blank for none", &in.Exchange); err != nil {
-		return err
-	}
-	for _, s := range []*cluster.InitSide{in.Host, in.Guest} {
-		if s == nil {
-			continue
-		}
-		flows, err := q.answer(fmt.Sprintf(
-			"FATE-Flow addresses of party %d; several give high availability", s.Party), strings.Join(s.IPs, ","))
-		if err != nil {
-			return err
-		}
-		s.Flows = strings.Split(flows, ",")
-	}
-	tls, err := q.answer("the two roles that use TLS with each other; blank for none", "")
-	if err != nil || tls == "" {
-		return err
-	}
-	for _, name := range strings.Split(tls, ",") {
-		role, err := cluster.ParseRole(strings.TrimSpace(name))
-		if err != nil {
-			return err
-		}
-		in.TLS = append(in.TLS, role)
-	}
-	return nil
-}
-
-// questions asks on the terminal's error stream, so that the file can go to standard output.
-type questions struct {
-	g   *globals
-	in  *bufio.Scanner
-	out io.Writer
-}
-
-func (q *questions) side(role cluster.Role, question string, target **cluster.InitSide) error {
-	for {
-		text, err := q.answer(question, "")
-		if err != nil || text == "" {
-			return err
-		}
-		side, err := cluster.ParseInitSide(role, text)
-		if err == nil {
-			*target = side
-			return nil
-		}
-		fmt.Fprintln(q.out, q.g.text(err.Error()))
-	}
-}
-
-func (q *questions) answer(question, standard string) (string, error) {
-	fmt.Fprintf(q.out, "%s [%s]: ", q.g.text(question), standard)
-	some, err := input(q.g, func() (bool, error) { return q.in.Scan(), nil })
-	if err != nil {
-		return "", err
-	}
-	if !some {
-		return "", errors.Join(errors.New("cannot go on without an answer"), q.in.Err())
-	}
-	text := strings.ReplaceAll(strings.TrimSpace(q.in.Text()), " ", "")
-	if text == "" {
-		return standard, nil
-	}
-	return text, nil
 }

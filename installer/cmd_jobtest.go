@@ -8,12 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"fate-installer/installer/cause"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/flow"
 	"fate-installer/installer/job"
-	"fate-installer/installer/redact"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -164,7 +162,7 @@ func explained(ctx context.Context, g *globals, view *taskView, failure error) e
 	var refused *flow.Error
 	switch {
 	case errors.As(failure, &refused):
-		return explainedRefusal(failure, refused)
+		return job.ExplainRefusal(failure, refused)
 	case !errors.As(failure, &failed) || failed.Job == "" || ctx.Err() != nil:
 		return failure
 	}
@@ -197,29 +195,6 @@ func (e *explainedError) Hint() string {
 		return "fate-installer job why " + e.report.Job + " shows this again"
 	}
 	return exit.HintOf(e.err)
-}
-
-// explainedRefusal says what the answer to a refused submission means.
-func explainedRefusal(failure error, refused *flow.Error) error {
-	r := flow.Explain(refused.Message)
-	evidence := []cause.Evidence{{Kind: cause.Refused, Where: "FATE-Flow's answer", Role: r.Role, Party: r.Party,
-		Text: redact.Printable(r.Reason)}}
-	if r.Retcode != "" {
-		evidence = append(evidence, cause.Evidence{Kind: cause.Refused, Text: "retcode " + r.Retcode})
-	}
-	for _, line := range cause.Lines(flow.Unescape(refused.Message)) {
-		evidence = append(evidence, cause.Evidence{Kind: cause.Refused,
-			Text: redact.Printable(strings.TrimSpace(line))})
-	}
-	findings := cause.Find(evidence)
-	if len(findings) == 0 {
-		if refused.Job != "" {
-			return exit.DefaultHint(failure, "fate-installer job why "+refused.Job)
-		}
-		return failure
-	}
-	first := findings[0]
-	return exit.Hint(fmt.Errorf("%w\n%s (%s): %s", failure, first.Title, first.ID, first.Explanation), first.Remedy)
 }
 
 // diagnosed adds to the failure of a test what is wrong with the programs that it went through, since that is nearly

@@ -144,7 +144,7 @@ func writeKeys(g *globals, dir string, req keys.Request, set *keys.Set) error {
 	if err != nil {
 		return err
 	}
-	if err := writeKeyFiles(dir, files, true); err != nil {
+	if err := keyfile.Write(dir, files, true); err != nil {
 		return err
 	}
 	if len(req.Sides) > 1 {

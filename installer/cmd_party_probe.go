@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -150,37 +148,8 @@ func (t *partyTest) useKeys(name string) error {
 	if err != nil || len(files) == 0 {
 		return exit.With(err, exit.Usage)
 	}
-	content := func(file string) []byte {
-		want := string(t.spec.Role) + "-" + file
-		i := slices.IndexFunc(files, func(f keys.File) bool { return f.Name == want })
-		if i < 0 {
-			return nil
-		}
-		return files[i].Content
-	}
-	id := &peer.Identity{Roots: x509.NewCertPool()}
-	if !id.Roots.AppendCertsFromPEM(content("client-ca.pem")) {
-		return exit.With(errors.New("cannot use the keys: there is no certificate of the peer's CA among them"),
-			exit.Usage)
-	}
-	client, err := tls.X509KeyPair(content("client-client.pem"), content("client-client.key"))
-	if err != nil {
-		return exit.With(fmt.Errorf("cannot use the identity that this side shows: %w", err), exit.Usage)
-	}
-	id.Certificate = &client
-	server, err := tls.X509KeyPair(content("server.pem"), content("server.key"))
-	if err != nil {
-		return exit.With(fmt.Errorf("cannot use the certificate of this side's rollsite: %w", err), exit.Usage)
-	}
-	// As a rollsite does: who shows a certificate has to show a good one, and client_auth demands one.
-	t.server = &tls.Config{Certificates: []tls.Certificate{server}, MinVersion: tls.VersionTLS12,
-		ClientCAs: x509.NewCertPool(), ClientAuth: tls.VerifyClientCertIfGiven}
-	t.server.ClientCAs.AppendCertsFromPEM(content("ca.pem"))
-	if t.spec.Side.Rollsite.ClientAuth {
-		t.server.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	t.prober.Identity = id
-	return nil
+	t.prober.Identity, t.server, err = deploy.RollsiteTLS(t.spec, files)
+	return exit.With(err, exit.Usage)
 }
 
 func (t *partyTest) installedKeys() ([]keys.File, error) {

@@ -75,7 +75,7 @@ func printPlan(ctx context.Context, g *globals, d *deploy.Deployment, opts *inst
 		}
 	}
 	if g.Output == outputJSON {
-		return g.printJSON(planReport{p.Verdict, p.Survey.Todo(), p.Survey, noteTexts(p.Notes)})
+		return g.printJSON(planReport{p.Verdict, p.Survey.Todo(), p.Survey, p.Notes.Texts()})
 	}
 	g.printf("%s\n", d.Headline())
 	printNotes(g, p.Notes)

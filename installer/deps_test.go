@@ -110,8 +110,9 @@ var allowedImports = map[string]struct {
 		"small programs for eggroll's scripts; each is a process of its own, without anything of the installer's"},
 	"installer/fate/keys": {[]string{"installer/problem"},
 		"certificates follow from names and a clock; it knows no cluster file and installs nothing"},
-	"installer/fate/keys/keyfile": {[]string{"installer/exit", "installer/fate/keys", "installer/problem"},
-		"keys on their way between hosts: reading and packing them knows nothing of who uses them"},
+	"installer/fate/keys/keyfile": {[]string{"installer/exit", "installer/fate/keys", "installer/host",
+		"installer/problem"}, "keys on their way between hosts: reading, packing and writing them knows nothing of who " +
+		"uses them"},
 	"installer/fate/yamltext": {nil, "how a text stands in YAML knows nothing of what it says"},
 	"installer/fate/cluster": {[]string{"installer/fate/keys", "installer/fate/yamltext", "installer/problem"},
 		"what an operator wrote, and what follows from it: the same on every machine"},

@@ -55,7 +55,7 @@ func printEnd(ctx context.Context, g *globals, d *deploy.Deployment, result *dep
 		Role: spec.Role, Party: spec.PartyID, IP: spec.IP,
 		Changed: result.Count(engine.Changed), Unchanged: result.Count(engine.Unchanged), Elapsed: elapsed.Seconds(),
 		Logs: d.Layout().Logs(), Journal: d.JournalPath(), Next: g.runnable("fate-installer svc status"),
-		Waiting: result.Waiting, Warnings: result.Warnings, Notes: noteTexts(d.Notes()), Steps: result.Steps,
+		Waiting: result.Waiting, Warnings: result.Warnings, Notes: d.Notes().Texts(), Steps: result.Steps,
 		Critical: result.Critical,
 	}
 	switch {

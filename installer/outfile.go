@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"fate-installer/installer/exit"
+	"fate-installer/installer/host"
 	"fate-installer/installer/host/beneath"
 )
 
@@ -109,4 +110,30 @@ func (o *outFile) finish(err error) error {
 		}
 	}
 	return errors.Join(err, o.place.Close())
+}
+
+// writeNewFile refuses to overwrite: the file would take its passwords along.
+func writeNewFile(name string, data []byte) error {
+	abs, err := absolute(name)
+	if err != nil {
+		return err
+	}
+	h, err := host.New("/", nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if h.Exists(abs) {
+		return exit.Hint(fmt.Errorf("cannot write %s: it exists", name),
+			"choose another name, or remove it; its passwords may be in use")
+	}
+	return h.WriteFile(abs, data, host.FileMode{Perm: 0o600})
+}
+
+func absolute(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("cannot find the directory of %s: %w", name, err)
+	}
+	return abs, nil
 }

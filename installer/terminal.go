@@ -119,3 +119,9 @@ func shown(text []byte) (out, rest []byte) {
 	}
 	return out, nil
 }
+
+// canAsk reports whether a person sits at both ends.
+func canAsk(g *globals) bool {
+	in, ok := g.Stdin.(*os.File)
+	return ok && term.IsTerminal(int(in.Fd())) && isTerminal(g.Stderr)
+}

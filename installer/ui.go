@@ -189,3 +189,9 @@ func errorText(err error, d output.Device) string {
 	}
 	return d.Language.Text(job.err.Error()) + "\n" + strings.TrimRight(job.report.Text(d), "\n")
 }
+
+func printNotes(g *globals, notes problem.Problems) {
+	for _, n := range notes {
+		g.printf("note: %s\n", n)
+	}
+}

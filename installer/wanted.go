@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/host"
+	"fate-installer/payload"
 
 	"github.com/spf13/pflag"
 )
@@ -60,4 +63,67 @@ func (o wantedOptions) asked(g *globals) (deploy.Site, error) {
 	}
 	return deploy.Site{Schema: deploy.SiteSchema, Role: cluster.Role(g.Role), Party: g.Party, IP: g.IP, User: g.User,
 		Group: g.Group, Peer: o.peer, Sources: sources, SkipOS: skipped}, nil
+}
+
+// wanted combines the command line and the stored site, before it is known which host is meant.
+type wanted struct {
+	g       *globals
+	site    deploy.Site
+	machine host.Identity
+	cluster *cluster.Cluster
+}
+
+// readWanted reads cluster files, or makes the cluster of --role alone, or takes what is installed here.
+func readWanted(g *globals, peer string) (*wanted, error) {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return nil, exit.With(err, exit.Usage)
+	}
+	defer h.Close()
+	asked := func() (deploy.Site, error) { return wantedOptions{peer: peer}.asked(g) }
+	site, _, err := deploy.ReadRequest(h, g.Base, asked)
+	if err != nil {
+		return nil, err
+	}
+	machine := host.Identify(h)
+	cluster, err := site.Cluster(machine)
+	if err != nil {
+		return nil, err
+	}
+	return &wanted{g: g, site: site, machine: machine, cluster: cluster}, nil
+}
+
+// spec narrows the cluster to one host. Sizes follow this machine only when it is the host that is meant.
+func (w *wanted) spec(secrets deploy.Secrets) (*cluster.Spec, error) {
+	sel := w.site.Selection(w.g.Base, w.machine, secrets)
+	if w.site.IP == "" || slices.Contains(sel.LocalAddrs, w.site.IP) {
+		sel.Memory, sel.CPUs = w.machine.Memory, w.machine.CPUs
+	}
+	spec, err := w.cluster.Spec(sel)
+	return spec, exit.With(err, exit.Usage)
+}
+
+// versions takes the component versions from --fate-version, else from this file's payload, else from what is
+// installed.
+func (w *wanted) versions(fateVersion string) error {
+	if fateVersion != "" {
+		env, versions, err := cluster.Release(fateVersion)
+		if err != nil {
+			return exit.With(err, exit.Usage)
+		}
+		w.site.Env, w.site.Components = env, map[string]deploy.Component{}
+		for name, version := range versions {
+			w.site.Components[name] = deploy.Component{Version: version}
+		}
+		return nil
+	}
+	p, err := deploy.OpenPayload(w.g.Payload)
+	switch {
+	case err == nil:
+		w.site.UsePayload(p.Manifest())
+		return p.Close()
+	case !errors.Is(err, payload.ErrNoPayload):
+		return exit.With(err, exit.Payload)
+	}
+	return nil
 }

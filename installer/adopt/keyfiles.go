@@ -26,7 +26,7 @@ func findKeys(r *reader, s *cluster.Spec, ds *documents, now time.Time) *Keys {
 	if !s.NeedsKeys() {
 		return nil
 	}
-	out := &Keys{Files: []KeyFile{}, Problems: []string{}, Remarks: []string{}}
+	out := &Keys{Files: []KeyFile{}, Problems: []string{}}
 	doc := ds.of(kindEggroll)
 	var files []keys.File
 	for _, k := range []string{"ca.crt", "crt", "key", "client.ca.crt", "client.crt", "client.key"} {
@@ -51,11 +51,6 @@ func findKeys(r *reader, s *cluster.Spec, ds *documents, now time.Time) *Keys {
 		names = []string{s.IP}
 	}
 	problems, remarks := keys.Check(string(s.Role), names, files, now)
-	for _, p := range problems {
-		out.Problems = append(out.Problems, p.String())
-	}
-	for _, p := range remarks {
-		out.Remarks = append(out.Remarks, p.String())
-	}
+	out.Problems, out.Remarks = append(out.Problems, problems.Texts()...), remarks.Texts()
 	return out
 }

@@ -50,11 +50,16 @@ type Problems []Problem
 
 // Error lists every problem on a line of its own.
 func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
+	return strings.Join(ps.Texts(), "\n")
+}
+
+// Texts lists the problems as texts; never nil.
+func (ps Problems) Texts() []string {
+	out := make([]string, len(ps))
 	for i, p := range ps {
-		lines[i] = p.String()
+		out[i] = p.String()
 	}
-	return strings.Join(lines, "\n")
+	return out
 }
 
 // Add appends a problem; format and args are its message.

@@ -3,10 +3,13 @@
 package report
 
 import (
+	"encoding/json"
+	"errors"
 	"time"
 
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/peer"
+	"fate-installer/payload"
 )
 
 // Kind is the value of the key kind in every report. A signature of another kind of document is so none of a report.
@@ -77,6 +80,27 @@ type Appliance struct {
 	Refused   string    `json:"refused,omitempty"` // why install refuses the appliance, as text; blank: it does not
 }
 
+// NewAppliance describes a payload. key is the public key that is trusted here, nil for none; refusal is why install
+// refuses the appliance, nil when it does not.
+func NewAppliance(p *payload.Payload, key *payload.PublicKey, refusal error) *Appliance {
+	m := p.Manifest()
+	a := &Appliance{Path: p.Path(), FATE: m.Release.FATE, Platform: m.Release.Platform, Revision: m.Release.Revision,
+		Digest: p.Digest(), Signature: Unsigned}
+	if s, signed := p.Signature(); signed {
+		a.Signature, a.KeyID, a.Comment = Unchecked, s.KeyID, s.Comment
+		if key != nil {
+			a.Signature = Good
+			if p.CheckSignature(*key) != nil {
+				a.Signature = Wrong
+			}
+		}
+	}
+	if refusal != nil {
+		a.Refused = refusal.Error()
+	}
+	return a
+}
+
 // Signature is what is known of a signature.
 type Signature string
 
@@ -114,6 +138,16 @@ type Links struct {
 	Version string        `json:"version"` // of the fate-installer that tested
 	OK      bool          `json:"ok"`      // no check failed
 	Results []peer.Result `json:"results"` // of every check
+}
+
+// ParseLinks reads what party test -o json has printed.
+func ParseLinks(data []byte) (*Links, error) {
+	var links Links
+	err := json.Unmarshal(data, &links)
+	if err == nil && (links.Time.IsZero() || links.IP == "") {
+		err = errors.New("it names no time and no host")
+	}
+	return &links, err
 }
 
 // Add takes over the results of checks, overridden ones as overridden by the person, and counts them.

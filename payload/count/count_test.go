@@ -17,3 +17,22 @@ func TestOf(t *testing.T) {
 		}
 	}
 }
+
+func TestParseBytes(t *testing.T) {
+	tests := []struct {
+		text string
+		want int64
+		ok   bool
+	}{
+		{"", 0, true}, {"0", 0, true}, {"17", 17, true}, {"4G", 4 << 30, true}, {"700m", 700 << 20, true},
+		{"1KiB", 1 << 10, true},
+		{"2TB", 2 << 40, true}, {"-1", 0, false}, {"G", 0, false}, {"1.5G", 0, false}, {"99999999T", 0, false},
+		{"4X", 0, false},
+	}
+	for _, test := range tests {
+		got, err := ParseBytes(test.text)
+		if got != test.want || (err == nil) != test.ok {
+			t.Errorf("ParseBytes(%q) = %d, %v, want %d", test.text, got, err, test.want)
+		}
+	}
+}

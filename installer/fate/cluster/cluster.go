@@ -40,6 +40,18 @@ func (c *Cluster) Side(r Role) *Side {
 	return nil
 }
 
+// put gives the cluster a side of its role.
+func (c *Cluster) put(s *Side) {
+	switch s.Role {
+	case RoleHost:
+		c.Host = s
+	case RoleGuest:
+		c.Guest = s
+	case RoleExchange:
+		c.Exchange = s
+	}
+}
+
 // Sides returns the sides that exist, in the order of Roles.
 func (c *Cluster) Sides() []*Side {
 	var out []*Side

@@ -15,17 +15,12 @@ func DefaultCluster(role Role, party int, ip, peer string) *Cluster {
 	side.setDefaults()
 	side.Role, side.PartyID, side.IP = role, party, ip
 	doc := &document{}
-	switch role {
-	case RoleHost:
-		c.Host = side
-	case RoleGuest:
-		c.Guest = side
-	case RoleExchange:
-		c.Exchange = side
-		side.PartyID = 0
-	default:
+	if c.put(side); c.Side(role) == nil {
 		c.problems.Add(problem.Pos{}, "it must be host, guest or exchange", "%q is no role", role)
 		return c
+	}
+	if role == RoleExchange {
+		side.PartyID = 0
 	}
 	if party != 0 {
 		c.origins[string(role)+".partyid"] = problem.Pos{File: "--party"}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -48,18 +49,9 @@ func PublishedSecrets() Secrets {
 func NewCluster(o InitOptions) (*Cluster, error) {
 	c := &Cluster{origins: map[string]problem.Pos{}, Install: Install{Base: o.Base}}
 	k := &checker{c: c, problems: &c.problems}
-	for role, in := range map[Role]*InitSide{RoleHost: o.Host, RoleGuest: o.Guest, RoleExchange: o.Exchange} {
-		if in == nil {
-			continue
-		}
-		side := newSide(role, in, o)
-		switch role {
-		case RoleHost:
-			c.Host = side
-		case RoleGuest:
-			c.Guest = side
-		case RoleExchange:
-			c.Exchange = side
+	for _, role := range Roles {
+		if in := *o.Side(role); in != nil {
+			c.put(newSide(role, in, o))
 		}
 	}
 	for _, r := range o.TLS {
@@ -75,7 +67,7 @@ func NewCluster(o InitOptions) (*Cluster, error) {
 	}
 	c.complete(&document{projectInit: projectInit{DefaultEngines: o.Engine}}, &c.problems)
 	for _, s := range c.Sides() {
-		if in := o.side(s.Role); in.Default != "" {
+		if in := *o.Side(s.Role); in.Default != "" {
 			c.replaceDefault(s, in.Default)
 		}
 	}
@@ -86,8 +78,25 @@ func NewCluster(o InitOptions) (*Cluster, error) {
 	return c, nil
 }
 
-func (o InitOptions) side(r Role) *InitSide {
-	return map[Role]*InitSide{RoleHost: o.Host, RoleGuest: o.Guest, RoleExchange: o.Exchange}[r]
+// Side is where the options have the side of a role; nil there: there is none.
+func (o *InitOptions) Side(r Role) **InitSide {
+	return map[Role]**InitSide{RoleHost: &o.Host, RoleGuest: &o.Guest, RoleExchange: &o.Exchange}[r]
+}
+
+// InitSecrets gives every role secrets: new ones from r, normally crypto/rand.Reader, or the published ones.
+func InitSecrets(r io.Reader, published bool) (map[Role]Secrets, error) {
+	out := map[Role]Secrets{}
+	for _, role := range Roles {
+		s, err := PublishedSecrets(), error(nil)
+		if !published {
+			s, err = NewSecrets(r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[role] = s
+	}
+	return out, nil
 }
 
 func newSide(role Role, in *InitSide, o InitOptions) *Side {

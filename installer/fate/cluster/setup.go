@@ -108,14 +108,7 @@ func (c *Cluster) setupRole(k *checker, setup *setupDoc, path, entry string) {
 	s := &Side{}
 	s.setDefaults()
 	s.Role, s.PartyID = role, party
-	switch role {
-	case RoleHost:
-		c.Host = s
-	case RoleGuest:
-		c.Guest = s
-	case RoleExchange:
-		c.Exchange = s
-	}
+	c.put(s)
 	c.originOf(string(role), path)
 	c.originOf(string(role)+".partyid", path)
 	c.setupModules(k, setup, s)

@@ -22,14 +22,7 @@ func (c *Cluster) SideFiles(generated map[Role]Secrets) ([]keys.File, error) {
 		own.Secrets = SecretsConf(s.agreedSecrets(generated[s.Role]))
 		one := *c
 		one.Host, one.Guest, one.Exchange = nil, nil, nil
-		switch s.Role {
-		case RoleHost:
-			one.Host = &own
-		case RoleGuest:
-			one.Guest = &own
-		default:
-			one.Exchange = &own
-		}
+		one.put(&own)
 		content, err := one.write(
 			fmt.Sprintf("The %s of a FATE cluster, for its own hosts only; fate-installer finds out which of them it "+
 				"is on.", s.Role))
