@@ -123,7 +123,7 @@ func (r *restoring) refuseJobs(ctx context.Context) error {
 	case client == nil:
 		return nil
 	case len(jobs) > 0:
-		return jobsRun("restore", jobs)
+		return jobsRun(fmt.Errorf("cannot restore while jobs run: %s", strings.Join(jobs, ", ")))
 	case away == nil && r.d.spec.Runs(cluster.FateFlow):
 		return nil
 	}
@@ -171,7 +171,7 @@ func (r *restoring) judgeJobs(away error, unfinished int64) error {
 	}
 	err := errors.New("cannot restore: " + why)
 	if away != nil {
-		err = fmt.Errorf("%w: %w", err, away)
+		err = fmt.Errorf("cannot restore: %s: %w", why, away)
 	}
 	return exit.With(exit.Hint(err, hint+", or add --cancel-jobs, which ends its jobs"), exit.Preflight)
 }

@@ -233,7 +233,7 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 		return nil
 	}
 	if !r.opts.CancelJobs {
-		return jobsRun(string(r.verb), jobs)
+		return jobsRun(fmt.Errorf("cannot %s while jobs run: %s", r.verb, strings.Join(jobs, ", ")))
 	}
 	if err := r.cancel(ctx, client, jobs); err != nil {
 		r.report.Printf("warning: %v; they end with the programs that are stopped now\n", err)
@@ -254,9 +254,8 @@ func (d *Deployment) unfinishedJobs(ctx context.Context) (client *flow.Client, j
 }
 
 // jobsRun refuses what would end jobs.
-func jobsRun(verb string, jobs []string) error {
-	return exit.With(exit.Hint(fmt.Errorf("cannot %s while jobs run: %s", verb, strings.Join(jobs, ", ")),
-		"wait until they have ended, or add --cancel-jobs, which ends them"), exit.Preflight)
+func jobsRun(err error) error {
+	return exit.With(exit.Hint(err, "wait until they have ended, or add --cancel-jobs, which ends them"), exit.Preflight)
 }
 
 // cancel cancels jobs and waits until none is left.
