@@ -72,8 +72,8 @@ var allowedImports = map[string]struct {
 		"what is known of a job is data: flags and printing are the commands'"},
 	"installer/adopt": {[]string{"installer/fate/cluster", "installer/fate/keys", "installer/fate/render",
 		"installer/host", "installer/host/beneath", "installer/host/procstat", "installer/problem", "installer/redact",
-		"supervisor/config"}, "what another installer left on a host is data: it is read and compared with what would " +
-		"be rendered; flags and printing are the command's"},
+		"supervisor/config"}, "what another installer left on a host is data: it is read and compared with what " +
+		"would be rendered; flags and printing are the command's"},
 	"installer/backup": {[]string{"installer/host", "installer/host/beneath", "payload"},
 		"the format of a backup, and how its content is read and put back, say nothing of locks, programs and flags"},
 	"installer/deploy": {[]string{"installer/backup", "installer/database", "installer/deploy/programs",

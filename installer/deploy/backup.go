@@ -197,8 +197,9 @@ func (b *backupRun) run(ctx context.Context) error {
 	if err := backup.CheckTotal(total); err != nil {
 		return err
 	}
+	// It is as large when nothing of it can be compressed.
 	if err := refuseFull(b.d.host, []need{{path.Dir(b.place.Path()), total}}); err != nil {
-		return fmt.Errorf("cannot write the backup: %w", err) // which may be that large if nothing of it can be compressed
+		return fmt.Errorf("cannot write the backup: %w", err)
 	}
 	sealed, err := b.d.sealed()
 	if err != nil {

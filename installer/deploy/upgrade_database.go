@@ -241,7 +241,8 @@ func (r *Replacement) refuseRunningJobs(ctx context.Context) error {
 	return nil
 }
 
-// unfinishedJobs asks FATE-Flow which jobs of the party have not ended. A side without FATE-Flow has none, and no client.
+// unfinishedJobs asks FATE-Flow which jobs of the party have not ended. A side without FATE-Flow has none, and no
+// client.
 func (d *Deployment) unfinishedJobs(ctx context.Context) (client *flow.Client, jobs []string, err error) {
 	client, err = job.FlowClient(d.spec)
 	if err != nil {
@@ -255,7 +256,8 @@ func (d *Deployment) unfinishedJobs(ctx context.Context) (client *flow.Client, j
 
 // jobsRun refuses what would end jobs.
 func jobsRun(err error) error {
-	return exit.With(exit.Hint(err, "wait until they have ended, or add --cancel-jobs, which ends them"), exit.Preflight)
+	return exit.With(exit.Hint(err, "wait until they have ended, or add --cancel-jobs, which ends them"),
+		exit.Preflight)
 }
 
 // cancel cancels jobs and waits until none is left.

@@ -10,8 +10,8 @@ const line = "123 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 21 18 4711 
 
 func TestParse(t *testing.T) {
 	got, err := Parse([]byte(line))
-	want := Stat{PID: 123, Name: "a) b (c", PPID: 1, PGRP: 2, Session: 3, State: 'R', TTY: 4, Busy: 11 + 12, Threads: 21,
-		Start: 4711, Size: 20, Resident: 21}
+	want := Stat{PID: 123, Name: "a) b (c", PPID: 1, PGRP: 2, Session: 3, State: 'R', TTY: 4, Busy: 11 + 12,
+		Threads: 21, Start: 4711, Size: 20, Resident: 21}
 	if err != nil || got != want {
 		t.Errorf("%+v %v", got, err)
 	}
