@@ -18,7 +18,36 @@ import (
 
 // newSvcCommand gathers everything about the programs of this host.
 func newSvcCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := newServicesCommand()
+	cmd.AddCommand(
+		newSvcRunCommand(g),
+		newSvcStatusCommand(g),
+		newSvcStartCommand(g),
+		newSvcStopCommand(g),
+		newSvcRestartCommand(g),
+		newSvcLogsCommand(g),
+		newSvcReloadCommand(g),
+		newSvcUpdateCommand(g),
+		newSvcWhyCommand(g),
+		newSvcMetricsCommand(g),
+		recorded(newSvcInstallCommand(g)),
+		recorded(newSvcUninstallCommand(g)),
+		newSvcShutdownCommand(g),
+		newSvcUpgradeSelfCommand(g),
+	)
+	cmd.AddCommand(newProbeCommands(g)...)
+	return cmd
+}
+
+// newProbeCommands are those that the supervisor calls.
+func newProbeCommands(g *globals) []*cobra.Command {
+	return []*cobra.Command{newProbeMySQLCommand(), newProbeZooKeeperCommand(), newProbeFlowCommand(g),
+		newProbeWorkerCommand(), newProbeNodesCommand()}
+}
+
+// newServicesCommand is svc without the commands below it.
+func newServicesCommand() *cobra.Command {
+	return &cobra.Command{
 		Use:   "svc",
 		Short: "Look at, start and stop the programs of this host",
 		Long: `Look at, start and stop the programs of this host. They are kept running by a supervisor, which is
@@ -39,28 +68,6 @@ EXIT STATUS
   fate-installer svc why fateboard
   fate-installer svc logs -f mysql`,
 	}
-	cmd.AddCommand(
-		newSvcRunCommand(g),
-		newSvcStatusCommand(g),
-		newSvcStartCommand(g),
-		newSvcStopCommand(g),
-		newSvcRestartCommand(g),
-		newSvcLogsCommand(g),
-		newSvcReloadCommand(g),
-		newSvcUpdateCommand(g),
-		newSvcWhyCommand(g),
-		newSvcMetricsCommand(g),
-		recorded(newSvcInstallCommand(g)),
-		recorded(newSvcUninstallCommand(g)),
-		newSvcShutdownCommand(g),
-		newSvcUpgradeSelfCommand(g),
-		newProbeMySQLCommand(),
-		newProbeZooKeeperCommand(),
-		newProbeFlowCommand(g),
-		newProbeWorkerCommand(),
-		newProbeNodesCommand(),
-	)
-	return cmd
 }
 
 // layout gives the paths below --base.

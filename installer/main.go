@@ -99,7 +99,7 @@ func execute(ctx context.Context, g *globals, args []string) int {
 		g.interruption = &interruption{}
 	}
 	result := g.useStreams()
-	root := newRootCommand(g)
+	root := rootFor(g, args)
 	g.chooseLanguage(root, args)
 	g.describe(root, args)
 	root.SetArgs(args)
@@ -154,8 +154,52 @@ func formatOf(args []string) (format string) {
 	return format
 }
 
-// newRootCommand builds the command tree. The bare command is install, so that one line on a new host is enough.
+// rootFor builds the part of the command tree that a command line needs: the supervisor starts a probe every few
+// seconds, which needs none of the other commands.
+func rootFor(g *globals, args []string) *cobra.Command {
+	if len(args) > 1 && args[0] == "svc" {
+		probes := newProbeCommands(g)
+		if slices.ContainsFunc(probes, func(c *cobra.Command) bool { return c.Name() == args[1] }) {
+			svc := newServicesCommand()
+			svc.AddCommand(probes...)
+			return newRoot(g, svc)
+		}
+	}
+	return newRootCommand(g)
+}
+
+// newRootCommand builds the whole command tree.
 func newRootCommand(g *globals) *cobra.Command {
+	return newRoot(g,
+		recorded(newInstallCommand(g)),
+		newPlanCommand(g),
+		newInitCommand(g),
+		newConfigCommand(g),
+		newRenderCommand(g),
+		newAdoptCommand(g),
+		newKeysCommand(g),
+		recorded(newCheckCommand(g)),
+		newBundleCommand(g),
+		newSvcCommand(g),
+		newPartyCommand(g),
+		newSecretsCommand(g),
+		recorded(newUpgradeCommand(g)),
+		recorded(newRollbackCommand(g)),
+		recorded(newUninstallCommand(g)),
+		newBackupCommand(g),
+		recorded(newRestoreCommand(g)),
+		newHistoryCommand(g),
+		newTestCommand(g),
+		newJobCommand(g),
+		newDiagnoseCommand(g),
+		newVersionCommand(g),
+		newManCommand(g),
+	)
+}
+
+// newRoot builds the root command with commands below it. The bare command is install, so that one line on a new host
+// is enough.
+func newRoot(g *globals, commands ...*cobra.Command) *cobra.Command {
 	install := &installOptions{}
 	root := &cobra.Command{
 		Use:   "fate-installer",
@@ -196,31 +240,7 @@ EXIT STATUS
 	root.SetVersionTemplate(programName + " {{.Version}}\n")
 	g.addFlags(root)
 	install.addFlags(root.Flags())
-	root.AddCommand(
-		recorded(newInstallCommand(g)),
-		newPlanCommand(g),
-		newInitCommand(g),
-		newConfigCommand(g),
-		newRenderCommand(g),
-		newAdoptCommand(g),
-		newKeysCommand(g),
-		recorded(newCheckCommand(g)),
-		newBundleCommand(g),
-		newSvcCommand(g),
-		newPartyCommand(g),
-		newSecretsCommand(g),
-		recorded(newUpgradeCommand(g)),
-		recorded(newRollbackCommand(g)),
-		recorded(newUninstallCommand(g)),
-		newBackupCommand(g),
-		recorded(newRestoreCommand(g)),
-		newHistoryCommand(g),
-		newTestCommand(g),
-		newJobCommand(g),
-		newDiagnoseCommand(g),
-		newVersionCommand(g),
-		newManCommand(g),
-	)
+	root.AddCommand(commands...)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	refuseMistypedCommands(root)
 	addQuiet(g, root)

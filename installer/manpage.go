@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -54,10 +55,15 @@ func (p *page) request(name string, arguments ...string) {
 
 func (p *page) section(title string) { p.text(".SH " + title) }
 
+// roffEscapes is built once: an installation writes 65 pages.
+var roffEscapes = sync.OnceValue(func() *strings.Replacer {
+	return strings.NewReplacer(`\`, `\e`, `-`, `\-`, `'`, `\(aq`, "`", "\\(ga", `^`, `\(ha`, `~`, `\(ti`)
+})
+
 // roff escapes a text: a backslash, a hyphen that is copied as a minus sign, and what a request or a string begins
 // with.
 func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, `-`, `\-`, `'`, `\(aq`, "`", "\\(ga", `^`, `\(ha`, `~`, `\(ti`).Replace(text)
+	text = roffEscapes().Replace(text)
 	if strings.HasPrefix(text, ".") {
 		text = `\&` + text
 	}
