@@ -17,7 +17,8 @@ type Difference struct {
 	Key    string  `json:"key"`            // with those above it, joined by dots
 	Theirs *string `json:"theirs"`         // the value in the file; null: the file does not have the key
 	Ours   *string `json:"ours"`           // the rendered value; null: the key would not be there
-	// ansiblefate when its own template has the value that is in the file, operator when an operator changed it
+	// ansiblefate when its own template has the value that is in the file, or FATE, or upstream's guide for what is set
+	// up by hand; operator when an operator changed it
 	By string `json:"by"`
 }
 
@@ -96,7 +97,8 @@ func (ds *documents) match(s *cluster.Spec, file string) *document {
 	l := s.Layout
 	kinds := map[string]kind{l.EggrollProperties(): kindEggroll, l.RouteTable(): kindRoutes, l.ServiceConf(): kindFlow,
 		l.BoardProperties(): kindBoard, l.InitEnv(): kindShell, l.TestConfig(): kindTest,
-		l.SupervisorConf(): kindSupervisor, render.DatabaseConf(s): kindDatabase}
+		l.SupervisorConf(): kindSupervisor, render.DatabaseConf(s): kindDatabase, l.ZooKeeperConf(): kindZooKeeper,
+		l.NginxConf(): kindNginx}
 	if k, ok := kinds[file]; ok {
 		return ds.of(k)
 	}
@@ -119,7 +121,7 @@ func (c *comparison) add(doc, ours *document, t *templates, sec *secrets) {
 	}
 	report := func(key string, theirs, mine *string, line int) {
 		by := byOperator
-		if ours != nil && t.wrote(doc, key, theirs, mine) {
+		if (ours != nil || doc.kind.given()) && t.wrote(doc, key, theirs, mine) {
 			by = byTemplate
 		}
 		c.differences = append(c.differences, Difference{doc.file, line, sec.key(doc, key),

@@ -20,7 +20,8 @@ import (
 var editable = map[kind]func(t *rapid.T, d *document, lines []string) (key, value string, out []string){
 	kindEggroll: editAssignment, kindBoard: editAssignment, kindDatabase: editAssignment, kindShell: editAssignment,
 	kindSupervisor: editAssignment, kindProgram: editAssignment, kindFlow: editYAML, kindTest: editYAML,
-	kindRoutes: editJSON,
+	kindRoutes: editJSON, kindLocal: editYAML, kindQueues: editYAML, kindZooKeeper: editAssignment,
+	kindNginx: editNginx, kindScript: editScript,
 }
 
 // awkwardValues are values that a key cannot have, or that a format writes in its own way.
@@ -132,6 +133,46 @@ func editJSON(t *rapid.T, d *document, lines []string) (key, value string, out [
 		key = "route_table.7777.default[0].ip"
 	}
 	return key, value, out
+}
+
+// editNginx changes, removes or adds a directive of a line.
+func editNginx(t *rapid.T, d *document, lines []string) (key, value string, out []string) {
+	e := rapid.SampledFrom(d.entries).Draw(t, "directive")
+	out, value = slices.Clone(lines), "z"+rapid.StringMatching(`[a-z0-9]{3,9}`).Draw(t, "value")
+	switch rapid.SampledFrom([]string{"change", "remove", "add"}).Draw(t, "what") {
+	case "remove":
+		return e.key, "", slices.Delete(out, e.line-1, e.line)
+	case "add":
+		block := e.key[:strings.LastIndexByte(e.key, '.')+1]
+		return block + "added", value, slices.Insert(out, e.line, "added "+value+";")
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(lines[e.line-1]), " ")
+	out[e.line-1] = name + " " + value + ";"
+	return e.key, value, out
+}
+
+// editScript adds an option of java, or takes one out.
+func editScript(t *rapid.T, d *document, lines []string) (key, value string, out []string) {
+	e := rapid.SampledFrom(d.entries).Draw(t, "option")
+	out, value = slices.Clone(lines), "z"+rapid.StringMatching(`[a-z0-9]{3,9}`).Draw(t, "value")
+	if rapid.Bool().Draw(t, "add") {
+		option, separator := "-Dadded.name", "="
+		if rapid.Bool().Draw(t, "agent") {
+			option, separator = "-javaagent", ":"
+		}
+		line := strings.Replace(out[e.line-1], e.key, option+separator+value+" "+e.key, 1)
+		if strings.HasPrefix(e.key, "-XX:") {
+			line = strings.Replace(out[e.line-1], "-XX:", option+separator+value+" -XX:", 1)
+		}
+		out[e.line-1] = line
+		return option, value, out
+	}
+	for _, word := range scriptWords(out[e.line-1]) {
+		if option, _, ok := splitOption(word); ok && option == e.key {
+			out[e.line-1] = strings.Replace(strings.ReplaceAll(out[e.line-1], `"`, ""), word, "", 1)
+		}
+	}
+	return e.key, "", out
 }
 
 // saying is a plan without what follows from where things stand in files.

@@ -49,7 +49,7 @@ var placeholder = sync.OnceValue(func() *regexp.Regexp {
 // first finds the first of some keys that has a value.
 func (d *deriver) first(keys ...located) found {
 	for _, k := range keys {
-		doc := d.ds.of(k.kind)
+		doc := d.ds.about(k)
 		e, ok := doc.get(k.key)
 		if ok && e.value != "" && !placeholder().MatchString(e.value) {
 			return found{e.value, at(doc.file, e.line), true}

@@ -146,7 +146,7 @@ func (d *deriver) availability(side *item) {
 		b.set("enable", "true", f.from)
 		b.set("type", "outside", "set up by hand")
 		lists := b.block("lists")
-		doc := d.ds.of(kindFlow)
+		doc := d.ds.about(flow("zookeeper.hosts"))
 		for _, e := range doc.entries {
 			host, port, ok := strings.Cut(e.value, ":")
 			if strings.HasPrefix(e.key, "zookeeper.hosts[") && ok {
@@ -176,7 +176,7 @@ func (d *deriver) availability(side *item) {
 
 // services writes the addresses of FATE-Serving.
 func (d *deriver) services(side *item) {
-	doc := d.ds.of(kindFlow)
+	doc := d.ds.about(flow("servings.hosts"))
 	var ips []string
 	var from, port string
 	for _, key := range doc.keys() {

@@ -22,21 +22,37 @@ const (
 	kindTest       kind = "test"
 	kindSupervisor kind = "supervisor"
 	kindProgram    kind = "program"
+
+	kindLocal     kind = "local"     // it replaces blocks of FATE-Flow's own
+	kindZooKeeper kind = "zookeeper" // set up by hand, as upstream's guide for high availability says
+	kindNginx     kind = "nginx"     // likewise
+	kindQueues    kind = "queues"    // routes of message queues, which FATE brings
+	kindScript    kind = "script"    // starts a program with java
 )
+
+// given reports the kinds of which the cluster file renders none: FATE brings them, or operators have made them by
+// hand from upstream's examples.
+func (k kind) given() bool {
+	return k == kindZooKeeper || k == kindNginx || k == kindQueues || k == kindScript
+}
 
 // parse is how each kind is read.
 func (k kind) parse(data []byte) ([]entry, error) {
 	switch k {
-	case kindEggroll, kindBoard:
+	case kindEggroll, kindBoard, kindZooKeeper:
 		return readProperties(data)
 	case kindRoutes:
 		return readJSON(data)
-	case kindFlow, kindTest:
+	case kindFlow, kindTest, kindLocal, kindQueues:
 		return readYAML(data)
 	case kindDatabase:
 		return readOptions(data)
 	case kindShell:
 		return readShell(data)
+	case kindNginx:
+		return readNginx(data)
+	case kindScript:
+		return readScript(data)
 	}
 	return readSections(data)
 }
@@ -123,6 +139,35 @@ func (ds *documents) of(k kind) *document {
 	return ds.list[i]
 }
 
+// about is the document that decides on a key. FATE-Flow reads local.service_conf.yaml after service_conf.yaml, and
+// each block of it replaces the whole block of that name.
+func (ds *documents) about(k located) *document {
+	if k.kind == kindFlow {
+		if local := ds.of(kindLocal); slices.Contains(local.blocks(), topOf(k.key)) {
+			return local
+		}
+	}
+	return ds.of(k.kind)
+}
+
+// blocks lists the first parts of the keys.
+func (d *document) blocks() []string {
+	var out []string
+	for _, key := range d.keys() {
+		if top := topOf(key); !slices.Contains(out, top) {
+			out = append(out, top)
+		}
+	}
+	return out
+}
+
+func topOf(key string) string {
+	if i := strings.IndexAny(key, ".["); i >= 0 {
+		return key[:i]
+	}
+	return key
+}
+
 // programs lists the program files.
 func (ds *documents) programs() []*document {
 	var out []*document
@@ -185,6 +230,11 @@ func loadDocuments(r *reader, l cluster.Layout) *documents {
 		{kindEggroll, l.EggrollProperties()}, {kindRoutes, l.RouteTable()}, {kindFlow, l.ServiceConf()},
 		{kindBoard, l.BoardProperties()}, {kindShell, l.InitEnv()}, {kindTest, l.TestConfig()},
 		{kindSupervisor, l.SupervisorConf()},
+		{kindLocal, path.Join(l.ProjectConf(), "local.service_conf.yaml")},
+		{kindQueues, path.Join(l.ProjectConf(), "rabbitmq_route_table.yaml")},
+		{kindQueues, path.Join(l.ProjectConf(), "pulsar_route_table.yaml")},
+		{kindZooKeeper, l.ZooKeeperConf()}, {kindNginx, l.NginxConf()},
+		{kindScript, path.Join(l.Eggroll(), "bin", "fate-eggroll.sh")}, {kindScript, path.Join(l.Board(), "service.sh")},
 	} {
 		ds.load(r, f.kind, f.file)
 	}

@@ -73,6 +73,17 @@ func TestReadOthers(t *testing.T) {
 		"shell": {readShell, "#!/bin/sh\nexport A='b c'\nB=\"$A:x\"\nsource x\nexport C='d'\"e\"\n  D=1\n",
 			map[string]string{"A": "b c", "B": "$A:x", "source x": "", "C": `'d'"e"`, "D": "1"},
 			map[string]int{"D": 6}},
+		"nginx": {readNginx, "# a\nuser app; events{}\nhttp {\n server {\n  listen 80 http2;listen 81;\n" +
+			"  location ~ \"\\.x;$\" { return 200 'a {b}';\n }\n }\n server { proxy_pass http://${up}/; } # end\n}\n",
+			map[string]string{"user": "app", "events": "{}", "http.server.listen": "80 http2", "http.server.listen#2": "81",
+				"http.server.location ~ \\.x;$.return": "200 a {b}", "http.server#2.proxy_pass": "http://${up}/"},
+			map[string]int{"user": 2, "http.server.listen#2": 5, "http.server#2.proxy_pass": 9}},
+		"script": {readScript, "#!/bin/bash -Xmx1g\nJAVA_OPTS='-Xmx4g -Dx.y=\"a b\"' # -Xms1g\n" +
+			"curl -XPOST -D - http://x\nexec java -XX:+UseG1GC -XX:MaxGCPauseMillis=200 -Xloggc:gc.log \\\n" +
+			" -javaagent:/a.jar=p=1 -Xmx2g -jar \"$PWD/x-y.jar\"\n",
+			map[string]string{"-Xmx": "4g", "-Dx.y": "a b", "-XX:UseG1GC": "+", "-XX:MaxGCPauseMillis": "200",
+				"-Xloggc": "gc.log", "-javaagent": "/a.jar=p=1", "-Xmx#2": "2g"},
+			map[string]int{"-Xmx": 2, "-javaagent": 5}},
 		"json": {readJSON, "{\"a\": {\"b\": [\n{\"c\": 1, \"d\": true}], \"a\": {}}, \"e\": \"1\",\n\"e\": null, \"f\": []}",
 			map[string]string{"a.b[0].c": "1", "a.b[0].d": "true", "a.a": "{}", "e": `"1"`, "e#2": "", "f": "[]"},
 			map[string]int{"a.b[0].c": 2, "e#2": 3}},
@@ -105,7 +116,11 @@ func TestReadFaults(t *testing.T) {
 		{readJSON, "{\"a\":\n1,}", "line 2"}, {readJSON, "{} x", "after the document"}, {readJSON, "", "EOF"},
 		{readJSON, strings.Repeat("[", 100) + strings.Repeat("]", 100), "more than 64 levels"},
 		{readYAML, "a: [", "1:"}, {readOptions, "[mysqld", "line 1"}, {readSections, "x=1", "line 1"},
-		{readProperties, "a=\xff", "not UTF-8"}, {readShell, "a=\x00", "NUL"},
+		{readProperties, "a=\xff", "not UTF-8"}, {readNginx, "a {\n b 1; }\n}", "line 3"},
+		{readNginx, "a {", "ends inside"}, {readNginx, "a 'b\n;", "quote is not closed"},
+		{readNginx, "a\n", "ends inside"},
+		{readNginx, strings.Repeat("a {", 100), "more than 32 levels"}, {readScript, "\x00", "NUL"},
+		{readShell, "a=\x00", "NUL"},
 	} {
 		if entries, err := c.read([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%.20q is %v: %v", c.text, entries, err)
@@ -116,10 +131,11 @@ func TestReadFaults(t *testing.T) {
 // FuzzReaders feeds every parser with the same bytes: none panics, and none gives a line that the text has not.
 func FuzzReaders(f *testing.F) {
 	for _, s := range []string{"", "a=1\nb\\\n=2", "[x]\ny=1\n", "{\"a\": [1]}", "a:\n  - b: 1\n", "export A='b'\n",
-		"[mysqld]\nskip\n!include x\n", "\\", "a=\\u12", "a: &x 1\nb: *x\n", "[", "a:", "- - -"} {
+		"[mysqld]\nskip\n!include x\n", "\\", "a=\\u12", "a: &x 1\nb: *x\n", "[", "a:", "- - -",
+		"a { b 'c'; }\n# d\n", "java -Xmx1g \\\n \"-Dx='y z'\"\n", "a ${b;"} {
 		f.Add([]byte(s))
 	}
-	kinds := []kind{kindEggroll, kindRoutes, kindFlow, kindDatabase, kindShell, kindProgram}
+	kinds := []kind{kindEggroll, kindRoutes, kindFlow, kindDatabase, kindShell, kindProgram, kindNginx, kindScript}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lines := strings.Count(string(data), "\n") + strings.Count(string(data), "\r") + 1
 		for _, k := range kinds {

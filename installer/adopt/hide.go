@@ -108,10 +108,22 @@ func (s *secrets) value(doc *document, key string, value *string) *string {
 		return nil
 	}
 	text := s.shown(*value)
-	if *value != blank && (isSecret(key) || foreign(doc, key)) {
+	if *value != blank && (doc.isSecret(key, *value) || foreign(doc, key)) {
 		text = hidden
 	}
 	return &text
+}
+
+// isSecret reports whether a key of a file has a secret as its value. Directives of nginx that pass requests on have
+// none, and headers may.
+func (d *document) isSecret(key, value string) bool {
+	if d.kind != kindNginx {
+		return isSecret(key)
+	}
+	directive := key[strings.LastIndexByte(key, '.')+1:]
+	header, _, _ := strings.Cut(strings.ToLower(value), " ")
+	return isSecret(directive) && !strings.Contains(directive, "_pass") || isSecret(header) ||
+		strings.Contains(header, "authorization") || strings.Contains(header, "cookie")
 }
 
 // key is what is shown of a key. One of a script may be a whole statement.

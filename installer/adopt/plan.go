@@ -147,7 +147,7 @@ func flat(r *reader, v *versions, l cluster.Layout) bool {
 
 // checkEngine refuses a party that computes with spark: Spark, HDFS and the message queue belong to others.
 func checkEngine(ds *documents) *Refusal {
-	doc := ds.of(kindFlow)
+	doc := ds.about(flow("default_engines.computing"))
 	if strings.EqualFold(doc.value("default_engines.computing"), "spark") {
 		e, _ := doc.get("default_engines.computing")
 		return &Refusal{Reason: OtherEngine, Next: "leave it with what installed it",
@@ -192,6 +192,10 @@ func assemble(r *reader, in installation, o Options, v *versions, ds *documents,
 		if !strings.Contains(n.Message, "is published") { // the secrets say so, and are none of the cluster file's
 			p.Notes = append(p.Notes, n.String())
 		}
+	}
+	if local := ds.of(kindLocal); local != nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s replaces blocks of %s: %s", local.file, l.ServiceConf(),
+			strings.Join(local.blocks(), ", ")))
 	}
 	for link, target := range r.links {
 		p.Links = append(p.Links, Link{link, target})
@@ -290,7 +294,7 @@ func (p *Plan) obstacles(ds *documents) {
 	for _, s := range ds.skipped {
 		add(fmt.Sprintf("%s cannot be read: %s", s.File, s.Why), "correct the file, and plan again")
 	}
-	if doc := ds.of(kindFlow); doc.value("encrypt_password") == "true" {
+	if doc := ds.about(flow("encrypt_password")); doc.value("encrypt_password") == "true" {
 		e, _ := doc.get("encrypt_password")
 		add(at(doc.file, e.line)+" says that the passwords in it are encrypted",
 			"write them in clear text, with encrypt_password: false")

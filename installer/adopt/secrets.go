@@ -81,12 +81,18 @@ func (s *secrets) add(name, value, file string, line int, key string) {
 // find looks for secrets in the configuration, and in what deploying left next to the database.
 func (s *secrets) find(r *reader, ds *documents) {
 	for _, p := range secretPlaces {
-		doc := ds.of(p.at.kind)
-		if e, ok := doc.get(p.at.key); ok {
-			s.add(p.name, strings.Trim(e.value, `"`), doc.file, e.line, p.at.key)
+		docs := []*document{ds.about(p.at)}
+		if own := ds.of(p.at.kind); own != docs[0] { // its value is not in use, and is hidden all the same
+			docs = append(docs, own)
+		}
+		for _, doc := range docs {
+			if e, ok := doc.get(p.at.key); ok {
+				s.add(p.name, strings.Trim(e.value, `"`), doc.file, e.line, p.at.key)
+			}
 		}
 	}
-	s.appKey = ds.of(kindFlow).value("authentication.client.http_app_key")
+	appKey := flow("authentication.client.http_app_key")
+	s.appKey = ds.about(appKey).value(appKey.key)
 	conf := ds.of(kindDatabase)
 	if conf == nil {
 		return

@@ -39,6 +39,8 @@ func (t *templates) wrote(doc *document, key string, theirs, ours *string) bool 
 		return t.shell(key, value, theirs == nil)
 	case kindTest: // with both parties known, it lists both
 		return theirs != nil && (strings.HasPrefix(key, "parties.") || strings.Contains(key, ".flow_services["))
+	case kindZooKeeper, kindNginx, kindQueues, kindScript:
+		return t.given(doc, key, value)
 	case kindSupervisor, kindProgram:
 		want, known := t.supervisor(doc)[key]
 		return theirs == nil && !known || theirs != nil && known && want == value

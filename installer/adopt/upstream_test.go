@@ -92,6 +92,9 @@ func TestFixtureIsLikeTheRealThing(t *testing.T) {
 		h, dir := tree(t, o)
 		p := mustPlan(t, h, options("192.168.0.1", "192.168.0.88"))
 		for _, made := range p.documents.list {
+			if made.kind.given() {
+				continue // its templates do not have it
+			}
 			data, err := os.ReadFile(filepath.Join(fatetest.Repository(rendered+"/"+name), made.file))
 			if err != nil {
 				t.Errorf("%s: AnsibleFATE has no such file: %v", name, err)

@@ -18,7 +18,7 @@ func (h *host) eggrollFiles() []file {
 		{path: path.Join(conf, "route_table.json"), text: h.routeTable()},
 		{path: path.Join(conf, "log4j2.properties"), text: "name=PropertiesConfig\nrootLogger.level=INFO\n"},
 		{path: h.l.MetaSchema(), text: "CREATE TABLE server_node (server_node_id BIGINT);\n"},
-		{path: path.Join(h.l.Eggroll(), "bin", "fate-eggroll.sh"), mode: 0o755, text: "#!/bin/bash\nexit 1\n"},
+		{path: path.Join(h.l.Eggroll(), "bin", "fate-eggroll.sh"), mode: 0o755, text: eggrollScript},
 		{path: path.Join(h.l.Eggroll(), "bin", "eggroll_boot.sh"), mode: 0o755, text: "#!/bin/bash\nexit 1\n"},
 		{path: path.Join(h.l.Eggroll(), "python", "eggroll", "__init__.py")},
 		{path: path.Join(h.l.Eggroll(), "logs"), link: h.l.ComponentLogs("eggroll")},

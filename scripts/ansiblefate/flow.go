@@ -30,7 +30,8 @@ func (h *host) flowFiles() []file {
 	}
 	files := []file{
 		{path: h.l.ServiceConf(), text: h.serviceConf()},
-		{path: path.Join(h.l.ProjectConf(), "rabbitmq_route_table.yaml"), text: "10000:\n  host: 192.168.0.1\n"},
+		{path: path.Join(h.l.ProjectConf(), "rabbitmq_route_table.yaml"), text: lines("9999:",
+			"  host: 192.168.0.4", "  port: 5672", "10000:", "  host: 10.117.32.179", "  port: 6550")},
 		{path: h.l.FlowServer(), text: "print('FATE-Flow')\n"},
 		{path: path.Join(h.l.FatePython(), "federatedml", "__init__.py")},
 		{path: h.l.TestConfig(), text: test},
@@ -40,14 +41,14 @@ func (h *host) flowFiles() []file {
 	if h.l.Flat {
 		return append(files,
 			file{path: h.l.FateEnv(), text: h.fateEnv()},
-			file{path: path.Join(h.l.FatePython(), "fate_flow", "service.sh"), mode: 0o755, text: "#!/bin/bash\nexit 1\n"},
+			file{path: path.Join(h.l.FatePython(), "fate_flow", "service.sh"), mode: 0o755, text: h.flowScript()},
 			file{path: path.Join(h.l.FatePython(), "fate_flow", "model_local_cache", "model"), text: "a model\n"})
 	}
 	return append(files,
 		file{path: path.Join(h.l.Fate(), "fate.env"), text: h.fateEnv()},
 		file{path: h.l.FateEnv(), link: "fate/fate.env"},
 		file{path: path.Join(h.l.Fate(), "RELEASE.md"), text: "FATE " + h.Version + "\n"},
-		file{path: path.Join(h.l.Flow(), "bin", "service.sh"), mode: 0o755, text: "#!/bin/bash\nexit 1\n"},
+		file{path: path.Join(h.l.Flow(), "bin", "service.sh"), mode: 0o755, text: h.flowScript()},
 		file{path: path.Join(h.l.Flow(), "logs"), link: h.l.ComponentLogs("fateflow")},
 		file{path: path.Join(h.l.Flow(), "model_local_cache", "guest#9999#guest-9999#host-10000#model", "v"),
 			text: "a model\n"})
@@ -157,7 +158,7 @@ func (h *host) boardFiles() []file {
 		{path: h.l.BoardProperties(), text: h.boardProperties()},
 		{path: path.Join(h.l.Board(), jar)},
 		{path: path.Join(h.l.Board(), "fateboard.jar"), link: jar},
-		{path: path.Join(h.l.Board(), "service.sh"), mode: 0o755, text: "#!/bin/bash\nexit 1\n"},
+		{path: path.Join(h.l.Board(), "service.sh"), mode: 0o755, text: boardScript},
 		{path: path.Join(h.l.Board(), "logs"), link: h.l.ComponentLogs("fateboard")},
 	}
 }

@@ -149,7 +149,24 @@ func (h *host) balancerFiles() []file {
 			"maxClientCnxns=1000", "admin.serverPort=8081", "server.1="+ip+":2888:3888")},
 		{path: path.Join(zk, "data/zookeeper/myid"), text: "1\n"},
 		{path: path.Join(zk, "lib", "zookeeper-3.5.8.jar")},
-		{path: h.l.NginxConf(), text: fmt.Sprintf("http {\n  server { listen %d http2; }\n  server { listen %d; }\n}\n", port,
-			port-1)},
+		{path: h.l.NginxConf(), text: h.nginxConf(ip, port)},
 	}
+}
+
+// nginxConf is nginx's own file with the balancers of the guide.
+func (h *host) nginxConf(ip string, port int) string {
+	out := []string{"worker_processes  1;", "events {", "    worker_connections  1024;", "}", "http {",
+		"    include mime.types;", "    default_type application/octet-stream;", "    sendfile on;"}
+	for _, b := range []struct {
+		protocol, listen string
+		flow             int
+	}{{"grpc", fmt.Sprint(port, " http2"), 9360}, {"http", fmt.Sprint(port - 1), 9380}} {
+		out = append(out, "    upstream "+b.protocol+"_backend {")
+		for _, flow := range append([]string{h.flowHost()}, h.Flows...) {
+			out = append(out, fmt.Sprintf("        server %s:%d weight=5 max_fails=2 fail_timeout=60s;", flow, b.flow))
+		}
+		out = append(out, "    }", "    server {", "        listen "+b.listen+";", "        server_name "+ip+";",
+			"        location / {", "            proxy_pass "+b.protocol+"://"+b.protocol+"_backend;", "        }", "    }")
+	}
+	return lines(append(out, "}")...)
 }

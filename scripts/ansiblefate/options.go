@@ -25,6 +25,7 @@ type Options struct {
 
 	Main    string   // address of the host with everything else; blank: IP
 	Nodes   []string // addresses of the nodemanagers; empty: Main
+	Flows   []string // addresses of other FATE-Flows with HA
 	Modules []string // programs of this host without "fate-"; empty: all of the role
 
 	Linked []string // components ("eggroll", "fateboard", ...) whose directory is a link into BASE/trees
