@@ -16,18 +16,21 @@ func (h *host) eggrollFiles() []file {
 	files := []file{
 		{path: path.Join(conf, "eggroll.properties"), text: h.eggrollProperties()},
 		{path: path.Join(conf, "route_table.json"), text: h.routeTable()},
-		{path: path.Join(conf, "log4j2.properties"), text: "name=PropertiesConfig\nrootLogger.level=INFO\n"},
-		{path: h.l.MetaSchema(), text: "CREATE TABLE server_node (server_node_id BIGINT);\n"},
+		{path: path.Join(conf, "log4j2.properties"),
+			text: "name=PropertiesConfig\nrootLogger.level=INFO\n", brought: true},
+		{path: h.l.MetaSchema(), text: "CREATE TABLE server_node (server_node_id BIGINT);\n", brought: true},
 		{path: path.Join(h.l.Eggroll(), "bin", "fate-eggroll.sh"), mode: 0o755, text: eggrollScript},
-		{path: path.Join(h.l.Eggroll(), "bin", "eggroll_boot.sh"), mode: 0o755, text: "#!/bin/bash\nexit 1\n"},
-		{path: path.Join(h.l.Eggroll(), "python", "eggroll", "__init__.py")},
-		{path: path.Join(h.l.Eggroll(), "logs"), link: h.l.ComponentLogs("eggroll")},
-		{path: path.Join(h.l.EggrollData(), "NodeManagerMeta"), text: "1\n"},
+		{path: path.Join(h.l.Eggroll(), "bin", "eggroll_boot.sh"), mode: 0o755,
+			text: "#!/bin/bash\nexit 1\n", brought: true},
+		{path: path.Join(h.l.Eggroll(), "python", "eggroll", "__init__.py"), brought: true},
+		{path: path.Join(h.l.Eggroll(), "logs"), link: h.l.ComponentLogs("eggroll"), brought: true},
+		{path: path.Join(h.l.EggrollData(), "NodeManagerMeta"), text: "1\n", brought: true},
 	}
 	for _, jar := range []string{"core", "roll-site", "roll-pair", "roll-frame"} {
-		files = append(files, file{path: path.Join(lib, "eggroll-"+jar+"-"+h.versions["eggroll"]+".jar")})
+		files = append(files, file{path: path.Join(lib, "eggroll-"+jar+"-"+h.versions["eggroll"]+".jar"),
+			brought: true})
 	}
-	return append(files, file{path: path.Join(lib, "mysql-connector-java-8.0.28.jar")})
+	return append(files, file{path: path.Join(lib, "mysql-connector-java-8.0.28.jar"), brought: true})
 }
 
 func (h *host) eggrollProperties() string {

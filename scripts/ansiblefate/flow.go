@@ -32,26 +32,31 @@ func (h *host) flowFiles() []file {
 		{path: h.l.ServiceConf(), text: h.serviceConf()},
 		{path: path.Join(h.l.ProjectConf(), "rabbitmq_route_table.yaml"), text: lines("9999:",
 			"  host: 192.168.0.4", "  port: 5672", "10000:", "  host: 10.117.32.179", "  port: 6550")},
-		{path: h.l.FlowServer(), text: "print('FATE-Flow')\n"},
-		{path: path.Join(h.l.FatePython(), "federatedml", "__init__.py")},
+		{path: h.l.FlowServer(), text: "print('FATE-Flow')\n", brought: true},
+		{path: path.Join(h.l.FatePython(), "federatedml", "__init__.py"), brought: true},
 		{path: h.l.TestConfig(), text: test},
-		{path: path.Join(h.l.PythonHome(), "bin", "python"), link: path.Join(h.l.Common(), "miniconda3/bin/python3")},
-		{path: path.Join(h.l.Common(), "miniconda3", "bin", "python3"), mode: 0o755, text: "#!/bin/sh\nexit 1\n"},
+		{path: path.Join(h.l.PythonHome(), "bin", "python"),
+			link: path.Join(h.l.Common(), "miniconda3/bin/python3"), brought: true},
+		{path: path.Join(h.l.PythonHome(), "bin", "activate"), text: lines("export VIRTUAL_ENV="+h.l.PythonHome(),
+			"export PATH=$VIRTUAL_ENV/bin:$PATH")},
+		{path: path.Join(h.l.Common(), "miniconda3", "bin", "python3"), mode: 0o755,
+			text: "#!/bin/sh\nexit 1\n", brought: true},
 	}
 	if h.l.Flat {
 		return append(files,
-			file{path: h.l.FateEnv(), text: h.fateEnv()},
+			file{path: h.l.FateEnv(), text: h.fateEnv(), brought: true},
 			file{path: path.Join(h.l.FatePython(), "fate_flow", "service.sh"), mode: 0o755, text: h.flowScript()},
-			file{path: path.Join(h.l.FatePython(), "fate_flow", "model_local_cache", "model"), text: "a model\n"})
+			file{path: path.Join(h.l.FatePython(), "fate_flow", "model_local_cache", "model"),
+				text: "a model\n", brought: true})
 	}
 	return append(files,
-		file{path: path.Join(h.l.Fate(), "fate.env"), text: h.fateEnv()},
-		file{path: h.l.FateEnv(), link: "fate/fate.env"},
-		file{path: path.Join(h.l.Fate(), "RELEASE.md"), text: "FATE " + h.Version + "\n"},
+		file{path: path.Join(h.l.Fate(), "fate.env"), text: h.fateEnv(), brought: true},
+		file{path: h.l.FateEnv(), link: "fate/fate.env", brought: true},
+		file{path: path.Join(h.l.Fate(), "RELEASE.md"), text: "FATE " + h.Version + "\n", brought: true},
 		file{path: path.Join(h.l.Flow(), "bin", "service.sh"), mode: 0o755, text: h.flowScript()},
-		file{path: path.Join(h.l.Flow(), "logs"), link: h.l.ComponentLogs("fateflow")},
+		file{path: path.Join(h.l.Flow(), "logs"), link: h.l.ComponentLogs("fateflow"), brought: true},
 		file{path: path.Join(h.l.Flow(), "model_local_cache", "guest#9999#guest-9999#host-10000#model", "v"),
-			text: "a model\n"})
+			text: "a model\n", brought: true})
 }
 
 func (h *host) fateEnv() string {
@@ -156,10 +161,10 @@ func (h *host) boardFiles() []file {
 	jar := "fateboard-" + version + ".jar"
 	return []file{
 		{path: h.l.BoardProperties(), text: h.boardProperties()},
-		{path: path.Join(h.l.Board(), jar)},
-		{path: path.Join(h.l.Board(), "fateboard.jar"), link: jar},
+		{path: path.Join(h.l.Board(), jar), brought: true},
+		{path: path.Join(h.l.Board(), "fateboard.jar"), link: jar, brought: true},
 		{path: path.Join(h.l.Board(), "service.sh"), mode: 0o755, text: boardScript},
-		{path: path.Join(h.l.Board(), "logs"), link: h.l.ComponentLogs("fateboard")},
+		{path: path.Join(h.l.Board(), "logs"), link: h.l.ComponentLogs("fateboard"), brought: true},
 	}
 }
 

@@ -35,6 +35,9 @@ func Make(dir string, o Options) error {
 		}
 	}
 	for _, f := range files {
+		if h.Laid && f.brought {
+			continue
+		}
 		if err := f.write(dir); err != nil {
 			return err
 		}

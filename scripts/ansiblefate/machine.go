@@ -18,24 +18,31 @@ func (h *host) mysqlFiles() []file {
 		"default-character-set=utf8", "socket="+socket, "[mysqld_safe]",
 		"log-error="+path.Join(h.l.ComponentLogs("mysql"), "mysqld.log"),
 		"pid-file="+path.Join(home, "run", "mysqld.pid"))
+	if h.versions["mariadb"] != "" {
+		for _, option := range []string{"default_authentication_plugin=mysql_native_password\n", "mysqlx=0\n",
+			"log-timestamps=SYSTEM\n"} { // it does not start with options that it does not know
+			conf = strings.Replace(conf, option, "", 1)
+		}
+	}
 	data := h.l.DatabaseData()
 	return []file{
 		{path: path.Join(home, "conf", "my.cnf"), text: conf},
-		{path: path.Join(home, "bin", "mysqld"), mode: 0o755, text: "#!/bin/sh\nexit 1\n"},
-		{path: path.Join(home, "bin", "mysqld_safe"), mode: 0o755, text: "#!/bin/sh\nexit 1\n"},
+		{path: path.Join(home, "bin", "mysqld"), mode: 0o755, text: "#!/bin/sh\nexit 1\n", brought: true},
+		{path: path.Join(home, "bin", "mysqld_safe"), mode: 0o755, text: safeScript},
 		{path: path.Join(home, "sql", "grant.sql"), text: lines(
 			"alter user 'root'@'localhost' identified with mysql_native_password by '"+AdminPassword+"';",
 			"create user if not exists 'root'@'%';",
 			"alter user 'root'@'%' identified with mysql_native_password by '"+AdminPassword+"';",
 			"grant all on *.* to 'root'@'%' with grant option;", "", "flush privileges;")},
-		{path: path.Join(home, ".init")},
+		{path: path.Join(home, ".init"), brought: true},
 		{path: path.Join(home, ".chpasswd"), text: AdminPassword + "\n"},
-		{path: path.Join(home, ".load")},
-		{path: path.Join(home, "run", "mysqld.pid"), text: fmt.Sprint(pidOf["mysqld"]) + "\n"},
-		{path: path.Join(data, "ibdata1"), text: "InnoDB\n"},
-		{path: path.Join(data, "auto.cnf"), text: "[auto]\nserver-uuid=8d8a9b1e-0000-11ee-0000-0242ac110002\n"},
-		{path: path.Join(data, "fate_flow", "t_job.ibd"), text: "jobs\n"},
-		{path: path.Join(data, "eggroll_meta", "server_node.ibd"), text: "nodes\n"},
+		{path: path.Join(home, ".load"), brought: true},
+		{path: path.Join(home, "run", "mysqld.pid"), text: fmt.Sprint(pidOf["mysqld"]) + "\n", brought: true},
+		{path: path.Join(data, "ibdata1"), text: "InnoDB\n", brought: true},
+		{path: path.Join(data, "auto.cnf"),
+			text: "[auto]\nserver-uuid=8d8a9b1e-0000-11ee-0000-0242ac110002\n", brought: true},
+		{path: path.Join(data, "fate_flow", "t_job.ibd"), text: "jobs\n", brought: true},
+		{path: path.Join(data, "eggroll_meta", "server_node.ibd"), text: "nodes\n", brought: true},
 	}
 }
 
@@ -60,17 +67,18 @@ func (h *host) supervisorFiles() []file {
 		"serverurl=http://127.0.0.1:9001", "username=root", "password="+SupervisorPassword, "", "[include]",
 		"files = "+path.Join(h.l.SupervisorPrograms(), "*.conf"))
 	binary := path.Join(h.l.Common(), "miniconda3", "bin")
+	libraries := "export LD_LIBRARY_PATH=" + path.Join(h.l.Common(), "miniconda3", "lib") // where it is not built in
 	files := []file{
 		{path: h.supervisord(), text: conf},
-		{path: path.Join(dir, "service.sh"), mode: 0o755, text: lines("#!/bin/bash",
+		{path: path.Join(dir, "service.sh"), mode: 0o755, text: lines("#!/bin/bash", libraries,
 			`exec `+binary+`/supervisorctl -c `+h.supervisord()+` "$@"`)},
-		{path: path.Join(dir, "boot.sh"), mode: 0o755, text: lines("#!/bin/bash",
+		{path: path.Join(dir, "boot.sh"), mode: 0o755, text: lines("#!/bin/bash", libraries,
 			`exec `+binary+`/supervisord -c `+h.supervisord())},
 		{path: path.Join(dir, "check.sh"), mode: 0o755, text: lines("#!/bin/bash",
-			`pgrep -f `+h.supervisord()+` >/dev/null || exec `+path.Join(dir, "boot.sh"))},
-		{path: path.Join(binary, "supervisord"), mode: 0o755, text: "#!/bin/sh\nexit 1\n"},
-		{path: path.Join(binary, "supervisorctl"), mode: 0o755, text: "#!/bin/sh\nexit 1\n"},
-		{path: path.Join(run, "supervisord.pid"), text: fmt.Sprint(pidOf["supervisord"]) + "\n"},
+			`kill -0 "$(cat `+path.Join(run, "supervisord.pid")+`)" 2>/dev/null || exec `+path.Join(dir, "boot.sh"))},
+		{path: path.Join(binary, "supervisord"), mode: 0o755, text: "#!/bin/sh\nexit 1\n", brought: true},
+		{path: path.Join(binary, "supervisorctl"), mode: 0o755, text: "#!/bin/sh\nexit 1\n", brought: true},
+		{path: path.Join(run, "supervisord.pid"), text: fmt.Sprint(pidOf["supervisord"]) + "\n", brought: true},
 		{path: "/var/spool/cron/app", mode: 0o600, text: "*/5 * * * * /bin/bash " + path.Join(dir, "check.sh") +
 			" >/dev/null 2>&1\n"},
 	}
@@ -126,9 +134,10 @@ func (h *host) programFile(name string) file {
 // systemFiles are the accounts, the addresses, and what deploying leaves behind.
 func (h *host) systemFiles() []file {
 	files := []file{
-		{path: "/etc/passwd", text: lines("root:x:0:0:root:/root:/bin/bash", "app:x:1001:1001::/home/app:/bin/bash")},
-		{path: "/etc/group", text: lines("root:x:0:", "apps:x:1001:")},
-		{path: "/etc/shadow", mode: 0o600, text: "root:$6$secret:19000:0:99999:7:::\n"},
+		{path: "/etc/passwd",
+			text: lines("root:x:0:0:root:/root:/bin/bash", "app:x:1001:1001::/home/app:/bin/bash"), brought: true},
+		{path: "/etc/group", text: lines("root:x:0:", "apps:x:1001:"), brought: true},
+		{path: "/etc/shadow", mode: 0o600, text: "root:$6$secret:19000:0:99999:7:::\n", brought: true},
 	}
 	if slices.Contains(h.Modules, "mysql") {
 		files = append(files, file{path: path.Join(h.l.Temp(), "check.py"), text: "password = '" + AdminPassword + "'\n"})

@@ -2,6 +2,7 @@ package ansiblefate
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -31,6 +32,11 @@ type Options struct {
 	Linked []string // components ("eggroll", "fateboard", ...) whose directory is a link into BASE/trees
 
 	Running bool // processes in /proc, as the python supervisor starts them
+
+	// Laid is for a host that has the components: only what AnsibleFATE itself writes is laid out, and what components
+	// bring is not.
+	Laid     bool
+	Versions map[string]string // of components that are not the release's own; mariadb takes the place of mysql
 }
 
 // programs of a party in the order in which they start.
@@ -72,6 +78,8 @@ func newHost(o Options) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
+	versions = maps.Clone(versions)
+	maps.Copy(versions, o.Versions)
 	flat := strings.HasPrefix(o.Version, "1.5.") || strings.HasPrefix(o.Version, "1.6.")
 	return &host{o, versions, env, cluster.Layout{Base: o.Base, Flat: flat}}, nil
 }
@@ -82,7 +90,12 @@ func (h *host) isParty() bool { return h.Role != "exchange" }
 
 func (h *host) atLeast(numbers ...int) bool { return cluster.Version(h.Version).AtLeast(numbers...) }
 
-func (h *host) mysqlHome() string { return h.l.DatabaseHome("mysql", h.versions["mysql"]) }
+func (h *host) mysqlHome() string {
+	if version := h.versions["mariadb"]; version != "" {
+		return h.l.DatabaseHome("mariadb", version)
+	}
+	return h.l.DatabaseHome("mysql", h.versions["mysql"])
+}
 
 func (h *host) javaHome() string { return h.l.JavaHome(h.versions["jdk"]) }
 
@@ -105,6 +118,8 @@ type file struct {
 	mode uint32
 	text string
 	link string // the target of a symbolic link, instead of text
+
+	brought bool // by a component, by its server, or by the operating system
 }
 
 func lines(list ...string) string { return strings.Join(list, "\n") + "\n" }

@@ -34,6 +34,20 @@ exec "$JAVA_HOME/bin/java" -Dspring.config.location="$PWD/conf/application.prope
 	-XX:+HeapDumpOnOutOfMemoryError -jar "$PWD/fateboard.jar" >/dev/null 2>&1
 `
 
+// safeScript is bin/mysqld_safe --defaults-file=FILE --user=USER. It starts a server again that does not end by itself.
+const safeScript = `#!/bin/sh
+cd "$(dirname "$0")/.." || exit 1
+export LD_LIBRARY_PATH="$PWD/lib"
+value() { sed -n "s/^$1=//p" conf/my.cnf; }
+server=bin/mysqld
+[ -x $server ] || server=bin/mariadbd
+until "$PWD/$server" "$1" --basedir="$PWD" --datadir="$(value datadir)" --log-error="$(value log-error)" \
+	--pid-file="$(value pid-file)" >/dev/null 2>&1
+do
+	sleep 1
+done
+`
+
 // flowScript is service.sh of FATE-Flow.
 func (h *host) flowScript() string {
 	logs := h.l.ComponentLogs("fateflow")
