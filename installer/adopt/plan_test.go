@@ -71,6 +71,8 @@ func TestLayouts(t *testing.T) {
 		"1.9":    {fixture: ansiblefate.Options{Version: "1.9.2", Party: 9999}, role: "host", party: 9999},
 		"1.11":   {fixture: ansiblefate.Options{Version: "1.11.4"}, role: "host", party: 10000},
 		"1.11.1": {fixture: ansiblefate.Options{Version: "1.11.1"}, role: "host", party: 10000},
+		"MariaDB and a later JDK": {fixture: ansiblefate.Options{Version: "1.11.4",
+			Versions: map[string]string{"mariadb": "10.11.6", "jdk": "17.0.15"}}, role: "host", party: 10000},
 		"guest said": {fixture: ansiblefate.Options{Role: "guest"}, role: "guest", party: 10000,
 			say: func(o *Options) { o.Role = cluster.RoleGuest }},
 		"tls": {fixture: ansiblefate.Options{Role: "guest", TLS: true}, role: "guest", party: 10000,

@@ -129,6 +129,8 @@ func (t *templates) database(key, value string, absent bool) bool {
 	switch key {
 	case "mysqld.max_connections":
 		return value == "10000"
+	case "mysqld.character_set_server", "mysql.default_character_set", "client.default_character_set":
+		return value == "utf8"
 	case "mysqld_safe.log_error":
 		return value == path.Join(t.s.Layout.ComponentLogs("mysql"), "mysqld.log")
 	case "mysqld_safe.pid_file":
