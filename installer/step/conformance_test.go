@@ -32,6 +32,7 @@ var baseTree = map[string]string{
 	"/var/spool/mail/":  "",
 	"/home/":            "",
 	"/etc/systemd/system/multi-user.target.wants/": "",
+	"/etc/systemd/system/timers.target.wants/":     "",
 	runDir + "/active/":                            "",
 }
 
@@ -134,6 +135,8 @@ var cases = []conformant{
 			return ""
 		}},
 	{name: "unit in a tree", files: baseTree, step: unit},
+	{name: "timer on a machine", files: baseTree, live: true, step: BootUnit{Name: "fate-backup.timer",
+		Content: []byte("[Timer]\n"), Reads: []string{"fate-backup.service"}}},
 	{name: "unit on a machine", files: baseTree, step: unit, live: true, after: func(w *world) string {
 		if !w.exists(runDir + "/active/fate-supervisor.service") {
 			return "it is not running"

@@ -125,6 +125,9 @@ func (m *machine) gpasswd(args []string) (string, int, error) {
 func (m *machine) systemctl(args []string) (string, int, error) {
 	unit := args[len(args)-1]
 	enabled := "/etc/systemd/system/multi-user.target.wants/" + unit
+	if strings.HasSuffix(unit, ".timer") {
+		enabled = "/etc/systemd/system/timers.target.wants/" + unit
+	}
 	active := path.Join(runDir, "active", unit)
 	switch args[0] {
 	case "is-enabled":
@@ -143,10 +146,21 @@ func (m *machine) systemctl(args []string) (string, int, error) {
 	case "stop":
 		return "", 0, m.w.host.Remove(active)
 	case "daemon-reload":
+		return "", 0, m.w.host.Remove(unitUnread)
+	case "show":
+		unread := "no"
+		if m.w.host.Exists(unitUnread) {
+			unread = "yes"
+		}
+		return "NeedDaemonReload=" + unread + "\n", 0, nil
+	case "reset-failed":
 		return "", 0, nil
 	}
 	return "", 1, nil
 }
+
+// unitUnread is there when the file of a unit was changed since systemd read it.
+const unitUnread = runDir + "/unit-unread"
 
 // unitFails is there when no unit starts, and holds what it then writes to the journal.
 const unitFails = runDir + "/unit-fails"

@@ -20,7 +20,11 @@ func Writes(stepID string) []string {
 		return AccountFiles()
 	case kindBootUnit:
 		dir := "/etc/systemd/system"
-		return []string{dir, path.Join(dir, object), path.Join(dir, "multi-user.target.wants")}
+		wants := "multi-user.target.wants"
+		if strings.HasSuffix(object, ".timer") {
+			wants = "timers.target.wants"
+		}
+		return []string{dir, path.Join(dir, object), path.Join(dir, wants)}
 	case kindBootScript:
 		return []string{path.Join("/etc/init.d", object), path.Join("/etc/init", object+".conf")}
 	case kindHostname:

@@ -21,6 +21,9 @@ type BootUnit struct {
 	Path    string // "": /etc/systemd/system/NAME
 	Content []byte `json:"-"`
 	Log     string `json:"-"` // that its process writes by itself; "": none
+
+	// Reads names units whose files other steps write, and which systemd must have read as they are now, too.
+	Reads []string `json:"-"`
 }
 
 // unitBefore is the state before BootUnit.
@@ -65,6 +68,9 @@ func (u BootUnit) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 		if !before.Active {
 			why = append(why, "it is not running")
 		}
+		if len(why) == 0 {
+			why = u.unread(ctx, env)
+		}
 	}
 	if err := ctx.Err(); err != nil { // a cut-off command says nothing about the unit
 		return engine.Finding{}, err
@@ -73,6 +79,17 @@ func (u BootUnit) Check(ctx context.Context, env *engine.Env) (engine.Finding, e
 		return engine.Finding{Done: true}, nil
 	}
 	return todo(strings.Join(why, ", "), before, engine.Hash(u.Content)), nil
+}
+
+// unread lists the files that systemd has not read since they were changed: a run may have been cut off in between.
+func (u BootUnit) unread(ctx context.Context, env *engine.Env) (why []string) {
+	for _, name := range append([]string{u.Name}, u.Reads...) {
+		out, err := systemctl(ctx, env, "show", "--property=NeedDaemonReload", name)
+		if err == nil && strings.TrimSpace(string(out.Stdout)) == "NeedDaemonReload=yes" {
+			why = append(why, "systemd has not read the file of "+name+" since it was changed")
+		}
+	}
+	return why
 }
 
 // is asks systemctl a question that it answers with its status.
@@ -134,6 +151,11 @@ func (u BootUnit) Undo(ctx context.Context, env *engine.Env, raw json.RawMessage
 	}
 	left := before.File.putBack(env, marks)
 	_, err = systemctl(ctx, env, "daemon-reload")
+	if timed, ok := strings.CutSuffix(before.Name, ".timer"); ok {
+		// What the timer started waits to be started again, or has failed, in systemd's memory, also without its file.
+		_, _ = systemctl(ctx, env, "stop", timed+".service")
+		_, _ = systemctl(ctx, env, "reset-failed", timed+".service")
+	}
 	return errors.Join(left, err)
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fate-installer/installer/host"
 )
 
 // TestUnitThatDoesNotStart shows what the unit said, from the journal or from its log, never only what systemctl did.
@@ -64,6 +66,27 @@ func TestLogOfTheTickBefore(t *testing.T) {
 		must(t, os.Chtimes(w.host.Root()+log, written, written))
 		if got := tailSince(w.host, log, began); len(got) != lines {
 			t.Errorf("written %v before: %q", before, got)
+		}
+	}
+}
+
+// TestUnitIsReadAgain: a run that was cut off between writing a unit's file and having systemd read it is completed,
+// and so is one that changed only a file that the unit uses.
+func TestUnitIsReadAgain(t *testing.T) {
+	w := newWorld(t, tempDir(t), true, baseTree)
+	timer := BootUnit{Name: "fate-backup.timer", Content: []byte("[Timer]\n"), Reads: []string{"fate-backup.service"}}
+	for _, s := range []BootUnit{unit, timer} {
+		_, err := w.apply(t.Context(), s)
+		must(t, err)
+		must(t, w.host.WriteFile(unitUnread, nil, host.FileMode{}))
+		found, err := s.Check(t.Context(), w.env())
+		if err != nil || found.Done || !strings.Contains(found.Why, "since it was changed") {
+			t.Errorf("%s: %+v %v", s.Name, found, err)
+		}
+		_, err = w.apply(t.Context(), s)
+		must(t, err)
+		if w.exists(unitUnread) {
+			t.Errorf("%s: systemd has not read the file", s.Name)
 		}
 	}
 }
