@@ -27,6 +27,11 @@ func (g *globals) certificates(now time.Time) ([]keys.Certificate, error) {
 	return deploy.Certificates(h, g.layout(), now)
 }
 
+// hostGauges are what the metrics have besides programs.
+func (g *globals) hostGauges() []rpc.Gauge {
+	return append(g.certificateGauges(), g.backupGauges(time.Now())...)
+}
+
 // certificateGauges are read by the supervisor each time its metrics are asked for: they change with the files.
 func (g *globals) certificateGauges() []rpc.Gauge {
 	now := time.Now()

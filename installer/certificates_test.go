@@ -25,6 +25,7 @@ var exampleStatusReport = svcStatusReport{
 	Interrupted: "an upgrade was interrupted; fate-installer upgrade completes it",
 	Certificates: []keys.Certificate{{File: "/data/projects/data/fate/keys/host-server.pem", Subject: "host-server",
 		NotBefore: exampleTime, NotAfter: exampleTime.AddDate(0, 0, 20), Validity: keys.Expiring, DaysLeft: 20}},
+	Backups: &exampleBackups,
 }
 
 // keysMadeAt writes the key files of the exchange of threeSides as they were made at a time.

@@ -26,20 +26,22 @@ EXIT STATUS
 ` + exitHelp,
 		Example: `  fate-installer backup create --out /var/backups/fate
   fate-installer backup verify /var/backups/fate/FILE
-  fate-installer backup list /var/backups/fate`,
+  fate-installer backup list /var/backups/fate
+  fate-installer backup schedule --daily --out /var/backups/fate --passphrase-file /root/backup-passphrase`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(recorded(newBackupCreateCommand(g)), newBackupVerifyCommand(g), newBackupListCommand(g),
-		newBackupInspectCommand(g))
+		newBackupInspectCommand(g), recordedWith(newBackupScheduleCommand(g), "daily", "off"))
 	return cmd
 }
 
 // backupCreateOptions are the flags of backup create.
 type backupCreateOptions struct {
 	sealOptions
-	out  string
-	keep int
+	out       string
+	keep      int
+	scheduled bool
 }
 
 func newBackupCreateCommand(g *globals) *cobra.Command {
@@ -75,11 +77,17 @@ EXIT STATUS
   fate-installer backup create --out /var/backups/fate --keep 7 --passphrase-file /root/backup-passphrase
   fate-installer backup create --out /mnt/usb/party.fatebackup --recipient age1... -o json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runBackupCreate(cmd.Context(), g, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := runBackupCreate(cmd.Context(), g, o)
+			g.noteBackupFailure(cmd.Context(), o, err)
+			return err
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.out, "out", "", "write to `PATH`: a file, or a directory, where the name has party, host and time")
 	f.IntVar(&o.keep, "keep", 0, "keep the latest `N` backups of this host in the directory of the new one (default: all)")
+	f.BoolVar(&o.scheduled, "scheduled", false,
+		"it is the run of a schedule: record also a failure that a person would see, such as a missing passphrase file")
 	o.addFlags(f)
 	return cmd
 }

@@ -71,7 +71,7 @@ func runSvcRun(ctx context.Context, g *globals, o *svcRunOptions) error {
 	}
 	// The daemon listens to signals itself: SIGTERM means to stop the programs in order first.
 	err := supervisor.Run(context.WithoutCancel(ctx), supervisor.DaemonOptions{
-		Config: conf, Keep: o.Keep, Stderr: g.Stderr, Serve: rpc.ServeWith(g.certificateGauges),
+		Config: conf, Keep: o.Keep, Stderr: g.Stderr, Serve: rpc.ServeWith(g.hostGauges),
 		CheckArgs: []string{"--base", g.Base, "svc", "run", "--check"},
 		Record: recordRequest(g.layout(), func(err error) {
 			fmt.Fprintf(g.Stderr, "cannot record a request in the history: %v\n", err)

@@ -48,6 +48,10 @@ Certificates of rollsite that end within 30 days, or cannot be used, are in a li
 "certificates" with -o json; root sees these, too. One that has expired is as a program that is not ready: the exit code
 is 3.
 
+A host that makes backups by itself, or has ever made one, has a line about them, and "backups" with -o json: when the
+last complete one was made, why a later one failed, and whether it is overdue. Root sees these, too; they do not change the
+exit code.
+
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.
 
@@ -92,7 +96,9 @@ func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []
 				fmt.Fprint(g.Stdout, "\x1b[H\x1b[2J") // home, clear
 			}
 			r := svcStatusReport{Programs: statuses, Phase: phase, Interrupted: interrupted}
-			r.lookAtCertificates(g, names, time.Now())
+			r.now = time.Now()
+			r.lookAtCertificates(g, names, r.now)
+			r.lookAtBackups(g, names, r.now)
 			if err := printStatuses(g, r); err != nil {
 				return err
 			}
@@ -128,7 +134,13 @@ type svcStatusReport struct {
 	// why certificates are not known; those of the array are
 	CertificatesProblem string `json:"certificates_problem,omitempty"`
 
-	hidden bool // only root may read the certificates, as members of the group know
+	// of this host, for root, unless programs are named: how they are
+	Backups *backupReport `json:"backups,omitempty"`
+	// why they are not known
+	BackupsProblem string `json:"backups_problem,omitempty"`
+
+	now    time.Time // of the look
+	hidden bool      // only root may read the certificates, as members of the group know
 }
 
 func printStatuses(g *globals, r svcStatusReport) error {
@@ -140,7 +152,10 @@ func printStatuses(g *globals, r svcStatusReport) error {
 	if err := writeStatuses(g, r.Programs); err != nil {
 		return err
 	}
-	return g.writeCertificates(r)
+	if err := g.writeCertificates(r); err != nil {
+		return err
+	}
+	return g.writeBackups(r)
 }
 
 func writeStatuses(g *globals, statuses []supervisor.Status) error {

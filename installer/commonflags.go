@@ -67,6 +67,7 @@ var commandTable = map[string]commandEntry{
 	"rollback":            {groupOperate, "base payload root yes", "config"},
 	"backup":              {groupOperate, "", "base config"},
 	"backup create":       {"", "base", "config"},
+	"backup schedule":     {"", "base", "config"},
 	"restore":             {groupOperate, "config ip base payload yes", "user group"},
 	"uninstall":           {groupOperate, "base user root yes", "config"},
 	"history":             {groupOperate, "base", "config"},

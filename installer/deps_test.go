@@ -119,7 +119,7 @@ var allowedImports = map[string]struct {
 	"installer/fate/render": {[]string{"installer/fate/cluster", "installer/fate/keys", "installer/fate/yamltext",
 		"installer/database", "installer/problem", "installer/schema", "supervisor/config"},
 		"what a Spec becomes on a host does not depend on what the host is like"},
-	"installer/fate/preflight": {[]string{"installer/fate/cluster", "installer/fate/keys", "installer/fate/render",
+	"installer/fate/preflight": {[]string{"installer/backup", "installer/fate/cluster", "installer/fate/keys", "installer/fate/render",
 		"installer/database", "installer/engine", "installer/host", "installer/host/tasks", "installer/problem",
 		"installer/step", "installer/tools", "payload", "supervisor"},
 		"facts in, findings out: gathering and repairing is the caller's"},

@@ -50,3 +50,23 @@ var exampleBackup = backupOutput{
 		NotBacked: []string{"logs"},
 	},
 }
+
+// exampleBackups are a host's that are made by a schedule.
+var exampleBackups = backupReport{
+	Schedule: &backup.Schedule{Schema: 1, Every: backup.Daily, At: "02:30", Since: exampleTime.AddDate(0, -1, 0),
+		Out: "/var/backups/fate", Keep: 7, PassphraseFile: "/root/backup-passphrase",
+		Recipients: []string{"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}},
+	Success: &backup.Success{Time: exampleTime, File: exampleBackup.File, Bytes: exampleBackup.Bytes,
+		Digest: exampleDigest},
+	Failure: &backup.Failure{Time: exampleTime.AddDate(0, 0, -1),
+		Reason: "no backup was made: the database does not answer"},
+}
+
+func init() {
+	next := exampleTime.AddDate(0, 0, 1)
+	jsonDocuments = append(jsonDocuments, jsonDocument{
+		commands: []string{"backup schedule"},
+		sentence: "How this host makes backups by itself, and how the last ones ended.",
+		example:  backupScheduleOutput{true, true, &next, []string{}, exampleBackups},
+	})
+}

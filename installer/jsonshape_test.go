@@ -147,12 +147,13 @@ func TestKeysAreSnakeCase(t *testing.T) {
 }
 
 // notRunHere are the documents of commands that need a supervisor, FATE-Flow, or another party, of those that the
-// scripts below testdata/bundle run, those about backups (TestBackupCommands), and the report of check, which is a
-// file.
+// scripts below testdata/bundle run, those about backups (TestBackupCommands, TestScheduleDocument), and the report of
+// check, which is a file.
 var notRunHere = []string{
 	"bundle lock", "bundle build", "bundle import", "party test", "svc status", "svc status --all-hosts",
 	"svc start", "svc update", "svc why", "test toy", "test min", "test min --upload", "job why", "job list",
-	"job clean", "check --report", "backup create", "backup verify", "backup inspect", "backup list", "restore",
+	"job clean", "check --report", "backup create", "backup verify", "backup inspect", "backup list",
+	"backup schedule", "restore",
 }
 
 // TestCommandsPrintTheirDocuments runs the other commands on a host in a tree.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +26,26 @@ func historyOf(l cluster.Layout) audit.Log { return audit.Open(deploy.HistoryDir
 // changesHost marks a command that changes the host, for the history. One that speaks to the supervisor needs no mark:
 // the supervisor records what it is asked for.
 const changesHost = "changes-host"
+
+// changesWith names the flags with which alone a command that changes the host does so.
+const changesWith = "changes-host-with"
+
+// recordedWith is recorded for a command that only looks when it has none of the flags.
+func recordedWith(cmd *cobra.Command, flags ...string) *cobra.Command {
+	recorded(cmd).Annotations[changesWith] = strings.Join(flags, " ")
+	return cmd
+}
+
+// onlyLooks reports whether a command that may change the host is called so that it does not.
+func onlyLooks(cmd *cobra.Command) bool {
+	given := func(name string, value string) bool {
+		f := cmd.Flags().Lookup(name)
+		return f != nil && f.Value.String() == value
+	}
+	with := strings.Fields(cmd.Annotations[changesWith])
+	return given("dry-run", "true") || given("fix", "false") ||
+		len(with) > 0 && !slices.ContainsFunc(with, cmd.Flags().Changed)
+}
 
 func recorded(cmd *cobra.Command) *cobra.Command {
 	if cmd.Annotations == nil {
@@ -60,10 +82,7 @@ func (g *globals) record(cmd *cobra.Command) {
 	if cmd.Annotations[changesHost] == "" && !install || g.inTree() || os.Geteuid() != 0 {
 		return
 	}
-	if dry := cmd.Flags().Lookup("dry-run"); dry != nil && dry.Value.String() == "true" {
-		return
-	}
-	if fix := cmd.Flags().Lookup("fix"); fix != nil && fix.Value.String() != "true" {
+	if onlyLooks(cmd) {
 		return
 	}
 	now, who := time.Now(), supervisor.RequesterOf(os.Getuid(), os.Getpid())

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"fate-installer/installer/backup"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/keys"
@@ -36,6 +37,17 @@ var screens = map[string]func(g *globals) error{
 				Validity: keys.Expired, NotAfter: at.AddDate(0, -1, 0)},
 			{File: "/data/projects/data/fate/keys/host-client-ca.pem", Validity: keys.Unreadable,
 				Problem: "it holds no PEM certificate"}}})
+	},
+	"backups": func(g *globals) error {
+		b := exampleBackups
+		b.Success = &backup.Success{Time: exampleTime.AddDate(0, 0, -3)}
+		b.Failing, b.Overdue = true, true
+		return printStatuses(g, svcStatusReport{Programs: partyStatuses()[:1], Backups: &b, now: exampleTime})
+	},
+	"backup-schedule": func(g *globals) error {
+		return printSchedule(g, &deploy.Scheduled{Record: backup.Record{Schedule: exampleBackups.Schedule,
+			Success: exampleBackups.Success, Failure: exampleBackups.Failure},
+			Faults: []string{"timer fate-backup.timer: it is not running"}}, exampleTime.AddDate(0, 0, 3))
 	},
 	"ready": func(g *globals) error {
 		statuses := partyStatuses()

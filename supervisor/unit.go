@@ -24,7 +24,7 @@ func (u Unit) arguments(verb string) []string { return []string{"--base", u.Base
 
 // command is a command line of ours for systemd.
 func (u Unit) command(verb string) string {
-	return systemdCommand(append([]string{u.Executable}, u.arguments(verb)...))
+	return SystemdCommand(append([]string{u.Executable}, u.arguments(verb)...))
 }
 
 // Systemd returns the path and content of the systemd unit.
@@ -100,8 +100,8 @@ CapabilityBoundingSet=~CAP_BLOCK_SUSPEND CAP_WAKE_ALARM CAP_LEASE
 WantedBy=multi-user.target
 `))
 
-// systemdCommand quotes a command line for systemd, whose specifiers and variables start with % and $.
-func systemdCommand(argv []string) string {
+// SystemdCommand quotes a command line for systemd, whose specifiers and variables start with % and $.
+func SystemdCommand(argv []string) string {
 	words := make([]string, len(argv))
 	for i, w := range argv {
 		w = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(w)

@@ -67,6 +67,7 @@ func (d *Deployment) Backup(ctx context.Context, opts BackupOptions, tell func(*
 		return exit.With(exit.DefaultRepeat(fmt.Errorf("no backup was made: %w", err), "put the cause right and", ""),
 			exit.Step)
 	}
+	b.noteBackup(time.Now().UTC().Truncate(time.Second))
 	return b.finish(tell)
 }
 

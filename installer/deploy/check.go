@@ -40,6 +40,10 @@ func (d *Deployment) runChecks(ctx context.Context) []preflight.CheckResult {
 	if in.Certificates, err = d.certificates(time.Now()); err != nil {
 		d.facts.Unknown["certificates"] = err.Error()
 	}
+	in.Now = time.Now()
+	if in.Backups, err = LoadBackupRecord(d.host, d.Layout()); err != nil {
+		d.facts.Unknown["backups"] = err.Error()
+	}
 	return preflight.Run(d.spec, d.facts, in)
 }
 

@@ -24,8 +24,9 @@ const onDisk = "disk:"
 func (i *Installation) remainsOnDisk() ([]engine.Remaining, error) {
 	l := i.Layout()
 	places := []string{
-		l.Binary(), supervisor.SystemdPath, l.Project(), l.Data(), l.Supervisor(), l.State(), l.Tools(), l.Backups(),
-		l.ZooKeeper(), l.Nginx(), path.Join(l.Logs(), "fate"), path.Dir(l.SupervisorLog()), l.DatabaseTemp(),
+		l.Binary(), supervisor.SystemdPath, systemdUnits + backupService, systemdUnits + backupTimer, l.Project(),
+		l.Data(), l.Supervisor(), l.State(), l.Tools(), l.Backups(), l.ZooKeeper(),
+		l.Nginx(), path.Join(l.Logs(), "fate"), path.Dir(l.SupervisorLog()), l.DatabaseTemp(),
 		l.JavaTemp(),
 	}
 	left, err := i.leftInTemp()

@@ -131,7 +131,8 @@ func (i *Installation) clearFiles(purge bool) error {
 		return i.host.RemoveAll(slotsDir(l))
 	}
 	err := i.host.RemoveAll(slotsDir(l))
-	for _, file := range []string{l.SecretRecords(), l.SecretHandover(), laterProgram(l)} {
+	for _, file := range []string{l.SecretRecords(), l.SecretHandover(), laterProgram(l), backupSuccessPath(l),
+		backupFailurePath(l)} {
 		if err == nil {
 			err = i.host.Remove(file)
 		}

@@ -107,6 +107,7 @@ func Kinds() []string { return slices.Sorted(maps.Keys(chineseTitles)) }
 // chineseTitles has the titles of checks by their kind.
 var chineseTitles = map[string]string{
 	"address":           "集群文件中的地址属于本主机",
+	"backups":           "备份按计划完成",
 	"base-access":       "服务用户可以进入基础目录",
 	"base-owner":        "基础目录属于 root，其他用户不可写",
 	"certificates":      "rollsite 的证书有效",

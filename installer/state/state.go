@@ -60,6 +60,7 @@ const (
 	Keys      Command = "keys install"
 	Prepare   Command = "check --fix"
 	Backup    Command = "backup create"
+	Schedule  Command = "backup schedule"
 	Restore   Command = "restore"
 )
 

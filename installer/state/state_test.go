@@ -29,18 +29,19 @@ func inPhase(p Phase) State {
 // TestTable: every command has one answer in every phase. A refusal names the interrupted change and the command that
 // completes it, and nothing is refused on a host without one.
 func TestTable(t *testing.T) {
-	commands := []Command{Install, Upgrade, Rollback, Uninstall, Secrets, Parties, Keys, Prepare, Backup, Restore}
+	commands := []Command{Install, Upgrade, Rollback, Uninstall, Secrets, Parties, Keys, Prepare, Backup, Schedule,
+		Restore}
 	want := map[Phase]string{ // a letter for each command
-		Absent:          "SMMSMMNNMM",
-		Installed:       "SSSSSSSNNS",
-		Installing:      "R--S---N--",
-		Upgrading:       "-RAS------",
-		RollingBack:     "--RS------",
-		Uninstalling:    "---R------",
-		ChangingSecrets: "---SR-----",
-		ChangingParties: "---S-R----",
-		ChangingKeys:    "---S--R---",
-		Restoring:       "---S-----R",
+		Absent:          "SMMSMMNNMMM",
+		Installed:       "SSSSSSSNNNS",
+		Installing:      "R--S---N---",
+		Upgrading:       "-RAS-------",
+		RollingBack:     "--RS-------",
+		Uninstalling:    "---R-------",
+		ChangingSecrets: "---SR------",
+		ChangingParties: "---S-R-----",
+		ChangingKeys:    "---S--R----",
+		Restoring:       "---S------R",
 	}
 	if len(want) != len(table) {
 		t.Errorf("%d phases, the table has %d", len(want), len(table))

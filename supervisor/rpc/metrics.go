@@ -51,8 +51,11 @@ func gaugesText(gauges []Gauge) []byte {
 			for i, l := range s.Labels {
 				labels[i] = l.Name + "=" + quoteLabel(strings.ToValidUTF8(l.Value, "?"))
 			}
-			fmt.Fprintf(&b, "%s{%s} %s\n", g.Name, strings.Join(labels, ","),
-				strconv.FormatFloat(s.Value, 'f', -1, 64))
+			name := g.Name
+			if len(labels) > 0 {
+				name += "{" + strings.Join(labels, ",") + "}"
+			}
+			fmt.Fprintf(&b, "%s %s\n", name, strconv.FormatFloat(s.Value, 'f', -1, 64))
 		}
 	}
 	return b.Bytes()

@@ -19,9 +19,11 @@ func TestGauges(t *testing.T) {
 			{Labels: []Label{{"file", "x\"\\\n\xff"}, {"subject", "证书"}}, Value: -86400},
 			{Labels: []Label{{"file", "y"}}, Value: math.Pow(10, 9)}}},
 		{Name: "b", Help: "B."},
+		{Name: "c", Help: "C.", Samples: []Sample{{Value: 0.5}}},
 	}))
 	want := "# HELP a_seconds A.\n# TYPE a_seconds gauge\n" +
-		`a_seconds{file="x\"\\\n?",subject="证书"} -86400` + "\n" + `a_seconds{file="y"} 1000000000` + "\n"
+		`a_seconds{file="x\"\\\n?",subject="证书"} -86400` + "\n" + `a_seconds{file="y"} 1000000000` + "\n" +
+		"# HELP c C.\n# TYPE c gauge\nc 0.5\n"
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

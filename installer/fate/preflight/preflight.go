@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"fate-installer/installer/backup"
 	"fate-installer/installer/database"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
@@ -69,6 +71,9 @@ type Input struct {
 	Kept             map[string]bool // paths of trees and files that an uninstall of ours left, and installing takes up
 	// Certificates are those that rollsite uses here, or will use.
 	Certificates []keys.Certificate
+	// Backups is what this host knows of its backups, at the time Now.
+	Backups backup.Record
+	Now     time.Time
 	// Rollback: the former version comes back with the certificates that are there, which it cannot renew.
 	Rollback bool
 }
@@ -156,7 +161,8 @@ func Run(s *cluster.Spec, f *host.Facts, in Input) []CheckResult {
 		p.database, p.space, p.reserve, p.runSpace, p.inodes, p.mountOptions, p.links, p.baseOwner, p.passable,
 		p.sockets, p.writable,
 		p.accounts, p.directories, p.datadir, p.optionFiles, p.processes, p.programFiles, p.supervisorLoads,
-		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.certificates, p.programs, p.libraries, p.modelStore,
+		p.locale, p.environment, p.selinux, p.firewall, p.clock, p.certificates, p.backups, p.programs, p.libraries,
+		p.modelStore,
 	} {
 		check()
 	}
