@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/exit"
+	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -140,12 +143,29 @@ func runSvcUpgradeSelf(ctx context.Context, g *globals, c *rpc.Client, args []st
 	return nil
 }
 
+// metricsKeys shows the section of the supervisor's configuration that opens a port for metrics.
+func metricsKeys() string {
+	var b strings.Builder
+	b.WriteString("  [metrics_http_server]\n")
+	for _, k := range config.MetricsKeys() {
+		fmt.Fprintf(&b, "  %-10s  %s\n", k.Name, k.About)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
 func newSvcMetricsCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "metrics",
 		Short: "Print metrics in Prometheus's text format",
-		Long: `Print the state of all programs in Prometheus's text format. The same is served under /metrics on the supervisor's
-socket, and on its TCP port where the configuration opens one.
+		Long: `Print metrics in Prometheus's text format: of each program its state, whether it is wanted and ready, restarts, how
+it last ended, processor time, memory, threads and open files; of the supervisor the same; certificates; and backups. The
+same is served under /metrics on the supervisor's socket, and on its TCP port where the configuration opens one.
+
+For Prometheus on another host the supervisor serves nothing else than the metrics, when a file of root's in
+projects/common/supervisord/supervisord.d, such as metrics.conf with mode 0600, has this section:
+` + metricsKeys() + `
+A port that other hosts reach needs TLS, unless plaintext=true. systemctl restart fate-supervisor takes the file up; the
+programs go on.
 
 EXIT STATUS
   0    done

@@ -20,7 +20,8 @@ type Settings struct {
 	Programs []Program // sorted by name
 }
 
-// Daemon holds the settings of the supervisor itself: [supervisord], [unix_http_server], [inet_http_server].
+// Daemon holds the settings of the supervisor itself: [supervisord], [unix_http_server], [inet_http_server],
+// [metrics_http_server].
 type Daemon struct {
 	Socket      string // unix socket of the API
 	SocketMode  os.FileMode
@@ -31,6 +32,8 @@ type Daemon struct {
 	TCPAddr     string // "" for none; never without credentials
 	TCPUsername string
 	TCPPassword Password
+
+	Metrics Metrics
 
 	LogFile     string
 	LogMaxBytes int64
@@ -251,7 +254,7 @@ func (l *loader) build() *Settings {
 				cfg.Programs = append(cfg.Programs, p)
 			}
 		case "group", "include":
-		case "supervisord", "unix_http_server", "inet_http_server":
+		case "supervisord", "unix_http_server", "inet_http_server", metricsSection:
 			l.daemonSection(s, &cfg.Daemon)
 		case "supervisorctl", "rpcinterface", "ctlplugin":
 			// Meant for supervisorctl or for Python; of no concern here.
@@ -360,7 +363,7 @@ func LoadDaemon(confPath string) Daemon {
 	d := daemonDefaults()
 	for i := range l.sections {
 		switch l.sections[i].name {
-		case "supervisord", "unix_http_server", "inet_http_server":
+		case "supervisord", "unix_http_server", "inet_http_server", metricsSection:
 			l.daemonSection(&l.sections[i], &d)
 		}
 	}

@@ -30,6 +30,7 @@ var daemonKeys = map[string][]key[Daemon]{
 		std("password", "", "password that a client has to give",
 			secret(func(d *Daemon) *Password { return &d.TCPPassword })),
 	},
+	metricsSection: metricsKeys,
 	"supervisord": {
 		std("logfile", filepath.Join("logs", "supervisord.log"), "the supervisor's log",
 			text(func(d *Daemon) *string { return &d.LogFile })),
@@ -118,6 +119,11 @@ func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 	if s.name == "inet_http_server" && d.TCPAddr != "" && (d.TCPUsername == "" || d.TCPPassword == "") {
 		l.problem(s.file, s.line, "[inet_http_server] needs username and password: "+
 			"every client that reaches the port could stop every program")
+	}
+	if s.name == metricsSection {
+		for _, problem := range d.Metrics.problems() {
+			l.problem(s.file, s.line, "[%s] %s", s.name, problem)
+		}
 	}
 }
 

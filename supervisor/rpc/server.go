@@ -75,6 +75,7 @@ func serve(d *supervisor.Daemon, unix *net.UnixListener, tcp net.Listener, gauge
 			}
 		})
 	}
+	s.openMetrics()
 	return s, nil
 }
 
