@@ -95,12 +95,10 @@ func presence(r *reader, s *cluster.Spec, file string) string {
 // match finds the document of the installation for a rendered file.
 func (ds *documents) match(s *cluster.Spec, file string) *document {
 	l := s.Layout
-	kinds := map[string]kind{l.EggrollProperties(): kindEggroll, l.RouteTable(): kindRoutes, l.ServiceConf(): kindFlow,
-		l.BoardProperties(): kindBoard, l.InitEnv(): kindShell, l.TestConfig(): kindTest,
-		l.SupervisorConf(): kindSupervisor, render.DatabaseConf(s): kindDatabase, l.ZooKeeperConf(): kindZooKeeper,
-		l.NginxConf(): kindNginx}
-	if k, ok := kinds[file]; ok {
-		return ds.of(k)
+	for _, f := range append(renderedFiles(l), standardFile{kindDatabase, render.DatabaseConf(s)}) {
+		if f.file == file {
+			return ds.of(f.kind)
+		}
 	}
 	if path.Dir(file) == l.SupervisorPrograms() {
 		return ds.program(strings.TrimSuffix(path.Base(file), ".conf"))

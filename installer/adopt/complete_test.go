@@ -18,7 +18,8 @@ import (
 
 // editable are the files that are edited, with how.
 var editable = map[kind]func(t *rapid.T, d *document, lines []string) (key, value string, out []string){
-	kindEggroll: editAssignment, kindBoard: editAssignment, kindDatabase: editAssignment, kindShell: editAssignment,
+	kindEggroll: editAssignment, kind(cluster.FateBoard): editAssignment, kindDatabase: editAssignment,
+	kindShell:      editAssignment,
 	kindSupervisor: editAssignment, kindProgram: editAssignment, kindFlow: editYAML, kindTest: editYAML,
 	kindRoutes: editJSON, kindLocal: editYAML, kindQueues: editYAML, kindZooKeeper: editAssignment,
 	kindNginx: editNginx, kindScript: editScript,

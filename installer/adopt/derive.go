@@ -68,7 +68,26 @@ func eggroll(key string) located { return located{kindEggroll, key} }
 
 func flow(key string) located { return located{kindFlow, key} }
 
-func board(key string) located { return located{kindBoard, key} }
+// locate gives the places of settings of modules.
+func locate(settings ...cluster.Setting) []located {
+	var out []located
+	for _, s := range settings {
+		out = append(out, located{kind(s.Of), s.Key})
+	}
+	return out
+}
+
+// addressesOfModules are the settings that say where modules run.
+func addressesOfModules() []located {
+	out := []located{flow("fateflow.host"), eggroll(keyRollsite + "host"), eggroll(keyManager + "host"),
+		flow("database.host")}
+	for _, m := range cluster.Modules() {
+		if at := m.Old().Address; at.Key != "" {
+			out = append(out, locate(at)...)
+		}
+	}
+	return out
+}
 
 // number finds the first of some keys whose value a cluster file can have in the place of a number.
 func (d *deriver) number(keys ...located) found {
@@ -217,8 +236,7 @@ func (d *deriver) assume(what, why, next string) {
 // decideAddress finds out which address this host has in the configuration.
 func (d *deriver) decideAddress() *Refusal {
 	var named []string
-	for _, k := range []located{flow("fateflow.host"), eggroll(keyRollsite + "host"), eggroll(keyManager + "host"),
-		flow("database.host"), flow("fateboard.host")} {
+	for _, k := range addressesOfModules() {
 		if f := d.address(k); f.ok && !slices.Contains(named, f.value) {
 			named = append(named, f.value)
 			if d.ip == "" && (d.opts.IP == f.value || d.opts.IP == "" && slices.Contains(d.opts.Addresses, f.value)) {

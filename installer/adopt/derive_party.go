@@ -29,7 +29,7 @@ func (d *deriver) party() {
 		egg.put(b, "egg")
 	}
 	d.flow(side)
-	d.board(side)
+	d.described(side)
 	d.database(side)
 	d.availability(side)
 	d.services(side)
@@ -92,17 +92,37 @@ func (d *deriver) flow(side *item) {
 	}
 }
 
-func (d *deriver) board(side *item) {
-	place := d.place(cluster.FateBoard, d.address(flow("fateboard.host")))
-	if !place.ok {
-		return
+// described writes the blocks of modules whose entries say where AnsibleFATE has the values.
+func (d *deriver) described(side *item) {
+	for _, m := range cluster.Modules() {
+		old := m.Old()
+		if old.Address.Key == "" {
+			continue
+		}
+		place := d.place(m, d.address(locate(old.Address)...))
+		if !place.ok {
+			continue
+		}
+		b := side.block(m.Block())
+		addresses(b, place)
+		for _, s := range old.Block {
+			d.setting(b, s)
+		}
 	}
-	b := side.block("fateboard")
-	addresses(b, place)
-	d.number(board("server.port"), flow("fateboard.port")).put(b, "port")
-	_, _, database := d.url(board("fateboard.datasource.jdbc-url"))
-	database.putText(b, "dbname")
-	d.first(board("server.board.login.username")).putText(b, "user")
+}
+
+// setting writes a key of a block.
+func (d *deriver) setting(b *item, s cluster.OldSetting) {
+	from := locate(s.From...)
+	switch s.Form {
+	case cluster.OldNumber:
+		d.number(from...).put(b, s.Key)
+	case cluster.OldDatabase:
+		_, _, database := d.url(from[0])
+		database.putText(b, s.Key)
+	case cluster.OldText:
+		d.first(from...).putText(b, s.Key)
+	}
 }
 
 // database writes where the database server is, and whether it is of the party.
@@ -129,9 +149,8 @@ func (d *deriver) database(side *item) {
 
 // ofParty reports whether an address is one of the party's own hosts.
 func (d *deriver) ofParty(ip string) bool {
-	for _, k := range []located{eggroll(keyManager + "host"), flow("fateflow.host"), eggroll(keyRollsite + "host"),
-		flow("fateboard.host")} {
-		if d.first(k).value == ip {
+	for _, k := range addressesOfModules() {
+		if k != flow("database.host") && d.first(k).value == ip {
 			return true
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	"fate-installer/supervisor/config"
 )
 
-// kind is a kind of configuration file that AnsibleFATE renders.
+// kind is a kind of configuration file that AnsibleFATE renders. That of the properties of a module is the module's
+// name.
 type kind string
 
 const (
 	kindEggroll    kind = "eggroll"
 	kindRoutes     kind = "routes"
-	kindFlow       kind = "flow"
-	kindBoard      kind = "board"
+	kindFlow       kind = kind(cluster.FateFlow)
 	kindDatabase   kind = "database"
 	kindShell      kind = "environment"
 	kindTest       kind = "test"
@@ -39,8 +39,6 @@ func (k kind) given() bool {
 // parse is how each kind is read.
 func (k kind) parse(data []byte) ([]entry, error) {
 	switch k {
-	case kindEggroll, kindBoard, kindZooKeeper:
-		return readProperties(data)
 	case kindRoutes:
 		return readJSON(data)
 	case kindFlow, kindTest, kindLocal, kindQueues:
@@ -53,8 +51,10 @@ func (k kind) parse(data []byte) ([]entry, error) {
 		return readNginx(data)
 	case kindScript:
 		return readScript(data)
+	case kindSupervisor, kindProgram:
+		return readSections(data)
 	}
-	return readSections(data)
+	return readProperties(data)
 }
 
 // readSections reads supervisord's dialect. The key of an entry is section.key.
@@ -220,22 +220,46 @@ func (ds *documents) take(k kind, file string, data []byte, err error) *document
 	return d
 }
 
+// standardFile is a configuration file that has the same path in every installation.
+type standardFile struct {
+	kind kind
+	file string
+}
+
+// renderedFiles lists those that are rendered on a host that has the module.
+func renderedFiles(l cluster.Layout) []standardFile {
+	out := []standardFile{{kindEggroll, l.EggrollProperties()}, {kindRoutes, l.RouteTable()},
+		{kindFlow, l.ServiceConf()}}
+	for _, m := range cluster.Modules() {
+		if conf := m.Old().Conf; conf != nil {
+			out = append(out, standardFile{kind(m), conf(l)})
+		}
+	}
+	return append(out, standardFile{kindShell, l.InitEnv()}, standardFile{kindTest, l.TestConfig()},
+		standardFile{kindSupervisor, l.SupervisorConf()}, standardFile{kindZooKeeper, l.ZooKeeperConf()},
+		standardFile{kindNginx, l.NginxConf()})
+}
+
+// standardFiles lists all of them.
+func standardFiles(l cluster.Layout) []standardFile {
+	out := renderedFiles(l)
+	out = slices.Insert(out, len(out)-2, // before those that AnsibleFATE does not write
+		standardFile{kindLocal, path.Join(l.ProjectConf(), "local.service_conf.yaml")},
+		standardFile{kindQueues, path.Join(l.ProjectConf(), "rabbitmq_route_table.yaml")},
+		standardFile{kindQueues, path.Join(l.ProjectConf(), "pulsar_route_table.yaml")})
+	out = append(out, standardFile{kindScript, path.Join(l.Eggroll(), "bin", "fate-eggroll.sh")})
+	for _, m := range cluster.Modules() {
+		if home := m.Old().Home; home != nil {
+			out = append(out, standardFile{kindScript, path.Join(home(l), "service.sh")})
+		}
+	}
+	return out
+}
+
 // loadDocuments reads every file of the installation. l has the generation of its tree.
 func loadDocuments(r *reader, l cluster.Layout) *documents {
 	ds := &documents{}
-	for _, f := range []struct {
-		kind kind
-		file string
-	}{
-		{kindEggroll, l.EggrollProperties()}, {kindRoutes, l.RouteTable()}, {kindFlow, l.ServiceConf()},
-		{kindBoard, l.BoardProperties()}, {kindShell, l.InitEnv()}, {kindTest, l.TestConfig()},
-		{kindSupervisor, l.SupervisorConf()},
-		{kindLocal, path.Join(l.ProjectConf(), "local.service_conf.yaml")},
-		{kindQueues, path.Join(l.ProjectConf(), "rabbitmq_route_table.yaml")},
-		{kindQueues, path.Join(l.ProjectConf(), "pulsar_route_table.yaml")},
-		{kindZooKeeper, l.ZooKeeperConf()}, {kindNginx, l.NginxConf()},
-		{kindScript, path.Join(l.Eggroll(), "bin", "fate-eggroll.sh")}, {kindScript, path.Join(l.Board(), "service.sh")},
-	} {
+	for _, f := range standardFiles(l) {
 		ds.load(r, f.kind, f.file)
 	}
 	ds.loadPrograms(r, l.SupervisorPrograms())

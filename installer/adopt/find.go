@@ -124,8 +124,14 @@ func baseOf(word string) (string, bool) {
 	if i := strings.Index(word, "/"); i >= 0 {
 		word = word[i:]
 	}
-	for _, part := range []string{supervisorSuffix, "/projects/fate/eggroll/conf/", "/projects/fate/fateflow/",
-		"/projects/fate/python/fate_flow/", "/projects/fate/fateboard/"} {
+	parts := []string{supervisorSuffix, "/projects/fate/eggroll/conf/", "/projects/fate/fateflow/",
+		"/projects/fate/python/fate_flow/"}
+	for _, m := range cluster.Modules() {
+		if home := m.Old().Home; home != nil {
+			parts = append(parts, home(cluster.Layout{Base: "/"})+"/")
+		}
+	}
+	for _, part := range parts {
 		if i := strings.Index(word, part); i > 0 {
 			return word[:i], true
 		}
@@ -226,6 +232,5 @@ func containers(r *reader, processes []host.Process, bases []string, installed b
 
 // isFATE reports whether an argument is one by which a program of FATE is started.
 func isFATE(arg string) bool {
-	return strings.Contains(arg, "com.webank.eggroll") || strings.HasSuffix(arg, "fate_flow_server.py") ||
-		strings.HasSuffix(arg, "fateboard.jar")
+	return cluster.ProcessMark(arg) != "" || strings.Contains(arg, "com.webank.eggroll")
 }

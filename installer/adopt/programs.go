@@ -124,40 +124,19 @@ func isFATEProgram(name string) bool {
 // find lists the processes that are a module's program itself.
 func (w *watcher) find(m cluster.Module, l cluster.Layout, ds *documents) []host.Process {
 	var out []host.Process
+	is := m.Old().Process
 	conf := ""
 	if doc := ds.of(kindDatabase); doc != nil {
 		conf = doc.file
 	}
 	for _, p := range w.processes {
-		if !p.Contained && isModule(m, p, l, conf) {
+		shell := slices.Contains([]string{"bash", "sh", "dash"}, path.Base(p.Command())) // it runs a script of starting
+		if is != nil && !shell && !p.Contained &&
+			is(cluster.OldProcess{Layout: l, DatabaseConf: conf, Command: p.Command(), Args: p.Args}) {
 			out = append(out, p)
 		}
 	}
 	return out
-}
-
-// classes are the main classes of eggroll's programs, as the end of an argument.
-var classes = map[cluster.Module]string{cluster.ClusterManager: "ClusterManagerBootstrap",
-	cluster.NodeManager: "NodeManagerBootstrap", cluster.Rollsite: "EggSiteBootstrap"}
-
-func isModule(m cluster.Module, p host.Process, l cluster.Layout, databaseConf string) bool {
-	has := func(match func(arg string) bool) bool { return slices.ContainsFunc(p.Args, match) }
-	shell := slices.Contains([]string{"bash", "sh", "dash"}, path.Base(p.Command()))
-	switch m {
-	case cluster.ClusterManager, cluster.NodeManager, cluster.Rollsite:
-		return !shell && has(func(a string) bool { return strings.HasSuffix(a, classes[m]) }) &&
-			has(func(a string) bool { return a == l.EggrollProperties() || a == "conf/eggroll.properties" })
-	case cluster.FateFlow:
-		return !shell && has(func(a string) bool { return a == l.FlowServer() || a == "fate_flow_server.py" })
-	case cluster.FateBoard:
-		return !shell && has(func(a string) bool { return strings.HasPrefix(path.Base(a), "fateboard") }) &&
-			slices.Contains(p.Args, "-jar")
-	case cluster.MySQL:
-		name := path.Base(p.Command())
-		return (name == "mysqld" || name == "mariadbd") &&
-			has(func(a string) bool { return a == "--defaults-file="+databaseConf || a == "--defaults-file=conf/my.cnf" })
-	}
-	return false
 }
 
 // between lists the processes from a program up to the supervisor, both left out.

@@ -3,6 +3,7 @@ package adopt
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,7 +23,7 @@ type FoundSecret struct {
 
 // Names of secrets that are none of the cluster file's secrets block.
 const (
-	secretHTTP       = "fate_flow.http_secret_key" // #nosec G101 -- the name of a secret
+	secretHTTP       = cluster.HTTPSecret
 	secretSupervisor = "supervisor"
 )
 
@@ -34,20 +35,33 @@ type secrets struct {
 	appKey string                    // http_app_key, which goes with the secret key
 }
 
-// secretPlaces are the keys that have a secret, the one that counts first.
-var secretPlaces = []struct {
+// secretPlace is a key that has a secret.
+type secretPlace struct {
 	name string
 	at   located
-}{
-	{"mysql_user", eggroll(keyManager + "jdbc.password")}, {"mysql_user", flow("database.passwd")},
-	{"mysql_user", flow("model_store_address.passwd")}, {"mysql_user", flow("model_store_address.password")},
-	{"mysql_user", board("fateboard.datasource.password")},
-	{"zookeeper", flow("zookeeper.password")},
-	{"route_table_key", eggroll(keyRollsite + "route.table.key")},
-	{"fateboard_admin", board("server.board.login.password")},
-	{secretHTTP, flow("authentication.client.http_secret_key")}, {secretHTTP, board("fateflow.http_secret_key")},
-	{secretSupervisor, located{kindSupervisor, "inet_http_server.password"}},
-	{secretSupervisor, located{kindSupervisor, "supervisorctl.password"}},
+}
+
+// secretPlaces lists the keys that have a secret, by name, the one that counts first.
+func secretPlaces() []secretPlace {
+	out := []secretPlace{
+		{"mysql_user", eggroll(keyManager + "jdbc.password")}, {"mysql_user", flow("database.passwd")},
+		{"mysql_user", flow("model_store_address.passwd")}, {"mysql_user", flow("model_store_address.password")},
+		{"zookeeper", flow("zookeeper.password")},
+		{"route_table_key", eggroll(keyRollsite + "route.table.key")},
+		{secretHTTP, flow("authentication.client.http_secret_key")},
+		{secretSupervisor, located{kindSupervisor, "inet_http_server.password"}},
+		{secretSupervisor, located{kindSupervisor, "supervisorctl.password"}},
+	}
+	for _, m := range cluster.Modules() {
+		for _, s := range m.Old().Secrets {
+			out = append(out, secretPlace{s.Name, located{kind(m), s.Key}})
+		}
+	}
+	order := append(cluster.SecretNames(), secretHTTP, secretSupervisor)
+	slices.SortStableFunc(out, func(a, b secretPlace) int {
+		return slices.Index(order, a.name) - slices.Index(order, b.name)
+	})
+	return out
 }
 
 // published is the value of a secret that AnsibleFATE publishes; blank: there is none.
@@ -80,7 +94,7 @@ func (s *secrets) add(name, value, file string, line int, key string) {
 
 // find looks for secrets in the configuration, and in what deploying left next to the database.
 func (s *secrets) find(r *reader, ds *documents) {
-	for _, p := range secretPlaces {
+	for _, p := range secretPlaces() {
 		docs := []*document{ds.about(p.at)}
 		if own := ds.of(p.at.kind); own != docs[0] { // its value is not in use, and is hidden all the same
 			docs = append(docs, own)

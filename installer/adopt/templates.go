@@ -1,7 +1,6 @@
 package adopt
 
 import (
-	"fmt"
 	"path"
 	"strings"
 
@@ -31,8 +30,6 @@ func (t *templates) wrote(doc *document, key string, theirs, ours *string) bool 
 		return t.eggroll(key, value, theirs == nil, ours)
 	case kindFlow:
 		return t.flow(key, value, theirs == nil, ours)
-	case kindBoard:
-		return t.board(key, value, theirs == nil, ours)
 	case kindDatabase:
 		return t.database(key, value, theirs == nil)
 	case kindShell:
@@ -45,7 +42,8 @@ func (t *templates) wrote(doc *document, key string, theirs, ours *string) bool 
 		want, known := t.supervisor(doc)[key]
 		return theirs == nil && !known || theirs != nil && known && want == value
 	}
-	return false
+	wrote := cluster.Module(doc.kind).Old().Wrote
+	return wrote != nil && wrote(t.s, key, theirs, ours)
 }
 
 // exchangeLeft are the values with placeholders that AnsibleFATE leaves in the eggroll.properties of an exchange.
@@ -100,27 +98,6 @@ func (t *templates) flow(key, value string, absent bool, ours *string) bool {
 	return false
 }
 
-func (t *templates) board(key, value string, absent bool, ours *string) bool {
-	switch key {
-	case "fateflow.url": // a balancer in front of it is written there by hand
-		for _, ip := range t.s.Side.FateFlow.IPs {
-			if value == fmt.Sprintf("http://%s:%d", ip, t.s.Side.FateFlow.HTTPPort) {
-				return true
-			}
-		}
-	case "spring.http.encoding.charset":
-		return value == "UTF-8"
-	case "spring.http.encoding.enabled":
-		return value == "true"
-	case "server.servlet.encoding.charset", "server.servlet.encoding.enabled":
-		return absent
-	case "fateboard.datasource.jdbc-url":
-		m := jdbc().FindString(value)
-		return ours != nil && m != "" && m == jdbc().FindString(*ours)
-	}
-	return false
-}
-
 // addedOptions are options of the database server that AnsibleFATE's file does not have.
 var addedOptions = []string{"tmpdir", "log_error", "pid_file", "bind_address", "skip_name_resolve", "secure_file_priv",
 	"performance_schema", "skip_log_bin", "mysql_native_password"}
@@ -168,13 +145,15 @@ func (t *templates) supervisor(doc *document) map[string]string {
 		return t.daemon()
 	}
 	out := map[string]string{}
-	name, program := strings.CutPrefix(doc.program, "fate-")
-	if !program {
+	m, ok := cluster.ModuleOf(doc.program)
+	if !ok {
 		return out
 	}
 	set := func(key, value string) { out["program:"+doc.program+"."+key] = value }
-	for key, value := range t.program(name) {
-		set(key, value)
+	if program := m.Old().Program; program != nil {
+		for key, value := range program(t.s) {
+			set(key, value)
+		}
 	}
 	for _, pair := range [][2]string{{"user", t.s.User}, {"autorestart", "true"}, {"redirect_stderr", "true"},
 		{"logfile_maxbytes", "50MB"}, {"logfile_backups", "10"}, {"loglevel", "info"}} {
@@ -200,37 +179,4 @@ func (t *templates) daemon() map[string]string {
 		"supervisorctl.password": published(secretSupervisor),
 		"include.files":          path.Join(l.SupervisorPrograms(), "*.conf"),
 	}
-}
-
-// program gives the keys that differ by program.
-func (t *templates) program(name string) map[string]string {
-	l := t.s.Layout
-	const inherited = `PATH="%(ENV_PATH)s",CLASSPATH="$CLASSPATH:$CLASSPATH"`
-	script := func(file, dir, logs string) map[string]string {
-		return map[string]string{"command": "/bin/bash " + file + " starting", "environment": inherited,
-			"directory": dir, "stdout_logfile": path.Join(l.ComponentLogs(logs), "info.log"),
-			"stderr_logfile": path.Join(l.ComponentLogs(logs), "error.log")}
-	}
-	switch name {
-	case "mysql":
-		home := t.s.DatabaseHome()
-		return map[string]string{"directory": home, "stdout_logfile": path.Join(l.ComponentLogs("mysql"), "boot.log"),
-			"command": fmt.Sprintf("%s %s/run/mysqld.pid %s/bin/mysqld_safe --defaults-file=%s/conf/my.cnf --user=%s",
-				path.Join(l.Common(), "miniconda3/bin/pidproxy"), home, home, home, t.s.User)}
-	case "fateflow":
-		if l.Flat {
-			return script(path.Join(l.FatePython(), "fate_flow", "service.sh"), l.Flow(), name)
-		}
-		return script(path.Join(l.Flow(), "bin", "service.sh"), l.Flow(), name)
-	case "fateboard":
-		return script(path.Join(l.Board(), "service.sh"), l.Board(), name)
-	case "clustermanager", "nodemanager", "rollsite":
-		logs := path.Join(l.ComponentLogs("eggroll"), "bootstrap."+name)
-		return map[string]string{
-			"command": "/bin/bash " + path.Join(l.Eggroll(), "bin/fate-eggroll.sh") + " " + name + " starting",
-			"environment": fmt.Sprintf(`PATH="%s/bin:%s/bin:%%(ENV_PATH)s",CLASSPATH="$CLASSPATH:$CLASSPATH"`,
-				t.s.JavaHome(), l.PythonHome()),
-			"directory": l.Eggroll() + "/", "stdout_logfile": logs + ".out", "stderr_logfile": logs + ".err"}
-	}
-	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Version is the version of a component that was found.
 type Version struct {
-	Component string `json:"component"` // fate, fateflow, fateboard, eggroll, python, jdk, mysql or mariadb
+	Component string `json:"component"` // its name in an appliance, such as fate, eggroll or mysql
 	Version   string `json:"version"`   // its number
 	From      string `json:"from"`      // file and line, or the name that it is part of
 }
@@ -44,10 +44,6 @@ func (v *versions) components() map[string]string {
 	return out
 }
 
-// environmentKeys are the lines of fate.env with the components that they tell of.
-var environmentKeys = []struct{ key, component string }{{"FATE", "fate"}, {"FATEFlow", "fateflow"},
-	{"FATEBoard", "fateboard"}, {"EGGROLL", "eggroll"}, {"PYTHON", "python"}}
-
 // readVersions reads fate.env, and the names of jars and directories where it is missing or says nothing.
 func readVersions(r *reader, l cluster.Layout) (*versions, error) {
 	v := &versions{env: map[string]string{}}
@@ -62,22 +58,26 @@ func readVersions(r *reader, l cluster.Layout) (*versions, error) {
 			return nil, unreadable(file, err)
 		}
 		d := newDocument(kindShell, file, entries)
-		for _, k := range environmentKeys {
-			if e, ok := d.get(k.key); ok && e.value != "" {
-				v.env[k.key] = e.value
-				v.add(k.component, e.value, at(file, e.line))
+		for _, k := range cluster.VersionKeys() {
+			if e, ok := d.get(k.Key); ok && e.value != "" {
+				v.env[k.Key] = e.value
+				v.add(k.Component, e.value, at(file, e.line))
 			}
 		}
 	}
 	return v, nil
 }
 
-// complete adds what fate.env does not say: eggroll and the board by their jars, the runtimes by the directories that
+// complete adds what fate.env does not say: eggroll and modules by their jars, the runtimes by the directories that
 // the configuration names.
 func (v *versions) complete(r *reader, l cluster.Layout, ds *documents) {
 	lib := path.Join(l.Eggroll(), "lib")
 	v.byName(r, lib, "eggroll-core-", ".jar", "eggroll")
-	v.byName(r, l.Board(), "fateboard-", ".jar", "fateboard")
+	for _, m := range cluster.Modules() {
+		if old := m.Old(); old.Jar != "" {
+			v.byName(r, old.Home(l), old.Jar, ".jar", string(m))
+		}
+	}
 	home := ds.of(kindEggroll).value("eggroll.resourcemanager.bootstrap.egg_frame.javahome")
 	for _, dir := range []string{home, ds.of(kindShell).value("JAVA_HOME")} {
 		if version, ok := strings.CutPrefix(path.Base(dir), "jdk-"); ok && path.IsAbs(dir) && r.exists(dir) {

@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"fmt"
 	"path"
+	"slices"
+	"strings"
 
 	"fate-installer/installer/fate/yamltext"
 	"fate-installer/installer/problem"
@@ -79,7 +82,59 @@ func boardModule() moduleEntry {
 					s.Profile.Board)
 			}
 		},
+		old: oldBoard(),
 	}
+}
+
+func oldBoard() OldModule {
+	own := func(key string) Setting { return Setting{FateBoard, key} }
+	return OldModule{
+		Home: Layout.Board, Jar: "fateboard-", Conf: Layout.BoardProperties,
+		Address: Setting{FateFlow, "fateboard.host"},
+		Block: []OldSetting{
+			{"port", OldNumber, []Setting{own("server.port"), {FateFlow, "fateboard.port"}}},
+			{"dbname", OldDatabase, []Setting{own("fateboard.datasource.jdbc-url")}},
+			{"user", OldText, []Setting{own("server.board.login.username")}},
+		},
+		Secrets: []OldSecret{{"mysql_user", "fateboard.datasource.password"},
+			{boardAdmin.name, "server.board.login.password"}, {HTTPSecret, "fateflow.http_secret_key"}},
+		Program: func(s *Spec) map[string]string {
+			home := s.Layout.Board()
+			return oldScript(s.Layout, path.Join(home, "service.sh"), home, "fateboard")
+		},
+		Process: func(p OldProcess) bool {
+			return p.has(func(a string) bool { return strings.HasPrefix(path.Base(a), "fateboard") }) &&
+				slices.Contains(p.Args, "-jar")
+		},
+		Wrote: oldBoardWrote,
+	}
+}
+
+func oldBoardWrote(s *Spec, key string, theirs, ours *string) bool {
+	value := ""
+	if theirs != nil {
+		value = *theirs
+	}
+	switch key {
+	case "fateflow.url": // a balancer in front of it is written there by hand
+		return slices.ContainsFunc(s.Side.FateFlow.IPs, func(ip string) bool {
+			return value == fmt.Sprintf("http://%s:%d", ip, s.Side.FateFlow.HTTPPort)
+		})
+	case "spring.http.encoding.charset":
+		return value == "UTF-8"
+	case "spring.http.encoding.enabled":
+		return value == "true"
+	case "server.servlet.encoding.charset", "server.servlet.encoding.enabled":
+		return theirs == nil
+	case "fateboard.datasource.jdbc-url":
+		if theirs == nil || ours == nil {
+			return false
+		}
+		database, _, _ := strings.Cut(*ours, "?")
+		same, _, _ := strings.Cut(value, "?")
+		return same == database // with other options
+	}
+	return false
 }
 
 // BoardConf is FATE-Board.

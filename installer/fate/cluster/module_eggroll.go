@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"fmt"
 	"path"
+	"strings"
 
 	"fate-installer/installer/fate/yamltext"
 )
@@ -16,8 +18,8 @@ const (
 // eggrollMark is the class that each of eggroll's processes starts with.
 var eggrollMark = processMark{"com.webank.eggroll.core.Bootstrap", "eggroll"}
 
-// eggrollModule has the values that eggroll's three processes share.
-func eggrollModule(m Module) moduleEntry {
+// eggrollModule has the values that eggroll's three processes share. class ends the name of the process's main class.
+func eggrollModule(m Module, class string) moduleEntry {
 	return moduleEntry{
 		module: m, key: string(m), group: "eggroll",
 		components: made("jdk", "eggroll"),
@@ -28,13 +30,31 @@ func eggrollModule(m Module) moduleEntry {
 		mark:       eggrollMark,
 		heap:       heapShare{16, 192, 1024, 0},
 		forJobs:    true,
+		old: OldModule{
+			Program: func(s *Spec) map[string]string { return oldEggrollProgram(s, m) },
+			Process: func(p OldProcess) bool {
+				return p.has(func(a string) bool { return strings.HasSuffix(a, class) }) && p.has(func(a string) bool {
+					return a == p.Layout.EggrollProperties() || a == "conf/eggroll.properties"
+				})
+			},
+		},
 	}
+}
+
+func oldEggrollProgram(s *Spec, m Module) map[string]string {
+	l := s.Layout
+	logs := path.Join(l.ComponentLogs("eggroll"), "bootstrap."+string(m))
+	return map[string]string{
+		"command": "/bin/bash " + path.Join(l.Eggroll(), "bin/fate-eggroll.sh") + " " + string(m) + " starting",
+		"environment": fmt.Sprintf(`PATH="%s/bin:%s/bin:%%(ENV_PATH)s",CLASSPATH="$CLASSPATH:$CLASSPATH"`,
+			s.JavaHome(), l.PythonHome()),
+		"directory": l.Eggroll() + "/", "stdout_logfile": logs + ".out", "stderr_logfile": logs + ".err"}
 }
 
 func eggrollLogLink(l Layout) string { return path.Join(l.Eggroll(), "logs") }
 
 func clusterManagerModule() moduleEntry {
-	e := eggrollModule(ClusterManager)
+	e := eggrollModule(ClusterManager, "ClusterManagerBootstrap")
 	e.conf = func(s *Side) moduleSwitch { return moduleSwitch{&s.ClusterManager.Enable, &s.ClusterManager.IPs} }
 	e.defaults = func(s *Side) {
 		s.ClusterManager.Port = defaultClusterManagerPort
@@ -60,7 +80,7 @@ func clusterManagerModule() moduleEntry {
 }
 
 func nodeManagerModule() moduleEntry {
-	e := eggrollModule(NodeManager)
+	e := eggrollModule(NodeManager, "NodeManagerBootstrap")
 	e.conf = func(s *Side) moduleSwitch { return moduleSwitch{&s.NodeManager.Enable, &s.NodeManager.IPs} }
 	e.defaults = func(s *Side) { s.NodeManager.Port = defaultNodeManagerPort }
 	e.block = func(_ *Cluster, s *Side) yamltext.Map {
@@ -79,7 +99,7 @@ func nodeManagerModule() moduleEntry {
 }
 
 func rollsiteModule() moduleEntry {
-	e := eggrollModule(Rollsite)
+	e := eggrollModule(Rollsite, "EggSiteBootstrap")
 	e.conf = func(s *Side) moduleSwitch { return moduleSwitch{&s.Rollsite.Enable, &s.Rollsite.IPs} }
 	e.defaults = func(s *Side) { s.Rollsite.setDefaults() }
 	e.block = func(_ *Cluster, s *Side) yamltext.Map { return rollsiteItems(s) }

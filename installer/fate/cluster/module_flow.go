@@ -58,6 +58,18 @@ func flowModule() moduleEntry {
 		outward:  true,
 		database: func(s *Side) databaseUse { return databaseUse{"fate_flow.dbname", s.FateFlow.DBName} },
 		secrets:  func(*Spec) []string { return []string{"mysql_user", "zookeeper"} },
+		old: OldModule{
+			Program: func(s *Spec) map[string]string {
+				script := path.Join(s.Layout.Flow(), "bin", "service.sh")
+				if s.Layout.Flat {
+					script = path.Join(s.Layout.FatePython(), "fate_flow", "service.sh")
+				}
+				return oldScript(s.Layout, script, s.Layout.Flow(), "fateflow")
+			},
+			Process: func(p OldProcess) bool {
+				return p.has(func(a string) bool { return a == p.Layout.FlowServer() || a == "fate_flow_server.py" })
+			},
+		},
 	}
 }
 

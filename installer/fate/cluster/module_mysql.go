@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"path"
 
 	"fate-installer/installer/fate/yamltext"
@@ -35,6 +36,22 @@ func mysqlModule() moduleEntry {
 		memory:   databaseMemory,
 
 		forJobs: true,
+		old: OldModule{
+			Program: func(s *Spec) map[string]string {
+				home := s.DatabaseHome()
+				return map[string]string{
+					"directory": home, "stdout_logfile": path.Join(s.Layout.ComponentLogs("mysql"), "boot.log"),
+					"command": fmt.Sprintf(
+						"%s %s/run/mysqld.pid %s/bin/mysqld_safe --defaults-file=%s/conf/my.cnf --user=%s",
+						path.Join(s.Layout.Common(), "miniconda3/bin/pidproxy"), home, home, home, s.User)}
+			},
+			Process: func(p OldProcess) bool {
+				name := path.Base(p.Command)
+				return (name == "mysqld" || name == "mariadbd") && p.has(func(a string) bool {
+					return a == "--defaults-file="+p.DatabaseConf || a == "--defaults-file=conf/my.cnf"
+				})
+			},
+		},
 	}
 }
 

@@ -64,6 +64,8 @@ type moduleEntry struct {
 	database  func(*Side) databaseUse        // the database that it logs into when it wants MySQL
 	secrets   func(*Spec) []string           // what its program reads when it starts
 	check     func(*Spec, *problem.Problems) // rules that depend on the host and the payload
+
+	old OldModule // how AnsibleFATE installs it
 }
 
 // moduleSwitch is the switch of a module and the addresses that it runs on.

@@ -30,6 +30,11 @@ func TestModuleTable(t *testing.T) {
 		if e.home == nil || e.logs == "" || e.memory == nil {
 			t.Errorf("the process of %s is not described", e.module)
 		}
+		old := e.old
+		if len(old.Block) > 0 && old.Address.Key == "" || len(old.Secrets) > 0 && old.Conf == nil ||
+			old.Jar != "" && old.Home == nil || (old.Program == nil) != (old.Process == nil) {
+			t.Errorf("how AnsibleFATE installs %s is not described whole", e.module)
+		}
 	}
 }
 
