@@ -118,13 +118,7 @@ func (b BootScript) Apply(ctx context.Context, env *engine.Env) error {
 }
 
 func (b BootScript) write(env *engine.Env) error {
-	if err := save(env, b.Path); err != nil {
-		return err
-	}
-	if err := makeParents(env, b.Path); err != nil {
-		return err
-	}
-	return env.Host.WriteFile(b.Path, b.Content, host.FileMode{Perm: fs.FileMode(b.Perm)})
+	return replace(env, b.Path, b.Content, host.FileMode{Perm: fs.FileMode(b.Perm)})
 }
 
 // Undo implements [engine.Undoer].

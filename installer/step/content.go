@@ -114,6 +114,17 @@ func save(env *engine.Env, path string) error {
 	return err
 }
 
+// replace writes a file in the place of what is at path now, which putBack can bring back.
+func replace(env *engine.Env, path string, content []byte, mode host.FileMode) error {
+	if err := save(env, path); err != nil {
+		return err
+	}
+	if err := makeParents(env, path); err != nil {
+		return err
+	}
+	return env.Host.WriteFile(path, content, mode)
+}
+
 // makeParents makes the directories that a file at path needs.
 func makeParents(env *engine.Env, path string) error {
 	return env.Host.MkdirAll(dirOf(path), host.FileMode{Perm: 0o755})

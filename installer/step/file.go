@@ -132,13 +132,7 @@ func (f File) Apply(_ context.Context, env *engine.Env) error {
 	if now.Kind == isFile && bytes.Equal(content, f.Content) {
 		return f.settle(env)
 	}
-	if err := save(env, f.Path); err != nil {
-		return err
-	}
-	if err := makeParents(env, f.Path); err != nil {
-		return err
-	}
-	if err := env.Host.WriteFile(f.Path, f.Content, f.mode()); err != nil {
+	if err := replace(env, f.Path, f.Content, f.mode()); err != nil {
 		return err
 	}
 	return f.settle(env)

@@ -81,13 +81,7 @@ func runningName(env *engine.Env) (name string, known bool, err error) {
 
 // Apply implements [engine.Step].
 func (n Hostname) Apply(_ context.Context, env *engine.Env) error {
-	if err := save(env, hostnameFile); err != nil {
-		return err
-	}
-	if err := makeParents(env, hostnameFile); err != nil {
-		return err
-	}
-	if err := env.Host.WriteFile(hostnameFile, n.content(), host.FileMode{}); err != nil {
+	if err := replace(env, hostnameFile, n.content(), host.FileMode{}); err != nil {
 		return err
 	}
 	if running, known, err := runningName(env); err != nil || !known || running == n.Name ||

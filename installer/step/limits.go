@@ -162,13 +162,7 @@ func (l Limits) Apply(_ context.Context, env *engine.Env) error {
 			return err
 		}
 	}
-	if err := save(env, l.Path); err != nil {
-		return err
-	}
-	if err := makeParents(env, l.Path); err != nil {
-		return err
-	}
-	return env.Host.WriteFile(l.Path, l.content(), host.FileMode{Perm: 0o644})
+	return replace(env, l.Path, l.content(), host.FileMode{Perm: 0o644})
 }
 
 // Merge implements [engine.Merger].

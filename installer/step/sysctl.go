@@ -165,14 +165,8 @@ func (s Sysctl) Apply(_ context.Context, env *engine.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := save(env, s.Path); err != nil {
-		return err
-	}
-	if err := makeParents(env, s.Path); err != nil {
-		return err
-	}
 	// The file before the kernel: what is set now must still be known as ours after a cut.
-	if err := env.Host.WriteFile(s.Path, content(needed), host.FileMode{Perm: 0o644}); err != nil {
+	if err := replace(env, s.Path, content(needed), host.FileMode{Perm: 0o644}); err != nil {
 		return err
 	}
 	for _, v := range needed {

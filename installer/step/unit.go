@@ -105,13 +105,7 @@ func systemctl(ctx context.Context, env *engine.Env, args ...string) (host.Resul
 // Apply implements [engine.Step]. A running unit is not restarted: what it supervises keeps running, and the program
 // it runs decides itself when to become the new one.
 func (u BootUnit) Apply(ctx context.Context, env *engine.Env) error {
-	if err := save(env, u.path()); err != nil {
-		return err
-	}
-	if err := makeParents(env, u.path()); err != nil {
-		return err
-	}
-	if err := env.Host.WriteFile(u.path(), u.Content, host.FileMode{Perm: 0o644}); err != nil {
+	if err := replace(env, u.path(), u.Content, host.FileMode{Perm: 0o644}); err != nil {
 		return err
 	}
 	if !env.Host.Live() {

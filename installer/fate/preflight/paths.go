@@ -36,18 +36,12 @@ func (p *preflight) sockets() {
 func (p *preflight) passable() {
 	r := p.check("base-access", "user "+p.s.User+" can reach what is below "+p.s.Layout.Base,
 		"execute permission on every directory to it")
-	if p.f.Rooted {
-		r.measured("owners of a tree are recorded").end(StatusSkipped)
+	dirs, ended := r.existingAboveBase()
+	if ended {
 		return
 	}
-	if r.notLookedAt(aboveBase(p.s.Layout)...) {
-		return
-	}
-	for _, dir := range aboveBase(p.s.Layout) {
-		fact, ok := p.f.PathFact(dir)
-		if !ok || !fact.Exists {
-			continue
-		}
+	for _, fact := range dirs {
+		dir := fact.Path
 		if !p.canPass(fact.UID, fact.GID, fact.Mode) {
 			r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).refuse("chmod o+x %s", dir)
 			return

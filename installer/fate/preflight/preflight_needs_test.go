@@ -9,6 +9,7 @@ import (
 	"fate-installer/payload"
 )
 
+// TestPreflightNeeds holds that what was recorded of the programs inside counts, rather than what is usual.
 func TestPreflightNeeds(t *testing.T) {
 	const ip = "192.168.0.1"
 	s := fatetest.PreflightSpec(t, ip)

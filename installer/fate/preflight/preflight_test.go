@@ -32,7 +32,6 @@ func TestPreflightOnMachines(t *testing.T) {
 	}
 }
 
-// TestPreflightNeeds: what was recorded of the programs inside counts, rather than what is usual.
 // TestPreflight starts from a host on which all is well and changes one thing at a time.
 func TestPreflight(t *testing.T) {
 	const ip = "192.168.0.1"

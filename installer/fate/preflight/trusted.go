@@ -7,6 +7,7 @@ import (
 
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
+	"fate-installer/installer/host"
 )
 
 // RootPaths lists the files and directories below the base that root runs, sources, obeys or writes its own records to.
@@ -43,25 +44,36 @@ func aboveBase(l cluster.Layout) []string {
 func (p *preflight) baseOwner() {
 	title := "only root can rename what root runs below " + p.s.Layout.Base
 	r := p.check("base-owner", title, "root, not writable by others")
-	if p.f.Rooted {
-		r.measured("owners of a tree are recorded").end(StatusSkipped)
+	dirs, ended := r.existingAboveBase()
+	if ended {
 		return
 	}
-	if r.notLookedAt(aboveBase(p.s.Layout)...) {
-		return
-	}
-	for _, dir := range aboveBase(p.s.Layout) {
-		fact, ok := p.f.PathFact(dir)
-		if !ok || !fact.Exists {
-			continue
-		}
-		if fact.UID != 0 || fact.Mode&0o022 != 0 {
-			r.measured("%s belongs to %s, mode %04o", dir, p.userName(fact.UID), fact.Mode).
-				refuse("chown root:root %s; chmod go-w %s", dir, dir)
+	for _, dir := range dirs {
+		if dir.UID != 0 || dir.Mode&0o022 != 0 {
+			r.measured("%s belongs to %s, mode %04o", dir.Path, p.userName(dir.UID), dir.Mode).
+				refuse("chown root:root %s; chmod go-w %s", dir.Path, dir.Path)
 			return
 		}
 	}
 	r.ok()
+}
+
+// existingAboveBase gives the directories of aboveBase that exist. It ends the check where their owners are not known.
+func (r *draft) existingAboveBase() (dirs []host.PathFact, ended bool) {
+	if r.p.f.Rooted {
+		r.measured("owners of a tree are recorded").end(StatusSkipped)
+		return nil, true
+	}
+	above := aboveBase(r.p.s.Layout)
+	if r.notLookedAt(above...) {
+		return nil, true
+	}
+	for _, dir := range above {
+		if fact, ok := r.p.f.PathFact(dir); ok && fact.Exists {
+			dirs = append(dirs, fact)
+		}
+	}
+	return dirs, false
 }
 
 func (p *preflight) userName(uid int) string {
