@@ -103,10 +103,7 @@ func runBackupCreate(ctx context.Context, g *globals, o *backupCreateOptions) er
 	if err := g.decide(state.Backup); err != nil {
 		return err
 	}
-	if err := requireInstalled(g, "back up"); err != nil {
-		return err
-	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
+	d, err := g.openInstalled(ctx, "back up")
 	if err != nil {
 		return err
 	}

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"fate-installer/installer/deploy"
-	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
-	"fate-installer/installer/host"
 
 	"github.com/spf13/cobra"
 )
@@ -74,25 +70,8 @@ type listedSecret struct {
 	Hosts      []string   `json:"hosts"`      // the addresses of the hosts of the side that have it; null for none
 }
 
-// requireInstalled refuses an act on an installation where there is none.
-func requireInstalled(g *globals, act string) error {
-	h, err := host.New(g.Root, nil)
-	if err != nil {
-		return exit.With(err, exit.Usage)
-	}
-	defer h.Close()
-	if _, err := deploy.LoadSite(h, g.layout()); errors.Is(err, deploy.ErrNotInstalled) {
-		return exit.With(exit.Hint(fmt.Errorf("cannot %s: %w below %s", act, err, g.Base),
-			"install first, or name the base directory with --base"), exit.Usage)
-	}
-	return nil // another error is that of the act
-}
-
 func runSecretsList(ctx context.Context, g *globals) error {
-	if err := requireInstalled(g, "list the passwords"); err != nil {
-		return err
-	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
+	d, err := g.openInstalled(ctx, "list the passwords")
 	if err != nil {
 		return err
 	}

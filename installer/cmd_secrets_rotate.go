@@ -78,10 +78,7 @@ func runSecretsRotate(ctx context.Context, g *globals, o *rotateOptions, args []
 	if err := g.decide(state.Secrets); err != nil {
 		return err
 	}
-	if err := requireInstalled(g, "change passwords"); err != nil {
-		return err
-	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
+	d, err := g.openInstalled(ctx, "change passwords")
 	if err != nil {
 		return err
 	}

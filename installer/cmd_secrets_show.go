@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
@@ -68,10 +67,7 @@ type secretsShowOutput struct {
 }
 
 func runSecretsShow(ctx context.Context, g *globals) error {
-	if err := requireInstalled(g, "show a password"); err != nil {
-		return err
-	}
-	d, err := g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
+	d, err := g.openInstalled(ctx, "show a password")
 	if err != nil {
 		return err
 	}

@@ -93,13 +93,6 @@ func runUpgrade(ctx context.Context, g *globals, opts *replaceOptions) error {
 	return r.Run(ctx, tellEnd(g, d, started, fate.ModeDeploy))
 }
 
-// tellEnd reports the end of a run that was successful.
-func tellEnd(g *globals, d *deploy.Deployment, started time.Time, mode fate.Mode) deploy.Tell {
-	return func(ctx context.Context, result *deploy.Result) error {
-		return printEnd(ctx, g, d, result, time.Since(started), mode)
-	}
-}
-
 // request is what the flags ask of an upgrade or a rollback.
 func (o *replaceOptions) request(g *globals) deploy.ReplaceOptions {
 	out := deploy.ReplaceOptions{Waive: o.waive, CancelJobs: o.cancelJobs, DatabaseCopied: o.databaseCopied,

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/host"
@@ -157,4 +160,26 @@ func (g *globals) program() string {
 		return "fate-installer"
 	}
 	return supervisor.ShellWord(program)
+}
+
+// openInstalled opens the installation for an act, which is refused where there is none. The caller closes it.
+func (g *globals) openInstalled(ctx context.Context, act string) (*deploy.Deployment, error) {
+	if err := requireInstalled(g, act); err != nil {
+		return nil, err
+	}
+	return g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
+}
+
+// requireInstalled refuses an act on an installation where there is none.
+func requireInstalled(g *globals, act string) error {
+	h, err := host.New(g.Root, nil)
+	if err != nil {
+		return exit.With(err, exit.Usage)
+	}
+	defer h.Close()
+	if _, err := deploy.LoadSite(h, g.layout()); errors.Is(err, deploy.ErrNotInstalled) {
+		return exit.With(exit.Hint(fmt.Errorf("cannot %s: %w below %s", act, err, g.Base),
+			"install first, or name the base directory with --base"), exit.Usage)
+	}
+	return nil // another error is that of the act
 }

@@ -163,3 +163,10 @@ func printEndText(g *globals, end endReport) {
 	}
 	g.printf("next       %s\n", end.Next)
 }
+
+// tellEnd reports the end of a run that was successful.
+func tellEnd(g *globals, d *deploy.Deployment, started time.Time, mode fate.Mode) deploy.Tell {
+	return func(ctx context.Context, result *deploy.Result) error {
+		return printEnd(ctx, g, d, result, time.Since(started), mode)
+	}
+}
