@@ -28,6 +28,11 @@ const (
 	readyAgainFactor = 10              // once ready, this many ready_intervals apart
 	readyLostAfter   = 3               // failures in a row that take readiness away again
 	probeBodyMax     = 64 << 10
+
+	// What part of the time that a program has not been ready it may be noticed late. A port that is closed costs
+	// nothing to ask.
+	commandShare = 10
+	connectShare = 50
 )
 
 // watchReadiness starts the probes of the run at hand. They end when it does.
@@ -88,17 +93,21 @@ func (s *service) probeReadiness(
 		case ready:
 			ready, wait = false, p.ReadyInterval
 		default:
-			wait = probePause(asks.Sub(began), time.Since(asks), p.ReadyInterval)
+			share := time.Duration(commandShare)
+			if !listens && (p.ReadyTCP != "" || p.ReadyHTTP != nil) {
+				share = connectShare
+			}
+			wait = probePause(asks.Sub(began)/share, time.Since(asks), p.ReadyInterval)
 		}
 		s.probed(number, listens, err)
 	}
 }
 
-// probePause is the time until the next attempt at a program that has not been ready for some time. It is noticed late
-// by at most a tenth of that, and an attempt that takes long, as one that starts a command, takes a sixth of the time
-// at most: the processor is what the program needs to become ready.
-func probePause(unready, took, interval time.Duration) time.Duration {
-	return min(max(firstProbeAfter, unready/10, 5*took), interval)
+// probePause is the time until the next attempt at a program that is not ready, and is to be noticed at most late after
+// it is. An attempt that takes long, as one that starts a command, takes a sixth of the time at most: the processor is
+// what the program needs to become ready.
+func probePause(late, took, interval time.Duration) time.Duration {
+	return min(max(firstProbeAfter, late, 5*took), interval)
 }
 
 func (s *service) probeLiveness(ctx context.Context, p *config.Program, number uint64) {

@@ -118,7 +118,7 @@ func (s *service) event(f func()) {
 	launched, dependencies := s.run.number != number, s.prog.DependsOn
 	s.mu.Unlock()
 	if serves && !served {
-		s.sup.beganToServe(name)
+		s.sup.beganToServe(name, dependencies)
 	}
 	if serves != served {
 		s.sup.servingChanged(name)

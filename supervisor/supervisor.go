@@ -234,11 +234,16 @@ func (sup *Supervisor) unready(names []string) []string {
 }
 
 // beganToServe tells the programs that depend on name. Whether they wait is asked under their own lock: one that is
-// about to wait has looked at a status that is out of date by now.
-func (sup *Supervisor) beganToServe(name string) {
+// about to wait has looked at a status that is out of date by now. It also tells those that name depends on: it may be
+// what one of them lacks.
+func (sup *Supervisor) beganToServe(name string, needs []string) {
 	for _, s := range sup.services() {
-		if slices.Contains(s.status.Load().Depends, name) {
+		st := s.status.Load()
+		if slices.Contains(st.Depends, name) {
 			sup.background(s.dependencyChanged)
+		}
+		if slices.Contains(needs, st.Name) {
+			s.askSoon()
 		}
 	}
 }

@@ -181,20 +181,36 @@ func (s *service) livenessFailed(number uint64, err error) {
 // of the new process of a dependant.
 func (s *service) askAgain(dependant string) {
 	s.event(func() {
-		if s.run.ended || s.run.again == nil || s.prog.DependantsAfter != config.DependantsListening {
-			return
-		}
-		select {
-		case s.run.again <- struct{}{}: // also while it is not ready: a probe that is under way asks the former process
-		default:
-		}
-		if !s.ready {
+		if !s.askNow() || !s.ready { // also while it is not ready: a probe that is under way asks the former process
 			return
 		}
 		s.ready, s.run.probe = false, "it is asked again, since "+dependant+" was started"
 		number := s.run.number
 		time.AfterFunc(s.prog.ReadyTimeout, func() { s.readyOverdue(number) })
 	})
+}
+
+// askSoon asks a program that is not ready, and becomes so by what its dependants do, at once and then often: a
+// dependant has begun to serve.
+func (s *service) askSoon() {
+	s.event(func() {
+		if !s.ready {
+			s.askNow()
+		}
+	})
+}
+
+// askNow ends the pause between two readiness probes of a program that becomes ready by what its dependants do, and
+// makes the next ones short again. It reports whether it is such a program. The lock is held.
+func (s *service) askNow() bool {
+	if s.run.ended || s.run.again == nil || s.prog.DependantsAfter != config.DependantsListening {
+		return false
+	}
+	select {
+	case s.run.again <- struct{}{}:
+	default:
+	}
+	return true
 }
 
 func (s *service) becomeReady() {
