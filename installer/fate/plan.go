@@ -3,7 +3,6 @@ package fate
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 
@@ -50,7 +49,8 @@ type planner struct {
 	filesOf  map[string][]string // component -> IDs of the steps that write its configuration files
 	programs []render.File       // the supervisor's program files, which are written when their programs may start
 	boot     []string            // ... after which the supervisor runs
-	database []string            // ... after which the database has all that its clients need
+	database []string            // ... after which the database has its schemas and accounts
+	schemas  map[string][]string // schema -> IDs of the steps that bring its tables to the release
 	rendered []render.File       // every rendered file
 	started  map[string]string   // program -> ID of the step that starts it
 }
@@ -60,7 +60,7 @@ type planner struct {
 // the same time: the JDK is unpacked while the database is initialised.
 func NewPlan(s *cluster.Spec, in PlanInput) (engine.Plan, error) {
 	p := &planner{spec: s, in: in, trees: map[string]string{}, inside: map[string][]string{},
-		filesOf: map[string][]string{}, started: map[string]string{}}
+		filesOf: map[string][]string{}, schemas: map[string][]string{}, started: map[string]string{}}
 	phases := []func() error{p.restrict, p.remember, p.addAccounts, p.prepare, p.addDirectories,
 		p.addTrees, p.addProgramFile}
 	if in.Mode != ModeInstall {
@@ -318,16 +318,11 @@ func (p *planner) addSupervisor() error {
 
 // addPrograms starts everything else when all it reads is there, in dependency order, and waits until each is ready.
 func (p *planner) addPrograms() error {
-	after := slices.Concat(p.database, p.files, slices.Collect(maps.Values(p.trees)))
-	for _, tree := range p.inside {
-		after = append(after, tree...)
-	}
-	slices.Sort(after)
 	for _, program := range render.Programs(p.spec) {
 		if _, started := p.started[program.Name]; started || !p.runs(program.Name) {
 			continue
 		}
-		needs := slices.Compact(slices.Clone(after))
+		needs := p.readFirst(program.Name)
 		for _, name := range program.DependsOn {
 			if p.runs(name) { // the others have been started before, or another host runs them
 				needs = append(needs, p.started[name])

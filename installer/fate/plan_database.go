@@ -19,7 +19,7 @@ func (p *planner) addDatabase() error {
 	}
 	address := db.Address()
 	if !db.Manage {
-		p.database = p.addSchemaUpgrades(db, address, p.files)
+		p.addSchemaUpgrades(db, address, p.files)
 		return nil
 	}
 	accounts := render.DatabaseAccounts(db)
@@ -42,11 +42,11 @@ func (p *planner) addDatabase() error {
 		// The server need not wait for the files of other components, whose trees may take long to unpack.
 		started := p.addProgram(cluster.MySQL.Program(),
 			slices.Concat(p.afterTree(db.Engine), p.filesOf[db.Engine], []string{initialised}))
-		after = append(slices.Clone(p.files), started)
+		after = []string{started}
 	}
 	after = append(slices.Clone(after), p.afterTreeIfAny("eggroll")...)
 	p.database = []string{p.add(db.Engine, "schemas and accounts", 20, render.DatabaseStep(p.spec, db), after...)}
-	p.database = append(p.database, p.addSchemaUpgrades(db, address, p.database)...)
+	p.addSchemaUpgrades(db, address, p.database)
 	return nil
 }
 
@@ -69,15 +69,14 @@ func (p *planner) afterTreeIfAny(name string) []string {
 
 // addSchemaUpgrades brings the tables of what was installed here before, or of data that an uninstall kept, to those of
 // the release that is installed now.
-func (p *planner) addSchemaUpgrades(db render.Database, address database.Address, after []string) []string {
-	var ids []string
+func (p *planner) addSchemaUpgrades(db render.Database, address database.Address, after []string) {
 	for _, u := range render.SchemaUpgrades(p.part) {
 		u.Address = address
 		deps := slices.Concat(after, p.afterTreeIfAny("eggroll"))
 		if u.Part == schema.Flow {
 			deps = slices.Concat(after, p.afterTreeIfAny("fate"))
 		}
-		ids = append(ids, p.add(db.Engine, "tables of "+u.Schema, 20, u, deps...))
+		id := p.add(db.Engine, "tables of "+u.Schema, 20, u, deps...)
+		p.schemas[u.Schema] = append(p.schemas[u.Schema], id)
 	}
-	return ids
 }

@@ -46,6 +46,37 @@ func (p *planner) readBy(name string) []string {
 	return ids
 }
 
+// readFirst lists the steps before a program's start, but for the programs that it depends on: those of the database,
+// and those of the components that the program is made of. The clustermanager waits for no python, which takes longest
+// to unpack: that is for what the nodemanager starts, and the nodemanager waits for it.
+func (p *planner) readFirst(name string) []string {
+	ids := slices.Concat(p.database, p.inside["installer"])
+	for _, m := range p.spec.Modules() {
+		if m.Program() == name {
+			ids = append(ids, p.schemas[p.spec.Database(m)]...)
+		}
+	}
+	components := p.spec.ComponentsOf(name)
+	for _, c := range components {
+		if p.trees[c] != "" {
+			ids = append(ids, p.afterTree(c)...)
+		}
+	}
+	if slices.Contains(components, "fate") {
+		ids = append(ids, p.inside[""]...) // links into its tree
+	}
+	for _, f := range p.rendered {
+		id, tree := step.File{Path: f.Path}.ID(), p.treeOf(f.Path)
+		reads := tree == "" || slices.Contains(components, tree) || slices.Contains(components, f.Component) ||
+			slices.Contains(f.Programs, name)
+		if reads && slices.Contains(p.files, id) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // ProgramsUsing lists the programs of this host that are made of one of the components, and those that depend on
 // such a program, in start order.
 func ProgramsUsing(s *cluster.Spec, components []string) []string {

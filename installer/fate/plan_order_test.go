@@ -105,6 +105,7 @@ func checkOrder(t *testing.T, name string, s *cluster.Spec, plan engine.Plan) {
 		if program.Name == cluster.ClusterManager.Program() || program.Name == cluster.FateFlow.Program() {
 			needed = append(needed, schemas...)
 		}
+		needed = append(needed, upgrades(s, plan, program.Name)...)
 		for _, maker := range needed {
 			if !slices.Contains(before, maker) {
 				t.Errorf("%s: %s is made known to the supervisor, and the step %s need not be done by then", name,
@@ -137,6 +138,46 @@ func checkReads(t *testing.T, name string, plan engine.Plan, program, start stri
 		if inPlan && slices.Contains(f.Programs, program) && !strings.HasSuffix(f.Path, "/"+program+".conf") &&
 			!slices.Contains(reads, id) {
 			t.Errorf("%s: %s does not know that it reads %s", name, program, f.Path)
+		}
+	}
+}
+
+// upgrades lists the steps that bring the tables of the database that a program logs into to the release.
+func upgrades(s *cluster.Spec, plan engine.Plan, program string) (ids []string) {
+	uses := map[string]string{
+		cluster.ClusterManager.Program(): s.Side.Eggroll.DBName, cluster.FateFlow.Program(): s.Side.FateFlow.DBName,
+	}
+	for _, n := range plan.Nodes {
+		if u, ok := n.Step.(database.SchemaUpgrade); ok && u.Schema == uses[program] {
+			ids = append(ids, n.ID())
+		}
+	}
+	return ids
+}
+
+// TestClusterManagerWaitsForNoPython: the way to a party that computes leads over the clustermanager and the
+// nodemanager. The former waits for no python, the latter for all of it, which its workers run.
+func TestClusterManagerWaitsForNoPython(t *testing.T) {
+	s := fatetest.PlanSpec(t, cluster.RoleHost, 10000)
+	plan, err := NewPlan(s, planInput())
+	if err != nil {
+		t.Fatal(err)
+	}
+	python := []string{}
+	for _, n := range plan.Nodes {
+		if u, ok := n.Step.(step.Unpack); ok && inPython(s, u.Target) {
+			python = append(python, n.ID())
+		}
+	}
+	if len(python) == 0 {
+		t.Fatal("the plan has no python")
+	}
+	for program, waits := range map[cluster.Module]bool{cluster.ClusterManager: false, cluster.NodeManager: true} {
+		before := predecessors(plan, step.StartPrograms{Names: []string{program.Program()}}.ID())
+		for _, id := range python {
+			if slices.Contains(before, id) != waits {
+				t.Errorf("%s waits for %s: %v, want %v", program, id, !waits, waits)
+			}
 		}
 	}
 }
@@ -191,6 +232,9 @@ func makers(s *cluster.Spec, plan engine.Plan, program config.Program, files []r
 			}
 		}
 	}
+	if runsNoPython[program.Name] {
+		maps.DeleteFunc(needs, func(p string, _ bool) bool { return inPython(s, p) })
+	}
 	var out []string
 	for _, n := range plan.Nodes {
 		for p, needed := range needs {
@@ -204,6 +248,18 @@ func makers(s *cluster.Spec, plan engine.Plan, program config.Program, files []r
 		out = append(out, step.Unpack{Component: component, Target: s.UnpackTarget(component)}.ID())
 	}
 	return out
+}
+
+// runsNoPython are the programs whose environment and files name python for the processes of the nodemanager, which
+// has the same ones: they read nothing below it and start none.
+var runsNoPython = map[string]bool{cluster.ClusterManager.Program(): true, cluster.Rollsite.Program(): true}
+
+// inPython reports whether a path is in a tree of python code that is not eggroll's own.
+func inPython(s *cluster.Spec, file string) bool {
+	return slices.ContainsFunc([]string{"python", "fate", "fateflow"}, func(component string) bool {
+		target := s.UnpackTarget(component)
+		return file == target || isBelow(file, target)
+	})
 }
 
 // paths finds absolute paths in a configuration file.
