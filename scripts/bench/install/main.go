@@ -256,7 +256,7 @@ func (r installReport) overhead() time.Duration {
 }
 
 // watched runs the installer and prints, at the end, a line with the most memory it had, the processor time that the
-// host needed, when it began and ended, and the host's zone; its document in a line; when the steps began, from the
+// host needed, when it began, and the host's zone; its document in a line; when the steps began, from the
 // journal; and what the supervisor has logged. A host of the lab has no other tool for it.
 const watched = `used() { while read -r name value; do
 	if [ "$name" = usage_usec ]; then echo "$value"; fi
@@ -273,7 +273,7 @@ while read -r name value _ 2>/dev/null </proc/$pid/stat && [ -d /proc/$pid ]; do
 	kill -0 $pid 2>/dev/null || break
 done
 wait $pid || { cat /root/err.txt >&2; exit 1; }
-echo $most $(($(used) - before)) $began $(date +%%s.%%N) $(date +%%z)
+echo $most $(($(used) - before)) $began $(date +%%z)
 tr -d '\n' </root/out.json; echo
 grep '"op":"run"' /data/projects/common/fate-installer/journal | tail -n 1
 cat /data/logs/supervisord/supervisord.log
@@ -294,9 +294,9 @@ func (b bench) install(file string) (report installReport, used usage, err error
 	}
 	line, rest, _ := strings.Cut(out.String(), "\n")
 	var kibibytes, micros int64
-	var began, ended float64
+	var began float64
 	var zone string
-	if _, err := fmt.Sscan(line, &kibibytes, &micros, &began, &ended, &zone); err != nil {
+	if _, err := fmt.Sscan(line, &kibibytes, &micros, &began, &zone); err != nil {
 		return report, used, fmt.Errorf("cannot read what the host measured from %q: %w", line, err)
 	}
 	document, rest, _ := strings.Cut(rest, "\n")
@@ -304,7 +304,7 @@ func (b bench) install(file string) (report installReport, used usage, err error
 		return report, used, fmt.Errorf("cannot read the report of %s: %w", filepath.Base(file), err)
 	}
 	journal, log, _ := strings.Cut(rest, "\n")
-	if err := report.place(began, ended, journal, log, zone); err != nil {
+	if err := report.place(began, journal, log, zone); err != nil {
 		return report, used, err
 	}
 	return report, usage{float64(kibibytes) / 1024, time.Duration(micros) * time.Microsecond}, nil

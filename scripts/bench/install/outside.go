@@ -21,9 +21,10 @@ type lateProgram struct {
 	after     time.Duration
 }
 
-// place says where the steps lie in the run, which began and ended at times in seconds of Unix, from the first line of
-// the run in the journal; and from the supervisor's log, whose times are in a zone, which programs were waited for.
-func (r *installReport) place(began, ended float64, journal, log, zone string) error {
+// place says where the steps lie in the run, which began at a time in seconds of Unix and took what its report says:
+// from the first line of the run in the journal. The supervisor's log, whose times are in a zone, says which programs
+// were waited for.
+func (r *installReport) place(began float64, journal, log, zone string) error {
 	var first struct {
 		Time time.Time `json:"time"`
 	}
@@ -35,7 +36,7 @@ func (r *installReport) place(began, ended float64, journal, log, zone string) e
 		end = max(end, s.Start+s.Elapsed)
 	}
 	lastStep := first.Time.Add(end)
-	r.outside = outside{before: first.Time.Sub(unix(began)), after: unix(ended).Sub(lastStep)}
+	r.outside = outside{before: first.Time.Sub(unix(began)), after: unix(began).Add(r.elapsed()).Sub(lastStep)}
 	why := map[string]string{}
 	for line := range strings.Lines(log) {
 		at, name, text, ok := readLog(line, zone)
