@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/exit"
 	"fate-installer/installer/host"
@@ -51,7 +52,9 @@ func findCompressor(ctx context.Context, codec, who string) (*payload.Compressor
 }
 
 // toolVersion is the number in the first line that a tool says of itself.
-var toolVersion = regexp.MustCompile(`[0-9]+(\.[0-9]+)+`)
+var toolVersion = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[0-9]+(\.[0-9]+)+`)
+})
 
 // toolCompressor makes a compressor of a command that compresses its standard input.
 func toolCompressor(ctx context.Context, r host.Runner, args []string) (*payload.Compressor, error) {
@@ -60,7 +63,7 @@ func toolCompressor(ctx context.Context, r host.Runner, args []string) (*payload
 		return nil, err
 	}
 	first, _, _ := strings.Cut(string(result.Stdout), "\n")
-	version := toolVersion.FindString(first)
+	version := toolVersion().FindString(first)
 	if version == "" {
 		return nil, fmt.Errorf("it does not tell its version, but %q", first)
 	}

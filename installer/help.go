@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/language"
 	"fate-installer/installer/output"
@@ -228,7 +229,9 @@ func placeholder(f *pflag.Flag, word string) string {
 }
 
 // item is a line of a list: a label, two spaces or more, and a text.
-var item = regexp.MustCompile(`^( +\S+(?: \S+)*  +)(\S.*)$`)
+var item = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^( +\S+(?: \S+)*  +)(\S.*)$`)
+})
 
 // reflow wraps the paragraphs of a text, and the items of its lists. Other lines that are indented stay as they are.
 func reflow(text string, columns int) string {
@@ -241,7 +244,7 @@ func reflow(text string, columns int) string {
 		paragraph, label = nil, ""
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		found := item.FindStringSubmatch(line)
+		found := item().FindStringSubmatch(line)
 		deep := len(line) - len(strings.TrimLeft(line, " "))
 		switch {
 		case line == "":

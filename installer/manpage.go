@@ -104,7 +104,7 @@ func (p *page) prose(text string) {
 		}
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		found := item.FindStringSubmatch(line)
+		found := item().FindStringSubmatch(line)
 		deep := len(line) - len(strings.TrimLeft(line, " "))
 		switch {
 		case line == "":

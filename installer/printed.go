@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/exit"
@@ -16,7 +17,9 @@ import (
 const programName = "fate-installer"
 
 // printedCommand is a command of ours in a text: the name, alone, before a verb or a flag.
-var printedCommand = regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName + ` ([a-z-])`)
+var printedCommand = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(^|[\s("'` + "`" + `])` + programName + ` ([a-z-])`)
+})
 
 // runnable returns a text with commands that the operator can paste. The bare name is enough where the shell finds it.
 // The secure_path of sudo on RHEL and its relatives has no /usr/local/bin, and nothing is installed before the first
@@ -59,7 +62,7 @@ func runnableAs(call, text string) string {
 	if call == programName || !strings.Contains(text, programName) {
 		return text
 	}
-	return printedCommand.ReplaceAllString(text, "${1}"+strings.ReplaceAll(call, "$", "$$")+" ${2}")
+	return printedCommand().ReplaceAllString(text, "${1}"+strings.ReplaceAll(call, "$", "$$")+" ${2}")
 }
 
 // programPath is asked at each text: an install puts the program where it is found from then on.

@@ -91,7 +91,9 @@ func (t *terminalWriter) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // harmless are colours, and the cursor's movements and deletions that this program's displays use.
-var harmless = regexp.MustCompile(`^\x1b\[[0-9;]{0,16}[mABCDHJK]`)
+var harmless = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\x1b\[[0-9;]{0,16}[mABCDHJK]`)
+})
 
 // shown is text with its control characters made visible; rest is the beginning of a character at its end.
 func shown(text []byte) (out, rest []byte) {
@@ -101,7 +103,7 @@ func shown(text []byte) (out, rest []byte) {
 		case r == utf8.RuneError && size == 1 && !utf8.FullRune(text):
 			return out, append([]byte(nil), text...)
 		case r == '\x1b':
-			if found := harmless.Find(text); found != nil {
+			if found := harmless().Find(text); found != nil {
 				out, size = append(out, found...), len(found)
 			} else {
 				out = append(out, "^["...)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -89,7 +90,9 @@ func NewID(at time.Time) string {
 	return at.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(random[:])
 }
 
-var validID = regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]{6}$`)
+var validID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]{6}$`)
+})
 
 // place finds a file below the directory; make says whether the directory may be made.
 func (l Log) place(name string, makeDir bool, do func(p *beneath.Place) error) error {
@@ -236,7 +239,7 @@ func parse(data []byte) []Entry {
 	lines.Buffer(nil, maxLogBytes)
 	for lines.Scan() {
 		var e Entry
-		if json.Unmarshal(lines.Bytes(), &e) != nil || !validID.MatchString(e.ID) {
+		if json.Unmarshal(lines.Bytes(), &e) != nil || !validID().MatchString(e.ID) {
 			continue
 		}
 		if e.Ended.IsZero() {
@@ -263,7 +266,7 @@ func (l Log) read(name string) ([]byte, error) {
 
 // Output returns what a command has printed.
 func (l Log) Output(id string) ([]byte, error) {
-	if !validID.MatchString(id) {
+	if !validID().MatchString(id) {
 		return nil, fs.ErrNotExist
 	}
 	return l.read(filepath.Join(outputDir, id))

@@ -139,7 +139,7 @@ func FuzzHistory(f *testing.F) {
 	f.Add([]byte(`{"id":"20261129-142233-0a1b2c","uid":0,"result":"done"}` + "\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, e := range parse(data) {
-			if !validID.MatchString(e.ID) {
+			if !validID().MatchString(e.ID) {
 				t.Errorf("%+v", e)
 			}
 		}

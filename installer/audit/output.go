@@ -39,7 +39,7 @@ func (l Log) NewOutput(id string) (*Writer, error) {
 		}
 		defer dir.Close()
 		names, _ := dir.Readdirnames(-1)
-		names = slices.DeleteFunc(names, func(n string) bool { return !validID.MatchString(n) })
+		names = slices.DeleteFunc(names, func(n string) bool { return !validID().MatchString(n) })
 		slices.Sort(names)
 		for _, old := range names[:max(0, len(names)-keptOutputs)] {
 			_ = p.Sibling(old).Remove()
@@ -50,7 +50,9 @@ func (l Log) NewOutput(id string) (*Writer, error) {
 }
 
 // control is a sequence that moves a terminal's cursor or colours its text.
-var control = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+var control = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+})
 
 // Write keeps whole lines as a terminal shows them in the end: without colours, and of a line that was drawn again and
 // again, a bar, what stood there last.
@@ -72,7 +74,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 func (w *Writer) line(line string) {
-	line = control.ReplaceAllString(strings.TrimRight(line, "\r"), "")
+	line = control().ReplaceAllString(strings.TrimRight(line, "\r"), "")
 	if at := strings.LastIndexByte(line, '\r'); at >= 0 {
 		line = line[at+1:]
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Grant is a line of SHOW GRANTS: rights on the tables of some schemas.
@@ -24,11 +25,13 @@ var serviceRights = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "
 
 // grantLine takes GRANT rights ON scope TO account apart. The scope is *.* or `schema`.*; what names a table or a
 // routine is of no use here.
-var grantLine = regexp.MustCompile("^GRANT (.+?) ON (?:\\*\\.\\*|`((?:[^`]|``)*)`\\.\\*) TO (.*)$")
+var grantLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("^GRANT (.+?) ON (?:\\*\\.\\*|`((?:[^`]|``)*)`\\.\\*) TO (.*)$")
+})
 
 // parseGrant reads a line of SHOW GRANTS. ok is false for those that give a role, or rights on single tables.
 func parseGrant(line string) (g Grant, ok bool) {
-	m := grantLine.FindStringSubmatch(line)
+	m := grantLine().FindStringSubmatch(line)
 	if m == nil {
 		return g, false
 	}

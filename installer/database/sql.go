@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // splitSQL cuts a script into its statements, without the semicolons between them, as MySQL's own client does. It knows
@@ -23,7 +24,7 @@ func splitSQL(script string) ([]string, error) {
 	}
 	for rest := script; rest != ""; {
 		between := strings.TrimSpace(current.String()) == ""
-		if m := delimiterCommand.FindStringSubmatch(rest); m != nil && between {
+		if m := delimiterCommand().FindStringSubmatch(rest); m != nil && between {
 			delimiter, rest = m[1], rest[len(m[0]):]
 			continue
 		}
@@ -47,7 +48,9 @@ func splitSQL(script string) ([]string, error) {
 }
 
 // delimiterCommand is a line that the client takes for itself, between statements.
-var delimiterCommand = regexp.MustCompile(`(?i)^\s*DELIMITER[ \t]+(\S+)[ \t]*(?:\r?\n|$)`)
+var delimiterCommand = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^\s*DELIMITER[ \t]+(\S+)[ \t]*(?:\r?\n|$)`)
+})
 
 type token int
 
@@ -121,10 +124,16 @@ type schemaScript struct {
 type tableIndex struct{ table, name string }
 
 var (
-	chooseDatabase = regexp.MustCompile(`(?is)^(USE|CREATE\s+(DATABASE|SCHEMA))\b`)
-	createTable    = regexp.MustCompile("(?is)^CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?" +
-		"((?:`[^`]+`|\\w+)(?:\\.(?:`[^`]+`|\\w+))?)")
-	createIndex = regexp.MustCompile("(?is)^CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(`[^`]+`|\\w+)\\s+ON\\s+(`[^`]+`|\\w+)")
+	chooseDatabase = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?is)^(USE|CREATE\s+(DATABASE|SCHEMA))\b`)
+	})
+	createTable = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("(?is)^CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?" +
+			"((?:`[^`]+`|\\w+)(?:\\.(?:`[^`]+`|\\w+))?)")
+	})
+	createIndex = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("(?is)^CREATE\\s+(?:UNIQUE\\s+)?INDEX\\s+(`[^`]+`|\\w+)\\s+ON\\s+(`[^`]+`|\\w+)")
+	})
 )
 
 // parseSchema reads a script. Statements that choose a database are left out: the configuration does.
@@ -135,14 +144,14 @@ func parseSchema(script string) (schemaScript, error) {
 	}
 	var s schemaScript
 	for _, statement := range all {
-		if chooseDatabase.MatchString(statement) {
+		if chooseDatabase().MatchString(statement) {
 			continue
 		}
 		s.statements = append(s.statements, statement)
-		if m := createTable.FindStringSubmatch(statement); m != nil {
+		if m := createTable().FindStringSubmatch(statement); m != nil {
 			s.tables = append(s.tables, unquoteName(m[1]))
 		}
-		if m := createIndex.FindStringSubmatch(statement); m != nil {
+		if m := createIndex().FindStringSubmatch(statement); m != nil {
 			s.indexes = append(s.indexes, tableIndex{unquoteName(m[2]), unquoteName(m[1])})
 		}
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Refusal is the answer of a party that refused something: to create a job there, or a command.
@@ -26,19 +27,33 @@ func (r Refusal) String() string {
 var (
 	// partyAnswer is one party's answer in the Python dictionary that FATE-Flow prints into a refused submission
 	// (dag_scheduler.py, "create job failed"). The retcode is a number, or an enumeration as Python prints it.
-	partyAnswer = regexp.MustCompile(`'retcode': (?:<RetCode\.[A-Z_]+: )?(\d+)>?, 'retmsg': `)
-	partyName   = regexp.MustCompile(`[{ ]'?(\d+)'?: \{`)
-	roleName    = regexp.MustCompile(`'(guest|host|arbiter|local)': \{`)
+	partyAnswer = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`'retcode': (?:<RetCode\.[A-Z_]+: )?(\d+)>?, 'retmsg': `)
+	})
+	partyName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[{ ]'?(\d+)'?: \{`)
+	})
+	roleName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`'(guest|host|arbiter|local)': \{`)
+	})
 
 	// exceptionLine is the last line of a Python traceback: the exception's class and what it says.
-	exceptionLine = regexp.MustCompile(`^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired|` +
-		`Loss|Failure)\b`)
+	exceptionLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired|` +
+			`Loss|Failure)\b`)
+	})
 	// rpcDetails matches the error text of the other end of a gRPC call.
-	rpcDetails = regexp.MustCompile(`details = "([^"\n]*)`)
+	rpcDetails = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`details = "([^"\n]*)`)
+	})
 	// siteError is rollsite's own word for what it could not do, which it wraps into the answer.
-	siteError = regexp.MustCompile(`location msg=(.*)`)
+	siteError = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`location msg=(.*)`)
+	})
 	// javaCause is the innermost of a chain of Java exceptions.
-	javaCause = regexp.MustCompile(`^\s*Caused by: (.*)`)
+	javaCause = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\s*Caused by: (.*)`)
+	})
 )
 
 // reasonLength bounds a reason, in bytes: five lines of a terminal.
@@ -47,14 +62,14 @@ const reasonLength = 400
 // Explain finds in what FATE-Flow prints about a refusal, which can be kilobytes of tracebacks quoted in each other,
 // who refused, and the one line that says why.
 func Explain(message string) Refusal {
-	for _, at := range partyAnswer.FindAllStringSubmatchIndex(message, -1) {
+	for _, at := range partyAnswer().FindAllStringSubmatchIndex(message, -1) {
 		code := message[at[2]:at[3]]
 		if code == "0" {
 			continue
 		}
 		before := message[:at[0]]
 		return Refusal{
-			Role: lastOf(roleName, before), Party: lastOf(partyName, before), Retcode: code,
+			Role: lastOf(roleName(), before), Party: lastOf(partyName(), before), Retcode: code,
 			Reason: Reason(quoted(message[at[1]:])),
 		}
 	}
@@ -67,16 +82,16 @@ func Reason(text string) string {
 	exception, details, last, cause := "", "", "", ""
 	for _, line := range lines {
 		trimmed := strings.TrimSpace(line)
-		if m := siteError.FindStringSubmatch(trimmed); m != nil {
+		if m := siteError().FindStringSubmatch(trimmed); m != nil {
 			return shorten(m[1])
 		}
-		if m := javaCause.FindStringSubmatch(line); m != nil {
+		if m := javaCause().FindStringSubmatch(line); m != nil {
 			cause = m[1]
 		}
-		if m := rpcDetails.FindStringSubmatch(line); m != nil {
+		if m := rpcDetails().FindStringSubmatch(line); m != nil {
 			details = m[1]
 		}
-		if exceptionLine.MatchString(trimmed) {
+		if exceptionLine().MatchString(trimmed) {
 			exception = trimmed
 		}
 		if trimmed != "" && !strings.HasPrefix(trimmed, "at ") {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -30,7 +31,9 @@ type ToyResult struct {
 }
 
 // secureSum is the decisive line of the guest's log (federatedml's secure_add_guest).
-var secureSum = regexp.MustCompile(`success to calculate secure_sum, it is (\d+(?:\.\d+)?)`)
+var secureSum = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`success to calculate secure_sum, it is (\d+(?:\.\d+)?)`)
+})
 
 // wantSum is the sum of the fixed seeds and 1000 rows; floating point leaves it a little off.
 const wantSum, sumTolerance = 2000, 1e-6
@@ -69,7 +72,7 @@ func (t Toy) Run(ctx context.Context, c *Client) (*ToyResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := watch.lines(ctx, c, submitted.Job, secureSum.MatchString)
+	lines, err := watch.lines(ctx, c, submitted.Job, secureSum().MatchString)
 	if err != nil {
 		return nil, fmt.Errorf("%s job %s ended well, but its result cannot be read: %w", toyTest, submitted.Job, err)
 	}
@@ -80,7 +83,7 @@ const toyTest = "toy test"
 
 func (t Toy) judge(job, status string, lines []string, elapsed time.Duration) (*ToyResult, error) {
 	for _, line := range lines {
-		match := secureSum.FindStringSubmatch(line)
+		match := secureSum().FindStringSubmatch(line)
 		if match == nil {
 			continue
 		}

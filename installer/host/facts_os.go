@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -158,7 +159,7 @@ var libcPaths = []string{
 func (g *gatherer) glibc() {
 	for _, file := range libcPaths {
 		target, err := g.h.Readlink(file)
-		if version := libcLink.FindStringSubmatch(target); err == nil && version != nil {
+		if version := libcLink().FindStringSubmatch(target); err == nil && version != nil {
 			g.f.Glibc = version[1]
 			return
 		}
@@ -174,7 +175,7 @@ func (g *gatherer) glibc() {
 	g.f.Unknown["glibc"] = "no GNU C library in the usual directories"
 }
 
-var libcLink = regexp.MustCompile(`libc-(\d+\.\d+)\.so$`)
+var libcLink = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`libc-(\d+\.\d+)\.so$`) })
 
 // definedGlibc gives the highest GLIBC_x.y version that an ELF image defines.
 func definedGlibc(image []byte) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"fate-installer/installer/answer"
@@ -134,11 +135,13 @@ func (x *Inspector) Tasks(ctx context.Context, filter map[string]any) (out []flo
 
 // validID is the form of FATE-Flow's identifiers: the time of the submission and a counter. They are names of
 // directories.
-var validID = regexp.MustCompile(`^[0-9]{8,32}$`)
+var validID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]{8,32}$`)
+})
 
 // CheckID refuses what is no job identifier of FATE-Flow. One is a name of a directory, too.
 func CheckID(id string) error {
-	if !validID.MatchString(id) {
+	if !validID().MatchString(id) {
 		return exit.With(exit.Hint(fmt.Errorf("cannot look up job %q: a job's identifier is a number such as "+
 			"202611290938001234560", id),
 			"fate-installer job list"), exit.Usage)

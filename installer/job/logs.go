@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"fate-installer/installer/cause"
@@ -216,7 +217,7 @@ func (l *logReader) download(ctx context.Context, client *flow.Client, ip string
 	}
 	for _, file := range slices.Sorted(maps.Keys(byFile)) {
 		e := cause.Evidence{Kind: cause.Log, Where: ip + ":" + file}
-		if m := taskLog.FindStringSubmatch(file); m != nil {
+		if m := taskLog().FindStringSubmatch(file); m != nil {
 			e.Role, e.Party, e.Component = m[1], m[2], m[3]
 		}
 		l.lines(e, byFile[file], func(string) bool { return true })
@@ -224,7 +225,9 @@ func (l *logReader) download(ctx context.Context, client *flow.Client, ip string
 }
 
 // taskLog is the path of a role's log or of a component's, below the job's directory.
-var taskLog = regexp.MustCompile(`(?:^|/)(guest|host|arbiter|local)/(\d+)/(?:([^/]+)/)?[^/]+$`)
+var taskLog = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|/)(guest|host|arbiter|local)/(\d+)/(?:([^/]+)/)?[^/]+$`)
+})
 
 // eggrollLogs reads what eggroll's workers of the job printed, and the lines about the job in the logs of eggroll's
 // programs.
@@ -256,10 +259,12 @@ func isWorkerOutput(name string) bool {
 }
 
 // sessionName is the name of a session: job, component, version, role and party, and for storage a suffix.
-var sessionName = regexp.MustCompile(`^(.+?)_(\d+)_(guest|host|arbiter|local)_(\d+)(?:_.*)?$`)
+var sessionName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(.+?)_(\d+)_(guest|host|arbiter|local)_(\d+)(?:_.*)?$`)
+})
 
 func sessionParts(session, job string) (component, role, party string) {
-	m := sessionName.FindStringSubmatch(strings.TrimPrefix(session, job+"_"))
+	m := sessionName().FindStringSubmatch(strings.TrimPrefix(session, job+"_"))
 	if m == nil {
 		return "", "", ""
 	}
@@ -286,8 +291,12 @@ func (l *logReader) programLogs(dir string) {
 }
 
 var (
-	otherID = regexp.MustCompile(`\b\d{20,23}`)
-	logTime = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
+	otherID = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b\d{20,23}`)
+	})
+	logTime = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
+	})
 )
 
 // causesWithoutJob are those that lines may show that name no job. Others, such as a party that cannot be reached, may
@@ -306,8 +315,8 @@ func (l *logReader) aboutJob() func(line string) bool {
 			current = true
 			return cause.Interesting(cause.Eggroll, line)
 		}
-		if stamp := logTime.FindString(line); stamp != "" {
-			current = !otherID.MatchString(logTime.ReplaceAllString(line, "")) && l.during(stamp)
+		if stamp := logTime().FindString(line); stamp != "" {
+			current = !otherID().MatchString(logTime().ReplaceAllString(line, "")) && l.during(stamp)
 		}
 		return current && slices.ContainsFunc(cause.Find([]cause.Evidence{{Kind: cause.Eggroll, Text: line}}),
 			func(f cause.Finding) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"fate-installer/installer/cause"
@@ -123,14 +124,16 @@ func (x *Inspector) Inspect(ctx context.Context, id string) (*Report, error) {
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
 	for i := range r.Causes {
-		r.Causes[i].Remedy = defaultBase.ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base)
+		r.Causes[i].Remedy = defaultBase().ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base)
 	}
 	r.Lines = append([]cause.Evidence{}, r.Lines...)
 	return r, nil
 }
 
 // defaultBase is the base directory that the texts of causes name.
-var defaultBase = regexp.MustCompile(`/data\b`)
+var defaultBase = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`/data\b`)
+})
 
 // mostLines limits the lines of logs that are shown when nothing else is known.
 const mostLines = 10

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"fate-installer/installer/fate/cluster"
 )
@@ -36,28 +37,38 @@ var (
 	secretName = `(?i)((?:[\w.-]*(?:passw(?:or)?d|passwd|secret|token|app_key|private_key|route[._]table[._]key|credential)[\w.-]*|[\w-]+_pass)` +
 		`\\*["']?\s*(?:=[^\S\n]*|(?::|->)\s*))`
 	// secretLine is one to the end of the line, as files of settings have them.
-	secretLine = regexp.MustCompile(secretName + `[^\s].*`)
+	secretLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(secretName + `[^\s].*`)
+	})
 	// secretWord is one in running text, up to what can end it.
-	secretWord = regexp.MustCompile(secretName + `(\[redacted\]|\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*'|[^\s,;&"'}\])]+)`)
+	secretWord = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(secretName + `(\[redacted\]|\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*'|[^\s,;&"'}\])]+)`)
+	})
 	// printedSetting is a line on which a program prints one of its settings. Eggroll 2.5 prints all of them when it
 	// starts, "config key NAME=VALUE", without quoting: such a value ends where the line ends.
-	printedSetting = regexp.MustCompile(`(?m)(\bconfig(?: key)? )` + secretName + `[^\s].*$`)
+	printedSetting = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)(\bconfig(?: key)? )` + secretName + `[^\s].*$`)
+	})
 	// privateKey is a key in PEM, also one that is cut off by the end of the text.
-	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`)
+	privateKey = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`)
+	})
 	// privateKeyEnd is the rest of a key in PEM that is cut off by the beginning of the text.
-	privateKeyEnd = regexp.MustCompile(`\A(?s:.*?)-----(BEGIN|END) [A-Z ]*PRIVATE KEY-----`)
+	privateKeyEnd = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\A(?s:.*?)-----(BEGIN|END) [A-Z ]*PRIVATE KEY-----`)
+	})
 )
 
 // Settings redacts a file of settings.
 func (r Redactor) Settings(text string) string {
-	return secretLine.ReplaceAllString(r.Known(text), "${1}"+Hidden)
+	return secretLine().ReplaceAllString(r.Known(text), "${1}"+Hidden)
 }
 
 // Text redacts logs and other running text.
 func (r Redactor) Text(text string) string {
 	return replaceNear(r.Known(text), func(part string) string {
-		part = printedSetting.ReplaceAllString(part, "${1}${2}"+Hidden)
-		return secretWord.ReplaceAllString(part, "${1}"+Hidden)
+		part = printedSetting().ReplaceAllString(part, "${1}${2}"+Hidden)
+		return secretWord().ReplaceAllString(part, "${1}"+Hidden)
 	})
 }
 
@@ -103,7 +114,7 @@ func (r Redactor) Lines(lines []string) []string {
 // Known removes known values and private keys.
 func (r Redactor) Known(text string) string {
 	text = replaceSecrets(text, r.values)
-	return privateKey.ReplaceAllString(text, "[private key redacted]")
+	return privateKey().ReplaceAllString(text, "[private key redacted]")
 }
 
 // TailOverlap is how many bytes before the wanted part of a log have to be given to tail: more than any encoding of a
@@ -115,7 +126,7 @@ const TailOverlap = 8 << 10
 // where that has none.
 func (r Redactor) Tail(text string) string {
 	text = r.Known(text) // first, because a key may begin in the line that is dropped
-	if m := privateKeyEnd.FindStringSubmatchIndex(text); m != nil && text[m[2]:m[3]] == "END" {
+	if m := privateKeyEnd().FindStringSubmatchIndex(text); m != nil && text[m[2]:m[3]] == "END" {
 		return r.Text(text[m[1]:])
 	}
 	if i := strings.IndexByte(text, '\n'); i >= 0 && i < TailOverlap {

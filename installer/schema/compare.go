@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Difference is something of a table that a release does not work with.
@@ -81,19 +82,23 @@ func (c Column) accepts(have Column) bool {
 	return wantFamily != "" && wantFamily == isFamily && isSize >= wantSize
 }
 
-var displayWidth = regexp.MustCompile(`^(smallint|mediumint|int|bigint)\(\d+\)`)
+var displayWidth = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(smallint|mediumint|int|bigint)\(\d+\)`)
+})
 
 // Normal gives a type as this package writes it: without the display width of an integer, which servers print or do
 // not, and in lower case.
 func Normal(kind string) string {
-	return displayWidth.ReplaceAllString(strings.ToLower(strings.TrimSpace(kind)), "$1")
+	return displayWidth().ReplaceAllString(strings.ToLower(strings.TrimSpace(kind)), "$1")
 }
 
-var sized = regexp.MustCompile(`^varchar\((\d+)\)$`)
+var sized = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^varchar\((\d+)\)$`)
+})
 
 // capacity gives the family of a type and how much it holds, so that a larger one can be used in its place.
 func capacity(kind string) (family string, size int) {
-	if m := sized.FindStringSubmatch(kind); m != nil {
+	if m := sized().FindStringSubmatch(kind); m != nil {
 		n, _ := strconv.Atoi(m[1]) // digits
 		return "text", n
 	}

@@ -84,7 +84,9 @@ func find(tables []Table, name string) []*Table {
 	return out
 }
 
-var day = regexp.MustCompile(`^\d{8}$`)
+var day = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d{8}$`)
+})
 
 func matches(pattern, name string) bool {
 	prefix, perDay := strings.CutSuffix(pattern, "*")
@@ -92,7 +94,7 @@ func matches(pattern, name string) bool {
 		return strings.EqualFold(pattern, name)
 	}
 	rest, ok := strings.CutPrefix(strings.ToLower(name), prefix)
-	return ok && (day.MatchString(rest) || rest == "*")
+	return ok && (day().MatchString(rest) || rest == "*")
 }
 
 // Version is a release and its tables.

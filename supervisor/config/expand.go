@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/ochinchina/supervisord/config"
 )
 
 // expression is one %(name)s or %(name)02d.
-var expression = regexp.MustCompile(`^%\(([^()]*)\)(0?[0-9]{0,2}[sd])`)
+var expression = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^%\(([^()]*)\)(0?[0-9]{0,2}[sd])`)
+})
 
 // expand replaces the %(name)s expressions of a value; %% is a percent sign. A percent sign before anything else is
 // kept, where Python would refuse the value.
@@ -36,7 +39,7 @@ func expand(s string, vars map[string]string) (string, error) {
 			s = s[1:]
 			continue
 		}
-		m := expression.FindStringSubmatch(s)
+		m := expression().FindStringSubmatch(s)
 		if m == nil {
 			return "", fmt.Errorf("%.40q is not an expression such as %%(program_name)s", s)
 		}

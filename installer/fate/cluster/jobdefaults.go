@@ -53,9 +53,11 @@ var (
 		"a number above 0 and up to 1, which stands for 100 percent", plain}
 	yesOrNo      = jobValue{func(s string) bool { _, ok := parseBool(s); return ok }, "true or false", plain}
 	pushOrPull   = jobValue{func(s string) bool { return s == "PUSH" || s == "PULL" }, "PUSH or PULL", yamltext.Text}
-	relativePath = jobValue{regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`).MatchString,
+	relativePath = jobValue{func(s string) bool { return relative().MatchString(s) },
 		"a path below FATE's python directory", yamltext.Text}
 )
+
+var relative = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]*$`) })
 
 // maxCores is more than any cluster has; it keeps the product of three such numbers within an integer.
 const maxCores = 1_000_000

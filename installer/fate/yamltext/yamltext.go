@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 )
@@ -29,7 +30,9 @@ type quotedText string
 
 // plainText needs no quotes under YAML 1.1 and 1.2 as long as it is not one of the words below. A text of digits, dots,
 // colons or underscores alone could be a number, a time or a sexagesimal, so a letter or slash has to come first.
-var plainText = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./+#@-]*(:[A-Za-z0-9_./+#@-]+)*$`)
+var plainText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./+#@-]*(:[A-Za-z0-9_./+#@-]+)*$`)
+})
 
 var yamlWords = map[string]bool{
 	"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true, "null": true,
@@ -37,7 +40,7 @@ var yamlWords = map[string]bool{
 
 // MarshalYAML implements yaml.BytesMarshaler.
 func (t quotedText) MarshalYAML() ([]byte, error) {
-	if plainText.MatchString(string(t)) && !yamlWords[strings.ToLower(string(t))] {
+	if plainText().MatchString(string(t)) && !yamlWords[strings.ToLower(string(t))] {
 		return []byte(t), nil
 	}
 	var b bytes.Buffer
@@ -57,13 +60,15 @@ func Text(s string) any {
 	if s == "" {
 		return nil
 	}
-	if ipv4Text.MatchString(s) { // four numbers are no YAML number
+	if ipv4Text().MatchString(s) { // four numbers are no YAML number
 		return Plain(s)
 	}
 	return quotedText(s)
 }
 
-var ipv4Text = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}$`)
+var ipv4Text = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}$`)
+})
 
 // Plain is written as it stands.
 type Plain string
