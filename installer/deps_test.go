@@ -74,6 +74,10 @@ var allowedImports = map[string]struct {
 		"installer/host", "installer/host/beneath", "installer/host/procstat", "installer/problem", "installer/redact",
 		"supervisor/config"}, "what another installer left on a host is data: it is read and compared with what " +
 		"would be rendered; flags and printing are the command's"},
+	"installer/diagnosis": {[]string{"installer/audit", "installer/cause", "installer/engine", "installer/fate/cluster",
+		"installer/fate/keys", "installer/fate/preflight", "installer/host", "installer/job", "installer/redact",
+		"installer/state", "supervisor"}, "a bundle is read anywhere: it knows the documents of the others, and looks at " +
+		"no host; collecting and printing are the command's"},
 	"installer/backup": {[]string{"installer/host", "installer/host/beneath", "payload"},
 		"the format of a backup, and how its content is read and put back, say nothing of locks, programs and flags"},
 	"installer/deploy": {[]string{"installer/backup", "installer/database", "installer/deploy/programs",

@@ -1,63 +1,124 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"fate-installer/installer/deploy"
+	"fate-installer/installer/diagnosis"
 	"fate-installer/installer/engine"
+	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/fate/render"
+	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
 	"fate-installer/supervisor/rpc"
+
+	"github.com/rogpeppe/go-internal/diff"
 )
 
 const diagnoseReadme = `What fate-installer diagnose found on a host.
 
-version.json   this program
-site.json      what was asked for, with the cluster files
-facts.json     the host; of processes that are not FATE's, no arguments
-check.json     the preflight
-plan.json      what install would repair
-status.json    the programs, and why/ for those that are not ready
-config/        the configuration as it is on the host
-logs/          the ends of the logs, the newest first
-journal        what was changed when, with hashes instead of contents
-problems.txt   what could not be collected
+fate-installer diagnose --analyze FILE says what it shows.
+
+bundle.json        when it was made, and what was left out
+version.json       this program
+versions.json      the versions that should be the same
+state.json         what is installed, and whether a command was interrupted
+site.json          what was asked for, with the cluster files
+facts.json         the host; of processes that are not FATE's, no arguments
+check.json         the preflight
+plan.json          what install would repair
+status.json        the programs, and why/ for those that are not ready
+certificates.json  until when the certificates of rollsite are valid
+kernel.json        processes that the kernel killed, and errors of disks
+hosts.json         the clocks and versions of the party's other hosts
+jobs.json          why jobs of the last day failed
+history.json       who changed what
+config/            the configuration as it is on the host
+edits/             how it differs from what install writes
+logs/              the ends of the logs, the newest first
+journal            what was changed when, with hashes instead of contents
+problems.txt       what could not be collected
 
 Passwords and private keys were replaced by ` + redact.Hidden + `: every known password wherever it stood, and the
 value of every setting whose name says that it is one. Key files are not in here.
 `
 
-// How much of the logs is taken: the end of each, and of the newest as much as a mail can carry.
+// configLimit is how much is read of a file of the configuration, which the service user may write: none comes near it.
+const configLimit = 1 << 20
+
+// reservedSize is kept free of the bound of a bundle for what is written last.
+const reservedSize = 64 << 10
+
+// Why something was left out of a bundle.
 const (
-	logTail  = 64 << 10
-	logTotal = 8 << 20
+	leftNoRoom = "there was no room for it below --max-size"
+	leftOlder  = "it is older than --since asks for"
+	leftEnds   = "only the end of each log is taken without --since"
 )
 
-// How much is read of what the service user may write: no file of the configuration comes near the first, and no log
-// directory of FATE's near the others.
-const (
-	configLimit   = 1 << 20
-	logDirEntries = 20_000
-	logDirDepth   = 16
-	mostLogs      = 100_000
-)
+// collector fills a bundle with what is known of a host.
+type collector struct {
+	g       *globals
+	host    *host.Host
+	layout  cluster.Layout
+	opts    *diagnoseOptions
+	machine string // its name
+	redact  redact.Redactor
 
-// collect fills the archive. Only what prevents writing it is an error.
-func (x *diagnosis) collect(ctx context.Context) error {
+	bundle   *diagnosis.Bundle
+	problems []string // what could not be collected, and why
+}
+
+// add puts a text into the bundle, where there is room for it. Whatever it is, known secrets are taken out here.
+func (x *collector) add(name, text string) error { return x.addChanged(name, text, time.Time{}) }
+
+func (x *collector) addChanged(name, text string, changed time.Time) error {
+	text = x.redact.Known(text)
+	if int64(len(text)) > x.room() {
+		x.leaveOut(name, int64(len(text)), leftNoRoom)
+		return nil
+	}
+	x.bundle.Add(name, text, changed)
+	return nil
+}
+
+// room is how many bytes can be added to the bundle.
+func (x *collector) room() int64 { return x.opts.bound - reservedSize - x.bundle.Size() }
+
+func (x *collector) leaveOut(name string, bytes int64, why string) {
+	x.bundle.Left = append(x.bundle.Left, diagnosis.LeftOut{Name: name, Bytes: bytes, Why: why})
+}
+
+// addJSON puts a document into the bundle. It is taken for running text: its strings may quote anything.
+func (x *collector) addJSON(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode %s: %w", name, err)
+	}
+	return x.add(name, x.redact.Text(string(data))+"\n")
+}
+
+// missing notes what could not be collected: half a picture is better than none.
+func (x *collector) missing(what string, err error) {
+	x.problems = append(x.problems, x.redact.Text(fmt.Sprintf("%s: %v", what, err)))
+}
+
+// collect fills the bundle. Only what prevents making it is an error.
+func (x *collector) collect(ctx context.Context) error {
+	x.bundle.Left = []diagnosis.LeftOut{}
 	secrets, err := deploy.KnownSecrets(x.host, x.g.Base)
 	if err != nil {
 		// Without knowing the passwords nothing that might hold them can be handed on.
 		x.missing("configuration and logs, since the passwords to take out are not known", err)
-		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addProblems())
+		return errors.Join(x.add("README.txt", diagnoseReadme), x.addVersion(), x.addState(), x.addLast())
 	}
 	x.redact = redact.New(secrets)
 	d, err := x.g.openDeployment(ctx, wantedOptions{}, deploy.Needs{})
@@ -70,12 +131,18 @@ func (x *diagnosis) collect(ctx context.Context) error {
 	for _, add := range []func() error{
 		func() error { return x.add("README.txt", diagnoseReadme) },
 		x.addVersion,
-		func() error { return x.addDeployment(ctx, d) },
+		x.addState,
 		func() error { return x.addPrograms(ctx) },
+		x.addCertificates,
+		x.addKernel,
+		func() error { return x.addDeployment(ctx, d) },
+		func() error { return x.addHosts(ctx, d) },
+		func() error { return x.addJobs(ctx, d) },
+		x.addHistory,
 		func() error { return x.addConfig(d) },
-		x.addLogs,
 		x.addJournal,
-		x.addProblems,
+		x.addLogs,
+		x.addLast,
 	} {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -87,15 +154,22 @@ func (x *diagnosis) collect(ctx context.Context) error {
 	return nil
 }
 
-func (x *diagnosis) addVersion() error {
+func (x *collector) addVersion() error {
 	return x.addJSON("version.json", map[string]string{"version": buildVersion(), "go": runtime.Version(),
 		"platform": runtime.GOOS + "/" + runtime.GOARCH})
 }
 
 // addDeployment adds what an install would know before it begins.
-func (x *diagnosis) addDeployment(ctx context.Context, d *deploy.Deployment) error {
+func (x *collector) addDeployment(ctx context.Context, d *deploy.Deployment) error {
 	if d == nil {
 		return nil
+	}
+	results, err := d.Check(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := x.addJSON("check.json", results); err != nil {
+		return err
 	}
 	site := d.Site()
 	site.Sources = slices.Clone(site.Sources)
@@ -115,30 +189,22 @@ func (x *diagnosis) addDeployment(ctx context.Context, d *deploy.Deployment) err
 	if err := x.addJSON("facts.json", facts); err != nil {
 		return err
 	}
-	results, err := d.Check(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := x.addJSON("check.json", results); err != nil {
-		return err
-	}
-	return x.addPlan(ctx, d)
+	return errors.Join(x.addVersions(d), x.addPlan(ctx, d))
 }
 
-func (x *diagnosis) addPlan(ctx context.Context, d *deploy.Deployment) error {
+func (x *collector) addPlan(ctx context.Context, d *deploy.Deployment) error {
 	survey, err := d.Survey(ctx)
 	if err != nil {
 		x.missing("what install would repair", err)
 		return nil
 	}
 	return x.addJSON("plan.json", slices.DeleteFunc(survey, func(l engine.SurveyLine) bool {
-		return l.Done &&
-			l.Note == "" && l.Error == ""
+		return l.Done && l.Note == "" && l.Error == ""
 	}))
 }
 
 // addPrograms adds what the supervisor says of its programs.
-func (x *diagnosis) addPrograms(ctx context.Context) error {
+func (x *collector) addPrograms(ctx context.Context) error {
 	client, err := rpc.ClientOf(x.host, x.layout.SupervisorSocket())
 	if err != nil {
 		return nil // it is a tree, in which nothing runs
@@ -162,15 +228,16 @@ func (x *diagnosis) addPrograms(ctx context.Context) error {
 			x.missing("why "+s.Name+" is not ready", err)
 			continue
 		}
-		if err := x.addJSON("why/"+s.Name+".json", chain); err != nil {
+		if err := x.addJSON("why/"+s.Name+".json", append(chain, missingElsewhere(ctx, x.g, chain)...)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addConfig adds the files that are rendered for this host, as they are there now.
-func (x *diagnosis) addConfig(d *deploy.Deployment) error {
+// addConfig adds the files that are rendered for this host, as they are there now, and how they differ from what
+// install writes.
+func (x *collector) addConfig(d *deploy.Deployment) error {
 	if d == nil {
 		return nil
 	}
@@ -188,112 +255,65 @@ func (x *diagnosis) addConfig(d *deploy.Deployment) error {
 			x.missing("configuration", err)
 			continue
 		}
-		if err := x.add("config"+f.Path, x.redact.Settings(string(content))); err != nil {
+		there := x.redact.Settings(string(content))
+		if err := x.add("config"+f.Path, there); err != nil {
+			return err
+		}
+		rendered := x.redact.Settings(string(f.Content))
+		if string(content) == string(f.Content) {
+			continue
+		}
+		text := string(diff.Diff("install"+f.Path, []byte(rendered), "host"+f.Path, []byte(there)))
+		if text == "" {
+			text = "the files differ in a value that is not shown\n"
+		}
+		if err := x.add(diagnosis.EditsDir+f.Path+".diff", text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// logFile is a file below the log directory.
-type logFile struct {
-	path string
-	info fs.FileInfo
-}
-
-// addLogs adds the ends of the logs, the newest first, as much as fits.
-func (x *diagnosis) addLogs() error {
-	var logs []logFile
-	if err := x.findLogs(x.layout.Logs(), logDirDepth, &logs); err != nil {
-		x.missing("logs", err)
-	}
-	slices.SortFunc(logs, func(a, b logFile) int {
-		return cmp.Or(b.info.ModTime().Compare(a.info.ModTime()), strings.Compare(a.path, b.path))
-	})
-	total := 0
-	for _, l := range logs {
-		if total >= logTotal {
-			x.Problems = append(x.Problems, "older logs: there are more than one mail can carry")
-			break
-		}
-		text, err := x.logEnd(l)
-		if err != nil {
-			x.missing("log", err)
-			continue
-		}
-		total += len(text)
-		if err := x.add("logs"+strings.TrimPrefix(l.path, x.layout.Logs()), text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// logEnd reads the end of a log, without secrets. By now it may be something else than what was listed.
-func (x *diagnosis) logEnd(l logFile) (string, error) {
-	f, err := x.host.OpenPlain(l.path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	from := info.Size() - logTail - redact.TailOverlap
-	text, err := io.ReadAll(io.NewSectionReader(f, max(0, from), logTail+redact.TailOverlap))
-	if err != nil || from <= 0 {
-		return x.redact.Text(string(text)), err
-	}
-	return x.redact.Tail(string(text)), nil
-}
-
-// findLogs lists the files with something in them that are not compressed, in directories nested at most depth deep.
-func (x *diagnosis) findLogs(dir string, depth int, out *[]logFile) error {
-	if depth == 0 {
-		return fmt.Errorf("%s: directories are nested too deep", dir)
-	}
-	entries, err := x.host.ListPlain(dir, logDirEntries)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	if len(entries) == logDirEntries {
-		errs = append(errs, fmt.Errorf("%s: only %d of its files were looked at", dir, logDirEntries))
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if len(*out) >= mostLogs {
-			return errors.Join(append(errs, fmt.Errorf("%s: there are more than %d logs", dir, mostLogs))...)
-		}
-		if e.IsDir() {
-			errs = append(errs, x.findLogs(path, depth-1, out))
-			continue
-		}
-		if !e.Type().IsRegular() || strings.HasSuffix(path, ".gz") {
-			continue
-		}
-		info, err := x.host.Lstat(path)
-		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-			continue
-		}
-		*out = append(*out, logFile{path, info})
-	}
-	return errors.Join(errs...)
-}
-
-func (x *diagnosis) addJournal() error {
+func (x *collector) addJournal() error {
 	journal, err := x.host.ReadFile(filepath.Join(x.layout.State(), "journal"))
 	if err != nil {
 		x.missing("journal", err)
 		return nil
 	}
-	return x.add("journal", x.redact.Text(string(journal)))
+	text := x.redact.Text(string(journal))
+	if most := x.room() / 4; int64(len(text)) > most { // the newest lines; logs need room, too
+		cut := int64(len(text)) - most
+		if i := strings.IndexByte(text[cut:], '\n'); i >= 0 {
+			cut += int64(i) + 1
+		}
+		x.leaveOut("journal", cut, leftNoRoom)
+		text = text[cut:]
+	}
+	return x.add("journal", text)
 }
 
-func (x *diagnosis) addProblems() error {
-	if len(x.Problems) == 0 {
-		return nil
+// addLast adds what is known when all else was added.
+func (x *collector) addLast() error {
+	if len(x.problems) > 0 {
+		text := strings.Join(x.problems, "\n") + "\n"
+		x.bundle.Add("problems.txt", x.redact.Known(text[:min(len(text), reservedSize/8)]), time.Time{})
 	}
-	return x.add("problems.txt", strings.Join(x.Problems, "\n")+"\n")
+	_, zone := time.Now().Zone()
+	about := diagnosis.About{Schema: diagnosis.Schema, Made: x.bundle.Made, Zone: zone, Host: x.machine, Base: x.g.Base,
+		Version: buildVersion(), Live: x.host.Live(), MaxSize: x.opts.bound, LeftOut: x.bundle.Left}
+	if x.opts.since > 0 {
+		about.Since = x.opts.since.String()
+	}
+	const most = 150 // the largest; the numbers of all are in the report of the command
+	if len(about.LeftOut) > most {
+		about.LeftOut = slices.SortedStableFunc(slices.Values(about.LeftOut), func(a, b diagnosis.LeftOut) int {
+			return int(min(max(b.Bytes-a.Bytes, -1), 1))
+		})[:most]
+	}
+	data, err := json.MarshalIndent(about, "", "  ")
+	if err != nil {
+		return err
+	}
+	x.bundle.Add(diagnosis.AboutName, x.redact.Text(string(data))+"\n", time.Time{})
+	return nil
 }

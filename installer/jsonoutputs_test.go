@@ -371,12 +371,7 @@ var jsonDocuments = []jsonDocument{
 		sentence: "The jobs whose tasks were ended.",
 		example:  jobCleanOutput{[]cleanedJob{{"202611290938001234560", 2, "fate_flow"}}},
 	},
-	{
-		commands: []string{"diagnose"},
-		sentence: "The archive that was written.",
-		example: diagnoseReport{"fate-diagnose-node1-20261129T142233Z.tar.gz",
-			[]diagnosisEntry{{"version.json", 96}}, []string{"status.json: the supervisor is not running"}},
-	},
+	diagnoseDocument, analyzeDocument,
 	{
 		commands: []string{"version"},
 		sentence: "The version of this program.",

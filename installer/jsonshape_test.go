@@ -223,6 +223,7 @@ func TestCommandsPrintTheirDocuments(t *testing.T) {
 	}
 	run("/", "", "--base", layout.Base, "history", "show", history.Entries[0].ID)
 	here("diagnose", "--out", in("diagnosis.tar.gz"))
+	here("diagnose", "--analyze", in("diagnosis.tar.gz"))
 
 	here("bundle", "inspect", appliance)
 	here("bundle", "verify", appliance)

@@ -8,6 +8,7 @@ import (
 	"fate-installer/installer/cause"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/deploy/programs"
+	"fate-installer/installer/diagnosis"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/job"
@@ -27,6 +28,7 @@ var objectTitles = map[reflect.Type]string{
 	reflect.TypeFor[rpc.Failure]():            "failed program",
 	reflect.TypeFor[cause.Finding]():          "cause",
 	reflect.TypeFor[cause.Evidence]():         "evidence",
+	reflect.TypeFor[diagnosis.Evidence]():     "place in a diagnosis",
 	reflect.TypeFor[peer.Result]():            "result of a connection check",
 	reflect.TypeFor[engine.Outcome]():         "step outcome",
 	reflect.TypeFor[engine.SurveyLine]():      "planned step",

@@ -89,6 +89,33 @@ func Find(evidence []Evidence) []Finding {
 	return out
 }
 
+// ByID returns the cause of that name.
+func ByID(id string) (c Cause, ok bool) {
+	i := slices.IndexFunc(table, func(c Cause) bool { return c.ID == id })
+	if i < 0 {
+		return Cause{}, false
+	}
+	return table[i], true
+}
+
+// RemedyFor returns what to do about the cause on a host with that base directory.
+func (c Cause) RemedyFor(base string) string { return Rebase(c.Remedy, base) }
+
+// Rebase puts a base directory in the place of the one that the texts of the table name.
+func Rebase(text, base string) string { return defaultBase().ReplaceAllLiteralString(text, base) }
+
+var defaultBase = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`/data\b`) })
+
+// ofAnyJob are the causes that lines may show which name no job. Others, such as a party that cannot be reached, may be
+// another job's.
+var ofAnyJob = []string{
+	"processors-time-zone", "processors-tools", "disk-full", "limit-reached", "out-of-memory", "database-away",
+	"database-schema", "database-connections", "database-refuses-host", "database-damaged", "wrong-password",
+}
+
+// OfAnyJob reports whether a line that names no job may show the cause.
+func OfAnyJob(id string) bool { return slices.Contains(ofAnyJob, id) }
+
 func (c *Cause) shows(e Evidence) bool {
 	return slices.ContainsFunc(c.Patterns, func(p Pattern) bool {
 		if len(p.Kinds) == 0 {

@@ -21,6 +21,12 @@ var known = []struct {
 	{"disk-nearly-full", Machine, `file system of /data is nearly full: 101.5 MiB are free, below the reserve of 512 MiB`},
 	{"disk-nearly-full", Machine,
 		`the file system of /data is nearly full: 1200 more files can be made, below the reserve of 2000`},
+	{"limit-reached", Log, `OSError: [Errno 24] Too many open files: '/data/logs/fate/x'`},
+	{"limit-reached", Eggroll, `java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory`},
+	{"database-refuses-host", Log,
+		`pymysql.err.OperationalError: (1130, "Host '192.168.0.2' is not allowed to connect to this MySQL server")`},
+	{"database-refuses-host", Eggroll, `Host '192.168.0.2' is blocked because of many connection errors`},
+	{"database-damaged", Log, `[ERROR] [MY-011971] [InnoDB] InnoDB: Database page corruption on disk or a failed file read`},
 	{"out-of-memory", Session, `OSError: [Errno 12] Cannot allocate memory`},
 	{"out-of-memory", Eggroll, `java.lang.OutOfMemoryError: Java heap space`},
 	{"out-of-memory", Machine,
@@ -116,6 +122,7 @@ func TestHarmlessLinesShowNothing(t *testing.T) {
 		"java.lang.IllegalStateException: unable to stop all processors", // in every job of eggroll 2.5
 		"eggroll_boot.sh: line 66: strace: command not found",            // no script depends on it
 		"[INFO] apply job resource(cores 4 memory 0) on guest 9999 successfully, remaining cores: 12",
+		"java -Xmx512m -XX:+HeapDumpOnOutOfMemoryError -cp x",
 		"intersect_count 569 of 569 rows",
 		"[INFO] job status is success",
 		"[INFO] job resource in use",

@@ -179,7 +179,7 @@ func (x *Inspector) diskEvidence() []cause.Evidence {
 		if err != nil {
 			continue // a directory that is not there is on no disk
 		}
-		text := spaceText(dir, s)
+		text := SpaceText(dir, s)
 		if text != "" && !slices.ContainsFunc(out, func(e cause.Evidence) bool { return e.Text == text }) {
 			out = append(out, cause.Evidence{Kind: cause.Machine, Where: "this host", Text: text})
 		}
@@ -190,9 +190,9 @@ func (x *Inspector) diskEvidence() []cause.Evidence {
 // tempDir is used by tools of the system. Programs have a directory of their own below the base.
 const tempDir = "/tmp"
 
-// spaceText says that the file system of a directory is full, or has less left than the reserve that the supervisor
+// SpaceText says that the file system of a directory is full, or has less left than the reserve that the supervisor
 // watches; blank: it has room.
-func spaceText(dir string, s host.Space) string {
+func SpaceText(dir string, s host.Space) string {
 	reserve := supervisor.Reserve(s.Size)
 	switch {
 	case s.Size == 0: // it has no limit of its own

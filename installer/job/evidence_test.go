@@ -32,7 +32,7 @@ func TestSpaceText(t *testing.T) {
 		"full of temporary files": {"/tmp", host.Space{Size: gib, Free: 0}, "file system of /tmp is full: 0 B are free", "disk-full"},
 		"without a limit":         {"/tmp", host.Space{}, "", ""},
 	} {
-		text := spaceText(c.dir, c.space)
+		text := SpaceText(c.dir, c.space)
 		if text != c.want {
 			t.Errorf("%s: %q, want %q", name, text, c.want)
 		}

@@ -299,13 +299,6 @@ var (
 	})
 )
 
-// causesWithoutJob are those that lines may show that name no job. Others, such as a party that cannot be reached, may
-// be another job's.
-var causesWithoutJob = []string{
-	"processors-time-zone", "processors-tools", "disk-full", "out-of-memory", "database-away", "database-schema",
-	"wrong-password",
-}
-
 // aboutJob picks the lines that name the job and look like an error, and those that name no job, were written while it
 // ran and show a known cause. Further lines of a message, which have no time of their own, go with it.
 func (l *logReader) aboutJob() func(line string) bool {
@@ -320,7 +313,7 @@ func (l *logReader) aboutJob() func(line string) bool {
 		}
 		return current && slices.ContainsFunc(cause.Find([]cause.Evidence{{Kind: cause.Eggroll, Text: line}}),
 			func(f cause.Finding) bool {
-				return slices.Contains(causesWithoutJob, f.ID)
+				return cause.OfAnyJob(f.ID)
 			})
 	}
 }

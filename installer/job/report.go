@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
-	"sync"
 	"time"
 
 	"fate-installer/installer/cause"
@@ -124,16 +122,11 @@ func (x *Inspector) Inspect(ctx context.Context, id string) (*Report, error) {
 	r.Source = x.source
 	r.Causes = append([]cause.Finding{}, r.Causes...) // not null in JSON
 	for i := range r.Causes {
-		r.Causes[i].Remedy = defaultBase().ReplaceAllLiteralString(r.Causes[i].Remedy, x.spec.Layout.Base)
+		r.Causes[i].Remedy = cause.Rebase(r.Causes[i].Remedy, x.spec.Layout.Base)
 	}
 	r.Lines = append([]cause.Evidence{}, r.Lines...)
 	return r, nil
 }
-
-// defaultBase is the base directory that the texts of causes name.
-var defaultBase = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`/data\b`)
-})
 
 // mostLines limits the lines of logs that are shown when nothing else is known.
 const mostLines = 10

@@ -9,9 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"fate-installer/installer/diagnosis"
 )
 
 // TestOperate does on one host what operators do after the first day: an installation in two parts, the minimal test, a
@@ -119,7 +122,34 @@ func (b bench) checkDiagnosis(host string) {
 	b.run(host, "grep", "-qF", "-e", "jdbc.password="+secrets["mysql_user"], "/data/"+printed)
 	b.run(host, "grep", "-qF", "-e", "jdbc.password=[redacted]", "/root/diagnosis/"+printed)
 	b.run(host, "test", "-s", "/root/diagnosis/why/fate-rollsite.json")
+	b.checkAnalysis(host)
 	b.run(host, "test", "-s", "/root/diagnosis/config/data/projects/fate/conf/service_conf.yaml")
+}
+
+// checkAnalysis wants the file of the diagnosis to show the program that was stopped, also to a user without rights, in
+// parts, and without a file.
+func (b bench) checkAnalysis(host string) {
+	b.t.Helper()
+	b.run(host, "sh", "-c", "cp /root/diagnosis.tar.gz /tmp/d.tar.gz && chmod 644 /tmp/d.tar.gz")
+	b.run(host, "fate-installer", "diagnose", "--out", "/root/parts.tar.gz", "--since", "1h", "--split", "64K")
+	for _, command := range [][]string{
+		{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "fate-installer", "diagnose", "--analyze",
+			"/tmp/d.tar.gz", "-o", "json"},
+		{"fate-installer", "diagnose", "--analyze", "/root/parts.tar.gz.001", "-o", "json"},
+		{"fate-installer", "diagnose", "--analyze", "-o", "json"},
+	} {
+		out, code, err := b.try(host, command...)
+		var report diagnosis.Report
+		if err == nil {
+			err = json.Unmarshal([]byte(out), &report)
+		}
+		if err != nil || code != diagnosis.ExitFound || !slices.ContainsFunc(report.Findings,
+			func(f diagnosis.Finding) bool {
+				return f.ID == "program-stopped" && strings.Contains(f.Evidence[0].Text, "fate-rollsite")
+			}) {
+			b.t.Errorf("%v: exit status %d, %v\n%s", command, code, err, out)
+		}
+	}
 }
 
 // nextAppliance is the demo's appliance with later versions of eggroll and the database, built once per run of the
