@@ -106,14 +106,40 @@ func (graph callGraph) commandsOf(constructor, words string, out map[string]stri
 				words = strings.TrimSpace(words + " " + strings.Fields(text)[0])
 				out[strings.TrimPrefix(strings.TrimPrefix(words, programName), " ")] = constructor
 			}
+		case *ast.AssignStmt: // cmd := newServicesCommand() is the command itself, and not one below it
+			if name := constructorCalled(n.Rhs[0]); name != "" && isNamed(n.Lhs[0], "cmd") {
+				below := map[string]string{}
+				graph.commandsOf(name, words, below)
+				for own := range below {
+					words, out[own] = own, constructor
+				}
+				return false
+			}
 		case *ast.CallExpr:
-			if name, ok := n.Fun.(*ast.Ident); ok && name.Name != constructor &&
-				strings.HasPrefix(name.Name, "new") && strings.HasSuffix(name.Name, "Command") {
-				graph.commandsOf(name.Name, words, out)
+			if name := constructorCalled(n); name != "" && name != constructor {
+				graph.commandsOf(name, words, out)
 			}
 		}
 		return true
 	})
+}
+
+// constructorCalled is the constructor of commands that an expression calls, or blank.
+func constructorCalled(n ast.Expr) string {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return ""
+	}
+	name, ok := call.Fun.(*ast.Ident)
+	if !ok || !strings.HasPrefix(name.Name, "new") || !strings.HasSuffix(strings.TrimSuffix(name.Name, "s"), "Command") {
+		return ""
+	}
+	return name.Name
+}
+
+func isNamed(n ast.Expr, name string) bool {
+	ident, ok := n.(*ast.Ident)
+	return ok && ident.Name == name
 }
 
 // TestCommandsReadWhatTheyShow: what --help of a command lists among the common flags, its code reads. The flags of
