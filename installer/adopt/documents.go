@@ -271,9 +271,12 @@ func loadDocuments(r *reader, l cluster.Layout) *documents {
 
 // databaseConf is the option file of the database server: the one of its command line, or the one in its place.
 func databaseConf(r *reader, ds *documents, l cluster.Layout) string {
-	for _, word := range strings.Fields(ds.program("fate-mysql").setting("command")) {
+	program := ds.program("fate-mysql")
+	for _, word := range strings.Fields(program.setting("command")) {
 		if file, ok := strings.CutPrefix(word, "--defaults-file="); ok && path.IsAbs(file) {
-			return file
+			if file, err := r.namedBy(program.file, file); err == nil {
+				return file
+			}
 		}
 	}
 	dir := path.Join(l.ProjectCommon(), "mysql")

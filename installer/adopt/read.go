@@ -25,12 +25,19 @@ const maxLinks = 40
 type reader struct {
 	h     *host.Host
 	links map[string]string // the links that were followed, with what they lead to
+
+	// named are the files that are read because another file names them. Who may change that one could have it name any
+	// file: it is a link to them.
+	named map[string]walkedLink
 }
 
 // linkRefused is a link that leads to a file of another owner.
 type linkRefused struct{ path, link, target string }
 
 func (e *linkRefused) Error() string {
+	if e.path == e.target {
+		return fmt.Sprintf("cannot read %s: %s names it, and it belongs to another owner", e.path, e.link)
+	}
 	return fmt.Sprintf("cannot read %s: the link %s leads to %s, which does not belong to the owner of the link",
 		e.path, e.link, e.target)
 }
@@ -52,6 +59,9 @@ func (r *reader) resolve(name string) (followed, error) {
 	todo := strings.Split(strings.Trim(path.Clean(name), "/"), "/")
 	at := followed{path: "/"}
 	trusted := true // whether only root may change the directory that at.path is
+	if by, ok := r.named[name]; ok {
+		at.links = append(at.links, by)
+	}
 	count := 0
 	for len(todo) > 0 && todo[0] != "" {
 		next := path.Join(at.path, todo[0])
@@ -89,6 +99,27 @@ func (r *reader) resolve(name string) (followed, error) {
 		todo = append(strings.Split(strings.Trim(path.Clean(target), "/"), "/"), todo...)
 	}
 	return at, nil
+}
+
+// namedBy notes that a file is read because another one names it. It returns the file.
+func (r *reader) namedBy(by, file string) (string, error) {
+	info, err := r.h.Lstat(by)
+	if err != nil {
+		return "", err
+	}
+	dir, err := r.h.Lstat(path.Dir(by))
+	if err != nil {
+		return "", err
+	}
+	link := walkedLink{path: by, owner: owner(info), free: onlyRootChanges(info) && onlyRootChanges(dir)}
+	if link.owner == 0 { // as of a link
+		link.owner = owner(dir)
+	}
+	if r.named == nil {
+		r.named = map[string]walkedLink{}
+	}
+	r.named[file] = link
+	return file, nil
 }
 
 func (r *reader) note(link, target string) {

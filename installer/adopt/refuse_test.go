@@ -189,6 +189,46 @@ func TestLinksOfTheServiceUser(t *testing.T) {
 	}
 }
 
+// TestNamedFilesOfTheServiceUser reads the option file that a program file names when who may change the program file
+// owns it, and not a file of root.
+func TestNamedFilesOfTheServiceUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of other users")
+	}
+	dir := t.TempDir()
+	for _, f := range []string{"app/fate-mysql.conf", "app/my.cnf", "root/my.cnf", "etc/mysql.conf"} {
+		put(t, dir, f, "[mysqld]\nport=3306\n")
+	}
+	for _, f := range []string{"app", "app/fate-mysql.conf", "app/my.cnf"} {
+		lchown(t, filepath.Join(dir, f), 1001)
+	}
+	h, err := host.New(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for _, c := range []struct {
+		by, file string
+		refused  bool
+	}{{"/app/fate-mysql.conf", "/app/my.cnf", false}, {"/app/fate-mysql.conf", "/root/my.cnf", true},
+		{"/etc/mysql.conf", "/root/my.cnf", false}} {
+		r := &reader{h: h}
+		file, err := r.namedBy(c.by, c.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ds := &documents{}
+		ds.load(r, kindDatabase, file)
+		if read := len(ds.list) > 0 && ds.list[0].value("mysqld.port") == "3306"; read == c.refused {
+			t.Errorf("%s names %s: read %v, refused %v", c.by, c.file, read, c.refused)
+		}
+		if _, err := r.read(file); c.refused && (!untrusted(err) ||
+			err.Error() != "cannot read /root/my.cnf: /app/fate-mysql.conf names it, and it belongs to another owner") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // TestLimits refuses what no configuration file is, without reading it.
 func TestLimits(t *testing.T) {
 	h, dir := tree(t, ansiblefate.Options{})
