@@ -73,7 +73,7 @@ func TestCommandLineHasNoSecret(t *testing.T) {
 }
 
 // helpTexts has what help says about repeating a command. What is printed of a command that was run has exit.Advice.
-var helpTexts = []string{"cmd_backup.go", "cmd_secrets_rotate.go", "cmd_upgrade.go", "exithelp.go"}
+var helpTexts = []string{"cmd_backup.go", "cmd_backup_schedule.go", "cmd_secrets_rotate.go", "cmd_upgrade.go", "exithelp.go"}
 
 // TestRepetitionIsTyped: no text of the product says itself that the command is to be run again. exit.Repeat, or an
 // error with a method Repeat, does: only they are followed by the command.

@@ -28,7 +28,7 @@ var metricsKeys = []key[Daemon]{
 		text(func(d *Daemon) *string { return &d.Metrics.Addr })),
 	added("username", "", "user name that a client has to give",
 		text(func(d *Daemon) *string { return &d.Metrics.Username })),
-	added("password", "", "password that a client has to give, or {SHA256} and its digest",
+	added("password", "", "password of clients, or {SHA256} and its digest",
 		secret(func(d *Daemon) *Password { return &d.Metrics.Password })),
 	added("certfile", "", "PEM file with the certificate, for TLS",
 		text(func(d *Daemon) *string { return &d.Metrics.CertFile })),
