@@ -60,6 +60,9 @@ type remover struct {
 	path  string
 	top   int // the directory that is removed
 	moved int // directories that were moved up to it
+
+	only uint32 // the owner of all directories that are entered
+	own  bool   // whether only is looked at
 }
 
 // maxDepth is how many directories are open at once. What is deeper is moved up first: a user may nest directories
@@ -180,6 +183,10 @@ func (r *remover) enter(dir int, name, path string) (int, error) {
 			return -1, &fs.PathError{Op: "remove", Path: path, Err: err}
 		}
 		return -1, &MountError{Path: r.path, Mounts: []string{path}}
+	}
+	if r.own && st.Uid != r.only {
+		_ = unix.Close(fd)
+		return -1, &fs.PathError{Op: "remove", Path: path, Err: ErrOtherOwner}
 	}
 	return fd, nil
 }
