@@ -9,10 +9,13 @@ import (
 var unfinishedStates = []string{StatusRunning, "ready", StatusWaiting}
 
 // Unfinished lists the ids of the jobs that run or wait at this party, in any role.
-func (c *Client) Unfinished(ctx context.Context) ([]string, error) {
+func (c *Client) Unfinished(ctx context.Context) ([]string, error) { return UnfinishedIn(ctx, c) }
+
+// UnfinishedIn lists the ids of the jobs that are recorded as running or waiting, in any role.
+func UnfinishedIn(ctx context.Context, r Records) ([]string, error) {
 	var out []string
 	for _, status := range unfinishedStates {
-		rows, err := c.Jobs(ctx, map[string]any{"status": status})
+		rows, err := r.Jobs(ctx, map[string]any{"status": status})
 		if err != nil {
 			return nil, err
 		}
