@@ -48,30 +48,14 @@ func cannotSweep(what string, err error) error {
 // not name.
 func (t *transition) sweepSlots() (errs []error) {
 	dir := slotsDir(t.Layout())
-	slots, err := loadSlots(t.host, t.Layout())
+	slots, unneeded, err := t.unneededSlots()
 	if err != nil {
 		return []error{err} // which one is needed is not known
 	}
-	entries, err := t.host.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return []error{fmt.Errorf("cannot look for earlier states: %w", err)}
-	}
-	needed := []string{t.state.Slot}
-	if c := t.state.Change; c != nil {
-		needed = append(needed, c.Slot, c.Kept)
-	}
-	for _, e := range entries {
-		cutOff := strings.HasPrefix(e.Name(), ".")
-		if _, err := time.Parse(slotTime, e.Name()); err != nil && !cutOff || slices.Contains(needed, e.Name()) {
-			continue // it is not ours, or needed
-		}
-		at := path.Join(dir, e.Name())
+	for _, at := range unneeded {
 		if i := slices.IndexFunc(slots, func(s *slot) bool { return s.dir(t.Layout()) == at }); i >= 0 {
 			err = t.dropSlot(slots[i], slots)
-		} else if cutOff || !t.host.Exists(path.Join(at, slotFile)) {
+		} else {
 			err = t.removeSwept(at)
 		}
 		if err != nil {
@@ -84,6 +68,37 @@ func (t *transition) sweepSlots() (errs []error) {
 		}
 	}
 	return errs
+}
+
+// unneededSlots lists all slots, and the directories of those that no way back needs.
+func (t *transition) unneededSlots() (slots []*slot, unneeded []string, err error) {
+	dir := slotsDir(t.Layout())
+	if slots, err = loadSlots(t.host, t.Layout()); err != nil {
+		return nil, nil, err
+	}
+	entries, err := t.host.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return slots, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot look for earlier states: %w", err)
+	}
+	needed := []string{t.state.Slot}
+	if c := t.state.Change; c != nil {
+		needed = append(needed, c.Slot, c.Kept)
+	}
+	for _, e := range entries {
+		cutOff := strings.HasPrefix(e.Name(), ".")
+		if _, err := time.Parse(slotTime, e.Name()); err != nil && !cutOff || slices.Contains(needed, e.Name()) {
+			continue // it is not ours, or needed
+		}
+		at := path.Join(dir, e.Name())
+		if cutOff || slices.ContainsFunc(slots, func(s *slot) bool { return s.dir(t.Layout()) == at }) ||
+			!t.host.Exists(path.Join(at, slotFile)) {
+			unneeded = append(unneeded, at)
+		}
+	}
+	return slots, unneeded, nil
 }
 
 // dropSlot removes a slot. The database that it keeps goes first, since only the slot says where that is; a database

@@ -62,6 +62,7 @@ const (
 	Backup    Command = "backup create"
 	Schedule  Command = "backup schedule"
 	Restore   Command = "restore"
+	Clean     Command = "gc"
 )
 
 // Component identifies the content of a component.

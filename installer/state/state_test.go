@@ -30,18 +30,18 @@ func inPhase(p Phase) State {
 // completes it, and nothing is refused on a host without one.
 func TestTable(t *testing.T) {
 	commands := []Command{Install, Upgrade, Rollback, Uninstall, Secrets, Parties, Keys, Prepare, Backup, Schedule,
-		Restore}
+		Restore, Clean}
 	want := map[Phase]string{ // a letter for each command
-		Absent:          "SMMSMMNNMMM",
-		Installed:       "SSSSSSSNNNS",
-		Installing:      "R--S---N---",
-		Upgrading:       "-RAS-------",
-		RollingBack:     "--RS-------",
-		Uninstalling:    "---R-------",
-		ChangingSecrets: "---SR------",
-		ChangingParties: "---S-R-----",
-		ChangingKeys:    "---S--R----",
-		Restoring:       "---S------R",
+		Absent:          "SMMSMMNNMMMM",
+		Installed:       "SSSSSSSNNNSN",
+		Installing:      "R--S---N----",
+		Upgrading:       "-RAS--------",
+		RollingBack:     "--RS--------",
+		Uninstalling:    "---R--------",
+		ChangingSecrets: "---SR-------",
+		ChangingParties: "---S-R------",
+		ChangingKeys:    "---S--R-----",
+		Restoring:       "---S------R-",
 	}
 	if len(want) != len(table) {
 		t.Errorf("%d phases, the table has %d", len(want), len(table))

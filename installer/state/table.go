@@ -30,11 +30,11 @@ var table = map[Phase]map[Command]Move{
 	Absent: {
 		Install: Start, Uninstall: Start, Prepare: Nothing, Keys: Nothing,
 		Upgrade: Missing, Rollback: Missing, Secrets: Missing, Parties: Missing,
-		Backup: Missing, Schedule: Missing, Restore: Missing,
+		Backup: Missing, Schedule: Missing, Restore: Missing, Clean: Missing,
 	},
 	Installed: {
 		Install: Start, Upgrade: Start, Rollback: Start, Uninstall: Start, Secrets: Start, Parties: Start, Keys: Start,
-		Prepare: Nothing, Backup: Nothing, Schedule: Nothing, Restore: Start,
+		Prepare: Nothing, Backup: Nothing, Schedule: Nothing, Restore: Start, Clean: Nothing,
 	},
 	Installing:      {Install: Resume, Uninstall: Start, Prepare: Nothing},
 	Upgrading:       {Upgrade: Resume, Rollback: Abandon, Uninstall: Start},
@@ -65,7 +65,7 @@ var wanted = map[Command]string{
 	Install: "install", Upgrade: "upgrade", Rollback: "roll back", Secrets: "change passwords",
 	Parties: "change the parties",
 	Keys:    "install keys", Prepare: "prepare the system", Backup: "back up", Schedule: "schedule backups",
-	Restore: "restore",
+	Restore: "restore", Clean: "remove files",
 }
 
 func (e *RefusedError) Error() string {

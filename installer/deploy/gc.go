@@ -1,0 +1,107 @@
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fate-installer/installer/backup"
+	"fate-installer/installer/exit"
+	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/host/beneath"
+	"fate-installer/installer/state"
+)
+
+// Cleaning is the removal of what an installation needs no more, while no other command changes the host.
+type Cleaning struct{ t *transition }
+
+// Clean calls clean under the lock of all changing commands.
+func (i *Installation) Clean(clean func(*Cleaning) error) error {
+	if err := i.Allows(state.Clean); err != nil {
+		return err
+	}
+	unlock, err := i.begin("remove files")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	t, err := i.decide(state.Clean)
+	if err != nil {
+		return err
+	}
+	return clean(&Cleaning{t})
+}
+
+// Unneeded lists the directories of earlier versions, and of databases, that no way back needs. It changes nothing.
+func (i *Installation) Unneeded() ([]string, error) {
+	t, err := i.decide(state.Clean)
+	if err != nil {
+		return nil, err
+	}
+	slots, out, err := t.unneededSlots()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range slots {
+		shared := slices.ContainsFunc(slots, func(other *slot) bool {
+			return other.Database == s.Database && !slices.Contains(out, other.dir(t.Layout()))
+		})
+		if s.Database != "" && slices.Contains(out, s.dir(t.Layout())) && !shared && t.host.Exists(s.Database) &&
+			!slices.Contains(out, s.Database) {
+			out = append(out, s.Database)
+		}
+	}
+	if t.state.Change == nil && t.host.Exists(t.discarded()) {
+		out = append(out, t.discarded())
+	}
+	return out, nil
+}
+
+// RemoveUnneeded removes what [Installation.Unneeded] lists, and says what it could not remove.
+func (c *Cleaning) RemoveUnneeded() []string { return c.t.sweep() }
+
+// Owner is the ID of the user that programs run as.
+func (i *Installation) Owner(user string) (int, error) {
+	u, err := i.host.LookupUser(user)
+	if err != nil {
+		return 0, exit.Hint(err, "fate-installer install repairs the installation")
+	}
+	return u.UID, nil
+}
+
+// OlderBackups lists the backups of this host in a directory but for the latest ones. Those of other hosts, split ones
+// and files that are no backup are not listed. Only root may write the directory.
+func OlderBackups(dir string, spec *cluster.Spec, keep int) (files []string, err error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell the name of this machine: %w", err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	err = beneath.At(filepath.Join(dir, "file"), func(p *beneath.Place) error {
+		if writer := p.Writer(); writer != "" {
+			return exit.With(fmt.Errorf("cannot remove backups in %s: others than root may write %s", dir, writer),
+				exit.Usage)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	found, err := backup.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	own := &backup.Manifest{Host: name, IP: spec.IP, Role: string(spec.Role), Party: spec.PartyID}
+	for _, f := range found { // the latest first
+		if f.Split || f.Manifest == nil || !f.Manifest.SameHost(own) {
+			continue
+		}
+		if keep--; keep < 0 {
+			files = append(files, f.File)
+		}
+	}
+	return files, nil
+}
