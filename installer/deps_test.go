@@ -80,6 +80,8 @@ var allowedImports = map[string]struct {
 		"no host; collecting and printing are the command's"},
 	"installer/backup": {[]string{"installer/host", "installer/host/beneath", "payload"},
 		"the format of a backup, and how its content is read and put back, say nothing of locks, programs and flags"},
+	"installer/gc": {[]string{"installer/fate/cluster", "installer/host", "installer/host/beneath"},
+		"what is not needed any more, and how it is removed, say nothing of locks and flags; who knows the jobs is given"},
 	"installer/deploy": {[]string{"installer/backup", "installer/database", "installer/deploy/programs",
 		"installer/engine",
 		"installer/exit", "installer/fate", "installer/fate/cluster", "installer/fate/keys",
