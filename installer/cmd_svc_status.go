@@ -52,6 +52,9 @@ A host that makes backups by itself, or has ever made one, has a line about them
 last complete one was made, why a later one failed, and whether it is overdue. Root sees these, too; they do not change the
 exit code.
 
+A file system of data, logs or programs of which 80 % or more is in use is in a line below the table, and in "filling"
+with -o json; the exit code does not depend on it. gc --dry-run shows what can be removed.
+
 With --all-hosts it asks, over the network, every module of this party on every host, and shows which FATE-Flows are
 registered in ZooKeeper.
 
@@ -99,6 +102,7 @@ func runSvcStatus(ctx context.Context, g *globals, o *svcStatusOptions, names []
 			r.now = time.Now()
 			r.lookAtCertificates(g, names, r.now)
 			r.lookAtBackups(g, names, r.now)
+			r.lookAtDisks(g, names)
 			if err := printStatuses(g, r); err != nil {
 				return err
 			}
@@ -139,6 +143,9 @@ type svcStatusReport struct {
 	// why they are not known
 	BackupsProblem string `json:"backups_problem,omitempty"`
 
+	// file systems of data, logs and programs of which 80 % or more is in use; not looked for when programs are named
+	Filling []fillingDisk `json:"filling,omitempty"`
+
 	now    time.Time // of the look
 	hidden bool      // only root may read the certificates, as members of the group know
 }
@@ -155,7 +162,11 @@ func printStatuses(g *globals, r svcStatusReport) error {
 	if err := g.writeCertificates(r); err != nil {
 		return err
 	}
-	return g.writeBackups(r)
+	if err := g.writeBackups(r); err != nil {
+		return err
+	}
+	g.writeDisks(r.Filling)
+	return nil
 }
 
 func writeStatuses(g *globals, statuses []supervisor.Status) error {

@@ -70,6 +70,7 @@ var commandTable = map[string]commandEntry{
 	"backup schedule":     {"", "base", "config"},
 	"restore":             {groupOperate, "config ip base payload yes", "user group"},
 	"uninstall":           {groupOperate, "base user root yes", "config"},
+	"gc":                  {groupOperate, "base yes", "config"},
 	"history":             {groupOperate, "base", "config"},
 	"diagnose":            {groupOperate, "base root", "config payload " + site},
 	"bundle":              {groupBuild, "payload", "base config root"},

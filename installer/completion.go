@@ -39,7 +39,7 @@ var valuesOf = map[string]offer{
 }
 
 // directoryFlags take the name of a directory.
-var directoryFlags = []string{"base", "root", "cache"}
+var directoryFlags = []string{"base", "root", "cache", "backups"}
 
 // completeValues offers words for the arguments and flags of the commands below root, besides those of completeWords.
 func completeValues(g *globals, root *cobra.Command) {

@@ -153,7 +153,7 @@ var notRunHere = []string{
 	"bundle lock", "bundle build", "bundle import", "party test", "svc status", "svc status --all-hosts",
 	"svc start", "svc update", "svc why", "test toy", "test min", "test min --upload", "job why", "job list",
 	"job clean", "check --report", "backup create", "backup verify", "backup inspect", "backup list",
-	"backup schedule", "restore",
+	"backup schedule", "restore", "gc",
 }
 
 // TestCommandsPrintTheirDocuments runs the other commands on a host in a tree.

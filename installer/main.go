@@ -188,6 +188,7 @@ func newRootCommand(g *globals) *cobra.Command {
 		recorded(newUninstallCommand(g)),
 		newBackupCommand(g),
 		recorded(newRestoreCommand(g)),
+		recorded(newGCCommand(g)),
 		newHistoryCommand(g),
 		newTestCommand(g),
 		newJobCommand(g),

@@ -79,7 +79,7 @@ func (g *globals) newTable(header ...string) *table {
 // valueColumns are the columns of names, values and commands. They are copied and searched for: a true that became 是
 // would be another value.
 var valueColumns = []string{"ADDRESS", "COMPONENT", "FILE", "FOUND IN", "GO TO", "HOST", "ID", "JOB", "KEPT IN", "KEY",
-	"KEY FILE", "LICENSE", "MODULE", "NAME", "PARTY", "PASSWORD", "PID", "PLATFORM", "PORTS", "PROGRAM", "RENDERED",
+	"KEY FILE", "KIND", "LICENSE", "MODULE", "NAME", "PARTY", "PASSWORD", "PID", "PLATFORM", "PORTS", "PROGRAM", "RENDERED",
 	"SECRET", "TABLE", "THERE", "VALUE", "VERSION", "WHAT", "WHO"}
 
 // row adds a row. Cells may hold what another party has chosen, such as the name of a component.

@@ -30,6 +30,12 @@ const reserveFiles = 2000
 // than 10 GiB.
 func Reserve(size uint64) uint64 { return min(reserveBytes, size/reserveShare) }
 
+// fillingShare is the part of a file system that is free when it begins to be full.
+const fillingShare = 5
+
+// Filling reports whether 80 % or more of a file system is in use; both in bytes.
+func Filling(size, free uint64) bool { return size > 0 && free <= size/fillingShare }
+
 // spaceEvery is how often file systems are looked at.
 const spaceEvery = 5 * time.Second
 

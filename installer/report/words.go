@@ -125,6 +125,7 @@ var chineseTitles = map[string]string{
 	"disk-root":         "根文件系统空间",
 	"disk-run":          "systemd 读取单元文件所需空间（/run）",
 	"environment":       "FATE 的程序以干净的环境变量启动",
+	"filling":           "文件系统使用率低于 80 %",
 	"firewall":          "防火墙允许集群其他主机访问",
 	"glibc":             "C 库版本",
 	"hostname":          "主机名无需访问网络即可解析",

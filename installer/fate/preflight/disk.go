@@ -110,7 +110,7 @@ func (p *preflight) unmeasuredDisks() {
 	}
 }
 
-// Space that jobs leave behind below the log directory, where nothing removes it: an allowance for a hundred jobs.
+// Space that jobs leave behind below the log directory, where only gc removes it: an allowance for a hundred jobs.
 // FATE-Flow and the workers log at level DEBUG, into a directory for each job and session.
 const (
 	jobLogs     = 20 * mebibyte
@@ -147,7 +147,7 @@ func (p *preflight) logSpace() {
 	r.measured("%s free, without what is still to be installed; programs may log %s, a hundred jobs about %s",
 		size(free), size(programs), size(jobs))
 	if free < programs+jobs {
-		r.warn("put %s on a larger filesystem, or remove the directories of old jobs there: nothing else removes them",
+		r.warn("put %s on a larger filesystem, or run fate-installer gc each night: nothing else removes the logs of jobs",
 			logs)
 		return
 	}
@@ -184,6 +184,29 @@ func (p *preflight) reserve() {
 		if free < wanted {
 			r.refuse("free %s more on %s: below the reserve programs are degraded, and on a full disk every job fails",
 				size(wanted-free), orRoot(fs.Mount))
+			continue
+		}
+		r.ok()
+	}
+}
+
+// filling warns of file systems that begin to be full, while there is time to remove something.
+func (p *preflight) filling() {
+	if !p.in.Installed {
+		return
+	}
+	l := p.s.Layout
+	seen := map[uint64]bool{}
+	for _, dir := range []string{l.Data(), l.Logs(), l.Temp(), l.Projects()} {
+		fs, ok := p.f.PathFact(dir)
+		if !ok || fs.Size == 0 || seen[fs.Device] {
+			continue
+		}
+		seen[fs.Device] = true
+		r := p.check("filling:"+cmp.Or(fs.Mount, "/"), "less than 80 % in use on "+orRoot(fs.Mount), "less than 80 %").
+			measured("%d %% in use, %s free", 100-100*fs.Free/fs.Size, size(fs.Free))
+		if supervisor.Filling(fs.Size, fs.Free) {
+			r.warn("fate-installer gc --dry-run shows which files of ended jobs and old logs can be removed")
 			continue
 		}
 		r.ok()
