@@ -65,7 +65,7 @@ func (e *Error) Hint() string {
 }
 
 type reply struct {
-	Retcode int             `json:"retcode"`
+	Retcode *int            `json:"retcode"` // in every answer of FATE-Flow
 	Retmsg  string          `json:"retmsg"`
 	JobID   string          `json:"jobId"`
 	Data    json.RawMessage `json:"data"`
@@ -121,8 +121,12 @@ func decodeReply(path string, resp *http.Response) (*reply, error) {
 		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s (HTTP status %s): %w",
 			path, resp.Status, err)
 	}
-	if r.Retcode != RetcodeSuccess || resp.StatusCode != http.StatusOK {
-		return nil, &Error{Path: path, Retcode: r.Retcode, Message: r.Retmsg, Job: r.JobID}
+	if r.Retcode == nil { // from another service on its port, as a proxy: no answer is not "no job"
+		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s (HTTP status %s): it has no retcode",
+			path, resp.Status)
+	}
+	if *r.Retcode != RetcodeSuccess || resp.StatusCode != http.StatusOK {
+		return nil, &Error{Path: path, Retcode: *r.Retcode, Message: r.Retmsg, Job: r.JobID}
 	}
 	return &r, nil
 }

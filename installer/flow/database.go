@@ -48,14 +48,23 @@ const mostRows = 10_000
 // Jobs implements Records.
 func (d Database) Jobs(ctx context.Context, filter map[string]any) ([]Job, error) {
 	var out []Job
-	err := d.read(ctx, &out, "t_job", jobColumns, filter, mostRows)
-	return out, err
+	err := d.read(ctx, &out, "t_job", jobColumns, filter, mostRows+1)
+	return out, whole("t_job", len(out), err)
+}
+
+// whole refuses rows of which there are more than are read: what is missing could be the one that counts.
+func whole(table string, rows int, err error) error {
+	if err == nil && rows > mostRows {
+		err = fmt.Errorf("cannot read %s of FATE-Flow's database: more than %d rows match", table, mostRows)
+	}
+	return err
 }
 
 // Tasks implements Records.
 func (d Database) Tasks(ctx context.Context, filter map[string]any) ([]Task, error) {
 	var rows []Task
-	if err := d.read(ctx, &rows, "t_task", taskColumns, filter, mostRows); err != nil {
+	err := d.read(ctx, &rows, "t_task", taskColumns, filter, mostRows+1)
+	if err := whole("t_task", len(rows), err); err != nil {
 		return nil, err
 	}
 	sortTasks(rows)

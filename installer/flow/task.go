@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -202,8 +203,8 @@ func (c *Client) rows(ctx context.Context, endpoint string, filter map[string]an
 	if err != nil {
 		return err
 	}
-	if len(r.Data) == 0 {
-		return nil
+	if !bytes.HasPrefix(r.Data, []byte("[")) { // null would be read as an empty list
+		return fmt.Errorf("cannot understand fate_flow's answer to %s: it has no list", endpoint)
 	}
 	if err := json.Unmarshal(r.Data, rows); err != nil {
 		return fmt.Errorf("cannot understand fate_flow's answer to %s: %w", endpoint, err)
@@ -225,6 +226,9 @@ func (c *Client) LatestJobs(ctx context.Context, limit int) ([]Job, error) {
 	}
 	if err := json.Unmarshal(r.Data, &data); err != nil {
 		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s: %w", endpoint, err)
+	}
+	if data.Jobs == nil {
+		return nil, fmt.Errorf("cannot understand fate_flow's answer to %s: it has no list", endpoint)
 	}
 	out := make([]Job, 0, len(data.Jobs))
 	for _, row := range data.Jobs {

@@ -37,3 +37,24 @@ func TestUnfinished(t *testing.T) {
 		t.Error("no error without a server")
 	}
 }
+
+// TestAnswersOfAnotherService: what another service on FATE-Flow's port answers is no answer, and not "no job".
+func TestAnswersOfAnotherService(t *testing.T) {
+	for _, answer := range []string{`{}`, `null`, `[]`, `{"status":"ok"}`, `{"code":0,"data":null}`,
+		`{"retcode":0,"retmsg":"success"}`, `{"retcode":0,"data":null}`, `{"retcode":0,"data":{}}`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, answer)
+		}))
+		c := &Client{BaseURL: server.URL}
+		if jobs, err := c.Unfinished(t.Context()); err == nil {
+			t.Errorf("%s: jobs %q run", answer, jobs)
+		}
+		if tasks, err := c.Tasks(t.Context(), nil); err == nil {
+			t.Errorf("%s: tasks %v", answer, tasks)
+		}
+		if jobs, err := c.LatestJobs(t.Context(), 1); err == nil {
+			t.Errorf("%s: jobs %v", answer, jobs)
+		}
+		server.Close()
+	}
+}

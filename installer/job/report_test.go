@@ -42,7 +42,7 @@ func (f *recordedFlow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pick := func(rows []map[string]any) []map[string]any {
-		return slices.DeleteFunc(slices.Clone(rows), func(row map[string]any) bool {
+		return slices.DeleteFunc(append([]map[string]any{}, rows...), func(row map[string]any) bool {
 			return slices.ContainsFunc(slices.Collect(maps.Keys(filter)), func(key string) bool {
 				return fmt.Sprint(row["f_"+key]) != fmt.Sprint(filter[key])
 			})
