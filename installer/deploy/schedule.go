@@ -173,12 +173,11 @@ func schedulePlan(l cluster.Layout, s *backup.Schedule) (engine.Plan, error) {
 			Reads: []string{backupService}}},
 	}
 	var plan engine.Plan
-	for n, node := range steps {
-		node.Component = "installer"
-		if n > 0 {
-			node.After = []string{steps[n-1].ID()}
-		}
+	var after []string // each follows the one before
+	for _, node := range steps {
+		node.Component, node.After = "installer", after
 		plan.Add(node)
+		after = []string{node.ID()}
 	}
 	return plan, nil
 }

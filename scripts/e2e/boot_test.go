@@ -50,11 +50,11 @@ ls /etc/rc?.d/*fate-supervisor /etc/init.d/fate-supervisor
 			if strings.Contains(text, tt.never) {
 				b.t.Errorf("it says %q", tt.never)
 			}
+			b.run("host", "rm", "-rf", "/mnt/one", "/etc/inittab")
+			b.checkSame("root file system", bare, b.contents("host", []string{"/"}, notOurs...))
 			if b.t.Failed() {
 				b.t.Log(out)
 			}
-			b.run("host", "rm", "-rf", "/mnt/one", "/etc/inittab")
-			b.checkSame("root file system", bare, b.contents("host", []string{"/"}, notOurs...))
 		})
 	}
 }
