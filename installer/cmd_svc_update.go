@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/exit"
+	"fate-installer/installer/host/procstat"
 	"fate-installer/supervisor/config"
+	"fate-installer/supervisor/process"
 	"fate-installer/supervisor/rpc"
 )
 
@@ -76,11 +80,11 @@ func newSvcShutdownCommand(g *globals) *cobra.Command {
 		Use:   "shutdown",
 		Short: "End the supervisor",
 		Long: `End the supervisor: stop all programs, dependants first, and then itself; with --keep only itself, and the next
-supervisor takes the running programs over. Where systemd runs the supervisor it starts it again at once; there,
-systemctl stop fate-supervisor ends it for good.
+supervisor takes the running programs over. The command returns when it has ended. Where systemd runs the supervisor it
+starts it again at once; there, systemctl stop fate-supervisor ends it for good.
 
 EXIT STATUS
-  0    the supervisor has the change
+  0    the supervisor has ended
   1    unexpected error
   4    the supervisor is not running`,
 		Example: `  fate-installer svc shutdown
@@ -88,12 +92,43 @@ EXIT STATUS
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withSupervisor(cmd.Context(), g,
-				func(ctx context.Context, c *rpc.Client) error { return c.Shutdown(ctx, keep) })
+				func(ctx context.Context, c *rpc.Client) error { return shutdown(ctx, c, keep) })
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the programs running")
 	return cmd
 }
+
+// shutdown ends the supervisor, and waits until its process is gone: it still writes its state after it has stopped to
+// answer, and an uninstall that goes on by then would leave that.
+func shutdown(ctx context.Context, c *rpc.Client, keep bool) error {
+	pid, err := c.PID(ctx)
+	if err != nil {
+		return err
+	}
+	before, unseen := process.ReadStat(pid)
+	if err := c.Shutdown(ctx, keep); err != nil || unseen != nil || pid == os.Getpid() {
+		return err
+	}
+	return awaitEnd(ctx, before)
+}
+
+// awaitEnd waits until a process has ended. One that its parent has not taken note of has ended, too.
+func awaitEnd(ctx context.Context, was procstat.Stat) error {
+	for {
+		now, err := process.ReadStat(was.PID)
+		if err != nil || now.Start != was.Start || now.Dead() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(endPoll):
+		}
+	}
+}
+
+const endPoll = 20 * time.Millisecond
 
 func newSvcUpgradeSelfCommand(g *globals) *cobra.Command {
 	return &cobra.Command{

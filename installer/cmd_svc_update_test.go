@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"testing"
+	"time"
+
+	"fate-installer/supervisor/process"
+)
+
+// TestAwaitEnd waits for a process, also for one that its parent never takes note of, and no longer than its context.
+func TestAwaitEnd(t *testing.T) {
+	cmd := exec.Command("cat") // runs until its input ends
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	was, err := process.ReadStat(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*endPoll)
+	defer cancel()
+	if err := awaitEnd(ctx, was); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while it runs: %v", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- awaitEnd(t.Context(), was) }()
+	select {
+	case err := <-ended:
+		t.Errorf("it returned while the process runs: %v", err)
+	case <-time.After(5 * endPoll):
+	}
+	if err := input.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil { // it is a zombie until Wait
+		t.Errorf("of a zombie: %v", err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := awaitEnd(t.Context(), was); err != nil {
+		t.Errorf("of a process that is gone: %v", err)
+	}
+}
