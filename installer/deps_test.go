@@ -37,8 +37,8 @@ var allowedImports = map[string]struct {
 	"supervisor/process": {[]string{"supervisor/logfile", "supervisor/shim", "installer/host/beneath",
 		"installer/host/procstat"}, "starting and reaping a process knows nothing of why"},
 	"supervisor/shim": {nil, "it runs before every program, so nothing may be initialised before it"},
-	"supervisor/rpc": {[]string{"supervisor", "supervisor/account", "supervisor/config", "supervisor/process"},
-		"server and client of one API, side by side"},
+	"supervisor/rpc": {[]string{"supervisor", "supervisor/account", "supervisor/config", "supervisor/process",
+		"installer/host/beneath"}, "server and client of one API, side by side"},
 	"installer/host": {[]string{"installer/host/beneath", "installer/host/tasks", "installer/host/tcptable",
 		"payload/dynlink"}, "the only code that touches the machine; who imports more than the standard library's OS " +
 		"calls hides a side effect"},

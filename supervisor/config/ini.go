@@ -45,6 +45,8 @@ type iniSection struct {
 	file string
 	line int
 	keys []iniKey
+
+	faults []Problem // of [metrics_http_server], which does not make the file unusable
 }
 
 type iniKey struct {
@@ -102,12 +104,16 @@ func (r *iniReader) problem(format string, args ...any) {
 }
 
 func (r *iniReader) next(raw string) {
+	problem := r.lineProblem
+	if strings.HasPrefix(strings.TrimSpace(raw), "[") {
+		problem = r.problem
+	}
 	if len(raw) > maxLineBytes {
-		r.problem("the line is longer than %d bytes", maxLineBytes)
+		problem("the line is longer than %d bytes", maxLineBytes)
 		return
 	}
 	if strings.ContainsFunc(raw, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-		r.problem("the line has a control character")
+		problem("the line has a control character")
 		return
 	}
 	line := strings.TrimRight(raw, " \t")
@@ -139,9 +145,35 @@ func (r *iniReader) next(raw string) {
 	}
 }
 
+// lineProblem is problem for a line of a section. It must not be one that may begin another section, whose keys would
+// be taken for those of this one.
+func (r *iniReader) lineProblem(format string, args ...any) {
+	if n := len(r.sections); n > 0 && r.sections[n-1].name == metricsSection {
+		s := &r.sections[n-1]
+		s.faults = append(s.faults, Problem{r.file, r.line, "[" + s.name + "] " + fmt.Sprintf(format, args...)})
+		return
+	}
+	r.problem(format, args...)
+}
+
+// notKey says of a line that it is none that a file has. In the section for metrics, whose mistakes are logged, it may
+// be a password, and is not shown.
+func (r *iniReader) notKey(text string) {
+	shown := fmt.Sprintf("%q", text)
+	if r.sections[len(r.sections)-1].name == metricsSection {
+		shown = "the line"
+	}
+	r.lineProblem("%s is neither a section, a key = value nor a comment", shown)
+}
+
 func (r *iniReader) section(text string) {
 	end := strings.LastIndexByte(text, ']')
 	if end < 0 || end != len(text)-1 {
+		if strings.HasPrefix(text, "["+metricsSection) {
+			r.sections = append(r.sections, iniSection{name: metricsSection, file: r.file, line: r.line})
+			r.lineProblem("the section title has no closing bracket at its end")
+			return
+		}
 		r.problem("the section title has no closing bracket at its end")
 		return
 	}
@@ -155,14 +187,14 @@ func (r *iniReader) key(text string, indent int) {
 	}
 	at := strings.IndexAny(text, "=:")
 	if at <= 0 {
-		r.problem("%q is neither a section, a key = value nor a comment", text)
+		r.notKey(text)
 		return
 	}
 	s := &r.sections[len(r.sections)-1]
 	name := strings.ToLower(strings.TrimSpace(text[:at]))
 	for _, k := range s.keys {
 		if k.name == name {
-			r.problem("%s is given twice, first in line %d", name, k.line)
+			r.lineProblem("%s is given twice, first in line %d", name, k.line)
 			return
 		}
 	}

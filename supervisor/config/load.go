@@ -115,6 +115,8 @@ type loader struct {
 	groupLine  map[string]position // of the [group:x] that names a program
 	problems   []Problem
 	warnings   []Problem
+
+	metricsFaults []Problem // of the section for metrics
 }
 
 type position struct {
@@ -140,7 +142,12 @@ func (l *loader) readFile(path string) {
 	l.problems = append(l.problems, problems...)
 	for _, s := range sections {
 		for _, have := range l.sections {
-			if have.name == s.name {
+			switch {
+			case have.name != s.name:
+			case s.name == metricsSection:
+				l.metricsFault(Problem{s.file, s.line, fmt.Sprintf("[%s] is given twice, first in %s:%d", s.name,
+					have.file, have.line)})
+			default:
 				l.problem(s.file, s.line, "[%s] is given twice, first in %s:%d", s.name, have.file, have.line)
 			}
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,7 +107,14 @@ func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 			if err == nil {
 				err = key.parse(d, v)
 			}
-			if err != nil {
+			switch {
+			case err == nil:
+			case s.name == metricsSection && k.name == "password": // the error would show a part of it
+				l.metricsFault(Problem{s.file, k.line, "[" + s.name + "] password: a percent sign before a parenthesis " +
+					"is written %%"})
+			case s.name == metricsSection:
+				l.metricsFault(Problem{s.file, k.line, fmt.Sprintf("[%s] %s: %v", s.name, k.name, err)})
+			default:
 				l.problem(s.file, k.line, "%s: %v", k.name, err)
 			}
 		}
@@ -121,13 +129,26 @@ func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 			"every client that reaches the port could stop every program")
 	}
 	if s.name == metricsSection {
+		for _, fault := range s.faults {
+			l.metricsFault(fault)
+		}
 		for _, problem := range d.Metrics.problems() {
-			l.problem(s.file, s.line, "[%s] %s", s.name, problem)
+			l.metricsFault(Problem{s.file, s.line, fmt.Sprintf("[%s] %s", s.name, problem)})
 		}
 	}
 }
 
+// metricsFault notes what is wrong with the section for metrics. That is a warning: without metrics the programs run all
+// the same, and a supervisor that does not start would leave them alone.
+func (l *loader) metricsFault(p Problem) {
+	l.metricsFaults = append(l.metricsFaults, p)
+	l.warnings = append(l.warnings, p)
+}
+
 func (l *loader) checkDaemon(d *Daemon) {
+	if len(l.metricsFaults) > 0 {
+		d.Metrics = Metrics{Fault: Problems(l.metricsFaults).Error()}
+	}
 	for _, path := range []*string{&d.Socket, &d.LogFile, &d.PidFile, &d.ChildLogDir} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(l.here, *path)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +20,8 @@ type Metrics struct {
 	KeyFile  string
 	ClientCA string // file with the CAs of clients that need no password
 	Plain    bool   // without TLS also at addresses that other hosts reach
+
+	Fault string // why nothing is served although the section is there; then the rest is empty
 }
 
 // metricsSection is the section with the settings of [Metrics]: an addition to supervisord's dialect.
@@ -64,6 +68,9 @@ func (m *Metrics) problems() (out []string) {
 	if (m.Username == "") != (m.Password == "") || m.Username == "" && m.ClientCA == "" {
 		add("needs username and password, or client_ca")
 	}
+	if digest, ok := m.Password.SHA256(); ok && len(digest) != sha256.Size {
+		add("password: {SHA256} takes the 64 hexadecimal digits of the digest and nothing else")
+	}
 	if strings.ContainsAny(m.Username, ":") {
 		add("username: a colon ends the name in what clients send")
 	}
@@ -72,6 +79,20 @@ func (m *Metrics) problems() (out []string) {
 			m.Addr)
 	}
 	return out
+}
+
+// SHA256 is the digest of a password that is written as {SHA256} and 64 hexadecimal digits. It reports whether the
+// password is written so; what is no digest then gives nil, which is that of no password.
+func (p Password) SHA256() (digest []byte, ok bool) {
+	text, ok := strings.CutPrefix(string(p), "{SHA256}")
+	if !ok {
+		return nil, false
+	}
+	digest, err := hex.DecodeString(text)
+	if err != nil || len(digest) != sha256.Size {
+		return nil, true
+	}
+	return digest, true
 }
 
 // isLoopback reports whether only this host reaches an address.

@@ -3,6 +3,7 @@ package rpc
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ const (
 	maxOfUser      = 32  // of one user other than root; of all TCP clients together
 	maxOfOthers    = 96  // of all users other than root
 	maxRefusals    = 16  // connections that only get the reason of their refusal
+	maxScrapers    = 8   // of the metrics' port, of one client's address
 )
 
 // slots counts the connections of all listeners by user.
@@ -24,9 +26,28 @@ type slots struct {
 	mu      sync.Mutex
 	open    map[*slotConn]struct{}
 	refused int
+	ofHost  int // connections of one client's address; 0: any number
 }
 
 func newSlots() *slots { return &slots{open: map[*slotConn]struct{}{}} }
+
+// hostOf is what tells clients on TCP apart: the address, of IPv6 the network that one host commonly has; "" for a
+// client that is not on TCP.
+func hostOf(conn net.Conn) string {
+	addr, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	ip := addr.Addr().Unmap().WithZone("")
+	if ip.Is4() || ip.IsLoopback() {
+		return ip.String()
+	}
+	network, err := ip.Prefix(64)
+	if err != nil {
+		return ip.String()
+	}
+	return network.String()
+}
 
 // class is the key by which connections are counted: a uid, or one number for those that have none.
 func class(p peer) int {
@@ -41,7 +62,11 @@ func class(p peer) int {
 func (s *slots) take(conn net.Conn, p peer) *slotConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &slotConn{Conn: conn, peer: p, slots: s, refused: s.refusal(p)}
+	c := &slotConn{Conn: conn, peer: p, slots: s}
+	if s.ofHost > 0 {
+		c.host = hostOf(conn)
+	}
+	c.refused = s.refusal(p, c.host)
 	if c.refused == "" {
 		s.open[c] = struct{}{}
 		return c
@@ -53,10 +78,13 @@ func (s *slots) take(conn net.Conn, p peer) *slotConn {
 	return c
 }
 
-// refusal says why a peer gets no slot, and who has them.
-func (s *slots) refusal(p peer) string {
-	ofClass, others := 0, 0
+// refusal says why a peer at a client's address gets no slot, and who has them.
+func (s *slots) refusal(p peer, host string) string {
+	ofClass, ofHost, others := 0, 0, 0
 	for c := range s.open {
+		if c.host == host {
+			ofHost++
+		}
 		if class(c.peer) == class(p) {
 			ofClass++
 		}
@@ -69,6 +97,8 @@ func (s *slots) refusal(p peer) string {
 		return fmt.Sprintf("all %d connections to the supervisor are in use: %s", maxConnections, s.users())
 	case p.admin():
 		return ""
+	case s.ofHost > 0 && ofHost >= s.ofHost:
+		return fmt.Sprintf("%s has all %d connections that it may have: end them, or wait", host, s.ofHost)
 	case ofClass >= maxOfUser:
 		return fmt.Sprintf("%s has all %d connections to the supervisor that it may have: %s; end them, or wait",
 			className(class(p)), maxOfUser, s.users())
@@ -154,6 +184,7 @@ func (l slotListener) Accept() (net.Conn, error) {
 type slotConn struct {
 	net.Conn
 	peer    peer
+	host    string // see hostOf
 	refused string // why it gets only this text; "" when it has a slot
 	slots   *slots
 	once    sync.Once

@@ -6,18 +6,17 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
-	"os"
-	"strings"
-	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"fate-installer/installer/host/beneath"
 	"fate-installer/supervisor/config"
 )
 
@@ -28,6 +27,7 @@ const (
 	scrapeHeaderBytes   = 8 << 10
 	scrapesAtOnce       = 2
 	refusalDelay        = 200 * time.Millisecond // of an answer to a wrong password, while it holds a connection
+	listenAgain         = time.Minute            // after a port could not be opened
 )
 
 // metricsServer answers GET /metrics for those who show the password or a certificate, and nothing else.
@@ -36,30 +36,54 @@ type metricsServer struct {
 	show   http.HandlerFunc
 	scrape turns
 	delay  time.Duration
+	again  time.Duration
+	files  *beneath.Root // below which certificates and keys are; nil: the machine's
+	log    zerolog.Logger
 }
 
-// openMetrics serves the metrics where the configuration says. A port that cannot be opened does not keep the
+// openMetrics serves the metrics where the configuration says. What is wrong with it or with the port does not keep the
 // supervisor from its work: it is in the log.
 func (s *Server) openMetrics() {
 	c := s.daemon.Config().Daemon.Metrics
+	logger := s.daemon.Log()
+	if c.Fault != "" {
+		logger.Error().Str("error", c.Fault).Msg(notServed)
+	}
 	if c.Addr == "" {
 		return
 	}
-	logger := s.daemon.Log()
-	m := &metricsServer{config: c, show: s.serveMetrics, scrape: make(turns, scrapesAtOnce), delay: refusalDelay}
-	l, err := m.listen()
-	if err != nil {
-		logger.Error().Err(err).Msg("the metrics are not served")
-		return
-	}
-	logger.Info().Str("address", l.Addr().String()).Bool("tls", c.TLS()).Msg("serves the metrics")
+	m := &metricsServer{config: c, show: s.serveMetrics, scrape: make(turns, scrapesAtOnce), delay: refusalDelay,
+		again: listenAgain, log: logger}
 	hs := m.server(s.ctx)
 	s.servers = append(s.servers, hs)
-	s.running.Go(func() {
-		if err := hs.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error().Err(err).Msg("the metrics listener failed")
+	s.running.Go(func() { m.run(s.ctx, hs) })
+}
+
+// notServed is in the log of a supervisor whose configuration asks for metrics that cannot be served.
+const notServed = "the metrics are not served"
+
+// run serves once the port can be opened: its address may come up after the supervisor, and the files of the
+// certificate may be on a file system that is mounted later. A reason is logged once.
+func (m *metricsServer) run(ctx context.Context, hs *http.Server) {
+	for reason := ""; ; {
+		l, err := m.listen()
+		if err == nil {
+			m.log.Info().Str("address", l.Addr().String()).Bool("tls", m.config.TLS()).Msg("serves the metrics")
+			if err := hs.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				m.log.Error().Err(err).Msg("the metrics listener failed")
+			}
+			return
 		}
-	})
+		if err.Error() != reason {
+			reason = err.Error()
+			m.log.Error().Err(err).Msg(notServed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(m.again):
+		}
+	}
 }
 
 // listen opens the port. Its connections are counted apart from those of the API, which it cannot use up.
@@ -75,7 +99,9 @@ func (m *metricsServer) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l = slotListener{l, newSlots()}
+	slots := newSlots()
+	slots.ofHost = maxScrapers
+	l = slotListener{l, slots}
 	if secure != nil {
 		l = tls.NewListener(l, secure)
 	}
@@ -102,7 +128,7 @@ func (m *metricsServer) server(ctx context.Context) *http.Server {
 
 // tlsConfig has the certificate of the files as they are at each handshake, so that a renewed one needs no restart.
 func (m *metricsServer) tlsConfig() (*tls.Config, error) {
-	files := &certificateFiles{cert: m.config.CertFile, key: m.config.KeyFile}
+	files := &certificateFiles{cert: m.config.CertFile, key: m.config.KeyFile, root: m.files, log: m.log}
 	if _, err := files.get(nil); err != nil {
 		return nil, err
 	}
@@ -110,7 +136,7 @@ func (m *metricsServer) tlsConfig() (*tls.Config, error) {
 	if m.config.ClientCA == "" {
 		return c, nil
 	}
-	data, err := os.ReadFile(m.config.ClientCA)
+	data, err := readOwn(m.files, m.config.ClientCA)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the CAs of clients: %w", err)
 	}
@@ -123,38 +149,6 @@ func (m *metricsServer) tlsConfig() (*tls.Config, error) {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return c, nil
-}
-
-// certificateFiles is a certificate that is read again when its files have changed.
-type certificateFiles struct {
-	cert, key string
-
-	mu    sync.Mutex
-	times [2]time.Time
-	pair  *tls.Certificate
-}
-
-func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var times [2]time.Time
-	for i, name := range []string{f.cert, f.key} {
-		if info, err := os.Stat(name); err == nil {
-			times[i] = info.ModTime()
-		}
-	}
-	if f.pair != nil && times == f.times {
-		return f.pair, nil
-	}
-	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err != nil {
-		if f.pair != nil { // one of two files is new: the next handshake tries again
-			return f.pair, nil
-		}
-		return nil, fmt.Errorf("cannot use the certificate of the metrics: %w", err)
-	}
-	f.pair, f.times = &pair, times
-	return f.pair, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -203,16 +197,15 @@ func (m *metricsServer) admits(r *http.Request) bool {
 	if !ok || m.config.Username == "" {
 		return false
 	}
-	want := string(m.config.Password)
-	sum, hashed := strings.CutPrefix(want, "{SHA256}")
+	sum, hashed := m.config.Password.SHA256()
 	if !hashed {
-		sum = digestOf(want)
+		sum = digestOf(string(m.config.Password))
 	}
-	return subtle.ConstantTimeCompare([]byte(digestOf(name)), []byte(digestOf(m.config.Username)))&
-		subtle.ConstantTimeCompare([]byte(digestOf(password)), []byte(strings.ToLower(sum))) == 1
+	return subtle.ConstantTimeCompare(digestOf(name), digestOf(m.config.Username))&
+		subtle.ConstantTimeCompare(digestOf(password), sum) == 1
 }
 
-func digestOf(text string) string {
+func digestOf(text string) []byte {
 	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
+	return sum[:]
 }

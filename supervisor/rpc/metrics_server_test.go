@@ -1,17 +1,11 @@
 package rpc
 
 import (
+	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
+	"encoding/hex"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -20,16 +14,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"fate-installer/supervisor/config"
 )
 
 // serveTestMetrics serves a text as metrics, and returns the address.
 func serveTestMetrics(t *testing.T, c config.Metrics) string {
 	t.Helper()
-	c.Addr = "127.0.0.1:0"
-	m := &metricsServer{config: c, scrape: make(turns, 1), show: func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "fate_program_up 1\n")
-	}}
+	return serveMetricsOf(t, newTestMetrics(t, c))
+}
+
+// newTestMetrics has the files of its certificate in the test's directory, which only this user may write.
+func newTestMetrics(t *testing.T, c config.Metrics) *metricsServer {
+	if c.Addr == "" {
+		c.Addr = "127.0.0.1:0"
+	}
+	return &metricsServer{config: c, scrape: make(turns, 1), again: time.Millisecond, files: ownFiles(t),
+		show: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fate_program_up 1\n") }}
+}
+
+func serveMetricsOf(t *testing.T, m *metricsServer) string {
+	t.Helper()
 	l, err := m.listen()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +80,7 @@ func ask(t *testing.T, client *http.Client, method, url, name, password string) 
 // TestMetricsServer: who gives the password gets the metrics, and nothing else is answered.
 func TestMetricsServer(t *testing.T) {
 	for _, password := range []config.Password{"pass: word", config.Password("{SHA256}" + strings.ToUpper(
-		digestOf("pass: word")))} {
+		hex.EncodeToString(digestOf("pass: word"))))} {
 		addr := "http://" + serveTestMetrics(t, config.Metrics{Username: "prom", Password: password})
 		client := &http.Client{Transport: &http.Transport{}}
 		for _, c := range []struct {
@@ -128,138 +134,103 @@ func TestMetricsServerLimits(t *testing.T) {
 	}
 }
 
-// authority issues certificates.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t}
-	a.cert, a.key, a.pem, _ = a.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign})
-	return a
-}
-
-var serial int64
-
-// issue makes a certificate, of itself when it has no parent yet.
-func (a *authority) issue(c *x509.Certificate) (cert *x509.Certificate, key *ecdsa.PrivateKey, pemCert, pemKey []byte) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// TestMetricsServerWaitsForItsPort: a port that is opened later than the supervisor starts is served then.
+func TestMetricsServerWaitsForItsPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		a.t.Fatal(err)
-	}
-	serial++
-	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(serial), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	c.Subject = pkix.Name{CommonName: "test"}
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert, err = x509.ParseCertificate(der)
-	raw, errKey := x509.MarshalPKCS8PrivateKey(key)
-	if err := errors.Join(err, errKey); err != nil {
-		a.t.Fatal(err)
-	}
-	return cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
-}
-
-// pair makes the files of a certificate, and returns its number.
-func (a *authority) pair(certFile, keyFile string) *big.Int {
-	a.t.Helper()
-	cert, _, c, k := a.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
-	if err := errors.Join(os.WriteFile(certFile, c, 0o600), os.WriteFile(keyFile, k, 0o600)); err != nil {
-		a.t.Fatal(err)
-	}
-	return cert.SerialNumber
-}
-
-// TestMetricsServerTLS: a certificate of the CA stands for the password, one of another CA does not, and a renewed
-// certificate is shown without a restart.
-func TestMetricsServerTLS(t *testing.T) {
-	dir, ca, other := t.TempDir(), newAuthority(t), newAuthority(t)
-	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := os.WriteFile(in("ca"), ca.pem, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	first := ca.pair(in("cert"), in("key"))
-	ca.pair(in("client"), in("client-key"))
-	other.pair(in("foreign"), in("foreign-key"))
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	both := config.Metrics{CertFile: in("cert"), KeyFile: in("key"), ClientCA: in("ca"), Username: "p", Password: "p"}
-	certOnly := both
-	certOnly.Username, certOnly.Password = "", ""
-	for _, c := range []struct {
-		config      config.Metrics
-		cert        string
-		name        string
-		status      int
-		handshakeOK bool
-	}{
-		{both, "client", "", http.StatusOK, true},
-		{both, "", "p", http.StatusOK, true},
-		{both, "", "", http.StatusUnauthorized, true},
-		{both, "foreign", "p", 0, false},
-		{certOnly, "client", "", http.StatusOK, true},
-		{certOnly, "", "p", 0, false},
-	} {
-		addr := "https://" + serveTestMetrics(t, c.config)
-		secure := &tls.Config{RootCAs: roots}
-		if c.cert != "" {
-			pair, err := tls.LoadX509KeyPair(in(c.cert), in(c.cert+"-key"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				return &pair, nil // also to a server that names another CA
-			}
-		}
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: secure}}
-		status, _, err := ask(t, client, "GET", addr+"/metrics", c.name, "p")
-		if (err == nil) != c.handshakeOK || status != c.status {
-			t.Errorf("certificate %q, name %q: %d %v", c.cert, c.name, status, err)
-		}
-		client.CloseIdleConnections()
+	m := newTestMetrics(t, config.Metrics{Addr: taken.Addr().String(), Username: "p", Password: "p"})
+	var logged lines
+	m.log = zerolog.New(&logged)
+	ctx, cancel := context.WithCancel(t.Context())
+	hs := m.server(ctx)
+	ended := make(chan struct{})
+	go func() { m.run(ctx, hs); close(ended) }()
+	until(t, func() bool { return logged.count(notServed) > 0 })
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
 	}
+	until(t, func() bool {
+		status, _, err := ask(t, http.DefaultClient, "GET", "http://"+m.config.Addr+"/metrics", "p", "p")
+		return err == nil && status == http.StatusOK
+	})
+	if n := logged.count(notServed); n != 1 {
+		t.Errorf("the reason is logged %d times", n)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	cancel()
+	if err := hs.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-ended
+}
 
-	addr := serveTestMetrics(t, both)
-	shown := func() *big.Int {
-		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: roots})
+// until waits for what comes soon.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for ctx := testContext(t); !done(); time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatal(ctx.Err())
+		}
+	}
+}
+
+// TestMetricsConnectionsOfOneAddress: a client's address cannot take all connections.
+func TestMetricsConnectionsOfOneAddress(t *testing.T) {
+	addr := serveTestMetrics(t, config.Metrics{Username: "p", Password: "p"})
+	from := func(ip string) net.Conn {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+		conn, err := d.DialContext(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0].SerialNumber
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
 	}
-	if n := shown(); n.Cmp(first) != 0 {
-		t.Errorf("certificate %v is shown, want %v", n, first)
+	status := func(conn net.Conn) int {
+		if _, err := io.WriteString(conn, "GET /none HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
 	}
-	second := ca.pair(in("cert"), in("key"))
-	later := time.Now().Add(time.Hour)
-	if err := errors.Join(os.Chtimes(in("cert"), later, later), os.Chtimes(in("key"), later, later)); err != nil {
-		t.Fatal(err)
+	for range maxScrapers {
+		_ = from("127.0.0.1")
 	}
-	if n := shown(); n.Cmp(second) != 0 {
-		t.Errorf("certificate %v is shown, want the new one, %v", n, second)
+	if got := status(from("127.0.0.1")); got != http.StatusServiceUnavailable {
+		t.Errorf("one connection too many of an address gets %d", got)
 	}
-	if err := os.WriteFile(in("key"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	if got := status(from("127.0.0.2")); got != http.StatusUnauthorized {
+		t.Errorf("another address gets %d", got)
 	}
-	if n := shown(); n.Cmp(second) != 0 {
-		t.Errorf("certificate %v is shown while the files are being replaced, want %v", n, second)
-	}
-	if _, err := (&metricsServer{config: both}).listen(); err == nil {
-		t.Error("it listens without a key")
+}
+
+// TestDaemonWithoutMetrics: with a mistake in the section for metrics the programs run, a reload is carried out, and the
+// mistake is in the log as an error once.
+func TestDaemonWithoutMetrics(t *testing.T) {
+	for name, section := range map[string]string{
+		"no password":   "port=127.0.0.1:0\n",
+		"relative path": "port=127.0.0.1:0\nusername=p\npassword=p\ncertfile=c\nkeyfile=k\n",
+		"no host":       "port=9180\nusername=p\npassword=p\n",
+	} {
+		section = "[metrics_http_server]\n" + section
+		d := startDaemon(t, section, func(d *daemon) string { return d.program("a") })
+		d.untilReady("a")
+		d.untilLogged(notServed)
+		d.write(section + d.program("a") + d.program("b"))
+		if _, err := d.client.Update(testContext(t)); err != nil {
+			t.Errorf("%s: reload: %v", name, err)
+		}
+		d.untilReady("a", "b")
+		log, err := os.ReadFile(filepath.Join(d.dir, "daemon.log"))
+		if err != nil || strings.Count(string(log), notServed) != 1 {
+			t.Errorf("%s: %v\n%s", name, err, log)
+		}
 	}
 }
 
