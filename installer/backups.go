@@ -35,11 +35,11 @@ func backupGaugesOf(r backup.Record, now time.Time) []rpc.Gauge {
 		return rpc.Gauge{Name: name, Help: help, Samples: []rpc.Sample{{Value: value}}}
 	}
 	var out []rpc.Gauge
-	if r.Success != nil {
+	if last := r.LastSuccess(now); last != nil {
 		out = append(out,
 			one("fate_backup_last_success_timestamp_seconds", "When the last complete backup of this host was made.",
-				float64(r.Success.Time.Unix())),
-			one("fate_backup_last_success_size_bytes", "Size of the last complete backup.", float64(r.Success.Bytes)))
+				float64(last.Time.Unix())),
+			one("fate_backup_last_success_size_bytes", "Size of the last complete backup.", float64(last.Bytes)))
 	}
 	if r.Failure != nil {
 		out = append(out, one("fate_backup_last_failure_timestamp_seconds",
@@ -95,10 +95,11 @@ func (g *globals) writeBackups(r svcStatusReport) error {
 		case b.Success == nil:
 			lines = append(lines, "none was made yet")
 		}
-		if b.Success != nil {
+		if b.Success != nil && !backup.Ahead(b.Success.Time, r.now) {
 			lines = append(lines, fmt.Sprintf("the last complete one was made at %s, %s ago",
 				at(b.Success.Time), shortDuration(r.now.Sub(b.Success.Time))))
 		}
+		lines = append(lines, b.ahead(r.now, at)...)
 		if b.Schedule != nil {
 			lines = append(lines, fmt.Sprintf("the next one is made at %s",
 				at(b.Schedule.Next(r.now))))

@@ -56,6 +56,36 @@ fate_backup_overdue 1
 	}
 }
 
+// TestBackupsOfAClockAhead: a last backup that is dated later than now has no metrics, with which its age would be
+// negative for years, and the schedule's text says so.
+func TestBackupsOfAClockAhead(t *testing.T) {
+	s := *exampleBackups.Schedule
+	s.Since = exampleTime.AddDate(10, 0, 0)
+	r := backup.Record{Schedule: &s, Success: &backup.Success{Time: exampleTime.AddDate(10, 0, 0)},
+		Failure: exampleBackups.Failure}
+	for _, g := range backupGaugesOf(r, exampleTime) {
+		if strings.Contains(g.Name, "success") || g.Name == "fate_backup_overdue" && g.Samples[0].Value != 1 {
+			t.Errorf("%+v", g)
+		}
+	}
+	var schedule, status strings.Builder
+	if err := printSchedule(&globals{Stdout: &schedule}, &deploy.Scheduled{Record: r}, exampleTime); err != nil {
+		t.Fatal(err)
+	}
+	b := reportOfBackups(r, exampleTime)
+	g := &globals{Stdout: &status}
+	if err := g.writeBackups(svcStatusReport{Backups: &b, now: exampleTime}); err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{"schedule": schedule.String(), "status": status.String()} {
+		text = strings.Join(strings.Fields(text), " ")
+		if strings.Count(text, "later than now") != 2 || strings.Contains(text, " ago") ||
+			!strings.Contains(text, exampleBackups.Failure.Reason) {
+			t.Errorf("%s:\n%s", what, text)
+		}
+	}
+}
+
 // TestScheduleDocument: with and without a schedule the document is as described.
 func TestScheduleDocument(t *testing.T) {
 	for _, s := range []*deploy.Scheduled{

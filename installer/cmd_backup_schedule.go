@@ -167,9 +167,23 @@ type backupReport struct {
 }
 
 func reportOfBackups(r backup.Record, now time.Time) backupReport {
-	out := backupReport{r.Schedule, r.Success, nil, r.Failing(), r.Overdue(now)}
+	out := backupReport{r.Schedule, r.Success, nil, r.Failing(now), r.Overdue(now)}
 	if r.Failure != nil {
 		out.Failure = &backup.Failure{Time: r.Failure.Time, Reason: redact.Printable(r.Failure.Reason)}
+	}
+	return out
+}
+
+// ahead says which times of the records a clock that was ahead has written.
+func (b *backupReport) ahead(now time.Time, at func(time.Time) string) []string {
+	var out []string
+	if b.Success != nil && backup.Ahead(b.Success.Time, now) {
+		out = append(out, fmt.Sprintf("the last complete one is dated %s, later than now: the clock was ahead, and that "+
+			"backup counts as none", at(b.Success.Time)))
+	}
+	if b.Schedule != nil && backup.Ahead(b.Schedule.Since, now) {
+		out = append(out, fmt.Sprintf("the schedule is dated %s, later than now: the clock was ahead, and that time is not "+
+			"used", at(b.Schedule.Since)))
 	}
 	return out
 }
@@ -197,7 +211,7 @@ func printSchedule(g *globals, s *deploy.Scheduled, now time.Time) error {
 			g.printf("  for       %s\n", r)
 		}
 	}
-	if out.Success != nil {
+	if out.Success != nil && !backup.Ahead(out.Success.Time, now) {
 		g.printf("  last      complete at %s\n", at(out.Success.Time))
 	}
 	if out.Failing {
@@ -205,6 +219,9 @@ func printSchedule(g *globals, s *deploy.Scheduled, now time.Time) error {
 	}
 	if out.Overdue {
 		g.printf("  warning   the last complete backup is older than two days\n")
+	}
+	for _, line := range out.ahead(now, at) {
+		g.printf("  warning   %s\n", g.text(line))
 	}
 	for _, f := range out.Faults {
 		g.printf("  warning   not in force: %s\n", f)

@@ -149,9 +149,26 @@ type Record struct {
 	Failure  *Failure
 }
 
+// clockGrace is how much later than now a record may be dated: a clock is put right by less each day.
+const clockGrace = time.Hour
+
+// Ahead reports whether a record was dated by a clock that was ahead. What has such a time is not known to be later than
+// anything, and counts as none: it would silence every alarm until the time comes.
+func Ahead(t, now time.Time) bool { return t.After(now.Add(clockGrace)) }
+
+// LastSuccess is the last complete backup, unless its time is [Ahead].
+func (r *Record) LastSuccess(now time.Time) *Success {
+	if r.Success == nil || Ahead(r.Success.Time, now) {
+		return nil
+	}
+	return r.Success
+}
+
 // Failing reports whether the last backup was not made, or lacks files.
-func (r *Record) Failing() bool {
-	return r.Failure != nil && (r.Success == nil || r.Failure.Time.After(r.Success.Time))
+func (r *Record) Failing(now time.Time) bool {
+	last := r.LastSuccess(now)
+	return r.Failure != nil &&
+		(last == nil || r.Failure.Time.After(last.Time) && !Ahead(r.Failure.Time, now))
 }
 
 // Overdue reports whether backups are scheduled, and the last complete one is older than two periods.
@@ -159,9 +176,12 @@ func (r *Record) Overdue(now time.Time) bool {
 	if r.Schedule == nil {
 		return false
 	}
-	last := r.Schedule.Since
-	if r.Success != nil && r.Success.Time.After(last) {
-		last = r.Success.Time
+	var last time.Time
+	if !Ahead(r.Schedule.Since, now) {
+		last = r.Schedule.Since
+	}
+	if s := r.LastSuccess(now); s != nil && s.Time.After(last) {
+		last = s.Time
 	}
 	return now.Sub(last) > 2*r.Schedule.Period()
 }

@@ -279,7 +279,7 @@ func TestBackupRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := LoadBackupRecord(i.host, l)
-	if err != nil || !r.Failing() || len(r.Failure.Reason) != longestReason || !r.Failure.Time.Equal(at) {
+	if err != nil || !r.Failing(at) || len(r.Failure.Reason) != longestReason || !r.Failure.Time.Equal(at) {
 		t.Errorf("%+v %v", r, err)
 	}
 	i.host.InjectFaults(t, func(op host.Op, _ string) error {

@@ -159,11 +159,11 @@ func (r *iniReader) lineProblem(format string, args ...any) {
 // notKey says of a line that it is none that a file has. In the section for metrics, whose mistakes are logged, it may
 // be a password, and is not shown.
 func (r *iniReader) notKey(text string) {
-	shown := fmt.Sprintf("%q", text)
 	if r.sections[len(r.sections)-1].name == metricsSection {
-		shown = "the line"
+		r.lineProblem("the line is neither a section, a key = value nor a comment")
+		return
 	}
-	r.lineProblem("%s is neither a section, a key = value nor a comment", shown)
+	r.problem("%q is neither a section, a key = value nor a comment", text)
 }
 
 func (r *iniReader) section(text string) {

@@ -110,8 +110,8 @@ func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 			switch {
 			case err == nil:
 			case s.name == metricsSection && k.name == "password": // the error would show a part of it
-				l.metricsFault(Problem{s.file, k.line, "[" + s.name + "] password: a percent sign before a parenthesis " +
-					"is written %%"})
+				l.metricsFault(Problem{s.file, k.line, "[" + s.name + "] password: write each percent sign before a " +
+					"parenthesis twice"})
 			case s.name == metricsSection:
 				l.metricsFault(Problem{s.file, k.line, fmt.Sprintf("[%s] %s: %v", s.name, k.name, err)})
 			default:

@@ -33,7 +33,7 @@ func TestMetricsSection(t *testing.T) {
 		"empty digest":     {"port=127.0.0.1:9180\nusername=m\npassword={SHA256}", "64 hexadecimal digits"},
 		"digest too long":  {"port=127.0.0.1:9180\nusername=m\npassword={SHA256}" + strings.Repeat("a", 66), "64 hex"},
 		"no boolean":       {"port=127.0.0.1:9180\nplaintext=p\n" + login, "plaintext: "},
-		"expression":       {"port=127.0.0.1:9180\nusername=m\npassword=%(p=p)z\n", "password: a percent sign"},
+		"expression":       {"port=127.0.0.1:9180\nusername=m\npassword=%(p=p)z\n", "password: write each percent sign"},
 		"key given twice":  {"port=127.0.0.1:9180\n" + login + "password=q\n", "password is given twice"},
 		"no key":           {"port=127.0.0.1:9180\nusername=m\npassword pp\n", "the line is neither"},
 		"control":          {"port=127.0.0.1:9180\x01\n" + login, "control character"},

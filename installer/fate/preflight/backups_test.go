@@ -30,6 +30,8 @@ func TestBackups(t *testing.T) {
 		"never": {backup.Record{Schedule: scheduled}, "", StatusWarning, "no complete one"},
 		"failed": {backup.Record{Failure: &backup.Failure{Time: ago(1), Reason: "no room"}}, "", StatusWarning,
 			"no room"},
+		"later than now": {backup.Record{Schedule: scheduled, Success: &backup.Success{Time: ago(-3000)}}, "",
+			StatusWarning, "later than now"},
 		"not read": {backup.Record{}, "permission denied", StatusSkipped, "permission denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
