@@ -152,8 +152,8 @@ type Record struct {
 // clockGrace is how much later than now a record may be dated: a clock is put right by less each day.
 const clockGrace = time.Hour
 
-// Ahead reports whether a record was dated by a clock that was ahead. What has such a time is not known to be later than
-// anything, and counts as none: it would silence every alarm until the time comes.
+// Ahead reports whether a record was dated by a clock that was ahead. What has such a time is not known to be later
+// than anything, and counts as none: it would silence every alarm until the time comes.
 func Ahead(t, now time.Time) bool { return t.After(now.Add(clockGrace)) }
 
 // LastSuccess is the last complete backup, unless its time is [Ahead].

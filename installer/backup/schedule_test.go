@@ -63,8 +63,8 @@ func TestScheduleNext(t *testing.T) {
 	}
 }
 
-// TestOverdue: backups are overdue two periods after the last complete one, or after the schedule was made. What a clock
-// that was ahead has dated later than now silences nothing.
+// TestOverdue: backups are overdue two periods after the last complete one, or after the schedule was made. What a
+// clock that was ahead has dated later than now silences nothing.
 func TestOverdue(t *testing.T) {
 	day := func(n int) time.Time { return newSchedule().Since.AddDate(0, 0, n) }
 	success, failure := func(n int) *Success { return &Success{Time: day(n)} },
@@ -83,16 +83,20 @@ func TestOverdue(t *testing.T) {
 		"failed since":               {Record{Success: success(7), Failure: failure(8)}, day(9), false, true},
 		"failed before":              {Record{Success: success(7), Failure: failure(6)}, day(9), false, false},
 		"never made, and has failed": {Record{Schedule: newSchedule(), Failure: failure(1)}, day(3), true, true},
-		"success later than now": {Record{Schedule: newSchedule(), Success: success(5000), Failure: failure(8)}, day(9),
+		"success later than now": {Record{Schedule: newSchedule(), Success: success(5000), Failure: failure(8)},
+			day(9),
 			true, true},
 		"success a bit later than now": {Record{Schedule: newSchedule(), Success: success(9), Failure: failure(8)},
 			day(9).Add(-time.Hour), false, false},
 		"schedule later than now": {Record{Schedule: newSchedule()}, day(-100), true, false},
-		"schedule later than now, made since": {Record{Schedule: newSchedule(), Success: success(-101)}, day(-100), false,
+		"schedule later than now, made since": {Record{Schedule: newSchedule(), Success: success(-101)},
+			day(-100), false,
 			false},
-		"failure later than now, made since": {Record{Success: success(8), Failure: failure(5000)}, day(9), false, false},
-		"failure later than now, none made":  {Record{Failure: failure(5000)}, day(9), false, true},
-		"both later than now":                {Record{Success: success(6000), Failure: failure(5000)}, day(9), false, true},
+		"failure later than now, made since": {Record{Success: success(8), Failure: failure(5000)},
+			day(9), false, false},
+		"failure later than now, none made": {Record{Failure: failure(5000)}, day(9), false, true},
+		"both later than now": {Record{Success: success(6000), Failure: failure(5000)},
+			day(9), false, true},
 	} {
 		if c.r.Overdue(c.now) != c.overdue || c.r.Failing(c.now) != c.failing {
 			t.Errorf("%s: overdue %v, failing %v", name, c.r.Overdue(c.now), c.r.Failing(c.now))

@@ -138,8 +138,8 @@ func (l *loader) daemonSection(s *iniSection, d *Daemon) {
 	}
 }
 
-// metricsFault notes what is wrong with the section for metrics. That is a warning: without metrics the programs run all
-// the same, and a supervisor that does not start would leave them alone.
+// metricsFault notes what is wrong with the section for metrics. That is a warning: without metrics the programs run
+// all the same, and a supervisor that does not start would leave them alone.
 func (l *loader) metricsFault(p Problem) {
 	l.metricsFaults = append(l.metricsFaults, p)
 	l.warnings = append(l.warnings, p)

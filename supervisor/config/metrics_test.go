@@ -64,7 +64,8 @@ func TestMetricsSection(t *testing.T) {
 
 // TestMetricsSectionHidesNoSection: a mistake in a line that may begin another section is still a problem of the file.
 func TestMetricsSectionHidesNoSection(t *testing.T) {
-	for _, title := range []string{"[program:a", "[program:a\x01]", " [program:a]" + strings.Repeat(" ", maxLineBytes)} {
+	for _, title := range []string{"[program:a", "[program:a\x01]",
+		" [program:a]" + strings.Repeat(" ", maxLineBytes)} {
 		_, _, err := LoadFiles("/x/supervisord.conf", map[string][]byte{"/x/supervisord.conf": []byte(
 			"[metrics_http_server]\n" + title + "\ncommand=/x\n")})
 		if err == nil {

@@ -210,8 +210,8 @@ func TestMetricsConnectionsOfOneAddress(t *testing.T) {
 	}
 }
 
-// TestDaemonWithoutMetrics: with a mistake in the section for metrics the programs run, a reload is carried out, and the
-// mistake is in the log as an error once.
+// TestDaemonWithoutMetrics: with a mistake in the section for metrics the programs run, a reload is carried out, and
+// the mistake is in the log as an error once.
 func TestDaemonWithoutMetrics(t *testing.T) {
 	for name, section := range map[string]string{
 		"no password":   "port=127.0.0.1:0\n",
