@@ -100,6 +100,9 @@ func printRemoval(g *globals, i *deploy.Installation, r *deploy.Removal, opts *u
 	}
 	defer printOutside(g, r.Outside)
 	g.printf("%d removed, %d kept, %d left for the reasons given\n", r.Removed, r.Kept, r.Left)
+	if r.Metrics != "" {
+		g.printf("%s is left: a new install opens the port for metrics again\n", r.Metrics)
+	}
 	if l := g.layout(); !opts.purgeData {
 		text := fmt.Sprintf("data, logs and passwords are kept in %s, %s and %s: a new install takes them up again; this "+
 			"removes them:", l.Data(), l.Logs(), l.State())

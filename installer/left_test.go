@@ -45,6 +45,25 @@ func TestPurgeAfterUndo(t *testing.T) {
 	}
 }
 
+// TestUninstallNamesTheMetricsFile: the administrator's file that opens a port for metrics is named when it is left,
+// and goes with the data, as the passwords do.
+func TestUninstallNamesTheMetricsFile(t *testing.T) {
+	root := machine(t)
+	const file = "data/projects/common/supervisord/supervisord.d/metrics.conf"
+	mustRunCLI(t, root, "", "--payload", smallAppliance(t), "--role", "exchange", "--ip", "192.168.0.88")
+	put(t, root, file, "[metrics_http_server]\nport=127.0.0.1:9180\nusername=p\npassword=p\n")
+	if out := mustRunCLI(t, root, "", "uninstall", "--yes"); !strings.Contains(out, "/"+file+" is left") {
+		t.Errorf("it is not named:\n%s", out)
+	}
+	if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+		t.Error(err)
+	}
+	out := mustRunCLI(t, root, "", "uninstall", "--purge-data", "--yes")
+	if _, err := os.Stat(filepath.Join(root, "data/projects/common")); err == nil || strings.Contains(out, "is left") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestInstallTakesUpWhatUninstallKept: edited files that an uninstall leaves do not keep a new install from working,
 // need no flag, and are not called repaired. A tree of another origin in the same place is refused.
 func TestInstallTakesUpWhatUninstallKept(t *testing.T) {

@@ -24,6 +24,7 @@ type Removal struct {
 	Outside *OutsideLeft      // what is left on a database server that is not ours; nil: nothing
 	Named   []string          // IDs of the steps that the journal is kept for, after a purge
 	Purge   string            // the command that removes the data that is kept
+	Metrics string            // the file that opens a port for metrics, where it is left; a new install opens it again
 
 	Removed, Kept, Left int // number of steps; those kept for their data count as kept
 }
@@ -116,6 +117,9 @@ func (i *Installation) remove(ctx context.Context, t *transition, purge bool) (*
 	}
 	r := &Removal{Undone: report, Outside: outside, Named: named, Purge: i.purgeCommand()}
 	r.Removed, r.Kept, r.Left = i.tally(report)
+	if file := i.Layout().MetricsConf(); i.host.Exists(file) {
+		r.Metrics = file
+	}
 	return r, nil
 }
 
@@ -132,7 +136,7 @@ func (i *Installation) clearFiles(purge bool) error {
 	}
 	err := i.host.RemoveAll(slotsDir(l))
 	for _, file := range []string{l.SecretRecords(), l.SecretHandover(), laterProgram(l), backupSuccessPath(l),
-		backupFailurePath(l)} {
+		backupFailurePath(l), l.MetricsConf()} {
 		if err == nil {
 			err = i.host.Remove(file)
 		}

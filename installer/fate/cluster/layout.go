@@ -101,6 +101,9 @@ func (l Layout) SupervisorConf() string { return path.Join(l.Supervisor(), "supe
 // SupervisorPrograms holds one file per program.
 func (l Layout) SupervisorPrograms() string { return path.Join(l.Supervisor(), "supervisord.d") }
 
+// MetricsConf is the administrator's file that opens a port for metrics. It may hold a password.
+func (l Layout) MetricsConf() string { return path.Join(l.SupervisorPrograms(), "metrics.conf") }
+
 // SupervisorRun holds the socket and pid file.
 func (l Layout) SupervisorRun() string { return path.Join(l.Supervisor(), "run") }
 
