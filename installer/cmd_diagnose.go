@@ -46,15 +46,17 @@ what the file holds before it is compressed, and what did not fit is listed. --s
 on, for mail; cat joins them.
 
 --analyze reads such a file, or its parts, on any Linux host, without root and without an installation, and says what is
-wrong with the host that it is from: the most likely cause first, the lines that show it, and what to do. Nothing of the
-file is written to the disk. Without FILE it looks at this host.
+wrong with the host that it is from: the most likely cause first, the lines that show it, and what to do. What the file
+lacks, and what is damaged in it, is listed as not looked at. What to do is in this program's own words: text of the
+file stands behind | alone. Nothing of the file is written to the disk. Without FILE it looks at this host.
 
 EXIT STATUS
-  0    the file was written, perhaps without what could not be collected; --analyze: nothing wrong was found
+  0    the file was written, perhaps without what could not be collected; --analyze: nothing was found in what
+       could be looked at
   1    unexpected error
   2    wrong usage, nothing is installed here, the file to write exists already, or the file to read does not
   3    --analyze: something was found
-  4    --analyze: the file is damaged, a part of it is missing, or it is no file of diagnose`,
+  4    --analyze: the file is damaged, a part of it is missing, it is no file of diagnose, or a newer one`,
 		Example: `  fate-installer diagnose
   fate-installer diagnose --out /tmp/for-support.tar.gz -o json
   fate-installer diagnose --since 2h --max-size 50M --split 5M

@@ -76,7 +76,7 @@ var allowedImports = map[string]struct {
 		"would be rendered; flags and printing are the command's"},
 	"installer/diagnosis": {[]string{"installer/audit", "installer/cause", "installer/engine", "installer/fate/cluster",
 		"installer/fate/keys", "installer/fate/preflight", "installer/host", "installer/job", "installer/redact",
-		"installer/state", "supervisor"}, "a bundle is read anywhere: it knows the documents of the others, and looks at " +
+		"installer/state", "supervisor", "supervisor/config"}, "a bundle is read anywhere: it knows the documents of the others, and looks at " +
 		"no host; collecting and printing are the command's"},
 	"installer/backup": {[]string{"installer/host", "installer/host/beneath", "payload"},
 		"the format of a backup, and how its content is read and put back, say nothing of locks, programs and flags"},

@@ -22,7 +22,10 @@ func runAnalyze(ctx context.Context, g *globals, opts *diagnoseOptions, file str
 	if err != nil {
 		return err
 	}
-	r := diagnosis.Analyze(b, file)
+	r, err := diagnosis.Analyze(ctx, b, file)
+	if err != nil {
+		return err
+	}
 	if g.Output == outputJSON {
 		err = g.printJSON(r)
 	} else {
@@ -83,13 +86,19 @@ func printAnalysis(g *globals, r *diagnosis.Report) {
 			if e.Said {
 				text = g.text(text)
 			}
-			line("   | ", place+g.language.Colon()+text)
+			// Also what is wrapped is marked as text of the file.
+			quoted := output.Indented("   | ", place+g.language.Colon()+text, columns)
+			g.raw(strings.ReplaceAll(quoted, "\n     ", "\n   | ") + "\n")
 		}
 		line("   -> ", there.text(g, f.Remedy))
 	}
 	g.printf("\n")
 	for _, m := range r.Missing {
 		line("", g.text("not looked at: "+m))
+	}
+	if len(r.Findings) == 0 && len(r.Missing) > 0 {
+		g.printf("nothing was found in what was looked at\n")
+		return
 	}
 	if len(r.Findings) == 0 {
 		g.printf("nothing wrong was found\n")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func TestAnalyzeFindsEachFault(t *testing.T) {
 func TestAnalyzeWithoutAFile(t *testing.T) {
 	root, _, _ := partyTree(t)
 	out, stderr, code := runCLI(t, root, "", "diagnose", "--analyze")
-	if code != exit.OK || !strings.Contains(out, "nothing wrong was found") {
+	if code != exit.OK || !strings.Contains(out, "nothing was found in what") {
 		t.Errorf("exit code %d\n%s%s", code, out, stderr)
 	}
 	if files, err := filepath.Glob("fate-diagnose-*"); err != nil || len(files) > 0 {
@@ -111,6 +112,24 @@ func TestAnalyzeWithoutAFile(t *testing.T) {
 		{"diagnose", "--split", "1"}, {"diagnose", "--analyze", "a", "b"}} {
 		if _, stderr, code := runCLI(t, machine(t), "", args...); code != exit.Usage {
 			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
+		}
+	}
+	hello := &diagnosis.Bundle{Name: "x", Made: time.Now()}
+	hello.Add("hello", "hello\n", time.Time{})
+	newer := &diagnosis.Bundle{Name: "x", Made: time.Now()}
+	newer.Add(diagnosis.AboutName, `{"schema": 99}`, time.Time{})
+	for want, b := range map[string]*diagnosis.Bundle{"no file of diagnose": hello, "a newer fate-installer": newer} {
+		name := filepath.Join(t.TempDir(), "b.tar.gz")
+		f, err := os.Create(name)
+		if err == nil {
+			err = errors.Join(b.WriteCompressed(f), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, stderr, code := run(t, "diagnose", "--analyze", name)
+		if code != exit.Payload || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d\n%s", want, code, stderr)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "text")
@@ -271,11 +290,19 @@ func analysisOfAHost() *diagnosis.Report {
 	add("why/fate-fateflow.json", `[{"name": "fate-fateflow"}, {"name": "fate-mysql"}]`)
 	add("edits/data/projects/fate/conf/service_conf.yaml.diff", "--- install\n+++ host\n-  port: 3306\n+  port: 3307\n")
 	add(log, "[ERROR] [2026-11-29 14:10:00,123] (1045, \"Access denied for user 'fate'@'192.168.0.1'\")\n")
-	return diagnosis.Analyze(b, "fate-diagnose-node1-20261129T142233Z.tar.gz")
+	r, err := diagnosis.Analyze(context.Background(), b, "fate-diagnose-node1-20261129T142233Z.tar.gz")
+	if err != nil {
+		panic(err) // its context does not end
+	}
+	return r
 }
 
 func init() {
 	screens["analyze"] = func(g *globals) error { printAnalysis(g, analysisOfAHost()); return nil }
+	screens["analyze-all-well"] = func(g *globals) error {
+		printAnalysis(g, &diagnosis.Report{Host: "node1", Made: exampleTime})
+		return nil
+	}
 	screens["analyze-nothing"] = func(g *globals) error {
 		printAnalysis(g, &diagnosis.Report{Host: "node1", Made: exampleTime, Missing: []string{
 			"what the kernel killed (the bundle has no kernel.json)"}})

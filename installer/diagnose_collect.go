@@ -15,9 +15,11 @@ import (
 	"fate-installer/installer/diagnosis"
 	"fate-installer/installer/engine"
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/fate/preflight"
 	"fate-installer/installer/fate/render"
 	"fate-installer/installer/host"
 	"fate-installer/installer/redact"
+	"fate-installer/supervisor"
 	"fate-installer/supervisor/rpc"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -168,7 +170,7 @@ func (x *collector) addDeployment(ctx context.Context, d *deploy.Deployment) err
 	if err != nil {
 		return err
 	}
-	if err := x.addJSON("check.json", results); err != nil {
+	if err := x.addJSON("check.json", append([]preflight.CheckResult{}, results...)); err != nil {
 		return err
 	}
 	site := d.Site()
@@ -198,9 +200,10 @@ func (x *collector) addPlan(ctx context.Context, d *deploy.Deployment) error {
 		x.missing("what install would repair", err)
 		return nil
 	}
-	return x.addJSON("plan.json", slices.DeleteFunc(survey, func(l engine.SurveyLine) bool {
+	survey = slices.DeleteFunc(survey, func(l engine.SurveyLine) bool {
 		return l.Done && l.Note == "" && l.Error == ""
-	}))
+	})
+	return x.addJSON("plan.json", append([]engine.SurveyLine{}, survey...))
 }
 
 // addPrograms adds what the supervisor says of its programs.
@@ -216,7 +219,7 @@ func (x *collector) addPrograms(ctx context.Context) error {
 		x.missing("state of the programs", err)
 		return nil
 	}
-	if err := x.addJSON("status.json", statuses); err != nil {
+	if err := x.addJSON("status.json", append([]supervisor.Status{}, statuses...)); err != nil {
 		return err
 	}
 	for _, s := range statuses {

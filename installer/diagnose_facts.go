@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fate-installer/installer/audit"
 	"fate-installer/installer/deploy"
 	"fate-installer/installer/diagnosis"
 	"fate-installer/installer/fate/cluster"
@@ -37,9 +38,6 @@ func (x *collector) addCertificates() error {
 	return x.addJSON(diagnosis.CertificatesName, append([]keys.Certificate{}, list...))
 }
 
-// mostKernel is how many records of the kernel's log are taken, the newest ones.
-const mostKernel = 200
-
 // addKernel adds what the kernel says of processes that it killed, and of disks that fail.
 func (x *collector) addKernel() error {
 	if !x.host.Live() {
@@ -53,7 +51,7 @@ func (x *collector) addKernel() error {
 		return nil
 	}
 	messages := []diagnosis.KernelMessage{}
-	for _, r := range records[max(0, len(records)-mostKernel):] {
+	for _, r := range records[max(0, len(records)-diagnosis.MostKernel):] {
 		messages = append(messages, diagnosis.KernelMessage{Time: r.Time.UTC(), Text: r.Text})
 	}
 	return x.addJSON(diagnosis.KernelName, messages)
@@ -201,5 +199,6 @@ func (x *collector) addHistory() error {
 		x.missing("history", err)
 		return nil
 	}
-	return x.addJSON(diagnosis.HistoryName, entries[max(0, len(entries)-mostHistory):])
+	newest := append([]audit.Entry{}, entries[max(0, len(entries)-mostHistory):]...) // not null in JSON
+	return x.addJSON(diagnosis.HistoryName, newest)
 }

@@ -300,6 +300,11 @@ func connectionAdvice(p *config.Program, o PortOwner) string {
 		owner, o.Peer, o.Port, o.Port, p.Name)
 }
 
+// PortHeld says what to do about a port that an unknown process holds.
+func PortHeld(port int) string {
+	return fmt.Sprintf("port %d is held by another process: as root, ss -ltnp 'sport = :%d' tells which", port, port)
+}
+
 // advice says what to do about a root cause.
 func advice(p *config.Program, st *Status, f *Finding) string {
 	if len(f.Ports) > 0 {
@@ -316,8 +321,7 @@ func advice(p *config.Program, st *Status, f *Finding) string {
 					"(systemctl status %d names its unit); then: fate-installer svc start %s", o.Port, o.PID, o.Command,
 				p.Name, o.PID, p.Name)
 		}
-		return fmt.Sprintf("port %d is held by another process: as root, ss -ltnp 'sport = :%d' tells which", o.Port,
-			o.Port)
+		return PortHeld(o.Port)
 	}
 	again := "fate-installer svc start " + p.Name
 	switch {

@@ -90,6 +90,9 @@ func NewID(at time.Time) string {
 	return at.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(random[:])
 }
 
+// IsID reports whether a text is an identifier as NewID makes them.
+func IsID(text string) bool { return validID().MatchString(text) }
+
 var validID = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]{6}$`)
 })

@@ -7,11 +7,13 @@ import (
 )
 
 // anywhere is a line that means the same in every log and answer of the job.
-func anywhere(lines string) Pattern { return Pattern{Line: expression(lines)} }
+func anywhere(lines string) Pattern {
+	return Pattern{Line: expression(lines), fixed: fixedParts(lines)}
+}
 
 // only is a line that means something in evidence of one kind.
 func only(kind Kind, lines string) Pattern {
-	return Pattern{Kinds: []Kind{kind}, Line: expression(lines)}
+	return Pattern{Kinds: []Kind{kind}, Line: expression(lines), fixed: fixedParts(lines)}
 }
 
 // expression is compiled when it is first needed: most commands look for no cause.

@@ -185,7 +185,7 @@ func TestFindings(t *testing.T) {
 			"it does not exist"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Analyze(bundleWith(tt.files), "x")
+			r := analyzed(t, bundleWith(tt.files))
 			if !slices.Equal(ids(r), tt.want) || len(r.Missing) > 0 {
 				t.Fatalf("found %v, want %v; not looked at: %v", ids(r), tt.want, r.Missing)
 			}
@@ -214,7 +214,7 @@ func itoa(n int) string { data, _ := json.Marshal(n); return string(data) }
 
 // TestTheCauseIsFirst: of many faults at once the first is the one that brings about others.
 func TestTheCauseIsFirst(t *testing.T) {
-	r := Analyze(bundleWith(documentsOfAFailingHost), "x")
+	r := analyzed(t, bundleWith(documentsOfAFailingHost))
 	want := []string{"fault change-interrupted", "fault disk-full", "fault out-of-memory", "fault certificate-invalid",
 		"fault clocks-differ", "fault wrong-password", "fault database-damaged", "fault versions-differ",
 		"fault program-fails", "fault check-refused", "fault command-failed", "fault ids-do-not-match"}
@@ -253,7 +253,7 @@ func TestAnOldBundleIsAnalysedWithWhatItHas(t *testing.T) {
 	}
 	b.Add("version.json", `{"version": "0.9"}`, made)
 	b.Add("config/srv/fate/projects/fate/conf/x", "", made)
-	r := Analyze(b, "x")
+	r := analyzed(t, b)
 	if len(r.Missing) != 1 || !strings.Contains(r.Missing[0], "earlier release") || r.Host != "node1" ||
 		r.Version != "0.9" {
 		t.Errorf("%+v", r)
@@ -266,13 +266,13 @@ func TestAnOldBundleIsAnalysedWithWhatItHas(t *testing.T) {
 // TestTextsOfABundleAreClean: a name or a line that would act on a terminal does not reach it.
 func TestTextsOfABundleAreClean(t *testing.T) {
 	const evil = "\x1b]0;x\x07\x1b[2J\u202e\u009b"
-	r := Analyze(bundleWith(map[string]string{
+	r := analyzed(t, bundleWith(map[string]string{
 		AboutName:                   doc(About{Schema: 1, Made: made, Host: evil, Version: evil, Base: "/data"}),
 		"logs/fate/eggroll/" + evil: "[ERROR] No space left on device " + evil + "\n",
 		"check.json": doc([]preflight.CheckResult{{ID: evil, Title: evil, Status: preflight.StatusRefused,
 			Measured: evil, Wanted: evil, Remedy: evil}}),
 		StateName: doc(map[string]any{"change": map[string]string{"command": "x " + evil}}),
-	}), "x")
+	}))
 	if len(r.Findings) < 3 || strings.ContainsRune(r.Host, 0x1b) {
 		t.Errorf("%+v", r)
 	}

@@ -66,6 +66,8 @@ const (
 	mostEntries = 50_000
 	mostOfOne   = 64 << 20 // of one file in it
 	longestName = 1024
+
+	mostOfDocument = 16 << 20 // of a JSON document
 )
 
 // MostContent is the largest bound that a bundle can be made with, in bytes.
@@ -148,6 +150,9 @@ func readTar(in io.Reader) (*Bundle, error) {
 			if len(b.Entries) == 0 {
 				return nil, errors.New("it is empty")
 			}
+			if err := b.check(); err != nil {
+				return nil, err
+			}
 			b.date()
 			return b, nil
 		}
@@ -172,7 +177,7 @@ func readTar(in io.Reader) (*Bundle, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", name, err)
 		}
-		b.Add(name, string(text), h.ModTime)
+		b.Add(name, string(text), inYears(h.ModTime))
 	}
 }
 
@@ -195,10 +200,54 @@ func checkHeader(h *tar.Header) (dir, name string, err error) {
 // date finds out when a bundle was made: its own word, or else the time of what was written last.
 func (b *Bundle) date() {
 	if about, ok := b.about(); ok && !about.Made.IsZero() {
-		b.Made = about.Made
+		b.Made = inYears(about.Made)
 		return
 	}
 	b.Made = slices.MaxFunc(b.Entries, func(x, y Entry) int { return x.Time.Compare(y.Time) }).Time
+}
+
+// inYears returns the nearest time that a JSON document can have: its years have four digits.
+func inYears(t time.Time) time.Time {
+	t = t.UTC()
+	switch {
+	case t.Year() < 1:
+		return time.Time{}
+	case t.Year() > 9999:
+		return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t
+}
+
+// errNoBundle is a tar.gz of something else.
+var errNoBundle = errors.New("it is no file of diagnose: it has none of the documents of one that can be read")
+
+// FormatError is a bundle of a format that this program does not read.
+type FormatError struct {
+	Schema int // the version of its format
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("it has format %d, and this program reads format %d", e.Schema, Schema)
+}
+
+// earlyDocuments are those of bundles that do not say what they are.
+var earlyDocuments = []string{"version.json", "site.json", "facts.json", "check.json", "plan.json", statusName}
+
+// check refuses what is no bundle, and formats that are not known.
+func (b *Bundle) check() error {
+	if about, ok := b.about(); ok {
+		if about.Schema != Schema {
+			return &FormatError{about.Schema}
+		}
+		return nil
+	}
+	for _, name := range earlyDocuments {
+		var v any
+		if b.decode(name, &v) {
+			return nil
+		}
+	}
+	return errNoBundle
 }
 
 // about is what the bundle says of itself.
@@ -216,7 +265,13 @@ func (b *Bundle) entry(name string) *Entry {
 // decode reads a JSON document of the bundle, and reports whether it is there and can be understood.
 func (b *Bundle) decode(name string, into any) bool {
 	e := b.entry(name)
-	return e != nil && json.Unmarshal([]byte(e.Text), into) == nil
+	return e != nil && e.decode(into)
+}
+
+// decode reads a JSON document, and reports whether it can be understood. One that is null says nothing.
+func (e *Entry) decode(into any) bool {
+	return len(e.Text) <= mostOfDocument && strings.TrimSpace(e.Text) != "null" &&
+		json.Unmarshal([]byte(e.Text), into) == nil
 }
 
 // below lists the files of a directory of the bundle, in the order of their names.

@@ -38,8 +38,7 @@ const clockFails, clockWarns = 60.0, 5.0
 // clocks compares the clock of this host with others.
 func (x *analysis) clocks() {
 	x.notLookedAt(HostsName, "the clocks and versions of the party's other hosts")
-	var hosts []OtherHost
-	x.bundle.decode(HostsName, &hosts)
+	hosts, _ := document[[]OtherHost](x, HostsName)
 	for _, h := range hosts {
 		off := h.Ahead
 		if off < 0 {
@@ -72,8 +71,7 @@ func seconds(s float64) string {
 // versions compares what is recorded with what is in place, and with the other hosts of the party.
 func (x *analysis) versions() {
 	x.notLookedAt(VersionsName, "whether versions match")
-	var v Versions
-	x.bundle.decode(VersionsName, &v)
+	v, _ := document[Versions](x, VersionsName)
 	differ := func(e Evidence) {
 		x.found(Finding{"versions-differ", Fault, "versions do not match",
 			"Programs of different releases do not work together, or the record is not of what is installed.",
@@ -94,8 +92,7 @@ func (x *analysis) versions() {
 				there, wanted)))
 		}
 	}
-	var hosts []OtherHost
-	x.bundle.decode(HostsName, &hosts)
+	hosts, _ := document[[]OtherHost](x, HostsName)
 	for _, h := range hosts {
 		if h.Error == "" && h.FATE != "" && v.FATE != "" && h.FATE != v.FATE {
 			differ(x.said(HostsName, fmt.Sprintf("%q", h.Address), fmt.Sprintf("FATE-Flow at %s is of FATE %s, and "+
@@ -107,45 +104,65 @@ func (x *analysis) versions() {
 // checks takes over what the preflight refuses, but for what other rules see better.
 func (x *analysis) checks() {
 	const file = "check.json"
-	var results []preflight.CheckResult
-	x.bundle.decode(file, &results)
-	for _, r := range results {
+	results, _ := document[[]preflight.CheckResult](x, file)
+	for _, r := range results[:min(len(results), mostChecks)] {
+		if !x.here {
+			r.Title, r.Wanted, r.Remedy = "", "", ""
+		}
 		kind, _, _ := strings.Cut(r.ID, ":")
 		e := x.said(file, fmt.Sprintf("%q: %q", "id", r.ID), r.ID+": "+r.Measured)
 		switch {
-		case kind == "certificates" && x.bundle.entry(CertificatesName) != nil,
+		case kind == "certificates" && x.entry(CertificatesName) != nil,
 			(kind == "disk" || kind == "reserve") && (x.has("disk-full") || x.has("disk-nearly-full")):
 		case r.Status == preflight.StatusRefused:
-			x.found(Finding{"check-refused", Fault, "the host is not as it has to be: " + r.Title,
-				fmt.Sprintf("fate-installer check refuses it. Wanted: %s", cmp.Or(r.Wanted, r.Title)), r.Remedy,
-				[]Evidence{e}})
+			x.foundOf(kind, refusedCheck(r, e))
 		case r.Status == preflight.StatusWarning && kind == "time":
 			x.found(Finding{"clock-unsynchronized", Warning, "the clock of the host follows no time server",
 				"It drifts. FATE-Flow refuses requests between hosts whose clocks are more than a minute apart.",
-				r.Remedy, []Evidence{e}})
+				cmp.Or(r.Remedy, "let the host follow a time server (chrony)"), []Evidence{e}})
 		case r.Status == preflight.StatusWarning && slices.Contains([]string{"limit", "tasks", "certificates"}, kind):
-			x.found(Finding{"check-refused", Warning, "the host is not as it should be: " + r.Title,
-				fmt.Sprintf("fate-installer check warns of it. Wanted: %s", cmp.Or(r.Wanted, r.Title)), r.Remedy,
-				[]Evidence{e}})
+			x.foundOf(kind, warnedCheck(r, e))
 		}
 	}
 }
 
+// mostChecks is how many results of the preflight are looked at.
+const mostChecks = 1000
+
+func refusedCheck(r preflight.CheckResult, e Evidence) Finding {
+	if r.Title == "" {
+		return Finding{"check-refused", Fault, "the host is not as it has to be", "fate-installer check refuses it.",
+			"fate-installer check, on the host, says what to do", []Evidence{e}}
+	}
+	return Finding{"check-refused", Fault, "the host is not as it has to be: " + r.Title,
+		fmt.Sprintf("fate-installer check refuses it. Wanted: %s", cmp.Or(r.Wanted, r.Title)), r.Remedy, []Evidence{e}}
+}
+
+func warnedCheck(r preflight.CheckResult, e Evidence) Finding {
+	if r.Title == "" {
+		return Finding{"check-refused", Warning, "the host is not as it should be", "fate-installer check warns of it.",
+			"fate-installer check, on the host, says what to do", []Evidence{e}}
+	}
+	return Finding{"check-refused", Warning, "the host is not as it should be: " + r.Title,
+		fmt.Sprintf("fate-installer check warns of it. Wanted: %s", cmp.Or(r.Wanted, r.Title)), r.Remedy, []Evidence{e}}
+}
+
 // history looks whether the last command that changed the host failed.
 func (x *analysis) history() {
-	var entries []audit.Entry
-	x.bundle.decode(HistoryName, &entries)
+	entries, _ := document[[]audit.Entry](x, HistoryName)
 	for _, e := range slices.Backward(entries) {
 		if e.Command == "" || e.Result == audit.Unfinished { // a request to the supervisor, or diagnose itself
 			continue
 		}
 		if e.Result == audit.Failed && x.lately(e.Began) {
+			remedy := "put right what its error says, then run it again; fate-installer history has what it printed"
+			if audit.IsID(e.ID) {
+				remedy = fmt.Sprintf("put right what its error says, then run it again; fate-installer history show %s has "+
+					"what it printed", e.ID)
+			}
 			x.found(Finding{"command-failed", Fault, "the last command that changes this host failed",
-				"What it was to do is not done, or was taken back.",
-				fmt.Sprintf("put right what its error says, then run it again; fate-installer history show %s has "+
-					"what it printed", e.ID),
-				[]Evidence{{File: HistoryName, Line: x.lineOf(HistoryName, fmt.Sprintf("%q", e.ID)),
-					Text: e.Command + ": " + e.Error}}})
+				"What it was to do is not done, or was taken back.", remedy,
+				[]Evidence{{File: HistoryName, Text: e.Command + ": " + e.Error, needle: fmt.Sprintf("%q", e.ID)}}})
 		}
 		return
 	}
@@ -154,10 +171,9 @@ func (x *analysis) history() {
 // survey looks for parts of the installation that are not as install made them, besides files of the configuration.
 func (x *analysis) survey() {
 	const file = "plan.json"
-	var lines []engine.SurveyLine
-	x.bundle.decode(file, &lines)
+	lines, _ := document[[]engine.SurveyLine](x, file)
 	for _, l := range lines {
-		if l.Done || !l.Drift || strings.HasPrefix(l.ID, "file:") && x.bundle.entry(EditsDir+strings.TrimPrefix(l.ID,
+		if l.Done || !l.Drift || strings.HasPrefix(l.ID, "file:") && x.entry(EditsDir+strings.TrimPrefix(l.ID,
 			"file:")+".diff") != nil {
 			continue
 		}

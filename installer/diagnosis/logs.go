@@ -1,7 +1,8 @@
 package diagnosis
 
 import (
-	"cmp"
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +17,8 @@ import (
 const (
 	longestLine  = 4000    // bytes; the rest of a line is not looked at
 	mostOfLog    = 200_000 // lines of one log, the last ones
-	mostOfLogs   = 1 << 20 // lines of all logs
+	mostOfLogs   = 2 << 20 // lines of all logs
+	longestStamp = 256     // bytes of a line in which its time is
 	mostJobsSeen = 20
 )
 
@@ -61,70 +63,103 @@ func findCauses(lines []logLine) []foundCause {
 	return out
 }
 
+// jobCause is a cause of a job; job is blank for lines that name none.
+type jobCause struct{ job, id string }
+
 // logs looks for causes in the logs of programs. What names no job may be about any of them, and is taken only for what
 // it shows in any case.
 func (x *analysis) logs() {
 	logs := x.bundle.below("logs")
 	slices.SortStableFunc(logs, func(a, b Entry) int { return b.Time.Compare(a.Time) })
-	var shared []logLine
-	total := 0
 	for _, e := range logs {
-		lines := x.linesOf(e)
-		if total += len(lines); total > mostOfLogs {
+		if x.lines >= mostOfLogs {
 			x.Missing = append(x.Missing, "older logs: the bundle has more lines than are looked at")
 			break
 		}
-		for _, l := range lines {
-			if l.job == "" {
-				shared = append(shared, l)
-			} else {
-				x.lines = append(x.lines, l)
-			}
+		x.readLog(e)
+		if x.stopped() {
+			return
 		}
 	}
-	for _, f := range findCauses(shared) {
-		if !cause.OfAnyJob(f.ID) || saysNotReady(f.ID) && (x.allReady() || f.old) {
+	for _, id := range cause.IDs() {
+		f, ok := x.shownBy(jobCause{"", id})
+		if !ok || saysNotReady(id) && (x.allReady() || f.old) {
 			continue
 		}
 		severity := Fault
-		if f.old || x.allReady() && f.ID != "wrong-password" {
+		if f.old || x.allReady() && id != "wrong-password" {
 			severity = Warning
 		}
-		x.foundCause(f.ID, severity, f.evidence...)
+		x.foundCause(id, severity, f.evidence...)
 	}
 }
 
-// linesOf are the lines of a log that may show something, the newest first.
-func (x *analysis) linesOf(e Entry) []logLine {
-	kind, jobID := kindOf(e.Name)
-	var out []logLine
-	lines := cause.Lines(e.Text)
-	from := max(0, len(lines)-mostOfLog)
+// shownBy is a cause with the lines of logs that show it; false: none does.
+func (x *analysis) shownBy(key jobCause) (foundCause, bool) {
+	lines := x.shown[key]
+	f := foundCause{old: true}
+	for _, l := range lines {
+		f.evidence = append(f.evidence, l.Evidence)
+		f.old = f.old && l.old
+	}
+	return f, len(lines) > 0
+}
+
+// readLog keeps the lines of a log that show something, the newest first, as many as are quoted.
+func (x *analysis) readLog(e Entry) {
+	type match struct {
+		logLine
+		ids []string
+	}
+	kind, job := kindOf(e.Name)
+	var found []match
+	text, before := lastLines(e.Text, mostOfLog)
 	at := e.Time // of lines before the first that has a time
-	joined := strings.Count(e.Text, "\n") + 1 - len(lines)
-	number := 0
+	lines, numbers := cause.Numbered(text)
 	for i, line := range lines {
-		number = i + 1
-		if i < from || strings.TrimSpace(line) == "" {
-			continue
+		if x.lines++; x.lines%1024 == 0 && x.stopped() {
+			return
 		}
 		line = line[:min(len(line), longestLine)]
-		if stamp := logTime().FindString(line); stamp != "" {
+		if stamp := logTime().FindString(line[:min(len(line), longestStamp)]); stamp != "" {
 			if t, err := time.Parse(time.DateTime, strings.Replace(stamp, "T", " ", 1)); err == nil {
 				at = t.Add(-time.Duration(x.about.Zone) * time.Second)
 			}
 		}
-		if !cause.Interesting(kind, line) {
-			continue
+		if ids := cause.Shown(kind, line); len(ids) > 0 {
+			place := Evidence{File: e.Name, Line: before + numbers[i], Text: strings.ToValidUTF8(line, "?")}
+			found = append(found, match{logLine{place, kind, job, !at.IsZero() && x.now.Sub(at) > recently}, ids})
 		}
-		if joined > 0 { // lines were joined: the place is looked for
-			number = x.lineOf(e.Name, line[:min(len(line), 60)])
-		}
-		place := Evidence{File: e.Name, Line: number, Text: strings.ToValidUTF8(line, "?")}
-		out = append(out, logLine{place, kind, jobID, !at.IsZero() && x.now.Sub(at) > recently})
 	}
-	slices.Reverse(out)
-	return out
+	for _, m := range slices.Backward(found) {
+		for _, id := range m.ids {
+			if key := (jobCause{job, id}); job != "" || cause.OfAnyJob(id) {
+				x.keep(key, m.logLine)
+			}
+		}
+	}
+}
+
+// keep keeps a line that shows a cause, where it would be quoted. What a job wrote long ago explains no job of today.
+func (x *analysis) keep(key jobCause, l logLine) {
+	var places []Evidence
+	for _, o := range x.shown[key] {
+		places = append(places, o.Evidence)
+	}
+	if (key.job == "" || !l.old) && isNewPlace(places, l.Evidence) {
+		x.shown[key] = append(x.shown[key], l)
+	}
+}
+
+// lastLines returns the last lines of a text, and how many are before them.
+func lastLines(text string, n int) (last string, before int) {
+	at := len(text)
+	for range n {
+		if at = strings.LastIndexByte(text[:at], '\n'); at < 0 {
+			return text, 0
+		}
+	}
+	return text[at+1:], strings.Count(text[:at+1], "\n")
 }
 
 var logTime = sync.OnceValue(func() *regexp.Regexp {
@@ -160,10 +195,14 @@ type JobReports struct {
 
 // jobs explains jobs that failed, as job why did on the host, or else by their logs.
 func (x *analysis) jobs() {
-	var reports JobReports
-	known := x.bundle.decode(JobsName, &reports) && reports.Error == ""
+	reports, known := document[JobReports](x, JobsName)
 	if reports.Error != "" {
-		x.Missing = append(x.Missing, "why jobs failed: "+reports.Error)
+		known = false
+		missing := fmt.Sprintf("why jobs failed, for the reason that %s has", JobsName)
+		if x.here {
+			missing = "why jobs failed: " + reports.Error
+		}
+		x.Missing = append(x.Missing, missing)
 	}
 	for _, s := range reports.Stale {
 		x.found(Finding{"tasks-left", Warning, "tasks only seem to run",
@@ -175,30 +214,28 @@ func (x *analysis) jobs() {
 			continue
 		}
 		c := r.Causes[0]
-		evidence := []Evidence{{File: JobsName, Line: x.lineOf(JobsName, r.Job), Text: "job " + r.Job}}
+		evidence := []Evidence{{File: JobsName, Text: "job " + r.Job, needle: r.Job}}
 		for _, e := range c.Evidence {
-			line := x.lineOf(JobsName, quoted(e.Text))
-			evidence = append(evidence, Evidence{File: JobsName, Line: line, Text: e.Text})
+			evidence = append(evidence, quotes(JobsName, e.Text))
 		}
 		x.foundCause(c.ID, Fault, evidence...)
 	}
 	if known {
 		return
 	}
-	byJob := map[string][]logLine{}
-	for _, l := range x.lines {
-		if !l.old {
-			byJob[l.job] = append(byJob[l.job], l)
-		}
+	seen := map[string]bool{}
+	for key := range x.shown {
+		seen[key.job] = key.job != ""
 	}
-	var ids []string
-	for id := range byJob {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(b, a) })
-	for _, id := range ids[:min(len(ids), mostJobsSeen)] {
-		if found := findCauses(byJob[id]); len(found) > 0 {
-			x.foundCause(found[0].ID, Warning, found[0].evidence...)
+	delete(seen, "")
+	newest := slices.Sorted(maps.Keys(seen))
+	slices.Reverse(newest)
+	for _, job := range newest[:min(len(newest), mostJobsSeen)] {
+		for _, id := range cause.IDs() { // the most likely is the first
+			if f, ok := x.shownBy(jobCause{job, id}); ok {
+				x.foundCause(id, Warning, f.evidence...)
+				break
+			}
 		}
 	}
 }

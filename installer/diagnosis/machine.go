@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,31 +28,47 @@ const (
 // change looks for a command that was interrupted.
 func (x *analysis) change() {
 	x.notLookedAt(StateName, "whether a command was interrupted")
-	var s struct {
-		Phase  state.Phase `json:"phase"`
-		Change *struct {
-			Command string    `json:"command"`
-			Since   time.Time `json:"since"`
-		} `json:"change"`
+	type change struct {
+		Command string    `json:"command"`
+		Since   time.Time `json:"since"`
 	}
-	if !x.bundle.decode(StateName, &s) || s.Change == nil {
+	type interrupted struct {
+		Phase  state.Phase `json:"phase"`
+		Change *change     `json:"change"`
+	}
+	s, ok := document[interrupted](x, StateName)
+	if !ok || s.Change == nil {
 		return
+	}
+	remedy := "every command that changes the host says there which one completes it: fate-installer install"
+	if command, known := completedBy[s.Phase]; known {
+		remedy = "run it again, which completes it: fate-installer " + string(command)
+	}
+	if x.here {
+		remedy = "run it again, which completes it: " + s.Change.Command
 	}
 	x.found(Finding{"change-interrupted", Fault, "a command that changes this host was interrupted",
 		"What it was to change is half done. Programs may be stopped, or run with a configuration that does not fit.",
-		fmt.Sprintf("run it again, which completes it: %s", s.Change.Command),
+		remedy,
 		[]Evidence{x.said(StateName, `"change"`, fmt.Sprintf("begun at %s UTC and not ended: %s",
 			s.Change.Since.UTC().Format(time.DateTime), s.Change.Command))}})
+}
+
+// completedBy are the commands that complete a change, by the phase that it is in.
+var completedBy = map[state.Phase]state.Command{
+	state.Installing: state.Install, state.Upgrading: state.Upgrade, state.RollingBack: state.Rollback,
+	state.Uninstalling: state.Uninstall, state.ChangingSecrets: state.Secrets, state.ChangingParties: state.Parties,
+	state.ChangingKeys: state.Keys, state.Restoring: state.Restore,
 }
 
 // disks looks at the room of the file systems that programs write to.
 func (x *analysis) disks() {
 	const file = "facts.json"
 	x.notLookedAt(file, "the host and its file systems")
-	var facts struct {
+	type paths struct {
 		Paths []host.PathFact `json:"paths"`
 	}
-	x.bundle.decode(file, &facts)
+	facts, _ := document[paths](x, file)
 	seen := map[uint64]bool{}
 	for _, dir := range []string{x.layout.Data(), x.layout.Logs(), x.layout.Projects(), x.layout.Temp()} {
 		for _, p := range facts.Paths {
@@ -71,6 +88,9 @@ func (x *analysis) disks() {
 	}
 }
 
+// MostKernel is how many records of the kernel's log a bundle has, the newest ones.
+const MostKernel = 200
+
 // KernelMessage is a record of the kernel's log.
 type KernelMessage struct {
 	Time time.Time `json:"time"`
@@ -80,16 +100,14 @@ type KernelMessage struct {
 // kernel looks for processes that the kernel killed, and for disks that fail.
 func (x *analysis) kernel() {
 	x.notLookedAt(KernelName, "what the kernel killed")
-	var messages []KernelMessage
-	x.bundle.decode(KernelName, &messages)
-	for i := len(messages) - 1; i >= 0; i-- { // the newest first
-		m := messages[i]
+	messages, _ := document[[]KernelMessage](x, KernelName)
+	for _, m := range slices.Backward(messages[max(0, len(messages)-MostKernel):]) { // the newest first
 		severity := Warning
 		if x.lately(m.Time) {
 			severity = Fault
 		}
-		e := Evidence{File: KernelName, Line: x.lineOf(KernelName, m.Time.Format(time.RFC3339Nano)),
-			Text: m.Time.UTC().Format(time.DateTime) + " " + m.Text}
+		e := Evidence{File: KernelName, Text: m.Time.UTC().Format(time.DateTime) + " " + m.Text,
+			needle: m.Time.Format(time.RFC3339Nano)}
 		switch {
 		case KernelKilled(m.Text):
 			x.foundCause("out-of-memory", severity, e)
@@ -121,8 +139,7 @@ func KernelDisk(text string) bool {
 // certificates looks at those that rollsite uses, by the clock of the host when the bundle was made.
 func (x *analysis) certificates() {
 	x.notLookedAt(CertificatesName, "the certificates of rollsite")
-	var list []keys.Certificate
-	x.bundle.decode(CertificatesName, &list)
+	list, _ := document[[]keys.Certificate](x, CertificatesName)
 	const renew = "make new ones with fate-installer keys --renew CA, then fate-installer install --keys; the other party " +
 		"needs its part of them, too"
 	for _, c := range list {

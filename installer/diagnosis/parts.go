@@ -160,7 +160,12 @@ func damaged(file string, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("it is cut off: %w", err)
 	}
-	return &NotABundleError{file, err, "copy it again; fate-installer diagnose makes such files"}
+	hint := "copy it again; fate-installer diagnose makes such files"
+	var format *FormatError
+	if errors.As(err, &format) {
+		hint = "read it with a newer fate-installer, such as the one that made it"
+	}
+	return &NotABundleError{file, err, hint}
 }
 
 // openRegular opens a file, and refuses pipes and devices, whose other end may never come, and files that are too

@@ -18,6 +18,7 @@ import (
 func large(name string) *Bundle {
 	random := rand.New(rand.NewPCG(1, 2))
 	b := &Bundle{Name: name, Made: time.Date(2026, 11, 29, 14, 0, 0, 0, time.UTC)}
+	b.Add("version.json", "{}", time.Time{})
 	for i := range 5 {
 		text := make([]byte, 100_000)
 		for k := range text {
@@ -156,7 +157,7 @@ func TestSplitRefusesWhatCannotBe(t *testing.T) {
 		t.Error("parts that are too small")
 	}
 	small := &Bundle{Name: "x", Made: time.Unix(0, 0)}
-	small.Add("README.txt", "hello", time.Time{})
+	small.Add("version.json", "{}", time.Time{})
 	file, names := splitInto(t, t.TempDir(), small, LeastPart)
 	if b, err := Read(file); err != nil || len(names) != 1 || len(b.Entries) != 1 {
 		t.Errorf("one part: %d, %v", len(names), err)

@@ -10,6 +10,7 @@ import (
 
 	"fate-installer/installer/cause"
 	"fate-installer/supervisor"
+	"fate-installer/supervisor/config"
 )
 
 // programStatus is a program with the answer to why it is not ready.
@@ -22,21 +23,42 @@ const statusName = "status.json"
 
 // readStatus reads the states of the programs.
 func (x *analysis) readStatus() {
-	var list []supervisor.Status
-	x.known = x.bundle.decode(statusName, &list)
+	list, known := document[[]supervisor.Status](x, statusName)
+	x.known = known
 	if !x.known {
-		if x.about.Live && x.bundle.entry("facts.json") != nil {
+		if x.about.Live && x.entry(statusName) == nil && x.entry("facts.json") != nil {
 			x.Missing = append(x.Missing, fmt.Sprintf("%s (the bundle has no %s)", "the states of the programs",
 				statusName))
 		}
 		return
 	}
 	for _, st := range list {
+		if len(x.status) == mostPrograms {
+			x.known = false
+			break
+		}
+		// A name becomes part of commands.
+		if config.ValidName(st.Name) != nil || strings.HasPrefix(st.Name, "-") {
+			x.known = false
+			continue
+		}
 		p := programStatus{Status: st}
-		x.bundle.decode("why/"+st.Name+".json", &p.why)
+		p.why, _ = document[[]supervisor.Finding](x, "why/"+st.Name+".json")
 		x.status = append(x.status, p)
 	}
+	if !x.known {
+		x.Missing = append(x.Missing, fmt.Sprintf("some programs of %s: their names cannot be, or there are too many",
+			statusName))
+	}
 }
+
+// Bounds of what is looked at of programs.
+const (
+	mostPrograms  = 1000
+	mostLastLines = 50   // of the last lines that one wrote
+	mostLastBytes = 1000 // of one of them
+	mostEdits     = 1000
+)
 
 // allReady reports whether every program is ready, so that what logs say of others that did not answer is over.
 func (x *analysis) allReady() bool {
@@ -46,7 +68,7 @@ func (x *analysis) allReady() bool {
 // programs names those at which the trouble begins; with each the others that are not ready because of it.
 func (x *analysis) programs() {
 	for _, p := range x.status {
-		if p.Ready {
+		if p.Ready || x.stopped() {
 			continue
 		}
 		if p.LowSpace != "" || strings.Contains(p.Why, "is nearly full") {
@@ -90,24 +112,30 @@ func (x *analysis) program(p programStatus, root supervisor.Finding) {
 	file := "why/" + p.Name + ".json"
 	f := Finding{ID: "program-not-ready", Severity: Fault, Title: "a program is not ready",
 		Explanation: "It runs, and does not do its work yet. Programs that need it are not ready either.",
-		Remedy:      cmp.Or(root.Advice, fmt.Sprintf("fate-installer svc why %s, on the host", p.Name)),
+		Remedy:      fmt.Sprintf("fate-installer svc why %s, on the host", supervisor.ShellWord(p.Name)),
 		Evidence:    []Evidence{x.saidState(p, root.Text)}}
 	switch {
 	case len(root.Ports) > 0:
 		f.ID, f.Title = "port-taken", "a port that a program needs is taken"
 		f.Explanation = "Another process holds the port, so that the program cannot start."
+		f.Remedy = supervisor.PortHeld(root.Ports[0].Port)
 	case root.Name != "" && root.Name != p.Name:
 		f.ID, f.Title = "host-away", "a program on another host does not answer"
 		f.Explanation = "Programs of this host need it. Nothing has to be done on this host."
+		f.Remedy = "look there: fate-installer svc status, and a firewall in between"
 		f.Evidence = append(f.Evidence, x.said(file, fmt.Sprintf("%q", root.Name), fmt.Sprintf("%s: %s",
 			root.Name, root.Text)))
 	case p.State == supervisor.Stopped && !p.Wanted:
 		f.ID, f.Title = "program-stopped", "a program was stopped"
 		f.Explanation = "It was stopped by a command, and stays so until it is started. Programs that need it are " +
 			"not ready."
+		f.Remedy = fmt.Sprintf("fate-installer svc start %s", supervisor.ShellWord(p.Name))
 	case slices.Contains([]supervisor.State{supervisor.Fatal, supervisor.Backoff, supervisor.Exited}, p.State):
 		f.ID, f.Title = "program-fails", "a program ends each time it is started"
 		f.Explanation = "The supervisor starts it again, later each time, and gives it up when it cannot be started at all."
+	}
+	if x.here && root.Advice != "" {
+		f.Remedy = root.Advice
 	}
 	if at := strings.LastIndex(root.Exit, " at "); at > 0 {
 		f.Evidence = append(f.Evidence, x.said(file, root.Exit, fmt.Sprintf("the last process of %s ended at %s: %s",
@@ -115,10 +143,10 @@ func (x *analysis) program(p programStatus, root supervisor.Finding) {
 	}
 	if n := len(root.LastLog); n > 0 {
 		last := root.LastLog[n-1]
-		f.Evidence = append(f.Evidence, Evidence{File: file, Line: x.lineOf(file, quoted(last)), Text: last})
+		f.Evidence = append(f.Evidence, quotes(file, last))
 	}
 	for _, o := range x.status {
-		if !o.Ready && o.Name != p.Name && o.root().Name == p.Name {
+		if len(f.Evidence) < 2*mostEvidence && !o.Ready && o.Name != p.Name && o.root().Name == p.Name {
 			f.Evidence = append(f.Evidence, x.saidState(o, ""))
 		}
 	}
@@ -133,12 +161,12 @@ func (x *analysis) program(p programStatus, root supervisor.Finding) {
 // lastLines looks for causes in what a program that failed wrote last, and in what the supervisor says of it.
 func (x *analysis) lastLines(p programStatus, root supervisor.Finding, file string) {
 	var lines []logLine
-	for _, line := range slices.Backward(root.LastLog) {
-		lines = append(lines, logLine{Evidence: Evidence{File: file, Line: x.lineOf(file, quoted(line)), Text: line},
-			kind: cause.Log})
+	for _, line := range slices.Backward(root.LastLog[max(0, len(root.LastLog)-mostLastLines):]) {
+		line = line[:min(len(line), mostLastBytes)]
+		lines = append(lines, logLine{Evidence: quotes(file, line), kind: cause.Log})
 	}
 	for _, text := range []string{p.Why, root.Text, p.Error} {
-		e := x.saidOf(p, "%s", text)
+		e := x.saidOf(p, "%s", text[:min(len(text), longestLine)])
 		lines = append(lines, logLine{Evidence: e, kind: cause.Program})
 	}
 	for _, f := range findCauses(lines) {
@@ -173,12 +201,14 @@ func (x *analysis) restarts() {
 			}
 			x.found(Finding{"program-restarted", Warning, "a program ended by itself and was started again",
 				"Jobs that ran while it was away have failed.",
-				fmt.Sprintf("its last lines before the end say why: fate-installer svc logs %s, on the host", p.Name),
+				fmt.Sprintf("its last lines before the end say why: fate-installer svc logs %s, on the host",
+					supervisor.ShellWord(p.Name)),
 				append([]Evidence{e}, x.lastLog(p)...)})
 		}
 		if p.Changed {
 			x.found(Finding{"definition-outdated", Warning, "a program runs an older definition than the one in force",
-				"Its file was changed after it was started.", fmt.Sprintf("fate-installer svc restart %s", p.Name),
+				"Its file was changed after it was started.",
+				fmt.Sprintf("fate-installer svc restart %s", supervisor.ShellWord(p.Name)),
 				[]Evidence{x.saidOf(p, "%s runs an older definition", p.Name)}})
 		}
 	}
@@ -189,19 +219,22 @@ func (x *analysis) lastLog(p programStatus) []Evidence {
 	if n == 0 {
 		return nil
 	}
-	return []Evidence{{File: statusName, Line: x.lineOf(statusName, quoted(p.LastLog[n-1])), Text: p.LastLog[n-1]}}
+	return []Evidence{quotes(statusName, p.LastLog[n-1])}
 }
 
 // edits names the files that are not as they were rendered.
 func (x *analysis) edits() {
-	for _, e := range x.bundle.below(EditsDir) {
+	edits := x.bundle.below(EditsDir)
+	for _, e := range edits[:min(len(edits), mostEdits)] {
 		name := strings.TrimSuffix(strings.TrimPrefix(e.Name, EditsDir), ".diff")
 		f := Finding{"file-edited", Warning, "a file of the configuration was edited by hand",
 			"It is not as install renders it for this host. Programs work with what is in it.",
 			"keep the change in the cluster file where that has a key for it; fate-installer install puts the file right, " +
 				"and keeps an edit of a file that operators may edit",
 			[]Evidence{{File: e.Name, Text: name, Said: true}}}
-		for i, line := range slices.Collect(strings.Lines(e.Text)) {
+		i := -1
+		for line := range strings.Lines(e.Text) {
+			i++
 			added, header := strings.HasPrefix(line, "+"), strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---")
 			if header || !added && (f.Evidence[0].Line > 0 || !strings.HasPrefix(line, "-")) {
 				continue

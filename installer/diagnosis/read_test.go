@@ -159,7 +159,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		checkReport(t, Analyze(b, "x"))
+		checkReport(t, analyzed(t, b))
 	})
 }
 
@@ -176,7 +176,7 @@ func FuzzAnalyze(f *testing.F) {
 			}
 		}
 		b.Add(name, text, time.Time{})
-		checkReport(t, Analyze(b, "x"))
+		checkReport(t, analyzed(t, b))
 	})
 }
 

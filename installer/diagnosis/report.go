@@ -49,6 +49,8 @@ type Evidence struct {
 	Text string `json:"text"` // what is there; of a document, what it says
 
 	Said bool `json:"-"` // the text is a sentence of this program, not a line of the file
+
+	needle string // what the line has, where it is looked for
 }
 
 // Bounds of a report.
@@ -57,6 +59,8 @@ const (
 	mostOfFile      = 2
 	longestEvidence = 400 // bytes
 	mostFindings    = 100
+
+	mostSearched = 512 << 20 // bytes that are searched for the lines of places; of later ones the file alone is named
 )
 
 // order has what brings about other faults before what is brought about. It is the order of faults, and then, again, of
@@ -82,8 +86,10 @@ func rank(f Finding) int {
 	return at
 }
 
-// finish puts the findings into order, and makes everything safe for a terminal.
-func (r *Report) finish() {
+// finish puts the findings into order, looks for the lines of what shows them, and makes everything safe for a
+// terminal.
+func (x *analysis) finish() {
+	r := x.Report
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(rank(a), rank(b)) })
 	r.Findings = r.Findings[:min(len(r.Findings), mostFindings)]
 	clean := func(text *string) { *text = redact.Printable(*text) }
@@ -92,13 +98,16 @@ func (r *Report) finish() {
 	clean(&r.Base)
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		f.Evidence = fewest(f.Evidence)
 		for _, text := range []*string{&f.Title, &f.Explanation, &f.Remedy} {
 			clean(text)
 		}
 		for k := range f.Evidence {
-			clean(&f.Evidence[k].File)
-			clean(&f.Evidence[k].Text)
+			e := &f.Evidence[k]
+			if e.needle != "" {
+				e.Line = x.lineOf(e.File, e.needle)
+			}
+			clean(&e.File)
+			clean(&e.Text)
 		}
 	}
 	for i := range r.Missing {
@@ -106,22 +115,33 @@ func (r *Report) finish() {
 	}
 }
 
-// fewest keeps the first places of each file, and shortens what they say.
-func fewest(all []Evidence) []Evidence {
-	out := []Evidence{}
-	ofFile := map[string]int{}
-	for _, e := range all {
-		if len(out) == mostEvidence || ofFile[e.File] == mostOfFile {
-			continue
-		}
+// withPlaces adds places to those that there are. The first ones of each file are kept, once each, and what they say is
+// shortened.
+func withPlaces(there, more []Evidence) []Evidence {
+	for _, e := range more {
 		if len(e.Text) > longestEvidence {
 			e.Text = strings.ToValidUTF8(e.Text[:longestEvidence], "") + "..."
 		}
 		e.Text = strings.TrimSpace(e.Text)
-		ofFile[e.File]++
-		out = append(out, e)
+		if isNewPlace(there, e) {
+			there = append(there, e)
+		}
 	}
-	return out
+	return there
+}
+
+// isNewPlace reports whether there is room for a place among those that there are, and none of them says the same.
+func isNewPlace(there []Evidence, e Evidence) bool {
+	ofFile := 0
+	for _, o := range there {
+		if o.Text == e.Text {
+			return false
+		}
+		if o.File == e.File {
+			ofFile++
+		}
+	}
+	return len(there) < mostEvidence && ofFile < mostOfFile
 }
 
 // ExitFound is the exit status of an analysis that found something.

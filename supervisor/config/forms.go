@@ -244,7 +244,7 @@ func each(check func(name, v string) error) func(name string, values []string) e
 
 // names are names of programs.
 func names[T any](field func(*T) *[]string) form[T] {
-	return of(field, parseList, list, each(func(_, v string) error { return validName(v) }))
+	return of(field, parseList, list, each(func(_, v string) error { return ValidName(v) }))
 }
 
 func variableNames[T any](field func(*T) *[]string) form[T] {

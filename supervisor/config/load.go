@@ -285,7 +285,7 @@ func (l *loader) buildGroups() {
 		if !ok {
 			continue
 		}
-		if err := validName(name); err != nil {
+		if err := ValidName(name); err != nil {
 			l.problem(s.file, s.line, "[%s]: %v", s.name, err)
 		}
 		for _, k := range s.keys {

@@ -12,7 +12,7 @@ const maxNumProcs = 1000
 
 // programs returns the program of a section, or all of them where numprocs is above one.
 func (l *loader) programs(s *iniSection, name string) []Program {
-	if err := validName(name); err != nil {
+	if err := ValidName(name); err != nil {
 		l.problem(s.file, s.line, "[%s]: %v", s.name, err)
 		return nil
 	}

@@ -22,9 +22,9 @@ func (p *Program) Validate() error {
 			errs = append(errs, err)
 		}
 	}
-	check(validName(p.Name))
+	check(ValidName(p.Name))
 	if p.Group != "" {
-		check(validName(p.Group))
+		check(ValidName(p.Group))
 	}
 	for _, k := range programKeys {
 		check(k.check(k.name, p))
@@ -58,8 +58,9 @@ func checkText(what, s string, quoted bool) error {
 	return nil
 }
 
-// validName matches names that can stand in a section title, in a list of names and in supervisorctl's group:name.
-func validName(s string) error {
+// ValidName refuses names of programs that cannot stand in a section title, in a list of names or in supervisorctl's
+// group:name.
+func ValidName(s string) error {
 	switch {
 	case s == "":
 		return errors.New("the name is empty")
