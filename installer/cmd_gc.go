@@ -60,8 +60,10 @@ jobs and models is left, with the reason.
 Only files are removed. The rows of jobs stay in FATE-Flow's tables: job list and FATE-Board show each job as before, with its
 graph, states and metrics, but without logs.
 
-With --backups DIR older backups of this host in a directory are removed, but for the latest --keep N. Nothing else is
-removed then, unless --only names it.
+With --backups DIR older backups of this host in a directory are removed that were made more than 30 days ago, or
+--older-than, but for the latest --keep N and the last one that is recorded as complete. Those in which files are missing,
+and those dated in the future, do not count among the N. --max-size and --free cannot be used then. Nothing else is
+removed, unless --only names it.
 
 On a terminal it shows what it would remove and asks; --yes does not ask. Where there is no terminal it takes --yes. What
 it removed is in the history. It may be killed at any moment: the next run completes what was begun.
@@ -176,6 +178,9 @@ func (o *gcOptions) check() error {
 	case o.backups != "" && o.keep < 1:
 		return exit.With(exit.Hint(errors.New("cannot remove backups: --keep does not say how many stay"),
 			"add --keep 7"), exit.Usage)
+	case o.backups != "" && (o.maxSize != "" || o.free != ""):
+		return exit.With(exit.Hint(errors.New("cannot use --max-size or --free with --backups: --keep says how many stay"),
+			"use --older-than, as 90d"), exit.Usage)
 	}
 	return nil
 }
@@ -273,7 +278,7 @@ func (c *cleaner) find(ctx context.Context) (*gc.Inventory, []gc.Item, error) {
 	}
 	c.finder.Backups = nil
 	if c.o.backups != "" {
-		files, err := deploy.OlderBackups(c.o.backups, c.finder.Spec, c.o.keep)
+		files, err := deploy.OlderBackups(c.o.backups, c.host, c.finder.Spec, c.o.keep, c.now)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -25,6 +25,8 @@ func TestGCFlags(t *testing.T) {
 		{"--keep without --backups", "--keep 3"},
 		{"--keep does not say how many stay", "--backups /var/backups/fate"},
 		{"cannot be negative", "--backups /var/backups/fate --keep -1"},
+		{"--max-size or --free with --backups", "--backups /var/backups/fate --keep 1 --free 1G"},
+		{"--max-size or --free with --backups", "--backups /var/backups/fate --keep 1 --max-size 1G"},
 		{"--only", "--only backups"},
 		{"--root", "--root /tmp"},
 	} {

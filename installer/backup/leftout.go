@@ -24,8 +24,20 @@ func Sum(a, b int64) int64 {
 }
 
 // Missing is how many files and directories of the trees are not in the backup although they should be: files that
-// could not be read, or that a restore could not put back. Only a manifest that was written by [Trees.Write] knows it.
+// could not be read, or that a restore could not put back.
 func (m *Manifest) Missing() int { return m.missing }
+
+// missingIn counts the files among what a manifest names that was left out, by the reasons: links, sockets and the mark
+// of a restore are not missing. A text that does not tell counts.
+func missingIn(unread []string) (n int) {
+	for _, text := range unread {
+		text = strings.TrimSuffix(text, `"`) // see leaveOut
+		if !strings.HasSuffix(text, ": "+errNotRegular.Error()) && !strings.HasSuffix(text, ": "+errMarker.Error()) {
+			n++
+		}
+	}
+	return n
+}
 
 // lack names a file or a directory that should be in the backup, and is not.
 func (m *Manifest) lack(tree, rel string, why error) {

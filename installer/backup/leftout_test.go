@@ -50,6 +50,9 @@ func TestWhatCannotBePutBack(t *testing.T) {
 	if err := a.Prove(t.Context(), sealed); err != nil {
 		t.Fatal(err)
 	}
+	if n := a.Manifest().Missing(); n != 4 {
+		t.Errorf("%d are missing by what is in the file", n)
+	}
 	named := strings.Join(a.Manifest().Unread, "\n")
 	for _, want := range []string{"jobs/" + marker + ": ", "jobs/.j.fate-tmp: ", long + ": ", "jobs/sparse: ",
 		strings.TrimSuffix(deep, "/") + ": "} {

@@ -50,7 +50,8 @@ type Found struct {
 }
 
 // Older picks the backups that leave when keep of one host stay, from what [List] has found. The one in file was just
-// made, and is the first to stay, whatever the times of the others are: the clock may have been ahead for them.
+// made, and is the first to stay, whatever the times of the others are: the clock may have been ahead for them. One in
+// which files are missing is none of those that stay; it leaves when as many complete ones are newer.
 func Older(found []Found, file string, made *Manifest, keep int) []Found {
 	kept := 1
 	var out []Found
@@ -58,11 +59,32 @@ func Older(found []Found, file string, made *Manifest, keep int) []Found {
 		if f.File == file || f.Split || f.Manifest == nil || !f.Manifest.SameHost(made) {
 			continue
 		}
-		if kept++; kept > keep {
+		complete := f.Manifest.Missing() == 0
+		if complete {
+			kept++
+		}
+		if kept > keep || kept == keep && !complete {
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// clockSkew is how far ahead the clock may have been when a backup was made.
+const clockSkew = 5 * time.Minute
+
+// Surplus picks the backups of a host that leave when the keep latest stay, from what [List] has found. As the latest
+// counts a complete one that was not made in the future; one that was stays, and is none of those that are kept.
+func Surplus(found []Found, own *Manifest, keep int, now time.Time) []Found {
+	ahead := func(f Found) bool { return f.Manifest != nil && f.Manifest.Made.After(now.Add(clockSkew)) }
+	past := slices.DeleteFunc(slices.Clone(found), ahead)
+	latest := slices.IndexFunc(past, func(f Found) bool {
+		return !f.Split && f.Manifest != nil && f.Manifest.SameHost(own) && f.Manifest.Missing() == 0
+	})
+	if latest < 0 {
+		return nil
+	}
+	return Older(past[latest:], past[latest].File, own, keep)
 }
 
 // List finds the backups in a directory, the latest first. It looks at what they say of themselves and not at the rest.

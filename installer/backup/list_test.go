@@ -71,3 +71,33 @@ func TestTotal(t *testing.T) {
 		t.Error("accepted")
 	}
 }
+
+// TestSurplus counts complete backups only, and none of the future.
+func TestSurplus(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	found := func(file string, after time.Duration, missing int) Found {
+		m := newManifest()
+		m.Made, m.missing = now.Add(after), missing
+		return Found{File: file, Manifest: m}
+	}
+	all := []Found{ // the latest first
+		found("ahead", 400*24*time.Hour, 0), found("just made", time.Minute, 0), found("lacks files", -time.Hour, 1),
+		found("good", -2*time.Hour, 0), {File: "damaged"}, found("old", -3*time.Hour, 0), found("older", -4*time.Hour, 2),
+	}
+	for keep, want := range map[int][]string{1: {"lacks files", "good", "old", "older"}, 2: {"old", "older"},
+		3: {"older"}, 9: nil} {
+		var got []string
+		for _, f := range Surplus(all, newManifest(), keep, now) {
+			got = append(got, f.File)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("keep %d: %v leave, want %v", keep, got, want)
+		}
+	}
+	if got := Surplus(all[2:4], newManifest(), 1, now); len(got) > 0 {
+		t.Errorf("what is newer than the last complete one leaves: %+v", got)
+	}
+	if got := Surplus([]Found{all[0], all[2], all[6]}, newManifest(), 1, now); len(got) > 0 {
+		t.Errorf("without a complete one %+v leave", got)
+	}
+}

@@ -118,6 +118,7 @@ func DecodeManifest(data []byte) (*Manifest, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", ManifestName, err)
 	}
+	m.missing = missingIn(m.Unread)
 	return m, nil
 }
 

@@ -1,14 +1,18 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"fate-installer/installer/backup"
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
+	"fate-installer/installer/host"
 	"fate-installer/installer/host/beneath"
 	"fate-installer/installer/state"
 )
@@ -70,9 +74,10 @@ func (i *Installation) Owner(user string) (int, error) {
 	return u.UID, nil
 }
 
-// OlderBackups lists the backups of this host in a directory but for the latest ones. Those of other hosts, split ones
-// and files that are no backup are not listed. Only root may write the directory.
-func OlderBackups(dir string, spec *cluster.Spec, keep int) (files []string, err error) {
+// OlderBackups lists the backups of this host in a directory but for the latest complete ones, and the one that is
+// recorded as the last complete one. Those of other hosts, split ones and files that are no backup are not listed. Only
+// root may write the directory.
+func OlderBackups(dir string, h *host.Host, spec *cluster.Spec, keep int, now time.Time) (files []string, err error) {
 	name, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("cannot tell the name of this machine: %w", err)
@@ -90,18 +95,39 @@ func OlderBackups(dir string, spec *cluster.Spec, keep int) (files []string, err
 	if err != nil {
 		return nil, err
 	}
+	return surplus(dir, h, spec, name, keep, now)
+}
+
+// surplus lists those of the machine of a name.
+func surplus(dir string, h *host.Host, spec *cluster.Spec, name string, keep int, now time.Time) (
+	files []string, err error) {
 	found, err := backup.List(dir)
 	if err != nil {
 		return nil, err
 	}
 	own := &backup.Manifest{Host: name, IP: spec.IP, Role: string(spec.Role), Party: spec.PartyID}
-	for _, f := range found { // the latest first
-		if f.Split || f.Manifest == nil || !f.Manifest.SameHost(own) {
+	last, err := lastBackup(h, spec)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range backup.Surplus(found, own, keep, now) {
+		if is, err := os.Lstat(f.File); err == nil && last != nil && os.SameFile(is, last) {
 			continue
 		}
-		if keep--; keep < 0 {
-			files = append(files, f.File)
-		}
+		files = append(files, f.File)
 	}
 	return files, nil
+}
+
+// lastBackup is the file of the last complete backup that is recorded; nil: there is none.
+func lastBackup(h *host.Host, spec *cluster.Spec) (os.FileInfo, error) {
+	success, err := loadRecord[backup.Success](h, backupSuccessPath(spec.Layout))
+	if err != nil || success == nil {
+		return nil, err
+	}
+	info, err := os.Stat(success.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return info, err
 }

@@ -61,3 +61,20 @@ func TestRotatedLogs(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestYoungBackup: one that was made a moment ago is not old enough, however many there are.
+func TestYoungBackup(t *testing.T) {
+	p := newParty(t)
+	for file, age := range map[string]time.Duration{"/backups/young": time.Minute, "/backups/old": 91 * day} {
+		p.write(file, 10, age)
+		item, err := Backup(t.Context(), p.h, file)
+		p.check(err)
+		p.Backups = append(p.Backups, item)
+	}
+	p.Only = []Kind{Backups}
+	for _, l := range []Limits{{Older: 90 * day}, {Free: 1 << 40}} {
+		if got := paths(p.find().Choose(l, p.now)); !slices.Equal(got, []string{"/backups/old"}) {
+			t.Errorf("%+v: chosen: %v", l, got)
+		}
+	}
+}

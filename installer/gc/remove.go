@@ -138,5 +138,5 @@ func (x *run) slots(items []Item) {
 // Backup is an older backup as an item.
 func Backup(ctx context.Context, h *host.Host, file string) (Item, error) {
 	u, err := h.Measure(ctx, file, host.AnyOwner)
-	return Item{Kind: Backups, Path: file, Bytes: u.Bytes, Modified: u.Newest, always: true, usage: u}, err
+	return Item{Kind: Backups, Path: file, Bytes: u.Bytes, Modified: u.Newest, usage: u}, err
 }
