@@ -72,7 +72,8 @@ EXIT STATUS
   0    done, also when there was nothing to do
   1    unexpected error
   2    wrong usage, or nothing is installed here
-  5    some of it could not be removed, or it is not known which jobs run; the reasons are shown
+  5    some of it could not be removed, or could not be looked at, or it is not known which jobs run; the reasons
+       are shown
   7    another run holds the lock
   9    another command was interrupted, and has to be completed first
   130  interrupted; what was removed is shown`,
@@ -303,7 +304,15 @@ func (c *cleaner) foresee(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.print(items, found.Left, true)
+	return errors.Join(c.print(items, found.Left, true), unseen(found))
+}
+
+// unseen is the exit code for what could not be looked at.
+func unseen(found *gc.Inventory) error {
+	if found.Dark || found.Unseen {
+		return exit.Silently(exit.Step)
+	}
+	return nil
 }
 
 // ask shows what will go and wants a yes. It returns the paths that were shown; nil: all go.
@@ -341,7 +350,7 @@ func (c *cleaner) remove(ctx context.Context, d *deploy.Cleaning, only map[strin
 	if only != nil {
 		items = slices.DeleteFunc(items, func(item gc.Item) bool { return !only[item.Path] })
 		if len(items) == 0 {
-			return nil // that was shown
+			return unseen(found) // that was shown
 		}
 	}
 	total, done := int64(0), int64(0)
@@ -359,11 +368,14 @@ func (c *cleaner) remove(ctx context.Context, d *deploy.Cleaning, only map[strin
 	if err := c.print(result.Removed, left, false); err != nil {
 		return err
 	}
+	if n := result.Unrecorded; n > 0 && c.g.Output != outputJSON {
+		c.g.printf("of %s there is no record in FATE-Flow's tables\n", count.Of(n, "job"))
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case result.Failed || found.Dark:
+	case result.Failed:
 		return exit.Silently(exit.Step)
 	}
-	return nil
+	return unseen(found)
 }

@@ -69,6 +69,8 @@ const mostPaths = 3
 type Records interface {
 	// Busy returns the jobs that run or wait.
 	Busy(ctx context.Context) (map[string]bool, error)
+	// Any reports whether there is a record of any job.
+	Any(ctx context.Context) (bool, error)
 	// Over reports whether a job has ended, and whether there is a record of it. Without one it has.
 	Over(ctx context.Context, id string) (over, known bool, err error)
 	// ModelPaths returns the models that FATE-Flow's tables refer to, by their paths below model_local_cache.
@@ -77,9 +79,10 @@ type Records interface {
 
 // Inventory is what was found.
 type Inventory struct {
-	Items []Item
-	Left  []Left
-	Dark  bool // whether something is left because it is not known which jobs run, or which models are in use
+	Items  []Item
+	Left   []Left
+	Dark   bool // whether something is left because it is not known which jobs run, or which models are in use
+	Unseen bool // whether something could not be looked at, or measured
 }
 
 // leave notes what is not removed.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type Finder struct {
 	Slots   []string // directories of earlier versions that no rollback needs
 	History string   // directory of the record of who changed what
 	Backups []Item   // older backups
+
+	most int // entries of a directory that are looked at; 0: as many as mostEntries
 }
 
 // What was written to in this time is in use: whatever the records say, it is not removed.
@@ -66,7 +69,7 @@ func (f *Finder) Find(ctx context.Context) (*Inventory, error) {
 	s := &search{Finder: f, ctx: ctx, out: &Inventory{}}
 	jobs := s.jobs() // before the records are read: a job has a record before it has a directory for long
 	if len(jobs) > 0 || f.wants(Models) {
-		s.readRecords()
+		s.readRecords(slices.ContainsFunc(jobs, func(j Item) bool { return !j.always }))
 	}
 	for _, j := range jobs {
 		s.job(j)
@@ -93,10 +96,19 @@ func (f *Finder) Find(ctx context.Context) (*Inventory, error) {
 	return s.out, ctx.Err()
 }
 
-func (s *search) readRecords() {
+// readRecords finds out which jobs run. Tables without a job, where there are files of jobs, are not those of this party:
+// as after the wrong restore.
+func (s *search) readRecords(files bool) {
 	err := s.Why
 	if s.Records != nil {
+		any := true
 		s.busy, err = s.Records.Busy(s.ctx)
+		if err == nil && files {
+			any, err = s.Records.Any(s.ctx)
+		}
+		if err == nil && !any {
+			err = errors.New("FATE-Flow's tables have no job, but there are files of jobs")
+		}
 	}
 	if s.dark = ""; err != nil {
 		s.dark = err.Error()
@@ -113,18 +125,32 @@ func (f *Finder) flowHome() string {
 	return f.Spec.Layout.Flow()
 }
 
-// entries lists a directory of the service user. A directory that is not there has none.
-func (s *search) entries(kind Kind, dir string) []string {
-	list, err := s.Host.ListPlain(dir, mostEntries)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// list lists a directory. What cannot be seen of it is noted; one that is not there has nothing.
+func (s *search) list(kind Kind, dir string) []fs.DirEntry {
+	most := mostEntries
+	if s.most > 0 {
+		most = s.most
 	}
-	if err != nil {
+	list, err := s.Host.ListPlain(dir, most+1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		s.out.Unseen = true
 		s.out.leave(kind, "", 0, "cannot look into %s: %v", dir, beneath.WithoutPath(err))
 		return nil
+	case len(list) > most:
+		s.out.Unseen = true
+		s.out.leave(kind, "", 0, "%s has more than %d entries: the rest was not looked at", dir, most)
+		list = list[:most]
 	}
+	return list
+}
+
+// entries lists the directories in one of the service user. One that is not there has none.
+func (s *search) entries(kind Kind, dir string) []string {
 	var out []string
-	for _, e := range list {
+	for _, e := range s.list(kind, dir) {
 		if e.IsDir() {
 			out = append(out, e.Name())
 		}
@@ -136,6 +162,7 @@ func (s *search) entries(kind Kind, dir string) []string {
 // few bounds how many directories are looked at in all: the service user can make any number.
 func (s *search) few(kind Kind, names []string) []string {
 	if s.looked+len(names) > mostEntries {
+		s.out.Unseen = true
 		s.out.leave(kind, "", 0, "there are more than %d directories to look at: the rest is for the next run",
 			mostEntries)
 		names = names[:max(0, mostEntries-s.looked)]
@@ -217,6 +244,7 @@ func (s *search) measure(item Item, owner int) {
 	case errors.Is(err, fs.ErrNotExist):
 		return
 	case err != nil:
+		s.out.Unseen = true
 		s.out.leave(item.Kind, item.Path, 0, "%v", reason(err))
 		return
 	}
@@ -248,6 +276,10 @@ func (s *search) models() {
 			dark = err.Error()
 		}
 	}
+	if dark == "" && !refersTo(kept, s.Spec.PartyID) {
+		s.out.leave(Models, "", 0, "FATE-Flow's tables refer to no model of this party: no model is removed")
+		return
+	}
 	for _, id := range found {
 		if !partyModel().MatchString(id) {
 			continue
@@ -256,6 +288,16 @@ func (s *search) models() {
 			s.model(cache, id, version, kept, dark)
 		}
 	}
+}
+
+// refersTo reports whether one of the models is of a party.
+func refersTo(models map[string]bool, party int) bool {
+	for name := range models {
+		if part := strings.SplitN(name, "#", 3); len(part) == 3 && part[1] == strconv.Itoa(party) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *search) model(cache, id, version string, kept map[string]bool, dark string) {
@@ -304,14 +346,7 @@ func (s *search) ended(item Item) {
 
 // programLogs measures rotated logs in a directory and those below it, without those of jobs.
 func (s *search) programLogs(dir string, level int) {
-	list, err := s.Host.ListPlain(dir, mostEntries)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		s.out.leave(ProgramLogs, "", 0, "cannot look into %s: %v", dir, beneath.WithoutPath(err))
-		return
-	}
+	list := s.list(ProgramLogs, dir)
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range list {
 		name := e.Name()
@@ -329,14 +364,7 @@ func (s *search) programLogs(dir string, level int) {
 // history measures the rotated records of what was changed, and what commands have printed.
 func (s *search) history() {
 	collect := func(dir string, is func(name string) bool) {
-		list, err := s.Host.ListPlain(dir, mostEntries)
-		if err != nil {
-			if !errors.Is(err, fs.ErrNotExist) {
-				s.out.leave(History, "", 0, "cannot look into %s: %v", dir, beneath.WithoutPath(err))
-			}
-			return
-		}
-		for _, e := range list {
+		for _, e := range s.list(History, dir) {
 			if e.Type().IsRegular() && is(e.Name()) {
 				s.measure(Item{Kind: History, Path: path.Join(dir, e.Name())}, host.AnyOwner)
 			}

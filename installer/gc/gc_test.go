@@ -26,11 +26,13 @@ type fakeRecords struct {
 	again  map[string]bool // started again after Busy was asked
 	lost   map[string]bool // without a record
 	models map[string]bool
+	empty  bool // there is no record of any job
 	err    error
 	asked  atomic.Int32
 }
 
 func (r *fakeRecords) Busy(context.Context) (map[string]bool, error) { return r.busy, r.err }
+func (r *fakeRecords) Any(context.Context) (bool, error)             { return !r.empty, r.err }
 func (r *fakeRecords) Over(_ context.Context, id string) (over, known bool, err error) {
 	r.asked.Add(1)
 	return !r.again[id] && !r.busy[id], !r.lost[id], r.err
@@ -213,6 +215,7 @@ func TestWithoutRecords(t *testing.T) {
 		t.Errorf("left: %+v", found.Left)
 	}
 	p.records.err = nil
+	p.records.models["guest#10000#other/x"] = true
 	items := p.find().Choose(Limits{Older: day}, p.now)
 	p.records.err = errors.New("FATE-Flow has ended")
 	if done := p.remove(items); !done.Failed || len(done.Removed) > 0 || p.records.asked.Load() != 2 {

@@ -23,6 +23,8 @@ type Done struct {
 	Removed []Item
 	Left    []Left // what was not removed, and why
 	Failed  bool   // whether something of Left is an error
+
+	Unrecorded int // jobs without a record whose files were removed
 }
 
 // run is a removal under way.
@@ -31,6 +33,8 @@ type run struct {
 	ctx  context.Context
 	dark error           // why jobs are not asked for any more
 	kept map[string]bool // models that tables refer to; nil: they were not read yet
+	used map[string]bool // jobs whose files were written to since they were measured
+	lost map[string]bool // jobs of what was removed, of which there is no record
 	inv  Inventory       // of what is left
 	done Done
 }
@@ -38,7 +42,7 @@ type run struct {
 // Remove removes items, in their order, until the context ends. Each job is looked up again before its files are
 // removed: it may have been started again in the meantime.
 func (r *Remover) Remove(ctx context.Context, items []Item) Done {
-	x := run{Remover: r, ctx: ctx}
+	x := run{Remover: r, ctx: ctx, used: map[string]bool{}, lost: map[string]bool{}}
 	var slots []Item
 	for _, item := range items {
 		if ctx.Err() != nil {
@@ -53,7 +57,7 @@ func (r *Remover) Remove(ctx context.Context, items []Item) Done {
 	if len(slots) > 0 && ctx.Err() == nil {
 		x.slots(slots)
 	}
-	x.done.Left = x.inv.Left
+	x.done.Left, x.done.Unrecorded = x.inv.Left, len(x.lost)
 	return x.done
 }
 
@@ -65,8 +69,14 @@ func (x *run) item(item Item) {
 	if aside == "" {
 		aside = path.Base(item.Path)
 	}
-	err := x.Host.Discard(item.Path, item.usage, aside)
+	err := x.rests(item)
+	if err == nil {
+		err = x.Host.Discard(item.Path, item.usage, aside)
+	}
 	switch {
+	case errors.Is(err, errWritten):
+		x.used[item.Job] = item.Job != ""
+		x.inv.leave(item.Kind, item.Path, item.Bytes, "%v", errWritten)
 	case errors.Is(err, fs.ErrNotExist): // another has removed it
 	case err != nil:
 		x.inv.leave(item.Kind, item.Path, item.Bytes, "cannot be removed: %s", reason(err))
@@ -74,6 +84,23 @@ func (x *run) item(item Item) {
 	default:
 		x.removed(item)
 	}
+}
+
+var errWritten = errors.New("it was written to in the meantime")
+
+// rests measures an item again. All of a job is left when something of it was written to.
+func (x *run) rests(item Item) error {
+	if item.always {
+		return nil
+	}
+	if x.used[item.Job] {
+		return errWritten
+	}
+	u, err := x.Host.Measure(x.ctx, item.Path, host.AnyOwner)
+	if err == nil && u.ID == item.usage.ID && u.Newest.After(item.usage.Newest) {
+		err = errWritten
+	}
+	return err
 }
 
 func (x *run) removed(item Item) {
@@ -85,9 +112,12 @@ func (x *run) removed(item Item) {
 
 // hasEnded reports whether an item's job has ended. Once that cannot be found out, nothing more is asked.
 func (x *run) hasEnded(item Item) bool {
-	over := false
+	over, known := false, false
 	if x.dark == nil {
-		over, _, x.dark = x.Records.Over(x.ctx, item.Job)
+		over, known, x.dark = x.Records.Over(x.ctx, item.Job)
+	}
+	if over && !known && x.dark == nil {
+		x.lost[item.Job] = true
 	}
 	if over && x.dark == nil && item.Kind == Models && !x.unused(item) {
 		return false

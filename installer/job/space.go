@@ -31,6 +31,16 @@ func (x *Inspector) Busy(ctx context.Context) (map[string]bool, error) {
 	return out, nil
 }
 
+// Any reports whether there is a record of any job.
+func (x *Inspector) Any(ctx context.Context) (any bool, err error) {
+	err = x.read(ctx, func(r flow.Records) error {
+		jobs, err := r.LatestJobs(ctx, 1)
+		any = len(jobs) > 0
+		return err
+	})
+	return any, err
+}
+
 // Over reports whether a job has ended in every role of this party, and whether there is a record of it. One without a
 // record has ended.
 func (x *Inspector) Over(ctx context.Context, id string) (over, known bool, err error) {

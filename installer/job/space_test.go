@@ -8,6 +8,9 @@ import (
 // TestSpaceRecords reads from a real database, when FATE-Flow does not answer, which jobs and models are in use.
 func TestSpaceRecords(t *testing.T) {
 	x, db := inspectorOfDatabase(t)
+	if any, err := x.Any(t.Context()); err != nil || any {
+		t.Errorf("an empty table has a job: %v (%v)", any, err)
+	}
 	const ended, runs, waits, stale, other = "202611290938001234561", "202611290938001234562", "202611290938001234563",
 		"202611290938001234564", "202611290938001234565"
 	insertJob(t, db, ended, "success", time.Hour)
@@ -17,6 +20,9 @@ func TestSpaceRecords(t *testing.T) {
 	if _, err := db.Exec("INSERT INTO fate_flow.t_task (f_job_id, f_task_id, f_task_version, f_role, f_party_id, f_status,"+
 		" f_party_status) VALUES (?, 'x', 0, 'host', '10000', 'running', 'running')", stale); err != nil {
 		t.Fatal(err)
+	}
+	if any, err := x.Any(t.Context()); err != nil || !any {
+		t.Errorf("the table has no job: %v (%v)", any, err)
 	}
 	busy, err := x.Busy(t.Context())
 	if err != nil || len(busy) != 3 || !busy[runs] || !busy[waits] || !busy[stale] {

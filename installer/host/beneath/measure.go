@@ -59,6 +59,13 @@ func (p *Place) Measure(ctx context.Context, owner int) (Usage, error) {
 	if owner != AnyOwner && int(st.Uid) != owner {
 		return m.usage, p.fail("measure", ErrOtherOwner)
 	}
+	mounts, err := p.root.MountsBelow(p.Path()) // also of the same file system
+	if err == nil && len(mounts) > 0 {
+		err = &MountError{Path: p.Path(), Mounts: mounts}
+	}
+	if err != nil {
+		return m.usage, err
+	}
 	m.add(&st)
 	if !m.usage.IsDir {
 		return m.usage, nil

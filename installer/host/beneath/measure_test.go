@@ -121,3 +121,21 @@ func TestMeasureStays(t *testing.T) {
 		must(t, unix.Unmount(filepath.Join(dir, "app/job/mount"), 0))
 	})
 }
+
+// TestMeasureSeesBindMounts: one of the same file system is a mount, too.
+func TestMeasureSeesBindMounts(t *testing.T) {
+	dir := makeTree(t, "app/job/sub/file", "app/other/file")
+	table := filepath.Join(t.TempDir(), "mountinfo")
+	must(t, os.WriteFile(table, []byte("36 35 98:0 /x "+filepath.Join(dir, "app/job/sub")+" rw - ext4 /dev/sda1 rw\n"), 0o600))
+	before := mountTable
+	mountTable = table
+	t.Cleanup(func() { mountTable = before })
+	r := open(t, dir, stranger())
+	var mounted *MountError
+	if _, _, err := measured(t, r, "/app/job"); !errors.As(err, &mounted) {
+		t.Errorf("%v, want a MountError", err)
+	}
+	if _, _, err := measured(t, r, "/app/other"); err != nil {
+		t.Error(err)
+	}
+}
