@@ -22,8 +22,8 @@ func (noPrograms) Run(context.Context, host.Cmd) (host.Result, error) {
 	return host.Result{}, errors.New("no such program")
 }
 
-// TestCollectingOnARunningHost runs what is skipped in a tree: a host with one FATE-Flow, which does not answer, without
-// a supervisor and jobs. Nothing of it ends the diagnosis, and each document can be read.
+// TestCollectingOnARunningHost runs what is skipped in a tree, on a host with one FATE-Flow and without a supervisor.
+// Nothing of it ends the diagnosis, and each document can be read.
 func TestCollectingOnARunningHost(t *testing.T) {
 	root, _, _ := partyTree(t)
 	h, err := host.New(root, noPrograms{})
@@ -42,8 +42,16 @@ func TestCollectingOnARunningHost(t *testing.T) {
 	defer d.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for _, add := range []func() error{x.addState, func() error { return x.addPrograms(ctx) }, x.addCertificates, x.addKernel,
-		func() error { return x.addVersions(d) }, func() error { return x.addHosts(ctx, d) }, x.addHistory, x.addLast} {
+	for _, add := range []func() error{
+		x.addState,
+		func() error { return x.addPrograms(ctx) },
+		x.addCertificates,
+		x.addKernel,
+		func() error { return x.addVersions(d) },
+		func() error { return x.addHosts(ctx, d) },
+		x.addHistory,
+		x.addLast,
+	} {
 		if err := add(); err != nil {
 			t.Error(err)
 		}

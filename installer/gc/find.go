@@ -96,8 +96,8 @@ func (f *Finder) Find(ctx context.Context) (*Inventory, error) {
 	return s.out, ctx.Err()
 }
 
-// readRecords finds out which jobs run. Tables without a job, where there are files of jobs, are not those of this party:
-// as after the wrong restore.
+// readRecords finds out which jobs run. Tables without a job, where there are files of jobs, are not those of this
+// party: as after the wrong restore.
 func (s *search) readRecords(files bool) {
 	err := s.Why
 	if s.Records != nil {

@@ -126,7 +126,8 @@ func TestMeasureStays(t *testing.T) {
 func TestMeasureSeesBindMounts(t *testing.T) {
 	dir := makeTree(t, "app/job/sub/file", "app/other/file")
 	table := filepath.Join(t.TempDir(), "mountinfo")
-	must(t, os.WriteFile(table, []byte("36 35 98:0 /x "+filepath.Join(dir, "app/job/sub")+" rw - ext4 /dev/sda1 rw\n"), 0o600))
+	line := "36 35 98:0 /x " + filepath.Join(dir, "app/job/sub") + " rw - ext4 /dev/sda1 rw\n"
+	must(t, os.WriteFile(table, []byte(line), 0o600))
 	before := mountTable
 	mountTable = table
 	t.Cleanup(func() { mountTable = before })
