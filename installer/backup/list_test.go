@@ -81,8 +81,10 @@ func TestSurplus(t *testing.T) {
 		return Found{File: file, Manifest: m}
 	}
 	all := []Found{ // the latest first
-		found("ahead", 400*24*time.Hour, 0), found("just made", time.Minute, 0), found("lacks files", -time.Hour, 1),
-		found("good", -2*time.Hour, 0), {File: "damaged"}, found("old", -3*time.Hour, 0), found("older", -4*time.Hour, 2),
+		found("ahead", 400*24*time.Hour, 0), found("just made", time.Minute, 0),
+		found("lacks files", -time.Hour, 1),
+		found("good", -2*time.Hour, 0), {File: "damaged"}, found("old", -3*time.Hour, 0),
+		found("older", -4*time.Hour, 2),
 	}
 	for keep, want := range map[int][]string{1: {"lacks files", "good", "old", "older"}, 2: {"old", "older"},
 		3: {"older"}, 9: nil} {

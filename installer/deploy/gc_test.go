@@ -33,7 +33,8 @@ func TestOlderBackups(t *testing.T) {
 	defer h.Close()
 	older := func() []string {
 		t.Helper()
-		got, err := surplus(dir, h, spec, "h1", 1, time.Date(2026, 11, 30, 2, 30, 0, 0, time.UTC)) // the last is of 3:00
+		now := time.Date(2026, 11, 30, 2, 30, 0, 0, time.UTC) // the last is of 3:00
+		got, err := surplus(dir, h, spec, "h1", 1, now)
 		if err != nil {
 			t.Fatal(err)
 		}
