@@ -29,6 +29,7 @@ func (d Database) ModelPaths(ctx context.Context) (map[string]bool, error) {
 }
 
 func (d Database) modelPaths(ctx context.Context, table string, out map[string]bool) error {
+	// #nosec G202 -- the tables are those of modelTables
 	rows, err := d.DB.QueryContext(ctx, "SELECT DISTINCT f_role, f_party_id, f_model_id, f_model_version FROM "+table)
 	var refused *mysql.MySQLError
 	if errors.As(err, &refused) && refused.Number == noSuchTable && table != modelTables[0] {
