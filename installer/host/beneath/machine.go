@@ -66,6 +66,9 @@ func IDOf(info fs.FileInfo) FileID {
 	return FileID{}
 }
 
+// idOf is the identity of a file that was looked at by a system call.
+func idOf(st *unix.Stat_t) FileID { return FileID{uint64(st.Dev), st.Ino} }
+
 // Dup returns another descriptor of an open file.
 func Dup(f *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)

@@ -52,18 +52,14 @@ func (p *Place) Measure(ctx context.Context, owner int) (Usage, error) {
 		return Usage{}, p.fail("measure", err)
 	}
 	m := measurer{ctx: ctx, owner: owner, dev: parent.Dev, linked: map[uint64]uint64{}}
-	m.usage = Usage{ID: FileID{uint64(st.Dev), st.Ino}, Owner: st.Uid, IsDir: st.Mode&unix.S_IFMT == unix.S_IFDIR}
+	m.usage = Usage{ID: idOf(&st), Owner: st.Uid, IsDir: st.Mode&unix.S_IFMT == unix.S_IFDIR}
 	if st.Dev != parent.Dev {
 		return m.usage, &MountError{Path: p.Path(), Mounts: []string{p.Path()}}
 	}
 	if owner != AnyOwner && int(st.Uid) != owner {
 		return m.usage, p.fail("measure", ErrOtherOwner)
 	}
-	mounts, err := p.root.MountsBelow(p.Path()) // also of the same file system
-	if err == nil && len(mounts) > 0 {
-		err = &MountError{Path: p.Path(), Mounts: mounts}
-	}
-	if err != nil {
+	if err := p.unmounted(); err != nil { // also of the same file system
 		return m.usage, err
 	}
 	m.add(&st)
@@ -187,14 +183,10 @@ func (p *Place) Discard(u Usage, aside string) error {
 		}
 		return p.fail("remove", unix.Unlinkat(p.fd(), p.name, 0))
 	}
-	mounts, err := p.root.MountsBelow(p.Path())
-	if err == nil && len(mounts) > 0 {
-		err = &MountError{Path: p.Path(), Mounts: mounts}
+	if err := p.unmounted(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = p.stillIs(u)
-	}
-	if err != nil {
+	if err := p.stillIs(u); err != nil {
 		return err
 	}
 	to := p.Sibling(aside)
@@ -206,8 +198,8 @@ func (p *Place) Discard(u Usage, aside string) error {
 	r := remover{dev: u.ID.Dev, path: to.Path(), only: u.Owner, own: true}
 	fd, err := r.enter(p.fd(), to.name, to.Path())
 	if err == nil {
-		err = sameFile(fd, u)
-		if err != nil {
+		var st unix.Stat_t
+		if err = u.is(&st, unix.Fstat(fd, &st)); err != nil {
 			_ = unix.Close(fd)
 		}
 	}
@@ -226,22 +218,13 @@ func (p *Place) Discard(u Usage, aside string) error {
 // stillIs reports whether the name leads to what was measured.
 func (p *Place) stillIs(u Usage) error {
 	var st unix.Stat_t
-	if err := unix.Fstatat(p.fd(), p.name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return p.fail("remove", err)
-	}
-	if (FileID{uint64(st.Dev), st.Ino}) != u.ID {
-		return p.fail("remove", ErrReplaced)
-	}
-	return nil
+	return p.fail("remove", u.is(&st, unix.Fstatat(p.fd(), p.name, &st, unix.AT_SYMLINK_NOFOLLOW)))
 }
 
-func sameFile(fd int, u Usage) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
+// is returns the error of a look at a file, or [ErrReplaced] when that is not what was measured.
+func (u Usage) is(st *unix.Stat_t, err error) error {
+	if err == nil && idOf(st) != u.ID {
+		err = ErrReplaced
 	}
-	if (FileID{uint64(st.Dev), st.Ino}) != u.ID {
-		return ErrReplaced
-	}
-	return nil
+	return err
 }

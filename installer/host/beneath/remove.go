@@ -32,14 +32,10 @@ func (e *MountError) Repeat() (before, after string) {
 // it, the error is a [*MountError] and nothing is removed; one that is mounted while the removal is under way is not
 // entered.
 func (p *Place) RemoveAll() error {
-	mounts, err := p.root.MountsBelow(p.Path())
-	if err != nil {
+	if err := p.unmounted(); err != nil {
 		return err
 	}
-	if len(mounts) > 0 {
-		return &MountError{Path: p.Path(), Mounts: mounts}
-	}
-	err = unlink(p.fd(), p.name)
+	err := unlink(p.fd(), p.name)
 	if err == nil || err == unix.ENOENT {
 		return nil
 	}
@@ -52,6 +48,15 @@ func (p *Place) RemoveAll() error {
 	}
 	r := remover{dev: st.Dev, path: p.Path()}
 	return r.tree(p.fd(), p.name, p.Path())
+}
+
+// unmounted refuses a tree at or below which a file system is mounted.
+func (p *Place) unmounted() error {
+	mounts, err := p.root.MountsBelow(p.Path())
+	if err == nil && len(mounts) > 0 {
+		err = &MountError{Path: p.Path(), Mounts: mounts}
+	}
+	return err
 }
 
 // remover is a removal under way.
