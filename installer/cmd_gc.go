@@ -329,16 +329,14 @@ func (c *cleaner) ask(ctx context.Context) (map[string]bool, error) {
 		return nil, err
 	}
 	only := map[string]bool{}
-	bytes := int64(0)
 	for _, item := range items {
 		only[item.Path] = true
-		bytes += item.Bytes
 	}
 	if err := c.print(items, found.Left, true); err != nil || len(items) == 0 {
 		return only, err
 	}
 	return only, askYes(c.g, fmt.Sprintf("remove %s, %s, for good", count.Of(len(items), "file or directory",
-		"files and directories"), count.Bytes(bytes)))
+		"files and directories"), count.Bytes(gc.Bytes(items))))
 }
 
 // remove removes what is chosen, under the lock.
@@ -353,11 +351,7 @@ func (c *cleaner) remove(ctx context.Context, d *deploy.Cleaning, only map[strin
 			return unseen(found) // that was shown
 		}
 	}
-	total, done := int64(0), int64(0)
-	for _, item := range items {
-		total += item.Bytes
-	}
-	bar := console{c.g}.WorkBegins("removing files", total)
+	bar, done := console{c.g}.WorkBegins("removing files", gc.Bytes(items)), int64(0)
 	remover := gc.Remover{Host: c.host, Records: c.finder.Records, Slots: d.RemoveUnneeded, Progress: func(n int64) {
 		done += n
 		bar.Set(done)

@@ -28,8 +28,8 @@ type gcKind struct {
 }
 
 // sumUp sums up items by kind.
-func sumUp(items []gc.Item) (kinds []gcKind, bytes int64) {
-	kinds = []gcKind{}
+func sumUp(items []gc.Item) []gcKind {
+	kinds := []gcKind{}
 	for _, kind := range gc.Kinds() {
 		k := gcKind{Kind: kind}
 		for _, item := range items {
@@ -46,16 +46,16 @@ func sumUp(items []gc.Item) (kinds []gcKind, bytes int64) {
 			k.Bytes += item.Bytes
 		}
 		if k.Count > 0 {
-			kinds, bytes = append(kinds, k), bytes+k.Bytes
+			kinds = append(kinds, k)
 		}
 	}
-	return kinds, bytes
+	return kinds
 }
 
 // print shows what was removed, or would be, and what is left.
 func (c *cleaner) print(items []gc.Item, left []gc.Left, dryRun bool) error {
 	g := c.g
-	kinds, bytes := sumUp(items)
+	kinds, bytes := sumUp(items), gc.Bytes(items)
 	if g.Output == outputJSON {
 		return g.printJSON(gcOutput{dryRun, bytes, kinds, append([]gc.Item{}, items...),
 			append([]gc.Left{}, left...)})

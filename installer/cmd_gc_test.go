@@ -58,8 +58,9 @@ func TestGCLimits(t *testing.T) {
 // TestGCSums: each kind has a line, in their order.
 func TestGCSums(t *testing.T) {
 	early, late := time.Unix(1000, 0), time.Unix(2000, 0)
-	kinds, bytes := sumUp([]gc.Item{{Kind: gc.Models, Bytes: 1, Modified: late},
-		{Kind: gc.Jobs, Bytes: 2, Modified: late}, {Kind: gc.Jobs, Bytes: 3, Modified: early}})
+	items := []gc.Item{{Kind: gc.Models, Bytes: 1, Modified: late},
+		{Kind: gc.Jobs, Bytes: 2, Modified: late}, {Kind: gc.Jobs, Bytes: 3, Modified: early}}
+	kinds, bytes := sumUp(items), gc.Bytes(items)
 	if bytes != 6 || len(kinds) != 2 || kinds[0] != (gcKind{gc.Jobs, 2, 5, early, late}) {
 		t.Errorf("%+v, %d", kinds, bytes)
 	}

@@ -59,19 +59,16 @@ func (s *Schedule) Check() error {
 	case (s.PassphraseFile == "") == (len(s.Recipients) == 0):
 		return errors.New("it has to name a passphrase file or recipients, and not both")
 	}
-	for _, name := range append([]string{s.Out}, s.files()...) {
+	paths := []string{s.Out}
+	if s.PassphraseFile != "" {
+		paths = append(paths, s.PassphraseFile)
+	}
+	for _, name := range paths {
 		if !path.IsAbs(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return fmt.Errorf("cannot use %q: it is no absolute path, or has control characters", name)
 		}
 	}
 	return nil
-}
-
-func (s *Schedule) files() []string {
-	if s.PassphraseFile == "" {
-		return nil
-	}
-	return []string{s.PassphraseFile}
 }
 
 // Arguments are the words after the program's name of the command that makes a backup of the schedule.

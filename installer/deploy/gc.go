@@ -13,7 +13,6 @@ import (
 	"fate-installer/installer/exit"
 	"fate-installer/installer/fate/cluster"
 	"fate-installer/installer/host"
-	"fate-installer/installer/host/beneath"
 	"fate-installer/installer/state"
 )
 
@@ -47,12 +46,15 @@ func (i *Installation) Unneeded() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	needed := map[string]bool{"": true} // databases
 	for _, s := range slots {
-		shared := slices.ContainsFunc(slots, func(other *slot) bool {
-			return other.Database == s.Database && !slices.Contains(out, other.dir(t.Layout()))
-		})
-		if s.Database != "" && slices.Contains(out, s.dir(t.Layout())) && !shared && t.host.Exists(s.Database) &&
-			!slices.Contains(out, s.Database) {
+		if !slices.Contains(out, s.dir(t.Layout())) {
+			needed[s.Database] = true
+		}
+	}
+	for _, s := range slots {
+		if !needed[s.Database] && t.host.Exists(s.Database) {
+			needed[s.Database] = true // it is listed once
 			out = append(out, s.Database)
 		}
 	}
@@ -85,15 +87,13 @@ func OlderBackups(dir string, h *host.Host, spec *cluster.Spec, keep int, now ti
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	err = beneath.At(filepath.Join(dir, "file"), func(p *beneath.Place) error {
-		if writer := p.Writer(); writer != "" {
-			return exit.With(fmt.Errorf("cannot remove backups in %s: others than root may write %s", dir, writer),
-				exit.Usage)
-		}
-		return nil
-	})
+	writer, err := writerIn(dir)
 	if err != nil {
 		return nil, err
+	}
+	if writer != "" {
+		return nil, exit.With(fmt.Errorf("cannot remove backups in %s: others than root may write %s", dir, writer),
+			exit.Usage)
 	}
 	return surplus(dir, h, spec, name, keep, now)
 }
@@ -121,7 +121,7 @@ func surplus(dir string, h *host.Host, spec *cluster.Spec, name string, keep int
 
 // lastBackup is the file of the last complete backup that is recorded; nil: there is none.
 func lastBackup(h *host.Host, spec *cluster.Spec) (os.FileInfo, error) {
-	success, err := loadRecord[backup.Success](h, backupSuccessPath(spec.Layout))
+	success, err := loadRecord(h, backupSuccessPath(spec.Layout), decodeJSON[backup.Success])
 	if err != nil || success == nil {
 		return nil, err
 	}

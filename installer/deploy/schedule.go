@@ -107,27 +107,32 @@ func (i *Installation) scheduleFits(s *backup.Schedule) error {
 
 // closedToOthers refuses a path that does not exist, or that others than root may put something else at.
 func closedToOthers(name, use, hint string, dir bool) error {
-	root, err := beneath.System()
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	// The place of an entry of the directory: its writers are those of the directory, too.
-	at := name
+	look := writerOf
 	if dir {
-		at = filepath.Join(name, "x")
+		look = writerIn
 	}
-	place, err := root.Exact("open", at)
+	writer, err := look(name)
 	if err != nil {
 		return exit.With(exit.Hint(fmt.Errorf("cannot %s %s: %w", use, name, err), hint), exit.Usage)
 	}
-	defer place.Close()
-	if writer := place.Writer(); writer != "" {
+	if writer != "" {
 		return exit.With(exit.Hint(fmt.Errorf("cannot %s %s: others than root may write %s", use, name, writer), hint),
 			exit.Usage)
 	}
 	return nil
 }
+
+// writerOf is the first of the directories above a path that others than root may write; blank: none.
+func writerOf(name string) (writer string, err error) {
+	err = beneath.At(name, func(p *beneath.Place) error {
+		writer = p.Writer()
+		return nil
+	})
+	return writer, err
+}
+
+// writerIn is writerOf an entry of a directory: also the directory itself counts.
+func writerIn(dir string) (string, error) { return writerOf(filepath.Join(dir, "x")) }
 
 // CronLine is what makes the backups of a schedule on a host without systemd.
 func CronLine(l cluster.Layout, s *backup.Schedule) string {

@@ -28,41 +28,36 @@ func LoadBackupRecord(h *host.Host, l cluster.Layout) (backup.Record, error) {
 	}
 	var unscheduled, unknown, unfailed error
 	r.Schedule, unscheduled = loadSchedule(h, l)
-	r.Success, unknown = loadRecord[backup.Success](h, backupSuccessPath(l))
-	r.Failure, unfailed = loadRecord[backup.Failure](h, backupFailurePath(l))
+	r.Success, unknown = loadRecord(h, backupSuccessPath(l), decodeJSON[backup.Success])
+	r.Failure, unfailed = loadRecord(h, backupFailurePath(l), decodeJSON[backup.Failure])
 	return r, errors.Join(unscheduled, unknown, unfailed)
 }
 
 // loadSchedule reads the schedule; nil: there is none.
 func loadSchedule(h *host.Host, l cluster.Layout) (*backup.Schedule, error) {
-	data, err := h.ReadFile(schedulePath(l))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var s *backup.Schedule
-	if err == nil {
-		s, err = backup.DecodeSchedule(data)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot use %s: %w", schedulePath(l), err)
-	}
-	return s, nil
+	return loadRecord(h, schedulePath(l), backup.DecodeSchedule)
 }
 
 // loadRecord reads one of the records; nil: there is none.
-func loadRecord[T any](h *host.Host, file string) (*T, error) {
+func loadRecord[T any](h *host.Host, file string, decode func(data []byte) (*T, error)) (*T, error) {
 	data, err := h.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var r T
+	var r *T
 	if err == nil {
-		err = json.Unmarshal(data, &r)
+		r, err = decode(data)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", file, err)
 	}
-	return &r, nil
+	return r, nil
+}
+
+func decodeJSON[T any](data []byte) (*T, error) {
+	var r T
+	err := json.Unmarshal(data, &r)
+	return &r, err
 }
 
 // saveRecord writes one of the records. A host whose installation is gone has none.

@@ -84,7 +84,8 @@ func (g group) rests() time.Duration {
 	return restsFor
 }
 
-func sum(items []Item) (n int64) {
+// Bytes is what the removal of items frees.
+func Bytes(items []Item) (n int64) {
 	for _, item := range items {
 		n += item.Bytes
 	}
@@ -93,7 +94,7 @@ func sum(items []Item) (n int64) {
 
 // total is what all takes that was measured, also what is left.
 func (v *Inventory) total() int64 {
-	n := sum(v.Items)
+	n := Bytes(v.Items)
 	for _, l := range v.Left {
 		n += l.Bytes
 	}

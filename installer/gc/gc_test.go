@@ -158,8 +158,8 @@ func TestFiveHundredJobs(t *testing.T) {
 	before := p.blocks()
 	done := p.remove(items)
 	freed := before - p.blocks()
-	if freed != sum(done.Removed) || sum(items)-sum(done.Removed) <= 0 {
-		t.Errorf("%d bytes are free, %d were reported, %d foreseen", freed, sum(done.Removed), sum(items))
+	if freed != Bytes(done.Removed) || Bytes(items)-Bytes(done.Removed) <= 0 {
+		t.Errorf("%d bytes are free, %d were reported, %d foreseen", freed, Bytes(done.Removed), Bytes(items))
 	}
 	for n := range 500 {
 		old := 1+n%60 >= 30
@@ -193,8 +193,8 @@ func TestForeseenIsFreed(t *testing.T) {
 	items := p.find().Choose(Limits{Older: 30 * day}, p.now)
 	before := p.blocks()
 	p.remove(items)
-	if freed := before - p.blocks(); freed != sum(items) || freed == 0 {
-		t.Errorf("%d bytes are free, %d were foreseen", freed, sum(items))
+	if freed := before - p.blocks(); freed != Bytes(items) || freed == 0 {
+		t.Errorf("%d bytes are free, %d were foreseen", freed, Bytes(items))
 	}
 	if !p.has(flowLogs + "/console.log") {
 		t.Error("a log that is written to was removed")
