@@ -285,12 +285,9 @@ func (x *collector) addJournal() error {
 	}
 	text := x.redact.Text(string(journal))
 	if most := x.room() / 4; int64(len(text)) > most { // the newest lines; logs need room, too
-		cut := int64(len(text)) - most
-		if i := strings.IndexByte(text[cut:], '\n'); i >= 0 {
-			cut += int64(i) + 1
-		}
-		x.leaveOut("journal", cut, leftNoRoom)
-		text = text[cut:]
+		end := endOfLines(text, most)
+		x.leaveOut("journal", int64(len(text)-len(end)), leftNoRoom)
+		text = end
 	}
 	return x.add("journal", text)
 }

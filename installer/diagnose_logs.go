@@ -7,12 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"fate-installer/installer/cause"
 	"fate-installer/installer/redact"
 )
 
@@ -105,17 +104,19 @@ func (x *collector) logEnd(l logFile, most int64) (string, error) {
 		clean = x.redact.Tail(string(text))
 	}
 	if int64(len(clean)) > most { // of the overlap, too, only whole lines that fit are taken
-		clean = clean[int64(len(clean))-most:]
-		if i := strings.IndexByte(clean, '\n'); i >= 0 {
-			clean = clean[i+1:]
-		}
+		clean = endOfLines(clean, most)
 	}
 	return clean, nil
 }
 
-var stampOfLine = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
-})
+// endOfLines is the end of a text, at most so many bytes, from the beginning of a line on where there is one.
+func endOfLines(text string, most int64) string {
+	text = text[int64(len(text))-most:]
+	if i := strings.IndexByte(text, '\n'); i >= 0 {
+		text = text[i+1:]
+	}
+	return text
+}
 
 // since leaves out the lines of a log that are older than --since asks for: all before the first that is not. Lines
 // without a time go with the one before them.
@@ -126,8 +127,8 @@ func (x *collector) since(name, text string) string {
 	from := x.bundle.Made.Add(-x.opts.since)
 	at, stamped := 0, false
 	for line := range strings.Lines(text) {
-		if stamp := stampOfLine().FindString(line[:min(len(line), 256)]); stamp != "" {
-			t, err := time.ParseInLocation(time.DateTime, strings.Replace(stamp, "T", " ", 1), time.Local)
+		if stamp := cause.StampOf(line); stamp != "" {
+			t, err := cause.ParseStamp(stamp, time.Local)
 			if err == nil && !t.Before(from.Add(-time.Second)) {
 				stamped = true
 				break

@@ -25,7 +25,6 @@ type analysis struct {
 	status []programStatus
 	known  bool // the states of all programs are known
 
-	entries  map[string]*Entry      // by their names
 	unread   map[string]bool        // documents that are there and cannot be understood
 	places   map[string]int         // of findings, by what they are about
 	shown    map[jobCause][]logLine // lines of logs that show a cause
@@ -53,14 +52,9 @@ func (x *analysis) rules() []func() {
 }
 
 func newAnalysis(ctx context.Context, b *Bundle, file string) *analysis {
-	x := &analysis{ctx: ctx, bundle: b, here: file == "", now: b.Made,
-		Report:  &Report{Bundle: file, Made: b.Made, Findings: []Finding{}, Missing: []string{}},
-		entries: map[string]*Entry{}, unread: map[string]bool{}, places: map[string]int{},
-		shown: map[jobCause][]logLine{}}
-	for i := range b.Entries {
-		x.entries[b.Entries[i].Name] = &b.Entries[i]
-	}
-	return x
+	return &analysis{ctx: ctx, bundle: b, here: file == "", now: b.Made,
+		Report: &Report{Bundle: file, Made: b.Made, Findings: []Finding{}, Missing: []string{}},
+		unread: map[string]bool{}, places: map[string]int{}, shown: map[jobCause][]logLine{}}
 }
 
 // readAbout takes from the bundle what all rules need. A bundle of an early release does not say what it is.
@@ -69,7 +63,7 @@ func (x *analysis) readAbout() {
 	x.about, x.Host, x.Version = about, about.Host, about.Version
 	switch {
 	case ok:
-	case x.entry(AboutName) != nil: // it is noted as missing, and so is all that a bundle should have
+	case x.bundle.entry(AboutName) != nil: // it is noted as missing, and so is all that a bundle should have
 		x.about.Schema, x.about.Live = Schema, true
 	default:
 		x.Missing = append(x.Missing, "the bundle was made by an earlier release, which collected less: what its "+
@@ -141,14 +135,11 @@ func (x *analysis) baseOfConfig() string {
 // stopped reports whether the work is to end.
 func (x *analysis) stopped() bool { return x.ctx.Err() != nil }
 
-// entry is a file of the bundle; nil: it has none of that name.
-func (x *analysis) entry(name string) *Entry { return x.entries[name] }
-
 // document reads a JSON document of the bundle, and reports whether it is there and can be understood. One that cannot
 // is noted as missing.
 func document[T any](x *analysis, name string) (T, bool) {
 	var v, none T
-	e := x.entry(name)
+	e := x.bundle.entry(name)
 	if e == nil {
 		return none, false
 	}
@@ -204,7 +195,7 @@ func quotes(file, text string) Evidence {
 
 // lineOf finds the line of a file that has a text; 0: there is none, or too much was searched already.
 func (x *analysis) lineOf(file, needle string) int {
-	e := x.entry(file)
+	e := x.bundle.entry(file)
 	if e == nil || needle == "" || x.searched >= mostSearched {
 		return 0
 	}
@@ -226,7 +217,7 @@ const recently = 24 * time.Hour
 
 // notLookedAt notes what the bundle has nothing of, where it says what it is; of an early one it is known already.
 func (x *analysis) notLookedAt(file, what string) {
-	if x.about.Schema > 0 && x.entry(file) == nil {
+	if x.about.Schema > 0 && x.bundle.entry(file) == nil {
 		x.Missing = append(x.Missing, fmt.Sprintf("%s (the bundle has no %s)", what, file))
 	}
 }

@@ -30,6 +30,7 @@ type Bundle struct {
 	Left []LeftOut
 
 	size int64
+	at   map[string]int // places of entries, by their names
 }
 
 // AboutName is the file that says what a bundle is. Bundles of early releases have none.
@@ -88,6 +89,12 @@ func (e *NotABundleError) Unwrap() error { return e.Why }
 
 // Add puts a text into the bundle.
 func (b *Bundle) Add(name, text string, changed time.Time) {
+	if b.at == nil {
+		b.at = map[string]int{}
+	}
+	if _, there := b.at[name]; !there { // of two of a name the first is read
+		b.at[name] = len(b.Entries)
+	}
 	b.Entries = append(b.Entries, Entry{name, text, changed})
 	b.size += int64(len(text))
 }
@@ -143,7 +150,6 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 // bundle has that.
 func readTar(in io.Reader) (*Bundle, error) {
 	b := &Bundle{}
-	seen := map[string]bool{}
 	for archive := tar.NewReader(&boundedReader{in, mostBytes}); ; {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -169,10 +175,9 @@ func readTar(in io.Reader) (*Bundle, error) {
 			b.Name = dir
 		case dir != b.Name:
 			return nil, fmt.Errorf("it has files below %q and below %q", b.Name, dir)
-		case seen[name]:
+		case b.entry(name) != nil:
 			return nil, fmt.Errorf("it has %q twice", name)
 		}
-		seen[name] = true
 		text, err := io.ReadAll(archive)
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", name, err)
@@ -255,11 +260,11 @@ func (b *Bundle) about() (a About, ok bool) { return a, b.decode(AboutName, &a) 
 
 // entry is a file of the bundle; nil: it has none of that name.
 func (b *Bundle) entry(name string) *Entry {
-	i := slices.IndexFunc(b.Entries, func(e Entry) bool { return e.Name == name })
-	if i < 0 {
+	at, there := b.at[name]
+	if !there {
 		return nil
 	}
-	return &b.Entries[i]
+	return &b.Entries[at]
 }
 
 // decode reads a JSON document of the bundle, and reports whether it is there and can be understood.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -40,11 +41,7 @@ func (x *analysis) clocks() {
 	x.notLookedAt(HostsName, "the clocks and versions of the party's other hosts")
 	hosts, _ := document[[]OtherHost](x, HostsName)
 	for _, h := range hosts {
-		off := h.Ahead
-		if off < 0 {
-			off = -off
-		}
-		off -= h.Within
+		off := math.Abs(h.Ahead) - h.Within
 		if h.Error != "" || off < clockWarns {
 			continue
 		}
@@ -112,7 +109,7 @@ func (x *analysis) checks() {
 		kind, _, _ := strings.Cut(r.ID, ":")
 		e := x.said(file, fmt.Sprintf("%q: %q", "id", r.ID), r.ID+": "+r.Measured)
 		switch {
-		case kind == "certificates" && x.entry(CertificatesName) != nil,
+		case kind == "certificates" && x.bundle.entry(CertificatesName) != nil,
 			(kind == "disk" || kind == "reserve") && (x.has("disk-full") || x.has("disk-nearly-full")):
 		case r.Status == preflight.StatusRefused:
 			x.foundOf(kind, refusedCheck(r, e))
@@ -173,7 +170,7 @@ func (x *analysis) survey() {
 	const file = "plan.json"
 	lines, _ := document[[]engine.SurveyLine](x, file)
 	for _, l := range lines {
-		if l.Done || !l.Drift || strings.HasPrefix(l.ID, "file:") && x.entry(EditsDir+strings.TrimPrefix(l.ID,
+		if l.Done || !l.Drift || strings.HasPrefix(l.ID, "file:") && x.bundle.entry(EditsDir+strings.TrimPrefix(l.ID,
 			"file:")+".diff") != nil {
 			continue
 		}

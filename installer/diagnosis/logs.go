@@ -18,7 +18,6 @@ const (
 	longestLine  = 4000    // bytes; the rest of a line is not looked at
 	mostOfLog    = 200_000 // lines of one log, the last ones
 	mostOfLogs   = 2 << 20 // lines of all logs
-	longestStamp = 256     // bytes of a line in which its time is
 	mostJobsSeen = 20
 )
 
@@ -121,8 +120,8 @@ func (x *analysis) readLog(e Entry) {
 			return
 		}
 		line = line[:min(len(line), longestLine)]
-		if stamp := logTime().FindString(line[:min(len(line), longestStamp)]); stamp != "" {
-			if t, err := time.Parse(time.DateTime, strings.Replace(stamp, "T", " ", 1)); err == nil {
+		if stamp := cause.StampOf(line); stamp != "" {
+			if t, err := cause.ParseStamp(stamp, time.UTC); err == nil {
 				at = t.Add(-time.Duration(x.about.Zone) * time.Second)
 			}
 		}
@@ -161,10 +160,6 @@ func lastLines(text string, n int) (last string, before int) {
 	}
 	return text[at+1:], strings.Count(text[:at+1], "\n")
 }
-
-var logTime = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
-})
 
 var jobID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d{20,23})(?:_|$)`) })
 

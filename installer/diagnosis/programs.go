@@ -26,7 +26,7 @@ func (x *analysis) readStatus() {
 	list, known := document[[]supervisor.Status](x, statusName)
 	x.known = known
 	if !x.known {
-		if x.about.Live && x.entry(statusName) == nil && x.entry("facts.json") != nil {
+		if x.about.Live && x.bundle.entry(statusName) == nil && x.bundle.entry("facts.json") != nil {
 			x.Missing = append(x.Missing, fmt.Sprintf("%s (the bundle has no %s)", "the states of the programs",
 				statusName))
 		}

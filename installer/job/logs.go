@@ -290,14 +290,9 @@ func (l *logReader) programLogs(dir string) {
 	}
 }
 
-var (
-	otherID = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b\d{20,23}`)
-	})
-	logTime = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
-	})
-)
+var otherID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\b\d{20,23}`)
+})
 
 // aboutJob picks the lines that name the job and look like an error, and those that name no job, were written while it
 // ran and show a known cause. Further lines of a message, which have no time of their own, go with it.
@@ -308,8 +303,8 @@ func (l *logReader) aboutJob() func(line string) bool {
 			current = true
 			return cause.Interesting(cause.Eggroll, line)
 		}
-		if stamp := logTime().FindString(line); stamp != "" {
-			current = !otherID().MatchString(logTime().ReplaceAllString(line, "")) && l.during(stamp)
+		if stamp := cause.Stamp().FindString(line); stamp != "" {
+			current = !otherID().MatchString(cause.Stamp().ReplaceAllString(line, "")) && l.during(stamp)
 		}
 		return current && slices.ContainsFunc(cause.Find([]cause.Evidence{{Kind: cause.Eggroll, Text: line}}),
 			func(f cause.Finding) bool {
@@ -321,7 +316,7 @@ func (l *logReader) aboutJob() func(line string) bool {
 // during reports whether a time of a log lies in the time of the job.
 func (l *logReader) during(stamp string) bool {
 	const slack = 30 * time.Second
-	at, err := time.ParseInLocation(time.DateTime, strings.Replace(stamp, "T", " ", 1), time.Local)
+	at, err := cause.ParseStamp(stamp, time.Local)
 	if err != nil || at.Before(l.report.Submitted.Add(-time.Second)) {
 		return false
 	}
