@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"fate-installer/installer/exit"
-	"fate-installer/installer/host/procstat"
 	"fate-installer/supervisor/config"
 	"fate-installer/supervisor/process"
 	"fate-installer/supervisor/rpc"
@@ -110,25 +108,8 @@ func shutdown(ctx context.Context, c *rpc.Client, keep bool) error {
 	if err := c.Shutdown(ctx, keep); err != nil || unseen != nil || pid == os.Getpid() {
 		return err
 	}
-	return awaitEnd(ctx, before)
+	return process.AwaitEnd(ctx, pid, before.Start)
 }
-
-// awaitEnd waits until a process has ended. One that its parent has not taken note of has ended, too.
-func awaitEnd(ctx context.Context, was procstat.Stat) error {
-	for {
-		now, err := process.ReadStat(was.PID)
-		if err != nil || now.Start != was.Start || now.Dead() {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(endPoll):
-		}
-	}
-}
-
-const endPoll = 20 * time.Millisecond
 
 func newSvcUpgradeSelfCommand(g *globals) *cobra.Command {
 	return &cobra.Command{

@@ -196,9 +196,10 @@ func (d *deriver) ownRoutes(i *item) bool {
 	if !i.isRoutes() {
 		tables = i.parent
 	}
-	tables.below = slices.DeleteFunc(tables.below, func(p *item) bool { return p.value == d.partyID().value })
+	own := d.partyID().value
+	tables.below = slices.DeleteFunc(tables.below, func(p *item) bool { return p.value == own })
 	const from = "follows from rollsite and fate_flow"
-	routes := tables.element("id", d.partyID().value, from).withRoutes()
+	routes := tables.element("id", own, from).withRoutes()
 	add := func(name string, host, port found, standard string) {
 		if host.ok {
 			value := "{name: " + name + ", ip: " + text(host.value) + ", port: " + portOr(port.value, standard) + "}"

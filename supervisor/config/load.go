@@ -369,8 +369,7 @@ func LoadDaemon(confPath string) Daemon {
 	l.readFile(abs)
 	d := daemonDefaults()
 	for i := range l.sections {
-		switch l.sections[i].name {
-		case "supervisord", "unix_http_server", "inet_http_server", metricsSection:
+		if _, ours := daemonKeys[l.sections[i].name]; ours {
 			l.daemonSection(&l.sections[i], &d)
 		}
 	}

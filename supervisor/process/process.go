@@ -103,7 +103,8 @@ func (p *Tree) Close() {
 	}
 }
 
-// pollInterval is how often an adopted process is looked at where the kernel has no pidfd (before 5.3).
+// pollInterval is how often a process is looked at that is no child: an adopted one where the kernel has no pidfd
+// (before 5.3).
 const pollInterval = 100 * time.Millisecond
 
 // waitEnd returns when the process has ended, or the context has. It takes over the pidfd, if there is one (-1 if not),
@@ -113,14 +114,21 @@ func waitEnd(ctx context.Context, id Identity, pidfd int) {
 	if pidfd >= 0 && waitReadable(ctx, pidfd) {
 		return
 	}
-	for ctx.Err() == nil {
-		st, err := ReadStat(id.PID)
-		if err != nil || st.Start != id.Start || st.Dead() {
-			return
+	_ = AwaitEnd(ctx, id.PID, id.Start) // an error says only that the context has ended
+}
+
+// AwaitEnd returns when the process with a pid and a start time has ended, in clock ticks from boot; or with the cause
+// when the context ends. One that its parent has not taken note of has ended, too.
+func AwaitEnd(ctx context.Context, pid int, start uint64) error {
+	for {
+		st, err := ReadStat(pid)
+		if err != nil || st.Start != start || st.Dead() {
+			return nil
 		}
 		select {
 		case <-time.After(pollInterval):
 		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func gaugesText(gauges []Gauge) []byte {
 			if len(labels) > 0 {
 				name += "{" + strings.Join(labels, ",") + "}"
 			}
-			fmt.Fprintf(&b, "%s %s\n", name, strconv.FormatFloat(s.Value, 'f', -1, 64))
+			fmt.Fprintf(&b, "%s %s\n", name, number(s.Value))
 		}
 	}
 	return b.Bytes()

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -6,8 +6,6 @@ import (
 	"os/exec"
 	"testing"
 	"time"
-
-	"fate-installer/supervisor/process"
 )
 
 // TestAwaitEnd waits for a process, also for one that its parent never takes note of, and no longer than its context.
@@ -20,21 +18,21 @@ func TestAwaitEnd(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	was, err := process.ReadStat(cmd.Process.Pid)
+	was, err := ReadStat(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*endPoll)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*pollInterval)
 	defer cancel()
-	if err := awaitEnd(ctx, was); !errors.Is(err, context.DeadlineExceeded) {
+	if err := AwaitEnd(ctx, was.PID, was.Start); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("while it runs: %v", err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- awaitEnd(t.Context(), was) }()
+	go func() { ended <- AwaitEnd(t.Context(), was.PID, was.Start) }()
 	select {
 	case err := <-ended:
 		t.Errorf("it returned while the process runs: %v", err)
-	case <-time.After(5 * endPoll):
+	case <-time.After(2 * pollInterval):
 	}
 	if err := input.Close(); err != nil {
 		t.Fatal(err)
@@ -45,7 +43,7 @@ func TestAwaitEnd(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := awaitEnd(t.Context(), was); err != nil {
+	if err := AwaitEnd(t.Context(), was.PID, was.Start); err != nil {
 		t.Errorf("of a process that is gone: %v", err)
 	}
 }
